@@ -1,0 +1,59 @@
+"""What every test stands on: a real PostgreSQL with a catalogue and two casinos, each in a database of its own.
+
+`casino_a` and `casino_b` (ids 1 and 2) have predeclared aliases, so that Django's transactional test cases know them:
+each test's changes to all three databases are rolled back. Ask for the fixtures; enter a casino with
+`with use_casino(casino_a.current): ...`.
+"""
+
+import copy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from tenants.models import Casino, CasinoState
+
+CASINO_ALIASES = ["casino_1", "casino_2"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.RECSYS_OPEN_API = True
+    settings.HTTPS = settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.CASINO_DATABASE_PREFIX = "test_casino_"
+    for alias in CASINO_ALIASES:
+        settings.DATABASES[alias] = copy.deepcopy(settings.DATABASES["default"]) | {"NAME": alias}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that use the database use all three."""
+    for item in items:
+        uses_database = {"casino_a", "casino_b", "db"} & set(getattr(item, "fixturenames", ()))
+        if uses_database and item.get_closest_marker("django_db") is None:
+            item.add_marker(pytest.mark.django_db(databases=["default", *CASINO_ALIASES]))
+
+
+@pytest.fixture
+def casino_a(db: Any) -> Casino:
+    return _make_casino(1, "Alpha")
+
+
+@pytest.fixture
+def casino_b(db: Any) -> Casino:
+    return _make_casino(2, "Beta")
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _make_casino(casino_id: int, name: str) -> Casino:
+    db_name = connections[f"casino_{casino_id}"].settings_dict["NAME"]
+    return Casino.objects.create(id=casino_id, name=name, db_name=db_name, state=CasinoState.ACTIVE)

