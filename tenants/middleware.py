@@ -1,0 +1,87 @@
+"""Finds out whose request this is, and makes that casino current until the answer is rendered."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from .access import may_choose_casino
+from .context import use_casino
+from .errors import CasinoIdInvalid, CasinoIdMissing, CasinoNotFound, CasinoUnavailable, NoCurrentCasino, TenancyError
+from .models import Casino, CasinoState
+
+CASINO_HEADER = "Casino-ID"
+CHOSEN_CASINO = "casino_id"  # key of the session: the switcher's choice
+_MAX_ID = 2**63 - 1
+
+
+class CasinoMiddleware:
+    """Sets `request.casino` (or None) and `request.casino_error` (why there is none).
+
+    The header `Casino-ID` counts first, then the choice made in the switcher. An error is only recorded: pages that
+    need no casino are served all the same, and the API raises it after it has checked who asks.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.casino, request.casino_error = None, None  # type: ignore[attr-defined]
+        context: AbstractContextManager[Any] = nullcontext()
+        try:
+            casino = find_casino(request)
+            request.casino = casino  # type: ignore[attr-defined]
+            context = use_casino(casino.current)
+        except TenancyError as error:
+            request.casino_error = error  # type: ignore[attr-defined]
+        with context:
+            return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A page of a casino's rows, asked for while no casino is chosen, leads to the page that chooses one."""
+        if not isinstance(exception, NoCurrentCasino):
+            return None
+        messages.info(request, "Choose the casino whose data you want to see.")
+        return HttpResponseRedirect(f"{reverse('choose_casino')}?{urlencode({'next': request.get_full_path()})}")
+
+
+def require_casino(request: HttpRequest) -> Casino:
+    """The casino whose request this is; raises the error that CasinoMiddleware recorded where there is none."""
+    casino: Casino | None = request.casino  # type: ignore[attr-defined]
+    if casino is None:
+        raise request.casino_error  # type: ignore[attr-defined]
+    return casino
+
+
+def find_casino(request: HttpRequest) -> Casino:
+    """The casino that a request names; raises CasinoIdMissing, CasinoIdInvalid, CasinoNotFound, CasinoUnavailable."""
+    casino = Casino.objects.filter(pk=_named_id(request)).first()
+    if casino is None:
+        raise CasinoNotFound("Casino not found")
+    if casino.state != CasinoState.ACTIVE:
+        raise CasinoUnavailable(f"Casino is not available: its state is {casino.state}")
+    return casino
+
+
+def _named_id(request: HttpRequest) -> int:
+    text = request.headers.get(CASINO_HEADER)
+    if text is None:
+        return _chosen_id(request)
+    try:
+        casino_id = int(text)
+    except ValueError:
+        raise CasinoIdInvalid("Casino-ID header must be an integer") from None
+    if not 0 < casino_id <= _MAX_ID:
+        raise CasinoNotFound("Casino not found")
+    return casino_id
+
+
+def _chosen_id(request: HttpRequest) -> int:
+    chosen = request.session.get(CHOSEN_CASINO) if may_choose_casino(request) else None
+    if chosen is None:
+        raise CasinoIdMissing("Casino-ID header is required")
+    return int(chosen)

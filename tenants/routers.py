@@ -1,0 +1,42 @@
+"""Which database a model's rows are in. Fails closed: without a casino there is no database for a casino's model."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Model
+
+from .connections import current_alias
+from .errors import CasinoMismatch
+
+CATALOGUE = "default"
+
+
+def is_casino_app(app_label: str) -> bool:
+    return app_label in settings.CASINO_APPS
+
+
+class TenantRouter:
+    """Sends the models of `settings.CASINO_APPS` to the current casino's database and all others to the catalogue."""
+
+    def db_for_read(self, model: type[Model], instance: Model | None = None, **hints: Any) -> str:
+        return self._database(model, instance)
+
+    def db_for_write(self, model: type[Model], instance: Model | None = None, **hints: Any) -> str:
+        return self._database(model, instance)
+
+    def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool:
+        if is_casino_app(obj1._meta.app_label) != is_casino_app(obj2._meta.app_label):
+            return False
+        return None in (obj1._state.db, obj2._state.db) or obj1._state.db == obj2._state.db
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+        return is_casino_app(app_label) == (db != CATALOGUE)
+
+    def _database(self, model: type[Model], instance: Model | None) -> str:
+        if not is_casino_app(model._meta.app_label):
+            return CATALOGUE
+        alias = current_alias()
+        origin = instance._state.db if instance is not None else None
+        if origin not in (None, alias):
+            raise CasinoMismatch(f"{instance!r} belongs to {origin}, but {alias} is the current casino's database.")
+        return alias
