@@ -1,0 +1,1 @@
+"""A casino's data in the admin, for looking: the casino that the switcher chose."""

@@ -1,0 +1,54 @@
+"""Errors as answers: `{"error": "<text>"}`, each with its status."""
+
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from rest_framework import status
+from rest_framework.exceptions import APIException
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from recommendations import errors as recommendation_errors
+from tenants import errors as tenancy_errors
+
+STATUSES: dict[type[Exception], int] = {
+    tenancy_errors.CasinoIdMissing: status.HTTP_400_BAD_REQUEST,
+    tenancy_errors.CasinoIdInvalid: status.HTTP_400_BAD_REQUEST,
+    tenancy_errors.CasinoNotFound: status.HTTP_404_NOT_FOUND,
+    tenancy_errors.CasinoUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
+    recommendation_errors.CasinoNotConfigured: status.HTTP_400_BAD_REQUEST,
+    recommendation_errors.InvalidConfiguration: status.HTTP_400_BAD_REQUEST,
+    recommendation_errors.UserNotFound: status.HTTP_404_NOT_FOUND,
+    recommendation_errors.NoOpenEvents: status.HTTP_409_CONFLICT,
+}
+
+
+def answer_error(exception: Exception, context: dict[str, Any]) -> Response | None:
+    """REST framework's exception handler. None means: not an error of the asker's, so it is raised on and logged."""
+    if type(exception) in STATUSES:
+        return Response({"error": str(exception)}, status=STATUSES[type(exception)])
+    response = exception_handler(exception, context)
+    if response is not None:
+        text = _first_text(exception.detail) if isinstance(exception, APIException) else response.status_text
+        response.data = {"error": text}
+    return response
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return JsonResponse({"error": f"There is nothing at {request.path}"}, status=status.HTTP_404_NOT_FOUND)
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    return JsonResponse(
+        {"error": "Something went wrong here; it has been logged"}, status=status.HTTP_500_INTERNAL_SERVER_ERROR
+    )
+
+
+def _first_text(detail: Any) -> str:
+    """One sentence out of REST framework's nested details: `field: what is wrong`."""
+    if isinstance(detail, dict):
+        field, inner = next(iter(detail.items()))
+        return _first_text(inner) if field == "non_field_errors" else f"{field}: {_first_text(inner)}"
+    if isinstance(detail, list):
+        return _first_text(detail[0])
+    return str(detail)

@@ -1,0 +1,32 @@
+"""What the API takes. Whether a configuration makes sense is `services.configure`'s decision, not a serializer's."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from recommendations.recommenders.registry import RECOMMENDERS
+
+EXAMPLE_SCHEMA = {
+    "user_id": {"type": "int", "source_field": "id"},
+    "bet": {"type": "float", "source_field": "stake"},
+    "time": {"type": "float", "source_field": "timestamp"},
+    "events": {"type": "list", "source_field": "recommended_events"},
+}
+
+
+class RecommenderField(serializers.ChoiceField):
+    """Offers the known recommenders in forms, and passes on whatever it gets: the service names what it refuses."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+
+class ConfigurationSerializer(serializers.Serializer[Any]):
+    recommender_type = RecommenderField(choices=list(RECOMMENDERS), required=False, allow_null=True, allow_blank=True)
+    recommendation_schema = serializers.JSONField(
+        required=False,
+        allow_null=True,
+        initial=EXAMPLE_SCHEMA,
+        help_text='Field name → type, or → {"type": .., "source_field": ..}.',
+        style={"base_template": "textarea.html", "rows": 14},
+    )

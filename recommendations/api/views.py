@@ -1,0 +1,101 @@
+"""The three endpoints. Each translates in, makes one service call, and translates out."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from rest_framework import status
+from rest_framework.exceptions import NotFound
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from recommendations import services
+from recommendations.errors import CasinoNotConfigured, UserNotFound
+from recommendations.rows import MAX_ID
+from tenants.middleware import require_casino
+from tenants.models import Casino
+
+from .serializers import ConfigurationSerializer
+
+
+class CasinoAPIView(GenericAPIView[Any]):
+    """A view of one casino: whose request it is, is settled before any handler runs."""
+
+    casino: Casino
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.casino = require_casino(request._request)
+
+
+class ConfigView(CasinoAPIView):
+    """How this casino wants its recommendations: GET shows it, POST replaces it."""
+
+    serializer_class = ConfigurationSerializer
+
+    def get(self, request: Request) -> Response:
+        if not self.casino.is_configured:
+            raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
+        return Response(_configuration(self.casino))
+
+    def post(self, request: Request) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        casino = services.configure(
+            casino=self.casino,
+            recommender_type=serializer.validated_data.get("recommender_type"),
+            recommendation_schema=serializer.validated_data.get("recommendation_schema"),
+            now=timezone.now(),
+        )
+        configuration = _configuration(casino)
+        return Response(
+            {
+                "message": "Configuration successfully saved!",
+                "recommender_type": configuration["recommender_type"],
+                "recommendation_schema": configuration["recommendation_schema"],
+                "config": configuration,
+            }
+        )
+
+
+class RecommendView(CasinoAPIView):
+    """The bets to show this user now, in the casino's own fields."""
+
+    def get(self, request: Request, user_id: str) -> Response:
+        return Response(
+            services.recommend_mapped(casino=self.casino, user_id=_parse_user_id(user_id), now=timezone.now())
+        )
+
+
+class PurchaseView(CasinoAPIView):
+    """Creates three dummy coupons for this user, for trying things out."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if not settings.RECSYS_TEST_ENDPOINTS:
+            raise NotFound("Test endpoints are switched off; RECSYS_TEST_ENDPOINTS=1 switches them on")
+        super().initial(request, *args, **kwargs)
+
+    def get(self, request: Request, user_id: str) -> Response:
+        return self.post(request, user_id)
+
+    def post(self, request: Request, user_id: str) -> Response:
+        coupon_ids = services.purchase(user_id=_parse_user_id(user_id), now=timezone.now())
+        return Response(
+            {"message": "Coupons created successfully", "coupon_ids": coupon_ids}, status=status.HTTP_201_CREATED
+        )
+
+
+def _configuration(casino: Casino) -> dict[str, Any]:
+    return {
+        "recommender_type": casino.recommender_type,
+        "recommendation_schema": casino.recommendation_schema,
+        "timestamp": casino.timestamp,
+    }
+
+
+def _parse_user_id(text: str) -> int:
+    """What is no possible id is nobody's id."""
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:20]) <= MAX_ID:
+        raise UserNotFound("User not found")
+    return int(text)

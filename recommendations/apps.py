@@ -1,0 +1,7 @@
+"""The data plane: a casino's users, events and coupons, and what to show whom."""
+
+from django.apps import AppConfig
+
+
+class RecommendationsConfig(AppConfig):
+    name = "recommendations"

@@ -1,0 +1,97 @@
+"""Dummy users, events and coupons, for trying the service out. Everything here is generated."""
+
+import random
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from .errors import NoOpenEvents
+from .models import Event, User
+from .rows import CouponRow, EventRow, Selection, UserRow
+
+SELECTIONS = 3
+
+# sport -> (country, league, cities whose teams play there)
+DUMMY_LEAGUES: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
+    "FOOTBALL": [
+        ("ENGLAND", "DUMMY PREMIER LEAGUE", ("LEEDS", "DERBY", "HULL", "EXETER", "BRISTOL", "STOKE", "OXFORD", "YORK")),
+        ("SPAIN", "DUMMY LIGA", ("CADIZ", "GIJON", "MURCIA", "HUELVA", "BURGOS", "LUGO", "JAEN", "SORIA")),
+        ("BRAZIL", "DUMMY SERIE A", ("SANTOS", "RECIFE", "NATAL", "BELEM", "MANAUS", "CUIABA", "MACEIO", "GOIANIA")),
+    ],
+    "BASKETBALL": [
+        ("GREECE", "DUMMY BASKET LEAGUE", ("PATRAS", "LARISSA", "VOLOS", "CHANIA", "KAVALA", "RHODES")),
+        ("LITHUANIA", "DUMMY LYGA", ("VILNIUS", "KAUNAS", "ALYTUS", "UTENA", "JONAVA", "PRIENAI")),
+    ],
+    "HANDBALL": [
+        ("DENMARK", "DUMMY HANDBOLDLIGAEN", ("AALBORG", "ODENSE", "KOLDING", "RIBE", "SKJERN", "MORS")),
+        ("GERMANY", "DUMMY HANDBALL LIGA", ("KIEL", "LEMGO", "GUMMERSBACH", "EISENACH", "ERLANGEN", "MINDEN")),
+    ],
+}
+_NAMES = ("ADA", "ALAN", "GRACE", "EDSGER", "BARBARA", "DONALD", "RADIA", "DENNIS", "FRANCES", "KEN")
+_SURNAMES = ("FISHER", "NOVAK", "SILVA", "JENSEN", "ROSSI", "DUBOIS", "GARCIA", "MULLER", "KOWALSKI", "SMITH")
+
+
+def dummy_user(rng: random.Random, *, now: datetime) -> UserRow:
+    """A user without an id of the casino's."""
+    sport = rng.choice(sorted(DUMMY_LEAGUES))
+    country, league, _ = rng.choice(DUMMY_LEAGUES[sport])
+    return UserRow(
+        name=rng.choice(_NAMES),
+        surname=f"{rng.choice(_SURNAMES)} {rng.randrange(1_000_000)}",
+        birth_year=rng.randint(1950, 2004),
+        currency=rng.choice(("EUR", "USD", "GBP")),
+        country=country,
+        gender=rng.choice(("MALE", "FEMALE", "OTHER")),
+        timestamp=now,
+        favorite_sport=sport,
+        favorite_league=league,
+    )
+
+
+def dummy_event(rng: random.Random, *, now: datetime) -> EventRow:
+    """An event of the coming two weeks, without an id of the casino's."""
+    sport = rng.choice(sorted(DUMMY_LEAGUES))
+    country, league, cities = rng.choice(DUMMY_LEAGUES[sport])
+    home, away = rng.sample(cities, 2)
+    begin = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=rng.randint(2, 14 * 24))
+    return EventRow(
+        begin_timestamp=begin,
+        end_timestamp=begin + timedelta(hours=2),
+        country=country,
+        league=league,
+        home_team=home,
+        away_team=away,
+        sport=sport,
+        odd=Decimal(rng.randint(110, 900)) / 100,
+    )
+
+
+def dummy_coupon(rng: random.Random, *, now: datetime, user_id: int | None = None) -> CouponRow:
+    """A coupon on up to three random open events of the current casino, by this user or a random one.
+
+    Raises NoOpenEvents where the casino has no open events, or no users.
+    """
+    user_id = user_id or User.objects.order_by("?").values_list("pk", flat=True).first()
+    events = Event.objects.filter(begin_timestamp__gt=now).order_by("?")[:SELECTIONS]
+    selections = tuple(_selection(event) for event in events)
+    if not user_id or not selections:
+        raise NoOpenEvents("There are no open events, or no users, to make a coupon of")
+    return CouponRow(
+        user_id=user_id,
+        stake=Decimal(rng.randint(100, 10_000)) / 100,
+        timestamp=now,
+        recommended_events=selections,
+        source=f"dummy/{UUID(int=rng.getrandbits(128))}",
+    )
+
+
+def _selection(event: Event) -> Selection:
+    return Selection(
+        event_id=event.pk,
+        country=event.country,
+        league=event.league,
+        home_team=event.home_team,
+        away_team=event.away_team,
+        sport=event.sport,
+        odd=event.odd,
+    )

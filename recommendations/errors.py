@@ -1,0 +1,29 @@
+"""What can go wrong between a casino's data and a recommendation."""
+
+
+class RecommendationError(Exception):
+    """Base of this app's errors."""
+
+
+class InvalidRow(RecommendationError):
+    """A user, event or coupon that can't be stored: `code` is stable, `field` is at fault, `problem` says how."""
+
+    def __init__(self, code: str, field: str, problem: str) -> None:
+        super().__init__(f"{field} {problem}")
+        self.code, self.field, self.problem = code, field, problem
+
+
+class InvalidConfiguration(RecommendationError):
+    """A recommender or a recommendation schema that can't be served."""
+
+
+class CasinoNotConfigured(RecommendationError):
+    """A recommendation was asked before a configuration was set."""
+
+
+class UserNotFound(RecommendationError):
+    """The casino has no such user."""
+
+
+class NoOpenEvents(RecommendationError):
+    """Something needs events that can be bet on now, and the casino has none."""

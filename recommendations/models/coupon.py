@@ -1,0 +1,40 @@
+"""Purchased coupons."""
+
+from django.db import models
+from django.db.models import Q
+
+from tenants.casino_model import CasinoModel
+
+from .user import User
+
+
+class PurchasedCoupon(CasinoModel):
+    """A purchased bet slip. `recommended_events` holds its selections as they stood then, a list of objects.
+
+    The user need not be known yet: messages of different topics overtake each other. `natural_key` is made of the
+    message's place in Kafka where the casino gave no id, so that a message read twice is stored once.
+    """
+
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="coupons", db_constraint=False, db_index=False
+    )
+    stake = models.DecimalField(max_digits=14, decimal_places=2)
+    timestamp = models.DateTimeField()
+    recommended_events = models.JSONField()
+    natural_key = models.UUIDField(null=True, unique=True, editable=False)
+
+    class Meta:
+        db_table = "purchased_coupons"
+        constraints = [
+            models.CheckConstraint(name="coupon_id_positive", condition=Q(id__gt=0)),
+            models.CheckConstraint(name="coupon_stake_positive", condition=Q(stake__gt=0)),
+        ]
+        indexes = [
+            # a user's coupons, the latest first: profiles and the admin's user page
+            models.Index(name="coupon_user_time", fields=["user", "-timestamp", "-id"]),
+            # the admin's list of coupons, the latest first
+            models.Index(name="coupon_time", fields=["-timestamp", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"coupon {self.pk} of user {self.user_id}"

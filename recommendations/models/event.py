@@ -1,0 +1,84 @@
+"""Events, the teams that play them, and the version of the offer that they make up."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from tenants.casino_model import CasinoModel
+
+
+class Team(CasinoModel):
+    name = models.CharField(max_length=100)
+    sport = models.CharField(max_length=50)
+
+    class Meta:
+        db_table = "teams"
+        constraints = [
+            # also the index of "the team of this name", asked for at each event stored
+            models.UniqueConstraint(name="team_name_sport_unique", fields=["name", "sport"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.sport})"
+
+
+class Event(CasinoModel):
+    """A match. `id` is the casino's own where it gave one; else `natural_key` tells it from others."""
+
+    country = models.CharField(max_length=100)
+    begin_timestamp = models.DateTimeField()
+    end_timestamp = models.DateTimeField()
+    league = models.CharField(max_length=100)
+    sport = models.CharField(max_length=50)
+    odd = models.DecimalField(max_digits=9, decimal_places=3)
+    home_team = models.CharField(max_length=100)
+    away_team = models.CharField(max_length=100)
+    natural_key = models.UUIDField(null=True, unique=True, editable=False)
+    teams = models.ManyToManyField(Team, through="EventTeam", related_name="events")
+
+    class Meta:
+        db_table = "events"
+        constraints = [
+            models.CheckConstraint(name="event_id_positive", condition=Q(id__gt=0)),
+            models.CheckConstraint(name="event_odd_above_one", condition=Q(odd__gt=1)),
+            models.CheckConstraint(
+                name="event_begins_before_it_ends", condition=Q(begin_timestamp__lt=F("end_timestamp"))
+            ),
+            models.CheckConstraint(name="event_teams_differ", condition=~Q(home_team=F("away_team"))),
+        ]
+        indexes = [
+            # the offer: events that have not begun; also the admin's list by time
+            models.Index(name="event_begin", fields=["begin_timestamp", "id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.home_team} - {self.away_team}"
+
+
+class EventTeam(CasinoModel):
+    event = models.ForeignKey(Event, on_delete=models.CASCADE)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE)
+
+    class Meta:
+        db_table = "event_teams"
+        constraints = [models.UniqueConstraint(name="event_team_unique", fields=["event", "team"])]
+
+    def __str__(self) -> str:
+        return f"event {self.event_id}, team {self.team_id}"
+
+
+class OfferVersion(CasinoModel):
+    """One row, raised by a trigger with every statement that changes events, however it was made.
+
+    Its row lock makes those statements of different transactions wait for each other, so that whoever reads a version
+    sees all changes up to it. The numbers come from a sequence: none is used twice, even after a rollback.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "offer_version"
+        constraints = [models.CheckConstraint(name="offer_version_one_row", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return str(self.version)

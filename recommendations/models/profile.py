@@ -1,0 +1,29 @@
+"""What is kept of each user between requests."""
+
+from django.db import models
+
+from tenants.casino_model import CasinoModel
+
+from .user import User
+
+
+class UserProfile(CasinoModel):
+    """A user's favourite (sport, league) pairs, and how many purchases have come in since they were computed.
+
+    `favorite_sport_league_json` is a list of [sport, league]; null until computed for the first time. `coupon_count`
+    and `stake_total` are of all coupons ever. The profile may stand before its user: a coupon that overtakes its user's
+    message counts here already.
+    """
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="profile", db_constraint=False)
+    favorite_sport_league_json = models.JSONField(null=True)
+    purchases_at_last_update = models.PositiveIntegerField(default=0, db_default=0)
+    last_updated = models.DateTimeField(null=True)
+    coupon_count = models.PositiveIntegerField(default=0, db_default=0)
+    stake_total = models.DecimalField(max_digits=18, decimal_places=2, default=0, db_default=0)
+
+    class Meta:
+        db_table = "users_profile"
+
+    def __str__(self) -> str:
+        return f"profile of user {self.user_id}"

@@ -1,0 +1,45 @@
+"""Users: the casino's customers."""
+
+from django.db import models
+from django.db.models import Q
+
+from tenants.casino_model import CasinoModel
+
+
+class Currency(models.TextChoices):
+    EUR = "EUR"
+    USD = "USD"
+    GBP = "GBP"
+
+
+class Gender(models.TextChoices):
+    MALE = "MALE"
+    FEMALE = "FEMALE"
+    OTHER = "OTHER"
+
+
+class User(CasinoModel):
+    """A customer. `id` is the casino's own where it gave one; else `natural_key` tells the person from others."""
+
+    name = models.CharField(max_length=100)
+    surname = models.CharField(max_length=100)
+    birth_year = models.SmallIntegerField()
+    currency = models.CharField(max_length=3)
+    country = models.CharField(max_length=100)
+    gender = models.CharField(max_length=6)
+    timestamp = models.DateTimeField()
+    favorite_sport = models.CharField(max_length=50, blank=True)
+    favorite_league = models.CharField(max_length=100, blank=True)
+    natural_key = models.UUIDField(null=True, unique=True, editable=False)
+
+    class Meta:
+        db_table = "users"
+        constraints = [
+            models.CheckConstraint(name="user_id_positive", condition=Q(id__gt=0)),
+            models.CheckConstraint(name="user_currency_known", condition=Q(currency__in=Currency.values)),
+            models.CheckConstraint(name="user_gender_known", condition=Q(gender__in=Gender.values)),
+            models.CheckConstraint(name="user_birth_year_plausible", condition=Q(birth_year__range=(1900, 2100))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.surname}"

@@ -1,0 +1,22 @@
+"""The recommenders that a casino may choose from. A new one is a file beside this one, and a line here."""
+
+from recommendations.errors import InvalidConfiguration
+
+from .base import Recommender
+from .dynamic import Dynamic
+from .inference import Inference
+from .inference_score import InferenceScore
+from .static import Static
+
+RECOMMENDERS: dict[str, Recommender] = {
+    recommender.name: recommender for recommender in (Static(), Dynamic(), Inference(), InferenceScore())
+}
+
+
+def get_recommender(name: object) -> Recommender:
+    """The recommender of this name; raises InvalidConfiguration, which lists the names that are known."""
+    recommender = RECOMMENDERS.get(name) if isinstance(name, str) else None
+    if recommender is None:
+        known = ", ".join(RECOMMENDERS)
+        raise InvalidConfiguration(f"The {name} recommender_type isn't supported. Supported are: {known}")
+    return recommender
