@@ -1,0 +1,7 @@
+"""Kafka in and out."""
+
+from django.apps import AppConfig
+
+
+class IngestionConfig(AppConfig):
+    name = "ingestion"

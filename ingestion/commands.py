@@ -1,0 +1,83 @@
+"""What the commands that consume and produce have in common."""
+
+import random
+import signal
+import threading
+from collections import Counter
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from .consumer import TopicConsumer, describe
+from .errors import BrokerUnavailable
+from .producers import Sender, send_dummies
+from .topics import Topic, create_topics
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and Ctrl-C set, so that a loop ends after what it is doing."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+class ConsumeCommand(BaseCommand):
+    """Consume `topic` until SIGTERM or Ctrl-C; then finish the batch, commit, leave the group and say what was done."""
+
+    topic: ClassVar[Topic]
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--idle-exit", type=float, metavar="SECONDS", help="end when no message has come for so long (for scripts)"
+        )
+
+    def handle(self, *args: Any, idle_exit: float | None, **options: Any) -> None:
+        stop = stop_on_signals()
+        try:
+            create_topics()
+            consumer = TopicConsumer(self.topic, stop, idle_exit=idle_exit)
+        except BrokerUnavailable as error:
+            raise CommandError(str(error)) from error
+        consumer.run()
+        totals: Counter[str] = Counter()
+        for (_, outcome), count in consumer.counts.items():
+            totals[outcome] += count
+        self.stdout.write(f"{self.topic.name}: {describe(totals)}")
+
+
+class ProduceCommand(BaseCommand):
+    """Send a dummy message of `topic` to every active casino, again and again."""
+
+    topic: ClassVar[Topic]
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--interval",
+            type=float,
+            default=settings.PRODUCER_INTERVAL_SECONDS,
+            metavar="SECONDS",
+            help="time between two rounds (%(default)s)",
+        )
+        parser.add_argument("--count", type=int, metavar="N", help="end after so many rounds (never)")
+
+    def handle(self, *args: Any, interval: float, count: int | None, **options: Any) -> None:
+        stop = stop_on_signals()
+        try:
+            create_topics()
+            with Sender() as sender:
+                self._send_rounds(sender, stop, interval, count)
+        except BrokerUnavailable as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{self.topic.name}: {sender.sent} messages sent")
+
+    def _send_rounds(self, sender: Sender, stop: threading.Event, interval: float, count: int | None) -> None:
+        done = 0
+        rng = random.Random()
+        while not stop.is_set() and done != count:
+            send_dummies(sender, self.topic.name, rng, timezone.now())
+            done += 1
+            if done != count:
+                stop.wait(interval)

@@ -1,0 +1,9 @@
+"""`manage.py consume_users`: store the messages of the topic `users`."""
+
+from ingestion.commands import ConsumeCommand
+from ingestion.topics import USERS
+
+
+class Command(ConsumeCommand):
+    help = "Store the messages of the topic users until SIGTERM or Ctrl-C."
+    topic = USERS

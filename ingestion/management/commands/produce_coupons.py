@@ -1,0 +1,9 @@
+"""`manage.py produce_coupons`: send dummy messages to the topic `coupons`."""
+
+from ingestion.commands import ProduceCommand
+from ingestion.topics import COUPONS
+
+
+class Command(ProduceCommand):
+    help = "Send a dummy message to the topic coupons for every active casino, every --interval seconds."
+    topic = COUPONS

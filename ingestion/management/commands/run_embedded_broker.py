@@ -1,0 +1,26 @@
+"""`manage.py run_embedded_broker`: a Kafka broker in memory, for the demo and for trying out."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ingestion.brokers import EmbeddedBroker, announced, running_embedded_broker
+from ingestion.commands import stop_on_signals
+from ingestion.topics import PARTITIONS, TOPICS
+
+
+class Command(BaseCommand):
+    help = "Run librdkafka's mock broker until SIGTERM or Ctrl-C. It keeps messages in memory alone."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = stop_on_signals()
+        if servers := running_embedded_broker():
+            raise CommandError(f"An embedded broker of this installation runs already, on {servers}.")
+        with EmbeddedBroker() as broker:
+            for name in TOPICS:
+                broker.create_topic(name, PARTITIONS)
+            with announced(broker):
+                self.stdout.write(f"Embedded broker on {broker.bootstrap_servers}; Ctrl-C ends it.")
+                self.stdout.flush()
+                stop.wait()

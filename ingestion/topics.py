@@ -1,0 +1,67 @@
+"""The topics: what a message of each means, and how it is stored."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+from django.conf import settings
+
+from recommendations.storing import Outcome, store_coupons, store_events, store_users
+
+from .brokers import client_config
+from .errors import BrokerUnavailable
+from .messages import Decode, decode_coupon, decode_event, decode_user
+
+logger = logging.getLogger(__name__)
+
+PARTITIONS = 3
+_RETRY_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    name: str
+    decode: Decode
+    store: Callable[[Sequence[Any]], list[Outcome]]
+
+
+EVENTS = Topic("events", decode_event, store_events)
+COUPONS = Topic("coupons", decode_coupon, store_coupons)
+USERS = Topic("users", decode_user, store_users)
+
+TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS)}
+
+
+def create_topics() -> list[str]:
+    """Make the topics that are missing, three partitions each, and answer their names.
+
+    Waits for a broker that is still starting, up to `KAFKA_STARTUP_SECONDS`; then raises BrokerUnavailable.
+    """
+    deadline = time.monotonic() + settings.KAFKA_STARTUP_SECONDS
+    admin = AdminClient(client_config(deadline))
+    missing = sorted(set(TOPICS) - _existing_topics(admin, deadline))
+    new = [NewTopic(name, PARTITIONS, settings.KAFKA_REPLICATION_FACTOR) for name in missing]
+    for name, future in admin.create_topics(new).items() if new else ():
+        try:
+            future.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise BrokerUnavailable(f"The topic {name} could not be created: {error.args[0].str()}") from error
+    return missing
+
+
+def _existing_topics(admin: AdminClient, deadline: float) -> set[str]:
+    while True:
+        try:
+            return set(admin.list_topics(timeout=5).topics)
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                raise BrokerUnavailable(
+                    f"No Kafka broker answered within {settings.KAFKA_STARTUP_SECONDS:.0f} s: {error.args[0].str()}"
+                ) from error
+            logger.info("Waiting for the broker: %s", error.args[0].str())
+            time.sleep(_RETRY_SECONDS)
