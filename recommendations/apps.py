@@ -5,3 +5,4 @@ from django.apps import AppConfig
 
 class RecommendationsConfig(AppConfig):
     name = "recommendations"
+    verbose_name = "The chosen casino's data"

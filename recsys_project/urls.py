@@ -2,13 +2,13 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import TemplateView
+
+admin.site.index_title = "Everything, by table"
 
 urlpatterns = [
-    path("", TemplateView.as_view(template_name="start.html"), name="start"),
     path("admin/", admin.site.urls),
     path("", include("tenants.urls")),
-    path("", include("recommendations.api.urls")),
+    path("", include("recommendations.urls")),
 ]
 
 handler404 = "recommendations.api.errors.page_not_found"

@@ -1,5 +1,7 @@
 """The catalogue in the admin."""
 
+from typing import Any, ClassVar
+
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
@@ -20,9 +22,12 @@ class CasinoAdmin(admin.ModelAdmin[Casino]):
     search_fields = ("name", "=id", "db_name")
     ordering = ("name", "id")
     actions = ("finish_provisioning",)
-    readonly_fields = (
+    readonly_fields: ClassVar[tuple[str, ...]] = (
         "state", "state_detail", "db_name", "recommender_type", "recommendation_schema", "timestamp", "created_at",
     )  # fmt: skip
+
+    def get_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:
+        return ("name",) if obj is None else super().get_fields(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Casino | None = None) -> bool:
         return False

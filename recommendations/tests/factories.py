@@ -1,12 +1,19 @@
-"""Users, events and coupons for tests: made in the current casino's database."""
+"""Users, events and coupons for tests: models in the current casino's database, rows, and offers in memory."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import factory
 
 from recommendations.models import Event, PurchasedCoupon, User
+from recommendations.offer import ATTRIBUTES, Offer, build_offer
+from recommendations.rows import CouponRow, EventRow, Selection, UserRow
+
+OPEN = datetime(2050, 6, 1, 18, tzinfo=UTC)
+OFFER_COLUMNS = ("id", "begin_timestamp", "odd", *ATTRIBUTES)
+_offsets = count()
 
 
 class UserFactory(factory.django.DjangoModelFactory[User]):
@@ -56,3 +63,55 @@ def selection(**changes: Any) -> dict[str, Any]:
         "sport": "FOOTBALL",
         "odd": 2.5,
     } | changes
+
+
+def user_row(**changes: Any) -> UserRow:
+    fields: dict[str, Any] = {
+        "name": "Ada",
+        "surname": "Lovelace",
+        "birth_year": 1985,
+        "currency": "EUR",
+        "country": "ENGLAND",
+        "gender": "FEMALE",
+        "timestamp": datetime(2025, 6, 1, tzinfo=UTC),
+        "favorite_sport": "FOOTBALL",
+    }
+    return UserRow(**fields | changes)
+
+
+def event_row(**changes: Any) -> EventRow:
+    fields: dict[str, Any] = {
+        "begin_timestamp": datetime(2050, 6, 1, 18, tzinfo=UTC),
+        "end_timestamp": datetime(2050, 6, 1, 20, tzinfo=UTC),
+        "country": "ENGLAND",
+        "league": "PREMIER LEAGUE",
+        "home_team": "ARSENAL",
+        "away_team": "CHELSEA",
+        "sport": "FOOTBALL",
+        "odd": Decimal("2.5"),
+    }
+    return EventRow(**fields | changes)
+
+
+def selection_row(**changes: Any) -> Selection:
+    return Selection(**selection(odd=Decimal("2.5")) | changes)
+
+
+def coupon_row(**changes: Any) -> CouponRow:
+    fields: dict[str, Any] = {
+        "user_id": 1,
+        "stake": Decimal("10"),
+        "timestamp": datetime.now(UTC) - timedelta(days=1),
+        "recommended_events": (selection_row(),),
+        "source": None if changes.get("id") else f"test/coupons/0/{next(_offsets)}",
+    }
+    return CouponRow(**fields | changes)
+
+
+def offer_of(*events: dict[str, Any]) -> Offer:
+    """An offer in memory, of events with the ids 1, 2, ..; what an event doesn't say is as in EventFactory."""
+    rows = []
+    for event_id, changes in enumerate(events, start=1):
+        each = {"id": event_id, "begin_timestamp": OPEN, "home_team": f"H{event_id}", "away_team": f"A{event_id}"}
+        rows.append(tuple((selection() | each | changes)[column] for column in OFFER_COLUMNS))
+    return build_offer(1, rows)
