@@ -28,6 +28,11 @@ class Topic:
     decode: Decode
     store: Callable[[Sequence[Any]], list[Outcome]]
 
+    @property
+    def group(self) -> str:
+        """The consumer group that stores this topic's messages."""
+        return f"recsys-{self.name}"
+
 
 EVENTS = Topic("events", decode_event, store_events)
 COUPONS = Topic("coupons", decode_coupon, store_coupons)

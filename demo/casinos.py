@@ -1,0 +1,64 @@
+"""The demo's three casinos: each with its own recommender, its own words, and its own part of the world's fixtures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .fixtures import Fixture
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCasino:
+    name: str
+    recommender_type: str
+    recommendation_schema: dict[str, Any]
+    margin: float
+    currency: str
+    offers: Callable[[Fixture], bool]
+
+
+_AMERICAS = {"USA", "UNITED STATES", "BRAZIL", "ARGENTINA", "MEXICO", "CANADA"}
+
+DEMO_CASINOS = (
+    DemoCasino(
+        name="Aurora Casino",
+        recommender_type="inference",
+        recommendation_schema={
+            "user_id": {"type": "int", "source_field": "id"},
+            "bet": {"type": "float", "source_field": "stake"},
+            "time": {"type": "float", "source_field": "timestamp"},
+            "events": {"type": "list", "source_field": "recommended_events"},
+        },
+        margin=0.05,
+        currency="EUR",
+        offers=lambda _: True,
+    ),
+    DemoCasino(
+        name="Borealis Bets",
+        recommender_type="inference_score",
+        recommendation_schema={
+            "slip": {"type": "uuid", "source_field": "recommendation_id"},
+            "customer": {"type": "string", "source_field": "user_id"},
+            "amount": {"type": "string", "source_field": "stake"},
+            "made_at": {"type": "string", "source_field": "timestamp"},
+            "picks": {"type": "list", "source_field": "recommended_events"},
+        },
+        margin=0.07,
+        currency="GBP",
+        offers=lambda fixture: fixture.country not in _AMERICAS,
+    ),
+    DemoCasino(
+        name="Cascade Sportsbook",
+        recommender_type="dynamic",
+        recommendation_schema={
+            "user_id": "int",
+            "stake": "float",
+            "timestamp": "int",
+            "recommended_events": "list",
+            "recommender": "string",
+        },
+        margin=0.04,
+        currency="USD",
+        offers=lambda fixture: fixture.sport != "FOOTBALL" or fixture.country in _AMERICAS,
+    ),
+)

@@ -1,0 +1,108 @@
+"""`manage.py demo`: the main job on real fixtures, from a Kafka message to a recommendation."""
+
+import secrets
+import signal
+import time
+from typing import Any, NoReturn
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from demo import report, stage
+from demo.casinos import DEMO_CASINOS
+from demo.errors import DemoFailed
+from demo.messages import CasinoMessages, casino_messages, scheduled_fixtures
+from demo.processes import Processes
+from demo.serving import Answer, ask, start_server
+from tenants.models import Casino
+
+LOGIN = "demo"
+EXAMPLE_USERS = (1, 7, 31)
+
+# The demo listens on loopback alone, so it may be open and without TLS, whatever the environment says.
+ENVIRONMENT = {"RECSYS_OPEN_API": "1", "RECSYS_TEST_ENDPOINTS": "1", "HTTPS": "0"}
+
+
+class Command(BaseCommand):
+    help = "Show the main job: three casinos, real fixtures through Kafka, recommendations over HTTP."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--check", action="store_true", help="end when everything has been shown to work")
+        parser.add_argument("--port", type=int, default=8000, help="where to serve (%(default)s; else a free port)")
+
+    def handle(self, *args: Any, check: bool, port: int, **options: Any) -> None:
+        signal.signal(signal.SIGTERM, _interrupt)
+        console = Console()
+        try:
+            with Processes(ENVIRONMENT) as processes:
+                self._run(console, processes, check=check, port=port)
+        except DemoFailed as error:
+            raise CommandError(f"The demo failed: {error}") from error
+        except KeyboardInterrupt:
+            console.print("Stopped. The data stays in .local/; the broker's is gone.")
+
+    def _run(self, console: Console, processes: Processes, *, check: bool, port: int) -> None:
+        started = time.monotonic()
+        casinos, messages = self._ingest(console, processes)
+        with console.status("Starting the web server"):
+            base_url = start_server(processes, port)
+            answers = [ask(base_url, casino, user_id) for casino in casinos for user_id in EXAMPLE_USERS]
+        console.print(f"[green]✓[/] serving on {base_url}")
+        console.print(report.slips(_one_a_casino(answers)))
+        if check:
+            console.print(f"Checked {len(answers)} recommendations in {time.monotonic() - started:.0f} s: all valid.")
+            return
+        lines = report.what_to_try(base_url, answers[0], casinos[1], LOGIN, _new_password())
+        for line in (report.ingested(messages), "", *lines):
+            console.print(line, soft_wrap=True, highlight=False)
+        while True:
+            time.sleep(1)
+            stage.check_alive(processes)
+
+    def _ingest(self, console: Console, processes: Processes) -> tuple[list[Casino], dict[int, CasinoMessages]]:
+        now = timezone.now()
+        with console.status("Starting PostgreSQL, and giving each casino its database"):
+            casinos = stage.provision_casinos(now)
+        console.print(f"[green]✓[/] {len(casinos)} casinos, each with its own database")
+        with console.status("Starting the broker and the consumers"):
+            servers = stage.start_broker(processes)
+            stage.start_consumers(processes)
+        console.print(f"[green]✓[/] Kafka broker on {servers}, three consumers")
+        with console.status("Sending fixtures, users and coupons through the topics"):
+            fixtures = scheduled_fixtures(now)
+            messages = {
+                casino.pk: casino_messages(demo_casino, fixtures, now)
+                for casino, demo_casino in zip(casinos, DEMO_CASINOS, strict=True)
+            }
+            sent = stage.send_everything(messages)
+        console.print(f"[green]✓[/] {sent:,} messages sent")
+        with _progress(console) as progress:
+            task = progress.add_task("Storing", total=sent)
+            stage.wait_until_stored(processes, lambda done, total: progress.update(task, completed=done, total=total))
+        console.print("[green]✓[/] every message stored")
+        return casinos, messages
+
+
+def _progress(console: Console) -> Progress:
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    return Progress(*columns, console=console, transient=True)
+
+
+def _one_a_casino(answers: list[Answer]) -> list[Answer]:
+    return list({answer.casino.pk: answer for answer in reversed(answers)}.values())[::-1]
+
+
+def _new_password() -> str:
+    """A staff login for the admin, with a password that only this terminal has seen."""
+    password = secrets.token_urlsafe(9)
+    user, _ = get_user_model().objects.get_or_create(username=LOGIN, defaults={"is_staff": True, "is_superuser": True})
+    user.set_password(password)
+    user.save()
+    return password
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

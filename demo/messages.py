@@ -1,0 +1,49 @@
+"""All messages of one demo casino, as rows."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+
+from recommendations.rows import CouponRow, EventRow, UserRow
+
+from .casinos import DemoCasino
+from .customers import Market, make_coupons, make_users
+from .fixtures import Fixture, real_fixtures, reschedule
+from .generated import generated_fixtures
+from .odds import home_odd
+
+USERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CasinoMessages:
+    events: list[EventRow]
+    users: list[UserRow]
+    coupons: list[CouponRow]
+
+
+def scheduled_fixtures(now: datetime) -> list[Fixture]:
+    """All fixtures of the demo, moved around `now`."""
+    return reschedule(real_fixtures(), now) + reschedule(generated_fixtures(random.Random("generated")), now)
+
+
+def casino_messages(casino: DemoCasino, fixtures: list[Fixture], now: datetime) -> CasinoMessages:
+    rng = random.Random(casino.name)
+    events = [_event(fixture, casino) for fixture in fixtures if casino.offers(fixture)]
+    market = Market(events)
+    users = make_users(rng, market, count=USERS, currency=casino.currency)
+    return CasinoMessages(events, [user for user, _ in users], make_coupons(rng, users, market, now))
+
+
+def _event(fixture: Fixture, casino: DemoCasino) -> EventRow:
+    return EventRow(
+        id=fixture.id,
+        begin_timestamp=fixture.begin,
+        end_timestamp=fixture.end,
+        country=fixture.country,
+        league=fixture.league,
+        home_team=fixture.home_team,
+        away_team=fixture.away_team,
+        sport=fixture.sport,
+        odd=home_odd(fixture.sport, fixture.home_team, fixture.away_team, margin=casino.margin),
+    )

@@ -1,0 +1,99 @@
+"""The demo's web server, and the questions put to it over HTTP."""
+
+import json
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.management import call_command
+from django.utils import timezone
+
+from recommendations.models import Event
+from tenants.context import use_casino
+from tenants.models import Casino
+
+from .errors import DemoFailed
+from .processes import Processes, log_path
+from .stage import check_alive
+
+HOST = "127.0.0.1"
+START_SECONDS = 30
+SERVER = "web_server"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One casino's answer for one user: in its own fields, and the slip's events found in them."""
+
+    casino: Casino
+    user_id: int
+    body: dict[str, Any]
+    events: list[dict[str, Any]]
+
+
+def start_server(processes: Processes, port: int) -> str:
+    """Serve on `port`, or on a free one if that is taken; answer the address once it answers."""
+    call_command("collectstatic", interactive=False, verbosity=0)
+    port = port if _is_free(port) else 0
+    port = port or _free_port()
+    address = f"{HOST}:{port}"
+    gunicorn = (sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--bind", address, "--no-control-socket")
+    processes.start(SERVER, *gunicorn, "--worker-class", "gthread", "--workers", "2", "--threads", "4")
+    _wait_for(f"http://{address}/", processes)
+    return f"http://{address}"
+
+
+def ask(base_url: str, casino: Casino, user_id: int) -> Answer:
+    """GET /recommend/<user_id>, and check that what comes can still be bet on. Raises DemoFailed."""
+    request = urllib.request.Request(f"{base_url}/recommend/{user_id}", headers={"Casino-ID": str(casino.pk)})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            body = json.load(response)
+    except urllib.error.URLError as error:
+        raise DemoFailed(f"{casino} gives no recommendation for user {user_id}: {error}") from error
+    events = next((value for value in body.values() if isinstance(value, list)), [])
+    _check_open(casino, user_id, events)
+    return Answer(casino, user_id, body, events)
+
+
+def _check_open(casino: Casino, user_id: int, events: list[dict[str, Any]]) -> None:
+    if len(events) != 3:
+        raise DemoFailed(f"{casino} recommends {len(events)} events to user {user_id}, not three")
+    with use_casino(casino.current, switch=True):
+        for event in events:
+            teams = {"home_team": event["home_team"], "away_team": event["away_team"]}
+            if not Event.objects.filter(begin_timestamp__gt=timezone.now(), **teams).exists():
+                raise DemoFailed(f"{casino} recommends to user {user_id} what can't be bet on: {event}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait_for(url: str, processes: Processes) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        check_alive(processes)
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise DemoFailed(f"the web server did not answer within {START_SECONDS} s; its log is {log_path(SERVER)}")

@@ -1,0 +1,109 @@
+"""The demo itself: run as a person runs it, on an embedded PostgreSQL and broker of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import psutil
+import pytest
+from django.conf import settings
+
+from demo.errors import DemoFailed
+from demo.processes import Processes, log_path
+
+EMBEDDED = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "SECRET_KEY", "RECSYS_OPEN_API", "HTTPS")
+
+
+@pytest.fixture
+def environment(tmp_path):
+    kept = {name: value for name, value in os.environ.items() if name not in EMBEDDED}
+    return {**kept, "LOCAL_DIR": str(tmp_path / "local"), "COLUMNS": "120"}
+
+
+def demo(*arguments):
+    return [sys.executable, "manage.py", "demo", *arguments]
+
+
+def left_running(tmp_path):
+    """Processes that still belong to this test's installation."""
+    marks = (str(tmp_path), f"LOCAL_DIR={tmp_path}")
+    found = []
+    for process in psutil.process_iter():
+        try:
+            belongs = any(mark in part for mark in marks for part in process.cmdline())
+            belongs = belongs or process.environ().get("LOCAL_DIR", "").startswith(str(tmp_path))
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+        if belongs:
+            found.append(process)
+    return found
+
+
+def test_check_shows_the_table_twice_and_leaves_nothing_running(environment, tmp_path):
+    first, second = (
+        subprocess.run(
+            demo("--check", "--port", "0"),
+            cwd=settings.BASE_DIR,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for _ in range(2)
+    )
+    for ran in (first, second):
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        for word in ("Aurora Casino", "Borealis Bets", "Cascade Sportsbook", "inference_score", "all valid", " @ "):
+            assert word in ran.stdout
+    coupons = (tmp_path / "local" / "logs" / "consume_coupons.log").read_text()
+    assert " stored" not in coupons  # the second run found its data again
+    assert "duplicate" in coupons
+    assert left_running(tmp_path) == []
+
+
+def test_it_serves_until_ctrl_c_and_says_what_to_try(environment, tmp_path):
+    out = tmp_path / "out"
+    with out.open("wb") as file:
+        process = subprocess.Popen(
+            demo("--port", "0"), cwd=settings.BASE_DIR, env=environment, stdout=file, stderr=file
+        )
+    try:
+        deadline = time.monotonic() + 90
+        while "Ctrl-C ends it all" not in out.read_text():
+            assert time.monotonic() < deadline, out.read_text()
+            assert process.poll() is None, out.read_text()
+            time.sleep(0.2)
+        said = out.read_text()
+        curl = next(line for line in said.splitlines() if "curl" in line).split()
+        request = urllib.request.Request(curl[-1], headers={"Casino-ID": curl[3].strip("'")})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            assert response.status == 200
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert "password" in said
+    assert left_running(tmp_path) == []
+
+
+def test_a_child_that_dies_is_named_with_its_log(settings, tmp_path):
+    from demo import stage
+
+    settings.LOCAL_DIR = tmp_path
+    with Processes({}) as processes:
+        processes.start("consume_nothing", sys.executable, "-c", "raise SystemExit('no such topic')")
+        while not processes.ended():
+            time.sleep(0.05)
+        with pytest.raises(DemoFailed, match=r"consume_nothing has ended by itself.*consume_nothing\.log"):
+            stage.check_alive(processes)
+    assert "no such topic" in log_path("consume_nothing").read_text()
+
+
+def test_children_are_stopped_when_the_block_ends(settings, tmp_path):
+    settings.LOCAL_DIR = tmp_path
+    with Processes({}) as processes:
+        processes.start("sleeper", sys.executable, "-c", "import time; time.sleep(60)")
+        [pid] = [process.pid for process in psutil.Process().children() if "time.sleep(60)" in process.cmdline()[-1]]
+    assert not psutil.pid_exists(pid)
