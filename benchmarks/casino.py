@@ -1,0 +1,92 @@
+"""Builds the casino that the benchmarks ask: 5,000 open events, 2,000 users, 20,000 coupons, all generated."""
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+
+from recommendations.rows import CouponRow, EventRow, Selection, UserRow
+from recommendations.storing import store_coupons, store_events, store_users
+from tenants.context import use_casino
+from tenants.models import Casino
+from tenants.provisioning import ensure_catalogue, store_casinos
+
+EVENTS, USERS, COUPONS = 5_000, 2_000, 20_000
+_BATCH = 2_000
+_LEAGUES = [(f"COUNTRY {number % 40}", f"LEAGUE {number}") for number in range(120)]
+_SPORTS = ("FOOTBALL", "BASKETBALL", "HANDBALL")
+
+
+def build_casino() -> Casino:
+    """The benchmark's casino, filled anew with the same keys: a second call moves its events to the future."""
+    ensure_catalogue()
+    [casino] = store_casinos(["Benchmark"])
+    rng, now = random.Random(5), timezone.now()
+    with use_casino(casino.current):
+        events = [_event(rng, number, now) for number in range(1, EVENTS + 1)]
+        _in_batches(store_events, events)
+        _in_batches(store_users, [_user(rng, number, now) for number in range(1, USERS + 1)])
+        _in_batches(store_coupons, [_coupon(rng, number, events, now) for number in range(1, COUPONS + 1)])
+    return casino
+
+
+def _in_batches(store: Callable[[Sequence[Any]], Any], rows: list[Any]) -> None:
+    for start in range(0, len(rows), _BATCH):
+        store(rows[start : start + _BATCH])
+
+
+def _event(rng: random.Random, number: int, now: datetime) -> EventRow:
+    country, league = rng.choice(_LEAGUES)
+    begin = now + timedelta(hours=24, minutes=rng.randrange(14 * 24 * 60))
+    home, away = rng.sample(range(20), 2)
+    return EventRow(
+        id=number,
+        begin_timestamp=begin,
+        end_timestamp=begin + timedelta(hours=2),
+        country=country,
+        league=league,
+        home_team=f"{league} TEAM {home}",
+        away_team=f"{league} TEAM {away}",
+        sport=rng.choice(_SPORTS),
+        odd=Decimal(rng.randint(105, 900)) / 100,
+    )
+
+
+def _user(rng: random.Random, number: int, now: datetime) -> UserRow:
+    country, _ = rng.choice(_LEAGUES)
+    return UserRow(
+        id=number,
+        name="Ada",
+        surname="Lovelace",
+        birth_year=1985,
+        currency="EUR",
+        country=country,
+        gender="FEMALE",
+        timestamp=now - timedelta(days=90),
+        favorite_sport=rng.choice(_SPORTS),
+    )
+
+
+def _coupon(rng: random.Random, number: int, events: list[EventRow], now: datetime) -> CouponRow:
+    return CouponRow(
+        id=number,
+        user_id=rng.randint(1, USERS),
+        stake=Decimal(rng.randint(100, 10_000)) / 100,
+        timestamp=now - timedelta(minutes=rng.randrange(60 * 24 * 60)),
+        recommended_events=tuple(_selection(event) for event in rng.sample(events, 3)),
+    )
+
+
+def _selection(event: EventRow) -> Selection:
+    return Selection(
+        event_id=event.id,
+        country=event.country,
+        league=event.league,
+        home_team=event.home_team,
+        away_team=event.away_team,
+        sport=event.sport,
+        odd=event.odd,
+    )
