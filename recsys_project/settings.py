@@ -5,6 +5,7 @@ Every variable stands in `.env.example` with its default and its meaning. Withou
 nothing else.
 """
 
+from decimal import Decimal
 from pathlib import Path
 
 import django_stubs_ext
@@ -74,7 +75,7 @@ LOGIN_URL = "admin:login"
 # --- What is recommended, and to whom --------------------------------------------------------------------------------
 
 SPORTS = [sport.upper() for sport in env.list("SPORTS", default=["FOOTBALL", "BASKETBALL", "HANDBALL"])]
-DEFAULT_STAKE = env.str("DEFAULT_STAKE", default="10.00")
+DEFAULT_STAKE = Decimal(env.str("DEFAULT_STAKE", default="10.00"))
 INFERENCE_WINDOW_DAYS = env.int("INFERENCE_WINDOW_DAYS", default=30)
 INFERENCE_REFRESH_PURCHASES = env.int("INFERENCE_REFRESH_PURCHASES", default=5)
 OFFERS_IN_MEMORY = env.int("OFFERS_IN_MEMORY", default=64)
@@ -104,6 +105,7 @@ INSTALLED_APPS = [
     "tenants",
     "recommendations",
     "ingestion",
+    "demo",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
