@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -15,4 +16,6 @@ class MayAskForCasino(BasePermission):
     message = "Log in as staff to use this API; RECSYS_OPEN_API=1 opens it to all who can reach it."
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        return may_choose_casino(request)
+        if not may_choose_casino(request):
+            raise PermissionDenied(self.message)  # returning False would hide the message from who is not logged in
+        return True

@@ -72,7 +72,7 @@ def _named_id(request: HttpRequest) -> int:
     if text is None:
         return _chosen_id(request)
     try:
-        casino_id = int(text)
+        casino_id = int(text.replace("_", "?"))  # int() would take 1_0 for 10
     except ValueError:
         raise CasinoIdInvalid("Casino-ID header must be an integer") from None
     if not 0 < casino_id <= _MAX_ID:

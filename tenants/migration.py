@@ -1,5 +1,6 @@
 """Brings every casino's database, and the template for new ones, up to the code's migrations."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from .connections import alias_of
 from .models import Casino
 from .server import provisioning_lock
 from .template import casino_migrations_on_disk, ensure_template
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +47,9 @@ def _migrate(casino: Casino) -> MigrationResult:
             call_command("migrate", database=alias, verbosity=0, interactive=False)
     except (DatabaseError, CommandError) as error:
         return MigrationResult(casino, [], str(error).strip())
+    except Exception as error:  # a migration may raise anything, and the other casinos must go on
+        logger.exception("%s could not be migrated", casino)
+        return MigrationResult(casino, [], f"{type(error).__name__}: {error}")
+    finally:
+        connections[alias].close()  # or as many would be open in the end as there are casinos
     return MigrationResult(casino, pending)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, OperationalError, connections
 from django.db.backends.utils import CursorWrapper
 
 from .errors import ProvisioningFailed
@@ -16,8 +16,13 @@ from .template import ensure_template
 def ensure_catalogue() -> None:
     """Make the catalogue database unless it is there, and migrate it."""
     name = connections["default"].settings_dict["NAME"]
-    with server_cursor("postgres") as cursor:
-        if not database_exists(cursor, name):
+    try:
+        with server_cursor():
+            pass
+    except OperationalError:
+        with server_cursor("postgres") as cursor:  # if it is the server that is away, this says so
+            if database_exists(cursor, name):
+                raise
             cursor.execute(f"CREATE DATABASE {quoted(name)}")
     call_command("migrate", database="default", verbosity=0, interactive=False)
 
@@ -48,9 +53,7 @@ def provision(casino: Casino) -> None:
                 _create_database(cursor, casino, db_name)
                 _advance(casino, CasinoState.ACTIVE, db_name=db_name)
     except (DatabaseError, ProvisioningFailed) as error:
-        # Once creation has begun, a database of this name is ours: the state must go on saying so.
-        state = CasinoState.CREATING if casino.state == CasinoState.CREATING else CasinoState.FAILED
-        _advance(casino, state, detail=str(error))
+        _record_failure(casino, str(error))
         raise ProvisioningFailed(f"The database {db_name} of {casino} could not be made: {error}") from error
 
 
@@ -73,6 +76,16 @@ def _create_database(cursor: CursorWrapper, casino: Casino, db_name: str) -> Non
         cursor.execute(f"CREATE DATABASE {quoted(db_name)} TEMPLATE {quoted(template)}")
 
 
-def _advance(casino: Casino, state: CasinoState, *, detail: str = "", db_name: str | None = None) -> None:
-    casino.state, casino.state_detail, casino.db_name = state, detail, db_name
+def _advance(casino: Casino, state: CasinoState, *, db_name: str | None = None) -> None:
+    casino.state, casino.state_detail, casino.db_name = state, "", db_name
     casino.save(update_fields=["state", "state_detail", "db_name"])
+
+
+def _record_failure(casino: Casino, reason: str) -> None:
+    """Keep why. What counts is the state in the catalogue, not the object's: the step that failed may have been the
+    saving of it, and the lock is gone, so that another process may have made the casino active meanwhile."""
+    unfinished = Casino.objects.filter(pk=casino.pk).exclude(state=CasinoState.ACTIVE)
+    # Once creation has begun, a database of this name is ours: the state must go on saying so.
+    unfinished.exclude(state=CasinoState.CREATING).update(state=CasinoState.FAILED)
+    unfinished.update(state_detail=reason)
+    casino.refresh_from_db()

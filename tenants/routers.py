@@ -37,6 +37,8 @@ class TenantRouter:
             return CATALOGUE
         alias = current_alias()
         origin = instance._state.db if instance is not None else None
-        if origin not in (None, alias):
-            raise CasinoMismatch(f"{instance!r} belongs to {origin}, but {alias} is the current casino's database.")
+        if instance is not None and origin not in (None, alias):
+            # not repr(instance): it may load a deferred field, which comes here again
+            name = f"{instance._meta.label} {instance.pk}"
+            raise CasinoMismatch(f"{name} belongs to {origin}, but {alias} is the current casino's database.")
         return alias

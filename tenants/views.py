@@ -27,7 +27,7 @@ class ChooseCasinoView(UserPassesTestMixin, ListView[Casino]):
 
     def get_queryset(self) -> QuerySet[Casino]:
         casinos = Casino.objects.active().order_by("name", "id")
-        wanted = self.request.GET.get("q", "").strip()
+        wanted = self.request.GET.get("q", "").replace("\0", "").strip()  # PostgreSQL refuses text with a NUL
         if not wanted:
             return casinos
         by_id = Q(pk=int(wanted)) if wanted.isdecimal() and len(wanted) < 19 else Q()

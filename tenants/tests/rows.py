@@ -1,0 +1,55 @@
+"""A casino's rows for these tests, by the models' names: this app imports no other, and its tests don't either."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.apps import apps
+
+NOON = datetime(2030, 6, 1, 12, tzinfo=UTC)
+
+User: Any = apps.get_model("recommendations", "User")
+Event: Any = apps.get_model("recommendations", "Event")
+Team: Any = apps.get_model("recommendations", "Team")
+Coupon: Any = apps.get_model("recommendations", "PurchasedCoupon")
+OfferVersion: Any = apps.get_model("recommendations", "OfferVersion")
+
+
+def new_user(name: str = "Ada", **changes: Any) -> Any:
+    """A user that is not saved yet."""
+    fields = {
+        "name": name,
+        "surname": "Lovelace",
+        "birth_year": 1985,
+        "currency": "EUR",
+        "country": "ENGLAND",
+        "gender": "FEMALE",
+        "timestamp": NOON,
+    }
+    return User(**fields | changes)
+
+
+def make_user(name: str = "Ada", **changes: Any) -> Any:
+    user = new_user(name, **changes)
+    user.save()
+    return user
+
+
+def make_coupon(user: Any) -> Any:
+    return Coupon.objects.create(user=user, stake=10, timestamp=NOON, recommended_events=[])
+
+
+def make_event() -> Any:
+    return Event.objects.create(
+        country="ENGLAND",
+        league="PREMIER LEAGUE",
+        sport="FOOTBALL",
+        odd="2.5",
+        home_team="ARSENAL",
+        away_team="CHELSEA",
+        begin_timestamp=NOON,
+        end_timestamp=NOON + timedelta(hours=2),
+    )
+
+
+def offer_version() -> int:
+    return int(OfferVersion.objects.get().version)

@@ -1,0 +1,149 @@
+import pytest
+from django.urls import reverse
+
+from tenants.context import CurrentCasino, find_current_casino, use_casino
+from tenants.errors import CasinoMismatch
+from tenants.models import Casino, CasinoState
+
+from .rows import make_user
+
+NOT_FOUND = (404, {"error": "Casino not found"})
+
+
+@pytest.fixture(autouse=True)
+def configured_casinos(casino_a, casino_b):
+    """Two casinos that `GET /config` tells apart."""
+    for casino in (casino_a, casino_b):
+        casino.recommender_type, casino.recommendation_schema = casino.name, {"user_id": {}}
+        casino.save()
+
+
+@pytest.fixture
+def ask(client):
+    """Status and body of an API call that names a casino in its header."""
+
+    def _ask(casino_id=None):
+        response = client.get("/config", headers={} if casino_id is None else {"Casino-ID": str(casino_id)})
+        return response.status_code, response.json()
+
+    return _ask
+
+
+@pytest.fixture
+def casino_answering(ask):
+    """The name of the casino for which an API call is answered."""
+
+    def _casino_answering(casino_id=None):
+        status, body = ask(casino_id)
+        assert status == 200, body
+        return body["recommender_type"]
+
+    return _casino_answering
+
+
+def _choose(client, casino):
+    client.post(reverse("choose_casino"), {"casino": casino.pk})
+
+
+def test_header_says_whose_request_it_is(casino_answering):
+    assert casino_answering(1) == "Alpha"
+    assert casino_answering(2) == "Beta"
+
+
+def test_missing_header_is_refused(ask):
+    assert ask() == (400, {"error": "Casino-ID header is required"})
+
+
+@pytest.mark.parametrize("text", ["", "one", "1.0", "1e3", "0x1", "1,2", "1 2", "1_0", "9" * 5_000])
+def test_header_that_is_no_integer_is_refused(ask, text):
+    assert ask(text) == (400, {"error": "Casino-ID header must be an integer"})
+
+
+@pytest.mark.parametrize("text", ["3", "0", "-1", str(2**63), "9" * 4_000])
+def test_unknown_casino_gets_404(ask, text):
+    assert ask(text) == NOT_FOUND
+
+
+@pytest.mark.parametrize("state", [state for state in CasinoState if state != CasinoState.ACTIVE])
+def test_casino_that_is_not_active_is_unavailable(ask, casino_b, casino_answering, state):
+    Casino.objects.filter(pk=casino_b.pk).update(state=state)
+    assert ask(2) == (503, {"error": f"Casino is not available: its state is {state}"})
+    assert casino_answering(1) == "Alpha"
+
+
+def test_choice_counts_where_the_installation_is_open(client, casino_b, casino_answering):
+    _choose(client, casino_b)
+    assert casino_answering() == "Beta"
+
+
+def test_header_wins_over_the_choice(client, casino_b, casino_answering):
+    _choose(client, casino_b)
+    assert casino_answering(1) == "Alpha"
+
+
+def test_wrong_header_is_an_error_whatever_was_chosen(client, casino_b, ask):
+    _choose(client, casino_b)
+    assert ask(3) == NOT_FOUND
+    assert ask("")[0] == 400
+
+
+def test_choice_of_staff_counts_where_the_installation_is_closed(admin_client, casino_b, settings):
+    settings.RECSYS_OPEN_API = False
+    _choose(admin_client, casino_b)
+    assert admin_client.get("/config").json()["recommender_type"] == "Beta"
+
+
+def test_choice_of_others_does_not_count_where_the_installation_is_closed(client, casino_b, settings):
+    _choose(client, casino_b)
+    settings.RECSYS_OPEN_API = False
+    request = client.get(reverse("start")).wsgi_request
+    assert request.casino is None
+    assert str(request.casino_error) == "Casino-ID header is required"
+
+
+def test_chosen_casino_that_was_deactivated_since_is_unavailable(client, casino_b, ask):
+    _choose(client, casino_b)
+    Casino.objects.filter(pk=casino_b.pk).update(state=CasinoState.FAILED)
+    assert ask()[0] == 503
+
+
+def test_page_that_needs_no_casino_is_served_whatever_the_header_says(client):
+    assert client.get(reverse("start"), headers={"Casino-ID": "one"}).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "status"), [("/config", 200), ("/recommend/none", 404), ("/no/such/page", 404)])
+def test_no_casino_is_current_after_an_answer_or_a_refusal(client, path, status):
+    assert client.get(path, headers={"Casino-ID": "1"}).status_code == status
+    assert find_current_casino() is None
+
+
+def test_request_inside_another_casinos_block_is_not_answered(ask):
+    with use_casino(CurrentCasino(id=901, db_name="another")), pytest.raises(CasinoMismatch, match="901 is current"):
+        ask(1)
+
+
+@pytest.fixture
+def page_of_a_casinos_rows():
+    return reverse("admin:recommendations_user_changelist") + "?q=Ada"
+
+
+def test_page_of_a_casinos_rows_leads_to_the_choice_while_none_is_made(admin_client, page_of_a_casinos_rows):
+    response = admin_client.get(page_of_a_casinos_rows)
+    assert response.status_code == 302
+    assert response.url == f"{reverse('choose_casino')}?next=%2Fadmin%2Frecommendations%2Fuser%2F%3Fq%3DAda"
+    (message,) = admin_client.get(response.url).context["messages"]
+    assert str(message) == "Choose the casino whose data you want to see."
+
+
+def test_page_of_a_casinos_rows_shows_the_chosen_casinos(admin_client, casino_a, casino_b, page_of_a_casinos_rows):
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            make_user("Ada", surname=f"Of {casino.name}")
+    _choose(admin_client, casino_b)
+    response = admin_client.get(page_of_a_casinos_rows)
+    assert [user.surname for user in response.context["cl"].result_list] == ["Of Beta"]
+
+
+def test_other_errors_of_pages_are_not_taken_for_a_missing_choice(client):
+    response = client.get("/no/such/page")
+    assert response.status_code == 404
