@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.conf import settings
+
 from .errors import NoOpenEvents
 from .models import Event, User
 from .rows import CouponRow, EventRow, Selection, UserRow
@@ -72,7 +74,7 @@ def dummy_coupon(rng: random.Random, *, now: datetime, user_id: int | None = Non
     Raises NoOpenEvents where the casino has no open events, or no users.
     """
     user_id = user_id or User.objects.order_by("?").values_list("pk", flat=True).first()
-    events = Event.objects.filter(begin_timestamp__gt=now).order_by("?")[:SELECTIONS]
+    events = Event.objects.filter(begin_timestamp__gt=now, sport__in=settings.SPORTS).order_by("?")[:SELECTIONS]
     selections = tuple(_selection(event) for event in events)
     if not user_id or not selections:
         raise NoOpenEvents("There are no open events, or no users, to make a coupon of")

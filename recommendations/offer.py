@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from django.conf import settings
@@ -69,7 +69,8 @@ class Offer:
 class OfferCache:
     """The offers of the casinos asked for last, at most `capacity` of them. Safe under threads.
 
-    An offer serves as long as its version is the database's; there is nothing to invalidate.
+    An offer serves as long as its version is the database's; there is nothing to invalidate. A lower version than
+    the one in memory is another one too: that of a database that was restored.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -81,18 +82,20 @@ class OfferCache:
     def get(self, version: int | None, now: datetime) -> Offer:
         """The current casino's offer, at least as new as `version` of its database."""
         alias = current_alias()
-        offer = self._find(alias, version)
-        if offer is not None:
-            return offer
+        seen = self._find(alias)
+        if seen is not None and version is not None and seen.version == version:
+            return seen
         with self._loader(alias):  # of many requests that miss at once, one loads
-            return self._find(alias, version) or self._keep(alias, load_offer(now))
+            loaded_meanwhile = self._find(alias)
+            if loaded_meanwhile is not seen and _is_as_new_as(loaded_meanwhile, version):
+                return loaded_meanwhile
+            return self._keep(alias, load_offer(now))
 
-    def _find(self, alias: str, version: int | None) -> Offer | None:
+    def _find(self, alias: str) -> Offer | None:
         with self._guard:
             offer = self._offers.get(alias)
-            if version is None or offer is None or offer.version is None or offer.version < version:
-                return None
-            self._offers.move_to_end(alias)
+            if offer is not None:
+                self._offers.move_to_end(alias)
             return offer
 
     def _keep(self, alias: str, offer: Offer) -> Offer:
@@ -107,6 +110,10 @@ class OfferCache:
     def _loader(self, alias: str) -> threading.Lock:
         with self._guard:
             return self._loading.setdefault(alias, threading.Lock())
+
+
+def _is_as_new_as(offer: Offer | None, version: int | None) -> TypeGuard[Offer]:
+    return offer is not None and offer.version is not None and version is not None and offer.version >= version
 
 
 offers = OfferCache(settings.OFFERS_IN_MEMORY)

@@ -61,7 +61,7 @@ def usual_stake(user: User) -> Decimal:
     """The mean of the user's stakes so far, in the user's currency; `DEFAULT_STAKE` for a user without coupons."""
     profile: UserProfile | None = getattr(user, "profile", None)
     if profile is None or not profile.coupon_count:
-        return Decimal(settings.DEFAULT_STAKE)
+        return settings.DEFAULT_STAKE
     return max((profile.stake_total / profile.coupon_count).quantize(Decimal("0.01")), Decimal("0.01"))
 
 

@@ -18,6 +18,7 @@ from .errors import InvalidRow
 from .models import Currency, Gender
 
 MAX_ID = 2**62  # half of bigint: above the casino's own ids there must be room for those that PostgreSQL hands out
+MAX_REFERENCE = 2**63 - 1  # to a user or an event, whoever chose its id
 MAX_TEXT = 100
 MAX_SELECTIONS = 50
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -108,7 +109,7 @@ class Selection:
     odd: Decimal
 
     def __post_init__(self) -> None:
-        _clean(self, "event_id", _identity)
+        _clean(self, "event_id", _identity, MAX_REFERENCE)
         for field in ("country", "league", "home_team", "away_team"):
             _clean(self, field, _classifier)
         _clean(self, "sport", _one_of, settings.SPORTS)
@@ -117,7 +118,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CouponRow:
-    """`source` is the message's place in Kafka (cluster, topic, partition, offset), the key where there is no id."""
+    """`source` names the message that the coupon came by, once and for all: the key where there is no id."""
 
     id: int | None = None
     user_id: int
@@ -128,7 +129,7 @@ class CouponRow:
 
     def __post_init__(self) -> None:
         _clean(self, "id", _identity)
-        _clean(self, "user_id", _identity)
+        _clean(self, "user_id", _identity, MAX_REFERENCE)
         if self.user_id is None:
             raise InvalidRow("missing", "user_id", "is required")
         _clean(self, "stake", _stake)
@@ -152,9 +153,9 @@ def _clean(row: Any, field: str, rule: Callable[..., Any], *limits: Any) -> None
     object.__setattr__(row, field, rule(field, getattr(row, field), *limits))
 
 
-def _identity(field: str, value: int | None) -> int | None:
-    if value is not None and not 0 < value <= MAX_ID:
-        raise InvalidRow("out_of_range", field, f"must be from 1 to {MAX_ID}")
+def _identity(field: str, value: int | None, highest: int = MAX_ID) -> int | None:
+    if value is not None and not 0 < value <= highest:
+        raise InvalidRow("out_of_range", field, f"must be from 1 to {highest}")
     return value
 
 

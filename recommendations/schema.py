@@ -88,7 +88,7 @@ def _checked(field: FieldMapping) -> FieldMapping:
         raise InvalidConfiguration(
             f"The field {field.name} has the unknown type {field.type!r}. Types are: {', '.join(TYPES)}"
         )
-    if field.source_field not in {*SOURCES, *ALIASES}:
+    if field.source_field not in (*SOURCES, *ALIASES):
         raise InvalidConfiguration(
             f"The field {field.name} has the unknown source_field {field.source_field!r}. "
             f"Source fields are: {', '.join([*SOURCES, *ALIASES])}"

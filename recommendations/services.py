@@ -32,9 +32,8 @@ def configure(*, casino: Casino, recommender_type: object, recommendation_schema
     """Keep how a casino wants its recommendations. Raises InvalidConfiguration, and then changes nothing."""
     if not recommender_type or not recommendation_schema:
         raise InvalidConfiguration("Both recommender_type and recommendation_schema are required")
-    casino.recommender_type = get_recommender(recommender_type).name
-    casino.recommendation_schema = schema_as_json(parse_schema(recommendation_schema))
-    casino.timestamp = now
+    name, schema = get_recommender(recommender_type).name, schema_as_json(parse_schema(recommendation_schema))
+    casino.recommender_type, casino.recommendation_schema, casino.timestamp = name, schema, now
     casino.save(update_fields=["recommender_type", "recommendation_schema", "timestamp"])
     return casino
 
@@ -59,9 +58,11 @@ def recommend(
     user = _get_user(user_id)
     offer = offers.get(user.offer_version, now)
     offer = offer.keep(slip.eligible(offer, now))
-    rng = np.random.default_rng([casino_id, user_id, int(now.timestamp()) // 3600])
-    profile = load_profile(user, needs=recommender.needs, offer=offer, now=now, rng=rng)
-    places = slip.choose(offer, recommender.score(offer, profile, rng), now, limit)
+    # Two streams: whether the profile had to be computed anew must not change how the events are scored.
+    seed = (casino_id, user_id, int(now.timestamp()) // 3600)
+    profile_rng, score_rng = (np.random.default_rng([*seed, stream]) for stream in (0, 1))
+    profile = load_profile(user, needs=recommender.needs, offer=offer, now=now, rng=profile_rng)
+    places = slip.choose(offer, recommender.score(offer, profile, score_rng), now, limit)
     return Recommendation(
         recommendation_id=uuid4(),
         user_id=user_id,

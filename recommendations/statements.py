@@ -35,17 +35,29 @@ class Upsert:
     def _on_conflict(self) -> str:
         if self.is_final:
             return "NOTHING"
-        columns = ("natural_key", *self.columns)
+        columns = tuple(self.columns)
         changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
         present = ", ".join(f"{self.table}.{column}" for column in columns)
         incoming = ", ".join(f"excluded.{column}" for column in columns)
-        return f"UPDATE SET {changes} WHERE ({present}) IS DISTINCT FROM ({incoming})"
+        is_the_same = f"{self.table}.natural_key IS NOT DISTINCT FROM excluded.natural_key"
+        return f"UPDATE SET {changes} WHERE {is_the_same} AND ({present}) IS DISTINCT FROM ({incoming})"
 
     @property
     def reserve_ids(self) -> str:
-        """Keep the ids that PostgreSQL hands out above those that the casino chose. Parameter, twice: the highest."""
+        """Keep the ids that PostgreSQL hands out above those that the casino chose. Parameter, twice: the highest.
+
+        Two that reserve at once wait for each other, or the lower number might win.
+        """
         sequence = f"{self.table}_id_seq"
-        return f"SELECT setval('{sequence}', %s) FROM {sequence} WHERE last_value < %s"
+        return (
+            f"SELECT pg_advisory_xact_lock('{self.table}'::regclass::oid::bigint); "
+            f"SELECT setval('{sequence}', %s) FROM {sequence} WHERE last_value <= %s"
+        )
+
+    @property
+    def taken_ids(self) -> str:
+        """Which of these ids PostgreSQL handed out to rows that came without one. Parameter: the ids."""
+        return f"SELECT id FROM {self.table} WHERE id = ANY(%s) AND natural_key IS NOT NULL"
 
 
 USERS = Upsert(
@@ -110,7 +122,8 @@ WHERE event_teams.event_id = ANY(%s) AND events.id = event_teams.event_id AND te
 LINK_TEAMS = """
 INSERT INTO event_teams (event_id, team_id)
 SELECT events.id, teams.id FROM events
-JOIN teams ON teams.sport = events.sport AND teams.name IN (events.home_team, events.away_team)
+CROSS JOIN LATERAL (VALUES (events.home_team), (events.away_team)) AS playing(name)
+JOIN teams ON teams.sport = events.sport AND teams.name = playing.name
 WHERE events.id = ANY(%s) ORDER BY events.id, teams.id
 ON CONFLICT (event_id, team_id) DO NOTHING
 """

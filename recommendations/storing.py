@@ -25,11 +25,16 @@ class Result(StrEnum):
     STORED = "stored"
     UPDATED = "updated"
     DUPLICATE = "duplicate"
+    ID_TAKEN = "id_taken"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a row, and under which id it was written (None for a duplicate, which is not written)."""
+    """What became of a row, and under which id it was written (None for one that was not).
+
+    A duplicate is there already. An id that is taken was handed out to a row that came without one, which is never
+    overwritten.
+    """
 
     result: Result
     id: int | None = None
@@ -97,7 +102,11 @@ def _write(upsert: Upsert, key: str, rows: list[Row]) -> dict[int | UUID, Outcom
         highest = max(row.id for row in rows if row.id is not None)
         _execute(upsert.reserve_ids, highest, highest)
     written = _query(upsert.sql(key), _json([_as_json(row) for row in rows]))
-    return {key: Outcome(Result.STORED if is_new else Result.UPDATED, row_id) for key, row_id, is_new in written}
+    outcomes = {key: Outcome(Result.STORED if is_new else Result.UPDATED, row_id) for key, row_id, is_new in written}
+    if key == "id" and len(outcomes) < len(rows):
+        left_out = [row.id for row in rows if row.id not in outcomes]
+        outcomes |= {row_id: Outcome(Result.ID_TAKEN) for (row_id,) in _query(upsert.taken_ids, left_out)}
+    return outcomes
 
 
 def _key(row: Row) -> int | UUID:

@@ -26,11 +26,11 @@ STATUSES: dict[type[Exception], int] = {
 def answer_error(exception: Exception, context: dict[str, Any]) -> Response | None:
     """REST framework's exception handler. None means: not an error of the asker's, so it is raised on and logged."""
     if type(exception) in STATUSES:
-        return Response({"error": str(exception)}, status=STATUSES[type(exception)])
+        return Response({"error": _sendable(str(exception))}, status=STATUSES[type(exception)])
     response = exception_handler(exception, context)
     if response is not None:
         text = _first_text(exception.detail) if isinstance(exception, APIException) else response.status_text
-        response.data = {"error": text}
+        response.data = {"error": _sendable(text)}
     return response
 
 
@@ -42,6 +42,11 @@ def server_error(request: HttpRequest) -> JsonResponse:
     return JsonResponse(
         {"error": "Something went wrong here; it has been logged"}, status=status.HTTP_500_INTERNAL_SERVER_ERROR
     )
+
+
+def _sendable(text: str) -> str:
+    """JSON may name half of a surrogate pair, which UTF-8 can't: what quotes the asker gets it written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _first_text(detail: Any) -> str:

@@ -22,6 +22,8 @@ class RecommenderField(serializers.ChoiceField):
 
 
 class ConfigurationSerializer(serializers.Serializer[Any]):
+    """Forms start from what the casino has now, or from an example."""
+
     recommender_type = RecommenderField(choices=list(RECOMMENDERS), required=False, allow_null=True, allow_blank=True)
     recommendation_schema = serializers.JSONField(
         required=False,
@@ -30,3 +32,11 @@ class ConfigurationSerializer(serializers.Serializer[Any]):
         help_text='Field name → type, or → {"type": .., "source_field": ..}.',
         style={"base_template": "textarea.html", "rows": 14},
     )
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        fields = super().get_fields()
+        casino = getattr(self.context.get("view"), "casino", None)
+        if casino is not None and casino.is_configured:
+            fields["recommender_type"].initial = casino.recommender_type
+            fields["recommendation_schema"].initial = casino.recommendation_schema
+        return fields

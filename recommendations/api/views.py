@@ -9,10 +9,11 @@ from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from recommendations import services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
-from recommendations.rows import MAX_ID
+from recommendations.rows import MAX_REFERENCE
 from tenants.middleware import require_casino
 from tenants.models import Casino
 
@@ -71,6 +72,8 @@ class RecommendView(CasinoAPIView):
 class PurchaseView(CasinoAPIView):
     """Creates three dummy coupons for this user, for trying things out."""
 
+    serializer_class = Serializer  # takes nothing; the browsable API asks for one to draw the button
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if not settings.RECSYS_TEST_ENDPOINTS:
             raise NotFound("Test endpoints are switched off; RECSYS_TEST_ENDPOINTS=1 switches them on")
@@ -96,6 +99,7 @@ def _configuration(casino: Casino) -> dict[str, Any]:
 
 def _parse_user_id(text: str) -> int:
     """What is no possible id is nobody's id."""
-    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:20]) <= MAX_ID:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_REFERENCE))
+    if not is_number or not 0 < int(text) <= MAX_REFERENCE:
         raise UserNotFound("User not found")
     return int(text)

@@ -17,12 +17,18 @@ END $$;
 
 INSERT INTO offer_version (id, version) VALUES (1, nextval('offer_version_seq'));
 
-CREATE TRIGGER events_raise_offer_version AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON events
+-- Before the statement locks any event: all who change events then queue in one place, and can't deadlock.
+CREATE TRIGGER events_raise_offer_version BEFORE INSERT OR UPDATE OR DELETE ON events
+    FOR EACH STATEMENT EXECUTE FUNCTION raise_offer_version();
+
+-- After, since the same TRUNCATE may empty offer_version.
+CREATE TRIGGER events_truncate_raises_offer_version AFTER TRUNCATE ON events
     FOR EACH STATEMENT EXECUTE FUNCTION raise_offer_version();
 """
 
 DROP = """
 DROP TRIGGER events_raise_offer_version ON events;
+DROP TRIGGER events_truncate_raises_offer_version ON events;
 DROP FUNCTION raise_offer_version();
 DELETE FROM offer_version;
 DROP SEQUENCE offer_version_seq;

@@ -33,9 +33,9 @@ def changelist(model, **query):
 def fill(casino, count):
     with use_casino(casino.current):
         for number in range(count):
-            user = UserFactory(id=number + 1, name=f"{casino.name}{number}")
-            CouponFactory(user_id=user.pk, recommended_events=[selection(home_team=f"{casino.name} UNITED")] * 2)
-            EventFactory(home_team=f"{casino.name} HOME {number}".upper())
+            user = UserFactory.create(id=number + 1, name=f"{casino.name}{number}")
+            CouponFactory.create(user_id=user.pk, recommended_events=[selection(home_team=f"{casino.name} UNITED")] * 2)
+            EventFactory.create(home_team=f"{casino.name} HOME {number}".upper())
 
 
 def count_queries(client, url):
@@ -60,8 +60,8 @@ def test_no_list_costs_a_query_per_row(in_casino_a, casino_a, model):
     few = count_queries(in_casino_a, changelist(model))
     with use_casino(casino_a.current):
         for number in range(10, 30):
-            CouponFactory(user_id=UserFactory(id=number).pk)
-            EventFactory()
+            CouponFactory.create(user_id=UserFactory.create(id=number).pk)
+            EventFactory.create()
     assert count_queries(in_casino_a, changelist(model)) == few
 
 
@@ -104,7 +104,9 @@ def test_lists_are_searched_and_filtered(in_casino_a, casino_a, model, query, sh
 def test_a_coupon_shows_its_selections_and_leads_to_its_user(in_casino_a, casino_a):
     with use_casino(casino_a.current):
         odds = [selection(home_team="ARSENAL", odd=2.0), selection(home_team="<b>LEEDS", odd=1.5)]
-        coupon = CouponFactory(user_id=UserFactory(id=7).pk, stake=Decimal("25.51"), recommended_events=odds)
+        coupon = CouponFactory.create(
+            user_id=UserFactory.create(id=7).pk, stake=Decimal("25.51"), recommended_events=odds
+        )
     page = in_casino_a.get(f"/admin/recommendations/purchasedcoupon/{coupon.pk}/change/").content.decode()
     assert "<td>ARSENAL</td>" in page
     assert "&lt;b&gt;LEEDS" in page
@@ -114,13 +116,13 @@ def test_a_coupon_shows_its_selections_and_leads_to_its_user(in_casino_a, casino
 
 def test_a_coupon_whose_user_is_unknown_is_listed_too(in_casino_a, casino_a):
     with use_casino(casino_a.current):
-        CouponFactory(user_id=4711)
+        CouponFactory.create(user_id=4711)
     assert "4711" in in_casino_a.get(changelist("purchasedcoupon")).content.decode()
 
 
 def test_a_user_page_leads_to_recommendation_coupons_and_profile(in_casino_a, casino_a):
     with use_casino(casino_a.current):
-        UserFactory(id=7)
+        UserFactory.create(id=7)
     page = in_casino_a.get("/admin/recommendations/user/7/change/").content.decode()
     for link in ("/recommend/7", "/admin/recommendations/purchasedcoupon/?user_id=7", "/userprofile/?user_id=7"):
         assert link in page
@@ -128,7 +130,7 @@ def test_a_user_page_leads_to_recommendation_coupons_and_profile(in_casino_a, ca
 
 def test_a_profile_shows_its_favourite_pairs(in_casino_a, casino_a):
     with use_casino(casino_a.current):
-        user = UserFactory()
+        user = UserFactory.create()
         profile = UserProfile.objects.create(user=user, favorite_sport_league_json=[["FOOTBALL", "LA LIGA"]])
     page = in_casino_a.get(f"/admin/recommendations/userprofile/{profile.pk}/change/").content.decode()
     assert "<li>FOOTBALL: LA LIGA</li>" in page
@@ -142,7 +144,7 @@ def test_nothing_can_be_added_changed_or_deleted(in_casino_a, model):
 def test_a_casinos_page_counts_its_rows(staff, casino_a, casino_b, now):
     fill(casino_a, 3)
     with use_casino(casino_a.current):
-        EventFactory(begin_timestamp=now.replace(year=2020))
+        EventFactory.create(begin_timestamp=now.replace(year=2020))
     page = staff.get(f"/admin/tenants/casino/{casino_a.pk}/change/").content.decode()
     assert "3 users, 4 events (3 not begun), 3 coupons" in page
     assert "0 users, 0 events" in staff.get(f"/admin/tenants/casino/{casino_b.pk}/change/").content.decode()

@@ -1,0 +1,146 @@
+"""The contract that every recommender keeps, first as arrays go in and out, then through a casino's database."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recommendations import recommenders
+from recommendations.errors import UserNotFound
+from recommendations.models import User
+from recommendations.offer import ATTRIBUTES
+from recommendations.recommenders.base import Profile
+from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.services import recommend
+from tenants.connections import casino_connection
+from tenants.context import use_casino
+
+from .factories import CouponFactory, EventFactory, UserFactory, offer_of
+
+FULL_PROFILE = Profile(
+    country="ENGLAND",
+    favorite_sport="FOOTBALL",
+    favorite_pairs=(("FOOTBALL", "PREMIER LEAGUE"), ("CHESS", "GONE")),
+    top_values=dict.fromkeys(ATTRIBUTES, ("ENGLAND", "H1")),
+)
+STRANGE_PROFILE = Profile("ATLANTIS", "CHESS", (("", ""),), {"sport": (), "league": ("X",), "shoe size": ("1",)})
+
+
+@pytest.fixture(params=RECOMMENDERS)
+def name(request):
+    return request.param
+
+
+class TestScores:
+    @pytest.fixture(params=[Profile(), FULL_PROFILE, STRANGE_PROFILE], ids=["empty", "full", "strange"])
+    def profile(self, request):
+        return request.param
+
+    @pytest.mark.parametrize("events", [0, 1, 2, 50])
+    def test_every_event_gets_one_finite_score(self, name, profile, events):
+        scores = RECOMMENDERS[name].score(offer_of(*[{}] * events), profile, np.random.default_rng(1))
+        assert scores.shape == (events,)
+        assert scores.dtype == np.float64
+        assert np.isfinite(scores).all()
+
+    def test_the_same_randomness_gives_the_same_scores(self, name, profile):
+        offer = offer_of(*[{}] * 20)
+        first, second = (RECOMMENDERS[name].score(offer, profile, np.random.default_rng(7)) for _ in range(2))
+        assert np.array_equal(first, second)
+
+    def test_the_offer_is_left_as_it_was(self, name, profile):
+        offer, untouched = offer_of(*[{}] * 20), offer_of(*[{}] * 20)
+        RECOMMENDERS[name].score(offer, profile, np.random.default_rng(1))
+        for attribute in ("ids", "begins", "odds"):
+            assert np.array_equal(getattr(offer, attribute), getattr(untouched, attribute))
+
+    def test_name_class_and_file_agree(self, name):
+        recommender = RECOMMENDERS[name]
+        assert recommender.name == name
+        assert type(recommender).__name__ == name.title().replace("_", "")
+        assert type(recommender).__module__ == f"{recommenders.__name__}.{name}"
+        assert (Path(recommenders.__path__[0]) / f"{name}.py").is_file()
+
+
+class TestSlips:
+    @pytest.fixture(autouse=True)
+    def _inside_casino_a(self, casino_a, casino_b):
+        with use_casino(casino_b.current):
+            UserFactory.create(id=2)
+            EventFactory.create_batch(5, country="ELSEWHERE")
+        with use_casino(casino_a.current):
+            UserFactory.create(id=1)
+            yield
+
+    def ask(self, name, now=None, **question):
+        return recommend(casino_id=1, recommender_type=name, user_id=1, now=now or datetime.now(UTC), **question)
+
+    def homes(self, recommendation):
+        return [event.home_team for event in recommendation.recommended_events]
+
+    def test_a_user_without_history_gets_three_events(self, name):
+        EventFactory.create_batch(4)
+        assert len(self.ask(name).recommended_events) == 3
+
+    def test_a_user_without_any_known_attribute_gets_three_events(self, name):
+        User.objects.update(country="NOWHERE", favorite_sport="", favorite_league="")
+        EventFactory.create_batch(4)
+        assert len(self.ask(name).recommended_events) == 3
+
+    def test_an_empty_offer_gives_an_empty_slip(self, name):
+        CouponFactory.create(user_id=1)
+        assert self.ask(name).recommended_events == ()
+
+    @pytest.mark.parametrize("limit", [0, 1, 3, 7])
+    def test_there_are_exactly_n_events_where_there_are_so_many(self, name, limit):
+        EventFactory.create_batch(7)
+        assert len(self.ask(name, limit=limit).recommended_events) == limit
+
+    @pytest.mark.parametrize("events", [1, 2])
+    def test_there_are_fewer_where_there_are_fewer(self, name, events):
+        CouponFactory.create(user_id=1)
+        EventFactory.create_batch(events)
+        assert len(self.ask(name).recommended_events) == events
+
+    def test_no_event_comes_twice(self, name):
+        EventFactory.create_batch(6)
+        CouponFactory.create_batch(3, user_id=1)
+        homes = self.homes(self.ask(name, limit=10))
+        assert len(set(homes)) == len(homes) == 6
+
+    def test_no_event_has_begun_not_even_one_loaded_before_it_began(self, name):
+        now = datetime.now(UTC)
+        EventFactory.create(begin_timestamp=now + timedelta(minutes=5), home_team="SOON")
+        EventFactory.create(begin_timestamp=now + timedelta(minutes=9), home_team="LATER")
+        assert set(self.homes(self.ask(name, now))) == {"SOON", "LATER"}
+        assert self.homes(self.ask(name, now + timedelta(minutes=5))) == ["LATER"]
+        assert self.homes(self.ask(name, now + timedelta(minutes=9))) == []
+
+    def test_an_odd_that_is_no_number_is_never_shown(self, name):
+        EventFactory.create(home_team="SOUND")
+        EventFactory.create(home_team="BROKEN")
+        with casino_connection().cursor() as cursor:
+            cursor.execute("UPDATE events SET odd = 'NaN' WHERE home_team = 'BROKEN'")
+        assert self.homes(self.ask(name)) == ["SOUND"]
+
+    def test_within_the_hour_the_same_user_gets_the_same_slip(self, name):
+        for n in range(50):
+            EventFactory.create(league=f"LEAGUE {n % 25}")
+        hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        slips = [self.homes(self.ask(name, hour + timedelta(minutes=minute))) for minute in (0, 20, 59)]
+        assert slips[0] == slips[1] == slips[2]
+
+    def test_no_row_of_another_casino_is_seen(self, name):
+        EventFactory.create(country="HERE")
+        assert [event.country for event in self.ask(name).recommended_events] == ["HERE"]
+        with pytest.raises(UserNotFound):
+            recommend(casino_id=1, recommender_type=name, user_id=2, now=datetime.now(UTC))
+
+    def test_the_slip_says_who_chose_what_for_whom_and_when(self, name):
+        event, now = EventFactory.create(), datetime.now(UTC)
+        slip = self.ask(name, now)
+        assert (slip.recommender, slip.user_id, slip.timestamp) == (name, 1, now)
+        shown = asdict(slip.recommended_events[0])
+        assert shown == {key: getattr(event, key) for key in shown} | {"odd": 2.5}

@@ -1,0 +1,104 @@
+"""The doors into this app, as other code calls them."""
+
+from datetime import timedelta
+
+import pytest
+
+from recommendations.errors import CasinoNotConfigured, InvalidConfiguration, NoOpenEvents, UserNotFound
+from recommendations.models import PurchasedCoupon
+from recommendations.services import configure, purchase, recommend, recommend_mapped
+from tenants.context import use_casino
+from tenants.errors import NoCurrentCasino
+
+from .factories import EventFactory, UserFactory
+
+SCHEMA = {"id": "int", "events": {"type": "list", "source_field": "recommended_events"}}
+
+
+def test_configure_keeps_the_schema_written_out_and_when(casino_a, now):
+    configure(casino=casino_a, recommender_type="static", recommendation_schema=SCHEMA, now=now)
+    casino_a.refresh_from_db()
+    assert casino_a.recommendation_schema["id"] == {"type": "int", "source_field": "id"}
+    assert (casino_a.recommender_type, casino_a.timestamp, casino_a.is_configured) == ("static", now, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"), [("oracle", SCHEMA), ("static", {"x": "int"}), ("static", {}), (None, SCHEMA), ("", None)]
+)
+def test_what_is_refused_leaves_casino_and_row_as_they_were(casino_a, now, name, schema):
+    configure(casino=casino_a, recommender_type="dynamic", recommendation_schema=SCHEMA, now=now)
+    before = (casino_a.recommender_type, casino_a.recommendation_schema, casino_a.timestamp)
+    with pytest.raises(InvalidConfiguration):
+        configure(casino=casino_a, recommender_type=name, recommendation_schema=schema, now=now + timedelta(1))
+    assert (casino_a.recommender_type, casino_a.recommendation_schema, casino_a.timestamp) == before
+    casino_a.refresh_from_db()
+    assert (casino_a.recommender_type, casino_a.recommendation_schema, casino_a.timestamp) == before
+
+
+def test_configure_changes_nothing_else_of_the_casino(casino_a, now):
+    type(casino_a).objects.filter(pk=casino_a.pk).update(name="Renamed meanwhile")
+    configure(casino=casino_a, recommender_type="static", recommendation_schema=SCHEMA, now=now)
+    casino_a.refresh_from_db()
+    assert casino_a.name == "Renamed meanwhile"
+
+
+def test_an_unconfigured_casino_gets_no_recommendation(casino_a, now):
+    with use_casino(casino_a.current), pytest.raises(CasinoNotConfigured):
+        recommend_mapped(casino=casino_a, user_id=1, now=now)
+
+
+def test_without_a_current_casino_nothing_is_answered(casino_a, now):
+    configure(casino=casino_a, recommender_type="static", recommendation_schema=SCHEMA, now=now)
+    with pytest.raises(NoCurrentCasino):
+        recommend_mapped(casino=casino_a, user_id=1, now=now)
+    with pytest.raises(NoCurrentCasino):
+        purchase(user_id=1, now=now)
+
+
+def test_another_hour_brings_other_events(casino_a, now):
+    with use_casino(casino_a.current):
+        UserFactory.create(id=1)
+        EventFactory.create_batch(60)
+        slips = set()
+        for hour in range(5):
+            later = now + timedelta(hours=hour)
+            slip = recommend(casino_id=1, recommender_type="dynamic", user_id=1, now=later)
+            slips.add(slip.recommended_events)
+    assert len(slips) > 2
+
+
+def test_two_users_get_other_events_of_the_same_sport(casino_a, now):
+    with use_casino(casino_a.current):
+        EventFactory.create_batch(60)
+        slips = set()
+        for user_id in range(1, 6):
+            UserFactory.create(id=user_id)
+            slip = recommend(casino_id=1, recommender_type="dynamic", user_id=user_id, now=now)
+            slips.add(slip.recommended_events)
+    assert len(slips) > 2
+
+
+def test_every_recommendation_has_an_id_of_its_own(casino_a, now):
+    with use_casino(casino_a.current):
+        UserFactory.create(id=1)
+        slips = [recommend(casino_id=1, recommender_type="static", user_id=1, now=now) for _ in range(2)]
+    assert slips[0].recommendation_id != slips[1].recommendation_id
+
+
+def test_purchase_makes_do_with_fewer_than_three_events(casino_a, now):
+    with use_casino(casino_a.current):
+        UserFactory.create(id=1)
+        EventFactory.create_batch(2)
+        assert len(purchase(user_id=1, now=now)) == 3
+        assert {len(coupon.recommended_events) for coupon in PurchasedCoupon.objects.all()} == {2}
+
+
+def test_purchase_needs_a_user_and_open_events(casino_a, now):
+    with use_casino(casino_a.current):
+        EventFactory.create()
+        with pytest.raises(UserNotFound):
+            purchase(user_id=1, now=now)
+        UserFactory.create(id=1)
+        with pytest.raises(NoOpenEvents):
+            purchase(user_id=1, now=now + timedelta(days=2))
+        assert not PurchasedCoupon.objects.exists()
