@@ -55,10 +55,14 @@ def _store_group(topic: Topic, group: list[Accepted]) -> list[Verdict]:
             return [Rejection(group[0].place, group[0].casino_id, "refused_by_database", str(error).strip())]
         middle = len(group) // 2
         return _store_group(topic, group[:middle]) + _store_group(topic, group[middle:])
-    return [
-        Stored(message.place, message.casino_id, outcome.result)
-        for message, outcome in zip(group, outcomes, strict=True)
-    ]
+    return [_verdict(message, outcome.result) for message, outcome in zip(group, outcomes, strict=True)]
+
+
+def _verdict(message: Accepted, result: Result) -> Verdict:
+    if result is not Result.ID_TAKEN:
+        return Stored(message.place, message.casino_id, result)
+    detail = f"id: {message.row.id} was given to a row that came without an id; send ids for all, or for none"
+    return Rejection(message.place, message.casino_id, result.value, detail)
 
 
 def _no_such_casino(message: Accepted) -> Rejection:

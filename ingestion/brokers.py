@@ -51,6 +51,8 @@ def running_embedded_broker() -> str | None:
         os.kill(broker["pid"], 0)
     except (FileNotFoundError, ProcessLookupError):
         return None
+    except PermissionError:  # somebody else's process, but there
+        pass
     return str(broker["bootstrap_servers"])
 
 

@@ -4,6 +4,7 @@ import random
 import signal
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from .consumer import TopicConsumer, describe
-from .errors import BrokerUnavailable
+from .errors import BrokerUnavailable, IngestionError
 from .producers import Sender, send_dummies
 from .topics import Topic, create_topics
 
@@ -34,11 +35,18 @@ class ConsumeCommand(BaseCommand):
             "--idle-exit", type=float, metavar="SECONDS", help="end when no message has come for so long (for scripts)"
         )
 
-    def handle(self, *args: Any, idle_exit: float | None, **options: Any) -> None:
-        stop = stop_on_signals()
+        parser.add_argument(
+            "--heartbeat",
+            type=Path,
+            metavar="FILE",
+            help="touch this file at every turn of the loop (for health checks)",
+        )
+
+    def handle(self, *args: Any, idle_exit: float | None, heartbeat: Path | None, **options: Any) -> None:
         try:
             create_topics()
-            consumer = TopicConsumer(self.topic, stop, idle_exit=idle_exit)
+            stop = stop_on_signals()  # only now: whoever still waits for a broker is simply ended
+            consumer = TopicConsumer(self.topic, stop, idle_exit=idle_exit, heartbeat=heartbeat)
         except BrokerUnavailable as error:
             raise CommandError(str(error)) from error
         consumer.run()
@@ -64,12 +72,12 @@ class ProduceCommand(BaseCommand):
         parser.add_argument("--count", type=int, metavar="N", help="end after so many rounds (never)")
 
     def handle(self, *args: Any, interval: float, count: int | None, **options: Any) -> None:
-        stop = stop_on_signals()
         try:
             create_topics()
+            stop = stop_on_signals()  # only now: whoever still waits for a broker is simply ended
             with Sender() as sender:
                 self._send_rounds(sender, stop, interval, count)
-        except BrokerUnavailable as error:
+        except IngestionError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{self.topic.name}: {sender.sent} messages sent")
 

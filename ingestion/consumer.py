@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -20,6 +21,7 @@ from .topics import Topic
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 15.0
+SESSION_SECONDS = 10  # so long the partitions of a killed consumer wait for another; librdkafka's default is 45
 
 # A commit that fails because the partitions are moving to another consumer: the rows are stored, whoever reads the
 # messages again finds them there.
@@ -38,32 +40,46 @@ class TopicConsumer:
     At least once: offsets are committed after the rows are stored, and rows that come again are recognised by key.
     """
 
-    def __init__(self, topic: Topic, stop: threading.Event, *, idle_exit: float | None = None) -> None:
+    def __init__(
+        self, topic: Topic, stop: threading.Event, *, idle_exit: float | None = None, heartbeat: Path | None = None
+    ) -> None:
         self.counts: Counter[tuple[int | None, str]] = Counter()
         self._topic = topic
         self._stop = stop
         self._idle_exit = idle_exit
+        self._heartbeat = heartbeat
+        self._has_joined = False
         self._idle = 0.0
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._client = Consumer(
             client_config()
-            | {"group.id": f"recsys-{topic.name}", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+            | {
+                "group.id": topic.group,
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "session.timeout.ms": SESSION_SECONDS * 1000,
+            }
         )
         self._cluster = ""
 
     def run(self) -> None:
         try:
             self._cluster = self._client.list_topics(self._topic.name, timeout=30).cluster_id or "unknown"
-            self._client.subscribe([self._topic.name])
+            self._client.subscribe([self._topic.name], on_assign=self._note_joined)
             while not self._stop.is_set() and not self._has_idled():
                 self._step()
         finally:
             self._client.close()
 
     def _step(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.touch()
         messages = self._client.consume(settings.KAFKA_BATCH_SIZE, settings.KAFKA_BATCH_SECONDS)
         messages = [message for message in messages if not _is_notice(message)]
-        self._idle = 0.0 if messages else self._idle + settings.KAFKA_BATCH_SECONDS
+        if messages:
+            self._idle = 0.0
+        elif self._has_joined:
+            self._idle += settings.KAFKA_BATCH_SECONDS
         if not messages:
             return
         close_old_connections()
@@ -111,6 +127,9 @@ class TopicConsumer:
             if error.args[0].code() not in _REBALANCING:
                 raise
             logger.info("%s: offsets not committed, a rebalance is under way", self._topic.name)
+
+    def _note_joined(self, client: Consumer, partitions: list[TopicPartition]) -> None:
+        self._has_joined = True
 
     def _has_idled(self) -> bool:
         return self._idle_exit is not None and self._idle >= self._idle_exit

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import methodcaller
 from typing import Any
 
 import msgspec
@@ -70,15 +71,19 @@ class CouponMessage(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a message is in Kafka."""
+    """Where a message is in Kafka, and when it was sent (Unix milliseconds).
+
+    The time tells it from the message that takes the same offset in a topic that is deleted and made again.
+    """
 
     cluster: str
     topic: str
     partition: int
     offset: int
+    sent_at: int = 0
 
     def __str__(self) -> str:
-        return f"{self.cluster}/{self.topic}/{self.partition}/{self.offset}"
+        return f"{self.cluster}/{self.topic}/{self.partition}/{self.offset}@{self.sent_at}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +106,8 @@ Decode = Callable[[bytes, Place], Row]
 
 def read_message(decode: Decode, message: Any, cluster: str) -> Accepted | Rejection:
     """A message of confluent_kafka's, as a row of its casino, or why it is none."""
-    place = Place(cluster, message.topic(), message.partition(), message.offset())
-    casino_id = _casino_id(message.headers())
+    place = Place(cluster, message.topic(), message.partition(), message.offset(), message.timestamp()[1])
+    casino_id = _casino_id(_headers(message))
     if casino_id is None:
         return Rejection(place, None, "no_casino", f"the header {CASINO_HEADER} must hold the casino's id, an integer")
     value = message.value() or b""
@@ -144,11 +149,24 @@ def encode_row(row: Row) -> bytes:
     return _ENCODER.encode({name: value for name, value in fields.items() if value is not None})
 
 
+_HEADERS = methodcaller("headers")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def _fields(message: msgspec.Struct, **changes: Any) -> dict[str, Any]:
     return msgspec.structs.asdict(message) | changes
+
+
+def _headers(message: Any) -> list[tuple[str, bytes | None]] | None:
+    """The headers; None if a name is no UTF-8.
+
+    There confluent_kafka answers a broken list with an exception pending. A plain `message.headers()`, once Python has
+    specialised it, would hand both on and crash the process; `methodcaller` looks, and raises SystemError.
+    """
+    try:
+        return _HEADERS(message)  # type: ignore[no-any-return]
+    except SystemError:
+        return None
 
 
 def _casino_id(headers: list[tuple[str, bytes | None]] | None) -> int | None:

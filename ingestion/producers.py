@@ -29,8 +29,9 @@ DUMMIES: dict[str, Callable[..., Row]] = {"users": dummy_user, "events": dummy_e
 class Sender:
     """Sends messages and knows, at the end of its `with` block, that the broker has them all; else NotDelivered."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, flush_seconds: float = FLUSH_SECONDS) -> None:
         self.sent = 0
+        self._flush_seconds = flush_seconds
         self._producer = Producer(client_config() | {"enable.idempotence": True, "linger.ms": 20})
         self._refused: list[str] = []
 
@@ -40,7 +41,7 @@ class Sender:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        undelivered = self._producer.flush(FLUSH_SECONDS)
+        undelivered = self._producer.flush(self._flush_seconds)
         if kind is None and (undelivered or self._refused):
             raise NotDelivered(
                 f"{undelivered} messages not delivered, {len(self._refused)} refused: {self._refused[:3]}"
@@ -64,7 +65,7 @@ class Sender:
                 return
 
     def flush(self) -> None:
-        self._producer.flush(FLUSH_SECONDS)
+        self._producer.flush(self._flush_seconds)
 
     def _delivered(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:

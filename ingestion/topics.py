@@ -62,7 +62,7 @@ def create_topics() -> list[str]:
 def _existing_topics(admin: AdminClient, deadline: float) -> set[str]:
     while True:
         try:
-            return set(admin.list_topics(timeout=5).topics)
+            return set(admin.list_topics(timeout=min(5, max(deadline - time.monotonic(), 0.5))).topics)
         except KafkaException as error:
             if time.monotonic() > deadline:
                 raise BrokerUnavailable(

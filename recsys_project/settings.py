@@ -34,6 +34,8 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+# A server that is away is an error after some seconds, not a request that hangs.
+DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, **DATABASES["default"].get("OPTIONS", {})}
 DATABASE_ROUTERS = ["tenants.routers.TenantRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

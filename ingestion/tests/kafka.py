@@ -1,0 +1,109 @@
+"""Kafka as the tests use it: sending messages, consuming a counted number of them, and looking at committed offsets."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from ingestion.brokers import client_config
+from ingestion.consumer import TopicConsumer
+from ingestion.topics import PARTITIONS, TOPICS, Topic, create_topics
+
+PATIENCE_SECONDS = 10.0
+
+Message = tuple[int | str | None, Any]  # casino (None: no header), value (bytes, None, or what becomes JSON)
+
+
+class Until(threading.Event):
+    """A stop event that is set once a condition holds, or patience is at its end. `on_wait` runs before each wait."""
+
+    def __init__(self, is_done: Callable[[], bool], on_wait: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self._is_done, self._on_wait = is_done, on_wait
+        self._deadline = time.monotonic() + PATIENCE_SECONDS
+
+    def is_set(self) -> bool:
+        return super().is_set() or self._is_done() or time.monotonic() > self._deadline
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._on_wait()
+        return self.is_set() or super().wait(timeout)
+
+
+def send(topic: Topic, messages: Iterable[Message], *, partition: int = 0) -> None:
+    producer = Producer(client_config())
+    for casino, value in messages:
+        headers: dict[str, str | bytes | None] = {} if casino is None else {"casino_id": str(casino)}
+        body = value if value is None or isinstance(value, bytes) else msgspec.json.encode(value)
+        producer.produce(topic.name, body, headers=headers, partition=partition)
+        producer.poll(0)
+    assert producer.flush(PATIENCE_SECONDS) == 0
+
+
+def consume(topic: Topic, count: int, on_wait: Callable[[], None] = lambda: None) -> TopicConsumer:
+    """Run a consumer until it has counted so many messages, and look that it has counted no more."""
+    consumer: TopicConsumer = TopicConsumer(topic, Until(lambda: consumer.counts.total() >= count, on_wait))
+    consumer.run()
+    assert consumer.counts.total() == count
+    return consumer
+
+
+def read_all(topic: Topic, count: int) -> list[Any]:
+    client = Consumer(client_config() | {"group.id": "tests", "enable.auto.commit": False})
+    client.assign([TopicPartition(topic.name, partition, 0) for partition in range(PARTITIONS)])
+    messages: list[Any] = []
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(messages) < count and time.monotonic() < deadline:
+        messages += client.consume(count, 0.1)
+    client.close()
+    return messages
+
+
+def committed(topic: Topic) -> dict[int, int]:
+    """Partition -> the offset that the topic's group goes on from; partitions without one are left out."""
+    client = Consumer(client_config() | {"group.id": topic.group})
+    offsets = client.committed([TopicPartition(topic.name, number) for number in range(PARTITIONS)], timeout=10)
+    client.close()
+    return {each.partition: each.offset for each in offsets if each.offset >= 0}
+
+
+class SecondGroup(Topic):
+    """The topic as another group sees it: from its beginning."""
+
+    @property
+    def group(self) -> str:
+        return f"second-{self.name}"
+
+
+def again(topic: Topic) -> Topic:
+    return SecondGroup(topic.name, topic.decode, topic.store)
+
+
+def remake_topics() -> None:
+    """Empty topics and fresh groups on a broker that is not ours."""
+    admin = AdminClient(client_config())
+    groups = [kind.group for topic in TOPICS.values() for kind in (topic, again(topic))]
+    for future in (*admin.delete_consumer_groups(groups).values(), *admin.delete_topics(list(TOPICS)).values()):
+        future.exception()  # that there were none is fine
+    wait_until(lambda: not set(TOPICS) & set(admin.list_topics(timeout=10).topics))
+    create_topics()
+    wait_until(lambda: set(TOPICS) <= set(admin.list_topics(timeout=10).topics))
+
+
+def closed_port() -> str:
+    """An address on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def wait_until(is_done: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_done():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.002)

@@ -1,0 +1,139 @@
+"""Messages: times in every writing, and rows that come back from their own message."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.messages import Accepted, Rejection, decode_coupon, decode_event, decode_user, encode_row
+from recommendations.rows import CouponRow, EventRow, Selection, UserRow
+
+from .examples import coupon, event, user
+from .test_messages import INSTANT, KINDS, SOURCE, accepted, read, rejected
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2025-06-01T11:28:20",
+        "2025-06-01T11:28:20Z",
+        "2025-06-01 11:28:20+00:00",
+        "2025-06-01T13:28:20+02:00",
+        "2025-06-01T11:28:20.000000",
+        1_748_777_300,
+        1_748_777_300.0,
+        1_748_777_300_000,
+    ],
+)
+def test_time_in_any_writing_is_the_same_instant(time):
+    assert accepted(decode_coupon, coupon(timestamp=time)).timestamp == INSTANT
+    assert accepted(decode_user, user(timestamp=time)).timestamp == INSTANT
+    row = accepted(decode_event, event(begin_timestamp=time))
+    assert row.begin_timestamp == INSTANT
+    assert row.begin_timestamp.tzinfo is UTC
+
+
+@pytest.mark.parametrize("time", ["", "soon", "1748777300", "2025-13-01", "2025-06-01T11:28:20+25:00", 1e308, -1e308])
+def test_time_which_is_none_is_of_the_wrong_type(time):
+    for decode, message, field in (
+        (decode_coupon, coupon(), "timestamp"),
+        (decode_event, event(), "begin_timestamp"),
+        (decode_event, event(), "end_timestamp"),
+    ):
+        code, detail = rejected(decode, message | {field: time})
+        assert code == "wrong_type"
+        assert detail.startswith(f"{field} ")
+
+
+@pytest.mark.parametrize(
+    "time", [0, -1, "1999-12-31T23:59:59Z", "2100-01-01", 99_999_999_999, "0001-01-01T00:00+23:59"]
+)
+def test_time_far_from_now_is_out_of_range(time):
+    code, detail = rejected(decode_coupon, coupon(timestamp=time))
+    assert (code, detail.split()[0]) == ("out_of_range", "timestamp")
+
+
+texts = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20)
+ids = st.none() | st.integers(1, 2**62)
+times = st.datetimes(datetime(2010, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+sports = st.sampled_from(["FOOTBALL", "BASKETBALL", "HANDBALL"])
+odds = st.decimals("1.001", "999999.999", places=3)
+places = {"country": texts, "league": texts, "home_team": texts.map("H{}".format), "away_team": texts.map("A{}".format)}
+selections = st.builds(Selection, event_id=ids, sport=sports, odd=odds, **places)
+users = st.builds(
+    UserRow,
+    id=ids,
+    name=texts,
+    surname=texts,
+    birth_year=st.integers(1900, 2010),
+    currency=st.sampled_from(["EUR", "USD", "GBP"]),
+    country=texts,
+    gender=st.sampled_from(["MALE", "FEMALE", "OTHER"]),
+    timestamp=times,
+    favorite_sport=sports,
+    favorite_league=st.just("") | texts,
+)
+events = st.builds(
+    lambda begin, hours, **fields: EventRow(begin_timestamp=begin, end_timestamp=begin + hours, **fields),
+    times,
+    st.timedeltas(timedelta(hours=1), timedelta(hours=9)),
+    id=ids,
+    sport=sports,
+    odd=odds,
+    **places,
+)
+coupons = st.builds(
+    CouponRow,
+    id=ids,
+    user_id=st.integers(1, 2**62),
+    stake=st.decimals("0.01", "999999999999.99", places=2),
+    timestamp=times,
+    recommended_events=st.lists(selections, min_size=1, max_size=3).map(tuple),
+    source=st.just(SOURCE),
+)
+
+
+@given(users)
+def test_user_row_comes_back_from_its_message(row):
+    assert accepted(decode_user, encode_row(row)) == row
+
+
+@given(events)
+def test_event_row_comes_back_from_its_message(row):
+    assert accepted(decode_event, encode_row(row)) == row
+
+
+@given(coupons)
+def test_coupon_row_comes_back_from_its_message(row):
+    assert accepted(decode_coupon, encode_row(row)) == row
+
+
+def test_message_does_not_carry_the_source_of_another_place():
+    row = accepted(decode_coupon, coupon())
+    again = accepted(decode_coupon, encode_row(replace(row, source="elsewhere/t/0/0", stake=Decimal(3))))
+    assert (again.source, again.stake) == (SOURCE, Decimal("3.00"))
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.data())
+def test_any_value_in_any_field_is_accepted_or_rejected(data):
+    decode, message = data.draw(st.sampled_from(KINDS))
+    field = data.draw(st.sampled_from(sorted(message)))
+    assert isinstance(read(decode, message | {field: data.draw(anything)}), Accepted | Rejection)
+
+
+@given(st.binary() | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(json.dumps))
+def test_any_bytes_are_accepted_or_rejected(value):
+    body = value if isinstance(value, bytes) else value.encode()
+    for decode, _ in KINDS:
+        assert isinstance(read(decode, body), Accepted | Rejection)

@@ -1,0 +1,58 @@
+import logging
+import time
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from ingestion.brokers import running_embedded_broker
+from ingestion.errors import BrokerUnavailable
+from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, create_topics
+
+from .kafka import closed_port
+from .processes import manage, subprocess_environment
+
+
+def test_topics_are_those_that_casinos_send_to():
+    assert {name: topic.name for name, topic in TOPICS.items()} == {
+        name: name for name in ("events", "coupons", "users")
+    }
+    assert len({topic.group for topic in (EVENTS, COUPONS, USERS)}) == 3
+
+
+def test_topics_that_are_there_are_left_alone(broker):
+    assert create_topics() == []
+    topics = AdminClient({"bootstrap.servers": broker}).list_topics(timeout=10).topics
+    assert {name: len(topic.partitions) for name, topic in topics.items() if name in TOPICS} == dict.fromkeys(TOPICS, 3)
+
+
+def test_broker_that_never_answers_is_a_clear_error_after_the_patience_of_the_settings(settings, caplog):
+    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
+    settings.KAFKA_STARTUP_SECONDS = 0.1
+    begin = time.monotonic()
+    with pytest.raises(BrokerUnavailable, match=r"No Kafka broker answered within 0 s: .*(transport|timed out)"):
+        create_topics()
+    assert time.monotonic() - begin < 10
+
+
+def test_embedded_broker_that_never_appears_is_a_clear_error(settings, tmp_path):
+    settings.KAFKA_BOOTSTRAP_SERVERS = ""
+    settings.EMBEDDED_BROKER_FILE = tmp_path / "broker.json"
+    settings.KAFKA_STARTUP_SECONDS = 0.1
+    with pytest.raises(BrokerUnavailable, match="No broker: set KAFKA_BOOTSTRAP_SERVERS"):
+        create_topics()
+
+
+def test_broker_that_starts_late_is_waited_for(settings, tmp_path):
+    settings.KAFKA_BOOTSTRAP_SERVERS = ""
+    settings.EMBEDDED_BROKER_FILE = tmp_path / "broker.json"
+    settings.KAFKA_STARTUP_SECONDS = 30
+    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
+    environment = subprocess_environment(LOCAL_DIR=str(tmp_path), KAFKA_BOOTSTRAP_SERVERS="")
+    with manage("run_embedded_broker", env=environment) as process:
+        assert running_embedded_broker() is None
+        assert create_topics() == []
+        process.terminate()
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert out.startswith("Embedded broker on 127.0.0.1:")
+    assert list(tmp_path.glob("broker*")) == []
