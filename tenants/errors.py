@@ -13,19 +13,23 @@ class CasinoMismatch(TenancyError):
     """An object of one casino was used while another casino was current."""
 
 
-class CasinoIdMissing(TenancyError):
+class CasinoNotUsable(TenancyError):
+    """Base of what keeps a request from its casino."""
+
+
+class CasinoIdMissing(CasinoNotUsable):
     """A request that needs a casino names none."""
 
 
-class CasinoIdInvalid(TenancyError):
+class CasinoIdInvalid(CasinoNotUsable):
     """The casino that a request names is not an integer."""
 
 
-class CasinoNotFound(TenancyError):
+class CasinoNotFound(CasinoNotUsable):
     """No casino has this id."""
 
 
-class CasinoUnavailable(TenancyError):
+class CasinoUnavailable(CasinoNotUsable):
     """The casino exists, but does not take requests in its present state."""
 
 

@@ -1,8 +1,7 @@
 """Finds out whose request this is, and makes that casino current until the answer is rendered."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from contextlib import ExitStack, suppress
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,7 +10,14 @@ from django.utils.http import urlencode
 
 from .access import may_choose_casino
 from .context import use_casino
-from .errors import CasinoIdInvalid, CasinoIdMissing, CasinoNotFound, CasinoUnavailable, NoCurrentCasino, TenancyError
+from .errors import (
+    CasinoIdInvalid,
+    CasinoIdMissing,
+    CasinoNotFound,
+    CasinoNotUsable,
+    CasinoUnavailable,
+    NoCurrentCasino,
+)
 from .models import Casino, CasinoState
 
 CASINO_HEADER = "Casino-ID"
@@ -20,25 +26,21 @@ _MAX_ID = 2**63 - 1
 
 
 class CasinoMiddleware:
-    """Sets `request.casino` (or None) and `request.casino_error` (why there is none).
+    """Makes the casino that a request names current: at once for whoever may choose any casino, and otherwise only when
+    a view that has checked who asks calls `require_casino`.
 
-    The header `Casino-ID` counts first, then the choice made in the switcher. An error is only recorded: pages that
-    need no casino are served all the same, and the API raises it after it has checked who asks.
+    The header `Casino-ID` counts first, then the choice made in the switcher. `request.casino` is the casino, or None.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.casino, request.casino_error = None, None  # type: ignore[attr-defined]
-        context: AbstractContextManager[Any] = nullcontext()
-        try:
-            casino = find_casino(request)
-            request.casino = casino  # type: ignore[attr-defined]
-            context = use_casino(casino.current)
-        except TenancyError as error:
-            request.casino_error = error  # type: ignore[attr-defined]
-        with context:
+        with ExitStack() as contexts:
+            request.casino, request.casino_contexts = None, contexts  # type: ignore[attr-defined]
+            if may_choose_casino(request):
+                with suppress(CasinoNotUsable):  # pages that need no casino are served all the same
+                    require_casino(request)
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -50,15 +52,18 @@ class CasinoMiddleware:
 
 
 def require_casino(request: HttpRequest) -> Casino:
-    """The casino whose request this is; raises the error that CasinoMiddleware recorded where there is none."""
-    casino: Casino | None = request.casino  # type: ignore[attr-defined]
-    if casino is None:
-        raise request.casino_error  # type: ignore[attr-defined]
-    return casino
+    """The casino whose request this is; current until the answer is rendered. Call it only once who asks is known.
+
+    Raises CasinoIdMissing, CasinoIdInvalid, CasinoNotFound, CasinoUnavailable.
+    """
+    if request.casino is None:  # type: ignore[attr-defined]
+        casino = _find_casino(request)
+        request.casino_contexts.enter_context(use_casino(casino.current))  # type: ignore[attr-defined]
+        request.casino = casino  # type: ignore[attr-defined]
+    return request.casino  # type: ignore[attr-defined, no-any-return]
 
 
-def find_casino(request: HttpRequest) -> Casino:
-    """The casino that a request names; raises CasinoIdMissing, CasinoIdInvalid, CasinoNotFound, CasinoUnavailable."""
+def _find_casino(request: HttpRequest) -> Casino:
     casino = Casino.objects.filter(pk=_named_id(request)).first()
     if casino is None:
         raise CasinoNotFound("Casino not found")

@@ -1,4 +1,7 @@
+import base64
+
 import pytest
+from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from tenants.context import CurrentCasino, find_current_casino, use_casino
@@ -96,9 +99,28 @@ def test_choice_of_staff_counts_where_the_installation_is_closed(admin_client, c
 def test_choice_of_others_does_not_count_where_the_installation_is_closed(client, casino_b, settings):
     _choose(client, casino_b)
     settings.RECSYS_OPEN_API = False
-    request = client.get(reverse("start")).wsgi_request
-    assert request.casino is None
-    assert str(request.casino_error) == "Casino-ID header is required"
+    assert client.get(reverse("start")).wsgi_request.casino is None
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/casino/", "/admin/", "/admin/recommendations/user/", "/recommend/7", "/config"]
+)
+def test_header_of_a_stranger_opens_no_page_of_a_closed_installation(client, casino_a, settings, path):
+    settings.RECSYS_OPEN_API = False
+    with use_casino(casino_a.current):
+        make_user(id=7, name="Ada")
+    answer = client.get(path, headers={"Casino-ID": "1"})
+    assert answer.wsgi_request.casino is None
+    assert b"Ada" not in answer.content
+
+
+def test_staff_known_by_basic_authentication_get_the_casino_of_the_header(client, casino_a, settings):
+    settings.RECSYS_OPEN_API = False
+    get_user_model().objects.create_user("backend", password="secret", is_staff=True)
+    credentials = "Basic " + base64.b64encode(b"backend:secret").decode()
+    answer = client.get("/config", headers={"Casino-ID": "1", "Authorization": credentials})
+    assert (answer.status_code, answer.json()["recommender_type"]) == (200, "Alpha")
+    assert find_current_casino() is None
 
 
 def test_chosen_casino_that_was_deactivated_since_is_unavailable(client, casino_b, ask):
