@@ -46,11 +46,13 @@ def store_batch(topic: Topic, messages: Iterable[Accepted]) -> list[Verdict]:
     return verdicts
 
 
-def _store_group(topic: Topic, group: list[Accepted]) -> list[Verdict]:
+def _store_group(topic: Topic, group: list[Accepted], *, is_last_try: bool = False) -> list[Verdict]:
     """Store the messages of the current casino. What the database refuses is found by halving."""
     try:
         outcomes = topic.store([message.row for message in group])
     except (DataError, IntegrityError) as error:
+        if len(group) == 1 and isinstance(error, IntegrityError) and not is_last_try:
+            return _store_group(topic, group, is_last_try=True)  # its next id may be free
         if len(group) == 1:
             return [Rejection(group[0].place, group[0].casino_id, "refused_by_database", str(error).strip())]
         middle = len(group) // 2

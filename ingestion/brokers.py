@@ -8,7 +8,7 @@ socket, for several processes and consumer groups, but in memory alone. It is dr
 import ctypes
 import json
 import logging
-import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,15 +45,14 @@ def _bootstrap_servers(deadline: float | None) -> str:
 
 
 def running_embedded_broker() -> str | None:
-    """Where the embedded broker of this installation listens; None if none runs."""
+    """Where the embedded broker of this installation listens; None if none does (a killed one leaves its file)."""
     try:
-        broker = json.loads(Path(settings.EMBEDDED_BROKER_FILE).read_text())
-        os.kill(broker["pid"], 0)
-    except (FileNotFoundError, ProcessLookupError):
+        servers: str = json.loads(Path(settings.EMBEDDED_BROKER_FILE).read_text())["bootstrap_servers"]
+        host, port = servers.rsplit(":", 1)
+        socket.create_connection((host, int(port)), timeout=2).close()
+    except OSError:
         return None
-    except PermissionError:  # somebody else's process, but there
-        pass
-    return str(broker["bootstrap_servers"])
+    return servers
 
 
 @contextmanager
@@ -62,7 +61,7 @@ def announced(broker: "EmbeddedBroker") -> Iterator[None]:
     path = Path(settings.EMBEDDED_BROKER_FILE)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
-    draft.write_text(json.dumps({"pid": os.getpid(), "bootstrap_servers": broker.bootstrap_servers}))
+    draft.write_text(json.dumps({"bootstrap_servers": broker.bootstrap_servers}))
     draft.replace(path)
     try:
         yield

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 
@@ -22,16 +22,6 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 15.0
 SESSION_SECONDS = 10  # so long the partitions of a killed consumer wait for another; librdkafka's default is 45
-
-# A commit that fails because the partitions are moving to another consumer: the rows are stored, whoever reads the
-# messages again finds them there.
-_REBALANCING = {
-    KafkaError.ILLEGAL_GENERATION,
-    KafkaError.REBALANCE_IN_PROGRESS,
-    KafkaError.UNKNOWN_MEMBER_ID,
-    KafkaError._NO_OFFSET,
-    KafkaError._ASSIGNMENT_LOST,
-}
 
 
 class TopicConsumer:
@@ -64,7 +54,7 @@ class TopicConsumer:
 
     def run(self) -> None:
         try:
-            self._cluster = self._client.list_topics(self._topic.name, timeout=30).cluster_id or "unknown"
+            self._cluster = self._client.list_topics(self._topic.name, timeout=30).cluster_id
             self._client.subscribe([self._topic.name], on_assign=self._note_joined)
             while not self._stop.is_set() and not self._has_idled():
                 self._step()
@@ -103,7 +93,10 @@ class TopicConsumer:
             "%s: a database is away, trying again in %.1f s: %s", self._topic.name, self._retry_seconds, error
         )
         for partition, offset in _bounds(messages, min).items():
-            self._client.seek(TopicPartition(self._topic.name, partition, offset))
+            try:
+                self._client.seek(TopicPartition(self._topic.name, partition, offset))
+            except KafkaException as lost:  # the partition has moved on; its new owner begins at the committed offset
+                _raise_if_fatal(lost)
         self._stop.wait(self._retry_seconds)
         self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
 
@@ -124,9 +117,10 @@ class TopicConsumer:
         try:
             self._client.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
-            if error.args[0].code() not in _REBALANCING:
-                raise
-            logger.info("%s: offsets not committed, a rebalance is under way", self._topic.name)
+            # The rows are stored: whoever reads these messages again, because the partitions are moving to another
+            # consumer or the broker is away, finds them there.
+            _raise_if_fatal(error)
+            logger.warning("%s: offsets not committed: %s", self._topic.name, error.args[0].str())
 
     def _note_joined(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         self._has_joined = True
@@ -152,10 +146,14 @@ def _is_notice(message: Any) -> bool:
     error = message.error()
     if error is None:
         return False
-    if error.fatal():
-        raise KafkaException(error)
+    _raise_if_fatal(KafkaException(error))
     logger.warning("Kafka: %s", error.str())
     return True
+
+
+def _raise_if_fatal(error: KafkaException) -> None:
+    if error.args[0].fatal():
+        raise error
 
 
 def _log_left_out(verdict: Verdict) -> None:

@@ -80,7 +80,7 @@ class Place:
     topic: str
     partition: int
     offset: int
-    sent_at: int = 0
+    sent_at: int
 
     def __str__(self) -> str:
         return f"{self.cluster}/{self.topic}/{self.partition}/{self.offset}@{self.sent_at}"

@@ -48,25 +48,25 @@ def create_topics() -> list[str]:
     """
     deadline = time.monotonic() + settings.KAFKA_STARTUP_SECONDS
     admin = AdminClient(client_config(deadline))
-    missing = sorted(set(TOPICS) - _existing_topics(admin, deadline))
+    while True:
+        try:
+            return _create_missing(admin, timeout=min(5, max(deadline - time.monotonic(), 0.5)))
+        except KafkaException as error:
+            reason = error.args[0].str()
+            if time.monotonic() > deadline:
+                patience = f"{settings.KAFKA_STARTUP_SECONDS:.0f} s"
+                raise BrokerUnavailable(f"The topics could not be had within {patience}: {reason}") from error
+            logger.info("Waiting for the broker: %s", reason)
+            time.sleep(_RETRY_SECONDS)
+
+
+def _create_missing(admin: AdminClient, timeout: float) -> list[str]:
+    missing = sorted(set(TOPICS) - set(admin.list_topics(timeout=timeout).topics))
     new = [NewTopic(name, PARTITIONS, settings.KAFKA_REPLICATION_FACTOR) for name in missing]
-    for name, future in admin.create_topics(new).items() if new else ():
+    for future in admin.create_topics(new).values() if new else ():
         try:
             future.result()
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise BrokerUnavailable(f"The topic {name} could not be created: {error.args[0].str()}") from error
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was quicker
+                raise
     return missing
-
-
-def _existing_topics(admin: AdminClient, deadline: float) -> set[str]:
-    while True:
-        try:
-            return set(admin.list_topics(timeout=min(5, max(deadline - time.monotonic(), 0.5))).topics)
-        except KafkaException as error:
-            if time.monotonic() > deadline:
-                raise BrokerUnavailable(
-                    f"No Kafka broker answered within {settings.KAFKA_STARTUP_SECONDS:.0f} s: {error.args[0].str()}"
-                ) from error
-            logger.info("Waiting for the broker: %s", error.args[0].str())
-            time.sleep(_RETRY_SECONDS)

@@ -39,7 +39,7 @@ def coupon_row(id: int, user_id: int) -> CouponRow:
 
 
 def messages(*rows):
-    return [Accepted(Place("here", "t", 0, offset), casino_id, row) for offset, (casino_id, row) in enumerate(rows)]
+    return [Accepted(Place("here", "t", 0, offset, 0), casino_id, row) for offset, (casino_id, row) in enumerate(rows)]
 
 
 def by_offset(verdicts):

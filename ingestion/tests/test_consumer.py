@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ingestion.brokers import EmbeddedBroker
 from ingestion.consumer import TopicConsumer
 from ingestion.topics import COUPONS, EVENTS, USERS
 from recommendations.models import Event, PurchasedCoupon, User, UserProfile
@@ -163,3 +164,17 @@ def test_heartbeat_file_is_touched_while_nothing_comes(broker, casino_a, tmp_pat
     heartbeat = tmp_path / "heartbeat"
     TopicConsumer(USERS, Until(heartbeat.exists), heartbeat=heartbeat).run()
     assert heartbeat.exists()
+
+
+def test_a_broker_that_is_away_when_offsets_are_committed_does_not_end_the_consumer(settings, casino_a):
+    """The rows are stored; the next consumer finds them there."""
+    with EmbeddedBroker() as embedded:
+        embedded.create_topic(USERS.name, 3)
+        settings.KAFKA_BOOTSTRAP_SERVERS = embedded.bootstrap_servers
+        send(USERS, [(1, user())])
+        consumer = TopicConsumer(USERS, Until(lambda: consumer.counts.total() >= 1))
+        consumer._client.subscribe([USERS.name])
+        messages = consumer._client.consume(1, 10)
+    consumer._commit(messages)
+    consumer._come_again(messages, RuntimeError("away"))
+    consumer._client.close()

@@ -21,7 +21,7 @@ from recommendations.rows import CouponRow, EventRow, UserRow
 from .examples import SELECTION, coupon, event, user, without
 
 INSTANT = datetime(2025, 6, 1, 11, 28, 20, tzinfo=UTC)
-SOURCE = str(Place("here", "t", 2, 5))
+SOURCE = str(Place("here", "t", 2, 5, 0))
 CASINO = [("casino_id", b"1")]
 KINDS: list[tuple[Decode, dict[str, Any]]] = [(decode_user, user()), (decode_event, event()), (decode_coupon, coupon())]
 
