@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from .context import CurrentCasino
+from .fields import OrderedJSONField
 
 
 class CasinoState(models.TextChoices):
@@ -31,7 +32,7 @@ class Casino(models.Model):
     state = models.CharField(max_length=16, default=CasinoState.REQUESTED, editable=False)
     state_detail = models.TextField(blank=True, editable=False)
     recommender_type = models.CharField(max_length=64, null=True, blank=True)
-    recommendation_schema = models.JSONField(null=True, blank=True)
+    recommendation_schema = OrderedJSONField(null=True, blank=True)
     timestamp = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -6,6 +6,9 @@ import pytest
 from django.test import Client
 
 from recommendations.recommenders.registry import RECOMMENDERS
+from tenants.context import use_casino
+
+from .factories import UserFactory
 
 FULL = {"id": {"type": "int", "source_field": "user_id"}}
 BOTH_REQUIRED = "Both recommender_type and recommendation_schema are required"
@@ -39,6 +42,16 @@ def test_get_config_answers_what_was_posted(caller_a, example_configuration):
     posted = caller_a.post("/config", example_configuration).json()["config"]
     answer = caller_a.get("/config")
     assert (answer.status_code, answer.json()) == (200, posted)
+
+
+def test_the_fields_keep_the_casinos_order(caller_a, casino_a):
+    schema = {"zebra": "int", "a": "float"}
+    fields = {name: {"type": kind, "source_field": "timestamp"} for name, kind in schema.items()}
+    caller_a.post("/config", {"recommender_type": "static", "recommendation_schema": fields})
+    assert list(caller_a.get("/config").json()["recommendation_schema"]) == ["zebra", "a"]
+    with use_casino(casino_a.current):
+        UserFactory.create(id=7)
+    assert list(caller_a.get("/recommend/7").json()) == ["zebra", "a"]
 
 
 def test_get_config_of_an_unconfigured_casino_says_so(caller_a):

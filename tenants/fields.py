@@ -1,0 +1,21 @@
+"""Model fields of the catalogue."""
+
+import json
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.types.json import Json
+
+
+class OrderedJSONField(models.JSONField[Any, Any]):
+    """JSON that keeps the order of its keys, as PostgreSQL's `json` does and its `jsonb` does not."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "json"
+
+    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
+        return None if value is None else Json(value, dumps=json.dumps)
+
+    def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
+        return value  # psycopg has read it already
