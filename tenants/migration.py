@@ -10,7 +10,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from .connections import alias_of
 from .models import Casino
-from .server import provisioning_lock
+from .server import catalogue_lock, provisioning_lock
 from .template import casino_migrations_on_disk, ensure_template
 
 logger = logging.getLogger(__name__)
@@ -42,9 +42,10 @@ def pending_migrations(alias: str) -> list[str]:
 def _migrate(casino: Casino) -> MigrationResult:
     alias = alias_of(casino.current)
     try:
-        pending = pending_migrations(alias)
-        if pending:
-            call_command("migrate", database=alias, verbosity=0, interactive=False)
+        with catalogue_lock(casino.pk):
+            pending = pending_migrations(alias)
+            if pending:
+                call_command("migrate", database=alias, verbosity=0, interactive=False)
     except (DatabaseError, CommandError) as error:
         return MigrationResult(casino, [], str(error).strip())
     except Exception as error:  # a migration may raise anything, and the other casinos must go on

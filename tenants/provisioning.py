@@ -1,10 +1,11 @@
 """Makes casinos: a row of the catalogue, and a database of their own cloned from the migrated template."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import DatabaseError, OperationalError, connections
+from django.db import DatabaseError, IntegrityError, OperationalError, ProgrammingError, connections
 from django.db.backends.utils import CursorWrapper
 
 from .errors import ProvisioningFailed
@@ -23,8 +24,10 @@ def ensure_catalogue() -> None:
         with server_cursor("postgres") as cursor:  # if it is the server that is away, this says so
             if database_exists(cursor, name):
                 raise
-            cursor.execute(f"CREATE DATABASE {quoted(name)}")
-    call_command("migrate", database="default", verbosity=0, interactive=False)
+            with suppress(IntegrityError, ProgrammingError):  # another process may make it at the same moment
+                cursor.execute(f"CREATE DATABASE {quoted(name)}")
+    with provisioning_lock():
+        call_command("migrate", database="default", verbosity=0, interactive=False)
 
 
 def store_casinos(names: Iterable[str]) -> list[Casino]:

@@ -1,14 +1,16 @@
 """Statements about whole databases, on a connection of their own outside every transaction."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from django.db import connections
 from django.db.backends.utils import CursorWrapper
 
-# Any fixed number will do; it is one key of PostgreSQL's advisory locks, in the catalogue database.
-_PROVISIONING_LOCK = 7_203_114
+# An advisory lock has one 64-bit key: here the upper half is any fixed number, the lower a casino's id, or 0 for the
+# template.
+_LOCK = 7_203_114 << 32
+_TEMPLATE = 0
 
 
 @contextmanager
@@ -25,11 +27,16 @@ def server_cursor(db_name: str | None = None) -> Iterator[CursorWrapper]:
 
 
 @contextmanager
-def provisioning_lock() -> Iterator[CursorWrapper]:
-    """A server cursor that no other process holds: the template must not be open while it is being copied."""
+def catalogue_lock(number: int) -> Iterator[CursorWrapper]:
+    """A server cursor that no other process holds at the same time for this number (a casino's id)."""
     with server_cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [_PROVISIONING_LOCK])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK + number])
         yield cursor  # closing the connection lets the lock go, also after a crash
+
+
+def provisioning_lock() -> AbstractContextManager[CursorWrapper]:
+    """Held by whoever uses the template: it must not be open while it is being copied."""
+    return catalogue_lock(_TEMPLATE)
 
 
 def database_exists(cursor: CursorWrapper, db_name: str) -> bool:
