@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from django.conf import settings
-
 from ingestion.brokers import running_embedded_broker
 from ingestion.errors import BrokerUnavailable
 from ingestion.lag import measure_lag
@@ -43,10 +41,7 @@ def provision_casinos(now: datetime) -> list[Casino]:
 
 
 def start_broker(processes: Processes) -> str:
-    """Start the embedded broker unless the settings name one; make the topics; answer where the broker is."""
-    if settings.KAFKA_BOOTSTRAP_SERVERS:
-        create_topics()
-        return str(settings.KAFKA_BOOTSTRAP_SERVERS)
+    """Start the embedded broker, wait until its topics are there, and answer where it is."""
     if servers := running_embedded_broker():
         raise DemoFailed(f"an embedded broker of this installation runs already, on {servers}; end it first")
     processes.manage("run_embedded_broker")

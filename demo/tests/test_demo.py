@@ -88,6 +88,21 @@ def test_it_serves_until_ctrl_c_and_says_what_to_try(environment, tmp_path):
     assert left_running(tmp_path) == []
 
 
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"])
+def test_it_refuses_servers_that_are_not_its_own(environment, variable):
+    value = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}.get(variable, "127.0.0.1:1")
+    ran = subprocess.run(
+        demo("--check"),
+        cwd=settings.BASE_DIR,
+        env={**environment, variable: value, "SECRET_KEY": "x"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "runs on embedded servers only" in ran.stderr
+
+
 def test_a_child_that_dies_is_named_with_its_log(settings, tmp_path):
     from demo import stage
 

@@ -5,6 +5,7 @@ import signal
 import time
 from typing import Any, NoReturn
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -22,7 +23,7 @@ from tenants.models import Casino
 LOGIN = "demo"
 EXAMPLE_USERS = (1, 7, 31)
 
-# The demo listens on loopback alone, so it may be open and without TLS, whatever the environment says.
+# The demo listens on loopback alone, so it may be open and without TLS.
 ENVIRONMENT = {"RECSYS_OPEN_API": "1", "RECSYS_TEST_ENDPOINTS": "1", "HTTPS": "0"}
 
 
@@ -34,6 +35,11 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="where to serve (%(default)s; else a free port)")
 
     def handle(self, *args: Any, check: bool, port: int, **options: Any) -> None:
+        if settings.DATABASE_URL or settings.KAFKA_BOOTSTRAP_SERVERS:
+            raise CommandError(
+                "The demo makes casinos, a login and messages of its own: it runs on embedded servers only. "
+                "Unset DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS (also in .env)."
+            )
         signal.signal(signal.SIGTERM, _interrupt)
         console = Console()
         try:
