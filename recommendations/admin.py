@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.db import OperationalError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -19,6 +20,7 @@ from tenants.models import Casino, CasinoState
 
 from .models import Currency, Event, Gender, PurchasedCoupon, Team, User, UserProfile
 
+MAX_DIGITS = 20
 SELECTION_COLUMNS = ("sport", "country", "league", "home_team", "away_team", "odd")
 
 
@@ -31,7 +33,8 @@ class FixedChoiceFilter(admin.SimpleListFilter):
         return [(value, value.capitalize() if len(value) > 3 else value) for value in self.values]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
+        is_known = self.value() in self.values
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if is_known else queryset
 
 
 class SportFilter(FixedChoiceFilter):
@@ -83,7 +86,7 @@ class LookingAdmin(admin.ModelAdmin[Any]):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """A number is looked up among the ids, by index; each word must be in one of the texts."""
-        if self.searched_ids and search_term.isdecimal():
+        if self.searched_ids and search_term.isdecimal() and len(search_term) < MAX_DIGITS:
             return queryset.filter(_any(self.searched_ids, "exact", int(search_term))), False
         if search_term and not self.searched_texts:
             return queryset.none(), False
@@ -213,6 +216,12 @@ class CountingCasinoAdmin(CasinoAdmin):
     def counts(self, casino: Casino) -> str:
         if casino.state != CasinoState.ACTIVE:
             return "no database yet"
+        try:
+            return self._count(casino)
+        except OperationalError:
+            return "its database does not answer"
+
+    def _count(self, casino: Casino) -> str:
         with use_casino(casino.current, switch=True):
             users, events, coupons = User.objects.count(), Event.objects.count(), PurchasedCoupon.objects.count()
             still_open = Event.objects.filter(begin_timestamp__gt=timezone.now()).count()

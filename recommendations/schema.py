@@ -24,7 +24,7 @@ _UUID: dict[str, Conversion] = {"uuid": str, "string": str}
 _TEXT: dict[str, Conversion] = {"string": str}
 _LIST: dict[str, Conversion] = {"list": lambda events: [asdict(event) for event in events]}
 
-# What a schema may name as source_field, and how each can be given each type without inventing or losing anything.
+# What a schema may name as source_field, and how each is given the types that it can be given; nothing is invented.
 SOURCES: dict[str, dict[str, Conversion]] = {
     "user_id": _INTEGER,
     "stake": _AMOUNT,

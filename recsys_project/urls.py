@@ -11,5 +11,6 @@ urlpatterns = [
     path("", include("recommendations.urls")),
 ]
 
+handler400 = "recommendations.api.errors.bad_request"
 handler404 = "recommendations.api.errors.page_not_found"
 handler500 = "recommendations.api.errors.server_error"

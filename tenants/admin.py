@@ -37,7 +37,7 @@ class CasinoAdmin(admin.ModelAdmin[Casino]):
         if not change:
             transaction.on_commit(lambda: self._provision(request, obj))
 
-    @admin.action(description="Finish making the database")
+    @admin.action(description="Finish making the database", permissions=["change"])
     def finish_provisioning(self, request: HttpRequest, queryset: QuerySet[Casino]) -> None:
         for casino in queryset:
             self._provision(request, casino)

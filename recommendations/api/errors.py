@@ -34,6 +34,11 @@ def answer_error(exception: Exception, context: dict[str, Any]) -> Response | No
     return response
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    text = "The request was not understood; its Host, or something else in its head, is not accepted here"
+    return JsonResponse({"error": text}, status=status.HTTP_400_BAD_REQUEST)
+
+
 def page_not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
     return JsonResponse({"error": f"There is nothing at {request.path}"}, status=status.HTTP_404_NOT_FOUND)
 

@@ -21,11 +21,21 @@ class RecommenderField(serializers.ChoiceField):
         return data
 
 
+class SchemaField(serializers.JSONField):
+    """JSON, from a form also as text."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except RecursionError:
+            self.fail("invalid")
+
+
 class ConfigurationSerializer(serializers.Serializer[Any]):
     """Forms start from what the casino has now, or from an example."""
 
     recommender_type = RecommenderField(choices=list(RECOMMENDERS), required=False, allow_null=True, allow_blank=True)
-    recommendation_schema = serializers.JSONField(
+    recommendation_schema = SchemaField(
         required=False,
         allow_null=True,
         initial=EXAMPLE_SCHEMA,

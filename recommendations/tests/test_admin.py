@@ -101,6 +101,20 @@ def test_lists_are_searched_and_filtered(in_casino_a, casino_a, model, query, sh
     assert hidden not in page
 
 
+@pytest.mark.parametrize(
+    ("model", "query"),
+    [
+        ("event", "sport=%00"),
+        ("user", "gender=%00"),
+        ("user", "currency=nothing"),
+        ("event", "open=%00"),
+        ("user", "q=" + "9" * 3000),
+    ],
+)
+def test_nonsense_in_a_query_is_no_error(in_casino_a, model, query):
+    assert in_casino_a.get(f"/admin/recommendations/{model}/?{query}").status_code == 200
+
+
 def test_a_coupon_shows_its_selections_and_leads_to_its_user(in_casino_a, casino_a):
     with use_casino(casino_a.current):
         odds = [selection(home_team="ARSENAL", odd=2.0), selection(home_team="<b>LEEDS", odd=1.5)]

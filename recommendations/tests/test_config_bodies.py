@@ -83,3 +83,23 @@ def test_users_who_are_not_staff_are_refused(casino_a, settings):
     client = Client()
     client.force_login(StaffUser.objects.create_user("eve"))
     assert client.get("/config", headers={"Casino-ID": "1"}).status_code == 403
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+def test_json_that_is_nested_too_deeply_is_refused(post):
+    answer = post(DEEP)
+    assert answer.status_code == 400
+    assert "nested too deeply" in answer.json()["error"]
+
+
+def test_a_schema_in_a_form_that_is_nested_too_deeply_is_refused(post):
+    answer = post(f"recommender_type=static&recommendation_schema={DEEP}", "application/x-www-form-urlencoded")
+    assert (answer.status_code, answer.json()) == (400, {"error": "recommendation_schema: Value must be valid JSON."})
+
+
+def test_a_host_that_is_not_ours_is_refused_in_json(casino_a):
+    answer = Client().get("/config", headers={"Host": "elsewhere.example"})
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["error"]

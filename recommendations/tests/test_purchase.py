@@ -111,3 +111,9 @@ def test_it_needs_no_configuration(caller_a, users):
 def test_a_request_must_name_a_casino_that_exists(users, method, headers, status, text):
     answer = getattr(Client(), method)("/purchase/31", headers=headers)
     assert (answer.status_code, answer.json()) == (status, {"error": text})
+
+
+def test_asking_for_the_head_alone_buys_nothing(caller_a, casino_a, users):
+    assert Client().head("/purchase/7", headers={"Casino-ID": "1"}).status_code == 405
+    with use_casino(casino_a.current):
+        assert not PurchasedCoupon.objects.exists()

@@ -112,3 +112,9 @@ def test_staff_may_choose_a_casino_and_others_only_where_it_is_open(settings, is
     request = HttpRequest()
     request.user = StaffUser(is_active=is_active, is_staff=is_staff)
     assert may_choose_casino(request) is may
+
+
+def test_login_with_a_nul_is_refused(client):
+    credentials = b64encode(b"sta\0ff:secret").decode()
+    answer = client.get("/config", headers={**HEADERS, "Authorization": f"Basic {credentials}"})
+    assert answer.status_code in (401, 403)

@@ -103,7 +103,7 @@ def test_choice_of_others_does_not_count_where_the_installation_is_closed(client
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/casino/", "/admin/", "/admin/recommendations/user/", "/recommend/7", "/config"]
+    "path", ["/", "/casino/", "/admin/", "/admin/recommendations/user/", "/recommend/7", "/config", "/nothing"]
 )
 def test_header_of_a_stranger_opens_no_page_of_a_closed_installation(client, casino_a, settings, path):
     settings.RECSYS_OPEN_API = False
