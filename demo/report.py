@@ -24,11 +24,9 @@ def slips(answers: list[Answer]) -> Table:
     """One user's slip of each casino."""
     table = Table("casino", "recommender", "user", "slip", title="What the casinos recommend now", show_lines=True)
     for answer in answers:
-        events = "\n".join(
-            f"{event['home_team']} - {event['away_team']} @ {event['odd']:.2f}  [dim]{event['league']}[/]"
-            for event in answer.events
-        )
-        table.add_row(str(answer.casino), answer.casino.recommender_type, str(answer.user_id), events)
+        events = (f"{event['home_team']} - {event['away_team']} @ {event['odd']:.2f}" for event in answer.events)
+        casino = f"{answer.casino.pk} {answer.casino.name}"
+        table.add_row(casino, answer.casino.recommender_type, str(answer.user_id), "\n".join(events))
     return table
 
 
