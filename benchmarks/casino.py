@@ -76,17 +76,5 @@ def _coupon(rng: random.Random, number: int, events: list[EventRow], now: dateti
         user_id=rng.randint(1, USERS),
         stake=Decimal(rng.randint(100, 10_000)) / 100,
         timestamp=now - timedelta(minutes=rng.randrange(60 * 24 * 60)),
-        recommended_events=tuple(_selection(event) for event in rng.sample(events, 3)),
-    )
-
-
-def _selection(event: EventRow) -> Selection:
-    return Selection(
-        event_id=event.id,
-        country=event.country,
-        league=event.league,
-        home_team=event.home_team,
-        away_team=event.away_team,
-        sport=event.sport,
-        odd=event.odd,
+        recommended_events=tuple(Selection.of(event) for event in rng.sample(events, 3)),
     )

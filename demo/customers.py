@@ -102,17 +102,5 @@ def _make_coupon(
         user_id=user.id or 0,
         stake=Decimal(f"{taste.stake * rng.uniform(0.6, 1.5):.2f}"),
         timestamp=bought,
-        recommended_events=tuple(_select(event) for event in {event.id: event for event in chosen}.values()),
-    )
-
-
-def _select(event: EventRow) -> Selection:
-    return Selection(
-        event_id=event.id,
-        country=event.country,
-        league=event.league,
-        home_team=event.home_team,
-        away_team=event.away_team,
-        sport=event.sport,
-        odd=event.odd,
+        recommended_events=tuple(Selection.of(event) for event in {event.id: event for event in chosen}.values()),
     )

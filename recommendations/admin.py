@@ -4,7 +4,6 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.db import OperationalError
 from django.db.models import Model, Q, QuerySet
@@ -18,52 +17,11 @@ from tenants.admin import CasinoAdmin
 from tenants.context import use_casino
 from tenants.models import Casino, CasinoState
 
-from .models import Currency, Event, Gender, PurchasedCoupon, Team, User, UserProfile
+from .admin_filters import CurrencyFilter, FavoriteSportFilter, GenderFilter, OpenFilter, SportFilter
+from .models import Event, PurchasedCoupon, Team, User, UserProfile
 
 MAX_DIGITS = 20
 SELECTION_COLUMNS = ("sport", "country", "league", "home_team", "away_team", "odd")
-
-
-class FixedChoiceFilter(admin.SimpleListFilter):
-    """Filters by a column whose values are known beforehand, without asking the table for them."""
-
-    values: list[str] = []
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, value.capitalize() if len(value) > 3 else value) for value in self.values]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        is_known = self.value() in self.values
-        return queryset.filter(**{str(self.parameter_name): self.value()}) if is_known else queryset
-
-
-class SportFilter(FixedChoiceFilter):
-    title, parameter_name, values = "sport", "sport", settings.SPORTS
-
-
-class FavoriteSportFilter(FixedChoiceFilter):
-    title, parameter_name, values = "favourite sport", "favorite_sport", settings.SPORTS
-
-
-class CurrencyFilter(FixedChoiceFilter):
-    title, parameter_name, values = "currency", "currency", Currency.values
-
-
-class GenderFilter(FixedChoiceFilter):
-    title, parameter_name, values = "gender", "gender", Gender.values
-
-
-class OpenFilter(admin.SimpleListFilter):
-    title = "can be bet on"
-    parameter_name = "open"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Not begun"), ("no", "Begun")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
-        now = timezone.now()
-        conditions = {"yes": {"begin_timestamp__gt": now}, "no": {"begin_timestamp__lte": now}}
-        return queryset.filter(**conditions.get(self.value() or "", {}))
 
 
 def _any(fields: tuple[str, ...], lookup: str, value: Any) -> Q:

@@ -75,7 +75,7 @@ def dummy_coupon(rng: random.Random, *, now: datetime, user_id: int | None = Non
     """
     user_id = user_id or User.objects.order_by("?").values_list("pk", flat=True).first()
     events = Event.objects.filter(begin_timestamp__gt=now, sport__in=settings.SPORTS).order_by("?")[:SELECTIONS]
-    selections = tuple(_selection(event) for event in events)
+    selections = tuple(Selection.of(event) for event in events)
     if not user_id or not selections:
         raise NoOpenEvents("There are no open events, or no users, to make a coupon of")
     return CouponRow(
@@ -84,16 +84,4 @@ def dummy_coupon(rng: random.Random, *, now: datetime, user_id: int | None = Non
         timestamp=now,
         recommended_events=selections,
         source=f"dummy/{UUID(int=rng.getrandbits(128))}",
-    )
-
-
-def _selection(event: Event) -> Selection:
-    return Selection(
-        event_id=event.pk,
-        country=event.country,
-        league=event.league,
-        home_team=event.home_team,
-        away_team=event.away_team,
-        sport=event.sport,
-        odd=event.odd,
     )

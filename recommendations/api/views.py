@@ -13,7 +13,7 @@ from rest_framework.serializers import Serializer
 
 from recommendations import services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
-from recommendations.rows import MAX_REFERENCE
+from recommendations.rules import MAX_REFERENCE
 from tenants.middleware import require_casino
 from tenants.models import Casino
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from recommendations.errors import InvalidRow
-from recommendations.rows import EARLIEST, LATEST, MAX_ID, MAX_REFERENCE, MAX_SELECTIONS, MAX_TEXT
+from recommendations.rows import MAX_SELECTIONS
+from recommendations.rules import EARLIEST, LATEST, MAX_ID, MAX_REFERENCE, MAX_TEXT
 
 from .factories import coupon_row, event_row, selection_row, user_row
 

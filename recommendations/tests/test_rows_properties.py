@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommendations.errors import InvalidRow
-from recommendations.rows import EARLIEST, LATEST, MAX_ID, MAX_ODD, MAX_REFERENCE, MAX_STAKE, MAX_TEXT
+from recommendations.rules import EARLIEST, LATEST, MAX_ID, MAX_ODD, MAX_REFERENCE, MAX_STAKE, MAX_TEXT
 
 from .factories import coupon_row, event_row, selection_row, user_row
 

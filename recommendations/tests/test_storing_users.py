@@ -3,7 +3,7 @@
 import pytest
 
 from recommendations.models import User, UserProfile
-from recommendations.rows import MAX_ID
+from recommendations.rules import MAX_ID
 from recommendations.storing import Outcome, Result, store_events, store_users
 from tenants.context import use_casino
 

@@ -1,0 +1,83 @@
+"""The rules of single fields. Each takes the field's name and value, and answers the value as it is stored, or raises
+InvalidRow."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from .errors import InvalidRow
+
+MAX_ID = 2**62  # half of bigint: above the casino's own ids there must be room for those that PostgreSQL hands out
+MAX_REFERENCE = 2**63 - 1  # to a user or an event, whoever chose its id
+MAX_TEXT = 100
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+MAX_ODD = Decimal("999999.999")
+MAX_STAKE = Decimal("999999999999.99")
+
+_UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def clean(row: Any, field: str, rule: Callable[..., Any], *limits: Any) -> None:
+    object.__setattr__(row, field, rule(field, getattr(row, field), *limits))
+
+
+def identity(field: str, value: int | None, highest: int = MAX_ID) -> int | None:
+    if value is not None and not 0 < value <= highest:
+        raise InvalidRow("out_of_range", field, f"must be from 1 to {highest}")
+    return value
+
+
+def text(field: str, value: str) -> str:
+    value = " ".join(value.split())
+    if not value:
+        raise InvalidRow("missing", field, "must not be empty")
+    if len(value) > MAX_TEXT:
+        raise InvalidRow("too_long", field, f"must have at most {MAX_TEXT} characters")
+    if _UNSTORABLE.search(value):
+        raise InvalidRow("bad_text", field, "must have no control characters and no lone surrogates")
+    return value
+
+
+def classifier(field: str, value: str) -> str:
+    """Text that classifies is stored upper-case; the length counts after that, since ß becomes SS."""
+    return text(field, value.upper())
+
+
+def one_of(field: str, value: str, known: list[str]) -> str:
+    value = value.strip().upper()
+    if value not in known:
+        raise InvalidRow("unknown_value", field, f"must be one of {', '.join(known)}")
+    return value
+
+
+def instant(field: str, value: datetime) -> datetime:
+    """Times without a zone are UTC."""
+    value = value.replace(tzinfo=UTC) if value.tzinfo is None else value
+    if not EARLIEST <= value < LATEST:
+        raise InvalidRow("out_of_range", field, f"must lie between {EARLIEST.year} and {LATEST.year}")
+    return value.astimezone(UTC)
+
+
+def birth_year(field: str, value: int) -> int:
+    if not 1900 <= value <= 2100:
+        raise InvalidRow("out_of_range", field, "must lie between 1900 and 2100")
+    return value
+
+
+def odd(field: str, value: Decimal) -> Decimal:
+    return _amount(field, value, above=Decimal(1), at_most=MAX_ODD, step=Decimal("0.001"))
+
+
+def stake(field: str, value: Decimal) -> Decimal:
+    return _amount(field, value, above=Decimal(0), at_most=MAX_STAKE, step=Decimal("0.01"))
+
+
+def _amount(field: str, value: Decimal, *, above: Decimal, at_most: Decimal, step: Decimal) -> Decimal:
+    if not value.is_finite() or not above < value <= at_most:
+        raise InvalidRow("out_of_range", field, f"must be above {above} and at most {at_most}")
+    rounded = value.quantize(step)
+    if not above < rounded <= at_most:
+        raise InvalidRow("out_of_range", field, f"must be above {above} and at most {at_most}, in steps of {step}")
+    return rounded
