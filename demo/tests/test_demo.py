@@ -16,6 +16,8 @@ from demo.processes import Processes, log_path
 
 EMBEDDED = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "SECRET_KEY", "RECSYS_OPEN_API", "HTTPS")
 
+AS_A_BACKGROUND_JOB = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # which begins with Ctrl-C switched off
+
 
 @pytest.fixture
 def environment(tmp_path):
@@ -68,7 +70,11 @@ def test_it_serves_until_ctrl_c_and_says_what_to_try(environment, tmp_path):
     out = tmp_path / "out"
     with out.open("wb") as file:
         process = subprocess.Popen(
-            demo("--port", "0"), cwd=settings.BASE_DIR, env=environment, stdout=file, stderr=file
+            [*AS_A_BACKGROUND_JOB, *demo("--port", "0")],
+            cwd=settings.BASE_DIR,
+            env=environment,
+            stdout=file,
+            stderr=file,
         )
     try:
         deadline = time.monotonic() + 90
@@ -84,6 +90,7 @@ def test_it_serves_until_ctrl_c_and_says_what_to_try(environment, tmp_path):
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
+    assert "Stopped." in out.read_text()
     assert "password" in said
     assert left_running(tmp_path) == []
 

@@ -40,7 +40,8 @@ class Command(BaseCommand):
                 "The demo makes casinos, a login and messages of its own: it runs on embedded servers only. "
                 "Unset DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS (also in .env)."
             )
-        signal.signal(signal.SIGTERM, _interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would ignore the former
+            signal.signal(number, _interrupt)
         console = Console()
         try:
             with Processes(ENVIRONMENT) as processes:
