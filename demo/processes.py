@@ -13,10 +13,14 @@ _PATIENCE_SECONDS = 15
 
 
 class Processes:
-    """Child processes with a log file each in `.local/logs`, stopped in reverse order when the block ends."""
+    """Child processes with a log file each in `.local/logs`, stopped in reverse order when the block ends.
+
+    Each is supervised as a container's restart policy would: one that was killed is started again.
+    """
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = {**os.environ, **environment}
+        self._commands: dict[str, tuple[str, ...]] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> "Processes":
@@ -38,12 +42,21 @@ class Processes:
         self.start(command, sys.executable, str(settings.BASE_DIR / "manage.py"), command, *arguments)
 
     def start(self, name: str, *command: str) -> None:
-        path = log_path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as log:
+        log_path(name).parent.mkdir(parents=True, exist_ok=True)
+        log_path(name).unlink(missing_ok=True)
+        self._commands[name] = command
+        self._spawn(name)
+
+    def _spawn(self, name: str) -> None:
+        with log_path(name).open("ab") as log:
             # A group of its own: Ctrl-C in the terminal is for the demo, which then ends its children in order.
             self._running[name] = subprocess.Popen(
-                command, env=self._environment, cwd=settings.BASE_DIR, stdout=log, stderr=log, start_new_session=True
+                self._commands[name],
+                env=self._environment,
+                cwd=settings.BASE_DIR,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def stop(self, name: str) -> None:
@@ -54,6 +67,11 @@ class Processes:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def restart_killed(self) -> None:
+        for name, process in list(self._running.items()):
+            if (process.poll() or 0) < 0:  # ended by a signal
+                self._spawn(name)
 
     def ended(self) -> list[str]:
         """Names of the processes that have ended by themselves; each one's log says why."""

@@ -81,6 +81,8 @@ def wait_until_stored(processes: Processes, progress: Progress) -> None:
 
 
 def check_alive(processes: Processes) -> None:
+    """Start again what was killed; raises DemoFailed for what has ended by itself."""
+    processes.restart_killed()
     if ended := processes.ended():
         raise DemoFailed(f"{ended[0]} has ended by itself; its last words are in {log_path(ended[0])}")
 

@@ -11,6 +11,7 @@ import psutil
 import pytest
 from django.conf import settings
 
+from demo import stage
 from demo.errors import DemoFailed
 from demo.processes import Processes, log_path
 
@@ -111,8 +112,6 @@ def test_it_refuses_servers_that_are_not_its_own(environment, variable):
 
 
 def test_a_child_that_dies_is_named_with_its_log(settings, tmp_path):
-    from demo import stage
-
     settings.LOCAL_DIR = tmp_path
     with Processes({}) as processes:
         processes.start("consume_nothing", sys.executable, "-c", "raise SystemExit('no such topic')")
@@ -121,6 +120,43 @@ def test_a_child_that_dies_is_named_with_its_log(settings, tmp_path):
         with pytest.raises(DemoFailed, match=r"consume_nothing has ended by itself.*consume_nothing\.log"):
             stage.check_alive(processes)
     assert "no such topic" in log_path("consume_nothing").read_text()
+
+
+def test_a_child_that_is_killed_is_started_again(settings, tmp_path):
+    settings.LOCAL_DIR = tmp_path
+    with Processes({}) as processes:
+        processes.start("sleeper", sys.executable, "-c", "import time; print(1, flush=True); time.sleep(60)")
+        processes._running["sleeper"].kill()
+        while not processes.ended():
+            time.sleep(0.05)
+        stage.check_alive(processes)
+        assert processes.ended() == []
+
+
+def test_a_consumer_killed_in_the_stream_stores_every_coupon_once(environment, tmp_path):
+    log = tmp_path / "local" / "logs" / "consume_coupons.log"
+    with subprocess.Popen(
+        demo("--check", "--port", "0"), cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        while not log.exists() or " messages: " not in log.read_text():
+            assert process.poll() is None
+            time.sleep(0.01)
+        [consumer] = [each for each in left_running(tmp_path) if "consume_coupons" in each.cmdline()]
+        consumer.kill()
+        out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, out
+    for casino_id in ("1", "2", "3"):
+        assert once_and_complete(environment, casino_id) == "t|t|t"
+
+
+def once_and_complete(environment, casino_id):
+    """Whether there are coupons, whether none is missing (their ids are 1, 2, 3, ..), whether each is counted once."""
+    sql = (
+        "SELECT count(*) > 1000, count(*) = max(id), count(*) = (SELECT sum(coupon_count) FROM users_profile) "
+        "FROM purchased_coupons"
+    )
+    command = [sys.executable, "manage.py", "dbshell", "--casino", casino_id, "--", "-tAc", sql]
+    return subprocess.check_output(command, cwd=settings.BASE_DIR, env=environment, text=True).strip()
 
 
 def test_children_are_stopped_when_the_block_ends(settings, tmp_path):
