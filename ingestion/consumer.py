@@ -95,8 +95,10 @@ class TopicConsumer:
         for partition, offset in _bounds(messages, min).items():
             try:
                 self._client.seek(TopicPartition(self._topic.name, partition, offset))
-            except KafkaException as lost:  # the partition has moved on; its new owner begins at the committed offset
-                _raise_if_fatal(lost)
+            except KafkaException:
+                if self._owns(partition):  # to go on would be to leave the batch out
+                    raise
+                # The partition has moved on; its new owner begins at the committed offset.
         self._stop.wait(self._retry_seconds)
         self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
 
@@ -124,6 +126,9 @@ class TopicConsumer:
 
     def _note_joined(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         self._has_joined = True
+
+    def _owns(self, partition: int) -> bool:
+        return any(each.partition == partition for each in self._client.assignment())
 
     def _has_idled(self) -> bool:
         return self._idle_exit is not None and self._idle >= self._idle_exit

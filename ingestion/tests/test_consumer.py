@@ -178,3 +178,14 @@ def test_a_broker_that_is_away_when_offsets_are_committed_does_not_end_the_consu
     consumer._commit(messages)
     consumer._come_again(messages, RuntimeError("away"))
     consumer._client.close()
+
+
+def test_a_batch_whose_partitions_have_moved_on_is_left_to_their_new_owner(broker, casino_a):
+    send(USERS, [(1, user())])
+    consumer = TopicConsumer(USERS, Until(lambda: True))
+    consumer._client.subscribe([USERS.name])
+    messages = consumer._client.consume(1, 10)
+    consumer._client.unassign()
+    consumer._come_again(messages, RuntimeError("away"))
+    consumer._client.close()
+    assert committed(USERS) == {}
