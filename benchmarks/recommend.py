@@ -102,7 +102,9 @@ def _rate(ask: Ask) -> float:
 def _server() -> Any:
     arguments = ("benchmarks.server", "--bind", f"127.0.0.1:{PORT}", "--worker-class", "gthread", "--threads", "8")
     command = (sys.executable, "-m", "gunicorn", *arguments, "--log-level", "error", "--no-control-socket")
-    process = subprocess.Popen(command, env={**os.environ, "RECSYS_OPEN_API": "1", "HTTPS": "0", "PYTHONWARNINGS": "ignore"})
+    process = subprocess.Popen(
+        command, env={**os.environ, "RECSYS_OPEN_API": "1", "HTTPS": "0", "PYTHONWARNINGS": "ignore"}
+    )
     try:
         _wait_for_server()
         yield
