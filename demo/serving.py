@@ -38,9 +38,7 @@ class Answer:
 def start_server(processes: Processes, port: int) -> str:
     """Serve on `port`, or on a free one if that is taken; answer the address once it answers."""
     call_command("collectstatic", interactive=False, verbosity=0)
-    port = port if _is_free(port) else 0
-    port = port or _free_port()
-    address = f"{HOST}:{port}"
+    address = f"{HOST}:{port if port and _is_free(port) else _free_port()}"
     gunicorn = (sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--bind", address, "--no-control-socket")
     processes.start(SERVER, *gunicorn, "--worker-class", "gthread", "--workers", "2", "--threads", "4")
     _wait_for(f"http://{address}/", processes)

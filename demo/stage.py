@@ -8,7 +8,7 @@ from ingestion.brokers import running_embedded_broker
 from ingestion.errors import BrokerUnavailable
 from ingestion.lag import measure_lag
 from ingestion.producers import Sender
-from ingestion.topics import COUPONS, EVENTS, USERS, Topic, create_topics
+from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic, create_topics
 from recommendations.services import configure
 from recommendations.storing import Row
 from tenants.models import Casino
@@ -19,7 +19,6 @@ from .errors import DemoFailed
 from .messages import CasinoMessages
 from .processes import Processes, log_path
 
-TOPICS = (EVENTS, USERS, COUPONS)
 STORING_SECONDS = 120
 
 Progress = Callable[[int, int], None]
@@ -53,12 +52,12 @@ def start_broker(processes: Processes) -> str:
 
 
 def start_consumers(processes: Processes) -> None:
-    for topic in TOPICS:
+    for topic in TOPICS.values():
         processes.manage(f"consume_{topic.name}")
 
 
 def send_everything(messages: dict[int, CasinoMessages]) -> int:
-    """Send all casinos' messages through the topics, mixed as they would come; answer how many."""
+    """Send all casinos' messages through the topics; answer how many."""
     with Sender() as sender:
         for casino_id, each in messages.items():
             for topic, rows in ((EVENTS, each.events), (USERS, each.users), (COUPONS, each.coupons)):
@@ -70,7 +69,7 @@ def wait_until_stored(processes: Processes, progress: Progress) -> None:
     """Wait until the consumers have done with every message, and tell `progress` (done, of all)."""
     deadline = time.monotonic() + STORING_SECONDS
     while True:
-        lags = [measure_lag(topic) for topic in TOPICS]
+        lags = [measure_lag(topic) for topic in TOPICS.values()]
         progress(sum(lag.done for lag in lags), sum(lag.messages for lag in lags))
         if all(lag.is_none for lag in lags):
             return

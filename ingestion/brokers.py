@@ -21,8 +21,6 @@ from django.conf import settings
 
 from .errors import BrokerUnavailable
 
-logger = logging.getLogger(__name__)
-
 _LOOK_AGAIN_SECONDS = 0.2
 
 

@@ -34,7 +34,6 @@ class ConsumeCommand(BaseCommand):
         parser.add_argument(
             "--idle-exit", type=float, metavar="SECONDS", help="end when no message has come for so long (for scripts)"
         )
-
         parser.add_argument(
             "--heartbeat",
             type=Path,

@@ -38,7 +38,7 @@ def top_values(user_id: int) -> dict[str, tuple[str, ...]]:
 def favorite_pairs(user: User, offer: Offer, now: datetime, rng: np.random.Generator) -> tuple[Pair, ...]:
     """The user's favourite (sport, league) pairs, from the profile, or computed anew and kept there when
     `INFERENCE_REFRESH_PURCHASES` purchases have come in since."""
-    profile: UserProfile | None = getattr(user, "profile", None)
+    profile = _profile_of(user)
     if profile is not None and not _is_stale(profile):
         return tuple((sport, league) for sport, league in profile.favorite_sport_league_json or ())
     pairs = compute_favorite_pairs(user.pk, offer, now, rng)
@@ -52,17 +52,22 @@ def compute_favorite_pairs(user_id: int, offer: Offer, now: datetime, rng: np.ra
     since = now - timedelta(days=settings.INFERENCE_WINDOW_DAYS)
     coupons = PurchasedCoupon.objects.filter(user_id=user_id, timestamp__gt=since, timestamp__lte=now)
     bet_on = _most_frequent(((each["sport"], each["league"]) for each in _selections(coupons)), PAIRS_KEPT)
-    others = [pair for pair in offer.pairs() if pair not in set(bet_on)]
+    known = set(bet_on)
+    others = [pair for pair in offer.pairs() if pair not in known]
     rng.shuffle(others)
     return (*bet_on, *others[: PAIRS_KEPT - len(bet_on)])
 
 
 def usual_stake(user: User) -> Decimal:
     """The mean of the user's stakes so far, in the user's currency; `DEFAULT_STAKE` for a user without coupons."""
-    profile: UserProfile | None = getattr(user, "profile", None)
+    profile = _profile_of(user)
     if profile is None or not profile.coupon_count:
         return settings.DEFAULT_STAKE
     return max((profile.stake_total / profile.coupon_count).quantize(Decimal("0.01")), Decimal("0.01"))
+
+
+def _profile_of(user: User) -> UserProfile | None:
+    return getattr(user, "profile", None)
 
 
 def _is_stale(profile: UserProfile) -> bool:

@@ -30,8 +30,7 @@ class ChooseCasinoView(UserPassesTestMixin, ListView[Casino]):
         wanted = self.request.GET.get("q", "").replace("\0", "").strip()  # PostgreSQL refuses text with a NUL
         if not wanted:
             return casinos
-        by_id = Q(pk=int(wanted)) if wanted.isdecimal() and len(wanted) < 19 else Q()
-        return casinos.filter(Q(name__icontains=wanted) | by_id if by_id else Q(name__icontains=wanted))
+        return casinos.filter(Q(name__icontains=wanted) | Q(pk=_usable_id(wanted)))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(next=self._next(self.request.GET), q=self.request.GET.get("q", ""), **kwargs)
@@ -41,11 +40,15 @@ class ChooseCasinoView(UserPassesTestMixin, ListView[Casino]):
         if chosen == "":
             request.session.pop(CHOSEN_CASINO, None)
         else:
-            usable_id = int(chosen) if chosen.isdecimal() and len(chosen) < 19 else None
-            request.session[CHOSEN_CASINO] = get_object_or_404(Casino.objects.active(), pk=usable_id).pk
+            request.session[CHOSEN_CASINO] = get_object_or_404(Casino.objects.active(), pk=_usable_id(chosen)).pk
         return HttpResponseRedirect(self._next(request.POST))
 
     def _next(self, values: Any) -> str:
         target = values.get("next", "")
         is_safe = url_has_allowed_host_and_scheme(target, {self.request.get_host()}, self.request.is_secure())
         return target if is_safe else reverse("start")
+
+
+def _usable_id(text: str) -> int | None:
+    """The id that `text` names; None, which is no casino's, if it names none."""
+    return int(text) if text.isdecimal() and len(text) < 19 else None
