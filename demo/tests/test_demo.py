@@ -163,5 +163,5 @@ def test_children_are_stopped_when_the_block_ends(settings, tmp_path):
     settings.LOCAL_DIR = tmp_path
     with Processes({}) as processes:
         processes.start("sleeper", sys.executable, "-c", "import time; time.sleep(60)")
-        [pid] = [process.pid for process in psutil.Process().children() if "time.sleep(60)" in process.cmdline()[-1]]
+        pid = processes._running["sleeper"].pid
     assert not psutil.pid_exists(pid)
