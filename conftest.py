@@ -8,12 +8,16 @@ each test's changes to all three databases are rolled back. Ask for the fixtures
 import copy
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings
 from django.db import connections
 
-from tenants.models import Casino, CasinoState
+from tenants.identity import stamp
+from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
+from tenants.schema_version import code_version
+from tenants.servers import MAIN
 
 CASINO_ALIASES = ["casino_1", "casino_2"]
 
@@ -56,4 +60,18 @@ def now() -> datetime:
 
 def _make_casino(casino_id: int, name: str) -> Casino:
     db_name = connections[f"casino_{casino_id}"].settings_dict["NAME"]
-    return Casino.objects.create(id=casino_id, name=name, db_name=db_name, state=CasinoState.ACTIVE)
+    DatabaseServer.objects.get_or_create(name=MAIN)  # a transactional test's end takes it away with all rows
+    casino = Casino.objects.create(
+        id=casino_id,
+        name=name,
+        identity=UUID(int=casino_id),
+        server_id=MAIN,
+        db_name=db_name,
+        generation=1,
+        schema_version=code_version(),
+        state=CasinoState.ACTIVE,
+    )
+    CasinoDatabase.objects.create(casino=casino, generation=1, server_id=MAIN, db_name=db_name)
+    with connections[casino.current.alias].cursor() as cursor:
+        stamp(cursor, casino.current)
+    return casino

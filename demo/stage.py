@@ -11,8 +11,9 @@ from ingestion.producers import Sender
 from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic, create_topics
 from recommendations.services import configure
 from recommendations.storing import Row
+from tenants.catalogue import ensure_catalogue
+from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
-from tenants.provisioning import ensure_catalogue, store_casinos
 
 from .casinos import DEMO_CASINOS
 from .errors import DemoFailed

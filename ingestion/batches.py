@@ -9,6 +9,7 @@ from django.db import DataError, IntegrityError
 from recommendations.storing import Result
 from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.schema_version import require_up_to_date
 
 from .messages import Accepted, Place, Rejection
 from .topics import Topic
@@ -29,16 +30,17 @@ Verdict = Stored | Rejection
 def store_batch(topic: Topic, messages: Iterable[Accepted]) -> list[Verdict]:
     """Store messages, one transaction a casino, and say what became of each.
 
-    Raises OperationalError or InterfaceError if a database can't be reached: then nothing is known of the batch, and
-    it has to come again, which does no harm.
+    Raises OperationalError or InterfaceError if a database can't be reached or written to at present: then nothing is
+    known of the batch, and it has to come again, which does no harm.
     """
     groups: dict[int, list[Accepted]] = defaultdict(list)
     for message in messages:
         groups[message.casino_id].append(message)
-    casinos = Casino.objects.active().in_bulk(list(groups))
+    casinos = Casino.objects.ready().in_bulk(list(groups))
     verdicts: list[Verdict] = []
     for casino_id, group in sorted(groups.items()):
         if casino_id in casinos:
+            require_up_to_date(casinos[casino_id])
             with use_casino(casinos[casino_id].current):
                 verdicts += _store_group(topic, group)
         else:
@@ -68,4 +70,4 @@ def _verdict(message: Accepted, result: Result) -> Verdict:
 
 
 def _no_such_casino(message: Accepted) -> Rejection:
-    return Rejection(message.place, message.casino_id, "unknown_casino", "no active casino has this id")
+    return Rejection(message.place, message.casino_id, "unknown_casino", "no casino that takes messages has this id")

@@ -15,7 +15,10 @@ from django.utils.safestring import SafeString
 
 from tenants.admin import CasinoAdmin
 from tenants.context import use_casino
-from tenants.models import Casino, CasinoState
+from tenants.errors import UnknownServer
+from tenants.lifecycle.description import is_casino_behind
+from tenants.models import Casino
+from tenants.models.casino import READY_STATES
 
 from .admin_filters import CurrencyFilter, FavoriteSportFilter, GenderFilter, OpenFilter, SportFilter
 from .models import Event, PurchasedCoupon, Team, User, UserProfile
@@ -172,11 +175,13 @@ class CountingCasinoAdmin(CasinoAdmin):
 
     @admin.display(description="in its database")
     def counts(self, casino: Casino) -> str:
-        if casino.state != CasinoState.ACTIVE:
+        if casino.state not in READY_STATES:
             return "no database yet"
+        if is_casino_behind(casino):
+            return "it has to be migrated first"
         try:
             return self._count(casino)
-        except OperationalError:
+        except (OperationalError, UnknownServer):
             return "its database does not answer"
 
     def _count(self, casino: Casino) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db.models import QuerySet
+
+from tenants.errors import DatabaseReadOnly
 
 from .models import PurchasedCoupon, User, UserProfile
 from .offer import ATTRIBUTES, Offer
@@ -42,7 +45,8 @@ def favorite_pairs(user: User, offer: Offer, now: datetime, rng: np.random.Gener
     if profile is not None and not _is_stale(profile):
         return tuple((sport, league) for sport, league in profile.favorite_sport_league_json or ())
     pairs = compute_favorite_pairs(user.pk, offer, now, rng)
-    _keep_pairs(user, profile, pairs, now)
+    with suppress(DatabaseReadOnly):  # while the casino moves, every request computes
+        _keep_pairs(user, profile, pairs, now)
     return pairs
 
 

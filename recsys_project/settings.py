@@ -5,11 +5,15 @@ Every variable stands in `.env.example` with its default and its meaning. Withou
 nothing else.
 """
 
+import os
+import re
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import django_stubs_ext
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 django_stubs_ext.monkeypatch()
 
@@ -34,14 +38,63 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
-# A server that is away is an error after some seconds, not a request that hangs.
-DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, **DATABASES["default"].get("OPTIONS", {})}
+# A server that is away is an error after some seconds, not a request that hangs: neither on connecting nor, where the
+# network swallows what is sent, on a connection of long standing (the kernel's own patience is hours).
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 20_000,  # milliseconds
+    **DATABASES["default"].get("OPTIONS", {}),
+}
+
+
+def _address(url: str, *, pooled: bool) -> dict[str, Any]:
+    """Where and as whom to connect. Through a pooler no cursor may outlive its transaction."""
+    place = environ.Env.db_url_config(url)
+    kept = {key: place[key] for key in ("HOST", "PORT", "USER", "PASSWORD")}
+    return {**kept, "OPTIONS": place.get("OPTIONS", {}), "DISABLE_SERVER_SIDE_CURSORS": pooled}
+
+
+# With a pooler (PgBouncer in transaction mode) in DATABASE_URL, this is the server itself.
+DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
+DIRECT_DATABASE = _address(DATABASE_DIRECT_URL, pooled=False) if DATABASE_DIRECT_URL else {}
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = bool(DATABASE_DIRECT_URL)
+# Further servers: DATABASE_SERVER_<NAME>_URL, and again one for the server itself where that is a pooler's.
+DATABASE_SERVERS = {
+    match[1].lower(): {
+        "requests": _address(url, pooled=f"DATABASE_SERVER_{match[1]}_DIRECT_URL" in os.environ),
+        "direct": _address(os.environ.get(f"DATABASE_SERVER_{match[1]}_DIRECT_URL", url), pooled=False),
+    }
+    for variable, url in os.environ.items()
+    if (match := re.fullmatch(r"DATABASE_SERVER_([A-Z0-9]+)_URL", variable))
+}
 DATABASE_ROUTERS = ["tenants.routers.TenantRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Apps whose tables live in every casino's database; all other apps' tables live in the catalogue database.
+# Apps whose tables live in every casino's database, and apps whose tables live in the catalogue database. An app with
+# models that is in neither list has no database: what is a casino's must not end up where all casinos share it.
 CASINO_APPS = ["recommendations"]
+CATALOGUE_APPS = ["admin", "auth", "contenttypes", "sessions", "tenants"]
 CASINO_DATABASE_PREFIX = env.str("CASINO_DATABASE_PREFIX", default="casino_")
+
+# Connections of one process to casinos' databases: in all, for one casino, and how long (seconds) an idle one stays
+# and a request waits for a free one. Besides, each thread has one to the catalogue.
+CASINO_CONNECTIONS = env.int("CASINO_CONNECTIONS", default=12)
+CASINO_CONNECTIONS_EACH = env.int("CASINO_CONNECTIONS_EACH", default=8)
+CASINO_CONNECTION_IDLE_SECONDS = env.float("CASINO_CONNECTION_IDLE_SECONDS", default=60)
+CASINO_CONNECTION_WAIT_SECONDS = env.float("CASINO_CONNECTION_WAIT_SECONDS", default=2)
+
+CASINO_ROLES = env.bool("CASINO_ROLES", default=False)
+CASINO_ROLE_SECRET = env.str("CASINO_ROLE_SECRET", default="")
+if CASINO_ROLES and not CASINO_ROLE_SECRET:
+    raise ImproperlyConfigured("CASINO_ROLES needs CASINO_ROLE_SECRET: at least 50 random characters.")
+CASINO_LOCK_SECONDS = env.float("CASINO_LOCK_SECONDS", default=10)
+CASINO_MOVE_GRACE_SECONDS = env.float("CASINO_MOVE_GRACE_SECONDS", default=2)
+MIGRATION_LOCK_SECONDS = env.float("MIGRATION_LOCK_SECONDS", default=5)
+BACKUP_DIR = Path(env.str("BACKUP_DIR", default="") or LOCAL_DIR / "backups").resolve()
+POSTGRES_BIN_DIR = env.str("POSTGRES_BIN_DIR", default="")
 
 # --- Who may ask -----------------------------------------------------------------------------------------------------
 

@@ -2,32 +2,35 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import transaction
-from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from .errors import ProvisioningFailed
+from . import admin_catalogue  # noqa: F401 (registers its own)
+from .admin_actions import CasinoActions
+from .admin_forms import CasinoForm
+from .lifecycle.description import is_casino_behind
 from .models import Casino
-from .provisioning import provision
 
 
 @admin.register(Casino)
-class CasinoAdmin(admin.ModelAdmin[Casino]):
+class CasinoAdmin(CasinoActions):
     """Casinos with their configuration and state; adding one makes its database."""
 
-    list_display = ("name", "id", "state", "db_name", "recommender_type", "timestamp", "created_at")
-    list_filter = ("state", "recommender_type")
+    form = CasinoForm
+    list_display = ("name", "id", "state", "server", "generation", "is_up_to_date", "recommender_type", "created_at")
+    list_filter = ("state", "server", "recommender_type")
+    list_select_related = ("server",)
     search_fields = ("name", "=id", "db_name")
     ordering = ("name", "id")
-    actions = ("finish_provisioning",)
     readonly_fields: ClassVar[tuple[str, ...]] = (
-        "state", "state_detail", "db_name", "recommender_type", "recommendation_schema", "timestamp", "created_at",
+        "state", "state_detail", "server", "db_name", "generation", "is_up_to_date", "schema_version", "identity",
+        "copied_from", "recommender_type", "recommendation_schema", "timestamp", "created_at",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:
-        return ("name",) if obj is None else super().get_fields(request, obj)
+        return ("name",) if obj is None else ("name", *self.readonly_fields)
 
     def has_delete_permission(self, request: HttpRequest, obj: Casino | None = None) -> bool:
         return False
@@ -35,17 +38,9 @@ class CasinoAdmin(admin.ModelAdmin[Casino]):
     def save_model(self, request: HttpRequest, obj: Casino, form: ModelForm[Casino], change: bool) -> None:
         super().save_model(request, obj, form, change)
         if not change:
-            transaction.on_commit(lambda: self._provision(request, obj))
+            transaction.on_commit(lambda: self.finish_provisioning(request, Casino.objects.filter(pk=obj.pk)))
 
-    @admin.action(description="Finish making the database", permissions=["change"])
-    def finish_provisioning(self, request: HttpRequest, queryset: QuerySet[Casino]) -> None:
-        for casino in queryset:
-            self._provision(request, casino)
-
-    def _provision(self, request: HttpRequest, casino: Casino) -> None:
-        try:
-            provision(casino)
-        except ProvisioningFailed as error:
-            messages.error(request, str(error))
-        else:
-            messages.success(request, f"{casino} is ready: database {casino.db_name}.")
+    @admin.display(description="up to date", boolean=True)
+    def is_up_to_date(self, casino: Casino) -> bool | None:
+        is_behind = is_casino_behind(casino)
+        return None if is_behind is None else not is_behind

@@ -1,13 +1,16 @@
 """System checks of tenancy: run by every command, and by `manage.py check --deploy`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db.models import Model
 
-from .casino_model import CasinoModel
-from .routers import is_casino_app
+from .casino_model import CasinoManager, CasinoModel
+
+_HINT = "settings.CASINO_APPS lists the apps whose tables live in every casino's database."
 
 
 @register(Tags.models)
@@ -15,13 +18,61 @@ def check_casino_models(**kwargs: Any) -> list[CheckMessage]:
     """A model of a casino app must be a CasinoModel, and no other model may be one."""
     return [
         Error(
-            f"{model._meta.label} must {'' if is_casino_app(model._meta.app_label) else 'not '}inherit CasinoModel.",
-            hint="settings.CASINO_APPS lists the apps whose tables live in every casino's database.",
+            f"{model._meta.label} must {'' if _is_casinos(model) else 'not '}inherit CasinoModel.",
+            hint=_HINT,
             obj=model,
             id="tenants.E001",
         )
         for model in apps.get_models()
-        if is_casino_app(model._meta.app_label) != issubclass(model, CasinoModel)
+        if _is_casinos(model) != issubclass(model, CasinoModel)
+    ]
+
+
+@register(Tags.models)
+def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
+    """No relation leads from a casino's database into the catalogue or back: PostgreSQL can't follow it."""
+    return [
+        Error(
+            f"{model._meta.label}.{field.name} leads to {field.related_model._meta.label}, in another database.",
+            hint="Keep the other row's key in a plain field. " + _HINT,
+            obj=field,
+            id="tenants.E002",
+        )
+        for model in apps.get_models(include_auto_created=True)
+        for field in _relations(model)
+        if _is_casinos(model) != _is_casinos(field.related_model)
+    ]
+
+
+@register(Tags.models)
+def check_casino_managers(**kwargs: Any) -> list[CheckMessage]:
+    """Whoever makes querysets of a casino's rows must bind them to the casino, also for Django's own purposes."""
+    return [
+        Error(
+            f"{model._meta.label}.{name} is not a CasinoManager.",
+            hint=_manager_hint(model),
+            obj=model,
+            id="tenants.E003",
+        )
+        for model in apps.get_models(include_auto_created=True)
+        if _is_casinos(model)
+        for name, manager in _managers(model)
+        if not isinstance(manager, CasinoManager)
+    ]
+
+
+@register(Tags.models)
+def check_apps_are_classified(**kwargs: Any) -> list[CheckMessage]:
+    """Every app with models says where its tables are, and says it once."""
+    labels = sorted({model._meta.app_label for model in apps.get_models()})
+    return [
+        Error(
+            f"The app {label!r} must be in either CASINO_APPS or CATALOGUE_APPS.",
+            hint="CATALOGUE_APPS is for what all casinos share, as staff and sessions. " + _HINT,
+            id="tenants.E004",
+        )
+        for label in labels
+        if (label in settings.CASINO_APPS) == (label in settings.CATALOGUE_APPS)
     ]
 
 
@@ -36,3 +87,24 @@ def check_open_api(**kwargs: Any) -> list[CheckMessage]:
             id="tenants.W001",
         )
     ]
+
+
+def _is_casinos(model: type[Model]) -> bool:
+    return model._meta.app_label in settings.CASINO_APPS  # an app in neither list is E004's matter
+
+
+def _relations(model: type[Model]) -> Iterator[Any]:
+    for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
+        if field.is_relation and isinstance(field.related_model, type):
+            yield field
+
+
+def _managers(model: type[Model]) -> Iterator[tuple[str, Any]]:
+    yield "_base_manager", model._base_manager
+    yield from ((manager.name, manager) for manager in model._meta.managers)
+
+
+def _manager_hint(model: type[Model]) -> str:
+    if model._meta.auto_created:
+        return "Declare the relation's table as a CasinoModel of its own, and name it in `through`."
+    return "Derive the manager from CasinoManager."

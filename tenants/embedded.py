@@ -5,8 +5,10 @@ off that list, so dead ones are struck off before the list is asked who is last.
 """
 
 import atexit
+import os
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +19,40 @@ _servers: dict[Path, Any] = {}
 
 
 def ensure_running(data_dir: Path) -> str:
-    """Start the server of `data_dir` unless it runs, and answer the folder of its socket.
+    """Start the server of `data_dir` unless it runs, and answer the folder of its socket. Raises EmbeddedServerFailed.
 
     A first start makes the database cluster (some 4 s). Works as root too: PostgreSQL then runs as user `pgserver`.
+    While it runs, asking takes some 50 µs.
     """
-    with _starting:
-        server = _servers.get(data_dir)
-        if server is None:
-            server = _servers[data_dir] = _start(data_dir)
+    server = _servers.get(data_dir)
+    if server is None or not _is_running(server):
+        with _starting:
+            server = _servers.get(data_dir)
+            if server is None or not _is_running(server):
+                server = _servers[data_dir] = _start(data_dir)
     return str(server.get_postmaster_info().socket_dir)
 
 
-def psql_path() -> Path:
-    """The psql of the server that runs."""
-    path: Path = next(iter(_servers.values())).bin_path
-    return path / "psql"
+def bin_dir(data_dir: Path) -> Path:
+    """The folder of the server's own programs: psql, pg_dump and so on."""
+    ensure_running(data_dir)
+    path: Path = _servers[data_dir].bin_path
+    return path
+
+
+def _is_running(server: Any) -> bool:
+    """Whether it is still the process that was started."""
+    import psutil
+
+    process = server.get_postmaster_info().process
+    try:
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            return True
+    except psutil.NoSuchProcess:
+        return False
+    with suppress(ChildProcessError):  # an orphan's parent is the container's first process, which may be this one
+        os.waitpid(process.pid, os.WNOHANG)
+    return False
 
 
 def _start(data_dir: Path) -> Any:

@@ -1,5 +1,7 @@
 """What can go wrong between a request or a message and a casino's database."""
 
+from django.db import OperationalError
+
 
 class TenancyError(Exception):
     """Base of this app's errors."""
@@ -11,6 +13,10 @@ class NoCurrentCasino(TenancyError):
 
 class CasinoMismatch(TenancyError):
     """An object of one casino was used while another casino was current."""
+
+
+class UnclassifiedApp(TenancyError):
+    """An app has models, and the settings don't say whether they are casinos' or the catalogue's."""
 
 
 class CasinoNotUsable(TenancyError):
@@ -29,13 +35,77 @@ class CasinoNotFound(CasinoNotUsable):
     """No casino has this id."""
 
 
+class CasinoSuspended(CasinoNotUsable):
+    """The casino takes no requests until it is resumed."""
+
+
 class CasinoUnavailable(CasinoNotUsable):
     """The casino exists, but does not take requests in its present state."""
 
 
-class ProvisioningFailed(TenancyError):
+class CasinoBehind(CasinoUnavailable):
+    """The casino's database lacks migrations that the code needs."""
+
+
+class CasinoOutage(TenancyError, OperationalError):
+    """Base of what passes: the casino's database can't be used now, and the same thing may work later."""
+
+
+class NoFreeConnection(CasinoOutage):
+    """Every connection that this process may open is in use."""
+
+
+class DatabaseReadOnly(CasinoOutage):
+    """The casino's database takes no writes, as while it moves to another server."""
+
+
+class CasinoNotUpgraded(CasinoOutage):
+    """The casino's database lacks migrations that the code needs, so that nothing may be stored there yet."""
+
+
+class WrongDatabase(CasinoOutage):
+    """The database that answers under the casino's name is not the casino's."""
+
+
+class UnknownServer(TenancyError):
+    """A database server that the environment says nothing of."""
+
+
+class ServerRefused(TenancyError):
+    """A database server can't be added or changed as asked; the message says what to do."""
+
+
+class NoRoom(TenancyError):
+    """No database server takes another casino."""
+
+
+class LifecycleError(TenancyError):
+    """Base of what keeps a casino from being created, copied, moved or deleted; the message says what to do."""
+
+
+class WrongState(LifecycleError):
+    """The casino is in a state from which this can't be done."""
+
+
+class CasinoBusy(LifecycleError):
+    """Something else is being done to this casino."""
+
+
+class ProvisioningFailed(LifecycleError):
     """A casino's database could not be made; the casino's row says why."""
 
 
-class EmbeddedServerFailed(TenancyError):
+class CopyFailed(LifecycleError):
+    """pg_dump or pg_restore gave up."""
+
+
+class BackupInvalid(LifecycleError):
+    """A backup is damaged, or not this casino's."""
+
+
+class WorkersFailed(TenancyError):
+    """No worker process can be started."""
+
+
+class EmbeddedServerFailed(CasinoOutage):
     """The embedded PostgreSQL could not be started."""

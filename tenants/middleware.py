@@ -1,9 +1,11 @@
 """Finds out whose request this is, and makes that casino current until the answer is rendered."""
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
 from django.contrib import messages
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -11,17 +13,26 @@ from django.utils.http import urlencode
 from .access import may_choose_casino
 from .context import use_casino
 from .errors import (
+    CasinoBehind,
     CasinoIdInvalid,
     CasinoIdMissing,
     CasinoNotFound,
     CasinoNotUsable,
+    CasinoSuspended,
     CasinoUnavailable,
     NoCurrentCasino,
 )
 from .models import Casino, CasinoState
+from .models.casino import ENDED_STATES, READY_STATES
+from .schema_version import is_behind
+from .streaming import bind_stream
+
+logger = logging.getLogger(__name__)
 
 CASINO_HEADER = "Casino-ID"
 CHOSEN_CASINO = "casino_id"  # key of the session: the switcher's choice
+OUTAGE_TEXT = "The casino's database can't be used at present; try again soon"
+RETRY = {"Retry-After": "1"}  # seconds
 _MAX_ID = 2**63 - 1
 
 
@@ -38,13 +49,20 @@ class CasinoMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with ExitStack() as contexts:
             request.casino, request.casino_contexts = None, contexts  # type: ignore[attr-defined]
-            if may_choose_casino(request):
-                with suppress(CasinoNotUsable):  # pages that need no casino are served all the same
+            # pages that need no casino are served all the same, and those that need one meet the same error
+            with suppress(CasinoNotUsable, OperationalError):
+                if may_choose_casino(request):
                     require_casino(request)
-            return self.get_response(request)
+            response = self.get_response(request)
+            bind_stream(response)
+            return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """A page of a casino's rows, asked for while no casino is chosen, leads to the page that chooses one."""
+        """A page of a casino's rows, asked for while no casino is chosen, leads to the page that chooses one; one that
+        can't be shown now, to a word on trying again."""
+        if isinstance(exception, OperationalError):  # a database that is away, or has no connection free
+            logger.warning("%s could not be served: %s", request.path, exception)
+            return HttpResponse(f"{OUTAGE_TEXT}\n", status=503, headers=RETRY, content_type="text/plain")
         if not isinstance(exception, NoCurrentCasino):
             return None
         messages.info(request, "Choose the casino whose data you want to see.")
@@ -54,7 +72,7 @@ class CasinoMiddleware:
 def require_casino(request: HttpRequest) -> Casino:
     """The casino whose request this is; current until the answer is rendered. Call it only once who asks is known.
 
-    Raises CasinoIdMissing, CasinoIdInvalid, CasinoNotFound, CasinoUnavailable.
+    Raises CasinoIdMissing, CasinoIdInvalid, CasinoNotFound, CasinoSuspended, CasinoUnavailable, CasinoBehind.
     """
     if request.casino is None:  # type: ignore[attr-defined]
         casino = _find_casino(request)
@@ -65,10 +83,14 @@ def require_casino(request: HttpRequest) -> Casino:
 
 def _find_casino(request: HttpRequest) -> Casino:
     casino = Casino.objects.filter(pk=_named_id(request)).first()
-    if casino is None:
+    if casino is None or casino.state in ENDED_STATES:
         raise CasinoNotFound("Casino not found")
-    if casino.state != CasinoState.ACTIVE:
+    if casino.state == CasinoState.SUSPENDED:
+        raise CasinoSuspended("Casino is suspended")
+    if casino.state not in READY_STATES:
         raise CasinoUnavailable(f"Casino is not available: its state is {casino.state}")
+    if is_behind(casino.schema_version):
+        raise CasinoBehind("Casino is being upgraded")
     return casino
 
 

@@ -1,56 +1,96 @@
-"""Brings every casino's database, and the template for new ones, up to the code's migrations."""
+"""Brings one casino's database up to the code's migrations."""
 
-import logging
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connections
+from django.conf import settings
+from django.db import connections as django_connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
-from .connections import alias_of
-from .models import Casino
-from .server import catalogue_lock, provisioning_lock
-from .template import casino_migrations_on_disk, ensure_template
-
-logger = logging.getLogger(__name__)
+from . import connections, identity, roles
+from .context import CurrentCasino
+from .migration_plan import Key, forget_plans, plan_for, record
+from .schema_version import record_version
+from .servers import database_settings
 
 
 @dataclass(frozen=True, slots=True)
-class MigrationResult:
-    """What happened to one casino: the migrations applied (none if it was up to date), or the error."""
+class Migrated:
+    """The migrations applied, as `app.name` (none if there was nothing to do), and the version that came of it."""
 
-    casino: Casino
     applied: list[str]
-    error: str | None = None
+    version: str
 
 
-def migrate_casinos(casinos: Iterable[Casino]) -> Iterator[MigrationResult]:
-    """Migrate the template, then each casino; a failure of one stops no other."""
-    with provisioning_lock() as cursor:
-        ensure_template(cursor)
-    for casino in casinos:
-        yield _migrate(casino)
+def bring_up_to_date(casino: CurrentCasino) -> Migrated:
+    """Apply what this casino's database lacks, on a direct connection with the service's own login.
 
-
-def pending_migrations(alias: str) -> list[str]:
-    """Migrations on disk that the database lacks, by one query."""
-    applied = MigrationRecorder(connections[alias]).applied_migrations()
-    return [f"{app}.{name}" for app, name in casino_migrations_on_disk() if (app, name) not in applied]
-
-
-def _migrate(casino: Casino) -> MigrationResult:
-    alias = alias_of(casino.current)
+    A statement that waits for a lock longer than `MIGRATION_LOCK_SECONDS` fails, rather than holding up all requests
+    that come after it. Raises WrongDatabase if it is another's, and whatever a migration raises; then those before it
+    are applied.
+    """
+    alias = connections.register(
+        f"{casino.alias}_direct", database_settings(casino.server, casino.db_name, direct=True)
+    )
     try:
-        with catalogue_lock(casino.pk):
-            pending = pending_migrations(alias)
-            if pending:
-                call_command("migrate", database=alias, verbosity=0, interactive=False)
-    except (DatabaseError, CommandError) as error:
-        return MigrationResult(casino, [], str(error).strip())
-    except Exception as error:  # a migration may raise anything, and the other casinos must go on
-        logger.exception("%s could not be migrated", casino)
-        return MigrationResult(casino, [], f"{type(error).__name__}: {error}")
+        connection = django_connections[alias]
+        with connection.cursor() as cursor:
+            is_claimed = _is_claimed(cursor, casino)
+            applied = apply_migrations(connection)
+            _complete(cursor, casino, is_claimed)
+            return Migrated(applied, record_version(migrations_in(cursor)))
     finally:
-        connections[alias].close()  # or as many would be open in the end as there are casinos
-    return MigrationResult(casino, pending)
+        connections.forget(alias)
+
+
+def apply_migrations(connection: BaseDatabaseWrapper) -> list[str]:
+    """Apply the casino apps' migrations that this database lacks, and answer which they were."""
+    with connection.cursor() as cursor:
+        has = _recorded_in(cursor, connection)
+        cursor.execute(
+            "SELECT set_config('lock_timeout', %s, false)", [f"{settings.MIGRATION_LOCK_SECONDS * 1000:.0f}"]
+        )
+    plan = plan_for(connection, has)
+    try:
+        for step in plan.steps:
+            step.apply(connection)
+    except BaseException:
+        forget_plans()
+        raise
+    record(connection, plan.replacements)
+    return [f"{step.migration.app_label}.{step.migration.name}" for step in plan.steps]
+
+
+def migrations_in(cursor: CursorWrapper) -> list[tuple[str, str]]:
+    """(app, migration) of the casino apps' migrations that the database of this cursor has, sorted."""
+    cursor.execute(
+        "SELECT app, name FROM django_migrations WHERE app = ANY(%s) ORDER BY app, name", [settings.CASINO_APPS]
+    )
+    return [(app, name) for app, name in cursor.fetchall()]
+
+
+def _recorded_in(cursor: CursorWrapper, connection: BaseDatabaseWrapper) -> frozenset[Key]:
+    """All that the database has recorded; its table of them is made if need be."""
+    cursor.execute("SELECT to_regclass('django_migrations') IS NOT NULL")
+    if cursor.fetchone() != (True,):
+        MigrationRecorder(connection).ensure_schema()
+    cursor.execute("SELECT app, name FROM django_migrations")
+    return frozenset((app, name) for app, name in cursor.fetchall())
+
+
+def _is_claimed(cursor: CursorWrapper, casino: CurrentCasino) -> bool:
+    """Whether the database says whose it is; one made by an older release does not. Raises WrongDatabase."""
+    owner = identity.read_identity(cursor)
+    identity.check_owner(owner, casino)
+    return owner is not None
+
+
+def _complete(cursor: CursorWrapper, casino: CurrentCasino, is_claimed: bool) -> None:
+    """What a database made by an older release lacks besides migrations."""
+    if not is_claimed:
+        cursor.execute(identity.CREATE)
+        identity.stamp(cursor, casino)
+    if settings.CASINO_ROLES:
+        roles.close_to_public(cursor, casino.db_name, casino.id)
+        roles.grant_tables(cursor, casino.id)

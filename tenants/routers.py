@@ -1,22 +1,30 @@
-"""Which database a model's rows are in. Fails closed: without a casino there is no database for a casino's model."""
+"""Which database a model's rows are in. Fails closed: without a casino there is no database for a casino's model, and
+none at all for a model that is neither a casino's nor the catalogue's."""
 
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Model
 
+from .casino_query import CATALOGUE
 from .connections import current_alias
-from .errors import CasinoMismatch
-
-CATALOGUE = "default"
+from .errors import CasinoMismatch, UnclassifiedApp
 
 
 def is_casino_app(app_label: str) -> bool:
-    return app_label in settings.CASINO_APPS
+    """Whether the app's tables are in casinos' databases. Raises UnclassifiedApp if they have no place."""
+    if app_label in settings.CASINO_APPS:
+        return True
+    if app_label in settings.CATALOGUE_APPS:
+        return False
+    raise UnclassifiedApp(
+        f"The settings don't say where the app {app_label!r} has its tables: add it to CASINO_APPS or CATALOGUE_APPS."
+    )
 
 
 class TenantRouter:
-    """Sends the models of `settings.CASINO_APPS` to the current casino's database and all others to the catalogue."""
+    """Sends the models of `settings.CASINO_APPS` to the current casino's database, and those of
+    `settings.CATALOGUE_APPS` to the catalogue."""
 
     def db_for_read(self, model: type[Model], instance: Model | None = None, **hints: Any) -> str:
         return self._database(model, instance)

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from django.db import OperationalError
 
 from ingestion.batches import Stored, store_batch
 from ingestion.messages import Accepted, Place, Rejection
@@ -10,8 +11,10 @@ from ingestion.topics import COUPONS, USERS
 from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.rows import CouponRow, Selection, UserRow
 from recommendations.storing import Result, store_users
+from tenants.connections import casino_connection
 from tenants.context import find_current_casino, use_casino
 from tenants.models import Casino, CasinoState
+from tenants.models.casino import READY_STATES
 
 from .examples import SELECTION
 
@@ -73,12 +76,31 @@ def test_messages_of_an_unknown_casino_are_rejected_and_the_others_stored(casino
     assert next(each.casino_id for each in verdicts if isinstance(each, Rejection)) == 99
 
 
-@pytest.mark.parametrize("state", [state for state in CasinoState if state != CasinoState.ACTIVE])
-def test_casino_which_is_not_active_gets_nothing(casino_a, state):
+@pytest.mark.parametrize("state", [state for state in CasinoState if state not in READY_STATES])
+def test_casino_whose_database_is_not_complete_or_no_more_gets_nothing(casino_a, state):
     Casino.objects.filter(pk=1).update(state=state)
     assert by_offset(store_batch(USERS, messages((1, user_row(7))))) == {0: "unknown_casino"}
     with use_casino(casino_a.current):
         assert not User.objects.exists()
+
+
+def test_suspended_casino_takes_no_requests_but_loses_no_message(casino_a):
+    Casino.objects.filter(pk=1).update(state=CasinoState.SUSPENDED)
+    assert by_offset(store_batch(USERS, messages((1, user_row(7))))) == {0: Result.STORED}
+
+
+def test_casino_that_moves_takes_no_writes_and_its_messages_have_to_come_again(casino_a):
+    with use_casino(casino_a.current), casino_connection().cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+    with pytest.raises(OperationalError, match="casino_1 takes no writes at present"):
+        store_batch(USERS, messages((1, user_row(7))))
+
+
+def test_messages_of_a_casino_that_is_behind_have_to_come_again(casino_a, casino_b):
+    Casino.objects.filter(pk=2).update(schema_version="")
+    assert by_offset(store_batch(USERS, messages((1, user_row(7))))) == {0: Result.STORED}
+    with pytest.raises(OperationalError, match=r"Beta \(casino 2\) is behind the code; `manage.py migrate_casinos`"):
+        store_batch(USERS, messages((2, user_row(7))))
 
 
 def test_last_of_several_messages_of_one_user_counts(casino_a):

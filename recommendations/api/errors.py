@@ -1,7 +1,9 @@
 """Errors as answers: `{"error": "<text>"}`, each with its status."""
 
+import logging
 from typing import Any
 
+from django.db import OperationalError
 from django.http import HttpRequest, JsonResponse
 from rest_framework import status
 from rest_framework.exceptions import APIException
@@ -10,12 +12,17 @@ from rest_framework.views import exception_handler
 
 from recommendations import errors as recommendation_errors
 from tenants import errors as tenancy_errors
+from tenants.middleware import OUTAGE_TEXT, RETRY
+
+logger = logging.getLogger(__name__)
 
 STATUSES: dict[type[Exception], int] = {
     tenancy_errors.CasinoIdMissing: status.HTTP_400_BAD_REQUEST,
     tenancy_errors.CasinoIdInvalid: status.HTTP_400_BAD_REQUEST,
     tenancy_errors.CasinoNotFound: status.HTTP_404_NOT_FOUND,
+    tenancy_errors.CasinoSuspended: status.HTTP_423_LOCKED,
     tenancy_errors.CasinoUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
+    tenancy_errors.CasinoBehind: status.HTTP_503_SERVICE_UNAVAILABLE,
     recommendation_errors.CasinoNotConfigured: status.HTTP_400_BAD_REQUEST,
     recommendation_errors.InvalidConfiguration: status.HTTP_400_BAD_REQUEST,
     recommendation_errors.UserNotFound: status.HTTP_404_NOT_FOUND,
@@ -26,12 +33,20 @@ STATUSES: dict[type[Exception], int] = {
 def answer_error(exception: Exception, context: dict[str, Any]) -> Response | None:
     """REST framework's exception handler. None means: not an error of the asker's, so it is raised on and logged."""
     if type(exception) in STATUSES:
-        return Response({"error": _sendable(str(exception))}, status=STATUSES[type(exception)])
+        return _answer(str(exception), STATUSES[type(exception)])
+    if isinstance(exception, OperationalError):  # a database that is away, or has no connection free
+        logger.warning("%s could not be answered: %s", context["request"].path, exception)
+        return _answer(OUTAGE_TEXT, status.HTTP_503_SERVICE_UNAVAILABLE)
     response = exception_handler(exception, context)
     if response is not None:
         text = _first_text(exception.detail) if isinstance(exception, APIException) else response.status_text
         response.data = {"error": _sendable(text)}
     return response
+
+
+def _answer(text: str, code: int) -> Response:
+    headers = RETRY if code == status.HTTP_503_SERVICE_UNAVAILABLE else None
+    return Response({"error": _sendable(text)}, status=code, headers=headers)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:

@@ -1,4 +1,4 @@
-"""`manage.py dbshell` for the embedded server: its own psql, on its own socket."""
+"""`manage.py dbshell` with the psql that fits: the embedded server's own, or the one of `POSTGRES_BIN_DIR`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,14 +8,15 @@ from django.db.backends.postgresql import client
 
 from tenants import embedded
 
+from .tools import tool_path
+
 
 class DatabaseClient(client.DatabaseClient):
     @classmethod
     def settings_to_cmd_args_env(
         cls, settings_dict: dict[str, Any], parameters: Iterable[str]
     ) -> tuple[list[str], dict[str, str] | None]:
-        if not settings.EMBEDDED_POSTGRES_DIR:
-            return super().settings_to_cmd_args_env(settings_dict, parameters)
-        host = embedded.ensure_running(settings.EMBEDDED_POSTGRES_DIR)
-        args, env = super().settings_to_cmd_args_env({**settings_dict, "HOST": host}, parameters)
-        return [str(embedded.psql_path()), *args[1:]], env
+        if settings.EMBEDDED_POSTGRES_DIR and not settings_dict["HOST"]:
+            settings_dict = {**settings_dict, "HOST": embedded.ensure_running(settings.EMBEDDED_POSTGRES_DIR)}
+        args, env = super().settings_to_cmd_args_env(settings_dict, parameters)
+        return [tool_path("psql"), *args[1:]], env

@@ -2,14 +2,16 @@
 
 `casino_a` and `casino_b` of the project's conftest live in transactions that are rolled back, and Django's test cases
 refuse every alias that is registered during a test. So a test that really makes databases asks for `real_databases`
-instead of `db`: what it does is committed, and the fixture cleans up after it: it drops the databases, deletes the
-catalogue's rows and forgets the aliases.
+instead of `db`: what it does is committed, and the fixture cleans up after it: it drops the databases and the roles,
+empties the catalogue's tables and forgets the aliases. `second_server` adds a second PostgreSQL server to it.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User as StaffUser
 from django.contrib.sessions.models import Session
@@ -17,14 +19,21 @@ from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 
 from tenants import connections as casino_connections
-from tenants.models import Casino
-from tenants.server import quoted, server_cursor
+from tenants import embedded
+from tenants.context import use_casino
+from tenants.models import Casino, DatabaseServer, MigrationRun, SchemaVersion
+from tenants.servers import MAIN, quoted, server_cursor
+
+from .twins import Rows, make_rows
 
 # Real casinos are numbered from here; smaller numbers belong to the predeclared casinos' databases.
 FIRST_ID = 1_000
-MADE_DATABASES = "^test_casino_([0-9]{4,}|template)$"
+CASINO_DATABASES = "^test_casino_[0-9]{4,}(_g[0-9]+)?$"
+TEMPLATES = "^test_casino_template$"
+ROLES = "^test_casino_[0-9]{4,}$"
 ALIASES: Any = {"default"}  # django-stubs take it for a mapping
-COMMITTED_MODELS = [Casino, LogEntry, Session, StaffUser]
+# with all that refers to them
+COMMITTED_MODELS: list[Any] = [Casino, DatabaseServer, MigrationRun, SchemaVersion, LogEntry, Session, StaffUser]
 
 
 @pytest.fixture(scope="session")
@@ -33,43 +42,116 @@ def committed_catalogue(django_db_setup: None, django_db_blocker: Any) -> Iterat
     with django_db_blocker.unblock():
         made = [] if _is_test_catalogue() else setup_databases(verbosity=0, interactive=False, aliases=ALIASES)
         assert _is_test_catalogue()
-        _drop_databases(MADE_DATABASES)
+        _drop_databases(CASINO_DATABASES, TEMPLATES)
         with server_cursor() as cursor:
             cursor.execute("SELECT setval('casinos_id_seq', %s, false)", [FIRST_ID])
     yield
     with django_db_blocker.unblock():
-        _drop_databases(MADE_DATABASES)
+        _drop_databases(CASINO_DATABASES, TEMPLATES)
         teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture
-def real_databases(committed_catalogue: None, known_aliases: None, django_db_blocker: Any) -> Iterator[None]:
+def real_databases(
+    committed_catalogue: None, known_aliases: None, django_db_blocker: Any, settings: Any, tmp_path: Path
+) -> Iterator[None]:
+    settings.BACKUP_DIR = tmp_path / "backups"
+    settings.CASINO_MOVE_GRACE_SECONDS = 0
     with django_db_blocker.unblock():
         try:
             yield
         finally:
-            for model in COMMITTED_MODELS:
-                model._default_manager.all().delete()
+            _empty_catalogue()
             for alias in set(connections) - {"default"}:
                 connections[alias].close()
-            _drop_databases(MADE_DATABASES.replace("|template", ""))
+            _drop_databases(CASINO_DATABASES)
+            _drop_roles()
+
+
+@pytest.fixture
+def own_template(real_databases: None) -> Iterator[None]:
+    """For tests of other releases' migrations: the template that they leave behind serves no other test."""
+    yield
+    _drop_databases(TEMPLATES)
 
 
 @pytest.fixture
 def known_aliases() -> Iterator[None]:
     """Forgets the aliases that a test registers."""
-    before = set(connections)
+    before = set(_registered_aliases())
     yield
-    for alias in set(connections) - before:
+    for alias in set(_registered_aliases()) - before:
         casino_connections.forget(alias)
+
+
+@pytest.fixture(scope="session")
+def second_postgres() -> str:
+    """The folder of a second embedded server's socket."""
+    if django_settings.EMBEDDED_POSTGRES_DIR is None:
+        pytest.skip("a second server is only there where PostgreSQL is embedded")
+    return embedded.ensure_running(django_settings.LOCAL_DIR / "postgres-second")
+
+
+@pytest.fixture
+def second_server(real_databases: None, second_postgres: str, settings: Any) -> Iterator[DatabaseServer]:
+    """A server `east`, known to the environment and to the catalogue, without a casino on it."""
+    address = {
+        "HOST": second_postgres,
+        "PORT": "",
+        "USER": "postgres",
+        "PASSWORD": "",
+        "OPTIONS": {},
+        "DISABLE_SERVER_SIDE_CURSORS": False,
+    }
+    settings.DATABASE_SERVERS = {"east": {"requests": address, "direct": address}}
+    _drop_databases(CASINO_DATABASES, TEMPLATES, server="east")
+    yield DatabaseServer.objects.create(name="east")
+    _drop_databases(CASINO_DATABASES, server="east")
+    _drop_roles("east")
 
 
 def _is_test_catalogue() -> bool:
     return str(connections["default"].settings_dict["NAME"]).startswith("test_")
 
 
-def _drop_databases(pattern: str) -> None:
-    with server_cursor("postgres") as cursor:
-        cursor.execute("SELECT datname FROM pg_database WHERE datname ~ %s", [pattern])
+def _registered_aliases() -> list[str]:
+    return list(getattr(connections.settings, "of_casinos", ()))
+
+
+def _empty_catalogue() -> None:
+    """Back to what the migrations leave: one server, `main`."""
+    tables = ", ".join(quoted(model._meta.db_table) for model in COMMITTED_MODELS)
+    with connections["default"].cursor() as cursor:
+        cursor.execute(f"TRUNCATE {tables} CASCADE")
+    DatabaseServer.objects.create(name=MAIN)
+
+
+def _drop_databases(*patterns: str, server: str = MAIN) -> None:
+    with server_cursor("postgres", server=server) as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE datname ~ ANY(%s)", [list(patterns)])
         for (name,) in cursor.fetchall():
             cursor.execute(f"DROP DATABASE {quoted(name)} WITH (FORCE)")
+
+
+def _drop_roles(server: str = MAIN) -> None:
+    with server_cursor("postgres", server=server) as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname ~ %s", [ROLES])
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"DROP ROLE {quoted(name)}")
+
+
+@pytest.fixture
+def of_a(casino_a: Casino) -> Rows:
+    return make_rows(casino_a, "A")
+
+
+@pytest.fixture
+def of_b(casino_b: Casino) -> Rows:
+    return make_rows(casino_b, "B")
+
+
+@pytest.fixture
+def in_b(of_a: Rows, casino_b: Casino, of_b: Rows) -> Iterator[None]:
+    """Casino B is current, and both have rows of the same keys."""
+    with use_casino(casino_b.current):
+        yield

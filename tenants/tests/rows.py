@@ -11,6 +11,7 @@ User: Any = apps.get_model("recommendations", "User")
 Event: Any = apps.get_model("recommendations", "Event")
 Team: Any = apps.get_model("recommendations", "Team")
 Coupon: Any = apps.get_model("recommendations", "PurchasedCoupon")
+Profile: Any = apps.get_model("recommendations", "UserProfile")
 OfferVersion: Any = apps.get_model("recommendations", "OfferVersion")
 
 
@@ -34,21 +35,22 @@ def make_user(name: str = "Ada", **changes: Any) -> Any:
     return user
 
 
-def make_coupon(user: Any) -> Any:
-    return Coupon.objects.create(user=user, stake=10, timestamp=NOON, recommended_events=[])
+def make_coupon(user: Any, **changes: Any) -> Any:
+    return Coupon.objects.create(user=user, stake=10, timestamp=NOON, recommended_events=[], **changes)
 
 
-def make_event() -> Any:
-    return Event.objects.create(
-        country="ENGLAND",
-        league="PREMIER LEAGUE",
-        sport="FOOTBALL",
-        odd="2.5",
-        home_team="ARSENAL",
-        away_team="CHELSEA",
-        begin_timestamp=NOON,
-        end_timestamp=NOON + timedelta(hours=2),
-    )
+def make_event(**changes: Any) -> Any:
+    fields = {
+        "country": "ENGLAND",
+        "league": "PREMIER LEAGUE",
+        "sport": "FOOTBALL",
+        "odd": "2.5",
+        "home_team": "ARSENAL",
+        "away_team": "CHELSEA",
+        "begin_timestamp": NOON,
+        "end_timestamp": NOON + timedelta(hours=2),
+    }
+    return Event.objects.create(**fields | changes)
 
 
 def offer_version() -> int:

@@ -2,19 +2,25 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from sys import getswitchinterval, setswitchinterval
+from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import close_old_connections, connections
 from django.utils.connection import ConnectionDoesNotExist
 
 from tenants.connections import casino_atomic, casino_connection, current_alias, forget, register
 from tenants.context import CurrentCasino, use_casino
 from tenants.errors import NoCurrentCasino
 from tenants.models import Casino
+from tenants.servers import MAIN, database_settings
 
 from .rows import User, make_user
 
 pytestmark = pytest.mark.usefixtures("known_aliases")
+
+
+def _database(name: str) -> dict[str, Any]:
+    return database_settings(MAIN, name)
 
 
 def test_casino_is_registered_when_first_used():
@@ -24,31 +30,42 @@ def test_casino_is_registered_when_first_used():
         assert casino_connection().settings_dict["NAME"] == "its_database"
 
 
-def test_registering_swaps_the_dictionary_that_another_thread_may_be_walking():
-    before = connections.settings
-    walk = iter(before)
+def test_each_generation_of_a_casinos_database_has_an_alias_of_its_own():
+    with use_casino(CurrentCasino(id=901, db_name="first")):
+        first = casino_connection()
+    with use_casino(CurrentCasino(id=901, db_name="second", generation=2)):
+        second = casino_connection()
+    assert (first.alias, first.settings_dict["NAME"]) == ("casino_901", "first")
+    assert (second.alias, second.settings_dict["NAME"]) == ("casino_901_g2", "second")
+
+
+def test_walk_over_the_databases_sees_no_registration_and_is_not_disturbed_by_one():
+    walk = iter(connections)
     next(walk)
-    register("casino_901", "casino_901")
-    assert connections.settings is not before
+    register("casino_901", _database("its_database"))
     assert "casino_901" not in [*walk]
     assert "casino_901" in connections.settings
 
 
+def test_database_of_which_this_thread_has_no_connection_is_not_walked_over():
+    for casino_id in range(901, 911):
+        register(f"casino_{casino_id}", _database("any"))
+    assert not [alias for alias in connections if alias.startswith("casino_9")]
+
+
 def test_registered_alias_is_the_catalogues_server_with_all_of_djangos_defaults():
     catalogue = connections["default"].settings_dict
-    register("casino_901", "its_database")
-    registered = connections["casino_901"].settings_dict
-    assert registered.keys() == catalogue.keys()
-    assert {key for key in registered if registered[key] != catalogue[key]} == {"NAME", "OPTIONS"}
-    assert registered["OPTIONS"] == {**catalogue["OPTIONS"], "application_name": "its_database"}
+    with use_casino(CurrentCasino(id=901, db_name="its_database")):
+        registered = casino_connection().settings_dict
+    assert registered.keys() - catalogue.keys() == {"CASINO"}
+    assert {key for key in catalogue if registered[key] != catalogue[key]} == {"NAME", "OPTIONS"}
+    assert registered["OPTIONS"] == {**catalogue["OPTIONS"], "application_name": "casino_901"}
     assert "application_name" not in catalogue["OPTIONS"]
 
 
 def test_known_alias_is_never_pointed_elsewhere():
-    register("casino_901", "first")
-    settings = connections.settings
-    assert register("casino_901", "second") == "casino_901"
-    assert connections.settings is settings
+    register("casino_901", _database("first"))
+    assert register("casino_901", _database("second")) == "casino_901"
     assert connections["casino_901"].settings_dict["NAME"] == "first"
 
 
@@ -66,29 +83,50 @@ def test_no_registration_is_lost_when_threads_register_at_once(hasty_threads):
     def register_some(thread: int) -> None:
         start.wait()
         for n in range(25):
-            register(f"casino_9{thread}{n:02}", "any")
+            register(f"casino_9{thread}{n:02}", _database("any"))
 
     with ThreadPoolExecutor(8) as executor:
         list(executor.map(register_some, range(8)))
-    assert {f"casino_9{thread}{n:02}" for thread in range(8) for n in range(25)} <= set(connections.settings)
+    assert all(f"casino_9{thread}{n:02}" in connections.settings for thread in range(8) for n in range(25))
+
+
+def test_old_connections_are_closed_while_other_threads_register(hasty_threads, db):
+    done = threading.Event()
+
+    def register_and_forget(thread: int) -> None:
+        for n in range(200):
+            forget(register(f"casino_9{thread}{n:03}", _database("any")))
+
+    def close() -> int:
+        times = 0
+        while not done.is_set():
+            close_old_connections()
+            times += 1
+        return times
+
+    with ThreadPoolExecutor(4) as executor:
+        closing = [executor.submit(close) for _ in range(2)]
+        try:
+            list(executor.map(register_and_forget, range(2)))
+        finally:
+            done.set()
+    assert all(future.result() for future in closing)
 
 
 def test_forgotten_alias_is_unknown_and_may_be_registered_anew():
-    register("casino_901", "first")
-    before = connections.settings
+    register("casino_901", _database("first"))
     assert connections["casino_901"]
     forget("casino_901")
-    assert "casino_901" in before
     with pytest.raises(ConnectionDoesNotExist):
         connections["casino_901"]
-    register("casino_901", "second")
+    register("casino_901", _database("second"))
     assert connections["casino_901"].settings_dict["NAME"] == "second"
 
 
 def test_forgetting_an_unknown_alias_does_nothing():
-    before = connections.settings
+    before = set(connections)
     forget("casino_901")
-    assert connections.settings is before
+    assert set(connections) == before
 
 
 def test_without_a_casino_there_is_no_connection_and_no_transaction():

@@ -3,6 +3,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from tenants.context_processors import SWITCHER_LENGTH, casino_switcher
 from tenants.models import Casino, CasinoState
+from tenants.servers import MAIN
 
 
 @pytest.fixture
@@ -33,7 +34,8 @@ def test_casinos_are_asked_for_only_if_a_page_shows_them(request_of_anybody, db,
 
 def test_switcher_is_short_however_many_casinos_there_are(request_of_anybody, db):
     Casino.objects.bulk_create(
-        Casino(id=n, name=f"N{n}", db_name=f"any_{n}", state=CasinoState.ACTIVE) for n in range(1, SWITCHER_LENGTH + 9)
+        Casino(id=n, name=f"N{n}", server_id=MAIN, db_name=f"any_{n}", state=CasinoState.ACTIVE)
+        for n in range(1, SWITCHER_LENGTH + 9)
     )
     assert len(casino_switcher(request_of_anybody)["switcher_casinos"]) == SWITCHER_LENGTH
 

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from tenants.embedded import ensure_running, psql_path
+from tenants.embedded import bin_dir, ensure_running
 from tenants.errors import EmbeddedServerFailed
 
 DATA_DIR = settings.EMBEDDED_POSTGRES_DIR or Path()
@@ -57,8 +57,18 @@ def test_server_is_started_once_and_its_socket_is_the_connections_host(socket_di
 
 
 def test_psql_is_that_of_the_server(socket_dir):
-    assert os.access(psql_path(), os.X_OK)
-    psql = [psql_path(), "-h", socket_dir, "-U", "postgres", "-tA", "-c", "SHOW data_directory", "postgres"]
+    assert os.access(bin_dir(DATA_DIR) / "psql", os.X_OK)
+    psql = [
+        bin_dir(DATA_DIR) / "psql",
+        "-h",
+        socket_dir,
+        "-U",
+        "postgres",
+        "-tA",
+        "-c",
+        "SHOW data_directory",
+        "postgres",
+    ]
     assert subprocess.check_output(psql, text=True).strip() == str(DATA_DIR)
 
 

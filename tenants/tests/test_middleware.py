@@ -4,11 +4,13 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
+from tenants.connections import casino_connection
 from tenants.context import CurrentCasino, find_current_casino, use_casino
 from tenants.errors import CasinoMismatch
 from tenants.models import Casino, CasinoState
+from tenants.schema_version import migrations_on_disk, record_version
 
-from .rows import make_user
+from .rows import make_event, make_user
 
 NOT_FOUND = (404, {"error": "Casino not found"})
 
@@ -67,11 +69,54 @@ def test_unknown_casino_gets_404(ask, text):
     assert ask(text) == NOT_FOUND
 
 
-@pytest.mark.parametrize("state", [state for state in CasinoState if state != CasinoState.ACTIVE])
-def test_casino_that_is_not_active_is_unavailable(ask, casino_b, casino_answering, state):
+@pytest.mark.parametrize("state", [CasinoState.REQUESTED, CasinoState.CREATING, CasinoState.FAILED])
+def test_casino_that_is_not_complete_is_unavailable(ask, casino_b, casino_answering, state):
     Casino.objects.filter(pk=casino_b.pk).update(state=state)
     assert ask(2) == (503, {"error": f"Casino is not available: its state is {state}"})
     assert casino_answering(1) == "Alpha"
+
+
+def test_suspended_casino_is_locked(ask, casino_b, casino_answering):
+    Casino.objects.filter(pk=casino_b.pk).update(state=CasinoState.SUSPENDED)
+    assert ask(2) == (423, {"error": "Casino is suspended"})
+    assert casino_answering(1) == "Alpha"
+
+
+@pytest.mark.parametrize("state", [CasinoState.DELETING, CasinoState.DELETED])
+def test_deleted_casino_is_answered_like_one_that_never_was(ask, casino_b, state):
+    Casino.objects.filter(pk=casino_b.pk).update(state=state)
+    assert ask(2) == NOT_FOUND
+
+
+def test_casino_that_moves_is_served(casino_b, casino_answering):
+    Casino.objects.filter(pk=casino_b.pk).update(state=CasinoState.MOVING)
+    assert casino_answering(2) == "Beta"
+
+
+def test_casino_that_is_behind_the_code_is_being_upgraded_alone(client, ask, casino_b, casino_answering):
+    older = record_version(migrations_on_disk()[:-1])
+    Casino.objects.filter(pk=casino_b.pk).update(schema_version=older)
+    assert ask(2) == (503, {"error": "Casino is being upgraded"})
+    assert client.get("/config", headers={"Casino-ID": "2"}).headers["Retry-After"] == "1"
+    assert casino_answering(1) == "Alpha"
+
+
+def test_casino_that_a_newer_release_has_upgraded_already_is_served(casino_b, casino_answering):
+    newer = record_version([*migrations_on_disk(), ("recommendations", "9999_of_the_next_release")])
+    Casino.objects.filter(pk=casino_b.pk).update(schema_version=newer)
+    assert casino_answering(2) == "Beta"
+
+
+def test_write_into_a_database_that_is_read_only_is_to_be_tried_again(client, casino_b, settings):
+    settings.RECSYS_TEST_ENDPOINTS = True
+    with use_casino(casino_b.current):
+        user = make_user()
+        make_event()
+        with casino_connection().cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+    response = client.post(f"/purchase/{user.pk}", headers={"Casino-ID": "2"})
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert response.json() == {"error": "The casino's database can't be used at present; try again soon"}
 
 
 def test_choice_counts_where_the_installation_is_open(client, casino_b, casino_answering):

@@ -1,8 +1,9 @@
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from tenants.context import CurrentCasino
-from tenants.models import Casino, CasinoState
+from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 
 
 def test_new_casino_is_requested_and_has_no_database_and_no_configuration(db):
@@ -17,7 +18,11 @@ def test_casino_without_a_database_cannot_become_current(db):
 
 
 def test_casino_becomes_current_by_its_id_and_database():
-    assert Casino(id=71, name="Gamma", db_name="casino_71").current == CurrentCasino(id=71, db_name="casino_71")
+    casino = Casino(id=71, name="Gamma", db_name="casino_71", server_id="east", generation=2)
+    assert casino.current == CurrentCasino(
+        id=71, db_name="casino_71", server="east", generation=2, identity=casino.identity
+    )
+    assert casino.current.alias == "casino_71_g2"
 
 
 @pytest.mark.parametrize(
@@ -31,18 +36,58 @@ def test_casino_is_configured_when_it_has_both_fields(recommender_type, recommen
 
 def test_only_active_casinos_are_active(casino_a):
     for number, state in enumerate(CasinoState):
-        Casino.objects.create(id=100 + number, name=state, state=state, db_name=f"any_{number}")
+        Casino.objects.create(id=100 + number, name=state, state=state, db_name=f"any_{number}", server_id="main")
     assert set(Casino.objects.active().values_list("name", flat=True)) == {"Alpha", "active"}
 
 
 @pytest.mark.parametrize(
     ("changes", "constraint"),
     [
-        ({"name": "Gamma", "state": CasinoState.ACTIVE}, "casino_active_has_database"),
-        ({"name": "Alpha"}, "casinos_name"),
-        ({"name": "Gamma", "db_name": "test_casino_1"}, "casinos_db_name"),
+        ({"name": "Gamma", "state": CasinoState.ACTIVE}, "casino_ready_has_database"),
+        ({"name": "Gamma", "state": CasinoState.SUSPENDED, "db_name": "any"}, "casino_ready_has_database"),
+        ({"name": "Gamma", "state": CasinoState.MOVING, "server_id": "main"}, "casino_ready_has_database"),
+        ({"name": "Alpha"}, "casino_name_unique"),
+        ({"name": "Gamma", "server_id": "main", "db_name": "test_casino_1"}, "casino_database_unique"),
     ],
 )
 def test_catalogue_refuses_a_casino_that_contradicts_itself_or_another(casino_a, changes, constraint):
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         Casino.objects.create(id=71, **changes)
+
+
+def test_name_of_a_deleted_casino_may_be_given_again(casino_a):
+    Casino.objects.filter(pk=casino_a.pk).update(state=CasinoState.DELETED, server=None, db_name=None)
+    assert Casino.objects.create(id=71, name="Alpha").pk == 71
+    assert [casino.pk for casino in Casino.objects.living()] == [71]
+
+
+def test_two_servers_may_have_databases_of_the_same_name(casino_a):
+    east = DatabaseServer.objects.create(name="east")
+    Casino.objects.create(id=71, name="Gamma", server=east, db_name=casino_a.db_name)
+
+
+@pytest.mark.parametrize("state", CasinoState)
+def test_ready_casinos_are_those_with_a_complete_database(db, state):
+    Casino.objects.create(id=71, name="Gamma", state=state, db_name="any", server_id="main")
+    is_ready = state in ("active", "suspended", "moving")
+    assert Casino.objects.ready().exists() is is_ready
+
+
+@pytest.mark.parametrize("name", ["East", "east-2", "", "e" * 33, "east\n"])
+def test_name_of_a_server_must_fit_into_the_name_of_a_variable(db, name):
+    with pytest.raises(ValidationError):
+        DatabaseServer(name=name).full_clean()
+
+
+@pytest.mark.parametrize(
+    ("changes", "constraint"),
+    [
+        ({"generation": 1, "db_name": "other"}, "casino_database_generation_unique"),
+        ({"generation": 2, "db_name": "test_casino_1"}, "casino_database_place_unique"),
+    ],
+)
+def test_each_database_is_recorded_once(casino_a, changes, constraint):
+    first = {"casino": casino_a, "server_id": "main"}
+    CasinoDatabase.objects.create(**first, generation=1, db_name="test_casino_1")
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        CasinoDatabase.objects.create(**first, **changes)

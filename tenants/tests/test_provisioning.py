@@ -1,13 +1,18 @@
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import IntegrityError, connections
 
+from tenants.catalogue import ensure_catalogue
 from tenants.connections import casino_connection
 from tenants.context import use_casino
+from tenants.lifecycle.create import create_casino, provision, store_casinos
+from tenants.lifecycle.databases import create_from_template, plan_database
+from tenants.locks import template_lock
 from tenants.models import Casino, CasinoState
-from tenants.provisioning import create_casino, ensure_catalogue, provision, store_casinos
-from tenants.server import database_exists, provisioning_lock, server_cursor
+from tenants.placement import choose_server
+from tenants.servers import database_exists, server_cursor
 
 from .rows import User, make_event, make_user, offer_version
 
@@ -21,7 +26,7 @@ def test_new_casino_is_active_with_a_database_of_its_own():
     assert casino.db_name == f"test_casino_{casino.pk}"
     with use_casino(casino.current), casino_connection().cursor() as cursor:
         cursor.execute("SELECT current_database(), current_setting('application_name')")
-        assert cursor.fetchone() == (casino.db_name, casino.db_name)
+        assert cursor.fetchone() == (casino.db_name, f"casino_{casino.pk}")
 
 
 def test_new_database_has_the_casinos_tables_and_not_the_catalogues():
@@ -70,15 +75,17 @@ def test_casino_interrupted_before_its_database_was_made_is_finished():
         assert not User.objects.exists()
 
 
-def test_casino_interrupted_after_its_database_was_made_adopts_it():
-    casino = create_casino("Gamma")
-    with use_casino(casino.current):
-        make_user("Stays")
-    Casino.objects.update(state=CasinoState.CREATING, db_name=None)
-    (adopted,) = store_casinos(["Gamma"])
-    assert adopted.state == CasinoState.ACTIVE
-    with use_casino(adopted.current):
-        assert User.objects.get().name == "Stays"
+def test_casino_interrupted_after_its_database_was_made_gets_it_anew():
+    casino = Casino.objects.create(name="Gamma", state=CasinoState.CREATING)
+    planned = plan_database(casino, choose_server())
+    create_from_template(planned)
+    with server_cursor(planned.db_name) as cursor:
+        cursor.execute("CREATE TABLE half_made ()")
+    (finished,) = store_casinos(["Gamma"])
+    assert (finished.state, finished.db_name, finished.generation) == (CasinoState.ACTIVE, planned.db_name, 1)
+    with use_casino(finished.current):
+        assert "half_made" not in casino_connection().introspection.table_names()
+    assert list(casino.databases.all()) == [planned]
 
 
 def test_storing_casinos_keeps_their_order_and_can_be_repeated():
@@ -91,7 +98,7 @@ def test_storing_casinos_keeps_their_order_and_can_be_repeated():
 
 
 def _in_threads(*calls):
-    """Results of the calls, made in threads that all wait for the provisioning lock until the last has begun."""
+    """Results of the calls, made in threads that all wait for a lock until the last has begun."""
 
     def call_and_close(call):
         try:
@@ -100,7 +107,7 @@ def _in_threads(*calls):
             connections.close_all()
 
     with ThreadPoolExecutor(len(calls)) as executor:
-        with provisioning_lock():
+        with template_lock():
             results = [executor.submit(call_and_close, call) for call in calls]
             with server_cursor() as cursor:
                 _wait_until_waiting(cursor, len(calls))
@@ -108,10 +115,13 @@ def _in_threads(*calls):
 
 
 def _wait_until_waiting(cursor, count):
-    waiting = 0
-    while waiting < count:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        ((waiting,),) = cursor.fetchall()
+        if cursor.fetchone()[0] >= count:
+            return
+        time.sleep(0.01)
+    pytest.fail(f"{count} processes were to wait for a lock, and never did")
 
 
 def test_two_casinos_created_at_once_are_both_made():

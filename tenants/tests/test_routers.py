@@ -4,7 +4,7 @@ from django.db import router
 from django.db.migrations.loader import MigrationLoader
 
 from tenants.context import use_casino
-from tenants.errors import CasinoMismatch, NoCurrentCasino
+from tenants.errors import CasinoMismatch, NoCurrentCasino, UnclassifiedApp
 from tenants.models import Casino
 from tenants.routers import TenantRouter, is_casino_app
 
@@ -104,7 +104,7 @@ def test_object_not_saved_yet_may_be_related_within_its_storey_only(casino_a):
 def test_each_app_migrates_either_in_the_catalogue_or_in_casinos_and_the_answer_is_never_none():
     answers = {
         (app, db): TenantRouter().allow_migrate(db, app)
-        for app in MigrationLoader(None).migrated_apps | {"an_app_without_migrations"}
+        for app in MigrationLoader(None).migrated_apps
         for db in ("default", "casino_1", "casino_template")
     }
     assert {app for app, _ in answers} >= {"auth", "admin", "sessions", "tenants", "recommendations"}
@@ -112,7 +112,18 @@ def test_each_app_migrates_either_in_the_catalogue_or_in_casinos_and_the_answer_
         assert answer is ((app == "recommendations") == (db != "default"))
 
 
-def test_casino_apps_are_those_of_the_settings(settings):
-    settings.CASINO_APPS = ["tenants"]
+def test_casino_apps_and_catalogue_apps_are_those_of_the_settings(settings):
+    settings.CASINO_APPS, settings.CATALOGUE_APPS = ["tenants"], ["recommendations"]
     assert is_casino_app("tenants")
     assert not is_casino_app("recommendations")
+
+
+def test_app_of_which_the_settings_say_nothing_has_no_database(settings, casino_a):
+    settings.CATALOGUE_APPS = ["tenants"]
+    with use_casino(casino_a.current):
+        for ask in (router.db_for_read, router.db_for_write):
+            with pytest.raises(UnclassifiedApp, match=r"'sessions'.* CASINO_APPS or CATALOGUE_APPS"):
+                ask(Session)
+    for alias in ("default", "casino_1"):
+        with pytest.raises(UnclassifiedApp):
+            TenantRouter().allow_migrate(alias, "sessions")

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from tenants.models import Casino, CasinoState
+from tenants.servers import MAIN
 
 URL = "/casino/"
 CHOSEN = "casino_id"
@@ -63,7 +64,8 @@ def test_search_by_a_number_finds_names_with_it_too(listed):
 
 def test_long_list_comes_in_pages(listed):
     Casino.objects.bulk_create(
-        Casino(id=n, name=f"N{n:03}", db_name=f"any_{n}", state=CasinoState.ACTIVE) for n in range(100, 160)
+        Casino(id=n, name=f"N{n:03}", server_id=MAIN, db_name=f"any_{n}", state=CasinoState.ACTIVE)
+        for n in range(100, 160)
     )
     assert (len(listed()), len(listed(page=2))) == (50, 12)
 

@@ -1,12 +1,13 @@
-"""`manage.py dbshell [--casino ID]`: psql on the catalogue, or on a casino's database."""
+"""`manage.py dbshell [--casino ID]`: psql on the catalogue, or on a casino's database, wherever that is."""
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.core.management.commands import dbshell
 
-from tenants.connections import alias_of
-from tenants.models import Casino
+from tenants import connections
+from tenants.management.choosing import ready_casino
+from tenants.servers import database_settings
 
 
 class Command(dbshell.Command):
@@ -16,9 +17,13 @@ class Command(dbshell.Command):
 
     def handle(self, **options: Any) -> None:
         casino_id = options.pop("casino")
-        if casino_id is not None:
-            casino = Casino.objects.active().filter(pk=casino_id).first()
-            if casino is None:
-                raise CommandError(f"No active casino has the id {casino_id}.")
-            options["database"] = alias_of(casino.current)
-        super().handle(**options)
+        if casino_id is None:
+            super().handle(**options)
+            return
+        casino = ready_casino(casino_id).current
+        direct = database_settings(casino.server, casino.db_name, direct=True)  # a pooler may not know psql's ways
+        alias = connections.register(f"{casino.alias}_shell", direct)
+        try:
+            super().handle(**{**options, "database": alias})
+        finally:
+            connections.forget(alias)

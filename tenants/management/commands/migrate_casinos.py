@@ -1,32 +1,195 @@
 """`manage.py migrate_casinos`: every casino's database up to the code's migrations."""
 
-from typing import Any
+import time
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
+import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenants.migration import MigrationResult, migrate_casinos
-from tenants.models import Casino
+from tenants import fleet
+from tenants.errors import WorkersFailed
+from tenants.fleet_report import CasinoLacks, CasinoResult, RunReport, report_of, what_is_lacking
+from tenants.management.choosing import add_jobs_argument, jobs_for, ready_casinos, whole_number
+from tenants.management.progress import ProgressBar
+from tenants.management.verbs import INTERRUPTED
+from tenants.models import Casino, MigrationOutcome, MigrationRun
+from tenants.models.casino import CasinoQuerySet
+from tenants.verification import verifying
+from tenants.workers import Done, workers
+
+_MOST_NAMED = 20  # casinos in one message
+_AGAIN = "`manage.py migrate_casinos --only-failed` tries them again"
+_GO_ON = "`manage.py migrate_casinos --resume` goes on"
+
+Result = TypeVar("Result")
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """A casino of which the catalogue was not right, or could not be asked whether it is."""
+
+    id: int
+    name: str
+    problem: str
 
 
 class Command(BaseCommand):
-    help = "Migrate the template database and every active casino's; go on after a failure, and report it."
+    help = "Migrate every server's template and every casino that is behind; go on after a failure, and report it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--casino", type=int, action="append", metavar="ID", help="only this casino (repeatable)")
+        add_jobs_argument(parser)
+        parser.add_argument(
+            "--canary", type=whole_number, default=0, metavar="N", help="the others only if these first N succeed"
+        )
+        parser.add_argument("--fail-fast", action="store_true", help="begin no more after a failure")
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--resume", action="store_true", help="go on with the last run that was not finished")
+        which.add_argument("--only-failed", action="store_true", help="those that failed in the last run")
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--dry-run", action="store_true", help="say what each casino lacks; change nothing")
+        what.add_argument("--verify", action="store_true", help="ask every database whether the catalogue is right")
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
 
-    def handle(self, *args: Any, casino: list[int] | None, **options: Any) -> None:
-        casinos = Casino.objects.active().order_by("id")
-        if casino is not None:
-            casinos = casinos.filter(pk__in=casino)
-            if missing := sorted(set(casino) - {found.pk for found in casinos}):
-                raise CommandError(f"No active casino has the id {', '.join(map(str, missing))}.")
-        results = [self._report(result) for result in migrate_casinos(casinos)]
-        failed = [str(result.casino.pk) for result in results if result.error]
-        if failed:
-            raise CommandError(f"{len(failed)} of {len(results)} casinos failed: {', '.join(failed)}.")
-        self.stdout.write(f"{len(results)} casinos are up to date.")
+    def handle(self, *args: Any, **options: Any) -> None:
+        casinos = Casino.objects.ready() if options["casino"] is None else ready_casinos(options["casino"])
+        run = self._run_to_resume() if options["resume"] else None
+        if run is not None:
+            casinos = casinos.filter(pk__in=fleet.pending_in(run).values("pk"))
+        elif options["only_failed"]:
+            casinos = casinos.filter(pk__in=_failed_last().values("pk"))
+        try:
+            self._do(run, casinos, options)
+        except WorkersFailed as error:
+            raise CommandError(f"{error} {_GO_ON}.") from error
+        except KeyboardInterrupt as error:
+            raise CommandError(f"Interrupted; {_GO_ON}.", returncode=INTERRUPTED) from error
 
-    def _report(self, result: MigrationResult) -> MigrationResult:
-        done = result.error or ", ".join(result.applied) or "up to date"
-        (self.stderr if result.error else self.stdout).write(f"{result.casino}: {done}")
-        return result
+    def _do(self, run: MigrationRun | None, casinos: CasinoQuerySet, options: dict[str, Any]) -> None:
+        if options["dry_run"]:
+            self._list(casinos, as_json=options["json"])
+        elif options["verify"]:
+            self._verify(casinos, options["jobs"], as_json=options["json"])
+        else:
+            self._migrate(run, casinos, options)
+
+    def _run_to_resume(self) -> MigrationRun:
+        run = fleet.unfinished_run()
+        if run is None:
+            raise CommandError("No run is unfinished; without --resume, migrate_casinos begins a new one.")
+        return run
+
+    # --- Migrating ---------------------------------------------------------------------------------------------------
+
+    def _migrate(self, run: MigrationRun | None, casinos: CasinoQuerySet, options: dict[str, Any]) -> None:
+        started = time.perf_counter()
+        chosen = casinos.count()
+        troubles = fleet.prepare_servers()
+        run = run or fleet.begin_run(casinos)
+        if run is not None:
+            self._work_off(run, casinos, troubles, options)
+        seconds = time.perf_counter() - started
+        report = report_of(run, up_to_date=chosen, seconds=seconds, troubles=troubles)
+        self.stdout.write(_as_json(report) if options["json"] else _summary(report))
+        if complaint := _complaint(report):
+            raise CommandError(complaint)
+
+    def _work_off(
+        self,
+        run: MigrationRun,
+        casinos: CasinoQuerySet,
+        troubles: list[fleet.ServerTrouble],
+        options: dict[str, Any],
+    ) -> None:
+        todo = casinos.filter(pk__in=fleet.pending_in(run).values("pk"))
+        names = dict(todo.values_list("pk", "name"))
+        results = fleet.work_off(
+            run,
+            todo,
+            troubles,
+            jobs=jobs_for(len(names), options["jobs"]),
+            canary=options["canary"],
+            fail_fast=options["fail_fast"],
+        )
+        self._watch("Migrating", names, results)
+
+    def _watch(self, doing: str, names: dict[int, str], results: Iterable[Done[int, Result]]) -> list[Wrong]:
+        """See it done, and say at once what is wrong."""
+        wrong = []
+        with ProgressBar(doing, len(names), self.stderr) as bar:
+            for done in results:
+                bar.advance()
+                if problem := done.error or (done.result if isinstance(done.result, str) else ""):
+                    wrong.append(Wrong(done.task, names[done.task], problem))
+                    bar.say(f"{names[done.task]} (casino {done.task}): {problem}")
+        return wrong
+
+    # --- Looking -----------------------------------------------------------------------------------------------------
+
+    def _list(self, casinos: CasinoQuerySet, *, as_json: bool) -> None:
+        lacking = what_is_lacking(casinos)
+        up_to_date = casinos.count() - len(lacking)
+        if as_json:
+            self.stdout.write(_as_json({"up_to_date": up_to_date, "behind": lacking}))
+            return
+        for casino in lacking:
+            self.stdout.write(_lacks(casino))
+        self.stdout.write(f"{len(lacking)} casinos are behind, {up_to_date} are up to date. Nothing was changed.")
+
+    def _verify(self, casinos: CasinoQuerySet, jobs: int | None, *, as_json: bool) -> None:
+        names = dict(casinos.order_by("pk").values_list("pk", "name"))
+        with workers(verifying, jobs=jobs_for(len(names), jobs), listen=self.stderr.write) as verify:
+            wrong = self._watch("Verifying", names, verify(names))
+        if as_json:
+            self.stdout.write(_as_json({"casinos": len(names), "wrong": wrong}))
+        else:
+            self.stdout.write(f"The catalogue is right about {len(names) - len(wrong)} of {len(names)} casinos.")
+        if wrong:
+            raise CommandError(f"The catalogue was not right about {_listed(each.id for each in wrong)}.")
+
+
+def _failed_last() -> CasinoQuerySet:
+    run = fleet.last_run()
+    return fleet.failed_in(run) if run is not None else Casino.objects.none()
+
+
+def _summary(report: RunReport) -> str:
+    done = report.with_outcome(MigrationOutcome.MIGRATED)
+    if not report.casinos:
+        return f"{report.up_to_date} casinos are up to date."
+    parts = f"{len(done)} migrated, {len(report.failed)} failed, {len(report.pending)} pending"
+    return f"{parts}; {report.up_to_date} were up to date. {report.seconds:.1f} s{_durations(done)}."
+
+
+def _durations(done: list[CasinoResult]) -> str:
+    slowest = max(done, key=lambda casino: casino.seconds or 0, default=None)
+    if slowest is None:
+        return ""
+    mean = sum(casino.seconds or 0 for casino in done) / len(done)
+    return f" ({mean:.2f} s a casino, at most {slowest.seconds or 0:.2f} s: {slowest.name})"
+
+
+def _complaint(report: RunReport) -> str:
+    """What makes the exit status 1."""
+    said = [f"The server {trouble.server}: {trouble.error}" for trouble in report.servers]
+    if report.failed:
+        failed = _listed(casino.id for casino in report.failed)
+        said.append(f"{len(report.failed)} of {len(report.casinos)} casinos failed: {failed}; {_AGAIN}.")
+    if report.pending:
+        said.append(f"{len(report.pending)} casinos are pending; {_GO_ON}.")
+    return "\n".join(said)
+
+
+def _lacks(casino: CasinoLacks) -> str:
+    what = "what it has is not known" if casino.lacks is None else f"lacks {', '.join(casino.lacks)}"
+    return f"{casino.name} (casino {casino.id}): {what}"
+
+
+def _listed(ids: Iterable[int]) -> str:
+    texts = [str(each) for each in ids]
+    more = len(texts) - _MOST_NAMED
+    return ", ".join(texts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _as_json(document: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()

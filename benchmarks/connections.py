@@ -1,0 +1,177 @@
+"""What it costs one process to serve 1,000 casinos in turn instead of 10: time, connections, threads.
+
+Makes 1,000 real databases in a server of its own (some minutes and 8 GB, both gone at the end), and asks `/recommend`
+of 10 and of 1,000 casinos, round-robin: straight at the server, where nearly each of 1,000 means a new connection; and,
+where PgBouncer is installed, through it, where it is PgBouncer that keeps a warm connection to each.
+"""
+
+import atexit
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+LOCAL_DIR = Path(tempfile.mkdtemp(prefix="connections-"))
+atexit.register(shutil.rmtree, LOCAL_DIR)  # what registers first runs last: after the server was stopped
+os.environ |= {"LOCAL_DIR": str(LOCAL_DIR), "DJANGO_SETTINGS_MODULE": "recsys_project.settings", "DATABASE_URL": ""}
+
+import django
+
+django.setup()
+
+from django.conf import settings
+from django.db import connections
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.sessions import most_connections
+from recommendations.dummies import dummy_coupon, dummy_event, dummy_user
+from recommendations.services import configure
+from recommendations.storing import store_coupons, store_events, store_users
+from tenants import embedded, identity
+from tenants.catalogue import ensure_catalogue
+from tenants.connections import forget
+from tenants.context import use_casino
+from tenants.lifecycle.create import store_casinos
+from tenants.models import Casino
+from tenants.servers import quoted, server_cursor
+from tenants.tests.pooler import PROGRAM, pgbouncer
+from tenants.tests.serving import environment, free_port, url_by_socket
+
+FEW, MANY = 10, 1_000
+EVENTS, USERS, COUPONS = 200, 20, 200
+REQUESTS, ROUNDS = 1_000, 2
+SCHEMA = {"user_id": "int", "stake": "float", "timestamp": "float", "recommended_events": "list"}
+LIMIT = {"max_connections": MANY + 150, "fsync": "off", "autovacuum": "off"}
+
+
+def main() -> None:
+    socket_dir = _start_server()
+    _build_casinos()
+    table = _table()
+    for title, url in _ways(socket_dir):
+        for threads, offers in ((1, settings.OFFERS_IN_MEMORY), (1, MANY), (8, MANY)):
+            _measure(table, title, url, socket_dir, threads=threads, offers=offers)
+    connections["default"].close()
+    Console(width=140).print(table)
+
+
+def _start_server() -> str:
+    assert settings.EMBEDDED_POSTGRES_DIR is not None
+    embedded.ensure_running(settings.EMBEDDED_POSTGRES_DIR)
+    with server_cursor("postgres") as cursor:
+        for name, value in LIMIT.items():
+            cursor.execute(f"ALTER SYSTEM SET {name} = {value}")
+    _pg_ctl("restart")
+    return embedded.ensure_running(settings.EMBEDDED_POSTGRES_DIR)
+
+
+def _pg_ctl(*arguments: str) -> None:
+    data_dir = settings.EMBEDDED_POSTGRES_DIR
+    program = embedded.bin_dir(data_dir) / "pg_ctl"
+    command = [program, "-w", "-D", data_dir, "-l", data_dir / "log", *arguments]
+    subprocess.run(command, user=data_dir.stat().st_uid, check=True, stdout=subprocess.DEVNULL)
+
+
+def _build_casinos() -> None:
+    """One as any casino is made, and the others copied from it."""
+    first = _build_first()
+    copied = ("server_id", "generation", "schema_version", "state", "recommender_type", "recommendation_schema")
+    values = {field: getattr(first, field) for field in copied}
+    with server_cursor("postgres") as cursor:
+        for number in track(range(2, MANY + 1), "Making casinos"):
+            casino = Casino(name=f"Casino {number}", db_name=f"casino_of_benchmark_{number}", **values)
+            cursor.execute(f"CREATE DATABASE {quoted(str(casino.db_name))} TEMPLATE {quoted(str(first.db_name))}")
+            casino.save()
+            with server_cursor(casino.db_name) as inside:
+                identity.stamp(inside, casino.current)
+
+
+def _build_first() -> Casino:
+    ensure_catalogue()
+    [casino] = store_casinos(["Casino 1"])
+    rng, now = random.Random(5), timezone.now()
+    with use_casino(casino.current):
+        store_events([dummy_event(rng, now=now) for _ in range(EVENTS)])
+        store_users([replace(dummy_user(rng, now=now), id=number) for number in range(1, USERS + 1)])
+        store_coupons([dummy_coupon(rng, now=now, user_id=rng.randint(1, USERS)) for _ in range(COUPONS)])
+    configure(casino=casino, recommender_type="dynamic", recommendation_schema=SCHEMA, now=now)
+    forget(casino.current.alias)  # a database with a session in it can't be copied
+    return casino
+
+
+def _ways(socket_dir: str) -> Iterator[tuple[str, str]]:
+    yield "straight", url_by_socket(socket_dir, "recommendation_system")
+    if PROGRAM is None:
+        Console().print("PgBouncer is not installed: apt-get install pgbouncer")
+        return
+    with pgbouncer(socket_dir, free_port(), servers_each=8) as url:
+        yield "PgBouncer", f"{url}recommendation_system"
+
+
+def _measure(table: Table, title: str, url: str, socket_dir: str, *, threads: int, offers: int) -> None:
+    """Few and many in turn, so that whatever else the machine does falls on both; the best round of each counts."""
+    env = environment(
+        url, DATABASE_DIRECT_URL=url_by_socket(socket_dir, "recommendation_system"), OFFERS_IN_MEMORY=str(offers)
+    )
+    best: dict[int, dict[str, Any]] = {}
+    for _ in range(ROUNDS):
+        for casinos in (FEW, MANY):
+            seen = _run(casinos, threads, env, socket_dir)
+            best[casinos] = min(best.get(casinos, seen), seen, key=lambda each: each["p50"])
+    for casinos, seen in best.items():
+        table.add_row(
+            title,
+            str(threads),
+            str(offers),
+            f"{casinos:,}",
+            f"{seen['p50'] * 1e3:.2f}",
+            f"{seen['p99'] * 1e3:.2f}",
+            f"{seen['p50'] / best[FEW]['p50']:.2f}",
+            f"{seen['rate']:.0f}",
+            str(seen["most_connections"]),
+            str(seen["threads"]),
+            f"{seen['switch'] * 1e6:.0f}",
+            f"{seen['close_old_connections'] * 1e6:.0f}",
+        )
+
+
+def _run(casinos: int, threads: int, env: dict[str, str], socket_dir: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.one_process", str(casinos), str(threads), str(REQUESTS)]
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+    with process, most_connections(process.pid, socket_dir) as most:
+        output, _ = process.communicate(timeout=600)
+    if process.returncode:
+        raise SystemExit("The process that was measured failed.")
+    return {**json.loads(output), "most_connections": max(most)}
+
+
+def _table() -> Table:
+    return Table(
+        "way",
+        "threads",
+        "offers kept",
+        "casinos",
+        "p50 ms",
+        "p99 ms",
+        f"p50 / {FEW}'s",
+        "requests/s",
+        "connections",
+        "other threads",
+        "switch µs",
+        "close_old µs",
+        title=f"/recommend of {MANY:,} casinos, {EVENTS} events each; best of {ROUNDS} rounds of {REQUESTS:,} requests",
+    )
+
+
+if __name__ == "__main__":
+    main()

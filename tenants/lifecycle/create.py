@@ -1,0 +1,102 @@
+"""Creates casinos: a row of the catalogue, and a database of their own copied from the migrated template."""
+
+from collections.abc import Iterable
+
+from django.db import DatabaseError
+
+from tenants.errors import CasinoBusy, LifecycleError, NoRoom, ProvisioningFailed, UnknownServer
+from tenants.locks import casino_lock, catalogue_lock
+from tenants.migration import bring_up_to_date
+from tenants.models import Casino, CasinoDatabase, CasinoState
+from tenants.models.casino import READY_STATES
+from tenants.placement import choose_server
+from tenants.schema_version import is_behind, migrations_on_disk, record_version
+
+from . import databases
+from .copying import copy_database
+from .states import Report, advance, require_state, silent
+
+UNFINISHED = (CasinoState.REQUESTED, CasinoState.CREATING, CasinoState.FAILED)
+
+
+def store_casinos(names: Iterable[str]) -> list[Casino]:
+    """The casinos of these names, in their order; those that are new are created, those half made are finished, those
+    behind the code are migrated."""
+    return [_store_casino(name) for name in names]
+
+
+def create_casino(name: str, *, server: str | None = None, report: Report = silent) -> Casino:
+    """A new casino with an empty database of its own, on the named server or where there is room.
+
+    Raises IntegrityError if the name is taken, ProvisioningFailed if the database can't be made; then the row stays,
+    with the reason, and `provision` may be called again.
+    """
+    casino = Casino.objects.create(name=name)
+    provision(casino, server=server, report=report)
+    return casino
+
+
+def provision(casino: Casino, *, server: str | None = None, report: Report = silent) -> None:
+    """Bring a casino to `active`, with an empty database or a copy of the casino it was copied from; a complete one is
+    left as it is. Raises CasinoBusy, ProvisioningFailed."""
+    try:
+        with casino_lock(casino.pk):
+            casino.refresh_from_db()
+            if casino.state not in READY_STATES:
+                require_state(casino, *UNFINISHED)
+                _create(casino, server, report)
+    except CasinoBusy:
+        raise
+    except (DatabaseError, LifecycleError, NoRoom, UnknownServer) as error:
+        _record_failure(casino, str(error).strip())
+        raise ProvisioningFailed(f"The database of {casino} could not be made: {error}") from error
+
+
+def _store_casino(name: str) -> Casino:
+    casino, _ = Casino.objects.living().get_or_create(name=name)
+    provision(casino)
+    if is_behind(casino.schema_version):
+        with casino_lock(casino.pk):
+            casino.schema_version = bring_up_to_date(casino.current).version
+            casino.save(update_fields=["schema_version"])
+    return casino
+
+
+def _create(casino: Casino, server: str | None, report: Report) -> None:
+    report("choosing a server")
+    database = _begun(casino, server) or _place(casino, server)
+    advance(casino, CasinoState.CREATING)
+    report(f"creating the database {database}")
+    if casino.copied_from is None:
+        databases.create_from_template(database)
+        version = record_version(migrations_on_disk())
+    else:
+        databases.create_empty(database)
+        require_state(casino.copied_from, *READY_STATES)
+        source = databases.current_database(casino.copied_from)
+        databases.check_owner(source)
+        copy_database(source, database, report)
+        version = casino.copied_from.schema_version
+    report("writing whose it is")
+    databases.claim(database, casino)
+    report("putting it into service")
+    databases.put_into_service(database, casino, CasinoState.ACTIVE, schema_version=version)
+
+
+def _begun(casino: Casino, server: str | None) -> CasinoDatabase | None:
+    """The database that an interrupted call had begun; not one on another server than is wanted now."""
+    begun = casino.databases.filter(generation__gt=casino.generation).order_by("-generation").first()
+    return begun if begun is not None and server in (None, begun.server_id) else None
+
+
+def _place(casino: Casino, server: str | None) -> CasinoDatabase:
+    with catalogue_lock():  # or two casinos at once take one server's last place
+        return databases.plan_database(casino, choose_server(server))
+
+
+def _record_failure(casino: Casino, reason: str) -> None:
+    """Keep why. What counts is the state in the catalogue, not the object's: the lock is gone, so that another process
+    may have made the casino active meanwhile."""
+    unfinished = Casino.objects.filter(pk=casino.pk, state__in=UNFINISHED)
+    unfinished.update(state=CasinoState.FAILED, state_detail=reason)
+    casino.refresh_from_db()

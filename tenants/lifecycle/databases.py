@@ -1,0 +1,191 @@
+"""The databases of a casino, generation by generation: made, filled, frozen, put into service, retired, dropped.
+
+Every database has its row in `CasinoDatabase` before it is made and until it is gone, so that whatever a crash leaves
+behind is known.
+"""
+
+import time
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, OperationalError, ProgrammingError
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Max
+
+from tenants import connections, identity, roles
+from tenants.errors import ProvisioningFailed
+from tenants.locks import template_lock
+from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
+from tenants.servers import database_exists, quoted, server_cursor
+from tenants.template import ensure_template
+
+from .states import Report, advance
+
+PATIENCE_SECONDS = 5.0  # for what runs in a database that is being frozen
+_POLL_SECONDS = 0.05
+_TAKEN = ("42P04", "23505")  # SQLSTATEs of CREATE DATABASE: there already; made by another at the same moment
+
+
+def plan_database(casino: Casino, server: DatabaseServer) -> CasinoDatabase:
+    """The row of a new generation of this casino's database. Raises ProvisioningFailed if its name is taken."""
+    last = casino.databases.aggregate(last=Max("generation"))["last"] or 0
+    generation = max(last, casino.generation) + 1
+    db_name = f"{settings.CASINO_DATABASE_PREFIX}{casino.pk}" + (f"_g{generation}" if generation > 1 else "")
+    with server_cursor(server=server.name) as cursor:
+        if database_exists(cursor, db_name):
+            raise _name_taken(db_name, server.name)
+    return CasinoDatabase.objects.create(casino=casino, generation=generation, server=server, db_name=db_name)
+
+
+def create_from_template(database: CasinoDatabase) -> None:
+    """Make the database as a copy of its server's template; one left from an earlier try is made anew."""
+    server = database.server_id
+    with template_lock(server), server_cursor(server=server) as cursor:
+        template = ensure_template(cursor, server)
+        _create(cursor, database, template)
+
+
+def create_empty(database: CasinoDatabase) -> None:
+    """Make the database without anything in it; one left from an earlier try is made anew."""
+    with server_cursor(server=database.server_id) as cursor:
+        _create(cursor, database, "template0")
+
+
+def claim(database: CasinoDatabase, casino: Casino) -> None:
+    """Write into a complete database whose it is, and let the casino's role in, where there are roles."""
+    at = casino.at_generation(database.generation, database.server_id, database.db_name)
+    if settings.CASINO_ROLES:
+        with server_cursor(server=database.server_id) as cursor:
+            roles.close_to_public(cursor, database.db_name, casino.pk)
+    with server_cursor(database.db_name, server=database.server_id) as cursor:
+        cursor.execute(identity.CREATE)  # a copy of a database of an older release has no such table
+        identity.stamp(cursor, at)
+        if settings.CASINO_ROLES:
+            roles.grant_tables(cursor, casino.pk)
+
+
+def check_owner(database: CasinoDatabase) -> None:
+    """Raises WrongDatabase if the database says that it is another's: then nothing of it may be copied as this
+    casino's."""
+    with server_cursor(database.db_name, server=database.server_id) as cursor:
+        owner = identity.read_identity(cursor)
+    identity.check_owner(
+        owner, database.casino.at_generation(database.generation, database.server_id, database.db_name)
+    )
+
+
+def put_into_service(database: CasinoDatabase, casino: Casino, state: CasinoState, *, schema_version: str) -> None:
+    """Make this the casino's database: from this moment requests go there."""
+    place: dict[str, Any] = {"server": database.server, "db_name": database.db_name, "generation": database.generation}
+    if state == casino.state:
+        Casino.objects.filter(pk=casino.pk, state=state).update(**place, schema_version=schema_version)
+        casino.refresh_from_db()
+    else:
+        advance(casino, state, **place, schema_version=schema_version)
+
+
+def freeze(database: CasinoDatabase) -> None:
+    """Let nobody write into the database any more; reading goes on. What is under way may end first."""
+    with server_cursor(server=database.server_id) as cursor:
+        cursor.execute(f"ALTER DATABASE {quoted(database.db_name)} SET default_transaction_read_only = on")
+        _end_sessions(cursor, database.db_name)
+
+
+def unfreeze(database: CasinoDatabase) -> None:
+    """Let the database be written again; one that is not frozen is left as it is."""
+    with server_cursor(server=database.server_id) as cursor:
+        if is_frozen(cursor, database.db_name):
+            cursor.execute(f"ALTER DATABASE {quoted(database.db_name)} RESET default_transaction_read_only")
+            _end_sessions(cursor, database.db_name)
+
+
+def is_frozen(cursor: CursorWrapper, db_name: str) -> bool:
+    cursor.execute(
+        "SELECT 1 FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase "
+        "WHERE datname = %s AND setrole = 0 AND 'default_transaction_read_only=on' = ANY (setconfig)",
+        [db_name],
+    )
+    return cursor.fetchone() is not None
+
+
+def retire(database: CasinoDatabase) -> None:
+    """Keep the database, but let nobody into it."""
+    with server_cursor(server=database.server_id) as cursor:
+        if database_exists(cursor, database.db_name):
+            cursor.execute(f"ALTER DATABASE {quoted(database.db_name)} ALLOW_CONNECTIONS false")
+            _end_sessions(cursor, database.db_name)
+
+
+def reopen(database: CasinoDatabase) -> None:
+    """Let a retired database be read again."""
+    with server_cursor(server=database.server_id) as cursor:
+        cursor.execute(f"ALTER DATABASE {quoted(database.db_name)} ALLOW_CONNECTIONS true")
+
+
+def drop(database: CasinoDatabase) -> None:
+    """Drop the database, whoever is in it, and then its row."""
+    with server_cursor(server=database.server_id) as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {quoted(database.db_name)} WITH (FORCE)")
+    alias = database.casino.at_generation(database.generation, database.server_id, database.db_name).alias
+    with suppress(OperationalError):  # what this process still had of it is gone already
+        connections.forget(alias)
+    database.delete()
+
+
+def tidy(casino: Casino, report: Report) -> None:
+    """Drop what an interrupted copy, restore or move left half built, and close what is retired."""
+    for database in casino.databases.filter(generation__gt=casino.generation):
+        report(f"dropping {database}, which was never finished")
+        drop(database)
+    for database in casino.databases.filter(generation__lt=casino.generation):
+        retire(database)
+
+
+def exists(database: CasinoDatabase) -> bool:
+    with server_cursor(server=database.server_id) as cursor:
+        return database_exists(cursor, database.db_name)
+
+
+def current_database(casino: Casino) -> CasinoDatabase:
+    return casino.databases.get(generation=casino.generation)
+
+
+def _create(cursor: CursorWrapper, database: CasinoDatabase, template: str) -> None:
+    name = quoted(database.db_name)
+    cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    try:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {quoted(template)}")
+    except (IntegrityError, ProgrammingError) as error:
+        if getattr(error.__cause__, "sqlstate", None) not in _TAKEN:
+            raise
+        database.delete()  # it appeared since it was dropped: it is somebody else's
+        raise _name_taken(database.db_name, database.server_id) from error
+
+
+def _end_sessions(cursor: CursorWrapper, db_name: str) -> None:
+    """End the sessions that began before now: idle ones at once, the others when they are done, or after a while."""
+    cursor.execute("SELECT clock_timestamp()")
+    [before] = cursor.fetchone()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while _terminate(cursor, db_name, before, also_busy=time.monotonic() >= deadline):
+        time.sleep(_POLL_SECONDS)
+
+
+def _terminate(cursor: CursorWrapper, db_name: str, before: datetime, *, also_busy: bool) -> int:
+    """How many sessions there still are."""
+    cursor.execute(
+        "SELECT count(*), count(*) FILTER (WHERE (state = 'idle' OR %s) AND pg_terminate_backend(pid)) "
+        "FROM pg_stat_activity WHERE datname = %s AND backend_start < %s AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend'",
+        [also_busy, db_name, before],
+    )
+    return int(cursor.fetchone()[0])
+
+
+def _name_taken(db_name: str, server: str) -> ProvisioningFailed:
+    return ProvisioningFailed(
+        f"a database {db_name} exists already on server {server} and is not this casino's; rename it, drop it, "
+        "or set another CASINO_DATABASE_PREFIX"
+    )

@@ -1,0 +1,67 @@
+"""Deletes a casino: a last backup, then its databases. Its row stays as a tombstone, so that its id is never reused."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import OperationalError
+
+from tenants import roles
+from tenants.errors import UnknownServer
+from tenants.locks import casino_lock
+from tenants.models import Casino, CasinoState, DatabaseServer
+from tenants.models.casino import READY_STATES
+
+from . import databases
+from .backup import Backup, write_backup
+from .states import Report, advance, silent
+
+
+def delete_casino(
+    casino: Casino, *, backup: bool = True, folder: Path | None = None, report: Report = silent
+) -> Backup | None:
+    """Take the casino out of service for good and drop its databases, after a backup unless told not to.
+
+    If the backup fails, the casino goes on as before. Called again after a crash, it finishes. A deleted casino is left
+    as it is. Raises CasinoBusy, CopyFailed, BackupInvalid.
+    """
+    with casino_lock(casino.pk):
+        casino.refresh_from_db()
+        if casino.state == CasinoState.DELETED:
+            return None
+        before = CasinoState(casino.state)
+        report("taking it out of service")
+        advance(casino, CasinoState.DELETING, detail=casino.state_detail)
+        kept = _back_up(casino, before, folder, report) if backup and casino.db_name else None
+        _drop_everything(casino, report)
+        advance(casino, CasinoState.DELETED, db_name=None, server=None, schema_version="")
+    return kept
+
+
+def _back_up(casino: Casino, before: CasinoState, folder: Path | None, report: Report) -> Backup | None:
+    try:
+        current = casino.databases.filter(generation=casino.generation).first()
+        if current is None or not databases.exists(current):
+            return None  # dropped already, by a call that was interrupted after its backup
+        return write_backup(casino, folder=folder, report=report)
+    except BaseException:  # also Ctrl-C: nothing has been dropped yet
+        if before in READY_STATES:
+            advance(casino, before, detail=casino.state_detail)
+        raise
+
+
+def _drop_everything(casino: Casino, report: Report) -> None:
+    for database in casino.databases.order_by("-generation"):
+        report(f"dropping {database}")
+        databases.drop(database)
+    if settings.CASINO_ROLES:
+        for server in DatabaseServer.objects.order_by("name"):  # it may have been on any of them once
+            _drop_role(server, casino, report)
+
+
+def _drop_role(server: DatabaseServer, casino: Casino, report: Report) -> None:
+    """A server that is away keeps the role: it opens nothing any more, and must not keep the casino from its end."""
+    try:
+        report(f"dropping its role on {server}")
+        roles.drop_role(server.name, casino.pk)
+    except (OperationalError, UnknownServer) as error:
+        report(f"its role on {server} stays: {str(error).strip()}")

@@ -1,0 +1,114 @@
+"""Brings a casino back as a backup, or a former generation of its database, has it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tenants.errors import BackupInvalid, LifecycleError, WrongState
+from tenants.locks import casino_lock
+from tenants.migration import bring_up_to_date
+from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
+from tenants.models.casino import READY_STATES
+from tenants.placement import choose_server
+
+from . import databases
+from .backup import DUMP, Backup, read_backup
+from .copying import copy_database, load_database
+from .states import Report, require_state, silent
+
+
+def restore_casino(casino: Casino, folder: Path, *, server: str | None = None, report: Report = silent) -> None:
+    """Load a backup of this casino into a new generation of its database, and put that into service. The old one stays,
+    closed, until `prune_casino`. A deleted casino comes back.
+
+    What was stored after the backup was taken is not in the new generation. Raises BackupInvalid, CasinoBusy,
+    CopyFailed, WrongState.
+    """
+    report("checking the backup")
+    backup = read_backup(folder)
+    _check_owner(backup, casino)
+    with casino_lock(casino.pk), _new_generation(casino, server, report) as target:
+        load_database(backup.folder / DUMP, target, report)
+
+
+def restore_generation(casino: Casino, generation: int, *, report: Report = silent) -> None:
+    """Copy a retired generation of the casino's database into a new one, and put that into service."""
+    with casino_lock(casino.pk):
+        source = casino.databases.filter(generation=generation, generation__lt=casino.generation).first()
+        if source is None:
+            kept = ", ".join(str(each.generation) for each in retired_databases(casino)) or "none"
+            raise LifecycleError(f"{casino} has no retired generation {generation}; kept are: {kept}.")
+        with _new_generation(casino, None, report) as target:
+            databases.reopen(source)
+            copy_database(source, target, report)
+
+
+def prune_casino(casino: Casino, *, report: Report = silent) -> list[CasinoDatabase]:
+    """Drop the retired generations of the casino's database."""
+    with casino_lock(casino.pk):
+        retired = retired_databases(casino)
+        for database in retired:
+            report(f"dropping {database}")
+            databases.drop(database)
+    return retired
+
+
+def retired_databases(casino: Casino) -> list[CasinoDatabase]:
+    casino.refresh_from_db()
+    return list(casino.databases.filter(generation__lt=casino.generation).order_by("generation"))
+
+
+@contextmanager
+def _new_generation(casino: Casino, server: str | None, report: Report) -> Iterator[CasinoDatabase]:
+    """An empty database to be filled; then it is put into service. If that fails, the casino goes on as before."""
+    target = _prepare(casino, server, report)
+    try:
+        yield target
+        _finish(casino, target, report)
+    except Exception:
+        casino.refresh_from_db()
+        databases.tidy(casino, report)
+        raise
+
+
+def _prepare(casino: Casino, server: str | None, report: Report) -> CasinoDatabase:
+    require_state(casino, *READY_STATES, CasinoState.DELETED)
+    _require_free_name(casino)
+    databases.tidy(casino, report)
+    target = databases.plan_database(casino, _server_for(casino, server))
+    report(f"creating the database {target}")
+    databases.create_empty(target)
+    return target
+
+
+def _finish(casino: Casino, target: CasinoDatabase, report: Report) -> None:
+    report("migrating it")
+    databases.claim(target, casino)
+    version = bring_up_to_date(casino.at_generation(target.generation, target.server_id, target.db_name)).version
+    report("putting it into service")
+    state = CasinoState.SUSPENDED if casino.state == CasinoState.SUSPENDED else CasinoState.ACTIVE
+    databases.put_into_service(target, casino, state, schema_version=version)
+    report("closing the old database")
+    databases.tidy(casino, report)
+
+
+def _require_free_name(casino: Casino) -> None:
+    """A deleted casino's name may be another's by now."""
+    other = Casino.objects.living().filter(name=casino.name).exclude(pk=casino.pk).first()
+    if other is not None:
+        raise WrongState(f"{casino} can't come back under its name, which is {other}'s now: rename that one first.")
+
+
+def _server_for(casino: Casino, name: str | None) -> DatabaseServer:
+    if name is None and casino.server is not None:
+        return casino.server
+    return choose_server(name)
+
+
+def _check_owner(backup: Backup, casino: Casino) -> None:
+    manifest = backup.manifest
+    if manifest.identity != casino.identity:
+        raise BackupInvalid(
+            f"{backup.folder} is a backup of {manifest.name} (casino {manifest.casino_id}, {manifest.identity}), "
+            f"not of {casino} ({casino.identity})."
+        )

@@ -1,0 +1,49 @@
+"""The state machine of a casino's life."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tenants.errors import WrongState
+from tenants.models import Casino, CasinoState
+from tenants.models.casino import READY_STATES
+
+Report = Callable[[str], None]
+
+_NEXT: dict[CasinoState, set[CasinoState]] = {
+    CasinoState.REQUESTED: {CasinoState.CREATING, CasinoState.FAILED, CasinoState.DELETING},
+    CasinoState.CREATING: {CasinoState.CREATING, CasinoState.ACTIVE, CasinoState.FAILED, CasinoState.DELETING},
+    CasinoState.FAILED: {CasinoState.CREATING, CasinoState.FAILED, CasinoState.DELETING},
+    CasinoState.ACTIVE: {CasinoState.SUSPENDED, CasinoState.MOVING, CasinoState.DELETING},
+    CasinoState.SUSPENDED: {CasinoState.ACTIVE, CasinoState.DELETING},
+    CasinoState.MOVING: {CasinoState.ACTIVE, CasinoState.DELETING},
+    # and back, while nothing has been dropped
+    CasinoState.DELETING: {CasinoState.DELETING, CasinoState.DELETED, *READY_STATES},
+    CasinoState.DELETED: {CasinoState.ACTIVE},  # by a restore
+}
+
+
+def silent(step: str) -> None:
+    """Reports to nobody."""
+
+
+def advance(casino: Casino, state: CasinoState, *, detail: str = "", **changes: Any) -> None:
+    """Move a casino on to a state, together with other columns. Raises WrongState if it can't go there from where the
+    catalogue, not the object, says it is."""
+    befores = [before for before, nexts in _NEXT.items() if state in nexts]
+    fields = {"state": state, "state_detail": detail, **changes}
+    if not Casino.objects.filter(pk=casino.pk, state__in=befores).update(**fields):
+        casino.refresh_from_db()
+        raise WrongState(f"{casino} is {casino.state}; only what is {_listed(befores)} can become {state}.")
+    casino.refresh_from_db()
+
+
+def require_state(casino: Casino, *states: CasinoState) -> None:
+    """Read the casino anew; raises WrongState unless it is in one of these states."""
+    casino.refresh_from_db()
+    if casino.state not in states:
+        raise WrongState(f"{casino} is {casino.state}; this needs it to be {_listed(states)}.")
+
+
+def _listed(states: Any) -> str:
+    names = [str(state) for state in states] or ["nothing"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,31 @@
+"""`casino clone`: a second casino with a copy of everything."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from tenants.lifecycle.clone import clone_casino
+from tenants.lifecycle.description import describe
+from tenants.management.terminal import Terminal
+from tenants.management.verbs import Answer, Verb
+
+from .arguments import add_casino, add_name, add_server, check_name, find_casino
+
+
+class Clone(Verb):
+    name = "clone"
+    help = "Create a casino with a copy of another one's rows and configuration."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_casino(parser)
+        add_name(parser)
+        add_server(parser)
+
+    def run(
+        self, terminal: Terminal, *args: Any, casino_id: int, name: str, server: str | None, **options: Any
+    ) -> Answer:
+        check_name(name)
+        source = find_casino(casino_id)
+        casino = clone_casino(source, name, server=server, report=terminal.report)
+        text = f"{casino} is a copy of {source}: database {casino.db_name} on {casino.server_id}."
+        return Answer(text, describe(casino))

@@ -1,0 +1,41 @@
+"""`casino create`: a new casino with a database of its own."""
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.db import IntegrityError
+
+from tenants.lifecycle.create import UNFINISHED, create_casino, provision
+from tenants.lifecycle.description import describe
+from tenants.management.terminal import Terminal
+from tenants.management.verbs import Answer, Verb
+from tenants.models import Casino
+
+from .arguments import add_name, add_server, check_name
+
+
+class Create(Verb):
+    name = "create"
+    help = "Create a casino with an empty database of its own; called again after a failure, finish it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_name(parser)
+        add_server(parser)
+
+    def run(self, terminal: Terminal, *args: Any, name: str, server: str | None, **options: Any) -> Answer:
+        check_name(name)
+        casino = Casino.objects.filter(name=name, state__in=UNFINISHED).first()
+        if casino is None:
+            casino = _create(name, server, terminal)
+        else:
+            terminal.report(f"finishing {casino}, which was begun before")
+            provision(casino, server=server, report=terminal.report)
+        text = f"Casino {casino.pk} ({casino.name}) is ready: database {casino.db_name} on {casino.server_id}."
+        return Answer(text, describe(casino))
+
+
+def _create(name: str, server: str | None, terminal: Terminal) -> Casino:
+    try:
+        return create_casino(name, server=server, report=terminal.report)
+    except IntegrityError as error:
+        raise CommandError(f"There is a casino named {name!r} already.") from error

@@ -1,0 +1,50 @@
+"""`casino delete`: for good, after a last backup."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from tenants.lifecycle.delete import delete_casino
+from tenants.lifecycle.description import summarise_backup
+from tenants.management.terminal import Terminal
+from tenants.management.verbs import Answer, Verb
+from tenants.models import Casino, CasinoState
+
+from .arguments import add_casino, add_yes, find_casino
+
+
+class Delete(Verb):
+    name = "delete"
+    help = "Delete a casino and its databases, after a last backup; its id is never given again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_casino(parser)
+        add_yes(parser)
+        where = parser.add_mutually_exclusive_group()
+        where.add_argument("--no-backup", action="store_true", help="keep nothing")
+        where.add_argument("--backup-to", type=Path, metavar="FOLDER", help="a new folder for the last backup")
+
+    def run(
+        self,
+        terminal: Terminal,
+        *args: Any,
+        casino_id: int,
+        no_backup: bool,
+        backup_to: Path | None,
+        **options: Any,
+    ) -> Answer:
+        casino = find_casino(casino_id)
+        if casino.state == CasinoState.DELETED:
+            return Answer(f"{casino} is deleted already.", {"id": casino.pk, "backup": None})
+        terminal.confirm(_consequence(casino, no_backup), word=casino.name)
+        kept = delete_casino(casino, backup=not no_backup, folder=backup_to, report=terminal.report)
+        where = f"its last backup is {kept.folder}" if kept else "nothing of it was kept"
+        document = {"id": casino.pk, "backup": summarise_backup(kept) if kept else None}
+        return Answer(f"{casino} is deleted; {where}.", document)
+
+
+def _consequence(casino: Casino, no_backup: bool) -> str:
+    kept = "WITHOUT a backup" if no_backup else "after a last backup"
+    names = ", ".join(str(database) for database in casino.databases.order_by("generation")) or "no database yet"
+    return f"This deletes {casino} {kept}, with all its databases: {names}."

@@ -1,0 +1,26 @@
+"""`casino move`: to another database server."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from tenants.lifecycle.description import describe
+from tenants.lifecycle.move import move_casino
+from tenants.management.terminal import Terminal
+from tenants.management.verbs import Answer, Verb
+
+from .arguments import add_casino, find_casino
+
+
+class Move(Verb):
+    name = "move"
+    help = "Move a casino to another database server; while it moves it is read, and not written."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_casino(parser)
+        parser.add_argument("server", metavar="SERVER", help="as `manage.py database_server list` names it")
+
+    def run(self, terminal: Terminal, *args: Any, casino_id: int, server: str, **options: Any) -> Answer:
+        casino = find_casino(casino_id)
+        move_casino(casino, server, report=terminal.report)
+        return Answer(f"{casino} is on {casino.server_id}: database {casino.db_name}.", describe(casino))

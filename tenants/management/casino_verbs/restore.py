@@ -1,0 +1,76 @@
+"""`casino restore` and `casino prune`: back to a former state, and letting go of what was kept for that."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from tenants.lifecycle.backup import read_backup
+from tenants.lifecycle.description import describe
+from tenants.lifecycle.restore import prune_casino, restore_casino, restore_generation, retired_databases
+from tenants.management.terminal import Terminal
+from tenants.management.verbs import Answer, Verb
+from tenants.models import Casino
+
+from .arguments import add_casino, add_server, add_yes, find_casino
+
+
+class Restore(Verb):
+    name = "restore"
+    help = "Bring a casino back as a backup, or a retired generation of its database, has it; the present one is kept."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_casino(parser)
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="the backup's folder")
+        source.add_argument("--generation", type=int, metavar="N", help="a retired generation instead of a backup")
+        add_server(parser)
+        add_yes(parser)
+
+    def run(
+        self,
+        terminal: Terminal,
+        *args: Any,
+        casino_id: int,
+        folder: Path | None,
+        generation: int | None,
+        server: str | None,
+        **options: Any,
+    ) -> Answer:
+        casino = find_casino(casino_id)
+        if folder is not None:
+            taken_at = read_backup(folder, verify=False).manifest.taken_at
+            terminal.confirm(_consequence(casino, f"the backup of {taken_at:%Y-%m-%d %H:%M:%S} UTC"))
+            restore_casino(casino, folder, server=server, report=terminal.report)
+        elif generation is not None:
+            if server is not None:
+                raise CommandError("A generation is restored on the casino's own server: leave --server out.")
+            terminal.confirm(_consequence(casino, f"generation {generation}"))
+            restore_generation(casino, generation, report=terminal.report)
+        text = f"{casino} is restored: database {casino.db_name} on {casino.server_id}, generation {casino.generation}."
+        return Answer(text, describe(casino))
+
+
+class Prune(Verb):
+    name = "prune"
+    help = "Drop the databases that a casino was served from before it was restored or moved."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_casino(parser)
+        add_yes(parser)
+
+    def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> Answer:
+        casino = find_casino(casino_id)
+        kept = ", ".join(str(database) for database in retired_databases(casino))
+        if not kept:
+            return Answer(f"{casino} has no retired database.", [])
+        terminal.confirm(f"This drops {kept}, and what only they have is gone.")
+        dropped = [str(database) for database in prune_casino(casino, report=terminal.report)]
+        return Answer(f"Dropped: {', '.join(dropped)}.", dropped)
+
+
+def _consequence(casino: Casino, former: str) -> str:
+    return (
+        f"{casino} goes back to {former}: what was stored after that is left behind in generation {casino.generation}, "
+        "which is kept until `casino prune`."
+    )

@@ -1,0 +1,9 @@
+"""`manage.py database_server <verb>`: the PostgreSQL servers that casinos' databases are placed on."""
+
+from tenants.management.server_verbs import VERBS
+from tenants.management.verbs import VerbCommand
+
+
+class Command(VerbCommand):
+    help = "The database servers: which there are, and which take new casinos."
+    verbs = VERBS

@@ -1,0 +1,94 @@
+"""`manage.py for_casinos --all -- COMMAND ..`: any management command, for many casinos."""
+
+from argparse import RawDescriptionHelpFormatter
+from functools import partial
+from typing import Any
+
+import msgspec
+from django.core.management import get_commands
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from tenants.casino_commands import Line, running
+from tenants.errors import WorkersFailed
+from tenants.management.choosing import add_jobs_argument, jobs_for, ready_casinos
+from tenants.management.progress import ProgressBar
+from tenants.management.verbs import INTERRUPTED
+from tenants.models import Casino
+from tenants.workers import workers
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How the command went for one casino. `output` are the lines that it wrote; `seconds` is how long it took."""
+
+    id: int
+    name: str
+    error: str
+    seconds: float
+    output: list[str]
+
+
+class Command(BaseCommand):
+    help = (
+        "Run any management command for many casinos, each time with that casino current. A failure stops no other.\n\n"
+        "In the command's words {id}, {name}, {alias} and {db_name} stand for the casino's, as in\n"
+        "  manage.py for_casinos --all -- dumpdata recommendations --database {alias} --output {id}.json"
+    )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("--casino", type=int, action="append", metavar="ID", help="this casino (repeatable)")
+        which.add_argument("--all", action="store_true", help="every casino that has a complete database")
+        add_jobs_argument(parser)
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
+        parser.add_argument("words", nargs="*", metavar="COMMAND", help="after --: the command and its arguments")
+
+    def handle(
+        self, *args: Any, casino: list[int] | None, jobs: int | None, json: bool, words: list[str], **options: Any
+    ) -> None:
+        _check(words)
+        casinos = Casino.objects.ready() if casino is None else ready_casinos(casino)
+        names = dict(casinos.order_by("pk").values_list("pk", "name"))
+        try:
+            outcomes = self._run(words, names, jobs_for(len(names), jobs), as_json=json)
+        except WorkersFailed as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt as error:
+            raise CommandError("Interrupted.", returncode=INTERRUPTED) from error
+        if json:
+            self.stdout.write(msgspec.json.format(msgspec.json.encode(outcomes), indent=2).decode())
+        if failed := [str(outcome.id) for outcome in outcomes if outcome.error]:
+            raise CommandError(f"{words[0]} failed for {len(failed)} of {len(names)} casinos: {', '.join(failed)}.")
+
+    def _run(self, words: list[str], names: dict[int, str], jobs: int, *, as_json: bool) -> list[Outcome]:
+        outcomes, lines = [], dict[int, list[str]]({casino_id: [] for casino_id in names})
+
+        def hear(line: Line) -> None:
+            if as_json:
+                lines[line.casino_id].append(line.text)
+            else:
+                self._print(line, has_prefix=len(names) > 1)
+
+        with (
+            ProgressBar(words[0], len(names), self.stderr, is_hidden=self.stdout.isatty() and not as_json) as bar,
+            workers(partial(running, words), jobs=jobs, listen=hear) as run,
+        ):
+            for done in run(names):
+                bar.advance()
+                if done.error:
+                    bar.say(f"{names[done.task]} (casino {done.task}): {done.error}")
+                outcomes.append(Outcome(done.task, names[done.task], done.error, done.seconds, lines[done.task]))
+        return sorted(outcomes, key=lambda outcome: outcome.id)
+
+    def _print(self, line: Line, *, has_prefix: bool) -> None:
+        text = f"{line.casino_id}: {line.text}" if has_prefix else line.text
+        (self.stderr if line.is_error else self.stdout).write(text, style_func=str)
+
+
+def _check(words: list[str]) -> None:
+    if not words:
+        raise CommandError("Say which command to run, after two dashes: manage.py for_casinos --all -- check")
+    if words[0] not in get_commands():
+        raise CommandError(f"There is no command {words[0]!r}; `manage.py help` lists those there are.")

@@ -1,0 +1,50 @@
+"""How far a command has come, for people who watch it on a terminal."""
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from django.core.management.base import OutputWrapper
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+_REDRAWS = 4  # a second, however many casinos are done meanwhile
+
+
+class ProgressBar:
+    """A bar on stderr where that is a terminal, unless `is_hidden`. What is said goes to stderr, above the bar."""
+
+    def __init__(self, doing: str, total: int, stderr: OutputWrapper, *, is_hidden: bool = False) -> None:
+        self._stderr = stderr
+        self._bar = _bar() if stderr.isatty() and not is_hidden else None
+        self._task = self._bar.add_task(doing, total=total) if self._bar is not None else None
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self) -> None:
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task)
+
+    def say(self, text: str) -> None:
+        if self._bar is None:
+            self._stderr.write(text, style_func=str)
+        else:
+            self._bar.console.print(Text(text))
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(file=sys.stderr)  # as it is now: what runs below the bar may redirect it
+    return Progress(
+        *columns, console=console, refresh_per_second=_REDRAWS, redirect_stdout=False, redirect_stderr=False
+    )

@@ -1,0 +1,98 @@
+"""Commands that are a set of verbs, as `manage.py casino suspend 7`: one small class a verb."""
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import msgspec
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from tenants.errors import TenancyError
+
+from .terminal import Terminal
+
+INTERRUPTED = 130  # the status that shells give to what Ctrl-C ended
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a verb did or found: `text` for people, `document` (whatever msgspec encodes) for `--json`. With a `problem`
+    the command fails, after printing either."""
+
+    text: str
+    document: Any
+    problem: str = ""
+
+
+class Verb(ABC):
+    """One thing that a command can do. `name` is what is typed."""
+
+    name: ClassVar[str]
+    help: ClassVar[str]
+
+    def add_arguments(self, parser: CommandParser) -> None:  # noqa: B027 (a verb without arguments leaves it out)
+        """Add what the verb takes besides `--json`; arrives in `run` by name."""
+
+    @abstractmethod
+    def run(self, terminal: Terminal, *args: Any, **options: Any) -> Answer:
+        """Do it. Steps go to `terminal.report`. May raise CommandError, TenancyError, DatabaseError, OSError."""
+
+
+class VerbCommand(BaseCommand):
+    """Parses the verb's arguments, runs it, and prints its answer."""
+
+    verbs: ClassVar[dict[str, Verb]]
+    stealth_options = ("stdin",)  # for tests: where answers to questions are read
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        subparsers = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True)
+        for verb in self.verbs.values():
+            subparser = subparsers.add_parser(verb.name, help=verb.help, description=verb.help)
+            subparser.add_argument("--json", action="store_true", help="print one JSON document")
+            verb.add_arguments(subparser)
+
+    def handle(self, *args: Any, verb: str, json: bool, **options: Any) -> None:
+        answer = self._run(self.verbs[verb], options)
+        self.stdout.write(_as_json(answer.document) if json else answer.text)
+        if answer.problem:
+            raise CommandError(answer.problem)
+
+    def _run(self, verb: Verb, options: dict[str, Any]) -> Answer:
+        stdin = options.pop("stdin", sys.stdin)
+        try:
+            with Terminal(stdin=stdin, stderr=self.stderr, has_yes=options.get("yes", False)) as terminal:
+                return verb.run(terminal, **options)
+        except (TenancyError, DatabaseError, OSError) as error:
+            raise CommandError(str(error).strip()) from error
+        except KeyboardInterrupt as error:
+            raise CommandError("Interrupted; the same call again finishes it.", returncode=INTERRUPTED) from error
+
+
+def registry(verbs: Iterable[Verb]) -> dict[str, Verb]:
+    return {verb.name: verb for verb in verbs}
+
+
+def columns(rows: Sequence[Sequence[object]]) -> str:
+    """The rows as lines of aligned columns."""
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in texts)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def yes_or_no(value: bool | None) -> str | None:
+    return None if value is None else ("yes" if value else "no")
+
+
+def size_text(size: int | None) -> str | None:
+    """Bytes as kB or MB."""
+    if size is None:
+        return None
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
+
+
+def _as_json(document: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2).decode()

@@ -1,0 +1,135 @@
+"""What a database that has certain migrations must still be given: worked out once, applied to thousands of casinos.
+
+Django works out the states of all models anew for each database, which takes longer than the statements do. But they
+depend on nothing except which migrations the database has, and most casinos have the same.
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations import Migration
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.migrations.state import ProjectState
+from django.db.transaction import atomic
+
+Key = tuple[str, str]  # app, migration
+
+_MOST_PLANS = 16  # casinos differ in few ways; states of models are large
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A migration, and each of its operations with the states of all models before and after it."""
+
+    migration: Migration
+    operations: tuple[tuple[Any, ProjectState, ProjectState], ...]
+
+    def apply(self, connection: BaseDatabaseWrapper) -> None:
+        """As Django's executor does it: recorded in the same transaction, unless statements follow at its end."""
+        is_recorded = False
+        with connection.schema_editor(atomic=self.migration.atomic) as editor:
+            for operation, before, after in self.operations:
+                self._run(operation, editor, before, after)
+            if not editor.deferred_sql:
+                self._record(connection)
+                is_recorded = True
+        if not is_recorded:
+            self._record(connection)
+
+    def _run(self, operation: Any, editor: Any, before: ProjectState, after: ProjectState) -> None:
+        is_atomic = operation.atomic or (self.migration.atomic and operation.atomic is not False)
+        if not editor.atomic_migration and is_atomic:
+            with atomic(editor.connection.alias):
+                operation.database_forwards(self.migration.app_label, editor, before, after)
+        else:
+            operation.database_forwards(self.migration.app_label, editor, before, after)
+
+    def _record(self, connection: BaseDatabaseWrapper) -> None:
+        record(connection, self.migration.replaces or [key_of(self.migration)])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps, and the squashed migrations that have then been applied under their former names."""
+
+    steps: tuple[Step, ...]
+    replacements: tuple[Key, ...]
+
+
+def plan_for(connection: BaseDatabaseWrapper, has: frozenset[Key]) -> Plan:
+    """The plan for this database, which has the migrations `has`, or for any other that has the same.
+
+    Raises InconsistentMigrationHistory where a migration is there without one that it needs.
+    """
+    plans = _plans()
+    key = (has, repr(settings.CASINO_APPS), repr(settings.MIGRATION_MODULES))
+    if key not in plans:
+        if len(plans) >= _MOST_PLANS:
+            plans.clear()
+        plans[key] = _work_out(connection)
+    return plans[key]
+
+
+def forget_plans() -> None:
+    """After a step has failed, its states may be half changed."""
+    _plans().clear()
+
+
+def key_of(migration: Migration) -> Key:
+    return migration.app_label, migration.name
+
+
+def record(connection: BaseDatabaseWrapper, keys: Iterable[Key]) -> None:
+    rows = MigrationRecorder(connection).migration_qs
+    for app, name in keys:
+        rows.create(app=app, name=name)
+
+
+_of_this_thread = threading.local()  # an operation may change a state for a moment
+
+
+def _plans() -> dict[Any, Plan]:
+    plans: dict[Any, Plan] = _of_this_thread.__dict__.setdefault("plans", {})
+    return plans
+
+
+def _work_out(connection: BaseDatabaseWrapper) -> Plan:
+    executor = MigrationExecutor(connection)
+    loader = executor.loader
+    loader.check_consistent_history(connection)
+    targets = [node for node in loader.graph.leaf_nodes() if node[0] in settings.CASINO_APPS]
+    missing = {migration for migration, _ in executor.migration_plan(targets)}
+    in_order = [each for each, _ in executor.migration_plan(loader.graph.leaf_nodes(), clean_start=True)]
+    state = ProjectState(real_apps=loader.unmigrated_apps)
+    for migration in in_order:
+        if key_of(migration) in loader.applied_migrations:
+            migration.mutate_state(state, preserve=False)
+    steps = _steps([migration for migration in in_order if migration in missing], state)
+    return Plan(steps, _replacements(executor, steps))
+
+
+def _steps(migrations: list[Migration], state: ProjectState) -> tuple[Step, ...]:
+    _ = state.apps  # rendered as a whole now, and then only what changes
+    steps = []
+    for migration in migrations:
+        operations = []
+        for operation in migration.operations:
+            before, state = state, state.clone()
+            operation.state_forwards(migration.app_label, state)
+            operations.append((operation, before, state))
+        steps.append(Step(migration, tuple(operations)))
+    return tuple(steps)
+
+
+def _replacements(executor: MigrationExecutor, steps: tuple[Step, ...]) -> tuple[Key, ...]:
+    """As Django's `check_replacements`: of a squashed migration whose parts are all there, the name is recorded too."""
+    recorded = set(executor.recorder.applied_migrations())
+    for step in steps:
+        recorded.update(step.migration.replaces or [key_of(step.migration)])
+    squashed = executor.loader.replacements.items()
+    return tuple(key for key, each in squashed if key not in recorded and recorded.issuperset(each.replaces))

@@ -1,0 +1,98 @@
+"""The catalogue's heart: one row a casino."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from tenants.context import CurrentCasino
+from tenants.fields import OrderedJSONField
+
+from .placement import DatabaseServer
+
+
+class CasinoState(models.TextChoices):
+    """Where a casino is in its life. `tenants.lifecycle.states` says what may follow what."""
+
+    REQUESTED = "requested"
+    CREATING = "creating"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    MOVING = "moving"  # on its way to another server: read, not written
+    DELETING = "deleting"
+    DELETED = "deleted"
+    FAILED = "failed"
+
+
+# States in which a casino's database is complete.
+READY_STATES = (CasinoState.ACTIVE, CasinoState.SUSPENDED, CasinoState.MOVING)
+ENDED_STATES = (CasinoState.DELETING, CasinoState.DELETED)
+
+
+class CasinoQuerySet(models.QuerySet["Casino"]):
+    def active(self) -> "CasinoQuerySet":
+        return self.filter(state=CasinoState.ACTIVE)
+
+    def ready(self) -> "CasinoQuerySet":
+        """Those that have a complete database."""
+        return self.filter(state__in=READY_STATES)
+
+    def living(self) -> "CasinoQuerySet":
+        return self.exclude(state=CasinoState.DELETED)
+
+
+class Casino(models.Model):
+    """A tenant: its database, its state, and how it wants its recommendations.
+
+    `recommender_type`, `recommendation_schema` and `timestamp` (of their last change) are null until configured.
+    `server`, `db_name` and `generation` (0: none yet) say which database is the casino's now; `schema_version` says
+    which migrations that one has. `identity` stands in the database too, so that one of another casino's is recognised.
+    """
+
+    name = models.CharField(max_length=100)
+    identity = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    db_name = models.CharField(max_length=63, null=True, editable=False)
+    server = models.ForeignKey(DatabaseServer, models.PROTECT, null=True, editable=False, related_name="casinos")
+    generation = models.PositiveIntegerField(default=0, editable=False)
+    schema_version = models.CharField(max_length=16, blank=True, editable=False)
+    copied_from = models.ForeignKey("self", models.PROTECT, null=True, editable=False, related_name="copies")
+    state = models.CharField(max_length=16, default=CasinoState.REQUESTED, editable=False)
+    state_detail = models.TextField(blank=True, editable=False)
+    recommender_type = models.CharField(max_length=64, null=True, blank=True)
+    recommendation_schema = OrderedJSONField(null=True, blank=True)
+    timestamp = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CasinoQuerySet.as_manager()
+
+    class Meta:
+        db_table = "casinos"
+        constraints = [
+            models.CheckConstraint(
+                name="casino_ready_has_database",
+                condition=~Q(state__in=READY_STATES) | Q(db_name__isnull=False, server__isnull=False),
+            ),
+            # A deleted casino's name may be given again.
+            models.UniqueConstraint(
+                name="casino_name_unique", fields=["name"], condition=~Q(state=CasinoState.DELETED)
+            ),
+            models.UniqueConstraint(name="casino_database_unique", fields=["server", "db_name"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} (casino {self.pk})"
+
+    @property
+    def is_configured(self) -> bool:
+        return bool(self.recommender_type and self.recommendation_schema)
+
+    @property
+    def current(self) -> CurrentCasino:
+        """This casino as `use_casino` takes it."""
+        return self.at_generation(self.generation, self.server_id, self.db_name)
+
+    def at_generation(self, generation: int, server: str | None, db_name: str | None) -> CurrentCasino:
+        """This casino in one of its databases, which need not be the present one."""
+        if db_name is None or server is None:
+            raise ValueError(f"{self} has no database yet.")
+        return CurrentCasino(id=self.pk, db_name=db_name, server=server, generation=generation, identity=self.identity)

@@ -1,0 +1,53 @@
+"""Where casinos' databases are: the PostgreSQL servers, and every database made there."""
+
+from django.core.validators import RegexValidator
+from django.db import models
+
+
+class ServerState(models.TextChoices):
+    OPEN = "open"  # takes new casinos while there is room
+    CLOSED = "closed"  # keeps those it has
+
+
+class DatabaseServer(models.Model):
+    """A PostgreSQL server. How to reach it says the environment: `DATABASE_SERVER_<NAME>_URL`, never this table.
+
+    The server `main` is the catalogue's own (`DATABASE_URL`). `capacity` is in casinos; null means no limit.
+    """
+
+    name = models.CharField(
+        primary_key=True,
+        max_length=32,
+        validators=[RegexValidator(r"^[a-z0-9]+\Z", "A server's name has small letters and digits only.")],
+    )
+    capacity = models.PositiveIntegerField(null=True, blank=True)
+    state = models.CharField(max_length=8, default=ServerState.OPEN)
+
+    class Meta:
+        db_table = "database_servers"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CasinoDatabase(models.Model):
+    """A database that this installation made for a casino; the row is there before the database is, and outlives it.
+
+    The one whose generation is the casino's own serves. A higher generation is being built; a lower one is retired.
+    """
+
+    casino = models.ForeignKey("Casino", models.PROTECT, related_name="databases")
+    generation = models.PositiveIntegerField()
+    server = models.ForeignKey(DatabaseServer, models.PROTECT, related_name="databases")
+    db_name = models.CharField(max_length=63)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "casino_databases"
+        constraints = [
+            models.UniqueConstraint(name="casino_database_generation_unique", fields=["casino", "generation"]),
+            models.UniqueConstraint(name="casino_database_place_unique", fields=["server", "db_name"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.db_name} on {self.server_id}"

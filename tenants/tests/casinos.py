@@ -1,0 +1,66 @@
+"""Real casinos' rows and databases, as the tests of their lives look at them."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+
+from tenants.context import use_casino
+from tenants.lifecycle.backup import MANIFEST
+from tenants.models import Casino
+from tenants.servers import MAIN, server_cursor
+
+from .rows import User, make_user
+
+
+def add_user(casino: Casino, name: str) -> None:
+    with use_casino(casino.current):
+        make_user(name)
+
+
+def users_of(casino: Casino) -> list[str]:
+    """The names of the users in the database that is the casino's now."""
+    casino.refresh_from_db()
+    with use_casino(casino.current):
+        return list(User.objects.order_by("id").values_list("name", flat=True))
+
+
+def databases_on(server: str = MAIN) -> set[str]:
+    """The casinos' databases that a server really has."""
+    with server_cursor("postgres", server=server) as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE datname ~ '^test_casino_[0-9]{4,}'")
+        return {name for (name,) in cursor.fetchall()}
+
+
+def lets_in(db_name: str, server: str = MAIN) -> bool:
+    with server_cursor("postgres", server=server) as cursor:
+        cursor.execute("SELECT datallowconn FROM pg_database WHERE datname = %s", [db_name])
+        return bool(cursor.fetchone()[0])
+
+
+def rewrite_manifest(folder: Path, **changes: Any) -> None:
+    """Let a backup's manifest say something else."""
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
+
+
+@contextmanager
+def catalogue_refusing(condition: str) -> Iterator[None]:
+    """The catalogue fails to write any casino's row for which this holds of NEW and OLD."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'the disk is full' USING ERRCODE = 'disk_full'; END $$;
+            CREATE TRIGGER refuse BEFORE UPDATE ON casinos
+                FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION refuse();
+            """
+        )
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP FUNCTION refuse CASCADE")

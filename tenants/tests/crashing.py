@@ -1,0 +1,52 @@
+"""A process that is killed in the middle of its work: at any chosen statement that it sends to a database."""
+
+import os
+import signal
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from django.db.backends.signals import connection_created
+
+ENDED, FAILED = 0, 1
+
+
+def run_and_kill(work: Callable[[], object], *, before_statement: int) -> bool:
+    """Run `work` in a process of its own, and kill that with SIGKILL just before its n-th statement (from 1 on).
+
+    Whether it was killed; False if it ended before it came that far. Raises AssertionError if it failed.
+    """
+    with warnings.catch_warnings(action="ignore"):  # other threads hold nothing that the child takes
+        pid = os.fork()
+    if pid == 0:
+        _work_until_killed(work, before_statement)
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(status) == ENDED, "the work failed by itself"
+    return False
+
+
+def _work_until_killed(work: Callable[[], object], before_statement: int) -> None:
+    statements = 0
+
+    def count(execute: Any, *arguments: Any) -> Any:
+        nonlocal statements
+        statements += 1
+        if statements == before_statement:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return execute(*arguments)
+
+    def watch(connection: Any, **kwargs: Any) -> None:
+        connection.execute_wrappers.append(count)
+
+    status = FAILED
+    try:
+        connection_created.connect(watch)
+        work()
+        status = ENDED
+    except BaseException as error:  # noqa: BLE001 (the process ends here, and the test says so)
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+    finally:
+        os._exit(status)

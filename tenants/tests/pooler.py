@@ -1,0 +1,66 @@
+"""PgBouncer in transaction mode before a PostgreSQL server."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+
+PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+CONFIGURATION = """
+[databases]
+* = host={socket_dir} user=postgres
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {servers_each}
+max_client_conn = 5000
+max_db_connections = 0
+server_idle_timeout = 600
+logfile = {folder}/pgbouncer.log
+pidfile =
+"""
+
+
+@contextmanager
+def pgbouncer(socket_dir: str, port: int, *, servers_each: int = 5) -> Iterator[str]:
+    """A URL, to be followed by a database's name, of the server whose socket is in `socket_dir`, through a pooler that
+    listens on loopback."""
+    assert PROGRAM is not None
+    owner = os.stat(socket_dir).st_uid  # it refuses to run as root; who owns the socket's folder can reach the socket
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "pgbouncer.ini"
+        file.write_text(
+            CONFIGURATION.format(socket_dir=socket_dir, port=port, folder=folder, servers_each=servers_each)
+        )
+        os.chown(folder, owner, -1)
+        process = subprocess.Popen([PROGRAM, "-q", file], user=owner, stderr=subprocess.DEVNULL)
+        try:
+            _wait_for(port)
+            yield f"postgres://postgres@127.0.0.1:{port}/"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres").close()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return

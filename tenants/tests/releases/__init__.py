@@ -1,0 +1,6 @@
+"""Releases that are still to come, for tests of migrating: each a package of migrations for `MIGRATION_MODULES`."""
+
+WIDER = {"recommendations": "tenants.tests.releases.wider.migrations"}
+SQUASHED = {"recommendations": "tenants.tests.releases.squashed.migrations"}
+CONCURRENT = {"recommendations": "tenants.tests.releases.concurrent.migrations"}
+NICKNAME = "recommendations.9999_user_nickname"

@@ -1,0 +1,134 @@
+"""Traffic of many casinos at once through the project's handlers, and a count of what came from the wrong casino."""
+
+import asyncio
+import logging
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import connections
+
+from tenants.connections import connection_metrics
+from tenants.context import use_casino
+from tenants.models import Casino
+from tenants.servers import server_cursor
+
+from .asking import Answer, ask_asgi, ask_wsgi
+from .rows import make_user
+from .traffic_views import KEYS, UNDONE, VIEWS, name_in
+
+WORKERS = 8  # threads, and as many tasks
+_HANGS_UP = 0.2  # how often the asker goes away before the end of a streamed answer
+_NAME = re.compile(r"OF CASINO (\d+)")
+
+
+@dataclass
+class Tally:
+    """What became of the requests. `foreign` are rows of a casino that was not asked, `unexplained` are answers
+    without rows, or with an error, that were not to fail."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    broken_off: int = 0
+    foreign: int = 0
+    unexplained: Counter[str] = field(default_factory=Counter)
+    most_open: int = 0
+
+    def add(self, answer: Answer, path: str, casino_id: int) -> None:
+        names = _NAME.findall(answer.text)
+        self.statuses[answer.status] += 1
+        self.broken_off += answer.is_cut
+        self.foreign += sum(int(name) != casino_id for name in names)
+        may_fail = "fail" in path
+        is_empty = answer.status == 200 and not names and not may_fail
+        has_failed = answer.status != 200 or answer.is_cut
+        if is_empty or (has_failed and answer.status != 503 and not may_fail):
+            self.unexplained[f"{path}: {answer.status}{', cut' * answer.is_cut}, {answer.text[:40]!r}"] += 1
+        self.most_open = max(self.most_open, connection_metrics().open)
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.statuses + other.statuses,
+            self.broken_off + other.broken_off,
+            self.foreign + other.foreign,
+            self.unexplained + other.unexplained,
+            max(self.most_open, other.most_open),
+        )
+
+
+def fill(casino: Casino) -> None:
+    """Give the casino, which has no users yet, those of the keys that all casinos have."""
+    with use_casino(casino.current):
+        assert [make_user(name_in(casino.pk)).pk for _ in KEYS] == list(KEYS)
+
+
+def send_traffic(casinos: Sequence[Casino], requests: int, seed: int = 1) -> Tally:
+    """Ask at random, from threads by WSGI and from tasks by ASGI at the same time. `settings.ROOT_URLCONF` must be
+    `traffic_views`."""
+    ids, each = [casino.pk for casino in casinos], requests // (2 * WORKERS)
+    with _quiet(), ThreadPoolExecutor(WORKERS) as threads:
+        handler = WSGIHandler()
+        by_wsgi = [threads.submit(_ask_from_thread, handler, ids, each, seed + n) for n in range(WORKERS)]
+        by_asgi = asyncio.run(_ask_from_tasks(ids, each, seed + WORKERS))
+        return sum((future.result() for future in by_wsgi), by_asgi)
+
+
+def rows_in_the_wrong_place(casinos: Sequence[Casino]) -> int:
+    """How many rows of another casino, or of a transaction that failed, the casinos' databases have."""
+    count = 0
+    for casino in casinos:
+        with server_cursor(casino.db_name) as cursor:
+            cursor.execute("SELECT count(*) FROM users WHERE name <> %s OR surname = %s", [name_in(casino.pk), UNDONE])
+            count += cursor.fetchone()[0]
+    return count
+
+
+def _ask_from_thread(handler: WSGIHandler, ids: Sequence[int], requests: int, seed: int) -> Tally:
+    rng, tally = random.Random(seed), Tally()
+    try:
+        for _ in range(requests):
+            path, casino_id, at_most = _choose(rng, ids)
+            tally.add(ask_wsgi(handler, path, casino_id, at_most=at_most), path, casino_id)
+    finally:
+        connections.close_all()
+    return tally
+
+
+async def _ask_from_tasks(ids: Sequence[int], requests: int, seed: int) -> Tally:
+    handler = ASGIHandler()
+    tasks = [asyncio.create_task(_ask_from_task(handler, ids, requests, seed + n)) for n in range(WORKERS)]
+    return sum(await asyncio.gather(*tasks), Tally())
+
+
+async def _ask_from_task(handler: ASGIHandler, ids: Sequence[int], requests: int, seed: int) -> Tally:
+    rng, tally = random.Random(seed), Tally()
+    async with ThreadSensitiveContext():  # one thread for all of a task's requests: what stays behind in it would show
+        try:
+            for _ in range(requests):
+                path, casino_id, at_most = _choose(rng, ids)
+                tally.add(await ask_asgi(handler, path, casino_id, at_most=at_most), path, casino_id)
+        finally:
+            await sync_to_async(connections.close_all)()
+    return tally
+
+
+def _choose(rng: random.Random, ids: Sequence[int]) -> tuple[str, int, int | None]:
+    [view] = rng.choices(list(VIEWS), list(VIEWS.values()))
+    at_most = 1 if "stream" in view.__name__ and rng.random() < _HANGS_UP else None
+    return f"/{view.__name__}", rng.choice(ids), at_most
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Thousands of failures on purpose are not worth their tracebacks."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

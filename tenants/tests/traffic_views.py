@@ -1,0 +1,123 @@
+"""A small site of one casino's rows, for traffic: views that read, write, stream and fail, the URL saying which.
+
+Every casino's users have the same keys, and carry its id in their name; an answer is the names that the view saw.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import path
+
+from tenants.connections import casino_atomic
+from tenants.context import CasinoExecutor
+
+from .rows import User, new_user
+
+KEYS = range(1, 6)
+UNDONE = "UNDONE"  # the surname of what is written in a transaction that fails
+_executor = CasinoExecutor(4, thread_name_prefix="traffic")
+
+
+class Stumble(Exception):
+    """What a view raises that is told to fail."""
+
+
+def name_in(casino_id: int) -> str:
+    return f"OF CASINO {casino_id}"
+
+
+def read(request: HttpRequest) -> HttpResponseBase:
+    return JsonResponse(_names(), safe=False)
+
+
+def read_and_fail(request: HttpRequest) -> HttpResponseBase:
+    _names()
+    raise Stumble
+
+
+def read_elsewhere(request: HttpRequest) -> HttpResponseBase:
+    """What another thread read, and what is read by a queryset that another thread made."""
+    names = _executor.submit(_names).result()
+    users = _executor.submit(User.objects.all).result()
+    return JsonResponse([*names, users.get(pk=KEYS[0]).name], safe=False)
+
+
+def write(request: HttpRequest) -> HttpResponseBase:
+    with casino_atomic():
+        _written_for(request).save()
+        User.objects.filter(pk__in=KEYS).update(surname="SEEN")
+    return read(request)
+
+
+def write_and_fail(request: HttpRequest) -> HttpResponseBase:
+    with casino_atomic():
+        _written_for(request, surname=UNDONE).save()
+        User.objects.filter(pk__in=KEYS).update(surname=UNDONE)
+        raise Stumble
+
+
+def stream(request: HttpRequest) -> HttpResponseBase:
+    return StreamingHttpResponse(_chunks())
+
+
+def stream_and_fail(request: HttpRequest) -> HttpResponseBase:
+    return StreamingHttpResponse(_chunks(fails_after=2))
+
+
+async def read_async(request: HttpRequest) -> HttpResponseBase:
+    """What several tasks read, of which one fails."""
+    users = User.objects.filter(pk__in=KEYS)
+    found = await asyncio.gather(users.aget(pk=KEYS[0]), _fail_async(), users.order_by("pk").afirst())
+    return JsonResponse([found[0].name, found[2].name, *[user.name async for user in users]], safe=False)
+
+
+async def stream_async(request: HttpRequest) -> HttpResponseBase:
+    return StreamingHttpResponse(_chunks_async())
+
+
+def _names() -> list[str]:
+    return [user.name for user in User.objects.filter(pk__in=KEYS)]
+
+
+def _written_for(request: HttpRequest, **changes: Any) -> Any:
+    """A new user, named after who asked and not after who is current."""
+    return new_user(name_in(int(request.headers["Casino-ID"])), **changes)
+
+
+def _chunks(fails_after: int | None = None) -> Iterator[str]:
+    """Rows read by a server-side cursor while the answer is on its way, and then some more."""
+    for number, user in enumerate(User.objects.filter(pk__in=KEYS).iterator(chunk_size=2)):
+        if number == fails_after:
+            raise Stumble
+        yield f"{user.name};"
+    yield ";".join(_names())
+
+
+async def _chunks_async() -> AsyncIterator[str]:
+    async for user in User.objects.filter(pk__in=KEYS).aiterator(chunk_size=2):
+        yield f"{user.name};"
+    yield (await User.objects.aget(pk=KEYS[0])).name
+
+
+async def _fail_async() -> None:
+    try:
+        await User.objects.aget(pk=-1)
+    except User.DoesNotExist:
+        return
+
+
+VIEWS: dict[Any, int] = {  # and how often each is asked for
+    read: 50,
+    read_and_fail: 5,
+    read_elsewhere: 5,
+    write: 15,
+    write_and_fail: 5,
+    stream: 5,
+    stream_and_fail: 5,
+    read_async: 5,
+    stream_async: 5,
+}
+urlpatterns = [path(view.__name__, view) for view in VIEWS]
