@@ -81,7 +81,7 @@ CASINO_DATABASE_PREFIX = env.str("CASINO_DATABASE_PREFIX", default="casino_")
 
 # Connections of one process to casinos' databases: in all, for one casino, and how long (seconds) an idle one stays
 # and a request waits for a free one. Besides, each thread has one to the catalogue.
-CASINO_CONNECTIONS = env.int("CASINO_CONNECTIONS", default=12)
+CASINO_CONNECTIONS = env.int("CASINO_CONNECTIONS", default=10)
 CASINO_CONNECTIONS_EACH = env.int("CASINO_CONNECTIONS_EACH", default=8)
 CASINO_CONNECTION_IDLE_SECONDS = env.float("CASINO_CONNECTION_IDLE_SECONDS", default=60)
 CASINO_CONNECTION_WAIT_SECONDS = env.float("CASINO_CONNECTION_WAIT_SECONDS", default=2)
