@@ -87,7 +87,5 @@ def test_name_of_a_server_must_fit_into_the_name_of_a_variable(db, name):
     ],
 )
 def test_each_database_is_recorded_once(casino_a, changes, constraint):
-    first = {"casino": casino_a, "server_id": "main"}
-    CasinoDatabase.objects.create(**first, generation=1, db_name="test_casino_1")
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
-        CasinoDatabase.objects.create(**first, **changes)
+        CasinoDatabase.objects.create(casino=casino_a, server_id="main", **changes)
