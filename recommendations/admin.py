@@ -20,7 +20,7 @@ from tenants.lifecycle.description import is_casino_behind
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
 
-from .admin_filters import CurrencyFilter, FavoriteSportFilter, GenderFilter, OpenFilter, SportFilter
+from .admin_filters import CurrencyFilter, FavoriteSportFilter, GenderFilter, OpenFilter, SportFilter, StatusFilter
 from .models import Event, PurchasedCoupon, Team, User, UserProfile
 
 MAX_DIGITS = 20
@@ -92,8 +92,8 @@ class UserAdmin(LookingAdmin):
 
 @admin.register(Event)
 class EventAdmin(LookingAdmin):
-    list_display = ("id", "begin_timestamp", "sport", "country", "league", "home_team", "away_team", "odd")
-    list_filter = (OpenFilter, SportFilter)
+    list_display = ("id", "begin_timestamp", "sport", "country", "league", "home_team", "away_team", "odd", "status")
+    list_filter = (OpenFilter, StatusFilter, SportFilter)
     searched_ids = ("id",)
     searched_texts = ("home_team", "away_team", "league", "country")
     ordering = ("begin_timestamp", "id")

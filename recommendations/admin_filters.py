@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from .models import Currency, Event, Gender
+from .models import Event, EventStatus
 
 
 class FixedChoiceFilter(admin.SimpleListFilter):
@@ -33,11 +33,15 @@ class FavoriteSportFilter(FixedChoiceFilter):
 
 
 class CurrencyFilter(FixedChoiceFilter):
-    title, parameter_name, values = "currency", "currency", Currency.values
+    title, parameter_name, values = "currency", "currency", settings.CURRENCIES
 
 
 class GenderFilter(FixedChoiceFilter):
-    title, parameter_name, values = "gender", "gender", Gender.values
+    title, parameter_name, values = "gender", "gender", settings.GENDERS
+
+
+class StatusFilter(FixedChoiceFilter):
+    title, parameter_name, values = "status", "status", EventStatus.values
 
 
 class OpenFilter(admin.SimpleListFilter):

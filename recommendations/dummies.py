@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 
 from .errors import NoOpenEvents
-from .models import Event, User
+from .models import Event, EventStatus, User
 from .rows import CouponRow, EventRow, Selection, UserRow
 
 SELECTIONS = 3
@@ -74,7 +74,9 @@ def dummy_coupon(rng: random.Random, *, now: datetime, user_id: int | None = Non
     Raises NoOpenEvents where the casino has no open events, or no users.
     """
     user_id = user_id or User.objects.order_by("?").values_list("pk", flat=True).first()
-    events = Event.objects.filter(begin_timestamp__gt=now, sport__in=settings.SPORTS).order_by("?")[:SELECTIONS]
+    events = Event.objects.filter(begin_timestamp__gt=now, status=EventStatus.OPEN, sport__in=settings.SPORTS).order_by(
+        "?"
+    )[:SELECTIONS]
     selections = tuple(Selection.of(event) for event in events)
     if not user_id or not selections:
         raise NoOpenEvents("There are no open events, or no users, to make a coupon of")

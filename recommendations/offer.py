@@ -12,7 +12,7 @@ from django.conf import settings
 
 from tenants.connections import current_alias
 
-from .models import Event, OfferVersion
+from .models import Event, EventStatus, OfferVersion
 
 Codes = np.ndarray[Any, np.dtype[np.int32]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -120,13 +120,13 @@ offers = OfferCache(settings.OFFERS_IN_MEMORY)
 
 
 def load_offer(now: datetime) -> Offer:
-    """Read the current casino's events that have not begun at `now`. Those that begin later on are for the gate.
+    """Read the current casino's open events that have not begun at `now`. Those that begin later on are for the gate.
 
     The version is read first: rows that change in between make the offer newer than its version, never older.
     """
     version = OfferVersion.objects.values_list("version", flat=True).first()
     columns = ("id", "begin_timestamp", "odd", *ATTRIBUTES)
-    rows = Event.objects.filter(begin_timestamp__gt=now).order_by("id").values_list(*columns)
+    rows = Event.objects.filter(begin_timestamp__gt=now, status=EventStatus.OPEN).order_by("id").values_list(*columns)
     return build_offer(version, rows)
 
 

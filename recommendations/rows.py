@@ -1,28 +1,28 @@
 """Users, events and coupons as the storing functions take them: validated, upper-cased, with times in UTC.
 
 Making a row raises InvalidRow, which names the field and has a stable code: `missing`, `wrong_type`, `too_long`,
-`bad_text`, `unknown_value`, `out_of_range`, `inconsistent`.
+`bad_text`, `unknown_value`, `out_of_range`, `inconsistent`. A row without an id of the casino's gets a `natural_key`,
+which tells it from others; whatever is given for it is overwritten.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID, uuid5
+from hashlib import sha1
+from uuid import UUID
 
+import msgspec
 from django.conf import settings
 
 from . import rules
 from .errors import InvalidRow
-from .models import Currency, Event, Gender
+from .models import Event, EventStatus
 
-MAX_SELECTIONS = 50
-
-_NAMESPACE = UUID("6f3f0e4e-6a55-4c0e-9a0e-0b1d6f3c2a11")
+_NAMESPACE = UUID("6f3f0e4e-6a55-4c0e-9a0e-0b1d6f3c2a11").bytes
 _UNIT_SEPARATOR = "\x1f"
+_STATUSES = tuple(EventStatus.values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserRow:
+class UserRow(msgspec.Struct, kw_only=True):
     id: int | None = None
     name: str
     surname: str
@@ -33,30 +33,29 @@ class UserRow:
     timestamp: datetime
     favorite_sport: str
     favorite_league: str = ""
+    natural_key: UUID | None = None
 
     def __post_init__(self) -> None:
-        rules.clean(self, "id", rules.identity)
-        rules.clean(self, "name", rules.text)
-        rules.clean(self, "surname", rules.text)
-        rules.clean(self, "birth_year", rules.birth_year)
-        rules.clean(self, "currency", rules.one_of, Currency.values)
-        rules.clean(self, "country", rules.classifier)
-        rules.clean(self, "gender", rules.one_of, Gender.values)
-        rules.clean(self, "timestamp", rules.instant)
+        rules.identity("id", self.id)
+        self.name = rules.text("name", self.name)
+        self.surname = rules.text("surname", self.surname)
+        rules.birth_year("birth_year", self.birth_year)
+        self.currency = rules.one_of("currency", self.currency, settings.CURRENCIES)
+        self.country = rules.classifier("country", self.country)
+        self.gender = rules.one_of("gender", self.gender, settings.GENDERS)
+        self.timestamp = rules.instant("timestamp", self.timestamp)
         if self.birth_year > self.timestamp.year:
             raise InvalidRow("inconsistent", "birth_year", "must not be later than timestamp")
-        rules.clean(self, "favorite_sport", rules.one_of, settings.SPORTS)
+        self.favorite_sport = rules.one_of("favorite_sport", self.favorite_sport, settings.SPORTS)
         if self.favorite_league != "":
-            rules.clean(self, "favorite_league", rules.classifier)
+            self.favorite_league = rules.classifier("favorite_league", self.favorite_league)
+        self.natural_key = self._natural_key() if self.id is None else None
 
-    @property
-    def natural_key(self) -> UUID:
-        """Tells the user from others; the key where the casino gave no id."""
+    def _natural_key(self) -> UUID:
         return _natural_key("user", self.name, self.surname, str(self.birth_year), self.country)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(msgspec.Struct, kw_only=True):
     """What an event and a selection have in common."""
 
     country: str
@@ -67,44 +66,53 @@ class Match:
     odd: Decimal
 
     def __post_init__(self) -> None:
-        for field in ("country", "league", "home_team", "away_team"):
-            rules.clean(self, field, rules.classifier)
-        rules.clean(self, "sport", rules.one_of, settings.SPORTS)
-        rules.clean(self, "odd", rules.odd)
+        self.country = rules.classifier("country", self.country)
+        self.league = rules.classifier("league", self.league)
+        self.home_team = rules.classifier("home_team", self.home_team)
+        self.away_team = rules.classifier("away_team", self.away_team)
+        self.sport = rules.one_of("sport", self.sport, settings.SPORTS)
+        self.odd = rules.odd("odd", self.odd)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRow(Match):
+class EventRow(Match, kw_only=True):
+    """`timestamp` says as of when this holds; a row without one takes the place of any other. A row without `status`
+    leaves a known event's as it is, and makes a new event an open one."""
+
     id: int | None = None
     begin_timestamp: datetime
     end_timestamp: datetime
+    status: str | None = None
+    timestamp: datetime | None = None
+    natural_key: UUID | None = None
 
     def __post_init__(self) -> None:
-        Match.__post_init__(self)  # super() does not work in a dataclass with slots
-        rules.clean(self, "id", rules.identity)
-        rules.clean(self, "begin_timestamp", rules.instant)
-        rules.clean(self, "end_timestamp", rules.instant)
+        Match.__post_init__(self)
+        rules.identity("id", self.id)
+        self.begin_timestamp = rules.instant("begin_timestamp", self.begin_timestamp)
+        self.end_timestamp = rules.instant("end_timestamp", self.end_timestamp)
+        if self.timestamp is not None:
+            self.timestamp = rules.instant("timestamp", self.timestamp)
+        if self.status is not None:
+            self.status = rules.one_of("status", self.status, _STATUSES)
         if self.begin_timestamp >= self.end_timestamp:
             raise InvalidRow("inconsistent", "end_timestamp", "must be later than begin_timestamp")
         if self.home_team == self.away_team:
             raise InvalidRow("inconsistent", "away_team", "must differ from home_team")
+        self.natural_key = self._natural_key() if self.id is None else None
 
-    @property
-    def natural_key(self) -> UUID:
-        """Tells the event from others; the key where the casino gave no id."""
+    def _natural_key(self) -> UUID:
         begin = self.begin_timestamp.isoformat()
         return _natural_key("event", self.sport, self.league, self.home_team, self.away_team, begin)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection(Match):
+class Selection(Match, kw_only=True):
     """One event inside a coupon, as it stood then; `event_id` where it is known."""
 
     event_id: int | None = None
 
     def __post_init__(self) -> None:
         Match.__post_init__(self)
-        rules.clean(self, "event_id", rules.identity, rules.MAX_REFERENCE)
+        rules.identity("event_id", self.event_id, rules.MAX_REFERENCE)
 
     @classmethod
     def of(cls, event: EventRow | Event) -> "Selection":
@@ -120,8 +128,7 @@ class Selection(Match):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CouponRow:
+class CouponRow(msgspec.Struct, kw_only=True):
     """`source` names the message that the coupon came by, once and for all: the key where there is no id."""
 
     id: int | None = None
@@ -130,24 +137,38 @@ class CouponRow:
     timestamp: datetime
     recommended_events: tuple[Selection, ...]
     source: str | None = None
+    natural_key: UUID | None = None
 
     def __post_init__(self) -> None:
-        rules.clean(self, "id", rules.identity)
-        rules.clean(self, "user_id", rules.identity, rules.MAX_REFERENCE)
+        rules.identity("id", self.id)
         if self.user_id is None:
             raise InvalidRow("missing", "user_id", "is required")
-        rules.clean(self, "stake", rules.stake)
-        rules.clean(self, "timestamp", rules.instant)
+        rules.identity("user_id", self.user_id, rules.MAX_REFERENCE)
+        self.stake = rules.stake("stake", self.stake)
+        self.timestamp = rules.instant("timestamp", self.timestamp)
         if self.id is None and self.source is None:
             raise InvalidRow("missing", "id", "is required for a coupon that did not come through Kafka")
-        if not 1 <= len(self.recommended_events) <= MAX_SELECTIONS:
-            raise InvalidRow("out_of_range", "recommended_events", f"must list 1 to {MAX_SELECTIONS} selections")
+        if not 1 <= len(self.recommended_events) <= settings.COUPON_MAX_SELECTIONS:
+            most = settings.COUPON_MAX_SELECTIONS
+            raise InvalidRow("out_of_range", "recommended_events", f"must list 1 to {most} selections")
+        self.natural_key = _natural_key("coupon", self.source or "") if self.id is None else None
 
-    @property
-    def natural_key(self) -> UUID:
-        """Tells the coupon from others; the key where the casino gave no id."""
-        return _natural_key("coupon", self.source or "")
+
+class Removal(msgspec.Struct, kw_only=True):
+    """The casino's word, as of `timestamp`, that its row of this id is no more."""
+
+    id: int
+    timestamp: datetime
+
+    def __post_init__(self) -> None:
+        rules.identity("id", self.id)
+        self.timestamp = rules.instant("timestamp", self.timestamp)
+
+
+Row = UserRow | EventRow | CouponRow
 
 
 def _natural_key(*parts: str) -> UUID:
-    return uuid5(_NAMESPACE, _UNIT_SEPARATOR.join(parts))
+    """As uuid.uuid5 makes it, in half the time."""
+    digest = sha1(_NAMESPACE + _UNIT_SEPARATOR.join(parts).encode(), usedforsecurity=False).digest()
+    return UUID(bytes=digest[:16], version=5)

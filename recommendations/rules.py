@@ -1,11 +1,15 @@
 """The rules of single fields. Each takes the field's name and value, and answers the value as it is stored, or raises
-InvalidRow."""
+InvalidRow.
+
+Messages say the same leagues, teams and sports again and again, so that what was answered for them is remembered; what
+tells of a person is not.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
 
 from .errors import InvalidRow
 
@@ -16,11 +20,10 @@ EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo
 MAX_ODD = Decimal("999999.999")
 MAX_STAKE = Decimal("999999999999.99")
 
+_REMEMBERED = 32_768  # texts of a hundred characters at most: some megabytes
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-def clean(row: Any, field: str, rule: Callable[..., Any], *limits: Any) -> None:
-    object.__setattr__(row, field, rule(field, getattr(row, field), *limits))
+_ODD_STEP, _STAKE_STEP = Decimal("0.001"), Decimal("0.01")
+_ZERO, _ONE = Decimal(0), Decimal(1)
 
 
 def identity(field: str, value: int | None, highest: int = MAX_ID) -> int | None:
@@ -40,12 +43,18 @@ def text(field: str, value: str) -> str:
     return value
 
 
+@lru_cache(_REMEMBERED)
 def classifier(field: str, value: str) -> str:
     """Text that classifies is stored upper-case; the length counts after that, since ß becomes SS."""
     return text(field, value.upper())
 
 
-def one_of(field: str, value: str, known: list[str]) -> str:
+def one_of(field: str, value: str, known: Iterable[str]) -> str:
+    return _one_of(field, value, tuple(known))
+
+
+@lru_cache(_REMEMBERED)
+def _one_of(field: str, value: str, known: tuple[str, ...]) -> str:
     value = value.strip().upper()
     if value not in known:
         raise InvalidRow("unknown_value", field, f"must be one of {', '.join(known)}")
@@ -54,10 +63,18 @@ def one_of(field: str, value: str, known: list[str]) -> str:
 
 def instant(field: str, value: datetime) -> datetime:
     """Times without a zone are UTC."""
-    value = value.replace(tzinfo=UTC) if value.tzinfo is None else value
+    if value.tzinfo is not UTC:
+        # bounds first: near the ends of what a datetime can say, moving to UTC overflows
+        aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value
+        _require_plausible(field, aware)
+        return aware.astimezone(UTC)
+    _require_plausible(field, value)
+    return value
+
+
+def _require_plausible(field: str, value: datetime) -> None:
     if not EARLIEST <= value < LATEST:
         raise InvalidRow("out_of_range", field, f"must lie between {EARLIEST.year} and {LATEST.year}")
-    return value.astimezone(UTC)
 
 
 def birth_year(field: str, value: int) -> int:
@@ -67,14 +84,14 @@ def birth_year(field: str, value: int) -> int:
 
 
 def odd(field: str, value: Decimal) -> Decimal:
-    return _amount(field, value, above=Decimal(1), at_most=MAX_ODD, step=Decimal("0.001"))
+    return _amount(field, value, _ONE, MAX_ODD, _ODD_STEP)
 
 
 def stake(field: str, value: Decimal) -> Decimal:
-    return _amount(field, value, above=Decimal(0), at_most=MAX_STAKE, step=Decimal("0.01"))
+    return _amount(field, value, _ZERO, MAX_STAKE, _STAKE_STEP)
 
 
-def _amount(field: str, value: Decimal, *, above: Decimal, at_most: Decimal, step: Decimal) -> Decimal:
+def _amount(field: str, value: Decimal, above: Decimal, at_most: Decimal, step: Decimal) -> Decimal:
     if not value.is_finite() or not above < value <= at_most:
         raise InvalidRow("out_of_range", field, f"must be above {above} and at most {at_most}")
     rounded = value.quantize(step)

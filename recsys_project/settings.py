@@ -130,6 +130,8 @@ LOGIN_URL = "admin:login"
 # --- What is recommended, and to whom --------------------------------------------------------------------------------
 
 SPORTS = [sport.upper() for sport in env.list("SPORTS", default=["FOOTBALL", "BASKETBALL", "HANDBALL"])]
+CURRENCIES = [currency.upper() for currency in env.list("CURRENCIES", default=["EUR", "USD", "GBP"])]
+GENDERS = [gender.upper() for gender in env.list("GENDERS", default=["MALE", "FEMALE", "OTHER"])]
 DEFAULT_STAKE = Decimal(env.str("DEFAULT_STAKE", default="10.00"))
 INFERENCE_WINDOW_DAYS = env.int("INFERENCE_WINDOW_DAYS", default=30)
 INFERENCE_REFRESH_PURCHASES = env.int("INFERENCE_REFRESH_PURCHASES", default=5)
@@ -143,6 +145,9 @@ KAFKA_STARTUP_SECONDS = env.float("KAFKA_STARTUP_SECONDS", default=60)
 KAFKA_REPLICATION_FACTOR = env.int("KAFKA_REPLICATION_FACTOR", default=1)
 KAFKA_BATCH_SIZE = env.int("KAFKA_BATCH_SIZE", default=2_000)
 KAFKA_BATCH_SECONDS = env.float("KAFKA_BATCH_SECONDS", default=0.2)
+COUPON_MAX_SELECTIONS = env.int("COUPON_MAX_SELECTIONS", default=50)
+WAITING_COUPONS = env.int("WAITING_COUPONS", default=10_000)
+WAITING_COUPON_DAYS = env.float("WAITING_COUPON_DAYS", default=7)
 KAFKA_MESSAGE_BYTES = env.int("KAFKA_MESSAGE_BYTES", default=262_144)
 PRODUCER_INTERVAL_SECONDS = env.float("PRODUCER_INTERVAL_SECONDS", default=20)
 

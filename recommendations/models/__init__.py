@@ -1,18 +1,20 @@
 """The tables of a casino's database."""
 
-from .coupon import PurchasedCoupon
-from .event import Event, EventTeam, OfferVersion, Team
+from .coupon import PurchasedCoupon, WaitingCoupon
+from .event import Event, EventStatus, EventTeam, OfferVersion, Team
 from .profile import UserProfile
-from .user import Currency, Gender, User
+from .removal import RemovedRow
+from .user import User
 
 __all__ = [
-    "Currency",
     "Event",
+    "EventStatus",
     "EventTeam",
-    "Gender",
     "OfferVersion",
     "PurchasedCoupon",
+    "RemovedRow",
     "Team",
     "User",
     "UserProfile",
+    "WaitingCoupon",
 ]

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from tenants.casino_model import CasinoModel
 
@@ -11,8 +12,8 @@ from .user import User
 class PurchasedCoupon(CasinoModel):
     """A purchased bet slip. `recommended_events` holds its selections as they stood then, a list of objects.
 
-    The user need not be known yet: messages of different topics overtake each other. `natural_key` is made of the
-    message's place in Kafka where the casino gave no id, so that a message read twice is stored once.
+    `natural_key` is made of the message's place in Kafka where the casino gave no id, so that a message read twice is
+    stored once.
     """
 
     user = models.ForeignKey(
@@ -38,3 +39,31 @@ class PurchasedCoupon(CasinoModel):
 
     def __str__(self) -> str:
         return f"coupon {self.pk} of user {self.user_id}"
+
+
+class WaitingCoupon(CasinoModel):
+    """A coupon whose user is not known yet, since messages of different topics overtake each other.
+
+    It is stored as a purchased coupon when its user comes. `message` is the Kafka message that it came by.
+    """
+
+    user_id = models.BigIntegerField()
+    coupon_id = models.BigIntegerField(null=True, unique=True)
+    stake = models.DecimalField(max_digits=14, decimal_places=2)
+    timestamp = models.DateTimeField()
+    recommended_events = models.JSONField()
+    natural_key = models.UUIDField(null=True, unique=True, editable=False)
+    message = models.BinaryField(null=True)
+    waiting_since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "waiting_coupons"
+        indexes = [
+            # the coupons of the users that have just come
+            models.Index(name="waiting_coupon_user", fields=["user_id"]),
+            # those that have waited too long
+            models.Index(name="waiting_coupon_since", fields=["waiting_since", "id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"coupon waiting for user {self.user_id}"

@@ -21,8 +21,18 @@ class Team(CasinoModel):
         return f"{self.name} ({self.sport})"
 
 
+class EventStatus(models.TextChoices):
+    OPEN = "OPEN"
+    SUSPENDED = "SUSPENDED"
+    CANCELLED = "CANCELLED"
+    SETTLED = "SETTLED"
+
+
 class Event(CasinoModel):
-    """A match. `id` is the casino's own where it gave one; else `natural_key` tells it from others."""
+    """A match. `id` is the casino's own where it gave one; else `natural_key` tells it from others.
+
+    `timestamp` is as of when the casino said all this; null where it is not known, which is older than any.
+    """
 
     country = models.CharField(max_length=100)
     begin_timestamp = models.DateTimeField()
@@ -32,6 +42,10 @@ class Event(CasinoModel):
     odd = models.DecimalField(max_digits=9, decimal_places=3)
     home_team = models.CharField(max_length=100)
     away_team = models.CharField(max_length=100)
+    status = models.CharField(
+        max_length=10, choices=EventStatus.choices, default=EventStatus.OPEN, db_default=EventStatus.OPEN
+    )
+    timestamp = models.DateTimeField(null=True)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
     teams = models.ManyToManyField(Team, through="EventTeam", related_name="events")
 

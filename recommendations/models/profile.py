@@ -11,8 +11,7 @@ class UserProfile(CasinoModel):
     """A user's favourite (sport, league) pairs, and how many purchases have come in since they were computed.
 
     `favorite_sport_league_json` is a list of [sport, league]; null until computed for the first time. `coupon_count`
-    and `stake_total` are of all coupons ever. The profile may stand before its user: a coupon that overtakes its user's
-    message counts here already.
+    and `stake_total` are of all the user's purchased coupons.
     """
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="profile", db_constraint=False)

@@ -6,27 +6,18 @@ from django.db.models import Q
 from tenants.casino_model import CasinoModel
 
 
-class Currency(models.TextChoices):
-    EUR = "EUR"
-    USD = "USD"
-    GBP = "GBP"
-
-
-class Gender(models.TextChoices):
-    MALE = "MALE"
-    FEMALE = "FEMALE"
-    OTHER = "OTHER"
-
-
 class User(CasinoModel):
-    """A customer. `id` is the casino's own where it gave one; else `natural_key` tells the person from others."""
+    """A customer. `id` is the casino's own where it gave one; else `natural_key` tells the person from others.
+
+    Which currencies, genders and sports there are, the settings say.
+    """
 
     name = models.CharField(max_length=100)
     surname = models.CharField(max_length=100)
     birth_year = models.SmallIntegerField()
-    currency = models.CharField(max_length=3)
+    currency = models.CharField(max_length=10)
     country = models.CharField(max_length=100)
-    gender = models.CharField(max_length=6)
+    gender = models.CharField(max_length=20)
     timestamp = models.DateTimeField()
     favorite_sport = models.CharField(max_length=50, blank=True)
     favorite_league = models.CharField(max_length=100, blank=True)
@@ -36,8 +27,6 @@ class User(CasinoModel):
         db_table = "users"
         constraints = [
             models.CheckConstraint(name="user_id_positive", condition=Q(id__gt=0)),
-            models.CheckConstraint(name="user_currency_known", condition=Q(currency__in=Currency.values)),
-            models.CheckConstraint(name="user_gender_known", condition=Q(gender__in=Gender.values)),
             models.CheckConstraint(name="user_birth_year_plausible", condition=Q(birth_year__range=(1900, 2100))),
         ]
 

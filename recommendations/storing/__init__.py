@@ -1,0 +1,22 @@
+"""Storing functions: validated rows into the current casino's database, in bulk, each row's effect once.
+
+Each takes rows of one kind and answers an Outcome for each of them, in their order. One call is one transaction; the
+rows go in sorted by key, so that two calls at once can't lock each other out.
+"""
+
+from .coupons import store_coupons
+from .events import store_events, store_teams
+from .outcomes import Outcome, Result
+from .users import store_users
+from .waiting import adopt_coupons, take_expired_coupons
+
+__all__ = [
+    "Outcome",
+    "Result",
+    "adopt_coupons",
+    "store_coupons",
+    "store_events",
+    "store_teams",
+    "store_users",
+    "take_expired_coupons",
+]

@@ -1,0 +1,25 @@
+"""SQL in the current casino's database, and rows as the JSON that it takes them in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from tenants.connections import casino_connection
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def as_json(value: Any) -> str:
+    return _ENCODER.encode(value).decode()
+
+
+def query(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    with casino_connection().cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+def execute(sql: str, parameters: Sequence[Any] = ()) -> None:
+    with casino_connection().cursor() as cursor:
+        cursor.execute(sql, parameters)

@@ -1,0 +1,43 @@
+"""Users into their casino's database, and what waited for them."""
+
+from collections.abc import Sequence
+
+from recommendations.rows import Removal, UserRow
+from tenants.connections import casino_atomic
+
+from .outcomes import Outcome
+from .removals import remove_users
+from .sql import execute
+from .upsert import Upsert, store_rows, written_ids
+from .waiting import adopt_coupons, lock_waiting_coupons
+
+USERS = Upsert(
+    "users",
+    (
+        ("name", "text"),
+        ("surname", "text"),
+        ("birth_year", "smallint"),
+        ("currency", "text"),
+        ("country", "text"),
+        ("gender", "text"),
+        ("timestamp", "timestamptz"),
+        ("favorite_sport", "text"),
+        ("favorite_league", "text"),
+    ),
+)
+
+_PROFILES = "INSERT INTO users_profile (user_id) SELECT unnest(%s::bigint[]) ON CONFLICT (user_id) DO NOTHING"
+
+
+def store_users(rows: Sequence[UserRow | Removal]) -> list[Outcome]:
+    """Store users, a profile for each that has none, and the coupons that waited for them.
+
+    Of several rows of one user the one of the latest `timestamp` counts; of equal ones the last.
+    """
+    with casino_atomic():
+        lock_waiting_coupons()
+        outcomes = store_rows(rows, USERS, remove_users)
+        if changed := written_ids(outcomes):
+            execute(_PROFILES, [changed])
+            adopt_coupons(changed)
+    return outcomes
