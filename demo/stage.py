@@ -9,8 +9,8 @@ from ingestion.errors import BrokerUnavailable
 from ingestion.lag import measure_lag
 from ingestion.producers import Sender
 from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic, create_topics
+from recommendations.rows import Row
 from recommendations.services import configure
-from recommendations.storing import Row
 from tenants.catalogue import ensure_catalogue
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino

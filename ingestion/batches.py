@@ -1,73 +1,147 @@
-"""A batch of messages, each to its own casino's database."""
+"""A batch of messages of one topic: each to its own casino's database, to the parked ones, or to the dead letters."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
-from django.db import DataError, IntegrityError
+from django.db import Error, connection
+from django.utils import timezone
 
-from recommendations.storing import Result
-from tenants.context import use_casino
 from tenants.models import Casino
-from tenants.schema_version import require_up_to_date
+from tenants.models.casino import ENDED_STATES, READY_STATES
 
-from .messages import Accepted, Place, Rejection
+from .availability import Availability
+from .dead_letters import DeadLetters
+from .envelopes import Envelope
+from .errors import DatabaseAway, EverythingAway
+from .forwarding import Forwarder
+from .intake import Reading, Verdict, store_messages
+from .messages import Bounds, Rejection, read_message
+from .parking import Parking
 from .topics import Topic
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What became of a message that reached its casino's database."""
-
-    place: Place
-    casino_id: int
-    result: Result
+PARKED = "parked"
+_UNKNOWN = Rejection("unknown_casino", "casino_id", "no casino has this id, or it was deleted")
 
 
-Verdict = Stored | Rejection
+class BatchStore:
+    """Deals with batches. When one is dealt with, each of its messages is stored, parked or a dead letter, for good.
 
-
-def store_batch(topic: Topic, messages: Iterable[Accepted]) -> list[Verdict]:
-    """Store messages, one transaction a casino, and say what became of each.
-
-    Raises OperationalError or InterfaceError if a database can't be reached or written to at present: then nothing is
-    known of the batch, and it has to come again, which does no harm.
+    Raises EverythingAway if not even the catalogue answers, NotDelivered if the broker does not take what is to be kept
+    there: then the same batch has to come again, which does no harm. `report` is told what became of each message.
     """
-    groups: dict[int, list[Accepted]] = defaultdict(list)
-    for message in messages:
-        groups[message.casino_id].append(message)
-    casinos = Casino.objects.ready().in_bulk(list(groups))
-    verdicts: list[Verdict] = []
-    for casino_id, group in sorted(groups.items()):
-        if casino_id in casinos:
-            require_up_to_date(casinos[casino_id])
-            with use_casino(casinos[casino_id].current):
-                verdicts += _store_group(topic, group)
-        else:
-            verdicts += [_no_such_casino(message) for message in group]
-    return verdicts
+
+    def __init__(
+        self, topic: Topic, parking: Parking, forwarder: Forwarder, report: Callable[[list[Verdict]], None]
+    ) -> None:
+        self.availability = Availability()
+        self._topic = topic
+        self._parking = parking
+        self._forwarder = forwarder
+        self._dead_letters = DeadLetters(topic, forwarder)
+        self._report = report
+
+    def read(self, envelopes: Iterable[Envelope]) -> list[Reading]:
+        bounds = Bounds.at(timezone.now())
+        decode = self._topic.decode
+        return [Reading(envelope, read_message(decode, envelope, bounds)) for envelope in envelopes]
+
+    def store(self, readings: Sequence[Reading]) -> None:
+        """Deal with new messages."""
+        now = timezone.now()
+        groups = _by_casino(readings)
+        casinos = find_casinos(groups)
+        for casino_id, group in groups.items():
+            if casino_id is not None and casino_id in casinos:
+                self._store_group(casinos[casino_id], group, now)
+            else:
+                self._bury_unknown(group, now)
+        self._forwarder.flush()
+
+    def settle(self, casino_id: int, envelopes: Sequence[Envelope]) -> bool:
+        """Deal with messages that were parked; False if they have to wait on."""
+        now = timezone.now()
+        readings = self.read(envelopes)
+        casino = find_casinos([casino_id]).get(casino_id)
+        if casino is None:
+            self._bury_unknown(readings, now)
+            return True
+        return self._try(casino, readings, now)
+
+    def _store_group(self, casino: Casino, group: Sequence[Reading], now: datetime) -> None:
+        waiting: list[Reading] = []
+        direct: list[Reading] = []
+        for reading in group:
+            is_behind = self._parking.holds(casino.pk, reading.envelope.place.partition)
+            (waiting if is_behind else direct).append(reading)
+        if direct and not self._try(casino, direct, now):
+            waiting = [*group]
+        if waiting:
+            self._park(casino.pk, waiting, now)
+
+    def _try(self, casino: Casino, readings: Sequence[Reading], now: datetime) -> bool:
+        """Whether the messages are stored; if not, the casino's database is away."""
+        if self.availability.is_away(casino.pk):
+            return False
+        try:
+            if casino.state not in READY_STATES:
+                raise DatabaseAway(f"it is {casino.state}")
+            verdicts = store_messages(
+                self._topic, casino, readings, now, lambda rejected: self._dead_letters.bury(rejected, now)
+            )
+        except DatabaseAway as error:
+            self._note_away(casino, str(error))
+            return False
+        self.availability.note_back(casino.pk)
+        self._report(verdicts)
+        return True
+
+    def _note_away(self, casino: Casino, reason: str) -> None:
+        require_catalogue()
+        logger.warning(
+            "%s: the messages of %s are parked, since its database is away: %s", self._topic.name, casino, reason
+        )
+        self.availability.note_away(casino.pk, reason)
+
+    def _park(self, casino_id: int, readings: Sequence[Reading], now: datetime) -> None:
+        envelopes = [reading.envelope for reading in readings]
+        self._parking.park(envelopes, self.availability.reason(casino_id), now)
+        self._report([Verdict(envelope, PARKED) for envelope in envelopes])
+
+    def _bury_unknown(self, readings: Sequence[Reading], now: datetime) -> None:
+        """Messages that no casino's database can count: the dead letters alone know them."""
+        rejections = (each.content if isinstance(each.content, Rejection) else _UNKNOWN for each in readings)
+        verdicts = [
+            Verdict(reading.envelope, rejection.code, rejection)
+            for reading, rejection in zip(readings, rejections, strict=True)
+        ]
+        self._dead_letters.bury(verdicts, now)
+        self._report(verdicts)
 
 
-def _store_group(topic: Topic, group: list[Accepted], *, is_last_try: bool = False) -> list[Verdict]:
-    """Store the messages of the current casino. What the database refuses is found by halving."""
+def find_casinos(ids: Iterable[int | None]) -> dict[int, Casino]:
+    """The casinos of these ids that are there or will be. Raises EverythingAway."""
     try:
-        outcomes = topic.store([message.row for message in group])
-    except (DataError, IntegrityError) as error:
-        if len(group) == 1 and isinstance(error, IntegrityError) and not is_last_try:
-            return _store_group(topic, group, is_last_try=True)  # its next id may be free
-        if len(group) == 1:
-            return [Rejection(group[0].place, group[0].casino_id, "refused_by_database", str(error).strip())]
-        middle = len(group) // 2
-        return _store_group(topic, group[:middle]) + _store_group(topic, group[middle:])
-    return [_verdict(message, outcome.result) for message, outcome in zip(group, outcomes, strict=True)]
+        known = [each for each in ids if each is not None]
+        return Casino.objects.exclude(state__in=ENDED_STATES).in_bulk(known)
+    except Error as error:
+        raise EverythingAway(f"the catalogue does not answer: {error}") from error
 
 
-def _verdict(message: Accepted, result: Result) -> Verdict:
-    if result is not Result.ID_TAKEN:
-        return Stored(message.place, message.casino_id, result)
-    detail = f"id: {message.row.id} was given to a row that came without an id; send ids for all, or for none"
-    return Rejection(message.place, message.casino_id, result.value, detail)
+def require_catalogue() -> None:
+    """Raises EverythingAway unless the catalogue's database answers."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error as error:
+        raise EverythingAway(f"the catalogue does not answer: {error}") from error
 
 
-def _no_such_casino(message: Accepted) -> Rejection:
-    return Rejection(message.place, message.casino_id, "unknown_casino", "no casino that takes messages has this id")
+def _by_casino(readings: Iterable[Reading]) -> dict[int | None, list[Reading]]:
+    groups: dict[int | None, list[Reading]] = defaultdict(list)
+    for reading in readings:
+        groups[reading.envelope.casino_id].append(reading)
+    return groups

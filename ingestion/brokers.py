@@ -17,11 +17,16 @@ from types import TracebackType
 from typing import Any
 
 import confluent_kafka
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
 from django.conf import settings
 
 from .errors import BrokerUnavailable
 
+logger = logging.getLogger(__name__)
+
 _LOOK_AGAIN_SECONDS = 0.2
+_MOCK_CLUSTER = "mockCluster"  # what librdkafka's mock cluster calls itself
 
 
 def client_config(deadline: float | None = None) -> dict[str, Any]:
@@ -132,3 +137,17 @@ def _load_librdkafka() -> ctypes.CDLL:
         function = getattr(library, name)
         function.restype, function.argtypes = answer, arguments
     return library
+
+
+def topic_id_of(topic: str, cluster: str) -> str:
+    """The broker's own id of the topic, which a topic of the same name that is made again does not have. Empty where
+    the broker gives none, as the embedded one."""
+    if cluster.startswith(_MOCK_CLUSTER):
+        return ""
+    admin = AdminClient(client_config())
+    try:
+        description = admin.describe_topics(TopicCollection([topic]), request_timeout=10)[topic].result()
+    except KafkaException as error:
+        logger.warning("The broker does not say the id of the topic %s: %s", topic, error.args[0].str())
+        return ""
+    return str(description.topic_id or "")

@@ -1,33 +1,40 @@
-"""The consumer: one loop for every topic. Reads batches, stores them, then commits their offsets."""
+"""The consumer: one loop for every topic. Reads batches, has them stored, then commits their offsets."""
 
 import logging
 import threading
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 
-from recommendations.storing import Result
-
-from .batches import Stored, Verdict, store_batch
-from .brokers import client_config
-from .messages import Accepted, Rejection, read_message
+from .batches import BatchStore
+from .brokers import client_config, topic_id_of
+from .envelopes import Envelope, open_message
+from .errors import EverythingAway, NotDelivered
+from .forwarding import Forwarder
+from .intake import Verdict
+from .kafka_errors import is_notice, raise_if_fatal
+from .parking import Parking
+from .rejection_limit import RejectionLimit
 from .topics import Topic
 
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 15.0
 SESSION_SECONDS = 10  # so long the partitions of a killed consumer wait for another; librdkafka's default is 45
+_POLL_SECONDS = 0.2
 
 
 class TopicConsumer:
-    """Consumes one topic until told to stop. `counts` maps (casino id or None, result or rejection code) to messages.
+    """Consumes one topic until told to stop. `counts` maps (casino id or None, what became of it) to messages.
 
-    At least once: offsets are committed after the rows are stored, and rows that come again are recognised by key.
+    At least once from Kafka: offsets are committed after every message of the batch is stored, parked or a dead letter.
+    Once and for all in the casinos' databases, whose ledgers know what they have.
     """
 
     def __init__(
@@ -38,135 +45,153 @@ class TopicConsumer:
         self._stop = stop
         self._idle_exit = idle_exit
         self._heartbeat = heartbeat
-        self._has_joined = False
-        self._idle = 0.0
+        self._owned: set[int] | None = None  # None until the group has told
+        self._idle_since = time.monotonic()
         self._retry_seconds = FIRST_RETRY_SECONDS
-        self._client = Consumer(
-            client_config()
-            | {
-                "group.id": topic.group,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "session.timeout.ms": SESSION_SECONDS * 1000,
-            }
-        )
-        self._cluster = ""
+        self._held_back: list[Envelope] = []
+        self._client = Consumer(client_config() | _membership(topic))
+        forwarder = Forwarder()
+        self._parking = Parking(topic, self._client, forwarder)
+        self._batches = BatchStore(topic, self._parking, forwarder, self._report)
+        self._limit = RejectionLimit(topic.name)
+        self._drains: dict[int, Iterator[None]] = {}
+        self._cluster = self._topic_id = ""
 
     def run(self) -> None:
+        """Raises TooManyRejections, and django.db.Error for what PostgreSQL says that this code does not know."""
         try:
-            self._cluster = self._client.list_topics(self._topic.name, timeout=30).cluster_id
-            self._client.subscribe([self._topic.name], on_assign=self._note_joined)
+            self._cluster = self._client.list_topics(self._topic.name, timeout=30).cluster_id or ""
+            self._topic_id = topic_id_of(self._topic.name, self._cluster)
+            self._client.subscribe(
+                [self._topic.name], on_assign=self._take_over, on_revoke=self._let_go, on_lost=self._let_go
+            )
             while not self._stop.is_set() and not self._has_idled():
-                self._step()
+                self._turn()
         finally:
             self._client.close()
 
-    def _step(self) -> None:
+    def _turn(self) -> None:
         if self._heartbeat is not None:
             self._heartbeat.touch()
-        messages = self._client.consume(settings.KAFKA_BATCH_SIZE, settings.KAFKA_BATCH_SECONDS)
-        messages = [message for message in messages if not _is_notice(message)]
-        if messages:
-            self._idle = 0.0
-        elif self._has_joined:
-            self._idle += settings.KAFKA_BATCH_SECONDS
-        if not messages:
-            return
+        envelopes = self._held_back or self._fetch()
         close_old_connections()
         try:
-            verdicts = self._store(messages)
-        except (OperationalError, InterfaceError) as error:
-            self._come_again(messages, error)
+            if envelopes:
+                self._store(envelopes)
+            self._drain()
+        except (EverythingAway, NotDelivered) as error:
+            self._hold_back(envelopes, error)
         else:
-            self._retry_seconds = FIRST_RETRY_SECONDS
-            self._report(verdicts)
-            self._commit(messages)
+            self._go_on()
 
-    def _store(self, messages: Sequence[Any]) -> list[Verdict]:
-        read = [read_message(self._topic.decode, message, self._cluster) for message in messages]
-        rejections: list[Verdict] = [each for each in read if isinstance(each, Rejection)]
-        return rejections + store_batch(self._topic, (each for each in read if isinstance(each, Accepted)))
+    def _fetch(self) -> list[Envelope]:
+        messages = self._client.consume(settings.KAFKA_BATCH_SIZE, settings.KAFKA_BATCH_SECONDS)
+        if messages or self._owned is None:
+            self._idle_since = time.monotonic()
+        return self._open(messages)
 
-    def _come_again(self, messages: Sequence[Any], error: Exception) -> None:
-        """A database is away: go back to the batch's beginning, wait, and let the next step try again."""
-        logger.warning(
-            "%s: a database is away, trying again in %.1f s: %s", self._topic.name, self._retry_seconds, error
-        )
-        for partition, offset in _bounds(messages, min).items():
-            try:
-                self._client.seek(TopicPartition(self._topic.name, partition, offset))
-            except KafkaException:
-                if self._owns(partition):  # to go on would be to leave the batch out
-                    raise
-                # The partition has moved on; its new owner begins at the committed offset.
-        self._stop.wait(self._retry_seconds)
-        self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
+    def _open(self, messages: Sequence[Any]) -> list[Envelope]:
+        """What this consumer has to deal with: not what it has lost meanwhile."""
+        mine = (message for message in messages if not is_notice(message) and self._owns(message.partition()))
+        return [open_message(message, self._cluster, self._topic_id) for message in mine]
 
-    def _report(self, verdicts: list[Verdict]) -> None:
-        batch: Counter[str] = Counter()
-        for verdict in verdicts:
-            outcome = verdict.result.value if isinstance(verdict, Stored) else verdict.code
-            self.counts[verdict.casino_id, outcome] += 1
-            batch[outcome] += 1
-            _log_left_out(verdict)
-        logger.info("%s: %d messages: %s", self._topic.name, len(verdicts), describe(batch))
+    def _store(self, envelopes: Sequence[Envelope]) -> None:
+        readings = self._batches.read(envelopes)
+        if not self._held_back:
+            self._limit.check((reading.envelope.casino_id, reading.content) for reading in readings)
+        self._batches.store(readings)
+        self._commit(envelopes)
 
-    def _commit(self, messages: Sequence[Any]) -> None:
-        offsets = [
-            TopicPartition(self._topic.name, partition, offset + 1)
-            for partition, offset in _bounds(messages, max).items()
-        ]
+    def _commit(self, envelopes: Sequence[Envelope]) -> None:
+        ends: dict[int, int] = {}
+        for envelope in envelopes:
+            ends[envelope.place.partition] = envelope.place.offset + 1
+        offsets = [TopicPartition(self._topic.name, partition, end) for partition, end in ends.items()]
         try:
             self._client.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
-            # The rows are stored: whoever reads these messages again, because the partitions are moving to another
-            # consumer or the broker is away, finds them there.
-            _raise_if_fatal(error)
+            # All is stored: whoever reads these messages again, because the partitions are moving to another consumer
+            # or the broker is away, learns so from the ledgers.
+            raise_if_fatal(error)
             logger.warning("%s: offsets not committed: %s", self._topic.name, error.args[0].str())
 
-    def _note_joined(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        self._has_joined = True
+    def _drain(self) -> None:
+        """Store a batch of what was parked, of each partition where a casino's database may be back."""
+        waiting = self._parking.waiting
+        back = [casino_id for casino_id in waiting if not self._batches.availability.is_away(casino_id)]
+        for partition in self._parking.partitions_with(back):
+            if partition not in self._drains:
+                self._drains[partition] = self._parking.drain(partition, self._batches.settle)
+        for partition, drain in list(self._drains.items()):
+            try:
+                next(drain)
+            except StopIteration:
+                self._drains.pop(partition, None)
+            except KafkaException as error:
+                raise_if_fatal(error)
+                self._drains.pop(partition, None)
+                logger.warning("%s: what was parked waits on: %s", self._topic.name, error.args[0].str())
+            except (EverythingAway, NotDelivered):
+                self._drains.pop(partition, None)
+                raise
+
+    def _hold_back(self, envelopes: list[Envelope], error: Exception) -> None:
+        """Nothing can be stored: keep the batch and the partitions, take nothing more, and try again after a while."""
+        logger.warning(
+            "%s: nothing can be stored, trying again in %.1f s: %s", self._topic.name, self._retry_seconds, error
+        )
+        self._held_back = envelopes
+        deadline = time.monotonic() + self._retry_seconds
+        self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
+        while not self._stop.is_set() and time.monotonic() < deadline:
+            self._client.pause(self._client.assignment())
+            self._stop.wait(_POLL_SECONDS)
+            # Polling says that this consumer lives. Messages come only of partitions that it has just been given.
+            messages = self._client.consume(settings.KAFKA_BATCH_SIZE, 0)
+            self._held_back = [*self._held_back, *self._open(messages)]  # consuming may have taken some away
+
+    def _go_on(self) -> None:
+        if self._held_back:
+            self._held_back = []
+            self._retry_seconds = FIRST_RETRY_SECONDS
+            self._client.resume(self._client.assignment())
+
+    def _report(self, verdicts: Sequence[Verdict]) -> None:
+        for verdict in verdicts:
+            self.counts[verdict.envelope.casino_id, verdict.outcome] += 1
+
+    def _take_over(self, client: Consumer, partitions: list[TopicPartition]) -> None:
+        """Called before the first message of these partitions. What is parked there has to be known by then."""
+        numbers = {each.partition for each in partitions}
+        self._parking.take_over(numbers)
+        self._owned = (self._owned or set()) | numbers
+
+    def _let_go(self, client: Consumer, partitions: list[TopicPartition]) -> None:
+        """Called between batches, so that all is committed that was stored; a batch that is held back is another's."""
+        numbers = {each.partition for each in partitions}
+        self._owned = (self._owned or set()) - numbers
+        self._parking.let_go(numbers)
+        for partition in numbers:
+            self._drains.pop(partition, None)
+        self._held_back = [each for each in self._held_back if each.place.partition not in numbers]
 
     def _owns(self, partition: int) -> bool:
-        return any(each.partition == partition for each in self._client.assignment())
+        return self._owned is not None and partition in self._owned
 
     def _has_idled(self) -> bool:
-        return self._idle_exit is not None and self._idle >= self._idle_exit
+        return self._idle_exit is not None and time.monotonic() - self._idle_since >= self._idle_exit
+
+
+def _membership(topic: Topic) -> dict[str, Any]:
+    static = {"group.instance.id": f"{settings.KAFKA_GROUP_INSTANCE_ID}-{topic.name}"}
+    return {
+        "group.id": topic.group,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "session.timeout.ms": SESSION_SECONDS * 1000,
+        "partition.assignment.strategy": settings.KAFKA_ASSIGNMENT_STRATEGY,
+    } | (static if settings.KAFKA_GROUP_INSTANCE_ID else {})
 
 
 def describe(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()) or "none"
-
-
-def _bounds(messages: Sequence[Any], bound: Any) -> dict[int, int]:
-    """Partition -> its lowest or highest offset in the batch."""
-    offsets: dict[int, int] = {}
-    for message in messages:
-        offsets[message.partition()] = bound(offsets.get(message.partition(), message.offset()), message.offset())
-    return offsets
-
-
-def _is_notice(message: Any) -> bool:
-    """Whether this is librdkafka's word on the connection instead of a message; raises for what can't be mended."""
-    error = message.error()
-    if error is None:
-        return False
-    _raise_if_fatal(KafkaException(error))
-    logger.warning("Kafka: %s", error.str())
-    return True
-
-
-def _raise_if_fatal(error: KafkaException) -> None:
-    if error.args[0].fatal():
-        raise error
-
-
-def _log_left_out(verdict: Verdict) -> None:
-    place = verdict.place
-    where = (place.topic, place.partition, place.offset, verdict.casino_id)
-    if isinstance(verdict, Rejection):
-        logger.warning(
-            "Rejected: topic=%s partition=%d offset=%d casino=%s reason=%s: %s", *where, verdict.code, verdict.detail
-        )
-    elif verdict.result is Result.DUPLICATE:
-        logger.info("Left out: topic=%s partition=%d offset=%d casino=%s reason=duplicate", *where)

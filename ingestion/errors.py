@@ -11,3 +11,15 @@ class BrokerUnavailable(IngestionError):
 
 class NotDelivered(IngestionError):
     """The broker did not take every message."""
+
+
+class DatabaseAway(IngestionError):
+    """One casino's database can't be written to at present; the message says why."""
+
+
+class EverythingAway(IngestionError):
+    """Not even the catalogue's database answers, so that nothing can be stored for anybody."""
+
+
+class TooManyRejections(IngestionError):
+    """So many messages are rejected that the fault is hardly in the messages; a person has to look."""

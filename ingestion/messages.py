@@ -1,191 +1,195 @@
-"""Kafka messages: bytes into rows, and rows into bytes.
+"""Kafka messages into rows, and rows into messages.
 
-A message is one JSON object; the header `casino_id` says whose it is. What can't be read is a Rejection with a stable
-code: `no_casino`, `too_large`, `malformed`, `missing`, `wrong_type`, or one of `recommendations.rows`.
+What can't be read is a Rejection with a stable code: `no_casino`, `too_large`, `malformed`, `bad_key`, `missing`,
+`wrong_type`, or one of `recommendations.rows`.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from operator import methodcaller
-from typing import Any
+from functools import lru_cache
 
 import msgspec
-from django.conf import settings
 
 from recommendations.errors import InvalidRow
-from recommendations.rows import CouponRow, EventRow, Selection, UserRow
-from recommendations.storing import Row
+from recommendations.limits import limits
+from recommendations.rows import CouponRow, EventRow, Removal, Row, Selection, UserRow
 
-CASINO_HEADER = "casino_id"
+from .envelopes import CASINO_HEADER, Envelope
+from .formats import EventMessage, SelectionMessage, UnopenedCoupon, UserMessage
+
 _FIELD = re.compile(r"`\$\.?([^`]*)`|required field `([^`]*)`")
 _MILLISECONDS_FROM = 100_000_000_000  # as Unix seconds this would be the year 5138
-
-Time = str | float
-
-
-class UserMessage(msgspec.Struct):
-    name: str
-    surname: str
-    birth_year: int
-    currency: str
-    country: str
-    gender: str
-    timestamp: Time
-    favorite_sport: str
-    favorite_league: str = ""
-    id: int | None = None
+_CLOCKS_DIFFER = timedelta(days=1)
+_SELECTIONS_REMEMBERED = 32_768
 
 
-class EventMessage(msgspec.Struct):
-    begin_timestamp: Time
-    end_timestamp: Time
-    country: str
-    league: str
-    home_team: str
-    away_team: str
-    sport: str
-    odd: Decimal
-    id: int | None = None
+class Rejection(msgspec.Struct):
+    """Why a message is not stored: `code` is stable, `field` is at fault (empty: the message as a whole).
 
-
-class SelectionMessage(msgspec.Struct):
-    country: str
-    league: str
-    home_team: str
-    away_team: str
-    sport: str
-    odd: Decimal
-    event_id: int | None = None
-
-
-class CouponMessage(msgspec.Struct):
-    user_id: int
-    stake: Decimal
-    timestamp: Time
-    recommended_events: list[SelectionMessage]
-    id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a message is in Kafka, and when it was sent (Unix milliseconds).
-
-    The time tells it from the message that takes the same offset in a topic that is deleted and made again.
+    `sqlstate` is PostgreSQL's word, where it was PostgreSQL that refused the row, after so many `attempts`.
     """
 
-    cluster: str
-    topic: str
-    partition: int
-    offset: int
-    sent_at: int
-
-    def __str__(self) -> str:
-        return f"{self.cluster}/{self.topic}/{self.partition}/{self.offset}@{self.sent_at}"
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    place: Place
-    casino_id: int
-    row: Row
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    place: Place
-    casino_id: int | None
     code: str
+    field: str
     detail: str
+    sqlstate: str = ""
+    attempts: int = 1
 
 
-Decode = Callable[[bytes, Place], Row]
+_NO_CASINO = Rejection("no_casino", CASINO_HEADER, f"the header {CASINO_HEADER} must hold the casino's id, an integer")
 
 
-def read_message(decode: Decode, message: Any, cluster: str) -> Accepted | Rejection:
-    """A message of confluent_kafka's, as a row of its casino, or why it is none."""
-    place = Place(cluster, message.topic(), message.partition(), message.offset(), message.timestamp()[1])
-    casino_id = _casino_id(_headers(message))
-    if casino_id is None:
-        return Rejection(place, None, "no_casino", f"the header {CASINO_HEADER} must hold the casino's id, an integer")
-    value = message.value() or b""
-    if len(value) > settings.KAFKA_MESSAGE_BYTES:
-        return Rejection(place, casino_id, "too_large", f"{len(value)} bytes; at most {settings.KAFKA_MESSAGE_BYTES}")
+class Bounds(msgspec.Struct):
+    """How late the times in a message may be: those of what has happened, and those of what is to come."""
+
+    past: datetime
+    future: datetime
+
+    @classmethod
+    def at(cls, now: datetime) -> "Bounds":
+        return cls(now + _CLOCKS_DIFFER, now + limits.horizon)
+
+
+Decode = Callable[[Envelope, Bounds], Row]
+
+
+def read_message(decode: Decode, envelope: Envelope, bounds: Bounds) -> Row | Removal | Rejection:
+    """The row that a message brings, or why it brings none. `bounds` are those of when it was received."""
+    if envelope.casino_id is None:
+        return _NO_CASINO
+    size = len(envelope.value or b"")
+    if size > limits.message_bytes:
+        return Rejection("too_large", "", f"{size} bytes; at most {limits.message_bytes}")
     try:
-        return Accepted(place, casino_id, decode(value, place))
-    except InvalidRow as error:
-        return Rejection(place, casino_id, error.code, str(error))
-    except msgspec.ValidationError as error:
-        return Rejection(place, casino_id, *_explain(error))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Rejection(place, casino_id, "malformed", str(error))
+        return _removal(envelope, bounds) if envelope.value is None else decode(envelope, bounds)
+    except (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _explain(error)
 
 
-def decode_user(value: bytes, place: Place) -> UserRow:
-    message = msgspec.json.decode(value, type=UserMessage)
-    return UserRow(**_fields(message, timestamp=_time("timestamp", message.timestamp)))
+_DECODE_USER = msgspec.json.Decoder(UserMessage).decode
+_DECODE_EVENT = msgspec.json.Decoder(EventMessage).decode
+_DECODE_COUPON = msgspec.json.Decoder(UnopenedCoupon).decode
+_DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
 
 
-def decode_event(value: bytes, place: Place) -> EventRow:
-    message = msgspec.json.decode(value, type=EventMessage)
-    begin = _time("begin_timestamp", message.begin_timestamp)
-    end = _time("end_timestamp", message.end_timestamp)
-    return EventRow(**_fields(message, begin_timestamp=begin, end_timestamp=end))
+def decode_user(envelope: Envelope, bounds: Bounds) -> UserRow:
+    message = _DECODE_USER(envelope.value or b"")
+    return UserRow(
+        id=message.id,
+        name=message.name,
+        surname=message.surname,
+        birth_year=message.birth_year,
+        currency=message.currency,
+        country=message.country,
+        gender=message.gender,
+        timestamp=_time("timestamp", message.timestamp, bounds.past),
+        favorite_sport=message.favorite_sport,
+        favorite_league=message.favorite_league,
+    )
 
 
-def decode_coupon(value: bytes, place: Place) -> CouponRow:
-    message = msgspec.json.decode(value, type=CouponMessage)
-    selections = tuple(Selection(**_fields(selection)) for selection in message.recommended_events)
-    timestamp = _time("timestamp", message.timestamp)
-    return CouponRow(**_fields(message, recommended_events=selections, timestamp=timestamp), source=str(place))
+def decode_event(envelope: Envelope, bounds: Bounds) -> EventRow:
+    """An event's message that does not say as of when it holds does so as of when it was sent."""
+    message = _DECODE_EVENT(envelope.value or b"")
+    as_of = envelope.place.sent_at if message.timestamp is None else message.timestamp
+    return EventRow(
+        id=message.id,
+        begin_timestamp=_time("begin_timestamp", message.begin_timestamp, bounds.future),
+        end_timestamp=_time("end_timestamp", message.end_timestamp, bounds.future),
+        country=message.country,
+        league=message.league,
+        home_team=message.home_team,
+        away_team=message.away_team,
+        sport=message.sport,
+        odd=message.odd,
+        status=message.status,
+        timestamp=_time("timestamp", as_of, bounds.past),
+    )
+
+
+def decode_coupon(envelope: Envelope, bounds: Bounds) -> CouponRow:
+    message = _DECODE_COUPON(envelope.value or b"")
+    sports = limits.sports
+    return CouponRow(
+        id=message.id,
+        user_id=message.user_id,
+        stake=message.stake,
+        timestamp=_time("timestamp", message.timestamp, bounds.past),
+        recommended_events=tuple([_selection(bytes(raw), sports) for raw in message.recommended_events]),
+        source=envelope.source if message.id is None else None,
+    )
 
 
 def encode_row(row: Row) -> bytes:
     """The message that says what `row` says."""
     fields = msgspec.to_builtins(row, builtin_types=(Decimal,))
-    fields.pop("source", None)
+    for kept_back in ("source", "natural_key"):
+        fields.pop(kept_back, None)
     return _ENCODER.encode({name: value for name, value in fields.items() if value is not None})
 
 
-_HEADERS = methodcaller("headers")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
-def _fields(message: msgspec.Struct, **changes: Any) -> dict[str, Any]:
-    return msgspec.structs.asdict(message) | changes
+@lru_cache(_SELECTIONS_REMEMBERED)
+def _selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
+    """A selection, remembered by how it is written and by the sports that it may have."""
+    message = _DECODE_SELECTION(raw)
+    return Selection(
+        event_id=message.event_id,
+        country=message.country,
+        league=message.league,
+        home_team=message.home_team,
+        away_team=message.away_team,
+        sport=message.sport,
+        odd=message.odd,
+    )
 
 
-def _headers(message: Any) -> list[tuple[str, bytes | None]] | None:
-    """The headers; None if a name is no UTF-8.
+def _removal(envelope: Envelope, bounds: Bounds) -> Removal | Rejection:
+    """A message without a value removes the row whose id is its key."""
+    key = envelope.key or b""
+    if not key.isdigit() or len(key) > 19:
+        return Rejection("bad_key", "", "a message without a value removes the row whose id is its key, in digits")
+    return Removal(id=int(key), timestamp=_time("timestamp", envelope.place.sent_at, bounds.past))
 
-    There confluent_kafka answers a broken list with an exception pending. A plain `message.headers()`, once Python has
-    specialised it, would hand both on and crash the process; `methodcaller` looks, and raises SystemError.
-    """
+
+def _time(field: str, value: datetime | float, latest: datetime) -> datetime:
+    """A time without a zone is UTC; a number is Unix seconds, or milliseconds if it is large enough."""
+    if isinstance(value, datetime):
+        time = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    else:
+        time = _from_number(field, value)
+    if time > latest:
+        raise InvalidRow("out_of_range", field, f"must not be later than {latest:%Y-%m-%d}")
+    return time
+
+
+def _from_number(field: str, value: float) -> datetime:
     try:
-        return _HEADERS(message)  # type: ignore[no-any-return]
-    except SystemError:
-        return None
-
-
-def _casino_id(headers: list[tuple[str, bytes | None]] | None) -> int | None:
-    text = dict(headers or []).get(CASINO_HEADER) or b""
-    return int(text) if text.isdigit() and len(text) < 19 else None
-
-
-def _time(field: str, value: Time) -> datetime:
-    """ISO 8601 (without a zone: UTC), or Unix seconds or milliseconds."""
-    try:
-        if isinstance(value, str):
-            return datetime.fromisoformat(value)
         return datetime.fromtimestamp(value / 1000 if abs(value) >= _MILLISECONDS_FROM else value, UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise InvalidRow("wrong_type", field, "must be a time: ISO 8601, or Unix seconds") from error
+        raise InvalidRow("out_of_range", field, "must be a time: ISO 8601, or Unix seconds") from error
 
 
-def _explain(error: msgspec.ValidationError) -> tuple[str, str]:
-    match = _FIELD.search(str(error))
-    code = "missing" if "missing required field" in str(error) else "wrong_type"
-    field = next(filter(None, match.groups()), "message") if match else "message"
-    return code, f"{field}: {error}"
+_CONSTRAINTS = (
+    ("missing required field", "missing"),
+    ("of length >= ", "missing"),
+    ("of length <= ", "too_long"),
+    (" >= ", "out_of_range"),
+    (" <= ", "out_of_range"),
+)
+
+
+def _explain(error: Exception) -> Rejection:
+    text = str(error)
+    if isinstance(error, InvalidRow):
+        return Rejection(error.code, error.field, text)
+    if not isinstance(error, msgspec.ValidationError):
+        return Rejection("malformed", "", text)
+    match = _FIELD.search(text)
+    field = next(filter(None, match.groups()), "") if match else ""
+    code = next((code for constraint, code in _CONSTRAINTS if constraint in text), "wrong_type")
+    return Rejection(code, field, text)

@@ -11,13 +11,14 @@ from confluent_kafka import KafkaError, Producer
 
 from recommendations.dummies import dummy_coupon, dummy_event, dummy_user
 from recommendations.errors import NoOpenEvents
-from recommendations.storing import Row
+from recommendations.rows import Row
 from tenants.context import use_casino
 from tenants.models import Casino
 
 from .brokers import client_config
+from .envelopes import CASINO_HEADER
 from .errors import NotDelivered
-from .messages import CASINO_HEADER, encode_row
+from .messages import encode_row
 
 logger = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 from django.conf import settings
@@ -14,6 +15,8 @@ from recommendations.storing import Outcome, store_coupons, store_events, store_
 
 from .brokers import client_config
 from .errors import BrokerUnavailable
+from .formats import CouponMessage, EventMessage, UserMessage
+from .forwarding import MAX_BYTES
 from .messages import Decode, decode_coupon, decode_event, decode_user
 
 logger = logging.getLogger(__name__)
@@ -22,27 +25,54 @@ PARTITIONS = 3
 _RETRY_SECONDS = 0.5
 
 
+MessageOf = Callable[[Any], bytes]
+
+# Messages passed on stay until they are dealt with, and are a little larger than they came.
+_KEPT = {"retention.ms": "-1", "max.message.bytes": str(MAX_BYTES)}
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
+    """`store` takes rows, and a function that gives the packed message of one of them; `message` says what messages
+    look like."""
+
     name: str
     decode: Decode
-    store: Callable[[Sequence[Any]], list[Outcome]]
+    store: Callable[[Sequence[Any], MessageOf], list[Outcome]]
+    message: type[msgspec.Struct]
 
     @property
     def group(self) -> str:
         """The consumer group that stores this topic's messages."""
         return f"recsys-{self.name}"
 
+    @property
+    def dead(self) -> str:
+        """Where messages go that can't be stored."""
+        return f"{self.name}.dead"
 
-EVENTS = Topic("events", decode_event, store_events)
-COUPONS = Topic("coupons", decode_coupon, store_coupons)
-USERS = Topic("users", decode_user, store_users)
+    @property
+    def parked(self) -> str:
+        """Where messages wait whose casino's database is away."""
+        return f"{self.name}.parked"
+
+
+EVENTS = Topic("events", decode_event, lambda rows, _: store_events(rows), EventMessage)
+COUPONS = Topic(
+    "coupons", decode_coupon, lambda rows, message_of: store_coupons(rows, message_of=message_of), CouponMessage
+)
+USERS = Topic("users", decode_user, lambda rows, _: store_users(rows), UserMessage)
 
 TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS)}
 
 
+def topic_names() -> list[str]:
+    """All topics that there are, with those of the dead letters and of the parked messages."""
+    return [name for topic in TOPICS.values() for name in (topic.name, topic.dead, topic.parked)]
+
+
 def create_topics() -> list[str]:
-    """Make the topics that are missing, three partitions each, and answer their names.
+    """Make the topics that are missing, three partitions each where there is nothing to go by, and answer their names.
 
     Waits for a broker that is still starting, up to `KAFKA_STARTUP_SECONDS`; then raises BrokerUnavailable.
     """
@@ -60,9 +90,18 @@ def create_topics() -> list[str]:
             time.sleep(_RETRY_SECONDS)
 
 
+def _new_topic(name: str, present: dict[str, Any]) -> NewTopic:
+    """What is passed on stays in its partition: so there must be as many as the casinos' topic has."""
+    origin = name.partition(".")[0]
+    partitions = len(present[origin].partitions) if origin in present else PARTITIONS
+    config = {} if name == origin else _KEPT
+    return NewTopic(name, partitions, settings.KAFKA_REPLICATION_FACTOR, config=config)
+
+
 def _create_missing(admin: AdminClient, timeout: float) -> list[str]:
-    missing = sorted(set(TOPICS) - set(admin.list_topics(timeout=timeout).topics))
-    new = [NewTopic(name, PARTITIONS, settings.KAFKA_REPLICATION_FACTOR) for name in missing]
+    present = admin.list_topics(timeout=timeout).topics
+    missing = sorted(set(topic_names()) - set(present))
+    new = [_new_topic(name, present) for name in missing]
     for future in admin.create_topics(new).values() if new else ():
         try:
             future.result()

@@ -11,10 +11,10 @@ from hashlib import sha1
 from uuid import UUID
 
 import msgspec
-from django.conf import settings
 
 from . import rules
 from .errors import InvalidRow
+from .limits import limits
 from .models import Event, EventStatus
 
 _NAMESPACE = UUID("6f3f0e4e-6a55-4c0e-9a0e-0b1d6f3c2a11").bytes
@@ -40,13 +40,13 @@ class UserRow(msgspec.Struct, kw_only=True):
         self.name = rules.text("name", self.name)
         self.surname = rules.text("surname", self.surname)
         rules.birth_year("birth_year", self.birth_year)
-        self.currency = rules.one_of("currency", self.currency, settings.CURRENCIES)
+        self.currency = rules.one_of("currency", self.currency, limits.currencies)
         self.country = rules.classifier("country", self.country)
-        self.gender = rules.one_of("gender", self.gender, settings.GENDERS)
+        self.gender = rules.one_of("gender", self.gender, limits.genders)
         self.timestamp = rules.instant("timestamp", self.timestamp)
         if self.birth_year > self.timestamp.year:
             raise InvalidRow("inconsistent", "birth_year", "must not be later than timestamp")
-        self.favorite_sport = rules.one_of("favorite_sport", self.favorite_sport, settings.SPORTS)
+        self.favorite_sport = rules.one_of("favorite_sport", self.favorite_sport, limits.sports)
         if self.favorite_league != "":
             self.favorite_league = rules.classifier("favorite_league", self.favorite_league)
         self.natural_key = self._natural_key() if self.id is None else None
@@ -70,7 +70,7 @@ class Match(msgspec.Struct, kw_only=True):
         self.league = rules.classifier("league", self.league)
         self.home_team = rules.classifier("home_team", self.home_team)
         self.away_team = rules.classifier("away_team", self.away_team)
-        self.sport = rules.one_of("sport", self.sport, settings.SPORTS)
+        self.sport = rules.one_of("sport", self.sport, limits.sports)
         self.odd = rules.odd("odd", self.odd)
 
 
@@ -148,9 +148,8 @@ class CouponRow(msgspec.Struct, kw_only=True):
         self.timestamp = rules.instant("timestamp", self.timestamp)
         if self.id is None and self.source is None:
             raise InvalidRow("missing", "id", "is required for a coupon that did not come through Kafka")
-        if not 1 <= len(self.recommended_events) <= settings.COUPON_MAX_SELECTIONS:
-            most = settings.COUPON_MAX_SELECTIONS
-            raise InvalidRow("out_of_range", "recommended_events", f"must list 1 to {most} selections")
+        if not 1 <= len(self.recommended_events) <= limits.selections:
+            raise InvalidRow("out_of_range", "recommended_events", f"must list 1 to {limits.selections} selections")
         self.natural_key = _natural_key("coupon", self.source or "") if self.id is None else None
 
 

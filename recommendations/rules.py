@@ -6,9 +6,8 @@ tells of a person is not.
 """
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 from .errors import InvalidRow
@@ -49,12 +48,8 @@ def classifier(field: str, value: str) -> str:
     return text(field, value.upper())
 
 
-def one_of(field: str, value: str, known: Iterable[str]) -> str:
-    return _one_of(field, value, tuple(known))
-
-
 @lru_cache(_REMEMBERED)
-def _one_of(field: str, value: str, known: tuple[str, ...]) -> str:
+def one_of(field: str, value: str, known: tuple[str, ...]) -> str:
     value = value.strip().upper()
     if value not in known:
         raise InvalidRow("unknown_value", field, f"must be one of {', '.join(known)}")
@@ -92,9 +87,10 @@ def stake(field: str, value: Decimal) -> Decimal:
 
 
 def _amount(field: str, value: Decimal, above: Decimal, at_most: Decimal, step: Decimal) -> Decimal:
-    if not value.is_finite() or not above < value <= at_most:
-        raise InvalidRow("out_of_range", field, f"must be above {above} and at most {at_most}")
-    rounded = value.quantize(step)
-    if not above < rounded <= at_most:
-        raise InvalidRow("out_of_range", field, f"must be above {above} and at most {at_most}, in steps of {step}")
-    return rounded
+    try:
+        rounded = value.quantize(step)
+        if above < rounded <= at_most:
+            return rounded
+    except InvalidOperation:  # what is infinite, or no number
+        pass
+    raise InvalidRow("out_of_range", field, f"must be above {above} and at most {at_most}, in steps of {step}")

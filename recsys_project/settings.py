@@ -75,7 +75,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Apps whose tables live in every casino's database, and apps whose tables live in the catalogue database. An app with
 # models that is in neither list has no database: what is a casino's must not end up where all casinos share it.
-CASINO_APPS = ["recommendations"]
+CASINO_APPS = ["ingestion", "recommendations"]
 CATALOGUE_APPS = ["admin", "auth", "contenttypes", "sessions", "tenants"]
 CASINO_DATABASE_PREFIX = env.str("CASINO_DATABASE_PREFIX", default="casino_")
 
@@ -145,7 +145,15 @@ KAFKA_STARTUP_SECONDS = env.float("KAFKA_STARTUP_SECONDS", default=60)
 KAFKA_REPLICATION_FACTOR = env.int("KAFKA_REPLICATION_FACTOR", default=1)
 KAFKA_BATCH_SIZE = env.int("KAFKA_BATCH_SIZE", default=2_000)
 KAFKA_BATCH_SECONDS = env.float("KAFKA_BATCH_SECONDS", default=0.2)
+EVENT_HORIZON_DAYS = env.int("EVENT_HORIZON_DAYS", default=3_650)
 COUPON_MAX_SELECTIONS = env.int("COUPON_MAX_SELECTIONS", default=50)
+INGESTION_LOCK_SECONDS = env.float("INGESTION_LOCK_SECONDS", default=3)
+INGESTION_STATEMENT_SECONDS = env.float("INGESTION_STATEMENT_SECONDS", default=30)
+INGESTION_REJECTION_WINDOW = env.int("INGESTION_REJECTION_WINDOW", default=2_000)
+INGESTION_REJECTION_RATIO = env.float("INGESTION_REJECTION_RATIO", default=0.5)
+INGESTION_REJECTION_RUN = env.int("INGESTION_REJECTION_RUN", default=1_000)
+KAFKA_ASSIGNMENT_STRATEGY = env.str("KAFKA_ASSIGNMENT_STRATEGY", default="cooperative-sticky")
+KAFKA_GROUP_INSTANCE_ID = env.str("KAFKA_GROUP_INSTANCE_ID", default="")
 WAITING_COUPONS = env.int("WAITING_COUPONS", default=10_000)
 WAITING_COUPON_DAYS = env.float("WAITING_COUPON_DAYS", default=7)
 KAFKA_MESSAGE_BYTES = env.int("KAFKA_MESSAGE_BYTES", default=262_144)

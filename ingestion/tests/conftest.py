@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ingestion.brokers import EmbeddedBroker
-from ingestion.topics import PARTITIONS, TOPICS
+from ingestion.topics import PARTITIONS, topic_names
 
 from .kafka import remake_topics
 
@@ -22,7 +22,7 @@ def broker(settings: Any) -> Iterator[str]:
         yield settings.KAFKA_BOOTSTRAP_SERVERS
         return
     with EmbeddedBroker() as embedded:
-        for name in TOPICS:
+        for name in topic_names():
             embedded.create_topic(name, PARTITIONS)
         settings.KAFKA_BOOTSTRAP_SERVERS = embedded.bootstrap_servers
         yield embedded.bootstrap_servers

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from ingestion.brokers import client_config
 from ingestion.consumer import TopicConsumer
-from ingestion.topics import PARTITIONS, TOPICS, Topic, create_topics
+from ingestion.topics import PARTITIONS, TOPICS, Topic, create_topics, topic_names
 
 PATIENCE_SECONDS = 10.0
 
@@ -81,18 +81,18 @@ class SecondGroup(Topic):
 
 
 def again(topic: Topic) -> Topic:
-    return SecondGroup(topic.name, topic.decode, topic.store)
+    return SecondGroup(topic.name, topic.decode, topic.store, topic.message)
 
 
 def remake_topics() -> None:
     """Empty topics and fresh groups on a broker that is not ours."""
     admin = AdminClient(client_config())
     groups = [kind.group for topic in TOPICS.values() for kind in (topic, again(topic))]
-    for future in (*admin.delete_consumer_groups(groups).values(), *admin.delete_topics(list(TOPICS)).values()):
+    for future in (*admin.delete_consumer_groups(groups).values(), *admin.delete_topics(topic_names()).values()):
         future.exception()  # that there were none is fine
-    wait_until(lambda: not set(TOPICS) & set(admin.list_topics(timeout=10).topics))
+    wait_until(lambda: not set(topic_names()) & set(admin.list_topics(timeout=10).topics))
     create_topics()
-    wait_until(lambda: set(TOPICS) <= set(admin.list_topics(timeout=10).topics))
+    wait_until(lambda: set(topic_names()) <= set(admin.list_topics(timeout=10).topics))
 
 
 def closed_port() -> str:

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ingestion.brokers import EmbeddedBroker, announced, running_embedded_broker
 from ingestion.commands import stop_on_signals
-from ingestion.topics import PARTITIONS, TOPICS
+from ingestion.topics import PARTITIONS, topic_names
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         if servers := running_embedded_broker():
             raise CommandError(f"An embedded broker of this installation runs already, on {servers}.")
         with EmbeddedBroker() as broker:
-            for name in TOPICS:
+            for name in topic_names():
                 broker.create_topic(name, PARTITIONS)
             with announced(broker):
                 self.stdout.write(f"Embedded broker on {broker.bootstrap_servers}; Ctrl-C ends it.")

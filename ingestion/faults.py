@@ -1,0 +1,59 @@
+"""What a database error means for the messages that ran into it."""
+
+from enum import Enum
+
+from django.db import DatabaseError, Error, InterfaceError, OperationalError
+
+from tenants.errors import CasinoOutage
+
+
+class Fault(Enum):
+    CONFLICT = "conflict"  # with another transaction: the same again may succeed
+    OUTAGE = "outage"  # this casino's database can't be written to at present; no message is at fault
+    BAD_ROW = "bad row"  # PostgreSQL refuses what one of the messages says
+    UNKNOWN = "unknown"
+
+
+# SQLSTATE, or its class (the first two characters): https://www.postgresql.org/docs/current/errcodes-appendix.html
+_FAULTS = {
+    "40001": Fault.CONFLICT,  # serialization_failure
+    "40P01": Fault.CONFLICT,  # deadlock_detected
+    "08": Fault.OUTAGE,  # connection exception
+    "25006": Fault.OUTAGE,  # read_only_sql_transaction: a standby, or a casino that moves
+    "25P03": Fault.OUTAGE,  # idle_in_transaction_session_timeout
+    "28": Fault.OUTAGE,  # the login is refused
+    "3D": Fault.OUTAGE,  # there is no such database
+    "3F": Fault.OUTAGE,  # there is no such schema
+    "42": Fault.OUTAGE,  # no such table, no permission: the database is not what the code expects
+    "53": Fault.OUTAGE,  # disk full, out of memory, too many connections
+    "55P03": Fault.OUTAGE,  # lock_not_available, after INGESTION_LOCK_SECONDS
+    "57": Fault.OUTAGE,  # shut down, still starting, query cancelled by a time-out
+    "58": Fault.OUTAGE,  # system error
+    "XX": Fault.OUTAGE,  # internal error, damaged data
+    "22": Fault.BAD_ROW,  # data exception
+    "23": Fault.BAD_ROW,  # integrity constraint violation
+    "44": Fault.BAD_ROW,  # WITH CHECK OPTION violation
+    "P0": Fault.BAD_ROW,  # an exception that a trigger raises
+}
+
+
+def sqlstate_of(error: BaseException) -> str:
+    """PostgreSQL's code of the error; empty where it gave none, as on a connection that broke."""
+    return getattr(error.__cause__, "sqlstate", None) or ""
+
+
+def classify(error: Error) -> Fault:
+    if isinstance(error, CasinoOutage | InterfaceError):
+        return Fault.OUTAGE
+    sqlstate = sqlstate_of(error)
+    if not sqlstate:
+        return _without_sqlstate(error)
+    return _FAULTS.get(sqlstate) or _FAULTS.get(sqlstate[:2]) or Fault.UNKNOWN
+
+
+def _without_sqlstate(error: Error) -> Fault:
+    """What psycopg says by itself: a connection that fails is an OperationalError, a value that it can't send another
+    DatabaseError (DataError, say)."""
+    if isinstance(error, OperationalError):
+        return Fault.OUTAGE
+    return Fault.BAD_ROW if isinstance(error, DatabaseError) else Fault.UNKNOWN

@@ -1,0 +1,102 @@
+"""The formats of messages: one JSON object a message, whose struct says which fields it has.
+
+`schema()` exports them as JSON Schema. What the structs can't say (upper case, control characters, known sports) the
+rows do, which are made of them.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from recommendations.rules import MAX_ID, MAX_ODD, MAX_REFERENCE, MAX_STAKE, MAX_TEXT
+
+Id = Annotated[int, Meta(ge=1, le=MAX_ID, description="The casino's own id: then this is the key.")]
+Reference = Annotated[int, Meta(ge=1, le=MAX_REFERENCE)]
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+OptionalText = Annotated[str, Meta(max_length=MAX_TEXT)]
+Odd = Annotated[
+    Decimal,
+    Meta(
+        description="More than 1, in steps of 0.001.",
+        extra_json_schema={"type": "number", "format": None, "exclusiveMinimum": 1, "maximum": float(MAX_ODD)},
+    ),
+]
+Stake = Annotated[
+    Decimal,
+    Meta(
+        description="In the user's currency, in steps of 0.01.",
+        extra_json_schema={"type": "number", "format": None, "exclusiveMinimum": 0, "maximum": float(MAX_STAKE)},
+    ),
+]
+Time = Annotated[datetime | float, Meta(description="ISO 8601 (without a zone: UTC), or Unix seconds or milliseconds.")]
+
+
+class UserMessage(msgspec.Struct):
+    """A customer of the casino."""
+
+    name: Text
+    surname: Text
+    birth_year: Annotated[int, Meta(ge=1900, le=2100)]
+    currency: Text
+    country: Text
+    gender: Text
+    timestamp: Time
+    favorite_sport: Text
+    favorite_league: OptionalText = ""
+    id: Id | None = None
+
+
+class EventMessage(msgspec.Struct):
+    """A match that can be bet on, or that is suspended, cancelled or settled."""
+
+    begin_timestamp: Time
+    end_timestamp: Time
+    country: Text
+    league: Text
+    home_team: Text
+    away_team: Text
+    sport: Text
+    odd: Odd
+    id: Id | None = None
+    status: Annotated[str, Meta(description="open, suspended, cancelled or settled; absent: as it was.")] | None = None
+    timestamp: Annotated[Time, Meta(description="As of when this holds; absent: when it was sent.")] | None = None
+
+
+class SelectionMessage(msgspec.Struct):
+    """One event of a coupon, as it stood then."""
+
+    country: Text
+    league: Text
+    home_team: Text
+    away_team: Text
+    sport: Text
+    odd: Odd
+    event_id: Reference | None = None
+
+
+class _CouponFields(msgspec.Struct):
+    user_id: Reference
+    stake: Stake
+    timestamp: Time
+
+
+class CouponMessage(_CouponFields):
+    """A purchased bet slip."""
+
+    recommended_events: Annotated[list[SelectionMessage], Meta(min_length=1)]
+    id: Id | None = None
+
+
+class UnopenedCoupon(_CouponFields):
+    """A coupon whose selections are not decoded yet: coupons say the same ones again and again."""
+
+    recommended_events: list[msgspec.Raw]
+    id: Id | None = None
+
+
+def schema(message: type[msgspec.Struct]) -> dict[str, Any]:
+    """JSON Schema (2020-12) of a message."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(message)}

@@ -1,0 +1,68 @@
+"""Messages passed on as they came: to the dead letters, and to the parked ones."""
+
+import logging
+from typing import Any
+
+from confluent_kafka import KafkaError, Producer
+
+from .brokers import client_config
+from .envelopes import Envelope
+from .errors import NotDelivered
+
+FLUSH_SECONDS = 30.0
+MAX_BYTES = 8_000_000  # a message that Kafka took must pass with some headers more
+
+
+class Forwarder:
+    """Passes messages on in their order, without a gap, until the broker has them.
+
+    A message that is not delivered yet stays queued for ever, in its place: what is passed on after it comes after it.
+    """
+
+    def __init__(self, *, flush_seconds: float = FLUSH_SECONDS) -> None:
+        self._flush_seconds = flush_seconds
+        self._refused: list[str] = []
+        self._producer = Producer(
+            client_config()
+            | {
+                "enable.idempotence": True,
+                "enable.gapless.guarantee": True,
+                "message.timeout.ms": 0,
+                "message.max.bytes": MAX_BYTES,
+                "linger.ms": 5,
+                "logger": logging.getLogger("librdkafka"),
+            }
+        )
+
+    def forward(self, topic: str, envelope: Envelope, added: dict[str, str]) -> None:
+        """Queue the message for the same partition of `topic`, with these headers added."""
+        headers: list[Any] = [*(envelope.headers or ()), *((name, text.encode()) for name, text in added.items())]
+        while True:
+            try:
+                self._producer.produce(
+                    topic,
+                    envelope.value,
+                    key=envelope.key,
+                    headers=headers,
+                    partition=envelope.place.partition,
+                    on_delivery=self._delivered,
+                )
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                self._producer.poll(0)
+                return
+
+    def flush(self) -> None:
+        """Wait until the broker has all of it. Raises NotDelivered; then the same messages have to come again."""
+        undelivered = self._producer.flush(self._flush_seconds)
+        refused, self._refused = self._refused, []
+        if undelivered or refused:
+            raise NotDelivered(
+                f"The broker did not take {undelivered + len(refused)} messages that were to be kept as dead letters "
+                f"or parked: {', '.join(sorted(set(refused))) or 'no answer in time'}"
+            )
+
+    def _delivered(self, error: KafkaError | None, message: Any) -> None:
+        if error is not None:
+            self._refused.append(error.str())
