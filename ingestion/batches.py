@@ -27,19 +27,16 @@ PARKED = "parked"
 _UNKNOWN = Rejection("unknown_casino", "casino_id", "no casino has this id, or it was deleted")
 
 
-class BatchStore:
-    """Deals with batches. When one is dealt with, each of its messages is stored, parked or a dead letter, for good.
+class CasinoStore:
+    """Deals with messages of single casinos. `report` is told what became of each message.
 
-    Raises EverythingAway if not even the catalogue answers, NotDelivered if the broker does not take what is to be kept
-    there: then the same batch has to come again, which does no harm. `report` is told what became of each message.
+    Raises EverythingAway if not even the catalogue answers, NotDelivered if the broker does not take the dead letters:
+    then the same messages have to come again, which does no harm.
     """
 
-    def __init__(
-        self, topic: Topic, parking: Parking, forwarder: Forwarder, report: Callable[[list[Verdict]], None]
-    ) -> None:
+    def __init__(self, topic: Topic, forwarder: Forwarder, report: Callable[[list[Verdict]], None]) -> None:
         self.availability = Availability()
         self._topic = topic
-        self._parking = parking
         self._forwarder = forwarder
         self._dead_letters = DeadLetters(topic, forwarder)
         self._report = report
@@ -49,38 +46,15 @@ class BatchStore:
         decode = self._topic.decode
         return [Reading(envelope, read_message(decode, envelope, bounds)) for envelope in envelopes]
 
-    def store(self, readings: Sequence[Reading]) -> None:
-        """Deal with new messages."""
-        now = timezone.now()
-        groups = _by_casino(readings)
-        casinos = find_casinos(groups)
-        for casino_id, group in groups.items():
-            if casino_id is not None and casino_id in casinos:
-                self._store_group(casinos[casino_id], group, now)
-            else:
-                self._bury_unknown(group, now)
-        self._forwarder.flush()
-
-    def settle(self, casino_id: int, envelopes: Sequence[Envelope]) -> bool:
+    def settle(self, casino_id: int, envelopes: Iterable[Envelope]) -> bool:
         """Deal with messages that were parked; False if they have to wait on."""
         now = timezone.now()
         readings = self.read(envelopes)
         casino = find_casinos([casino_id]).get(casino_id)
-        if casino is None:
-            self._bury_unknown(readings, now)
-            return True
-        return self._try(casino, readings, now)
-
-    def _store_group(self, casino: Casino, group: Sequence[Reading], now: datetime) -> None:
-        waiting: list[Reading] = []
-        direct: list[Reading] = []
-        for reading in group:
-            is_behind = self._parking.holds(casino.pk, reading.envelope.place.partition)
-            (waiting if is_behind else direct).append(reading)
-        if direct and not self._try(casino, direct, now):
-            waiting = [*group]
-        if waiting:
-            self._park(casino.pk, waiting, now)
+        if casino is not None:
+            return self._try(casino, readings, now)
+        self._bury_unknown(readings, now)
+        return True
 
     def _try(self, casino: Casino, readings: Sequence[Reading], now: datetime) -> bool:
         """Whether the messages are stored; if not, the casino's database is away."""
@@ -101,15 +75,8 @@ class BatchStore:
 
     def _note_away(self, casino: Casino, reason: str) -> None:
         require_catalogue()
-        logger.warning(
-            "%s: the messages of %s are parked, since its database is away: %s", self._topic.name, casino, reason
-        )
+        logger.warning("%s: the database of %s is away, its messages wait: %s", self._topic.name, casino, reason)
         self.availability.note_away(casino.pk, reason)
-
-    def _park(self, casino_id: int, readings: Sequence[Reading], now: datetime) -> None:
-        envelopes = [reading.envelope for reading in readings]
-        self._parking.park(envelopes, self.availability.reason(casino_id), now)
-        self._report([Verdict(envelope, PARKED) for envelope in envelopes])
 
     def _bury_unknown(self, readings: Sequence[Reading], now: datetime) -> None:
         """Messages that no casino's database can count: the dead letters alone know them."""
@@ -120,6 +87,43 @@ class BatchStore:
         ]
         self._dead_letters.bury(verdicts, now)
         self._report(verdicts)
+
+
+class BatchStore(CasinoStore):
+    """Deals with batches. When one is dealt with, each of its messages is stored, parked or a dead letter, for good."""
+
+    def __init__(
+        self, topic: Topic, parking: Parking, forwarder: Forwarder, report: Callable[[list[Verdict]], None]
+    ) -> None:
+        super().__init__(topic, forwarder, report)
+        self._parking = parking
+
+    def store(self, readings: Sequence[Reading]) -> None:
+        now = timezone.now()
+        groups = _by_casino(readings)
+        casinos = find_casinos(groups)
+        for casino_id, group in groups.items():
+            if casino_id is not None and casino_id in casinos:
+                self._store_group(casinos[casino_id], group, now)
+            else:
+                self._bury_unknown(group, now)
+        self._forwarder.flush()
+
+    def _store_group(self, casino: Casino, group: Sequence[Reading], now: datetime) -> None:
+        waiting: list[Reading] = []
+        direct: list[Reading] = []
+        for reading in group:
+            is_behind = self._parking.holds(casino.pk, reading.envelope.place.partition)
+            (waiting if is_behind else direct).append(reading)
+        if direct and not self._try(casino, direct, now):
+            waiting = [*group]
+        if waiting:
+            self._park(casino.pk, waiting, now)
+
+    def _park(self, casino_id: int, readings: Sequence[Reading], now: datetime) -> None:
+        envelopes = [reading.envelope for reading in readings]
+        self._parking.park(envelopes, self.availability.reason(casino_id), now)
+        self._report([Verdict(envelope, PARKED) for envelope in envelopes])
 
 
 def find_casinos(ids: Iterable[int | None]) -> dict[int, Casino]:

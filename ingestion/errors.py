@@ -21,5 +21,9 @@ class EverythingAway(IngestionError):
     """Not even the catalogue's database answers, so that nothing can be stored for anybody."""
 
 
+class NoSuchDeadLetter(IngestionError):
+    """No dead letter has this id."""
+
+
 class TooManyRejections(IngestionError):
     """So many messages are rejected that the fault is hardly in the messages; a person has to look."""

@@ -1,0 +1,21 @@
+"""Commands of verbs that talk with Kafka."""
+
+from typing import Any
+
+from confluent_kafka import KafkaException
+from django.core.management.base import CommandError
+
+from ingestion.errors import IngestionError
+from tenants.management.verbs import Answer, Verb, VerbCommand
+
+
+class KafkaVerbCommand(VerbCommand):
+    """What Kafka and this app say is wrong is said in one line."""
+
+    def _run(self, verb: Verb, options: dict[str, Any]) -> Answer:
+        try:
+            return super()._run(verb, options)
+        except IngestionError as error:
+            raise CommandError(str(error)) from error
+        except KafkaException as error:
+            raise CommandError(f"Kafka: {error.args[0].str()}") from error
