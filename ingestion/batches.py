@@ -38,8 +38,8 @@ class CasinoStore:
         self.availability = Availability()
         self._topic = topic
         self._forwarder = forwarder
-        self._dead_letters = DeadLetters(topic, forwarder)
-        self._report = report
+        self.bury = DeadLetters(topic, forwarder).bury
+        self.report = report
 
     def read(self, envelopes: Iterable[Envelope]) -> list[Reading]:
         bounds = Bounds.at(timezone.now())
@@ -63,14 +63,12 @@ class CasinoStore:
         try:
             if casino.state not in READY_STATES:
                 raise DatabaseAway(f"it is {casino.state}")
-            verdicts = store_messages(
-                self._topic, casino, readings, now, lambda rejected: self._dead_letters.bury(rejected, now)
-            )
+            verdicts = store_messages(self._topic, casino, readings, now, lambda rejected: self.bury(rejected, now))
         except DatabaseAway as error:
             self._note_away(casino, str(error))
             return False
         self.availability.note_back(casino.pk)
-        self._report(verdicts)
+        self.report(verdicts)
         return True
 
     def _note_away(self, casino: Casino, reason: str) -> None:
@@ -85,8 +83,8 @@ class CasinoStore:
             Verdict(reading.envelope, rejection.code, rejection)
             for reading, rejection in zip(readings, rejections, strict=True)
         ]
-        self._dead_letters.bury(verdicts, now)
-        self._report(verdicts)
+        self.bury(verdicts, now)
+        self.report(verdicts)
 
 
 class BatchStore(CasinoStore):
@@ -123,7 +121,7 @@ class BatchStore(CasinoStore):
     def _park(self, casino_id: int, readings: Sequence[Reading], now: datetime) -> None:
         envelopes = [reading.envelope for reading in readings]
         self._parking.park(envelopes, self.availability.reason(casino_id), now)
-        self._report([Verdict(envelope, PARKED) for envelope in envelopes])
+        self.report([Verdict(envelope, PARKED) for envelope in envelopes])
 
 
 def find_casinos(ids: Iterable[int | None]) -> dict[int, Casino]:

@@ -4,6 +4,7 @@ import random
 import signal
 import threading
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,8 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from .consumer import TopicConsumer, describe
-from .errors import BrokerUnavailable, IngestionError
+from .errors import IngestionError
 from .producers import Sender, send_dummies
+from .status_server import serving
 from .topics import Topic, create_topics
 
 
@@ -40,19 +42,33 @@ class ConsumeCommand(BaseCommand):
             metavar="FILE",
             help="touch this file at every turn of the loop (for health checks)",
         )
+        parser.add_argument(
+            "--http-port",
+            type=int,
+            default=settings.CONSUMER_HTTP_PORT,
+            metavar="PORT",
+            help="serve /metrics, /health/live and /health/ready there; 0: don't (%(default)s)",
+        )
 
-    def handle(self, *args: Any, idle_exit: float | None, heartbeat: Path | None, **options: Any) -> None:
+    def handle(
+        self, *args: Any, idle_exit: float | None, heartbeat: Path | None, http_port: int, **options: Any
+    ) -> None:
         try:
             create_topics()
             stop = stop_on_signals()  # only now: whoever still waits for a broker is simply ended
             consumer = TopicConsumer(self.topic, stop, idle_exit=idle_exit, heartbeat=heartbeat)
-        except BrokerUnavailable as error:
+            with _served(consumer, http_port):
+                consumer.run()
+        except (IngestionError, OSError) as error:
             raise CommandError(str(error)) from error
-        consumer.run()
         totals: Counter[str] = Counter()
         for (_, outcome), count in consumer.counts.items():
             totals[outcome] += count
         self.stdout.write(f"{self.topic.name}: {describe(totals)}")
+
+
+def _served(consumer: TopicConsumer, port: int) -> AbstractContextManager[int]:
+    return serving(consumer.health, settings.CONSUMER_HTTP_HOST, port) if port else nullcontext(0)
 
 
 class ProduceCommand(BaseCommand):

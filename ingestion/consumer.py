@@ -11,16 +11,20 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from django.conf import settings
 from django.db import close_old_connections
+from django.utils import timezone
 
+from . import metrics
 from .batches import BatchStore
 from .brokers import client_config, topic_id_of
 from .envelopes import Envelope, open_message
 from .errors import EverythingAway, NotDelivered
+from .expiry import Expiry
 from .forwarding import Forwarder
 from .intake import Verdict
 from .kafka_errors import is_notice, raise_if_fatal
 from .parking import Parking
 from .rejection_limit import RejectionLimit
+from .status_server import Health
 from .topics import Topic
 
 logger = logging.getLogger(__name__)
@@ -28,6 +32,7 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 15.0
 SESSION_SECONDS = 10  # so long the partitions of a killed consumer wait for another; librdkafka's default is 45
 _POLL_SECONDS = 0.2
+_MEASURE_SECONDS = 1.0
 
 
 class TopicConsumer:
@@ -54,7 +59,10 @@ class TopicConsumer:
         self._parking = Parking(topic, self._client, forwarder)
         self._batches = BatchStore(topic, self._parking, forwarder, self._report)
         self._limit = RejectionLimit(topic.name)
+        self._expiry = Expiry(topic, self._batches) if topic.has_waiting else None
         self._drains: dict[int, Iterator[None]] = {}
+        self.health = Health()
+        self._measured_at = 0.0
         self._cluster = self._topic_id = ""
 
     def run(self) -> None:
@@ -71,14 +79,15 @@ class TopicConsumer:
             self._client.close()
 
     def _turn(self) -> None:
-        if self._heartbeat is not None:
-            self._heartbeat.touch()
+        self._show_life()
         envelopes = self._held_back or self._fetch()
         close_old_connections()
         try:
             if envelopes:
                 self._store(envelopes)
             self._drain()
+            if self._expiry is not None:
+                self._expiry.step(timezone.now())
         except (EverythingAway, NotDelivered) as error:
             self._hold_back(envelopes, error)
         else:
@@ -96,11 +105,16 @@ class TopicConsumer:
         return [open_message(message, self._cluster, self._topic_id) for message in mine]
 
     def _store(self, envelopes: Sequence[Envelope]) -> None:
-        readings = self._batches.read(envelopes)
+        name = self._topic.name
+        with metrics.stage(name, "read"):
+            readings = self._batches.read(envelopes)
         if not self._held_back:
             self._limit.check((reading.envelope.casino_id, reading.content) for reading in readings)
-        self._batches.store(readings)
-        self._commit(envelopes)
+        with metrics.stage(name, "store"):
+            self._batches.store(readings)
+        with metrics.stage(name, "commit"):
+            self._commit(envelopes)
+        metrics.BATCHES.labels(name).observe(len(envelopes))
 
     def _commit(self, envelopes: Sequence[Envelope]) -> None:
         ends: dict[int, int] = {}
@@ -141,6 +155,7 @@ class TopicConsumer:
             "%s: nothing can be stored, trying again in %.1f s: %s", self._topic.name, self._retry_seconds, error
         )
         self._held_back = envelopes
+        self.health.trouble = f"nothing can be stored: {error}"
         deadline = time.monotonic() + self._retry_seconds
         self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
         while not self._stop.is_set() and time.monotonic() < deadline:
@@ -151,14 +166,35 @@ class TopicConsumer:
             self._held_back = [*self._held_back, *self._open(messages)]  # consuming may have taken some away
 
     def _go_on(self) -> None:
-        if self._held_back:
+        if self.health.trouble:
             self._held_back = []
             self._retry_seconds = FIRST_RETRY_SECONDS
+            self.health.trouble = ""
             self._client.resume(self._client.assignment())
 
     def _report(self, verdicts: Sequence[Verdict]) -> None:
-        for verdict in verdicts:
-            self.counts[verdict.envelope.casino_id, verdict.outcome] += 1
+        counts = Counter((verdict.envelope.casino_id, verdict.outcome) for verdict in verdicts)
+        self.counts += counts
+        metrics.count_messages(self._topic.name, counts)
+
+    def _show_life(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.touch()
+        now = time.monotonic()
+        self.health.turned_at = now
+        if now - self._measured_at > _MEASURE_SECONDS:
+            self._measured_at = now
+            self._measure()
+        self.health.has_joined = self._owned is not None
+
+    def _measure(self) -> None:
+        name = self._topic.name
+        metrics.PARKED.labels(name).set(self._parking.waiting.total())
+        metrics.AWAY.labels(name).set(len(self._batches.availability))
+        metrics.HELD_BACK.labels(name).set(bool(self.health.trouble))
+        for place in self._client.position([TopicPartition(name, each) for each in self._owned or ()]):
+            _, end = self._client.get_watermark_offsets(place, cached=True)
+            metrics.LAG.labels(name, place.partition).set(max(end - max(place.offset, 0), 0))
 
     def _take_over(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         """Called before the first message of these partitions. What is parked there has to be known by then."""

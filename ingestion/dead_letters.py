@@ -48,12 +48,12 @@ def death_headers(envelope: Envelope, rejection: Rejection, now: datetime) -> di
 
 def _log(envelope: Envelope, rejection: Rejection) -> None:
     place = envelope.place
-    logger.warning(
-        "Rejected: topic=%s partition=%d offset=%d casino=%s reason=%s: %s",
-        place.topic,
-        place.partition,
-        place.offset,
-        envelope.casino_id,
-        rejection.code,
-        rejection.detail,
-    )
+    facts = {
+        "topic": place.topic,
+        "partition": place.partition,
+        "offset": place.offset,
+        "casino": envelope.casino_id,
+        "reason": rejection.code,
+    }
+    text = " ".join(f"{name}={fact}" for name, fact in facts.items())
+    logger.warning("Rejected: %s: %s", text, rejection.detail, extra=facts)

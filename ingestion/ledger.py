@@ -28,13 +28,14 @@ ORDER BY row.cluster, row.topic_id, row.partition ON CONFLICT DO NOTHING
 """
 
 _MOVE_ON = """
-WITH moved AS (
-    UPDATE ingestion_offsets AS kept SET next_offset = row.next_offset, latest_sent_at = row.latest_sent_at
-    FROM jsonb_to_recordset(%s::jsonb)
-        AS row(cluster text, topic_id text, partition int, next_offset bigint, latest_sent_at bigint)
-    WHERE kept.consumer_group = %s AND kept.topic = %s AND kept.cluster = row.cluster
-        AND kept.topic_id = row.topic_id AND kept.partition = row.partition
-)
+UPDATE ingestion_offsets AS kept SET next_offset = row.next_offset, latest_sent_at = row.latest_sent_at
+FROM jsonb_to_recordset(%s::jsonb)
+    AS row(cluster text, topic_id text, partition int, next_offset bigint, latest_sent_at bigint)
+WHERE kept.consumer_group = %s AND kept.topic = %s AND kept.cluster = row.cluster
+    AND kept.topic_id = row.topic_id AND kept.partition = row.partition
+"""
+
+_COUNT = """
 INSERT INTO ingestion_counts AS kept (topic, hour, outcome, is_rejection, count, last_at, last_place, last_detail)
 SELECT %s, %s, row.outcome, row.is_rejection, row.count, %s, row.last_place, row.last_detail
 FROM jsonb_to_recordset(%s::jsonb)
@@ -103,14 +104,13 @@ class Ledger:
         return new
 
     def write(self, counts: Iterable[Count], now: datetime) -> None:
-        hour = now.replace(minute=0, second=0, microsecond=0)
         marks = [
             {"cluster": cluster, "topic_id": topic_id, "partition": partition, **msgspec.structs.asdict(mark)}
             for (cluster, topic_id, partition), mark in self._marks.items()
         ]
-        parameters: list[Any] = [_json(marks), self._group, self._topic, self._topic, hour, now, _json(list(counts))]
+        parameters = [_json(marks), self._group, self._topic, *_count_parameters(self._topic, counts, now)]
         with casino_connection().cursor() as cursor:
-            cursor.execute(_MOVE_ON, parameters)
+            cursor.execute(f"{_MOVE_ON}; {_COUNT}", parameters)
 
     def _lock(self, streams: set[Stream]) -> dict[Stream, Mark]:
         wait = f"{settings.INGESTION_LOCK_SECONDS * 1000:.0f}"
@@ -127,6 +127,16 @@ class Ledger:
         rows = [dict(zip(("cluster", "topic_id", "partition"), stream, strict=True)) for stream in streams]
         with casino_connection().cursor() as cursor:
             cursor.execute(_BEGIN, [self._group, self._topic, _json(rows)])
+
+
+def write_counts(topic: str, counts: Iterable[Count], now: datetime) -> None:
+    """Count messages of the current casino that no ledger moves past."""
+    with casino_connection().cursor() as cursor:
+        cursor.execute(_COUNT, _count_parameters(topic, counts, now))
+
+
+def _count_parameters(topic: str, counts: Iterable[Count], now: datetime) -> list[Any]:
+    return [topic, now.replace(minute=0, second=0, microsecond=0), now, _json(list(counts))]
 
 
 def read_marks(group: str, topic: str) -> dict[Stream, Mark]:

@@ -34,12 +34,13 @@ _KEPT = {"retention.ms": "-1", "max.message.bytes": str(MAX_BYTES)}
 @dataclass(frozen=True, slots=True)
 class Topic:
     """`store` takes rows, and a function that gives the packed message of one of them; `message` says what messages
-    look like."""
+    look like. Where it `has_waiting`, some messages' rows wait in the casino's database for those of another topic."""
 
     name: str
     decode: Decode
     store: Callable[[Sequence[Any], MessageOf], list[Outcome]]
     message: type[msgspec.Struct]
+    has_waiting: bool = False
 
     @property
     def group(self) -> str:
@@ -59,7 +60,11 @@ class Topic:
 
 EVENTS = Topic("events", decode_event, lambda rows, _: store_events(rows), EventMessage)
 COUPONS = Topic(
-    "coupons", decode_coupon, lambda rows, message_of: store_coupons(rows, message_of=message_of), CouponMessage
+    "coupons",
+    decode_coupon,
+    lambda rows, message_of: store_coupons(rows, message_of=message_of),
+    CouponMessage,
+    has_waiting=True,
 )
 USERS = Topic("users", decode_user, lambda rows, _: store_users(rows), UserMessage)
 

