@@ -10,13 +10,15 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
+
+from tenants.models import Casino
 
 from .consumer import TopicConsumer, describe
 from .errors import IngestionError
-from .producers import Sender, send_dummies
+from .producers import Sender, send_at_rate, send_rounds
 from .status_server import serving
 from .topics import Topic, create_topics
+from .traffic import traffic
 
 
 def stop_on_signals() -> threading.Event:
@@ -72,7 +74,7 @@ def _served(consumer: TopicConsumer, port: int) -> AbstractContextManager[int]:
 
 
 class ProduceCommand(BaseCommand):
-    """Send a dummy message of `topic` to every active casino, again and again."""
+    """Send messages of `topic`: dummies to every active casino, or with --rate what sportsbooks would."""
 
     topic: ClassVar[Topic]
 
@@ -82,25 +84,48 @@ class ProduceCommand(BaseCommand):
             type=float,
             default=settings.PRODUCER_INTERVAL_SECONDS,
             metavar="SECONDS",
-            help="time between two rounds (%(default)s)",
+            help="time between two rounds of one message a casino (%(default)s)",
         )
-        parser.add_argument("--count", type=int, metavar="N", help="end after so many rounds (never)")
+        parser.add_argument("--rate", type=float, metavar="N", help="instead: so many messages a second; 0: all it can")
+        parser.add_argument("--count", type=int, metavar="N", help="end after so many messages (never)")
+        parser.add_argument("--casinos", metavar="ID,ID", help="to these alone (every active casino)")
+        parser.add_argument(
+            "--bad-ratio", type=float, default=0.0, metavar="SHARE", help="with --rate: so many can't be stored, 0 to 1"
+        )
+        parser.add_argument("--seed", type=int, metavar="N", help="draw the same messages as with this seed before")
 
-    def handle(self, *args: Any, interval: float, count: int | None, **options: Any) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         try:
             create_topics()
             stop = stop_on_signals()  # only now: whoever still waits for a broker is simply ended
             with Sender() as sender:
-                self._send_rounds(sender, stop, interval, count)
+                self._send(sender, stop, random.Random(options["seed"]), options)
         except IngestionError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{self.topic.name}: {sender.sent} messages sent")
 
-    def _send_rounds(self, sender: Sender, stop: threading.Event, interval: float, count: int | None) -> None:
-        done = 0
-        rng = random.Random()
-        while not stop.is_set() and done != count:
-            send_dummies(sender, self.topic.name, rng, timezone.now())
-            done += 1
-            if done != count:
-                stop.wait(interval)
+    def _send(self, sender: Sender, stop: threading.Event, rng: random.Random, options: dict[str, Any]) -> None:
+        ids, count, rate = _ids(options["casinos"]), options["count"], options["rate"]
+        if rate is None:
+            send_rounds(sender, self.topic, ids, rng, stop, interval=options["interval"], count=count)
+            return
+        casinos = _active_casinos(ids)
+        messages = traffic(self.topic, casinos, rng, options["bad_ratio"])
+        send_at_rate(sender, self.topic, messages, stop, rate=rate, count=count)
+
+
+def _ids(text: str | None) -> list[int] | None:
+    try:
+        return None if text is None else [int(each) for each in text.split(",")]
+    except ValueError as error:
+        raise CommandError(f"--casinos takes ids with commas between them, not {text!r}") from error
+
+
+def _active_casinos(ids: list[int] | None) -> list[Casino]:
+    """The active casinos, or those of them that are named."""
+    active = Casino.objects.active().order_by("pk")
+    found = list(active if ids is None else active.filter(pk__in=ids))
+    missing = set(ids or ()) - {casino.pk for casino in found}
+    if missing or not found:
+        raise CommandError(f"No active casino has the id {', '.join(map(str, sorted(missing))) or 'asked for'}.")
+    return found

@@ -27,3 +27,7 @@ class NoSuchDeadLetter(IngestionError):
 
 class TooManyRejections(IngestionError):
     """So many messages are rejected that the fault is hardly in the messages; a person has to look."""
+
+
+class NothingToSend(IngestionError):
+    """A casino lacks what messages would be made of."""

@@ -2,12 +2,16 @@
 
 import logging
 import random
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from types import TracebackType
 from typing import Any
 
 from confluent_kafka import KafkaError, Producer
+from django.utils import timezone
 
 from recommendations.dummies import dummy_coupon, dummy_event, dummy_user
 from recommendations.errors import NoOpenEvents
@@ -19,10 +23,13 @@ from .brokers import client_config
 from .envelopes import CASINO_HEADER
 from .errors import NotDelivered
 from .messages import encode_row
+from .topics import Topic
+from .traffic import Message
 
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 30
+_TICK_SECONDS = 0.01  # shorter waits are saved up
 
 DUMMIES: dict[str, Callable[..., Row]] = {"users": dummy_user, "events": dummy_event, "coupons": dummy_coupon}
 
@@ -73,9 +80,39 @@ class Sender:
             self._refused.append(error.str())
 
 
-def send_dummies(sender: Sender, topic: str, rng: random.Random, now: datetime) -> None:
-    """Send one dummy message of `topic` for each active casino. A casino without users or events gets no coupons."""
-    for casino in Casino.objects.active().order_by("id"):
+def send_rounds(
+    sender: Sender,
+    topic: Topic,
+    casino_ids: Sequence[int] | None,
+    rng: random.Random,
+    stop: threading.Event,
+    *,
+    interval: float,
+    count: int | None,
+) -> None:
+    """Send one dummy message to each casino, again and again, `interval` seconds apart; `count` in all."""
+    while not stop.is_set() and (count is None or sender.sent < count):
+        before = sender.sent
+        send_dummies(sender, topic.name, rng, timezone.now(), casino_ids=casino_ids, limit=count and count - before)
+        if count is None or sender.sent < count:
+            stop.wait(interval if sender.sent > before else max(interval, 1.0))
+
+
+def send_dummies(
+    sender: Sender,
+    topic: str,
+    rng: random.Random,
+    now: datetime,
+    *,
+    casino_ids: Sequence[int] | None = None,
+    limit: int | None = None,
+) -> None:
+    """Send one dummy message of `topic` to each of these casinos, or to each active one; `limit` at most.
+
+    A casino without users or events gets no coupons.
+    """
+    casinos = Casino.objects.active().order_by("id")
+    for casino in (casinos if casino_ids is None else casinos.filter(pk__in=casino_ids))[:limit]:
         try:
             with use_casino(casino.current):
                 row = DUMMIES[topic](rng, now=now)
@@ -84,3 +121,16 @@ def send_dummies(sender: Sender, topic: str, rng: random.Random, now: datetime) 
         else:
             sender.send_row(topic, casino.pk, row, key=f"{casino.pk}:{rng.random()}")
     sender.flush()
+
+
+def send_at_rate(
+    sender: Sender, topic: Topic, messages: Iterator[Message], stop: threading.Event, *, rate: float, count: int | None
+) -> None:
+    """Send messages, `rate` a second (0: as many as there can be), `count` in all."""
+    began = time.monotonic()
+    for message in messages if count is None else islice(messages, count):
+        headers = {CASINO_HEADER: str(message.casino_id)}
+        sender.send(topic.name, message.value, headers=headers, key=message.key)
+        ahead = sender.sent / rate - (time.monotonic() - began) if rate else 0.0
+        if stop.wait(ahead) if ahead > _TICK_SECONDS else stop.is_set():
+            return
