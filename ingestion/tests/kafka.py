@@ -14,7 +14,7 @@ from ingestion.brokers import client_config
 from ingestion.consumer import TopicConsumer
 from ingestion.topics import PARTITIONS, TOPICS, Topic, create_topics, topic_names
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0  # more than it takes a broker to give up a consumer that is gone (SESSION_SECONDS)
 
 Message = tuple[int | str | None, Any]  # casino (None: no header), value (bytes, None, or what becomes JSON)
 
@@ -106,4 +106,4 @@ def wait_until(is_done: Callable[[], object], seconds: float = PATIENCE_SECONDS)
     deadline = time.monotonic() + seconds
     while not is_done():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.002)
+        time.sleep(0.02)  # what is waited for needs the processor too

@@ -1,6 +1,7 @@
 """Real casinos' rows and databases, as the tests of their lives look at them."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from django.db import connection
 
 from tenants.context import use_casino
 from tenants.lifecycle.backup import MANIFEST
+from tenants.locks import busy_casinos
 from tenants.models import Casino
 from tenants.servers import MAIN, server_cursor
 
@@ -26,6 +28,14 @@ def users_of(casino: Casino) -> list[str]:
     casino.refresh_from_db()
     with use_casino(casino.current):
         return list(User.objects.order_by("id").values_list("name", flat=True))
+
+
+def wait_until_free(*casinos: Casino) -> None:
+    """The server lets go of what a closed session, or a killed process, held only when it has noticed its end."""
+    deadline = time.monotonic() + 30
+    while busy_casinos(casino.pk for casino in casinos):
+        assert time.monotonic() < deadline, "a casino's lock is still held"
+        time.sleep(0.01)
 
 
 def databases_on(server: str = MAIN) -> set[str]:

@@ -19,11 +19,11 @@ from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 
 from tenants import connections as casino_connections
-from tenants import embedded
 from tenants.context import use_casino
 from tenants.models import Casino, DatabaseServer, MigrationRun, SchemaVersion
 from tenants.servers import MAIN, quoted, server_cursor
 
+from . import hasty
 from .twins import Rows, make_rows
 
 # Real casinos are numbered from here; smaller numbers belong to the predeclared casinos' databases.
@@ -90,7 +90,7 @@ def second_postgres() -> str:
     """The folder of a second embedded server's socket."""
     if django_settings.EMBEDDED_POSTGRES_DIR is None:
         pytest.skip("a second server is only there where PostgreSQL is embedded")
-    return embedded.ensure_running(django_settings.LOCAL_DIR / "postgres-second")
+    return hasty.ensure_running(django_settings.LOCAL_DIR / "postgres-second")
 
 
 @pytest.fixture

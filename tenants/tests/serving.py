@@ -84,11 +84,15 @@ def free_port() -> int:
 @contextmanager
 def gunicorn(*options: str, env: dict[str, str]) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
     """The port that gunicorn answers on, and its process."""
-    port = free_port()
-    command = (sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--bind", f"127.0.0.1:{port}")
-    process = subprocess.Popen(
-        [*command, "--no-control-socket", "--log-level", "warning", *options], env=env, cwd=settings.BASE_DIR
-    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # handed over: a port let go could become another's
+        port, number = listener.getsockname()[1], listener.fileno()
+        command = (sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--bind", f"fd://{number}")
+        process = subprocess.Popen(
+            [*command, "--no-control-socket", "--log-level", "warning", *options],
+            env=env,
+            cwd=settings.BASE_DIR,
+            pass_fds=[number],
+        )
     try:
         _wait_for(port)
         yield port, process

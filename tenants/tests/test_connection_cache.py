@@ -68,8 +68,9 @@ def test_refusal_comes_after_the_wait_and_not_much_later():
     started = time.monotonic()
     with pytest.raises(NoFreeConnection):
         desk.lend("b")
-    assert 0.2 <= time.monotonic() - started < 1
-    assert desk.cache.metrics().waited_seconds == pytest.approx(0.2, abs=0.1)
+    took = time.monotonic() - started
+    assert 0.2 <= took < 1
+    assert 0.2 <= desk.cache.metrics().waited_seconds <= took
 
 
 def test_who_waits_gets_the_connection_that_comes_back():

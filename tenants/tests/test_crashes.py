@@ -18,6 +18,7 @@ from tenants.lifecycle.restore import restore_casino
 from tenants.models import Casino, CasinoState
 from tenants.servers import server_cursor
 
+from .casinos import wait_until_free
 from .crashing import run_and_kill
 from .rows import User, make_user
 
@@ -69,11 +70,13 @@ def _walk(prepare: Callable[[], Casino], work: Callable[[Casino], object], check
         was_killed = run_and_kill(partial(work, casino), before_statement=statement)
         by_doctor = statement % 2 == 0
         if was_killed and by_doctor:
+            wait_until_free(casino)  # or the doctor leaves it to the process that works on it
             _mend_all()
         elif was_killed:
             casino.refresh_from_db()
             work(casino)
         check(casino, was_killed and by_doctor)
+        wait_until_free(casino)
         _in_order()
         _drop_everything(casino)
         if not was_killed:

@@ -9,7 +9,6 @@ from uuid import uuid4
 import pytest
 from django.db import connections
 
-from tenants import embedded
 from tenants.connections import casino_atomic, casino_connection
 from tenants.context import CasinoExecutor, CurrentCasino, use_casino
 from tenants.errors import WrongDatabase
@@ -17,6 +16,7 @@ from tenants.lifecycle.create import create_casino
 from tenants.models import DatabaseServer
 from tenants.servers import database_settings, server_cursor
 
+from . import hasty
 from .pooler import PROGRAM, pgbouncer
 from .rows import User, make_user
 from .serving import SERVER_APART, environment, free_port, needs_embedded, run_python, url_by_socket
@@ -40,7 +40,7 @@ THROUGH_THE_POOLER = [
 
 @pytest.fixture(scope="module")
 def socket_dir() -> str:
-    return embedded.ensure_running(SERVER_APART)
+    return hasty.ensure_running(SERVER_APART)
 
 
 @pytest.fixture(scope="module")

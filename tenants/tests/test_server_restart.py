@@ -11,6 +11,7 @@ import pytest
 
 from tenants import embedded
 
+from . import hasty
 from .serving import SERVER_APART, ask, build_casinos, environment, gunicorn, needs_embedded, url_by_socket
 
 pytestmark = needs_embedded
@@ -20,7 +21,7 @@ THREADS = 4
 
 @pytest.fixture
 def socket_dir() -> Iterator[str]:
-    yield embedded.ensure_running(SERVER_APART)
+    yield hasty.ensure_running(SERVER_APART)
     embedded.ensure_running(SERVER_APART)
 
 
