@@ -2,18 +2,26 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
+APACHE_KAFKA := $(BIN)/python -m apache_kafka --folder $(or $(LOCAL_DIR),.local)/apache-kafka
+KAFKA_PORT ?= 9092
 
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test test-kafka check kafka bench format clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
 demo: .venv/runtime  ## the main job on real fixtures, with an embedded PostgreSQL and broker; CHECK=1 ends by itself
 	$(MANAGE) demo $(if $(CHECK),--check)
 
 test: .venv/dev  ## all tests, with coverage, in two processes; WORKERS=0 does without
 	$(BIN)/pytest -n $(or $(WORKERS),2) --dist worksteal --cov --cov-report=term
+
+test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without containers; ARGS='-k lag'
+	$(APACHE_KAFKA) lend $(BIN)/pytest ingestion $(ARGS)
+
+kafka: .venv/runtime  ## a real Apache Kafka on 127.0.0.1:9092 (KAFKA_PORT=..); needs Java 17 and, once, Maven
+	@$(APACHE_KAFKA) serve --port $(KAFKA_PORT)
 
 check: .venv/dev  ## linter, formatter, types, import contracts, migrations, deployment settings
 	$(BIN)/ruff check .

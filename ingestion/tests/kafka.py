@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from ingestion.brokers import client_config
 from ingestion.consumer import TopicConsumer
@@ -92,7 +92,18 @@ def remake_topics() -> None:
         future.exception()  # that there were none is fine
     wait_until(lambda: not set(topic_names()) & set(admin.list_topics(timeout=10).topics))
     create_topics()
-    wait_until(lambda: set(topic_names()) <= set(admin.list_topics(timeout=10).topics))
+    wait_until(_are_led)
+
+
+def _are_led() -> bool:
+    """Whether all partitions answer: a real broker lists a topic a moment before it leads its partitions.
+
+    Asks with a new client, which knows no leader of the topics that were there before.
+    """
+    admin = AdminClient(client_config())
+    places = [TopicPartition(name, partition) for name in topic_names() for partition in range(PARTITIONS)]
+    answers = admin.list_offsets({place: OffsetSpec.latest() for place in places}).values()
+    return all(answer.exception() is None for answer in answers)
 
 
 def closed_port() -> str:

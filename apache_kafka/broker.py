@@ -1,0 +1,129 @@
+"""One broker of Apache Kafka in a process of its own, on loopback alone."""
+
+import base64
+import fcntl
+import os
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from .errors import BrokerFailed
+
+_SETTINGS = Path(__file__).with_name("server.properties")
+_START_SECONDS, _STOP_SECONDS = 60, 30
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    servers: str
+    process: "subprocess.Popen[bytes]"
+
+
+@contextmanager
+def running_broker(jars: Sequence[Path], port: int, folder: Path, log: Path) -> Iterator[Broker]:
+    """A broker that answers on `port`. Its messages stay in `folder`. Raises BrokerFailed."""
+    _require_free(port)
+    folder.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    java = ["java", "-Xmx512m", "-Dlog4j2.level=INFO", "-cp", os.pathsep.join(map(str, jars))]
+    with _locked(folder) as lock, log.open("w") as output:
+        settings = _write_settings(folder, port)
+        _format_once(java, folder, settings, output)
+        # In a session of its own a terminal's Ctrl-C does not reach it: what uses the broker ends before it does.
+        process = subprocess.Popen(
+            [*java, "kafka.Kafka", str(settings)],
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=[lock.fileno()],
+        )
+        try:
+            _wait_until_it_answers(process, port, log)
+            yield Broker(f"127.0.0.1:{port}", process)
+        finally:
+            _stop(process)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _require_free(port: int) -> None:
+    if _is_open(port):
+        raise BrokerFailed(f"Something listens on 127.0.0.1:{port} already: choose another port with KAFKA_PORT.")
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[IO[str]]:
+    """The folder for one broker: a second would spoil the messages. Held for as long as a process has the file open."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BrokerFailed(f"A broker runs already on {folder}.") from error
+        yield lock
+
+
+def _write_settings(folder: Path, port: int) -> Path:
+    """The committed settings, and what differs from start to start."""
+    controller = free_port()
+    path = folder / "server.properties"
+    path.write_text(
+        f"{_SETTINGS.read_text()}\n"
+        f"listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n"
+        f"controller.quorum.voters=1@127.0.0.1:{controller}\n"
+        f"log.dirs={folder / 'messages'}\n"
+    )
+    return path
+
+
+def _format_once(java: Sequence[str], folder: Path, settings: Path, output: IO[str]) -> None:
+    if (folder / "messages" / "meta.properties").exists():
+        return
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    tool = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={settings}"]
+    if subprocess.run(tool, check=False, stdout=output, stderr=output).returncode != 0:
+        raise BrokerFailed(f"{folder} can't be made Apache Kafka's storage: see {output.name}.")
+
+
+def _wait_until_it_answers(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        if _is_open(port) and _answers(port):
+            return
+        time.sleep(0.1)
+    raise BrokerFailed(f"Apache Kafka does not start: see {log}.")
+
+
+def _answers(port: int) -> bool:
+    admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
+    try:
+        return bool(admin.list_topics(timeout=5).brokers)
+    except KafkaException:
+        return False
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
