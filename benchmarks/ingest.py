@@ -1,0 +1,259 @@
+"""How fast coupons are ingested, end to end: from Kafka through validation into ten casinos' databases, profile
+counters, ledger and commit included.
+
+Set against a raw COPY of the same rows into the same tables (a transaction for each casino and batch, as the consumer
+has it, and nothing else), and against the row-at-a-time path (decode, one ORM save, one commit each). The rates of
+consumers are taken in processes of their own, between the first tenth and the last of what was sent beforehand; the
+broker is a real one (KAFKA_BOOTSTRAP_SERVERS), since the embedded one keeps too little.
+"""
+
+import argparse
+import atexit
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+if __name__ == "__main__":
+    folder = tempfile.mkdtemp(prefix="recsys-ingest-")
+    # Registered first, it runs last: after the server has been stopped.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ.update(LOCAL_DIR=folder, DATABASE_URL="", LOG_LEVEL="WARNING")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+
+import django
+
+django.setup()
+
+import msgspec
+import psutil
+from confluent_kafka.admin import AdminClient
+from django.conf import settings
+from django.utils import timezone
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.casino import _event, _user
+from ingestion.brokers import client_config
+from ingestion.envelopes import Envelope, Place
+from ingestion.lag import measure_lag
+from ingestion.messages import Bounds, decode_coupon, decode_event, decode_user, encode_row, read_message
+from ingestion.producers import Sender
+from ingestion.topics import COUPONS, create_topics, topic_names
+from ingestion.traffic import traffic
+from recommendations.models import PurchasedCoupon, UserProfile
+from recommendations.storing import store_events, store_users
+from tenants.catalogue import ensure_catalogue
+from tenants.connections import casino_atomic, casino_connection
+from tenants.context import use_casino
+from tenants.lifecycle.create import store_casinos
+from tenants.models import Casino
+
+CASINOS, EVENTS, USERS = 10, 500, 2_000
+ROW_AT_A_TIME = 3_000
+COPY = "COPY purchased_coupons (id, user_id, stake, timestamp, recommended_events) FROM STDIN"
+MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=200_000)
+    parser.add_argument("--memory-messages", type=int, default=2_000_000)
+    arguments = parser.parse_args()
+    if not settings.KAFKA_BOOTSTRAP_SERVERS:
+        sys.exit("Set KAFKA_BOOTSTRAP_SERVERS: the embedded broker keeps too little.")
+    console = Console()
+    casinos = build_casinos()
+    table = Table("what", "messages a second", "against raw COPY", title=f"coupons, {CASINOS} casinos")
+    copied, one_at_a_time = raw_copy(casinos, arguments.messages), row_at_a_time(casinos)
+    one, two = (consumed(casinos, arguments.messages, processes) for processes in (1, 2))
+    for name, rate in (
+        ("raw COPY", copied),
+        ("row at a time", one_at_a_time),
+        ("one consumer", one),
+        ("two consumers", two),
+    ):
+        table.add_row(name, f"{rate:,.0f}", f"{rate / copied:.2f}")
+    console.print(table)
+    console.print(f"one consumer against a row at a time: {one / one_at_a_time:.0f}; two against one: {two / one:.2f}")
+    for name, seconds in validation(casinos):
+        console.print(f"validating {name}: {seconds * 1e6:.2f} us a message (of CPU)")
+    if arguments.memory_messages:
+        begin, end = memory(casinos, arguments.memory_messages)
+        console.print(
+            f"a consumer's memory after a tenth of {arguments.memory_messages:,} messages: {begin:,.0f} MB, "
+            f"at the end: {end:,.0f} MB"
+        )
+
+
+def build_casinos() -> list[Casino]:
+    ensure_catalogue()
+    casinos = store_casinos([f"Casino {number}" for number in range(CASINOS)])
+    rng, now = random.Random(5), timezone.now()
+    for casino in casinos:
+        with use_casino(casino.current):
+            store_events([_event(rng, number, now) for number in range(1, EVENTS + 1)])
+            store_users([_user(rng, number, now) for number in range(1, USERS + 1)])
+    return casinos
+
+
+def raw_copy(casinos: list[Casino], count: int) -> float:
+    """Rows a second."""
+    messages = sample(casinos, count)
+    began, seconds = 0, 0.0
+    while batch := messages[began : began + settings.KAFKA_BATCH_SIZE]:
+        began += len(batch)
+        groups: dict[int, list[str]] = {}
+        for casino_id, value in batch:
+            groups.setdefault(casino_id, []).append(_as_copied(value))
+        start = time.perf_counter()
+        for casino in casinos:
+            with (
+                use_casino(casino.current),
+                casino_atomic(),
+                casino_connection().cursor() as cursor,
+                cursor.copy(COPY) as copy,
+            ):
+                copy.write("".join(groups.get(casino.pk, [])))
+        seconds += time.perf_counter() - start
+    empty(casinos)
+    return count / seconds
+
+
+def _as_copied(value: bytes) -> str:
+    fields = msgspec.json.decode(value)
+    selections = msgspec.json.encode(fields["recommended_events"]).decode()
+    return "{}\t{}\t{}\t{}\t{}\n".format(
+        fields["id"], fields["user_id"], fields["stake"], fields["timestamp"], selections
+    )
+
+
+def row_at_a_time(casinos: list[Casino]) -> float:
+    by_id = {casino.pk: casino for casino in casinos}
+    messages = sample(casinos, ROW_AT_A_TIME)
+    start = time.perf_counter()
+    for casino_id, value in messages:
+        fields = msgspec.json.decode(value)
+        with use_casino(by_id[casino_id].current):
+            PurchasedCoupon(**fields).save(force_insert=True)
+    seconds = time.perf_counter() - start
+    empty(casinos)
+    return ROW_AT_A_TIME / seconds
+
+
+def consumed(casinos: list[Casino], count: int, processes: int) -> float:
+    """Messages a second of so many consumers, between a tenth and nine tenths of the messages."""
+    send(casinos, count)
+    with ExitStack() as running:
+        for _ in range(processes):
+            running.enter_context(consumer())
+        first, last = wait_for(count * 0.1), wait_for(count * 0.9)
+        wait_for(count)
+    counted = sum_of(casinos)
+    assert counted == (count, count), counted
+    empty(casinos)
+    return (last[1] - first[1]) / (last[0] - first[0])
+
+
+def memory(casinos: list[Casino], count: int) -> tuple[float, float]:
+    """Resident megabytes of a consumer after a tenth of the messages, and at the end."""
+    send(casinos, count)
+    with consumer() as process:
+        wait_for(count * 0.1)
+        begin = psutil.Process(process.pid).memory_info().rss
+        wait_for(count)
+        end = psutil.Process(process.pid).memory_info().rss
+    empty(casinos)
+    return begin / 1e6, end / 1e6
+
+
+def validation(casinos: list[Casino]) -> Iterator[tuple[str, float]]:
+    """CPU seconds that reading a message takes, from its envelope to a row."""
+    now = timezone.now()
+    rng = random.Random(3)
+    messages = {
+        "coupons": (decode_coupon, [value for _, value in sample(casinos, 20_000)]),
+        "events": (decode_event, [encode_row(_event(rng, number, now)) for number in range(1, 20_001)]),
+        "users": (decode_user, [encode_row(_user(rng, number, now)) for number in range(1, 20_001)]),
+    }
+    for name, (decode, values) in messages.items():
+        place, bounds = Place("c", name, 0, 0, 1_748_777_300_000), Bounds.at(now)
+        envelopes = [Envelope(place, 1, None, value, [("casino_id", b"1")]) for value in values]
+        best = min(_read_all(decode, envelopes, bounds) for _ in range(5))
+        yield name, best / len(envelopes)
+
+
+def _read_all(decode: object, envelopes: list[Envelope], bounds: Bounds) -> float:
+    start = time.process_time()
+    for envelope in envelopes:
+        read_message(decode, envelope, bounds)
+    return time.process_time() - start
+
+
+def sample(casinos: list[Casino], count: int) -> list[tuple[int, bytes]]:
+    messages = traffic(COUPONS, casinos, random.Random(7), bad_ratio=0.0)
+    return [(message.casino_id, message.value) for message, _ in zip(messages, range(count), strict=False)]
+
+
+def send(casinos: list[Casino], count: int) -> None:
+    """Empty topics, then so many coupons in them."""
+    admin = AdminClient(client_config())
+    for future in (
+        *admin.delete_topics(topic_names()).values(),
+        *admin.delete_consumer_groups([COUPONS.group]).values(),
+    ):
+        future.exception()
+    while set(topic_names()) & set(admin.list_topics(timeout=10).topics):
+        time.sleep(0.1)
+    create_topics()
+    messages = traffic(COUPONS, casinos, random.Random(7), bad_ratio=0.0)
+    with Sender() as sender:
+        for message, _ in zip(messages, range(count), strict=False):
+            sender.send(COUPONS.name, message.value, headers={"casino_id": str(message.casino_id)}, key=message.key)
+
+
+def consumer() -> "subprocess.Popen[bytes]":
+    return Stopped([sys.executable, str(MANAGE), "consume_coupons"], stdout=subprocess.DEVNULL)
+
+
+class Stopped(subprocess.Popen):  # type: ignore[type-arg]
+    """Ends with its block."""
+
+    def __exit__(self, *error: object) -> None:
+        self.terminate()
+        super().__exit__(*error)
+
+
+def wait_for(count: float) -> tuple[float, int]:
+    """(time, messages done) as soon as so many are."""
+    while (done := measure_lag(COUPONS).done) < count:
+        time.sleep(0.02)
+    return time.perf_counter(), done
+
+
+def sum_of(casinos: list[Casino]) -> tuple[int, int]:
+    """Coupons stored, and coupons counted in profiles."""
+    stored = counted = 0
+    for casino in casinos:
+        with use_casino(casino.current):
+            stored += PurchasedCoupon.objects.count()
+            counted += sum(UserProfile.objects.values_list("coupon_count", flat=True))
+    return stored, counted
+
+
+def empty(casinos: list[Casino]) -> None:
+    for casino in casinos:
+        with use_casino(casino.current), casino_connection().cursor() as cursor:
+            cursor.execute("TRUNCATE purchased_coupons, ingestion_offsets, ingestion_counts")
+            cursor.execute("UPDATE users_profile SET coupon_count = 0, stake_total = 0, purchases_at_last_update = 0")
+            cursor.execute("VACUUM ANALYZE users_profile")
+
+
+if __name__ == "__main__":
+    main()
