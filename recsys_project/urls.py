@@ -6,6 +6,7 @@ from django.urls import include, path
 admin.site.index_title = "Everything, by table"
 
 urlpatterns = [
+    path("admin/ingestion/", include("ingestion.urls")),
     path("admin/", admin.site.urls),
     path("", include("tenants.urls")),
     path("", include("recommendations.urls")),

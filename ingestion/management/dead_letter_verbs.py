@@ -82,7 +82,7 @@ class ShowVerb(Verb):
     def run(self, terminal: Terminal, *args: Any, id: str, **options: Any) -> Answer:
         letter, envelope = get_dead_letter(id)
         fields = {name: getattr(letter, name) for name in letter.__struct_fields__}
-        message = {"key": _text(envelope.key), "headers": _headers(envelope), "value": _text(envelope.value)}
+        message = {"key": readable(envelope.key), "headers": _headers(envelope), "value": readable(envelope.value)}
         rows = [(name.replace("_", " "), value) for name, value in {**fields, **message}.items()]
         return Answer(columns(rows), {**fields, **message})
 
@@ -134,10 +134,10 @@ def _short(letter: DeadLetter) -> str:
 
 
 def _headers(envelope: Envelope) -> list[tuple[str, str | None]]:
-    return [(name, _text(value)) for name, value in envelope.headers or ()]
+    return [(name, readable(value)) for name, value in envelope.headers or ()]
 
 
-def _text(value: bytes | None) -> str | None:
+def readable(value: bytes | None) -> str | None:
     """Text as it is, other bytes as Python writes them."""
     if value is None:
         return None

@@ -1,0 +1,24 @@
+"""How ingestion goes, in the admin: the current casino's counts and ledger."""
+
+from django.contrib import admin
+
+from recommendations.admin import LookingAdmin
+
+from .models import MessageCount, PartitionOffset
+
+
+@admin.register(MessageCount)
+class MessageCountAdmin(LookingAdmin):
+    """Hour by hour, what became of the casino's messages."""
+
+    list_display = ("hour", "topic", "outcome", "is_rejection", "count", "last_at", "last_detail")
+    list_filter = ("is_rejection",)
+    searched_texts = ("outcome", "topic")
+    ordering = ("-hour", "topic", "outcome")
+    date_hierarchy = "hour"
+
+
+@admin.register(PartitionOffset)
+class PartitionOffsetAdmin(LookingAdmin):
+    list_display = ("topic", "partition", "next_offset", "consumer_group", "cluster", "topic_id")
+    ordering = ("topic", "partition", "id")

@@ -1,0 +1,65 @@
+"""`manage.py ingestion_status`: how far the consumers are behind, and how each casino's messages fare."""
+
+from typing import Any
+
+import msgspec
+from confluent_kafka import KafkaException
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from ingestion.errors import IngestionError
+from ingestion.parked_messages import list_parked
+from ingestion.status import CasinoStatus, PartitionStatus, casino_status, partition_status
+from tenants.management.verbs import columns
+from tenants.models import Casino
+
+_TEXT = 60
+
+
+class Command(BaseCommand):
+    help = "How far the consumers are behind, and how each casino's messages fared in the last hour."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--casino", type=int, metavar="ID", help="this one alone (all)")
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+    def handle(self, *args: Any, casino: int | None, json: bool, **options: Any) -> None:
+        casinos = Casino.objects.ready().order_by("pk")
+        try:
+            partitions, parked = partition_status(), list_parked(casino_id=casino)
+        except IngestionError as error:
+            raise CommandError(str(error)) from error
+        except KafkaException as error:
+            raise CommandError(f"Kafka: {error.args[0].str()}") from error
+        now = timezone.now()
+        fared = [
+            casino_status(each, now, parked) for each in (casinos if casino is None else casinos.filter(pk=casino))
+        ]
+        if json:
+            self.stdout.write(msgspec.json.encode({"partitions": partitions, "casinos": fared}).decode())
+        else:
+            self.stdout.write(f"{_partitions(partitions)}\n\n{_casinos(fared)}")
+
+
+def _partitions(partitions: list[PartitionStatus]) -> str:
+    head = ("topic", "partition", "read", "lag", "dead letters")
+    return columns([head, *((each.topic, each.partition, each.read, each.lag, each.dead) for each in partitions)])
+
+
+def _casinos(casinos: list[CasinoStatus]) -> str:
+    head = ("casino", "name", "stored", "a minute", "last", "rejected", "waiting", "parked", "last error")
+    rows = [
+        (
+            each.id,
+            each.name,
+            each.stored,
+            each.a_minute,
+            each.last_stored and f"{each.last_stored:%H:%M:%S}",
+            each.rejected,
+            each.waiting,
+            each.parked,
+            each.last_error[:_TEXT],
+        )
+        for each in casinos
+    ]
+    return columns([head, *rows])
