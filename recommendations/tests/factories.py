@@ -9,9 +9,10 @@ import factory
 
 from recommendations.models import Event, PurchasedCoupon, User
 from recommendations.offer import ATTRIBUTES, Offer, build_offer
-from recommendations.rows import CouponRow, EventRow, Selection, UserRow
+from recommendations.rows import CouponRow, EventRow, Removal, Selection, UserRow
 
 OPEN = datetime(2050, 6, 1, 18, tzinfo=UTC)
+FIRST_MESSAGE = datetime(2025, 6, 1, tzinfo=UTC)
 OFFER_COLUMNS = ("id", "begin_timestamp", "odd", *ATTRIBUTES)
 _offsets = count()
 
@@ -65,6 +66,15 @@ def selection(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def at(minutes: int) -> datetime:
+    """The time of a message: so many minutes after the first."""
+    return FIRST_MESSAGE + timedelta(minutes=minutes)
+
+
+def removal(row_id: int, minutes: int) -> Removal:
+    return Removal(id=row_id, timestamp=at(minutes))
+
+
 def user_row(**changes: Any) -> UserRow:
     fields: dict[str, Any] = {
         "name": "Ada",
@@ -73,15 +83,16 @@ def user_row(**changes: Any) -> UserRow:
         "currency": "EUR",
         "country": "ENGLAND",
         "gender": "FEMALE",
-        "timestamp": datetime(2025, 6, 1, tzinfo=UTC),
+        "timestamp": FIRST_MESSAGE,
         "favorite_sport": "FOOTBALL",
     }
     return UserRow(**fields | changes)
 
 
 def event_row(**changes: Any) -> EventRow:
+    """`odd` may be any number."""
     fields: dict[str, Any] = {
-        "begin_timestamp": datetime(2050, 6, 1, 18, tzinfo=UTC),
+        "begin_timestamp": OPEN,
         "end_timestamp": datetime(2050, 6, 1, 20, tzinfo=UTC),
         "country": "ENGLAND",
         "league": "PREMIER LEAGUE",
@@ -90,7 +101,8 @@ def event_row(**changes: Any) -> EventRow:
         "sport": "FOOTBALL",
         "odd": Decimal("2.5"),
     }
-    return EventRow(**fields | changes)
+    fields |= changes
+    return EventRow(**fields | {"odd": Decimal(str(fields["odd"]))})
 
 
 def selection_row(**changes: Any) -> Selection:

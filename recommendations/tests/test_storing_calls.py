@@ -1,5 +1,7 @@
 """What all storing functions have in common: one call is one transaction, in one casino's database."""
 
+from functools import partial
+
 import pytest
 from django.db import IntegrityError
 
@@ -9,15 +11,24 @@ from tenants.connections import casino_connection
 from tenants.context import use_casino
 from tenants.errors import NoCurrentCasino
 
-from .factories import coupon_row, event_row, selection_row, user_row
+from .factories import UserFactory, coupon_row, event_row, selection_row, user_row
 
-CALLS = [(store_users, user_row), (store_events, event_row), (store_coupons, coupon_row)]
+BUYER = 9000
+CALLS = [(store_users, user_row), (store_events, event_row), (store_coupons, partial(coupon_row, user_id=BUYER))]
 TABLES = [User, UserProfile, Event, Team, EventTeam, PurchasedCoupon]
+
+
+@pytest.fixture(autouse=True)
+def _a_buyer(casino_a, casino_b):
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            UserFactory.create(id=BUYER)
 
 
 def rows_in(casino):
     with use_casino(casino.current):
-        return {model.__name__: model.objects.count() for model in TABLES}
+        counts = {model.__name__: model.objects.count() for model in TABLES}
+    return counts | {"User": counts["User"] - 1}  # without the buyer
 
 
 @pytest.mark.parametrize(("store", "row"), CALLS)
@@ -45,7 +56,7 @@ def test_rows_go_to_the_current_casino_only(casino_a, casino_b, store, row):
 @pytest.mark.parametrize(("store", "row"), CALLS)
 def test_one_row_that_the_database_refuses_rolls_the_whole_call_back(casino_a, store, row):
     bad = row(id=3)
-    object.__setattr__(bad, "id", -3)  # what no row can be made with, the database refuses too
+    bad.id = -3  # what no row can be made with, the database refuses too
     with use_casino(casino_a.current), pytest.raises(IntegrityError):
         store([row(id=1), bad, row(id=5), row()])
     assert set(rows_in(casino_a).values()) == {0}
@@ -55,11 +66,11 @@ def test_one_row_that_the_database_refuses_rolls_the_whole_call_back(casino_a, s
 
 def test_where_counting_fails_the_coupons_are_not_stored_either(casino_a):
     with use_casino(casino_a.current):
-        store_coupons([coupon_row(id=1)])
+        store_coupons([coupon_row(id=1, user_id=BUYER)])
         with casino_connection().cursor() as cursor:
             cursor.execute("ALTER TABLE users_profile ADD CONSTRAINT few CHECK (coupon_count < 3)")
         with pytest.raises(IntegrityError):
-            store_coupons([coupon_row(id=2), coupon_row(id=3)])
+            store_coupons([coupon_row(id=2, user_id=BUYER), coupon_row(id=3, user_id=BUYER)])
         assert list(PurchasedCoupon.objects.values_list("pk", flat=True)) == [1]
         assert UserProfile.objects.get().coupon_count == 1
 
@@ -82,7 +93,7 @@ def test_thousands_of_events_are_linked_to_thousands_of_teams(casino_a):
 def test_50_selections_a_coupon_survive(casino_a):
     selections = tuple(selection_row(event_id=n) for n in range(1, 51))
     with use_casino(casino_a.current):
-        store_coupons([coupon_row(id=1, recommended_events=selections)])
+        store_coupons([coupon_row(id=1, user_id=BUYER, recommended_events=selections)])
         kept = PurchasedCoupon.objects.get().recommended_events
     assert [each["event_id"] for each in kept] == list(range(1, 51))
 

@@ -78,6 +78,8 @@ def test_events_with_and_without_ids_in_one_call(casino_a):
 
 def test_coupons_are_each_counted_once_whoever_comes_first(casino_a):
     rows = [coupon_row(user_id=n % 5 + 1, id=n if n % 2 else None) for n in range(1, 61)]
+    with use_casino(casino_a.current):
+        store_users([user_row(id=user_id) for user_id in range(1, 6)])
 
     def work(number):
         return [outcome.result for _ in range(ROUNDS) for outcome in store_coupons(shuffled(rows, number))]

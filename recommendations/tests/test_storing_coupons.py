@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from recommendations.models import PurchasedCoupon, User, UserProfile
+from recommendations.models import PurchasedCoupon, UserProfile
 from recommendations.storing import Outcome, Result, store_coupons, store_users
 from tenants.context import use_casino
 
@@ -16,6 +16,7 @@ DUPLICATE = Outcome(Result.DUPLICATE)
 @pytest.fixture(autouse=True)
 def _inside_casino_a(casino_a, fresh_ids):
     with use_casino(casino_a.current):
+        store_users([user_row(id=1), user_row(id=2), user_row(id=31)])
         yield
 
 
@@ -43,7 +44,6 @@ def test_a_coupon_is_stored_as_given_with_its_selections():
 
 
 def test_coupons_are_counted_in_their_users_profiles():
-    store_users([user_row(id=1), user_row(id=2)])
     store_coupons([coupon_row(stake=Decimal("1.10")), coupon_row(user_id=2), coupon_row(stake=Decimal("2.20"))])
     assert counts(1) == (2, 2, Decimal("3.30"))
     assert counts(2) == (1, 1, Decimal("10.00"))
@@ -75,18 +75,13 @@ def test_a_coupon_is_final_so_that_the_first_of_its_id_counts():
     assert store_coupons([coupon_row(id=5, stake=Decimal(3), user_id=2)]) == [DUPLICATE]
     assert PurchasedCoupon.objects.get().stake == 1
     assert counts() == (1, 1, Decimal(1))
-    assert not UserProfile.objects.filter(user_id=2).exists()
+    assert counts(2) == (0, 0, Decimal(0))
 
 
-def test_a_coupon_that_comes_before_its_user_is_kept_and_counted():
-    store_coupons([coupon_row(user_id=31), coupon_row(user_id=31)])
-    assert not User.objects.exists()
-    assert counts(31) == (2, 2, Decimal(20))
-    store_users([user_row(id=31)])
-    assert counts(31) == (2, 2, Decimal(20))
+def test_a_user_without_a_profile_gets_one_with_the_first_coupon():
+    UserProfile.objects.all().delete()
     store_coupons([coupon_row(user_id=31)])
-    assert User.objects.get().coupons.count() == 3
-    assert User.objects.get().profile.coupon_count == 3
+    assert counts(31) == (1, 1, Decimal(10))
 
 
 @pytest.mark.parametrize("highest", [1, 2, 50])

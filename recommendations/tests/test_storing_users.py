@@ -1,5 +1,7 @@
 """`store_users`: users into the current casino's database, each with a profile."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from recommendations.models import User, UserProfile
@@ -135,6 +137,6 @@ def test_text_of_any_script_survives_and_is_no_sql():
 
 
 def test_users_made_elsewhere_are_brought_up_to_date_too():
-    UserFactory.create(id=31)
+    UserFactory.create(id=31, timestamp=datetime(2025, 1, 1, tzinfo=UTC))
     assert store_users([user_row(id=31)])[0].result == Result.UPDATED
     assert UserProfile.objects.filter(user_id=31).exists()
