@@ -1,4 +1,4 @@
-"""The trigger that raises the offer's version: with every real change of events, whoever makes it, and with no other."""
+"""The trigger that raises the offer's version: with every real change of events, whoever makes it, and no other."""
 
 import pytest
 from django.db.transaction import set_rollback
