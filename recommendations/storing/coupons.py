@@ -1,27 +1,43 @@
 """Coupons into their casino's database, each counted once in its user's profile."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from recommendations.rows import CouponRow, Removal
 from tenants.connections import casino_atomic
 
-from .counting import COUNT_WRITTEN
-from .outcomes import Outcome
+from .outcomes import DUPLICATE, Outcome, Result
+from .purchases import STORE_INCOMING
 from .removals import remove_coupons
-from .sql import query
-from .upsert import Key, Upsert, explain_unwritten, key_of, store_rows, write
+from .rounds import in_rounds
+from .sql import as_json, query
+from .upsert import Key, key_of, reserve_ids
 from .waiting import MessageOf, keep_waiting, lock_waiting_coupons, no_message
 
-COUPONS = Upsert(
-    "purchased_coupons",
-    (("user_id", "bigint"), ("stake", "numeric"), ("timestamp", "timestamptz"), ("recommended_events", "jsonb")),
-    is_final=True,
-    source="JOIN users ON users.id = row.user_id",
-    then=COUNT_WRITTEN,
-)
+Outcomes = dict[Key, Outcome]
+Explain = Callable[[Sequence[CouponRow]], Outcomes]
 
-_KNOWN_USERS = "SELECT id FROM users WHERE id = ANY(%s)"
+# The lock keeps the users there until their coupons are, as a foreign key's would.
+_STORE = f"""
+WITH incoming AS MATERIALIZED (
+    SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
+        id bigint, natural_key uuid, user_id bigint, stake numeric, timestamp timestamptz, recommended_events jsonb
+    ) JOIN users ON users.id = row.user_id ORDER BY row.user_id FOR KEY SHARE OF users
+)
+{STORE_INCOMING}
+SELECT natural_key, id FROM written
+"""
+
+_REMOVED_OR_KNOWN = """
+SELECT row_id, 'stale' FROM removed_rows WHERE kind = 'purchased_coupons' AND row_id = ANY(%s)
+UNION ALL SELECT id, CASE WHEN natural_key IS NULL THEN 'duplicate' ELSE 'id_taken' END
+FROM purchased_coupons WHERE id = ANY(%s)
+"""
+_KNOWN_WITHOUT_ID = "SELECT natural_key FROM purchased_coupons WHERE natural_key = ANY(%s)"
+
+
+class _UnknownUsersError(Exception):
+    """To tell whether users are just coming needs a lock, which has to be taken before those of any row."""
 
 
 def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf = no_message) -> list[Outcome]:
@@ -31,21 +47,45 @@ def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf 
     `WAITING_COUPONS` of them wait already. A coupon is final: a later one of the same key is a duplicate, whatever it
     says.
     """
+    if not any(isinstance(row, Removal) for row in rows):
+        try:
+            with casino_atomic():
+                return in_rounds(rows, partial(_store, _refuse))
+        except _UnknownUsersError:
+            pass
     with casino_atomic():
-        return store_rows(rows, COUPONS, remove_coupons, explain=partial(_explain, message_of))
+        lock_waiting_coupons()
+        return in_rounds(rows, partial(_store, partial(keep_waiting, message_of=message_of)))
 
 
-def _explain(message_of: MessageOf, unwritten: Sequence[CouponRow]) -> dict[Key, Outcome]:
-    strangers = _without_user(unwritten)
-    keys = {key_of(row) for row in strangers}
-    outcomes = explain_unwritten(COUPONS, [row for row in unwritten if key_of(row) not in keys])
-    if strangers:
-        lock_waiting_coupons()  # users that are just being stored are known from here on
-        outcomes |= write(COUPONS, strangers)
-        outcomes |= keep_waiting([row for row in strangers if key_of(row) not in outcomes], message_of)
+def _store(of_unknown_users: Explain, rows: Sequence[CouponRow | Removal]) -> list[Outcome]:
+    coupons = [row for row in rows if isinstance(row, CouponRow)]
+    outcomes = _write(coupons) if coupons else {}
+    for explain in (_explain, of_unknown_users):
+        if unwritten := [row for row in coupons if key_of(row) not in outcomes]:
+            outcomes |= explain(unwritten)
+    if removals := [row for row in rows if isinstance(row, Removal)]:
+        outcomes |= remove_coupons(removals)
+    return [outcomes[key_of(row)] for row in rows]
+
+
+def _write(rows: Sequence[CouponRow]) -> Outcomes:
+    reserve_ids("purchased_coupons", rows)
+    written = query(_STORE, [as_json(rows)])
+    return {natural_key or coupon_id: Outcome(Result.STORED, coupon_id) for natural_key, coupon_id in written}
+
+
+def _explain(unwritten: Sequence[CouponRow]) -> Outcomes:
+    """What became of those that were left alone, but for those of unknown users."""
+    ids = [row.id for row in unwritten if row.id is not None]
+    natural_keys = [row.natural_key for row in unwritten if row.id is None]
+    outcomes: Outcomes = {}
+    if ids:
+        outcomes |= {row_id: Outcome(Result(result)) for row_id, result in query(_REMOVED_OR_KNOWN, [ids, ids])}
+    if natural_keys:
+        outcomes |= {natural_key: DUPLICATE for (natural_key,) in query(_KNOWN_WITHOUT_ID, [natural_keys])}
     return outcomes
 
 
-def _without_user(rows: Sequence[CouponRow]) -> list[CouponRow]:
-    known = {user_id for (user_id,) in query(_KNOWN_USERS, [[row.user_id for row in rows]])}
-    return [row for row in rows if row.user_id not in known]
+def _refuse(rows: Sequence[CouponRow]) -> Outcomes:
+    raise _UnknownUsersError

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from recommendations.rows import EventRow, Removal
+from recommendations.rows import EventRow, Removal, Row
 from tenants.connections import casino_atomic
 
 from .outcomes import Outcome
 from .removals import remove_events
+from .rounds import in_rounds
 from .sql import as_json, execute
 from .upsert import Upsert, store_rows, written_ids
 
@@ -48,11 +49,20 @@ ON CONFLICT (event_id, team_id) DO NOTHING
 """
 
 
+# All who change events queue here, by a trigger too. To queue before the first statement lets each see what the call
+# before it did: else a removal could take along a row of later word, or a row come back that was just removed.
+_QUEUE = "SELECT FROM offer_version WHERE id = 1 FOR UPDATE"
+
+
 def store_teams(teams: Iterable[tuple[str, str]]) -> None:
     """Store teams, given as (name, sport); those known already stay as they are."""
-    rows = [{"name": name, "sport": sport} for name, sport in sorted(set(teams))]
     with casino_atomic():
-        execute(_TEAMS, [as_json(rows)])
+        _write_teams(teams)
+
+
+def _write_teams(teams: Iterable[tuple[str, str]]) -> None:
+    rows = [{"name": name, "sport": sport} for name, sport in sorted(set(teams))]
+    execute(_TEAMS, [as_json(rows)])
 
 
 def store_events(rows: Sequence[EventRow | Removal]) -> list[Outcome]:
@@ -61,15 +71,21 @@ def store_events(rows: Sequence[EventRow | Removal]) -> list[Outcome]:
     Of several rows of one event the one of the latest `timestamp` counts; of equal ones the last.
     """
     with casino_atomic():
-        outcomes = store_rows(rows, EVENTS, remove_events, optional="status")
-        if changed := written_ids(outcomes):
-            store_teams(_teams_of(row for row in rows if isinstance(row, EventRow)))
-            execute(_UNLINK_TEAMS, [changed])
-            execute(_LINK_TEAMS, [changed])
+        execute(_QUEUE)
+        return in_rounds(rows, _store)
+
+
+def _store(rows: Sequence[Row | Removal]) -> list[Outcome]:
+    outcomes = store_rows(rows, EVENTS, remove_events, optional="status")
+    if changed := written_ids(outcomes):
+        _write_teams(_teams_of_written(rows, outcomes))
+        execute(_UNLINK_TEAMS, [changed])
+        execute(_LINK_TEAMS, [changed])
     return outcomes
 
 
-def _teams_of(events: Iterable[EventRow]) -> Iterable[tuple[str, str]]:
-    for event in events:
-        yield event.home_team, event.sport
-        yield event.away_team, event.sport
+def _teams_of_written(rows: Iterable[Row | Removal], outcomes: Iterable[Outcome]) -> Iterable[tuple[str, str]]:
+    for row, outcome in zip(rows, outcomes, strict=True):
+        if isinstance(row, EventRow) and outcome.id is not None:
+            yield row.home_team, row.sport
+            yield row.away_team, row.sport

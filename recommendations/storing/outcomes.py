@@ -26,3 +26,6 @@ class Outcome:
 
     result: Result
     id: int | None = None
+
+
+DUPLICATE, STALE, ID_TAKEN = Outcome(Result.DUPLICATE), Outcome(Result.STALE), Outcome(Result.ID_TAKEN)

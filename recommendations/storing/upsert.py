@@ -8,36 +8,27 @@ without the temporary table that COPY needs to be able to skip what is there. Dj
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
-from typing import Any
+from functools import cache
 from uuid import UUID
 
 from recommendations.rows import Removal, Row
 
-from .outcomes import Outcome, Result
+from .outcomes import DUPLICATE, ID_TAKEN, STALE, Outcome, Result
 from .sql import as_json, execute, query
 
 Key = int | UUID
 Remove = Callable[[Sequence[Removal]], dict[Key, Outcome]]
-Explain = Callable[[Sequence[Any]], dict[Key, Outcome]]
-
-DUPLICATE, STALE, ID_TAKEN = Outcome(Result.DUPLICATE), Outcome(Result.STALE), Outcome(Result.ID_TAKEN)
 
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
     """`columns` maps column to SQL type, as pairs.
 
-    Where `is_final`, a row of a known key is left alone; else it is brought up to date, unless nothing differs or what
-    is there is of a later time. `source` joins further conditions to the incoming rows (named `row`), `then` is the
-    rest of a statement that may use the rows written (named `written`).
+    A row of a known key is brought up to date, unless nothing differs or what is there is of a later time.
     """
 
     table: str
     columns: tuple[tuple[str, str], ...]
-    is_final: bool = False
-    source: str = ""
-    then: str = ""
 
     def sql(self, key: str, left_open: tuple[str, ...] = ()) -> str:
         """Insert rows by `key` (`id` or `natural_key`), without the columns `left_open`. Parameter: the rows as JSON.
@@ -48,25 +39,23 @@ class Upsert:
         record = ", ".join(f"{column} {types[column]}" for column in columns)
         return (
             f"WITH written AS (INSERT INTO {self.table} ({names}) "
-            f"SELECT {values} FROM jsonb_to_recordset(%s::jsonb) AS row({record}) {self.source} "
+            f"SELECT {values} FROM jsonb_to_recordset(%s::jsonb) AS row({record}) "
             f"{self._unless_removed(key)} ORDER BY row.{key} "
             f"ON CONFLICT ({key}) DO {self._on_conflict(columns)} "
-            f"RETURNING {self.table}.*, xmax = 0 AS is_new){self.then} "  # xmax is 0 where no earlier version preceded
+            f"RETURNING {self.table}.*, xmax = 0 AS is_new) "  # xmax is 0 where no earlier version preceded
             f"SELECT {key}, id, is_new FROM written"
         )
 
     def _unless_removed(self, key: str) -> str:
         if key != "id":
             return ""
-        is_later = "" if self.is_final else "AND (row.timestamp IS NULL OR removed.timestamp >= row.timestamp)"
         return (
             f"WHERE NOT EXISTS (SELECT FROM removed_rows AS removed "
-            f"WHERE removed.kind = '{self.table}' AND removed.row_id = row.id {is_later})"
+            f"WHERE removed.kind = '{self.table}' AND removed.row_id = row.id "
+            f"AND (row.timestamp IS NULL OR removed.timestamp >= row.timestamp))"
         )
 
     def _on_conflict(self, columns: list[str]) -> str:
-        if self.is_final:
-            return "NOTHING"
         changing = [column for column in columns if column not in {"id", "natural_key"}]
         incoming = {column: f"excluded.{column}" for column in changing}
         incoming["timestamp"] = f"COALESCE(excluded.timestamp, {self.table}.timestamp)"
@@ -76,19 +65,6 @@ class Upsert:
             f"UPDATE SET {changes} WHERE {self.table}.natural_key IS NOT DISTINCT FROM excluded.natural_key "
             f"AND COALESCE({self.table}.timestamp <= excluded.timestamp, true) "
             f"AND ({present}) IS DISTINCT FROM ({', '.join(incoming.values())})"
-        )
-
-    @property
-    def reserve_ids(self) -> str:
-        """Keep the ids that PostgreSQL hands out above those that the casino chose. Parameter, twice: the highest.
-
-        Two that reserve at once wait for each other, or the lower number might win.
-        """
-        sequence = f"{self.table}_id_seq"
-        return (
-            f"SELECT pg_advisory_xact_lock('{self.table}'::regclass::oid::bigint) "
-            f"FROM {sequence} WHERE last_value <= %s; "
-            f"SELECT setval('{sequence}', %s) FROM {sequence} WHERE last_value <= %s"
         )
 
 
@@ -106,16 +82,23 @@ def write(upsert: Upsert, rows: Sequence[Row], *, optional: str | None = None) -
     outcomes: dict[Key, Outcome] = {}
     for (key, left_open), group in groups.items():
         if key == "id":
-            reserve_ids(upsert, group)
+            reserve_ids(upsert.table, group)
         for row_key, row_id, is_new in query(_statement(upsert, key, left_open), [as_json(group)]):
             outcomes[row_key] = Outcome(Result.STORED if is_new else Result.UPDATED, row_id)
     return outcomes
 
 
-def reserve_ids(upsert: Upsert, rows: Sequence[Row]) -> None:
+def reserve_ids(table: str, rows: Sequence[Row]) -> None:
+    """Keep the ids that PostgreSQL hands out above those that the casino chose.
+
+    Two that reserve at once wait for each other, or the lower number might win.
+    """
     highest = max((row.id for row in rows if row.id is not None), default=None)
     if highest is not None:
-        execute(upsert.reserve_ids, [highest, highest, highest])
+        lock = f"pg_advisory_xact_lock('{table}'::regclass::oid::bigint)"
+        raise_to = f"setval('{table}_id_seq', %s)"
+        behind = f"FROM {table}_id_seq WHERE last_value <= %s"
+        execute(f"SELECT {lock} {behind}; SELECT {raise_to} {behind}", [highest, highest, highest])
 
 
 def explain_unwritten(upsert: Upsert, rows: Sequence[Row]) -> dict[Key, Outcome]:
@@ -128,8 +111,7 @@ def explain_unwritten(upsert: Upsert, rows: Sequence[Row]) -> dict[Key, Outcome]
 def _explain_by_id(upsert: Upsert, rows: list[Row]) -> dict[Key, Outcome]:
     if not rows:
         return {}
-    timestamp = "NULL" if upsert.is_final else "timestamp"
-    sql = f"SELECT id, natural_key IS NOT NULL, {timestamp} FROM {upsert.table} WHERE id = ANY(%s)"
+    sql = f"SELECT id, natural_key IS NOT NULL, timestamp FROM {upsert.table} WHERE id = ANY(%s)"
     known = {row_id: (is_taken, timestamp) for row_id, is_taken, timestamp in query(sql, [[row.id for row in rows]])}
     outcomes: dict[Key, Outcome] = {}
     for row in rows:
@@ -140,8 +122,8 @@ def _explain_by_id(upsert: Upsert, rows: list[Row]) -> dict[Key, Outcome]:
 
 
 def _explain_by_natural_key(upsert: Upsert, rows: list[Row]) -> dict[Key, Outcome]:
-    if not rows or upsert.is_final:
-        return {key_of(row): DUPLICATE for row in rows}
+    if not rows:
+        return {}
     sql = f"SELECT natural_key, timestamp FROM {upsert.table} WHERE natural_key = ANY(%s)"
     known = dict(query(sql, [[row.natural_key for row in rows]]))
     return {key_of(row): STALE if _is_before(row, known.get(row.natural_key)) else DUPLICATE for row in rows}
@@ -158,44 +140,16 @@ def key_of(row: Row | Removal) -> Key:
 
 
 def store_rows(
-    rows: Sequence[Row | Removal],
-    upsert: Upsert,
-    remove: Remove,
-    *,
-    optional: str | None = None,
-    explain: Explain | None = None,
+    rows: Sequence[Row | Removal], upsert: Upsert, remove: Remove, *, optional: str | None = None
 ) -> list[Outcome]:
-    """Write the rows and do the removals, of each key the one that counts; the others are duplicates.
-
-    `explain` says what became of the rows that were left alone. It may still write them.
-    """
-    chosen = _one_row_a_key(rows, upsert.is_final)
-    counting = [rows[place] for place in chosen.values()]
-    incoming = [row for row in counting if not isinstance(row, Removal)]
+    """Write the rows and do the removals, no two of one key."""
+    incoming = [row for row in rows if not isinstance(row, Removal)]
     outcomes = write(upsert, incoming, optional=optional)
     if len(outcomes) < len(incoming):
-        explain = explain or partial(explain_unwritten, upsert)
-        outcomes |= explain([row for row in incoming if key_of(row) not in outcomes])
-    removals = [row for row in counting if isinstance(row, Removal)]
-    if removals:
+        outcomes |= explain_unwritten(upsert, [row for row in incoming if key_of(row) not in outcomes])
+    if removals := [row for row in rows if isinstance(row, Removal)]:
         outcomes |= remove(removals)
-    return [outcomes[key_of(row)] if chosen[key_of(row)] == place else DUPLICATE for place, row in enumerate(rows)]
-
-
-def _one_row_a_key(rows: Sequence[Row | Removal], is_final: bool) -> dict[Key, int]:
-    """The place of the one row of each key that counts."""
-    places: dict[Key, int] = {}
-    for place, row in enumerate(rows):
-        key = key_of(row)
-        if key not in places or _counts_more(row, rows[places[key]], is_final):
-            places[key] = place
-    return places
-
-
-def _counts_more(row: Row | Removal, earlier: Row | Removal, is_final: bool) -> bool:
-    if is_final:
-        return isinstance(row, Removal)
-    return row.timestamp is None or earlier.timestamp is None or row.timestamp >= earlier.timestamp
+    return [outcomes[key_of(row)] for row in rows]
 
 
 def written_ids(outcomes: Iterable[Outcome]) -> list[int]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from recommendations.rows import Removal, UserRow
+from recommendations.rows import Removal, Row, UserRow
 from tenants.connections import casino_atomic
 
 from .outcomes import Outcome
 from .removals import remove_users
+from .rounds import in_rounds
 from .sql import execute
 from .upsert import Upsert, store_rows, written_ids
 from .waiting import adopt_coupons, lock_waiting_coupons
@@ -36,8 +37,12 @@ def store_users(rows: Sequence[UserRow | Removal]) -> list[Outcome]:
     """
     with casino_atomic():
         lock_waiting_coupons()
-        outcomes = store_rows(rows, USERS, remove_users)
-        if changed := written_ids(outcomes):
-            execute(_PROFILES, [changed])
-            adopt_coupons(changed)
+        return in_rounds(rows, _store)
+
+
+def _store(rows: Sequence[Row | Removal]) -> list[Outcome]:
+    outcomes = store_rows(rows, USERS, remove_users)
+    if changed := written_ids(outcomes):
+        execute(_PROFILES, [changed])
+        adopt_coupons(changed)
     return outcomes

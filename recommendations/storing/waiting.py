@@ -8,10 +8,10 @@ from django.conf import settings
 from recommendations.rows import CouponRow
 from tenants.connections import casino_atomic
 
-from .counting import COUNT_WRITTEN
-from .outcomes import Outcome, Result
+from .outcomes import DUPLICATE, Outcome, Result
+from .purchases import STORE_INCOMING
 from .sql import as_json, execute, query
-from .upsert import DUPLICATE, Key, key_of
+from .upsert import Key, key_of
 
 MessageOf = Callable[[CouponRow], bytes | None]
 
@@ -20,27 +20,25 @@ _LOCK = "SELECT pg_advisory_xact_lock('waiting_coupons'::regclass::oid::bigint)"
 _COUNT = "SELECT count(*) FROM waiting_coupons"
 
 _KEEP = """
-INSERT INTO waiting_coupons (user_id, coupon_id, stake, timestamp, recommended_events, natural_key, message)
-SELECT row.user_id, row.id, row.stake, row.timestamp, row.recommended_events, row.natural_key, decode(message, 'base64')
-FROM jsonb_to_recordset(%s::jsonb) AS row(
-    id bigint, natural_key uuid, user_id bigint, stake numeric, timestamp timestamptz, recommended_events jsonb
-) JOIN jsonb_to_recordset(%s::jsonb) AS came(id bigint, natural_key uuid, message text)
-    ON came.id = row.id OR came.natural_key = row.natural_key
-WHERE NOT EXISTS (SELECT FROM removed_rows WHERE kind = 'purchased_coupons' AND row_id = row.id)
-ON CONFLICT DO NOTHING RETURNING coupon_id, natural_key
+INSERT INTO waiting_coupons (coupon_id, natural_key, user_id, stake, timestamp, recommended_events, message)
+SELECT id, natural_key, user_id, stake, timestamp, recommended_events, decode(message, 'base64') FROM ROWS FROM (
+    jsonb_to_recordset(%s::jsonb) AS (
+        id bigint, natural_key uuid, user_id bigint, stake numeric, timestamp timestamptz, recommended_events jsonb
+    ),
+    jsonb_to_recordset(%s::jsonb) AS (message text)
+) AS row
+"""
+
+_WAIT_ALREADY = """
+SELECT coupon_id, natural_key FROM waiting_coupons WHERE coupon_id = ANY(%s) OR natural_key = ANY(%s)
 """
 
 _ADOPT = f"""
-WITH adopted AS (DELETE FROM waiting_coupons WHERE user_id = ANY(%s) RETURNING *),
-with_ids AS (
-    INSERT INTO purchased_coupons (id, user_id, stake, timestamp, recommended_events)
-    SELECT coupon_id, user_id, stake, timestamp, recommended_events FROM adopted WHERE coupon_id IS NOT NULL
-    ORDER BY coupon_id ON CONFLICT (id) DO NOTHING RETURNING user_id, stake
-), without_ids AS (
-    INSERT INTO purchased_coupons (user_id, stake, timestamp, recommended_events, natural_key)
-    SELECT user_id, stake, timestamp, recommended_events, natural_key FROM adopted WHERE coupon_id IS NULL
-    ORDER BY natural_key ON CONFLICT (natural_key) DO NOTHING RETURNING user_id, stake
-), written AS (SELECT * FROM with_ids UNION ALL SELECT * FROM without_ids) {COUNT_WRITTEN}
+WITH incoming AS (
+    DELETE FROM waiting_coupons WHERE user_id = ANY(%s)
+    RETURNING coupon_id AS id, natural_key, user_id, stake, timestamp, recommended_events
+)
+{STORE_INCOMING}
 SELECT count(*) FROM written
 """
 
@@ -67,16 +65,21 @@ def lock_waiting_coupons() -> None:
 
 def keep_waiting(rows: Sequence[CouponRow], message_of: MessageOf) -> dict[Key, Outcome]:
     """Keep coupons until their users come, as many as there is room for."""
-    if not rows:
-        return {}
-    [(waiting,)] = query(_COUNT)
-    room = max(settings.WAITING_COUPONS - waiting, 0)
-    kept = rows[:room]
-    came = [{"id": row.id, "natural_key": row.natural_key, "message": message_of(row)} for row in kept]
-    begun = {coupon_id or natural_key for coupon_id, natural_key in query(_KEEP, [as_json(kept), as_json(came)])}
-    waits, too_many = Outcome(Result.WAITING), Outcome(Result.UNKNOWN_USER)
-    outcomes = {key_of(row): waits if key_of(row) in begun else DUPLICATE for row in kept}
-    return outcomes | {key_of(row): too_many for row in rows[room:]}
+    waiting = _waiting_of(rows)
+    new = [row for row in rows if key_of(row) not in waiting]
+    [(count,)] = query(_COUNT)
+    room = max(settings.WAITING_COUPONS - count, 0)
+    if kept := new[:room]:
+        execute(_KEEP, [as_json(kept), as_json([{"message": message_of(row)} for row in kept])])
+    outcomes: dict[Key, Outcome] = dict.fromkeys(waiting, DUPLICATE)
+    outcomes |= {key_of(row): Outcome(Result.WAITING) for row in kept}
+    return outcomes | {key_of(row): Outcome(Result.UNKNOWN_USER) for row in new[room:]}
+
+
+def _waiting_of(rows: Sequence[CouponRow]) -> set[Key]:
+    """The keys of those that wait already."""
+    known = query(_WAIT_ALREADY, [[row.id for row in rows], [row.natural_key for row in rows]])
+    return {coupon_id or natural_key for coupon_id, natural_key in known}
 
 
 def adopt_coupons(user_ids: Sequence[int]) -> int:

@@ -9,7 +9,7 @@ from recommendations.models import Event, EventTeam, OfferVersion, Team
 from recommendations.storing import Outcome, Result, store_events, store_teams
 from tenants.context import use_casino
 
-from .factories import event_row
+from .factories import at, event_row
 
 DUPLICATE = Outcome(Result.DUPLICATE)
 
@@ -133,3 +133,9 @@ def test_an_own_id_that_was_handed_out_is_refused_and_overwrites_no_event():
     [nameless] = store_events([event_row(odd=Decimal("2.5"))])
     assert store_events([event_row(id=nameless.id, odd=Decimal("9.9"))]) == [Outcome(Result.ID_TAKEN)]
     assert Event.objects.get().odd == Decimal("2.5")
+
+
+def test_a_row_that_is_not_stored_leaves_no_teams_behind():
+    store_events([event_row(id=7, timestamp=at(2))])
+    store_events([event_row(id=7, timestamp=at(1), home_team="YORK"), event_row(id=8)])
+    assert not Team.objects.filter(name="YORK").exists()
