@@ -12,11 +12,12 @@ COUNT_WRITTEN = """
 )
 """
 
-# Takes back the coupons of the statement's table expression `removed`.
+# Takes back the coupons of the statement's table expression `removed`. Those that psql made were never counted.
 UNCOUNT_REMOVED = """
 , uncounted AS (
     UPDATE users_profile AS kept SET
-        coupon_count = kept.coupon_count - gone.coupons, stake_total = kept.stake_total - gone.stakes
+        coupon_count = greatest(kept.coupon_count - gone.coupons, 0),
+        stake_total = greatest(kept.stake_total - gone.stakes, 0)
     FROM (SELECT user_id, count(*) AS coupons, sum(stake) AS stakes FROM removed GROUP BY user_id) AS gone
     WHERE kept.user_id = gone.user_id
 )

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from recommendations.rows import Removal
 
 from .counting import UNCOUNT_REMOVED
-from .outcomes import Outcome, Result
+from .outcomes import DUPLICATE, Outcome, Result
 from .sql import as_json, execute, query
-from .upsert import DUPLICATE, Key
+from .upsert import Key
 
 _REMOVALS = "jsonb_to_recordset(%s::jsonb) AS row(id bigint, timestamp timestamptz)"
 
@@ -24,15 +24,23 @@ _UNCHANGED_SINCE = (
     "{table}.id = row.id AND {table}.natural_key IS NULL AND COALESCE({table}.timestamp <= row.timestamp, true)"
 )
 
-_FIND_USERS = (
-    f"SELECT users.id FROM users, {_REMOVALS} WHERE {_UNCHANGED_SINCE.format(table='users')} FOR UPDATE OF users"
-)
+_FIND_USERS = f"""
+SELECT users.id FROM users, {_REMOVALS} WHERE {_UNCHANGED_SINCE.format(table="users")}
+ORDER BY users.id FOR UPDATE OF users
+"""
 _REMOVE_USERS = (
     "DELETE FROM waiting_coupons WHERE user_id = ANY(%s)",
     "DELETE FROM purchased_coupons WHERE user_id = ANY(%s)",
     "DELETE FROM users_profile WHERE user_id = ANY(%s)",
     "DELETE FROM users WHERE id = ANY(%s)",
 )
+
+# Of users who have not come, or no more.
+_REMOVE_WAITING = f"""
+DELETE FROM waiting_coupons AS coupon USING {_REMOVALS}
+WHERE coupon.user_id = row.id AND coupon.timestamp <= row.timestamp
+  AND NOT EXISTS (SELECT FROM users WHERE users.id = row.id)
+"""
 
 _FIND_EVENTS = f"SELECT events.id FROM events, {_REMOVALS} WHERE {_UNCHANGED_SINCE.format(table='events')}"
 _REMOVE_EVENTS = ("DELETE FROM event_teams WHERE event_id = ANY(%s)", "DELETE FROM events WHERE id = ANY(%s)")
@@ -50,7 +58,9 @@ SELECT id FROM removed UNION SELECT coupon_id FROM no_longer_waiting
 
 def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
     """Remove users with all that is theirs."""
-    return _remove("users", _FIND_USERS, _REMOVE_USERS, removals)
+    outcomes = _remove("users", _FIND_USERS, _REMOVE_USERS, removals)
+    execute(_REMOVE_WAITING, [as_json(removals)])
+    return outcomes
 
 
 def remove_events(removals: Sequence[Removal]) -> dict[Key, Outcome]:

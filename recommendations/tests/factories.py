@@ -71,7 +71,8 @@ def at(minutes: int) -> datetime:
     return FIRST_MESSAGE + timedelta(minutes=minutes)
 
 
-def removal(row_id: int, minutes: int) -> Removal:
+def removal(row_id: int | None, minutes: int) -> Removal:
+    assert row_id is not None
     return Removal(id=row_id, timestamp=at(minutes))
 
 
