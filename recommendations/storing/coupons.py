@@ -8,7 +8,7 @@ from tenants.connections import casino_atomic
 
 from .outcomes import DUPLICATE, Outcome, Result
 from .purchases import STORE_INCOMING
-from .removals import remove_coupons
+from .removals import lock_profiles, remove_coupons
 from .rounds import in_rounds
 from .sql import as_json, query
 from .upsert import Key, key_of, reserve_ids
@@ -47,7 +47,8 @@ def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf 
     `WAITING_COUPONS` of them wait already. A coupon is final: a later one of the same key is a duplicate, whatever it
     says.
     """
-    if not any(isinstance(row, Removal) for row in rows):
+    removals = [row for row in rows if isinstance(row, Removal)]
+    if not removals:
         try:
             with casino_atomic():
                 return in_rounds(rows, partial(_store, _refuse))
@@ -55,6 +56,8 @@ def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf 
             pass
     with casino_atomic():
         lock_waiting_coupons()
+        if removals:
+            lock_profiles([row.user_id for row in rows if isinstance(row, CouponRow)], removals)
         return in_rounds(rows, partial(_store, partial(keep_waiting, message_of=message_of)))
 
 

@@ -45,6 +45,12 @@ WHERE coupon.user_id = row.id AND coupon.timestamp <= row.timestamp
 _FIND_EVENTS = f"SELECT events.id FROM events, {_REMOVALS} WHERE {_UNCHANGED_SINCE.format(table='events')}"
 _REMOVE_EVENTS = ("DELETE FROM event_teams WHERE event_id = ANY(%s)", "DELETE FROM events WHERE id = ANY(%s)")
 
+_LOCK_PROFILES = """
+SELECT FROM users_profile
+WHERE user_id = ANY(%s) OR user_id IN (SELECT user_id FROM purchased_coupons WHERE id = ANY(%s))
+ORDER BY user_id FOR UPDATE
+"""
+
 _REMOVE_COUPONS = f"""
 WITH removed AS (
     DELETE FROM purchased_coupons AS coupon USING {_REMOVALS}
@@ -66,6 +72,14 @@ def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
 def remove_events(removals: Sequence[Removal]) -> dict[Key, Outcome]:
     """Remove events; their teams stay, and what coupons say of them."""
     return _remove("events", _FIND_EVENTS, _REMOVE_EVENTS, removals)
+
+
+def lock_profiles(user_ids: Sequence[int], removals: Sequence[Removal]) -> None:
+    """Lock what both coupons of these users and removals of coupons change, in the order of the users.
+
+    A call that stores and removes changes profiles twice; else others could come in between and lock it out.
+    """
+    execute(_LOCK_PROFILES, [list(user_ids), [removal.id for removal in removals]])
 
 
 def remove_coupons(removals: Sequence[Removal]) -> dict[Key, Outcome]:

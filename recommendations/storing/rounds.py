@@ -45,8 +45,10 @@ def _counting(rows: Rows) -> dict[Key, list[int]]:
 
 def _is_overtaken(row: Row | Removal, earlier: Row | Removal) -> bool:
     """Whether the row changes nothing after the other, whatever is stored."""
-    if isinstance(row, CouponRow) or isinstance(earlier, CouponRow):
-        return isinstance(row, CouponRow)
+    if isinstance(row, CouponRow):
+        return True
+    if isinstance(row, Removal) and not isinstance(earlier, Removal):
+        return False
     if row.timestamp is None or earlier.timestamp is None:
         return False
     return row.timestamp < earlier.timestamp

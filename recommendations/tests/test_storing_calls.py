@@ -83,6 +83,16 @@ def test_5000_rows_are_stored_in_a_few_queries(casino_a, store, row, django_asse
     assert [outcome.id for outcome in outcomes] == list(range(1, 5001))
 
 
+@pytest.mark.parametrize(("numbers", "statements"), [([None, None], 1), ([1, 2], 2), ([1, None], 2)])
+def test_coupons_of_known_users_take_one_statement_and_one_that_reserves_their_ids(
+    casino_a, numbers, statements, django_assert_num_queries
+):
+    rows = [coupon_row(id=number, user_id=BUYER) for number in numbers]
+    queries = 1 + statements + 1  # between begin and commit
+    with use_casino(casino_a.current), django_assert_num_queries(queries, connection=casino_connection()):
+        store_coupons(rows)
+
+
 def test_thousands_of_events_are_linked_to_thousands_of_teams(casino_a):
     with use_casino(casino_a.current):
         for name in ("FIRST", "SECOND"):

@@ -1,43 +1,19 @@
 """Calls at the same time from several threads, with overlapping keys: no deadlock, nothing lost, nothing twice."""
 
-import random
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
-from django.db import connections
 
 from recommendations.models import Event, EventTeam, PurchasedCoupon, Team, User, UserProfile
 from recommendations.storing import store_coupons, store_events, store_users
 from tenants.context import use_casino
 
 from .conftest import TEST_DATABASES
-from .factories import coupon_row, event_row, user_row
+from .factories import at, coupon_row, event_row, removal, user_row
+from .threads import THREADS, at_once, shuffled
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)
-THREADS = 4
 ROUNDS = 12
-
-
-def at_once(casino, work):
-    """Run `work(thread's number)` in each of some threads, all starting together; raises what any of them raises."""
-    start = threading.Barrier(THREADS)
-
-    def run(number):
-        try:
-            with use_casino(casino.current):
-                start.wait()
-                return work(number)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(run, range(THREADS)))
-
-
-def shuffled(rows, seed):
-    return random.Random(seed).sample(rows, len(rows))
 
 
 def test_users_with_own_ids(casino_a):
@@ -62,10 +38,12 @@ def test_users_without_ids(casino_a):
 
 
 def test_events_with_and_without_ids_in_one_call(casino_a):
+    own_ids = range(10_001, 10_021)  # far above those that are handed out meanwhile
+
     def work(number):
         for n in range(ROUNDS):
             odd = Decimal(200 + number * ROUNDS + n) / 100
-            with_ids = [event_row(id=event_id, home_team=f"H{event_id}", odd=odd) for event_id in range(1, 21)]
+            with_ids = [event_row(id=event_id, home_team=f"H{event_id}", odd=odd) for event_id in own_ids]
             without = [event_row(home_team=f"N{event}", odd=odd) for event in range(20)]
             store_events(shuffled((with_ids + without, without)[number % 2], number))
 
@@ -74,6 +52,23 @@ def test_events_with_and_without_ids_in_one_call(casino_a):
         assert Event.objects.count() == 40
         assert Team.objects.count() == 41
         assert EventTeam.objects.count() == 80
+
+
+def test_events_are_removed_while_later_word_of_them_comes(casino_a):
+    def work(number):
+        for n in range(1, ROUNDS + 1):
+            if number % 2:
+                store_events(shuffled([removal(event_id, 2 * n) for event_id in range(1, 21)], number))
+            else:
+                rows = [
+                    event_row(id=event_id, home_team=str(number), timestamp=at(2 * n + 1)) for event_id in range(1, 21)
+                ]
+                store_events(shuffled(rows, number))
+
+    at_once(casino_a, work)
+    with use_casino(casino_a.current):
+        assert list(Event.objects.values_list("timestamp", flat=True)) == [at(2 * ROUNDS + 1)] * 20
+        assert EventTeam.objects.count() == 40
 
 
 def test_coupons_are_each_counted_once_whoever_comes_first(casino_a):

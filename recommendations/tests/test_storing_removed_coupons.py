@@ -43,11 +43,11 @@ def test_a_removed_coupon_never_comes_back_however_late():
 @pytest.mark.parametrize("swap", [False, True])
 def test_a_coupon_and_its_removal_in_one_batch_leave_nothing(user_id, swap):
     store_users([user_row(id=7)])
-    rows = [coupon_row(id=1, user_id=user_id), removal(1, 1)]
-    store_coupons(rows[::-1] if swap else rows)
+    row = coupon_row(id=1, user_id=user_id)
+    store_coupons([removal(1, 1), row] if swap else [row, removal(1, 1)])
     assert UserProfile.objects.get().coupon_count == PurchasedCoupon.objects.count() == 0
     assert not WaitingCoupon.objects.exists()
-    assert store_coupons([rows[0]]) == [STALE]
+    assert store_coupons([row]) == [STALE]
 
 
 def test_a_coupon_whose_id_postgresql_handed_out_stays():

@@ -1,0 +1,34 @@
+"""Work in several threads at once, each with connections of its own."""
+
+import random
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.db import connections
+
+from tenants.context import use_casino
+from tenants.models import Casino
+
+THREADS = 4
+
+
+def at_once(casino: Casino, work: Callable[[int], Any]) -> list[Any]:
+    """Run `work(thread's number)` in each of some threads, all starting together; raises what any of them raises."""
+    start = threading.Barrier(THREADS)
+
+    def run(number: int) -> Any:
+        try:
+            with use_casino(casino.current):
+                start.wait()
+                return work(number)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(run, range(THREADS)))
+
+
+def shuffled(rows: Sequence[Any], seed: int) -> list[Any]:
+    return random.Random(seed).sample(rows, len(rows))
