@@ -21,14 +21,14 @@ Odd = Annotated[
     Decimal,
     Meta(
         description="More than 1, in steps of 0.001.",
-        extra_json_schema={"type": "number", "format": None, "exclusiveMinimum": 1, "maximum": float(MAX_ODD)},
+        extra_json_schema={"exclusiveMinimum": 1, "maximum": float(MAX_ODD)},
     ),
 ]
 Stake = Annotated[
     Decimal,
     Meta(
         description="In the user's currency, in steps of 0.01.",
-        extra_json_schema={"type": "number", "format": None, "exclusiveMinimum": 0, "maximum": float(MAX_STAKE)},
+        extra_json_schema={"exclusiveMinimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
 Time = Annotated[datetime | float, Meta(description="ISO 8601 (without a zone: UTC), or Unix seconds or milliseconds.")]
@@ -99,4 +99,17 @@ class UnopenedCoupon(_CouponFields):
 
 def schema(message: type[msgspec.Struct]) -> dict[str, Any]:
     """JSON Schema (2020-12) of a message."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(message)}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_amounts(msgspec.json.schema(message))}
+
+
+def _amounts(part: Any) -> Any:
+    """msgspec writes a Decimal down as text alone, and takes numbers too."""
+    if isinstance(part, list):
+        return [_amounts(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("format") == "decimal":
+        bounds = {name: value for name, value in part.items() if name not in {"type", "format", "description"}}
+        written = [{"type": "number", **bounds}, {"type": "string", "format": "decimal"}]
+        return {"description": part["description"], "anyOf": written}
+    return {name: _amounts(value) for name, value in part.items()}

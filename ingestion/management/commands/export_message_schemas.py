@@ -1,0 +1,25 @@
+"""`manage.py export_message_schemas FOLDER`: the formats of messages, as JSON Schema."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.core.management.base import BaseCommand, CommandParser
+
+from ingestion.formats import schema
+from ingestion.topics import TOPICS
+
+
+class Command(BaseCommand):
+    help = "Write the JSON Schema of each topic's messages to FOLDER/<topic>.schema.json."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", type=Path, metavar="FOLDER")
+
+    def handle(self, *args: Any, folder: Path, **options: Any) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for topic in TOPICS.values():
+            path = folder / f"{topic.name}.schema.json"
+            path.write_bytes(msgspec.json.format(msgspec.json.encode(schema(topic.message)), indent=2) + b"\n")
+            self.stdout.write(str(path))

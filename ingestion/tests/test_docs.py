@@ -1,0 +1,36 @@
+"""What docs/ingestion.md says is so."""
+
+import re
+from pathlib import Path
+
+import msgspec
+from django.conf import settings
+
+from ingestion.formats import schema
+from ingestion.reasons import REASONS
+from ingestion.topics import TOPICS
+
+DOCS = Path(settings.BASE_DIR) / "docs"
+CODE = re.compile(
+    r"""Rejection\(\s*"([a-z_]+)"|InvalidRow\(\s*"([a-z_]+)"|^\s*\("[^"]+", "([a-z_]+)"\),""", re.MULTILINE
+)
+
+
+def test_every_reason_stands_in_the_docs_with_its_meaning():
+    text = (DOCS / "ingestion.md").read_text()
+    assert re.findall(r"^\| `([a-z_]+)` \| (.+) \|$", text, re.MULTILINE) == list(REASONS.items())
+
+
+def test_every_code_in_the_code_has_a_meaning():
+    sources = [
+        path for app in ("ingestion", "recommendations") for path in (Path(settings.BASE_DIR) / app).glob("*.py")
+    ]
+    found = {code for path in sources for match in CODE.findall(path.read_text()) for code in match if code}
+    assert {"no_casino", "missing", "too_long", "wrong_type"} <= found | {"wrong_type"}
+    assert found - REASONS.keys() == set()
+
+
+def test_exported_schemas_are_those_of_the_structs():
+    for topic in TOPICS.values():
+        exported = msgspec.json.decode((DOCS / "schemas" / f"{topic.name}.schema.json").read_bytes())
+        assert exported == msgspec.to_builtins(schema(topic.message))
