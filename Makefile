@@ -5,7 +5,7 @@ MANAGE := $(BIN)/python manage.py
 APACHE_KAFKA := $(BIN)/python -m apache_kafka --folder $(or $(LOCAL_DIR),.local)/apache-kafka
 KAFKA_PORT ?= 9092
 
-.PHONY: help demo test test-kafka check kafka bench format clean
+.PHONY: help demo test test-kafka check fuzz kafka bench format clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -19,6 +19,9 @@ test: .venv/dev  ## all tests, with coverage, in two processes; WORKERS=0 does w
 
 test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without containers; ARGS='-k lag'
 	$(APACHE_KAFKA) lend $(BIN)/pytest ingestion $(ARGS)
+
+fuzz: .venv/dev  ## a million messages changed at random, against the decoder; FUZZ_SEED=N
+	FUZZ_MESSAGES=1000000 $(BIN)/pytest -q ingestion/tests/test_fuzz.py
 
 kafka: .venv/runtime  ## a real Apache Kafka on 127.0.0.1:9092 (KAFKA_PORT=..); needs Java 17 and, once, Maven
 	@$(APACHE_KAFKA) serve --port $(KAFKA_PORT)
