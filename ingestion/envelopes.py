@@ -1,5 +1,6 @@
 """Kafka messages as they came, with their place: what is decoded, and what dead letters and parked messages keep."""
 
+from functools import lru_cache
 from operator import methodcaller
 from typing import Any
 
@@ -76,12 +77,17 @@ def read_headers(message: Any) -> Headers | None:
 
 def header(headers: Headers | None, name: str) -> bytes | None:
     """The value of the last header of this name."""
-    for each, value in reversed(headers or ()):
+    found = None
+    for each, value in headers or ():
         if each == name:
-            return value
-    return None
+            found = value
+    return found
 
 
 def _casino_id(headers: Headers | None) -> int | None:
-    text = header(headers, CASINO_HEADER) or b""
+    return _as_id(header(headers, CASINO_HEADER) or b"")
+
+
+@lru_cache(4_096)
+def _as_id(text: bytes) -> int | None:
     return int(text) if text.isdigit() and len(text) < 19 else None

@@ -17,7 +17,8 @@ from .waiting import MessageOf, keep_waiting, lock_waiting_coupons, no_message
 Outcomes = dict[Key, Outcome]
 Explain = Callable[[Sequence[CouponRow]], Outcomes]
 
-# The lock keeps the users there until their coupons are, as a foreign key's would.
+# The lock keeps the users there until their coupons are, as a foreign key's would. Answers first how many coupons were
+# written, then which; where all were, only those that got an id. Parameters: the coupons as JSON, how many they are.
 _STORE = f"""
 WITH incoming AS MATERIALIZED (
     SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
@@ -25,7 +26,8 @@ WITH incoming AS MATERIALIZED (
     ) JOIN users ON users.id = row.user_id ORDER BY row.user_id FOR KEY SHARE OF users
 )
 {STORE_INCOMING}
-SELECT natural_key, id FROM written
+SELECT NULL, count(*) FROM written
+UNION ALL SELECT natural_key, id FROM written WHERE natural_key IS NOT NULL OR (SELECT count(*) FROM written) < %s
 """
 
 _REMOVED_OR_KNOWN = """
@@ -74,8 +76,13 @@ def _store(of_unknown_users: Explain, rows: Sequence[CouponRow | Removal]) -> li
 
 def _write(rows: Sequence[CouponRow]) -> Outcomes:
     reserve_ids("purchased_coupons", rows)
-    written = query(_STORE, [as_json(rows)])
-    return {natural_key or coupon_id: Outcome(Result.STORED, coupon_id) for natural_key, coupon_id in written}
+    [(_, count), *written] = query(_STORE, [as_json(rows), len(rows)])
+    outcomes: Outcomes = {
+        natural_key or coupon_id: Outcome(Result.STORED, coupon_id) for natural_key, coupon_id in written
+    }
+    if count == len(rows):
+        outcomes |= {row.id: Outcome(Result.STORED, row.id) for row in rows if row.id is not None}
+    return outcomes
 
 
 def _explain(unwritten: Sequence[CouponRow]) -> Outcomes:
