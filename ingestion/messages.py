@@ -111,13 +111,12 @@ def decode_event(envelope: Envelope, bounds: Bounds) -> EventRow:
 
 def decode_coupon(envelope: Envelope, bounds: Bounds) -> CouponRow:
     message = _DECODE_COUPON(envelope.value or b"")
-    sports = limits.sports
     return CouponRow(
         id=message.id,
         user_id=message.user_id,
         stake=message.stake,
         timestamp=_time("timestamp", message.timestamp, bounds.past),
-        recommended_events=tuple([_selection(bytes(raw), sports) for raw in message.recommended_events]),
+        recommended_events=_selections(message.recommended_events),
         source=envelope.source if message.id is None else None,
     )
 
@@ -131,6 +130,19 @@ def encode_row(row: Row) -> bytes:
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def _selections(raws: list[msgspec.Raw]) -> tuple[Selection, ...]:
+    sports = limits.sports
+    selections: list[Selection] = []
+    try:
+        for raw in raws:
+            selections.append(_selection(bytes(raw), sports))  # noqa: PERF401 (their number says which one is wrong)
+    except (InvalidRow, msgspec.ValidationError) as error:
+        wrong = _explain(error)
+        field = f"recommended_events[{len(selections)}].{wrong.field}".removesuffix(".")
+        raise InvalidRow(wrong.code, field, getattr(error, "problem", wrong.detail)) from error
+    return tuple(selections)
 
 
 @lru_cache(_SELECTIONS_REMEMBERED)
