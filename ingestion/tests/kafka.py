@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from ingestion.consumer import TopicConsumer
 from ingestion.topics import PARTITIONS, TOPICS, Topic, create_topics, topic_names
 
 PATIENCE_SECONDS = 30.0  # more than it takes a broker to give up a consumer that is gone (SESSION_SECONDS)
+NOW = datetime.now(UTC)
 
 Message = tuple[int | str | None, Any]  # casino (None: no header), value (bytes, None, or what becomes JSON)
 

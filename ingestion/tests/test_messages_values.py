@@ -1,18 +1,19 @@
 """Messages: times in every writing, and rows that come back from their own message."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from ingestion.messages import Accepted, Rejection, decode_coupon, decode_event, decode_user, encode_row
-from recommendations.rows import CouponRow, EventRow, Selection, UserRow
+from ingestion.messages import Rejection, decode_coupon, decode_event, decode_user, encode_row
+from recommendations.rows import CouponRow, EventRow, Row, Selection, UserRow
 
 from .examples import coupon, event, user
+from .kafka import NOW
 from .test_messages import INSTANT, KINDS, SOURCE, accepted, read, rejected
 
 
@@ -37,29 +38,28 @@ def test_time_in_any_writing_is_the_same_instant(time):
     assert row.begin_timestamp.tzinfo is UTC
 
 
-@pytest.mark.parametrize("time", ["", "soon", "1748777300", "2025-13-01", "2025-06-01T11:28:20+25:00", 1e308, -1e308])
+@pytest.mark.parametrize("time", ["", "soon", "1748777300", "2025-13-01", "2025-06-01T11:28:20+25:00"])
 def test_time_which_is_none_is_of_the_wrong_type(time):
     for decode, message, field in (
         (decode_coupon, coupon(), "timestamp"),
         (decode_event, event(), "begin_timestamp"),
         (decode_event, event(), "end_timestamp"),
     ):
-        code, detail = rejected(decode, message | {field: time})
-        assert code == "wrong_type"
-        assert detail.startswith(f"{field} ")
+        assert rejected(decode, message | {field: time}) == ("wrong_type", field)
 
 
 @pytest.mark.parametrize(
-    "time", [0, -1, "1999-12-31T23:59:59Z", "2100-01-01", 99_999_999_999, "0001-01-01T00:00+23:59"]
+    "time",
+    [0, -1, "1999-12-31T23:59:59Z", "2100-01-01T00:00:00", 99_999_999_999, 1e308, -1e308, "0001-01-01T00:00:00+23:59"],
 )
 def test_time_far_from_now_is_out_of_range(time):
-    code, detail = rejected(decode_coupon, coupon(timestamp=time))
-    assert (code, detail.split()[0]) == ("out_of_range", "timestamp")
+    assert rejected(decode_coupon, coupon(timestamp=time)) == ("out_of_range", "timestamp")
 
 
 texts = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20)
 ids = st.none() | st.integers(1, 2**62)
-times = st.datetimes(datetime(2010, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+past = st.datetimes(datetime(2010, 1, 1), NOW.replace(tzinfo=None), timezones=st.just(UTC))  # noqa: DTZ001
+times = st.datetimes(datetime(2010, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 sports = st.sampled_from(["FOOTBALL", "BASKETBALL", "HANDBALL"])
 odds = st.decimals("1.001", "999999.999", places=3)
 places = {"country": texts, "league": texts, "home_team": texts.map("H{}".format), "away_team": texts.map("A{}".format)}
@@ -73,7 +73,7 @@ users = st.builds(
     currency=st.sampled_from(["EUR", "USD", "GBP"]),
     country=texts,
     gender=st.sampled_from(["MALE", "FEMALE", "OTHER"]),
-    timestamp=times,
+    timestamp=past,
     favorite_sport=sports,
     favorite_league=st.just("") | texts,
 )
@@ -84,16 +84,17 @@ events = st.builds(
     id=ids,
     sport=sports,
     odd=odds,
+    status=st.sampled_from([None, "OPEN", "SUSPENDED", "CANCELLED", "SETTLED"]),
+    timestamp=past,
     **places,
 )
 coupons = st.builds(
-    CouponRow,
+    lambda **fields: CouponRow(source=None if fields["id"] else SOURCE, **fields),
     id=ids,
     user_id=st.integers(1, 2**62),
     stake=st.decimals("0.01", "999999999999.99", places=2),
-    timestamp=times,
+    timestamp=past,
     recommended_events=st.lists(selections, min_size=1, max_size=3).map(tuple),
-    source=st.just(SOURCE),
 )
 
 
@@ -129,11 +130,11 @@ anything = st.recursive(
 def test_any_value_in_any_field_is_accepted_or_rejected(data):
     decode, message = data.draw(st.sampled_from(KINDS))
     field = data.draw(st.sampled_from(sorted(message)))
-    assert isinstance(read(decode, message | {field: data.draw(anything)}), Accepted | Rejection)
+    assert isinstance(read(decode, message | {field: data.draw(anything)}), Row | Rejection)
 
 
 @given(st.binary() | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(json.dumps))
 def test_any_bytes_are_accepted_or_rejected(value):
     body = value if isinstance(value, bytes) else value.encode()
     for decode, _ in KINDS:
-        assert isinstance(read(decode, body), Accepted | Rejection)
+        assert isinstance(read(decode, body), Row | Rejection)
