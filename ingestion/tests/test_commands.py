@@ -44,6 +44,10 @@ def test_consumer_with_nothing_to_do_ends_when_idle(broker, casino_a, tmp_path):
 
 def test_killed_consumer_that_starts_again_stores_each_coupon_once(broker, casino_a, casino_b):
     total = 3000
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            for number in range(1, 51):
+                UserFactory(id=number)
     ids = iter(range(1, total))  # casino 1 gives its coupons ids, casino 2 does not
     for partition in range(3):
         values = [

@@ -1,27 +1,27 @@
 import random
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 import pytest
 from confluent_kafka import KafkaException
 
+from ingestion.envelopes import open_message
 from ingestion.errors import NotDelivered
-from ingestion.messages import Accepted, read_message
+from ingestion.messages import Bounds, read_message
 from ingestion.producers import Sender, send_dummies
 from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS
-from recommendations.rows import CouponRow
+from recommendations.rows import CouponRow, EventRow, UserRow
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.context import use_casino
 from tenants.models import Casino, CasinoState
 
-from .kafka import closed_port, read_all
-
-NOW = datetime.now(UTC)
+from .kafka import NOW, closed_port, read_all
 
 
 def received(topic, count):
-    return [read_message(topic.decode, message, "here") for message in read_all(topic, count)]
+    """(casino, row or rejection) of each message."""
+    envelopes = [open_message(message, "here", "") for message in read_all(topic, count)]
+    return [(each.casino_id, read_message(topic.decode, each, Bounds.at(NOW))) for each in envelopes]
 
 
 def test_sender_delivers_message_header_and_key(broker):
@@ -71,8 +71,8 @@ def test_dummies_reach_every_active_casino(broker, casino_a, casino_b, topic):
     with Sender() as sender:
         send_dummies(sender, topic.name, random.Random(1), NOW)
     messages = received(topic, 2)
-    assert all(isinstance(message, Accepted) for message in messages)
-    assert sorted(message.casino_id for message in messages) == [1, 2]
+    assert all(isinstance(row, UserRow | EventRow) for _, row in messages)
+    assert sorted(casino_id for casino_id, _ in messages) == [1, 2]
     assert sender.sent == 2
 
 
@@ -87,11 +87,10 @@ def test_casino_without_users_or_open_events_gets_no_dummy_coupons(broker, casin
         with use_casino(casino_b.current):
             EventFactory()
         send_dummies(sender, "coupons", random.Random(1), NOW)
-    (message,) = received(COUPONS, 1)
-    assert isinstance(message, Accepted)
-    assert isinstance(message.row, CouponRow)
-    assert (sender.sent, message.casino_id, message.row.user_id) == (1, 1, 77)
-    assert [each.event_id for each in message.row.recommended_events] == [event.pk]
+    [(casino_id, row)] = received(COUPONS, 1)
+    assert isinstance(row, CouponRow)
+    assert (sender.sent, casino_id, row.user_id) == (1, 1, 77)
+    assert [each.event_id for each in row.recommended_events] == [event.pk]
 
 
 def test_dummies_are_json_objects(broker, casino_a):
