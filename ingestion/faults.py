@@ -2,7 +2,8 @@
 
 from enum import Enum
 
-from django.db import DatabaseError, Error, InterfaceError, OperationalError
+from django.db import DataError, Error, InterfaceError, OperationalError
+from django.db.transaction import TransactionManagementError
 
 from tenants.errors import CasinoOutage
 
@@ -52,8 +53,9 @@ def classify(error: Error) -> Fault:
 
 
 def _without_sqlstate(error: Error) -> Fault:
-    """What psycopg says by itself: a connection that fails is an OperationalError, a value that it can't send another
-    DatabaseError (DataError, say)."""
-    if isinstance(error, OperationalError):
+    """What the client says by itself: a connection that fails is an OperationalError, a value that it can't send a
+    DataError. Django says TransactionManagementError when even a savepoint could not be rolled back: then the
+    connection is gone, and no message is at fault."""
+    if isinstance(error, OperationalError | TransactionManagementError):
         return Fault.OUTAGE
-    return Fault.BAD_ROW if isinstance(error, DatabaseError) else Fault.UNKNOWN
+    return Fault.BAD_ROW if isinstance(error, DataError) else Fault.UNKNOWN
