@@ -1,0 +1,209 @@
+"""One casino's messages into its database: what PostgreSQL refuses is found, and all else stored. Rows are really
+committed."""
+
+from contextlib import contextmanager
+from decimal import Decimal
+
+import pytest
+from django.db import Error, connections
+
+from ingestion.errors import DatabaseAway, NotDelivered
+from ingestion.intake import ATTEMPTS
+from ingestion.topics import COUPONS, USERS
+from recommendations.models import PurchasedCoupon, User, UserProfile, WaitingCoupon
+from recommendations.tests.factories import UserFactory
+from tenants.context import use_casino
+from tenants.models import Casino
+
+from .examples import coupon, user
+from .processes import IN_PROCESSES
+from .readings import readings_of
+from .test_ledger import counts, marks, store, users
+
+pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+
+MOST = Decimal("9999999999999999.99")  # what users_profile.stake_total can hold
+
+
+def execute(sql, *parameters, alias="casino_1"):
+    with connections[alias].cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def trigger(body, *, table="users", when="BEFORE INSERT", kind="TRIGGER"):
+    """A trigger for each row, whose body is in PL/pgSQL."""
+    execute(f"CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$")
+    deferred = "DEFERRABLE INITIALLY DEFERRED" if kind == "CONSTRAINT TRIGGER" else ""
+    execute(f"CREATE {kind} meddle {when} ON {table} {deferred} FOR EACH ROW EXECUTE FUNCTION meddle()")
+    execute("CREATE SEQUENCE meddled")
+    try:
+        yield
+    finally:
+        connections["casino_1"].close()
+        execute("DROP FUNCTION meddle CASCADE")
+        execute("DROP SEQUENCE meddled")
+
+
+def meddled():
+    """How often the trigger counted, also in transactions that were rolled back."""
+    [(last, is_called)] = execute("SELECT last_value, is_called FROM meddled")
+    return last if is_called else 0
+
+
+def ids(casino):
+    with use_casino(casino.current):
+        return set(User.objects.values_list("id", flat=True))
+
+
+@pytest.fixture
+def user_7(casino_a):
+    with use_casino(casino_a.current):
+        UserFactory(id=7)
+        UserFactory(id=666)
+        UserProfile.objects.create(user_id=666, stake_total=MOST)
+
+
+@pytest.mark.parametrize("culprits", [{0, 1, 2}, {0, 977, 1999}, {1000, 1001, 1998}])
+def test_of_2000_coupons_the_three_that_postgresql_refuses_are_dead_letters(casino_a, user_7, culprits):
+    batch = [coupon(id=1 + place, user_id=666 if place in culprits else 7, stake=2) for place in range(2000)]
+    letters = []
+    outcomes = store(casino_a, readings_of(COUPONS, *batch), topic=COUPONS, bury=letters.extend)
+    assert {place for place, outcome in enumerate(outcomes) if outcome != "stored"} == culprits
+    assert {letter.envelope.place.offset for letter in letters} == culprits
+    assert len(letters) == 3
+    for letter in letters:
+        assert (letter.rejection.code, letter.rejection.sqlstate) == ("refused_by_database", "22003")
+        assert "numeric field overflow" in letter.rejection.detail
+        assert letter.rejection.attempts > 10
+    with use_casino(casino_a.current):
+        assert PurchasedCoupon.objects.count() == PurchasedCoupon.objects.filter(user_id=7).count() == 1997
+        profile = UserProfile.objects.get(user_id=7)
+        assert UserProfile.objects.get(user_id=666).stake_total == MOST
+    assert (profile.coupon_count, profile.stake_total) == (1997, 2 * 1997)
+    assert sorted(counts(casino_a).values()) == [3, 1997]
+    assert store(casino_a, readings_of(COUPONS, *batch), topic=COUPONS) == ["repeated"] * 2000
+
+
+def test_all_refused_rows_are_dead_letters(casino_a):
+    letters = []
+    with trigger("RAISE EXCEPTION USING MESSAGE = 'none ' || NEW.id;"):
+        assert set(store(casino_a, users(0, 7), bury=letters.extend)) == {"refused_by_database"}
+    details = [(letter.rejection.sqlstate, letter.rejection.detail) for letter in letters]
+    assert details == [("P0001", f"none {number}") for number in range(1, 8)]
+    assert ids(casino_a) == set()
+
+
+@pytest.mark.parametrize("culprits", [{3}, {0, 8}])
+def test_row_that_is_refused_only_at_the_commit_is_found(casino_a, culprits):
+    body = f"IF NEW.id - 1 IN ({', '.join(map(str, culprits))}) THEN RAISE unique_violation; END IF;"
+    letters = []
+    with trigger(body, when="AFTER INSERT", kind="CONSTRAINT TRIGGER"):
+        outcomes = store(casino_a, users(0, 9), bury=letters.extend)
+    assert {place for place, outcome in enumerate(outcomes) if outcome == "refused_by_database"} == culprits
+    assert {letter.envelope.place.offset for letter in letters} == culprits
+    assert ids(casino_a) == {1 + place for place in range(9)} - {1 + place for place in culprits}
+
+
+def test_message_that_can_not_be_read_and_one_that_is_refused_are_told_apart(casino_a):
+    letters = []
+    batch = readings_of(USERS, b"{", user(id=1), user(id=2), user(id=-3))
+    with trigger("IF NEW.id = 2 THEN RAISE check_violation; END IF;"):
+        outcomes = store(casino_a, batch, bury=letters.extend)
+    assert outcomes == ["malformed", "stored", "refused_by_database", "out_of_range"]
+    assert sorted(letter.envelope.place.offset for letter in letters) == [0, 2, 3]
+
+
+def test_dead_letters_that_are_not_delivered_roll_everything_back(casino_a):
+    def refuse(verdicts):
+        raise NotDelivered
+
+    with pytest.raises(NotDelivered):
+        store(casino_a, readings_of(USERS, user(id=1), b"{"), bury=refuse)
+    assert (ids(casino_a), marks(casino_a), counts(casino_a)) == (set(), {}, {})
+    assert store(casino_a, readings_of(USERS, user(id=1), b"{"), bury=list) == ["stored", "malformed"]
+
+
+def test_dead_letters_are_safe_before_the_rows_are_committed(casino_a):
+    seen = []
+
+    def look(verdicts):
+        other = connections["casino_1"].copy("casino_1")
+        with other.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM users")
+            seen.append(cursor.fetchone()[0])
+        other.close()
+
+    store(casino_a, readings_of(USERS, user(id=1), b"{"), bury=look)
+    assert (seen, ids(casino_a)) == ([0], {1})
+
+
+@pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
+def test_conflict_is_tried_again(casino_a, sqlstate):
+    with trigger(f"IF nextval('meddled') <= 3 THEN RAISE SQLSTATE '{sqlstate}'; END IF;"):
+        assert store(casino_a, users(0, 2)) == ["stored"] * 2
+        assert meddled() == 3 + 2
+
+
+def test_conflict_that_does_not_end_makes_the_casino_away(casino_a):
+    with trigger("PERFORM nextval('meddled'); RAISE SQLSTATE '40001';"):
+        with pytest.raises(DatabaseAway):
+            store(casino_a, users(0, 1))
+        assert meddled() == ATTEMPTS
+    assert (ids(casino_a), marks(casino_a)) == (set(), {})
+
+
+def test_outage_is_tried_once_more(casino_a):
+    with trigger("IF nextval('meddled') = 1 THEN RAISE SQLSTATE '57P01'; END IF;"):
+        assert store(casino_a, users(0, 1)) == ["stored"]
+        assert meddled() == 2
+
+
+def test_outage_that_stays_makes_the_casino_away_and_nothing_a_dead_letter(casino_a):
+    with trigger("PERFORM nextval('meddled'); RAISE SQLSTATE '53100' USING MESSAGE = E'disk full\nreally';"):
+        with pytest.raises(DatabaseAway, match=r"^disk full$"):
+            store(casino_a, readings_of(USERS, user(), b"{"))
+        assert meddled() == 2
+
+
+def test_outage_while_the_culprit_is_looked_for_makes_the_casino_away(casino_a):
+    body = "IF nextval('meddled') > 4 THEN RAISE SQLSTATE '57P01'; END IF; RAISE SQLSTATE '22003';"
+    with trigger(body), pytest.raises(DatabaseAway):
+        store(casino_a, users(0, 8))
+    assert (ids(casino_a), marks(casino_a)) == (set(), {})
+
+
+def test_what_is_not_known_is_raised_and_nothing_stored(casino_a):
+    body = "RAISE SQLSTATE '0A000' USING MESSAGE = 'never heard of';"
+    with trigger(body), pytest.raises(Error, match="never heard of"):
+        store(casino_a, readings_of(USERS, user(), b"{"))
+    assert marks(casino_a) == {}
+
+
+def test_slow_statement_makes_the_casino_away(casino_a, settings):
+    settings.INGESTION_STATEMENT_SECONDS = 0.1
+    with trigger("PERFORM pg_sleep(30);"), pytest.raises(DatabaseAway, match="statement timeout"):
+        store(casino_a, users(0, 1))
+
+
+def test_session_that_is_ended_at_each_attempt_makes_the_casino_away(casino_a):
+    with trigger("PERFORM pg_terminate_backend(pg_backend_pid());"), pytest.raises(DatabaseAway):
+        store(casino_a, users(0, 1))
+
+
+def test_casino_that_is_behind_the_code_is_away(casino_a):
+    Casino.objects.filter(pk=1).update(schema_version="")
+    with pytest.raises(DatabaseAway, match=r"Alpha \(casino 1\) is behind the code; `manage.py migrate_casinos`"):
+        store(Casino.objects.get(pk=1), users(0, 1))
+
+
+def test_coupons_without_a_user_wait_up_to_the_limit_of_the_settings(casino_a, settings):
+    settings.WAITING_COUPONS = 2
+    letters = []
+    batch = readings_of(COUPONS, *(coupon(user_id=50 + number) for number in range(3)))
+    outcomes = store(casino_a, batch, topic=COUPONS, bury=letters.extend)
+    assert sorted(outcomes) == ["unknown_user", "waiting", "waiting"]
+    assert [letter.rejection.field for letter in letters] == ["user_id"]
+    with use_casino(casino_a.current):
+        assert WaitingCoupon.objects.count() == 2
