@@ -4,10 +4,11 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.db import Error
 
 from tenants.models import Casino
 
-from .errors import TooManyRejections
+from .errors import EverythingAway, TooManyRejections
 from .messages import Rejection
 
 Message = tuple[int | None, bool]  # whose, and whether it is rejected
@@ -26,7 +27,7 @@ class RejectionLimit:
         self._run: Counter[int | None] = Counter()
 
     def check(self, messages: Iterable[tuple[int | None, object]]) -> None:
-        """Count messages in, given as (casino, what the message brings). Raises TooManyRejections."""
+        """Count messages in, given as (casino, what the message brings). Raises TooManyRejections, EverythingAway."""
         for casino_id, content in messages:
             is_rejected = isinstance(content, Rejection)
             self._window.append((casino_id, is_rejected))
@@ -39,6 +40,8 @@ class RejectionLimit:
         self._require_low_share()
 
     def _require_short_run(self) -> None:
+        if self._run.total() < settings.INGESTION_REJECTION_RUN:
+            return
         rejected = _without_worst(self._run, self._run)
         if rejected >= settings.INGESTION_REJECTION_RUN:
             self._stop(f"{self._run.total()} messages in a row are rejected")
@@ -67,5 +70,12 @@ def _without_worst(counts: Counter[int | None], rejected: Counter[int | None]) -
     if not rejected:
         return counts.total()
     [(worst, _)] = rejected.most_common(1)
-    is_alone = len(counts) == 1 and not Casino.objects.living().exclude(pk=worst or 0).exists()
+    is_alone = len(counts) == 1 and not _has_others(worst)
     return counts.total() if is_alone else counts.total() - counts[worst]
+
+
+def _has_others(casino_id: int | None) -> bool:
+    try:
+        return Casino.objects.living().exclude(pk=casino_id or 0).exists()
+    except Error as error:
+        raise EverythingAway(f"the catalogue does not answer: {error}") from error
