@@ -30,7 +30,6 @@ from .topics import Topic
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 15.0
-SESSION_SECONDS = 10  # so long the partitions of a killed consumer wait for another; librdkafka's default is 45
 _POLL_SECONDS = 0.2
 _MEASURE_SECONDS = 1.0
 
@@ -224,7 +223,8 @@ def _membership(topic: Topic) -> dict[str, Any]:
         "group.id": topic.group,
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
-        "session.timeout.ms": SESSION_SECONDS * 1000,
+        "session.timeout.ms": int(settings.KAFKA_SESSION_SECONDS * 1000),
+        "heartbeat.interval.ms": int(settings.KAFKA_SESSION_SECONDS * 1000 / 3),
         "partition.assignment.strategy": settings.KAFKA_ASSIGNMENT_STRATEGY,
     } | (static if settings.KAFKA_GROUP_INSTANCE_ID else {})
 

@@ -21,6 +21,7 @@ def broker(settings: Any) -> Iterator[str]:
         remake_topics()
         yield settings.KAFKA_BOOTSTRAP_SERVERS
         return
+    settings.KAFKA_SESSION_SECONDS = 2  # so long, less one, the embedded broker makes a group's next consumer wait
     with EmbeddedBroker() as embedded:
         for name in topic_names():
             embedded.create_topic(name, PARTITIONS)

@@ -56,14 +56,29 @@ def consume(topic: Topic, count: int, on_wait: Callable[[], None] = lambda: None
 
 
 def read_all(topic: Topic, count: int) -> list[Any]:
+    return read_named(topic.name, count)
+
+
+def read_named(name: str, count: int, *, seconds: float = PATIENCE_SECONDS) -> list[Any]:
+    """The first messages of all partitions of the topic of this name."""
     client = Consumer(client_config() | {"group.id": "tests", "enable.auto.commit": False})
-    client.assign([TopicPartition(topic.name, partition, 0) for partition in range(PARTITIONS)])
+    client.assign([TopicPartition(name, partition, 0) for partition in range(PARTITIONS)])
     messages: list[Any] = []
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + seconds
     while len(messages) < count and time.monotonic() < deadline:
         messages += client.consume(count, 0.1)
     client.close()
     return messages
+
+
+def rewind(topic: Topic) -> None:
+    """As if the topic's group had committed nothing. Its members have to be gone."""
+    client = Consumer(client_config() | {"group.id": topic.group, "session.timeout.ms": 2_000})
+    client.subscribe([topic.name])
+    wait_until(lambda: client.poll(0.1) or client.assignment())
+    beginning = [TopicPartition(topic.name, number, 0) for number in range(PARTITIONS)]
+    client.commit(offsets=beginning, asynchronous=False)
+    client.close()
 
 
 def committed(topic: Topic) -> dict[int, int]:

@@ -32,6 +32,7 @@ def database_environment(**changes: str) -> dict[str, str]:
         DATABASE_URL=url,
         KAFKA_BOOTSTRAP_SERVERS=settings.KAFKA_BOOTSTRAP_SERVERS,
         KAFKA_BATCH_SECONDS="0.05",
+        KAFKA_SESSION_SECONDS=str(settings.KAFKA_SESSION_SECONDS),
         **changes,
     )
 
