@@ -84,6 +84,7 @@ class TopicConsumer:
         try:
             if envelopes:
                 self._store(envelopes)
+                envelopes = []  # what fails from here on is not theirs
             self._drain()
             if self._expiry is not None:
                 self._expiry.step(timezone.now())
