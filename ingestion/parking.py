@@ -99,6 +99,8 @@ class Parking:
         while (end := self._end(partition)) > position:
             for batch in read_partition(self._topic.parked, partition, position, end):
                 for casino_id, messages in _by_casino(batch).items():
+                    if casino_id not in self._waiting[partition]:
+                        continue  # dealt with the last time, when another casino's messages before these had to wait on
                     if casino_id in kept or not settle(casino_id, [envelope for _, envelope in messages]):
                         kept[casino_id] += len(messages)
                         rest = messages[0][0] if rest is None else min(rest, messages[0][0])
