@@ -8,8 +8,8 @@ from recommendations.models import User
 from tenants.context import use_casino
 
 from .examples import user
-from .kafka import Until, committed, read_named, send, wait_until
-from .outages import catalogue, cut_sessions, database_away
+from .kafka import Until, committed, read_named, send
+from .outages import catalogue, database_away
 from .processes import IN_PROCESSES
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
@@ -98,22 +98,3 @@ def test_garbage_that_comes_while_the_catalogue_is_away_ends_no_consumer(broker,
         consumer = TopicConsumer(USERS, Until(is_done, lambda: the_catalogue.is_away and the_catalogue.come_back()))
         consumer.run()
     assert consumer.counts == {(1, "stored"): 1, (2, "malformed"): 6}
-
-
-def test_connection_to_the_catalogue_that_was_cut_is_made_anew(broker, casino_a, casino_b, settings):
-    settings.KAFKA_BATCH_SIZE = 5
-    send(USERS, [(1, user(id=number)) for number in range(1, 21)])
-    cuts: list[int] = []
-
-    def is_done():
-        if consumer.counts.total() >= 10 and not cuts:
-            cuts.append(consumer.counts.total())
-            cut_sessions("default")
-        return consumer.counts.total() >= 20
-
-    consumer = TopicConsumer(USERS, Until(is_done))
-    consumer.run()
-    assert cuts
-    assert consumer.counts == {(1, "stored"): 20}
-    assert committed(USERS) == {0: 20}
-    wait_until(lambda: len(names(casino_a)) == 20)
