@@ -95,6 +95,6 @@ def test_garbage_that_comes_while_the_catalogue_is_away_ends_no_consumer(broker,
                 send(USERS, [(2, b"{")] * 6)
             return consumer.counts.total() >= 7
 
-        consumer = TopicConsumer(USERS, Until(is_done, lambda: the_catalogue.is_away and the_catalogue.come_back()))
+        consumer = TopicConsumer(USERS, Until(is_done, the_catalogue.come_back))
         consumer.run()
     assert consumer.counts == {(1, "stored"): 1, (2, "malformed"): 6}

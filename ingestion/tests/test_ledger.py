@@ -1,6 +1,7 @@
 """The ledger: what is done with is never stored again, and what is new never skipped."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_gaps_between_offsets_do_no_harm(casino_a):
 
 
 def test_rejected_messages_are_done_with_too(casino_a):
-    letters = []
+    letters: list[Any] = []
     bad = readings_of(USERS, b"{", user())
     assert store(casino_a, bad, bury=letters.extend) == ["malformed", "stored"]
     assert store(casino_a, bad, bury=letters.extend) == ["repeated"] * 2
@@ -86,7 +87,13 @@ def test_topics_and_groups_have_their_own_marks(casino_a):
 
 
 def test_partitions_clusters_and_topics_of_another_id_are_streams_of_their_own(casino_a):
-    streams = [{"partition": 1}, {"cluster": "there"}, {"topic_id": "first"}, {"topic_id": "second"}, {}]
+    streams: list[dict[str, Any]] = [
+        {"partition": 1},
+        {"cluster": "there"},
+        {"topic_id": "first"},
+        {"topic_id": "second"},
+        {},
+    ]
     batch = [reading for place, stream in enumerate(streams) for reading in users(0, place + 1, **stream)]
     outcomes = store(casino_a, batch)
     assert set(outcomes) == {"stored", "duplicate"}
@@ -130,7 +137,7 @@ def test_senders_whose_clocks_differ_are_neither_skipped_nor_stored_twice(casino
 
 
 def test_counts_are_exact_by_hour_and_outcome(casino_a, casino_b):
-    letters = []
+    letters: list[Any] = []
     batch = readings_of(USERS, user(id=1), b"{", user(id=2), user(id=3), b"[]", b"}")
     store(casino_a, batch, bury=letters.extend)
     store(casino_a, users(3, 8), now=NOW + timedelta(seconds=1), bury=letters.extend)
@@ -146,7 +153,7 @@ def test_counts_are_exact_by_hour_and_outcome(casino_a, casino_b):
 
 
 def test_counts_of_rejections_say_which_was_the_last_and_why(casino_a):
-    letters = []
+    letters: list[Any] = []
     later = NOW + timedelta(microseconds=1)
     store(casino_a, readings_of(USERS, b"{", user()), bury=letters.extend)
     store(casino_a, readings_of(USERS, b"}", user(), first=2), now=later, bury=letters.extend)
