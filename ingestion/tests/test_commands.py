@@ -11,7 +11,7 @@ from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.context import use_casino
 
 from .examples import coupon, user
-from .kafka import closed_port, committed, read_all, send, wait_until
+from .kafka import closed_port, committed, read_all, read_named, send, wait_until
 from .processes import IN_PROCESSES, database_environment, manage, run
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
@@ -40,6 +40,15 @@ def test_consumer_with_nothing_to_do_ends_when_idle(broker, casino_a, tmp_path):
     status, out, _ = run("consume_events", "--idle-exit", "0.5", "--heartbeat", str(heartbeat))
     assert (status, out) == (0, "events: none\n")
     assert heartbeat.exists()
+
+
+def test_consumer_that_rejects_too_much_says_so_and_commits_nothing_of_it(broker, casino_a, casino_b):
+    send(USERS, [(1 + place % 2, b"{") for place in range(40)])
+    status, out, error = run("consume_users", INGESTION_REJECTION_RUN="10", LOG_LEVEL="CRITICAL")
+    assert (status, out) == (1, "")
+    assert error.startswith("CommandError: users: 40 messages in a row are rejected")
+    assert committed(USERS) == {}
+    assert read_named(USERS.dead, 1, seconds=0.5) == []
 
 
 def test_killed_consumer_that_starts_again_stores_each_coupon_once(broker, casino_a, casino_b):
