@@ -6,7 +6,7 @@ What can't be read is a Rejection with a stable code: `no_casino`, `too_large`, 
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
@@ -18,9 +18,9 @@ from recommendations.rows import CouponRow, EventRow, Removal, Row, Selection, U
 
 from .envelopes import CASINO_HEADER, Envelope
 from .formats import EventMessage, SelectionMessage, UnopenedCoupon, UserMessage
+from .times import read_time
 
 _FIELD = re.compile(r"`\$\.?([^`]*)`|required field `([^`]*)`")
-_MILLISECONDS_FROM = 100_000_000_000  # as Unix seconds this would be the year 5138
 _CLOCKS_DIFFER = timedelta(days=1)
 _SELECTIONS_REMEMBERED = 32_768
 
@@ -84,7 +84,7 @@ def decode_user(envelope: Envelope, bounds: Bounds) -> UserRow:
         currency=message.currency,
         country=message.country,
         gender=message.gender,
-        timestamp=_time("timestamp", message.timestamp, bounds.past),
+        timestamp=read_time("timestamp", message.timestamp, bounds.past),
         favorite_sport=message.favorite_sport,
         favorite_league=message.favorite_league,
     )
@@ -96,8 +96,8 @@ def decode_event(envelope: Envelope, bounds: Bounds) -> EventRow:
     as_of = envelope.place.sent_at if message.timestamp is None else message.timestamp
     return EventRow(
         id=message.id,
-        begin_timestamp=_time("begin_timestamp", message.begin_timestamp, bounds.future),
-        end_timestamp=_time("end_timestamp", message.end_timestamp, bounds.future),
+        begin_timestamp=read_time("begin_timestamp", message.begin_timestamp, bounds.future),
+        end_timestamp=read_time("end_timestamp", message.end_timestamp, bounds.future),
         country=message.country,
         league=message.league,
         home_team=message.home_team,
@@ -105,7 +105,7 @@ def decode_event(envelope: Envelope, bounds: Bounds) -> EventRow:
         sport=message.sport,
         odd=message.odd,
         status=message.status,
-        timestamp=_time("timestamp", as_of, bounds.past),
+        timestamp=read_time("timestamp", as_of, bounds.past),
     )
 
 
@@ -115,7 +115,7 @@ def decode_coupon(envelope: Envelope, bounds: Bounds) -> CouponRow:
         id=message.id,
         user_id=message.user_id,
         stake=message.stake,
-        timestamp=_time("timestamp", message.timestamp, bounds.past),
+        timestamp=read_time("timestamp", message.timestamp, bounds.past),
         recommended_events=_selections(message.recommended_events),
         source=envelope.source if message.id is None else None,
     )
@@ -165,25 +165,7 @@ def _removal(envelope: Envelope, bounds: Bounds) -> Removal | Rejection:
     key = envelope.key or b""
     if not key.isdigit() or len(key) > 19:
         return Rejection("bad_key", "", "a message without a value removes the row whose id is its key, in digits")
-    return Removal(id=int(key), timestamp=_time("timestamp", envelope.place.sent_at, bounds.past))
-
-
-def _time(field: str, value: datetime | float, latest: datetime) -> datetime:
-    """A time without a zone is UTC; a number is Unix seconds, or milliseconds if it is large enough."""
-    if isinstance(value, datetime):
-        time = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-    else:
-        time = _from_number(field, value)
-    if time > latest:
-        raise InvalidRow("out_of_range", field, f"must not be later than {latest:%Y-%m-%d}")
-    return time
-
-
-def _from_number(field: str, value: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(value / 1000 if abs(value) >= _MILLISECONDS_FROM else value, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise InvalidRow("out_of_range", field, "must be a time: ISO 8601, or Unix seconds") from error
+    return Removal(id=int(key), timestamp=read_time("timestamp", envelope.place.sent_at, bounds.past))
 
 
 _CONSTRAINTS = (
