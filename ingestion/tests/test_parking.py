@@ -177,7 +177,6 @@ def test_casino_that_is_deleted_while_its_messages_wait_leaves_dead_letters(brok
     assert run_until(USERS, has({(2, "unknown_casino"): 2})).counts == {(2, "unknown_casino"): 2}
     dead = read_named(USERS.dead, 2)
     assert [header(each.headers(), "dead.reason") for each in dead] == [b"unknown_casino"] * 2
-    assert [header(each.headers(), f"{PREFIX}place") for each in dead] == [None] * 2
     assert names(casino_b) == {}
 
 
