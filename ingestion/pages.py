@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
@@ -54,7 +55,7 @@ def dead_letter(request: HttpRequest, letter_id: str) -> HttpResponse:
             raise NoSuchDeadLetter(f"There is no dead letter {letter_id!r} of this casino.")
     except (IngestionError, KafkaException) as error:
         messages.error(request, str(error))
-        return HttpResponseRedirect("../../")
+        return HttpResponseRedirect(reverse("dead_letters"))
     context = {
         "letter": letter,
         "key": readable(envelope.key),

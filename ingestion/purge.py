@@ -14,6 +14,8 @@ from .watermarks import watermarks
 
 logger = logging.getLogger(__name__)
 
+_SECONDS = 10
+
 
 def purge(letters: Sequence[DeadLetter]) -> None:
     """Mark these as done with, and have Kafka delete what comes before the first dead letter that is still open.
@@ -34,7 +36,8 @@ def _delete_closed(topic: str) -> None:
         TopicPartition(dead, partition, still_open.get(partition, end))
         for partition, (_, end, _) in watermarks(dead).items()
     ]
-    for partition, future in AdminClient(client_config()).delete_records(ends, request_timeout=10).items():
+    admin = AdminClient(client_config())  # has to live until it has answered
+    for partition, future in admin.delete_records(ends, request_timeout=_SECONDS).items():
         try:
             future.result()
         except KafkaException as error:  # the embedded broker can't; the marks alone hide them then

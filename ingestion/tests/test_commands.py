@@ -117,7 +117,7 @@ def test_producer_sends_its_rounds_to_every_casino(broker, casino_a, casino_b, t
         with use_casino(casino.current):
             UserFactory()
             EventFactory()
-    status, out, error = run(f"produce_{topic.name}", "--count", "3", "--interval", "0", LOG_LEVEL="ERROR")
+    status, out, error = run(f"produce_{topic.name}", "--count", "6", "--interval", "0", LOG_LEVEL="ERROR")
     assert (status, out, error) == (0, f"{topic.name}: 6 messages sent\n", "")
     headers = [dict(message.headers())["casino_id"] for message in read_all(topic, 6)]
     assert sorted(headers) == [b"1"] * 3 + [b"2"] * 3
