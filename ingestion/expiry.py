@@ -14,6 +14,7 @@ from tenants.models import Casino
 
 from .batches import CasinoStore
 from .envelopes import unpack
+from .errors import EverythingAway
 from .intake import Verdict
 from .ledger import Count, write_counts
 from .messages import Rejection
@@ -35,10 +36,10 @@ class Expiry:
         self._due: list[Casino] = []
 
     def step(self, now: datetime) -> None:
-        """Raises NotDelivered; then what was expired waits on."""
+        """Raises NotDelivered, and then what was expired waits on; EverythingAway if the catalogue does not answer."""
         if not self._due and time.monotonic() >= self._next_round:
+            self._due = _ready_casinos()
             self._next_round = time.monotonic() + EVERY_SECONDS
-            self._due = list(Casino.objects.ready().order_by("-pk"))
         for _ in range(min(CASINOS_A_STEP, len(self._due))):
             casino = self._due.pop()
             if self._store.availability.is_away(casino.pk):
@@ -64,3 +65,10 @@ class Expiry:
             count.last_detail = refusal.detail
             write_counts(self._topic.name, [count], now)
         self._store.report(verdicts)
+
+
+def _ready_casinos() -> list[Casino]:
+    try:
+        return list(Casino.objects.ready().order_by("-pk"))
+    except Error as error:
+        raise EverythingAway(f"the catalogue does not answer: {error}") from error
