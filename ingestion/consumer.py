@@ -199,6 +199,7 @@ class TopicConsumer:
     def _take_over(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         """Called before the first message of these partitions. What is parked there has to be known by then."""
         numbers = {each.partition for each in partitions}
+        client.resume(partitions)  # librdkafka keeps a partition paused that is taken away and given back
         self._parking.take_over(numbers)
         self._owned = (self._owned or set()) | numbers
 

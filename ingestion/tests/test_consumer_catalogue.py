@@ -1,13 +1,15 @@
 """The consumer while the catalogue's database is away, so that nothing can be stored for anybody."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from confluent_kafka import TopicPartition
 from django.db import connections
 
 from ingestion.consumer import TopicConsumer
 from ingestion.topics import COUPONS, USERS
 
+from .examples import user
 from .kafka import Until, consume, send
 from .processes import IN_PROCESSES
 
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 
 @pytest.fixture
-def come_back(casino_a, casino_b) -> Iterator:
+def come_back(casino_a, casino_b) -> Iterator[Callable[[], None]]:
     """Takes the catalogue's server away; what it yields brings it back."""
     connection = connections["default"]
     address = dict(connection.settings_dict)
@@ -47,3 +49,16 @@ def test_consumer_that_starts_then_waits_too(broker, come_back):
     consumer.run()
     assert "the catalogue does not answer" in troubles[0]
     assert consumer.health.trouble == ""
+
+
+def test_partition_that_goes_while_nothing_can_be_stored_is_read_when_it_is_given_back(broker, casino_a):
+    send(USERS, [(1, user())])
+    consumer: TopicConsumer = TopicConsumer(USERS, Until(lambda: consumer.counts.total() >= 1))
+    place = [TopicPartition(USERS.name, 0)]
+    consumer._client.assign(place)
+    assert consumer._client.consume(1, 10)
+    consumer._client.pause(place)  # as the consumer does while it holds its batch back
+    consumer._client.unassign()
+    consumer._client.consume(1, 0.5)
+    consumer.run()
+    assert consumer.counts == {(1, "stored"): 1}
