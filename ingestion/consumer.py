@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -202,11 +202,13 @@ class TopicConsumer:
         client.resume(partitions)  # librdkafka keeps a partition paused that is taken away and given back
         self._parking.take_over(numbers)
         self._owned = (self._owned or set()) | numbers
+        logger.info("%s: got the partitions %s, reads %s", self._topic.name, _listed(numbers), _listed(self._owned))
 
     def _let_go(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         """Called between batches, so that all is committed that was stored; a batch that is held back is another's."""
         numbers = {each.partition for each in partitions}
         self._owned = (self._owned or set()) - numbers
+        logger.info("%s: let go the partitions %s", self._topic.name, _listed(numbers))
         self._parking.let_go(numbers)
         for partition in numbers:
             self._drains.pop(partition, None)
@@ -229,6 +231,10 @@ def _membership(topic: Topic) -> dict[str, Any]:
         "heartbeat.interval.ms": int(settings.KAFKA_SESSION_SECONDS * 1000 / 3),
         "partition.assignment.strategy": settings.KAFKA_ASSIGNMENT_STRATEGY,
     } | (static if settings.KAFKA_GROUP_INSTANCE_ID else {})
+
+
+def _listed(partitions: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(partitions))) or "none"
 
 
 def describe(counts: Counter[str]) -> str:
