@@ -105,8 +105,9 @@ class Parking:
                         kept[casino_id] += len(messages)
                         rest = messages[0][0] if rest is None else min(rest, messages[0][0])
                 position = batch[-1].offset() + 1
-                yield
-            position = end
+                if position < end:
+                    yield
+            position = end  # at once look again: after a yield there might always be more
         self._leave(partition, position if rest is None else rest)
         self._waiting[partition] = kept
 

@@ -21,7 +21,8 @@ def read_partition(topic: str, partition: int, first: int, end: int) -> Iterator
         client.assign([TopicPartition(topic, partition, first)])
         position = first
         while position < end:
-            messages = client.consume(BATCH, 0.5) or client.consume(1, _WAIT_SECONDS)
+            # not more than there are: asked for more, it would wait for them in vain
+            messages = client.consume(min(BATCH, end - position), 0.5) or client.consume(1, _WAIT_SECONDS)
             if not messages:
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{topic}/{partition} can't be read"))
             batch = [message for message in messages if message.error() is None and (message.offset() or 0) < end]
