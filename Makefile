@@ -5,7 +5,7 @@ MANAGE := $(BIN)/python manage.py
 APACHE_KAFKA := $(BIN)/python -m apache_kafka --folder $(or $(LOCAL_DIR),.local)/apache-kafka
 KAFKA_PORT ?= 9092
 
-.PHONY: help demo test test-kafka check fuzz kafka bench format clean
+.PHONY: help demo test test-kafka check fuzz chaos kafka bench format clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -22,6 +22,9 @@ test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without
 
 fuzz: .venv/dev  ## a million messages changed at random, against the decoder; FUZZ_SEED=N
 	FUZZ_MESSAGES=1000000 $(BIN)/pytest -q ingestion/tests/test_fuzz.py
+
+chaos: .venv/dev  ## some minutes of kills, cuts and outages while messages are ingested; APACHE=1 on a real Apache Kafka; ARGS='--seed 7'
+	$(if $(APACHE),$(APACHE_KAFKA) lend) $(BIN)/python -m ingestion.tests.chaos $(ARGS)
 
 kafka: .venv/runtime  ## a real Apache Kafka on 127.0.0.1:9092 (KAFKA_PORT=..); needs Java 17 and, once, Maven
 	@$(APACHE_KAFKA) serve --port $(KAFKA_PORT)

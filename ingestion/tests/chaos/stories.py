@@ -1,0 +1,84 @@
+"""What happens in one casino, as the rows that tell of it."""
+
+import random
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.utils import timezone
+
+from ingestion.topics import COUPONS, EVENTS, USERS, Topic
+from recommendations.dummies import dummy_event, dummy_user
+from recommendations.models import EventStatus
+from recommendations.rows import CouponRow, Row, Selection
+
+_EVENTS = 60
+_AHEAD = 20  # so many users who have not been heard of yet may already buy
+_SHARE_OF_NEW_USERS = 0.5
+
+
+class Story:
+    """Each row is of a later time than the one before, so that of each user and event one row is the last word.
+
+    Only some casinos give ids to events and coupons. Users have ids, since coupons name them.
+    """
+
+    def __init__(self, casino_id: int, rng: random.Random, *, has_ids: bool) -> None:
+        self.casino_id = casino_id
+        self._rng = rng
+        self._has_ids = has_ids
+        self._time = timezone.now() - timedelta(hours=12)
+        self._users = 0
+        self._highest_buyer = 0
+        self._coupons = 0
+        now = timezone.now()
+        self._events = {
+            number: dummy_event(rng, now=now + timedelta(hours=400 * number)) for number in range(1, _EVENTS + 1)
+        }
+
+    def next(self) -> tuple[Topic, Row]:
+        kind = self._rng.choices((USERS, EVENTS, COUPONS), (20, 20, 60))[0]
+        return kind, {USERS: self._user, EVENTS: self._event, COUPONS: self._coupon}[kind]()
+
+    def last_users(self) -> list[tuple[Topic, Row]]:
+        """Those who have bought and have not been heard of yet."""
+        return [(USERS, self._user(is_new=True)) for _ in range(self._users, self._highest_buyer)]
+
+    def _user(self, *, is_new: bool = False) -> Row:
+        row = dummy_user(self._rng, now=self._next_time())
+        if is_new or not self._users or self._rng.random() < _SHARE_OF_NEW_USERS:
+            self._users += 1
+            row.id = self._users
+        else:
+            row.id = self._rng.randint(1, self._users)
+        row.natural_key = None
+        return row
+
+    def _event(self) -> Row:
+        number = self._rng.choice(list(self._events))
+        event = dummy_event(self._rng, now=timezone.now())
+        known = self._events[number]
+        event.id = number if self._has_ids else None
+        for field in ("begin_timestamp", "end_timestamp", "country", "league", "home_team", "away_team", "sport"):
+            setattr(event, field, getattr(known, field))
+        event.natural_key = None if self._has_ids else known.natural_key
+        event.status = self._rng.choice(list(EventStatus)).value
+        event.timestamp = self._next_time()
+        return event
+
+    def _coupon(self) -> Row:
+        self._coupons += 1
+        buyer = self._rng.randint(1, self._users + _AHEAD)
+        self._highest_buyer = max(self._highest_buyer, buyer)
+        events = self._rng.sample(list(self._events.values()), self._rng.randint(1, 4))
+        return CouponRow(
+            id=self._coupons if self._has_ids else None,
+            source="told by its place",
+            user_id=buyer,
+            stake=Decimal(self._rng.randint(100, 10_000)) / 100,
+            timestamp=self._next_time(),
+            recommended_events=tuple(map(Selection.of, events)),
+        )
+
+    def _next_time(self) -> datetime:
+        self._time += timedelta(microseconds=self._rng.randint(1, 1_000))
+        return self._time
