@@ -27,7 +27,9 @@ _FAULTS = {
     "3F": Fault.OUTAGE,  # there is no such schema
     "42": Fault.OUTAGE,  # no such table, no permission: the database is not what the code expects
     "53": Fault.OUTAGE,  # disk full, out of memory, too many connections
-    "55P03": Fault.OUTAGE,  # lock_not_available, after INGESTION_LOCK_SECONDS
+    "0A": Fault.OUTAGE,  # a plan that a migration has made useless
+    "54": Fault.BAD_ROW,  # a limit of PostgreSQL's, as on the size of an index's row
+    "55": Fault.OUTAGE,  # no lock after INGESTION_LOCK_SECONDS; the database takes no connections
     "57": Fault.OUTAGE,  # shut down, still starting, query cancelled by a time-out
     "58": Fault.OUTAGE,  # system error
     "XX": Fault.OUTAGE,  # internal error, damaged data

@@ -35,9 +35,10 @@ class Forwarder:
         )
 
     def forward(self, topic: str, envelope: Envelope, added: dict[str, str]) -> None:
-        """Queue the message for the same partition of `topic`, with these headers added."""
+        """Queue the message for the same partition of `topic`, with these headers added. Raises NotDelivered if the
+        queue is full and stays so."""
         headers: list[Any] = [*(envelope.headers or ()), *((name, text.encode()) for name, text in added.items())]
-        while True:
+        for has_waited in (False, True):
             try:
                 self._producer.produce(
                     topic,
@@ -47,11 +48,12 @@ class Forwarder:
                     partition=envelope.place.partition,
                     on_delivery=self._delivered,
                 )
-            except BufferError:
-                self._producer.poll(0.1)
-            else:
                 self._producer.poll(0)
                 return
+            except BufferError as error:
+                if has_waited:
+                    raise NotDelivered("The broker takes no messages, and the queue for it is full") from error
+                self._producer.flush(self._flush_seconds)
 
     def flush(self) -> None:
         """Wait until the broker has all of it. Raises NotDelivered; then the same messages have to come again."""

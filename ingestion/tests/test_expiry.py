@@ -9,6 +9,7 @@ from ingestion.batches import CasinoStore
 from ingestion.dead_letter_log import Query, get_dead_letter, list_dead_letters
 from ingestion.expiry import Expiry
 from ingestion.forwarding import Forwarder
+from ingestion.intake import Verdict
 from ingestion.models import MessageCount
 from ingestion.topics import COUPONS
 from recommendations.models import PurchasedCoupon, WaitingCoupon
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 def expire(days):
     """All casinos looked at once, so many days from now."""
-    found = []
+    found: list[Verdict] = []
     expiry = Expiry(COUPONS, CasinoStore(COUPONS, Forwarder(), found.extend))
     expiry.step(timezone.now() + timedelta(days=days))
     return found
