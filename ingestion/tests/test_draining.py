@@ -7,7 +7,7 @@ from confluent_kafka import Consumer
 from django.utils import timezone
 
 from ingestion.brokers import client_config
-from ingestion.envelopes import Envelope, Place
+from ingestion.envelopes import CASINO_HEADER, Envelope, Headers, Place
 from ingestion.forwarding import Forwarder
 from ingestion.parking import Parking
 from ingestion.reading import BATCH
@@ -29,7 +29,8 @@ class Parked:
 
     def park(self, count: int) -> None:
         offsets = range(self.count, self.count + count)
-        envelopes = [Envelope(Place("c", USERS.name, 0, offset, 0), CASINO, None, b"", []) for offset in offsets]
+        headers: Headers = [(CASINO_HEADER, str(CASINO).encode())]
+        envelopes = [Envelope(Place("c", USERS.name, 0, each, 0), CASINO, None, b"", headers) for each in offsets]
         self.parking.park(envelopes, "away", timezone.now())
         self._forwarder.flush()
         self.count += count

@@ -53,7 +53,7 @@ def test_outage_while_the_culprit_is_looked_for_makes_the_casino_away(casino_a):
 
 
 def test_what_is_not_known_is_raised_and_nothing_stored(casino_a):
-    body = "RAISE SQLSTATE '0A000' USING MESSAGE = 'never heard of';"
+    body = "RAISE SQLSTATE '2D000' USING MESSAGE = 'never heard of';"
     with trigger(body), pytest.raises(Error, match="never heard of"):
         store(casino_a, readings_of(USERS, user(), b"{"))
     assert marks(casino_a) == {}
