@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ from django.utils import timezone
 from . import metrics
 from .batches import BatchStore
 from .brokers import client_config, topic_id_of
+from .draining import Draining
 from .envelopes import Envelope, open_message
 from .errors import EverythingAway, NotDelivered
 from .expiry import Expiry
 from .forwarding import Forwarder
 from .intake import Verdict
 from .kafka_errors import is_notice, raise_if_fatal
+from .membership import membership
 from .parking import Parking
 from .rejection_limit import RejectionLimit
 from .status_server import Health
@@ -53,13 +55,13 @@ class TopicConsumer:
         self._idle_since = time.monotonic()
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._held_back: list[Envelope] = []
-        self._client = Consumer(client_config() | _membership(topic))
+        self._client = Consumer(client_config() | membership(topic))
         forwarder = Forwarder()
         self._parking = Parking(topic, self._client, forwarder)
         self._batches = BatchStore(topic, self._parking, forwarder, self._report)
         self._limit = RejectionLimit(topic.name)
         self._expiry = Expiry(topic, self._batches) if topic.has_waiting else None
-        self._drains: dict[int, Iterator[None]] = {}
+        self._draining = Draining(topic, self._parking, self._batches)
         self.health = Health()
         self._measured_at = 0.0
         self._cluster = self._topic_id = ""
@@ -85,7 +87,7 @@ class TopicConsumer:
             if envelopes:
                 self._store(envelopes)
                 envelopes = []  # what fails from here on is not theirs
-            self._drain()
+            self._draining.step()
             if self._expiry is not None:
                 self._expiry.step(timezone.now())
         except (EverythingAway, NotDelivered) as error:
@@ -128,26 +130,6 @@ class TopicConsumer:
             # or the broker is away, learns so from the ledgers.
             raise_if_fatal(error)
             logger.warning("%s: offsets not committed: %s", self._topic.name, error.args[0].str())
-
-    def _drain(self) -> None:
-        """Store a batch of what was parked, of each partition where a casino's database may be back."""
-        waiting = self._parking.waiting
-        back = [casino_id for casino_id in waiting if not self._batches.availability.is_away(casino_id)]
-        for partition in self._parking.partitions_with(back):
-            if partition not in self._drains:
-                self._drains[partition] = self._parking.drain(partition, self._batches.settle)
-        for partition, drain in list(self._drains.items()):
-            try:
-                next(drain)
-            except StopIteration:
-                self._drains.pop(partition, None)
-            except KafkaException as error:
-                raise_if_fatal(error)
-                self._drains.pop(partition, None)
-                logger.warning("%s: what was parked waits on: %s", self._topic.name, error.args[0].str())
-            except (EverythingAway, NotDelivered):
-                self._drains.pop(partition, None)
-                raise
 
     def _hold_back(self, envelopes: list[Envelope], error: Exception) -> None:
         """Nothing can be stored: keep the batch and the partitions, take nothing more, and try again after a while."""
@@ -210,8 +192,7 @@ class TopicConsumer:
         self._owned = (self._owned or set()) - numbers
         logger.info("%s: let go the partitions %s", self._topic.name, _listed(numbers))
         self._parking.let_go(numbers)
-        for partition in numbers:
-            self._drains.pop(partition, None)
+        self._draining.let_go(numbers)
         self._held_back = [each for each in self._held_back if each.place.partition not in numbers]
 
     def _owns(self, partition: int) -> bool:
@@ -221,21 +202,9 @@ class TopicConsumer:
         return self._idle_exit is not None and time.monotonic() - self._idle_since >= self._idle_exit
 
 
-def _membership(topic: Topic) -> dict[str, Any]:
-    static = {"group.instance.id": f"{settings.KAFKA_GROUP_INSTANCE_ID}-{topic.name}"}
-    return {
-        "group.id": topic.group,
-        "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
-        "session.timeout.ms": int(settings.KAFKA_SESSION_SECONDS * 1000),
-        "heartbeat.interval.ms": int(settings.KAFKA_SESSION_SECONDS * 1000 / 3),
-        "partition.assignment.strategy": settings.KAFKA_ASSIGNMENT_STRATEGY,
-    } | (static if settings.KAFKA_GROUP_INSTANCE_ID else {})
+def describe(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()) or "none"
 
 
 def _listed(partitions: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(partitions))) or "none"
-
-
-def describe(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()) or "none"

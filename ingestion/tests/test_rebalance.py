@@ -7,7 +7,8 @@ from contextlib import contextmanager
 import pytest
 from django.db import connections
 
-from ingestion.consumer import TopicConsumer, _membership
+from ingestion.consumer import TopicConsumer
+from ingestion.membership import membership
 from ingestion.topics import COUPONS, TOPICS, USERS
 from recommendations.models import PurchasedCoupon, UserProfile
 from recommendations.tests.factories import UserFactory
@@ -127,13 +128,13 @@ def test_messages_of_partitions_that_a_consumer_does_not_have_are_left_to_others
 
 
 def test_static_members_are_called_by_their_process_and_topic(settings):
-    assert "group.instance.id" not in _membership(USERS)
+    assert "group.instance.id" not in membership(USERS)
     settings.KAFKA_GROUP_INSTANCE_ID = "host-3"
-    names = {topic.name: _membership(topic)["group.instance.id"] for topic in TOPICS.values()}
+    names = {topic.name: membership(topic)["group.instance.id"] for topic in TOPICS.values()}
     assert names == {"users": "host-3-users", "events": "host-3-events", "coupons": "host-3-coupons"}
 
 
 def test_session_is_as_long_as_the_settings_say_and_has_three_heartbeats(settings):
     settings.KAFKA_SESSION_SECONDS = 9
-    membership = _membership(USERS)
-    assert (membership["session.timeout.ms"], membership["heartbeat.interval.ms"]) == (9_000, 3_000)
+    config = membership(USERS)
+    assert (config["session.timeout.ms"], config["heartbeat.interval.ms"]) == (9_000, 3_000)
