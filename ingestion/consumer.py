@@ -64,6 +64,7 @@ class TopicConsumer:
         self._draining = Draining(topic, self._parking, self._batches)
         self.health = Health()
         self._measured_at = 0.0
+        self._told: Counter[str] = Counter()
         self._cluster = self._topic_id = ""
 
     def run(self) -> None:
@@ -117,6 +118,7 @@ class TopicConsumer:
         with metrics.stage(name, "commit"):
             self._commit(envelopes)
         metrics.BATCHES.labels(name).observe(len(envelopes))
+        self._tell(len(envelopes))
 
     def _commit(self, envelopes: Sequence[Envelope]) -> None:
         ends: dict[int, int] = {}
@@ -157,7 +159,13 @@ class TopicConsumer:
     def _report(self, verdicts: Sequence[Verdict]) -> None:
         counts = Counter((verdict.envelope.casino_id, verdict.outcome) for verdict in verdicts)
         self.counts += counts
+        self._told.update(verdict.outcome for verdict in verdicts)
         metrics.count_messages(self._topic.name, counts)
+
+    def _tell(self, messages: int) -> None:
+        outcomes, self._told = self._told, Counter()
+        facts = {"topic": self._topic.name, "messages": messages, "outcomes": dict(outcomes)}
+        logger.info("%s: %d messages: %s", self._topic.name, messages, describe(outcomes), extra=facts)
 
     def _show_life(self) -> None:
         if self._heartbeat is not None:

@@ -43,6 +43,8 @@ def _comment_of(cursor: CursorWrapper, name: str) -> str | None:
 
 
 def _migrate_template(cursor: CursorWrapper, server: str, name: str) -> None:
+    # A maker that was killed may have left a session that is still committing what it was sent.
+    cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
     cursor.execute(f"ALTER DATABASE {quoted(name)} ALLOW_CONNECTIONS true")
     alias = connections.register(f"{TEMPLATE_ALIAS}_on_{server}", database_settings(server, name, direct=True))
     try:

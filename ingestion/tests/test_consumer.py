@@ -161,7 +161,7 @@ def test_consumer_that_is_stopped_before_it_begins_reads_nothing(broker, casino_
 
 def test_idle_consumer_ends_when_it_was_told_to(broker, casino_a):
     send(USERS, [(1, user())])
-    consumer = TopicConsumer(USERS, Until(lambda: False), idle_exit=1)
+    consumer = TopicConsumer(USERS, Until(lambda: False), idle_exit=3)
     begin = time.monotonic()
     consumer.run()
     assert consumer.counts == {(1, "stored"): 1}

@@ -138,7 +138,9 @@ def test_dry_run_says_what_each_lacks_and_changes_nothing(new_release, gamma, de
     SchemaVersion.objects.create(fingerprint=version, migrations=["recommendations.0001_initial"])
     first, second, total = _run("--dry-run")[0].splitlines()
     assert first == f"Gamma (casino {gamma.pk}): what it has is not known"
-    assert second.startswith(f"Delta (casino {delta.pk}): lacks recommendations.0002_")
+    assert second.startswith(
+        f"Delta (casino {delta.pk}): lacks ingestion.0001_ledger_and_counts, recommendations.0002_"
+    )
     assert second.endswith(NICKNAME)
     assert total == "2 casinos are behind, 0 are up to date. Nothing was changed."
     assert not MigrationRun.objects.exists()

@@ -109,7 +109,7 @@ def test_each_app_migrates_either_in_the_catalogue_or_in_casinos_and_the_answer_
     }
     assert {app for app, _ in answers} >= {"auth", "admin", "sessions", "tenants", "recommendations"}
     for (app, db), answer in answers.items():
-        assert answer is ((app == "recommendations") == (db != "default"))
+        assert answer is ((app in {"ingestion", "recommendations"}) == (db != "default"))
 
 
 def test_casino_apps_and_catalogue_apps_are_those_of_the_settings(settings):
