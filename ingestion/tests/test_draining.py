@@ -1,6 +1,7 @@
 """Draining what is parked while more is being parked."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from confluent_kafka import Consumer
@@ -20,7 +21,8 @@ class Parked:
     """Parking of partition 0, and what was parked there and settled, by offset."""
 
     def __init__(self) -> None:
-        self._client = Consumer(client_config() | {"group.id": USERS.group, "enable.auto.commit": False})
+        # a group of its own: of one that has members, a broker takes no commits of others
+        self._client = Consumer(client_config() | {"group.id": f"draining-{uuid4()}", "enable.auto.commit": False})
         self._forwarder = Forwarder()
         self.parking = Parking(USERS, self._client, self._forwarder)
         self.parking.take_over([0])
