@@ -5,16 +5,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from django.db import Error, connection
 from django.utils import timezone
 
 from tenants.models import Casino
-from tenants.models.casino import ENDED_STATES, READY_STATES
+from tenants.models.casino import READY_STATES
 
 from .availability import Availability
+from .catalogue import find_casinos, require_catalogue
 from .dead_letters import DeadLetters
 from .envelopes import Envelope
-from .errors import DatabaseAway, EverythingAway
+from .errors import DatabaseAway
 from .forwarding import Forwarder
 from .intake import Reading, Verdict, store_messages
 from .messages import Bounds, Rejection, read_message
@@ -122,24 +122,6 @@ class BatchStore(CasinoStore):
         envelopes = [reading.envelope for reading in readings]
         self._parking.park(envelopes, self.availability.reason(casino_id), now)
         self.report([Verdict(envelope, PARKED) for envelope in envelopes])
-
-
-def find_casinos(ids: Iterable[int | None]) -> dict[int, Casino]:
-    """The casinos of these ids that are there or will be. Raises EverythingAway."""
-    try:
-        known = [each for each in ids if each is not None]
-        return Casino.objects.exclude(state__in=ENDED_STATES).in_bulk(known)
-    except Error as error:
-        raise EverythingAway(f"the catalogue does not answer: {error}") from error
-
-
-def require_catalogue() -> None:
-    """Raises EverythingAway unless the catalogue's database answers."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Error as error:
-        raise EverythingAway(f"the catalogue does not answer: {error}") from error
 
 
 def _by_casino(readings: Iterable[Reading]) -> dict[int | None, list[Reading]]:

@@ -13,8 +13,8 @@ from tenants.context import use_casino
 from tenants.models import Casino
 
 from .batches import CasinoStore
+from .catalogue import asking_catalogue
 from .envelopes import unpack
-from .errors import EverythingAway
 from .intake import Verdict
 from .ledger import Count, write_counts
 from .messages import Rejection
@@ -38,7 +38,8 @@ class Expiry:
     def step(self, now: datetime) -> None:
         """Raises NotDelivered, and then what was expired waits on; EverythingAway if the catalogue does not answer."""
         if not self._due and time.monotonic() >= self._next_round:
-            self._due = _ready_casinos()
+            with asking_catalogue():
+                self._due = list(Casino.objects.ready().order_by("-pk"))
             self._next_round = time.monotonic() + EVERY_SECONDS
         for _ in range(min(CASINOS_A_STEP, len(self._due))):
             casino = self._due.pop()
@@ -65,10 +66,3 @@ class Expiry:
             count.last_detail = refusal.detail
             write_counts(self._topic.name, [count], now)
         self._store.report(verdicts)
-
-
-def _ready_casinos() -> list[Casino]:
-    try:
-        return list(Casino.objects.ready().order_by("-pk"))
-    except Error as error:
-        raise EverythingAway(f"the catalogue does not answer: {error}") from error

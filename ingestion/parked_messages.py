@@ -10,7 +10,8 @@ from django.db import Error
 from tenants.context import use_casino
 from tenants.models.casino import READY_STATES
 
-from .batches import CasinoStore, find_casinos
+from .batches import CasinoStore
+from .catalogue import find_casinos
 from .envelopes import Envelope, header, read_headers
 from .forwarding import Forwarder
 from .intake import Verdict

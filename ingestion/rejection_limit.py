@@ -4,11 +4,11 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.db import Error
 
 from tenants.models import Casino
 
-from .errors import EverythingAway, TooManyRejections
+from .catalogue import asking_catalogue
+from .errors import TooManyRejections
 from .messages import Rejection
 
 Message = tuple[int | None, bool]  # whose, and whether it is rejected
@@ -75,7 +75,5 @@ def _without_worst(counts: Counter[int | None], rejected: Counter[int | None]) -
 
 
 def _has_others(casino_id: int | None) -> bool:
-    try:
+    with asking_catalogue():
         return Casino.objects.living().exclude(pk=casino_id or 0).exists()
-    except Error as error:
-        raise EverythingAway(f"the catalogue does not answer: {error}") from error
