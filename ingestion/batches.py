@@ -80,8 +80,7 @@ class CasinoStore:
         """Messages that no casino's database can count: the dead letters alone know them."""
         rejections = (each.content if isinstance(each.content, Rejection) else _UNKNOWN for each in readings)
         verdicts = [
-            Verdict(reading.envelope, rejection.code, rejection)
-            for reading, rejection in zip(readings, rejections, strict=True)
+            Verdict.reject(reading.envelope, rejection) for reading, rejection in zip(readings, rejections, strict=True)
         ]
         self.bury(verdicts, now)
         self.report(verdicts)

@@ -3,7 +3,6 @@
 import random
 import signal
 import threading
-from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenants.models import Casino
 
-from .consumer import TopicConsumer, describe
+from .consumer import TopicConsumer, by_outcome, describe
 from .errors import IngestionError
 from .producers import Sender, send_at_rate, send_rounds
 from .status_server import serving
@@ -63,10 +62,7 @@ class ConsumeCommand(BaseCommand):
                 consumer.run()
         except (IngestionError, OSError) as error:
             raise CommandError(str(error)) from error
-        totals: Counter[str] = Counter()
-        for (_, outcome), count in consumer.counts.items():
-            totals[outcome] += count
-        self.stdout.write(f"{self.topic.name}: {describe(totals)}")
+        self.stdout.write(f"{self.topic.name}: {describe(by_outcome(consumer.counts))}")
 
 
 def _served(consumer: TopicConsumer, port: int) -> AbstractContextManager[int]:

@@ -158,8 +158,8 @@ class TopicConsumer:
 
     def _report(self, verdicts: Sequence[Verdict]) -> None:
         counts = Counter((verdict.envelope.casino_id, verdict.outcome) for verdict in verdicts)
-        self.counts += counts
-        self._told.update(verdict.outcome for verdict in verdicts)
+        self.counts.update(counts)
+        self._told.update(by_outcome(counts))
         metrics.count_messages(self._topic.name, counts)
 
     def _tell(self, messages: int) -> None:
@@ -208,6 +208,14 @@ class TopicConsumer:
 
     def _has_idled(self) -> bool:
         return self._idle_exit is not None and time.monotonic() - self._idle_since >= self._idle_exit
+
+
+def by_outcome(counts: Counter[tuple[int | None, str]]) -> Counter[str]:
+    """The counts of all casinos together."""
+    sums = Counter[str]()
+    for (_, outcome), count in counts.items():
+        sums[outcome] += count
+    return sums
 
 
 def describe(counts: Counter[str]) -> str:

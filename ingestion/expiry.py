@@ -15,8 +15,8 @@ from tenants.models import Casino
 from .batches import CasinoStore
 from .catalogue import asking_catalogue
 from .envelopes import unpack
-from .intake import Verdict
-from .ledger import Count, write_counts
+from .intake import Verdict, count_verdicts
+from .ledger import write_counts
 from .messages import Rejection
 from .topics import Topic
 
@@ -59,10 +59,7 @@ class Expiry:
             messages = [message for _, message in take_expired_coupons(now - timedelta(days=days)) if message]
             if not messages:
                 return
-            verdicts = [Verdict(unpack(message), refusal.code, refusal) for message in messages]
+            verdicts = [Verdict.reject(unpack(message), refusal) for message in messages]
             self._store.bury(verdicts, now)
-            place = str(verdicts[-1].envelope.place)
-            count = Count(refusal.code, is_rejection=True, count=len(verdicts), last_place=place)
-            count.last_detail = refusal.detail
-            write_counts(self._topic.name, [count], now)
+            write_counts(self._topic.name, count_verdicts(verdicts), now)
         self._store.report(verdicts)

@@ -45,6 +45,11 @@ def sqlstate_of(error: BaseException) -> str:
     return getattr(error.__cause__, "sqlstate", None) or ""
 
 
+def first_line(error: BaseException) -> str:
+    """What the error says; what follows (DETAIL) may hold the row."""
+    return str(error).strip().partition("\n")[0]
+
+
 def classify(error: Error) -> Fault:
     if isinstance(error, CasinoOutage | InterfaceError):
         return Fault.OUTAGE

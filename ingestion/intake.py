@@ -18,7 +18,7 @@ from tenants.schema_version import require_up_to_date
 
 from .envelopes import Envelope, pack
 from .errors import DatabaseAway
-from .faults import Fault, classify, sqlstate_of
+from .faults import Fault, classify, first_line, sqlstate_of
 from .ledger import Count, Ledger
 from .messages import Rejection
 from .topics import Topic
@@ -42,6 +42,10 @@ class Verdict(msgspec.Struct):
     envelope: Envelope
     outcome: str
     rejection: Rejection | None = None
+
+    @classmethod
+    def reject(cls, envelope: Envelope, rejection: Rejection) -> "Verdict":
+        return cls(envelope, rejection.code, rejection)
 
 
 Bury = Callable[[Iterable[Verdict]], None]
@@ -73,7 +77,7 @@ def store_messages(
             elif fault is Fault.OUTAGE and attempt == 1 and is_quick:
                 continue  # a connection that was cut; a new one may do
             elif fault in {Fault.OUTAGE, Fault.CONFLICT}:
-                raise DatabaseAway(_first_line(error)) from error
+                raise DatabaseAway(first_line(error)) from error
             else:
                 raise
     raise DatabaseAway("its transactions conflict with others again and again")
@@ -89,7 +93,7 @@ def _store_once(
         if rejected := [verdict for verdict in verdicts if verdict.rejection is not None]:
             bury(rejected)
         repeated = len(readings) - len(new)
-        ledger.write(_count(verdicts, repeated), now)
+        ledger.write(count_verdicts(verdicts, repeated), now)
     if repeated:
         known = {id(reading) for reading in new}
         verdicts += [Verdict(each.envelope, REPEATED) for each in readings if id(each) not in known]
@@ -101,7 +105,7 @@ Store = Callable[[Topic, Sequence[Reading]], Sequence[Outcome | Rejection]]
 
 def _judge(topic: Topic, readings: Sequence[Reading], store: Store) -> list[Verdict]:
     verdicts = [
-        Verdict(reading.envelope, reading.content.code, reading.content)
+        Verdict.reject(reading.envelope, reading.content)
         for reading in readings
         if isinstance(reading.content, Rejection)
     ]
@@ -143,7 +147,7 @@ def _store_carefully(
     if isinstance(refusal, IntegrityError) and not is_last:
         # the next id that PostgreSQL hands out may be free
         return _store_carefully(topic, readings, attempt + 1, is_last=True)
-    return [Rejection("refused_by_database", "", _first_line(refusal), sqlstate_of(refusal), attempt)]
+    return [Rejection("refused_by_database", "", first_line(refusal), sqlstate_of(refusal), attempt)]
 
 
 def _check_constraints_at_once() -> None:
@@ -165,11 +169,12 @@ _REFUSED = {
 def _verdict(envelope: Envelope, outcome: Outcome | Rejection) -> Verdict:
     rejection = outcome if isinstance(outcome, Rejection) else _REFUSED.get(outcome.result)
     if rejection is not None:
-        return Verdict(envelope, rejection.code, rejection)
+        return Verdict.reject(envelope, rejection)
     return Verdict(envelope, outcome.result.value)  # type: ignore[union-attr]
 
 
-def _count(verdicts: Iterable[Verdict], repeated: int) -> Iterable[Count]:
+def count_verdicts(verdicts: Iterable[Verdict], repeated: int = 0) -> Iterable[Count]:
+    """How many ended in which way, for the casino's database; `repeated` messages more were done with before."""
     counts: dict[str, Count] = {}
     for verdict in verdicts:
         count = counts.get(verdict.outcome)
@@ -181,7 +186,3 @@ def _count(verdicts: Iterable[Verdict], repeated: int) -> Iterable[Count]:
     if repeated:
         counts[REPEATED] = Count(REPEATED, count=repeated)
     return counts.values()
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]

@@ -12,7 +12,7 @@ from tenants.context import use_casino
 from tenants.models import Casino
 from tenants.schema_version import require_up_to_date
 
-from .faults import sqlstate_of
+from .faults import first_line, sqlstate_of
 from .models import MessageCount
 from .parked_messages import Parked
 from .topics import TOPICS
@@ -68,7 +68,7 @@ def casino_status(casino: Casino, now: datetime, parked: Iterable[Parked]) -> Ca
         with use_casino(casino.current):
             _read_counts(status, now)
     except Error as error:
-        status.last_error = str(error).partition("\n")[0] or sqlstate_of(error)
+        status.last_error = first_line(error) or sqlstate_of(error)
     if mine:
         status.last_error = mine[-1].reason
     return status
