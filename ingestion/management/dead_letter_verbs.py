@@ -32,16 +32,15 @@ class SelectingVerb(Verb, ABC):
         parser.add_argument("--older-than", type=float, metavar="DAYS")
 
 
-def _query(
-    ids: Sequence[str], topic: str | None, casino: int | None, reason: str | None, older_than: float | None
-) -> Query:
-    before = None if older_than is None else timezone.now() - timedelta(days=older_than)
-    return Query(topic=topic, casino_id=casino, reason=reason, before=before, ids=tuple(ids))
-
-
 def _select(options: dict[str, Any], states: Sequence[State] = (State.OPEN,)) -> list[DeadLetter]:
-    names = ("ids", "topic", "casino", "reason", "older_than")
-    query = _query(*(options[name] for name in names))
+    days = options["older_than"]
+    query = Query(
+        topic=options["topic"],
+        casino_id=options["casino"],
+        reason=options["reason"],
+        before=None if days is None else timezone.now() - timedelta(days=days),
+        ids=tuple(options["ids"]),
+    )
     found = list_dead_letters(query, states=states)
     missing = set(query.ids) - {letter.id for letter in found}
     if missing:
