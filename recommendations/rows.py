@@ -7,8 +7,7 @@ which tells it from others; whatever is given for it is overwritten.
 
 from datetime import datetime
 from decimal import Decimal
-from hashlib import sha1
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -17,7 +16,7 @@ from .errors import InvalidRow
 from .limits import limits
 from .models import Event, EventStatus
 
-_NAMESPACE = UUID("6f3f0e4e-6a55-4c0e-9a0e-0b1d6f3c2a11").bytes
+_NAMESPACE = UUID("6f3f0e4e-6a55-4c0e-9a0e-0b1d6f3c2a11")
 _UNIT_SEPARATOR = "\x1f"
 _STATUSES = tuple(EventStatus.values)
 
@@ -168,6 +167,4 @@ Row = UserRow | EventRow | CouponRow
 
 
 def _natural_key(*parts: str) -> UUID:
-    """As uuid.uuid5 makes it, in half the time."""
-    digest = sha1(_NAMESPACE + _UNIT_SEPARATOR.join(parts).encode(), usedforsecurity=False).digest()
-    return UUID(bytes=digest[:16], version=5)
+    return uuid5(_NAMESPACE, _UNIT_SEPARATOR.join(parts))

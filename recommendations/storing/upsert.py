@@ -38,12 +38,11 @@ class Upsert:
         names, values = ", ".join(columns), ", ".join(f"row.{column}" for column in columns)
         record = ", ".join(f"{column} {types[column]}" for column in columns)
         return (
-            f"WITH written AS (INSERT INTO {self.table} ({names}) "
+            f"INSERT INTO {self.table} ({names}) "
             f"SELECT {values} FROM jsonb_to_recordset(%s::jsonb) AS row({record}) "
             f"{self._unless_removed(key)} ORDER BY row.{key} "
             f"ON CONFLICT ({key}) DO {self._on_conflict(columns)} "
-            f"RETURNING {self.table}.*, xmax = 0 AS is_new) "  # xmax is 0 where no earlier version preceded
-            f"SELECT {key}, id, is_new FROM written"
+            f"RETURNING {key}, id, xmax = 0"  # xmax is 0 in a row that no earlier version preceded
         )
 
     def _unless_removed(self, key: str) -> str:
