@@ -38,7 +38,7 @@ check: .venv/dev  ## linter, formatter, types, import contracts, migrations, dep
 	env -u DEBUG SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
 	  DATABASE_URL=postgres://nobody@127.0.0.1:1/none $(MANAGE) check --deploy --fail-level WARNING
 
-bench: .venv/dev  ## speed, as ratios taken in one run; some 35 minutes, a thousand casinos; needs Java 17
+bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two million messages; needs Java 17
 	$(BIN)/python -m benchmarks.recommend
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.connections

@@ -83,9 +83,9 @@ def list_dead_letters(query: Query, *, states: Sequence[State] = (State.OPEN,)) 
     found = [
         letter
         for topic in query.topics
-        for partition in sorted(watermarks(topic.dead))
-        for letter in _read_letters(topic, partition, query)
-        if letter.state in states
+        for partition, (first, end, _) in sorted(watermarks(topic.dead).items())
+        for letter in _read_letters(topic, partition, first, end)
+        if letter.state in states and query.takes(letter)
     ]
     return sorted(found, key=lambda letter: (str(letter.at), letter.topic, letter.partition, letter.offset))
 
@@ -125,8 +125,7 @@ def mark(letters: Iterable[DeadLetter], state: State, forwarder: Forwarder) -> N
     forwarder.flush()
 
 
-def _read_letters(topic: Topic, partition: int, query: Query) -> Iterator[DeadLetter]:
-    first, end, _ = watermarks(topic.dead)[partition]
+def _read_letters(topic: Topic, partition: int, first: int, end: int) -> Iterable[DeadLetter]:
     letters: dict[str, DeadLetter] = {}
     by_offset: dict[int, DeadLetter] = {}
     closed: dict[int, State] = {}
@@ -142,7 +141,7 @@ def _read_letters(topic: Topic, partition: int, query: Query) -> Iterator[DeadLe
     for offset, state in closed.items():
         if offset in by_offset:
             by_offset[offset].state = state
-    yield from (letter for letter in letters.values() if query.takes(letter))
+    return letters.values()
 
 
 def _letter(topic: Topic, envelope: Envelope) -> DeadLetter:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from confluent_kafka import KafkaException
 
 from .batches import BatchStore
-from .errors import EverythingAway, NotDelivered
 from .kafka_errors import raise_if_fatal
 from .parking import Parking
 from .topics import Topic
@@ -47,8 +46,6 @@ class Draining:
             next(drain)
         except StopIteration:
             return
-        except (EverythingAway, NotDelivered):
-            raise
         except KafkaException as error:
             raise_if_fatal(error)
             logger.warning("%s: what was parked waits on: %s", self._topic.name, error.args[0].str())

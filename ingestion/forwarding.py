@@ -1,6 +1,5 @@
 """Messages passed on as they came: to the dead letters, and to the parked ones."""
 
-import logging
 from typing import Any
 
 from confluent_kafka import KafkaError, Producer
@@ -30,7 +29,6 @@ class Forwarder:
                 "message.timeout.ms": 0,
                 "message.max.bytes": MAX_BYTES,
                 "linger.ms": 5,
-                "logger": logging.getLogger("librdkafka"),
             }
         )
 
