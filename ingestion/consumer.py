@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
@@ -22,7 +22,7 @@ from .errors import EverythingAway, NotDelivered
 from .expiry import Expiry
 from .forwarding import Forwarder
 from .intake import Verdict
-from .kafka_errors import is_notice, raise_if_fatal
+from .kafka_errors import is_notice, note_commit
 from .membership import membership
 from .parking import Parking
 from .rejection_limit import RejectionLimit
@@ -55,7 +55,7 @@ class TopicConsumer:
         self._idle_since = time.monotonic()
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._held_back: list[Envelope] = []
-        self._client = Consumer(client_config() | membership(topic))
+        self._client = Consumer(client_config() | membership(topic) | {"on_commit": note_commit})
         forwarder = Forwarder()
         self._parking = Parking(topic, self._client, forwarder)
         self._batches = BatchStore(topic, self._parking, forwarder, self._report)
@@ -125,13 +125,9 @@ class TopicConsumer:
         for envelope in envelopes:
             ends[envelope.place.partition] = envelope.place.offset + 1
         offsets = [TopicPartition(self._topic.name, partition, end) for partition, end in ends.items()]
-        try:
-            self._client.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:
-            # All is stored: whoever reads these messages again, because the partitions are moving to another consumer
-            # or the broker is away, learns so from the ledgers.
-            raise_if_fatal(error)
-            logger.warning("%s: offsets not committed: %s", self._topic.name, error.args[0].str())
+        # Not waited for: with the group's coordinator away, that could be for ever. Closing and giving partitions back
+        # do wait, within their limits.
+        self._client.commit(offsets=offsets, asynchronous=True)
 
     def _hold_back(self, envelopes: list[Envelope], error: Exception) -> None:
         """Nothing can be stored: keep the batch and the partitions, take nothing more, and try again after a while."""

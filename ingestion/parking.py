@@ -113,7 +113,7 @@ class Parking:
 
     def _leave(self, partition: int, rest: int) -> None:
         place = TopicPartition(self._topic.parked, partition, rest)
-        self._client.commit(offsets=[place], asynchronous=False)
+        self._client.commit(offsets=[place], asynchronous=True)
         self._rest[partition] = rest
 
     def _bounds(self, partition: int) -> tuple[int, int]:
