@@ -4,12 +4,12 @@
 rows do, which are made of them.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from recommendations.rules import MAX_ID, MAX_ODD, MAX_REFERENCE, MAX_STAKE, MAX_TEXT
 
@@ -31,6 +31,13 @@ Stake = Annotated[
         extra_json_schema={"exclusiveMinimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
+Limit = Annotated[
+    Decimal,
+    Meta(
+        description="In the user's currency, in steps of 0.01; null: no limit; absent: as it was.",
+        extra_json_schema={"minimum": 0, "maximum": float(MAX_STAKE)},
+    ),
+]
 Time = Annotated[datetime | float, Meta(description="ISO 8601 (without a zone: UTC), or Unix seconds or milliseconds.")]
 
 
@@ -47,6 +54,13 @@ class UserMessage(msgspec.Struct):
     favorite_sport: Text
     favorite_league: OptionalText = ""
     id: Id | None = None
+    status: Annotated[str, Meta(description="active, self_excluded, time_out or closed; absent: as it was.")] | None = (
+        None
+    )
+    status_until: Annotated[Time, Meta(description="When that status ends; absent: it does not.")] | None = None
+    birth_date: date | None = None
+    stake_limit: Annotated[Limit | None, Meta(title="The most that the user may stake on a coupon")] | UnsetType = UNSET
+    limit_left: Annotated[Limit | None, Meta(title="What is left of all that the user may stake")] | UnsetType = UNSET
 
 
 class EventMessage(msgspec.Struct):

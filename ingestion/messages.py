@@ -87,6 +87,11 @@ def decode_user(envelope: Envelope, bounds: Bounds) -> UserRow:
         timestamp=read_time("timestamp", message.timestamp, bounds.past),
         favorite_sport=message.favorite_sport,
         favorite_league=message.favorite_league,
+        status=message.status,
+        status_until=_optional_time("status_until", message.status_until, bounds.future),
+        birth_date=message.birth_date,
+        stake_limit=message.stake_limit,
+        limit_left=message.limit_left,
     )
 
 
@@ -126,9 +131,10 @@ def encode_row(row: Row) -> bytes:
     fields = msgspec.to_builtins(row, builtin_types=(Decimal,))
     for kept_back in ("source", "natural_key"):
         fields.pop(kept_back, None)
-    return _ENCODER.encode({name: value for name, value in fields.items() if value is not None})
+    return _ENCODER.encode({name: value for name, value in fields.items() if value is not None or name in _LIFTED})
 
 
+_LIFTED = {"stake_limit", "limit_left"}  # for these, None is not the same as nothing
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -158,6 +164,10 @@ def _selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
         sport=message.sport,
         odd=message.odd,
     )
+
+
+def _optional_time(field: str, value: datetime | float | None, latest: datetime) -> datetime | None:
+    return None if value is None else read_time(field, value, latest)
 
 
 def _removal(envelope: Envelope, bounds: Bounds) -> Removal | Rejection:

@@ -5,23 +5,28 @@ Making a row raises InvalidRow, which names the field and has a stable code: `mi
 which tells it from others; whatever is given for it is overwritten.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID, uuid5
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from . import rules
 from .errors import InvalidRow
 from .limits import limits
-from .models import Event, EventStatus
+from .models import Event, EventStatus, UserStatus
 
 _NAMESPACE = UUID("6f3f0e4e-6a55-4c0e-9a0e-0b1d6f3c2a11")
 _UNIT_SEPARATOR = "\x1f"
-_STATUSES = tuple(EventStatus.values)
+_EVENT_STATUSES = tuple(EventStatus.values)
+_USER_STATUSES = tuple(UserStatus.values)
 
 
 class UserRow(msgspec.Struct, kw_only=True):
+    """A row that lacks `status` (and so `status_until`), `birth_date`, `stake_limit` or `limit_left` leaves a known
+    user's as they are. None for a limit lifts it."""
+
     id: int | None = None
     name: str
     surname: str
@@ -32,6 +37,11 @@ class UserRow(msgspec.Struct, kw_only=True):
     timestamp: datetime
     favorite_sport: str
     favorite_league: str = ""
+    status: str | None = None
+    status_until: datetime | None = None
+    birth_date: date | None = None
+    stake_limit: Decimal | UnsetType | None = UNSET
+    limit_left: Decimal | UnsetType | None = UNSET
     natural_key: UUID | None = None
 
     def __post_init__(self) -> None:
@@ -48,7 +58,30 @@ class UserRow(msgspec.Struct, kw_only=True):
         self.favorite_sport = rules.one_of("favorite_sport", self.favorite_sport, limits.sports)
         if self.favorite_league != "":
             self.favorite_league = rules.classifier("favorite_league", self.favorite_league)
+        self._check_guards()
         self.natural_key = self._natural_key() if self.id is None else None
+
+    def _check_guards(self) -> None:
+        if self.status is not None:
+            self.status = rules.one_of("status", self.status, _USER_STATUSES)
+        if self.status_until is not None:
+            if self.status is None:
+                raise InvalidRow("inconsistent", "status_until", "needs a status that it ends")
+            self.status_until = rules.instant("status_until", self.status_until)
+        if self.birth_date is not None:
+            rules.birth_date("birth_date", self.birth_date, self.birth_year)
+        if isinstance(self.stake_limit, Decimal):
+            self.stake_limit = rules.limit("stake_limit", self.stake_limit)
+        if isinstance(self.limit_left, Decimal):
+            self.limit_left = rules.limit("limit_left", self.limit_left)
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """The columns of which the row says nothing."""
+        columns = [] if self.status is not None else ["status", "status_until"]
+        columns += [] if self.birth_date is not None else ["birth_date"]
+        columns += [name for name in ("stake_limit", "limit_left") if getattr(self, name) is UNSET]
+        return tuple(columns)
 
     def _natural_key(self) -> UUID:
         return _natural_key("user", self.name, self.surname, str(self.birth_year), self.country)
@@ -92,12 +125,17 @@ class EventRow(Match, kw_only=True):
         if self.timestamp is not None:
             self.timestamp = rules.instant("timestamp", self.timestamp)
         if self.status is not None:
-            self.status = rules.one_of("status", self.status, _STATUSES)
+            self.status = rules.one_of("status", self.status, _EVENT_STATUSES)
         if self.begin_timestamp >= self.end_timestamp:
             raise InvalidRow("inconsistent", "end_timestamp", "must be later than begin_timestamp")
         if self.home_team == self.away_team:
             raise InvalidRow("inconsistent", "away_team", "must differ from home_team")
         self.natural_key = self._natural_key() if self.id is None else None
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """The columns of which the row says nothing."""
+        return () if self.status is not None else ("status",)
 
     def _natural_key(self) -> UUID:
         begin = self.begin_timestamp.isoformat()
@@ -163,7 +201,8 @@ class Removal(msgspec.Struct, kw_only=True):
         self.timestamp = rules.instant("timestamp", self.timestamp)
 
 
-Row = UserRow | EventRow | CouponRow
+ChangingRow = UserRow | EventRow  # of which later word takes the place of earlier
+Row = ChangingRow | CouponRow
 
 
 def _natural_key(*parts: str) -> UUID:

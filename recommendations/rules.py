@@ -6,7 +6,7 @@ tells of a person is not.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
@@ -72,6 +72,12 @@ def _require_plausible(field: str, value: datetime) -> None:
         raise InvalidRow("out_of_range", field, f"must lie between {EARLIEST.year} and {LATEST.year}")
 
 
+def birth_date(field: str, value: date, year: int) -> date:
+    if value.year != year:
+        raise InvalidRow("inconsistent", field, f"must lie in birth_year, {year}")
+    return value
+
+
 def birth_year(field: str, value: int) -> int:
     if not 1900 <= value <= 2100:
         raise InvalidRow("out_of_range", field, "must lie between 1900 and 2100")
@@ -84,6 +90,11 @@ def odd(field: str, value: Decimal) -> Decimal:
 
 def stake(field: str, value: Decimal) -> Decimal:
     return _amount(field, value, _ZERO, MAX_STAKE, _STAKE_STEP)
+
+
+def limit(field: str, value: Decimal) -> Decimal:
+    """An amount that may be zero."""
+    return _ZERO.quantize(_STAKE_STEP) if value == _ZERO else stake(field, value)
 
 
 def _amount(field: str, value: Decimal, above: Decimal, at_most: Decimal, step: Decimal) -> Decimal:

@@ -4,7 +4,7 @@ from .coupon import PurchasedCoupon, WaitingCoupon
 from .event import Event, EventStatus, EventTeam, OfferVersion, Team
 from .profile import UserProfile
 from .removal import RemovedRow
-from .user import User
+from .user import User, UserStatus
 
 __all__ = [
     "Event",
@@ -16,5 +16,6 @@ __all__ = [
     "Team",
     "User",
     "UserProfile",
+    "UserStatus",
     "WaitingCoupon",
 ]

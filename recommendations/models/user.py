@@ -6,10 +6,19 @@ from django.db.models import Q
 from tenants.casino_model import CasinoModel
 
 
+class UserStatus(models.TextChoices):
+    ACTIVE = "ACTIVE"
+    SELF_EXCLUDED = "SELF_EXCLUDED"
+    TIME_OUT = "TIME_OUT"
+    CLOSED = "CLOSED"
+
+
 class User(CasinoModel):
     """A customer. `id` is the casino's own where it gave one; else `natural_key` tells the person from others.
 
-    Which currencies, genders and sports there are, the settings say.
+    Which currencies, genders and sports there are, the settings say. A status that is not ACTIVE holds until
+    `status_until`, or for good. `stake_limit` is the most that the user may stake on a coupon, `limit_left` what is
+    left of all that the user may stake at present; both in the user's currency, null for no limit.
     """
 
     name = models.CharField(max_length=100)
@@ -21,6 +30,13 @@ class User(CasinoModel):
     timestamp = models.DateTimeField()
     favorite_sport = models.CharField(max_length=50, blank=True)
     favorite_league = models.CharField(max_length=100, blank=True)
+    status = models.CharField(
+        max_length=20, choices=UserStatus.choices, default=UserStatus.ACTIVE, db_default=UserStatus.ACTIVE
+    )
+    status_until = models.DateTimeField(null=True, blank=True)
+    birth_date = models.DateField(null=True, blank=True)
+    stake_limit = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    limit_left = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
 
     class Meta:

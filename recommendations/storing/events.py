@@ -76,7 +76,7 @@ def store_events(rows: Sequence[EventRow | Removal]) -> list[Outcome]:
 
 
 def _store(rows: Sequence[Row | Removal]) -> list[Outcome]:
-    outcomes = store_rows(rows, EVENTS, remove_events, optional="status")
+    outcomes = store_rows(rows, EVENTS, remove_events)
     if changed := written_ids(outcomes):
         _write_teams(_teams_of_written(rows, outcomes))
         execute(_UNLINK_TEAMS, [changed])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from recommendations.rows import CouponRow, EventRow, Removal, Row
+from recommendations.rows import ChangingRow, CouponRow, Removal, Row
 
 from .outcomes import DUPLICATE, Outcome
 from .upsert import Key, key_of
@@ -58,7 +58,7 @@ def _makes_void(row: Row | Removal, earlier: Row | Removal) -> bool:
     """Whether the other changes nothing before the row, whatever is stored."""
     if isinstance(row, Removal):
         return isinstance(earlier, Removal | CouponRow)
-    if isinstance(row, EventRow) and isinstance(earlier, EventRow):
-        says_all = row.status is not None or earlier.status is None
-        return says_all and (row.timestamp is None) == (earlier.timestamp is None)
-    return not isinstance(earlier, Removal)
+    if isinstance(row, CouponRow) or not isinstance(earlier, ChangingRow):
+        return False
+    has_same_kind_of_time = (row.timestamp is None) == (earlier.timestamp is None)
+    return has_same_kind_of_time and set(row.left_open) <= set(earlier.left_open)

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from recommendations.rows import Removal, Row
+from recommendations.rows import ChangingRow, Removal, Row
 
 from .outcomes import DUPLICATE, ID_TAKEN, STALE, Outcome, Result
 from .sql import as_json, execute, query
@@ -72,12 +72,11 @@ def _statement(upsert: Upsert, key: str, left_open: tuple[str, ...]) -> str:
     return upsert.sql(key, left_open)
 
 
-def write(upsert: Upsert, rows: Sequence[Row], *, optional: str | None = None) -> dict[Key, Outcome]:
+def write(upsert: Upsert, rows: Sequence[ChangingRow]) -> dict[Key, Outcome]:
     """Write rows, no two of one key, and answer the outcome of each that was written, by key."""
-    groups: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
+    groups: dict[tuple[str, tuple[str, ...]], list[ChangingRow]] = {}
     for row in rows:
-        left_open: tuple[str, ...] = (optional,) if optional is not None and getattr(row, optional) is None else ()
-        groups.setdefault(("natural_key" if row.id is None else "id", left_open), []).append(row)
+        groups.setdefault(("natural_key" if row.id is None else "id", row.left_open), []).append(row)
     outcomes: dict[Key, Outcome] = {}
     for (key, left_open), group in groups.items():
         if key == "id":
@@ -100,14 +99,14 @@ def reserve_ids(table: str, rows: Sequence[Row]) -> None:
         execute(f"SELECT {lock} {behind}; SELECT {raise_to} {behind}", [highest, highest, highest])
 
 
-def explain_unwritten(upsert: Upsert, rows: Sequence[Row]) -> dict[Key, Outcome]:
+def explain_unwritten(upsert: Upsert, rows: Sequence[ChangingRow]) -> dict[Key, Outcome]:
     """Why each of these rows, which `write` left alone, was."""
     return _explain_by_id(upsert, [row for row in rows if row.id is not None]) | _explain_by_natural_key(
         upsert, [row for row in rows if row.id is None]
     )
 
 
-def _explain_by_id(upsert: Upsert, rows: list[Row]) -> dict[Key, Outcome]:
+def _explain_by_id(upsert: Upsert, rows: list[ChangingRow]) -> dict[Key, Outcome]:
     if not rows:
         return {}
     sql = f"SELECT id, natural_key IS NOT NULL, timestamp FROM {upsert.table} WHERE id = ANY(%s)"
@@ -120,7 +119,7 @@ def _explain_by_id(upsert: Upsert, rows: list[Row]) -> dict[Key, Outcome]:
     return outcomes
 
 
-def _explain_by_natural_key(upsert: Upsert, rows: list[Row]) -> dict[Key, Outcome]:
+def _explain_by_natural_key(upsert: Upsert, rows: list[ChangingRow]) -> dict[Key, Outcome]:
     if not rows:
         return {}
     sql = f"SELECT natural_key, timestamp FROM {upsert.table} WHERE natural_key = ANY(%s)"
@@ -128,7 +127,7 @@ def _explain_by_natural_key(upsert: Upsert, rows: list[Row]) -> dict[Key, Outcom
     return {key_of(row): STALE if _is_before(row, known.get(row.natural_key)) else DUPLICATE for row in rows}
 
 
-def _is_before(row: Row, timestamp: datetime | None) -> bool:
+def _is_before(row: ChangingRow, timestamp: datetime | None) -> bool:
     """Whether what is there is of a later time."""
     return row.timestamp is not None and timestamp is not None and row.timestamp < timestamp
 
@@ -138,12 +137,10 @@ def key_of(row: Row | Removal) -> Key:
     return row.id or row.natural_key  # type: ignore[union-attr, return-value]
 
 
-def store_rows(
-    rows: Sequence[Row | Removal], upsert: Upsert, remove: Remove, *, optional: str | None = None
-) -> list[Outcome]:
+def store_rows(rows: Sequence[Row | Removal], upsert: Upsert, remove: Remove) -> list[Outcome]:
     """Write the rows and do the removals, no two of one key."""
-    incoming = [row for row in rows if not isinstance(row, Removal)]
-    outcomes = write(upsert, incoming, optional=optional)
+    incoming = [row for row in rows if isinstance(row, ChangingRow)]
+    outcomes = write(upsert, incoming)
     if len(outcomes) < len(incoming):
         outcomes |= explain_unwritten(upsert, [row for row in incoming if key_of(row) not in outcomes])
     if removals := [row for row in rows if isinstance(row, Removal)]:

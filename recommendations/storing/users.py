@@ -24,6 +24,11 @@ USERS = Upsert(
         ("timestamp", "timestamptz"),
         ("favorite_sport", "text"),
         ("favorite_league", "text"),
+        ("status", "text"),
+        ("status_until", "timestamptz"),
+        ("birth_date", "date"),
+        ("stake_limit", "numeric"),
+        ("limit_left", "numeric"),
     ),
 )
 
