@@ -1,7 +1,7 @@
 """The tables of a casino's database."""
 
 from .coupon import PurchasedCoupon, WaitingCoupon
-from .event import Event, EventStatus, EventTeam, OfferVersion, Team
+from .event import Event, EventStatus, EventTeam, OfferChange, OfferVersion, Team
 from .profile import UserProfile
 from .removal import RemovedRow
 from .user import User, UserStatus
@@ -10,6 +10,7 @@ __all__ = [
     "Event",
     "EventStatus",
     "EventTeam",
+    "OfferChange",
     "OfferVersion",
     "PurchasedCoupon",
     "RemovedRow",

@@ -1,5 +1,6 @@
 """Events, the teams that play them, and the version of the offer that they make up."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -96,3 +97,21 @@ class OfferVersion(CasinoModel):
 
     def __str__(self) -> str:
         return str(self.version)
+
+
+class OfferChange(CasinoModel):
+    """What a version of the offer changed against the one before it, noted by the trigger that raised it.
+
+    `event_ids` are the events inserted, deleted, or updated in more than `timestamp`; null means any may be. Only the
+    latest versions' are kept.
+    """
+
+    version = models.BigIntegerField(primary_key=True)
+    event_ids = ArrayField(models.BigIntegerField(), null=True)
+
+    class Meta:
+        db_table = "offer_changes"
+
+    def __str__(self) -> str:
+        changed = "all" if self.event_ids is None else len(self.event_ids)
+        return f"version {self.version}: {changed} events"

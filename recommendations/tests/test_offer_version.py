@@ -11,8 +11,8 @@ from tenants.context import use_casino
 from .factories import EventFactory, at, event_row
 
 BY_PSQL = (
-    "INSERT INTO events (country, begin_timestamp, end_timestamp, league, sport, odd, home_team, away_team) "
-    "VALUES ('X', now(), now() + interval '1 hour', 'X', 'X', 2, 'X', 'Y')"
+    "INSERT INTO events (id, country, begin_timestamp, end_timestamp, league, sport, odd, home_team, away_team) "
+    "VALUES (99, 'X', now(), now() + interval '1 hour', 'X', 'X', 2, 'X', 'Y')"
 )
 UPSERT = "INSERT INTO events SELECT * FROM events ON CONFLICT (id) DO UPDATE SET "
 
