@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from django.db.models import Subquery
+from django.db.models import BigIntegerField, Func, Subquery, TextField, Value
 
 from tenants.models import Casino
 
@@ -51,12 +51,22 @@ def recommend(
 ) -> Recommendation:
     """The slip that a recommender chooses for a user of the current casino. Raises UserNotFound, InvalidConfiguration.
 
-    The user, the profile and the offer's version come by one query; the same question within an hour, over an
+    The user, the profile and what changed in the offer come by one query; the same question within an hour, over an
     unchanged database, gets the same events.
     """
     recommender = get_recommender(recommender_type)
-    user = _get_user(user_id)
-    offer = offers.get(user.offer_version, now)
+    known = offers.known()
+    user = _get_user(
+        user_id,
+        offer_version=Subquery(OfferVersion.objects.values("version")[:1]),
+        offer_changes=Func(
+            Value(known.version, BigIntegerField()),
+            Value(now),
+            function="offer_changes_since",
+            output_field=TextField(null=True),
+        ),
+    )
+    offer = offers.advance(known, user.offer_version, user.offer_changes, now)
     offer = offer.keep(slip.eligible(offer, now))
     # Two streams: whether the profile had to be computed anew must not change how the events are scored.
     seed = (casino_id, user_id, int(now.timestamp()) // 3600)
@@ -81,9 +91,8 @@ def purchase(*, user_id: int, now: datetime) -> list[int]:
     return [outcome.id for outcome in store_coupons(coupons) if outcome.id is not None]
 
 
-def _get_user(user_id: int) -> Any:
-    version = Subquery(OfferVersion.objects.values("version")[:1])
-    user = User.objects.select_related("profile").annotate(offer_version=version).filter(pk=user_id).first()
+def _get_user(user_id: int, **annotations: Any) -> Any:
+    user = User.objects.select_related("profile").annotate(**annotations).filter(pk=user_id).first()
     if user is None:
         raise UserNotFound("User not found")
     return user

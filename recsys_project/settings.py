@@ -135,7 +135,7 @@ GENDERS = [gender.upper() for gender in env.list("GENDERS", default=["MALE", "FE
 DEFAULT_STAKE = Decimal(env.str("DEFAULT_STAKE", default="10.00"))
 INFERENCE_WINDOW_DAYS = env.int("INFERENCE_WINDOW_DAYS", default=30)
 INFERENCE_REFRESH_PURCHASES = env.int("INFERENCE_REFRESH_PURCHASES", default=5)
-OFFERS_IN_MEMORY = env.int("OFFERS_IN_MEMORY", default=64)
+OFFERS_MEMORY_MB = env.int("OFFERS_MEMORY_MB", default=512)
 
 # --- Kafka -----------------------------------------------------------------------------------------------------------
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import factory
 
-from recommendations.models import Event, PurchasedCoupon, User
+from recommendations.models import Event, EventStatus, PurchasedCoupon, User
 from recommendations.offer import ATTRIBUTES, Offer, build_offer
 from recommendations.rows import CouponRow, EventRow, Removal, Selection, UserRow
 
 OPEN = datetime(2050, 6, 1, 18, tzinfo=UTC)
 FIRST_MESSAGE = datetime(2025, 6, 1, tzinfo=UTC)
-OFFER_COLUMNS = ("id", "begin_timestamp", "odd", *ATTRIBUTES)
+OFFER_COLUMNS = ("id", "begin_timestamp", "end_timestamp", "odd", *ATTRIBUTES)
 _offsets = count()
 
 
@@ -125,6 +125,33 @@ def offer_of(*events: dict[str, Any]) -> Offer:
     """An offer in memory, of events with the ids 1, 2, ..; what an event doesn't say is as in EventFactory."""
     rows = []
     for event_id, changes in enumerate(events, start=1):
-        each = {"id": event_id, "begin_timestamp": OPEN, "home_team": f"H{event_id}", "away_team": f"A{event_id}"}
+        each = {"id": event_id, "home_team": f"H{event_id}", "away_team": f"A{event_id}"}
+        each |= {"begin_timestamp": OPEN, "end_timestamp": OPEN + timedelta(hours=2)}
         rows.append(tuple((selection() | each | changes)[column] for column in OFFER_COLUMNS))
     return build_offer(1, rows)
+
+
+def rows_of(offer: Offer) -> list[tuple[Any, ...]]:
+    """What an offer says of each event: (id, begin, end, odd, attributes, pair), times in Unix seconds."""
+    numbers = (offer.ids, offer.begins, offer.ends, offer.odds)
+    coded = [getattr(offer, name) for name in (*ATTRIBUTES, "pair")]
+    return [
+        tuple(column[place].item() for column in numbers) + tuple(column[place] for column in coded)
+        for place in range(len(offer))
+    ]
+
+
+def open_rows(now: datetime) -> list[tuple[Any, ...]]:
+    """What `rows_of` must say of the current casino's offer, by way of the models."""
+    events = Event.objects.filter(status=EventStatus.OPEN, end_timestamp__gt=now).order_by("id")
+    return [
+        (
+            event.pk,
+            event.begin_timestamp.timestamp(),
+            event.end_timestamp.timestamp(),
+            float(event.odd),
+            *(getattr(event, attribute) for attribute in ATTRIBUTES),
+            (event.sport, event.league),
+        )
+        for event in events
+    ]

@@ -6,27 +6,30 @@ import pytest
 from django.core.management import call_command
 from django.db.migrations.executor import MigrationExecutor
 
-from recommendations.models import OfferVersion
+from recommendations.models import OfferChange, OfferVersion
+from recommendations.offer import read_offer
 from tenants.connections import casino_connection
 from tenants.context import use_casino
 
-from .factories import EventFactory, UserFactory
+from .factories import EventFactory, UserFactory, open_rows, rows_of
 
 TRIGGERS = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'events'::regclass AND NOT tgisinternal"
 LEFTOVERS = (
     "SELECT (SELECT count(*) FROM pg_class WHERE relname = 'offer_version_seq') "
     "+ (SELECT count(*) FROM pg_proc WHERE proname LIKE '%offer_version%')"
 )
+CHANGES_SINCE = "SELECT offer_changes_since({}, now())"
 ADD_EVENT = (  # as long as the migrations have not made all columns that the model knows
     "INSERT INTO events (country, begin_timestamp, end_timestamp, league, sport, odd, home_team, away_team) "
     "VALUES ('X', now(), now() + interval '1 hour', 'X', 'X', 2, 'X', 'Y')"
 )
-FIRST, TRIGGER, CURRENCIES, STATUS, WAITING = (
+FIRST, TRIGGER, CURRENCIES, STATUS, WAITING, ROOM = (
     "0001_initial",
     "0002_offer_version_trigger",
     "0003_settable_currencies_and_genders",
     "0004_event_status_and_timestamp",
     "0005_waiting_coupons_and_removed_rows",
+    "0007_room_in_profiles",
 )
 LATEST = sorted(each.stem for each in (Path(__file__).parent.parent / "migrations").glob("0*.py"))[-1]
 
@@ -80,6 +83,30 @@ def test_the_trigger_that_minds_real_changes_only_can_be_taken_back_and_made_aga
     assert version() == before
     execute("UPDATE events SET odd = odd + 1")
     assert (version() > before) == (events > 0)
+
+
+@pytest.mark.parametrize("events", [0, 3])
+def test_the_log_of_changes_can_be_taken_back_and_made_again(events, now):
+    EventFactory.create_batch(events)
+    known = version()
+    migrate(ROOM)
+    assert version() == known
+    assert execute("SELECT to_regclass('offer_changes')") == (None,)
+    execute("UPDATE events SET odd = odd")
+    assert version() == known
+    execute(ADD_EVENT)
+    execute("UPDATE events SET odd = odd + 1")
+    execute("TRUNCATE events CASCADE")
+    unlogged = version()
+    assert unlogged > known
+    migrate(LATEST)
+    assert version() == unlogged
+    EventFactory.create_batch(events + 1)
+    assert execute(CHANGES_SINCE.format(unlogged)) == ("reload",)
+    assert OfferChange.objects.count() == events + 1
+    assert rows_of(read_offer(now)) == open_rows(now)
+    EventFactory.create()
+    assert rows_of(read_offer(now)) == open_rows(now)
 
 
 def test_events_of_before_are_open_and_of_no_known_time():

@@ -7,11 +7,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from recommendations.models import Event, OfferVersion
+from recommendations.models import OfferVersion
 from recommendations.offer import ATTRIBUTES, load_offer
 from tenants.context import use_casino
 
-from .factories import OPEN, EventFactory, offer_of
+from .factories import OPEN, EventFactory, offer_of, open_rows, rows_of
 
 
 def test_columns_hold_the_events_in_their_order():
@@ -24,6 +24,8 @@ def test_columns_hold_the_events_in_their_order():
     assert list(offer.ids) == [1, 2, 3]
     assert list(offer.odds) == [1.5, 2.75, 900.125]
     assert list(offer.begins) == [OPEN.timestamp()] * 3
+    assert list(offer.ends) == [OPEN.timestamp() + 7200] * 3
+    assert [offer.pair[place] for place in range(3)] == [("FOOTBALL", "A"), ("HANDBALL", "B"), ("FOOTBALL", "B")]
     assert [offer.sport[place] for place in range(3)] == ["FOOTBALL", "HANDBALL", "FOOTBALL"]
     assert [offer.league[place] for place in range(3)] == ["A", "B", "B"]
     assert [offer.home_team[place] for place in range(3)] == ["H1", "H2", "H3"]
@@ -31,9 +33,11 @@ def test_columns_hold_the_events_in_their_order():
 
 def test_an_empty_offer_has_empty_columns():
     offer = offer_of()
-    assert (len(offer), offer.pairs()) == (0, [])
+    assert (len(offer), offer.pairs(), offer.place_of(1)) == (0, [], None)
     assert offer.sport.equals("FOOTBALL").shape == (0,)
-    assert [str(column.dtype) for column in (offer.ids, offer.begins, offer.odds)] == ["int64", "float64", "float64"]
+    numbers = (offer.ids, offer.begins, offer.ends, offer.odds)
+    assert [str(column.dtype) for column in numbers] == ["int64", "float64", "float64", "float64"]
+    assert {str(getattr(offer, attribute).codes.dtype) for attribute in (*ATTRIBUTES, "pair")} == {"int32"}
 
 
 @pytest.mark.parametrize(
@@ -79,18 +83,39 @@ def test_pairs_agree_with_a_plain_count_for_any_offer():
         assert offer_of(*events[:size]).pairs() == expected
 
 
-def test_loading_reads_the_events_that_have_not_begun_sorted_by_id(casino_a, casino_b):
+def test_an_event_is_found_by_its_id():
+    offer = offer_of({}, {}, {}).keep(np.array([True, False, True]))
+    assert [offer.place_of(event_id) for event_id in (0, 1, 2, 3, 4)] == [None, 0, None, 1, None]
+
+
+def test_a_memo_belongs_to_one_snapshot():
+    offer = offer_of({}, {})
+    offer.memo["margin"] = 1 / offer.odds
+    assert offer.keep(np.array([True, False])).memo == offer.patched(2, offer_of()).memo == {}
+    assert offer.keep(np.array([True, True])) is offer
+
+
+def test_its_bytes_are_those_of_columns_texts_and_memo():
+    offer = offer_of(*[{"league": "A"}] * 1000)
+    longer = offer_of(*[{"league": "A" * 501}] * 1000)
+    assert offer.nbytes > 1000 * (4 * 8 + 6 * 4)
+    assert longer.nbytes == offer.nbytes + 500
+    offer.memo.update(margin=1 / offer.odds, note="no array")
+    assert offer.nbytes == longer.nbytes - 500 + 8000
+
+
+def test_loading_reads_the_open_events_that_are_not_over_sorted_by_id(casino_a, casino_b):
     now = datetime.now(UTC)
     with use_casino(casino_b.current):
         EventFactory.create(id=4)
     with use_casino(casino_a.current):
-        for event_id, minutes in ((9, 5), (2, 5), (5, 0), (6, -5), (7, 50_000)):
+        for event_id, minutes in ((9, 5), (2, 5), (5, 0), (6, -5), (3, -120), (1, -121), (7, 50_000)):
             EventFactory.create(id=event_id, begin_timestamp=now + timedelta(minutes=minutes))
+        EventFactory.create(id=8, status="SUSPENDED")
         offer = load_offer(now)
-        assert list(offer.ids) == [2, 7, 9]
+        assert list(offer.ids) == [2, 5, 6, 7, 9]
         assert offer.version == OfferVersion.objects.get().version
-        assert offer.home_team[1] == Event.objects.get(pk=7).home_team
-        assert offer.begins[0] == pytest.approx((now + timedelta(minutes=5)).timestamp(), abs=1e-5)
+        assert rows_of(offer) == open_rows(now)
 
 
 def test_without_a_version_the_offer_says_so(casino_a):

@@ -1,0 +1,22 @@
+"""The offer: a casino's events as columns in memory, as fresh as its database at every request."""
+
+from .cache import Known, OfferCache, offers, read_offer
+from .columns import Codes, Column, Mask, Pair
+from .queries import OFFER_COLUMNS, load_offer
+from .snapshot import ATTRIBUTES, Offer, build_offer
+
+__all__ = [
+    "ATTRIBUTES",
+    "OFFER_COLUMNS",
+    "Codes",
+    "Column",
+    "Known",
+    "Mask",
+    "Offer",
+    "OfferCache",
+    "Pair",
+    "build_offer",
+    "load_offer",
+    "offers",
+    "read_offer",
+]

@@ -1,0 +1,124 @@
+"""A column of an offer: one attribute of all events, dictionary-encoded as in Apache Arrow.
+
+Nothing here ever changes: what has a new value is a new dictionary. So snapshots share columns and dictionaries, and no
+reader needs a lock.
+"""
+
+import sys
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar, cast
+
+import numpy as np
+
+Codes = np.ndarray[Any, np.dtype[np.int32]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Places = np.ndarray[Any, np.dtype[np.intp]]
+Pair = tuple[str, str]
+Value = TypeVar("Value", bound=Hashable)
+
+_INT_BYTES = 28  # of a place too large for Python's cache of small numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dictionary(Generic[Value]):
+    """Each value once: `values[places[value]] == value`. `nbytes` counts all of it, the values themselves too."""
+
+    values: tuple[Value, ...] = ()
+    places: dict[Value, int] = field(default_factory=dict)
+    nbytes: int = sys.getsizeof(()) + sys.getsizeof({})
+
+    def including(self, values: Iterable[Value]) -> "Dictionary[Value]":
+        """Itself if it has these values; else a longer one, in which all that was there keeps its place."""
+        new = [_shared(value) for value in dict.fromkeys(values) if value not in self.places]
+        if not new:
+            return self
+        longer = (*self.values, *new)
+        places = {value: place for place, value in enumerate(longer)}
+        contents = sum(map(sys.getsizeof, longer)) + _INT_BYTES * len(longer)
+        return Dictionary(longer, places, contents + sys.getsizeof(longer) + sys.getsizeof(places))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column(Generic[Value]):
+    """`codes`, int32 of shape (n,): `codes[i]` is the place of event i's value in `values`, which may have values that
+    no event has."""
+
+    codes: Codes
+    dictionary: Dictionary[Value]
+
+    @classmethod
+    def of(cls, values: Sequence[Value], known: Dictionary[Value] | None = None) -> "Column[Value]":
+        """A column of these values, by the dictionary `known` as far as that goes."""
+        dictionary: Dictionary[Value] = (known or Dictionary()).including(values)
+        places = dictionary.places
+        return cls(np.array([places[value] for value in values], dtype=np.int32), dictionary)
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        return self.dictionary.values
+
+    @property
+    def nbytes(self) -> int:
+        return self.codes.nbytes + self.dictionary.nbytes
+
+    def __getitem__(self, event: int) -> Value:
+        return self.dictionary.values[int(self.codes[event])]
+
+    def equals(self, value: Value | None) -> Mask:
+        """Which events have this value; none, if it is unknown or None."""
+        place = self.dictionary.places.get(value, -1) if value is not None else -1
+        return np.equal(self.codes, place)
+
+    def present(self) -> list[Value]:
+        """The values that occur, each once."""
+        return [self.values[code] for code in self._used()]
+
+    def keep(self, events: Mask) -> "Column[Value]":
+        return replace(self, codes=self.codes[events])
+
+    def replaced(self, places: Places, other: "Column[Value]") -> "Column[Value]":
+        """With `other`'s values at `places`; itself where they are there already."""
+        new = self._taking(other)
+        if np.array_equal(self.codes[places], new.codes):
+            return self
+        codes = self.codes.copy()
+        codes[places] = new.codes
+        return Column(codes, new.dictionary)
+
+    def inserted(self, places: Places, other: "Column[Value]") -> "Column[Value]":
+        """With `other`'s values put in before `places`."""
+        new = self._taking(other)
+        return Column(np.insert(self.codes, places, new.codes), new.dictionary)
+
+    def compacted(self) -> "Column[Value]":
+        """Without the values that no event has."""
+        empty: Column[Value] = Column.of([])
+        return empty._taking(self)
+
+    def _taking(self, other: "Column[Value]") -> "Column[Value]":
+        """The other column, by this one's dictionary as far as that goes."""
+        if other.dictionary is self.dictionary:
+            return other
+        used = other._used()
+        present = Column.of([other.values[code] for code in used], self.dictionary)
+        translation = np.zeros(len(other.values), dtype=np.int32)
+        translation[used] = present.codes
+        return Column(translation[other.codes], present.dictionary)
+
+    def _used(self) -> Places:
+        return np.flatnonzero(np.bincount(self.codes, minlength=len(self.values)))
+
+
+def pair_column(first: Column[str], second: Column[str], known: Dictionary[Pair] | None = None) -> Column[Pair]:
+    """What the two columns say of each event, as one value."""
+    both = first.codes.astype(np.int64) * len(second.values) + second.codes
+    used, which = np.unique(both, return_inverse=True)
+    pairs = (divmod(int(each), len(second.values)) for each in used)
+    column = Column.of([(first.values[a], second.values[b]) for a, b in pairs], known)
+    return Column(column.codes[which], column.dictionary)
+
+
+def _shared(value: Value) -> Value:
+    """The same text is in several columns, and in the offers of several casinos."""
+    return cast("Value", sys.intern(str(value))) if isinstance(value, str) else value

@@ -1,0 +1,68 @@
+"""What is asked of a casino's database about its offer: one statement, and so one snapshot, each time."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from tenants.connections import casino_connection
+
+from .snapshot import Offer, offer_of_columns
+
+# Two columns for the select list of any query, with the parameters `offer_version` (the version in memory, or None) and
+# `now`: the database's version and what `OfferCache.advance` needs to follow it. Costs nothing where the two are equal.
+OFFER_COLUMNS = (
+    "(SELECT version FROM offer_version WHERE id = 1) AS offer_version, "
+    "offer_changes_since(%(offer_version)s, %(now)s) AS offer_changes"
+)
+RELOAD = "reload"
+
+_LOAD = "SELECT (SELECT version FROM offer_version WHERE id = 1), offer_events(%(now)s)"
+
+_Numbers = list[float | str] | None
+_Texts = list[str] | None
+# An aggregate of no rows is null.
+_Columns = tuple[
+    list[int] | None,  # the ids of all that changed
+    list[int] | None,
+    _Numbers,
+    _Numbers,
+    _Numbers,
+    _Texts,
+    _Texts,
+    _Texts,
+    _Texts,
+    _Texts,
+]
+_DECODER = msgspec.json.Decoder(_Columns)
+
+
+def ask(known: int | None, now: datetime) -> tuple[int | None, str | None]:
+    """The version of the current casino's offer, and what changed since the version `known`."""
+    version, changes = _row(f"SELECT {OFFER_COLUMNS}", {"offer_version": known, "now": now})
+    return version, changes
+
+
+def load_offer(now: datetime) -> Offer:
+    """Read the current casino's events that are open and not over at `now`. Which may be shown is for the gate."""
+    version, events = _row(_LOAD, {"now": now})
+    return _decoded(version, events)[1]
+
+
+def advanced(offer: Offer, version: int, changes: str, now: datetime) -> Offer:
+    """The snapshot that follows `offer`, by the column `offer_changes` of a query that was given its version."""
+    changed, rows = _decoded(version, changes, like=offer)
+    gone = np.setdiff1d(np.array(changed, dtype=np.int64), rows.ids)
+    return offer.patched(version, rows, gone).trimmed(now)
+
+
+def _decoded(version: int | None, columns: str, like: Offer | None = None) -> tuple[list[int], Offer]:
+    changed, *events = _DECODER.decode(columns)
+    return changed or [], offer_of_columns(version, *(column or [] for column in events), like=like)
+
+
+def _row(sql: str, parameters: dict[str, Any]) -> Any:
+    with casino_connection().cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchone()

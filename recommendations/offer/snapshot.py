@@ -1,0 +1,141 @@
+"""A snapshot of the offer, and the next one made of it by what changed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from .columns import Column, Mask, Pair, Places, pair_column
+
+Ids = np.ndarray[Any, np.dtype[np.int64]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+ATTRIBUTES = ("sport", "league", "country", "home_team", "away_team")
+NUMBERS = ("begins", "ends", "odds")
+CODED = (*ATTRIBUTES, "pair")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offer:
+    """n events that were open and not over when they were read, sorted by id; some may have begun, or be over by now.
+
+    `begins`, `ends`: Unix seconds; `pair`: (sport, league). All of shape (n,). Nothing of a snapshot ever changes,
+    except that whoever derives an array from exactly this one may keep it in `memo`.
+    """
+
+    version: int | None
+    ids: Ids
+    begins: Floats
+    ends: Floats
+    odds: Floats
+    sport: Column[str]
+    league: Column[str]
+    country: Column[str]
+    home_team: Column[str]
+    away_team: Column[str]
+    pair: Column[Pair]
+    memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def nbytes(self) -> int:
+        """Of all columns, with their dictionaries, and of the arrays in `memo`."""
+        parts = [*(getattr(self, name) for name in ("ids", *NUMBERS, *CODED)), *self.memo.values()]
+        return sum(int(getattr(part, "nbytes", 0)) for part in parts)
+
+    def pairs(self) -> list[Pair]:
+        """The (sport, league) pairs that occur, sorted."""
+        return sorted(self.pair.present())
+
+    def place_of(self, event_id: int) -> int | None:
+        place = int(np.searchsorted(self.ids, event_id))
+        return place if place < len(self) and self.ids[place] == event_id else None
+
+    def keep(self, events: Mask) -> "Offer":
+        """The offer of these events only."""
+        if events.all():
+            return self
+        numbers = {name: getattr(self, name)[events] for name in ("ids", *NUMBERS)}
+        return replace(self, **numbers, **{name: getattr(self, name).keep(events) for name in CODED})
+
+    def patched(self, version: int | None, rows: "Offer", gone: Iterable[int] = ()) -> "Offer":
+        """The next snapshot: with `rows` put in, or in place of those of the same ids, and without the ids `gone`.
+
+        What is the same in both is shared: where only odds changed, only `odds` is copied.
+        """
+        offer = replace(self, version=version)._without(gone)
+        places, is_known = offer._places_of(rows.ids)
+        offer = offer._replaced(places[is_known], rows.keep(is_known))
+        return offer if is_known.all() else offer._inserted(places[~is_known], rows.keep(~is_known))
+
+    def trimmed(self, now: datetime) -> "Offer":
+        """Without the events that are over and the values that no event has, if those have become many."""
+        is_on = self.ends > now.timestamp()
+        over = len(self) - int(np.count_nonzero(is_on))
+        if over * 10 <= len(self) and all(len(getattr(self, name).values) <= 2 * len(self) for name in CODED):
+            return self
+        offer = self.keep(is_on)
+        return replace(offer, **{name: getattr(offer, name).compacted() for name in CODED})
+
+    def _places_of(self, ids: Ids) -> tuple[Places, Mask]:
+        """Where these ids are or, where the mask says that they are not, belong."""
+        places = np.searchsorted(self.ids, ids)
+        is_known = places < len(self)
+        is_known[is_known] = self.ids[places[is_known]] == ids[is_known]
+        return places, is_known
+
+    def _without(self, gone: Iterable[int]) -> "Offer":
+        places, is_known = self._places_of(np.array([*gone], dtype=np.int64))
+        if not is_known.any():
+            return self
+        stays = np.ones(len(self), dtype=np.bool_)
+        stays[places[is_known]] = False
+        return self.keep(stays)
+
+    def _replaced(self, places: Places, rows: "Offer") -> "Offer":
+        changed: dict[str, Any] = {name: getattr(self, name).replaced(places, getattr(rows, name)) for name in CODED}
+        for name in NUMBERS:
+            own, new = getattr(self, name), getattr(rows, name)
+            if not np.array_equal(own[places], new, equal_nan=True):
+                changed[name] = own.copy()
+                changed[name][places] = new
+        return replace(self, **changed)
+
+    def _inserted(self, places: Places, rows: "Offer") -> "Offer":
+        grown: dict[str, Any] = {name: getattr(self, name).inserted(places, getattr(rows, name)) for name in CODED}
+        for name in ("ids", *NUMBERS):
+            grown[name] = np.insert(getattr(self, name), places, getattr(rows, name))
+        return replace(self, **grown)
+
+
+def build_offer(version: int | None, rows: Iterable[tuple[Any, ...]]) -> Offer:
+    """A snapshot of rows of (id, begin_timestamp, end_timestamp, odd, sport, league, country, home_team, away_team),
+    sorted by id, as models have them."""
+    ids, begins, ends, odds, *attributes = list(zip(*rows, strict=True)) or [()] * (4 + len(ATTRIBUTES))
+    times = ([moment.timestamp() for moment in moments] for moments in (begins, ends))
+    return offer_of_columns(version, ids, *times, odds, *attributes)
+
+
+def offer_of_columns(
+    version: int | None, ids: Any, begins: Any, ends: Any, odds: Any, *attributes: Any, like: Offer | None = None
+) -> Offer:
+    """A snapshot of n values a column, sorted by id; times in Unix seconds, attributes in the order of `ATTRIBUTES`.
+
+    A number may also be text, as JSON has it where it is none: "NaN", "Infinity". The dictionaries are those of `like`
+    as far as they go.
+    """
+    known = {name: getattr(like, name).dictionary if like is not None else None for name in CODED}
+    columns = {name: Column.of(values, known[name]) for name, values in zip(ATTRIBUTES, attributes, strict=True)}
+    return Offer(
+        version=version,
+        ids=np.array(ids, dtype=np.int64),
+        begins=np.array(begins, dtype=np.float64),
+        ends=np.array(ends, dtype=np.float64),
+        odds=np.array(odds, dtype=np.float64),
+        pair=pair_column(columns["sport"], columns["league"], known["pair"]),
+        **columns,
+    )
