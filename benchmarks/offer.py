@@ -1,0 +1,130 @@
+"""What an offer in memory costs: bytes an event, time to read it whole, and time to follow changes of odds.
+
+Offers of 10,000 and of 100,000 events of 120 leagues and 2,400 teams, in a real casino's database. A request's query is
+timed with what it brings and what is made of that; `at rest` is the same where nothing changed.
+"""
+
+import os
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+
+import django
+
+django.setup()
+
+from django.utils import timezone
+from rich.console import Console
+from rich.table import Table
+
+from recommendations.offer import load_offer, offers, read_offer
+from recommendations.offer.queries import ask
+from tenants.catalogue import ensure_catalogue
+from tenants.connections import casino_connection
+from tenants.context import use_casino
+from tenants.lifecycle.create import store_casinos
+
+SIZES = (10_000, 100_000)
+LOADS, READS = 15, 200
+FILL = """
+INSERT INTO events (id, country, begin_timestamp, end_timestamp, league, sport, odd, home_team, away_team)
+SELECT n, 'COUNTRY ' || league %% 40, begins, begins + interval '2 hours', 'LEAGUE ' || league,
+    (ARRAY['FOOTBALL', 'BASKETBALL', 'HANDBALL'])[league %% 3 + 1], 1.05 + n %% 800 / 100.0,
+    'LEAGUE ' || league || ' TEAM ' || n / 120 %% 20,
+    'LEAGUE ' || league || ' TEAM ' || (n / 120 + 1 + n / 2400 %% 19) %% 20
+FROM (
+    SELECT n, n %% 120 AS league, now() + interval '1 day' + n * interval '7.123457 seconds' AS begins
+    FROM generate_series(1, %s) AS n
+) AS numbered
+"""
+CHANGE = """
+UPDATE events SET odd = odd + CASE WHEN odd > 500 THEN -400 ELSE 0.01 END
+WHERE id IN (SELECT 1 + (%s + n * 997) %% %s FROM generate_series(1, %s) AS n)
+"""
+
+
+def main() -> None:
+    ensure_catalogue()
+    [casino] = store_casinos(["Offer benchmark"])
+    table = Table("events", "measured", "p50", "p99", title="An offer in memory; times in ms")
+    with use_casino(casino.current):
+        for size in SIZES:
+            _fill(size)
+            for measured, p50, p99 in _measure(size):
+                table.add_row(f"{size:,}", measured, p50, p99)
+    Console().print(table)
+
+
+def _measure(size: int) -> list[tuple[str, str, str]]:
+    own, allocated = _bytes()
+    read_offer(timezone.now())
+    return [
+        ("bytes an event, by its own count", f"{own / size:.0f}", ""),
+        ("bytes an event, as allocated", f"{allocated / size:.0f}", ""),
+        ("read whole", *_times(lambda _: load_offer(timezone.now()), LOADS)),
+        ("at rest", *_times(lambda _: read_offer(timezone.now()), READS)),
+        *(_following(size, changed) for changed in (1, 100)),
+        *(_patching(size, changed) for changed in (1, 100)),
+    ]
+
+
+def _following(size: int, changed: int) -> tuple[str, str, str]:
+    def change(number: int) -> None:
+        _execute(CHANGE, [number * 7919, size, changed])
+
+    title = f"query and patch, {changed} odds changed"
+    return (title, *_times(lambda _: read_offer(timezone.now()), READS, before=change))
+
+
+def _patching(size: int, changed: int) -> tuple[str, str, str]:
+    """The share of the above that is not the database's."""
+    answers: list[Any] = []
+
+    def change(number: int) -> None:
+        _execute(CHANGE, [number * 7919, size, changed])
+        known = offers.known()
+        answers.append((known, *ask(known.version, timezone.now())))
+
+    def patch(_: int) -> None:
+        offers.advance(*answers.pop(), timezone.now())
+
+    return (f"patch alone, {changed} odds changed", *_times(patch, READS, before=change))
+
+
+def _bytes() -> tuple[int, int]:
+    tracemalloc.start()
+    offer = load_offer(timezone.now())
+    allocated, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return offer.nbytes, allocated
+
+
+def _times(
+    work: Callable[[int], object], repeats: int, before: Callable[[int], object] = lambda _: None
+) -> tuple[str, str]:
+    taken = []
+    for number in range(repeats):
+        before(number)
+        started = time.perf_counter()
+        work(number)
+        taken.append((time.perf_counter() - started) * 1000)
+    return f"{statistics.median(taken):.2f}", f"{statistics.quantiles(taken, n=100)[98]:.2f}"
+
+
+def _fill(size: int) -> None:
+    _execute("TRUNCATE events CASCADE")
+    _execute(FILL, [size])
+    _execute("ANALYZE events")
+
+
+def _execute(sql: str, parameters: list[Any] | None = None) -> None:
+    with casino_connection().cursor() as cursor:
+        cursor.execute(sql, parameters)
+
+
+if __name__ == "__main__":
+    main()
