@@ -8,6 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class RecommendedEvent:
+    event_id: int
     country: str
     league: str
     home_team: str

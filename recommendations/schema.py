@@ -1,11 +1,12 @@
 """The recommendation schema: a casino's own field names and types for a recommendation."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from .errors import InvalidConfiguration
-from .recommendation import Recommendation
+from .recommendation import Recommendation, RecommendedEvent
 
 TYPES = ("int", "float", "string", "uuid", "list")
 MAX_FIELDS = 50
@@ -22,7 +23,7 @@ _INSTANT: dict[str, Conversion] = {
 }
 _UUID: dict[str, Conversion] = {"uuid": str, "string": str}
 _TEXT: dict[str, Conversion] = {"string": str}
-_LIST: dict[str, Conversion] = {"list": lambda events: [asdict(event) for event in events]}
+_LIST: dict[str, Conversion] = {"list": lambda events: [_event_as_json(event) for event in events]}
 
 # What a schema may name as source_field, and how each is given the types that it can be given; nothing is invented.
 SOURCES: dict[str, dict[str, Conversion]] = {
@@ -34,6 +35,10 @@ SOURCES: dict[str, dict[str, Conversion]] = {
     "recommender": _TEXT,
 }
 ALIASES = {"id": "user_id"}
+
+# What an answer says of an event: existing clients rely on exactly these.
+EVENT_FIELDS = ("country", "league", "home_team", "away_team", "sport", "odd")
+_event_values = attrgetter(*EVENT_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,10 @@ def schema_as_json(fields: tuple[FieldMapping, ...]) -> dict[str, dict[str, str]
 def apply_schema(fields: tuple[FieldMapping, ...], recommendation: Recommendation) -> dict[str, Any]:
     """The recommendation as exactly the casino's fields, each of its declared type, ready for JSON."""
     return {field.name: field.value_in(recommendation) for field in fields}
+
+
+def _event_as_json(event: RecommendedEvent) -> dict[str, Any]:
+    return dict(zip(EVENT_FIELDS, _event_values(event), strict=True))
 
 
 def _parse_field(name: str, definition: object) -> FieldMapping:

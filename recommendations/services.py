@@ -22,6 +22,7 @@ from .profiles import load_profile, usual_stake
 from .recommendation import Recommendation, RecommendedEvent
 from .recommenders.registry import get_recommender
 from .schema import apply_schema, parse_schema, schema_as_json
+from .served import ServedEvent, ServedRecommendation, announce
 from .storing import store_coupons
 
 EVENT_LIMIT = 3
@@ -73,7 +74,7 @@ def recommend(
     profile_rng, score_rng = (np.random.default_rng([*seed, stream]) for stream in (0, 1))
     profile = load_profile(user, needs=recommender.needs, offer=offer, now=now, rng=profile_rng)
     places = slip.choose(offer, recommender.score(offer, profile, score_rng), now, limit)
-    return Recommendation(
+    recommendation = Recommendation(
         recommendation_id=uuid4(),
         user_id=user_id,
         stake=usual_stake(user),
@@ -81,6 +82,8 @@ def recommend(
         recommender=recommender.name,
         recommended_events=tuple(_recommended_event(offer, place) for place in places),
     )
+    announce(_served(recommendation, user))
+    return recommendation
 
 
 def purchase(*, user_id: int, now: datetime) -> list[int]:
@@ -100,10 +103,24 @@ def _get_user(user_id: int, **annotations: Any) -> Any:
 
 def _recommended_event(offer: Offer, place: int) -> RecommendedEvent:
     return RecommendedEvent(
+        event_id=int(offer.ids[place]),
         country=offer.country[place],
         league=offer.league[place],
         home_team=offer.home_team[place],
         away_team=offer.away_team[place],
         sport=offer.sport[place],
         odd=float(offer.odds[place]),
+    )
+
+
+def _served(recommendation: Recommendation, user: User) -> ServedRecommendation:
+    return ServedRecommendation(
+        recommendation_id=recommendation.recommendation_id,
+        user_id=recommendation.user_id,
+        timestamp=recommendation.timestamp,
+        recommender=recommendation.recommender,
+        asked_for=recommendation.recommender,
+        stake=recommendation.stake,
+        currency=user.currency,
+        events=tuple(ServedEvent(event.event_id, event.odd) for event in recommendation.recommended_events),
     )

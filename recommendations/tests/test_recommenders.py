@@ -143,4 +143,5 @@ class TestSlips:
         slip = self.ask(name, now)
         assert (slip.recommender, slip.user_id, slip.timestamp) == (name, 1, now)
         shown = asdict(slip.recommended_events[0])
+        assert shown.pop("event_id") == event.pk
         assert shown == {key: getattr(event, key) for key in shown} | {"odd": 2.5}

@@ -34,13 +34,16 @@ EXAMPLE = Recommendation(
     stake=Decimal("25.51"),
     timestamp=datetime(2025, 6, 1, 11, 28, 20, 507522, tzinfo=UTC),
     recommender="inference",
-    recommended_events=(RecommendedEvent("BRAZIL", "SERIE A", "SANTOS", "BELEM", "FOOTBALL", 2.69),),
+    recommended_events=(RecommendedEvent(7, "BRAZIL", "SERIE A", "SANTOS", "BELEM", "FOOTBALL", 2.69),),
 )
 
 names = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=MAX_NAME)
 schemas = st.dictionaries(names, st.sampled_from(FIELDS), max_size=8)
 events = st.builds(
-    RecommendedEvent, *[st.text(max_size=5)] * 5, odd=st.floats(1, 1000, exclude_min=True, allow_nan=False)
+    RecommendedEvent,
+    st.integers(1),
+    *[st.text(max_size=5)] * 5,
+    odd=st.floats(1, 1000, exclude_min=True, allow_nan=False),
 )
 recommendations = st.builds(
     Recommendation,
