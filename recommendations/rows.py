@@ -1,4 +1,5 @@
-"""Users, events and coupons as the storing functions take them: validated, upper-cased, with times in UTC.
+"""Users, events, coupons and what was served, as the storing functions take them: validated, with times in UTC, text
+that classifies upper-cased.
 
 Making a row raises InvalidRow, which names the field and has a stable code: `missing`, `wrong_type`, `too_long`,
 `bad_text`, `unknown_value`, `out_of_range`, `inconsistent`. A row without an id of the casino's gets a `natural_key`,
@@ -190,6 +191,48 @@ class CouponRow(msgspec.Struct, kw_only=True):
         self.natural_key = _natural_key("coupon", self.source or "") if self.id is None else None
 
 
+class ServedEventRow(msgspec.Struct, kw_only=True):
+    """An event that was shown, with its odd as it was shown."""
+
+    event_id: int
+    odd: Decimal
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        rules.identity("event_id", self.event_id, rules.MAX_REFERENCE)
+        self.odd = rules.odd("odd", self.odd)
+        rules.finite("score", self.score)
+
+
+class ServedRow(msgspec.Struct, kw_only=True):
+    """A recommendation as it was served. There may have been nothing to show."""
+
+    recommendation_id: UUID
+    user_id: int
+    timestamp: datetime
+    recommender: str
+    asked_for: str
+    fallback: str = ""
+    model_version: str = ""
+    stake: Decimal
+    currency: str
+    events: tuple[ServedEventRow, ...]
+
+    def __post_init__(self) -> None:
+        rules.identity("user_id", self.user_id, rules.MAX_REFERENCE)
+        self.timestamp = rules.instant("timestamp", self.timestamp)
+        self.recommender = rules.name("recommender", self.recommender)
+        self.asked_for = rules.name("asked_for", self.asked_for)
+        if self.fallback != "":
+            self.fallback = rules.name("fallback", self.fallback)
+        if self.model_version != "":
+            self.model_version = rules.name("model_version", self.model_version)
+        self.stake = rules.stake("stake", self.stake)
+        self.currency = rules.one_of("currency", self.currency, limits.currencies)
+        if len(self.events) > limits.selections:
+            raise InvalidRow("out_of_range", "events", f"must list at most {limits.selections} events")
+
+
 class Removal(msgspec.Struct, kw_only=True):
     """The casino's word, as of `timestamp`, that its row of this id is no more."""
 
@@ -202,7 +245,8 @@ class Removal(msgspec.Struct, kw_only=True):
 
 
 ChangingRow = UserRow | EventRow  # of which later word takes the place of earlier
-Row = ChangingRow | CouponRow
+Row = ChangingRow | CouponRow  # what casinos send
+AnyRow = Row | ServedRow
 
 
 def _natural_key(*parts: str) -> UUID:

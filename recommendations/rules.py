@@ -9,6 +9,7 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from math import isfinite
 
 from .errors import InvalidRow
 
@@ -43,6 +44,12 @@ def text(field: str, value: str) -> str:
 
 
 @lru_cache(_REMEMBERED)
+def name(field: str, value: str) -> str:
+    """What this service itself calls something, as a recommender: case counts."""
+    return text(field, value)
+
+
+@lru_cache(_REMEMBERED)
 def classifier(field: str, value: str) -> str:
     """Text that classifies is stored upper-case; the length counts after that, since ß becomes SS."""
     return text(field, value.upper())
@@ -53,6 +60,12 @@ def one_of(field: str, value: str, known: tuple[str, ...]) -> str:
     value = value.strip().upper()
     if value not in known:
         raise InvalidRow("unknown_value", field, f"must be one of {', '.join(known)}")
+    return value
+
+
+def finite(field: str, value: float | None) -> float | None:
+    if value is not None and not isfinite(value):
+        raise InvalidRow("out_of_range", field, "must be a finite number")
     return value
 
 

@@ -4,6 +4,7 @@ from .coupon import PurchasedCoupon, WaitingCoupon
 from .event import Event, EventStatus, EventTeam, OfferChange, OfferVersion, Team
 from .profile import UserProfile
 from .removal import RemovedRow
+from .served import ServedSlip
 from .user import User, UserStatus
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "OfferVersion",
     "PurchasedCoupon",
     "RemovedRow",
+    "ServedSlip",
     "Team",
     "User",
     "UserProfile",

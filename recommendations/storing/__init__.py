@@ -7,6 +7,7 @@ rows go in sorted by key, so that two calls at once can't lock each other out.
 from .coupons import store_coupons
 from .events import store_events, store_teams
 from .outcomes import Outcome, Result
+from .recommendations import prune_recommendations, store_recommendations
 from .users import store_users
 from .waiting import adopt_coupons, take_expired_coupons
 
@@ -14,8 +15,10 @@ __all__ = [
     "Outcome",
     "Result",
     "adopt_coupons",
+    "prune_recommendations",
     "store_coupons",
     "store_events",
+    "store_recommendations",
     "store_teams",
     "store_users",
     "take_expired_coupons",

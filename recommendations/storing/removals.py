@@ -31,6 +31,7 @@ ORDER BY users.id FOR UPDATE OF users
 _REMOVE_USERS = (
     "DELETE FROM waiting_coupons WHERE user_id = ANY(%s)",
     "DELETE FROM purchased_coupons WHERE user_id = ANY(%s)",
+    "DELETE FROM served_recommendations WHERE user_id = ANY(%s)",
     "DELETE FROM users_profile WHERE user_id = ANY(%s)",
     "DELETE FROM users WHERE id = ANY(%s)",
 )

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import factory
 
 from recommendations.models import Event, EventStatus, PurchasedCoupon, User
 from recommendations.offer import ATTRIBUTES, Offer, build_offer
-from recommendations.rows import CouponRow, EventRow, Removal, Selection, UserRow
+from recommendations.rows import CouponRow, EventRow, Removal, Selection, ServedEventRow, ServedRow, UserRow
 
 OPEN = datetime(2050, 6, 1, 18, tzinfo=UTC)
 FIRST_MESSAGE = datetime(2025, 6, 1, tzinfo=UTC)
@@ -119,6 +120,24 @@ def coupon_row(**changes: Any) -> CouponRow:
         "source": None if changes.get("id") else f"test/coupons/0/{next(_offsets)}",
     }
     return CouponRow(**fields | changes)
+
+
+def served_row(number: int, **changes: Any) -> ServedRow:
+    """The recommendation whose id is this number."""
+    fields: dict[str, Any] = {
+        "recommendation_id": UUID(int=number),
+        "user_id": 7,
+        "timestamp": FIRST_MESSAGE,
+        "recommender": "static",
+        "asked_for": "inference",
+        "stake": Decimal("10"),
+        "currency": "EUR",
+        "events": (
+            ServedEventRow(event_id=5, odd=Decimal("2.5"), score=0.25),
+            ServedEventRow(event_id=6, odd=Decimal("1.5")),
+        ),
+    }
+    return ServedRow(**fields | changes)
 
 
 def offer_of(*events: dict[str, Any]) -> Offer:

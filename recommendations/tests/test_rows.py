@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
 from recommendations.errors import InvalidRow
+from recommendations.rows import ServedEventRow
 from recommendations.rules import EARLIEST, LATEST, MAX_ID, MAX_REFERENCE, MAX_TEXT
 
-from .factories import coupon_row, event_row, selection_row, user_row
+from .factories import coupon_row, event_row, selection_row, served_row, user_row
 
 EVENT_CLASSIFIERS = ("country", "league", "home_team", "away_team")
 AT_TWO, AHEAD, BEHIND = (timezone(timedelta(hours=hours)) for hours in (2, 23, -23))
@@ -41,6 +43,16 @@ def test_closed_sets_are_upper_case_too():
 def test_names_keep_their_case():
     row = user_row(name=" Ada  Maria", surname="von Lovelace")
     assert (row.name, row.surname) == ("Ada Maria", "von Lovelace")
+
+
+def test_what_this_service_calls_something_keeps_its_case():
+    row = served_row(1, recommender="als", model_version="ALS-7b")
+    assert (row.recommender, row.model_version, row.fallback) == ("als", "ALS-7b", "")
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_score_that_is_no_number_is_refused(score):
+    assert refusal(partial(ServedEventRow, event_id=1, odd=Decimal(2)), score=score) == ("out_of_range", "score")
 
 
 @pytest.mark.parametrize(

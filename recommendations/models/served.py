@@ -1,0 +1,37 @@
+"""What users were shown."""
+
+from django.db import models
+
+from tenants.casino_model import CasinoModel
+
+
+class ServedSlip(CasinoModel):
+    """A recommendation as it was served, so that what was shown can be compared with what was bet.
+
+    `events` is a list of objects with `event_id`, `odd` and `score`, best first. `asked_for` is the recommender that
+    the casino had configured, `recommender` the one that served; `fallback` names the step of the chain between them.
+    """
+
+    recommendation_id = models.UUIDField(unique=True)
+    user_id = models.BigIntegerField()
+    timestamp = models.DateTimeField()
+    recommender = models.CharField(max_length=100)
+    asked_for = models.CharField(max_length=100)
+    fallback = models.CharField(max_length=100, blank=True)
+    model_version = models.CharField(max_length=100, blank=True)
+    stake = models.DecimalField(max_digits=14, decimal_places=2)
+    currency = models.CharField(max_length=10)
+    events = models.JSONField()
+
+    class Meta:
+        db_table = "served_recommendations"
+        verbose_name = "served recommendation"
+        indexes = [
+            # what a user was shown, the latest first: compared with coupons, the admin's user page, a user's removal
+            models.Index(name="served_user_time", fields=["user_id", "-timestamp", "-id"]),
+            # those that are too old; also the admin's list, the latest first
+            models.Index(name="served_time", fields=["timestamp", "id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"recommendation {self.recommendation_id} for user {self.user_id}"
