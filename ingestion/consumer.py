@@ -16,6 +16,7 @@ from django.utils import timezone
 from . import metrics
 from .batches import BatchStore
 from .brokers import client_config, topic_id_of
+from .chores import Chore
 from .draining import Draining
 from .envelopes import Envelope, open_message
 from .errors import EverythingAway, NotDelivered
@@ -25,6 +26,7 @@ from .intake import Verdict
 from .kafka_errors import is_notice, note_commit
 from .membership import membership
 from .parking import Parking
+from .pruning import Pruning
 from .rejection_limit import RejectionLimit
 from .status_server import Health
 from .topics import Topic
@@ -60,7 +62,7 @@ class TopicConsumer:
         self._parking = Parking(topic, self._client, forwarder)
         self._batches = BatchStore(topic, self._parking, forwarder, self._report)
         self._limit = RejectionLimit(topic.name)
-        self._expiry = Expiry(topic, self._batches) if topic.has_waiting else None
+        self._chores = _chores_of(topic, self._batches)
         self._draining = Draining(topic, self._parking, self._batches)
         self.health = Health()
         self._measured_at = 0.0
@@ -89,8 +91,8 @@ class TopicConsumer:
                 self._store(envelopes)
                 envelopes = []  # what fails from here on is not theirs
             self._draining.step()
-            if self._expiry is not None:
-                self._expiry.step(timezone.now())
+            for chore in self._chores:
+                chore.step(timezone.now())
         except (EverythingAway, NotDelivered) as error:
             self._hold_back(envelopes, error)
         else:
@@ -204,6 +206,11 @@ class TopicConsumer:
 
     def _has_idled(self) -> bool:
         return self._idle_exit is not None and time.monotonic() - self._idle_since >= self._idle_exit
+
+
+def _chores_of(topic: Topic, store: BatchStore) -> list[Chore]:
+    chores: list[Chore] = [Expiry(topic, store)] if topic.has_waiting else []
+    return [*chores, Pruning(store)] if topic.is_pruned else chores
 
 
 def by_outcome(counts: Counter[tuple[int | None, str]]) -> Counter[str]:

@@ -7,6 +7,7 @@ rows do, which are made of them.
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -109,6 +110,29 @@ class UnopenedCoupon(_CouponFields):
 
     recommended_events: list[msgspec.Raw]
     id: Id | None = None
+
+
+class ServedEventMessage(msgspec.Struct):
+    """An event that was shown, with its odd as it was shown."""
+
+    event_id: Reference
+    odd: Odd
+    score: Annotated[float, Meta(description="What the recommender gave it; absent: it scored nothing.")] | None = None
+
+
+class ServedMessage(msgspec.Struct):
+    """A recommendation as it was served; sent by this service itself."""
+
+    recommendation_id: UUID
+    user_id: Reference
+    timestamp: Time
+    recommender: Annotated[Text, Meta(description="The one that served.")]
+    asked_for: Annotated[Text, Meta(description="The recommender that the casino had configured.")]
+    stake: Stake
+    currency: Text
+    events: Annotated[list[ServedEventMessage], Meta(description="Best first; none, where there was nothing to show.")]
+    fallback: Annotated[OptionalText, Meta(description="The step of the fallback chain that served, if one did.")] = ""
+    model_version: OptionalText = ""
 
 
 def schema(message: type[msgspec.Struct]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 from django.db import DatabaseError, Error, IntegrityError
 
-from recommendations.rows import Removal, Row
+from recommendations.rows import AnyRow, Removal, Row
 from recommendations.storing import Outcome, Result
 from tenants.connections import casino_atomic, casino_connection
 from tenants.context import use_casino
@@ -33,7 +33,7 @@ class Reading(msgspec.Struct):
     """A message, and the row that it brings or why it brings none."""
 
     envelope: Envelope
-    content: Row | Removal | Rejection
+    content: AnyRow | Removal | Rejection
 
 
 class Verdict(msgspec.Struct):

@@ -14,13 +14,24 @@ import msgspec
 
 from recommendations.errors import InvalidRow
 from recommendations.limits import limits
-from recommendations.rows import CouponRow, EventRow, Removal, Row, Selection, UserRow
+from recommendations.rows import (
+    AnyRow,
+    CouponRow,
+    EventRow,
+    Removal,
+    Row,
+    Selection,
+    ServedEventRow,
+    ServedRow,
+    UserRow,
+)
 
 from .envelopes import CASINO_HEADER, Envelope
-from .formats import EventMessage, SelectionMessage, UnopenedCoupon, UserMessage
+from .formats import EventMessage, SelectionMessage, ServedEventMessage, ServedMessage, UnopenedCoupon, UserMessage
 from .times import read_time
 
-_FIELD = re.compile(r"`\$\.?([^`]*)`|required field `([^`]*)`")
+_MISSING = re.compile(r"required field `([^`]*)`")
+_PLACE = re.compile(r"at `\$\.?([^`]*)`")
 _CLOCKS_DIFFER = timedelta(days=1)
 _SELECTIONS_REMEMBERED = 32_768
 
@@ -52,10 +63,10 @@ class Bounds(msgspec.Struct):
         return cls(now + _CLOCKS_DIFFER, now + limits.horizon)
 
 
-Decode = Callable[[Envelope, Bounds], Row]
+Decode = Callable[[Envelope, Bounds], AnyRow]
 
 
-def read_message(decode: Decode, envelope: Envelope, bounds: Bounds) -> Row | Removal | Rejection:
+def read_message(decode: Decode, envelope: Envelope, bounds: Bounds) -> AnyRow | Removal | Rejection:
     """The row that a message brings, or why it brings none. `bounds` are those of when it was received."""
     if envelope.casino_id is None:
         return _NO_CASINO
@@ -71,6 +82,7 @@ def read_message(decode: Decode, envelope: Envelope, bounds: Bounds) -> Row | Re
 _DECODE_USER = msgspec.json.Decoder(UserMessage).decode
 _DECODE_EVENT = msgspec.json.Decoder(EventMessage).decode
 _DECODE_COUPON = msgspec.json.Decoder(UnopenedCoupon).decode
+_DECODE_SERVED = msgspec.json.Decoder(ServedMessage).decode
 _DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
 
 
@@ -126,6 +138,22 @@ def decode_coupon(envelope: Envelope, bounds: Bounds) -> CouponRow:
     )
 
 
+def decode_served(envelope: Envelope, bounds: Bounds) -> ServedRow:
+    message = _DECODE_SERVED(envelope.value or b"")
+    return ServedRow(
+        recommendation_id=message.recommendation_id,
+        user_id=message.user_id,
+        timestamp=read_time("timestamp", message.timestamp, bounds.past),
+        recommender=message.recommender,
+        asked_for=message.asked_for,
+        fallback=message.fallback,
+        model_version=message.model_version,
+        stake=message.stake,
+        currency=message.currency,
+        events=_served_events(message.events),
+    )
+
+
 def encode_row(row: Row) -> bytes:
     """The message that says what `row` says."""
     fields = msgspec.to_builtins(row, builtin_types=(Decimal,))
@@ -145,10 +173,24 @@ def _selections(raws: list[msgspec.Raw]) -> tuple[Selection, ...]:
         for raw in raws:
             selections.append(_selection(bytes(raw), sports))  # noqa: PERF401 (their number says which one is wrong)
     except (InvalidRow, msgspec.ValidationError) as error:
-        wrong = _explain(error)
-        field = f"recommended_events[{len(selections)}].{wrong.field}".removesuffix(".")
-        raise InvalidRow(wrong.code, field, getattr(error, "problem", wrong.detail)) from error
+        raise _at_place(f"recommended_events[{len(selections)}]", error) from error
     return tuple(selections)
+
+
+def _served_events(messages: list[ServedEventMessage]) -> tuple[ServedEventRow, ...]:
+    events: list[ServedEventRow] = []
+    try:
+        for each in messages:
+            events.append(ServedEventRow(event_id=each.event_id, odd=each.odd, score=each.score))  # noqa: PERF401 (as above)
+    except InvalidRow as error:
+        raise _at_place(f"events[{len(events)}]", error) from error
+    return tuple(events)
+
+
+def _at_place(place: str, error: InvalidRow | msgspec.ValidationError) -> InvalidRow:
+    """The error of one of several, with its place among them."""
+    wrong = _explain(error)
+    return InvalidRow(wrong.code, f"{place}.{wrong.field}".removesuffix("."), getattr(error, "problem", wrong.detail))
 
 
 @lru_cache(_SELECTIONS_REMEMBERED)
@@ -193,7 +235,6 @@ def _explain(error: Exception) -> Rejection:
         return Rejection(error.code, error.field, text)
     if not isinstance(error, msgspec.ValidationError):
         return Rejection("malformed", "", text)
-    match = _FIELD.search(text)
-    field = next(filter(None, match.groups()), "") if match else ""
+    field = ".".join(match[1] for pattern in (_PLACE, _MISSING) if (match := pattern.search(text)) and match[1])
     code = next((code for constraint, code in _CONSTRAINTS if constraint in text), "wrong_type")
     return Rejection(code, field, text)

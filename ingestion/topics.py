@@ -11,13 +11,13 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 from django.conf import settings
 
-from recommendations.storing import Outcome, store_coupons, store_events, store_users
+from recommendations.storing import Outcome, store_coupons, store_events, store_recommendations, store_users
 
 from .brokers import client_config
 from .errors import BrokerUnavailable
-from .formats import CouponMessage, EventMessage, UserMessage
+from .formats import CouponMessage, EventMessage, ServedMessage, UserMessage
 from .forwarding import MAX_BYTES
-from .messages import Decode, decode_coupon, decode_event, decode_user
+from .messages import Decode, decode_coupon, decode_event, decode_served, decode_user
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +34,15 @@ _KEPT = {"retention.ms": "-1", "max.message.bytes": str(MAX_BYTES)}
 @dataclass(frozen=True, slots=True)
 class Topic:
     """`store` takes rows, and a function that gives the packed message of one of them; `message` says what messages
-    look like. Where it `has_waiting`, some messages' rows wait in the casino's database for those of another topic."""
+    look like. Where it `has_waiting`, some messages' rows wait in the casino's database for those of another topic;
+    where it `is_pruned`, rows are deleted again when they are old."""
 
     name: str
     decode: Decode
     store: Callable[[Sequence[Any], MessageOf], list[Outcome]]
     message: type[msgspec.Struct]
     has_waiting: bool = False
+    is_pruned: bool = False
 
     @property
     def group(self) -> str:
@@ -67,8 +69,11 @@ COUPONS = Topic(
     has_waiting=True,
 )
 USERS = Topic("users", decode_user, lambda rows, _: store_users(rows), UserMessage)
+RECOMMENDATIONS = Topic(
+    "recommendations", decode_served, lambda rows, _: store_recommendations(rows), ServedMessage, is_pruned=True
+)
 
-TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS)}
+TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS, RECOMMENDATIONS)}
 
 
 def topic_names() -> list[str]:

@@ -39,5 +39,18 @@ def coupon(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def served(**changes: Any) -> dict[str, Any]:
+    return {
+        "recommendation_id": "00000000-0000-4000-8000-000000000001",
+        "user_id": 7,
+        "timestamp": "2025-06-01T11:28:20",
+        "recommender": "inference",
+        "asked_for": "inference",
+        "stake": 10.5,
+        "currency": "EUR",
+        "events": [{"event_id": 5, "odd": 2.5, "score": 0.25}],
+    } | changes
+
+
 def without(message: dict[str, Any], field: str) -> dict[str, Any]:
     return {name: value for name, value in message.items() if name != field}

@@ -3,10 +3,11 @@
 import random
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from .examples import SELECTION, coupon, event, user
+from .examples import SELECTION, coupon, event, served, user
 
 # What decoders, databases and arithmetic choke on.
 NASTY: list[Any] = [
@@ -24,7 +25,11 @@ RAW = [
 
 def good_messages(rng: random.Random) -> list[dict[str, Any]]:
     number = rng.randrange(1, 10_000)
-    return [user(id=number), event(id=number), coupon(id=number), user(id=None), event(id=None), coupon(id=None)]
+    slip = served(recommendation_id=str(UUID(int=number)))
+    return [
+        *(user(id=number), event(id=number), coupon(id=number), slip),
+        *(user(id=None), event(id=None), coupon(id=None), slip | {"fallback": "trending", "model_version": "als-7"}),
+    ]
 
 
 def mutate(message: dict[str, Any], rng: random.Random) -> bytes:
@@ -56,6 +61,11 @@ def _in_selection(message: dict[str, Any], rng: random.Random) -> dict[str, Any]
     return message | {"recommended_events": [selection]}
 
 
+def _in_served_event(message: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    event = {"event_id": 5, "odd": 2.5, "score": 0.25}
+    return message | {"events": [_replace(event, rng) if rng.random() < 0.5 else _drop(event, rng)]}
+
+
 def _add(message: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     return message | {rng.choice(("status", "timestamp", "source", "natural_key", "x")): rng.choice(NASTY[:12])}
 
@@ -84,6 +94,6 @@ def _fits_json(value: Any) -> bool:
 
 
 _OF_FIELDS: list[Callable[[dict[str, Any], random.Random], dict[str, Any]]] = [
-    _replace, _replace, _replace, _drop, _swap, _in_selection, _add,
+    _replace, _replace, _replace, _drop, _swap, _in_selection, _in_served_event, _add,
 ]  # fmt: skip
 _OF_BYTES: list[Callable[[bytes, random.Random], bytes]] = [_flip, _cut, _double, _put_raw]

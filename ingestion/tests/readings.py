@@ -8,7 +8,7 @@ from ingestion.envelopes import CASINO_HEADER, Envelope, Headers, Place
 from ingestion.intake import Reading
 from ingestion.messages import Bounds, Rejection, read_message
 from ingestion.topics import Topic
-from recommendations.rows import Removal, Row
+from recommendations.rows import AnyRow, Removal
 
 from .kafka import NOW
 
@@ -47,5 +47,5 @@ def readings_of(topic: Topic, *values: Any, first: int = 0, **changes: Any) -> l
     return [reading_of(topic, value, offset=offset, **changes) for offset, value in enumerate(values, start=first)]
 
 
-def read(topic: Topic, envelope: Envelope) -> Row | Removal | Rejection:
+def read(topic: Topic, envelope: Envelope) -> AnyRow | Removal | Rejection:
     return read_message(topic.decode, envelope, Bounds.at(NOW))

@@ -14,8 +14,9 @@ import pytest
 from ingestion.envelopes import Envelope, Place
 from ingestion.messages import Bounds, Rejection, read_message
 from ingestion.reasons import REASONS
-from ingestion.topics import COUPONS, EVENTS, USERS
-from recommendations.tests.factories import UserFactory
+from ingestion.topics import COUPONS, EVENTS, RECOMMENDATIONS, USERS
+from recommendations.storing import store_users
+from recommendations.tests.factories import user_row
 from tenants.context import use_casino
 
 from .mutations import good_messages, mutate
@@ -23,7 +24,7 @@ from .mutations import good_messages, mutate
 MESSAGES = int(os.environ.get("FUZZ_MESSAGES", "30000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 BOUNDS = Bounds.at(datetime(2026, 6, 1, tzinfo=UTC))
-TOPICS = [USERS, EVENTS, COUPONS] * 2
+TOPICS = [USERS, EVENTS, COUPONS, RECOMMENDATIONS] * 2
 
 
 def fuzzed(count):
@@ -58,8 +59,8 @@ def test_what_is_accepted_can_be_stored(casino_a):
         if not isinstance(content, Rejection):
             accepted[topic.name].append(content)
     with use_casino(casino_a.current):
-        UserFactory(id=7)
-        for topic in (USERS, EVENTS, COUPONS):
+        store_users([user_row(id=7)])
+        for topic in TOPICS[:4]:
             rows = accepted[topic.name]
             assert len(rows) > 100
             for begin in range(0, len(rows), 500):

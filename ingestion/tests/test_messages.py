@@ -2,27 +2,44 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from confluent_kafka import Message
 
 from ingestion.envelopes import open_message
-from ingestion.messages import Bounds, Decode, Rejection, decode_coupon, decode_event, decode_user, read_message
-from recommendations.rows import CouponRow, EventRow, Removal, Row, UserRow
+from ingestion.messages import (
+    Bounds,
+    Decode,
+    Rejection,
+    decode_coupon,
+    decode_event,
+    decode_served,
+    decode_user,
+    read_message,
+)
+from recommendations.rows import AnyRow, CouponRow, EventRow, Removal, ServedEventRow, ServedRow, UserRow
 
-from .examples import SELECTION, coupon, event, user, without
+from .examples import SELECTION, coupon, event, served, user, without
 from .kafka import NOW
 from .readings import SENT_AT, body_of
 
 INSTANT = datetime(2025, 6, 1, 11, 28, 20, tzinfo=UTC)
 SOURCE = f"here/t/2/5@{SENT_AT}"
 CASINO = [("casino_id", b"1")]
-KINDS: list[tuple[Decode, dict[str, Any]]] = [(decode_user, user()), (decode_event, event()), (decode_coupon, coupon())]
+KINDS: list[tuple[Decode, dict[str, Any]]] = [
+    (decode_user, user()),
+    (decode_event, event()),
+    (decode_coupon, coupon()),
+    (decode_served, served()),
+]
+
+SERVED: dict[str, Any] = {"event_id": 5, "odd": 2.5}
 
 
 def read(
     decode: Decode, value: Any, headers: Any = CASINO, *, key: bytes | None = None, sent_at: int = SENT_AT
-) -> Row | Removal | Rejection:
+) -> AnyRow | Removal | Rejection:
     message = Message(
         topic="t", partition=2, offset=5, key=key, value=body_of(value), headers=headers, timestamp=(1, sent_at)
     )
@@ -69,6 +86,24 @@ def test_coupon_message_becomes_a_row_which_knows_its_place_in_kafka():
     assert isinstance(row, CouponRow)
     assert (row.user_id, row.stake, row.source) == (7, Decimal("10.50"), SOURCE)
     assert [each.home_team for each in row.recommended_events] == ["LEEDS"]
+
+
+def test_message_of_what_was_served_becomes_a_row():
+    assert read(decode_served, served(fallback="trending")) == ServedRow(
+        recommendation_id=UUID("00000000-0000-4000-8000-000000000001"),
+        user_id=7,
+        timestamp=INSTANT,
+        recommender="inference",
+        asked_for="inference",
+        fallback="trending",
+        stake=Decimal("10.5"),
+        currency="EUR",
+        events=(ServedEventRow(event_id=5, odd=Decimal("2.5"), score=0.25),),
+    )
+
+
+def test_a_recommendation_of_nothing_is_a_row_too():
+    assert accepted(decode_served, served(events=[])).events == ()
 
 
 def test_unknown_fields_are_ignored():
@@ -122,7 +157,7 @@ def test_what_is_no_json_is_malformed(value):
 
 
 @pytest.mark.parametrize("value", [[], "text", 1, [user()]])
-@pytest.mark.parametrize("decode", [decode_user, decode_event, decode_coupon])
+@pytest.mark.parametrize("decode", [decode for decode, _ in KINDS])
 def test_what_is_no_object_is_of_the_wrong_type(decode, value):
     assert rejected(decode, value) == ("wrong_type", "")
 
@@ -158,7 +193,8 @@ def test_field_of_a_selection_is_named_with_its_place():
 
 @pytest.mark.parametrize("number", ["NaN", "sNaN", "Infinity", "-Infinity", 0, -1, 1e300])
 @pytest.mark.parametrize(
-    ("decode", "message", "field"), [(decode_coupon, coupon(), "stake"), (decode_event, event(), "odd")]
+    ("decode", "message", "field"),
+    [(decode_coupon, coupon(), "stake"), (decode_event, event(), "odd"), (decode_served, served(), "stake")],
 )
 def test_number_which_is_none_is_out_of_range(decode, message, field, number):
     assert rejected(decode, message | {field: number}) == ("out_of_range", field)
@@ -182,6 +218,19 @@ def test_number_which_is_none_is_out_of_range(decode, message, field, number):
         (decode_user, user(id=0), "out_of_range", "id"),
         (decode_event, event(end_timestamp=1_900_000_000), "inconsistent", "end_timestamp"),
         (decode_coupon, coupon(recommended_events=[]), "out_of_range", "recommended_events"),
+        (decode_served, served(recommendation_id="1"), "wrong_type", "recommendation_id"),
+        (decode_served, served(user_id=0), "out_of_range", "user_id"),
+        (decode_served, served(timestamp="2090-01-01T00:00:00"), "out_of_range", "timestamp"),
+        (decode_served, served(recommender=""), "missing", "recommender"),
+        (decode_served, served(asked_for="a\x00b"), "bad_text", "asked_for"),
+        (decode_served, served(fallback="x" * 101), "too_long", "fallback"),
+        (decode_served, served(model_version=" "), "missing", "model_version"),
+        (decode_served, served(currency="BTC"), "unknown_value", "currency"),
+        (decode_served, served(events=[{"odd": 2}]), "missing", "events[0].event_id"),
+        (decode_served, served(events=[SERVED, SERVED | {"odd": 1}]), "out_of_range", "events[1].odd"),
+        (decode_served, served(events=[SERVED | {"event_id": -1}]), "out_of_range", "events[0].event_id"),
+        (decode_served, served(events=[SERVED | {"score": "high"}]), "wrong_type", "events[0].score"),
+        (decode_served, served(events=[SERVED] * 51), "out_of_range", "events"),
     ],
 )
 def test_value_which_makes_no_row_is_named(decode, message, code, field):

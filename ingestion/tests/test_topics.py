@@ -6,17 +6,17 @@ from confluent_kafka.admin import AdminClient
 
 from ingestion.brokers import running_embedded_broker
 from ingestion.errors import BrokerUnavailable
-from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, create_topics
+from ingestion.topics import TOPICS, create_topics
 
 from .kafka import closed_port
 from .processes import manage, subprocess_environment
 
 
-def test_topics_are_those_that_casinos_send_to():
+def test_topics_are_those_that_casinos_send_to_and_the_one_of_what_was_served():
     assert {name: topic.name for name, topic in TOPICS.items()} == {
-        name: name for name in ("events", "coupons", "users")
+        name: name for name in ("events", "coupons", "users", "recommendations")
     }
-    assert len({topic.group for topic in (EVENTS, COUPONS, USERS)}) == 3
+    assert len({topic.group for topic in TOPICS.values()}) == 4
 
 
 def test_topics_that_are_there_are_left_alone(broker):

@@ -1,0 +1,51 @@
+"""What a consumer does beside its messages, for every casino now and then."""
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from datetime import datetime
+
+from django.db import Error
+
+from tenants.context import use_casino
+from tenants.models import Casino
+
+from .batches import CasinoStore
+from .catalogue import asking_catalogue
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 600.0
+CASINOS_A_STEP = 3  # so that a thousand casinos don't keep the consumer from its messages
+
+
+class Chore(ABC):
+    """Looks at every casino in turn, a few at each step, every ten minutes. Several consumers may do so at once."""
+
+    def __init__(self, store: CasinoStore) -> None:
+        self._store = store
+        self._next_round = 0.0
+        self._due: list[Casino] = []
+
+    def step(self, now: datetime) -> None:
+        """Raises NotDelivered, and then what was to be done waits; EverythingAway if the catalogue does not answer."""
+        if not self._due and time.monotonic() >= self._next_round:
+            with asking_catalogue():
+                self._due = list(Casino.objects.ready().order_by("-pk"))
+            self._next_round = time.monotonic() + EVERY_SECONDS
+        for _ in range(min(CASINOS_A_STEP, len(self._due))):
+            casino = self._due.pop()
+            if self._store.availability.is_away(casino.pk):
+                continue
+            try:
+                with use_casino(casino.current):
+                    is_done = self.do(now)
+            except Error as error:
+                logger.info("%s: %s is put off: %s", casino, type(self).__name__, error)
+            else:
+                if not is_done:
+                    self._due.insert(0, casino)  # after all others
+
+    @abstractmethod
+    def do(self, now: datetime) -> bool:
+        """Do it for the current casino; False if there is more to do at once. May raise django.db.Error."""

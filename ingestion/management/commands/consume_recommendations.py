@@ -1,0 +1,9 @@
+"""`manage.py consume_recommendations`: store the messages of the topic `recommendations`."""
+
+from ingestion.commands import ConsumeCommand
+from ingestion.topics import RECOMMENDATIONS
+
+
+class Command(ConsumeCommand):
+    help = "Store the messages of the topic recommendations, what was served, until SIGTERM or Ctrl-C."
+    topic = RECOMMENDATIONS
