@@ -41,6 +41,7 @@ check: .venv/dev  ## linter, formatter, types, import contracts, migrations, dep
 bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two million messages; needs Java 17
 	$(BIN)/python -m benchmarks.recommend
 	$(BIN)/python -m benchmarks.offer
+	$(BIN)/python -m benchmarks.announce
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.connections
 	$(BIN)/python -m benchmarks.leaks

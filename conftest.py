@@ -44,6 +44,7 @@ def pytest_xdist_setupnodes(specs: list[Any]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.RECSYS_OPEN_API = True
+    settings.PUBLISH_RECOMMENDATIONS = False  # a broker that runs beside the tests is not theirs
     settings.HTTPS = settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     settings.STORAGES = {
         **settings.STORAGES,

@@ -5,3 +5,10 @@ from django.apps import AppConfig
 
 class IngestionConfig(AppConfig):
     name = "ingestion"
+
+    def ready(self) -> None:
+        from recommendations.served import listen
+
+        from .publishing import publish
+
+        listen(publish)

@@ -1,4 +1,4 @@
-"""What the consumers count and measure, for Prometheus."""
+"""What is counted and measured, for Prometheus: by the consumers, and by what publishes."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +26,13 @@ LAG = Gauge("recsys_ingestion_lag_messages", "Messages that are still to be read
 PARKED = Gauge("recsys_ingestion_parked_messages", "Messages that wait for their casinos' databases.", ["topic"])
 AWAY = Gauge("recsys_ingestion_casinos_away", "Casinos whose breaker is open, since their database is away.", ["topic"])
 HELD_BACK = Gauge("recsys_ingestion_held_back", "1 while nothing can be stored for anybody.", ["topic"])
+
+PUBLISHED = CounterMetric("recsys_recommendations_published", "Recommendations served that the broker has taken.")
+DROPPED = CounterMetric(
+    "recsys_recommendations_dropped",
+    "Recommendations served that will not be stored: no_broker, queue_full, refused, not_delivered.",
+    ["reason"],
+)
 
 
 @contextmanager

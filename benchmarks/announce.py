@@ -1,0 +1,89 @@
+"""What it costs a request that what it served is published: with the broker up, away, and not to be found.
+
+Prints the time of one announcement beside that of one that nobody listens to. The messages come in bursts, with
+time between them to deliver a burst: the first announcement of the next one is told of all that.
+"""
+
+import os
+import statistics
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import uuid4
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+
+import django
+
+django.setup()
+
+import logging
+
+from django.conf import settings
+from rich.console import Console
+from rich.table import Table
+
+from ingestion.brokers import EmbeddedBroker
+from ingestion.publishing import QUEUED_MESSAGES, Publisher
+from ingestion.topics import PARTITIONS, RECOMMENDATIONS
+from recommendations import served
+from tenants.context import CurrentCasino, use_casino
+
+BURSTS, MESSAGES = 20, 1_000
+NOWHERE = "127.0.0.1:1"
+
+
+def main() -> None:
+    logging.getLogger("ingestion").setLevel(logging.ERROR)
+    served._listeners.clear()
+    table = Table("the broker", "median µs", "p99 µs", "longest ms", title=f"{BURSTS * MESSAGES:,} announcements")
+    with use_casino(CurrentCasino(1, "nowhere")):
+        _measure(table, "nobody listens", pause=0)
+        with EmbeddedBroker() as broker:
+            broker.create_topic(RECOMMENDATIONS.name, PARTITIONS)
+            _listen(table, "is up", broker.bootstrap_servers)
+        _listen(table, "is away", NOWHERE)
+        _listen(table, "is away, the queue is full", NOWHERE, already=QUEUED_MESSAGES)
+        _listen(table, "is not configured", "")
+    Console().print(table)
+
+
+def _listen(table: Table, name: str, servers: str, *, already: int = 0) -> None:
+    settings.KAFKA_BOOTSTRAP_SERVERS = servers
+    publisher = Publisher()
+    served._listeners[:] = [publisher.publish]
+    for _ in range(already + 1):  # the first makes the producer
+        served.announce(_recommendation())
+    _measure(table, name, pause=0.2)
+    publisher.close(0)
+    served._listeners.clear()
+
+
+def _measure(table: Table, name: str, *, pause: float) -> None:
+    taken = []
+    for _ in range(BURSTS):
+        for _ in range(MESSAGES):
+            recommendation = _recommendation()
+            began = time.perf_counter()
+            served.announce(recommendation)
+            taken.append(time.perf_counter() - began)
+        time.sleep(pause)
+    p99 = statistics.quantiles(taken, n=100)[98]
+    table.add_row(name, f"{statistics.median(taken) * 1e6:.1f}", f"{p99 * 1e6:.1f}", f"{max(taken) * 1e3:.2f}")
+
+
+def _recommendation() -> served.ServedRecommendation:
+    return served.ServedRecommendation(
+        recommendation_id=uuid4(),
+        user_id=31,
+        timestamp=datetime.now(UTC),
+        recommender="inference",
+        asked_for="inference",
+        stake=Decimal("25.51"),
+        currency="EUR",
+        events=tuple(served.ServedEvent(number, 2.69, 0.75) for number in range(3)),
+    )
+
+
+if __name__ == "__main__":
+    main()

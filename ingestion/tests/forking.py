@@ -1,0 +1,59 @@
+"""Publishes, forks, and lets parent and children publish at the same time; user 1 is the parent's, 2 and 3 the
+children's.
+
+Prints as JSON how the children ended, and whether they did so soon.
+"""
+
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import uuid4
+
+import django
+
+SOON_SECONDS = 6.0
+
+
+def publish(user_id: int) -> None:
+    from recommendations.served import ServedRecommendation, announce
+
+    for _ in range(10):
+        announce(
+            ServedRecommendation(
+                recommendation_id=uuid4(),
+                user_id=user_id,
+                timestamp=datetime.now(UTC),
+                recommender="static",
+                asked_for="static",
+                stake=Decimal(10),
+                currency="EUR",
+                events=(),
+            )
+        )
+
+
+def fork(user_id: int) -> int:
+    pid = os.fork()
+    if pid == 0:
+        publish(user_id)
+        sys.exit()
+    return pid
+
+
+def main() -> None:
+    django.setup()
+    from tenants.context import CurrentCasino, use_casino
+
+    with use_casino(CurrentCasino(1, "of-no-account")):
+        publish(1)
+        children = [fork(2), fork(3)]
+        publish(1)
+    begun = time.monotonic()
+    statuses = [os.waitpid(child, 0)[1] for child in children]
+    print(json.dumps({"statuses": statuses, "is_quick": time.monotonic() - begun < SOON_SECONDS}))  # noqa: T201
+
+
+main()
