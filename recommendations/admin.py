@@ -20,11 +20,21 @@ from tenants.lifecycle.description import is_casino_behind
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
 
-from .admin_filters import CurrencyFilter, FavoriteSportFilter, GenderFilter, OpenFilter, SportFilter, StatusFilter
-from .models import Event, PurchasedCoupon, Team, User, UserProfile
+from .admin_filters import (
+    CurrencyFilter,
+    FavoriteSportFilter,
+    GenderFilter,
+    OpenFilter,
+    RecommenderFilter,
+    SportFilter,
+    StatusFilter,
+)
+from .admin_parts import CappedPaginator, table, user_link
+from .models import Event, PurchasedCoupon, ServedSlip, Team, User, UserProfile
 
 MAX_DIGITS = 20
 SELECTION_COLUMNS = ("sport", "country", "league", "home_team", "away_team", "odd")
+SERVED_COLUMNS = ("event_id", "odd", "score")
 
 
 def _any(fields: tuple[str, ...], lookup: str, value: Any) -> Q:
@@ -81,9 +91,11 @@ class UserAdmin(LookingAdmin):
     def look_further(self, user: User) -> SafeString:
         return format_html(
             '<a href="{}">recommendation for this user</a> · <a href="{}?user_id={}">coupons</a> · '
-            '<a href="{}?user_id={}">profile</a>',
+            '<a href="{}?user_id={}">served recommendations</a> · <a href="{}?user_id={}">profile</a>',
             reverse("recommend", args=[user.pk]),
             reverse("admin:recommendations_purchasedcoupon_changelist"),
+            user.pk,
+            reverse("admin:recommendations_servedslip_changelist"),
             user.pk,
             reverse("admin:recommendations_userprofile_changelist"),
             user.pk,
@@ -134,8 +146,7 @@ class PurchasedCouponAdmin(LookingAdmin):
 
     @admin.display(description="user")
     def customer(self, coupon: PurchasedCoupon) -> SafeString:
-        url = reverse("admin:recommendations_user_change", args=[coupon.user_id])
-        return format_html('<a href="{}">user {}</a>', url, coupon.user_id)
+        return user_link(coupon.user_id)
 
     @admin.display(description="total odds")
     def total_odds(self, coupon: PurchasedCoupon) -> str:
@@ -150,18 +161,28 @@ class PurchasedCouponAdmin(LookingAdmin):
 
     @admin.display(description="selections")
     def selections(self, coupon: PurchasedCoupon) -> SafeString:
-        head = format_html_join(
-            "", '<th scope="col">{}</th>', ((name.replace("_", " "),) for name in SELECTION_COLUMNS)
-        )
-        rows = format_html_join(
-            "",
-            "<tr>{}</tr>",
-            (
-                (format_html_join("", "<td>{}</td>", ((each.get(name, ""),) for name in SELECTION_COLUMNS)),)
-                for each in coupon.recommended_events
-            ),
-        )
-        return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, rows)
+        return table(SELECTION_COLUMNS, coupon.recommended_events)
+
+
+@admin.register(ServedSlip)
+class ServedSlipAdmin(LookingAdmin):
+    list_display = ("recommendation_id", "user_id", "timestamp", "recommender", "asked_for", "fallback", "stake")
+    list_filter = (RecommenderFilter,)
+    paginator = CappedPaginator
+    searched_ids = ("user_id",)
+    ordering = ("-timestamp", "-id")
+    fields = (
+        "recommendation_id", "customer", "timestamp", "recommender", "asked_for", "fallback", "model_version", "stake",
+        "currency", "shown",
+    )  # fmt: skip
+
+    @admin.display(description="user")
+    def customer(self, served: ServedSlip) -> SafeString:
+        return user_link(served.user_id)
+
+    @admin.display(description="events")
+    def shown(self, served: ServedSlip) -> SafeString:
+        return table(SERVED_COLUMNS, served.events)
 
 
 admin.site.unregister(Casino)

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from .models import Event, EventStatus
+from .recommenders.registry import RECOMMENDERS
 
 
 class FixedChoiceFilter(admin.SimpleListFilter):
@@ -42,6 +43,10 @@ class GenderFilter(FixedChoiceFilter):
 
 class StatusFilter(FixedChoiceFilter):
     title, parameter_name, values = "status", "status", EventStatus.values
+
+
+class RecommenderFilter(FixedChoiceFilter):
+    title, parameter_name, values = "recommender", "recommender", list(RECOMMENDERS)
 
 
 class OpenFilter(admin.SimpleListFilter):

@@ -1,17 +1,21 @@
 """The admin: the casino that the switcher chose, for looking."""
 
+from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from recommendations.models import UserProfile
-from recommendations.tests.factories import CouponFactory, EventFactory, UserFactory, selection
+from recommendations.admin_parts import MAX_COUNTED
+from recommendations.models import ServedSlip, UserProfile
+from recommendations.storing import store_recommendations
+from recommendations.tests.factories import CouponFactory, EventFactory, UserFactory, selection, served_row
 from tenants.context import use_casino
 
-LISTS = ["user", "event", "team", "userprofile", "purchasedcoupon"]
+LISTS = ["user", "event", "team", "userprofile", "purchasedcoupon", "servedslip"]
 
 
 @pytest.fixture
@@ -36,6 +40,7 @@ def fill(casino, count):
             user = UserFactory.create(id=number + 1, name=f"{casino.name}{number}")
             CouponFactory.create(user_id=user.pk, recommended_events=[selection(home_team=f"{casino.name} UNITED")] * 2)
             EventFactory.create(home_team=f"{casino.name} HOME {number}".upper())
+            store_recommendations([served_row(number, user_id=user.pk)])
 
 
 def count_queries(client, url):
@@ -62,6 +67,7 @@ def test_no_list_costs_a_query_per_row(in_casino_a, casino_a, model):
         for number in range(10, 30):
             CouponFactory.create(user_id=UserFactory.create(id=number).pk)
             EventFactory.create()
+            store_recommendations([served_row(number, user_id=number)])
     assert count_queries(in_casino_a, changelist(model)) == few
 
 
@@ -92,6 +98,10 @@ def test_the_chosen_casino_is_shown_and_stays_chosen(in_casino_a, staff, casino_
         ("purchasedcoupon", {"q": "2"}, "Alpha UNITED", "0 purchased coupons"),
         ("purchasedcoupon", {"q": "Alpha"}, "0 purchased coupons", "Alpha UNITED"),
         ("user", {"q": "9" * 30}, "0 users", "Alpha0"),
+        ("servedslip", {"user_id": "2"}, str(UUID(int=1)), str(UUID(int=0))),
+        ("servedslip", {"q": "1"}, str(UUID(int=0)), str(UUID(int=1))),
+        ("servedslip", {"recommender": "static"}, str(UUID(int=1)), "0 served recommendations"),
+        ("servedslip", {"recommender": "dynamic"}, "0 served recommendations", str(UUID(int=1))),
     ],
 )
 def test_lists_are_searched_and_filtered(in_casino_a, casino_a, model, query, shown, hidden):
@@ -108,6 +118,7 @@ def test_lists_are_searched_and_filtered(in_casino_a, casino_a, model, query, sh
         ("user", "gender=%00"),
         ("user", "currency=nothing"),
         ("event", "open=%00"),
+        ("servedslip", "recommender=%00"),
         ("user", "q=" + "9" * 3000),
     ],
 )
@@ -134,11 +145,43 @@ def test_a_coupon_whose_user_is_unknown_is_listed_too(in_casino_a, casino_a):
     assert "4711" in in_casino_a.get(changelist("purchasedcoupon")).content.decode()
 
 
+def test_a_served_recommendation_shows_its_events_and_leads_to_its_user(in_casino_a, casino_a):
+    fill(casino_a, 1)
+    with use_casino(casino_a.current):
+        served = ServedSlip.objects.get()
+    page = in_casino_a.get(f"/admin/recommendations/servedslip/{served.pk}/change/").content.decode()
+    assert "<td>5</td><td>2.5</td><td>0.25</td>" in page
+    assert "/admin/recommendations/user/1/change/" in page
+
+
+def test_served_recommendations_are_listed_newest_first(in_casino_a, casino_a, now):
+    with use_casino(casino_a.current):
+        UserFactory.create(id=7)
+        store_recommendations([served_row(number, timestamp=now - timedelta(hours=number)) for number in (3, 1, 2)])
+    page = in_casino_a.get(changelist("servedslip")).content.decode()
+    places = [page.index(str(UUID(int=number))) for number in (1, 2, 3)]
+    assert places == sorted(places)
+
+
+def test_however_many_were_served_only_so_many_are_counted(in_casino_a, casino_a):
+    fill(casino_a, 1)
+    with CaptureQueriesContext(connections["casino_1"]) as queries:
+        in_casino_a.get(changelist("servedslip"))
+    counting = [query["sql"] for query in queries if "COUNT(" in query["sql"]]
+    assert counting
+    assert all(f"LIMIT {MAX_COUNTED}" in sql for sql in counting)
+
+
 def test_a_user_page_leads_to_recommendation_coupons_and_profile(in_casino_a, casino_a):
     with use_casino(casino_a.current):
         UserFactory.create(id=7)
     page = in_casino_a.get("/admin/recommendations/user/7/change/").content.decode()
-    for link in ("/recommend/7", "/admin/recommendations/purchasedcoupon/?user_id=7", "/userprofile/?user_id=7"):
+    for link in (
+        "/recommend/7",
+        "/admin/recommendations/purchasedcoupon/?user_id=7",
+        "/userprofile/?user_id=7",
+        "/servedslip/?user_id=7",
+    ):
         assert link in page
 
 

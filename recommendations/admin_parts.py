@@ -1,0 +1,33 @@
+"""Parts that several of the admin's pages are made of."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+MAX_COUNTED = 10_000
+
+
+class CappedPaginator(Paginator[Any]):
+    """Counts, and leads to, the first `MAX_COUNTED` rows: to count millions takes seconds."""
+
+    @cached_property
+    def count(self) -> int:
+        return int(self.object_list[:MAX_COUNTED].count())  # type: ignore[attr-defined]
+
+
+def user_link(user_id: int) -> SafeString:
+    return format_html(
+        '<a href="{}">user {}</a>', reverse("admin:recommendations_user_change", args=[user_id]), user_id
+    )
+
+
+def table(columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> SafeString:
+    head = format_html_join("", '<th scope="col">{}</th>', ((name.replace("_", " "),) for name in columns))
+    cells = (format_html_join("", "<td>{}</td>", ((each.get(name, ""),) for name in columns)) for each in rows)
+    body = format_html_join("", "<tr>{}</tr>", ((each,) for each in cells))
+    return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, body)
