@@ -9,9 +9,11 @@ from ingestion.errors import BrokerUnavailable
 from ingestion.lag import measure_lag
 from ingestion.producers import Sender
 from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic, create_topics
+from recommendations.models import ServedSlip
 from recommendations.rows import Row
 from recommendations.services import configure
 from tenants.catalogue import ensure_catalogue
+from tenants.context import use_casino
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
 
@@ -78,6 +80,18 @@ def wait_until_stored(processes: Processes, progress: Progress) -> None:
         if time.monotonic() > deadline:
             raise DemoFailed(f"the consumers were not done within {STORING_SECONDS} s; see {log_path('*').parent}")
         time.sleep(0.3)
+
+
+def wait_until_served_is_stored(processes: Processes, casino: Casino, count: int, *, since: datetime) -> None:
+    """Wait until so many recommendations that were served since then are in the casino's database."""
+    deadline = time.monotonic() + STORING_SECONDS
+    with use_casino(casino.current):
+        while (stored := ServedSlip.objects.filter(timestamp__gte=since).count()) < count:
+            check_alive(processes)
+            if time.monotonic() > deadline:
+                log = log_path("consume_recommendations")
+                raise DemoFailed(f"{stored} of {count} recommendations served by {casino} are stored; see {log}")
+            time.sleep(0.2)
 
 
 def check_alive(processes: Processes) -> None:

@@ -18,6 +18,7 @@ from demo.errors import DemoFailed
 from demo.messages import CasinoMessages, casino_messages, scheduled_fixtures
 from demo.processes import Processes
 from demo.serving import ask, start_server
+from ingestion.topics import TOPICS
 from tenants.models import Casino
 
 LOGIN = "demo"
@@ -56,8 +57,13 @@ class Command(BaseCommand):
         casinos, messages = self._ingest(console, processes)
         with console.status("Starting the web server"):
             base_url = start_server(processes, port)
+            asked_at = timezone.now()
             answers = [ask(base_url, casino, user_id) for casino in casinos for user_id in EXAMPLE_USERS]
         console.print(f"[green]✓[/] serving on {base_url}")
+        with console.status("Storing what was served"):
+            for casino in casinos:
+                stage.wait_until_served_is_stored(processes, casino, len(EXAMPLE_USERS), since=asked_at)
+        console.print(f"[green]✓[/] {len(answers)} recommendations served, each stored by its consumer")
         console.print(report.slips([answer for answer in answers if answer.user_id == EXAMPLE_USERS[0]]))
         if check:
             console.print(f"Checked {len(answers)} recommendations in {time.monotonic() - started:.0f} s: all valid.")
@@ -77,7 +83,7 @@ class Command(BaseCommand):
         with console.status("Starting the broker and the consumers"):
             servers = stage.start_broker(processes)
             stage.start_consumers(processes)
-        console.print(f"[green]✓[/] Kafka broker on {servers}, three consumers")
+        console.print(f"[green]✓[/] Kafka broker on {servers}, {len(TOPICS)} consumers")
         with console.status("Sending fixtures, users and coupons through the topics"):
             fixtures = scheduled_fixtures(now)
             messages = {
