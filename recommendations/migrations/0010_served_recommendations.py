@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("recommendations", "0007_room_in_profiles"),
+        ("recommendations", "0008_offer_changes"),
     ]
 
     operations = [

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("recommendations", "0007_room_in_profiles")]
+    dependencies = [("recommendations", "0010_served_recommendations")]
 
     operations = [
         migrations.AddField(
