@@ -26,7 +26,8 @@ class CasinoAdmin(CasinoActions):
     ordering = ("name", "id")
     readonly_fields: ClassVar[tuple[str, ...]] = (
         "state", "state_detail", "server", "db_name", "generation", "is_up_to_date", "schema_version", "identity",
-        "copied_from", "recommender_type", "recommendation_schema", "timestamp", "created_at",
+        "copied_from", "recommender_type", "recommendation_schema", "options", "timestamp",
+        "created_at",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:

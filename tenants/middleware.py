@@ -82,7 +82,7 @@ def require_casino(request: HttpRequest) -> Casino:
 
 
 def _find_casino(request: HttpRequest) -> Casino:
-    casino = Casino.objects.filter(pk=_named_id(request)).first()
+    casino = Casino.objects.all().find(_named_id(request))
     if casino is None or casino.state in ENDED_STATES:
         raise CasinoNotFound("Casino not found")
     if casino.state == CasinoState.SUSPENDED:

@@ -48,6 +48,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: datetime | None
     size: int
     sha256: str
+    options: Any = None
 
 
 class Backup(msgspec.Struct, frozen=True):
@@ -159,6 +160,7 @@ def _describe(casino: Casino, database: CasinoDatabase, dump: Path, taken_at: da
         timestamp=casino.timestamp,
         size=dump.stat().st_size,
         sha256=_sha256(dump),
+        options=casino.options,
     )
 
 

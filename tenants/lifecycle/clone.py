@@ -24,5 +24,5 @@ def clone_casino(source: Casino, name: str, *, server: str | None = None, report
 
 
 def _copied(source: Casino) -> dict[str, object]:
-    fields = ("recommender_type", "recommendation_schema", "timestamp")
+    fields = ("recommender_type", "recommendation_schema", "options", "timestamp")
     return {"copied_from": source, **{field: getattr(source, field) for field in fields}}

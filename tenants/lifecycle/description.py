@@ -56,6 +56,7 @@ class CasinoDescription(CasinoSummary, frozen=True, kw_only=True):
     schema_version: str
     recommender_type: str | None
     recommendation_schema: Any
+    options: Any
     configured_at: datetime | None
     created_at: datetime
     copied_from: int | None
@@ -76,6 +77,7 @@ def describe(casino: Casino) -> CasinoDescription:
         schema_version=casino.schema_version,
         recommender_type=casino.recommender_type,
         recommendation_schema=casino.recommendation_schema,
+        options=casino.options,
         configured_at=casino.timestamp,
         created_at=casino.created_at,
         copied_from=casino.copied_from_id,

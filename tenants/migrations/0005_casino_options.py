@@ -1,0 +1,11 @@
+"""What a casino may set about its recommendations beyond recommender and schema."""
+
+from django.db import migrations
+
+import tenants.fields
+
+
+class Migration(migrations.Migration):
+    dependencies = [("tenants", "0004_migration_runs")]
+
+    operations = [migrations.AddField("casino", "options", tenants.fields.OrderedJSONField(blank=True, null=True))]
