@@ -26,10 +26,10 @@ from .intake import Verdict
 from .kafka_errors import is_notice, note_commit
 from .membership import membership
 from .parking import Parking
-from .pruning import Pruning
+from .pruning import ServedPruning, TallyPruning
 from .rejection_limit import RejectionLimit
 from .status_server import Health
-from .topics import Topic
+from .topics import COUPONS, RECOMMENDATIONS, Topic
 
 logger = logging.getLogger(__name__)
 
@@ -209,8 +209,9 @@ class TopicConsumer:
 
 
 def _chores_of(topic: Topic, store: BatchStore) -> list[Chore]:
-    chores: list[Chore] = [Expiry(topic, store)] if topic.has_waiting else []
-    return [*chores, Pruning(store)] if topic.is_pruned else chores
+    if topic is COUPONS:
+        return [Expiry(topic, store), TallyPruning(store)]
+    return [ServedPruning(store)] if topic is RECOMMENDATIONS else []
 
 
 def by_outcome(counts: Counter[tuple[int | None, str]]) -> Counter[str]:

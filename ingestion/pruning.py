@@ -1,10 +1,10 @@
-"""What was served is deleted when it is old."""
+"""What says nothing any more is deleted."""
 
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from recommendations.storing import prune_recommendations
+from recommendations.storing import prune_casino_tallies, prune_recommendations
 from tenants.connections import casino_atomic
 
 from .chores import Chore
@@ -12,10 +12,18 @@ from .chores import Chore
 ROWS_A_STEP = 2_000  # some ten milliseconds
 
 
-class Pruning(Chore):
+class ServedPruning(Chore):
     """Deletes recommendations that were served more than `SERVED_RECOMMENDATIONS_DAYS` ago, the oldest first."""
 
     def do(self, now: datetime) -> bool:
         before = now - timedelta(days=settings.SERVED_RECOMMENDATIONS_DAYS)
         with casino_atomic():
             return prune_recommendations(before, ROWS_A_STEP) < ROWS_A_STEP
+
+
+class TallyPruning(Chore):
+    """Brings casinos' tallies up to date, and deletes those of what is no longer bet on."""
+
+    def do(self, now: datetime) -> bool:
+        prune_casino_tallies(now)
+        return True

@@ -34,15 +34,12 @@ _KEPT = {"retention.ms": "-1", "max.message.bytes": str(MAX_BYTES)}
 @dataclass(frozen=True, slots=True)
 class Topic:
     """`store` takes rows, and a function that gives the packed message of one of them; `message` says what messages
-    look like. Where it `has_waiting`, some messages' rows wait in the casino's database for those of another topic;
-    where it `is_pruned`, rows are deleted again when they are old."""
+    look like."""
 
     name: str
     decode: Decode
     store: Callable[[Sequence[Any], MessageOf], list[Outcome]]
     message: type[msgspec.Struct]
-    has_waiting: bool = False
-    is_pruned: bool = False
 
     @property
     def group(self) -> str:
@@ -66,12 +63,9 @@ COUPONS = Topic(
     decode_coupon,
     lambda rows, message_of: store_coupons(rows, message_of=message_of),
     CouponMessage,
-    has_waiting=True,
 )
 USERS = Topic("users", decode_user, lambda rows, _: store_users(rows), UserMessage)
-RECOMMENDATIONS = Topic(
-    "recommendations", decode_served, lambda rows, _: store_recommendations(rows), ServedMessage, is_pruned=True
-)
+RECOMMENDATIONS = Topic("recommendations", decode_served, lambda rows, _: store_recommendations(rows), ServedMessage)
 
 TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS, RECOMMENDATIONS)}
 

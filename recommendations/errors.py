@@ -14,7 +14,7 @@ class InvalidRow(RecommendationError):
 
 
 class InvalidConfiguration(RecommendationError):
-    """A recommender or a recommendation schema that can't be served."""
+    """A recommender, a recommendation schema or options that can't be served."""
 
 
 class CasinoNotConfigured(RecommendationError):
@@ -27,3 +27,11 @@ class UserNotFound(RecommendationError):
 
 class NoOpenEvents(RecommendationError):
     """Something needs events that can be bet on now, and the casino has none."""
+
+
+class InvalidWish(RecommendationError):
+    """A request asks for something that no recommendation can be."""
+
+
+class UnknownTalliesFormat(RecommendationError):
+    """A user's tallies were written by other code than this."""

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from ingestion.consumer import TopicConsumer
-from ingestion.topics import COUPONS, USERS
+from ingestion.topics import COUPONS, TOPICS, USERS
 from recommendations.models import PurchasedCoupon
 from recommendations.tests.factories import UserFactory
 from tenants.context import use_casino
@@ -81,9 +81,7 @@ def test_status_tells_of_lag_counts_and_outages(broker, casino_a, casino_b, user
         status = json.loads(said("ingestion_status", "--json"))
         text = said("ingestion_status", "--casino", "2")
     lags = {(each["topic"], each["partition"]): each["lag"] for each in status["partitions"]}
-    assert lags == {(topic, number): 0 for topic in ("users", "coupons", "events") for number in range(3)} | {
-        ("users", 0): 1
-    }
+    assert lags == {(topic, number): 0 for topic in TOPICS for number in range(3)} | {("users", 0): 1}
     alpha, beta = status["casinos"]
     assert (alpha["stored"], alpha["rejected"], alpha["waiting"], alpha["parked"]) == (1, 1, 1, 0)
     assert alpha["last_error"].startswith("users: malformed: ")

@@ -101,11 +101,11 @@ def test_dummies_are_json_objects(broker, casino_a):
         assert isinstance(msgspec.json.decode(read_all(topic, 1)[0].value()), dict)
 
 
-def test_each_topic_has_its_dummies(broker, casino_a):
+def test_each_topic_that_casinos_send_to_has_its_dummies(broker, casino_a):
     with use_casino(casino_a.current):
         UserFactory()
         EventFactory()
     with Sender() as sender:
-        for name in TOPICS:
+        for name in TOPICS.keys() - {"recommendations"}:
             send_dummies(sender, name, random.Random(1), NOW)
     assert sender.sent == 3

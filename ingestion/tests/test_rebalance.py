@@ -131,7 +131,7 @@ def test_static_members_are_called_by_their_process_and_topic(settings):
     assert "group.instance.id" not in membership(USERS)
     settings.KAFKA_GROUP_INSTANCE_ID = "host-3"
     names = {topic.name: membership(topic)["group.instance.id"] for topic in TOPICS.values()}
-    assert names == {"users": "host-3-users", "events": "host-3-events", "coupons": "host-3-coupons"}
+    assert names == {name: f"host-3-{name}" for name in TOPICS}
 
 
 def test_session_is_as_long_as_the_settings_say_and_has_three_heartbeats(settings):

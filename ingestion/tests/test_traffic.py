@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from ingestion.garbage import spoil
 from ingestion.messages import Bounds, Rejection, read_message
-from ingestion.topics import COUPONS, TOPICS
+from ingestion.topics import COUPONS, EVENTS, USERS
 from ingestion.traffic import traffic
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.context import use_casino
@@ -32,14 +32,14 @@ def read(topic, value):
     return read_message(topic.decode, envelope_of(topic, value), Bounds.at(NOW))
 
 
-@pytest.mark.parametrize("topic", TOPICS.values(), ids=TOPICS)
+@pytest.mark.parametrize("topic", [COUPONS, EVENTS, USERS], ids=lambda topic: topic.name)
 def test_traffic_is_storable_and_goes_to_every_casino(casinos, topic):
     messages = list(islice(traffic(topic, casinos, random.Random(1), 0.0), 300))
     assert [each for each in messages if isinstance(read(topic, each.value), Rejection)] == []
     assert Counter(message.casino_id for message in messages).keys() == {1, 2}
 
 
-@pytest.mark.parametrize("topic", TOPICS.values(), ids=TOPICS)
+@pytest.mark.parametrize("topic", [COUPONS, EVENTS, USERS], ids=lambda topic: topic.name)
 def test_every_spoilt_message_is_rejected(casinos, topic):
     rng = random.Random(2)
     codes = Counter(

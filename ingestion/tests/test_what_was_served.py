@@ -12,7 +12,7 @@ from ingestion.batches import CasinoStore
 from ingestion.dead_letter_log import Query, get_dead_letter, list_dead_letters
 from ingestion.forwarding import Forwarder
 from ingestion.parked_messages import list_parked
-from ingestion.pruning import ROWS_A_STEP, Pruning
+from ingestion.pruning import ROWS_A_STEP, ServedPruning
 from ingestion.publishing import publisher
 from ingestion.topics import RECOMMENDATIONS, USERS
 from recommendations.models import ServedSlip
@@ -161,7 +161,7 @@ def test_old_ones_are_pruned_in_every_casino_some_at_a_time(broker, callers, cas
         with use_casino(casino.current):
             store_recommendations([served_row(number, timestamp=old) for number in range(count)])
             store_recommendations([served_row(count, timestamp=young)])
-    pruning = Pruning(CasinoStore(RECOMMENDATIONS, Forwarder(), lambda _: None))
+    pruning = ServedPruning(CasinoStore(RECOMMENDATIONS, Forwarder(), lambda _: None))
     pruning.step(timezone.now())
     assert (len(slips(casino_a)), len(slips(casino_b))) == (2, 1)
     pruning.step(timezone.now())

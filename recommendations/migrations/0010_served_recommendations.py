@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("recommendations", "0008_offer_changes"),
+        ("recommendations", "0009_user_tallies"),
     ]
 
     operations = [

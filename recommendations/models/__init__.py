@@ -5,14 +5,17 @@ from .event import Event, EventStatus, EventTeam, OfferChange, OfferVersion, Tea
 from .profile import UserProfile
 from .removal import RemovedRow
 from .served import ServedSlip
+from .tallies import CasinoTally, PendingCasinoSums, UserTallies
 from .user import User, UserStatus
 
 __all__ = [
+    "CasinoTally",
     "Event",
     "EventStatus",
     "EventTeam",
     "OfferChange",
     "OfferVersion",
+    "PendingCasinoSums",
     "PurchasedCoupon",
     "RemovedRow",
     "ServedSlip",
@@ -20,5 +23,6 @@ __all__ = [
     "User",
     "UserProfile",
     "UserStatus",
+    "UserTallies",
     "WaitingCoupon",
 ]

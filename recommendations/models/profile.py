@@ -1,5 +1,6 @@
 """What is kept of each user between requests."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from tenants.casino_model import CasinoModel
@@ -11,7 +12,8 @@ class UserProfile(CasinoModel):
     """A user's favourite (sport, league) pairs, and how many purchases have come in since they were computed.
 
     `favorite_sport_league_json` is a list of [sport, league]; null until computed for the first time. `coupon_count`
-    and `stake_total` are of all the user's purchased coupons.
+    and `stake_total` are of all the user's purchased coupons; `pending_coupon_ids` are those that the user's tallies do
+    not hold yet. What `needs_rebuild` was never tallied.
     """
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="profile", db_constraint=False)
@@ -20,6 +22,8 @@ class UserProfile(CasinoModel):
     last_updated = models.DateTimeField(null=True)
     coupon_count = models.PositiveIntegerField(default=0, db_default=0)
     stake_total = models.DecimalField(max_digits=18, decimal_places=2, default=0, db_default=0)
+    pending_coupon_ids = ArrayField(models.BigIntegerField(), default=list, db_default=[])
+    needs_rebuild = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "users_profile"

@@ -4,9 +4,11 @@ Each takes rows of one kind and answers an Outcome for each of them, in their or
 rows go in sorted by key, so that two calls at once can't lock each other out.
 """
 
+from .casino_tallies import prune_casino_tallies
 from .coupons import store_coupons
 from .events import store_events, store_teams
 from .outcomes import Outcome, Result
+from .rebuilding import rebuild_casino_tallies, rebuild_profiles
 from .recommendations import prune_recommendations, store_recommendations
 from .users import store_users
 from .waiting import adopt_coupons, take_expired_coupons
@@ -15,7 +17,10 @@ __all__ = [
     "Outcome",
     "Result",
     "adopt_coupons",
+    "prune_casino_tallies",
     "prune_recommendations",
+    "rebuild_casino_tallies",
+    "rebuild_profiles",
     "store_coupons",
     "store_events",
     "store_recommendations",

@@ -1,24 +1,19 @@
-"""What coupons count in their users' profiles, as parts of SQL statements."""
+"""What coupons count in their users' profiles, as a part of an SQL statement."""
 
-# Counts the coupons of the statement's table expression `written`.
-COUNT_WRITTEN = """
+from .folding import FOLD_AT
+
+# Counts the coupons of the statement's table expression `written`; `crowded` are the users to be folded then.
+COUNT_WRITTEN = f"""
 , counted AS (
-    INSERT INTO users_profile AS kept (user_id, purchases_at_last_update, coupon_count, stake_total)
-    SELECT user_id, count(*), count(*), sum(stake) FROM written GROUP BY user_id ORDER BY user_id
+    INSERT INTO users_profile AS kept (
+        user_id, purchases_at_last_update, coupon_count, stake_total, pending_coupon_ids
+    )
+    SELECT user_id, count(*), count(*), sum(stake), array_agg(id) FROM written GROUP BY user_id ORDER BY user_id
     ON CONFLICT (user_id) DO UPDATE SET
         purchases_at_last_update = kept.purchases_at_last_update + excluded.purchases_at_last_update,
         coupon_count = kept.coupon_count + excluded.coupon_count,
-        stake_total = kept.stake_total + excluded.stake_total
-)
-"""
-
-# Takes back the coupons of the statement's table expression `removed`. Those that psql made were never counted.
-UNCOUNT_REMOVED = """
-, uncounted AS (
-    UPDATE users_profile AS kept SET
-        coupon_count = greatest(kept.coupon_count - gone.coupons, 0),
-        stake_total = greatest(kept.stake_total - gone.stakes, 0)
-    FROM (SELECT user_id, count(*) AS coupons, sum(stake) AS stakes FROM removed GROUP BY user_id) AS gone
-    WHERE kept.user_id = gone.user_id
-)
+        stake_total = kept.stake_total + excluded.stake_total,
+        pending_coupon_ids = kept.pending_coupon_ids || excluded.pending_coupon_ids
+    RETURNING user_id, cardinality(pending_coupon_ids) AS pending
+), crowded AS (SELECT user_id FROM counted WHERE pending >= {FOLD_AT})
 """

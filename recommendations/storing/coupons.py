@@ -6,6 +6,8 @@ from functools import partial
 from recommendations.rows import CouponRow, Removal
 from tenants.connections import casino_atomic
 
+from .casino_tallies import count_in_casino
+from .folding import fold
 from .outcomes import DUPLICATE, Outcome, Result
 from .purchases import STORE_INCOMING
 from .removals import lock_profiles, remove_coupons
@@ -18,7 +20,8 @@ Outcomes = dict[Key, Outcome]
 Explain = Callable[[Sequence[CouponRow]], Outcomes]
 
 # The lock keeps the users there until their coupons are, as a foreign key's would. Answers first how many coupons were
-# written, then which; where all were, only those that got an id. Parameters: the coupons as JSON, how many they are.
+# written; then which, where all were only those that got an id; then the users whose coupons are to be folded.
+# Parameters: the coupons as JSON, how many they are.
 _STORE = f"""
 WITH incoming AS MATERIALIZED (
     SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
@@ -26,8 +29,10 @@ WITH incoming AS MATERIALIZED (
     ) JOIN users ON users.id = row.user_id ORDER BY row.user_id FOR KEY SHARE OF users
 )
 {STORE_INCOMING}
-SELECT NULL, count(*) FROM written
-UNION ALL SELECT natural_key, id FROM written WHERE natural_key IS NOT NULL OR (SELECT count(*) FROM written) < %s
+SELECT NULL, count(*), false FROM written
+UNION ALL
+SELECT natural_key, id, false FROM written WHERE natural_key IS NOT NULL OR (SELECT count(*) FROM written) < %s
+UNION ALL SELECT NULL, user_id, true FROM crowded
 """
 
 _REMOVED_OR_KNOWN = """
@@ -43,7 +48,7 @@ class _UnknownUsersError(Exception):
 
 
 def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf = no_message) -> list[Outcome]:
-    """Store coupons, and count each new one in its user's profile.
+    """Store coupons, and count each new one in its user's profile, its user's tallies and the casino's.
 
     A coupon whose user is unknown waits for the user, with the message (`message_of`) that it came by, unless
     `WAITING_COUPONS` of them wait already. A coupon is final: a later one of the same key is a duplicate, whatever it
@@ -76,12 +81,17 @@ def _store(of_unknown_users: Explain, rows: Sequence[CouponRow | Removal]) -> li
 
 def _write(rows: Sequence[CouponRow]) -> Outcomes:
     reserve_ids("purchased_coupons", rows)
-    [(_, count), *written] = query(_STORE, [as_json(rows), len(rows)])
+    [(_, count, _), *answers] = query(_STORE, [as_json(rows), len(rows)])
     outcomes: Outcomes = {
-        natural_key or coupon_id: Outcome(Result.STORED, coupon_id) for natural_key, coupon_id in written
+        natural_key or coupon_id: Outcome(Result.STORED, coupon_id)
+        for natural_key, coupon_id, is_crowded in answers
+        if not is_crowded
     }
     if count == len(rows):
         outcomes |= {row.id: Outcome(Result.STORED, row.id) for row in rows if row.id is not None}
+    fold([user_id for _, user_id, is_crowded in answers if is_crowded])
+    written = rows if count == len(rows) else [row for row in rows if key_of(row) in outcomes]
+    count_in_casino([(row.timestamp.timestamp(), row.recommended_events) for row in written])
     return outcomes
 
 

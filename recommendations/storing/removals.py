@@ -5,9 +5,11 @@ A row whose id PostgreSQL handed out is not the casino's to name, and stays.
 
 from collections.abc import Sequence
 
+from recommendations.pending import coupons_from, decode_coupons
 from recommendations.rows import Removal
 
-from .counting import UNCOUNT_REMOVED
+from .casino_tallies import count_in_casino
+from .folding import rebuild_users
 from .outcomes import DUPLICATE, Outcome, Result
 from .sql import as_json, execute, query
 from .upsert import Key
@@ -28,10 +30,12 @@ _FIND_USERS = f"""
 SELECT users.id FROM users, {_REMOVALS} WHERE {_UNCHANGED_SINCE.format(table="users")}
 ORDER BY users.id FOR UPDATE OF users
 """
+_COUPONS_OF_USERS = f"SELECT {coupons_from('purchased_coupons AS coupon WHERE user_id = ANY(%s)')}"
 _REMOVE_USERS = (
     "DELETE FROM waiting_coupons WHERE user_id = ANY(%s)",
     "DELETE FROM purchased_coupons WHERE user_id = ANY(%s)",
     "DELETE FROM served_recommendations WHERE user_id = ANY(%s)",
+    "DELETE FROM user_tallies WHERE user_id = ANY(%s)",
     "DELETE FROM users_profile WHERE user_id = ANY(%s)",
     "DELETE FROM users WHERE id = ANY(%s)",
 )
@@ -55,24 +59,34 @@ ORDER BY user_id FOR UPDATE
 _REMOVE_COUPONS = f"""
 WITH removed AS (
     DELETE FROM purchased_coupons AS coupon USING {_REMOVALS}
-    WHERE coupon.id = row.id AND coupon.natural_key IS NULL RETURNING coupon.id, coupon.user_id, coupon.stake
+    WHERE coupon.id = row.id AND coupon.natural_key IS NULL RETURNING coupon.*
 ), no_longer_waiting AS (
     DELETE FROM waiting_coupons AS coupon USING {_REMOVALS} WHERE coupon.coupon_id = row.id RETURNING coupon.coupon_id
-) {UNCOUNT_REMOVED}
-SELECT id FROM removed UNION SELECT coupon_id FROM no_longer_waiting
+)
+SELECT ARRAY(SELECT id FROM removed UNION SELECT coupon_id FROM no_longer_waiting),
+       ARRAY(SELECT DISTINCT user_id FROM removed), {coupons_from("removed AS coupon")}
 """
 
 
 def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
     """Remove users with all that is theirs."""
-    outcomes = _remove("users", _FIND_USERS, _REMOVE_USERS, removals)
+    execute(_REMEMBER, ["users", as_json(removals)])
+    if found := [row_id for (row_id,) in query(_FIND_USERS, [as_json(removals)])]:
+        [(coupons,)] = query(_COUPONS_OF_USERS, [found])
+        _take_back(coupons)
+        for statement in _REMOVE_USERS:
+            execute(statement, [found])
     execute(_REMOVE_WAITING, [as_json(removals)])
-    return outcomes
+    return _outcomes(removals, found)
 
 
 def remove_events(removals: Sequence[Removal]) -> dict[Key, Outcome]:
     """Remove events; their teams stay, and what coupons say of them."""
-    return _remove("events", _FIND_EVENTS, _REMOVE_EVENTS, removals)
+    execute(_REMEMBER, ["events", as_json(removals)])
+    if found := [row_id for (row_id,) in query(_FIND_EVENTS, [as_json(removals)])]:
+        for statement in _REMOVE_EVENTS:
+            execute(statement, [found])
+    return _outcomes(removals, found)
 
 
 def lock_profiles(user_ids: Sequence[int], removals: Sequence[Removal]) -> None:
@@ -84,17 +98,17 @@ def lock_profiles(user_ids: Sequence[int], removals: Sequence[Removal]) -> None:
 
 
 def remove_coupons(removals: Sequence[Removal]) -> dict[Key, Outcome]:
-    """Remove coupons, and what they counted in their users' profiles."""
+    """Remove coupons, and what they counted. Their users' tallies are made anew, of what is left."""
     execute(_REMEMBER, ["purchased_coupons", as_json(removals)])
-    return _outcomes(removals, [row_id for (row_id,) in query(_REMOVE_COUPONS, [as_json(removals)] * 2)])
+    [(removed, user_ids, coupons)] = query(_REMOVE_COUPONS, [as_json(removals)] * 2)
+    rebuild_users(user_ids)
+    _take_back(coupons)
+    return _outcomes(removals, removed)
 
 
-def _remove(kind: str, find: str, remove: Sequence[str], removals: Sequence[Removal]) -> dict[Key, Outcome]:
-    execute(_REMEMBER, [kind, as_json(removals)])
-    found = [row_id for (row_id,) in query(find, [as_json(removals)])]
-    for statement in remove if found else ():
-        execute(statement, [found])
-    return _outcomes(removals, found)
+def _take_back(coupons: str | None) -> None:
+    """Removed coupons, out of what the casino's tallies count."""
+    count_in_casino([(coupon.timestamp, coupon.selections) for coupon in decode_coupons(coupons)], sign=-1)
 
 
 def _outcomes(removals: Sequence[Removal], found: Sequence[int]) -> dict[Key, Outcome]:

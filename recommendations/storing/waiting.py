@@ -5,9 +5,12 @@ from datetime import datetime
 
 from django.conf import settings
 
+from recommendations.pending import coupons_from, decode_coupons
 from recommendations.rows import CouponRow
 from tenants.connections import casino_atomic
 
+from .casino_tallies import count_in_casino
+from .folding import fold
 from .outcomes import DUPLICATE, Outcome, Result
 from .purchases import STORE_INCOMING
 from .sql import as_json, execute, query
@@ -33,13 +36,19 @@ _WAIT_ALREADY = """
 SELECT coupon_id, natural_key FROM waiting_coupons WHERE coupon_id = ANY(%s) OR natural_key = ANY(%s)
 """
 
+_WRITTEN = """
+(
+    SELECT written.id, timestamp, written.stake, recommended_events
+    FROM written JOIN incoming ON incoming.id = written.id OR incoming.natural_key = written.natural_key
+) AS coupon
+"""
 _ADOPT = f"""
 WITH incoming AS (
     DELETE FROM waiting_coupons WHERE user_id = ANY(%s)
     RETURNING coupon_id AS id, natural_key, user_id, stake, timestamp, recommended_events
 )
 {STORE_INCOMING}
-SELECT count(*) FROM written
+SELECT (SELECT count(*) FROM written), {coupons_from(_WRITTEN)}, ARRAY(SELECT user_id FROM crowded)
 """
 
 _WAITED_FOR_KNOWN = """
@@ -84,7 +93,9 @@ def _waiting_of(rows: Sequence[CouponRow]) -> set[Key]:
 
 def adopt_coupons(user_ids: Sequence[int]) -> int:
     """Store what waited for these users, who are known now; answers how many coupons."""
-    [(adopted,)] = query(_ADOPT, [list(user_ids)])
+    [(adopted, coupons, crowded)] = query(_ADOPT, [list(user_ids)])
+    fold(crowded)
+    count_in_casino([(coupon.timestamp, coupon.selections) for coupon in decode_coupons(coupons)])
     return int(adopted)
 
 

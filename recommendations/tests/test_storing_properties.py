@@ -10,14 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recommendations.storing import store_coupons, store_events, store_users
-from tenants.connections import casino_atomic, current_alias
+from tenants.connections import casino_atomic, casino_connection, current_alias
 from tenants.context import use_casino
 
 from .factories import at, coupon_row, event_row, removal, user_row
+from .recount import assert_counts_equal_a_recount
 from .storing_reference import Reference, stored_tables
 
 STORE: dict[str, Any] = {"users": store_users, "events": store_events, "purchased_coupons": store_coupons}
-OWN_IDS = 10_001  # and on: far above those that are handed out
+OWN_IDS = 10_001  # and on: those that are handed out are higher
 SLOW = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 ids = st.integers(OWN_IDS, OWN_IDS + 2)
@@ -63,6 +64,9 @@ batches = st.one_of(batch_of("users", users), batch_of("events", events), batch_
 @pytest.fixture(autouse=True)
 def _inside_casino_a(casino_a):
     with use_casino(casino_a.current):
+        with casino_connection().cursor() as cursor:
+            for table in STORE:
+                cursor.execute(f"SELECT setval('{table}_id_seq', 20000)")  # else it follows the own ids, and meets them
         yield
 
 
@@ -71,6 +75,7 @@ def tables_after(batches):
         for kind, rows in batches:
             assert len(STORE[kind](rows)) == len(rows)
         tables = stored_tables()
+        assert_counts_equal_a_recount()
         set_rollback(True, using=current_alias())
     return tables
 

@@ -1,4 +1,4 @@
-"""`manage.py export_message_schemas FOLDER`: the formats of messages, as JSON Schema."""
+"""`manage.py export_message_schemas FOLDER`: the formats of messages, and of options, as JSON Schema."""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,11 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from ingestion.formats import schema
 from ingestion.topics import TOPICS
+from recommendations.options import options_schema
 
 
 class Command(BaseCommand):
-    help = "Write the JSON Schema of each topic's messages to FOLDER/<topic>.schema.json."
+    help = "Write the JSON Schema of each topic's messages, and of options, to FOLDER/<name>.schema.json."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -19,7 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        for topic in TOPICS.values():
-            path = folder / f"{topic.name}.schema.json"
-            path.write_bytes(msgspec.json.format(msgspec.json.encode(schema(topic.message)), indent=2) + b"\n")
+        schemas = {topic.name: schema(topic.message) for topic in TOPICS.values()} | {"options": options_schema()}
+        for name, exported in schemas.items():
+            path = folder / f"{name}.schema.json"
+            path.write_bytes(msgspec.json.format(msgspec.json.encode(exported), indent=2) + b"\n")
             self.stdout.write(str(path))

@@ -67,6 +67,9 @@ class Truth:
             _add(casino, message.topic, message.row)
 
 
+_GUARD_RAILS = {"status", "status_until", "birth_date", "stake_limit", "limit_left"}
+
+
 def _add(casino: Casino, topic: Topic, row: Any) -> None:
     content = content_of(row)
     if topic is COUPONS:
@@ -91,8 +94,8 @@ def content_of(row: Any) -> Content:
     if hasattr(row, "recommended_events"):
         selections = tuple(map(_selection, row.recommended_events))
         return row.timestamp, row.user_id, row.stake, selections
-    kind = UserRow if hasattr(row, "surname") else EventRow
-    names = [name for name in kind.__struct_fields__ if name not in {"id", "natural_key", "timestamp"}]
+    kind, never_sent = (UserRow, _GUARD_RAILS) if hasattr(row, "surname") else (EventRow, set[str]())
+    names = [name for name in kind.__struct_fields__ if name not in {"id", "natural_key", "timestamp"} | never_sent]
     return row.timestamp, *(getattr(row, name) for name in names)
 
 

@@ -1,0 +1,35 @@
+"""`manage.py rebuild_profiles`: what is kept of users' coupons, counted anew from the coupons."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from recommendations.storing import prune_casino_tallies, rebuild_casino_tallies, rebuild_profiles
+from tenants.context import use_casino
+from tenants.management.choosing import ready_casinos
+from tenants.models import Casino
+
+
+class Command(BaseCommand):
+    help = (
+        "Count coupons anew in their users' profiles and tallies, and in their casinos' tallies, while others go on "
+        "storing. Needed once after an upgrade from a version without tallies, and for coupons that psql made. To do "
+        "it for casinos at the same time: manage.py for_casinos --all --jobs 4 -- rebuild_profiles --casino {id}"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("--casino", type=int, action="append", metavar="ID", help="this casino (repeatable)")
+        which.add_argument("--all", action="store_true", help="every casino that has a complete database")
+        parser.add_argument(
+            "--marked", action="store_true", help="only users never tallied: to go on after an interruption"
+        )
+
+    def handle(self, *args: Any, casino: list[int] | None, marked: bool, **options: Any) -> None:
+        for each in (Casino.objects.ready() if casino is None else ready_casinos(casino)).order_by("pk"):
+            with use_casino(each.current):
+                users = sum(rebuild_profiles(only_marked=marked))
+                rebuild_casino_tallies()
+                prune_casino_tallies(timezone.now())
+            self.stdout.write(f"{each}: {users} profiles rebuilt.")

@@ -1,0 +1,59 @@
+"""A user's tallies as the database keeps them: packed, and beside them the coupons that are not in them yet."""
+
+from typing import Any
+
+import msgspec
+
+from .bets import Bet, Coupon
+from .tallies import Tallies
+
+_COUPON = (
+    "'[' || coupon.id || ',' || extract(epoch FROM coupon.timestamp) || ',' || coupon.stake || ',' "
+    "|| coupon.recommended_events || ']'"
+)
+
+
+def coupons_from(source: str) -> str:
+    """SQL: the coupons of `source`, which names them `coupon`, as one text for `decode_coupons`; null for none."""
+    return f"(SELECT '[' || string_agg({_COUPON}, ',') || ']' FROM {source})"
+
+
+# What `tallies_of` takes, as pieces of the list of a SELECT .. FROM users_profile AS profile. A user without such a row
+# has neither.
+TALLIES = "(SELECT packed.tallies FROM user_tallies AS packed WHERE packed.user_id = profile.user_id)"
+PENDING = coupons_from("purchased_coupons AS coupon WHERE coupon.id = ANY(profile.pending_coupon_ids)")
+
+_COUPONS = msgspec.json.Decoder(list[Coupon])
+_TEXTS = ("sport", "league", "country", "home_team", "away_team")
+
+
+def tallies_of(packed: bytes | None, pending: str | None) -> Tallies:
+    """A user's tallies, out of what `TALLIES` and `PENDING` answered. Raises UnknownTalliesFormat."""
+    tallies = Tallies.decode(packed)
+    for coupon in decode_coupons(pending):
+        tallies.add(coupon)
+    return tallies
+
+
+def decode_coupons(coupons: str | None) -> list[Coupon]:
+    if coupons is None:
+        return []
+    try:
+        return _COUPONS.decode(coupons)
+    except msgspec.ValidationError:  # only coupons written by hand are not as the storing functions write them
+        return [_as_far_as_it_goes(*each) for each in msgspec.json.decode(coupons)]
+
+
+def _as_far_as_it_goes(key: int, timestamp: float, stake: float, selections: Any) -> Coupon:
+    """Without the selections that lack an attribute: they say nothing."""
+    found = selections if isinstance(selections, list) else []
+    return Coupon(key, timestamp, stake, [bet for each in found if (bet := _bet_or_none(each)) is not None])
+
+
+def _bet_or_none(selection: Any) -> Bet | None:
+    if not isinstance(selection, dict) or not all(selection.get(text) for text in _TEXTS):
+        return None
+    try:
+        return msgspec.convert(selection, Bet)
+    except msgspec.ValidationError:
+        return None
