@@ -18,6 +18,8 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
+from recommendations.fitted import models
+from recommendations.trend_cache import trend_cache
 from tenants import embedded
 from tenants.identity import stamp
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
@@ -79,6 +81,13 @@ def casino_a(db: Any) -> Casino:
 @pytest.fixture
 def casino_b(db: Any) -> Casino:
     return _make_casino(2, "Beta")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """No process has to notice a test's rollback: elsewhere other rows come with other times or versions."""
+    trend_cache.clear()
+    models.clear()
 
 
 @pytest.fixture

@@ -1,100 +1,113 @@
-"""What a user's coupons say about the user."""
+"""What a user's coupons say about the user: from what is kept of them to what the engine asks."""
 
-from collections import Counter
-from collections.abc import Iterable
+import json
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.db.models import QuerySet
 
 from tenants.errors import DatabaseReadOnly
 
-from .models import PurchasedCoupon, User, UserProfile
+from .bets import decay_to
+from .engine import Bettor, Market, Question
+from .lookup import FoundUser
+from .models import UserProfile
 from .offer import ATTRIBUTES, Offer
+from .pending import PENDING, TALLIES
 from .recommenders.base import Knowledge, Pair, Profile
+from .tallies import Tallies
 
 PAIRS_KEPT = 20
 
+_READ = f"SELECT {TALLIES}, {PENDING} FROM users_profile AS profile WHERE profile.user_id = %s"
+_CENT = Decimal("0.01")
 
-def load_profile(
-    user: User, *, needs: frozenset[Knowledge], offer: Offer, now: datetime, rng: np.random.Generator
-) -> Profile:
-    """The user as recommenders see users, with the parts they need. `user` comes with its `profile` joined."""
-    return Profile(
-        country=user.country,
-        favorite_sport=user.favorite_sport,
-        favorite_pairs=favorite_pairs(user, offer, now, rng) if Knowledge.FAVORITE_PAIRS in needs else (),
-        top_values=top_values(user.pk) if Knowledge.TOP_VALUES in needs else {},
+
+def bettor_of(user: FoundUser, question: Question, market: Market) -> Bettor:
+    """The user as the engine sees users, with what the question needs."""
+    tallies = user.tallies()
+    events, matches = tallies.bet_on()
+    return Bettor(
+        user_id=user.user_id,
+        user=user,
+        profile=_profile(user, tallies, question, market),
+        coupon_count=user.coupon_count or 0,
+        usual_stake=usual_stake(tallies, question.now),
+        held_events=events,
+        held_matches=matches,
     )
 
 
-def top_values(user_id: int) -> dict[str, tuple[str, ...]]:
-    """Attribute -> its two most frequent values in all the user's coupons; equally frequent ones alphabetically."""
-    selections = list(_selections(PurchasedCoupon.objects.filter(user_id=user_id)))
-    return {attribute: _most_frequent((each[attribute] for each in selections), 2) for attribute in ATTRIBUTES}
+def _profile(user: FoundUser, tallies: Tallies, question: Question, market: Market) -> Profile:
+    needs, decay = question.needs, decay_to(question.hour)
+    counts = tallies.counts if Knowledge.TALLIES in needs else {}
+    weights = tallies.weights if Knowledge.TALLIES in needs else {}
+    return Profile(
+        country=user.country,
+        favorite_sport=user.favorite_sport,
+        favorite_pairs=(
+            favorite_pairs(user, tallies, market.offer, question.now, question.rng(user.user_id, 0))
+            if Knowledge.FAVORITE_PAIRS in needs
+            else ()
+        ),
+        top_values={attribute: top_two(counts.get(attribute, {})) for attribute in ATTRIBUTES},
+        counts=counts,
+        weights={name: {value: decay * weight for value, weight in each.items()} for name, each in weights.items()},
+        recent=tallies.recent if question.needs_reasons else (),
+    )
 
 
-def favorite_pairs(user: User, offer: Offer, now: datetime, rng: np.random.Generator) -> tuple[Pair, ...]:
+def top_two(counts: dict[str, int]) -> tuple[str, ...]:
+    """The two most frequent values; equally frequent ones alphabetically."""
+    return tuple(sorted(counts, key=lambda value: (-counts[value], value))[:2])
+
+
+def usual_stake(tallies: Tallies, now: datetime) -> Decimal | None:
+    """The median of the latest stakes, in the user's currency; None without any.
+
+    The stakes of the last `STAKE_COOLING_HOURS` may lower it, never raise it: whoever stakes more and more to win back
+    what was lost is not led on.
+    """
+    calm = tallies.stake_median(before=(now - timedelta(hours=settings.STAKE_COOLING_HOURS)).timestamp())
+    medians = [median for median in (tallies.stake_median(), calm) if median is not None]
+    return min(medians, default=None)
+
+
+def favorite_pairs(
+    user: FoundUser, tallies: Tallies, offer: Offer, now: datetime, rng: np.random.Generator
+) -> tuple[Pair, ...]:
     """The user's favourite (sport, league) pairs, from the profile, or computed anew and kept there when
     `INFERENCE_REFRESH_PURCHASES` purchases have come in since."""
-    profile = _profile_of(user)
-    if profile is not None and not _is_stale(profile):
-        return tuple((sport, league) for sport, league in profile.favorite_sport_league_json or ())
-    pairs = compute_favorite_pairs(user.pk, offer, now, rng)
+    if not _is_stale(user):
+        return tuple((sport, league) for sport, league in json.loads(user.favorite_pairs or "[]"))
+    pairs = compute_favorite_pairs(tallies, offer, now, rng)
     with suppress(DatabaseReadOnly):  # while the casino moves, every request computes
-        _keep_pairs(user, profile, pairs, now)
+        _keep_pairs(user, pairs, now)
     return pairs
 
 
-def compute_favorite_pairs(user_id: int, offer: Offer, now: datetime, rng: np.random.Generator) -> tuple[Pair, ...]:
+def compute_favorite_pairs(tallies: Tallies, offer: Offer, now: datetime, rng: np.random.Generator) -> tuple[Pair, ...]:
     """Pairs of the user's coupons of the last `INFERENCE_WINDOW_DAYS`, the most frequent first (equally frequent ones
     alphabetically), then random other pairs of the offer: 20 in all, if there are so many."""
     since = now - timedelta(days=settings.INFERENCE_WINDOW_DAYS)
-    coupons = PurchasedCoupon.objects.filter(user_id=user_id, timestamp__gt=since, timestamp__lte=now)
-    bet_on = _most_frequent(((each["sport"], each["league"]) for each in _selections(coupons)), PAIRS_KEPT)
-    known = set(bet_on)
-    others = [pair for pair in offer.pairs() if pair not in known]
+    counts = tallies.pairs_within(since.timestamp(), now.timestamp())
+    bet_on = sorted(counts, key=lambda pair: (-counts[pair], pair))[:PAIRS_KEPT]
+    others = [pair for pair in offer.keep(offer.begins > now.timestamp()).pairs() if pair not in counts]
     rng.shuffle(others)
     return (*bet_on, *others[: PAIRS_KEPT - len(bet_on)])
 
 
-def usual_stake(user: User) -> Decimal:
-    """The mean of the user's stakes so far, in the user's currency; `DEFAULT_STAKE` for a user without coupons."""
-    profile = _profile_of(user)
-    if profile is None or not profile.coupon_count:
-        return settings.DEFAULT_STAKE
-    return max((profile.stake_total / profile.coupon_count).quantize(Decimal("0.01")), Decimal("0.01"))
+def _is_stale(user: FoundUser) -> bool:
+    return user.favorite_pairs is None or (user.purchases_at_last_update or 0) >= settings.INFERENCE_REFRESH_PURCHASES
 
 
-def _profile_of(user: User) -> UserProfile | None:
-    return getattr(user, "profile", None)
-
-
-def _is_stale(profile: UserProfile) -> bool:
-    has_pairs = profile.favorite_sport_league_json is not None
-    return not has_pairs or profile.purchases_at_last_update >= settings.INFERENCE_REFRESH_PURCHASES
-
-
-def _keep_pairs(user: User, profile: UserProfile | None, pairs: tuple[Pair, ...], now: datetime) -> None:
+def _keep_pairs(user: FoundUser, pairs: tuple[Pair, ...], now: datetime) -> None:
     kept = {"favorite_sport_league_json": pairs, "purchases_at_last_update": 0, "last_updated": now}
-    if profile is None:
-        UserProfile.objects.bulk_create([UserProfile(user_id=user.pk, **kept)], ignore_conflicts=True)
+    if user.profile_id is None:
+        UserProfile.objects.bulk_create([UserProfile(user_id=user.user_id, **kept)], ignore_conflicts=True)
         return
     # A purchase that came in meanwhile must not be forgotten: then the counter differs, and the next request computes.
-    seen = profile.purchases_at_last_update
-    UserProfile.objects.filter(pk=profile.pk, purchases_at_last_update=seen).update(**kept)
-
-
-def _selections(coupons: QuerySet[PurchasedCoupon]) -> Iterable[dict[str, str]]:
-    """All selections of these coupons; one that lacks an attribute (as only one written by hand can) says nothing."""
-    for selections in coupons.values_list("recommended_events", flat=True):
-        yield from (each for each in selections if all(each.get(attribute) for attribute in ATTRIBUTES))
-
-
-def _most_frequent(values: Iterable[Any], limit: int) -> tuple[Any, ...]:
-    counts = Counter(values)
-    return tuple(sorted(counts, key=lambda value: (-counts[value], value))[:limit])
+    seen = user.purchases_at_last_update or 0
+    UserProfile.objects.filter(pk=user.profile_id, purchases_at_last_update=seen).update(**kept)

@@ -10,6 +10,8 @@ import msgspec
 
 from tenants.context import get_current_casino
 
+from .recommendation import Recommendation
+
 logger = logging.getLogger(__name__)
 
 
@@ -38,6 +40,22 @@ class ServedRecommendation(msgspec.Struct, frozen=True, kw_only=True):
     stake: Decimal
     currency: str
     events: tuple[ServedEvent, ...]
+
+
+def as_served(recommendation: Recommendation, asked_for: str) -> ServedRecommendation:
+    step = recommendation.fallback_step
+    return ServedRecommendation(
+        recommendation_id=recommendation.recommendation_id,
+        user_id=recommendation.user_id,
+        timestamp=recommendation.timestamp,
+        recommender=recommendation.recommender,
+        asked_for=asked_for,
+        fallback=str(step) if step else "",
+        model_version=recommendation.model_version,
+        stake=recommendation.stake,
+        currency=recommendation.currency,
+        events=tuple(ServedEvent(each.event_id, each.odd, each.score) for each in recommendation.recommended_events),
+    )
 
 
 Listener = Callable[[int, ServedRecommendation], None]

@@ -1,29 +1,155 @@
 """The one gate between a recommender's scores and a user: only what may be shown gets into a slip."""
 
-from datetime import datetime
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from .offer import Mask, Offer
+from .offer import Column, Mask, Offer
+from .options import DEFAULTS, Options, Selectors
+from .trends import Match
+
+Places = np.ndarray[Any, np.dtype[np.intp]]
+
+_FIRST_LOOK = 64  # places that are sorted at first; nearly always enough
 
 
-def eligible(offer: Offer, now: datetime) -> Mask:
-    """Which events may be shown at `now`: those that have not begun and whose odd pays more than the stake."""
-    has_not_begun = np.greater(offer.begins, now.timestamp())
-    has_valid_odd = np.isfinite(offer.odds) & np.greater(offer.odds, 1.0)
-    may_be_shown: Mask = has_not_begun & has_valid_odd
-    return may_be_shown
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may be in this slip: at most `limit` events, at `now` (Unix seconds), under the casino's `options`.
+
+    `excluded` and `held_events` are ids of events that the request, or an open coupon of the user's, rules out; a
+    selection that named no event rules out by its `held_matches`. `sports`: only these, where there are any.
+    """
+
+    now: float
+    limit: int
+    options: Options = DEFAULTS
+    sports: Collection[str] = ()
+    excluded: Collection[int] = ()
+    held_events: Collection[int] = ()
+    held_matches: Collection[Match] = field(default=())
 
 
-def choose(offer: Offer, scores: np.ndarray[Any, Any], now: datetime, limit: int) -> list[int]:
-    """The places in `offer` of the `limit` best-scored events that may be shown, best first, each once.
+def eligible(offer: Offer, rules: Rules) -> Mask:
+    """Which events may be shown by what they are, whoever asks."""
+    options = rules.options
+    mask: Mask = np.greater(offer.begins, rules.now + options.begin_margin_seconds)
+    if options.live_events:
+        mask |= (offer.begins <= rules.now) & (offer.ends > rules.now)
+    mask &= (offer.odds > 1.0) & (offer.odds >= options.min_odd) & (offer.odds <= options.max_odd)
+    if rules.sports:
+        mask &= _has_any(offer.sport, rules.sports)
+    if options.blocked:
+        mask &= ~selected(offer, options.blocked)
+    return mask
 
-    Equal scores go by id. Where fewer are eligible the slip is shorter; it is never filled with others.
+
+def selected(offer: Offer, selectors: Selectors) -> Mask:
+    """Which events the selectors name."""
+    mask: Mask = np.isin(offer.ids, np.array(selectors.events, dtype=np.int64))
+    columns = (
+        (offer.league, selectors.leagues),
+        (offer.home_team, selectors.teams),
+        (offer.away_team, selectors.teams),
+        (offer.sport, selectors.sports),
+    )
+    for column, names in columns:
+        if names:
+            mask |= _has_any(column, names)
+    return mask
+
+
+def _has_any(column: Column[Any], names: Iterable[str]) -> Mask:
+    is_named = np.zeros(len(column.values) + 1, dtype=np.bool_)
+    is_named[[column.dictionary.places.get(name.upper(), -1) for name in names]] = True
+    is_named[-1] = False  # where the unknown names went
+    return column.spread(is_named)
+
+
+def choose(offer: Offer, scores: np.ndarray[Any, Any], rules: Rules) -> list[int]:
+    """The places in `offer` of the best-scored events that may be shown together, best first; pinned ones before all.
+
+    Equal scores go by id. Where fewer may be shown the slip is shorter; it is never filled with others.
     `scores` has shape (n,); NaN counts as the lowest.
     """
     if scores.shape != (len(offer),):
         raise ValueError(f"A recommender must give {len(offer)} scores, one an event; it gave shape {scores.shape}.")
-    places = np.flatnonzero(eligible(offer, now))
-    order = np.argsort(-np.nan_to_num(scores[places], nan=-np.inf), kind="stable")
-    return [int(place) for place in places[order[:limit]]]
+    if np.isnan(scores).any():
+        scores = np.nan_to_num(scores, nan=-np.inf)
+    ranked = _ranked(offer, scores, rules)
+    slip = _Slip(offer, rules)
+    for place in ranked:
+        if len(slip.places) >= rules.limit:
+            break
+        if slip.has_room_for(place):
+            slip.add(place)
+    return slip.places
+
+
+def _ranked(offer: Offer, scores: np.ndarray[Any, Any], rules: Rules) -> Iterator[int]:
+    mask = eligible(offer, rules)
+    if not rules.options.pinned:
+        return best_first(scores, np.flatnonzero(mask))
+    is_pinned = selected(offer, rules.options.pinned)
+    return chain(
+        best_first(scores, np.flatnonzero(mask & is_pinned)), best_first(scores, np.flatnonzero(mask & ~is_pinned))
+    )
+
+
+def best_first(scores: np.ndarray[Any, Any], places: Places) -> Iterator[int]:
+    """The places by descending score, equal scores in the order of the places; sorted only as far as is asked for."""
+    size = _FIRST_LOOK
+    while places.size > size:
+        mine = scores[places]
+        edge = np.partition(mine, mine.size - size)[mine.size - size]
+        yield from _sorted(scores, places[mine > edge])
+        yield from map(int, places[mine == edge])
+        places = places[mine < edge]
+        size *= 8
+    yield from _sorted(scores, places)
+
+
+def _sorted(scores: np.ndarray[Any, Any], places: Places) -> Iterator[int]:
+    yield from map(int, places[np.argsort(-scores[places], kind="stable")])
+
+
+class _Slip:
+    """A slip in the making, and what it holds already."""
+
+    def __init__(self, offer: Offer, rules: Rules) -> None:
+        self.places: list[int] = []
+        self._offer = offer
+        self._rules = rules
+        self._teams: set[str] = set()
+        self._leagues: Counter[tuple[str, str]] = Counter()
+        self._sports: Counter[str] = Counter()
+
+    def has_room_for(self, place: int) -> bool:
+        offer, options = self._offer, self._rules.options
+        if self._is_ruled_out(place) or {offer.home_team[place], offer.away_team[place]} & self._teams:
+            return False
+        sport, league = offer.sport[place], offer.league[place]
+        is_league_full = options.max_per_league is not None and self._leagues[sport, league] >= options.max_per_league
+        is_sport_full = options.max_per_sport is not None and self._sports[sport] >= options.max_per_sport
+        return not is_league_full and not is_sport_full
+
+    def _is_ruled_out(self, place: int) -> bool:
+        event_id = int(self._offer.ids[place])
+        if event_id in self._rules.excluded or event_id in self._rules.held_events:
+            return True
+        return bool(self._rules.held_matches) and match_of(self._offer, place) in self._rules.held_matches
+
+    def add(self, place: int) -> None:
+        offer = self._offer
+        self.places.append(place)
+        self._teams |= {offer.home_team[place], offer.away_team[place]}
+        self._leagues[offer.sport[place], offer.league[place]] += 1
+        self._sports[offer.sport[place]] += 1
+
+
+def match_of(offer: Offer, place: int) -> Match:
+    return offer.sport[place], offer.league[place], offer.home_team[place], offer.away_team[place]

@@ -135,6 +135,8 @@ GENDERS = [gender.upper() for gender in env.list("GENDERS", default=["MALE", "FE
 DEFAULT_STAKE = Decimal(env.str("DEFAULT_STAKE", default="10.00"))
 INFERENCE_WINDOW_DAYS = env.int("INFERENCE_WINDOW_DAYS", default=30)
 INFERENCE_REFRESH_PURCHASES = env.int("INFERENCE_REFRESH_PURCHASES", default=5)
+TRENDS_SECONDS = env.float("TRENDS_SECONDS", default=10.0)
+STAKE_COOLING_HOURS = env.float("STAKE_COOLING_HOURS", default=24.0)
 OFFERS_MEMORY_MB = env.int("OFFERS_MEMORY_MB", default=512)
 
 # --- Kafka -----------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ STATUSES: dict[type[Exception], int] = {
     tenancy_errors.CasinoBehind: status.HTTP_503_SERVICE_UNAVAILABLE,
     recommendation_errors.CasinoNotConfigured: status.HTTP_400_BAD_REQUEST,
     recommendation_errors.InvalidConfiguration: status.HTTP_400_BAD_REQUEST,
+    recommendation_errors.InvalidWish: status.HTTP_400_BAD_REQUEST,
     recommendation_errors.UserNotFound: status.HTTP_404_NOT_FOUND,
     recommendation_errors.NoOpenEvents: status.HTTP_409_CONFLICT,
 }

@@ -4,7 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.options import all_options_as_json, load_options
+from recommendations.recommenders.registry import DEFAULT, RECOMMENDERS
+from recommendations.rules import MAX_REFERENCE
 
 EXAMPLE_SCHEMA = {
     "user_id": {"type": "int", "source_field": "id"},
@@ -21,7 +23,7 @@ class RecommenderField(serializers.ChoiceField):
         return data
 
 
-class SchemaField(serializers.JSONField):
+class ObjectField(serializers.JSONField):
     """JSON, from a form also as text."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -31,15 +33,31 @@ class SchemaField(serializers.JSONField):
             self.fail("invalid")
 
 
+class UsersSerializer(serializers.Serializer[Any]):
+    """Whom to recommend to."""
+
+    user_ids = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=MAX_REFERENCE))
+
+
 class ConfigurationSerializer(serializers.Serializer[Any]):
     """Forms start from what the casino has now, or from an example."""
 
-    recommender_type = RecommenderField(choices=list(RECOMMENDERS), required=False, allow_null=True, allow_blank=True)
-    recommendation_schema = SchemaField(
+    recommender_type = RecommenderField(
+        choices=list(RECOMMENDERS), required=False, allow_null=True, allow_blank=True, initial=DEFAULT
+    )
+    recommendation_schema = ObjectField(
         required=False,
         allow_null=True,
         initial=EXAMPLE_SCHEMA,
         help_text='Field name → type, or → {"type": .., "source_field": ..}.',
+        style={"base_template": "textarea.html", "rows": 14},
+    )
+    options = ObjectField(
+        required=False,
+        allow_null=True,
+        initial=all_options_as_json(load_options(None)),
+        help_text="Limits, caps, what is blocked or pinned; left out, they stay as they are. "
+        "Its JSON Schema: /config/options.schema.json.",
         style={"base_template": "textarea.html", "rows": 14},
     )
 
@@ -49,4 +67,5 @@ class ConfigurationSerializer(serializers.Serializer[Any]):
         if casino is not None and casino.is_configured:
             fields["recommender_type"].initial = casino.recommender_type
             fields["recommendation_schema"].initial = casino.recommendation_schema
+            fields["options"].initial = all_options_as_json(load_options(casino.options))
         return fields

@@ -1,9 +1,11 @@
 from django.urls import path
 
-from .views import ConfigView, PurchaseView, RecommendView
+from .views import ConfigView, OptionsSchemaView, PurchaseView, RecommendManyView, RecommendView
 
 urlpatterns = [
     path("config", ConfigView.as_view(), name="config"),
+    path("config/options.schema.json", OptionsSchemaView.as_view(), name="options_schema"),
+    path("recommend", RecommendManyView.as_view(), name="recommend_many"),
     path("recommend/<str:user_id>", RecommendView.as_view(), name="recommend"),
     path("purchase/<str:user_id>", PurchaseView.as_view(), name="purchase"),
 ]

@@ -1,4 +1,4 @@
-"""The three endpoints. Each translates in, makes one service call, and translates out."""
+"""The endpoints. Each translates in, makes one service call, and translates out."""
 
 from typing import Any
 
@@ -10,14 +10,17 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
 
 from recommendations import services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
+from recommendations.options import all_options_as_json, load_options, options_schema
 from recommendations.rules import MAX_REFERENCE
+from recommendations.wishes import parse_wish
 from tenants.middleware import require_casino
 from tenants.models import Casino
 
-from .serializers import ConfigurationSerializer
+from .serializers import ConfigurationSerializer, UsersSerializer
 
 
 class CasinoAPIView(GenericAPIView[Any]):
@@ -38,7 +41,7 @@ class ConfigView(CasinoAPIView):
     def get(self, request: Request) -> Response:
         if not self.casino.is_configured:
             raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
-        return Response(_configuration(self.casino))
+        return Response(_configuration(self.casino) | {"options": _options(self.casino)})
 
     def post(self, request: Request) -> Response:
         serializer = self.get_serializer(data=request.data)
@@ -48,6 +51,7 @@ class ConfigView(CasinoAPIView):
             recommender_type=serializer.validated_data.get("recommender_type"),
             recommendation_schema=serializer.validated_data.get("recommendation_schema"),
             now=timezone.now(),
+            **{name: serializer.validated_data[name] for name in ("options",) if name in serializer.validated_data},
         )
         configuration = _configuration(casino)
         return Response(
@@ -64,9 +68,37 @@ class RecommendView(CasinoAPIView):
     """The bets to show this user now, in the casino's own fields."""
 
     def get(self, request: Request, user_id: str) -> Response:
+        wish = parse_wish(request.query_params.dict())
         return Response(
-            services.recommend_mapped(casino=self.casino, user_id=_parse_user_id(user_id), now=timezone.now())
+            services.recommend_mapped(
+                casino=self.casino, user_id=_parse_user_id(user_id), now=timezone.now(), wish=wish
+            )
         )
+
+
+class RecommendManyView(CasinoAPIView):
+    """The bets to show up to 500 users now: `user_ids`, and what may be asked for one user, for all of them alike."""
+
+    serializer_class = UsersSerializer
+
+    def post(self, request: Request) -> Response:
+        body = request.data if isinstance(request.data, dict) else {}
+        serializer = self.get_serializer(data=body)
+        serializer.is_valid(raise_exception=True)
+        recommendations, unknown = services.recommend_many_mapped(
+            casino=self.casino,
+            user_ids=serializer.validated_data["user_ids"],
+            now=timezone.now(),
+            wish=parse_wish({name: value for name, value in body.items() if name != "user_ids"}),
+        )
+        return Response({"recommendations": recommendations, "unknown_users": unknown})
+
+
+class OptionsSchemaView(APIView):
+    """JSON Schema of a configuration's `options`."""
+
+    def get(self, request: Request) -> Response:
+        return Response(options_schema())
 
 
 class PurchaseView(CasinoAPIView):
@@ -95,7 +127,12 @@ def _configuration(casino: Casino) -> dict[str, Any]:
         "recommender_type": casino.recommender_type,
         "recommendation_schema": casino.recommendation_schema,
         "timestamp": casino.timestamp,
+        **({"options": _options(casino)} if casino.options else {}),
     }
+
+
+def _options(casino: Casino) -> dict[str, Any]:
+    return all_options_as_json(load_options(casino.options))
 
 
 def _parse_user_id(text: str) -> int:

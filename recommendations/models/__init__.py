@@ -2,6 +2,7 @@
 
 from .coupon import PurchasedCoupon, WaitingCoupon
 from .event import Event, EventStatus, EventTeam, OfferChange, OfferVersion, Team
+from .fitted import FittedModel
 from .profile import UserProfile
 from .removal import RemovedRow
 from .served import ServedSlip
@@ -13,6 +14,7 @@ __all__ = [
     "Event",
     "EventStatus",
     "EventTeam",
+    "FittedModel",
     "OfferChange",
     "OfferVersion",
     "PendingCasinoSums",

@@ -1,7 +1,7 @@
 """The offer: a casino's events as columns in memory, as fresh as its database at every request."""
 
 from .cache import Known, OfferCache, offers, read_offer
-from .columns import Codes, Column, Mask, Pair
+from .columns import Codes, Column, Dictionary, Mask, Pair
 from .queries import OFFER_COLUMNS, load_offer
 from .snapshot import ATTRIBUTES, Offer, build_offer
 
@@ -10,6 +10,7 @@ __all__ = [
     "OFFER_COLUMNS",
     "Codes",
     "Column",
+    "Dictionary",
     "Known",
     "Mask",
     "Offer",

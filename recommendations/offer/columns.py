@@ -14,6 +14,7 @@ import numpy as np
 Codes = np.ndarray[Any, np.dtype[np.int32]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Places = np.ndarray[Any, np.dtype[np.intp]]
+Numbers = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[str, str]
 Value = TypeVar("Value", bound=Hashable)
 
@@ -69,6 +70,11 @@ class Column(Generic[Value]):
         """Which events have this value; none, if it is unknown or None."""
         place = self.dictionary.places.get(value, -1) if value is not None else -1
         return np.equal(self.codes, place)
+
+    def spread(self, table: Numbers) -> Numbers:
+        """Each event's entry of a table that has one for each of `values` (and may have more), shape (n,)."""
+        # twice as fast as table[codes], which makes wider integers of them first
+        return table.take(self.codes, mode="clip")
 
     def present(self) -> list[Value]:
         """The values that occur, each once."""

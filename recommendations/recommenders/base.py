@@ -1,48 +1,100 @@
 """What a recommender is, and what it is told about a user."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, ClassVar
 
 import numpy as np
 
+from recommendations.bets import Selected
 from recommendations.offer import Offer
+from recommendations.trends import NO_TRENDS, Trends
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
 Pair = tuple[str, str]
+Tally = Mapping[str, Mapping[str, float]]
 
 
 class Knowledge(Enum):
     """Parts of a profile that cost something to find out; a recommender names those it needs."""
 
     FAVORITE_PAIRS = auto()
-    TOP_VALUES = auto()
+    TALLIES = auto()
+    TRENDS = auto()
+    MODEL = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """One user. `favorite_pairs`: up to 20 (sport, league), best first. `top_values`: attribute -> its one or two most
-    frequent values in the user's coupons, the most frequent first."""
+    frequent values in the user's coupons, the most frequent first.
+
+    `counts` and `weights`: attribute -> value -> how many selections, and how many with a half-life of 30 days.
+    `recent`: the latest selections, the newest last.
+    """
 
     country: str = ""
     favorite_sport: str = ""
     favorite_pairs: tuple[Pair, ...] = ()
     top_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    counts: Tally = field(default_factory=dict)
+    weights: Tally = field(default_factory=dict)
+    recent: Sequence[Selected] = ()
+
+
+NOBODY = Profile()
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A question to a recommender: which of the `offer`'s events, for the user of this `profile`, at `now`?
+
+    `now` is Unix seconds, and so is `hour`, the full hour before: scores go by that, so that they hold for an hour.
+    `rng` gives the same numbers for the same question; `models`: recommender -> what was fitted for it and this casino;
+    `kept` is room for what scores and reasons share.
+    """
+
+    offer: Offer
+    profile: Profile = NOBODY
+    now: float = 0.0
+    hour: float = 0.0
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    trends: Trends = NO_TRENDS
+    models: Mapping[str, Any] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+def soonest_first(offer: Offer) -> Scores:
+    """Scores so small that they only decide between equals, for what begins next; shape (n,), not to be changed."""
+    kept = offer.memo.get("soonest first")
+    if kept is None:
+        kept = offer.memo["soonest first"] = -1e-13 * offer.begins
+    scores: Scores = kept
+    return scores
 
 
 class Recommender(ABC):
     """One algorithm. Subclasses set `name` (as in `recommender_type`, the file and the class) and `needs`.
 
     A recommender only scores: which events may be shown is `slip.py`'s decision. It gets neither clock nor database,
-    and takes its randomness from `rng`, so that the same question gets the same answer.
+    and takes its randomness from the situation, so that the same question gets the same answer.
     """
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[Knowledge]] = frozenset()
 
+    def applies(self, situation: Situation) -> bool:
+        """Whether it has anything to go by. If not, the next of the fallbacks is asked."""
+        return True
+
     @abstractmethod
-    def score(self, offer: Offer, profile: Profile, rng: np.random.Generator) -> Scores:
+    def score(self, situation: Situation) -> Scores:
         """A score for each of the offer's n events, shape (n,); the highest win. Raises nothing for an empty offer or
         profile."""
+
+    def reasons(self, situation: Situation, place: int) -> list[str]:
+        """Sentences, addressed to the user, that say why the event at `place` of the offer was scored high; the
+        weightiest first. None, where chance or the offer's order decided."""
+        return []

@@ -1,10 +1,6 @@
 """`dynamic`: events of the user's favourite sport."""
 
-import numpy as np
-
-from recommendations.offer import Offer
-
-from .base import Profile, Recommender, Scores
+from .base import Recommender, Scores, Situation
 
 
 class Dynamic(Recommender):
@@ -12,6 +8,14 @@ class Dynamic(Recommender):
 
     name = "dynamic"
 
-    def score(self, offer: Offer, profile: Profile, rng: np.random.Generator) -> Scores:
-        scores: Scores = offer.sport.equals(profile.favorite_sport) + rng.random(len(offer))
+    def applies(self, situation: Situation) -> bool:
+        return bool(situation.profile.favorite_sport)
+
+    def score(self, situation: Situation) -> Scores:
+        offer = situation.offer
+        scores: Scores = offer.sport.equals(situation.profile.favorite_sport) + situation.rng.random(len(offer))
         return scores
+
+    def reasons(self, situation: Situation, place: int) -> list[str]:
+        sport = situation.offer.sport[place]
+        return [f"{sport} is your favourite sport"] if sport == situation.profile.favorite_sport else []

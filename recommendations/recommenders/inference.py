@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from recommendations.offer import Offer
-
-from .base import Knowledge, Profile, Recommender, Scores
+from .base import Knowledge, Recommender, Scores, Situation
 
 
 class Inference(Recommender):
@@ -14,8 +12,16 @@ class Inference(Recommender):
     name = "inference"
     needs = frozenset({Knowledge.FAVORITE_PAIRS})
 
-    def score(self, offer: Offer, profile: Profile, rng: np.random.Generator) -> Scores:
-        rank = np.zeros(len(offer))
-        for place, (sport, league) in enumerate(reversed(profile.favorite_pairs), start=1):
-            rank[offer.sport.equals(sport) & offer.league.equals(league)] = place
-        return rank + rng.random(len(offer))
+    def score(self, situation: Situation) -> Scores:
+        offer, pairs = situation.offer, situation.profile.favorite_pairs
+        ranks = np.zeros(len(offer.pair.values) + 1)
+        for rank, pair in enumerate(reversed(pairs), start=1):
+            ranks[offer.pair.dictionary.places.get(pair, -1)] = rank
+        ranks[-1] = 0  # where the pairs went that the offer lacks
+        scores: Scores = offer.pair.spread(ranks) + situation.rng.random(len(offer))
+        return scores
+
+    def reasons(self, situation: Situation, place: int) -> list[str]:
+        sport, league = situation.offer.pair[place]
+        bets = sum((each.sport, each.league) == (sport, league) for each in situation.profile.recent)
+        return [f"You bet on {sport}, {league} {bets} times lately"] if bets > 1 else []

@@ -1,10 +1,13 @@
 """`inference_score`: points for what an event shares with the user and the user's coupons."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
-from recommendations.offer import Offer
+from recommendations.offer import Column
 
-from .base import Knowledge, Profile, Recommender, Scores
+from .base import Knowledge, Profile, Recommender, Scores, Situation
 
 POINTS_FOR_TOP_VALUES = {
     "country": (2, 1),
@@ -15,6 +18,8 @@ POINTS_FOR_TOP_VALUES = {
 }
 POINTS_FOR_OWN_COUNTRY = 1
 POINTS_FOR_FAVORITE_SPORT = 1
+_RANKS = ("the most frequent", "the second most frequent")
+_WORDS = {"home_team": "home team", "away_team": "away team"}
 
 
 class InferenceScore(Recommender):
@@ -22,19 +27,45 @@ class InferenceScore(Recommender):
     too few events that match, random events fill the slip."""
 
     name = "inference_score"
-    needs = frozenset({Knowledge.TOP_VALUES})
+    needs = frozenset({Knowledge.TALLIES})
 
-    def score(self, offer: Offer, profile: Profile, rng: np.random.Generator) -> Scores:
-        return points(offer, profile) + rng.random(len(offer))  # the fraction only decides between equal sums
+    def score(self, situation: Situation) -> Scores:
+        # the fraction only decides between equal sums
+        return points(situation) + situation.rng.random(len(situation.offer))
+
+    def reasons(self, situation: Situation, place: int) -> list[str]:
+        found = [
+            (
+                worth,
+                f"{value} is {_RANKS[rank]} {_WORDS.get(attribute, attribute)} in your bets",
+            )
+            for attribute, value, rank, worth in _valued(situation.profile)
+            if getattr(situation.offer, attribute)[place] == value
+        ]
+        return [sentence for _, sentence in sorted(found, key=lambda each: -each[0])]
 
 
-def points(offer: Offer, profile: Profile) -> Scores:
+def points(situation: Situation) -> Scores:
     """The points of each event, shape (n,), whole numbers."""
+    offer, profile = situation.offer, situation.profile
+    worth = {attribute: np.zeros(len(getattr(offer, attribute).values) + 1) for attribute in POINTS_FOR_TOP_VALUES}
+    _add(worth["country"], offer.country, profile.country, POINTS_FOR_OWN_COUNTRY)
+    _add(worth["sport"], offer.sport, profile.favorite_sport, POINTS_FOR_FAVORITE_SPORT)
+    for attribute, value, _, each in _valued(profile):
+        _add(worth[attribute], getattr(offer, attribute), value, each)
     total = np.zeros(len(offer))
-    total += POINTS_FOR_OWN_COUNTRY * offer.country.equals(profile.country)
-    total += POINTS_FOR_FAVORITE_SPORT * offer.sport.equals(profile.favorite_sport)
-    for attribute, each in POINTS_FOR_TOP_VALUES.items():
-        column = getattr(offer, attribute)
-        for value, worth in zip(profile.top_values.get(attribute, ()), each, strict=False):
-            total += worth * column.equals(value)
+    for attribute, of_values in worth.items():
+        if of_values[:-1].any():
+            total += getattr(offer, attribute).spread(of_values)
     return total
+
+
+def _add(of_values: Scores, column: Column[Any], value: str, worth: int) -> None:
+    of_values[column.dictionary.places.get(value, -1)] += worth
+
+
+def _valued(profile: Profile) -> Iterator[tuple[str, str, int, int]]:
+    """(attribute, value, rank, points) of the values that are worth points."""
+    for attribute, each in POINTS_FOR_TOP_VALUES.items():
+        for rank, (value, worth) in enumerate(zip(profile.top_values.get(attribute, ()), each, strict=False)):
+            yield attribute, value, rank, worth

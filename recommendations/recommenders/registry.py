@@ -4,12 +4,30 @@ from recommendations.errors import InvalidConfiguration
 
 from .base import Recommender
 from .dynamic import Dynamic
+from .hybrid import Hybrid
 from .inference import Inference
 from .inference_score import InferenceScore
+from .neighbours import Neighbours
+from .profile import Profile
+from .soonest import Soonest
 from .static import Static
+from .trending import Trending
+
+DEFAULT = "hybrid"
 
 RECOMMENDERS: dict[str, Recommender] = {
-    recommender.name: recommender for recommender in (Static(), Dynamic(), Inference(), InferenceScore())
+    recommender.name: recommender
+    for recommender in (
+        Static(),
+        Dynamic(),
+        Inference(),
+        InferenceScore(),
+        Soonest(),
+        Trending(),
+        Profile(),
+        Neighbours(),
+        Hybrid(),
+    )
 }
 
 

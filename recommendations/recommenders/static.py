@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from recommendations.offer import Offer
-
-from .base import Profile, Recommender, Scores
+from .base import Recommender, Scores, Situation
 
 
 class Static(Recommender):
@@ -12,5 +10,5 @@ class Static(Recommender):
 
     name = "static"
 
-    def score(self, offer: Offer, profile: Profile, rng: np.random.Generator) -> Scores:
-        return -np.arange(len(offer), dtype=np.float64)
+    def score(self, situation: Situation) -> Scores:
+        return -np.arange(len(situation.offer), dtype=np.float64)

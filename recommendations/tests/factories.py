@@ -8,9 +8,10 @@ from uuid import UUID
 
 import factory
 
-from recommendations.models import Event, EventStatus, PurchasedCoupon, User
+from recommendations.models import Event, EventStatus, PurchasedCoupon, User, UserProfile
 from recommendations.offer import ATTRIBUTES, Offer, build_offer
 from recommendations.rows import CouponRow, EventRow, Removal, Selection, ServedEventRow, ServedRow, UserRow
+from recommendations.storing.folding import rebuild_users
 
 OPEN = datetime(2050, 6, 1, 18, tzinfo=UTC)
 FIRST_MESSAGE = datetime(2025, 6, 1, tzinfo=UTC)
@@ -53,6 +54,17 @@ class CouponFactory(factory.django.DjangoModelFactory[PurchasedCoupon]):
     stake = Decimal("10.00")
     timestamp = factory.LazyFunction(lambda: datetime.now(UTC) - timedelta(days=1))
     recommended_events = factory.LazyFunction(lambda: [selection()])
+
+
+class TalliedCouponFactory(CouponFactory):
+    """A coupon that its user's profile counts, as those are that came by the storing functions."""
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
+        coupon = super()._create(model_class, *args, **kwargs)
+        UserProfile.objects.get_or_create(user_id=coupon.user_id)
+        rebuild_users([coupon.user_id])
+        return coupon
 
 
 def selection(**changes: Any) -> dict[str, Any]:

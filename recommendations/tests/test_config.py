@@ -41,7 +41,10 @@ def test_config_answers_what_it_saved(caller_a, casino_a, example_configuration)
 def test_get_config_answers_what_was_posted(caller_a, example_configuration):
     posted = caller_a.post("/config", example_configuration).json()["config"]
     answer = caller_a.get("/config")
-    assert (answer.status_code, answer.json()) == (200, posted)
+    assert answer.status_code == 200
+    shown = answer.json()
+    assert shown.pop("options")["event_limit"] == 3
+    assert shown == posted
 
 
 def test_the_fields_keep_the_casinos_order(caller_a, casino_a):
@@ -165,10 +168,13 @@ def test_a_schema_that_is_no_object_is_refused(caller_a, schema):
         {"recommender_type": "static", "recommendation_schema": {"x": "nothing"}},
         {"recommender_type": "static", "recommendation_schema": {"stake": "float", "x": "int"}},
         {"recommender_type": "static"},
+        {"recommender_type": "static", "recommendation_schema": FULL, "options": {"event_limit": 99}},
     ],
 )
 def test_a_refused_configuration_changes_nothing(caller_a, example_configuration, body):
-    before = caller_a.post("/config", example_configuration).json()["config"]
+    caller_a.post("/config", {**example_configuration, "options": {"event_limit": 5}})
+    before = caller_a.get("/config").json()
+    assert before["options"]["event_limit"] == 5
     assert caller_a.post("/config", body).status_code == 400
     assert caller_a.get("/config").json() == before
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from recommendations.recommenders.base import Profile
+from recommendations.recommenders.base import Profile, Situation
 from recommendations.recommenders.dynamic import Dynamic
 from recommendations.services import recommend
 from tenants.context import use_casino
@@ -14,7 +14,7 @@ from .factories import EventFactory, UserFactory, offer_of
 
 
 def order(offer, profile, seed=1):
-    return list(np.argsort(-Dynamic().score(offer, profile, np.random.default_rng(seed))))
+    return list(np.argsort(-Dynamic().score(Situation(offer, profile, rng=np.random.default_rng(seed)))))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -30,9 +30,7 @@ def test_the_order_within_a_sport_varies():
 
 @pytest.mark.parametrize("sport", ["", "CHESS"])
 def test_a_sport_that_no_event_has_prefers_none(sport):
-    scores = Dynamic().score(
-        offer_of({}, {"sport": "HANDBALL"}), Profile(favorite_sport=sport), np.random.default_rng(1)
-    )
+    scores = Dynamic().score(Situation(offer_of({}, {"sport": "HANDBALL"}), Profile(favorite_sport=sport)))
     assert (scores < 1).all()
 
 

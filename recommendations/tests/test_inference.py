@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from recommendations.profiles import compute_favorite_pairs
-from recommendations.recommenders.base import Profile
+from recommendations.recommenders.base import Profile, Situation
 from recommendations.recommenders.inference import Inference
 from recommendations.services import recommend
 from tenants.context import use_casino
 
-from .factories import CouponFactory, EventFactory, UserFactory, offer_of, selection
+from .factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
+from .reading import read_tallies
 
 NOW = datetime(2049, 6, 1, 12, tzinfo=UTC)
 EMPTY = offer_of()
@@ -20,11 +21,11 @@ EMPTY = offer_of()
 def bet(*leagues, user_id=1, days_ago=1.0, sport="FOOTBALL"):
     selections = [selection(sport=sport, league=league) for league in leagues]
     timestamp = NOW - timedelta(days=days_ago)
-    CouponFactory.create(user_id=user_id, timestamp=timestamp, recommended_events=selections)
+    TalliedCouponFactory.create(user_id=user_id, timestamp=timestamp, recommended_events=selections)
 
 
 def pairs_of(user_id=1, offer=EMPTY, seed=1):
-    return compute_favorite_pairs(user_id, offer, NOW, np.random.default_rng(seed))
+    return compute_favorite_pairs(read_tallies(user_id), offer, NOW, np.random.default_rng(seed))
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ class TestPairs:
         assert len({pairs_of(offer=offer, seed=seed) for seed in range(5)}) == 5
 
     def test_a_selection_written_by_hand_without_its_league_says_nothing(self, user):
-        CouponFactory.create(
+        TalliedCouponFactory.create(
             user_id=1, timestamp=NOW, recommended_events=[{"sport": "FOOTBALL"}, selection(league="L")]
         )
         assert pairs_of() == (("FOOTBALL", "L"),)
@@ -89,7 +90,8 @@ class TestPairs:
 
 class TestOrder:
     def order(self, offer, *pairs, seed=1):
-        return list(np.argsort(-Inference().score(offer, Profile(favorite_pairs=pairs), np.random.default_rng(seed))))
+        asked = Situation(offer, Profile(favorite_pairs=pairs), rng=np.random.default_rng(seed))
+        return list(np.argsort(-Inference().score(asked)))
 
     @pytest.mark.parametrize("seed", range(10))
     def test_events_are_taken_pair_by_pair(self, seed):

@@ -1,99 +1,144 @@
 """What a user's coupons say about the user."""
 
+from datetime import timedelta
 from decimal import Decimal
 
-import numpy as np
 import pytest
 
-from recommendations.models import User, UserProfile
-from recommendations.profiles import load_profile, top_values, usual_stake
-from recommendations.recommenders.base import Knowledge
+from recommendations.engine import Market, Question
+from recommendations.models import UserProfile
+from recommendations.profiles import bettor_of, usual_stake
+from recommendations.recommenders.registry import get_recommender
 from recommendations.storing import store_coupons, store_users
 from tenants.connections import casino_connection
 from tenants.context import use_casino
 
-from .factories import CouponFactory, UserFactory, coupon_row, offer_of, selection, user_row
+from .factories import TalliedCouponFactory, UserFactory, coupon_row, offer_of, selection, user_row
+from .reading import found_user, read_tallies
 
 
 @pytest.fixture
 def user(casino_a, casino_b):
     with use_casino(casino_b.current):
-        CouponFactory.create_batch(5, user_id=1, recommended_events=[selection(league="OF CASINO B")])
+        UserFactory.create(id=1)
+        TalliedCouponFactory.create_batch(5, user_id=1, recommended_events=[selection(league="OF CASINO B")])
     with use_casino(casino_a.current):
         yield UserFactory.create(id=1, country="SPAIN", favorite_sport="HANDBALL")
 
 
 def bet(*selections, user_id=1):
-    CouponFactory.create(user_id=user_id, recommended_events=list(selections))
+    TalliedCouponFactory.create(user_id=user_id, recommended_events=list(selections))
 
 
-def load(user, *needs):
-    return load_profile(
-        user, needs=frozenset(needs), offer=offer_of({}), now=user.timestamp, rng=np.random.default_rng(1)
-    )
+def bettor(name, now, *, needs_reasons=False):
+    question = Question(1, get_recommender(name), now, needs_reasons=needs_reasons)
+    return bettor_of(found_user(1), question, Market(offer_of({})))
 
 
-def test_what_a_recommender_does_not_need_is_not_found_out(user, django_assert_num_queries):
+def top_values(now):
+    return bettor("inference_score", now).profile.top_values
+
+
+def test_what_was_found_answers_all_without_another_query(user, now, django_assert_num_queries):
     bet(selection())
-    user = User.objects.select_related("profile").get(pk=1)
+    found, question = found_user(1), Question(1, get_recommender("hybrid"), now, needs_reasons=True)
     with django_assert_num_queries(0, connection=casino_connection()):
-        profile = load(user)
+        profile = bettor_of(found, question, Market(offer_of({}))).profile
     assert (profile.country, profile.favorite_sport) == ("SPAIN", "HANDBALL")
-    assert (profile.favorite_pairs, profile.top_values) == ((), {})
+    assert profile.counts["home_team"] == {"ARSENAL": 1}
+    assert [each.home_team for each in profile.recent] == ["ARSENAL"]
 
 
-def test_what_a_recommender_needs_is_found_out(user):
+def test_what_a_recommender_does_not_need_is_not_found_out(user, now):
+    bet(selection())
+    profile = bettor("static", now).profile
+    assert (profile.favorite_pairs, profile.counts, profile.recent) == ((), {}, ())
+
+
+def test_favourite_pairs_are_found_out_where_they_are_needed(user, now):
     bet(selection(league="L"))
-    assert load(user, Knowledge.TOP_VALUES).top_values["league"] == ("L",)
-    assert load(user, Knowledge.FAVORITE_PAIRS).favorite_pairs == (("FOOTBALL", "PREMIER LEAGUE"),)
+    assert bettor("inference", now).profile.favorite_pairs == (("FOOTBALL", "L"), ("FOOTBALL", "PREMIER LEAGUE"))
 
 
-def test_the_two_most_frequent_values_of_each_attribute_are_the_top_two(user):
+def test_the_two_most_frequent_values_of_each_attribute_are_the_top_two(user, now):
     bet(selection(league="B", country="X"), selection(league="A", country="Y"))
     bet(selection(league="B", country="X"), selection(league="C", country="X"))
     bet(selection(league="A", country="Y"), selection(league="B", country="Z"))
-    values = top_values(1)
+    values = top_values(now)
     assert (values["league"], values["country"]) == (("B", "A"), ("X", "Y"))
     assert values["sport"] == ("FOOTBALL",)
     assert (values["home_team"], values["away_team"]) == (("ARSENAL",), ("CHELSEA",))
 
 
-def test_equally_frequent_values_go_alphabetically(user):
+def test_equally_frequent_values_go_alphabetically(user, now):
     bet(*[selection(league=league) for league in ("C", "A", "D", "B")])
-    assert top_values(1)["league"] == ("A", "B")
+    assert top_values(now)["league"] == ("A", "B")
 
 
 def test_coupons_of_all_times_count(user, now):
-    CouponFactory.create(user_id=1, timestamp=now.replace(year=2001), recommended_events=[selection(league="OLD")])
-    assert top_values(1)["league"] == ("OLD",)
+    TalliedCouponFactory.create(
+        user_id=1, timestamp=now.replace(year=2001), recommended_events=[selection(league="OLD")]
+    )
+    assert top_values(now)["league"] == ("OLD",)
 
 
-def test_coupons_of_others_do_not_count(user):
+def test_coupons_of_others_do_not_count(user, now):
     bet(selection(league="THEIRS"), user_id=2)
-    assert top_values(1) == dict.fromkeys(("sport", "league", "country", "home_team", "away_team"), ())
+    assert top_values(now) == dict.fromkeys(("sport", "league", "country", "home_team", "away_team"), ())
 
 
 @pytest.mark.parametrize("broken", [{}, {"sport": "FOOTBALL"}, selection(league=None), selection(country="")])
-def test_a_selection_that_lacks_an_attribute_says_nothing(user, broken):
+def test_a_selection_that_lacks_an_attribute_says_nothing(user, now, broken):
     bet(broken, selection(league="WHOLE"))
-    assert top_values(1)["league"] == ("WHOLE",)
-    assert top_values(1)["sport"] == ("FOOTBALL",)
+    values = top_values(now)
+    assert (values["league"], values["sport"]) == (("WHOLE",), ("FOOTBALL",))
 
 
-def test_a_user_without_coupons_stakes_what_the_settings_say(user, settings):
-    settings.DEFAULT_STAKE = Decimal("7.50")
-    assert usual_stake(user) == Decimal("7.50")
+def test_weights_halve_in_thirty_days(user, now):
+    TalliedCouponFactory.create(user_id=1, timestamp=now - timedelta(days=30))
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    weight = bettor("profile", hour).profile.weights["league"]["PREMIER LEAGUE"]
+    assert weight == pytest.approx(0.5, abs=0.001)
+
+
+def test_events_that_the_user_holds_coupons_on_are_known_by_id_or_else_by_match(user, now):
+    bet(selection(home_team="A"), selection(home_team="B", event_id=7))
+    held = bettor("static", now)
+    assert (held.held_events, held.held_matches) == ({7}, {("FOOTBALL", "PREMIER LEAGUE", "A", "CHELSEA")})
+
+
+def test_a_user_without_coupons_has_no_usual_stake(user, now):
+    assert usual_stake(read_tallies(1), now) is None
     UserProfile.objects.create(user=user)
-    assert usual_stake(User.objects.get()) == Decimal("7.50")
+    assert usual_stake(read_tallies(1), now) is None
 
 
-def test_the_usual_stake_is_the_mean_in_whole_cents(casino_a):
+def store_stakes(stakes, times):
+    rows = [
+        coupon_row(stake=Decimal(stake), timestamp=timestamp) for stake, timestamp in zip(stakes, times, strict=True)
+    ]
+    store_users([user_row(id=1)])
+    store_coupons(rows)
+
+
+@pytest.mark.parametrize(
+    ("stakes", "usual"),
+    [
+        (["1.00"], "1.00"),
+        (["1.00", "2.00", "90.00"], "2.00"),
+        (["1.00", "2.00"], "1.50"),
+        (["0.01"] * 49 + ["5.00"] * 50, "5.00"),
+    ],
+)
+def test_the_usual_stake_is_the_median_of_the_newest_fifty(casino_a, now, stakes, usual):
     with use_casino(casino_a.current):
-        store_users([user_row(id=1)])
-        store_coupons([coupon_row(stake=Decimal(stake)) for stake in ("1.00", "2.00", "2.00")])
-        assert usual_stake(User.objects.get()) == Decimal("1.67")
+        store_stakes(stakes, [now - timedelta(hours=199 - age) for age in range(len(stakes))])
+        assert usual_stake(read_tallies(1), now) == Decimal(usual)
 
 
-def test_the_usual_stake_is_never_nothing(user):
-    UserProfile.objects.create(user=user, coupon_count=3, stake_total=Decimal("0.01"))
-    assert usual_stake(User.objects.get()) == Decimal("0.01")
+@pytest.mark.parametrize(("today", "usual"), [("90.00", "10.00"), ("2.00", "2.00")])
+def test_the_stakes_of_a_day_may_lower_the_usual_one_but_never_raise_it(casino_a, now, today, usual):
+    with use_casino(casino_a.current):
+        before, last = [now - timedelta(days=3)] * 3, [now - timedelta(hours=1)] * 5
+        store_stakes(["10.00"] * 3 + [today] * 5, before + last)
+        assert usual_stake(read_tallies(1), now) == Decimal(usual)

@@ -3,16 +3,12 @@
 import pytest
 from django.db import connections
 
+from recommendations.recommenders.registry import RECOMMENDERS
 from tenants.context import use_casino
 
-from .factories import CouponFactory, EventFactory, UserFactory
+from .factories import EventFactory, TalliedCouponFactory, UserFactory
 
-CASINO_QUERIES = {
-    "static": 1,
-    "dynamic": 1,
-    "inference": 1,
-    "inference_score": 2,  # the coupons
-}
+CASINO_QUERIES = dict.fromkeys(RECOMMENDERS, 1)
 
 
 @pytest.fixture
@@ -20,7 +16,7 @@ def warm(caller_a, casino_a):
     with use_casino(casino_a.current):
         user = UserFactory.create(id=1)
         EventFactory.create_batch(20)
-        CouponFactory.create_batch(4, user=user)
+        TalliedCouponFactory.create_batch(4, user=user)
 
     def configure(name):
         caller_a.configure(name)
@@ -63,12 +59,14 @@ def test_a_changed_offer_is_followed_by_the_same_query_however_much_changed(
         caller_a.get("/recommend/1")
 
 
-def test_purchase_asks_for_one_user_three_samples_and_one_statement_that_stores(
+def test_purchase_asks_for_one_user_three_samples_and_two_statements_that_store(
     warm, settings, caller_a, django_assert_num_queries
 ):
     settings.RECSYS_TEST_ENDPOINTS = True
-    user, samples, savepoint, coupons, release = 1, 3, 1, 1, 1
-    with django_assert_num_queries(user + samples + savepoint + coupons + release, connection=connections["casino_1"]):
+    user, samples, savepoint, coupons, casino, release = 1, 3, 1, 1, 1, 1
+    with django_assert_num_queries(
+        user + samples + savepoint + coupons + casino + release, connection=connections["casino_1"]
+    ):
         caller_a.post("/purchase/1")
 
 

@@ -1,6 +1,5 @@
 """The contract that every recommender keeps, first as arrays go in and out, then through a casino's database."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,21 +10,39 @@ from recommendations import recommenders
 from recommendations.errors import UserNotFound
 from recommendations.models import User
 from recommendations.offer import ATTRIBUTES
-from recommendations.recommenders.base import Profile
+from recommendations.recommenders.base import Profile, Situation
+from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import recommend
+from recommendations.trends import Trends
+from recommendations.wishes import Wish
 from tenants.connections import casino_connection
 from tenants.context import use_casino
 
-from .factories import CouponFactory, EventFactory, UserFactory, offer_of
+from .factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of
 
 FULL_PROFILE = Profile(
     country="ENGLAND",
     favorite_sport="FOOTBALL",
     favorite_pairs=(("FOOTBALL", "PREMIER LEAGUE"), ("CHESS", "GONE")),
     top_values=dict.fromkeys(ATTRIBUTES, ("ENGLAND", "H1")),
+    counts={"home_team": {"H1": 3}, "odds_band": {"5": 3}},
+    weights={"home_team": {"H1": 2.5, "GONE": 1.0}, "league": {"PREMIER LEAGUE": 2.0}, "odds_band": {"5": 2.0}},
 )
+MODEL = fit([{"team:H1": 1.0, "league:PREMIER LEAGUE": 1.0}, {"team:H1": 2.0, "league:PREMIER LEAGUE": 1.0}] * 3)
+NOW = datetime(2049, 1, 1, tzinfo=UTC).timestamp()
 STRANGE_PROFILE = Profile("ATLANTIS", "CHESS", (("", ""),), {"sport": (), "league": ("X",), "shoe size": ("1",)})
+
+
+def situation(offer, profile, seed):
+    trends = Trends(
+        weights={"sport": {"FOOTBALL": 5.0}, "home_team": {"H1": 2.0}},
+        recent={"league": {"PREMIER LEAGUE": 3.0}},
+        event_ids=np.array([2, 99]),
+        of_events=np.array([4.0, 1.0]),
+    )
+    rng = np.random.default_rng(seed)
+    return Situation(offer, profile, now=NOW, hour=NOW, rng=rng, trends=trends, models={"neighbours": MODEL})
 
 
 @pytest.fixture(params=RECOMMENDERS)
@@ -40,19 +57,19 @@ class TestScores:
 
     @pytest.mark.parametrize("events", [0, 1, 2, 50])
     def test_every_event_gets_one_finite_score(self, name, profile, events):
-        scores = RECOMMENDERS[name].score(offer_of(*[{}] * events), profile, np.random.default_rng(1))
+        scores = RECOMMENDERS[name].score(situation(offer_of(*[{}] * events), profile, 1))
         assert scores.shape == (events,)
         assert scores.dtype == np.float64
         assert np.isfinite(scores).all()
 
     def test_the_same_randomness_gives_the_same_scores(self, name, profile):
         offer = offer_of(*[{}] * 20)
-        first, second = (RECOMMENDERS[name].score(offer, profile, np.random.default_rng(7)) for _ in range(2))
+        first, second = (RECOMMENDERS[name].score(situation(offer, profile, 7)) for _ in range(2))
         assert np.array_equal(first, second)
 
     def test_the_offer_is_left_as_it_was(self, name, profile):
         offer, untouched = offer_of(*[{}] * 20), offer_of(*[{}] * 20)
-        RECOMMENDERS[name].score(offer, profile, np.random.default_rng(1))
+        RECOMMENDERS[name].score(situation(offer, profile, 1))
         for attribute in ("ids", "begins", "odds"):
             assert np.array_equal(getattr(offer, attribute), getattr(untouched, attribute))
 
@@ -90,24 +107,24 @@ class TestSlips:
         assert len(self.ask(name).recommended_events) == 3
 
     def test_an_empty_offer_gives_an_empty_slip(self, name):
-        CouponFactory.create(user_id=1)
+        TalliedCouponFactory.create(user_id=1)
         assert self.ask(name).recommended_events == ()
 
     @pytest.mark.parametrize("limit", [0, 1, 3, 7])
     def test_there_are_exactly_n_events_where_there_are_so_many(self, name, limit):
         EventFactory.create_batch(7)
-        assert len(self.ask(name, limit=limit).recommended_events) == limit
+        assert len(self.ask(name, wish=Wish(limit=limit)).recommended_events) == limit
 
     @pytest.mark.parametrize("events", [1, 2])
     def test_there_are_fewer_where_there_are_fewer(self, name, events):
-        CouponFactory.create(user_id=1)
+        TalliedCouponFactory.create(user_id=1)
         EventFactory.create_batch(events)
         assert len(self.ask(name).recommended_events) == events
 
     def test_no_event_comes_twice(self, name):
         EventFactory.create_batch(6)
-        CouponFactory.create_batch(3, user_id=1)
-        homes = self.homes(self.ask(name, limit=10))
+        TalliedCouponFactory.create_batch(3, user_id=1)
+        homes = self.homes(self.ask(name, wish=Wish(limit=10)))
         assert len(set(homes)) == len(homes) == 6
 
     def test_no_event_has_begun_not_even_one_loaded_before_it_began(self, name):
@@ -141,7 +158,10 @@ class TestSlips:
     def test_the_slip_says_who_chose_what_for_whom_and_when(self, name):
         event, now = EventFactory.create(), datetime.now(UTC)
         slip = self.ask(name, now)
-        assert (slip.recommender, slip.user_id, slip.timestamp) == (name, 1, now)
-        shown = asdict(slip.recommended_events[0])
-        assert shown.pop("event_id") == event.pk
-        assert shown == {key: getattr(event, key) for key in shown} | {"odd": 2.5}
+        served_by = {"trending": "dynamic", "profile": "dynamic", "neighbours": "dynamic"}.get(name, name)
+        assert (slip.recommender, slip.fallback_step) == (served_by, int(served_by != name))
+        assert (slip.user_id, slip.timestamp) == (1, now)
+        [shown] = slip.recommended_events
+        names = ("country", "league", "home_team", "away_team", "sport", "begin_timestamp", "status")
+        assert {key: getattr(shown, key) for key in names} == {key: getattr(event, key) for key in names}
+        assert (shown.event_id, shown.odd) == (event.pk, 2.5)

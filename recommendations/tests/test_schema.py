@@ -28,30 +28,65 @@ FIELDS = [
     for source in [*SOURCES, *ALIASES]
     for type_ in SOURCES[ALIASES.get(source, source)]
 ]
+BEGIN = datetime(2025, 6, 2, 18, tzinfo=UTC)
+EVENT = RecommendedEvent(
+    country="BRAZIL",
+    league="SERIE A",
+    home_team="SANTOS",
+    away_team="BELEM",
+    sport="FOOTBALL",
+    odd=2.69,
+    event_id=7,
+    begin_timestamp=BEGIN,
+    status="OPEN",
+    score=1.5,
+    reasons=("FOOTBALL is your favourite sport", "It begins in 1 day"),
+)
 EXAMPLE = Recommendation(
     recommendation_id=UUID("12345678-1234-5678-1234-567812345678"),
     user_id=31,
     stake=Decimal("25.51"),
+    currency="EUR",
     timestamp=datetime(2025, 6, 1, 11, 28, 20, 507522, tzinfo=UTC),
+    expires_at=BEGIN,
     recommender="inference",
-    recommended_events=(RecommendedEvent(7, "BRAZIL", "SERIE A", "SANTOS", "BELEM", "FOOTBALL", 2.69),),
+    fallback_step=0,
+    model_version="3",
+    confidence=0.5,
+    refusal="",
+    recommended_events=(EVENT,),
+    total_odds=Decimal("2.69"),
+    potential_return=Decimal("68.62"),
 )
 
 names = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=MAX_NAME)
 schemas = st.dictionaries(names, st.sampled_from(FIELDS), max_size=8)
+times = st.floats(946684800, 4102444800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 events = st.builds(
     RecommendedEvent,
-    st.integers(1),
     *[st.text(max_size=5)] * 5,
     odd=st.floats(1, 1000, exclude_min=True, allow_nan=False),
+    event_id=st.integers(1),
+    begin_timestamp=times,
+    status=st.just("OPEN"),
+    score=st.floats(allow_nan=False),
+    reasons=st.lists(st.text(max_size=5), max_size=3).map(tuple),
 )
 recommendations = st.builds(
     Recommendation,
     recommendation_id=st.uuids(),
     user_id=st.integers(1, 2**63 - 1),
     stake=st.decimals("0.01", "999999999999.99", places=2),
-    timestamp=st.floats(946684800, 4102444800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
+    currency=st.sampled_from(["EUR", "JPY"]),
+    timestamp=times,
+    expires_at=times,
     recommender=st.sampled_from(["static", "inference"]),
+    fallback_step=st.integers(0, 9),
+    model_version=st.sampled_from(["", "7"]),
+    confidence=st.floats(0, 1),
+    refusal=st.sampled_from(["", "closed"]),
+    total_odds=st.decimals(1, 10**9, places=3),
+    potential_return=st.decimals(1, 10**9, places=2),
     recommended_events=st.lists(events, max_size=4).map(tuple),
 )
 json_values = st.recursive(

@@ -8,11 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommendations.slip import choose, eligible
+from recommendations import slip
+from recommendations.slip import Rules
 
 from .factories import OPEN, offer_of
 
 BEFORE = OPEN - timedelta(hours=1)
+
+
+def eligible(offer, now, **rules):
+    return slip.eligible(offer, Rules(now=now.timestamp(), limit=3, **rules))
+
+
+def choose(offer, scores, now, limit, **rules):
+    return slip.choose(offer, scores, Rules(now=now.timestamp(), limit=limit, **rules))
 
 
 @pytest.mark.parametrize(("seconds", "may_be_shown"), [(-1, True), (-0.001, True), (0, False), (1, False)])
@@ -77,10 +86,10 @@ def test_a_recommender_that_gives_no_score_an_event_is_told_so(scores):
 def test_any_slip_has_only_eligible_events_each_once_and_none_better_is_left_out(events, limit):
     offer = offer_of(*[{"begin_timestamp": OPEN + timedelta(hours=hours), "odd": odd} for hours, odd, _ in events])
     scores = np.array([score for *_, score in events], dtype=np.float64)
-    slip = choose(offer, scores, OPEN, limit)
+    chosen = choose(offer, scores, OPEN, limit)
     allowed = [n for n, (hours, odd, _) in enumerate(events) if hours > 0 and odd == Decimal("1.5")]
-    assert len(slip) == len(set(slip)) == min(limit, len(allowed))
-    assert set(slip) <= set(allowed)
-    left_out = [scores[n] for n in allowed if n not in slip and not np.isnan(scores[n])]
-    worst = min((-np.inf if np.isnan(scores[n]) else scores[n] for n in slip), default=np.inf)
+    assert len(chosen) == len(set(chosen)) == min(limit, len(allowed))
+    assert set(chosen) <= set(allowed)
+    left_out = [scores[n] for n in allowed if n not in chosen and not np.isnan(scores[n])]
+    worst = min((-np.inf if np.isnan(scores[n]) else scores[n] for n in chosen), default=np.inf)
     assert all(score <= worst for score in left_out)

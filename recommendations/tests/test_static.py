@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from recommendations.recommenders.base import Profile
+from recommendations.recommenders.base import Profile, Situation
 from recommendations.recommenders.static import Static
 from recommendations.services import recommend
 from tenants.context import use_casino
 
-from .factories import CouponFactory, EventFactory, UserFactory, offer_of
+from .factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of
 
 
 def test_the_events_that_came_first_win_whoever_asks():
     for seed, profile in enumerate((Profile(), Profile(country="SPAIN", favorite_sport="HANDBALL"))):
-        scores = Static().score(offer_of({}, {}, {}, {}), profile, np.random.default_rng(seed))
+        scores = Static().score(Situation(offer_of({}, {}, {}, {}), profile, rng=np.random.default_rng(seed)))
         assert list(np.argsort(-scores)) == [0, 1, 2, 3]
 
 
@@ -26,7 +26,7 @@ def test_all_users_get_the_same_three_events_at_any_hour(casino_a):
             EventFactory.create(id=n + 1, home_team=f"H{n + 1}", sport=("FOOTBALL", "HANDBALL")[n % 2])
         for user_id, sport in ((1, "FOOTBALL"), (2, "HANDBALL")):
             UserFactory.create(id=user_id, favorite_sport=sport)
-        CouponFactory.create(user_id=1)
+        TalliedCouponFactory.create(user_id=1)
         slips = [
             recommend(casino_id=1, recommender_type="static", user_id=user_id, now=now + timedelta(hours=hours))
             for user_id in (1, 2)

@@ -111,13 +111,13 @@ def test_rows_with_and_without_a_status_mix_in_one_batch():
 @pytest.mark.parametrize("recommender_type", RECOMMENDERS)
 @pytest.mark.parametrize("given", CLOSED)
 def test_what_is_not_open_is_not_recommended_from_the_next_request_on(recommended_homes, recommender_type, given):
-    store_events([event_row(id=n, home_team=f"H{n}") for n in (1, 2, 3)])
+    store_events([event_row(id=n, home_team=f"H{n}", away_team=f"A{n}") for n in (1, 2, 3)])
     assert recommended_homes(recommender_type) == {"H1", "H2", "H3"}
-    store_events([event_row(id=2, home_team="H2", status=given)])
+    store_events([event_row(id=2, home_team="H2", away_team="A2", status=given)])
     assert recommended_homes(recommender_type) == {"H1", "H3"}
-    store_events([event_row(id=2, home_team="H2", odd=9)])
+    store_events([event_row(id=2, home_team="H2", away_team="A2", odd=9)])
     assert recommended_homes(recommender_type) == {"H1", "H3"}
-    store_events([event_row(id=2, home_team="H2", status="OPEN")])
+    store_events([event_row(id=2, home_team="H2", away_team="A2", status="OPEN")])
     assert recommended_homes(recommender_type) == {"H1", "H2", "H3"}
 
 

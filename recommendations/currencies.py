@@ -1,0 +1,32 @@
+"""How amounts of a currency are rounded."""
+
+from decimal import ROUND_DOWN, Decimal
+
+# ISO 4217's currencies without a smaller unit; all others are dealt with in hundredths, as coupons are.
+_WHOLE = frozenset(
+    (
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    )
+)
+_UNIT, _HUNDREDTH = Decimal(1), Decimal("0.01")
+
+
+def round_down(amount: Decimal, currency: str) -> Decimal:
+    """The largest payable amount that is not above `amount`."""
+    return amount.quantize(_UNIT if currency in _WHOLE else _HUNDREDTH, ROUND_DOWN)

@@ -1,0 +1,73 @@
+"""The guard rails: who is shown no bets at all, and how much may be suggested to stake."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from django.conf import settings
+
+from .currencies import round_down
+from .models import UserStatus
+from .options import Options
+
+
+class Refusal(StrEnum):
+    """Why a user is shown no bets; stable codes."""
+
+    SELF_EXCLUDED = "self_excluded"
+    TIME_OUT = "time_out"
+    CLOSED = "closed"
+    UNDER_AGE = "under_age"
+    LIMIT_REACHED = "limit_reached"
+
+
+class Guarded(Protocol):
+    """What the guard rails have to know of a user."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def status_until(self) -> datetime | None: ...
+    @property
+    def birth_year(self) -> int: ...
+    @property
+    def birth_date(self) -> date | None: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def stake_limit(self) -> Decimal | None: ...
+    @property
+    def limit_left(self) -> Decimal | None: ...
+
+
+def refuse(user: Guarded, options: Options, now: datetime) -> Refusal | None:
+    """Why this user may be shown no bets at `now`; None if bets may be shown."""
+    if user.status != UserStatus.ACTIVE and (user.status_until is None or now < user.status_until):
+        # a status that this code does not know is one more reason to show nothing
+        return Refusal(user.status.lower()) if user.status in UserStatus else Refusal.CLOSED
+    if not _is_of_age(user, options.minimum_age, now.date()):
+        return Refusal.UNDER_AGE
+    limits = (limit for limit in (user.limit_left, user.stake_limit) if limit is not None)
+    return Refusal.LIMIT_REACHED if any(round_down(limit, user.currency) <= 0 for limit in limits) else None
+
+
+def _is_of_age(user: Guarded, minimum: int, today: date) -> bool:
+    """Without a birth date, whoever may still have a birthday to come this year counts as not having had it."""
+    if user.birth_date is None:
+        return today.year - user.birth_year > minimum
+    had_birthday = (today.month, today.day) >= (user.birth_date.month, user.birth_date.day)
+    return today.year - user.birth_date.year - (not had_birthday) >= minimum
+
+
+def suggest_stake(user: Guarded, usual: Decimal | None, options: Options) -> Decimal:
+    """A stake in the user's currency: the usual one, or the casino's default for a user without coupons; never above
+    the casino's cap, the user's limit, or what is left of the user's limit."""
+    wanted = _of(options.default_stakes, user.currency) or settings.DEFAULT_STAKE if usual is None else usual
+    ceilings = (_of(options.max_stakes, user.currency), user.stake_limit, user.limit_left)
+    return round_down(min([wanted, *(ceiling for ceiling in ceilings if ceiling is not None)]), user.currency)
+
+
+def _of(amounts: Mapping[str, Decimal], currency: str) -> Decimal | None:
+    return amounts.get(currency)

@@ -1,0 +1,94 @@
+"""All that a request needs of its casino's database, by one query: users with their profiles, how the offer changed,
+and now and then what is in fashion."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from tenants.connections import casino_connection
+
+from .engine import Market
+from .fitted import MODEL_VERSION, models
+from .offer import OFFER_COLUMNS, offers
+from .pending import PENDING, TALLIES, tallies_of
+from .tallies import Tallies
+from .trend_cache import TRENDS, trend_cache
+
+_USER = (
+    "users.id", "users.currency", "users.country", "users.birth_year", "users.birth_date", "users.status",
+    "users.status_until", "users.stake_limit", "users.limit_left", "users.favorite_sport",
+    "profile.id", "profile.favorite_sport_league_json", "profile.purchases_at_last_update", "profile.coupon_count",
+    TALLIES, PENDING,
+)  # fmt: skip
+
+# What is the same for all users comes with the first of them.
+_SQL = """
+SELECT {common}, {user}
+FROM (SELECT 1) AS always LEFT JOIN users ON users.id {wanted}
+LEFT JOIN users_profile AS profile ON profile.user_id = users.id
+"""
+_COMMON = 4
+
+
+@dataclass(frozen=True, slots=True)
+class FoundUser:
+    """A user's row, with the profile's; `favorite_pairs` is JSON, None until they are computed for the first time."""
+
+    user_id: int
+    currency: str
+    country: str
+    birth_year: int
+    birth_date: date | None
+    status: str
+    status_until: datetime | None
+    stake_limit: Decimal | None
+    limit_left: Decimal | None
+    favorite_sport: str
+    profile_id: int | None
+    favorite_pairs: str | None
+    purchases_at_last_update: int | None
+    coupon_count: int | None
+    packed_tallies: bytes | None
+    pending_coupons: str | None
+
+    def tallies(self) -> Tallies:
+        packed = self.packed_tallies
+        return tallies_of(None if packed is None else bytes(packed), self.pending_coupons)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Of the users asked for, those that there are, by id; and what there is to bet on."""
+
+    users: Mapping[int, FoundUser]
+    market: Market
+
+
+def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
+    """Look up users of the current casino. Nothing of the answer is older than this query but trends and models, which
+    may be some seconds old."""
+    known = offers.known()
+    needs_trends = trend_cache.is_due(now)
+    common = (OFFER_COLUMNS, TRENDS if needs_trends else "NULL", MODEL_VERSION)
+    rows = _query(user_ids, common, {"offer_version": known.version, "now": now, "hour": hour})
+    version, changes, trends, model_version = rows[0][:_COMMON]
+    market = Market(
+        offer=offers.advance(known, version, changes, now),
+        trends=trend_cache.keep(trends, now) if needs_trends else trend_cache.get(),
+        **models.at(model_version),
+    )
+    users = {row[_COMMON]: FoundUser(*row[_COMMON:]) for row in rows if row[_COMMON] is not None}
+    return Found(users, market)
+
+
+def _query(user_ids: Sequence[int], common: Sequence[str], parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    is_one = len(user_ids) == 1
+    sql = _SQL.format(
+        common=", ".join(common), user=", ".join(_USER), wanted="= %(user_ids)s" if is_one else "= ANY(%(user_ids)s)"
+    )
+    with casino_connection().cursor() as cursor:
+        cursor.execute(sql, parameters | {"user_ids": user_ids[0] if is_one else list(user_ids)})
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

@@ -1,0 +1,174 @@
+"""`neighbours`: what is bet on by those who bet on the same as the user."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import log1p
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from recommendations.offer import Column, Offer
+
+from .base import Knowledge, Profile, Recommender, Scores, Situation, soonest_first
+from .profile import column_of
+
+REGULARISATION = 20.0
+MAX_TOKENS = 1_000
+NEIGHBOURS_KEPT = 50
+
+# Tokens outlive events. A team is the same at home and away.
+_KINDS = {"home_team": "team", "away_team": "team", "league": "league", "sport": "sport", "odds_band": "odds"}
+_LEAST_USERS = 3
+_ROWS_AT_ONCE = 4_096
+
+Matrix = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    tokens: list[str]
+    width: int
+    neighbours: bytes
+    weights: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """For each of T tokens the K others that it speaks for most: `neighbours` int32 and `weights` float32, (T, K)."""
+
+    tokens: tuple[str, ...]
+    neighbours: np.ndarray[Any, np.dtype[np.int32]]
+    weights: np.ndarray[Any, np.dtype[np.float32]]
+    places: Mapping[str, int] = field(default_factory=dict, compare=False)
+    aligned: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, tokens: Sequence[str], neighbours: Any, weights: Any) -> "Model":
+        return cls(tuple(tokens), neighbours, weights, {token: place for place, token in enumerate(tokens)})
+
+    def encode(self) -> bytes:
+        width = self.neighbours.shape[1]
+        kept = _Kept(list(self.tokens), width, self.neighbours.tobytes(), self.weights.tobytes())
+        return msgspec.msgpack.encode(kept)
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> "Model":
+        kept = msgspec.msgpack.decode(encoded, type=_Kept)
+        shape = len(kept.tokens), kept.width
+        return cls.of(
+            kept.tokens,
+            np.frombuffer(kept.neighbours, dtype=np.int32).reshape(shape),
+            np.frombuffer(kept.weights, dtype=np.float32).reshape(shape),
+        )
+
+    def values(self, column: Column[Any], attribute: str) -> Any:
+        """The token of each of the attribute's values, shape (values,); T for one that is no token."""
+        kept = self.aligned.get(attribute, (None, None))
+        if kept[0] is not column.values:
+            kind = _KINDS[attribute]
+            places = [self.places.get(f"{kind}:{value}", len(self.tokens)) for value in column.values]
+            kept = self.aligned[attribute] = (column.values, np.array(places, dtype=np.intp))
+        return kept[1]
+
+
+class Neighbours(Recommender):
+    """EASE (Steck, WWW 2019) over tokens (teams, leagues, sports, bands of odds) instead of events, which expire: an
+    event's score is the mean of its tokens' scores, x B, x being the logarithms of the user's decayed tallies."""
+
+    name = "neighbours"
+    needs = frozenset({Knowledge.TALLIES, Knowledge.MODEL})
+
+    def applies(self, situation: Situation) -> bool:
+        model: Model | None = situation.models.get(self.name)
+        return model is not None and any(token in model.places for token in _tokens_in(situation))
+
+    def score(self, situation: Situation) -> Scores:
+        model: Model | None = situation.models.get(self.name)
+        scores = soonest_first(situation.offer).copy()
+        if model is None:
+            return scores
+        of_tokens = _score_tokens(model, _tokens_in(situation))
+        for attribute in _KINDS:
+            column = column_of(situation.offer, attribute)
+            scores += column.spread(of_tokens[model.values(column, attribute)] / len(_KINDS))
+        return scores
+
+    def reasons(self, situation: Situation, place: int) -> list[str]:
+        model: Model | None = situation.models.get(self.name)
+        if model is None:
+            return []
+        of_tokens = _score_tokens(model, _tokens_in(situation))
+        found = [(float(of_tokens[model.places.get(token, -1)]), token) for token in _of_event(situation.offer, place)]
+        token = next((token for score, token in sorted(found[:2], reverse=True) + found[2:] if score > 0), None)
+        return [f"Users who bet as you do bet on {token.partition(':')[2]}"] if token is not None else []
+
+
+def tokens_of(profile: Profile) -> dict[str, float]:
+    """Token -> the logarithm of one and the user's decayed number of selections."""
+    numbers: Counter[str] = Counter()
+    for attribute, kind in _KINDS.items():
+        for value, weight in profile.weights.get(attribute, {}).items():
+            numbers[f"{kind}:{value}"] += weight  # type: ignore[assignment]
+    return {token: log1p(number) for token, number in numbers.items()}
+
+
+def _tokens_in(situation: Situation) -> Mapping[str, float]:
+    if "tokens" not in situation.kept:
+        situation.kept["tokens"] = tokens_of(situation.profile)
+    tokens: Mapping[str, float] = situation.kept["tokens"]
+    return tokens
+
+
+def _score_tokens(model: Model, tokens: Mapping[str, float]) -> Scores:
+    """The score of each token, shape (T + 1,); the last is of what is no token."""
+    known = [(model.places[token], number) for token, number in tokens.items() if token in model.places]
+    places, numbers = np.array([place for place, _ in known], dtype=np.intp), np.array([each for _, each in known])
+    weights = model.weights[places] * numbers[:, np.newaxis]
+    scores = np.bincount(model.neighbours[places].ravel(), weights.ravel(), minlength=len(model.tokens) + 1)
+    return scores.astype(np.float64, copy=False)
+
+
+def _of_event(offer: Offer, place: int) -> list[str]:
+    """The tokens of an event that tell a user something: its teams, then its league."""
+    return [f"{_KINDS[name]}:{getattr(offer, name)[place]}" for name in ("home_team", "away_team", "league")]
+
+
+def fit(users: Iterable[Mapping[str, float]]) -> Model | None:
+    """Fit to the tokens of users, as `tokens_of` gives them; None if no two users share enough to learn from.
+
+    B = I - P diag(1 / diag P), P the inverse of X'X + lambda I; of each row the largest by amount are kept.
+    """
+    rows = list(users)
+    of_users = Counter(token for row in rows for token in row)
+    tokens = sorted(
+        (token for token, number in of_users.items() if number >= _LEAST_USERS),
+        key=lambda token: (-of_users[token], token),
+    )[:MAX_TOKENS]
+    if len(tokens) < 2:
+        return None
+    weights = _ease(_gram(rows, {token: place for place, token in enumerate(tokens)}))
+    width = min(NEIGHBOURS_KEPT, len(tokens))
+    kept = np.argsort(-np.abs(weights), axis=1, kind="stable")[:, :width]
+    return Model.of(tokens, kept.astype(np.int32), np.take_along_axis(weights, kept, axis=1).astype(np.float32))
+
+
+def _gram(rows: Sequence[Mapping[str, float]], places: Mapping[str, int]) -> Matrix:
+    """X'X of the users' rows, shape (T, T)."""
+    gram = np.zeros((len(places), len(places)))
+    for begin in range(0, len(rows), _ROWS_AT_ONCE):
+        batch = rows[begin : begin + _ROWS_AT_ONCE]
+        matrix = np.zeros((len(batch), len(places)))
+        for number, row in enumerate(batch):
+            for token, value in row.items():
+                if (place := places.get(token)) is not None:
+                    matrix[number, place] = value
+        gram += matrix.T @ matrix
+    return gram
+
+
+def _ease(gram: Matrix) -> Matrix:
+    inverse = np.linalg.inv(gram + REGULARISATION * np.eye(len(gram)))
+    weights: Matrix = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0.0)
+    return weights

@@ -1,0 +1,29 @@
+"""`soonest`: what begins next."""
+
+from .base import Recommender, Scores, Situation
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+class Soonest(Recommender):
+    """Events in the order in which they begin."""
+
+    name = "soonest"
+
+    def score(self, situation: Situation) -> Scores:
+        return -situation.offer.begins
+
+    def reasons(self, situation: Situation, place: int) -> list[str]:
+        seconds = float(situation.offer.begins[place]) - situation.now
+        if seconds <= 0:
+            return ["It has begun"]
+        return [f"It begins in {_in_words(seconds)}"]
+
+
+def _in_words(seconds: float) -> str:
+    unit, name = next(
+        ((unit, name) for unit, name in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")) if seconds >= unit),
+        (1, "second"),
+    )
+    number = max(int(seconds // unit), 1)
+    return f"{number} {name}{'s' if number > 1 else ''}"

@@ -1,0 +1,41 @@
+"""`trending`: what the casino's users bet on now."""
+
+import numpy as np
+
+from .base import Knowledge, Recommender, Scores, Situation, soonest_first
+
+_SHARE_OF_LEAGUE = 0.5
+
+
+class Trending(Recommender):
+    """log(1 + e) + 0.5 log(1 + l): e and l count the selections of the event and of its league, with a half-life of a
+    day. Equal scores go by what begins first."""
+
+    name = "trending"
+    needs = frozenset({Knowledge.TRENDS})
+
+    def applies(self, situation: Situation) -> bool:
+        return bool(situation.trends)
+
+    def score(self, situation: Situation) -> Scores:
+        """The same for all users, so that it is kept as long as offer and trends are."""
+        kept = situation.offer.memo.get(self.name)
+        if kept is None or kept[0] is not situation.trends:
+            kept = situation.offer.memo[self.name] = (situation.trends, self._score(situation))
+        scores: Scores = kept[1]
+        return scores
+
+    def _score(self, situation: Situation) -> Scores:
+        offer, trends = situation.offer, situation.trends
+        of_leagues = trends.of_column("league", offer.league)
+        scores: Scores = np.log1p(trends.of_offer(offer)) + _SHARE_OF_LEAGUE * np.log1p(of_leagues)
+        return scores + soonest_first(offer)
+
+    def reasons(self, situation: Situation, place: int) -> list[str]:
+        offer, trends = situation.offer, situation.trends
+        found = []
+        if float(trends.of_offer(offer)[place]) >= 1:
+            found.append(f"{offer.home_team[place]} - {offer.away_team[place]} is bet on much today")
+        if trends.recent.get("league", {}).get(offer.league[place], 0.0) >= 1:
+            found.append(f"{offer.league[place]} is bet on much today")
+        return found

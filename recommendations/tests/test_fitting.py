@@ -1,0 +1,120 @@
+"""`manage.py fit_models`: what is fitted to a casino's users serves from the next request on."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+
+from recommendations.models import FittedModel
+from recommendations.recommenders import neighbours
+from recommendations.recommenders.base import Profile, Situation
+from recommendations.recommenders.neighbours import Model, Neighbours, tokens_of
+from recommendations.services import recommend
+from recommendations.storing import store_coupons, store_events, store_users
+from tenants.context import use_casino
+
+from .factories import coupon_row, event_row, offer_of, selection_row, user_row
+
+
+@pytest.fixture
+def bets(casino_a, now):
+    """Users 1 to 5 bet on LEEDS and on DERBY, users 6 to 10 on OTHER teams; user 11 on LEEDS alone."""
+    with use_casino(casino_a.current):
+        store_users([user_row(id=user_id) for user_id in range(1, 12)])
+        rows = []
+        for user_id in range(1, 12):
+            teams = ("LEEDS", "DERBY") if user_id < 6 else ("OTHER 1", "OTHER 2") if user_id < 11 else ("LEEDS",)
+            rows += [
+                coupon_row(user_id=user_id, timestamp=now, recommended_events=(selection_row(home_team=team),))
+                for team in teams * 3
+            ]
+        store_coupons(rows)
+        homes = ["DERBY", "OTHER 1", "OTHER 2", "NOBODY"]
+        store_events(
+            [
+                event_row(id=n, home_team=home, away_team=f"A{n}", odd=Decimal(2))
+                for n, home in enumerate(homes, start=1)
+            ]
+        )
+
+
+def fit(users):
+    model = neighbours.fit(users)
+    assert model is not None
+    return model
+
+
+def ask(now, name="neighbours"):
+    return recommend(casino_id=1, recommender_type=name, user_id=11, now=now)
+
+
+def test_what_is_fitted_serves_from_the_next_request_on(casino_a, bets, now, capsys):
+    with use_casino(casino_a.current):
+        assert ask(now).fallback_step == 1
+    call_command("fit_models", casino=[1])
+    assert "version 1" in capsys.readouterr().out
+    with use_casino(casino_a.current):
+        slip = ask(now)
+        assert (slip.recommender, slip.fallback_step, slip.model_version) == ("neighbours", 0, "1")
+        assert slip.recommended_events[0].home_team == "DERBY"
+        assert slip.recommended_events[0].reasons == ("Users who bet as you do bet on DERBY",)
+        assert FittedModel.objects.get().coupons == 63
+    call_command("fit_models", casino=[1])
+    with use_casino(casino_a.current):
+        assert ask(now).model_version == "2"
+
+
+def test_a_casino_without_history_has_nothing_to_learn_from(casino_a, capsys):
+    call_command("fit_models", all=True)
+    assert "too little to learn from" in capsys.readouterr().out
+    with use_casino(casino_a.current):
+        assert not FittedModel.objects.exists()
+
+
+def test_a_casinos_model_is_its_own(casino_a, casino_b, bets, now):
+    call_command("fit_models", casino=[1])
+    with use_casino(casino_b.current):
+        store_users([user_row(id=11)])
+        store_events([event_row(id=1)])
+        slip = recommend(casino_id=2, recommender_type="neighbours", user_id=11, now=now)
+    assert slip.model_version == ""
+
+
+def test_a_model_survives_being_kept():
+    model = fit([{"team:A": 1.0, "team:B": 2.0}, {"team:A": 2.0, "team:B": 1.0}] * 3)
+    kept = Model.decode(model.encode())
+    assert kept.tokens == model.tokens
+    assert np.array_equal(kept.neighbours, model.neighbours)
+    assert np.array_equal(kept.weights, model.weights)
+
+
+def test_ease_is_what_its_formula_says():
+    users = [{"team:A": 1.0, "team:B": 2.0}, {"team:A": 2.0, "team:B": 1.0, "team:C": 1.0}, {"team:C": 3.0}] * 3
+    model = fit(users)
+    matrix = np.array([[user.get(token, 0.0) for token in model.tokens] for user in users])
+    inverse = np.linalg.inv(matrix.T @ matrix + 20.0 * np.eye(3))
+    expected = np.eye(3) - inverse @ np.diag(1 / np.diag(inverse))
+    for row in range(3):
+        dense = np.zeros(3)
+        dense[model.neighbours[row]] = model.weights[row]
+        assert dense == pytest.approx(expected[row] * (1 - np.eye(3)[row]), abs=1e-6)
+
+
+def test_fewer_than_three_users_of_a_token_teach_nothing():
+    assert neighbours.fit([]) is None
+    assert neighbours.fit([{"team:A": 1.0, "team:B": 1.0}] * 2) is None
+    assert neighbours.fit([{"team:A": 1.0}] * 3) is None
+
+
+def test_a_team_is_one_token_at_home_and_away():
+    profile = Profile(weights={"home_team": {"A": 1.0}, "away_team": {"A": 2.0}})
+    assert tokens_of(profile) == {"team:A": pytest.approx(np.log1p(3.0))}
+
+
+def test_without_a_model_or_a_history_it_has_nothing_to_go_by():
+    model = fit([{"team:H1": 1.0, "team:B": 2.0}] * 3)
+    known = Profile(weights={"home_team": {"H1": 1.0}})
+    assert not Neighbours().applies(Situation(offer_of({}), known))
+    assert not Neighbours().applies(Situation(offer_of({}), models={"neighbours": model}))
+    assert Neighbours().applies(Situation(offer_of({}), known, models={"neighbours": model}))

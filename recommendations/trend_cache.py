@@ -1,0 +1,100 @@
+"""Casinos' trends in memory, read anew now and then."""
+
+import threading
+from collections import OrderedDict
+from datetime import datetime
+
+import msgspec
+import numpy as np
+from django.conf import settings
+
+from tenants.connections import current_alias
+
+from .bets import HALF_LIFE
+from .casino_sums import SEPARATOR, TREND_HALF_LIFE
+from .trends import NO_TRENDS, Match, Trends
+
+CAPACITY = 256
+MOST_EVENTS = 20_000
+
+_Row = tuple[str, str, float, float]  # attribute, value, weight, recent
+
+# For the select list of any query, with the parameter `hour` (Unix seconds). Of events only the latest count.
+_AGE = "least(greatest(%(hour)s - as_of, 0) / {half_life}, 300)"
+TRENDS = f"""(
+    SELECT json_agg(json_build_array(
+        attribute, value,
+        weight * power(2, -{_AGE.format(half_life=HALF_LIFE)}),
+        CASE WHEN trend > 1e-6 THEN trend * power(2, -{_AGE.format(half_life=TREND_HALF_LIFE)}) ELSE 0 END
+    ))::text
+    FROM (
+        (SELECT * FROM casino_tallies WHERE attribute <> 'event')
+        UNION ALL
+        (
+            SELECT * FROM casino_tallies WHERE attribute = 'event'
+            ORDER BY as_of DESC, trend DESC, value LIMIT {MOST_EVENTS}
+        )
+    ) AS tallies
+)"""  # noqa: S608 (numbers of this code's own)
+
+_DECODER = msgspec.json.Decoder(list[_Row])
+
+
+class TrendCache:
+    """The trends of the casinos asked for last. Safe under threads: a snapshot never changes."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._kept: OrderedDict[str, tuple[datetime, Trends]] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether the current casino's trends are to be read; if so, whoever asks next need not."""
+        with self._guard:
+            read_at, _ = self._kept.get(current_alias(), (None, None))
+        return read_at is None or abs((now - read_at).total_seconds()) >= settings.TRENDS_SECONDS
+
+    def clear(self) -> None:
+        """Forget all: for tests, whose databases change back."""
+        with self._guard:
+            self._kept.clear()
+
+    def get(self) -> Trends:
+        with self._guard:
+            alias = current_alias()
+            if alias not in self._kept:
+                return NO_TRENDS
+            self._kept.move_to_end(alias)
+            return self._kept[alias][1]
+
+    def keep(self, rows: str | None, now: datetime) -> Trends:
+        """Keep what the column `TRENDS` answered."""
+        trends = read_trends(rows)
+        with self._guard:
+            self._kept[current_alias()] = now, trends
+            self._kept.move_to_end(current_alias())
+            while len(self._kept) > self._capacity:
+                self._kept.popitem(last=False)
+        return trends
+
+
+trend_cache = TrendCache(CAPACITY)
+
+
+def read_trends(rows: str | None) -> Trends:
+    weights: dict[str, dict[str, float]] = {}
+    recent: dict[str, dict[str, float]] = {}
+    events: list[tuple[int, float]] = []
+    matches: dict[Match, float] = {}
+    for attribute, value, weight, trend in _DECODER.decode(rows) if rows else ():
+        if attribute != "event":
+            weights.setdefault(attribute, {})[value] = weight
+            recent.setdefault(attribute, {})[value] = trend
+        elif value.isdecimal():
+            events.append((int(value), trend))
+        else:
+            sport, league, home, away = value.split(SEPARATOR)
+            matches[sport, league, home, away] = trend
+    events.sort()
+    ids = np.array([event_id for event_id, _ in events], dtype=np.int64)
+    return Trends(weights, recent, ids, np.array([trend for _, trend in events], dtype=np.float64), matches)
