@@ -5,7 +5,7 @@ MANAGE := $(BIN)/python manage.py
 APACHE_KAFKA := $(BIN)/python -m apache_kafka --folder $(or $(LOCAL_DIR),.local)/apache-kafka
 KAFKA_PORT ?= 9092
 
-.PHONY: help demo test test-kafka check fuzz chaos kafka bench format clean
+.PHONY: help demo test test-kafka check fuzz slips chaos kafka bench format clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -22,6 +22,9 @@ test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without
 
 fuzz: .venv/dev  ## a million messages changed at random, against the decoder; FUZZ_SEED=N
 	FUZZ_MESSAGES=1000000 $(BIN)/pytest -q ingestion/tests/test_fuzz.py
+
+slips: .venv/dev  ## a million recommendations over random offers, users and options: none may break a rule
+	SLIPS=1000000 $(BIN)/pytest -q -n 2 recommendations/tests/test_rules_of_slips.py
 
 chaos: .venv/dev  ## some minutes of kills, cuts and outages while messages are ingested; APACHE=1 on a real Apache Kafka; ARGS='--seed 7'
 	$(if $(APACHE),$(APACHE_KAFKA) lend) $(BIN)/python -m ingestion.tests.chaos $(ARGS)
@@ -40,6 +43,8 @@ check: .venv/dev  ## linter, formatter, types, import contracts, migrations, dep
 
 bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two million messages; needs Java 17
 	$(BIN)/python -m benchmarks.recommend
+	$(BIN)/python -m benchmarks.recommend --events 100000 --workers 1
+	$(BIN)/python -m benchmarks.scoring
 	$(BIN)/python -m benchmarks.offer
 	$(BIN)/python -m benchmarks.announce
 	$(BIN)/python -m benchmarks.fleet

@@ -1,9 +1,12 @@
-"""How fast `/recommend` answers on 5,000 events, 2,000 users and 20,000 coupons, next to a bare view of one server.
+"""How fast `/recommend` answers, next to a view of one primary-key query behind the same router, and to a plain one
+that loads all events by the ORM.
 
-Prints p50, p99 and requests a second of each recommender, and their ratio to the bare view; in every round each is
-asked in turn, so that whatever else the machine does falls on all of them.
+Prints p50, p99 and requests a second of each recommender, and their ratio to the first; in every round each is asked in
+turn, so that whatever else the machine does falls on all of them. `--servers` compares servers, `--workers` numbers of
+their processes; each has four threads.
 """
 
+import argparse
 import http.client
 import os
 import random
@@ -26,39 +29,72 @@ from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.casino import COUPONS, EVENTS, USERS, build_casino
+from benchmarks import casino as benchmark
+from recommendations.fitting import fit_models
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import configure
+from recommendations.storing import prune_casino_tallies
+from tenants.context import use_casino
 from tenants.models import Casino
 
 PORT = 8765
-ROUNDS, REQUESTS, WORKERS = 3, 200, 8
+THREADS, ASKERS = 4, 8
 SCHEMA = {"user_id": "int", "stake": "float", "timestamp": "float", "recommended_events": "list"}
+KEY, PLAIN = "one key", "plain"
+
+SERVERS = {
+    "gunicorn": f"gunicorn benchmarks.server --bind 127.0.0.1:{PORT} --worker-class gthread --threads {THREADS} "
+    "--log-level error --no-control-socket --workers",
+    "granian": f"granian benchmarks.server:application --interface wsgi --port {PORT} --blocking-threads {THREADS} "
+    "--no-log --workers",
+}
 
 Ask = Callable[[http.client.HTTPConnection], None]
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=5_000)
+    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=["gunicorn"])
+    parser.add_argument("--workers", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--requests", type=int, default=200, help="of one asker in a round")
+    arguments = parser.parse_args()
+    benchmark.EVENTS = arguments.events
     console = Console()
     with console.status("Building the casino"):
-        casino = build_casino()
-    with _server(), console.status("Measuring"):
-        latencies: dict[str, list[float]] = {}
-        rates: dict[str, list[float]] = {}
-        for _ in range(ROUNDS):
-            for name in ("bare", *RECOMMENDERS):
-                ask = _prepare(casino, name)
-                latencies.setdefault(name, []).extend(_latencies(ask))
-                rates.setdefault(name, []).append(_rate(ask))
-    console.print(_table(latencies, rates))
+        casino = benchmark.build_casino()
+        with use_casino(casino.current):
+            prune_casino_tallies(timezone.now())
+            fit_models(timezone.now())
+    for server in arguments.servers:
+        for workers in arguments.workers:
+            with _server(server, workers), console.status(f"Measuring {server}, {workers} processes"):
+                table = _measure(casino, arguments.rounds, arguments.requests)
+            table.title = (
+                f"{arguments.events:,} events, {benchmark.USERS:,} users, {benchmark.COUPONS:,} coupons; "
+                f"{server}, {workers} processes of {THREADS} threads"
+            )
+            console.print(table)
+
+
+def _measure(casino: Casino, rounds: int, requests: int) -> Table:
+    latencies: dict[str, list[float]] = {}
+    rates: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name in (KEY, *RECOMMENDERS, PLAIN):
+            ask, count = _prepare(casino, name), max(requests // 20, 5) if name == PLAIN else requests
+            latencies.setdefault(name, []).extend(_latencies(ask, count))
+            rates.setdefault(name, []).append(_rate(ask, count))
+    return _table(latencies, rates)
 
 
 def _prepare(casino: Casino, name: str) -> Ask:
-    if name == "bare":
-        return lambda connection: _get(connection, "/bare", {})
-    configure(casino=casino, recommender_type=name, recommendation_schema=SCHEMA, now=timezone.now())
     headers = {"Casino-ID": str(casino.pk)}
-    return lambda connection: _get(connection, f"/recommend/{random.randint(1, USERS)}", headers)
+    folder = {KEY: "key", PLAIN: "plain"}.get(name, "recommend")
+    if folder == "recommend":
+        configure(casino=casino, recommender_type=name, recommendation_schema=SCHEMA, now=timezone.now())
+    return lambda connection: _get(connection, f"/{folder}/{random.randint(1, benchmark.USERS)}", headers)
 
 
 def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, str]) -> None:
@@ -69,13 +105,13 @@ def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, s
         raise SystemExit(f"{path} answered {response.status}: {body[:200]!r}")
 
 
-def _latencies(ask: Ask) -> list[float]:
+def _latencies(ask: Ask, requests: int) -> list[float]:
     """Seconds of one request after the other."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT)
     for _ in range(10):
         ask(connection)
     taken = []
-    for _ in range(REQUESTS):
+    for _ in range(requests):
         started = time.perf_counter()
         ask(connection)
         taken.append(time.perf_counter() - started)
@@ -83,27 +119,26 @@ def _latencies(ask: Ask) -> list[float]:
     return taken
 
 
-def _rate(ask: Ask) -> float:
+def _rate(ask: Ask, requests: int) -> float:
     """Requests a second with several askers at once."""
 
     def work(_: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", PORT)
-        for _ in range(REQUESTS // 2):
+        for _ in range(max(requests // 2, 2)):
             ask(connection)
         connection.close()
 
     started = time.perf_counter()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(work, range(WORKERS)))
-    return WORKERS * (REQUESTS // 2) / (time.perf_counter() - started)
+    with ThreadPoolExecutor(ASKERS) as pool:
+        list(pool.map(work, range(ASKERS)))
+    return ASKERS * max(requests // 2, 2) / (time.perf_counter() - started)
 
 
 @contextmanager
-def _server() -> Any:
-    arguments = ("benchmarks.server", "--bind", f"127.0.0.1:{PORT}", "--worker-class", "gthread", "--threads", "8")
-    command = (sys.executable, "-m", "gunicorn", *arguments, "--log-level", "error", "--no-control-socket")
+def _server(name: str, workers: int) -> Any:
     process = subprocess.Popen(
-        command, env={**os.environ, "RECSYS_OPEN_API": "1", "HTTPS": "0", "PYTHONWARNINGS": "ignore"}
+        (sys.executable, "-m", *SERVERS[name].split(), str(workers)),
+        env={**os.environ, "RECSYS_OPEN_API": "1", "HTTPS": "0", "PYTHONWARNINGS": "ignore"},
     )
     try:
         _wait_for_server()
@@ -116,27 +151,25 @@ def _server() -> Any:
 def _wait_for_server() -> None:
     for _ in range(100):
         try:
-            return _get(http.client.HTTPConnection("127.0.0.1", PORT), "/bare", {})
+            connection = http.client.HTTPConnection("127.0.0.1", PORT)
+            connection.request("GET", "/config/options.schema.json")
+            connection.getresponse().read()
         except OSError:
             time.sleep(0.2)
+        else:
+            return
     raise SystemExit("The server does not answer.")
 
 
 def _table(latencies: dict[str, list[float]], rates: dict[str, list[float]]) -> Table:
-    title = f"{EVENTS:,} events, {USERS:,} users, {COUPONS:,} coupons; one gunicorn worker, 8 threads"
-    table = Table("asked", "p50 ms", "p99 ms", "p50 / bare", "requests/s", "requests/s / bare", title=title)
-    bare_p50, bare_rate = statistics.median(latencies["bare"]), statistics.median(rates["bare"])
+    table = Table("asked", "p50 ms", "p99 ms", "p50 / one key", "requests/s", "/ one key", "/ plain")
+    base, base_rate = statistics.median(latencies[KEY]), statistics.median(rates[KEY])
+    plain_rate = statistics.median(rates[PLAIN])
     for name, taken in latencies.items():
         p50, rate = statistics.median(taken), statistics.median(rates[name])
         p99 = statistics.quantiles(taken, n=100)[98]
-        table.add_row(
-            name,
-            f"{p50 * 1000:.2f}",
-            f"{p99 * 1000:.2f}",
-            f"{p50 / bare_p50:.2f}",
-            f"{rate:.0f}",
-            f"{rate / bare_rate:.2f}",
-        )
+        shown = (p50 * 1000, p99 * 1000, p50 / base, rate, rate / base_rate, rate / plain_rate)
+        table.add_row(name, *(f"{number:.2f}" if number < 100 else f"{number:.0f}" for number in shown))
     return table
 
 

@@ -1,7 +1,7 @@
-"""The project's own WSGI application, with a bare REST framework view beside it to compare with."""
+"""The project's own WSGI application, with two views beside it to compare with."""
 
 import os
-from typing import Any
+from collections import Counter
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 
@@ -15,35 +15,50 @@ from django.urls import path
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from recommendations.api.views import CasinoAPIView
+from recommendations.models import Event, PurchasedCoupon, User
+from recommendations.recommenders.inference_score import POINTS_FOR_TOP_VALUES
 from recsys_project.urls import urlpatterns as project_urlpatterns
 
-SLIP: dict[str, Any] = {
-    "user_id": 31,
-    "bet": 25.51,
-    "time": 1748777300.5,
-    "events": [
-        {
-            "country": "BRAZIL",
-            "league": "SERIE A",
-            "home_team": "SANTOS",
-            "away_team": "BAHIA",
-            "sport": "FOOTBALL",
-            "odd": 2.69,
-        }
-    ]
-    * 3,
-}
+SHOWN = (*POINTS_FOR_TOP_VALUES, "odd")
 
 
-class BareView(APIView):
-    """Does nothing: what remains is the server, Django, its middleware and REST framework."""
+class KeyView(CasinoAPIView):
+    """One row by its primary key, through the same router: what remains is the server, Django and REST framework."""
 
     permission_classes = [AllowAny]
 
-    def get(self, request: Request) -> Response:
-        return Response(SLIP)
+    def get(self, request: Request, user_id: int) -> Response:
+        return Response(User.objects.values("id", "name", "country", "currency").get(pk=user_id))
 
 
-urlpatterns = [path("bare", BareView.as_view()), *project_urlpatterns]
+class PlainView(CasinoAPIView):
+    """`inference_score` as one would write it at first: all events and coupons by the ORM, scored one by one."""
+
+    permission_classes = [AllowAny]
+
+    def get(self, request: Request, user_id: int) -> Response:
+        user = User.objects.get(pk=user_id)
+        bets = [bet for coupon in PurchasedCoupon.objects.filter(user=user) for bet in coupon.recommended_events]
+        top = {
+            name: [v for v, _ in Counter(bet[name] for bet in bets).most_common(2)] for name in POINTS_FOR_TOP_VALUES
+        }
+        events = sorted(Event.objects.all(), key=lambda event: -_points(event, user, top))[:3]
+        return Response(
+            {"user_id": user.pk, "events": [{name: getattr(event, name) for name in SHOWN} for event in events]}
+        )
+
+
+def _points(event: Event, user: User, top: dict[str, list[str]]) -> int:
+    points = (event.country == user.country) + (event.sport == user.favorite_sport)
+    for name, worth in POINTS_FOR_TOP_VALUES.items():
+        points += sum(each for value, each in zip(top[name], worth, strict=False) if getattr(event, name) == value)
+    return points
+
+
+urlpatterns = [
+    path("key/<int:user_id>", KeyView.as_view()),
+    path("plain/<int:user_id>", PlainView.as_view()),
+    *project_urlpatterns,
+]
