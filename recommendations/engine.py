@@ -9,8 +9,6 @@ from math import prod
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-
 from . import slip
 from .currencies import round_down
 from .guard import Guarded, refuse, suggest_stake
@@ -43,9 +41,9 @@ class Question:
         """The full hour before, Unix seconds: what depends on time goes by this, so that an answer holds so long."""
         return self.now.timestamp() // 3_600 * 3_600
 
-    def rng(self, user_id: int, stream: int) -> np.random.Generator:
+    def seed(self, user_id: int, stream: int) -> tuple[int, ...]:
         """The same numbers for the same casino, user and hour; another stream, others."""
-        return np.random.default_rng([self.casino_id, user_id, int(self.hour) // 3_600, stream])
+        return self.casino_id, user_id, int(self.hour) // 3_600, stream
 
     @property
     def needs(self) -> frozenset[Knowledge]:
@@ -124,7 +122,7 @@ def _choose(question: Question, bettor: Bettor, market: Market) -> _Slip:
         profile=bettor.profile,
         now=question.now.timestamp(),
         hour=question.hour,
-        rng=question.rng(bettor.user_id, 1),
+        seed=question.seed(bettor.user_id, 1),
         trends=market.trends,
         models=market.models,
     )

@@ -48,7 +48,9 @@ def _profile(user: FoundUser, tallies: Tallies, question: Question, market: Mark
         country=user.country,
         favorite_sport=user.favorite_sport,
         favorite_pairs=(
-            favorite_pairs(user, tallies, market.offer, question.now, question.rng(user.user_id, 0))
+            favorite_pairs(
+                user, tallies, market.offer, question.now, np.random.default_rng(question.seed(user.user_id, 0))
+            )
             if Knowledge.FAVORITE_PAIRS in needs
             else ()
         ),

@@ -52,18 +52,22 @@ class Situation:
     """A question to a recommender: which of the `offer`'s events, for the user of this `profile`, at `now`?
 
     `now` is Unix seconds, and so is `hour`, the full hour before: scores go by that, so that they hold for an hour.
-    `rng` gives the same numbers for the same question; `models`: recommender -> what was fitted for it and this casino;
-    `kept` is room for what scores and reasons share.
+    `seed` is the question's own; `models`: recommender -> what was fitted for it and this casino; `kept` is room for
+    what scores and reasons share.
     """
 
     offer: Offer
     profile: Profile = NOBODY
     now: float = 0.0
     hour: float = 0.0
-    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    seed: tuple[int, ...] = (0,)
     trends: Trends = NO_TRENDS
     models: Mapping[str, Any] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def chance(self) -> Scores:
+        """A number from 0 to 1 for each event, shape (n,); the same for the same question."""
+        return np.random.default_rng(self.seed).random(len(self.offer))
 
 
 def soonest_first(offer: Offer) -> Scores:

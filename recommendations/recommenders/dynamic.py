@@ -13,7 +13,7 @@ class Dynamic(Recommender):
 
     def score(self, situation: Situation) -> Scores:
         offer = situation.offer
-        scores: Scores = offer.sport.equals(situation.profile.favorite_sport) + situation.rng.random(len(offer))
+        scores: Scores = offer.sport.equals(situation.profile.favorite_sport) + situation.chance()
         return scores
 
     def reasons(self, situation: Situation, place: int) -> list[str]:

@@ -18,7 +18,7 @@ class Inference(Recommender):
         for rank, pair in enumerate(reversed(pairs), start=1):
             ranks[offer.pair.dictionary.places.get(pair, -1)] = rank
         ranks[-1] = 0  # where the pairs went that the offer lacks
-        scores: Scores = offer.pair.spread(ranks) + situation.rng.random(len(offer))
+        scores: Scores = offer.pair.spread(ranks) + situation.chance()
         return scores
 
     def reasons(self, situation: Situation, place: int) -> list[str]:

@@ -31,7 +31,7 @@ class InferenceScore(Recommender):
 
     def score(self, situation: Situation) -> Scores:
         # the fraction only decides between equal sums
-        return points(situation) + situation.rng.random(len(situation.offer))
+        return points(situation) + situation.chance()
 
     def reasons(self, situation: Situation, place: int) -> list[str]:
         found = [

@@ -14,7 +14,7 @@ from .factories import EventFactory, UserFactory, offer_of
 
 
 def order(offer, profile, seed=1):
-    return list(np.argsort(-Dynamic().score(Situation(offer, profile, rng=np.random.default_rng(seed)))))
+    return list(np.argsort(-Dynamic().score(Situation(offer, profile, seed=(seed,)))))
 
 
 @pytest.mark.parametrize("seed", range(20))

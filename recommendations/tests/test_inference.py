@@ -90,7 +90,7 @@ class TestPairs:
 
 class TestOrder:
     def order(self, offer, *pairs, seed=1):
-        asked = Situation(offer, Profile(favorite_pairs=pairs), rng=np.random.default_rng(seed))
+        asked = Situation(offer, Profile(favorite_pairs=pairs), seed=(seed,))
         return list(np.argsort(-Inference().score(asked)))
 
     @pytest.mark.parametrize("seed", range(10))

@@ -41,8 +41,7 @@ def situation(offer, profile, seed):
         event_ids=np.array([2, 99]),
         of_events=np.array([4.0, 1.0]),
     )
-    rng = np.random.default_rng(seed)
-    return Situation(offer, profile, now=NOW, hour=NOW, rng=rng, trends=trends, models={"neighbours": MODEL})
+    return Situation(offer, profile, now=NOW, hour=NOW, seed=(seed,), trends=trends, models={"neighbours": MODEL})
 
 
 @pytest.fixture(params=RECOMMENDERS)
