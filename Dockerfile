@@ -22,5 +22,5 @@ RUN DATABASE_URL=postgres://build@localhost/build SECRET_KEY=only-while-building
 RUN mkdir /backups && chown recsys /backups
 USER recsys
 EXPOSE 8000
-CMD ["gunicorn", "recsys_project.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", \
-     "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--access-logfile", "-"]
+CMD ["granian", "recsys_project.wsgi:application", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", \
+     "--workers", "2", "--blocking-threads", "8", "--respawn-failed-workers", "--access-log"]

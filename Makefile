@@ -45,6 +45,7 @@ bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two 
 	$(BIN)/python -m benchmarks.recommend
 	$(BIN)/python -m benchmarks.recommend --events 100000 --workers 1
 	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.odds_changes
 	$(BIN)/python -m benchmarks.offer
 	$(BIN)/python -m benchmarks.announce
 	$(BIN)/python -m benchmarks.fleet

@@ -55,7 +55,7 @@ Ask = Callable[[http.client.HTTPConnection], None]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=5_000)
-    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=["gunicorn"])
+    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=["granian"])
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=200, help="of one asker in a round")
@@ -69,7 +69,7 @@ def main() -> None:
             fit_models(timezone.now())
     for server in arguments.servers:
         for workers in arguments.workers:
-            with _server(server, workers), console.status(f"Measuring {server}, {workers} processes"):
+            with serving(server, workers), console.status(f"Measuring {server}, {workers} processes"):
                 table = _measure(casino, arguments.rounds, arguments.requests)
             table.title = (
                 f"{arguments.events:,} events, {benchmark.USERS:,} users, {benchmark.COUPONS:,} coupons; "
@@ -83,17 +83,21 @@ def _measure(casino: Casino, rounds: int, requests: int) -> Table:
     rates: dict[str, list[float]] = {}
     for _ in range(rounds):
         for name in (KEY, *RECOMMENDERS, PLAIN):
-            ask, count = _prepare(casino, name), max(requests // 20, 5) if name == PLAIN else requests
-            latencies.setdefault(name, []).extend(_latencies(ask, count))
+            ask, count = prepare(casino, name), max(requests // 20, 5) if name == PLAIN else requests
+            latencies.setdefault(name, []).extend(measure_latencies(ask, count))
             rates.setdefault(name, []).append(_rate(ask, count))
     return _table(latencies, rates)
 
 
-def _prepare(casino: Casino, name: str) -> Ask:
+def prepare(casino: Casino, name: str) -> Ask:
+    if name in RECOMMENDERS:
+        configure(casino=casino, recommender_type=name, recommendation_schema=SCHEMA, now=timezone.now())
+    return ask_for(casino, name)
+
+
+def ask_for(casino: Casino, name: str) -> Ask:
     headers = {"Casino-ID": str(casino.pk)}
     folder = {KEY: "key", PLAIN: "plain"}.get(name, "recommend")
-    if folder == "recommend":
-        configure(casino=casino, recommender_type=name, recommendation_schema=SCHEMA, now=timezone.now())
     return lambda connection: _get(connection, f"/{folder}/{random.randint(1, benchmark.USERS)}", headers)
 
 
@@ -105,7 +109,7 @@ def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, s
         raise SystemExit(f"{path} answered {response.status}: {body[:200]!r}")
 
 
-def _latencies(ask: Ask, requests: int) -> list[float]:
+def measure_latencies(ask: Ask, requests: int) -> list[float]:
     """Seconds of one request after the other."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT)
     for _ in range(10):
@@ -135,7 +139,7 @@ def _rate(ask: Ask, requests: int) -> float:
 
 
 @contextmanager
-def _server(name: str, workers: int) -> Any:
+def serving(name: str, workers: int) -> Any:
     process = subprocess.Popen(
         (sys.executable, "-m", *SERVERS[name].split(), str(workers)),
         env={**os.environ, "RECSYS_OPEN_API": "1", "HTTPS": "0", "PYTHONWARNINGS": "ignore"},

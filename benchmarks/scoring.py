@@ -55,7 +55,7 @@ def measure(name: str, offer: Offer, profile: Profile, trends: Trends, model: ob
             profile=profile,
             now=NOW.timestamp(),
             hour=NOW.timestamp(),
-            rng=np.random.default_rng(number),
+            seed=(number,),
             trends=trends,
             models={"neighbours": model},
         )

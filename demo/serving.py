@@ -38,9 +38,10 @@ class Answer:
 def start_server(processes: Processes, port: int) -> str:
     """Serve on `port`, or on a free one if that is taken; answer the address once it answers."""
     call_command("collectstatic", interactive=False, verbosity=0)
-    address = f"{HOST}:{port if port and _is_free(port) else _free_port()}"
-    gunicorn = (sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--bind", address, "--no-control-socket")
-    processes.start(SERVER, *gunicorn, "--worker-class", "gthread", "--workers", "2", "--threads", "4")
+    port = port if port and _is_free(port) else _free_port()
+    address = f"{HOST}:{port}"
+    granian = (sys.executable, "-m", "granian", "recsys_project.wsgi:application", "--interface", "wsgi")
+    processes.start(SERVER, *granian, "--host", HOST, "--port", str(port), "--workers", "2", "--blocking-threads", "4")
     _wait_for(f"http://{address}/", processes)
     return f"http://{address}"
 

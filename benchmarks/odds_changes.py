@@ -1,0 +1,88 @@
+"""How much slower `/recommend` answers while 200 odds a second change in a casino of 10,000 open events.
+
+One granian process of four threads, one asker; rounds with and without the changes take turns. Prints p50 and p99 of
+both, and their ratios.
+"""
+
+import multiprocessing
+import os
+import random
+import statistics
+import time
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+
+import django
+
+django.setup()
+
+from django.utils import timezone
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import casino as benchmark
+from benchmarks.recommend import SCHEMA, ask_for, measure_latencies, serving
+from recommendations.services import configure
+from tenants.connections import casino_connection
+from tenants.context import use_casino
+from tenants.models import Casino
+
+EVENTS, CHANGES_A_SECOND, ROUNDS, REQUESTS = 10_000, 200, 5, 300
+
+
+def main() -> None:
+    benchmark.EVENTS = EVENTS
+    console = Console()
+    with console.status("Building the casino"):
+        casino = benchmark.build_casino()
+        configure(casino=casino, recommender_type="hybrid", recommendation_schema=SCHEMA, now=timezone.now())
+    quiet: list[float] = []
+    busy: list[float] = []
+    is_changing = multiprocessing.get_context("spawn").Event()
+    writer = multiprocessing.get_context("spawn").Process(
+        target=change_odds, args=(casino.pk, is_changing), daemon=True
+    )
+    writer.start()
+    with serving("granian", 1), console.status("Measuring"):
+        ask = ask_for(casino, "hybrid")
+        for _ in range(ROUNDS):
+            is_changing.clear()
+            quiet += measure_latencies(ask, REQUESTS)
+            is_changing.set()
+            time.sleep(0.5)
+            busy += measure_latencies(ask, REQUESTS)
+    writer.terminate()
+    console.print(table_of(quiet, busy))
+
+
+def change_odds(casino_id: int, is_changing: Any) -> None:
+    """Each change is a transaction of its own, as a feed sends them."""
+    rng = random.Random(5)
+    with use_casino(Casino.objects.get(pk=casino_id).current):
+        due = time.perf_counter()
+        while True:
+            is_changing.wait()
+            with casino_connection().cursor() as cursor:
+                odd = rng.randint(105, 900) / 100
+                cursor.execute("UPDATE events SET odd = %s WHERE id = %s", [odd, rng.randint(1, EVENTS)])
+            due = max(due + 1 / CHANGES_A_SECOND, time.perf_counter() - 1)
+            time.sleep(max(due - time.perf_counter(), 0))
+
+
+def table_of(quiet: list[float], busy: list[float]) -> Table:
+    title = f"{EVENTS:,} events, hybrid; {CHANGES_A_SECOND} odds change a second"
+    table = Table("", "p50 ms", "p99 ms", title=title)
+    figures = {
+        name: (statistics.median(taken) * 1000, statistics.quantiles(taken, n=100)[98] * 1000)
+        for name, taken in (("none", quiet), ("changes", busy))
+    }
+    for name, each in figures.items():
+        table.add_row(name, *(f"{figure:.2f}" for figure in each))
+    ratios = (busy / quiet for busy, quiet in zip(figures["changes"], figures["none"], strict=True))
+    table.add_row("ratio", *(f"{ratio:.2f}" for ratio in ratios))
+    return table
+
+
+if __name__ == "__main__":
+    main()
