@@ -1,5 +1,5 @@
 """How fast coupons are ingested, end to end: from Kafka through validation into ten casinos' databases, profile
-counters, ledger and commit included.
+counters, tallies, ledger and commit included.
 
 Set against a raw COPY of the same rows into the same tables (a transaction for each casino and batch, as the consumer
 has it, and nothing else), and against the row-at-a-time path (decode, one ORM save, one commit each). The rates of
@@ -251,7 +251,11 @@ def empty(casinos: list[Casino]) -> None:
     for casino in casinos:
         with use_casino(casino.current), casino_connection().cursor() as cursor:
             cursor.execute("TRUNCATE purchased_coupons, ingestion_offsets, ingestion_counts")
-            cursor.execute("UPDATE users_profile SET coupon_count = 0, stake_total = 0, purchases_at_last_update = 0")
+            cursor.execute("TRUNCATE user_tallies, casino_tallies, pending_casino_sums")
+            cursor.execute(
+                "UPDATE users_profile SET coupon_count = 0, stake_total = 0, purchases_at_last_update = 0, "
+                "pending_coupon_ids = '{}'"
+            )
             cursor.execute("VACUUM ANALYZE users_profile")
 
 

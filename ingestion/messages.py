@@ -25,6 +25,7 @@ from recommendations.rows import (
     ServedRow,
     UserRow,
 )
+from recommendations.rules import EARLIEST, LATEST
 
 from .envelopes import CASINO_HEADER, Envelope
 from .formats import EventMessage, SelectionMessage, ServedEventMessage, ServedMessage, UnopenedCoupon, UserMessage
@@ -100,7 +101,7 @@ def decode_user(envelope: Envelope, bounds: Bounds) -> UserRow:
         favorite_sport=message.favorite_sport,
         favorite_league=message.favorite_league,
         status=message.status,
-        status_until=_optional_time("status_until", message.status_until, bounds.future),
+        status_until=_end("status_until", message.status_until),
         birth_date=message.birth_date,
         stake_limit=message.stake_limit,
         limit_left=message.limit_left,
@@ -208,8 +209,14 @@ def _selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
     )
 
 
-def _optional_time(field: str, value: datetime | float | None, latest: datetime) -> datetime | None:
-    return None if value is None else read_time(field, value, latest)
+def _end(field: str, value: datetime | float | None) -> datetime | None:
+    """When something ends; None, never, for whatever lies beyond the years that can be stored: casinos write 9999 for
+    what is for good, and it is safer to keep to that than to refuse the message."""
+    try:
+        end = None if value is None else read_time(field, value, LATEST - _CLOCKS_DIFFER)
+    except InvalidRow:
+        return None
+    return end if end is not None and end >= EARLIEST else None
 
 
 def _removal(envelope: Envelope, bounds: Bounds) -> Removal | Rejection:

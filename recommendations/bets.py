@@ -12,6 +12,8 @@ BAND_BOUNDS = (1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
 
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+EventId = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Odd = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 class Selected(msgspec.Struct, frozen=True, gc=False):
@@ -35,8 +37,8 @@ class Bet(msgspec.Struct, gc=False):
     country: Text
     home_team: Text
     away_team: Text
-    event_id: int | None = None
-    odd: float | None = None
+    event_id: EventId | None = None
+    odd: Odd | None = None
 
 
 class Coupon(msgspec.Struct, array_like=True, gc=False):
@@ -59,7 +61,7 @@ def weight_at(timestamp: float) -> float:
     Forward decay (Cormode, Shkapenyuk, Srivastava, Xu: "Forward decay", ICDE 2009): weights grow with time, so that
     sums of them stay good for ever; `decay_to` makes ages of them. From the year 2000 to 2100 they fit a float.
     """
-    return float(2.0 ** ((timestamp - LANDMARK) / HALF_LIFE))
+    return float(2.0 ** min((timestamp - LANDMARK) / HALF_LIFE, 1_000.0))
 
 
 def decay_to(now: float) -> float:

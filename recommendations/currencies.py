@@ -1,6 +1,6 @@
 """How amounts of a currency are rounded."""
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Decimal, localcontext
 
 # ISO 4217's currencies without a smaller unit; all others are dealt with in hundredths, as coupons are.
 _WHOLE = frozenset(
@@ -24,9 +24,11 @@ _WHOLE = frozenset(
         "XPF",
     )
 )
+_DIGITS = 200  # twenty odds of a million, multiplied, have some
 _UNIT, _HUNDREDTH = Decimal(1), Decimal("0.01")
 
 
 def round_down(amount: Decimal, currency: str) -> Decimal:
     """The largest payable amount that is not above `amount`."""
-    return amount.quantize(_UNIT if currency in _WHOLE else _HUNDREDTH, ROUND_DOWN)
+    with localcontext(prec=_DIGITS):
+        return amount.quantize(_UNIT if currency in _WHOLE else _HUNDREDTH, ROUND_DOWN)

@@ -81,4 +81,5 @@ def store_models(fitted: Iterable[tuple[str, bytes]], *, coupons: int) -> int:
         FittedModel.objects.bulk_create(
             FittedModel(version=version, recommender=name, fitted=encoded, coupons=coupons) for name, encoded in fitted
         )
+        FittedModel.objects.filter(version__lt=version - 1).delete()  # the one before may still be being read
     return version

@@ -10,17 +10,21 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from .errors import InvalidConfiguration
+from . import rules
+from .errors import InvalidConfiguration, InvalidRow
+from .limits import limits
 from .recommenders.registry import RECOMMENDERS, get_recommender
+from .rules import MAX_STAKE
 
 MAX_EVENTS = 20
 MAX_LISTED = 1_000
+LEAST_STAKE = Decimal("0.01")
 
 Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Listed = Meta(max_length=MAX_LISTED)
 Cap = Annotated[int, Meta(ge=1, le=MAX_EVENTS)]
-Amount = Annotated[Decimal, Meta(extra_json_schema={"exclusiveMinimum": 0})]
+Amount = Annotated[Decimal, Meta(extra_json_schema={"minimum": 0.01, "maximum": float(MAX_STAKE)})]
 
 
 class Selectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -39,8 +43,10 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """Stakes are by currency; a currency that is not named has no cap, and the settings' default stake."""
 
     event_limit: Annotated[Cap, Meta(description="Events in a slip, where the request names no limit.")] = 3
-    min_odd: Annotated[float, Meta(ge=1, description="Events of lower odds are not shown.")] = 1.0
-    max_odd: Annotated[float, Meta(gt=1, description="Events of higher odds are not shown.")] = 1_000_000.0
+    min_odd: Annotated[float, Meta(ge=1, le=1_000_000, description="Events of lower odds are not shown.")] = 1.0
+    max_odd: Annotated[float, Meta(gt=1, le=1_000_000, description="Events of higher odds are not shown.")] = (
+        1_000_000.0
+    )
     begin_margin_seconds: Annotated[
         int, Meta(ge=0, le=86_400, description="Events that begin sooner than this are not shown.")
     ] = 0
@@ -63,8 +69,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         if self.min_odd > self.max_odd:
             raise ValueError("min_odd must not be above max_odd")
         for amounts in (self.max_stakes, self.default_stakes):
-            if not all(amount.is_finite() and amount > 0 for amount in amounts.values()):
-                raise ValueError("stakes must be above 0")
+            if not all(amount.is_finite() and LEAST_STAKE <= amount <= MAX_STAKE for amount in amounts.values()):
+                raise ValueError(f"stakes must be from {LEAST_STAKE} to {MAX_STAKE}")
 
 
 DEFAULTS = Options()
@@ -74,12 +80,35 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 def parse_options(raw: object) -> Options:
     """Read options as a casino posts them, an object or nothing. Raises InvalidConfiguration, which names the field."""
     try:
-        options = msgspec.convert({} if raw is None else raw, Options)
-    except msgspec.ValidationError as error:
+        options = _as_stored(msgspec.convert({} if raw is None else raw, Options))
+    except (msgspec.ValidationError, InvalidRow) as error:
         raise InvalidConfiguration(f"options: {error}") from error
     for name in options.fallbacks:
         get_recommender(name)
     return options
+
+
+def _as_stored(options: Options) -> Options:
+    """With names and currencies as events and users have them. Raises InvalidRow."""
+    return msgspec.structs.replace(
+        options,
+        blocked=_named_as_stored("blocked", options.blocked),
+        pinned=_named_as_stored("pinned", options.pinned),
+        max_stakes=_by_known_currency("max_stakes", options.max_stakes),
+        default_stakes=_by_known_currency("default_stakes", options.default_stakes),
+    )
+
+
+def _named_as_stored(field: str, selectors: Selectors) -> Selectors:
+    names = {
+        kind: tuple(rules.classifier(f"{field}.{kind}", name) for name in getattr(selectors, kind))
+        for kind in ("leagues", "teams", "sports")
+    }
+    return msgspec.structs.replace(selectors, **names) if selectors else selectors
+
+
+def _by_known_currency(field: str, amounts: dict[str, Decimal]) -> dict[str, Decimal]:
+    return {rules.one_of(field, currency, limits.currencies): amount for currency, amount in amounts.items()}
 
 
 def options_as_json(options: Options) -> dict[str, Any]:

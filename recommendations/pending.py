@@ -15,12 +15,13 @@ _COUPON = (
 
 def coupons_from(source: str) -> str:
     """SQL: the coupons of `source`, which names them `coupon`, as one text for `decode_coupons`; null for none."""
-    return f"(SELECT '[' || string_agg({_COUPON}, ',') || ']' FROM {source})"
+    return f"(SELECT '[' || string_agg({_COUPON}, ',') FILTER (WHERE isfinite(coupon.timestamp)) || ']' FROM {source})"
 
 
 # What `tallies_of` takes, as pieces of the list of a SELECT .. FROM users_profile AS profile. A user without such a row
 # has neither.
 TALLIES = "(SELECT packed.tallies FROM user_tallies AS packed WHERE packed.user_id = profile.user_id)"
+ALL = coupons_from("purchased_coupons AS coupon WHERE coupon.user_id = profile.user_id")
 PENDING = coupons_from("purchased_coupons AS coupon WHERE coupon.id = ANY(profile.pending_coupon_ids)")
 
 _COUPONS = msgspec.json.Decoder(list[Coupon])

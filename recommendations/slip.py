@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -80,24 +79,11 @@ def choose(offer: Offer, scores: np.ndarray[Any, Any], rules: Rules) -> list[int
         raise ValueError(f"A recommender must give {len(offer)} scores, one an event; it gave shape {scores.shape}.")
     if np.isnan(scores).any():
         scores = np.nan_to_num(scores, nan=-np.inf)
-    ranked = _ranked(offer, scores, rules)
-    slip = _Slip(offer, rules)
-    for place in ranked:
-        if len(slip.places) >= rules.limit:
-            break
-        if slip.has_room_for(place):
-            slip.add(place)
+    slip, mask = _Slip(offer, rules), eligible(offer, rules)
+    if rules.options.pinned:
+        slip.fill(scores, mask & selected(offer, rules.options.pinned))
+    slip.fill(scores, mask)
     return slip.places
-
-
-def _ranked(offer: Offer, scores: np.ndarray[Any, Any], rules: Rules) -> Iterator[int]:
-    mask = eligible(offer, rules)
-    if not rules.options.pinned:
-        return best_first(scores, np.flatnonzero(mask))
-    is_pinned = selected(offer, rules.options.pinned)
-    return chain(
-        best_first(scores, np.flatnonzero(mask & is_pinned)), best_first(scores, np.flatnonzero(mask & ~is_pinned))
-    )
 
 
 def best_first(scores: np.ndarray[Any, Any], places: Places) -> Iterator[int]:
@@ -127,15 +113,28 @@ class _Slip:
         self._teams: set[str] = set()
         self._leagues: Counter[tuple[str, str]] = Counter()
         self._sports: Counter[str] = Counter()
+        self._is_closed: Mask | None = None
 
-    def has_room_for(self, place: int) -> bool:
-        offer, options = self._offer, self._rules.options
-        if self._is_ruled_out(place) or {offer.home_team[place], offer.away_team[place]} & self._teams:
+    def fill(self, scores: np.ndarray[Any, Any], mask: Mask) -> None:
+        """Take the best of these events. As soon as a league or sport is full the others are ranked without it: to pass
+        over its events one by one would take longer than all else."""
+        while self._take_from(scores, mask if self._is_closed is None else mask & ~self._is_closed):
+            pass
+
+    def _take_from(self, scores: np.ndarray[Any, Any], mask: Mask) -> bool:
+        """Whether something has become full."""
+        if len(self.places) >= self._rules.limit:
             return False
-        sport, league = offer.sport[place], offer.league[place]
-        is_league_full = options.max_per_league is not None and self._leagues[sport, league] >= options.max_per_league
-        is_sport_full = options.max_per_sport is not None and self._sports[sport] >= options.max_per_sport
-        return not is_league_full and not is_sport_full
+        for place in best_first(scores, np.flatnonzero(mask)):
+            if self._has_room_for(place):
+                has_filled = self._add(place)
+                if has_filled or len(self.places) >= self._rules.limit:
+                    return has_filled
+        return False
+
+    def _has_room_for(self, place: int) -> bool:
+        offer = self._offer
+        return not self._is_ruled_out(place) and not {offer.home_team[place], offer.away_team[place]} & self._teams
 
     def _is_ruled_out(self, place: int) -> bool:
         event_id = int(self._offer.ids[place])
@@ -143,12 +142,19 @@ class _Slip:
             return True
         return bool(self._rules.held_matches) and match_of(self._offer, place) in self._rules.held_matches
 
-    def add(self, place: int) -> None:
-        offer = self._offer
+    def _add(self, place: int) -> bool:
+        """Whether its league or sport is full by it."""
+        offer, options = self._offer, self._rules.options
         self.places.append(place)
         self._teams |= {offer.home_team[place], offer.away_team[place]}
-        self._leagues[offer.sport[place], offer.league[place]] += 1
-        self._sports[offer.sport[place]] += 1
+        pair, sport = offer.pair[place], offer.sport[place]
+        self._leagues[pair] += 1
+        self._sports[sport] += 1
+        full = [offer.pair.equals(pair)] if self._leagues[pair] == options.max_per_league else []
+        full += [offer.sport.equals(sport)] if self._sports[sport] == options.max_per_sport else []
+        for mask in full:
+            self._is_closed = mask if self._is_closed is None else self._is_closed | mask
+        return bool(full)
 
 
 def match_of(offer: Offer, place: int) -> Match:

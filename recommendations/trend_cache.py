@@ -12,10 +12,12 @@ from tenants.connections import current_alias
 
 from .bets import HALF_LIFE
 from .casino_sums import SEPARATOR, TREND_HALF_LIFE
+from .rules import MAX_REFERENCE
 from .trends import NO_TRENDS, Match, Trends
 
 CAPACITY = 256
 MOST_EVENTS = 20_000
+_MATCH_PARTS = 4
 
 _Row = tuple[str, str, float, float]  # attribute, value, weight, recent
 
@@ -50,9 +52,13 @@ class TrendCache:
 
     def is_due(self, now: datetime) -> bool:
         """Whether the current casino's trends are to be read; if so, whoever asks next need not."""
+        alias = current_alias()
         with self._guard:
-            read_at, _ = self._kept.get(current_alias(), (None, None))
-        return read_at is None or abs((now - read_at).total_seconds()) >= settings.TRENDS_SECONDS
+            read_at, trends = self._kept.get(alias, (None, NO_TRENDS))
+            is_due = read_at is None or abs((now - read_at).total_seconds()) >= settings.TRENDS_SECONDS
+            if is_due:
+                self._kept[alias] = now, trends
+        return is_due
 
     def clear(self) -> None:
         """Forget all: for tests, whose databases change back."""
@@ -91,10 +97,10 @@ def read_trends(rows: str | None) -> Trends:
             weights.setdefault(attribute, {})[value] = weight
             recent.setdefault(attribute, {})[value] = trend
         elif value.isdecimal():
-            events.append((int(value), trend))
-        else:
-            sport, league, home, away = value.split(SEPARATOR)
-            matches[sport, league, home, away] = trend
+            if int(value) <= MAX_REFERENCE:
+                events.append((int(value), trend))
+        elif len(match := value.split(SEPARATOR)) == _MATCH_PARTS:
+            matches[match[0], match[1], match[2], match[3]] = trend
     events.sort()
     ids = np.array([event_id for event_id, _ in events], dtype=np.int64)
     return Trends(weights, recent, ids, np.array([trend for _, trend in events], dtype=np.float64), matches)

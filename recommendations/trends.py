@@ -57,7 +57,12 @@ class Trends:
         numbers = self._by_value("weights", attribute, column)
         kept = self.aligned.get(attribute)
         if kept is None or kept[0] is not numbers:
-            kept = self.aligned[attribute] = (numbers, (numbers + 1.0) / (numbers + 1.0).sum())
+            # by what the casino's users bet on, not by what this process happens to have seen in offers
+            of_values = self.weights.get(attribute, {})
+            kept = self.aligned[attribute] = (
+                numbers,
+                (numbers + 1.0) / (sum(of_values.values()) + len(of_values) + 1.0),
+            )
         shares: Floats = kept[1]
         return shares
 

@@ -13,6 +13,7 @@ from ingestion.errors import DatabaseAway
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.tests.factories import UserFactory
+from recommendations.tests.recount import assert_counts_equal_a_recount
 from tenants.context import use_casino
 
 from .examples import coupon, user
@@ -65,6 +66,7 @@ def coupons(*stakes, first=0):
 def counted(casino):
     with use_casino(casino.current):
         profile = UserProfile.objects.get(user_id=7)
+        assert_counts_equal_a_recount()
         return PurchasedCoupon.objects.count(), profile.coupon_count, profile.stake_total
 
 

@@ -235,3 +235,10 @@ def test_number_which_is_none_is_out_of_range(decode, message, field, number):
 )
 def test_value_which_makes_no_row_is_named(decode, message, code, field):
     assert rejected(decode, message) == (code, field)
+
+
+@pytest.mark.parametrize("until", ["2099-12-31T00:00:00Z", "9999-12-31T23:59:59Z", 253_402_300_799, 10**17])
+def test_an_exclusion_for_ever_is_one_without_an_end(until):
+    row = accepted(decode_user, user(status="self_excluded", status_until=until))
+    assert row.status == "SELF_EXCLUDED"
+    assert row.status_until is None or row.status_until.year == 2099

@@ -6,6 +6,7 @@ Each is rebuilt when its user's coupons are next folded, and all of them by `man
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
+import django.db.models.functions.datetime
 from django.db import migrations, models
 
 
@@ -54,6 +55,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("sums", models.BinaryField()),
+                ("added_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={"db_table": "pending_casino_sums"},
         ),

@@ -1,6 +1,7 @@
 """What coupons add up to, a user's and all of the casino's."""
 
 from django.db import models
+from django.db.models.functions import Now
 
 from tenants.casino_model import CasinoModel
 
@@ -48,6 +49,7 @@ class PendingCasinoSums(CasinoModel):
     """What one call's coupons add to `casino_tallies`, packed."""
 
     sums = models.BinaryField()
+    added_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         db_table = "pending_casino_sums"

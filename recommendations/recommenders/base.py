@@ -66,8 +66,14 @@ class Situation:
     kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def chance(self) -> Scores:
-        """A number from 0 to 1 for each event, shape (n,); the same for the same question."""
-        return np.random.default_rng(self.seed).random(len(self.offer))
+        """A number from 0 to 1 for each event, shape (n,); the same for the same question and event, whatever else is
+        in the offer. SplitMix64 (Steele, Lea, Flood 2014) of the event's id and the seed."""
+        [key] = np.random.SeedSequence(self.seed).generate_state(1, np.uint64)
+        mixed = (self.offer.ids.astype(np.uint64) ^ key) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        scores: Scores = ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) / 2.0**53
+        return scores
 
 
 def soonest_first(offer: Offer) -> Scores:

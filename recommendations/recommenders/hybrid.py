@@ -5,6 +5,8 @@ from math import sqrt
 
 import numpy as np
 
+from recommendations.offer import Mask
+
 from .base import Knowledge, Recommender, Scores, Situation
 from .neighbours import Neighbours
 from .profile import Profile
@@ -39,7 +41,8 @@ class Hybrid(Recommender):
 
     def _parts(self, situation: Situation) -> dict[str, Scores]:
         parts = {each.name: each.score(situation) for each in self.components[:-1] if each.applies(situation)}
-        return {name: _standardise(scores) for name, scores in parts.items()} | {"soonest": _nearness(situation)}
+        standardised = {name: _standardise(scores, _is_on(situation)) for name, scores in parts.items()}
+        return standardised | {"soonest": _nearness(situation)}
 
     def reasons(self, situation: Situation, place: int) -> list[str]:
         """Those of the component that lifts the event most, then of the others that lift it."""
@@ -60,16 +63,29 @@ def _nearness(situation: Situation) -> Scores:
     kept = offer.memo.get("nearness")
     if kept is None or kept[0] != situation.hour:
         hours = np.maximum(offer.begins - situation.hour, 0.0) / _HOUR
-        kept = offer.memo["nearness"] = (situation.hour, _standardise(-np.log1p(hours)))
+        kept = offer.memo["nearness"] = (situation.hour, _standardise(-np.log1p(hours), _is_on(situation)))
     nearness: Scores = kept[1]
     return nearness
 
 
-def _standardise(scores: Scores) -> Scores:
-    mean = float(scores.mean()) if scores.size else 0.0
-    centred = scores - mean
-    spread = sqrt(float(centred @ centred) / max(scores.size, 1))
+def _is_on(situation: Situation) -> Mask | None:
+    """Which events are not over, None for all: processes differ in when they let those go that are."""
+    offer = situation.offer
+    kept = offer.memo.get("is on")
+    if kept is None or kept[0] != situation.hour:
+        is_on = offer.ends > situation.hour
+        kept = offer.memo["is on"] = (situation.hour, None if is_on.all() else is_on)
+    mask: Mask | None = kept[1]
+    return mask
+
+
+def _standardise(scores: Scores, is_on: Mask | None) -> Scores:
+    """As multiples of the standard deviation, both by the events that are on."""
+    counting = scores if is_on is None else scores[is_on]
+    mean = float(counting.mean()) if counting.size else 0.0
+    variance = max(float(counting @ counting) / max(counting.size, 1) - mean**2, 0.0)
+    spread = sqrt(variance)
     if spread < _NO_SPREAD:
         return np.zeros_like(scores)
-    centred /= spread
-    return centred
+    standardised: Scores = (scores - mean) / spread
+    return standardised

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from recommendations.errors import UnknownTalliesFormat
-from recommendations.pending import PENDING, TALLIES, coupons_from, tallies_of
+from recommendations.pending import ALL, PENDING, TALLIES, tallies_of
 from recommendations.tallies import Tallies
 
 from .sql import execute, query
@@ -16,12 +16,11 @@ from .sql import execute, query
 FOLD_AT = 24  # pending coupons: to fold fewer costs storing more, to leave more costs each request 10 us a coupon
 HELD = 200  # events that a user may hold beside the recent selections' before those that have begun are looked up
 
-_ALL = coupons_from("purchased_coupons AS coupon WHERE coupon.user_id = profile.user_id")
 _READ = f"""
-SELECT user_id, {TALLIES}, CASE WHEN needs_rebuild THEN {_ALL} ELSE {PENDING} END, needs_rebuild
+SELECT user_id, {TALLIES}, CASE WHEN needs_rebuild THEN {ALL} ELSE {PENDING} END, needs_rebuild
 FROM users_profile AS profile WHERE user_id = ANY(%s)
 """
-_READ_ALL = f"SELECT user_id, {_ALL} FROM users_profile AS profile WHERE user_id = ANY(%s)"
+_READ_ALL = f"SELECT user_id, {ALL} FROM users_profile AS profile WHERE user_id = ANY(%s)"
 
 # All tallies travel as one value: a driver takes ten times as long over an array of them.
 _WRITE = """
@@ -43,7 +42,7 @@ WHERE user_id = ANY(%s)
 """
 
 _YET_TO_BEGIN = """
-SELECT id, sport, league, home_team, away_team FROM events WHERE begin_timestamp > now() AND (
+SELECT id, sport, league, home_team, away_team FROM events WHERE end_timestamp > now() AND (
     id = ANY(%s) OR (sport, league, home_team, away_team) IN (
         SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
     )

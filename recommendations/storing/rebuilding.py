@@ -56,6 +56,7 @@ def rebuild_casino_tallies() -> None:
         while rows := query(_FETCH):
             added += [number for number, _ in rows if number is not None]
             sums.merge(_sum_of([text for _, text in rows if text is not None]))
+        execute("CLOSE everything")
         execute("DELETE FROM pending_casino_sums WHERE id = ANY(%s)", [added])
         execute("DELETE FROM casino_tallies")
         write_sums([sums])

@@ -1,21 +1,18 @@
 """What the tables of coupons add up to, from the raw coupons and in plain Python: the reference for all tallies."""
 
-import math
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from recommendations.models import CasinoTally, Event, PurchasedCoupon
-from recommendations.storing.casino_tallies import fold_casino_sums
+from recommendations.models import Event
 from recommendations.tallies import Tallies
 
 DAY = 86_400
 LANDMARK = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 TEXTS = ("sport", "league", "country", "home_team", "away_team")
 BOUNDS = (1.2, 1.35, 1.5, 1.75, 2, 2.5, 3, 4, 6, 10)
-SEPARATOR = "\x1f"
 
 
 def band(odd: Any) -> str:
@@ -68,39 +65,3 @@ def assert_holds_what_is_yet_to_begin(tallies: Tallies, coupons: Any) -> None:
     rows = events.values_list("id", "sport", "league", "home_team", "away_team")
     yet_to_begin = {each for event_id, *match in rows for each in (event_id, tuple(match))}
     assert {identity(each) for _, each in selections_of(coupons)[:-300]} & yet_to_begin <= tallies.held
-
-
-def casino_recount(as_of: float) -> dict[tuple[str, str], list[float]]:
-    """(attribute, value) -> count, weight and trend as of that time."""
-    recount: Any = defaultdict(lambda: [0, 0.0, 0.0])
-    for timestamp, each in selections_of(PurchasedCoupon.objects.all()):
-        event = identity(each)
-        key = str(event) if isinstance(event, int) else SEPARATOR.join(event)
-        for attribute, value in (values(each) | {"event": key}).items():
-            sums = recount[attribute, value]
-            sums[0] += 1
-            sums[1] += 2 ** ((timestamp - as_of) / (30 * DAY))
-            sums[2] += 2 ** ((timestamp - as_of) / DAY)
-    return dict(recount)
-
-
-def casino_tallies(as_of: float) -> dict[tuple[str, str], list[float]]:
-    """What the table says, in the same form."""
-    assert fold_casino_sums()
-    return {
-        (row.attribute, row.value): [
-            row.count,
-            row.weight * math.pow(2, (row.as_of - as_of) / (30 * DAY)),
-            row.trend * math.pow(2, (row.as_of - as_of) / DAY),
-        ]
-        for row in CasinoTally.objects.filter(count__gt=0)
-    }
-
-
-def assert_casino_adds_up() -> None:
-    newest = PurchasedCoupon.objects.order_by("-timestamp").values_list("timestamp", flat=True).first()
-    as_of = newest.timestamp() if newest else LANDMARK
-    counted, recount = casino_tallies(as_of), casino_recount(as_of)
-    assert counted.keys() == recount.keys()
-    for key, sums in recount.items():
-        assert counted[key] == pytest.approx(sums, rel=1e-9, abs=1e-9), key

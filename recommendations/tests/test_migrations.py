@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db.migrations.executor import MigrationExecutor
 
-from recommendations.models import OfferChange, OfferVersion
+from recommendations.models import OfferChange, OfferVersion, UserProfile
 from recommendations.offer import read_offer
 from tenants.connections import casino_connection
 from tenants.context import use_casino
@@ -23,6 +23,7 @@ ADD_EVENT = (  # as long as the migrations have not made all columns that the mo
     "INSERT INTO events (country, begin_timestamp, end_timestamp, league, sport, odd, home_team, away_team) "
     "VALUES ('X', now(), now() + interval '1 hour', 'X', 'X', 2, 'X', 'Y')"
 )
+TALLIES = "0009_user_tallies"
 FIRST, TRIGGER, CURRENCIES, STATUS, WAITING, ROOM = (
     "0001_initial",
     "0002_offer_version_trigger",
@@ -136,6 +137,15 @@ def test_all_migrations_can_be_taken_back_and_made_again():
     migrate(LATEST)
     EventFactory.create()
     assert version() > 0
+
+
+def test_profiles_of_before_are_marked_for_a_rebuild_and_new_ones_are_not():
+    migrate("0008_offer_changes")
+    execute("INSERT INTO users_profile (user_id) VALUES (1)")
+    migrate(TALLIES)
+    execute("INSERT INTO users_profile (user_id) VALUES (2)")
+    assert dict(UserProfile.objects.values_list("user_id", "needs_rebuild")) == {1: True, 2: False}
+    assert list(UserProfile.objects.values_list("pending_coupon_ids", flat=True)) == [[], []]
 
 
 def test_the_models_lack_no_migration():

@@ -50,6 +50,11 @@ def test_what_is_given_is_read_kept_and_read_again():
     assert load_options(options_as_json(options)) == options
 
 
+def test_names_and_currencies_are_kept_as_events_and_users_have_them():
+    options = parse_options({"max_stakes": {"eur ": 5}, "blocked": {"leagues": [" premier  league"]}})
+    assert (options.max_stakes, options.blocked.leagues) == ({"EUR": Decimal(5)}, ("PREMIER LEAGUE",))
+
+
 def test_the_same_options_are_one_object():
     assert load_options(dict(GIVEN)) is load_options(dict(GIVEN))
 
@@ -78,6 +83,11 @@ def test_shown_are_all_of_them():
         ({"pinned": {"teams": [""]}}, "teams"),
         ({"pinned": {"events": [1] * 1_001}}, "events"),
         ({"max_stakes": {"EUR": 0}}, "stakes"),
+        ({"max_stakes": {"EUR": 0.001}}, "stakes"),
+        ({"default_stakes": {"EUR": 1e30}}, "stakes"),
+        ({"max_stakes": {"EURO": 5}}, "max_stakes"),
+        ({"max_odd": 1e999}, "max_odd"),
+        ({"blocked": {"teams": ["\ud800"]}}, "blocked.teams"),
         ({"max_stakes": {"EUR": "NaN"}}, "stakes"),
         ({"minimum_age": 12}, "minimum_age"),
         ({"fallbacks": ["oracle"]}, "oracle"),

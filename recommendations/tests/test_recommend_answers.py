@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import connections
 
-from recommendations.models import User
+from recommendations.models import User, UserProfile, UserTallies
 from recommendations.recommenders.registry import RECOMMENDERS
 from tenants.context import use_casino
 
@@ -155,6 +155,21 @@ def test_options_that_a_configuration_leaves_out_stay_and_null_takes_them_back(a
     assert caller_a.get("/config").json()["options"]["event_limit"] == 1
     caller_a.post("/config", body | {"options": None})
     assert ids(caller_a.get("/recommend/1")) == [1, 2, 3]
+
+
+def test_odds_without_end_are_multiplied_all_the_same(ask, events):
+    for n in range(20):
+        EventFactory.create(id=100 + n, odd=Decimal("999999.999"))
+    slip = ask("/recommend/1?limit=20", min_odd=1000).json()
+    assert slip["count"] == 20
+    assert Decimal(slip["potential_return"]) > Decimal(10) ** 119
+
+
+def test_a_user_whose_tallies_are_yet_to_be_rebuilt_is_known_by_all_coupons(ask, events):
+    TalliedCouponFactory.create(user_id=1, recommended_events=[selection(event_id=1)])
+    UserTallies.objects.all().delete()
+    UserProfile.objects.update(needs_rebuild=True, pending_coupon_ids=[])
+    assert ids(ask()) == [2, 3, 4]
 
 
 def test_live_events_are_shown_only_where_they_are_asked_for(ask, events):

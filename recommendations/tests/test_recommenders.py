@@ -66,6 +66,13 @@ class TestScores:
         first, second = (RECOMMENDERS[name].score(situation(offer, profile, 7)) for _ in range(2))
         assert np.array_equal(first, second)
 
+    def test_what_is_over_and_still_in_the_offer_changes_no_order(self, name, profile):
+        over = {"begin_timestamp": datetime(2048, 1, 1, tzinfo=UTC), "end_timestamp": datetime(2048, 1, 2, tzinfo=UTC)}
+        offer = offer_of(over, *[{}] * 20, over)
+        without = offer.keep(offer.ends > NOW)
+        scores = RECOMMENDERS[name].score(situation(offer, profile, 3))[1:-1]
+        assert list(np.argsort(-scores)) == list(np.argsort(-RECOMMENDERS[name].score(situation(without, profile, 3))))
+
     def test_the_offer_is_left_as_it_was(self, name, profile):
         offer, untouched = offer_of(*[{}] * 20), offer_of(*[{}] * 20)
         RECOMMENDERS[name].score(situation(offer, profile, 1))

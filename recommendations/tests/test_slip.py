@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommendations import slip
+from recommendations.options import Options
 from recommendations.slip import Rules
 
 from .factories import OPEN, offer_of
@@ -41,6 +42,18 @@ def test_an_odd_must_be_a_number(odd):
 
 def test_the_best_scores_win_best_first():
     assert choose(offer_of(*[{}] * 5), np.array([1.0, 5, 3, 2, 4]), BEFORE, 3) == [1, 4, 2]
+
+
+def test_a_league_that_is_full_is_left_out_from_then_on():
+    offer = offer_of(*[{"league": f"L{n // 50}"} for n in range(200)])
+    capped = Options(max_per_league=2, event_limit=20)
+    assert choose(offer, -np.arange(200.0), BEFORE, 20, options=capped) == [0, 1, 50, 51, 100, 101, 150, 151]
+    assert choose(offer, np.arange(200.0), BEFORE, 3, options=capped) == [199, 198, 149]
+
+
+def test_a_sport_that_is_full_is_left_out_from_then_on():
+    offer = offer_of(*[{"sport": ("FOOTBALL", "HANDBALL")[n % 2]} for n in range(100)])
+    assert choose(offer, -np.arange(100.0), BEFORE, 9, options=Options(max_per_sport=1)) == [0, 1]
 
 
 def test_equal_scores_go_by_id():

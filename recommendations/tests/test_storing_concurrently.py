@@ -5,11 +5,18 @@ from decimal import Decimal
 import pytest
 
 from recommendations.models import Event, EventTeam, PurchasedCoupon, Team, User, UserProfile
-from recommendations.storing import store_coupons, store_events, store_users
+from recommendations.storing import (
+    rebuild_casino_tallies,
+    rebuild_profiles,
+    store_coupons,
+    store_events,
+    store_users,
+)
 from tenants.context import use_casino
 
 from .conftest import TEST_DATABASES
 from .factories import at, coupon_row, event_row, removal, user_row
+from .recount import assert_counts_equal_a_recount
 from .threads import THREADS, at_once, shuffled
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)
@@ -85,6 +92,7 @@ def test_coupons_are_each_counted_once_whoever_comes_first(casino_a):
         assert PurchasedCoupon.objects.count() == 60
         counted = UserProfile.objects.order_by("user_id").values_list("coupon_count", "stake_total")
         assert list(counted) == [(12, Decimal(120))] * 5
+        assert_counts_equal_a_recount()
 
 
 def test_users_and_their_coupons_at_once(casino_a):
@@ -99,3 +107,23 @@ def test_users_and_their_coupons_at_once(casino_a):
     with use_casino(casino_a.current):
         coupons = THREADS // 2 * ROUNDS
         assert list(UserProfile.objects.values_list("coupon_count", flat=True)) == [coupons] * 20
+        assert_counts_equal_a_recount()
+
+
+def test_all_is_rebuilt_while_coupons_come_and_go(casino_a):
+    with use_casino(casino_a.current):
+        store_users([user_row(id=n) for n in (1, 2, 3)])
+
+    def work(number):
+        for start in range(0, 120, 6):
+            ids = [number * 1000 + start + n for n in range(1, 7)]
+            store_coupons([coupon_row(id=n, user_id=n % 3 + 1) for n in ids])
+            if number == 0:
+                list(rebuild_profiles())
+                rebuild_casino_tallies()
+            elif start % 5 == 0:
+                store_coupons([removal(ids[0], 1), removal(ids[5], 1)])
+
+    at_once(casino_a, work)
+    with use_casino(casino_a.current):
+        assert_counts_equal_a_recount()

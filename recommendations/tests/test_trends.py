@@ -75,6 +75,11 @@ def test_no_trends_are_read_from_nothing():
     assert read_trends('[["event", "7", 1.0, 1.0]]')
 
 
+def test_what_can_be_no_event_is_passed_over():
+    trends = read_trends('[["event", "-5", 1, 1], ["event", "99999999999999999999", 1, 1], ["event", "7", 1, 1]]')
+    assert list(trends.event_ids) == [7]
+
+
 def test_trends_are_read_again_when_they_are_due_and_by_the_same_query(now, settings):
     settings.TRENDS_SECONDS = 10
     assert not trends_at(now)

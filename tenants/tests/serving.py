@@ -29,7 +29,7 @@ from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
 ensure_catalogue()
 casinos = store_casinos(["Gamma", "Delta"])
-Casino.objects.update(recommender_type="static", recommendation_schema={"events": "list"})
+Casino.objects.update(recommender_type="static", recommendation_schema={"recommended_events": "list"})
 print(*[casino.pk for casino in casinos])
 """
 

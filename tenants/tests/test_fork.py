@@ -27,7 +27,7 @@ def when_ready(server):
 @pytest.fixture
 def casinos() -> list[Casino]:
     made = store_casinos(["Gamma", "Delta"])
-    Casino.objects.update(recommender_type="static", recommendation_schema={"events": "list"})
+    Casino.objects.update(recommender_type="static", recommendation_schema={"recommended_events": "list"})
     return made
 
 

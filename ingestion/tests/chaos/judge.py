@@ -13,6 +13,7 @@ from ingestion.lag import measure_lag
 from ingestion.parked_messages import list_parked
 from ingestion.topics import TOPICS
 from recommendations.models import Event, EventTeam, PurchasedCoupon, User, UserProfile, WaitingCoupon
+from recommendations.tests.recount import assert_tallies_equal_a_recount
 from tenants.context import use_casino
 from tenants.models import Casino
 
@@ -67,6 +68,10 @@ def _judge_casino(expected: truth.Casino) -> Iterator[str]:
     yield from _compare("coupons", expected.coupons, with_ids)
     yield from _compare("coupons without ids", expected.bought, without)
     yield from _compare("profiles", _recounted(), _counted())
+    try:
+        assert_tallies_equal_a_recount()
+    except AssertionError as error:
+        yield f"tallies: {error}"
 
 
 def _recounted() -> dict[int, tuple[int, Decimal]]:
