@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from math import prod
 from typing import Any
 from uuid import UUID
 
 from . import slip
+from .bets import Match
 from .currencies import round_down
 from .guard import Guarded, refuse, suggest_stake
 from .models import EventStatus
@@ -18,7 +20,7 @@ from .options import DEFAULTS, Options
 from .recommendation import Recommendation, RecommendedEvent
 from .recommenders.base import Knowledge, Profile, Recommender, Situation
 from .recommenders.registry import get_recommender
-from .trends import NO_TRENDS, Match, Trends
+from .trends import NO_TRENDS, Trends
 from .wishes import NO_WISH, Wish
 
 _EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
@@ -48,12 +50,22 @@ class Question:
     @property
     def needs(self) -> frozenset[Knowledge]:
         """What any of the chain needs to know of users."""
-        return frozenset().union(*(recommender.needs for recommender in self.chain()))
+        return _needs_of(self.chain)
 
-    def chain(self) -> list[Recommender]:
+    @property
+    def chain(self) -> tuple[Recommender, ...]:
         """The recommender, then the fallbacks."""
-        names = dict.fromkeys([self.recommender.name, *self.options.fallbacks, "soonest"])
-        return [get_recommender(name) for name in names]
+        return _chain_of(self.recommender.name, self.options.fallbacks)
+
+
+@lru_cache(1_024)
+def _chain_of(name: str, fallbacks: tuple[str, ...]) -> tuple[Recommender, ...]:
+    return tuple(get_recommender(each) for each in dict.fromkeys([name, *fallbacks, "soonest"]))
+
+
+@lru_cache(1_024)
+def _needs_of(chain: tuple[Recommender, ...]) -> frozenset[Knowledge]:
+    return frozenset().union(*(recommender.needs for recommender in chain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +107,22 @@ def answer(question: Question, bettor: Bettor, market: Market, recommendation_id
     """The slip for one user. Always an answer: where the guard rails forbid bets, or none may be shown, one without
     events."""
     refusal = refuse(bettor.user, question.options, question.now)
-    slip = _NOTHING if refusal is not None else _choose(question, bettor, market)
-    stake = suggest_stake(bettor.user, bettor.usual_stake, question.options) if slip.events else Decimal("0.00")
-    total_odds = prod((Decimal(str(event.odd)) for event in slip.events), start=Decimal(bool(slip.events)))
+    chosen = _NOTHING if refusal is not None else _choose(question, bettor, market)
+    stake = suggest_stake(bettor.user, bettor.usual_stake, question.options) if chosen.events else Decimal("0.00")
+    total_odds = prod((Decimal(str(event.odd)) for event in chosen.events), start=Decimal(bool(chosen.events)))
     return Recommendation(
         recommendation_id=recommendation_id,
         user_id=bettor.user_id,
         stake=stake,
         currency=bettor.user.currency,
         timestamp=question.now,
-        expires_at=slip.expires_at or question.now + _EMPTY_SLIP_EXPIRES,
-        recommender=slip.recommender or question.recommender.name,
-        fallback_step=slip.step,
+        expires_at=chosen.expires_at or question.now + _EMPTY_SLIP_EXPIRES,
+        recommender=chosen.recommender or question.recommender.name,
+        fallback_step=chosen.step,
         model_version=market.model_version,
-        confidence=_confidence(bettor.coupon_count, slip.step),
+        confidence=_confidence(bettor.coupon_count, chosen.step),
         refusal=refusal.value if refusal else "",
-        recommended_events=slip.events,
+        recommended_events=chosen.events,
         total_odds=total_odds,
         potential_return=round_down(stake * total_odds, bettor.user.currency),
     )
@@ -127,7 +139,7 @@ def _choose(question: Question, bettor: Bettor, market: Market) -> _Slip:
         models=market.models,
     )
     step, recommender = next(
-        (step, recommender) for step, recommender in enumerate(question.chain()) if recommender.applies(situation)
+        (step, recommender) for step, recommender in enumerate(question.chain) if recommender.applies(situation)
     )
     scores = recommender.score(situation)
     places = slip.choose(market.offer, scores, _rules(question, bettor))

@@ -5,9 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, TypedDict
 
-from django.db import transaction
-
-from tenants.connections import current_alias
+from tenants.connections import casino_atomic, current_alias
 
 from .models import FittedModel
 from .recommenders import neighbours
@@ -76,7 +74,7 @@ def _read(version: int) -> Served:
 def store_models(fitted: Iterable[tuple[str, bytes]], *, coupons: int) -> int:
     """Keep models of the current casino, (recommender, encoded) each, to be served from now on, and answer their
     version."""
-    with transaction.atomic(using=current_alias()):
+    with casino_atomic():
         version = 1 + (FittedModel.objects.order_by("-version").values_list("version", flat=True).first() or 0)
         FittedModel.objects.bulk_create(
             FittedModel(version=version, recommender=name, fitted=encoded, coupons=coupons) for name, encoded in fitted

@@ -6,7 +6,6 @@ from typing import Any
 
 from tenants.connections import casino_connection
 
-from .bets import decay_to
 from .fitted import store_models
 from .pending import PENDING, TALLIES, tallies_of
 from .recommenders import neighbours
@@ -33,11 +32,9 @@ def fit_models(now: datetime) -> int | None:
 
 def _users(now: datetime) -> Iterator[tuple[Mapping[str, float], int]]:
     """(tokens, number of coupons) of each user who has any."""
-    decay = decay_to(now.timestamp())
     for count, packed, pending in _profiles():
-        weights = tallies_of(None if packed is None else bytes(packed), pending).weights
-        decayed = {name: {value: decay * weight for value, weight in each.items()} for name, each in weights.items()}
-        if tokens := neighbours.tokens_of(Profile(weights=decayed)):
+        weights = tallies_of(packed, pending).weights_at(now.timestamp())
+        if tokens := neighbours.tokens_of(Profile(weights=weights)):
             yield tokens, count
 
 

@@ -1,6 +1,5 @@
 """The guard rails: who is shown no bets at all, and how much may be suggested to stake."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -64,10 +63,6 @@ def _is_of_age(user: Guarded, minimum: int, today: date) -> bool:
 def suggest_stake(user: Guarded, usual: Decimal | None, options: Options) -> Decimal:
     """A stake in the user's currency: the usual one, or the casino's default for a user without coupons; never above
     the casino's cap, the user's limit, or what is left of the user's limit."""
-    wanted = _of(options.default_stakes, user.currency) or settings.DEFAULT_STAKE if usual is None else usual
-    ceilings = (_of(options.max_stakes, user.currency), user.stake_limit, user.limit_left)
+    wanted = options.default_stakes.get(user.currency, settings.DEFAULT_STAKE) if usual is None else usual
+    ceilings = (options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
     return round_down(min([wanted, *(ceiling for ceiling in ceilings if ceiling is not None)]), user.currency)
-
-
-def _of(amounts: Mapping[str, Decimal], currency: str) -> Decimal | None:
-    return amounts.get(currency)

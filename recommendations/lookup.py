@@ -12,7 +12,7 @@ from tenants.connections import casino_connection
 from .engine import Market
 from .fitted import MODEL_VERSION, models
 from .offer import OFFER_COLUMNS, offers
-from .pending import ALL, PENDING, TALLIES, tallies_of
+from .pending import PENDING, TALLIES, tallies_of
 from .tallies import Tallies
 from .trend_cache import TRENDS, trend_cache
 
@@ -20,8 +20,7 @@ _USER = (
     "users.id", "users.currency", "users.country", "users.birth_year", "users.birth_date", "users.status",
     "users.status_until", "users.stake_limit", "users.limit_left", "users.favorite_sport",
     "profile.id", "profile.favorite_sport_league_json", "profile.purchases_at_last_update", "profile.coupon_count",
-    f"CASE WHEN NOT profile.needs_rebuild THEN {TALLIES} END",
-    f"CASE WHEN profile.needs_rebuild THEN {ALL} ELSE {PENDING} END",
+    TALLIES, PENDING,
 )  # fmt: skip
 
 # What is the same for all users comes with the first of them.
@@ -55,8 +54,7 @@ class FoundUser:
     pending_coupons: str | None
 
     def tallies(self) -> Tallies:
-        packed = self.packed_tallies
-        return tallies_of(None if packed is None else bytes(packed), self.pending_coupons)
+        return tallies_of(self.packed_tallies, self.pending_coupons)
 
 
 @dataclass(frozen=True, slots=True)

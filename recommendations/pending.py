@@ -18,11 +18,14 @@ def coupons_from(source: str) -> str:
     return f"(SELECT '[' || string_agg({_COUPON}, ',') FILTER (WHERE isfinite(coupon.timestamp)) || ']' FROM {source})"
 
 
-# What `tallies_of` takes, as pieces of the list of a SELECT .. FROM users_profile AS profile. A user without such a row
-# has neither.
-TALLIES = "(SELECT packed.tallies FROM user_tallies AS packed WHERE packed.user_id = profile.user_id)"
+_PACKED = "(SELECT packed.tallies FROM user_tallies AS packed WHERE packed.user_id = profile.user_id)"
+_PENDING = coupons_from("purchased_coupons AS coupon WHERE coupon.id = ANY(profile.pending_coupon_ids)")
+
+# Pieces of the list of a SELECT .. FROM users_profile AS profile: all coupons of the user; and what `tallies_of` takes.
+# Of a user whom nothing was ever tallied for, all coupons are pending. A user without such a row has neither.
 ALL = coupons_from("purchased_coupons AS coupon WHERE coupon.user_id = profile.user_id")
-PENDING = coupons_from("purchased_coupons AS coupon WHERE coupon.id = ANY(profile.pending_coupon_ids)")
+TALLIES = f"CASE WHEN NOT profile.needs_rebuild THEN {_PACKED} END"
+PENDING = f"CASE WHEN profile.needs_rebuild THEN {ALL} ELSE {_PENDING} END"
 
 _COUPONS = msgspec.json.Decoder(list[Coupon])
 _TEXTS = ("sport", "league", "country", "home_team", "away_team")

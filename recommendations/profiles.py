@@ -10,19 +10,14 @@ from django.conf import settings
 
 from tenants.errors import DatabaseReadOnly
 
-from .bets import decay_to
 from .engine import Bettor, Market, Question
 from .lookup import FoundUser
 from .models import UserProfile
 from .offer import ATTRIBUTES, Offer
-from .pending import PENDING, TALLIES
 from .recommenders.base import Knowledge, Pair, Profile
 from .tallies import Tallies
 
 PAIRS_KEPT = 20
-
-_READ = f"SELECT {TALLIES}, {PENDING} FROM users_profile AS profile WHERE profile.user_id = %s"
-_CENT = Decimal("0.01")
 
 
 def bettor_of(user: FoundUser, question: Question, market: Market) -> Bettor:
@@ -41,9 +36,8 @@ def bettor_of(user: FoundUser, question: Question, market: Market) -> Bettor:
 
 
 def _profile(user: FoundUser, tallies: Tallies, question: Question, market: Market) -> Profile:
-    needs, decay = question.needs, decay_to(question.hour)
-    counts = tallies.counts if Knowledge.TALLIES in needs else {}
-    weights = tallies.weights if Knowledge.TALLIES in needs else {}
+    needs = question.needs
+    needs_tallies = Knowledge.TALLIES in needs
     return Profile(
         country=user.country,
         favorite_sport=user.favorite_sport,
@@ -54,16 +48,11 @@ def _profile(user: FoundUser, tallies: Tallies, question: Question, market: Mark
             if Knowledge.FAVORITE_PAIRS in needs
             else ()
         ),
-        top_values={attribute: top_two(counts.get(attribute, {})) for attribute in ATTRIBUTES},
-        counts=counts,
-        weights={name: {value: decay * weight for value, weight in each.items()} for name, each in weights.items()},
+        top_values={attribute: tallies.top(attribute, 2) for attribute in ATTRIBUTES} if needs_tallies else {},
+        counts=tallies.counts if needs_tallies else {},
+        weights=tallies.weights_at(question.hour) if needs_tallies else {},
         recent=tallies.recent if question.needs_reasons else (),
     )
-
-
-def top_two(counts: dict[str, int]) -> tuple[str, ...]:
-    """The two most frequent values; equally frequent ones alphabetically."""
-    return tuple(sorted(counts, key=lambda value: (-counts[value], value))[:2])
 
 
 def usual_stake(tallies: Tallies, now: datetime) -> Decimal | None:

@@ -32,6 +32,13 @@ def identity(field: str, value: int | None, highest: int = MAX_ID) -> int | None
     return value
 
 
+def reference(digits: str) -> int | None:
+    """The id of a user or an event that is written down, None if it is none that can be."""
+    is_number = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(MAX_REFERENCE))
+    number = int(digits) if is_number else 0
+    return number if 0 < number <= MAX_REFERENCE else None
+
+
 def text(field: str, value: str) -> str:
     value = " ".join(value.split())
     if not value:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .bets import Match
 from .offer import Column, Mask, Offer
 from .options import DEFAULTS, Options, Selectors
-from .trends import Match
 
 Places = np.ndarray[Any, np.dtype[np.intp]]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from .bets import Bet, Coupon, Selected, odds_band, weight_at
+from .bets import Bet, Coupon, Match, Selected, decay_to, odds_band, weight_at
 from .errors import UnknownTalliesFormat
 
 RECENT_SELECTIONS = 300
@@ -24,7 +24,6 @@ _FORMAT = 1
 _WIDTH = 7  # numbers that a selection takes: event id or 0, five places in the list of words, thousandths of the odd
 _NOTHING = (0, 0.0)
 
-Match = tuple[str, str, str, str]  # sport, league, home team, away team
 Sums = dict[int, tuple[int, float]]
 
 
@@ -173,6 +172,11 @@ class Tallies:
                 each[key] = each.get(key, 0.0) + weight
         return self._by_name(sums)
 
+    def weights_at(self, now: float) -> dict[str, dict[str, float]]:
+        """The weights as of `now` (Unix seconds): a selection of then counts 1."""
+        decay = decay_to(now)
+        return {name: {value: decay * weight for value, weight in each.items()} for name, each in self.weights.items()}
+
     @property
     def recent(self) -> list[Selected]:
         """The newest selections, at most `RECENT_SELECTIONS`, the newest last."""
@@ -229,7 +233,7 @@ class Tallies:
         return len(self._state.held_events) + len(self._state.held_matches)
 
     def release(self, over: Iterable[int | Match]) -> None:
-        """Hold these events no longer: they have begun, or are gone."""
+        """Hold these events no longer: they are over, or gone."""
         gone, words, state = set(over), self._state.words, self._state
         state.held_events -= gone
         state.held_matches = {

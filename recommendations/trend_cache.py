@@ -10,10 +10,10 @@ from django.conf import settings
 
 from tenants.connections import current_alias
 
-from .bets import HALF_LIFE
+from .bets import HALF_LIFE, Match
 from .casino_sums import SEPARATOR, TREND_HALF_LIFE
 from .rules import MAX_REFERENCE
-from .trends import NO_TRENDS, Match, Trends
+from .trends import NO_TRENDS, Trends
 
 CAPACITY = 256
 MOST_EVENTS = 20_000

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from .bets import Match
 from .offer import Column, Offer
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Keys = np.ndarray[Any, np.dtype[np.int64]]
-Match = tuple[str, str, str, str]  # sport, league, home team, away team
 
 _EVENT = "event"
 

@@ -7,7 +7,7 @@ from typing import Any
 from .errors import InvalidWish
 from .limits import limits
 from .options import MAX_EVENTS
-from .rules import MAX_REFERENCE
+from .rules import reference
 
 MAX_EXCLUDED = 200
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
@@ -43,7 +43,7 @@ def parse_wish(given: Mapping[str, Any]) -> Wish:
 
 def _limit(value: Any) -> dict[str, Any]:
     number = _whole_number(value)
-    if number is None or not 1 <= number <= MAX_EVENTS:
+    if number is None or number > MAX_EVENTS:
         raise InvalidWish(f"limit must be a whole number from 1 to {MAX_EVENTS}")
     return {"limit": number}
 
@@ -52,7 +52,7 @@ def _exclude(value: Any) -> dict[str, Any]:
     numbers = [_whole_number(each) for each in _listed(value)]
     if len(numbers) > MAX_EXCLUDED:
         raise InvalidWish(f"exclude may name at most {MAX_EXCLUDED} events, not {len(numbers)}")
-    if any(number is None or not 0 < number <= MAX_REFERENCE for number in numbers):
+    if None in numbers:
         raise InvalidWish("exclude must list ids of events, separated by commas")
     return {"excluded": frozenset(numbers)}
 
@@ -78,9 +78,7 @@ def _listed(value: Any) -> Iterable[Any]:
 
 
 def _whole_number(value: Any) -> int | None:
-    text = "" if isinstance(value, bool) else str(value).strip()
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_REFERENCE))
-    return int(text) if is_number else None
+    return None if isinstance(value, bool) else reference(str(value).strip())
 
 
 _PARSE = {"limit": _limit, "exclude": _exclude, "sport": _sport, "explain": _explain}

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from recommendations import services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
 from recommendations.options import all_options_as_json, load_options, options_schema
-from recommendations.rules import MAX_REFERENCE
+from recommendations.rules import reference
 from recommendations.wishes import parse_wish
 from tenants.middleware import require_casino
 from tenants.models import Casino
@@ -46,13 +46,8 @@ class ConfigView(CasinoAPIView):
     def post(self, request: Request) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        casino = services.configure(
-            casino=self.casino,
-            recommender_type=serializer.validated_data.get("recommender_type"),
-            recommendation_schema=serializer.validated_data.get("recommendation_schema"),
-            now=timezone.now(),
-            **{name: serializer.validated_data[name] for name in ("options",) if name in serializer.validated_data},
-        )
+        required = {"recommender_type": None, "recommendation_schema": None}
+        casino = services.configure(casino=self.casino, now=timezone.now(), **required | serializer.validated_data)
         configuration = _configuration(casino)
         return Response(
             {
@@ -137,7 +132,7 @@ def _options(casino: Casino) -> dict[str, Any]:
 
 def _parse_user_id(text: str) -> int:
     """What is no possible id is nobody's id."""
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_REFERENCE))
-    if not is_number or not 0 < int(text) <= MAX_REFERENCE:
+    user_id = reference(text)
+    if user_id is None:
         raise UserNotFound("User not found")
-    return int(text)
+    return user_id

@@ -22,8 +22,6 @@ class Knowledge(Enum):
 
     FAVORITE_PAIRS = auto()
     TALLIES = auto()
-    TRENDS = auto()
-    MODEL = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class Hybrid(Recommender):
     standard deviation over the offer. `soonest` counts by the logarithm of the hours that are left."""
 
     name = "hybrid"
-    needs = frozenset({Knowledge.TALLIES, Knowledge.TRENDS, Knowledge.MODEL})
+    needs = frozenset({Knowledge.TALLIES})
     components: tuple[Recommender, ...] = (Profile(), Trending(), Neighbours(), Soonest())
 
     def score(self, situation: Situation) -> Scores:

@@ -77,7 +77,7 @@ class Neighbours(Recommender):
     event's score is the mean of its tokens' scores, x B, x being the logarithms of the user's decayed tallies."""
 
     name = "neighbours"
-    needs = frozenset({Knowledge.TALLIES, Knowledge.MODEL})
+    needs = frozenset({Knowledge.TALLIES})
 
     def applies(self, situation: Situation) -> bool:
         model: Model | None = situation.models.get(self.name)

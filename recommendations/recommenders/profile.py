@@ -31,7 +31,7 @@ class Profile(base.Recommender):
     """
 
     name = "profile"
-    needs = frozenset({base.Knowledge.TALLIES, base.Knowledge.TRENDS})
+    needs = frozenset({base.Knowledge.TALLIES})
 
     def applies(self, situation: base.Situation) -> bool:
         return any(situation.profile.weights.values())

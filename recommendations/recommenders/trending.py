@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import Knowledge, Recommender, Scores, Situation, soonest_first
+from .base import Recommender, Scores, Situation, soonest_first
 
 _SHARE_OF_LEAGUE = 0.5
 
@@ -12,7 +12,6 @@ class Trending(Recommender):
     day. Equal scores go by what begins first."""
 
     name = "trending"
-    needs = frozenset({Knowledge.TRENDS})
 
     def applies(self, situation: Situation) -> bool:
         return bool(situation.trends)

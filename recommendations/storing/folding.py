@@ -14,11 +14,10 @@ from recommendations.tallies import Tallies
 from .sql import execute, query
 
 FOLD_AT = 24  # pending coupons: to fold fewer costs storing more, to leave more costs each request 10 us a coupon
-HELD = 200  # events that a user may hold beside the recent selections' before those that have begun are looked up
+HELD = 200  # events that a user may hold beside the recent selections' before those that are over are looked up
 
 _READ = f"""
-SELECT user_id, {TALLIES}, CASE WHEN needs_rebuild THEN {ALL} ELSE {PENDING} END, needs_rebuild
-FROM users_profile AS profile WHERE user_id = ANY(%s)
+SELECT user_id, {TALLIES}, {PENDING} FROM users_profile AS profile WHERE user_id = ANY(%s)
 """
 _READ_ALL = f"SELECT user_id, {ALL} FROM users_profile AS profile WHERE user_id = ANY(%s)"
 
@@ -41,7 +40,7 @@ UPDATE users_profile AS profile SET
 WHERE user_id = ANY(%s)
 """
 
-_YET_TO_BEGIN = """
+_NOT_OVER = """
 SELECT id, sport, league, home_team, away_team FROM events WHERE end_timestamp > now() AND (
     id = ANY(%s) OR (sport, league, home_team, away_team) IN (
         SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
@@ -56,9 +55,9 @@ def fold(user_ids: Sequence[int]) -> None:
         return
     folded: dict[int, Tallies] = {}
     unreadable: list[int] = []
-    for user_id, packed, coupons, needs_rebuild in query(_READ, [list(user_ids)]):
+    for user_id, packed, coupons in query(_READ, [list(user_ids)]):
         try:
-            folded[user_id] = tallies_of(None if needs_rebuild else packed, coupons)
+            folded[user_id] = tallies_of(packed, coupons)
         except UnknownTalliesFormat:
             unreadable.append(user_id)
     _write(folded)
@@ -84,7 +83,7 @@ def _write(folded: dict[int, Tallies]) -> None:
 
 
 def _release(crowded: Iterable[Tallies]) -> None:
-    """Let users no longer hold events that have begun, or are gone."""
+    """Let users no longer hold events that are over, or gone."""
     held = {tallies: tallies.held for tallies in crowded}
     if not held:
         return
@@ -92,8 +91,6 @@ def _release(crowded: Iterable[Tallies]) -> None:
     ids = [each for each in every if isinstance(each, int)]
     matches = [each for each in every if not isinstance(each, int)]
     columns = [list(column) for column in zip(*matches, strict=True)] or [[]] * 4
-    yet_to_begin = {
-        each for event_id, *match in query(_YET_TO_BEGIN, [ids, *columns]) for each in (event_id, tuple(match))
-    }
+    not_over = {each for event_id, *match in query(_NOT_OVER, [ids, *columns]) for each in (event_id, tuple(match))}
     for tallies, events in held.items():
-        tallies.release(events - yet_to_begin)
+        tallies.release(events - not_over)

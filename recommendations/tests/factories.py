@@ -1,6 +1,7 @@
 """Users, events and coupons for tests: models in the current casino's database, rows, and offers in memory."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -17,6 +18,19 @@ OPEN = datetime(2050, 6, 1, 18, tzinfo=UTC)
 FIRST_MESSAGE = datetime(2025, 6, 1, tzinfo=UTC)
 OFFER_COLUMNS = ("id", "begin_timestamp", "end_timestamp", "odd", *ATTRIBUTES)
 _offsets = count()
+
+
+@dataclass
+class GuardedUser:
+    """A user as the guard rails see users."""
+
+    status: str = "ACTIVE"
+    status_until: datetime | None = None
+    birth_year: int = 1980
+    birth_date: date | None = None
+    currency: str = "EUR"
+    stake_limit: Decimal | None = None
+    limit_left: Decimal | None = None
 
 
 class UserFactory(factory.django.DjangoModelFactory[User]):

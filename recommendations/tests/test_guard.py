@@ -1,6 +1,5 @@
 """The guard rails: who is shown no bets at all, and how much may be suggested to stake."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -9,18 +8,9 @@ import pytest
 from recommendations.guard import refuse, suggest_stake
 from recommendations.options import DEFAULTS, Options
 
+from .factories import GuardedUser as User
+
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
-
-
-@dataclass
-class User:
-    status: str = "ACTIVE"
-    status_until: datetime | None = None
-    birth_year: int = 1980
-    birth_date: date | None = None
-    currency: str = "EUR"
-    stake_limit: Decimal | None = None
-    limit_left: Decimal | None = None
 
 
 def test_an_active_grown_up_without_limits_may_be_shown_bets():

@@ -7,7 +7,6 @@ million times.
 import os
 import random
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,16 +15,17 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from recommendations.bets import Selected
+from recommendations.bets import Match, Selected
 from recommendations.engine import Bettor, Market, Question, answer
 from recommendations.guard import Guarded
 from recommendations.options import Options, Selectors
 from recommendations.recommenders.base import Profile
 from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
-from recommendations.trends import Match, Trends
+from recommendations.trends import Trends
 from recommendations.wishes import Wish
 
+from .factories import GuardedUser as User
 from .factories import offer_of
 
 SLIPS = int(os.environ.get("SLIPS", "10000"))
@@ -37,17 +37,6 @@ TEAMS = [f"T{number}" for number in range(14)]
 ODDS = ["0.9", "1", "1.001", "1.5", "2.5", "4", "40", "1000001", "NaN", "Infinity"]
 TALLIED = {"sport": SPORTS, "league": LEAGUES, "home_team": TEAMS, "away_team": TEAMS, "odds_band": ["0", "5", "10"]}
 MODEL = fit([{"team:T1": 1.0, "league:L1": 1.0, "sport:FOOTBALL": 2.0}, {"team:T2": 2.0, "league:L1": 1.0}] * 4)
-
-
-@dataclass
-class User:
-    status: str = "ACTIVE"
-    status_until: datetime | None = None
-    birth_year: int = 1980
-    birth_date: date | None = None
-    currency: str = "EUR"
-    stake_limit: Decimal | None = None
-    limit_left: Decimal | None = None
 
 
 def some(rng: random.Random, values: list[Any], most: int) -> tuple[Any, ...]:
