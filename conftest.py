@@ -23,6 +23,7 @@ from recommendations.trend_cache import trend_cache
 from tenants import embedded
 from tenants.identity import stamp
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
+from tenants.models.casino import casino_leases
 from tenants.schema_version import code_version
 from tenants.servers import MAIN
 from tenants.tests import hasty
@@ -47,6 +48,7 @@ def pytest_xdist_setupnodes(specs: list[Any]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     settings.RECSYS_OPEN_API = True
     settings.PUBLISH_RECOMMENDATIONS = False  # a broker that runs beside the tests is not theirs
+    settings.CATALOGUE_LEASE_SECONDS = 0
     settings.HTTPS = settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     settings.STORAGES = {
         **settings.STORAGES,
@@ -86,6 +88,7 @@ def casino_b(db: Any) -> Casino:
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
     """No process has to notice a test's rollback: elsewhere other rows come with other times or versions."""
+    casino_leases.clear()
     trend_cache.clear()
     models.clear()
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from tenants.connections import casino_connection
+from tenants.connections import casino_prepared_cursor
 
 from .engine import Market
 from .fitted import MODEL_VERSION, models
@@ -87,7 +87,7 @@ def _query(user_ids: Sequence[int], common: Sequence[str], parameters: dict[str,
     sql = _SQL.format(
         common=", ".join(common), user=", ".join(_USER), wanted="= %(user_ids)s" if is_one else "= ANY(%(user_ids)s)"
     )
-    with casino_connection().cursor() as cursor:
+    with casino_prepared_cursor() as cursor:
         cursor.execute(sql, parameters | {"user_ids": user_ids[0] if is_one else list(user_ids)})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from tenants.leases import wait_for_leases
 from tenants.models import Casino
 
 from . import lookup
@@ -39,7 +40,8 @@ def configure(
     now: datetime,
     options: object = _UNCHANGED,
 ) -> Casino:
-    """Keep how a casino wants its recommendations; options that are not given stay, None takes them back.
+    """Keep how a casino wants its recommendations; options that are not given stay, None takes them back. When this
+    is done, every process goes by it.
 
     Raises InvalidConfiguration, and then changes nothing.
     """
@@ -52,6 +54,7 @@ def configure(
         changed.append("options")
     casino.recommender_type, casino.recommendation_schema, casino.timestamp = name, schema, now
     casino.save(update_fields=changed)
+    wait_for_leases()
     return casino
 
 

@@ -91,6 +91,7 @@ CASINO_ROLE_SECRET = env.str("CASINO_ROLE_SECRET", default="")
 if CASINO_ROLES and not CASINO_ROLE_SECRET:
     raise ImproperlyConfigured("CASINO_ROLES needs CASINO_ROLE_SECRET: at least 50 random characters.")
 CASINO_LOCK_SECONDS = env.float("CASINO_LOCK_SECONDS", default=10)
+CATALOGUE_LEASE_SECONDS = env.float("CATALOGUE_LEASE_SECONDS", default=0.5)
 CASINO_MOVE_GRACE_SECONDS = env.float("CASINO_MOVE_GRACE_SECONDS", default=2)
 MIGRATION_LOCK_SECONDS = env.float("MIGRATION_LOCK_SECONDS", default=5)
 BACKUP_DIR = Path(env.str("BACKUP_DIR", default="") or LOCAL_DIR / "backups").resolve()

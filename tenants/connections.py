@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 
 from .context import CurrentCasino, get_current_casino
 from .postgresql.lending import CACHE, aliases_in_use
@@ -73,6 +74,12 @@ def alias_of(casino: CurrentCasino) -> str:
 def casino_connection() -> BaseDatabaseWrapper:
     """The connection to the current casino's database."""
     return connections[current_alias()]
+
+
+def casino_prepared_cursor() -> CursorWrapper:
+    """A cursor on the current casino's database for a statement that every request asks: planned once a connection."""
+    cursor: CursorWrapper = casino_connection().prepared_cursor()  # type: ignore[attr-defined]
+    return cursor
 
 
 def casino_atomic() -> AbstractContextManager[Any]:

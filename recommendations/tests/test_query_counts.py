@@ -28,7 +28,18 @@ def warm(caller_a, casino_a):
 
 
 @pytest.mark.parametrize("name", CASINO_QUERIES)
-def test_a_recommendation_asks_the_catalogue_once(warm, django_assert_num_queries, name):
+def test_a_recommendation_asks_the_catalogue_nothing_while_a_lease_holds(
+    warm, settings, django_assert_num_queries, name
+):
+    caller = warm(name)
+    settings.CATALOGUE_LEASE_SECONDS = 60
+    caller.get("/recommend/1")
+    with django_assert_num_queries(0, connection=connections["default"]):
+        caller.get("/recommend/1")
+
+
+@pytest.mark.parametrize("name", CASINO_QUERIES)
+def test_a_recommendation_asks_the_catalogue_once_for_a_lease(warm, django_assert_num_queries, name):
     caller = warm(name)
     with django_assert_num_queries(1, connection=connections["default"]):
         caller.get("/recommend/1")

@@ -42,6 +42,17 @@ def test_configure_changes_nothing_else_of_the_casino(casino_a, now):
     assert casino_a.name == "Renamed meanwhile"
 
 
+def test_once_configured_every_process_goes_by_it(
+    casino_a, now, settings, caller_a, django_capture_on_commit_callbacks
+):
+    configure(casino=casino_a, recommender_type="static", recommendation_schema=SCHEMA, now=now)
+    settings.CATALOGUE_LEASE_SECONDS = 0.3
+    assert caller_a.get("/config").json()["recommender_type"] == "static"  # as another process would
+    with django_capture_on_commit_callbacks(execute=True):
+        configure(casino=casino_a, recommender_type="soonest", recommendation_schema=SCHEMA, now=now)
+    assert caller_a.get("/config").json()["recommender_type"] == "soonest"
+
+
 def test_an_unconfigured_casino_gets_no_recommendation(casino_a, now):
     with use_casino(casino_a.current), pytest.raises(CasinoNotConfigured):
         recommend_mapped(casino=casino_a, user_id=1, now=now)

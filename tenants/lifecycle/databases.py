@@ -16,6 +16,7 @@ from django.db.models import Max
 
 from tenants import connections, identity, roles
 from tenants.errors import ProvisioningFailed
+from tenants.leases import wait_for_leases
 from tenants.locks import template_lock
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 from tenants.servers import database_exists, quoted, server_cursor
@@ -77,13 +78,14 @@ def check_owner(database: CasinoDatabase) -> None:
 
 
 def put_into_service(database: CasinoDatabase, casino: Casino, state: CasinoState, *, schema_version: str) -> None:
-    """Make this the casino's database: from this moment requests go there."""
+    """Make this the casino's database: when this is done, requests go there."""
     place: dict[str, Any] = {"server": database.server, "db_name": database.db_name, "generation": database.generation}
     if state == casino.state:
         Casino.objects.filter(pk=casino.pk, state=state).update(**place, schema_version=schema_version)
         casino.refresh_from_db()
     else:
         advance(casino, state, **place, schema_version=schema_version)
+    wait_for_leases()
 
 
 def freeze(database: CasinoDatabase) -> None:

@@ -7,6 +7,7 @@ from django.db import OperationalError
 
 from tenants import roles
 from tenants.errors import UnknownServer
+from tenants.leases import wait_for_leases
 from tenants.locks import casino_lock
 from tenants.models import Casino, CasinoState, DatabaseServer
 from tenants.models.casino import READY_STATES
@@ -31,6 +32,7 @@ def delete_casino(
         before = CasinoState(casino.state)
         report("taking it out of service")
         advance(casino, CasinoState.DELETING, detail=casino.state_detail)
+        wait_for_leases()
         kept = _back_up(casino, before, folder, report) if backup and casino.db_name else None
         _drop_everything(casino, report)
         advance(casino, CasinoState.DELETED, db_name=None, server=None, schema_version="")

@@ -1,5 +1,6 @@
 """Takes a casino out of service for a while, and back. Its data stays; messages for it are still stored."""
 
+from tenants.leases import wait_for_leases
 from tenants.locks import casino_lock
 from tenants.models import Casino, CasinoState
 
@@ -8,7 +9,8 @@ from .states import advance, require_state
 
 
 def suspend_casino(casino: Casino, *, reason: str = "") -> None:
-    """From now on its requests are answered 423. Suspending it again only changes the reason. Raises WrongState."""
+    """When this is done, its requests are answered 423. To suspend it again only changes the reason. Raises
+    WrongState."""
     with casino_lock(casino.pk):
         casino.refresh_from_db()
         if casino.state == CasinoState.SUSPENDED:
@@ -17,6 +19,7 @@ def suspend_casino(casino: Casino, *, reason: str = "") -> None:
         else:
             require_state(casino, CasinoState.ACTIVE)
             advance(casino, CasinoState.SUSPENDED, detail=reason)
+            wait_for_leases()
 
 
 def resume_casino(casino: Casino) -> None:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql import base
 from django.db.backends.signals import connection_created
+from django.db.backends.utils import CursorWrapper
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
@@ -22,6 +23,7 @@ from tenants.identity import check_identity
 from .client import DatabaseClient
 from .creation import DatabaseCreation
 from .lending import ASK_AFTER_SECONDS, answers, borrow, is_quiet, put_back
+from .prepared import PreparedCursor
 
 
 class ErrorWrapper(DatabaseErrorWrapper):
@@ -63,6 +65,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             params["host"] = embedded.ensure_running(settings.EMBEDDED_POSTGRES_DIR)
         if self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:  # a pooler, whose servers change between transactions
             params["prepare_threshold"] = None
+        elif self.casino is not None:
+            params["prepare_threshold"] = 0  # for `prepared_cursor`: Django's own cursors never prepare
         return params
 
     @async_unsafe
@@ -105,6 +109,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._server_cursors = self._server_cursors or weakref.WeakSet()
             self._server_cursors.add(cursor)
         return cursor
+
+    @async_unsafe
+    def prepared_cursor(self) -> CursorWrapper:
+        """A cursor for statements that are asked again and again: each connection plans them once. Behind a pooler they
+        are planned each time."""
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            cursor: CursorWrapper = self._prepare_cursor(PreparedCursor(self.connection))  # type: ignore[attr-defined]
+            return cursor
 
     def is_usable(self) -> bool:
         """Like Django's, but without a round trip for a connection used a moment ago."""

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db import connections
 
-from tenants.connections import casino_atomic, casino_connection
+from tenants.connections import casino_atomic, casino_connection, casino_prepared_cursor
 from tenants.context import CasinoExecutor, CurrentCasino, use_casino
 from tenants.errors import WrongDatabase
 from tenants.lifecycle.create import create_casino
@@ -112,6 +112,18 @@ def test_statement_repeated_on_changing_server_connections_is_never_one_prepared
 
     with use_casino(casino), CasinoExecutor(8) as executor:
         for future in [executor.submit(count_in_transactions) for _ in range(8)]:
+            future.result(20)
+
+
+def test_statement_that_is_planned_once_a_connection_is_planned_each_time_through_the_pooler(casino):
+    def ask() -> None:
+        for number in range(20):
+            with casino_prepared_cursor() as cursor:
+                cursor.execute("SELECT %(number)s::int", {"number": number})
+                assert cursor.fetchone() == (number,)
+
+    with use_casino(casino), CasinoExecutor(8) as executor:
+        for future in [executor.submit(ask) for _ in range(8)]:
             future.result(20)
 
 

@@ -1,0 +1,61 @@
+"""What the catalogue says, remembered on a lease: for so long after it was asked a process may go by it unasked, and
+whoever changes it waits so long before calling it done. So nobody is answered by the old word after that, in whatever
+process; and what is changed behind our back (by psql, say) is noticed when the lease is over."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from django.conf import settings
+from django.db import transaction
+
+CAPACITY = 4_096
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Leases(Generic[K, V]):
+    """The newest answers to one kind of question. Safe under threads; a value is shared by all who ask for it."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._kept: OrderedDict[K, tuple[float, V]] = OrderedDict()  # when it was asked for, monotonic seconds
+        self._guard = threading.Lock()
+
+    def ask(self, key: K, question: Callable[[], V | None], *, keep_if: Callable[[V], bool]) -> V | None:
+        """What is known of `key`, or else the answer to `question`, which is kept if it is worth keeping."""
+        known = self._find(key)
+        if known is not None:
+            return known
+        asked_at = time.monotonic()  # before asking: a change may come while the answer is on its way
+        answer = question()
+        if answer is not None and keep_if(answer):
+            self._keep(key, asked_at, answer)
+        return answer
+
+    def clear(self) -> None:
+        with self._guard:
+            self._kept.clear()
+
+    def _find(self, key: K) -> V | None:
+        with self._guard:
+            asked_at, value = self._kept.get(key, (None, None))
+            if asked_at is None or time.monotonic() - asked_at >= settings.CATALOGUE_LEASE_SECONDS:
+                return None
+            self._kept.move_to_end(key)
+            return value
+
+    def _keep(self, key: K, asked_at: float, value: V) -> None:
+        with self._guard:
+            self._kept[key] = asked_at, value
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._capacity:
+                self._kept.popitem(last=False)
+
+
+def wait_for_leases() -> None:
+    """Call this after a change of what others may hold a lease on; inside a transaction, the wait comes after it."""
+    transaction.on_commit(lambda: time.sleep(settings.CATALOGUE_LEASE_SECONDS))
