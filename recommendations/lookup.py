@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from tenants.connections import casino_prepared_cursor
@@ -82,12 +83,15 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
     return Found(users, market)
 
 
-def _query(user_ids: Sequence[int], common: Sequence[str], parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+def _query(user_ids: Sequence[int], common: tuple[str, ...], parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     is_one = len(user_ids) == 1
-    sql = _SQL.format(
-        common=", ".join(common), user=", ".join(_USER), wanted="= %(user_ids)s" if is_one else "= ANY(%(user_ids)s)"
-    )
     with casino_prepared_cursor() as cursor:
-        cursor.execute(sql, parameters | {"user_ids": user_ids[0] if is_one else list(user_ids)})
+        cursor.execute(_sql(common, is_one), parameters | {"user_ids": user_ids[0] if is_one else list(user_ids)})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
+
+
+@cache
+def _sql(common: tuple[str, ...], is_one: bool) -> str:
+    wanted = "= %(user_ids)s" if is_one else "= ANY(%(user_ids)s)"
+    return _SQL.format(common=", ".join(common), user=", ".join(_USER), wanted=wanted)

@@ -34,8 +34,7 @@ _TEXTS = ("sport", "league", "country", "home_team", "away_team")
 def tallies_of(packed: bytes | None, pending: str | None) -> Tallies:
     """A user's tallies, out of what `TALLIES` and `PENDING` answered. Raises UnknownTalliesFormat."""
     tallies = Tallies.decode(packed)
-    for coupon in decode_coupons(pending):
-        tallies.add(coupon)
+    tallies.add(*decode_coupons(pending))
     return tallies
 
 

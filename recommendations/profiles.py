@@ -48,11 +48,15 @@ def _profile(user: FoundUser, tallies: Tallies, question: Question, market: Mark
             if Knowledge.FAVORITE_PAIRS in needs
             else ()
         ),
-        top_values={attribute: tallies.top(attribute, 2) for attribute in ATTRIBUTES} if needs_tallies else {},
+        top_values=_top_values(tallies) if Knowledge.TOP_VALUES in needs else {},
         counts=tallies.counts if needs_tallies else {},
         weights=tallies.weights_at(question.hour) if needs_tallies else {},
         recent=tallies.recent if question.needs_reasons else (),
     )
+
+
+def _top_values(tallies: Tallies) -> dict[str, tuple[str, ...]]:
+    return {attribute: tallies.top(attribute, 2) for attribute in ATTRIBUTES}
 
 
 def usual_stake(tallies: Tallies, now: datetime) -> Decimal | None:

@@ -39,12 +39,22 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
     mask: Mask = np.greater(offer.begins, rules.now + options.begin_margin_seconds)
     if options.live_events:
         mask |= (offer.begins <= rules.now) & (offer.ends > rules.now)
-    mask &= (offer.odds > 1.0) & (offer.odds >= options.min_odd) & (offer.odds <= options.max_odd)
+    mask &= _has_odd_within(offer, options.min_odd, options.max_odd)
     if rules.sports:
         mask &= _has_any(offer.sport, rules.sports)
     if options.blocked:
         mask &= ~selected(offer, options.blocked)
     return mask
+
+
+def _has_odd_within(offer: Offer, low: float, high: float) -> Mask:
+    """The same for all users of a casino, so that it is kept; not to be changed."""
+    kept = offer.memo.get("has odd within")
+    if kept is None or kept[0] != (low, high):
+        mask = (offer.odds > 1.0) & (offer.odds >= low) & (offer.odds <= high)
+        kept = offer.memo["has odd within"] = ((low, high), mask)
+    has_odd: Mask = kept[1]
+    return has_odd
 
 
 def selected(offer: Offer, selectors: Selectors) -> Mask:

@@ -7,7 +7,6 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import count
 from statistics import median
 from typing import Any
 
@@ -52,26 +51,13 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_State)
 
 
-class _Places(dict[str, int]):
-    """Where each word stands in the list; one that is new is appended when it is looked up."""
-
-    def __init__(self, words: list[str]) -> None:
-        super().__init__(zip(words, count()))
-        self._words = words
-
-    def __missing__(self, word: str) -> int:
-        place = self[word] = len(self._words)
-        self._words.append(word)
-        return place
-
-
 class Tallies:
     """What a user's coupons add up to. `add` changes it; all else answers what was added."""
 
     def __init__(self) -> None:
         self._state = _State(_FORMAT, older=[{} for _ in ATTRIBUTES])
         self._selections = 0
-        self._places: _Places | None = None
+        self._places: dict[str, int] | None = None  # where each word stands in the list
         self._counts: dict[str, dict[str, int]] | None = None
 
     @classmethod
@@ -91,35 +77,26 @@ class Tallies:
     def encode(self) -> bytes:
         return _ENCODER.encode(self._state)
 
-    def add(self, coupon: Coupon) -> None:
-        """Count a coupon, none twice."""
+    def add(self, *coupons: Coupon) -> None:
+        """Count coupons, none twice."""
+        if not coupons:
+            return
         self._counts = None
-        numbers = self._numbers_of(coupon.selections)
-        kept = _Kept(coupon.timestamp, coupon.key, round(coupon.stake * 100), numbers)
+        if self._places is None:
+            self._places = {word: place for place, word in enumerate(self._state.words)}
+        for coupon in coupons:
+            numbers = _numbers_of(coupon.selections, self._places)
+            self._keep(_Kept(coupon.timestamp, coupon.key, round(coupon.stake * 100), numbers))
+            self._selections += len(coupon.selections)
+        self._state.words = list(self._places)
+        self._let_go()
+
+    def _keep(self, kept: _Kept) -> None:
         coupons = self._state.coupons
         if coupons and coupons[-1] > kept:
             insort(coupons, kept)
         else:
             coupons.append(kept)
-        self._selections += len(coupon.selections)
-        self._let_go()
-
-    def _numbers_of(self, bets: Iterable[Bet]) -> list[int]:
-        if self._places is None:
-            self._places = _Places(self._state.words)
-        places = self._places
-        numbers: list[int] = []
-        for bet in bets:
-            numbers += (
-                bet.event_id or 0,
-                places[bet.sport],
-                places[bet.league],
-                places[bet.country],
-                places[bet.home_team],
-                places[bet.away_team],
-                round((bet.odd or 0) * 1000),
-            )
-        return numbers
 
     def _let_go(self) -> None:
         """Add up what is no longer recent, and forget coupons that nothing more is kept of."""
@@ -162,29 +139,27 @@ class Tallies:
     @property
     def weights(self) -> dict[str, dict[str, float]]:
         """Attribute -> value -> the sum of `weight_at` of the selections; to be multiplied by `decay_to(now)`."""
+        return self._weights(1.0)
+
+    def weights_at(self, now: float) -> dict[str, dict[str, float]]:
+        """The weights as of `now` (Unix seconds): a selection of then counts 1."""
+        return self._weights(decay_to(now))
+
+    def _weights(self, decay: float) -> dict[str, dict[str, float]]:
         coupons = self._state.coupons
-        weighed = [(weight_at(kept.timestamp), len(kept.selections) // _WIDTH) for kept in coupons]
+        weighed = [(decay * weight_at(kept.timestamp), len(kept.selections) // _WIDTH) for kept in coupons]
         weights = [weight for weight, times in weighed for _ in range(times)]
-        sums = [{key: weight for key, (_, weight) in older.items()} for older in self._state.older]
+        sums = [{key: decay * weight for key, (_, weight) in older.items()} for older in self._state.older]
         columns = _columns([number for kept in coupons for number in kept.selections])
         for each, column in zip(sums, columns, strict=True):
             for key, weight in zip(column, weights, strict=True):
                 each[key] = each.get(key, 0.0) + weight
         return self._by_name(sums)
 
-    def weights_at(self, now: float) -> dict[str, dict[str, float]]:
-        """The weights as of `now` (Unix seconds): a selection of then counts 1."""
-        decay = decay_to(now)
-        return {name: {value: decay * weight for value, weight in each.items()} for name, each in self.weights.items()}
-
     @property
     def recent(self) -> list[Selected]:
         """The newest selections, at most `RECENT_SELECTIONS`, the newest last."""
         return list(self._selected(self._state.coupons))
-
-    def recent_within(self, since: float, until: float) -> list[Selected]:
-        """Those of the recent selections that are later than `since` and not later than `until` (Unix seconds)."""
-        return list(self._selected(self._within(since, until)))
 
     def pairs_within(self, since: float, until: float) -> Counter[tuple[str, str]]:
         """(sport, league) -> how many of the recent selections within that time."""
@@ -195,8 +170,8 @@ class Tallies:
 
     def top(self, attribute: str, limit: int) -> tuple[str, ...]:
         """The most frequent values for life; equally frequent ones alphabetically."""
-        counts = self.counts[attribute]
-        return tuple(sorted(counts, key=lambda value: (-counts[value], value))[:limit])
+        ranked = sorted((-times, value) for value, times in self.counts[attribute].items())
+        return tuple(value for _, value in ranked[:limit])
 
     @property
     def stakes(self) -> list[tuple[float, Decimal]]:
@@ -205,8 +180,9 @@ class Tallies:
 
     def stake_median(self, before: float | None = None) -> Decimal | None:
         """The median of those stakes, of coupons earlier than `before` (Unix seconds); None if there are none."""
-        stakes = [stake for timestamp, stake in self.stakes if before is None or timestamp < before]
-        return Decimal(median(stakes)) if stakes else None
+        coupons = self._state.coupons[-RECENT_STAKES:]
+        cents = [kept.cents for kept in coupons if before is None or kept.timestamp < before]
+        return Decimal(median(cents)).scaleb(-2) if cents else None
 
     @property
     def held(self) -> set[int | Match]:
@@ -256,6 +232,22 @@ class Tallies:
         texts = [{words[key]: value for key, value in each.items()} for each in sums[:-1]]
         bands = {str(key): value for key, value in sums[-1].items()}
         return dict(zip(ATTRIBUTES, (*texts, bands), strict=True))
+
+
+def _numbers_of(bets: Iterable[Bet], places: dict[str, int]) -> list[int]:
+    """`_WIDTH` numbers a bet; words that are new get the next place."""
+    place_of, numbers = places.setdefault, list[int]()
+    for bet in bets:
+        numbers += (
+            bet.event_id or 0,
+            place_of(bet.sport, len(places)),
+            place_of(bet.league, len(places)),
+            place_of(bet.country, len(places)),
+            place_of(bet.home_team, len(places)),
+            place_of(bet.away_team, len(places)),
+            round((bet.odd or 0) * 1000),
+        )
+    return numbers
 
 
 def _columns(numbers: list[int]) -> list[list[int]]:

@@ -44,7 +44,9 @@ class Offer:
     @property
     def nbytes(self) -> int:
         """Of all columns, with their dictionaries, and of the arrays in `memo`."""
-        parts = [*(getattr(self, name) for name in ("ids", *NUMBERS, *CODED)), *self.memo.values()]
+        parts = [getattr(self, name) for name in ("ids", *NUMBERS, *CODED)]
+        for kept in list(self.memo.values()):  # other threads may be adding to it
+            parts += kept if isinstance(kept, tuple) else [kept]
         return sum(int(getattr(part, "nbytes", 0)) for part in parts)
 
     def pairs(self) -> list[Pair]:

@@ -21,7 +21,8 @@ class Knowledge(Enum):
     """Parts of a profile that cost something to find out; a recommender names those it needs."""
 
     FAVORITE_PAIRS = auto()
-    TALLIES = auto()
+    TOP_VALUES = auto()
+    TALLIES = auto()  # `counts` and `weights`
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class Profile:
 
 
 NOBODY = Profile()
+_SPLITMIX = (
+    (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
+    (np.uint64(27), np.uint64(0x94D049BB133111EB)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,13 @@ class Situation:
         """A number from 0 to 1 for each event, shape (n,); the same for the same question and event, whatever else is
         in the offer. SplitMix64 (Steele, Lea, Flood 2014) of the event's id and the seed."""
         [key] = np.random.SeedSequence(self.seed).generate_state(1, np.uint64)
-        mixed = (self.offer.ids.astype(np.uint64) ^ key) * np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        scores: Scores = ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) / 2.0**53
+        mixed = self.offer.ids.view(np.uint64) ^ key
+        mixed *= np.uint64(0x9E3779B97F4A7C15)
+        for shift, factor in _SPLITMIX:
+            mixed ^= mixed >> shift
+            mixed *= factor
+        mixed ^= mixed >> np.uint64(31)
+        scores: Scores = (mixed >> np.uint64(11)) * 2.0**-53
         return scores
 
 

@@ -27,7 +27,7 @@ class InferenceScore(Recommender):
     too few events that match, random events fill the slip."""
 
     name = "inference_score"
-    needs = frozenset({Knowledge.TALLIES})
+    needs = frozenset({Knowledge.TOP_VALUES})
 
     def score(self, situation: Situation) -> Scores:
         # the fraction only decides between equal sums
