@@ -23,4 +23,5 @@ RUN mkdir /backups && chown recsys /backups
 USER recsys
 EXPOSE 8000
 CMD ["granian", "recsys_project.wsgi:application", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", \
-     "--workers", "2", "--blocking-threads", "8", "--respawn-failed-workers", "--access-log"]
+     "--workers", "2", "--blocking-threads", "8", "--respawn-failed-workers", \
+     "--workers-kill-timeout", "30", "--log-config", "recsys_project/granian_logging.json"]

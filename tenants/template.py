@@ -32,6 +32,12 @@ def ensure_template(cursor: CursorWrapper, server: str = MAIN) -> str:
     return name
 
 
+def is_template_ready() -> bool:
+    """Whether the catalogue's server has a template of the code's migrations. No connection to it is needed."""
+    with django_connections["default"].cursor() as cursor:
+        return _comment_of(cursor, template_name()) == _wanted_comment()
+
+
 def _wanted_comment() -> str:
     return f"{_FORMAT}:{code_version()}"
 

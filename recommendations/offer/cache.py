@@ -40,6 +40,11 @@ class OfferCache:
         self._guard = threading.Lock()
         self._loading: dict[str, threading.Lock] = {}
 
+    @property
+    def nbytes(self) -> int:
+        """Of all offers in memory."""
+        return self._bytes
+
     def known(self) -> Known:
         """The current casino's offer in memory: ask the database with its version, then `advance`."""
         alias = current_alias()

@@ -1,0 +1,14 @@
+"""How an operator sees the service: health, metrics, logs."""
+
+from django.apps import AppConfig
+
+
+class OperationsConfig(AppConfig):
+    name = "operations"
+
+    def ready(self) -> None:
+        from recommendations.served import listen
+
+        from .metrics import count_served
+
+        listen(count_served)

@@ -1,0 +1,121 @@
+"""What the web processes count and measure, for Prometheus.
+
+Where several processes serve, `PROMETHEUS_MULTIPROC_DIR` names a folder in which each keeps its numbers, and whichever
+is asked answers for all of them.
+"""
+
+import os
+import re
+import threading
+import time
+from pathlib import Path
+
+from django.conf import settings
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from recommendations.offer import offers
+from recommendations.served import ServedRecommendation
+from tenants.connections import connection_metrics
+
+REQUESTS = Counter(
+    "recsys_requests", "Requests by what they asked for and how they ended.", ["method", "route", "status", "casino"]
+)
+SECONDS = Histogram(
+    "recsys_request_seconds",
+    "Time from the first middleware to the answer.",
+    ["route"],
+    buckets=(0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+SERVED = Counter(
+    "recsys_recommendations_served",
+    "Recommendations by the recommender that made them; fallback is the step of the chain, empty for the first.",
+    ["casino", "recommender", "fallback"],
+)
+CONNECTIONS = Gauge(
+    "recsys_casino_connections", "Connections to casinos' databases.", ["state"], multiprocess_mode="livesum"
+)
+CONNECTION_EVENTS = Counter(
+    "recsys_casino_connection_events",
+    "Connections opened, reused, evicted, expired and lost; and how often one was waited for, or refused.",
+    ["event"],
+)
+OFFERS_BYTES = Gauge("recsys_offers_bytes", "Memory that offers take.", multiprocess_mode="livesum")
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_STATES = ("open", "in_use", "idle")
+_EVENTS = ("opened", "reused", "evicted", "expired", "lost", "waited", "refused")
+_SAMPLE_SECONDS = 1.0
+_OF_PROCESS = re.compile(r"_(\d+)\.db$")
+
+
+def count_request(method: str, route: str, status: int, casino_id: int | None, seconds: float) -> None:
+    casino = "" if casino_id is None else str(casino_id)
+    method = method if method in _METHODS else "other"  # anybody may invent one
+    REQUESTS.labels(method, route, str(status), casino).inc()
+    SECONDS.labels(route).observe(seconds)
+    sampler.sample()
+
+
+def count_served(casino_id: int, served: ServedRecommendation) -> None:
+    SERVED.labels(str(casino_id), served.recommender, served.fallback).inc()
+
+
+class Sampler:
+    """Copies what others count into metrics, once a second at most."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._at = 0.0
+        self._counted = dict.fromkeys(_EVENTS, 0)
+
+    def sample(self) -> None:
+        if time.monotonic() < self._at or not self._guard.acquire(blocking=False):
+            return
+        try:
+            self._at = time.monotonic() + _SAMPLE_SECONDS
+            self._copy()
+        finally:
+            self._guard.release()
+
+    def _copy(self) -> None:
+        found = connection_metrics()
+        for state in _STATES:
+            CONNECTIONS.labels(state).set(getattr(found, state))
+        for event in _EVENTS:
+            count = getattr(found, event)
+            CONNECTION_EVENTS.labels(event).inc(max(count - self._counted[event], 0))
+            self._counted[event] = count
+        OFFERS_BYTES.set(offers.nbytes)
+
+
+sampler = Sampler()
+
+
+def exposition() -> bytes:
+    """All metrics in Prometheus' text format: of all processes, where they share a folder."""
+    sampler.sample()
+    if settings.METRICS_DIR is None:
+        return generate_latest(REGISTRY)
+    _forget_the_dead(settings.METRICS_DIR)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(settings.METRICS_DIR))  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """What a process that ended had in use counts no more; what it counted still does."""
+    pids = {int(match[1]) for file in folder.glob("gauge_live*.db") if (match := _OF_PROCESS.search(file.name))}
+    for pid in pids:
+        if not _is_alive(pid):
+            mark_process_dead(pid, path=str(folder))  # type: ignore[no-untyped-call]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,49 @@
+"""What machines ask: is it alive, is it ready, what are its numbers."""
+
+import secrets
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from .health import checkup
+from .metrics import exposition
+
+
+def live(request: HttpRequest) -> HttpResponse:
+    """The process answers: nothing else is asked."""
+    return JsonResponse({"status": "live"})
+
+
+def ready(request: HttpRequest) -> HttpResponse:
+    """200 if requests can be answered, else 503; with what is wrong, in words that give nothing away."""
+    readiness = checkup.ask()
+    return JsonResponse({"status": readiness.status, **readiness.parts}, status=200 if readiness.is_ready else 503)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For whoever has the token; without one set, for everybody where the API is open, else for nobody."""
+    if not _may_see_metrics(request):
+        return HttpResponse(
+            "Send METRICS_TOKEN as `Authorization: Bearer ..`\n",
+            status=401,
+            headers={"WWW-Authenticate": "Bearer"},
+            content_type="text/plain",
+        )
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_see_metrics(request: HttpRequest) -> bool:
+    token: str = settings.METRICS_TOKEN
+    if not token:
+        return bool(settings.RECSYS_OPEN_API)
+    given = request.headers.get("Authorization", "")
+    return secrets.compare_digest(given.encode(), f"Bearer {token}".encode())
+
+
+PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
+    "/health/live": live,
+    "/health/ready": ready,
+    "/metrics": metrics,
+}

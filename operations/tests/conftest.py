@@ -1,0 +1,76 @@
+"""What these tests share: the log as it is written."""
+
+import io
+import json
+import logging
+import logging.config
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from operations.health import checkup
+from recommendations.tests.factories import UserFactory
+from tenants.context import use_casino
+from tenants.models import Casino
+
+
+class Log:
+    """The log in one of its formats."""
+
+    def __init__(self, stream: io.StringIO) -> None:
+        self._stream = stream
+
+    @property
+    def text(self) -> str:
+        return self._stream.getvalue()
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def _look_anew() -> None:
+    checkup.forget()
+
+
+@pytest.fixture(params=["json"])
+def log(request: pytest.FixtureRequest) -> Iterator[Log]:
+    """All that is logged, at the lowest level, by the settings' own formatter and filters."""
+    stream = io.StringIO()
+    settled: dict[str, Any] = settings.LOGGING
+    parts = logging.config.DictConfigurator(settled)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(parts.configure_formatter({**settled["formatters"][request.param]}))
+    handler.addFilter(parts.configure_filter({**settled["filters"]["request"]}))
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield Log(stream)
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+@pytest.fixture
+def ask(client: Client, casino_a: Casino) -> Any:
+    """Ask for a page as casino A."""
+    headers = {"Casino-ID": str(casino_a.pk)}
+    return lambda path, **more: client.get(path, headers=headers | more)
+
+
+@pytest.fixture
+def configured(casino_a: Casino) -> Casino:
+    casino_a.recommender_type, casino_a.recommendation_schema = "static", {"user_id": "int"}
+    casino_a.save()
+    return casino_a
+
+
+@pytest.fixture
+def user_id(casino_a: Casino) -> int:
+    """Of a user whose id would be noticed in a log."""
+    with use_casino(casino_a.current):
+        return int(UserFactory.create(id=8675309).pk)

@@ -1,0 +1,119 @@
+"""/health/live, /health/ready and /metrics."""
+
+import json
+
+import pytest
+from django.db import connections
+
+from ingestion.brokers import EmbeddedBroker
+from operations.health import checkup
+from tenants.locks import template_lock
+from tenants.servers import MAIN, server_cursor
+from tenants.template import ensure_template, template_name
+from tenants.tests.serving import environment, run_python
+
+ASK = """
+import django, json
+django.setup()
+from django.test import Client
+answers = [Client().get(path, headers={"host": "10.0.0.7"}) for path in ("/health/live", "/health/ready")]
+print(json.dumps([[answer.status_code, answer.json()] for answer in answers]))
+"""
+PROBES = ["/health/live", "/health/ready", "/metrics"]
+
+
+@pytest.fixture
+def nothing_made(db, settings):
+    settings.CASINO_DATABASE_PREFIX = "nothing_made_yet_"
+
+
+def test_without_a_template_it_is_degraded_and_serves(client, nothing_made):
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "degraded",
+        "catalogue": "ok",
+        "template": "to be made: the next casino takes longer to create",
+        "broker": "off",
+    }
+
+
+def test_with_all_there_is_it_is_ready(client, real_template, broker, settings):
+    settings.PUBLISH_RECOMMENDATIONS, settings.KAFKA_BOOTSTRAP_SERVERS = True, broker
+    assert client.get("/health/ready").json() == {
+        "status": "ready",
+        "catalogue": "ok",
+        "template": "ok",
+        "broker": "ok",
+    }
+
+
+def test_without_a_broker_it_is_degraded_and_serves(client, real_template, settings):
+    settings.PUBLISH_RECOMMENDATIONS, settings.KAFKA_BOOTSTRAP_SERVERS = True, "127.0.0.1:1"
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["status"], answer.json()["broker"]) == (200, "degraded", "away")
+
+
+def test_without_its_catalogue_it_lives_and_is_not_ready():
+    env = environment("postgres://nobody@127.0.0.1:1/none", PUBLISH_RECOMMENDATIONS="0")
+    live, ready = json.loads(run_python("-c", ASK, env=env))
+    assert live == [200, {"status": "live"}]
+    assert ready == [503, {"status": "unready", "catalogue": "away", "template": "away", "broker": "off"}]
+
+
+def test_behind_the_code_the_catalogue_is_not_ready(client, db, settings, monkeypatch):
+    monkeypatch.setattr("operations.health._migrated", set())
+    with connections["default"].cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'sessions'")
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["catalogue"] == "behind: run manage.py create_catalogue"
+
+
+def test_whoever_asks_often_gets_the_last_answer(client, nothing_made, django_assert_num_queries):
+    client.get("/health/ready")
+    with django_assert_num_queries(0):
+        assert client.get("/health/ready").status_code == 200
+
+
+def test_once_the_answer_is_old_it_is_looked_again(client, nothing_made, django_assert_num_queries):
+    client.get("/health/ready")
+    checkup.forget()
+    with django_assert_num_queries(2):
+        client.get("/health/ready")
+
+
+@pytest.mark.parametrize("path", PROBES)
+def test_probe_is_answered_whatever_host_it_names_and_without_tls(client, nothing_made, settings, log, path):
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get(path, headers={"host": "10.1.2.3:8000"}).status_code == 200
+    assert not [line for line in log.objects if line["logger"] == "access"]
+
+
+def test_metrics_need_the_token_where_one_is_set(client, settings):
+    settings.METRICS_TOKEN = "secret"
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer guess"}).status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer secret"}).status_code == 200
+
+
+def test_metrics_without_a_token_are_nobodys_unless_the_api_is_open(client, settings):
+    settings.RECSYS_OPEN_API = False
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401
+
+
+@pytest.fixture
+def broker():
+    with EmbeddedBroker() as broker:
+        yield broker.bootstrap_servers
+
+
+@pytest.fixture
+def real_template(db, settings):
+    settings.CASINO_DATABASE_PREFIX = "probed_"
+    with template_lock(MAIN), server_cursor() as cursor:
+        ensure_template(cursor)
+    yield
+    with server_cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {template_name()}")

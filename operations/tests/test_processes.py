@@ -1,0 +1,183 @@
+"""Several processes behind one port: their metrics, and how they end."""
+
+import http.client
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tenants.tests import hasty
+from tenants.tests.serving import (
+    SERVER_APART,
+    ask,
+    build_casinos,
+    environment,
+    free_port,
+    needs_embedded,
+    run_python,
+    url_by_socket,
+)
+
+pytestmark = needs_embedded
+GAUGE = """
+import os, sys
+from operations.metrics import CONNECTIONS, REQUESTS
+CONNECTIONS.labels("in_use").set(5)
+REQUESTS.labels("GET", "/config", "200", "7").inc(3)
+"""
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> tuple[str, list[int]]:
+    folder = hasty.ensure_running(SERVER_APART)
+    url = url_by_socket(folder, "recommendation_system")
+    return url, build_casinos(environment(url))
+
+
+@contextmanager
+def granian(env: dict[str, str], workers: int = 2) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """As in the image: the port that it answers on, and its process."""
+    port = free_port()
+    command = (sys.executable, "-m", "granian", "recsys_project.wsgi:application", "--interface", "wsgi")
+    process = subprocess.Popen(
+        [*command, "--port", str(port), "--workers", str(workers), "--blocking-threads", "4"],
+        env=env,
+        cwd=settings.BASE_DIR,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(port)
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            ask(port, "/health/live")
+        except OSError:
+            assert time.monotonic() < deadline, "granian does not answer"
+            time.sleep(0.1)
+        else:
+            return
+
+
+def metric(text: str, name: str, **labels: str) -> float:
+    """The sum of the samples with these labels."""
+    samples = re.findall(rf"^{name}\{{(.*)\}} (\S+)$", text, re.MULTILINE)
+    wanted = [f'{label}="{value}"' for label, value in labels.items()]
+    return sum(float(value) for found, value in samples if all(each in found for each in wanted))
+
+
+def read_metrics(port: int) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return text
+
+
+def test_whichever_process_is_asked_answers_for_all(catalogue, tmp_path):
+    url, [casino_id, _] = catalogue
+    with granian(environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "metrics"))) as (port, _):
+        for _ in range(40):
+            assert ask(port, "/config", casino_id)[0] == 200
+        for _ in range(10):
+            text = read_metrics(port)
+            assert metric(text, "recsys_requests_total", route="/config", status="200", casino=str(casino_id)) == 40
+            assert metric(text, "recsys_request_seconds_count", route="/config") == 40
+    assert len({file.name.split("_")[-1] for file in (tmp_path / "metrics").glob("counter_*.db")}) == 2
+
+
+def test_process_that_ended_counts_for_what_it_did_and_not_for_what_it_had(catalogue, tmp_path):
+    url, [casino_id, _] = catalogue
+    env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+    run_python("-c", f"import django; django.setup(){GAUGE}", env=env)
+    with granian(env, workers=1) as (port, _):
+        assert ask(port, "/config", casino_id)[0] == 200
+        text = read_metrics(port)
+        assert metric(text, "recsys_requests_total", casino="7") == 3
+        assert metric(text, "recsys_casino_connections", state="in_use") <= 1
+
+
+class Traffic:
+    """Asks from several threads, each request on a connection of its own, until told to stop."""
+
+    def __init__(self, port: int, casino_id: int) -> None:
+        self.answered = 0
+        self.failures: list[str] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(port, casino_id)) for _ in range(6)]
+
+    def __enter__(self) -> "Traffic":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def wait_for(self, answers: int) -> None:
+        """Until so many more have been answered."""
+        enough, deadline = self.answered + answers, time.monotonic() + 30
+        while self.answered < enough:
+            assert time.monotonic() < deadline, "nothing is answered"
+            time.sleep(0.05)
+
+    def _ask(self, port: int, casino_id: int) -> None:
+        while not self._stop.is_set():
+            try:
+                status, _ = ask(port, "/config", casino_id)
+            except ConnectionRefusedError:  # nobody listens: nothing was lost
+                time.sleep(0.01)
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(repr(error))
+            else:
+                self.answered += 1
+                if status != 200:
+                    self.failures.append(str(status))
+
+
+def test_server_that_is_told_to_end_answers_what_it_has_taken(catalogue):
+    url, [casino_id, _] = catalogue
+    with granian(environment(url)) as (port, process), Traffic(port, casino_id) as traffic:
+        traffic.wait_for(20)
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    assert traffic.failures == []
+
+
+def test_workers_are_renewed_without_a_request_lost(catalogue):
+    url, [casino_id, _] = catalogue
+    with granian(environment(url)) as (port, process), Traffic(port, casino_id) as traffic:
+        traffic.wait_for(20)
+        before = _children(process.pid)
+        process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 60
+        while _children(process.pid) & before and time.monotonic() < deadline:
+            time.sleep(0.1)
+        traffic.wait_for(20)
+        assert not _children(process.pid) & before
+    assert traffic.failures == []
+
+
+def _children(pid: int) -> set[int]:
+    file = Path(f"/proc/{pid}/task/{pid}/children")
+    if not file.exists():
+        pytest.skip("this system does not tell a process's children")
+    return {int(child) for child in file.read_text().split()}
