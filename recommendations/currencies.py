@@ -28,7 +28,12 @@ _DIGITS = 200  # twenty odds of a million, multiplied, have some
 _UNIT, _HUNDREDTH = Decimal(1), Decimal("0.01")
 
 
+def smallest(currency: str) -> Decimal:
+    """The smallest payable amount."""
+    return _UNIT if currency in _WHOLE else _HUNDREDTH
+
+
 def round_down(amount: Decimal, currency: str) -> Decimal:
     """The largest payable amount that is not above `amount`."""
     with localcontext(prec=_DIGITS):
-        return amount.quantize(_UNIT if currency in _WHOLE else _HUNDREDTH, ROUND_DOWN)
+        return amount.quantize(smallest(currency), ROUND_DOWN)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from .currencies import round_down
+from .currencies import round_down, smallest
 from .models import UserStatus
 from .options import Options
 
@@ -48,8 +48,14 @@ def refuse(user: Guarded, options: Options, now: datetime) -> Refusal | None:
         return Refusal(user.status.lower()) if user.status in UserStatus else Refusal.CLOSED
     if not _is_of_age(user, options.minimum_age, now.date()):
         return Refusal.UNDER_AGE
-    limits = (limit for limit in (user.limit_left, user.stake_limit) if limit is not None)
-    return Refusal.LIMIT_REACHED if any(round_down(limit, user.currency) <= 0 for limit in limits) else None
+    is_spent = any(ceiling < smallest(user.currency) for ceiling in _ceilings(user, options))
+    return Refusal.LIMIT_REACHED if is_spent else None
+
+
+def _ceilings(user: Guarded, options: Options) -> list[Decimal]:
+    """What no stake may be above."""
+    ceilings = (options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
+    return [ceiling for ceiling in ceilings if ceiling is not None]
 
 
 def _is_of_age(user: Guarded, minimum: int, today: date) -> bool:
@@ -62,7 +68,8 @@ def _is_of_age(user: Guarded, minimum: int, today: date) -> bool:
 
 def suggest_stake(user: Guarded, usual: Decimal | None, options: Options) -> Decimal:
     """A stake in the user's currency: the usual one, or the casino's default for a user without coupons; never above
-    the casino's cap, the user's limit, or what is left of the user's limit."""
+    the casino's cap, the user's limit, or what is left of the user's limit. At least the smallest payable amount: who
+    may not stake that is refused."""
     wanted = options.default_stakes.get(user.currency, settings.DEFAULT_STAKE) if usual is None else usual
-    ceilings = (options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
-    return round_down(min([wanted, *(ceiling for ceiling in ceilings if ceiling is not None)]), user.currency)
+    stake = round_down(min([wanted, *_ceilings(user, options)]), user.currency)
+    return max(stake, smallest(user.currency))

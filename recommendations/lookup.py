@@ -8,18 +8,19 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from tenants.connections import casino_prepared_cursor
+from tenants.connections import casino_connection, casino_prepared_cursor
 
 from .engine import Market
+from .errors import UnknownTalliesFormat
 from .fitted import MODEL_VERSION, models
 from .offer import OFFER_COLUMNS, offers
-from .pending import PENDING, TALLIES, tallies_of
+from .pending import ALL, PENDING, TALLIES, tallies_of
 from .tallies import Tallies
 from .trend_cache import TRENDS, trend_cache
 
 _USER = (
     "users.id", "users.currency", "users.country", "users.birth_year", "users.birth_date", "users.status",
-    "users.status_until", "users.stake_limit", "users.limit_left", "users.favorite_sport",
+    "users.status_until", "users.currency_since", "users.stake_limit", "users.limit_left", "users.favorite_sport",
     "profile.id", "profile.favorite_sport_league_json", "profile.purchases_at_last_update", "profile.coupon_count",
     TALLIES, PENDING,
 )  # fmt: skip
@@ -31,6 +32,7 @@ FROM (SELECT 1) AS always LEFT JOIN users ON users.id {wanted}
 LEFT JOIN users_profile AS profile ON profile.user_id = users.id
 """
 _COMMON = 4
+_ANEW = f"SELECT {ALL} FROM users_profile AS profile WHERE user_id = %s"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class FoundUser:
     birth_date: date | None
     status: str
     status_until: datetime | None
+    currency_since: datetime | None
     stake_limit: Decimal | None
     limit_left: Decimal | None
     favorite_sport: str
@@ -55,7 +58,10 @@ class FoundUser:
     pending_coupons: str | None
 
     def tallies(self) -> Tallies:
-        return tallies_of(self.packed_tallies, self.pending_coupons)
+        try:
+            return tallies_of(self.packed_tallies, self.pending_coupons)
+        except UnknownTalliesFormat:  # another release's, until they are folded next
+            return _tallies_anew(self.user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,13 @@ def _query(user_ids: Sequence[int], common: tuple[str, ...], parameters: dict[st
         cursor.execute(_sql(common, is_one), parameters | {"user_ids": user_ids[0] if is_one else list(user_ids)})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
+
+
+def _tallies_anew(user_id: int) -> Tallies:
+    with casino_connection().cursor() as cursor:
+        cursor.execute(_ANEW, [user_id])
+        [coupons] = cursor.fetchone() or [None]
+    return tallies_of(None, coupons)
 
 
 @cache

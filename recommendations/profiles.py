@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import inf
 
 import numpy as np
 from django.conf import settings
@@ -29,7 +30,7 @@ def bettor_of(user: FoundUser, question: Question, market: Market) -> Bettor:
         user=user,
         profile=_profile(user, tallies, question, market),
         coupon_count=user.coupon_count or 0,
-        usual_stake=usual_stake(tallies, question.now),
+        usual_stake=usual_stake(tallies, question.now, since=user.currency_since),
         held_events=events,
         held_matches=matches,
     )
@@ -59,14 +60,16 @@ def _top_values(tallies: Tallies) -> dict[str, tuple[str, ...]]:
     return {attribute: tallies.top(attribute, 2) for attribute in ATTRIBUTES}
 
 
-def usual_stake(tallies: Tallies, now: datetime) -> Decimal | None:
-    """The median of the latest stakes, in the user's currency; None without any.
+def usual_stake(tallies: Tallies, now: datetime, *, since: datetime | None = None) -> Decimal | None:
+    """The median of the latest stakes, in the user's currency, which has been that `since` (None: always); None without
+    any.
 
     The stakes of the last `STAKE_COOLING_HOURS` may lower it, never raise it: whoever stakes more and more to win back
     what was lost is not led on.
     """
-    calm = tallies.stake_median(before=(now - timedelta(hours=settings.STAKE_COOLING_HOURS)).timestamp())
-    medians = [median for median in (tallies.stake_median(), calm) if median is not None]
+    begin = -inf if since is None else since.timestamp()
+    calm = tallies.stake_median(begin, (now - timedelta(hours=settings.STAKE_COOLING_HOURS)).timestamp())
+    medians = [median for median in (tallies.stake_median(begin), calm) if median is not None]
     return min(medians, default=None)
 
 

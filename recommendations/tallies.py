@@ -7,6 +7,7 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -178,10 +179,11 @@ class Tallies:
         """(timestamp, stake) of the newest coupons, at most `RECENT_STAKES`, the newest last."""
         return [(kept.timestamp, Decimal(kept.cents).scaleb(-2)) for kept in self._state.coupons[-RECENT_STAKES:]]
 
-    def stake_median(self, before: float | None = None) -> Decimal | None:
-        """The median of those stakes, of coupons earlier than `before` (Unix seconds); None if there are none."""
+    def stake_median(self, since: float = -inf, before: float = inf) -> Decimal | None:
+        """The median of those stakes, of coupons from `since` until before `before` (Unix seconds); None if there are
+        none."""
         coupons = self._state.coupons[-RECENT_STAKES:]
-        cents = [kept.cents for kept in coupons if before is None or kept.timestamp < before]
+        cents = [kept.cents for kept in coupons if since <= kept.timestamp < before]
         return Decimal(median(cents)).scaleb(-2) if cents else None
 
     @property

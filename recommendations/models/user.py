@@ -18,7 +18,8 @@ class User(CasinoModel):
 
     Which currencies, genders and sports there are, the settings say. A status that is not ACTIVE holds until
     `status_until`, or for good. `stake_limit` is the most that the user may stake on a coupon, `limit_left` what is
-    left of all that the user may stake at present; both in the user's currency, null for no limit.
+    left of all that the user may stake at present; both in the user's currency, null for no limit. `currency_since` is
+    when that last changed (a trigger notes it), null for never.
     """
 
     name = models.CharField(max_length=100)
@@ -37,6 +38,7 @@ class User(CasinoModel):
     birth_date = models.DateField(null=True, blank=True)
     stake_limit = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     limit_left = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    currency_since = models.DateTimeField(null=True, blank=True, editable=False)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
 
     class Meta:

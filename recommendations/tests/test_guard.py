@@ -80,3 +80,13 @@ def test_another_currencys_cap_does_not_count():
 
 def test_yen_come_whole_and_are_rounded_down():
     assert suggest_stake(User(currency="JPY"), Decimal("1234.99"), DEFAULTS) == Decimal(1234)
+
+
+@pytest.mark.parametrize(("cap", "refusal"), [("0.99", "limit_reached"), ("1", None)])
+def test_where_the_casinos_cap_is_below_what_can_be_paid_none_are_shown(cap, refusal):
+    assert refuse(User(currency="JPY"), Options(max_stakes={"JPY": Decimal(cap)}), NOW) == refusal
+
+
+def test_at_least_the_smallest_payable_amount_is_suggested():
+    assert suggest_stake(User(currency="JPY"), Decimal("0.50"), DEFAULTS) == Decimal(1)
+    assert suggest_stake(User(), Decimal("0.001"), DEFAULTS) == Decimal("0.01")

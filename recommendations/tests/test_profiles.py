@@ -6,14 +6,15 @@ from decimal import Decimal
 import pytest
 
 from recommendations.engine import Market, Question
-from recommendations.models import UserProfile
+from recommendations.models import User, UserProfile
 from recommendations.profiles import bettor_of, usual_stake
 from recommendations.recommenders.registry import get_recommender
+from recommendations.services import recommend
 from recommendations.storing import store_coupons, store_users
 from tenants.connections import casino_connection
 from tenants.context import use_casino
 
-from .factories import TalliedCouponFactory, UserFactory, coupon_row, offer_of, selection, user_row
+from .factories import EventFactory, TalliedCouponFactory, UserFactory, coupon_row, offer_of, selection, user_row
 from .reading import found_user, read_tallies
 
 
@@ -142,3 +143,41 @@ def test_the_stakes_of_a_day_may_lower_the_usual_one_but_never_raise_it(casino_a
         before, last = [now - timedelta(days=3)] * 3, [now - timedelta(hours=1)] * 5
         store_stakes(["10.00"] * 3 + [today] * 5, before + last)
         assert usual_stake(read_tallies(1), now) == Decimal(usual)
+
+
+def served_stake(now):
+    return recommend(casino_id=1, recommender_type="soonest", user_id=1, now=now).stake
+
+
+@pytest.fixture
+def three_coupons(casino_a, now):
+    with use_casino(casino_a.current):
+        EventFactory.create()
+        store_stakes(["90.00"] * 3, [now - timedelta(days=days) for days in (5, 4, 3)])
+        yield
+
+
+def test_stakes_in_a_currency_of_before_say_nothing(three_coupons, settings, now):
+    settings.DEFAULT_STAKE = Decimal("10.00")
+    store_users([user_row(id=1, currency="USD", timestamp=now - timedelta(days=2))])
+    assert served_stake(now) == Decimal("10.00")
+    store_coupons([coupon_row(stake=Decimal("7.00"), timestamp=now - timedelta(days=1, hours=1))])
+    assert served_stake(now) == Decimal("7.00")
+
+
+def test_currency_changed_by_hand_counts_from_that_moment(three_coupons, settings, now):
+    settings.DEFAULT_STAKE = Decimal("10.00")
+    User.objects.filter(pk=1).update(currency="USD")
+    assert served_stake(now + timedelta(minutes=1)) == Decimal("10.00")
+
+
+def test_user_whose_row_changes_otherwise_keeps_the_usual_stake(three_coupons, now):
+    store_users([user_row(id=1, country="FRANCE", timestamp=now)])
+    assert served_stake(now) == Decimal("90.00")
+
+
+def test_tallies_that_another_release_packed_are_counted_from_the_coupons(three_coupons, now):
+    with casino_connection().cursor() as cursor:
+        cursor.execute("INSERT INTO user_tallies (user_id, tallies) VALUES (1, %s)", [b"\x91\x63"])
+        cursor.execute("UPDATE users_profile SET pending_coupon_ids = '{}'")
+    assert served_stake(now) == Decimal("90.00")

@@ -208,10 +208,12 @@ def assert_nothing_else_fits(
 
 def check_stake(slip: Any, bettor: Bettor, options: Options) -> None:
     user = bettor.user
-    caps = [options.max_stakes.get(user.currency), user.stake_limit, user.limit_left, bettor.usual_stake]
+    unit = Decimal(1) if user.currency == "JPY" else Decimal("0.01")
+    caps = [options.max_stakes.get(user.currency), user.stake_limit, user.limit_left]
+    usual = [max(bettor.usual_stake, unit)] if bettor.usual_stake is not None else []
     if slip.recommended_events:
-        assert 0 <= slip.stake <= min(cap for cap in [*caps, Decimal(10_000)] if cap is not None)
-    assert slip.stake == slip.stake.quantize(Decimal(1) if user.currency == "JPY" else Decimal("0.01"))
+        assert unit <= slip.stake <= min(cap for cap in [*caps, *usual, Decimal(10_000)] if cap is not None)
+    assert slip.stake == slip.stake.quantize(unit)
     assert slip.potential_return <= slip.stake * slip.total_odds
 
 
