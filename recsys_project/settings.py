@@ -195,6 +195,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "operations.middleware.OperationsMiddleware",
+    "operations.content_policy.ContentPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -244,6 +245,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = LOCAL_DIR / "static"  # filled by collectstatic
 USE_TZ = True
 TIME_ZONE = "UTC"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # the default signs a cookie each request
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 

@@ -1,0 +1,40 @@
+"""What pages may load and run."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from operations.content_policy import OF_THE_ADMIN, OF_THE_API, STRICT, ContentPolicyMiddleware
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def staff(client, db):
+    client.force_login(User.objects.create_superuser("staff"))
+    return client
+
+
+@pytest.mark.parametrize("path", ["/", "/casino/", "/admin/login/", "/nothing-here", "/config"])
+def test_nothing_inline_and_nothing_from_elsewhere(client, casino_a, path):
+    policy = client.get(path)["Content-Security-Policy"]
+    assert policy == STRICT
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/tenants/casino/"])
+def test_the_admins_theme_may_evaluate_its_attributes(staff, path):
+    assert staff.get(path)["Content-Security-Policy"] == OF_THE_ADMIN
+
+
+def test_api_pages_may_have_inline_styles_and_no_inline_scripts(client, casino_a):
+    policy = client.get("/config", headers={"Casino-ID": "1"} | HTML)["Content-Security-Policy"]
+    assert policy == OF_THE_API
+    assert "script-src 'self';" in policy
+
+
+def test_view_that_sets_its_own_keeps_it():
+    middleware = ContentPolicyMiddleware(lambda _: HttpResponse(headers={"Content-Security-Policy": "sandbox"}))
+    assert middleware(RequestFactory().get("/"))["Content-Security-Policy"] == "sandbox"
