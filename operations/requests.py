@@ -43,7 +43,7 @@ def find_current_request() -> CurrentRequest | None:
 @contextmanager
 def current_request(request: HttpRequest) -> Iterator[CurrentRequest]:
     """Make `request` the current one. It keeps the id that a proxy gave it, if that is fit for a log."""
-    given = request.headers.get(ID_HEADER, "")
+    given = request.META.get("HTTP_X_REQUEST_ID", "")  # `headers` would keep a copy of all, of keys too
     found = CurrentRequest(given if _FIT_ID.fullmatch(given) else uuid.uuid4().hex, request)
     request.request_id = found.id  # type: ignore[attr-defined]
     token = _current.set(found)
