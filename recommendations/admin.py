@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from tenants.admin import CasinoAdmin
+from tenants.admin_theme import ModelAdmin
 from tenants.context import use_casino
 from tenants.errors import UnknownServer
 from tenants.lifecycle.description import is_casino_behind
@@ -42,7 +43,7 @@ def _any(fields: tuple[str, ...], lookup: str, value: Any) -> Q:
     return reduce(or_, (Q(**{f"{field}__{lookup}": value}) for field in fields))
 
 
-class LookingAdmin(admin.ModelAdmin[Any]):
+class LookingAdmin(ModelAdmin[Any]):
     """Shows rows of the current casino and changes none."""
 
     list_per_page = 50

@@ -1,8 +1,3 @@
 from django.urls import include, path
 
-from .views import StartView
-
-urlpatterns = [
-    path("", StartView.as_view(), name="start"),
-    path("", include("recommendations.api.urls")),
-]
+urlpatterns = [path("", include("recommendations.api.urls"))]

@@ -179,6 +179,7 @@ PRODUCER_INTERVAL_SECONDS = env.float("PRODUCER_INTERVAL_SECONDS", default=20)
 # --- Django ----------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    "unfold",  # before the admin, whose look it is
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -191,6 +192,7 @@ INSTALLED_APPS = [
     "recommendations",
     "ingestion",
     "operations",
+    "dashboard",
     "demo",
 ]
 MIDDLEWARE = [
@@ -223,6 +225,15 @@ TEMPLATES = [
         },
     }
 ]
+UNFOLD = {
+    "SITE_TITLE": "Recommendation service",
+    "SITE_HEADER": "Recommendation service",
+    "SITE_SYMBOL": "confirmation_number",
+    "SITE_URL": "/",
+    "STYLES": ["dashboard.navigation.stylesheet"],
+    "SCRIPTS": ["dashboard.navigation.keyboard_script"],
+    "SIDEBAR": {"navigation": "dashboard.navigation.sidebar"},
+}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework.authentication.SessionAuthentication",

@@ -8,6 +8,7 @@ admin.site.index_title = "Everything, by table"
 urlpatterns = [
     path("admin/ingestion/", include("ingestion.urls")),
     path("admin/", admin.site.urls),
+    path("", include("dashboard.urls")),
     path("", include("tenants.urls")),
     path("", include("recommendations.urls")),
 ]

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from .admin_forms import CloneForm, DeleteForm, MoveForm, RestoreForm
+from .admin_theme import ModelAdmin
 from .errors import TenancyError
 from .lifecycle.backup import back_up
 from .lifecycle.clone import clone_casino
@@ -26,7 +27,7 @@ from .models import Casino
 Deed = Callable[[Casino], str]
 
 
-class CasinoActions(admin.ModelAdmin[Casino]):
+class CasinoActions(ModelAdmin[Casino]):
     """The actions. What one casino's service raises becomes a message, and the next casino is done all the same."""
 
     actions = ("finish_provisioning", "suspend", "resume", "back_up", "move", "clone", "restore", "delete")

@@ -10,13 +10,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from .admin_forms import DatabaseServerForm
+from .admin_theme import ModelAdmin, TabularInline
 from .models import CasinoMigration, DatabaseServer, MigrationRun
 from .placement import servers_with_counts
 from .servers import MAIN, known_servers
 
 
 @admin.register(DatabaseServer)
-class DatabaseServerAdmin(admin.ModelAdmin[DatabaseServer]):
+class DatabaseServerAdmin(ModelAdmin[DatabaseServer]):
     """Servers that casinos' databases are placed on. How one is reached says the environment, never this page."""
 
     form = DatabaseServerForm
@@ -62,7 +63,7 @@ class ReadOnly(admin.options.BaseModelAdmin[Any]):
         return False
 
 
-class CasinoMigrationInline(ReadOnly, admin.TabularInline[CasinoMigration, MigrationRun]):
+class CasinoMigrationInline(ReadOnly, TabularInline[CasinoMigration, MigrationRun]):
     model = CasinoMigration
     ordering = ("outcome", "casino_id")
     extra = 0
@@ -70,14 +71,14 @@ class CasinoMigrationInline(ReadOnly, admin.TabularInline[CasinoMigration, Migra
 
 
 @admin.register(MigrationRun)
-class MigrationRunAdmin(ReadOnly, admin.ModelAdmin[MigrationRun]):
+class MigrationRunAdmin(ReadOnly, ModelAdmin[MigrationRun]):
     list_display = ("id", "started_at", "finished_at", "target", "up_to_date")
     ordering = ("-id",)
     inlines = (CasinoMigrationInline,)
 
 
 @admin.register(CasinoMigration)
-class CasinoMigrationAdmin(ReadOnly, admin.ModelAdmin[CasinoMigration]):
+class CasinoMigrationAdmin(ReadOnly, ModelAdmin[CasinoMigration]):
     list_display = ("id", "run", "casino", "outcome", "seconds", "error")
     list_display_links = ("id",)
     list_filter = ("outcome",)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from django.db import connections, transaction
@@ -86,6 +86,14 @@ def casino_atomic() -> AbstractContextManager[Any]:
     """A transaction (or, inside one, a savepoint) on the current casino's database; Django's bare `atomic()` would
     mean the catalogue."""
     return transaction.atomic(using=current_alias())
+
+
+@contextmanager
+def casino_patience(seconds: float) -> Iterator[None]:
+    """A transaction on the current casino's database in which no statement may take longer: then OperationalError."""
+    with casino_atomic(), casino_connection().cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds * 1000:.0f}"])
+        yield
 
 
 def connection_metrics() -> Metrics:

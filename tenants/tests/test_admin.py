@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.contrib.auth.models import User as StaffUser
 from django.db import connections
@@ -78,7 +80,7 @@ def test_page_of_a_casino_shows_what_it_may_not_change(admin_client, casino_a):
 
 
 def _row(page, name):
-    [row] = [part for part in page.content.decode().split("<tr>") if f">{name}</a>" in part]
+    [row] = [part for part in page.content.decode().split("<tr") if f">{name}</a>" in part]
     return row
 
 
@@ -87,13 +89,13 @@ def test_list_shows_state_server_generation_and_who_is_behind(admin_client, casi
     Casino.objects.create(id=3, name="Gamma")
     page = admin_client.get(LIST)
     alpha, beta, gamma = (_row(page, name) for name in ("Alpha", "Beta", "Gamma"))
-    assert "icon-no.svg" in alpha
-    assert "icon-yes.svg" in beta
-    assert "icon-unknown.svg" in gamma
-    assert 'field-generation">7<' in alpha
-    assert 'field-state">active<' in beta
+    assert 'title="False"' in alpha
+    assert 'title="True"' in beta
+    assert 'title="Unknown"' in gamma
+    assert re.search(r"field-generation[^>]*>\s*7\s*<", alpha)
+    assert re.search(r"field-state[^>]*>\s*active\s*<", beta)
     assert "main" in alpha
-    assert 'field-state">requested<' in gamma
+    assert re.search(r"field-state[^>]*>\s*requested\s*<", gamma)
 
 
 def test_list_asks_as_few_queries_for_many_casinos_as_for_one(admin_client, casino_a):

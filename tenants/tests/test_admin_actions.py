@@ -105,7 +105,7 @@ def test_move_asks_for_the_server_and_then_moves(staff, gamma, delta, second_ser
 def test_move_to_a_server_that_is_not_there_asks_again(staff, gamma):
     page = _do(staff, "move", gamma, server="west")
     assert page.context["form"].errors["server"]
-    assert 'class="errornote"' in page.content.decode()
+    assert "errornote" in page.content.decode()
     gamma.refresh_from_db()
     assert gamma.server_id == "main"
 
@@ -208,5 +208,5 @@ def test_pages_in_between_name_themselves_and_label_what_they_ask(staff, gamma):
     for action, field in (("move", "server"), ("clone", "name"), ("restore", "source"), ("delete", "backup")):
         content = _do(staff, action, gamma).content.decode()
         assert f'for="id_{field}"' in content
-        assert content.count("<h1>") == 1
+        assert content.count("<h1") == 1
         assert 'aria-current="page"' in content

@@ -175,7 +175,7 @@ def test_chosen_casino_that_was_deactivated_since_is_unavailable(client, casino_
 
 
 def test_page_that_needs_no_casino_is_served_whatever_the_header_says(client):
-    assert client.get(reverse("start"), headers={"Casino-ID": "one"}).status_code == 200
+    assert client.get(reverse("choose_casino"), headers={"Casino-ID": "one"}).status_code == 200
 
 
 @pytest.mark.parametrize(("path", "status"), [("/config", 200), ("/recommend/none", 404), ("/no/such/page", 404)])

@@ -1,0 +1,7 @@
+"""The operator's view: what staff see of all casinos, and what they do to one."""
+
+from django.apps import AppConfig
+
+
+class DashboardConfig(AppConfig):
+    name = "dashboard"

@@ -1,0 +1,42 @@
+"""What a casino's page shows, read from its database by a fixed number of queries."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ingestion import figures as messages
+from ingestion.models import MessageCount
+from recommendations import figures
+
+from .plots import Plot, plot
+
+HOURS = 48
+DAYS = 7
+SHOWN = 8
+_PLOTS = (("ingested", "Messages stored"), ("rejected", "Messages rejected"), ("served", "Recommendations served"))
+
+
+@dataclass(frozen=True, slots=True)
+class CasinoFigures:
+    glance: figures.Glance
+    today: messages.Today
+    plots: list[Plot]
+    top_leagues: list[figures.TopValue]
+    top_teams: list[figures.TopValue]
+    quality: list[messages.TopicQuality]
+    rejections: list[MessageCount]
+    waiting: int
+
+
+def casino_figures(now: datetime) -> CasinoFigures:
+    """Of the current casino."""
+    hours = messages.by_hour(now, HOURS)
+    return CasinoFigures(
+        glance=figures.glance(now),
+        today=messages.today(now),
+        plots=[plot(key, title, [(each.hour, getattr(each, key)) for each in hours]) for key, title in _PLOTS],
+        top_leagues=figures.top_values("league", now=now, limit=SHOWN),
+        top_teams=figures.top_values("home_team", "away_team", now=now, limit=SHOWN),
+        quality=messages.quality(now, DAYS),
+        rejections=messages.latest_rejections(now, days=DAYS, limit=SHOWN),
+        waiting=messages.waiting_coupons(),
+    )

@@ -1,0 +1,89 @@
+"""What stands in the side bar of the dashboard and of the admin, and the style sheet that both share."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+
+from .access import may_configure, may_see_users
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`icon` is a Material symbol; `permission` one of Django's, or empty for all staff."""
+
+    title: str
+    icon: str
+    url_name: str
+    permission: str = ""
+
+
+_DATA = tuple(
+    Link(title, icon, f"admin:recommendations_{model}_changelist", f"recommendations.view_{model}")
+    for title, icon, model in (
+        ("Users", "group", "user"),
+        ("Profiles", "person_search", "userprofile"),
+        ("Events", "sports_soccer", "event"),
+        ("Teams", "shield", "team"),
+        ("Coupons", "receipt_long", "purchasedcoupon"),
+        ("Served", "recommend", "servedslip"),
+    )
+)
+_MESSAGES = (
+    Link("Dead letters", "unsubscribe", "dead_letters", "ingestion.view_messagecount"),
+    Link("Parked", "pause_circle", "parked", "ingestion.view_messagecount"),
+    Link("Counts", "bar_chart", "admin:ingestion_messagecount_changelist", "ingestion.view_messagecount"),
+    Link("Ledger", "bookmark", "admin:ingestion_partitionoffset_changelist", "ingestion.view_partitionoffset"),
+)
+_INSTALLATION = (
+    Link("Casinos' databases", "database", "admin:tenants_casino_changelist", "tenants.view_casino"),
+    Link("Servers", "dns", "admin:tenants_databaseserver_changelist", "tenants.view_databaseserver"),
+    Link("Migrations", "upgrade", "admin:tenants_migrationrun_changelist", "tenants.view_migrationrun"),
+    Link("Staff", "badge", "admin:auth_user_changelist", "auth.view_user"),
+    Link("Groups", "groups", "admin:auth_group_changelist", "auth.view_group"),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Groups of links, without those that whoever asks may not follow."""
+    groups = [
+        ("", [_item(request, "Casinos", "dashboard", reverse("start"), exactly=True)]),
+        *_of_casino(request),
+        ("The casino's data", _items(request, _DATA)),
+        ("Messages", _items(request, _MESSAGES)),
+        ("Installation", _items(request, _INSTALLATION)),
+    ]
+    return [{"title": title, "separator": bool(title), "items": items} for title, items in groups if items]
+
+
+def stylesheet(request: HttpRequest) -> str:
+    return static("dashboard/dashboard.css")
+
+
+def keyboard_script(request: HttpRequest) -> str:
+    return static("dashboard/keyboard.js")
+
+
+def _of_casino(request: HttpRequest) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Under its name, since the links below lead to its rows."""
+    casino = getattr(request, "casino", None)
+    if casino is None:
+        return []
+    items = [_item(request, "At a glance", "monitoring", reverse("casino", args=[casino.pk]), exactly=True)]
+    if may_see_users(request):
+        items.append(_item(request, "Try a user", "science", reverse("try", args=[casino.pk])))
+    if may_configure(request):
+        items.append(_item(request, "Configuration", "tune", reverse("configuration", args=[casino.pk])))
+    return [(casino.name, items)]
+
+
+def _items(request: HttpRequest, links: tuple[Link, ...]) -> list[dict[str, Any]]:
+    allowed = (link for link in links if not link.permission or request.user.has_perm(link.permission))
+    return [_item(request, link.title, link.icon, reverse(link.url_name)) for link in allowed]
+
+
+def _item(request: HttpRequest, title: str, icon: str, url: str, *, exactly: bool = False) -> dict[str, Any]:
+    is_active = request.path == url if exactly else request.path.startswith(url)
+    return {"title": title, "icon": icon, "link": url, "active": is_active}

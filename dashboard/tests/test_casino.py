@@ -1,0 +1,132 @@
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+
+from ingestion.models import MessageCount
+from recommendations.storing.rebuilding import rebuild_casino_tallies
+from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
+from tenants.context import use_casino
+from tenants.middleware import CHOSEN_CASINO
+from tenants.models import Casino, CasinoState
+
+from .conftest import HOSTILE, staff_client, text_of
+
+CASINO_QUERIES = 11  # savepoint, patience, hours, glance, today, leagues, teams, quality, rejections, waiting, release
+
+
+def count_queries(client, url):
+    with (
+        CaptureQueriesContext(connections["default"]) as catalogue,
+        CaptureQueriesContext(connections["casino_1"]) as a,
+        CaptureQueriesContext(connections["casino_2"]) as b,
+    ):
+        assert client.get(url).status_code == 200
+    return len(catalogue), len(a), len(b)
+
+
+def test_a_casinos_page_shows_its_own_rows_and_no_others(staff, filled):
+    page = text_of(staff, "/casinos/1/")
+    for shown in ("Alpha LEAGUE", "Alpha ROVERS", ">41<", ">71<"):
+        assert shown in page
+    assert "Beta LEAGUE" not in page
+    assert "Beta ROVERS" not in page
+    assert "Beta LEAGUE" in text_of(staff, "/casinos/2/")
+
+
+def test_an_empty_casinos_page_says_of_each_part_that_there_is_nothing(staff):
+    page = text_of(staff, "/casinos/1/")
+    assert page.count("No coupons yet.") == 2
+    assert "No message in the latest 7 days." in page
+    assert "None in 7 days." in page
+    assert page.count("None in the latest 48 hours.") == 6  # told in the plot, and as a table
+
+
+def test_a_page_asks_its_own_casino_so_often_however_much_there_is(staff, filled, casino_a, now):
+    staff.get("/casinos/1/")
+    few = count_queries(staff, "/casinos/1/")
+    with use_casino(casino_a.current):
+        for number in range(10, 40):
+            UserFactory.create(id=number)
+            TalliedCouponFactory.create(user_id=number, recommended_events=[selection(league=f"L{number}")])
+        for hours in range(1, 40):
+            hour = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours)
+            MessageCount.objects.create(
+                topic="users", hour=hour, outcome="missing", is_rejection=True, count=1, last_at=hour
+            )
+    assert count_queries(staff, "/casinos/1/") == few == (few[0], CASINO_QUERIES, 0)
+
+
+def test_plots_are_described_and_stand_as_tables_too(staff, filled):
+    page = text_of(staff, "/casinos/1/")
+    assert page.count('<svg viewBox="0 0 480 100"') == 3
+    for name in re.findall(r'aria-labelledby="([^"]+)"', page):
+        assert all(f'id="{each}"' in page for each in name.split())
+    assert "41 in the latest 48 hours; at most 41 an hour" in page
+    assert re.search(r"<th scope=\"row\">\d+ \w+ \d\d:00</th><td class=\"rs-num\">41</td>", page)
+
+
+def test_hostile_text_of_messages_teams_and_leagues_is_shown_as_text(staff, filled, casino_a):
+    with use_casino(casino_a.current):
+        bet = selection(league=f"L{HOSTILE}", home_team=f"T{HOSTILE}")
+        TalliedCouponFactory.create(user_id=1, recommended_events=[bet])
+        rebuild_casino_tallies()
+    page = text_of(staff, "/casinos/1/")
+    assert page.count("&lt;script&gt;alert(1)") >= 3
+    assert HOSTILE not in page
+
+
+def test_rejections_lead_to_their_dead_letters_for_those_who_may_see_them(staff, filled):
+    link = 'href="/admin/ingestion/dead-letters/?topic=users&amp;reason=missing"'
+    assert link in text_of(staff, "/casinos/1/")
+    others = text_of(staff_client(), "/casinos/1/")
+    assert "dead-letters" not in others
+    assert "Alpha &lt;script" not in others
+
+
+def test_the_casino_whose_page_is_opened_becomes_the_one_that_is_worked_with(staff, filled):
+    staff.get("/casinos/2/")
+    assert staff.session[CHOSEN_CASINO] == 2
+    assert "Beta1" in text_of(staff, "/admin/recommendations/user/")
+    assert staff.get("/casinos/chosen/").url == "/casinos/2/"
+
+
+def test_the_switcher_on_a_casinos_page_leads_to_the_page_of_the_other(staff, filled):
+    page = text_of(staff, "/casinos/1/")
+    target = re.search(r'name="next" value="([^"]+)"', page)[1]
+    answer = staff.post("/casino/", {"casino": "2", "next": target}, follow=True)
+    assert answer.redirect_chain[-1] == ("/casinos/2/", 302)
+    assert staff.post("/casino/", {"casino": "", "next": target}, follow=True).redirect_chain[-1] == ("/", 302)
+
+
+def test_a_suspended_casino_is_shown_and_does_not_become_the_chosen_one(staff, filled):
+    staff.get("/casinos/1/")
+    Casino.objects.filter(pk=2).update(state=CasinoState.SUSPENDED)
+    assert "Beta LEAGUE" in text_of(staff, "/casinos/2/")
+    assert staff.session[CHOSEN_CASINO] == 1
+
+
+@pytest.mark.parametrize("casino_id", ["3", "0", "9" * 25])
+@pytest.mark.parametrize("rest", ["", "try/", "configuration/"])
+def test_a_casino_that_there_is_not_is_not_found(staff, casino_id, rest):
+    assert staff.get(f"/casinos/{casino_id}/{rest}").status_code == 404
+
+
+def test_a_deleted_casino_is_not_found(staff):
+    Casino.objects.filter(pk=2).update(state=CasinoState.DELETED)
+    assert staff.get("/casinos/2/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/casinos/1/", "/casinos/1/try/", "/casinos/chosen/"])
+def test_pages_that_only_show_take_no_posts(staff, path):
+    assert staff.post(path).status_code == 405
+
+
+def test_events_that_are_over_or_closed_are_not_counted_as_open(staff, casino_a, now):
+    with use_casino(casino_a.current):
+        EventFactory.create(status="SUSPENDED")
+        EventFactory.create(begin_timestamp=now - timedelta(hours=1))
+        EventFactory.create()
+    assert staff.get("/casinos/1/").context["figures"].glance.open_events == 1

@@ -1,0 +1,15 @@
+from django.contrib import admin
+from django.urls import path
+
+from .pages.casino import casino_page, chosen_casino
+from .pages.configuration import configuration_page
+from .pages.overview import overview_page
+from .pages.trying import try_page
+
+urlpatterns = [
+    path("", admin.site.admin_view(overview_page), name="start"),
+    path("casinos/chosen/", admin.site.admin_view(chosen_casino), name="chosen_casino"),
+    path("casinos/<int:casino_id>/", admin.site.admin_view(casino_page), name="casino"),
+    path("casinos/<int:casino_id>/try/", admin.site.admin_view(try_page), name="try"),
+    path("casinos/<int:casino_id>/configuration/", admin.site.admin_view(configuration_page), name="configuration"),
+]

@@ -1,0 +1,103 @@
+"""Recommendations for trying out: what each recommender would show a user now. Nobody is told that they were served."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from django.db.models import Q
+
+from . import lookup
+from .engine import Question, answer
+from .errors import UserNotFound
+from .lookup import FoundUser
+from .models import PurchasedCoupon, User
+from .offer import ATTRIBUTES
+from .options import DEFAULTS, Options
+from .profiles import bettor_of
+from .recommendation import Recommendation
+from .recommenders.registry import RECOMMENDERS, get_recommender
+from .schema import FieldMapping, apply_schema, needs_reasons
+from .tallies import Tallies
+
+MAX_ID = 2**63 - 1
+_MAX_TEXT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Favourite:
+    """What a user's coupons name most of an attribute: value and number of selections, the most frequent first."""
+
+    attribute: str
+    values: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One user, and the slip of every recommender that was asked for, by its name."""
+
+    favourites: tuple[Favourite, ...]
+    slips: dict[str, Recommendation]
+
+
+def try_recommenders(
+    *, casino_id: int, user_id: int, now: datetime, options: Options = DEFAULTS, names: Sequence[str] = ()
+) -> Trial:
+    """What the recommenders (all of the registry, where none is named) would show a user of the current casino, all by
+    one query. Raises UserNotFound, InvalidConfiguration."""
+    found, user = _find(user_id, now)
+    slips = {}
+    for name in names or RECOMMENDERS:
+        question = Question(casino_id, get_recommender(name), now, options, needs_reasons=True)
+        slips[name] = answer(question, bettor_of(user, question, found.market), found.market, uuid4())
+    return Trial(_favourites(user.tallies()), slips)
+
+
+def preview(
+    *,
+    casino_id: int,
+    recommender_type: str,
+    schema: tuple[FieldMapping, ...],
+    options: Options,
+    user_id: int,
+    now: datetime,
+) -> dict[str, Any]:
+    """What `/recommend/<user_id>` would answer if the casino were configured so. Raises UserNotFound."""
+    found, user = _find(user_id, now)
+    recommender = get_recommender(recommender_type)
+    question = Question(casino_id, recommender, now, options, needs_reasons=needs_reasons(schema))
+    return apply_schema(schema, answer(question, bettor_of(user, question, found.market), found.market, uuid4()))
+
+
+def find_users(text: str, *, after: int = 0, limit: int) -> list[User]:
+    """Users of the current casino, by id: the one of this id, or those above `after` whose names have every word."""
+    text = text.replace("\0", "").strip()[:_MAX_TEXT]  # PostgreSQL refuses text with a NUL
+    users = User.objects.filter(pk__gt=after)
+    if text.isdecimal():
+        users = users.filter(pk=min(int(text), MAX_ID))
+    else:
+        for word in text.split():
+            users = users.filter(Q(name__icontains=word) | Q(surname__icontains=word))
+    return list(users.order_by("pk")[:limit])
+
+
+def latest_coupons(user_id: int, *, limit: int) -> list[PurchasedCoupon]:
+    return list(PurchasedCoupon.objects.filter(user_id=user_id).order_by("-timestamp", "-pk")[:limit])
+
+
+def _find(user_id: int, now: datetime) -> tuple[lookup.Found, FoundUser]:
+    found = lookup.find([user_id], now, now.timestamp() // 3_600 * 3_600)
+    user = found.users.get(user_id)
+    if user is None:
+        raise UserNotFound("User not found")
+    return found, user
+
+
+def _favourites(tallies: Tallies) -> tuple[Favourite, ...]:
+    counts = {attribute: tallies.counts.get(attribute, {}) for attribute in ATTRIBUTES}
+    return tuple(
+        Favourite(attribute, tuple((value, int(counts[attribute][value])) for value in tallies.top(attribute, 3)))
+        for attribute in ATTRIBUTES
+        if counts[attribute]
+    )
