@@ -35,7 +35,7 @@ GROUP BY value ORDER BY weight_now DESC, value LIMIT %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A casino's numbers. `users` may be PostgreSQL's estimate; `coupons_today` (by UTC), capped, are at least so many."""
+    """A casino's numbers. `users` may be PostgreSQL's estimate; `coupons_today` (by UTC), if capped, are more."""
 
     users: int
     is_estimated: bool
@@ -57,7 +57,7 @@ def glance(now: datetime, *, counted: int = COUNTED) -> Glance:
     """The current casino's numbers, by one query, which counts no more than `counted` users and coupons."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     parameters: dict[str, Any] = {
-        "counted": COUNTED,
+        "counted": counted,
         "now": now,
         "midnight": midnight,
         "tomorrow": midnight + timedelta(days=1),

@@ -44,9 +44,9 @@ def test_counting_stops_where_it_takes_too_long(in_a, now):
     UserFactory.create_batch(5)
     CouponFactory.create_batch(5, user_id=1, timestamp=now)
     with connections["casino_1"].cursor() as cursor:
-        cursor.execute("ANALYZE users")
+        cursor.execute("UPDATE pg_class SET reltuples = 6 WHERE relname = 'users'")  # as of an ANALYZE
     found = glance(now, counted=3)
-    assert (found.users, found.is_estimated) == (5, True)
+    assert (found.users, found.is_estimated) == (6, True)
     assert (found.coupons_today, found.is_capped) == (3, True)
 
 

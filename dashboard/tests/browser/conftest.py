@@ -1,0 +1,138 @@
+"""A real Chromium, looking at a real server. Where it or Playwright is missing, these tests are skipped and say how to
+get them."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from dashboard.tests.conftest import fill
+from tenants.models import Casino
+
+PASSWORD = "seen only here"
+# What the dashboard's own pages must do with: no inline script or style, no eval, nothing from elsewhere.
+STRICT = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; \
+form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+# What the admin's theme needs beside that: Alpine evaluates its attributes, and colours are set in a style element.
+OF_THE_ADMIN = (
+    STRICT.replace("script-src 'self'", "script-src 'self' 'unsafe-eval'")
+    .replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+    .replace("img-src 'self'", "img-src 'self' data:")
+)
+
+NO_STATIC_FILE = re.compile(r"^(?!.*/static/)")  # those need no policy, and to pass each through here takes long
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = _missing()
+    for item in items:
+        if Path(item.path).parent == Path(__file__).parent:
+            item.add_marker("browser")
+            item.add_marker(pytest.mark.django_db(transaction=True, databases=["default", "casino_1", "casino_2"]))
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _missing() -> str:
+    try:
+        import playwright  # noqa: F401
+    except ImportError:
+        return "Playwright is not installed: pip install -r requirements-dev.txt"
+    if _chromium() is None:
+        return "Chromium is not installed: apt-get install chromium, or CHROMIUM=its path"
+    return ""
+
+
+def _chromium() -> str | None:
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture
+def chromium(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Started anew for each test: while Playwright is there, its event loop runs in this thread, where Django would
+    refuse to ask a database."""
+    from playwright.sync_api import sync_playwright
+
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Complaints(list[str]):
+    """What a browser complained of, and what it asked of other hosts."""
+
+
+@pytest.fixture
+def complaints() -> Iterator[Complaints]:
+    found = Complaints()
+    yield found
+    assert found == []
+
+
+@pytest.fixture
+def open_page(chromium: Any, live_server: Any, complaints: Complaints) -> Iterator[Callable[..., Any]]:
+    """Opens a page in a browser of its own, under a strict content security policy; arguments as Playwright's
+    `new_context` takes them."""
+    contexts = []
+
+    def _open(**arguments: Any) -> Any:
+        context = chromium.new_context(base_url=live_server.url, **arguments)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.route(NO_STATIC_FILE, lambda route: _with_policy(route, live_server.url, complaints))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield _open
+    for context in contexts:
+        context.unroute_all(behavior="ignoreErrors")
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")
+        context.close()
+
+
+def _with_policy(route: Any, server: str, complaints: Complaints) -> None:
+    url = route.request.url
+    if not url.startswith(server):
+        complaints.append(f"asked elsewhere: {url}")
+        route.abort()
+        return
+    answer = route.fetch(max_redirects=0)
+    is_admin = url.startswith(f"{server}/admin/") and "/admin/login/" not in url
+    policy = OF_THE_ADMIN if is_admin else STRICT
+    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": policy})
+
+
+@pytest.fixture
+def casinos(casino_a: Casino, casino_b: Casino, now: Any) -> list[Casino]:
+    """Alpha and Beta with rows of their own; "staff" may do everything."""
+    for casino in (casino_a, casino_b):
+        fill(casino, now)
+    User.objects.create_superuser("staff", password=PASSWORD)
+    return [casino_a, casino_b]
+
+
+@pytest.fixture
+def staff_page(open_page: Callable[..., Any], casinos: list[Casino]) -> Any:
+    page = open_page()
+    log_in(page)
+    return page
+
+
+def log_in(page: Any, path: str = "/") -> None:
+    page.goto(path)
+    page.get_by_label("Username").fill("staff")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"**{path}")

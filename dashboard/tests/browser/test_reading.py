@@ -1,0 +1,131 @@
+"""Pages as people meet them: on a phone, in the dark, by keyboard, by ear."""
+
+import pytest
+
+from .conftest import log_in
+
+PAGES = ("/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/try/?user=1", "/casinos/1/configuration/", "/casino/")
+ADMIN = (
+    "/admin/", "/admin/tenants/casino/", "/admin/tenants/casino/1/change/", "/admin/tenants/databaseserver/",
+    "/admin/tenants/migrationrun/", "/admin/recommendations/user/", "/admin/recommendations/user/1/change/",
+    "/admin/recommendations/event/", "/admin/recommendations/purchasedcoupon/", "/admin/ingestion/messagecount/",
+    "/admin/auth/user/", "/admin/auth/user/add/", "/admin/auth/group/",
+)  # fmt: skip
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
+LONG = "<img src=x onerror=alert(1)> " + "Wide" * 15
+
+# The least contrast, by WCAG 2.1 AA: of each text that is seen with what is behind it.
+CONTRAST = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgba = text => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const light = ([r, g, b]) => { const [x, y, z] = [r, g, b].map(v => { v /= 255;
+    return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; }); return .2126 * x + .7152 * y + .0722 * z; };
+  const behind = element => { for (let each = element; each; each = each.parentElement) {
+    const colour = rgba(getComputedStyle(each).backgroundColor); if (colour[3] > 250) return colour; }
+    return [255, 255, 255, 255]; };
+  const poor = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const texts = [...element.childNodes].filter(node => node.nodeType === 3);
+    const said = texts.map(node => node.textContent.trim()).join("");
+    if (!said || !element.checkVisibility() || element.closest(".rs-hidden, .rs-skip, thead, option")) continue;
+    const [a, b] = [light(rgba(getComputedStyle(element).color)), light(behind(element))];
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) poor.push(said.slice(0, 40) + " " + ratio.toFixed(2));
+  }
+  return poor;
+}"""
+UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), select, textarea, button, a")]
+  .filter(each => each.checkVisibility() && !(each.labels && each.labels.length) && !each.getAttribute("aria-label")
+    && !each.textContent.trim()).map(each => each.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_reads_and_names_what_can_be_used(open_page, casinos, viewport, scheme):
+    casinos[1].name = LONG[:100]
+    casinos[1].save()
+    page = open_page(viewport=viewport, color_scheme=scheme)
+    log_in(page)
+    for path in PAGES:
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"], path
+        assert page.evaluate(CONTRAST) == [], path
+        assert page.evaluate(UNNAMED) == [], path
+        assert page.get_by_role("heading", level=1).count() == 1, path
+
+
+def test_every_admin_page_is_seen_and_asks_nothing_of_others(staff_page):
+    staff_page.goto("/casinos/1/")
+    for path in ADMIN:
+        assert staff_page.goto(path).status == 200, path
+        staff_page.locator("#content").wait_for()
+        assert staff_page.url.endswith(path)
+
+
+def test_the_admins_actions_ask_before_they_act(staff_page):
+    for action in ("move", "clone", "restore", "delete"):
+        staff_page.goto("/admin/tenants/casino/")
+        staff_page.locator("input.action-select").first.check()
+        staff_page.locator("select[name=action]").select_option(action)
+        staff_page.locator("#changelist-form button[type=submit]").first.click()
+        staff_page.get_by_role("link", name="No, take me back").click()
+        staff_page.wait_for_url("**/admin/tenants/casino/")
+
+
+def test_the_theme_is_chosen_once_for_the_dashboard_and_the_admin(staff_page):
+    staff_page.get_by_role("button", name="Theme").click()
+    staff_page.get_by_role("button", name="Theme: light").click()
+    staff_page.get_by_role("button", name="Theme: dark").wait_for()
+    assert staff_page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+    staff_page.goto("/admin/")
+    staff_page.locator("html.dark").wait_for()
+    staff_page.goto("/casinos/1/")
+    staff_page.locator("html.dark").wait_for()
+
+
+def test_a_casino_is_opened_and_configured_by_keyboard_alone(staff_page):
+    keys = staff_page.keyboard
+
+    def tab_to(name):
+        for _ in range(80):
+            keys.press("Tab")
+            focused = staff_page.evaluate(
+                "(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim()"
+            )
+            if focused == name:
+                return
+        raise AssertionError(f"{name} is not reached by Tab")
+
+    tab_to("Skip to the content")
+    keys.press("Enter")
+    tab_to("Alpha")
+    keys.press("Enter")
+    staff_page.wait_for_url("**/casinos/1/")
+    tab_to("Configuration")
+    keys.press("Enter")
+    staff_page.wait_for_url("**/configuration/")
+    tab_to("Recommender")
+    keys.type("static")
+    tab_to("Save")
+    keys.press("Enter")
+    staff_page.get_by_text("is saved").wait_for()
+
+
+def test_the_admins_filters_are_reached_by_keyboard(staff_page):
+    staff_page.goto("/admin/tenants/casino/")
+    filters = staff_page.get_by_role("button", name="Filters")
+    filters.focus()
+    staff_page.keyboard.press("Enter")
+    staff_page.get_by_text("By state").wait_for(state="visible")
+
+
+def test_hostile_names_run_nothing(open_page, casinos):
+    casinos[0].name = LONG[:100]
+    casinos[0].save()
+    page = open_page()
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    log_in(page)
+    for path in (*PAGES, "/admin/tenants/casino/", "/admin/recommendations/user/"):
+        page.goto(path)
+        assert page.locator("img[src=x]").count() == 0

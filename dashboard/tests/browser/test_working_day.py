@@ -1,0 +1,107 @@
+"""What an operator does in a day, in a real browser."""
+
+import json
+import re
+
+import pytest
+
+from tenants.models import Casino
+
+from .conftest import log_in
+
+OTHER = '{"customer": {"type": "string", "source_field": "user_id"}, "stake": "float"}'
+
+
+def test_staff_log_in_and_see_all_casinos(staff_page):
+    rows = staff_page.get_by_role("row")
+    assert "Alpha" in rows.nth(1).inner_text()
+    assert "Beta" in rows.nth(2).inner_text()
+    assert "41" in rows.nth(1).inner_text()
+
+
+def test_who_logs_in_comes_to_the_page_that_was_asked_for(open_page, casinos):
+    page = open_page()
+    log_in(page, "/casinos/2/")
+    assert page.get_by_role("heading", level=1).inner_text() == "Beta"
+
+
+def test_a_wrong_password_is_said_and_opens_nothing(open_page, casinos):
+    page = open_page()
+    page.goto("/")
+    page.get_by_label("Username").fill("staff")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    assert "correct username and password" in page.get_by_role("alert").inner_text()
+    page.goto("/casinos/1/")
+    assert page.get_by_role("heading", level=1).inner_text() == "Log in"
+
+
+def test_the_switcher_leads_to_the_other_casinos_page_and_rows(staff_page):
+    staff_page.get_by_role("link", name="Alpha", exact=True).click()
+    assert "Alpha LEAGUE" in staff_page.inner_text("main")
+    staff_page.get_by_label("Casino", exact=True).select_option("2")
+    staff_page.get_by_role("button", name="Use", exact=True).click()
+    staff_page.wait_for_url("**/casinos/2/")
+    assert "Beta LEAGUE" in staff_page.inner_text("main")
+    staff_page.get_by_role("link", name="Users", exact=True).click()
+    staff_page.wait_for_url("**/admin/recommendations/user/")
+    assert "Beta1" in staff_page.inner_text("body")
+    assert "Alpha1" not in staff_page.inner_text("body")
+
+
+def test_a_user_is_searched_and_tried_and_a_coupon_inspected(staff_page):
+    staff_page.goto("/casinos/1/try/")
+    staff_page.get_by_label("User by id or name").fill("alpha2")
+    staff_page.get_by_role("button", name="Search").click()
+    staff_page.get_by_role("link", name="Alpha2 Lovelace").click()
+    slip = staff_page.get_by_role("region", name="inference_score in use")
+    assert slip.get_by_role("listitem").count() >= 3
+    assert "most frequent league in your bets" in slip.inner_text()
+    staff_page.get_by_role("link", name=re.compile(r"^Coupon \d+$")).click()
+    staff_page.wait_for_url("**/admin/recommendations/purchasedcoupon/*/change/")
+    assert "Alpha ROVERS" in staff_page.inner_text("body")
+
+
+def test_the_preview_follows_the_typing_and_saving_changes_the_answer(staff_page, live_server):
+    staff_page.goto("/casinos/1/configuration/?user=2")
+    preview = staff_page.locator("#preview")
+    assert '"who": 2' in preview.inner_text()
+    staff_page.get_by_label("Recommendation schema").fill(OTHER)
+    preview.get_by_text('"customer": "2"').wait_for()
+    assert Casino.objects.get(pk=1).recommendation_schema.keys() == {"who", "bets"}  # nothing is kept yet
+    staff_page.get_by_label("Recommender", exact=True).select_option("soonest")
+    staff_page.get_by_role("button", name="Save").click()
+    staff_page.get_by_text("is saved").wait_for()
+    answer = staff_page.request.get("/recommend/2", headers={"Casino-ID": "1", "Accept": "application/json"}).json()
+    assert answer.keys() == {"customer", "stake"}
+    assert json.loads(preview.locator("pre").inner_text()).keys() == answer.keys()
+
+
+def test_what_is_wrong_is_said_at_the_field_while_typing_and_goes_when_mended(staff_page):
+    staff_page.goto("/casinos/1/configuration/")
+    error = staff_page.locator("#id_options_error")
+    staff_page.get_by_label("Options").fill('{"event_limit": 99}')
+    error.get_by_text("event_limit").wait_for()
+    staff_page.get_by_label("Options").fill('{"event_limit": 2}')
+    error.get_by_text("event_limit").wait_for(state="detached")
+    assert staff_page.locator("#preview pre").inner_text().count("league") == 2
+
+
+def test_staff_log_out(staff_page):
+    staff_page.get_by_role("button", name="Log out").click()
+    staff_page.goto("/")
+    assert staff_page.get_by_role("heading", level=1).inner_text() == "Log in"
+
+
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_without_javascript_everything_is_there(open_page, casinos, is_saved):
+    page = open_page(java_script_enabled=False)
+    log_in(page)
+    page.get_by_role("link", name="Alpha", exact=True).click()
+    assert page.get_by_role("img", name="Messages stored by hour").is_visible()
+    page.get_by_text("Menu").click()
+    page.get_by_role("link", name="Configuration").first.click()
+    page.get_by_label("Recommendation schema").fill(OTHER)
+    page.get_by_role("button", name="Save" if is_saved else "Preview").click()
+    assert '"customer": "1"' in page.locator("#preview").inner_text()
+    assert ("customer" in Casino.objects.get(pk=1).recommendation_schema) is is_saved
