@@ -95,7 +95,7 @@ def test_the_casino_whose_page_is_opened_becomes_the_one_that_is_worked_with(sta
 
 def test_the_switcher_on_a_casinos_page_leads_to_the_page_of_the_other(staff, filled):
     page = text_of(staff, "/casinos/1/")
-    target = re.search(r'name="next" value="([^"]+)"', page)[1]
+    [target] = re.findall(r'name="next" value="([^"]+)"', page)
     answer = staff.post("/casino/", {"casino": "2", "next": target}, follow=True)
     assert answer.redirect_chain[-1] == ("/casinos/2/", 302)
     assert staff.post("/casino/", {"casino": "", "next": target}, follow=True).redirect_chain[-1] == ("/", 302)

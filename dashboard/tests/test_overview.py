@@ -36,7 +36,7 @@ def test_strangers_and_logins_that_are_no_staff_are_led_to_the_login(casino_a, s
     settings.RECSYS_OPEN_API = is_open
     for client in (Client(), staff_client(is_staff=False)):
         answer = client.get(path)
-        assert (answer.status_code, answer.url.split("?")[0]) == (302, "/admin/login/")
+        assert (answer.status_code, answer.headers["Location"].split("?")[0]) == (302, "/admin/login/")
 
 
 def test_each_casino_has_the_figures_of_its_own_database(staff, filled, casino_a, casino_b):

@@ -14,11 +14,11 @@ pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 def test_lag_is_what_the_consumers_have_still_to_read(broker, casino_a):
     send(USERS, [(1, user()), (1, user())])
-    lags = RecentLag().get(wait=20)
+    lags = RecentLag().get(wait=20) or []
     assert TopicLag("users", 2) in lags
     assert TopicLag("events", 0) in lags
     consume(USERS, 2)
-    assert TopicLag("users", 0) in RecentLag().get(wait=20)
+    assert TopicLag("users", 0) in (RecentLag().get(wait=20) or [])
 
 
 def test_lag_that_was_just_measured_is_not_measured_again(broker, casino_a):
