@@ -91,8 +91,9 @@ class UserAdmin(LookingAdmin):
     @admin.display(description="see also")
     def look_further(self, user: User) -> SafeString:
         return format_html(
-            '<a href="{}">recommendation for this user</a> · <a href="{}?user_id={}">coupons</a> · '
-            '<a href="{}?user_id={}">served recommendations</a> · <a href="{}?user_id={}">profile</a>',
+            '<span class="rs-links"><a href="{}">recommendation for this user</a> · '
+            '<a href="{}?user_id={}">coupons</a> · '
+            '<a href="{}?user_id={}">served recommendations</a> · <a href="{}?user_id={}">profile</a></span>',
             reverse("recommend", args=[user.pk]),
             reverse("admin:recommendations_purchasedcoupon_changelist"),
             user.pk,

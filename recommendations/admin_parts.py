@@ -22,7 +22,9 @@ class CappedPaginator(Paginator[Any]):
 
 def user_link(user_id: int) -> SafeString:
     return format_html(
-        '<a href="{}">user {}</a>', reverse("admin:recommendations_user_change", args=[user_id]), user_id
+        '<a class="rs-link" href="{}">user {}</a>',
+        reverse("admin:recommendations_user_change", args=[user_id]),
+        user_id,
     )
 
 
@@ -30,4 +32,4 @@ def table(columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> SafeStrin
     head = format_html_join("", '<th scope="col">{}</th>', ((name.replace("_", " "),) for name in columns))
     cells = (format_html_join("", "<td>{}</td>", ((each.get(name, ""),) for name in columns)) for each in rows)
     body = format_html_join("", "<tr>{}</tr>", ((each,) for each in cells))
-    return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, body)
+    return format_html('<table class="rs-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, body)

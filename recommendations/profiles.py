@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import inf
@@ -84,6 +85,15 @@ def favorite_pairs(
     with suppress(DatabaseReadOnly):  # while the casino moves, every request computes
         _keep_pairs(user, pairs, now)
     return pairs
+
+
+def with_fresh_pairs(user: FoundUser, question: Question, market: Market) -> FoundUser:
+    """The user with favourite pairs that are not stale, for whoever wants to ask and keep nothing."""
+    if not _is_stale(user):
+        return user
+    rng = np.random.default_rng(question.seed(user.user_id, 0))
+    pairs = compute_favorite_pairs(user.tallies(), market.offer, question.now, rng)
+    return replace(user, favorite_pairs=json.dumps(pairs), purchases_at_last_update=0)
 
 
 def compute_favorite_pairs(tallies: Tallies, offer: Offer, now: datetime, rng: np.random.Generator) -> tuple[Pair, ...]:

@@ -1,4 +1,5 @@
-"""Recommendations for trying out: what each recommender would show a user now. Nobody is told that they were served."""
+"""Recommendations for trying out: what each recommender would show a user now. Nobody is told of them, and nothing is
+stored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +10,15 @@ from uuid import uuid4
 from django.db.models import Q
 
 from . import lookup
-from .engine import Question, answer
+from .engine import Market, Question, answer
 from .errors import UserNotFound
 from .lookup import FoundUser
 from .models import PurchasedCoupon, User
 from .offer import ATTRIBUTES
 from .options import DEFAULTS, Options
-from .profiles import bettor_of
+from .profiles import bettor_of, with_fresh_pairs
 from .recommendation import Recommendation
+from .recommenders.base import Knowledge
 from .recommenders.registry import RECOMMENDERS, get_recommender
 from .schema import FieldMapping, apply_schema, needs_reasons
 from .tallies import Tallies
@@ -50,7 +52,7 @@ def try_recommenders(
     slips = {}
     for name in names or RECOMMENDERS:
         question = Question(casino_id, get_recommender(name), now, options, needs_reasons=True)
-        slips[name] = answer(question, bettor_of(user, question, found.market), found.market, uuid4())
+        slips[name] = _answer(question, user, found.market)
     return Trial(_favourites(user.tallies()), slips)
 
 
@@ -67,7 +69,7 @@ def preview(
     found, user = _find(user_id, now)
     recommender = get_recommender(recommender_type)
     question = Question(casino_id, recommender, now, options, needs_reasons=needs_reasons(schema))
-    return apply_schema(schema, answer(question, bettor_of(user, question, found.market), found.market, uuid4()))
+    return apply_schema(schema, _answer(question, user, found.market))
 
 
 def find_users(text: str, *, after: int = 0, limit: int) -> list[User]:
@@ -84,6 +86,11 @@ def find_users(text: str, *, after: int = 0, limit: int) -> list[User]:
 
 def latest_coupons(user_id: int, *, limit: int) -> list[PurchasedCoupon]:
     return list(PurchasedCoupon.objects.filter(user_id=user_id).order_by("-timestamp", "-pk")[:limit])
+
+
+def _answer(question: Question, user: FoundUser, market: Market) -> Recommendation:
+    fresh = with_fresh_pairs(user, question, market) if Knowledge.FAVORITE_PAIRS in question.needs else user
+    return answer(question, bettor_of(fresh, question, market), market, uuid4())
 
 
 def _find(user_id: int, now: datetime) -> tuple[lookup.Found, FoundUser]:

@@ -6,8 +6,9 @@ from django.test.utils import CaptureQueriesContext
 
 from dashboard.pages.trying import USERS_SHOWN
 from recommendations import served
-from recommendations.models import User, UserStatus
+from recommendations.models import User, UserProfile, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.services import recommend
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
 from tenants.context import use_casino
 
@@ -58,6 +59,22 @@ def test_trying_tells_nobody_that_something_was_served(staff, filled):
         assert len(heard) == 1
     finally:
         served._listeners.pop()
+
+
+def test_trying_stores_nothing_and_shows_what_serving_shows_next(staff, filled, casino_a):
+    def profile():
+        with use_casino(casino_a.current):
+            return UserProfile.objects.values().get(user_id=1)
+
+    before = profile()
+    assert before["favorite_sport_league_json"] is None
+    slips = {slip.name: slip.recommendation for slip in staff.get(URL, {"user": 1}).context["trial"].slips}
+    assert profile() == before
+    with use_casino(casino_a.current):
+        asked = {"casino_id": 1, "user_id": 1, "now": slips["inference"].timestamp}
+        served_slip = recommend(recommender_type="inference", **asked)
+    assert served_slip.recommended_events == slips["inference"].recommended_events
+    assert profile() != before
 
 
 def test_a_user_costs_so_many_queries_with_all_recommenders(staff, filled, casino_a):

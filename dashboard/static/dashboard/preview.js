@@ -14,7 +14,9 @@
     put(page, "preview");
     form.querySelectorAll(".rs-field-error").forEach(function (each) {
       put(page, each.id);
-      each.closest(".rs-field").classList.toggle("rs-wrong", each.textContent.trim() !== "");
+      var isWrong = each.textContent.trim() !== "", field = each.closest(".rs-field");
+      field.classList.toggle("rs-wrong", isWrong);
+      field.querySelector("input, select, textarea").setAttribute("aria-invalid", String(isWrong));
     });
   }
 

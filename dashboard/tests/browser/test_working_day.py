@@ -82,8 +82,10 @@ def test_what_is_wrong_is_said_at_the_field_while_typing_and_goes_when_mended(st
     error = staff_page.locator("#id_options_error")
     staff_page.get_by_label("Options").fill('{"event_limit": 99}')
     error.get_by_text("event_limit").wait_for()
+    assert staff_page.get_by_label("Options").get_attribute("aria-invalid") == "true"
     staff_page.get_by_label("Options").fill('{"event_limit": 2}')
     error.get_by_text("event_limit").wait_for(state="detached")
+    assert staff_page.get_by_label("Options").get_attribute("aria-invalid") == "false"
     assert staff_page.locator("#preview pre").inner_text().count("league") == 2
 
 
