@@ -14,7 +14,7 @@ from .reading import Away, read
 SLOW_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 
-NOT_ASKED = Away("Not asked: its server does not answer.", is_outage=True)
+NOT_ASKED = Away("Not asked, since others kept this page waiting.", is_outage=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Row:
 
 
 def rows(casinos: Iterable[Casino], now: datetime) -> Iterator[Row]:
-    """One after the other, so that a page takes one connection at a time. A server that made this wait in vain is not
+    """One after the other, so that a page takes one connection at a time. A server that was waited for in vain is not
     asked again for the same page, and after `PATIENCE_SECONDS` none is."""
     started = time.monotonic()
     silent: set[str | None] = set()
@@ -42,7 +42,7 @@ def rows(casinos: Iterable[Casino], now: datetime) -> Iterator[Row]:
         is_asked = casino.server_id not in silent and asked_at - started < PATIENCE_SECONDS
         answer = read(casino, lambda: Figures(figures.glance(now), messages.today(now))) if is_asked else NOT_ASKED
         if isinstance(answer, Away):
-            if answer.is_outage and time.monotonic() - asked_at > SLOW_SECONDS:
+            if answer.is_unreachable and time.monotonic() - asked_at > SLOW_SECONDS:
                 silent.add(casino.server_id)
             yield Row(casino, None, answer)
         else:

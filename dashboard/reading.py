@@ -23,10 +23,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """Why a casino's database can't be read now. `is_outage`: somebody should look after it."""
+    """Why a casino's database can't be read now. `is_outage`: somebody should look after it. `is_unreachable`: there was
+    not even a connection."""
 
     reason: str
     is_outage: bool = False
+    is_unreachable: bool = False
 
 
 def read(casino: Casino, ask: Callable[[], T]) -> T | Away:
@@ -35,9 +37,11 @@ def read(casino: Casino, ask: Callable[[], T]) -> T | Away:
         return Away("It has no database to read now.")
     if is_behind(casino.schema_version):
         return Away("Its database has to be migrated first.")
+    is_connected = False
     try:
         with use_casino(casino.current, switch=True), casino_patience(STATEMENT_SECONDS):
+            is_connected = True
             return ask()
     except (OperationalError, UnknownServer) as error:
         logger.warning("%s can't be shown: %s", casino, error)
-        return Away("Its database does not answer.", is_outage=True)
+        return Away("Its database does not answer.", is_outage=True, is_unreachable=not is_connected)

@@ -1,7 +1,6 @@
 """A real Chromium, looking at a real server. Where it or Playwright is missing, these tests are skipped and say how to
 get them."""
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -46,12 +45,13 @@ def _missing() -> str:
     except ImportError:
         return "Playwright is not installed: pip install -r requirements-dev.txt"
     if _chromium() is None:
-        return "Chromium is not installed: apt-get install chromium, or CHROMIUM=its path"
+        return "Chromium is not installed: apt-get install chromium"
     return ""
 
 
 def _chromium() -> str | None:
-    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    return next((path for path in found if path), None)
 
 
 @pytest.fixture
