@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """Why a casino's database can't be read now. `is_outage`: somebody should look after it. `is_unreachable`: there was
-    not even a connection."""
+    """Why a casino's database can't be read now. `is_outage`: somebody should look after it. `is_unreachable`: not even
+    a connection was made."""
 
     reason: str
     is_outage: bool = False
