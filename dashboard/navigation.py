@@ -62,6 +62,10 @@ def stylesheet(request: HttpRequest) -> str:
     return static("dashboard/dashboard.css")
 
 
+def icon(request: HttpRequest) -> str:
+    return static("dashboard/icon.svg")
+
+
 def keyboard_script(request: HttpRequest) -> str:
     return static("dashboard/keyboard.js")
 

@@ -230,6 +230,7 @@ UNFOLD = {
     "SITE_HEADER": "Recommendation service",
     "SITE_SYMBOL": "confirmation_number",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "dashboard.navigation.icon"}],
     "STYLES": ["dashboard.navigation.stylesheet"],
     "SCRIPTS": ["dashboard.navigation.keyboard_script"],
     "SIDEBAR": {"navigation": "dashboard.navigation.sidebar"},

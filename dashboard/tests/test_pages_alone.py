@@ -16,7 +16,7 @@ PAGES = (
     "/admin/login/",
 )  # fmt: skip
 OF_THE_ADMIN = (
-    "/admin/", "/admin/tenants/casino/", "/admin/tenants/casino/1/change/", "/admin/recommendations/user/",
+    "/admin/", "/admin/tenants/", "/admin/tenants/casino/", "/admin/tenants/casino/1/change/", "/admin/recommendations/user/",
     "/admin/ingestion/messagecount/", "/admin/auth/user/add/", "/admin/auth/user/", "/admin/auth/group/add/",
 )  # fmt: skip
 LOADING = {"src", "href", "action", "srcset", "poster", "data", "formaction"}
@@ -89,3 +89,11 @@ def test_staff_logins_are_made_in_the_admin(staff):
     assert staff.post("/admin/auth/user/add/", fields).status_code == 302
     assert "new" in text_of(staff, "/admin/auth/user/")
     assert staff.login(username="new", password=password)
+
+
+@pytest.mark.parametrize("path", OF_THE_ADMIN)
+def test_every_admin_list_and_index_says_which_casino_is_chosen(staff, filled, path):
+    staff.get("/casinos/2/")
+    page = text_of(staff, path)
+    assert ">Beta</" in re.sub(r"\s+", "", page) or '<option value="2" selected>' in page
+    assert 'href="/">Recommendation service' in page
