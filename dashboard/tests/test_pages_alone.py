@@ -16,7 +16,8 @@ PAGES = (
     "/admin/login/",
 )  # fmt: skip
 OF_THE_ADMIN = (
-    "/admin/", "/admin/tenants/", "/admin/tenants/casino/", "/admin/tenants/casino/1/change/", "/admin/recommendations/user/",
+    "/admin/", "/admin/tenants/",
+    "/admin/tenants/casino/", "/admin/tenants/casino/1/change/", "/admin/recommendations/user/",
     "/admin/ingestion/messagecount/", "/admin/auth/user/add/", "/admin/auth/user/", "/admin/auth/group/add/",
 )  # fmt: skip
 LOADING = {"src", "href", "action", "srcset", "poster", "data", "formaction"}
