@@ -22,6 +22,7 @@ from recommendations.fitted import models
 from recommendations.trend_cache import trend_cache
 from tenants import embedded
 from tenants.identity import stamp
+from tenants.keys import key_leases
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 from tenants.models.casino import casino_leases
 from tenants.schema_version import code_version
@@ -49,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.RECSYS_OPEN_API = True
     settings.PUBLISH_RECOMMENDATIONS = False  # a broker that runs beside the tests is not theirs
     settings.CATALOGUE_LEASE_SECONDS = 0
+    settings.API_KEY_USE_SECONDS = 0  # written by a thread, which sees nothing of a test's transaction
     settings.HTTPS = settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     settings.STORAGES = {
         **settings.STORAGES,
@@ -89,6 +91,7 @@ def casino_b(db: Any) -> Casino:
 def _nothing_remembered() -> None:
     """No process has to notice a test's rollback: elsewhere other rows come with other times or versions."""
     casino_leases.clear()
+    key_leases.clear()
     trend_cache.clear()
     models.clear()
 

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from tenants.access import may_see
+
 from .dead_letter_log import DeadLetter, Query, get_dead_letter, list_dead_letters
 from .errors import IngestionError, NoSuchDeadLetter
 from .management.dead_letter_verbs import readable
@@ -28,7 +30,8 @@ see = permission_required("ingestion.view_messagecount", raise_exception=True)
 @require_http_methods(["GET", "POST"])
 @see
 def dead_letters(request: HttpRequest) -> HttpResponse:
-    """The dead letters of the casino in the switcher, and those that name no casino; all, where none is chosen."""
+    """The dead letters of the casino in the switcher, and those that name no casino; all, where none is chosen. A
+    login that is bound to casinos sees theirs alone."""
     try:
         letters = _letters(request)
         if request.method == "POST":
@@ -69,7 +72,7 @@ def dead_letter(request: HttpRequest, letter_id: str) -> HttpResponse:
 def parked(request: HttpRequest) -> HttpResponse:
     """What waits for the casino of the switcher's database; for all, where none is chosen."""
     try:
-        waiting = list_parked(casino_id=_chosen(request))
+        waiting = [each for each in list_parked(casino_id=_chosen(request)) if may_see(request.user, each.casino_id)]
     except (IngestionError, KafkaException) as error:
         messages.error(request, f"Kafka: {error}")
         waiting = []
@@ -102,7 +105,8 @@ def _letters(request: HttpRequest) -> list[DeadLetter]:
 
 
 def _may_see(request: HttpRequest, letter: DeadLetter) -> bool:
-    return _chosen(request) in {None, letter.casino_id} or letter.casino_id is None
+    is_of_chosen = _chosen(request) in {None, letter.casino_id} or letter.casino_id is None
+    return is_of_chosen and may_see(request.user, letter.casino_id)
 
 
 def _chosen(request: HttpRequest) -> int | None:

@@ -109,6 +109,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # Answers any caller who names a casino. Embedded installations listen on loopback, so that there it is the default.
 RECSYS_OPEN_API = env.bool("RECSYS_OPEN_API", default=bool(EMBEDDED_POSTGRES_DIR))
+API_KEY_USE_SECONDS = env.float("API_KEY_USE_SECONDS", default=60)
 RECSYS_TEST_ENDPOINTS = env.bool("RECSYS_TEST_ENDPOINTS", default=False)
 
 SECURE_SSL_REDIRECT = HTTPS
@@ -120,6 +121,7 @@ SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 X_FRAME_OPTIONS = "DENY"
 
+AUTHENTICATION_BACKENDS = ["tenants.access.StaffBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -197,6 +199,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "operations.middleware.OperationsMiddleware",
+    "tenants.gate.GateMiddleware",  # before all that could tell of an API key: it takes it off the request
     "operations.content_policy.ContentPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -237,6 +240,7 @@ UNFOLD = {
 }
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tenants.authentication.ApiKeyAuthentication",  # the first one's challenge makes refusals 401
         "rest_framework.authentication.SessionAuthentication",
         "tenants.authentication.StaffBasicAuthentication",
     ],

@@ -4,10 +4,12 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db import transaction
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from . import admin_catalogue  # noqa: F401 (registers its own)
+from . import admin_catalogue, admin_keys  # noqa: F401 (register their own)
+from .access import bound_casinos, casinos_of
 from .admin_actions import CasinoActions
 from .admin_forms import CasinoForm
 from .lifecycle.description import is_casino_behind
@@ -30,8 +32,17 @@ class CasinoAdmin(CasinoActions):
         "created_at",
     )  # fmt: skip
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Casino]:
+        return super().get_queryset(request).filter(pk__in=casinos_of(request.user))
+
     def get_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:
-        return ("name",) if obj is None else ("name", *self.readonly_fields)
+        """A bound login is not told which casino this one is a copy of."""
+        shown = ("name",) if obj is None else ("name", *self.readonly_fields)
+        return shown if bound_casinos(request.user) is None else [name for name in shown if name != "copied_from"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:
+        """Nor does it name casinos: that a name is taken would tell it of another one."""
+        return self.readonly_fields if bound_casinos(request.user) is None else ("name", *self.readonly_fields)
 
     def has_delete_permission(self, request: HttpRequest, obj: Casino | None = None) -> bool:
         return False

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from .access import may_choose_casino
-from .models import Casino
+from .access import casinos_of, may_choose_casino
+from .models import Casino, CasinoState
 
 SWITCHER_LENGTH = 100
 
@@ -18,6 +19,10 @@ def casino_switcher(request: HttpRequest) -> dict[str, Any]:
     return {
         "current_casino": getattr(request, "casino", None),
         "switcher_casinos": SimpleLazyObject(
-            lambda: list(Casino.objects.active().order_by("name", "id")[:SWITCHER_LENGTH])
+            lambda: list(_active_casinos(request).order_by("name", "id")[:SWITCHER_LENGTH])
         ),
     }
+
+
+def _active_casinos(request: HttpRequest) -> QuerySet[Casino]:
+    return casinos_of(request.user).filter(state=CasinoState.ACTIVE)

@@ -35,6 +35,10 @@ class CasinoNotFound(CasinoNotUsable):
     """No casino has this id."""
 
 
+class CasinoForbidden(CasinoNotUsable):
+    """Whoever asks may not act for this casino, which need not exist."""
+
+
 class CasinoSuspended(CasinoNotUsable):
     """The casino takes no requests until it is resumed."""
 
@@ -101,6 +105,10 @@ class CopyFailed(LifecycleError):
 
 class BackupInvalid(LifecycleError):
     """A backup is damaged, or not this casino's."""
+
+
+class InvalidKey(TenancyError):
+    """An API key that this can't be done with."""
 
 
 class WorkersFailed(TenancyError):

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.generic import ListView
 
-from .access import may_choose_casino
+from .access import casinos_of, may_choose_casino
 from .middleware import CHOSEN_CASINO
-from .models import Casino
+from .models import Casino, CasinoState
 
 
 class ChooseCasinoView(UserPassesTestMixin, ListView[Casino]):
@@ -26,7 +26,7 @@ class ChooseCasinoView(UserPassesTestMixin, ListView[Casino]):
         return may_choose_casino(self.request)
 
     def get_queryset(self) -> QuerySet[Casino]:
-        casinos = Casino.objects.active().order_by("name", "id")
+        casinos = self._casinos().order_by("name", "id")
         wanted = self.request.GET.get("q", "").replace("\0", "").strip()  # PostgreSQL refuses text with a NUL
         if not wanted:
             return casinos
@@ -40,8 +40,11 @@ class ChooseCasinoView(UserPassesTestMixin, ListView[Casino]):
         if chosen == "":
             request.session.pop(CHOSEN_CASINO, None)
         else:
-            request.session[CHOSEN_CASINO] = get_object_or_404(Casino.objects.active(), pk=_usable_id(chosen)).pk
+            request.session[CHOSEN_CASINO] = get_object_or_404(self._casinos(), pk=_usable_id(chosen)).pk
         return HttpResponseRedirect(self._next(request.POST))
+
+    def _casinos(self) -> QuerySet[Casino]:
+        return casinos_of(self.request.user).filter(state=CasinoState.ACTIVE)
 
     def _next(self, values: Any) -> str:
         target = values.get("next", "")

@@ -1,73 +1,97 @@
-"""Errors as answers: `{"error": "<text>"}`, each with its status."""
+"""Errors as answers, each with its status and a code that stays. docs/api.md lists them."""
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
-from django.http import HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import status
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from recommendations import errors as recommendation_errors
 from tenants import errors as tenancy_errors
-from tenants.middleware import OUTAGE_TEXT, RETRY
+from tenants.error_answers import error_body, error_response, sendable
+from tenants.middleware import OUTAGE_CODE, OUTAGE_TEXT, RETRY
 
 logger = logging.getLogger(__name__)
 
-STATUSES: dict[type[Exception], int] = {
-    tenancy_errors.CasinoIdMissing: status.HTTP_400_BAD_REQUEST,
-    tenancy_errors.CasinoIdInvalid: status.HTTP_400_BAD_REQUEST,
-    tenancy_errors.CasinoNotFound: status.HTTP_404_NOT_FOUND,
-    tenancy_errors.CasinoSuspended: status.HTTP_423_LOCKED,
-    tenancy_errors.CasinoUnavailable: status.HTTP_503_SERVICE_UNAVAILABLE,
-    tenancy_errors.CasinoBehind: status.HTTP_503_SERVICE_UNAVAILABLE,
-    recommendation_errors.CasinoNotConfigured: status.HTTP_400_BAD_REQUEST,
-    recommendation_errors.InvalidConfiguration: status.HTTP_400_BAD_REQUEST,
-    recommendation_errors.InvalidWish: status.HTTP_400_BAD_REQUEST,
-    recommendation_errors.UserNotFound: status.HTTP_404_NOT_FOUND,
-    recommendation_errors.NoOpenEvents: status.HTTP_409_CONFLICT,
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What becomes of one kind of error."""
+
+    status: int
+    code: str
+
+
+KINDS: dict[type[Exception], Kind] = {
+    tenancy_errors.CasinoIdMissing: Kind(status.HTTP_400_BAD_REQUEST, "casino_id_missing"),
+    tenancy_errors.CasinoIdInvalid: Kind(status.HTTP_400_BAD_REQUEST, "casino_id_invalid"),
+    tenancy_errors.CasinoNotFound: Kind(status.HTTP_404_NOT_FOUND, "casino_not_found"),
+    tenancy_errors.CasinoForbidden: Kind(status.HTTP_403_FORBIDDEN, "casino_forbidden"),
+    tenancy_errors.CasinoSuspended: Kind(status.HTTP_423_LOCKED, "casino_suspended"),
+    tenancy_errors.CasinoUnavailable: Kind(status.HTTP_503_SERVICE_UNAVAILABLE, "casino_unavailable"),
+    tenancy_errors.CasinoBehind: Kind(status.HTTP_503_SERVICE_UNAVAILABLE, "casino_behind"),
+    recommendation_errors.CasinoNotConfigured: Kind(status.HTTP_400_BAD_REQUEST, "casino_not_configured"),
+    recommendation_errors.InvalidConfiguration: Kind(status.HTTP_400_BAD_REQUEST, "invalid_configuration"),
+    recommendation_errors.InvalidWish: Kind(status.HTTP_400_BAD_REQUEST, "invalid_wish"),
+    recommendation_errors.UserNotFound: Kind(status.HTTP_404_NOT_FOUND, "user_not_found"),
+    recommendation_errors.NoOpenEvents: Kind(status.HTTP_409_CONFLICT, "no_open_events"),
+    RequestDataTooBig: Kind(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "request_too_large"),
 }
+_DJANGOS: dict[type[Exception], str] = {Http404: "not_found", PermissionDenied: "permission_denied"}
 
 
 def answer_error(exception: Exception, context: dict[str, Any]) -> Response | None:
     """REST framework's exception handler. None means: not an error of the asker's, so it is raised on and logged."""
-    if type(exception) in STATUSES:
-        return _answer(str(exception), STATUSES[type(exception)])
+    if type(exception) in KINDS:
+        return _answer(str(exception), KINDS[type(exception)])
     if isinstance(exception, OperationalError):  # a database that is away, or has no connection free
         logger.warning("%s could not be answered: %s", context["request"].path, exception)
-        return _answer(OUTAGE_TEXT, status.HTTP_503_SERVICE_UNAVAILABLE)
+        return _answer(OUTAGE_TEXT, Kind(status.HTTP_503_SERVICE_UNAVAILABLE, OUTAGE_CODE))
     response = exception_handler(exception, context)
     if response is not None:
-        text = _first_text(exception.detail) if isinstance(exception, APIException) else response.status_text
-        response.data = {"error": _sendable(text)}
+        response.data = _body(exception, response)
     return response
 
 
-def _answer(text: str, code: int) -> Response:
-    headers = RETRY if code == status.HTTP_503_SERVICE_UNAVAILABLE else None
-    return Response({"error": _sendable(text)}, status=code, headers=headers)
+def _answer(text: str, kind: Kind) -> Response:
+    headers = RETRY if kind.status == status.HTTP_503_SERVICE_UNAVAILABLE else None
+    return Response(error_body(text, kind.code), status=kind.status, headers=headers)
+
+
+def _body(exception: Exception, response: Response) -> dict[str, Any]:
+    """Of what REST framework has made an answer of."""
+    if not isinstance(exception, APIException):
+        return error_body(response.status_text, _DJANGOS[type(exception)])
+    detail: Any = exception.detail
+    if isinstance(exception, ValidationError):
+        return error_body(_first_text(detail), "invalid", _sendable_parts(detail))
+    code = detail.code if isinstance(detail, ErrorDetail) else exception.default_code
+    return error_body(_first_text(detail), str(code), getattr(exception, "details", None))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    if isinstance(exception, RequestDataTooBig):
+        return error_response("The request is too large", "request_too_large", status=KINDS[RequestDataTooBig].status)
     text = "The request was not understood; its Host, or something else in its head, is not accepted here"
-    return JsonResponse({"error": text}, status=status.HTTP_400_BAD_REQUEST)
+    return error_response(text, "bad_request", status=status.HTTP_400_BAD_REQUEST)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return JsonResponse({"error": f"There is nothing at {request.path}"}, status=status.HTTP_404_NOT_FOUND)
+    return error_response(f"There is nothing at {request.path}", "not_found", status=status.HTTP_404_NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    return JsonResponse(
-        {"error": "Something went wrong here; it has been logged"}, status=status.HTTP_500_INTERNAL_SERVER_ERROR
-    )
-
-
-def _sendable(text: str) -> str:
-    """JSON may name half of a surrogate pair, which UTF-8 can't: what quotes the asker gets it written out."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """By the request's id, what went wrong is found in the log; nothing of it is told here."""
+    request_id = getattr(request, "request_id", None)
+    details = None if request_id is None else {"request_id": request_id}
+    text = "Something went wrong here; it has been logged"
+    return error_response(text, "internal_error", status=status.HTTP_500_INTERNAL_SERVER_ERROR, details=details)
 
 
 def _first_text(detail: Any) -> str:
@@ -78,3 +102,12 @@ def _first_text(detail: Any) -> str:
     if isinstance(detail, list):
         return _first_text(detail[0])
     return str(detail)
+
+
+def _sendable_parts(detail: Any) -> Any:
+    """All that is wrong with a body, by field."""
+    if isinstance(detail, dict):
+        return {sendable(str(name)): _sendable_parts(inner) for name, inner in detail.items()}
+    if isinstance(detail, list):
+        return [_sendable_parts(inner) for inner in detail]
+    return sendable(str(detail))

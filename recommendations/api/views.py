@@ -18,7 +18,7 @@ from recommendations.options import all_options_as_json, load_options, options_s
 from recommendations.rules import reference
 from recommendations.wishes import parse_wish
 from tenants.middleware import require_casino
-from tenants.models import Casino
+from tenants.models import Casino, Scope
 
 from .serializers import ConfigurationSerializer, UsersSerializer
 
@@ -27,6 +27,7 @@ class CasinoAPIView(GenericAPIView[Any]):
     """A view of one casino: whose request it is, is settled before any handler runs."""
 
     casino: Casino
+    scope: Scope  # of the API keys that may ask
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -37,6 +38,7 @@ class ConfigView(CasinoAPIView):
     """How this casino wants its recommendations: GET shows it, POST replaces it."""
 
     serializer_class = ConfigurationSerializer
+    scope = Scope.CONFIGURE
 
     def get(self, request: Request) -> Response:
         if not self.casino.is_configured:
@@ -62,6 +64,8 @@ class ConfigView(CasinoAPIView):
 class RecommendView(CasinoAPIView):
     """The bets to show this user now, in the casino's own fields."""
 
+    scope = Scope.RECOMMEND
+
     def get(self, request: Request, user_id: str) -> Response:
         wish = parse_wish(request.query_params.dict())
         return Response(
@@ -75,6 +79,7 @@ class RecommendManyView(CasinoAPIView):
     """The bets to show up to 500 users now: `user_ids`, and what may be asked for one user, for all of them alike."""
 
     serializer_class = UsersSerializer
+    scope = Scope.RECOMMEND
 
     def post(self, request: Request) -> Response:
         body = request.data if isinstance(request.data, dict) else {}
@@ -100,11 +105,13 @@ class PurchaseView(CasinoAPIView):
     """Creates three dummy coupons for this user, for trying things out."""
 
     http_method_names = ["get", "post", "options"]  # HEAD would buy as GET does
+    scope = Scope.TEST
     serializer_class = Serializer  # takes nothing; the browsable API asks for one to draw the button
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if not settings.RECSYS_TEST_ENDPOINTS:
-            raise NotFound("Test endpoints are switched off; RECSYS_TEST_ENDPOINTS=1 switches them on")
+            text = "Test endpoints are switched off; RECSYS_TEST_ENDPOINTS=1 switches them on"
+            raise NotFound(text, code="test_endpoints_off")
         super().initial(request, *args, **kwargs)
 
     def get(self, request: Request, user_id: str) -> Response:

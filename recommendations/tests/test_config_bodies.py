@@ -19,27 +19,27 @@ def post(casino_a):
 @pytest.mark.parametrize("body", ["[]", "[1, 2]", '"inference"', "5", "true"])
 def test_a_body_that_is_no_object_is_refused(post, body):
     answer = post(body)
-    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+    assert (answer.status_code, list(answer.json())) == (400, ["error", "code", "details"])
     assert "Expected a dictionary" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("body", ["{", "{'a': 1}", "recommender_type=static", b"\xff\xfe\x00", '{"a": NaN}'])
 def test_broken_json_is_refused(post, body):
     answer = post(body)
-    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+    assert (answer.status_code, list(answer.json())) == (400, ["error", "code", "details"])
     assert "JSON parse error" in answer.json()["error"]
 
 
 def test_an_empty_body_lacks_both_fields(post):
     answer = post("")
     assert answer.status_code == 400
-    assert answer.json() == {"error": "Both recommender_type and recommendation_schema are required"}
+    assert answer.json()["error"] == "Both recommender_type and recommendation_schema are required"
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "application/octet-stream"])
 def test_a_content_type_that_is_not_understood_is_refused(post, content_type):
     answer = post('{"recommender_type": "static"}', content_type)
-    assert (answer.status_code, list(answer.json())) == (415, ["error"])
+    assert (answer.status_code, list(answer.json())) == (415, ["error", "code", "details"])
     assert content_type in answer.json()["error"]
 
 
@@ -47,20 +47,20 @@ def test_a_content_type_that_is_not_understood_is_refused(post, content_type):
 def test_other_methods_are_refused(casino_a, method):
     answer = getattr(Client(), method)("/config", headers={"Casino-ID": "1"})
     assert answer.status_code == 405
-    assert answer.json() == {"error": f'Method "{method.upper()}" not allowed.'}
+    assert answer.json()["error"] == f'Method "{method.upper()}" not allowed.'
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/config/", "/recommend/", "/recommend/1/2"])
 def test_a_path_that_does_not_exist_answers_json(casino_a, path):
     answer = Client().get(path, headers={"Casino-ID": "1"})
-    assert (answer.status_code, answer.json()) == (404, {"error": f"There is nothing at {path}"})
+    assert (answer.status_code, answer.json()["error"]) == (404, f"There is nothing at {path}")
 
 
 @pytest.mark.parametrize("path", ["/config", "/recommend/1", "/purchase/1"])
 def test_where_the_api_is_not_open_strangers_are_refused(casino_a, settings, path):
     settings.RECSYS_OPEN_API, settings.RECSYS_TEST_ENDPOINTS = False, True
     answer = Client().get(path, headers={"Casino-ID": "1"})
-    assert (answer.status_code, list(answer.json())) == (403, ["error"])
+    assert (answer.status_code, list(answer.json())) == (401, ["error", "code", "details"])
 
 
 def test_where_the_api_is_not_open_strangers_learn_of_no_casino(casino_a, settings):
@@ -96,10 +96,10 @@ def test_json_that_is_nested_too_deeply_is_refused(post):
 
 def test_a_schema_in_a_form_that_is_nested_too_deeply_is_refused(post):
     answer = post(f"recommender_type=static&recommendation_schema={DEEP}", "application/x-www-form-urlencoded")
-    assert (answer.status_code, answer.json()) == (400, {"error": "recommendation_schema: Value must be valid JSON."})
+    assert (answer.status_code, answer.json()["error"]) == (400, "recommendation_schema: Value must be valid JSON.")
 
 
 def test_a_host_that_is_not_ours_is_refused_in_json(casino_a):
     answer = Client().get("/config", headers={"Host": "elsewhere.example"})
     assert answer.status_code == 400
-    assert list(answer.json()) == ["error"]
+    assert list(answer.json()) == ["error", "code", "details"]

@@ -73,7 +73,7 @@ def test_another_casinos_user_of_the_same_id_gets_none(caller_a, casino_b, users
 def test_where_test_endpoints_are_off_it_does_not_exist(caller_a, casino_a, users, settings, method):
     settings.RECSYS_TEST_ENDPOINTS = False
     answer = getattr(caller_a, method)("/purchase/31")
-    assert (answer.status_code, list(answer.json())) == (404, ["error"])
+    assert (answer.status_code, list(answer.json())) == (404, ["error", "code", "details"])
     with use_casino(casino_a.current):
         assert not PurchasedCoupon.objects.exists()
 
@@ -82,7 +82,7 @@ def test_where_test_endpoints_are_off_it_does_not_exist(caller_a, casino_a, user
 @pytest.mark.parametrize("user_id", ["32", "abc", "-5", "0", "1.5", "99999999999999999999"])
 def test_an_unknown_user_is_not_found(caller_a, users, method, user_id):
     answer = getattr(caller_a, method)(f"/purchase/{user_id}")
-    assert (answer.status_code, answer.json()) == (404, {"error": "User not found"})
+    assert (answer.status_code, answer.json()["error"]) == (404, "User not found")
 
 
 def test_without_open_events_there_is_nothing_to_bet_on(caller_a, casino_a):
@@ -90,7 +90,7 @@ def test_without_open_events_there_is_nothing_to_bet_on(caller_a, casino_a):
         UserFactory.create(id=31)
         EventFactory.create(begin_timestamp=datetime.now(UTC) - timedelta(hours=1))
     answer = caller_a.post("/purchase/31")
-    assert (answer.status_code, list(answer.json())) == (409, ["error"])
+    assert (answer.status_code, list(answer.json())) == (409, ["error", "code", "details"])
     with use_casino(casino_a.current):
         assert not PurchasedCoupon.objects.exists()
 
@@ -110,7 +110,7 @@ def test_it_needs_no_configuration(caller_a, users):
 )
 def test_a_request_must_name_a_casino_that_exists(users, method, headers, status, text):
     answer = getattr(Client(), method)("/purchase/31", headers=headers)
-    assert (answer.status_code, answer.json()) == (status, {"error": text})
+    assert (answer.status_code, answer.json()["error"]) == (status, text)
 
 
 def test_asking_for_the_head_alone_buys_nothing(caller_a, casino_a, users):

@@ -1,10 +1,13 @@
 """The catalogue's tables."""
 
+from .api_key import ApiKey, Scope
 from .casino import Casino, CasinoState
 from .placement import CasinoDatabase, DatabaseServer, ServerState
 from .schema import CasinoMigration, MigrationOutcome, MigrationRun, SchemaVersion
+from .staff import StaffBinding
 
 __all__ = [
+    "ApiKey",
     "Casino",
     "CasinoDatabase",
     "CasinoMigration",
@@ -13,5 +16,7 @@ __all__ = [
     "MigrationOutcome",
     "MigrationRun",
     "SchemaVersion",
+    "Scope",
     "ServerState",
+    "StaffBinding",
 ]

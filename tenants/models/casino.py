@@ -46,7 +46,7 @@ class CasinoQuerySet(models.QuerySet["Casino"]):
     def find(self, casino_id: int) -> "Casino | None":
         """The casino of this id, as it was asked for at most `CATALOGUE_LEASE_SECONDS` ago."""
         row = casino_leases.ask(
-            casino_id, lambda: self.filter(pk=casino_id).values_list(named=True).first(), keep_if=_is_served
+            casino_id, lambda: self.filter(pk=casino_id).values_list(named=True).first(), keep_if=is_served
         )
         return None if row is None else Casino.from_db(self.db, row._fields, row)  # an object of the caller's own
 
@@ -54,7 +54,7 @@ class CasinoQuerySet(models.QuerySet["Casino"]):
         return self.exclude(state=CasinoState.DELETED)
 
 
-def _is_served(row: Any) -> bool:
+def is_served(row: Any) -> bool:
     return row.state in (CasinoState.ACTIVE, CasinoState.MOVING)
 
 

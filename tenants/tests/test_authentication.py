@@ -34,10 +34,12 @@ def _basic(name, password):
 
 def test_anonymous_call_is_refused_and_told_what_to_do(client):
     response = client.get("/config", headers=HEADERS)
-    assert response.status_code == 403
+    assert (response.status_code, response["WWW-Authenticate"]) == (401, "Api-Key")
     assert response["Content-Type"] == "application/json"
     assert response.json() == {
-        "error": "Log in as staff to use this API; RECSYS_OPEN_API=1 opens it to all who can reach it."
+        "error": "Show an API key (Authorization: Api-Key ..), or log in as staff, to use this API.",
+        "code": "not_authenticated",
+        "details": None,
     }
 
 
@@ -46,8 +48,8 @@ def test_anonymous_call_is_refused_and_told_what_to_do(client):
 )
 def test_every_anonymous_call_is_refused(client, method, path):
     response = getattr(client, method)(path, headers=HEADERS)
-    assert response.status_code == 403
-    assert list(response.json()) == ["error"]
+    assert response.status_code == 401
+    assert response.json()["code"] == "not_authenticated"
 
 
 def test_refusal_does_not_tell_which_casinos_there_are(client, casino_b):
@@ -68,21 +70,21 @@ def test_staff_password_passes(client, staff):
 
 def test_wrong_password_is_refused(client, staff):
     response = client.get("/config", headers=HEADERS | _basic("staff", "guess"))
-    assert (response.status_code, response.json()) == (403, {"error": "Invalid username/password."})
+    assert (response.status_code, response.json()["error"]) == (401, "Invalid username/password.")
 
 
 def test_login_that_is_not_staff_is_refused(client, outsider):
     client.force_login(outsider)
     response = client.get("/config", headers=HEADERS)
     assert response.status_code == 403
-    assert response.json()["error"].startswith("Log in as staff")
+    assert response.json()["code"] == "permission_denied"
 
 
 def test_staff_that_was_deactivated_is_refused(client, staff):
     client.force_login(staff)
     staff.is_active = False
     staff.save()
-    assert client.get("/config", headers=HEADERS).status_code == 403
+    assert client.get("/config", headers=HEADERS).status_code == 401
 
 
 def test_change_by_a_session_needs_its_csrf_token(staff):

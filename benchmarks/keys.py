@@ -1,0 +1,82 @@
+"""What the check of an API key costs: warm, cold, and of a key that nobody knows."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+
+import django
+
+django.setup()
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest
+from django.test.utils import CaptureQueriesContext
+from rich.console import Console
+from rich.table import Table
+
+from tenants.catalogue import ensure_catalogue
+from tenants.keys import issue_key, key_leases, key_of_request, revoke_key, take_key
+from tenants.lifecycle.create import store_casinos
+
+ROUNDS = 5_000
+UNKNOWN = f"recsys_{'0' * 12}_{'A' * 43}"
+
+
+def main() -> None:
+    ensure_catalogue()
+    settings.API_KEY_USE_SECONDS = 3_600
+    settings.CATALOGUE_LEASE_SECONDS = 3_600
+    [casino] = store_casinos(["Keys"])
+    issued = issue_key(casino, name="benchmark", scopes=["recommend"], by="benchmark")
+    table = Table("key", "p50 µs", "p99 µs", "queries")
+    for name, prepare, text in (
+        ("warm", lambda: None, issued.text),
+        ("cold", key_leases.clear, issued.text),
+        ("unknown", lambda: None, UNKNOWN),
+        ("without a key's form", lambda: None, "guess"),
+    ):
+        table.add_row(name, *measure(text, prepare))
+    Console().print(table)
+    settings.CATALOGUE_LEASE_SECONDS = 0
+    revoke_key(issued.row)
+
+
+def measure(text: str, prepare: Callable[[], Any]) -> tuple[str, ...]:
+    """Of what a request does for its key: taken off, looked up, and its casino's row made of it."""
+    check(text)
+    taken = []
+    for _ in range(ROUNDS):
+        prepare()
+        request = _request(text)
+        started = time.perf_counter()
+        take_key(request)
+        key = key_of_request(request)
+        if key is not None:
+            key.casino  # noqa: B018
+        taken.append(time.perf_counter() - started)
+    prepare()
+    with CaptureQueriesContext(connection) as queries:
+        check(text)
+    p99 = statistics.quantiles(taken, n=100)[98]
+    return f"{statistics.median(taken) * 1e6:.1f}", f"{p99 * 1e6:.1f}", str(len(queries))
+
+
+def check(text: str) -> None:
+    request = _request(text)
+    take_key(request)
+    key_of_request(request)
+
+
+def _request(text: str) -> HttpRequest:
+    request = HttpRequest()
+    request.META["HTTP_AUTHORIZATION"] = f"Api-Key {text}"
+    return request
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""`manage.py api_key <verb>`: keys that casinos' back ends show."""
+
+from tenants.management.key_verbs import VERBS
+from tenants.management.verbs import VerbCommand
+
+
+class Command(VerbCommand):
+    help = "API keys: made, listed, rotated and revoked. `manage.py api_key VERB --help` says more of one verb."
+    verbs = VERBS
