@@ -25,6 +25,7 @@ from tenants.identity import stamp
 from tenants.keys import key_leases
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 from tenants.models.casino import casino_leases
+from tenants.rate import rate_limiter
 from tenants.schema_version import code_version
 from tenants.servers import MAIN
 from tenants.tests import hasty
@@ -50,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.RECSYS_OPEN_API = True
     settings.PUBLISH_RECOMMENDATIONS = False  # a broker that runs beside the tests is not theirs
     settings.CATALOGUE_LEASE_SECONDS = 0
+    settings.API_REQUESTS_PER_SECOND = 0
     settings.API_KEY_USE_SECONDS = 0  # written by a thread, which sees nothing of a test's transaction
     settings.HTTPS = settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
     settings.STORAGES = {
@@ -92,6 +94,7 @@ def _nothing_remembered() -> None:
     """No process has to notice a test's rollback: elsewhere other rows come with other times or versions."""
     casino_leases.clear()
     key_leases.clear()
+    rate_limiter.forget()
     trend_cache.clear()
     models.clear()
 

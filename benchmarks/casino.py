@@ -21,10 +21,10 @@ _LEAGUES = [(f"COUNTRY {number % 40}", f"LEAGUE {number}") for number in range(1
 _SPORTS = ("FOOTBALL", "BASKETBALL", "HANDBALL")
 
 
-def build_casino() -> Casino:
-    """The benchmark's casino, filled anew with the same keys: a second call moves its events to the future."""
+def build_casino(name: str = "Benchmark") -> Casino:
+    """A casino of the benchmark's, filled anew with the same keys: a second call moves its events to the future."""
     ensure_catalogue()
-    [casino] = store_casinos(["Benchmark"])
+    [casino] = store_casinos([name])
     rng, now = random.Random(5), timezone.now()
     with use_casino(casino.current):
         events = [_event(rng, number, now) for number in range(1, EVENTS + 1)]

@@ -109,6 +109,9 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # Answers any caller who names a casino. Embedded installations listen on loopback, so that there it is the default.
 RECSYS_OPEN_API = env.bool("RECSYS_OPEN_API", default=bool(EMBEDDED_POSTGRES_DIR))
+API_REQUESTS_PER_SECOND = env.int("API_REQUESTS_PER_SECOND", default=1_000)
+API_REQUESTS_AT_ONCE = env.int("API_REQUESTS_AT_ONCE", default=6)
+API_REQUEST_BYTES = env.int("API_REQUEST_BYTES", default=1_000_000)
 API_KEY_USE_SECONDS = env.float("API_KEY_USE_SECONDS", default=60)
 RECSYS_TEST_ENDPOINTS = env.bool("RECSYS_TEST_ENDPOINTS", default=False)
 

@@ -12,8 +12,11 @@ from . import admin_catalogue, admin_keys  # noqa: F401 (register their own)
 from .access import bound_casinos, casinos_of
 from .admin_actions import CasinoActions
 from .admin_forms import CasinoForm
+from .leases import wait_for_leases
 from .lifecycle.description import is_casino_behind
 from .models import Casino
+
+LIMITS = ("request_rate", "request_bytes")
 
 
 @admin.register(Casino)
@@ -37,19 +40,21 @@ class CasinoAdmin(CasinoActions):
 
     def get_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:
         """A bound login is not told which casino this one is a copy of."""
-        shown = ("name",) if obj is None else ("name", *self.readonly_fields)
+        shown = ("name",) if obj is None else ("name", *LIMITS, *self.readonly_fields)
         return shown if bound_casinos(request.user) is None else [name for name in shown if name != "copied_from"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:
-        """Nor does it name casinos: that a name is taken would tell it of another one."""
-        return self.readonly_fields if bound_casinos(request.user) is None else ("name", *self.readonly_fields)
+        """Nor does it name casinos, since that a name is taken would tell it of another one, nor set its own limits."""
+        return self.readonly_fields if bound_casinos(request.user) is None else ("name", *LIMITS, *self.readonly_fields)
 
     def has_delete_permission(self, request: HttpRequest, obj: Casino | None = None) -> bool:
         return False
 
     def save_model(self, request: HttpRequest, obj: Casino, form: ModelForm[Casino], change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if not change:
+        if change:
+            wait_for_leases()
+        else:
             transaction.on_commit(lambda: self.finish_provisioning(request, Casino.objects.filter(pk=obj.pk)))
 
     @admin.display(description="up to date", boolean=True)

@@ -17,7 +17,11 @@ ANYWHERE = "where there is room"
 class CasinoForm(forms.ModelForm[Casino]):
     class Meta:
         model = Casino
-        fields = ("name",)
+        fields = ("name", "request_rate", "request_bytes")
+        help_texts = {
+            "request_rate": "Requests a second. Empty: API_REQUESTS_PER_SECOND; 0: no limit.",
+            "request_bytes": "Of one request. Empty: API_REQUEST_BYTES; 0: no limit.",
+        }
 
     def clean_name(self) -> str:
         """Django leaves out the database's own rule, since it depends on a column that the form does not have."""

@@ -51,6 +51,35 @@ class CasinoBehind(CasinoUnavailable):
     """The casino's database lacks migrations that the code needs."""
 
 
+class Refused(TenancyError):
+    """Base of what the gate does not let through: beyond one of the casino's limits."""
+
+    status = 429
+    code = "rate_limited"
+    retry_after: float | None = None  # seconds
+
+
+class RateLimited(Refused):
+    """The casino has asked as often as it may for now."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("Too many requests; Retry-After says when to try again")
+        self.retry_after = retry_after
+
+
+class TooManyAtOnce(RateLimited):
+    """A process is at work on as many of the casino's requests as it may be."""
+
+    code = "too_many_at_once"
+
+
+class RequestTooLarge(Refused):
+    """The request's body has more bytes than the casino may send."""
+
+    status = 413
+    code = "request_too_large"
+
+
 class CasinoOutage(TenancyError, OperationalError):
     """Base of what passes: the casino's database can't be used now, and the same thing may work later."""
 

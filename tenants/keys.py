@@ -124,10 +124,13 @@ def shows_key(request: HttpRequest) -> bool:
 
 def key_of_request(request: HttpRequest) -> KnownKey | None:
     """The valid key that was taken off the request; None for any other, whatever is wrong with it."""
+    if hasattr(request, "known_key"):  # asked before
+        return request.known_key  # type: ignore[no-any-return]
     digest = getattr(request, "key_digest", None)
     known = None if digest is None else find_key(digest)
     if known is not None:
         last_uses.note(known.id)
+    request.known_key = known  # type: ignore[attr-defined]
     return known
 
 

@@ -15,6 +15,7 @@ from rest_framework.views import exception_handler
 from recommendations import errors as recommendation_errors
 from tenants import errors as tenancy_errors
 from tenants.error_answers import error_body, error_response, sendable
+from tenants.gate import retry_seconds
 from tenants.middleware import OUTAGE_CODE, OUTAGE_TEXT, RETRY
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ def answer_error(exception: Exception, context: dict[str, Any]) -> Response | No
     """REST framework's exception handler. None means: not an error of the asker's, so it is raised on and logged."""
     if type(exception) in KINDS:
         return _answer(str(exception), KINDS[type(exception)])
+    if isinstance(exception, tenancy_errors.Refused):
+        return _refuse(exception)
     if isinstance(exception, OperationalError):  # a database that is away, or has no connection free
         logger.warning("%s could not be answered: %s", context["request"].path, exception)
         return _answer(OUTAGE_TEXT, Kind(status.HTTP_503_SERVICE_UNAVAILABLE, OUTAGE_CODE))
@@ -62,6 +65,13 @@ def answer_error(exception: Exception, context: dict[str, Any]) -> Response | No
 def _answer(text: str, kind: Kind) -> Response:
     headers = RETRY if kind.status == status.HTTP_503_SERVICE_UNAVAILABLE else None
     return Response(error_body(text, kind.code), status=kind.status, headers=headers)
+
+
+def _refuse(refusal: tenancy_errors.Refused) -> Response:
+    seconds = retry_seconds(refusal)
+    details = None if seconds is None else {"retry_after": seconds}
+    headers = None if seconds is None else {"Retry-After": str(seconds)}
+    return Response(error_body(str(refusal), refusal.code, details), status=refusal.status, headers=headers)
 
 
 def _body(exception: Exception, response: Response) -> dict[str, Any]:

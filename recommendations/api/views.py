@@ -17,6 +17,8 @@ from recommendations.errors import CasinoNotConfigured, UserNotFound
 from recommendations.options import all_options_as_json, load_options, options_schema
 from recommendations.rules import reference
 from recommendations.wishes import parse_wish
+from tenants.gate import admit
+from tenants.limits import charge
 from tenants.middleware import require_casino
 from tenants.models import Casino, Scope
 
@@ -32,6 +34,7 @@ class CasinoAPIView(GenericAPIView[Any]):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.casino = require_casino(request._request)
+        admit(request._request)
 
 
 class ConfigView(CasinoAPIView):
@@ -85,9 +88,11 @@ class RecommendManyView(CasinoAPIView):
         body = request.data if isinstance(request.data, dict) else {}
         serializer = self.get_serializer(data=body)
         serializer.is_valid(raise_exception=True)
+        user_ids = serializer.validated_data["user_ids"]
+        charge(self.casino, min(len(user_ids), services.BATCH_LIMIT) - 1)  # each user counts as a request
         recommendations, unknown = services.recommend_many_mapped(
             casino=self.casino,
-            user_ids=serializer.validated_data["user_ids"],
+            user_ids=user_ids,
             now=timezone.now(),
             wish=parse_wish({name: value for name, value in body.items() if name != "user_ids"}),
         )

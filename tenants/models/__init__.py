@@ -3,6 +3,7 @@
 from .api_key import ApiKey, Scope
 from .casino import Casino, CasinoState
 from .placement import CasinoDatabase, DatabaseServer, ServerState
+from .rate_bucket import RateBucket
 from .schema import CasinoMigration, MigrationOutcome, MigrationRun, SchemaVersion
 from .staff import StaffBinding
 
@@ -15,6 +16,7 @@ __all__ = [
     "DatabaseServer",
     "MigrationOutcome",
     "MigrationRun",
+    "RateBucket",
     "SchemaVersion",
     "Scope",
     "ServerState",

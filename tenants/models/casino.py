@@ -65,6 +65,7 @@ class Casino(models.Model):
     `options` are what the casino has set beside them, null for nothing.
     `server`, `db_name` and `generation` (0: none yet) say which database is the casino's now; `schema_version` says
     which migrations that one has. `identity` stands in the database too, so that one of another casino's is recognised.
+    `request_rate` (requests a second) and `request_bytes` are null where the settings' hold, 0 for no limit.
     """
 
     name = models.CharField(max_length=100)
@@ -80,6 +81,8 @@ class Casino(models.Model):
     recommendation_schema = OrderedJSONField(null=True, blank=True)
     options = OrderedJSONField(null=True, blank=True)
     timestamp = models.DateTimeField(null=True, blank=True, editable=False)
+    request_rate = models.PositiveIntegerField(null=True, blank=True)
+    request_bytes = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CasinoQuerySet.as_manager()

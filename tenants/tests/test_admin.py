@@ -73,7 +73,7 @@ def test_casinos_are_found_by_name_id_and_database(admin_client, casino_a, casin
 
 def test_page_of_a_casino_shows_what_it_may_not_change(admin_client, casino_a):
     page = admin_client.get(f"{LIST}1/change/")
-    assert list(page.context["adminform"].form.fields) == ["name"]
+    assert list(page.context["adminform"].form.fields) == ["name", "request_rate", "request_bytes"]
     content = page.content.decode()
     for shown in ("test_casino_1", "active", str(casino_a.identity), casino_a.schema_version):
         assert shown in content

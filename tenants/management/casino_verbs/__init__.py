@@ -7,6 +7,7 @@ from .clone import Clone
 from .create import Create
 from .delete import Delete
 from .doctor import Doctor
+from .limit import Limit
 from .listing import List, Show
 from .move import Move
 from .restore import Prune, Restore
@@ -17,6 +18,7 @@ VERBS: dict[str, Verb] = registry(
         Create(),
         List(),
         Show(),
+        Limit(),
         Suspend(),
         Resume(),
         Clone(),

@@ -1,0 +1,50 @@
+"""`casino limit`: how much a casino may ask."""
+
+from argparse import SUPPRESS, ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from tenants.leases import wait_for_leases
+from tenants.limits import request_bytes, request_rate
+from tenants.management.terminal import Terminal
+from tenants.management.verbs import Answer, Verb
+
+from .arguments import add_casino, find_casino
+
+
+class Limit(Verb):
+    name = "limit"
+    help = "Set a casino's own limits, and show them; when this is done, every process keeps them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_casino(parser)
+        for name, what in (("rate", "requests a second"), ("bytes", "bytes of one request")):
+            parser.add_argument(
+                f"--{name}",
+                dest=f"request_{name}",
+                type=_limit,
+                default=SUPPRESS,
+                metavar="N",
+                help=f"{what}; 0 for no limit, `default` for that of the settings",
+            )
+
+    def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> Answer:
+        casino = find_casino(casino_id)
+        changes = {name: options[name] for name in ("request_rate", "request_bytes") if name in options}
+        if changes:
+            for name, value in changes.items():
+                setattr(casino, name, value)
+            casino.save(update_fields=list(changes))
+            wait_for_leases()
+        rate, size = request_rate(casino) or "any number of", request_bytes(casino) or "any number of"
+        document = {"id": casino.pk, "request_rate": casino.request_rate, "request_bytes": casino.request_bytes}
+        return Answer(f"{casino} may make {rate} requests a second, of {size} bytes each.", document)
+
+
+def _limit(text: str) -> int | None:
+    if text == "default":
+        return None
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise ArgumentTypeError("a limit is a number up to 999999999, or `default`")
+    return int(text)
