@@ -57,6 +57,13 @@ def bound_casinos(user: Any) -> frozenset[int] | None:
     return user._bound_casinos  # type: ignore[no-any-return]
 
 
+def asker(request: HttpRequest) -> str:
+    """Who asks, for a log: a key by its prefix, or a login by its name."""
+    if (key := getattr(request, "api_key", None)) is not None:
+        return f"API key {key.prefix}"
+    return f"login {request.user.get_username()}" if request.user.is_authenticated else "anyone (open installation)"
+
+
 def is_staff(user: Any) -> bool:
     return bool(user.is_active and user.is_staff)
 

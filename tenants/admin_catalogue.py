@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from .access import casinos_of
 from .admin_forms import DatabaseServerForm
 from .admin_theme import ModelAdmin, TabularInline
-from .models import CasinoMigration, DatabaseServer, MigrationRun
+from .models import CasinoMigration, DatabaseServer, MigrationRun, PrivacyRecord
 from .placement import servers_with_counts
 from .servers import MAIN, known_servers
 
@@ -85,3 +86,16 @@ class CasinoMigrationAdmin(ReadOnly, ModelAdmin[CasinoMigration]):
     list_select_related = ("run", "casino")
     search_fields = ("casino__name", "=casino__id")
     ordering = ("-id",)
+
+
+@admin.register(PrivacyRecord)
+class PrivacyRecordAdmin(ReadOnly, ModelAdmin[PrivacyRecord]):
+    """Which users were erased or exported, by whom."""
+
+    list_display = ("id", "casino_id", "user_id", "action", "asked_by", "asked_at", "done_at")
+    list_filter = ("action",)
+    search_fields = ("=user_id", "=casino_id", "asked_by")
+    ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PrivacyRecord]:
+        return super().get_queryset(request).filter(casino_id__in=casinos_of(request.user).values("pk"))

@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
 
 from .access import casinos_of
+from .admin_theme import ModelAdmin
 from .errors import TenancyError
 from .keys import IssuedKey, issue_key, revoke_key, rotate_key
 from .models import ApiKey, Casino, Scope, StaffBinding
@@ -29,7 +30,7 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
+class ApiKeyAdmin(ModelAdmin[ApiKey]):
     """Keys are made, rotated and revoked here, and shown once: on the page that answers, which nothing keeps."""
 
     form = ApiKeyForm
@@ -100,7 +101,7 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
 
 
 @admin.register(StaffBinding)
-class StaffBindingAdmin(admin.ModelAdmin[StaffBinding]):
+class StaffBindingAdmin(ModelAdmin[StaffBinding]):
     """A login that stands here acts for its casinos and learns of no others; to let it act for all, delete its row."""
 
     list_display = ("user", "casino_names")

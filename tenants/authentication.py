@@ -8,7 +8,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed, NotAut
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from .access import may_choose_casino
+from .access import is_staff, may_choose_casino
 from .keys import KnownKey, key_of_request, shows_key
 
 if TYPE_CHECKING:  # REST framework's views read this module's name from the settings
@@ -59,6 +59,9 @@ class MayAskForCasino(BasePermission):
             return self._is_in_scope(request.auth, getattr(view, "scope", None))
         if not may_choose_casino(request._request):
             raise self._refusal(request)
+        needed = getattr(view, "staff_permission", None)
+        if needed is not None and is_staff(request.user) and not request.user.has_perm(needed):
+            raise PermissionDenied("This login is not permitted to do this")
         return True
 
     def _is_in_scope(self, key: KnownKey, scope: str | None) -> bool:

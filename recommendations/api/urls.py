@@ -1,6 +1,14 @@
 from django.urls import path
 
-from .views import ConfigView, OptionsSchemaView, PurchaseView, RecommendManyView, RecommendView
+from .views import (
+    ConfigView,
+    OptionsSchemaView,
+    PurchaseView,
+    RecommendManyView,
+    RecommendView,
+    UserExportView,
+    UserView,
+)
 
 urlpatterns = [
     path("config", ConfigView.as_view(), name="config"),
@@ -8,4 +16,6 @@ urlpatterns = [
     path("recommend", RecommendManyView.as_view(), name="recommend_many"),
     path("recommend/<str:user_id>", RecommendView.as_view(), name="recommend"),
     path("purchase/<str:user_id>", PurchaseView.as_view(), name="purchase"),
+    path("users/<str:user_id>", UserView.as_view(), name="user"),
+    path("users/<str:user_id>/export", UserExportView.as_view(), name="user_export"),
 ]

@@ -12,11 +12,12 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from recommendations import services
+from recommendations import privacy, services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
 from recommendations.options import all_options_as_json, load_options, options_schema
 from recommendations.rules import reference
 from recommendations.wishes import parse_wish
+from tenants.access import asker
 from tenants.gate import admit
 from tenants.limits import charge
 from tenants.middleware import require_casino
@@ -30,6 +31,7 @@ class CasinoAPIView(GenericAPIView[Any]):
 
     casino: Casino
     scope: Scope  # of the API keys that may ask
+    staff_permission: str | None = None  # that a login needs; None: every staff login may ask
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -126,6 +128,31 @@ class PurchaseView(CasinoAPIView):
         coupon_ids = services.purchase(user_id=_parse_user_id(user_id), now=timezone.now())
         return Response(
             {"message": "Coupons created successfully", "coupon_ids": coupon_ids}, status=status.HTTP_201_CREATED
+        )
+
+
+class UserView(CasinoAPIView):
+    """A user, to be erased with all that is kept of them."""
+
+    scope = Scope.CONFIGURE
+    staff_permission = "recommendations.delete_user"
+
+    def delete(self, request: Request, user_id: str) -> Response:
+        erased = privacy.forget_user(
+            casino=self.casino, user_id=_parse_user_id(user_id), by=asker(request._request), now=timezone.now()
+        )
+        return Response({"message": "User erased", "erased": erased})
+
+
+class UserExportView(CasinoAPIView):
+    """All that is kept of a user."""
+
+    scope = Scope.CONFIGURE
+    staff_permission = "recommendations.view_user"
+
+    def get(self, request: Request, user_id: str) -> Response:
+        return Response(
+            privacy.export_user(casino=self.casino, user_id=_parse_user_id(user_id), by=asker(request._request))
         )
 
 

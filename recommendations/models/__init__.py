@@ -1,6 +1,7 @@
 """The tables of a casino's database."""
 
 from .coupon import PurchasedCoupon, WaitingCoupon
+from .erasure import ErasedUser
 from .event import Event, EventStatus, EventTeam, OfferChange, OfferVersion, Team
 from .fitted import FittedModel
 from .profile import UserProfile
@@ -11,6 +12,7 @@ from .user import User, UserStatus
 
 __all__ = [
     "CasinoTally",
+    "ErasedUser",
     "Event",
     "EventStatus",
     "EventTeam",

@@ -19,6 +19,11 @@ from .sql import as_json, execute, query
 Key = int | UUID
 Remove = Callable[[Sequence[Removal]], dict[Key, Outcome]]
 
+_UNLESS_ERASED = (
+    "WHERE NOT EXISTS (SELECT FROM erased_users AS erased "
+    "WHERE erased.natural_key = row.natural_key AND erased.erased_at >= row.timestamp)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
@@ -47,7 +52,7 @@ class Upsert:
 
     def _unless_removed(self, key: str) -> str:
         if key != "id":
-            return ""
+            return _UNLESS_ERASED if self.table == "users" else ""
         return (
             f"WHERE NOT EXISTS (SELECT FROM removed_rows AS removed "
             f"WHERE removed.kind = '{self.table}' AND removed.row_id = row.id "
@@ -124,7 +129,14 @@ def _explain_by_natural_key(upsert: Upsert, rows: list[ChangingRow]) -> dict[Key
         return {}
     sql = f"SELECT natural_key, timestamp FROM {upsert.table} WHERE natural_key = ANY(%s)"
     known = dict(query(sql, [[row.natural_key for row in rows]]))
-    return {key_of(row): STALE if _is_before(row, known.get(row.natural_key)) else DUPLICATE for row in rows}
+    return {key_of(row): _explain_natural(row, known) for row in rows}
+
+
+def _explain_natural(row: ChangingRow, known: dict[UUID, datetime | None]) -> Outcome:
+    """Who is not there was erased."""
+    if row.natural_key not in known or _is_before(row, known[row.natural_key]):
+        return STALE
+    return DUPLICATE
 
 
 def _is_before(row: ChangingRow, timestamp: datetime | None) -> bool:

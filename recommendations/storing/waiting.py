@@ -11,7 +11,7 @@ from tenants.connections import casino_atomic
 
 from .casino_tallies import count_in_casino
 from .folding import fold
-from .outcomes import DUPLICATE, Outcome, Result
+from .outcomes import DUPLICATE, STALE, Outcome, Result
 from .purchases import STORE_INCOMING
 from .sql import as_json, execute, query
 from .upsert import Key, key_of
@@ -32,8 +32,10 @@ SELECT id, natural_key, user_id, stake, timestamp, recommended_events, decode(me
 ) AS row
 """
 
-_WAIT_ALREADY = """
-SELECT coupon_id, natural_key FROM waiting_coupons WHERE coupon_id = ANY(%s) OR natural_key = ANY(%s)
+# What is kept of coupons that are to wait, and whether their users were erased.
+_KNOWN = """
+SELECT coupon_id, natural_key, NULL, NULL FROM waiting_coupons WHERE coupon_id = ANY(%s) OR natural_key = ANY(%s)
+UNION ALL SELECT NULL, NULL, user_id, erased_at FROM erased_users WHERE user_id = ANY(%s)
 """
 
 _WRITTEN = """
@@ -73,22 +75,26 @@ def lock_waiting_coupons() -> None:
 
 
 def keep_waiting(rows: Sequence[CouponRow], message_of: MessageOf) -> dict[Key, Outcome]:
-    """Keep coupons until their users come, as many as there is room for."""
-    waiting = _waiting_of(rows)
-    new = [row for row in rows if key_of(row) not in waiting]
+    """Keep coupons until their users come, as many as there is room for. Those from before their user was erased are
+    stale."""
+    outcomes = _known(rows)
+    new = [row for row in rows if key_of(row) not in outcomes]
     [(count,)] = query(_COUNT)
     room = max(settings.WAITING_COUPONS - count, 0)
     if kept := new[:room]:
         execute(_KEEP, [as_json(kept), as_json([{"message": message_of(row)} for row in kept])])
-    outcomes: dict[Key, Outcome] = dict.fromkeys(waiting, DUPLICATE)
     outcomes |= {key_of(row): Outcome(Result.WAITING) for row in kept}
     return outcomes | {key_of(row): Outcome(Result.UNKNOWN_USER) for row in new[room:]}
 
 
-def _waiting_of(rows: Sequence[CouponRow]) -> set[Key]:
-    """The keys of those that wait already."""
-    known = query(_WAIT_ALREADY, [[row.id for row in rows], [row.natural_key for row in rows]])
-    return {coupon_id or natural_key for coupon_id, natural_key in known}
+def _known(rows: Sequence[CouponRow]) -> dict[Key, Outcome]:
+    """What became of those that wait already, or never will."""
+    keys = [[row.id for row in rows], [row.natural_key for row in rows], [row.user_id for row in rows]]
+    known = query(_KNOWN, keys)
+    erased = {user_id: erased_at for _, _, user_id, erased_at in known if user_id is not None}
+    stale = {key_of(row): STALE for row in rows if row.user_id in erased and row.timestamp <= erased[row.user_id]}
+    waiting = {coupon_id or natural_key: DUPLICATE for coupon_id, natural_key, user_id, _ in known if user_id is None}
+    return stale | waiting
 
 
 def adopt_coupons(user_ids: Sequence[int]) -> int:

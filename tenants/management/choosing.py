@@ -1,5 +1,6 @@
 """How commands are told which casinos they are for, and how many processes they may use."""
 
+import getpass
 import os
 from argparse import ArgumentTypeError
 from collections.abc import Iterable
@@ -50,3 +51,11 @@ def ready_casinos(ids: Iterable[int]) -> CasinoQuerySet:
             "`manage.py casino list` shows those there are."
         )
     return casinos
+
+
+def who_runs_this() -> str:
+    """The account that runs the command, for a log."""
+    try:
+        return f"command line ({getpass.getuser()})"
+    except (KeyError, OSError):  # an account without a name, as in a container
+        return "command line"

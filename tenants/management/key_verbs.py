@@ -1,6 +1,5 @@
 """What `manage.py api_key` can do."""
 
-import getpass
 from argparse import ArgumentTypeError
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from tenants.keys import IssuedKey, issue_key, revoke_key, rotate_key
 from tenants.models import ApiKey, CasinoState, Scope
 
 from .casino_verbs.arguments import find_casino
+from .choosing import who_runs_this
 from .terminal import Terminal
 from .verbs import Answer, Verb, columns, registry
 
@@ -52,7 +52,7 @@ class Create(Verb):
             raise CommandError("A key's name has 1 to 100 characters.")
         expires_at = timezone.now() + days if days is not None else None
         wanted = set(scopes or [Scope.RECOMMEND])
-        return _shown(issue_key(casino, name=name, scopes=wanted, by=_who(), expires_at=expires_at))
+        return _shown(issue_key(casino, name=name, scopes=wanted, by=who_runs_this(), expires_at=expires_at))
 
 
 class List(Verb):
@@ -86,7 +86,7 @@ class Rotate(Verb):
         )  # fmt: skip
 
     def run(self, terminal: Terminal, *args: Any, prefix: str, hours: timedelta, **options: Any) -> Answer:
-        return _shown(rotate_key(_find(prefix), by=_who(), overlap=hours))
+        return _shown(rotate_key(_find(prefix), by=who_runs_this(), overlap=hours))
 
 
 class Revoke(Verb):
@@ -126,14 +126,6 @@ def _span(text: str, unit: timedelta) -> timedelta:
     if not text.isascii() or not text.isdecimal() or not 0 < int(text[:9]) < 100_000 or len(text) > 9:
         raise ArgumentTypeError("a number from 1 to 99999 is needed")
     return int(text) * unit
-
-
-def _who() -> str:
-    """The account that runs the command."""
-    try:
-        return f"command line ({getpass.getuser()})"
-    except (KeyError, OSError):  # an account without a name, as in a container
-        return "command line"
 
 
 def _shown(issued: IssuedKey) -> Answer:

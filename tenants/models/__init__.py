@@ -3,6 +3,7 @@
 from .api_key import ApiKey, Scope
 from .casino import Casino, CasinoState
 from .placement import CasinoDatabase, DatabaseServer, ServerState
+from .privacy import PrivacyAction, PrivacyRecord
 from .rate_bucket import RateBucket
 from .schema import CasinoMigration, MigrationOutcome, MigrationRun, SchemaVersion
 from .staff import StaffBinding
@@ -16,6 +17,8 @@ __all__ = [
     "DatabaseServer",
     "MigrationOutcome",
     "MigrationRun",
+    "PrivacyAction",
+    "PrivacyRecord",
     "RateBucket",
     "SchemaVersion",
     "Scope",

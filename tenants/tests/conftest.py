@@ -20,7 +20,7 @@ from django.test.utils import setup_databases, teardown_databases
 
 from tenants import connections as casino_connections
 from tenants.context import use_casino
-from tenants.models import Casino, DatabaseServer, MigrationRun, SchemaVersion
+from tenants.models import Casino, DatabaseServer, MigrationRun, PrivacyRecord, SchemaVersion
 from tenants.servers import MAIN, quoted, server_cursor
 
 from . import hasty
@@ -33,7 +33,16 @@ TEMPLATES = "^test_casino_template$"
 ROLES = "^test_casino_[0-9]{4,}$"
 ALIASES: Any = {"default"}  # django-stubs take it for a mapping
 # with all that refers to them
-COMMITTED_MODELS: list[Any] = [Casino, DatabaseServer, MigrationRun, SchemaVersion, LogEntry, Session, StaffUser]
+COMMITTED_MODELS: list[Any] = [
+    Casino,
+    DatabaseServer,
+    MigrationRun,
+    SchemaVersion,
+    PrivacyRecord,
+    LogEntry,
+    Session,
+    StaffUser,
+]
 
 
 @pytest.fixture(scope="session")

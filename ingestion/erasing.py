@@ -1,0 +1,36 @@
+"""What is left of an erased user among the dead letters."""
+
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+
+from .dead_letter_log import DeadLetter, Query, fetch_messages, list_dead_letters
+from .envelopes import Envelope
+from .purge import purge
+from .topics import TOPICS
+
+_USER_FIELDS = {"users": "id"}  # of a message; elsewhere user_id
+
+
+def purge_dead_letters_of(casino_id: int, user_ids: Collection[int]) -> int:
+    """Purge the casino's dead letters that are about these users, so that none is shown or sent again, and answer how
+    many. Kafka deletes them when all before them are done with, or when they are old.
+
+    Raises KafkaException, NotDelivered.
+    """
+    letters = list_dead_letters(Query(casino_id=casino_id))
+    found = [letter for letter, envelope in fetch_messages(letters) if _user_of(letter, envelope) in user_ids]
+    if found:
+        purge(found)
+    return len(found)
+
+
+def _user_of(letter: DeadLetter, envelope: Envelope) -> Any:
+    """The id in the message, as far as it can be read: it may be dead for that it can't."""
+    try:
+        message = msgspec.json.decode(envelope.value or b"null")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    user_id = message.get(_USER_FIELDS.get(TOPICS[letter.topic].name, "user_id")) if isinstance(message, dict) else None
+    return int(user_id) if isinstance(user_id, str) and user_id.isdecimal() and len(user_id) < 19 else user_id

@@ -1,0 +1,60 @@
+"""`manage.py forget_user`: erase a user of a casino, or all again who were erased before."""
+
+from typing import Any
+
+from confluent_kafka import KafkaException
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from ingestion.erasing import purge_dead_letters_of
+from ingestion.errors import IngestionError
+from recommendations.errors import UserNotFound
+from recommendations.privacy import erase_again, erased_users, forget_user
+from tenants.context import use_casino
+from tenants.management.choosing import ready_casino, who_runs_this
+from tenants.models import Casino
+
+
+class Command(BaseCommand):
+    help = (
+        "Erase a user with all that is kept of them: rows, profile, tallies, coupons, what they were shown, what waits "
+        "for them, and dead letters. --again does so for all whom the audit log says to be erased: after a restore, "
+        "and for the dead letters of those whom the API erased."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--casino", type=int, required=True, metavar="ID", help="the casino's id")
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("user_id", type=int, nargs="?", metavar="USER", help="the user's id")
+        which.add_argument("--again", action="store_true", help="all who were erased before")
+
+    def handle(self, *args: Any, casino: int, user_id: int | None, again: bool, **options: Any) -> None:
+        chosen = ready_casino(casino)
+        if user_id is None:
+            user_ids = self._again(chosen)
+        else:
+            user_ids = {user_id}
+            self._forget(chosen, user_id)
+        try:
+            purged = purge_dead_letters_of(chosen.pk, user_ids)
+        except (IngestionError, KafkaException) as error:
+            raise CommandError(
+                f"Kafka does not answer, so that dead letters may be left: {error}. `--again` goes on."
+            ) from error
+        self.stdout.write(f"{purged} dead letters purged.")
+
+    def _forget(self, casino: Casino, user_id: int) -> None:
+        try:
+            with use_casino(casino.current):
+                erased = forget_user(casino=casino, user_id=user_id, by=who_runs_this(), now=timezone.now())
+        except UserNotFound as error:
+            raise CommandError(f"{casino} has nothing of a user {user_id}.") from error
+        rows = ", ".join(f"{count} {table}" for table, count in erased.items() if count)
+        self.stdout.write(f"User {user_id} of {casino} is erased: {rows}.")
+
+    def _again(self, casino: Casino) -> set[int]:
+        erased = erased_users(casino)
+        with use_casino(casino.current):
+            back = [user_id for user_id, erased_at in erased.items() if erase_again(user_id, erased_at)]
+        self.stdout.write(f"{len(back)} of {len(erased)} users who were erased from {casino} had come back.")
+        return set(erased)

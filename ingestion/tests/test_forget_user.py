@@ -1,0 +1,61 @@
+"""`manage.py forget_user`: the database, and what stands among the dead letters. Rows are really committed."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from ingestion.dead_letter_log import Query, list_dead_letters
+from ingestion.topics import COUPONS, USERS
+from recommendations.models import User
+from recommendations.tests.factories import UserFactory
+from tenants.context import use_casino
+from tenants.models import PrivacyRecord
+
+from .examples import coupon, user
+from .kafka import consume, send
+from .processes import IN_PROCESSES
+
+pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+
+
+def forget(*arguments):
+    out = StringIO()
+    call_command("forget_user", *arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def graveyard(broker, casino_a, casino_b):
+    """Dead letters of user 7 in both casinos, and of user 8; and user 7 of casino A."""
+    with use_casino(casino_a.current):
+        UserFactory.create(id=7)
+    unknown = {"favorite_sport": "CURLING"}
+    send(USERS, [(1, user(id=7, **unknown)), (1, user(id=8, **unknown)), (2, user(id=7, **unknown)), (1, b"{")])
+    consume(USERS, 4)
+    send(COUPONS, [(1, coupon(user_id=7, stake=-1)), (1, coupon(user_id=8, stake=-1)), (1, b"[7]")])
+    consume(COUPONS, 3)
+
+
+def test_user_is_erased_with_the_dead_letters_about_them(graveyard, casino_a, casino_b):
+    assert "2 dead letters purged" in forget("--casino", "1", "7")
+    with use_casino(casino_a.current):
+        assert not User.objects.exists()
+    assert len(list_dead_letters(Query(casino_id=1))) == 4
+    assert len(list_dead_letters(Query(casino_id=2))) == 1
+    record = PrivacyRecord.objects.get()
+    assert (record.casino_id, record.user_id) == (1, 7)
+    assert record.asked_by.startswith("command line")
+
+
+def test_those_erased_by_the_api_are_caught_up_with(graveyard, casino_a):
+    PrivacyRecord.objects.create(casino_id=1, user_id=7, action="erased", asked_by="API key")
+    text = forget("--casino", "1", "--again")
+    assert "0 of 1 users" in text or "1 of 1 users" in text
+    assert "2 dead letters purged" in text
+    assert "0 dead letters purged" in forget("--casino", "1", "--again")
+
+
+def test_unknown_user_is_said_so(broker, casino_a):
+    with pytest.raises(CommandError, match="nothing of a user 1000"):
+        forget("--casino", "1", "1000")

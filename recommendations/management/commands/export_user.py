@@ -1,0 +1,28 @@
+"""`manage.py export_user`: all that is kept of a user of a casino, as JSON."""
+
+from typing import Any
+
+import msgspec
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from recommendations.errors import UserNotFound
+from recommendations.privacy import export_user
+from tenants.context import use_casino
+from tenants.management.choosing import ready_casino, who_runs_this
+
+
+class Command(BaseCommand):
+    help = "Print all that is kept of a user, as JSON."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--casino", type=int, required=True, metavar="ID", help="the casino's id")
+        parser.add_argument("user_id", type=int, metavar="USER", help="the user's id")
+
+    def handle(self, *args: Any, casino: int, user_id: int, **options: Any) -> None:
+        chosen = ready_casino(casino)
+        try:
+            with use_casino(chosen.current):
+                found = export_user(casino=chosen, user_id=user_id, by=who_runs_this())
+        except UserNotFound as error:
+            raise CommandError(f"{chosen} has nothing of a user {user_id}.") from error
+        self.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())

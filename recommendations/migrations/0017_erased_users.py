@@ -1,0 +1,19 @@
+"""The memory of erased users, so that no message of before brings them back."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("recommendations", "0012_fitted_models")]
+
+    operations = [
+        migrations.CreateModel(
+            name="ErasedUser",
+            fields=[
+                ("user_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("natural_key", models.UUIDField(null=True, unique=True)),
+                ("erased_at", models.DateTimeField()),
+            ],
+            options={"db_table": "erased_users"},
+        ),
+    ]

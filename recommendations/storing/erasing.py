@@ -1,0 +1,72 @@
+"""A user taken out of the casino's database with all that is theirs, and the memory of it: no message of before brings
+them back.
+
+What coupons have added to the casino's own tallies stays: those are sums of all users.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from tenants.connections import casino_atomic
+
+from .sql import execute, query
+from .waiting import lock_waiting_coupons
+
+# A profile's lock guards the tallies; the order is that of `removals`.
+_OF_A_USER = {
+    "waiting_coupons": "user_id",
+    "purchased_coupons": "user_id",
+    "served_recommendations": "user_id",
+    "users_profile": "user_id",
+    "user_tallies": "user_id",
+    "users": "id",
+}
+
+# As of now, or as of the row's own time where that lies ahead: else its own message would bring it back.
+_AS_OF = "SELECT GREATEST(%s, (SELECT timestamp FROM users WHERE id = %s FOR UPDATE))"
+
+_REMEMBER = """
+INSERT INTO removed_rows AS kept (kind, row_id, timestamp) VALUES ('users', %s, %s)
+ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = GREATEST(kept.timestamp, excluded.timestamp)
+"""
+
+# Of a user to whom the casino gave no id, the messages are known by the key that they make. Who is erased again, and
+# has come back without one, is still known by the one of before.
+_REMEMBER_KEY = """
+INSERT INTO erased_users AS kept (user_id, natural_key, erased_at)
+SELECT wanted.id, users.natural_key, %s FROM (SELECT %s::bigint AS id) AS wanted LEFT JOIN users USING (id)
+ON CONFLICT (user_id) DO UPDATE SET
+    natural_key = COALESCE(excluded.natural_key, kept.natural_key),
+    erased_at = GREATEST(kept.erased_at, excluded.erased_at)
+"""
+# A person without an id who came anew has another one now; the key is one and the same.
+_FREE_KEY = """
+DELETE FROM erased_users USING users
+WHERE users.id = %s AND erased_users.natural_key = users.natural_key AND erased_users.user_id <> users.id
+"""
+
+
+def erase_user(user_id: int, now: datetime) -> dict[str, int]:
+    """Delete all rows of a user, and answer how many there were, by table; remember it if there was any."""
+    with casino_atomic():
+        lock_waiting_coupons()
+        [(as_of,)] = query(_AS_OF, [now, user_id])
+        if _is_kept(user_id):
+            execute(_FREE_KEY, [user_id])
+            execute(_REMEMBER_KEY, [as_of, user_id])
+            execute(_REMEMBER, [user_id, as_of])
+        return dict(_delete(user_id))
+
+
+def _is_kept(user_id: int) -> bool:
+    """Whether there is anything of the user."""
+    sql = " OR ".join(f"EXISTS (SELECT FROM {table} WHERE {column} = %s)" for table, column in _OF_A_USER.items())
+    [(is_kept,)] = query(f"SELECT {sql}", [user_id] * len(_OF_A_USER))
+    return bool(is_kept)
+
+
+def _delete(user_id: int) -> Iterator[tuple[str, int]]:
+    for table, column in _OF_A_USER.items():
+        deleted = f"WITH gone AS (DELETE FROM {table} WHERE {column} = %s RETURNING 1) SELECT count(*) FROM gone"
+        [(count,)] = query(deleted, [user_id])
+        yield table, count

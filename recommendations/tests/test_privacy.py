@@ -1,0 +1,219 @@
+"""A user's rights: to be erased, and to stay so; to be told what is kept of them. Both are in the audit log."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.management import CommandError, call_command
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+
+from recommendations.models import CasinoTally, PendingCasinoSums, PurchasedCoupon, ServedSlip, User, WaitingCoupon
+from recommendations.privacy import erase_again, erased_users, forget_user
+from recommendations.storing import Result, store_coupons, store_recommendations, store_users
+from tenants.context import use_casino
+from tenants.models import PrivacyRecord, Scope, StaffBinding
+from tenants.tests.key_bearers import bearing, make_key
+
+from .factories import at, coupon_row, served_row, user_row
+
+TABLES = ("users", "users_profile", "user_tallies", "purchased_coupons", "served_recommendations", "waiting_coupons")
+
+
+@pytest.fixture(autouse=True)
+def users(settings, casino_a, casino_b, fresh_ids):
+    """User 7 of both casinos, and 8 beside it; user 9 of casino A has not come yet."""
+    settings.RECSYS_OPEN_API = False
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            store_users([user_row(id=7, name="Ada", timestamp=at(1)), user_row(id=8, timestamp=at(1))])
+            store_coupons([coupon_row(id=n, user_id=n % 2 + 7, timestamp=at(2)) for n in range(1, 60)])
+            store_recommendations([served_row(1), served_row(2, user_id=8)])
+            store_coupons([coupon_row(id=99, user_id=9, timestamp=at(2))])
+
+
+@pytest.fixture
+def key(casino_a):
+    return bearing(make_key(casino_a, Scope.CONFIGURE).text)
+
+
+def _rows(casino, user_id):
+    """How many rows of the user are in each table."""
+    with connections[casino.current.alias].cursor() as cursor:
+        found = {}
+        for table in TABLES:
+            cursor.execute(
+                f"SELECT count(*) FROM {table} WHERE {'id' if table == 'users' else 'user_id'} = %s", [user_id]
+            )
+            [found[table]] = cursor.fetchone()
+        return found
+
+
+def test_erased_user_leaves_no_row_and_others_lose_none(casino_a, casino_b, key):
+    others = _rows(casino_a, 8), _rows(casino_b, 7)
+    before = _rows(casino_a, 7)
+    answer = Client().delete("/users/7", headers=key)
+    assert answer.status_code == 200
+    assert answer.json() == {"message": "User erased", "erased": before}
+    assert set(_rows(casino_a, 7).values()) == {0}
+    assert (_rows(casino_a, 8), _rows(casino_b, 7)) == others
+    assert min(before[table] for table in TABLES if table != "waiting_coupons") > 0
+
+
+def test_casinos_own_tallies_stay(casino_a):
+    with use_casino(casino_a.current):
+        before = PendingCasinoSums.objects.count(), CasinoTally.objects.count()
+        forget_user(casino=casino_a, user_id=7, by="tests", now=timezone.now())
+        assert (PendingCasinoSums.objects.count(), CasinoTally.objects.count()) == before
+
+
+def test_erased_user_stays_erased_when_old_messages_come_again(casino_a, key):
+    Client().delete("/users/7", headers=key)
+    with use_casino(casino_a.current):
+        outcomes = [
+            *store_users([user_row(id=7, name="Ada", timestamp=at(1))]),
+            *store_coupons([coupon_row(id=200, user_id=7, timestamp=at(2))]),
+            *store_recommendations([served_row(3)]),
+        ]
+        assert {outcome.result for outcome in outcomes} == {Result.STALE}
+        assert not WaitingCoupon.objects.filter(user_id=7).exists()
+    assert set(_rows(casino_a, 7).values()) == {0}
+
+
+def test_erased_user_whom_the_casino_gave_no_id_stays_erased(casino_a):
+    row = user_row(name="Grace", timestamp=at(1))
+    with use_casino(casino_a.current):
+        store_users([row])
+        forget_user(casino=casino_a, user_id=User.objects.get(name="Grace").pk, by="tests", now=timezone.now())
+        [again] = store_users([row])
+        assert again.result == Result.STALE
+        assert not User.objects.filter(name="Grace").exists()
+        [anew] = store_users([user_row(name="Grace", timestamp=timezone.now() + timedelta(hours=1))])
+        assert anew.result == Result.STORED
+
+
+def test_user_whose_row_lies_ahead_in_time_is_not_brought_back_by_it(casino_a):
+    ahead = timezone.now() + timedelta(days=1)
+    with use_casino(casino_a.current):
+        store_users([user_row(id=7, timestamp=ahead)])
+        forget_user(casino=casino_a, user_id=7, by="tests", now=timezone.now())
+        assert store_users([user_row(id=7, timestamp=ahead)])[0].result == Result.STALE
+
+
+def test_user_who_registers_anew_is_taken_and_has_nothing_of_before(casino_a, key):
+    Client().delete("/users/7", headers=key)
+    with use_casino(casino_a.current):
+        store_users([user_row(id=7, timestamp=timezone.now() + timedelta(hours=1))])
+        assert not PurchasedCoupon.objects.filter(user_id=7).exists()
+        [(user_id, erased_at)] = erased_users(casino_a).items()
+        assert not erase_again(user_id, erased_at)
+        assert User.objects.filter(pk=7).exists()
+
+
+def test_erasing_again_takes_what_a_restored_backup_brought_back(casino_a, key):
+    Client().delete("/users/7", headers=key)
+    with use_casino(casino_a.current):
+        User.objects.create(
+            id=7,
+            name="Ada",
+            surname="L",
+            birth_year=1985,
+            currency="EUR",
+            country="X",
+            gender="FEMALE",
+            timestamp=at(1),
+        )
+        [(user_id, erased_at)] = erased_users(casino_a).items()
+        assert erase_again(user_id, erased_at)
+        assert not User.objects.filter(pk=7).exists()
+
+
+def test_coupons_that_wait_for_a_user_who_never_came_are_erased(casino_a, key):
+    assert Client().delete("/users/9", headers=key).json()["erased"]["waiting_coupons"] == 1
+    assert not _rows(casino_a, 9)["waiting_coupons"]
+
+
+def test_export_tells_all_that_is_kept(casino_a, key):
+    document = Client().get("/users/7/export", headers=key).json()
+    assert document["user"]["name"] == "Ada"
+    assert len(document["coupons"]) == _rows(casino_a, 7)["purchased_coupons"]
+    assert len(document["served_recommendations"]) == 1
+    assert document["profile"]["coupon_count"] == len(document["coupons"])
+    assert sum(document["tallies"]["sport"].values()) == sum(
+        len(coupon["recommended_events"]) for coupon in document["coupons"]
+    )
+    assert Client().get("/users/9/export", headers=key).json()["waiting_coupons"][0]["coupon_id"] == 99
+
+
+@pytest.mark.parametrize(("method", "path"), [("delete", "/users/{}"), ("get", "/users/{}/export")])
+@pytest.mark.parametrize("user_id", ["1000", "none", "0", "9" * 30])
+def test_user_of_whom_nothing_is_kept_is_not_found_and_not_logged(key, method, path, user_id):
+    answer = getattr(Client(), method)(path.format(user_id), headers=key)
+    assert (answer.status_code, answer.json()["code"]) == (404, "user_not_found")
+    assert not PrivacyRecord.objects.exists()
+
+
+def test_both_are_in_the_audit_log_with_who_asked(casino_a, key):
+    Client().get("/users/7/export", headers=key)
+    Client().delete("/users/7", headers=key)
+    prefix = casino_a.api_keys.get().prefix
+    assert list(PrivacyRecord.objects.order_by("id").values_list("casino_id", "user_id", "action", "asked_by")) == [
+        (1, 7, "exported", f"API key {prefix}"),
+        (1, 7, "erased", f"API key {prefix}"),
+    ]
+    assert not PrivacyRecord.objects.filter(done_at=None).exists()
+
+
+@pytest.mark.parametrize("scope", [Scope.RECOMMEND, Scope.TEST])
+def test_key_needs_the_scope_to_configure(casino_a, scope):
+    headers = bearing(make_key(casino_a, scope).text)
+    assert Client().delete("/users/7", headers=headers).status_code == 403
+    assert Client().get("/users/7/export", headers=headers).status_code == 403
+    assert _rows(casino_a, 7)["users"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "codename"), [("delete", "/users/7", "delete_user"), ("get", "/users/7/export", "view_user")]
+)
+def test_login_needs_the_permission(django_user_model, casino_a, method, path, codename):
+    staff = django_user_model.objects.create_user("staff", is_staff=True)
+    client = Client()
+    client.force_login(staff)
+    ask = lambda: getattr(client, method)(path, headers={"Casino-ID": "1"}).status_code  # noqa: E731
+    assert ask() == 403
+    staff.user_permissions.add(Permission.objects.get(codename=codename, content_type__app_label="recommendations"))
+    assert ask() == 200
+    assert PrivacyRecord.objects.get().asked_by == "login staff"
+
+
+def test_bound_login_sees_its_casinos_records_alone(django_user_model, casino_a, casino_b):
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            forget_user(casino=casino, user_id=7, by=f"of {casino.name}", now=timezone.now())
+    staff = django_user_model.objects.create_user("bound", is_staff=True)
+    staff.user_permissions.set(Permission.objects.all())
+    StaffBinding.objects.create(user=staff).casinos.set([casino_a])
+    client = Client()
+    client.force_login(staff)
+    page = client.get("/admin/tenants/privacyrecord/").content.decode()
+    assert "of Alpha" in page
+    assert "of Beta" not in page
+
+
+def test_command_exports(casino_a):
+    document = json.loads(run_out("export_user", "--casino", "1", "7"))
+    with use_casino(casino_a.current):
+        assert document["user_id"] == 7
+        assert len(document["coupons"]) == PurchasedCoupon.objects.filter(user_id=7).count()
+        assert ServedSlip.objects.filter(user_id=7).count() == len(document["served_recommendations"])
+    with pytest.raises(CommandError, match="nothing of a user 1000"):
+        run_out("export_user", "--casino", "1", "1000")
+
+
+def run_out(*arguments):
+    out = StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
