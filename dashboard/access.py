@@ -2,14 +2,14 @@
 
 from django.http import HttpRequest
 
-from tenants.access import may_choose_casino
+from tenants import access
 from tenants.models import Casino
 from tenants.models.casino import CasinoQuerySet
 
 
 def casinos_of(request: HttpRequest) -> CasinoQuerySet:
     """The casinos that whoever asks may see; deleted ones are nobody's."""
-    return Casino.objects.living() if may_choose_casino(request) else Casino.objects.none()
+    return access.casinos_of(request.user).living() if access.may_choose_casino(request) else Casino.objects.none()
 
 
 def may_see_users(request: HttpRequest) -> bool:

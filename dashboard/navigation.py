@@ -39,10 +39,13 @@ _MESSAGES = (
 )
 _INSTALLATION = (
     Link("Casinos' databases", "database", "admin:tenants_casino_changelist", "tenants.view_casino"),
+    Link("API keys", "key", "admin:tenants_apikey_changelist", "tenants.view_apikey"),
     Link("Servers", "dns", "admin:tenants_databaseserver_changelist", "tenants.view_databaseserver"),
     Link("Migrations", "upgrade", "admin:tenants_migrationrun_changelist", "tenants.view_migrationrun"),
     Link("Staff", "badge", "admin:auth_user_changelist", "auth.view_user"),
     Link("Groups", "groups", "admin:auth_group_changelist", "auth.view_group"),
+    Link("Staff of casinos", "lock_person", "admin:tenants_staffbinding_changelist", "tenants.view_staffbinding"),
+    Link("Users' rights", "gavel", "admin:tenants_privacyrecord_changelist", "tenants.view_privacyrecord"),
 )
 
 

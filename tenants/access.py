@@ -4,11 +4,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from .keys import shows_key
 from .models import Casino, StaffBinding
+from .models.casino import CasinoQuerySet
 
 # What a bound login may be permitted in the catalogue; the rest of it is about all casinos.
 _OF_ONE_CASINO = {
@@ -35,10 +35,11 @@ def may_act_for(request: HttpRequest, casino_id: int | None) -> bool:
     return may_choose_casino(request) if bound is None else casino_id in bound and is_staff(request.user)
 
 
-def casinos_of(user: Any) -> QuerySet[Casino]:
+def casinos_of(user: Any) -> CasinoQuerySet:
     """The casinos that a login may know of."""
     bound = bound_casinos(user)
-    return Casino.objects.all() if bound is None else Casino.objects.filter(pk__in=bound)
+    every = Casino.objects.all()
+    return every if bound is None else every.filter(pk__in=bound)
 
 
 def may_see(user: Any, casino_id: int | None) -> bool:

@@ -20,7 +20,7 @@ DROP FUNCTION note_change_of_currency();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("recommendations", "0012_fitted_models")]
+    dependencies = [("recommendations", "0017_erased_users")]
 
     operations = [
         migrations.AddField(

@@ -1,0 +1,57 @@
+"""Staff who are bound to some casinos: the dashboard shows them those, and no sign of others."""
+
+import pytest
+from django.contrib.auth.models import User
+
+from tenants.models import StaffBinding
+
+from .conftest import fill, staff_client, text_of
+
+PERMISSIONS = (
+    "tenants.view_casino",
+    "tenants.change_casino",
+    "recommendations.view_user",
+    "recommendations.view_purchasedcoupon",
+)
+PAGES = ("/casinos/{}/", "/casinos/{}/try/", "/casinos/{}/try/?user=1", "/casinos/{}/configuration/")
+
+
+@pytest.fixture
+def bound(casino_a, casino_b, now):
+    for casino in (casino_a, casino_b):
+        fill(casino, now)
+    client = staff_client(*PERMISSIONS)
+    binding = StaffBinding.objects.create(user=User.objects.get())
+    binding.casinos.add(casino_a)
+    return client
+
+
+def test_overview_lists_their_casinos_alone(bound):
+    page = text_of(bound, "/")
+    assert "Alpha" in page
+    assert "Beta" not in page
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_of_their_casino_are_theirs(bound, page):
+    assert "Beta" not in text_of(bound, page.format(1))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_of_another_casino_are_as_those_of_none(bound, page):
+    others, nobodys = bound.get(page.format(2)), bound.get(page.format(77))
+    assert others.status_code == nobodys.status_code == 404
+    assert b"Beta" not in others.content
+
+
+def test_they_can_not_configure_another_casino(bound, casino_b):
+    before = casino_b.recommender_type
+    bound.post("/casinos/2/configuration/", {"recommender_type": "static", "save": "1"})
+    casino_b.refresh_from_db()
+    assert casino_b.recommender_type == before
+
+
+def test_side_bar_offers_them_nothing_of_the_installation(bound):
+    page = text_of(bound, "/casinos/1/")
+    assert "/admin/tenants/databaseserver/" not in page
+    assert "/admin/auth/user/" not in page
