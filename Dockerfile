@@ -4,8 +4,9 @@ FROM python:3.12-slim
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1
 WORKDIR /app
 
-# pg_dump and pg_restore, for backups, copies and moves of casinos. They must not be older than the server.
-RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
+# pg_dump and pg_restore, for backups, copies and moves of casinos. They must not be older than the server. LightGBM
+# needs libgomp.
+RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client libgomp1 && rm -rf /var/lib/apt/lists/*
 
 COPY requirements.txt .
 # The embedded PostgreSQL is for trying out without containers; here there is a server.

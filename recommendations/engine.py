@@ -137,6 +137,7 @@ def _choose(question: Question, bettor: Bettor, market: Market) -> _Slip:
         seed=question.seed(bettor.user_id, 1),
         trends=market.trends,
         models=market.models,
+        user_id=bettor.user_id,
     )
     step, recommender = next(
         (step, recommender) for step, recommender in enumerate(question.chain) if recommender.applies(situation)

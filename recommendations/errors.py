@@ -35,3 +35,7 @@ class InvalidWish(RecommendationError):
 
 class UnknownTalliesFormat(RecommendationError):
     """A user's tallies were written by other code than this."""
+
+
+class InvalidHistory(RecommendationError):
+    """A file of events or coupons that can't be replayed; the message names the line and the column."""

@@ -2,20 +2,29 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypedDict
 
 from tenants.connections import casino_atomic, current_alias
 
+from .crowd_cache import LiveCrowds
 from .models import FittedModel
-from .recommenders import neighbours
+from .recommenders import hybrid, neighbours
+from .recommenders.tastes import Tastes
 
 CAPACITY = 64
 
 # For the select list of any query.
-MODEL_VERSION = "(SELECT max(version) FROM fitted_models)"
+MODEL_VERSION = "(SELECT max(version) FROM fitted_models WHERE is_served)"
 
-_DECODE: dict[str, Callable[[bytes], Any]] = {"neighbours": neighbours.Model.decode}
+_KEPT = 5  # versions, besides the one that serves
+_DECODE: dict[str, Callable[[bytes], Any]] = {
+    "neighbours": neighbours.Model.decode,
+    "tastes": Tastes.decode,
+    "hybrid": hybrid.Model.decode,
+}
 
 
 class Served(TypedDict):
@@ -34,10 +43,17 @@ class Models:
         self._kept: OrderedDict[str, tuple[int, Served]] = OrderedDict()
         self._guard = threading.Lock()
 
-    def at(self, version: int | None) -> Served:
-        """The current casino's models as of this version."""
+    def at(self, version: int | None, now: datetime) -> Served:
+        """The current casino's models as of this version, with the crowds as of about `now`."""
         if version is None:
             return NOTHING
+        served = self._of(version)
+        crowds: LiveCrowds | None = served["models"].get("live crowds")
+        if crowds is None:
+            return served
+        return {**served, "models": {**served["models"], "crowds": crowds.at(now)}}
+
+    def _of(self, version: int) -> Served:
         alias = current_alias()
         with self._guard:
             kept = self._kept.get(alias)
@@ -65,19 +81,56 @@ models = Models(CAPACITY)
 
 def _read(version: int) -> Served:
     rows = FittedModel.objects.filter(version=version).values_list("recommender", "fitted")
-    return {
-        "models": {name: _DECODE[name](bytes(fitted)) for name, fitted in rows if name in _DECODE},
-        "model_version": str(version),
-    }
+    decoded = {name: _DECODE[name](bytes(fitted)) for name, fitted in rows if name in _DECODE}
+    if "tastes" in decoded:
+        decoded["live crowds"] = LiveCrowds(decoded["tastes"])
+    return {"models": decoded, "model_version": str(version)}
 
 
-def store_models(fitted: Iterable[tuple[str, bytes]], *, coupons: int) -> int:
-    """Keep models of the current casino, (recommender, encoded) each, to be served from now on, and answer their
-    version."""
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """What models were fitted to: so many coupons of between `since` and `until`; `scores` of kinds of models."""
+
+    coupons: int
+    since: datetime | None = None
+    until: datetime | None = None
+    scores: Mapping[str, Any] = field(default_factory=dict)
+
+
+def store_models(fitted: Iterable[tuple[str, bytes]], fitting: Fitting, *, is_served: bool = True) -> int:
+    """Keep models of the current casino, (recommender, encoded) each, to be served from now on if they are to be, and
+    answer their version."""
     with casino_atomic():
         version = 1 + (FittedModel.objects.order_by("-version").values_list("version", flat=True).first() or 0)
         FittedModel.objects.bulk_create(
-            FittedModel(version=version, recommender=name, fitted=encoded, coupons=coupons) for name, encoded in fitted
+            FittedModel(
+                version=version,
+                recommender=name,
+                fitted=encoded,
+                coupons=fitting.coupons,
+                since=fitting.since,
+                until=fitting.until,
+                scores=dict(fitting.scores),
+                is_served=is_served,
+            )
+            for name, encoded in fitted
         )
-        FittedModel.objects.filter(version__lt=version - 1).delete()  # the one before may still be being read
+        _prune(version)
     return version
+
+
+def _prune(version: int) -> None:
+    """What serves stays, with the one before, which may still be being read."""
+    served = FittedModel.objects.filter(is_served=True).order_by("-version").values_list("version", flat=True)
+    kept = list(dict.fromkeys(served))[:2]
+    FittedModel.objects.filter(version__lte=version - _KEPT).exclude(version__in=kept).delete()
+
+
+def present_model() -> tuple[hybrid.Model, datetime | None] | None:
+    """The `hybrid` that the current casino serves, and until when the coupons are that it was fitted to; None if it
+    serves the default."""
+    row = FittedModel.objects.filter(is_served=True).order_by("-version").values("version").first()
+    if row is None:
+        return None
+    found = FittedModel.objects.filter(version=row["version"], recommender="hybrid").first()
+    return None if found is None else (hybrid.Model.decode(bytes(found.fitted)), found.until)

@@ -83,7 +83,7 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
     market = Market(
         offer=offers.advance(known, version, changes, now),
         trends=trend_cache.keep(trends, now) if needs_trends else trend_cache.get(),
-        **models.at(model_version),
+        **models.at(model_version, now),
     )
     users = {row[_COMMON]: FoundUser(*row[_COMMON:]) for row in rows if row[_COMMON] is not None}
     return Found(users, market)

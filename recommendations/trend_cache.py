@@ -19,7 +19,7 @@ CAPACITY = 256
 MOST_EVENTS = 20_000
 _MATCH_PARTS = 4
 
-_Row = tuple[str, str, float, float]  # attribute, value, weight, recent
+_Row = tuple[str, str, float, float, int, float]  # attribute, value, weight, recent, count, as of
 
 # For the select list of any query, with the parameter `hour` (Unix seconds). Of events only the latest count.
 _AGE = "least(greatest(%(hour)s - as_of, 0) / {half_life}, 300)"
@@ -27,7 +27,8 @@ TRENDS = f"""(
     SELECT json_agg(json_build_array(
         attribute, value,
         weight * power(2, -{_AGE.format(half_life=HALF_LIFE)}),
-        CASE WHEN trend > 1e-6 THEN trend * power(2, -{_AGE.format(half_life=TREND_HALF_LIFE)}) ELSE 0 END
+        CASE WHEN trend > 1e-6 THEN trend * power(2, -{_AGE.format(half_life=TREND_HALF_LIFE)}) ELSE 0 END,
+        count, as_of
     ))::text
     FROM (
         (SELECT * FROM casino_tallies WHERE attribute <> 'event')
@@ -90,17 +91,18 @@ trend_cache = TrendCache(CAPACITY)
 def read_trends(rows: str | None) -> Trends:
     weights: dict[str, dict[str, float]] = {}
     recent: dict[str, dict[str, float]] = {}
-    events: list[tuple[int, float]] = []
+    events: list[tuple[int, float, int, float]] = []
     matches: dict[Match, float] = {}
-    for attribute, value, weight, trend in _DECODER.decode(rows) if rows else ():
+    for attribute, value, weight, trend, count, as_of in _DECODER.decode(rows) if rows else ():
         if attribute != "event":
             weights.setdefault(attribute, {})[value] = weight
             recent.setdefault(attribute, {})[value] = trend
         elif value.isdecimal():
             if int(value) <= MAX_REFERENCE:
-                events.append((int(value), trend))
+                events.append((int(value), trend, count, as_of))
         elif len(match := value.split(SEPARATOR)) == _MATCH_PARTS:
             matches[match[0], match[1], match[2], match[3]] = trend
     events.sort()
-    ids = np.array([event_id for event_id, _ in events], dtype=np.int64)
-    return Trends(weights, recent, ids, np.array([trend for _, trend in events], dtype=np.float64), matches)
+    ids, *columns = list(zip(*events, strict=True)) or [()] * 4
+    trends, counts, lasts = (np.array(column, dtype=np.float64) for column in columns)
+    return Trends(weights, recent, np.array(ids, dtype=np.int64), trends, matches, counts, lasts)

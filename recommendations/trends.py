@@ -1,6 +1,6 @@
 """What a whole casino's users bet on: base rates of single values, and what is in fashion now."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,17 +15,46 @@ Keys = np.ndarray[Any, np.dtype[np.int64]]
 _EVENT = "event"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ByValue(Mapping[str, float]):
+    """Sums of the values of a dictionary, as the mapping from value to sum that trends are made of; what is 0 is not in
+    it. Whoever has the same dictionary takes `numbers` as they are."""
+
+    values_of: tuple[str, ...]
+    places: Mapping[str, int]
+    numbers: Floats
+
+    def __getitem__(self, value: str) -> float:
+        number = float(self.numbers[self.places[value]])
+        if not number:
+            raise KeyError(value)
+        return number
+
+    def __iter__(self) -> Iterator[str]:
+        return (value for value, number in zip(self.values_of, self.numbers, strict=True) if number)
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self.numbers))
+
+    @property
+    def total(self) -> float:
+        return float(self.numbers.sum())
+
+
 @dataclass(frozen=True, slots=True)
 class Trends:
     """Decayed numbers of selections, attribute -> value -> number: `weights` with a half-life of 30 days, `recent` of
     one day. `event_ids` (sorted) and `of_events` say the latter of single events, both of shape (m,); `of_matches` of
-    those that coupons name by sport, league, home and away team instead of by id."""
+    those that coupons name by sport, league, home and away team instead of by id. `event_counts` (m,) are the events'
+    selections so far, `event_lasts` (m,) when the last one was made (Unix seconds)."""
 
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     recent: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     event_ids: np.ndarray[Any, np.dtype[np.int64]] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     of_events: Floats = field(default_factory=lambda: np.empty(0))
     of_matches: Mapping[Match, float] = field(default_factory=dict)
+    event_counts: Floats = field(default_factory=lambda: np.empty(0))
+    event_lasts: Floats = field(default_factory=lambda: np.empty(0))
     aligned: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __bool__(self) -> bool:
@@ -36,6 +65,22 @@ class Trends:
         kept = self.aligned.get(_EVENT)
         if kept is None or kept[0] is not offer.ids:  # changed odds leave the ids' array as it is
             kept = self.aligned[_EVENT] = (offer.ids, self._align(offer))
+        numbers: Floats = kept[1]
+        return numbers
+
+    def counts_of(self, offer: Offer) -> Floats:
+        """The events' numbers of selections so far, shape (n,)."""
+        return self._of_ids("event counts", self.event_counts, offer)
+
+    def lasts_of(self, offer: Offer) -> Floats:
+        """When the events were bet on last, 0 where that is not known; shape (n,)."""
+        return self._of_ids("event lasts", self.event_lasts, offer)
+
+    def _of_ids(self, key: str, of_events: Floats, offer: Offer) -> Floats:
+        kept = self.aligned.get(key)
+        if kept is None or kept[0] is not offer.ids:
+            known = self.event_ids if of_events.size else self.event_ids[:0]
+            kept = self.aligned[key] = (offer.ids, _looked_up(offer.ids, known, of_events))
         numbers: Floats = kept[1]
         return numbers
 
@@ -61,7 +106,7 @@ class Trends:
             of_values = self.weights.get(attribute, {})
             kept = self.aligned[attribute] = (
                 numbers,
-                (numbers + 1.0) / (sum(of_values.values()) + len(of_values) + 1.0),
+                (numbers + 1.0) / (_total(of_values) + len(of_values) + 1.0),
             )
         shares: Floats = kept[1]
         return shares
@@ -71,10 +116,21 @@ class Trends:
         kept = self.aligned.get(key)
         if kept is None or kept[0] is not column.values:
             of_values = getattr(self, which).get(attribute, {})
-            numbers = np.array([of_values.get(value, 0.0) for value in column.values], dtype=np.float64)
+            numbers = _along(of_values, column.values)
             kept = self.aligned[key] = (column.values, numbers)
         aligned: Floats = kept[1]
         return aligned
+
+
+def _along(of_values: Mapping[str, float], values: tuple[Any, ...]) -> Floats:
+    """The values' numbers, shape (values,)."""
+    if isinstance(of_values, ByValue) and of_values.values_of is values:
+        return of_values.numbers
+    return np.array([of_values.get(value, 0.0) for value in values], dtype=np.float64)
+
+
+def _total(of_values: Mapping[str, float]) -> float:
+    return of_values.total if isinstance(of_values, ByValue) else sum(of_values.values())
 
 
 def _looked_up(keys: Keys, sorted_keys: Keys, numbers: Floats) -> Floats:

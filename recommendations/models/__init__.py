@@ -2,6 +2,7 @@
 
 from .coupon import PurchasedCoupon, WaitingCoupon
 from .erasure import ErasedUser
+from .evaluation import Evaluation
 from .event import Event, EventStatus, EventTeam, OfferChange, OfferVersion, Team
 from .fitted import FittedModel
 from .profile import UserProfile
@@ -13,6 +14,7 @@ from .user import User, UserStatus
 __all__ = [
     "CasinoTally",
     "ErasedUser",
+    "Evaluation",
     "Event",
     "EventStatus",
     "EventTeam",

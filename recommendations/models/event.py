@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from tenants.casino_model import CasinoModel
 
@@ -33,6 +34,7 @@ class Event(CasinoModel):
     """A match. `id` is the casino's own where it gave one; else `natural_key` tells it from others.
 
     `timestamp` is as of when the casino said all this; null where it is not known, which is older than any.
+    `stored_at` is when it was heard of first; null for what was there before that was noted.
     """
 
     country = models.CharField(max_length=100)
@@ -47,6 +49,7 @@ class Event(CasinoModel):
         max_length=10, choices=EventStatus.choices, default=EventStatus.OPEN, db_default=EventStatus.OPEN
     )
     timestamp = models.DateTimeField(null=True)
+    stored_at = models.DateTimeField(null=True, db_default=Now(), editable=False)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
     teams = models.ManyToManyField(Team, through="EventTeam", related_name="events")
 

@@ -7,13 +7,18 @@ from tenants.casino_model import CasinoModel
 
 
 class FittedModel(CasinoModel):
-    """One recommender's model. All of one `version` were fitted together, to so many `coupons`; the highest serves."""
+    """One recommender's model. All of one `version` were fitted together, to so many `coupons` of between `since` and
+    `until`; the highest that `is_served` serves. `scores` is how kinds of models did on what was held out."""
 
     version = models.PositiveIntegerField()
     recommender = models.CharField(max_length=64)
     fitted = models.BinaryField()
     fitted_at = models.DateTimeField(db_default=Now())
     coupons = models.BigIntegerField()
+    is_served = models.BooleanField(default=True, db_default=True)
+    since = models.DateTimeField(null=True)
+    until = models.DateTimeField(null=True)
+    scores = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
 
     class Meta:
         db_table = "fitted_models"

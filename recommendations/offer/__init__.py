@@ -3,7 +3,7 @@
 from .cache import Known, OfferCache, offers, read_offer
 from .columns import Codes, Column, Dictionary, Mask, Pair
 from .queries import OFFER_COLUMNS, load_offer
-from .snapshot import ATTRIBUTES, Offer, build_offer
+from .snapshot import ATTRIBUTES, Offer, build_offer, offer_of_columns
 
 __all__ = [
     "ATTRIBUTES",
@@ -18,6 +18,7 @@ __all__ = [
     "Pair",
     "build_offer",
     "load_offer",
+    "offer_of_columns",
     "offers",
     "read_offer",
 ]

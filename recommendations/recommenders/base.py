@@ -56,7 +56,7 @@ class Situation:
 
     `now` is Unix seconds, and so is `hour`, the full hour before: scores go by that, so that they hold for an hour.
     `seed` is the question's own; `models`: recommender -> what was fitted for it and this casino; `kept` is room for
-    what scores and reasons share.
+    what scores and reasons share. `user_id` is 0 for nobody in particular.
     """
 
     offer: Offer
@@ -67,6 +67,7 @@ class Situation:
     trends: Trends = NO_TRENDS
     models: Mapping[str, Any] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    user_id: int = 0
 
     def chance(self) -> Scores:
         """A number from 0 to 1 for each event, shape (n,); the same for the same question and event, whatever else is

@@ -1,91 +1,142 @@
-"""`hybrid`: a weighted blend of all that is known."""
+"""`hybrid`: all that is known of user and event, weighed as the casino's own history says."""
 
 from collections.abc import Mapping
-from math import sqrt
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
+import msgspec
 import numpy as np
 
-from recommendations.offer import Mask
-
 from .base import Knowledge, Recommender, Scores, Situation
+from .features import ADDITIVE, COUNTED, NAMES, Features
 from .neighbours import Neighbours
-from .profile import Profile
+from .profile import IMPORTANCE, Profile
 from .soonest import Soonest
+from .trees import Trees
 from .trending import Trending
 
-DEFAULT_WEIGHTS = {"profile": 1.0, "trending": 0.6, "soonest": 0.6, "neighbours": 0.4}
-_HOUR = 3_600.0
-_NO_SPREAD = 1e-6  # what only decides between equals is less
+REFINED = 64  # of the best by weights, how many the trees put in order
+
+# In units of log-odds of being bet on, where nothing has been learnt yet.
+DEFAULT_WEIGHTS: Mapping[str, float] = {
+    **{f"lift of {name}": 0.4 * IMPORTANCE[name] for name in COUNTED},
+    "neighbours": 0.5,
+    "trend": 0.6,
+    "trend of league": 0.3,
+    "nearness": 0.5,
+    "favourite sport": 0.3,
+    "own country": 0.1,
+}
+_STEP = 1.0  # between what the trees put in order and all others
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    weights: dict[str, float]
+    trees: bytes | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """`weights` of features by name; `trees`, where they do better, put the best by weights in order."""
+
+    weights: Mapping[str, float]
+    trees: Trees | None = None
+
+    @cached_property
+    def vector(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return np.array([self.weights.get(name, 0.0) if name in ADDITIVE else 0.0 for name in NAMES])
+
+    def encode(self) -> bytes:
+        return msgspec.msgpack.encode(_Kept(dict(self.weights), self.trees.encode() if self.trees else None))
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> "Model":
+        kept = msgspec.msgpack.decode(encoded, type=_Kept)
+        return cls(kept.weights, Trees.decode(kept.trees) if kept.trees is not None else None)
+
+
+DEFAULT = Model(DEFAULT_WEIGHTS)
 
 
 class Hybrid(Recommender):
-    """The sum of weight_c * z_c: the scores of each component c (see there), where it applies, as multiples of their
-    standard deviation over the offer. `soonest` counts by the logarithm of the hours that are left."""
+    """The weighted sum of the features (`features.py`): a conditional logit (McFadden 1974) over the open events. Where
+    the casino's history is better told by LambdaRank (Burges 2010), its trees put the first `REFINED` in order."""
 
     name = "hybrid"
     needs = frozenset({Knowledge.TALLIES})
     components: tuple[Recommender, ...] = (Profile(), Trending(), Neighbours(), Soonest())
 
     def score(self, situation: Situation) -> Scores:
-        scores: Scores = np.zeros(len(situation.offer))
-        for name, standardised in self.parts(situation).items():
-            scores += weights_of(situation)[name] * standardised
-        return scores
-
-    def parts(self, situation: Situation) -> dict[str, Scores]:
-        """Component -> its standardised scores, shape (n,)."""
-        if self.name not in situation.kept:
-            situation.kept[self.name] = self._parts(situation)
-        parts: dict[str, Scores] = situation.kept[self.name]
-        return parts
-
-    def _parts(self, situation: Situation) -> dict[str, Scores]:
-        parts = {each.name: each.score(situation) for each in self.components[:-1] if each.applies(situation)}
-        standardised = {name: _standardise(scores, _is_on(situation)) for name, scores in parts.items()}
-        return standardised | {"soonest": _nearness(situation)}
+        model = model_of(situation)
+        features = _features(situation)
+        scores = features.weighted(model.vector)
+        return _refined(scores, features, model.trees, situation) if model.trees is not None else scores
 
     def reasons(self, situation: Situation, place: int) -> list[str]:
-        """Those of the component that lifts the event most, then of the others that lift it."""
-        parts, weights = self.parts(situation), weights_of(situation)
-        lifts = {name: weights[name] * float(scores[place]) for name, scores in parts.items()}
+        """Those of the component that lifts the event most over the others, then of the others that lift it."""
+        lifts = self._lifts(situation, place)
         by_name = {each.name: each for each in self.components}
         lifting = sorted((name for name, lift in lifts.items() if lift > 0), key=lambda name: -lifts[name])
         return [sentence for name in lifting for sentence in by_name[name].reasons(situation, place)]
 
-
-def weights_of(situation: Situation) -> Mapping[str, float]:
-    return DEFAULT_WEIGHTS | dict(situation.models.get("hybrid") or {})
-
-
-def _nearness(situation: Situation) -> Scores:
-    """The negative logarithms of the hours that are left, standardised; the same for all users, for an hour."""
-    offer = situation.offer
-    kept = offer.memo.get("nearness")
-    if kept is None or kept[0] != situation.hour:
-        hours = np.maximum(offer.begins - situation.hour, 0.0) / _HOUR
-        kept = offer.memo["nearness"] = (situation.hour, _standardise(-np.log1p(hours), _is_on(situation)))
-    nearness: Scores = kept[1]
-    return nearness
+    def _lifts(self, situation: Situation, place: int) -> dict[str, float]:
+        """Component -> how much its features add to the event's score, against the offer's mean."""
+        added = _features(situation).at(np.array([place]))[0] - _mean_features(situation)
+        lifts = dict.fromkeys((each.name for each in self.components), 0.0)
+        for weight, name, number in zip(model_of(situation).vector, NAMES, added, strict=True):
+            if weight and (component := _component_of(name)):
+                lifts[component] += float(weight * number)
+        return lifts
 
 
-def _is_on(situation: Situation) -> Mask | None:
-    """Which events are not over, None for all: processes differ in when they let those go that are."""
-    offer = situation.offer
-    kept = offer.memo.get("is on")
-    if kept is None or kept[0] != situation.hour:
-        is_on = offer.ends > situation.hour
-        kept = offer.memo["is on"] = (situation.hour, None if is_on.all() else is_on)
-    mask: Mask | None = kept[1]
-    return mask
+def model_of(situation: Situation) -> Model:
+    model: Model = situation.models.get("hybrid") or DEFAULT
+    return model
 
 
-def _standardise(scores: Scores, is_on: Mask | None) -> Scores:
-    """As multiples of the standard deviation, both by the events that are on."""
-    counting = scores if is_on is None else scores[is_on]
-    mean = float(counting.mean()) if counting.size else 0.0
-    variance = max(float(counting @ counting) / max(counting.size, 1) - mean**2, 0.0)
-    spread = sqrt(variance)
-    if spread < _NO_SPREAD:
-        return np.zeros_like(scores)
-    standardised: Scores = (scores - mean) / spread
-    return standardised
+def _features(situation: Situation) -> Features:
+    if "features" not in situation.kept:
+        situation.kept["features"] = Features(situation)
+    features: Features = situation.kept["features"]
+    return features
+
+
+def _mean_features(situation: Situation) -> Any:
+    if "mean features" not in situation.kept:
+        coming = np.flatnonzero(situation.offer.begins > situation.hour)
+        sample = coming[:: max(len(coming) // 500, 1)]
+        means = _features(situation).at(sample).mean(axis=0) if sample.size else np.zeros(len(NAMES))
+        situation.kept["mean features"] = means
+    return situation.kept["mean features"]
+
+
+def _component_of(feature: str) -> str | None:
+    if feature.startswith(("lift of", "share of")):
+        return "profile"
+    if feature.startswith("trend") or feature in ("selections", "freshness"):
+        return "trending"
+    return {"neighbours": "neighbours", "nearness": "soonest"}.get(feature)
+
+
+def _refined(scores: Scores, features: Features, trees: Trees, situation: Situation) -> Scores:
+    """The scores, with the best of what has not begun, and of what has, in the order of the trees, above all others."""
+    has_begun = situation.offer.begins <= situation.now
+    if not has_begun.any():
+        best = _best(scores, None)
+    else:
+        best = np.concatenate([_best(scores, ~has_begun), _best(scores, has_begun)])
+    if not best.size:
+        return scores
+    of_trees = trees.score(features.at(best))
+    # ties are decided by the weights
+    by_weights = np.argsort(np.argsort(scores[best], kind="stable")) * (1e-9 / best.size)
+    scores[best] = scores.max() + _STEP - of_trees.min() + of_trees + by_weights
+    return scores
+
+
+def _best(scores: Scores, among: Any) -> Any:
+    places = np.arange(scores.size) if among is None else np.flatnonzero(among)
+    if places.size <= REFINED:
+        return places
+    return places[np.argpartition(scores[places], places.size - REFINED)[places.size - REFINED :]]

@@ -1,7 +1,7 @@
 """`neighbours`: what is bet on by those who bet on the same as the user."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log1p
 from typing import Any
@@ -84,14 +84,9 @@ class Neighbours(Recommender):
         return model is not None and any(token in model.places for token in _tokens_in(situation))
 
     def score(self, situation: Situation) -> Scores:
-        model: Model | None = situation.models.get(self.name)
         scores = soonest_first(situation.offer).copy()
-        if model is None:
-            return scores
-        of_tokens = _score_tokens(model, _tokens_in(situation))
-        for attribute in _KINDS:
-            column = column_of(situation.offer, attribute)
-            scores += column.spread(of_tokens[model.values(column, attribute)] / len(_KINDS))
+        for attribute, of_values in scores_by_value(situation):
+            scores += column_of(situation.offer, attribute).spread(of_values)
         return scores
 
     def reasons(self, situation: Situation, place: int) -> list[str]:
@@ -102,6 +97,16 @@ class Neighbours(Recommender):
         found = [(float(of_tokens[model.places.get(token, -1)]), token) for token in _of_event(situation.offer, place)]
         token = next((token for score, token in sorted(found[:2], reverse=True) + found[2:] if score > 0), None)
         return [f"Users who bet as you do bet on {token.partition(':')[2]}"] if token is not None else []
+
+
+def scores_by_value(situation: Situation) -> Iterator[tuple[str, Scores]]:
+    """(attribute, what each of its values in the offer adds to an event's score); nothing without a model."""
+    model: Model | None = situation.models.get(Neighbours.name)
+    if model is None:
+        return
+    of_tokens = _score_tokens(model, _tokens_in(situation)) / len(_KINDS)
+    for attribute in _KINDS:
+        yield attribute, of_tokens[model.values(column_of(situation.offer, attribute), attribute)]
 
 
 def tokens_of(profile: Profile) -> dict[str, float]:

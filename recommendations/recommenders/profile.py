@@ -17,7 +17,7 @@ SMOOTHING = 10.0  # selections by "everybody" that are added to the user's own
 LAST_BETS = 10
 
 _NO_BANDS: Dictionary[str] = Dictionary()
-_BANDS = _NO_BANDS.including(str(band) for band in range(len(BAND_BOUNDS) + 1))
+BANDS = _NO_BANDS.including(str(band) for band in range(len(BAND_BOUNDS) + 1))
 _WORTH_TELLING = 2
 
 
@@ -62,7 +62,7 @@ def column_of(offer: Offer, attribute: str) -> Column[Any]:
     kept: Column[Any] | None = offer.memo.get(attribute)
     if kept is None:
         codes = np.digitize(offer.odds, BAND_BOUNDS).astype(np.int32)
-        kept = offer.memo[attribute] = Column(codes, _BANDS)
+        kept = offer.memo[attribute] = Column(codes, BANDS)
     return kept
 
 

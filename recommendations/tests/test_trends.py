@@ -72,11 +72,13 @@ def test_an_offer_and_trends_that_share_nothing_go_together():
 
 def test_no_trends_are_read_from_nothing():
     assert not read_trends(None)
-    assert read_trends('[["event", "7", 1.0, 1.0]]')
+    assert read_trends('[["event", "7", 1.0, 1.0, 1, 1.0]]')
 
 
 def test_what_can_be_no_event_is_passed_over():
-    trends = read_trends('[["event", "-5", 1, 1], ["event", "99999999999999999999", 1, 1], ["event", "7", 1, 1]]')
+    trends = read_trends(
+        '[["event", "-5", 1, 1, 1, 1], ["event", "99999999999999999999", 1, 1, 1, 1], ["event", "7", 1, 1, 1, 1]]'
+    )
     assert list(trends.event_ids) == [7]
 
 

@@ -1,32 +1,91 @@
 """`manage.py fit_models`: fit the recommenders that learn, each casino's to its own history."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
-from django.db import Error
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from recommendations.fitting import fit_models
+from recommendations.fitting import Outcome, fit_models
+from recommendations.models import FittedModel
 from tenants.context import use_casino
-from tenants.management.choosing import ready_casinos
+from tenants.errors import WorkersFailed
+from tenants.management.choosing import add_jobs_argument, jobs_for, ready_casinos
+from tenants.management.progress import ProgressBar
+from tenants.management.verbs import INTERRUPTED
 from tenants.models import Casino
+from tenants.workers import Tell, workers
+
+_RECENT = "fitted lately"
 
 
 class Command(BaseCommand):
-    help = "Fit the recommenders that learn. What was fitted is served from the next request on, without a restart."
+    help = (
+        "Fit the recommenders that learn. What was fitted is served from the next request on, without a restart, unless "
+        "the hybrid that serves already does better. After an interruption, --older-than 6 goes on with those casinos "
+        "that were not fitted within the last six hours."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("--casino", type=int, action="append", metavar="ID", help="this casino (repeatable)")
         which.add_argument("--all", action="store_true", help="every casino that has a complete database")
+        parser.add_argument(
+            "--older-than", type=float, default=0.0, metavar="HOURS", help="only casinos last fitted so long ago"
+        )
+        add_jobs_argument(parser)
 
-    def handle(self, *args: Any, casino: list[int] | None, **options: Any) -> None:
+    def handle(
+        self, *args: Any, casino: list[int] | None, older_than: float, jobs: int | None = None, **options: Any
+    ) -> None:
         casinos = Casino.objects.ready() if casino is None else ready_casinos(casino)
-        for each in casinos.order_by("pk"):
-            try:
-                with use_casino(each.current):
-                    version = fit_models(timezone.now())
-            except Error as error:  # one casino's database that is away stops no other
-                self.stderr.write(f"{each}: not fitted: {error}")
-                continue
-            self.stdout.write(f"{each}: {'too little to learn from' if version is None else f'version {version}'}")
+        names = {each.pk: str(each) for each in casinos.order_by("pk")}
+        try:
+            failed = self._fit(names, older_than, jobs_for(len(names), jobs))
+        except WorkersFailed as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt as error:
+            raise CommandError("Interrupted; --older-than goes on.", returncode=INTERRUPTED) from error
+        if failed:
+            raise CommandError(f"Not fitted: {', '.join(map(str, failed))}.")
+
+    def _fit(self, names: dict[int, str], older_than: float, jobs: int) -> list[int]:
+        """Answers the casinos that failed: one whose database is away stops no other."""
+        failed = []
+        with (
+            ProgressBar("Fitting", len(names), self.stderr) as bar,
+            workers(partial(fitting, older_than), jobs=jobs, listen=self.stderr.write) as fit,
+        ):
+            for done in fit(names):
+                bar.advance()
+                if done.error:
+                    failed.append(done.task)
+                    bar.say(f"{names[done.task]}: not fitted: {done.error}")
+                else:
+                    self.stdout.write(f"{names[done.task]}: {done.result}")
+        return sorted(failed)
+
+
+@contextmanager
+def fitting(older_than: float, tell: Tell) -> Iterator[Callable[[int], str]]:
+    """What a worker does for a casino; answers how it went, in words."""
+    yield lambda casino_id: _fit_one(casino_id, older_than)
+
+
+def _fit_one(casino_id: int, older_than: float) -> str:
+    casino, now = Casino.objects.get(pk=casino_id), timezone.now()
+    with use_casino(casino.current):
+        since = now - timedelta(hours=older_than)
+        if older_than and FittedModel.objects.filter(fitted_at__gt=since).exists():
+            return _RECENT
+        return _in_words(fit_models(now, casino_id))
+
+
+def _in_words(outcome: Outcome | None) -> str:
+    if outcome is None:
+        return "too little to learn from"
+    kept = "" if outcome.is_served else ", kept and not served: the one that serves does better"
+    return f"version {outcome.version}{kept}. {outcome.words}".rstrip(". ") + "."

@@ -1,0 +1,132 @@
+"""The current casino's history, out of its database."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from recommendations.offer import ATTRIBUTES, offer_of_columns
+from tenants.connections import casino_connection
+
+from .history import History, OddsChange, PastCoupon, PastUser
+
+MOST_COUPONS = 100_000  # the latest
+_DAY = 86_400.0
+_OPEN_FOR = 7 * _DAY  # before the begin, where nothing says when an event opened
+
+_COUPONS = f"""
+SELECT user_id, extract(epoch FROM timestamp)::float8, stake, recommended_events FROM purchased_coupons
+WHERE timestamp >= %s AND timestamp < %s ORDER BY timestamp DESC, id DESC LIMIT {MOST_COUPONS}
+"""  # noqa: S608 (a number of this code's own)
+_EVENTS = f"""
+SELECT id, extract(epoch FROM begin_timestamp)::float8, extract(epoch FROM end_timestamp)::float8, odd::float8,
+  {", ".join(ATTRIBUTES)}, extract(epoch FROM stored_at)::float8
+FROM events WHERE end_timestamp >= %s ORDER BY id
+"""  # noqa: S608 (names of this code's own)
+_USERS = "SELECT id, country, favorite_sport FROM users WHERE id = ANY(%s)"
+
+_Match = tuple[str, ...]
+_Selected = tuple[float, int, float | None]  # when, place, odd
+
+
+def casino_history(*, casino_id: int, until: datetime, since: datetime | None = None) -> History:
+    """What the casino's users bet on before `until`, from `since` on: the latest `MOST_COUPONS` coupons.
+
+    An event opened when it was stored, or when it was first bet on; events that were stored after they had begun, a
+    week before that. The odds are those that the selections say: each holds from its coupon on.
+    """
+    rows = list(reversed(_query(_COUPONS, [since or datetime.min.replace(tzinfo=until.tzinfo), until])))
+    earliest = rows[0][1] if rows else until.timestamp()
+    events = _query(_EVENTS, [datetime.fromtimestamp(earliest, until.tzinfo)])
+    places = _Places(events)
+    coupons, selected, left_out = [], list[_Selected](), 0
+    for user_id, timestamp, stake, selections in rows:
+        named = list(_objects(selections))
+        found = [(places.of(each, timestamp), _odd(each)) for each in named]
+        left_out += sum(place is None for place, _ in found)
+        known = [(place, odd) for place, odd in found if place is not None]
+        selected += [(timestamp, place, odd) for place, odd in known]
+        coupons.append(PastCoupon(user_id, timestamp, tuple(dict.fromkeys(p for p, _ in known)), float(stake)))
+    return _history(casino_id, events, coupons, selected, left_out)
+
+
+def _history(
+    casino_id: int, events: list[Any], coupons: list[PastCoupon], selected: list[_Selected], left_out: int
+) -> History:
+    columns = [list(column) for column in zip(*events, strict=True)] or [[] for _ in range(5 + len(ATTRIBUTES))]
+    ids, begins, ends, odds, *attributes, stored_at = columns
+    changes = list(_changes(selected, odds))
+    return History(
+        events=offer_of_columns(None, ids, begins, ends, odds, *attributes),
+        opens_at=_opens_at(begins, stored_at, selected),
+        coupons=coupons,
+        users=_users({coupon.user_id for coupon in coupons}),
+        odds_changes=changes,
+        left_out=left_out,
+        casino_id=casino_id,
+    )
+
+
+class _Places:
+    """Where an event that a selection names stands: by its id, else by the match that began next."""
+
+    def __init__(self, events: list[Any]) -> None:
+        self._begins = [row[1] for row in events]
+        self._of_id = {row[0]: place for place, row in enumerate(events)}
+        self._of_match: dict[_Match, list[int]] = defaultdict(list)
+        for place, row in enumerate(events):
+            self._of_match[tuple(row[4:9])].append(place)
+
+    def of(self, selection: dict[str, Any], timestamp: float) -> int | None:
+        if (event_id := selection.get("event_id")) is not None:
+            return self._of_id.get(event_id) if isinstance(event_id, int) else None
+        same = self._of_match.get(tuple(str(selection.get(name)) for name in ATTRIBUTES), ())
+        return min((p for p in same if self._begins[p] > timestamp), key=self._begins.__getitem__, default=None)
+
+
+def _objects(selections: Any) -> Iterator[dict[str, Any]]:
+    found = json.loads(selections) if isinstance(selections, str) else selections
+    yield from (each for each in found if isinstance(each, dict)) if isinstance(found, list) else ()
+
+
+def _odd(selection: dict[str, Any]) -> float | None:
+    try:
+        odd = float(selection["odd"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return odd if 1.0 < odd < float("inf") else None
+
+
+def _changes(selected: Iterable[_Selected], odds: list[float]) -> Iterator[OddsChange]:
+    """How odds went; sets `odds` to what is known of each event first."""
+    latest: dict[int, float] = {}
+    for timestamp, place, odd in selected:
+        if odd is None or latest.get(place) == odd:
+            continue
+        if place not in latest:
+            odds[place] = odd
+        else:
+            yield OddsChange(timestamp, place, odd)
+        latest[place] = odd
+
+
+def _opens_at(begins: list[float], stored_at: list[float | None], selected: Iterable[_Selected]) -> Any:
+    pairs = zip(begins, stored_at, strict=True)
+    opens = [at if at is not None and at < begin else begin - _OPEN_FOR for begin, at in pairs]
+    for timestamp, place, _ in selected:
+        opens[place] = min(opens[place], timestamp)
+    return np.array(opens, dtype=np.float64)
+
+
+def _users(ids: set[int]) -> dict[int, PastUser]:
+    return {user_id: PastUser(country, sport) for user_id, country, sport in _query(_USERS, [sorted(ids)])}
+
+
+def _query(sql: str, parameters: list[Any]) -> list[Any]:
+    with casino_connection().cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: list[Any] = cursor.fetchall()
+        return rows

@@ -1,0 +1,108 @@
+"""A report as one HTML page that needs nothing else."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from html import escape
+
+from .intervals import Interval
+from .plots import Bar, bars, lines
+from .report import Report, Slice
+
+_STYLE = """
+:root { color-scheme: light; } body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+color: #1a1a1a; background: #fff; } table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
+td, th { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; } td:first-child,
+th:first-child { text-align: left; } .advice { border-left: 4px solid #1b6ca8; padding: .5rem 1rem; background: #f2f7fb; }
+svg { max-width: 100%; height: auto; margin: 1rem 0; } svg text { font: 12px system-ui, sans-serif; fill: #333; }
+svg .title { font-weight: 600; font-size: 13px; } svg .label { text-anchor: end; } svg .tick { text-anchor: middle;
+font-size: 10px; } small { color: #555; }
+"""  # noqa: E501
+
+
+def as_html(report: Report) -> str:
+    everything = report.slices[0]
+    body = [
+        f"<h1>Evaluation</h1><p>{escape(report.source)}</p>",
+        f'<p class="advice">{escape(report.advice.sentence)}</p>',
+        _facts(report),
+        _bars(report, everything),
+        _table_of(report, everything),
+        _over_time(report),
+        "<h2>Slips</h2>",
+        _slips(report),
+        "<h2>By slice</h2>",
+        *(_bars(report, each) for each in report.slices[1:] if each.cases),
+        _learning(report),
+    ]
+    head = f"<!doctype html><html lang=en><meta charset=utf-8><title>Evaluation</title><style>{_STYLE}</style>"
+    return f"{head}<body>{''.join(body)}</body></html>\n"
+
+
+def _facts(report: Report) -> str:
+    since = datetime.fromtimestamp(report.tested_from, UTC)
+    left_out = f" {report.left_out} selections were of unknown events." if report.left_out else ""
+    return (
+        f"<p>{report.coupons:,} coupons, {report.events:,} events; tested from {since:%Y-%m-%d} on: {report.cases:,} "
+        f"cases of users known before, {report.candidates:.0f} open events on average.{left_out} "
+        "<small>Lines and brackets: 95 % intervals, by drawing users anew.</small></p>"
+    )
+
+
+def _bars(report: Report, part: Slice) -> str:
+    rows = [Bar(each.recommender, each.metrics[report.main_metric]) for each in part.figures]
+    return bars(f"{report.main_metric.upper()}, {part.name} ({part.cases:,} cases)", rows)
+
+
+def _table_of(report: Report, part: Slice) -> str:
+    metrics = [*part.figures[0].metrics] if part.figures else []
+    heads = [
+        "recommender",
+        *(metric.upper() for metric in metrics),
+        f"{report.main_metric.upper()} - {report.baseline}",
+    ]
+    rows = [
+        [each.recommender, *(interval_text(each.metrics[metric]) for metric in metrics),
+         interval_text(each.difference[report.main_metric], sign="+")]
+        for each in part.figures
+    ]  # fmt: skip
+    return _table(heads, rows)
+
+
+def _over_time(report: Report) -> str:
+    if not report.periods:
+        return ""
+    labels = [f"{datetime.fromtimestamp(each.since, UTC):%Y-%m-%d}" for each in report.periods]
+    series = {name: [each.means[name] for each in report.periods] for name in report.periods[0].means}
+    return lines(f"{report.main_metric.upper()} over time", labels, series)
+
+
+def _slips(report: Report) -> str:
+    rows = [
+        [each.recommender, f"{each.coverage:.1%}", f"{each.diversity:.3f}", f"{each.invalid:.1%}"]
+        for each in report.slips
+    ]
+    return _table(["recommender", "coverage", "diversity", "invalid"], rows)
+
+
+def _learning(report: Report) -> str:
+    if report.learning is None:
+        return ""
+    learning = report.learning
+    scores = ", ".join(f"{kind} {score:.3f}" for kind, score in learning.scores.items())
+    weights = sorted(learning.weights.items(), key=lambda each: -abs(each[1]))
+    rows = [[name, f"{weight:+.3f}"] for name, weight in weights if round(weight, 3)]
+    compared = f" On the cases held out: {escape(scores)}." if scores else ""
+    return (
+        f"<h2>What hybrid learnt</h2><p>{escape(learning.words)} Model: {escape(learning.kind)}, of {learning.cases:,} "
+        f"cases.{compared}</p>{_table(['feature', 'weight'], rows)}"
+    )
+
+
+def interval_text(interval: Interval, sign: str = "") -> str:
+    return f"{interval.mean:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"

@@ -1,0 +1,33 @@
+"""Sums of what happened lately, each with a half-life: added one by one and asked for all at once."""
+
+from typing import Any
+
+import numpy as np
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+_MOST_HALF_LIVES = 60.0  # before the sums are moved to a later reference, so that they stay floats
+
+
+class FadingSums:
+    """For each of n places the sum of 2^(-age / half_life), by forward decay (Cormode et al., ICDE 2009)."""
+
+    def __init__(self, size: int, half_life: float) -> None:
+        self._sums = np.zeros(size)
+        self._half_life = half_life
+        self._reference: float | None = None
+
+    def add(self, timestamp: float, place: int) -> None:
+        if self._reference is None:
+            self._reference = timestamp
+        if timestamp - self._reference > _MOST_HALF_LIVES * self._half_life:
+            self._sums = self.at(timestamp)
+            self._reference = timestamp
+        self._sums[place] += 2.0 ** ((timestamp - self._reference) / self._half_life)
+
+    def at(self, now: float) -> Floats:
+        """The sums as of `now` (Unix seconds), which is not before what was added last; shape (n,)."""
+        if self._reference is None:
+            return self._sums.copy()
+        faded: Floats = self._sums * 2.0 ** max((self._reference - now) / self._half_life, -1_000.0)
+        return faded

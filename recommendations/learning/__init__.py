@@ -1,0 +1,1 @@
+"""Learning from a casino's own history what its users go by."""

@@ -1,0 +1,148 @@
+"""`manage.py evaluate`: how good is each recommender, on a casino's history or on files?"""
+
+import re
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from recommendations.errors import RecommendationError
+from recommendations.evaluation.casino_history import casino_history
+from recommendations.evaluation.evaluating import BASELINE, evaluate, keep_report, recommenders_named
+from recommendations.evaluation.files import read_history
+from recommendations.evaluation.history import History
+from recommendations.evaluation.html import as_html
+from recommendations.evaluation.peers import PEERS
+from recommendations.evaluation.report import Report
+from recommendations.evaluation.tables import as_text
+from recommendations.recommenders.registry import RECOMMENDERS
+from tenants.context import use_casino
+from tenants.management.choosing import ready_casino
+from tenants.management.progress import ProgressBar
+
+_UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
+
+
+class Command(BaseCommand):
+    help = (
+        "Replay history in the order of time, and say how good each recommender would have been: for one casino, which "
+        "keeps the outcome for its page, or for files, which need no database."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--casino", type=int, metavar="ID", help="this casino's own history")
+        parser.add_argument("--since", type=_time, metavar="TIME", help="of the casino's history, from then on")
+        parser.add_argument("--events", type=Path, metavar="CSV", help="events, instead of a casino's")
+        parser.add_argument("--coupons", type=Path, metavar="CSV", help="coupons on those events")
+        parser.add_argument("--odds", type=Path, metavar="CSV", help="how odds changed: event_id, timestamp, odd")
+        known = ", ".join(RECOMMENDERS | PEERS)
+        parser.add_argument("--recommenders", nargs="+", metavar="NAME", help=f"default: all ({known})")
+        parser.add_argument("--baseline", default=BASELINE, metavar="NAME", help="what the others are compared with")
+        parser.add_argument("--k", type=_positive, nargs="+", default=[3, 10], help="lengths of lists (3 10)")
+        parser.add_argument("--test-fraction", type=_fraction, default=0.2, help="the share tested, the last (0.2)")
+        parser.add_argument("--refit", type=_duration, default="7d", help="fit models anew so often: 12h, 7d, 4w (7d)")
+        parser.add_argument(
+            "--min-prior-coupons",
+            type=_whole,
+            default=0,
+            metavar="N",
+            help="leave out bets on events bet on less often",
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
+        parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        _check(options)
+        try:
+            report = self._of_casino(options) if options["casino"] is not None else self._of_files(options)
+        except (RecommendationError, OSError) as error:
+            raise CommandError(str(error)) from error
+        if options["html"] is not None:
+            options["html"].write_text(as_html(report), encoding="utf-8")
+        self.stdout.write(_as_json(report) if options["json"] else as_text(report))
+
+    def _of_files(self, options: dict[str, Any]) -> Report:
+        history = read_history(options["events"], options["coupons"], options["odds"])
+        return self._evaluate(history, f"{options['events']}, {options['coupons']}", options)
+
+    def _of_casino(self, options: dict[str, Any]) -> Report:
+        casino, now = ready_casino(options["casino"]), timezone.now()
+        with use_casino(casino.current):
+            history = casino_history(casino_id=casino.pk, until=now, since=options["since"])
+            report = self._evaluate(history, str(casino), options)
+            keep_report(report, now)
+        return report
+
+    def _evaluate(self, history: History, source: str, options: dict[str, Any]) -> Report:
+        names = options["recommenders"]
+        recommenders = recommenders_named(names) if names else None
+        recommenders_named([options["baseline"]])
+        with ProgressBar("Replaying", len(history.coupons), self.stderr) as bar:
+            return evaluate(
+                history,
+                recommenders=recommenders,
+                ks=sorted(set(options["k"])),
+                baseline=options["baseline"],
+                test_fraction=options["test_fraction"],
+                refit=options["refit"],
+                min_prior_coupons=options["min_prior_coupons"],
+                source=source,
+                tell=bar.advance,
+            )
+
+
+def _check(options: dict[str, Any]) -> None:
+    has_files = options["events"] is not None and options["coupons"] is not None
+    has_any = any(options[name] is not None for name in ("events", "coupons", "odds"))
+    if options["casino"] is not None and has_any:
+        raise CommandError("Either --casino or --events and --coupons, not both.")
+    if options["casino"] is None and not has_files:
+        raise CommandError("Say whose history: --casino ID, or --events FILE and --coupons FILE.")
+    if options["casino"] is None and options["since"] is not None:
+        raise CommandError("--since goes with --casino.")
+
+
+def _as_json(report: Report) -> str:
+    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
+
+
+def _duration(text: str) -> float:
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([hdw])", text)
+    if not found or float(found[1]) <= 0:
+        raise ArgumentTypeError(f"{text!r} is no time as 12h, 7d or 4w")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _fraction(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1:
+        raise ArgumentTypeError(f"{text!r} is no number between 0 and 1")
+    return number
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no time as 2025-06-01") from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -1,0 +1,19 @@
+"""When an event was heard of first. Of those that are there already it is not known."""
+
+from django.db import migrations, models
+from django.db.models.functions import Now
+
+
+class Migration(migrations.Migration):
+    dependencies = [("recommendations", "0012_fitted_models")]
+
+    operations = [
+        migrations.AddField(
+            model_name="event", name="stored_at", field=models.DateTimeField(editable=False, null=True)
+        ),
+        migrations.AlterField(
+            model_name="event",
+            name="stored_at",
+            field=models.DateTimeField(db_default=Now(), editable=False, null=True),
+        ),
+    ]

@@ -1,0 +1,22 @@
+"""What evaluations found."""
+
+from django.db import models
+
+from tenants.casino_model import CasinoModel
+
+
+class Evaluation(CasinoModel):
+    """An evaluation of the recommenders on the casino's own history; `report` is an evaluation's `Report` as JSON."""
+
+    evaluated_at = models.DateTimeField()
+    report = models.JSONField()
+
+    class Meta:
+        db_table = "evaluations"
+        indexes = [
+            # the last evaluation
+            models.Index(name="evaluation_latest", fields=["-evaluated_at", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"evaluation of {self.evaluated_at:%Y-%m-%d %H:%M}"

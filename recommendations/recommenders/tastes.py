@@ -1,0 +1,144 @@
+"""Who bets as whom: a vector for each user, and of each event the sum of the vectors of those who bet on it."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from recommendations.offer import Offer
+
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
+Ids = np.ndarray[Any, np.dtype[np.int64]]
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
+
+
+_ROOM = 256  # events, to begin with
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    width: int
+    user_ids: bytes
+    vectors: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tastes:
+    """`vectors` (users, d): the scalar product of two users' says how alike they bet; `user_ids` (users,), sorted."""
+
+    user_ids: Ids
+    vectors: Vectors
+
+    def of(self, user_id: int) -> Vectors | None:
+        """The user's vector; None for one who was not known when this was fitted."""
+        place = int(np.searchsorted(self.user_ids, user_id))
+        return self.vectors[place] if place < self.user_ids.size and self.user_ids[place] == user_id else None
+
+    def encode(self) -> bytes:
+        halves = self.vectors.astype(np.float16)
+        return msgspec.msgpack.encode(_Kept(self.vectors.shape[1], self.user_ids.tobytes(), halves.tobytes()))
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> "Tastes":
+        kept = msgspec.msgpack.decode(encoded, type=_Kept)
+        vectors = np.frombuffer(kept.vectors, dtype=np.float16).astype(np.float32).reshape(-1, kept.width)
+        return cls(np.frombuffer(kept.user_ids, dtype=np.int64), vectors)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crowds:
+    """Of m events (`event_ids`, sorted) the sums of the vectors of those who bet on them (m, d), and of how many.
+    Never changes."""
+
+    tastes: Tastes
+    event_ids: Ids
+    sums: Vectors
+    counts: Numbers
+    aligned: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def likeness(self, user_id: int, offer: Offer) -> tuple[Numbers, Numbers] | None:
+        """How alike the user is to those who bet on each event: summed, and on average (towards 0 where they are
+        few); both of shape (n,). None if nothing is known of the user."""
+        taste = self.tastes.of(user_id)
+        if taste is None:
+            return None
+        sums, counts = self._along(offer)
+        total = (sums @ taste).astype(np.float64)
+        return total, total / (counts + 1.0)
+
+    def _along(self, offer: Offer) -> tuple[Vectors, Numbers]:
+        if self.event_ids is offer.ids:
+            return self.sums, self.counts
+        kept = self.aligned.get("offer")
+        if kept is None or kept[0] is not offer.ids:
+            kept = self.aligned["offer"] = (offer.ids, self._align(offer.ids))
+        along: tuple[Vectors, Numbers] = kept[1]
+        return along
+
+    def _align(self, ids: Ids) -> tuple[Vectors, Numbers]:
+        sums, counts = np.zeros((ids.size, self.tastes.vectors.shape[1]), dtype=np.float32), np.zeros(ids.size)
+        if self.event_ids.size:
+            places = np.minimum(np.searchsorted(self.event_ids, ids), self.event_ids.size - 1)
+            known = np.flatnonzero(self.event_ids[places] == ids)
+            sums[known], counts[known] = self.sums[places[known]], self.counts[places[known]]
+        return sums, counts
+
+
+class CrowdSums:
+    """The crowds in the making: a user's bet on an event counts once, whoever is not known not at all."""
+
+    def __init__(self, tastes: Tastes) -> None:
+        self.tastes = tastes
+        self._bettors: dict[int, set[int]] = {}  # event -> users
+        self._places: dict[int, int] = {}
+        self._sums = np.zeros((_ROOM, tastes.vectors.shape[1]), dtype=np.float32)
+        self._next = 0  # of the rows of the sums
+        self._crowds: Crowds | None = None
+
+    def add(self, user_id: int, event_ids: Sequence[int]) -> None:
+        taste = self.tastes.of(user_id)
+        for event_id in event_ids if taste is not None else ():
+            bettors = self._bettors.setdefault(event_id, set())
+            if user_id not in bettors:
+                bettors.add(user_id)
+                place = self._place_of(event_id)
+                self._sums[place] += taste
+                self._crowds = None
+
+    def forget(self, event_ids: Iterable[int]) -> None:
+        """Forget these events: they are over."""
+        for event_id in event_ids:
+            if self._bettors.pop(event_id, None) is not None:
+                del self._places[event_id]
+                self._crowds = None
+
+    @property
+    def event_ids(self) -> Collection[int]:
+        return self._bettors.keys()
+
+    def crowds(self) -> Crowds:
+        """What was added so far."""
+        if self._crowds is None:
+            ids = np.array(sorted(self._bettors), dtype=np.int64)
+            places = np.array([self._places[event_id] for event_id in ids.tolist()], dtype=np.intp)
+            counts = np.array([len(self._bettors[event_id]) for event_id in ids.tolist()], dtype=np.float64)
+            self._crowds = Crowds(self.tastes, ids, self._sums[places], counts)
+        return self._crowds
+
+    def _place_of(self, event_id: int) -> int:
+        place = self._places.get(event_id)
+        if place is None:
+            if self._next == len(self._sums):
+                self._make_room()
+            place = self._places[event_id] = self._next
+            self._next += 1
+        return place
+
+    def _make_room(self) -> None:
+        """For twice as many events as are left."""
+        places = [*self._places.values()]
+        room = np.zeros((2 * len(places) + _ROOM, self._sums.shape[1]), dtype=np.float32)
+        room[: len(places)] = self._sums[places]
+        self._sums, self._next = room, len(places)
+        self._places = {event_id: place for place, event_id in enumerate(self._places)}

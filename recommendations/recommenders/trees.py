@@ -1,0 +1,89 @@
+"""A sum of decision trees, as arrays that numpy walks through for many events at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+Numbers = np.ndarray[Any, np.dtype[np.float32]]
+Indices = np.ndarray[Any, np.dtype[np.intp]]
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    depth: int
+    roots: list[int]
+    features: list[int]
+    thresholds: bytes
+    children: list[int]
+    values: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trees:
+    """All trees' nodes one after the other. At node i an event goes to `children[2i]` if its feature `features[i]` is
+    at most `thresholds[i]`, else to `children[2i + 1]`; leaves are their own children. `depth` steps reach all leaves.
+    """
+
+    depth: int
+    roots: Indices
+    features: Indices
+    thresholds: Numbers
+    children: Indices
+    values: Numbers
+
+    def score(self, numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The sums of the leaves that the events reach, shape (n,); `numbers` has the shape (n, features)."""
+        events, width = numbers.shape
+        flat = np.ascontiguousarray(numbers, dtype=np.float32).ravel()
+        offsets = np.arange(events, dtype=np.intp)[:, np.newaxis] * width
+        nodes = np.broadcast_to(self.roots, (events, self.roots.size))
+        for _ in range(self.depth):
+            goes_right = flat.take(offsets + self.features.take(nodes)) > self.thresholds.take(nodes)
+            nodes = self.children.take(2 * nodes + goes_right)
+        sums: np.ndarray[Any, np.dtype[np.float64]] = self.values.take(nodes).sum(axis=1, dtype=np.float64)
+        return sums
+
+    def encode(self) -> bytes:
+        kept = _Kept(
+            self.depth,
+            self.roots.tolist(),
+            self.features.tolist(),
+            self.thresholds.tobytes(),
+            self.children.tolist(),
+            self.values.tobytes(),
+        )
+        return msgspec.msgpack.encode(kept)
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> "Trees":
+        kept = msgspec.msgpack.decode(encoded, type=_Kept)
+        return cls.of(
+            depth=kept.depth,
+            roots=kept.roots,
+            features=kept.features,
+            thresholds=np.frombuffer(kept.thresholds, dtype=np.float32),
+            children=kept.children,
+            values=np.frombuffer(kept.values, dtype=np.float32),
+        )
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        depth: int,
+        roots: Sequence[int],
+        features: Sequence[int],
+        thresholds: Any,
+        children: Sequence[int],
+        values: Any,
+    ) -> "Trees":
+        return cls(
+            depth,
+            np.array(roots, dtype=np.intp),
+            np.array(features, dtype=np.intp),
+            np.asarray(thresholds, dtype=np.float32),
+            np.array(children, dtype=np.intp),
+            np.asarray(values, dtype=np.float32),
+        )
