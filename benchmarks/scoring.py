@@ -1,7 +1,7 @@
 """How long scoring, gate and ranking take in process, for each recommender, at 10,000 and at 100,000 open events.
 
-Everything is generated: 2,400 teams in 120 leagues, a user of 60 selections, trends of every value, and a model fitted
-to 2,000 such users. Prints p50 and p99 in milliseconds.
+Everything is generated: 2,400 teams in 120 leagues, a user of 60 selections, trends of every value, models fitted
+to 2,000 such users, and crowds of every fifth event. Prints p50 and p99 in milliseconds.
 """
 
 import os
@@ -21,10 +21,16 @@ from rich.console import Console
 from rich.table import Table
 
 from recommendations.bets import Selected, odds_band
+from recommendations.learning.cases import Case, Cases
+from recommendations.learning.ranking import fit_trees
+from recommendations.learning.tastes import WIDTH
 from recommendations.offer import Offer, build_offer
 from recommendations.recommenders.base import Profile, Situation
+from recommendations.recommenders.features import ADDITIVE, NAMES
+from recommendations.recommenders.hybrid import Model
 from recommendations.recommenders.neighbours import fit, tokens_of
 from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.recommenders.tastes import Crowds, CrowdSums, Tastes
 from recommendations.slip import Rules, choose
 from recommendations.trends import Trends
 
@@ -36,17 +42,29 @@ SELECTIONS, USERS, ROUNDS = 60, 2_000, 500
 def main() -> None:
     rng = random.Random(5)
     console = Console()
-    model = fit([tokens_of(profile_of(rng)) for _ in range(USERS)])
+    fitted = fit([tokens_of(profile_of(rng)) for _ in range(USERS)])
     table = Table("recommender", "10,000: p50", "p99", "100,000: p50", "p99", title="scoring, gate and ranking, ms")
     offers = [offer_of(rng, events) for events in (10_000, 100_000)]
     profile = profile_of(rng)
     for name in RECOMMENDERS:
-        times = [figure for offer in offers for figure in measure(name, offer, profile, trends_of(rng, offer), model)]
+        times = [
+            figure
+            for offer in offers
+            for figure in measure(name, offer, profile, trends_of(rng, offer), {"neighbours": fitted})
+        ]
         table.add_row(name, *(f"{each:.2f}" for each in times))
+    for kind, hybrid in learnt_hybrids().items():
+        times = []
+        for offer in offers:
+            models = {"neighbours": fitted, "hybrid": hybrid, "crowds": crowds_of(offer)}
+            times += measure("hybrid", offer, profile, trends_of(rng, offer), models)
+        table.add_row(f"hybrid, {kind}", *(f"{each:.2f}" for each in times))
     console.print(table)
 
 
-def measure(name: str, offer: Offer, profile: Profile, trends: Trends, model: object) -> tuple[float, float]:
+def measure(
+    name: str, offer: Offer, profile: Profile, trends: Trends, models: dict[str, object]
+) -> tuple[float, float]:
     recommender, rules = RECOMMENDERS[name], Rules(now=NOW.timestamp(), limit=3)
     taken = []
     for number in range(ROUNDS):
@@ -57,12 +75,30 @@ def measure(name: str, offer: Offer, profile: Profile, trends: Trends, model: ob
             hour=NOW.timestamp(),
             seed=(number,),
             trends=trends,
-            models={"neighbours": model},
+            models=models,
+            user_id=1,
         )
         started = time.perf_counter()
         choose(offer, recommender.score(situation), rules)
         taken.append((time.perf_counter() - started) * 1000)
     return statistics.median(taken), statistics.quantiles(taken, n=100)[98]
+
+
+def learnt_hybrids() -> dict[str, Model]:
+    """Models that go by all features, with trees and without."""
+    rng = np.random.default_rng(5)
+    weights = {name: float(rng.normal()) for name in ADDITIVE}
+    cases = [Case(float(number), rng.normal(size=(64, len(NAMES))).astype(np.float32)) for number in range(500)]
+    return {"logit": Model(weights), "lambdarank": Model(weights, fit_trees(Cases.of(cases, len(NAMES))))}
+
+
+def crowds_of(offer: Offer) -> Crowds:
+    rng = np.random.default_rng(6)
+    tastes = Tastes(np.arange(1, USERS + 1), rng.normal(size=(USERS, WIDTH)).astype(np.float32))
+    sums = CrowdSums(tastes)
+    for event_id in offer.ids[::5].tolist():
+        sums.add(int(rng.integers(1, USERS)), [event_id])
+    return sums.crowds()
 
 
 def match_of(rng: random.Random) -> tuple[str, str, str, str, str]:

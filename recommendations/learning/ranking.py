@@ -9,7 +9,7 @@ from recommendations.recommenders.trees import Trees
 
 from .cases import Cases
 
-ROUNDS = 120
+ROUNDS = 100
 _PARAMETERS: dict[str, Any] = {
     "objective": "lambdarank",
     "lambdarank_truncation_level": 20,

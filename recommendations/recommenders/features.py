@@ -5,13 +5,14 @@ holds), and of how alike the user is to those who bet on an event. So a weighted
 each attribute's codes, and single events' numbers are cheap.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from recommendations.offer import ATTRIBUTES, Offer
+from recommendations.offer import ATTRIBUTES, Column, Offer
 from recommendations.trends import Trends
 
 from . import neighbours
@@ -43,12 +44,22 @@ _OF_EVENT_PLACES = [OF_EVENTS.index(name) for name in _COMPARED]
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Of one attribute's values, what the features at `rows` (of `OF_VALUES`) are: `numbers` (rows, values known)."""
+    """Of the values of one attribute at `codes`, what the features at `rows` (of `OF_VALUES`) are: `numbers` (rows,
+    codes). Of all other values they are 0."""
 
     attribute: str
     rows: list[int]
-    codes: Places
+    codes: Any  # an array of places, or a slice
     numbers: Matrix
+
+    def at(self, column: Column[Any], places: Places) -> Matrix:
+        """The features of the events at these places, shape (rows, places)."""
+        codes = column.codes[places]
+        if isinstance(self.codes, slice):
+            return self.numbers[:, codes]
+        of_values = np.zeros((len(self.rows), len(column.values)))
+        of_values[:, self.codes] = self.numbers
+        return of_values[:, codes]
 
 
 class Features:
@@ -76,10 +87,7 @@ class Features:
         """The features of the events at these places, shape (places, features)."""
         found = np.zeros((places.size, len(NAMES)))
         for table in self._tables:
-            column = column_of(self._offer, table.attribute)
-            of_values = np.zeros((len(table.rows), len(column.values)))
-            of_values[:, table.codes] = table.numbers
-            found[:, table.rows] += of_values[:, column.codes[places]].T
+            found[:, table.rows] += table.at(column_of(self._offer, table.attribute), places).T
         found[:, _FIRST_OF_EVENTS:_FIRST_LIKENESS] = self._events.numbers[:, places].T
         compared = found[:, len(ADDITIVE) :]
         compared[:, : len(_COMPARED)] = (self._events.numbers[_OF_EVENT_PLACES][:, places].T) - self._events.best
@@ -98,19 +106,24 @@ def _tables(situation: Situation) -> Iterator[_Table]:
         counts = profile.counts.get(attribute) or {}
         weights = profile.weights.get(attribute) or {}
         column = column_of(offer, attribute)
-        place_of = column.dictionary.places
-        known = [(place_of[value], value) for value in (counts or weights) if value in place_of]
-        if not known:
+        codes, weighed, counted = _known(column, counts or weights, weights, counts)
+        if not codes.size:
             continue
-        codes = np.array([place for place, _ in known], dtype=np.intp)
         rates = situation.trends.base_rates(attribute, column)[codes]
-        weighed = np.array([weights.get(value, 0.0) for _, value in known])
-        counted = np.array([counts.get(value, 0) for _, value in known], dtype=np.float64)
         share = counted / max(sum(counts.values()), 1) * -np.log(np.minimum(rates, 1.0))
         numbers = np.stack([np.log1p(weighed / (SMOOTHING * rates)), share])
         yield _Table(attribute, [number, len(COUNTED) + number], codes, numbers)
     yield from _favourites(situation)
     yield from _neighbours(situation)
+
+
+def _known(column: Column[Any], values: Iterable[str], *tallies: Mapping[str, float]) -> tuple[Any, ...]:
+    """The codes of those values that the column knows, and what each of the tallies says of them."""
+    named = list(values)
+    codes = np.fromiter(map(column.dictionary.places.get, named, repeat(-1)), np.intp, len(named))
+    is_known = codes >= 0
+    numbers = (np.fromiter(map(tally.get, named, repeat(0.0)), np.float64, len(named)) for tally in tallies)
+    return codes[is_known], *(each[is_known] for each in numbers)
 
 
 def _favourites(situation: Situation) -> Iterator[_Table]:
@@ -126,8 +139,7 @@ def _favourites(situation: Situation) -> Iterator[_Table]:
 
 def _neighbours(situation: Situation) -> Iterator[_Table]:
     for attribute, scores in neighbours.scores_by_value(situation):
-        codes = np.flatnonzero(scores)
-        yield _Table(attribute, [_PLACE["neighbours"]], codes, scores[np.newaxis, codes])
+        yield _Table(attribute, [_PLACE["neighbours"]], slice(None), scores[np.newaxis])
 
 
 def _joined(offer: Offer, tables: list[_Table], weights: Matrix) -> Iterator[tuple[str, Scores]]:

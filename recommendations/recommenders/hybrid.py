@@ -16,7 +16,7 @@ from .soonest import Soonest
 from .trees import Trees
 from .trending import Trending
 
-REFINED = 64  # of the best by weights, how many the trees put in order
+REFINED = 48  # of the best by weights, how many the trees put in order
 
 # In units of log-odds of being bet on, where nothing has been learnt yet.
 DEFAULT_WEIGHTS: Mapping[str, float] = {

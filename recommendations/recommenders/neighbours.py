@@ -111,10 +111,11 @@ def scores_by_value(situation: Situation) -> Iterator[tuple[str, Scores]]:
 
 def tokens_of(profile: Profile) -> dict[str, float]:
     """Token -> the logarithm of one and the user's decayed number of selections."""
-    numbers: Counter[str] = Counter()
+    numbers: dict[str, float] = {}
     for attribute, kind in _KINDS.items():
         for value, weight in profile.weights.get(attribute, {}).items():
-            numbers[f"{kind}:{value}"] += weight  # type: ignore[assignment]
+            token = f"{kind}:{value}"
+            numbers[token] = numbers.get(token, 0.0) + weight
     return {token: log1p(number) for token, number in numbers.items()}
 
 

@@ -11,6 +11,7 @@ from recommendations.offer import Offer
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 Ids = np.ndarray[Any, np.dtype[np.int64]]
+Places = np.ndarray[Any, np.dtype[np.intp]]
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -63,26 +64,26 @@ class Crowds:
         taste = self.tastes.of(user_id)
         if taste is None:
             return None
-        sums, counts = self._along(offer)
-        total = (sums @ taste).astype(np.float64)
-        return total, total / (counts + 1.0)
+        places, sums, counts = self._along(offer)
+        own = sums @ taste
+        total, mean = np.zeros(len(offer)), np.zeros(len(offer))
+        total[places], mean[places] = own, own / (counts + 1.0)
+        return total, mean
 
-    def _along(self, offer: Offer) -> tuple[Vectors, Numbers]:
-        if self.event_ids is offer.ids:
-            return self.sums, self.counts
+    def _along(self, offer: Offer) -> tuple[Places, Vectors, Numbers]:
+        """Where in the offer the events are that anybody bet on, and their sums and counts."""
         kept = self.aligned.get("offer")
         if kept is None or kept[0] is not offer.ids:
             kept = self.aligned["offer"] = (offer.ids, self._align(offer.ids))
-        along: tuple[Vectors, Numbers] = kept[1]
+        along: tuple[Places, Vectors, Numbers] = kept[1]
         return along
 
-    def _align(self, ids: Ids) -> tuple[Vectors, Numbers]:
-        sums, counts = np.zeros((ids.size, self.tastes.vectors.shape[1]), dtype=np.float32), np.zeros(ids.size)
-        if self.event_ids.size:
-            places = np.minimum(np.searchsorted(self.event_ids, ids), self.event_ids.size - 1)
-            known = np.flatnonzero(self.event_ids[places] == ids)
-            sums[known], counts[known] = self.sums[places[known]], self.counts[places[known]]
-        return sums, counts
+    def _align(self, ids: Ids) -> tuple[Places, Vectors, Numbers]:
+        if not ids.size:
+            return np.empty(0, dtype=np.intp), self.sums[:0], self.counts[:0]
+        places = np.minimum(np.searchsorted(ids, self.event_ids), ids.size - 1)
+        is_there = ids[places] == self.event_ids
+        return places[is_there], self.sums[is_there], self.counts[is_there]
 
 
 class CrowdSums:

@@ -1,18 +1,19 @@
 """`manage.py fit_models`: fit the recommenders that learn, each casino's to its own history."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
 from django.utils import timezone
 
 from recommendations.fitting import Outcome, fit_models
 from recommendations.models import FittedModel
 from tenants.context import use_casino
-from tenants.errors import WorkersFailed
+from tenants.errors import TenancyError, WorkersFailed
 from tenants.management.choosing import add_jobs_argument, jobs_for, ready_casinos
 from tenants.management.progress import ProgressBar
 from tenants.management.verbs import INTERRUPTED
@@ -24,9 +25,9 @@ _RECENT = "fitted lately"
 
 class Command(BaseCommand):
     help = (
-        "Fit the recommenders that learn. What was fitted is served from the next request on, without a restart, unless "
-        "the hybrid that serves already does better. After an interruption, --older-than 6 goes on with those casinos "
-        "that were not fitted within the last six hours."
+        "Fit the recommenders that learn. What was fitted is served from the next request on, without a restart, "
+        "unless the hybrid that serves already does better. After an interruption, --older-than 6 goes on with those "
+        "casinos that were not fitted within the last six hours."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -55,18 +56,28 @@ class Command(BaseCommand):
     def _fit(self, names: dict[int, str], older_than: float, jobs: int) -> list[int]:
         """Answers the casinos that failed: one whose database is away stops no other."""
         failed = []
-        with (
-            ProgressBar("Fitting", len(names), self.stderr) as bar,
-            workers(partial(fitting, older_than), jobs=jobs, listen=self.stderr.write) as fit,
-        ):
-            for done in fit(names):
+        with ProgressBar("Fitting", len(names), self.stderr) as bar:
+            for casino_id, result, error in _fit_each(names, older_than, jobs):
                 bar.advance()
-                if done.error:
-                    failed.append(done.task)
-                    bar.say(f"{names[done.task]}: not fitted: {done.error}")
+                if error:
+                    failed.append(casino_id)
+                    bar.say(f"{names[casino_id]}: not fitted: {error}")
                 else:
-                    self.stdout.write(f"{names[done.task]}: {done.result}")
+                    self.stdout.write(f"{names[casino_id]}: {result}")
         return sorted(failed)
+
+
+def _fit_each(casino_ids: Iterable[int], older_than: float, jobs: int) -> Iterator[tuple[int, str, str]]:
+    """(casino, how it went, why it failed) of each, as they are done."""
+    if jobs > 1:
+        with workers(partial(fitting, older_than), jobs=jobs, listen=lambda _: None) as fit:
+            yield from ((done.task, done.result or "", done.error) for done in fit(casino_ids))
+        return
+    for casino_id in casino_ids:
+        try:
+            yield casino_id, _fit_one(casino_id, older_than), ""
+        except (Error, TenancyError) as error:
+            yield casino_id, "", str(error)
 
 
 @contextmanager
