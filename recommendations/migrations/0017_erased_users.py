@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("recommendations", "0012_fitted_models")]
+    dependencies = [("recommendations", "0015_evaluations")]
 
     operations = [
         migrations.CreateModel(
