@@ -5,7 +5,7 @@ MANAGE := $(BIN)/python manage.py
 APACHE_KAFKA := $(BIN)/python -m apache_kafka --folder $(or $(LOCAL_DIR),.local)/apache-kafka
 KAFKA_PORT ?= 9092
 
-.PHONY: help demo test test-kafka check fuzz slips chaos kafka bench format clean
+.PHONY: help demo test test-kafka check fuzz fuzz-api audit slips chaos kafka bench format clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -26,6 +26,13 @@ fuzz: .venv/dev  ## a million messages changed at random, against the decoder; F
 slips: .venv/dev  ## a million recommendations over random offers, users and options: none may break a rule
 	SLIPS=1000000 $(BIN)/pytest -q -n 2 recommendations/tests/test_rules_of_slips.py
 
+fuzz-api: .venv/dev  ## 5,000 requests that the API's schema allows or forbids: no server error, no answer outside the schema
+	API_CASES=5000 $(BIN)/pytest -q recommendations/tests/test_openapi.py -k outside_the_schema
+
+audit: .venv/dev  ## insecure code, and known holes in what is installed; findings are answered in docs/security.md
+	$(BIN)/bandit -q -c pyproject.toml -r recsys_project tenants recommendations ingestion demo
+	$(BIN)/pip-audit --requirement requirements.txt --progress-spinner off
+
 chaos: .venv/dev  ## some minutes of kills, cuts and outages while messages are ingested; APACHE=1 on a real Apache Kafka; ARGS='--seed 7'
 	$(if $(APACHE),$(APACHE_KAFKA) lend) $(BIN)/python -m ingestion.tests.chaos $(ARGS)
 
@@ -38,6 +45,7 @@ check: .venv/dev  ## linter, formatter, types, import contracts, migrations, dep
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/python -W ignore manage.py makemigrations --check --dry-run
+	$(BIN)/python -W ignore manage.py spectacular --validate --fail-on-warn > /dev/null
 	env -u DEBUG SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
 	  DATABASE_URL=postgres://nobody@127.0.0.1:1/none $(MANAGE) check --deploy --fail-level WARNING
 

@@ -193,6 +193,8 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "tenants",
     "recommendations",
     "ingestion",
@@ -258,7 +260,21 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.MultiPartParser",
     ],
     "EXCEPTION_HANDLER": "recommendations.api.errors.answer_error",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "COERCE_DECIMAL_TO_STRING": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Recommendations for casinos and sportsbooks",
+    "DESCRIPTION": "Which bets to show this person now, in the casino's own fields.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["tenants.authentication.MayAskForCasino"],
+    "SCHEMA_PATH_PREFIX": "/",
+    # the pages' scripts come from here, and from no outside host
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
 }
 STATIC_URL = "static/"
 STATIC_ROOT = LOCAL_DIR / "static"  # filled by collectstatic

@@ -1,4 +1,5 @@
 from django.urls import path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
 from .views import (
     ConfigView,
@@ -18,4 +19,7 @@ urlpatterns = [
     path("purchase/<str:user_id>", PurchaseView.as_view(), name="purchase"),
     path("users/<str:user_id>", UserView.as_view(), name="user"),
     path("users/<str:user_id>/export", UserExportView.as_view(), name="user_export"),
+    path("api/schema/", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(), name="swagger"),
+    path("api/redoc/", SpectacularRedocView.as_view(), name="redoc"),
 ]

@@ -23,6 +23,7 @@ from tenants.limits import charge
 from tenants.middleware import require_casino
 from tenants.models import Casino, Scope
 
+from . import documentation as docs
 from .serializers import ConfigurationSerializer, UsersSerializer
 
 
@@ -45,11 +46,18 @@ class ConfigView(CasinoAPIView):
     serializer_class = ConfigurationSerializer
     scope = Scope.CONFIGURE
 
+    @docs.of_casino(docs.KEPT_CONFIGURATION, codes=["casino_not_configured"], operation_id="config")
     def get(self, request: Request) -> Response:
         if not self.casino.is_configured:
             raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
         return Response(_configuration(self.casino) | {"options": _options(self.casino)})
 
+    @docs.of_casino(
+        docs.SAVED,
+        codes=[*docs.BODY_CODES, "invalid_configuration"],
+        operation_id="configure",
+        **docs.with_body(docs.CONFIGURATION),
+    )
     def post(self, request: Request) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -71,6 +79,13 @@ class RecommendView(CasinoAPIView):
 
     scope = Scope.RECOMMEND
 
+    @docs.of_casino(
+        docs.RECOMMENDATION,
+        codes=["casino_not_configured", "invalid_wish", "user_not_found"],
+        operation_id="recommend",
+        parameters=[docs.USER_ID, *docs.WISHES],
+        examples=[docs.example(docs.EXAMPLE_RECOMMENDATION)],
+    )
     def get(self, request: Request, user_id: str) -> Response:
         wish = parse_wish(request.query_params.dict())
         return Response(
@@ -86,6 +101,13 @@ class RecommendManyView(CasinoAPIView):
     serializer_class = UsersSerializer
     scope = Scope.RECOMMEND
 
+    @docs.of_casino(
+        docs.RECOMMENDATIONS,
+        codes=[*docs.BODY_CODES, "casino_not_configured", "invalid_wish"],
+        operation_id="recommend_many",
+        examples=[docs.example({"recommendations": [docs.EXAMPLE_RECOMMENDATION], "unknown_users": [32]})],
+        **docs.with_body(docs.MANY),
+    )
     def post(self, request: Request) -> Response:
         body = request.data if isinstance(request.data, dict) else {}
         serializer = self.get_serializer(data=body)
@@ -104,6 +126,7 @@ class RecommendManyView(CasinoAPIView):
 class OptionsSchemaView(APIView):
     """JSON Schema of a configuration's `options`."""
 
+    @docs.of_all(docs.JSON_SCHEMA, operation_id="options_schema")
     def get(self, request: Request) -> Response:
         return Response(options_schema())
 
@@ -121,9 +144,27 @@ class PurchaseView(CasinoAPIView):
             raise NotFound(text, code="test_endpoints_off")
         super().initial(request, *args, **kwargs)
 
+    @docs.of_casino(
+        docs.CREATED,
+        codes=["test_endpoints_off", "user_not_found", "no_open_events"],
+        status=status.HTTP_201_CREATED,
+        operation_id="purchase_by_get",
+        parameters=[docs.USER_ID],
+        examples=[docs.example({"message": "Coupons created successfully", "coupon_ids": [1, 2, 3]})],
+        request=None,
+    )
     def get(self, request: Request, user_id: str) -> Response:
         return self.post(request, user_id)
 
+    @docs.of_casino(
+        docs.CREATED,
+        codes=["test_endpoints_off", "user_not_found", "no_open_events"],
+        status=status.HTTP_201_CREATED,
+        operation_id="purchase",
+        parameters=[docs.USER_ID],
+        examples=[docs.example({"message": "Coupons created successfully", "coupon_ids": [1, 2, 3]})],
+        request=None,
+    )
     def post(self, request: Request, user_id: str) -> Response:
         coupon_ids = services.purchase(user_id=_parse_user_id(user_id), now=timezone.now())
         return Response(
@@ -137,6 +178,9 @@ class UserView(CasinoAPIView):
     scope = Scope.CONFIGURE
     staff_permission = "recommendations.delete_user"
 
+    @docs.of_casino(
+        docs.ERASED, codes=["user_not_found"], operation_id="erase_user", parameters=[docs.USER_ID], request=None
+    )
     def delete(self, request: Request, user_id: str) -> Response:
         erased = privacy.forget_user(
             casino=self.casino, user_id=_parse_user_id(user_id), by=asker(request._request), now=timezone.now()
@@ -150,6 +194,7 @@ class UserExportView(CasinoAPIView):
     scope = Scope.CONFIGURE
     staff_permission = "recommendations.view_user"
 
+    @docs.of_casino(docs.EXPORT, codes=["user_not_found"], operation_id="export_user", parameters=[docs.USER_ID])
     def get(self, request: Request, user_id: str) -> Response:
         return Response(
             privacy.export_user(casino=self.casino, user_id=_parse_user_id(user_id), by=asker(request._request))

@@ -1,0 +1,63 @@
+"""Every error that the API answers: its code, which stays, its status, and an example. The schema is made of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+_REQUEST_ID = {"request_id": "0191d5b0-7c3e-7a52-9d0b-3f1f6b8a2c11"}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    status: int
+    text: str
+    details: Any = None
+
+
+ERROR_CODES: dict[str, ErrorCode] = {
+    "casino_id_missing": ErrorCode(400, "Casino-ID header is required"),
+    "casino_id_invalid": ErrorCode(400, "Casino-ID header must be an integer"),
+    "casino_not_configured": ErrorCode(400, "Casino is not configured. Please set up the casino first."),
+    "invalid_configuration": ErrorCode(400, "Both recommender_type and recommendation_schema are required"),
+    "invalid_wish": ErrorCode(400, "limit must be a whole number from 1 to 20"),
+    "invalid": ErrorCode(400, "user_ids: This field is required.", {"user_ids": ["This field is required."]}),
+    "parse_error": ErrorCode(400, "JSON parse error - Expecting value: line 1 column 1 (char 0)"),
+    "bad_request": ErrorCode(
+        400, "The request was not understood; its Host, or something else in its head, is not accepted here"
+    ),
+    "not_authenticated": ErrorCode(
+        401, "Show an API key (Authorization: Api-Key ..), or log in as staff, to use this API."
+    ),
+    "invalid_api_key": ErrorCode(401, "This API key is not valid"),
+    "authentication_failed": ErrorCode(401, "Invalid username/password."),
+    "scope_missing": ErrorCode(403, "This API key does not have the scope configure"),
+    "casino_forbidden": ErrorCode(403, "This API key is for another casino"),
+    "permission_denied": ErrorCode(403, "This login is not permitted to do this"),
+    "casino_not_found": ErrorCode(404, "Casino not found"),
+    "user_not_found": ErrorCode(404, "User not found"),
+    "test_endpoints_off": ErrorCode(404, "Test endpoints are switched off; RECSYS_TEST_ENDPOINTS=1 switches them on"),
+    "not_found": ErrorCode(404, "There is nothing at /nothing"),
+    "method_not_allowed": ErrorCode(405, 'Method "PUT" not allowed.'),
+    "not_acceptable": ErrorCode(406, "Could not satisfy the request Accept header."),
+    "no_open_events": ErrorCode(409, "There are no events that can be bet on now"),
+    "request_too_large": ErrorCode(413, "The request is too large: at most 1000000 bytes are taken"),
+    "unsupported_media_type": ErrorCode(415, 'Unsupported media type "text/plain" in request.'),
+    "casino_suspended": ErrorCode(423, "Casino is suspended"),
+    "rate_limited": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 1}),
+    "too_many_at_once": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 1}),
+    "internal_error": ErrorCode(500, "Something went wrong here; it has been logged", _REQUEST_ID),
+    "casino_unavailable": ErrorCode(503, "Casino is not available: its state is creating"),
+    "casino_behind": ErrorCode(503, "Casino is being upgraded"),
+    "database_unavailable": ErrorCode(503, "The casino's database can't be used at present; try again soon"),
+}
+
+# What any request may meet with, and any that is about a casino's own data.
+OF_ANY = (
+    "bad_request", "not_authenticated", "invalid_api_key", "authentication_failed", "permission_denied", "not_found",
+    "method_not_allowed", "not_acceptable", "rate_limited", "too_many_at_once", "request_too_large", "internal_error",
+    "database_unavailable",
+)  # fmt: skip
+OF_CASINO = (
+    *OF_ANY, "casino_id_missing", "casino_id_invalid", "scope_missing", "casino_forbidden", "casino_not_found",
+    "casino_suspended", "casino_unavailable", "casino_behind",
+)  # fmt: skip
+OF_BODY = ("parse_error", "invalid", "unsupported_media_type")
