@@ -1,0 +1,248 @@
+"""Every URL there is, asked by everyone who may not: nothing but 401, 403 or 404, or the way to the login page; and no
+difference that tells whether a casino, or a user of it, exists.
+
+A URL that stands in no table here fails the first test: whoever adds one says who may ask.
+"""
+
+import re
+from dataclasses import dataclass
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from recommendations.tests.factories import UserFactory
+from tenants.context import use_casino
+from tenants.keys import revoke_key
+from tenants.models import Scope, StaffBinding
+from tenants.tests.key_bearers import UNKNOWN_KEY, bearing, make_expired_key, make_key
+
+EXISTING, MISSING = 7, 4711  # users of casino A
+CASINO, NO_CASINO = "1", "77"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What of the API may be asked how, by keys of which scope (None: any)."""
+
+    methods: tuple[str, ...]
+    scope: str | None
+    is_casinos: bool = True
+
+
+API = {
+    "config": Endpoint(("get", "post"), Scope.CONFIGURE),
+    "config/options.schema.json": Endpoint(("get",), None, is_casinos=False),
+    "recommend": Endpoint(("post",), Scope.RECOMMEND),
+    "recommend/<str:user_id>": Endpoint(("get",), Scope.RECOMMEND),
+    "purchase/<str:user_id>": Endpoint(("get", "post"), Scope.TEST),
+    "users/<str:user_id>": Endpoint(("delete",), Scope.CONFIGURE),
+    "users/<str:user_id>/export": Endpoint(("get",), Scope.CONFIGURE),
+    "api/schema/": Endpoint(("get",), None, is_casinos=False),
+    "api/docs/": Endpoint(("get",), None, is_casinos=False),
+    "api/redoc/": Endpoint(("get",), None, is_casinos=False),
+}
+
+# Anyone sees these, and nothing of a casino on them.
+PUBLIC = {"", "admin/login/"}
+
+# For staff that are logged in; what begins with one of these is of its kind.
+PAGES = ("casino/", "admin/")
+ADMIN = {
+    "admin/",
+    "admin/logout/",
+    "admin/password_change/",
+    "admin/password_change/done/",
+    "admin/autocomplete/",
+    "admin/jsi18n/",
+    "admin/r/<path:content_type_id>/<path:object_id>/",
+    "admin/ingestion/dead-letters/",
+    "admin/ingestion/dead-letters/<path:letter_id>/",
+    "admin/ingestion/parked/",
+}
+ADMIN_OF_CASINO = {
+    "recommendations": ("user", "event", "team", "userprofile", "purchasedcoupon", "servedslip"),
+    "ingestion": ("messagecount", "partitionoffset"),
+}
+ADMIN_OF_CATALOGUE = {
+    "tenants": (
+        "casino",
+        "apikey",
+        "staffbinding",
+        "databaseserver",
+        "migrationrun",
+        "casinomigration",
+        "privacyrecord",
+    ),
+    "auth": ("user", "group"),
+}
+_OF_MODELS = re.compile(
+    r"admin/(\w+)/(\w+)/(add/|<path:object_id>/(change/|delete/|history/)?|<id>/password/|autocomplete/)?"
+)
+
+
+def routes(resolver=None, prefix=""):
+    for each in (resolver or get_resolver()).url_patterns:
+        route = prefix + re.sub(r"^\^|\$$", "", str(each.pattern))
+        if isinstance(each, URLResolver):
+            yield from routes(each, route)
+        elif isinstance(each, URLPattern):
+            yield route
+
+
+def _is_known(route):
+    found = _OF_MODELS.fullmatch(route)
+    models = ADMIN_OF_CASINO | ADMIN_OF_CATALOGUE
+    is_of_model = found is not None and found[2] in models.get(found[1], ())
+    is_last_resort = route.startswith(("admin/(?P<app_label>", "admin/(?P<url>"))
+    return route in {*API, *PUBLIC, *ADMIN, "casino/"} or is_of_model or is_last_resort
+
+
+def test_every_url_stands_in_a_table():
+    assert [route for route in routes() if not _is_known(route)] == []
+
+
+def test_no_table_has_a_url_that_is_not_there():
+    assert {*API, *PUBLIC, *ADMIN} - set(routes()) == set()
+
+
+def _path(route, number=EXISTING):
+    filled = re.sub(r"<[^>]+>", str(number), route)
+    return "/" + re.sub(r"\(\?P<app_label>([^|)]+).*?\)|\(\?P<url>\.\*\)", lambda found: found[1] or "nothing", filled)
+
+
+@pytest.fixture(autouse=True)
+def closed_installation(settings, casino_a, casino_b):
+    settings.RECSYS_OPEN_API, settings.RECSYS_TEST_ENDPOINTS = False, True
+    with use_casino(casino_a.current):
+        UserFactory.create(id=EXISTING, surname="Secretive")
+
+
+@pytest.fixture
+def strangers(casino_a, casino_b):
+    """The headers of whoever shows what is no good for casino A; for a scope that is wanted."""
+
+    def _strangers(scope):
+        revoked = make_key(casino_a)
+        revoke_key(revoked.row)
+        found = {
+            "no key": {},
+            "no key's form": bearing("guess"),
+            "wrong key": bearing(UNKNOWN_KEY),
+            "other scheme": {"Authorization": f"Bearer {make_key(casino_a).text}"},
+            "expired key": bearing(make_expired_key(casino_a).text),
+            "revoked key": bearing(revoked.text),
+        }
+        if scope is not None:
+            others = [each for each in Scope.values if each != scope]
+            found["key without the scope"] = bearing(make_key(casino_a, *others).text)
+            found["other casino's key"] = bearing(make_key(casino_b).text)
+        return found
+
+    return _strangers
+
+
+@pytest.fixture
+def staff_of_b(django_user_model, casino_b):
+    """A login with every permission, bound to casino B."""
+    staff = django_user_model.objects.create_user("of_b", password="secret", is_staff=True)
+    staff.user_permissions.set(Permission.objects.all())
+    StaffBinding.objects.create(user=staff).casinos.set([casino_b])
+    client = Client()
+    client.force_login(staff)
+    return client
+
+
+def _ask(client, method, path, headers, casino):
+    return getattr(client, method)(path, headers={**headers, "Casino-ID": casino})
+
+
+def _told(answer, number):
+    """What an answer tells, but for what the asker has named."""
+    text = answer.content.decode().replace(str(number), "N")
+    return answer.status_code, text, answer.headers.get("Retry-After")
+
+
+def _answers(client, method, route, headers):
+    for casino in (CASINO, NO_CASINO):
+        for number in (EXISTING, MISSING) if "<" in route else (EXISTING,):
+            yield _told(_ask(client, method, _path(route, number), headers, casino), number)
+
+
+@pytest.mark.parametrize("route", API)
+def test_api_lets_no_stranger_in_and_tells_nothing(strangers, route):
+    endpoint = API[route]
+    for who, headers in strangers(endpoint.scope).items():
+        for method in ("get", "post", "put", "patch", "delete"):
+            answers = set(_answers(Client(), method, route, headers))
+            assert len(answers) == 1, (who, method)
+            [(status, text, _)] = answers
+            assert status in (401, 403), (who, method, status)
+            assert "Secretive" not in text
+
+
+@pytest.mark.parametrize("route", [route for route, endpoint in API.items() if endpoint.is_casinos])
+def test_api_lets_no_staff_of_another_casino_in_and_tells_nothing(staff_of_b, route):
+    for method in API[route].methods:
+        answers = set(_answers(staff_of_b, method, route, {}))
+        assert [status for status, _, _ in answers] == [403], method
+
+
+@pytest.mark.parametrize("route", API)
+def test_who_may_ask_is_let_in(casino_a, route):
+    """Else the tests above would pass where all doors are locked."""
+    endpoint = API[route]
+    headers = bearing(make_key(casino_a, *([endpoint.scope] if endpoint.scope else [])).text)
+    for method in endpoint.methods:
+        assert _ask(Client(), method, _path(route), headers, CASINO).status_code not in (401, 403, 404), method
+
+
+def _pages():
+    return [route for route in routes() if route.startswith(PAGES) and route not in PUBLIC]
+
+
+def _leads_to_login(answer):
+    return answer.status_code == 302 and answer.url.startswith("/admin/login/")
+
+
+@pytest.mark.parametrize("route", _pages())
+def test_pages_lead_every_stranger_to_the_login_page(strangers, route):
+    for who, headers in strangers(None).items():
+        answers = [_ask(Client(), "get", _path(route), headers, casino) for casino in (CASINO, NO_CASINO)]
+        assert len({(answer.status_code, answer.get("Location")) for answer in answers}) == 1
+        is_refused = _leads_to_login(answers[0]) or answers[0].status_code in (401, 403, 404)
+        is_way_out = route == "admin/logout/" and answers[0].url == "/admin/"  # which leads on to the login page
+        assert is_refused or is_way_out, (who, answers[0].status_code)
+
+
+@pytest.mark.parametrize("route", _pages())
+def test_pages_show_staff_of_another_casino_nothing_of_it(staff_of_b, route):
+    for casino in (CASINO, NO_CASINO):
+        answer = staff_of_b.get(_path(route), headers={"Casino-ID": casino}, follow=True)
+        page = answer.content.decode()
+        assert "Secretive" not in page
+        assert "Alpha" not in page
+
+
+@pytest.mark.parametrize("route", [f"admin/recommendations/{model}/" for model in ADMIN_OF_CASINO["recommendations"]])
+def test_staff_of_another_casino_may_not_enter_by_header(staff_of_b, route):
+    answer = staff_of_b.get(_path(route), headers={"Casino-ID": CASINO})
+    assert answer.wsgi_request.casino is None
+    assert answer.status_code == 302
+    assert answer.url.startswith("/casino/")
+
+
+@pytest.mark.parametrize("route", sorted(PUBLIC))
+def test_public_pages_tell_strangers_nothing_of_a_casino(strangers, route):
+    for headers in strangers(None).values():
+        answers = {
+            re.sub(
+                r'value="\w{64}"|csrfmiddlewaretoken',
+                "",
+                _ask(Client(), "get", _path(route), headers, each).content.decode(),
+            )
+            for each in (CASINO, NO_CASINO)
+        }
+        assert len(answers) == 1
+        assert "Alpha" not in answers.pop()
