@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import OperationalError
+from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from recommendations.api.error_codes import ERROR_CODES
@@ -58,7 +59,7 @@ def test_fields_of_a_body_are_told_of_one_by_one(ask):
 def test_fault_of_ours_tells_its_requests_id_and_nothing_else():
     request = RequestFactory().get("/recommend/1")
     assert b"null" in server_error(request).content
-    request.request_id = "abc"
+    request.request_id = "abc"  # type: ignore[attr-defined]
     assert server_error(request).status_code == 500
     assert b'"details": {"request_id": "abc"}' in server_error(request).content
 
@@ -91,6 +92,7 @@ def test_head_of_a_request_that_is_not_accepted_has_that_shape_too():
 )
 def test_database_that_is_away_is_told_to_programs_in_that_shape_and_to_people_in_a_line(accept, kind):
     request = RequestFactory().get("/", HTTP_ACCEPT=accept)
-    answer = CasinoMiddleware(lambda _: None).process_exception(request, OperationalError("gone"))
+    answer = CasinoMiddleware(lambda _: HttpResponse()).process_exception(request, OperationalError("gone"))
+    assert answer is not None
     assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (503, "1", kind)
     assert "gone" not in answer.content.decode()

@@ -45,16 +45,23 @@ API = {
 }
 
 # Anyone sees these, and nothing of a casino on them.
-PUBLIC = {"", "admin/login/"}
+PUBLIC = {"admin/login/"}
 
 # For staff that are logged in; what begins with one of these is of its kind.
-PAGES = ("casino/", "admin/")
+PAGES = ("casino/", "casinos/", "admin/")
+OF_A_CASINO = {
+    "casinos/<int:casino_id>/",
+    "casinos/<int:casino_id>/try/",
+    "casinos/<int:casino_id>/configuration/",
+}
+DASHBOARD = {"", "casinos/chosen/", *OF_A_CASINO}
 ADMIN = {
     "admin/",
     "admin/logout/",
     "admin/password_change/",
     "admin/password_change/done/",
     "admin/autocomplete/",
+    "admin/search/",
     "admin/jsi18n/",
     "admin/r/<path:content_type_id>/<path:object_id>/",
     "admin/ingestion/dead-letters/",
@@ -96,7 +103,7 @@ def _is_known(route):
     models = ADMIN_OF_CASINO | ADMIN_OF_CATALOGUE
     is_of_model = found is not None and found[2] in models.get(found[1], ())
     is_last_resort = route.startswith(("admin/(?P<app_label>", "admin/(?P<url>"))
-    return route in {*API, *PUBLIC, *ADMIN, "casino/"} or is_of_model or is_last_resort
+    return route in {*API, *PUBLIC, *DASHBOARD, *ADMIN, "casino/"} or is_of_model or is_last_resort
 
 
 def test_every_url_stands_in_a_table():
@@ -104,11 +111,11 @@ def test_every_url_stands_in_a_table():
 
 
 def test_no_table_has_a_url_that_is_not_there():
-    assert {*API, *PUBLIC, *ADMIN} - set(routes()) == set()
+    assert {*API, *PUBLIC, *DASHBOARD, *ADMIN} - set(routes()) == set()
 
 
 def _path(route, number=EXISTING):
-    filled = re.sub(r"<[^>]+>", str(number), route)
+    filled = re.sub(r"<[^>]+>", str(number), route.replace("<int:casino_id>", CASINO))
     return "/" + re.sub(r"\(\?P<app_label>([^|)]+).*?\)|\(\?P<url>\.\*\)", lambda found: found[1] or "nothing", filled)
 
 
@@ -199,7 +206,7 @@ def test_who_may_ask_is_let_in(casino_a, route):
 
 
 def _pages():
-    return [route for route in routes() if route.startswith(PAGES) and route not in PUBLIC]
+    return [route for route in routes() if (route in DASHBOARD or route.startswith(PAGES)) and route not in PUBLIC]
 
 
 def _leads_to_login(answer):
@@ -223,6 +230,17 @@ def test_pages_show_staff_of_another_casino_nothing_of_it(staff_of_b, route):
         page = answer.content.decode()
         assert "Secretive" not in page
         assert "Alpha" not in page
+
+
+@pytest.mark.parametrize("route", sorted(OF_A_CASINO))
+def test_pages_of_another_casino_are_to_staff_as_those_of_none(staff_of_b, route):
+    answers = {
+        _told(getattr(staff_of_b, method)("/" + route.replace("<int:casino_id>", casino)), casino)
+        for casino in (CASINO, NO_CASINO)
+        for method in ("get", "post")
+    }
+    assert {status for status, _, _ in answers} <= {404, 405}
+    assert len(answers) <= 2
 
 
 @pytest.mark.parametrize("route", [f"admin/recommendations/{model}/" for model in ADMIN_OF_CASINO["recommendations"]])
