@@ -1,15 +1,8 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
-from .views import (
-    ConfigView,
-    OptionsSchemaView,
-    PurchaseView,
-    RecommendManyView,
-    RecommendView,
-    UserExportView,
-    UserView,
-)
+from .user_views import UserExportView, UserView
+from .views import ConfigView, OptionsSchemaView, PurchaseView, RecommendManyView, RecommendView
 
 urlpatterns = [
     path("config", ConfigView.as_view(), name="config"),

@@ -12,12 +12,11 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from recommendations import privacy, services
+from recommendations import services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
 from recommendations.options import all_options_as_json, load_options, options_schema
 from recommendations.rules import reference
 from recommendations.wishes import parse_wish
-from tenants.access import asker
 from tenants.gate import admit
 from tenants.limits import charge
 from tenants.middleware import require_casino
@@ -89,9 +88,7 @@ class RecommendView(CasinoAPIView):
     def get(self, request: Request, user_id: str) -> Response:
         wish = parse_wish(request.query_params.dict())
         return Response(
-            services.recommend_mapped(
-                casino=self.casino, user_id=_parse_user_id(user_id), now=timezone.now(), wish=wish
-            )
+            services.recommend_mapped(casino=self.casino, user_id=parse_user_id(user_id), now=timezone.now(), wish=wish)
         )
 
 
@@ -166,38 +163,9 @@ class PurchaseView(CasinoAPIView):
         request=None,
     )
     def post(self, request: Request, user_id: str) -> Response:
-        coupon_ids = services.purchase(user_id=_parse_user_id(user_id), now=timezone.now())
+        coupon_ids = services.purchase(user_id=parse_user_id(user_id), now=timezone.now())
         return Response(
             {"message": "Coupons created successfully", "coupon_ids": coupon_ids}, status=status.HTTP_201_CREATED
-        )
-
-
-class UserView(CasinoAPIView):
-    """A user, to be erased with all that is kept of them."""
-
-    scope = Scope.CONFIGURE
-    staff_permission = "recommendations.delete_user"
-
-    @docs.of_casino(
-        docs.ERASED, codes=["user_not_found"], operation_id="erase_user", parameters=[docs.USER_ID], request=None
-    )
-    def delete(self, request: Request, user_id: str) -> Response:
-        erased = privacy.forget_user(
-            casino=self.casino, user_id=_parse_user_id(user_id), by=asker(request._request), now=timezone.now()
-        )
-        return Response({"message": "User erased", "erased": erased})
-
-
-class UserExportView(CasinoAPIView):
-    """All that is kept of a user."""
-
-    scope = Scope.CONFIGURE
-    staff_permission = "recommendations.view_user"
-
-    @docs.of_casino(docs.EXPORT, codes=["user_not_found"], operation_id="export_user", parameters=[docs.USER_ID])
-    def get(self, request: Request, user_id: str) -> Response:
-        return Response(
-            privacy.export_user(casino=self.casino, user_id=_parse_user_id(user_id), by=asker(request._request))
         )
 
 
@@ -214,7 +182,7 @@ def _options(casino: Casino) -> dict[str, Any]:
     return all_options_as_json(load_options(casino.options))
 
 
-def _parse_user_id(text: str) -> int:
+def parse_user_id(text: str) -> int:
     """What is no possible id is nobody's id."""
     user_id = reference(text)
     if user_id is None:

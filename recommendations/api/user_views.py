@@ -1,0 +1,41 @@
+"""The endpoints of a user's rights: to be erased, and to be told what is kept."""
+
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from recommendations import privacy
+from tenants.access import asker
+from tenants.models import Scope
+
+from . import documentation as docs
+from .views import CasinoAPIView, parse_user_id
+
+
+class UserView(CasinoAPIView):
+    """A user, to be erased with all that is kept of them."""
+
+    scope = Scope.CONFIGURE
+    staff_permission = "recommendations.delete_user"
+
+    @docs.of_casino(
+        docs.ERASED, codes=["user_not_found"], operation_id="erase_user", parameters=[docs.USER_ID], request=None
+    )
+    def delete(self, request: Request, user_id: str) -> Response:
+        erased = privacy.forget_user(
+            casino=self.casino, user_id=parse_user_id(user_id), by=asker(request._request), now=timezone.now()
+        )
+        return Response({"message": "User erased", "erased": erased})
+
+
+class UserExportView(CasinoAPIView):
+    """All that is kept of a user."""
+
+    scope = Scope.CONFIGURE
+    staff_permission = "recommendations.view_user"
+
+    @docs.of_casino(docs.EXPORT, codes=["user_not_found"], operation_id="export_user", parameters=[docs.USER_ID])
+    def get(self, request: Request, user_id: str) -> Response:
+        return Response(
+            privacy.export_user(casino=self.casino, user_id=parse_user_id(user_id), by=asker(request._request))
+        )
