@@ -7,6 +7,7 @@ from ingestion import figures as messages
 from ingestion.models import MessageCount
 from recommendations import figures
 
+from .evaluation import LastEvaluation, last_evaluation
 from .plots import Plot, plot
 
 HOURS = 48
@@ -25,6 +26,7 @@ class CasinoFigures:
     quality: list[messages.TopicQuality]
     rejections: list[MessageCount]
     waiting: int
+    evaluation: LastEvaluation | None
 
 
 def casino_figures(now: datetime) -> CasinoFigures:
@@ -39,4 +41,5 @@ def casino_figures(now: datetime) -> CasinoFigures:
         quality=messages.quality(now, DAYS),
         rejections=messages.latest_rejections(now, days=DAYS, limit=SHOWN),
         waiting=messages.waiting_coupons(),
+        evaluation=last_evaluation(),
     )

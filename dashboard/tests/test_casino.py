@@ -14,7 +14,9 @@ from tenants.models import Casino, CasinoState
 
 from .conftest import HOSTILE, staff_client, text_of
 
-CASINO_QUERIES = 11  # savepoint, patience, hours, glance, today, leagues, teams, quality, rejections, waiting, release
+CASINO_QUERIES = (
+    12  # savepoint, patience, hours, glance, today, leagues, teams, quality, rejections, waiting, evaluation, release
+)
 
 
 def count_queries(client, url):

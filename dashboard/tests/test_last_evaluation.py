@@ -1,0 +1,35 @@
+"""What the casino's page says of its last evaluation."""
+
+import io
+
+import pytest
+from django.core.management import call_command
+
+from recommendations.evaluation.simulated_casino import store_history
+from recommendations.evaluation.simulator import World, simulate
+from recommendations.models import Evaluation
+from tenants.context import use_casino
+
+from .conftest import text_of
+
+
+@pytest.fixture
+def evaluated(casino_a, casino_b, now):
+    with use_casino(casino_a.current):
+        store_history(simulate(World(seed=4, users=20, coupons=200, days=20, leagues=3, teams=6, events_a_day=6)), now)
+    call_command("evaluate", casino=casino_a.pk, recommenders=["soonest", "trending", "static"], stdout=io.StringIO())
+    return casino_a
+
+
+def test_page_names_the_recommender_to_use_and_how_each_did(staff, evaluated):
+    page = text_of(staff, "/casinos/1/")
+    with use_casino(evaluated.current):
+        report = Evaluation.objects.get().report
+    assert report["advice"]["sentence"] in page
+    mean = report["slices"][0]["figures"][0]["metrics"][report["main_metric"]]["mean"]
+    assert f"{mean:.3f}" in page
+    assert page.count(">advised<") == 1
+
+
+def test_casino_that_was_never_evaluated_shows_none(staff, evaluated):
+    assert "Last evaluation" not in text_of(staff, "/casinos/2/")
