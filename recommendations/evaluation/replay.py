@@ -10,7 +10,7 @@ from django.conf import settings
 
 from recommendations import slip
 from recommendations.engine import Question
-from recommendations.learning.cases import Cases
+from recommendations.learning.cases import MOST_CASES, Cases
 from recommendations.learning.choosing import Learnt
 from recommendations.options import DEFAULTS, Options
 from recommendations.recommenders.base import Knowledge, Recommender, Scores
@@ -93,6 +93,9 @@ class _Run:
         self.learner = Learner(self.world, plan.refit)
         self._first_tested = int(len(history.coupons) * (1 - plan.test_fraction))
         self._first_learnt = max(self._first_tested - _LEARN_FROM, 0)
+        learnt = history.coupons[self._first_learnt : self._first_tested]
+        # so many coupons that the cases before the test fill the book, and no more
+        self._stride = max(round(sum(len(coupon.places) for coupon in learnt) / MOST_CASES), 1)
         names = tuple(recommender.name for recommender in plan.recommenders)
         tested = history.coupons[self._first_tested :]
         self.found = Replayed(names, tested[0].timestamp if tested else np.inf, slips=[SlipCount() for _ in names])
@@ -102,7 +105,7 @@ class _Run:
         self.world.move_to(coupon.timestamp)
         self._fit_if_due(number)
         if number >= self._first_learnt:
-            self._look(coupon, is_tested=number >= self._first_tested)
+            self._look(coupon, is_tested=number >= self._first_tested, is_learnt=number % self._stride == 0)
         self.world.add(coupon)
         self.learner.see(coupon)
 
@@ -112,9 +115,10 @@ class _Run:
         if is_due or is_first_test:
             self.learner.fit(with_hybrid=number >= self._first_tested)
 
-    def _look(self, coupon: PastCoupon, *, is_tested: bool) -> None:
+    def _look(self, coupon: PastCoupon, *, is_tested: bool, is_learnt: bool) -> None:
+        is_learnt = is_learnt and self.world.coupon_counts[coupon.user_id] > 0
         fresh = [place for place in coupon.places if self._is_asked(coupon, place)]
-        if not fresh:
+        if not fresh or not (is_tested or is_learnt):
             return
         question = self._question(coupon)
         needs = frozenset(Knowledge) if is_tested else frozenset[Knowledge]()
@@ -122,9 +126,8 @@ class _Run:
         targets = [(event, place) for event in fresh if (place := moment.place_of(event)) is not None]
         if is_tested and targets:
             self._test(coupon, moment, targets)
-        if self.world.coupon_counts[coupon.user_id]:
-            for _, place in targets:
-                self.learner.learn_from(moment, place)
+        for _, place in targets if is_learnt else ():
+            self.learner.learn_from(moment, place)
 
     def _is_asked(self, coupon: PastCoupon, place: int) -> bool:
         is_first = place not in self.world.chosen[coupon.user_id]

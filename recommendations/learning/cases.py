@@ -11,7 +11,7 @@ Numbers = np.ndarray[Any, np.dtype[np.float32]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
 MOST_CASES = 6_000  # the latest
-MOST_CANDIDATES = 100  # of a case: the event that was bet on, and others by chance
+MOST_CANDIDATES = 60  # of a case: the event that was bet on, and others by chance
 
 
 @dataclass(frozen=True, slots=True)

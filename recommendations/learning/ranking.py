@@ -14,6 +14,7 @@ _PARAMETERS: dict[str, Any] = {
     "objective": "lambdarank",
     "lambdarank_truncation_level": 20,
     "learning_rate": 0.1,
+    "max_bin": 63,
     "num_leaves": 16,
     "max_depth": 5,
     "min_data_in_leaf": 50,

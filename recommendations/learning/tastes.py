@@ -12,6 +12,7 @@ WIDTH = 32
 MOST_USERS = 20_000  # those who bet last
 MOST_BETS = 500_000  # the latest
 _LEAST = 3  # users, and events
+_NEGLIGIBLE = 1e-6  # of the largest singular value: what is less is rounding
 
 Bet = tuple[int, int]  # user, event
 
@@ -30,7 +31,7 @@ def fit_tastes(bets: Sequence[Bet]) -> Tastes | None:
         return None
     left, sizes, _ = svds(_matrix(latest, users, events), k=width, v0=np.ones(min(len(users), len(events))))
     vectors = np.zeros((len(users), WIDTH), dtype=np.float32)
-    vectors[:, :width] = left * sizes
+    vectors[:, :width] = left * np.where(sizes > _NEGLIGIBLE * sizes.max(), sizes, 0.0)
     return Tastes(np.array(users, dtype=np.int64), vectors)
 
 

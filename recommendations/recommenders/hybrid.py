@@ -136,7 +136,11 @@ def _refined(scores: Scores, features: Features, trees: Trees, situation: Situat
 
 
 def _best(scores: Scores, among: Any) -> Any:
+    """The places of the `REFINED` best; of equal ones at the edge, the first."""
     places = np.arange(scores.size) if among is None else np.flatnonzero(among)
     if places.size <= REFINED:
         return places
-    return places[np.argpartition(scores[places], places.size - REFINED)[places.size - REFINED :]]
+    mine = scores[places]
+    edge = np.partition(mine, places.size - REFINED)[places.size - REFINED]
+    above = np.flatnonzero(mine > edge)
+    return places[np.concatenate([above, np.flatnonzero(mine == edge)[: REFINED - above.size]])]

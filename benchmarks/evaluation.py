@@ -1,0 +1,121 @@
+"""How good the recommenders are on a history in files, beside what libraries do with event ids (implicit's ALS and
+BM25), and what each part of `hybrid` adds.
+
+    python -m benchmarks.evaluation EVENTS.csv COUPONS.csv [MIN_PRIOR_COUPONS]
+"""
+
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+from unittest.mock import patch
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import django
+
+django.setup()
+
+import numpy as np
+from implicit.als import AlternatingLeastSquares
+from implicit.nearest_neighbours import BM25Recommender
+from rich.console import Console
+from rich.table import Table
+from scipy.sparse import csr_matrix
+
+from recommendations.evaluation import learner
+from recommendations.evaluation.evaluating import evaluate
+from recommendations.evaluation.files import read_history
+from recommendations.evaluation.history import History
+from recommendations.evaluation.html import interval_text
+from recommendations.evaluation.peers import PEERS
+from recommendations.evaluation.replay import DAY
+from recommendations.recommenders.base import Recommender, Scores, Situation
+from recommendations.recommenders.hybrid import DEFAULT, Hybrid, Model, model_of
+from recommendations.recommenders.registry import RECOMMENDERS
+
+REFIT = 7 * DAY
+
+
+class OfLibrary(Recommender):
+    """A library's model of (user, event id), fitted every week to all bets so far."""
+
+    def __init__(self, name: str, history: History, make: object) -> None:
+        self.name = name
+        self._history, self._make = history, make
+        self._places = {int(event_id): place for place, event_id in enumerate(history.events.ids)}
+        self._users: dict[int, int] = {}
+        self._fitted_at = -np.inf
+
+    def score(self, situation: Situation) -> Scores:
+        if situation.now >= self._fitted_at + REFIT:
+            self._fit(situation.now)
+        scores = np.zeros(len(situation.offer))
+        if (user := self._users.get(situation.user_id)) is not None:
+            places = [self._places[event_id] for event_id in situation.offer.ids.tolist()]
+            ids, found = self._model.recommend(
+                user,
+                self._matrix[user],
+                N=len(places),
+                items=np.array(sorted(places)),
+                filter_already_liked_items=False,
+            )
+            of_place = dict(zip(ids.tolist(), found.tolist(), strict=True))
+            scores = np.array([of_place.get(place, 0.0) for place in places], dtype=np.float64)
+        return np.nan_to_num(scores)
+
+    def _fit(self, now: float) -> None:
+        bets = [(c.user_id, place) for c in self._history.coupons if c.timestamp < now for place in c.places]
+        self._users = {user: row for row, user in enumerate(dict.fromkeys(user for user, _ in bets))}
+        rows, columns = [self._users[user] for user, _ in bets], [place for _, place in bets]
+        shape = (len(self._users), len(self._history.events))
+        self._matrix = csr_matrix((np.ones(len(bets), dtype=np.float32), (rows, columns)), shape=shape)
+        self._model = self._make()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._model.fit(self._matrix, show_progress=False)
+        self._fitted_at = now
+
+
+class Part(Hybrid):
+    """`hybrid` with a part of its model."""
+
+    def __init__(self, name: str, part: object) -> None:
+        self.name = name
+        self._part = part
+
+    def score(self, situation: Situation) -> Scores:
+        models = {**situation.models, "hybrid": self._part(model_of(situation))}
+        names = ("offer", "profile", "now", "hour", "seed", "trends", "user_id")
+        return super().score(Situation(**{name: getattr(situation, name) for name in names}, models=models))
+
+
+def main(events: str, coupons: str, least: str = "0") -> None:
+    history, console = read_history(Path(events), Path(coupons)), Console(width=140)
+    asked = [
+        *(RECOMMENDERS | PEERS).values(),
+        OfLibrary("implicit_als", history, lambda: AlternatingLeastSquares(64, num_threads=1, random_state=1)),
+        OfLibrary("implicit_bm25", history, lambda: BM25Recommender(100, num_threads=1)),
+        Part("hybrid_default", lambda _: DEFAULT),
+        Part("hybrid_weights", lambda model: Model(model.weights)),
+    ]
+    table = Table("recommender", "NDCG@10", "HR@10", "MRR", title=f"{events}: means and 95 % intervals")
+    started = time.perf_counter()
+    report = evaluate(history, recommenders=asked, ks=[10], refit=REFIT, min_prior_coupons=int(least))
+    seconds = time.perf_counter() - started
+    with patch.object(learner, "fit_tastes", return_value=None):
+        hybrid = [RECOMMENDERS["hybrid"]]
+        without = evaluate(history, recommenders=hybrid, ks=[10], refit=REFIT, min_prior_coupons=int(least))
+    for each in report.slices[0].figures:
+        table.add_row(each.recommender, *(interval_text(metric) for metric in each.metrics.values()))
+    [own] = [each for each in without.slices[0].figures if each.recommender == "hybrid"]
+    table.add_row("hybrid, without likeness", *(interval_text(metric) for metric in own.metrics.values()))
+    console.print(table)
+    console.print(f"{report.cases} cases; {seconds:.0f} s. {report.learning.words} {report.learning.kind}.")
+    console.print(report.advice.sentence)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
