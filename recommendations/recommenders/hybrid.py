@@ -9,14 +9,15 @@ import msgspec
 import numpy as np
 
 from .base import Knowledge, Recommender, Scores, Situation
-from .features import ADDITIVE, COUNTED, NAMES, Features
+from .features import ADDITIVE, NAMES, Features
 from .neighbours import Neighbours
 from .profile import IMPORTANCE, Profile
 from .soonest import Soonest
 from .trees import Trees
 from .trending import Trending
+from .values import COUNTED
 
-REFINED = 48  # of the best by weights, how many the trees put in order
+REFINED = 32  # of the best by weights, how many the trees put in order
 
 # In units of log-odds of being bet on, where nothing has been learnt yet.
 DEFAULT_WEIGHTS: Mapping[str, float] = {

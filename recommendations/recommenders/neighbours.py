@@ -1,8 +1,9 @@
 """`neighbours`: what is bet on by those who bet on the same as the user."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from math import log1p
 from typing import Any
 
@@ -71,6 +72,19 @@ class Model:
             kept = self.aligned[attribute] = (column.values, np.array(places, dtype=np.intp))
         return kept[1]
 
+    def values_of_all(self, columns: Sequence[Column[Any]], attributes: Sequence[str]) -> Any:
+        """The same of many attributes, one after the other; T for those of attributes that have no tokens."""
+        kept = self.aligned.get("all")
+        key = [column.values for column in columns]
+        if kept is None or any(own is not other for own, other in zip(kept[0], key, strict=True)):
+            named = zip(columns, attributes, strict=True)
+            parts = [
+                self.values(column, name) if name in _KINDS else np.full(len(column.values), len(self.tokens))
+                for column, name in named
+            ]
+            kept = self.aligned["all"] = (key, np.concatenate(parts).astype(np.intp))
+        return kept[1]
+
 
 class Neighbours(Recommender):
     """EASE (Steck, WWW 2019) over tokens (teams, leagues, sports, bands of odds) instead of events, which expire: an
@@ -85,8 +99,11 @@ class Neighbours(Recommender):
 
     def score(self, situation: Situation) -> Scores:
         scores = soonest_first(situation.offer).copy()
-        for attribute, of_values in scores_by_value(situation):
-            scores += column_of(situation.offer, attribute).spread(of_values)
+        found = scores_of_tokens(situation)
+        for attribute in _KINDS if found is not None else ():
+            model, of_tokens = found  # type: ignore[misc]
+            column = column_of(situation.offer, attribute)
+            scores += column.spread(of_tokens[model.values(column, attribute)])
         return scores
 
     def reasons(self, situation: Situation, place: int) -> list[str]:
@@ -99,14 +116,10 @@ class Neighbours(Recommender):
         return [f"Users who bet as you do bet on {token.partition(':')[2]}"] if token is not None else []
 
 
-def scores_by_value(situation: Situation) -> Iterator[tuple[str, Scores]]:
-    """(attribute, what each of its values in the offer adds to an event's score); nothing without a model."""
+def scores_of_tokens(situation: Situation) -> tuple[Model, Scores] | None:
+    """The model, and what each of its tokens adds to an event's score, shape (T + 1,); None without a model."""
     model: Model | None = situation.models.get(Neighbours.name)
-    if model is None:
-        return
-    of_tokens = _score_tokens(model, _tokens_in(situation)) / len(_KINDS)
-    for attribute in _KINDS:
-        yield attribute, of_tokens[model.values(column_of(situation.offer, attribute), attribute)]
+    return None if model is None else (model, _score_tokens(model, _tokens_in(situation)) / len(_KINDS))
 
 
 def tokens_of(profile: Profile) -> dict[str, float]:
@@ -128,8 +141,10 @@ def _tokens_in(situation: Situation) -> Mapping[str, float]:
 
 def _score_tokens(model: Model, tokens: Mapping[str, float]) -> Scores:
     """The score of each token, shape (T + 1,); the last is of what is no token."""
-    known = [(model.places[token], number) for token, number in tokens.items() if token in model.places]
-    places, numbers = np.array([place for place, _ in known], dtype=np.intp), np.array([each for _, each in known])
+    places = np.fromiter(map(model.places.get, tokens, repeat(-1)), np.intp, len(tokens))
+    is_known = places >= 0
+    places = places[is_known]
+    numbers = np.fromiter(tokens.values(), np.float64, len(tokens))[is_known]
     weights = model.weights[places] * numbers[:, np.newaxis]
     scores = np.bincount(model.neighbours[places].ravel(), weights.ravel(), minlength=len(model.tokens) + 1)
     return scores.astype(np.float64, copy=False)

@@ -134,6 +134,7 @@ class TestFitting:
             model = Model({"nearness": -5.0})
             if has_hindsight:
                 learner = study(casino_history(casino_id=1, until=now), min_prior_coupons=1)
+                assert learner.learnt is not None
                 model = Model(learner.learnt.model.weights, fit_trees(learner.book.cases()))
             store_models([("hybrid", model.encode())], Fitting(coupons=1, until=now - timedelta(days=400)))
             outcome = fit_models(now, 1)

@@ -7,11 +7,12 @@ import pytest
 
 from recommendations.learning.cases import Case, Cases
 from recommendations.learning.ranking import fit_trees
-from recommendations.recommenders.features import ADDITIVE, COUNTED, NAMES, Features
+from recommendations.recommenders.features import ADDITIVE, NAMES, Features
 from recommendations.recommenders.hybrid import REFINED, Hybrid, Model
 from recommendations.recommenders.profile import Profile as ProfileRecommender
 from recommendations.recommenders.profile import column_of
 from recommendations.recommenders.tastes import CrowdSums, Tastes
+from recommendations.recommenders.values import COUNTED
 
 from .factories import offer_of
 from .test_recommenders import FULL_PROFILE, situation
