@@ -38,6 +38,11 @@ class CasinoAdmin(CasinoActions):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Casino]:
         return super().get_queryset(request).filter(pk__in=casinos_of(request.user))
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """A bound login does not find out by filters either with which casinos and logins this one has to do."""
+        is_told = bound_casinos(request.user) is None or lookup.partition("__")[0] in ("state", "recommender_type")
+        return is_told and super().lookup_allowed(lookup, value, request)
+
     def get_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:
         """A bound login is not told which casino this one is a copy of."""
         shown = ("name",) if obj is None else ("name", *LIMITS, *self.readonly_fields)

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User as StaffUser
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -71,21 +72,23 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
 
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        for key in queryset:
-            revoke_key(key)
-            self.log_change(request, key, "Revoked.")
+        with transaction.atomic():  # and so one wait for all: most of them may be stolen
+            for key in queryset:
+                revoke_key(key)
+                self.log_change(request, key, "Revoked.")
         self.message_user(request, "Revoked: no process takes these keys any more.", messages.SUCCESS)
 
     @admin.action(description="Rotate: another like it, and revoke it", permissions=["add"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
         issued = []
-        for key in queryset:
-            try:
-                issued.append(rotate_key(key, by=request.user.get_username()))
-            except TenancyError as error:
-                self.message_user(request, str(error), messages.ERROR)
-            else:
-                self.log_change(request, key, f"Rotated: {issued[-1].row.prefix}.")
+        with transaction.atomic():
+            for key in queryset:
+                try:
+                    issued.append(rotate_key(key, by=request.user.get_username()))
+                except TenancyError as error:
+                    self.message_user(request, str(error), messages.ERROR)
+                else:
+                    self.log_change(request, key, f"Rotated: {issued[-1].row.prefix}.")
         return self._show_once(request, issued) if issued else None
 
     @admin.display(description="scopes")

@@ -59,7 +59,7 @@ class MayAskForCasino(BasePermission):
             return self._is_in_scope(request.auth, getattr(view, "scope", None))
         if not may_choose_casino(request._request):
             raise self._refusal(request)
-        needed = getattr(view, "staff_permission", None)
+        needed = _permission_needed(request, view)
         if needed is not None and is_staff(request.user) and not request.user.has_perm(needed):
             raise PermissionDenied("This login is not permitted to do this")
         return True
@@ -72,3 +72,9 @@ class MayAskForCasino(BasePermission):
     def _refusal(self, request: Request) -> APIException:
         """To who is not logged in, how to be let in; a login that is not staff would not help."""
         return PermissionDenied(self.message) if request.user.is_authenticated else NotAuthenticated(self.message)
+
+
+def _permission_needed(request: Request, view: "APIView") -> str | None:
+    """Of a login, for this method."""
+    needed: dict[str, str] = getattr(view, "staff_permissions", {})
+    return needed.get(str(request.method))

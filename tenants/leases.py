@@ -57,5 +57,11 @@ class Leases(Generic[K, V]):
 
 
 def wait_for_leases() -> None:
-    """Call this after a change of what others may hold a lease on; inside a transaction, the wait comes after it."""
-    transaction.on_commit(lambda: time.sleep(settings.CATALOGUE_LEASE_SECONDS))
+    """Call this after a change of what others may hold a lease on; inside a transaction, one wait comes after it,
+    however often it was called for."""
+    if not any(function is _wait for _, function, *_ in transaction.get_connection().run_on_commit):
+        transaction.on_commit(_wait)
+
+
+def _wait() -> None:
+    time.sleep(settings.CATALOGUE_LEASE_SECONDS)

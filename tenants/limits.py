@@ -57,7 +57,7 @@ def admitted(request: HttpRequest, casino: Casino) -> Iterator[None]:
 
 def charge(casino: Casino, requests: int) -> None:
     """Count a request as so many more."""
-    if request_rate(casino):
+    if requests > 0 and request_rate(casino):
         rate_limiter.charge(casino.pk, requests)
 
 

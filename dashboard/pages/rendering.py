@@ -17,9 +17,24 @@ def open_casino(request: HttpRequest, casino_id: int) -> Casino:
     to its rows. Raises Http404, also for one that whoever asks may not see."""
     casino = get_object_or_404(casinos_of(request), pk=casino_id)
     request.casino = casino  # type: ignore[attr-defined]
-    if casino.state == CasinoState.ACTIVE and request.session.get(CHOSEN_CASINO) != casino.pk:
-        request.session[CHOSEN_CASINO] = casino.pk
+    if _is_meant(request):
+        _choose(request, casino if casino.state in (CasinoState.ACTIVE, CasinoState.MOVING) else None)
     return casino
+
+
+def _is_meant(request: HttpRequest) -> bool:
+    """Whether it was this person who opened the page: neither another site's link nor a look ahead of the browser's
+    may change what the person's other pages work on."""
+    is_ours = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
+    return is_ours and not request.headers.get("Sec-Purpose", "").startswith("prefetch")
+
+
+def _choose(request: HttpRequest, casino: Casino | None) -> None:
+    """None: no casino, so that links below the name of one that is not served don't lead to another's rows."""
+    if casino is None:
+        request.session.pop(CHOSEN_CASINO, None)
+    elif request.session.get(CHOSEN_CASINO) != casino.pk:
+        request.session[CHOSEN_CASINO] = casino.pk
 
 
 def page(

@@ -103,11 +103,11 @@ def test_the_switcher_on_a_casinos_page_leads_to_the_page_of_the_other(staff, fi
     assert staff.post("/casino/", {"casino": "", "next": target}, follow=True).redirect_chain[-1] == ("/", 302)
 
 
-def test_a_suspended_casino_is_shown_and_does_not_become_the_chosen_one(staff, filled):
+def test_a_suspended_casino_is_shown_and_none_is_chosen_so_that_no_link_leads_to_anothers_rows(staff, filled):
     staff.get("/casinos/1/")
     Casino.objects.filter(pk=2).update(state=CasinoState.SUSPENDED)
     assert "Beta LEAGUE" in text_of(staff, "/casinos/2/")
-    assert staff.session[CHOSEN_CASINO] == 1
+    assert CHOSEN_CASINO not in staff.session
 
 
 @pytest.mark.parametrize("casino_id", ["3", "0", "9" * 25])
@@ -132,3 +132,19 @@ def test_events_that_are_over_or_closed_are_not_counted_as_open(staff, casino_a,
         EventFactory.create(begin_timestamp=now - timedelta(hours=1))
         EventFactory.create()
     assert staff.get("/casinos/1/").context["figures"].glance.open_events == 1
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "none", "Sec-Purpose": "prefetch;prerender"}]
+)
+def test_page_that_nobody_meant_to_open_does_not_change_what_other_pages_work_on(staff, filled, headers):
+    staff.get("/casinos/1/")
+    assert staff.get("/casinos/2/", headers=headers).status_code == 200
+    assert staff.session["casino_id"] == 1
+
+
+def test_a_casino_that_moves_is_read_and_chosen(staff, filled):
+    staff.get("/casinos/1/")
+    Casino.objects.filter(pk=2).update(state=CasinoState.MOVING)
+    staff.get("/casinos/2/")
+    assert staff.session[CHOSEN_CASINO] == 2

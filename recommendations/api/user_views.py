@@ -1,5 +1,8 @@
 """The endpoints of a user's rights: to be erased, and to be told what is kept."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +19,7 @@ class UserView(CasinoAPIView):
     """A user, to be erased with all that is kept of them."""
 
     scope = Scope.CONFIGURE
-    staff_permission = "recommendations.delete_user"
+    staff_permissions: ClassVar[Mapping[str, str]] = {"DELETE": "recommendations.delete_user"}
 
     @docs.of_casino(
         docs.ERASED, codes=["user_not_found"], operation_id="erase_user", parameters=[docs.USER_ID], request=None
@@ -32,7 +35,7 @@ class UserExportView(CasinoAPIView):
     """All that is kept of a user."""
 
     scope = Scope.CONFIGURE
-    staff_permission = "recommendations.view_user"
+    staff_permissions: ClassVar[Mapping[str, str]] = {"GET": "recommendations.view_user"}
 
     @docs.of_casino(docs.EXPORT, codes=["user_not_found"], operation_id="export_user", parameters=[docs.USER_ID])
     def get(self, request: Request, user_id: str) -> Response:

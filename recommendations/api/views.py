@@ -1,6 +1,7 @@
 """The endpoints. Each translates in, makes one service call, and translates out."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.utils import timezone
@@ -31,7 +32,9 @@ class CasinoAPIView(GenericAPIView[Any]):
 
     casino: Casino
     scope: Scope  # of the API keys that may ask
-    staff_permission: str | None = None  # that a login needs; None: every staff login may ask
+    staff_permissions: ClassVar[
+        Mapping[str, str]
+    ] = {}  # method -> what a login needs; for others every staff login may ask
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -44,6 +47,7 @@ class ConfigView(CasinoAPIView):
 
     serializer_class = ConfigurationSerializer
     scope = Scope.CONFIGURE
+    staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "tenants.change_casino"}
 
     @docs.of_casino(docs.KEPT_CONFIGURATION, codes=["casino_not_configured"], operation_id="config")
     def get(self, request: Request) -> Response:
@@ -77,6 +81,7 @@ class RecommendView(CasinoAPIView):
     """The bets to show this user now, in the casino's own fields."""
 
     scope = Scope.RECOMMEND
+    staff_permissions: ClassVar[Mapping[str, str]] = {"GET": "recommendations.view_user"}
 
     @docs.of_casino(
         docs.RECOMMENDATION,
@@ -97,6 +102,7 @@ class RecommendManyView(CasinoAPIView):
 
     serializer_class = UsersSerializer
     scope = Scope.RECOMMEND
+    staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "recommendations.view_user"}
 
     @docs.of_casino(
         docs.RECOMMENDATIONS,
@@ -133,6 +139,9 @@ class PurchaseView(CasinoAPIView):
 
     http_method_names = ["get", "post", "options"]  # HEAD would buy as GET does
     scope = Scope.TEST
+    staff_permissions: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("GET", "POST"), "recommendations.add_purchasedcoupon"
+    )
     serializer_class = Serializer  # takes nothing; the browsable API asks for one to draw the button
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

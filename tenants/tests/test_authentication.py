@@ -1,6 +1,7 @@
 from base64 import b64encode
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.contrib.auth.models import User as StaffUser
 from django.http import HttpRequest
 from django.test import Client
@@ -120,3 +121,26 @@ def test_login_with_a_nul_is_refused(client):
     credentials = b64encode(b"sta\0ff:secret").decode()
     answer = client.get("/config", headers={**HEADERS, "Authorization": f"Basic {credentials}"})
     assert answer.status_code in (401, 403)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "permission"),
+    [
+        ("post", "/config", "change_casino"),
+        ("get", "/recommend/1", "view_user"),
+        ("post", "/recommend", "view_user"),
+        ("delete", "/users/1", "delete_user"),
+    ],
+)
+def test_login_needs_the_permission_that_the_pages_ask_for(
+    casino_a, settings, django_user_model, method, path, permission
+):
+    settings.RECSYS_OPEN_API = False
+    user = django_user_model.objects.create_user("new", is_staff=True)
+    for is_permitted in (False, True):
+        client = Client()
+        client.force_login(user)
+        ask = getattr(client, method)
+        answer = ask(path, content_type="application/json", headers={"Casino-ID": "1"})
+        assert (answer.status_code != 403) is is_permitted
+        user.user_permissions.set(Permission.objects.filter(codename=permission))

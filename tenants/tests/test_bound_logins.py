@@ -160,3 +160,14 @@ def test_it_sees_and_makes_keys_of_its_casino_alone(page, casino_a, casino_b):
     assert "Beta" not in page.get(add).content.decode()
     form = {"casino": 2, "name": "x", "scopes": ["recommend"]}
     assert "Select a valid choice" in page.post(add, form).content.decode()
+
+
+@pytest.mark.parametrize("lookup", ["copied_from", "copied_from__id__exact", "copies", "staff_bindings", "api_keys"])
+def test_filters_tell_it_of_no_other_casino(page, casino_a, casino_b, lookup):
+    Casino.objects.filter(pk=casino_a.pk).update(copied_from=casino_b)
+    answers = [page.get("/admin/tenants/casino/", {lookup: number}) for number in (casino_b.pk, 77)]
+    assert {answer.status_code for answer in answers} <= {302, 400}
+
+
+def test_filters_on_its_own_columns_work(page):
+    assert page.get("/admin/tenants/casino/", {"state__exact": "active"}).status_code == 200

@@ -4,8 +4,9 @@ import threading
 import time
 
 import pytest
+from django.db import transaction
 
-from tenants.leases import Leases
+from tenants.leases import Leases, wait_for_leases
 from tenants.lifecycle.backup import back_up
 from tenants.lifecycle.create import create_casino
 from tenants.lifecycle.delete import delete_casino
@@ -125,3 +126,14 @@ def test_nobody_goes_by_an_old_lease_once_a_casino_is_out_of_service_or_elsewher
     after = _find(casino.pk)
     assert (after.state, after.generation) != (before.state, before.generation)
     assert (after.state, after.generation) == (casino.state, casino.generation)
+
+
+def test_many_changes_in_one_transaction_are_waited_for_once(casino_a, settings, django_capture_on_commit_callbacks):
+    settings.CATALOGUE_LEASE_SECONDS = 0.2
+    with django_capture_on_commit_callbacks() as waits, transaction.atomic():
+        for _ in range(20):
+            wait_for_leases()
+    assert len(waits) == 1
+    began = time.monotonic()
+    waits[0]()
+    assert time.monotonic() - began >= 0.2

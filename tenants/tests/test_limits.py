@@ -79,6 +79,16 @@ def test_request_for_many_users_counts_as_many(casino_a, settings):
     assert Client().get("/recommend/1", headers=headers).status_code == 429
 
 
+def test_request_for_nobody_gives_nothing_back(casino_a):
+    headers = bearing(make_key(casino_a).text)
+    asked = [
+        Client().post("/recommend", {"user_ids": []}, content_type="application/json", headers=headers).status_code
+        for _ in range(8)
+    ]
+    assert asked[0] == 400
+    assert 429 in asked
+
+
 @pytest.mark.parametrize("own", [None, 100])
 def test_body_that_is_too_large_is_refused_unread(casino_a, settings, own):
     settings.API_REQUEST_BYTES = 100 if own is None else 10_000
