@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 
 HEADER = "Content-Security-Policy"
 
@@ -32,7 +31,8 @@ class ContentPolicyMiddleware:
 
 
 def _policy_of(request: HttpRequest, response: HttpResponse) -> str:
-    if request.path.startswith(reverse("admin:index")) and request.path != reverse("admin:login"):
+    match = request.resolver_match
+    if match is not None and "admin" in match.app_names and match.url_name != "login":
         return OF_THE_ADMIN
     is_of_the_api = hasattr(response, "accepted_renderer") and response.accepted_renderer.format == "api"
     return OF_THE_API if is_of_the_api else STRICT

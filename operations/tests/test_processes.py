@@ -60,11 +60,15 @@ def granian(env: dict[str, str], workers: int = 2) -> Iterator[tuple[int, "subpr
         yield port, process
     finally:
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             ask(port, "/health/live")

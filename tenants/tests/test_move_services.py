@@ -129,7 +129,8 @@ def test_move_that_cannot_copy_leaves_the_casino_written_where_it_was(gamma):
     """A row that breaks a rule which was not there when it was written can be dumped, and not loaded."""
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("CREATE FUNCTION never() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1; END'")
-        cursor.execute("ALTER TABLE users ADD number int GENERATED ALWAYS AS (never()) STORED")
+        cursor.execute("INSERT INTO teams (name, sport) VALUES ('ARSENAL', 'FOOTBALL')")
+        cursor.execute("ALTER TABLE teams ADD number int GENERATED ALWAYS AS (never()) STORED")
         cursor.execute(
             "CREATE OR REPLACE FUNCTION never() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1/0; END'"
         )

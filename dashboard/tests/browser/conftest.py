@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections
 
 from dashboard.tests.conftest import fill
 from tenants.models import Casino
@@ -51,6 +52,7 @@ def chromium(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
         browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
         yield browser
         browser.close()
+        connections.close_all()  # those that this thread opened while the loop was there are not its own after it
 
 
 class Complaints(list[str]):
