@@ -1,10 +1,10 @@
 """Who bets as whom, out of who bet on which event."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
-from scipy.sparse.linalg import svds
 
 from recommendations.recommenders.tastes import Tastes
 
@@ -14,6 +14,9 @@ MOST_BETS = 500_000  # the latest
 _LEAST = 3  # users, and events
 _NEGLIGIBLE = 1e-6  # of the largest singular value: what is less is rounding
 
+_SEED, _ROUNDS, _MORE = 1, 4, 10  # of the random projections: more of them than are kept
+
+Matrix = np.ndarray[Any, np.dtype[np.float64]]
 Bet = tuple[int, int]  # user, event
 
 
@@ -26,13 +29,26 @@ def fit_tastes(bets: Sequence[Bet]) -> Tastes | None:
     latest = list(dict.fromkeys(reversed(bets[-MOST_BETS:])))
     users = sorted(list(dict.fromkeys(user for user, _ in latest))[:MOST_USERS])
     events = sorted({event for _, event in latest})
-    width = min(WIDTH, len(users) - 1, len(events) - 1)
-    if width < _LEAST - 1:
+    if min(len(users), len(events)) < _LEAST:
         return None
-    left, sizes, _ = svds(_matrix(latest, users, events), k=width, v0=np.ones(min(len(users), len(events))))
+    found = _decomposed(_matrix(latest, users, events))
     vectors = np.zeros((len(users), WIDTH), dtype=np.float32)
-    vectors[:, :width] = left * np.where(sizes > _NEGLIGIBLE * sizes.max(), sizes, 0.0)
+    vectors[:, : found.shape[1]] = found
     return Tastes(np.array(users, dtype=np.int64), vectors)
+
+
+def _decomposed(matrix: csr_matrix) -> Matrix:
+    """U S of the first `WIDTH` singular values, by random projections (Halko, Martinsson, Tropp 2011), which are always
+    the same."""
+    width = min(WIDTH + _MORE, *matrix.shape)
+    basis, _ = np.linalg.qr(matrix @ np.random.default_rng(_SEED).normal(size=(matrix.shape[1], width)))
+    for _ in range(_ROUNDS):
+        back, _ = np.linalg.qr(matrix.T @ basis)
+        basis, _ = np.linalg.qr(matrix @ back)
+    left, sizes, _ = np.linalg.svd((matrix.T @ basis).T, full_matrices=False)
+    sizes = np.where(sizes > _NEGLIGIBLE * sizes.max(initial=0.0), sizes, 0.0)
+    vectors: Matrix = (basis @ left * sizes)[:, :WIDTH]
+    return vectors
 
 
 def _matrix(bets: Sequence[Bet], users: Sequence[int], events: Sequence[int]) -> csr_matrix:

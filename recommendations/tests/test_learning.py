@@ -148,6 +148,19 @@ class TestTastes:
         assert likeness[0] > 1.0
         assert likeness[1:] == pytest.approx([0.0, 0.0], abs=0.01)
 
+    def test_vectors_multiply_to_what_the_bets_say(self):
+        """Of fewer users than the vectors are wide nothing is lost."""
+        rng = np.random.default_rng(2)
+        bets = [(user, event) for user in range(1, 21) for event in range(15) if rng.random() < 0.4]
+        matrix = np.zeros((20, 15))
+        for user, event in bets:
+            matrix[user - 1, event] = 1.0
+        matrix /= np.sqrt(matrix.sum(axis=0) + 1.0)
+        matrix /= np.sqrt((matrix**2).sum(axis=1, keepdims=True) + 0.5)
+        tastes = fit_tastes(bets)
+        assert tastes is not None
+        assert tastes.vectors @ tastes.vectors.T == pytest.approx(matrix @ matrix.T, abs=1e-5)
+
     def test_a_bet_counts_once_and_a_stranger_not_at_all(self):
         once, often = self.crowds((4, 1)).crowds(), self.crowds((4, 1), (4, 1), (99, 1)).crowds()
         assert often.counts.tolist() == once.counts.tolist() == [1.0]
