@@ -1,6 +1,7 @@
-"""SIGKILL at every statement of a casino's creation, restore, move and deletion; then the same call again, or the
-doctor, brings everything into order."""
+"""SIGKILL at every third statement of a casino's creation, restore, move and deletion (CRASH_STEP=1: at every one);
+then the same call again, or the doctor, brings everything into order."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -21,6 +22,8 @@ from tenants.servers import server_cursor
 from .casinos import wait_until_free
 from .crashing import run_and_kill
 from .rows import User, make_user
+
+STEP = int(os.environ.get("CRASH_STEP", "3"))  # odd, so that both ways back take turns
 
 
 def _findings() -> list[Finding]:
@@ -63,9 +66,9 @@ def _drop_everything(casino: Casino) -> None:
 
 
 def _walk(prepare: Callable[[], Casino], work: Callable[[Casino], object], check: Callable[[Casino, bool], None]):
-    """Kill `work` before its first statement, its second and so on, each time on a casino made anew. After every other
-    kill `work` is done again, after the rest the doctor is called; `check` is told which."""
-    for statement in count(1):
+    """Kill `work` before its first statement, one `STEP` later and so on, each time on a casino made anew. After every
+    other kill `work` is done again, after the rest the doctor is called; `check` is told which."""
+    for statement in count(1, STEP):
         casino = prepare()
         was_killed = run_and_kill(partial(work, casino), before_statement=statement)
         by_doctor = statement % 2 == 0
