@@ -26,11 +26,17 @@ def purge_dead_letters_of(casino_id: int, user_ids: Collection[int]) -> int:
     return len(found)
 
 
-def _user_of(letter: DeadLetter, envelope: Envelope) -> Any:
+def _user_of(letter: DeadLetter, envelope: Envelope) -> int | None:
     """The id in the message, as far as it can be read: it may be dead for that it can't."""
+    user_id = _fields_of(envelope).get(_USER_FIELDS.get(TOPICS[letter.topic].name, "user_id"))
+    if isinstance(user_id, str) and user_id.isdecimal() and len(user_id) < 19:
+        return int(user_id)
+    return user_id if type(user_id) is int else None  # true is no 1
+
+
+def _fields_of(envelope: Envelope) -> dict[str, Any]:
     try:
         message = msgspec.json.decode(envelope.value or b"null")
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    user_id = message.get(_USER_FIELDS.get(TOPICS[letter.topic].name, "user_id")) if isinstance(message, dict) else None
-    return int(user_id) if isinstance(user_id, str) and user_id.isdecimal() and len(user_id) < 19 else user_id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}

@@ -48,6 +48,25 @@ def test_user_is_erased_with_the_dead_letters_about_them(graveyard, casino_a, ca
     assert record.asked_by.startswith("command line")
 
 
+@pytest.mark.parametrize("user_id", [[7], True, None])
+def test_dead_letter_whose_user_id_is_none_is_nobodys(broker, casino_a, user_id):
+    with use_casino(casino_a.current):
+        UserFactory.create(id=7)
+        UserFactory.create(id=1)
+    send(COUPONS, [(1, coupon(user_id=user_id, stake=-1)), (1, b"[" * 100_000)])
+    consume(COUPONS, 2)
+    for erased in ("7", "1"):
+        assert "0 dead letters purged" in forget("--casino", "1", erased)
+
+
+def test_dead_letter_with_the_id_as_text_is_found(broker, casino_a):
+    with use_casino(casino_a.current):
+        UserFactory.create(id=7)
+    send(COUPONS, [(1, coupon(user_id="7", stake=-1))])
+    consume(COUPONS, 1)
+    assert "1 dead letters purged" in forget("--casino", "1", "7")
+
+
 def test_those_erased_by_the_api_are_caught_up_with(graveyard, casino_a):
     PrivacyRecord.objects.create(casino_id=1, user_id=7, action="erased", asked_by="API key")
     text = forget("--casino", "1", "--again")
