@@ -4,7 +4,7 @@ A log only grows. That a dead letter was replayed or purged is a further message
 of its partition that it closes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -90,10 +90,13 @@ def list_dead_letters(query: Query, *, states: Sequence[State] = (State.OPEN,)) 
     return sorted(found, key=lambda letter: (str(letter.at), letter.topic, letter.partition, letter.offset))
 
 
-def get_dead_letter(letter_id: str) -> tuple[DeadLetter, Envelope]:
-    """A dead letter, and the message as it came. Raises NoSuchDeadLetter."""
+def get_dead_letter(
+    letter_id: str, *, may_see: Callable[[DeadLetter], bool] = lambda letter: True
+) -> tuple[DeadLetter, Envelope]:
+    """A dead letter, and the message as it came. Raises NoSuchDeadLetter, with one text for those that there are not
+    and those that may not be seen."""
     found = list_dead_letters(Query(ids=(letter_id,)), states=list(State))
-    for letter, envelope in fetch_messages(found):
+    for letter, envelope in fetch_messages(filter(may_see, found)):
         return letter, envelope
     raise NoSuchDeadLetter(
         f"There is no dead letter {letter_id!r}; `manage.py dead_letters list` names those there are."

@@ -1,6 +1,7 @@
 """The admin's pages of what is in Kafka and in no database: dead letters and parked messages."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaException
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from tenants.access import may_see
 
 from .dead_letter_log import DeadLetter, Query, get_dead_letter, list_dead_letters
-from .errors import IngestionError, NoSuchDeadLetter
+from .errors import IngestionError
 from .management.dead_letter_verbs import readable
 from .parked_messages import list_parked
 from .purge import purge
@@ -53,9 +54,7 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
 def dead_letter(request: HttpRequest, letter_id: str) -> HttpResponse:
     """One dead letter, with its message."""
     try:
-        letter, envelope = get_dead_letter(letter_id)
-        if not _may_see(request, letter):
-            raise NoSuchDeadLetter(f"There is no dead letter {letter_id!r} of this casino.")
+        letter, envelope = get_dead_letter(letter_id, may_see=partial(_may_see, request))
     except (IngestionError, KafkaException) as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(reverse("dead_letters"))

@@ -7,6 +7,7 @@ from django.urls import reverse
 from ingestion.dead_letter_log import Query, list_dead_letters
 from ingestion.topics import USERS
 from tenants.middleware import CHOSEN_CASINO
+from tenants.models import StaffBinding
 
 from .examples import user
 from .kafka import closed_port, consume, send
@@ -40,6 +41,12 @@ def page(client, name, *arguments, **query):
     return answer.content.decode()
 
 
+def complaint(client, letter_id):
+    """What the page of a dead letter that is not shown says instead."""
+    [message] = client.get(reverse("dead_letter", args=[letter_id]), follow=True).context["messages"]
+    return str(message)
+
+
 def test_the_index_leads_to_the_pages(staff):
     index = page(staff, "admin:index")
     assert reverse("dead_letters") in index
@@ -60,8 +67,19 @@ def test_another_casinos_dead_letter_is_not_shown(staff, graveyard, casino_b):
     assert "{&lt;script&gt;" in page(staff, "dead_letter", letter.id)
     choose(staff, casino_b)
     text = page(staff, "dead_letter", letter.id)
-    assert "of this casino" in text
+    assert "There is no dead letter" in text
     assert "script&gt;" not in text
+
+
+def test_another_casinos_dead_letter_is_told_from_none_by_nothing(client, graveyard, casino_b):
+    bound = User.objects.create_user("bound", is_staff=True)
+    bound.user_permissions.add(Permission.objects.get(codename="view_messagecount"))
+    StaffBinding.objects.create(user=bound).casinos.set([casino_b])
+    client.force_login(bound)
+    [letter] = list_dead_letters(Query(casino_id=1))
+    said = [complaint(client, letter_id).replace(letter_id, "ID") for letter_id in (letter.id, "users/0/99")]
+    assert "There is no dead letter" in said[0]
+    assert said[0] == said[1]
 
 
 def test_ticked_dead_letters_are_judged_replayed_and_purged(staff, graveyard):
