@@ -9,24 +9,25 @@ from tenants.connections import casino_atomic
 from .casino_tallies import count_in_casino
 from .folding import fold
 from .outcomes import DUPLICATE, Outcome, Result
-from .purchases import STORE_INCOMING
+from .purchases import STORE_INCOMING, UNLESS_OF_ERASED
 from .removals import lock_profiles, remove_coupons
 from .rounds import in_rounds
 from .sql import as_json, query
 from .upsert import Key, key_of, reserve_ids
-from .waiting import MessageOf, keep_waiting, lock_waiting_coupons, no_message
+from .waiting import MessageOf, find_erased, keep_waiting, lock_waiting_coupons, no_message
 
 Outcomes = dict[Key, Outcome]
 Explain = Callable[[Sequence[CouponRow]], Outcomes]
 
-# The lock keeps the users there until their coupons are, as a foreign key's would. Answers first how many coupons were
+# The lock keeps the users there until their coupons are, as a foreign key's would. What was bought before the user was
+# erased does not come back for one who came anew. Answers first how many coupons were
 # written; then which, where all were only those that got an id; then the users whose coupons are to be folded.
 # Parameters: the coupons as JSON, how many they are.
 _STORE = f"""
 WITH incoming AS MATERIALIZED (
     SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
         id bigint, natural_key uuid, user_id bigint, stake numeric, timestamp timestamptz, recommended_events jsonb
-    ) JOIN users ON users.id = row.user_id ORDER BY row.user_id FOR KEY SHARE OF users
+    ) JOIN users ON users.id = row.user_id {UNLESS_OF_ERASED} ORDER BY row.user_id FOR KEY SHARE OF users
 )
 {STORE_INCOMING}
 SELECT NULL, count(*), false FROM written
@@ -71,7 +72,7 @@ def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf 
 def _store(of_unknown_users: Explain, rows: Sequence[CouponRow | Removal]) -> list[Outcome]:
     coupons = [row for row in rows if isinstance(row, CouponRow)]
     outcomes = _write(coupons) if coupons else {}
-    for explain in (_explain, of_unknown_users):
+    for explain in (_explain, find_erased, of_unknown_users):
         if unwritten := [row for row in coupons if key_of(row) not in outcomes]:
             outcomes |= explain(unwritten)
     if removals := [row for row in rows if isinstance(row, Removal)]:
@@ -96,7 +97,7 @@ def _write(rows: Sequence[CouponRow]) -> Outcomes:
 
 
 def _explain(unwritten: Sequence[CouponRow]) -> Outcomes:
-    """What became of those that were left alone, but for those of unknown users."""
+    """What became of those that were left alone, but for those of users who are unknown or were erased."""
     ids = [row.id for row in unwritten if row.id is not None]
     natural_keys = [row.natural_key for row in unwritten if row.id is None]
     outcomes: Outcomes = {}

@@ -6,6 +6,12 @@ are locked in the order of their users. Two calls at once so can't lock each oth
 
 from .counting import COUNT_WRITTEN
 
+# Of the table expression `row`, leaves what is of a time before its user was erased.
+UNLESS_OF_ERASED = (
+    "WHERE NOT EXISTS (SELECT FROM erased_users AS erased "
+    "WHERE erased.user_id = row.user_id AND erased.erased_at >= row.timestamp)"
+)
+
 # Stores the coupons of the statement's table expression `incoming`, as the table expression `written`.
 STORE_INCOMING = f"""
 , with_ids AS (

@@ -8,17 +8,18 @@ from recommendations.rows import Removal, ServedRow
 from tenants.connections import casino_atomic
 
 from .outcomes import DUPLICATE, STALE, Outcome, Result
+from .purchases import UNLESS_OF_ERASED
 from .sql import as_json, query
 
 _STORED, _REMOVED = Outcome(Result.STORED), Outcome(Result.REMOVED)
 
-# What was shown to a user who has been removed since is no longer to be kept. The lock lets no removal come in between.
-_STORE = """
+# What was shown to a user who has been removed or erased since is no longer to be kept. The lock lets no removal come in between.
+_STORE = f"""
 WITH incoming AS MATERIALIZED (
     SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
         recommendation_id uuid, user_id bigint, timestamp timestamptz, recommender text, asked_for text, fallback text,
         model_version text, stake numeric, currency text, events jsonb
-    ) JOIN users ON users.id = row.user_id ORDER BY row.user_id FOR KEY SHARE OF users
+    ) JOIN users ON users.id = row.user_id {UNLESS_OF_ERASED} ORDER BY row.user_id FOR KEY SHARE OF users
 )
 INSERT INTO served_recommendations (
     recommendation_id, user_id, timestamp, recommender, asked_for, fallback, model_version, stake, currency, events

@@ -32,11 +32,8 @@ SELECT id, natural_key, user_id, stake, timestamp, recommended_events, decode(me
 ) AS row
 """
 
-# What is kept of coupons that are to wait, and whether their users were erased.
-_KNOWN = """
-SELECT coupon_id, natural_key, NULL, NULL FROM waiting_coupons WHERE coupon_id = ANY(%s) OR natural_key = ANY(%s)
-UNION ALL SELECT NULL, NULL, user_id, erased_at FROM erased_users WHERE user_id = ANY(%s)
-"""
+_KNOWN = "SELECT coupon_id, natural_key FROM waiting_coupons WHERE coupon_id = ANY(%s) OR natural_key = ANY(%s)"
+_ERASED = "SELECT user_id, erased_at FROM erased_users WHERE user_id = ANY(%s)"
 
 _WRITTEN = """
 (
@@ -75,8 +72,7 @@ def lock_waiting_coupons() -> None:
 
 
 def keep_waiting(rows: Sequence[CouponRow], message_of: MessageOf) -> dict[Key, Outcome]:
-    """Keep coupons until their users come, as many as there is room for. Those from before their user was erased are
-    stale."""
+    """Keep coupons until their users come, as many as there is room for."""
     outcomes = _known(rows)
     new = [row for row in rows if key_of(row) not in outcomes]
     [(count,)] = query(_COUNT)
@@ -88,13 +84,15 @@ def keep_waiting(rows: Sequence[CouponRow], message_of: MessageOf) -> dict[Key, 
 
 
 def _known(rows: Sequence[CouponRow]) -> dict[Key, Outcome]:
-    """What became of those that wait already, or never will."""
-    keys = [[row.id for row in rows], [row.natural_key for row in rows], [row.user_id for row in rows]]
-    known = query(_KNOWN, keys)
-    erased = {user_id: erased_at for _, _, user_id, erased_at in known if user_id is not None}
-    stale = {key_of(row): STALE for row in rows if row.user_id in erased and row.timestamp <= erased[row.user_id]}
-    waiting = {coupon_id or natural_key: DUPLICATE for coupon_id, natural_key, user_id, _ in known if user_id is None}
-    return stale | waiting
+    """What became of those that wait already."""
+    known = query(_KNOWN, [[row.id for row in rows], [row.natural_key for row in rows]])
+    return {coupon_id or natural_key: DUPLICATE for coupon_id, natural_key in known}
+
+
+def find_erased(rows: Sequence[CouponRow]) -> dict[Key, Outcome]:
+    """Those from before their user was erased: they are stale, whether the user came anew or not."""
+    erased = dict(query(_ERASED, [[row.user_id for row in rows]]))
+    return {key_of(row): STALE for row in rows if row.user_id in erased and row.timestamp <= erased[row.user_id]}
 
 
 def adopt_coupons(user_ids: Sequence[int]) -> int:

@@ -11,7 +11,15 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from recommendations.models import CasinoTally, PendingCasinoSums, PurchasedCoupon, ServedSlip, User, WaitingCoupon
+from recommendations.models import (
+    CasinoTally,
+    PendingCasinoSums,
+    PurchasedCoupon,
+    ServedSlip,
+    User,
+    UserProfile,
+    WaitingCoupon,
+)
 from recommendations.privacy import erase_again, erased_users, forget_user
 from recommendations.storing import Result, store_coupons, store_recommendations, store_users
 from tenants.context import use_casino
@@ -111,6 +119,23 @@ def test_user_who_registers_anew_is_taken_and_has_nothing_of_before(casino_a, ke
         [(user_id, erased_at)] = erased_users(casino_a).items()
         assert not erase_again(user_id, erased_at)
         assert User.objects.filter(pk=7).exists()
+
+
+def test_user_who_came_anew_gets_nothing_back_of_before(casino_a, key):
+    Client().delete("/users/7", headers=key)
+    anew = timezone.now() + timedelta(hours=1)
+    with use_casino(casino_a.current):
+        store_users([user_row(id=7, timestamp=anew)])
+        old = [
+            *store_coupons([coupon_row(id=200, user_id=7, timestamp=at(2)), coupon_row(user_id=7, timestamp=at(2))]),
+            *store_recommendations([served_row(3, timestamp=at(2))]),
+        ]
+        assert [outcome.result for outcome in old] == [Result.STALE] * 3
+        mixed = [coupon_row(id=n, user_id=7, timestamp=at(2) if n % 2 else anew) for n in range(200, 204)]
+        stored, stale = Result.STORED, Result.STALE
+        assert [outcome.result for outcome in store_coupons(mixed)] == [stored, stale, stored, stale]
+        assert store_recommendations([served_row(3, timestamp=anew)])[0].result == Result.STORED
+        assert UserProfile.objects.get(user_id=7).coupon_count == 2
 
 
 def test_erasing_again_takes_what_a_restored_backup_brought_back(casino_a, key):

@@ -179,7 +179,7 @@ def test_a_waiting_coupon_can_be_removed_and_does_not_come_back():
 
 def test_thousands_wait_and_are_adopted_in_a_few_queries(django_assert_max_num_queries):
     rows = [coupon_row(user_id=n % 50 + 1, id=n if n % 2 else None) for n in range(1, 5001)]
-    with django_assert_max_num_queries(17, connection=casino_connection()):
+    with django_assert_max_num_queries(19, connection=casino_connection()):
         assert store_coupons(rows, message_of=message_of) == [WAITING] * 5000
     with django_assert_max_num_queries(10, connection=casino_connection()):
         store_users([user_row(id=n) for n in range(1, 51)])
