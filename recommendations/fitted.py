@@ -1,5 +1,6 @@
 """Fitted models in memory: those of the version that the database serves at present, read when it changes."""
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -7,12 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict
 
+import msgspec
+
 from tenants.connections import casino_atomic, current_alias
 
 from .crowd_cache import LiveCrowds
 from .models import FittedModel
 from .recommenders import hybrid, neighbours
 from .recommenders.tastes import Tastes
+
+logger = logging.getLogger(__name__)
 
 CAPACITY = 64
 
@@ -25,6 +30,8 @@ _DECODE: dict[str, Callable[[bytes], Any]] = {
     "tastes": Tastes.decode,
     "hybrid": hybrid.Model.decode,
 }
+# What decoding raises for bytes that are damaged, or another release's: numpy's errors are the latter two.
+_UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError)
 
 
 class Served(TypedDict):
@@ -81,10 +88,20 @@ models = Models(CAPACITY)
 
 def _read(version: int) -> Served:
     rows = FittedModel.objects.filter(version=version).values_list("recommender", "fitted")
-    decoded = {name: _DECODE[name](bytes(fitted)) for name, fitted in rows if name in _DECODE}
+    found = {name: _decoded(version, name, fitted) for name, fitted in rows if name in _DECODE}
+    decoded = {name: model for name, model in found.items() if model is not None}
     if "tastes" in decoded:
         decoded["live crowds"] = LiveCrowds(decoded["tastes"])
     return {"models": decoded, "model_version": str(version)}
+
+
+def _decoded(version: int, name: str, fitted: bytes | memoryview) -> Any:
+    """The model; None for one that can't be read, without which the casino is served until it is fitted anew."""
+    try:
+        return _DECODE[name](bytes(fitted))
+    except _UNREADABLE as error:
+        logger.warning("%s, version %d, of %s can't be read, so not served: %s", name, version, current_alias(), error)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +145,10 @@ def _prune(version: int) -> None:
 
 def present_model() -> tuple[hybrid.Model, datetime | None] | None:
     """The `hybrid` that the current casino serves, and until when the coupons are that it was fitted to; None if it
-    serves the default."""
+    serves the default, as it does too where its own can't be read."""
     row = FittedModel.objects.filter(is_served=True).order_by("-version").values("version").first()
     if row is None:
         return None
     found = FittedModel.objects.filter(version=row["version"], recommender="hybrid").first()
-    return None if found is None else (hybrid.Model.decode(bytes(found.fitted)), found.until)
+    model = _decoded(found.version, found.recommender, found.fitted) if found is not None else None
+    return None if found is None or model is None else (model, found.until)

@@ -4,9 +4,10 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
-from recommendations.models import FittedModel
+from recommendations.fitted import Fitting, present_model, store_models
+from recommendations.models import FittedModel, UserTallies
 from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import Profile, Situation
 from recommendations.recommenders.neighbours import Model, Neighbours, tokens_of
@@ -79,6 +80,36 @@ def test_a_casinos_model_is_its_own(casino_a, casino_b, bets, now):
         store_events([event_row(id=1)])
         slip = recommend(casino_id=2, recommender_type="neighbours", user_id=11, now=now)
     assert slip.model_version == ""
+
+
+UNREADABLE = {"nothing": b"", "no msgpack": b"\xc1\xc1", "another's": b"\x01", "cut off": b"\x93"}
+
+
+@pytest.mark.parametrize("blob", UNREADABLE.values(), ids=UNREADABLE)
+def test_models_that_can_not_be_read_serve_no_one_until_they_are_replaced(casino_a, bets, now, caplog, blob):
+    tastes = b"\x93\x03\xc4\x01a\xc4\x01a"  # three numbers for each user, and one byte of them
+    with use_casino(casino_a.current):
+        store_models([("neighbours", blob), ("hybrid", blob), ("tastes", tastes)], Fitting(coupons=1))
+        assert (ask(now).fallback_step, ask(now, "hybrid").fallback_step) == (1, 0)
+        said = [record.message for record in caplog.records if "can't be read" in record.message]
+        assert sorted(each.partition(",")[0] for each in said) == ["hybrid", "neighbours", "tastes"]
+        assert present_model() is None
+    call_command("fit_models", casino=[1])
+    with use_casino(casino_a.current):
+        assert ask(now).fallback_step == 0
+
+
+def test_a_casino_that_can_not_be_fitted_stops_no_other_and_is_said(casino_a, casino_b, bets, now, capsys, caplog):
+    with use_casino(casino_a.current):
+        call_command("rebuild_profiles", "--casino", "1")
+        assert UserTallies.objects.update(tallies=b"\xff")
+    with pytest.raises(CommandError, match=r"Not fitted: 1\."):
+        call_command("fit_models", all=True, jobs=1)
+    said = capsys.readouterr()
+    assert "Alpha" in said.err
+    assert "UnknownTalliesFormat" in said.err
+    assert "Beta" in said.out
+    assert any(record.exc_info for record in caplog.records)
 
 
 def test_a_model_survives_being_kept():

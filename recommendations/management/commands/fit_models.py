@@ -1,5 +1,6 @@
 """`manage.py fit_models`: fit the recommenders that learn, each casino's to its own history."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -7,18 +8,19 @@ from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error
 from django.utils import timezone
 
 from recommendations.fitting import Outcome, fit_models
 from recommendations.models import FittedModel
 from tenants.context import use_casino
-from tenants.errors import TenancyError, WorkersFailed
+from tenants.errors import WorkersFailed
 from tenants.management.choosing import add_jobs_argument, jobs_for, ready_casinos
 from tenants.management.progress import ProgressBar
 from tenants.management.verbs import INTERRUPTED
 from tenants.models import Casino
-from tenants.workers import Tell, workers
+from tenants.workers import Tell, describe, workers
+
+logger = logging.getLogger(__name__)
 
 _RECENT = "fitted lately"
 
@@ -54,7 +56,7 @@ class Command(BaseCommand):
             raise CommandError(f"Not fitted: {', '.join(map(str, failed))}.")
 
     def _fit(self, names: dict[int, str], older_than: float, jobs: int) -> list[int]:
-        """Answers the casinos that failed: one whose database is away stops no other."""
+        """Answers the casinos that failed, which stop no other."""
         failed = []
         with ProgressBar("Fitting", len(names), self.stderr) as bar:
             for casino_id, result, error in _fit_each(names, older_than, jobs):
@@ -74,10 +76,15 @@ def _fit_each(casino_ids: Iterable[int], older_than: float, jobs: int) -> Iterat
             yield from ((done.task, done.result or "", done.error) for done in fit(casino_ids))
         return
     for casino_id in casino_ids:
-        try:
-            yield casino_id, _fit_one(casino_id, older_than), ""
-        except (Error, TenancyError) as error:
-            yield casino_id, "", str(error)
+        yield casino_id, *_attempt(casino_id, older_than)
+
+
+def _attempt(casino_id: int, older_than: float) -> tuple[str, str]:
+    try:
+        return _fit_one(casino_id, older_than), ""
+    except Exception as error:  # one casino's rows may be damaged in any way, and the others must go on
+        logger.exception("Casino %d could not be fitted", casino_id)
+        return "", describe(error)
 
 
 @contextmanager
