@@ -6,6 +6,7 @@ attribute's codes, and single events' numbers are cheap.
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ ADDITIVE = (*OF_VALUES, *OF_EVENTS, *LIKENESS)
 _COMPARED = ("selections", "trend", "freshness", "nearness")
 COMPARED = (*(f"{name} against the best" for name in _COMPARED), "likeness against the best", "experience")
 NAMES = (*ADDITIVE, *COMPARED)
+FINGERPRINT = sha256("\n".join(NAMES).encode()).hexdigest()[:16]  # of what goes by the features' places
 
 _HOUR = 3_600.0
 _NEVER = -np.log1p(10 * 365 * 24.0)  # the freshness of an event that nobody has bet on

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from .base import Knowledge, Recommender, Scores, Situation
-from .features import ADDITIVE, NAMES, Features
+from .features import ADDITIVE, FINGERPRINT, NAMES, Features
 from .neighbours import Neighbours
 from .profile import IMPORTANCE, Profile
 from .soonest import Soonest
@@ -35,6 +35,7 @@ _STEP = 1.0  # between what the trees put in order and all others
 class _Kept(msgspec.Struct, array_like=True):
     weights: dict[str, float]
     trees: bytes | None
+    features: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,16 @@ class Model:
         return np.array([self.weights.get(name, 0.0) if name in ADDITIVE else 0.0 for name in NAMES])
 
     def encode(self) -> bytes:
-        return msgspec.msgpack.encode(_Kept(dict(self.weights), self.trees.encode() if self.trees else None))
+        trees = self.trees.encode() if self.trees else None
+        return msgspec.msgpack.encode(_Kept(dict(self.weights), trees, FINGERPRINT))
 
     @classmethod
     def decode(cls, encoded: bytes) -> "Model":
+        """Without the trees if they were fitted to other features than this code's: they know them by place alone."""
         kept = msgspec.msgpack.decode(encoded, type=_Kept)
-        return cls(kept.weights, Trees.decode(kept.trees) if kept.trees is not None else None)
+        if kept.trees is None or kept.features != FINGERPRINT:
+            return cls(kept.weights)
+        return cls(kept.weights, Trees.decode(kept.trees))
 
 
 DEFAULT = Model(DEFAULT_WEIGHTS)

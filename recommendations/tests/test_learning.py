@@ -1,6 +1,7 @@
 """What is learnt from cases: weights, trees, who bets as whom, and which kind of model is chosen."""
 
 import lightgbm
+import msgspec
 import numpy as np
 import pytest
 
@@ -186,6 +187,15 @@ class TestTastes:
     @pytest.mark.parametrize("bets", [[], [(1, 1)], [(1, 1), (2, 1), (3, 1)]])
     def test_too_little_says_nothing(self, bets):
         assert fit_tastes(bets) is None
+
+
+def test_trees_that_were_fitted_to_other_features_are_left_out_and_weights_are_not():
+    model = Model({"nearness": 2.0}, ranking.fit_trees(cases_by(lambda x: 3.0 * x[:, NEARNESS])))
+    weights, trees, fingerprint = msgspec.msgpack.decode(model.encode())
+    assert Model.decode(model.encode()).trees is not None
+    for kept in ([weights, trees, fingerprint[::-1]], [weights, trees]):
+        decoded = Model.decode(msgspec.msgpack.encode(kept))
+        assert (decoded.weights, decoded.trees) == ({"nearness": 2.0}, None)
 
 
 def test_the_default_survives_being_kept_and_goes_by_known_features():
