@@ -3,14 +3,14 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict
 
 import msgspec
 
-from tenants.connections import casino_atomic, current_alias
+from tenants.connections import casino_atomic, casino_connection, current_alias
 
 from .crowd_cache import LiveCrowds
 from .models import FittedModel
@@ -24,6 +24,7 @@ CAPACITY = 64
 # For the select list of any query.
 MODEL_VERSION = "(SELECT max(version) FROM fitted_models WHERE is_served)"
 
+_TOGETHER = ("hybrid", "tastes")  # the weights are of how alike the tastes are
 _KEPT = 5  # versions, besides the one that serves
 _DECODE: dict[str, Callable[[bytes], Any]] = {
     "neighbours": neighbours.Model.decode,
@@ -116,10 +117,11 @@ class Fitting:
 
 def store_models(fitted: Iterable[tuple[str, bytes]], fitting: Fitting, *, is_served: bool = True) -> int:
     """Keep models of the current casino, (recommender, encoded) each, to be served from now on if they are to be, and
-    answer their version."""
+    answer their version. Without a `hybrid` among them, the one that serves goes on serving with them."""
     with casino_atomic():
-        version = 1 + (FittedModel.objects.order_by("-version").values_list("version", flat=True).first() or 0)
-        FittedModel.objects.bulk_create(
+        _lock()
+        version = _next_version()
+        rows = [
             FittedModel(
                 version=version,
                 recommender=name,
@@ -131,9 +133,35 @@ def store_models(fitted: Iterable[tuple[str, bytes]], fitting: Fitting, *, is_se
                 is_served=is_served,
             )
             for name, encoded in fitted
-        )
+        ]
+        if "hybrid" not in {row.recommender for row in rows}:
+            rows += _carried_over(version, is_served)
+        FittedModel.objects.bulk_create(rows)
         _prune(version)
     return version
+
+
+def _lock() -> None:
+    """Until the transaction's end nobody else stores models; they are read as ever."""
+    with casino_connection().cursor() as cursor:
+        cursor.execute("LOCK TABLE fitted_models IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _next_version() -> int:
+    return 1 + (FittedModel.objects.order_by("-version").values_list("version", flat=True).first() or 0)
+
+
+def _carried_over(version: int, is_served: bool) -> Iterator[FittedModel]:
+    """The `hybrid` that serves, as of this version, and the tastes that it was fitted with; if it can be read."""
+    if present_model() is None:
+        return
+    for row in FittedModel.objects.filter(version=_served_version(), recommender__in=_TOGETHER):
+        row.pk, row.version, row.is_served = None, version, is_served
+        yield row
+
+
+def _served_version() -> int | None:
+    return FittedModel.objects.filter(is_served=True).order_by("-version").values_list("version", flat=True).first()
 
 
 def _prune(version: int) -> None:
@@ -146,9 +174,6 @@ def _prune(version: int) -> None:
 def present_model() -> tuple[hybrid.Model, datetime | None] | None:
     """The `hybrid` that the current casino serves, and until when the coupons are that it was fitted to; None if it
     serves the default, as it does too where its own can't be read."""
-    row = FittedModel.objects.filter(is_served=True).order_by("-version").values("version").first()
-    if row is None:
-        return None
-    found = FittedModel.objects.filter(version=row["version"], recommender="hybrid").first()
+    found = FittedModel.objects.filter(version=_served_version(), recommender="hybrid").first()
     model = _decoded(found.version, found.recommender, found.fitted) if found is not None else None
     return None if found is None or model is None else (model, found.until)

@@ -38,8 +38,8 @@ class Outcome:
 
 def fit_models(now: datetime, casino_id: int = 0) -> Outcome | None:
     """Fit what is fitted: `neighbours`, tastes, and the weights of `hybrid`. Serves from now on, unless the `hybrid`
-    that serves already does better on the last cases. None where there is too little to learn from, which changes
-    nothing."""
+    that serves already does better on the last cases. Where only `hybrid` has too little to learn from, the one that
+    serves stays, and its tastes; None where everything has, which changes nothing."""
     rows, coupons = [], 0
     for tokens, count in _users(now):
         rows.append(tokens)

@@ -18,7 +18,7 @@ from recommendations.fitted import Fitting, store_models
 from recommendations.fitting import fit_models
 from recommendations.learning.ranking import fit_trees
 from recommendations.lookup import find
-from recommendations.models import Evaluation, FittedModel
+from recommendations.models import Evaluation, Event, FittedModel
 from recommendations.recommenders.hybrid import Model
 from recommendations.services import recommend
 from recommendations.storing import store_coupons, store_events, store_users
@@ -150,6 +150,22 @@ class TestFitting:
             fit_models(now, 1)
             FittedModel.objects.filter(version=2).update(is_served=False)
             assert find([1], now, now.timestamp()).market.model_version == "1"
+
+    def test_a_fit_that_learns_nothing_for_hybrid_leaves_the_present_one_and_its_tastes(self, casino_a, world, now):
+        fill(casino_a, now, world)
+        with use_casino(casino_a.current):
+            fit_models(now, 1)
+            before = find([1], now, now.timestamp()).market.models
+            Event.objects.all().delete()  # what nobody can bet on makes no case
+            outcome = fit_models(now, 1)
+            assert outcome is not None
+            assert outcome.version == 2
+            market = find([1], now, now.timestamp()).market
+            assert market.model_version == "2"
+            assert market.models["hybrid"].weights == before["hybrid"].weights
+            assert np.array_equal(market.models["tastes"].user_ids, before["tastes"].user_ids)
+            first, second = FittedModel.objects.filter(recommender="hybrid").order_by("version")
+            assert (second.until, second.scores, second.fitted_at) == (first.until, first.scores, first.fitted_at)
 
     def test_a_casino_with_ten_coupons_gets_a_sane_answer(self, casino_a, now):
         few = simulate(replace(WORLD, coupons=10))
