@@ -4,7 +4,6 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,13 +11,13 @@ import numpy as np
 
 from recommendations.errors import InvalidHistory
 from recommendations.offer import ATTRIBUTES, offer_of_columns
+from recommendations.rules import EARLIEST, LATEST, MAX_ODD, MAX_REFERENCE, MAX_STAKE, reference
 
 from .history import History, OddsChange, PastCoupon
 
 EVENT_COLUMNS = ("id", *ATTRIBUTES, "odd", "opens_at", "begin_timestamp", "end_timestamp")
 COUPON_COLUMNS = ("id", "user_id", "stake", "timestamp", "event_ids")
 ODDS_COLUMNS = ("event_id", "timestamp", "odd")
-_LARGEST = 2**63 - 1
 
 Value = TypeVar("Value")
 
@@ -71,7 +70,7 @@ def _events(path: Path) -> list[tuple[Any, ...]]:
         times = [row.get(name, _time) for name in ("opens_at", "begin_timestamp", "end_timestamp")]
         if times[2] < times[1]:
             raise row.wrong("end_timestamp", "is before begin_timestamp")
-        found[event_id] = (event_id, *attributes, row.get("odd", _number), *times)
+        found[event_id] = (event_id, *attributes, row.get("odd", _odd), *times)
     return [found[event_id] for event_id in sorted(found)]
 
 
@@ -86,7 +85,7 @@ def _coupons(path: Path, places: dict[int, int]) -> tuple[list[PastCoupon], int]
         event_ids = row.get("event_ids", _ids)
         known = tuple(places[event_id] for event_id in dict.fromkeys(event_ids) if event_id in places)
         left_out += sum(event_id not in places for event_id in event_ids)
-        coupon = PastCoupon(row.get("user_id", _id), row.get("timestamp", _time), known, row.get("stake", _number))
+        coupon = PastCoupon(row.get("user_id", _id), row.get("timestamp", _time), known, row.get("stake", _stake))
         found.append((coupon.timestamp, coupon_id, coupon))
     return [coupon for _, _, coupon in sorted(found, key=lambda each: each[:2])], left_out
 
@@ -94,7 +93,7 @@ def _coupons(path: Path, places: dict[int, int]) -> tuple[list[PastCoupon], int]
 def _odds(path: Path, places: dict[int, int]) -> list[OddsChange]:
     rows = ((row, row.get("event_id", _id)) for row in _rows(path, ODDS_COLUMNS))
     changes = [
-        OddsChange(row.get("timestamp", _time), places[event_id], row.get("odd", _number))
+        OddsChange(row.get("timestamp", _time), places[event_id], row.get("odd", _odd))
         for row, event_id in rows
         if event_id in places
     ]
@@ -117,9 +116,10 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
 
 
 def _id(cell: str) -> int:
-    if not (cell.isascii() and cell.isdecimal() and 0 < int(cell[:20]) <= _LARGEST):
-        raise ValueError(f"is no whole number from 1 to {_LARGEST}")
-    return int(cell)
+    found = reference(cell)
+    if found is None:
+        raise ValueError(f"is no whole number from 1 to {MAX_REFERENCE}")
+    return found
 
 
 def _ids(cell: str) -> list[int]:
@@ -131,13 +131,21 @@ def _classifier(cell: str) -> str:
     return " ".join(cell.upper().split())
 
 
-def _number(cell: str) -> float:
+def _odd(cell: str) -> float:
+    return _number(cell, float(MAX_ODD))
+
+
+def _stake(cell: str) -> float:
+    return _number(cell, float(MAX_STAKE))
+
+
+def _number(cell: str, at_most: float) -> float:
     try:
         number = float(cell)
     except ValueError:
         raise ValueError("is no number") from None
-    if not isfinite(number) or number <= 0:
-        raise ValueError("must be above 0 and finite")
+    if not 0 < number <= at_most:
+        raise ValueError(f"must be above 0 and at most {at_most}")
     return number
 
 
@@ -147,4 +155,7 @@ def _time(cell: str) -> float:
         moment = datetime.fromisoformat(cell)
     except ValueError:
         raise ValueError("is no time as 2025-06-01T18:00:00+00:00") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if not EARLIEST <= aware < LATEST:  # near the ends of what a datetime can say, reckoning with it overflows
+        raise ValueError(f"must lie between {EARLIEST.year} and {LATEST.year}")
+    return aware.timestamp()

@@ -57,7 +57,17 @@ def test_odds_change_in_the_order_of_time(read):
     [
         ("id,sport\n", "events.csv, line 1: there is no column league, country"),
         (EVENTS + ONE.replace("2.5", "cheap"), "events.csv, line 2, column odd: 'cheap' is no number"),
-        (EVENTS + ONE.replace("2.5", "nan"), "line 2, column odd: 'nan' must be above 0 and finite"),
+        (EVENTS + ONE.replace("2.5", "nan"), "line 2, column odd: 'nan' must be above 0 and at most 999999.999"),
+        (EVENTS + ONE.replace("2.5", "1e308"), "line 2, column odd: '1e308' must be above 0 and at most 999999.999"),
+        (EVENTS + ONE.replace("7,", "0" + "1" * 30 + ",", 1), "line 2, column id"),
+        (
+            EVENTS + ONE.replace("2025-06-02T20:00:00Z", "9999-12-31T23:59:59-23:59"),
+            "line 2, column end_timestamp: '9999-12-31T23:59:59-23:59' must lie between 2000 and 2100",
+        ),
+        (
+            EVENTS + ONE.replace("2025-06-01T10:00:00", "0001-01-01T00:00:00+12:00"),
+            "line 2, column opens_at: '0001-01-01T00:00:00+12:00' must lie between 2000 and 2100",
+        ),
         (EVENTS + ONE.replace("7,", "-7,", 1), "line 2, column id: '-7' is no whole number from 1"),
         (EVENTS + ONE.replace("7,", "9" * 30 + ",", 1), "line 2, column id"),
         (EVENTS + OTHER + ONE + ONE, "line 4, column id: 7 is the id of an earlier line too"),
@@ -79,3 +89,17 @@ def test_what_is_wrong_is_said_with_its_line_and_column(read, events, said):
 def test_a_wrong_coupon_is_said_too(read):
     with pytest.raises(InvalidHistory, match=r"coupons\.csv, line 3, column event_ids: '7;x' is no whole number"):
         read(coupons=COUPONS + "1,1,5,2025-06-01T12:00:00Z,7\n2,1,5,2025-06-01T12:00:00Z,7;x\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("1,1,1e308,2025-06-01T12:00:00Z,7", "column stake: '1e308' must be above 0 and at most 999999999999.99"),
+        ("1,1,5,0001-01-01T00:00:00+12:00,7", "column timestamp: '0001-01-01T00:00:00+12:00' must lie between"),
+        (f"1,0{'1' * 30},5,2025-06-01T12:00:00Z,7", "column user_id"),
+    ],
+)
+def test_a_coupons_numbers_and_times_have_bounds(read, line, said):
+    with pytest.raises(InvalidHistory) as caught:
+        read(coupons=COUPONS + line)
+    assert f"coupons.csv, line 2, {said}" in str(caught.value)
