@@ -91,7 +91,7 @@ def list_dead_letters(query: Query, *, states: Sequence[State] = (State.OPEN,)) 
 
 
 def get_dead_letter(
-    letter_id: str, *, may_see: Callable[[DeadLetter], bool] = lambda letter: True
+    letter_id: str, *, may_see: Callable[[DeadLetter], bool] = lambda _: True
 ) -> tuple[DeadLetter, Envelope]:
     """A dead letter, and the message as it came. Raises NoSuchDeadLetter, with one text for those that there are not
     and those that may not be seen."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 import msgspec
+import numpy as np
 
 from tenants.connections import casino_atomic, casino_connection, current_alias
 
@@ -25,7 +26,7 @@ CAPACITY = 64
 MODEL_VERSION = "(SELECT max(version) FROM fitted_models WHERE is_served)"
 
 _TOGETHER = ("hybrid", "tastes")  # the weights are of how alike the tastes are
-_KEPT = 5  # versions, besides the one that serves
+_KEPT = 5  # versions, besides those that serve
 _DECODE: dict[str, Callable[[bytes], Any]] = {
     "neighbours": neighbours.Model.decode,
     "tastes": Tastes.decode,
@@ -88,20 +89,22 @@ models = Models(CAPACITY)
 
 
 def _read(version: int) -> Served:
-    rows = FittedModel.objects.filter(version=version).values_list("recommender", "fitted")
-    found = {name: _decoded(version, name, fitted) for name, fitted in rows if name in _DECODE}
-    decoded = {name: model for name, model in found.items() if model is not None}
-    if "tastes" in decoded:
-        decoded["live crowds"] = LiveCrowds(decoded["tastes"])
-    return {"models": decoded, "model_version": str(version)}
+    """The models of this version, or of the next that serves: one that a user was taken out of has got a new number."""
+    rows = FittedModel.objects.filter(is_served=True, version__gte=version).order_by("version", "recommender")
+    of_first = [row for row in rows if row.version == rows[0].version]
+    found = {row.recommender: decoded(row) for row in of_first if row.recommender in _DECODE}
+    readable = {name: model for name, model in found.items() if model is not None}
+    if "tastes" in readable:
+        readable["live crowds"] = LiveCrowds(readable["tastes"])
+    return {"models": readable, "model_version": str(rows[0].version if rows else version)}
 
 
-def _decoded(version: int, name: str, fitted: bytes | memoryview) -> Any:
+def decoded(row: FittedModel) -> Any:
     """The model; None for one that can't be read, without which the casino is served until it is fitted anew."""
     try:
-        return _DECODE[name](bytes(fitted))
+        return _DECODE[row.recommender](bytes(row.fitted))
     except _UNREADABLE as error:
-        logger.warning("%s, version %d, of %s can't be read, so not served: %s", name, version, current_alias(), error)
+        logger.warning("The model %s of %s can't be read, so is not served: %s", row, current_alias(), error)
         return None
 
 
@@ -119,13 +122,13 @@ def store_models(fitted: Iterable[tuple[str, bytes]], fitting: Fitting, *, is_se
     """Keep models of the current casino, (recommender, encoded) each, to be served from now on if they are to be, and
     answer their version. Without a `hybrid` among them, the one that serves goes on serving with them."""
     with casino_atomic():
-        _lock()
-        version = _next_version()
+        lock_models()
+        version = next_version()
         rows = [
             FittedModel(
                 version=version,
                 recommender=name,
-                fitted=encoded,
+                fitted=_of_present_users(encoded) if name == "tastes" else encoded,
                 coupons=fitting.coupons,
                 since=fitting.since,
                 until=fitting.until,
@@ -137,43 +140,54 @@ def store_models(fitted: Iterable[tuple[str, bytes]], fitting: Fitting, *, is_se
         if "hybrid" not in {row.recommender for row in rows}:
             rows += _carried_over(version, is_served)
         FittedModel.objects.bulk_create(rows)
-        _prune(version)
+        _prune()
     return version
 
 
-def _lock() -> None:
-    """Until the transaction's end nobody else stores models; they are read as ever."""
+def lock_models() -> None:
+    """Until the transaction's end nobody else stores models or takes a user out of them; they are read as ever."""
     with casino_connection().cursor() as cursor:
         cursor.execute("LOCK TABLE fitted_models IN SHARE ROW EXCLUSIVE MODE")
 
 
-def _next_version() -> int:
+def next_version() -> int:
     return 1 + (FittedModel.objects.order_by("-version").values_list("version", flat=True).first() or 0)
+
+
+def _of_present_users(encoded: bytes) -> bytes:
+    """Without those who were erased while this was being fitted."""
+    tastes = Tastes.decode(encoded)
+    with casino_connection().cursor() as cursor:
+        cursor.execute("SELECT id FROM users WHERE id = ANY(%s)", [tastes.user_ids.tolist()])
+        present = [user_id for (user_id,) in cursor.fetchall()]
+    return tastes.only(np.isin(tastes.user_ids, present)).encode()
 
 
 def _carried_over(version: int, is_served: bool) -> Iterator[FittedModel]:
     """The `hybrid` that serves, as of this version, and the tastes that it was fitted with; if it can be read."""
     if present_model() is None:
         return
-    for row in FittedModel.objects.filter(version=_served_version(), recommender__in=_TOGETHER):
+    for row in FittedModel.objects.filter(version=served_version(), recommender__in=_TOGETHER):
         row.pk, row.version, row.is_served = None, version, is_served
         yield row
 
 
-def _served_version() -> int | None:
-    return FittedModel.objects.filter(is_served=True).order_by("-version").values_list("version", flat=True).first()
-
-
-def _prune(version: int) -> None:
-    """What serves stays, with the one before, which may still be being read."""
+def served_version() -> int:
+    """0 where none serves."""
     served = FittedModel.objects.filter(is_served=True).order_by("-version").values_list("version", flat=True)
-    kept = list(dict.fromkeys(served))[:2]
-    FittedModel.objects.filter(version__lte=version - _KEPT).exclude(version__in=kept).delete()
+    return served.first() or 0
+
+
+def _prune() -> None:
+    """What serves stays, with the one before, which may still be being read."""
+    versions = FittedModel.objects.order_by("-version").values_list("version", flat=True).distinct()
+    kept = {*versions[:_KEPT], *versions.filter(is_served=True)[:2]}
+    FittedModel.objects.exclude(version__in=kept).delete()
 
 
 def present_model() -> tuple[hybrid.Model, datetime | None] | None:
     """The `hybrid` that the current casino serves, and until when the coupons are that it was fitted to; None if it
     serves the default, as it does too where its own can't be read."""
-    found = FittedModel.objects.filter(version=_served_version(), recommender="hybrid").first()
-    model = _decoded(found.version, found.recommender, found.fitted) if found is not None else None
+    found = FittedModel.objects.filter(version=served_version(), recommender="hybrid").first()
+    model = decoded(found) if found is not None else None
     return None if found is None or model is None else (model, found.until)

@@ -13,6 +13,7 @@ from tenants.models import Casino, PrivacyAction, PrivacyRecord
 
 from .errors import UserNotFound
 from .pending import PENDING, TALLIES, tallies_of
+from .storing.erased_tastes import vectors_of
 from .storing.erasing import erase_user
 from .storing.sql import query
 
@@ -45,10 +46,11 @@ def export_user(*, casino: Casino, user_id: int, by: str) -> dict[str, Any]:
     """All that is kept of a user of the current casino. Raises UserNotFound if that is nothing."""
     with _recorded(casino, user_id, PrivacyAction.EXPORTED, by):
         found = {name: [_as_value(row) for (row,) in query(sql, [user_id])] for name, sql in _ROWS.items()}
-        if not any(found.values()):
+        vectors = vectors_of(user_id)
+        if not vectors and not any(found.values()):
             raise UserNotFound("User not found")
         one = {name: next(iter(found[name]), None) for name in _ONE}
-        return {"user_id": user_id, **found, **one, "tallies": _tallies(user_id)}
+        return {"user_id": user_id, **found, **one, "tallies": _tallies(user_id), "tastes": vectors}
 
 
 def erased_users(casino: Casino) -> dict[int, datetime]:

@@ -106,7 +106,16 @@ ERASED: Schema = {
 _ROWS: Schema = {"type": "array", "items": {"type": "object"}}
 EXPORT: Schema = {
     "type": "object",
-    "required": ["user_id", "user", "profile", "coupons", "waiting_coupons", "served_recommendations", "tallies"],
+    "required": [
+        "user_id",
+        "user",
+        "profile",
+        "coupons",
+        "waiting_coupons",
+        "served_recommendations",
+        "tallies",
+        "tastes",
+    ],
     "properties": {
         "user_id": {"type": "integer"},
         "user": {"type": ["object", "null"]},
@@ -115,6 +124,11 @@ EXPORT: Schema = {
         "waiting_coupons": _ROWS,
         "served_recommendations": _ROWS,
         "tallies": {"type": "object"},
+        "tastes": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "number"}},
+            "description": "The user's vector in fitted models, by their version.",
+        },
     },
 }
 JSON_SCHEMA: Schema = {"type": "object"}

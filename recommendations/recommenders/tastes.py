@@ -36,6 +36,10 @@ class Tastes:
         place = int(np.searchsorted(self.user_ids, user_id))
         return self.vectors[place] if place < self.user_ids.size and self.user_ids[place] == user_id else None
 
+    def only(self, is_kept: np.ndarray[Any, np.dtype[np.bool_]]) -> "Tastes":
+        """Those of some of the users; `is_kept` has the shape (users,)."""
+        return Tastes(self.user_ids[is_kept], self.vectors[is_kept])
+
     def encode(self) -> bytes:
         halves = self.vectors.astype(np.float16)
         return msgspec.msgpack.encode(_Kept(self.vectors.shape[1], self.user_ids.tobytes(), halves.tobytes()))

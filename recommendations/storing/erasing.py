@@ -9,6 +9,7 @@ from datetime import datetime
 
 from tenants.connections import casino_atomic
 
+from .erased_tastes import erase_tastes
 from .sql import execute, query
 from .waiting import lock_waiting_coupons
 
@@ -47,15 +48,17 @@ WHERE users.id = %s AND erased_users.natural_key = users.natural_key AND erased_
 
 
 def erase_user(user_id: int, now: datetime) -> dict[str, int]:
-    """Delete all rows of a user, and answer how many there were, by table; remember it if there was any."""
+    """Delete all rows of a user, and take them out of models; answer how many there were, by table; remember it if
+    there was any."""
     with casino_atomic():
         lock_waiting_coupons()
         [(as_of,)] = query(_AS_OF, [now, user_id])
-        if _is_kept(user_id):
+        models = erase_tastes(user_id)
+        if models or _is_kept(user_id):
             execute(_FREE_KEY, [user_id])
             execute(_REMEMBER_KEY, [as_of, user_id])
             execute(_REMEMBER, [user_id, as_of])
-        return dict(_delete(user_id))
+        return {**dict(_delete(user_id)), "fitted_models": models}
 
 
 def _is_kept(user_id: int) -> bool:

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from io import StringIO
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
@@ -11,8 +12,11 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
+from recommendations.fitted import Fitting, decoded, models, store_models
+from recommendations.lookup import find
 from recommendations.models import (
     CasinoTally,
+    FittedModel,
     PendingCasinoSums,
     PurchasedCoupon,
     ServedSlip,
@@ -21,6 +25,8 @@ from recommendations.models import (
     WaitingCoupon,
 )
 from recommendations.privacy import erase_again, erased_users, forget_user
+from recommendations.recommenders.hybrid import DEFAULT
+from recommendations.recommenders.tastes import Tastes
 from recommendations.storing import Result, store_coupons, store_recommendations, store_users
 from tenants.context import use_casino
 from tenants.models import PrivacyRecord, Scope, StaffBinding
@@ -65,10 +71,59 @@ def test_erased_user_leaves_no_row_and_others_lose_none(casino_a, casino_b, key)
     before = _rows(casino_a, 7)
     answer = Client().delete("/users/7", headers=key)
     assert answer.status_code == 200
-    assert answer.json() == {"message": "User erased", "erased": before}
+    assert answer.json() == {"message": "User erased", "erased": before | {"fitted_models": 0}}
     assert set(_rows(casino_a, 7).values()) == {0}
     assert (_rows(casino_a, 8), _rows(casino_b, 7)) == others
     assert min(before[table] for table in TABLES if table != "waiting_coupons") > 0
+
+
+def _store_tastes(*user_ids, is_served=True):
+    vectors = np.array([[user_id, 0.5] for user_id in user_ids], dtype=np.float32)
+    tastes = Tastes(np.array(user_ids, dtype=np.int64), vectors)
+    models = [("tastes", tastes.encode()), ("hybrid", DEFAULT.encode())]
+    return store_models(models, Fitting(coupons=1), is_served=is_served)
+
+
+def _served(now):
+    market = find([8], now, now.timestamp()).market
+    return market.model_version, market.models["tastes"].user_ids.tolist(), market.models["crowds"].tastes.of(7)
+
+
+def test_erased_user_is_in_no_model_of_the_casino_and_serving_notices(casino_a, casino_b, key, now):
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            _store_tastes(7, 8)
+            _store_tastes(7, 8)
+            _store_tastes(7, 8, is_served=False)
+            assert _served(now)[:2] == ("2", [7, 8])
+    assert Client().delete("/users/7", headers=key).json()["erased"]["fitted_models"] == 3
+    with use_casino(casino_a.current):
+        assert _served(now) == ("4", [8], None)
+        rows = FittedModel.objects.filter(recommender="tastes").order_by("version")
+        assert [(row.version, decoded(row).user_ids.tolist()) for row in rows] == [(1, [8]), (3, [8]), (4, [8])]
+        assert decoded(rows[2]).of(8).tolist() == [8, 0.5]
+        assert models.at(2, now)["model_version"] == "4"  # whoever asked for the number before it was changed
+    with use_casino(casino_b.current):
+        assert _served(now)[:2] == ("2", [7, 8])
+
+
+def test_user_of_whom_only_a_vector_is_left_is_told_of_it_and_erased(casino_a, key):
+    with use_casino(casino_a.current):
+        _store_tastes(7)
+        User.objects.filter(pk=7).delete()
+        for table in TABLES[1:]:
+            with connections["casino_1"].cursor() as cursor:
+                cursor.execute(f"DELETE FROM {table} WHERE user_id = 7")
+    assert Client().get("/users/7/export", headers=key).json()["tastes"] == {"1": [7.0, 0.5]}
+    assert Client().delete("/users/7", headers=key).json()["erased"]["fitted_models"] == 1
+    assert Client().get("/users/7/export", headers=key).status_code == 404
+
+
+def test_user_who_is_erased_while_models_are_fitted_is_not_in_them(casino_a, key, now):
+    Client().delete("/users/7", headers=key)
+    with use_casino(casino_a.current):
+        _store_tastes(7, 8)
+        assert _served(now)[1] == [8]
 
 
 def test_casinos_own_tallies_stay(casino_a):
