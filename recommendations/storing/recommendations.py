@@ -13,8 +13,8 @@ from .sql import as_json, query
 
 _STORED, _REMOVED = Outcome(Result.STORED), Outcome(Result.REMOVED)
 
-# What was shown to a user who has been removed or erased since is no longer to be kept. The lock lets no removal come in
-# between.
+# What was shown to a user who has been removed or erased since is no longer to be kept. The lock lets no removal come
+# in between.
 _STORE = f"""
 WITH incoming AS MATERIALIZED (
     SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
