@@ -1,6 +1,7 @@
 """What is left of an erased user among the dead letters."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,17 +14,28 @@ from .topics import TOPICS
 _USER_FIELDS = {"users": "id"}  # of a message; elsewhere user_id
 
 
-def purge_dead_letters_of(casino_id: int, user_ids: Collection[int]) -> int:
-    """Purge the casino's dead letters that are about these users, so that none is shown or sent again, and answer how
-    many. Kafka deletes them when all before them are done with, or when they are old.
+def purge_dead_letters_of(casino_id: int, users: Mapping[int, datetime | None]) -> int:
+    """Purge the casino's dead letters that are about these users, of each those that died until then (None: all), so
+    that none is shown or sent again, and answer how many. Kafka deletes them when all before them are done with, or
+    when they are old.
 
     Raises KafkaException, NotDelivered.
     """
     letters = list_dead_letters(Query(casino_id=casino_id))
-    found = [letter for letter, envelope in fetch_messages(letters) if _user_of(letter, envelope) in user_ids]
+    found = [
+        letter
+        for letter, envelope in fetch_messages(letters)
+        if (user_id := _user_of(letter, envelope)) is not None
+        and user_id in users
+        and _died_until(letter, users[user_id])
+    ]
     if found:
         purge(found)
     return len(found)
+
+
+def _died_until(letter: DeadLetter, until: datetime | None) -> bool:
+    return until is None or letter.at is None or letter.at <= until
 
 
 def _user_of(letter: DeadLetter, envelope: Envelope) -> int | None:

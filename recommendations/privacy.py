@@ -14,7 +14,7 @@ from tenants.models import Casino, PrivacyAction, PrivacyRecord
 from .errors import UserNotFound
 from .pending import PENDING, TALLIES, tallies_of
 from .storing.erased_tastes import vectors_of
-from .storing.erasing import erase_user
+from .storing.erasing import erase_user, erase_what_is_of_before
 from .storing.sql import query
 
 # Whole rows, so that a column that is added is told of too.
@@ -60,9 +60,14 @@ def erased_users(casino: Casino) -> dict[int, datetime]:
 
 
 def erase_again(user_id: int, erased_at: datetime) -> bool:
-    """Whether anything had come back into the current casino's database of a user who was erased then. Who has come
-    anew since is left alone."""
-    return not query(_CAME_SINCE, [user_id, erased_at]) and any(erase_user(user_id, erased_at).values())
+    """Erase once more what is of before; whether anything of that had come back into the current casino's database. Of
+    who has come anew since, what came since stays."""
+    return any(erase_what_is_of_before(user_id, erased_at).values())
+
+
+def has_come_since(user_id: int, erased_at: datetime) -> bool:
+    """Whether a user of the current casino who was erased then is its user again."""
+    return bool(query(_CAME_SINCE, [user_id, erased_at]))
 
 
 @contextmanager

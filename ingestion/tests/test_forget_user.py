@@ -1,5 +1,6 @@
 """`manage.py forget_user`: the database, and what stands among the dead letters. Rows are really committed."""
 
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -73,6 +74,17 @@ def test_those_erased_by_the_api_are_caught_up_with(graveyard, casino_a):
     assert "0 of 1 users" in text or "1 of 1 users" in text
     assert "2 dead letters purged" in text
     assert "0 dead letters purged" in forget("--casino", "1", "--again")
+
+
+def test_dead_letters_of_who_came_anew_stay(graveyard, casino_a, now):
+    forget("--casino", "1", "7")
+    with use_casino(casino_a.current):
+        UserFactory.create(id=7, timestamp=datetime.now(UTC) + timedelta(seconds=1))
+    send(COUPONS, [(1, coupon(user_id=7, stake=-1))])
+    consume(COUPONS, 1)
+    before = len(list_dead_letters(Query(casino_id=1)))
+    assert "0 dead letters purged" in forget("--casino", "1", "--again")
+    assert len(list_dead_letters(Query(casino_id=1))) == before
 
 
 def test_unknown_user_is_said_so(broker, casino_a):

@@ -4,12 +4,15 @@ them back.
 What coupons have added to the casino's own tallies stays: those are sums of all users.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from tenants.connections import casino_atomic
 
 from .erased_tastes import erase_tastes
+from .folding import rebuild_users
+from .removals import lock_profiles
 from .sql import execute, query
 from .waiting import lock_waiting_coupons
 
@@ -22,6 +25,9 @@ _OF_A_USER = {
     "user_tallies": "user_id",
     "users": "id",
 }
+
+_DATED = ("waiting_coupons", "purchased_coupons", "served_recommendations")
+_CAME_SINCE = "SELECT FROM users WHERE id = %s AND timestamp > %s FOR UPDATE"
 
 # As of now, or as of the row's own time where that lies ahead: else its own message would bring it back.
 _AS_OF = "SELECT GREATEST(%s, (SELECT timestamp FROM users WHERE id = %s FOR UPDATE))"
@@ -61,6 +67,23 @@ def erase_user(user_id: int, now: datetime) -> dict[str, int]:
         return {**dict(_delete(user_id)), "fitted_models": models}
 
 
+def erase_what_is_of_before(user_id: int, erased_at: datetime) -> dict[str, int]:
+    """Delete what a restored backup holds of a user who was erased then, and answer how many rows there were, by table.
+    Of who came anew since, what came since stays, and is counted anew."""
+    with casino_atomic():
+        lock_waiting_coupons()
+        if not query(_CAME_SINCE, [user_id, erased_at]):
+            return erase_user(user_id, erased_at)
+        execute(_FREE_KEY, [user_id])
+        execute(_REMEMBER_KEY, [erased_at, user_id])
+        execute(_REMEMBER, [user_id, erased_at])
+        lock_profiles([user_id], [])
+        gone = dict(_delete(user_id, _DATED, " AND timestamp <= %s", [erased_at]))
+        if gone["purchased_coupons"]:
+            rebuild_users([user_id])
+        return gone
+
+
 def _is_kept(user_id: int) -> bool:
     """Whether there is anything of the user."""
     sql = " OR ".join(f"EXISTS (SELECT FROM {table} WHERE {column} = %s)" for table, column in _OF_A_USER.items())
@@ -68,8 +91,10 @@ def _is_kept(user_id: int) -> bool:
     return bool(is_kept)
 
 
-def _delete(user_id: int) -> Iterator[tuple[str, int]]:
-    for table, column in _OF_A_USER.items():
-        deleted = f"WITH gone AS (DELETE FROM {table} WHERE {column} = %s RETURNING 1) SELECT count(*) FROM gone"
-        [(count,)] = query(deleted, [user_id])
+def _delete(
+    user_id: int, tables: Iterable[str] = _OF_A_USER, which: str = "", parameters: Sequence[Any] = ()
+) -> Iterator[tuple[str, int]]:
+    for table in tables:
+        rows = f"DELETE FROM {table} WHERE {_OF_A_USER[table]} = %s{which} RETURNING 1"
+        [(count,)] = query(f"WITH gone AS ({rows}) SELECT count(*) FROM gone", [user_id, *parameters])
         yield table, count

@@ -32,7 +32,7 @@ from tenants.context import use_casino
 from tenants.models import PrivacyRecord, Scope, StaffBinding
 from tenants.tests.key_bearers import bearing, make_key
 
-from .factories import at, coupon_row, served_row, user_row
+from .factories import TalliedCouponFactory, at, coupon_row, served_row, user_row
 
 TABLES = ("users", "users_profile", "user_tallies", "purchased_coupons", "served_recommendations", "waiting_coupons")
 
@@ -209,6 +209,22 @@ def test_erasing_again_takes_what_a_restored_backup_brought_back(casino_a, key):
         [(user_id, erased_at)] = erased_users(casino_a).items()
         assert erase_again(user_id, erased_at)
         assert not User.objects.filter(pk=7).exists()
+
+
+def test_erasing_again_leaves_who_came_anew_what_came_since_and_nothing_of_before(casino_a, key):
+    Client().delete("/users/7", headers=key)
+    with use_casino(casino_a.current):
+        [(user_id, erased_at)] = erased_users(casino_a).items()
+        anew = erased_at + timedelta(minutes=1)
+        store_users([user_row(id=7, timestamp=anew)])
+        store_coupons([coupon_row(id=300, user_id=7, timestamp=anew)])
+        for coupon_id in (301, 302):  # as a backup brings them back: past all that refuses them
+            TalliedCouponFactory.create(id=coupon_id, user_id=7, timestamp=erased_at - timedelta(days=1))
+        assert erase_again(user_id, erased_at)
+        assert list(PurchasedCoupon.objects.filter(user_id=7).values_list("id", flat=True)) == [300]
+        assert UserProfile.objects.get(user_id=7).coupon_count == 1
+        assert User.objects.filter(pk=7).exists()
+        assert not erase_again(user_id, erased_at)
 
 
 def test_coupons_that_wait_for_a_user_who_never_came_are_erased(casino_a, key):

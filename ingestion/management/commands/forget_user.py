@@ -1,5 +1,6 @@
 """`manage.py forget_user`: erase a user of a casino, or all again who were erased before."""
 
+from datetime import datetime
 from typing import Any
 
 from confluent_kafka import KafkaException
@@ -9,7 +10,7 @@ from django.utils import timezone
 from ingestion.erasing import purge_dead_letters_of
 from ingestion.errors import IngestionError
 from recommendations.errors import UserNotFound
-from recommendations.privacy import erase_again, erased_users, forget_user
+from recommendations.privacy import erase_again, erased_users, forget_user, has_come_since
 from tenants.context import use_casino
 from tenants.management.choosing import ready_casino, who_runs_this
 from tenants.models import Casino
@@ -31,12 +32,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, casino: int, user_id: int | None, again: bool, **options: Any) -> None:
         chosen = ready_casino(casino)
         if user_id is None:
-            user_ids = self._again(chosen)
+            users = self._again(chosen)
         else:
-            user_ids = {user_id}
+            users = {user_id: None}
             self._forget(chosen, user_id)
         try:
-            purged = purge_dead_letters_of(chosen.pk, user_ids)
+            purged = purge_dead_letters_of(chosen.pk, users)
         except (IngestionError, KafkaException) as error:
             raise CommandError(
                 f"Kafka does not answer, so that dead letters may be left: {error}. `--again` goes on."
@@ -52,9 +53,11 @@ class Command(BaseCommand):
         rows = ", ".join(f"{count} {table}" for table, count in erased.items() if count)
         self.stdout.write(f"User {user_id} of {casino} is erased: {rows}.")
 
-    def _again(self, casino: Casino) -> set[int]:
+    def _again(self, casino: Casino) -> dict[int, datetime | None]:
+        """Until when each user's dead letters are to go: of who is a user again, not those that came since."""
         erased = erased_users(casino)
         with use_casino(casino.current):
             back = [user_id for user_id, erased_at in erased.items() if erase_again(user_id, erased_at)]
+            users = {each: erased_at if has_come_since(each, erased_at) else None for each, erased_at in erased.items()}
         self.stdout.write(f"{len(back)} of {len(erased)} users who were erased from {casino} had come back.")
-        return set(erased)
+        return users
