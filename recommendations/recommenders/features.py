@@ -85,6 +85,13 @@ class _OfEvents:
     best: Matrix
     weighted: dict[int, tuple[Matrix, Scores]]
 
+    @property
+    def nbytes(self) -> int:
+        """Counted with the offer that keeps this."""
+        return sum(
+            int(each.nbytes) for each in (self.numbers, self.is_coming, *(sums for _, sums in self.weighted.values()))
+        )
+
 
 def _of_events(situation: Situation) -> _OfEvents:
     """Kept as long as offer and trends are, for an hour."""

@@ -43,6 +43,12 @@ def test_the_sum_by_tables_is_the_sum_of_the_events_features(known):
     assert features.weighted(model.vector) == pytest.approx(one_by_one, abs=1e-3)  # but for what begins first
 
 
+def test_what_is_kept_with_the_offer_counts_as_its_memory(known):
+    before = known.offer.nbytes
+    Features(known).weighted(Model(weights(3)).vector)
+    assert known.offer.nbytes - before >= 8 * EVENTS * (NAMES.index("odd") - NAMES.index("trend of sport"))
+
+
 def test_the_lifts_are_those_of_profile(known):
     numbers = Features(known).at(np.arange(EVENTS))
     importance = [{"country": 0.5, "odds_band": 0.5, "home_team": 0.75, "away_team": 0.75}.get(a, 1.0) for a in COUNTED]
