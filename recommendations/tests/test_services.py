@@ -45,7 +45,8 @@ def test_configure_changes_nothing_else_of_the_casino(casino_a, now):
 def test_once_configured_every_process_goes_by_it(
     casino_a, now, settings, caller_a, django_capture_on_commit_callbacks
 ):
-    configure(casino=casino_a, recommender_type="static", recommendation_schema=SCHEMA, now=now)
+    casino_a.recommender_type, casino_a.recommendation_schema = "static", {"id": {"type": "int", "source_field": "id"}}
+    casino_a.save()
     settings.CATALOGUE_LEASE_SECONDS = 0.3
     assert caller_a.get("/config").json()["recommender_type"] == "static"  # as another process would
     with django_capture_on_commit_callbacks(execute=True):
