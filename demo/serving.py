@@ -41,7 +41,8 @@ def start_server(processes: Processes, port: int) -> str:
     port = port if port and _is_free(port) else _free_port()
     address = f"{HOST}:{port}"
     granian = (sys.executable, "-m", "granian", "recsys_project.wsgi:application", "--interface", "wsgi")
-    processes.start(SERVER, *granian, "--host", HOST, "--port", str(port), "--workers", "2", "--blocking-threads", "4")
+    options = ("--workers", "2", "--blocking-threads", "4", "--workers-kill-timeout", "5")
+    processes.start(SERVER, *granian, "--host", HOST, "--port", str(port), *options)
     _wait_for(f"http://{address}/", processes)
     return f"http://{address}"
 

@@ -48,8 +48,9 @@ def granian(env: dict[str, str], workers: int = 2) -> Iterator[tuple[int, "subpr
     """As in the image: the port that it answers on, and its process."""
     port = free_port()
     command = (sys.executable, "-m", "granian", "recsys_project.wsgi:application", "--interface", "wsgi")
+    options = ("--workers", str(workers), "--blocking-threads", "4", "--workers-kill-timeout", "20")
     process = subprocess.Popen(
-        [*command, "--port", str(port), "--workers", str(workers), "--blocking-threads", "4"],
+        [*command, "--port", str(port), *options],
         env=env,
         cwd=settings.BASE_DIR,
         stdout=subprocess.DEVNULL,
