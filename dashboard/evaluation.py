@@ -1,48 +1,11 @@
-"""The last evaluation, as a casino's page shows it.
-
-Of the report only what is shown is read: the classes that write it come with all that learns.
-"""
+"""The last evaluation, as a casino's page shows it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-
-from recommendations.models import Evaluation
-
-
-class Measured(msgspec.Struct, frozen=True):
-    """A mean, and between what it lies with a probability of 95 %."""
-
-    mean: float
-    low: float
-    high: float
-
-
-class _Figures(msgspec.Struct):
-    recommender: str
-    metrics: dict[str, Measured]
-
-
-class _Slice(msgspec.Struct):
-    figures: list[_Figures]
-
-
-class _Advice(msgspec.Struct):
-    recommender: str
-    sentence: str
-
-
-class _Learning(msgspec.Struct):
-    words: str
-
-
-class _Report(msgspec.Struct):
-    main_metric: str
-    cases: int
-    slices: list[_Slice]
-    advice: _Advice
-    learning: _Learning | None = None
+from recommendations.evaluation.intervals import Interval
+from recommendations.evaluation.kept import last_report
+from recommendations.evaluation.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +18,16 @@ class LastEvaluation:
     advice: str
     advised: str
     learnt: str
-    figures: list[tuple[str, Measured]]
+    figures: list[tuple[str, Interval]]
 
 
 def last_evaluation() -> LastEvaluation | None:
     """Of the current casino; None if it was never evaluated."""
-    latest = Evaluation.objects.order_by("-evaluated_at", "-pk").first()
-    return None if latest is None else _shown(latest.evaluated_at, msgspec.convert(latest.report, _Report))
+    latest = last_report()
+    return None if latest is None else _shown(*latest)
 
 
-def _shown(at: datetime, report: _Report) -> LastEvaluation:
+def _shown(at: datetime, report: Report) -> LastEvaluation:
     of_all = report.slices[0].figures if report.slices else []
     figures = [(each.recommender, each.metrics[report.main_metric]) for each in of_all]
     return LastEvaluation(

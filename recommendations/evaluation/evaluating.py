@@ -1,19 +1,16 @@
 """The doors into evaluation: a history in, a report out."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-
-import msgspec
 
 from recommendations.errors import InvalidConfiguration
-from recommendations.models import Evaluation
 from recommendations.recommenders.base import Recommender
 from recommendations.recommenders.registry import RECOMMENDERS
 
 from .history import History
 from .peers import PEERS
 from .replay import DAY, Plan, replay
-from .report import Report, report_of
+from .report import Report
+from .reporting import report_of
 from .words import learning_of
 
 BASELINE = "soonest"
@@ -56,19 +53,3 @@ def evaluate(
         left_out=history.left_out,
         learning=learning,
     )
-
-
-def keep_report(report: Report, now: datetime) -> None:
-    """Keep the report as the current casino's last evaluation."""
-    Evaluation.objects.create(evaluated_at=now, report=msgspec.to_builtins(report))
-    latest = Evaluation.objects.order_by("-evaluated_at", "-pk").values_list("pk", flat=True)[:_KEPT]
-    Evaluation.objects.exclude(pk__in=list(latest)).delete()
-
-
-_KEPT = 20
-
-
-def last_report() -> tuple[datetime, Report] | None:
-    """When the current casino was evaluated last, and what that said; None if it never was."""
-    latest = Evaluation.objects.order_by("-evaluated_at", "-pk").values_list("evaluated_at", "report").first()
-    return None if latest is None else (latest[0].astimezone(UTC), msgspec.convert(latest[1], Report))

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recommendations.evaluation.casino_history import casino_history
-from recommendations.evaluation.evaluating import last_report
+from recommendations.evaluation.kept import last_report
 from recommendations.evaluation.replay import study
 from recommendations.evaluation.simulated_casino import store_history
 from recommendations.evaluation.simulator import TASTES, World, simulate, write_files

@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from recommendations.errors import RecommendationError
 from recommendations.evaluation.casino_history import casino_history
-from recommendations.evaluation.evaluating import BASELINE, evaluate, keep_report, recommenders_named
+from recommendations.evaluation.evaluating import BASELINE, evaluate, recommenders_named
 from recommendations.evaluation.files import read_history
 from recommendations.evaluation.history import History
 from recommendations.evaluation.html import as_html
+from recommendations.evaluation.kept import keep_report
 from recommendations.evaluation.peers import PEERS
 from recommendations.evaluation.report import Report
 from recommendations.evaluation.tables import as_text
