@@ -28,7 +28,6 @@ _ROWS = {
     "ORDER BY id",
 }
 _TALLIES = f"SELECT {TALLIES}, {PENDING} FROM users_profile AS profile WHERE user_id = %s"
-_CAME_SINCE = "SELECT FROM users WHERE id = %s AND timestamp > %s"
 _ONE = ("user", "profile")
 
 
@@ -63,11 +62,6 @@ def erase_again(user_id: int, erased_at: datetime) -> bool:
     """Erase once more what is of before; whether anything of that had come back into the current casino's database. Of
     who has come anew since, what came since stays."""
     return any(erase_what_is_of_before(user_id, erased_at).values())
-
-
-def has_come_since(user_id: int, erased_at: datetime) -> bool:
-    """Whether a user of the current casino who was erased then is its user again."""
-    return bool(query(_CAME_SINCE, [user_id, erased_at]))
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from django.utils import timezone
 from ingestion.erasing import purge_dead_letters_of
 from ingestion.errors import IngestionError
 from recommendations.errors import UserNotFound
-from recommendations.privacy import erase_again, erased_users, forget_user, has_come_since
+from recommendations.privacy import erase_again, erased_users, forget_user
+from recommendations.storing.erasing import has_come_since
 from tenants.context import use_casino
 from tenants.management.choosing import ready_casino, who_runs_this
 from tenants.models import Casino
