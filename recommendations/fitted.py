@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +9,7 @@ from typing import Any, TypedDict
 
 import msgspec
 import numpy as np
+from cachetools import LRUCache
 
 from tenants.connections import casino_atomic, casino_connection, current_alias
 
@@ -48,8 +48,7 @@ class Models:
     """The models of the casinos asked for last. Safe under threads: what was fitted never changes."""
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._kept: OrderedDict[str, tuple[int, Served]] = OrderedDict()
+        self._kept: LRUCache[str, tuple[int, Served]] = LRUCache(capacity)
         self._guard = threading.Lock()
 
     def at(self, version: int | None, now: datetime) -> Served:
@@ -66,23 +65,17 @@ class Models:
         alias = current_alias()
         with self._guard:
             kept = self._kept.get(alias)
-            if kept is not None and kept[0] == version:
-                self._kept.move_to_end(alias)
-                return kept[1]
-        return self._keep(alias, version, _read(version))
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        served = _read(version)
+        with self._guard:
+            self._kept[alias] = version, served
+        return served
 
     def clear(self) -> None:
         """Forget all: for tests, whose databases change back."""
         with self._guard:
             self._kept.clear()
-
-    def _keep(self, alias: str, version: int, served: Served) -> Served:
-        with self._guard:
-            self._kept[alias] = version, served
-            self._kept.move_to_end(alias)
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
-        return served
 
 
 models = Models(CAPACITY)

@@ -1,11 +1,11 @@
 """Casinos' trends in memory, read anew now and then."""
 
 import threading
-from collections import OrderedDict
 from datetime import datetime
 
 import msgspec
 import numpy as np
+from cachetools import LRUCache
 from django.conf import settings
 
 from tenants.connections import current_alias
@@ -47,8 +47,7 @@ class TrendCache:
     """The trends of the casinos asked for last. Safe under threads: a snapshot never changes."""
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._kept: OrderedDict[str, tuple[datetime, Trends]] = OrderedDict()
+        self._kept: LRUCache[str, tuple[datetime, Trends]] = LRUCache(capacity)
         self._guard = threading.Lock()
 
     def is_due(self, now: datetime) -> bool:
@@ -68,20 +67,14 @@ class TrendCache:
 
     def get(self) -> Trends:
         with self._guard:
-            alias = current_alias()
-            if alias not in self._kept:
-                return NO_TRENDS
-            self._kept.move_to_end(alias)
-            return self._kept[alias][1]
+            _, trends = self._kept.get(current_alias(), (None, NO_TRENDS))
+            return trends
 
     def keep(self, rows: str | None, now: datetime) -> Trends:
         """Keep what the column `TRENDS` answered."""
         trends = read_trends(rows)
         with self._guard:
             self._kept[current_alias()] = now, trends
-            self._kept.move_to_end(current_alias())
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
         return trends
 
 

@@ -4,10 +4,10 @@ process; and what is changed behind our back (by psql, say) is noticed when the 
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from cachetools import LRUCache
 from django.conf import settings
 from django.db import transaction
 
@@ -21,8 +21,7 @@ class Leases(Generic[K, V]):
     """The newest answers to one kind of question. Safe under threads; a value is shared by all who ask for it."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._capacity = capacity
-        self._kept: OrderedDict[K, tuple[float, V]] = OrderedDict()  # when it was asked for, monotonic seconds
+        self._kept: LRUCache[K, tuple[float, V]] = LRUCache(capacity)  # when it was asked for, monotonic seconds
         self._guard = threading.Lock()
 
     def ask(self, key: K, question: Callable[[], V | None], *, keep_if: Callable[[V], bool]) -> V | None:
@@ -33,7 +32,8 @@ class Leases(Generic[K, V]):
         asked_at = time.monotonic()  # before asking: a change may come while the answer is on its way
         answer = question()
         if answer is not None and keep_if(answer):
-            self._keep(key, asked_at, answer)
+            with self._guard:
+                self._kept[key] = asked_at, answer
         return answer
 
     def clear(self) -> None:
@@ -45,15 +45,7 @@ class Leases(Generic[K, V]):
             asked_at, value = self._kept.get(key, (None, None))
             if asked_at is None or time.monotonic() - asked_at >= settings.CATALOGUE_LEASE_SECONDS:
                 return None
-            self._kept.move_to_end(key)
             return value
-
-    def _keep(self, key: K, asked_at: float, value: V) -> None:
-        with self._guard:
-            self._kept[key] = asked_at, value
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
 
 
 def wait_for_leases() -> None:
