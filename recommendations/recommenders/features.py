@@ -73,9 +73,10 @@ class Features:
         return found.T
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _OfEvents:
-    """What is the same for all users: `numbers` (features, n); `best` of those compared, among what `is_coming`."""
+    """What is the same for all users: `numbers` (features, n); `best` of those compared, among what `is_coming`;
+    `weighted`, the weights asked for last and their sums (n,)."""
 
     trends: Trends
     hour: float
@@ -83,14 +84,13 @@ class _OfEvents:
     numbers: Matrix
     is_coming: Any
     best: Matrix
-    weighted: dict[int, tuple[Matrix, Scores]]
+    weighted: tuple[Matrix, Scores] | None = None
 
     @property
     def nbytes(self) -> int:
         """Counted with the offer that keeps this."""
-        return sum(
-            int(each.nbytes) for each in (self.numbers, self.is_coming, *(sums for _, sums in self.weighted.values()))
-        )
+        sums = self.weighted[1].nbytes if self.weighted is not None else 0
+        return int(self.numbers.nbytes + self.is_coming.nbytes + sums)
 
 
 def _of_events(situation: Situation) -> _OfEvents:
@@ -101,7 +101,7 @@ def _of_events(situation: Situation) -> _OfEvents:
         numbers, is_coming = _numbers_of_events(situation), situation.offer.begins > situation.hour
         best = np.array([_best(numbers[place], is_coming) for place in _OF_EVENT_PLACES])
         kept = memo["features"] = _OfEvents(
-            situation.trends, situation.hour, values_of(situation), numbers, is_coming, best, {}
+            situation.trends, situation.hour, values_of(situation), numbers, is_coming, best
         )
     return kept
 
@@ -129,11 +129,11 @@ def _log_odds(offer: Offer) -> Scores:
 
 def _weighted_events(situation: Situation, events: _OfEvents, weights: Matrix) -> Scores:
     """The part of the sum that is the same for all users; kept for the weights asked for last."""
-    kept = events.weighted.get(0)
+    kept = events.weighted
     if kept is None or kept[0] is not weights:
         scores = weights[_FIRST_OF_EVENTS:_FIRST_LIKENESS] @ events.numbers
         # what begins next decides between equals
-        kept = events.weighted[0] = (weights, scores - 1e-13 * situation.offer.begins)
+        kept = events.weighted = (weights, scores - 1e-13 * situation.offer.begins)
     return kept[1]
 
 
