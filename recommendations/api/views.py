@@ -1,6 +1,7 @@
 """The endpoints. Each translates in, makes one service call, and translates out."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -134,6 +135,17 @@ class OptionsSchemaView(APIView):
         return Response(options_schema())
 
 
+_document_purchase = partial(
+    docs.of_casino,
+    docs.CREATED,
+    codes=["test_endpoints_off", "user_not_found", "no_open_events"],
+    status=status.HTTP_201_CREATED,
+    parameters=[docs.USER_ID],
+    examples=[docs.example({"message": "Coupons created successfully", "coupon_ids": [1, 2, 3]})],
+    request=None,
+)
+
+
 class PurchaseView(CasinoAPIView):
     """Creates three dummy coupons for this user, for trying things out."""
 
@@ -150,27 +162,11 @@ class PurchaseView(CasinoAPIView):
             raise NotFound(text, code="test_endpoints_off")
         super().initial(request, *args, **kwargs)
 
-    @docs.of_casino(
-        docs.CREATED,
-        codes=["test_endpoints_off", "user_not_found", "no_open_events"],
-        status=status.HTTP_201_CREATED,
-        operation_id="purchase_by_get",
-        parameters=[docs.USER_ID],
-        examples=[docs.example({"message": "Coupons created successfully", "coupon_ids": [1, 2, 3]})],
-        request=None,
-    )
+    @_document_purchase(operation_id="purchase_by_get")
     def get(self, request: Request, user_id: str) -> Response:
         return self.post(request, user_id)
 
-    @docs.of_casino(
-        docs.CREATED,
-        codes=["test_endpoints_off", "user_not_found", "no_open_events"],
-        status=status.HTTP_201_CREATED,
-        operation_id="purchase",
-        parameters=[docs.USER_ID],
-        examples=[docs.example({"message": "Coupons created successfully", "coupon_ids": [1, 2, 3]})],
-        request=None,
-    )
+    @_document_purchase(operation_id="purchase")
     def post(self, request: Request, user_id: str) -> Response:
         coupon_ids = services.purchase(user_id=parse_user_id(user_id), now=timezone.now())
         return Response(
