@@ -27,6 +27,11 @@ _EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
 _SURE_AFTER = 10  # coupons after which the confidence is one half
 
 
+def full_hour(now: datetime) -> float:
+    """The full hour before, Unix seconds: what depends on time goes by this, so that an answer holds so long."""
+    return now.timestamp() // 3_600 * 3_600
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked for every user alike."""
@@ -40,8 +45,7 @@ class Question:
 
     @property
     def hour(self) -> float:
-        """The full hour before, Unix seconds: what depends on time goes by this, so that an answer holds so long."""
-        return self.now.timestamp() // 3_600 * 3_600
+        return full_hour(self.now)
 
     def seed(self, user_id: int, stream: int) -> tuple[int, ...]:
         """The same numbers for the same casino, user and hour; another stream, others."""

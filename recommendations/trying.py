@@ -10,7 +10,7 @@ from uuid import uuid4
 from django.db.models import Q
 
 from . import lookup
-from .engine import Market, Question, answer
+from .engine import Market, Question, answer, full_hour
 from .errors import UserNotFound
 from .lookup import FoundUser
 from .models import PurchasedCoupon, User
@@ -94,7 +94,7 @@ def _answer(question: Question, user: FoundUser, market: Market) -> Recommendati
 
 
 def _find(user_id: int, now: datetime) -> tuple[lookup.Found, FoundUser]:
-    found = lookup.find([user_id], now, now.timestamp() // 3_600 * 3_600)
+    found = lookup.find([user_id], now, full_hour(now))
     user = found.users.get(user_id)
     if user is None:
         raise UserNotFound("User not found")
