@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from ingestion.models import MessageCount
 from recommendations.services import configure
@@ -31,6 +33,17 @@ def staff_client(*permissions: str, **fields: Any) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def count_queries(client: Client, url: str) -> tuple[int, int, int]:
+    """Of the catalogue, of casino A and of casino B."""
+    with (
+        CaptureQueriesContext(connections["default"]) as catalogue,
+        CaptureQueriesContext(connections["casino_1"]) as a,
+        CaptureQueriesContext(connections["casino_2"]) as b,
+    ):
+        assert client.get(url).status_code == 200
+    return len(catalogue), len(a), len(b)
 
 
 @pytest.fixture

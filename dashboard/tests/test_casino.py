@@ -2,8 +2,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.db import connections
-from django.test.utils import CaptureQueriesContext
 
 from ingestion.models import MessageCount
 from recommendations.storing.rebuilding import rebuild_casino_tallies
@@ -12,21 +10,11 @@ from tenants.context import use_casino
 from tenants.middleware import CHOSEN_CASINO
 from tenants.models import Casino, CasinoState
 
-from .conftest import HOSTILE, staff_client, text_of
+from .conftest import HOSTILE, count_queries, staff_client, text_of
 
 CASINO_QUERIES = (
     12  # savepoint, patience, hours, glance, today, leagues, teams, quality, rejections, waiting, evaluation, release
 )
-
-
-def count_queries(client, url):
-    with (
-        CaptureQueriesContext(connections["default"]) as catalogue,
-        CaptureQueriesContext(connections["casino_1"]) as a,
-        CaptureQueriesContext(connections["casino_2"]) as b,
-    ):
-        assert client.get(url).status_code == 200
-    return len(catalogue), len(a), len(b)
 
 
 def test_a_casinos_page_shows_its_own_rows_and_no_others(staff, filled):

@@ -1,14 +1,12 @@
 import time
 
 import pytest
-from django.db import connections
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from dashboard.pages.overview import CASINOS_A_PAGE
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 
-from .conftest import HOSTILE, staff_client, text_of
+from .conftest import HOSTILE, count_queries, staff_client, text_of
 
 
 def rows(client, **query):
@@ -17,17 +15,6 @@ def rows(client, **query):
 
 def add_casinos(count, **fields):
     Casino.objects.bulk_create(Casino(id=100 + n, name=f"N{n:03}", **fields) for n in range(count))
-
-
-def count_queries(client, url):
-    """Of the catalogue, of casino A and of casino B."""
-    with (
-        CaptureQueriesContext(connections["default"]) as catalogue,
-        CaptureQueriesContext(connections["casino_1"]) as a,
-        CaptureQueriesContext(connections["casino_2"]) as b,
-    ):
-        assert client.get(url).status_code == 200
-    return len(catalogue), len(a), len(b)
 
 
 @pytest.mark.parametrize("path", ["/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/configuration/"])

@@ -25,6 +25,7 @@ from tenants.tests.serving import (
     needs_embedded,
     run_python,
     url_by_socket,
+    wait_for_server,
 )
 
 pytestmark = needs_embedded
@@ -57,7 +58,7 @@ def granian(env: dict[str, str], workers: int = 2) -> Iterator[tuple[int, "subpr
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_for(port)
+        wait_for_server(port)
         yield port, process
     finally:
         process.terminate()
@@ -66,18 +67,6 @@ def granian(env: dict[str, str], workers: int = 2) -> Iterator[tuple[int, "subpr
         finally:
             process.kill()
             process.wait()
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            ask(port, "/health/live")
-        except OSError:
-            assert time.monotonic() < deadline, "granian does not answer"
-            time.sleep(0.1)
-        else:
-            return
 
 
 def metric(text: str, name: str, **labels: str) -> float:

@@ -94,20 +94,21 @@ def gunicorn(*options: str, env: dict[str, str]) -> Iterator[tuple[int, "subproc
             pass_fds=[number],
         )
     try:
-        _wait_for(port)
+        wait_for_server(port)
         yield port, process
     finally:
         process.terminate()
         process.wait(30)
 
 
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 30
+def wait_for_server(port: int) -> None:
+    """Until it answers, whatever that is."""
+    deadline = time.monotonic() + 60
     while True:
         try:
-            ask(port, "/nothing-here")
+            ask(port, "/health/live")
         except OSError:
-            assert time.monotonic() < deadline, "gunicorn does not answer"
+            assert time.monotonic() < deadline, "the server does not answer"
             time.sleep(0.1)
         else:
             return
