@@ -10,16 +10,31 @@ from math import inf
 import numpy as np
 from django.conf import settings
 
+from tenants.connections import casino_prepared_cursor
 from tenants.errors import DatabaseReadOnly
 
 from .engine import Bettor, Market, Question
 from .lookup import FoundUser
-from .models import UserProfile
 from .offer import ATTRIBUTES, Offer
 from .recommenders.base import Knowledge, Pair, Profile
 from .tallies import Tallies
 
 PAIRS_KEPT = 20
+
+# A request waits for no disk: what a crash takes, the next one computes.
+_NO_WAIT = "(SELECT set_config('synchronous_commit', 'off', true)) AS no_wait"
+# A purchase that came in meanwhile must not be forgotten: then the counter differs, and the next request computes.
+_KEEP_PAIRS = f"""
+UPDATE users_profile SET
+    favorite_sport_league_json = %(pairs)s::jsonb, purchases_at_last_update = 0, last_updated = %(now)s
+FROM {_NO_WAIT} WHERE id = %(profile)s AND purchases_at_last_update = %(seen)s
+"""
+# Nor does a user who was erased meanwhile come back.
+_ADD_PAIRS = f"""
+INSERT INTO users_profile (user_id, favorite_sport_league_json, last_updated)
+SELECT id, %(pairs)s::jsonb, %(now)s FROM users, {_NO_WAIT} WHERE id = %(user)s FOR KEY SHARE OF users
+ON CONFLICT DO NOTHING
+"""
 
 
 def bettor_of(user: FoundUser, question: Question, market: Market) -> Bettor:
@@ -112,10 +127,12 @@ def _is_stale(user: FoundUser) -> bool:
 
 
 def _keep_pairs(user: FoundUser, pairs: tuple[Pair, ...], now: datetime) -> None:
-    kept = {"favorite_sport_league_json": pairs, "purchases_at_last_update": 0, "last_updated": now}
-    if user.profile_id is None:
-        UserProfile.objects.bulk_create([UserProfile(user_id=user.user_id, **kept)], ignore_conflicts=True)
-        return
-    # A purchase that came in meanwhile must not be forgotten: then the counter differs, and the next request computes.
-    seen = user.purchases_at_last_update or 0
-    UserProfile.objects.filter(pk=user.profile_id, purchases_at_last_update=seen).update(**kept)
+    kept = {
+        "user": user.user_id,
+        "profile": user.profile_id,
+        "pairs": json.dumps(pairs),
+        "now": now,
+        "seen": user.purchases_at_last_update or 0,
+    }
+    with casino_prepared_cursor() as cursor:
+        cursor.execute(_ADD_PAIRS if user.profile_id is None else _KEEP_PAIRS, kept)

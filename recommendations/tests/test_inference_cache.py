@@ -9,6 +9,8 @@ from recommendations.models import UserProfile
 from recommendations.profiles import favorite_pairs
 from recommendations.services import recommend
 from recommendations.storing import store_coupons, store_users
+from recommendations.storing.erasing import erase_user
+from tenants.connections import casino_connection
 from tenants.context import use_casino
 
 from .factories import EventFactory, coupon_row, offer_of, selection_row, user_row
@@ -118,6 +120,25 @@ def test_a_profile_made_during_the_computation_is_not_overwritten(now):
     purchase(2, "SECOND")
     favorite_pairs(user, read_tallies(1), offer_of(), now, np.random.default_rng(1))
     assert profile().purchases_at_last_update == 2
+
+
+def test_a_user_who_was_erased_during_the_computation_does_not_come_back(now):
+    UserProfile.objects.all().delete()
+    user, tallies = found_user(1), read_tallies(1)
+    erase_user(1, now)
+    favorite_pairs(user, tallies, offer_of(), now, np.random.default_rng(1))
+    assert not UserProfile.objects.exists()
+
+
+@pytest.mark.parametrize("has_profile", [True, False])
+def test_what_is_kept_waits_for_no_disk(now, has_profile):
+    if not has_profile:
+        UserProfile.objects.all().delete()
+    ask(now)
+    assert profile().favorite_sport_league_json
+    with casino_connection().cursor() as cursor:  # within the transaction of the test
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("off",)
 
 
 @pytest.mark.parametrize(("refresh", "served"), [(2, "SECOND"), (3, "FIRST")])
