@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import kth_largest
 from .bets import Match
 from .offer import Column, Mask, Offer
 from .options import DEFAULTS, Options, Selectors
@@ -101,7 +102,7 @@ def best_first(scores: np.ndarray[Any, Any], places: Places) -> Iterator[int]:
     size = _FIRST_LOOK
     while places.size > size:
         mine = scores[places]
-        edge = np.partition(mine, mine.size - size)[mine.size - size]
+        edge = kth_largest(mine, size)
         yield from _sorted(scores, places[mine > edge])
         yield from map(int, places[mine == edge])
         places = places[mine < edge]

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from recommendations.arrays import add_entries
 from recommendations.offer import Offer
 from recommendations.trends import Trends
 
 from .base import Scores, Situation
 from .profile import column_of
-from .tastes import Crowds
+from .tastes import Crowds, Likeness
 from .values import COUNTED, OF_VALUES, OfValues, Values, values_of
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
@@ -50,12 +51,10 @@ class Features:
     def weighted(self, weights: Matrix) -> Scores:
         """The weighted sum of the additive features, shape (n,). `weights` has the shape (features,)."""
         scores = _weighted_events(self._situation, self._events, weights).copy()
-        for column, table in self._values.weighted(weights[:_FIRST_OF_EVENTS]):
-            scores += column.spread(table)
+        add_entries(scores, self._values.weighted(weights[:_FIRST_OF_EVENTS]))
         if self._likeness is not None:
-            total, mean = self._likeness
-            scores += weights[_FIRST_LIKENESS] * total
-            scores += weights[_FIRST_LIKENESS + 1] * mean
+            total, mean = weights[_FIRST_LIKENESS : _FIRST_LIKENESS + 2]
+            scores[self._likeness.places] += total * self._likeness.total + mean * self._likeness.mean
         return scores
 
     def at(self, places: Places) -> Matrix:
@@ -66,9 +65,8 @@ class Features:
         compared = found[len(ADDITIVE) :]
         compared[: len(_COMPARED)] = found[_FIRST_OF_EVENTS:][_OF_EVENT_PLACES] - self._events.best[:, np.newaxis]
         if self._likeness is not None:
-            total, mean = self._likeness
-            found[_FIRST_LIKENESS], found[_FIRST_LIKENESS + 1] = total[places], mean[places]
-            compared[-2] = total[places] - _best(total, self._events.is_coming)
+            found[_FIRST_LIKENESS], found[_FIRST_LIKENESS + 1] = self._likeness.at(places)
+            compared[-2] = found[_FIRST_LIKENESS] - self._likeness.best_of(self._events.is_coming)
         compared[-1] = np.log1p(sum(self._situation.profile.counts.get("sport", {}).values()))
         return found.T
 
@@ -141,6 +139,6 @@ def _best(numbers: Scores, among: Any) -> float:
     return float(np.max(numbers, where=among, initial=-np.inf)) if among.any() else 0.0
 
 
-def _likeness(situation: Situation) -> tuple[Scores, Scores] | None:
+def _likeness(situation: Situation) -> Likeness | None:
     crowds: Crowds | None = situation.models.get("crowds")
     return crowds.likeness(situation.user_id, situation.offer) if crowds is not None else None

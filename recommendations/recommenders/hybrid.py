@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from recommendations.arrays import kth_largest
+
 from .base import Knowledge, Recommender, Scores, Situation
 from .features import ADDITIVE, FINGERPRINT, NAMES, Features
 from .neighbours import Neighbours
@@ -147,6 +149,6 @@ def _best(scores: Scores, among: Any) -> Any:
     if places.size <= REFINED:
         return places
     mine = scores[places]
-    edge = np.partition(mine, places.size - REFINED)[places.size - REFINED]
+    edge = kth_largest(mine, REFINED)
     above = np.flatnonzero(mine > edge)
     return places[np.concatenate([above, np.flatnonzero(mine == edge)[: REFINED - above.size]])]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from recommendations.arrays import add_entries
 from recommendations.offer import Column
 
 from .base import Knowledge, Profile, Recommender, Scores, Situation
@@ -54,9 +55,8 @@ def points(situation: Situation) -> Scores:
     for attribute, value, _, each in _valued(profile):
         _add(worth[attribute], getattr(offer, attribute), value, each)
     total = np.zeros(len(offer))
-    for attribute, of_values in worth.items():
-        if of_values[:-1].any():
-            total += getattr(offer, attribute).spread(of_values)
+    valued = {attribute: of_values for attribute, of_values in worth.items() if of_values[:-1].any()}
+    add_entries(total, ((getattr(offer, attribute).codes, of_values) for attribute, of_values in valued.items()))
     return total
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from recommendations.arrays import add_entries
 from recommendations.offer import Column, Offer
 
 from .base import Knowledge, Profile, Recommender, Scores, Situation, soonest_first
@@ -99,11 +100,10 @@ class Neighbours(Recommender):
 
     def score(self, situation: Situation) -> Scores:
         scores = soonest_first(situation.offer).copy()
-        found = scores_of_tokens(situation)
-        for attribute in _KINDS if found is not None else ():
-            model, of_tokens = found  # type: ignore[misc]
-            column = column_of(situation.offer, attribute)
-            scores += column.spread(of_tokens[model.values(column, attribute)])
+        if (found := scores_of_tokens(situation)) is not None:
+            model, of_tokens = found
+            columns = [(attribute, column_of(situation.offer, attribute)) for attribute in _KINDS]
+            add_entries(scores, ((column.codes, of_tokens[model.values(column, name)]) for name, column in columns))
         return scores
 
     def reasons(self, situation: Situation, place: int) -> list[str]:

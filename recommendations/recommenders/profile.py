@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from recommendations.arrays import Codes, add_entries
 from recommendations.bets import BAND_BOUNDS
 from recommendations.offer import Column, Dictionary, Offer
 
@@ -38,11 +39,7 @@ class Profile(base.Recommender):
 
     def score(self, situation: base.Situation) -> base.Scores:
         scores = base.soonest_first(situation.offer).copy()
-        for attribute, importance in IMPORTANCE.items():
-            if tally := situation.profile.weights.get(attribute):
-                column = column_of(situation.offer, attribute)
-                rates = situation.trends.base_rates(attribute, column)
-                scores += column.spread(importance * _lifts(column, tally, rates))
+        add_entries(scores, _tables(situation))
         return scores
 
     def reasons(self, situation: base.Situation, place: int) -> list[str]:
@@ -53,6 +50,15 @@ class Profile(base.Recommender):
             for number, name in _shared(situation, place)
             if number >= _WORTH_TELLING
         ]
+
+
+def _tables(situation: base.Situation) -> Iterator[tuple[Codes, base.Scores]]:
+    """Of each attribute the offer's codes, and what each value adds."""
+    for attribute, importance in IMPORTANCE.items():
+        if tally := situation.profile.weights.get(attribute):
+            column = column_of(situation.offer, attribute)
+            rates = situation.trends.base_rates(attribute, column)
+            yield column.codes, importance * _lifts(column, tally, rates)
 
 
 def column_of(offer: Offer, attribute: str) -> Column[Any]:

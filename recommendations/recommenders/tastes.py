@@ -52,6 +52,38 @@ class Tastes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Likeness:
+    """How alike a user is to those who bet on some events of an offer, at `places` (ascending) of it: `total`, summed
+    over so many as `counts` says; all of shape (m,). To those of all other events it is 0."""
+
+    places: Places
+    total: Numbers
+    counts: Numbers
+
+    @property
+    def mean(self) -> Numbers:
+        """On average, towards 0 where they are few; of shape (m,)."""
+        return self.total / (self.counts + 1.0)
+
+    def at(self, places: Places) -> Numbers:
+        """(total, mean) of these events, shape (2, places)."""
+        found = np.zeros((2, places.size))
+        if self.places.size:
+            own = np.minimum(np.searchsorted(self.places, places), self.places.size - 1)
+            is_there = self.places[own] == places
+            own = own[is_there]
+            found[0, is_there], found[1, is_there] = self.total[own], self.total[own] / (self.counts[own] + 1.0)
+        return found
+
+    def best_of(self, among: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
+        """The largest total among these events, a mask of the offer's shape; 0 if there are none."""
+        is_among = among[self.places]
+        best = self.total.max(where=is_among, initial=-np.inf)
+        has_others = np.count_nonzero(among) > np.count_nonzero(is_among)
+        return float(max(best, 0.0) if has_others or not is_among.any() else best)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Crowds:
     """Of m events (`event_ids`, sorted) the sums of the vectors of those who bet on them (m, d), and of how many.
     Never changes."""
@@ -62,17 +94,13 @@ class Crowds:
     counts: Numbers
     aligned: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def likeness(self, user_id: int, offer: Offer) -> tuple[Numbers, Numbers] | None:
-        """How alike the user is to those who bet on each event: summed, and on average (towards 0 where they are
-        few); both of shape (n,). None if nothing is known of the user."""
+    def likeness(self, user_id: int, offer: Offer) -> "Likeness | None":
+        """How alike the user is to those who bet on each event. None if nothing is known of the user."""
         taste = self.tastes.of(user_id)
         if taste is None:
             return None
         places, sums, counts = self._along(offer)
-        own = sums @ taste
-        total, mean = np.zeros(len(offer)), np.zeros(len(offer))
-        total[places], mean[places] = own, own / (counts + 1.0)
-        return total, mean
+        return Likeness(places, (sums @ taste).astype(np.float64), counts)
 
     def _along(self, offer: Offer) -> tuple[Places, Vectors, Numbers]:
         """Where in the offer the events are that anybody bet on, and their sums and counts."""

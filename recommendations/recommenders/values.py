@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from recommendations.arrays import Codes
 from recommendations.offer import ATTRIBUTES, Column
 
 from . import neighbours
@@ -61,8 +62,8 @@ class OfValues:
         self._favourites = tuple(_favourites(situation, values))
         self._neighbours = _of_neighbours(situation, values)
 
-    def weighted(self, weights: Matrix) -> Iterator[tuple[Column[Any], Scores]]:
-        """(column, what each of its values adds to the weighted sum)."""
+    def weighted(self, weights: Matrix) -> Iterator[tuple[Codes, Scores]]:
+        """Of each attribute the offer's codes, and what each value adds to the weighted sum."""
         table = np.zeros(self._values.size)
         by_attribute = weights[:_SHARES], weights[_SHARES : 2 * _SHARES]
         table[self._codes] = by_attribute[0][self._owners] * self._lifts + by_attribute[1][self._owners] * self._shares
@@ -71,7 +72,7 @@ class OfValues:
         if self._neighbours is not None:
             table += weights[_NEIGHBOURS] * self._neighbours
         for column, start in zip(self._values.columns, self._values.starts, strict=True):
-            yield column, table[start : start + len(column.values)]
+            yield column.codes, table[start : start + len(column.values)]
 
     def at(self, places: Places) -> Matrix:
         """The features of the events at these places, shape (features, places)."""

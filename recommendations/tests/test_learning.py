@@ -13,7 +13,7 @@ from recommendations.learning.tastes import WIDTH, fit_tastes
 from recommendations.offer import Offer
 from recommendations.recommenders.features import ADDITIVE, NAMES
 from recommendations.recommenders.hybrid import DEFAULT, DEFAULT_WEIGHTS, Model
-from recommendations.recommenders.tastes import Crowds, CrowdSums, Tastes
+from recommendations.recommenders.tastes import Crowds, CrowdSums, Likeness, Tastes
 from recommendations.recommenders.trees import Trees
 
 from .factories import offer_of
@@ -141,13 +141,37 @@ class TestTastes:
     def likeness(self, crowds: Crowds, user: int, offer: Offer):
         found = crowds.likeness(user, offer)
         assert found is not None
-        return found[0]
+        return found.at(np.arange(len(offer)))[0]
 
     def test_users_are_like_those_who_bet_as_they_do(self):
         crowds = self.crowds((4, 1), (5, 2), (6, 1)).crowds()
         likeness = self.likeness(crowds, 2, offer_of({}, {}, {}))
         assert likeness[0] > 1.0
         assert likeness[1:] == pytest.approx([0.0, 0.0], abs=0.01)
+
+    def test_likeness_is_told_of_any_events(self):
+        crowds = self.crowds((4, 2), (6, 2), (4, 4)).crowds()
+        found = crowds.likeness(2, offer_of({}, {}, {}, {}, {}))
+        assert found is not None
+        total, mean = found.at(np.array([4, 1, 0, 3]))
+        assert total.tolist() == [0.0, found.total[0], 0.0, found.total[1]]
+        assert mean.tolist() == [0.0, found.total[0] / 3, 0.0, found.total[1] / 2]
+        assert found.mean.tolist() == [found.total[0] / 3, found.total[1] / 2]
+
+    @pytest.mark.parametrize(
+        ("total", "among", "best"),
+        [
+            ([1.0, 2.0], [1, 1, 1, 1], 2.0),
+            ([-1.0, -2.0], [1, 1, 1, 1], 0.0),
+            ([-1.0, -2.0], [0, 1, 0, 1], -1.0),
+            ([1.0, 2.0], [0, 1, 0, 0], 1.0),
+            ([1.0, 2.0], [1, 0, 0, 0], 0.0),
+            ([1.0, 2.0], [0, 0, 0, 0], 0.0),
+        ],
+    )
+    def test_the_best_likeness_is_that_of_all_events_asked_for(self, total, among, best):
+        likeness = Likeness(np.array([1, 3]), np.array(total), np.array([1.0, 1.0]))
+        assert likeness.best_of(np.array(among, dtype=bool)) == best
 
     def test_vectors_multiply_to_what_the_bets_say(self):
         """Of fewer users than the vectors are wide nothing is lost."""
