@@ -20,6 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from operations.garbage import settle
 from recommendations.bets import Selected, odds_band
 from recommendations.learning.cases import Case, Cases
 from recommendations.learning.ranking import fit_trees
@@ -66,6 +67,7 @@ def measure(
     name: str, offer: Offer, profile: Profile, trends: Trends, models: dict[str, object]
 ) -> tuple[float, float]:
     recommender, rules = RECOMMENDERS[name], Rules(now=NOW.timestamp(), limit=3)
+    settle()  # as a server's processes do
     taken = []
     for number in range(ROUNDS):
         situation = Situation(

@@ -10,7 +10,7 @@ Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Codes = np.ndarray[Any, np.dtype[np.int32]]
 
 BLOCK = 8_192
-_MAXIMA = 8  # blocks for each of the largest numbers that are looked for
+_GROUPS = 8  # for each of the largest numbers that are looked for
 
 
 def add_entries(totals: Numbers, tables: Iterable[tuple[Codes, Numbers]]) -> None:
@@ -25,11 +25,11 @@ def add_entries(totals: Numbers, tables: Iterable[tuple[Codes, Numbers]]) -> Non
 
 def kth_largest(numbers: Numbers, k: int) -> float:
     """The k-th largest of at least k numbers, none of which is NaN."""
-    width = numbers.size // (_MAXIMA * k)
-    if width > 1:
-        # At least k of the numbers are as large as the k-th largest of the blocks' maxima.
-        maxima = numbers[: _MAXIMA * k * width].reshape(-1, width).max(axis=1)
-        numbers = numbers[numbers >= np.partition(maxima, maxima.size - k)[maxima.size - k]]
+    groups = _GROUPS * k
+    if numbers.size >= 2 * groups:
+        # At least k of the numbers are as large as the k-th largest of the groups' maxima.
+        maxima = numbers[: numbers.size // groups * groups].reshape(-1, groups).max(axis=0)
+        numbers = numbers[numbers >= np.partition(maxima, groups - k)[groups - k]]
     return float(np.partition(numbers, numbers.size - k)[numbers.size - k])
 
 

@@ -22,6 +22,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
+# Before numpy is loaded: processes and threads share the cores already, and OpenBLAS's own wait for each other busily.
+os.environ["OPENBLAS_NUM_THREADS"] = env.str("OPENBLAS_NUM_THREADS", default="1")
+
 # --- Where things are kept -------------------------------------------------------------------------------------------
 
 LOCAL_DIR = Path(env.str("LOCAL_DIR", default="") or BASE_DIR / ".local").resolve()

@@ -1,0 +1,19 @@
+"""What a process that serves does before it serves."""
+
+from tenants.tests.serving import environment, needs_embedded, run_python, url_of_test_catalogue
+
+LOADED = """
+import gc, os, sys
+import recsys_project.wsgi
+assert gc.get_freeze_count() > 50_000, gc.get_freeze_count()
+assert gc.get_threshold()[0] == 10_000
+assert "recommendations.api.views" in sys.modules and "dashboard.urls" in sys.modules
+assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+"""
+
+
+@needs_embedded
+def test_all_is_loaded_and_left_alone_by_the_collector_before_the_first_request(casino_a):
+    env = environment(url_of_test_catalogue())
+    env.pop("OPENBLAS_NUM_THREADS", None)
+    run_python("-c", LOADED, env=env)
