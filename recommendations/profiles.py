@@ -117,7 +117,8 @@ def compute_favorite_pairs(tallies: Tallies, offer: Offer, now: datetime, rng: n
     since = now - timedelta(days=settings.INFERENCE_WINDOW_DAYS)
     counts = tallies.pairs_within(since.timestamp(), now.timestamp())
     bet_on = sorted(counts, key=lambda pair: (-counts[pair], pair))[:PAIRS_KEPT]
-    others = [pair for pair in offer.keep(offer.begins > now.timestamp()).pairs() if pair not in counts]
+    coming = offer.pair.keep(offer.begins > now.timestamp()).present()
+    others = sorted(pair for pair in coming if pair not in counts)
     rng.shuffle(others)
     return (*bet_on, *others[: PAIRS_KEPT - len(bet_on)])
 

@@ -6,11 +6,11 @@ from django.urls import include, path
 admin.site.index_title = "Everything, by table"
 
 urlpatterns = [
+    path("", include("recommendations.api.urls")),
     path("admin/ingestion/", include("ingestion.urls")),
     path("admin/", admin.site.urls),
     path("", include("dashboard.urls")),
     path("", include("tenants.urls")),
-    path("", include("recommendations.urls")),
 ]
 
 handler400 = "recommendations.api.errors.bad_request"

@@ -5,10 +5,10 @@ from .user_views import UserExportView, UserView
 from .views import ConfigView, OptionsSchemaView, PurchaseView, RecommendManyView, RecommendView
 
 urlpatterns = [
+    path("recommend/<str:user_id>", RecommendView.as_view(), name="recommend"),  # first: asked far more than all others
+    path("recommend", RecommendManyView.as_view(), name="recommend_many"),
     path("config", ConfigView.as_view(), name="config"),
     path("config/options.schema.json", OptionsSchemaView.as_view(), name="options_schema"),
-    path("recommend", RecommendManyView.as_view(), name="recommend_many"),
-    path("recommend/<str:user_id>", RecommendView.as_view(), name="recommend"),
     path("purchase/<str:user_id>", PurchaseView.as_view(), name="purchase"),
     path("users/<str:user_id>", UserView.as_view(), name="user"),
     path("users/<str:user_id>/export", UserExportView.as_view(), name="user_export"),

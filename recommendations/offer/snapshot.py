@@ -49,10 +49,6 @@ class Offer:
             parts += kept if isinstance(kept, tuple) else [kept]
         return sum(int(getattr(part, "nbytes", 0)) for part in parts)
 
-    def pairs(self) -> list[Pair]:
-        """The (sport, league) pairs that occur, sorted."""
-        return sorted(self.pair.present())
-
     def place_of(self, event_id: int) -> int | None:
         place = int(np.searchsorted(self.ids, event_id))
         return place if place < len(self) and self.ids[place] == event_id else None
