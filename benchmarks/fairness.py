@@ -1,8 +1,10 @@
 """What one casino's burst does to another's answers: casino A asks by 32 connections at once, as often as it can, while
 B asks by one, now and then; and B's p50 and p99 are taken without the burst and with it, in turns.
 
-A's clients wait, as `Retry-After` tells them, when they are refused (`polite`), or ask again at once (`hammering`),
-with A's limit and without any. Real server processes, and A's clients in a process of their own.
+A's clients wait, as `Retry-After` tells them, when they are refused (`polite`), or ask ten times as often as A may
+whatever they are told (`tenfold`), or again at once (`hammering`: as fast as a process of Python can, which itself
+takes a core; `counting` is a process that takes a core and asks nothing, to compare with), with A's limit and without
+any. Real server processes, and A's clients in a process of their own.
 """
 
 import argparse
@@ -32,10 +34,11 @@ def main() -> None:
     parser.add_argument("--burst", nargs=2, metavar=("KEY", "MANNERS"), help="be A's clients, until killed")
     arguments = parser.parse_args()
     if arguments.burst:
-        be_many(arguments.burst[0], is_polite=arguments.burst[1] == "polite")
+        be_many(*arguments.burst, arguments.rate)
         return
     key_a, key_b, casino_a = build(arguments.rate)
-    for rate, manners in ((arguments.rate, "polite"), (arguments.rate, "hammering"), (0, "hammering")):
+    limited = [(arguments.rate, manners) for manners in ("polite", "tenfold", "counting", "hammering")]
+    for rate, manners in (*limited, (0, "hammering")):
         casino_a.request_rate = rate
         casino_a.save()
         with serving():
@@ -81,7 +84,7 @@ def report(rate: int, manners: str, keys: tuple[str, str], rounds: int, requests
     take(key_b, requests)
     for _ in range(rounds):
         quiet.extend(take(key_b, requests))
-        with bursting(key_a, manners):
+        with bursting(key_a, manners, rate):
             loud.extend(take(key_b, requests))
     p50s = [statistics.median(each) * 1000 for each in (quiet, loud)]
     p99s = [statistics.quantiles(each, n=100)[98] * 1000 for each in (quiet, loud)]
@@ -92,8 +95,9 @@ def report(rate: int, manners: str, keys: tuple[str, str], rounds: int, requests
 
 
 @contextmanager
-def bursting(key: str, manners: str) -> Any:
-    process = subprocess.Popen((sys.executable, "-m", "benchmarks.fairness", "--burst", key, manners))
+def bursting(key: str, manners: str, rate: int) -> Any:
+    command = (sys.executable, "-m", "benchmarks.fairness", "--burst", key, manners, "--rate", str(rate))
+    process = subprocess.Popen(command)
     try:
         time.sleep(3)  # the bucket's two seconds are drunk, what follows goes on for long
         yield
@@ -113,18 +117,24 @@ def take(key: str, requests: int) -> list[float]:
     return taken
 
 
-def be_many(key: str, *, is_polite: bool) -> None:
-    threads = [threading.Thread(target=be_one, args=[key, is_polite]) for _ in range(CONNECTIONS)]
+def be_many(key: str, manners: str, rate: int) -> None:
+    while manners == "counting":
+        pass
+    pause = CONNECTIONS / (10 * rate) if manners == "tenfold" else 0.0
+    threads = [threading.Thread(target=be_one, args=[key, manners == "polite", pause]) for _ in range(CONNECTIONS)]
     for thread in threads:
         thread.start()
 
 
-def be_one(key: str, is_polite: bool) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", PORT)
+def be_one(key: str, is_polite: bool, pause: float) -> None:
+    """Ask for ever, every `pause` seconds."""
+    connection, next_at = http.client.HTTPConnection("127.0.0.1", PORT), time.monotonic() + pause * random.random()
     while True:
         seconds = ask(connection, key)
         if is_polite and seconds is not None:
             time.sleep(seconds * random.uniform(1, 1.5))
+        next_at += pause
+        time.sleep(max(next_at - time.monotonic(), 0.0) if pause else 0.0)
 
 
 def ask(connection: http.client.HTTPConnection, key: str) -> int | None:

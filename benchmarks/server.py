@@ -9,13 +9,15 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 settings.ROOT_URLCONF = "benchmarks.server"
-application = get_wsgi_application()
+in_django = get_wsgi_application()
 
 from django.urls import path
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from operations.doorkeeper import Doorkeeper
+from operations.garbage import settle
 from recommendations.api.views import CasinoAPIView
 from recommendations.models import Event, PurchasedCoupon, User
 from recommendations.recommenders.inference_score import POINTS_FOR_TOP_VALUES
@@ -62,3 +64,5 @@ urlpatterns = [
     path("plain/<int:user_id>", PlainView.as_view()),
     *project_urlpatterns,
 ]
+application = Doorkeeper(in_django)
+settle()

@@ -2,10 +2,11 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest
 
@@ -29,8 +30,12 @@ class CurrentRequest:
 
     @property
     def casino_id(self) -> int | None:
+        """Of a request that was refused before its casino was looked for, the casino of its key."""
         casino = getattr(self.request, "casino", None)
-        return None if casino is None else casino.pk
+        if casino is not None:
+            return int(casino.pk)
+        key = getattr(self.request, "known_key", None)
+        return None if key is None else int(key.casino_id)
 
 
 _current: ContextVar[CurrentRequest | None] = ContextVar("current_request", default=None)
@@ -40,11 +45,16 @@ def find_current_request() -> CurrentRequest | None:
     return _current.get()
 
 
+def id_of(environ: Mapping[str, Any]) -> str:
+    """The id that a proxy gave the request, if it is fit for a log; else a new one."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if _FIT_ID.fullmatch(given) else uuid.uuid4().hex
+
+
 @contextmanager
 def current_request(request: HttpRequest) -> Iterator[CurrentRequest]:
-    """Make `request` the current one. It keeps the id that a proxy gave it, if that is fit for a log."""
-    given = request.META.get("HTTP_X_REQUEST_ID", "")  # `headers` would keep a copy of all, of keys too
-    found = CurrentRequest(given if _FIT_ID.fullmatch(given) else uuid.uuid4().hex, request)
+    """Make `request` the current one."""
+    found = CurrentRequest(id_of(request.META), request)  # `headers` would keep a copy of all, of keys too
     request.request_id = found.id  # type: ignore[attr-defined]
     token = _current.set(found)
     try:

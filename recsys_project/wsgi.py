@@ -5,11 +5,14 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from operations.garbage import settle
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 
-application = get_wsgi_application()
+in_django = get_wsgi_application()
+
+from operations.doorkeeper import Doorkeeper  # noqa: E402 (what it stands on, Django must set up first)
+from operations.garbage import settle  # noqa: E402
+
+application = Doorkeeper(in_django)
 
 get_resolver().url_patterns  # noqa: B018 (loads all views, which the first request would)
 settle()

@@ -47,6 +47,11 @@ class KnownKey:
         return Casino.from_db("default", _CASINO_FIELDS, self.casino_row)
 
     @property
+    def casino_id(self) -> int:
+        casino_id: int = self.casino_row[_CASINO_FIELDS.index("id")]
+        return casino_id
+
+    @property
     def is_expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= timezone.now()
 
@@ -143,6 +148,16 @@ def find_key(digest: str) -> KnownKey | None:
     """
     known = key_leases.ask(digest, lambda: _ask_for_key(digest), keep_if=_is_of_served_casino)
     return None if known is None or known.is_expired else known
+
+
+@sensitive_variables()
+def casino_of_known_key(authorization: str) -> int | None:
+    """The id of the casino whose valid key this head has, where that is known without asking the catalogue."""
+    scheme, text = _split(authorization)
+    if scheme != SCHEME or not _FORM.fullmatch(text):
+        return None
+    known = key_leases.peek(_digest(text))
+    return None if known is None or known.is_expired else known.casino_id
 
 
 @sensitive_variables()

@@ -36,6 +36,10 @@ class Leases(Generic[K, V]):
                 self._kept[key] = asked_at, answer
         return answer
 
+    def peek(self, key: K) -> V | None:
+        """What is known of `key` without asking."""
+        return self._find(key)
+
     def clear(self) -> None:
         with self._guard:
             self._kept.clear()

@@ -52,6 +52,7 @@ class RateLimiter:
 
     def __init__(self) -> None:
         self._held: defaultdict[int, _Held] = defaultdict(_Held)
+        self._refusing_until = 0.0  # monotonic seconds
 
     def take(self, casino_id: int, rate: int) -> None:
         """Use up one token. Raises RateLimited where there is none."""
@@ -67,8 +68,20 @@ class RateLimiter:
         with held.guard:
             held.tokens -= tokens
 
+    def is_refusing(self) -> bool:
+        """Whether any casino is being refused at present."""
+        return time.monotonic() < self._refusing_until
+
+    def refusal(self, casino_id: int) -> RateLimited | None:
+        """What `take` would raise, where that is known without asking the catalogue."""
+        held = self._held.get(casino_id)
+        if held is None or held.tokens >= 1 or time.monotonic() >= held.ask_again_at:
+            return None
+        return RateLimited(held.retry_after)
+
     def forget(self) -> None:
         self._held.clear()
+        self._refusing_until = 0.0
 
     def _refill(self, casino_id: int, rate: int, held: _Held) -> None:
         now = time.monotonic()
@@ -79,7 +92,7 @@ class RateLimiter:
         held.tokens += granted
         if held.tokens < 1:
             held.retry_after = (1 - left - held.tokens) / rate
-            held.ask_again_at = now + CHUNK_SECONDS
+            held.ask_again_at = self._refusing_until = now + CHUNK_SECONDS
             if now >= held.say_again_at:
                 held.say_again_at = now + _SAY_AGAIN_SECONDS
                 logger.warning("Casino %d asks more often than %d times a second", casino_id, rate)
