@@ -14,8 +14,8 @@ help:  ## say what there is
 demo: .venv/runtime  ## the main job on real fixtures, with an embedded PostgreSQL and broker; CHECK=1 ends by itself
 	$(MANAGE) demo $(if $(CHECK),--check)
 
-test: .venv/dev  ## all tests, with coverage, in two processes; WORKERS=0 does without
-	$(BIN)/pytest -n $(or $(WORKERS),2) --dist worksteal --cov --cov-report=term
+test: .venv/dev  ## all tests, with coverage, in three processes; WORKERS=0 does without
+	$(BIN)/pytest -n $(or $(WORKERS),3) --dist worksteal --cov --cov-report=term
 
 test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without containers; ARGS='-k lag'
 	$(APACHE_KAFKA) lend $(BIN)/pytest ingestion $(ARGS)

@@ -12,7 +12,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import django
 
