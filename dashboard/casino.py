@@ -8,7 +8,7 @@ from ingestion.models import MessageCount
 from recommendations import figures
 
 from .evaluation import LastEvaluation, last_evaluation
-from .plots import Plot, plot
+from .plots import Plot, latency_plot, plot
 
 HOURS = 48
 DAYS = 7
@@ -35,7 +35,10 @@ def casino_figures(now: datetime) -> CasinoFigures:
     return CasinoFigures(
         glance=figures.glance(now),
         today=messages.today(now),
-        plots=[plot(key, title, [(each.hour, getattr(each, key)) for each in hours]) for key, title in _PLOTS],
+        plots=[
+            *(plot(key, title, [(each.hour, getattr(each, key)) for each in hours]) for key, title in _PLOTS),
+            latency_plot("latency", "Time to recommend", figures.latencies(now, HOURS)),
+        ],
         top_leagues=figures.top_values("league", now=now, limit=SHOWN),
         top_teams=figures.top_values("home_team", "away_team", now=now, limit=SHOWN),
         quality=messages.quality(now, DAYS),

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Max, Q, QuerySet, Sum
 
+from recommendations.figures import latest_hours
 from recommendations.models import WaitingCoupon
 
 from .models import MessageCount
@@ -62,8 +63,7 @@ def today(now: datetime) -> Today:
 
 def by_hour(now: datetime, hours: int) -> list[Hour]:
     """The latest so many hours up to this one, each of them, the oldest first."""
-    this_hour = now.replace(minute=0, second=0, microsecond=0)
-    wanted = [this_hour - timedelta(hours=back) for back in reversed(range(hours))]
+    wanted = latest_hours(now, hours)
     rows = (
         _since(wanted[0])
         .values("hour")

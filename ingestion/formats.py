@@ -133,6 +133,10 @@ class ServedMessage(msgspec.Struct):
     events: Annotated[list[ServedEventMessage], Meta(description="Best first; none, where there was nothing to show.")]
     fallback: Annotated[OptionalText, Meta(description="The step of the fallback chain that served, if one did.")] = ""
     model_version: OptionalText = ""
+    took_ms: (
+        Annotated[float, Meta(ge=0, description="From the question to the answer, without HTTP; in milliseconds.")]
+        | None
+    ) = None
 
 
 def schema(message: type[msgspec.Struct]) -> dict[str, Any]:

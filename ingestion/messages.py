@@ -152,6 +152,7 @@ def decode_served(envelope: Envelope, bounds: Bounds) -> ServedRow:
         stake=message.stake,
         currency=message.currency,
         events=_served_events(message.events),
+        took_ms=message.took_ms,
     )
 
 

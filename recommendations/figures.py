@@ -32,6 +32,22 @@ WHERE attribute = ANY(%(attributes)s)
 GROUP BY value ORDER BY weight_now DESC, value LIMIT %(limit)s
 """
 
+# Of a busy hour the latest answers speak for all: the cost is bounded, whatever was served.
+SAMPLED = 1_000
+_LATENCIES = """
+SELECT
+    hour,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY took_ms),
+    percentile_cont(0.99) WITHIN GROUP (ORDER BY took_ms)
+FROM generate_series(%(first)s, %(last)s, interval '1 hour') AS hour, LATERAL (
+    SELECT took_ms FROM served_recommendations
+    WHERE timestamp >= hour AND timestamp < hour + interval '1 hour'
+    ORDER BY timestamp DESC, id DESC LIMIT %(sampled)s
+) AS latest
+WHERE took_ms IS NOT NULL
+GROUP BY hour
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Glance:
@@ -51,6 +67,15 @@ class TopValue:
     value: str
     count: int
     weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Within how many milliseconds half of an hour's recommendations were made, and 99 of 100; None without any."""
+
+    hour: datetime
+    p50: float | None = None
+    p99: float | None = None
 
 
 def glance(now: datetime, *, counted: int = COUNTED) -> Glance:
@@ -80,3 +105,20 @@ def top_values(*attributes: str, now: datetime, limit: int) -> list[TopValue]:
     with casino_connection().cursor() as cursor:
         cursor.execute(_TOP, parameters)
         return [TopValue(*row) for row in cursor.fetchall()]
+
+
+def latencies(now: datetime, hours: int, *, sampled: int = SAMPLED) -> list[Latency]:
+    """Of the current casino, by the hour (UTC) of the answer: the latest so many hours up to this one, each of them,
+    the oldest first; of a busy hour, of its latest `sampled` answers."""
+    wanted = latest_hours(now, hours)
+    parameters: dict[str, Any] = {"first": wanted[0], "last": wanted[-1], "sampled": sampled}
+    with casino_connection().cursor() as cursor:
+        cursor.execute(_LATENCIES, parameters)
+        found = {row[0]: Latency(*row) for row in cursor.fetchall()}
+    return [found.get(hour, Latency(hour)) for hour in wanted]
+
+
+def latest_hours(now: datetime, hours: int) -> list[datetime]:
+    """The beginnings of the latest so many hours up to this one, the oldest first."""
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    return [this_hour - timedelta(hours=back) for back in reversed(range(hours))]

@@ -217,6 +217,7 @@ class ServedRow(msgspec.Struct, kw_only=True):
     stake: Decimal
     currency: str
     events: tuple[ServedEventRow, ...]
+    took_ms: float | None = None
 
     def __post_init__(self) -> None:
         rules.identity("user_id", self.user_id, rules.MAX_REFERENCE)
@@ -231,6 +232,7 @@ class ServedRow(msgspec.Struct, kw_only=True):
         self.currency = rules.one_of("currency", self.currency, limits.currencies)
         if len(self.events) > limits.selections:
             raise InvalidRow("out_of_range", "events", f"must list at most {limits.selections} events")
+        rules.finite("took_ms", self.took_ms)
 
 
 class Removal(msgspec.Struct, kw_only=True):

@@ -6,6 +6,7 @@ All but `configure` work on the current casino's data.
 import random
 from collections.abc import Sequence
 from datetime import datetime
+from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
@@ -127,15 +128,17 @@ def _question(casino: Casino, schema: tuple[FieldMapping, ...], now: datetime, w
 
 def _recommend(question: Question, user_ids: Sequence[int]) -> list[Recommendation]:
     """Of the users that are known, in the order asked for, each once."""
+    began = perf_counter()
     found = lookup.find(user_ids, question.now, question.hour)
     recommendations = [
         answer(question, bettor_of(user, question, found.market), found.market, uuid4())
         for user_id in dict.fromkeys(user_ids)
         if (user := found.users.get(user_id)) is not None
     ]
+    took_ms = round((perf_counter() - began) * 1_000 / max(len(recommendations), 1), 3)
     for recommendation in recommendations:
         if recommendation.recommended_events:
-            announce(as_served(recommendation, question.recommender.name))
+            announce(as_served(recommendation, question.recommender.name, took_ms))
     return recommendations
 
 

@@ -89,7 +89,7 @@ def test_coupon_message_becomes_a_row_which_knows_its_place_in_kafka():
 
 
 def test_message_of_what_was_served_becomes_a_row():
-    assert read(decode_served, served(fallback="trending")) == ServedRow(
+    assert read(decode_served, served(fallback="trending", took_ms=2.25)) == ServedRow(
         recommendation_id=UUID("00000000-0000-4000-8000-000000000001"),
         user_id=7,
         timestamp=INSTANT,
@@ -99,6 +99,7 @@ def test_message_of_what_was_served_becomes_a_row():
         stake=Decimal("10.5"),
         currency="EUR",
         events=(ServedEventRow(event_id=5, odd=Decimal("2.5"), score=0.25),),
+        took_ms=2.25,
     )
 
 
@@ -231,6 +232,8 @@ def test_number_which_is_none_is_out_of_range(decode, message, field, number):
         (decode_served, served(events=[SERVED | {"event_id": -1}]), "out_of_range", "events[0].event_id"),
         (decode_served, served(events=[SERVED | {"score": "high"}]), "wrong_type", "events[0].score"),
         (decode_served, served(events=[SERVED] * 51), "out_of_range", "events"),
+        (decode_served, served(took_ms="long"), "wrong_type", "took_ms"),
+        (decode_served, served(took_ms=-1), "out_of_range", "took_ms"),
     ],
 )
 def test_value_which_makes_no_row_is_named(decode, message, code, field):

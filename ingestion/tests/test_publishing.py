@@ -40,6 +40,7 @@ def served(number=1, **changes):
         "stake": Decimal("25.50"),
         "currency": "EUR",
         "events": (ServedEvent(7, 2.69, 0.5), ServedEvent(8, Decimal("1.050"))),
+        "took_ms": 2.25,
     }
     return ServedRecommendation(**fields | changes)
 
@@ -83,6 +84,7 @@ def test_a_message_says_all_that_was_served_and_whose_it_is(broker, publisher):
         "stake": 25.5,
         "currency": "EUR",
         "events": [{"event_id": 7, "odd": 2.69, "score": 0.5}, {"event_id": 8, "odd": 1.05, "score": None}],
+        "took_ms": 2.25,
     }
 
 

@@ -10,6 +10,7 @@ class ServedSlip(CasinoModel):
 
     `events` is a list of objects with `event_id`, `odd` and `score`, best first. `asked_for` is the recommender that
     the casino had configured, `recommender` the one that served; `fallback` names the step of the chain between them.
+    `took_ms`: milliseconds from the question to the answer, without HTTP; null for what an older release served.
     """
 
     recommendation_id = models.UUIDField(unique=True)
@@ -22,6 +23,7 @@ class ServedSlip(CasinoModel):
     stake = models.DecimalField(max_digits=14, decimal_places=2)
     currency = models.CharField(max_length=10)
     events = models.JSONField()
+    took_ms = models.FloatField(null=True)
 
     class Meta:
         db_table = "served_recommendations"

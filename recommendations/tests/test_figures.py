@@ -3,11 +3,12 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 
-from recommendations.figures import Glance, glance, top_values
+from recommendations.figures import Glance, Latency, glance, latencies, top_values
 from recommendations.models import CasinoTally
+from recommendations.storing import store_recommendations
 from tenants.context import use_casino
 
-from .factories import CouponFactory, EventFactory, UserFactory
+from .factories import CouponFactory, EventFactory, UserFactory, served_row
 
 
 @pytest.fixture
@@ -74,3 +75,26 @@ def test_weights_too_small_for_a_float_are_none(in_a, now, weight, days):
         attribute="league", value="X", count=1, weight=weight, trend=0, as_of=now.timestamp() - days * 86_400
     )
     assert [each.weight for each in top_values("league", now=now, limit=5)] == [0]
+
+
+def serve(*answers):
+    """(when, how long it took) each."""
+    UserFactory.create(id=7)
+    store_recommendations(
+        [served_row(number, timestamp=when, took_ms=took) for number, (when, took) in enumerate(answers, 1)]
+    )
+
+
+def test_answers_of_an_hour_are_told_by_what_half_and_nearly_all_of_them_took(in_a, now):
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    earlier, end = hour - timedelta(hours=2), hour - timedelta(hours=1, microseconds=1)
+    serve((earlier, 1.0), (earlier, 2.0), (end, 3.0), (hour, 8.0), (hour, None), (earlier - timedelta(seconds=1), 9.0))
+    between = Latency(hour - timedelta(hours=1))
+    assert latencies(now, 3) == [Latency(earlier, 2.0, 2.98), between, Latency(hour, 8.0, 8.0)]
+
+
+def test_of_a_busy_hour_the_latest_answers_are_told(in_a, now):
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    serve(*((hour + timedelta(seconds=number), float(number)) for number in range(10)))
+    [found] = latencies(now, 1, sampled=3)
+    assert found.p50 == 8.0

@@ -70,6 +70,7 @@ def test_what_is_announced_is_what_was_recommended(casino_a, heard, now):
     assert (told.recommendation_id, told.user_id, told.timestamp) == (slip.recommendation_id, 31, now)
     assert (told.recommender, told.asked_for) == ("dynamic", "dynamic")
     assert (told.stake, told.currency) == (slip.stake, "GBP")
+    assert 0 < told.took_ms < 60_000
     assert [(event.event_id, event.odd) for event in told.events] == [
         (event.event_id, event.odd) for event in slip.recommended_events
     ]

@@ -31,13 +31,19 @@ def kept():
 
 
 def test_what_was_served_is_stored_as_it_was():
-    row = served_row(3, fallback="trending", model_version="als-7", currency="GBP")
+    row = served_row(3, fallback="trending", model_version="als-7", currency="GBP", took_ms=2.25)
     assert results([row]) == ["stored"]
     stored = ServedSlip.objects.get()
     assert (stored.recommendation_id, stored.user_id, stored.timestamp) == (UUID(int=3), 7, row.timestamp)
     assert (stored.recommender, stored.asked_for, stored.fallback) == ("static", "inference", "trending")
     assert (stored.model_version, stored.stake, stored.currency) == ("als-7", Decimal("10.00"), "GBP")
     assert stored.events == [{"event_id": 5, "odd": 2.5, "score": 0.25}, {"event_id": 6, "odd": 1.5, "score": None}]
+    assert stored.took_ms == 2.25
+
+
+def test_what_an_older_release_served_says_not_how_long_it_took():
+    assert results([served_row(1)]) == ["stored"]
+    assert ServedSlip.objects.get().took_ms is None
 
 
 def test_a_recommendation_of_nothing_is_stored_too():
