@@ -67,7 +67,7 @@ def build(rate: int) -> tuple[str, str, Any]:
 def serving() -> Any:
     server = (
         f"granian recsys_project.wsgi:application --interface wsgi --port {PORT} --no-log "
-        f"--workers {WORKERS} --blocking-threads {THREADS}"
+        f"--workers {WORKERS} --blocking-threads {THREADS} --workers-kill-timeout 10"
     )
     environment = {**os.environ, "RECSYS_OPEN_API": "0", "HTTPS": "0", "PYTHONWARNINGS": "ignore", "LOG_LEVEL": "ERROR"}
     process = subprocess.Popen((sys.executable, "-m", *server.split()), env=environment)

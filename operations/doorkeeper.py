@@ -15,6 +15,7 @@ from tenants.keys import casino_of_known_key
 from tenants.rate import rate_limiter
 
 from .metrics import count_request
+from .probes import PROBES
 from .requests import ID_HEADER, id_of
 
 REFUSED_ROUTE = "(refused)"
@@ -33,7 +34,7 @@ class Doorkeeper:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         began = time.perf_counter()
-        if not rate_limiter.is_refusing():
+        if not rate_limiter.is_refusing() or environ.get("PATH_INFO") in PROBES:
             return self._application(environ, start_response)
         casino_id = casino_of_known_key(environ.get("HTTP_AUTHORIZATION", ""))
         refusal = None if casino_id is None else rate_limiter.refusal(casino_id)
