@@ -27,7 +27,8 @@ _OF_A_USER = {
 }
 
 _DATED = ("waiting_coupons", "purchased_coupons", "served_recommendations")
-_CAME_SINCE = "SELECT FROM users WHERE id = %s AND timestamp > %s FOR UPDATE"
+_CAME_SINCE = "SELECT FROM users WHERE id = %s AND timestamp > %s"
+_LOCK_USER = "SELECT FROM users WHERE id = %s FOR UPDATE"
 
 # As of now, or as of the row's own time where that lies ahead: else its own message would bring it back.
 _AS_OF = "SELECT GREATEST(%s, (SELECT timestamp FROM users WHERE id = %s FOR UPDATE))"
@@ -68,8 +69,7 @@ def erase_user(user_id: int, now: datetime) -> dict[str, int]:
 
 
 def has_come_since(user_id: int, erased_at: datetime) -> bool:
-    """Whether a user of the current casino who was erased then is its user again, and stays so until the transaction's
-    end."""
+    """Whether a user of the current casino who was erased then is its user again."""
     return bool(query(_CAME_SINCE, [user_id, erased_at]))
 
 
@@ -78,6 +78,7 @@ def erase_what_is_of_before(user_id: int, erased_at: datetime) -> dict[str, int]
     Of who came anew since, what came since stays, and is counted anew."""
     with casino_atomic():
         lock_waiting_coupons()
+        query(_LOCK_USER, [user_id])
         if not has_come_since(user_id, erased_at):
             return erase_user(user_id, erased_at)
         execute(_FREE_KEY, [user_id])
