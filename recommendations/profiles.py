@@ -21,7 +21,8 @@ from .tallies import Tallies
 
 PAIRS_KEPT = 20
 
-# A request waits for no disk: what a crash takes, the next one computes.
+# A request waits for no disk: what a crash takes, the next one computes. It holds until the transaction ends, which is
+# the statement's own: nobody recommends inside another.
 _NO_WAIT = "(SELECT set_config('synchronous_commit', 'off', true)) AS no_wait"
 # A purchase that came in meanwhile must not be forgotten: then the counter differs, and the next request computes.
 _KEEP_PAIRS = f"""
