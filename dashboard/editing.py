@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -23,11 +22,5 @@ def save_configuration(*, casino: Casino, staff: User, seen: str, now: datetime,
         present = Casino.objects.select_for_update().get(pk=casino.pk)
         if as_seen(present.timestamp) != seen:
             raise ChangedMeanwhile(f"The configuration of {present} was changed by somebody else meanwhile.")
-        before = present.recommender_type
-        configure(casino=present, now=now, **configuration)
-        _log(staff, present, f"Configured: recommender {before or 'none'} to {present.recommender_type}.")
+        configure(casino=present, now=now, staff=staff, **configuration)
     return present
-
-
-def _log(staff: User, casino: Casino, message: str) -> None:
-    LogEntry.objects.log_actions(staff.pk, [casino], CHANGE, message, single_object=True)

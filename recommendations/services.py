@@ -10,6 +10,10 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User as Login
+from django.db import transaction
+
 from tenants.leases import wait_for_leases
 from tenants.models import Casino
 
@@ -40,9 +44,10 @@ def configure(
     recommendation_schema: object,
     now: datetime,
     options: object = _UNCHANGED,
+    staff: Login | None = None,
 ) -> Casino:
     """Keep how a casino wants its recommendations; options that are not given stay, None takes them back. When this
-    is done, every process goes by it.
+    is done, every process goes by it, and the admin's history of the casino says which `staff` did it, if any.
 
     Raises InvalidConfiguration, and then changes nothing.
     """
@@ -53,9 +58,14 @@ def configure(
     if options is not _UNCHANGED:
         casino.options = options_as_json(parse_options(options)) or None
         changed.append("options")
+    before = casino.recommender_type
     casino.recommender_type, casino.recommendation_schema, casino.timestamp = name, schema, now
-    casino.save(update_fields=changed)
-    wait_for_leases()
+    with transaction.atomic():
+        casino.save(update_fields=changed)
+        if staff is not None:
+            message = f"Configured: recommender {before or 'none'} to {name}."
+            LogEntry.objects.log_actions(staff.pk, [casino], CHANGE, message, single_object=True)
+        wait_for_leases()
     return casino
 
 

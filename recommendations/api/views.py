@@ -66,7 +66,10 @@ class ConfigView(CasinoAPIView):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         required = {"recommender_type": None, "recommendation_schema": None}
-        casino = services.configure(casino=self.casino, now=timezone.now(), **required | serializer.validated_data)
+        staff = request.user if request.user.is_authenticated else None
+        casino = services.configure(
+            casino=self.casino, now=timezone.now(), staff=staff, **required | serializer.validated_data
+        )
         configuration = _configuration(casino)
         return Response(
             {

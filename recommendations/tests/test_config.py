@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from recommendations.recommenders.registry import RECOMMENDERS
@@ -197,3 +198,23 @@ def test_a_request_must_name_a_casino_that_exists(casino_a, example_configuratio
     body = {"data": example_configuration, "content_type": "application/json"} if method == "post" else {}
     answer = send("/config", headers=headers, **body)
     assert (answer.status_code, answer.json()["error"]) == (status, text)
+
+
+def test_the_history_of_the_casino_says_which_staff_configured_it(
+    casino_a, example_configuration, settings, django_user_model
+):
+    settings.RECSYS_OPEN_API = False
+    client = Client()
+    client.force_login(django_user_model.objects.create_superuser("boss", password="x"))
+    answer = client.post("/config", example_configuration, "application/json", headers={"Casino-ID": "1"})
+    assert answer.status_code == 200
+    entry = LogEntry.objects.get()
+    assert (entry.user.username, entry.object_id) == ("boss", "1")
+    assert entry.get_change_message() == "Configured: recommender none to inference."
+    assert client.post("/config", {}, "application/json", headers={"Casino-ID": "1"}).status_code == 400
+    assert LogEntry.objects.count() == 1
+
+
+def test_who_has_no_login_is_in_no_history(caller_a, casino_a, example_configuration):
+    assert caller_a.post("/config", example_configuration).status_code == 200
+    assert not LogEntry.objects.exists()
