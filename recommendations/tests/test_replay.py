@@ -13,7 +13,7 @@ from recommendations.offer import offer_of_columns
 from recommendations.recommenders.registry import RECOMMENDERS
 
 HOUR = 3_600.0
-SMALL = World(seed=3, users=40, coupons=900, days=40, leagues=4, teams=6)
+SMALL = World(seed=3, users=40, coupons=600, days=30, leagues=4, teams=6)
 
 
 def history_of(begins, coupons, opens_at=None):
@@ -81,7 +81,7 @@ class TestWhatIsKnown:
     def test_no_slip_ever_has_what_it_must_not(self):
         found = run(simulate(SMALL), *RECOMMENDERS, "random", test_fraction=0.5)
         assert {count.invalid for count in found.slips} == {0}
-        assert all(count.selections > 1_000 for count in found.slips)
+        assert all(count.selections > 700 for count in found.slips)
 
 
 MOMENT = 0.85  # of the history: models have been fitted by then
@@ -89,8 +89,8 @@ EVERYTHING = (*RECOMMENDERS, "random", "popular", "live_popularity")
 
 
 def replayed(history, tested_from=0.6):
-    """With models fitted every two days."""
-    return run(history, *EVERYTHING, test_fraction=1 - tested_from, refit=2 * 24 * HOUR)
+    """With models fitted every three days."""
+    return run(history, *EVERYTHING, test_fraction=1 - tested_from, refit=3 * 24 * HOUR)
 
 
 def until(found, moment):
@@ -120,7 +120,7 @@ class TestNoPeeking:
         coupons = list(past.coupons)
         coupons[place] = replace(coupons[place], timestamp=coupons[place].timestamp + 5 * 24 * HOUR)
         found = replayed(replace(past, coupons=in_order(coupons)))
-        assert len(until(unchanged, moment)) > 200
+        assert len(until(unchanged, moment)) > 150
         assert until(found, moment) == until(unchanged, moment)
         assert found.cases != unchanged.cases
 
