@@ -23,6 +23,9 @@ from rich.table import Table
 
 from recommendations.offer import load_offer, offers, read_offer
 from recommendations.offer.queries import ask
+from recommendations.recommenders.base import Situation
+from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.slip import Rules, choose
 from tenants.catalogue import ensure_catalogue
 from tenants.connections import casino_connection
 from tenants.context import use_casino
@@ -61,9 +64,9 @@ def main() -> None:
 
 def _measure(size: int) -> list[tuple[str, str, str]]:
     own, allocated = _bytes()
-    read_offer(timezone.now())
     return [
         ("bytes an event, by its own count", f"{own / size:.0f}", ""),
+        ("the same, with what hybrid and the gate keep with it", f"{_bytes_with_hybrid() / size:.0f}", ""),
         ("bytes an event, as allocated", f"{allocated / size:.0f}", ""),
         ("read whole", *_times(lambda _: load_offer(timezone.now()), LOADS)),
         ("at rest", *_times(lambda _: read_offer(timezone.now()), READS)),
@@ -101,6 +104,15 @@ def _bytes() -> tuple[int, int]:
     allocated, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return offer.nbytes, allocated
+
+
+def _bytes_with_hybrid() -> int:
+    """Once a slip has been made of it."""
+    now = timezone.now().timestamp()
+    offer = read_offer(timezone.now())
+    situation = Situation(offer, now=now, hour=now // 3_600 * 3_600)
+    choose(offer, RECOMMENDERS["hybrid"].score(situation), Rules(now=now, limit=3))
+    return offer.nbytes
 
 
 def _times(

@@ -16,7 +16,7 @@ _GROUPS = 8  # for each of the largest numbers that are looked for
 def add_entries(totals: Numbers, tables: Iterable[tuple[Codes, Numbers]]) -> None:
     """Add to each total, of shape (n,), its entry of every table: `table[codes[i]]`, the codes being of shape (n,)."""
     tables = list(tables)
-    for block in _blocks(totals.size):
+    for block in blocks(totals.size):
         part = totals[block]
         for codes, table in tables:
             # twice as fast as table[codes], which makes wider integers of them first
@@ -33,6 +33,7 @@ def kth_largest(numbers: Numbers, k: int) -> float:
     return float(np.partition(numbers, numbers.size - k)[numbers.size - k])
 
 
-def _blocks(size: int) -> Iterator[slice]:
+def blocks(size: int) -> Iterator[slice]:
+    """Parts of an array of this size, one after the other."""
     for begin in range(0, size, BLOCK):
         yield slice(begin, begin + BLOCK)

@@ -14,7 +14,7 @@ from .options import DEFAULTS, Options, Selectors
 
 Places = np.ndarray[Any, np.dtype[np.intp]]
 
-_FIRST_LOOK = 64  # places that are sorted at first; nearly always enough
+_FIRST_LOOK = 256  # places that are sorted at first; nearly always enough
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from recommendations.arrays import blocks
 from recommendations.bets import Selected
 from recommendations.offer import Offer
 from recommendations.trends import NO_TRENDS, Trends
@@ -70,16 +71,18 @@ class Situation:
     user_id: int = 0
 
     def chance(self) -> Scores:
-        """A number from 0 to 1 for each event, shape (n,); the same for the same question and event, whatever else is
-        in the offer. SplitMix64 (Steele, Lea, Flood 2014) of the event's id and the seed."""
+        """A number from 0 to 1 for each event, shape (n,), the caller's own; the same for the same question and event,
+        whatever else is in the offer. SplitMix64 (Steele, Lea, Flood 2014) of the event's id and the seed."""
         [key] = np.random.SeedSequence(self.seed).generate_state(1, np.uint64)
-        mixed = self.offer.ids.view(np.uint64) ^ key
-        mixed *= np.uint64(0x9E3779B97F4A7C15)
-        for shift, factor in _SPLITMIX:
-            mixed ^= mixed >> shift
-            mixed *= factor
-        mixed ^= mixed >> np.uint64(31)
-        scores: Scores = (mixed >> np.uint64(11)) * 2.0**-53
+        ids, scores = self.offer.ids.view(np.uint64), np.empty(len(self.offer))
+        for block in blocks(ids.size):
+            mixed = ids[block] ^ key
+            mixed *= np.uint64(0x9E3779B97F4A7C15)
+            for shift, factor in _SPLITMIX:
+                mixed ^= mixed >> shift
+                mixed *= factor
+            mixed ^= mixed >> np.uint64(31)
+            np.multiply(mixed >> np.uint64(11), 2.0**-53, out=scores[block])
         return scores
 
 

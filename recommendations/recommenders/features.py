@@ -21,6 +21,7 @@ from .tastes import Crowds, Likeness
 from .values import COUNTED, OF_VALUES, OfValues, Values, values_of
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
+Numbers = np.ndarray[Any, np.dtype[np.float32]]  # of every event: half the memory
 Places = np.ndarray[Any, np.dtype[np.intp]]
 
 TRENDING = tuple(f"trend of {name}" for name in COUNTED)
@@ -79,7 +80,7 @@ class _OfEvents:
     trends: Trends
     hour: float
     values: Values
-    numbers: Matrix
+    numbers: Numbers
     is_coming: Any
     best: Matrix
     weighted: tuple[Matrix, Scores] | None = None
@@ -104,12 +105,12 @@ def _of_events(situation: Situation) -> _OfEvents:
     return kept
 
 
-def _numbers_of_events(situation: Situation) -> Matrix:
+def _numbers_of_events(situation: Situation) -> Numbers:
     offer, trends = situation.offer, situation.trends
     numbers = [np.log1p(trends.of_column(name, column_of(offer, name))) for name in COUNTED]
     numbers += [np.log1p(trends.counts_of(offer)), np.log1p(trends.of_offer(offer)), _freshness(offer, trends)]
     numbers += [-np.log1p(np.maximum(offer.begins - situation.hour, 0.0) / _HOUR), _log_odds(offer)]
-    return np.array(numbers).reshape(len(OF_EVENTS), len(offer))
+    return np.array(numbers, dtype=np.float32).reshape(len(OF_EVENTS), len(offer))
 
 
 def _freshness(offer: Offer, trends: Trends) -> Scores:
@@ -135,7 +136,7 @@ def _weighted_events(situation: Situation, events: _OfEvents, weights: Matrix) -
     return kept[1]
 
 
-def _best(numbers: Scores, among: Any) -> float:
+def _best(numbers: Numbers, among: Any) -> float:
     return float(np.max(numbers, where=among, initial=-np.inf)) if among.any() else 0.0
 
 

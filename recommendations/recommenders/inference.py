@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from recommendations.arrays import add_entries
+
 from .base import Knowledge, Recommender, Scores, Situation
 
 
@@ -18,7 +20,8 @@ class Inference(Recommender):
         for rank, pair in enumerate(reversed(pairs), start=1):
             ranks[offer.pair.dictionary.places.get(pair, -1)] = rank
         ranks[-1] = 0  # where the pairs went that the offer lacks
-        scores: Scores = offer.pair.spread(ranks) + situation.chance()
+        scores = situation.chance()
+        add_entries(scores, [(offer.pair.codes, ranks)])
         return scores
 
     def reasons(self, situation: Situation, place: int) -> list[str]:

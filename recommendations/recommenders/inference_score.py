@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.arrays import add_entries
+from recommendations.arrays import Codes, add_entries
 from recommendations.offer import Column
 
 from .base import Knowledge, Profile, Recommender, Scores, Situation
@@ -31,8 +31,9 @@ class InferenceScore(Recommender):
     needs = frozenset({Knowledge.TOP_VALUES})
 
     def score(self, situation: Situation) -> Scores:
-        # the fraction only decides between equal sums
-        return points(situation) + situation.chance()
+        scores = situation.chance()  # which only decides between equal sums
+        add_entries(scores, _tables(situation))
+        return scores
 
     def reasons(self, situation: Situation, place: int) -> list[str]:
         found = [
@@ -48,16 +49,22 @@ class InferenceScore(Recommender):
 
 def points(situation: Situation) -> Scores:
     """The points of each event, shape (n,), whole numbers."""
+    total = np.zeros(len(situation.offer))
+    add_entries(total, _tables(situation))
+    return total
+
+
+def _tables(situation: Situation) -> Iterator[tuple[Codes, Scores]]:
+    """Of each attribute that is worth anything, the offer's codes and the points of each value."""
     offer, profile = situation.offer, situation.profile
     worth = {attribute: np.zeros(len(getattr(offer, attribute).values) + 1) for attribute in POINTS_FOR_TOP_VALUES}
     _add(worth["country"], offer.country, profile.country, POINTS_FOR_OWN_COUNTRY)
     _add(worth["sport"], offer.sport, profile.favorite_sport, POINTS_FOR_FAVORITE_SPORT)
     for attribute, value, _, each in _valued(profile):
         _add(worth[attribute], getattr(offer, attribute), value, each)
-    total = np.zeros(len(offer))
-    valued = {attribute: of_values for attribute, of_values in worth.items() if of_values[:-1].any()}
-    add_entries(total, ((getattr(offer, attribute).codes, of_values) for attribute, of_values in valued.items()))
-    return total
+    for attribute, of_values in worth.items():
+        if of_values[:-1].any():
+            yield getattr(offer, attribute).codes, of_values
 
 
 def _add(of_values: Scores, column: Column[Any], value: str, worth: int) -> None:

@@ -46,7 +46,7 @@ def test_the_sum_by_tables_is_the_sum_of_the_events_features(known):
 def test_what_is_kept_with_the_offer_counts_as_its_memory(known):
     before = known.offer.nbytes
     Features(known).weighted(Model(weights(3)).vector)
-    assert known.offer.nbytes - before >= 8 * EVENTS * (NAMES.index("odd") - NAMES.index("trend of sport"))
+    assert known.offer.nbytes - before >= 4 * EVENTS * (NAMES.index("odd") - NAMES.index("trend of sport"))
 
 
 def test_the_lifts_are_those_of_profile(known):
