@@ -31,6 +31,7 @@ fuzz-api: .venv/dev  ## 5,000 requests that the API's schema allows or forbids: 
 
 audit: .venv/dev  ## insecure code, and known holes in what is installed; findings are answered in docs/security.md
 	$(BIN)/bandit -q -c pyproject.toml -r recsys_project tenants recommendations ingestion operations dashboard demo
+	$(BIN)/pip list --outdated --disable-pip-version-check
 	$(BIN)/pip-audit --requirement requirements.txt --progress-spinner off
 
 chaos: .venv/dev  ## some minutes of kills, cuts and outages while messages are ingested; APACHE=1 on a real Apache Kafka; ARGS='--seed 7'
