@@ -67,10 +67,10 @@ def casino_lock(casino_id: int) -> AbstractContextManager[CursorWrapper]:
 
 def busy_casinos(casino_ids: Iterable[int]) -> set[int]:
     """Those of these casinos that some process works on at this moment."""
-    with server_cursor() as cursor:  # what is taken here is let go at the end
+    with server_cursor() as cursor:  # what is taken here is let go with the statement
         cursor.execute(
             "SELECT id FROM unnest(%s::bigint[]) AS ids (id)"
-            " WHERE NOT pg_try_advisory_lock(hashtextextended('casino ' || id, %s))",
+            " WHERE NOT pg_try_advisory_xact_lock(hashtextextended('casino ' || id, %s))",
             [list(casino_ids), _SEED],
         )
         return {casino_id for (casino_id,) in cursor.fetchall()}

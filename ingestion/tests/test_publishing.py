@@ -25,7 +25,7 @@ from .kafka import closed_port, read_all, wait_until
 from .processes import subprocess_environment
 
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31  # of Kafka's protocol
-QUICK_SECONDS = 0.5  # a hundred times what it takes, and a tenth of what waiting for a broker would
+QUICK_SECONDS = 4  # by far enough on a busy machine, and less than what waiting for a broker once would take
 
 
 def served(number=1, **changes):
