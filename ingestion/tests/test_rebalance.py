@@ -86,6 +86,7 @@ def share_and_leave(casino):
     return first.consumer, second.consumer
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("strategy", ["cooperative-sticky", "range"])
 def test_consumers_that_join_and_leave_lose_and_double_nothing(broker, casino_a, settings, strategy):
     settings.KAFKA_ASSIGNMENT_STRATEGY = strategy

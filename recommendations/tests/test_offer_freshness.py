@@ -89,6 +89,7 @@ def run(transaction, *, is_rolled_back):
         set_rollback(is_rolled_back, using=current_alias())
 
 
+@pytest.mark.no_cover
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories)
 def test_after_any_history_of_two_casinos_each_offer_is_what_its_database_says(casino_a, casino_b, history):
@@ -105,6 +106,7 @@ def test_after_any_history_of_two_casinos_each_offer_is_what_its_database_says(c
                 assert_fresh()
 
 
+@pytest.mark.no_cover
 @pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)
 def test_while_events_change_every_read_is_what_the_database_said_at_its_version(casino_a, casino_b):
     rows_at, reads, written = {}, [], [threading.Event(), threading.Event()]

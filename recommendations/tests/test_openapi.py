@@ -120,6 +120,7 @@ def _keys(casino):
     return st.sampled_from([good, good, good, good, good, good, UNKNOWN_KEY, make_key(casino, "test").text])
 
 
+@pytest.mark.no_cover
 @pytest.mark.filterwarnings("ignore")
 def test_no_request_brings_a_server_error_or_an_answer_outside_the_schema(casino, document, application):
     schema = schemathesis.openapi.from_dict(document)

@@ -112,6 +112,7 @@ def unchanged(past):
     return replayed(past)
 
 
+@pytest.mark.no_cover
 class TestNoPeeking:
     """Whatever happens later changes nothing of what was said before."""
 
@@ -150,6 +151,7 @@ def in_order(coupons):
     return sorted(coupons, key=lambda coupon: coupon.timestamp)
 
 
+@pytest.mark.no_cover
 class TestRecovery:
     """What the simulator puts in, the evaluation finds."""
 

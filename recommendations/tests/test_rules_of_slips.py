@@ -217,6 +217,7 @@ def check_stake(slip: Any, bettor: Bettor, options: Options) -> None:
     assert slip.potential_return <= slip.stake * slip.total_odds
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", RECOMMENDERS)
 def test_no_slip_breaks_a_rule(name):
     rng = random.Random(f"slips of {name}")

@@ -80,6 +80,7 @@ def tables_after(batches):
     return tables
 
 
+@pytest.mark.no_cover
 @SLOW
 @given(st.lists(batches, max_size=12))
 def test_any_batches_end_as_their_rows_would_one_by_one_in_the_reference(batches):
@@ -106,6 +107,7 @@ messages = st.one_of(
 )
 
 
+@pytest.mark.no_cover
 @SLOW
 @given(st.lists(messages, max_size=25), st.randoms(use_true_random=False))
 def test_messages_that_say_all_end_in_the_same_tables_in_any_order_and_however_often_they_come(messages, rng):

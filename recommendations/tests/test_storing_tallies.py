@@ -189,6 +189,7 @@ coupons = st.builds(
 batches = st.lists(coupons | coupons | coupons | st.builds(removal, st.integers(1, 150), st.just(1)), max_size=60)
 
 
+@pytest.mark.no_cover
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(batches, max_size=8))
 def test_a_rebuild_says_what_storing_coupon_by_coupon_said(calls):

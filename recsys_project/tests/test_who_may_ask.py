@@ -177,6 +177,7 @@ def _answers(client, method, route, headers):
             yield _told(_ask(client, method, _path(route, number), headers, casino), number)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("route", API)
 def test_api_lets_no_stranger_in_and_tells_nothing(strangers, route):
     endpoint = API[route]
@@ -213,6 +214,7 @@ def _leads_to_login(answer):
     return answer.status_code == 302 and answer.url.startswith("/admin/login/")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("route", _pages())
 def test_pages_lead_every_stranger_to_the_login_page(strangers, route):
     for who, headers in strangers(None).items():
@@ -223,6 +225,7 @@ def test_pages_lead_every_stranger_to_the_login_page(strangers, route):
         assert is_refused or is_way_out, (who, answers[0].status_code)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("route", _pages())
 def test_pages_show_staff_of_another_casino_nothing_of_it(staff_of_b, route):
     for casino in (CASINO, NO_CASINO):

@@ -87,6 +87,7 @@ def _walk(prepare: Callable[[], Casino], work: Callable[[Casino], object], check
             return
 
 
+@pytest.mark.no_cover
 def test_creation_can_be_killed_anywhere(real_databases):
     create_casino("Template made beforehand")
 
@@ -96,6 +97,7 @@ def test_creation_can_be_killed_anywhere(real_databases):
     _walk(lambda: Casino.objects.create(name="Gamma"), provision, check)
 
 
+@pytest.mark.no_cover
 def test_first_creation_on_a_server_can_be_killed_anywhere_in_the_making_of_the_template(second_server):
     """The template is made anew each time, since a killed migration of it is what has to be survived."""
 
@@ -115,6 +117,7 @@ def test_first_creation_on_a_server_can_be_killed_anywhere_in_the_making_of_the_
             return
 
 
+@pytest.mark.no_cover
 def test_restore_can_be_killed_anywhere(real_databases):
     folders = {}
 
@@ -133,6 +136,7 @@ def test_restore_can_be_killed_anywhere(real_databases):
     _walk(prepare, lambda casino: restore_casino(casino, folders[casino.pk]), check)
 
 
+@pytest.mark.no_cover
 def test_move_can_be_killed_anywhere(second_server):
     def check(casino, by_doctor):
         _assert_serves(casino, "Moved along")
@@ -149,6 +153,7 @@ def _make_casino_on_main(*names: str) -> Casino:
     return casino
 
 
+@pytest.mark.no_cover
 def test_deletion_can_be_killed_anywhere(real_databases):
     def check(casino, by_doctor):
         casino.refresh_from_db()

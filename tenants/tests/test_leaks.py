@@ -26,6 +26,7 @@ def casinos(real_databases: None, settings: Any) -> list[Any]:
 
 # Django warns of iterators that are not of the handler's kind and goes through them before it sends; and where one
 # fails, its ASGI handler forgets to close the request's body.
+@pytest.mark.no_cover
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume:Warning")
 @pytest.mark.filterwarnings("ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning")
 def test_no_request_sees_or_leaves_a_row_of_another_casino(casinos):

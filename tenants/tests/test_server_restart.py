@@ -62,6 +62,7 @@ def test_threads_that_ask_while_it_is_down_start_it_once(socket_dir):
         assert set(executor.map(embedded.ensure_running, [SERVER_APART] * 4)) == {socket_dir}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_requests_are_answered_503_while_it_is_away_and_at_the_first_try_when_it_is_back(socket_dir, mode):
     env = environment(url_by_socket(socket_dir, "recommendation_system"))

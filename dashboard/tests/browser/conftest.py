@@ -21,6 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(item.path).parent == Path(__file__).parent:
             item.add_marker("browser")
+            item.add_marker("no_cover")
             item.add_marker(pytest.mark.django_db(transaction=True, databases=["default", "casino_1", "casino_2"]))
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
