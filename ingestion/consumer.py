@@ -68,6 +68,7 @@ class TopicConsumer:
         self._measured_at = 0.0
         self._told: Counter[str] = Counter()
         self._cluster = self._topic_id = ""
+        self._is_closing = False
 
     def run(self) -> None:
         """Raises TooManyRejections, and django.db.Error for what PostgreSQL says that this code does not know."""
@@ -80,6 +81,7 @@ class TopicConsumer:
             while not self._stop.is_set() and not self._has_idled():
                 self._turn()
         finally:
+            self._is_closing = True
             self._client.close()
 
     def _turn(self) -> None:
@@ -186,6 +188,8 @@ class TopicConsumer:
 
     def _take_over(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         """Called before the first message of these partitions. What is parked there has to be known by then."""
+        if self._is_closing:  # they are given back at once, and nothing can be asked any more
+            return
         numbers = {each.partition for each in partitions}
         client.resume(partitions)  # librdkafka keeps a partition paused that is taken away and given back
         self._parking.take_over(numbers)

@@ -159,6 +159,17 @@ def test_consumer_that_is_stopped_before_it_begins_reads_nothing(broker, casino_
     assert names(casino_a) == {}
 
 
+def test_consumer_that_is_given_partitions_while_it_ends_leaves_them_alone(broker, casino_a):
+    def late():
+        time.sleep(1)  # long enough for the group to give partitions, of which closing is the first to hear
+        return True
+
+    send(USERS, [(1, user())])
+    consumer = TopicConsumer(USERS, Until(late))
+    consumer.run()
+    assert consumer.counts == {}
+
+
 def test_idle_consumer_ends_when_it_was_told_to(broker, casino_a):
     send(USERS, [(1, user())])
     consumer = TopicConsumer(USERS, Until(lambda: False), idle_exit=3)
