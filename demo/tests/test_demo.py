@@ -45,6 +45,7 @@ def left_running(tmp_path):
     return found
 
 
+@pytest.mark.no_cover
 def test_check_shows_the_table_twice_and_stores_every_coupon_once_though_a_consumer_is_killed(environment, tmp_path):
     log = tmp_path / "local" / "logs" / "consume_coupons.log"
     with check(environment) as process:
@@ -86,7 +87,6 @@ def once_and_complete(environment, casino_id):
     return subprocess.check_output(command, cwd=settings.BASE_DIR, env=environment, text=True).strip()
 
 
-@pytest.mark.no_cover
 def test_it_serves_until_ctrl_c_and_says_what_to_try(environment, tmp_path):
     out = tmp_path / "out"
     with out.open("wb") as file:
