@@ -66,8 +66,14 @@ def test_check_shows_the_table_twice_and_stores_every_coupon_once_though_a_consu
 
 
 def check(environment):
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(demo("--check", "--port", "0"), cwd=settings.BASE_DIR, env=environment, **output)
+    return subprocess.Popen(
+        demo("--check", "--port", "0"),
+        cwd=settings.BASE_DIR,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def assert_table_is_shown(process):
