@@ -1,6 +1,7 @@
 """A batch of messages of one topic: each to its own casino's database, to the parked ones, or to the dead letters."""
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -36,6 +37,7 @@ class CasinoStore:
 
     def __init__(self, topic: Topic, forwarder: Forwarder, report: Callable[[list[Verdict]], None]) -> None:
         self.availability = Availability()
+        self._stored_at: dict[int, float] = {}
         self._topic = topic
         self._forwarder = forwarder
         self.bury = DeadLetters(topic, forwarder).bury
@@ -56,6 +58,14 @@ class CasinoStore:
         self._bury_unknown(readings, now)
         return True
 
+    def take_quiet(self, seconds: float) -> list[int]:
+        """The ids of casinos of which messages were stored, but none for so long. Each is named once."""
+        before = time.monotonic() - seconds
+        quiet = [casino_id for casino_id, stored_at in self._stored_at.items() if stored_at < before]
+        for casino_id in quiet:
+            del self._stored_at[casino_id]
+        return quiet
+
     def _try(self, casino: Casino, readings: Sequence[Reading], now: datetime) -> bool:
         """Whether the messages are stored; if not, the casino's database is away."""
         if self.availability.is_away(casino.pk):
@@ -68,6 +78,7 @@ class CasinoStore:
             self._note_away(casino, str(error))
             return False
         self.availability.note_back(casino.pk)
+        self._stored_at[casino.pk] = time.monotonic()
         self.report(verdicts)
         return True
 

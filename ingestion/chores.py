@@ -15,12 +15,13 @@ from .catalogue import asking_catalogue
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 600.0
 CASINOS_A_STEP = 3  # so that a thousand casinos don't keep the consumer from its messages
 
 
 class Chore(ABC):
     """Looks at every casino in turn, a few at each step, every ten minutes. Several consumers may do so at once."""
+
+    every_seconds = 600.0
 
     def __init__(self, store: CasinoStore) -> None:
         self._store = store
@@ -31,8 +32,8 @@ class Chore(ABC):
         """Raises NotDelivered, and then what was to be done waits; EverythingAway if the catalogue does not answer."""
         if not self._due and time.monotonic() >= self._next_round:
             with asking_catalogue():
-                self._due = list(Casino.objects.ready().order_by("-pk"))
-            self._next_round = time.monotonic() + EVERY_SECONDS
+                self._due = self.casinos()
+            self._next_round = time.monotonic() + self.every_seconds
         for _ in range(min(CASINOS_A_STEP, len(self._due))):
             casino = self._due.pop()
             if self._store.availability.is_away(casino.pk):
@@ -45,6 +46,10 @@ class Chore(ABC):
             else:
                 if not is_done:
                     self._due.insert(0, casino)  # after all others
+
+    def casinos(self) -> list[Casino]:
+        """Those to look at this time, the last one first."""
+        return list(Casino.objects.ready().order_by("-pk"))
 
     @abstractmethod
     def do(self, now: datetime) -> bool:

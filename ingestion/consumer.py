@@ -26,10 +26,10 @@ from .intake import Verdict
 from .kafka_errors import is_notice, note_commit
 from .membership import membership
 from .parking import Parking
-from .pruning import ServedPruning, TallyPruning
+from .pruning import ServedPruning, TallyFolding, TallyPruning
 from .rejection_limit import RejectionLimit
 from .status_server import Health
-from .topics import COUPONS, RECOMMENDATIONS, Topic
+from .topics import COUPONS, RECOMMENDATIONS, USERS, Topic
 
 logger = logging.getLogger(__name__)
 
@@ -214,7 +214,9 @@ class TopicConsumer:
 
 def _chores_of(topic: Topic, store: BatchStore) -> list[Chore]:
     if topic is COUPONS:
-        return [Expiry(topic, store), TallyPruning(store)]
+        return [Expiry(topic, store), TallyPruning(store), TallyFolding(store)]
+    if topic is USERS:  # with whom coupons come that waited for them
+        return [TallyFolding(store)]
     return [ServedPruning(store)] if topic is RECOMMENDATIONS else []
 
 

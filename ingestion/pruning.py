@@ -1,11 +1,12 @@
-"""What says nothing any more is deleted."""
+"""What coupons add up to is brought up to date, and what says nothing any more is deleted."""
 
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from recommendations.storing import prune_casino_tallies, prune_recommendations
+from recommendations.storing import FOLD_SECONDS, fold_casino_sums, prune_casino_tallies, prune_recommendations
 from tenants.connections import casino_atomic
+from tenants.models import Casino
 
 from .chores import Chore
 
@@ -27,3 +28,16 @@ class TallyPruning(Chore):
     def do(self, now: datetime) -> bool:
         prune_casino_tallies(now)
         return True
+
+
+class TallyFolding(Chore):
+    """Brings the tallies of casinos up to date whose coupons have stopped coming: while they come, storing does it."""
+
+    every_seconds = FOLD_SECONDS
+
+    def casinos(self) -> list[Casino]:
+        quiet = self._store.take_quiet(self.every_seconds)
+        return list(Casino.objects.ready().filter(pk__in=quiet)) if quiet else []
+
+    def do(self, now: datetime) -> bool:
+        return fold_casino_sums()

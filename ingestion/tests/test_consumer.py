@@ -7,8 +7,9 @@ import pytest
 from ingestion.brokers import EmbeddedBroker
 from ingestion.consumer import TopicConsumer
 from ingestion.envelopes import open_message
+from ingestion.pruning import TallyFolding, TallyPruning
 from ingestion.topics import COUPONS, EVENTS, USERS, topic_names
-from recommendations.models import Event, PurchasedCoupon, User, UserProfile
+from recommendations.models import CasinoTally, Event, PurchasedCoupon, User, UserProfile
 from recommendations.tests.factories import UserFactory
 from tenants.context import use_casino
 
@@ -168,6 +169,18 @@ def test_consumer_that_is_given_partitions_while_it_ends_leaves_them_alone(broke
     consumer = TopicConsumer(USERS, Until(late))
     consumer.run()
     assert consumer.counts == {}
+
+
+def test_what_coupons_add_up_to_is_known_soon_after_the_last_of_them(broker, casino_a, casino_b, user_7, monkeypatch):
+    def tallied(casino):
+        with use_casino(casino.current):
+            return CasinoTally.objects.filter(attribute="league", count=1).exists()
+
+    monkeypatch.setattr(TallyPruning, "casinos", lambda self: [])
+    monkeypatch.setattr(TallyFolding, "every_seconds", 0.2)
+    send(COUPONS, [(1, coupon())])
+    TopicConsumer(COUPONS, Until(lambda: tallied(casino_a))).run()
+    assert (tallied(casino_a), tallied(casino_b)) == (True, False)
 
 
 def test_idle_consumer_ends_when_it_was_told_to(broker, casino_a):

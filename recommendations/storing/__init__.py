@@ -4,7 +4,7 @@ Each takes rows of one kind and answers an Outcome for each of them, in their or
 rows go in sorted by key, so that two calls at once can't lock each other out.
 """
 
-from .casino_tallies import prune_casino_tallies
+from .casino_tallies import FOLD_SECONDS, fold_casino_sums, prune_casino_tallies
 from .coupons import store_coupons
 from .events import store_events, store_teams
 from .outcomes import Outcome, Result
@@ -14,9 +14,11 @@ from .users import store_users
 from .waiting import adopt_coupons, take_expired_coupons
 
 __all__ = [
+    "FOLD_SECONDS",
     "Outcome",
     "Result",
     "adopt_coupons",
+    "fold_casino_sums",
     "prune_casino_tallies",
     "prune_recommendations",
     "rebuild_casino_tallies",

@@ -1,8 +1,9 @@
 """What all coupons of a casino add up to, for what is popular there.
 
 A call that stores coupons only appends the sum of what they add: to bring every value's row up to date at each call
-would cost more than to store the coupons. The first call after `FOLD_SECONDS` does it for all calls so far, and whoever
-prunes. So the rows lag behind by some seconds while coupons come, and else by the time between two prunings at most.
+would cost more than to store the coupons. The first call after `FOLD_SECONDS` does it for all calls so far; so does
+whoever prunes, and a consumer once a casino's coupons have stopped coming. So the rows lag behind by some seconds, and
+where other processes store coupons, by the time between two prunings at most.
 """
 
 import zlib
@@ -17,7 +18,7 @@ from tenants.connections import casino_atomic
 
 from .sql import as_json, execute, query
 
-FOLD_SECONDS = 10
+FOLD_SECONDS = 10.0
 
 _TINY = 1e-12
 _NEGLIGIBLE = 0.001  # of weight and trend: that of one selection ten half-lives ago
