@@ -63,7 +63,7 @@ def latency_plot(key: str, title: str, latencies: Sequence[Latency]) -> Plot:
     return Plot(
         key,
         title,
-        summary=f"half within {_ms(latest.p50)} of late" if latest else "",
+        summary=f"half within {_ms(latest.p50)}, lately" if latest else "",
         top=_ms(highest) if known else "none",
         description=(
             f"At most {_ms(highest)} for 99 of 100, in the latest {len(latencies)} hours."

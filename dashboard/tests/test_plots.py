@@ -47,7 +47,7 @@ def test_latencies_are_told_by_the_hour_and_hours_without_answers_have_no_bar():
         (25, "01 Jan 00:00: half within 2.0 ms, 99 of 100 within 5.0 ms"),
         (100, "01 Jan 02:00: half within 3.0 ms, 99 of 100 within 20.0 ms"),
     ]
-    assert (made.summary, made.top) == ("half within 3.0 ms of late", "20.0 ms")
+    assert (made.summary, made.top) == ("half within 3.0 ms, lately", "20.0 ms")
     assert made.description == "At most 20.0 ms for 99 of 100, in the latest 3 hours."
     assert made.rows == ((third, ("3.0 ms", "20.0 ms")), (START, ("2.0 ms", "5.0 ms")))
 
