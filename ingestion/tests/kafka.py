@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from ingestion.brokers import client_config
 from ingestion.consumer import TopicConsumer
 from ingestion.topics import PARTITIONS, TOPICS, Topic, create_topics, topic_names
+from tenants.tests.waiting import wait_until
 
 PATIENCE_SECONDS = 30.0  # more than it takes a broker to give up a consumer that is gone (SESSION_SECONDS)
 NOW = datetime.now(UTC)
@@ -128,10 +129,3 @@ def closed_port() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{probe.getsockname()[1]}"
-
-
-def wait_until(is_done: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_done():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)  # what is waited for needs the processor too

@@ -10,9 +10,10 @@ from ingestion.topics import COUPONS, TOPICS, USERS
 from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.context import use_casino
+from tenants.tests.waiting import wait_until
 
 from .examples import coupon, user
-from .kafka import closed_port, committed, read_all, read_named, send, wait_until
+from .kafka import closed_port, committed, read_all, read_named, send
 from .processes import IN_PROCESSES, database_environment, manage, run
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)

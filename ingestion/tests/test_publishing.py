@@ -20,8 +20,9 @@ from ingestion.formats import ServedEventMessage, ServedMessage
 from ingestion.publishing import Publisher, publish
 from ingestion.topics import PARTITIONS, RECOMMENDATIONS
 from recommendations.served import ServedEvent, ServedRecommendation
+from tenants.tests.waiting import wait_until
 
-from .kafka import closed_port, read_all, wait_until
+from .kafka import closed_port, read_all
 from .processes import subprocess_environment
 
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31  # of Kafka's protocol

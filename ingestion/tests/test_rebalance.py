@@ -13,9 +13,10 @@ from ingestion.topics import COUPONS, TOPICS, USERS
 from recommendations.models import PurchasedCoupon, UserProfile
 from recommendations.tests.factories import UserFactory
 from tenants.context import use_casino
+from tenants.tests.waiting import wait_until
 
 from .examples import coupon, user
-from .kafka import committed, consume, read_all, rewind, send, wait_until
+from .kafka import committed, consume, read_all, rewind, send
 from .processes import IN_PROCESSES
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)

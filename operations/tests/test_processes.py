@@ -27,6 +27,7 @@ from tenants.tests.serving import (
     url_by_socket,
     wait_for_server,
 )
+from tenants.tests.waiting import wait_until
 
 pytestmark = needs_embedded
 GAUGE = """
@@ -147,10 +148,8 @@ class Traffic:
 
 def wait_for_workers(folder: Path, count: int) -> None:
     """Until so many have answered."""
-    deadline = time.monotonic() + 60
-    while len(workers_that_answered(folder)) < count:
-        assert time.monotonic() < deadline, f"{count} workers have not answered"
-        time.sleep(0.1)
+    otherwise = f"{count} workers have not answered"
+    wait_until(lambda: len(workers_that_answered(folder)) >= count, 60, else_say=otherwise)
 
 
 def test_server_that_is_told_to_end_answers_what_it_has_taken(catalogue, tmp_path):
@@ -170,9 +169,7 @@ def test_workers_are_renewed_without_a_request_lost(catalogue, tmp_path):
         wait_for_workers(tmp_path, 2)
         before = _children(process.pid)
         process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 60
-        while _children(process.pid) & before and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_until(lambda: not _children(process.pid) & before, 60, else_say="an old worker is still there")
         wait_for_workers(tmp_path, 4)
         assert not _children(process.pid) & before
     assert traffic.failures == []

@@ -1,7 +1,6 @@
 """Real casinos' rows and databases, as the tests of their lives look at them."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from tenants.models import Casino
 from tenants.servers import MAIN, server_cursor
 
 from .rows import User, make_user
+from .waiting import wait_until
 
 
 def add_user(casino: Casino, name: str) -> None:
@@ -32,10 +32,7 @@ def users_of(casino: Casino) -> list[str]:
 
 def wait_until_free(*casinos: Casino) -> None:
     """The server lets go of what a closed session, or a killed process, held only when it has noticed its end."""
-    deadline = time.monotonic() + 30
-    while busy_casinos(casino.pk for casino in casinos):
-        assert time.monotonic() < deadline, "a casino's lock is still held"
-        time.sleep(0.01)
+    wait_until(lambda: not busy_casinos(casino.pk for casino in casinos), else_say="a casino's lock is still held")
 
 
 def databases_on(server: str = MAIN) -> set[str]:

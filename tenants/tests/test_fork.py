@@ -1,7 +1,6 @@
 """Processes that fork, as gunicorn does with `--preload`: parent and children never share a connection."""
 
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -11,6 +10,7 @@ from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
 
 from .serving import ask, environment, gunicorn, needs_embedded, run_python, url_of_test_catalogue
+from .waiting import wait_until
 
 pytestmark = [needs_embedded, pytest.mark.usefixtures("real_databases")]
 
@@ -47,10 +47,8 @@ def test_preloaded_workers_serve_two_casinos(casinos, tmp_path):
     hooks.write_text(USE_CONNECTIONS_BEFORE_FORKING)
     options = ("--preload", "--workers", "2", "--worker-class", "gthread", "--threads", "2", "--config", str(hooks))
     with gunicorn(*options, env=environment(url_of_test_catalogue())) as (port, process):
-        deadline = time.monotonic() + 30
-        while len(psutil.Process(process.pid).children()) < 2:  # the first answers before the second is there
-            assert time.monotonic() < deadline, "there is one worker only"
-            time.sleep(0.05)
+        children = psutil.Process(process.pid).children  # the first answers before the second is there
+        wait_until(lambda: len(children()) == 2, else_say="there are not two workers")
 
         def ask_both(number: int) -> list[int]:
             return [ask(port, "/config", casino.pk)[0] for casino in casinos]

@@ -1,0 +1,15 @@
+"""Waiting for what other processes and threads do."""
+
+import time
+from collections.abc import Callable
+
+PATIENCE_SECONDS = 30.0
+
+
+def wait_until(
+    is_done: Callable[[], object], seconds: float = PATIENCE_SECONDS, *, else_say: str = "waited in vain"
+) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_done():
+        assert time.monotonic() < deadline, else_say
+        time.sleep(0.02)  # what is waited for needs the processor too
