@@ -1,4 +1,4 @@
-"""SIGKILL at every fifth statement of a casino's creation, restore, move and deletion (CRASH_STEP=1: at every one);
+"""SIGKILL at every third statement of a casino's creation, restore, move and deletion (CRASH_STEP=1: at every one);
 then the same call again, or the doctor, brings everything into order."""
 
 import os
@@ -23,7 +23,7 @@ from .casinos import wait_until_free
 from .crashing import run_and_kill
 from .rows import User, make_user
 
-STEP = int(os.environ.get("CRASH_STEP", "5"))  # odd, so that both ways back take turns
+STEP = int(os.environ.get("CRASH_STEP", "3"))  # odd, so that both ways back take turns
 
 
 def _findings() -> list[Finding]:

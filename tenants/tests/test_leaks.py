@@ -11,7 +11,7 @@ from tenants.lifecycle.create import create_casino
 from . import traffic_views
 from .traffic import fill, rows_in_the_wrong_place, send_traffic
 
-REQUESTS, CASINOS = 1_600, 10
+REQUESTS, CASINOS = 2_000, 10
 
 
 @pytest.fixture
