@@ -97,15 +97,13 @@ class EmbeddedBroker:
         self._cluster = self._client and self._lib.rd_kafka_mock_cluster_new(self._client, 1)
         if not self._cluster:
             raise BrokerUnavailable(f"The embedded broker does not start: {error.value.decode() or 'no reason given'}")
-        time.sleep(_UNHEARD_SECONDS)
-        self._lib.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
+        self._ask(self._lib.rd_kafka_mock_group_initial_rebalance_delay_ms, 0)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        time.sleep(_UNHEARD_SECONDS)
-        self._lib.rd_kafka_mock_cluster_destroy(self._cluster)
+        self._ask(self._lib.rd_kafka_mock_cluster_destroy)
         self._lib.rd_kafka_destroy(self._client)
 
     @property
@@ -114,14 +112,18 @@ class EmbeddedBroker:
         return servers.decode()
 
     def create_topic(self, name: str, partitions: int) -> None:
-        time.sleep(_UNHEARD_SECONDS)
-        code = self._lib.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1)
+        code = self._ask(self._lib.rd_kafka_mock_topic_create, name.encode(), partitions, 1)
         if code != 0:
             raise BrokerUnavailable(f"The embedded broker refused the topic {name} (code {code})")
 
+    def _ask(self, function: Any, *arguments: Any) -> Any:
+        """What is asked of a mock cluster at once after something else, it may hear of only a second later."""
+        time.sleep(_PAUSE_SECONDS)
+        return function(self._cluster, *arguments)
+
 
 _PRODUCER = 0  # rd_kafka_type_t; a mock cluster hangs on any client
-_UNHEARD_SECONDS = 0.005  # what is asked of a mock cluster sooner after the last, it may hear of only a second later
+_PAUSE_SECONDS = 0.005
 
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "rd_kafka_conf_new": (ctypes.c_void_p, []),

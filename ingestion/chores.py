@@ -19,7 +19,8 @@ CASINOS_A_STEP = 3  # so that a thousand casinos don't keep the consumer from it
 
 
 class Chore(ABC):
-    """Looks at every casino in turn, a few at each step, every ten minutes. Several consumers may do so at once."""
+    """Looks at casinos in turn, a few at each step: at all of them every ten minutes, where a chore says nothing else.
+    Several consumers may do so at once."""
 
     every_seconds = 600.0
 
