@@ -95,7 +95,7 @@ def glance(now: datetime, *, counted: int = COUNTED) -> Glance:
 
 def top_values(*attributes: str, now: datetime, limit: int) -> list[TopValue]:
     """What the current casino's users bet on most, lately more than long ago: values of one of these attributes of
-    events (`league`, `home_team`, ..). Some minutes old at most."""
+    events (`league`, `home_team`, ..). Some seconds old."""
     parameters: dict[str, Any] = {
         "attributes": list(attributes),
         "now": now.timestamp(),
