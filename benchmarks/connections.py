@@ -33,7 +33,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.sessions import most_connections
 from recommendations.dummies import dummy_coupon, dummy_event, dummy_user
 from recommendations.services import configure
 from recommendations.storing import store_coupons, store_events, store_users
@@ -46,6 +45,8 @@ from tenants.models import Casino
 from tenants.servers import quoted, server_cursor
 from tenants.tests.pooler import PROGRAM, pgbouncer
 from tenants.tests.serving import environment, free_port, url_by_socket
+
+from .sessions import most_connections
 
 FEW, MANY = 10, 1_000
 EVENTS, USERS, COUPONS = 200, 20, 200

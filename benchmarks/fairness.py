@@ -51,9 +51,10 @@ def build(rate: int) -> tuple[str, str, Any]:
     django.setup()
     from django.utils import timezone
 
-    from benchmarks import casino as benchmark
     from recommendations.services import configure
     from tenants.keys import issue_key
+
+    from . import casino as benchmark
 
     benchmark.EVENTS, benchmark.USERS, benchmark.COUPONS = 2_000, 500, 4_000
     casinos = [benchmark.build_casino(name) for name in ("Burst", "Bystander")]

@@ -39,7 +39,6 @@ from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.casino import _event, _user
 from ingestion.brokers import client_config
 from ingestion.envelopes import Envelope, Place
 from ingestion.lag import measure_lag
@@ -54,6 +53,8 @@ from tenants.connections import casino_atomic, casino_connection
 from tenants.context import use_casino
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
+
+from .casino import _event, _user
 
 CASINOS, EVENTS, USERS = 10, 500, 2_000
 ROW_AT_A_TIME = 3_000

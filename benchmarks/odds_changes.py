@@ -21,12 +21,13 @@ from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import casino as benchmark
-from benchmarks.recommend import SCHEMA, ask_for, measure_latencies, serving
 from recommendations.services import configure
 from tenants.connections import casino_connection
 from tenants.context import use_casino
 from tenants.models import Casino
+
+from . import casino as benchmark
+from .recommend import SCHEMA, ask_for, measure_latencies, serving
 
 EVENTS, CHANGES_A_SECOND, ROUNDS, REQUESTS = 10_000, 200, 5, 300
 

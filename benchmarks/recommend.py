@@ -29,13 +29,14 @@ from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import casino as benchmark
 from recommendations.fitting import fit_models
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import configure
 from recommendations.storing import prune_casino_tallies
 from tenants.context import use_casino
 from tenants.models import Casino
+
+from . import casino as benchmark
 
 PORT = 8765
 THREADS, ASKERS = 4, 8

@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from recommendations.admin_parts import MAX_COUNTED
 from recommendations.models import ServedSlip, UserProfile
 from recommendations.storing import store_recommendations
-from recommendations.tests.factories import CouponFactory, EventFactory, UserFactory, selection, served_row
 from tenants.context import use_casino
+
+from .factories import CouponFactory, EventFactory, UserFactory, selection, served_row
 
 NOTHING = "No results found"
 LISTS = ["user", "event", "team", "userprofile", "purchasedcoupon", "servedslip"]

@@ -1,4 +1,4 @@
-"""`python -m apache_kafka`: fetches Apache Kafka, runs it, or runs a command with it."""
+"""`python -m tools.apache_kafka`: fetches Apache Kafka, runs it, or runs a command with it."""
 
 import argparse
 import os
@@ -39,7 +39,7 @@ def _end(*_: object) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="apache_kafka", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tools.apache_kafka", description=__doc__)
     parser.add_argument("--folder", type=_folder, required=True, help="keeps the jars, the messages and the logs")
     deeds = parser.add_subparsers(required=True)
     deeds.add_parser("fetch", help="only get the jars").set_defaults(run=_fetch)
