@@ -21,15 +21,15 @@ from django.db import connections
 
 from recommendations.fitted import models
 from recommendations.trend_cache import trend_cache
-from tenants import embedded
-from tenants.identity import stamp
-from tenants.keys import key_leases
+from tenants.access.api_keys import key_leases
+from tenants.access.rate_limit import rate_limiter
+from tenants.databases.servers import MAIN
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 from tenants.models.casino import casino_leases
-from tenants.rate import rate_limiter
-from tenants.schema_version import code_version
-from tenants.servers import MAIN
-from tenants.tests import hasty
+from tenants.postgresql import embedded
+from tenants.postgresql.identity import stamp
+from tenants.schema.version import code_version
+from tenants.tests import fast_postgresql
 
 CASINO_ALIASES = ["casino_1", "casino_2"]
 
@@ -87,7 +87,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 def django_db_modify_db_settings() -> None:
     """In place of pytest-django's, which gives each worker's databases other names: here each has its own server."""
     if settings.EMBEDDED_POSTGRES_DIR:
-        hasty.ensure_running(settings.EMBEDDED_POSTGRES_DIR)
+        fast_postgresql.ensure_running(settings.EMBEDDED_POSTGRES_DIR)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from ingestion.brokers import EmbeddedBroker
 from ingestion.publishing import QUEUED_MESSAGES, Publisher
 from ingestion.topics import PARTITIONS, RECOMMENDATIONS
 from recommendations import served
-from tenants.context import CurrentCasino, use_casino
+from tenants.routing.context import CurrentCasino, use_casino
 
 BURSTS, MESSAGES = 20, 1_000
 NOWHERE = "127.0.0.1:1"

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from recommendations.rows import CouponRow, EventRow, Selection, UserRow
 from recommendations.storing import store_coupons, store_events, store_users
-from tenants.catalogue import ensure_catalogue
-from tenants.context import use_casino
+from tenants.databases.catalogue import ensure_catalogue
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 EVENTS, USERS, COUPONS = 5_000, 2_000, 20_000
 _BATCH = 2_000

@@ -36,15 +36,15 @@ from rich.table import Table
 from recommendations.dummies import dummy_coupon, dummy_event, dummy_user
 from recommendations.services import configure
 from recommendations.storing import store_coupons, store_events, store_users
-from tenants import embedded, identity
-from tenants.catalogue import ensure_catalogue
-from tenants.connections import forget
-from tenants.context import use_casino
+from tenants.databases.catalogue import ensure_catalogue
+from tenants.databases.servers import quoted, server_cursor
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
-from tenants.servers import quoted, server_cursor
-from tenants.tests.pooler import PROGRAM, pgbouncer
-from tenants.tests.serving import environment, free_port, url_by_socket
+from tenants.postgresql import embedded, identity
+from tenants.routing.connections import forget
+from tenants.routing.context import use_casino
+from tenants.tests.pgbouncer import PROGRAM, pgbouncer
+from tenants.tests.server_process import environment, free_port, url_by_socket
 
 from .sessions import most_connections
 

@@ -52,7 +52,7 @@ def build(rate: int) -> tuple[str, str, Any]:
     from django.utils import timezone
 
     from recommendations.services import configure
-    from tenants.keys import issue_key
+    from tenants.access.api_keys import issue_key
 
     from . import casino as benchmark
 

@@ -41,15 +41,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tenants.catalogue import ensure_catalogue
-from tenants.connections import alias_of
-from tenants.context import use_casino
+from tenants.databases.catalogue import ensure_catalogue
+from tenants.databases.locks import template_lock
+from tenants.databases.servers import quoted, server_cursor
 from tenants.lifecycle.create import create_casino
-from tenants.locks import template_lock
 from tenants.models import Casino
-from tenants.schema_version import code_version
-from tenants.servers import quoted, server_cursor
-from tenants.template import ensure_template
+from tenants.routing.connections import alias_of
+from tenants.routing.context import use_casino
+from tenants.schema.template import ensure_template
+from tenants.schema.version import code_version
 
 JOBS = 2
 BARE_EVERY = 5  # casinos

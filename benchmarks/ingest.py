@@ -48,11 +48,11 @@ from ingestion.topics import COUPONS, create_topics, topic_names
 from ingestion.traffic import traffic
 from recommendations.models import PurchasedCoupon, UserProfile
 from recommendations.storing import store_events, store_users
-from tenants.catalogue import ensure_catalogue
-from tenants.connections import casino_atomic, casino_connection
-from tenants.context import use_casino
+from tenants.databases.catalogue import ensure_catalogue
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
+from tenants.routing.connections import casino_atomic, casino_connection
+from tenants.routing.context import use_casino
 
 from .casino import _event, _user
 

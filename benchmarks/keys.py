@@ -19,8 +19,8 @@ from django.test.utils import CaptureQueriesContext
 from rich.console import Console
 from rich.table import Table
 
-from tenants.catalogue import ensure_catalogue
-from tenants.keys import issue_key, key_leases, key_of_request, revoke_key, take_key
+from tenants.access.api_keys import issue_key, key_leases, key_of_request, revoke_key, take_key
+from tenants.databases.catalogue import ensure_catalogue
 from tenants.lifecycle.create import store_casinos
 
 ROUNDS = 5_000

@@ -26,11 +26,11 @@ from django.conf import settings
 from rich.console import Console
 from rich.table import Table
 
-from tenants.catalogue import ensure_catalogue
-from tenants.connections import connection_metrics
+from tenants.databases.catalogue import ensure_catalogue
 from tenants.lifecycle.create import create_casino
 from tenants.lifecycle.delete import delete_casino
 from tenants.models import Casino
+from tenants.routing.connections import connection_metrics
 from tenants.tests import traffic_views
 from tenants.tests.traffic import WORKERS, Tally, fill, rows_in_the_wrong_place, send_traffic
 

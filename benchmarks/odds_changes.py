@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from recommendations.services import configure
-from tenants.connections import casino_connection
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
 
 from . import casino as benchmark
 from .recommend import SCHEMA, ask_for, measure_latencies, serving

@@ -26,10 +26,10 @@ from recommendations.offer.queries import ask
 from recommendations.recommenders.base import Situation
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.slip import Rules, choose
-from tenants.catalogue import ensure_catalogue
-from tenants.connections import casino_connection
-from tenants.context import use_casino
+from tenants.databases.catalogue import ensure_catalogue
 from tenants.lifecycle.create import store_casinos
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
 
 SIZES = (10_000, 100_000)
 LOADS, READS = 15, 200

@@ -21,9 +21,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 from django.db import close_old_connections, connections
 
 from recsys_project.wsgi import application
-from tenants.connections import casino_connection, connection_metrics
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.connections import casino_connection, connection_metrics
+from tenants.routing.context import use_casino
 
 
 def main(casinos: int, threads: int, requests: int) -> None:

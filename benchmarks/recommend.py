@@ -33,8 +33,8 @@ from recommendations.fitting import fit_models
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import configure
 from recommendations.storing import prune_casino_tallies
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 from . import casino as benchmark
 

@@ -2,14 +2,18 @@
 
 from django.http import HttpRequest
 
-from tenants import access
+from tenants.access import permissions
 from tenants.models import Casino
 from tenants.models.casino import CasinoQuerySet
 
 
 def casinos_of(request: HttpRequest) -> CasinoQuerySet:
     """The casinos that whoever asks may see; deleted ones are nobody's."""
-    return access.casinos_of(request.user).living() if access.may_choose_casino(request) else Casino.objects.none()
+    return (
+        permissions.casinos_of(request.user).living()
+        if permissions.may_choose_casino(request)
+        else Casino.objects.none()
+    )
 
 
 def may_see_users(request: HttpRequest) -> bool:

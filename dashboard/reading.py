@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from django.db import OperationalError
 
-from tenants.connections import casino_patience
-from tenants.context import use_casino
 from tenants.errors import UnknownServer
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
-from tenants.schema_version import is_behind
+from tenants.routing.connections import casino_patience
+from tenants.routing.context import use_casino
+from tenants.schema.version import is_behind
 
 logger = logging.getLogger(__name__)
 

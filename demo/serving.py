@@ -13,8 +13,8 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from recommendations.models import Event
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 from .errors import DemoFailed
 from .processes import Processes, log_path

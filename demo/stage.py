@@ -12,10 +12,10 @@ from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic, create_topic
 from recommendations.models import ServedSlip
 from recommendations.rows import Row
 from recommendations.services import configure
-from tenants.catalogue import ensure_catalogue
-from tenants.context import use_casino
+from tenants.databases.catalogue import ensure_catalogue
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 from .casinos import DEMO_CASINOS
 from .errors import DemoFailed

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.db import Error
 
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 from .batches import CasinoStore
 from .catalogue import asking_catalogue

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from recommendations.storing import take_expired_coupons
-from tenants.connections import casino_atomic
+from tenants.routing.connections import casino_atomic
 
 from .batches import CasinoStore
 from .chores import Chore

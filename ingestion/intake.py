@@ -11,10 +11,10 @@ from django.db import DatabaseError, Error, IntegrityError
 
 from recommendations.rows import AnyRow, Removal, Row
 from recommendations.storing import Outcome, Result
-from tenants.connections import casino_atomic, casino_connection
-from tenants.context import use_casino
 from tenants.models import Casino
-from tenants.schema_version import require_up_to_date
+from tenants.routing.connections import casino_atomic, casino_connection
+from tenants.routing.context import use_casino
+from tenants.schema.version import require_up_to_date
 
 from .envelopes import Envelope, pack
 from .errors import DatabaseAway

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from django.conf import settings
 
-from tenants.connections import casino_connection
+from tenants.routing.connections import casino_connection
 
 from .envelopes import Envelope, Place
 from .models import PartitionOffset

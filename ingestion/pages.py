@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from tenants.access import may_see
+from tenants.access.permissions import may_see
 
 from .dead_letter_log import DeadLetter, Query, get_dead_letter, list_dead_letters
 from .errors import IngestionError

@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 from django.db import Error
 
-from tenants.context import use_casino
 from tenants.models.casino import READY_STATES
+from tenants.routing.context import use_casino
 
 from .batches import CasinoStore
 from .catalogue import find_casinos

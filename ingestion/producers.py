@@ -16,8 +16,8 @@ from django.utils import timezone
 from recommendations.dummies import dummy_coupon, dummy_event, dummy_user
 from recommendations.errors import NoOpenEvents
 from recommendations.rows import Row
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 from .brokers import client_config
 from .envelopes import CASINO_HEADER

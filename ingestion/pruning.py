@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from recommendations.storing import FOLD_SECONDS, fold_casino_sums, prune_casino_tallies, prune_recommendations
-from tenants.connections import casino_atomic
 from tenants.models import Casino
+from tenants.routing.connections import casino_atomic
 
 from .chores import Chore
 

@@ -8,9 +8,9 @@ from django.db import Error
 from django.db.models import Sum
 
 from recommendations.models import WaitingCoupon
-from tenants.context import use_casino
 from tenants.models import Casino
-from tenants.schema_version import require_up_to_date
+from tenants.routing.context import use_casino
+from tenants.schema.version import require_up_to_date
 
 from .faults import first_line, sqlstate_of
 from .models import MessageCount

@@ -11,8 +11,8 @@ from django.utils import timezone
 from recommendations.dummies import dummy_event, dummy_user
 from recommendations.models import Event, EventStatus, User
 from recommendations.rows import CouponRow, EventRow, Row, Selection
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 from .errors import NothingToSend
 from .garbage import spoil

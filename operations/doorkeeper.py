@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
+from tenants.access.api_keys import casino_of_known_key
+from tenants.access.rate_limit import rate_limiter
 from tenants.errors import RateLimited
-from tenants.gate import refuse, retry_seconds
-from tenants.keys import casino_of_known_key
-from tenants.rate import rate_limiter
+from tenants.http.gate import refuse, retry_seconds
 
 from .metrics import count_request
 from .probes import PROBES
@@ -27,7 +27,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 class Doorkeeper:
     """A WSGI application around another. Asks no database; who is not known yet to be refused is let in to the gate,
-    ten times a second. Whom it refuses is counted, not logged: `tenants.rate` says it once a minute."""
+    ten times a second. Whom it refuses is counted, not logged: `tenants.access.rate_limit` says it once a minute."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

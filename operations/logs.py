@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from tenants.context import find_current_casino
+from tenants.routing.context import find_current_casino
 
 from .requests import CurrentRequest, find_current_request
 

@@ -16,7 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from recommendations.offer import offers
 from recommendations.served import ServedRecommendation
-from tenants.connections import connection_metrics
+from tenants.routing.connections import connection_metrics
 
 REQUESTS = Counter(
     "recsys_requests", "Requests by what they asked for and how they ended.", ["method", "route", "status", "casino"]

@@ -13,13 +13,13 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from tenants.admin import CasinoAdmin
-from tenants.admin_theme import ModelAdmin
-from tenants.context import use_casino
+from tenants.admin.casinos import CasinoAdmin
+from tenants.admin.theme import ModelAdmin
 from tenants.errors import UnknownServer
-from tenants.lifecycle.description import is_casino_behind
+from tenants.lifecycle.summaries import is_casino_behind
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
+from tenants.routing.context import use_casino
 
 from .admin_filters import (
     CurrencyFilter,

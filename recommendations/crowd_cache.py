@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from tenants.connections import casino_connection
+from tenants.routing.connections import casino_connection
 
 from .recommenders.tastes import Crowds, CrowdSums, Tastes
 

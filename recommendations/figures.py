@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tenants.connections import casino_connection
+from tenants.routing.connections import casino_connection
 
 COUNTED = (
     100_000  # to count more takes longer than the answer is worth: users are estimated, coupons "at least" so many

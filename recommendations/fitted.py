@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from cachetools import LRUCache
 
-from tenants.connections import casino_atomic, casino_connection, current_alias
+from tenants.routing.connections import casino_atomic, casino_connection, current_alias
 
 from .crowd_cache import LiveCrowds
 from .models import FittedModel

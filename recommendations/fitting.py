@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tenants.connections import casino_connection
+from tenants.routing.connections import casino_connection
 
 from .evaluation.casino_history import casino_history
 from .evaluation.learner import Learner

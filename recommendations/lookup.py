@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from tenants.connections import casino_connection, casino_prepared_cursor
+from tenants.routing.connections import casino_connection, casino_prepared_cursor
 
 from .engine import Market
 from .errors import UnknownTalliesFormat

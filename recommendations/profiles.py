@@ -10,8 +10,8 @@ from math import inf
 import numpy as np
 from django.conf import settings
 
-from tenants.connections import casino_prepared_cursor
 from tenants.errors import DatabaseReadOnly
+from tenants.routing.connections import casino_prepared_cursor
 
 from .engine import Bettor, Market, Question
 from .lookup import FoundUser

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from tenants.context import get_current_casino
+from tenants.routing.context import get_current_casino
 
 from .recommendation import Recommendation
 

@@ -14,8 +14,8 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User as Login
 from django.db import transaction
 
-from tenants.leases import wait_for_leases
 from tenants.models import Casino
+from tenants.ttl_cache import wait_for_leases
 
 from . import lookup
 from .dummies import dummy_coupon

@@ -8,7 +8,7 @@ import numpy as np
 from cachetools import LRUCache
 from django.conf import settings
 
-from tenants.connections import current_alias
+from tenants.routing.connections import current_alias
 
 from .bets import HALF_LIFE, Match
 from .casino_sums import SEPARATOR, TREND_HALF_LIFE

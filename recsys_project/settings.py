@@ -73,7 +73,7 @@ DATABASE_SERVERS = {
     for variable, url in os.environ.items()
     if (match := re.fullmatch(r"DATABASE_SERVER_([A-Z0-9]+)_URL", variable))
 }
-DATABASE_ROUTERS = ["tenants.routers.TenantRouter"]
+DATABASE_ROUTERS = ["tenants.routing.router.TenantRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Apps whose tables live in every casino's database, and apps whose tables live in the catalogue database. An app with
@@ -127,7 +127,7 @@ SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 X_FRAME_OPTIONS = "DENY"
 
-AUTHENTICATION_BACKENDS = ["tenants.access.StaffBackend"]
+AUTHENTICATION_BACKENDS = ["tenants.access.permissions.StaffBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -207,7 +207,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "operations.middleware.OperationsMiddleware",
-    "tenants.gate.GateMiddleware",  # before all that could tell of an API key: it takes it off the request
+    "tenants.http.gate.GateMiddleware",  # before all that could tell of an API key: it takes it off the request
     "operations.content_policy.ContentPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -217,7 +217,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "tenants.middleware.CasinoMiddleware",
+    "tenants.http.middleware.CasinoMiddleware",
 ]
 ROOT_URLCONF = "recsys_project.urls"
 WSGI_APPLICATION = "recsys_project.wsgi.application"
@@ -231,7 +231,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "tenants.context_processors.casino_switcher",
+                "tenants.http.context_processors.casino_switcher",
             ],
         },
     }
@@ -248,11 +248,11 @@ UNFOLD = {
 }
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "tenants.authentication.ApiKeyAuthentication",  # the first one's challenge makes refusals 401
+        "tenants.access.authentication.ApiKeyAuthentication",  # the first one's challenge makes refusals 401
         "rest_framework.authentication.SessionAuthentication",
-        "tenants.authentication.StaffBasicAuthentication",
+        "tenants.access.authentication.StaffBasicAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["tenants.authentication.MayAskForCasino"],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.access.authentication.MayAskForCasino"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
@@ -272,7 +272,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["tenants.authentication.MayAskForCasino"],
+    "SERVE_PERMISSIONS": ["tenants.access.authentication.MayAskForCasino"],
     "SCHEMA_PATH_PREFIX": "/",
     # the pages' scripts come from here, and from no outside host
     "SWAGGER_UI_DIST": "SIDECAR",

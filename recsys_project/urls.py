@@ -10,7 +10,7 @@ urlpatterns = [
     path("admin/ingestion/", include("ingestion.urls")),
     path("admin/", admin.site.urls),
     path("", include("dashboard.urls")),
-    path("", include("tenants.urls")),
+    path("", include("tenants.http.urls")),
 ]
 
 handler400 = "recommendations.api.errors.bad_request"

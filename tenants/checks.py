@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db.models import Model
 
-from .casino_model import CasinoManager, CasinoModel
+from .orm.model import CasinoManager, CasinoModel
 
 _HINT = "settings.CASINO_APPS lists the apps whose tables live in every casino's database."
 

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.casino import DAYS, casino_figures
 from dashboard.reading import Away, read
-from tenants.middleware import CHOSEN_CASINO
+from tenants.http.middleware import CHOSEN_CASINO
 
 from .rendering import open_casino, page
 

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 
 from dashboard.access import casinos_of, may_configure, may_see_users
-from tenants.middleware import CHOSEN_CASINO
+from tenants.http.middleware import CHOSEN_CASINO
 from tenants.models import Casino, CasinoState
 
 

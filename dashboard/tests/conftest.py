@@ -14,8 +14,8 @@ from ingestion.models import MessageCount
 from recommendations.services import configure
 from recommendations.storing.rebuilding import rebuild_casino_tallies
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 HOSTILE = "<script>alert(1)</script>"
 SCHEMA = {

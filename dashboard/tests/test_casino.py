@@ -6,9 +6,9 @@ import pytest
 from ingestion.models import MessageCount
 from recommendations.storing.rebuilding import rebuild_casino_tallies
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
-from tenants.context import use_casino
-from tenants.middleware import CHOSEN_CASINO
+from tenants.http.middleware import CHOSEN_CASINO
 from tenants.models import Casino, CasinoState
+from tenants.routing.context import use_casino
 
 from .conftest import HOSTILE, count_queries, staff_client, text_of
 

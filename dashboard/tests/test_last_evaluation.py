@@ -8,7 +8,7 @@ from django.core.management import call_command
 from recommendations.evaluation.simulated_casino import store_history
 from recommendations.evaluation.simulator import World, simulate
 from recommendations.models import Evaluation
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .conftest import text_of
 

@@ -10,7 +10,7 @@ from recommendations.models import User, UserProfile, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import recommend
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .conftest import HOSTILE, staff_client, text_of
 

@@ -14,8 +14,8 @@ from ingestion.envelopes import Envelope
 from ingestion.purge import purge
 from ingestion.replay import MOST_REPLAYS, judge, replay
 from ingestion.topics import TOPICS
-from tenants.management.terminal import Terminal
-from tenants.management.verbs import Answer, Verb, columns, registry, size_text
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Answer, Verb, columns, registry, size_text
 
 _SHOWN = 50
 _TEXT = 60

@@ -6,8 +6,8 @@ from django.core.management.base import CommandParser
 
 from ingestion.parked_messages import drain_parked, list_parked
 from ingestion.topics import TOPICS, Topic
-from tenants.management.terminal import Terminal
-from tenants.management.verbs import Answer, Verb, columns, registry
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Answer, Verb, columns, registry
 
 
 def _add_arguments(parser: CommandParser) -> None:

@@ -6,7 +6,7 @@ from confluent_kafka import KafkaException
 from django.core.management.base import CommandError
 
 from ingestion.errors import IngestionError
-from tenants.management.verbs import Answer, Verb, VerbCommand
+from tenants.management.cli.verbs import Answer, Verb, VerbCommand
 
 
 class KafkaVerbCommand(VerbCommand):

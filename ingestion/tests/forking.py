@@ -45,7 +45,7 @@ def fork(user_id: int) -> int:
 
 def main() -> None:
     django.setup()
-    from tenants.context import CurrentCasino, use_casino
+    from tenants.routing.context import CurrentCasino, use_casino
 
     with use_casino(CurrentCasino(1, "of-no-account")):
         publish(1)

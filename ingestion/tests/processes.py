@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from django.conf import settings
 from django.db import connections
 
-from tenants import embedded
+from tenants.postgresql import embedded
 
 IN_PROCESSES = {"transaction": True, "databases": ["default", "casino_1", "casino_2"]}
 

@@ -14,10 +14,10 @@ from ingestion.topics import USERS
 from recommendations.models import User
 from recommendations.storing import store_users
 from recommendations.tests.factories import user_row
-from tenants.connections import casino_connection
-from tenants.context import find_current_casino, use_casino
 from tenants.models import Casino, CasinoState
 from tenants.models.casino import ENDED_STATES, READY_STATES
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import find_current_casino, use_casino
 
 from .examples import user
 from .kafka import closed_port, read_named

@@ -9,7 +9,7 @@ from ingestion.producers import DUMMIES
 from ingestion.topics import COUPONS, TOPICS, USERS
 from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.tests.factories import EventFactory, UserFactory
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 from tenants.tests.waiting import wait_until
 
 from .examples import coupon, user

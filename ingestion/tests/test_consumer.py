@@ -11,7 +11,7 @@ from ingestion.pruning import TallyFolding, TallyPruning
 from ingestion.topics import COUPONS, EVENTS, USERS, topic_names
 from recommendations.models import CasinoTally, Event, PurchasedCoupon, User, UserProfile
 from recommendations.tests.factories import UserFactory
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .examples import coupon, event, user, without
 from .kafka import Until, again, committed, consume, send

@@ -16,7 +16,7 @@ from ingestion.replay import MOST_REPLAYS, judge, replay
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import PurchasedCoupon, User
 from recommendations.tests.factories import UserFactory
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .examples import coupon, user, without
 from .kafka import NOW, consume, send

@@ -14,7 +14,7 @@ from ingestion.messages import Rejection
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import UserProfile
 from recommendations.tests.factories import UserFactory
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .examples import coupon, user
 from .kafka import NOW, closed_port, committed, consume, read_named, send

@@ -5,7 +5,7 @@ import pytest
 from ingestion.consumer import TopicConsumer
 from ingestion.topics import USERS
 from recommendations.models import User
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .examples import user
 from .kafka import Until, committed, read_named, send

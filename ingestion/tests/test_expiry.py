@@ -13,7 +13,7 @@ from ingestion.intake import Verdict
 from ingestion.models import MessageCount
 from ingestion.topics import COUPONS
 from recommendations.models import PurchasedCoupon, WaitingCoupon
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .examples import coupon
 from .kafka import consume, send

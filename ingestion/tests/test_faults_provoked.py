@@ -9,8 +9,8 @@ from django.db import DatabaseError, connections, transaction
 from django.db.utils import DataError, OperationalError
 
 from ingestion.faults import Fault, classify, sqlstate_of
-from tenants.connections import casino_atomic, casino_connection
-from tenants.context import use_casino
+from tenants.routing.connections import casino_atomic, casino_connection
+from tenants.routing.context import use_casino
 from tenants.tests.waiting import wait_until
 
 from .processes import IN_PROCESSES

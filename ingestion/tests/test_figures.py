@@ -4,7 +4,7 @@ import pytest
 
 from ingestion.figures import Today, by_hour, latest_rejections, quality, today
 from ingestion.models import MessageCount
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 NOW = datetime(2026, 3, 5, 14, 30, tzinfo=UTC)
 HOUR = NOW.replace(minute=0)

@@ -10,8 +10,8 @@ from ingestion.dead_letter_log import Query, list_dead_letters
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import User
 from recommendations.tests.factories import UserFactory
-from tenants.context import use_casino
 from tenants.models import PrivacyRecord
+from tenants.routing.context import use_casino
 
 from .examples import coupon, user
 from .kafka import consume, send

@@ -17,7 +17,7 @@ from ingestion.reasons import REASONS
 from ingestion.topics import COUPONS, EVENTS, RECOMMENDATIONS, USERS
 from recommendations.storing import store_users
 from recommendations.tests.factories import user_row
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .mutations import good_messages, mutate
 

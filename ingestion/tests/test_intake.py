@@ -12,7 +12,7 @@ from ingestion.errors import NotDelivered
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import PurchasedCoupon, User, UserProfile, WaitingCoupon
 from recommendations.tests.factories import UserFactory
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .examples import coupon, user
 from .processes import IN_PROCESSES

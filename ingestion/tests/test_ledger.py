@@ -11,7 +11,7 @@ from ingestion.models import MessageCount, PartitionOffset
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import User
 from recommendations.tests.factories import UserFactory
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .examples import coupon, user
 from .kafka import NOW, again

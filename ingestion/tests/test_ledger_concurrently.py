@@ -14,7 +14,7 @@ from ingestion.topics import COUPONS, USERS
 from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.tests.factories import UserFactory
 from recommendations.tests.recount import assert_counts_equal_a_recount
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .examples import coupon, user
 from .kafka import PATIENCE_SECONDS

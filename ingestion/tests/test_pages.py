@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from ingestion.dead_letter_log import Query, list_dead_letters
 from ingestion.topics import USERS
-from tenants.middleware import CHOSEN_CASINO
+from tenants.http.middleware import CHOSEN_CASINO
 from tenants.models import StaffBinding
 
 from .examples import user

@@ -10,7 +10,7 @@ from ingestion.consumer import TopicConsumer
 from ingestion.topics import COUPONS, TOPICS, USERS
 from recommendations.models import PurchasedCoupon
 from recommendations.tests.factories import UserFactory
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .examples import coupon, user
 from .kafka import Until, closed_port, consume, send

@@ -9,8 +9,8 @@ from ingestion.parking import PREFIX, unpark
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.tests.factories import UserFactory
-from tenants.context import use_casino
 from tenants.models import Casino, CasinoState
+from tenants.routing.context import use_casino
 
 from .examples import coupon, user
 from .kafka import Until, committed, consume, read_named, rewind, send

@@ -12,8 +12,8 @@ from ingestion.producers import Sender, send_dummies
 from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS
 from recommendations.rows import CouponRow, EventRow, UserRow
 from recommendations.tests.factories import EventFactory, UserFactory
-from tenants.context import use_casino
 from tenants.models import Casino, CasinoState
+from tenants.routing.context import use_casino
 
 from .kafka import NOW, closed_port, read_all
 

@@ -12,7 +12,7 @@ from ingestion.membership import membership
 from ingestion.topics import COUPONS, TOPICS, USERS
 from recommendations.models import PurchasedCoupon, UserProfile
 from recommendations.tests.factories import UserFactory
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 from tenants.tests.waiting import wait_until
 
 from .examples import coupon, user

@@ -12,7 +12,7 @@ from ingestion.messages import Bounds, Rejection, read_message
 from ingestion.topics import COUPONS, EVENTS, USERS
 from ingestion.traffic import traffic
 from recommendations.tests.factories import EventFactory, UserFactory
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .kafka import NOW, read_all
 from .processes import IN_PROCESSES

@@ -19,7 +19,7 @@ from recommendations.models import ServedSlip
 from recommendations.storing import store_recommendations
 from recommendations.tests.conftest import Caller
 from recommendations.tests.factories import EventFactory, UserFactory, served_row
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .examples import served
 from .kafka import again, closed_port, consume, send

@@ -13,8 +13,8 @@ from django.test import Client
 
 from operations.health import checkup
 from recommendations.tests.factories import UserFactory
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 
 class Log:

@@ -10,9 +10,9 @@ from prometheus_client import REGISTRY
 
 from operations.doorkeeper import Doorkeeper
 from operations.probes import PROBES
-from tenants.keys import key_leases
-from tenants.rate import CHUNK_SECONDS, rate_limiter
-from tenants.tests.key_bearers import ask, make_key
+from tenants.access.api_keys import key_leases
+from tenants.access.rate_limit import CHUNK_SECONDS, rate_limiter
+from tenants.tests.api_clients import ask, make_key
 
 RATE = 2
 
@@ -27,7 +27,7 @@ def limited(settings):
 @pytest.fixture
 def exhausted(casino_a, casino_b, monkeypatch):
     """A key of a casino that has used up its rate, for longer than a test takes; `key_leases` knows it."""
-    monkeypatch.setattr("tenants.rate.CHUNK_SECONDS", 3_600.0)
+    monkeypatch.setattr("tenants.access.rate_limit.CHUNK_SECONDS", 3_600.0)
     return exhaust(make_key(casino_a).text)
 
 

@@ -1,6 +1,6 @@
 """What a process that serves does before it serves."""
 
-from tenants.tests.serving import environment, needs_embedded, run_python, url_of_test_catalogue
+from tenants.tests.server_process import environment, needs_embedded, run_python, url_of_test_catalogue
 
 LOADED = """
 import gc, os, sys

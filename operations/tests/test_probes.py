@@ -7,10 +7,10 @@ from django.db import connections
 
 from ingestion.brokers import EmbeddedBroker
 from operations.health import checkup
-from tenants.locks import template_lock
-from tenants.servers import MAIN, server_cursor
-from tenants.template import ensure_template, template_name
-from tenants.tests.serving import environment, run_python
+from tenants.databases.locks import template_lock
+from tenants.databases.servers import MAIN, server_cursor
+from tenants.schema.template import ensure_template, template_name
+from tenants.tests.server_process import environment, run_python
 
 ASK = """
 import django, json

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from tenants.tests import hasty
-from tenants.tests.serving import (
+from tenants.tests import fast_postgresql
+from tenants.tests.server_process import (
     SERVER_APART,
     ask,
     build_casinos,
@@ -40,7 +40,7 @@ REQUESTS.labels("GET", "/config", "200", "7").inc(3)
 
 @pytest.fixture(scope="module")
 def catalogue() -> tuple[str, list[int]]:
-    folder = hasty.ensure_running(SERVER_APART)
+    folder = fast_postgresql.ensure_running(SERVER_APART)
     url = url_by_socket(folder, "recommendation_system")
     return url, build_casinos(environment(url))
 

@@ -5,7 +5,7 @@ import logging
 import pytest
 from django.test import Client
 
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 
 def test_each_request_gets_an_id_of_its_own(ask):

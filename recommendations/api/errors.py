@@ -14,9 +14,9 @@ from rest_framework.views import exception_handler
 
 from recommendations import errors as recommendation_errors
 from tenants import errors as tenancy_errors
-from tenants.error_answers import error_body, error_response, sendable
-from tenants.gate import retry_seconds
-from tenants.middleware import OUTAGE_CODE, OUTAGE_TEXT, RETRY
+from tenants.http.error_responses import error_body, error_response, sendable
+from tenants.http.gate import retry_seconds
+from tenants.http.middleware import OUTAGE_CODE, OUTAGE_TEXT, RETRY
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from recommendations import privacy
-from tenants.access import asker
+from tenants.access.permissions import asker
 from tenants.models import Scope
 
 from . import documentation as docs

@@ -19,9 +19,9 @@ from recommendations.errors import CasinoNotConfigured, UserNotFound
 from recommendations.options import all_options_as_json, load_options, options_schema
 from recommendations.rules import reference
 from recommendations.wishes import parse_wish
-from tenants.gate import admit
-from tenants.limits import charge
-from tenants.middleware import require_casino
+from tenants.access.limits import charge
+from tenants.http.gate import admit
+from tenants.http.middleware import require_casino
 from tenants.models import Casino, Scope
 
 from . import documentation as docs

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer import ATTRIBUTES, offer_of_columns
-from tenants.connections import casino_connection
+from tenants.routing.connections import casino_connection
 
 from .history import History, OddsChange, PastCoupon, PastUser
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tenants.management.verbs import columns
+from tenants.management.cli.verbs import columns
 
 from .html import interval_text
 from .report import Report, Slice

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from tenants.casino_model import CasinoModel
+from tenants.orm.model import CasinoModel
 
 
 class Team(CasinoModel):

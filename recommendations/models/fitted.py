@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
-from tenants.casino_model import CasinoModel
+from tenants.orm.model import CasinoModel
 
 
 class FittedModel(CasinoModel):

@@ -3,7 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from tenants.casino_model import CasinoModel
+from tenants.orm.model import CasinoModel
 
 from .user import User
 

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from tenants.casino_model import CasinoModel
+from tenants.orm.model import CasinoModel
 
 
 class RemovedRow(CasinoModel):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from tenants.connections import current_alias
+from tenants.routing.connections import current_alias
 
 from .queries import RELOAD, advanced, ask, load_offer
 from .snapshot import Offer

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from tenants.connections import casino_connection
+from tenants.routing.connections import casino_connection
 
 from .snapshot import Offer, offer_of_columns
 

@@ -14,7 +14,7 @@ import msgspec
 
 from recommendations.bets import HALF_LIFE
 from recommendations.casino_sums import SEPARATOR, TREND_HALF_LIFE, AnyBet, CasinoSums
-from tenants.connections import casino_atomic
+from tenants.routing.connections import casino_atomic
 
 from .sql import as_json, execute, query
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from recommendations.rows import CouponRow, Removal
-from tenants.connections import casino_atomic
+from tenants.routing.connections import casino_atomic
 
 from .casino_tallies import count_in_casino
 from .folding import fold

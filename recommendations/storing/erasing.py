@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from tenants.connections import casino_atomic
+from tenants.routing.connections import casino_atomic
 
 from .erased_tastes import erase_tastes
 from .folding import rebuild_users

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from recommendations.casino_sums import CasinoSums
 from recommendations.pending import coupons_from, decode_coupons
-from tenants.connections import casino_atomic
+from tenants.routing.connections import casino_atomic
 
 from .casino_tallies import lock_casino_tallies, write_sums
 from .folding import rebuild_users

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from recommendations.rows import Removal, ServedRow
-from tenants.connections import casino_atomic
+from tenants.routing.connections import casino_atomic
 
 from .outcomes import DUPLICATE, STALE, Outcome, Result
 from .purchases import UNLESS_OF_ERASED

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tenants.connections import casino_connection
+from tenants.routing.connections import casino_connection
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 

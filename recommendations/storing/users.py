@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from recommendations.rows import Removal, Row, UserRow
-from tenants.connections import casino_atomic
+from tenants.routing.connections import casino_atomic
 
 from .outcomes import Outcome
 from .removals import remove_users

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from recommendations.pending import coupons_from, decode_coupons
 from recommendations.rows import CouponRow
-from tenants.connections import casino_atomic
+from tenants.routing.connections import casino_atomic
 
 from .casino_tallies import count_in_casino
 from .folding import fold

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from recommendations.admin_parts import MAX_COUNTED
 from recommendations.models import ServedSlip, UserProfile
 from recommendations.storing import store_recommendations
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import CouponFactory, EventFactory, UserFactory, selection, served_row
 

@@ -12,8 +12,8 @@ from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import recommend
 from recommendations.storing import store_coupons, store_events, store_users
 from recommendations.wishes import Wish
-from tenants.connections import casino_atomic, casino_connection
-from tenants.context import use_casino
+from tenants.routing.connections import casino_atomic, casino_connection
+from tenants.routing.context import use_casino
 
 from .conftest import TEST_DATABASES
 from .factories import coupon_row, event_row, selection_row, user_row

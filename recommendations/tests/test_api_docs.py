@@ -10,8 +10,8 @@ import pytest
 from django.conf import settings
 
 from recommendations.api.error_codes import ERROR_CODES
-from tenants.context import use_casino
-from tenants.tests.key_bearers import make_key
+from tenants.routing.context import use_casino
+from tenants.tests.api_clients import make_key
 
 from .conftest import TEST_DATABASES
 from .factories import EventFactory, UserFactory

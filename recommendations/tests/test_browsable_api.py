@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from recommendations.recommenders.registry import RECOMMENDERS
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, UserFactory
 

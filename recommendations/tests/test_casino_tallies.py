@@ -8,7 +8,7 @@ import pytest
 from recommendations.models import CasinoTally, PendingCasinoSums
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
 from recommendations.storing.casino_tallies import FOLD_SECONDS
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import FIRST_MESSAGE, at, coupon_row, event_row, removal, selection_row, user_row
 from .recount import assert_casino_adds_up

@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from recommendations.recommenders.registry import RECOMMENDERS
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import UserFactory
 

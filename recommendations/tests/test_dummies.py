@@ -9,7 +9,7 @@ from recommendations.dummies import DUMMY_LEAGUES, dummy_coupon, dummy_event, du
 from recommendations.errors import NoOpenEvents
 from recommendations.models import Event
 from recommendations.storing import store_coupons, store_events, store_users
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, UserFactory
 

@@ -7,8 +7,8 @@ from django.test import Client, RequestFactory
 
 from recommendations.api.error_codes import ERROR_CODES
 from recommendations.api.errors import bad_request, server_error
-from tenants.middleware import CasinoMiddleware
-from tenants.tests.key_bearers import bearing, make_key
+from tenants.http.middleware import CasinoMiddleware
+from tenants.tests.api_clients import bearing, make_key
 
 KEYS = ["error", "code", "details"]
 

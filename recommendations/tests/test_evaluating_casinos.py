@@ -22,7 +22,7 @@ from recommendations.models import Evaluation, Event, FittedModel
 from recommendations.recommenders.hybrid import Model
 from recommendations.services import recommend
 from recommendations.storing import store_coupons, store_events, store_users
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import coupon_row, event_row, selection_row, user_row
 

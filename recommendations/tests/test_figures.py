@@ -6,7 +6,7 @@ from django.db import connections
 from recommendations.figures import Glance, Latency, glance, latencies, top_values
 from recommendations.models import CasinoTally
 from recommendations.storing import store_recommendations
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import CouponFactory, EventFactory, UserFactory, served_row
 

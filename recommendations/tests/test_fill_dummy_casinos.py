@@ -3,8 +3,8 @@
 from django.core.management import call_command
 
 from recommendations.models import Event, EventTeam, Team, User, UserProfile
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 NAMES = ["Dummy casino 1", "Dummy casino 2"]
 

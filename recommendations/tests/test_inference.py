@@ -9,7 +9,7 @@ from recommendations.profiles import compute_favorite_pairs
 from recommendations.recommenders.base import Profile, Situation
 from recommendations.recommenders.inference import Inference
 from recommendations.services import recommend
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
 from .reading import read_tallies

@@ -10,8 +10,8 @@ from recommendations.profiles import favorite_pairs
 from recommendations.services import recommend
 from recommendations.storing import store_coupons, store_users
 from recommendations.storing.erasing import erase_user
-from tenants.connections import casino_connection
-from tenants.context import use_casino
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, coupon_row, offer_of, selection_row, user_row
 from .reading import found_user, read_tallies

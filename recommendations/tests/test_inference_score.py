@@ -10,7 +10,7 @@ import pytest
 from recommendations.recommenders.base import Profile, Situation
 from recommendations.recommenders.inference_score import points
 from recommendations.services import recommend
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
 

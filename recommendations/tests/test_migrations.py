@@ -8,8 +8,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from recommendations.models import OfferChange, OfferVersion, UserProfile
 from recommendations.offer import read_offer
-from tenants.connections import casino_connection
-from tenants.context import use_casino
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, UserFactory, open_rows, rows_of
 

@@ -7,8 +7,8 @@ import pytest
 from django.db import IntegrityError
 
 from recommendations.models import Event, EventTeam, OfferVersion, PurchasedCoupon, Team, User, UserProfile
-from tenants.connections import casino_atomic
-from tenants.context import use_casino
+from tenants.routing.connections import casino_atomic
+from tenants.routing.context import use_casino
 
 from .factories import CouponFactory, EventFactory, UserFactory
 

@@ -9,7 +9,7 @@ import pytest
 
 from recommendations.models import OfferVersion
 from recommendations.offer import ATTRIBUTES, load_offer
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import OPEN, EventFactory, offer_of, open_rows, rows_of
 

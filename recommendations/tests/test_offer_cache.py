@@ -11,9 +11,9 @@ from django.db.transaction import set_rollback
 from recommendations.models import Event, OfferChange, OfferVersion
 from recommendations.offer import OfferCache, load_offer, offers, read_offer
 from recommendations.offer.queries import ask
-from tenants.connections import casino_atomic, casino_connection, current_alias
-from tenants.context import CurrentCasino, use_casino
 from tenants.errors import NoCurrentCasino
+from tenants.routing.connections import casino_atomic, casino_connection, current_alias
+from tenants.routing.context import CurrentCasino, use_casino
 
 from .conftest import TEST_DATABASES
 from .factories import EventFactory, open_rows, rows_of

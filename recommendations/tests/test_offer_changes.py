@@ -5,8 +5,8 @@ import pytest
 from django.db.transaction import set_rollback
 
 from recommendations.models import Event, OfferChange, OfferVersion
-from tenants.connections import casino_atomic, casino_connection, current_alias
-from tenants.context import use_casino
+from tenants.routing.connections import casino_atomic, casino_connection, current_alias
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory
 

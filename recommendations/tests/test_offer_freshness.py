@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from recommendations.models import OfferVersion
 from recommendations.offer import read_offer
-from tenants.connections import casino_atomic, casino_connection, current_alias
-from tenants.context import use_casino
+from tenants.routing.connections import casino_atomic, casino_connection, current_alias
+from tenants.routing.context import use_casino
 
 from .conftest import TEST_DATABASES
 from .factories import open_rows, rows_of

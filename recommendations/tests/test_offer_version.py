@@ -5,8 +5,8 @@ from django.db.transaction import set_rollback
 
 from recommendations.models import Event, OfferVersion
 from recommendations.storing import store_events
-from tenants.connections import casino_atomic, casino_connection, current_alias
-from tenants.context import use_casino
+from tenants.routing.connections import casino_atomic, casino_connection, current_alias
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, at, event_row
 

@@ -26,8 +26,8 @@ from recommendations.api.error_codes import ERROR_CODES
 from recommendations.api.errors import KINDS
 from recommendations.api.urls import urlpatterns
 from recommendations.services import configure
-from tenants.context import use_casino
-from tenants.tests.key_bearers import UNKNOWN_KEY, bearing, make_key
+from tenants.routing.context import use_casino
+from tenants.tests.api_clients import UNKNOWN_KEY, bearing, make_key
 
 from .factories import EventFactory, TalliedCouponFactory, UserFactory
 

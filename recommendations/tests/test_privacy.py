@@ -28,9 +28,9 @@ from recommendations.privacy import erase_again, erased_users, forget_user
 from recommendations.recommenders.hybrid import DEFAULT
 from recommendations.recommenders.tastes import Tastes
 from recommendations.storing import Result, store_coupons, store_recommendations, store_users
-from tenants.context import use_casino
 from tenants.models import PrivacyRecord, Scope, StaffBinding
-from tenants.tests.key_bearers import bearing, make_key
+from tenants.routing.context import use_casino
+from tenants.tests.api_clients import bearing, make_key
 
 from .factories import TalliedCouponFactory, at, coupon_row, served_row, user_row
 

@@ -11,8 +11,8 @@ from recommendations.profiles import bettor_of, usual_stake
 from recommendations.recommenders.registry import get_recommender
 from recommendations.services import recommend
 from recommendations.storing import store_coupons, store_users
-from tenants.connections import casino_connection
-from tenants.context import use_casino
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, TalliedCouponFactory, UserFactory, coupon_row, offer_of, selection, user_row
 from .reading import found_user, read_tallies

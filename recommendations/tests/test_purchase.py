@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from recommendations.models import Event, PurchasedCoupon, UserProfile
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, UserFactory
 

@@ -4,7 +4,7 @@ import pytest
 from django.db import connections
 
 from recommendations.recommenders.registry import RECOMMENDERS
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, TalliedCouponFactory, UserFactory
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recommendations.models import CasinoTally, UserProfile
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import CouponFactory, UserFactory
 from .recount import assert_counts_equal_a_recount

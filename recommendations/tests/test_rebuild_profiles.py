@@ -11,7 +11,7 @@ from recommendations.models import CasinoTally, UserProfile, UserTallies
 from recommendations.rows import Removal
 from recommendations.storing import rebuild_casino_tallies, rebuild_profiles, store_coupons, store_users
 from recommendations.storing.casino_tallies import fold_casino_sums
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import CouponFactory, UserFactory, coupon_row, selection, selection_row, user_row
 from .reading import read_tallies

@@ -8,8 +8,8 @@ from django.test import Client
 
 from recommendations.models import PurchasedCoupon
 from recommendations.recommenders.registry import RECOMMENDERS
-from tenants.connections import casino_connection
-from tenants.context import use_casino
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, UserFactory
 

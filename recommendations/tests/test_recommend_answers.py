@@ -8,7 +8,7 @@ from django.db import connections
 
 from recommendations.models import User, UserProfile, UserTallies
 from recommendations.recommenders.registry import RECOMMENDERS
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, TalliedCouponFactory, UserFactory, selection
 

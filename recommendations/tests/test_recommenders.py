@@ -16,8 +16,8 @@ from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import recommend
 from recommendations.trends import Trends
 from recommendations.wishes import Wish
-from tenants.connections import casino_connection
-from tenants.context import use_casino
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of
 

@@ -11,8 +11,8 @@ from recommendations import served
 from recommendations.errors import UserNotFound
 from recommendations.served import ServedEvent, ServedRecommendation, announce, listen
 from recommendations.services import recommend
-from tenants.context import use_casino
 from tenants.errors import NoCurrentCasino
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, UserFactory
 

@@ -7,8 +7,8 @@ import pytest
 from recommendations.errors import CasinoNotConfigured, InvalidConfiguration, NoOpenEvents, UserNotFound
 from recommendations.models import PurchasedCoupon
 from recommendations.services import configure, purchase, recommend, recommend_mapped
-from tenants.context import use_casino
 from tenants.errors import NoCurrentCasino
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, UserFactory
 

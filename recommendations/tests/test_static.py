@@ -8,7 +8,7 @@ import pytest
 from recommendations.recommenders.base import Profile, Situation
 from recommendations.recommenders.static import Static
 from recommendations.services import recommend
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of
 

@@ -7,9 +7,9 @@ from django.db import IntegrityError
 
 from recommendations.models import Event, EventTeam, PurchasedCoupon, Team, User, UserProfile
 from recommendations.storing import store_coupons, store_events, store_teams, store_users
-from tenants.connections import casino_connection
-from tenants.context import use_casino
 from tenants.errors import NoCurrentCasino
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
 
 from .factories import UserFactory, coupon_row, event_row, selection_row, user_row
 

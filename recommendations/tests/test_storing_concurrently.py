@@ -12,7 +12,7 @@ from recommendations.storing import (
     store_events,
     store_users,
 )
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .conftest import TEST_DATABASES
 from .factories import at, coupon_row, event_row, removal, user_row

@@ -6,7 +6,7 @@ import pytest
 
 from recommendations.models import PurchasedCoupon, UserProfile
 from recommendations.storing import Outcome, Result, store_coupons, store_users
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import coupon_row, selection_row, user_row
 

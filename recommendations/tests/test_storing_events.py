@@ -7,7 +7,7 @@ import pytest
 
 from recommendations.models import Event, EventTeam, OfferVersion, Team
 from recommendations.storing import Outcome, Result, store_events, store_teams
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import at, event_row
 

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from recommendations.errors import InvalidRow
 from recommendations.models import User
 from recommendations.storing import store_users
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import at, user_row
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recommendations.storing import store_coupons, store_events, store_users
-from tenants.connections import casino_atomic, casino_connection, current_alias
-from tenants.context import use_casino
+from tenants.routing.connections import casino_atomic, casino_connection, current_alias
+from tenants.routing.context import use_casino
 
 from .factories import at, coupon_row, event_row, removal, user_row
 from .recount import assert_counts_equal_a_recount

@@ -9,7 +9,7 @@ from django.db import connections
 
 from recommendations.models import ServedSlip
 from recommendations.storing import prune_recommendations, store_recommendations, store_users
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import UserFactory, at, removal, served_row, user_row
 

@@ -12,7 +12,7 @@ from recommendations.models import (
     UserProfile,
 )
 from recommendations.storing import Outcome, Result, store_events, store_users
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import at, event_row, removal, user_row
 

@@ -6,7 +6,7 @@ import pytest
 
 from recommendations.models import PurchasedCoupon, UserProfile, WaitingCoupon
 from recommendations.storing import Outcome, Result, store_coupons, store_users
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import CouponFactory, at, coupon_row, removal, user_row
 

@@ -7,7 +7,7 @@ import pytest
 from recommendations.models import Event
 from recommendations.services import recommend
 from recommendations.storing import store_events, store_users
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import at, event_row, user_row
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from recommendations.models import PurchasedCoupon, User, UserProfile, UserTallies
 from recommendations.storing import rebuild_casino_tallies, rebuild_profiles, store_coupons, store_events, store_users
 from recommendations.storing.folding import FOLD_AT, HELD
-from tenants.connections import casino_atomic, casino_connection, current_alias
-from tenants.context import use_casino
+from tenants.routing.connections import casino_atomic, casino_connection, current_alias
+from tenants.routing.context import use_casino
 
 from .factories import CouponFactory, at, coupon_row, event_row, removal, selection, selection_row, user_row
 from .reading import read_tallies

@@ -7,7 +7,7 @@ import pytest
 from recommendations.models import User, UserProfile
 from recommendations.rules import MAX_ID
 from recommendations.storing import Outcome, Result, store_events, store_users
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import UserFactory, event_row, user_row
 

@@ -15,8 +15,8 @@ from recommendations.storing import (
     store_users,
     take_expired_coupons,
 )
-from tenants.connections import casino_connection
-from tenants.context import use_casino
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
 
 from .factories import UserFactory, at, coupon_row, removal, selection_row, user_row
 

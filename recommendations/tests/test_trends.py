@@ -14,7 +14,7 @@ from recommendations.storing import prune_casino_tallies, store_coupons, store_e
 from recommendations.storing.casino_tallies import fold_casino_sums
 from recommendations.trend_cache import read_trends
 from recommendations.trends import Trends
-from tenants.context import use_casino
+from tenants.routing.context import use_casino
 
 from .factories import coupon_row, event_row, offer_of, selection_row, user_row
 

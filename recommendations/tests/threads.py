@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import connections
 
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 THREADS = 4
 

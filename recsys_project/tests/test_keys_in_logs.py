@@ -8,9 +8,9 @@ from django.db import connection
 from django.test import Client
 from django.utils.log import AdminEmailHandler
 
-from tenants.keys import revoke_key
+from tenants.access.api_keys import revoke_key
+from tenants.tests.api_clients import UNKNOWN_KEY, bearing, make_expired_key, make_key
 from tenants.tests.commands import run
-from tenants.tests.key_bearers import UNKNOWN_KEY, bearing, make_expired_key, make_key
 
 PATHS = ["/config", "/recommend/1", "/nothing", "/fails", "/fails/page", "/admin/", "/casino/"]
 

@@ -13,10 +13,10 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from recommendations.tests.factories import UserFactory
-from tenants.context import use_casino
-from tenants.keys import revoke_key
+from tenants.access.api_keys import revoke_key
 from tenants.models import Scope, StaffBinding
-from tenants.tests.key_bearers import UNKNOWN_KEY, bearing, make_expired_key, make_key
+from tenants.routing.context import use_casino
+from tenants.tests.api_clients import UNKNOWN_KEY, bearing, make_expired_key, make_key
 
 EXISTING, MISSING = 7, 4711  # users of casino A
 CASINO, NO_CASINO = "1", "77"

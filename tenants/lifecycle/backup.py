@@ -14,15 +14,15 @@ import msgspec
 from django.conf import settings
 from django.utils import timezone
 
+from tenants.databases.locks import casino_lock
+from tenants.databases.servers import server_cursor
 from tenants.errors import BackupInvalid
-from tenants.locks import casino_lock
-from tenants.migration import migrations_in
 from tenants.models import Casino, CasinoDatabase, CasinoState
 from tenants.models.casino import READY_STATES
-from tenants.servers import server_cursor
+from tenants.schema.migrate import migrations_in
 
-from .copying import dump_database
 from .databases import check_owner, current_database
+from .pg_dump import dump_database
 from .states import Report, require_state, silent
 
 logger = logging.getLogger(__name__)

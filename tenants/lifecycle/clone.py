@@ -1,7 +1,7 @@
 """A second casino with a copy of everything that a first one has."""
 
+from tenants.databases.locks import casino_lock
 from tenants.errors import WrongState
-from tenants.locks import casino_lock
 from tenants.models import Casino, CasinoState
 
 from .create import provision

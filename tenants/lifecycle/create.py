@@ -4,16 +4,16 @@ from collections.abc import Iterable
 
 from django.db import DatabaseError
 
+from tenants.databases.locks import casino_lock, catalogue_lock
 from tenants.errors import CasinoBusy, LifecycleError, NoRoom, ProvisioningFailed, UnknownServer
-from tenants.locks import casino_lock, catalogue_lock
-from tenants.migration import bring_up_to_date
 from tenants.models import Casino, CasinoDatabase, CasinoState
 from tenants.models.casino import READY_STATES
-from tenants.placement import choose_server
-from tenants.schema_version import is_behind, migrations_on_disk, record_version
+from tenants.schema.migrate import bring_up_to_date
+from tenants.schema.version import is_behind, migrations_on_disk, record_version
 
 from . import databases
-from .copying import copy_database
+from .pg_dump import copy_database
+from .placement import choose_server
 from .states import Report, advance, require_state, silent
 
 UNFINISHED = (CasinoState.REQUESTED, CasinoState.CREATING, CasinoState.FAILED)

@@ -14,13 +14,15 @@ from django.db import IntegrityError, OperationalError, ProgrammingError
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Max
 
-from tenants import connections, identity, roles
+from tenants.databases import roles
+from tenants.databases.locks import template_lock
+from tenants.databases.servers import database_exists, quoted, server_cursor
 from tenants.errors import ProvisioningFailed
-from tenants.leases import wait_for_leases
-from tenants.locks import template_lock
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
-from tenants.servers import database_exists, quoted, server_cursor
-from tenants.template import ensure_template
+from tenants.postgresql import identity
+from tenants.routing import connections
+from tenants.schema.template import ensure_template
+from tenants.ttl_cache import wait_for_leases
 
 from .states import Report, advance
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from django.conf import settings
 from django.db import OperationalError
 
-from tenants import roles
+from tenants.databases import roles
+from tenants.databases.locks import casino_lock
 from tenants.errors import UnknownServer
-from tenants.leases import wait_for_leases
-from tenants.locks import casino_lock
 from tenants.models import Casino, CasinoState, DatabaseServer
 from tenants.models.casino import READY_STATES
+from tenants.ttl_cache import wait_for_leases
 
 from . import databases
 from .backup import Backup, write_backup

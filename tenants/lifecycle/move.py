@@ -5,13 +5,13 @@ import time
 
 from django.conf import settings
 
-from tenants.locks import casino_lock
+from tenants.databases.locks import casino_lock
 from tenants.models import Casino, CasinoState, DatabaseServer
 from tenants.models.casino import READY_STATES
-from tenants.placement import choose_server
 
 from . import databases
-from .copying import check_equal, copy_database
+from .pg_dump import check_equal, copy_database
+from .placement import choose_server
 from .states import Report, advance, require_state, silent
 
 

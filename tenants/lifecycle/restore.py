@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tenants.databases.locks import casino_lock
 from tenants.errors import BackupInvalid, LifecycleError, WrongState
-from tenants.locks import casino_lock
-from tenants.migration import bring_up_to_date
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 from tenants.models.casino import READY_STATES
-from tenants.placement import choose_server
+from tenants.schema.migrate import bring_up_to_date
 
 from . import databases
 from .backup import DUMP, Backup, read_backup
-from .copying import copy_database, load_database
+from .pg_dump import copy_database, load_database
+from .placement import choose_server
 from .states import Report, require_state, silent
 
 

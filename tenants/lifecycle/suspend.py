@@ -1,8 +1,8 @@
 """Takes a casino out of service for a while, and back. Its data stays; messages for it are still stored."""
 
-from tenants.leases import wait_for_leases
-from tenants.locks import casino_lock
+from tenants.databases.locks import casino_lock
 from tenants.models import Casino, CasinoState
+from tenants.ttl_cache import wait_for_leases
 
 from .databases import current_database, unfreeze
 from .states import advance, require_state

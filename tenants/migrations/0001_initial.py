@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import tenants.fields
+import tenants.orm.fields
 
 
 class Migration(migrations.Migration):
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ("state", models.CharField(default="requested", editable=False, max_length=16)),
                 ("state_detail", models.TextField(blank=True, editable=False)),
                 ("recommender_type", models.CharField(blank=True, max_length=64, null=True)),
-                ("recommendation_schema", tenants.fields.OrderedJSONField(blank=True, null=True)),
+                ("recommendation_schema", tenants.orm.fields.OrderedJSONField(blank=True, null=True)),
                 ("timestamp", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
             ],

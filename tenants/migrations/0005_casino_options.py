@@ -2,10 +2,10 @@
 
 from django.db import migrations
 
-import tenants.fields
+import tenants.orm.fields
 
 
 class Migration(migrations.Migration):
     dependencies = [("tenants", "0004_migration_runs")]
 
-    operations = [migrations.AddField("casino", "options", tenants.fields.OrderedJSONField(blank=True, null=True))]
+    operations = [migrations.AddField("casino", "options", tenants.orm.fields.OrderedJSONField(blank=True, null=True))]

@@ -6,9 +6,9 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from tenants.context import CurrentCasino
-from tenants.fields import OrderedJSONField
-from tenants.leases import Leases
+from tenants.orm.fields import OrderedJSONField
+from tenants.routing.context import CurrentCasino
+from tenants.ttl_cache import Leases
 
 from .placement import DatabaseServer
 

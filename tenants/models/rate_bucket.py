@@ -9,7 +9,7 @@ from .casino import Casino
 class RateBucket(models.Model):
     """A casino's tokens as they were at `filled_at`. The table is unlogged: after a crash all buckets are full.
 
-    `granted` is what the last process took. `tenants.rate` writes it.
+    `granted` is what the last process took. `tenants.access.rate_limit` writes it.
     """
 
     casino = models.OneToOneField(Casino, models.CASCADE, primary_key=True, related_name="+")

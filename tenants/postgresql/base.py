@@ -15,14 +15,14 @@ from django.db.utils import DatabaseErrorWrapper
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
 
-from tenants import embedded
-from tenants.context import CurrentCasino
 from tenants.errors import DatabaseReadOnly
-from tenants.identity import check_identity
+from tenants.routing.context import CurrentCasino
 
+from . import embedded
+from .checkout import ASK_AFTER_SECONDS, answers, borrow, is_quiet, put_back
 from .client import DatabaseClient
 from .creation import DatabaseCreation
-from .lending import ASK_AFTER_SECONDS, answers, borrow, is_quiet, put_back
+from .identity import check_identity
 from .prepared import PreparedCursor
 
 

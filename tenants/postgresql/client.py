@@ -6,8 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db.backends.postgresql import client
 
-from tenants import embedded
-
+from . import embedded
 from .tools import tool_path
 
 

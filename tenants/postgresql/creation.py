@@ -29,9 +29,9 @@ class DatabaseCreation(creation.DatabaseCreation):
 
     def _copy_template(self, name: str) -> None:
         # imported late: Django loads this module before its settings are complete
-        from tenants.locks import template_lock
-        from tenants.servers import quoted
-        from tenants.template import ensure_template, template_name
+        from tenants.databases.locks import template_lock
+        from tenants.databases.servers import quoted
+        from tenants.schema.template import ensure_template, template_name
 
         with template_lock() as cursor:
             if not DatabaseCreation._has_fresh_template:  # one of an earlier run may be of another state of the code
@@ -41,7 +41,7 @@ class DatabaseCreation(creation.DatabaseCreation):
             cursor.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE {quoted(ensure_template(cursor))}")
 
     def _destroy_test_db(self, test_database_name: str, verbosity: Any) -> None:
-        from tenants.servers import quoted, server_cursor
+        from tenants.databases.servers import quoted, server_cursor
 
         with server_cursor("postgres") as cursor:  # with FORCE, since a pooler may still be in there
             cursor.execute(f"DROP DATABASE IF EXISTS {quoted(test_database_name)} WITH (FORCE)")

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.db import connections
 from psycopg.conninfo import make_conninfo
 
-from tenants import embedded
 from tenants.errors import CopyFailed
+
+from . import embedded
 
 _NOT_LIBPQ = ("context", "cursor_factory", "prepare_threshold", "password")
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from django.db import connection
 
-from tenants.context import use_casino
+from tenants.databases.locks import busy_casinos
+from tenants.databases.servers import MAIN, server_cursor
 from tenants.lifecycle.backup import MANIFEST
-from tenants.locks import busy_casinos
 from tenants.models import Casino
-from tenants.servers import MAIN, server_cursor
+from tenants.routing.context import use_casino
 
-from .rows import User, make_user
+from .casino_rows import User, make_user
 from .waiting import wait_until
 
 

@@ -18,13 +18,13 @@ from django.contrib.sessions.models import Session
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 
-from tenants import connections as casino_connections
-from tenants.context import use_casino
+from tenants.databases.servers import MAIN, quoted, server_cursor
 from tenants.models import Casino, DatabaseServer, MigrationRun, PrivacyRecord, SchemaVersion
-from tenants.servers import MAIN, quoted, server_cursor
+from tenants.routing import connections as casino_connections
+from tenants.routing.context import use_casino
 
-from . import hasty
-from .twins import Rows, make_rows
+from . import fast_postgresql
+from .equal_key_rows import Rows, make_rows
 
 # Real casinos are numbered from here; smaller numbers belong to the predeclared casinos' databases.
 FIRST_ID = 1_000
@@ -99,7 +99,7 @@ def second_postgres() -> str:
     """The folder of a second embedded server's socket."""
     if django_settings.EMBEDDED_POSTGRES_DIR is None:
         pytest.skip("a second server is only there where PostgreSQL is embedded")
-    return hasty.ensure_running(django_settings.LOCAL_DIR / "postgres-second")
+    return fast_postgresql.ensure_running(django_settings.LOCAL_DIR / "postgres-second")
 
 
 @pytest.fixture

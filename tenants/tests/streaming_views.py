@@ -7,9 +7,9 @@ from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 
-from tenants.context import CurrentCasino, find_current_casino, get_current_casino, use_casino
+from tenants.routing.context import CurrentCasino, find_current_casino, get_current_casino, use_casino
 
-from .rows import User
+from .casino_rows import User
 
 closed: list[Any] = []  # the casino that was current when a maker of chunks was closed
 

@@ -15,13 +15,13 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
 
-from tenants.connections import connection_metrics
-from tenants.context import use_casino
+from tenants.databases.servers import server_cursor
 from tenants.models import Casino
-from tenants.servers import server_cursor
+from tenants.routing.connections import connection_metrics
+from tenants.routing.context import use_casino
 
-from .asking import Answer, ask_asgi, ask_wsgi
-from .rows import make_user
+from .casino_rows import make_user
+from .http_requests import Answer, ask_asgi, ask_wsgi
 from .traffic_views import KEYS, UNDONE, VIEWS, name_in
 
 WORKERS = 8  # threads, and as many tasks

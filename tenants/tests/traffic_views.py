@@ -11,10 +11,10 @@ from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 
-from tenants.connections import casino_atomic
-from tenants.context import CasinoExecutor
+from tenants.routing.connections import casino_atomic
+from tenants.routing.context import CasinoExecutor
 
-from .rows import User, new_user
+from .casino_rows import User, new_user
 
 KEYS = range(1, 6)
 UNDONE = "UNDONE"  # the surname of what is written in a transaction that fails

@@ -12,9 +12,9 @@ from ingestion.errors import IngestionError
 from recommendations.errors import UserNotFound
 from recommendations.privacy import erase_again, erased_users, forget_user
 from recommendations.storing.erasing import has_come_since
-from tenants.context import use_casino
-from tenants.management.choosing import ready_casino, who_runs_this
+from tenants.management.cli.arguments import ready_casino, who_runs_this
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 
 class Command(BaseCommand):

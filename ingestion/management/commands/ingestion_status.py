@@ -10,7 +10,7 @@ from django.utils import timezone
 from ingestion.errors import IngestionError
 from ingestion.parked_messages import list_parked
 from ingestion.status import CasinoStatus, PartitionStatus, casino_status, partition_status
-from tenants.management.verbs import columns
+from tenants.management.cli.verbs import columns
 from tenants.models import Casino
 
 _TEXT = 60

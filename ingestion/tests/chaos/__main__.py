@@ -46,7 +46,7 @@ def main() -> int:
 def run(world: World, arguments: argparse.Namespace) -> Report:
     from django.db import connections
 
-    from tenants.catalogue import ensure_catalogue
+    from tenants.databases.catalogue import ensure_catalogue
     from tenants.lifecycle.create import store_casinos
 
     from .consumers import Consumers

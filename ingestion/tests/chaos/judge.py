@@ -14,8 +14,8 @@ from ingestion.parked_messages import list_parked
 from ingestion.topics import TOPICS
 from recommendations.models import Event, EventTeam, PurchasedCoupon, User, UserProfile, WaitingCoupon
 from recommendations.tests.recount import assert_tallies_equal_a_recount
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 from . import truth
 from .truth import Letter, Truth, content_of

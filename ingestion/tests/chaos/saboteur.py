@@ -4,8 +4,8 @@ import random
 import time
 from collections.abc import Callable
 
+from tenants.databases.servers import quoted, server_cursor
 from tenants.models import Casino
-from tenants.servers import quoted, server_cursor
 
 from .consumers import Consumers
 from .watcher import Watcher

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from django.db import Error
 
 from ingestion.models import PartitionOffset
-from tenants.context import use_casino
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 from .truth import Stream, Truth
 

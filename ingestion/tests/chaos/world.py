@@ -14,7 +14,7 @@ from urllib.parse import quote
 import django
 from django.conf import settings
 
-from tenants import embedded
+from tenants.postgresql import embedded
 
 CASINOS = ("Alpha", "Beta", "Gamma", "Delta")
 

@@ -21,9 +21,9 @@ from recommendations.evaluation.peers import PEERS
 from recommendations.evaluation.report import Report
 from recommendations.evaluation.tables import as_text
 from recommendations.recommenders.registry import RECOMMENDERS
-from tenants.context import use_casino
-from tenants.management.choosing import ready_casino
-from tenants.management.progress import ProgressBar
+from tenants.management.cli.arguments import ready_casino
+from tenants.management.cli.progress import ProgressBar
+from tenants.routing.context import use_casino
 
 _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
 

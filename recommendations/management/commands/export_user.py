@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recommendations.errors import UserNotFound
 from recommendations.privacy import export_user
-from tenants.context import use_casino
-from tenants.management.choosing import ready_casino, who_runs_this
+from tenants.management.cli.arguments import ready_casino, who_runs_this
+from tenants.routing.context import use_casino
 
 
 class Command(BaseCommand):

@@ -12,9 +12,9 @@ from django.utils import timezone
 from recommendations.dummies import dummy_event, dummy_user
 from recommendations.models import Event, User
 from recommendations.storing import store_events, store_users
-from tenants.context import use_casino
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 
 class Command(BaseCommand):

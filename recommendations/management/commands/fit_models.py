@@ -12,12 +12,12 @@ from django.utils import timezone
 
 from recommendations.fitting import Outcome, fit_models
 from recommendations.models import FittedModel
-from tenants.context import use_casino
 from tenants.errors import WorkersFailed
-from tenants.management.choosing import add_jobs_argument, jobs_for, ready_casinos
-from tenants.management.progress import ProgressBar
-from tenants.management.verbs import INTERRUPTED
+from tenants.management.cli.arguments import add_jobs_argument, jobs_for, ready_casinos
+from tenants.management.cli.progress import ProgressBar
+from tenants.management.cli.verbs import INTERRUPTED
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 from tenants.workers import Tell, describe, workers
 
 logger = logging.getLogger(__name__)

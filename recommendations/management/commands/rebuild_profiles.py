@@ -6,9 +6,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from recommendations.storing import prune_casino_tallies, rebuild_casino_tallies, rebuild_profiles
-from tenants.context import use_casino
-from tenants.management.choosing import ready_casinos
+from tenants.management.cli.arguments import ready_casinos
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 
 class Command(BaseCommand):

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from recommendations.evaluation.simulated_casino import store_history
 from recommendations.evaluation.simulator import TASTES, Tastes, World, simulate, write_files
-from tenants.context import use_casino
-from tenants.management.choosing import ready_casino, whole_number
+from tenants.management.cli.arguments import ready_casino, whole_number
+from tenants.routing.context import use_casino
 
 _NUMBERS = ("users", "coupons", "days", "leagues", "teams")
 

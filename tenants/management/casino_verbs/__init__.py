@@ -1,6 +1,6 @@
 """What `manage.py casino` can do: one file a verb or a pair of them, and this registry."""
 
-from tenants.management.verbs import Verb, registry
+from tenants.management.cli.verbs import Verb, registry
 
 from .backup import BackUp, ListBackups
 from .clone import Clone

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from tenants.lifecycle.backup import back_up, backups_of
-from tenants.lifecycle.description import BackupSummary, summarise_backup
-from tenants.management.terminal import Terminal
-from tenants.management.verbs import Answer, Verb, columns, size_text
+from tenants.lifecycle.summaries import BackupSummary, summarise_backup
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Answer, Verb, columns, size_text
 
 from .arguments import add_casino, find_casino
 

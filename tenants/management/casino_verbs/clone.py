@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from tenants.lifecycle.clone import clone_casino
-from tenants.lifecycle.description import describe
-from tenants.management.terminal import Terminal
-from tenants.management.verbs import Answer, Verb
+from tenants.lifecycle.summaries import describe
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Answer, Verb
 
 from .arguments import add_casino, add_name, add_server, check_name, find_casino
 

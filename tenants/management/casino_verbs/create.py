@@ -6,9 +6,9 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import IntegrityError
 
 from tenants.lifecycle.create import UNFINISHED, create_casino, provision
-from tenants.lifecycle.description import describe
-from tenants.management.terminal import Terminal
-from tenants.management.verbs import Answer, Verb
+from tenants.lifecycle.summaries import describe
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Answer, Verb
 from tenants.models import Casino
 
 from .arguments import add_name, add_server, check_name

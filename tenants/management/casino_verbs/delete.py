@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from tenants.lifecycle.delete import delete_casino
-from tenants.lifecycle.description import summarise_backup
-from tenants.management.terminal import Terminal
-from tenants.management.verbs import Answer, Verb
+from tenants.lifecycle.summaries import summarise_backup
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Answer, Verb
 from tenants.models import Casino, CasinoState
 
 from .arguments import add_casino, add_yes, find_casino

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tenants.lifecycle.doctor import examine, mend
-from tenants.lifecycle.findings import Finding
-from tenants.management.terminal import Terminal
-from tenants.management.verbs import Answer, Verb
+from tenants.lifecycle.doctor.examine import examine, mend
+from tenants.lifecycle.doctor.findings import Finding
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Answer, Verb
 
 from .arguments import add_yes
 

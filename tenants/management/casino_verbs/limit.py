@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tenants.leases import wait_for_leases
-from tenants.limits import request_bytes, request_rate
-from tenants.management.terminal import Terminal
-from tenants.management.verbs import Answer, Verb
+from tenants.access.limits import request_bytes, request_rate
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Answer, Verb
+from tenants.ttl_cache import wait_for_leases
 
 from .arguments import add_casino, find_casino
 

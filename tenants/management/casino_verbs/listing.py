@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tenants.lifecycle.description import CasinoDescription, describe, summarise
-from tenants.management.terminal import Terminal
-from tenants.management.verbs import Answer, Verb, columns, size_text, yes_or_no
+from tenants.lifecycle.summaries import CasinoDescription, describe, summarise
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Answer, Verb, columns, size_text, yes_or_no
 from tenants.models import Casino, CasinoState
 
 from .arguments import add_casino, find_casino

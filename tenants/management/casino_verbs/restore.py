@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from tenants.lifecycle.backup import read_backup
-from tenants.lifecycle.description import describe
 from tenants.lifecycle.restore import prune_casino, restore_casino, restore_generation, retired_databases
-from tenants.management.terminal import Terminal
-from tenants.management.verbs import Answer, Verb
+from tenants.lifecycle.summaries import describe
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Answer, Verb
 from tenants.models import Casino
 
 from .arguments import add_casino, add_server, add_yes, find_casino

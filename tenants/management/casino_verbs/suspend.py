@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tenants.lifecycle.description import summarise
+from tenants.lifecycle.summaries import summarise
 from tenants.lifecycle.suspend import resume_casino, suspend_casino
-from tenants.management.terminal import Terminal
-from tenants.management.verbs import Answer, Verb
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Answer, Verb
 
 from .arguments import add_casino, find_casino
 

@@ -1,7 +1,7 @@
 """`manage.py api_key <verb>`: keys that casinos' back ends show."""
 
-from tenants.management.key_verbs import VERBS
-from tenants.management.verbs import VerbCommand
+from tenants.management.api_key import VERBS
+from tenants.management.cli.verbs import VerbCommand
 
 
 class Command(VerbCommand):

@@ -1,7 +1,7 @@
 """`manage.py casino <verb>`: casinos made, looked at, suspended, copied, backed up, restored, moved and deleted."""
 
 from tenants.management.casino_verbs import VERBS
-from tenants.management.verbs import VerbCommand
+from tenants.management.cli.verbs import VerbCommand
 
 
 class Command(VerbCommand):

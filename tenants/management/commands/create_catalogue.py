@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connections
 
-from tenants.catalogue import ensure_catalogue
+from tenants.databases.catalogue import ensure_catalogue
 
 
 class Command(BaseCommand):

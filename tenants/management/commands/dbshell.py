@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.core.management.commands import dbshell
 
-from tenants import connections
-from tenants.management.choosing import ready_casino
-from tenants.servers import database_settings
+from tenants.databases.servers import database_settings
+from tenants.management.cli.arguments import ready_casino
+from tenants.routing import connections
 
 
 class Command(dbshell.Command):

@@ -8,11 +8,11 @@ import msgspec
 from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenants.casino_commands import Line, running
 from tenants.errors import WorkersFailed
-from tenants.management.choosing import add_jobs_argument, jobs_for, ready_casinos
-from tenants.management.progress import ProgressBar
-from tenants.management.verbs import INTERRUPTED
+from tenants.management.cli.arguments import add_jobs_argument, jobs_for, ready_casinos
+from tenants.management.cli.progress import ProgressBar
+from tenants.management.cli.verbs import INTERRUPTED
+from tenants.management.run_for_casino import Line, running
 from tenants.models import Casino
 from tenants.workers import workers
 

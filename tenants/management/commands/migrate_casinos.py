@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenants import fleet
 from tenants.errors import WorkersFailed
-from tenants.fleet_report import CasinoLacks, CasinoResult, RunReport, report_of, what_is_lacking
-from tenants.management.choosing import add_jobs_argument, jobs_for, ready_casinos, whole_number
-from tenants.management.progress import ProgressBar
-from tenants.management.verbs import INTERRUPTED
+from tenants.management.cli.arguments import add_jobs_argument, jobs_for, ready_casinos, whole_number
+from tenants.management.cli.progress import ProgressBar
+from tenants.management.cli.verbs import INTERRUPTED
 from tenants.models import Casino, MigrationOutcome, MigrationRun
 from tenants.models.casino import CasinoQuerySet
-from tenants.verification import verifying
+from tenants.schema import fleet
+from tenants.schema.report import CasinoLacks, CasinoResult, RunReport, report_of, what_is_lacking
+from tenants.schema.verify import verifying
 from tenants.workers import Done, workers
 
 _MOST_NAMED = 20  # casinos in one message

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.core.management.commands import shell
 
-from tenants.context import use_casino
-from tenants.management.choosing import ready_casino
+from tenants.management.cli.arguments import ready_casino
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 
 class Command(shell.Command):

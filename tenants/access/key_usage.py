@@ -1,0 +1,71 @@
+"""Notes when API keys were last used. No request waits for it or fails by it, and few of them write anything."""
+
+import logging
+import os
+import threading
+import time
+from datetime import datetime
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+from django.utils import timezone
+
+from tenants.models import ApiKey
+
+logger = logging.getLogger(__name__)
+
+
+class LastUses:
+    """What one process has yet to write, and a thread that is there only while it writes. Safe under threads.
+
+    Each key is written at most once in `API_KEY_USE_SECONDS`. What can't be written is left out until that is over.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew; also in a process that was forked, where another's lock may be held for ever."""
+        self._guard = threading.Lock()
+        self._next: dict[int, float] = {}  # when a key is to be written again, monotonic seconds
+        self._unwritten: dict[int, datetime] = {}
+        self._writer: threading.Thread | None = None
+
+    def note(self, key_id: int) -> None:
+        now = time.monotonic()
+        if self._next.get(key_id, 0.0) > now or not settings.API_KEY_USE_SECONDS:
+            return
+        with self._guard:
+            self._next[key_id] = now + settings.API_KEY_USE_SECONDS
+            self._unwritten[key_id] = timezone.now()
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write, name="last-uses", daemon=True)
+                self._writer.start()
+
+    def wait(self) -> None:
+        """Until what was noted is written."""
+        if (writer := self._writer) is not None:
+            writer.join()
+
+    def _write(self) -> None:
+        try:
+            while uses := self._take():
+                for key_id, used_at in uses.items():
+                    ApiKey.objects.filter(pk=key_id).update(last_used_at=used_at)
+        except DatabaseError as error:
+            logger.warning("That API keys were used could not be noted: %s", error)
+            with self._guard:
+                self._unwritten, self._writer = {}, None
+        finally:
+            connections["default"].close()
+
+    def _take(self) -> dict[int, datetime]:
+        with self._guard:
+            uses, self._unwritten = self._unwritten, {}
+            if not uses:
+                self._writer = None
+            return uses
+
+
+last_uses = LastUses()
+os.register_at_fork(after_in_child=last_uses.forget)

@@ -1,0 +1,211 @@
+"""What the admin's list of casinos offers to do to them: each action calls one service, casino by casino."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_permission_codename
+from django.db import DatabaseError
+from django.db.models import QuerySet
+from django.forms import Form
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+
+from tenants.errors import TenancyError
+from tenants.lifecycle.backup import back_up
+from tenants.lifecycle.clone import clone_casino
+from tenants.lifecycle.create import provision
+from tenants.lifecycle.delete import delete_casino
+from tenants.lifecycle.move import move_casino
+from tenants.lifecycle.restore import restore_casino, restore_generation
+from tenants.lifecycle.suspend import resume_casino, suspend_casino
+from tenants.models import Casino
+
+from .forms import CloneForm, DeleteForm, MoveForm, RestoreForm
+from .theme import ModelAdmin
+
+Deed = Callable[[Casino], str]
+
+
+class CasinoActions(ModelAdmin[Casino]):
+    """The actions. What one casino's service raises becomes a message, and the next casino is done all the same."""
+
+    actions = ("finish_provisioning", "suspend", "resume", "back_up", "move", "clone", "restore", "delete")
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        """Whether they may delete casinos: by our action only, which drops databases, and never by Django's own."""
+        codename = get_permission_codename("delete", self.opts)
+        return bool(request.user.has_perm(f"{self.opts.app_label}.{codename}"))
+
+    @admin.action(description="Finish making the database", permissions=["change"])
+    def finish_provisioning(self, request: HttpRequest, queryset: QuerySet[Casino]) -> None:
+        self.do(request, queryset, _finish)
+
+    @admin.action(description="Suspend", permissions=["change"])
+    def suspend(self, request: HttpRequest, queryset: QuerySet[Casino]) -> None:
+        self.do(request, queryset, _suspend)
+
+    @admin.action(description="Resume", permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Casino]) -> None:
+        self.do(request, queryset, _resume)
+
+    @admin.action(description="Back up", permissions=["change"])
+    def back_up(self, request: HttpRequest, queryset: QuerySet[Casino]) -> None:
+        self.do(request, queryset, lambda casino: f"{casino} is backed up in {back_up(casino).folder}.")
+
+    @admin.action(description="Move to another server…", permissions=["change"])
+    def move(self, request: HttpRequest, queryset: QuerySet[Casino]) -> TemplateResponse | None:
+        form = MoveForm(_answers(request))
+        if form.is_valid():
+            self.do(request, queryset, lambda casino: _move(casino, form.cleaned_data["server"].name))
+            return None
+        consequence = (
+            "While a casino moves it is answered, but nothing is stored for it. Its old database stays, closed, until "
+            "it is pruned."
+        )
+        return self._ask(
+            request,
+            queryset,
+            form,
+            action="move",
+            title="Move to another server",
+            consequence=consequence,
+            detail=_place,
+        )
+
+    @admin.action(description="Clone…", permissions=["add"])
+    def clone(self, request: HttpRequest, queryset: QuerySet[Casino]) -> TemplateResponse | None:
+        if not self._is_one(request, queryset):
+            return None
+        form = CloneForm(_answers(request))
+        if form.is_valid():
+            server = form.cleaned_data["server"]
+            self.do(request, queryset, lambda casino: _clone(casino, form.cleaned_data["name"], server and server.name))
+            return None
+        consequence = "A new casino gets a copy of all rows and of the configuration; this one goes on working."
+        return self._ask(request, queryset, form, action="clone", title="Clone", consequence=consequence, detail=_place)
+
+    @admin.action(description="Restore…", permissions=["change"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[Casino]) -> TemplateResponse | None:
+        if not self._is_one(request, queryset):
+            return None
+        form = RestoreForm(_answers(request), casino=queryset.get())
+        if form.is_valid():
+            self.do(request, queryset, lambda casino: _restore(casino, form.cleaned_data["source"]))
+            return None
+        consequence = (
+            "The casino is as it was then. What was stored since is left behind in its present database, which stays, "
+            "closed, until it is pruned."
+        )
+        return self._ask(
+            request, queryset, form, action="restore", title="Restore", consequence=consequence, detail=_place
+        )
+
+    @admin.action(description="Delete…", permissions=["end"])
+    def delete(self, request: HttpRequest, queryset: QuerySet[Casino]) -> TemplateResponse | None:
+        form = DeleteForm(_answers(request))
+        if form.is_valid():
+            self.do(request, queryset, lambda casino: _delete(casino, backup=form.cleaned_data["backup"]))
+            return None
+        consequence = (
+            "These casinos are taken out of service for good: their requests are answered 404, and these databases "
+            "are dropped. Only a backup brings them back."
+        )
+        return self._ask(
+            request, queryset, form, action="delete", title="Delete", consequence=consequence, detail=_databases
+        )
+
+    def do(self, request: HttpRequest, casinos: Iterable[Casino], deed: Deed) -> None:
+        """Do it to each, and say how that went."""
+        for casino in casinos:
+            try:
+                done = deed(casino)
+            except (TenancyError, DatabaseError, OSError) as error:
+                said = str(error).strip()
+                messages.error(request, said if str(casino) in said else f"{casino}: {said}")
+            else:
+                self.log_change(request, casino, done)
+                messages.success(request, done)
+
+    def _is_one(self, request: HttpRequest, queryset: QuerySet[Casino]) -> bool:
+        is_one = queryset.count() == 1
+        if not is_one:
+            messages.error(request, "Select one casino: this is done to one at a time.")
+        return is_one
+
+    def _ask(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Casino],
+        form: Form,
+        *,
+        action: str,
+        title: str,
+        consequence: str,
+        detail: Callable[[Casino], str],
+    ) -> TemplateResponse:
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "consequence": consequence,
+            "casinos": [(casino, detail(casino)) for casino in queryset],
+            "action": action,
+            "form": form,
+            "button": f"{title} now",
+            "is_final": action == "delete",
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/tenants/casino/ask.html", context)
+
+
+def _answers(request: HttpRequest) -> Any:
+    """What was filled in on the page in between; None when it is still to be shown."""
+    return request.POST if "confirmed" in request.POST else None
+
+
+def _finish(casino: Casino) -> str:
+    provision(casino)
+    return f"{casino} is ready: database {casino.db_name}."
+
+
+def _suspend(casino: Casino) -> str:
+    suspend_casino(casino)
+    return f"{casino} is suspended."
+
+
+def _resume(casino: Casino) -> str:
+    resume_casino(casino)
+    return f"{casino} is active."
+
+
+def _move(casino: Casino, server: str) -> str:
+    move_casino(casino, server)
+    return f"{casino} is on {casino.server_id}."
+
+
+def _clone(casino: Casino, name: str, server: str | None) -> str:
+    return f"{clone_casino(casino, name, server=server)} is a copy of {casino}."
+
+
+def _restore(casino: Casino, source: Path | int) -> str:
+    if isinstance(source, int):
+        restore_generation(casino, source)
+    else:
+        restore_casino(casino, source)
+    return f"{casino} is restored: generation {casino.generation}."
+
+
+def _delete(casino: Casino, *, backup: bool) -> str:
+    kept = delete_casino(casino, backup=backup)
+    return f"{casino} is deleted; its last backup is {kept.folder}." if kept else f"{casino} is deleted."
+
+
+def _place(casino: Casino) -> str:
+    return f"{casino.state}, on {casino.server_id}" if casino.server_id else casino.state
+
+
+def _databases(casino: Casino) -> str:
+    names = ", ".join(str(database) for database in casino.databases.order_by("generation"))
+    return f"{casino.state}, {names or 'no database'}"

@@ -1,0 +1,95 @@
+"""What the admin asks before it does something to casinos, and how it checks names and servers."""
+
+from pathlib import Path
+from typing import Any
+
+from django import forms
+
+from tenants.errors import ServerRefused
+from tenants.lifecycle.backup import backups_of
+from tenants.lifecycle.restore import retired_databases
+from tenants.lifecycle.server_registry import check_server
+from tenants.models import Casino, DatabaseServer, ServerState
+
+ANYWHERE = "where there is room"
+
+
+class CasinoForm(forms.ModelForm[Casino]):
+    class Meta:
+        model = Casino
+        fields = ("name", "request_rate", "request_bytes")
+        help_texts = {
+            "request_rate": "Requests a second. Empty: API_REQUESTS_PER_SECOND; 0: no limit.",
+            "request_bytes": "Of one request. Empty: API_REQUEST_BYTES; 0: no limit.",
+        }
+
+    def clean_name(self) -> str:
+        """Django leaves out the database's own rule, since it depends on a column that the form does not have."""
+        name: str = self.cleaned_data["name"]
+        if Casino.objects.living().filter(name=name).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError(f"There is a casino named {name!r} already.", code="taken")
+        return name
+
+
+class DatabaseServerForm(forms.ModelForm[DatabaseServer]):
+    state = forms.ChoiceField(choices=ServerState.choices, initial=ServerState.OPEN)
+
+    class Meta:
+        model = DatabaseServer
+        fields = ("name", "capacity", "state")
+        help_texts = {
+            "name": "The environment says how it is reached: DATABASE_SERVER_<NAME>_URL.",
+            "capacity": "Casinos at most; empty means no limit.",
+        }
+
+    def clean_name(self) -> str:
+        name: str = DatabaseServer._meta.get_field("name").clean(self.cleaned_data["name"], None)
+        try:
+            check_server(name)
+        except ServerRefused as error:
+            raise forms.ValidationError(str(error), code="refused") from error
+        return name
+
+
+class MoveForm(forms.Form):
+    server = forms.ModelChoiceField(DatabaseServer.objects.order_by("name"), label="To the server")
+
+
+class DeleteForm(forms.Form):
+    backup = forms.BooleanField(
+        initial=True, required=False, label="Back up first", help_text="If the backup fails, the casino goes on."
+    )
+
+
+class CloneForm(forms.Form):
+    name = forms.CharField(max_length=100, label="Name of the new casino")
+    server = forms.ModelChoiceField(
+        DatabaseServer.objects.order_by("name"), required=False, empty_label=ANYWHERE, label="On the server"
+    )
+
+
+class RestoreForm(forms.Form):
+    """`source`, cleaned, is the folder of one of the casino's backups, or the number of a retired generation."""
+
+    source = forms.ChoiceField(label="Back to")
+
+    def __init__(self, answers: Any, *, casino: Casino) -> None:
+        super().__init__(answers)
+        self._sources: dict[str, tuple[Path | int, str]] = {
+            **{f"generation:{each.generation}": _generation(each) for each in retired_databases(casino)},
+            **{f"backup:{each.folder.name}": _backup(each) for each in backups_of(casino)},
+        }
+        source: Any = self.fields["source"]
+        source.choices = [(key, label) for key, (_, label) in self._sources.items()]
+
+    def clean_source(self) -> Path | int:
+        return self._sources[self.cleaned_data["source"]][0]
+
+
+def _generation(database: Any) -> tuple[Path | int, str]:
+    return database.generation, f"retired generation {database.generation} ({database})"
+
+
+def _backup(backup: Any) -> tuple[Path | int, str]:
+    manifest = backup.manifest
+    return backup.folder, f"backup of {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC, generation {manifest.generation}"

@@ -1,0 +1,62 @@
+"""One login role per casino, as an option (`CASINO_ROLES`): then PostgreSQL itself refuses to let what acts for one
+casino into another's database.
+
+A role may read and write its casino's rows and nothing else: tables are made by the service's own role. Passwords are
+derived from a secret and stored nowhere.
+"""
+
+import hashlib
+import hmac
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.utils import CursorWrapper
+
+from tenants.postgresql.identity import TABLE as IDENTITY_TABLE
+
+from .servers import quoted, server_cursor
+
+
+def role_name(casino_id: int) -> str:
+    return f"{settings.CASINO_DATABASE_PREFIX}{casino_id}"
+
+
+def login_of(casino_id: int) -> dict[str, Any]:
+    """What replaces the service's own login in a casino's connection; nothing where roles are off."""
+    if not settings.CASINO_ROLES:
+        return {}
+    return {"USER": role_name(casino_id), "PASSWORD": _password(casino_id)}
+
+
+def close_to_public(cursor: CursorWrapper, db_name: str, casino_id: int) -> None:
+    """Make the casino's role unless it is there, and let it and no other role into the database."""
+    role, password = quoted(role_name(casino_id)), _password(casino_id)
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role_name(casino_id)])
+    verb = "ALTER" if cursor.fetchone() else "CREATE"
+    cursor.execute(f"{verb} ROLE {role} LOGIN NOINHERIT PASSWORD %s", [password])
+    cursor.execute(f"GRANT {role} TO CURRENT_USER")  # who may end its sessions
+    cursor.execute(f"REVOKE ALL ON DATABASE {quoted(db_name)} FROM PUBLIC")
+    cursor.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {quoted(db_name)} TO {role}")
+
+
+def grant_tables(cursor: CursorWrapper, casino_id: int) -> None:
+    """Let the casino's role at the rows of the database that `cursor` is in, also of tables still to be made."""
+    role = quoted(role_name(casino_id))
+    rows, numbers = "SELECT, INSERT, UPDATE, DELETE", "USAGE, SELECT"
+    cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
+    cursor.execute(f"GRANT {rows} ON ALL TABLES IN SCHEMA public TO {role}")
+    cursor.execute(f"GRANT {numbers} ON ALL SEQUENCES IN SCHEMA public TO {role}")
+    cursor.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rows} ON TABLES TO {role}")
+    cursor.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {numbers} ON SEQUENCES TO {role}")
+    cursor.execute(f"REVOKE INSERT, UPDATE, DELETE ON {IDENTITY_TABLE} FROM {role}")
+
+
+def drop_role(server: str, casino_id: int) -> None:
+    """Drop the casino's role on a server where it has no database any more."""
+    with server_cursor(server=server) as cursor:
+        cursor.execute(f"DROP ROLE IF EXISTS {quoted(role_name(casino_id))}")
+
+
+def _password(casino_id: int) -> str:
+    message = f"{settings.CASINO_DATABASE_PREFIX}{casino_id}".encode()
+    return hmac.new(settings.CASINO_ROLE_SECRET.encode(), message, hashlib.sha256).hexdigest()

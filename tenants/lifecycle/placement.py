@@ -1,0 +1,48 @@
+"""Which server a casino's database goes to."""
+
+from django.db.models import Count, F, Q, QuerySet
+
+from tenants.databases.servers import known_servers
+from tenants.errors import NoRoom
+from tenants.models import CasinoState, DatabaseServer, ServerState
+
+
+def choose_server(name: str | None = None) -> DatabaseServer:
+    """The server for one more casino: the named one, or of those with room the least filled (by its share of the
+    capacity, then by casinos). Raises NoRoom."""
+    servers = [server for server in servers_with_counts() if name in (None, server.name)]
+    if not servers:
+        raise NoRoom(f"There is no database server {name!r}; `manage.py database_server list` shows those there are.")
+    with_room = [server for server in servers if _refusal(server) is None]
+    if not with_room:
+        reasons = "; ".join(f"{server.name} {_refusal(server)}" for server in servers)
+        raise NoRoom(f"No database server takes another casino: {reasons}.")
+    return min(with_room, key=_fill)
+
+
+def servers_with_counts() -> QuerySet[DatabaseServer]:
+    """All servers by name, each with its `casino_count`: the casinos that are served from there, or will be once what
+    is being built is done; not those that only have a retired database there."""
+    is_retired = Q(databases__generation__lt=F("databases__casino__generation"))
+    is_gone = Q(databases__casino__state=CasinoState.DELETED)
+    on_it = Count("databases__casino", distinct=True, filter=~is_retired & ~is_gone)
+    return DatabaseServer.objects.annotate(casino_count=on_it).order_by("name")
+
+
+def _refusal(server: DatabaseServer) -> str | None:
+    """Why the server takes no more casinos."""
+    if server.name not in known_servers():
+        return f"has no address (DATABASE_SERVER_{server.name.upper()}_URL is not set)"
+    if server.state != ServerState.OPEN:
+        return "is closed to new casinos"
+    if server.capacity is not None and _count(server) >= server.capacity:
+        return f"is full ({_count(server)} of {server.capacity})"
+    return None
+
+
+def _fill(server: DatabaseServer) -> tuple[float, int, str]:
+    return _count(server) / server.capacity if server.capacity else 0.0, _count(server), server.name
+
+
+def _count(server: DatabaseServer) -> int:
+    return int(server.casino_count)  # type: ignore[attr-defined]

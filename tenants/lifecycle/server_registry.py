@@ -1,0 +1,90 @@
+"""The catalogue's database servers: added, opened and closed to new casinos, and looked at."""
+
+import msgspec
+from django.db import DatabaseError, OperationalError
+
+from tenants.databases.servers import server_cursor
+from tenants.errors import ServerRefused, UnknownServer
+from tenants.models import DatabaseServer, ServerState
+
+from .placement import servers_with_counts
+
+
+class ServerDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """A server as it is now. `capacity` is in casinos, null means no limit; `casinos` have a database on it, be it a
+    retired one; `version` is PostgreSQL's, null where it does not answer, and then `problem` says why."""
+
+    name: str
+    state: str
+    capacity: int | None
+    casinos: int
+    is_reachable: bool
+    version: str | None
+    problem: str
+
+
+def describe_servers() -> list[ServerDescription]:
+    """All servers by name; each is asked for its version."""
+    return [_describe(server) for server in servers_with_counts()]
+
+
+def describe_server(name: str) -> ServerDescription:
+    """Raises ServerRefused if the catalogue has no such server."""
+    found = [server for server in servers_with_counts() if server.name == name]
+    if not found:
+        raise _not_in_catalogue(name)
+    return _describe(found[0])
+
+
+def add_server(name: str, *, capacity: int | None = None) -> None:
+    """Let casinos' databases be placed on one more server. Raises ServerRefused unless the environment has its address,
+    it answers, and it is new."""
+    if DatabaseServer.objects.filter(pk=name).exists():
+        raise ServerRefused(f"The database server {name} is in the catalogue already.")
+    check_server(name)
+    DatabaseServer.objects.create(name=name, capacity=capacity)
+
+
+def check_server(name: str) -> str:
+    """The version of the PostgreSQL server that the environment calls so. Raises ServerRefused if it has no address or
+    does not answer."""
+    try:
+        return _version_of(name)
+    except UnknownServer as error:
+        raise ServerRefused(str(error)) from error
+    except DatabaseError as error:
+        raise ServerRefused(f"The database server {name} can't be reached: {str(error).strip()}") from error
+
+
+def set_server(name: str, *, state: ServerState, **changes: int | None) -> None:
+    """Open a server to new casinos, or close it to them; `capacity=` changes that too. Raises ServerRefused."""
+    if not DatabaseServer.objects.filter(pk=name).update(state=state, **changes):
+        raise _not_in_catalogue(name)
+
+
+def _describe(server: DatabaseServer) -> ServerDescription:
+    version, problem = None, ""
+    try:
+        version = _version_of(server.name)
+    except (OperationalError, UnknownServer) as error:
+        problem = str(error).strip()
+    return ServerDescription(
+        name=server.name,
+        state=server.state,
+        capacity=server.capacity,
+        casinos=server.casino_count,  # type: ignore[attr-defined]
+        is_reachable=version is not None,
+        version=version,
+        problem=problem,
+    )
+
+
+def _version_of(name: str) -> str:
+    with server_cursor(server=name) as cursor:
+        cursor.execute("SHOW server_version")
+        return str(cursor.fetchone()[0])
+
+
+def _not_in_catalogue(name: str) -> ServerRefused:
+    names = ", ".join(DatabaseServer.objects.order_by("name").values_list("name", flat=True))
+    return ServerRefused(f"There is no database server {name!r}; there are: {names}.")

@@ -1,0 +1,163 @@
+"""What `manage.py api_key` can do."""
+
+from argparse import ArgumentTypeError
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+
+from tenants.access.api_keys import IssuedKey, issue_key, revoke_key, rotate_key
+from tenants.models import ApiKey, CasinoState, Scope
+
+from .casino_verbs.arguments import find_casino
+from .cli.arguments import who_runs_this
+from .cli.terminal import Terminal
+from .cli.verbs import Answer, Verb, columns, registry
+
+_HEAD = ("PREFIX", "CASINO", "NAME", "SCOPES", "STATE", "CREATED", "BY", "EXPIRES", "LAST USED")
+_SHOWN_ONCE = "Keep it now: it is shown this once, and kept nowhere."
+
+
+class Create(Verb):
+    name = "create"
+    help = "Make a key for a casino, and show it this once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("casino_id", type=int, metavar="CASINO", help="the casino's id")
+        parser.add_argument("name", type=str.strip, metavar="NAME", help="what the key is for")
+        parser.add_argument(
+            "--scope",
+            dest="scopes",
+            action="append",
+            choices=Scope.values,
+            help=f"what it may be used for; may be given several times (without: {Scope.RECOMMEND})",
+        )
+        parser.add_argument("--days", type=_days, metavar="N", help="so many days it is good for; without: for ever")
+
+    def run(
+        self,
+        terminal: Terminal,
+        *args: Any,
+        casino_id: int,
+        name: str,
+        scopes: list[str] | None,
+        days: timedelta | None,
+        **options: Any,
+    ) -> Answer:
+        casino = find_casino(casino_id)
+        if casino.state in (CasinoState.DELETING, CasinoState.DELETED):
+            raise CommandError(f"{casino} is {casino.state}.")
+        if not 0 < len(name) <= 100:
+            raise CommandError("A key's name has 1 to 100 characters.")
+        expires_at = timezone.now() + days if days is not None else None
+        wanted = set(scopes or [Scope.RECOMMEND])
+        return _shown(issue_key(casino, name=name, scopes=wanted, by=who_runs_this(), expires_at=expires_at))
+
+
+class List(Verb):
+    name = "list"
+    help = "List the keys, without those that are revoked."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--casino", dest="casino_id", type=int, metavar="ID", help="only this casino's")
+        parser.add_argument("--all", dest="has_revoked", action="store_true", help="also those that are revoked")
+
+    def run(self, terminal: Terminal, *args: Any, casino_id: int | None, has_revoked: bool, **options: Any) -> Answer:
+        keys = ApiKey.objects.order_by("casino_id", "id")
+        if casino_id is not None:
+            keys = keys.filter(casino=find_casino(casino_id))
+        if not has_revoked:
+            keys = keys.filter(revoked_at=None)
+        found = list(keys)
+        text = columns([_HEAD, *map(_row, found)]) if found else "There is no such key."
+        return Answer(text, [_document(key) for key in found])
+
+
+class Rotate(Verb):
+    name = "rotate"
+    help = "Make another key like this one, and show it this once; the old one is good for a while, or no more."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        _add_prefix(parser)
+        parser.add_argument(
+            "--overlap-hours", dest="hours", type=_hours, default=timedelta(), metavar="N",
+            help="so long the old key is good for still (without: it is revoked)",
+        )  # fmt: skip
+
+    def run(self, terminal: Terminal, *args: Any, prefix: str, hours: timedelta, **options: Any) -> Answer:
+        return _shown(rotate_key(_find(prefix), by=who_runs_this(), overlap=hours))
+
+
+class Revoke(Verb):
+    name = "revoke"
+    help = "Take a key out of use; when this is done, no process takes it any more."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        _add_prefix(parser)
+
+    def run(self, terminal: Terminal, *args: Any, prefix: str, **options: Any) -> Answer:
+        key = _find(prefix)
+        revoke_key(key)
+        return Answer(f"The key {key} is revoked.", _document(key))
+
+
+def _add_prefix(parser: CommandParser) -> None:
+    parser.add_argument("prefix", metavar="PREFIX", help="the 12 characters that `list` shows of the key")
+
+
+def _find(prefix: str) -> ApiKey:
+    key = ApiKey.objects.filter(prefix=prefix).first()
+    if key is None:
+        # not quoted: what was typed in may be a whole key
+        raise CommandError("No key has this prefix; `manage.py api_key list --all` shows those there are.")
+    return key
+
+
+def _days(text: str) -> timedelta:
+    return _span(text, timedelta(days=1))
+
+
+def _hours(text: str) -> timedelta:
+    return _span(text, timedelta(hours=1))
+
+
+def _span(text: str, unit: timedelta) -> timedelta:
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:9]) < 100_000 or len(text) > 9:
+        raise ArgumentTypeError("a number from 1 to 99999 is needed")
+    return int(text) * unit
+
+
+def _shown(issued: IssuedKey) -> Answer:
+    row = issued.row
+    text = f"{issued.text}\n\nKey {row} of casino {row.casino_id}, for: {', '.join(row.scopes)}. {_SHOWN_ONCE}"
+    return Answer(text, {"key": issued.text, **_document(row)})
+
+
+def _document(key: ApiKey) -> dict[str, Any]:
+    return {
+        "prefix": key.prefix,
+        "casino_id": key.casino_id,
+        "name": key.name,
+        "scopes": key.scopes,
+        "state": key.state,
+        "created_at": key.created_at,
+        "created_by": key.created_by,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
+    }
+
+
+def _row(key: ApiKey) -> tuple[object, ...]:
+    return (
+        key.prefix, key.casino_id, key.name, ",".join(key.scopes), key.state, _minute(key.created_at), key.created_by,
+        _minute(key.expires_at), _minute(key.last_used_at),
+    )  # fmt: skip
+
+
+def _minute(when: datetime | None) -> str:
+    return f"{when:%Y-%m-%d %H:%M}" if when else "-"
+
+
+VERBS: dict[str, Verb] = registry([Create(), List(), Rotate(), Revoke()])

@@ -1,0 +1,105 @@
+"""What `manage.py database_server` can do."""
+
+from argparse import SUPPRESS, ArgumentTypeError
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError, CommandParser
+
+from tenants.lifecycle.server_registry import (
+    ServerDescription,
+    add_server,
+    describe_server,
+    describe_servers,
+    set_server,
+)
+from tenants.models import DatabaseServer, ServerState
+
+from .cli.terminal import Terminal
+from .cli.verbs import Answer, Verb, columns, registry
+
+_HEAD = ("NAME", "STATE", "CASINOS", "CAPACITY", "POSTGRESQL", "PROBLEM")
+
+
+class List(Verb):
+    name = "list"
+    help = "List the servers, and ask each whether it is there."
+
+    def run(self, terminal: Terminal, *args: Any, **options: Any) -> Answer:
+        servers = describe_servers()
+        return Answer(columns([_HEAD, *(_row(server) for server in servers)]), servers)
+
+
+class Add(Verb):
+    name = "add"
+    help = "Let new casinos be placed on a server; DATABASE_SERVER_<NAME>_URL says how it is reached."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        _add_name_and_capacity(parser)
+
+    def run(self, terminal: Terminal, *args: Any, name: str, **options: Any) -> Answer:
+        capacity = options.get("capacity")
+        try:
+            DatabaseServer(name=name, capacity=capacity).clean_fields()
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        terminal.report(f"asking server {name} whether it is there")
+        add_server(name, capacity=capacity)
+        return _as_it_is_now(name)
+
+
+class Open(Verb):
+    name = "open"
+    help = "Let new casinos be placed on a server again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        _add_name_and_capacity(parser)
+
+    def run(self, terminal: Terminal, *args: Any, name: str, **options: Any) -> Answer:
+        set_server(name, state=ServerState.OPEN, **_capacity_of(options))
+        return _as_it_is_now(name)
+
+
+class Close(Verb):
+    name = "close"
+    help = "Place no new casinos on a server; those it has stay."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        _add_name_and_capacity(parser)
+
+    def run(self, terminal: Terminal, *args: Any, name: str, **options: Any) -> Answer:
+        set_server(name, state=ServerState.CLOSED, **_capacity_of(options))
+        return _as_it_is_now(name)
+
+
+def _add_name_and_capacity(parser: CommandParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the server's name: small letters and digits")
+    parser.add_argument(
+        "--capacity", type=_capacity, default=SUPPRESS, metavar="N", help="so many casinos at most, or `unlimited`"
+    )
+
+
+def _capacity(text: str) -> int | None:
+    if text == "unlimited":
+        return None
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise ArgumentTypeError("a capacity is a number of casinos, or `unlimited`")
+    return int(text)
+
+
+def _capacity_of(options: dict[str, Any]) -> dict[str, int | None]:
+    return {"capacity": options["capacity"]} if "capacity" in options else {}
+
+
+def _as_it_is_now(name: str) -> Answer:
+    server = describe_server(name)
+    return Answer(columns([_HEAD, _row(server)]), server)
+
+
+def _row(server: ServerDescription) -> tuple[object, ...]:
+    capacity = "unlimited" if server.capacity is None else server.capacity
+    problem = " ".join(server.problem.split())
+    return server.name, server.state, server.casinos, capacity, server.version or "?", problem
+
+
+VERBS: dict[str, Verb] = registry([List(), Add(), Open(), Close()])

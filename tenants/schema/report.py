@@ -1,0 +1,77 @@
+"""What there is to say of a run of `migrate_casinos`: before it, what each casino lacks, and after it, how it went."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tenants.models import MigrationOutcome, MigrationRun, SchemaVersion
+from tenants.models.casino import CasinoQuerySet
+
+from .fleet import ServerTrouble, behind
+from .version import code_version, migrations_on_disk
+
+
+class CasinoLacks(msgspec.Struct, frozen=True):
+    """A casino that is behind; `lacks` is None where the catalogue does not know what its database has."""
+
+    id: int
+    name: str
+    lacks: list[str] | None
+
+
+class CasinoResult(msgspec.Struct, frozen=True):
+    """One row of a run. `seconds` is None while it is pending."""
+
+    id: int
+    name: str
+    outcome: str
+    applied: list[str]
+    error: str
+    seconds: float | None
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A run, or that none was needed (`run` is None). `seconds` is what this call took."""
+
+    run: int | None
+    target: str
+    up_to_date: int
+    seconds: float
+    servers: list[ServerTrouble]
+    casinos: list[CasinoResult]
+
+    def with_outcome(self, outcome: MigrationOutcome) -> list[CasinoResult]:
+        return [casino for casino in self.casinos if casino.outcome == outcome]
+
+    @property
+    def failed(self) -> list[CasinoResult]:
+        return self.with_outcome(MigrationOutcome.FAILED)
+
+    @property
+    def pending(self) -> list[CasinoResult]:
+        return self.with_outcome(MigrationOutcome.PENDING)
+
+
+def what_is_lacking(casinos: CasinoQuerySet) -> list[CasinoLacks]:
+    """Of the casinos that are behind, what each lacks; asks the catalogue alone."""
+    known = dict(SchemaVersion.objects.values_list("fingerprint", "migrations"))
+    needed = [f"{app}.{name}" for app, name in migrations_on_disk()]
+    return [
+        CasinoLacks(pk, name, [each for each in needed if each not in known[version]] if version in known else None)
+        for pk, name, version in behind(casinos).order_by("pk").values_list("pk", "name", "schema_version")
+    ]
+
+
+def report_of(
+    run: MigrationRun | None, *, up_to_date: int, seconds: float, troubles: Sequence[ServerTrouble]
+) -> RunReport:
+    fields = ("casino_id", "casino__name", "outcome", "applied", "error", "seconds")
+    rows = run.casinos.order_by("casino_id").values_list(*fields) if run is not None else []
+    return RunReport(
+        run=run.pk if run is not None else None,
+        target=code_version(),
+        up_to_date=run.up_to_date if run is not None else up_to_date,
+        seconds=seconds,
+        servers=list(troubles),
+        casinos=[CasinoResult(*row) for row in rows],
+    )

@@ -1,0 +1,65 @@
+"""The template databases, one a server: migrated once, then copied for each new casino in some 60-100 ms."""
+
+from django.conf import settings
+from django.db import connections as django_connections
+from django.db.backends.utils import CursorWrapper
+
+from tenants.databases.servers import MAIN, database_exists, database_settings, quoted, server_cursor
+from tenants.postgresql import identity
+from tenants.routing import connections
+
+from .migrate import apply_migrations
+from .version import code_version
+
+TEMPLATE_ALIAS = "casino_template"
+_FORMAT = "2"  # raised when a template needs more than its migrations
+
+
+def template_name() -> str:
+    return f"{settings.CASINO_DATABASE_PREFIX}template"
+
+
+def ensure_template(cursor: CursorWrapper, server: str = MAIN) -> str:
+    """Make a server's template, or bring it up to the code's migrations, and answer its name.
+
+    `cursor` is on that server, and the server's `template_lock` is held. Which migrations the template has stands in
+    its comment, so that an up-to-date one is recognised without a connection to it: one open session would make copying
+    fail.
+    """
+    name = template_name()
+    if not database_exists(cursor, name):
+        cursor.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE template0")
+    if _comment_of(cursor, name) != _wanted_comment():
+        _migrate_template(cursor, server, name)
+    return name
+
+
+def is_template_ready() -> bool:
+    """Whether the catalogue's server has a template of the code's migrations. No connection to it is needed."""
+    with django_connections["default"].cursor() as cursor:
+        return _comment_of(cursor, template_name()) == _wanted_comment()
+
+
+def _wanted_comment() -> str:
+    return f"{_FORMAT}:{code_version()}"
+
+
+def _comment_of(cursor: CursorWrapper, name: str) -> str | None:
+    cursor.execute("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name])
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _migrate_template(cursor: CursorWrapper, server: str, name: str) -> None:
+    # A maker that was killed may have left a session that is still committing what it was sent.
+    cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
+    cursor.execute(f"ALTER DATABASE {quoted(name)} ALLOW_CONNECTIONS true")
+    alias = connections.register(f"{TEMPLATE_ALIAS}_on_{server}", database_settings(server, name, direct=True))
+    try:
+        apply_migrations(django_connections[alias])
+        with server_cursor(name, server=server) as inside:
+            inside.execute(identity.CREATE)
+    finally:
+        connections.forget(alias)
+        cursor.execute(f"ALTER DATABASE {quoted(name)} ALLOW_CONNECTIONS false")
+    cursor.execute(f"COMMENT ON DATABASE {quoted(name)} IS '{_wanted_comment()}'")

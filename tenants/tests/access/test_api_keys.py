@@ -1,0 +1,202 @@
+"""API keys over HTTP: whose request it is, what it may do, and when a key is no good."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connections
+from django.utils import timezone
+
+from tenants.access.api_keys import issue_key, revoke_key, rotate_key
+from tenants.errors import InvalidKey
+from tenants.models import ApiKey, Casino, CasinoState, Scope
+from tenants.tests.api_clients import UNKNOWN_KEY, ask, bearing, make_expired_key, make_key
+
+INVALID = (401, "invalid_api_key")
+FORBIDDEN = (403, "casino_forbidden")
+
+
+@pytest.fixture(autouse=True)
+def closed_installation(settings, casino_a, casino_b):
+    settings.RECSYS_OPEN_API = False
+    for casino in (casino_a, casino_b):
+        casino.recommender_type, casino.recommendation_schema = casino.name, {"user_id": {}}
+        casino.save()
+
+
+def _said(answer):
+    return answer.status_code, answer.json()["code"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Casino-ID": "2"}])
+def test_key_says_whose_request_it_is(casino_b, headers):
+    assert ask(make_key(casino_b).text, **headers).json()["recommender_type"] == "Beta"
+
+
+def test_other_casino_in_the_header_is_refused_and_not_told_from_one_that_does_not_exist(casino_a, casino_b):
+    key = make_key(casino_a).text
+    others = [ask(key, **{"Casino-ID": text}) for text in ("2", "3", "0", "-1", str(2**70))]
+    assert {_said(answer) for answer in others} == {FORBIDDEN}
+    assert len({answer.content for answer in others}) == 1
+
+
+def test_header_that_is_no_integer_is_refused_with_a_key_too(casino_a):
+    assert _said(ask(make_key(casino_a).text, **{"Casino-ID": "one"})) == (400, "casino_id_invalid")
+
+
+def test_scheme_may_be_written_in_any_case(casino_a, client):
+    key = make_key(casino_a).text
+    assert client.get("/config", headers={"Authorization": f"aPI-kEY  {key} "}).status_code == 200
+
+
+def test_every_key_that_is_no_good_gets_one_and_the_same_answer(casino_a):
+    revoked = make_key(casino_a)
+    revoke_key(revoked.row)
+    good = make_key(casino_a).text
+    almost = good[:-1] + ("A" if good[-1] != "A" else "B")
+    wrong = [revoked.text, make_expired_key(casino_a).text, UNKNOWN_KEY, almost, good[:-1], good + "A", "", "x" * 9_000]
+    answers = [ask(text) for text in wrong]
+    assert {_said(answer) for answer in answers} == {INVALID}
+    assert len({answer.content for answer in answers}) == 1
+    assert {answer["WWW-Authenticate"] for answer in answers} == {"Api-Key"}
+
+
+@pytest.mark.parametrize("text", ["recsys_\0", "ÿ" * 63, "recsys_" + "é" * 56, "recsys_" + "٣" * 12 + "_" + "a" * 43])
+def test_key_that_was_never_one_costs_no_query(text, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert _said(ask(text)) == INVALID
+
+
+def test_wrong_key_is_refused_where_the_installation_is_open_and_a_right_one_counts_there(casino_b, settings):
+    settings.RECSYS_OPEN_API = True
+    assert _said(ask(UNKNOWN_KEY, **{"Casino-ID": "1"})) == INVALID
+    assert _said(ask(make_key(casino_b).text, **{"Casino-ID": "1"})) == FORBIDDEN
+    assert ask(make_key(casino_b).text).json()["recommender_type"] == "Beta"
+
+
+def test_key_expires_though_a_lease_holds(casino_a, settings):
+    settings.CATALOGUE_LEASE_SECONDS = 60
+    expires_at = timezone.now() + timedelta(seconds=3)
+    key = make_key(casino_a, expires_at=expires_at).text
+    assert ask(key).status_code == 200
+    time.sleep(max((expires_at - timezone.now()).total_seconds(), 0))
+    assert _said(ask(key)) == INVALID
+
+
+@pytest.mark.parametrize(
+    ("scope", "path", "is_let_in"),
+    [
+        (Scope.CONFIGURE, "/config", True),
+        (Scope.RECOMMEND, "/config", False),
+        (Scope.TEST, "/config", False),
+        (Scope.RECOMMEND, "/recommend/1", True),
+        (Scope.CONFIGURE, "/recommend/1", False),
+        (Scope.TEST, "/purchase/1", True),
+        (Scope.RECOMMEND, "/purchase/1", False),
+        (Scope.TEST, "/config/options.schema.json", True),
+    ],
+)
+def test_key_opens_what_its_scopes_name(casino_a, settings, scope, path, is_let_in):
+    settings.RECSYS_TEST_ENDPOINTS = True
+    Casino.objects.update(
+        recommender_type="static", recommendation_schema={"id": {"type": "int", "source_field": "id"}}
+    )
+    answer = ask(make_key(casino_a, scope).text, path)
+    assert (answer.status_code != 403) is is_let_in
+    assert is_let_in or answer.json()["code"] == "scope_missing"
+
+
+def test_scope_that_is_missing_is_told_before_anything_of_a_casino(casino_a):
+    key = make_key(casino_a, Scope.TEST).text
+    assert len({ask(key, **{"Casino-ID": text}).content for text in ("1", "2", "3", "one")}) == 1
+
+
+def test_key_without_a_scope_cannot_be_made(casino_a):
+    with pytest.raises(IntegrityError):
+        issue_key(casino_a, name="none", scopes=[], by="tests")
+
+
+def test_key_is_nothing_to_the_pages(casino_a, client):
+    key = make_key(casino_a).text
+    assert client.get("/casino/", headers=bearing(key)).status_code == 302
+    assert client.get("/", headers=bearing(key)).wsgi_request.casino is None
+
+
+def test_key_counts_for_more_than_the_login_and_the_choice_that_come_with_it(admin_client, casino_a, casino_b):
+    admin_client.post("/casino/", {"casino": casino_b.pk})
+    key = make_key(casino_a, Scope.CONFIGURE).text
+    assert admin_client.get("/config", headers=bearing(key)).json()["recommender_type"] == "Alpha"
+    assert admin_client.get("/recommend/1", headers=bearing(key)).status_code == 403
+
+
+def test_key_and_casino_come_by_one_query_when_cold_and_by_none_when_warm(
+    casino_a, settings, django_assert_num_queries
+):
+    settings.CATALOGUE_LEASE_SECONDS = 60
+    key = make_key(casino_a).text
+    with django_assert_num_queries(1, connection=connections["default"]):
+        ask(key)
+    with django_assert_num_queries(0, connection=connections["default"]):
+        assert ask(key, **{"Casino-ID": "1"}).status_code == 200
+
+
+def test_key_of_a_casino_that_is_not_served_is_asked_for_each_time(casino_a, settings):
+    settings.CATALOGUE_LEASE_SECONDS = 60
+    key = make_key(casino_a).text
+    Casino.objects.update(state=CasinoState.SUSPENDED)
+    assert ask(key).status_code == 423
+    Casino.objects.update(state=CasinoState.ACTIVE)
+    assert ask(key).status_code == 200
+
+
+def test_request_may_change_its_casino_without_changing_what_is_leased(casino_a, settings):
+    settings.CATALOGUE_LEASE_SECONDS = 60
+    key = make_key(casino_a).text
+    first = ask(key).wsgi_request.casino
+    first.name = "Changed"
+    assert ask(key).wsgi_request.casino.name == "Alpha"
+
+
+def test_key_itself_is_kept_nowhere(casino_a):
+    issued = make_key(casino_a)
+    row = ApiKey.objects.values().get()
+    secret = issued.text[20:]
+    assert len(secret) == 43
+    assert secret not in str(row)
+    assert issued.row.prefix in issued.text
+    assert issued.text not in repr(issued)
+
+
+def test_rotated_key_is_followed_by_one_like_it(casino_a):
+    old = make_key(casino_a, Scope.CONFIGURE)
+    new = rotate_key(old.row, by="tests")
+    assert _said(ask(old.text)) == INVALID
+    assert ask(new.text).status_code == 200
+    assert (new.row.name, new.row.scopes, new.row.casino_id) == ("back end", [Scope.CONFIGURE], 1)
+
+
+def test_rotated_key_may_be_good_for_a_while_but_no_longer_than_before(casino_a):
+    until = timezone.now() + timedelta(minutes=5)
+    forever, brief = make_key(casino_a), make_key(casino_a, expires_at=until)
+    for each in (forever, brief):
+        rotate_key(each.row, by="tests", overlap=timedelta(hours=1))
+        assert ask(each.text).status_code == 200
+    assert ApiKey.objects.filter(pk=forever.row.pk, expires_at__gt=until).exists()
+    assert ApiKey.objects.filter(pk=brief.row.pk, expires_at=until).exists()
+
+
+def test_key_that_is_no_good_cannot_be_rotated(casino_a):
+    expired, revoked = make_expired_key(casino_a), make_key(casino_a)
+    revoke_key(revoked.row)
+    for each in (expired, revoked):
+        with pytest.raises(InvalidKey, match="make a new one"):
+            rotate_key(each.row, by="tests")
+    assert ApiKey.objects.count() == 2
+
+
+def test_revoking_again_changes_nothing(casino_a):
+    key = make_key(casino_a).row
+    revoke_key(key)
+    first = key.revoked_at
+    revoke_key(key)
+    assert key.revoked_at == first

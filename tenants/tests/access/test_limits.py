@@ -1,0 +1,178 @@
+"""Limits over HTTP: too often, too large, too many at once."""
+
+import threading
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tenants.access.limits import Slots, slots
+from tenants.errors import TooManyAtOnce
+from tenants.models import Casino
+from tenants.tests.api_clients import ask, bearing, make_key
+from tenants.tests.commands import run
+
+
+@pytest.fixture(autouse=True)
+def limited(settings, casino_a, casino_b):
+    settings.RECSYS_OPEN_API = False
+    settings.API_REQUESTS_PER_SECOND = 2
+
+
+@pytest.fixture
+def open_installation(settings):
+    settings.RECSYS_OPEN_API = True
+
+
+def _statuses(key, count=8, **headers):
+    return [ask(key, **headers).status_code for _ in range(count)]
+
+
+def test_who_asks_too_often_is_told_when_to_try_again(casino_a):
+    key = make_key(casino_a).text
+    assert 400 in _statuses(key)
+    answer = ask(key)
+    assert answer.status_code == 429
+    assert answer["Retry-After"] == "1"
+    assert answer.json() == {
+        "error": "Too many requests; Retry-After says when to try again",
+        "code": "rate_limited",
+        "details": {"retry_after": 1},
+    }
+
+
+def test_all_keys_of_a_casino_share_its_limit_and_other_casinos_have_theirs(casino_a, casino_b):
+    _statuses(make_key(casino_a).text)
+    assert ask(make_key(casino_a).text).status_code == 429
+    assert ask(make_key(casino_b).text).status_code == 400
+
+
+def test_casino_may_have_a_limit_of_its_own(casino_a, casino_b):
+    Casino.objects.filter(pk=1).update(request_rate=0)
+    Casino.objects.filter(pk=2).update(request_rate=1)
+    assert set(_statuses(make_key(casino_a).text, 20)) == {400}
+    assert 429 in _statuses(make_key(casino_b).text, 4)
+
+
+def test_limit_holds_where_the_installation_is_open(open_installation):
+    answers = [Client().get("/config", headers={"Casino-ID": "1"}) for _ in range(8)]
+    assert (answers[0].status_code, answers[-1].status_code) == (400, 429)
+    assert answers[-1]["Retry-After"] == "1"
+    assert answers[-1].json()["code"] == "rate_limited"
+
+
+def test_wrong_key_uses_up_nothing(casino_a):
+    key = make_key(casino_a).text
+    _statuses(key[:-1] + "-", 20)
+    assert ask(key).status_code == 400
+
+
+def test_request_for_many_users_counts_as_many(casino_a, settings):
+    settings.API_REQUESTS_PER_SECOND = 100
+    Casino.objects.update(
+        recommender_type="static", recommendation_schema={"id": {"type": "int", "source_field": "id"}}
+    )
+    headers = bearing(make_key(casino_a).text)
+    body = {"user_ids": list(range(1, 401))}
+    assert Client().post("/recommend", body, content_type="application/json", headers=headers).status_code == 200
+    assert Client().get("/recommend/1", headers=headers).status_code == 429
+
+
+def test_request_for_nobody_gives_nothing_back(casino_a):
+    headers = bearing(make_key(casino_a).text)
+    asked = [
+        Client().post("/recommend", {"user_ids": []}, content_type="application/json", headers=headers).status_code
+        for _ in range(8)
+    ]
+    assert asked[0] == 400
+    assert 429 in asked
+
+
+@pytest.mark.parametrize("own", [None, 100])
+def test_body_that_is_too_large_is_refused_unread(casino_a, settings, own):
+    settings.API_REQUEST_BYTES = 100 if own is None else 10_000
+    settings.API_REQUESTS_PER_SECOND = 0
+    Casino.objects.update(request_bytes=own)
+    headers = bearing(make_key(casino_a).text)
+    small, large = ('{"recommender_type": "' + "x" * size + '"}' for size in (10, 100))
+    post = lambda body: Client().post("/config", body, content_type="application/json", headers=headers)  # noqa: E731
+    assert post(small).status_code == 400
+    answer = post(large)
+    assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
+    assert "100 bytes" in answer.json()["error"]
+
+
+def test_body_that_is_too_large_is_refused_where_the_installation_is_open(open_installation, settings):
+    settings.API_REQUEST_BYTES = 10
+    answer = Client().post(
+        "/config", {"recommender_type": "static"}, content_type="application/json", headers={"Casino-ID": "1"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
+
+
+@pytest.mark.parametrize("text", ["", "-1", "many", "٣", "9" * 30])
+def test_length_that_is_no_number_is_none(casino_a, settings, text):
+    settings.API_REQUEST_BYTES = 10
+    key = make_key(casino_a).text
+    assert Client().get("/config", headers=bearing(key), CONTENT_LENGTH=text).status_code in (200, 400)
+
+
+def test_one_casino_does_not_take_all_threads(casino_a, casino_b, settings):
+    settings.API_REQUESTS_AT_ONCE, settings.API_REQUESTS_PER_SECOND = 2, 0
+    key, other = make_key(casino_a).text, make_key(casino_b).text
+    with slots.slot(1), slots.slot(1):
+        answer = ask(key)
+        assert (answer.status_code, answer["Retry-After"]) == (429, "1")
+        assert answer.json()["code"] == "too_many_at_once"
+        assert ask(other).status_code == 400
+    assert ask(key).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/config", "/nothing", "/recommend/none", "/fails"])
+def test_slot_is_free_again_whatever_became_of_the_request(casino_a, settings, path):
+    settings.ROOT_URLCONF = "recsys_project.tests.failing_views"
+    settings.API_REQUESTS_AT_ONCE, settings.API_REQUESTS_PER_SECOND = 1, 0
+    headers = bearing(make_key(casino_a).text)
+    client = Client(raise_request_exception=False)
+    statuses = [client.get(path, headers=headers).status_code for _ in range(3)]
+    assert len(set(statuses)) == 1
+    assert 429 not in statuses
+
+
+def test_slots_are_counted_right_under_threads(settings):
+    settings.API_REQUESTS_AT_ONCE = 3
+    counted, together, most = Slots(), threading.Barrier(3, timeout=10), []
+
+    def work():
+        with counted.slot(1):
+            together.wait()
+            try:
+                with counted.slot(1):
+                    most.append(4)
+            except TooManyAtOnce:
+                most.append(3)
+            together.wait()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [3, 3, 3]
+    assert not counted._taken
+
+
+def test_limits_are_set_by_the_command(casino_a):
+    answer = run("casino", "limit", 1, "--rate", 50, "--bytes", 0)
+    assert answer.out.strip() == "Alpha (casino 1) may make 50 requests a second, of any number of bytes each."
+    assert run("casino", "limit", 1, "--rate", "default", "--json").document == {
+        "id": 1,
+        "request_rate": None,
+        "request_bytes": 0,
+    }
+
+
+def test_limits_are_set_in_the_admin(admin_client):
+    url = reverse("admin:tenants_casino_change", args=[1])
+    admin_client.post(url, {"name": "Alpha", "request_rate": "7", "request_bytes": ""})
+    assert Casino.objects.values_list("request_rate", "request_bytes").get(pk=1) == (7, None)

@@ -1,0 +1,126 @@
+"""How many requests a casino may make: over several processes, and by few queries."""
+
+import threading
+
+import pytest
+from django.db import connection, connections
+
+from tenants.access.rate_limit import CHUNK_SECONDS, RateLimiter
+from tenants.errors import RateLimited
+from tenants.lifecycle.create import create_casino
+
+
+def _taken(limiter, casino_id, rate, attempts):
+    """How many of so many requests are let in."""
+    taken = 0
+    for _ in range(attempts):
+        try:
+            limiter.take(casino_id, rate)
+        except RateLimited:
+            continue
+        taken += 1
+    return taken
+
+
+def _fill(casino_id, seconds):
+    """As if so much time had passed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE rate_buckets SET filled_at = filled_at - %s * interval '1 second' WHERE casino_id = %s",
+            [seconds, casino_id],
+        )
+
+
+def test_burst_of_two_seconds_is_let_in_and_no_more(casino_a):
+    assert 200 <= _taken(RateLimiter(), 1, 100, 1_000) <= 220
+
+
+def test_bucket_fills_at_the_casinos_rate_and_no_further_than_to_its_brim(casino_a):
+    _taken(RateLimiter(), 1, 10, 100)
+    _fill(1, 1)
+    assert 10 <= _taken(RateLimiter(), 1, 10, 100) <= 12
+    _fill(1, 3_600)
+    assert 20 <= _taken(RateLimiter(), 1, 10, 100) <= 22
+
+
+def test_processes_share_one_bucket(casino_a):
+    processes = [RateLimiter() for _ in range(4)]
+    assert 200 <= sum(_taken(each, 1, 100, 300) for each in processes) <= 240
+
+
+def test_casinos_have_buckets_of_their_own(casino_a, casino_b):
+    limiter = RateLimiter()
+    _taken(limiter, 1, 10, 100)
+    assert _taken(limiter, 2, 10, 100) >= 20
+
+
+@pytest.mark.parametrize(("rate", "queries"), [(1_000, 1), (100, 10), (10, 20)])
+def test_tokens_come_in_chunks(casino_a, django_assert_max_num_queries, rate, queries):
+    limiter = RateLimiter()
+    with django_assert_max_num_queries(queries):
+        assert _taken(limiter, 1, rate, min(100, rate * 2)) == min(100, rate * 2)
+
+
+def test_flood_that_is_refused_costs_hardly_a_query(casino_a, django_assert_max_num_queries):
+    limiter = RateLimiter()
+    _taken(limiter, 1, 1, 5)
+    with django_assert_max_num_queries(3):
+        _taken(limiter, 1, 1, 2_000)
+
+
+def test_refusal_says_when_to_try_again(casino_a):
+    limiter = RateLimiter()
+    _taken(limiter, 1, 1, 5)
+    with pytest.raises(RateLimited) as refusal:
+        limiter.take(1, 1)
+    assert 0 < (refusal.value.retry_after or 0) <= 1
+
+
+def test_request_that_is_worth_many_is_paid_for_by_later_ones(casino_a):
+    limiter = RateLimiter()
+    limiter.take(1, 10)
+    limiter.charge(1, 19)
+    assert _taken(limiter, 1, 10, 100) <= 2
+
+
+def test_debt_that_is_deeper_than_the_bucket_is_paid_in_time(casino_a):
+    limiter = RateLimiter()
+    limiter.take(1, 10)
+    limiter.charge(1, 30)
+    for _ in range(3):
+        _taken(limiter, 1, 10, 1)
+        _fill(1, 2)
+        limiter._held[1].ask_again_at = 0
+    assert _taken(limiter, 1, 10, 1) == 1
+
+
+def test_catalogue_that_cannot_count_refuses_nobody(casino_a, caplog):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE rate_buckets RENAME TO elsewhere")
+        cursor.execute("SAVEPOINT before")
+        limiter = RateLimiter()
+        limiter.take(1, 100)
+        cursor.execute("ROLLBACK TO before")
+    assert _taken(limiter, 1, 100, int(100 * CHUNK_SECONDS) - 1) == 9
+    assert caplog.text.count("could not be counted") == 1
+
+
+def test_threads_and_processes_at_once_let_in_no_more_than_there_is(real_databases):
+    casino, processes, taken = create_casino("Gamma"), [RateLimiter() for _ in range(2)], []
+
+    def work(limiter):
+        taken.append(_taken(limiter, casino.pk, 100, 500))
+        connections["default"].close()
+
+    threads = [threading.Thread(target=work, args=[processes[number % 2]]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 200 <= sum(taken) <= 200 + 2 * 10 + 100  # and what came in within a second
+
+
+def test_bucket_is_not_written_to_the_log(casino_a):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relpersistence FROM pg_class WHERE relname = 'rate_buckets'")
+        assert cursor.fetchone() == ("u",)

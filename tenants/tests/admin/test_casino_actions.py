@@ -1,0 +1,211 @@
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.contrib.auth.models import User as StaffUser
+from django.test import Client
+
+from tenants.databases.locks import casino_lock
+from tenants.databases.servers import quoted, server_cursor
+from tenants.lifecycle.backup import back_up, backups_of
+from tenants.lifecycle.create import create_casino, store_casinos
+from tenants.lifecycle.restore import restore_casino
+from tenants.models import Casino, CasinoState
+from tenants.tests.casinos import add_user, databases_on, users_of
+
+LIST = "/admin/tenants/casino/"
+ACTIONS = {"finish_provisioning", "suspend", "resume", "back_up", "move", "clone", "restore", "delete"}
+
+
+@pytest.fixture
+def staff(real_databases):
+    client = Client()
+    client.force_login(StaffUser.objects.create_superuser("admin"))
+    return client
+
+
+@pytest.fixture
+def gamma(real_databases):
+    casino = create_casino("Gamma", server="main")
+    add_user(casino, "Ada")
+    return casino
+
+
+@pytest.fixture
+def delta(real_databases):
+    return create_casino("Delta", server="main")
+
+
+def _do(client, action, *casinos, **answers):
+    """The page that comes after choosing an action, or after answering what it asks."""
+    chosen = {"action": action, "_selected_action": [casino.pk for casino in casinos]}
+    confirmed = {"confirmed": "yes", **answers} if answers else {}
+    return client.post(LIST, {**chosen, **confirmed}, follow=True)
+
+
+def _said(response):
+    return [(message.level_tag, str(message)) for message in response.context["messages"]]
+
+
+def test_casino_that_failed_says_why_and_can_be_finished(staff):
+    casino = Casino.objects.create(name="Gamma")
+    name = f"test_casino_{casino.pk}"
+    with server_cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {quoted(name)}")
+        [(level, said)] = _said(_do(staff, "finish_provisioning", casino))
+        assert (level, "exists already" in said) == ("error", True)
+        cursor.execute(f"DROP DATABASE {quoted(name)}")
+    said = _said(_do(staff, "finish_provisioning", casino))
+    assert said == [("success", f"Gamma (casino {casino.pk}) is ready: database {name}.")]
+    casino.refresh_from_db()
+    assert casino.state == CasinoState.ACTIVE
+
+
+def test_casinos_are_suspended_and_resumed_and_that_is_logged(staff, gamma, delta):
+    said = _said(_do(staff, "suspend", gamma, delta))
+    assert said == [("success", f"{delta} is suspended."), ("success", f"{gamma} is suspended.")]
+    assert set(Casino.objects.values_list("state", flat=True)) == {CasinoState.SUSPENDED}
+    assert _said(_do(staff, "resume", gamma)) == [("success", f"{gamma} is active.")]
+    logged = LogEntry.objects.filter(object_id=str(gamma.pk)).order_by("id")
+    assert [entry.change_message for entry in logged] == [f"{gamma} is suspended.", f"{gamma} is active."]
+
+
+def test_failure_of_one_casino_is_told_and_stops_no_other(staff, gamma, delta, settings):
+    settings.CASINO_LOCK_SECONDS = 0.1
+    half_made = Casino.objects.create(name="Epsilon")
+    with casino_lock(delta.pk):
+        said = _said(_do(staff, "suspend", gamma, delta, half_made))
+    assert [level for level, _ in said] == ["error", "error", "success"]
+    assert f"Another process works on casino {delta.pk}" in said[0][1]
+    assert f"{half_made} is requested" in said[1][1]
+    gamma.refresh_from_db()
+    assert gamma.state == CasinoState.SUSPENDED
+
+
+def test_casinos_are_backed_up(staff, gamma, delta):
+    said = _said(_do(staff, "back_up", gamma, delta))
+    assert [level for level, _ in said] == ["success", "success"]
+    assert str(backups_of(gamma)[0].folder) in said[1][1]
+    assert len(backups_of(delta)) == 1
+
+
+def test_move_asks_for_the_server_and_then_moves(staff, gamma, delta, second_server):
+    page = _do(staff, "move", gamma, delta)
+    content = page.content.decode()
+    assert "nothing is stored for it" in content
+    assert '<option value="east">' in content
+    assert str(gamma) in content
+    gamma.refresh_from_db()
+    assert gamma.server_id == "main"
+    said = _said(_do(staff, "move", gamma, delta, server="east"))
+    assert said == [("success", f"{delta} is on east."), ("success", f"{gamma} is on east.")]
+    assert users_of(gamma) == ["Ada"]
+
+
+def test_move_to_a_server_that_is_not_there_asks_again(staff, gamma):
+    page = _do(staff, "move", gamma, server="west")
+    assert page.context["form"].errors["server"]
+    assert "errornote" in page.content.decode()
+    gamma.refresh_from_db()
+    assert gamma.server_id == "main"
+
+
+def test_clone_asks_for_a_name_and_then_copies(staff, gamma):
+    assert 'name="name"' in _do(staff, "clone", gamma).content.decode()
+    assert _do(staff, "clone", gamma, name="").context["form"].errors["name"]
+    [(level, said)] = _said(_do(staff, "clone", gamma, name="Copy", server=""))
+    copy = Casino.objects.get(name="Copy")
+    assert (level, said) == ("success", f"{copy} is a copy of {gamma}.")
+    assert users_of(copy) == ["Ada"]
+
+
+def test_restore_offers_the_casinos_own_backups_and_retired_generations(staff, gamma, delta):
+    first = back_up(gamma)
+    add_user(gamma, "Later")
+    restore_casino(gamma, first.folder)
+    theirs = back_up(delta)
+    page = _do(staff, "restore", gamma)
+    choices = [key for key, _ in page.context["form"].fields["source"].choices]
+    assert choices == ["generation:1", f"backup:{first.folder.name}"]
+    assert "left behind in its present database" in page.content.decode()
+    assert _do(staff, "restore", gamma, source=f"backup:{theirs.folder.name}").context["form"].errors["source"]
+    assert users_of(gamma) == ["Ada"]
+    assert _said(_do(staff, "restore", gamma, source="generation:1")) == [
+        ("success", f"{gamma} is restored: generation 3.")
+    ]
+    assert users_of(gamma) == ["Ada", "Later"]
+    _do(staff, "restore", gamma, source=f"backup:{first.folder.name}")
+    assert users_of(gamma) == ["Ada"]
+
+
+@pytest.mark.parametrize("action", ["clone", "restore"])
+def test_what_is_done_to_one_casino_at_a_time_refuses_two(staff, gamma, delta, action):
+    assert _said(_do(staff, action, gamma, delta)) == [("error", "Select one casino: this is done to one at a time.")]
+
+
+def test_delete_says_what_will_happen_with_a_backup_first_checked(staff, gamma, delta):
+    page = _do(staff, "delete", gamma)
+    content = page.content.decode()
+    assert "these databases are dropped" in content
+    assert f"{gamma.db_name} on main" in content
+    assert str(delta) not in content
+    assert 'name="backup"' in content
+    assert page.context["form"]["backup"].value() is True
+    assert users_of(gamma) == ["Ada"]
+
+
+def test_casinos_are_deleted_after_a_backup(staff, gamma, delta):
+    said = _said(_do(staff, "delete", gamma, delta, backup="on"))
+    assert [level for level, _ in said] == ["success", "success"]
+    assert set(Casino.objects.values_list("state", flat=True)) == {CasinoState.DELETED}
+    assert databases_on() == set()
+    assert [len(backups_of(casino)) for casino in (gamma, delta)] == [1, 1]
+
+
+def test_casinos_are_deleted_without_a_backup_where_the_box_is_not_checked(staff, gamma):
+    assert _said(_do(staff, "delete", gamma, another="answer")) == [("success", f"{gamma} is deleted.")]
+    assert backups_of(gamma) == []
+
+
+def _staff_with(*permissions):
+    user = StaffUser.objects.create_user("some", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions, content_type__app_label="tenants"))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("permissions", "offered"),
+    [
+        (["view_casino"], set()),
+        (["view_casino", "change_casino"], ACTIONS - {"clone", "delete"}),
+        (["view_casino", "add_casino"], {"clone"}),
+        (["view_casino", "delete_casino"], {"delete"}),
+    ],
+)
+def test_staff_are_offered_what_they_may_do(gamma, permissions, offered):
+    client = _staff_with(*permissions)
+    form = client.get(LIST).context["action_form"]
+    choices = {key for key, _ in form.fields["action"].choices if key} if form else set()
+    assert choices == offered
+
+
+def test_staff_who_may_not_do_it_do_nothing(gamma):
+    client = _staff_with("view_casino", "change_casino")
+    _do(client, "delete", gamma, backup="on")
+    assert users_of(gamma) == ["Ada"]
+    other = Client()
+    other.force_login(StaffUser.objects.create_user("looks", is_staff=True))
+    assert other.post(LIST, {"action": "suspend", "_selected_action": [gamma.pk]}).status_code == 403
+    gamma.refresh_from_db()
+    assert gamma.state == CasinoState.ACTIVE
+
+
+def test_pages_in_between_name_themselves_and_label_what_they_ask(staff, gamma):
+    store_casinos(["Delta"])
+    back_up(gamma)
+    for action, field in (("move", "server"), ("clone", "name"), ("restore", "source"), ("delete", "backup")):
+        content = _do(staff, action, gamma).content.decode()
+        assert f'for="id_{field}"' in content
+        assert content.count("<h1") == 1
+        assert 'aria-current="page"' in content

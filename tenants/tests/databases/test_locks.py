@@ -1,0 +1,77 @@
+import threading
+
+import pytest
+from django.db import OperationalError, connection
+
+from tenants.databases.locks import busy_casinos, casino_lock, catalogue_lock, named_lock, template_lock
+from tenants.databases.servers import quoted, server_cursor
+from tenants.errors import CasinoBusy
+from tenants.models import Casino
+from tenants.tests.casinos import wait_until_free
+
+pytestmark = pytest.mark.usefixtures("real_databases")
+
+
+@pytest.mark.parametrize("lock", [catalogue_lock, template_lock, lambda: casino_lock(7), lambda: named_lock("any")])
+def test_lock_lets_one_in_at_a_time_and_is_free_after_an_error(lock):
+    entered = threading.Event()
+
+    def enter() -> None:
+        with lock():
+            entered.set()
+
+    waiting = threading.Thread(target=enter)
+
+    def fail_while_another_waits() -> None:
+        waiting.start()
+        assert not entered.wait(0.3)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), lock():
+        fail_while_another_waits()
+    waiting.join(5)
+    assert entered.is_set()
+
+
+def test_locks_of_different_things_do_not_wait_for_each_other(settings):
+    settings.CASINO_LOCK_SECONDS = 0.1
+    with casino_lock(7), casino_lock(8), catalogue_lock(), template_lock("main"), template_lock("east"):
+        pass
+
+
+def test_casino_that_stays_busy_is_given_up_in_time_with_a_word_on_what_to_do(settings):
+    settings.CASINO_LOCK_SECONDS = 0.2
+    busy = pytest.raises(CasinoBusy, match=r"works on casino 7, and has for 0\.2 s; try again later")
+    with casino_lock(7), busy, casino_lock(7):
+        pass
+
+
+def test_lock_is_free_when_its_holders_connection_breaks():
+    with casino_lock(7) as holder:
+        holder.execute("SELECT pg_backend_pid()")
+        (pid,) = holder.fetchone()
+        with server_cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        with casino_lock(7):
+            pass
+
+
+def test_casinos_that_somebody_works_on_are_busy_and_asking_keeps_none_of_them():
+    with casino_lock(7), casino_lock(9):
+        assert busy_casinos([7, 8, 9]) == {7, 9}
+        assert busy_casinos([8]) == set()
+    wait_until_free(Casino(pk=7), Casino(pk=9))
+    assert busy_casinos([]) == set()
+
+
+def test_other_reasons_not_to_get_a_lock_are_not_taken_for_a_busy_casino():
+    """The database's own limit ends the wait for a lock that was to be waited for."""
+    name = quoted(connection.settings_dict["NAME"])
+    with server_cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} SET lock_timeout = '100ms'")
+    try:
+        with template_lock(), pytest.raises(OperationalError, match="lock timeout"), template_lock():
+            pass
+    finally:
+        with server_cursor() as cursor:
+            cursor.execute(f"ALTER DATABASE {name} RESET lock_timeout")

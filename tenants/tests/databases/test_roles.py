@@ -1,0 +1,146 @@
+"""Where each casino has a PostgreSQL role of its own, PostgreSQL itself keeps casinos apart."""
+
+import psycopg
+import pytest
+from django.db import connection
+from psycopg.conninfo import make_conninfo
+
+from tenants.databases.roles import login_of, role_name
+from tenants.databases.servers import database_settings, server_cursor
+from tenants.lifecycle.backup import back_up
+from tenants.lifecycle.clone import clone_casino
+from tenants.lifecycle.create import create_casino, store_casinos
+from tenants.lifecycle.delete import delete_casino
+from tenants.lifecycle.move import move_casino
+from tenants.lifecycle.restore import restore_casino
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
+from tenants.schema.migrate import bring_up_to_date
+from tenants.tests.casinos import add_user, users_of
+
+DENIED = "permission denied"
+
+
+@pytest.fixture(autouse=True)
+def casino_roles(real_databases, settings):
+    settings.CASINO_ROLES = True
+    settings.CASINO_ROLE_SECRET = "only for tests"
+
+
+def _connect(casino, db_name, server="main"):
+    """As this casino's role into a database."""
+    wrapper = connection.copy()
+    wrapper.settings_dict = {**database_settings(server, db_name), **login_of(casino.pk)}
+    wanted = ("dbname", "user", "password", "host", "port")
+    params = {key: value for key, value in wrapper.get_connection_params().items() if key in wanted}
+    return psycopg.connect(make_conninfo(**params), autocommit=True, connect_timeout=5)
+
+
+def _roles_on(server="main"):
+    with server_cursor(server=server) as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname ~ '^test_casino_'")
+        return {name for (name,) in cursor.fetchall()}
+
+
+def _assert_kept_apart(casino, *others):
+    """This casino's role works on its own rows, and gets neither further there nor into the others' databases."""
+    casino.refresh_from_db()
+    with use_casino(casino.current), casino_connection().cursor() as cursor:
+        cursor.execute("SELECT session_user")
+        assert cursor.fetchone() == (role_name(casino.pk),)
+    add_user(casino, "Written by the role")
+    assert users_of(casino)[-1] == "Written by the role"
+    with _connect(casino, casino.db_name, casino.server_id) as own:
+        for statement in (
+            "CREATE TABLE mine ()",
+            "CREATE SCHEMA mine",
+            "DROP TABLE users",
+            "ALTER TABLE users ADD more int",
+            "TRUNCATE users CASCADE",
+            "UPDATE casino_identity SET casino_id = 1",
+            "DELETE FROM casino_identity",
+            "INSERT INTO casino_identity VALUES (true, gen_random_uuid(), 1, 1)",
+            "CREATE DATABASE mine",
+            "CREATE ROLE mine",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                own.execute(statement)
+    for other in others:
+        other.refresh_from_db()
+        with pytest.raises(psycopg.OperationalError, match=f'{DENIED} for database "{other.db_name}"'):
+            _connect(casino, other.db_name, other.server_id)
+
+
+def test_created_casinos_are_kept_apart():
+    gamma, delta = store_casinos(["Gamma", "Delta"])
+    _assert_kept_apart(gamma, delta)
+    _assert_kept_apart(delta, gamma)
+
+
+def test_clone_is_kept_apart_from_its_original():
+    gamma = create_casino("Gamma")
+    copy = clone_casino(gamma, "Copy")
+    _assert_kept_apart(gamma, copy)
+    _assert_kept_apart(copy, gamma)
+
+
+def test_restored_casino_is_kept_apart():
+    gamma, delta = store_casinos(["Gamma", "Delta"])
+    restore_casino(gamma, back_up(gamma).folder)
+    assert gamma.generation == 2
+    _assert_kept_apart(gamma, delta)
+    _assert_kept_apart(delta, gamma)
+
+
+def test_moved_casino_is_kept_apart_on_the_other_server(second_server):
+    gamma, delta = create_casino("Gamma", server="main"), create_casino("Delta", server="east")
+    move_casino(gamma, "east")
+    _assert_kept_apart(gamma, delta)
+    _assert_kept_apart(delta, gamma)
+
+
+def test_deleted_casinos_role_is_dropped_everywhere_and_made_anew_by_a_restore(second_server):
+    gamma, delta = create_casino("Gamma", server="main"), create_casino("Delta", server="main")
+    move_casino(gamma, "east")
+    kept = delete_casino(gamma)
+    assert kept is not None
+    assert (_roles_on("main"), _roles_on("east")) == ({role_name(delta.pk)}, set())
+    restore_casino(gamma, kept.folder, server="main")
+    _assert_kept_apart(gamma, delta)
+    _assert_kept_apart(delta, gamma)
+
+
+def test_server_that_is_away_does_not_keep_a_casino_from_being_deleted(second_server, settings):
+    gamma = create_casino("Gamma", server="main")
+    known, settings.DATABASE_SERVERS = settings.DATABASE_SERVERS, {}
+    steps: list[str] = []
+    delete_casino(gamma, backup=False, report=steps.append)
+    settings.DATABASE_SERVERS = known
+    assert gamma.state == "deleted"
+    assert any(step.startswith("its role on east stays: Nothing is known of") for step in steps)
+
+
+def test_tables_of_a_later_migration_are_open_to_the_role():
+    gamma = create_casino("Gamma")
+    with server_cursor(gamma.db_name) as cursor:
+        cursor.execute("CREATE TABLE later (id bigserial)")
+    with _connect(gamma, gamma.db_name) as own:
+        own.execute("INSERT INTO later DEFAULT VALUES")
+
+
+def test_casino_from_before_the_roles_gets_its_own_when_it_is_migrated(settings):
+    settings.CASINO_ROLES = False
+    gamma, delta = store_casinos(["Gamma", "Delta"])
+    settings.CASINO_ROLES = True
+    for casino in (gamma, delta):
+        bring_up_to_date(casino.current)
+    _assert_kept_apart(gamma, delta)
+
+
+def test_password_depends_on_the_secret_and_the_casino(settings):
+    password = login_of(7)["PASSWORD"]
+    assert login_of(8)["PASSWORD"] != password
+    settings.CASINO_ROLE_SECRET = "another"
+    assert login_of(7)["PASSWORD"] != password
+    settings.CASINO_ROLES = False
+    assert login_of(7) == {}

@@ -1,0 +1,150 @@
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tenants.databases.servers import quoted, server_cursor
+from tenants.lifecycle.create import store_casinos
+from tenants.lifecycle.suspend import suspend_casino
+from tenants.management.run_for_casino import fill
+from tenants.models import Casino, CasinoState
+from tenants.routing.connections import alias_of
+from tenants.routing.context import find_current_casino
+from tenants.tests.casinos import add_user
+
+NAMES = "from recommendations.models import User; print(*User.objects.values_list('name', flat=True))"
+
+
+@pytest.fixture
+def gamma_and_delta(real_databases):
+    """Each with one user; Failed has no database."""
+    casinos = store_casinos(["Gamma", "Delta"])
+    for casino, name in zip(casinos, ("Ada", "Grace"), strict=True):
+        add_user(casino, name)
+    Casino.objects.create(name="Failed", state=CasinoState.FAILED)
+    return casinos
+
+
+def _run(*arguments):
+    """What was written to stdout and to stderr, and the complaint."""
+    out, err, complaint = StringIO(), StringIO(), ""
+    try:
+        call_command("for_casinos", *arguments, stdout=out, stderr=err)
+    except CommandError as error:
+        complaint = str(error)
+    return out.getvalue(), err.getvalue(), complaint
+
+
+def _shell(code):
+    return "--", "shell", "-v", "0", "-c", code
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_command_runs_for_each_casino_with_that_casino_current(gamma_and_delta, jobs):
+    gamma, delta = gamma_and_delta
+    out, err, complaint = _run("--all", "--jobs", jobs, *_shell(NAMES))
+    assert sorted(out.splitlines()) == [f"{gamma.pk}: Ada", f"{delta.pk}: Grace"]
+    assert (err, complaint) == ("", "")
+    assert find_current_casino() is None
+
+
+def test_lines_of_a_single_casino_have_no_prefix(gamma_and_delta):
+    assert _run("--casino", str(gamma_and_delta[1].pk), *_shell(NAMES))[0] == "Grace\n"
+
+
+def test_suspended_casinos_belong_to_all(gamma_and_delta):
+    suspend_casino(gamma_and_delta[0])
+    assert len(_run("--all", *_shell(NAMES))[0].splitlines()) == 2
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_failure_for_one_casino_stops_no_other_and_ends_with_an_error(gamma_and_delta, jobs, caplog):
+    gamma, delta = gamma_and_delta
+    code = f"from tenants.routing.context import get_current_casino as c; print('begun'); 1 / (c().id - {gamma.pk})"
+    out, err, complaint = _run("--all", "--jobs", jobs, *_shell(code))
+    assert sorted(out.splitlines()) == [f"{gamma.pk}: begun", f"{delta.pk}: begun"]
+    assert f"Gamma (casino {gamma.pk}): ZeroDivisionError: division by zero" in err
+    assert complaint == f"shell failed for 1 of 2 casinos: {gamma.pk}."
+
+
+def test_casino_whose_database_is_gone_fails_alone(gamma_and_delta):
+    gamma, delta = gamma_and_delta
+    with server_cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {quoted(gamma.db_name)} WITH (FORCE)")
+    out, err, _ = _run("--all", *_shell(NAMES))
+    assert out == f"{delta.pk}: Grace\n"
+    assert f"Gamma (casino {gamma.pk}): OperationalError: " in err
+
+
+def test_exit_with_a_status_is_a_failure_and_without_one_is_none(gamma_and_delta):
+    assert _run("--all", *_shell("import sys; sys.exit()"))[2] == ""
+    assert "shell exited with status 3" in _run("--all", *_shell("import sys; sys.exit(3)"))[1]
+
+
+def test_process_that_dies_fails_its_casino_alone(gamma_and_delta):
+    gamma, _ = gamma_and_delta
+    kill = f"import os; from tenants import context; context.get_current_casino().id == {gamma.pk} and os.abort()"
+    _, err, complaint = _run("--all", "--jobs", "2", *_shell(kill))
+    assert f"Gamma (casino {gamma.pk}): ProcessEnded: its worker process was killed by SIGABRT" in err
+    assert complaint == f"shell failed for 1 of 2 casinos: {gamma.pk}."
+
+
+def test_placeholders_stand_for_the_casinos_own_and_other_braces_stay(gamma_and_delta):
+    gamma, _ = gamma_and_delta
+    words = ["{id}-{name}", "{alias}", "x{db_name}", '{"json": {id}}', "{}", "{other}"]
+    assert fill(words, gamma) == [
+        f"{gamma.pk}-Gamma",
+        alias_of(gamma.current),
+        f"x{gamma.db_name}",
+        f'{{"json": {gamma.pk}}}',
+        "{}",
+        "{other}",
+    ]
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_djangos_own_commands_take_the_casinos_alias(gamma_and_delta, jobs):
+    gamma, delta = gamma_and_delta
+    words = ["--", "dumpdata", "recommendations.User", "--database", "{alias}"]
+    written = dict(line.split(": ", 1) for line in _run("--all", "--jobs", jobs, *words)[0].splitlines())
+    names = {pk: [row["fields"]["name"] for row in json.loads(rows)] for pk, rows in written.items()}
+    assert names == {str(gamma.pk): ["Ada"], str(delta.pk): ["Grace"]}
+
+
+def test_what_follows_a_second_pair_of_dashes_is_the_commands(gamma_and_delta, capfd):
+    gamma, _ = gamma_and_delta
+    words = ["--", "dbshell", "--casino", "{id}", "--", "-tAc", "SELECT current_database()"]
+    assert _run("--casino", str(gamma.pk), *words)[2] == ""
+    assert capfd.readouterr().out.strip() == gamma.db_name
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_json_reports_each_casino_with_what_was_written(gamma_and_delta, jobs):
+    gamma, delta = gamma_and_delta
+    code = f"{NAMES}; import sys; print('half', file=sys.stderr, end=''); Ada = 1 / (User.objects.get().name != 'Ada')"
+    out, _, complaint = _run("--all", "--json", "--jobs", jobs, *_shell(code))
+    first, second = json.loads(out)
+    assert (first["id"], first["name"], first["output"]) == (gamma.pk, "Gamma", ["Ada", "half"])
+    assert first["error"] == "ZeroDivisionError: division by zero"
+    assert (second["id"], second["error"], second["output"]) == (delta.pk, "", ["Grace", "half"])
+    assert second["seconds"] > 0
+    assert complaint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--", "check"], "one of the arguments --casino --all is required"),
+        (["--all", "--casino", "1", "--", "check"], "not allowed with argument"),
+        (["--all"], "Say which command to run, after two dashes"),
+        (["--all", "--", "chekc"], "There is no command 'chekc'"),
+        (["--casino", "999999", "--", "check"], "No casino with a complete database has the id 999999"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(real_databases, arguments, said):
+    assert said in _run(*arguments)[2]
+
+
+def test_without_casinos_nothing_runs(real_databases):
+    assert _run("--all", "--", "check") == ("", "", "")

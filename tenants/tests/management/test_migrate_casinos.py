@@ -1,0 +1,251 @@
+import json
+import signal
+import subprocess
+import sys
+from io import StringIO
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.management import CommandError, ManagementUtility, call_command
+
+from tenants.databases.servers import quoted, server_cursor
+from tenants.lifecycle.create import store_casinos
+from tenants.models import Casino, CasinoState, DatabaseServer, MigrationRun, SchemaVersion
+from tenants.routing.context import use_casino
+from tenants.schema.version import code_version
+from tenants.tests.casino_rows import User, make_user
+from tenants.tests.releases import NICKNAME, WIDER
+
+pytestmark = pytest.mark.usefixtures("own_template")
+
+
+@pytest.fixture
+def gamma_and_delta(real_databases):
+    """Failed is no casino to be migrated."""
+    casinos = store_casinos(["Gamma", "Delta"])
+    Casino.objects.create(name="Failed", state=CasinoState.FAILED)
+    return casinos
+
+
+@pytest.fixture
+def gamma(gamma_and_delta):
+    return gamma_and_delta[0]
+
+
+@pytest.fixture
+def delta(gamma_and_delta):
+    return gamma_and_delta[1]
+
+
+@pytest.fixture
+def new_release(gamma_and_delta, settings):
+    settings.MIGRATION_MODULES = WIDER
+
+
+@pytest.fixture
+def broken_gamma(gamma, settings):
+    """The new release's migration fails for Gamma."""
+    with use_casino(gamma.current):
+        make_user("Child", birth_year=2012)
+    settings.MIGRATION_MODULES = WIDER
+
+
+def _run(*arguments):
+    """What the command wrote to stdout, to stderr, and its complaint."""
+    out, err, complaint = StringIO(), StringIO(), ""
+    try:
+        call_command("migrate_casinos", *arguments, stdout=out, stderr=err)
+    except CommandError as error:
+        complaint = str(error)
+    return out.getvalue(), err.getvalue(), complaint
+
+
+def _versions():
+    return set(Casino.objects.ready().values_list("schema_version", flat=True))
+
+
+def test_without_casinos_it_is_content(real_databases):
+    assert _run() == ("0 casinos are up to date.\n", "", "")
+
+
+def test_casinos_that_are_up_to_date_are_left_alone(gamma_and_delta):
+    assert _run() == ("2 casinos are up to date.\n", "", "")
+    assert not MigrationRun.objects.exists()
+
+
+def test_every_casino_that_is_behind_is_migrated_and_a_summary_says_how_it_went(new_release):
+    out, err, complaint = _run()
+    assert out.startswith("2 migrated, 0 failed, 0 pending; 0 were up to date. ")
+    assert "s a casino, at most " in out
+    assert (err, complaint) == ("", "")
+    assert _versions() == {code_version()}
+    assert _run()[0] == "2 casinos are up to date.\n"
+
+
+def test_only_named_casinos_are_migrated(new_release, gamma, delta):
+    assert _run("--casino", str(delta.pk))[0].startswith("1 migrated")
+    gamma.refresh_from_db()
+    assert gamma.schema_version != code_version()
+    assert _run("--casino", str(gamma.pk), "--casino", str(delta.pk))[0].startswith(
+        "1 migrated, 0 failed, 0 pending; 1 "
+    )
+
+
+def test_casino_that_is_unknown_or_has_no_database_is_refused_and_none_is_migrated(new_release, gamma):
+    failed = Casino.objects.get(name="Failed")
+    said = rf"No casino with a complete database has the id {failed.pk}, 999999; `manage.py casino list`"
+    with pytest.raises(CommandError, match=said):
+        call_command("migrate_casinos", "--casino", "999999", f"--casino={gamma.pk}", f"--casino={failed.pk}")
+    assert code_version() not in _versions()
+
+
+def test_failure_is_told_with_its_casino_and_ends_with_status_1(broken_gamma, gamma, capsys):
+    with pytest.raises(SystemExit) as end:
+        ManagementUtility(["manage.py", "migrate_casinos"]).execute()
+    assert end.value.code == 1
+    written = capsys.readouterr()
+    assert written.out.startswith("1 migrated, 1 failed, 0 pending;")
+    assert f"Gamma (casino {gamma.pk}): IntegrityError: check constraint" in written.err
+    assert f"1 of 2 casinos failed: {gamma.pk}; `manage.py migrate_casinos --only-failed` tries them" in written.err
+
+
+def test_only_failed_tries_again_those_of_the_last_run(broken_gamma, gamma):
+    _run()
+    assert "1 of 1 casinos failed" in _run("--only-failed")[2]
+    with use_casino(gamma.current):
+        User.objects.all().delete()
+    assert _run("--only-failed")[0].startswith("1 migrated, 0 failed")
+    assert _run("--only-failed")[0] == "0 casinos are up to date.\n"
+
+
+def test_fail_fast_leaves_the_rest_to_resume(broken_gamma):
+    out, _, complaint = _run("--fail-fast")
+    assert out.startswith("0 migrated, 1 failed, 1 pending;")
+    assert complaint.endswith("1 casinos are pending; `manage.py migrate_casinos --resume` goes on.")
+    assert _run("--resume")[0].startswith("1 migrated, 1 failed, 0 pending;")
+    assert "No run is unfinished" in _run("--resume")[2]
+
+
+def test_canary_that_fails_leaves_the_rest_pending(broken_gamma):
+    assert _run("--canary", "1")[0].startswith("0 migrated, 1 failed, 1 pending;")
+
+
+def test_dry_run_says_what_each_lacks_and_changes_nothing(new_release, gamma, delta):
+    SchemaVersion.objects.all().delete()
+    Casino.objects.filter(pk=gamma.pk).update(schema_version="")
+    [version] = _versions() - {""}
+    SchemaVersion.objects.create(fingerprint=version, migrations=["recommendations.0001_initial"])
+    first, second, total = _run("--dry-run")[0].splitlines()
+    assert first == f"Gamma (casino {gamma.pk}): what it has is not known"
+    assert second.startswith(
+        f"Delta (casino {delta.pk}): lacks ingestion.0001_ledger_and_counts, recommendations.0002_"
+    )
+    assert second.endswith(NICKNAME)
+    assert total == "2 casinos are behind, 0 are up to date. Nothing was changed."
+    assert not MigrationRun.objects.exists()
+    assert code_version() not in _versions()
+    document = json.loads(_run("--dry-run", "--json", "--casino", str(gamma.pk))[0])
+    assert document == {"up_to_date": 0, "behind": [{"id": gamma.pk, "name": "Gamma", "lacks": None}]}
+
+
+def test_json_is_one_document_on_stdout(broken_gamma, gamma, delta):
+    out, _, complaint = _run("--json")
+    document = json.loads(out)
+    assert complaint
+    assert [document["run"]] == [run.pk for run in MigrationRun.objects.all()]
+    assert (document["target"], document["up_to_date"], document["servers"]) == (code_version(), 0, [])
+    of_gamma, of_delta = document["casinos"]
+    assert (of_gamma["id"], of_gamma["name"], of_gamma["outcome"]) == (gamma.pk, "Gamma", "failed")
+    assert of_gamma["error"].startswith("IntegrityError: ")
+    assert (of_delta["id"], of_delta["outcome"], of_delta["applied"]) == (delta.pk, "migrated", [NICKNAME])
+    assert of_delta["seconds"] > 0
+
+
+def test_server_that_can_not_be_used_is_told_and_ends_with_an_error(new_release):
+    DatabaseServer.objects.create(name="west")
+    out, _, complaint = _run()
+    assert out.startswith("2 migrated, 0 failed")
+    assert complaint.startswith("The server west: UnknownServer: Nothing is known of the database server 'west'")
+
+
+def test_verify_is_content_where_the_catalogue_is_right(gamma_and_delta):
+    assert _run("--verify") == ("The catalogue is right about 2 of 2 casinos.\n", "", "")
+
+
+def test_verify_corrects_the_catalogue_where_a_database_has_other_migrations(gamma, settings):
+    Casino.objects.filter(pk=gamma.pk).update(schema_version="0123456789abcdef")
+    out, err, complaint = _run("--verify", "--jobs", "2")
+    assert out == "The catalogue is right about 1 of 2 casinos.\n"
+    assert f"Gamma (casino {gamma.pk}): {gamma.db_name} has the schema {code_version()}, but the catalogue said" in err
+    assert complaint == f"The catalogue was not right about {gamma.pk}."
+    assert _versions() == {code_version()}
+    assert _run("--verify")[2] == ""
+
+
+def test_verify_finds_what_is_not_the_casinos_database_and_what_is_none(gamma, delta):
+    with server_cursor(gamma.db_name) as cursor:
+        cursor.execute("UPDATE casino_identity SET casino_id = 7, identity = gen_random_uuid()")
+    with server_cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {quoted(delta.db_name)}")
+    wrong = json.loads(_run("--verify", "--json")[0])["wrong"]
+    assert [each["id"] for each in wrong] == [gamma.pk, delta.pk]
+    assert f"{gamma.db_name} is generation 1 of casino 7 (" in wrong[0]["problem"]
+    assert wrong[1]["problem"].startswith("OperationalError: ")
+
+
+def test_verify_finds_a_database_that_does_not_say_whose_it_is(gamma):
+    with server_cursor(gamma.db_name) as cursor:
+        cursor.execute("DROP TABLE casino_identity")
+    assert f"Gamma (casino {gamma.pk}): {gamma.db_name} does not say whose it is" in _run("--verify")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--jobs", "0"], "'0' is no whole number from 1 on"),
+        (["--canary", "x"], "'x' is no whole number from 1 on"),
+        (["--resume", "--only-failed"], "not allowed with argument"),
+        (["--verify", "--dry-run"], "not allowed with argument"),
+        (["--resume"], "without --resume, migrate_casinos begins a new one"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(real_databases, arguments, said):
+    assert said in _run(*arguments)[2]
+
+
+def test_only_failed_without_any_run_is_content(real_databases):
+    assert _run("--only-failed") == ("0 casinos are up to date.\n", "", "")
+
+
+def test_ctrl_c_ends_it_with_a_word_on_how_to_go_on(new_release, gamma):
+    """The process waits for a lock while it is interrupted."""
+    code = f"""
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "recsys_project.settings"
+from django.conf import settings
+settings.MIGRATION_MODULES, settings.CASINO_DATABASE_PREFIX = {WIDER!r}, {django_settings.CASINO_DATABASE_PREFIX!r}
+settings.DATABASES["default"]["NAME"] = {django_settings.DATABASES["default"]["NAME"]!r}
+settings.MIGRATION_LOCK_SECONDS = 60
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", "migrate_casinos"])
+"""
+    with server_cursor(gamma.db_name) as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT count(*) FROM users")
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+        _wait_for_a_blocked_session(gamma.db_name)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+    assert "Interrupted; `manage.py migrate_casinos --resume` goes on." in said
+    assert _run("--resume")[0].startswith("2 migrated, 0 failed, 0 pending;")
+
+
+def _wait_for_a_blocked_session(db_name):
+    with server_cursor() as cursor:
+        cursor.execute("SET statement_timeout = '30s'")
+        cursor.execute(
+            "DO $$ BEGIN WHILE NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = '"
+            + db_name
+            + "' AND wait_event_type = 'Lock') LOOP PERFORM pg_stat_clear_snapshot(), pg_sleep(0.05); END LOOP; END $$"
+        )

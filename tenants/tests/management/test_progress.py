@@ -1,0 +1,33 @@
+from contextlib import redirect_stderr
+from io import StringIO
+
+from django.core.management.base import OutputWrapper
+
+from tenants.management.cli.progress import ProgressBar
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+def _work(stderr, **options):
+    with redirect_stderr(stderr), ProgressBar("Migrating", 2, OutputWrapper(stderr), **options) as bar:
+        bar.advance()
+        bar.say("Gamma: [failed]")
+        bar.advance()
+    return stderr.getvalue()
+
+
+def test_terminal_sees_a_bar_and_what_is_said_above_it():
+    written = _work(Terminal())
+    assert "Gamma: [failed]\n" in written
+    assert "2/2" in written
+
+
+def test_hidden_bar_leaves_what_is_said():
+    assert _work(Terminal(), is_hidden=True) == "Gamma: [failed]\n"
+
+
+def test_no_terminal_sees_no_bar():
+    assert _work(StringIO()) == "Gamma: [failed]\n"

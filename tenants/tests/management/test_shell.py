@@ -1,0 +1,66 @@
+import pytest
+from django.core.management import CommandError, call_command
+
+from tenants.models import Casino, CasinoState
+from tenants.routing.context import find_current_casino, use_casino
+from tenants.tests.casino_rows import make_user
+
+NAMES = "from recommendations.models import User; print(*User.objects.values_list('name', flat=True))"
+
+
+@pytest.fixture(autouse=True)
+def users(casino_a, casino_b):
+    for casino, name in ((casino_a, "Ada"), (casino_b, "Grace")):
+        with use_casino(casino.current):
+            make_user(name)
+
+
+def _shell(*arguments):
+    call_command("shell", "-v", "0", *arguments)
+
+
+def test_named_casino_is_current_and_in_the_variable_casino(capsys):
+    _shell("--casino", "2", "-c", f"{NAMES}; print(casino)")
+    assert capsys.readouterr().out == "Grace\nBeta (casino 2)\n"
+    assert find_current_casino() is None
+
+
+def test_code_that_is_read_from_standard_input_has_the_casino_too(capsys, monkeypatch, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(f"{NAMES}\nprint(casino.pk)\n")
+    with script.open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        _shell("--casino", "1")
+    assert capsys.readouterr().out == "Ada\n1\n"
+
+
+def test_casino_is_known_also_without_automatic_imports(capsys):
+    _shell("--casino", "1", "--no-imports", "-c", "print(casino.name)")
+    assert capsys.readouterr().out == "Alpha\n"
+
+
+def test_suspended_casino_may_be_looked_at(capsys):
+    Casino.objects.filter(pk=2).update(state=CasinoState.SUSPENDED)
+    _shell("--casino", "2", "-c", "print(casino.state)")
+    assert capsys.readouterr().out == "suspended\n"
+
+
+def test_casino_is_left_after_an_error(capsys):
+    with pytest.raises(ZeroDivisionError):
+        _shell("--casino", "1", "-c", "1 / 0")
+    assert find_current_casino() is None
+
+
+def test_without_a_casino_none_is_current(capsys):
+    _shell(
+        "-c",
+        "from tenants.routing.context import find_current_casino; print(find_current_casino(), 'casino' in globals())",
+    )
+    assert capsys.readouterr().out == "None False\n"
+
+
+@pytest.mark.parametrize("casino_id", ["3", "4", "0", "-1", str(2**64)])
+def test_casino_that_is_unknown_or_has_no_database_is_refused(casino_id):
+    Casino.objects.create(id=3, name="Gamma")
+    with pytest.raises(CommandError, match=f"No casino with a complete database has the id {casino_id};"):
+        _shell("--casino", casino_id, "-c", "print('never')")

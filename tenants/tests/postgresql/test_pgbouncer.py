@@ -1,0 +1,150 @@
+"""Behind PgBouncer in transaction mode, where each transaction may be on another of the server's connections."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connections
+
+from tenants.databases.servers import database_settings, server_cursor
+from tenants.errors import WrongDatabase
+from tenants.lifecycle.create import create_casino
+from tenants.models import DatabaseServer
+from tenants.routing.connections import casino_atomic, casino_connection, casino_prepared_cursor
+from tenants.routing.context import CasinoExecutor, CurrentCasino, use_casino
+from tenants.tests import fast_postgresql
+from tenants.tests.casino_rows import User, make_user
+from tenants.tests.pgbouncer import PROGRAM, pgbouncer
+from tenants.tests.server_process import SERVER_APART, environment, free_port, needs_embedded, run_python, url_by_socket
+
+pytestmark = [
+    needs_embedded,
+    pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed: apt-get install pgbouncer"),
+]
+
+THROUGH_THE_POOLER = [
+    "recommendations/tests/test_config.py",
+    "recommendations/tests/test_recommend.py",
+    "recommendations/tests/test_purchase.py",
+    "tenants/tests/orm/test_model.py",
+    "tenants/tests/routing/test_connections.py",
+    "tenants/tests/routing/test_context.py",
+    "tenants/tests/databases/test_locks.py",
+    "tenants/tests/lifecycle/test_create.py",
+]
+
+
+@pytest.fixture(scope="module")
+def socket_dir() -> str:
+    return fast_postgresql.ensure_running(SERVER_APART)
+
+
+@pytest.fixture(scope="module")
+def port(socket_dir: str) -> Iterator[int]:
+    port = free_port()
+    with pgbouncer(socket_dir, port):
+        yield port
+
+
+@pytest.fixture
+def casino(real_databases: None, socket_dir: str, port: int, settings: Any) -> Iterator[CurrentCasino]:
+    """A casino on a server that requests reach through the pooler."""
+    login: dict[str, Any] = {"USER": "postgres", "PASSWORD": ""}
+    direct = {"HOST": socket_dir, "PORT": "", "DISABLE_SERVER_SIDE_CURSORS": False, "OPTIONS": {}}
+    pooled = {"HOST": "127.0.0.1", "PORT": str(port), "DISABLE_SERVER_SIDE_CURSORS": True}
+    prepare_at_once = {"server_side_binding": True, "prepare_threshold": 0}  # if it were let
+    settings.DATABASE_SERVERS = {
+        "pooled": {
+            "requests": {**login, **pooled, "OPTIONS": prepare_at_once},
+            "direct": {**login, **direct},
+        }
+    }
+    DatabaseServer.objects.create(name="pooled")
+    casino = create_casino("Gamma", server="pooled").current
+    yield casino
+    with server_cursor(server="pooled") as cursor:
+        cursor.execute(f"DROP DATABASE {casino.db_name} WITH (FORCE)")
+
+
+@pytest.mark.no_cover
+def test_the_contract_holds_through_the_pooler(socket_dir, port, tmp_path):
+    env = environment(
+        f"postgres://postgres@127.0.0.1:{port}/recommendation_system",
+        DATABASE_DIRECT_URL=url_by_socket(socket_dir, "recommendation_system"),
+        LOCAL_DIR=str(tmp_path),
+        PYTHONWARNINGS="",
+    )
+    run_python("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *THROUGH_THE_POOLER, env=env, timeout=240)
+
+
+def test_requests_take_the_pooler_and_what_needs_the_server_itself_does_not(casino, port, socket_dir):
+    with use_casino(casino):
+        assert casino_connection().settings_dict["PORT"] == str(port)
+        with casino_connection().cursor() as cursor:
+            cursor.execute("SELECT current_database(), current_setting('application_name')")
+            assert cursor.fetchone() == (casino.db_name, casino.alias)
+    assert database_settings("pooled", casino.db_name, direct=True)["HOST"] == socket_dir
+    with server_cursor(server="pooled") as cursor:
+        assert cursor.db.settings_dict["HOST"] == socket_dir
+
+
+def test_more_threads_than_server_connections_read_by_the_chunk(casino):
+    with use_casino(casino):
+        for number in range(50):
+            make_user(f"User {number}")
+
+    def read() -> list[str]:
+        return [user.name for user in User.objects.order_by("pk").iterator(chunk_size=7)]
+
+    with use_casino(casino), CasinoExecutor(8) as executor:
+        answers = [executor.submit(read) for _ in range(24)]
+        assert all(answer.result(20) == [f"User {number}" for number in range(50)] for answer in answers)
+
+
+def test_statement_repeated_on_changing_server_connections_is_never_one_prepared_elsewhere(casino):
+    def count_in_transactions() -> None:
+        for _ in range(20):
+            with casino_atomic():
+                assert User.objects.filter(name="Nobody").count() == 0
+
+    with use_casino(casino), CasinoExecutor(8) as executor:
+        for future in [executor.submit(count_in_transactions) for _ in range(8)]:
+            future.result(20)
+
+
+def test_statement_that_is_planned_once_a_connection_is_planned_each_time_through_the_pooler(casino):
+    def ask() -> None:
+        for number in range(20):
+            with casino_prepared_cursor() as cursor:
+                cursor.execute("SELECT %(number)s::int", {"number": number})
+                assert cursor.fetchone() == (number,)
+
+    with use_casino(casino), CasinoExecutor(8) as executor:
+        for future in [executor.submit(ask) for _ in range(8)]:
+            future.result(20)
+
+
+def test_wrong_database_is_found_out_through_the_pooler(casino):
+    stranger = replace(casino, generation=2, identity=uuid4())
+    with pytest.raises(WrongDatabase), use_casino(stranger):
+        User.objects.count()
+
+
+def test_casinos_connection_survives_that_the_server_ends_the_poolers(casino):
+    with use_casino(casino):
+        make_user("Ada")
+    with server_cursor(server="pooled") as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [casino.db_name]
+        )
+
+    def read() -> str:
+        with use_casino(casino):
+            return str(User.objects.get().name)
+
+    with ThreadPoolExecutor(4) as executor:
+        assert set(executor.map(lambda _: read(), range(8))) == {"Ada"}
+    connections["default"].close()

@@ -1,0 +1,75 @@
+"""Statements that a connection plans once."""
+
+import pytest
+from django.db import NotSupportedError
+from django.test.utils import CaptureQueriesContext
+
+from tenants.databases.servers import server_cursor
+from tenants.lifecycle.create import create_casino
+from tenants.routing.connections import casino_atomic, casino_connection, casino_prepared_cursor
+from tenants.routing.context import use_casino
+from tenants.tests.casino_rows import make_user
+
+SQL = "SELECT name FROM users WHERE name = %(name)s"
+
+
+@pytest.fixture
+def gamma(real_databases):
+    return create_casino("Gamma")
+
+
+def _ask(name="Ada"):
+    with casino_prepared_cursor() as cursor:
+        cursor.execute(SQL, {"name": name})
+        return cursor.fetchall()
+
+
+def _prepared():
+    with casino_connection().cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements WHERE statement LIKE %s", ["SELECT name%"])
+        return [statement for (statement,) in cursor.fetchall()]
+
+
+def test_statement_is_prepared_once_and_answers_for_each_parameter(gamma):
+    with use_casino(gamma.current):
+        make_user("Ada")
+        make_user("Grace")
+        assert [_ask(name) for name in ("Ada", "Grace", "Edsger", "Ada")] == [[("Ada",)], [("Grace",)], [], [("Ada",)]]
+        assert len(_prepared()) == 1
+
+
+def test_ordinary_cursors_prepare_nothing(gamma):
+    with use_casino(gamma.current), casino_connection().cursor() as cursor:
+        for _ in range(10):
+            cursor.execute(SQL, {"name": "Ada"})
+        assert _prepared() == []
+
+
+def test_prepared_statements_are_counted_as_queries_are(gamma):
+    with use_casino(gamma.current), CaptureQueriesContext(casino_connection()) as queries:
+        _ask()
+    assert len(queries) == 1
+
+
+def _change_type(casino):
+    with server_cursor(casino.db_name) as cursor:
+        cursor.execute("ALTER TABLE users ALTER COLUMN name TYPE text")
+
+
+def test_migration_that_changes_a_type_is_survived(gamma):
+    with use_casino(gamma.current):
+        make_user("Ada")
+        _ask()
+        _change_type(gamma)
+        assert _ask() == [("Ada",)]
+        assert len(_prepared()) == 1
+
+
+def test_within_a_transaction_a_change_of_type_is_an_error_once(gamma):
+    with use_casino(gamma.current):
+        make_user("Ada")
+        _ask()
+        _change_type(gamma)
+        with pytest.raises(NotSupportedError), casino_atomic():
+            _ask()
+        assert _ask() == [("Ada",)]

@@ -1,0 +1,302 @@
+import json
+import threading
+from contextlib import closing
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+from django.test import Client
+
+from tenants.databases.locks import CasinoLocks, busy_casinos, casino_lock
+from tenants.databases.servers import quoted, server_cursor
+from tenants.lifecycle.create import create_casino, store_casinos
+from tenants.lifecycle.delete import delete_casino
+from tenants.lifecycle.suspend import suspend_casino
+from tenants.models import Casino, CasinoMigration, DatabaseServer, MigrationOutcome, MigrationRun
+from tenants.routing.context import use_casino
+from tenants.schema import fleet
+from tenants.schema.version import code_version, is_behind
+from tenants.tests.casino_rows import User, make_user
+from tenants.tests.casinos import wait_until_free
+from tenants.tests.kill_at_statement import run_and_kill
+from tenants.tests.releases import NICKNAME, WIDER
+
+pytestmark = pytest.mark.usefixtures("own_template")
+
+BEING_UPGRADED = (503, "Casino is being upgraded")
+SCHEMA = {"user_id": {"type": "int", "source_field": "user_id"}}
+
+
+@pytest.fixture
+def new_release(real_databases, settings):
+    """Call it when the casinos are there: from then on all are behind."""
+
+    def come():
+        settings.MIGRATION_MODULES = WIDER
+
+    return come
+
+
+@pytest.fixture
+def four(real_databases):
+    return store_casinos(["Gamma", "Delta", "Epsilon", "Zeta"])
+
+
+def _break(*casinos):
+    """Let the new release's migration fail for these casinos."""
+    for casino in casinos:
+        with use_casino(casino.current):
+            make_user("Child", birth_year=2012)
+
+
+def _mend(*casinos):
+    for casino in casinos:
+        with use_casino(casino.current):
+            User.objects.filter(name="Child").delete()
+
+
+def _last_run():
+    run = fleet.last_run()
+    assert run is not None
+    return run
+
+
+def _migrate(casinos=None, **options):
+    """The ids of the casinos that a new run worked on, each with its error."""
+    casinos = Casino.objects.ready() if casinos is None else casinos
+    troubles = fleet.prepare_servers()
+    run = fleet.begin_run(casinos)
+    assert run is not None
+    return {done.task: done.error for done in fleet.work_off(run, fleet.pending_in(run), troubles, **options)}
+
+
+def _resume(run, **options):
+    return {done.task: done.error for done in fleet.work_off(run, fleet.pending_in(run), **options)}
+
+
+def _outcomes(run):
+    return dict(run.casinos.order_by("casino_id").values_list("casino__name", "outcome"))
+
+
+def _behind():
+    return {casino.name for casino in Casino.objects.ready() if is_behind(casino.schema_version)}
+
+
+def _answer(casino):
+    response = Client(headers={"Casino-ID": str(casino.pk)}).get("/config")
+    return response.status_code, response.json().get("error")
+
+
+def _migrate_casinos(*arguments):
+    """The command's JSON, and its complaint."""
+    out, complaint = StringIO(), ""
+    try:
+        call_command("migrate_casinos", "--json", *arguments, stdout=out, stderr=StringIO())
+    except CommandError as error:
+        complaint = str(error)
+    return json.loads(out.getvalue()), complaint
+
+
+def test_of_50_casinos_3_fail_and_answer_503_while_47_serve_until_the_cause_is_gone(new_release):
+    casinos = store_casinos([f"Casino {number}" for number in range(50)])
+    Casino.objects.update(recommender_type="inference", recommendation_schema=SCHEMA)
+    broken = casinos[7:40:15]
+    _break(*broken)
+    new_release()
+    assert {_answer(casino) for casino in casinos} == {BEING_UPGRADED}
+
+    report, complaint = _migrate_casinos("--jobs", "2")
+    assert [casino["id"] for casino in report["casinos"] if casino["outcome"] == "migrated"] == [
+        casino.pk for casino in casinos if casino not in broken
+    ]
+    assert f"3 of 50 casinos failed: {', '.join(str(casino.pk) for casino in broken)}" in complaint
+    assert {casino.name for casino in casinos if _answer(casino) == BEING_UPGRADED} == {each.name for each in broken}
+    assert {_answer(casino) for casino in casinos if casino not in broken} == {(200, None)}
+
+    _mend(*broken)
+    report, complaint = _migrate_casinos("--only-failed")
+    assert [casino["id"] for casino in report["casinos"]] == [casino.pk for casino in broken]
+    assert complaint == ""
+    assert {_answer(casino) for casino in casinos} == {(200, None)}
+
+
+def test_run_keeps_of_each_casino_what_was_applied_or_the_error_and_how_long_it_took(four, new_release):
+    _break(four[1])
+    new_release()
+    _migrate()
+    run = _last_run()
+    assert (run.target, run.up_to_date, run.finished_at is not None) == (code_version(), 0, True)
+    gamma, delta = run.casinos.order_by("casino_id")[:2]
+    assert (gamma.outcome, gamma.applied, gamma.error) == (MigrationOutcome.MIGRATED, [NICKNAME], "")
+    assert (delta.outcome, delta.applied) == (MigrationOutcome.FAILED, [])
+    assert delta.error.splitlines()[0].startswith("IntegrityError: check constraint")
+    assert all(0 < (casino.seconds or 0) < 600 for casino in (gamma, delta))
+
+
+def test_who_is_behind_is_known_by_queries_of_the_catalogue_alone(four, new_release, django_assert_max_num_queries):
+    new_release()
+    Casino.objects.filter(pk=four[0].pk).update(schema_version=code_version())
+    with django_assert_max_num_queries(5):
+        names = set(fleet.behind(Casino.objects.ready()).values_list("name", flat=True))
+    assert names == {"Delta", "Epsilon", "Zeta"}
+
+
+def test_no_run_is_begun_where_all_are_up_to_date(four):
+    assert fleet.begin_run(Casino.objects.ready()) is None
+    assert not MigrationRun.objects.exists()
+
+
+def test_suspended_casinos_are_migrated_too_and_deleted_ones_are_not(four, new_release):
+    suspend_casino(four[0])
+    delete_casino(four[1], backup=False)
+    new_release()
+    assert set(_migrate()) == {four[0].pk, four[2].pk, four[3].pk}
+    assert _behind() == set()
+
+
+def test_templates_are_brought_up_first_so_that_new_casinos_are_not_behind(four, new_release):
+    new_release()
+    assert fleet.prepare_servers() == []
+    assert not is_behind(create_casino("Eta").schema_version)
+    with server_cursor() as cursor:
+        cursor.execute("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname ~ 'template$'")
+        assert f"2:{code_version()}" in [comment for (comment,) in cursor.fetchall()]
+
+
+def test_canary_that_fails_keeps_all_others_from_being_begun(four, new_release):
+    _break(four[0])
+    new_release()
+    assert list(_migrate(canary=2)) == [four[0].pk, four[1].pk]
+    run = fleet.unfinished_run()
+    assert _outcomes(run) == {"Gamma": "failed", "Delta": "migrated", "Epsilon": "pending", "Zeta": "pending"}
+
+
+def test_canary_that_succeeds_lets_all_others_follow(four, new_release):
+    _break(four[3])
+    new_release()
+    assert [bool(error) for error in _migrate(canary=2).values()] == [False, False, False, True]
+
+
+def test_fail_fast_begins_no_more_and_a_resumed_run_does_the_rest_but_not_what_failed(four, new_release):
+    _break(four[1])
+    new_release()
+    assert list(_migrate(fail_fast=True)) == [four[0].pk, four[1].pk]
+    run = fleet.unfinished_run()
+    assert set(_resume(run)) == {four[2].pk, four[3].pk}
+    assert _outcomes(run) == {"Gamma": "migrated", "Delta": "failed", "Epsilon": "migrated", "Zeta": "migrated"}
+    assert fleet.unfinished_run() is None
+    assert [casino.name for casino in fleet.failed_in(_last_run())] == ["Delta"]
+
+
+@pytest.mark.parametrize("statement", [12, 25, 40, 60])
+def test_run_that_was_killed_is_finished_by_resuming_it(four, new_release, statement):
+    new_release()
+    fleet.prepare_servers()
+    run = fleet.begin_run(Casino.objects.ready())
+    connections.close_all()
+    assert run_and_kill(lambda: _resume(run), before_statement=statement)
+    assert fleet.unfinished_run() == run
+    assert _behind() == {name for name, outcome in _outcomes(run).items() if outcome == "pending"}
+    assert not any(_resume(run).values())
+    assert set(_outcomes(run).values()) == {"migrated"}
+    assert (fleet.unfinished_run(), _behind()) == (None, set())
+
+
+def test_two_runs_at_once_migrate_each_casino_once_and_neither_fails(four, new_release):
+    new_release()
+    fleet.prepare_servers()
+    runs = [fleet.begin_run(Casino.objects.ready()) for _ in range(2)]
+    errors = {}
+
+    def work_off(number):
+        errors[number] = _resume(runs[number])
+        connections.close_all()
+
+    threads = [threading.Thread(target=work_off, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [set(errors[number].values()) for number in range(2)] == [{""}, {""}]
+    applied = CasinoMigration.objects.order_by("casino_id").values_list("casino__name", "applied")
+    assert sorted(name for name, names in applied if names) == ["Delta", "Epsilon", "Gamma", "Zeta"]
+    assert _behind() == set()
+
+
+def test_casino_that_is_busy_fails_alone_with_a_word_on_what_to_do(four, new_release, settings):
+    settings.CASINO_LOCK_SECONDS = 0.1
+    new_release()
+    with casino_lock(four[0].pk):
+        errors = _migrate()
+    assert errors.pop(four[0].pk).startswith(f"CasinoBusy: Another process works on casino {four[0].pk}")
+    assert set(errors.values()) == {""}
+
+
+def test_casinos_locked_one_after_the_other_on_one_connection_are_free_afterwards(four):
+    wait_until_free(*four)
+    with closing(CasinoLocks()) as locks:
+        with locks.hold(four[0].pk):
+            assert busy_casinos(casino.pk for casino in four) == {four[0].pk}
+        with locks.hold(four[1].pk):
+            assert busy_casinos(casino.pk for casino in four) == {four[1].pk}
+        assert busy_casinos(casino.pk for casino in four) == set()
+        with pytest.raises(ZeroDivisionError), locks.hold(four[2].pk):
+            raise ZeroDivisionError
+        wait_until_free(*four)
+        with locks.hold(four[3].pk):
+            assert busy_casinos(casino.pk for casino in four) == {four[3].pk}
+
+
+def test_casino_whose_database_is_gone_fails_alone(four, new_release):
+    with server_cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {quoted(four[2].db_name)}")
+    new_release()
+    errors = _migrate()
+    assert "does not exist" in errors.pop(four[2].pk)
+    assert set(errors.values()) == {""}
+
+
+def test_casino_that_was_deleted_since_the_run_began_is_left_out_and_the_run_is_finished(four, new_release):
+    new_release()
+    fleet.prepare_servers()
+    run = fleet.begin_run(Casino.objects.ready())
+    delete_casino(four[0], backup=False)
+    assert set(_resume(run)) == {casino.pk for casino in four[1:]}
+    assert fleet.unfinished_run() is None
+
+
+def test_server_that_is_away_fails_its_casinos_alone_and_at_once(four, second_server, new_release, settings):
+    far = create_casino("Far", server="east")
+    new_release()
+    here = settings.DATABASE_SERVERS["east"]["requests"]
+    away = {**here, "HOST": "127.0.0.1", "PORT": "1"}
+    settings.DATABASE_SERVERS = {"east": {"requests": away, "direct": away}}
+    [trouble] = fleet.prepare_servers()
+    assert (trouble.server, trouble.is_reachable) == ("east", False)
+    errors = _migrate()
+    assert errors.pop(far.pk).startswith("OperationalError: ")
+    assert set(errors.values()) == {""}
+    settings.DATABASE_SERVERS = {"east": {"requests": here, "direct": here}}
+    assert _migrate(fleet.failed_in(_last_run())) == {far.pk: ""}
+
+
+def test_server_of_which_the_environment_knows_nothing_is_a_trouble_of_its_own(four, new_release):
+    DatabaseServer.objects.create(name="west")
+    new_release()
+    [trouble] = fleet.prepare_servers()
+    assert trouble.error.startswith("UnknownServer: Nothing is known of the database server 'west'")
+    assert set(_migrate().values()) == {""}
+
+
+def test_template_that_can_not_be_migrated_keeps_no_casino_from_it(four, new_release, caplog):
+    fleet.prepare_servers()
+    with server_cursor() as cursor:
+        cursor.execute("ALTER DATABASE test_casino_template ALLOW_CONNECTIONS true")
+    with server_cursor("test_casino_template") as cursor:
+        cursor.execute("DROP TABLE users")
+    new_release()
+    [trouble] = fleet.prepare_servers()
+    assert (trouble.server, trouble.is_reachable) == ("main", True)
+    assert "Traceback" in caplog.text
+    assert set(_migrate().values()) == {""}

@@ -1,0 +1,124 @@
+"""The service in processes of its own, with a server of its own where a test stops it or puts a pooler before it."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from tenants.postgresql import embedded
+
+SERVER_APART = settings.LOCAL_DIR / "postgres-apart"
+
+needs_embedded = pytest.mark.skipif(not settings.EMBEDDED_POSTGRES_DIR, reason="DATABASE_URL names another server")
+
+BUILD = """
+import django
+django.setup()
+from tenants.databases.catalogue import ensure_catalogue
+from tenants.lifecycle.create import store_casinos
+from tenants.models import Casino
+ensure_catalogue()
+casinos = store_casinos(["Gamma", "Delta"])
+Casino.objects.update(recommender_type="static", recommendation_schema={"recommended_events": "list"})
+print(*[casino.pk for casino in casinos])
+"""
+
+
+def environment(database_url: str, **changes: str) -> dict[str, str]:
+    """Of a process that serves anyone on loopback, from the databases that the URL leads to."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "recsys_project.settings",
+        "DATABASE_URL": database_url,
+        "SECRET_KEY": "of-the-tests-" + "0" * 50,
+        "RECSYS_OPEN_API": "1",
+        "HTTPS": "0",
+        "PYTHONWARNINGS": "ignore",
+        "PYTHONUNBUFFERED": "1",
+        **changes,
+    }
+
+
+def url_by_socket(folder: str, db_name: str) -> str:
+    return f"postgres://postgres@/{db_name}?host={quote(folder, safe='')}"
+
+
+def url_of_test_catalogue() -> str:
+    assert settings.EMBEDDED_POSTGRES_DIR is not None
+    folder = embedded.ensure_running(settings.EMBEDDED_POSTGRES_DIR)
+    return url_by_socket(folder, str(connections["default"].settings_dict["NAME"]))
+
+
+def build_casinos(env: dict[str, str]) -> list[int]:
+    """A catalogue with two configured casinos in it, if it has none yet; their ids."""
+    return [int(number) for number in run_python("-c", BUILD, env=env).split()]
+
+
+def run_python(*arguments: str, env: dict[str, str], timeout: float = 120) -> str:
+    """What a Python process that has to succeed prints."""
+    command = [sys.executable, *arguments]
+    process = subprocess.run(
+        command, env=env, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=timeout, check=False
+    )
+    assert process.returncode == 0, process.stdout[-5_000:] + process.stderr[-5_000:]
+    assert "Exception ignored" not in process.stderr
+    return process.stdout
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def gunicorn(*options: str, env: dict[str, str]) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """The port that gunicorn answers on, and its process."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # handed over: a port let go could become another's
+        port, number = listener.getsockname()[1], listener.fileno()
+        command = (sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--bind", f"fd://{number}")
+        process = subprocess.Popen(
+            [*command, "--no-control-socket", "--log-level", "warning", *options],
+            env=env,
+            cwd=settings.BASE_DIR,
+            pass_fds=[number],
+        )
+    try:
+        wait_for_server(port)
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait_for_server(port: int) -> None:
+    """Until it answers, whatever that is."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            ask(port, "/health/live")
+        except OSError:
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(0.1)
+        else:
+            return
+
+
+def ask(port: int, path: str, casino_id: int | None = None) -> tuple[int, Any]:
+    """The status and the headers that answer a GET."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path, headers={"Casino-ID": str(casino_id)} if casino_id else {})
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response.status, response.headers

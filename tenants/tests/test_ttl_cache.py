@@ -1,0 +1,139 @@
+"""What is remembered of the catalogue: for how long, and who waits for whom."""
+
+import threading
+import time
+
+import pytest
+from django.db import transaction
+
+from tenants.lifecycle.backup import back_up
+from tenants.lifecycle.create import create_casino
+from tenants.lifecycle.delete import delete_casino
+from tenants.lifecycle.restore import restore_casino
+from tenants.lifecycle.suspend import resume_casino, suspend_casino
+from tenants.models import Casino, CasinoState
+from tenants.ttl_cache import Leases, wait_for_leases
+
+
+@pytest.fixture
+def leases(settings):
+    settings.CATALOGUE_LEASE_SECONDS = 60
+    return Leases(capacity=3)
+
+
+def _find(casino_id: int) -> Casino:
+    casino = Casino.objects.all().find(casino_id)
+    assert casino is not None
+    return casino
+
+
+def always(_):
+    return True
+
+
+def test_what_is_known_is_not_asked_for_again(leases):
+    assert leases.ask("a", lambda: 1, keep_if=always) == 1
+    assert leases.ask("a", lambda: pytest.fail("asked"), keep_if=always) == 1
+
+
+def test_lease_that_is_over_is_asked_for_again(leases, settings):
+    settings.CATALOGUE_LEASE_SECONDS = 0.01
+    leases.ask("a", lambda: 1, keep_if=always)
+    time.sleep(0.02)
+    assert leases.ask("a", lambda: 2, keep_if=always) == 2
+
+
+def test_lease_counts_from_before_the_question(leases, settings):
+    settings.CATALOGUE_LEASE_SECONDS = 0.05
+
+    def slowly():
+        time.sleep(0.1)
+        return 1
+
+    leases.ask("a", slowly, keep_if=always)
+    assert leases.ask("a", lambda: 2, keep_if=always) == 2
+
+
+@pytest.mark.parametrize(("answer", "is_worth_it"), [(None, True), (1, False)])
+def test_what_is_nothing_or_not_worth_keeping_is_asked_for_again(leases, answer, is_worth_it):
+    assert leases.ask("a", lambda: answer, keep_if=lambda _: is_worth_it) == answer
+    assert leases.ask("a", lambda: 2, keep_if=always) == 2
+
+
+def test_no_more_is_kept_than_there_is_room_for_and_the_oldest_goes_first(leases):
+    for key in "abcad":
+        leases.ask(key, lambda: 1, keep_if=always)
+    assert leases.ask("a", lambda: 2, keep_if=always) == 1
+    assert leases.ask("b", lambda: 2, keep_if=always) == 2
+
+
+def test_many_threads_may_ask_at_once(leases):
+    wrong = []
+
+    def ask(seed):
+        for number in range(2_000):
+            key = (number * seed) % 7
+            if leases.ask(key, lambda key=key: key + 1, keep_if=always) != key + 1:
+                wrong.append(key)
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_casino_is_found_without_a_query_while_the_lease_holds(casino_a, settings, django_assert_num_queries):
+    settings.CATALOGUE_LEASE_SECONDS = 60
+    first = _find(casino_a.pk)
+    with django_assert_num_queries(0):
+        second = _find(casino_a.pk)
+    assert first == second == casino_a
+    assert second.current == casino_a.current
+    assert first is not second
+
+
+def test_casino_that_is_not_served_is_asked_for_each_time(casino_a, settings):
+    settings.CATALOGUE_LEASE_SECONDS = 60
+    suspend_casino(casino_a)
+    assert _find(casino_a.pk).state == CasinoState.SUSPENDED
+    resume_casino(casino_a)
+    assert _find(casino_a.pk).state == CasinoState.ACTIVE
+
+
+def test_unknown_casino_is_found_as_soon_as_there_is_one(casino_a, settings):
+    settings.CATALOGUE_LEASE_SECONDS = 60
+    assert Casino.objects.all().find(3) is None
+    Casino.objects.create(pk=3, name="Gamma")
+    assert _find(3).name == "Gamma"
+
+
+def _delete(casino):
+    delete_casino(casino, backup=False)
+
+
+def _restore(casino):
+    restore_casino(casino, back_up(casino).folder)
+
+
+@pytest.mark.parametrize("service", [suspend_casino, _delete, _restore])
+def test_nobody_goes_by_an_old_lease_once_a_casino_is_out_of_service_or_elsewhere(real_databases, settings, service):
+    casino = create_casino("Gamma")
+    settings.CATALOGUE_LEASE_SECONDS = 0.3
+    before = _find(casino.pk)
+    service(casino)
+    after = _find(casino.pk)
+    assert (after.state, after.generation) != (before.state, before.generation)
+    assert (after.state, after.generation) == (casino.state, casino.generation)
+
+
+def test_many_changes_in_one_transaction_are_waited_for_once(casino_a, settings, django_capture_on_commit_callbacks):
+    settings.CATALOGUE_LEASE_SECONDS = 0.2
+    with django_capture_on_commit_callbacks() as waits, transaction.atomic():
+        for _ in range(20):
+            wait_for_leases()
+    assert len(waits) == 1
+    began = time.monotonic()
+    waits[0]()
+    assert time.monotonic() - began >= 0.2
