@@ -24,10 +24,10 @@ fuzz: .venv/dev  ## a million messages changed at random, against the decoder; F
 	FUZZ_MESSAGES=1000000 $(BIN)/pytest -q ingestion/tests/test_fuzz.py
 
 slips: .venv/dev  ## a million recommendations over random offers, users and options: none may break a rule
-	SLIPS=1000000 $(BIN)/pytest -q -n 2 recommendations/tests/test_rules_of_slips.py
+	SLIPS=1000000 $(BIN)/pytest -q -n 2 recommendations/tests/serving/test_slip_rules.py
 
 fuzz-api: .venv/dev  ## 5,000 requests that the API's schema allows or forbids: no server error, no answer outside the schema
-	API_CASES=5000 $(BIN)/pytest -q recommendations/tests/test_openapi.py -k outside_the_schema
+	API_CASES=5000 $(BIN)/pytest -q recommendations/tests/api/test_openapi.py -k outside_the_schema
 
 audit: .venv/dev  ## insecure code, and known holes in what is installed; findings are answered in docs/security.md
 	$(BIN)/bandit -q -c pyproject.toml -r recsys_project tenants recommendations ingestion operations dashboard demo

@@ -19,8 +19,8 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from recommendations.fitted import models
-from recommendations.trend_cache import trend_cache
+from recommendations.fitted_models.store import models
+from recommendations.tallies.trend_cache import trend_cache
 from tenants.access.api_keys import key_leases
 from tenants.access.rate_limit import rate_limiter
 from tenants.databases.servers import MAIN

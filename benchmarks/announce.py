@@ -26,7 +26,7 @@ from rich.table import Table
 from ingestion.brokers import EmbeddedBroker
 from ingestion.publishing import QUEUED_MESSAGES, Publisher
 from ingestion.topics import PARTITIONS, RECOMMENDATIONS
-from recommendations import served
+from recommendations.serving import served
 from tenants.routing.context import CurrentCasino, use_casino
 
 BURSTS, MESSAGES = 20, 1_000

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from recommendations.rows import CouponRow, EventRow, Selection, UserRow
 from recommendations.storing import store_coupons, store_events, store_users
+from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
 from tenants.databases.catalogue import ensure_catalogue
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino

@@ -24,16 +24,16 @@ from rich.console import Console
 from rich.table import Table
 from scipy.sparse import csr_matrix
 
-from recommendations.evaluation import learner
-from recommendations.evaluation.evaluating import evaluate
-from recommendations.evaluation.files import read_history
-from recommendations.evaluation.history import History
+from recommendations.evaluation.baselines import PEERS
+from recommendations.evaluation.evaluate import evaluate
 from recommendations.evaluation.html import interval_text
-from recommendations.evaluation.peers import PEERS
-from recommendations.evaluation.replay import DAY
 from recommendations.recommenders.base import Recommender, Scores, Situation
 from recommendations.recommenders.hybrid import DEFAULT, Hybrid, Model, model_of
 from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.replay import learner
+from recommendations.replay.csv_files import read_history
+from recommendations.replay.history import History
+from recommendations.replay.replay import DAY
 
 REFIT = 7 * DAY
 

@@ -25,7 +25,7 @@ from recommendations.offer import load_offer, offers, read_offer
 from recommendations.offer.queries import ask
 from recommendations.recommenders.base import Situation
 from recommendations.recommenders.registry import RECOMMENDERS
-from recommendations.slip import Rules, choose
+from recommendations.serving.slip import Rules, choose
 from tenants.databases.catalogue import ensure_catalogue
 from tenants.lifecycle.create import store_casinos
 from tenants.routing.connections import casino_connection

@@ -21,19 +21,19 @@ from rich.console import Console
 from rich.table import Table
 
 from operations.garbage import settle
-from recommendations.bets import Selected, odds_band
 from recommendations.learning.cases import Case, Cases
-from recommendations.learning.ranking import fit_trees
-from recommendations.learning.tastes import WIDTH
+from recommendations.learning.lambdarank import fit_trees
+from recommendations.learning.user_vectors import WIDTH
 from recommendations.offer import Offer, build_offer
 from recommendations.recommenders.base import Profile, Situation
-from recommendations.recommenders.features import ADDITIVE, NAMES
 from recommendations.recommenders.hybrid import Model
+from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES
+from recommendations.recommenders.hybrid_features.user_vectors import Crowds, CrowdSums, Tastes
 from recommendations.recommenders.neighbours import fit, tokens_of
 from recommendations.recommenders.registry import RECOMMENDERS
-from recommendations.recommenders.tastes import Crowds, CrowdSums, Tastes
-from recommendations.slip import Rules, choose
-from recommendations.trends import Trends
+from recommendations.serving.slip import Rules, choose
+from recommendations.tallies.selections import Selected, odds_band
+from recommendations.tallies.trends import Trends
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEAGUES, TEAMS, SPORTS = 120, 20, ("FOOTBALL", "BASKETBALL", "HANDBALL")

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ingestion import figures as messages
 from ingestion.models import MessageCount
-from recommendations import figures
+from recommendations import statistics
 
 from .evaluation import LastEvaluation, last_evaluation
 from .plots import Plot, latency_plot, plot
@@ -18,11 +18,11 @@ _PLOTS = (("ingested", "Messages stored"), ("rejected", "Messages rejected"), ("
 
 @dataclass(frozen=True, slots=True)
 class CasinoFigures:
-    glance: figures.Glance
+    glance: statistics.Glance
     today: messages.Today
     plots: list[Plot]
-    top_leagues: list[figures.TopValue]
-    top_teams: list[figures.TopValue]
+    top_leagues: list[statistics.TopValue]
+    top_teams: list[statistics.TopValue]
     quality: list[messages.TopicQuality]
     rejections: list[MessageCount]
     waiting: int
@@ -33,14 +33,14 @@ def casino_figures(now: datetime) -> CasinoFigures:
     """Of the current casino."""
     hours = messages.by_hour(now, HOURS)
     return CasinoFigures(
-        glance=figures.glance(now),
+        glance=statistics.glance(now),
         today=messages.today(now),
         plots=[
             *(plot(key, title, [(each.hour, getattr(each, key)) for each in hours]) for key, title in _PLOTS),
-            latency_plot("latency", "Time to recommend", figures.latencies(now, HOURS)),
+            latency_plot("latency", "Time to recommend", statistics.latencies(now, HOURS)),
         ],
-        top_leagues=figures.top_values("league", now=now, limit=SHOWN),
-        top_teams=figures.top_values("home_team", "away_team", now=now, limit=SHOWN),
+        top_leagues=statistics.top_values("league", now=now, limit=SHOWN),
+        top_teams=statistics.top_values("home_team", "away_team", now=now, limit=SHOWN),
         quality=messages.quality(now, DAYS),
         rejections=messages.latest_rejections(now, days=DAYS, limit=SHOWN),
         waiting=messages.waiting_coupons(),

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from recommendations.evaluation.intervals import Interval
-from recommendations.evaluation.kept import last_report
+from recommendations.evaluation.bootstrap import Interval
 from recommendations.evaluation.report import Report
+from recommendations.evaluation.store import last_report
 
 
 @dataclass(frozen=True, slots=True)

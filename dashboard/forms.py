@@ -8,10 +8,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from recommendations.errors import InvalidConfiguration
-from recommendations.options import DEFAULTS, Options, parse_options
 from recommendations.recommenders.registry import DEFAULT, RECOMMENDERS
-from recommendations.schema import FieldMapping, parse_schema, schema_as_json
-from recommendations.trying import MAX_ID
+from recommendations.serving.options import DEFAULTS, Options, parse_options
+from recommendations.serving.output_schema import FieldMapping, parse_schema, schema_as_json
+from recommendations.serving.preview import MAX_ID
 from tenants.models import Casino
 
 MAX_LENGTH = 100_000

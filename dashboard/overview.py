@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ingestion import figures as messages
-from recommendations import figures
+from recommendations import statistics
 from tenants.models import Casino
 
 from .reading import Away, read
@@ -19,7 +19,7 @@ NOT_ASKED = Away("Not asked, since others kept this page waiting.", is_outage=Tr
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    glance: figures.Glance
+    glance: statistics.Glance
     today: messages.Today
 
 
@@ -28,7 +28,7 @@ class Row:
     """A casino of the list, with its figures or with why there are none."""
 
     casino: Casino
-    figures: Figures | None
+    statistics: Figures | None
     away: Away | None
 
 
@@ -40,7 +40,7 @@ def rows(casinos: Iterable[Casino], now: datetime) -> Iterator[Row]:
     for casino in casinos:
         asked_at = time.monotonic()
         is_asked = casino.server_id not in silent and asked_at - started < PATIENCE_SECONDS
-        answer = read(casino, lambda: Figures(figures.glance(now), messages.today(now))) if is_asked else NOT_ASKED
+        answer = read(casino, lambda: Figures(statistics.glance(now), messages.today(now))) if is_asked else NOT_ASKED
         if isinstance(answer, Away):
             if answer.is_unreachable and time.monotonic() - asked_at > SLOW_SECONDS:
                 silent.add(casino.server_id)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from recommendations.figures import Latency
+from recommendations.statistics import Latency
 
 WIDTH, HEIGHT = 480, 100
 _GAP = 0.2  # share of a bar's room that stays empty

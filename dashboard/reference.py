@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from recommendations.options import DEFAULTS, all_options_as_json, options_schema
-from recommendations.schema import EVENT_SOURCES, SOURCES, Conversions
+from recommendations.serving.options import DEFAULTS, all_options_as_json, options_schema
+from recommendations.serving.output_schema import EVENT_SOURCES, SOURCES, Conversions
 
 
 @dataclass(frozen=True, slots=True)

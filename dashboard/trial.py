@@ -5,9 +5,9 @@ from datetime import datetime
 
 from recommendations.errors import UserNotFound
 from recommendations.models import PurchasedCoupon, User, UserProfile
-from recommendations.options import load_options
-from recommendations.recommendation import Recommendation
-from recommendations.trying import Favourite, latest_coupons, try_recommenders
+from recommendations.serving.options import load_options
+from recommendations.serving.preview import Favourite, latest_coupons, try_recommenders
+from recommendations.serving.recommendation import Recommendation
 from tenants.models import Casino
 
 COUPONS_SHOWN = 5

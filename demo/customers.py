@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from recommendations.rows import CouponRow, EventRow, Selection, UserRow
+from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
 
 HISTORY = timedelta(days=28)
 AHEAD = timedelta(days=8)  # how long before an event people bet on it

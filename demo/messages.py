@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime
 
-from recommendations.rows import CouponRow, EventRow, UserRow
+from recommendations.validation.rows import CouponRow, EventRow, UserRow
 
 from .casinos import DemoCasino
 from .customers import Market, make_coupons, make_users

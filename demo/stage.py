@@ -10,8 +10,8 @@ from ingestion.lag import measure_lag
 from ingestion.producers import Sender
 from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic, create_topics
 from recommendations.models import ServedSlip
-from recommendations.rows import Row
 from recommendations.services import configure
+from recommendations.validation.rows import Row
 from tenants.databases.catalogue import ensure_catalogue
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino

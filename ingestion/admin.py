@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from recommendations.admin import LookingAdmin
+from recommendations.admin.casino_tables import LookingAdmin
 
 from .models import MessageCount, PartitionOffset
 

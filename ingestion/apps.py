@@ -7,7 +7,7 @@ class IngestionConfig(AppConfig):
     name = "ingestion"
 
     def ready(self) -> None:
-        from recommendations.served import listen
+        from recommendations.serving.served import listen
 
         from .publishing import publish
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import Max, Q, QuerySet, Sum
 
-from recommendations.figures import latest_hours
 from recommendations.models import WaitingCoupon
+from recommendations.statistics import latest_hours
 
 from .models import MessageCount
 from .topics import RECOMMENDATIONS

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from recommendations.rules import MAX_ID, MAX_ODD, MAX_REFERENCE, MAX_STAKE, MAX_TEXT
+from recommendations.validation.fields import MAX_ID, MAX_ODD, MAX_REFERENCE, MAX_STAKE, MAX_TEXT
 
 Id = Annotated[int, Meta(ge=1, le=MAX_ID, description="The casino's own id: then this is the key.")]
 Reference = Annotated[int, Meta(ge=1, le=MAX_REFERENCE)]

@@ -9,8 +9,8 @@ from datetime import datetime
 import msgspec
 from django.db import DatabaseError, Error, IntegrityError
 
-from recommendations.rows import AnyRow, Removal, Row
 from recommendations.storing import Outcome, Result
+from recommendations.validation.rows import AnyRow, Removal, Row
 from tenants.models import Casino
 from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino

@@ -1,7 +1,7 @@
 """Kafka messages into rows, and rows into messages.
 
 What can't be read is a Rejection with a stable code: `no_casino`, `too_large`, `malformed`, `bad_key`, `missing`,
-`wrong_type`, or one of `recommendations.rows`.
+`wrong_type`, or one of `recommendations.validation.rows`.
 """
 
 import re
@@ -13,8 +13,8 @@ from functools import lru_cache
 import msgspec
 
 from recommendations.errors import InvalidRow
-from recommendations.limits import limits
-from recommendations.rows import (
+from recommendations.validation.fields import EARLIEST, LATEST
+from recommendations.validation.rows import (
     AnyRow,
     CouponRow,
     EventRow,
@@ -25,7 +25,7 @@ from recommendations.rows import (
     ServedRow,
     UserRow,
 )
-from recommendations.rules import EARLIEST, LATEST
+from recommendations.validation.settings_limits import limits
 
 from .envelopes import CASINO_HEADER, Envelope
 from .formats import EventMessage, SelectionMessage, ServedEventMessage, ServedMessage, UnopenedCoupon, UserMessage

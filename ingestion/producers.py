@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from recommendations.dummies import dummy_coupon, dummy_event, dummy_user
 from recommendations.errors import NoOpenEvents
-from recommendations.rows import Row
+from recommendations.validation.rows import Row
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 

@@ -14,7 +14,7 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
 from django.conf import settings
 
-from recommendations.served import ServedRecommendation
+from recommendations.serving.served import ServedRecommendation
 
 from . import metrics
 from .brokers import client_config

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from recommendations.dummies import dummy_event, dummy_user
 from recommendations.models import Event, EventStatus, User
-from recommendations.rows import CouponRow, EventRow, Row, Selection
+from recommendations.validation.rows import CouponRow, EventRow, Row, Selection
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 

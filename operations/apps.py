@@ -7,7 +7,7 @@ class OperationsConfig(AppConfig):
     name = "operations"
 
     def ready(self) -> None:
-        from recommendations.served import listen
+        from recommendations.serving.served import listen
 
         from .metrics import count_served
 

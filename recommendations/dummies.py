@@ -9,7 +9,7 @@ from django.conf import settings
 
 from .errors import NoOpenEvents
 from .models import Event, EventStatus, User
-from .rows import CouponRow, EventRow, Selection, UserRow
+from .validation.rows import CouponRow, EventRow, Selection, UserRow
 
 SELECTIONS = 3
 

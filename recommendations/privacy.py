@@ -12,10 +12,10 @@ from django.utils import timezone
 from tenants.models import Casino, PrivacyAction, PrivacyRecord
 
 from .errors import UserNotFound
-from .pending import PENDING, TALLIES, tallies_of
 from .storing.erased_tastes import vectors_of
-from .storing.erasing import erase_user, erase_what_is_of_before
+from .storing.erasure import erase_user, erase_what_is_of_before
 from .storing.sql import query
+from .tallies.user_tallies_sql import PENDING, TALLIES, tallies_of
 
 # Whole rows, so that a column that is added is told of too.
 _ROWS = {

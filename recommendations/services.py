@@ -17,19 +17,19 @@ from django.db import transaction
 from tenants.models import Casino
 from tenants.ttl_cache import wait_for_leases
 
-from . import lookup
 from .dummies import dummy_coupon
-from .engine import Question, answer
 from .errors import CasinoNotConfigured, InvalidConfiguration, InvalidWish, UserNotFound
 from .models import User
-from .options import DEFAULTS, Options, load_options, options_as_json, parse_options
-from .profiles import bettor_of
-from .recommendation import Recommendation
 from .recommenders.registry import get_recommender
-from .schema import FieldMapping, apply_schema, load_schema, needs_reasons, parse_schema, schema_as_json
-from .served import announce, as_served
+from .serving import load
+from .serving.engine import Question, answer
+from .serving.options import DEFAULTS, Options, load_options, options_as_json, parse_options
+from .serving.output_schema import FieldMapping, apply_schema, load_schema, needs_reasons, parse_schema, schema_as_json
+from .serving.recommendation import Recommendation
+from .serving.request_filters import NO_WISH, Wish
+from .serving.served import announce, as_served
+from .serving.user_context import bettor_of
 from .storing import store_coupons
-from .wishes import NO_WISH, Wish
 
 BATCH_LIMIT = 500
 DUMMY_COUPONS = 3
@@ -139,7 +139,7 @@ def _question(casino: Casino, schema: tuple[FieldMapping, ...], now: datetime, w
 def _recommend(question: Question, user_ids: Sequence[int]) -> list[Recommendation]:
     """Of the users that are known, in the order asked for, each once."""
     began = perf_counter()
-    found = lookup.find(user_ids, question.now, question.hour)
+    found = load.find(user_ids, question.now, question.hour)
     recommendations = [
         answer(question, bettor_of(user, question, found.market), found.market, uuid4())
         for user_id in dict.fromkeys(user_ids)

@@ -15,7 +15,7 @@ from dashboard.forms import ConfigurationForm, as_text
 from dashboard.reading import Away, read
 from dashboard.reference import option_reference, source_reference
 from recommendations.errors import UserNotFound
-from recommendations.trying import find_users, preview
+from recommendations.serving.preview import find_users, preview
 from tenants.models import Casino
 
 from .numbers import whole_number

@@ -1,6 +1,6 @@
 """Numbers out of what a browser sends."""
 
-from recommendations.trying import MAX_ID
+from recommendations.serving.preview import MAX_ID
 
 _MAX_DIGITS = 19
 

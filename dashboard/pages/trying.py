@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from dashboard.reading import Away, read
 from dashboard.trial import UserTrial, try_user
 from recommendations.errors import UserNotFound
-from recommendations.trying import find_users
+from recommendations.serving.preview import find_users
 from tenants.models import Casino
 
 from .numbers import whole_number

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from ingestion.models import MessageCount
 from recommendations.services import configure
-from recommendations.storing.rebuilding import rebuild_casino_tallies
+from recommendations.storing.rebuild import rebuild_casino_tallies
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
 from tenants.models import Casino
 from tenants.routing.context import use_casino

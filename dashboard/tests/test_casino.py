@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from ingestion.models import MessageCount
-from recommendations.storing.rebuilding import rebuild_casino_tallies
+from recommendations.storing.rebuild import rebuild_casino_tallies
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
 from tenants.http.middleware import CHOSEN_CASINO
 from tenants.models import Casino, CasinoState

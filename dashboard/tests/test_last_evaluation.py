@@ -5,9 +5,9 @@ import io
 import pytest
 from django.core.management import call_command
 
-from recommendations.evaluation.simulated_casino import store_history
-from recommendations.evaluation.simulator import World, simulate
 from recommendations.models import Evaluation
+from recommendations.simulation.into_casino import store_history
+from recommendations.simulation.simulate import World, simulate
 from tenants.routing.context import use_casino
 
 from .conftest import text_of

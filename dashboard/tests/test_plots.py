@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.plots import HEIGHT, WIDTH, latency_plot, plot
-from recommendations.figures import Latency
+from recommendations.statistics import Latency
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,10 +5,10 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from dashboard.pages.trying import USERS_SHOWN
-from recommendations import served
 from recommendations.models import User, UserProfile, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import recommend
+from recommendations.serving import served
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
 from tenants.routing.context import use_casino
 

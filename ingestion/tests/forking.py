@@ -18,7 +18,7 @@ SOON_SECONDS = 6.0
 
 
 def publish(user_id: int) -> None:
-    from recommendations.served import ServedRecommendation, announce
+    from recommendations.serving.served import ServedRecommendation, announce
 
     for _ in range(10):
         announce(

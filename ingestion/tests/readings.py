@@ -8,7 +8,7 @@ from ingestion.envelopes import CASINO_HEADER, Envelope, Headers, Place
 from ingestion.intake import Reading
 from ingestion.messages import Bounds, Rejection, read_message
 from ingestion.topics import Topic
-from recommendations.rows import AnyRow, Removal
+from recommendations.validation.rows import AnyRow, Removal
 
 from .kafka import NOW
 

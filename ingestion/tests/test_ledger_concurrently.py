@@ -13,7 +13,7 @@ from ingestion.errors import DatabaseAway
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.tests.factories import UserFactory
-from recommendations.tests.recount import assert_counts_equal_a_recount
+from recommendations.tests.profile_counts import assert_counts_equal_a_recount
 from tenants.routing.context import use_casino
 
 from .examples import coupon, user

@@ -18,7 +18,7 @@ from ingestion.messages import (
     decode_user,
     read_message,
 )
-from recommendations.rows import AnyRow, CouponRow, EventRow, Removal, ServedEventRow, ServedRow, UserRow
+from recommendations.validation.rows import AnyRow, CouponRow, EventRow, Removal, ServedEventRow, ServedRow, UserRow
 
 from .examples import SELECTION, coupon, event, served, user, without
 from .kafka import NOW

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.messages import Rejection, decode_coupon, decode_event, decode_user
-from recommendations.rows import AnyRow, EventRow, Removal
+from recommendations.validation.rows import AnyRow, EventRow, Removal
 
 from .examples import SELECTION, coupon, event, user
 from .kafka import NOW

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ingestion.messages import Rejection, decode_coupon, decode_event, decode_user, encode_row
-from recommendations.rows import AnyRow, CouponRow, EventRow, Selection, UserRow
+from recommendations.validation.rows import AnyRow, CouponRow, EventRow, Selection, UserRow
 
 from .examples import coupon, event, user
 from .kafka import NOW

@@ -10,8 +10,8 @@ from ingestion.errors import NotDelivered
 from ingestion.messages import Bounds, read_message
 from ingestion.producers import Sender, send_dummies
 from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS
-from recommendations.rows import CouponRow, EventRow, UserRow
 from recommendations.tests.factories import EventFactory, UserFactory
+from recommendations.validation.rows import CouponRow, EventRow, UserRow
 from tenants.models import Casino, CasinoState
 from tenants.routing.context import use_casino
 

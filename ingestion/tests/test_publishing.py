@@ -19,7 +19,7 @@ from ingestion.brokers import EmbeddedBroker
 from ingestion.formats import ServedEventMessage, ServedMessage
 from ingestion.publishing import Publisher, publish
 from ingestion.topics import PARTITIONS, RECOMMENDATIONS
-from recommendations.served import ServedEvent, ServedRecommendation
+from recommendations.serving.served import ServedEvent, ServedRecommendation
 from tenants.tests.waiting import wait_until
 
 from .kafka import closed_port, read_all

@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from recommendations.options import all_options_as_json, load_options
 from recommendations.recommenders.registry import DEFAULT, RECOMMENDERS
-from recommendations.rules import MAX_REFERENCE
+from recommendations.serving.options import all_options_as_json, load_options
+from recommendations.validation.fields import MAX_REFERENCE
 
 EXAMPLE_SCHEMA = {
     "user_id": {"type": "int", "source_field": "id"},

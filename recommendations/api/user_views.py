@@ -11,7 +11,7 @@ from recommendations import privacy
 from tenants.access.permissions import asker
 from tenants.models import Scope
 
-from . import documentation as docs
+from . import openapi as docs
 from .views import CasinoAPIView, parse_user_id
 
 

@@ -16,15 +16,15 @@ from rest_framework.views import APIView
 
 from recommendations import services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
-from recommendations.options import all_options_as_json, load_options, options_schema
-from recommendations.rules import reference
-from recommendations.wishes import parse_wish
+from recommendations.serving.options import all_options_as_json, load_options, options_schema
+from recommendations.serving.request_filters import parse_wish
+from recommendations.validation.fields import reference
 from tenants.access.limits import charge
 from tenants.http.gate import admit
 from tenants.http.middleware import require_casino
 from tenants.models import Casino, Scope
 
-from . import documentation as docs
+from . import openapi as docs
 from .serializers import ConfigurationSerializer, UsersSerializer
 
 

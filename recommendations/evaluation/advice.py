@@ -8,7 +8,7 @@ import numpy as np
 
 from recommendations.recommenders.registry import RECOMMENDERS
 
-from .intervals import bootstrap
+from .bootstrap import bootstrap
 
 LEAST_CASES = 50
 _SURE, _LIKELY = 0.95, 0.8

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from .intervals import Interval
-from .plots import Bar, bars, lines
+from .bootstrap import Interval
 from .report import Report, Slice
+from .svg import Bar, bars, lines
 
 _STYLE = """
 :root { color-scheme: light; } body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;

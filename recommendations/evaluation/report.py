@@ -6,7 +6,7 @@ Reports are kept as they are here, so a field that is added needs a default.
 import msgspec
 
 from .advice import Advice
-from .intervals import Interval
+from .bootstrap import Interval
 
 
 class Figures(msgspec.Struct, frozen=True):

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from recommendations.arrays import blocks
-from recommendations.bets import Selected
 from recommendations.offer import Offer
-from recommendations.trends import NO_TRENDS, Trends
+from recommendations.offer.arrays import blocks
+from recommendations.tallies.selections import Selected
+from recommendations.tallies.trends import NO_TRENDS, Trends
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
 Pair = tuple[str, str]

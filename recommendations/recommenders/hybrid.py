@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from recommendations.arrays import kth_largest
+from recommendations.offer.arrays import kth_largest
 
 from .base import Knowledge, Recommender, Scores, Situation
-from .features import ADDITIVE, FINGERPRINT, NAMES, Features
+from .hybrid_features.decision_trees import Trees
+from .hybrid_features.features import ADDITIVE, FINGERPRINT, NAMES, Features
+from .hybrid_features.value_features import COUNTED
 from .neighbours import Neighbours
 from .profile import IMPORTANCE, Profile
 from .soonest import Soonest
-from .trees import Trees
 from .trending import Trending
-from .values import COUNTED
 
 REFINED = 32  # of the best by weights, how many the trees put in order
 

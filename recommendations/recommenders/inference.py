@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recommendations.arrays import add_entries
+from recommendations.offer.arrays import add_entries
 
 from .base import Knowledge, Recommender, Scores, Situation
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.arrays import Codes, add_entries
 from recommendations.offer import Column
+from recommendations.offer.arrays import Codes, add_entries
 
 from .base import Knowledge, Profile, Recommender, Scores, Situation
 

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from recommendations.arrays import add_entries
 from recommendations.offer import Column, Offer
+from recommendations.offer.arrays import add_entries
 
 from .base import Knowledge, Profile, Recommender, Scores, Situation, soonest_first
 from .profile import column_of

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.arrays import Codes, add_entries
-from recommendations.bets import BAND_BOUNDS
 from recommendations.offer import Column, Dictionary, Offer
+from recommendations.offer.arrays import Codes, add_entries
+from recommendations.tallies.selections import BAND_BOUNDS
 
 from . import base
 

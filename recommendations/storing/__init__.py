@@ -8,10 +8,10 @@ from .casino_tallies import FOLD_SECONDS, fold_casino_sums, prune_casino_tallies
 from .coupons import store_coupons
 from .events import store_events, store_teams
 from .outcomes import Outcome, Result
-from .rebuilding import rebuild_casino_tallies, rebuild_profiles
-from .recommendations import prune_recommendations, store_recommendations
+from .rebuild import rebuild_casino_tallies, rebuild_profiles
+from .served import prune_recommendations, store_recommendations
 from .users import store_users
-from .waiting import adopt_coupons, take_expired_coupons
+from .waiting_coupons import adopt_coupons, take_expired_coupons
 
 __all__ = [
     "FOLD_SECONDS",

@@ -12,8 +12,8 @@ from datetime import datetime
 
 import msgspec
 
-from recommendations.bets import HALF_LIFE
-from recommendations.casino_sums import SEPARATOR, TREND_HALF_LIFE, AnyBet, CasinoSums
+from recommendations.tallies.casino_sums import SEPARATOR, TREND_HALF_LIFE, AnyBet, CasinoSums
+from recommendations.tallies.selections import HALF_LIFE
 from tenants.routing.connections import casino_atomic
 
 from .sql import as_json, execute, query

@@ -1,6 +1,6 @@
 """What coupons count in their users' profiles, as a part of an SQL statement."""
 
-from .folding import FOLD_AT
+from .user_tallies import FOLD_AT
 
 # Counts the coupons of the statement's table expression `written`; `crowded` are the users to be folded then.
 COUNT_WRITTEN = f"""

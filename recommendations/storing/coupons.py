@@ -3,18 +3,18 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from recommendations.rows import CouponRow, Removal
+from recommendations.validation.rows import CouponRow, Removal
 from tenants.routing.connections import casino_atomic
 
+from .batch_order import in_rounds
 from .casino_tallies import count_in_casino
-from .folding import fold
+from .coupon_sql import STORE_INCOMING, UNLESS_OF_ERASED
 from .outcomes import DUPLICATE, Outcome, Result
-from .purchases import STORE_INCOMING, UNLESS_OF_ERASED
-from .removals import lock_profiles, remove_coupons
-from .rounds import in_rounds
+from .removal import lock_profiles, remove_coupons
 from .sql import as_json, query
 from .upsert import Key, key_of, reserve_ids
-from .waiting import MessageOf, find_erased, keep_waiting, lock_waiting_coupons, no_message
+from .user_tallies import fold
+from .waiting_coupons import MessageOf, find_erased, keep_waiting, lock_waiting_coupons, no_message
 
 Outcomes = dict[Key, Outcome]
 Explain = Callable[[Sequence[CouponRow]], Outcomes]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from recommendations.fitted import decoded, lock_models, next_version, served_version
+from recommendations.fitted_models.store import decoded, lock_models, next_version, served_version
 from recommendations.models import FittedModel
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from recommendations.rows import EventRow, Removal, Row
+from recommendations.validation.rows import EventRow, Removal, Row
 from tenants.routing.connections import casino_atomic
 
+from .batch_order import in_rounds
 from .outcomes import Outcome
-from .removals import remove_events
-from .rounds import in_rounds
+from .removal import remove_events
 from .sql import as_json, execute
 from .upsert import Upsert, store_rows, written_ids
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from recommendations.rows import ChangingRow, Removal, Row
+from recommendations.validation.rows import ChangingRow, Removal, Row
 
 from .outcomes import DUPLICATE, ID_TAKEN, STALE, Outcome, Result
 from .sql import as_json, execute, query

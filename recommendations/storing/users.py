@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from recommendations.rows import Removal, Row, UserRow
+from recommendations.validation.rows import Removal, Row, UserRow
 from tenants.routing.connections import casino_atomic
 
+from .batch_order import in_rounds
 from .outcomes import Outcome
-from .removals import remove_users
-from .rounds import in_rounds
+from .removal import remove_users
 from .sql import execute
 from .upsert import Upsert, store_rows, written_ids
-from .waiting import adopt_coupons, lock_waiting_coupons
+from .waiting_coupons import adopt_coupons, lock_waiting_coupons
 
 USERS = Upsert(
     "users",

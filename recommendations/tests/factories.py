@@ -11,8 +11,8 @@ import factory
 
 from recommendations.models import Event, EventStatus, PurchasedCoupon, User, UserProfile
 from recommendations.offer import ATTRIBUTES, Offer, build_offer
-from recommendations.rows import CouponRow, EventRow, Removal, Selection, ServedEventRow, ServedRow, UserRow
-from recommendations.storing.folding import rebuild_users
+from recommendations.storing.user_tallies import rebuild_users
+from recommendations.validation.rows import CouponRow, EventRow, Removal, Selection, ServedEventRow, ServedRow, UserRow
 
 OPEN = datetime(2050, 6, 1, 18, tzinfo=UTC)
 FIRST_MESSAGE = datetime(2025, 6, 1, tzinfo=UTC)

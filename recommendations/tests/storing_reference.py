@@ -14,7 +14,7 @@ from recommendations.models import (
     UserProfile,
     WaitingCoupon,
 )
-from recommendations.rows import CouponRow, EventRow, Removal, UserRow
+from recommendations.validation.rows import CouponRow, EventRow, Removal, UserRow
 
 Key = Any  # the casino's id; where there is none, the natural key
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from recommendations.models import Event
-from recommendations.tallies import Tallies
+from recommendations.tallies.user_tallies import Tallies
 
 DAY = 86_400
 LANDMARK = datetime(2020, 1, 1, tzinfo=UTC).timestamp()

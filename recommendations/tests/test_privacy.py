@@ -12,8 +12,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from recommendations.fitted import Fitting, decoded, models, store_models
-from recommendations.lookup import find
+from recommendations.fitted_models.store import Fitting, decoded, models, store_models
 from recommendations.models import (
     CasinoTally,
     FittedModel,
@@ -26,7 +25,8 @@ from recommendations.models import (
 )
 from recommendations.privacy import erase_again, erased_users, forget_user
 from recommendations.recommenders.hybrid import DEFAULT
-from recommendations.recommenders.tastes import Tastes
+from recommendations.recommenders.hybrid_features.user_vectors import Tastes
+from recommendations.serving.load import find
 from recommendations.storing import Result, store_coupons, store_recommendations, store_users
 from tenants.models import PrivacyRecord, Scope, StaffBinding
 from tenants.routing.context import use_casino

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from ingestion.formats import schema
 from ingestion.topics import TOPICS
-from recommendations.options import options_schema
+from recommendations.serving.options import options_schema
 
 
 class Command(BaseCommand):

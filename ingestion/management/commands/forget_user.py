@@ -11,7 +11,7 @@ from ingestion.erasing import purge_dead_letters_of
 from ingestion.errors import IngestionError
 from recommendations.errors import UserNotFound
 from recommendations.privacy import erase_again, erased_users, forget_user
-from recommendations.storing.erasing import has_come_since
+from recommendations.storing.erasure import has_come_since
 from tenants.management.cli.arguments import ready_casino, who_runs_this
 from tenants.models import Casino
 from tenants.routing.context import use_casino

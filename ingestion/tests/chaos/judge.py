@@ -13,7 +13,7 @@ from ingestion.lag import measure_lag
 from ingestion.parked_messages import list_parked
 from ingestion.topics import TOPICS
 from recommendations.models import Event, EventTeam, PurchasedCoupon, User, UserProfile, WaitingCoupon
-from recommendations.tests.recount import assert_tallies_equal_a_recount
+from recommendations.tests.profile_counts import assert_tallies_equal_a_recount
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 

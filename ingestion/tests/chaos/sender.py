@@ -13,7 +13,7 @@ from ingestion.envelopes import Envelope, Place
 from ingestion.garbage import spoil
 from ingestion.messages import Bounds, Rejection, encode_row, read_message
 from ingestion.topics import Topic
-from recommendations.rows import CouponRow, Row
+from recommendations.validation.rows import CouponRow, Row
 
 from .stories import Story
 from .truth import Message, Truth

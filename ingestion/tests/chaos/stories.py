@@ -9,7 +9,7 @@ from django.utils import timezone
 from ingestion.topics import COUPONS, EVENTS, USERS, Topic
 from recommendations.dummies import dummy_event, dummy_user
 from recommendations.models import EventStatus
-from recommendations.rows import CouponRow, Row, Selection
+from recommendations.validation.rows import CouponRow, Row, Selection
 
 _EVENTS = 60
 _AHEAD = 20  # so many users who have not been heard of yet may already buy

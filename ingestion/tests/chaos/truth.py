@@ -8,7 +8,7 @@ import msgspec
 
 from ingestion.envelopes import Headers
 from ingestion.topics import COUPONS, USERS, Topic
-from recommendations.rows import EventRow, Row, Selection, UserRow
+from recommendations.validation.rows import EventRow, Row, Selection, UserRow
 
 Content = tuple[Any, ...]
 Stream = tuple[int, str, int]  # casino, topic, partition

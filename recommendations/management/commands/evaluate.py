@@ -11,16 +11,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from recommendations.errors import RecommendationError
-from recommendations.evaluation.casino_history import casino_history
-from recommendations.evaluation.evaluating import BASELINE, evaluate, recommenders_named
-from recommendations.evaluation.files import read_history
-from recommendations.evaluation.history import History
+from recommendations.evaluation.baselines import PEERS
+from recommendations.evaluation.evaluate import BASELINE, evaluate, recommenders_named
 from recommendations.evaluation.html import as_html
-from recommendations.evaluation.kept import keep_report
-from recommendations.evaluation.peers import PEERS
 from recommendations.evaluation.report import Report
-from recommendations.evaluation.tables import as_text
+from recommendations.evaluation.store import keep_report
+from recommendations.evaluation.text import as_text
 from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.replay.casino_history import casino_history
+from recommendations.replay.csv_files import read_history
+from recommendations.replay.history import History
 from tenants.management.cli.arguments import ready_casino
 from tenants.management.cli.progress import ProgressBar
 from tenants.routing.context import use_casino

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from recommendations.evaluation.simulated_casino import store_history
-from recommendations.evaluation.simulator import TASTES, Tastes, World, simulate, write_files
+from recommendations.simulation.into_casino import store_history
+from recommendations.simulation.simulate import TASTES, Tastes, World, simulate, write_files
 from tenants.management.cli.arguments import ready_casino, whole_number
 from tenants.routing.context import use_casino
 

@@ -26,9 +26,9 @@ pytestmark = [
 ]
 
 THROUGH_THE_POOLER = [
-    "recommendations/tests/test_config.py",
-    "recommendations/tests/test_recommend.py",
-    "recommendations/tests/test_purchase.py",
+    "recommendations/tests/api/test_config.py",
+    "recommendations/tests/api/test_recommend.py",
+    "recommendations/tests/api/test_purchase.py",
     "tenants/tests/orm/test_model.py",
     "tenants/tests/routing/test_connections.py",
     "tenants/tests/routing/test_context.py",

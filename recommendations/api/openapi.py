@@ -1,0 +1,232 @@
+"""What the OpenAPI schema says of each endpoint beyond what its view tells: answers, errors, examples, who may ask."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+
+from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.services import BATCH_LIMIT
+from recommendations.serving.options import MAX_EVENTS
+from recommendations.serving.output_schema import TYPES
+from recommendations.serving.request_filters import MAX_EXCLUDED
+from recommendations.validation.fields import MAX_REFERENCE
+
+from .error_codes import ERROR_CODES, OF_ANY, OF_BODY, OF_CASINO
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+Schema = dict[str, Any]
+
+_FIELD: Schema = {
+    "oneOf": [
+        {"type": "string", "enum": list(TYPES)},
+        {
+            "type": "object",
+            "required": ["type", "source_field"],
+            "properties": {
+                "type": {"type": "string", "enum": list(TYPES)},
+                "source_field": {"type": "string"},
+                "fields": {"type": "object", "description": "Of a list of events: the same, for each event."},
+            },
+        },
+    ]
+}
+_OPTIONS: Schema = {"type": ["object", "null"], "description": "As /config/options.schema.json says."}
+CONFIGURATION: Schema = {
+    "type": "object",
+    "required": ["recommender_type", "recommendation_schema"],
+    "properties": {
+        "recommender_type": {"type": "string", "enum": list(RECOMMENDERS)},
+        "recommendation_schema": {"type": "object", "minProperties": 1, "additionalProperties": _FIELD},
+        "options": _OPTIONS,
+    },
+}
+KEPT_CONFIGURATION: Schema = {
+    "type": "object",
+    "required": ["recommender_type", "recommendation_schema", "timestamp"],
+    "properties": {
+        "recommender_type": {"type": "string"},
+        "recommendation_schema": {"type": "object"},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "options": {"type": "object"},
+    },
+}
+SAVED: Schema = {
+    "type": "object",
+    "required": ["message", "recommender_type", "recommendation_schema", "config"],
+    "properties": {
+        "message": {"type": "string"},
+        "recommender_type": {"type": "string"},
+        "recommendation_schema": {"type": "object"},
+        "config": KEPT_CONFIGURATION,
+    },
+}
+RECOMMENDATION: Schema = {"type": "object", "description": "Exactly the fields that the casino has configured."}
+USER_IDS: Schema = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": BATCH_LIMIT,
+    "items": {"type": "integer", "minimum": 1, "maximum": MAX_REFERENCE},
+}
+MANY: Schema = {
+    "type": "object",
+    "required": ["user_ids"],
+    "properties": {
+        "user_ids": USER_IDS,
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS},
+        "exclude": {"type": "array", "maxItems": MAX_EXCLUDED, "items": {"type": "integer", "minimum": 1}},
+        "sport": {"type": "array", "items": {"type": "string"}},
+        "explain": {"type": "boolean"},
+    },
+}
+RECOMMENDATIONS: Schema = {
+    "type": "object",
+    "required": ["recommendations", "unknown_users"],
+    "properties": {
+        "recommendations": {"type": "array", "items": RECOMMENDATION},
+        "unknown_users": {"type": "array", "items": {"type": "integer"}},
+    },
+}
+CREATED: Schema = {
+    "type": "object",
+    "required": ["message", "coupon_ids"],
+    "properties": {"message": {"type": "string"}, "coupon_ids": {"type": "array", "items": {"type": "integer"}}},
+}
+ERASED: Schema = {
+    "type": "object",
+    "required": ["message", "erased"],
+    "properties": {
+        "message": {"type": "string"},
+        "erased": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Rows, by table."},
+    },
+}
+_ROWS: Schema = {"type": "array", "items": {"type": "object"}}
+EXPORT: Schema = {
+    "type": "object",
+    "required": [
+        "user_id",
+        "user",
+        "profile",
+        "coupons",
+        "waiting_coupons",
+        "served_recommendations",
+        "tallies",
+        "tastes",
+    ],
+    "properties": {
+        "user_id": {"type": "integer"},
+        "user": {"type": ["object", "null"]},
+        "profile": {"type": ["object", "null"]},
+        "coupons": _ROWS,
+        "waiting_coupons": _ROWS,
+        "served_recommendations": _ROWS,
+        "tallies": {"type": "object"},
+        "tastes": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "number"}},
+            "description": "The user's vector in fitted models, by their version.",
+        },
+    },
+}
+JSON_SCHEMA: Schema = {"type": "object"}
+
+EXAMPLE_RECOMMENDATION = {
+    "user_id": 31,
+    "bet": 25.51,
+    "time": 1748863700.5,
+    "events": [
+        {
+            "country": "BRAZIL",
+            "league": "MAJOR LEAGUE SOCCER",
+            "home_team": "SANTOS",
+            "away_team": "FLAMENGO",
+            "sport": "FOOTBALL",
+            "odd": 2.69,
+        }
+    ],
+}
+
+CASINO_ID = OpenApiParameter(
+    "Casino-ID", int, OpenApiParameter.HEADER, description="Needed without an API key; with one, it has to agree."
+)
+USER_ID = OpenApiParameter("user_id", int, OpenApiParameter.PATH)
+WISHES = [
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS}, description="How many events."),
+    OpenApiParameter("exclude", str, description="Ids of events that are not wanted, separated by commas."),
+    OpenApiParameter("sport", str, description="The only sports that are wanted, separated by commas."),
+    OpenApiParameter("explain", {"type": "integer", "enum": [0, 1]}, description="With scores and reasons."),
+]
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """The one shape of errors: for people, for programs, and what else there is to say."""
+
+    error = serializers.CharField()
+    code = serializers.ChoiceField(choices=sorted(ERROR_CODES))
+    details = serializers.JSONField(help_text="Null where there are none.")
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenants.access.authentication.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Api-Key <key>`; `manage.py api_key create` makes one.",
+        }
+
+
+class StaffBasicScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "tenants.access.authentication.StaffBasicAuthentication"
+    name = "staffLogin"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
+        return {"type": "http", "scheme": "basic", "description": "A staff login."}
+
+
+def of_casino(
+    answer: Schema, *, codes: Iterable[str] = (), status: int = 200, **more: Any
+) -> Callable[[Endpoint], Endpoint]:
+    """Document an endpoint that is one casino's."""
+    parameters = [CASINO_ID, *more.pop("parameters", ())]
+    return _documented(answer, (*OF_CASINO, *codes), status, parameters=parameters, **more)
+
+
+def of_all(answer: Schema, **more: Any) -> Callable[[Endpoint], Endpoint]:
+    """Document an endpoint that is the same for all casinos."""
+    return _documented(answer, OF_ANY, 200, **more)
+
+
+def with_body(schema: Schema) -> dict[str, Any]:
+    return {"request": {"application/json": schema}}
+
+
+def example(value: Any) -> OpenApiExample:
+    return OpenApiExample("example", value=value, response_only=True, status_codes=["200", "201"])
+
+
+def _documented(answer: Schema, codes: Iterable[str], status: int, **more: Any) -> Callable[[Endpoint], Endpoint]:
+    by_status: dict[int, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(ERROR_CODES[code].status, []).append(code)
+    errors = {each: _error(of_status) for each, of_status in by_status.items()}
+    return extend_schema(responses={status: OpenApiResponse(answer), **errors}, **more)
+
+
+def _error(codes: list[str]) -> OpenApiResponse:
+    examples = [
+        OpenApiExample(
+            code, value={"error": ERROR_CODES[code].text, "code": code, "details": ERROR_CODES[code].details}
+        )
+        for code in codes
+    ]
+    return OpenApiResponse(ErrorSerializer, description=", ".join(f"`{code}`" for code in codes), examples=examples)
+
+
+BODY_CODES = OF_BODY

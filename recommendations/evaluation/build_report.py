@@ -1,0 +1,109 @@
+"""A report made of what a replay found."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from recommendations.replay.replay import Replayed, TestedCase
+
+from .advice import advise
+from .bootstrap import bootstrap, interval
+from .report import Figures, Period, Report, Slice, SlipFigures
+
+NEW_EVENT = 3  # selections before, below which an event is new
+_HEAVY = 0.9  # users of at least as many coupons as this share of cases has
+_PERIODS = 8
+
+Matrix = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def metrics_of(ranks: Matrix, ks: Sequence[int]) -> dict[str, Matrix]:
+    """Metric -> what each case and recommender adds to it, of the shape of `ranks`."""
+    discounted = 1.0 / np.log2(1.0 + ranks)
+    found: dict[str, Matrix] = {}
+    for k in ks:
+        found[f"ndcg@{k}"] = np.where(ranks <= k, discounted, 0.0)
+        found[f"hr@{k}"] = (ranks <= k).astype(np.float64)
+    return found | {"mrr": 1.0 / ranks}
+
+
+def report_of(replayed: Replayed, *, ks: Sequence[int], baseline: str, source: str = "", **totals: Any) -> Report:
+    """`baseline` is the recommender that the others' figures are compared with; `totals` are `coupons`, `events`,
+    `left_out` and `learning`."""
+    cases = replayed.cases
+    known = [case for case in cases if case.user_coupons]
+    main = f"ndcg@{max(ks)}"
+    slices = [_slice(name, each, replayed.names, ks, baseline) for name, each in _sliced(cases, known)]
+    return Report(
+        source=source,
+        tested_from=replayed.tested_from if cases else 0.0,
+        cases=len(known),
+        candidates=float(np.mean([case.candidates for case in known])) if known else 0.0,
+        baseline=baseline,
+        main_metric=main,
+        slices=slices,
+        slips=_slips(replayed),
+        periods=_periods(known, replayed.names, max(ks)),
+        advice=advise(*_table(known), replayed.names, max(ks)),
+        **totals,
+    )
+
+
+def _sliced(cases: list[TestedCase], known: list[TestedCase]) -> list[tuple[str, list[TestedCase]]]:
+    heavy = float(np.quantile([case.user_coupons for case in known], _HEAVY)) if known else 0.0
+    return [
+        ("all", known),
+        ("new users", [case for case in cases if not case.user_coupons]),
+        ("new events", [case for case in known if case.event_selections < NEW_EVENT]),
+        ("heavy users", [case for case in known if case.user_coupons >= heavy]),
+    ]
+
+
+def _table(cases: Sequence[TestedCase]) -> tuple[Matrix, np.ndarray[Any, Any]]:
+    """The ranks (cases, recommenders), and whose they are."""
+    return np.array([case.ranks for case in cases], dtype=np.float64), np.array([case.user_id for case in cases])
+
+
+def _slice(name: str, cases: list[TestedCase], names: Sequence[str], ks: Sequence[int], baseline: str) -> Slice:
+    if not cases:
+        return Slice(name, 0, [])
+    ranks, users = _table(cases)
+    metrics = metrics_of(ranks, ks)
+    means, draws = bootstrap(np.concatenate([*metrics.values()], axis=1), users)
+    by = {metric: slice(place * len(names), (place + 1) * len(names)) for place, metric in enumerate(metrics)}
+    compared = names.index(baseline)
+    figures = []
+    for column, recommender in enumerate(names):
+        own, difference = {}, {}
+        for metric, columns in by.items():
+            mean, drawn = means[columns], draws[:, columns]
+            own[metric] = interval(mean[column], drawn[:, column])
+            difference[metric] = interval(mean[column] - mean[compared], drawn[:, column] - drawn[:, compared])
+        figures.append(Figures(recommender, own, difference))
+    return Slice(name, len(cases), figures)
+
+
+def _slips(replayed: Replayed) -> list[SlipFigures]:
+    there = max(len(replayed.open_events), 1)
+    return [
+        SlipFigures(
+            name,
+            coverage=len(count.shown) / there,
+            diversity=count.unlikeness / max(count.compared, 1),
+            invalid=count.invalid / max(count.selections, 1),
+        )
+        for name, count in zip(replayed.names, replayed.slips, strict=True)
+    ]
+
+
+def _periods(known: list[TestedCase], names: Sequence[str], k: int) -> list[Period]:
+    periods = []
+    for places in np.array_split(np.arange(len(known)), min(_PERIODS, len(known)) or 1):
+        if places.size:
+            ranks, _ = _table([known[place] for place in places])
+            means = metrics_of(ranks, [k])[f"ndcg@{k}"].mean(axis=0)
+            periods.append(
+                Period(known[places[0]].timestamp, int(places.size), dict(zip(names, means.tolist(), strict=True)))
+            )
+    return periods

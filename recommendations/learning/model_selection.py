@@ -1,0 +1,102 @@
+"""Which kind of model tells a casino's history best: weights that are sensible for any, learnt ones, or trees."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recommendations.recommenders.hybrid import DEFAULT, DEFAULT_WEIGHTS, REFINED, Model
+from recommendations.recommenders.hybrid_features.features import ADDITIVE
+
+from .cases import Cases
+from .conditional_logit import fit_weights
+from .lambdarank import fit_trees
+
+HELD_OUT = 0.25  # of the cases, the last ones: what the kinds compete on
+LEAST_FOR_WEIGHTS = 8  # cases
+LEAST_FOR_TREES = 200
+LEAST_TO_COMPARE = 30  # cases
+_SURE = 1.0  # standard errors by which trees must be better: they are dearer, and fit by chance more easily
+_CUTOFF = 10
+_COLUMNS = np.arange(len(ADDITIVE))
+_PRIOR = np.array([DEFAULT_WEIGHTS.get(name, 0.0) for name in ADDITIVE])
+
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A model of `kind` (`default`, `logit`, `lambdarank`), and how well each kind did on the cases held out."""
+
+    model: Model
+    kind: str
+    scores: dict[str, float]
+    cases: int
+
+
+def learn(cases: Cases, kind: str | None = None) -> Learnt:
+    """Fit the model of this kind to all cases; where none is given, of the one that does best on the last cases when
+    fitted to those before."""
+    scores: dict[str, float] = {}
+    if kind is None:
+        kind, scores = _compete(cases)
+    return Learnt(_fit(kind, cases), kind, scores, len(cases))
+
+
+def _compete(cases: Cases) -> tuple[str, dict[str, float]]:
+    border = round(len(cases) * (1 - HELD_OUT))
+    before, after = cases.part(0, border), cases.part(border, len(cases))
+    if len(before) < LEAST_FOR_WEIGHTS or not len(after):
+        return "default", {}
+    kinds = ["default", "logit", *(["lambdarank"] if len(before) >= LEAST_FOR_TREES else [])]
+    found = {kind: ndcg(_fit(kind, before), after) for kind in kinds}
+    best = max(("logit", "default"), key=lambda kind: float(found[kind].mean()))
+    if "lambdarank" in found:
+        gain = found["lambdarank"] - found[best]
+        if gain.mean() > _SURE * gain.std() / np.sqrt(len(gain)):
+            best = "lambdarank"
+    return best, {kind: float(each.mean()) for kind, each in found.items()}
+
+
+def is_worse(kind: str, present: Model, cases: Cases, *, fitted_until: float) -> bool:
+    """Whether a model of this kind, fitted to the earlier cases, does worse on the last ones than the `present` model.
+
+    Only cases after `fitted_until` (Unix seconds) are fair to both; where those are too few to say anything, the
+    present one is not shown to be better.
+    """
+    border = round(len(cases) * (1 - HELD_OUT))
+    is_fair = cases.timestamps[border:] > fitted_until
+    if int(is_fair.sum()) < LEAST_TO_COMPARE:
+        return False
+    after = cases.part(border, len(cases))
+    gap = ndcg(_fit(kind, cases.part(0, border)), after)[is_fair] - ndcg(present, after)[is_fair]
+    return bool(gap.mean() < 0)
+
+
+def _fit(kind: str, cases: Cases) -> Model:
+    if kind == "default":
+        return DEFAULT
+    weights = fit_weights(cases, _COLUMNS, _PRIOR)
+    named = {name: float(weight) for name, weight in zip(ADDITIVE, weights, strict=True) if weight}
+    return Model(named, fit_trees(cases) if kind == "lambdarank" else None)
+
+
+def ndcg(model: Model, cases: Cases) -> Numbers:
+    """Each case's NDCG@10; ties count at their expected rank."""
+    scores = cases.numbers @ model.vector
+    if model.trees is not None:
+        of_trees = model.trees.score(cases.numbers)
+        scores = np.where(_is_refined(scores, cases), of_trees + 1e6, scores)
+    chosen = scores[cases.starts][cases.owners]
+    better = np.add.reduceat((scores > chosen).astype(np.int64), cases.starts)
+    equal = np.add.reduceat((scores == chosen).astype(np.int64), cases.starts) - 1
+    ranks = 1.0 + better + equal / 2.0
+    return np.where(ranks <= _CUTOFF, 1.0 / np.log2(1.0 + ranks), 0.0)
+
+
+def _is_refined(scores: Numbers, cases: Cases) -> Any:
+    """Which rows are among the best of their case by weights, and so are put in order by trees."""
+    order = np.lexsort((-scores, cases.owners))
+    place_in_case = np.empty(len(scores), dtype=np.intp)
+    place_in_case[order] = np.arange(len(scores)) - cases.starts[cases.owners[order]]
+    return place_in_case < REFINED

@@ -1,0 +1,62 @@
+"""Who bets as whom, out of who bet on which event."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix, diags
+
+from recommendations.recommenders.hybrid_features.user_vectors import Tastes
+
+WIDTH = 32
+MOST_USERS = 20_000  # those who bet last
+MOST_BETS = 500_000  # the latest
+_LEAST = 3  # users, and events
+_NEGLIGIBLE = 1e-6  # of the largest singular value: what is less is rounding
+
+_SEED, _ROUNDS, _MORE = 1, 4, 10  # of the random projections: more of them than are kept
+
+Matrix = np.ndarray[Any, np.dtype[np.float64]]
+Bet = tuple[int, int]  # user, event
+
+
+def fit_tastes(bets: Sequence[Bet]) -> Tastes | None:
+    """The users' vectors, U S of the truncated singular value decomposition of users by events: each bet counts
+    1 / sqrt(1 + bets on the event), and each user's row has a length below 1. None if there is too little.
+
+    `bets` in the order of time.
+    """
+    latest = list(dict.fromkeys(reversed(bets[-MOST_BETS:])))
+    users = sorted(list(dict.fromkeys(user for user, _ in latest))[:MOST_USERS])
+    events = sorted({event for _, event in latest})
+    if min(len(users), len(events)) < _LEAST:
+        return None
+    found = _decomposed(_matrix(latest, users, events))
+    vectors = np.zeros((len(users), WIDTH), dtype=np.float32)
+    vectors[:, : found.shape[1]] = found
+    return Tastes(np.array(users, dtype=np.int64), vectors)
+
+
+def _decomposed(matrix: csr_matrix) -> Matrix:
+    """U S of the first `WIDTH` singular values, by random projections (Halko, Martinsson, Tropp 2011), which are always
+    the same."""
+    width = min(WIDTH + _MORE, *matrix.shape)
+    basis, _ = np.linalg.qr(matrix @ np.random.default_rng(_SEED).normal(size=(matrix.shape[1], width)))
+    for _ in range(_ROUNDS):
+        back, _ = np.linalg.qr(matrix.T @ basis)
+        basis, _ = np.linalg.qr(matrix @ back)
+    left, sizes, _ = np.linalg.svd((matrix.T @ basis).T, full_matrices=False)
+    sizes = np.where(sizes > _NEGLIGIBLE * sizes.max(initial=0.0), sizes, 0.0)
+    vectors: Matrix = (basis @ left * sizes)[:, :WIDTH]
+    return vectors
+
+
+def _matrix(bets: Sequence[Bet], users: Sequence[int], events: Sequence[int]) -> csr_matrix:
+    user_places = {user: place for place, user in enumerate(users)}
+    event_places = {event: place for place, event in enumerate(events)}
+    known = [(user_places[user], event_places[event]) for user, event in bets if user in user_places]
+    rows, columns = np.array(known).T
+    matrix = csr_matrix((np.ones(len(known)), (rows, columns)), shape=(len(users), len(events)))
+    matrix = matrix @ diags(1.0 / np.sqrt(np.asarray(matrix.sum(axis=0)).ravel() + 1.0))
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel() + 0.5)
+    return diags(1.0 / lengths) @ matrix

@@ -1,0 +1,161 @@
+"""Histories in files: `events.csv`, `coupons.csv` and, where odds changed, `odds.csv`."""
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from recommendations.errors import InvalidHistory
+from recommendations.offer import ATTRIBUTES, offer_of_columns
+from recommendations.validation.fields import EARLIEST, LATEST, MAX_ODD, MAX_REFERENCE, MAX_STAKE, reference
+
+from .history import History, OddsChange, PastCoupon
+
+EVENT_COLUMNS = ("id", *ATTRIBUTES, "odd", "opens_at", "begin_timestamp", "end_timestamp")
+COUPON_COLUMNS = ("id", "user_id", "stake", "timestamp", "event_ids")
+ODDS_COLUMNS = ("event_id", "timestamp", "odd")
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a file, by the columns' names."""
+
+    file: str
+    line: int
+    cells: dict[str, str]
+
+    def get(self, column: str, read: Callable[[str], Value]) -> Value:
+        """The cell's value. Raises InvalidHistory, which names the line and the column."""
+        cell = self.cells[column].strip()
+        try:
+            return read(cell)
+        except ValueError as error:
+            raise self.wrong(column, f"{cell!r} {error}") from error
+
+    def wrong(self, column: str, problem: str) -> InvalidHistory:
+        return InvalidHistory(f"{self.file}, line {self.line}, column {column}: {problem}")
+
+
+def read_history(events: Path, coupons: Path, odds: Path | None = None) -> History:
+    """The history that the files tell. Raises InvalidHistory, and OSError where a file can't be read."""
+    rows = _events(events)
+    ids = [row[0] for row in rows]
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in EVENT_COLUMNS]
+    _, sport, league, country, home, away, odd, opens_at, begins, ends = columns
+    places = {event_id: place for place, event_id in enumerate(ids)}
+    read, left_out = _coupons(coupons, places)
+    return History(
+        events=offer_of_columns(None, ids, begins, ends, odd, sport, league, country, home, away),
+        opens_at=np.array(opens_at, dtype=np.float64),
+        coupons=read,
+        odds_changes=_odds(odds, places) if odds is not None else (),
+        left_out=left_out,
+    )
+
+
+def _events(path: Path) -> list[tuple[Any, ...]]:
+    """The events in the order of their ids, each as `EVENT_COLUMNS`."""
+    found: dict[int, tuple[Any, ...]] = {}
+    for row in _rows(path, EVENT_COLUMNS):
+        event_id = row.get("id", _id)
+        if event_id in found:
+            raise row.wrong("id", f"{event_id} is the id of an earlier line too")
+        attributes = (row.get(name, _classifier) for name in ATTRIBUTES)
+        times = [row.get(name, _time) for name in ("opens_at", "begin_timestamp", "end_timestamp")]
+        if times[2] < times[1]:
+            raise row.wrong("end_timestamp", "is before begin_timestamp")
+        found[event_id] = (event_id, *attributes, row.get("odd", _odd), *times)
+    return [found[event_id] for event_id in sorted(found)]
+
+
+def _coupons(path: Path, places: dict[int, int]) -> tuple[list[PastCoupon], int]:
+    """The coupons in the order of time, and how many selections are of events that nobody knows."""
+    found, left_out, seen = [], 0, set[int]()
+    for row in _rows(path, COUPON_COLUMNS):
+        coupon_id = row.get("id", _id)
+        if coupon_id in seen:
+            raise row.wrong("id", f"{coupon_id} is the id of an earlier line too")
+        seen.add(coupon_id)
+        event_ids = row.get("event_ids", _ids)
+        known = tuple(places[event_id] for event_id in dict.fromkeys(event_ids) if event_id in places)
+        left_out += sum(event_id not in places for event_id in event_ids)
+        coupon = PastCoupon(row.get("user_id", _id), row.get("timestamp", _time), known, row.get("stake", _stake))
+        found.append((coupon.timestamp, coupon_id, coupon))
+    return [coupon for _, _, coupon in sorted(found, key=lambda each: each[:2])], left_out
+
+
+def _odds(path: Path, places: dict[int, int]) -> list[OddsChange]:
+    rows = ((row, row.get("event_id", _id)) for row in _rows(path, ODDS_COLUMNS))
+    changes = [
+        OddsChange(row.get("timestamp", _time), places[event_id], row.get("odd", _odd))
+        for row, event_id in rows
+        if event_id in places
+    ]
+    return sorted(changes, key=lambda change: change.timestamp)
+
+
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        try:
+            if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
+                raise InvalidHistory(f"{path.name}, line 1: there is no column {', '.join(missing)}")
+            for cells in reader:
+                row = Row(path.name, reader.line_num, cells)
+                if short := next((column for column in columns if cells[column] is None), None):
+                    raise row.wrong(short, "is missing: the line has too few columns")
+                yield row
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InvalidHistory(f"{path.name}, after line {reader.line_num}: {error}") from error
+
+
+def _id(cell: str) -> int:
+    found = reference(cell)
+    if found is None:
+        raise ValueError(f"is no whole number from 1 to {MAX_REFERENCE}")
+    return found
+
+
+def _ids(cell: str) -> list[int]:
+    return [_id(each.strip()) for each in cell.split(";") if each.strip()]
+
+
+def _classifier(cell: str) -> str:
+    """As text that classifies is stored; what a casino does not say may be empty."""
+    return " ".join(cell.upper().split())
+
+
+def _odd(cell: str) -> float:
+    return _number(cell, float(MAX_ODD))
+
+
+def _stake(cell: str) -> float:
+    return _number(cell, float(MAX_STAKE))
+
+
+def _number(cell: str, at_most: float) -> float:
+    try:
+        number = float(cell)
+    except ValueError:
+        raise ValueError("is no number") from None
+    if not 0 < number <= at_most:
+        raise ValueError(f"must be above 0 and at most {at_most}")
+    return number
+
+
+def _time(cell: str) -> float:
+    """Unix seconds of a time in ISO 8601; one without a zone is UTC."""
+    try:
+        moment = datetime.fromisoformat(cell)
+    except ValueError:
+        raise ValueError("is no time as 2025-06-01T18:00:00+00:00") from None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if not EARLIEST <= aware < LATEST:  # near the ends of what a datetime can say, reckoning with it overflows
+        raise ValueError(f"must lie between {EARLIEST.year} and {LATEST.year}")
+    return aware.timestamp()

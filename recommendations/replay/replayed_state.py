@@ -1,0 +1,137 @@
+"""What the service would have known at each moment of a history: offer, trends, tallies. It only goes forward."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recommendations.offer import ATTRIBUTES, Offer
+from recommendations.recommenders.profile import BANDS
+from recommendations.tallies.casino_sums import TREND_HALF_LIFE
+from recommendations.tallies.selections import HALF_LIFE, Bet, Coupon, odds_band
+from recommendations.tallies.trends import ByValue, Trends
+from recommendations.tallies.user_tallies import Tallies
+
+from .decayed_sums import FadingSums
+from .history import History, PastCoupon
+
+Places = np.ndarray[Any, np.dtype[np.intp]]
+
+_ODDS_BAND = "odds_band"
+_NEGLIGIBLE = 1e-6  # of an event's trend, as where trends are read
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The events that are open, and where in the history they are. It is the same until `until` (Unix seconds)."""
+
+    offer: Offer
+    places: Places
+    until: float
+
+
+class World:
+    """The state before a moment. `move_to` lets time pass, `add` lets a coupon be bought."""
+
+    def __init__(self, history: History) -> None:
+        events = history.events
+        self.history = history
+        self.now = -np.inf
+        self.odds = events.odds.copy()
+        self.coupons = 0
+        self.tallies: dict[int, Tallies] = defaultdict(Tallies)
+        self.coupon_counts: dict[int, int] = defaultdict(int)
+        self.chosen: dict[int, set[int]] = defaultdict(set)  # user -> places of events
+        self.event_counts = np.zeros(len(events))
+        self._event_lasts = np.zeros(len(events))
+        self._event_trends = FadingSums(len(events), TREND_HALF_LIFE)
+        self._columns = {name: getattr(events, name) for name in ATTRIBUTES}
+        self._dictionaries = {name: each.dictionary for name, each in self._columns.items()} | {_ODDS_BAND: BANDS}
+        sizes = {name: len(dictionary.values) for name, dictionary in self._dictionaries.items()}
+        self._weights = {name: FadingSums(size, HALF_LIFE) for name, size in sizes.items()}
+        self._recent = {name: FadingSums(size, TREND_HALF_LIFE) for name, size in sizes.items()}
+        self._changed = 0  # how many of the odds' changes are known
+        self._open: Open | None = None
+        self._trends: tuple[float, Trends] | None = None
+
+    def move_to(self, now: float) -> None:
+        """Let time pass until `now` (Unix seconds): all that was said before then is known."""
+        self.now = now
+        changes = self.history.odds_changes
+        while self._changed < len(changes) and changes[self._changed].timestamp < now:
+            change = changes[self._changed]
+            self.odds[change.place] = change.odd
+            self._changed += 1
+            self._open = None
+
+    def add(self, coupon: PastCoupon) -> None:
+        """Let a coupon be bought. To be asked for later moments only."""
+        self.coupons += 1
+        self.coupon_counts[coupon.user_id] += 1
+        bets = [self._bet(place) for place in coupon.places]
+        self.tallies[coupon.user_id].add(Coupon(self.coupons, coupon.timestamp, coupon.stake, bets))
+        self.chosen[coupon.user_id].update(coupon.places)
+        for place in coupon.places:
+            self._count(coupon.timestamp, place)
+        self._trends = None
+
+    def open(self) -> Open:
+        """The events that are open now and have not begun."""
+        if self._open is None or self.now >= self._open.until:
+            events, opens_at = self.history.events, self.history.opens_at
+            has_begun, is_open = events.begins <= self.now, opens_at <= self.now
+            mask = is_open & ~has_begun
+            places = np.flatnonzero(mask)
+            later = np.concatenate([opens_at[~is_open], events.begins[mask]])
+            self._open = Open(self._offer_of(places), places, float(later.min(initial=np.inf)))
+        return self._open
+
+    def trends(self) -> Trends:
+        """What all users bet on before now, as the service sums it up."""
+        if self._trends is None or self._trends[0] != self.now:
+            self._trends = self.now, self._sum_up()
+        return self._trends[1]
+
+    def _offer_of(self, places: Places) -> Offer:
+        events = self.history.events
+        if len(places) == len(events):
+            return self._with_odds(events, self.odds.copy())
+        mask = np.zeros(len(events), dtype=np.bool_)
+        mask[places] = True
+        return self._with_odds(events.keep(mask), self.odds[places])
+
+    def _with_odds(self, offer: Offer, odds: Any) -> Offer:
+        names = ("version", "ids", "begins", "ends", *ATTRIBUTES, "pair")
+        return Offer(**{name: getattr(offer, name) for name in names}, odds=odds)
+
+    def _sum_up(self) -> Trends:
+        of_events = self._event_trends.at(self.now)
+        places = np.flatnonzero((self.event_counts > 0) & (self.history.events.begins > self.now))
+        return Trends(
+            weights=self._by_attribute(self._weights),
+            recent=self._by_attribute(self._recent),
+            event_ids=self.history.events.ids[places],
+            of_events=np.where(of_events[places] > _NEGLIGIBLE, of_events[places], 0.0),
+            event_counts=self.event_counts[places],
+            event_lasts=self._event_lasts[places],
+        )
+
+    def _by_attribute(self, sums: dict[str, FadingSums]) -> dict[str, ByValue]:
+        return {
+            name: ByValue(self._dictionaries[name].values, self._dictionaries[name].places, each.at(self.now))
+            for name, each in sums.items()
+        }
+
+    def _bet(self, place: int) -> Bet:
+        names = {name: column[place] for name, column in self._columns.items()}
+        return Bet(**names, event_id=int(self.history.events.ids[place]), odd=float(self.odds[place]))
+
+    def _count(self, timestamp: float, place: int) -> None:
+        self.event_counts[place] += 1
+        self._event_lasts[place] = timestamp
+        self._event_trends.add(timestamp, place)
+        codes = {name: int(column.codes[place]) for name, column in self._columns.items()}
+        for name, code in (codes | {_ODDS_BAND: odds_band(float(self.odds[place]))}).items():
+            self._weights[name].add(timestamp, code)
+            self._recent[name].add(timestamp, code)

@@ -1,0 +1,97 @@
+"""From the state of a world to what recommenders and gate are told: what serving builds of a database's rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from recommendations.offer import ATTRIBUTES, Mask, Offer
+from recommendations.recommenders.base import Knowledge, Pair, Profile, Situation
+from recommendations.serving.engine import Question
+from recommendations.serving.slip import Rules
+from recommendations.serving.user_context import compute_favorite_pairs
+
+from .replayed_state import Open, World
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is known when a user is about to bet: the `situation`, what the gate goes by, and where in the history the
+    open events are."""
+
+    situation: Situation
+    rules: Rules
+    open: Open
+    chosen: frozenset[int]
+
+    @property
+    def offer(self) -> Offer:
+        return self.open.offer
+
+    @cached_property
+    def is_candidate(self) -> Mask:
+        """Which of the open events the user has not bet on yet, shape (n,)."""
+        mask: Mask = np.ones(len(self.open.places), dtype=np.bool_)
+        if self.chosen:
+            mask &= ~np.isin(self.open.places, np.fromiter(self.chosen, dtype=np.intp))
+        return mask
+
+    def place_of(self, event: int) -> int | None:
+        """Where in the offer the event at this place of the history is; None if it is no candidate."""
+        place = int(np.searchsorted(self.open.places, event))
+        is_open = place < len(self.open.places) and self.open.places[place] == event
+        return place if is_open and event not in self.chosen else None
+
+
+class Moments:
+    """Makes moments of a world; keeps users' favourite pairs as profiles do."""
+
+    def __init__(self, world: World, refresh_purchases: int) -> None:
+        self._world = world
+        self._refresh_purchases = refresh_purchases
+        self._pairs: dict[int, tuple[int, tuple[Pair, ...]]] = {}
+
+    def of(self, user_id: int, question: Question, models: Mapping[str, Any], needs: frozenset[Knowledge]) -> Moment:
+        world = self._world
+        events, matches = world.tallies[user_id].bet_on()
+        situation = Situation(
+            offer=world.open().offer,
+            profile=self._profile(user_id, question, needs),
+            now=world.now,
+            hour=question.hour,
+            seed=question.seed(user_id, 1),
+            trends=world.trends(),
+            models=models,
+            user_id=user_id,
+        )
+        rules = Rules(
+            now=world.now,
+            limit=question.options.event_limit,
+            options=question.options,
+            held_events=events,
+            held_matches=matches,
+        )
+        return Moment(situation, rules, world.open(), frozenset(world.chosen[user_id]))
+
+    def _profile(self, user_id: int, question: Question, needs: frozenset[Knowledge]) -> Profile:
+        tallies, user = self._world.tallies[user_id], self._world.history.user(user_id)
+        return Profile(
+            country=user.country,
+            favorite_sport=user.favorite_sport,
+            favorite_pairs=self._favorite_pairs(user_id, question) if Knowledge.FAVORITE_PAIRS in needs else (),
+            top_values={name: tallies.top(name, 2) for name in ATTRIBUTES},
+            counts=tallies.counts,
+            weights=tallies.weights_at(question.hour),
+        )
+
+    def _favorite_pairs(self, user_id: int, question: Question) -> tuple[Pair, ...]:
+        coupons = self._world.coupon_counts[user_id]
+        computed_at, pairs = self._pairs.get(user_id, (None, ()))
+        if computed_at is None or coupons - computed_at >= self._refresh_purchases:
+            rng = np.random.default_rng(question.seed(user_id, 0))
+            offer, tallies = self._world.open().offer, self._world.tallies[user_id]
+            pairs = compute_favorite_pairs(tallies, offer, question.now, rng)
+            self._pairs[user_id] = coupons, pairs
+        return pairs

@@ -1,0 +1,200 @@
+"""From what is known (a user, the offer, the trends) to a recommendation: no database, no clock, no chance that does
+not come from the question. Serving and evaluation both ask here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from math import prod
+from typing import Any
+from uuid import UUID
+
+from recommendations.models import EventStatus
+from recommendations.offer import Offer
+from recommendations.recommenders.base import Knowledge, Profile, Recommender, Situation
+from recommendations.recommenders.registry import get_recommender
+from recommendations.tallies.selections import Match
+from recommendations.tallies.trends import NO_TRENDS, Trends
+
+from . import slip
+from .currencies import round_down
+from .guard_rails import Guarded, refuse, suggest_stake
+from .options import DEFAULTS, Options
+from .recommendation import Recommendation, RecommendedEvent
+from .request_filters import NO_WISH, Wish
+
+_EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
+_SURE_AFTER = 10  # coupons after which the confidence is one half
+
+
+def full_hour(now: datetime) -> float:
+    """The full hour before, Unix seconds: what depends on time goes by this, so that an answer holds so long."""
+    return now.timestamp() // 3_600 * 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked for every user alike."""
+
+    casino_id: int
+    recommender: Recommender
+    now: datetime
+    options: Options = DEFAULTS
+    wish: Wish = NO_WISH
+    needs_reasons: bool = False
+
+    @property
+    def hour(self) -> float:
+        return full_hour(self.now)
+
+    def seed(self, user_id: int, stream: int) -> tuple[int, ...]:
+        """The same numbers for the same casino, user and hour; another stream, others."""
+        return self.casino_id, user_id, int(self.hour) // 3_600, stream
+
+    @property
+    def needs(self) -> frozenset[Knowledge]:
+        """What any of the chain needs to know of users."""
+        return _needs_of(self.chain)
+
+    @property
+    def chain(self) -> tuple[Recommender, ...]:
+        """The recommender, then the fallbacks."""
+        return _chain_of(self.recommender.name, self.options.fallbacks)
+
+
+@lru_cache(1_024)
+def _chain_of(name: str, fallbacks: tuple[str, ...]) -> tuple[Recommender, ...]:
+    return tuple(get_recommender(each) for each in dict.fromkeys([name, *fallbacks, "soonest"]))
+
+
+@lru_cache(1_024)
+def _needs_of(chain: tuple[Recommender, ...]) -> frozenset[Knowledge]:
+    return frozenset().union(*(recommender.needs for recommender in chain))
+
+
+@dataclass(frozen=True, slots=True)
+class Bettor:
+    """The user that is asked about: `user` as the guard rails see users, `profile` as recommenders do. `held_events`
+    (ids) and `held_matches` are those of the user's coupons; `usual_stake` is None without coupons."""
+
+    user_id: int
+    user: Guarded
+    profile: Profile
+    coupon_count: int = 0
+    usual_stake: Decimal | None = None
+    held_events: frozenset[int] = frozenset()
+    held_matches: frozenset[Match] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The offer, what is in fashion, and the fitted models (recommender -> model; `model_version` of them all)."""
+
+    offer: Offer
+    trends: Trends = NO_TRENDS
+    models: Mapping[str, Any] = field(default_factory=dict)
+    model_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slip:
+    recommender: str = ""
+    step: int = 0
+    events: tuple[RecommendedEvent, ...] = ()
+    expires_at: datetime | None = None
+
+
+_NOTHING = _Slip()
+
+
+def answer(question: Question, bettor: Bettor, market: Market, recommendation_id: UUID) -> Recommendation:
+    """The slip for one user. Always an answer: where the guard rails forbid bets, or none may be shown, one without
+    events."""
+    refusal = refuse(bettor.user, question.options, question.now)
+    chosen = _NOTHING if refusal is not None else _choose(question, bettor, market)
+    stake = suggest_stake(bettor.user, bettor.usual_stake, question.options) if chosen.events else Decimal("0.00")
+    total_odds = prod((Decimal(str(event.odd)) for event in chosen.events), start=Decimal(bool(chosen.events)))
+    return Recommendation(
+        recommendation_id=recommendation_id,
+        user_id=bettor.user_id,
+        stake=stake,
+        currency=bettor.user.currency,
+        timestamp=question.now,
+        expires_at=chosen.expires_at or question.now + _EMPTY_SLIP_EXPIRES,
+        recommender=chosen.recommender or question.recommender.name,
+        fallback_step=chosen.step,
+        model_version=market.model_version,
+        confidence=_confidence(bettor.coupon_count, chosen.step),
+        refusal=refusal.value if refusal else "",
+        recommended_events=chosen.events,
+        total_odds=total_odds,
+        potential_return=round_down(stake * total_odds, bettor.user.currency),
+    )
+
+
+def _choose(question: Question, bettor: Bettor, market: Market) -> _Slip:
+    situation = Situation(
+        offer=market.offer,
+        profile=bettor.profile,
+        now=question.now.timestamp(),
+        hour=question.hour,
+        seed=question.seed(bettor.user_id, 1),
+        trends=market.trends,
+        models=market.models,
+        user_id=bettor.user_id,
+    )
+    step, recommender = next(
+        (step, recommender) for step, recommender in enumerate(question.chain) if recommender.applies(situation)
+    )
+    scores = recommender.score(situation)
+    places = slip.choose(market.offer, scores, _rules(question, bettor))
+    events = [_event(market.offer, place, float(scores[place])) for place in places]
+    if question.needs_reasons:
+        reasons = [tuple(recommender.reasons(situation, place)) for place in places]
+        events = [replace(event, reasons=each) for event, each in zip(events, reasons, strict=True)]
+    return _Slip(recommender.name, step, tuple(events), _expires_at(question, market.offer, places))
+
+
+def _rules(question: Question, bettor: Bettor) -> slip.Rules:
+    return slip.Rules(
+        now=question.now.timestamp(),
+        limit=question.options.event_limit if question.wish.limit is None else question.wish.limit,
+        options=question.options,
+        sports=question.wish.sports,
+        excluded=question.wish.excluded,
+        held_events=bettor.held_events,
+        held_matches=bettor.held_matches,
+    )
+
+
+def _confidence(coupon_count: int, step: int) -> float:
+    """n / (n + 10) for a user of n coupons, halved at each fallback."""
+    return round(coupon_count / (coupon_count + _SURE_AFTER) / float(2**step), 3)
+
+
+def _expires_at(question: Question, offer: Offer, places: Sequence[int]) -> datetime | None:
+    """When the first of the events can be bet on no more."""
+    now, margin = question.now.timestamp(), question.options.begin_margin_seconds
+    begins = ((float(offer.begins[place]), float(offer.ends[place])) for place in places)
+    first = min((begin - margin if begin > now else end for begin, end in begins), default=None)
+    return None if first is None else _time(first)
+
+
+def _event(offer: Offer, place: int, score: float) -> RecommendedEvent:
+    return RecommendedEvent(
+        country=offer.country[place],
+        league=offer.league[place],
+        home_team=offer.home_team[place],
+        away_team=offer.away_team[place],
+        sport=offer.sport[place],
+        odd=float(offer.odds[place]),
+        event_id=int(offer.ids[place]),
+        begin_timestamp=_time(float(offer.begins[place])),
+        status=EventStatus.OPEN.value,
+        score=score,
+    )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

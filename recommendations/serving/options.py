@@ -1,0 +1,144 @@
+"""What a casino may set about its recommendations: limits, margins, caps, and what is blocked or pinned.
+
+A configuration's `options` are these fields, all of them optional; `options_schema()` is their JSON Schema.
+"""
+
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from recommendations.errors import InvalidConfiguration, InvalidRow
+from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
+from recommendations.validation import fields
+from recommendations.validation.fields import MAX_STAKE
+from recommendations.validation.settings_limits import limits
+
+MAX_EVENTS = 20
+MAX_LISTED = 1_000
+LEAST_STAKE = Decimal("0.01")
+
+Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Listed = Meta(max_length=MAX_LISTED)
+Cap = Annotated[int, Meta(ge=1, le=MAX_EVENTS)]
+Amount = Annotated[Decimal, Meta(extra_json_schema={"minimum": 0.01, "maximum": float(MAX_STAKE)})]
+
+
+class Selectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Events, named by their ids, leagues, teams or sports."""
+
+    events: Annotated[tuple[Id, ...], Listed] = ()
+    leagues: Annotated[tuple[Name, ...], Listed] = ()
+    teams: Annotated[tuple[Name, ...], Listed] = ()
+    sports: Annotated[tuple[Name, ...], Listed] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.leagues or self.teams or self.sports)
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Stakes are by currency; a currency that is not named has no cap, and the settings' default stake."""
+
+    event_limit: Annotated[Cap, Meta(description="Events in a slip, where the request names no limit.")] = 3
+    min_odd: Annotated[float, Meta(ge=1, le=1_000_000, description="Events of lower odds are not shown.")] = 1.0
+    max_odd: Annotated[float, Meta(gt=1, le=1_000_000, description="Events of higher odds are not shown.")] = (
+        1_000_000.0
+    )
+    begin_margin_seconds: Annotated[
+        int, Meta(ge=0, le=86_400, description="Events that begin sooner than this are not shown.")
+    ] = 0
+    live_events: Annotated[bool, Meta(description="Show also events that have begun and are not over.")] = False
+    max_per_league: Annotated[Cap | None, Meta(description="Events of one league in a slip.")] = None
+    max_per_sport: Annotated[Cap | None, Meta(description="Events of one sport in a slip.")] = None
+    blocked: Annotated[Selectors, Meta(description="Never shown.")] = Selectors()
+    pinned: Annotated[Selectors, Meta(description="Shown before all others, where they may be shown.")] = Selectors()
+    max_stakes: Annotated[dict[Name, Amount], Meta(description="The highest stake to suggest, by currency.")] = {}
+    default_stakes: Annotated[
+        dict[Name, Amount], Meta(description="The stake for users without coupons, by currency.")
+    ] = {}
+    minimum_age: Annotated[int, Meta(ge=16, le=30, description="In years.")] = 18
+    fallbacks: Annotated[
+        tuple[Name, ...],
+        Meta(max_length=10, description="Asked where the chosen recommender has nothing to go by."),
+    ] = ("dynamic", "trending", "soonest")
+
+    def __post_init__(self) -> None:
+        if self.min_odd > self.max_odd:
+            raise ValueError("min_odd must not be above max_odd")
+        for amounts in (self.max_stakes, self.default_stakes):
+            if not all(amount.is_finite() and LEAST_STAKE <= amount <= MAX_STAKE for amount in amounts.values()):
+                raise ValueError(f"stakes must be from {LEAST_STAKE} to {MAX_STAKE}")
+
+
+DEFAULTS = Options()
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def parse_options(raw: object) -> Options:
+    """Read options as a casino posts them, an object or nothing. Raises InvalidConfiguration, which names the field."""
+    try:
+        options = _as_stored(msgspec.convert({} if raw is None else raw, Options))
+    except (msgspec.ValidationError, InvalidRow) as error:
+        raise InvalidConfiguration(f"options: {error}") from error
+    for name in options.fallbacks:
+        get_recommender(name)
+    return options
+
+
+def _as_stored(options: Options) -> Options:
+    """With names and currencies as events and users have them. Raises InvalidRow."""
+    return msgspec.structs.replace(
+        options,
+        blocked=_named_as_stored("blocked", options.blocked),
+        pinned=_named_as_stored("pinned", options.pinned),
+        max_stakes=_by_known_currency("max_stakes", options.max_stakes),
+        default_stakes=_by_known_currency("default_stakes", options.default_stakes),
+    )
+
+
+def _named_as_stored(field: str, selectors: Selectors) -> Selectors:
+    names = {
+        kind: tuple(fields.classifier(f"{field}.{kind}", name) for name in getattr(selectors, kind))
+        for kind in ("leagues", "teams", "sports")
+    }
+    return msgspec.structs.replace(selectors, **names) if selectors else selectors
+
+
+def _by_known_currency(field: str, amounts: dict[str, Decimal]) -> dict[str, Decimal]:
+    return {fields.one_of(field, currency, limits.currencies): amount for currency, amount in amounts.items()}
+
+
+def options_as_json(options: Options) -> dict[str, Any]:
+    """What differs from the defaults, as it is kept in the catalogue."""
+    return msgspec.json.decode(_ENCODER.encode(options))  # type: ignore[no-any-return]
+
+
+def all_options_as_json(options: Options) -> dict[str, Any]:
+    """All options, with the defaults written out, as they are shown."""
+    shown = {name: getattr(options, name) for name in Options.__struct_fields__}
+    written = {each: {name: getattr(shown[each], name) for name in Selectors.__struct_fields__} for each in _SELECTING}
+    return msgspec.json.decode(_ENCODER.encode(shown | written))  # type: ignore[no-any-return]
+
+
+_SELECTING = ("blocked", "pinned")
+
+
+def load_options(kept: dict[str, Any] | None) -> Options:
+    """The options that the catalogue keeps. What it keeps was checked when it was posted."""
+    return _load(msgspec.json.encode(kept)) if kept else DEFAULTS
+
+
+@lru_cache(1_024)
+def _load(kept: bytes) -> Options:
+    """The same object for the same options, so that what is derived from them can be kept with it."""
+    return msgspec.json.decode(kept, type=Options)
+
+
+def options_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a configuration's `options`."""
+    schema = msgspec.json.schema(Options)
+    schema["$defs"]["Options"]["properties"]["fallbacks"]["items"] = {"enum": list(RECOMMENDERS)}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,0 +1,183 @@
+"""The recommendation schema: a casino's own field names and types for a recommendation."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from recommendations.errors import InvalidConfiguration
+
+from .recommendation import Recommendation, RecommendedEvent
+
+TYPES = ("int", "float", "string", "uuid", "list")
+MAX_FIELDS = 50
+MAX_NAME = 100
+
+Conversion = Callable[[Any], Any]
+Conversions = dict[str, dict[str, Conversion]]
+
+_INTEGER: dict[str, Conversion] = {"int": int, "float": float, "string": str}
+_AMOUNT: dict[str, Conversion] = {"float": float, "string": str}
+_INSTANT: dict[str, Conversion] = {
+    "float": lambda instant: instant.timestamp(),
+    "int": lambda instant: int(instant.timestamp()),
+    "string": lambda instant: instant.isoformat(),
+}
+_UUID: dict[str, Conversion] = {"uuid": str, "string": str}
+_TEXT: dict[str, Conversion] = {"string": str}
+_TEXTS: dict[str, Conversion] = {"list": list, "string": "; ".join}
+
+# What a schema may name as source_field, and how each is given the types that it can be given; nothing is invented.
+EVENTS = "recommended_events"
+SOURCES: Conversions = {
+    "user_id": _INTEGER,
+    "stake": _AMOUNT,
+    "timestamp": _INSTANT,
+    EVENTS: {"list": list},
+    "recommendation_id": _UUID,
+    "recommender": _TEXT,
+    "fallback_step": _INTEGER,
+    "model_version": _TEXT,
+    "reasons": _TEXTS,
+    "refusal": _TEXT,
+    "confidence": _AMOUNT,
+    "count": _INTEGER,
+    "total_odds": _AMOUNT,
+    "potential_return": _AMOUNT,
+    "currency": _TEXT,
+    "expires_at": _INSTANT,
+}
+ALIASES = {"id": "user_id"}
+
+# The same for the events in the list.
+EVENT_SOURCES: Conversions = {
+    "country": _TEXT,
+    "league": _TEXT,
+    "home_team": _TEXT,
+    "away_team": _TEXT,
+    "sport": _TEXT,
+    "odd": _AMOUNT,
+    "event_id": _INTEGER,
+    "begin_timestamp": _INSTANT,
+    "status": _TEXT,
+    "reasons": _TEXTS,
+}
+EVENT_ALIASES = {"id": "event_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """One field of a casino's answer, or of an event in it. A time is Unix seconds as `float`, whole ones as `int`,
+    ISO 8601 as `string`. `fields` are those of the events, where the field is their list."""
+
+    name: str
+    type: str
+    source_field: str
+    fields: tuple["FieldMapping", ...] = ()
+
+    def value_in(self, recommendation: Recommendation) -> Any:
+        source = ALIASES.get(self.source_field, self.source_field)
+        value = SOURCES[source][self.type](getattr(recommendation, source))
+        return [self._event(event) for event in value] if source == EVENTS else value
+
+    def _event(self, event: RecommendedEvent) -> dict[str, Any]:
+        return {field.name: field._value_of(event) for field in self.fields or CONTRACT_FIELDS}
+
+    def _value_of(self, event: RecommendedEvent) -> Any:
+        source = EVENT_ALIASES.get(self.source_field, self.source_field)
+        return EVENT_SOURCES[source][self.type](getattr(event, source))
+
+
+CONTRACT_FIELDS = (
+    *(FieldMapping(name, "string", name) for name in ("country", "league", "home_team", "away_team", "sport")),
+    FieldMapping("odd", "float", "odd"),
+)
+
+
+def parse_schema(schema: object) -> tuple[FieldMapping, ...]:
+    """Read a schema as a casino posts it: an object of name -> type, or name -> {type, source_field}; the list of
+    events may also have `fields`, a schema of their own.
+
+    Raises InvalidConfiguration for whatever could not be answered later on, with the names that exist.
+    """
+    return _parse("recommendation_schema", schema, SOURCES, ALIASES)
+
+
+def load_schema(kept: dict[str, Any]) -> tuple[FieldMapping, ...]:
+    """The schema that the catalogue keeps. What it keeps was checked when it was posted."""
+    return _load(json.dumps(kept))
+
+
+@lru_cache(1_024)
+def _load(kept: str) -> tuple[FieldMapping, ...]:
+    return parse_schema(json.loads(kept))
+
+
+def needs_reasons(fields: tuple[FieldMapping, ...]) -> bool:
+    """Whether the answer tells why."""
+    return any(field.source_field == "reasons" or needs_reasons(field.fields) for field in fields)
+
+
+def _parse(what: str, schema: object, sources: Conversions, aliases: dict[str, str]) -> tuple[FieldMapping, ...]:
+    if not isinstance(schema, dict):
+        raise InvalidConfiguration(f"{what} must be an object that maps field names to types")
+    if len(schema) > MAX_FIELDS:
+        raise InvalidConfiguration(f"{what} may have at most {MAX_FIELDS} fields, not {len(schema)}")
+    return tuple(_parse_field(name, definition, sources, aliases) for name, definition in schema.items())
+
+
+def schema_as_json(fields: tuple[FieldMapping, ...]) -> dict[str, dict[str, Any]]:
+    """The schema written out in full, as it is kept in the catalogue."""
+    return {field.name: _as_json(field) for field in fields}
+
+
+def _as_json(field: FieldMapping) -> dict[str, Any]:
+    written: dict[str, Any] = {"type": field.type, "source_field": field.source_field}
+    return written | {"fields": schema_as_json(field.fields)} if field.fields else written
+
+
+def apply_schema(fields: tuple[FieldMapping, ...], recommendation: Recommendation) -> dict[str, Any]:
+    """The recommendation as exactly the casino's fields, each of its declared type, ready for JSON."""
+    return {field.name: field.value_in(recommendation) for field in fields}
+
+
+def _parse_field(name: str, definition: object, sources: Conversions, aliases: dict[str, str]) -> FieldMapping:
+    if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+        raise InvalidConfiguration(f"A field's name must be printable and have 1 to {MAX_NAME} characters: {name!r}")
+    if isinstance(definition, str):
+        definition = {"type": definition, "source_field": name}
+    if not isinstance(definition, dict) or set(definition) - {"fields"} != {"type", "source_field"}:
+        raise InvalidConfiguration(
+            f"The field {name} must be a type, or an object with the keys type and source_field and no others"
+        )
+    field = _checked(FieldMapping(name, definition["type"], definition["source_field"]), sources, aliases)
+    return field if "fields" not in definition else _with_fields(field, definition["fields"])
+
+
+def _with_fields(field: FieldMapping, schema: object) -> FieldMapping:
+    if field.source_field != EVENTS:
+        raise InvalidConfiguration(f"The field {field.name} can't have fields: only {EVENTS} has")
+    fields = _parse(f"The fields of {field.name}", schema, EVENT_SOURCES, EVENT_ALIASES)
+    if not fields:
+        raise InvalidConfiguration(f"The fields of {field.name} must name at least one")
+    return replace(field, fields=fields)
+
+
+def _checked(field: FieldMapping, sources: Conversions, aliases: dict[str, str]) -> FieldMapping:
+    if field.type not in TYPES:
+        raise InvalidConfiguration(
+            f"The field {field.name} has the unknown type {field.type!r}. Types are: {', '.join(TYPES)}"
+        )
+    if field.source_field not in (*sources, *aliases):
+        raise InvalidConfiguration(
+            f"The field {field.name} has the unknown source_field {field.source_field!r}. "
+            f"Source fields are: {', '.join([*sources, *aliases])}"
+        )
+    possible = sources[aliases.get(field.source_field, field.source_field)]
+    if field.type not in possible:
+        raise InvalidConfiguration(
+            f"The field {field.name} can't be given the type {field.type}: "
+            f"{field.source_field} can be {' or '.join(possible)}"
+        )
+    return field

@@ -1,0 +1,111 @@
+"""Recommendations for trying out: what each recommender would show a user now. Nobody is told of them, and nothing is
+stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from django.db.models import Q
+
+from recommendations.errors import UserNotFound
+from recommendations.models import PurchasedCoupon, User
+from recommendations.offer import ATTRIBUTES
+from recommendations.recommenders.base import Knowledge
+from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
+from recommendations.tallies.user_tallies import Tallies
+
+from . import load
+from .engine import Market, Question, answer, full_hour
+from .load import FoundUser
+from .options import DEFAULTS, Options
+from .output_schema import FieldMapping, apply_schema, needs_reasons
+from .recommendation import Recommendation
+from .user_context import bettor_of, with_fresh_pairs
+
+MAX_ID = 2**63 - 1
+_MAX_TEXT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Favourite:
+    """What a user's coupons name most of an attribute: value and number of selections, the most frequent first."""
+
+    attribute: str
+    values: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One user, and the slip of every recommender that was asked for, by its name."""
+
+    favourites: tuple[Favourite, ...]
+    slips: dict[str, Recommendation]
+
+
+def try_recommenders(
+    *, casino_id: int, user_id: int, now: datetime, options: Options = DEFAULTS, names: Sequence[str] = ()
+) -> Trial:
+    """What the recommenders (all of the registry, where none is named) would show a user of the current casino, all by
+    one query. Raises UserNotFound, InvalidConfiguration."""
+    found, user = _find(user_id, now)
+    slips = {}
+    for name in names or RECOMMENDERS:
+        question = Question(casino_id, get_recommender(name), now, options, needs_reasons=True)
+        slips[name] = _answer(question, user, found.market)
+    return Trial(_favourites(user.tallies()), slips)
+
+
+def preview(
+    *,
+    casino_id: int,
+    recommender_type: str,
+    schema: tuple[FieldMapping, ...],
+    options: Options,
+    user_id: int,
+    now: datetime,
+) -> dict[str, Any]:
+    """What `/recommend/<user_id>` would answer if the casino were configured so. Raises UserNotFound."""
+    found, user = _find(user_id, now)
+    recommender = get_recommender(recommender_type)
+    question = Question(casino_id, recommender, now, options, needs_reasons=needs_reasons(schema))
+    return apply_schema(schema, _answer(question, user, found.market))
+
+
+def find_users(text: str, *, after: int = 0, limit: int) -> list[User]:
+    """Users of the current casino, by id: the one of this id, or those above `after` whose names have every word."""
+    text = text.replace("\0", "").strip()[:_MAX_TEXT]  # PostgreSQL refuses text with a NUL
+    users = User.objects.filter(pk__gt=after)
+    if text.isdecimal():
+        users = users.filter(pk=min(int(text), MAX_ID))
+    else:
+        for word in text.split():
+            users = users.filter(Q(name__icontains=word) | Q(surname__icontains=word))
+    return list(users.order_by("pk")[:limit])
+
+
+def latest_coupons(user_id: int, *, limit: int) -> list[PurchasedCoupon]:
+    return list(PurchasedCoupon.objects.filter(user_id=user_id).order_by("-timestamp", "-pk")[:limit])
+
+
+def _answer(question: Question, user: FoundUser, market: Market) -> Recommendation:
+    fresh = with_fresh_pairs(user, question, market) if Knowledge.FAVORITE_PAIRS in question.needs else user
+    return answer(question, bettor_of(fresh, question, market), market, uuid4())
+
+
+def _find(user_id: int, now: datetime) -> tuple[load.Found, FoundUser]:
+    found = load.find([user_id], now, full_hour(now))
+    user = found.users.get(user_id)
+    if user is None:
+        raise UserNotFound("User not found")
+    return found, user
+
+
+def _favourites(tallies: Tallies) -> tuple[Favourite, ...]:
+    counts = {attribute: tallies.counts.get(attribute, {}) for attribute in ATTRIBUTES}
+    return tuple(
+        Favourite(attribute, tuple((value, int(counts[attribute][value])) for value in tallies.top(attribute, 3)))
+        for attribute in ATTRIBUTES
+        if counts[attribute]
+    )

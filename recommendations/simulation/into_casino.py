@@ -1,0 +1,93 @@
+"""A simulated history, stored in the current casino as if it had just happened."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from recommendations.offer import ATTRIBUTES
+from recommendations.replay.history import History, PastCoupon
+from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
+from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
+from recommendations.validation.settings_limits import limits
+
+_AT_ONCE = 1_000
+
+
+def store_history(history: History, now: datetime) -> None:
+    """Store users, events and coupons, moved in time so that the last coupon is bought at `now`; what has not begun by
+    then is the offer."""
+    last = history.coupons[-1].timestamp if history.coupons else now.timestamp()
+    store = _Rows(history, now.timestamp() - last)
+    for rows in _chunks(store.users()):
+        store_users(rows)
+    for rows in _chunks(store.events()):
+        store_events(rows)
+    for rows in _chunks(store.coupons()):
+        store_coupons(rows)
+    prune_casino_tallies(now)  # which sums up what is pending
+
+
+class _Rows:
+    def __init__(self, history: History, shift: float) -> None:
+        self._history, self._shift = history, shift
+
+    def users(self) -> Iterator[UserRow]:
+        known = sorted({coupon.user_id for coupon in self._history.coupons})
+        for user_id in known:
+            yield UserRow(
+                id=user_id,
+                name=f"User {user_id}",
+                surname="Simulated",
+                birth_year=1985,
+                currency=limits.currencies[0],
+                country="NOWHERE",
+                gender=limits.genders[0],
+                timestamp=self._at(self._history.coupons[0].timestamp),
+                favorite_sport=limits.sports[0],
+            )
+
+    def events(self) -> Iterator[EventRow]:
+        events = self._history.events
+        for place in range(len(events)):
+            yield EventRow(
+                id=int(events.ids[place]),
+                begin_timestamp=self._at(float(events.begins[place])),
+                end_timestamp=self._at(float(events.ends[place])),
+                odd=Decimal(str(round(float(events.odds[place]), 3))),
+                **self._names(place),
+            )
+
+    def coupons(self) -> Iterator[CouponRow]:
+        for number, coupon in enumerate(self._history.coupons, start=1):
+            yield self._coupon(number, coupon)
+
+    def _coupon(self, number: int, coupon: PastCoupon) -> CouponRow:
+        events = self._history.events
+        selections = tuple(
+            Selection(
+                event_id=int(events.ids[place]),
+                odd=Decimal(str(round(float(events.odds[place]), 3))),
+                **self._names(place),
+            )
+            for place in coupon.places
+        )
+        return CouponRow(
+            id=number,
+            user_id=coupon.user_id,
+            stake=Decimal(str(coupon.stake)),
+            timestamp=self._at(coupon.timestamp),
+            recommended_events=selections,
+        )
+
+    def _names(self, place: int) -> dict[str, Any]:
+        return {name: getattr(self._history.events, name)[place] for name in ATTRIBUTES}
+
+    def _at(self, seconds: float) -> datetime:
+        return datetime.fromtimestamp(seconds + self._shift, UTC)
+
+
+def _chunks(rows: Iterator[Any]) -> Iterator[Sequence[Any]]:
+    while chunk := list(islice(rows, _AT_ONCE)):
+        yield chunk

@@ -1,0 +1,70 @@
+"""All that is kept of coupons, counted anew from the coupons themselves, while others go on storing."""
+
+from collections.abc import Iterator, Sequence
+
+from recommendations.tallies.casino_sums import CasinoSums
+from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
+from tenants.routing.connections import casino_atomic
+
+from .casino_tallies import lock_casino_tallies, write_sums
+from .sql import execute, query
+from .user_tallies import rebuild_users
+
+_USERS = 500  # a transaction: whoever stores a coupon of one of them waits that long
+_ROWS = 2_000  # coupons read at a time
+
+# Coupons that psql made may be those of users whom nothing was ever counted for.
+_MAKE_PROFILES = """
+INSERT INTO users_profile (user_id, needs_rebuild) SELECT id, true FROM users
+WHERE EXISTS (SELECT FROM purchased_coupons AS coupon WHERE coupon.user_id = users.id)
+  AND NOT EXISTS (SELECT FROM users_profile AS profile WHERE profile.user_id = users.id)
+ORDER BY id ON CONFLICT (user_id) DO NOTHING
+"""
+_NEXT_USERS = """
+SELECT user_id FROM users_profile WHERE user_id > %s AND (needs_rebuild OR NOT %s) ORDER BY user_id LIMIT %s
+"""
+_LOCK = "SELECT FROM users_profile WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE"
+
+# One statement sees all coupons as of one moment, and which of them are still to be added to the casino's tallies.
+_DECLARE = f"""
+DECLARE everything NO SCROLL CURSOR FOR
+SELECT id, NULL FROM pending_casino_sums
+UNION ALL SELECT NULL, {coupons_from("(SELECT coupon.*) AS coupon")} FROM purchased_coupons AS coupon
+"""
+_FETCH = f"FETCH {_ROWS} FROM everything"
+
+
+def rebuild_profiles(*, only_marked: bool = False) -> Iterator[int]:
+    """Count the coupons of the current casino's users anew, or of those whose profiles are marked `needs_rebuild`, in
+    transactions of some hundred users each. Answers how many users each was for."""
+    execute(_MAKE_PROFILES)
+    last = 0
+    while user_ids := [user_id for (user_id,) in query(_NEXT_USERS, [last, only_marked, _USERS])]:
+        with casino_atomic():
+            execute(_LOCK, [user_ids])  # then read: who has stored a coupon of theirs has committed, or still waits
+            rebuild_users(user_ids)
+        yield len(user_ids)
+        last = user_ids[-1]
+
+
+def rebuild_casino_tallies() -> None:
+    """Count all coupons of the current casino anew in its tallies, in one transaction, for which no one waits."""
+    with casino_atomic():
+        lock_casino_tallies()
+        execute(_DECLARE)
+        sums, added = CasinoSums(0.0), []
+        while rows := query(_FETCH):
+            added += [number for number, _ in rows if number is not None]
+            sums.merge(_sum_of([text for _, text in rows if text is not None]))
+        execute("CLOSE everything")
+        execute("DELETE FROM pending_casino_sums WHERE id = ANY(%s)", [added])
+        execute("DELETE FROM casino_tallies")
+        write_sums([sums])
+
+
+def _sum_of(texts: Sequence[str]) -> CasinoSums:
+    coupons = [coupon for text in texts for coupon in decode_coupons(text)]
+    sums = CasinoSums(max((coupon.timestamp for coupon in coupons), default=0.0))
+    for coupon in coupons:
+        sums.add(coupon.timestamp, coupon.selections)
+    return sums

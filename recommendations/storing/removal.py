@@ -1,0 +1,116 @@
+"""Rows that the casino removes, and the memory of it, so that a message of before does not bring them back.
+
+A row whose id PostgreSQL handed out is not the casino's to name, and stays.
+"""
+
+from collections.abc import Sequence
+
+from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
+from recommendations.validation.rows import Removal
+
+from .casino_tallies import count_in_casino
+from .outcomes import DUPLICATE, Outcome, Result
+from .sql import as_json, execute, query
+from .upsert import Key
+from .user_tallies import rebuild_users
+
+_REMOVALS = "jsonb_to_recordset(%s::jsonb) AS row(id bigint, timestamp timestamptz)"
+
+_REMEMBER = f"""
+INSERT INTO removed_rows AS kept (kind, row_id, timestamp)
+SELECT %s, row.id, row.timestamp FROM {_REMOVALS} ORDER BY row.id
+ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = excluded.timestamp WHERE kept.timestamp < excluded.timestamp
+"""
+
+_UNCHANGED_SINCE = (
+    "{table}.id = row.id AND {table}.natural_key IS NULL AND COALESCE({table}.timestamp <= row.timestamp, true)"
+)
+
+_FIND_USERS = f"""
+SELECT users.id FROM users, {_REMOVALS} WHERE {_UNCHANGED_SINCE.format(table="users")}
+ORDER BY users.id FOR UPDATE OF users
+"""
+_COUPONS_OF_USERS = f"SELECT {coupons_from('purchased_coupons AS coupon WHERE user_id = ANY(%s)')}"
+_REMOVE_USERS = (
+    "DELETE FROM waiting_coupons WHERE user_id = ANY(%s)",
+    "DELETE FROM purchased_coupons WHERE user_id = ANY(%s)",
+    "DELETE FROM served_recommendations WHERE user_id = ANY(%s)",
+    "DELETE FROM users_profile WHERE user_id = ANY(%s)",
+    "DELETE FROM user_tallies WHERE user_id = ANY(%s)",  # after the profile, whose lock guards it
+    "DELETE FROM users WHERE id = ANY(%s)",
+)
+
+# Of users who have not come, or no more.
+_REMOVE_WAITING = f"""
+DELETE FROM waiting_coupons AS coupon USING {_REMOVALS}
+WHERE coupon.user_id = row.id AND coupon.timestamp <= row.timestamp
+  AND NOT EXISTS (SELECT FROM users WHERE users.id = row.id)
+"""
+
+_FIND_EVENTS = f"SELECT events.id FROM events, {_REMOVALS} WHERE {_UNCHANGED_SINCE.format(table='events')}"
+_REMOVE_EVENTS = ("DELETE FROM event_teams WHERE event_id = ANY(%s)", "DELETE FROM events WHERE id = ANY(%s)")
+
+_LOCK_PROFILES = """
+SELECT FROM users_profile
+WHERE user_id = ANY(%s) OR user_id IN (SELECT user_id FROM purchased_coupons WHERE id = ANY(%s))
+ORDER BY user_id FOR UPDATE
+"""
+
+_REMOVE_COUPONS = f"""
+WITH removed AS (
+    DELETE FROM purchased_coupons AS coupon USING {_REMOVALS}
+    WHERE coupon.id = row.id AND coupon.natural_key IS NULL RETURNING coupon.*
+), no_longer_waiting AS (
+    DELETE FROM waiting_coupons AS coupon USING {_REMOVALS} WHERE coupon.coupon_id = row.id RETURNING coupon.coupon_id
+)
+SELECT ARRAY(SELECT id FROM removed UNION SELECT coupon_id FROM no_longer_waiting),
+       ARRAY(SELECT DISTINCT user_id FROM removed), {coupons_from("removed AS coupon")}
+"""
+
+
+def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
+    """Remove users with all that is theirs."""
+    execute(_REMEMBER, ["users", as_json(removals)])
+    if found := [row_id for (row_id,) in query(_FIND_USERS, [as_json(removals)])]:
+        [(coupons,)] = query(_COUPONS_OF_USERS, [found])
+        _take_back(coupons)
+        for statement in _REMOVE_USERS:
+            execute(statement, [found])
+    execute(_REMOVE_WAITING, [as_json(removals)])
+    return _outcomes(removals, found)
+
+
+def remove_events(removals: Sequence[Removal]) -> dict[Key, Outcome]:
+    """Remove events; their teams stay, and what coupons say of them."""
+    execute(_REMEMBER, ["events", as_json(removals)])
+    if found := [row_id for (row_id,) in query(_FIND_EVENTS, [as_json(removals)])]:
+        for statement in _REMOVE_EVENTS:
+            execute(statement, [found])
+    return _outcomes(removals, found)
+
+
+def lock_profiles(user_ids: Sequence[int], removals: Sequence[Removal]) -> None:
+    """Lock what both coupons of these users and removals of coupons change, in the order of the users.
+
+    A call that stores and removes changes profiles twice; else others could come in between and lock it out.
+    """
+    execute(_LOCK_PROFILES, [list(user_ids), [removal.id for removal in removals]])
+
+
+def remove_coupons(removals: Sequence[Removal]) -> dict[Key, Outcome]:
+    """Remove coupons, and what they counted. Their users' tallies are made anew, of what is left."""
+    execute(_REMEMBER, ["purchased_coupons", as_json(removals)])
+    [(removed, user_ids, coupons)] = query(_REMOVE_COUPONS, [as_json(removals)] * 2)
+    rebuild_users(user_ids)
+    _take_back(coupons)
+    return _outcomes(removals, removed)
+
+
+def _take_back(coupons: str | None) -> None:
+    """Removed coupons, out of what the casino's tallies count."""
+    count_in_casino([(coupon.timestamp, coupon.selections) for coupon in decode_coupons(coupons)], sign=-1)
+
+
+def _outcomes(removals: Sequence[Removal], found: Sequence[int]) -> dict[Key, Outcome]:
+    gone = set(found)
+    return {removal.id: Outcome(Result.REMOVED) if removal.id in gone else DUPLICATE for removal in removals}

@@ -1,0 +1,96 @@
+"""Recommendations that were served into their casino's database, each once, and out of it when they are old."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from recommendations.validation.rows import Removal, ServedRow
+from tenants.routing.connections import casino_atomic
+
+from .coupon_sql import UNLESS_OF_ERASED
+from .outcomes import DUPLICATE, STALE, Outcome, Result
+from .sql import as_json, query
+
+_STORED, _REMOVED = Outcome(Result.STORED), Outcome(Result.REMOVED)
+
+# What was shown to a user who has been removed or erased since is no longer to be kept. The lock lets no removal come
+# in between.
+_STORE = f"""
+WITH incoming AS MATERIALIZED (
+    SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
+        recommendation_id uuid, user_id bigint, timestamp timestamptz, recommender text, asked_for text, fallback text,
+        model_version text, stake numeric, currency text, events jsonb, took_ms float8
+    ) JOIN users ON users.id = row.user_id {UNLESS_OF_ERASED} ORDER BY row.user_id FOR KEY SHARE OF users
+)
+INSERT INTO served_recommendations (
+    recommendation_id, user_id, timestamp, recommender, asked_for, fallback, model_version, stake, currency, events,
+    took_ms
+)
+SELECT
+    recommendation_id, user_id, timestamp, recommender, asked_for, fallback, model_version, stake, currency, events,
+    took_ms
+FROM incoming ORDER BY recommendation_id
+ON CONFLICT (recommendation_id) DO NOTHING RETURNING recommendation_id
+"""
+
+_KNOWN = "SELECT recommendation_id FROM served_recommendations WHERE recommendation_id = ANY(%s)"
+
+_REMOVE = """
+WITH removed AS (
+    DELETE FROM served_recommendations AS served
+    USING jsonb_to_recordset(%s::jsonb) AS row(id bigint, timestamp timestamptz)
+    WHERE served.user_id = row.id AND served.timestamp <= row.timestamp RETURNING served.user_id
+)
+SELECT DISTINCT user_id FROM removed
+"""
+
+# Two that prune at once take different rows, and neither waits.
+_PRUNE = """
+WITH old AS (
+    SELECT id FROM served_recommendations WHERE timestamp < %s ORDER BY timestamp, id LIMIT %s FOR UPDATE SKIP LOCKED
+), pruned AS (
+    DELETE FROM served_recommendations USING old WHERE served_recommendations.id = old.id RETURNING old.id
+)
+SELECT count(*) FROM pruned
+"""
+
+
+def store_recommendations(rows: Sequence[ServedRow | Removal]) -> list[Outcome]:
+    """Store what was served, each recommendation once; what was shown to users who are no more is stale.
+
+    A removal names a user, and takes along what that user was shown up to then.
+    """
+    served = [row for row in rows if isinstance(row, ServedRow)]
+    removals = [row for row in rows if isinstance(row, Removal)]
+    with casino_atomic():
+        written = _store(served) if served else set()
+        kept = _known(served) if len(written) < len(served) else written
+        cleared = _remove(removals) if removals else set()
+    outcomes = []
+    for row in rows:
+        if isinstance(row, Removal):
+            outcomes.append(_REMOVED if row.id in cleared else DUPLICATE)
+        elif row.recommendation_id in written:
+            written.remove(row.recommendation_id)  # of several in one batch, the first was stored
+            outcomes.append(_STORED)
+        else:
+            outcomes.append(DUPLICATE if row.recommendation_id in kept else STALE)
+    return outcomes
+
+
+def prune_recommendations(before: datetime, limit: int) -> int:
+    """Delete the oldest `limit` of those served before then; answers how many there were."""
+    [(pruned,)] = query(_PRUNE, [before, limit])
+    return int(pruned)
+
+
+def _store(rows: Sequence[ServedRow]) -> set[UUID]:
+    return {each for (each,) in query(_STORE, [as_json(rows)])}
+
+
+def _known(rows: Sequence[ServedRow]) -> set[UUID]:
+    return {each for (each,) in query(_KNOWN, [[row.recommendation_id for row in rows]])}
+
+
+def _remove(removals: Sequence[Removal]) -> set[int]:
+    return {each for (each,) in query(_REMOVE, [as_json(removals)])}

@@ -1,0 +1,99 @@
+"""What many coupons add to their casino's tallies, summed up before it is written."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
+
+from .selections import HALF_LIFE, odds_band
+
+TREND_HALF_LIFE = 86_400.0  # seconds
+SEPARATOR = "\x1f"  # no text that classifies has control characters
+
+Key = tuple[str, str]
+Sums = list[float]  # count, weight, trend
+Bets = tuple[int | None, str, str, str, str, str, int]  # event, sport, league, country, teams, band of the odd
+
+
+class AnyBet(Protocol):
+    """A selection, wherever it comes from."""
+
+    @property
+    def event_id(self) -> int | None: ...
+    @property
+    def sport(self) -> str: ...
+    @property
+    def league(self) -> str: ...
+    @property
+    def country(self) -> str: ...
+    @property
+    def home_team(self) -> str: ...
+    @property
+    def away_team(self) -> str: ...
+    @property
+    def odd(self) -> float | Decimal | None: ...
+
+
+class CasinoSums(msgspec.Struct, array_like=True):
+    """Counts, weights and trends as of one time, in Unix seconds. Selections of one event are kept together as long as
+    possible, since a batch has many of each."""
+
+    as_of: float
+    sums: dict[Bets, Sums] = {}
+
+    def add(self, timestamp: float, bets: Iterable[AnyBet], sign: int = 1) -> None:
+        """Add a coupon of that time, not later than `as_of`; with sign -1 take one back."""
+        age = self.as_of - timestamp
+        weight, trend = sign * 2.0 ** (-age / HALF_LIFE), sign * 2.0 ** (-age / TREND_HALF_LIFE)
+        for bet in bets:
+            band = odds_band(float(bet.odd or 0))  # to compare a Decimal takes ten times as long
+            key = (bet.event_id, bet.sport, bet.league, bet.country, bet.home_team, bet.away_team, band)
+            _add(self.sums, key, sign, weight, trend)
+
+    def merge(self, other: "CasinoSums") -> None:
+        """Add what the other adds."""
+        as_of = max(self.as_of, other.as_of)
+        self._move_to(as_of)
+        other._move_to(as_of)
+        for key, sums in other.sums.items():
+            _add(self.sums, key, *sums)
+
+    def by_key(self) -> dict[Key, Sums]:
+        """(attribute, value) -> count, weight and trend."""
+        keyed: dict[Key, Sums] = {}
+        for bets, sums in self.sums.items():
+            for key in _keys_of(bets):
+                _add(keyed, key, *sums)
+        return keyed
+
+    def _move_to(self, as_of: float) -> None:
+        age = as_of - self.as_of
+        if not age:
+            return
+        self.as_of = as_of
+        by_weight, by_trend = 2.0 ** (-age / HALF_LIFE), 2.0 ** (-age / TREND_HALF_LIFE)
+        for sums in self.sums.values():
+            sums[1] *= by_weight
+            sums[2] *= by_trend
+
+
+def _add(sums: dict[Any, Sums], key: Any, times: float, weight: float, trend: float) -> None:
+    known = sums.get(key)
+    if known is None:
+        sums[key] = [times, weight, trend]
+    else:
+        known[0] += times
+        known[1] += weight
+        known[2] += trend
+
+
+def _keys_of(bets: Bets) -> Iterator[Key]:
+    event_id, sport, league, country, home_team, away_team, band = bets
+    yield "event", str(event_id) if event_id else SEPARATOR.join((sport, league, home_team, away_team))
+    yield "sport", sport
+    yield "league", league
+    yield "country", country
+    yield "home_team", home_team
+    yield "away_team", away_team
+    yield "odds_band", str(band)

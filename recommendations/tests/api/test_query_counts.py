@@ -1,0 +1,91 @@
+"""How many queries a request costs, once the offer is in memory: baselines that only a decision may raise."""
+
+import pytest
+from django.db import connections
+
+from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory
+from tenants.routing.context import use_casino
+
+CASINO_QUERIES = dict.fromkeys(RECOMMENDERS, 1)
+
+
+@pytest.fixture
+def warm(caller_a, casino_a):
+    with use_casino(casino_a.current):
+        user = UserFactory.create(id=1)
+        EventFactory.create_batch(20)
+        TalliedCouponFactory.create_batch(4, user=user)
+
+    def configure(name):
+        caller_a.configure(name)
+        for _ in range(2):  # the first keeps the favourite pairs
+            assert len(caller_a.get("/recommend/1").json()["events"]) == 3
+        return caller_a
+
+    return configure
+
+
+@pytest.mark.parametrize("name", CASINO_QUERIES)
+def test_a_recommendation_asks_the_catalogue_nothing_while_a_lease_holds(
+    warm, settings, django_assert_num_queries, name
+):
+    caller = warm(name)
+    settings.CATALOGUE_LEASE_SECONDS = 60
+    caller.get("/recommend/1")
+    with django_assert_num_queries(0, connection=connections["default"]):
+        caller.get("/recommend/1")
+
+
+@pytest.mark.parametrize("name", CASINO_QUERIES)
+def test_a_recommendation_asks_the_catalogue_once_for_a_lease(warm, django_assert_num_queries, name):
+    caller = warm(name)
+    with django_assert_num_queries(1, connection=connections["default"]):
+        caller.get("/recommend/1")
+
+
+@pytest.mark.parametrize(("name", "queries"), CASINO_QUERIES.items())
+def test_a_recommendation_asks_the_casino_that_often(warm, django_assert_num_queries, name, queries):
+    caller = warm(name)
+    with django_assert_num_queries(queries, connection=connections["casino_1"]):
+        caller.get("/recommend/1")
+
+
+@pytest.mark.parametrize("name", CASINO_QUERIES)
+def test_a_recommendation_asks_no_other_casino(warm, casino_b, django_assert_num_queries, name):
+    caller = warm(name)
+    with django_assert_num_queries(0, connection=connections["casino_2"]):
+        caller.get("/recommend/1")
+
+
+@pytest.mark.parametrize("events", [1, 200])
+def test_a_changed_offer_is_followed_by_the_same_query_however_much_changed(
+    warm, casino_a, caller_a, django_assert_num_queries, events
+):
+    warm("static")
+    with use_casino(casino_a.current):
+        EventFactory.create_batch(events)
+    with django_assert_num_queries(1, connection=connections["casino_1"]):
+        caller_a.get("/recommend/1")
+
+
+def test_purchase_asks_for_one_user_three_samples_and_two_statements_that_store(
+    warm, settings, caller_a, django_assert_num_queries
+):
+    settings.RECSYS_TEST_ENDPOINTS = True
+    user, samples, savepoint, coupons, casino, release = 1, 3, 1, 1, 1, 1
+    with django_assert_num_queries(
+        user + samples + savepoint + coupons + casino + release, connection=connections["casino_1"]
+    ):
+        caller_a.post("/purchase/1")
+
+
+@pytest.mark.parametrize(("method", "queries"), [("get", 1), ("post", 4)])  # a transaction, too
+def test_config_asks_the_catalogue_only(caller_a, example_configuration, django_assert_num_queries, method, queries):
+    caller_a.configure("static")
+    arguments = [example_configuration] if method == "post" else []
+    with (
+        django_assert_num_queries(queries, connection=connections["default"]),
+        django_assert_num_queries(0, connection=connections["casino_1"]),
+    ):
+        getattr(caller_a, method)("/config", *arguments)

@@ -1,0 +1,270 @@
+"""The offers kept in memory: patched when the database's version is another, read anew where the log says too little,
+and only so many bytes of them."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.db.transaction import set_rollback
+
+from recommendations.models import Event, OfferChange, OfferVersion
+from recommendations.offer import OfferCache, load_offer, offers, read_offer
+from recommendations.offer.queries import ask
+from recommendations.tests.conftest import TEST_DATABASES
+from recommendations.tests.factories import EventFactory, open_rows, rows_of
+from recommendations.tests.threads import THREADS, at_once
+from tenants.errors import NoCurrentCasino
+from tenants.routing.connections import casino_atomic, casino_connection, current_alias
+from tenants.routing.context import CurrentCasino, use_casino
+
+READ_ALL = "offer_events("
+
+
+@pytest.fixture
+def cache():
+    return OfferCache(max_bytes=1_000_000)
+
+
+def version():
+    return OfferVersion.objects.get().version
+
+
+def read(cache, now):
+    known = cache.known()
+    return cache.advance(known, *ask(known.version, now), now)
+
+
+def read_of(cache, casino, now):
+    with use_casino(casino.current):
+        return read(cache, now)
+
+
+def execute(sql):
+    with casino_connection().cursor() as cursor:
+        cursor.execute(sql)
+
+
+@pytest.fixture
+def reads_all(django_assert_num_queries):
+    """Whether the last `read_offer` had to read all events."""
+
+    def reads(now, *, queries):
+        with django_assert_num_queries(queries, connection=casino_connection()) as captured:
+            read_offer(now)
+        return any(READ_ALL in query["sql"] for query in captured.captured_queries)
+
+    return reads
+
+
+def test_a_warm_offer_is_read_by_one_query_changed_or_not(casino_a, casino_b, now, reads_all):
+    with use_casino(casino_b.current):
+        EventFactory.create_batch(2)
+    with use_casino(casino_a.current):
+        event = EventFactory.create()
+        read_offer(now)
+        assert not reads_all(now, queries=1)
+        EventFactory.create_batch(50)
+        Event.objects.filter(pk=event.pk).update(odd=9)
+        assert not reads_all(now, queries=1)
+        assert rows_of(read_offer(now)) == open_rows(now)
+
+
+def test_an_unchanged_offer_is_the_same_snapshot(cache, casino_a, now):
+    with use_casino(casino_a.current):
+        EventFactory.create_batch(2)
+        assert read(cache, now) is read(cache, now)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE events SET odd = 9",
+        "DELETE FROM events WHERE id = 1",
+        "INSERT INTO events SELECT 3, country, begin_timestamp, end_timestamp, league, sport, odd, 'X', 'Y' FROM events"
+        " WHERE id = 1",
+        "UPDATE events SET status = 'SUSPENDED' WHERE id = 2",
+        "TRUNCATE events CASCADE",
+    ],
+)
+def test_a_changed_offer_is_followed_whoever_changed_it(cache, casino_a, now, change):
+    with use_casino(casino_a.current):
+        EventFactory.create(id=1)
+        EventFactory.create(id=2)
+        first = read(cache, now)
+        before = rows_of(first)
+        execute("SET CONSTRAINTS ALL IMMEDIATE")
+        execute(change)
+        second = read(cache, now)
+        assert rows_of(second) == open_rows(now) != before
+        assert rows_of(first) == before
+        assert read(cache, now) is second
+
+
+def test_an_odd_that_is_no_number_comes_by_patch_as_by_reading(cache, casino_a, now):
+    with use_casino(casino_a.current):
+        EventFactory.create(id=1)
+        read(cache, now)
+        execute("UPDATE events SET odd = 'NaN'")
+        assert str(read(cache, now).odds) == str(load_offer(now).odds) == "[nan]"
+
+
+def test_a_version_lower_than_the_one_in_memory_is_read_again(cache, casino_a, now):
+    """As after the restoring of an older database."""
+    with use_casino(casino_a.current):
+        restored = version()
+        EventFactory.create()
+        assert len(read(cache, now)) == 1
+        Event.objects.all().delete()
+        OfferVersion.objects.update(version=restored)
+        assert len(read(cache, now)) == 0
+
+
+def test_what_a_transaction_saw_that_did_not_last_serves_nobody(cache, casino_a, now):
+    with use_casino(casino_a.current):
+        EventFactory.create(id=1)
+        with casino_atomic():
+            EventFactory.create(id=2)
+            assert list(read(cache, now).ids) == [1, 2]
+            set_rollback(True, using=current_alias())
+        EventFactory.create(id=3)
+        assert list(read(cache, now).ids) == [1, 3]
+
+
+def test_a_change_of_other_tables_leaves_the_offer_alone(cache, casino_a, now):
+    with use_casino(casino_a.current):
+        first = read(cache, now)
+        execute("INSERT INTO teams (name, sport) VALUES ('A', 'B')")
+        assert read(cache, now) is first
+
+
+def test_without_a_version_nothing_is_taken_from_memory(cache, casino_a, now):
+    with use_casino(casino_a.current):
+        OfferVersion.objects.all().delete()
+        assert read(cache, now) is not read(cache, now)
+
+
+def test_events_that_are_over_go_with_the_next_change(cache, casino_a, now):
+    with use_casino(casino_a.current):
+        EventFactory.create(id=1, begin_timestamp=now + timedelta(hours=1))
+        EventFactory.create(id=2)
+        later = now + timedelta(hours=4)
+        assert list(read(cache, now).ids) == list(read(cache, later).ids) == [1, 2]
+        Event.objects.filter(id=2).update(odd=9)
+        assert list(read(cache, later).ids) == [2]
+
+
+def test_an_event_that_is_put_off_comes_back(cache, casino_a, now):
+    with use_casino(casino_a.current):
+        EventFactory.create(id=1, begin_timestamp=now - timedelta(hours=9))
+        assert len(read(cache, now)) == 0
+        Event.objects.update(end_timestamp=now + timedelta(hours=1))
+        assert list(read(cache, now).ids) == [1]
+
+
+def test_a_request_goes_on_from_what_it_knew_whatever_others_read_meanwhile(cache, casino_a, now):
+    with use_casino(casino_a.current):
+        EventFactory.create(id=1)
+        read(cache, now)
+        slow = cache.known()
+        EventFactory.create(id=2)
+        answer = ask(slow.version, now)
+        EventFactory.create(id=3)
+        newest = read(cache, now)
+        assert list(cache.advance(slow, *answer, now).ids) == [1, 2]
+        assert read(cache, now) is newest
+
+
+def test_a_request_that_must_read_all_takes_what_another_read_meanwhile(
+    cache, casino_a, now, django_assert_num_queries
+):
+    with use_casino(casino_a.current):
+        EventFactory.create(id=1)
+        slow = cache.known()
+        answer = ask(slow.version, now)
+        newest = read(cache, now)
+        EventFactory.create(id=2)
+        with django_assert_num_queries(1, connection=casino_connection()):
+            assert list(cache.advance(slow, *answer, now).ids) == [1, 2]
+        assert list(newest.ids) == [1]
+
+
+def test_each_casino_has_its_own_offer(cache, casino_a, casino_b, now):
+    for casino, events in ((casino_a, 1), (casino_b, 3)):
+        with use_casino(casino.current):
+            EventFactory.create_batch(events)
+    assert [len(read_of(cache, casino, now)) for casino in (casino_a, casino_b)] == [1, 3]
+
+
+def test_without_a_current_casino_there_is_no_offer(cache):
+    with pytest.raises(NoCurrentCasino):
+        cache.known()
+
+
+def test_within_the_bytes_allowed_all_casinos_stay_in_memory(cache, casino_a, casino_b, now):
+    first = read_of(cache, casino_a, now)
+    read_of(cache, casino_b, now)
+    assert read_of(cache, casino_a, now) is first
+
+
+def test_beyond_them_the_casino_asked_for_longest_ago_goes_but_one_stays(casino_a, casino_b, now):
+    cache = OfferCache(max_bytes=1)
+    first, other = read_of(cache, casino_a, now), read_of(cache, casino_b, now)
+    assert read_of(cache, casino_b, now) is other
+    assert read_of(cache, casino_a, now) is not first
+
+
+def test_what_is_kept_in_a_memo_counts(cache, casino_a, casino_b, now):
+    read_of(cache, casino_a, now)
+    read_of(cache, casino_b, now).memo["large"] = memoryview(bytes(2_000_000))
+    assert cache_holds(cache, casino_b)
+    with use_casino(casino_a.current):
+        EventFactory.create()
+        read(cache, now)
+    assert cache_holds(cache, casino_a)
+    assert not cache_holds(cache, casino_b)
+
+
+def cache_holds(cache, casino):
+    with use_casino(casino.current):
+        return cache.known().offer is not None
+
+
+def test_being_asked_for_counts_as_use(casino_a, casino_b, now):
+    first = read_of(OfferCache(max_bytes=1), casino_a, now)
+    cache = OfferCache(max_bytes=int(2.5 * first.nbytes))
+    first, second = read_of(cache, casino_a, now), read_of(cache, casino_b, now)
+    read_of(cache, casino_a, now)
+    third = CurrentCasino(id=casino_a.pk + 2, db_name=casino_b.db_name)
+    connections.settings = {**connections.settings, third.alias: connections.settings["casino_2"]}
+    connections[third.alias] = connections["casino_2"]  # a third casino that shares the second's database
+    try:
+        with use_casino(third):
+            read(cache, now)
+    finally:
+        del connections[third.alias]
+        connections.settings = {name: each for name, each in connections.settings.items() if name != third.alias}
+    assert read_of(cache, casino_a, now) is first
+    assert read_of(cache, casino_b, now) is not second
+
+
+def test_the_process_has_one_cache_of_the_size_that_the_settings_say(casino_a, now):
+    with use_casino(casino_a.current):
+        assert read_offer(now) is offers.known().offer
+
+
+@pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)
+def test_of_many_threads_that_miss_at_once_one_reads_for_all(cache, casino_a, now):
+    start = threading.Barrier(THREADS)
+
+    def ask_at_once(_):
+        known = cache.known()
+        answer = ask(known.version, now)
+        start.wait()
+        return cache.advance(known, *answer, now)
+
+    with use_casino(casino_a.current):
+        EventFactory.create_batch(3)
+        assert OfferChange.objects.exists()
+    found = at_once(casino_a, ask_at_once)
+    assert all(offer is found[0] for offer in found)

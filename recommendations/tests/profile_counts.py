@@ -1,0 +1,84 @@
+"""Whether what is counted of the current casino's purchased coupons is what they add up to."""
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db.models import Count, Sum
+
+from recommendations.models import CasinoTally, PurchasedCoupon, UserProfile
+from recommendations.storing.casino_tallies import fold_casino_sums
+
+from .tallies_reference import (
+    DAY,
+    LANDMARK,
+    assert_adds_up,
+    assert_holds_what_is_yet_to_begin,
+    identity,
+    selections_of,
+    values,
+)
+from .user_context_of import read_tallies
+
+SEPARATOR = "\x1f"
+
+
+def assert_counts_equal_a_recount() -> None:
+    """In the users' profiles, in their tallies and in the casino's."""
+    counted = UserProfile.objects.values_list("user_id", "coupon_count", "stake_total")
+    coupons = PurchasedCoupon.objects.order_by("user_id").values_list("user_id").annotate(Count("pk"), Sum("stake"))
+    zero = {user_id: (0, Decimal(0)) for user_id, *_ in counted}
+    recount = {user_id: (count, stakes) for user_id, count, stakes in coupons}
+    assert {user_id: (count, stakes) for user_id, count, stakes in counted} == zero | recount
+    assert_tallies_equal_a_recount()
+    assert_casino_adds_up()
+
+
+def assert_tallies_equal_a_recount() -> None:
+    coupons: dict[int, list[Any]] = defaultdict(list)
+    for coupon in PurchasedCoupon.objects.all():
+        coupons[coupon.user_id].append(coupon)
+    for user_id in UserProfile.objects.values_list("user_id", flat=True):
+        tallies = read_tallies(user_id)
+        assert_adds_up(tallies, coupons[user_id])
+        assert_holds_what_is_yet_to_begin(tallies, coupons[user_id])
+
+
+def assert_casino_adds_up() -> None:
+    fold_casino_sums()
+    newest = PurchasedCoupon.objects.order_by("-timestamp").values_list("timestamp", flat=True).first()
+    # what was removed may have been the newest: its time stays, and what is ages older has become nothing
+    latest = CasinoTally.objects.order_by("-as_of").values_list("as_of", flat=True).first() or LANDMARK
+    as_of = max(newest.timestamp() if newest else LANDMARK, latest)
+    counted, recount = _casino_tallies(as_of), _casino_recount(as_of)
+    assert counted.keys() == recount.keys()
+    for key, sums in recount.items():
+        assert counted[key] == pytest.approx(sums, rel=1e-9, abs=1e-9), key
+
+
+def _casino_recount(as_of: float) -> dict[tuple[str, str], list[float]]:
+    """(attribute, value) -> count, weight and trend as of that time."""
+    recount: Any = defaultdict(lambda: [0, 0.0, 0.0])
+    for timestamp, each in selections_of(PurchasedCoupon.objects.all()):
+        event = identity(each)
+        key = str(event) if isinstance(event, int) else SEPARATOR.join(event)
+        for attribute, value in (values(each) | {"event": key}).items():
+            sums = recount[attribute, value]
+            sums[0] += 1
+            sums[1] += 2 ** ((timestamp - as_of) / (30 * DAY))
+            sums[2] += 2 ** ((timestamp - as_of) / DAY)
+    return dict(recount)
+
+
+def _casino_tallies(as_of: float) -> dict[tuple[str, str], list[float]]:
+    """What the table says, in the same form."""
+    assert fold_casino_sums()
+    return {
+        (row.attribute, row.value): [
+            row.count,
+            row.weight * 2 ** ((row.as_of - as_of) / (30 * DAY)),
+            row.trend * 2 ** ((row.as_of - as_of) / DAY),
+        ]
+        for row in CasinoTally.objects.filter(count__gt=0)
+    }

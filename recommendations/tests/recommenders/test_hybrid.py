@@ -1,0 +1,84 @@
+"""`hybrid`: the weighted sum of features, and trees that put the best in order."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recommendations.learning.cases import Case, Cases
+from recommendations.learning.lambdarank import fit_trees
+from recommendations.recommenders.hybrid import REFINED, Hybrid, Model
+from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES, Features
+from recommendations.recommenders.hybrid_features.user_vectors import CrowdSums, Tastes
+from recommendations.recommenders.hybrid_features.value_features import COUNTED
+from recommendations.recommenders.profile import Profile as ProfileRecommender
+from recommendations.recommenders.profile import column_of
+from recommendations.tests.factories import offer_of
+
+from .test_recommenders import FULL_PROFILE, situation
+
+EVENTS = 300
+
+
+@pytest.fixture
+def known():
+    """A situation in which every feature says something."""
+    offer = offer_of(*({"odd": 1.5 + number % 7} for number in range(EVENTS)))
+    asked = situation(offer, FULL_PROFILE, 1)
+    tastes = Tastes(np.array([1, 2]), np.array([[1.0, 0.5], [0.5, 1.0]], dtype=np.float32))
+    sums = CrowdSums(tastes)
+    sums.add(2, offer.ids[::3].tolist())
+    return replace(asked, models={**asked.models, "crowds": sums.crowds()}, user_id=1)
+
+
+def weights(seed):
+    rng = np.random.default_rng(seed)
+    return {name: float(rng.normal()) for name in ADDITIVE}
+
+
+def test_the_sum_by_tables_is_the_sum_of_the_events_features(known):
+    model = Model(weights(3))
+    features = Features(known)
+    one_by_one = features.at(np.arange(EVENTS)) @ model.vector
+    assert features.weighted(model.vector) == pytest.approx(one_by_one, abs=1e-3)  # but for what begins first
+
+
+def test_what_is_kept_with_the_offer_counts_as_its_memory(known):
+    before = known.offer.nbytes
+    Features(known).weighted(Model(weights(3)).vector)
+    assert known.offer.nbytes - before >= 4 * EVENTS * (NAMES.index("odd") - NAMES.index("trend of sport"))
+
+
+def test_the_lifts_are_those_of_profile(known):
+    numbers = Features(known).at(np.arange(EVENTS))
+    importance = [{"country": 0.5, "odds_band": 0.5, "home_team": 0.75, "away_team": 0.75}.get(a, 1.0) for a in COUNTED]
+    assert numbers[:, : len(COUNTED)] @ importance == pytest.approx(ProfileRecommender().score(known), abs=1e-3)
+    assert {name for name, column in zip(NAMES, numbers.T, strict=True) if column.any()} >= {"likeness", "trend", "odd"}
+
+
+def test_trees_decide_among_the_best_and_all_others_come_after(known):
+    rng = np.random.default_rng(1)
+    cases = [Case(float(n), rng.normal(size=(20, len(NAMES))).astype(np.float32)) for n in range(100)]
+    by_weights = Model(weights(3))
+    trees = fit_trees(Cases.of(cases, len(NAMES)))
+    scores = {
+        name: Hybrid().score(replace(known, models={**known.models, "hybrid": model}, kept={}))
+        for name, model in {"weights": by_weights, "trees": Model(by_weights.weights, trees)}.items()
+    }
+    best = {name: np.argsort(-each, kind="stable")[:REFINED] for name, each in scores.items()}
+    assert set(best["weights"].tolist()) == set(best["trees"].tolist())
+    of_trees = trees.score(Features(known).at(best["trees"]))
+    assert np.all(np.diff(of_trees) <= 1e-6)
+    others = np.setdiff1d(np.arange(EVENTS), best["trees"])
+    assert np.array_equal(scores["weights"][others], scores["trees"][others])
+
+
+def test_an_odd_that_is_none_and_a_stranger_have_features_too(known):
+    offer = offer_of({"odd": 1.01})
+    offer.odds[:] = np.nan
+    numbers = Features(situation(offer, FULL_PROFILE, 1)).at(np.array([0]))
+    assert np.isfinite(numbers).all()
+
+
+def test_the_band_of_odds_is_a_column_as_others(known):
+    assert column_of(known.offer, "odds_band").codes.shape == (EVENTS,)

@@ -1,0 +1,172 @@
+"""The contract that every recommender keeps, first as arrays go in and out, then through a casino's database."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recommendations import recommenders
+from recommendations.errors import UserNotFound
+from recommendations.models import User
+from recommendations.offer import ATTRIBUTES
+from recommendations.recommenders.base import Profile, Situation
+from recommendations.recommenders.neighbours import fit
+from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.services import recommend
+from recommendations.serving.request_filters import Wish
+from recommendations.tallies.trends import Trends
+from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
+
+FULL_PROFILE = Profile(
+    country="ENGLAND",
+    favorite_sport="FOOTBALL",
+    favorite_pairs=(("FOOTBALL", "PREMIER LEAGUE"), ("CHESS", "GONE")),
+    top_values=dict.fromkeys(ATTRIBUTES, ("ENGLAND", "H1")),
+    counts={"home_team": {"H1": 3}, "odds_band": {"5": 3}},
+    weights={"home_team": {"H1": 2.5, "GONE": 1.0}, "league": {"PREMIER LEAGUE": 2.0}, "odds_band": {"5": 2.0}},
+)
+MODEL = fit([{"team:H1": 1.0, "league:PREMIER LEAGUE": 1.0}, {"team:H1": 2.0, "league:PREMIER LEAGUE": 1.0}] * 3)
+NOW = datetime(2049, 1, 1, tzinfo=UTC).timestamp()
+STRANGE_PROFILE = Profile("ATLANTIS", "CHESS", (("", ""),), {"sport": (), "league": ("X",), "shoe size": ("1",)})
+
+
+def situation(offer, profile, seed):
+    trends = Trends(
+        weights={"sport": {"FOOTBALL": 5.0}, "home_team": {"H1": 2.0}},
+        recent={"league": {"PREMIER LEAGUE": 3.0}},
+        event_ids=np.array([2, 99]),
+        of_events=np.array([4.0, 1.0]),
+    )
+    return Situation(offer, profile, now=NOW, hour=NOW, seed=(seed,), trends=trends, models={"neighbours": MODEL})
+
+
+@pytest.fixture(params=RECOMMENDERS)
+def name(request):
+    return request.param
+
+
+class TestScores:
+    @pytest.fixture(params=[Profile(), FULL_PROFILE, STRANGE_PROFILE], ids=["empty", "full", "strange"])
+    def profile(self, request):
+        return request.param
+
+    @pytest.mark.parametrize("events", [0, 1, 2, 50])
+    def test_every_event_gets_one_finite_score(self, name, profile, events):
+        scores = RECOMMENDERS[name].score(situation(offer_of(*[{}] * events), profile, 1))
+        assert scores.shape == (events,)
+        assert scores.dtype == np.float64
+        assert np.isfinite(scores).all()
+
+    def test_the_same_randomness_gives_the_same_scores(self, name, profile):
+        offer = offer_of(*[{}] * 20)
+        first, second = (RECOMMENDERS[name].score(situation(offer, profile, 7)) for _ in range(2))
+        assert np.array_equal(first, second)
+
+    def test_what_is_over_and_still_in_the_offer_changes_no_order(self, name, profile):
+        over = {"begin_timestamp": datetime(2048, 1, 1, tzinfo=UTC), "end_timestamp": datetime(2048, 1, 2, tzinfo=UTC)}
+        offer = offer_of(over, *[{}] * 20, over)
+        without = offer.keep(offer.ends > NOW)
+        scores = RECOMMENDERS[name].score(situation(offer, profile, 3))[1:-1]
+        assert list(np.argsort(-scores)) == list(np.argsort(-RECOMMENDERS[name].score(situation(without, profile, 3))))
+
+    def test_the_offer_is_left_as_it_was(self, name, profile):
+        offer, untouched = offer_of(*[{}] * 20), offer_of(*[{}] * 20)
+        RECOMMENDERS[name].score(situation(offer, profile, 1))
+        for attribute in ("ids", "begins", "odds"):
+            assert np.array_equal(getattr(offer, attribute), getattr(untouched, attribute))
+
+    def test_name_class_and_file_agree(self, name):
+        recommender = RECOMMENDERS[name]
+        assert recommender.name == name
+        assert type(recommender).__name__ == name.title().replace("_", "")
+        assert type(recommender).__module__ == f"{recommenders.__name__}.{name}"
+        assert (Path(recommenders.__path__[0]) / f"{name}.py").is_file()
+
+
+class TestSlips:
+    @pytest.fixture(autouse=True)
+    def _inside_casino_a(self, casino_a, casino_b):
+        with use_casino(casino_b.current):
+            UserFactory.create(id=2)
+            EventFactory.create_batch(5, country="ELSEWHERE")
+        with use_casino(casino_a.current):
+            UserFactory.create(id=1)
+            yield
+
+    def ask(self, name, now=None, **question):
+        return recommend(casino_id=1, recommender_type=name, user_id=1, now=now or datetime.now(UTC), **question)
+
+    def homes(self, recommendation):
+        return [event.home_team for event in recommendation.recommended_events]
+
+    def test_a_user_without_history_gets_three_events(self, name):
+        EventFactory.create_batch(4)
+        assert len(self.ask(name).recommended_events) == 3
+
+    def test_a_user_without_any_known_attribute_gets_three_events(self, name):
+        User.objects.update(country="NOWHERE", favorite_sport="", favorite_league="")
+        EventFactory.create_batch(4)
+        assert len(self.ask(name).recommended_events) == 3
+
+    def test_an_empty_offer_gives_an_empty_slip(self, name):
+        TalliedCouponFactory.create(user_id=1)
+        assert self.ask(name).recommended_events == ()
+
+    @pytest.mark.parametrize("limit", [0, 1, 3, 7])
+    def test_there_are_exactly_n_events_where_there_are_so_many(self, name, limit):
+        EventFactory.create_batch(7)
+        assert len(self.ask(name, wish=Wish(limit=limit)).recommended_events) == limit
+
+    @pytest.mark.parametrize("events", [1, 2])
+    def test_there_are_fewer_where_there_are_fewer(self, name, events):
+        TalliedCouponFactory.create(user_id=1)
+        EventFactory.create_batch(events)
+        assert len(self.ask(name).recommended_events) == events
+
+    def test_no_event_comes_twice(self, name):
+        EventFactory.create_batch(6)
+        TalliedCouponFactory.create_batch(3, user_id=1)
+        homes = self.homes(self.ask(name, wish=Wish(limit=10)))
+        assert len(set(homes)) == len(homes) == 6
+
+    def test_no_event_has_begun_not_even_one_loaded_before_it_began(self, name):
+        now = datetime.now(UTC)
+        EventFactory.create(begin_timestamp=now + timedelta(minutes=5), home_team="SOON")
+        EventFactory.create(begin_timestamp=now + timedelta(minutes=9), home_team="LATER")
+        assert set(self.homes(self.ask(name, now))) == {"SOON", "LATER"}
+        assert self.homes(self.ask(name, now + timedelta(minutes=5))) == ["LATER"]
+        assert self.homes(self.ask(name, now + timedelta(minutes=9))) == []
+
+    def test_an_odd_that_is_no_number_is_never_shown(self, name):
+        EventFactory.create(home_team="SOUND")
+        EventFactory.create(home_team="BROKEN")
+        with casino_connection().cursor() as cursor:
+            cursor.execute("UPDATE events SET odd = 'NaN' WHERE home_team = 'BROKEN'")
+        assert self.homes(self.ask(name)) == ["SOUND"]
+
+    def test_within_the_hour_the_same_user_gets_the_same_slip(self, name):
+        for n in range(50):
+            EventFactory.create(league=f"LEAGUE {n % 25}")
+        hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        slips = [self.homes(self.ask(name, hour + timedelta(minutes=minute))) for minute in (0, 20, 59)]
+        assert slips[0] == slips[1] == slips[2]
+
+    def test_no_row_of_another_casino_is_seen(self, name):
+        EventFactory.create(country="HERE")
+        assert [event.country for event in self.ask(name).recommended_events] == ["HERE"]
+        with pytest.raises(UserNotFound):
+            recommend(casino_id=1, recommender_type=name, user_id=2, now=datetime.now(UTC))
+
+    def test_the_slip_says_who_chose_what_for_whom_and_when(self, name):
+        event, now = EventFactory.create(), datetime.now(UTC)
+        slip = self.ask(name, now)
+        served_by = {"trending": "dynamic", "profile": "dynamic", "neighbours": "dynamic"}.get(name, name)
+        assert (slip.recommender, slip.fallback_step) == (served_by, int(served_by != name))
+        assert (slip.user_id, slip.timestamp) == (1, now)
+        [shown] = slip.recommended_events
+        names = ("country", "league", "home_team", "away_team", "sport", "begin_timestamp", "status")
+        assert {key: getattr(shown, key) for key in names} == {key: getattr(event, key) for key in names}
+        assert (shown.event_id, shown.odd) == (event.pk, 2.5)

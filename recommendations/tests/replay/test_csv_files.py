@@ -1,0 +1,105 @@
+"""Histories in files: what is read, and errors that name the line and the column."""
+
+import pytest
+
+from recommendations.errors import InvalidHistory
+from recommendations.replay.csv_files import read_history
+
+EVENTS = "id,sport,league,country,home_team,away_team,odd,opens_at,begin_timestamp,end_timestamp\n"
+COUPONS = "id,user_id,stake,timestamp,event_ids\n"
+ONE = "7,football,Premier  League,England,A,B,2.5,2025-06-01T10:00:00,2025-06-02T18:00:00+00:00,2025-06-02T20:00:00Z\n"
+OTHER = ONE.replace("7,", "3,", 1)
+
+
+@pytest.fixture
+def read(tmp_path):
+    def write_and_read(events=EVENTS + ONE + OTHER, coupons=COUPONS, odds=None):
+        files = {"events.csv": events, "coupons.csv": coupons, "odds.csv": odds}
+        for name, text in files.items():
+            if text is not None:
+                (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read_history(*(tmp_path / name for name in files if files[name] is not None))
+
+    return write_and_read
+
+
+def test_events_are_sorted_by_id_and_classified_as_they_are_stored(read):
+    history = read()
+    assert history.events.ids.tolist() == [3, 7]
+    assert history.events.league[0] == "PREMIER LEAGUE"
+    assert history.opens_at[0] == 1748772000.0  # a time without a zone is UTC
+
+
+def test_coupons_come_in_the_order_of_time_whatever_that_of_the_lines(read):
+    lines = ["2,1,5,2025-06-01T12:00:00Z,7;3", "1,2,5,2025-06-01T12:00:00Z,3", "9,1,5,2025-06-01T11:00:00Z,7"]
+    history = read(coupons=COUPONS + "\n".join(lines))
+    assert [(coupon.user_id, coupon.places) for coupon in history.coupons] == [(1, (1,)), (2, (0,)), (1, (1, 0))]
+
+
+def test_selections_of_unknown_events_are_left_out_and_counted(read):
+    history = read(coupons=COUPONS + "1,1,5,2025-06-01T12:00:00Z,7;99;7\n2,1,5,2025-06-01T12:00:00Z,\n")
+    assert history.left_out == 1
+    assert [coupon.places for coupon in history.coupons] == [(1,), ()]
+
+
+def test_empty_files_are_an_empty_history(read):
+    history = read(events=EVENTS)
+    assert (len(history.events), len(history.coupons)) == (0, 0)
+
+
+def test_odds_change_in_the_order_of_time(read):
+    odds = "event_id,timestamp,odd\n7,2025-06-01T13:00:00Z,3.5\n99,2025-06-01T13:00:00Z,9\n3,2025-06-01T12:00:00Z,1.5\n"
+    assert [(each.place, each.odd) for each in read(odds=odds).odds_changes] == [(0, 1.5), (1, 3.5)]
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        ("id,sport\n", "events.csv, line 1: there is no column league, country"),
+        (EVENTS + ONE.replace("2.5", "cheap"), "events.csv, line 2, column odd: 'cheap' is no number"),
+        (EVENTS + ONE.replace("2.5", "nan"), "line 2, column odd: 'nan' must be above 0 and at most 999999.999"),
+        (EVENTS + ONE.replace("2.5", "1e308"), "line 2, column odd: '1e308' must be above 0 and at most 999999.999"),
+        (EVENTS + ONE.replace("7,", "0" + "1" * 30 + ",", 1), "line 2, column id"),
+        (
+            EVENTS + ONE.replace("2025-06-02T20:00:00Z", "9999-12-31T23:59:59-23:59"),
+            "line 2, column end_timestamp: '9999-12-31T23:59:59-23:59' must lie between 2000 and 2100",
+        ),
+        (
+            EVENTS + ONE.replace("2025-06-01T10:00:00", "0001-01-01T00:00:00+12:00"),
+            "line 2, column opens_at: '0001-01-01T00:00:00+12:00' must lie between 2000 and 2100",
+        ),
+        (EVENTS + ONE.replace("7,", "-7,", 1), "line 2, column id: '-7' is no whole number from 1"),
+        (EVENTS + ONE.replace("7,", "9" * 30 + ",", 1), "line 2, column id"),
+        (EVENTS + OTHER + ONE + ONE, "line 4, column id: 7 is the id of an earlier line too"),
+        (
+            EVENTS + ONE.replace("2025-06-02T18", "soon"),
+            "line 2, column begin_timestamp: 'soon:00:00+00:00' is no time",
+        ),
+        (EVENTS + ONE.replace("2025-06-02T20", "2025-06-01T20"), "column end_timestamp: is before begin_timestamp"),
+        (EVENTS + "1,FOOTBALL\n", "line 2, column league: is missing"),
+        (b"\xff\xfe\x00", "events.csv"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line_and_column(read, events, said):
+    with pytest.raises(InvalidHistory) as caught:
+        read(events=events)
+    assert said in str(caught.value)
+
+
+def test_a_wrong_coupon_is_said_too(read):
+    with pytest.raises(InvalidHistory, match=r"coupons\.csv, line 3, column event_ids: '7;x' is no whole number"):
+        read(coupons=COUPONS + "1,1,5,2025-06-01T12:00:00Z,7\n2,1,5,2025-06-01T12:00:00Z,7;x\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("1,1,1e308,2025-06-01T12:00:00Z,7", "column stake: '1e308' must be above 0 and at most 999999999999.99"),
+        ("1,1,5,0001-01-01T00:00:00+12:00,7", "column timestamp: '0001-01-01T00:00:00+12:00' must lie between"),
+        (f"1,0{'1' * 30},5,2025-06-01T12:00:00Z,7", "column user_id"),
+    ],
+)
+def test_a_coupons_numbers_and_times_have_bounds(read, line, said):
+    with pytest.raises(InvalidHistory) as caught:
+        read(coupons=COUPONS + line)
+    assert f"coupons.csv, line 2, {said}" in str(caught.value)

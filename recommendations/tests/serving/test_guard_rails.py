@@ -1,0 +1,91 @@
+"""The guard rails: who is shown no bets at all, and how much may be suggested to stake."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from recommendations.serving.guard_rails import refuse, suggest_stake
+from recommendations.serving.options import DEFAULTS, Options
+from recommendations.tests.factories import GuardedUser as User
+
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+
+
+def test_an_active_grown_up_without_limits_may_be_shown_bets():
+    assert refuse(User(), DEFAULTS, NOW) is None
+
+
+@pytest.mark.parametrize("status", ["SELF_EXCLUDED", "TIME_OUT", "CLOSED"])
+def test_whoever_is_not_active_is_shown_none_until_the_status_ends(status):
+    assert refuse(User(status=status), DEFAULTS, NOW) == status.lower()
+    assert refuse(User(status=status, status_until=NOW + timedelta(seconds=1)), DEFAULTS, NOW) == status.lower()
+    assert refuse(User(status=status, status_until=NOW), DEFAULTS, NOW) is None
+
+
+def test_a_status_that_nobody_knows_shows_none():
+    assert refuse(User(status="BANNED"), DEFAULTS, NOW) == "closed"
+
+
+@pytest.mark.parametrize(
+    ("born", "is_refused"),
+    [(date(2008, 6, 15), False), (date(2008, 6, 16), True), (date(2008, 2, 29), False), (date(2009, 1, 1), True)],
+)
+def test_users_come_of_age_on_their_birthday(born, is_refused):
+    assert (refuse(User(birth_year=born.year, birth_date=born), DEFAULTS, NOW) == "under_age") is is_refused
+
+
+@pytest.mark.parametrize(("year", "is_refused"), [(2007, False), (2008, True), (2009, True)])
+def test_where_only_the_year_is_known_nobody_is_of_age_in_the_year_of_the_birthday(year, is_refused):
+    assert (refuse(User(birth_year=year), DEFAULTS, NOW) == "under_age") is is_refused
+
+
+def test_a_casino_may_ask_for_more_years():
+    assert refuse(User(birth_year=2006), Options(minimum_age=21), NOW) == "under_age"
+
+
+@pytest.mark.parametrize("left", ["0", "0.009", "-5"])
+def test_whoever_has_nothing_left_is_shown_none(left):
+    assert refuse(User(limit_left=Decimal(left)), DEFAULTS, NOW) == "limit_reached"
+    assert refuse(User(stake_limit=Decimal(left)), DEFAULTS, NOW) == "limit_reached"
+
+
+def test_the_usual_stake_is_suggested():
+    assert suggest_stake(User(), Decimal("7.505"), DEFAULTS) == Decimal("7.50")
+
+
+def test_without_coupons_the_casinos_stake_is_suggested_and_without_that_the_settings(settings):
+    settings.DEFAULT_STAKE = Decimal("9.00")
+    assert suggest_stake(User(), None, Options(default_stakes={"EUR": Decimal(3)})) == Decimal("3.00")
+    assert suggest_stake(User(), None, Options(default_stakes={"USD": Decimal(3)})) == Decimal("9.00")
+
+
+@pytest.mark.parametrize(
+    ("user", "options"),
+    [
+        (User(stake_limit=Decimal(4)), DEFAULTS),
+        (User(limit_left=Decimal(4)), DEFAULTS),
+        (User(), Options(max_stakes={"EUR": Decimal(4)})),
+        (User(stake_limit=Decimal(5), limit_left=Decimal(4)), Options(max_stakes={"EUR": Decimal(6)})),
+    ],
+)
+def test_no_stake_is_above_any_limit(user, options):
+    assert suggest_stake(user, Decimal(50), options) == Decimal("4.00")
+
+
+def test_another_currencys_cap_does_not_count():
+    assert suggest_stake(User(), Decimal(50), Options(max_stakes={"USD": Decimal(4)})) == Decimal("50.00")
+
+
+def test_yen_come_whole_and_are_rounded_down():
+    assert suggest_stake(User(currency="JPY"), Decimal("1234.99"), DEFAULTS) == Decimal(1234)
+
+
+@pytest.mark.parametrize(("cap", "refusal"), [("0.99", "limit_reached"), ("1", None)])
+def test_where_the_casinos_cap_is_below_what_can_be_paid_none_are_shown(cap, refusal):
+    assert refuse(User(currency="JPY"), Options(max_stakes={"JPY": Decimal(cap)}), NOW) == refusal
+
+
+def test_at_least_the_smallest_payable_amount_is_suggested():
+    assert suggest_stake(User(currency="JPY"), Decimal("0.50"), DEFAULTS) == Decimal(1)
+    assert suggest_stake(User(), Decimal("0.001"), DEFAULTS) == Decimal("0.01")

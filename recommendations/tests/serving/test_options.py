@@ -1,0 +1,103 @@
+"""What a casino may set about its recommendations."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from recommendations.errors import InvalidConfiguration
+from recommendations.serving.options import (
+    DEFAULTS,
+    Options,
+    Selectors,
+    all_options_as_json,
+    load_options,
+    options_as_json,
+    options_schema,
+    parse_options,
+)
+
+GIVEN = {
+    "event_limit": 5,
+    "min_odd": 1.2,
+    "live_events": True,
+    "blocked": {"teams": ["ARSENAL"], "events": [7]},
+    "max_stakes": {"EUR": 12.5},
+    "fallbacks": ["soonest"],
+}
+SCHEMA = Path(__file__).parent.parent.parent / "docs" / "schemas" / "options.schema.json"
+
+
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_nothing_given_is_the_defaults(nothing):
+    assert parse_options(nothing) == load_options(nothing) == DEFAULTS
+    assert options_as_json(DEFAULTS) == {}
+
+
+def test_what_is_given_is_read_kept_and_read_again():
+    options = parse_options(GIVEN)
+    assert options == Options(
+        event_limit=5,
+        min_odd=1.2,
+        live_events=True,
+        blocked=Selectors(teams=("ARSENAL",), events=(7,)),
+        max_stakes={"EUR": Decimal("12.5")},
+        fallbacks=("soonest",),
+    )
+    assert options_as_json(options) == GIVEN
+    assert load_options(options_as_json(options)) == options
+
+
+def test_names_and_currencies_are_kept_as_events_and_users_have_them():
+    options = parse_options({"max_stakes": {"eur ": 5}, "blocked": {"leagues": [" premier  league"]}})
+    assert (options.max_stakes, options.blocked.leagues) == ({"EUR": Decimal(5)}, ("PREMIER LEAGUE",))
+
+
+def test_the_same_options_are_one_object():
+    assert load_options(dict(GIVEN)) is load_options(dict(GIVEN))
+
+
+def test_shown_are_all_of_them():
+    shown = all_options_as_json(parse_options(GIVEN))
+    assert list(shown) == list(Options.__struct_fields__)
+    assert shown["blocked"] == {"events": [7], "leagues": [], "teams": ["ARSENAL"], "sports": []}
+    assert parse_options(shown) == parse_options(GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ([], "object"),
+        ("{}", "object"),
+        ({"event_limit": 0}, "event_limit"),
+        ({"event_limit": 21}, "event_limit"),
+        ({"event_limit": "3"}, "event_limit"),
+        ({"min_odd": 0.5}, "min_odd"),
+        ({"min_odd": 3, "max_odd": 2}, "min_odd"),
+        ({"begin_margin_seconds": -1}, "begin_margin_seconds"),
+        ({"max_per_league": 0}, "max_per_league"),
+        ({"blocked": {"event": [1]}}, "event"),
+        ({"blocked": {"events": ["x"]}}, "events"),
+        ({"pinned": {"teams": [""]}}, "teams"),
+        ({"pinned": {"events": [1] * 1_001}}, "events"),
+        ({"max_stakes": {"EUR": 0}}, "stakes"),
+        ({"max_stakes": {"EUR": 0.001}}, "stakes"),
+        ({"default_stakes": {"EUR": 1e30}}, "stakes"),
+        ({"max_stakes": {"EURO": 5}}, "max_stakes"),
+        ({"max_odd": 1e999}, "max_odd"),
+        ({"blocked": {"teams": ["\ud800"]}}, "blocked.teams"),
+        ({"max_stakes": {"EUR": "NaN"}}, "stakes"),
+        ({"minimum_age": 12}, "minimum_age"),
+        ({"fallbacks": ["oracle"]}, "oracle"),
+        ({"speed": 1}, "speed"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_named(given, field):
+    with pytest.raises(InvalidConfiguration, match=field):
+        parse_options(given)
+
+
+def test_the_exported_schema_is_that_of_the_struct():
+    assert json.loads(SCHEMA.read_text()) == json.loads(msgspec.json.encode(options_schema()))

@@ -1,0 +1,36 @@
+"""What a request may ask for."""
+
+import pytest
+
+from recommendations.errors import InvalidWish
+from recommendations.serving.request_filters import NO_WISH, Wish, parse_wish
+
+
+def test_nothing_asked_for_is_no_wish():
+    assert parse_wish({}) == parse_wish({"limit": None, "shoe_size": 43}) == NO_WISH
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"limit": "5", "exclude": "7, 8,", "sport": "football,HANDBALL", "explain": "1"},
+        {"limit": 5, "exclude": [7, "8"], "sport": ["FOOTBALL", "handball"], "explain": True},
+    ],
+)
+def test_wishes_come_as_text_or_as_json(given):
+    assert parse_wish(given) == Wish(5, frozenset({7, 8}), frozenset({"FOOTBALL", "HANDBALL"}), explain=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("limit", "0"), ("limit", "21"), ("limit", "-1"), ("limit", "1.5"), ("limit", "x"), ("limit", True),
+        ("limit", "٣"), ("limit", "9" * 5_000), ("limit", {}), ("limit", ""),
+        ("exclude", "x"), ("exclude", "0"), ("exclude", "1;2"), ("exclude", [1.5]), ("exclude", list(range(1, 202))),
+        ("exclude", str(2**63)), ("sport", "CHESS"), ("sport", ""), ("sport", [1]), ("sport", "FOOTBALL,CHESS"),
+        ("explain", "maybe"), ("explain", []),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_is_refused_by_name(name, value):
+    with pytest.raises(InvalidWish, match=name):
+        parse_wish({name: value})

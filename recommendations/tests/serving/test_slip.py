@@ -1,0 +1,107 @@
+"""The gate: only what may be shown gets into a slip, whatever a recommender says."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recommendations.serving import slip
+from recommendations.serving.options import Options
+from recommendations.serving.slip import Rules
+from recommendations.tests.factories import OPEN, offer_of
+
+BEFORE = OPEN - timedelta(hours=1)
+
+
+def eligible(offer, now, **rules):
+    return slip.eligible(offer, Rules(now=now.timestamp(), limit=3, **rules))
+
+
+def choose(offer, scores, now, limit, **rules):
+    return slip.choose(offer, scores, Rules(now=now.timestamp(), limit=limit, **rules))
+
+
+@pytest.mark.parametrize(("seconds", "may_be_shown"), [(-1, True), (-0.001, True), (0, False), (1, False)])
+def test_an_event_may_be_shown_until_it_begins(seconds, may_be_shown):
+    assert list(eligible(offer_of({}), OPEN + timedelta(seconds=seconds))) == [may_be_shown]
+
+
+@pytest.mark.parametrize(("odd", "may_be_shown"), [("1.001", True), ("1", False), ("0", False), ("-3", False)])
+def test_an_odd_must_pay_more_than_the_stake(odd, may_be_shown):
+    assert list(eligible(offer_of({"odd": Decimal(odd)}), BEFORE)) == [may_be_shown]
+
+
+@pytest.mark.parametrize("odd", ["NaN", "Infinity", "-Infinity"])
+def test_an_odd_must_be_a_number(odd):
+    assert list(eligible(offer_of({"odd": Decimal(odd)}), BEFORE)) == [False]
+
+
+def test_the_best_scores_win_best_first():
+    assert choose(offer_of(*[{}] * 5), np.array([1.0, 5, 3, 2, 4]), BEFORE, 3) == [1, 4, 2]
+
+
+def test_a_league_that_is_full_is_left_out_from_then_on():
+    offer = offer_of(*[{"league": f"L{n // 50}"} for n in range(200)])
+    capped = Options(max_per_league=2, event_limit=20)
+    assert choose(offer, -np.arange(200.0), BEFORE, 20, options=capped) == [0, 1, 50, 51, 100, 101, 150, 151]
+    assert choose(offer, np.arange(200.0), BEFORE, 3, options=capped) == [199, 198, 149]
+
+
+def test_a_sport_that_is_full_is_left_out_from_then_on():
+    offer = offer_of(*[{"sport": ("FOOTBALL", "HANDBALL")[n % 2]} for n in range(100)])
+    assert choose(offer, -np.arange(100.0), BEFORE, 9, options=Options(max_per_sport=1)) == [0, 1]
+
+
+def test_equal_scores_go_by_id():
+    assert choose(offer_of(*[{}] * 5), np.array([1.0, 2, 2, 1, 2]), BEFORE, 4) == [1, 2, 4, 0]
+
+
+def test_equal_scores_go_by_id_also_where_there_are_many():
+    scores = np.tile([2.0, 1.0], 100)
+    assert choose(offer_of(*[{}] * 200), scores, BEFORE, 200) == [*range(0, 200, 2), *range(1, 200, 2)]
+
+
+def test_no_score_is_lower_than_nan():
+    assert choose(offer_of(*[{}] * 4), np.array([np.nan, -1e9, -np.inf, np.inf]), BEFORE, 4) == [3, 1, 2, 0]
+
+
+def test_what_may_not_be_shown_never_fills_a_slip_however_high_its_score():
+    offer = offer_of({"begin_timestamp": BEFORE}, {}, {"odd": Decimal("NaN")}, {"odd": Decimal(1)})
+    assert choose(offer, np.array([9.0, 1, 8, 7]), BEFORE, 3) == [1]
+
+
+def test_an_empty_offer_gives_an_empty_slip():
+    assert choose(offer_of(), np.zeros(0), BEFORE, 3) == []
+
+
+@pytest.mark.parametrize("scores", [np.zeros(2), np.zeros(4), np.zeros((3, 1)), np.zeros(())])
+def test_a_recommender_that_gives_no_score_an_event_is_told_so(scores):
+    with pytest.raises(ValueError, match="must give 3 scores"):
+        choose(offer_of(*[{}] * 3), scores, BEFORE, 3)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-3, 3),
+            st.sampled_from([Decimal(odd) for odd in ("0.5", "1", "1.5", "NaN")]),
+            st.floats() | st.integers(-2, 2).map(float),
+        ),
+        max_size=12,
+    ),
+    st.integers(0, 5),
+)
+def test_any_slip_has_only_eligible_events_each_once_and_none_better_is_left_out(events, limit):
+    offer = offer_of(*[{"begin_timestamp": OPEN + timedelta(hours=hours), "odd": odd} for hours, odd, _ in events])
+    scores = np.array([score for *_, score in events], dtype=np.float64)
+    chosen = choose(offer, scores, OPEN, limit)
+    allowed = [n for n, (hours, odd, _) in enumerate(events) if hours > 0 and odd == Decimal("1.5")]
+    assert len(chosen) == len(set(chosen)) == min(limit, len(allowed))
+    assert set(chosen) <= set(allowed)
+    left_out = [scores[n] for n in allowed if n not in chosen and not np.isnan(scores[n])]
+    worst = min((-np.inf if np.isnan(scores[n]) else scores[n] for n in chosen), default=np.inf)
+    assert all(score <= worst for score in left_out)

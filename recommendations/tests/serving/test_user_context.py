@@ -1,0 +1,190 @@
+"""What a user's coupons say about the user."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from recommendations.models import User, UserProfile
+from recommendations.recommenders.registry import get_recommender
+from recommendations.services import recommend
+from recommendations.serving.engine import Market, Question
+from recommendations.serving.user_context import bettor_of, usual_stake
+from recommendations.storing import store_coupons, store_users
+from recommendations.tests.factories import (
+    EventFactory,
+    TalliedCouponFactory,
+    UserFactory,
+    coupon_row,
+    offer_of,
+    selection,
+    user_row,
+)
+from recommendations.tests.user_context_of import found_user, read_tallies
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
+
+
+@pytest.fixture
+def user(casino_a, casino_b):
+    with use_casino(casino_b.current):
+        UserFactory.create(id=1)
+        TalliedCouponFactory.create_batch(5, user_id=1, recommended_events=[selection(league="OF CASINO B")])
+    with use_casino(casino_a.current):
+        yield UserFactory.create(id=1, country="SPAIN", favorite_sport="HANDBALL")
+
+
+def bet(*selections, user_id=1):
+    TalliedCouponFactory.create(user_id=user_id, recommended_events=list(selections))
+
+
+def bettor(name, now, *, needs_reasons=False):
+    question = Question(1, get_recommender(name), now, needs_reasons=needs_reasons)
+    return bettor_of(found_user(1), question, Market(offer_of({})))
+
+
+def top_values(now):
+    return bettor("inference_score", now).profile.top_values
+
+
+def test_what_was_found_answers_all_without_another_query(user, now, django_assert_num_queries):
+    bet(selection())
+    found, question = found_user(1), Question(1, get_recommender("hybrid"), now, needs_reasons=True)
+    with django_assert_num_queries(0, connection=casino_connection()):
+        profile = bettor_of(found, question, Market(offer_of({}))).profile
+    assert (profile.country, profile.favorite_sport) == ("SPAIN", "HANDBALL")
+    assert profile.counts["home_team"] == {"ARSENAL": 1}
+    assert [each.home_team for each in profile.recent] == ["ARSENAL"]
+
+
+def test_what_a_recommender_does_not_need_is_not_found_out(user, now):
+    bet(selection())
+    profile = bettor("static", now).profile
+    assert (profile.favorite_pairs, profile.counts, profile.recent) == ((), {}, ())
+
+
+def test_favourite_pairs_are_found_out_where_they_are_needed(user, now):
+    bet(selection(league="L"))
+    assert bettor("inference", now).profile.favorite_pairs == (("FOOTBALL", "L"), ("FOOTBALL", "PREMIER LEAGUE"))
+
+
+def test_the_two_most_frequent_values_of_each_attribute_are_the_top_two(user, now):
+    bet(selection(league="B", country="X"), selection(league="A", country="Y"))
+    bet(selection(league="B", country="X"), selection(league="C", country="X"))
+    bet(selection(league="A", country="Y"), selection(league="B", country="Z"))
+    values = top_values(now)
+    assert (values["league"], values["country"]) == (("B", "A"), ("X", "Y"))
+    assert values["sport"] == ("FOOTBALL",)
+    assert (values["home_team"], values["away_team"]) == (("ARSENAL",), ("CHELSEA",))
+
+
+def test_equally_frequent_values_go_alphabetically(user, now):
+    bet(*[selection(league=league) for league in ("C", "A", "D", "B")])
+    assert top_values(now)["league"] == ("A", "B")
+
+
+def test_coupons_of_all_times_count(user, now):
+    TalliedCouponFactory.create(
+        user_id=1, timestamp=now.replace(year=2001), recommended_events=[selection(league="OLD")]
+    )
+    assert top_values(now)["league"] == ("OLD",)
+
+
+def test_coupons_of_others_do_not_count(user, now):
+    bet(selection(league="THEIRS"), user_id=2)
+    assert top_values(now) == dict.fromkeys(("sport", "league", "country", "home_team", "away_team"), ())
+
+
+@pytest.mark.parametrize("broken", [{}, {"sport": "FOOTBALL"}, selection(league=None), selection(country="")])
+def test_a_selection_that_lacks_an_attribute_says_nothing(user, now, broken):
+    bet(broken, selection(league="WHOLE"))
+    values = top_values(now)
+    assert (values["league"], values["sport"]) == (("WHOLE",), ("FOOTBALL",))
+
+
+def test_weights_halve_in_thirty_days(user, now):
+    TalliedCouponFactory.create(user_id=1, timestamp=now - timedelta(days=30))
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    weight = bettor("profile", hour).profile.weights["league"]["PREMIER LEAGUE"]
+    assert weight == pytest.approx(0.5, abs=0.001)
+
+
+def test_events_that_the_user_holds_coupons_on_are_known_by_id_or_else_by_match(user, now):
+    bet(selection(home_team="A"), selection(home_team="B", event_id=7))
+    held = bettor("static", now)
+    assert (held.held_events, held.held_matches) == ({7}, {("FOOTBALL", "PREMIER LEAGUE", "A", "CHELSEA")})
+
+
+def test_a_user_without_coupons_has_no_usual_stake(user, now):
+    assert usual_stake(read_tallies(1), now) is None
+    UserProfile.objects.create(user=user)
+    assert usual_stake(read_tallies(1), now) is None
+
+
+def store_stakes(stakes, times):
+    rows = [
+        coupon_row(stake=Decimal(stake), timestamp=timestamp) for stake, timestamp in zip(stakes, times, strict=True)
+    ]
+    store_users([user_row(id=1)])
+    store_coupons(rows)
+
+
+@pytest.mark.parametrize(
+    ("stakes", "usual"),
+    [
+        (["1.00"], "1.00"),
+        (["1.00", "2.00", "90.00"], "2.00"),
+        (["1.00", "2.00"], "1.50"),
+        (["0.01"] * 49 + ["5.00"] * 50, "5.00"),
+    ],
+)
+def test_the_usual_stake_is_the_median_of_the_newest_fifty(casino_a, now, stakes, usual):
+    with use_casino(casino_a.current):
+        store_stakes(stakes, [now - timedelta(hours=199 - age) for age in range(len(stakes))])
+        assert usual_stake(read_tallies(1), now) == Decimal(usual)
+
+
+@pytest.mark.parametrize(("today", "usual"), [("90.00", "10.00"), ("2.00", "2.00")])
+def test_the_stakes_of_a_day_may_lower_the_usual_one_but_never_raise_it(casino_a, now, today, usual):
+    with use_casino(casino_a.current):
+        before, last = [now - timedelta(days=3)] * 3, [now - timedelta(hours=1)] * 5
+        store_stakes(["10.00"] * 3 + [today] * 5, before + last)
+        assert usual_stake(read_tallies(1), now) == Decimal(usual)
+
+
+def served_stake(now):
+    return recommend(casino_id=1, recommender_type="soonest", user_id=1, now=now).stake
+
+
+@pytest.fixture
+def three_coupons(casino_a, now):
+    with use_casino(casino_a.current):
+        EventFactory.create()
+        store_stakes(["90.00"] * 3, [now - timedelta(days=days) for days in (5, 4, 3)])
+        yield
+
+
+def test_stakes_in_a_currency_of_before_say_nothing(three_coupons, settings, now):
+    settings.DEFAULT_STAKE = Decimal("10.00")
+    store_users([user_row(id=1, currency="USD", timestamp=now - timedelta(days=2))])
+    assert served_stake(now) == Decimal("10.00")
+    store_coupons([coupon_row(stake=Decimal("7.00"), timestamp=now - timedelta(days=1, hours=1))])
+    assert served_stake(now) == Decimal("7.00")
+
+
+def test_currency_changed_by_hand_counts_from_that_moment(three_coupons, settings, now):
+    settings.DEFAULT_STAKE = Decimal("10.00")
+    User.objects.filter(pk=1).update(currency="USD")
+    assert served_stake(now + timedelta(minutes=1)) == Decimal("10.00")
+
+
+def test_user_whose_row_changes_otherwise_keeps_the_usual_stake(three_coupons, now):
+    store_users([user_row(id=1, country="FRANCE", timestamp=now)])
+    assert served_stake(now) == Decimal("90.00")
+
+
+def test_tallies_that_another_release_packed_are_counted_from_the_coupons(three_coupons, now):
+    with casino_connection().cursor() as cursor:
+        cursor.execute("INSERT INTO user_tallies (user_id, tallies) VALUES (1, %s)", [b"\x91\x63"])
+        cursor.execute("UPDATE users_profile SET pending_coupon_ids = '{}'")
+    assert served_stake(now) == Decimal("90.00")

@@ -1,0 +1,106 @@
+"""The casino's tallies: what all its coupons add up to, as of now."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from recommendations.models import CasinoTally, PendingCasinoSums
+from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
+from recommendations.storing.casino_tallies import FOLD_SECONDS
+from recommendations.tests.factories import FIRST_MESSAGE, at, coupon_row, event_row, removal, selection_row, user_row
+from recommendations.tests.profile_counts import assert_casino_adds_up
+from tenants.routing.context import use_casino
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _inside_casino_a(casino_a, fresh_ids):
+    with use_casino(casino_a.current):
+        store_users([user_row(id=1)])
+        yield
+
+
+def bet(timestamp=NOW, coupon_id=None, odd="2.5", **fields):
+    fields["odd"] = Decimal(odd)
+    store_coupons([coupon_row(id=coupon_id, timestamp=timestamp, recommended_events=(selection_row(**fields),))])
+
+
+def values(attribute):
+    return set(CasinoTally.objects.filter(attribute=attribute).values_list("value", flat=True))
+
+
+def test_sums_are_pending_until_one_of_the_next_calls_adds_them_up():
+    for _ in range(3):
+        bet()
+    assert (PendingCasinoSums.objects.count(), CasinoTally.objects.count()) == (3, 0)
+    PendingCasinoSums.objects.update(added_at=NOW - timedelta(seconds=FOLD_SECONDS + 1))
+    bet()
+    assert not PendingCasinoSums.objects.exists()
+    assert CasinoTally.objects.get(attribute="league").count == 4
+    assert_casino_adds_up()
+
+
+def test_a_row_has_the_count_for_life_and_what_is_left_of_weight_and_trend():
+    bet(NOW - 30 * DAY, odd="2")
+    bet(NOW - 1 * DAY, odd="2")
+    bet(NOW, odd="9")
+    prune_casino_tallies(NOW)
+    row = CasinoTally.objects.get(attribute="league")
+    assert (row.value, row.count, row.as_of) == ("PREMIER LEAGUE", 3, NOW.timestamp())
+    assert row.weight == pytest.approx(0.5 + 2 ** (-1 / 30) + 1)
+    assert row.trend == pytest.approx(2**-30 + 0.5 + 1)
+    assert values("odds_band") == {"5", "9"}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_old_and_new_coupons_come_in_any_order(order):
+    times = [datetime(2001, 1, 1, tzinfo=UTC), FIRST_MESSAGE, NOW]
+    for place in order:
+        bet(times[place])
+        assert_casino_adds_up()
+
+
+def test_what_is_removed_is_taken_back():
+    bet(at(0), coupon_id=1, league="A")
+    bet(at(5), coupon_id=2, league="B")
+    store_coupons([removal(1, 99)])
+    assert_casino_adds_up()
+    prune_casino_tallies(at(5))
+    assert values("league") == {"B"}
+
+
+def test_values_hardly_bet_on_are_pruned():
+    bet(at(0), league="OLD", country="SPAIN")
+    bet(at(0) + 400 * DAY, league="NEW", country="SPAIN")
+    prune_casino_tallies(at(0) + 400 * DAY)
+    assert (values("league"), values("country")) == ({"NEW"}, {"SPAIN"})
+
+
+def event_times(begin):
+    return {"begin_timestamp": begin, "end_timestamp": begin + timedelta(hours=2)}
+
+
+def test_events_that_are_over_are_pruned_and_those_unknown_a_day_later():
+    snowflake = 2**61 + 3
+    store_events([event_row(id=1, **event_times(NOW + DAY)), event_row(id=2, **event_times(NOW - DAY))])
+    store_events([event_row(id=snowflake, home_team="HULL", **event_times(NOW + 9 * DAY))])
+    store_events([event_row(home_team="LEEDS", **event_times(NOW + 9 * DAY))])
+    store_events([event_row(home_team="YORK", **event_times(NOW - DAY))])
+    for event_id in (1, 2, 3, snowflake):
+        bet(event_id=event_id)
+    for home_team in ("LEEDS", "YORK", "BATH"):
+        bet(home_team=home_team)
+    leeds, bath = ("\x1f".join(("FOOTBALL", "PREMIER LEAGUE", team, "CHELSEA")) for team in ("LEEDS", "BATH"))
+    prune_casino_tallies(NOW + timedelta(hours=1))
+    assert values("event") == {"1", "3", str(snowflake), leeds, bath}
+    prune_casino_tallies(NOW + 1.5 * DAY)
+    assert values("event") == {str(snowflake), leeds}
+    assert "BATH" in values("home_team")
+
+
+def test_pruning_ends_with_nothing_where_nothing_was_bet():
+    prune_casino_tallies(NOW)
+    assert not CasinoTally.objects.exists()

@@ -1,0 +1,140 @@
+"""`store_events` and `store_teams`: events, their teams, and the links between the two."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from recommendations.models import Event, EventTeam, OfferVersion, Team
+from recommendations.storing import Outcome, Result, store_events, store_teams
+from recommendations.tests.factories import at, event_row
+from tenants.routing.context import use_casino
+
+DUPLICATE = Outcome(Result.DUPLICATE)
+
+
+@pytest.fixture(autouse=True)
+def _inside_casino_a(casino_a, fresh_ids):
+    with use_casino(casino_a.current):
+        yield
+
+
+def teams_of(event_id):
+    return set(Team.objects.filter(events__pk=event_id).values_list("name", "sport"))
+
+
+def test_an_event_is_stored_as_given_under_its_own_id():
+    row = event_row(id=7, odd=Decimal("3.141"))
+    assert store_events([row]) == [Outcome(Result.STORED, 7)]
+    event = Event.objects.get()
+    for field in ("id", "country", "league", "sport", "home_team", "away_team", "odd", "begin_timestamp"):
+        assert getattr(event, field) == getattr(row, field)
+    assert (event.end_timestamp, event.natural_key) == (row.end_timestamp, None)
+
+
+def test_an_event_is_linked_to_its_two_teams():
+    store_events([event_row(id=7)])
+    assert teams_of(7) == {("ARSENAL", "FOOTBALL"), ("CHELSEA", "FOOTBALL")}
+
+
+def test_a_team_of_two_events_is_one_team():
+    store_events([event_row(id=1), event_row(id=2, home_team="CHELSEA", away_team="LEEDS")])
+    assert Team.objects.count() == 3
+    assert EventTeam.objects.count() == 4
+
+
+def test_teams_of_the_same_name_in_two_sports_are_two_teams():
+    store_events([event_row(id=1), event_row(id=2, sport="HANDBALL")])
+    assert Team.objects.filter(name="ARSENAL").count() == 2
+    assert teams_of(2) == {("ARSENAL", "HANDBALL"), ("CHELSEA", "HANDBALL")}
+
+
+@pytest.mark.parametrize(
+    ("change", "teams"),
+    [
+        ({"away_team": "LEEDS"}, {("ARSENAL", "FOOTBALL"), ("LEEDS", "FOOTBALL")}),
+        ({"home_team": "YORK", "away_team": "LEEDS"}, {("YORK", "FOOTBALL"), ("LEEDS", "FOOTBALL")}),
+        ({"home_team": "CHELSEA", "away_team": "ARSENAL"}, {("ARSENAL", "FOOTBALL"), ("CHELSEA", "FOOTBALL")}),
+        ({"sport": "HANDBALL"}, {("ARSENAL", "HANDBALL"), ("CHELSEA", "HANDBALL")}),
+    ],
+)
+def test_when_its_teams_change_an_event_is_linked_anew(change, teams):
+    store_events([event_row(id=7), event_row(id=8)])
+    assert store_events([event_row(id=7, **change)]) == [Outcome(Result.UPDATED, 7)]
+    assert teams_of(7) == teams
+    assert teams_of(8) == {("ARSENAL", "FOOTBALL"), ("CHELSEA", "FOOTBALL")}
+
+
+def test_an_odd_that_changes_is_brought_up_to_date():
+    store_events([event_row(id=7), event_row()])
+    outcomes = store_events([event_row(id=7, odd=Decimal("1.9")), event_row(odd=Decimal("1.8"))])
+    assert [outcome.result for outcome in outcomes] == [Result.UPDATED, Result.UPDATED]
+    assert set(Event.objects.values_list("odd", flat=True)) == {Decimal("1.9"), Decimal("1.8")}
+    assert EventTeam.objects.count() == 4
+
+
+def test_an_event_that_is_put_off_is_brought_up_to_date_where_it_has_an_id():
+    store_events([event_row(id=7)])
+    later = datetime(2050, 7, 1, tzinfo=UTC)
+    store_events([event_row(id=7, begin_timestamp=later, end_timestamp=later + timedelta(hours=2))])
+    assert Event.objects.get().begin_timestamp == later
+
+
+def test_an_unchanged_event_is_a_duplicate():
+    store_events([event_row(id=7), event_row()])
+    assert store_events([event_row(id=7), event_row(odd=Decimal("2.5000"))]) == [DUPLICATE, DUPLICATE]
+
+
+def test_of_several_rows_of_one_event_the_last_counts():
+    rows = [event_row(id=7, odd=Decimal(odd)) for odd in (2, 3, 4)]
+    assert [outcome.result.value for outcome in store_events(rows)] == ["duplicate", "duplicate", "stored"]
+    assert Event.objects.get().odd == 4
+
+
+def test_without_an_id_an_event_is_known_by_sport_league_teams_and_begin():
+    rows = [
+        event_row(),
+        event_row(country="WALES"),
+        event_row(begin_timestamp=datetime(2050, 6, 1, 17, tzinfo=UTC)),
+        event_row(league="FA CUP"),
+        event_row(home_team="CHELSEA", away_team="ARSENAL"),
+    ]
+    outcomes = [outcome.result.value for outcome in store_events(rows)]
+    assert outcomes == ["duplicate", "stored", "stored", "stored", "stored"]
+
+
+@pytest.mark.parametrize("highest", [1, 2, 50])
+def test_ids_that_are_handed_out_do_not_collide_with_the_casinos_own(highest):
+    store_events([event_row(id=highest)])
+    assert store_events([event_row()]) == [Outcome(Result.STORED, highest + 1)]
+
+
+def test_events_that_are_stored_raise_the_offers_version():
+    before = OfferVersion.objects.get().version
+    store_events([event_row(id=7)])
+    assert OfferVersion.objects.get().version > before
+
+
+def test_teams_known_already_stay_as_they_are():
+    store_teams([("ARSENAL", "FOOTBALL"), ("ARSENAL", "FOOTBALL")])
+    known = Team.objects.get()
+    store_teams([("LEEDS", "FOOTBALL"), ("ARSENAL", "FOOTBALL")])
+    assert Team.objects.count() == 2
+    assert Team.objects.get(name="ARSENAL") == known
+
+
+def test_no_teams_are_no_error():
+    store_teams([])
+    assert not Team.objects.exists()
+
+
+def test_an_own_id_that_was_handed_out_is_refused_and_overwrites_no_event():
+    [nameless] = store_events([event_row(odd=Decimal("2.5"))])
+    assert store_events([event_row(id=nameless.id, odd=Decimal("9.9"))]) == [Outcome(Result.ID_TAKEN)]
+    assert Event.objects.get().odd == Decimal("2.5")
+
+
+def test_a_row_that_is_not_stored_leaves_no_teams_behind():
+    store_events([event_row(id=7, timestamp=at(2))])
+    store_events([event_row(id=7, timestamp=at(1), home_team="YORK"), event_row(id=8)])
+    assert not Team.objects.filter(name="YORK").exists()

@@ -1,0 +1,96 @@
+"""What keeps a user from being shown bets: kept where a message says nothing of it."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from msgspec import UNSET
+
+from recommendations.errors import InvalidRow
+from recommendations.models import User
+from recommendations.storing import store_users
+from recommendations.tests.factories import at, user_row
+from tenants.routing.context import use_casino
+
+NEVER = datetime(2049, 1, 1, tzinfo=UTC)
+BATCHES = pytest.mark.parametrize("together", [True, False])
+
+
+@pytest.fixture(autouse=True)
+def _inside_casino_a(casino_a):
+    with use_casino(casino_a.current):
+        yield
+
+
+def store(rows, *, together):
+    if together:
+        store_users(rows)
+        return
+    for row in rows:
+        store_users([row])
+
+
+def test_a_new_user_is_active_and_has_no_limits():
+    store_users([user_row(id=1)])
+    user = User.objects.get()
+    assert (user.status, user.status_until, user.birth_date) == ("ACTIVE", None, None)
+    assert (user.stake_limit, user.limit_left) == (None, None)
+
+
+@BATCHES
+def test_a_message_that_says_nothing_of_them_changes_no_guard_rail(together):
+    guarded = {
+        "status": "self_excluded",
+        "status_until": NEVER,
+        "birth_date": date(1985, 2, 3),
+        "stake_limit": Decimal(50),
+        "limit_left": Decimal(0),
+    }
+    store([user_row(id=1, **guarded), user_row(id=1, timestamp=at(1), country="SPAIN")], together=together)
+    user = User.objects.get()
+    assert (user.country, user.status, user.status_until) == ("SPAIN", "SELF_EXCLUDED", NEVER)
+    assert (user.birth_date, user.stake_limit, user.limit_left) == (date(1985, 2, 3), Decimal(50), Decimal(0))
+
+
+@BATCHES
+def test_a_new_status_takes_the_end_of_the_one_before_along(together):
+    rows = [user_row(id=1, status="TIME_OUT", status_until=NEVER), user_row(id=1, status="CLOSED", timestamp=at(1))]
+    store(rows, together=together)
+    user = User.objects.get()
+    assert (user.status, user.status_until) == ("CLOSED", None)
+
+
+@BATCHES
+def test_none_lifts_a_limit(together):
+    store(
+        [user_row(id=1, stake_limit=Decimal(5)), user_row(id=1, stake_limit=None, timestamp=at(1))], together=together
+    )
+    assert User.objects.get().stake_limit is None
+
+
+@BATCHES
+def test_an_exclusion_that_comes_late_does_not_undo_a_later_word(together):
+    rows = [user_row(id=1, status="ACTIVE", timestamp=at(2)), user_row(id=1, status="SELF_EXCLUDED", timestamp=at(1))]
+    store(rows, together=together)
+    assert User.objects.get().status == "ACTIVE"
+
+
+def test_a_row_knows_what_it_leaves_open():
+    assert user_row().left_open == ("status", "status_until", "birth_date", "stake_limit", "limit_left")
+    assert user_row(status="active", stake_limit=None, limit_left=UNSET).left_open == ("birth_date", "limit_left")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        ({"status": "asleep"}, "unknown_value", "status"),
+        ({"status_until": NEVER}, "inconsistent", "status_until"),
+        ({"birth_date": date(1986, 1, 1)}, "inconsistent", "birth_date"),
+        ({"stake_limit": Decimal(-1)}, "out_of_range", "stake_limit"),
+        ({"limit_left": Decimal("NaN")}, "out_of_range", "limit_left"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(changes, code, field):
+    with pytest.raises(InvalidRow) as refusal:
+        user_row(**changes)
+    assert (refusal.value.code, refusal.value.field) == (code, field)

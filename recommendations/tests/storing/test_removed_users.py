@@ -1,0 +1,47 @@
+"""Removed users: with them goes all that is theirs, coupons that wait for them too."""
+
+import pytest
+
+from recommendations.models import PurchasedCoupon, UserProfile, WaitingCoupon
+from recommendations.storing import store_coupons, store_users
+from recommendations.tests.factories import at, coupon_row, removal, user_row
+from tenants.routing.context import use_casino
+
+
+@pytest.fixture(autouse=True)
+def _inside_casino_a(casino_a, fresh_ids):
+    with use_casino(casino_a.current):
+        yield
+
+
+def user(minutes):
+    return user_row(id=7, timestamp=at(minutes))
+
+
+def test_a_user_takes_profile_and_coupons_along_but_not_those_of_others():
+    store_users([user(1), user_row(id=8)])
+    store_coupons([coupon_row(user_id=user_id, id=coupon_id) for user_id, coupon_id in ((7, 1), (8, 2), (7, 3))])
+    store_users([removal(7, 2)])
+    assert list(PurchasedCoupon.objects.values_list("user_id", flat=True)) == [8]
+    assert list(UserProfile.objects.values_list("user_id", "coupon_count")) == [(8, 1)]
+
+
+def test_a_user_removed_and_made_again_in_one_batch_begins_anew():
+    store_users([user(1)])
+    store_coupons([coupon_row(user_id=7)])
+    store_users([removal(7, 2), user(3)])
+    assert not PurchasedCoupon.objects.exists()
+    assert list(UserProfile.objects.values_list("user_id", "coupon_count")) == [(7, 0)]
+
+
+def test_a_user_who_never_came_takes_along_the_coupons_that_waited():
+    store_coupons([coupon_row(user_id=7, timestamp=at(1)), coupon_row(user_id=8, timestamp=at(1))])
+    store_users([removal(7, 2)])
+    assert list(WaitingCoupon.objects.values_list("user_id", flat=True)) == [8]
+
+
+def test_coupons_later_than_the_removal_go_on_waiting_for_the_user_who_comes_back():
+    store_coupons([coupon_row(user_id=7, id=1, timestamp=at(3))])
+    store_users([removal(7, 2)])
+    store_users([user(3)])
+    assert UserProfile.objects.get().coupon_count == PurchasedCoupon.objects.count() == 1

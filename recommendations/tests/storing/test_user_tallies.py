@@ -1,0 +1,222 @@
+"""Users' tallies in the database: folded now and then, and always what the user's coupons add up to."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connections
+from django.db.transaction import set_rollback
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recommendations.models import PurchasedCoupon, User, UserProfile, UserTallies
+from recommendations.storing import rebuild_casino_tallies, rebuild_profiles, store_coupons, store_events, store_users
+from recommendations.storing.user_tallies import FOLD_AT, HELD
+from recommendations.tests.factories import (
+    CouponFactory,
+    at,
+    coupon_row,
+    event_row,
+    removal,
+    selection,
+    selection_row,
+    user_row,
+)
+from recommendations.tests.profile_counts import assert_counts_equal_a_recount, assert_tallies_equal_a_recount
+from recommendations.tests.user_context_of import read_tallies
+from tenants.routing.connections import casino_atomic, casino_connection, current_alias
+from tenants.routing.context import use_casino
+
+
+@pytest.fixture(autouse=True)
+def _inside_casino_a(casino_a, fresh_ids):
+    with use_casino(casino_a.current):
+        store_users([user_row(id=number) for number in (1, 2, 3)])
+        yield
+
+
+def pending(user_id=1):
+    return len(UserProfile.objects.get(user_id=user_id).pending_coupon_ids)
+
+
+def store(count, **fields):
+    store_coupons([coupon_row(**{"user_id": 1} | fields) for _ in range(count)])
+
+
+def test_coupons_are_pending_until_there_are_enough_to_fold():
+    store(FOLD_AT - 1)
+    assert (pending(), UserTallies.objects.count()) == (FOLD_AT - 1, 0)
+    store(1, user_id=2)
+    store(1)
+    assert (pending(), UserTallies.objects.count()) == (0, 1)
+    store(1)
+    assert (pending(), pending(2)) == (1, 1)
+    assert_counts_equal_a_recount()
+
+
+def test_many_coupons_of_many_users_at_once_are_folded():
+    store_coupons([coupon_row(user_id=1 + number % 3, timestamp=at(-number)) for number in range(1000)])
+    assert pending() == 0
+    assert_counts_equal_a_recount()
+
+
+def test_coupons_that_waited_for_their_user_are_tallied_when_the_user_comes():
+    store(FOLD_AT + 1, user_id=9)
+    assert not UserProfile.objects.filter(user_id=9).exists()
+    store_users([user_row(id=9)])
+    assert pending(9) == 0
+    store(2, user_id=9)
+    assert_counts_equal_a_recount()
+
+
+@pytest.mark.parametrize("count", [3, FOLD_AT + 3])
+def test_a_removed_coupon_is_taken_out_of_the_tallies(count):
+    store_coupons(
+        [
+            coupon_row(id=n, user_id=1, recommended_events=(selection_row(league=f"LEAGUE {n}"),), timestamp=at(n))
+            for n in range(1, count + 1)
+        ]
+    )
+    store_coupons([removal(1, 99), removal(count, 99)])
+    assert len(read_tallies(1).recent) == count - 2
+    assert_counts_equal_a_recount()
+
+
+def test_of_a_removed_user_nothing_is_left():
+    store(FOLD_AT + 1)
+    store(2, user_id=2)
+    store_users([removal(1, 10**6)])
+    assert not UserTallies.objects.exists()
+    assert list(UserProfile.objects.order_by("user_id").values_list("user_id", flat=True)) == [2, 3]
+    assert_counts_equal_a_recount()
+
+
+def test_tallies_go_with_a_user_whom_the_admin_deletes():
+    store(FOLD_AT)
+    User.objects.get(pk=1).delete()
+    assert not UserTallies.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        [{}, selection(league=None), selection(country=""), selection(event_id=2**70), selection(odd="2.5")],
+        [selection(odd=1e300), 7, None],
+        {"sport": "FOOTBALL"},
+        None,
+    ],
+)
+def test_selections_written_by_hand_that_make_no_sense_say_nothing_and_stop_nothing(broken):
+    store(FOLD_AT - 1)
+    by_hand = CouponFactory.create(user_id=1, recommended_events=[])
+    with casino_connection().cursor() as cursor:
+        cursor.execute("UPDATE purchased_coupons SET recommended_events = %s::jsonb", [json.dumps(broken)])
+        cursor.execute("UPDATE users_profile SET pending_coupon_ids = pending_coupon_ids || %s", [by_hand.pk])
+    assert not read_tallies(1).recent
+    store(1)
+    rebuild()
+    assert len(read_tallies(1).recent) == 1
+
+
+def test_held_events_that_have_begun_or_are_gone_are_let_go():
+    soon = datetime.now(UTC) + timedelta(days=1)
+    times = {"begin_timestamp": soon, "end_timestamp": soon + timedelta(hours=2)}
+    past = {"begin_timestamp": at(0), "end_timestamp": at(9)}
+    store_events([event_row(id=1, **times), event_row(id=2, **past), event_row(home_team="LEEDS", **times)])
+    first = [selection_row(event_id=1), selection_row(event_id=2), selection_row(home_team="LEEDS")]
+    gone = [selection_row(event_id=number) for number in range(100, 100 + HELD)]
+    recent = [selection_row(event_id=999)] * 300
+    for age, selections in enumerate((recent, gone, first)):
+        for start in range(0, len(selections), 50):
+            store(1, timestamp=at(-age * 1000 + start), recommended_events=tuple(selections[start : start + 50]))
+    store(FOLD_AT)
+    assert read_tallies(1).held >= {1, ("FOOTBALL", "PREMIER LEAGUE", "LEEDS", "CHELSEA")}
+    assert not read_tallies(1).held & {2, 100}
+    assert_tallies_equal_a_recount()
+
+
+def rebuild():
+    users = sum(rebuild_profiles())
+    rebuild_casino_tallies()
+    return users
+
+
+def test_coupons_made_by_psql_are_counted_by_a_rebuild():
+    User.objects.bulk_create([User(id=4, birth_year=1985, timestamp=at(0))])
+    CouponFactory.create_batch(3, user_id=4)
+    CouponFactory.create_batch(2, user_id=1)
+    store(1)
+    assert rebuild() == 4
+    assert_counts_equal_a_recount()
+    store(FOLD_AT)
+    assert_counts_equal_a_recount()
+
+
+def test_a_profile_that_was_never_tallied_is_rebuilt_when_its_coupons_are_folded():
+    CouponFactory.create_batch(5, user_id=1)
+    UserProfile.objects.filter(user_id=1).update(needs_rebuild=True)
+    store(FOLD_AT - 1)
+    assert len(read_tallies(1).recent) == FOLD_AT - 1 + 5  # whoever reads counts all of them
+    store(1)
+    assert not UserProfile.objects.get(user_id=1).needs_rebuild
+    assert_tallies_equal_a_recount()
+
+
+def test_tallies_that_other_code_packed_are_rebuilt_when_the_next_coupons_are_folded():
+    store(FOLD_AT)
+    UserTallies.objects.update(tallies=b"of the future")
+    store(FOLD_AT)
+    assert_counts_equal_a_recount()
+
+
+def test_only_marked_profiles_can_be_rebuilt_to_go_on_after_an_interruption():
+    UserProfile.objects.filter(user_id__in=(1, 3)).update(needs_rebuild=True)
+    assert sum(rebuild_profiles(only_marked=True)) == 2
+    assert sum(rebuild_profiles(only_marked=True)) == 0
+
+
+selections = st.lists(
+    st.builds(
+        lambda event_id, league, odd: selection_row(event_id=event_id, league=league, odd=Decimal(odd) / 100),
+        st.none() | st.integers(1, 5),
+        st.sampled_from("ABC"),
+        st.integers(101, 1500),
+    ),
+    min_size=1,
+    max_size=8,
+).map(tuple)
+coupons = st.builds(
+    lambda number, minute, chosen: coupon_row(
+        id=number, user_id=1 + number % 2, timestamp=at(minute), recommended_events=chosen
+    ),
+    st.integers(1, 150),
+    st.integers(-100_000, 100_000),
+    selections,
+)
+batches = st.lists(coupons | coupons | coupons | st.builds(removal, st.integers(1, 150), st.just(1)), max_size=60)
+
+
+@pytest.mark.no_cover
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(batches, max_size=8))
+def test_a_rebuild_says_what_storing_coupon_by_coupon_said(calls):
+    with casino_atomic():
+        for rows in calls:
+            store_coupons(rows)
+        assert_counts_equal_a_recount()
+        store_coupons([coupon_row(user_id=1)])  # the casino's sum is pending
+        rebuild()
+        assert pending() == pending(2) == 0
+        assert_counts_equal_a_recount()
+        set_rollback(True, using=current_alias())
+
+
+def test_other_casinos_are_left_alone(casino_b):
+    store(FOLD_AT)
+    rebuild()
+    with connections[casino_b.current.alias].cursor() as cursor:
+        for table in ("user_tallies", "casino_tallies", "pending_casino_sums"):
+            cursor.execute(f"SELECT count(*) FROM {table}")
+            assert cursor.fetchone() == (0,)
+    assert PurchasedCoupon.objects.count() == FOLD_AT

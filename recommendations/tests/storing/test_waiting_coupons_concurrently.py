@@ -1,0 +1,126 @@
+"""Users, their coupons and removals at the same time: nothing waits for ever, is lost or counted twice."""
+
+import random
+from typing import Any
+
+import pytest
+
+from recommendations.models import PurchasedCoupon, User, UserProfile, WaitingCoupon
+from recommendations.storing import store_coupons, store_users
+from recommendations.tests.conftest import TEST_DATABASES
+from recommendations.tests.factories import at, coupon_row, removal, user_row
+from recommendations.tests.profile_counts import assert_counts_equal_a_recount
+from recommendations.tests.threads import at_once, shuffled
+from tenants.routing.context import use_casino
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)
+USERS = range(1, 41)
+SEEDS = pytest.mark.parametrize("seed", range(4))
+
+
+def batches(rows, rng):
+    """The rows in random order, in batches of 1 to 8."""
+    rows = rng.sample(rows, len(rows))
+    while rows:
+        size = rng.randint(1, 8)
+        batch, rows = rows[:size], rows[size:]
+        yield batch
+
+
+def nothing_waits_and_all_is_counted(coupons):
+    assert not WaitingCoupon.objects.exists()
+    assert PurchasedCoupon.objects.count() == coupons
+    assert_counts_equal_a_recount()
+
+
+@SEEDS
+def test_users_and_their_coupons_come_at_once_in_any_order(casino_a, seed):
+    def work(number):
+        rng = random.Random(10 * seed + number)
+        users: list[Any] = [(store_users, batch) for batch in batches([user_row(id=user_id) for user_id in USERS], rng)]
+        rows = [coupon_row(user_id=user_id, id=100 * user_id + number) for user_id in USERS]
+        coupons = [(store_coupons, batch) for batch in batches(rows, rng)]
+        for store, batch in rng.sample(users + coupons, len(users + coupons)):
+            store(batch)
+
+    at_once(casino_a, work)
+    with use_casino(casino_a.current):
+        nothing_waits_and_all_is_counted(4 * len(USERS))
+
+
+@SEEDS
+def test_coupons_with_and_without_ids_come_while_their_users_do(casino_a, seed):
+    rows = [coupon_row(user_id=user_id, id=user_id if user_id % 2 else None) for user_id in USERS]
+
+    def work(number):
+        rng = random.Random(10 * seed + number)
+        if number % 2:
+            for batch in batches(rows, rng):
+                store_coupons(batch)
+        else:
+            for user_id in USERS:
+                store_users([user_row(id=user_id)])
+
+    at_once(casino_a, work)
+    with use_casino(casino_a.current):
+        nothing_waits_and_all_is_counted(len(USERS))
+
+
+def test_known_and_unknown_users_coupons_mix_while_the_known_are_updated(casino_a):
+    with use_casino(casino_a.current):
+        store_users([user_row(id=user_id) for user_id in range(1, 6)])
+
+    def work(number):
+        for n in range(1, 13):
+            if number % 2:
+                coupons = [coupon_row(user_id=user_id) for user_id in (1, 2, 3, 4, 5, 100 + n, 200 + n)]
+                store_coupons(shuffled(coupons, n))
+            else:
+                users = [*range(1, 6), 100 + n if number else 200 + n]
+                store_users(shuffled([user_row(id=user_id, timestamp=at(n)) for user_id in users], n))
+
+    at_once(casino_a, work)
+    with use_casino(casino_a.current):
+        nothing_waits_and_all_is_counted(2 * 12 * 7)
+
+
+@SEEDS
+def test_users_are_removed_while_their_coupons_come(casino_a, seed):
+    def work(number):
+        rng = random.Random(10 * seed + number)
+        if number % 2:
+            for batch in batches([coupon_row(user_id=user_id) for user_id in USERS for _ in range(3)], rng):
+                store_coupons(batch)
+        else:
+            made = [user_row(id=user_id) for user_id in USERS]
+            for batch in batches(made + [removal(user_id, 1) for user_id in USERS if user_id % 2], rng):
+                store_users(batch)
+
+    with use_casino(casino_a.current):
+        store_users([user_row(id=user_id) for user_id in USERS])
+    at_once(casino_a, work)
+    with use_casino(casino_a.current):
+        assert set(User.objects.values_list("pk", flat=True)) == {user_id for user_id in USERS if user_id % 2 == 0}
+        assert not PurchasedCoupon.objects.exclude(user_id__in=User.objects.values("pk")).exists()
+        assert not UserProfile.objects.exclude(user_id__in=User.objects.values("pk")).exists()
+        assert_counts_equal_a_recount()
+
+
+def test_coupons_are_removed_while_others_come_and_their_users_too(casino_a):
+    rows = [coupon_row(user_id=n % 10 + 1, id=n) for n in range(1, 101)]
+
+    def work(number):
+        rng = random.Random(number)
+        if number == 0:
+            for batch in batches([user_row(id=user_id) for user_id in range(1, 11)], rng):
+                store_users(batch)
+        elif number == 1:
+            for batch in batches([*rows, *(removal(row.id, 1) for row in rows[:50])], rng):
+                store_coupons(batch)
+        else:
+            for batch in batches([coupon_row(user_id=row.user_id) for row in rows], rng):
+                store_coupons(batch)
+
+    at_once(casino_a, work)
+    with use_casino(casino_a.current):
+        nothing_waits_and_all_is_counted(50 + 200)

@@ -1,0 +1,118 @@
+"""What a casino's users bet on: tallied as coupons come, read now and then, aligned with the offer."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from recommendations.models import CasinoTally
+from recommendations.offer import read_offer
+from recommendations.services import recommend
+from recommendations.serving import load
+from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
+from recommendations.storing.casino_tallies import fold_casino_sums
+from recommendations.tallies.trend_cache import read_trends
+from recommendations.tallies.trends import Trends
+from recommendations.tests.factories import coupon_row, event_row, offer_of, selection_row, user_row
+from tenants.routing.context import use_casino
+
+
+@pytest.fixture(autouse=True)
+def _inside_casino_a(casino_a, casino_b, now):
+    with use_casino(casino_b.current):
+        store_users([user_row(id=1)])
+        store_coupons([bet(now, league="OF CASINO B")])
+    with use_casino(casino_a.current):
+        store_users([user_row(id=1), user_row(id=2)])
+        yield
+
+
+def bet(timestamp, user_id=1, **selection):
+    return coupon_row(user_id=user_id, timestamp=timestamp, recommended_events=(selection_row(**selection),))
+
+
+def trends_at(now):
+    return load.find([1], now, now.timestamp()).market.trends
+
+
+def tallies():
+    fold_casino_sums()
+    return {(row.attribute, row.value): row for row in CasinoTally.objects.all()}
+
+
+def test_what_was_bet_on_lately_counts_more(now):
+    store_coupons([bet(now, league="NEW"), bet(now - timedelta(days=1), league="OLD")])
+    fold_casino_sums()
+    trends = trends_at(now)
+    assert trends.recent["league"] == pytest.approx({"NEW": 1.0, "OLD": 0.5}, abs=1e-6)
+    assert trends.weights["league"] == pytest.approx({"NEW": 1.0, "OLD": 2 ** (-1 / 30)}, abs=1e-6)
+
+
+def test_trends_decay_while_nobody_bets(now):
+    store_coupons([bet(now, league="L")])
+    fold_casino_sums()
+    assert trends_at(now + timedelta(days=2)).recent["league"] == pytest.approx({"L": 0.25}, abs=1e-6)
+
+
+def test_events_are_counted_by_id_or_by_match(now):
+    store_coupons([bet(now, event_id=2), bet(now, home_team="H3", away_team="A3"), bet(now, home_team="ELSEWHERE")])
+    fold_casino_sums()
+    offer = offer_of({}, {}, {}, {})
+    assert list(trends_at(now).of_offer(offer)) == pytest.approx([0, 1, 1, 0], abs=1e-6)
+
+
+def test_an_offer_and_trends_that_share_nothing_go_together():
+    trends = Trends({}, {"league": {"GONE": 1.0}}, np.array([77]), np.array([3.0]), {("X", "X", "X", "X"): 1.0})
+    assert list(trends.of_offer(offer_of({}, {}))) == [0, 0]
+    assert list(trends.of_offer(offer_of())) == []
+    assert list(trends.of_column("league", offer_of({}).league)) == [0]
+
+
+def test_no_trends_are_read_from_nothing():
+    assert not read_trends(None)
+    assert read_trends('[["event", "7", 1.0, 1.0, 1, 1.0]]')
+
+
+def test_what_can_be_no_event_is_passed_over():
+    trends = read_trends(
+        '[["event", "-5", 1, 1, 1, 1], ["event", "99999999999999999999", 1, 1, 1, 1], ["event", "7", 1, 1, 1, 1]]'
+    )
+    assert list(trends.event_ids) == [7]
+
+
+def test_trends_are_read_again_when_they_are_due_and_by_the_same_query(now, settings):
+    settings.TRENDS_SECONDS = 10
+    assert not trends_at(now)
+    store_coupons([bet(now, league="L")])
+    fold_casino_sums()
+    assert not trends_at(now + timedelta(seconds=9))
+    assert trends_at(now + timedelta(seconds=11)).recent["league"]["L"] == pytest.approx(1, abs=0.01)
+
+
+def test_what_many_bet_on_is_recommended_to_who_did_not(now):
+    events = [event_row(id=n, home_team=f"H{n}", away_team=f"A{n}") for n in range(1, 6)]
+    store_events(events)
+    store_coupons([bet(now, user_id=2, event_id=4), bet(now, user_id=2, event_id=4), bet(now, user_id=2, event_id=2)])
+    fold_casino_sums()
+    slip = recommend(casino_id=1, recommender_type="trending", user_id=1, now=now)
+    assert [event.event_id for event in slip.recommended_events[:2]] == [4, 2]
+    assert slip.recommended_events[0].reasons[0] == "H4 - A4 is bet on much today"
+
+
+def test_a_message_that_comes_twice_counts_once(now):
+    row = bet(now, league="L")
+    for _ in range(3):
+        store_coupons([row])
+    assert tallies()["league", "L"].count == 1
+
+
+def test_pruning_forgets_what_is_over_or_negligible_and_keeps_the_rest(now):
+    begin, end = now - timedelta(hours=3), now - timedelta(hours=1)
+    over = event_row(id=1, begin_timestamp=begin, end_timestamp=end)
+    store_events([over, event_row(id=2, home_team="X", odd=Decimal(2))])
+    store_coupons([bet(begin, event_id=1), bet(begin, event_id=2), bet(now - timedelta(days=999), league="LONG AGO")])
+    prune_casino_tallies(now)
+    kept = {key for key in tallies() if key[0] in {"event", "league"}}
+    assert kept == {("event", "2"), ("league", "PREMIER LEAGUE")}
+    assert len(read_offer(now)) == 1

@@ -1,0 +1,154 @@
+"""A user's tallies: the same whatever the order in which the coupons come, and what plain Python counts."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recommendations.errors import UnknownTalliesFormat
+from recommendations.tallies.selections import BAND_BOUNDS, Bet, Coupon, decay_to, odds_band, weight_at
+from recommendations.tallies.user_tallies import RECENT_SELECTIONS, Tallies
+from recommendations.tests.factories import at, selection
+from recommendations.tests.tallies_reference import assert_adds_up
+
+DAY = 86_400
+SELECTIONS = st.builds(
+    lambda event_id, sport, league, odd: selection(event_id=event_id, sport=sport, league=league, odd=odd),
+    st.none() | st.integers(1, 2**63 - 1),
+    st.sampled_from(["FOOTBALL", "HANDBALL"]),
+    st.sampled_from("ABCDE"),
+    st.integers(1_001, 12_000).map(lambda thousandths: thousandths / 1000) | st.just(999_999.999),
+)
+COUPONS = st.builds(
+    lambda timestamp, cents, selections: SimpleNamespace(
+        timestamp=timestamp, stake=Decimal(cents) / 100, recommended_events=selections
+    ),
+    st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC)) | st.just(at(0)),  # noqa: DTZ001
+    st.integers(1, 10**14 - 1),
+    st.lists(SELECTIONS, max_size=40),
+)
+
+
+def add(tallies, coupon):
+    bets = [msgspec.convert(each, Bet) for each in coupon.recommended_events]
+    tallies.add(Coupon(coupon.pk, coupon.timestamp.timestamp(), float(coupon.stake), bets))
+
+
+def tallies_of(*leagues_by_day, event_id=None):
+    """A coupon a day, of these leagues each."""
+    tallies = Tallies()
+    for day, leagues in enumerate(leagues_by_day):
+        selections = [selection(league=league, event_id=event_id) for league in leagues]
+        add(tallies, coupon(day, day * DAY, selections))
+    return tallies
+
+
+def coupon(key, seconds, selections, stake="10"):
+    timestamp = at(0) + timedelta(seconds=seconds)
+    return SimpleNamespace(pk=key, timestamp=timestamp, stake=Decimal(stake), recommended_events=selections)
+
+
+@settings(deadline=None)
+@given(st.lists(COUPONS, max_size=30), st.randoms(use_true_random=False))
+def test_coupons_in_any_order_packed_at_any_time_add_up_to_what_plain_python_counts(coupons, rng):
+    for key, each in enumerate(coupons, start=1):
+        each.pk = key
+    rng.shuffle(coupons)
+    tallies = Tallies()
+    for each in coupons:
+        add(tallies, each)
+        if rng.random() < 0.3:
+            tallies = Tallies.decode(tallies.encode())
+    assert_adds_up(tallies, coupons)
+    assert_adds_up(Tallies.decode(tallies.encode()), coupons)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_many_small_coupons_in_any_order_add_up_too(seed):
+    rng = random.Random(seed)
+    coupons = [
+        coupon(key, rng.randrange(400), [selection(league=rng.choice("ABC"))] * rng.randint(0, 3), stake=key)
+        for key in range(1, 400)
+    ]
+    tallies = Tallies()
+    for each in rng.sample(coupons, len(coupons)):
+        add(tallies, each)
+    assert_adds_up(tallies, coupons)
+
+
+def test_a_user_without_coupons_has_nothing():
+    tallies = Tallies.decode(None)
+    assert (tallies.recent, tallies.stakes, tallies.held, tallies.stake_median()) == ([], [], set(), None)
+    assert tallies.top("league", 2) == ()
+    assert Tallies.decode(tallies.encode()).weights["odds_band"] == {}
+
+
+def test_weights_fall_to_half_in_thirty_days():
+    tallies = tallies_of(["OLD"], *[[]] * 29, ["NEW"])
+    now = at(0).timestamp() + 30 * DAY
+    weights = {league: weight * decay_to(now) for league, weight in tallies.weights["league"].items()}
+    assert weights == pytest.approx({"OLD": 0.5, "NEW": 1.0})
+
+
+@pytest.mark.parametrize("year", [2000, 2100])
+def test_weights_of_all_times_that_can_be_stored_fit_a_float(year):
+    then = datetime(year, 1, 1, tzinfo=UTC).timestamp()
+    assert weight_at(then) * 1e6 * decay_to(then) == pytest.approx(1e6)
+
+
+def test_a_bound_belongs_to_the_band_above_it():
+    assert [odds_band(bound) for bound in BAND_BOUNDS] == list(range(1, 11))
+    assert (odds_band(1.19), odds_band(1000.0)) == (0, 10)
+
+
+def test_the_most_frequent_come_first_and_equally_frequent_ones_alphabetically():
+    assert tallies_of("BA", "CB", "A").top("league", 2) == ("A", "B")
+
+
+def test_what_lies_within_a_time_is_later_than_its_begin_and_not_later_than_its_end():
+    tallies, begin = tallies_of("A", "B", "CC", "D"), at(0).timestamp()
+    assert tallies.pairs_within(begin, begin + 2 * DAY) == {("FOOTBALL", "B"): 1, ("FOOTBALL", "C"): 2}
+    assert not tallies.pairs_within(begin + 3 * DAY, begin + 9 * DAY)
+
+
+def test_the_median_of_the_stakes_may_be_that_of_before_a_time():
+    tallies = Tallies()
+    for day, stake in enumerate(("1.00", "2.00", "9.99")):
+        add(tallies, coupon(day, day * DAY, [], stake))
+    assert tallies.stake_median() == Decimal("2.00")
+    assert tallies.stake_median(before=at(0).timestamp() + 2 * DAY) == Decimal("1.50")
+    assert tallies.stake_median(before=at(0).timestamp()) is None
+
+
+def test_what_falls_out_of_the_recent_selections_is_held_until_it_is_released():
+    tallies = tallies_of("A" * 2, *["B"] * RECENT_SELECTIONS)
+    add(tallies, coupon(-1, -1, [selection(event_id=7)]))
+    match = ("FOOTBALL", "A", "ARSENAL", "CHELSEA")
+    assert (tallies.held, tallies.held_count) == ({match, 7}, 2)
+    tallies.release({7, 8, ("FOOTBALL", "B", "ARSENAL", "CHELSEA")})
+    assert Tallies.decode(tallies.encode()).held == {match}
+    tallies.release({match})
+    assert tallies.held == set()
+
+
+@pytest.mark.parametrize("packed", [b"", b"\xc1", msgspec.msgpack.encode([2, [], [], [], [], []])])
+def test_what_other_code_has_packed_is_refused(packed):
+    with pytest.raises(UnknownTalliesFormat, match="rebuild_profiles"):
+        Tallies.decode(packed)
+
+
+def test_thirty_coupons_of_three_selections_take_little_room():
+    rng, tallies = random.Random(1), Tallies()
+    teams = [f"TEAM {n}" for n in range(40)]
+    for key in range(30):
+        selections = []
+        for _ in range(3):
+            home, away = rng.sample(teams, 2)
+            selections.append(selection(event_id=rng.randrange(10**6), home_team=home, away_team=away, odd=1.85))
+        add(tallies, coupon(10**9 + key, key * 40_000, selections))
+    assert len(tallies.encode()) < 2_500

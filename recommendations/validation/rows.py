@@ -1,0 +1,256 @@
+"""Users, events, coupons and what was served, as the storing functions take them: validated, with times in UTC, text
+that classifies upper-cased.
+
+Making a row raises InvalidRow, which names the field and has a stable code: `missing`, `wrong_type`, `too_long`,
+`bad_text`, `unknown_value`, `out_of_range`, `inconsistent`. A row without an id of the casino's gets a `natural_key`,
+which tells it from others; whatever is given for it is overwritten.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID, uuid5
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from recommendations.errors import InvalidRow
+from recommendations.models import Event, EventStatus, UserStatus
+
+from . import fields
+from .settings_limits import limits
+
+_NAMESPACE = UUID("6f3f0e4e-6a55-4c0e-9a0e-0b1d6f3c2a11")
+_UNIT_SEPARATOR = "\x1f"
+_EVENT_STATUSES = tuple(EventStatus.values)
+_USER_STATUSES = tuple(UserStatus.values)
+
+
+class UserRow(msgspec.Struct, kw_only=True):
+    """A row that lacks `status` (and so `status_until`), `birth_date`, `stake_limit` or `limit_left` leaves a known
+    user's as they are. None for a limit lifts it."""
+
+    id: int | None = None
+    name: str
+    surname: str
+    birth_year: int
+    currency: str
+    country: str
+    gender: str
+    timestamp: datetime
+    favorite_sport: str
+    favorite_league: str = ""
+    status: str | None = None
+    status_until: datetime | None = None
+    birth_date: date | None = None
+    stake_limit: Decimal | UnsetType | None = UNSET
+    limit_left: Decimal | UnsetType | None = UNSET
+    natural_key: UUID | None = None
+
+    def __post_init__(self) -> None:
+        fields.identity("id", self.id)
+        self.name = fields.text("name", self.name)
+        self.surname = fields.text("surname", self.surname)
+        fields.birth_year("birth_year", self.birth_year)
+        self.currency = fields.one_of("currency", self.currency, limits.currencies)
+        self.country = fields.classifier("country", self.country)
+        self.gender = fields.one_of("gender", self.gender, limits.genders)
+        self.timestamp = fields.instant("timestamp", self.timestamp)
+        if self.birth_year > self.timestamp.year:
+            raise InvalidRow("inconsistent", "birth_year", "must not be later than timestamp")
+        self.favorite_sport = fields.one_of("favorite_sport", self.favorite_sport, limits.sports)
+        if self.favorite_league != "":
+            self.favorite_league = fields.classifier("favorite_league", self.favorite_league)
+        self._check_guards()
+        self.natural_key = self._natural_key() if self.id is None else None
+
+    def _check_guards(self) -> None:
+        if self.status is not None:
+            self.status = fields.one_of("status", self.status, _USER_STATUSES)
+        if self.status_until is not None:
+            if self.status is None:
+                raise InvalidRow("inconsistent", "status_until", "needs a status that it ends")
+            self.status_until = fields.instant("status_until", self.status_until)
+        if self.birth_date is not None:
+            fields.birth_date("birth_date", self.birth_date, self.birth_year)
+        if isinstance(self.stake_limit, Decimal):
+            self.stake_limit = fields.limit("stake_limit", self.stake_limit)
+        if isinstance(self.limit_left, Decimal):
+            self.limit_left = fields.limit("limit_left", self.limit_left)
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """The columns of which the row says nothing."""
+        columns = [] if self.status is not None else ["status", "status_until"]
+        columns += [] if self.birth_date is not None else ["birth_date"]
+        columns += [name for name in ("stake_limit", "limit_left") if getattr(self, name) is UNSET]
+        return tuple(columns)
+
+    def _natural_key(self) -> UUID:
+        return _natural_key("user", self.name, self.surname, str(self.birth_year), self.country)
+
+
+class Match(msgspec.Struct, kw_only=True):
+    """What an event and a selection have in common."""
+
+    country: str
+    league: str
+    home_team: str
+    away_team: str
+    sport: str
+    odd: Decimal
+
+    def __post_init__(self) -> None:
+        self.country = fields.classifier("country", self.country)
+        self.league = fields.classifier("league", self.league)
+        self.home_team = fields.classifier("home_team", self.home_team)
+        self.away_team = fields.classifier("away_team", self.away_team)
+        self.sport = fields.one_of("sport", self.sport, limits.sports)
+        self.odd = fields.odd("odd", self.odd)
+
+
+class EventRow(Match, kw_only=True):
+    """`timestamp` says as of when this holds; a row without one takes the place of any other. A row without `status`
+    leaves a known event's as it is, and makes a new event an open one."""
+
+    id: int | None = None
+    begin_timestamp: datetime
+    end_timestamp: datetime
+    status: str | None = None
+    timestamp: datetime | None = None
+    natural_key: UUID | None = None
+
+    def __post_init__(self) -> None:
+        Match.__post_init__(self)
+        fields.identity("id", self.id)
+        self.begin_timestamp = fields.instant("begin_timestamp", self.begin_timestamp)
+        self.end_timestamp = fields.instant("end_timestamp", self.end_timestamp)
+        if self.timestamp is not None:
+            self.timestamp = fields.instant("timestamp", self.timestamp)
+        if self.status is not None:
+            self.status = fields.one_of("status", self.status, _EVENT_STATUSES)
+        if self.begin_timestamp >= self.end_timestamp:
+            raise InvalidRow("inconsistent", "end_timestamp", "must be later than begin_timestamp")
+        if self.home_team == self.away_team:
+            raise InvalidRow("inconsistent", "away_team", "must differ from home_team")
+        self.natural_key = self._natural_key() if self.id is None else None
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """The columns of which the row says nothing."""
+        return () if self.status is not None else ("status",)
+
+    def _natural_key(self) -> UUID:
+        begin = self.begin_timestamp.isoformat()
+        return _natural_key("event", self.sport, self.league, self.home_team, self.away_team, begin)
+
+
+class Selection(Match, kw_only=True):
+    """One event inside a coupon, as it stood then; `event_id` where it is known."""
+
+    event_id: int | None = None
+
+    def __post_init__(self) -> None:
+        Match.__post_init__(self)
+        fields.identity("event_id", self.event_id, fields.MAX_REFERENCE)
+
+    @classmethod
+    def of(cls, event: EventRow | Event) -> "Selection":
+        """A selection of this event as it stands."""
+        return cls(
+            event_id=event.id,
+            country=event.country,
+            league=event.league,
+            home_team=event.home_team,
+            away_team=event.away_team,
+            sport=event.sport,
+            odd=event.odd,
+        )
+
+
+class CouponRow(msgspec.Struct, kw_only=True):
+    """`source` names the message that the coupon came by, once and for all: the key where there is no id."""
+
+    id: int | None = None
+    user_id: int
+    stake: Decimal
+    timestamp: datetime
+    recommended_events: tuple[Selection, ...]
+    source: str | None = None
+    natural_key: UUID | None = None
+
+    def __post_init__(self) -> None:
+        fields.identity("id", self.id)
+        if self.user_id is None:
+            raise InvalidRow("missing", "user_id", "is required")
+        fields.identity("user_id", self.user_id, fields.MAX_REFERENCE)
+        self.stake = fields.stake("stake", self.stake)
+        self.timestamp = fields.instant("timestamp", self.timestamp)
+        if self.id is None and self.source is None:
+            raise InvalidRow("missing", "id", "is required for a coupon that did not come through Kafka")
+        if not 1 <= len(self.recommended_events) <= limits.selections:
+            raise InvalidRow("out_of_range", "recommended_events", f"must list 1 to {limits.selections} selections")
+        self.natural_key = _natural_key("coupon", self.source or "") if self.id is None else None
+
+
+class ServedEventRow(msgspec.Struct, kw_only=True):
+    """An event that was shown, with its odd as it was shown."""
+
+    event_id: int
+    odd: Decimal
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        fields.identity("event_id", self.event_id, fields.MAX_REFERENCE)
+        self.odd = fields.odd("odd", self.odd)
+        fields.finite("score", self.score)
+
+
+class ServedRow(msgspec.Struct, kw_only=True):
+    """A recommendation as it was served. There may have been nothing to show."""
+
+    recommendation_id: UUID
+    user_id: int
+    timestamp: datetime
+    recommender: str
+    asked_for: str
+    fallback: str = ""
+    model_version: str = ""
+    stake: Decimal
+    currency: str
+    events: tuple[ServedEventRow, ...]
+    took_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        fields.identity("user_id", self.user_id, fields.MAX_REFERENCE)
+        self.timestamp = fields.instant("timestamp", self.timestamp)
+        self.recommender = fields.name("recommender", self.recommender)
+        self.asked_for = fields.name("asked_for", self.asked_for)
+        if self.fallback != "":
+            self.fallback = fields.name("fallback", self.fallback)
+        if self.model_version != "":
+            self.model_version = fields.name("model_version", self.model_version)
+        self.stake = fields.stake("stake", self.stake)
+        self.currency = fields.one_of("currency", self.currency, limits.currencies)
+        if len(self.events) > limits.selections:
+            raise InvalidRow("out_of_range", "events", f"must list at most {limits.selections} events")
+        fields.finite("took_ms", self.took_ms)
+
+
+class Removal(msgspec.Struct, kw_only=True):
+    """The casino's word, as of `timestamp`, that its row of this id is no more."""
+
+    id: int
+    timestamp: datetime
+
+    def __post_init__(self) -> None:
+        fields.identity("id", self.id)
+        self.timestamp = fields.instant("timestamp", self.timestamp)
+
+
+ChangingRow = UserRow | EventRow  # of which later word takes the place of earlier
+Row = ChangingRow | CouponRow  # what casinos send
+AnyRow = Row | ServedRow
+
+
+def _natural_key(*parts: str) -> UUID:
+    return uuid5(_NAMESPACE, _UNIT_SEPARATOR.join(parts))
