@@ -21,7 +21,7 @@ test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without
 	$(APACHE_KAFKA) lend $(BIN)/pytest ingestion $(ARGS)
 
 fuzz: .venv/dev  ## a million messages changed at random, against the decoder; FUZZ_SEED=N
-	FUZZ_MESSAGES=1000000 $(BIN)/pytest -q ingestion/tests/test_fuzz.py
+	FUZZ_MESSAGES=1000000 $(BIN)/pytest -q ingestion/tests/messages/test_fuzz.py
 
 slips: .venv/dev  ## a million recommendations over random offers, users and options: none may break a rule
 	SLIPS=1000000 $(BIN)/pytest -q -n 2 recommendations/tests/serving/test_slip_rules.py

@@ -23,8 +23,8 @@ from django.conf import settings
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.brokers import EmbeddedBroker
-from ingestion.publishing import QUEUED_MESSAGES, Publisher
+from ingestion.kafka.client import EmbeddedBroker
+from ingestion.producers.publisher import QUEUED_MESSAGES, Publisher
 from ingestion.topics import PARTITIONS, RECOMMENDATIONS
 from recommendations.serving import served
 from tenants.routing.context import CurrentCasino, use_casino

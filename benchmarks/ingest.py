@@ -39,13 +39,13 @@ from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.brokers import client_config
-from ingestion.envelopes import Envelope, Place
-from ingestion.lag import measure_lag
-from ingestion.messages import Bounds, decode_coupon, decode_event, decode_user, encode_row, read_message
-from ingestion.producers import Sender
+from ingestion.kafka.client import client_config
+from ingestion.messages.decoding import Bounds, decode_coupon, decode_event, decode_user, encode_row, read_message
+from ingestion.messages.envelope import Envelope, Place
+from ingestion.producers.load_generator import traffic
+from ingestion.producers.sender import Sender
+from ingestion.status.lag import measure_lag
 from ingestion.topics import COUPONS, create_topics, topic_names
-from ingestion.traffic import traffic
 from recommendations.models import PurchasedCoupon, UserProfile
 from recommendations.storing import store_events, store_users
 from tenants.databases.catalogue import ensure_catalogue

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ingestion import figures as messages
 from ingestion.models import MessageCount
+from ingestion.status import statistics as messages
 from recommendations import statistics
 
 from .evaluation import LastEvaluation, last_evaluation

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from ingestion import figures as messages
+from ingestion.status import statistics as messages
 from recommendations import statistics
 from tenants.models import Casino
 

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from ingestion.brokers import running_embedded_broker
 from ingestion.errors import BrokerUnavailable
-from ingestion.lag import measure_lag
-from ingestion.producers import Sender
+from ingestion.kafka.client import running_embedded_broker
+from ingestion.producers.sender import Sender
+from ingestion.status.lag import measure_lag
 from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic, create_topics
 from recommendations.models import ServedSlip
 from recommendations.services import configure

@@ -9,6 +9,6 @@ class IngestionConfig(AppConfig):
     def ready(self) -> None:
         from recommendations.serving.served import listen
 
-        from .publishing import publish
+        from .producers.publisher import publish
 
         listen(publish)

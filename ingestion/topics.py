@@ -13,11 +13,11 @@ from django.conf import settings
 
 from recommendations.storing import Outcome, store_coupons, store_events, store_recommendations, store_users
 
-from .brokers import client_config
 from .errors import BrokerUnavailable
-from .formats import CouponMessage, EventMessage, ServedMessage, UserMessage
-from .forwarding import MAX_BYTES
-from .messages import Decode, decode_coupon, decode_event, decode_served, decode_user
+from .kafka.client import client_config
+from .kafka.forwarder import MAX_BYTES
+from .messages.decoding import Decode, decode_coupon, decode_event, decode_served, decode_user
+from .messages.formats import CouponMessage, EventMessage, ServedMessage, UserMessage
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from ingestion.brokers import is_broker_reachable
+from ingestion.kafka.client import is_broker_reachable
 from tenants.schema.template import is_template_ready
 
 _ANSWER_SECONDS = 2.0  # an answer serves all who ask within this time: whoever may not ask much may ask often

@@ -7,7 +7,7 @@ admin.site.index_title = "Everything, by table"
 
 urlpatterns = [
     path("", include("recommendations.api.urls")),
-    path("admin/ingestion/", include("ingestion.urls")),
+    path("admin/ingestion/", include("ingestion.admin.urls")),
     path("admin/", admin.site.urls),
     path("", include("dashboard.urls")),
     path("", include("tenants.http.urls")),

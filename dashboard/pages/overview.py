@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.access import casinos_of
 from dashboard.overview import rows
-from ingestion.recent_lag import recent_lag
+from ingestion.status.lag_cache import recent_lag
 from tenants.models import CasinoState
 from tenants.models.casino import CasinoQuerySet
 

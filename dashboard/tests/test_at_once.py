@@ -12,7 +12,7 @@ from django.db import connections
 from dashboard.editing import ChangedMeanwhile, save_configuration
 from dashboard.overview import rows
 from dashboard.reading import STATEMENT_SECONDS
-from ingestion.tests.processes import IN_PROCESSES
+from ingestion.tests.manage_processes import IN_PROCESSES
 from tenants.models import Casino
 
 from .conftest import SCHEMA, fill

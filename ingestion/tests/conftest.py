@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ingestion.brokers import EmbeddedBroker
+from ingestion.kafka.client import EmbeddedBroker
 from ingestion.topics import PARTITIONS, topic_names
 
-from .kafka import remake_topics
+from .kafka_client import remake_topics
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from .examples import SELECTION, coupon, event, served, user
+from .sample_messages import SELECTION, coupon, event, served, user
 
 # What decoders, databases and arithmetic choke on.
 NASTY: list[Any] = [

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 from django.conf import settings
 
-from ingestion.formats import schema
-from ingestion.reasons import REASONS
+from ingestion.messages.formats import schema
+from ingestion.messages.rejection_codes import REASONS
 from ingestion.topics import TOPICS
 
 DOCS = Path(settings.BASE_DIR) / "docs"

@@ -4,12 +4,12 @@ import time
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from ingestion.brokers import running_embedded_broker
 from ingestion.errors import BrokerUnavailable
+from ingestion.kafka.client import running_embedded_broker
 from ingestion.topics import TOPICS, create_topics
 
-from .kafka import closed_port
-from .processes import manage, subprocess_environment
+from .kafka_client import closed_port
+from .manage_processes import manage, subprocess_environment
 
 
 def test_topics_are_those_that_casinos_send_to_and_the_one_of_what_was_served():

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.db import connections
 
-from ingestion.brokers import EmbeddedBroker
+from ingestion.kafka.client import EmbeddedBroker
 from operations.health import checkup
 from tenants.databases.locks import template_lock
 from tenants.databases.servers import MAIN, server_cursor

@@ -1,6 +1,6 @@
 """`manage.py consume_coupons`: store the messages of the topic `coupons`."""
 
-from ingestion.commands import ConsumeCommand
+from ingestion.management.base_commands import ConsumeCommand
 from ingestion.topics import COUPONS
 
 

@@ -1,6 +1,6 @@
 """`manage.py consume_events`: store the messages of the topic `events`."""
 
-from ingestion.commands import ConsumeCommand
+from ingestion.management.base_commands import ConsumeCommand
 from ingestion.topics import EVENTS
 
 

@@ -1,6 +1,6 @@
 """`manage.py consume_recommendations`: store the messages of the topic `recommendations`."""
 
-from ingestion.commands import ConsumeCommand
+from ingestion.management.base_commands import ConsumeCommand
 from ingestion.topics import RECOMMENDATIONS
 
 

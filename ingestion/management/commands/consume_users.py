@@ -1,6 +1,6 @@
 """`manage.py consume_users`: store the messages of the topic `users`."""
 
-from ingestion.commands import ConsumeCommand
+from ingestion.management.base_commands import ConsumeCommand
 from ingestion.topics import USERS
 
 

@@ -1,7 +1,7 @@
 """`manage.py dead_letters <verb>`: messages that could not be stored."""
 
-from ingestion.management.dead_letter_verbs import VERBS
-from ingestion.management.verb_commands import KafkaVerbCommand
+from ingestion.management.dead_letters import VERBS
+from ingestion.management.kafka_command import KafkaVerbCommand
 
 
 class Command(KafkaVerbCommand):

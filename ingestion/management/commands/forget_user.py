@@ -7,7 +7,7 @@ from confluent_kafka import KafkaException
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from ingestion.erasing import purge_dead_letters_of
+from ingestion.dead_letters.erase_user import purge_dead_letters_of
 from ingestion.errors import IngestionError
 from recommendations.errors import UserNotFound
 from recommendations.privacy import erase_again, erased_users, forget_user

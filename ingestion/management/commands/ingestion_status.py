@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from ingestion.errors import IngestionError
-from ingestion.parked_messages import list_parked
-from ingestion.status import CasinoStatus, PartitionStatus, casino_status, partition_status
+from ingestion.status.parked import list_parked
+from ingestion.status.report import CasinoStatus, PartitionStatus, casino_status, partition_status
 from tenants.management.cli.verbs import columns
 from tenants.models import Casino
 

@@ -1,7 +1,7 @@
 """`manage.py parked <verb>`: messages of casinos whose databases are away."""
 
-from ingestion.management.parked_verbs import VERBS
-from ingestion.management.verb_commands import KafkaVerbCommand
+from ingestion.management.kafka_command import KafkaVerbCommand
+from ingestion.management.parked import VERBS
 
 
 class Command(KafkaVerbCommand):

@@ -1,6 +1,6 @@
 """`manage.py produce_coupons`: send dummy messages to the topic `coupons`."""
 
-from ingestion.commands import ProduceCommand
+from ingestion.management.base_commands import ProduceCommand
 from ingestion.topics import COUPONS
 
 

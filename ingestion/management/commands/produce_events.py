@@ -1,6 +1,6 @@
 """`manage.py produce_events`: send dummy messages to the topic `events`."""
 
-from ingestion.commands import ProduceCommand
+from ingestion.management.base_commands import ProduceCommand
 from ingestion.topics import EVENTS
 
 

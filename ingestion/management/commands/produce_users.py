@@ -1,6 +1,6 @@
 """`manage.py produce_users`: send dummy messages to the topic `users`."""
 
-from ingestion.commands import ProduceCommand
+from ingestion.management.base_commands import ProduceCommand
 from ingestion.topics import USERS
 
 

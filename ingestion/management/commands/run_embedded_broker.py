@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ingestion.brokers import EmbeddedBroker, announced, running_embedded_broker
-from ingestion.commands import stop_on_signals
+from ingestion.kafka.client import EmbeddedBroker, announced, running_embedded_broker
+from ingestion.management.base_commands import stop_on_signals
 from ingestion.topics import PARTITIONS, topic_names
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .world import CASINOS, World, new_world
+from .servers import CASINOS, World, new_world
 
 
 @dataclass
@@ -50,11 +50,11 @@ def run(world: World, arguments: argparse.Namespace) -> Report:
     from tenants.lifecycle.create import store_casinos
 
     from .consumers import Consumers
-    from .judge import judge, wait_until_done
-    from .saboteur import Saboteur
+    from .expected import Truth
+    from .outages import Saboteur
+    from .progress_watcher import Watcher
     from .sender import Sender
-    from .truth import Truth
-    from .watcher import Watcher
+    from .verify import judge, wait_until_done
 
     rng = random.Random(arguments.seed)
     ensure_catalogue()

@@ -9,7 +9,7 @@ from typing import IO
 
 from django.conf import settings
 
-from .world import World
+from .servers import World
 
 PROCESSES = ("coupons", "coupons", "users", "events")
 _SPARED_SECONDS = 5.0  # after its start, which takes a few: one that is killed again and again can't get anywhere

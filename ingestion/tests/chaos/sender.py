@@ -8,15 +8,15 @@ from typing import Any
 from confluent_kafka import Producer
 from django.utils import timezone
 
-from ingestion.brokers import client_config
-from ingestion.envelopes import Envelope, Place
-from ingestion.garbage import spoil
-from ingestion.messages import Bounds, Rejection, encode_row, read_message
+from ingestion.kafka.client import client_config
+from ingestion.messages.decoding import Bounds, Rejection, encode_row, read_message
+from ingestion.messages.envelope import Envelope, Place
+from ingestion.producers.malformed import spoil
 from ingestion.topics import Topic
 from recommendations.validation.rows import CouponRow, Row
 
-from .stories import Story
-from .truth import Message, Truth
+from .casino_scenario import Story
+from .expected import Message, Truth
 
 UNKNOWN_CASINO = 999_999
 _POOL = 300  # messages that are still to be sent, of which any may be the next

@@ -1,0 +1,23 @@
+"""How ingestion goes, in the admin: the current casino's counts and ledger."""
+
+from django.contrib import admin
+
+from ingestion.models import MessageCount, PartitionOffset
+from recommendations.admin.casino_tables import LookingAdmin
+
+
+@admin.register(MessageCount)
+class MessageCountAdmin(LookingAdmin):
+    """Hour by hour, what became of the casino's messages."""
+
+    list_display = ("hour", "topic", "outcome", "is_rejection", "count", "last_at", "last_detail")
+    list_filter = ("is_rejection",)
+    searched_texts = ("outcome", "topic")
+    ordering = ("-hour", "topic", "outcome")
+    date_hierarchy = "hour"
+
+
+@admin.register(PartitionOffset)
+class PartitionOffsetAdmin(LookingAdmin):
+    list_display = ("topic", "partition", "next_offset", "consumer_group", "cluster", "topic_id")
+    ordering = ("topic", "partition", "id")

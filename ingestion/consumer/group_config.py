@@ -1,0 +1,21 @@
+"""How a consumer joins its topic's group."""
+
+from typing import Any
+
+from django.conf import settings
+
+from ingestion.topics import Topic
+
+
+def membership(topic: Topic) -> dict[str, Any]:
+    """The configuration of a member that says itself what it has done with."""
+    session = settings.KAFKA_SESSION_SECONDS * 1000
+    static = {"group.instance.id": f"{settings.KAFKA_GROUP_INSTANCE_ID}-{topic.name}"}
+    return {
+        "group.id": topic.group,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "session.timeout.ms": round(session),
+        "heartbeat.interval.ms": round(session / 3),
+        "partition.assignment.strategy": settings.KAFKA_ASSIGNMENT_STRATEGY,
+    } | (static if settings.KAFKA_GROUP_INSTANCE_ID else {})

@@ -1,0 +1,55 @@
+"""What is left of an erased user among the dead letters."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ingestion.messages.envelope import Envelope
+from ingestion.topics import TOPICS
+
+from .log import DeadLetter, Query, fetch_messages, list_dead_letters
+from .purge import purge
+
+_USER_FIELDS = {"users": "id"}  # of a message; elsewhere user_id
+
+
+def purge_dead_letters_of(casino_id: int, users: Mapping[int, datetime | None]) -> int:
+    """Purge the casino's dead letters that are about these users, of each those that died until then (None: all), so
+    that none is shown or sent again, and answer how many. Kafka deletes them when all before them are done with, or
+    when they are old.
+
+    Raises KafkaException, NotDelivered.
+    """
+    letters = list_dead_letters(Query(casino_id=casino_id))
+    found = [
+        letter
+        for letter, envelope in fetch_messages(letters)
+        if (user_id := _user_of(letter, envelope)) is not None
+        and user_id in users
+        and _died_until(letter, users[user_id])
+    ]
+    if found:
+        purge(found)
+    return len(found)
+
+
+def _died_until(letter: DeadLetter, until: datetime | None) -> bool:
+    return until is None or letter.at is None or letter.at <= until
+
+
+def _user_of(letter: DeadLetter, envelope: Envelope) -> int | None:
+    """The id in the message, as far as it can be read: it may be dead for that it can't."""
+    user_id = _fields_of(envelope).get(_USER_FIELDS.get(TOPICS[letter.topic].name, "user_id"))
+    if isinstance(user_id, str) and user_id.isdecimal() and len(user_id) < 19:
+        return int(user_id)
+    return user_id if type(user_id) is int else None  # true is no 1
+
+
+def _fields_of(envelope: Envelope) -> dict[str, Any]:
+    try:
+        message = msgspec.json.decode(envelope.value or b"null")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}

@@ -1,0 +1,51 @@
+"""What `manage.py parked` can do."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from ingestion.status.parked import drain_parked, list_parked
+from ingestion.topics import TOPICS, Topic
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Answer, Verb, columns, registry
+
+
+def _add_arguments(parser: CommandParser) -> None:
+    parser.add_argument("--topic", choices=sorted(TOPICS))
+    parser.add_argument("--casino", type=int, metavar="ID")
+
+
+def _topics(name: str | None) -> list[Topic]:
+    return [TOPICS[name]] if name else list(TOPICS.values())
+
+
+class ListVerb(Verb):
+    name = "list"
+    help = "The messages that wait because their casinos' databases are away."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        _add_arguments(parser)
+
+    def run(self, terminal: Terminal, *args: Any, topic: str | None, casino: int | None, **options: Any) -> Answer:
+        parked = list_parked(_topics(topic), casino)
+        if not parked:
+            return Answer("No messages are parked.", [])
+        head = ("topic", "casino", "messages", "since", "why")
+        rows = [(each.topic, each.casino_id, each.count, each.since, each.reason) for each in parked]
+        return Answer(columns([head, *rows]), parked)
+
+
+class DrainVerb(Verb):
+    name = "drain"
+    help = "Store them now, where the databases are back. The consumers do so by themselves, within half a minute."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        _add_arguments(parser)
+
+    def run(self, terminal: Terminal, *args: Any, topic: str | None, casino: int | None, **options: Any) -> Answer:
+        done = drain_parked(_topics(topic), casino)
+        text = ", ".join(f"{count} {outcome}" for outcome, count in done.most_common()) or "No messages are parked."
+        return Answer(text, dict(done))
+
+
+VERBS = registry([ListVerb(), DrainVerb()])

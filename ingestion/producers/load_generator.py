@@ -1,0 +1,103 @@
+"""What sportsbooks would send, as much of it as is wanted: for trying out how much an installation bears."""
+
+import random
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+import msgspec
+from django.utils import timezone
+
+from ingestion.errors import NothingToSend
+from ingestion.messages.decoding import encode_row
+from ingestion.topics import Topic
+from recommendations.dummies import dummy_event, dummy_user
+from recommendations.models import Event, EventStatus, User
+from recommendations.validation.rows import CouponRow, EventRow, Row, Selection
+from tenants.models import Casino
+from tenants.routing.context import use_casino
+
+from .malformed import spoil
+
+_POOL = 2_000  # users and events of a casino that its messages are about
+_SHARE_OF_CHANGES = 0.9  # of the messages about users and events; the rest are new ones
+_STATUSES = [EventStatus.OPEN] * 17 + [EventStatus.SUSPENDED] * 2 + [EventStatus.CANCELLED]
+
+
+class Message(msgspec.Struct):
+    casino_id: int
+    key: str
+    value: bytes
+
+
+def traffic(topic: Topic, casinos: Sequence[Casino], rng: random.Random, bad_ratio: float) -> Iterator[Message]:
+    """Messages without end: odds that move and events that are suspended or cancelled, users who change, coupons of a
+    few selections. `bad_ratio` of them can't be stored. Raises NothingToSend where coupons have no users or events."""
+    sources = [_Source(topic, casino, rng) for casino in casinos]
+    while True:
+        message = rng.choice(sources).next()
+        if rng.random() < bad_ratio:
+            message.value = spoil(topic, message.value, rng)
+        yield message
+
+
+class _Source:
+    """One casino's messages of one topic."""
+
+    def __init__(self, topic: Topic, casino: Casino, rng: random.Random) -> None:
+        self._casino_id = casino.pk
+        self._rng = rng
+        self._make = {"users": self._user, "events": self._event, "coupons": self._coupon}[topic.name]
+        with use_casino(casino.current):
+            now = timezone.now()
+            offer = Event.objects.filter(begin_timestamp__gt=now, status=EventStatus.OPEN).order_by("begin_timestamp")
+            self._events = [_row(event) for event in offer[:_POOL]]
+            self._users = list(User.objects.order_by("id").values_list("pk", flat=True)[:_POOL])
+        self._selections = [Selection.of(event) for event in self._events]
+        self._numbers = rng.getrandbits(40) << 20  # of coupons, so that two producers hardly give the same
+        if topic.name == "coupons" and not (self._users and self._events):
+            raise NothingToSend(
+                f"{casino} has no users or no open events to make coupons of: send users and events first."
+            )
+
+    def next(self) -> Message:
+        key, row = self._make()
+        return Message(self._casino_id, f"{self._casino_id}:{key}", encode_row(row))
+
+    def _coupon(self) -> tuple[int, Row]:
+        self._numbers += 1
+        user_id = self._rng.choice(self._users)
+        count = min(self._rng.randint(1, 4), len(self._selections))
+        selections = tuple(self._rng.sample(self._selections, count))
+        stake = Decimal(self._rng.randint(100, 10_000)) / 100
+        return user_id, CouponRow(
+            id=self._numbers, user_id=user_id, stake=stake, timestamp=timezone.now(), recommended_events=selections
+        )
+
+    def _event(self) -> tuple[int | str, Row]:
+        now = timezone.now()
+        if not self._events or self._rng.random() > _SHARE_OF_CHANGES:
+            row = dummy_event(self._rng, now=now)
+            return f"{row.home_team}:{row.away_team}", row
+        event = self._rng.choice(self._events)
+        event.odd = max(event.odd * self._rng.randint(90, 110) / 100, Decimal("1.01")).quantize(Decimal("0.001"))
+        event.status, event.timestamp = self._rng.choice(_STATUSES), now
+        return event.id or f"{event.home_team}:{event.away_team}", event
+
+    def _user(self) -> tuple[str, Row]:
+        row = dummy_user(self._rng, now=timezone.now() - timedelta(seconds=1))
+        return row.surname, row
+
+
+def _row(event: Event) -> EventRow:
+    return EventRow(
+        id=event.pk if event.natural_key is None else None,
+        begin_timestamp=event.begin_timestamp,
+        end_timestamp=event.end_timestamp,
+        country=event.country,
+        league=event.league,
+        home_team=event.home_team,
+        away_team=event.away_team,
+        sport=event.sport,
+        odd=event.odd,
+    )

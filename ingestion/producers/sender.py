@@ -1,0 +1,136 @@
+"""Sending messages, and the dummy producers that make some up for trying the service out."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from types import TracebackType
+from typing import Any
+
+from confluent_kafka import KafkaError, Producer
+from django.utils import timezone
+
+from ingestion.errors import NotDelivered
+from ingestion.kafka.client import client_config
+from ingestion.messages.decoding import encode_row
+from ingestion.messages.envelope import CASINO_HEADER
+from ingestion.topics import Topic
+from recommendations.dummies import dummy_coupon, dummy_event, dummy_user
+from recommendations.errors import NoOpenEvents
+from recommendations.validation.rows import Row
+from tenants.models import Casino
+from tenants.routing.context import use_casino
+
+from .load_generator import Message
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 30
+_TICK_SECONDS = 0.01  # shorter waits are saved up
+
+DUMMIES: dict[str, Callable[..., Row]] = {"users": dummy_user, "events": dummy_event, "coupons": dummy_coupon}
+
+
+class Sender:
+    """Sends messages and knows, at the end of its `with` block, that the broker has them all; else NotDelivered."""
+
+    def __init__(self, *, flush_seconds: float = FLUSH_SECONDS) -> None:
+        self.sent = 0
+        self._flush_seconds = flush_seconds
+        self._producer = Producer(client_config() | {"enable.idempotence": True, "linger.ms": 20})
+        self._refused: list[str] = []
+
+    def __enter__(self) -> "Sender":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        undelivered = self._producer.flush(self._flush_seconds)
+        if kind is None and (undelivered or self._refused):
+            raise NotDelivered(
+                f"{undelivered} messages not delivered, {len(self._refused)} refused: {self._refused[:3]}"
+            )
+
+    def send_row(self, topic: str, casino_id: int, row: Row, *, key: str) -> None:
+        self.send(topic, encode_row(row), headers={CASINO_HEADER: str(casino_id)}, key=key)
+
+    def send(self, topic: str, value: bytes, *, headers: dict[str, str], key: str) -> None:
+        """Queue a message; messages of one key keep their order. Waits while the queue is full."""
+        while True:
+            try:
+                self._producer.produce(
+                    topic, value, key=key, headers=list(headers.items()), on_delivery=self._delivered
+                )
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                self._producer.poll(0)
+                self.sent += 1
+                return
+
+    def flush(self) -> None:
+        self._producer.flush(self._flush_seconds)
+
+    def _delivered(self, error: KafkaError | None, message: Any) -> None:
+        if error is not None:
+            self._refused.append(error.str())
+
+
+def send_rounds(
+    sender: Sender,
+    topic: Topic,
+    casino_ids: Sequence[int] | None,
+    rng: random.Random,
+    stop: threading.Event,
+    *,
+    interval: float,
+    count: int | None,
+) -> None:
+    """Send one dummy message to each casino, again and again, `interval` seconds apart; `count` in all."""
+    while not stop.is_set() and (count is None or sender.sent < count):
+        before = sender.sent
+        send_dummies(sender, topic.name, rng, timezone.now(), casino_ids=casino_ids, limit=count and count - before)
+        if count is None or sender.sent < count:
+            stop.wait(interval if sender.sent > before else max(interval, 1.0))
+
+
+def send_dummies(
+    sender: Sender,
+    topic: str,
+    rng: random.Random,
+    now: datetime,
+    *,
+    casino_ids: Sequence[int] | None = None,
+    limit: int | None = None,
+) -> None:
+    """Send one dummy message of `topic` to each of these casinos, or to each active one; `limit` at most.
+
+    A casino without users or events gets no coupons.
+    """
+    casinos = Casino.objects.active().order_by("id")
+    for casino in (casinos if casino_ids is None else casinos.filter(pk__in=casino_ids))[:limit]:
+        try:
+            with use_casino(casino.current):
+                row = DUMMIES[topic](rng, now=now)
+        except NoOpenEvents as error:
+            logger.info("No %s for %s: %s", topic, casino, error)
+        else:
+            sender.send_row(topic, casino.pk, row, key=f"{casino.pk}:{rng.random()}")
+    sender.flush()
+
+
+def send_at_rate(
+    sender: Sender, topic: Topic, messages: Iterator[Message], stop: threading.Event, *, rate: float, count: int | None
+) -> None:
+    """Send messages, `rate` a second (0: as many as there can be), `count` in all."""
+    began = time.monotonic()
+    for message in messages if count is None else islice(messages, count):
+        headers = {CASINO_HEADER: str(message.casino_id)}
+        sender.send(topic.name, message.value, headers=headers, key=message.key)
+        ahead = sender.sent / rate - (time.monotonic() - began) if rate else 0.0
+        if stop.wait(ahead) if ahead > _TICK_SECONDS else stop.is_set():
+            return

@@ -1,0 +1,88 @@
+"""How ingestion goes: how far the consumers are behind, and how each casino's messages fared in the last hour."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+from django.db import Error
+from django.db.models import Sum
+
+from ingestion.kafka.watermarks import watermarks
+from ingestion.models import MessageCount
+from ingestion.storing.database_errors import first_line, sqlstate_of
+from ingestion.topics import TOPICS
+from recommendations.models import WaitingCoupon
+from tenants.models import Casino
+from tenants.routing.context import use_casino
+from tenants.schema.version import require_up_to_date
+
+from .parked import Parked
+
+_WINDOW = timedelta(hours=1)
+
+
+class PartitionStatus(msgspec.Struct):
+    """`read`: messages that the group is done with; `lag`: those that are still to be read."""
+
+    topic: str
+    partition: int
+    read: int
+    lag: int
+    dead: int
+
+
+class CasinoStatus(msgspec.Struct):
+    """A casino's messages since the full hour before this one: stored (or updated), rejected, and stored a minute.
+
+    `waiting` coupons wait for their users, `parked` messages for the database. `last_error` is the latest rejection, or
+    why the database does not answer.
+    """
+
+    id: int
+    name: str
+    stored: int = 0
+    rejected: int = 0
+    a_minute: float = 0.0
+    last_stored: datetime | None = None
+    waiting: int = 0
+    parked: int = 0
+    last_error: str = ""
+
+
+def partition_status() -> list[PartitionStatus]:
+    """Raises KafkaException."""
+    found = []
+    for topic in TOPICS.values():
+        dead = {number: end - first for number, (first, end, _) in watermarks(topic.dead).items()}
+        for number, (first, end, done) in sorted(watermarks(topic.name, topic.group).items()):
+            found.append(PartitionStatus(topic.name, number, done - first, end - done, dead.get(number, 0)))
+    return found
+
+
+def casino_status(casino: Casino, now: datetime, parked: Iterable[Parked]) -> CasinoStatus:
+    status = CasinoStatus(casino.pk, casino.name)
+    mine = [each for each in parked if each.casino_id == casino.pk]
+    status.parked = sum(each.count for each in mine)
+    try:
+        require_up_to_date(casino)
+        with use_casino(casino.current):
+            _read_counts(status, now)
+    except Error as error:
+        status.last_error = first_line(error) or sqlstate_of(error)
+    if mine:
+        status.last_error = mine[-1].reason
+    return status
+
+
+def _read_counts(status: CasinoStatus, now: datetime) -> None:
+    since = now.replace(minute=0, second=0, microsecond=0) - _WINDOW
+    counts = MessageCount.objects.filter(hour__gte=since)
+    stored = counts.filter(outcome__in=["stored", "updated"])
+    status.stored = stored.aggregate(sum=Sum("count"))["sum"] or 0
+    status.rejected = counts.filter(is_rejection=True).aggregate(sum=Sum("count"))["sum"] or 0
+    status.a_minute = round(status.stored / max((now - since).total_seconds() / 60, 1), 1)
+    status.last_stored = stored.order_by("-last_at", "-id").values_list("last_at", flat=True).first()
+    status.waiting = WaitingCoupon.objects.count()
+    last = MessageCount.objects.filter(is_rejection=True).order_by("-last_at", "-id").first()
+    if last is not None:
+        status.last_error = f"{last.topic}: {last.outcome}: {last.last_detail}"

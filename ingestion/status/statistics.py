@@ -1,0 +1,112 @@
+"""How a casino's messages fared: the counts that the ledger keeps hour by hour, added up for its page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Max, Q, QuerySet, Sum
+
+from ingestion.models import MessageCount
+from ingestion.topics import RECOMMENDATIONS
+from recommendations.models import WaitingCoupon
+from recommendations.statistics import latest_hours
+
+STORED = ("stored", "updated")
+
+_IS_SERVED = Q(topic=RECOMMENDATIONS.name, outcome__in=STORED)
+_IS_INGESTED = Q(outcome__in=STORED) & ~Q(topic=RECOMMENDATIONS.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """Since midnight (UTC): messages rejected, recommendations served; and when a message was last stored, if any."""
+
+    rejected: int
+    served: int
+    last_stored: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """Messages of one hour. What was served is counted when its message is stored, seconds after."""
+
+    hour: datetime
+    ingested: int = 0
+    rejected: int = 0
+    served: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TopicQuality:
+    """What became of a topic's messages: outcome -> number, the most frequent first."""
+
+    topic: str
+    total: int
+    rejected: int
+    outcomes: tuple[tuple[str, int], ...]
+
+    @property
+    def rejected_share(self) -> float:
+        return self.rejected / self.total if self.total else 0.0
+
+
+def today(now: datetime) -> Today:
+    sums = _since(now.replace(hour=0, minute=0, second=0, microsecond=0)).aggregate(
+        rejected=Sum("count", filter=Q(is_rejection=True), default=0),
+        served=Sum("count", filter=_IS_SERVED, default=0),
+        last_stored=Max("last_at", filter=Q(outcome__in=STORED)),
+    )
+    return Today(**sums)
+
+
+def by_hour(now: datetime, hours: int) -> list[Hour]:
+    """The latest so many hours up to this one, each of them, the oldest first."""
+    wanted = latest_hours(now, hours)
+    rows = (
+        _since(wanted[0])
+        .values("hour")
+        .annotate(
+            ingested=Sum("count", filter=_IS_INGESTED, default=0),
+            rejected=Sum("count", filter=Q(is_rejection=True), default=0),
+            served=Sum("count", filter=_IS_SERVED, default=0),
+        )
+    )
+    found = {row["hour"]: Hour(**row) for row in rows}
+    return [found.get(hour, Hour(hour)) for hour in wanted]
+
+
+def quality(now: datetime, days: int) -> list[TopicQuality]:
+    """Of each topic that had messages in the latest so many days."""
+    rows: Iterable[Any] = (
+        _since(now - timedelta(days=days))
+        .values("topic", "outcome", "is_rejection")
+        .annotate(total=Sum("count"))
+        .order_by("topic", "-total", "outcome")
+    )
+    by_topic: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_topic.setdefault(row["topic"], []).append(row)
+    return [
+        TopicQuality(
+            topic=topic,
+            total=sum(row["total"] for row in outcomes),
+            rejected=sum(row["total"] for row in outcomes if row["is_rejection"]),
+            outcomes=tuple((row["outcome"], row["total"]) for row in outcomes),
+        )
+        for topic, outcomes in by_topic.items()
+    ]
+
+
+def latest_rejections(now: datetime, *, days: int, limit: int) -> list[MessageCount]:
+    """The latest hours' rejections, each with its last message's place and what was wrong with it; the newest first."""
+    return list(_since(now - timedelta(days=days)).filter(is_rejection=True).order_by("-last_at", "-pk")[:limit])
+
+
+def waiting_coupons() -> int:
+    """Coupons whose users are not known yet."""
+    return WaitingCoupon.objects.count()
+
+
+def _since(first: datetime) -> QuerySet[MessageCount]:
+    return MessageCount.objects.filter(hour__gte=first)

@@ -1,0 +1,129 @@
+"""The admin's pages of dead letters and parked messages."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.urls import reverse
+
+from ingestion.dead_letters.log import Query, list_dead_letters
+from ingestion.tests.database_outages import database_away
+from ingestion.tests.kafka_client import closed_port, consume, send
+from ingestion.tests.manage_processes import IN_PROCESSES
+from ingestion.tests.sample_messages import user
+from ingestion.topics import USERS
+from tenants.http.middleware import CHOSEN_CASINO
+from tenants.models import StaffBinding
+
+pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+
+
+@pytest.fixture
+def staff(client, casino_a, casino_b):
+    client.force_login(User.objects.create_superuser("staff", password="x"))
+    return client
+
+
+@pytest.fixture
+def graveyard(broker, casino_a, casino_b):
+    send(USERS, [(1, b"{<script>"), (2, user(name="")), (None, user())])
+    consume(USERS, 3)
+
+
+def choose(client, casino):
+    session = client.session
+    session[CHOSEN_CASINO] = casino.pk
+    session.save()
+
+
+def page(client, name, *arguments, **query):
+    answer = client.get(reverse(name, args=arguments), query, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def complaint(client, letter_id):
+    """What the page of a dead letter that is not shown says instead."""
+    [message] = client.get(reverse("dead_letter", args=[letter_id]), follow=True).context["messages"]
+    return str(message)
+
+
+def test_the_index_leads_to_the_pages(staff):
+    index = page(staff, "admin:index")
+    assert reverse("dead_letters") in index
+    assert reverse("parked") in index
+
+
+def test_dead_letters_are_those_of_the_chosen_casino_and_of_none(staff, graveyard, casino_b):
+    assert all(reason in page(staff, "dead_letters") for reason in ("malformed", "missing", "no_casino"))
+    choose(staff, casino_b)
+    text = page(staff, "dead_letters")
+    assert "malformed" not in text
+    assert "missing" in text
+    assert "no_casino" in text
+
+
+def test_another_casinos_dead_letter_is_not_shown(staff, graveyard, casino_b):
+    [letter] = list_dead_letters(Query(casino_id=1))
+    assert "{&lt;script&gt;" in page(staff, "dead_letter", letter.id)
+    choose(staff, casino_b)
+    text = page(staff, "dead_letter", letter.id)
+    assert "There is no dead letter" in text
+    assert "script&gt;" not in text
+
+
+def test_another_casinos_dead_letter_is_told_from_none_by_nothing(client, graveyard, casino_b):
+    bound = User.objects.create_user("bound", is_staff=True)
+    bound.user_permissions.add(Permission.objects.get(codename="view_messagecount"))
+    StaffBinding.objects.create(user=bound).casinos.set([casino_b])
+    client.force_login(bound)
+    [letter] = list_dead_letters(Query(casino_id=1))
+    said = [complaint(client, letter_id).replace(letter_id, "ID") for letter_id in (letter.id, "users/0/99")]
+    assert "There is no dead letter" in said[0]
+    assert said[0] == said[1]
+
+
+def test_ticked_dead_letters_are_judged_replayed_and_purged(staff, graveyard):
+    url = reverse("dead_letters")
+    [first] = list_dead_letters(Query(casino_id=1))
+    [second] = list_dead_letters(Query(casino_id=2))
+    answer = staff.post(url, {"id": first.id, "dry_run": ""}, follow=True).content.decode()
+    assert "A replay of these 1 would meet with: 1 malformed" in answer
+    staff.post(url, {"id": first.id, "replay": ""})
+    staff.post(url, {"id": second.id, "purge": ""})
+    assert [letter.reason for letter in list_dead_letters(Query())] == ["no_casino"]
+    assert "Tick the dead letters first" in staff.post(url, {"replay": ""}, follow=True).content.decode()
+
+
+def test_who_may_only_look_changes_nothing(client, graveyard):
+    looker = User.objects.create_user("looker", password="x", is_staff=True)
+    client.force_login(looker)
+    assert client.get(reverse("dead_letters")).status_code == 403
+    looker.user_permissions.add(Permission.objects.get(codename="view_messagecount"))
+    assert "Replay</button>" not in page(client, "dead_letters")
+    letters = list_dead_letters(Query())
+    assert client.post(reverse("dead_letters"), {"id": letters[0].id, "purge": ""}).status_code == 403
+    assert len(list_dead_letters(Query())) == 3
+
+
+def test_who_is_no_staff_is_sent_to_the_login(client, casino_a):
+    assert "/login/" in client.get(reverse("dead_letters")).headers["Location"]
+    assert "/login/" in client.get(reverse("parked")).headers["Location"]
+
+
+def test_parked_messages_are_shown_with_the_reason(staff, broker, casino_b):
+    assert "None wait." in page(staff, "parked")
+    with database_away(casino_b):
+        send(USERS, [(2, user())])
+        consume(USERS, 1)
+        assert "does not exist" in page(staff, "parked")
+
+
+def test_a_broker_that_is_away_is_a_message_and_no_error(staff, settings):
+    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
+    assert "Kafka: " in page(staff, "dead_letters")
+    assert "Kafka: " in page(staff, "parked")
+
+
+def test_counts_are_in_the_admin(staff, graveyard, casino_a):
+    choose(staff, casino_a)
+    assert "malformed" in page(staff, "admin:ingestion_messagecount_changelist")
+    assert "users" in page(staff, "admin:ingestion_partitionoffset_changelist")

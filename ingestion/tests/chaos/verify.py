@@ -1,0 +1,106 @@
+"""Compares what is there with what was sent."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Sum
+
+from ingestion.dead_letters.log import Query, fetch_messages, list_dead_letters
+from ingestion.status.lag import measure_lag
+from ingestion.status.parked import list_parked
+from ingestion.topics import TOPICS
+from recommendations.models import Event, EventTeam, PurchasedCoupon, User, UserProfile, WaitingCoupon
+from recommendations.tests.profile_counts import assert_tallies_equal_a_recount
+from tenants.models import Casino
+from tenants.routing.context import use_casino
+
+from . import expected
+from .expected import Letter, Truth, content_of
+
+_SHOWN = 5
+
+
+def wait_until_done(casinos: Iterable[Casino], seconds: float) -> Iterator[str]:
+    """What is not done after so long: messages not read, parked ones, coupons that wait for their users."""
+    deadline = time.monotonic() + seconds
+    while left := list(_left(casinos)):
+        if time.monotonic() > deadline:
+            yield from left
+            return
+        time.sleep(0.5)
+
+
+def _left(casinos: Iterable[Casino]) -> Iterator[str]:
+    for topic in TOPICS.values():
+        lag = measure_lag(topic)
+        if not lag.is_none:
+            yield f"{topic.name}: {lag.messages - lag.done} messages are not read"
+            return  # nothing else can be right yet, and asking takes the consumers' time
+    yield from (f"{each.topic}: {each.count} messages of casino {each.casino_id} are parked" for each in list_parked())
+    for casino in casinos:
+        with use_casino(casino.current):
+            if waiting := WaitingCoupon.objects.count():
+                yield f"{casino}: {waiting} coupons wait for their users"
+
+
+def judge(expected: Truth, casinos: Iterable[Casino]) -> list[str]:
+    """What is wrong. Each message that is not as it should be counts as one."""
+    faults = list(_compare("dead letters", expected.dead, _dead_letters()))
+    for casino in casinos:
+        with use_casino(casino.current):
+            faults += [f"{casino}: {fault}" for fault in _judge_casino(expected.casinos[casino.pk])]
+    return faults
+
+
+def _judge_casino(expected: expected.Casino) -> Iterator[str]:
+    yield from _compare("users", expected.users, {user.pk: content_of(user) for user in User.objects.all()})
+    events = list(Event.objects.all())
+    there = {event.natural_key or event.pk: content_of(event) for event in events}
+    yield from _compare("events", expected.events, there)
+    if EventTeam.objects.count() != 2 * len(events):
+        yield f"{len(events)} events have {EventTeam.objects.count()} teams"
+    coupons = {coupon.pk: coupon for coupon in PurchasedCoupon.objects.all()}
+    with_ids = {key: content_of(coupon) for key, coupon in coupons.items() if coupon.natural_key is None}
+    without = Counter(content_of(coupon) for coupon in coupons.values() if coupon.natural_key is not None)
+    yield from _compare("coupons", expected.coupons, with_ids)
+    yield from _compare("coupons without ids", expected.bought, without)
+    yield from _compare("profiles", _recounted(), _counted())
+    try:
+        assert_tallies_equal_a_recount()
+    except AssertionError as error:
+        yield f"tallies: {error}"
+
+
+def _recounted() -> dict[int, tuple[int, Decimal]]:
+    found = PurchasedCoupon.objects.values("user_id").annotate(coupons=Count("pk"), stakes=Sum("stake"))
+    counted = {row["user_id"]: (row["coupons"], row["stakes"]) for row in found.order_by("user_id")}
+    return {user: counted.get(user, (0, Decimal(0))) for user in User.objects.values_list("pk", flat=True)}
+
+
+def _counted() -> dict[int, tuple[int, Decimal]]:
+    profiles = UserProfile.objects.values_list("user_id", "coupon_count", "stake_total")
+    return {user_id: (count, total) for user_id, count, total in profiles}
+
+
+def _dead_letters() -> dict[tuple[str, int, int], Letter]:
+    """By the place where the message was. Of one that is there twice the first counts, as in the commands."""
+    found = {}
+    for letter, message in fetch_messages(list_dead_letters(Query())):
+        _, topic, partition, offset = letter.place.rpartition("@")[0].split("/")
+        headers = tuple(message.headers or ())
+        found[topic, int(partition), int(offset)] = Letter(message.key, message.value, headers, letter.reason)
+    return found
+
+
+def _compare(what: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Iterator[str]:
+    missing = expected.keys() - found.keys()
+    surplus = found.keys() - expected.keys()
+    different = {key for key in expected.keys() & found.keys() if expected[key] != found[key]}
+    for how, keys in (("missing", missing), ("surplus", surplus), ("different", different)):
+        if keys:
+            yield f"{what}: {len(keys)} {how}"
+            for key in sorted(keys, key=str)[:_SHOWN]:
+                yield f"  {how}: {key}: sent {expected.get(key)}, found {found.get(key)}"[:1_000]

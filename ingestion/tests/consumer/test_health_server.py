@@ -1,0 +1,63 @@
+"""A consumer's HTTP pages."""
+
+import urllib.error
+import urllib.request
+
+import pytest
+
+from ingestion.consumer import health_server
+from ingestion.consumer.consumer import TopicConsumer
+from ingestion.consumer.health_server import Health, serving
+from ingestion.tests.kafka_client import Until, send
+from ingestion.tests.manage_processes import IN_PROCESSES
+from ingestion.tests.sample_messages import user
+from ingestion.topics import USERS
+
+
+def get(port, path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.fixture
+def served():
+    health = Health()
+    with serving(health, "127.0.0.1", 0) as port:
+        yield health, port
+
+
+def test_a_consumer_is_ready_once_it_has_joined_and_while_messages_get_stored(served):
+    health, port = served
+    assert get(port, "/health/ready") == (503, "not yet a member of the consumer group\n")
+    health.has_joined = True
+    assert get(port, "/health/ready") == (200, "messages get stored\n")
+    health.trouble = "nothing can be stored: the catalogue does not answer"
+    assert get(port, "/health/ready") == (503, "nothing can be stored: the catalogue does not answer\n")
+
+
+def test_a_consumer_lives_while_its_loop_turns(served):
+    health, port = served
+    assert get(port, "/health/live") == (200, "the last turn began 0 s ago\n")
+    health.turned_at -= health_server.LIVE_SECONDS + 1
+    assert get(port, "/health/live")[0] == 503
+
+
+def test_other_pages_are_not_found(served):
+    assert get(served[1], "/secrets") == (404, "no such page\n")
+
+
+@pytest.mark.django_db(**IN_PROCESSES)
+def test_metrics_tell_what_became_of_messages_and_how_many_are_still_to_come(broker, casino_a, settings, monkeypatch):
+    monkeypatch.setattr("ingestion.consumer.consumer._MEASURE_SECONDS", 0)
+    send(USERS, [(1, user()), (1, b"{")])
+    consumer = TopicConsumer(USERS, Until(lambda: consumer.counts.total() >= 2 and consumer.health.has_joined))
+    with serving(consumer.health, "127.0.0.1", 0) as port:
+        consumer.run()
+        status, text = get(port, "/metrics")
+    assert status == 200
+    assert 'recsys_ingestion_messages_total{casino="1",outcome="malformed",topic="users"}' in text
+    assert 'recsys_ingestion_lag_messages{partition="0",topic="users"}' in text
+    assert 'recsys_ingestion_stage_seconds_count{stage="store",topic="users"}' in text

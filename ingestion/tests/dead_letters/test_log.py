@@ -1,0 +1,145 @@
+"""Dead letters listed, shown, replayed and purged, by the commands. Rows are really committed."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from ingestion.dead_letters.log import Query, State, get_dead_letter, list_dead_letters
+from ingestion.dead_letters.replay import MOST_REPLAYS, judge, replay
+from ingestion.dead_letters.write import DeadLetters
+from ingestion.errors import NoSuchDeadLetter
+from ingestion.kafka.forwarder import Forwarder
+from ingestion.messages.decoding import Rejection
+from ingestion.storing.transaction import Verdict
+from ingestion.tests.decoded_messages import envelope_of
+from ingestion.tests.kafka_client import NOW, consume, send
+from ingestion.tests.manage_processes import IN_PROCESSES
+from ingestion.tests.sample_messages import coupon, user, without
+from ingestion.topics import COUPONS, USERS
+from recommendations.models import PurchasedCoupon, User
+from recommendations.tests.factories import UserFactory
+from tenants.routing.context import use_casino
+
+pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+
+
+def dead_letters(*arguments):
+    out = StringIO()
+    call_command("dead_letters", *arguments, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def listed(**wishes):
+    return [(letter.casino_id, letter.reason) for letter in list_dead_letters(Query(**wishes))]
+
+
+@pytest.fixture
+def graveyard(broker, casino_a, casino_b):
+    send(USERS, [(1, b"{"), (2, without(user(), "name")), (1, user(id=8)), (None, user())])
+    send(USERS, [(1, user(favorite_sport="CURLING"))], partition=1)
+    consume(USERS, 5)
+
+
+def test_no_dead_letters_are_said_so(broker, casino_a):
+    assert dead_letters("list") == "There are no dead letters.\n"
+    assert json.loads(dead_letters("list", "--json")) == []
+
+
+def test_dead_letters_are_found_by_casino_topic_and_reason(graveyard):
+    assert sorted(map(str, listed())) == sorted(
+        map(str, [(1, "malformed"), (2, "missing"), (None, "no_casino"), (1, "unknown_value")])
+    )
+    assert listed(casino_id=2) == [(2, "missing")]
+    assert listed(reason="unknown_value") == [(1, "unknown_value")]
+    assert listed(topic="coupons") == []
+    text = dead_letters("list", "--casino", "1")
+    assert "2 in all: 1 malformed, 1 unknown_value" in text
+    assert "favorite_sport must be one of" in text
+
+
+def test_a_dead_letter_is_shown_with_its_message(graveyard):
+    [letter] = list_dead_letters(Query(reason="unknown_value"))
+    shown = json.loads(dead_letters("show", letter.id, "--json"))
+    assert json.loads(shown["value"]) == user(favorite_sport="CURLING")
+    assert (shown["reason"], shown["field"], shown["casino_id"], shown["topic"]) == (
+        "unknown_value", "favorite_sport", 1, "users",
+    )  # fmt: skip
+    assert "CURLING" in dead_letters("show", letter.id)
+
+
+@pytest.mark.parametrize("letter_id", ["users/0/99", "users", "nothing/0/0", ""])
+def test_a_dead_letter_that_is_none_is_said_so(graveyard, letter_id):
+    with pytest.raises((CommandError, NoSuchDeadLetter), match="There is no dead letter"):
+        get_dead_letter(letter_id)
+
+
+def test_a_message_written_twice_after_a_crash_is_listed_once(broker, casino_a):
+    grave = DeadLetters(USERS, Forwarder())
+    verdict = Verdict(envelope_of(USERS, b"{"), "malformed", Rejection("malformed", "", "no JSON"))
+    for _ in range(2):
+        grave.bury([verdict], NOW)
+    assert listed() == [(1, "malformed")]
+    replay(list_dead_letters(Query()))
+    assert listed() == []
+
+
+def test_what_is_mended_is_replayed_and_stored(graveyard, casino_a, settings):
+    settings.SPORTS = [*settings.SPORTS, "CURLING"]
+    [letter] = list_dead_letters(Query(reason="unknown_value"))
+    text = dead_letters("replay", letter.id, "--dry-run")
+    assert text == "Of 1 dead letters: 1 acceptable. Nothing was sent.\n"
+    assert dead_letters("replay", letter.id, "--yes") == "1 dead letters were replayed.\n"
+    assert consume(USERS, 1).counts == {(1, "stored"): 1}
+    with use_casino(casino_a.current):
+        assert User.objects.get(id=7).favorite_sport == "CURLING"
+    assert (1, "unknown_value") not in listed()
+    [closed] = list_dead_letters(Query(ids=(letter.id,)), states=[State.REPLAYED])
+    assert closed.state is State.REPLAYED
+
+
+def test_a_coupon_without_an_id_that_is_replayed_twice_is_stored_once(broker, casino_a, settings):
+    with use_casino(casino_a.current):
+        UserFactory(id=7)
+    settings.COUPON_MAX_SELECTIONS = 0
+    send(COUPONS, [(1, coupon())])
+    consume(COUPONS, 1)
+    settings.COUPON_MAX_SELECTIONS = 50
+    letters = list_dead_letters(Query())
+    assert len(replay(letters)) == len(replay(letters)) == 1  # as after a crash before the mark
+    assert consume(COUPONS, 2).counts == {(1, "stored"): 1, (1, "duplicate"): 1}
+    with use_casino(casino_a.current):
+        assert PurchasedCoupon.objects.count() == 1
+
+
+def test_what_is_still_bad_comes_back_and_is_not_replayed_for_ever(broker, casino_a):
+    send(USERS, [(1, b"{")])
+    for replays in range(MOST_REPLAYS + 1):
+        consume(USERS, 1)
+        [letter] = list_dead_letters(Query())
+        assert letter.replays == replays
+        sent = replay([letter])
+        assert len(sent) == (replays < MOST_REPLAYS)
+    assert [prospect.verdict for prospect in judge([letter], NOW)] == ["replayed too often"]
+    assert "1 were left alone" in dead_letters("replay", "--yes")
+    assert dead_letters("replay", "--yes", "--again") == "1 dead letters were replayed.\n"
+
+
+def test_a_purge_leaves_the_others(graveyard):
+    assert dead_letters("purge", "--casino", "1", "--yes") == "2 dead letters were purged.\n"
+    assert sorted(map(str, listed())) == ["(2, 'missing')", "(None, 'no_casino')"]
+    assert dead_letters("purge", "--older-than", "1", "--yes") == "0 dead letters were purged.\n"
+    assert len(listed()) == 2
+
+
+def test_nothing_is_replayed_or_purged_without_a_yes(graveyard):
+    for verb in ("replay", "purge"):
+        with pytest.raises(CommandError, match="say --yes if you mean it"):
+            dead_letters(verb)
+    assert len(listed()) == 4
+
+
+def test_a_dead_letter_that_is_named_must_be_there(graveyard):
+    with pytest.raises(CommandError, match="There is no open dead letter users/2/77"):
+        dead_letters("purge", "users/2/77", "--yes")

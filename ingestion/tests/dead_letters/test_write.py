@@ -1,0 +1,125 @@
+"""Dead letters: kept byte for byte, with what was wrong. Rows are really committed."""
+
+from datetime import datetime
+
+import pytest
+from confluent_kafka import Producer
+
+from ingestion.dead_letters.write import DeadLetters, death_headers
+from ingestion.errors import NotDelivered
+from ingestion.kafka.client import client_config
+from ingestion.kafka.forwarder import Forwarder
+from ingestion.messages.decoding import Rejection
+from ingestion.storing.transaction import Verdict
+from ingestion.tests.decoded_messages import SENT_AT, envelope_of
+from ingestion.tests.kafka_client import NOW, closed_port, committed, consume, read_named, send
+from ingestion.tests.manage_processes import IN_PROCESSES
+from ingestion.tests.sample_messages import coupon, user
+from ingestion.tests.storing.test_transaction import MOST
+from ingestion.tests.undecodable_header import send_with_unreadable_header
+from ingestion.topics import COUPONS, USERS
+from recommendations.models import UserProfile
+from recommendations.tests.factories import UserFactory
+from tenants.routing.context import use_casino
+
+pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+
+CASINO = ("casino_id", b"1")
+BAD = Rejection("malformed", "", "no JSON")
+
+
+def produce(*messages, topic=USERS, partition=0):
+    """Messages as (value, key, headers)."""
+    producer = Producer(client_config())
+    for value, key, headers in messages:
+        producer.produce(topic.name, value, key=key, headers=headers, partition=partition)
+    assert producer.flush(10) == 0
+
+
+def added(message):
+    return {name.removeprefix("dead."): value.decode() for name, value in message.headers() if name.startswith("dead.")}
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "headers"),
+    [
+        (b"{", b"a key", [CASINO]),
+        (b"\x00\xff\xfe{", b"\x00\xff", [CASINO, ("trace", b"\xff\x00"), ("trace", b"again"), ("none", None)]),
+        (None, None, [CASINO]),
+        (None, b"no id", [("x", b""), CASINO]),
+        (b"", b"", [CASINO]),
+        (b"{}" * 100_000, None, [CASINO]),
+        (b"{", b"", None),
+        (b"{", None, [("casino_id", None)]),
+    ],
+    ids=range(8),
+)
+def test_dead_letter_is_the_message_byte_for_byte(broker, casino_a, value, key, headers):
+    produce((value, key, headers), partition=2)
+    consume(USERS, 1)
+    [letter] = read_named(USERS.dead, 1)
+    kept = [each for each in letter.headers() if not each[0].startswith("dead.")]
+    assert (letter.value(), letter.key(), kept, letter.partition()) == (value, key, headers or [], 2)
+
+
+def test_dead_letter_says_what_was_wrong_where_and_when(broker, casino_a):
+    send(USERS, [(1, user()), (1, user(name="x" * 101))], partition=1)
+    consume(USERS, 2)
+    [letter] = read_named(USERS.dead, 1)
+    said = added(letter)
+    assert datetime.fromisoformat(said.pop("at")) >= NOW.replace(microsecond=0)
+    cluster, topic, partition, offset = said.pop("place").partition("@")[0].rsplit("/", 3)
+    assert (topic, partition, offset) == ("users", "1", "1")
+    assert cluster
+    assert "length <= 100" in said.pop("detail")
+    assert said == {"reason": "too_long", "field": "name", "attempts": "1"}
+
+
+def test_dead_letter_that_postgresql_refused_says_with_which_code(broker, casino_a):
+    with use_casino(casino_a.current):
+        UserFactory(id=7)
+        UserProfile.objects.create(user_id=7, stake_total=MOST)
+    send(COUPONS, [(1, coupon())])
+    consume(COUPONS, 1)
+    [letter] = read_named(COUPONS.dead, 1)
+    said = added(letter)
+    assert (said["reason"], said["sqlstate"], said["attempts"]) == ("refused_by_database", "22003", "2")
+
+
+def test_message_whose_headers_can_not_be_read_is_kept_without_them(broker, casino_a):
+    send_with_unreadable_header(broker, "users", b"{}", count=1)
+    consume(USERS, 1)
+    [letter] = read_named(USERS.dead, 1)
+    assert letter.value() == b"{}"
+    assert (added(letter)["headers"], added(letter)["reason"]) == ("unreadable", "no_casino")
+
+
+def test_headers_are_only_those_that_say_something():
+    envelope = envelope_of(USERS, b"{")
+    assert death_headers(envelope, BAD, NOW) == {
+        "dead.place": f"here/users/0/0@{SENT_AT}",
+        "dead.reason": "malformed",
+        "dead.detail": "no JSON",
+        "dead.attempts": "1",
+        "dead.at": NOW.isoformat(timespec="seconds"),
+    }
+
+
+def test_dead_letters_keep_their_order(broker, casino_a):
+    produce(*((b"%d" % number, None, [CASINO]) for number in range(500)))
+    consume(USERS, 500)
+    assert [int(letter.value()) for letter in read_named(USERS.dead, 500)] == list(range(500))
+    assert committed(USERS) == {0: 500}
+
+
+def test_burying_ends_only_when_the_broker_has_the_letters(broker):
+    letters = DeadLetters(USERS, Forwarder())
+    letters.bury([Verdict(envelope_of(USERS, b"{"), "malformed", BAD)], NOW)
+    assert len(read_named(USERS.dead, 1, seconds=1)) == 1
+
+
+def test_letters_that_the_broker_does_not_take_are_said_to_be_so(settings):
+    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
+    letters = DeadLetters(USERS, Forwarder(flush_seconds=0.1))
+    with pytest.raises(NotDelivered, match="did not take 2 messages"):
+        letters.bury([Verdict(envelope_of(USERS, b"{"), "malformed", BAD)] * 2, NOW)

@@ -1,0 +1,51 @@
+"""Messages without a broker: as they would have come, and as they are read."""
+
+from typing import Any
+
+import msgspec
+
+from ingestion.messages.decoding import Bounds, Rejection, read_message
+from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place
+from ingestion.storing.transaction import Reading
+from ingestion.topics import Topic
+from recommendations.validation.rows import AnyRow, Removal
+
+from .kafka_client import NOW
+
+SENT_AT = 1_760_000_000_000  # Unix milliseconds, in October 2025
+
+
+def body_of(value: Any) -> bytes | None:
+    """Bytes and None are sent as they are, everything else as JSON."""
+    return value if value is None or isinstance(value, bytes) else msgspec.json.encode(value)
+
+
+def envelope_of(
+    topic: Topic,
+    value: Any,
+    *,
+    casino: int | None = 1,
+    offset: int = 0,
+    partition: int = 0,
+    sent_at: int = SENT_AT,
+    key: bytes | None = None,
+    cluster: str = "here",
+    topic_id: str = "",
+) -> Envelope:
+    headers: Headers = [] if casino is None else [(CASINO_HEADER, str(casino).encode())]
+    place = Place(cluster, topic.name, partition, offset, sent_at, topic_id)
+    return Envelope(place, casino, key, body_of(value), headers)
+
+
+def reading_of(topic: Topic, value: Any, **changes: Any) -> Reading:
+    envelope = envelope_of(topic, value, **changes)
+    return Reading(envelope, read(topic, envelope))
+
+
+def readings_of(topic: Topic, *values: Any, first: int = 0, **changes: Any) -> list[Reading]:
+    """Messages of one partition, from offset `first` on."""
+    return [reading_of(topic, value, offset=offset, **changes) for offset, value in enumerate(values, start=first)]
+
+
+def read(topic: Topic, envelope: Envelope) -> AnyRow | Removal | Rejection:
+    return read_message(topic.decode, envelope, Bounds.at(NOW))

@@ -1,0 +1,60 @@
+"""Coupons whose users never come. Rows are really committed."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from ingestion.dead_letters.log import Query, get_dead_letter, list_dead_letters
+from ingestion.kafka.forwarder import Forwarder
+from ingestion.maintenance.expiry import Expiry
+from ingestion.models import MessageCount
+from ingestion.storing.dispatch import CasinoStore
+from ingestion.storing.transaction import Verdict
+from ingestion.tests.database_outages import database_away
+from ingestion.tests.decoded_messages import body_of
+from ingestion.tests.kafka_client import consume, send
+from ingestion.tests.manage_processes import IN_PROCESSES
+from ingestion.tests.sample_messages import coupon
+from ingestion.topics import COUPONS
+from recommendations.models import PurchasedCoupon, WaitingCoupon
+from tenants.routing.context import use_casino
+
+pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+
+
+def expire(days):
+    """All casinos looked at once, so many days from now."""
+    found: list[Verdict] = []
+    expiry = Expiry(COUPONS, CasinoStore(COUPONS, Forwarder(), found.extend))
+    expiry.step(timezone.now() + timedelta(days=days))
+    return found
+
+
+def waiting_in(casino):
+    with use_casino(casino.current):
+        return WaitingCoupon.objects.count()
+
+
+def test_a_coupon_whose_user_does_not_come_becomes_a_dead_letter_byte_for_byte(broker, casino_a, casino_b):
+    body = coupon(id=5, user_id=404)
+    send(COUPONS, [(1, body), (2, coupon(user_id=404))])
+    assert consume(COUPONS, 2).counts == {(1, "waiting"): 1, (2, "waiting"): 1}
+    assert expire(days=6) == []
+    assert (waiting_in(casino_a), list_dead_letters(Query())) == (1, [])
+    assert sorted(each.envelope.casino_id for each in expire(days=8)) == [1, 2]
+    assert waiting_in(casino_a) == waiting_in(casino_b) == 0
+    [letter] = list_dead_letters(Query(casino_id=1))
+    assert (letter.reason, letter.field) == ("unknown_user", "user_id")
+    assert get_dead_letter(letter.id)[1].value == body_of(body)
+    with use_casino(casino_a.current):
+        assert not PurchasedCoupon.objects.exists()
+        assert MessageCount.objects.get(is_rejection=True).outcome == "unknown_user"
+
+
+def test_a_casino_whose_database_is_away_is_looked_at_another_time(broker, casino_a, casino_b):
+    send(COUPONS, [(2, coupon(user_id=404)), (1, coupon(user_id=404))])
+    consume(COUPONS, 2)
+    with database_away(casino_b):
+        assert [each.envelope.casino_id for each in expire(days=8)] == [1]
+    assert [each.envelope.casino_id for each in expire(days=8)] == [2]

@@ -1,0 +1,136 @@
+"""The commands, in processes of their own. Here rows are really committed."""
+
+import signal
+import threading
+
+import pytest
+
+from ingestion.producers.sender import DUMMIES
+from ingestion.tests.kafka_client import closed_port, committed, read_all, read_named, send
+from ingestion.tests.manage_processes import IN_PROCESSES, database_environment, manage, run
+from ingestion.tests.sample_messages import coupon, user
+from ingestion.topics import COUPONS, TOPICS, USERS
+from recommendations.models import PurchasedCoupon, User, UserProfile
+from recommendations.tests.factories import EventFactory, UserFactory
+from tenants.routing.context import use_casino
+from tenants.tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+
+
+def stored(casino, model):
+    with use_casino(casino.current):
+        return model.objects.count()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_a_consumer_in_clean_words(broker, casino_a, casino_b, number):
+    send(USERS, [(1, user(id=place)) for place in range(1, 31)] + [(2, user()), (99, user())])
+    with manage("consume_users", env=database_environment(LOG_LEVEL="ERROR")) as process:
+        wait_until(lambda: stored(casino_b, User) == 1)
+        process.send_signal(number)
+        out, error = process.communicate(timeout=30)
+    assert (process.returncode, error) == (0, "")
+    assert out == "users: 31 stored, 1 unknown_casino\n"
+    assert stored(casino_a, User) == 30
+    assert committed(USERS) == {0: 32}
+
+
+def test_consumer_with_nothing_to_do_ends_when_idle(broker, casino_a, tmp_path):
+    heartbeat = tmp_path / "heartbeat"
+    status, out, _ = run("consume_events", "--idle-exit", "0.5", "--heartbeat", str(heartbeat))
+    assert (status, out) == (0, "events: none\n")
+    assert heartbeat.exists()
+
+
+def test_consumer_that_rejects_too_much_says_so_and_commits_nothing_of_it(broker, casino_a, casino_b):
+    send(USERS, [(1 + place % 2, b"{") for place in range(40)])
+    status, out, error = run("consume_users", INGESTION_REJECTION_RUN="10", LOG_LEVEL="CRITICAL")
+    assert (status, out) == (1, "")
+    assert error.startswith("CommandError: users: 40 messages in a row are rejected")
+    assert committed(USERS) == {}
+    assert read_named(USERS.dead, 1, seconds=0.5) == []
+
+
+def test_killed_consumer_that_starts_again_stores_each_coupon_once(broker, casino_a, casino_b):
+    total = 3000
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            for number in range(1, 51):
+                UserFactory(id=number)
+    ids = iter(range(1, total))  # casino 1 gives its coupons ids, casino 2 does not
+    for partition in range(3):
+        values = [
+            (1 + place % 2, coupon(user_id=1 + place % 50, stake=2, id=None if place % 2 else next(ids)))
+            for place in range(total // 3)
+        ]
+        send(COUPONS, [*values, (1, b"{"), (1, coupon(stake=-1))], partition=partition)
+
+    def coupons():
+        return stored(casino_a, PurchasedCoupon) + stored(casino_b, PurchasedCoupon)
+
+    environment = database_environment(KAFKA_BATCH_SIZE="20", LOG_LEVEL="ERROR")
+    with manage("consume_coupons", env=environment) as process:
+        wait_until(lambda: coupons() >= 300)
+        process.kill()
+        process.communicate()
+    assert 300 <= coupons() < total
+    assert sum(committed(COUPONS).values()) < total
+    with manage("consume_coupons", env=environment) as process:
+        wait_until(lambda: coupons() >= total, seconds=60)
+        wait_until(lambda: sum(committed(COUPONS).values()) == total + 6)
+        process.terminate()
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert out.startswith("coupons: ")
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            assert PurchasedCoupon.objects.count() == total // 2
+            profiles = list(UserProfile.objects.values_list("coupon_count", "stake_total"))
+        assert sum(count for count, _ in profiles) == total // 2
+        assert sum(stake for _, stake in profiles) == total
+
+
+@pytest.mark.parametrize("command", ["consume_coupons", "produce_users", "create_topics"])
+def test_command_without_a_broker_fails_in_clear_words(casino_a, settings, tmp_path, command):
+    settings.KAFKA_BOOTSTRAP_SERVERS = ""
+    status, out, error = run(command, KAFKA_STARTUP_SECONDS="0.1", LOCAL_DIR=str(tmp_path))
+    assert (status, out) == (1, "")
+    assert error.startswith("CommandError: No broker: set KAFKA_BOOTSTRAP_SERVERS")
+
+
+def test_consumer_that_waits_for_a_broker_can_be_ended(casino_a, settings):
+    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
+    with manage("consume_coupons", env=database_environment(KAFKA_STARTUP_SECONDS="60")) as process:
+        assert process.stderr is not None
+        alarm = threading.Timer(30, process.kill)
+        alarm.start()
+        assert any("Waiting for the broker" in line for line in process.stderr)
+        process.terminate()
+        process.communicate(timeout=10)
+        alarm.cancel()
+    assert process.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("topic", [TOPICS[name] for name in DUMMIES], ids=DUMMIES)
+def test_producer_sends_its_rounds_to_every_casino(broker, casino_a, casino_b, topic):
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            UserFactory()
+            EventFactory()
+    status, out, error = run(f"produce_{topic.name}", "--count", "6", "--interval", "0", LOG_LEVEL="ERROR")
+    assert (status, out, error) == (0, f"{topic.name}: 6 messages sent\n", "")
+    headers = [dict(message.headers())["casino_id"] for message in read_all(topic, 6)]
+    assert sorted(headers) == [b"1"] * 3 + [b"2"] * 3
+
+
+def test_signal_ends_a_producer_between_its_rounds(broker, casino_a):
+    with manage("produce_users", "--interval", "3600", env=database_environment(LOG_LEVEL="ERROR")) as process:
+        read_all(USERS, 1)
+        process.terminate()
+        out, error = process.communicate(timeout=30)
+    assert (process.returncode, out, error) == (0, "users: 1 messages sent\n", "")
+
+
+def test_create_topics_says_that_all_are_there(broker):
+    assert run("create_topics")[:2] == (0, "All topics are there.\n")

@@ -1,0 +1,246 @@
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from confluent_kafka import Message
+
+from ingestion.messages.decoding import (
+    Bounds,
+    Decode,
+    Rejection,
+    decode_coupon,
+    decode_event,
+    decode_served,
+    decode_user,
+    read_message,
+)
+from ingestion.messages.envelope import open_message
+from ingestion.tests.decoded_messages import SENT_AT, body_of
+from ingestion.tests.kafka_client import NOW
+from ingestion.tests.sample_messages import SELECTION, coupon, event, served, user, without
+from recommendations.validation.rows import AnyRow, CouponRow, EventRow, Removal, ServedEventRow, ServedRow, UserRow
+
+INSTANT = datetime(2025, 6, 1, 11, 28, 20, tzinfo=UTC)
+SOURCE = f"here/t/2/5@{SENT_AT}"
+CASINO = [("casino_id", b"1")]
+KINDS: list[tuple[Decode, dict[str, Any]]] = [
+    (decode_user, user()),
+    (decode_event, event()),
+    (decode_coupon, coupon()),
+    (decode_served, served()),
+]
+
+SERVED: dict[str, Any] = {"event_id": 5, "odd": 2.5}
+
+
+def read(
+    decode: Decode, value: Any, headers: Any = CASINO, *, key: bytes | None = None, sent_at: int = SENT_AT
+) -> AnyRow | Removal | Rejection:
+    message = Message(
+        topic="t", partition=2, offset=5, key=key, value=body_of(value), headers=headers, timestamp=(1, sent_at)
+    )
+    return read_message(decode, open_message(message, "here", ""), Bounds.at(NOW))
+
+
+def rejected(decode: Decode, value: Any, headers: Any = CASINO, **message: Any) -> tuple[str, str]:
+    """The code, and the field at fault."""
+    rejection = read(decode, value, headers, **message)
+    assert isinstance(rejection, Rejection), rejection
+    assert rejection.detail
+    return rejection.code, rejection.field
+
+
+def accepted(decode: Decode, value: Any, **message: Any) -> Any:
+    row = read(decode, value, **message)
+    assert not isinstance(row, Rejection), row
+    return row
+
+
+def test_user_message_becomes_a_row_of_its_casino():
+    assert read(decode_user, user()) == UserRow(
+        id=7,
+        name="Ada",
+        surname="Lovelace",
+        birth_year=1985,
+        currency="EUR",
+        country="ENGLAND",
+        gender="FEMALE",
+        timestamp=INSTANT,
+        favorite_sport="FOOTBALL",
+    )
+
+
+def test_event_message_becomes_a_row():
+    row = accepted(decode_event, event(odd="1.95", id=3))
+    assert isinstance(row, EventRow)
+    assert (row.id, row.odd, row.home_team, row.away_team) == (3, Decimal("1.950"), "LEEDS", "DERBY")
+    assert row.begin_timestamp == datetime.fromtimestamp(1_900_000_000, UTC)
+
+
+def test_coupon_message_becomes_a_row_which_knows_its_place_in_kafka():
+    row = accepted(decode_coupon, coupon())
+    assert isinstance(row, CouponRow)
+    assert (row.user_id, row.stake, row.source) == (7, Decimal("10.50"), SOURCE)
+    assert [each.home_team for each in row.recommended_events] == ["LEEDS"]
+
+
+def test_message_of_what_was_served_becomes_a_row():
+    assert read(decode_served, served(fallback="trending", took_ms=2.25)) == ServedRow(
+        recommendation_id=UUID("00000000-0000-4000-8000-000000000001"),
+        user_id=7,
+        timestamp=INSTANT,
+        recommender="inference",
+        asked_for="inference",
+        fallback="trending",
+        stake=Decimal("10.5"),
+        currency="EUR",
+        events=(ServedEventRow(event_id=5, odd=Decimal("2.5"), score=0.25),),
+        took_ms=2.25,
+    )
+
+
+def test_a_recommendation_of_nothing_is_a_row_too():
+    assert accepted(decode_served, served(events=[])).events == ()
+
+
+def test_unknown_fields_are_ignored():
+    assert accepted(decode_user, user(shoe_size=43)) == accepted(decode_user, user())
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        None,
+        [],
+        [("casino", b"1")],
+        [("casino_id", None)],
+        [("casino_id", b"")],
+        [("casino_id", b"x")],
+        [("casino_id", b"-1")],
+        [("casino_id", b"1.0")],
+        [("casino_id", b"\xff")],
+        [("casino_id", b"9" * 30)],
+    ],
+)
+def test_message_without_a_casino_is_rejected(headers):
+    assert rejected(decode_user, user(), headers) == ("no_casino", "casino_id")
+
+
+def test_message_as_large_as_allowed_is_read_and_a_larger_one_rejected(settings):
+    body = json.dumps(user()).encode()
+    settings.KAFKA_MESSAGE_BYTES = len(body)
+    assert isinstance(read(decode_user, body), UserRow)
+    answer = read(decode_user, body + b" ")
+    assert answer == Rejection("too_large", "", f"{len(body) + 1} bytes; at most {len(body)}")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"\xef\xbb\xbf{}",
+        b'{"user_id": NaN}',
+        json.dumps(coupon()).encode() + b" x",
+        json.dumps(coupon(recommended_events=[SELECTION | {"league": "?"}])).encode().replace(b"?", b"\xff"),
+        b'{"timestamp": "\\ud800"}',
+        b'{"other": ' + b"[" * 100_000,
+        b'{"other": ' + b'{"a":' * 40_000,
+    ],
+)
+def test_what_is_no_json_is_malformed(value):
+    assert rejected(decode_coupon, value)[0] == "malformed"
+
+
+@pytest.mark.parametrize("value", [[], "text", 1, [user()]])
+@pytest.mark.parametrize("decode", [decode for decode, _ in KINDS])
+def test_what_is_no_object_is_of_the_wrong_type(decode, value):
+    assert rejected(decode, value) == ("wrong_type", "")
+
+
+@pytest.mark.parametrize(
+    ("decode", "message", "field"),
+    [
+        (decode, message, field)
+        for decode, message in KINDS
+        for field in message
+        if field not in {"id", "favorite_league"}
+    ],
+)
+def test_missing_field_is_named(decode, message, field):
+    assert rejected(decode, without(message, field)) == ("missing", field)
+
+
+@pytest.mark.parametrize(("decode", "message", "field"), [(d, m, field) for d, m in KINDS for field in m])
+@pytest.mark.parametrize("value", [True, {}, None])
+def test_field_of_the_wrong_type_is_named(decode, message, field, value):
+    if field == "id" and value is None:
+        assert accepted(decode, message | {"id": None}).id is None
+        return
+    assert rejected(decode, message | {field: value}) == ("wrong_type", field)
+
+
+def test_field_of_a_selection_is_named_with_its_place():
+    assert rejected(decode_coupon, coupon(recommended_events=[SELECTION, SELECTION | {"country": 1}])) == (
+        "wrong_type",
+        "recommended_events[1].country",
+    )
+
+
+@pytest.mark.parametrize("number", ["NaN", "sNaN", "Infinity", "-Infinity", 0, -1, 1e300])
+@pytest.mark.parametrize(
+    ("decode", "message", "field"),
+    [(decode_coupon, coupon(), "stake"), (decode_event, event(), "odd"), (decode_served, served(), "stake")],
+)
+def test_number_which_is_none_is_out_of_range(decode, message, field, number):
+    assert rejected(decode, message | {field: number}) == ("out_of_range", field)
+
+
+@pytest.mark.parametrize(
+    ("decode", "message", "code", "field"),
+    [
+        (decode_user, user(favorite_sport="CURLING"), "unknown_value", "favorite_sport"),
+        (decode_event, event(sport="CURLING"), "unknown_value", "sport"),
+        (
+            decode_coupon,
+            coupon(recommended_events=[SELECTION | {"sport": "CURLING"}]),
+            "unknown_value",
+            "recommended_events[0].sport",
+        ),
+        (decode_user, user(currency="BTC"), "unknown_value", "currency"),
+        (decode_user, user(name="x" * 101), "too_long", "name"),
+        (decode_user, user(name=" "), "missing", "name"),
+        (decode_user, user(name="a\x00b"), "bad_text", "name"),
+        (decode_user, user(id=0), "out_of_range", "id"),
+        (decode_event, event(end_timestamp=1_900_000_000), "inconsistent", "end_timestamp"),
+        (decode_coupon, coupon(recommended_events=[]), "out_of_range", "recommended_events"),
+        (decode_served, served(recommendation_id="1"), "wrong_type", "recommendation_id"),
+        (decode_served, served(user_id=0), "out_of_range", "user_id"),
+        (decode_served, served(timestamp="2090-01-01T00:00:00"), "out_of_range", "timestamp"),
+        (decode_served, served(recommender=""), "missing", "recommender"),
+        (decode_served, served(asked_for="a\x00b"), "bad_text", "asked_for"),
+        (decode_served, served(fallback="x" * 101), "too_long", "fallback"),
+        (decode_served, served(model_version=" "), "missing", "model_version"),
+        (decode_served, served(currency="BTC"), "unknown_value", "currency"),
+        (decode_served, served(events=[{"odd": 2}]), "missing", "events[0].event_id"),
+        (decode_served, served(events=[SERVED, SERVED | {"odd": 1}]), "out_of_range", "events[1].odd"),
+        (decode_served, served(events=[SERVED | {"event_id": -1}]), "out_of_range", "events[0].event_id"),
+        (decode_served, served(events=[SERVED | {"score": "high"}]), "wrong_type", "events[0].score"),
+        (decode_served, served(events=[SERVED] * 51), "out_of_range", "events"),
+        (decode_served, served(took_ms="long"), "wrong_type", "took_ms"),
+        (decode_served, served(took_ms=-1), "out_of_range", "took_ms"),
+    ],
+)
+def test_value_which_makes_no_row_is_named(decode, message, code, field):
+    assert rejected(decode, message) == (code, field)
+
+
+@pytest.mark.parametrize("until", ["2099-12-31T00:00:00Z", "9999-12-31T23:59:59Z", 253_402_300_799, 10**17])
+def test_an_exclusion_for_ever_is_one_without_an_end(until):
+    row = accepted(decode_user, user(status="self_excluded", status_until=until))
+    assert row.status == "SELF_EXCLUDED"
+    assert row.status_until is None or row.status_until.year == 2099

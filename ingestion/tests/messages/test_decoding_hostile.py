@@ -1,0 +1,194 @@
+"""Messages: what nobody would send on purpose, or only for harm. Each is read or rejected, and nothing is raised."""
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.messages.decoding import Rejection, decode_coupon, decode_event, decode_user
+from ingestion.tests.decoded_messages import SENT_AT
+from ingestion.tests.kafka_client import NOW
+from ingestion.tests.sample_messages import SELECTION, coupon, event, user
+from recommendations.validation.rows import AnyRow, EventRow, Removal
+
+from .test_decoding import KINDS, accepted, read, rejected
+
+SENT = datetime.fromtimestamp(SENT_AT / 1000, UTC)
+
+
+def raw(message, field, written):
+    """The message with a field as it is written, which need not be JSON."""
+    return json.dumps(message | {field: "HERE"}).encode().replace(b'"HERE"', written)
+
+
+@pytest.mark.parametrize("decode", [decode_user, decode_event, decode_coupon])
+def test_message_without_value_removes_the_row_whose_id_is_its_key(decode):
+    assert accepted(decode, None, key=b"12") == Removal(id=12, timestamp=SENT)
+
+
+@pytest.mark.parametrize("key", [None, b"", b"-1", b"1.0", b" 1", b"x", b"\xff", b"9" * 20, "٣".encode(), b"1:2"])
+def test_removal_whose_key_is_no_id_is_rejected(key):
+    assert rejected(decode_user, None, key=key) == ("bad_key", "")
+
+
+@pytest.mark.parametrize("key", [b"0", b"000", str(2**62 + 1).encode(), b"9" * 19])
+def test_removal_of_an_id_that_no_row_can_have_is_out_of_range(key):
+    assert rejected(decode_user, None, key=key) == ("out_of_range", "id")
+
+
+def test_value_that_is_empty_removes_nothing():
+    assert rejected(decode_user, b"", key=b"12") == ("malformed", "")
+
+
+def test_event_that_does_not_say_as_of_when_it_holds_does_so_as_of_when_it_was_sent():
+    assert accepted(decode_event, event()).timestamp == SENT
+    assert accepted(decode_event, event(timestamp=5 + SENT_AT / 1000)).timestamp == SENT + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("status", ["open", "SUSPENDED", " Cancelled ", "settled"])
+def test_status_of_an_event_is_read_in_any_writing(status):
+    assert accepted(decode_event, event(status=status)).status == status.strip().upper()
+
+
+def test_status_that_there_is_not_is_named():
+    assert accepted(decode_event, event()).status is None
+    assert rejected(decode_event, event(status="POSTPONED")) == ("unknown_value", "status")
+
+
+def test_what_has_happened_may_be_a_day_ahead_for_clocks_differ():
+    for decode, message in ((decode_user, user()), (decode_coupon, coupon()), (decode_event, event())):
+        assert accepted(decode, message | {"timestamp": (NOW + timedelta(hours=23)).isoformat()})
+        later = message | {"timestamp": (NOW + timedelta(hours=25)).isoformat()}
+        assert rejected(decode, later) == ("out_of_range", "timestamp")
+
+
+def test_event_may_begin_within_the_horizon_of_the_settings(settings):
+    settings.EVENT_HORIZON_DAYS = 10
+    for days, expected in ((9, None), (11, ("out_of_range", "begin_timestamp"))):
+        begin = NOW + timedelta(days=days)
+        message = event(begin_timestamp=begin.isoformat(), end_timestamp=(begin + timedelta(hours=2)).isoformat())
+        assert expected is None or rejected(decode_event, message) == expected
+        assert expected is not None or isinstance(read(decode_event, message), EventRow)
+
+
+@pytest.mark.parametrize("sent_at", [-1, 0, SENT_AT * 1000, 2**63 - 1])
+def test_event_of_a_sender_whose_clock_is_absurd_is_out_of_range_unless_it_says_its_time(sent_at):
+    assert rejected(decode_event, event(), sent_at=sent_at) == ("out_of_range", "timestamp")
+    assert accepted(decode_event, event(timestamp="2025-06-01T11:28:20"), sent_at=sent_at)
+    assert rejected(decode_event, None, key=b"1", sent_at=sent_at) == ("out_of_range", "timestamp")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b'"a\\u0000b"', "bad_text"),
+        (b'"a\\u0007b"', "bad_text"),
+        (b'"\\u0000"', "bad_text"),
+        (b'"\\ud800"', "malformed"),
+        (b'"\\udfff\\ud800"', "malformed"),
+        (b'"\xed\xa0\x80"', "malformed"),
+        (b'"\xc0\xaf"', "malformed"),
+        (b'"a\nb"', "malformed"),
+        (b'"\\u200b"', None),
+        (b'"\\ud83d\\ude00"', None),
+        (b'"' + "ß".encode() * 51 + b'"', None),
+        (b'"' + b"x" * 101 + b'"', "too_long"),
+        (b'" \\t\\u2003 "', "missing"),
+        (b'""', "missing"),
+    ],
+)
+def test_text_that_can_not_be_stored_is_rejected(text, expected):
+    answer = read(decode_user, raw(user(), "name", text))
+    assert (answer.code if isinstance(answer, Rejection) else None) == expected
+
+
+def test_length_counts_after_capitals_have_grown():
+    assert rejected(decode_user, user(country="ß" * 51)) == ("too_long", "country")
+
+
+@pytest.mark.parametrize("written", [b"NaN", b"Infinity", b"-Infinity", b"01", b"1.", b"+1", b"0x1", b"1e", b"--1"])
+@pytest.mark.parametrize(
+    ("decode", "message", "field"), [(decode_coupon, coupon(), "stake"), (decode_event, event(), "odd")]
+)
+def test_number_that_is_no_json_is_malformed(decode, message, field, written):
+    assert rejected(decode, raw(message, field, written))[0] == "malformed"
+
+
+HUGE = [
+    b"1e400",
+    b"-1e400",
+    b"9" * 400,
+    b"9" * 5000,
+    b"-" + b"9" * 5000,
+    b"1e99999999999999999999",
+    b"1" + b"0" * 200_000,
+]
+
+
+@pytest.mark.parametrize("written", HUGE, ids=range(len(HUGE)))
+@pytest.mark.parametrize(("decode", "message", "field"), [(d, m, field) for d, m in KINDS for field in m])
+def test_huge_number_is_rejected_in_any_field(decode, message, field, written):
+    answer = read(decode, raw(message, field, written))
+    assert isinstance(answer, Rejection)
+    assert answer.code in {"out_of_range", "wrong_type", "malformed"}
+
+
+@pytest.mark.parametrize("written", ["1e-400", "1.0000000000000000000001", "1" + "0" * 5000, "1E+28", "1e-1000000000"])
+def test_decimal_of_any_precision_is_rounded_or_rejected(written):
+    for field, message, decode in (("stake", coupon(), decode_coupon), ("odd", event(), decode_event)):
+        answer = read(decode, raw(message, field, written.encode()))
+        assert not isinstance(answer, Rejection) or (answer.code, answer.field) == ("out_of_range", field)
+
+
+def test_last_of_two_equal_keys_counts():
+    body = json.dumps(user()).encode()[:-1] + b', "name": "Eve"}'
+    assert accepted(decode_user, body).name == "Eve"
+
+
+@pytest.mark.parametrize("nest", [b'{"a":%s}', b"[%s]"])
+@pytest.mark.parametrize("depth", [10, 500, 20_000])
+def test_nesting_of_any_depth_is_read_or_malformed(nest, depth):
+    opening, closing = nest.split(b"%s")
+    deep = opening * depth + b"1" + closing * depth
+    for decode, message in KINDS:
+        answer = read(decode, raw(message, "other", deep))
+        assert not isinstance(answer, Rejection) or answer.code == "malformed"
+    answer = read(decode_coupon, raw(coupon(), "recommended_events", b"[" + deep + b"]"))
+    assert isinstance(answer, Rejection)
+
+
+def test_coupon_of_more_selections_than_allowed_is_rejected(settings):
+    settings.COUPON_MAX_SELECTIONS = 3
+    assert accepted(decode_coupon, coupon(recommended_events=[SELECTION] * 3))
+    assert rejected(decode_coupon, coupon(recommended_events=[SELECTION] * 4)) == ("out_of_range", "recommended_events")
+
+
+@given(st.data())
+def test_good_message_that_is_damaged_is_read_or_rejected(data):
+    decode, message = data.draw(st.sampled_from(KINDS))
+    body = bytearray(json.dumps(message).encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        first = data.draw(st.integers(0, len(body)))
+        end = first + data.draw(st.integers(0, 4))
+        body[first:end] = data.draw(
+            st.binary(max_size=4) | st.sampled_from([b'"', b"{", b"[", b"\\u0000", b"1e9", b"null"])
+        )
+    assert isinstance(read(decode, bytes(body)), AnyRow | Rejection)
+
+
+@given(
+    st.one_of(st.none(), st.binary(max_size=25), st.integers().map(lambda number: str(number).encode())),
+    st.integers(-(2**63), 2**63 - 1),
+)
+def test_any_key_and_any_time_of_a_removal_are_read_or_rejected(key, sent_at):
+    assert isinstance(read(decode_user, None, key=key, sent_at=sent_at), Removal | Rejection)
+
+
+@given(st.floats())
+def test_any_number_as_a_time_is_read_or_rejected(number):
+    written = json.dumps(number).encode()
+    answer = read(decode_coupon, raw(coupon(), "timestamp", written))
+    assert not math.isnan(number) or isinstance(answer, Rejection)

@@ -1,0 +1,140 @@
+"""Messages: times in every writing, and rows that come back from their own message."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from ingestion.messages.decoding import Rejection, decode_coupon, decode_event, decode_user, encode_row
+from ingestion.tests.kafka_client import NOW
+from ingestion.tests.sample_messages import coupon, event, user
+from recommendations.validation.rows import AnyRow, CouponRow, EventRow, Selection, UserRow
+
+from .test_decoding import INSTANT, KINDS, SOURCE, accepted, read, rejected
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2025-06-01T11:28:20",
+        "2025-06-01T11:28:20Z",
+        "2025-06-01 11:28:20+00:00",
+        "2025-06-01T13:28:20+02:00",
+        "2025-06-01T11:28:20.000000",
+        1_748_777_300,
+        1_748_777_300.0,
+        1_748_777_300_000,
+    ],
+)
+def test_time_in_any_writing_is_the_same_instant(time):
+    assert accepted(decode_coupon, coupon(timestamp=time)).timestamp == INSTANT
+    assert accepted(decode_user, user(timestamp=time)).timestamp == INSTANT
+    row = accepted(decode_event, event(begin_timestamp=time))
+    assert row.begin_timestamp == INSTANT
+    assert row.begin_timestamp.tzinfo is UTC
+
+
+@pytest.mark.parametrize("time", ["", "soon", "1748777300", "2025-13-01", "2025-06-01T11:28:20+25:00"])
+def test_time_which_is_none_is_of_the_wrong_type(time):
+    for decode, message, field in (
+        (decode_coupon, coupon(), "timestamp"),
+        (decode_event, event(), "begin_timestamp"),
+        (decode_event, event(), "end_timestamp"),
+    ):
+        assert rejected(decode, message | {field: time}) == ("wrong_type", field)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [0, -1, "1999-12-31T23:59:59Z", "2100-01-01T00:00:00", 99_999_999_999, 1e308, -1e308, "0001-01-01T00:00:00+23:59"],
+)
+def test_time_far_from_now_is_out_of_range(time):
+    assert rejected(decode_coupon, coupon(timestamp=time)) == ("out_of_range", "timestamp")
+
+
+texts = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20)
+ids = st.none() | st.integers(1, 2**62)
+past = st.datetimes(datetime(2010, 1, 1), NOW.replace(tzinfo=None), timezones=st.just(UTC))  # noqa: DTZ001
+times = st.datetimes(datetime(2010, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+sports = st.sampled_from(["FOOTBALL", "BASKETBALL", "HANDBALL"])
+odds = st.decimals("1.001", "999999.999", places=3)
+places = {"country": texts, "league": texts, "home_team": texts.map("H{}".format), "away_team": texts.map("A{}".format)}
+selections = st.builds(Selection, event_id=ids, sport=sports, odd=odds, **places)
+users = st.builds(
+    UserRow,
+    id=ids,
+    name=texts,
+    surname=texts,
+    birth_year=st.integers(1900, 2010),
+    currency=st.sampled_from(["EUR", "USD", "GBP"]),
+    country=texts,
+    gender=st.sampled_from(["MALE", "FEMALE", "OTHER"]),
+    timestamp=past,
+    favorite_sport=sports,
+    favorite_league=st.just("") | texts,
+)
+events = st.builds(
+    lambda begin, hours, **fields: EventRow(begin_timestamp=begin, end_timestamp=begin + hours, **fields),
+    times,
+    st.timedeltas(timedelta(hours=1), timedelta(hours=9)),
+    id=ids,
+    sport=sports,
+    odd=odds,
+    status=st.sampled_from([None, "OPEN", "SUSPENDED", "CANCELLED", "SETTLED"]),
+    timestamp=past,
+    **places,
+)
+coupons = st.builds(
+    lambda **fields: CouponRow(source=None if fields["id"] else SOURCE, **fields),
+    id=ids,
+    user_id=st.integers(1, 2**62),
+    stake=st.decimals("0.01", "999999999999.99", places=2),
+    timestamp=past,
+    recommended_events=st.lists(selections, min_size=1, max_size=3).map(tuple),
+)
+
+
+@given(users)
+def test_user_row_comes_back_from_its_message(row):
+    assert accepted(decode_user, encode_row(row)) == row
+
+
+@given(events)
+def test_event_row_comes_back_from_its_message(row):
+    assert accepted(decode_event, encode_row(row)) == row
+
+
+@given(coupons)
+def test_coupon_row_comes_back_from_its_message(row):
+    assert accepted(decode_coupon, encode_row(row)) == row
+
+
+def test_message_does_not_carry_the_source_of_another_place():
+    row = accepted(decode_coupon, coupon())
+    again = accepted(decode_coupon, encode_row(replace(row, source="elsewhere/t/0/0", stake=Decimal(3))))
+    assert (again.source, again.stake) == (SOURCE, Decimal("3.00"))
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.data())
+def test_any_value_in_any_field_is_accepted_or_rejected(data):
+    decode, message = data.draw(st.sampled_from(KINDS))
+    field = data.draw(st.sampled_from(sorted(message)))
+    assert isinstance(read(decode, message | {field: data.draw(anything)}), AnyRow | Rejection)
+
+
+@given(st.binary() | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(json.dumps))
+def test_any_bytes_are_accepted_or_rejected(value):
+    body = value if isinstance(value, bytes) else value.encode()
+    for decode, _ in KINDS:
+        assert isinstance(read(decode, body), AnyRow | Rejection)

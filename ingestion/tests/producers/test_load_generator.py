@@ -1,0 +1,73 @@
+"""What producers send by the thousand: storable all, but for the share that is spoilt."""
+
+import random
+from collections import Counter
+from itertools import islice
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from ingestion.messages.decoding import Bounds, Rejection, read_message
+from ingestion.producers.load_generator import traffic
+from ingestion.producers.malformed import spoil
+from ingestion.tests.decoded_messages import envelope_of
+from ingestion.tests.kafka_client import NOW, read_all
+from ingestion.tests.manage_processes import IN_PROCESSES
+from ingestion.topics import COUPONS, EVENTS, USERS
+from recommendations.tests.factories import EventFactory, UserFactory
+from tenants.routing.context import use_casino
+
+
+@pytest.fixture
+def casinos(casino_a, casino_b):
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            UserFactory.create_batch(3)
+            EventFactory.create_batch(5)
+    return [casino_a, casino_b]
+
+
+def read(topic, value):
+    return read_message(topic.decode, envelope_of(topic, value), Bounds.at(NOW))
+
+
+@pytest.mark.parametrize("topic", [COUPONS, EVENTS, USERS], ids=lambda topic: topic.name)
+def test_traffic_is_storable_and_goes_to_every_casino(casinos, topic):
+    messages = list(islice(traffic(topic, casinos, random.Random(1), 0.0), 300))
+    assert [each for each in messages if isinstance(read(topic, each.value), Rejection)] == []
+    assert Counter(message.casino_id for message in messages).keys() == {1, 2}
+
+
+@pytest.mark.parametrize("topic", [COUPONS, EVENTS, USERS], ids=lambda topic: topic.name)
+def test_every_spoilt_message_is_rejected(casinos, topic):
+    rng = random.Random(2)
+    codes = Counter(
+        read(topic, spoil(topic, message.value, rng)).code for message in islice(traffic(topic, casinos, rng, 0.0), 500)
+    )
+    assert {"malformed", "missing", "wrong_type"} <= codes.keys()
+
+
+def test_as_many_are_spoilt_as_asked_for(casinos):
+    messages = islice(traffic(COUPONS, casinos, random.Random(3), 0.25), 1_000)
+    rejected = sum(isinstance(read(COUPONS, message.value), Rejection) for message in messages)
+    assert 200 <= rejected <= 300
+
+
+@pytest.mark.django_db(**IN_PROCESSES)
+def test_the_command_sends_so_many_to_the_casinos_named(broker, casinos):
+    call_command("produce_coupons", "--rate", "0", "--count", "20", "--casinos", "2")
+    assert {dict(message.headers())["casino_id"] for message in read_all(COUPONS, 20)} == {b"2"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--casinos", "1,x"], "--casinos takes ids with commas between them"),
+        (["--casinos", "1,77", "--rate", "0"], "No active casino has the id 77"),
+        (["--rate", "0"], "has no users or no open events"),
+    ],
+)
+@pytest.mark.django_db(**IN_PROCESSES)
+def test_what_can_not_be_sent_is_said(broker, casino_a, casino_b, arguments, words):
+    with pytest.raises(CommandError, match=words):
+        call_command("produce_coupons", "--count", "1", *arguments)

@@ -1,0 +1,228 @@
+"""Publishing what was served: whatever is wrong with Kafka, no request waits or fails, and what is lost is counted."""
+
+import ctypes
+import json
+import logging
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from prometheus_client import REGISTRY
+
+from ingestion.kafka.client import EmbeddedBroker
+from ingestion.messages.formats import ServedEventMessage, ServedMessage
+from ingestion.producers.publisher import Publisher, publish
+from ingestion.tests.kafka_client import closed_port, read_all
+from ingestion.tests.manage_processes import subprocess_environment
+from ingestion.topics import PARTITIONS, RECOMMENDATIONS
+from recommendations.serving.served import ServedEvent, ServedRecommendation
+from tenants.tests.waiting import wait_until
+
+INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31  # of Kafka's protocol
+QUICK_SECONDS = 4  # by far enough on a busy machine, and less than what waiting for a broker once would take
+
+
+def served(number=1, **changes):
+    fields: dict[str, Any] = {
+        "recommendation_id": UUID(int=number),
+        "user_id": 31,
+        "timestamp": datetime(2026, 6, 1, 12, tzinfo=UTC),
+        "recommender": "static",
+        "asked_for": "inference",
+        "fallback": "soonest",
+        "model_version": "als-7",
+        "stake": Decimal("25.50"),
+        "currency": "EUR",
+        "events": (ServedEvent(7, 2.69, 0.5), ServedEvent(8, Decimal("1.050"))),
+        "took_ms": 2.25,
+    }
+    return ServedRecommendation(**fields | changes)
+
+
+def published():
+    return REGISTRY.get_sample_value("recsys_recommendations_published_total") or 0
+
+
+def dropped(reason):
+    return REGISTRY.get_sample_value("recsys_recommendations_dropped_total", {"reason": reason}) or 0
+
+
+@pytest.fixture
+def publisher():
+    publisher = Publisher()
+    yield publisher
+    publisher.close(0)
+
+
+@pytest.fixture
+def nowhere(settings):
+    """A broker that is away."""
+    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
+
+
+def test_a_message_says_all_that_was_served_and_whose_it_is(broker, publisher):
+    before = published()
+    publisher.publish(2, served())
+    publisher.close(10)
+    assert published() == before + 1
+    [message] = read_all(RECOMMENDATIONS, 1)
+    assert (message.key(), message.headers()) == (b"31", [("casino_id", b"2")])
+    assert json.loads(message.value()) == {
+        "recommendation_id": "00000000-0000-0000-0000-000000000001",
+        "user_id": 31,
+        "timestamp": "2026-06-01T12:00:00Z",
+        "recommender": "static",
+        "asked_for": "inference",
+        "fallback": "soonest",
+        "model_version": "als-7",
+        "stake": 25.5,
+        "currency": "EUR",
+        "events": [{"event_id": 7, "odd": 2.69, "score": 0.5}, {"event_id": 8, "odd": 1.05, "score": None}],
+        "took_ms": 2.25,
+    }
+
+
+@pytest.mark.parametrize(
+    ("message", "struct"), [(ServedMessage, ServedRecommendation), (ServedEventMessage, ServedEvent)]
+)
+def test_the_format_has_the_fields_of_what_is_announced(message, struct):
+    def fields(kind):
+        return {field.name for field in msgspec.structs.fields(kind)}
+
+    assert fields(message) == fields(struct)
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
+def test_a_score_that_json_can_not_say_is_none(broker, publisher, score):
+    publisher.publish(1, served(events=(ServedEvent(7, 2.5, score),)))
+    publisher.close(10)
+    [message] = read_all(RECOMMENDATIONS, 1)
+    assert msgspec.json.decode(message.value(), type=ServedMessage).events[0].score is None
+
+
+def test_messages_of_one_user_stay_in_order(broker, publisher):
+    for number in range(200):
+        publisher.publish(1, served(number, user_id=31 + number % 2))
+    publisher.close(10)
+    numbers: dict[bytes, list[str]] = {b"31": [], b"32": []}
+    for message in read_all(RECOMMENDATIONS, 200):
+        numbers[message.key()].append(json.loads(message.value())["recommendation_id"])
+    assert all(of_user == sorted(of_user) and len(of_user) == 100 for of_user in numbers.values())
+
+
+def test_a_broker_that_is_away_keeps_nobody_waiting_and_what_it_never_got_is_counted(nowhere, publisher):
+    before, begun = dropped("not_delivered"), time.monotonic()
+    for number in range(100):
+        publisher.publish(1, served(number))
+    assert time.monotonic() - begun < QUICK_SECONDS
+    publisher.close(0.1)
+    assert dropped("not_delivered") == before + 100
+
+
+def test_a_full_queue_drops_what_comes(nowhere):
+    publisher, before, begun = Publisher(queued_messages=10), dropped("queue_full"), time.monotonic()
+    for number in range(25):
+        publisher.publish(1, served(number))
+    assert time.monotonic() - begun < QUICK_SECONDS
+    assert dropped("queue_full") == before + 15
+    publisher.close(0)
+
+
+def test_where_no_broker_is_configured_everything_is_dropped_and_the_next_look_is_later(settings, tmp_path, publisher):
+    settings.KAFKA_BOOTSTRAP_SERVERS = ""
+    settings.EMBEDDED_BROKER_FILE = tmp_path / "broker.json"
+    before = dropped("no_broker")
+    publisher.publish(1, served())
+    settings.EMBEDDED_BROKER_FILE.write_text("no JSON")  # which is not looked at again so soon
+    publisher.publish(1, served())
+    assert dropped("no_broker") == before + 2
+
+
+def test_a_broker_that_comes_back_gets_what_was_queued(settings, publisher):
+    with EmbeddedBroker() as embedded:
+        embedded.create_topic(RECOMMENDATIONS.name, PARTITIONS)
+        settings.KAFKA_BOOTSTRAP_SERVERS = embedded.bootstrap_servers
+        embedded._lib.rd_kafka_mock_broker_set_down(ctypes.c_void_p(embedded._cluster), 1)
+        publisher.publish(1, served())
+        embedded._lib.rd_kafka_mock_broker_set_up(ctypes.c_void_p(embedded._cluster), 1)
+        assert len(read_all(RECOMMENDATIONS, 1)) == 1
+
+
+def test_a_producer_that_can_not_go_on_is_given_up_for_a_new_one(settings, publisher, caplog):
+    with EmbeddedBroker() as embedded:
+        embedded.create_topic(RECOMMENDATIONS.name, PARTITIONS)
+        settings.KAFKA_BOOTSTRAP_SERVERS = embedded.bootstrap_servers
+        cluster = ctypes.c_void_p(embedded._cluster)
+        embedded._lib.rd_kafka_mock_push_request_errors(cluster, INIT_PRODUCER_ID, 1, CLUSTER_AUTHORIZATION_FAILED)
+        publisher.publish(1, served(1))
+        before = dropped("refused")
+        wait_until(lambda: publisher.publish(1, served(2)) or dropped("refused") > before)
+        assert "Cluster authorization failed" in caplog.text
+        publisher._look_again_at = 0.0
+        publisher.publish(1, served(3))
+        publisher.close(10)
+        assert len(read_all(RECOMMENDATIONS, 1)) == 1
+
+
+def test_losses_are_told_once_a_minute_with_what_kafka_says(nowhere, publisher, caplog):
+    caplog.set_level(logging.WARNING)
+    publisher = Publisher(queued_messages=1)
+    for number in range(50):
+        publisher.publish(1, served(number))
+    assert [record.name for record in caplog.records] == ["ingestion.producers.publisher"]
+    assert "1 recommendations were served and not published: queue_full" in caplog.text
+    wait_until(lambda: publisher.publish(1, served()) or "Connection refused" in publisher._losses._trouble)
+    publisher._losses._say_at = 0.0
+    publisher.publish(1, served())
+    assert "Connection refused" in caplog.text
+    publisher.close(0)
+
+
+def test_switched_off_nothing_is_published(broker, settings):
+    settings.PUBLISH_RECOMMENDATIONS = False
+    from ingestion.producers.publisher import publisher as of_the_process
+
+    publish(1, served())
+    assert of_the_process._producer is None
+
+
+def test_forked_processes_publish_each_by_a_producer_of_its_own(broker):
+    ran = subprocess.run(
+        [sys.executable, "-m", "ingestion.tests.fork_while_publishing"],
+        env=subprocess_environment(
+            KAFKA_BOOTSTRAP_SERVERS=broker,
+            DJANGO_SETTINGS_MODULE="recsys_project.settings",
+            PUBLISH_RECOMMENDATIONS="1",
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    users = sorted(int(message.key()) for message in read_all(RECOMMENDATIONS, 40))
+    assert users == [1] * 20 + [2] * 10 + [3] * 10
+    assert json.loads(ran.stdout) == {"statuses": [0, 0], "is_quick": True}
+
+
+def test_a_process_whose_broker_is_away_ends_after_two_seconds(nowhere, settings):
+    begun = time.monotonic()
+    ran = subprocess.run(
+        [sys.executable, "-m", "ingestion.tests.fork_while_publishing"],
+        env=subprocess_environment(
+            KAFKA_BOOTSTRAP_SERVERS=settings.KAFKA_BOOTSTRAP_SERVERS, DJANGO_SETTINGS_MODULE="recsys_project.settings"
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 0
+    assert "not_delivered" in ran.stderr
+    assert time.monotonic() - begun < 15

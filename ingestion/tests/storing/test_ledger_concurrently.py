@@ -1,0 +1,127 @@
+"""The ledger between consumers: one that has lost its partition, and does not know yet, stores nothing twice.
+
+Here rows are really committed, in threads of their own.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections
+
+from ingestion.errors import DatabaseAway
+from ingestion.tests.decoded_messages import readings_of
+from ingestion.tests.kafka_client import PATIENCE_SECONDS
+from ingestion.tests.manage_processes import IN_PROCESSES
+from ingestion.tests.sample_messages import coupon, user
+from ingestion.topics import COUPONS, USERS
+from recommendations.models import PurchasedCoupon, User, UserProfile
+from recommendations.tests.factories import UserFactory
+from recommendations.tests.profile_counts import assert_counts_equal_a_recount
+from tenants.routing.context import use_casino
+
+from .test_ledger import store, users
+
+pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+
+
+class Crash(Exception):
+    pass
+
+
+@pytest.fixture
+def consumers():
+    """Threads that close their connections at their end."""
+    with ThreadPoolExecutor(2) as threads:
+
+        def start(function, *arguments, **options):
+            def run():
+                try:
+                    return function(*arguments, **options)
+                finally:
+                    connections.close_all()
+
+            return threads.submit(run)
+
+        yield start
+
+
+class Pause:
+    """For `bury`: stands still before the commit, then goes on or dies."""
+
+    def __init__(self, *, dies=False):
+        self.is_reached, self.may_go_on, self._dies = threading.Event(), threading.Event(), dies
+
+    def __call__(self, verdicts):
+        self.is_reached.set()
+        assert self.may_go_on.wait(PATIENCE_SECONDS)
+        if self._dies:
+            raise Crash
+
+
+def coupons(*stakes, first=0):
+    return readings_of(COUPONS, *(coupon(stake=stake) for stake in stakes), first=first)
+
+
+def counted(casino):
+    with use_casino(casino.current):
+        profile = UserProfile.objects.get(user_id=7)
+        assert_counts_equal_a_recount()
+        return PurchasedCoupon.objects.count(), profile.coupon_count, profile.stake_total
+
+
+def test_one_batch_stored_by_two_consumers_at_once_is_stored_once(casino_a, consumers):
+    with use_casino(casino_a.current):
+        UserFactory(id=7)
+    batch = [{"stake": 1 + number} for number in range(200)]
+    for round_ in range(5):
+        readings = [readings_of(COUPONS, *(coupon(**each) for each in batch), first=200 * round_) for _ in range(2)]
+        both = [consumers(store, casino_a, each, topic=COUPONS) for each in readings]
+        outcomes = [future.result(PATIENCE_SECONDS) for future in both]
+        assert sorted(map(set, outcomes), key=str) == [{"repeated"}, {"stored"}]
+    assert counted(casino_a) == (1000, 1000, 5 * 201 * 100)
+
+
+def test_zombie_with_an_old_batch_stores_nothing_after_its_successor(casino_a):
+    assert store(casino_a, users(0, 6)) == ["stored"] * 6
+    assert store(casino_a, readings_of(USERS, *(user(id=1, name="Old") for _ in range(4)))) == ["repeated"] * 4
+    with use_casino(casino_a.current):
+        assert not User.objects.filter(name="Old").exists()
+
+
+@pytest.mark.parametrize(("dies", "expected"), [(False, ["repeated"] * 2), (True, ["stored", "malformed"])])
+def test_successor_waits_for_a_zombie_that_is_storing(casino_a, consumers, dies, expected):
+    zombie = Pause(dies=dies)
+    batch = [user(), b"{"]
+    first = consumers(store, casino_a, readings_of(USERS, *batch), bury=zombie)
+    assert zombie.is_reached.wait(PATIENCE_SECONDS)
+    second = consumers(store, casino_a, readings_of(USERS, *batch), bury=list)
+    with pytest.raises(TimeoutError):
+        second.result(0.2)
+    zombie.may_go_on.set()
+    assert second.result(PATIENCE_SECONDS) == expected
+    assert type(first.exception(PATIENCE_SECONDS)) is (Crash if dies else type(None))
+
+
+def test_successor_takes_the_casino_for_away_when_the_zombie_hangs(casino_a, casino_b, consumers, settings):
+    settings.INGESTION_LOCK_SECONDS = 0.2
+    zombie = Pause()
+    first = consumers(store, casino_a, readings_of(USERS, user(), b"{"), bury=zombie)
+    assert zombie.is_reached.wait(PATIENCE_SECONDS)
+    with pytest.raises(DatabaseAway, match="lock timeout"):
+        store(casino_a, users(0, 2))
+    assert store(casino_b, users(0, 2)) == ["stored"] * 2
+    zombie.may_go_on.set()
+    assert first.result(PATIENCE_SECONDS) == ["stored", "malformed"]
+    assert store(casino_a, users(0, 3)) == ["repeated"] * 2 + ["stored"]
+
+
+def test_consumers_of_different_partitions_and_topics_do_not_wait_for_each_other(casino_a, consumers, settings):
+    settings.INGESTION_LOCK_SECONDS = 0.2
+    assert store(casino_a, users(0, 1, partition=1)) == ["stored"]  # else both would begin the ledger at once
+    events = Pause()
+    first = consumers(store, casino_a, readings_of(USERS, b"{", partition=0), bury=events)
+    assert events.is_reached.wait(PATIENCE_SECONDS)
+    assert store(casino_a, users(1, 2, partition=1)) == ["stored"]
+    events.may_go_on.set()
+    assert first.result(PATIENCE_SECONDS) == ["malformed"]

@@ -1,0 +1,176 @@
+"""What was served, from the request through Kafka to the casino's own database. Rows are really committed."""
+
+import time
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from ingestion.dead_letters.log import Query, get_dead_letter, list_dead_letters
+from ingestion.kafka.forwarder import Forwarder
+from ingestion.maintenance.pruning import ROWS_A_STEP, ServedPruning
+from ingestion.producers.publisher import publisher
+from ingestion.status.parked import list_parked
+from ingestion.storing.dispatch import CasinoStore
+from ingestion.topics import RECOMMENDATIONS, USERS
+from recommendations.models import ServedSlip
+from recommendations.storing import store_recommendations
+from recommendations.tests.conftest import Caller
+from recommendations.tests.factories import EventFactory, UserFactory, served_row
+from tenants.routing.context import use_casino
+
+from .database_outages import database_away
+from .dead_letters.test_write import CASINO, produce
+from .decoded_messages import body_of
+from .kafka_client import again, closed_port, consume, send
+from .manage_processes import IN_PROCESSES, run
+from .producers.test_publisher import QUICK_SECONDS, dropped
+from .sample_messages import served
+
+pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+
+
+@pytest.fixture
+def publishing(settings):
+    """As outside of tests, by the process's own publisher, which is made anew for the test's broker."""
+    settings.PUBLISH_RECOMMENDATIONS = True
+    yield publisher
+    publisher.close(0)
+
+
+@pytest.fixture
+def callers(casino_a, casino_b):
+    """The back ends of both casinos, which have the users 7 and 8 and some events."""
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            UserFactory.create(id=7)
+            UserFactory.create(id=8, currency="GBP")
+            EventFactory.create_batch(5, country=casino.name.upper())
+    callers = Caller(casino_a), Caller(casino_b)
+    for caller in callers:
+        caller.configure("static")
+    return callers
+
+
+def slips(casino):
+    with use_casino(casino.current):
+        return list(ServedSlip.objects.order_by("timestamp", "id"))
+
+
+def test_each_request_is_one_row_in_its_own_casinos_database(broker, publishing, callers, casino_a, casino_b):
+    answers = [
+        caller.get(f"/recommend/{user_id}").json()
+        for caller, user_id in ((callers[0], 7), (callers[1], 8), (callers[0], 8))
+    ]
+    publishing.close(10)
+    assert consume(RECOMMENDATIONS, 3).counts == {(1, "stored"): 2, (2, "stored"): 1}
+    of_a, of_b = slips(casino_a), slips(casino_b)
+    assert [(slip.user_id, slip.currency) for slip in of_a] == [(7, "EUR"), (8, "GBP")]
+    assert [(slip.user_id, slip.currency) for slip in of_b] == [(8, "GBP")]
+    for answer, slip in zip(answers, (of_a[0], of_b[0], of_a[1]), strict=True):
+        assert (slip.recommender, slip.asked_for, float(slip.stake)) == ("static", "static", answer["bet"])
+        assert slip.timestamp.timestamp() == answer["time"]
+        assert [event["odd"] for event in slip.events] == [event["odd"] for event in answer["events"]]
+
+
+def test_the_events_that_were_shown_are_known_by_their_ids(broker, publishing, callers, casino_a):
+    callers[0].get("/recommend/7")
+    publishing.close(10)
+    consume(RECOMMENDATIONS, 1)
+    [slip] = slips(casino_a)
+    with use_casino(casino_a.current):
+        shown = EventFactory._meta.model.objects.in_bulk([event["event_id"] for event in slip.events])
+    assert len(shown) == 3
+    assert {event.country for event in shown.values()} == {"ALPHA"}
+
+
+def test_an_answer_says_of_an_event_what_it_always_said(broker, publishing, callers):
+    answer = callers[0].get("/recommend/7").json()
+    assert list(answer["events"][0]) == ["country", "league", "home_team", "away_team", "sport", "odd"]
+
+
+def test_with_kafka_away_requests_are_answered_as_quickly_and_the_loss_is_counted(publishing, callers, settings):
+    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
+    callers[0].get("/recommend/7")  # the offer is in memory now
+    before, begun = dropped("not_delivered"), time.monotonic()
+    for _ in range(10):
+        assert len(callers[0].get("/recommend/7").json()["events"]) == 3
+    assert time.monotonic() - begun < QUICK_SECONDS
+    publishing.close(0)
+    assert dropped("not_delivered") == before + 11
+
+
+def test_the_command_stores_what_was_served(broker, casino_a, callers):
+    send(RECOMMENDATIONS, [(1, served())])
+    status, out, error = run("consume_recommendations", "--idle-exit", "2", LOG_LEVEL="ERROR")
+    assert (status, out, error) == (0, "recommendations: 1 stored\n", "")
+    assert [slip.recommendation_id for slip in slips(casino_a)] == [UUID(served()["recommendation_id"])]
+
+
+def test_a_message_that_comes_twice_is_one_row(broker, callers, casino_a):
+    send(RECOMMENDATIONS, [(1, served()), (1, served())])
+    assert consume(RECOMMENDATIONS, 2).counts == {(1, "stored"): 1, (1, "duplicate"): 1}
+    assert consume(again(RECOMMENDATIONS), 2).counts == {(1, "duplicate"): 2}
+    assert len(slips(casino_a)) == 1
+
+
+def test_what_can_not_be_stored_becomes_a_dead_letter_that_can_be_shown_and_purged(broker, callers, casino_a, capsys):
+    bad = served(stake=0)
+    send(RECOMMENDATIONS, [(1, bad), (1, b"{"), (99, served()), (2, served())])
+    assert consume(RECOMMENDATIONS, 4).counts == {
+        (1, "out_of_range"): 1, (1, "malformed"): 1, (99, "unknown_casino"): 1, (2, "stored"): 1,
+    }  # fmt: skip
+    letters = list_dead_letters(Query(topic="recommendations"))
+    assert {(letter.casino_id, letter.field) for letter in letters} == {(1, "stake"), (1, ""), (99, "casino_id")}
+    [of_stake] = [letter for letter in letters if letter.field == "stake"]
+    assert get_dead_letter(of_stake.id)[1].value == body_of(bad)
+    call_command("dead_letters", "purge", "--topic", "recommendations", "--yes")
+    assert "3 dead letters were purged." in capsys.readouterr().out
+    assert list_dead_letters(Query()) == []
+
+
+def test_with_the_casinos_database_away_messages_are_parked_and_stored_when_it_is_back(
+    broker, callers, casino_a, casino_b
+):
+    send(RECOMMENDATIONS, [(1, served()), (2, served())])
+    with database_away(casino_b):
+        assert consume(RECOMMENDATIONS, 2).counts == {(1, "stored"): 1, (2, "parked"): 1}
+        assert [(each.topic, each.casino_id, each.count) for each in list_parked()] == [("recommendations", 2, 1)]
+    call_command("parked", "drain", "--topic", "recommendations")
+    assert len(slips(casino_b)) == 1
+
+
+def test_a_user_who_is_removed_takes_along_what_was_served_and_what_comes_late_is_stale(broker, callers, casino_a):
+    with use_casino(casino_a.current):
+        UserFactory.create(id=9, timestamp="2025-06-01T00:00:00Z")
+    send(RECOMMENDATIONS, [(1, served(user_id=9)), (1, served(recommendation_id=str(UUID(int=2))))])
+    consume(RECOMMENDATIONS, 2)
+    produce((None, b"9", [CASINO]), topic=USERS)
+    assert consume(USERS, 1).counts == {(1, "removed"): 1}
+    assert [slip.user_id for slip in slips(casino_a)] == [7]
+    send(RECOMMENDATIONS, [(1, served(user_id=9, recommendation_id=str(UUID(int=3))))])
+    assert consume(RECOMMENDATIONS, 1).counts == {(1, "stale"): 1}
+
+
+def test_old_ones_are_pruned_in_every_casino_some_at_a_time(broker, callers, casino_a, casino_b, settings):
+    settings.SERVED_RECOMMENDATIONS_DAYS = 90
+    old, young = (timezone.now() - timedelta(days=days) for days in (91, 89))
+    for casino, count in ((casino_a, ROWS_A_STEP + 1), (casino_b, 1)):
+        with use_casino(casino.current):
+            store_recommendations([served_row(number, timestamp=old) for number in range(count)])
+            store_recommendations([served_row(count, timestamp=young)])
+    pruning = ServedPruning(CasinoStore(RECOMMENDATIONS, Forwarder(), lambda _: None))
+    pruning.step(timezone.now())
+    assert (len(slips(casino_a)), len(slips(casino_b))) == (2, 1)
+    pruning.step(timezone.now())
+    assert [slip.timestamp for slip in slips(casino_a)] == [slip.timestamp for slip in slips(casino_b)] == [young]
+
+
+def test_a_consumer_prunes_beside_its_messages(broker, callers, casino_a):
+    with use_casino(casino_a.current):
+        store_recommendations([served_row(1, timestamp=timezone.now() - timedelta(days=91))])
+    send(RECOMMENDATIONS, [(1, served(timestamp=timezone.now().isoformat()))])
+    consume(RECOMMENDATIONS, 1)
+    assert [slip.recommendation_id for slip in slips(casino_a)] == [UUID(served()["recommendation_id"])]
