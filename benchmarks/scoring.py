@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from operations.garbage import settle
+from operations.gc_tuning import settle
 from recommendations.learning.cases import Case, Cases
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.learning.user_vectors import WIDTH

@@ -7,8 +7,8 @@ from ingestion.models import MessageCount
 from ingestion.status import statistics as messages
 from recommendations import statistics
 
+from .charts import Plot, latency_plot, plot
 from .evaluation import LastEvaluation, last_evaluation
-from .plots import Plot, latency_plot, plot
 
 HOURS = 48
 DAYS = 7

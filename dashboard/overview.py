@@ -9,7 +9,7 @@ from ingestion.status import statistics as messages
 from recommendations import statistics
 from tenants.models import Casino
 
-from .reading import Away, read
+from .casino_reader import Away, read
 
 SLOW_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0

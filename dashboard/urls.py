@@ -4,7 +4,7 @@ from django.urls import path
 from .pages.casino import casino_page, chosen_casino
 from .pages.configuration import configuration_page
 from .pages.overview import overview_page
-from .pages.trying import try_page
+from .pages.try_user import try_page
 
 urlpatterns = [
     path("", admin.site.admin_view(overview_page), name="start"),

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from .metrics import count_request
 from .probes import PROBES
-from .requests import ID_HEADER, CurrentRequest, current_request
+from .request_context import ID_HEADER, CurrentRequest, current_request
 
 logger = logging.getLogger("access")
 

@@ -208,7 +208,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "operations.middleware.OperationsMiddleware",
     "tenants.http.gate.GateMiddleware",  # before all that could tell of an API key: it takes it off the request
-    "operations.content_policy.ContentPolicyMiddleware",
+    "operations.csp.ContentPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -292,7 +292,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "operations.logs.LineFormatter",
+            "()": "operations.log_format.LineFormatter",
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
         },
@@ -303,7 +303,7 @@ LOGGING = {
             "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
         },
     },
-    "filters": {"request": {"()": "operations.logs.RequestFilter"}},
+    "filters": {"request": {"()": "operations.log_format.RequestFilter"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",

@@ -9,8 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 
 in_django = get_wsgi_application()
 
-from operations.doorkeeper import Doorkeeper  # noqa: E402 (what it stands on, Django must set up first)
-from operations.garbage import settle  # noqa: E402
+from operations.early_refusal import Doorkeeper  # noqa: E402 (what it stands on, Django must set up first)
+from operations.gc_tuning import settle  # noqa: E402
 
 application = Doorkeeper(in_django)
 

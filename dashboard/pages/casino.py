@@ -7,10 +7,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.casino import DAYS, casino_figures
-from dashboard.reading import Away, read
+from dashboard.casino_reader import Away, read
 from tenants.http.middleware import CHOSEN_CASINO
 
-from .rendering import open_casino, page
+from .base import open_casino, page
 
 
 @require_safe

@@ -10,16 +10,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from dashboard.casino_reader import Away, read
 from dashboard.editing import ChangedMeanwhile, save_configuration
 from dashboard.forms import ConfigurationForm, as_text
-from dashboard.reading import Away, read
 from dashboard.reference import option_reference, source_reference
 from recommendations.errors import UserNotFound
 from recommendations.serving.preview import find_users, preview
 from tenants.models import Casino
 
+from .base import open_casino, page
 from .numbers import whole_number
-from .rendering import open_casino, page
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -13,7 +13,7 @@ from ingestion.status.lag_cache import recent_lag
 from tenants.models import CasinoState
 from tenants.models.casino import CasinoQuerySet
 
-from .rendering import page
+from .base import page
 
 CASINOS_A_PAGE = 20
 LAG_SECONDS = 1.0

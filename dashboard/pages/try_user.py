@@ -8,14 +8,14 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboard.reading import Away, read
+from dashboard.casino_reader import Away, read
 from dashboard.trial import UserTrial, try_user
 from recommendations.errors import UserNotFound
 from recommendations.serving.preview import find_users
 from tenants.models import Casino
 
+from .base import open_casino, page
 from .numbers import whole_number
-from .rendering import open_casino, page
 
 USERS_SHOWN = 20
 

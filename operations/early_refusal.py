@@ -16,7 +16,7 @@ from tenants.http.gate import refuse, retry_seconds
 
 from .metrics import count_request
 from .probes import PROBES
-from .requests import ID_HEADER, id_of
+from .request_context import ID_HEADER, id_of
 
 REFUSED_ROUTE = "(refused)"
 

@@ -9,9 +9,9 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import connections
 
+from dashboard.casino_reader import STATEMENT_SECONDS
 from dashboard.editing import ChangedMeanwhile, save_configuration
 from dashboard.overview import rows
-from dashboard.reading import STATEMENT_SECONDS
 from ingestion.tests.manage_processes import IN_PROCESSES
 from tenants.models import Casino
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from tenants.routing.context import find_current_casino
 
-from .requests import CurrentRequest, find_current_request
+from .request_context import CurrentRequest, find_current_request
 
 
 class RequestFilter(logging.Filter):

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from operations.doorkeeper import Doorkeeper
+from operations.early_refusal import Doorkeeper
 from operations.probes import PROBES
 from tenants.access.api_keys import key_leases
 from tenants.access.rate_limit import CHUNK_SECONDS, rate_limiter

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from operations.content_policy import OF_THE_ADMIN, OF_THE_API, STRICT, ContentPolicyMiddleware
+from operations.csp import OF_THE_ADMIN, OF_THE_API, STRICT, ContentPolicyMiddleware
 
 HTML = {"Accept": "text/html"}
 

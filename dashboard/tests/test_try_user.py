@@ -4,7 +4,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from dashboard.pages.trying import USERS_SHOWN
+from dashboard.pages.try_user import USERS_SHOWN
 from recommendations.models import User, UserProfile, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import recommend

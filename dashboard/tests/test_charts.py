@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.plots import HEIGHT, WIDTH, latency_plot, plot
+from dashboard.charts import HEIGHT, WIDTH, latency_plot, plot
 from recommendations.statistics import Latency
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
