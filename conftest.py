@@ -21,11 +21,11 @@ from django.db import connections
 
 from recommendations.fitted_models.store import models
 from recommendations.tallies.trend_cache import trend_cache
-from tenants.access.api_keys import key_leases
+from tenants.access.api_keys import api_key_cache
 from tenants.access.rate_limit import rate_limiter
-from tenants.databases.servers import MAIN
+from tenants.current_casino import MAIN
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
-from tenants.models.casino import casino_leases
+from tenants.models.casino import casino_cache
 from tenants.postgresql import embedded
 from tenants.postgresql.identity import stamp
 from tenants.schema.version import code_version
@@ -103,8 +103,8 @@ def casino_b(db: Any) -> Casino:
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
     """No process has to notice a test's rollback: elsewhere other rows come with other times or versions."""
-    casino_leases.clear()
-    key_leases.clear()
+    casino_cache.clear()
+    api_key_cache.clear()
     rate_limiter.forget()
     trend_cache.clear()
     models.clear()

@@ -27,7 +27,8 @@ from ingestion.kafka.client import EmbeddedBroker
 from ingestion.producers.publisher import QUEUED_MESSAGES, Publisher
 from ingestion.topics import PARTITIONS, RECOMMENDATIONS
 from recommendations.serving import served
-from tenants.routing.context import CurrentCasino, use_casino
+from tenants.current_casino import CurrentCasino
+from tenants.routing.context import use_casino
 
 BURSTS, MESSAGES = 20, 1_000
 NOWHERE = "127.0.0.1:1"

@@ -27,7 +27,7 @@ from scipy.sparse import csr_matrix
 from recommendations.evaluation.baselines import PEERS
 from recommendations.evaluation.evaluate import evaluate
 from recommendations.evaluation.html import interval_text
-from recommendations.recommenders.base import Recommender, Scores, Situation
+from recommendations.recommenders.base import Recommender, Scores, ScoringContext
 from recommendations.recommenders.hybrid import DEFAULT, Hybrid, Model, model_of
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay import learner
@@ -48,7 +48,7 @@ class OfLibrary(Recommender):
         self._users: dict[int, int] = {}
         self._fitted_at = -np.inf
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         if situation.now >= self._fitted_at + REFIT:
             self._fit(situation.now)
         scores = np.zeros(len(situation.offer))
@@ -85,10 +85,10 @@ class Part(Hybrid):
         self.name = name
         self._part = part
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         models = {**situation.models, "hybrid": self._part(model_of(situation))}
         names = ("offer", "profile", "now", "hour", "seed", "trends", "user_id")
-        return super().score(Situation(**{name: getattr(situation, name) for name in names}, models=models))
+        return super().score(ScoringContext(**{name: getattr(situation, name) for name in names}, models=models))
 
 
 def main(events: str, coupons: str, least: str = "0") -> None:

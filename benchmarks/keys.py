@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from rich.console import Console
 from rich.table import Table
 
-from tenants.access.api_keys import issue_key, key_leases, key_of_request, revoke_key, take_key
+from tenants.access.api_keys import api_key_cache, issue_key, key_of_request, revoke_key, take_key
 from tenants.databases.catalogue import ensure_catalogue
 from tenants.lifecycle.create import store_casinos
 
@@ -36,7 +36,7 @@ def main() -> None:
     table = Table("key", "p50 µs", "p99 µs", "queries")
     for name, prepare, text in (
         ("warm", lambda: None, issued.text),
-        ("cold", key_leases.clear, issued.text),
+        ("cold", api_key_cache.clear, issued.text),
         ("unknown", lambda: None, UNKNOWN),
         ("without a key's form", lambda: None, "guess"),
     ):

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from recommendations.offer import load_offer, offers, read_offer
 from recommendations.offer.queries import ask
-from recommendations.recommenders.base import Situation
+from recommendations.recommenders.base import ScoringContext
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.slip import Rules, choose
 from tenants.databases.catalogue import ensure_catalogue
@@ -110,7 +110,7 @@ def _bytes_with_hybrid() -> int:
     """Once a slip has been made of it."""
     now = timezone.now().timestamp()
     offer = read_offer(timezone.now())
-    situation = Situation(offer, now=now, hour=now // 3_600 * 3_600)
+    situation = ScoringContext(offer, now=now, hour=now // 3_600 * 3_600)
     choose(offer, RECOMMENDERS["hybrid"].score(situation), Rules(now=now, limit=3))
     return offer.nbytes
 

@@ -25,10 +25,10 @@ from recommendations.learning.cases import Case, Cases
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.learning.user_vectors import WIDTH
 from recommendations.offer import Offer, build_offer
-from recommendations.recommenders.base import Profile, Situation
+from recommendations.recommenders.base import Profile, ScoringContext
 from recommendations.recommenders.hybrid import Model
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES
-from recommendations.recommenders.hybrid_features.user_vectors import Crowds, CrowdSums, Tastes
+from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, CoBettorSums, UserVectors
 from recommendations.recommenders.neighbours import fit, tokens_of
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.slip import Rules, choose
@@ -70,7 +70,7 @@ def measure(
     settle()  # as a server's processes do
     taken = []
     for number in range(ROUNDS):
-        situation = Situation(
+        situation = ScoringContext(
             offer=offer,
             profile=profile,
             now=NOW.timestamp(),
@@ -94,10 +94,10 @@ def learnt_hybrids() -> dict[str, Model]:
     return {"logit": Model(weights), "lambdarank": Model(weights, fit_trees(Cases.of(cases, len(NAMES))))}
 
 
-def crowds_of(offer: Offer) -> Crowds:
+def crowds_of(offer: Offer) -> CoBettors:
     rng = np.random.default_rng(6)
-    tastes = Tastes(np.arange(1, USERS + 1), rng.normal(size=(USERS, WIDTH)).astype(np.float32))
-    sums = CrowdSums(tastes)
+    tastes = UserVectors(np.arange(1, USERS + 1), rng.normal(size=(USERS, WIDTH)).astype(np.float32))
+    sums = CoBettorSums(tastes)
     for event_id in offer.ids[::5].tolist():
         sums.add(int(rng.integers(1, USERS)), [event_id])
     return sums.crowds()

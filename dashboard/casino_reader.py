@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
+class Unavailable:
     """Why a casino's database can't be read now. `is_outage`: somebody should look after it. `is_unreachable`: not even
     a connection was made."""
 
@@ -31,12 +31,12 @@ class Away:
     is_unreachable: bool = False
 
 
-def read(casino: Casino, ask: Callable[[], T]) -> T | Away:
+def read(casino: Casino, ask: Callable[[], T]) -> T | Unavailable:
     """What `ask` answers while the casino is current; no statement of its may take longer than `STATEMENT_SECONDS`."""
     if casino.state not in READY_STATES:
-        return Away("It has no database to read now.")
+        return Unavailable("It has no database to read now.")
     if is_behind(casino.schema_version):
-        return Away("Its database has to be migrated first.")
+        return Unavailable("Its database has to be migrated first.")
     is_connected = False
     try:
         with use_casino(casino.current, switch=True), casino_patience(STATEMENT_SECONDS):
@@ -44,4 +44,4 @@ def read(casino: Casino, ask: Callable[[], T]) -> T | Away:
             return ask()
     except (OperationalError, UnknownServer) as error:
         logger.warning("%s can't be shown: %s", casino, error)
-        return Away("Its database does not answer.", is_outage=True, is_unreachable=not is_connected)
+        return Unavailable("Its database does not answer.", is_outage=True, is_unreachable=not is_connected)

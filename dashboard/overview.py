@@ -9,12 +9,12 @@ from ingestion.status import statistics as messages
 from recommendations import statistics
 from tenants.models import Casino
 
-from .casino_reader import Away, read
+from .casino_reader import Unavailable, read
 
 SLOW_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 
-NOT_ASKED = Away("Not asked, since others kept this page waiting.", is_outage=True)
+NOT_ASKED = Unavailable("Not asked, since others kept this page waiting.", is_outage=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Row:
     """A casino of the list, with its figures or with why there are none."""
 
     casino: Casino
-    statistics: Figures | None
-    away: Away | None
+    figures: Figures | None
+    away: Unavailable | None
 
 
 def rows(casinos: Iterable[Casino], now: datetime) -> Iterator[Row]:
@@ -41,7 +41,7 @@ def rows(casinos: Iterable[Casino], now: datetime) -> Iterator[Row]:
         asked_at = time.monotonic()
         is_asked = casino.server_id not in silent and asked_at - started < PATIENCE_SECONDS
         answer = read(casino, lambda: Figures(statistics.glance(now), messages.today(now))) if is_asked else NOT_ASKED
-        if isinstance(answer, Away):
+        if isinstance(answer, Unavailable):
             if answer.is_unreachable and time.monotonic() - asked_at > SLOW_SECONDS:
                 silent.add(casino.server_id)
             yield Row(casino, None, answer)

@@ -13,11 +13,11 @@ class NotDelivered(IngestionError):
     """The broker did not take every message."""
 
 
-class DatabaseAway(IngestionError):
+class DatabaseUnavailable(IngestionError):
     """One casino's database can't be written to at present; the message says why."""
 
 
-class EverythingAway(IngestionError):
+class AllDatabasesUnavailable(IngestionError):
     """Not even the catalogue's database answers, so that nothing can be stored for anybody."""
 
 

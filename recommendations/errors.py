@@ -29,7 +29,7 @@ class NoOpenEvents(RecommendationError):
     """Something needs events that can be bet on now, and the casino has none."""
 
 
-class InvalidWish(RecommendationError):
+class InvalidParameter(RecommendationError):
     """A request asks for something that no recommendation can be."""
 
 

@@ -15,20 +15,20 @@ from django.contrib.auth.models import User as Login
 from django.db import transaction
 
 from tenants.models import Casino
-from tenants.ttl_cache import wait_for_leases
+from tenants.ttl_cache import wait_until_caches_expire
 
 from .dummies import dummy_coupon
-from .errors import CasinoNotConfigured, InvalidConfiguration, InvalidWish, UserNotFound
+from .errors import CasinoNotConfigured, InvalidConfiguration, InvalidParameter, UserNotFound
 from .models import User
 from .recommenders.registry import get_recommender
 from .serving import load
-from .serving.engine import Question, answer
+from .serving.engine import RecommendationRequest, answer
 from .serving.options import DEFAULTS, Options, load_options, options_as_json, parse_options
 from .serving.output_schema import FieldMapping, apply_schema, load_schema, needs_reasons, parse_schema, schema_as_json
 from .serving.recommendation import Recommendation
-from .serving.request_filters import NO_WISH, Wish
+from .serving.request_filters import NO_FILTERS, RequestFilters
 from .serving.served import announce, as_served
-from .serving.user_context import bettor_of
+from .serving.user_context import build_user_context
 from .storing import store_coupons
 
 BATCH_LIMIT = 500
@@ -65,11 +65,13 @@ def configure(
         if staff is not None:
             message = f"Configured: recommender {before or 'none'} to {name}."
             LogEntry.objects.log_actions(staff.pk, [casino], CHANGE, message, single_object=True)
-        wait_for_leases()
+        wait_until_caches_expire()
     return casino
 
 
-def recommend_mapped(*, casino: Casino, user_id: int, now: datetime, wish: Wish = NO_WISH) -> dict[str, Any]:
+def recommend_mapped(
+    *, casino: Casino, user_id: int, now: datetime, wish: RequestFilters = NO_FILTERS
+) -> dict[str, Any]:
     """A recommendation in the casino's own fields and types. Raises CasinoNotConfigured, UserNotFound."""
     schema = _schema_of(casino)
     recommendations = _recommend(_question(casino, schema, now, wish), [user_id])
@@ -79,14 +81,14 @@ def recommend_mapped(*, casino: Casino, user_id: int, now: datetime, wish: Wish 
 
 
 def recommend_many_mapped(
-    *, casino: Casino, user_ids: Sequence[int], now: datetime, wish: Wish = NO_WISH
+    *, casino: Casino, user_ids: Sequence[int], now: datetime, wish: RequestFilters = NO_FILTERS
 ) -> tuple[list[dict[str, Any]], list[int]]:
     """The same for up to `BATCH_LIMIT` users, in their order, and the ids of those who are not known.
 
-    Raises CasinoNotConfigured, InvalidWish.
+    Raises CasinoNotConfigured, InvalidParameter.
     """
     if not 1 <= len(user_ids) <= BATCH_LIMIT:
-        raise InvalidWish(f"user_ids must list 1 to {BATCH_LIMIT} users, not {len(user_ids)}")
+        raise InvalidParameter(f"user_ids must list 1 to {BATCH_LIMIT} users, not {len(user_ids)}")
     schema = _schema_of(casino)
     recommendations = _recommend(_question(casino, schema, now, wish), user_ids)
     known = {recommendation.user_id for recommendation in recommendations}
@@ -101,14 +103,16 @@ def recommend(
     user_id: int,
     now: datetime,
     options: Options = DEFAULTS,
-    wish: Wish = NO_WISH,
+    wish: RequestFilters = NO_FILTERS,
 ) -> Recommendation:
     """The slip that a recommender chooses for a user of the current casino. Raises UserNotFound, InvalidConfiguration.
 
     The user, the profile and the offer's version come by one query; the same question within an hour, over an
     unchanged database, gets the same events.
     """
-    question = Question(casino_id, get_recommender(recommender_type), now, options, wish, needs_reasons=True)
+    question = RecommendationRequest(
+        casino_id, get_recommender(recommender_type), now, options, wish, needs_reasons=True
+    )
     recommendations = _recommend(question, [user_id])
     if not recommendations:
         raise UserNotFound("User not found")
@@ -130,18 +134,20 @@ def _schema_of(casino: Casino) -> tuple[FieldMapping, ...]:
     return load_schema(casino.recommendation_schema)
 
 
-def _question(casino: Casino, schema: tuple[FieldMapping, ...], now: datetime, wish: Wish) -> Question:
+def _question(
+    casino: Casino, schema: tuple[FieldMapping, ...], now: datetime, wish: RequestFilters
+) -> RecommendationRequest:
     recommender = get_recommender(casino.recommender_type)
     options = load_options(casino.options)
-    return Question(casino.pk, recommender, now, options, wish, wish.explain or needs_reasons(schema))
+    return RecommendationRequest(casino.pk, recommender, now, options, wish, wish.explain or needs_reasons(schema))
 
 
-def _recommend(question: Question, user_ids: Sequence[int]) -> list[Recommendation]:
+def _recommend(question: RecommendationRequest, user_ids: Sequence[int]) -> list[Recommendation]:
     """Of the users that are known, in the order asked for, each once."""
     began = perf_counter()
     found = load.find(user_ids, question.now, question.hour)
     recommendations = [
-        answer(question, bettor_of(user, question, found.market), found.market, uuid4())
+        answer(question, build_user_context(user, question, found.market), found.market, uuid4())
         for user_id in dict.fromkeys(user_ids)
         if (user := found.users.get(user_id)) is not None
     ]
@@ -152,7 +158,7 @@ def _recommend(question: Question, user_ids: Sequence[int]) -> list[Recommendati
     return recommendations
 
 
-def _mapped(schema: tuple[FieldMapping, ...], recommendation: Recommendation, wish: Wish) -> dict[str, Any]:
+def _mapped(schema: tuple[FieldMapping, ...], recommendation: Recommendation, wish: RequestFilters) -> dict[str, Any]:
     mapped = apply_schema(schema, recommendation)
     return mapped | {"explanation": _explain(recommendation)} if wish.explain else mapped
 

@@ -51,7 +51,7 @@ class CasinoBehind(CasinoUnavailable):
     """The casino's database lacks migrations that the code needs."""
 
 
-class Refused(TenancyError):
+class RequestRejected(TenancyError):
     """Base of what the gate does not let through: beyond one of the casino's limits."""
 
     status = 429
@@ -59,7 +59,7 @@ class Refused(TenancyError):
     retry_after: float | None = None  # seconds
 
 
-class RateLimited(Refused):
+class RateLimited(RequestRejected):
     """The casino has asked as often as it may for now."""
 
     def __init__(self, retry_after: float) -> None:
@@ -73,7 +73,7 @@ class TooManyAtOnce(RateLimited):
     code = "too_many_at_once"
 
 
-class RequestTooLarge(Refused):
+class RequestTooLarge(RequestRejected):
     """The request's body has more bytes than the casino may send."""
 
     status = 413

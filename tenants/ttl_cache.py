@@ -17,7 +17,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Leases(Generic[K, V]):
+class TtlCache(Generic[K, V]):
     """The newest answers to one kind of question. Safe under threads; a value is shared by all who ask for it."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -52,7 +52,7 @@ class Leases(Generic[K, V]):
             return value
 
 
-def wait_for_leases() -> None:
+def wait_until_caches_expire() -> None:
     """Call this after a change of what others may hold a lease on; inside a transaction, one wait comes after it,
     however often it was called for."""
     if not any(function is _wait for _, function, *_ in transaction.get_connection().run_on_commit):

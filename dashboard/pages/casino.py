@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.casino import DAYS, casino_figures
-from dashboard.casino_reader import Away, read
+from dashboard.casino_reader import Unavailable, read
 from tenants.http.middleware import CHOSEN_CASINO
 
 from .base import open_casino, page
@@ -18,7 +18,7 @@ def casino_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
     casino = open_casino(request, casino_id)
     now = timezone.now()
     answer = read(casino, lambda: casino_figures(now))
-    is_away = isinstance(answer, Away)
+    is_away = isinstance(answer, Unavailable)
     context = {
         "casino": casino,
         "figures": None if is_away else answer,

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from dashboard.casino_reader import Away, read
+from dashboard.casino_reader import Unavailable, read
 from dashboard.editing import ChangedMeanwhile, save_configuration
 from dashboard.forms import ConfigurationForm, as_text
 from dashboard.reference import option_reference, source_reference
@@ -76,7 +76,7 @@ def _preview(casino: Casino, form: ConfigurationForm) -> dict[str, Any]:
         return {"problem": "Name a user to see the answer."}
     started = time.perf_counter()
     answer = read(casino, lambda: _answer(casino, form, user_id))
-    if isinstance(answer, Away):
+    if isinstance(answer, Unavailable):
         return {"problem": answer.reason}
     if answer is None:
         return {"problem": f"This casino has no user {user_id}."}

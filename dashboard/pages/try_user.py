@@ -8,7 +8,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboard.casino_reader import Away, read
+from dashboard.casino_reader import Unavailable, read
 from dashboard.trial import UserTrial, try_user
 from recommendations.errors import UserNotFound
 from recommendations.serving.preview import find_users
@@ -29,7 +29,7 @@ def try_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
     user_id = whole_number(request.GET.get("user"))
     after = whole_number(request.GET.get("after")) or 0
     answer: Any = read(casino, lambda: _ask(casino, wanted, after, user_id))
-    if isinstance(answer, Away):
+    if isinstance(answer, Unavailable):
         answer = {"away": answer}
     context = {"casino": casino, "q": wanted, "user_id": user_id, **answer}
     return page(request, "try", f"Try a user: {casino.name}", context)

@@ -7,7 +7,7 @@ from django.core.management import call_command
 
 from recommendations.models import Evaluation
 from recommendations.simulation.into_casino import store_history
-from recommendations.simulation.simulate import World, simulate
+from recommendations.simulation.simulate import SimulatedCasino, simulate
 from tenants.routing.context import use_casino
 
 from .conftest import text_of
@@ -16,7 +16,9 @@ from .conftest import text_of
 @pytest.fixture
 def evaluated(casino_a, casino_b, now):
     with use_casino(casino_a.current):
-        store_history(simulate(World(seed=4, users=20, coupons=200, days=20, leagues=3, teams=6, events_a_day=6)), now)
+        store_history(
+            simulate(SimulatedCasino(seed=4, users=20, coupons=200, days=20, leagues=3, teams=6, events_a_day=6)), now
+        )
     call_command("evaluate", casino=casino_a.pk, recommenders=["soonest", "trending", "static"], stdout=io.StringIO())
     return casino_a
 

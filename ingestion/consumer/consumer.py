@@ -14,17 +14,17 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from ingestion import metrics
-from ingestion.errors import EverythingAway, NotDelivered
+from ingestion.errors import AllDatabasesUnavailable, NotDelivered
 from ingestion.kafka.client import client_config, topic_id_of
 from ingestion.kafka.errors import is_notice, note_commit
 from ingestion.kafka.forwarder import Forwarder
-from ingestion.maintenance.base import Chore
+from ingestion.maintenance.base import MaintenanceTask
 from ingestion.maintenance.expiry import Expiry
 from ingestion.maintenance.pruning import ServedPruning, TallyFolding, TallyPruning
 from ingestion.messages.envelope import Envelope, open_message
 from ingestion.parking.parking import Parking
 from ingestion.storing.dispatch import BatchStore
-from ingestion.storing.transaction import Verdict
+from ingestion.storing.transaction import MessageResult
 from ingestion.topics import COUPONS, RECOMMENDATIONS, USERS, Topic
 
 from .draining import Draining
@@ -96,7 +96,7 @@ class TopicConsumer:
             self._draining.step()
             for chore in self._chores:
                 chore.step(timezone.now())
-        except (EverythingAway, NotDelivered) as error:
+        except (AllDatabasesUnavailable, NotDelivered) as error:
             self._hold_back(envelopes, error)
         else:
             self._go_on()
@@ -157,7 +157,7 @@ class TopicConsumer:
             self.health.trouble = ""
             self._client.resume(self._client.assignment())
 
-    def _report(self, verdicts: Sequence[Verdict]) -> None:
+    def _report(self, verdicts: Sequence[MessageResult]) -> None:
         counts = Counter((verdict.envelope.casino_id, verdict.outcome) for verdict in verdicts)
         self.counts.update(counts)
         self._told.update(by_outcome(counts))
@@ -213,7 +213,7 @@ class TopicConsumer:
         return self._idle_exit is not None and time.monotonic() - self._idle_since >= self._idle_exit
 
 
-def _chores_of(topic: Topic, store: BatchStore) -> list[Chore]:
+def _chores_of(topic: Topic, store: BatchStore) -> list[MaintenanceTask]:
     if topic is COUPONS:
         return [Expiry(topic, store), TallyPruning(store), TallyFolding(store)]
     if topic is USERS:  # with whom coupons come that waited for them

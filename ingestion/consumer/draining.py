@@ -25,7 +25,7 @@ class Draining:
     def step(self) -> None:
         """Store a batch of what was parked, of each partition where a casino's database may be back.
 
-        Raises EverythingAway, NotDelivered; then the drain begins again another time, as it does after anything else
+        Raises AllDatabasesUnavailable, NotDelivered; then the drain begins again another time, as it does after anything else
         that Kafka can't do at present.
         """
         is_away = self._store.availability.is_away

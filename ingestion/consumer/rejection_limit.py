@@ -26,7 +26,7 @@ class RejectionLimit:
         self._run: Counter[int | None] = Counter()
 
     def check(self, messages: Iterable[tuple[int | None, object]]) -> None:
-        """Count messages in, given as (casino, what the message brings). Raises TooManyRejections, EverythingAway."""
+        """Count messages in, given as (casino, what the message brings). Raises TooManyRejections, AllDatabasesUnavailable."""
         for casino_id, content in messages:
             is_rejected = isinstance(content, Rejection)
             self._window.append((casino_id, is_rejected))

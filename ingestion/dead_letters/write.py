@@ -7,7 +7,7 @@ from datetime import datetime
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import Envelope
-from ingestion.storing.transaction import Verdict
+from ingestion.storing.transaction import MessageResult
 from ingestion.topics import Topic
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class DeadLetters:
         self._topic = topic
         self._forwarder = forwarder
 
-    def bury(self, verdicts: Iterable[Verdict], now: datetime) -> None:
+    def bury(self, verdicts: Iterable[MessageResult], now: datetime) -> None:
         """Have these rejected messages safe before returning. Raises NotDelivered."""
         for verdict in verdicts:
             if verdict.rejection is not None:

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 CASINOS_A_STEP = 3  # so that a thousand casinos don't keep the consumer from its messages
 
 
-class Chore(ABC):
+class MaintenanceTask(ABC):
     """Looks at casinos in turn, a few at each step: at all of them every ten minutes, where a chore says nothing else.
     Several consumers may do so at once."""
 
@@ -29,7 +29,7 @@ class Chore(ABC):
         self._due: list[Casino] = []
 
     def step(self, now: datetime) -> None:
-        """Raises NotDelivered, and then what was to be done waits; EverythingAway if the catalogue does not answer."""
+        """Raises NotDelivered, and then what was to be done waits; AllDatabasesUnavailable if the catalogue does not answer."""
         if not self._due and time.monotonic() >= self._next_round:
             with asking_catalogue():
                 self._due = self.casinos()

@@ -8,15 +8,15 @@ from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import unpack
 from ingestion.storing.dispatch import CasinoStore
 from ingestion.storing.ledger import write_counts
-from ingestion.storing.transaction import Verdict, count_verdicts
+from ingestion.storing.transaction import MessageResult, count_verdicts
 from ingestion.topics import Topic
 from recommendations.storing import take_expired_coupons
 from tenants.routing.connections import casino_atomic
 
-from .base import Chore
+from .base import MaintenanceTask
 
 
-class Expiry(Chore):
+class Expiry(MaintenanceTask):
     def __init__(self, topic: Topic, store: CasinoStore) -> None:
         super().__init__(store)
         self._topic = topic
@@ -27,7 +27,7 @@ class Expiry(Chore):
         refusal = Rejection("unknown_user", "user_id", f"user_id is of no user who came within {days:g} days")
         with casino_atomic():
             messages = [message for _, message in take_expired_coupons(now - timedelta(days=days)) if message]
-            verdicts = [Verdict.reject(unpack(message), refusal) for message in messages]
+            verdicts = [MessageResult.reject(unpack(message), refusal) for message in messages]
             if verdicts:
                 self._store.bury(verdicts, now)
                 write_counts(self._topic.name, count_verdicts(verdicts), now)

@@ -8,12 +8,12 @@ from recommendations.storing import FOLD_SECONDS, fold_casino_sums, prune_casino
 from tenants.models import Casino
 from tenants.routing.connections import casino_atomic
 
-from .base import Chore
+from .base import MaintenanceTask
 
 ROWS_A_STEP = 2_000  # some ten milliseconds
 
 
-class ServedPruning(Chore):
+class ServedPruning(MaintenanceTask):
     """Deletes recommendations that were served more than `SERVED_RECOMMENDATIONS_DAYS` ago, the oldest first."""
 
     def do(self, now: datetime) -> bool:
@@ -22,7 +22,7 @@ class ServedPruning(Chore):
             return prune_recommendations(before, ROWS_A_STEP) < ROWS_A_STEP
 
 
-class TallyPruning(Chore):
+class TallyPruning(MaintenanceTask):
     """Brings casinos' tallies up to date, and deletes those of what is no longer bet on."""
 
     def do(self, now: datetime) -> bool:
@@ -30,7 +30,7 @@ class TallyPruning(Chore):
         return True
 
 
-class TallyFolding(Chore):
+class TallyFolding(MaintenanceTask):
     """Brings the tallies of casinos up to date whose coupons have stopped coming: while they come, storing does it."""
 
     every_seconds = FOLD_SECONDS

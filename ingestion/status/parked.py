@@ -15,7 +15,7 @@ from ingestion.parking.parking import AT_HEADER, REASON_HEADER, unpark
 from ingestion.storing.casinos import find_casinos
 from ingestion.storing.dispatch import CasinoStore
 from ingestion.storing.ledger import Mark, Stream, read_marks, stream_of
-from ingestion.storing.transaction import Verdict
+from ingestion.storing.transaction import MessageResult
 from ingestion.topics import TOPICS, Topic
 from tenants.models.casino import READY_STATES
 from tenants.routing.context import use_casino
@@ -42,7 +42,7 @@ class Parked(msgspec.Struct):
 
 
 def list_parked(topics: Iterable[Topic] = tuple(TOPICS.values()), casino_id: int | None = None) -> list[Parked]:
-    """What waits, by topic and casino. Raises KafkaException, EverythingAway."""
+    """What waits, by topic and casino. Raises KafkaException, AllDatabasesUnavailable."""
     found: dict[tuple[str, int], Parked] = {}
     for topic in topics:
         for message in _waiting(topic, casino_id):
@@ -56,7 +56,7 @@ def drain_parked(topics: Iterable[Topic] = tuple(TOPICS.values()), casino_id: in
     """Store what waits, where the casinos' databases are back; answers what became of how many.
 
     The consumers do so by themselves. This does not wait for them, and does not disturb them: they find in the ledgers
-    what was stored. Raises KafkaException, EverythingAway, NotDelivered.
+    what was stored. Raises KafkaException, AllDatabasesUnavailable, NotDelivered.
     """
     done = Counter[str]()
     for topic in topics:
@@ -80,7 +80,7 @@ def _chunks(messages: Iterable[ParkedMessage]) -> Iterator[tuple[int, list[Envel
     yield from groups.items()
 
 
-def _outcomes(verdicts: Iterable[Verdict]) -> Iterator[str]:
+def _outcomes(verdicts: Iterable[MessageResult]) -> Iterator[str]:
     return (verdict.outcome for verdict in verdicts)
 
 

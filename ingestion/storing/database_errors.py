@@ -8,7 +8,7 @@ from django.db.transaction import TransactionManagementError
 from tenants.errors import CasinoOutage
 
 
-class Fault(Enum):
+class DatabaseErrorKind(Enum):
     CONFLICT = "conflict"  # with another transaction: the same again may succeed
     OUTAGE = "outage"  # this casino's database can't be written to at present; no message is at fault
     BAD_ROW = "bad row"  # PostgreSQL refuses what one of the messages says
@@ -17,26 +17,26 @@ class Fault(Enum):
 
 # SQLSTATE, or its class (the first two characters): https://www.postgresql.org/docs/current/errcodes-appendix.html
 _FAULTS = {
-    "40001": Fault.CONFLICT,  # serialization_failure
-    "40P01": Fault.CONFLICT,  # deadlock_detected
-    "08": Fault.OUTAGE,  # connection exception
-    "25006": Fault.OUTAGE,  # read_only_sql_transaction: a standby, or a casino that moves
-    "25P03": Fault.OUTAGE,  # idle_in_transaction_session_timeout
-    "28": Fault.OUTAGE,  # the login is refused
-    "3D": Fault.OUTAGE,  # there is no such database
-    "3F": Fault.OUTAGE,  # there is no such schema
-    "42": Fault.OUTAGE,  # no such table, no permission: the database is not what the code expects
-    "53": Fault.OUTAGE,  # disk full, out of memory, too many connections
-    "0A": Fault.OUTAGE,  # a plan that a migration has made useless
-    "54": Fault.BAD_ROW,  # a limit of PostgreSQL's, as on the size of an index's row
-    "55": Fault.OUTAGE,  # no lock after INGESTION_LOCK_SECONDS; the database takes no connections
-    "57": Fault.OUTAGE,  # shut down, still starting, query cancelled by a time-out
-    "58": Fault.OUTAGE,  # system error
-    "XX": Fault.OUTAGE,  # internal error, damaged data
-    "22": Fault.BAD_ROW,  # data exception
-    "23": Fault.BAD_ROW,  # integrity constraint violation
-    "44": Fault.BAD_ROW,  # WITH CHECK OPTION violation
-    "P0": Fault.BAD_ROW,  # an exception that a trigger raises
+    "40001": DatabaseErrorKind.CONFLICT,  # serialization_failure
+    "40P01": DatabaseErrorKind.CONFLICT,  # deadlock_detected
+    "08": DatabaseErrorKind.OUTAGE,  # connection exception
+    "25006": DatabaseErrorKind.OUTAGE,  # read_only_sql_transaction: a standby, or a casino that moves
+    "25P03": DatabaseErrorKind.OUTAGE,  # idle_in_transaction_session_timeout
+    "28": DatabaseErrorKind.OUTAGE,  # the login is refused
+    "3D": DatabaseErrorKind.OUTAGE,  # there is no such database
+    "3F": DatabaseErrorKind.OUTAGE,  # there is no such schema
+    "42": DatabaseErrorKind.OUTAGE,  # no such table, no permission: the database is not what the code expects
+    "53": DatabaseErrorKind.OUTAGE,  # disk full, out of memory, too many connections
+    "0A": DatabaseErrorKind.OUTAGE,  # a plan that a migration has made useless
+    "54": DatabaseErrorKind.BAD_ROW,  # a limit of PostgreSQL's, as on the size of an index's row
+    "55": DatabaseErrorKind.OUTAGE,  # no lock after INGESTION_LOCK_SECONDS; the database takes no connections
+    "57": DatabaseErrorKind.OUTAGE,  # shut down, still starting, query cancelled by a time-out
+    "58": DatabaseErrorKind.OUTAGE,  # system error
+    "XX": DatabaseErrorKind.OUTAGE,  # internal error, damaged data
+    "22": DatabaseErrorKind.BAD_ROW,  # data exception
+    "23": DatabaseErrorKind.BAD_ROW,  # integrity constraint violation
+    "44": DatabaseErrorKind.BAD_ROW,  # WITH CHECK OPTION violation
+    "P0": DatabaseErrorKind.BAD_ROW,  # an exception that a trigger raises
 }
 
 
@@ -50,19 +50,19 @@ def first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def classify(error: Error) -> Fault:
+def classify(error: Error) -> DatabaseErrorKind:
     if isinstance(error, CasinoOutage | InterfaceError):
-        return Fault.OUTAGE
+        return DatabaseErrorKind.OUTAGE
     sqlstate = sqlstate_of(error)
     if not sqlstate:
         return _without_sqlstate(error)
-    return _FAULTS.get(sqlstate) or _FAULTS.get(sqlstate[:2]) or Fault.UNKNOWN
+    return _FAULTS.get(sqlstate) or _FAULTS.get(sqlstate[:2]) or DatabaseErrorKind.UNKNOWN
 
 
-def _without_sqlstate(error: Error) -> Fault:
+def _without_sqlstate(error: Error) -> DatabaseErrorKind:
     """What the client says by itself: a connection that fails is an OperationalError, a value that it can't send a
     DataError. Django says TransactionManagementError when even a savepoint could not be rolled back: then the
     connection is gone, and no message is at fault."""
     if isinstance(error, OperationalError | TransactionManagementError):
-        return Fault.OUTAGE
-    return Fault.BAD_ROW if isinstance(error, DataError) else Fault.UNKNOWN
+        return DatabaseErrorKind.OUTAGE
+    return DatabaseErrorKind.BAD_ROW if isinstance(error, DataError) else DatabaseErrorKind.UNKNOWN

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from ingestion.dead_letters.write import DeadLetters
-from ingestion.errors import DatabaseAway
+from ingestion.errors import DatabaseUnavailable
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Bounds, Rejection, read_message
 from ingestion.messages.envelope import Envelope
@@ -20,7 +20,7 @@ from tenants.models.casino import READY_STATES
 
 from .casinos import find_casinos, require_catalogue
 from .circuit_breaker import Availability
-from .transaction import Reading, Verdict, store_messages
+from .transaction import DecodedMessage, MessageResult, store_messages
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +31,11 @@ _UNKNOWN = Rejection("unknown_casino", "casino_id", "no casino has this id, or i
 class CasinoStore:
     """Deals with messages of single casinos. `report` is told what became of each message.
 
-    Raises EverythingAway if not even the catalogue answers, NotDelivered if the broker does not take the dead letters:
+    Raises AllDatabasesUnavailable if not even the catalogue answers, NotDelivered if the broker does not take the dead letters:
     then the same messages have to come again, which does no harm.
     """
 
-    def __init__(self, topic: Topic, forwarder: Forwarder, report: Callable[[list[Verdict]], None]) -> None:
+    def __init__(self, topic: Topic, forwarder: Forwarder, report: Callable[[list[MessageResult]], None]) -> None:
         self.availability = Availability()
         self._stored_at: dict[int, float] = {}
         self._topic = topic
@@ -43,10 +43,10 @@ class CasinoStore:
         self.bury = DeadLetters(topic, forwarder).bury
         self.report = report
 
-    def read(self, envelopes: Iterable[Envelope]) -> list[Reading]:
+    def read(self, envelopes: Iterable[Envelope]) -> list[DecodedMessage]:
         bounds = Bounds.at(timezone.now())
         decode = self._topic.decode
-        return [Reading(envelope, read_message(decode, envelope, bounds)) for envelope in envelopes]
+        return [DecodedMessage(envelope, read_message(decode, envelope, bounds)) for envelope in envelopes]
 
     def settle(self, casino_id: int, envelopes: Iterable[Envelope]) -> bool:
         """Deal with messages that were parked; False if they have to wait on."""
@@ -66,15 +66,15 @@ class CasinoStore:
             del self._stored_at[casino_id]
         return quiet
 
-    def _try(self, casino: Casino, readings: Sequence[Reading], now: datetime) -> bool:
+    def _try(self, casino: Casino, readings: Sequence[DecodedMessage], now: datetime) -> bool:
         """Whether the messages are stored; if not, the casino's database is away."""
         if self.availability.is_away(casino.pk):
             return False
         try:
             if casino.state not in READY_STATES:
-                raise DatabaseAway(f"it is {casino.state}")
+                raise DatabaseUnavailable(f"it is {casino.state}")
             verdicts = store_messages(self._topic, casino, readings, now, lambda rejected: self.bury(rejected, now))
-        except DatabaseAway as error:
+        except DatabaseUnavailable as error:
             self._note_away(casino, str(error))
             return False
         self.availability.note_back(casino.pk)
@@ -87,11 +87,12 @@ class CasinoStore:
         logger.warning("%s: the database of %s is away, its messages wait: %s", self._topic.name, casino, reason)
         self.availability.note_away(casino.pk, reason)
 
-    def _bury_unknown(self, readings: Sequence[Reading], now: datetime) -> None:
+    def _bury_unknown(self, readings: Sequence[DecodedMessage], now: datetime) -> None:
         """Messages that no casino's database can count: the dead letters alone know them."""
         rejections = (each.content if isinstance(each.content, Rejection) else _UNKNOWN for each in readings)
         verdicts = [
-            Verdict.reject(reading.envelope, rejection) for reading, rejection in zip(readings, rejections, strict=True)
+            MessageResult.reject(reading.envelope, rejection)
+            for reading, rejection in zip(readings, rejections, strict=True)
         ]
         self.bury(verdicts, now)
         self.report(verdicts)
@@ -101,12 +102,12 @@ class BatchStore(CasinoStore):
     """Deals with batches. When one is dealt with, each of its messages is stored, parked or a dead letter, for good."""
 
     def __init__(
-        self, topic: Topic, parking: Parking, forwarder: Forwarder, report: Callable[[list[Verdict]], None]
+        self, topic: Topic, parking: Parking, forwarder: Forwarder, report: Callable[[list[MessageResult]], None]
     ) -> None:
         super().__init__(topic, forwarder, report)
         self._parking = parking
 
-    def store(self, readings: Sequence[Reading]) -> None:
+    def store(self, readings: Sequence[DecodedMessage]) -> None:
         now = timezone.now()
         groups = _by_casino(readings)
         casinos = find_casinos(groups)
@@ -117,9 +118,9 @@ class BatchStore(CasinoStore):
                 self._bury_unknown(group, now)
         self._forwarder.flush()
 
-    def _store_group(self, casino: Casino, group: Sequence[Reading], now: datetime) -> None:
-        waiting: list[Reading] = []
-        direct: list[Reading] = []
+    def _store_group(self, casino: Casino, group: Sequence[DecodedMessage], now: datetime) -> None:
+        waiting: list[DecodedMessage] = []
+        direct: list[DecodedMessage] = []
         for reading in group:
             is_behind = self._parking.holds(casino.pk, reading.envelope.place.partition)
             (waiting if is_behind else direct).append(reading)
@@ -128,14 +129,14 @@ class BatchStore(CasinoStore):
         if waiting:
             self._park(casino.pk, waiting, now)
 
-    def _park(self, casino_id: int, readings: Sequence[Reading], now: datetime) -> None:
+    def _park(self, casino_id: int, readings: Sequence[DecodedMessage], now: datetime) -> None:
         envelopes = [reading.envelope for reading in readings]
         self._parking.park(envelopes, self.availability.reason(casino_id), now)
-        self.report([Verdict(envelope, PARKED) for envelope in envelopes])
+        self.report([MessageResult(envelope, PARKED) for envelope in envelopes])
 
 
-def _by_casino(readings: Iterable[Reading]) -> dict[int | None, list[Reading]]:
-    groups: dict[int | None, list[Reading]] = defaultdict(list)
+def _by_casino(readings: Iterable[DecodedMessage]) -> dict[int | None, list[DecodedMessage]]:
+    groups: dict[int | None, list[DecodedMessage]] = defaultdict(list)
     for reading in readings:
         groups[reading.envelope.casino_id].append(reading)
     return groups

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 from django.db import DatabaseError, Error, IntegrityError
 
-from ingestion.errors import DatabaseAway
+from ingestion.errors import DatabaseUnavailable
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import Envelope, pack
 from ingestion.topics import Topic
@@ -20,7 +20,7 @@ from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
 from tenants.schema.version import require_up_to_date
 
-from .database_errors import Fault, classify, first_line, sqlstate_of
+from .database_errors import DatabaseErrorKind, classify, first_line, sqlstate_of
 from .ledger import Count, Ledger
 
 ATTEMPTS = 6
@@ -29,14 +29,14 @@ _QUICK_SECONDS = 1.0
 REPEATED = "repeated"
 
 
-class Reading(msgspec.Struct):
+class DecodedMessage(msgspec.Struct):
     """A message, and the row that it brings or why it brings none."""
 
     envelope: Envelope
     content: AnyRow | Removal | Rejection
 
 
-class Verdict(msgspec.Struct):
+class MessageResult(msgspec.Struct):
     """What became of a message: a Result, `repeated` (the ledger says that it was done with), or a rejection's code."""
 
     envelope: Envelope
@@ -44,19 +44,19 @@ class Verdict(msgspec.Struct):
     rejection: Rejection | None = None
 
     @classmethod
-    def reject(cls, envelope: Envelope, rejection: Rejection) -> "Verdict":
+    def reject(cls, envelope: Envelope, rejection: Rejection) -> "MessageResult":
         return cls(envelope, rejection.code, rejection)
 
 
-Bury = Callable[[Iterable[Verdict]], None]
+Bury = Callable[[Iterable[MessageResult]], None]
 
 
 def store_messages(
-    topic: Topic, casino: Casino, readings: Sequence[Reading], now: datetime, bury: Bury
-) -> list[Verdict]:
+    topic: Topic, casino: Casino, readings: Sequence[DecodedMessage], now: datetime, bury: Bury
+) -> list[MessageResult]:
     """Store messages of one casino, in the order of their offsets, each once and for all.
 
-    Raises DatabaseAway if the casino's database can't be written to at present; then nothing was stored. What one
+    Raises DatabaseUnavailable if the casino's database can't be written to at present; then nothing was stored. What one
     message is refused for by PostgreSQL is found by halving, and buried with the other rejections; `bury` has to have
     them safe when it returns. Raises what can't be told apart (django.db.Error), for then going on might lose messages.
     """
@@ -70,22 +70,22 @@ def store_messages(
         except Error as error:
             fault = classify(error)
             is_quick = time.monotonic() - began < _QUICK_SECONDS
-            if fault is Fault.BAD_ROW and not is_careful:
+            if fault is DatabaseErrorKind.BAD_ROW and not is_careful:
                 is_careful = True
-            elif fault is Fault.CONFLICT and attempt < ATTEMPTS:
+            elif fault is DatabaseErrorKind.CONFLICT and attempt < ATTEMPTS:
                 time.sleep(_PAUSE_SECONDS * attempt * random.random())
-            elif fault is Fault.OUTAGE and attempt == 1 and is_quick:
+            elif fault is DatabaseErrorKind.OUTAGE and attempt == 1 and is_quick:
                 continue  # a connection that was cut; a new one may do
-            elif fault in {Fault.OUTAGE, Fault.CONFLICT}:
-                raise DatabaseAway(first_line(error)) from error
+            elif fault in {DatabaseErrorKind.OUTAGE, DatabaseErrorKind.CONFLICT}:
+                raise DatabaseUnavailable(first_line(error)) from error
             else:
                 raise
-    raise DatabaseAway("its transactions conflict with others again and again")
+    raise DatabaseUnavailable("its transactions conflict with others again and again")
 
 
 def _store_once(
-    topic: Topic, readings: Sequence[Reading], now: datetime, bury: Bury, *, is_careful: bool
-) -> list[Verdict]:
+    topic: Topic, readings: Sequence[DecodedMessage], now: datetime, bury: Bury, *, is_careful: bool
+) -> list[MessageResult]:
     with casino_atomic():
         ledger = Ledger(topic.group, readings[0].envelope.place.topic, (reading.envelope for reading in readings))
         new = ledger.take_new(readings)
@@ -96,16 +96,16 @@ def _store_once(
         ledger.write(count_verdicts(verdicts, repeated), now)
     if repeated:
         known = {id(reading) for reading in new}
-        verdicts += [Verdict(each.envelope, REPEATED) for each in readings if id(each) not in known]
+        verdicts += [MessageResult(each.envelope, REPEATED) for each in readings if id(each) not in known]
     return verdicts
 
 
-Store = Callable[[Topic, Sequence[Reading]], Sequence[Outcome | Rejection]]
+Store = Callable[[Topic, Sequence[DecodedMessage]], Sequence[Outcome | Rejection]]
 
 
-def _judge(topic: Topic, readings: Sequence[Reading], store: Store) -> list[Verdict]:
+def _judge(topic: Topic, readings: Sequence[DecodedMessage], store: Store) -> list[MessageResult]:
     verdicts = [
-        Verdict.reject(reading.envelope, reading.content)
+        MessageResult.reject(reading.envelope, reading.content)
         for reading in readings
         if isinstance(reading.content, Rejection)
     ]
@@ -116,7 +116,7 @@ def _judge(topic: Topic, readings: Sequence[Reading], store: Store) -> list[Verd
     return verdicts
 
 
-def _store(topic: Topic, readings: Sequence[Reading]) -> list[Outcome]:
+def _store(topic: Topic, readings: Sequence[DecodedMessage]) -> list[Outcome]:
     rows = [reading.content for reading in readings]
     envelopes: dict[int, Envelope] = {}
 
@@ -129,7 +129,7 @@ def _store(topic: Topic, readings: Sequence[Reading]) -> list[Outcome]:
 
 
 def _store_carefully(
-    topic: Topic, readings: Sequence[Reading], attempt: int = 2, *, is_last: bool = False
+    topic: Topic, readings: Sequence[DecodedMessage], attempt: int = 2, *, is_last: bool = False
 ) -> list[Outcome | Rejection]:
     """Store behind a savepoint; where PostgreSQL refuses, each half by itself, down to the message that it means."""
     try:
@@ -137,7 +137,7 @@ def _store_carefully(
             _check_constraints_at_once()
             return list(_store(topic, readings))
     except DatabaseError as error:
-        if classify(error) is not Fault.BAD_ROW:
+        if classify(error) is not DatabaseErrorKind.BAD_ROW:
             raise
         refusal = error
     if len(readings) > 1:
@@ -166,14 +166,14 @@ _REFUSED = {
 }
 
 
-def _verdict(envelope: Envelope, outcome: Outcome | Rejection) -> Verdict:
+def _verdict(envelope: Envelope, outcome: Outcome | Rejection) -> MessageResult:
     rejection = outcome if isinstance(outcome, Rejection) else _REFUSED.get(outcome.result)
     if rejection is not None:
-        return Verdict.reject(envelope, rejection)
-    return Verdict(envelope, outcome.result.value)  # type: ignore[union-attr]
+        return MessageResult.reject(envelope, rejection)
+    return MessageResult(envelope, outcome.result.value)  # type: ignore[union-attr]
 
 
-def count_verdicts(verdicts: Iterable[Verdict], repeated: int = 0) -> Iterable[Count]:
+def count_verdicts(verdicts: Iterable[MessageResult], repeated: int = 0) -> Iterable[Count]:
     """How many ended in which way, for the casino's database; `repeated` messages more were done with before."""
     counts: dict[str, Count] = {}
     for verdict in verdicts:

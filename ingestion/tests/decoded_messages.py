@@ -6,7 +6,7 @@ import msgspec
 
 from ingestion.messages.decoding import Bounds, Rejection, read_message
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place
-from ingestion.storing.transaction import Reading
+from ingestion.storing.transaction import DecodedMessage
 from ingestion.topics import Topic
 from recommendations.validation.rows import AnyRow, Removal
 
@@ -37,12 +37,12 @@ def envelope_of(
     return Envelope(place, casino, key, body_of(value), headers)
 
 
-def reading_of(topic: Topic, value: Any, **changes: Any) -> Reading:
+def reading_of(topic: Topic, value: Any, **changes: Any) -> DecodedMessage:
     envelope = envelope_of(topic, value, **changes)
-    return Reading(envelope, read(topic, envelope))
+    return DecodedMessage(envelope, read(topic, envelope))
 
 
-def readings_of(topic: Topic, *values: Any, first: int = 0, **changes: Any) -> list[Reading]:
+def readings_of(topic: Topic, *values: Any, first: int = 0, **changes: Any) -> list[DecodedMessage]:
     """Messages of one partition, from offset `first` on."""
     return [reading_of(topic, value, offset=offset, **changes) for offset, value in enumerate(values, start=first)]
 

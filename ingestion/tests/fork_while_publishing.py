@@ -45,7 +45,8 @@ def fork(user_id: int) -> int:
 
 def main() -> None:
     django.setup()
-    from tenants.routing.context import CurrentCasino, use_casino
+    from tenants.current_casino import CurrentCasino
+    from tenants.routing.context import use_casino
 
     with use_casino(CurrentCasino(1, "of-no-account")):
         publish(1)

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 
 from operations.early_refusal import Doorkeeper
 from operations.probes import PROBES
-from tenants.access.api_keys import key_leases
+from tenants.access.api_keys import api_key_cache
 from tenants.access.rate_limit import CHUNK_SECONDS, rate_limiter
 from tenants.tests.api_clients import ask, make_key
 
@@ -26,7 +26,7 @@ def limited(settings):
 
 @pytest.fixture
 def exhausted(casino_a, casino_b, monkeypatch):
-    """A key of a casino that has used up its rate, for longer than a test takes; `key_leases` knows it."""
+    """A key of a casino that has used up its rate, for longer than a test takes; `api_key_cache` knows it."""
     monkeypatch.setattr("tenants.access.rate_limit.CHUNK_SECONDS", 3_600.0)
     return exhaust(make_key(casino_a).text)
 
@@ -113,7 +113,7 @@ def test_probes_are_answered_whoever_asks(exhausted, door, path):
 
 def test_who_is_not_known_without_asking_is_let_in(exhausted, door):
     assert door.knock(bearing(exhausted))[0] == "429 Too Many Requests"
-    key_leases.clear()
+    api_key_cache.clear()
     assert door.knock(bearing(exhausted))[0] == "200 OK"
 
 

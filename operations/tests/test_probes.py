@@ -7,8 +7,9 @@ from django.db import connections
 
 from ingestion.kafka.client import EmbeddedBroker
 from operations.health import checkup
+from tenants.current_casino import MAIN
 from tenants.databases.locks import template_lock
-from tenants.databases.servers import MAIN, server_cursor
+from tenants.databases.servers import server_cursor
 from tenants.schema.template import ensure_template, template_name
 from tenants.tests.server_process import environment, run_python
 

@@ -18,7 +18,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "casino_id_invalid": ErrorCode(400, "Casino-ID header must be an integer"),
     "casino_not_configured": ErrorCode(400, "Casino is not configured. Please set up the casino first."),
     "invalid_configuration": ErrorCode(400, "Both recommender_type and recommendation_schema are required"),
-    "invalid_wish": ErrorCode(400, "limit must be a whole number from 1 to 20"),
+    "invalid_parameter": ErrorCode(400, "limit must be a whole number from 1 to 20"),
     "invalid": ErrorCode(400, "user_ids: This field is required.", {"user_ids": ["This field is required."]}),
     "parse_error": ErrorCode(400, "JSON parse error - Expecting value: line 1 column 1 (char 0)"),
     "bad_request": ErrorCode(

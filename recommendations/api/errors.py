@@ -39,7 +39,7 @@ KINDS: dict[type[Exception], Kind] = {
     tenancy_errors.CasinoBehind: Kind(status.HTTP_503_SERVICE_UNAVAILABLE, "casino_behind"),
     recommendation_errors.CasinoNotConfigured: Kind(status.HTTP_400_BAD_REQUEST, "casino_not_configured"),
     recommendation_errors.InvalidConfiguration: Kind(status.HTTP_400_BAD_REQUEST, "invalid_configuration"),
-    recommendation_errors.InvalidWish: Kind(status.HTTP_400_BAD_REQUEST, "invalid_wish"),
+    recommendation_errors.InvalidParameter: Kind(status.HTTP_400_BAD_REQUEST, "invalid_parameter"),
     recommendation_errors.UserNotFound: Kind(status.HTTP_404_NOT_FOUND, "user_not_found"),
     recommendation_errors.NoOpenEvents: Kind(status.HTTP_409_CONFLICT, "no_open_events"),
     RequestDataTooBig: Kind(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "request_too_large"),
@@ -51,7 +51,7 @@ def answer_error(exception: Exception, context: dict[str, Any]) -> Response | No
     """REST framework's exception handler. None means: not an error of the asker's, so it is raised on and logged."""
     if type(exception) in KINDS:
         return _answer(str(exception), KINDS[type(exception)])
-    if isinstance(exception, tenancy_errors.Refused):
+    if isinstance(exception, tenancy_errors.RequestRejected):
         return _refuse(exception)
     if isinstance(exception, OperationalError):  # a database that is away, or has no connection free
         logger.warning("%s could not be answered: %s", context["request"].path, exception)
@@ -67,7 +67,7 @@ def _answer(text: str, kind: Kind) -> Response:
     return Response(error_body(text, kind.code), status=kind.status, headers=headers)
 
 
-def _refuse(refusal: tenancy_errors.Refused) -> Response:
+def _refuse(refusal: tenancy_errors.RequestRejected) -> Response:
     seconds = retry_seconds(refusal)
     details = None if seconds is None else {"retry_after": seconds}
     headers = None if seconds is None else {"Retry-After": str(seconds)}

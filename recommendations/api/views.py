@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from recommendations import services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
 from recommendations.serving.options import all_options_as_json, load_options, options_schema
-from recommendations.serving.request_filters import parse_wish
+from recommendations.serving.request_filters import parse_filters
 from recommendations.validation.fields import reference
 from tenants.access.limits import charge
 from tenants.http.gate import admit
@@ -89,13 +89,13 @@ class RecommendView(CasinoAPIView):
 
     @docs.of_casino(
         docs.RECOMMENDATION,
-        codes=["casino_not_configured", "invalid_wish", "user_not_found"],
+        codes=["casino_not_configured", "invalid_parameter", "user_not_found"],
         operation_id="recommend",
         parameters=[docs.USER_ID, *docs.WISHES],
         examples=[docs.example(docs.EXAMPLE_RECOMMENDATION)],
     )
     def get(self, request: Request, user_id: str) -> Response:
-        wish = parse_wish(request.query_params.dict())
+        wish = parse_filters(request.query_params.dict())
         return Response(
             services.recommend_mapped(casino=self.casino, user_id=parse_user_id(user_id), now=timezone.now(), wish=wish)
         )
@@ -110,7 +110,7 @@ class RecommendManyView(CasinoAPIView):
 
     @docs.of_casino(
         docs.RECOMMENDATIONS,
-        codes=[*docs.BODY_CODES, "casino_not_configured", "invalid_wish"],
+        codes=[*docs.BODY_CODES, "casino_not_configured", "invalid_parameter"],
         operation_id="recommend_many",
         examples=[docs.example({"recommendations": [docs.EXAMPLE_RECOMMENDATION], "unknown_users": [32]})],
         **docs.with_body(docs.MANY),
@@ -125,7 +125,7 @@ class RecommendManyView(CasinoAPIView):
             casino=self.casino,
             user_ids=user_ids,
             now=timezone.now(),
-            wish=parse_wish({name: value for name, value in body.items() if name != "user_ids"}),
+            wish=parse_filters({name: value for name, value in body.items() if name != "user_ids"}),
         )
         return Response({"recommendations": recommendations, "unknown_users": unknown})
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recommendations.recommenders.base import Recommender, Scores, Situation
+from recommendations.recommenders.base import Recommender, Scores, ScoringContext
 
 
 class Random(Recommender):
@@ -10,7 +10,7 @@ class Random(Recommender):
 
     name = "random"
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         return situation.chance()
 
 
@@ -19,7 +19,7 @@ class Popular(Recommender):
 
     name = "live_popularity"
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         return situation.trends.counts_of(situation.offer).astype(np.float64)
 
 
@@ -28,7 +28,7 @@ class FirstPopular(Recommender):
 
     name = "popular"
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         counts = situation.models.get("popular", {})
         return np.array([counts.get(event_id, 0.0) for event_id in situation.offer.ids.tolist()], dtype=np.float64)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from recommendations.recommenders.hybrid_features.user_vectors import Crowds, CrowdSums, Tastes
+from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, CoBettorSums, UserVectors
 from tenants.routing.connections import casino_connection
 
 MOST_COUPONS = 20_000  # that are read at once, the latest
@@ -22,18 +22,18 @@ FROM purchased_coupons WHERE timestamp > %s AND timestamp <= %s ORDER BY timesta
 _READ_ALL = _READ.replace("timestamp > %s AND ", "")
 
 
-class LiveCrowds:
+class LiveCoBettors:
     """The crowds of one casino's events, by the tastes of one version. Safe under threads: one of them reads, the
     others take what was there before."""
 
-    def __init__(self, tastes: Tastes) -> None:
-        self._sums = CrowdSums(tastes)
+    def __init__(self, tastes: UserVectors) -> None:
+        self._sums = CoBettorSums(tastes)
         self._crowds = self._sums.crowds()
         self._read_at: datetime | None = None
         self._latest: datetime | None = None
         self._reading = threading.Lock()
 
-    def at(self, now: datetime) -> Crowds:
+    def at(self, now: datetime) -> CoBettors:
         """The crowds, at most `TRENDS_SECONDS` old."""
         if self._is_due(now) and self._reading.acquire(blocking=self._read_at is None):
             try:
@@ -48,7 +48,7 @@ class LiveCrowds:
 
     def _follow(self, now: datetime) -> None:
         if len(self._sums.event_ids) > MOST_EVENTS:
-            self._sums, self._latest = CrowdSums(self._sums.tastes), None
+            self._sums, self._latest = CoBettorSums(self._sums.tastes), None
         for user_id, timestamp, event_ids in _read(self._latest, now):
             self._sums.add(user_id, [each for each in json.loads(event_ids) if isinstance(each, int)])
             self._latest = timestamp if self._latest is None else max(self._latest, timestamp)

@@ -13,10 +13,10 @@ from cachetools import LRUCache
 
 from recommendations.models import FittedModel
 from recommendations.recommenders import hybrid, neighbours
-from recommendations.recommenders.hybrid_features.user_vectors import Tastes
+from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias
 
-from .live_co_bettors import LiveCrowds
+from .live_co_bettors import LiveCoBettors
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _TOGETHER = ("hybrid", "tastes")  # the weights are of how alike the tastes are
 _KEPT = 5  # versions, besides those that serve
 _DECODE: dict[str, Callable[[bytes], Any]] = {
     "neighbours": neighbours.Model.decode,
-    "tastes": Tastes.decode,
+    "tastes": UserVectors.decode,
     "hybrid": hybrid.Model.decode,
 }
 # What decoding raises for bytes that are damaged, or another release's: numpy's errors are the latter two.
@@ -56,7 +56,7 @@ class Models:
         if version is None:
             return NOTHING
         served = self._of(version)
-        crowds: LiveCrowds | None = served["models"].get("live crowds")
+        crowds: LiveCoBettors | None = served["models"].get("live crowds")
         if crowds is None:
             return served
         return {**served, "models": {**served["models"], "crowds": crowds.at(now)}}
@@ -88,7 +88,7 @@ def _read(version: int) -> Served:
     found = {row.recommender: decoded(row) for row in of_first if row.recommender in _DECODE}
     readable = {name: model for name, model in found.items() if model is not None}
     if "tastes" in readable:
-        readable["live crowds"] = LiveCrowds(readable["tastes"])
+        readable["live crowds"] = LiveCoBettors(readable["tastes"])
     return {"models": readable, "model_version": str(rows[0].version if rows else version)}
 
 
@@ -149,7 +149,7 @@ def next_version() -> int:
 
 def _of_present_users(encoded: bytes) -> bytes:
     """Without those who were erased while this was being fitted."""
-    tastes = Tastes.decode(encoded)
+    tastes = UserVectors.decode(encoded)
     with casino_connection().cursor() as cursor:
         cursor.execute("SELECT id FROM users WHERE id = ANY(%s)", [tastes.user_ids.tolist()])
         present = [user_id for (user_id,) in cursor.fetchall()]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix, diags
 
-from recommendations.recommenders.hybrid_features.user_vectors import Tastes
+from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 
 WIDTH = 32
 MOST_USERS = 20_000  # those who bet last
@@ -20,7 +20,7 @@ Matrix = np.ndarray[Any, np.dtype[np.float64]]
 Bet = tuple[int, int]  # user, event
 
 
-def fit_tastes(bets: Sequence[Bet]) -> Tastes | None:
+def fit_user_vectors(bets: Sequence[Bet]) -> UserVectors | None:
     """The users' vectors, U S of the truncated singular value decomposition of users by events: each bet counts
     1 / sqrt(1 + bets on the event), and each user's row has a length below 1. None if there is too little.
 
@@ -34,7 +34,7 @@ def fit_tastes(bets: Sequence[Bet]) -> Tastes | None:
     found = _decomposed(_matrix(latest, users, events))
     vectors = np.zeros((len(users), WIDTH), dtype=np.float32)
     vectors[:, : found.shape[1]] = found
-    return Tastes(np.array(users, dtype=np.int64), vectors)
+    return UserVectors(np.array(users, dtype=np.int64), vectors)
 
 
 def _decomposed(matrix: csr_matrix) -> Matrix:

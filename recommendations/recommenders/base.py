@@ -18,7 +18,7 @@ Pair = tuple[str, str]
 Tally = Mapping[str, Mapping[str, float]]
 
 
-class Knowledge(Enum):
+class ProfilePart(Enum):
     """Parts of a profile that cost something to find out; a recommender names those it needs."""
 
     FAVORITE_PAIRS = auto()
@@ -52,7 +52,7 @@ _SPLITMIX = (
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class ScoringContext:
     """A question to a recommender: which of the `offer`'s events, for the user of this `profile`, at `now`?
 
     `now` is Unix seconds, and so is `hour`, the full hour before: scores go by that, so that they hold for an hour.
@@ -103,18 +103,18 @@ class Recommender(ABC):
     """
 
     name: ClassVar[str]
-    needs: ClassVar[frozenset[Knowledge]] = frozenset()
+    needs: ClassVar[frozenset[ProfilePart]] = frozenset()
 
-    def applies(self, situation: Situation) -> bool:
+    def applies(self, situation: ScoringContext) -> bool:
         """Whether it has anything to go by. If not, the next of the fallbacks is asked."""
         return True
 
     @abstractmethod
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         """A score for each of the offer's n events, shape (n,); the highest win. Raises nothing for an empty offer or
         profile."""
 
-    def reasons(self, situation: Situation, place: int) -> list[str]:
+    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
         """Sentences, addressed to the user, that say why the event at `place` of the offer was scored high; the
         weightiest first. None, where chance or the offer's order decided."""
         return []

@@ -1,6 +1,6 @@
 """`dynamic`: events of the user's favourite sport."""
 
-from .base import Recommender, Scores, Situation
+from .base import Recommender, Scores, ScoringContext
 
 
 class Dynamic(Recommender):
@@ -8,14 +8,14 @@ class Dynamic(Recommender):
 
     name = "dynamic"
 
-    def applies(self, situation: Situation) -> bool:
+    def applies(self, situation: ScoringContext) -> bool:
         return bool(situation.profile.favorite_sport)
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         offer = situation.offer
         scores: Scores = offer.sport.equals(situation.profile.favorite_sport) + situation.chance()
         return scores
 
-    def reasons(self, situation: Situation, place: int) -> list[str]:
+    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
         sport = situation.offer.sport[place]
         return [f"{sport} is your favourite sport"] if sport == situation.profile.favorite_sport else []

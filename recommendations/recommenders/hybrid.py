@@ -10,7 +10,7 @@ import numpy as np
 
 from recommendations.offer.arrays import kth_largest
 
-from .base import Knowledge, Recommender, Scores, Situation
+from .base import ProfilePart, Recommender, Scores, ScoringContext
 from .hybrid_features.decision_trees import Trees
 from .hybrid_features.features import ADDITIVE, FINGERPRINT, NAMES, Features
 from .hybrid_features.value_features import COUNTED
@@ -72,23 +72,23 @@ class Hybrid(Recommender):
     the casino's history is better told by LambdaRank (Burges 2010), its trees put the first `REFINED` in order."""
 
     name = "hybrid"
-    needs = frozenset({Knowledge.TALLIES})
+    needs = frozenset({ProfilePart.TALLIES})
     components: tuple[Recommender, ...] = (Profile(), Trending(), Neighbours(), Soonest())
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         model = model_of(situation)
         features = _features(situation)
         scores = features.weighted(model.vector)
         return _refined(scores, features, model.trees, situation) if model.trees is not None else scores
 
-    def reasons(self, situation: Situation, place: int) -> list[str]:
+    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
         """Those of the component that lifts the event most over the others, then of the others that lift it."""
         lifts = self._lifts(situation, place)
         by_name = {each.name: each for each in self.components}
         lifting = sorted((name for name, lift in lifts.items() if lift > 0), key=lambda name: -lifts[name])
         return [sentence for name in lifting for sentence in by_name[name].reasons(situation, place)]
 
-    def _lifts(self, situation: Situation, place: int) -> dict[str, float]:
+    def _lifts(self, situation: ScoringContext, place: int) -> dict[str, float]:
         """Component -> how much its features add to the event's score, against the offer's mean."""
         added = _features(situation).at(np.array([place]))[0] - _mean_features(situation)
         lifts = dict.fromkeys((each.name for each in self.components), 0.0)
@@ -98,19 +98,19 @@ class Hybrid(Recommender):
         return lifts
 
 
-def model_of(situation: Situation) -> Model:
+def model_of(situation: ScoringContext) -> Model:
     model: Model = situation.models.get("hybrid") or DEFAULT
     return model
 
 
-def _features(situation: Situation) -> Features:
+def _features(situation: ScoringContext) -> Features:
     if "features" not in situation.kept:
         situation.kept["features"] = Features(situation)
     features: Features = situation.kept["features"]
     return features
 
 
-def _mean_features(situation: Situation) -> Any:
+def _mean_features(situation: ScoringContext) -> Any:
     if "mean features" not in situation.kept:
         coming = np.flatnonzero(situation.offer.begins > situation.hour)
         sample = coming[:: max(len(coming) // 500, 1)]
@@ -127,7 +127,7 @@ def _component_of(feature: str) -> str | None:
     return {"neighbours": "neighbours", "nearness": "soonest"}.get(feature)
 
 
-def _refined(scores: Scores, features: Features, trees: Trees, situation: Situation) -> Scores:
+def _refined(scores: Scores, features: Features, trees: Trees, situation: ScoringContext) -> Scores:
     """The scores, with the best of what has not begun, and of what has, in the order of the trees, above all others."""
     has_begun = situation.offer.begins <= situation.now
     if not has_begun.any():

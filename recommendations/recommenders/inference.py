@@ -4,7 +4,7 @@ import numpy as np
 
 from recommendations.offer.arrays import add_entries
 
-from .base import Knowledge, Recommender, Scores, Situation
+from .base import ProfilePart, Recommender, Scores, ScoringContext
 
 
 class Inference(Recommender):
@@ -12,9 +12,9 @@ class Inference(Recommender):
     Within a pair the order is random."""
 
     name = "inference"
-    needs = frozenset({Knowledge.FAVORITE_PAIRS})
+    needs = frozenset({ProfilePart.FAVORITE_PAIRS})
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         offer, pairs = situation.offer, situation.profile.favorite_pairs
         ranks = np.zeros(len(offer.pair.values) + 1)
         for rank, pair in enumerate(reversed(pairs), start=1):
@@ -24,7 +24,7 @@ class Inference(Recommender):
         add_entries(scores, [(offer.pair.codes, ranks)])
         return scores
 
-    def reasons(self, situation: Situation, place: int) -> list[str]:
+    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
         sport, league = situation.offer.pair[place]
         bets = sum((each.sport, each.league) == (sport, league) for each in situation.profile.recent)
         return [f"You bet on {sport}, {league} {bets} times lately"] if bets > 1 else []

@@ -8,7 +8,7 @@ import numpy as np
 from recommendations.offer import Column
 from recommendations.offer.arrays import Codes, add_entries
 
-from .base import Knowledge, Profile, Recommender, Scores, Situation
+from .base import Profile, ProfilePart, Recommender, Scores, ScoringContext
 
 POINTS_FOR_TOP_VALUES = {
     "country": (2, 1),
@@ -28,14 +28,14 @@ class InferenceScore(Recommender):
     too few events that match, random events fill the slip."""
 
     name = "inference_score"
-    needs = frozenset({Knowledge.TOP_VALUES})
+    needs = frozenset({ProfilePart.TOP_VALUES})
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         scores = situation.chance()  # which only decides between equal sums
         add_entries(scores, _tables(situation))
         return scores
 
-    def reasons(self, situation: Situation, place: int) -> list[str]:
+    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
         found = [
             (
                 worth,
@@ -47,14 +47,14 @@ class InferenceScore(Recommender):
         return [sentence for _, sentence in sorted(found, key=lambda each: -each[0])]
 
 
-def points(situation: Situation) -> Scores:
+def points(situation: ScoringContext) -> Scores:
     """The points of each event, shape (n,), whole numbers."""
     total = np.zeros(len(situation.offer))
     add_entries(total, _tables(situation))
     return total
 
 
-def _tables(situation: Situation) -> Iterator[tuple[Codes, Scores]]:
+def _tables(situation: ScoringContext) -> Iterator[tuple[Codes, Scores]]:
     """Of each attribute that is worth anything, the offer's codes and the points of each value."""
     offer, profile = situation.offer, situation.profile
     worth = {attribute: np.zeros(len(getattr(offer, attribute).values) + 1) for attribute in POINTS_FOR_TOP_VALUES}

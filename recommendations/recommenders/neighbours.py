@@ -13,7 +13,7 @@ import numpy as np
 from recommendations.offer import Column, Offer
 from recommendations.offer.arrays import add_entries
 
-from .base import Knowledge, Profile, Recommender, Scores, Situation, soonest_first
+from .base import Profile, ProfilePart, Recommender, Scores, ScoringContext, soonest_first
 from .profile import column_of
 
 REGULARISATION = 20.0
@@ -92,13 +92,13 @@ class Neighbours(Recommender):
     event's score is the mean of its tokens' scores, x B, x being the logarithms of the user's decayed tallies."""
 
     name = "neighbours"
-    needs = frozenset({Knowledge.TALLIES})
+    needs = frozenset({ProfilePart.TALLIES})
 
-    def applies(self, situation: Situation) -> bool:
+    def applies(self, situation: ScoringContext) -> bool:
         model: Model | None = situation.models.get(self.name)
         return model is not None and any(token in model.places for token in _tokens_in(situation))
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         scores = soonest_first(situation.offer).copy()
         if (found := scores_of_tokens(situation)) is not None:
             model, of_tokens = found
@@ -106,7 +106,7 @@ class Neighbours(Recommender):
             add_entries(scores, ((column.codes, of_tokens[model.values(column, name)]) for name, column in columns))
         return scores
 
-    def reasons(self, situation: Situation, place: int) -> list[str]:
+    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
         model: Model | None = situation.models.get(self.name)
         if model is None:
             return []
@@ -116,7 +116,7 @@ class Neighbours(Recommender):
         return [f"Users who bet as you do bet on {token.partition(':')[2]}"] if token is not None else []
 
 
-def scores_of_tokens(situation: Situation) -> tuple[Model, Scores] | None:
+def scores_of_tokens(situation: ScoringContext) -> tuple[Model, Scores] | None:
     """The model, and what each of its tokens adds to an event's score, shape (T + 1,); None without a model."""
     model: Model | None = situation.models.get(Neighbours.name)
     return None if model is None else (model, _score_tokens(model, _tokens_in(situation)) / len(_KINDS))
@@ -132,7 +132,7 @@ def tokens_of(profile: Profile) -> dict[str, float]:
     return {token: log1p(number) for token, number in numbers.items()}
 
 
-def _tokens_in(situation: Situation) -> Mapping[str, float]:
+def _tokens_in(situation: ScoringContext) -> Mapping[str, float]:
     if "tokens" not in situation.kept:
         situation.kept["tokens"] = tokens_of(situation.profile)
     tokens: Mapping[str, float] = situation.kept["tokens"]

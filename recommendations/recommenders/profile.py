@@ -32,17 +32,17 @@ class Profile(base.Recommender):
     """
 
     name = "profile"
-    needs = frozenset({base.Knowledge.TALLIES})
+    needs = frozenset({base.ProfilePart.TALLIES})
 
-    def applies(self, situation: base.Situation) -> bool:
+    def applies(self, situation: base.ScoringContext) -> bool:
         return any(situation.profile.weights.values())
 
-    def score(self, situation: base.Situation) -> base.Scores:
+    def score(self, situation: base.ScoringContext) -> base.Scores:
         scores = base.soonest_first(situation.offer).copy()
         add_entries(scores, _tables(situation))
         return scores
 
-    def reasons(self, situation: base.Situation, place: int) -> list[str]:
+    def reasons(self, situation: base.ScoringContext, place: int) -> list[str]:
         """Of the last bets, how many share a team, a league or the sport with the event."""
         last = situation.profile.recent[-LAST_BETS:]
         return [
@@ -52,7 +52,7 @@ class Profile(base.Recommender):
         ]
 
 
-def _tables(situation: base.Situation) -> Iterator[tuple[Codes, base.Scores]]:
+def _tables(situation: base.ScoringContext) -> Iterator[tuple[Codes, base.Scores]]:
     """Of each attribute the offer's codes, and what each value adds."""
     for attribute, importance in IMPORTANCE.items():
         if tally := situation.profile.weights.get(attribute):
@@ -83,7 +83,7 @@ def _lifts(column: Column[Any], tally: Mapping[str, float], rates: base.Scores) 
     return lifts
 
 
-def _shared(situation: base.Situation, place: int) -> Iterator[tuple[int, str]]:
+def _shared(situation: base.ScoringContext, place: int) -> Iterator[tuple[int, str]]:
     """(how many of the last bets, what they share with the event)."""
     last, offer = situation.profile.recent[-LAST_BETS:], situation.offer
     teams = Counter(team for each in last for team in {each.home_team, each.away_team})

@@ -1,6 +1,6 @@
 """`soonest`: what begins next."""
 
-from .base import Recommender, Scores, Situation
+from .base import Recommender, Scores, ScoringContext
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
@@ -10,10 +10,10 @@ class Soonest(Recommender):
 
     name = "soonest"
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         return -situation.offer.begins
 
-    def reasons(self, situation: Situation, place: int) -> list[str]:
+    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
         seconds = float(situation.offer.begins[place]) - situation.now
         if seconds <= 0:
             return ["It has begun"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import Recommender, Scores, Situation
+from .base import Recommender, Scores, ScoringContext
 
 
 class Static(Recommender):
@@ -10,5 +10,5 @@ class Static(Recommender):
 
     name = "static"
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         return -np.arange(len(situation.offer), dtype=np.float64)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import Recommender, Scores, Situation, soonest_first
+from .base import Recommender, Scores, ScoringContext, soonest_first
 
 _SHARE_OF_LEAGUE = 0.5
 
@@ -13,10 +13,10 @@ class Trending(Recommender):
 
     name = "trending"
 
-    def applies(self, situation: Situation) -> bool:
+    def applies(self, situation: ScoringContext) -> bool:
         return bool(situation.trends)
 
-    def score(self, situation: Situation) -> Scores:
+    def score(self, situation: ScoringContext) -> Scores:
         """The same for all users, so that it is kept as long as offer and trends are."""
         kept = situation.offer.memo.get(self.name)
         if kept is None or kept[0] is not situation.trends:
@@ -24,13 +24,13 @@ class Trending(Recommender):
         scores: Scores = kept[1]
         return scores
 
-    def _score(self, situation: Situation) -> Scores:
+    def _score(self, situation: ScoringContext) -> Scores:
         offer, trends = situation.offer, situation.trends
         of_leagues = trends.of_column("league", offer.league)
         scores: Scores = np.log1p(trends.of_offer(offer)) + _SHARE_OF_LEAGUE * np.log1p(of_leagues)
         return scores + soonest_first(offer)
 
-    def reasons(self, situation: Situation, place: int) -> list[str]:
+    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
         offer, trends = situation.offer, situation.trends
         found = []
         if float(trends.of_offer(offer)[place]) >= 1:

@@ -7,15 +7,15 @@ import numpy as np
 
 from recommendations.learning.cases import Case, CaseBook, sample
 from recommendations.learning.model_selection import Learnt, learn
-from recommendations.learning.user_vectors import fit_tastes
+from recommendations.learning.user_vectors import fit_user_vectors
 from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import Profile
 from recommendations.recommenders.hybrid_features.features import NAMES, Features
-from recommendations.recommenders.hybrid_features.user_vectors import CrowdSums, Tastes
+from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
 
 from .history import PastCoupon
-from .replayed_state import World
-from .serving_inputs import Moment
+from .replayed_state import ReplayedState
+from .serving_inputs import ServingInput
 
 GROWTH = 1.05  # by what the past must have grown before it is worth fitting again
 _NEW_CONTEST = 1.5  # by what before the kinds of models compete again
@@ -24,12 +24,12 @@ _NEW_CONTEST = 1.5  # by what before the kinds of models compete again
 class Learner:
     """Collects cases while the world goes on, and fits models when it is time."""
 
-    def __init__(self, world: World, every: float) -> None:
+    def __init__(self, world: ReplayedState, every: float) -> None:
         self.book = CaseBook(len(NAMES))
         self.learnt: Learnt | None = None
         self._world, self._every = world, every
         self._models: dict[str, Any] = {}
-        self._sums: CrowdSums | None = None
+        self._sums: CoBettorSums | None = None
         self._bets: list[tuple[int, int]] = []
         self._bettors: dict[int, list[int]] = defaultdict(list)  # event's id -> users
         self._fitted_at, self._coupons, self._contest = -np.inf, 0.0, 0.0
@@ -42,10 +42,10 @@ class Learner:
         return self._models
 
     @property
-    def tastes(self) -> Tastes | None:
+    def tastes(self) -> UserVectors | None:
         return self._sums.tastes if self._sums is not None else None
 
-    def learn_from(self, moment: Moment, chosen: int) -> None:
+    def learn_from(self, moment: ServingInput, chosen: int) -> None:
         """Remember that the event at this place of the moment's offer was chosen."""
         others = np.flatnonzero(moment.is_candidate)
         rng = np.random.default_rng((self._world.coupons, chosen))
@@ -73,13 +73,13 @@ class Learner:
         model = neighbours.fit(self._tokens())
         self._models = {"neighbours": model} if model is not None else {}
         self._models["popular"] = self._counts_of_events()
-        self.take(fit_tastes(self._bets))
+        self.take(fit_user_vectors(self._bets))
         if with_hybrid:
             self._fit_hybrid()
 
-    def take(self, tastes: Tastes | None) -> None:
+    def take(self, tastes: UserVectors | None) -> None:
         """Serve these tastes from now on, with the crowds of what is open."""
-        self._sums = CrowdSums(tastes) if tastes is not None else None
+        self._sums = CoBettorSums(tastes) if tastes is not None else None
         for event_id in map(int, self._world.open().offer.ids) if self._sums is not None else ():
             for user_id in self._bettors.get(event_id, ()):
                 self._sums.add(user_id, [event_id])  # type: ignore[union-attr]
@@ -104,7 +104,7 @@ class Learner:
                 yield tokens
 
 
-def _features(moment: Moment) -> Features:
+def _features(moment: ServingInput) -> Features:
     """Those that `hybrid` has made already, if it was asked."""
     kept = moment.situation.kept
     if "features" not in kept:

@@ -10,17 +10,17 @@ from django.conf import settings
 
 from recommendations.learning.cases import MOST_CASES, Cases
 from recommendations.learning.model_selection import Learnt
-from recommendations.recommenders.base import Knowledge, Recommender, Scores
+from recommendations.recommenders.base import ProfilePart, Recommender, Scores
 from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving import slip
-from recommendations.serving.engine import Question
+from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.options import DEFAULTS, Options
 
 from .history import History, PastCoupon
 from .learner import Learner
-from .replayed_state import World
-from .serving_inputs import Moment, Moments
+from .replayed_state import ReplayedState
+from .serving_inputs import ServingInput, ServingInputs
 from .slip_quality import SlipCount, faults, unlikeness
 
 DAY = 86_400.0
@@ -88,8 +88,8 @@ def study(history: History, *, refit: float = 7 * DAY, min_prior_coupons: int = 
 class _Run:
     def __init__(self, history: History, plan: Plan) -> None:
         self._plan = plan
-        self.world = World(history)
-        self._moments = Moments(self.world, settings.INFERENCE_REFRESH_PURCHASES)
+        self.world = ReplayedState(history)
+        self._moments = ServingInputs(self.world, settings.INFERENCE_REFRESH_PURCHASES)
         self.learner = Learner(self.world, plan.refit)
         self._first_tested = int(len(history.coupons) * (1 - plan.test_fraction))
         self._first_learnt = max(self._first_tested - _LEARN_FROM, 0)
@@ -121,7 +121,7 @@ class _Run:
         if not fresh or not (is_tested or is_learnt):
             return
         question = self._question(coupon)
-        needs = frozenset(Knowledge) if is_tested else frozenset[Knowledge]()
+        needs = frozenset(ProfilePart) if is_tested else frozenset[ProfilePart]()
         moment = self._moments.of(coupon.user_id, question, dict(self.learner.models), needs)
         targets = [(event, place) for event in fresh if (place := moment.place_of(event)) is not None]
         if is_tested and targets:
@@ -133,11 +133,11 @@ class _Run:
         is_first = place not in self.world.chosen[coupon.user_id]
         return is_first and self.world.event_counts[place] >= self._plan.min_prior_coupons
 
-    def _question(self, coupon: PastCoupon) -> Question:
+    def _question(self, coupon: PastCoupon) -> RecommendationRequest:
         now = datetime.fromtimestamp(coupon.timestamp, UTC)
-        return Question(self.world.history.casino_id, self._plan.recommenders[0], now, self._plan.options)
+        return RecommendationRequest(self.world.history.casino_id, self._plan.recommenders[0], now, self._plan.options)
 
-    def _test(self, coupon: PastCoupon, moment: Moment, targets: list[tuple[int, int]]) -> None:
+    def _test(self, coupon: PastCoupon, moment: ServingInput, targets: list[tuple[int, int]]) -> None:
         candidates = moment.is_candidate
         ranks = np.empty((len(targets), len(self._plan.recommenders)))
         for column, recommender in enumerate(self._plan.recommenders):
@@ -157,19 +157,19 @@ class _Run:
                 )
             )
 
-    def _fill(self, count: SlipCount, scores: Scores, moment: Moment) -> None:
+    def _fill(self, count: SlipCount, scores: Scores, moment: ServingInput) -> None:
         places = slip.choose(moment.offer, scores, moment.rules)
         events = moment.open.places[places].tolist()
         invalid = faults(self.world, events, moment.chosen)
         count.add(events, invalid, unlikeness(moment.offer, places))
 
 
-def _served_scores(recommender: Recommender, moment: Moment, options: Options) -> Scores:
+def _served_scores(recommender: Recommender, moment: ServingInput, options: Options) -> Scores:
     """The scores of the recommender, or of the first of its fallbacks that has something to go by."""
     situation = moment.situation
     if recommender.applies(situation):
         return recommender.score(situation)
-    question = Question(0, recommender, datetime.fromtimestamp(situation.now, UTC), options)
+    question = RecommendationRequest(0, recommender, datetime.fromtimestamp(situation.now, UTC), options)
     return next(each for each in question.chain[1:] if each.applies(situation)).score(situation)
 
 

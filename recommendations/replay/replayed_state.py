@@ -31,7 +31,7 @@ class Open:
     until: float
 
 
-class World:
+class ReplayedState:
     """The state before a moment. `move_to` lets time pass, `add` lets a coupon be bought."""
 
     def __init__(self, history: History) -> None:

@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer import ATTRIBUTES, Mask, Offer
-from recommendations.recommenders.base import Knowledge, Pair, Profile, Situation
-from recommendations.serving.engine import Question
+from recommendations.recommenders.base import Pair, Profile, ProfilePart, ScoringContext
+from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.slip import Rules
 from recommendations.serving.user_context import compute_favorite_pairs
 
-from .replayed_state import Open, World
+from .replayed_state import Open, ReplayedState
 
 
 @dataclass(frozen=True)
-class Moment:
+class ServingInput:
     """What is known when a user is about to bet: the `situation`, what the gate goes by, and where in the history the
     open events are."""
 
-    situation: Situation
+    situation: ScoringContext
     rules: Rules
     open: Open
     chosen: frozenset[int]
@@ -45,18 +45,20 @@ class Moment:
         return place if is_open and event not in self.chosen else None
 
 
-class Moments:
+class ServingInputs:
     """Makes moments of a world; keeps users' favourite pairs as profiles do."""
 
-    def __init__(self, world: World, refresh_purchases: int) -> None:
+    def __init__(self, world: ReplayedState, refresh_purchases: int) -> None:
         self._world = world
         self._refresh_purchases = refresh_purchases
         self._pairs: dict[int, tuple[int, tuple[Pair, ...]]] = {}
 
-    def of(self, user_id: int, question: Question, models: Mapping[str, Any], needs: frozenset[Knowledge]) -> Moment:
+    def of(
+        self, user_id: int, question: RecommendationRequest, models: Mapping[str, Any], needs: frozenset[ProfilePart]
+    ) -> ServingInput:
         world = self._world
         events, matches = world.tallies[user_id].bet_on()
-        situation = Situation(
+        situation = ScoringContext(
             offer=world.open().offer,
             profile=self._profile(user_id, question, needs),
             now=world.now,
@@ -73,20 +75,20 @@ class Moments:
             held_events=events,
             held_matches=matches,
         )
-        return Moment(situation, rules, world.open(), frozenset(world.chosen[user_id]))
+        return ServingInput(situation, rules, world.open(), frozenset(world.chosen[user_id]))
 
-    def _profile(self, user_id: int, question: Question, needs: frozenset[Knowledge]) -> Profile:
+    def _profile(self, user_id: int, question: RecommendationRequest, needs: frozenset[ProfilePart]) -> Profile:
         tallies, user = self._world.tallies[user_id], self._world.history.user(user_id)
         return Profile(
             country=user.country,
             favorite_sport=user.favorite_sport,
-            favorite_pairs=self._favorite_pairs(user_id, question) if Knowledge.FAVORITE_PAIRS in needs else (),
+            favorite_pairs=self._favorite_pairs(user_id, question) if ProfilePart.FAVORITE_PAIRS in needs else (),
             top_values={name: tallies.top(name, 2) for name in ATTRIBUTES},
             counts=tallies.counts,
             weights=tallies.weights_at(question.hour),
         )
 
-    def _favorite_pairs(self, user_id: int, question: Question) -> tuple[Pair, ...]:
+    def _favorite_pairs(self, user_id: int, question: RecommendationRequest) -> tuple[Pair, ...]:
         coupons = self._world.coupon_counts[user_id]
         computed_at, pairs = self._pairs.get(user_id, (None, ()))
         if computed_at is None or coupons - computed_at >= self._refresh_purchases:

@@ -6,7 +6,7 @@ from itertools import combinations
 
 from recommendations.offer import ATTRIBUTES, Offer
 
-from .replayed_state import World
+from .replayed_state import ReplayedState
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class SlipCount:
             self.compared += 1
 
 
-def faults(world: World, events: Sequence[int], chosen: Collection[int]) -> int:
+def faults(world: ReplayedState, events: Sequence[int], chosen: Collection[int]) -> int:
     """How many of these events of the history nobody should be shown now: by the history itself, whatever the gate
     says."""
     history, seen, teams = world.history, set[int](), set[str]()

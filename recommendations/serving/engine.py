@@ -12,7 +12,7 @@ from uuid import UUID
 
 from recommendations.models import EventStatus
 from recommendations.offer import Offer
-from recommendations.recommenders.base import Knowledge, Profile, Recommender, Situation
+from recommendations.recommenders.base import Profile, ProfilePart, Recommender, ScoringContext
 from recommendations.recommenders.registry import get_recommender
 from recommendations.tallies.selections import Match
 from recommendations.tallies.trends import NO_TRENDS, Trends
@@ -22,7 +22,7 @@ from .currencies import round_down
 from .guard_rails import Guarded, refuse, suggest_stake
 from .options import DEFAULTS, Options
 from .recommendation import Recommendation, RecommendedEvent
-from .request_filters import NO_WISH, Wish
+from .request_filters import NO_FILTERS, RequestFilters
 
 _EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
 _SURE_AFTER = 10  # coupons after which the confidence is one half
@@ -34,14 +34,14 @@ def full_hour(now: datetime) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RecommendationRequest:
     """What is asked for every user alike."""
 
     casino_id: int
     recommender: Recommender
     now: datetime
     options: Options = DEFAULTS
-    wish: Wish = NO_WISH
+    wish: RequestFilters = NO_FILTERS
     needs_reasons: bool = False
 
     @property
@@ -53,7 +53,7 @@ class Question:
         return self.casino_id, user_id, int(self.hour) // 3_600, stream
 
     @property
-    def needs(self) -> frozenset[Knowledge]:
+    def needs(self) -> frozenset[ProfilePart]:
         """What any of the chain needs to know of users."""
         return _needs_of(self.chain)
 
@@ -69,12 +69,12 @@ def _chain_of(name: str, fallbacks: tuple[str, ...]) -> tuple[Recommender, ...]:
 
 
 @lru_cache(1_024)
-def _needs_of(chain: tuple[Recommender, ...]) -> frozenset[Knowledge]:
+def _needs_of(chain: tuple[Recommender, ...]) -> frozenset[ProfilePart]:
     return frozenset().union(*(recommender.needs for recommender in chain))
 
 
 @dataclass(frozen=True, slots=True)
-class Bettor:
+class UserContext:
     """The user that is asked about: `user` as the guard rails see users, `profile` as recommenders do. `held_events`
     (ids) and `held_matches` are those of the user's coupons; `usual_stake` is None without coupons."""
 
@@ -88,7 +88,7 @@ class Bettor:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class CasinoContext:
     """The offer, what is in fashion, and the fitted models (recommender -> model; `model_version` of them all)."""
 
     offer: Offer
@@ -108,7 +108,9 @@ class _Slip:
 _NOTHING = _Slip()
 
 
-def answer(question: Question, bettor: Bettor, market: Market, recommendation_id: UUID) -> Recommendation:
+def answer(
+    question: RecommendationRequest, bettor: UserContext, market: CasinoContext, recommendation_id: UUID
+) -> Recommendation:
     """The slip for one user. Always an answer: where the guard rails forbid bets, or none may be shown, one without
     events."""
     refusal = refuse(bettor.user, question.options, question.now)
@@ -133,8 +135,8 @@ def answer(question: Question, bettor: Bettor, market: Market, recommendation_id
     )
 
 
-def _choose(question: Question, bettor: Bettor, market: Market) -> _Slip:
-    situation = Situation(
+def _choose(question: RecommendationRequest, bettor: UserContext, market: CasinoContext) -> _Slip:
+    situation = ScoringContext(
         offer=market.offer,
         profile=bettor.profile,
         now=question.now.timestamp(),
@@ -156,7 +158,7 @@ def _choose(question: Question, bettor: Bettor, market: Market) -> _Slip:
     return _Slip(recommender.name, step, tuple(events), _expires_at(question, market.offer, places))
 
 
-def _rules(question: Question, bettor: Bettor) -> slip.Rules:
+def _rules(question: RecommendationRequest, bettor: UserContext) -> slip.Rules:
     return slip.Rules(
         now=question.now.timestamp(),
         limit=question.options.event_limit if question.wish.limit is None else question.wish.limit,
@@ -173,7 +175,7 @@ def _confidence(coupon_count: int, step: int) -> float:
     return round(coupon_count / (coupon_count + _SURE_AFTER) / float(2**step), 3)
 
 
-def _expires_at(question: Question, offer: Offer, places: Sequence[int]) -> datetime | None:
+def _expires_at(question: RecommendationRequest, offer: Offer, places: Sequence[int]) -> datetime | None:
     """When the first of the events can be bet on no more."""
     now, margin = question.now.timestamp(), question.options.begin_margin_seconds
     begins = ((float(offer.begins[place]), float(offer.ends[place])) for place in places)

@@ -16,7 +16,7 @@ from recommendations.tallies.user_tallies import Tallies
 from recommendations.tallies.user_tallies_sql import ALL, PENDING, TALLIES, tallies_of
 from tenants.routing.connections import casino_connection, casino_prepared_cursor
 
-from .engine import Market
+from .engine import CasinoContext
 
 _USER = (
     "users.id", "users.currency", "users.country", "users.birth_year", "users.birth_date", "users.status",
@@ -32,7 +32,7 @@ FROM (SELECT 1) AS always LEFT JOIN users ON users.id {wanted}
 LEFT JOIN users_profile AS profile ON profile.user_id = users.id
 """
 _COMMON = 4
-_ANEW = f"SELECT {ALL} FROM users_profile AS profile WHERE user_id = %s"  # noqa: S608
+_ANEW = f"SELECT {ALL} FROM users_profile AS profile WHERE user_id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Found:
     """Of the users asked for, those that there are, by id; and what there is to bet on."""
 
     users: Mapping[int, FoundUser]
-    market: Market
+    market: CasinoContext
 
 
 def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
@@ -80,7 +80,7 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
     common = (OFFER_COLUMNS, TRENDS if needs_trends else "NULL", MODEL_VERSION)
     rows = _query(user_ids, common, {"offer_version": known.version, "now": now, "hour": hour})
     version, changes, trends, model_version = rows[0][:_COMMON]
-    market = Market(
+    market = CasinoContext(
         offer=offers.advance(known, version, changes, now),
         trends=trend_cache.keep(trends, now) if needs_trends else trend_cache.get(),
         **models.at(model_version, now),

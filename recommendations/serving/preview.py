@@ -12,17 +12,17 @@ from django.db.models import Q
 from recommendations.errors import UserNotFound
 from recommendations.models import PurchasedCoupon, User
 from recommendations.offer import ATTRIBUTES
-from recommendations.recommenders.base import Knowledge
+from recommendations.recommenders.base import ProfilePart
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.tallies.user_tallies import Tallies
 
 from . import load
-from .engine import Market, Question, answer, full_hour
+from .engine import CasinoContext, RecommendationRequest, answer, full_hour
 from .load import FoundUser
 from .options import DEFAULTS, Options
 from .output_schema import FieldMapping, apply_schema, needs_reasons
 from .recommendation import Recommendation
-from .user_context import bettor_of, with_fresh_pairs
+from .user_context import build_user_context, with_fresh_pairs
 
 MAX_ID = 2**63 - 1
 _MAX_TEXT = 100
@@ -52,7 +52,7 @@ def try_recommenders(
     found, user = _find(user_id, now)
     slips = {}
     for name in names or RECOMMENDERS:
-        question = Question(casino_id, get_recommender(name), now, options, needs_reasons=True)
+        question = RecommendationRequest(casino_id, get_recommender(name), now, options, needs_reasons=True)
         slips[name] = _answer(question, user, found.market)
     return Trial(_favourites(user.tallies()), slips)
 
@@ -69,7 +69,7 @@ def preview(
     """What `/recommend/<user_id>` would answer if the casino were configured so. Raises UserNotFound."""
     found, user = _find(user_id, now)
     recommender = get_recommender(recommender_type)
-    question = Question(casino_id, recommender, now, options, needs_reasons=needs_reasons(schema))
+    question = RecommendationRequest(casino_id, recommender, now, options, needs_reasons=needs_reasons(schema))
     return apply_schema(schema, _answer(question, user, found.market))
 
 
@@ -89,9 +89,9 @@ def latest_coupons(user_id: int, *, limit: int) -> list[PurchasedCoupon]:
     return list(PurchasedCoupon.objects.filter(user_id=user_id).order_by("-timestamp", "-pk")[:limit])
 
 
-def _answer(question: Question, user: FoundUser, market: Market) -> Recommendation:
-    fresh = with_fresh_pairs(user, question, market) if Knowledge.FAVORITE_PAIRS in question.needs else user
-    return answer(question, bettor_of(fresh, question, market), market, uuid4())
+def _answer(question: RecommendationRequest, user: FoundUser, market: CasinoContext) -> Recommendation:
+    fresh = with_fresh_pairs(user, question, market) if ProfilePart.FAVORITE_PAIRS in question.needs else user
+    return answer(question, build_user_context(fresh, question, market), market, uuid4())
 
 
 def _find(user_id: int, now: datetime) -> tuple[load.Found, FoundUser]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from recommendations.errors import InvalidWish
+from recommendations.errors import InvalidParameter
 from recommendations.validation.fields import reference
 from recommendations.validation.settings_limits import limits
 
@@ -15,7 +15,7 @@ _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RequestFilters:
     """`limit`: how many events, None for as many as the casino has set; `excluded`: ids of events that are not wanted;
     `sports`: the only ones that are, all where there are none; `explain`: with scores and reasons."""
 
@@ -25,17 +25,17 @@ class Wish:
     explain: bool = False
 
 
-NO_WISH = Wish()
+NO_FILTERS = RequestFilters()
 _NAMES = ("limit", "exclude", "sport", "explain")
 
 
-def parse_wish(given: Mapping[str, Any]) -> Wish:
+def parse_filters(given: Mapping[str, Any]) -> RequestFilters:
     """Read `limit`, `exclude`, `sport` and `explain`, each as JSON has it or as text, several values separated by
     commas.
 
-    Other names are ignored. Raises InvalidWish, which names the field and what it may be.
+    Other names are ignored. Raises InvalidParameter, which names the field and what it may be.
     """
-    wish = NO_WISH
+    wish = NO_FILTERS
     for name in _NAMES:
         if given.get(name) is not None:
             wish = replace(wish, **_PARSE[name](given[name]))
@@ -45,30 +45,30 @@ def parse_wish(given: Mapping[str, Any]) -> Wish:
 def _limit(value: Any) -> dict[str, Any]:
     number = _whole_number(value)
     if number is None or number > MAX_EVENTS:
-        raise InvalidWish(f"limit must be a whole number from 1 to {MAX_EVENTS}")
+        raise InvalidParameter(f"limit must be a whole number from 1 to {MAX_EVENTS}")
     return {"limit": number}
 
 
 def _exclude(value: Any) -> dict[str, Any]:
     numbers = [_whole_number(each) for each in _listed(value)]
     if len(numbers) > MAX_EXCLUDED:
-        raise InvalidWish(f"exclude may name at most {MAX_EXCLUDED} events, not {len(numbers)}")
+        raise InvalidParameter(f"exclude may name at most {MAX_EXCLUDED} events, not {len(numbers)}")
     if None in numbers:
-        raise InvalidWish("exclude must list ids of events, separated by commas")
+        raise InvalidParameter("exclude must list ids of events, separated by commas")
     return {"excluded": frozenset(numbers)}
 
 
 def _sport(value: Any) -> dict[str, Any]:
     sports = {each.strip().upper() for each in _listed(value) if isinstance(each, str)}
     if not sports or not sports <= set(limits.sports):
-        raise InvalidWish(f"sport must be one or several of {', '.join(limits.sports)}")
+        raise InvalidParameter(f"sport must be one or several of {', '.join(limits.sports)}")
     return {"sports": frozenset(sports)}
 
 
 def _explain(value: Any) -> dict[str, Any]:
     text = str(value).lower()
     if text not in (*_YES, *_NO):
-        raise InvalidWish("explain must be 1 or 0")
+        raise InvalidParameter("explain must be 1 or 0")
     return {"explain": text in _YES}
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from django.conf import settings
 
 from recommendations.offer import ATTRIBUTES, Offer
-from recommendations.recommenders.base import Knowledge, Pair, Profile
+from recommendations.recommenders.base import Pair, Profile, ProfilePart
 from recommendations.tallies.user_tallies import Tallies
 from tenants.errors import DatabaseReadOnly
 from tenants.routing.connections import casino_prepared_cursor
 
-from .engine import Bettor, Market, Question
+from .engine import CasinoContext, RecommendationRequest, UserContext
 from .load import FoundUser
 
 PAIRS_KEPT = 20
@@ -38,11 +38,11 @@ ON CONFLICT DO NOTHING
 """
 
 
-def bettor_of(user: FoundUser, question: Question, market: Market) -> Bettor:
+def build_user_context(user: FoundUser, question: RecommendationRequest, market: CasinoContext) -> UserContext:
     """The user as the engine sees users, with what the question needs."""
     tallies = user.tallies()
     events, matches = tallies.bet_on()
-    return Bettor(
+    return UserContext(
         user_id=user.user_id,
         user=user,
         profile=_profile(user, tallies, question, market),
@@ -53,9 +53,9 @@ def bettor_of(user: FoundUser, question: Question, market: Market) -> Bettor:
     )
 
 
-def _profile(user: FoundUser, tallies: Tallies, question: Question, market: Market) -> Profile:
+def _profile(user: FoundUser, tallies: Tallies, question: RecommendationRequest, market: CasinoContext) -> Profile:
     needs = question.needs
-    needs_tallies = Knowledge.TALLIES in needs
+    needs_tallies = ProfilePart.TALLIES in needs
     return Profile(
         country=user.country,
         favorite_sport=user.favorite_sport,
@@ -63,10 +63,10 @@ def _profile(user: FoundUser, tallies: Tallies, question: Question, market: Mark
             favorite_pairs(
                 user, tallies, market.offer, question.now, np.random.default_rng(question.seed(user.user_id, 0))
             )
-            if Knowledge.FAVORITE_PAIRS in needs
+            if ProfilePart.FAVORITE_PAIRS in needs
             else ()
         ),
-        top_values=_top_values(tallies) if Knowledge.TOP_VALUES in needs else {},
+        top_values=_top_values(tallies) if ProfilePart.TOP_VALUES in needs else {},
         counts=tallies.counts if needs_tallies else {},
         weights=tallies.weights_at(question.hour) if needs_tallies else {},
         recent=tallies.recent if question.needs_reasons else (),
@@ -103,7 +103,7 @@ def favorite_pairs(
     return pairs
 
 
-def with_fresh_pairs(user: FoundUser, question: Question, market: Market) -> FoundUser:
+def with_fresh_pairs(user: FoundUser, question: RecommendationRequest, market: CasinoContext) -> FoundUser:
     """The user with favourite pairs that are not stale, for whoever wants to ask and keep nothing."""
     if not _is_stale(user):
         return user

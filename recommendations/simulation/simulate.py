@@ -48,7 +48,7 @@ TASTES: Mapping[str, Tastes] = {
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class SimulatedCasino:
     """What is simulated. Each league's teams play each other on evenings, again and again."""
 
     seed: int = 1
@@ -63,7 +63,7 @@ class World:
     tastes: Tastes = field(default_factory=Tastes)
 
 
-def simulate(world: World) -> History:
+def simulate(world: SimulatedCasino) -> History:
     """The history of such a casino; the same for the same `world`."""
     rng = np.random.default_rng(world.seed)
     rows = _events(rng, world)
@@ -74,7 +74,7 @@ def simulate(world: World) -> History:
     return History(events, opens, list(_Crowd(rng, world, History(events, opens, ())).coupons()))
 
 
-def _events(rng: np.random.Generator, world: World) -> list[tuple[Any, ...]]:
+def _events(rng: np.random.Generator, world: SimulatedCasino) -> list[tuple[Any, ...]]:
     strengths = rng.normal(0.0, 0.6, (world.leagues, world.teams))
     pairs = list(combinations(range(world.teams), 2))
     rows = []
@@ -99,7 +99,7 @@ def _odd(edge: float) -> float:
 class _Crowd:
     """The users, betting one after the other."""
 
-    def __init__(self, rng: np.random.Generator, world: World, history: History) -> None:
+    def __init__(self, rng: np.random.Generator, world: SimulatedCasino, history: History) -> None:
         self._rng, self._world, self._history = rng, world, history
         events = history.events
         self._weekdays = ((events.begins - _BEGIN) // _DAY % 7).astype(np.intp)

@@ -32,7 +32,7 @@ FIRST, TRIGGER, CURRENCIES, STATUS, WAITING, ROOM = (
     "0005_waiting_coupons_and_removed_rows",
     "0007_room_in_profiles",
 )
-LATEST = sorted(each.stem for each in (Path(__file__).parent.parent / "migrations").glob("0*.py"))[-1]
+LATEST = sorted(each.stem for each in (Path(__file__).parents[1] / "migrations").glob("0*.py"))[-1]
 
 
 @pytest.fixture(autouse=True)

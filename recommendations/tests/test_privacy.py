@@ -25,7 +25,7 @@ from recommendations.models import (
 )
 from recommendations.privacy import erase_again, erased_users, forget_user
 from recommendations.recommenders.hybrid import DEFAULT
-from recommendations.recommenders.hybrid_features.user_vectors import Tastes
+from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 from recommendations.serving.load import find
 from recommendations.storing import Result, store_coupons, store_recommendations, store_users
 from tenants.models import PrivacyRecord, Scope, StaffBinding
@@ -79,7 +79,7 @@ def test_erased_user_leaves_no_row_and_others_lose_none(casino_a, casino_b, key)
 
 def _store_tastes(*user_ids, is_served=True):
     vectors = np.array([[user_id, 0.5] for user_id in user_ids], dtype=np.float32)
-    tastes = Tastes(np.array(user_ids, dtype=np.int64), vectors)
+    tastes = UserVectors(np.array(user_ids, dtype=np.int64), vectors)
     models = [("tastes", tastes.encode()), ("hybrid", DEFAULT.encode())]
     return store_models(models, Fitting(coupons=1), is_served=is_served)
 

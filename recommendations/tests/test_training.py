@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from recommendations.fitted_models.store import present_model
 from recommendations.models import FittedModel, UserTallies
 from recommendations.recommenders import neighbours
-from recommendations.recommenders.base import Profile, Situation
+from recommendations.recommenders.base import Profile, ScoringContext
 from recommendations.recommenders.neighbours import Model, Neighbours, tokens_of
 from recommendations.services import recommend
 from recommendations.storing import store_coupons, store_events, store_users
@@ -147,6 +147,6 @@ def test_a_team_is_one_token_at_home_and_away():
 def test_without_a_model_or_a_history_it_has_nothing_to_go_by():
     model = fit([{"team:H1": 1.0, "team:B": 2.0}] * 3)
     known = Profile(weights={"home_team": {"H1": 1.0}})
-    assert not Neighbours().applies(Situation(offer_of({}), known))
-    assert not Neighbours().applies(Situation(offer_of({}), models={"neighbours": model}))
-    assert Neighbours().applies(Situation(offer_of({}), known, models={"neighbours": model}))
+    assert not Neighbours().applies(ScoringContext(offer_of({}), known))
+    assert not Neighbours().applies(ScoringContext(offer_of({}), models={"neighbours": model}))
+    assert Neighbours().applies(ScoringContext(offer_of({}), known, models={"neighbours": model}))

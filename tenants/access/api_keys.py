@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from tenants.errors import InvalidKey
 from tenants.models import ApiKey, Casino
 from tenants.models.casino import is_served
-from tenants.ttl_cache import Leases, wait_for_leases
+from tenants.ttl_cache import TtlCache, wait_until_caches_expire
 
 from .key_usage import last_uses
 
@@ -29,7 +29,7 @@ _COLUMNS = ("id", "prefix", "scopes", "expires_at", *(f"casino__{name}" for name
 
 # Of keys that are valid: what is unknown, or revoked, is asked for each time, so that a flood of wrong keys pushes out
 # no right one, and a new key is good at once.
-key_leases: Leases[str, "KnownKey"] = Leases()
+api_key_cache: TtlCache[str, "KnownKey"] = TtlCache()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def rotate_key(key: ApiKey, *, by: str, overlap: timedelta = timedelta()) -> Iss
         elif key.expires_at is None or ends_at < key.expires_at:
             key.expires_at = ends_at
         key.save(update_fields=["revoked_at", "expires_at"])
-        wait_for_leases()
+        wait_until_caches_expire()
     return issued
 
 
@@ -109,7 +109,7 @@ def revoke_key(key: ApiKey) -> None:
     """When this is done, no process takes the key any more."""
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
     key.refresh_from_db()
-    wait_for_leases()
+    wait_until_caches_expire()
 
 
 @sensitive_variables()
@@ -147,7 +147,7 @@ def find_key(digest: str) -> KnownKey | None:
     of the *digest* agrees with one in the table or the index, and nobody can choose a digest's beginning without
     trying as many keys as it takes to guess one.
     """
-    known = key_leases.ask(digest, lambda: _ask_for_key(digest), keep_if=_is_of_served_casino)
+    known = api_key_cache.ask(digest, lambda: _ask_for_key(digest), keep_if=_is_of_served_casino)
     return None if known is None or known.is_expired else known
 
 
@@ -157,7 +157,7 @@ def casino_of_known_key(authorization: str) -> int | None:
     scheme, text = _split(authorization)
     if scheme != SCHEME or not _FORM.fullmatch(text):
         return None
-    known = key_leases.peek(_digest(text))
+    known = api_key_cache.peek(_digest(text))
     return None if known is None or known.is_expired else known.casino_id
 
 

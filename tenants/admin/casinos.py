@@ -11,9 +11,8 @@ from django.http import HttpRequest
 from tenants.access.permissions import bound_casinos, casinos_of
 from tenants.lifecycle.summaries import is_casino_behind
 from tenants.models import Casino
-from tenants.ttl_cache import wait_for_leases
+from tenants.ttl_cache import wait_until_caches_expire
 
-from . import api_keys, catalogue  # noqa: F401 (register their own)
 from .casino_actions import CasinoActions
 from .forms import CasinoForm
 
@@ -59,7 +58,7 @@ class CasinoAdmin(CasinoActions):
     def save_model(self, request: HttpRequest, obj: Casino, form: ModelForm[Casino], change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change:
-            wait_for_leases()
+            wait_until_caches_expire()
         else:
             transaction.on_commit(lambda: self.finish_provisioning(request, Casino.objects.filter(pk=obj.pk)))
 

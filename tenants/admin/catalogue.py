@@ -10,7 +10,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from tenants.access.permissions import casinos_of
-from tenants.databases.servers import MAIN, known_servers
+from tenants.current_casino import MAIN
+from tenants.databases.servers import known_servers
 from tenants.lifecycle.placement import servers_with_counts
 from tenants.models import CasinoMigration, DatabaseServer, MigrationRun, PrivacyRecord
 

@@ -7,9 +7,10 @@ from django.conf import settings
 from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 
+from tenants.current_casino import MAIN
 from tenants.errors import CasinoBusy
 
-from .servers import MAIN, server_cursor
+from .servers import server_cursor
 
 _SEED = 7_203_114  # any fixed number; the lock's key is a hash of what it is for, seeded with this
 _NO_LOCK_IN_TIME = "55P03"

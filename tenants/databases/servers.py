@@ -13,9 +13,8 @@ from django.conf import settings
 from django.db import connections
 from django.db.backends.utils import CursorWrapper
 
+from tenants.current_casino import MAIN
 from tenants.errors import UnknownServer
-
-MAIN = "main"  # the catalogue's own server
 
 
 def known_servers() -> list[str]:

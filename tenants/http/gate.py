@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from tenants.access.api_keys import key_of_request, take_key
 from tenants.access.limits import admitted
-from tenants.errors import Refused
+from tenants.errors import RequestRejected
 
 from .error_responses import error_response
 
@@ -28,14 +28,14 @@ class GateMiddleware:
                 if (key := key_of_request(request)) is not None:
                     contexts.enter_context(admitted(request, key.casino))
                     request.is_admitted = True  # type: ignore[attr-defined]
-            except Refused as refusal:
+            except RequestRejected as refusal:
                 return refuse(refusal)
             except DatabaseError:
                 pass  # whoever needs to know the key will ask again, and answers as is answered there
             return self.get_response(request)
 
 
-def refuse(refusal: Refused) -> HttpResponse:
+def refuse(refusal: RequestRejected) -> HttpResponse:
     seconds = retry_seconds(refusal)
     details = None if seconds is None else {"retry_after": seconds}
     headers = None if seconds is None else {"Retry-After": str(seconds)}
@@ -45,13 +45,13 @@ def refuse(refusal: Refused) -> HttpResponse:
     return response
 
 
-def retry_seconds(refusal: Refused) -> int | None:
+def retry_seconds(refusal: RequestRejected) -> int | None:
     """Whole seconds, as the header has them."""
     return None if refusal.retry_after is None else max(math.ceil(refusal.retry_after), 1)
 
 
 def admit(request: HttpRequest) -> None:
-    """Keep the limits for a request without a key, once its casino is known. Raises Refused."""
+    """Keep the limits for a request without a key, once its casino is known. Raises RequestRejected."""
     if not getattr(request, "is_admitted", False):
         contexts: ExitStack = request.casino_contexts  # type: ignore[attr-defined]
         contexts.enter_context(admitted(request, request.casino))  # type: ignore[attr-defined]

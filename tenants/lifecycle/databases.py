@@ -22,7 +22,7 @@ from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 from tenants.postgresql import identity
 from tenants.routing import connections
 from tenants.schema.template import ensure_template
-from tenants.ttl_cache import wait_for_leases
+from tenants.ttl_cache import wait_until_caches_expire
 
 from .states import Report, advance
 
@@ -87,7 +87,7 @@ def put_into_service(database: CasinoDatabase, casino: Casino, state: CasinoStat
         casino.refresh_from_db()
     else:
         advance(casino, state, **place, schema_version=schema_version)
-    wait_for_leases()
+    wait_until_caches_expire()
 
 
 def freeze(database: CasinoDatabase) -> None:

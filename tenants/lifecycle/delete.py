@@ -10,7 +10,7 @@ from tenants.databases.locks import casino_lock
 from tenants.errors import UnknownServer
 from tenants.models import Casino, CasinoState, DatabaseServer
 from tenants.models.casino import READY_STATES
-from tenants.ttl_cache import wait_for_leases
+from tenants.ttl_cache import wait_until_caches_expire
 
 from . import databases
 from .backup import Backup, write_backup
@@ -32,7 +32,7 @@ def delete_casino(
         before = CasinoState(casino.state)
         report("taking it out of service")
         advance(casino, CasinoState.DELETING, detail=casino.state_detail)
-        wait_for_leases()
+        wait_until_caches_expire()
         kept = _back_up(casino, before, folder, report) if backup and casino.db_name else None
         _drop_everything(casino, report)
         advance(casino, CasinoState.DELETED, db_name=None, server=None, schema_version="")

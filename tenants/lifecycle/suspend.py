@@ -2,7 +2,7 @@
 
 from tenants.databases.locks import casino_lock
 from tenants.models import Casino, CasinoState
-from tenants.ttl_cache import wait_for_leases
+from tenants.ttl_cache import wait_until_caches_expire
 
 from .databases import current_database, unfreeze
 from .states import advance, require_state
@@ -19,7 +19,7 @@ def suspend_casino(casino: Casino, *, reason: str = "") -> None:
         else:
             require_state(casino, CasinoState.ACTIVE)
             advance(casino, CasinoState.SUSPENDED, detail=reason)
-            wait_for_leases()
+            wait_until_caches_expire()
 
 
 def resume_casino(casino: Casino) -> None:

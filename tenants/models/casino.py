@@ -6,9 +6,9 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
+from tenants.current_casino import CurrentCasino
 from tenants.orm.fields import OrderedJSONField
-from tenants.routing.context import CurrentCasino
-from tenants.ttl_cache import Leases
+from tenants.ttl_cache import TtlCache
 
 from .placement import DatabaseServer
 
@@ -32,7 +32,7 @@ ENDED_STATES = (CasinoState.DELETING, CasinoState.DELETED)
 
 
 # Of casinos that are served: a process that refuses one asks anew each time, and sees at once when that is over.
-casino_leases: Leases[int, Any] = Leases()
+casino_cache: TtlCache[int, Any] = TtlCache()
 
 
 class CasinoQuerySet(models.QuerySet["Casino"]):
@@ -45,7 +45,7 @@ class CasinoQuerySet(models.QuerySet["Casino"]):
 
     def find(self, casino_id: int) -> "Casino | None":
         """The casino of this id, as it was asked for at most `CATALOGUE_LEASE_SECONDS` ago."""
-        row = casino_leases.ask(
+        row = casino_cache.ask(
             casino_id, lambda: self.filter(pk=casino_id).values_list(named=True).first(), keep_if=is_served
         )
         return None if row is None else Casino.from_db(self.db, row._fields, row)  # an object of the caller's own

@@ -9,10 +9,9 @@ from typing import Any
 
 from django.db.models import Model, sql
 
+from tenants.current_casino import CATALOGUE
 from tenants.errors import CasinoMismatch
 from tenants.routing.context import find_current_casino
-
-CATALOGUE = "default"
 
 
 def refuse_foreign(value: object, alias: str | None) -> None:

@@ -15,8 +15,8 @@ from django.db.utils import DatabaseErrorWrapper
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
 
+from tenants.current_casino import CurrentCasino
 from tenants.errors import DatabaseReadOnly
-from tenants.routing.context import CurrentCasino
 
 from . import embedded
 from .checkout import ASK_AFTER_SECONDS, answers, borrow, is_quiet, put_back

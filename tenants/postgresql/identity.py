@@ -6,8 +6,8 @@ from uuid import UUID
 
 import psycopg
 
+from tenants.current_casino import CurrentCasino
 from tenants.errors import WrongDatabase
-from tenants.routing.context import CurrentCasino
 
 TABLE = "casino_identity"
 CREATE = """

@@ -9,12 +9,13 @@ from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
+from tenants.current_casino import CurrentCasino
 from tenants.databases.roles import login_of
 from tenants.databases.servers import database_settings
 from tenants.postgresql.checkout import CACHE, aliases_in_use
 from tenants.postgresql.limits import Metrics
 
-from .context import CurrentCasino, get_current_casino
+from .context import get_current_casino
 
 _registering = threading.Lock()
 

@@ -4,34 +4,16 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, ParamSpec, TypeVar
-from uuid import UUID
 
-from tenants.databases.servers import MAIN
+from tenants.current_casino import CurrentCasino
 from tenants.errors import CasinoMismatch, NoCurrentCasino
 from tenants.postgresql.checkout import hand_back
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class CurrentCasino:
-    """A casino as the routing sees it: its id, and which database on which server is its own."""
-
-    id: int
-    db_name: str
-    server: str = MAIN
-    generation: int = 1
-    identity: UUID | None = None
-
-    @property
-    def alias(self) -> str:
-        """Django's alias of the database: one per database for ever, so it is never pointed elsewhere."""
-        return f"casino_{self.id}" if self.generation == 1 else f"casino_{self.id}_g{self.generation}"
 
 
 _current: ContextVar[CurrentCasino | None] = ContextVar("current_casino", default=None)

@@ -6,8 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Model
 
+from tenants.current_casino import CATALOGUE
 from tenants.errors import CasinoMismatch, UnclassifiedApp
-from tenants.orm.query import CATALOGUE
 
 from .connections import current_alias
 

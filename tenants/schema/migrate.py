@@ -8,11 +8,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
+from tenants.current_casino import CurrentCasino
 from tenants.databases import roles
 from tenants.databases.servers import database_settings
 from tenants.postgresql import identity
 from tenants.routing import connections
-from tenants.routing.context import CurrentCasino
 
 from .plan import Key, forget_plans, plan_for, record
 from .version import record_version

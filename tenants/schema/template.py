@@ -4,7 +4,8 @@ from django.conf import settings
 from django.db import connections as django_connections
 from django.db.backends.utils import CursorWrapper
 
-from tenants.databases.servers import MAIN, database_exists, database_settings, quoted, server_cursor
+from tenants.current_casino import MAIN
+from tenants.databases.servers import database_exists, database_settings, quoted, server_cursor
 from tenants.postgresql import identity
 from tenants.routing import connections
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db import connection
 
+from tenants.current_casino import MAIN
 from tenants.databases.locks import busy_casinos
-from tenants.databases.servers import MAIN, server_cursor
+from tenants.databases.servers import server_cursor
 from tenants.lifecycle.backup import MANIFEST
 from tenants.models import Casino
 from tenants.routing.context import use_casino

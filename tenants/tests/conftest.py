@@ -18,7 +18,8 @@ from django.contrib.sessions.models import Session
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 
-from tenants.databases.servers import MAIN, quoted, server_cursor
+from tenants.current_casino import MAIN
+from tenants.databases.servers import quoted, server_cursor
 from tenants.models import Casino, DatabaseServer, MigrationRun, PrivacyRecord, SchemaVersion
 from tenants.routing import connections as casino_connections
 from tenants.routing.context import use_casino

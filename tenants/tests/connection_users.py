@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from django.db import connections
 
+from tenants.current_casino import CurrentCasino
 from tenants.routing.connections import casino_connection, connection_metrics
-from tenants.routing.context import CurrentCasino, use_casino
+from tenants.routing.context import use_casino
 
 R = TypeVar("R")
 

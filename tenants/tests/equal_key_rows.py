@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tenants.current_casino import CurrentCasino
 from tenants.models import Casino
-from tenants.routing.context import CurrentCasino, use_casino
+from tenants.routing.context import use_casino
 
 from .casino_rows import NOON, Coupon, Team, make_coupon, make_event, make_user
 

@@ -13,7 +13,7 @@ from tenants.postgresql import embedded
 
 
 def ensure_running(data_dir: Path) -> str:
-    """As `tenants.postgresql.embedded` does it; and let it make haste in a worker's folder, where only tests' data are."""
+    """Start the server as `tenants.postgresql.embedded` does, with fsync off in a test worker's folder."""
     socket_dir = embedded.ensure_running(data_dir)
     if "PYTEST_XDIST_WORKER" in os.environ:
         with psycopg.connect(host=socket_dir, user="postgres", dbname="postgres", autocommit=True) as connection:

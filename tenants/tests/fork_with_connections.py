@@ -13,8 +13,9 @@ from typing import Any
 import django
 from django.db import connections
 
+from tenants.current_casino import CurrentCasino
 from tenants.routing.connections import casino_connection
-from tenants.routing.context import CurrentCasino, use_casino
+from tenants.routing.context import use_casino
 
 CHILDREN, ROUNDS = 2, 30
 

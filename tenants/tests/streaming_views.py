@@ -7,7 +7,8 @@ from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 
-from tenants.routing.context import CurrentCasino, find_current_casino, get_current_casino, use_casino
+from tenants.current_casino import CurrentCasino
+from tenants.routing.context import find_current_casino, get_current_casino, use_casino
 
 from .casino_rows import User
 

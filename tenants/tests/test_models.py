@@ -2,8 +2,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from tenants.current_casino import CurrentCasino
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
-from tenants.routing.context import CurrentCasino
 
 
 def test_new_casino_is_requested_and_has_no_database_and_no_configuration(db):

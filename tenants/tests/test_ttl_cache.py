@@ -12,13 +12,13 @@ from tenants.lifecycle.delete import delete_casino
 from tenants.lifecycle.restore import restore_casino
 from tenants.lifecycle.suspend import resume_casino, suspend_casino
 from tenants.models import Casino, CasinoState
-from tenants.ttl_cache import Leases, wait_for_leases
+from tenants.ttl_cache import TtlCache, wait_until_caches_expire
 
 
 @pytest.fixture
 def leases(settings):
     settings.CATALOGUE_LEASE_SECONDS = 60
-    return Leases(capacity=3)
+    return TtlCache(capacity=3)
 
 
 def _find(casino_id: int) -> Casino:
@@ -132,7 +132,7 @@ def test_many_changes_in_one_transaction_are_waited_for_once(casino_a, settings,
     settings.CATALOGUE_LEASE_SECONDS = 0.2
     with django_capture_on_commit_callbacks() as waits, transaction.atomic():
         for _ in range(20):
-            wait_for_leases()
+            wait_until_caches_expire()
     assert len(waits) == 1
     began = time.monotonic()
     waits[0]()

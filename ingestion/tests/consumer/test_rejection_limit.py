@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from ingestion.consumer.rejection_limit import RejectionLimit
-from ingestion.errors import EverythingAway, TooManyRejections
+from ingestion.errors import AllDatabasesUnavailable, TooManyRejections
 from ingestion.messages.decoding import Rejection
 from ingestion.tests.manage_processes import IN_PROCESSES
 
@@ -102,7 +102,7 @@ def test_few_rejections_ask_the_catalogue_nothing(limit, casino_a, django_assert
 
 @pytest.mark.django_db(**IN_PROCESSES)
 def test_catalogue_that_does_not_answer_is_everything_away(limit, casino_a):
-    with connection.execute_wrapper(cut), pytest.raises(EverythingAway):
+    with connection.execute_wrapper(cut), pytest.raises(AllDatabasesUnavailable):
         limit.check(mixed(-1, times=12))
     connection.close()
 

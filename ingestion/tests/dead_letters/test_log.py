@@ -12,7 +12,7 @@ from ingestion.dead_letters.write import DeadLetters
 from ingestion.errors import NoSuchDeadLetter
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Rejection
-from ingestion.storing.transaction import Verdict
+from ingestion.storing.transaction import MessageResult
 from ingestion.tests.decoded_messages import envelope_of
 from ingestion.tests.kafka_client import NOW, consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -77,7 +77,7 @@ def test_a_dead_letter_that_is_none_is_said_so(graveyard, letter_id):
 
 def test_a_message_written_twice_after_a_crash_is_listed_once(broker, casino_a):
     grave = DeadLetters(USERS, Forwarder())
-    verdict = Verdict(envelope_of(USERS, b"{"), "malformed", Rejection("malformed", "", "no JSON"))
+    verdict = MessageResult(envelope_of(USERS, b"{"), "malformed", Rejection("malformed", "", "no JSON"))
     for _ in range(2):
         grave.bury([verdict], NOW)
     assert listed() == [(1, "malformed")]

@@ -10,7 +10,7 @@ from ingestion.errors import NotDelivered
 from ingestion.kafka.client import client_config
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Rejection
-from ingestion.storing.transaction import Verdict
+from ingestion.storing.transaction import MessageResult
 from ingestion.tests.decoded_messages import SENT_AT, envelope_of
 from ingestion.tests.kafka_client import NOW, closed_port, committed, consume, read_named, send
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -114,7 +114,7 @@ def test_dead_letters_keep_their_order(broker, casino_a):
 
 def test_burying_ends_only_when_the_broker_has_the_letters(broker):
     letters = DeadLetters(USERS, Forwarder())
-    letters.bury([Verdict(envelope_of(USERS, b"{"), "malformed", BAD)], NOW)
+    letters.bury([MessageResult(envelope_of(USERS, b"{"), "malformed", BAD)], NOW)
     assert len(read_named(USERS.dead, 1, seconds=1)) == 1
 
 
@@ -122,4 +122,4 @@ def test_letters_that_the_broker_does_not_take_are_said_to_be_so(settings):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
     letters = DeadLetters(USERS, Forwarder(flush_seconds=0.1))
     with pytest.raises(NotDelivered, match="did not take 2 messages"):
-        letters.bury([Verdict(envelope_of(USERS, b"{"), "malformed", BAD)] * 2, NOW)
+        letters.bury([MessageResult(envelope_of(USERS, b"{"), "malformed", BAD)] * 2, NOW)

@@ -10,7 +10,7 @@ from ingestion.kafka.forwarder import Forwarder
 from ingestion.maintenance.expiry import Expiry
 from ingestion.models import MessageCount
 from ingestion.storing.dispatch import CasinoStore
-from ingestion.storing.transaction import Verdict
+from ingestion.storing.transaction import MessageResult
 from ingestion.tests.database_outages import database_away
 from ingestion.tests.decoded_messages import body_of
 from ingestion.tests.kafka_client import consume, send
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 def expire(days):
     """All casinos looked at once, so many days from now."""
-    found: list[Verdict] = []
+    found: list[MessageResult] = []
     expiry = Expiry(COUPONS, CasinoStore(COUPONS, Forwarder(), found.extend))
     expiry.step(timezone.now() + timedelta(days=days))
     return found

@@ -4,7 +4,7 @@ import pytest
 from django.db import DatabaseError, Error, transaction
 from django.db.utils import DataError, IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
-from ingestion.storing.database_errors import Fault, classify, sqlstate_of
+from ingestion.storing.database_errors import DatabaseErrorKind, classify, sqlstate_of
 from tenants.errors import CasinoNotUpgraded, NoFreeConnection, WrongDatabase
 
 
@@ -23,18 +23,21 @@ def error_of(sqlstate, kind=DatabaseError):
 @pytest.mark.parametrize(
     ("fault", "sqlstates"),
     [
-        (Fault.CONFLICT, "40001 40P01"),
-        (Fault.OUTAGE, "08000 08003 08006 08001 08P01 25006 25P03 28000 28P01 3D000 3F000 42P01 42703 42501 42601"),
+        (DatabaseErrorKind.CONFLICT, "40001 40P01"),
         (
-            Fault.OUTAGE,
+            DatabaseErrorKind.OUTAGE,
+            "08000 08003 08006 08001 08P01 25006 25P03 28000 28P01 3D000 3F000 42P01 42703 42501 42601",
+        ),
+        (
+            DatabaseErrorKind.OUTAGE,
             "53000 53100 53200 53300 53400 55P03 57014 57000 57P01 57P02 57P03 57P04 57P05 0A000 55000 55006",
         ),
-        (Fault.OUTAGE, "58000 58030 XX000 XX001 XX002"),
+        (DatabaseErrorKind.OUTAGE, "58000 58030 XX000 XX001 XX002"),
         (
-            Fault.BAD_ROW,
+            DatabaseErrorKind.BAD_ROW,
             "22001 22003 22007 22008 22021 22P02 22P05 23502 23503 23505 23514 23P01 44000 54000 P0001 P0002",
         ),
-        (Fault.UNKNOWN, "25P02 25001 2D000 F0000 HV000 99999"),
+        (DatabaseErrorKind.UNKNOWN, "25P02 25001 2D000 F0000 HV000 99999"),
     ],
 )
 def test_each_sqlstate_has_its_meaning(fault, sqlstates):
@@ -45,20 +48,20 @@ def test_each_sqlstate_has_its_meaning(fault, sqlstates):
 
 @pytest.mark.parametrize("error", [NoFreeConnection("busy"), WrongDatabase("b's"), CasinoNotUpgraded("behind")])
 def test_what_the_tenancy_calls_an_outage_is_one(error):
-    assert (classify(error), sqlstate_of(error)) == (Fault.OUTAGE, "")
+    assert (classify(error), sqlstate_of(error)) == (DatabaseErrorKind.OUTAGE, "")
 
 
 @pytest.mark.parametrize(
     ("kind", "fault"),
     [
-        (OperationalError, Fault.OUTAGE),
-        (InterfaceError, Fault.OUTAGE),
-        (DataError, Fault.BAD_ROW),
-        (transaction.TransactionManagementError, Fault.OUTAGE),
-        (ProgrammingError, Fault.UNKNOWN),
-        (InternalError, Fault.UNKNOWN),
-        (IntegrityError, Fault.UNKNOWN),
-        (Error, Fault.UNKNOWN),
+        (OperationalError, DatabaseErrorKind.OUTAGE),
+        (InterfaceError, DatabaseErrorKind.OUTAGE),
+        (DataError, DatabaseErrorKind.BAD_ROW),
+        (transaction.TransactionManagementError, DatabaseErrorKind.OUTAGE),
+        (ProgrammingError, DatabaseErrorKind.UNKNOWN),
+        (InternalError, DatabaseErrorKind.UNKNOWN),
+        (IntegrityError, DatabaseErrorKind.UNKNOWN),
+        (Error, DatabaseErrorKind.UNKNOWN),
     ],
 )
 def test_what_has_no_sqlstate_goes_by_its_kind(kind, fault):

@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connections, transaction
 from django.db.utils import DataError, OperationalError
 
-from ingestion.storing.database_errors import Fault, classify, sqlstate_of
+from ingestion.storing.database_errors import DatabaseErrorKind, classify, sqlstate_of
 from ingestion.tests.manage_processes import IN_PROCESSES
 from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
@@ -58,15 +58,15 @@ def second_connection():
 @pytest.mark.parametrize(
     ("statements", "sqlstate", "fault"),
     [
-        (["INSERT INTO scratch VALUES (2, 70000)"], "22003", Fault.BAD_ROW),
-        (["INSERT INTO scratch VALUES (2, -1)"], "23514", Fault.BAD_ROW),
-        (["INSERT INTO scratch VALUES (1, 1)"], "23505", Fault.BAD_ROW),
-        (["INSERT INTO scratch VALUES (NULL, 1)"], "23502", Fault.BAD_ROW),
-        (["UPDATE scratch SET small = 2"], "P0001", Fault.BAD_ROW),
-        (["SELECT '[\"\\u0000\"]'::jsonb"], "22P05", Fault.BAD_ROW),
-        (["SELECT * FROM no_such_table"], "42P01", Fault.OUTAGE),
-        (["SET LOCAL statement_timeout = 50", "SELECT pg_sleep(5)"], "57014", Fault.OUTAGE),
-        (["SET LOCAL ROLE pg_read_all_settings", "SELECT * FROM scratch"], "42501", Fault.OUTAGE),
+        (["INSERT INTO scratch VALUES (2, 70000)"], "22003", DatabaseErrorKind.BAD_ROW),
+        (["INSERT INTO scratch VALUES (2, -1)"], "23514", DatabaseErrorKind.BAD_ROW),
+        (["INSERT INTO scratch VALUES (1, 1)"], "23505", DatabaseErrorKind.BAD_ROW),
+        (["INSERT INTO scratch VALUES (NULL, 1)"], "23502", DatabaseErrorKind.BAD_ROW),
+        (["UPDATE scratch SET small = 2"], "P0001", DatabaseErrorKind.BAD_ROW),
+        (["SELECT '[\"\\u0000\"]'::jsonb"], "22P05", DatabaseErrorKind.BAD_ROW),
+        (["SELECT * FROM no_such_table"], "42P01", DatabaseErrorKind.OUTAGE),
+        (["SET LOCAL statement_timeout = 50", "SELECT pg_sleep(5)"], "57014", DatabaseErrorKind.OUTAGE),
+        (["SET LOCAL ROLE pg_read_all_settings", "SELECT * FROM scratch"], "42501", DatabaseErrorKind.OUTAGE),
     ],
 )
 def test_what_postgresql_says_of_a_statement(scratch, statements, sqlstate, fault):
@@ -78,13 +78,13 @@ def test_what_postgresql_says_of_a_statement(scratch, statements, sqlstate, faul
 def test_database_that_takes_no_writes_is_an_outage(scratch):
     with use_casino(scratch.current), pytest.raises(DatabaseError) as caught, casino_atomic():
         execute("SET TRANSACTION READ ONLY", "DELETE FROM scratch")
-    assert classify(caught.value) is Fault.OUTAGE
+    assert classify(caught.value) is DatabaseErrorKind.OUTAGE
 
 
 def test_text_that_can_not_be_sent_is_a_bad_row(scratch):
     with use_casino(scratch.current), pytest.raises(DataError) as caught, casino_connection().cursor() as cursor:
         cursor.execute("SELECT %s", ["a\x00b"])
-    assert (sqlstate_of(caught.value), classify(caught.value)) == ("", Fault.BAD_ROW)
+    assert (sqlstate_of(caught.value), classify(caught.value)) == ("", DatabaseErrorKind.BAD_ROW)
 
 
 def test_row_that_another_session_has_locked_is_an_outage(scratch):
@@ -93,7 +93,7 @@ def test_row_that_another_session_has_locked_is_an_outage(scratch):
         cursor.execute("SELECT * FROM scratch FOR UPDATE")
         with use_casino(scratch.current), pytest.raises(OperationalError) as caught, casino_atomic():
             execute("SET LOCAL lock_timeout = 50", "SELECT * FROM scratch FOR UPDATE")
-    assert (sqlstate_of(caught.value), classify(caught.value)) == ("55P03", Fault.OUTAGE)
+    assert (sqlstate_of(caught.value), classify(caught.value)) == ("55P03", DatabaseErrorKind.OUTAGE)
 
 
 def test_transaction_that_another_one_overtook_is_a_conflict(scratch):
@@ -103,7 +103,7 @@ def test_transaction_that_another_one_overtook_is_a_conflict(scratch):
             cursor.execute("DELETE FROM scratch")
         with pytest.raises(OperationalError) as caught, casino_atomic():
             execute("SELECT * FROM scratch FOR UPDATE")
-    assert (sqlstate_of(caught.value), classify(caught.value)) == ("40001", Fault.CONFLICT)
+    assert (sqlstate_of(caught.value), classify(caught.value)) == ("40001", DatabaseErrorKind.CONFLICT)
 
 
 def test_transactions_that_lock_each_other_out_are_a_conflict(scratch):
@@ -117,7 +117,7 @@ def test_transactions_that_lock_each_other_out_are_a_conflict(scratch):
             execute("SELECT * FROM scratch WHERE id = 2 FOR UPDATE")
         with pytest.raises(OperationalError) as caught:
             waiting.result(10)
-    assert (sqlstate_of(caught.value), classify(caught.value)) == ("40P01", Fault.CONFLICT)
+    assert (sqlstate_of(caught.value), classify(caught.value)) == ("40P01", DatabaseErrorKind.CONFLICT)
 
 
 def lock_both(wrapper):
@@ -143,7 +143,7 @@ def test_session_that_is_ended_is_an_outage(scratch):
             cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [mine])
         with pytest.raises(DatabaseError) as caught:
             execute("SELECT 1")
-    assert classify(caught.value) is Fault.OUTAGE
+    assert classify(caught.value) is DatabaseErrorKind.OUTAGE
 
 
 def test_database_that_there_is_not_is_an_outage(scratch):
@@ -151,7 +151,7 @@ def test_database_that_there_is_not_is_an_outage(scratch):
     wrapper.settings_dict = {**wrapper.settings_dict, "NAME": "no_such_database"}
     with pytest.raises(OperationalError, match=re.escape('"no_such_database" does not exist')) as caught:
         wrapper.ensure_connection()
-    assert classify(caught.value) is Fault.OUTAGE
+    assert classify(caught.value) is DatabaseErrorKind.OUTAGE
 
 
 def test_transaction_that_can_not_be_mended_is_an_outage(scratch):
@@ -160,4 +160,4 @@ def test_transaction_that_can_not_be_mended_is_an_outage(scratch):
         transaction.set_rollback(True, using="casino_1")
         with pytest.raises(transaction.TransactionManagementError) as caught:
             execute("SELECT 1")
-    assert classify(caught.value) is Fault.OUTAGE
+    assert classify(caught.value) is DatabaseErrorKind.OUTAGE

@@ -9,7 +9,7 @@ from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.envelope import header
 from ingestion.parking.parking import Parking
 from ingestion.storing.dispatch import BatchStore
-from ingestion.storing.transaction import Verdict
+from ingestion.storing.transaction import MessageResult
 from ingestion.tests.decoded_messages import envelope_of
 from ingestion.tests.kafka_client import closed_port, read_named
 from ingestion.tests.sample_messages import user
@@ -31,7 +31,7 @@ class Batches:
         forwarder = Forwarder(flush_seconds=5)
         parking = Parking(USERS, self.client, forwarder)
         parking.take_over(range(3))
-        self.verdicts: list[Verdict] = []
+        self.verdicts: list[MessageResult] = []
         self.store = BatchStore(USERS, parking, forwarder, self.verdicts.extend)
 
     def deal_with(self, *messages):

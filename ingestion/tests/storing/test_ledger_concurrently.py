@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections
 
-from ingestion.errors import DatabaseAway
+from ingestion.errors import DatabaseUnavailable
 from ingestion.tests.decoded_messages import readings_of
 from ingestion.tests.kafka_client import PATIENCE_SECONDS
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -108,7 +108,7 @@ def test_successor_takes_the_casino_for_away_when_the_zombie_hangs(casino_a, cas
     zombie = Pause()
     first = consumers(store, casino_a, readings_of(USERS, user(), b"{"), bury=zombie)
     assert zombie.is_reached.wait(PATIENCE_SECONDS)
-    with pytest.raises(DatabaseAway, match="lock timeout"):
+    with pytest.raises(DatabaseUnavailable, match="lock timeout"):
         store(casino_a, users(0, 2))
     assert store(casino_b, users(0, 2)) == ["stored"] * 2
     zombie.may_go_on.set()

@@ -3,7 +3,7 @@
 import pytest
 from django.db import Error
 
-from ingestion.errors import DatabaseAway
+from ingestion.errors import DatabaseUnavailable
 from ingestion.storing.transaction import ATTEMPTS
 from ingestion.tests.decoded_messages import readings_of
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -26,7 +26,7 @@ def test_conflict_is_tried_again(casino_a, sqlstate):
 
 def test_conflict_that_does_not_end_makes_the_casino_away(casino_a):
     with trigger("PERFORM nextval('meddled'); RAISE SQLSTATE '40001';"):
-        with pytest.raises(DatabaseAway):
+        with pytest.raises(DatabaseUnavailable):
             store(casino_a, users(0, 1))
         assert meddled() == ATTEMPTS
     assert (ids(casino_a), marks(casino_a)) == (set(), {})
@@ -40,14 +40,14 @@ def test_outage_is_tried_once_more(casino_a):
 
 def test_outage_that_stays_makes_the_casino_away_and_nothing_a_dead_letter(casino_a):
     with trigger("PERFORM nextval('meddled'); RAISE SQLSTATE '53100' USING MESSAGE = E'disk full\nreally';"):
-        with pytest.raises(DatabaseAway, match=r"^disk full$"):
+        with pytest.raises(DatabaseUnavailable, match=r"^disk full$"):
             store(casino_a, readings_of(USERS, user(), b"{"))
         assert meddled() == 2
 
 
 def test_outage_while_the_culprit_is_looked_for_makes_the_casino_away(casino_a):
     body = "IF nextval('meddled') > 4 THEN RAISE SQLSTATE '57P01'; END IF; RAISE SQLSTATE '22003';"
-    with trigger(body), pytest.raises(DatabaseAway):
+    with trigger(body), pytest.raises(DatabaseUnavailable):
         store(casino_a, users(0, 8))
     assert (ids(casino_a), marks(casino_a)) == (set(), {})
 
@@ -61,16 +61,18 @@ def test_what_is_not_known_is_raised_and_nothing_stored(casino_a):
 
 def test_slow_statement_makes_the_casino_away(casino_a, settings):
     settings.INGESTION_STATEMENT_SECONDS = 0.1
-    with trigger("PERFORM pg_sleep(30);"), pytest.raises(DatabaseAway, match="statement timeout"):
+    with trigger("PERFORM pg_sleep(30);"), pytest.raises(DatabaseUnavailable, match="statement timeout"):
         store(casino_a, users(0, 1))
 
 
 def test_session_that_is_ended_at_each_attempt_makes_the_casino_away(casino_a):
-    with trigger("PERFORM pg_terminate_backend(pg_backend_pid());"), pytest.raises(DatabaseAway):
+    with trigger("PERFORM pg_terminate_backend(pg_backend_pid());"), pytest.raises(DatabaseUnavailable):
         store(casino_a, users(0, 1))
 
 
 def test_casino_that_is_behind_the_code_is_away(casino_a):
     Casino.objects.filter(pk=1).update(schema_version="")
-    with pytest.raises(DatabaseAway, match=r"Alpha \(casino 1\) is behind the code; `manage.py migrate_casinos`"):
+    with pytest.raises(
+        DatabaseUnavailable, match=r"Alpha \(casino 1\) is behind the code; `manage.py migrate_casinos`"
+    ):
         store(Casino.objects.get(pk=1), users(0, 1))

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from recommendations.simulation.into_casino import store_history
-from recommendations.simulation.simulate import TASTES, Tastes, World, simulate, write_files
+from recommendations.simulation.simulate import TASTES, SimulatedCasino, Tastes, simulate, write_files
 from tenants.management.cli.arguments import ready_casino, whole_number
 from tenants.routing.context import use_casino
 
@@ -26,9 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same history (1)")
         parser.add_argument("--kind", choices=TASTES, default="mixed", help="what the users go by (mixed)")
         for name in _NUMBERS:
-            default = getattr(World(), name)
+            default = getattr(SimulatedCasino(), name)
             parser.add_argument(f"--{name}", type=whole_number, default=default, help=f"({default})")
-        parser.add_argument("--events-a-day", type=float, default=World().events_a_day, help="(12)")
+        parser.add_argument("--events-a-day", type=float, default=SimulatedCasino().events_a_day, help="(12)")
         for each in fields(Tastes):
             parser.add_argument(f"--taste-{each.name}", type=float, metavar="X", help="instead of the kind's")
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         numbers = {name: options[name] for name in (*_NUMBERS, "events_a_day", "seed")}
         if options["teams"] < 2 or options["seed"] < 0 or options["events_a_day"] <= 0:
             raise CommandError("There must be at least 2 teams, a seed from 0 on, and events on some day.")
-        history = simulate(World(**numbers, tastes=tastes))
+        history = simulate(SimulatedCasino(**numbers, tastes=tastes))
         said = f"{len(history.coupons):,} coupons on {len(history.events):,} events"
         if options["out"] is not None:
             write_files(history, options["out"])

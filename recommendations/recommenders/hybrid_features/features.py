@@ -13,11 +13,11 @@ import numpy as np
 
 from recommendations.offer import Offer
 from recommendations.offer.arrays import add_entries
-from recommendations.recommenders.base import Scores, Situation
+from recommendations.recommenders.base import Scores, ScoringContext
 from recommendations.recommenders.profile import column_of
 from recommendations.tallies.trends import Trends
 
-from .user_vectors import Crowds, Likeness
+from .user_vectors import CoBettors, Likeness
 from .value_features import COUNTED, OF_VALUES, OfValues, Values, values_of
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
@@ -42,7 +42,7 @@ _OF_EVENT_PLACES = [OF_EVENTS.index(name) for name in _COMPARED]
 class Features:
     """The features of every event of a situation's offer."""
 
-    def __init__(self, situation: Situation) -> None:
+    def __init__(self, situation: ScoringContext) -> None:
         self._situation = situation
         self._offer = situation.offer
         self._events = _of_events(situation)
@@ -92,7 +92,7 @@ class _OfEvents:
         return int(self.numbers.nbytes + self.is_coming.nbytes + sums)
 
 
-def _of_events(situation: Situation) -> _OfEvents:
+def _of_events(situation: ScoringContext) -> _OfEvents:
     """Kept as long as offer and trends are, for an hour."""
     memo = situation.offer.memo
     kept: _OfEvents | None = memo.get("features")
@@ -105,7 +105,7 @@ def _of_events(situation: Situation) -> _OfEvents:
     return kept
 
 
-def _numbers_of_events(situation: Situation) -> Numbers:
+def _numbers_of_events(situation: ScoringContext) -> Numbers:
     offer, trends = situation.offer, situation.trends
     numbers = [np.log1p(trends.of_column(name, column_of(offer, name))) for name in COUNTED]
     numbers += [np.log1p(trends.counts_of(offer)), np.log1p(trends.of_offer(offer)), _freshness(offer, trends)]
@@ -126,7 +126,7 @@ def _log_odds(offer: Offer) -> Scores:
     return odds
 
 
-def _weighted_events(situation: Situation, events: _OfEvents, weights: Matrix) -> Scores:
+def _weighted_events(situation: ScoringContext, events: _OfEvents, weights: Matrix) -> Scores:
     """The part of the sum that is the same for all users; kept for the weights asked for last."""
     kept = events.weighted
     if kept is None or kept[0] is not weights:
@@ -140,6 +140,6 @@ def _best(numbers: Numbers, among: Any) -> float:
     return float(np.max(numbers, where=among, initial=-np.inf)) if among.any() else 0.0
 
 
-def _likeness(situation: Situation) -> Likeness | None:
-    crowds: Crowds | None = situation.models.get("crowds")
+def _likeness(situation: ScoringContext) -> Likeness | None:
+    crowds: CoBettors | None = situation.models.get("crowds")
     return crowds.likeness(situation.user_id, situation.offer) if crowds is not None else None

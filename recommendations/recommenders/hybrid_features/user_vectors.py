@@ -25,7 +25,7 @@ class _Kept(msgspec.Struct, array_like=True):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tastes:
+class UserVectors:
     """`vectors` (users, d): the scalar product of two users' says how alike they bet; `user_ids` (users,), sorted."""
 
     user_ids: Ids
@@ -36,16 +36,16 @@ class Tastes:
         place = int(np.searchsorted(self.user_ids, user_id))
         return self.vectors[place] if place < self.user_ids.size and self.user_ids[place] == user_id else None
 
-    def only(self, is_kept: np.ndarray[Any, np.dtype[np.bool_]]) -> "Tastes":
+    def only(self, is_kept: np.ndarray[Any, np.dtype[np.bool_]]) -> "UserVectors":
         """Those of some of the users; `is_kept` has the shape (users,)."""
-        return Tastes(self.user_ids[is_kept], self.vectors[is_kept])
+        return UserVectors(self.user_ids[is_kept], self.vectors[is_kept])
 
     def encode(self) -> bytes:
         halves = self.vectors.astype(np.float16)
         return msgspec.msgpack.encode(_Kept(self.vectors.shape[1], self.user_ids.tobytes(), halves.tobytes()))
 
     @classmethod
-    def decode(cls, encoded: bytes) -> "Tastes":
+    def decode(cls, encoded: bytes) -> "UserVectors":
         kept = msgspec.msgpack.decode(encoded, type=_Kept)
         vectors = np.frombuffer(kept.vectors, dtype=np.float16).astype(np.float32).reshape(-1, kept.width)
         return cls(np.frombuffer(kept.user_ids, dtype=np.int64), vectors)
@@ -84,11 +84,11 @@ class Likeness:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Crowds:
+class CoBettors:
     """Of m events (`event_ids`, sorted) the sums of the vectors of those who bet on them (m, d), and of how many.
     Never changes."""
 
-    tastes: Tastes
+    tastes: UserVectors
     event_ids: Ids
     sums: Vectors
     counts: Numbers
@@ -118,16 +118,16 @@ class Crowds:
         return places[is_there], self.sums[is_there], self.counts[is_there]
 
 
-class CrowdSums:
+class CoBettorSums:
     """The crowds in the making: a user's bet on an event counts once, whoever is not known not at all."""
 
-    def __init__(self, tastes: Tastes) -> None:
+    def __init__(self, tastes: UserVectors) -> None:
         self.tastes = tastes
         self._bettors: dict[int, set[int]] = {}  # event -> users
         self._places: dict[int, int] = {}
         self._sums = np.zeros((_ROOM, tastes.vectors.shape[1]), dtype=np.float32)
         self._next = 0  # of the rows of the sums
-        self._crowds: Crowds | None = None
+        self._crowds: CoBettors | None = None
 
     def add(self, user_id: int, event_ids: Sequence[int]) -> None:
         taste = self.tastes.of(user_id)
@@ -150,13 +150,13 @@ class CrowdSums:
     def event_ids(self) -> Collection[int]:
         return self._bettors.keys()
 
-    def crowds(self) -> Crowds:
+    def crowds(self) -> CoBettors:
         """What was added so far."""
         if self._crowds is None:
             ids = np.array(sorted(self._bettors), dtype=np.int64)
             places = np.array([self._places[event_id] for event_id in ids.tolist()], dtype=np.intp)
             counts = np.array([len(self._bettors[event_id]) for event_id in ids.tolist()], dtype=np.float64)
-            self._crowds = Crowds(self.tastes, ids, self._sums[places], counts)
+            self._crowds = CoBettors(self.tastes, ids, self._sums[places], counts)
         return self._crowds
 
     def _place_of(self, event_id: int) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from recommendations.offer import ATTRIBUTES, Column
 from recommendations.offer.arrays import Codes
 from recommendations.recommenders import neighbours
-from recommendations.recommenders.base import Scores, Situation
+from recommendations.recommenders.base import Scores, ScoringContext
 from recommendations.recommenders.profile import SMOOTHING, column_of
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
@@ -43,7 +43,7 @@ class Values:
     surprise: Matrix
 
 
-def values_of(situation: Situation) -> Values:
+def values_of(situation: ScoringContext) -> Values:
     columns = tuple(column_of(situation.offer, name) for name in COUNTED)
     sizes = [len(column.values) for column in columns]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
@@ -55,7 +55,7 @@ def values_of(situation: Situation) -> Values:
 class OfValues:
     """What a situation's user makes of these values."""
 
-    def __init__(self, situation: Situation, values: Values) -> None:
+    def __init__(self, situation: ScoringContext, values: Values) -> None:
         self._values = values
         self._owners, self._codes, self._lifts, self._shares = _of_tallies(situation, values)
         self._favourites = tuple(_favourites(situation, values))
@@ -89,7 +89,7 @@ class OfValues:
         return found
 
 
-def _of_tallies(situation: Situation, values: Values) -> tuple[Places, Places, Matrix, Matrix]:
+def _of_tallies(situation: ScoringContext, values: Values) -> tuple[Places, Places, Matrix, Matrix]:
     """Of the user's values that the offer knows: attribute, code, lift (as of `profile`), and the share that they have
     in the user's selections, times how surprising that is."""
     counts = [situation.profile.counts.get(name) or {} for name in COUNTED]
@@ -116,7 +116,7 @@ def _gathered(mappings: Any, named: list[list[str]], default: float, kind: Any, 
     return np.fromiter(found, kind, number)
 
 
-def _favourites(situation: Situation, values: Values) -> Iterator[tuple[int, int]]:
+def _favourites(situation: ScoringContext, values: Values) -> Iterator[tuple[int, int]]:
     """(feature, the value's code) of what the user says."""
     profile = situation.profile
     for row, attribute, value in (
@@ -129,7 +129,7 @@ def _favourites(situation: Situation, values: Values) -> Iterator[tuple[int, int
             yield row, place + int(values.starts[number])
 
 
-def _of_neighbours(situation: Situation, values: Values) -> Scores | None:
+def _of_neighbours(situation: ScoringContext, values: Values) -> Scores | None:
     """What each value adds to an event's score by `neighbours`, shape (size,); None without a model."""
     found = neighbours.scores_of_tokens(situation)
     if found is None:

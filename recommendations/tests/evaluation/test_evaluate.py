@@ -19,13 +19,13 @@ from recommendations.replay.replay import study
 from recommendations.services import recommend
 from recommendations.serving.load import find
 from recommendations.simulation.into_casino import store_history
-from recommendations.simulation.simulate import TASTES, World, simulate, write_files
+from recommendations.simulation.simulate import TASTES, SimulatedCasino, simulate, write_files
 from recommendations.storing import store_coupons, store_events, store_users
 from recommendations.tests.factories import coupon_row, event_row, selection_row, user_row
 from recommendations.training import fit_models
 from tenants.routing.context import use_casino
 
-WORLD = World(seed=4, users=30, coupons=400, days=30, leagues=3, teams=6, events_a_day=6)
+WORLD = SimulatedCasino(seed=4, users=30, coupons=400, days=30, leagues=3, teams=6, events_a_day=6)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ class TestFitting:
         worlds = {casino_a: "crowd", casino_b: "last-minute"}
         said = []
         for casino, kind in worlds.items():
-            world = World(seed=6, users=40, coupons=500, days=30, leagues=4, tastes=TASTES[kind])
+            world = SimulatedCasino(seed=6, users=40, coupons=500, days=30, leagues=4, tastes=TASTES[kind])
             fill(casino, now, simulate(world))
             with use_casino(casino.current):
                 outcome = fit_models(now, casino.pk)

@@ -9,12 +9,12 @@ from recommendations.learning import lambdarank
 from recommendations.learning.cases import MOST_CANDIDATES, Case, CaseBook, Cases, sample
 from recommendations.learning.conditional_logit import fit_weights
 from recommendations.learning.model_selection import is_worse, learn, ndcg
-from recommendations.learning.user_vectors import WIDTH, fit_tastes
+from recommendations.learning.user_vectors import WIDTH, fit_user_vectors
 from recommendations.offer import Offer
 from recommendations.recommenders.hybrid import DEFAULT, DEFAULT_WEIGHTS, Model
 from recommendations.recommenders.hybrid_features.decision_trees import Trees
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES
-from recommendations.recommenders.hybrid_features.user_vectors import Crowds, CrowdSums, Likeness, Tastes
+from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, CoBettorSums, Likeness, UserVectors
 from recommendations.tests.factories import offer_of
 
 COLUMNS = np.arange(len(ADDITIVE))
@@ -128,16 +128,16 @@ class TestTastes:
 
     @pytest.fixture(autouse=True)
     def fitted(self):
-        self.tastes = fit_tastes(self.BETS)
+        self.tastes = fit_user_vectors(self.BETS)
 
     def crowds(self, *bets):
         assert self.tastes is not None
-        sums = CrowdSums(self.tastes)
+        sums = CoBettorSums(self.tastes)
         for user, event in bets:
             sums.add(user, [event])
         return sums
 
-    def likeness(self, crowds: Crowds, user: int, offer: Offer):
+    def likeness(self, crowds: CoBettors, user: int, offer: Offer):
         found = crowds.likeness(user, offer)
         assert found is not None
         return found.at(np.arange(len(offer)))[0]
@@ -181,7 +181,7 @@ class TestTastes:
             matrix[user - 1, event] = 1.0
         matrix /= np.sqrt(matrix.sum(axis=0) + 1.0)
         matrix /= np.sqrt((matrix**2).sum(axis=1, keepdims=True) + 0.5)
-        tastes = fit_tastes(bets)
+        tastes = fit_user_vectors(bets)
         assert tastes is not None
         assert tastes.vectors @ tastes.vectors.T == pytest.approx(matrix @ matrix.T, abs=1e-5)
 
@@ -200,16 +200,16 @@ class TestTastes:
         assert crowds.sums == pytest.approx(np.tile(crowds.tastes.of(4), (101, 1)))
 
     def test_they_survive_being_kept(self):
-        tastes = fit_tastes(self.BETS)
+        tastes = fit_user_vectors(self.BETS)
         assert tastes is not None
-        kept = Tastes.decode(tastes.encode())
+        kept = UserVectors.decode(tastes.encode())
         assert kept.vectors == pytest.approx(tastes.vectors, abs=1e-3)
         assert kept.user_ids.tolist() == list(range(1, 11))
         assert kept.vectors.shape[1] == WIDTH
 
     @pytest.mark.parametrize("bets", [[], [(1, 1)], [(1, 1), (2, 1), (3, 1)]])
     def test_too_little_says_nothing(self, bets):
-        assert fit_tastes(bets) is None
+        assert fit_user_vectors(bets) is None
 
 
 def test_trees_that_were_fitted_to_other_features_are_left_out_and_weights_are_not():

@@ -14,9 +14,10 @@ from recommendations.offer.queries import ask
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import EventFactory, open_rows, rows_of
 from recommendations.tests.threads import THREADS, at_once
+from tenants.current_casino import CurrentCasino
 from tenants.errors import NoCurrentCasino
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias
-from tenants.routing.context import CurrentCasino, use_casino
+from tenants.routing.context import use_casino
 
 READ_ALL = "offer_events("
 

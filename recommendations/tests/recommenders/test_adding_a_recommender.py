@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "recommending.md").read_text()
 TRY = """
 import django

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from recommendations.recommenders.base import Profile, Situation
+from recommendations.recommenders.base import Profile, ScoringContext
 from recommendations.recommenders.dynamic import Dynamic
 from recommendations.services import recommend
 from recommendations.tests.factories import EventFactory, UserFactory, offer_of
@@ -13,7 +13,7 @@ from tenants.routing.context import use_casino
 
 
 def order(offer, profile, seed=1):
-    return list(np.argsort(-Dynamic().score(Situation(offer, profile, seed=(seed,)))))
+    return list(np.argsort(-Dynamic().score(ScoringContext(offer, profile, seed=(seed,)))))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -29,7 +29,7 @@ def test_the_order_within_a_sport_varies():
 
 @pytest.mark.parametrize("sport", ["", "CHESS"])
 def test_a_sport_that_no_event_has_prefers_none(sport):
-    scores = Dynamic().score(Situation(offer_of({}, {"sport": "HANDBALL"}), Profile(favorite_sport=sport)))
+    scores = Dynamic().score(ScoringContext(offer_of({}, {"sport": "HANDBALL"}), Profile(favorite_sport=sport)))
     assert (scores < 1).all()
 
 

@@ -9,7 +9,7 @@ from recommendations.learning.cases import Case, Cases
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.recommenders.hybrid import REFINED, Hybrid, Model
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES, Features
-from recommendations.recommenders.hybrid_features.user_vectors import CrowdSums, Tastes
+from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
 from recommendations.recommenders.hybrid_features.value_features import COUNTED
 from recommendations.recommenders.profile import Profile as ProfileRecommender
 from recommendations.recommenders.profile import column_of
@@ -25,8 +25,8 @@ def known():
     """A situation in which every feature says something."""
     offer = offer_of(*({"odd": 1.5 + number % 7} for number in range(EVENTS)))
     asked = situation(offer, FULL_PROFILE, 1)
-    tastes = Tastes(np.array([1, 2]), np.array([[1.0, 0.5], [0.5, 1.0]], dtype=np.float32))
-    sums = CrowdSums(tastes)
+    tastes = UserVectors(np.array([1, 2]), np.array([[1.0, 0.5], [0.5, 1.0]], dtype=np.float32))
+    sums = CoBettorSums(tastes)
     sums.add(2, offer.ids[::3].tolist())
     return replace(asked, models={**asked.models, "crowds": sums.crowds()}, user_id=1)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from recommendations.recommenders.base import Profile, Situation
+from recommendations.recommenders.base import Profile, ScoringContext
 from recommendations.recommenders.inference_score import points
 from recommendations.services import recommend
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
@@ -101,21 +101,21 @@ def test_each_row_of_the_table_is_worth_its_points(event, worth):
     nothing = dict.fromkeys(VALUES, "NOTHING")
     top_values = dict.fromkeys(VALUES, ("TOP", "SECOND"))
     profile = Profile(country="OWN", favorite_sport="FAVORITE", top_values=top_values)
-    assert list(points(Situation(offer_of(nothing | event), profile))) == [worth]
+    assert list(points(ScoringContext(offer_of(nothing | event), profile))) == [worth]
 
 
 def test_own_country_and_top_country_add_up():
     profile = Profile(
         country="SPAIN", favorite_sport="HANDBALL", top_values={"country": ("SPAIN",), "sport": ("HANDBALL",)}
     )
-    assert list(points(Situation(offer_of({"country": "SPAIN", "sport": "HANDBALL"}), profile))) == [6]
+    assert list(points(ScoringContext(offer_of({"country": "SPAIN", "sport": "HANDBALL"}), profile))) == [6]
 
 
 def test_points_are_whole_so_that_the_random_part_only_decides_between_equals():
     rng = random.Random(1)
     offer = offer_of(*[random_event(rng) for _ in range(50)])
     profile = Profile("ENGLAND", "FOOTBALL", (), {field: tuple(values[:2]) for field, values in VALUES.items()})
-    scores = points(Situation(offer, profile))
+    scores = points(ScoringContext(offer, profile))
     assert np.array_equal(scores, np.floor(scores))
     assert len(set(scores)) > 3
 

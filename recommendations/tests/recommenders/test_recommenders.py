@@ -10,11 +10,11 @@ from recommendations import recommenders
 from recommendations.errors import UserNotFound
 from recommendations.models import User
 from recommendations.offer import ATTRIBUTES
-from recommendations.recommenders.base import Profile, Situation
+from recommendations.recommenders.base import Profile, ScoringContext
 from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import recommend
-from recommendations.serving.request_filters import Wish
+from recommendations.serving.request_filters import RequestFilters
 from recommendations.tallies.trends import Trends
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of
 from tenants.routing.connections import casino_connection
@@ -40,7 +40,7 @@ def situation(offer, profile, seed):
         event_ids=np.array([2, 99]),
         of_events=np.array([4.0, 1.0]),
     )
-    return Situation(offer, profile, now=NOW, hour=NOW, seed=(seed,), trends=trends, models={"neighbours": MODEL})
+    return ScoringContext(offer, profile, now=NOW, hour=NOW, seed=(seed,), trends=trends, models={"neighbours": MODEL})
 
 
 @pytest.fixture(params=RECOMMENDERS)
@@ -118,7 +118,7 @@ class TestSlips:
     @pytest.mark.parametrize("limit", [0, 1, 3, 7])
     def test_there_are_exactly_n_events_where_there_are_so_many(self, name, limit):
         EventFactory.create_batch(7)
-        assert len(self.ask(name, wish=Wish(limit=limit)).recommended_events) == limit
+        assert len(self.ask(name, wish=RequestFilters(limit=limit)).recommended_events) == limit
 
     @pytest.mark.parametrize("events", [1, 2])
     def test_there_are_fewer_where_there_are_fewer(self, name, events):
@@ -129,7 +129,7 @@ class TestSlips:
     def test_no_event_comes_twice(self, name):
         EventFactory.create_batch(6)
         TalliedCouponFactory.create_batch(3, user_id=1)
-        homes = self.homes(self.ask(name, wish=Wish(limit=10)))
+        homes = self.homes(self.ask(name, wish=RequestFilters(limit=10)))
         assert len(set(homes)) == len(homes) == 6
 
     def test_no_event_has_begun_not_even_one_loaded_before_it_began(self, name):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from recommendations.recommenders.base import Profile, Situation
+from recommendations.recommenders.base import Profile, ScoringContext
 from recommendations.recommenders.static import Static
 from recommendations.services import recommend
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of
@@ -14,7 +14,7 @@ from tenants.routing.context import use_casino
 
 def test_the_events_that_came_first_win_whoever_asks():
     for seed, profile in enumerate((Profile(), Profile(country="SPAIN", favorite_sport="HANDBALL"))):
-        scores = Static().score(Situation(offer_of({}, {}, {}, {}), profile, seed=(seed,)))
+        scores = Static().score(ScoringContext(offer_of({}, {}, {}, {}), profile, seed=(seed,)))
         assert list(np.argsort(-scores)) == [0, 1, 2, 3]
 
 

@@ -10,10 +10,10 @@ from recommendations.offer import offer_of_columns
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.history import History, OddsChange, PastCoupon
 from recommendations.replay.replay import Plan, rank_of, replay
-from recommendations.simulation.simulate import TASTES, World, simulate
+from recommendations.simulation.simulate import TASTES, SimulatedCasino, simulate
 
 HOUR = 3_600.0
-SMALL = World(seed=3, users=40, coupons=600, days=30, leagues=4, teams=6)
+SMALL = SimulatedCasino(seed=3, users=40, coupons=600, days=30, leagues=4, teams=6)
 
 
 def history_of(begins, coupons, opens_at=None):
@@ -158,7 +158,7 @@ class TestRecovery:
     NAMES = ("soonest", "trending", "profile", "neighbours", "hybrid", "random")
 
     def report(self, kind):
-        world = replace(World(seed=2, users=80, coupons=1_600, days=50, leagues=6), tastes=TASTES[kind])
+        world = replace(SimulatedCasino(seed=2, users=80, coupons=1_600, days=50, leagues=6), tastes=TASTES[kind])
         return evaluate(
             simulate(world),
             recommenders=recommenders_named(self.NAMES),

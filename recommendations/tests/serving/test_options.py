@@ -27,7 +27,7 @@ GIVEN = {
     "max_stakes": {"EUR": 12.5},
     "fallbacks": ["soonest"],
 }
-SCHEMA = Path(__file__).parent.parent.parent / "docs" / "schemas" / "options.schema.json"
+SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "options.schema.json"
 
 
 @pytest.mark.parametrize("nothing", [None, {}])

@@ -2,12 +2,12 @@
 
 import pytest
 
-from recommendations.errors import InvalidWish
-from recommendations.serving.request_filters import NO_WISH, Wish, parse_wish
+from recommendations.errors import InvalidParameter
+from recommendations.serving.request_filters import NO_FILTERS, RequestFilters, parse_filters
 
 
 def test_nothing_asked_for_is_no_wish():
-    assert parse_wish({}) == parse_wish({"limit": None, "shoe_size": 43}) == NO_WISH
+    assert parse_filters({}) == parse_filters({"limit": None, "shoe_size": 43}) == NO_FILTERS
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,9 @@ def test_nothing_asked_for_is_no_wish():
     ],
 )
 def test_wishes_come_as_text_or_as_json(given):
-    assert parse_wish(given) == Wish(5, frozenset({7, 8}), frozenset({"FOOTBALL", "HANDBALL"}), explain=True)
+    assert parse_filters(given) == RequestFilters(
+        5, frozenset({7, 8}), frozenset({"FOOTBALL", "HANDBALL"}), explain=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,5 +34,5 @@ def test_wishes_come_as_text_or_as_json(given):
     ],
 )  # fmt: skip
 def test_what_can_not_be_is_refused_by_name(name, value):
-    with pytest.raises(InvalidWish, match=name):
-        parse_wish({name: value})
+    with pytest.raises(InvalidParameter, match=name):
+        parse_filters({name: value})

@@ -18,10 +18,10 @@ import pytest
 from recommendations.recommenders.base import Profile
 from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
-from recommendations.serving.engine import Bettor, Market, Question, answer
+from recommendations.serving.engine import CasinoContext, RecommendationRequest, UserContext, answer
 from recommendations.serving.guard_rails import Guarded
 from recommendations.serving.options import Options, Selectors
-from recommendations.serving.request_filters import Wish
+from recommendations.serving.request_filters import RequestFilters
 from recommendations.tallies.selections import Match, Selected
 from recommendations.tallies.trends import Trends
 from recommendations.tests.factories import GuardedUser as User
@@ -128,7 +128,7 @@ def is_selected(event_id: int, event: dict[str, Any], selectors: Selectors) -> b
     )
 
 
-def may_be_shown(event_id: int, event: dict[str, Any], question: Question, bettor: Bettor) -> bool:
+def may_be_shown(event_id: int, event: dict[str, Any], question: RecommendationRequest, bettor: UserContext) -> bool:
     options, begin = question.options, event["begin_timestamp"]
     is_to_come = begin > question.now + timedelta(seconds=options.begin_margin_seconds)
     is_live = options.live_events and begin <= question.now < event["end_timestamp"]
@@ -158,7 +158,9 @@ def is_refused(user: Guarded, options: Options) -> bool:
     return not is_of_age or any(limit < unit for limit in limits)
 
 
-def check(events: list[dict[str, Any]], question: Question, bettor: Bettor, market: Market) -> None:
+def check(
+    events: list[dict[str, Any]], question: RecommendationRequest, bettor: UserContext, market: CasinoContext
+) -> None:
     slip = answer(question, bettor, market, UUID(int=0))
     shown = [(event.event_id, events[event.event_id - 1]) for event in slip.recommended_events]
     options, user = question.options, bettor.user
@@ -188,8 +190,8 @@ def check(events: list[dict[str, Any]], question: Question, bettor: Bettor, mark
 def assert_nothing_else_fits(
     events: list[dict[str, Any]],
     shown: list[tuple[int, dict[str, Any]]],
-    question: Question,
-    bettor: Bettor,
+    question: RecommendationRequest,
+    bettor: UserContext,
     leagues: Counter[tuple[str, str]],
     sports: Counter[str],
 ) -> None:
@@ -205,7 +207,7 @@ def assert_nothing_else_fits(
         assert not fits, event
 
 
-def check_stake(slip: Any, bettor: Bettor, options: Options) -> None:
+def check_stake(slip: Any, bettor: UserContext, options: Options) -> None:
     user = bettor.user
     unit = Decimal(1) if user.currency == "JPY" else Decimal("0.01")
     caps = [options.max_stakes.get(user.currency), user.stake_limit, user.limit_left]
@@ -222,15 +224,19 @@ def test_no_slip_breaks_a_rule(name):
     rng = random.Random(f"slips of {name}")
     for _ in range(max(SLIPS // len(RECOMMENDERS) // SLIPS_AN_OFFER, 1)):
         events = [random_event(rng) for _ in range(rng.choice([0, 1, 3, 12, 40, 120]))]
-        market = Market(
+        market = CasinoContext(
             offer_of(*events), random_trends(rng, len(events)), {"neighbours": MODEL} if rng.random() < 0.5 else {}
         )
         for _ in range(SLIPS_AN_OFFER):
-            wish = Wish(rng.choice([None, 1, 20]), frozenset(some(rng, [1, 2, 3], 2)), frozenset(some(rng, SPORTS, 1)))
+            wish = RequestFilters(
+                rng.choice([None, 1, 20]), frozenset(some(rng, [1, 2, 3], 2)), frozenset(some(rng, SPORTS, 1))
+            )
             options = random_options(rng, len(events))
-            question = Question(1, RECOMMENDERS[name], NOW, options, wish, needs_reasons=rng.random() < 0.2)
+            question = RecommendationRequest(
+                1, RECOMMENDERS[name], NOW, options, wish, needs_reasons=rng.random() < 0.2
+            )
             held = some(rng, events, 3) if rng.random() < 0.5 else ()
-            bettor = Bettor(
+            bettor = UserContext(
                 user_id=rng.randint(1, 10**9),
                 user=random_user(rng),
                 profile=random_profile(rng),

@@ -8,8 +8,8 @@ import pytest
 from recommendations.models import User, UserProfile
 from recommendations.recommenders.registry import get_recommender
 from recommendations.services import recommend
-from recommendations.serving.engine import Market, Question
-from recommendations.serving.user_context import bettor_of, usual_stake
+from recommendations.serving.engine import CasinoContext, RecommendationRequest
+from recommendations.serving.user_context import build_user_context, usual_stake
 from recommendations.storing import store_coupons, store_users
 from recommendations.tests.factories import (
     EventFactory,
@@ -39,8 +39,8 @@ def bet(*selections, user_id=1):
 
 
 def bettor(name, now, *, needs_reasons=False):
-    question = Question(1, get_recommender(name), now, needs_reasons=needs_reasons)
-    return bettor_of(found_user(1), question, Market(offer_of({})))
+    question = RecommendationRequest(1, get_recommender(name), now, needs_reasons=needs_reasons)
+    return build_user_context(found_user(1), question, CasinoContext(offer_of({})))
 
 
 def top_values(now):
@@ -49,9 +49,9 @@ def top_values(now):
 
 def test_what_was_found_answers_all_without_another_query(user, now, django_assert_num_queries):
     bet(selection())
-    found, question = found_user(1), Question(1, get_recommender("hybrid"), now, needs_reasons=True)
+    found, question = found_user(1), RecommendationRequest(1, get_recommender("hybrid"), now, needs_reasons=True)
     with django_assert_num_queries(0, connection=casino_connection()):
-        profile = bettor_of(found, question, Market(offer_of({}))).profile
+        profile = build_user_context(found, question, CasinoContext(offer_of({}))).profile
     assert (profile.country, profile.favorite_sport) == ("SPAIN", "HANDBALL")
     assert profile.counts["home_team"] == {"ARSENAL": 1}
     assert [each.home_team for each in profile.recent] == ["ARSENAL"]

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from tenants.access.limits import request_bytes, request_rate
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Answer, Verb
-from tenants.ttl_cache import wait_for_leases
+from tenants.ttl_cache import wait_until_caches_expire
 
 from .arguments import add_casino, find_casino
 
@@ -36,7 +36,7 @@ class Limit(Verb):
             for name, value in changes.items():
                 setattr(casino, name, value)
             casino.save(update_fields=list(changes))
-            wait_for_leases()
+            wait_until_caches_expire()
         rate, size = request_rate(casino) or "any number of", request_bytes(casino) or "any number of"
         document = {"id": casino.pk, "request_rate": casino.request_rate, "request_bytes": casino.request_bytes}
         return Answer(f"{casino} may make {rate} requests a second, of {size} bytes each.", document)

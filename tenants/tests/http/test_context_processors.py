@@ -1,7 +1,7 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from tenants.databases.servers import MAIN
+from tenants.current_casino import MAIN
 from tenants.http.context_processors import SWITCHER_LENGTH, casino_switcher
 from tenants.models import Casino, CasinoState
 

@@ -4,10 +4,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
+from tenants.current_casino import CurrentCasino
 from tenants.errors import CasinoMismatch
 from tenants.models import Casino, CasinoState
 from tenants.routing.connections import casino_connection
-from tenants.routing.context import CurrentCasino, find_current_casino, use_casino
+from tenants.routing.context import find_current_casino, use_casino
 from tenants.schema.version import migrations_on_disk, record_version
 from tenants.tests.casino_rows import make_event, make_user
 

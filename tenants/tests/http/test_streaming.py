@@ -12,10 +12,11 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
 from django.http import HttpResponse
 
+from tenants.current_casino import CurrentCasino
 from tenants.http.streaming import bind_stream
 from tenants.lifecycle.create import create_casino
 from tenants.routing.connections import connection_metrics
-from tenants.routing.context import CurrentCasino, find_current_casino, use_casino
+from tenants.routing.context import find_current_casino, use_casino
 from tenants.tests import streaming_views
 from tenants.tests.casino_rows import User, make_user
 from tenants.tests.http_requests import Answer, ask_asgi, ask_wsgi

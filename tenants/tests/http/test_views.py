@@ -3,7 +3,7 @@ from http import HTTPStatus
 import pytest
 from django.urls import reverse
 
-from tenants.databases.servers import MAIN
+from tenants.current_casino import MAIN
 from tenants.models import Casino, CasinoState
 
 URL = "/casino/"

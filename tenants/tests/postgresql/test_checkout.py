@@ -6,10 +6,11 @@ import pytest
 from django.core.signals import request_finished
 from django.db import OperationalError, close_old_connections, transaction
 
+from tenants.current_casino import CurrentCasino
 from tenants.lifecycle.create import store_casinos
 from tenants.postgresql.checkout import CACHE
 from tenants.routing.connections import casino_atomic, casino_connection, connection_metrics, current_alias
-from tenants.routing.context import CurrentCasino, use_casino
+from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
 from tenants.tests.connection_users import backend, backend_of, execute, in_thread, metrics
 

@@ -10,12 +10,13 @@ from django.contrib.auth.models import User as StaffUser
 from django.db import OperationalError, close_old_connections, connections
 from django.test import Client
 
+from tenants.current_casino import CurrentCasino
 from tenants.errors import NoFreeConnection
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
 from tenants.postgresql.checkout import CACHE
 from tenants.routing.connections import casino_atomic, casino_connection, connection_metrics
-from tenants.routing.context import CasinoExecutor, CurrentCasino, use_casino
+from tenants.routing.context import CasinoExecutor, use_casino
 from tenants.tests.casino_rows import User, make_user
 from tenants.tests.connection_users import backend, backend_of, execute, holding, in_thread, kill, metrics
 

@@ -9,12 +9,13 @@ from uuid import uuid4
 import pytest
 from django.db import connections
 
+from tenants.current_casino import CurrentCasino
 from tenants.databases.servers import database_settings, server_cursor
 from tenants.errors import WrongDatabase
 from tenants.lifecycle.create import create_casino
 from tenants.models import DatabaseServer
 from tenants.routing.connections import casino_atomic, casino_connection, casino_prepared_cursor
-from tenants.routing.context import CasinoExecutor, CurrentCasino, use_casino
+from tenants.routing.context import CasinoExecutor, use_casino
 from tenants.tests import fast_postgresql
 from tenants.tests.casino_rows import User, make_user
 from tenants.tests.pgbouncer import PROGRAM, pgbouncer

@@ -8,11 +8,12 @@ import pytest
 from django.db import close_old_connections, connections
 from django.utils.connection import ConnectionDoesNotExist
 
-from tenants.databases.servers import MAIN, database_settings
+from tenants.current_casino import MAIN, CurrentCasino
+from tenants.databases.servers import database_settings
 from tenants.errors import NoCurrentCasino
 from tenants.models import Casino
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias, forget, register
-from tenants.routing.context import CurrentCasino, use_casino
+from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
 
 pytestmark = pytest.mark.usefixtures("known_aliases")

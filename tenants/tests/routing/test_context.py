@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tenants.current_casino import CurrentCasino
 from tenants.errors import CasinoMismatch, NoCurrentCasino
-from tenants.routing.context import CurrentCasino, find_current_casino, get_current_casino, use_casino
+from tenants.routing.context import find_current_casino, get_current_casino, use_casino
 
 ALPHA = CurrentCasino(id=901, db_name="casino_901")
 BETA = CurrentCasino(id=902, db_name="casino_902")

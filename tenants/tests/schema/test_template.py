@@ -2,8 +2,9 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connections
 
+from tenants.current_casino import MAIN
 from tenants.databases.locks import template_lock
-from tenants.databases.servers import MAIN, database_settings, quoted, server_cursor
+from tenants.databases.servers import database_settings, quoted, server_cursor
 from tenants.lifecycle.create import create_casino
 from tenants.routing.connections import forget, register
 from tenants.routing.context import use_casino

@@ -1,0 +1,23 @@
+"""Which database a casino's rows are in. Imports nothing else of this app, so that every module may import it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+CATALOGUE = "default"  # Django's alias of the catalogue database
+MAIN = "main"  # the server that DATABASE_URL names
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentCasino:
+    """A casino as routing sees it: its id, and the database and server that hold its rows."""
+
+    id: int
+    db_name: str
+    server: str = MAIN
+    generation: int = 1
+    identity: UUID | None = None
+
+    @property
+    def alias(self) -> str:
+        """Django's alias of the database: one per database for ever, so it is never pointed elsewhere."""
+        return f"casino_{self.id}" if self.generation == 1 else f"casino_{self.id}_g{self.generation}"
