@@ -33,8 +33,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from recommendations.dummies import dummy_coupon, dummy_event, dummy_user
 from recommendations.services import configure
+from recommendations.simulation.dummies import dummy_coupon, dummy_event, dummy_user
 from recommendations.storing import store_coupons, store_events, store_users
 from tenants.databases.catalogue import ensure_catalogue
 from tenants.databases.servers import quoted, server_cursor

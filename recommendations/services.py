@@ -17,7 +17,6 @@ from django.db import transaction
 from tenants.models import Casino
 from tenants.ttl_cache import wait_until_caches_expire
 
-from .dummies import dummy_coupon
 from .errors import CasinoNotConfigured, InvalidConfiguration, InvalidParameter, UserNotFound
 from .models import User
 from .recommenders.registry import get_recommender
@@ -29,6 +28,7 @@ from .serving.recommendation import Recommendation
 from .serving.request_filters import NO_FILTERS, RequestFilters
 from .serving.served import announce, as_served
 from .serving.user_context import build_user_context
+from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
 
 BATCH_LIMIT = 500

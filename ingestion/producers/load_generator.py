@@ -11,8 +11,8 @@ from django.utils import timezone
 from ingestion.errors import NothingToSend
 from ingestion.messages.decoding import encode_row
 from ingestion.topics import Topic
-from recommendations.dummies import dummy_event, dummy_user
 from recommendations.models import Event, EventStatus, User
+from recommendations.simulation.dummies import dummy_event, dummy_user
 from recommendations.validation.rows import CouponRow, EventRow, Row, Selection
 from tenants.models import Casino
 from tenants.routing.context import use_casino

@@ -18,8 +18,8 @@ from ingestion.kafka.client import client_config
 from ingestion.messages.decoding import encode_row
 from ingestion.messages.envelope import CASINO_HEADER
 from ingestion.topics import Topic
-from recommendations.dummies import dummy_coupon, dummy_event, dummy_user
 from recommendations.errors import NoOpenEvents
+from recommendations.simulation.dummies import dummy_coupon, dummy_event, dummy_user
 from recommendations.validation.rows import Row
 from tenants.models import Casino
 from tenants.routing.context import use_casino

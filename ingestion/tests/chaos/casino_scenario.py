@@ -7,8 +7,8 @@ from decimal import Decimal
 from django.utils import timezone
 
 from ingestion.topics import COUPONS, EVENTS, USERS, Topic
-from recommendations.dummies import dummy_event, dummy_user
 from recommendations.models import EventStatus
+from recommendations.simulation.dummies import dummy_event, dummy_user
 from recommendations.validation.rows import CouponRow, Row, Selection
 
 _EVENTS = 60

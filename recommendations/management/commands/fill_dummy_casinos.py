@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from recommendations.dummies import dummy_event, dummy_user
 from recommendations.models import Event, User
+from recommendations.simulation.dummies import dummy_event, dummy_user
 from recommendations.storing import store_events, store_users
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino

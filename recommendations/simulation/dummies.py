@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.conf import settings
 
-from .errors import NoOpenEvents
-from .models import Event, EventStatus, User
-from .validation.rows import CouponRow, EventRow, Selection, UserRow
+from recommendations.errors import NoOpenEvents
+from recommendations.models import Event, EventStatus, User
+from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
 
 SELECTIONS = 3
 

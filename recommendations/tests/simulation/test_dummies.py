@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recommendations.dummies import DUMMY_LEAGUES, dummy_coupon, dummy_event, dummy_user
 from recommendations.errors import NoOpenEvents
 from recommendations.models import Event
+from recommendations.simulation.dummies import DUMMY_LEAGUES, dummy_coupon, dummy_event, dummy_user
 from recommendations.storing import store_coupons, store_events, store_users
+from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.context import use_casino
-
-from .factories import EventFactory, UserFactory
 
 NOW = datetime(2030, 1, 31, 23, 59, 59, tzinfo=UTC)
 

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from recommendations.evaluation.explain import in_words, shares_of
+from recommendations.fitted_models.store import Fitting, present_model, store_models
+from recommendations.recommenders import neighbours
+from recommendations.recommenders.base import Profile
+from recommendations.replay.casino_history import casino_history
+from recommendations.replay.learner import Learner
+from recommendations.replay.replay import study
+from recommendations.tallies.user_tallies_sql import PENDING, TALLIES, tallies_of
 from tenants.routing.connections import casino_connection
 
-from .evaluation.explain import in_words, shares_of
-from .fitted_models.store import Fitting, present_model, store_models
-from .learning.cases import Cases
-from .learning.model_selection import LEAST_FOR_WEIGHTS, Learnt, is_worse
-from .recommenders import neighbours
-from .recommenders.base import Profile
-from .replay.casino_history import casino_history
-from .replay.learner import Learner
-from .replay.replay import study
-from .tallies.user_tallies_sql import PENDING, TALLIES, tallies_of
+from .cases import Cases
+from .model_selection import LEAST_FOR_WEIGHTS, Learnt, is_worse
 
 _USERS_AT_ONCE = 1_000
 LEAST_PRIOR = 1  # of an event that nobody has bet on it is often not known when it opened
