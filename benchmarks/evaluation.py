@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.sparse import csr_matrix
 
-from recommendations.evaluation.baselines import PEERS
+from recommendations.evaluation.baselines import BASELINES
 from recommendations.evaluation.evaluate import evaluate
 from recommendations.evaluation.html import interval_text
 from recommendations.recommenders.base import Recommender, Scores, ScoringContext
@@ -94,7 +94,7 @@ class Part(Hybrid):
 def main(events: str, coupons: str, least: str = "0") -> None:
     history, console = read_history(Path(events), Path(coupons)), Console(width=140)
     asked = [
-        *(RECOMMENDERS | PEERS).values(),
+        *(RECOMMENDERS | BASELINES).values(),
         OfLibrary("implicit_als", history, lambda: AlternatingLeastSquares(64, num_threads=1, random_state=1)),
         OfLibrary("implicit_bm25", history, lambda: BM25Recommender(100, num_threads=1)),
         Part("hybrid_default", lambda _: DEFAULT),
@@ -104,7 +104,7 @@ def main(events: str, coupons: str, least: str = "0") -> None:
     started = time.perf_counter()
     report = evaluate(history, recommenders=asked, ks=[10], refit=REFIT, min_prior_coupons=int(least))
     seconds = time.perf_counter() - started
-    with patch.object(learner, "fit_tastes", return_value=None):
+    with patch.object(learner, "fit_user_vectors", return_value=None):
         hybrid = [RECOMMENDERS["hybrid"]]
         without = evaluate(history, recommenders=hybrid, ks=[10], refit=REFIT, min_prior_coupons=int(least))
     for each in report.slices[0].figures:

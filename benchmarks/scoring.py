@@ -32,7 +32,7 @@ from recommendations.recommenders.hybrid_features.user_vectors import CoBettors,
 from recommendations.recommenders.neighbours import fit, tokens_of
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.slip import Rules, choose
-from recommendations.tallies.selections import Selected, odds_band
+from recommendations.tallies.selections import RecentSelection, odds_band
 from recommendations.tallies.trends import Trends
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -124,7 +124,7 @@ def profile_of(rng: random.Random) -> Profile:
     for number in range(SELECTIONS):
         sport, league, country, home, away = match_of(rng)
         odd = rng.randint(105, 900) / 100
-        recent.append(Selected(float(number), None, sport, league, country, home, away, odd))
+        recent.append(RecentSelection(float(number), None, sport, league, country, home, away, odd))
         values = {"sport": sport, "league": league, "country": country, "home_team": home, "away_team": away}
         for attribute, value in (values | {"odds_band": str(odds_band(odd))}).items():
             tally = weights.setdefault(attribute, {})

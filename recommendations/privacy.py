@@ -13,9 +13,9 @@ from tenants.models import Casino, PrivacyAction, PrivacyRecord
 
 from .errors import UserNotFound
 from .storing.erased_tastes import vectors_of
-from .storing.erasure import erase_user, erase_what_is_of_before
+from .storing.erasure import erase_rows_until, erase_user
 from .storing.sql import query
-from .tallies.user_tallies_sql import PENDING, TALLIES, tallies_of
+from .tallies.user_tallies_sql import MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
 
 # Whole rows, so that a column that is added is told of too.
 _ROWS = {
@@ -27,7 +27,7 @@ _ROWS = {
     "served_recommendations": "SELECT to_jsonb(served) FROM served_recommendations AS served WHERE user_id = %s "
     "ORDER BY id",
 }
-_TALLIES = f"SELECT {TALLIES}, {PENDING} FROM users_profile AS profile WHERE user_id = %s"
+_TALLIES = f"SELECT {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
 _ONE = ("user", "profile")
 
 
@@ -58,10 +58,10 @@ def erased_users(casino: Casino) -> dict[int, datetime]:
     return dict(records.values_list("user_id").annotate(Max("asked_at")).order_by("user_id"))
 
 
-def erase_again(user_id: int, erased_at: datetime) -> bool:
+def reapply_erasure(user_id: int, erased_at: datetime) -> bool:
     """Erase once more what is of before; whether anything of that had come back into the current casino's database. Of
     who has come anew since, what came since stays."""
-    return any(erase_what_is_of_before(user_id, erased_at).values())
+    return any(erase_rows_until(user_id, erased_at).values())
 
 
 @contextmanager
@@ -84,4 +84,4 @@ def _as_value(row: Any) -> Any:
 def _tallies(user_id: int) -> dict[str, dict[str, int]]:
     """What the user's coupons add up to."""
     rows = query(_TALLIES, [user_id])
-    return tallies_of(*rows[0]).counts if rows else {}
+    return merge_tallies(*rows[0]).counts if rows else {}

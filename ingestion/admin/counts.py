@@ -3,11 +3,11 @@
 from django.contrib import admin
 
 from ingestion.models import MessageCount, PartitionOffset
-from recommendations.admin.casino_tables import LookingAdmin
+from recommendations.admin.casino_tables import ReadOnlyAdmin
 
 
 @admin.register(MessageCount)
-class MessageCountAdmin(LookingAdmin):
+class MessageCountAdmin(ReadOnlyAdmin):
     """Hour by hour, what became of the casino's messages."""
 
     list_display = ("hour", "topic", "outcome", "is_rejection", "count", "last_at", "last_detail")
@@ -18,6 +18,6 @@ class MessageCountAdmin(LookingAdmin):
 
 
 @admin.register(PartitionOffset)
-class PartitionOffsetAdmin(LookingAdmin):
+class PartitionOffsetAdmin(ReadOnlyAdmin):
     list_display = ("topic", "partition", "next_offset", "consumer_group", "cluster", "topic_id")
     ordering = ("topic", "partition", "id")

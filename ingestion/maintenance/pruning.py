@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from recommendations.storing import FOLD_SECONDS, fold_casino_sums, prune_casino_tallies, prune_recommendations
+from recommendations.storing import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies, prune_recommendations
 from tenants.models import Casino
 from tenants.routing.connections import casino_atomic
 
@@ -33,11 +33,11 @@ class TallyPruning(MaintenanceTask):
 class TallyFolding(MaintenanceTask):
     """Brings the tallies of casinos up to date whose coupons have stopped coming: while they come, storing does it."""
 
-    every_seconds = FOLD_SECONDS
+    every_seconds = MERGE_SECONDS
 
     def casinos(self) -> list[Casino]:
         quiet = self._store.take_quiet(self.every_seconds)
         return list(Casino.objects.ready().filter(pk__in=quiet)) if quiet else []
 
     def do(self, now: datetime) -> bool:
-        return fold_casino_sums()
+        return merge_casino_sums()

@@ -10,7 +10,7 @@ from recommendations.recommenders.registry import RECOMMENDERS
 
 from .bootstrap import bootstrap
 
-LEAST_CASES = 50
+MIN_CASES = 50
 _SURE, _LIKELY = 0.95, 0.8
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
@@ -46,7 +46,7 @@ def advise(ranks: Matrix, users: np.ndarray[Any, Any], names: Sequence[str], k: 
 
 
 def _sentence(best: str, second: str, probability: float, figures: str, cases: int) -> str:
-    if cases < LEAST_CASES:
+    if cases < MIN_CASES:
         return f"Use {best} for now: {figures}, which are too few to be sure."
     if probability >= _SURE:
         return f"Use {best}: it is surely better than any other ({figures}; {probability:.0%} sure)."

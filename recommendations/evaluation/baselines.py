@@ -33,4 +33,4 @@ class FirstPopular(Recommender):
         return np.array([counts.get(event_id, 0.0) for event_id in situation.offer.ids.tolist()], dtype=np.float64)
 
 
-PEERS: dict[str, Recommender] = {each.name: each for each in (Random(), Popular(), FirstPopular())}
+BASELINES: dict[str, Recommender] = {each.name: each for each in (Random(), Popular(), FirstPopular())}

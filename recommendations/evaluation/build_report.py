@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.replay.replay import Replayed, TestedCase
+from recommendations.replay.replay import ReplayResult, TestedCase
 
 from .advice import advise
 from .bootstrap import bootstrap, interval
-from .report import Figures, Period, Report, Slice, SlipFigures
+from .report import Period, RecommenderMetrics, Report, Slice, SlipMetrics
 
 NEW_EVENT = 3  # selections before, below which an event is new
 _HEAVY = 0.9  # users of at least as many coupons as this share of cases has
@@ -28,7 +28,7 @@ def metrics_of(ranks: Matrix, ks: Sequence[int]) -> dict[str, Matrix]:
     return found | {"mrr": 1.0 / ranks}
 
 
-def report_of(replayed: Replayed, *, ks: Sequence[int], baseline: str, source: str = "", **totals: Any) -> Report:
+def report_of(replayed: ReplayResult, *, ks: Sequence[int], baseline: str, source: str = "", **totals: Any) -> Report:
     """`baseline` is the recommender that the others' figures are compared with; `totals` are `coupons`, `events`,
     `left_out` and `learning`."""
     cases = replayed.cases
@@ -80,14 +80,14 @@ def _slice(name: str, cases: list[TestedCase], names: Sequence[str], ks: Sequenc
             mean, drawn = means[columns], draws[:, columns]
             own[metric] = interval(mean[column], drawn[:, column])
             difference[metric] = interval(mean[column] - mean[compared], drawn[:, column] - drawn[:, compared])
-        figures.append(Figures(recommender, own, difference))
+        figures.append(RecommenderMetrics(recommender, own, difference))
     return Slice(name, len(cases), figures)
 
 
-def _slips(replayed: Replayed) -> list[SlipFigures]:
+def _slips(replayed: ReplayResult) -> list[SlipMetrics]:
     there = max(len(replayed.open_events), 1)
     return [
-        SlipFigures(
+        SlipMetrics(
             name,
             coverage=len(count.shown) / there,
             diversity=count.unlikeness / max(count.compared, 1),

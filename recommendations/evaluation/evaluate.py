@@ -6,19 +6,19 @@ from recommendations.errors import InvalidConfiguration
 from recommendations.recommenders.base import Recommender
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.history import History
-from recommendations.replay.replay import DAY, Plan, replay
+from recommendations.replay.replay import DAY, ReplayPlan, replay
 
-from .baselines import PEERS
+from .baselines import BASELINES
 from .build_report import report_of
 from .explain import learning_of
 from .report import Report
 
-BASELINE = "soonest"
+DEFAULT_BASELINE = "soonest"
 
 
-def recommenders_named(names: Sequence[str]) -> list[Recommender]:
+def find_recommenders(names: Sequence[str]) -> list[Recommender]:
     """Those of the registry and the yardsticks. Raises InvalidConfiguration, which lists what there is."""
-    known = RECOMMENDERS | PEERS
+    known = RECOMMENDERS | BASELINES
     for name in names:
         if name not in known:
             raise InvalidConfiguration(f"There is no recommender {name}. There are: {', '.join(known)}")
@@ -30,7 +30,7 @@ def evaluate(
     *,
     recommenders: Sequence[Recommender] | None = None,
     ks: Sequence[int] = (3, 10),
-    baseline: str = BASELINE,
+    baseline: str = DEFAULT_BASELINE,
     test_fraction: float = 0.2,
     refit: float = 7 * DAY,
     min_prior_coupons: int = 0,
@@ -38,10 +38,10 @@ def evaluate(
     tell: Callable[[], None] = lambda: None,
 ) -> Report:
     """Replay a history, and say how good each recommender would have been. `tell` is called after each coupon."""
-    asked = list(recommenders if recommenders is not None else (RECOMMENDERS | PEERS).values())
+    asked = list(recommenders if recommenders is not None else (RECOMMENDERS | BASELINES).values())
     if baseline not in {each.name for each in asked}:
-        asked += recommenders_named([baseline])
-    replayed = replay(history, Plan(asked, test_fraction, refit, min_prior_coupons), tell)
+        asked += find_recommenders([baseline])
+    replayed = replay(history, ReplayPlan(asked, test_fraction, refit, min_prior_coupons), tell)
     learning = learning_of(replayed.learnt, replayed.learnt_from) if replayed.learnt is not None else None
     return report_of(
         replayed,

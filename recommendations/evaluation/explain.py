@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from recommendations.learning.cases import Cases
-from recommendations.learning.model_selection import Learnt
+from recommendations.learning.model_selection import SelectedModel
 from recommendations.recommenders.hybrid_features.features import ADDITIVE
 
-from .report import Learning
+from .report import ModelSummary
 
 _GROUPS = {
     "their own teams": ("lift of home_team", "lift of away_team", "share of home_team", "share of away_team"),
@@ -30,9 +30,9 @@ _SAID = 3
 _LEAST_SHARE = 0.1
 
 
-def learning_of(learnt: Learnt, cases: Cases) -> Learning:
+def learning_of(learnt: SelectedModel, cases: Cases) -> ModelSummary:
     weights = dict(learnt.model.weights)
-    return Learning(learnt.kind, learnt.cases, learnt.scores, weights, in_words(shares_of(weights, cases)))
+    return ModelSummary(learnt.kind, learnt.cases, learnt.scores, weights, in_words(shares_of(weights, cases)))
 
 
 def shares_of(weights: Mapping[str, float], cases: Cases) -> dict[str, float]:

@@ -9,7 +9,7 @@ from .advice import Advice
 from .bootstrap import Interval
 
 
-class Figures(msgspec.Struct, frozen=True):
+class RecommenderMetrics(msgspec.Struct, frozen=True):
     """One recommender over some cases: metric -> mean with interval, and less the baseline's."""
 
     recommender: str
@@ -20,10 +20,10 @@ class Figures(msgspec.Struct, frozen=True):
 class Slice(msgspec.Struct, frozen=True):
     name: str
     cases: int
-    figures: list[Figures]
+    figures: list[RecommenderMetrics]
 
 
-class SlipFigures(msgspec.Struct, frozen=True):
+class SlipMetrics(msgspec.Struct, frozen=True):
     """`coverage`: the share of the open events that were in a slip at all; `diversity`: the share of attributes in
     which two events of a slip differ; `invalid`: the share of selections that should not have been shown."""
 
@@ -41,7 +41,7 @@ class Period(msgspec.Struct, frozen=True):
     means: dict[str, float]
 
 
-class Learning(msgspec.Struct, frozen=True):
+class ModelSummary(msgspec.Struct, frozen=True):
     """What `hybrid` learnt last: the `kind` of model, how each kind did, the weights, and all that in words."""
 
     kind: str
@@ -63,8 +63,8 @@ class Report(msgspec.Struct, frozen=True):
     baseline: str
     main_metric: str
     slices: list[Slice]
-    slips: list[SlipFigures]
+    slips: list[SlipMetrics]
     periods: list[Period]
     advice: Advice
-    learning: Learning | None = None
+    learning: ModelSummary | None = None
     left_out: int = 0

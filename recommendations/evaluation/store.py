@@ -11,7 +11,7 @@ from .report import Report
 _KEPT = 20
 
 
-def keep_report(report: Report, now: datetime) -> None:
+def save_report(report: Report, now: datetime) -> None:
     """Keep the report as the current casino's last evaluation."""
     Evaluation.objects.create(evaluated_at=now, report=msgspec.to_builtins(report))
     latest = Evaluation.objects.order_by("-evaluated_at", "-pk").values_list("pk", flat=True)[:_KEPT]

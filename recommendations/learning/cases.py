@@ -10,8 +10,8 @@ import numpy as np
 Numbers = np.ndarray[Any, np.dtype[np.float32]]
 Indices = np.ndarray[Any, np.dtype[np.intp]]
 
-MOST_CASES = 6_000  # the latest
-MOST_CANDIDATES = 60  # of a case: the event that was bet on, and others by chance
+MAX_CASES = 6_000  # the latest
+MAX_CANDIDATES = 60  # of a case: the event that was bet on, and others by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ class Cases:
         return Cases(rows, starts - begin, sizes, self.timestamps[first:last])
 
 
-class CaseBook:
+class RecentCases:
     """The latest cases."""
 
-    def __init__(self, features: int, most: int = MOST_CASES) -> None:
+    def __init__(self, features: int, most: int = MAX_CASES) -> None:
         self._features = features
         self._cases = deque[Case](maxlen=most)
         self.total = 0
@@ -75,6 +75,6 @@ def sample(rng: np.random.Generator, chosen: int, others: Iterable[int]) -> Indi
     """The chosen place, then others, each as likely as the next: under a conditional logit, which of the others are
     left out changes nothing but the precision (McFadden 1978)."""
     rest = np.fromiter(others, dtype=np.intp)
-    if rest.size >= MOST_CANDIDATES:
-        rest = rng.choice(rest, MOST_CANDIDATES - 1, replace=False)
+    if rest.size >= MAX_CANDIDATES:
+        rest = rng.choice(rest, MAX_CANDIDATES - 1, replace=False)
     return np.concatenate([[chosen], rest]).astype(np.intp)

@@ -13,9 +13,9 @@ from .conditional_logit import fit_weights
 from .lambdarank import fit_trees
 
 HELD_OUT = 0.25  # of the cases, the last ones: what the kinds compete on
-LEAST_FOR_WEIGHTS = 8  # cases
-LEAST_FOR_TREES = 200
-LEAST_TO_COMPARE = 30  # cases
+MIN_CASES_FOR_LOGIT = 8  # cases
+MIN_CASES_FOR_TREES = 200
+MIN_CASES_TO_COMPARE = 30  # cases
 _SURE = 1.0  # standard errors by which trees must be better: they are dearer, and fit by chance more easily
 _CUTOFF = 10
 _COLUMNS = np.arange(len(ADDITIVE))
@@ -25,7 +25,7 @@ Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class SelectedModel:
     """A model of `kind` (`default`, `logit`, `lambdarank`), and how well each kind did on the cases held out."""
 
     model: Model
@@ -34,21 +34,21 @@ class Learnt:
     cases: int
 
 
-def learn(cases: Cases, kind: str | None = None) -> Learnt:
+def learn(cases: Cases, kind: str | None = None) -> SelectedModel:
     """Fit the model of this kind to all cases; where none is given, of the one that does best on the last cases when
     fitted to those before."""
     scores: dict[str, float] = {}
     if kind is None:
         kind, scores = _compete(cases)
-    return Learnt(_fit(kind, cases), kind, scores, len(cases))
+    return SelectedModel(_fit(kind, cases), kind, scores, len(cases))
 
 
 def _compete(cases: Cases) -> tuple[str, dict[str, float]]:
     border = round(len(cases) * (1 - HELD_OUT))
     before, after = cases.part(0, border), cases.part(border, len(cases))
-    if len(before) < LEAST_FOR_WEIGHTS or not len(after):
+    if len(before) < MIN_CASES_FOR_LOGIT or not len(after):
         return "default", {}
-    kinds = ["default", "logit", *(["lambdarank"] if len(before) >= LEAST_FOR_TREES else [])]
+    kinds = ["default", "logit", *(["lambdarank"] if len(before) >= MIN_CASES_FOR_TREES else [])]
     found = {kind: ndcg(_fit(kind, before), after) for kind in kinds}
     best = max(("logit", "default"), key=lambda kind: float(found[kind].mean()))
     if "lambdarank" in found:
@@ -66,7 +66,7 @@ def is_worse(kind: str, present: Model, cases: Cases, *, fitted_until: float) ->
     """
     border = round(len(cases) * (1 - HELD_OUT))
     is_fair = cases.timestamps[border:] > fitted_until
-    if int(is_fair.sum()) < LEAST_TO_COMPARE:
+    if int(is_fair.sum()) < MIN_CASES_TO_COMPARE:
         return False
     after = cases.part(border, len(cases))
     gap = ndcg(_fit(kind, cases.part(0, border)), after)[is_fair] - ndcg(present, after)[is_fair]

@@ -11,24 +11,24 @@ from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import Profile
 from recommendations.replay.casino_history import casino_history
 from recommendations.replay.learner import Learner
-from recommendations.replay.replay import study
-from recommendations.tallies.user_tallies_sql import PENDING, TALLIES, tallies_of
+from recommendations.replay.replay import replay_to_fit
+from recommendations.tallies.user_tallies_sql import MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
 from tenants.routing.connections import casino_connection
 
 from .cases import Cases
-from .model_selection import LEAST_FOR_WEIGHTS, Learnt, is_worse
+from .model_selection import MIN_CASES_FOR_LOGIT, SelectedModel, is_worse
 
 _USERS_AT_ONCE = 1_000
-LEAST_PRIOR = 1  # of an event that nobody has bet on it is often not known when it opened
+MIN_PRIOR_COUPONS = 1  # of an event that nobody has bet on it is often not known when it opened
 
 _READ = (
-    f"SELECT profile.user_id, profile.coupon_count, {TALLIES}, {PENDING} FROM users_profile AS profile "  # noqa: S608
+    f"SELECT profile.user_id, profile.coupon_count, {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile "  # noqa: S608
     "WHERE profile.user_id > %s ORDER BY profile.user_id LIMIT %s"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FitResult:
     """The `version` that was kept, whether it serves, and what was learnt, in words."""
 
     version: int
@@ -36,7 +36,7 @@ class Outcome:
     words: str
 
 
-def fit_models(now: datetime, casino_id: int = 0) -> Outcome | None:
+def fit_models(now: datetime, casino_id: int = 0) -> FitResult | None:
     """Fit what is fitted: `neighbours`, tastes, and the weights of `hybrid`. Serves from now on, unless the `hybrid`
     that serves already does better on the last cases. Where only `hybrid` has too little to learn from, the one that
     serves stays, and its tastes; None where everything has, which changes nothing."""
@@ -46,9 +46,9 @@ def fit_models(now: datetime, casino_id: int = 0) -> Outcome | None:
         coupons += count
     model = neighbours.fit(rows)
     history = casino_history(casino_id=casino_id, until=now)
-    learner = study(history, min_prior_coupons=LEAST_PRIOR)
+    learner = replay_to_fit(history, min_prior_coupons=MIN_PRIOR_COUPONS)
     fitted = [("neighbours", model.encode())] if model is not None else []
-    learnt = learner.learnt if learner.learnt is not None and learner.learnt.cases >= LEAST_FOR_WEIGHTS else None
+    learnt = learner.learnt if learner.learnt is not None and learner.learnt.cases >= MIN_CASES_FOR_LOGIT else None
     if learnt is not None:
         fitted += [(name, each.encode()) for name, each in _models(learner, learnt)]
     if not fitted:
@@ -59,16 +59,16 @@ def fit_models(now: datetime, casino_id: int = 0) -> Outcome | None:
     fitting = Fitting(coupons, times[0] if times else None, times[-1] if times else None, scores)
     is_served = learnt is None or not _is_worse(learnt, cases)
     words = in_words(shares_of(learnt.model.weights, cases)) if learnt is not None else ""
-    return Outcome(store_models(fitted, fitting, is_served=is_served), is_served, words)
+    return FitResult(store_models(fitted, fitting, is_served=is_served), is_served, words)
 
 
-def _models(learner: Learner, learnt: Learnt) -> Iterator[tuple[str, Any]]:
+def _models(learner: Learner, learnt: SelectedModel) -> Iterator[tuple[str, Any]]:
     if learner.tastes is not None:
         yield "tastes", learner.tastes
     yield "hybrid", learnt.model
 
 
-def _is_worse(learnt: Learnt, cases: Cases) -> bool:
+def _is_worse(learnt: SelectedModel, cases: Cases) -> bool:
     """Whether the model that serves does better."""
     present = present_model()
     if present is None:
@@ -80,7 +80,7 @@ def _is_worse(learnt: Learnt, cases: Cases) -> bool:
 def _users(now: datetime) -> Iterator[tuple[Mapping[str, float], int]]:
     """(tokens, number of coupons) of each user who has any."""
     for count, packed, pending in _profiles():
-        weights = tallies_of(packed, pending).weights_at(now.timestamp())
+        weights = merge_tallies(packed, pending).weights_at(now.timestamp())
         if tokens := neighbours.tokens_of(Profile(weights=weights)):
             yield tokens, count
 

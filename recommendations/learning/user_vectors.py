@@ -9,8 +9,8 @@ from scipy.sparse import csr_matrix, diags
 from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 
 WIDTH = 32
-MOST_USERS = 20_000  # those who bet last
-MOST_BETS = 500_000  # the latest
+MAX_USERS = 20_000  # those who bet last
+MAX_BETS = 500_000  # the latest
 _LEAST = 3  # users, and events
 _NEGLIGIBLE = 1e-6  # of the largest singular value: what is less is rounding
 
@@ -26,8 +26,8 @@ def fit_user_vectors(bets: Sequence[Bet]) -> UserVectors | None:
 
     `bets` in the order of time.
     """
-    latest = list(dict.fromkeys(reversed(bets[-MOST_BETS:])))
-    users = sorted(list(dict.fromkeys(user for user, _ in latest))[:MOST_USERS])
+    latest = list(dict.fromkeys(reversed(bets[-MAX_BETS:])))
+    users = sorted(list(dict.fromkeys(user for user, _ in latest))[:MAX_USERS])
     events = sorted({event for _, event in latest})
     if min(len(users), len(events)) < _LEAST:
         return None

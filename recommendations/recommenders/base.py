@@ -10,7 +10,7 @@ import numpy as np
 
 from recommendations.offer import Offer
 from recommendations.offer.arrays import blocks
-from recommendations.tallies.selections import Selected
+from recommendations.tallies.selections import RecentSelection
 from recommendations.tallies.trends import NO_TRENDS, Trends
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
@@ -41,7 +41,7 @@ class Profile:
     top_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     counts: Tally = field(default_factory=dict)
     weights: Tally = field(default_factory=dict)
-    recent: Sequence[Selected] = ()
+    recent: Sequence[RecentSelection] = ()
 
 
 NOBODY = Profile()

@@ -23,7 +23,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CsvRow:
     """One line of a file, by the columns' names."""
 
     file: str
@@ -100,14 +100,14 @@ def _odds(path: Path, places: dict[int, int]) -> list[OddsChange]:
     return sorted(changes, key=lambda change: change.timestamp)
 
 
-def _rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         try:
             if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
                 raise InvalidHistory(f"{path.name}, line 1: there is no column {', '.join(missing)}")
             for cells in reader:
-                row = Row(path.name, reader.line_num, cells)
+                row = CsvRow(path.name, reader.line_num, cells)
                 if short := next((column for column in columns if cells[column] is None), None):
                     raise row.wrong(short, "is missing: the line has too few columns")
                 yield row

@@ -9,7 +9,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 _MOST_HALF_LIVES = 60.0  # before the sums are moved to a later reference, so that they stay floats
 
 
-class FadingSums:
+class DecayedSums:
     """For each of n places the sum of 2^(-age / half_life), by forward decay (Cormode et al., ICDE 2009)."""
 
     def __init__(self, size: int, half_life: float) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.learning.cases import Case, CaseBook, sample
-from recommendations.learning.model_selection import Learnt, learn
+from recommendations.learning.cases import Case, RecentCases, sample
+from recommendations.learning.model_selection import SelectedModel, learn
 from recommendations.learning.user_vectors import fit_user_vectors
 from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import Profile
@@ -25,8 +25,8 @@ class Learner:
     """Collects cases while the world goes on, and fits models when it is time."""
 
     def __init__(self, world: ReplayedState, every: float) -> None:
-        self.book = CaseBook(len(NAMES))
-        self.learnt: Learnt | None = None
+        self.book = RecentCases(len(NAMES))
+        self.learnt: SelectedModel | None = None
         self._world, self._every = world, every
         self._models: dict[str, Any] = {}
         self._sums: CoBettorSums | None = None

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 
-from recommendations.learning.cases import MOST_CASES, Cases
-from recommendations.learning.model_selection import Learnt
+from recommendations.learning.cases import MAX_CASES, Cases
+from recommendations.learning.model_selection import SelectedModel
 from recommendations.recommenders.base import ProfilePart, Recommender, Scores
 from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.registry import RECOMMENDERS
@@ -21,7 +21,7 @@ from .history import History, PastCoupon
 from .learner import Learner
 from .replayed_state import ReplayedState
 from .serving_inputs import ServingInput, ServingInputs
-from .slip_quality import SlipCount, faults, unlikeness
+from .slip_quality import SlipStatistics, faults, unlikeness
 
 DAY = 86_400.0
 _LEARN_FROM = 8_000  # coupons before the tested ones: what the models learn from
@@ -29,7 +29,7 @@ _LEAST_TO_FIT = 20  # coupons
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReplayPlan:
     """What to replay: the last `test_fraction` of the coupons is tested, cases of events with at least
     `min_prior_coupons` (which also are what is learnt from); models are fitted anew every `refit` seconds."""
 
@@ -54,19 +54,19 @@ class TestedCase:
 
 
 @dataclass(slots=True)
-class Replayed:
+class ReplayResult:
     """What a replay found; `slips`, one a recommender."""
 
     names: tuple[str, ...]
     tested_from: float
     cases: list[TestedCase] = field(default_factory=list)
-    slips: list[SlipCount] = field(default_factory=list)
+    slips: list[SlipStatistics] = field(default_factory=list)
     open_events: set[int] = field(default_factory=set)
-    learnt: Learnt | None = None
+    learnt: SelectedModel | None = None
     learnt_from: Cases = field(default_factory=lambda: Cases.of([], len(NAMES)))
 
 
-def replay(history: History, plan: Plan, tell: Callable[[], None] = lambda: None) -> Replayed:
+def replay(history: History, plan: ReplayPlan, tell: Callable[[], None] = lambda: None) -> ReplayResult:
     """Walk through all of the history, once for all recommenders. `tell` is called after each coupon."""
     run = _Run(history, plan)
     for number, coupon in enumerate(history.coupons):
@@ -76,9 +76,9 @@ def replay(history: History, plan: Plan, tell: Callable[[], None] = lambda: None
     return run.found
 
 
-def study(history: History, *, refit: float = 7 * DAY, min_prior_coupons: int = 0) -> Learner:
+def replay_to_fit(history: History, *, refit: float = 7 * DAY, min_prior_coupons: int = 0) -> Learner:
     """Walk through all of the history to learn from it, and fit everything to all of it at the end."""
-    run = _Run(history, Plan([RECOMMENDERS["hybrid"]], 0.0, refit, min_prior_coupons))
+    run = _Run(history, ReplayPlan([RECOMMENDERS["hybrid"]], 0.0, refit, min_prior_coupons))
     for number, coupon in enumerate(history.coupons):
         run.pass_by(number, coupon)
     run.learner.fit(with_hybrid=True)
@@ -86,7 +86,7 @@ def study(history: History, *, refit: float = 7 * DAY, min_prior_coupons: int = 
 
 
 class _Run:
-    def __init__(self, history: History, plan: Plan) -> None:
+    def __init__(self, history: History, plan: ReplayPlan) -> None:
         self._plan = plan
         self.world = ReplayedState(history)
         self._moments = ServingInputs(self.world, settings.INFERENCE_REFRESH_PURCHASES)
@@ -95,10 +95,12 @@ class _Run:
         self._first_learnt = max(self._first_tested - _LEARN_FROM, 0)
         learnt = history.coupons[self._first_learnt : self._first_tested]
         # so many coupons that the cases before the test fill the book, and no more
-        self._stride = max(round(sum(len(coupon.places) for coupon in learnt) / MOST_CASES), 1)
+        self._stride = max(round(sum(len(coupon.places) for coupon in learnt) / MAX_CASES), 1)
         names = tuple(recommender.name for recommender in plan.recommenders)
         tested = history.coupons[self._first_tested :]
-        self.found = Replayed(names, tested[0].timestamp if tested else np.inf, slips=[SlipCount() for _ in names])
+        self.found = ReplayResult(
+            names, tested[0].timestamp if tested else np.inf, slips=[SlipStatistics() for _ in names]
+        )
 
     def pass_by(self, number: int, coupon: PastCoupon) -> None:
         """Let one coupon be bought, and see before what would have been recommended."""
@@ -157,7 +159,7 @@ class _Run:
                 )
             )
 
-    def _fill(self, count: SlipCount, scores: Scores, moment: ServingInput) -> None:
+    def _fill(self, count: SlipStatistics, scores: Scores, moment: ServingInput) -> None:
         places = slip.choose(moment.offer, scores, moment.rules)
         events = moment.open.places[places].tolist()
         invalid = faults(self.world, events, moment.chosen)

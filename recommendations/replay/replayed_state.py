@@ -9,11 +9,11 @@ import numpy as np
 from recommendations.offer import ATTRIBUTES, Offer
 from recommendations.recommenders.profile import BANDS
 from recommendations.tallies.casino_sums import TREND_HALF_LIFE
-from recommendations.tallies.selections import HALF_LIFE, Bet, Coupon, odds_band
-from recommendations.tallies.trends import ByValue, Trends
+from recommendations.tallies.selections import HALF_LIFE, TallyCoupon, TallySelection, odds_band
+from recommendations.tallies.trends import DictionarySums, Trends
 from recommendations.tallies.user_tallies import Tallies
 
-from .decayed_sums import FadingSums
+from .decayed_sums import DecayedSums
 from .history import History, PastCoupon
 
 Places = np.ndarray[Any, np.dtype[np.intp]]
@@ -23,7 +23,7 @@ _NEGLIGIBLE = 1e-6  # of an event's trend, as where trends are read
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenEvents:
     """The events that are open, and where in the history they are. It is the same until `until` (Unix seconds)."""
 
     offer: Offer
@@ -45,14 +45,14 @@ class ReplayedState:
         self.chosen: dict[int, set[int]] = defaultdict(set)  # user -> places of events
         self.event_counts = np.zeros(len(events))
         self._event_lasts = np.zeros(len(events))
-        self._event_trends = FadingSums(len(events), TREND_HALF_LIFE)
+        self._event_trends = DecayedSums(len(events), TREND_HALF_LIFE)
         self._columns = {name: getattr(events, name) for name in ATTRIBUTES}
         self._dictionaries = {name: each.dictionary for name, each in self._columns.items()} | {_ODDS_BAND: BANDS}
         sizes = {name: len(dictionary.values) for name, dictionary in self._dictionaries.items()}
-        self._weights = {name: FadingSums(size, HALF_LIFE) for name, size in sizes.items()}
-        self._recent = {name: FadingSums(size, TREND_HALF_LIFE) for name, size in sizes.items()}
+        self._weights = {name: DecayedSums(size, HALF_LIFE) for name, size in sizes.items()}
+        self._recent = {name: DecayedSums(size, TREND_HALF_LIFE) for name, size in sizes.items()}
         self._changed = 0  # how many of the odds' changes are known
-        self._open: Open | None = None
+        self._open: OpenEvents | None = None
         self._trends: tuple[float, Trends] | None = None
 
     def move_to(self, now: float) -> None:
@@ -70,13 +70,13 @@ class ReplayedState:
         self.coupons += 1
         self.coupon_counts[coupon.user_id] += 1
         bets = [self._bet(place) for place in coupon.places]
-        self.tallies[coupon.user_id].add(Coupon(self.coupons, coupon.timestamp, coupon.stake, bets))
+        self.tallies[coupon.user_id].add(TallyCoupon(self.coupons, coupon.timestamp, coupon.stake, bets))
         self.chosen[coupon.user_id].update(coupon.places)
         for place in coupon.places:
             self._count(coupon.timestamp, place)
         self._trends = None
 
-    def open(self) -> Open:
+    def open(self) -> OpenEvents:
         """The events that are open now and have not begun."""
         if self._open is None or self.now >= self._open.until:
             events, opens_at = self.history.events, self.history.opens_at
@@ -84,7 +84,7 @@ class ReplayedState:
             mask = is_open & ~has_begun
             places = np.flatnonzero(mask)
             later = np.concatenate([opens_at[~is_open], events.begins[mask]])
-            self._open = Open(self._offer_of(places), places, float(later.min(initial=np.inf)))
+            self._open = OpenEvents(self._offer_of(places), places, float(later.min(initial=np.inf)))
         return self._open
 
     def trends(self) -> Trends:
@@ -106,26 +106,26 @@ class ReplayedState:
         return Offer(**{name: getattr(offer, name) for name in names}, odds=odds)
 
     def _sum_up(self) -> Trends:
-        of_events = self._event_trends.at(self.now)
+        event_trends = self._event_trends.at(self.now)
         places = np.flatnonzero((self.event_counts > 0) & (self.history.events.begins > self.now))
         return Trends(
             weights=self._by_attribute(self._weights),
             recent=self._by_attribute(self._recent),
             event_ids=self.history.events.ids[places],
-            of_events=np.where(of_events[places] > _NEGLIGIBLE, of_events[places], 0.0),
+            event_trends=np.where(event_trends[places] > _NEGLIGIBLE, event_trends[places], 0.0),
             event_counts=self.event_counts[places],
-            event_lasts=self._event_lasts[places],
+            last_bet_times=self._event_lasts[places],
         )
 
-    def _by_attribute(self, sums: dict[str, FadingSums]) -> dict[str, ByValue]:
+    def _by_attribute(self, sums: dict[str, DecayedSums]) -> dict[str, DictionarySums]:
         return {
-            name: ByValue(self._dictionaries[name].values, self._dictionaries[name].places, each.at(self.now))
+            name: DictionarySums(self._dictionaries[name].values, self._dictionaries[name].places, each.at(self.now))
             for name, each in sums.items()
         }
 
-    def _bet(self, place: int) -> Bet:
+    def _bet(self, place: int) -> TallySelection:
         names = {name: column[place] for name, column in self._columns.items()}
-        return Bet(**names, event_id=int(self.history.events.ids[place]), odd=float(self.odds[place]))
+        return TallySelection(**names, event_id=int(self.history.events.ids[place]), odd=float(self.odds[place]))
 
     def _count(self, timestamp: float, place: int) -> None:
         self.event_counts[place] += 1

@@ -13,7 +13,7 @@ from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.slip import Rules
 from recommendations.serving.user_context import compute_favorite_pairs
 
-from .replayed_state import Open, ReplayedState
+from .replayed_state import OpenEvents, ReplayedState
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ServingInput:
 
     situation: ScoringContext
     rules: Rules
-    open: Open
+    open: OpenEvents
     chosen: frozenset[int]
 
     @property
@@ -57,7 +57,7 @@ class ServingInputs:
         self, user_id: int, question: RecommendationRequest, models: Mapping[str, Any], needs: frozenset[ProfilePart]
     ) -> ServingInput:
         world = self._world
-        events, matches = world.tallies[user_id].bet_on()
+        events, matches = world.tallies[user_id].events_bet_on()
         situation = ScoringContext(
             offer=world.open().offer,
             profile=self._profile(user_id, question, needs),

@@ -10,7 +10,7 @@ from .replayed_state import ReplayedState
 
 
 @dataclass(slots=True)
-class SlipCount:
+class SlipStatistics:
     """Of many slips: how many selections they have, how many of those are `invalid`, which events were shown, and the
     unlikeness within slips of at least two events."""
 

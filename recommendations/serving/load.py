@@ -13,7 +13,7 @@ from recommendations.fitted_models.store import MODEL_VERSION, models
 from recommendations.offer import OFFER_COLUMNS, offers
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
 from recommendations.tallies.user_tallies import Tallies
-from recommendations.tallies.user_tallies_sql import ALL, PENDING, TALLIES, tallies_of
+from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
 from tenants.routing.connections import casino_connection, casino_prepared_cursor
 
 from .engine import CasinoContext
@@ -22,7 +22,7 @@ _USER = (
     "users.id", "users.currency", "users.country", "users.birth_year", "users.birth_date", "users.status",
     "users.status_until", "users.currency_since", "users.stake_limit", "users.limit_left", "users.favorite_sport",
     "profile.id", "profile.favorite_sport_league_json", "profile.purchases_at_last_update", "profile.coupon_count",
-    TALLIES, PENDING,
+    MERGED_TALLIES, UNMERGED_COUPONS,
 )  # fmt: skip
 
 # What is the same for all users comes with the first of them.
@@ -32,7 +32,7 @@ FROM (SELECT 1) AS always LEFT JOIN users ON users.id {wanted}
 LEFT JOIN users_profile AS profile ON profile.user_id = users.id
 """
 _COMMON = 4
-_ANEW = f"SELECT {ALL} FROM users_profile AS profile WHERE user_id = %s"
+_ANEW = f"SELECT {ALL_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class FoundUser:
 
     def tallies(self) -> Tallies:
         try:
-            return tallies_of(self.packed_tallies, self.pending_coupons)
+            return merge_tallies(self.packed_tallies, self.pending_coupons)
         except UnknownTalliesFormat:  # another release's, until they are folded next
             return _tallies_anew(self.user_id)
 
@@ -101,7 +101,7 @@ def _tallies_anew(user_id: int) -> Tallies:
     with casino_connection().cursor() as cursor:
         cursor.execute(_ANEW, [user_id])
         [coupons] = cursor.fetchone() or [None]
-    return tallies_of(None, coupons)
+    return merge_tallies(None, coupons)
 
 
 @cache

@@ -41,7 +41,7 @@ ON CONFLICT DO NOTHING
 def build_user_context(user: FoundUser, question: RecommendationRequest, market: CasinoContext) -> UserContext:
     """The user as the engine sees users, with what the question needs."""
     tallies = user.tallies()
-    events, matches = tallies.bet_on()
+    events, matches = tallies.events_bet_on()
     return UserContext(
         user_id=user.user_id,
         user=user,

@@ -19,7 +19,7 @@ def store_history(history: History, now: datetime) -> None:
     """Store users, events and coupons, moved in time so that the last coupon is bought at `now`; what has not begun by
     then is the offer."""
     last = history.coupons[-1].timestamp if history.coupons else now.timestamp()
-    store = _Rows(history, now.timestamp() - last)
+    store = _CasinoRows(history, now.timestamp() - last)
     for rows in _chunks(store.users()):
         store_users(rows)
     for rows in _chunks(store.events()):
@@ -29,7 +29,7 @@ def store_history(history: History, now: datetime) -> None:
     prune_casino_tallies(now)  # which sums up what is pending
 
 
-class _Rows:
+class _CasinoRows:
     def __init__(self, history: History, shift: float) -> None:
         self._history, self._shift = history, shift
 

@@ -25,7 +25,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Tastes:
+class Preferences:
     """What users go by, in log-odds of choosing an event: one of their `teams`, their `league`, each doubling of the
     `crowd` that bet on it lately, odds near their own (`odds`), each halving of the hours to the begin (`soon`), their
     own `weekdays`. `loyalty` is how much of a user's bets go by tastes at all; the others are by chance."""
@@ -39,11 +39,11 @@ class Tastes:
     loyalty: float = 0.9
 
 
-TASTES: Mapping[str, Tastes] = {
-    "mixed": Tastes(),
-    "fans": Tastes(teams=5.0, league=2.0, crowd=0.0, odds=0.2, soon=0.1, weekdays=0.0),
-    "crowd": Tastes(teams=0.0, league=0.0, crowd=1.5, odds=0.0, soon=0.1, weekdays=0.0),
-    "last-minute": Tastes(teams=0.2, league=0.2, crowd=0.0, odds=0.0, soon=2.5, weekdays=0.0),
+USER_KINDS: Mapping[str, Preferences] = {
+    "mixed": Preferences(),
+    "fans": Preferences(teams=5.0, league=2.0, crowd=0.0, odds=0.2, soon=0.1, weekdays=0.0),
+    "crowd": Preferences(teams=0.0, league=0.0, crowd=1.5, odds=0.0, soon=0.1, weekdays=0.0),
+    "last-minute": Preferences(teams=0.2, league=0.2, crowd=0.0, odds=0.0, soon=2.5, weekdays=0.0),
 }
 
 
@@ -60,7 +60,7 @@ class SimulatedCasino:
     events_a_day: float = 12.0
     opens_days_before: float = 5.0
     selections: int = 3  # at most, in a coupon
-    tastes: Tastes = field(default_factory=Tastes)
+    preferences: Preferences = field(default_factory=Preferences)
 
 
 def simulate(world: SimulatedCasino) -> History:
@@ -71,7 +71,7 @@ def simulate(world: SimulatedCasino) -> History:
     ids, begins, ends, odds, *attributes, opens_at = columns
     events = offer_of_columns(None, ids, begins, ends, odds, *attributes)
     opens = np.array(opens_at, dtype=np.float64)
-    return History(events, opens, list(_Crowd(rng, world, History(events, opens, ())).coupons()))
+    return History(events, opens, list(_Bettors(rng, world, History(events, opens, ())).coupons()))
 
 
 def _events(rng: np.random.Generator, world: SimulatedCasino) -> list[tuple[Any, ...]]:
@@ -96,7 +96,7 @@ def _odd(edge: float) -> float:
     return max(round((1.0 + float(np.exp(-edge - 0.2))) / _MARGIN, 2), 1.01)
 
 
-class _Crowd:
+class _Bettors:
     """The users, betting one after the other."""
 
     def __init__(self, rng: np.random.Generator, world: SimulatedCasino, history: History) -> None:
@@ -139,23 +139,23 @@ class _Crowd:
         places = np.array([place for place in np.flatnonzero(is_open).tolist() if place not in self._chosen[user]])
         if not places.size:
             return []
-        likes = self._likes(self._users[user], places, now) * (self._rng.random() < self._world.tastes.loyalty)
+        likes = self._likes(self._users[user], places, now) * (self._rng.random() < self._world.preferences.loyalty)
         # the best of likes with Gumbel noise are drawn as by a logit, without replacement
         noisy = likes + self._rng.gumbel(size=places.size)
         number = min(int(self._rng.integers(1, self._world.selections + 1)), places.size)
         return [int(place) for place in places[np.argsort(-noisy)[:number]]]
 
     def _likes(self, user: dict[str, Any], places: Any, now: float) -> Floats:
-        tastes, events = self._world.tastes, self._history.events
+        preferences, events = self._world.preferences, self._history.events
         faded = self._bets[places] * 2.0 ** ((self._bet_at[places] - now) / _FADES_IN)
         hours = (events.begins[places] - now) / _HOUR
         likes: Floats = (
-            tastes.teams * user["teams"][places]
-            + tastes.league * user["league"][places]
-            + tastes.crowd * np.log2(1.0 + faded)
-            - tastes.odds * np.abs(self._log_odds[places] - user["log_odds"]) * 4.0
-            - tastes.soon * np.log2(1.0 + hours)
-            + tastes.weekdays * user["weekdays"][places]
+            preferences.teams * user["teams"][places]
+            + preferences.league * user["league"][places]
+            + preferences.crowd * np.log2(1.0 + faded)
+            - preferences.odds * np.abs(self._log_odds[places] - user["log_odds"]) * 4.0
+            - preferences.soon * np.log2(1.0 + hours)
+            + preferences.weekdays * user["weekdays"][places]
         )
         return likes
 

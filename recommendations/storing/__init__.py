@@ -4,26 +4,26 @@ Each takes rows of one kind and answers an Outcome for each of them, in their or
 rows go in sorted by key, so that two calls at once can't lock each other out.
 """
 
-from .casino_tallies import FOLD_SECONDS, fold_casino_sums, prune_casino_tallies
+from .casino_tallies import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies
 from .coupons import store_coupons
 from .events import store_events, store_teams
 from .outcomes import Outcome, Result
 from .rebuild import rebuild_casino_tallies, rebuild_profiles
 from .served import prune_recommendations, store_recommendations
 from .users import store_users
-from .waiting_coupons import adopt_coupons, take_expired_coupons
+from .waiting_coupons import store_coupons_waiting_for, take_expired_coupons
 
 __all__ = [
-    "FOLD_SECONDS",
+    "MERGE_SECONDS",
     "Outcome",
     "Result",
-    "adopt_coupons",
-    "fold_casino_sums",
+    "merge_casino_sums",
     "prune_casino_tallies",
     "prune_recommendations",
     "rebuild_casino_tallies",
     "rebuild_profiles",
     "store_coupons",
+    "store_coupons_waiting_for",
     "store_events",
     "store_recommendations",
     "store_teams",

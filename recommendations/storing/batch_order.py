@@ -11,7 +11,7 @@ Rows = Sequence[Row | Removal]
 Store = Callable[[Rows], list[Outcome]]
 
 
-def in_rounds(rows: Rows, store: Store) -> list[Outcome]:
+def store_in_order(rows: Rows, store: Store) -> list[Outcome]:
     """Store rows so that no two of a round have one key. A row that another of its key makes void is a duplicate.
 
     Nearly always there is one round.
@@ -61,4 +61,4 @@ def _makes_void(row: Row | Removal, earlier: Row | Removal) -> bool:
     if isinstance(row, CouponRow) or not isinstance(earlier, ChangingRow):
         return False
     has_same_kind_of_time = (row.timestamp is None) == (earlier.timestamp is None)
-    return has_same_kind_of_time and set(row.left_open) <= set(earlier.left_open)
+    return has_same_kind_of_time and set(row.unset_columns) <= set(earlier.unset_columns)

@@ -1,7 +1,7 @@
 """What all coupons of a casino add up to, for what is popular there.
 
 A call that stores coupons only appends the sum of what they add: to bring every value's row up to date at each call
-would cost more than to store the coupons. The first call after `FOLD_SECONDS` does it for all calls so far; so does
+would cost more than to store the coupons. The first call after `MERGE_SECONDS` does it for all calls so far; so does
 whoever prunes, and a consumer once a casino's coupons have stopped coming. So the rows lag behind by some seconds, and
 where other processes store coupons, by the time between two prunings at most.
 """
@@ -12,13 +12,13 @@ from datetime import datetime
 
 import msgspec
 
-from recommendations.tallies.casino_sums import SEPARATOR, TREND_HALF_LIFE, AnyBet, CasinoSums
+from recommendations.tallies.casino_sums import SEPARATOR, TREND_HALF_LIFE, CasinoSums, SelectionLike
 from recommendations.tallies.selections import HALF_LIFE
 from tenants.routing.connections import casino_atomic
 
 from .sql import as_json, execute, query
 
-FOLD_SECONDS = 10.0
+MERGE_SECONDS = 10.0
 
 _TINY = 1e-12
 _NEGLIGIBLE = 0.001  # of weight and trend: that of one selection ten half-lives ago
@@ -86,19 +86,19 @@ WHERE kept.attribute = 'event' AND tally.attribute = 'event' AND kept.value = ta
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(CasinoSums)
-Bought = tuple[float, Sequence[AnyBet]]  # the timestamp, Unix seconds, and the selections
+Bought = tuple[float, Sequence[SelectionLike]]  # the timestamp, Unix seconds, and the selections
 
 
-def count_in_casino(coupons: Sequence[Bought], *, sign: int = 1) -> None:
+def add_to_casino_tallies(coupons: Sequence[Bought], *, sign: int = 1) -> None:
     """Count coupons in the casino's tallies; with sign -1 take them back."""
     if not coupons:
         return
     sums = CasinoSums(max(timestamp for timestamp, _ in coupons))
     for timestamp, bets in coupons:
         sums.add(timestamp, bets, sign)
-    [(is_due,)] = query(_APPEND, [zlib.compress(_ENCODER.encode(sums), 1), FOLD_SECONDS])
+    [(is_due,)] = query(_APPEND, [zlib.compress(_ENCODER.encode(sums), 1), MERGE_SECONDS])
     if is_due:
-        fold_casino_sums()
+        merge_casino_sums()
 
 
 def lock_casino_tallies() -> None:
@@ -106,7 +106,7 @@ def lock_casino_tallies() -> None:
     execute(_LOCK)
 
 
-def fold_casino_sums() -> bool:
+def merge_casino_sums() -> bool:
     """Bring the casino's tallies up to date; False if another is at it."""
     with casino_atomic():
         [(is_mine,)] = query(_TRY_LOCK)
@@ -136,6 +136,6 @@ def prune_casino_tallies(now: datetime) -> None:
     """Bring the casino's tallies up to date, and drop what says nothing any more: values hardly bet on for months, and
     events that are over or gone."""
     with casino_atomic():
-        if fold_casino_sums():
+        if merge_casino_sums():
             execute(_PRUNE, [now.timestamp()] * 2)
             execute(_PRUNE_EVENTS, [now, now, now.timestamp() - _PATIENCE])

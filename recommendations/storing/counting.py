@@ -1,6 +1,6 @@
 """What coupons count in their users' profiles, as a part of an SQL statement."""
 
-from .user_tallies import FOLD_AT
+from .user_tallies import MERGE_AT
 
 # Counts the coupons of the statement's table expression `written`; `crowded` are the users to be folded then.
 COUNT_WRITTEN = f"""
@@ -15,5 +15,5 @@ COUNT_WRITTEN = f"""
         stake_total = kept.stake_total + excluded.stake_total,
         pending_coupon_ids = kept.pending_coupon_ids || excluded.pending_coupon_ids
     RETURNING user_id, cardinality(pending_coupon_ids) AS pending
-), crowded AS (SELECT user_id FROM counted WHERE pending >= {FOLD_AT})
+), crowded AS (SELECT user_id FROM counted WHERE pending >= {MERGE_AT})
 """

@@ -6,15 +6,15 @@ from functools import partial
 from recommendations.validation.rows import CouponRow, Removal
 from tenants.routing.connections import casino_atomic
 
-from .batch_order import in_rounds
-from .casino_tallies import count_in_casino
+from .batch_order import store_in_order
+from .casino_tallies import add_to_casino_tallies
 from .coupon_sql import STORE_INCOMING, UNLESS_OF_ERASED
 from .outcomes import DUPLICATE, Outcome, Result
 from .removal import lock_profiles, remove_coupons
 from .sql import as_json, query
 from .upsert import Key, key_of, reserve_ids
-from .user_tallies import fold
-from .waiting_coupons import MessageOf, find_erased, keep_waiting, lock_waiting_coupons, no_message
+from .user_tallies import merge_user_tallies
+from .waiting_coupons import MessageOf, find_erased, lock_waiting_coupons, no_message, store_waiting
 
 Outcomes = dict[Key, Outcome]
 Explain = Callable[[Sequence[CouponRow]], Outcomes]
@@ -59,14 +59,14 @@ def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf 
     if not removals:
         try:
             with casino_atomic():
-                return in_rounds(rows, partial(_store, _refuse))
+                return store_in_order(rows, partial(_store, _refuse))
         except _UnknownUsersError:
             pass
     with casino_atomic():
         lock_waiting_coupons()
         if removals:
             lock_profiles([row.user_id for row in rows if isinstance(row, CouponRow)], removals)
-        return in_rounds(rows, partial(_store, partial(keep_waiting, message_of=message_of)))
+        return store_in_order(rows, partial(_store, partial(store_waiting, message_of=message_of)))
 
 
 def _store(of_unknown_users: Explain, rows: Sequence[CouponRow | Removal]) -> list[Outcome]:
@@ -90,9 +90,9 @@ def _write(rows: Sequence[CouponRow]) -> Outcomes:
     }
     if count == len(rows):
         outcomes |= {row.id: Outcome(Result.STORED, row.id) for row in rows if row.id is not None}
-    fold([user_id for _, user_id, is_crowded in answers if is_crowded])
+    merge_user_tallies([user_id for _, user_id, is_crowded in answers if is_crowded])
     written = rows if count == len(rows) else [row for row in rows if key_of(row) in outcomes]
-    count_in_casino([(row.timestamp.timestamp(), row.recommended_events) for row in written])
+    add_to_casino_tallies([(row.timestamp.timestamp(), row.recommended_events) for row in written])
     return outcomes
 
 

@@ -68,18 +68,18 @@ def erase_user(user_id: int, now: datetime) -> dict[str, int]:
         return {**dict(_delete(user_id)), "fitted_models": models}
 
 
-def has_come_since(user_id: int, erased_at: datetime) -> bool:
+def is_user_again_since(user_id: int, erased_at: datetime) -> bool:
     """Whether a user of the current casino who was erased then is its user again."""
     return bool(query(_CAME_SINCE, [user_id, erased_at]))
 
 
-def erase_what_is_of_before(user_id: int, erased_at: datetime) -> dict[str, int]:
+def erase_rows_until(user_id: int, erased_at: datetime) -> dict[str, int]:
     """Delete what a restored backup holds of a user who was erased then, and answer how many rows there were, by table.
     Of who came anew since, what came since stays, and is counted anew."""
     with casino_atomic():
         lock_waiting_coupons()
         query(_LOCK_USER, [user_id])
-        if not has_come_since(user_id, erased_at):
+        if not is_user_again_since(user_id, erased_at):
             return erase_user(user_id, erased_at)
         execute(_FREE_KEY, [user_id])
         execute(_REMEMBER_KEY, [erased_at, user_id])

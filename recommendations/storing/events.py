@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from recommendations.validation.rows import EventRow, Removal, Row
 from tenants.routing.connections import casino_atomic
 
-from .batch_order import in_rounds
+from .batch_order import store_in_order
 from .outcomes import Outcome
 from .removal import remove_events
 from .sql import as_json, execute
@@ -72,7 +72,7 @@ def store_events(rows: Sequence[EventRow | Removal]) -> list[Outcome]:
     """
     with casino_atomic():
         execute(_QUEUE)
-        return in_rounds(rows, _store)
+        return store_in_order(rows, _store)
 
 
 def _store(rows: Sequence[Row | Removal]) -> list[Outcome]:

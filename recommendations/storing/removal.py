@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
 from recommendations.validation.rows import Removal
 
-from .casino_tallies import count_in_casino
+from .casino_tallies import add_to_casino_tallies
 from .outcomes import DUPLICATE, Outcome, Result
 from .sql import as_json, execute, query
 from .upsert import Key
@@ -108,7 +108,7 @@ def remove_coupons(removals: Sequence[Removal]) -> dict[Key, Outcome]:
 
 def _take_back(coupons: str | None) -> None:
     """Removed coupons, out of what the casino's tallies count."""
-    count_in_casino([(coupon.timestamp, coupon.selections) for coupon in decode_coupons(coupons)], sign=-1)
+    add_to_casino_tallies([(coupon.timestamp, coupon.selections) for coupon in decode_coupons(coupons)], sign=-1)
 
 
 def _outcomes(removals: Sequence[Removal], found: Sequence[int]) -> dict[Key, Outcome]:

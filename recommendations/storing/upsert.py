@@ -35,11 +35,11 @@ class Upsert:
     table: str
     columns: tuple[tuple[str, str], ...]
 
-    def sql(self, key: str, left_open: tuple[str, ...] = ()) -> str:
-        """Insert rows by `key` (`id` or `natural_key`), without the columns `left_open`. Parameter: the rows as JSON.
+    def sql(self, key: str, unset_columns: tuple[str, ...] = ()) -> str:
+        """Insert rows by `key` (`id` or `natural_key`), without the columns `unset_columns`. Parameter: the rows as JSON.
         Answers (key, id, is_new) of each row that was written; a row that was left alone is missing."""
         types = {"id": "bigint", "natural_key": "uuid", **dict(self.columns)}
-        columns = [column for column in types if (key == "id" or column != "id") and column not in left_open]
+        columns = [column for column in types if (key == "id" or column != "id") and column not in unset_columns]
         names, values = ", ".join(columns), ", ".join(f"row.{column}" for column in columns)
         record = ", ".join(f"{column} {types[column]}" for column in columns)
         return (
@@ -73,20 +73,20 @@ class Upsert:
 
 
 @cache
-def _statement(upsert: Upsert, key: str, left_open: tuple[str, ...]) -> str:
-    return upsert.sql(key, left_open)
+def _statement(upsert: Upsert, key: str, unset_columns: tuple[str, ...]) -> str:
+    return upsert.sql(key, unset_columns)
 
 
 def write(upsert: Upsert, rows: Sequence[ChangingRow]) -> dict[Key, Outcome]:
     """Write rows, no two of one key, and answer the outcome of each that was written, by key."""
     groups: dict[tuple[str, tuple[str, ...]], list[ChangingRow]] = {}
     for row in rows:
-        groups.setdefault(("natural_key" if row.id is None else "id", row.left_open), []).append(row)
+        groups.setdefault(("natural_key" if row.id is None else "id", row.unset_columns), []).append(row)
     outcomes: dict[Key, Outcome] = {}
-    for (key, left_open), group in groups.items():
+    for (key, unset_columns), group in groups.items():
         if key == "id":
             reserve_ids(upsert.table, group)
-        for row_key, row_id, is_new in query(_statement(upsert, key, left_open), [as_json(group)]):
+        for row_key, row_id, is_new in query(_statement(upsert, key, unset_columns), [as_json(group)]):
             outcomes[row_key] = Outcome(Result.STORED if is_new else Result.UPDATED, row_id)
     return outcomes
 

@@ -1,6 +1,6 @@
 """Users' tallies, kept up to date: rarely, since to write them costs as much as to store many coupons.
 
-A coupon that is stored only joins its user's pending ones. As soon as there are `FOLD_AT`, the same transaction folds
+A coupon that is stored only joins its user's pending ones. As soon as there are `MERGE_AT`, the same transaction folds
 them: adds them to the user's tallies. The user's profile is locked all the while.
 """
 
@@ -9,17 +9,19 @@ from itertools import accumulate
 
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.tallies.user_tallies import Tallies
-from recommendations.tallies.user_tallies_sql import ALL, PENDING, TALLIES, tallies_of
+from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
 
 from .sql import execute, query
 
-FOLD_AT = 24  # pending coupons: to fold fewer costs storing more, to leave more costs each request 10 us a coupon
-HELD = 200  # events that a user may hold beside the recent selections' before those that are over are looked up
+MERGE_AT = 24  # pending coupons: to merge fewer costs storing more, to leave more costs each request 10 us a coupon
+MAX_OLDER_EVENTS = (
+    200  # events that a user may hold beside the recent selections' before those that are over are looked up
+)
 
 _READ = f"""
-SELECT user_id, {TALLIES}, {PENDING} FROM users_profile AS profile WHERE user_id = ANY(%s)
+SELECT user_id, {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile WHERE user_id = ANY(%s)
 """
-_READ_ALL = f"SELECT user_id, {ALL} FROM users_profile AS profile WHERE user_id = ANY(%s)"
+_READ_ALL = f"SELECT user_id, {ALL_COUPONS} FROM users_profile AS profile WHERE user_id = ANY(%s)"
 
 # All tallies travel as one value: a driver takes ten times as long over an array of them.
 _WRITE = """
@@ -49,7 +51,7 @@ SELECT id, sport, league, home_team, away_team FROM events WHERE end_timestamp >
 """
 
 
-def fold(user_ids: Sequence[int]) -> None:
+def merge_user_tallies(user_ids: Sequence[int]) -> None:
     """Add these users' pending coupons to their tallies. Their profiles must be locked."""
     if not user_ids:
         return
@@ -57,7 +59,7 @@ def fold(user_ids: Sequence[int]) -> None:
     unreadable: list[int] = []
     for user_id, packed, coupons in query(_READ, [list(user_ids)]):
         try:
-            folded[user_id] = tallies_of(packed, coupons)
+            folded[user_id] = merge_tallies(packed, coupons)
         except UnknownTalliesFormat:
             unreadable.append(user_id)
     _write(folded)
@@ -68,14 +70,14 @@ def rebuild_users(user_ids: Sequence[int]) -> None:
     """Count these users' coupons anew. Their profiles must be locked."""
     if not user_ids:
         return
-    _write({user_id: tallies_of(None, coupons) for user_id, coupons in query(_READ_ALL, [list(user_ids)])})
+    _write({user_id: merge_tallies(None, coupons) for user_id, coupons in query(_READ_ALL, [list(user_ids)])})
     execute(_RECOUNT, [list(user_ids)])
 
 
 def _write(folded: dict[int, Tallies]) -> None:
     if not folded:
         return
-    _release(tallies for tallies in folded.values() if tallies.held_count > HELD)
+    _release(tallies for tallies in folded.values() if tallies.older_event_count > MAX_OLDER_EVENTS)
     user_ids, packed = list(folded), [tallies.encode() for tallies in folded.values()]
     lengths = [len(each) for each in packed]
     starts = [1 + before for before in accumulate(lengths[:-1], initial=0)]
@@ -93,4 +95,4 @@ def _release(crowded: Iterable[Tallies]) -> None:
     columns = [list(column) for column in zip(*matches, strict=True)] or [[]] * 4
     not_over = {each for event_id, *match in query(_NOT_OVER, [ids, *columns]) for each in (event_id, tuple(match))}
     for tallies, events in held.items():
-        tallies.release(events - not_over)
+        tallies.forget_events(events - not_over)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from recommendations.validation.rows import Removal, Row, UserRow
 from tenants.routing.connections import casino_atomic
 
-from .batch_order import in_rounds
+from .batch_order import store_in_order
 from .outcomes import Outcome
 from .removal import remove_users
 from .sql import execute
 from .upsert import Upsert, store_rows, written_ids
-from .waiting_coupons import adopt_coupons, lock_waiting_coupons
+from .waiting_coupons import lock_waiting_coupons, store_coupons_waiting_for
 
 USERS = Upsert(
     "users",
@@ -42,12 +42,12 @@ def store_users(rows: Sequence[UserRow | Removal]) -> list[Outcome]:
     """
     with casino_atomic():
         lock_waiting_coupons()
-        return in_rounds(rows, _store)
+        return store_in_order(rows, _store)
 
 
 def _store(rows: Sequence[Row | Removal]) -> list[Outcome]:
     outcomes = store_rows(rows, USERS, remove_users)
     if changed := written_ids(outcomes):
         execute(_PROFILES, [changed])
-        adopt_coupons(changed)
+        store_coupons_waiting_for(changed)
     return outcomes

@@ -9,12 +9,12 @@ from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupon
 from recommendations.validation.rows import CouponRow
 from tenants.routing.connections import casino_atomic
 
-from .casino_tallies import count_in_casino
+from .casino_tallies import add_to_casino_tallies
 from .coupon_sql import STORE_INCOMING
 from .outcomes import DUPLICATE, STALE, Outcome, Result
 from .sql import as_json, execute, query
 from .upsert import Key, key_of
-from .user_tallies import fold
+from .user_tallies import merge_user_tallies
 
 MessageOf = Callable[[CouponRow], bytes | None]
 
@@ -71,7 +71,7 @@ def lock_waiting_coupons() -> None:
     execute(_LOCK)
 
 
-def keep_waiting(rows: Sequence[CouponRow], message_of: MessageOf) -> dict[Key, Outcome]:
+def store_waiting(rows: Sequence[CouponRow], message_of: MessageOf) -> dict[Key, Outcome]:
     """Keep coupons until their users come, as many as there is room for."""
     outcomes = _known(rows)
     new = [row for row in rows if key_of(row) not in outcomes]
@@ -95,11 +95,11 @@ def find_erased(rows: Sequence[CouponRow]) -> dict[Key, Outcome]:
     return {key_of(row): STALE for row in rows if row.user_id in erased and row.timestamp <= erased[row.user_id]}
 
 
-def adopt_coupons(user_ids: Sequence[int]) -> int:
+def store_coupons_waiting_for(user_ids: Sequence[int]) -> int:
     """Store what waited for these users, who are known now; answers how many coupons."""
     [(adopted, coupons, crowded)] = query(_ADOPT, [list(user_ids)])
-    fold(crowded)
-    count_in_casino([(coupon.timestamp, coupon.selections) for coupon in decode_coupons(coupons)])
+    merge_user_tallies(crowded)
+    add_to_casino_tallies([(coupon.timestamp, coupon.selections) for coupon in decode_coupons(coupons)])
     return int(adopted)
 
 
@@ -111,6 +111,6 @@ def take_expired_coupons(before: datetime) -> list[tuple[int, bytes | None]]:
     with casino_atomic():
         lock_waiting_coupons()
         if known := [user_id for (user_id,) in query(_WAITED_FOR_KNOWN, [before])]:
-            adopt_coupons(known)
+            store_coupons_waiting_for(known)
         expired = query(_TAKE_EXPIRED, [before])
     return [(user_id, None if message is None else bytes(message)) for user_id, message in expired]

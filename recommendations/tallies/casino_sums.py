@@ -16,7 +16,7 @@ Sums = list[float]  # count, weight, trend
 Bets = tuple[int | None, str, str, str, str, str, int]  # event, sport, league, country, teams, band of the odd
 
 
-class AnyBet(Protocol):
+class SelectionLike(Protocol):
     """A selection, wherever it comes from."""
 
     @property
@@ -42,7 +42,7 @@ class CasinoSums(msgspec.Struct, array_like=True):
     as_of: float
     sums: dict[Bets, Sums] = {}
 
-    def add(self, timestamp: float, bets: Iterable[AnyBet], sign: int = 1) -> None:
+    def add(self, timestamp: float, bets: Iterable[SelectionLike], sign: int = 1) -> None:
         """Add a coupon of that time, not later than `as_of`; with sign -1 take one back."""
         age = self.as_of - timestamp
         weight, trend = sign * 2.0 ** (-age / HALF_LIFE), sign * 2.0 ** (-age / TREND_HALF_LIFE)

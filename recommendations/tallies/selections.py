@@ -17,7 +17,7 @@ EventId = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Odd = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
-class Selected(msgspec.Struct, frozen=True, gc=False):
+class RecentSelection(msgspec.Struct, frozen=True, gc=False):
     """One selection of a user's coupon. `timestamp`: Unix seconds."""
 
     timestamp: float
@@ -30,7 +30,7 @@ class Selected(msgspec.Struct, frozen=True, gc=False):
     odd: float
 
 
-class Bet(msgspec.Struct, gc=False):
+class TallySelection(msgspec.Struct, gc=False):
     """One selection inside a coupon that is to be added."""
 
     sport: Text
@@ -42,13 +42,13 @@ class Bet(msgspec.Struct, gc=False):
     odd: Odd | None = None
 
 
-class Coupon(msgspec.Struct, array_like=True, gc=False):
+class TallyCoupon(msgspec.Struct, array_like=True, gc=False):
     """A coupon that is to be added. `key` tells it from the user's others; `timestamp`: Unix seconds."""
 
     key: int
     timestamp: float
     stake: float
-    selections: list[Bet]
+    selections: list[TallySelection]
 
 
 def odds_band(odd: float) -> int:

@@ -17,7 +17,7 @@ _EVENT = "event"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ByValue(Mapping[str, float]):
+class DictionarySums(Mapping[str, float]):
     """Sums of the values of a dictionary, as the mapping from value to sum that trends are made of; what is 0 is not in
     it. Whoever has the same dictionary takes `numbers` as they are."""
 
@@ -45,21 +45,21 @@ class ByValue(Mapping[str, float]):
 @dataclass(frozen=True, slots=True)
 class Trends:
     """Decayed numbers of selections, attribute -> value -> number: `weights` with a half-life of 30 days, `recent` of
-    one day. `event_ids` (sorted) and `of_events` say the latter of single events, both of shape (m,); `of_matches` of
+    one day. `event_ids` (sorted) and `event_trends` say the latter of single events, both of shape (m,); `match_trends` of
     those that coupons name by sport, league, home and away team instead of by id. `event_counts` (m,) are the events'
-    selections so far, `event_lasts` (m,) when the last one was made (Unix seconds)."""
+    selections so far, `last_bet_times` (m,) when the last one was made (Unix seconds)."""
 
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     recent: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     event_ids: np.ndarray[Any, np.dtype[np.int64]] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    of_events: Floats = field(default_factory=lambda: np.empty(0))
-    of_matches: Mapping[Match, float] = field(default_factory=dict)
+    event_trends: Floats = field(default_factory=lambda: np.empty(0))
+    match_trends: Mapping[Match, float] = field(default_factory=dict)
     event_counts: Floats = field(default_factory=lambda: np.empty(0))
-    event_lasts: Floats = field(default_factory=lambda: np.empty(0))
+    last_bet_times: Floats = field(default_factory=lambda: np.empty(0))
     aligned: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __bool__(self) -> bool:
-        return bool(self.event_ids.size or self.of_matches or any(self.recent.values()))
+        return bool(self.event_ids.size or self.match_trends or any(self.recent.values()))
 
     def of_offer(self, offer: Offer) -> Floats:
         """The events' recent numbers of selections, shape (n,)."""
@@ -73,22 +73,22 @@ class Trends:
         """The events' numbers of selections so far, shape (n,)."""
         return self._of_ids("event counts", self.event_counts, offer)
 
-    def lasts_of(self, offer: Offer) -> Floats:
+    def last_bet_times_of(self, offer: Offer) -> Floats:
         """When the events were bet on last, 0 where that is not known; shape (n,)."""
-        return self._of_ids("event lasts", self.event_lasts, offer)
+        return self._of_ids("event lasts", self.last_bet_times, offer)
 
-    def _of_ids(self, key: str, of_events: Floats, offer: Offer) -> Floats:
+    def _of_ids(self, key: str, event_trends: Floats, offer: Offer) -> Floats:
         kept = self.aligned.get(key)
         if kept is None or kept[0] is not offer.ids:
-            known = self.event_ids if of_events.size else self.event_ids[:0]
-            kept = self.aligned[key] = (offer.ids, _looked_up(offer.ids, known, of_events))
+            known = self.event_ids if event_trends.size else self.event_ids[:0]
+            kept = self.aligned[key] = (offer.ids, _looked_up(offer.ids, known, event_trends))
         numbers: Floats = kept[1]
         return numbers
 
     def _align(self, offer: Offer) -> Floats:
-        numbers = _looked_up(offer.ids, self.event_ids, self.of_events)
-        if self.of_matches:
-            matches = [(_code_of(match, offer), number) for match, number in self.of_matches.items()]
+        numbers = _looked_up(offer.ids, self.event_ids, self.event_trends)
+        if self.match_trends:
+            matches = [(_code_of(match, offer), number) for match, number in self.match_trends.items()]
             known = sorted((code, number) for code, number in matches if code is not None)
             codes, found = np.array([code for code, _ in known], dtype=np.int64), np.array([each for _, each in known])
             numbers += _looked_up(_match_codes(offer), codes, found)
@@ -125,13 +125,13 @@ class Trends:
 
 def _along(of_values: Mapping[str, float], values: tuple[Any, ...]) -> Floats:
     """The values' numbers, shape (values,)."""
-    if isinstance(of_values, ByValue) and of_values.values_of is values:
+    if isinstance(of_values, DictionarySums) and of_values.values_of is values:
         return of_values.numbers
     return np.array([of_values.get(value, 0.0) for value in values], dtype=np.float64)
 
 
 def _total(of_values: Mapping[str, float]) -> float:
-    return of_values.total if isinstance(of_values, ByValue) else sum(of_values.values())
+    return of_values.total if isinstance(of_values, DictionarySums) else sum(of_values.values())
 
 
 def _looked_up(keys: Keys, sorted_keys: Keys, numbers: Floats) -> Floats:

@@ -15,7 +15,7 @@ import msgspec
 
 from recommendations.errors import UnknownTalliesFormat
 
-from .selections import Bet, Coupon, Match, Selected, decay_to, odds_band, weight_at
+from .selections import Match, RecentSelection, TallyCoupon, TallySelection, decay_to, odds_band, weight_at
 
 RECENT_SELECTIONS = 300
 RECENT_STAKES = 50
@@ -28,7 +28,7 @@ _NOTHING = (0, 0.0)
 Sums = dict[int, tuple[int, float]]
 
 
-class _Kept(msgspec.Struct, array_like=True, order=True, gc=False):
+class _RecentCoupon(msgspec.Struct, array_like=True, order=True, gc=False):
     """A coupon with those of its selections that are recent, each `_WIDTH` numbers; `cents` is its stake."""
 
     timestamp: float
@@ -37,27 +37,27 @@ class _Kept(msgspec.Struct, array_like=True, order=True, gc=False):
     selections: list[int]
 
 
-class _State(msgspec.Struct, array_like=True):
+class _PackedTallies(msgspec.Struct, array_like=True):
     """`older`: for each attribute the (count, weight) of what is no more among the recent selections. What is recent
     is not added up beforehand: a user of a few coupons has nothing else."""
 
     format: int
     words: list[str] = []
-    coupons: list[_Kept] = []  # the oldest first
+    coupons: list[_RecentCoupon] = []  # the oldest first
     older: list[Sums] = []
     held_events: set[int] = set()
     held_matches: set[tuple[int, int, int, int]] = set()
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_State)
+_DECODER = msgspec.msgpack.Decoder(_PackedTallies)
 
 
 class Tallies:
     """What a user's coupons add up to. `add` changes it; all else answers what was added."""
 
     def __init__(self) -> None:
-        self._state = _State(_FORMAT, older=[{} for _ in ATTRIBUTES])
+        self._state = _PackedTallies(_FORMAT, older=[{} for _ in ATTRIBUTES])
         self._selections = 0
         self._places: dict[str, int] | None = None  # where each word stands in the list
         self._counts: dict[str, dict[str, int]] | None = None
@@ -79,7 +79,7 @@ class Tallies:
     def encode(self) -> bytes:
         return _ENCODER.encode(self._state)
 
-    def add(self, *coupons: Coupon) -> None:
+    def add(self, *coupons: TallyCoupon) -> None:
         """Count coupons, none twice."""
         if not coupons:
             return
@@ -88,12 +88,12 @@ class Tallies:
             self._places = {word: place for place, word in enumerate(self._state.words)}
         for coupon in coupons:
             numbers = _numbers_of(coupon.selections, self._places)
-            self._keep(_Kept(coupon.timestamp, coupon.key, round(coupon.stake * 100), numbers))
+            self._keep(_RecentCoupon(coupon.timestamp, coupon.key, round(coupon.stake * 100), numbers))
             self._selections += len(coupon.selections)
         self._state.words = list(self._places)
         self._let_go()
 
-    def _keep(self, kept: _Kept) -> None:
+    def _keep(self, kept: _RecentCoupon) -> None:
         coupons = self._state.coupons
         if coupons and coupons[-1] > kept:
             insort(coupons, kept)
@@ -159,7 +159,7 @@ class Tallies:
         return self._by_name(sums)
 
     @property
-    def recent(self) -> list[Selected]:
+    def recent(self) -> list[RecentSelection]:
         """The newest selections, at most `RECENT_SELECTIONS`, the newest last."""
         return list(self._selected(self._state.coupons))
 
@@ -189,13 +189,13 @@ class Tallies:
 
     @property
     def held(self) -> set[int | Match]:
-        """The events (ids; or else matches) of selections that are no longer recent, as far as `release` left them."""
+        """The events (ids; or else matches) of selections that are no longer recent, as far as `forget_events` left them."""
         words = self._state.words
         matches = ((words[a], words[b], words[c], words[d]) for a, b, c, d in self._state.held_matches)
         return {*self._state.held_events, *matches}
 
-    def bet_on(self) -> tuple[frozenset[int], frozenset[Match]]:
-        """All events that the user holds coupons on, as far as `release` left them: ids, and matches where there is no
+    def events_bet_on(self) -> tuple[frozenset[int], frozenset[Match]]:
+        """All events that the user holds coupons on, as far as `forget_events` left them: ids, and matches where there is no
         id."""
         words, state = self._state.words, self._state
         ids, matches = set(state.held_events), set(state.held_matches)
@@ -208,10 +208,10 @@ class Tallies:
         return frozenset(ids), frozenset((words[a], words[b], words[c], words[d]) for a, b, c, d in matches)
 
     @property
-    def held_count(self) -> int:
+    def older_event_count(self) -> int:
         return len(self._state.held_events) + len(self._state.held_matches)
 
-    def release(self, over: Iterable[int | Match]) -> None:
+    def forget_events(self, over: Iterable[int | Match]) -> None:
         """Hold these events no longer: they are over, or gone."""
         gone, words, state = set(over), self._state.words, self._state
         state.held_events -= gone
@@ -219,14 +219,14 @@ class Tallies:
             places for places in state.held_matches if tuple(words[place] for place in places) not in gone
         }
 
-    def _within(self, since: float, until: float) -> Iterator[_Kept]:
+    def _within(self, since: float, until: float) -> Iterator[_RecentCoupon]:
         return (kept for kept in self._state.coupons if since < kept.timestamp <= until)
 
-    def _selected(self, coupons: Iterable[_Kept]) -> Iterator[Selected]:
+    def _selected(self, coupons: Iterable[_RecentCoupon]) -> Iterator[RecentSelection]:
         words = self._state.words
         for kept in coupons:
             for event_id, a, b, c, d, e, odd in _by_selection(kept.selections):
-                yield Selected(
+                yield RecentSelection(
                     kept.timestamp, event_id or None, words[a], words[b], words[c], words[d], words[e], odd / 1000
                 )
 
@@ -237,7 +237,7 @@ class Tallies:
         return dict(zip(ATTRIBUTES, (*texts, bands), strict=True))
 
 
-def _numbers_of(bets: Iterable[Bet], places: dict[str, int]) -> list[int]:
+def _numbers_of(bets: Iterable[TallySelection], places: dict[str, int]) -> list[int]:
     """`_WIDTH` numbers a bet; words that are new get the next place."""
     place_of, numbers = places.setdefault, list[int]()
     for bet in bets:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from .selections import Bet, Coupon
+from .selections import TallyCoupon, TallySelection
 from .user_tallies import Tallies
 
 _COUPON = (
@@ -21,24 +21,24 @@ def coupons_from(source: str) -> str:
 _PACKED = "(SELECT packed.tallies FROM user_tallies AS packed WHERE packed.user_id = profile.user_id)"
 _PENDING = coupons_from("purchased_coupons AS coupon WHERE coupon.id = ANY(profile.pending_coupon_ids)")
 
-# Pieces of the list of a SELECT .. FROM users_profile AS profile: all coupons of the user; and what `tallies_of` takes.
+# Pieces of the list of a SELECT .. FROM users_profile AS profile: all coupons of the user; and what `merge_tallies` takes.
 # Of a user whom nothing was ever tallied for, all coupons are pending. A user without such a row has neither.
-ALL = coupons_from("purchased_coupons AS coupon WHERE coupon.user_id = profile.user_id")
-TALLIES = f"CASE WHEN NOT profile.needs_rebuild THEN {_PACKED} END"
-PENDING = f"CASE WHEN profile.needs_rebuild THEN {ALL} ELSE {_PENDING} END"
+ALL_COUPONS = coupons_from("purchased_coupons AS coupon WHERE coupon.user_id = profile.user_id")
+MERGED_TALLIES = f"CASE WHEN NOT profile.needs_rebuild THEN {_PACKED} END"
+UNMERGED_COUPONS = f"CASE WHEN profile.needs_rebuild THEN {ALL_COUPONS} ELSE {_PENDING} END"
 
-_COUPONS = msgspec.json.Decoder(list[Coupon])
+_COUPONS = msgspec.json.Decoder(list[TallyCoupon])
 _TEXTS = ("sport", "league", "country", "home_team", "away_team")
 
 
-def tallies_of(packed: bytes | None, pending: str | None) -> Tallies:
-    """A user's tallies, out of what `TALLIES` and `PENDING` answered. Raises UnknownTalliesFormat."""
+def merge_tallies(packed: bytes | None, pending: str | None) -> Tallies:
+    """A user's tallies, out of what `MERGED_TALLIES` and `UNMERGED_COUPONS` answered. Raises UnknownTalliesFormat."""
     tallies = Tallies.decode(packed)
     tallies.add(*decode_coupons(pending))
     return tallies
 
 
-def decode_coupons(coupons: str | None) -> list[Coupon]:
+def decode_coupons(coupons: str | None) -> list[TallyCoupon]:
     if coupons is None:
         return []
     try:
@@ -47,16 +47,16 @@ def decode_coupons(coupons: str | None) -> list[Coupon]:
         return [_as_far_as_it_goes(*each) for each in msgspec.json.decode(coupons)]
 
 
-def _as_far_as_it_goes(key: int, timestamp: float, stake: float, selections: Any) -> Coupon:
+def _as_far_as_it_goes(key: int, timestamp: float, stake: float, selections: Any) -> TallyCoupon:
     """Without the selections that lack an attribute: they say nothing."""
     found = selections if isinstance(selections, list) else []
-    return Coupon(key, timestamp, stake, [bet for each in found if (bet := _bet_or_none(each)) is not None])
+    return TallyCoupon(key, timestamp, stake, [bet for each in found if (bet := _bet_or_none(each)) is not None])
 
 
-def _bet_or_none(selection: Any) -> Bet | None:
+def _bet_or_none(selection: Any) -> TallySelection | None:
     if not isinstance(selection, dict) or not all(selection.get(text) for text in _TEXTS):
         return None
     try:
-        return msgspec.convert(selection, Bet)
+        return msgspec.convert(selection, TallySelection)
     except msgspec.ValidationError:
         return None

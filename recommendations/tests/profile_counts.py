@@ -8,7 +8,7 @@ import pytest
 from django.db.models import Count, Sum
 
 from recommendations.models import CasinoTally, PurchasedCoupon, UserProfile
-from recommendations.storing.casino_tallies import fold_casino_sums
+from recommendations.storing.casino_tallies import merge_casino_sums
 
 from .tallies_reference import (
     DAY,
@@ -46,7 +46,7 @@ def assert_tallies_equal_a_recount() -> None:
 
 
 def assert_casino_adds_up() -> None:
-    fold_casino_sums()
+    merge_casino_sums()
     newest = PurchasedCoupon.objects.order_by("-timestamp").values_list("timestamp", flat=True).first()
     # what was removed may have been the newest: its time stays, and what is ages older has become nothing
     latest = CasinoTally.objects.order_by("-as_of").values_list("as_of", flat=True).first() or LANDMARK
@@ -73,7 +73,7 @@ def _casino_recount(as_of: float) -> dict[tuple[str, str], list[float]]:
 
 def _casino_tallies(as_of: float) -> dict[tuple[str, str], list[float]]:
     """What the table says, in the same form."""
-    assert fold_casino_sums()
+    assert merge_casino_sums()
     return {
         (row.attribute, row.value): [
             row.count,

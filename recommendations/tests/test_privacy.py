@@ -23,7 +23,7 @@ from recommendations.models import (
     UserProfile,
     WaitingCoupon,
 )
-from recommendations.privacy import erase_again, erased_users, forget_user
+from recommendations.privacy import erased_users, forget_user, reapply_erasure
 from recommendations.recommenders.hybrid import DEFAULT
 from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 from recommendations.serving.load import find
@@ -172,7 +172,7 @@ def test_user_who_registers_anew_is_taken_and_has_nothing_of_before(casino_a, ke
         store_users([user_row(id=7, timestamp=timezone.now() + timedelta(hours=1))])
         assert not PurchasedCoupon.objects.filter(user_id=7).exists()
         [(user_id, erased_at)] = erased_users(casino_a).items()
-        assert not erase_again(user_id, erased_at)
+        assert not reapply_erasure(user_id, erased_at)
         assert User.objects.filter(pk=7).exists()
 
 
@@ -207,7 +207,7 @@ def test_erasing_again_takes_what_a_restored_backup_brought_back(casino_a, key):
             timestamp=at(1),
         )
         [(user_id, erased_at)] = erased_users(casino_a).items()
-        assert erase_again(user_id, erased_at)
+        assert reapply_erasure(user_id, erased_at)
         assert not User.objects.filter(pk=7).exists()
 
 
@@ -220,11 +220,11 @@ def test_erasing_again_leaves_who_came_anew_what_came_since_and_nothing_of_befor
         store_coupons([coupon_row(id=300, user_id=7, timestamp=anew)])
         for coupon_id in (301, 302):  # as a backup brings them back: past all that refuses them
             TalliedCouponFactory.create(id=coupon_id, user_id=7, timestamp=erased_at - timedelta(days=1))
-        assert erase_again(user_id, erased_at)
+        assert reapply_erasure(user_id, erased_at)
         assert list(PurchasedCoupon.objects.filter(user_id=7).values_list("id", flat=True)) == [300]
         assert UserProfile.objects.get(user_id=7).coupon_count == 1
         assert User.objects.filter(pk=7).exists()
-        assert not erase_again(user_id, erased_at)
+        assert not reapply_erasure(user_id, erased_at)
 
 
 def test_coupons_that_wait_for_a_user_who_never_came_are_erased(casino_a, key):

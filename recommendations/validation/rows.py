@@ -78,7 +78,7 @@ class UserRow(msgspec.Struct, kw_only=True):
             self.limit_left = fields.limit("limit_left", self.limit_left)
 
     @property
-    def left_open(self) -> tuple[str, ...]:
+    def unset_columns(self) -> tuple[str, ...]:
         """The columns of which the row says nothing."""
         columns = [] if self.status is not None else ["status", "status_until"]
         columns += [] if self.birth_date is not None else ["birth_date"]
@@ -89,7 +89,7 @@ class UserRow(msgspec.Struct, kw_only=True):
         return _natural_key("user", self.name, self.surname, str(self.birth_year), self.country)
 
 
-class Match(msgspec.Struct, kw_only=True):
+class MatchFields(msgspec.Struct, kw_only=True):
     """What an event and a selection have in common."""
 
     country: str
@@ -108,7 +108,7 @@ class Match(msgspec.Struct, kw_only=True):
         self.odd = fields.odd("odd", self.odd)
 
 
-class EventRow(Match, kw_only=True):
+class EventRow(MatchFields, kw_only=True):
     """`timestamp` says as of when this holds; a row without one takes the place of any other. A row without `status`
     leaves a known event's as it is, and makes a new event an open one."""
 
@@ -120,7 +120,7 @@ class EventRow(Match, kw_only=True):
     natural_key: UUID | None = None
 
     def __post_init__(self) -> None:
-        Match.__post_init__(self)
+        MatchFields.__post_init__(self)
         fields.identity("id", self.id)
         self.begin_timestamp = fields.instant("begin_timestamp", self.begin_timestamp)
         self.end_timestamp = fields.instant("end_timestamp", self.end_timestamp)
@@ -135,7 +135,7 @@ class EventRow(Match, kw_only=True):
         self.natural_key = self._natural_key() if self.id is None else None
 
     @property
-    def left_open(self) -> tuple[str, ...]:
+    def unset_columns(self) -> tuple[str, ...]:
         """The columns of which the row says nothing."""
         return () if self.status is not None else ("status",)
 
@@ -144,13 +144,13 @@ class EventRow(Match, kw_only=True):
         return _natural_key("event", self.sport, self.league, self.home_team, self.away_team, begin)
 
 
-class Selection(Match, kw_only=True):
+class Selection(MatchFields, kw_only=True):
     """One event inside a coupon, as it stood then; `event_id` where it is known."""
 
     event_id: int | None = None
 
     def __post_init__(self) -> None:
-        Match.__post_init__(self)
+        MatchFields.__post_init__(self)
         fields.identity("event_id", self.event_id, fields.MAX_REFERENCE)
 
     @classmethod

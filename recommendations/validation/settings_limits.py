@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 
-class Limits:
+class RowLimits:
     """`sports`, `currencies` and `genders` that are known; how many `selections` a coupon may have, and `message_bytes`
     a message; how far ahead events may begin (`horizon`)."""
 
@@ -24,5 +24,5 @@ class Limits:
         self.horizon = timedelta(days=settings.EVENT_HORIZON_DAYS)
 
 
-limits = Limits()
+limits = RowLimits()
 setting_changed.connect(limits.read)  # sent by tests alone

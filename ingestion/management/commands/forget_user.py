@@ -10,8 +10,8 @@ from django.utils import timezone
 from ingestion.dead_letters.erase_user import purge_dead_letters_of
 from ingestion.errors import IngestionError
 from recommendations.errors import UserNotFound
-from recommendations.privacy import erase_again, erased_users, forget_user
-from recommendations.storing.erasure import has_come_since
+from recommendations.privacy import erased_users, forget_user, reapply_erasure
+from recommendations.storing.erasure import is_user_again_since
 from tenants.management.cli.arguments import ready_casino, who_runs_this
 from tenants.models import Casino
 from tenants.routing.context import use_casino
@@ -58,7 +58,9 @@ class Command(BaseCommand):
         """Until when each user's dead letters are to go: of who is a user again, not those that came since."""
         erased = erased_users(casino)
         with use_casino(casino.current):
-            back = [user_id for user_id, erased_at in erased.items() if erase_again(user_id, erased_at)]
-            users = {each: erased_at if has_come_since(each, erased_at) else None for each, erased_at in erased.items()}
+            back = [user_id for user_id, erased_at in erased.items() if reapply_erasure(user_id, erased_at)]
+            users = {
+                each: erased_at if is_user_again_since(each, erased_at) else None for each, erased_at in erased.items()
+            }
         self.stdout.write(f"{len(back)} of {len(erased)} users who were erased from {casino} had come back.")
         return users

@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from recommendations.errors import RecommendationError
-from recommendations.evaluation.baselines import PEERS
-from recommendations.evaluation.evaluate import BASELINE, evaluate, recommenders_named
+from recommendations.evaluation.baselines import BASELINES
+from recommendations.evaluation.evaluate import DEFAULT_BASELINE, evaluate, find_recommenders
 from recommendations.evaluation.html import as_html
 from recommendations.evaluation.report import Report
-from recommendations.evaluation.store import keep_report
+from recommendations.evaluation.store import save_report
 from recommendations.evaluation.text import as_text
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.casino_history import casino_history
@@ -41,9 +41,11 @@ class Command(BaseCommand):
         parser.add_argument("--events", type=Path, metavar="CSV", help="events, instead of a casino's")
         parser.add_argument("--coupons", type=Path, metavar="CSV", help="coupons on those events")
         parser.add_argument("--odds", type=Path, metavar="CSV", help="how odds changed: event_id, timestamp, odd")
-        known = ", ".join(RECOMMENDERS | PEERS)
+        known = ", ".join(RECOMMENDERS | BASELINES)
         parser.add_argument("--recommenders", nargs="+", metavar="NAME", help=f"default: all ({known})")
-        parser.add_argument("--baseline", default=BASELINE, metavar="NAME", help="what the others are compared with")
+        parser.add_argument(
+            "--baseline", default=DEFAULT_BASELINE, metavar="NAME", help="what the others are compared with"
+        )
         parser.add_argument("--k", type=_positive, nargs="+", default=[3, 10], help="lengths of lists (3 10)")
         parser.add_argument("--test-fraction", type=_fraction, default=0.2, help="the share tested, the last (0.2)")
         parser.add_argument("--refit", type=_duration, default="7d", help="fit models anew so often: 12h, 7d, 4w (7d)")
@@ -76,13 +78,13 @@ class Command(BaseCommand):
         with use_casino(casino.current):
             history = casino_history(casino_id=casino.pk, until=now, since=options["since"])
             report = self._evaluate(history, str(casino), options)
-            keep_report(report, now)
+            save_report(report, now)
         return report
 
     def _evaluate(self, history: History, source: str, options: dict[str, Any]) -> Report:
         names = options["recommenders"]
-        recommenders = recommenders_named(names) if names else None
-        recommenders_named([options["baseline"]])
+        recommenders = find_recommenders(names) if names else None
+        find_recommenders([options["baseline"]])
         with ProgressBar("Replaying", len(history.coupons), self.stderr) as bar:
             return evaluate(
                 history,

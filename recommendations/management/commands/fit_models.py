@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from recommendations.learning.training import Outcome, fit_models
+from recommendations.learning.training import FitResult, fit_models
 from recommendations.models import FittedModel
 from tenants.errors import WorkersFailed
 from tenants.management.cli.arguments import add_jobs_argument, jobs_for, ready_casinos
@@ -102,7 +102,7 @@ def _fit_one(casino_id: int, older_than: float) -> str:
         return _in_words(fit_models(now, casino_id))
 
 
-def _in_words(outcome: Outcome | None) -> str:
+def _in_words(outcome: FitResult | None) -> str:
     if outcome is None:
         return "too little to learn from"
     kept = "" if outcome.is_served else ", kept and not served: the one that serves does better"

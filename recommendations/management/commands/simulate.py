@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from recommendations.simulation.into_casino import store_history
-from recommendations.simulation.simulate import TASTES, SimulatedCasino, Tastes, simulate, write_files
+from recommendations.simulation.simulate import USER_KINDS, Preferences, SimulatedCasino, simulate, write_files
 from tenants.management.cli.arguments import ready_casino, whole_number
 from tenants.routing.context import use_casino
 
@@ -24,22 +24,22 @@ class Command(BaseCommand):
         where.add_argument("--out", type=Path, metavar="FOLDER", help="write events.csv and coupons.csv there")
         where.add_argument("--casino", type=int, metavar="ID", help="store all in this casino, ending now")
         parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same history (1)")
-        parser.add_argument("--kind", choices=TASTES, default="mixed", help="what the users go by (mixed)")
+        parser.add_argument("--kind", choices=USER_KINDS, default="mixed", help="what the users go by (mixed)")
         for name in _NUMBERS:
             default = getattr(SimulatedCasino(), name)
             parser.add_argument(f"--{name}", type=whole_number, default=default, help=f"({default})")
         parser.add_argument("--events-a-day", type=float, default=SimulatedCasino().events_a_day, help="(12)")
-        for each in fields(Tastes):
+        for each in fields(Preferences):
             parser.add_argument(f"--taste-{each.name}", type=float, metavar="X", help="instead of the kind's")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        tastes = TASTES[options["kind"]]
-        own = {each.name: options[f"taste_{each.name}"] for each in fields(Tastes)}
-        tastes = replace(tastes, **{name: value for name, value in own.items() if value is not None})
+        preferences = USER_KINDS[options["kind"]]
+        own = {each.name: options[f"taste_{each.name}"] for each in fields(Preferences)}
+        preferences = replace(preferences, **{name: value for name, value in own.items() if value is not None})
         numbers = {name: options[name] for name in (*_NUMBERS, "events_a_day", "seed")}
         if options["teams"] < 2 or options["seed"] < 0 or options["events_a_day"] <= 0:
             raise CommandError("There must be at least 2 teams, a seed from 0 on, and events on some day.")
-        history = simulate(SimulatedCasino(**numbers, tastes=tastes))
+        history = simulate(SimulatedCasino(**numbers, preferences=preferences))
         said = f"{len(history.coupons):,} coupons on {len(history.events):,} events"
         if options["out"] is not None:
             write_files(history, options["out"])

@@ -115,8 +115,8 @@ def _numbers_of_events(situation: ScoringContext) -> Numbers:
 
 def _freshness(offer: Offer, trends: Trends) -> Scores:
     """How long before the casino's latest bet the event was bet on last; by the bets' own clock, not by ours."""
-    lasts = trends.lasts_of(offer)
-    hours = np.maximum(trends.event_lasts.max(initial=0.0) - lasts, 0.0) / _HOUR
+    lasts = trends.last_bet_times_of(offer)
+    hours = np.maximum(trends.last_bet_times.max(initial=0.0) - lasts, 0.0) / _HOUR
     freshness: Scores = np.where(lasts > 0, -np.log1p(hours), _NEVER)
     return freshness
 

@@ -16,11 +16,11 @@ from recommendations.learning.training import fit_models
 from recommendations.models import Evaluation, Event, FittedModel
 from recommendations.recommenders.hybrid import Model
 from recommendations.replay.casino_history import casino_history
-from recommendations.replay.replay import study
+from recommendations.replay.replay import replay_to_fit
 from recommendations.services import recommend
 from recommendations.serving.load import find
 from recommendations.simulation.into_casino import store_history
-from recommendations.simulation.simulate import TASTES, SimulatedCasino, simulate, write_files
+from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, simulate, write_files
 from recommendations.storing import store_coupons, store_events, store_users
 from recommendations.tests.factories import coupon_row, event_row, selection_row, user_row
 from tenants.routing.context import use_casino
@@ -132,7 +132,7 @@ class TestFitting:
         with use_casino(casino_a.current):
             model = Model({"nearness": -5.0})
             if has_hindsight:
-                learner = study(casino_history(casino_id=1, until=now), min_prior_coupons=1)
+                learner = replay_to_fit(casino_history(casino_id=1, until=now), min_prior_coupons=1)
                 assert learner.learnt is not None
                 model = Model(learner.learnt.model.weights, fit_trees(learner.book.cases()))
             store_models([("hybrid", model.encode())], Fitting(coupons=1, until=now - timedelta(days=400)))
@@ -186,7 +186,7 @@ class TestFitting:
         worlds = {casino_a: "crowd", casino_b: "last-minute"}
         said = []
         for casino, kind in worlds.items():
-            world = SimulatedCasino(seed=6, users=40, coupons=500, days=30, leagues=4, tastes=TASTES[kind])
+            world = SimulatedCasino(seed=6, users=40, coupons=500, days=30, leagues=4, preferences=USER_KINDS[kind])
             fill(casino, now, simulate(world))
             with use_casino(casino.current):
                 outcome = fit_models(now, casino.pk)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommendations.learning import lambdarank
-from recommendations.learning.cases import MOST_CANDIDATES, Case, CaseBook, Cases, sample
+from recommendations.learning.cases import MAX_CANDIDATES, Case, Cases, RecentCases, sample
 from recommendations.learning.conditional_logit import fit_weights
 from recommendations.learning.model_selection import is_worse, learn, ndcg
 from recommendations.learning.user_vectors import WIDTH, fit_user_vectors
@@ -110,7 +110,7 @@ class TestChoosing:
 
 class TestCases:
     def test_the_latest_are_kept(self):
-        book = CaseBook(2, most=3)
+        book = RecentCases(2, most=3)
         for timestamp in range(5):
             book.add(Case(float(timestamp), np.full((timestamp + 1, 2), timestamp, dtype=np.float32)))
         cases = book.cases()
@@ -119,7 +119,7 @@ class TestCases:
 
     def test_the_chosen_one_is_always_in_the_sample_and_first(self):
         places = sample(np.random.default_rng(1), 7, np.delete(np.arange(1_000), 7))
-        assert (places[0], len(set(places.tolist()))) == (7, MOST_CANDIDATES)
+        assert (places[0], len(set(places.tolist()))) == (7, MAX_CANDIDATES)
         assert sample(np.random.default_rng(1), 0, []).tolist() == [0]
 
 

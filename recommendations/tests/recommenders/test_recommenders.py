@@ -38,7 +38,7 @@ def situation(offer, profile, seed):
         weights={"sport": {"FOOTBALL": 5.0}, "home_team": {"H1": 2.0}},
         recent={"league": {"PREMIER LEAGUE": 3.0}},
         event_ids=np.array([2, 99]),
-        of_events=np.array([4.0, 1.0]),
+        event_trends=np.array([4.0, 1.0]),
     )
     return ScoringContext(offer, profile, now=NOW, hour=NOW, seed=(seed,), trends=trends, models={"neighbours": MODEL})
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recommendations.evaluation.evaluate import evaluate, recommenders_named
+from recommendations.evaluation.evaluate import evaluate, find_recommenders
 from recommendations.offer import offer_of_columns
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.history import History, OddsChange, PastCoupon
-from recommendations.replay.replay import Plan, rank_of, replay
-from recommendations.simulation.simulate import TASTES, SimulatedCasino, simulate
+from recommendations.replay.replay import ReplayPlan, rank_of, replay
+from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, simulate
 
 HOUR = 3_600.0
 SMALL = SimulatedCasino(seed=3, users=40, coupons=600, days=30, leagues=4, teams=6)
@@ -29,7 +29,7 @@ def history_of(begins, coupons, opens_at=None):
 
 
 def run(history, *names, **plan):
-    return replay(history, Plan(recommenders_named(names or ("soonest",)), **{"test_fraction": 0.999, **plan}))
+    return replay(history, ReplayPlan(find_recommenders(names or ("soonest",)), **{"test_fraction": 0.999, **plan}))
 
 
 class TestCases:
@@ -158,10 +158,10 @@ class TestRecovery:
     NAMES = ("soonest", "trending", "profile", "neighbours", "hybrid", "random")
 
     def report(self, kind):
-        world = replace(SimulatedCasino(seed=2, users=80, coupons=1_600, days=50, leagues=6), tastes=TASTES[kind])
+        world = replace(SimulatedCasino(seed=2, users=80, coupons=1_600, days=50, leagues=6), preferences=USER_KINDS[kind])
         return evaluate(
             simulate(world),
-            recommenders=recommenders_named(self.NAMES),
+            recommenders=find_recommenders(self.NAMES),
             ks=[10],
             test_fraction=0.3,
             refit=30 * 24 * HOUR,

@@ -22,7 +22,7 @@ from recommendations.serving.engine import CasinoContext, RecommendationRequest,
 from recommendations.serving.guard_rails import Guarded
 from recommendations.serving.options import Options, Selectors
 from recommendations.serving.request_filters import RequestFilters
-from recommendations.tallies.selections import Match, Selected
+from recommendations.tallies.selections import Match, RecentSelection
 from recommendations.tallies.trends import Trends
 from recommendations.tests.factories import GuardedUser as User
 from recommendations.tests.factories import offer_of
@@ -93,9 +93,9 @@ def random_options(rng: random.Random, events: int) -> Options:
     )
 
 
-def random_selection(rng: random.Random) -> Selected:
+def random_selection(rng: random.Random) -> RecentSelection:
     home, away = rng.sample(TEAMS, 2)
-    return Selected(0.0, None, "FOOTBALL", "L1", "X", home, away, 2.0)
+    return RecentSelection(0.0, None, "FOOTBALL", "L1", "X", home, away, 2.0)
 
 
 def random_profile(rng: random.Random) -> Profile:

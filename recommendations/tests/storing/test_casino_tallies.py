@@ -7,7 +7,7 @@ import pytest
 
 from recommendations.models import CasinoTally, PendingCasinoSums
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
-from recommendations.storing.casino_tallies import FOLD_SECONDS
+from recommendations.storing.casino_tallies import MERGE_SECONDS
 from recommendations.tests.factories import FIRST_MESSAGE, at, coupon_row, event_row, removal, selection_row, user_row
 from recommendations.tests.profile_counts import assert_casino_adds_up
 from tenants.routing.context import use_casino
@@ -36,7 +36,7 @@ def test_sums_are_pending_until_one_of_the_next_calls_adds_them_up():
     for _ in range(3):
         bet()
     assert (PendingCasinoSums.objects.count(), CasinoTally.objects.count()) == (3, 0)
-    PendingCasinoSums.objects.update(added_at=NOW - timedelta(seconds=FOLD_SECONDS + 1))
+    PendingCasinoSums.objects.update(added_at=NOW - timedelta(seconds=MERGE_SECONDS + 1))
     bet()
     assert not PendingCasinoSums.objects.exists()
     assert CasinoTally.objects.get(attribute="league").count == 4

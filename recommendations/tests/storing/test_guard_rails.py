@@ -76,8 +76,8 @@ def test_an_exclusion_that_comes_late_does_not_undo_a_later_word(together):
 
 
 def test_a_row_knows_what_it_leaves_open():
-    assert user_row().left_open == ("status", "status_until", "birth_date", "stake_limit", "limit_left")
-    assert user_row(status="active", stake_limit=None, limit_left=UNSET).left_open == ("birth_date", "limit_left")
+    assert user_row().unset_columns == ("status", "status_until", "birth_date", "stake_limit", "limit_left")
+    assert user_row(status="active", stake_limit=None, limit_left=UNSET).unset_columns == ("birth_date", "limit_left")
 
 
 @pytest.mark.parametrize(

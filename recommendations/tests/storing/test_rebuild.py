@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from recommendations.models import CasinoTally, UserProfile, UserTallies
 from recommendations.storing import rebuild_casino_tallies, rebuild_profiles, store_coupons, store_users
-from recommendations.storing.casino_tallies import fold_casino_sums
+from recommendations.storing.casino_tallies import merge_casino_sums
 from recommendations.tests.factories import CouponFactory, UserFactory, coupon_row, selection, selection_row, user_row
 from recommendations.tests.profile_counts import assert_counts_equal_a_recount
 from recommendations.tests.user_context_of import read_tallies
@@ -36,7 +36,7 @@ def random_coupon(rng, now, number):
 
 def known():
     """All that tallies say of users, and the casino's."""
-    fold_casino_sums()
+    merge_casino_sums()
     users = {}
     for user_id in UserProfile.objects.values_list("user_id", flat=True):
         tallies = read_tallies(user_id)

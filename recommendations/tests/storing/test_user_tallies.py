@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recommendations.models import PurchasedCoupon, User, UserProfile, UserTallies
 from recommendations.storing import rebuild_casino_tallies, rebuild_profiles, store_coupons, store_events, store_users
-from recommendations.storing.user_tallies import FOLD_AT, HELD
+from recommendations.storing.user_tallies import MAX_OLDER_EVENTS, MERGE_AT
 from recommendations.tests.factories import (
     CouponFactory,
     at,
@@ -45,8 +45,8 @@ def store(count, **fields):
 
 
 def test_coupons_are_pending_until_there_are_enough_to_fold():
-    store(FOLD_AT - 1)
-    assert (pending(), UserTallies.objects.count()) == (FOLD_AT - 1, 0)
+    store(MERGE_AT - 1)
+    assert (pending(), UserTallies.objects.count()) == (MERGE_AT - 1, 0)
     store(1, user_id=2)
     store(1)
     assert (pending(), UserTallies.objects.count()) == (0, 1)
@@ -62,7 +62,7 @@ def test_many_coupons_of_many_users_at_once_are_folded():
 
 
 def test_coupons_that_waited_for_their_user_are_tallied_when_the_user_comes():
-    store(FOLD_AT + 1, user_id=9)
+    store(MERGE_AT + 1, user_id=9)
     assert not UserProfile.objects.filter(user_id=9).exists()
     store_users([user_row(id=9)])
     assert pending(9) == 0
@@ -70,7 +70,7 @@ def test_coupons_that_waited_for_their_user_are_tallied_when_the_user_comes():
     assert_counts_equal_a_recount()
 
 
-@pytest.mark.parametrize("count", [3, FOLD_AT + 3])
+@pytest.mark.parametrize("count", [3, MERGE_AT + 3])
 def test_a_removed_coupon_is_taken_out_of_the_tallies(count):
     store_coupons(
         [
@@ -84,7 +84,7 @@ def test_a_removed_coupon_is_taken_out_of_the_tallies(count):
 
 
 def test_of_a_removed_user_nothing_is_left():
-    store(FOLD_AT + 1)
+    store(MERGE_AT + 1)
     store(2, user_id=2)
     store_users([removal(1, 10**6)])
     assert not UserTallies.objects.exists()
@@ -93,7 +93,7 @@ def test_of_a_removed_user_nothing_is_left():
 
 
 def test_tallies_go_with_a_user_whom_the_admin_deletes():
-    store(FOLD_AT)
+    store(MERGE_AT)
     User.objects.get(pk=1).delete()
     assert not UserTallies.objects.exists()
 
@@ -108,7 +108,7 @@ def test_tallies_go_with_a_user_whom_the_admin_deletes():
     ],
 )
 def test_selections_written_by_hand_that_make_no_sense_say_nothing_and_stop_nothing(broken):
-    store(FOLD_AT - 1)
+    store(MERGE_AT - 1)
     by_hand = CouponFactory.create(user_id=1, recommended_events=[])
     with casino_connection().cursor() as cursor:
         cursor.execute("UPDATE purchased_coupons SET recommended_events = %s::jsonb", [json.dumps(broken)])
@@ -125,12 +125,12 @@ def test_held_events_that_have_begun_or_are_gone_are_let_go():
     past = {"begin_timestamp": at(0), "end_timestamp": at(9)}
     store_events([event_row(id=1, **times), event_row(id=2, **past), event_row(home_team="LEEDS", **times)])
     first = [selection_row(event_id=1), selection_row(event_id=2), selection_row(home_team="LEEDS")]
-    gone = [selection_row(event_id=number) for number in range(100, 100 + HELD)]
+    gone = [selection_row(event_id=number) for number in range(100, 100 + MAX_OLDER_EVENTS)]
     recent = [selection_row(event_id=999)] * 300
     for age, selections in enumerate((recent, gone, first)):
         for start in range(0, len(selections), 50):
             store(1, timestamp=at(-age * 1000 + start), recommended_events=tuple(selections[start : start + 50]))
-    store(FOLD_AT)
+    store(MERGE_AT)
     assert read_tallies(1).held >= {1, ("FOOTBALL", "PREMIER LEAGUE", "LEEDS", "CHELSEA")}
     assert not read_tallies(1).held & {2, 100}
     assert_tallies_equal_a_recount()
@@ -149,24 +149,24 @@ def test_coupons_made_by_psql_are_counted_by_a_rebuild():
     store(1)
     assert rebuild() == 4
     assert_counts_equal_a_recount()
-    store(FOLD_AT)
+    store(MERGE_AT)
     assert_counts_equal_a_recount()
 
 
 def test_a_profile_that_was_never_tallied_is_rebuilt_when_its_coupons_are_folded():
     CouponFactory.create_batch(5, user_id=1)
     UserProfile.objects.filter(user_id=1).update(needs_rebuild=True)
-    store(FOLD_AT - 1)
-    assert len(read_tallies(1).recent) == FOLD_AT - 1 + 5  # whoever reads counts all of them
+    store(MERGE_AT - 1)
+    assert len(read_tallies(1).recent) == MERGE_AT - 1 + 5  # whoever reads counts all of them
     store(1)
     assert not UserProfile.objects.get(user_id=1).needs_rebuild
     assert_tallies_equal_a_recount()
 
 
 def test_tallies_that_other_code_packed_are_rebuilt_when_the_next_coupons_are_folded():
-    store(FOLD_AT)
+    store(MERGE_AT)
     UserTallies.objects.update(tallies=b"of the future")
-    store(FOLD_AT)
+    store(MERGE_AT)
     assert_counts_equal_a_recount()
 
 
@@ -213,10 +213,10 @@ def test_a_rebuild_says_what_storing_coupon_by_coupon_said(calls):
 
 
 def test_other_casinos_are_left_alone(casino_b):
-    store(FOLD_AT)
+    store(MERGE_AT)
     rebuild()
     with connections[casino_b.current.alias].cursor() as cursor:
         for table in ("user_tallies", "casino_tallies", "pending_casino_sums"):
             cursor.execute(f"SELECT count(*) FROM {table}")
             assert cursor.fetchone() == (0,)
-    assert PurchasedCoupon.objects.count() == FOLD_AT
+    assert PurchasedCoupon.objects.count() == MERGE_AT

@@ -10,8 +10,8 @@ from recommendations.models import PurchasedCoupon, UserProfile, WaitingCoupon
 from recommendations.storing import (
     Outcome,
     Result,
-    adopt_coupons,
     store_coupons,
+    store_coupons_waiting_for,
     store_users,
     take_expired_coupons,
 )
@@ -162,7 +162,7 @@ def test_users_made_by_psql_get_their_coupons_at_expiry(now):
 def test_users_made_by_psql_can_be_given_their_coupons_at_once():
     store_coupons([coupon_row(user_id=31), coupon_row(user_id=32)])
     UserFactory.create(id=31)
-    assert (adopt_coupons([31]), adopt_coupons([31])) == (1, 0)
+    assert (store_coupons_waiting_for([31]), store_coupons_waiting_for([31])) == (1, 0)
     assert counts(31) == (1, 1, Decimal(10))
 
 

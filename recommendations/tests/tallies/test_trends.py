@@ -11,7 +11,7 @@ from recommendations.offer import read_offer
 from recommendations.services import recommend
 from recommendations.serving import load
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
-from recommendations.storing.casino_tallies import fold_casino_sums
+from recommendations.storing.casino_tallies import merge_casino_sums
 from recommendations.tallies.trend_cache import read_trends
 from recommendations.tallies.trends import Trends
 from recommendations.tests.factories import coupon_row, event_row, offer_of, selection_row, user_row
@@ -37,13 +37,13 @@ def trends_at(now):
 
 
 def tallies():
-    fold_casino_sums()
+    merge_casino_sums()
     return {(row.attribute, row.value): row for row in CasinoTally.objects.all()}
 
 
 def test_what_was_bet_on_lately_counts_more(now):
     store_coupons([bet(now, league="NEW"), bet(now - timedelta(days=1), league="OLD")])
-    fold_casino_sums()
+    merge_casino_sums()
     trends = trends_at(now)
     assert trends.recent["league"] == pytest.approx({"NEW": 1.0, "OLD": 0.5}, abs=1e-6)
     assert trends.weights["league"] == pytest.approx({"NEW": 1.0, "OLD": 2 ** (-1 / 30)}, abs=1e-6)
@@ -51,13 +51,13 @@ def test_what_was_bet_on_lately_counts_more(now):
 
 def test_trends_decay_while_nobody_bets(now):
     store_coupons([bet(now, league="L")])
-    fold_casino_sums()
+    merge_casino_sums()
     assert trends_at(now + timedelta(days=2)).recent["league"] == pytest.approx({"L": 0.25}, abs=1e-6)
 
 
 def test_events_are_counted_by_id_or_by_match(now):
     store_coupons([bet(now, event_id=2), bet(now, home_team="H3", away_team="A3"), bet(now, home_team="ELSEWHERE")])
-    fold_casino_sums()
+    merge_casino_sums()
     offer = offer_of({}, {}, {}, {})
     assert list(trends_at(now).of_offer(offer)) == pytest.approx([0, 1, 1, 0], abs=1e-6)
 
@@ -85,7 +85,7 @@ def test_trends_are_read_again_when_they_are_due_and_by_the_same_query(now, sett
     settings.TRENDS_SECONDS = 10
     assert not trends_at(now)
     store_coupons([bet(now, league="L")])
-    fold_casino_sums()
+    merge_casino_sums()
     assert not trends_at(now + timedelta(seconds=9))
     assert trends_at(now + timedelta(seconds=11)).recent["league"]["L"] == pytest.approx(1, abs=0.01)
 
@@ -94,7 +94,7 @@ def test_what_many_bet_on_is_recommended_to_who_did_not(now):
     events = [event_row(id=n, home_team=f"H{n}", away_team=f"A{n}") for n in range(1, 6)]
     store_events(events)
     store_coupons([bet(now, user_id=2, event_id=4), bet(now, user_id=2, event_id=4), bet(now, user_id=2, event_id=2)])
-    fold_casino_sums()
+    merge_casino_sums()
     slip = recommend(casino_id=1, recommender_type="trending", user_id=1, now=now)
     assert [event.event_id for event in slip.recommended_events[:2]] == [4, 2]
     assert slip.recommended_events[0].reasons[0] == "H4 - A4 is bet on much today"

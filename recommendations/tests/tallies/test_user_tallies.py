@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommendations.errors import UnknownTalliesFormat
-from recommendations.tallies.selections import BAND_BOUNDS, Bet, Coupon, decay_to, odds_band, weight_at
+from recommendations.tallies.selections import BAND_BOUNDS, TallyCoupon, TallySelection, decay_to, odds_band, weight_at
 from recommendations.tallies.user_tallies import RECENT_SELECTIONS, Tallies
 from recommendations.tests.factories import at, selection
 from recommendations.tests.tallies_reference import assert_adds_up
@@ -35,11 +35,11 @@ COUPONS = st.builds(
 
 
 def add(tallies, coupon):
-    bets = [msgspec.convert(each, Bet) for each in coupon.recommended_events]
-    tallies.add(Coupon(coupon.pk, coupon.timestamp.timestamp(), float(coupon.stake), bets))
+    bets = [msgspec.convert(each, TallySelection) for each in coupon.recommended_events]
+    tallies.add(TallyCoupon(coupon.pk, coupon.timestamp.timestamp(), float(coupon.stake), bets))
 
 
-def tallies_of(*leagues_by_day, event_id=None):
+def merge_tallies(*leagues_by_day, event_id=None):
     """A coupon a day, of these leagues each."""
     tallies = Tallies()
     for day, leagues in enumerate(leagues_by_day):
@@ -89,7 +89,7 @@ def test_a_user_without_coupons_has_nothing():
 
 
 def test_weights_fall_to_half_in_thirty_days():
-    tallies = tallies_of(["OLD"], *[[]] * 29, ["NEW"])
+    tallies = merge_tallies(["OLD"], *[[]] * 29, ["NEW"])
     now = at(0).timestamp() + 30 * DAY
     weights = {league: weight * decay_to(now) for league, weight in tallies.weights["league"].items()}
     assert weights == pytest.approx({"OLD": 0.5, "NEW": 1.0})
@@ -107,11 +107,11 @@ def test_a_bound_belongs_to_the_band_above_it():
 
 
 def test_the_most_frequent_come_first_and_equally_frequent_ones_alphabetically():
-    assert tallies_of("BA", "CB", "A").top("league", 2) == ("A", "B")
+    assert merge_tallies("BA", "CB", "A").top("league", 2) == ("A", "B")
 
 
 def test_what_lies_within_a_time_is_later_than_its_begin_and_not_later_than_its_end():
-    tallies, begin = tallies_of("A", "B", "CC", "D"), at(0).timestamp()
+    tallies, begin = merge_tallies("A", "B", "CC", "D"), at(0).timestamp()
     assert tallies.pairs_within(begin, begin + 2 * DAY) == {("FOOTBALL", "B"): 1, ("FOOTBALL", "C"): 2}
     assert not tallies.pairs_within(begin + 3 * DAY, begin + 9 * DAY)
 
@@ -126,10 +126,10 @@ def test_the_median_of_the_stakes_may_be_that_of_before_a_time():
 
 
 def test_what_falls_out_of_the_recent_selections_is_held_until_it_is_released():
-    tallies = tallies_of("A" * 2, *["B"] * RECENT_SELECTIONS)
+    tallies = merge_tallies("A" * 2, *["B"] * RECENT_SELECTIONS)
     add(tallies, coupon(-1, -1, [selection(event_id=7)]))
     match = ("FOOTBALL", "A", "ARSENAL", "CHELSEA")
-    assert (tallies.held, tallies.held_count) == ({match, 7}, 2)
+    assert (tallies.held, tallies.older_event_count) == ({match, 7}, 2)
     tallies.release({7, 8, ("FOOTBALL", "B", "ARSENAL", "CHELSEA")})
     assert Tallies.decode(tallies.encode()).held == {match}
     tallies.release({match})
