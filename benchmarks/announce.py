@@ -9,6 +9,7 @@ import statistics
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from uuid import uuid4
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
@@ -27,6 +28,7 @@ from ingestion.kafka.client import EmbeddedBroker
 from ingestion.producers.publisher import QUEUED_MESSAGES, Publisher
 from ingestion.topics import PARTITIONS, RECOMMENDATIONS
 from recommendations.serving import served
+from recommendations.serving.served import ServedRecommendation
 from tenants.current_casino import CurrentCasino
 from tenants.routing.context import use_casino
 
@@ -36,7 +38,7 @@ NOWHERE = "127.0.0.1:1"
 
 def main() -> None:
     logging.getLogger("ingestion").setLevel(logging.ERROR)
-    served._listeners.clear()
+    served.recommendation_served.receivers.clear()
     table = Table("the broker", "median µs", "p99 µs", "longest ms", title=f"{BURSTS * MESSAGES:,} announcements")
     with use_casino(CurrentCasino(1, "nowhere")):
         _measure(table, "nobody listens", pause=0)
@@ -52,12 +54,16 @@ def main() -> None:
 def _listen(table: Table, name: str, servers: str, *, already: int = 0) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = servers
     publisher = Publisher()
-    served._listeners[:] = [publisher.publish]
+    served.recommendation_served.connect(receiver := partial(_publish, publisher), weak=False)
     for _ in range(already + 1):  # the first makes the producer
-        served.announce(_recommendation())
+        served.send_served(_recommendation())
     _measure(table, name, pause=0.2)
     publisher.close(0)
-    served._listeners.clear()
+    served.recommendation_served.disconnect(receiver)
+
+
+def _publish(publisher: Publisher, casino_id: int, served: ServedRecommendation, **signal: object) -> None:
+    publisher.publish(casino_id, served)
 
 
 def _measure(table: Table, name: str, *, pause: float) -> None:
@@ -66,7 +72,7 @@ def _measure(table: Table, name: str, *, pause: float) -> None:
         for _ in range(MESSAGES):
             recommendation = _recommendation()
             began = time.perf_counter()
-            served.announce(recommendation)
+            served.send_served(recommendation)
             taken.append(time.perf_counter() - began)
         time.sleep(pause)
     p99 = statistics.quantiles(taken, n=100)[98]

@@ -48,12 +48,12 @@ class OfLibrary(Recommender):
         self._users: dict[int, int] = {}
         self._fitted_at = -np.inf
 
-    def score(self, situation: ScoringContext) -> Scores:
-        if situation.now >= self._fitted_at + REFIT:
-            self._fit(situation.now)
-        scores = np.zeros(len(situation.offer))
-        if (user := self._users.get(situation.user_id)) is not None:
-            places = [self._places[event_id] for event_id in situation.offer.ids.tolist()]
+    def score(self, context: ScoringContext) -> Scores:
+        if context.now >= self._fitted_at + REFIT:
+            self._fit(context.now)
+        scores = np.zeros(len(context.offer))
+        if (user := self._users.get(context.user_id)) is not None:
+            places = [self._places[event_id] for event_id in context.offer.ids.tolist()]
             ids, found = self._model.recommend(
                 user,
                 self._matrix[user],
@@ -85,10 +85,10 @@ class Part(Hybrid):
         self.name = name
         self._part = part
 
-    def score(self, situation: ScoringContext) -> Scores:
-        models = {**situation.models, "hybrid": self._part(model_of(situation))}
+    def score(self, context: ScoringContext) -> Scores:
+        models = {**context.models, "hybrid": self._part(model_of(context))}
         names = ("offer", "profile", "now", "hour", "seed", "trends", "user_id")
-        return super().score(ScoringContext(**{name: getattr(situation, name) for name in names}, models=models))
+        return super().score(ScoringContext(**{name: getattr(context, name) for name in names}, models=models))
 
 
 def main(events: str, coupons: str, least: str = "0") -> None:

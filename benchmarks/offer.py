@@ -110,8 +110,8 @@ def _bytes_with_hybrid() -> int:
     """Once a slip has been made of it."""
     now = timezone.now().timestamp()
     offer = read_offer(timezone.now())
-    situation = ScoringContext(offer, now=now, hour=now // 3_600 * 3_600)
-    choose(offer, RECOMMENDERS["hybrid"].score(situation), Rules(now=now, limit=3))
+    context = ScoringContext(offer, now=now, hour=now // 3_600 * 3_600)
+    choose(offer, RECOMMENDERS["hybrid"].score(context), Rules(now=now, limit=3))
     return offer.nbytes
 
 

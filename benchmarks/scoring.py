@@ -1,7 +1,7 @@
 """How long scoring, gate and ranking take in process, for each recommender, at 10,000 and at 100,000 open events.
 
 Everything is generated: 2,400 teams in 120 leagues, a user of 60 selections, trends of every value, models fitted
-to 2,000 such users, and crowds of every fifth event. Prints p50 and p99 in milliseconds.
+to 2,000 such users, and co-bettors of every fifth event. Prints p50 and p99 in milliseconds.
 """
 
 import os
@@ -57,7 +57,7 @@ def main() -> None:
     for kind, hybrid in learnt_hybrids().items():
         times = []
         for offer in offers:
-            models = {"neighbours": fitted, "hybrid": hybrid, "crowds": crowds_of(offer)}
+            models = {"neighbours": fitted, "hybrid": hybrid, "co_bettors": co_bettors_of(offer)}
             times += measure("hybrid", offer, profile, trends_of(rng, offer), models)
         table.add_row(f"hybrid, {kind}", *(f"{each:.2f}" for each in times))
     console.print(table)
@@ -70,7 +70,7 @@ def measure(
     settle()  # as a server's processes do
     taken = []
     for number in range(ROUNDS):
-        situation = ScoringContext(
+        context = ScoringContext(
             offer=offer,
             profile=profile,
             now=NOW.timestamp(),
@@ -81,7 +81,7 @@ def measure(
             user_id=1,
         )
         started = time.perf_counter()
-        choose(offer, recommender.score(situation), rules)
+        choose(offer, recommender.score(context), rules)
         taken.append((time.perf_counter() - started) * 1000)
     return statistics.median(taken), statistics.quantiles(taken, n=100)[98]
 
@@ -94,13 +94,13 @@ def learnt_hybrids() -> dict[str, Model]:
     return {"logit": Model(weights), "lambdarank": Model(weights, fit_trees(Cases.of(cases, len(NAMES))))}
 
 
-def crowds_of(offer: Offer) -> CoBettors:
+def co_bettors_of(offer: Offer) -> CoBettors:
     rng = np.random.default_rng(6)
-    tastes = UserVectors(np.arange(1, USERS + 1), rng.normal(size=(USERS, WIDTH)).astype(np.float32))
-    sums = CoBettorSums(tastes)
+    user_vectors = UserVectors(np.arange(1, USERS + 1), rng.normal(size=(USERS, WIDTH)).astype(np.float32))
+    sums = CoBettorSums(user_vectors)
     for event_id in offer.ids[::5].tolist():
         sums.add(int(rng.integers(1, USERS)), [event_id])
-    return sums.crowds()
+    return sums.co_bettors()
 
 
 def match_of(rng: random.Random) -> tuple[str, str, str, str, str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from recommendations.errors import UserNotFound
 from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.serving.options import load_options
-from recommendations.serving.preview import Favourite, latest_coupons, try_recommenders
+from recommendations.serving.preview import Favourite, latest_coupons, preview_recommenders
 from recommendations.serving.recommendation import Recommendation
 from tenants.models import Casino
 
@@ -47,7 +47,7 @@ class UserTrial:
 
 def try_user(casino: Casino, user_id: int, now: datetime) -> UserTrial:
     """Of the current casino. The recommender that it uses comes first. Raises UserNotFound."""
-    trial = try_recommenders(casino_id=casino.pk, user_id=user_id, now=now, options=load_options(casino.options))
+    trial = preview_recommenders(casino_id=casino.pk, user_id=user_id, now=now, options=load_options(casino.options))
     user = User.objects.select_related("profile").filter(pk=user_id).first()
     if user is None:  # removed this very moment
         raise UserNotFound("User not found")

@@ -7,8 +7,8 @@ class IngestionConfig(AppConfig):
     name = "ingestion"
 
     def ready(self) -> None:
-        from recommendations.serving.served import listen
+        from recommendations.serving.served import recommendation_served
 
         from .producers.publisher import publish
 
-        listen(publish)
+        recommendation_served.connect(publish)

@@ -7,8 +7,8 @@ class OperationsConfig(AppConfig):
     name = "operations"
 
     def ready(self) -> None:
-        from recommendations.serving.served import listen
+        from recommendations.serving.served import recommendation_served
 
         from .metrics import count_served
 
-        listen(count_served)
+        recommendation_served.connect(count_served)

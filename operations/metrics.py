@@ -57,7 +57,7 @@ def count_request(method: str, route: str, status: int, casino_id: int | None, s
     sampler.sample()
 
 
-def count_served(casino_id: int, served: ServedRecommendation) -> None:
+def count_served(casino_id: int, served: ServedRecommendation, **signal: object) -> None:
     SERVED.labels(str(casino_id), served.recommender, served.fallback).inc()
 
 

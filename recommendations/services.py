@@ -21,12 +21,12 @@ from .errors import CasinoNotConfigured, InvalidConfiguration, InvalidParameter,
 from .models import User
 from .recommenders.registry import get_recommender
 from .serving import load
-from .serving.engine import RecommendationRequest, answer
+from .serving.engine import RecommendationRequest, build_recommendation
 from .serving.options import DEFAULTS, Options, load_options, options_as_json, parse_options
 from .serving.output_schema import FieldMapping, apply_schema, load_schema, needs_reasons, parse_schema, schema_as_json
 from .serving.recommendation import Recommendation
 from .serving.request_filters import NO_FILTERS, RequestFilters
-from .serving.served import announce, as_served
+from .serving.served import as_served, send_served
 from .serving.user_context import build_user_context
 from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
@@ -70,18 +70,18 @@ def configure(
 
 
 def recommend_mapped(
-    *, casino: Casino, user_id: int, now: datetime, wish: RequestFilters = NO_FILTERS
+    *, casino: Casino, user_id: int, now: datetime, filters: RequestFilters = NO_FILTERS
 ) -> dict[str, Any]:
     """A recommendation in the casino's own fields and types. Raises CasinoNotConfigured, UserNotFound."""
     schema = _schema_of(casino)
-    recommendations = _recommend(_question(casino, schema, now, wish), [user_id])
+    recommendations = _recommend(_question(casino, schema, now, filters), [user_id])
     if not recommendations:
         raise UserNotFound("User not found")
-    return _mapped(schema, recommendations[0], wish)
+    return _mapped(schema, recommendations[0], filters)
 
 
 def recommend_many_mapped(
-    *, casino: Casino, user_ids: Sequence[int], now: datetime, wish: RequestFilters = NO_FILTERS
+    *, casino: Casino, user_ids: Sequence[int], now: datetime, filters: RequestFilters = NO_FILTERS
 ) -> tuple[list[dict[str, Any]], list[int]]:
     """The same for up to `BATCH_LIMIT` users, in their order, and the ids of those who are not known.
 
@@ -90,10 +90,10 @@ def recommend_many_mapped(
     if not 1 <= len(user_ids) <= BATCH_LIMIT:
         raise InvalidParameter(f"user_ids must list 1 to {BATCH_LIMIT} users, not {len(user_ids)}")
     schema = _schema_of(casino)
-    recommendations = _recommend(_question(casino, schema, now, wish), user_ids)
+    recommendations = _recommend(_question(casino, schema, now, filters), user_ids)
     known = {recommendation.user_id for recommendation in recommendations}
     unknown = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in known]
-    return [_mapped(schema, recommendation, wish) for recommendation in recommendations], unknown
+    return [_mapped(schema, recommendation, filters) for recommendation in recommendations], unknown
 
 
 def recommend(
@@ -103,17 +103,17 @@ def recommend(
     user_id: int,
     now: datetime,
     options: Options = DEFAULTS,
-    wish: RequestFilters = NO_FILTERS,
+    filters: RequestFilters = NO_FILTERS,
 ) -> Recommendation:
     """The slip that a recommender chooses for a user of the current casino. Raises UserNotFound, InvalidConfiguration.
 
-    The user, the profile and the offer's version come by one query; the same question within an hour, over an
+    The user, the profile and the offer's version come by one query; the same request within an hour, over an
     unchanged database, gets the same events.
     """
-    question = RecommendationRequest(
-        casino_id, get_recommender(recommender_type), now, options, wish, needs_reasons=True
+    request = RecommendationRequest(
+        casino_id, get_recommender(recommender_type), now, options, filters, needs_reasons=True
     )
-    recommendations = _recommend(question, [user_id])
+    recommendations = _recommend(request, [user_id])
     if not recommendations:
         raise UserNotFound("User not found")
     return recommendations[0]
@@ -135,32 +135,38 @@ def _schema_of(casino: Casino) -> tuple[FieldMapping, ...]:
 
 
 def _question(
-    casino: Casino, schema: tuple[FieldMapping, ...], now: datetime, wish: RequestFilters
+    casino: Casino, schema: tuple[FieldMapping, ...], now: datetime, filters: RequestFilters
 ) -> RecommendationRequest:
     recommender = get_recommender(casino.recommender_type)
     options = load_options(casino.options)
-    return RecommendationRequest(casino.pk, recommender, now, options, wish, wish.explain or needs_reasons(schema))
+    return RecommendationRequest(
+        casino.pk, recommender, now, options, filters, filters.explain or needs_reasons(schema)
+    )
 
 
-def _recommend(question: RecommendationRequest, user_ids: Sequence[int]) -> list[Recommendation]:
+def _recommend(request: RecommendationRequest, user_ids: Sequence[int]) -> list[Recommendation]:
     """Of the users that are known, in the order asked for, each once."""
     began = perf_counter()
-    found = load.find(user_ids, question.now, question.hour)
+    found = load.find(user_ids, request.now, request.hour)
     recommendations = [
-        answer(question, build_user_context(user, question, found.market), found.market, uuid4())
+        build_recommendation(
+            request, build_user_context(user, request, found.casino_context), found.casino_context, uuid4()
+        )
         for user_id in dict.fromkeys(user_ids)
         if (user := found.users.get(user_id)) is not None
     ]
     took_ms = round((perf_counter() - began) * 1_000 / max(len(recommendations), 1), 3)
     for recommendation in recommendations:
         if recommendation.recommended_events:
-            announce(as_served(recommendation, question.recommender.name, took_ms))
+            send_served(as_served(recommendation, request.recommender.name, took_ms))
     return recommendations
 
 
-def _mapped(schema: tuple[FieldMapping, ...], recommendation: Recommendation, wish: RequestFilters) -> dict[str, Any]:
+def _mapped(
+    schema: tuple[FieldMapping, ...], recommendation: Recommendation, filters: RequestFilters
+) -> dict[str, Any]:
     mapped = apply_schema(schema, recommendation)
-    return mapped | {"explanation": _explain(recommendation)} if wish.explain else mapped
+    return mapped | {"explanation": _explain(recommendation)} if filters.explain else mapped
 
 
 def _explain(recommendation: Recommendation) -> dict[str, Any]:

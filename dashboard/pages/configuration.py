@@ -15,7 +15,7 @@ from dashboard.editing import ChangedMeanwhile, save_configuration
 from dashboard.forms import ConfigurationForm, as_text
 from dashboard.reference import option_reference, source_reference
 from recommendations.errors import UserNotFound
-from recommendations.serving.preview import find_users, preview
+from recommendations.serving.preview import find_users, preview_configuration
 from tenants.models import Casino
 
 from .base import open_casino, page
@@ -85,7 +85,7 @@ def _preview(casino: Casino, form: ConfigurationForm) -> dict[str, Any]:
 
 def _answer(casino: Casino, form: ConfigurationForm, user_id: int) -> dict[str, Any] | None:
     try:
-        return preview(
+        return preview_configuration(
             casino_id=casino.pk,
             recommender_type=form.cleaned_data["recommender_type"],
             schema=form.schema,

@@ -8,7 +8,7 @@ from dashboard.pages.try_user import USERS_SHOWN
 from recommendations.models import User, UserProfile, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import recommend
-from recommendations.serving import served
+from recommendations.serving.served import recommendation_served
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
 from tenants.routing.context import use_casino
 
@@ -51,14 +51,18 @@ def test_a_users_page_shows_no_other_casinos_rows(staff, filled):
 
 def test_trying_tells_nobody_that_something_was_served(staff, filled):
     heard = []
-    served.listen(lambda casino_id, slip: heard.append(slip))
+
+    def receive(served, **signal):
+        heard.append(served)
+
+    recommendation_served.connect(receive)
     try:
         assert staff.get(URL, {"user": 1}).status_code == 200
         assert heard == []
         staff.get("/recommend/1", headers={"Casino-ID": "1"})
         assert len(heard) == 1
     finally:
-        served._listeners.pop()
+        recommendation_served.disconnect(receive)
 
 
 def test_trying_stores_nothing_and_shows_what_serving_shows_next(staff, filled, casino_a):

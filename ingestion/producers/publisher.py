@@ -165,7 +165,7 @@ os.register_at_fork(after_in_child=publisher.leave_to_parent)
 atexit.register(publisher.close)
 
 
-def publish(casino_id: int, served: ServedRecommendation) -> None:
-    """The listener that publishes, unless `PUBLISH_RECOMMENDATIONS` switches it off."""
+def publish(casino_id: int, served: ServedRecommendation, **signal: object) -> None:
+    """The receiver of `recommendation_served` that publishes, unless `PUBLISH_RECOMMENDATIONS` switches it off."""
     if settings.PUBLISH_RECOMMENDATIONS:
         publisher.publish(casino_id, served)

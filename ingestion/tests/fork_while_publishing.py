@@ -18,10 +18,10 @@ SOON_SECONDS = 6.0
 
 
 def publish(user_id: int) -> None:
-    from recommendations.serving.served import ServedRecommendation, announce
+    from recommendations.serving.served import ServedRecommendation, send_served
 
     for _ in range(10):
-        announce(
+        send_served(
             ServedRecommendation(
                 recommendation_id=uuid4(),
                 user_id=user_id,

@@ -153,7 +153,7 @@ CASINO_ID = OpenApiParameter(
     "Casino-ID", int, OpenApiParameter.HEADER, description="Needed without an API key; with one, it has to agree."
 )
 USER_ID = OpenApiParameter("user_id", int, OpenApiParameter.PATH)
-WISHES = [
+FILTERS = [
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS}, description="How many events."),
     OpenApiParameter("exclude", str, description="Ids of events that are not wanted, separated by commas."),
     OpenApiParameter("sport", str, description="The only sports that are wanted, separated by commas."),

@@ -91,13 +91,15 @@ class RecommendView(CasinoAPIView):
         docs.RECOMMENDATION,
         codes=["casino_not_configured", "invalid_parameter", "user_not_found"],
         operation_id="recommend",
-        parameters=[docs.USER_ID, *docs.WISHES],
+        parameters=[docs.USER_ID, *docs.FILTERS],
         examples=[docs.example(docs.EXAMPLE_RECOMMENDATION)],
     )
     def get(self, request: Request, user_id: str) -> Response:
-        wish = parse_filters(request.query_params.dict())
+        filters = parse_filters(request.query_params.dict())
         return Response(
-            services.recommend_mapped(casino=self.casino, user_id=parse_user_id(user_id), now=timezone.now(), wish=wish)
+            services.recommend_mapped(
+                casino=self.casino, user_id=parse_user_id(user_id), now=timezone.now(), filters=filters
+            )
         )
 
 
@@ -125,7 +127,7 @@ class RecommendManyView(CasinoAPIView):
             casino=self.casino,
             user_ids=user_ids,
             now=timezone.now(),
-            wish=parse_filters({name: value for name, value in body.items() if name != "user_ids"}),
+            filters=parse_filters({name: value for name, value in body.items() if name != "user_ids"}),
         )
         return Response({"recommendations": recommendations, "unknown_users": unknown})
 

@@ -10,8 +10,8 @@ class Random(Recommender):
 
     name = "random"
 
-    def score(self, situation: ScoringContext) -> Scores:
-        return situation.chance()
+    def score(self, context: ScoringContext) -> Scores:
+        return context.chance()
 
 
 class Popular(Recommender):
@@ -19,8 +19,8 @@ class Popular(Recommender):
 
     name = "live_popularity"
 
-    def score(self, situation: ScoringContext) -> Scores:
-        return situation.trends.counts_of(situation.offer).astype(np.float64)
+    def score(self, context: ScoringContext) -> Scores:
+        return context.trends.counts_of(context.offer).astype(np.float64)
 
 
 class FirstPopular(Recommender):
@@ -28,9 +28,9 @@ class FirstPopular(Recommender):
 
     name = "popular"
 
-    def score(self, situation: ScoringContext) -> Scores:
-        counts = situation.models.get("popular", {})
-        return np.array([counts.get(event_id, 0.0) for event_id in situation.offer.ids.tolist()], dtype=np.float64)
+    def score(self, context: ScoringContext) -> Scores:
+        counts = context.models.get("popular", {})
+        return np.array([counts.get(event_id, 0.0) for event_id in context.offer.ids.tolist()], dtype=np.float64)
 
 
 BASELINES: dict[str, Recommender] = {each.name: each for each in (Random(), Popular(), FirstPopular())}

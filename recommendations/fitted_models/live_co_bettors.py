@@ -1,4 +1,4 @@
-"""Who bet on what lately, in memory: crowds for the models that want them, followed coupon by coupon."""
+"""Who bet on what lately, in memory: co-bettors for the models that want them, followed coupon by coupon."""
 
 import json
 import threading
@@ -23,36 +23,36 @@ _READ_ALL = _READ.replace("timestamp > %s AND ", "")
 
 
 class LiveCoBettors:
-    """The crowds of one casino's events, by the tastes of one version. Safe under threads: one of them reads, the
-    others take what was there before."""
+    """The co-bettors of one casino's events, by the user vectors of one version. Thread-safe: while one thread reads,
+    the others get the previous state."""
 
-    def __init__(self, tastes: UserVectors) -> None:
-        self._sums = CoBettorSums(tastes)
-        self._crowds = self._sums.crowds()
+    def __init__(self, user_vectors: UserVectors) -> None:
+        self._sums = CoBettorSums(user_vectors)
+        self._co_bettors = self._sums.co_bettors()
         self._read_at: datetime | None = None
         self._latest: datetime | None = None
         self._reading = threading.Lock()
 
     def at(self, now: datetime) -> CoBettors:
-        """The crowds, at most `TRENDS_SECONDS` old."""
+        """The co-bettors, at most `TRENDS_SECONDS` old."""
         if self._is_due(now) and self._reading.acquire(blocking=self._read_at is None):
             try:
                 if self._is_due(now):
                     self._follow(now)
             finally:
                 self._reading.release()
-        return self._crowds
+        return self._co_bettors
 
     def _is_due(self, now: datetime) -> bool:
         return self._read_at is None or abs((now - self._read_at).total_seconds()) >= settings.TRENDS_SECONDS
 
     def _follow(self, now: datetime) -> None:
         if len(self._sums.event_ids) > MOST_EVENTS:
-            self._sums, self._latest = CoBettorSums(self._sums.tastes), None
+            self._sums, self._latest = CoBettorSums(self._sums.user_vectors), None
         for user_id, timestamp, event_ids in _read(self._latest, now):
             self._sums.add(user_id, [each for each in json.loads(event_ids) if isinstance(each, int)])
             self._latest = timestamp if self._latest is None else max(self._latest, timestamp)
-        self._crowds, self._read_at = self._sums.crowds(), now
+        self._co_bettors, self._read_at = self._sums.co_bettors(), now
 
 
 def _read(latest: datetime | None, now: datetime) -> Sequence[Any]:

@@ -25,7 +25,7 @@ CAPACITY = 64
 # For the select list of any query.
 MODEL_VERSION = "(SELECT max(version) FROM fitted_models WHERE is_served)"
 
-_TOGETHER = ("hybrid", "tastes")  # the weights are of how alike the tastes are
+_TOGETHER = ("hybrid", "tastes")  # the weights are of how alike the user vectors are
 _KEPT = 5  # versions, besides those that serve
 _DECODE: dict[str, Callable[[bytes], Any]] = {
     "neighbours": neighbours.Model.decode,
@@ -52,14 +52,14 @@ class Models:
         self._guard = threading.Lock()
 
     def at(self, version: int | None, now: datetime) -> Served:
-        """The current casino's models as of this version, with the crowds as of about `now`."""
+        """The current casino's models as of this version, with the co-bettors as of about `now`."""
         if version is None:
             return NOTHING
         served = self._of(version)
-        crowds: LiveCoBettors | None = served["models"].get("live crowds")
-        if crowds is None:
+        co_bettors: LiveCoBettors | None = served["models"].get("live co-bettors")
+        if co_bettors is None:
             return served
-        return {**served, "models": {**served["models"], "crowds": crowds.at(now)}}
+        return {**served, "models": {**served["models"], "co_bettors": co_bettors.at(now)}}
 
     def _of(self, version: int) -> Served:
         alias = current_alias()
@@ -88,7 +88,7 @@ def _read(version: int) -> Served:
     found = {row.recommender: decoded(row) for row in of_first if row.recommender in _DECODE}
     readable = {name: model for name, model in found.items() if model is not None}
     if "tastes" in readable:
-        readable["live crowds"] = LiveCoBettors(readable["tastes"])
+        readable["live co-bettors"] = LiveCoBettors(readable["tastes"])
     return {"models": readable, "model_version": str(rows[0].version if rows else version)}
 
 
@@ -149,15 +149,15 @@ def next_version() -> int:
 
 def _of_present_users(encoded: bytes) -> bytes:
     """Without those who were erased while this was being fitted."""
-    tastes = UserVectors.decode(encoded)
+    user_vectors = UserVectors.decode(encoded)
     with casino_connection().cursor() as cursor:
-        cursor.execute("SELECT id FROM users WHERE id = ANY(%s)", [tastes.user_ids.tolist()])
+        cursor.execute("SELECT id FROM users WHERE id = ANY(%s)", [user_vectors.user_ids.tolist()])
         present = [user_id for (user_id,) in cursor.fetchall()]
-    return tastes.only(np.isin(tastes.user_ids, present)).encode()
+    return user_vectors.only(np.isin(user_vectors.user_ids, present)).encode()
 
 
 def _carried_over(version: int, is_served: bool) -> Iterator[FittedModel]:
-    """The `hybrid` that serves, as of this version, and the tastes that it was fitted with; if it can be read."""
+    """The `hybrid` that serves, as of this version, and the user vectors that it was fitted with; if it can be read."""
     if present_model() is None:
         return
     for row in FittedModel.objects.filter(version=served_version(), recommender__in=_TOGETHER):

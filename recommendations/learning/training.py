@@ -37,9 +37,9 @@ class FitResult:
 
 
 def fit_models(now: datetime, casino_id: int = 0) -> FitResult | None:
-    """Fit what is fitted: `neighbours`, tastes, and the weights of `hybrid`. Serves from now on, unless the `hybrid`
+    """Fit the models: `neighbours`, user vectors, and the weights of `hybrid`. Serves from now on, unless the `hybrid`
     that serves already does better on the last cases. Where only `hybrid` has too little to learn from, the one that
-    serves stays, and its tastes; None where everything has, which changes nothing."""
+    serves stays, and its user vectors; None where everything has, which changes nothing."""
     rows, coupons = [], 0
     for tokens, count in _users(now):
         rows.append(tokens)
@@ -63,8 +63,8 @@ def fit_models(now: datetime, casino_id: int = 0) -> FitResult | None:
 
 
 def _models(learner: Learner, learnt: SelectedModel) -> Iterator[tuple[str, Any]]:
-    if learner.tastes is not None:
-        yield "tastes", learner.tastes
+    if learner.user_vectors is not None:
+        yield "tastes", learner.user_vectors
     yield "hybrid", learnt.model
 
 

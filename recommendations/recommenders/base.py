@@ -53,10 +53,10 @@ _SPLITMIX = (
 
 @dataclass(frozen=True, slots=True)
 class ScoringContext:
-    """A question to a recommender: which of the `offer`'s events, for the user of this `profile`, at `now`?
+    """A request to a recommender: which of the `offer`'s events, for the user of this `profile`, at `now`?
 
     `now` is Unix seconds, and so is `hour`, the full hour before: scores go by that, so that they hold for an hour.
-    `seed` is the question's own; `models`: recommender -> what was fitted for it and this casino; `kept` is room for
+    `seed` is the request's own; `models`: recommender -> what was fitted for it and this casino; `kept` is room for
     what scores and reasons share. `user_id` is 0 for nobody in particular.
     """
 
@@ -71,7 +71,7 @@ class ScoringContext:
     user_id: int = 0
 
     def chance(self) -> Scores:
-        """A number from 0 to 1 for each event, shape (n,), the caller's own; the same for the same question and event,
+        """A number from 0 to 1 for each event, shape (n,), the caller's own; the same for the same request and event,
         whatever else is in the offer. SplitMix64 (Steele, Lea, Flood 2014) of the event's id and the seed."""
         [key] = np.random.SeedSequence(self.seed).generate_state(1, np.uint64)
         ids, scores = self.offer.ids.view(np.uint64), np.empty(len(self.offer))
@@ -99,22 +99,22 @@ class Recommender(ABC):
     """One algorithm. Subclasses set `name` (as in `recommender_type`, the file and the class) and `needs`.
 
     A recommender only scores: which events may be shown is `slip.py`'s decision. It gets neither clock nor database,
-    and takes its randomness from the situation, so that the same question gets the same answer.
+    and takes its randomness from the context, so that the same request gets the same answer.
     """
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[ProfilePart]] = frozenset()
 
-    def applies(self, situation: ScoringContext) -> bool:
+    def applies(self, context: ScoringContext) -> bool:
         """Whether it has anything to go by. If not, the next of the fallbacks is asked."""
         return True
 
     @abstractmethod
-    def score(self, situation: ScoringContext) -> Scores:
+    def score(self, context: ScoringContext) -> Scores:
         """A score for each of the offer's n events, shape (n,); the highest win. Raises nothing for an empty offer or
         profile."""
 
-    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
+    def reasons(self, context: ScoringContext, place: int) -> list[str]:
         """Sentences, addressed to the user, that say why the event at `place` of the offer was scored high; the
         weightiest first. None, where chance or the offer's order decided."""
         return []

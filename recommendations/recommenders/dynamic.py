@@ -8,14 +8,14 @@ class Dynamic(Recommender):
 
     name = "dynamic"
 
-    def applies(self, situation: ScoringContext) -> bool:
-        return bool(situation.profile.favorite_sport)
+    def applies(self, context: ScoringContext) -> bool:
+        return bool(context.profile.favorite_sport)
 
-    def score(self, situation: ScoringContext) -> Scores:
-        offer = situation.offer
-        scores: Scores = offer.sport.equals(situation.profile.favorite_sport) + situation.chance()
+    def score(self, context: ScoringContext) -> Scores:
+        offer = context.offer
+        scores: Scores = offer.sport.equals(context.profile.favorite_sport) + context.chance()
         return scores
 
-    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
-        sport = situation.offer.sport[place]
-        return [f"{sport} is your favourite sport"] if sport == situation.profile.favorite_sport else []
+    def reasons(self, context: ScoringContext, place: int) -> list[str]:
+        sport = context.offer.sport[place]
+        return [f"{sport} is your favourite sport"] if sport == context.profile.favorite_sport else []

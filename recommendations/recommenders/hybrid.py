@@ -75,48 +75,48 @@ class Hybrid(Recommender):
     needs = frozenset({ProfilePart.TALLIES})
     components: tuple[Recommender, ...] = (Profile(), Trending(), Neighbours(), Soonest())
 
-    def score(self, situation: ScoringContext) -> Scores:
-        model = model_of(situation)
-        features = _features(situation)
+    def score(self, context: ScoringContext) -> Scores:
+        model = model_of(context)
+        features = _features(context)
         scores = features.weighted(model.vector)
-        return _refined(scores, features, model.trees, situation) if model.trees is not None else scores
+        return _refined(scores, features, model.trees, context) if model.trees is not None else scores
 
-    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
+    def reasons(self, context: ScoringContext, place: int) -> list[str]:
         """Those of the component that lifts the event most over the others, then of the others that lift it."""
-        lifts = self._lifts(situation, place)
+        lifts = self._lifts(context, place)
         by_name = {each.name: each for each in self.components}
         lifting = sorted((name for name, lift in lifts.items() if lift > 0), key=lambda name: -lifts[name])
-        return [sentence for name in lifting for sentence in by_name[name].reasons(situation, place)]
+        return [sentence for name in lifting for sentence in by_name[name].reasons(context, place)]
 
-    def _lifts(self, situation: ScoringContext, place: int) -> dict[str, float]:
+    def _lifts(self, context: ScoringContext, place: int) -> dict[str, float]:
         """Component -> how much its features add to the event's score, against the offer's mean."""
-        added = _features(situation).at(np.array([place]))[0] - _mean_features(situation)
+        added = _features(context).at(np.array([place]))[0] - _mean_features(context)
         lifts = dict.fromkeys((each.name for each in self.components), 0.0)
-        for weight, name, number in zip(model_of(situation).vector, NAMES, added, strict=True):
+        for weight, name, number in zip(model_of(context).vector, NAMES, added, strict=True):
             if weight and (component := _component_of(name)):
                 lifts[component] += float(weight * number)
         return lifts
 
 
-def model_of(situation: ScoringContext) -> Model:
-    model: Model = situation.models.get("hybrid") or DEFAULT
+def model_of(context: ScoringContext) -> Model:
+    model: Model = context.models.get("hybrid") or DEFAULT
     return model
 
 
-def _features(situation: ScoringContext) -> Features:
-    if "features" not in situation.kept:
-        situation.kept["features"] = Features(situation)
-    features: Features = situation.kept["features"]
+def _features(context: ScoringContext) -> Features:
+    if "features" not in context.kept:
+        context.kept["features"] = Features(context)
+    features: Features = context.kept["features"]
     return features
 
 
-def _mean_features(situation: ScoringContext) -> Any:
-    if "mean features" not in situation.kept:
-        coming = np.flatnonzero(situation.offer.begins > situation.hour)
+def _mean_features(context: ScoringContext) -> Any:
+    if "mean features" not in context.kept:
+        coming = np.flatnonzero(context.offer.begins > context.hour)
         sample = coming[:: max(len(coming) // 500, 1)]
-        means = _features(situation).at(sample).mean(axis=0) if sample.size else np.zeros(len(NAMES))
-        situation.kept["mean features"] = means
-    return situation.kept["mean features"]
+        means = _features(context).at(sample).mean(axis=0) if sample.size else np.zeros(len(NAMES))
+        context.kept["mean features"] = means
+    return context.kept["mean features"]
 
 
 def _component_of(feature: str) -> str | None:
@@ -127,9 +127,9 @@ def _component_of(feature: str) -> str | None:
     return {"neighbours": "neighbours", "nearness": "soonest"}.get(feature)
 
 
-def _refined(scores: Scores, features: Features, trees: Trees, situation: ScoringContext) -> Scores:
+def _refined(scores: Scores, features: Features, trees: Trees, context: ScoringContext) -> Scores:
     """The scores, with the best of what has not begun, and of what has, in the order of the trees, above all others."""
-    has_begun = situation.offer.begins <= situation.now
+    has_begun = context.offer.begins <= context.now
     if not has_begun.any():
         best = _best(scores, None)
     else:

@@ -14,17 +14,17 @@ class Inference(Recommender):
     name = "inference"
     needs = frozenset({ProfilePart.FAVORITE_PAIRS})
 
-    def score(self, situation: ScoringContext) -> Scores:
-        offer, pairs = situation.offer, situation.profile.favorite_pairs
+    def score(self, context: ScoringContext) -> Scores:
+        offer, pairs = context.offer, context.profile.favorite_pairs
         ranks = np.zeros(len(offer.pair.values) + 1)
         for rank, pair in enumerate(reversed(pairs), start=1):
             ranks[offer.pair.dictionary.places.get(pair, -1)] = rank
         ranks[-1] = 0  # where the pairs went that the offer lacks
-        scores = situation.chance()
+        scores = context.chance()
         add_entries(scores, [(offer.pair.codes, ranks)])
         return scores
 
-    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
-        sport, league = situation.offer.pair[place]
-        bets = sum((each.sport, each.league) == (sport, league) for each in situation.profile.recent)
+    def reasons(self, context: ScoringContext, place: int) -> list[str]:
+        sport, league = context.offer.pair[place]
+        bets = sum((each.sport, each.league) == (sport, league) for each in context.profile.recent)
         return [f"You bet on {sport}, {league} {bets} times lately"] if bets > 1 else []

@@ -30,33 +30,33 @@ class InferenceScore(Recommender):
     name = "inference_score"
     needs = frozenset({ProfilePart.TOP_VALUES})
 
-    def score(self, situation: ScoringContext) -> Scores:
-        scores = situation.chance()  # which only decides between equal sums
-        add_entries(scores, _tables(situation))
+    def score(self, context: ScoringContext) -> Scores:
+        scores = context.chance()  # which only decides between equal sums
+        add_entries(scores, _tables(context))
         return scores
 
-    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
+    def reasons(self, context: ScoringContext, place: int) -> list[str]:
         found = [
             (
                 worth,
                 f"{value} is {_RANKS[rank]} {_WORDS.get(attribute, attribute)} in your bets",
             )
-            for attribute, value, rank, worth in _valued(situation.profile)
-            if getattr(situation.offer, attribute)[place] == value
+            for attribute, value, rank, worth in _valued(context.profile)
+            if getattr(context.offer, attribute)[place] == value
         ]
         return [sentence for _, sentence in sorted(found, key=lambda each: -each[0])]
 
 
-def points(situation: ScoringContext) -> Scores:
+def points(context: ScoringContext) -> Scores:
     """The points of each event, shape (n,), whole numbers."""
-    total = np.zeros(len(situation.offer))
-    add_entries(total, _tables(situation))
+    total = np.zeros(len(context.offer))
+    add_entries(total, _tables(context))
     return total
 
 
-def _tables(situation: ScoringContext) -> Iterator[tuple[Codes, Scores]]:
+def _tables(context: ScoringContext) -> Iterator[tuple[Codes, Scores]]:
     """Of each attribute that is worth anything, the offer's codes and the points of each value."""
-    offer, profile = situation.offer, situation.profile
+    offer, profile = context.offer, context.profile
     worth = {attribute: np.zeros(len(getattr(offer, attribute).values) + 1) for attribute in POINTS_FOR_TOP_VALUES}
     _add(worth["country"], offer.country, profile.country, POINTS_FOR_OWN_COUNTRY)
     _add(worth["sport"], offer.sport, profile.favorite_sport, POINTS_FOR_FAVORITE_SPORT)

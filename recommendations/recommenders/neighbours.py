@@ -94,32 +94,32 @@ class Neighbours(Recommender):
     name = "neighbours"
     needs = frozenset({ProfilePart.TALLIES})
 
-    def applies(self, situation: ScoringContext) -> bool:
-        model: Model | None = situation.models.get(self.name)
-        return model is not None and any(token in model.places for token in _tokens_in(situation))
+    def applies(self, context: ScoringContext) -> bool:
+        model: Model | None = context.models.get(self.name)
+        return model is not None and any(token in model.places for token in _tokens_in(context))
 
-    def score(self, situation: ScoringContext) -> Scores:
-        scores = soonest_first(situation.offer).copy()
-        if (found := scores_of_tokens(situation)) is not None:
+    def score(self, context: ScoringContext) -> Scores:
+        scores = soonest_first(context.offer).copy()
+        if (found := scores_of_tokens(context)) is not None:
             model, of_tokens = found
-            columns = [(attribute, column_of(situation.offer, attribute)) for attribute in _KINDS]
+            columns = [(attribute, column_of(context.offer, attribute)) for attribute in _KINDS]
             add_entries(scores, ((column.codes, of_tokens[model.values(column, name)]) for name, column in columns))
         return scores
 
-    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
-        model: Model | None = situation.models.get(self.name)
+    def reasons(self, context: ScoringContext, place: int) -> list[str]:
+        model: Model | None = context.models.get(self.name)
         if model is None:
             return []
-        of_tokens = _score_tokens(model, _tokens_in(situation))
-        found = [(float(of_tokens[model.places.get(token, -1)]), token) for token in _of_event(situation.offer, place)]
+        of_tokens = _score_tokens(model, _tokens_in(context))
+        found = [(float(of_tokens[model.places.get(token, -1)]), token) for token in _of_event(context.offer, place)]
         token = next((token for score, token in sorted(found[:2], reverse=True) + found[2:] if score > 0), None)
         return [f"Users who bet as you do bet on {token.partition(':')[2]}"] if token is not None else []
 
 
-def scores_of_tokens(situation: ScoringContext) -> tuple[Model, Scores] | None:
+def scores_of_tokens(context: ScoringContext) -> tuple[Model, Scores] | None:
     """The model, and what each of its tokens adds to an event's score, shape (T + 1,); None without a model."""
-    model: Model | None = situation.models.get(Neighbours.name)
-    return None if model is None else (model, _score_tokens(model, _tokens_in(situation)) / len(_KINDS))
+    model: Model | None = context.models.get(Neighbours.name)
+    return None if model is None else (model, _score_tokens(model, _tokens_in(context)) / len(_KINDS))
 
 
 def tokens_of(profile: Profile) -> dict[str, float]:
@@ -132,10 +132,10 @@ def tokens_of(profile: Profile) -> dict[str, float]:
     return {token: log1p(number) for token, number in numbers.items()}
 
 
-def _tokens_in(situation: ScoringContext) -> Mapping[str, float]:
-    if "tokens" not in situation.kept:
-        situation.kept["tokens"] = tokens_of(situation.profile)
-    tokens: Mapping[str, float] = situation.kept["tokens"]
+def _tokens_in(context: ScoringContext) -> Mapping[str, float]:
+    if "tokens" not in context.kept:
+        context.kept["tokens"] = tokens_of(context.profile)
+    tokens: Mapping[str, float] = context.kept["tokens"]
     return tokens
 
 

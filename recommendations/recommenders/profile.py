@@ -34,30 +34,30 @@ class Profile(base.Recommender):
     name = "profile"
     needs = frozenset({base.ProfilePart.TALLIES})
 
-    def applies(self, situation: base.ScoringContext) -> bool:
-        return any(situation.profile.weights.values())
+    def applies(self, context: base.ScoringContext) -> bool:
+        return any(context.profile.weights.values())
 
-    def score(self, situation: base.ScoringContext) -> base.Scores:
-        scores = base.soonest_first(situation.offer).copy()
-        add_entries(scores, _tables(situation))
+    def score(self, context: base.ScoringContext) -> base.Scores:
+        scores = base.soonest_first(context.offer).copy()
+        add_entries(scores, _tables(context))
         return scores
 
-    def reasons(self, situation: base.ScoringContext, place: int) -> list[str]:
+    def reasons(self, context: base.ScoringContext, place: int) -> list[str]:
         """Of the last bets, how many share a team, a league or the sport with the event."""
-        last = situation.profile.recent[-LAST_BETS:]
+        last = context.profile.recent[-LAST_BETS:]
         return [
             f"{number} of your last {len(last)} bets were on {name}"
-            for number, name in _shared(situation, place)
+            for number, name in _shared(context, place)
             if number >= _WORTH_TELLING
         ]
 
 
-def _tables(situation: base.ScoringContext) -> Iterator[tuple[Codes, base.Scores]]:
+def _tables(context: base.ScoringContext) -> Iterator[tuple[Codes, base.Scores]]:
     """Of each attribute the offer's codes, and what each value adds."""
     for attribute, importance in IMPORTANCE.items():
-        if tally := situation.profile.weights.get(attribute):
-            column = column_of(situation.offer, attribute)
-            rates = situation.trends.base_rates(attribute, column)
+        if tally := context.profile.weights.get(attribute):
+            column = column_of(context.offer, attribute)
+            rates = context.trends.base_rates(attribute, column)
             yield column.codes, importance * _lifts(column, tally, rates)
 
 
@@ -83,9 +83,9 @@ def _lifts(column: Column[Any], tally: Mapping[str, float], rates: base.Scores) 
     return lifts
 
 
-def _shared(situation: base.ScoringContext, place: int) -> Iterator[tuple[int, str]]:
+def _shared(context: base.ScoringContext, place: int) -> Iterator[tuple[int, str]]:
     """(how many of the last bets, what they share with the event)."""
-    last, offer = situation.profile.recent[-LAST_BETS:], situation.offer
+    last, offer = context.profile.recent[-LAST_BETS:], context.offer
     teams = Counter(team for each in last for team in {each.home_team, each.away_team})
     for team in (offer.home_team[place], offer.away_team[place]):
         yield teams[team], team

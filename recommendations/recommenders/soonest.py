@@ -10,11 +10,11 @@ class Soonest(Recommender):
 
     name = "soonest"
 
-    def score(self, situation: ScoringContext) -> Scores:
-        return -situation.offer.begins
+    def score(self, context: ScoringContext) -> Scores:
+        return -context.offer.begins
 
-    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
-        seconds = float(situation.offer.begins[place]) - situation.now
+    def reasons(self, context: ScoringContext, place: int) -> list[str]:
+        seconds = float(context.offer.begins[place]) - context.now
         if seconds <= 0:
             return ["It has begun"]
         return [f"It begins in {_in_words(seconds)}"]

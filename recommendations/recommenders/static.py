@@ -10,5 +10,5 @@ class Static(Recommender):
 
     name = "static"
 
-    def score(self, situation: ScoringContext) -> Scores:
-        return -np.arange(len(situation.offer), dtype=np.float64)
+    def score(self, context: ScoringContext) -> Scores:
+        return -np.arange(len(context.offer), dtype=np.float64)

@@ -13,25 +13,25 @@ class Trending(Recommender):
 
     name = "trending"
 
-    def applies(self, situation: ScoringContext) -> bool:
-        return bool(situation.trends)
+    def applies(self, context: ScoringContext) -> bool:
+        return bool(context.trends)
 
-    def score(self, situation: ScoringContext) -> Scores:
+    def score(self, context: ScoringContext) -> Scores:
         """The same for all users, so that it is kept as long as offer and trends are."""
-        kept = situation.offer.memo.get(self.name)
-        if kept is None or kept[0] is not situation.trends:
-            kept = situation.offer.memo[self.name] = (situation.trends, self._score(situation))
+        kept = context.offer.memo.get(self.name)
+        if kept is None or kept[0] is not context.trends:
+            kept = context.offer.memo[self.name] = (context.trends, self._score(context))
         scores: Scores = kept[1]
         return scores
 
-    def _score(self, situation: ScoringContext) -> Scores:
-        offer, trends = situation.offer, situation.trends
+    def _score(self, context: ScoringContext) -> Scores:
+        offer, trends = context.offer, context.trends
         of_leagues = trends.of_column("league", offer.league)
         scores: Scores = np.log1p(trends.of_offer(offer)) + _SHARE_OF_LEAGUE * np.log1p(of_leagues)
         return scores + soonest_first(offer)
 
-    def reasons(self, situation: ScoringContext, place: int) -> list[str]:
-        offer, trends = situation.offer, situation.trends
+    def reasons(self, context: ScoringContext, place: int) -> list[str]:
+        offer, trends = context.offer, context.trends
         found = []
         if float(trends.of_offer(offer)[place]) >= 1:
             found.append(f"{offer.home_team[place]} - {offer.away_team[place]} is bet on much today")

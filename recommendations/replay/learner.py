@@ -38,12 +38,12 @@ class Learner:
     def models(self) -> dict[str, Any]:
         """What serves now, by recommender."""
         if self._sums is not None:
-            self._models["crowds"] = self._sums.crowds()
+            self._models["co_bettors"] = self._sums.co_bettors()
         return self._models
 
     @property
-    def tastes(self) -> UserVectors | None:
-        return self._sums.tastes if self._sums is not None else None
+    def user_vectors(self) -> UserVectors | None:
+        return self._sums.user_vectors if self._sums is not None else None
 
     def learn_from(self, moment: ServingInput, chosen: int) -> None:
         """Remember that the event at this place of the moment's offer was chosen."""
@@ -77,9 +77,9 @@ class Learner:
         if with_hybrid:
             self._fit_hybrid()
 
-    def take(self, tastes: UserVectors | None) -> None:
-        """Serve these tastes from now on, with the crowds of what is open."""
-        self._sums = CoBettorSums(tastes) if tastes is not None else None
+    def take(self, user_vectors: UserVectors | None) -> None:
+        """Serve these user vectors from now on, with the co-bettors of what is open."""
+        self._sums = CoBettorSums(user_vectors) if user_vectors is not None else None
         for event_id in map(int, self._world.open().offer.ids) if self._sums is not None else ():
             for user_id in self._bettors.get(event_id, ()):
                 self._sums.add(user_id, [event_id])  # type: ignore[union-attr]
@@ -106,8 +106,8 @@ class Learner:
 
 def _features(moment: ServingInput) -> Features:
     """Those that `hybrid` has made already, if it was asked."""
-    kept = moment.situation.kept
+    kept = moment.context.kept
     if "features" not in kept:
-        kept["features"] = Features(moment.situation)
+        kept["features"] = Features(moment.context)
     features: Features = kept["features"]
     return features

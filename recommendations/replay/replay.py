@@ -122,9 +122,9 @@ class _Run:
         fresh = [place for place in coupon.places if self._is_asked(coupon, place)]
         if not fresh or not (is_tested or is_learnt):
             return
-        question = self._question(coupon)
+        request = self._question(coupon)
         needs = frozenset(ProfilePart) if is_tested else frozenset[ProfilePart]()
-        moment = self._moments.of(coupon.user_id, question, dict(self.learner.models), needs)
+        moment = self._moments.of(coupon.user_id, request, dict(self.learner.models), needs)
         targets = [(event, place) for event in fresh if (place := moment.place_of(event)) is not None]
         if is_tested and targets:
             self._test(coupon, moment, targets)
@@ -168,11 +168,11 @@ class _Run:
 
 def _served_scores(recommender: Recommender, moment: ServingInput, options: Options) -> Scores:
     """The scores of the recommender, or of the first of its fallbacks that has something to go by."""
-    situation = moment.situation
-    if recommender.applies(situation):
-        return recommender.score(situation)
-    question = RecommendationRequest(0, recommender, datetime.fromtimestamp(situation.now, UTC), options)
-    return next(each for each in question.chain[1:] if each.applies(situation)).score(situation)
+    context = moment.context
+    if recommender.applies(context):
+        return recommender.score(context)
+    request = RecommendationRequest(0, recommender, datetime.fromtimestamp(context.now, UTC), options)
+    return next(each for each in request.chain[1:] if each.applies(context)).score(context)
 
 
 def rank_of(scores: Scores, candidates: Any, place: int) -> float:

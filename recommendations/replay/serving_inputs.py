@@ -18,10 +18,10 @@ from .replayed_state import OpenEvents, ReplayedState
 
 @dataclass(frozen=True)
 class ServingInput:
-    """What is known when a user is about to bet: the `situation`, what the gate goes by, and where in the history the
+    """What is known when a user is about to bet: the `context`, what the gate goes by, and where in the history the
     open events are."""
 
-    situation: ScoringContext
+    context: ScoringContext
     rules: Rules
     open: OpenEvents
     chosen: frozenset[int]
@@ -54,46 +54,46 @@ class ServingInputs:
         self._pairs: dict[int, tuple[int, tuple[Pair, ...]]] = {}
 
     def of(
-        self, user_id: int, question: RecommendationRequest, models: Mapping[str, Any], needs: frozenset[ProfilePart]
+        self, user_id: int, request: RecommendationRequest, models: Mapping[str, Any], needs: frozenset[ProfilePart]
     ) -> ServingInput:
         world = self._world
         events, matches = world.tallies[user_id].events_bet_on()
-        situation = ScoringContext(
+        context = ScoringContext(
             offer=world.open().offer,
-            profile=self._profile(user_id, question, needs),
+            profile=self._profile(user_id, request, needs),
             now=world.now,
-            hour=question.hour,
-            seed=question.seed(user_id, 1),
+            hour=request.hour,
+            seed=request.seed(user_id, 1),
             trends=world.trends(),
             models=models,
             user_id=user_id,
         )
         rules = Rules(
             now=world.now,
-            limit=question.options.event_limit,
-            options=question.options,
+            limit=request.options.event_limit,
+            options=request.options,
             held_events=events,
             held_matches=matches,
         )
-        return ServingInput(situation, rules, world.open(), frozenset(world.chosen[user_id]))
+        return ServingInput(context, rules, world.open(), frozenset(world.chosen[user_id]))
 
-    def _profile(self, user_id: int, question: RecommendationRequest, needs: frozenset[ProfilePart]) -> Profile:
+    def _profile(self, user_id: int, request: RecommendationRequest, needs: frozenset[ProfilePart]) -> Profile:
         tallies, user = self._world.tallies[user_id], self._world.history.user(user_id)
         return Profile(
             country=user.country,
             favorite_sport=user.favorite_sport,
-            favorite_pairs=self._favorite_pairs(user_id, question) if ProfilePart.FAVORITE_PAIRS in needs else (),
+            favorite_pairs=self._favorite_pairs(user_id, request) if ProfilePart.FAVORITE_PAIRS in needs else (),
             top_values={name: tallies.top(name, 2) for name in ATTRIBUTES},
             counts=tallies.counts,
-            weights=tallies.weights_at(question.hour),
+            weights=tallies.weights_at(request.hour),
         )
 
-    def _favorite_pairs(self, user_id: int, question: RecommendationRequest) -> tuple[Pair, ...]:
+    def _favorite_pairs(self, user_id: int, request: RecommendationRequest) -> tuple[Pair, ...]:
         coupons = self._world.coupon_counts[user_id]
         computed_at, pairs = self._pairs.get(user_id, (None, ()))
         if computed_at is None or coupons - computed_at >= self._refresh_purchases:
-            rng = np.random.default_rng(question.seed(user_id, 0))
+            rng = np.random.default_rng(request.seed(user_id, 0))
             offer, tallies = self._world.open().offer, self._world.tallies[user_id]
-            pairs = compute_favorite_pairs(tallies, offer, question.now, rng)
+            pairs = compute_favorite_pairs(tallies, offer, request.now, rng)
             self._pairs[user_id] = coupons, pairs
         return pairs

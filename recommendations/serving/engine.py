@@ -1,5 +1,5 @@
 """From what is known (a user, the offer, the trends) to a recommendation: no database, no clock, no chance that does
-not come from the question. Serving and evaluation both ask here."""
+not come from the request. Serving and evaluation both ask here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ from recommendations.tallies.trends import NO_TRENDS, Trends
 
 from . import slip
 from .currencies import round_down
-from .guard_rails import Guarded, refuse, suggest_stake
+from .guard_rails import GuardedUser, refuse, suggest_stake
 from .options import DEFAULTS, Options
 from .recommendation import Recommendation, RecommendedEvent
 from .request_filters import NO_FILTERS, RequestFilters
@@ -41,7 +41,7 @@ class RecommendationRequest:
     recommender: Recommender
     now: datetime
     options: Options = DEFAULTS
-    wish: RequestFilters = NO_FILTERS
+    filters: RequestFilters = NO_FILTERS
     needs_reasons: bool = False
 
     @property
@@ -79,7 +79,7 @@ class UserContext:
     (ids) and `held_matches` are those of the user's coupons; `usual_stake` is None without coupons."""
 
     user_id: int
-    user: Guarded
+    user: GuardedUser
     profile: Profile
     coupon_count: int = 0
     usual_stake: Decimal | None = None
@@ -108,65 +108,69 @@ class _Slip:
 _NOTHING = _Slip()
 
 
-def answer(
-    question: RecommendationRequest, bettor: UserContext, market: CasinoContext, recommendation_id: UUID
+def build_recommendation(
+    request: RecommendationRequest, user_context: UserContext, casino_context: CasinoContext, recommendation_id: UUID
 ) -> Recommendation:
     """The slip for one user. Always an answer: where the guard rails forbid bets, or none may be shown, one without
     events."""
-    refusal = refuse(bettor.user, question.options, question.now)
-    chosen = _NOTHING if refusal is not None else _choose(question, bettor, market)
-    stake = suggest_stake(bettor.user, bettor.usual_stake, question.options) if chosen.events else Decimal("0.00")
+    refusal = refuse(user_context.user, request.options, request.now)
+    chosen = _NOTHING if refusal is not None else _choose(request, user_context, casino_context)
+    stake = (
+        suggest_stake(user_context.user, user_context.usual_stake, request.options)
+        if chosen.events
+        else Decimal("0.00")
+    )
     total_odds = prod((Decimal(str(event.odd)) for event in chosen.events), start=Decimal(bool(chosen.events)))
     return Recommendation(
         recommendation_id=recommendation_id,
-        user_id=bettor.user_id,
+        user_id=user_context.user_id,
         stake=stake,
-        currency=bettor.user.currency,
-        timestamp=question.now,
-        expires_at=chosen.expires_at or question.now + _EMPTY_SLIP_EXPIRES,
-        recommender=chosen.recommender or question.recommender.name,
+        currency=user_context.user.currency,
+        timestamp=request.now,
+        expires_at=chosen.expires_at or request.now + _EMPTY_SLIP_EXPIRES,
+        recommender=chosen.recommender or request.recommender.name,
         fallback_step=chosen.step,
-        model_version=market.model_version,
-        confidence=_confidence(bettor.coupon_count, chosen.step),
+        model_version=casino_context.model_version,
+        confidence=_confidence(user_context.coupon_count, chosen.step),
         refusal=refusal.value if refusal else "",
         recommended_events=chosen.events,
         total_odds=total_odds,
-        potential_return=round_down(stake * total_odds, bettor.user.currency),
+        potential_return=round_down(stake * total_odds, user_context.user.currency),
     )
 
 
-def _choose(question: RecommendationRequest, bettor: UserContext, market: CasinoContext) -> _Slip:
-    situation = ScoringContext(
-        offer=market.offer,
-        profile=bettor.profile,
-        now=question.now.timestamp(),
-        hour=question.hour,
-        seed=question.seed(bettor.user_id, 1),
-        trends=market.trends,
-        models=market.models,
-        user_id=bettor.user_id,
+def _choose(request: RecommendationRequest, user_context: UserContext, casino_context: CasinoContext) -> _Slip:
+    context = ScoringContext(
+        offer=casino_context.offer,
+        profile=user_context.profile,
+        now=request.now.timestamp(),
+        hour=request.hour,
+        seed=request.seed(user_context.user_id, 1),
+        trends=casino_context.trends,
+        models=casino_context.models,
+        user_id=user_context.user_id,
     )
     step, recommender = next(
-        (step, recommender) for step, recommender in enumerate(question.chain) if recommender.applies(situation)
+        (step, recommender) for step, recommender in enumerate(request.chain) if recommender.applies(context)
     )
-    scores = recommender.score(situation)
-    places = slip.choose(market.offer, scores, _rules(question, bettor))
-    events = [_event(market.offer, place, float(scores[place])) for place in places]
-    if question.needs_reasons:
-        reasons = [tuple(recommender.reasons(situation, place)) for place in places]
+    scores = recommender.score(context)
+    places = slip.choose(casino_context.offer, scores, _rules(request, user_context))
+    events = [_event(casino_context.offer, place, float(scores[place])) for place in places]
+    if request.needs_reasons:
+        reasons = [tuple(recommender.reasons(context, place)) for place in places]
         events = [replace(event, reasons=each) for event, each in zip(events, reasons, strict=True)]
-    return _Slip(recommender.name, step, tuple(events), _expires_at(question, market.offer, places))
+    return _Slip(recommender.name, step, tuple(events), _expires_at(request, casino_context.offer, places))
 
 
-def _rules(question: RecommendationRequest, bettor: UserContext) -> slip.Rules:
+def _rules(request: RecommendationRequest, user_context: UserContext) -> slip.Rules:
     return slip.Rules(
-        now=question.now.timestamp(),
-        limit=question.options.event_limit if question.wish.limit is None else question.wish.limit,
-        options=question.options,
-        sports=question.wish.sports,
-        excluded=question.wish.excluded,
-        held_events=bettor.held_events,
-        held_matches=bettor.held_matches,
+        now=request.now.timestamp(),
+        limit=request.options.event_limit if request.filters.limit is None else request.filters.limit,
+        options=request.options,
+        sports=request.filters.sports,
+        excluded=request.filters.excluded,
+        held_events=user_context.held_events,
+        held_matches=user_context.held_matches,
     )
 
 
@@ -175,9 +179,9 @@ def _confidence(coupon_count: int, step: int) -> float:
     return round(coupon_count / (coupon_count + _SURE_AFTER) / float(2**step), 3)
 
 
-def _expires_at(question: RecommendationRequest, offer: Offer, places: Sequence[int]) -> datetime | None:
+def _expires_at(request: RecommendationRequest, offer: Offer, places: Sequence[int]) -> datetime | None:
     """When the first of the events can be bet on no more."""
-    now, margin = question.now.timestamp(), question.options.begin_margin_seconds
+    now, margin = request.now.timestamp(), request.options.begin_margin_seconds
     begins = ((float(offer.begins[place]), float(offer.ends[place])) for place in places)
     first = min((begin - margin if begin > now else end for begin, end in begins), default=None)
     return None if first is None else _time(first)

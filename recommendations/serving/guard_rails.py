@@ -23,7 +23,7 @@ class Refusal(StrEnum):
     LIMIT_REACHED = "limit_reached"
 
 
-class Guarded(Protocol):
+class GuardedUser(Protocol):
     """What the guard rails have to know of a user."""
 
     @property
@@ -42,7 +42,7 @@ class Guarded(Protocol):
     def limit_left(self) -> Decimal | None: ...
 
 
-def refuse(user: Guarded, options: Options, now: datetime) -> Refusal | None:
+def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None:
     """Why this user may be shown no bets at `now`; None if bets may be shown."""
     if user.status != UserStatus.ACTIVE and (user.status_until is None or now < user.status_until):
         # a status that this code does not know is one more reason to show nothing
@@ -53,13 +53,13 @@ def refuse(user: Guarded, options: Options, now: datetime) -> Refusal | None:
     return Refusal.LIMIT_REACHED if is_spent else None
 
 
-def _ceilings(user: Guarded, options: Options) -> list[Decimal]:
+def _ceilings(user: GuardedUser, options: Options) -> list[Decimal]:
     """What no stake may be above."""
     ceilings = (options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
     return [ceiling for ceiling in ceilings if ceiling is not None]
 
 
-def _is_of_age(user: Guarded, minimum: int, today: date) -> bool:
+def _is_of_age(user: GuardedUser, minimum: int, today: date) -> bool:
     """Without a birth date, whoever may still have a birthday to come this year counts as not having had it."""
     if user.birth_date is None:
         return today.year - user.birth_year > minimum
@@ -67,7 +67,7 @@ def _is_of_age(user: Guarded, minimum: int, today: date) -> bool:
     return today.year - user.birth_date.year - (not had_birthday) >= minimum
 
 
-def suggest_stake(user: Guarded, usual: Decimal | None, options: Options) -> Decimal:
+def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) -> Decimal:
     """A stake in the user's currency: the usual one, or the casino's default for a user without coupons; never above
     the casino's cap, the user's limit, or what is left of the user's limit. At least the smallest payable amount: who
     may not stake that is refused."""

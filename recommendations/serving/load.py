@@ -69,7 +69,7 @@ class Found:
     """Of the users asked for, those that there are, by id; and what there is to bet on."""
 
     users: Mapping[int, FoundUser]
-    market: CasinoContext
+    casino_context: CasinoContext
 
 
 def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
@@ -80,13 +80,13 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
     common = (OFFER_COLUMNS, TRENDS if needs_trends else "NULL", MODEL_VERSION)
     rows = _query(user_ids, common, {"offer_version": known.version, "now": now, "hour": hour})
     version, changes, trends, model_version = rows[0][:_COMMON]
-    market = CasinoContext(
+    casino_context = CasinoContext(
         offer=offers.advance(known, version, changes, now),
         trends=trend_cache.keep(trends, now) if needs_trends else trend_cache.get(),
         **models.at(model_version, now),
     )
     users = {row[_COMMON]: FoundUser(*row[_COMMON:]) for row in rows if row[_COMMON] is not None}
-    return Found(users, market)
+    return Found(users, casino_context)
 
 
 def _query(user_ids: Sequence[int], common: tuple[str, ...], parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -17,7 +17,7 @@ from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.tallies.user_tallies import Tallies
 
 from . import load
-from .engine import CasinoContext, RecommendationRequest, answer, full_hour
+from .engine import CasinoContext, RecommendationRequest, build_recommendation, full_hour
 from .load import FoundUser
 from .options import DEFAULTS, Options
 from .output_schema import FieldMapping, apply_schema, needs_reasons
@@ -37,27 +37,27 @@ class Favourite:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Preview:
     """One user, and the slip of every recommender that was asked for, by its name."""
 
     favourites: tuple[Favourite, ...]
     slips: dict[str, Recommendation]
 
 
-def try_recommenders(
+def preview_recommenders(
     *, casino_id: int, user_id: int, now: datetime, options: Options = DEFAULTS, names: Sequence[str] = ()
-) -> Trial:
+) -> Preview:
     """What the recommenders (all of the registry, where none is named) would show a user of the current casino, all by
     one query. Raises UserNotFound, InvalidConfiguration."""
     found, user = _find(user_id, now)
     slips = {}
     for name in names or RECOMMENDERS:
-        question = RecommendationRequest(casino_id, get_recommender(name), now, options, needs_reasons=True)
-        slips[name] = _answer(question, user, found.market)
-    return Trial(_favourites(user.tallies()), slips)
+        request = RecommendationRequest(casino_id, get_recommender(name), now, options, needs_reasons=True)
+        slips[name] = _answer(request, user, found.casino_context)
+    return Preview(_favourites(user.tallies()), slips)
 
 
-def preview(
+def preview_configuration(
     *,
     casino_id: int,
     recommender_type: str,
@@ -69,8 +69,8 @@ def preview(
     """What `/recommend/<user_id>` would answer if the casino were configured so. Raises UserNotFound."""
     found, user = _find(user_id, now)
     recommender = get_recommender(recommender_type)
-    question = RecommendationRequest(casino_id, recommender, now, options, needs_reasons=needs_reasons(schema))
-    return apply_schema(schema, _answer(question, user, found.market))
+    request = RecommendationRequest(casino_id, recommender, now, options, needs_reasons=needs_reasons(schema))
+    return apply_schema(schema, _answer(request, user, found.casino_context))
 
 
 def find_users(text: str, *, after: int = 0, limit: int) -> list[User]:
@@ -89,9 +89,9 @@ def latest_coupons(user_id: int, *, limit: int) -> list[PurchasedCoupon]:
     return list(PurchasedCoupon.objects.filter(user_id=user_id).order_by("-timestamp", "-pk")[:limit])
 
 
-def _answer(question: RecommendationRequest, user: FoundUser, market: CasinoContext) -> Recommendation:
-    fresh = with_fresh_pairs(user, question, market) if ProfilePart.FAVORITE_PAIRS in question.needs else user
-    return answer(question, build_user_context(fresh, question, market), market, uuid4())
+def _answer(request: RecommendationRequest, user: FoundUser, casino_context: CasinoContext) -> Recommendation:
+    fresh = with_fresh_pairs(user, request, casino_context) if ProfilePart.FAVORITE_PAIRS in request.needs else user
+    return build_recommendation(request, build_user_context(fresh, request, casino_context), casino_context, uuid4())
 
 
 def _find(user_id: int, now: datetime) -> tuple[load.Found, FoundUser]:

@@ -35,11 +35,11 @@ def parse_filters(given: Mapping[str, Any]) -> RequestFilters:
 
     Other names are ignored. Raises InvalidParameter, which names the field and what it may be.
     """
-    wish = NO_FILTERS
+    filters = NO_FILTERS
     for name in _NAMES:
         if given.get(name) is not None:
-            wish = replace(wish, **_PARSE[name](given[name]))
-    return wish
+            filters = replace(filters, **_PARSE[name](given[name]))
+    return filters
 
 
 def _limit(value: Any) -> dict[str, Any]:

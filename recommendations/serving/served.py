@@ -1,22 +1,23 @@
-"""Recommendations that were served, told to whoever wants to know: answering waits for nobody, and writes nothing."""
+"""The signal that a recommendation was served, and the message that it carries."""
 
-import logging
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 import msgspec
+from django.dispatch import Signal
 
 from tenants.routing.context import get_current_casino
 
 from .recommendation import Recommendation
 
-logger = logging.getLogger(__name__)
+# Sent with `casino_id` and `served` (ServedRecommendation), in the thread that answers the request: a receiver must not
+# wait. What a receiver raises is logged, and the other receivers are still called.
+recommendation_served = Signal()
 
 
 class ServedEvent(msgspec.Struct, frozen=True):
-    """An event that was shown, with its odd as it was shown; `score` is None where nothing was scored."""
+    """A recommended event with its odd at that time; `score` is None where the recommender gave none."""
 
     event_id: int
     odd: Decimal | float
@@ -24,12 +25,11 @@ class ServedEvent(msgspec.Struct, frozen=True):
 
 
 class ServedRecommendation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user was shown, best first, and which recommender made it.
+    """A recommendation as it was served, its events best first.
 
-    `asked_for` is the recommender that the casino has configured. `fallback` names the step of the fallback chain that
-    served instead of it, and `model_version` the model that scored; both are empty where there was none. `took_ms`: the
-    milliseconds from the question to the answer, database and all, without HTTP; of many users' answers, each one's
-    share.
+    `asked_for` is the recommender that the casino has configured, `recommender` the one that scored. `fallback` is the
+    step of the fallback chain that scored instead, and `model_version` that of the fitted models; both may be empty.
+    `took_ms`: milliseconds from request to response with the database and without HTTP; in a batch, each user's share.
     """
 
     recommendation_id: UUID
@@ -62,25 +62,8 @@ def as_served(recommendation: Recommendation, asked_for: str, took_ms: float | N
     )
 
 
-Listener = Callable[[int, ServedRecommendation], None]
-
-_listeners: list[Listener] = []
-
-
-def listen(listener: Listener) -> None:
-    """Call `listener(casino_id, served)` for each recommendation from now on, in the thread that answers the request:
-    it must neither wait nor raise."""
-    if listener not in _listeners:
-        _listeners.append(listener)
-
-
-def announce(served: ServedRecommendation) -> None:
-    """Tell the listeners what a user of the current casino was shown. Raises NoCurrentCasino."""
-    if not _listeners:
-        return
-    casino_id = get_current_casino().id
-    for listener in _listeners:
-        try:
-            listener(casino_id, served)
-        except Exception:  # whatever is wrong with a listener, the recommendation is good
-            logger.exception("Nobody could be told of the recommendation %s", served.recommendation_id)
+def send_served(served: ServedRecommendation) -> None:
+    """Send `recommendation_served` for the current casino. Raises NoCurrentCasino."""
+    if recommendation_served.has_listeners():
+        casino_id = get_current_casino().id
+        recommendation_served.send_robust(ServedRecommendation, casino_id=casino_id, served=served)

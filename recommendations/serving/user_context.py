@@ -38,38 +38,40 @@ ON CONFLICT DO NOTHING
 """
 
 
-def build_user_context(user: FoundUser, question: RecommendationRequest, market: CasinoContext) -> UserContext:
-    """The user as the engine sees users, with what the question needs."""
+def build_user_context(user: FoundUser, request: RecommendationRequest, casino_context: CasinoContext) -> UserContext:
+    """The user as the engine sees users, with what the request needs."""
     tallies = user.tallies()
     events, matches = tallies.events_bet_on()
     return UserContext(
         user_id=user.user_id,
         user=user,
-        profile=_profile(user, tallies, question, market),
+        profile=_profile(user, tallies, request, casino_context),
         coupon_count=user.coupon_count or 0,
-        usual_stake=usual_stake(tallies, question.now, since=user.currency_since),
+        usual_stake=usual_stake(tallies, request.now, since=user.currency_since),
         held_events=events,
         held_matches=matches,
     )
 
 
-def _profile(user: FoundUser, tallies: Tallies, question: RecommendationRequest, market: CasinoContext) -> Profile:
-    needs = question.needs
+def _profile(
+    user: FoundUser, tallies: Tallies, request: RecommendationRequest, casino_context: CasinoContext
+) -> Profile:
+    needs = request.needs
     needs_tallies = ProfilePart.TALLIES in needs
     return Profile(
         country=user.country,
         favorite_sport=user.favorite_sport,
         favorite_pairs=(
             favorite_pairs(
-                user, tallies, market.offer, question.now, np.random.default_rng(question.seed(user.user_id, 0))
+                user, tallies, casino_context.offer, request.now, np.random.default_rng(request.seed(user.user_id, 0))
             )
             if ProfilePart.FAVORITE_PAIRS in needs
             else ()
         ),
         top_values=_top_values(tallies) if ProfilePart.TOP_VALUES in needs else {},
         counts=tallies.counts if needs_tallies else {},
-        weights=tallies.weights_at(question.hour) if needs_tallies else {},
-        recent=tallies.recent if question.needs_reasons else (),
+        weights=tallies.weights_at(request.hour) if needs_tallies else {},
+        recent=tallies.recent if request.needs_reasons else (),
     )
 
 
@@ -103,12 +105,12 @@ def favorite_pairs(
     return pairs
 
 
-def with_fresh_pairs(user: FoundUser, question: RecommendationRequest, market: CasinoContext) -> FoundUser:
+def with_fresh_pairs(user: FoundUser, request: RecommendationRequest, casino_context: CasinoContext) -> FoundUser:
     """The user with favourite pairs that are not stale, for whoever wants to ask and keep nothing."""
     if not _is_stale(user):
         return user
-    rng = np.random.default_rng(question.seed(user.user_id, 0))
-    pairs = compute_favorite_pairs(user.tallies(), market.offer, question.now, rng)
+    rng = np.random.default_rng(request.seed(user.user_id, 0))
+    pairs = compute_favorite_pairs(user.tallies(), casino_context.offer, request.now, rng)
     return replace(user, favorite_pairs=json.dumps(pairs), purchases_at_last_update=0)
 
 

@@ -79,14 +79,18 @@ def test_erased_user_leaves_no_row_and_others_lose_none(casino_a, casino_b, key)
 
 def _store_tastes(*user_ids, is_served=True):
     vectors = np.array([[user_id, 0.5] for user_id in user_ids], dtype=np.float32)
-    tastes = UserVectors(np.array(user_ids, dtype=np.int64), vectors)
-    models = [("tastes", tastes.encode()), ("hybrid", DEFAULT.encode())]
+    user_vectors = UserVectors(np.array(user_ids, dtype=np.int64), vectors)
+    models = [("tastes", user_vectors.encode()), ("hybrid", DEFAULT.encode())]
     return store_models(models, Fitting(coupons=1), is_served=is_served)
 
 
 def _served(now):
-    market = find([8], now, now.timestamp()).market
-    return market.model_version, market.models["tastes"].user_ids.tolist(), market.models["crowds"].tastes.of(7)
+    casino_context = find([8], now, now.timestamp()).casino_context
+    return (
+        casino_context.model_version,
+        casino_context.models["tastes"].user_ids.tolist(),
+        casino_context.models["co_bettors"].user_vectors.of(7),
+    )
 
 
 def test_erased_user_is_in_no_model_of_the_casino_and_serving_notices(casino_a, casino_b, key, now):

@@ -40,14 +40,14 @@ _OF_EVENT_PLACES = [OF_EVENTS.index(name) for name in _COMPARED]
 
 
 class Features:
-    """The features of every event of a situation's offer."""
+    """The features of every event of a context's offer."""
 
-    def __init__(self, situation: ScoringContext) -> None:
-        self._situation = situation
-        self._offer = situation.offer
-        self._events = _of_events(situation)
-        self._values = OfValues(situation, self._events.values)
-        self._likeness = _likeness(situation)
+    def __init__(self, context: ScoringContext) -> None:
+        self._situation = context
+        self._offer = context.offer
+        self._events = _of_events(context)
+        self._values = OfValues(context, self._events.values)
+        self._likeness = _likeness(context)
 
     def weighted(self, weights: Matrix) -> Scores:
         """The weighted sum of the additive features, shape (n,). `weights` has the shape (features,)."""
@@ -92,24 +92,22 @@ class _OfEvents:
         return int(self.numbers.nbytes + self.is_coming.nbytes + sums)
 
 
-def _of_events(situation: ScoringContext) -> _OfEvents:
+def _of_events(context: ScoringContext) -> _OfEvents:
     """Kept as long as offer and trends are, for an hour."""
-    memo = situation.offer.memo
+    memo = context.offer.memo
     kept: _OfEvents | None = memo.get("features")
-    if kept is None or kept.trends is not situation.trends or kept.hour != situation.hour:
-        numbers, is_coming = _numbers_of_events(situation), situation.offer.begins > situation.hour
+    if kept is None or kept.trends is not context.trends or kept.hour != context.hour:
+        numbers, is_coming = _numbers_of_events(context), context.offer.begins > context.hour
         best = np.array([_best(numbers[place], is_coming) for place in _OF_EVENT_PLACES])
-        kept = memo["features"] = _OfEvents(
-            situation.trends, situation.hour, values_of(situation), numbers, is_coming, best
-        )
+        kept = memo["features"] = _OfEvents(context.trends, context.hour, values_of(context), numbers, is_coming, best)
     return kept
 
 
-def _numbers_of_events(situation: ScoringContext) -> Numbers:
-    offer, trends = situation.offer, situation.trends
+def _numbers_of_events(context: ScoringContext) -> Numbers:
+    offer, trends = context.offer, context.trends
     numbers = [np.log1p(trends.of_column(name, column_of(offer, name))) for name in COUNTED]
     numbers += [np.log1p(trends.counts_of(offer)), np.log1p(trends.of_offer(offer)), _freshness(offer, trends)]
-    numbers += [-np.log1p(np.maximum(offer.begins - situation.hour, 0.0) / _HOUR), _log_odds(offer)]
+    numbers += [-np.log1p(np.maximum(offer.begins - context.hour, 0.0) / _HOUR), _log_odds(offer)]
     return np.array(numbers, dtype=np.float32).reshape(len(OF_EVENTS), len(offer))
 
 
@@ -126,13 +124,13 @@ def _log_odds(offer: Offer) -> Scores:
     return odds
 
 
-def _weighted_events(situation: ScoringContext, events: _OfEvents, weights: Matrix) -> Scores:
+def _weighted_events(context: ScoringContext, events: _OfEvents, weights: Matrix) -> Scores:
     """The part of the sum that is the same for all users; kept for the weights asked for last."""
     kept = events.weighted
     if kept is None or kept[0] is not weights:
         scores = weights[_FIRST_OF_EVENTS:_FIRST_LIKENESS] @ events.numbers
         # what begins next decides between equals
-        kept = events.weighted = (weights, scores - 1e-13 * situation.offer.begins)
+        kept = events.weighted = (weights, scores - 1e-13 * context.offer.begins)
     return kept[1]
 
 
@@ -140,6 +138,6 @@ def _best(numbers: Numbers, among: Any) -> float:
     return float(np.max(numbers, where=among, initial=-np.inf)) if among.any() else 0.0
 
 
-def _likeness(situation: ScoringContext) -> Likeness | None:
-    crowds: CoBettors | None = situation.models.get("crowds")
-    return crowds.likeness(situation.user_id, situation.offer) if crowds is not None else None
+def _likeness(context: ScoringContext) -> Likeness | None:
+    co_bettors: CoBettors | None = context.models.get("co_bettors")
+    return co_bettors.likeness(context.user_id, context.offer) if co_bettors is not None else None

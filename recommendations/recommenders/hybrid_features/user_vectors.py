@@ -88,7 +88,7 @@ class CoBettors:
     """Of m events (`event_ids`, sorted) the sums of the vectors of those who bet on them (m, d), and of how many.
     Never changes."""
 
-    tastes: UserVectors
+    user_vectors: UserVectors
     event_ids: Ids
     sums: Vectors
     counts: Numbers
@@ -96,11 +96,11 @@ class CoBettors:
 
     def likeness(self, user_id: int, offer: Offer) -> "Likeness | None":
         """How alike the user is to those who bet on each event. None if nothing is known of the user."""
-        taste = self.tastes.of(user_id)
-        if taste is None:
+        user_vector = self.user_vectors.of(user_id)
+        if user_vector is None:
             return None
         places, sums, counts = self._along(offer)
-        return Likeness(places, (sums @ taste).astype(np.float64), counts)
+        return Likeness(places, (sums @ user_vector).astype(np.float64), counts)
 
     def _along(self, offer: Offer) -> tuple[Places, Vectors, Numbers]:
         """Where in the offer the events are that anybody bet on, and their sums and counts."""
@@ -119,45 +119,45 @@ class CoBettors:
 
 
 class CoBettorSums:
-    """The crowds in the making: a user's bet on an event counts once, whoever is not known not at all."""
+    """The co-bettors in the making: a user's bet on an event counts once, whoever is not known not at all."""
 
-    def __init__(self, tastes: UserVectors) -> None:
-        self.tastes = tastes
+    def __init__(self, user_vectors: UserVectors) -> None:
+        self.user_vectors = user_vectors
         self._bettors: dict[int, set[int]] = {}  # event -> users
         self._places: dict[int, int] = {}
-        self._sums = np.zeros((_ROOM, tastes.vectors.shape[1]), dtype=np.float32)
+        self._sums = np.zeros((_ROOM, user_vectors.vectors.shape[1]), dtype=np.float32)
         self._next = 0  # of the rows of the sums
-        self._crowds: CoBettors | None = None
+        self._co_bettors: CoBettors | None = None
 
     def add(self, user_id: int, event_ids: Sequence[int]) -> None:
-        taste = self.tastes.of(user_id)
-        for event_id in event_ids if taste is not None else ():
+        user_vector = self.user_vectors.of(user_id)
+        for event_id in event_ids if user_vector is not None else ():
             bettors = self._bettors.setdefault(event_id, set())
             if user_id not in bettors:
                 bettors.add(user_id)
                 place = self._place_of(event_id)
-                self._sums[place] += taste
-                self._crowds = None
+                self._sums[place] += user_vector
+                self._co_bettors = None
 
     def forget(self, event_ids: Iterable[int]) -> None:
         """Forget these events: they are over."""
         for event_id in event_ids:
             if self._bettors.pop(event_id, None) is not None:
                 del self._places[event_id]
-                self._crowds = None
+                self._co_bettors = None
 
     @property
     def event_ids(self) -> Collection[int]:
         return self._bettors.keys()
 
-    def crowds(self) -> CoBettors:
+    def co_bettors(self) -> CoBettors:
         """What was added so far."""
-        if self._crowds is None:
+        if self._co_bettors is None:
             ids = np.array(sorted(self._bettors), dtype=np.int64)
             places = np.array([self._places[event_id] for event_id in ids.tolist()], dtype=np.intp)
             counts = np.array([len(self._bettors[event_id]) for event_id in ids.tolist()], dtype=np.float64)
-            self._crowds = CoBettors(self.tastes, ids, self._sums[places], counts)
-        return self._crowds
+            self._co_bettors = CoBettors(self.user_vectors, ids, self._sums[places], counts)
+        return self._co_bettors
 
     def _place_of(self, event_id: int) -> int:
         place = self._places.get(event_id)

@@ -43,23 +43,23 @@ class Values:
     surprise: Matrix
 
 
-def values_of(situation: ScoringContext) -> Values:
-    columns = tuple(column_of(situation.offer, name) for name in COUNTED)
+def values_of(context: ScoringContext) -> Values:
+    columns = tuple(column_of(context.offer, name) for name in COUNTED)
     sizes = [len(column.values) for column in columns]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
     of_columns = zip(COUNTED, columns, strict=True)
-    rates = np.concatenate([situation.trends.base_rates(name, column) for name, column in of_columns])
+    rates = np.concatenate([context.trends.base_rates(name, column) for name, column in of_columns])
     return Values(columns, starts, sum(sizes), rates, -np.log(np.minimum(rates, 1.0)))
 
 
 class OfValues:
-    """What a situation's user makes of these values."""
+    """What a context's user makes of these values."""
 
-    def __init__(self, situation: ScoringContext, values: Values) -> None:
+    def __init__(self, context: ScoringContext, values: Values) -> None:
         self._values = values
-        self._owners, self._codes, self._lifts, self._shares = _of_tallies(situation, values)
-        self._favourites = tuple(_favourites(situation, values))
-        self._neighbours = _of_neighbours(situation, values)
+        self._owners, self._codes, self._lifts, self._shares = _of_tallies(context, values)
+        self._favourites = tuple(_favourites(context, values))
+        self._neighbours = _of_neighbours(context, values)
 
     def weighted(self, weights: Matrix) -> Iterator[tuple[Codes, Scores]]:
         """Of each attribute the offer's codes, and what each value adds to the weighted sum."""
@@ -89,11 +89,11 @@ class OfValues:
         return found
 
 
-def _of_tallies(situation: ScoringContext, values: Values) -> tuple[Places, Places, Matrix, Matrix]:
+def _of_tallies(context: ScoringContext, values: Values) -> tuple[Places, Places, Matrix, Matrix]:
     """Of the user's values that the offer knows: attribute, code, lift (as of `profile`), and the share that they have
     in the user's selections, times how surprising that is."""
-    counts = [situation.profile.counts.get(name) or {} for name in COUNTED]
-    weights = [situation.profile.weights.get(name) or {} for name in COUNTED]
+    counts = [context.profile.counts.get(name) or {} for name in COUNTED]
+    weights = [context.profile.weights.get(name) or {} for name in COUNTED]
     named = [list(own or other) for own, other in zip(counts, weights, strict=True)]
     number = sum(map(len, named))
     dictionaries = [column.dictionary.places for column in values.columns]
@@ -116,9 +116,9 @@ def _gathered(mappings: Any, named: list[list[str]], default: float, kind: Any, 
     return np.fromiter(found, kind, number)
 
 
-def _favourites(situation: ScoringContext, values: Values) -> Iterator[tuple[int, int]]:
+def _favourites(context: ScoringContext, values: Values) -> Iterator[tuple[int, int]]:
     """(feature, the value's code) of what the user says."""
-    profile = situation.profile
+    profile = context.profile
     for row, attribute, value in (
         (_SPORT, "sport", profile.favorite_sport),
         (_COUNTRY, "country", profile.country),
@@ -129,9 +129,9 @@ def _favourites(situation: ScoringContext, values: Values) -> Iterator[tuple[int
             yield row, place + int(values.starts[number])
 
 
-def _of_neighbours(situation: ScoringContext, values: Values) -> Scores | None:
+def _of_neighbours(context: ScoringContext, values: Values) -> Scores | None:
     """What each value adds to an event's score by `neighbours`, shape (size,); None without a model."""
-    found = neighbours.scores_of_tokens(situation)
+    found = neighbours.scores_of_tokens(context)
     if found is None:
         return None
     model, of_tokens = found

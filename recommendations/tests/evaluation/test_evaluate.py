@@ -97,9 +97,11 @@ class TestFitting:
             assert outcome.is_served
             assert outcome.words.startswith("The users go by ")
             after = recommend(casino_id=1, recommender_type="hybrid", user_id=1, now=now)
-            models = find([1], now, now.timestamp()).market.models
+            models = find([1], now, now.timestamp()).casino_context.models
             assert isinstance(models["hybrid"], Model)
-            counted = dict(zip(models["crowds"].event_ids.tolist(), models["crowds"].counts.tolist(), strict=True))
+            counted = dict(
+                zip(models["co_bettors"].event_ids.tolist(), models["co_bettors"].counts.tolist(), strict=True)
+            )
         assert (before.model_version, after.model_version) == ("", "1")
         assert after.recommended_events
         bets = {(each.user_id, int(world.events.ids[place])) for each in world.coupons for place in each.places}
@@ -113,8 +115,8 @@ class TestFitting:
             fit_models(now, 1)
 
             def number(later):
-                crowds = find([1], now + later, now.timestamp()).market.models["crowds"]
-                return float(crowds.counts[crowds.event_ids == event].sum())
+                co_bettors = find([1], now + later, now.timestamp()).casino_context.models["co_bettors"]
+                return float(co_bettors.counts[co_bettors.event_ids == event].sum())
 
             first = number(timedelta())
             bettors = {each.user_id for each in world.coupons if len(world.events) - 1 in each.places}
@@ -140,7 +142,7 @@ class TestFitting:
             assert outcome is not None
             assert (outcome.version, outcome.is_served) == (2, not has_hindsight)
             assert set(FittedModel.objects.values_list("version", "is_served")) == {(1, True), (2, not has_hindsight)}
-            assert find([1], now, now.timestamp()).market.model_version == ("1" if has_hindsight else "2")
+            assert find([1], now, now.timestamp()).casino_context.model_version == ("1" if has_hindsight else "2")
 
     def test_a_version_that_is_not_served_is_not_asked(self, casino_a, world, now):
         fill(casino_a, now, world)
@@ -148,21 +150,21 @@ class TestFitting:
             fit_models(now, 1)
             fit_models(now, 1)
             FittedModel.objects.filter(version=2).update(is_served=False)
-            assert find([1], now, now.timestamp()).market.model_version == "1"
+            assert find([1], now, now.timestamp()).casino_context.model_version == "1"
 
     def test_a_fit_that_learns_nothing_for_hybrid_leaves_the_present_one_and_its_tastes(self, casino_a, world, now):
         fill(casino_a, now, world)
         with use_casino(casino_a.current):
             fit_models(now, 1)
-            before = find([1], now, now.timestamp()).market.models
+            before = find([1], now, now.timestamp()).casino_context.models
             Event.objects.all().delete()  # what nobody can bet on makes no case
             outcome = fit_models(now, 1)
             assert outcome is not None
             assert outcome.version == 2
-            market = find([1], now, now.timestamp()).market
-            assert market.model_version == "2"
-            assert market.models["hybrid"].weights == before["hybrid"].weights
-            assert np.array_equal(market.models["tastes"].user_ids, before["tastes"].user_ids)
+            casino_context = find([1], now, now.timestamp()).casino_context
+            assert casino_context.model_version == "2"
+            assert casino_context.models["hybrid"].weights == before["hybrid"].weights
+            assert np.array_equal(casino_context.models["tastes"].user_ids, before["tastes"].user_ids)
             first, second = FittedModel.objects.filter(recommender="hybrid").order_by("version")
             assert (second.until, second.scores, second.fitted_at) == (first.until, first.scores, first.fitted_at)
 

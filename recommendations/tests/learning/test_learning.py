@@ -128,29 +128,29 @@ class TestTastes:
 
     @pytest.fixture(autouse=True)
     def fitted(self):
-        self.tastes = fit_user_vectors(self.BETS)
+        self.user_vectors = fit_user_vectors(self.BETS)
 
-    def crowds(self, *bets):
-        assert self.tastes is not None
-        sums = CoBettorSums(self.tastes)
+    def co_bettors(self, *bets):
+        assert self.user_vectors is not None
+        sums = CoBettorSums(self.user_vectors)
         for user, event in bets:
             sums.add(user, [event])
         return sums
 
-    def likeness(self, crowds: CoBettors, user: int, offer: Offer):
-        found = crowds.likeness(user, offer)
+    def likeness(self, co_bettors: CoBettors, user: int, offer: Offer):
+        found = co_bettors.likeness(user, offer)
         assert found is not None
         return found.at(np.arange(len(offer)))[0]
 
     def test_users_are_like_those_who_bet_as_they_do(self):
-        crowds = self.crowds((4, 1), (5, 2), (6, 1)).crowds()
-        likeness = self.likeness(crowds, 2, offer_of({}, {}, {}))
+        co_bettors = self.co_bettors((4, 1), (5, 2), (6, 1)).co_bettors()
+        likeness = self.likeness(co_bettors, 2, offer_of({}, {}, {}))
         assert likeness[0] > 1.0
         assert likeness[1:] == pytest.approx([0.0, 0.0], abs=0.01)
 
     def test_likeness_is_told_of_any_events(self):
-        crowds = self.crowds((4, 2), (6, 2), (4, 4)).crowds()
-        found = crowds.likeness(2, offer_of({}, {}, {}, {}, {}))
+        co_bettors = self.co_bettors((4, 2), (6, 2), (4, 4)).co_bettors()
+        found = co_bettors.likeness(2, offer_of({}, {}, {}, {}, {}))
         assert found is not None
         total, mean = found.at(np.array([4, 1, 0, 3]))
         assert total.tolist() == [0.0, found.total[0], 0.0, found.total[1]]
@@ -181,29 +181,29 @@ class TestTastes:
             matrix[user - 1, event] = 1.0
         matrix /= np.sqrt(matrix.sum(axis=0) + 1.0)
         matrix /= np.sqrt((matrix**2).sum(axis=1, keepdims=True) + 0.5)
-        tastes = fit_user_vectors(bets)
-        assert tastes is not None
-        assert tastes.vectors @ tastes.vectors.T == pytest.approx(matrix @ matrix.T, abs=1e-5)
+        user_vectors = fit_user_vectors(bets)
+        assert user_vectors is not None
+        assert user_vectors.vectors @ user_vectors.vectors.T == pytest.approx(matrix @ matrix.T, abs=1e-5)
 
     def test_a_bet_counts_once_and_a_stranger_not_at_all(self):
-        once, often = self.crowds((4, 1)).crowds(), self.crowds((4, 1), (4, 1), (99, 1)).crowds()
+        once, often = self.co_bettors((4, 1)).co_bettors(), self.co_bettors((4, 1), (4, 1), (99, 1)).co_bettors()
         assert often.counts.tolist() == once.counts.tolist() == [1.0]
         assert np.array_equal(often.sums, once.sums)
         assert once.likeness(99, offer_of({})) is None
 
     def test_events_that_are_forgotten_begin_anew(self):
-        sums = self.crowds(*((4, event) for event in range(1, 700)))
+        sums = self.co_bettors(*((4, event) for event in range(1, 700)))
         sums.forget(range(1, 600))
         sums.add(4, [5])
-        crowds = sums.crowds()
-        assert crowds.event_ids.tolist() == [5, *range(600, 700)]
-        assert crowds.sums == pytest.approx(np.tile(crowds.tastes.of(4), (101, 1)))
+        co_bettors = sums.co_bettors()
+        assert co_bettors.event_ids.tolist() == [5, *range(600, 700)]
+        assert co_bettors.sums == pytest.approx(np.tile(co_bettors.user_vectors.of(4), (101, 1)))
 
     def test_they_survive_being_kept(self):
-        tastes = fit_user_vectors(self.BETS)
-        assert tastes is not None
-        kept = UserVectors.decode(tastes.encode())
-        assert kept.vectors == pytest.approx(tastes.vectors, abs=1e-3)
+        user_vectors = fit_user_vectors(self.BETS)
+        assert user_vectors is not None
+        kept = UserVectors.decode(user_vectors.encode())
+        assert kept.vectors == pytest.approx(user_vectors.vectors, abs=1e-3)
         assert kept.user_ids.tolist() == list(range(1, 11))
         assert kept.vectors.shape[1] == WIDTH
 

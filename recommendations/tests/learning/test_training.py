@@ -86,9 +86,9 @@ UNREADABLE = {"nothing": b"", "no msgpack": b"\xc1\xc1", "another's": b"\x01", "
 
 @pytest.mark.parametrize("blob", UNREADABLE.values(), ids=UNREADABLE)
 def test_models_that_can_not_be_read_serve_no_one_until_they_are_replaced(casino_a, bets, now, caplog, blob):
-    tastes = b"\x93\x03\xc4\x01a\xc4\x01a"  # three numbers for each user, and one byte of them
+    user_vectors = b"\x93\x03\xc4\x01a\xc4\x01a"  # three numbers for each user, and one byte of them
     with use_casino(casino_a.current):
-        for name, fitted in (("neighbours", blob), ("hybrid", blob), ("tastes", tastes)):
+        for name, fitted in (("neighbours", blob), ("hybrid", blob), ("tastes", user_vectors)):
             FittedModel.objects.create(version=1, recommender=name, fitted=fitted, coupons=1)
         assert (ask(now).fallback_step, ask(now, "hybrid").fallback_step) == (1, 0)
         said = [record.message for record in caplog.records if "can't be read" in record.message]

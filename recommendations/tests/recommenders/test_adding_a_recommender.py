@@ -11,13 +11,13 @@ GUIDE = (ROOT / "docs" / "recommending.md").read_text()
 TRY = """
 import django
 django.setup()
-from recommendations.recommenders.base import Situation
+from recommendations.recommenders.base import ScoringContext
 from recommendations.recommenders.registry import get_recommender
 from recommendations.tests.factories import offer_of
-situation = Situation(offer_of({"odd": 2}, {"odd": 7.5}))
+context = ScoringContext(offer_of({"odd": 2}, {"odd": 7.5}))
 recommender = get_recommender("longest_odds")
-assert list(recommender.score(situation)) == [2, 7.5]
-print(recommender.reasons(situation, 1)[0])
+assert list(recommender.score(context)) == [2, 7.5]
+print(recommender.reasons(context, 1)[0])
 """
 
 

@@ -15,20 +15,20 @@ from recommendations.recommenders.profile import Profile as ProfileRecommender
 from recommendations.recommenders.profile import column_of
 from recommendations.tests.factories import offer_of
 
-from .test_recommenders import FULL_PROFILE, situation
+from .test_recommenders import FULL_PROFILE, context
 
 EVENTS = 300
 
 
 @pytest.fixture
 def known():
-    """A situation in which every feature says something."""
+    """A context in which every feature says something."""
     offer = offer_of(*({"odd": 1.5 + number % 7} for number in range(EVENTS)))
-    asked = situation(offer, FULL_PROFILE, 1)
-    tastes = UserVectors(np.array([1, 2]), np.array([[1.0, 0.5], [0.5, 1.0]], dtype=np.float32))
-    sums = CoBettorSums(tastes)
+    asked = context(offer, FULL_PROFILE, 1)
+    user_vectors = UserVectors(np.array([1, 2]), np.array([[1.0, 0.5], [0.5, 1.0]], dtype=np.float32))
+    sums = CoBettorSums(user_vectors)
     sums.add(2, offer.ids[::3].tolist())
-    return replace(asked, models={**asked.models, "crowds": sums.crowds()}, user_id=1)
+    return replace(asked, models={**asked.models, "co_bettors": sums.co_bettors()}, user_id=1)
 
 
 def weights(seed):
@@ -76,7 +76,7 @@ def test_trees_decide_among_the_best_and_all_others_come_after(known):
 def test_an_odd_that_is_none_and_a_stranger_have_features_too(known):
     offer = offer_of({"odd": 1.01})
     offer.odds[:] = np.nan
-    numbers = Features(situation(offer, FULL_PROFILE, 1)).at(np.array([0]))
+    numbers = Features(context(offer, FULL_PROFILE, 1)).at(np.array([0]))
     assert np.isfinite(numbers).all()
 
 

@@ -33,7 +33,7 @@ NOW = datetime(2049, 1, 1, tzinfo=UTC).timestamp()
 STRANGE_PROFILE = Profile("ATLANTIS", "CHESS", (("", ""),), {"sport": (), "league": ("X",), "shoe size": ("1",)})
 
 
-def situation(offer, profile, seed):
+def context(offer, profile, seed):
     trends = Trends(
         weights={"sport": {"FOOTBALL": 5.0}, "home_team": {"H1": 2.0}},
         recent={"league": {"PREMIER LEAGUE": 3.0}},
@@ -55,26 +55,26 @@ class TestScores:
 
     @pytest.mark.parametrize("events", [0, 1, 2, 50])
     def test_every_event_gets_one_finite_score(self, name, profile, events):
-        scores = RECOMMENDERS[name].score(situation(offer_of(*[{}] * events), profile, 1))
+        scores = RECOMMENDERS[name].score(context(offer_of(*[{}] * events), profile, 1))
         assert scores.shape == (events,)
         assert scores.dtype == np.float64
         assert np.isfinite(scores).all()
 
     def test_the_same_randomness_gives_the_same_scores(self, name, profile):
         offer = offer_of(*[{}] * 20)
-        first, second = (RECOMMENDERS[name].score(situation(offer, profile, 7)) for _ in range(2))
+        first, second = (RECOMMENDERS[name].score(context(offer, profile, 7)) for _ in range(2))
         assert np.array_equal(first, second)
 
     def test_what_is_over_and_still_in_the_offer_changes_no_order(self, name, profile):
         over = {"begin_timestamp": datetime(2048, 1, 1, tzinfo=UTC), "end_timestamp": datetime(2048, 1, 2, tzinfo=UTC)}
         offer = offer_of(over, *[{}] * 20, over)
         without = offer.keep(offer.ends > NOW)
-        scores = RECOMMENDERS[name].score(situation(offer, profile, 3))[1:-1]
-        assert list(np.argsort(-scores)) == list(np.argsort(-RECOMMENDERS[name].score(situation(without, profile, 3))))
+        scores = RECOMMENDERS[name].score(context(offer, profile, 3))[1:-1]
+        assert list(np.argsort(-scores)) == list(np.argsort(-RECOMMENDERS[name].score(context(without, profile, 3))))
 
     def test_the_offer_is_left_as_it_was(self, name, profile):
         offer, untouched = offer_of(*[{}] * 20), offer_of(*[{}] * 20)
-        RECOMMENDERS[name].score(situation(offer, profile, 1))
+        RECOMMENDERS[name].score(context(offer, profile, 1))
         for attribute in ("ids", "begins", "odds"):
             assert np.array_equal(getattr(offer, attribute), getattr(untouched, attribute))
 
@@ -96,8 +96,8 @@ class TestSlips:
             UserFactory.create(id=1)
             yield
 
-    def ask(self, name, now=None, **question):
-        return recommend(casino_id=1, recommender_type=name, user_id=1, now=now or datetime.now(UTC), **question)
+    def ask(self, name, now=None, **request):
+        return recommend(casino_id=1, recommender_type=name, user_id=1, now=now or datetime.now(UTC), **request)
 
     def homes(self, recommendation):
         return [event.home_team for event in recommendation.recommended_events]
@@ -118,7 +118,7 @@ class TestSlips:
     @pytest.mark.parametrize("limit", [0, 1, 3, 7])
     def test_there_are_exactly_n_events_where_there_are_so_many(self, name, limit):
         EventFactory.create_batch(7)
-        assert len(self.ask(name, wish=RequestFilters(limit=limit)).recommended_events) == limit
+        assert len(self.ask(name, filters=RequestFilters(limit=limit)).recommended_events) == limit
 
     @pytest.mark.parametrize("events", [1, 2])
     def test_there_are_fewer_where_there_are_fewer(self, name, events):
@@ -129,7 +129,7 @@ class TestSlips:
     def test_no_event_comes_twice(self, name):
         EventFactory.create_batch(6)
         TalliedCouponFactory.create_batch(3, user_id=1)
-        homes = self.homes(self.ask(name, wish=RequestFilters(limit=10)))
+        homes = self.homes(self.ask(name, filters=RequestFilters(limit=10)))
         assert len(set(homes)) == len(homes) == 6
 
     def test_no_event_has_begun_not_even_one_loaded_before_it_began(self, name):

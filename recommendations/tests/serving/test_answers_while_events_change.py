@@ -73,7 +73,7 @@ def test_no_answer_holds_an_event_that_was_closed_begun_or_otherwise_priced_at_t
         while not all(each.is_set() for each in written):
             before, name = version(), rng.choice(list(RECOMMENDERS))
             slip = recommend(
-                casino_id=1, recommender_type=name, user_id=rng.randint(1, 5), now=NOW, wish=RequestFilters(limit=10)
+                casino_id=1, recommender_type=name, user_id=rng.randint(1, 5), now=NOW, filters=RequestFilters(limit=10)
             )
             answers.append((before, version(), {event.event_id: event.odd for event in slip.recommended_events}))
 

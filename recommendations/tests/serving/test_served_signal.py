@@ -1,4 +1,4 @@
-"""What was served is announced: to listeners, in the process, for the casino whose request it was."""
+"""The signal `recommendation_served`: its receivers get each recommendation, with the request's casino."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,8 +9,7 @@ import pytest
 
 from recommendations.errors import UserNotFound
 from recommendations.services import recommend
-from recommendations.serving import served
-from recommendations.serving.served import ServedEvent, ServedRecommendation, announce, listen
+from recommendations.serving.served import ServedEvent, ServedRecommendation, recommendation_served, send_served
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.errors import NoCurrentCasino
 from tenants.routing.context import use_casino
@@ -28,23 +27,23 @@ EXAMPLE = ServedRecommendation(
 
 
 @pytest.fixture(autouse=True)
-def _only_listeners_of_the_test() -> Iterator[None]:
-    before = served._listeners[:]
-    served._listeners.clear()
+def _only_receivers_of_the_test() -> Iterator[None]:
+    before = recommendation_served.receivers[:]
+    recommendation_served.receivers.clear()
     yield
-    served._listeners[:] = before
+    recommendation_served.receivers[:] = before
 
 
 @pytest.fixture
-def heard():
-    told = []
+def received():
+    sent = []
 
-    def hear(casino_id, recommendation):
-        told.append((casino_id, recommendation))
+    def receive(casino_id, served, **signal):
+        sent.append((casino_id, served))
 
-    listen(hear)
-    listen(hear)  # which changes nothing
-    return told
+    recommendation_served.connect(receive, weak=False)
+    recommendation_served.connect(receive, weak=False)  # which changes nothing
+    return sent
 
 
 def fill(casino):
@@ -53,53 +52,53 @@ def fill(casino):
         EventFactory.create_batch(5)
 
 
-def test_each_recommendation_is_announced_once_for_its_own_casino(casino_a, casino_b, heard, now):
+def test_each_recommendation_is_sent_once_with_its_own_casino(casino_a, casino_b, received, now):
     for casino in (casino_a, casino_b):
         fill(casino)
         with use_casino(casino.current):
             recommend(casino_id=casino.pk, recommender_type="static", user_id=31, now=now)
-    assert [casino_id for casino_id, _ in heard] == [1, 2]
+    assert [casino_id for casino_id, _ in received] == [1, 2]
 
 
-def test_what_is_announced_is_what_was_recommended(casino_a, heard, now):
+def test_the_served_recommendation_equals_the_recommendation(casino_a, received, now):
     fill(casino_a)
     with use_casino(casino_a.current):
         slip = recommend(casino_id=1, recommender_type="dynamic", user_id=31, now=now)
-    [(_, told)] = heard
-    assert (told.recommendation_id, told.user_id, told.timestamp) == (slip.recommendation_id, 31, now)
-    assert (told.recommender, told.asked_for) == ("dynamic", "dynamic")
-    assert (told.stake, told.currency) == (slip.stake, "GBP")
-    assert 0 < told.took_ms < 60_000
-    assert [(event.event_id, event.odd) for event in told.events] == [
+    [(_, served)] = received
+    assert (served.recommendation_id, served.user_id, served.timestamp) == (slip.recommendation_id, 31, now)
+    assert (served.recommender, served.asked_for) == ("dynamic", "dynamic")
+    assert (served.stake, served.currency) == (slip.stake, "GBP")
+    assert 0 < served.took_ms < 60_000
+    assert [(event.event_id, event.odd) for event in served.events] == [
         (event.event_id, event.odd) for event in slip.recommended_events
     ]
 
 
-def test_what_was_not_served_is_not_announced(casino_a, heard, now):
+def test_nothing_is_sent_for_an_unknown_user(casino_a, received, now):
     with use_casino(casino_a.current), pytest.raises(UserNotFound):
         recommend(casino_id=1, recommender_type="static", user_id=31, now=now)
-    assert heard == []
+    assert received == []
 
 
-def test_where_nobody_listens_nothing_happens():
-    announce(EXAMPLE)
+def test_without_receivers_nothing_happens():
+    send_served(EXAMPLE)
 
 
-def test_what_belongs_to_no_casino_is_announced_to_nobody(heard):
+def test_without_a_current_casino_nothing_is_sent(received):
     with pytest.raises(NoCurrentCasino):
-        announce(EXAMPLE)
+        send_served(EXAMPLE)
 
 
-def test_a_listener_that_fails_costs_neither_the_request_nor_the_other_listeners(casino_a, caplog, now):
-    def fail(casino_id, recommendation):
+def test_a_failing_receiver_fails_neither_the_request_nor_the_other_receivers(casino_a, caplog, now):
+    def fail(**signal):
         raise ValueError("broken")
 
-    told = []
-    listen(fail)
-    listen(lambda casino_id, _: told.append(casino_id))
+    called_with = []
+    recommendation_served.connect(fail, weak=False)
+    recommendation_served.connect(lambda casino_id, **signal: called_with.append(casino_id), weak=False)
     fill(casino_a)
     with use_casino(casino_a.current):
         slip = recommend(casino_id=1, recommender_type="static", user_id=31, now=now)
     assert len(slip.recommended_events) == 3
-    assert told == [1]
+    assert called_with == [1]
     assert "ValueError: broken" in caplog.text

@@ -18,8 +18,8 @@ import pytest
 from recommendations.recommenders.base import Profile
 from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
-from recommendations.serving.engine import CasinoContext, RecommendationRequest, UserContext, answer
-from recommendations.serving.guard_rails import Guarded
+from recommendations.serving.engine import CasinoContext, RecommendationRequest, UserContext, build_recommendation
+from recommendations.serving.guard_rails import GuardedUser
 from recommendations.serving.options import Options, Selectors
 from recommendations.serving.request_filters import RequestFilters
 from recommendations.tallies.selections import Match, RecentSelection
@@ -128,24 +128,26 @@ def is_selected(event_id: int, event: dict[str, Any], selectors: Selectors) -> b
     )
 
 
-def may_be_shown(event_id: int, event: dict[str, Any], question: RecommendationRequest, bettor: UserContext) -> bool:
-    options, begin = question.options, event["begin_timestamp"]
-    is_to_come = begin > question.now + timedelta(seconds=options.begin_margin_seconds)
-    is_live = options.live_events and begin <= question.now < event["end_timestamp"]
+def may_be_shown(
+    event_id: int, event: dict[str, Any], request: RecommendationRequest, user_context: UserContext
+) -> bool:
+    options, begin = request.options, event["begin_timestamp"]
+    is_to_come = begin > request.now + timedelta(seconds=options.begin_margin_seconds)
+    is_live = options.live_events and begin <= request.now < event["end_timestamp"]
     odd = event["odd"]
     is_odd_fine = odd.is_finite() and odd > 1 and options.min_odd <= odd <= options.max_odd
     return (
         (is_to_come or is_live)
         and is_odd_fine
         and not is_selected(event_id, event, options.blocked)
-        and event_id not in question.wish.excluded
-        and (not question.wish.sports or event["sport"] in question.wish.sports)
-        and event_id not in bettor.held_events
-        and match_of(event) not in bettor.held_matches
+        and event_id not in request.filters.excluded
+        and (not request.filters.sports or event["sport"] in request.filters.sports)
+        and event_id not in user_context.held_events
+        and match_of(event) not in user_context.held_matches
     )
 
 
-def is_refused(user: Guarded, options: Options) -> bool:
+def is_refused(user: GuardedUser, options: Options) -> bool:
     """The rule is stricter than the law where only the year is known."""
     if user.status != "ACTIVE" and (user.status_until is None or user.status_until > NOW):
         return True
@@ -159,18 +161,21 @@ def is_refused(user: Guarded, options: Options) -> bool:
 
 
 def check(
-    events: list[dict[str, Any]], question: RecommendationRequest, bettor: UserContext, market: CasinoContext
+    events: list[dict[str, Any]],
+    request: RecommendationRequest,
+    user_context: UserContext,
+    casino_context: CasinoContext,
 ) -> None:
-    slip = answer(question, bettor, market, UUID(int=0))
+    slip = build_recommendation(request, user_context, casino_context, UUID(int=0))
     shown = [(event.event_id, events[event.event_id - 1]) for event in slip.recommended_events]
-    options, user = question.options, bettor.user
+    options, user = request.options, user_context.user
     if is_refused(user, options):
         assert not shown
         assert not slip.stake
         assert slip.refusal
         return
     assert slip.refusal == ""
-    assert all(may_be_shown(event_id, event, question, bettor) for event_id, event in shown)
+    assert all(may_be_shown(event_id, event, request, user_context) for event_id, event in shown)
     assert [event.odd for event in slip.recommended_events] == [float(event["odd"]) for _, event in shown]
     teams = [team for _, event in shown for team in (event["home_team"], event["away_team"])]
     assert len(set(teams)) == len(teams)
@@ -178,28 +183,28 @@ def check(
     sports = Counter(event["sport"] for _, event in shown)
     assert max(leagues.values(), default=0) <= (options.max_per_league or 99)
     assert max(sports.values(), default=0) <= (options.max_per_sport or 99)
-    limit = question.wish.limit or options.event_limit
+    limit = request.filters.limit or options.event_limit
     assert len(shown) <= limit
     is_pinned = [is_selected(event_id, event, options.pinned) for event_id, event in shown]
     assert is_pinned == sorted(is_pinned, reverse=True)
     if len(shown) < limit:
-        assert_nothing_else_fits(events, shown, question, bettor, leagues, sports)
-    check_stake(slip, bettor, options)
+        assert_nothing_else_fits(events, shown, request, user_context, leagues, sports)
+    check_stake(slip, user_context, options)
 
 
 def assert_nothing_else_fits(
     events: list[dict[str, Any]],
     shown: list[tuple[int, dict[str, Any]]],
-    question: RecommendationRequest,
-    bettor: UserContext,
+    request: RecommendationRequest,
+    user_context: UserContext,
     leagues: Counter[tuple[str, str]],
     sports: Counter[str],
 ) -> None:
     teams = {team for _, event in shown for team in (event["home_team"], event["away_team"])}
-    options = question.options
+    options = request.options
     for event_id, event in enumerate(events, start=1):
         fits = (
-            may_be_shown(event_id, event, question, bettor)
+            may_be_shown(event_id, event, request, user_context)
             and not {event["home_team"], event["away_team"]} & teams
             and leagues[event["sport"], event["league"]] < (options.max_per_league or 99)
             and sports[event["sport"]] < (options.max_per_sport or 99)
@@ -207,11 +212,11 @@ def assert_nothing_else_fits(
         assert not fits, event
 
 
-def check_stake(slip: Any, bettor: UserContext, options: Options) -> None:
-    user = bettor.user
+def check_stake(slip: Any, user_context: UserContext, options: Options) -> None:
+    user = user_context.user
     unit = Decimal(1) if user.currency == "JPY" else Decimal("0.01")
     caps = [options.max_stakes.get(user.currency), user.stake_limit, user.limit_left]
-    usual = [max(bettor.usual_stake, unit)] if bettor.usual_stake is not None else []
+    usual = [max(user_context.usual_stake, unit)] if user_context.usual_stake is not None else []
     if slip.recommended_events:
         assert unit <= slip.stake <= min(cap for cap in [*caps, *usual, Decimal(10_000)] if cap is not None)
     assert slip.stake == slip.stake.quantize(unit)
@@ -224,19 +229,19 @@ def test_no_slip_breaks_a_rule(name):
     rng = random.Random(f"slips of {name}")
     for _ in range(max(SLIPS // len(RECOMMENDERS) // SLIPS_AN_OFFER, 1)):
         events = [random_event(rng) for _ in range(rng.choice([0, 1, 3, 12, 40, 120]))]
-        market = CasinoContext(
+        casino_context = CasinoContext(
             offer_of(*events), random_trends(rng, len(events)), {"neighbours": MODEL} if rng.random() < 0.5 else {}
         )
         for _ in range(SLIPS_AN_OFFER):
-            wish = RequestFilters(
+            filters = RequestFilters(
                 rng.choice([None, 1, 20]), frozenset(some(rng, [1, 2, 3], 2)), frozenset(some(rng, SPORTS, 1))
             )
             options = random_options(rng, len(events))
-            question = RecommendationRequest(
-                1, RECOMMENDERS[name], NOW, options, wish, needs_reasons=rng.random() < 0.2
+            request = RecommendationRequest(
+                1, RECOMMENDERS[name], NOW, options, filters, needs_reasons=rng.random() < 0.2
             )
             held = some(rng, events, 3) if rng.random() < 0.5 else ()
-            bettor = UserContext(
+            user_context = UserContext(
                 user_id=rng.randint(1, 10**9),
                 user=random_user(rng),
                 profile=random_profile(rng),
@@ -244,4 +249,4 @@ def test_no_slip_breaks_a_rule(name):
                 held_events=frozenset(some(rng, list(range(1, len(events) + 1)), 3)),
                 held_matches=frozenset(map(match_of, held)),
             )
-            check(events, question, bettor, market)
+            check(events, request, user_context, casino_context)

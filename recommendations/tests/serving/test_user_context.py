@@ -38,20 +38,20 @@ def bet(*selections, user_id=1):
     TalliedCouponFactory.create(user_id=user_id, recommended_events=list(selections))
 
 
-def bettor(name, now, *, needs_reasons=False):
-    question = RecommendationRequest(1, get_recommender(name), now, needs_reasons=needs_reasons)
-    return build_user_context(found_user(1), question, CasinoContext(offer_of({})))
+def user_context(name, now, *, needs_reasons=False):
+    request = RecommendationRequest(1, get_recommender(name), now, needs_reasons=needs_reasons)
+    return build_user_context(found_user(1), request, CasinoContext(offer_of({})))
 
 
 def top_values(now):
-    return bettor("inference_score", now).profile.top_values
+    return user_context("inference_score", now).profile.top_values
 
 
 def test_what_was_found_answers_all_without_another_query(user, now, django_assert_num_queries):
     bet(selection())
-    found, question = found_user(1), RecommendationRequest(1, get_recommender("hybrid"), now, needs_reasons=True)
+    found, request = found_user(1), RecommendationRequest(1, get_recommender("hybrid"), now, needs_reasons=True)
     with django_assert_num_queries(0, connection=casino_connection()):
-        profile = build_user_context(found, question, CasinoContext(offer_of({}))).profile
+        profile = build_user_context(found, request, CasinoContext(offer_of({}))).profile
     assert (profile.country, profile.favorite_sport) == ("SPAIN", "HANDBALL")
     assert profile.counts["home_team"] == {"ARSENAL": 1}
     assert [each.home_team for each in profile.recent] == ["ARSENAL"]
@@ -59,13 +59,13 @@ def test_what_was_found_answers_all_without_another_query(user, now, django_asse
 
 def test_what_a_recommender_does_not_need_is_not_found_out(user, now):
     bet(selection())
-    profile = bettor("static", now).profile
+    profile = user_context("static", now).profile
     assert (profile.favorite_pairs, profile.counts, profile.recent) == ((), {}, ())
 
 
 def test_favourite_pairs_are_found_out_where_they_are_needed(user, now):
     bet(selection(league="L"))
-    assert bettor("inference", now).profile.favorite_pairs == (("FOOTBALL", "L"), ("FOOTBALL", "PREMIER LEAGUE"))
+    assert user_context("inference", now).profile.favorite_pairs == (("FOOTBALL", "L"), ("FOOTBALL", "PREMIER LEAGUE"))
 
 
 def test_the_two_most_frequent_values_of_each_attribute_are_the_top_two(user, now):
@@ -105,13 +105,13 @@ def test_a_selection_that_lacks_an_attribute_says_nothing(user, now, broken):
 def test_weights_halve_in_thirty_days(user, now):
     TalliedCouponFactory.create(user_id=1, timestamp=now - timedelta(days=30))
     hour = now.replace(minute=0, second=0, microsecond=0)
-    weight = bettor("profile", hour).profile.weights["league"]["PREMIER LEAGUE"]
+    weight = user_context("profile", hour).profile.weights["league"]["PREMIER LEAGUE"]
     assert weight == pytest.approx(0.5, abs=0.001)
 
 
 def test_events_that_the_user_holds_coupons_on_are_known_by_id_or_else_by_match(user, now):
     bet(selection(home_team="A"), selection(home_team="B", event_id=7))
-    held = bettor("static", now)
+    held = user_context("static", now)
     assert (held.held_events, held.held_matches) == ({7}, {("FOOTBALL", "PREMIER LEAGUE", "A", "CHELSEA")})
 
 

@@ -33,7 +33,7 @@ def bet(timestamp, user_id=1, **selection):
 
 
 def trends_at(now):
-    return load.find([1], now, now.timestamp()).market.trends
+    return load.find([1], now, now.timestamp()).casino_context.trends
 
 
 def tallies():
