@@ -27,9 +27,11 @@ from tenants.current_casino import MAIN
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 from tenants.models.casino import casino_cache
 from tenants.postgresql import embedded
+from tenants.postgresql.base import DatabaseWrapper
 from tenants.postgresql.identity import stamp
 from tenants.schema.version import code_version
 from tenants.tests import fast_postgresql
+from tenants.tests.database_creation import TestDatabaseCreation
 
 CASINO_ALIASES = ["casino_1", "casino_2"]
 
@@ -49,6 +51,7 @@ def pytest_xdist_setupnodes(specs: list[Any]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    DatabaseWrapper.creation_class = TestDatabaseCreation
     settings.RECSYS_OPEN_API = True
     settings.PUBLISH_RECOMMENDATIONS = False  # a broker that runs beside the tests is not theirs
     settings.CATALOGUE_LEASE_SECONDS = 0

@@ -21,7 +21,6 @@ from tenants.errors import DatabaseReadOnly
 from . import embedded
 from .checkout import ASK_AFTER_SECONDS, answers, borrow, is_quiet, put_back
 from .client import DatabaseClient
-from .creation import DatabaseCreation
 from .identity import check_identity
 from .prepared import PreparedCursor
 
@@ -41,7 +40,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
     `close()` gives it back to the cache."""
 
     client_class = DatabaseClient
-    creation_class = DatabaseCreation
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
