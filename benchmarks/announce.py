@@ -24,7 +24,7 @@ from django.conf import settings
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.kafka.client import EmbeddedBroker
+from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.producers.publisher import QUEUED_MESSAGES, Publisher
 from ingestion.topics import PARTITIONS, RECOMMENDATIONS
 from recommendations.serving import served

@@ -40,7 +40,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ingestion.kafka.client import client_config
-from ingestion.messages.decoding import Bounds, decode_coupon, decode_event, decode_user, encode_row, read_message
+from ingestion.messages.decoding import Bounds, decode_coupon, decode_event, decode_user, read_message
+from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import Envelope, Place
 from ingestion.producers.load_generator import traffic
 from ingestion.producers.sender import Sender

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from ingestion.errors import BrokerUnavailable
-from ingestion.kafka.client import running_embedded_broker
+from ingestion.kafka.embedded_broker import running_embedded_broker
 from ingestion.producers.sender import Sender
 from ingestion.status.lag import measure_lag
 from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic, create_topics

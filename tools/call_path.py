@@ -39,8 +39,9 @@ from django.utils import timezone
 
 from benchmarks.casino import build_casino
 from ingestion.consumer.consumer import TopicConsumer
-from ingestion.kafka.client import EmbeddedBroker, client_config
-from ingestion.messages.decoding import encode_row
+from ingestion.kafka.client import client_config
+from ingestion.kafka.embedded_broker import EmbeddedBroker
+from ingestion.messages.encoding import encode_row
 from ingestion.topics import COUPONS, PARTITIONS, topic_names
 from recommendations.learning.training import fit_models
 from recommendations.services import configure

@@ -13,11 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from ingestion.dead_letters.log import DeadLetter, Query, get_dead_letter, list_dead_letters
+from ingestion.dead_letters.log import DeadLetter, Query, get_dead_letter, list_dead_letters, readable
 from ingestion.dead_letters.purge import purge
 from ingestion.dead_letters.replay import judge, replay
 from ingestion.errors import IngestionError
-from ingestion.management.dead_letters import readable
 from ingestion.status.parked import list_parked
 from ingestion.topics import TOPICS
 from tenants.access.permissions import may_see

@@ -22,9 +22,9 @@ from ingestion.maintenance.base import MaintenanceTask
 from ingestion.maintenance.expiry import Expiry
 from ingestion.maintenance.pruning import ServedPruning, TallyFolding, TallyPruning
 from ingestion.messages.envelope import Envelope, open_message
+from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.storing.dispatch import BatchStore
-from ingestion.storing.transaction import MessageResult
 from ingestion.topics import COUPONS, RECOMMENDATIONS, USERS, Topic
 
 from .draining import Draining

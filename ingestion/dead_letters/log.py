@@ -183,3 +183,14 @@ REPLAYS_HEADER = "replay.count"
 def _as_it_came(envelope: Envelope) -> Envelope:
     headers = [each for each in envelope.headers or () if not each[0].startswith(PREFIX)]
     return Envelope(envelope.place, envelope.casino_id, envelope.key, envelope.value, headers)
+
+
+def readable(value: bytes | None) -> str | None:
+    """Text as it is, other bytes as Python writes them."""
+    if value is None:
+        return None
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return repr(value)
+    return text if text.isprintable() else repr(value)

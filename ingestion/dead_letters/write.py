@@ -7,7 +7,7 @@ from datetime import datetime
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import Envelope
-from ingestion.storing.transaction import MessageResult
+from ingestion.outcomes import MessageResult
 from ingestion.topics import Topic
 
 logger = logging.getLogger(__name__)

@@ -1,32 +1,21 @@
-"""Which broker to talk to: the one of the settings, or the embedded one.
+"""The configuration of Kafka clients, and questions to the broker: is it reachable, which id has a topic."""
 
-The embedded broker is librdkafka's own mock cluster, which comes with confluent_kafka: the real protocol over a real
-socket, for several processes and consumer groups, but in memory alone. It is driven through librdkafka's C functions
-(rdkafka_mock.h), so that the number of partitions is ours.
-"""
-
-import ctypes
-import json
 import logging
-import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-import confluent_kafka
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 from django.conf import settings
 
 from ingestion.errors import BrokerUnavailable
 
+from .embedded_broker import running_embedded_broker
+
 logger = logging.getLogger(__name__)
 
-_LOOK_AGAIN_SECONDS = 0.2
-_MOCK_CLUSTER = "mockCluster"  # what librdkafka's mock cluster calls itself
+_RETRY_SECONDS = 0.2
+_MOCK_CLUSTER = "mockCluster"  # the embedded broker's cluster id begins with it
 
 
 def client_config(deadline: float | None = None) -> dict[str, Any]:
@@ -43,18 +32,7 @@ def _bootstrap_servers(deadline: float | None) -> str:
             raise BrokerUnavailable(
                 "No broker: set KAFKA_BOOTSTRAP_SERVERS, or start one with `manage.py run_embedded_broker`."
             )
-        time.sleep(_LOOK_AGAIN_SECONDS)
-    return servers
-
-
-def running_embedded_broker() -> str | None:
-    """Where the embedded broker of this installation listens; None if none does (a killed one leaves its file)."""
-    try:
-        servers: str = json.loads(Path(settings.EMBEDDED_BROKER_FILE).read_text())["bootstrap_servers"]
-        host, port = servers.rsplit(":", 1)
-        socket.create_connection((host, int(port)), timeout=2).close()
-    except OSError:
-        return None
+        time.sleep(_RETRY_SECONDS)
     return servers
 
 
@@ -65,93 +43,6 @@ def is_broker_reachable(seconds: float) -> bool:
     except (BrokerUnavailable, KafkaException):
         return False
     return True
-
-
-@contextmanager
-def announced(broker: "EmbeddedBroker") -> Iterator[None]:
-    """Let this installation's other processes find the broker."""
-    path = Path(settings.EMBEDDED_BROKER_FILE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps({"bootstrap_servers": broker.bootstrap_servers}))
-    draft.replace(path)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-class EmbeddedBroker:
-    """A mock cluster of one broker on a free loopback port, as a context manager."""
-
-    def __init__(self) -> None:
-        self._lib = _load_librdkafka()
-        self._client: Any = None
-        self._cluster: Any = None
-
-    def __enter__(self) -> "EmbeddedBroker":
-        error = ctypes.create_string_buffer(512)
-        conf = self._lib.rd_kafka_conf_new()
-        self._lib.rd_kafka_conf_set(conf, b"log_level", b"3", error, len(error))
-        self._client = self._lib.rd_kafka_new(_PRODUCER, conf, error, len(error))
-        self._cluster = self._client and self._lib.rd_kafka_mock_cluster_new(self._client, 1)
-        if not self._cluster:
-            raise BrokerUnavailable(f"The embedded broker does not start: {error.value.decode() or 'no reason given'}")
-        self._ask(self._lib.rd_kafka_mock_group_initial_rebalance_delay_ms, 0)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ask(self._lib.rd_kafka_mock_cluster_destroy)
-        self._lib.rd_kafka_destroy(self._client)
-
-    @property
-    def bootstrap_servers(self) -> str:
-        servers: bytes = self._lib.rd_kafka_mock_cluster_bootstraps(self._cluster)
-        return servers.decode()
-
-    def create_topic(self, name: str, partitions: int) -> None:
-        code = self._ask(self._lib.rd_kafka_mock_topic_create, name.encode(), partitions, 1)
-        if code != 0:
-            raise BrokerUnavailable(f"The embedded broker refused the topic {name} (code {code})")
-
-    def _ask(self, function: Any, *arguments: Any) -> Any:
-        """What is asked of a mock cluster at once after something else, it may hear of only a second later."""
-        time.sleep(_PAUSE_SECONDS)
-        return function(self._cluster, *arguments)
-
-
-_PRODUCER = 0  # rd_kafka_type_t; a mock cluster hangs on any client
-_PAUSE_SECONDS = 0.005
-
-_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
-    "rd_kafka_conf_new": (ctypes.c_void_p, []),
-    "rd_kafka_conf_set": (
-        ctypes.c_int,
-        [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t],
-    ),
-    "rd_kafka_new": (ctypes.c_void_p, [ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]),
-    "rd_kafka_destroy": (None, [ctypes.c_void_p]),
-    "rd_kafka_mock_cluster_new": (ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_int]),
-    "rd_kafka_mock_cluster_destroy": (None, [ctypes.c_void_p]),
-    "rd_kafka_mock_cluster_bootstraps": (ctypes.c_char_p, [ctypes.c_void_p]),
-    "rd_kafka_mock_topic_create": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int]),
-    "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, [ctypes.c_void_p, ctypes.c_int32]),
-}
-
-
-def _load_librdkafka() -> ctypes.CDLL:
-    """The librdkafka that confluent_kafka's wheel brings, beside the package."""
-    package = Path(confluent_kafka.__file__).parent
-    candidates = [*package.parent.glob("confluent_kafka.libs/librdkafka*"), *package.glob(".dylibs/librdkafka*")]
-    if not candidates:
-        raise BrokerUnavailable("confluent_kafka's wheel brings no librdkafka here: set KAFKA_BOOTSTRAP_SERVERS")
-    library = ctypes.CDLL(str(candidates[0]))
-    for name, (answer, arguments) in _SIGNATURES.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = answer, arguments
-    return library
 
 
 def topic_id_of(topic: str, cluster: str) -> str:

@@ -6,9 +6,10 @@ from django.conf import settings
 
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import unpack
+from ingestion.outcomes import MessageResult
 from ingestion.storing.dispatch import CasinoStore
 from ingestion.storing.ledger import write_counts
-from ingestion.storing.transaction import MessageResult, count_verdicts
+from ingestion.storing.transaction import count_verdicts
 from ingestion.topics import Topic
 from recommendations.storing import take_expired_coupons
 from tenants.routing.connections import casino_atomic

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from ingestion.dead_letters.log import DeadLetter, Query, State, get_dead_letter, list_dead_letters
+from ingestion.dead_letters.log import DeadLetter, Query, State, get_dead_letter, list_dead_letters, readable
 from ingestion.dead_letters.purge import purge
 from ingestion.dead_letters.replay import MOST_REPLAYS, judge, replay
 from ingestion.messages.envelope import Envelope
@@ -134,17 +134,6 @@ def _short(letter: DeadLetter) -> str:
 
 def _headers(envelope: Envelope) -> list[tuple[str, str | None]]:
     return [(name, readable(value)) for name, value in envelope.headers or ()]
-
-
-def readable(value: bytes | None) -> str | None:
-    """Text as it is, other bytes as Python writes them."""
-    if value is None:
-        return None
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return repr(value)
-    return text if text.isprintable() else repr(value)
 
 
 def _describe(sums: Counter[str]) -> str:

@@ -1,4 +1,4 @@
-"""Kafka messages into rows, and rows into messages.
+"""Kafka messages into rows.
 
 What can't be read is a Rejection with a stable code: `no_casino`, `too_large`, `malformed`, `bad_key`, `missing`,
 `wrong_type`, or one of `recommendations.validation.rows`.
@@ -6,13 +6,11 @@ What can't be read is a Rejection with a stable code: `no_casino`, `too_large`, 
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import msgspec
 
-from ingestion.times import read_time
 from recommendations.errors import InvalidRow
 from recommendations.validation.fields import EARLIEST, LATEST
 from recommendations.validation.rows import (
@@ -20,7 +18,6 @@ from recommendations.validation.rows import (
     CouponRow,
     EventRow,
     Removal,
-    Row,
     Selection,
     ServedEventRow,
     ServedRow,
@@ -34,6 +31,7 @@ from .formats import EventMessage, SelectionMessage, ServedEventMessage, ServedM
 _MISSING = re.compile(r"required field `([^`]*)`")
 _PLACE = re.compile(r"at `\$\.?([^`]*)`")
 _CLOCKS_DIFFER = timedelta(days=1)
+_MILLISECONDS_FROM = 100_000_000_000  # as Unix seconds this would be the year 5138
 _SELECTIONS_REMEMBERED = 32_768
 
 
@@ -156,18 +154,6 @@ def decode_served(envelope: Envelope, bounds: Bounds) -> ServedRow:
     )
 
 
-def encode_row(row: Row) -> bytes:
-    """The message that says what `row` says."""
-    fields = msgspec.to_builtins(row, builtin_types=(Decimal,))
-    for kept_back in ("source", "natural_key"):
-        fields.pop(kept_back, None)
-    return _ENCODER.encode({name: value for name, value in fields.items() if value is not None or name in _LIFTED})
-
-
-_LIFTED = {"stake_limit", "limit_left"}  # for these, None is not the same as nothing
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
-
-
 def _selections(raws: list[msgspec.Raw]) -> tuple[Selection, ...]:
     sports = limits.sports
     selections: list[Selection] = []
@@ -208,6 +194,27 @@ def _selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
         sport=message.sport,
         odd=message.odd,
     )
+
+
+def read_time(field: str, value: datetime | float, latest: datetime) -> datetime:
+    """A time without a zone is UTC; a number is Unix seconds, or milliseconds if it is large enough.
+
+    Raises InvalidRow for what is no time, or later than `latest`.
+    """
+    if isinstance(value, datetime):
+        time = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    else:
+        time = _from_number(field, value)
+    if time > latest:
+        raise InvalidRow("out_of_range", field, f"must not be later than {latest:%Y-%m-%d}")
+    return time
+
+
+def _from_number(field: str, value: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(value / 1000 if abs(value) >= _MILLISECONDS_FROM else value, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InvalidRow("out_of_range", field, "must be a time: ISO 8601, or Unix seconds") from error
 
 
 def _end(field: str, value: datetime | float | None) -> datetime | None:

@@ -9,7 +9,7 @@ import msgspec
 from django.utils import timezone
 
 from ingestion.errors import NothingToSend
-from ingestion.messages.decoding import encode_row
+from ingestion.messages.encoding import encode_row
 from ingestion.topics import Topic
 from recommendations.models import Event, EventStatus, User
 from recommendations.simulation.dummies import dummy_event, dummy_user

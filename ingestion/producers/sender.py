@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from ingestion.errors import NotDelivered
 from ingestion.kafka.client import client_config
-from ingestion.messages.decoding import encode_row
+from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import CASINO_HEADER
 from ingestion.topics import Topic
 from recommendations.errors import NoOpenEvents

@@ -11,11 +11,11 @@ from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.partition_reader import read_partition
 from ingestion.kafka.watermarks import watermarks
 from ingestion.messages.envelope import Envelope, header, read_headers
+from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import AT_HEADER, REASON_HEADER, unpark
 from ingestion.storing.casinos import find_casinos
 from ingestion.storing.dispatch import CasinoStore
 from ingestion.storing.ledger import Mark, Stream, read_marks, stream_of
-from ingestion.storing.transaction import MessageResult
 from ingestion.topics import TOPICS, Topic
 from tenants.models.casino import READY_STATES
 from tenants.routing.context import use_casino

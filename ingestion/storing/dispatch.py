@@ -13,6 +13,7 @@ from ingestion.errors import DatabaseUnavailable
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Bounds, Rejection, read_message
 from ingestion.messages.envelope import Envelope
+from ingestion.outcomes import DecodedMessage, MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.topics import Topic
 from tenants.models import Casino
@@ -20,7 +21,7 @@ from tenants.models.casino import READY_STATES
 
 from .casinos import find_casinos, require_catalogue
 from .circuit_breaker import Availability
-from .transaction import DecodedMessage, MessageResult, store_messages
+from .transaction import store_messages
 
 logger = logging.getLogger(__name__)
 

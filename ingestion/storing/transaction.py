@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-import msgspec
 from django.db import DatabaseError, Error, IntegrityError
 
 from ingestion.errors import DatabaseUnavailable
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import Envelope, pack
+from ingestion.outcomes import DecodedMessage, MessageResult
 from ingestion.topics import Topic
 from recommendations.storing import Outcome, Result
-from recommendations.validation.rows import AnyRow, Removal, Row
+from recommendations.validation.rows import Row
 from tenants.models import Casino
 from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
@@ -27,25 +27,6 @@ ATTEMPTS = 6
 _PAUSE_SECONDS = 0.05
 _QUICK_SECONDS = 1.0
 REPEATED = "repeated"
-
-
-class DecodedMessage(msgspec.Struct):
-    """A message, and the row that it brings or why it brings none."""
-
-    envelope: Envelope
-    content: AnyRow | Removal | Rejection
-
-
-class MessageResult(msgspec.Struct):
-    """What became of a message: a Result, `repeated` (the ledger says that it was done with), or a rejection's code."""
-
-    envelope: Envelope
-    outcome: str
-    rejection: Rejection | None = None
-
-    @classmethod
-    def reject(cls, envelope: Envelope, rejection: Rejection) -> "MessageResult":
-        return cls(envelope, rejection.code, rejection)
 
 
 Bury = Callable[[Iterable[MessageResult]], None]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.kafka.client import EmbeddedBroker
+from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.topics import PARTITIONS, topic_names
 
 from .kafka_client import remake_topics

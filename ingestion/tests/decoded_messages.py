@@ -6,7 +6,7 @@ import msgspec
 
 from ingestion.messages.decoding import Bounds, Rejection, read_message
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place
-from ingestion.storing.transaction import DecodedMessage
+from ingestion.outcomes import DecodedMessage
 from ingestion.topics import Topic
 from recommendations.validation.rows import AnyRow, Removal
 

@@ -11,9 +11,9 @@ from ingestion.messages.rejection_codes import REASONS
 from ingestion.topics import TOPICS
 
 DOCS = Path(settings.BASE_DIR) / "docs"
-CODE = re.compile(
-    r"""Rejection\(\s*"([a-z_]+)"|InvalidRow\(\s*"([a-z_]+)"|^\s*\("[^"]+", "([a-z_]+)"\),""", re.MULTILINE
-)
+CODE = re.compile(r"""(?:Rejection|InvalidRow)\(\s*"([a-z_]+)\"""")
+CODE_OF_CONSTRAINT = re.compile(r"""^\s*\("[^"]+", "([a-z_]+)"\),""", re.MULTILINE)
+DECODING = Path(settings.BASE_DIR) / "ingestion" / "messages" / "decoding.py"
 
 
 def test_every_reason_stands_in_the_docs_with_its_meaning():
@@ -23,9 +23,13 @@ def test_every_reason_stands_in_the_docs_with_its_meaning():
 
 def test_every_code_in_the_code_has_a_meaning():
     sources = [
-        path for app in ("ingestion", "recommendations") for path in (Path(settings.BASE_DIR) / app).glob("*.py")
+        path
+        for app in ("ingestion", "recommendations")
+        for path in (Path(settings.BASE_DIR) / app).rglob("*.py")
+        if "tests" not in path.parts
     ]
-    found = {code for path in sources for match in CODE.findall(path.read_text()) for code in match if code}
+    found = {code for path in sources for code in CODE.findall(path.read_text())}
+    found |= set(CODE_OF_CONSTRAINT.findall(DECODING.read_text()))
     assert {"no_casino", "missing", "too_long", "wrong_type"} <= found | {"wrong_type"}
     assert found - REASONS.keys() == set()
 

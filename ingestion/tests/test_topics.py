@@ -5,7 +5,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from ingestion.errors import BrokerUnavailable
-from ingestion.kafka.client import running_embedded_broker
+from ingestion.kafka.embedded_broker import running_embedded_broker
 from ingestion.topics import TOPICS, create_topics
 
 from .kafka_client import closed_port

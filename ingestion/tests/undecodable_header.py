@@ -2,7 +2,7 @@
 
 import ctypes
 
-from ingestion.kafka.client import _load_librdkafka
+from ingestion.kafka.embedded_broker import _load_librdkafka
 
 _TOPIC, _PARTITION, _VALUE, _FLAGS, _HEADERS, _END, _COPY = (
     1,

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.db import connections
 
-from ingestion.kafka.client import EmbeddedBroker
+from ingestion.kafka.embedded_broker import EmbeddedBroker
 from operations.health import checkup
 from tenants.current_casino import MAIN
 from tenants.databases.locks import template_lock

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ingestion.kafka.client import EmbeddedBroker, announced, running_embedded_broker
+from ingestion.kafka.embedded_broker import EmbeddedBroker, announced, running_embedded_broker
 from ingestion.management.base_commands import stop_on_signals
 from ingestion.topics import PARTITIONS, topic_names
 

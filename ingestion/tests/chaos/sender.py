@@ -9,7 +9,8 @@ from confluent_kafka import Producer
 from django.utils import timezone
 
 from ingestion.kafka.client import client_config
-from ingestion.messages.decoding import Bounds, Rejection, encode_row, read_message
+from ingestion.messages.decoding import Bounds, Rejection, read_message
+from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import Envelope, Place
 from ingestion.producers.malformed import spoil
 from ingestion.topics import Topic

@@ -71,7 +71,7 @@ def new_world() -> Iterator[World]:
 @contextmanager
 def _broker() -> Iterator[None]:
     """Empty topics, on a real broker or on an embedded one."""
-    from ingestion.kafka.client import EmbeddedBroker
+    from ingestion.kafka.embedded_broker import EmbeddedBroker
     from ingestion.tests.kafka_client import remake_topics
     from ingestion.topics import PARTITIONS, topic_names
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ingestion.consumer.consumer import TopicConsumer
-from ingestion.kafka.client import EmbeddedBroker
+from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.maintenance.pruning import TallyFolding, TallyPruning
 from ingestion.messages.envelope import open_message
 from ingestion.tests.kafka_client import Until, again, committed, consume, send

@@ -12,7 +12,7 @@ from ingestion.dead_letters.write import DeadLetters
 from ingestion.errors import NoSuchDeadLetter
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Rejection
-from ingestion.storing.transaction import MessageResult
+from ingestion.outcomes import MessageResult
 from ingestion.tests.decoded_messages import envelope_of
 from ingestion.tests.kafka_client import NOW, consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES

@@ -10,7 +10,7 @@ from ingestion.errors import NotDelivered
 from ingestion.kafka.client import client_config
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Rejection
-from ingestion.storing.transaction import MessageResult
+from ingestion.outcomes import MessageResult
 from ingestion.tests.decoded_messages import SENT_AT, envelope_of
 from ingestion.tests.kafka_client import NOW, closed_port, committed, consume, read_named, send
 from ingestion.tests.manage_processes import IN_PROCESSES

@@ -5,7 +5,8 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from ingestion.errors import BrokerUnavailable
-from ingestion.kafka.client import EmbeddedBroker, announced, client_config, running_embedded_broker
+from ingestion.kafka.client import client_config
+from ingestion.kafka.embedded_broker import EmbeddedBroker, announced, running_embedded_broker
 from ingestion.tests.manage_processes import manage, subprocess_environment
 from ingestion.topics import PARTITIONS
 

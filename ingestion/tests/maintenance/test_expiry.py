@@ -9,8 +9,8 @@ from ingestion.dead_letters.log import Query, get_dead_letter, list_dead_letters
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.maintenance.expiry import Expiry
 from ingestion.models import MessageCount
+from ingestion.outcomes import MessageResult
 from ingestion.storing.dispatch import CasinoStore
-from ingestion.storing.transaction import MessageResult
 from ingestion.tests.database_outages import database_away
 from ingestion.tests.decoded_messages import body_of
 from ingestion.tests.kafka_client import consume, send

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ingestion.messages.decoding import Rejection, decode_coupon, decode_event, decode_user, encode_row
+from ingestion.messages.decoding import Rejection, decode_coupon, decode_event, decode_user
+from ingestion.messages.encoding import encode_row
 from ingestion.tests.kafka_client import NOW
 from ingestion.tests.sample_messages import coupon, event, user
 from recommendations.validation.rows import AnyRow, CouponRow, EventRow, Selection, UserRow

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from ingestion.kafka.client import EmbeddedBroker
+from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.messages.formats import ServedEventMessage, ServedMessage
 from ingestion.producers.publisher import Publisher, publish
 from ingestion.tests.kafka_client import closed_port, read_all

@@ -7,9 +7,9 @@ from ingestion.errors import NotDelivered
 from ingestion.kafka.client import client_config
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.envelope import header
+from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.storing.dispatch import BatchStore
-from ingestion.storing.transaction import MessageResult
 from ingestion.tests.decoded_messages import envelope_of
 from ingestion.tests.kafka_client import closed_port, read_named
 from ingestion.tests.sample_messages import user
