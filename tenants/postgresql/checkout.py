@@ -1,30 +1,48 @@
-"""Lends casinos' connections to threads: who has one, and when it goes back for others to use."""
+"""Checks casinos' connections out of the pool for a thread, and in again."""
 
 import os
 import select
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import connections
 from psycopg.pq import ConnStatus, TransactionStatus
 
-from .limits import Limits
-from .pool import ConnectionCache
+from .pool import ConnectionPool, PoolLimits
 
-if TYPE_CHECKING:
-    from .base import DatabaseWrapper
+# A connection idle for longer is pinged by a round trip; before that, its socket is polled: a server that went down has
+# closed it.
+PING_AFTER_SECONDS = 30.0
+MAX_IDLE_WRAPPERS = 16  # of one thread; each takes some 4 KB
 
-# A connection unused for so long is asked over the network whether it lives; before that, a look at its socket is
-# enough: a server that went away has closed it.
-ASK_AFTER_SECONDS = 30.0
-KEPT_WRAPPERS = 16  # of one thread; each takes some 4 KB
+_handler: Any = connections  # django-stubs leave out its thread-local `_connections`
 
 
-def is_quiet(connection: Any) -> bool:
-    """Whether the server has neither closed this connection nor said anything unasked. No round trip: some 2 µs."""
+class CasinoWrapper(Protocol):
+    """The `DatabaseWrapper` of a casino's database, in one thread."""
+
+    alias: str
+    connection: Any
+
+    @property
+    def can_check_in(self) -> bool: ...
+
+    def open(self) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+def is_alive(connection: Any, idle_seconds: float) -> bool:
+    """Whether the connection still works: by a poll of its socket (some 2 µs), or after a long pause by a round
+    trip."""
+    return (idle_seconds < PING_AFTER_SECONDS and _is_socket_quiet(connection)) or _ping(connection)
+
+
+def _is_socket_quiet(connection: Any) -> bool:
+    """Whether the server has neither closed the connection nor sent anything."""
     if connection.pgconn.status != ConnStatus.OK:
         return False
     poll = select.poll()
@@ -32,32 +50,27 @@ def is_quiet(connection: Any) -> bool:
     return not poll.poll(0)
 
 
-def answers(connection: Any) -> bool:
-    """Whether the server still answers, by a round trip."""
+def _ping(connection: Any) -> bool:
     try:
         connection.execute("SELECT 1")
-    except Exception:  # noqa: BLE001 (whatever it is, this connection serves nobody)
+    except Exception:  # noqa: BLE001  # any error means that the connection is unusable
         return False
     return True
 
 
-def is_alive(connection: Any, idle_seconds: float) -> bool:
-    return (idle_seconds < ASK_AFTER_SECONDS and is_quiet(connection)) or answers(connection)
-
-
-def is_as_new(connection: Any) -> bool:
-    """Whether the next user would find this connection as it was when it was opened; a transaction left open is rolled
-    back. What a session was told by `SET` stays: it is for `SET LOCAL`, as behind a pooler."""
+def _reset(connection: Any) -> bool:
+    """Roll back a transaction left open; whether the connection can be reused. `SET` outlives it: use `SET LOCAL`, as
+    behind a pooler."""
     if connection.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
         try:
             connection.rollback()
-        except Exception:  # noqa: BLE001 (see above)
+        except Exception:  # noqa: BLE001  # as above
             return False
     return connection.pgconn.transaction_status == TransactionStatus.IDLE and connection.autocommit is True
 
 
-def _limits() -> Limits:
-    return Limits(
+def _limits() -> PoolLimits:
+    return PoolLimits(
         total=settings.CASINO_CONNECTIONS,
         each=settings.CASINO_CONNECTIONS_EACH,
         idle=settings.CASINO_CONNECTION_IDLE_SECONDS,
@@ -65,91 +78,91 @@ def _limits() -> Limits:
     )
 
 
-CACHE = ConnectionCache(_limits, is_alive)
+POOL = ConnectionPool(_limits, is_alive)
 
 
-class _Borrowed:
-    """The wrappers of one thread that have a connection. Goes with its thread, and hands back what that one left."""
+class _CheckedOut:
+    """One thread's wrappers that have a connection. Collected with the thread, it checks in what is left."""
 
     def __init__(self) -> None:
-        self.wrappers: dict[DatabaseWrapper, None] = {}
+        self.wrappers: dict[CasinoWrapper, None] = {}
         self.process = os.getpid()
 
     def __del__(self) -> None:
-        # In a forked process it goes too, with the threads that are not there any more: their connections stay open.
+        # A forked process collects it too, with the parent's other threads: their connections must stay open.
         if self.process == os.getpid() and not sys.is_finalizing():
             for wrapper in list(self.wrappers):
                 wrapper.close()
 
 
-class _OfThread(threading.local):
+class _ThreadState(threading.local):
     def __init__(self) -> None:
-        self.borrowed = _Borrowed()
-        self.kept: dict[str, None] = {}  # aliases of wrappers without a connection, the oldest first
+        self.checked_out = _CheckedOut()
+        self.idle_wrappers: dict[str, None] = {}  # aliases of wrappers without a connection, the oldest first
 
 
-_of_thread = _OfThread()
+_thread = _ThreadState()
 
 
-def borrow(wrapper: "DatabaseWrapper") -> Any:
-    """A connection for this thread's wrapper. What the thread has of other casinos goes back, so that a thread that
-    walks over casinos holds one connection and not one a casino."""
-    wrappers = _of_thread.borrowed.wrappers
+def check_out(wrapper: CasinoWrapper) -> Any:
+    """A connection for this thread's wrapper. The thread's connections to other casinos are checked in first: a thread
+    that loops over casinos has one connection, not one a casino."""
+    wrappers = _thread.checked_out.wrappers
     for other in list(wrappers):
-        if other.is_at_rest:
+        if other.can_check_in:
             other.close()
-    connection = CACHE.lend(wrapper.alias, wrapper.open)
+    connection = POOL.check_out(wrapper.alias, wrapper.open)
     wrappers[wrapper] = None
-    _of_thread.kept.pop(wrapper.alias, None)
+    _thread.idle_wrappers.pop(wrapper.alias, None)
     return connection
 
 
-def put_back(wrapper: "DatabaseWrapper") -> None:
-    """Let others use this wrapper's connection, or close it if it is in no state for that."""
-    _of_thread.borrowed.wrappers.pop(wrapper, None)
-    if wrapper.is_at_rest and is_as_new(wrapper.connection):
-        CACHE.give_back(wrapper.connection)
+def check_in(wrapper: CasinoWrapper) -> None:
+    """Check this wrapper's connection in, or close it if it can't be reused."""
+    _thread.checked_out.wrappers.pop(wrapper, None)
+    if wrapper.can_check_in and _reset(wrapper.connection):
+        POOL.check_in(wrapper.connection)
     else:
-        CACHE.discard(wrapper.connection)
+        POOL.discard(wrapper.connection)
 
 
-def hand_back(alias: str) -> None:
-    """Make this thread's connection of `alias` available to others, unless something is still open on it."""
-    wrapper: Any = getattr(connections._connections, alias, None)  # type: ignore[attr-defined]
-    if getattr(wrapper, "casino", None) is None or not wrapper.is_at_rest:
+def check_in_alias(alias: str) -> None:
+    """Check in this thread's connection of `alias`, unless a transaction or a server-side cursor is open on it."""
+    wrapper: Any = getattr(_handler._connections, alias, None)
+    if getattr(wrapper, "casino", None) is None or not wrapper.can_check_in:
         return
     if wrapper.connection is not None:  # in an event loop there is none, and closing is forbidden
         wrapper.close()
-    _keep(alias)
+    _keep_wrapper(alias)
 
 
-def _keep(alias: str) -> None:
-    """Keep the wrapper, since making one takes longer than borrowing a connection; but not one of each casino."""
-    kept = _of_thread.kept
-    kept[alias] = None
-    if len(kept) > KEPT_WRAPPERS:
-        oldest = next(iter(kept))
-        del kept[oldest]
+def _keep_wrapper(alias: str) -> None:
+    """Keep the newest wrappers, not one of each casino: creating one takes longer than a check-out."""
+    idle = _thread.idle_wrappers
+    idle[alias] = None
+    if len(idle) > MAX_IDLE_WRAPPERS:
+        oldest = next(iter(idle))
+        del idle[oldest]
         with suppress(AttributeError):
-            delattr(connections._connections, oldest)  # type: ignore[attr-defined]
+            del connections[oldest]
 
 
-def aliases_in_use() -> list[str]:
+def checked_out_aliases() -> list[str]:
     """The aliases of which this thread has a connection."""
-    return [wrapper.alias for wrapper in _of_thread.borrowed.wrappers]
+    return [wrapper.alias for wrapper in _thread.checked_out.wrappers]
 
 
-def _leave_connections_to_parent() -> None:
-    """After a fork the child must not speak on its parent's connections, nor close them: it opens its own."""
+def _reset_after_fork() -> None:
+    """A forked child must neither use nor close its parent's connections: it opens its own."""
     if "settings" in vars(connections):
         for alias in connections:
-            wrapper = getattr(connections._connections, alias, None)  # type: ignore[attr-defined]
+            wrapper = getattr(_handler._connections, alias, None)
             if wrapper is not None and wrapper.connection is not None:
                 _inherited.append(wrapper.connection)
                 wrapper.connection = None
-    CACHE.leave_to_parent()
-    _of_thread.borrowed = _Borrowed()
+    POOL.reset_after_fork()
+    _thread.checked_out = _CheckedOut()
 
 
-_inherited: list[Any] = []  # kept, since to collect them might close them
-os.register_at_fork(after_in_child=_leave_connections_to_parent)
+_inherited: list[Any] = []  # collecting them might close them
+os.register_at_fork(after_in_child=_reset_after_fork)

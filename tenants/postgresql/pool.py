@@ -1,6 +1,6 @@
-"""A bounded, process-wide cache of connections: each is lent to one user at a time, and idle ones wait for the next.
+"""The process's connection pool: bounded, keyed by alias, evicting the least recently used connection.
 
-No threads, no timers: whatever has to be closed is closed by whoever next asks.
+No threads, no timers: each check-out first closes what has expired.
 """
 
 import logging
@@ -13,36 +13,66 @@ from typing import Protocol
 
 from tenants.errors import NoFreeConnection
 
-from .limits import Limits, Metrics
-
 logger = logging.getLogger(__name__)
 
 
-class Connection(Protocol):
+@dataclass(slots=True)  # not frozen, which is three times as slow to create, and each check-out creates one
+class PoolLimits:
+    """`total` and `each`: the most connections, in all and of one key. `idle` and `wait`: seconds."""
+
+    total: int
+    each: int
+    idle: float
+    wait: float
+
+
+@dataclass(slots=True)
+class PoolMetrics:
+    """`open` (with those being opened or closed), `in_use` and `idle` are numbers of connections now; the others count
+    since the process started.
+
+    `evicted`: idle, closed to open one of another key. `expired`: idle too long. `lost`: dead or not reusable.
+    `waited`: check-outs that found no free connection, for `waited_seconds` in all; `refused`: those that timed out.
+    """
+
+    open: int = 0
+    in_use: int = 0
+    idle: int = 0
+    opened: int = 0
+    reused: int = 0
+    evicted: int = 0
+    expired: int = 0
+    lost: int = 0
+    waited: int = 0
+    waited_seconds: float = 0.0
+    refused: int = 0
+
+
+class PoolConnection(Protocol):
     def close(self) -> None: ...
 
 
 @dataclass(slots=True)
-class _Held:
-    connection: Connection
+class _PoolEntry:
+    connection: PoolConnection
     key: str
-    since: float = 0.0  # when it became idle
+    idle_since: float = 0.0
 
 
-class ConnectionCache:
-    """Connections by key (an alias), at most `limits.total` open at once, lent or idle.
+class ConnectionPool:
+    """Connections by key (an alias), at most `limits.total` open at once, checked out or idle.
 
-    `is_alive(connection, idle seconds)` says whether an idle one still serves; it must be quick and raise nothing.
-    Safe under threads; after a fork the child has to call `leave_to_parent`.
+    `is_alive(connection, idle seconds)` says whether an idle connection still works; it must be quick and must not
+    raise. Thread-safe; after a fork the child has to call `reset_after_fork`.
     """
 
-    def __init__(self, limits: Callable[[], Limits], is_alive: Callable[[Connection, float], bool]) -> None:
+    def __init__(self, limits: Callable[[], PoolLimits], is_alive: Callable[[PoolConnection, float], bool]) -> None:
         self._limits = limits
         self._is_alive = is_alive
-        self._inherited: list[object] = []  # of the parent process: to collect them might close them
-        self._begin()
+        self._inherited: list[object] = []  # the parent process's; collecting them might close them
+        self._reset()
 
-    def lend(self, key: str, connect: Callable[[], Connection]) -> Connection:
+    def check_out(self, key: str, connect: Callable[[], PoolConnection]) -> PoolConnection:
         """An idle connection of this key, or a new one. Raises NoFreeConnection after `limits.wait` seconds, and
         whatever `connect` raises."""
         limits, now = self._limits(), time.monotonic()
@@ -52,64 +82,65 @@ class ConnectionCache:
             found, evicted = self._reserve(key, limits, deadline)
             if found is None:
                 return self._open(key, connect, evicted)
-            if self._is_alive(found.connection, time.monotonic() - found.since):
+            if self._is_alive(found.connection, time.monotonic() - found.idle_since):
                 return found.connection
             self.discard(found.connection)
 
-    def give_back(self, connection: Connection) -> None:
-        """Make a lent connection, which is in no transaction, available to others."""
+    def check_in(self, connection: PoolConnection) -> None:
+        """Make a checked-out connection, which is in no transaction, available again."""
         with self._changed:
-            held = self._lent.pop(id(connection), None)
-            if held is not None:
-                held.since = time.monotonic()
-                self._idle[id(connection)] = held
+            entry = self._checked_out.pop(id(connection), None)
+            if entry is not None:
+                entry.idle_since = time.monotonic()
+                self._idle[id(connection)] = entry
                 self._changed.notify_all()
 
-    def discard(self, connection: Connection) -> None:
-        """Close a lent connection that nobody should use again; one that is not lent is left alone."""
+    def discard(self, connection: PoolConnection) -> None:
+        """Close a checked-out connection that must not be reused; any other is ignored."""
         with self._changed:
-            held = self._lent.pop(id(connection), None)
-            if held is None:
+            entry = self._checked_out.pop(id(connection), None)
+            if entry is None:
                 return
             self._counts.lost += 1
-        self._close_and_free([held])
+        self._close_and_release([entry])
 
     def close_idle(self, key: str | None = None) -> None:
         """Close the idle connections of this key, or all."""
         with self._changed:
-            unwanted = [held for held in self._idle.values() if key in (None, held.key)]
-            for held in unwanted:
-                del self._idle[id(held.connection)]
-        self._close_and_free(unwanted)
+            unwanted = [entry for entry in self._idle.values() if key in (None, entry.key)]
+            for entry in unwanted:
+                del self._idle[id(entry.connection)]
+        self._close_and_release(unwanted)
 
-    def metrics(self) -> Metrics:
+    def metrics(self) -> PoolMetrics:
         with self._changed:
-            return replace(self._counts, open=self._places.total(), in_use=len(self._lent), idle=len(self._idle))
+            return replace(self._counts, open=self._slots.total(), in_use=len(self._checked_out), idle=len(self._idle))
 
-    def leave_to_parent(self) -> None:
-        """Begin with an empty cache in a forked process, neither using nor closing the parent's connections. Takes no
-        lock: one that another thread held at the fork stays locked for ever."""
-        self._inherited.append((self._idle, self._lent))
-        self._begin()
+    def reset_after_fork(self) -> None:
+        """Empty the pool in a forked process, neither using nor closing the parent's connections. Takes no lock: one
+        that another thread held at the fork stays locked for ever."""
+        self._inherited.append((self._idle, self._checked_out))
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._changed = threading.Condition(threading.Lock())
-        self._idle: OrderedDict[int, _Held] = OrderedDict()  # the least recently used first
-        self._lent: dict[int, _Held] = {}
-        # Of each key: connections lent, idle, and just being opened or closed. None is freed before it is closed.
-        self._places: Counter[str] = Counter()
-        self._counts = Metrics()
+        self._idle: OrderedDict[int, _PoolEntry] = OrderedDict()  # the least recently used first
+        self._checked_out: dict[int, _PoolEntry] = {}
+        # By key: connections checked out, idle, and being opened or closed. A slot is released after the close.
+        self._slots: Counter[str] = Counter()
+        self._counts = PoolMetrics()
 
-    def _reserve(self, key: str, limits: Limits, deadline: float) -> tuple[_Held | None, _Held | None]:
-        """An idle connection, now lent; or None, a place for a new one, and the idle one to close before, if any."""
+    def _reserve(self, key: str, limits: PoolLimits, deadline: float) -> tuple[_PoolEntry | None, _PoolEntry | None]:
+        """An idle connection, now checked out; or None, a slot for a new one, and the evicted one to close first, if
+        any."""
         has_waited = False
         with self._changed:
             while True:
                 if (found := self._take_idle(key)) is not None:
                     return found, None
-                if self._places[key] < limits.each:
-                    if self._places.total() < limits.total:
-                        self._places[key] += 1
+                if self._slots[key] < limits.each:
+                    if self._slots.total() < limits.total:
+                        self._slots[key] += 1
                         return None, None
                     if self._idle:
                         return None, self._evict_for(key)
@@ -117,35 +148,35 @@ class ConnectionCache:
                 has_waited = True
                 self._wait(deadline, key, limits)
 
-    def _take_idle(self, key: str) -> _Held | None:
-        for held in reversed(self._idle.values()):  # the last one used is the warmest
-            if held.key == key:
-                del self._idle[id(held.connection)]
-                self._lent[id(held.connection)] = held
+    def _take_idle(self, key: str) -> _PoolEntry | None:
+        for entry in reversed(self._idle.values()):  # the most recently used has the warmest caches
+            if entry.key == key:
+                del self._idle[id(entry.connection)]
+                self._checked_out[id(entry.connection)] = entry
                 self._counts.reused += 1
-                return held
+                return entry
         return None
 
-    def _evict_for(self, key: str) -> _Held:
+    def _evict_for(self, key: str) -> _PoolEntry:
         _, evicted = self._idle.popitem(last=False)
         self._counts.evicted += 1
-        self._free(evicted.key)
-        self._places[key] += 1
+        self._release_slot(evicted.key)
+        self._slots[key] += 1
         return evicted
 
-    def _wait(self, deadline: float, key: str, limits: Limits) -> None:
+    def _wait(self, deadline: float, key: str, limits: PoolLimits) -> None:
         started = time.monotonic()
         if started >= deadline:
             self._counts.refused += 1
             raise NoFreeConnection(
-                f"All connections that this process may open are in use ({self._places.total()} of {limits.total}, "
-                f"{self._places[key]} of {limits.each} of {key}); try again soon. "
+                f"All connections that this process may open are in use ({self._slots.total()} of {limits.total}, "
+                f"{self._slots[key]} of {limits.each} of {key}); try again soon. "
                 "If this happens often, raise CASINO_CONNECTIONS or CASINO_CONNECTIONS_EACH."
             )
         self._changed.wait(deadline - started)
         self._counts.waited_seconds += time.monotonic() - started
 
-    def _open(self, key: str, connect: Callable[[], Connection], evicted: _Held | None) -> Connection:
+    def _open(self, key: str, connect: Callable[[], PoolConnection], evicted: _PoolEntry | None) -> PoolConnection:
         opened = None
         try:
             if evicted is not None:
@@ -155,35 +186,35 @@ class ConnectionCache:
         finally:
             with self._changed:
                 if opened is None:
-                    self._free(key)
+                    self._release_slot(key)
                     self._changed.notify_all()
                 else:
-                    self._lent[id(opened)] = _Held(opened, key)
+                    self._checked_out[id(opened)] = _PoolEntry(opened, key)
                     self._counts.opened += 1
 
     def _close_expired(self, before: float) -> None:
         expired = []
         with self._changed:
-            while self._idle and next(iter(self._idle.values())).since < before:
+            while self._idle and next(iter(self._idle.values())).idle_since < before:
                 expired.append(self._idle.popitem(last=False)[1])
             self._counts.expired += len(expired)
-        self._close_and_free(expired)
+        self._close_and_release(expired)
 
-    def _close_and_free(self, unwanted: list[_Held]) -> None:
-        for held in unwanted:
-            _close(held)
+    def _close_and_release(self, unwanted: list[_PoolEntry]) -> None:
+        for entry in unwanted:
+            _close(entry)
             with self._changed:
-                self._free(held.key)
+                self._release_slot(entry.key)
                 self._changed.notify_all()
 
-    def _free(self, key: str) -> None:
-        self._places[key] -= 1
-        if not self._places[key]:
-            del self._places[key]  # or there is one for every key ever used
+    def _release_slot(self, key: str) -> None:
+        self._slots[key] -= 1
+        if not self._slots[key]:
+            del self._slots[key]  # or every key ever used would keep an entry
 
 
-def _close(held: _Held) -> None:
+def _close(entry: _PoolEntry) -> None:
     try:
-        held.connection.close()
-    except Exception:  # its place must become free all the same
-        logger.exception("A connection of %s could not be closed", held.key)
+        entry.connection.close()
+    except Exception:  # its slot must be released all the same
+        logger.exception("Closing a connection of %s failed", entry.key)

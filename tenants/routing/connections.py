@@ -12,8 +12,8 @@ from django.db.backends.utils import CursorWrapper
 from tenants.current_casino import CurrentCasino
 from tenants.databases.roles import login_of
 from tenants.databases.servers import database_settings
-from tenants.postgresql.checkout import CACHE, aliases_in_use
-from tenants.postgresql.limits import Metrics
+from tenants.postgresql.checkout import POOL, checked_out_aliases
+from tenants.postgresql.pool import PoolMetrics
 
 from .context import get_current_casino
 
@@ -39,7 +39,7 @@ class Databases(dict[str, Any]):
         return self.of_casinos[alias]
 
     def __iter__(self) -> Iterator[str]:
-        return iter([*super().__iter__(), *aliases_in_use()])
+        return iter([*super().__iter__(), *checked_out_aliases()])
 
 
 def register(alias: str, database: dict[str, Any]) -> str:
@@ -58,7 +58,7 @@ def forget(alias: str) -> None:
         return
     connections[alias].close()
     del connections[alias]
-    CACHE.close_idle(alias)
+    POOL.close_idle(alias)
     with _registering:
         known.of_casinos.pop(alias, None)
 
@@ -98,9 +98,9 @@ def casino_patience(seconds: float) -> Iterator[None]:
         yield
 
 
-def connection_metrics() -> Metrics:
+def connection_metrics() -> PoolMetrics:
     """How this process's connections to casinos' databases are used."""
-    return CACHE.metrics()
+    return POOL.metrics()
 
 
 def _databases() -> Databases:

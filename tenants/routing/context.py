@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from tenants.current_casino import CurrentCasino
 from tenants.errors import CasinoMismatch, NoCurrentCasino
-from tenants.postgresql.checkout import hand_back
+from tenants.postgresql.checkout import check_in_alias
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,7 +36,7 @@ def use_casino(casino: CurrentCasino, *, switch: bool = False) -> Iterator[Curre
     """Make `casino` the current one inside the block, and what was current before current again after it.
 
     Raises CasinoMismatch if another casino is current already, unless `switch` says that this is meant. At the block's
-    end this thread hands the casino's connection back for others, unless a transaction or a server-side cursor is open.
+    end this thread's connection to the casino is checked in, unless a transaction or a server-side cursor is open.
     The context follows asyncio tasks; threads and executors start without a casino: see `bind` and `CasinoExecutor`.
     """
     outer = _current.get()
@@ -50,7 +50,7 @@ def use_casino(casino: CurrentCasino, *, switch: bool = False) -> Iterator[Curre
     finally:
         _current.reset(token)
         if outer != casino:
-            hand_back(casino.alias)
+            check_in_alias(casino.alias)
 
 
 def bind(function: Callable[P, R]) -> Callable[P, R]:

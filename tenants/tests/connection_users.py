@@ -1,4 +1,4 @@
-"""Threads that borrow casinos' connections, and what the server and the cache know of them."""
+"""Threads that use casinos' connections, and what the server and the pool count."""
 
 import threading
 from collections.abc import Callable, Iterator

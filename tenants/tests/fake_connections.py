@@ -1,4 +1,4 @@
-"""Connections that lead to no database, for tests of the cache by itself."""
+"""A connection pool whose connections lead to no database."""
 
 import threading
 import time
@@ -6,69 +6,76 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from tenants.postgresql.limits import Limits
-from tenants.postgresql.pool import ConnectionCache
+from tenants.postgresql.pool import ConnectionPool, PoolConnection, PoolLimits
 
 
-class Line:
-    """A connection to nothing, which counts with its server."""
+class FakeConnection:
+    """A connection to nothing, counted by its server."""
 
-    def __init__(self, server: "Server", key: str) -> None:
+    def __init__(self, server: "FakeServer", key: str) -> None:
         self.server, self.key, self.is_open, self.is_dead = server, key, True, False
 
     def close(self) -> None:
-        self.server.hang_up(self)
+        self.server.disconnect(self)
 
 
-class Server:
-    """Knows how many lines are open, and how many ever were at once."""
+class FakeServer:
+    """Counts the open connections, and the most that were open at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.open: Counter[str] = Counter()
         self.most, self.most_of_one = 0, 0
 
-    def call(self, key: str) -> Line:
+    def connect(self, key: str) -> FakeConnection:
         with self._lock:
             self.open[key] += 1
             self.most = max(self.most, self.open.total())
             self.most_of_one = max(self.most_of_one, self.open[key])
-        return Line(self, key)
+        return FakeConnection(self, key)
 
-    def hang_up(self, line: Line) -> None:
+    def disconnect(self, connection: FakeConnection) -> None:
         with self._lock:
-            assert line.is_open, "closed twice"
-            line.is_open = False
-            self.open[line.key] -= 1
+            assert connection.is_open, "closed twice"
+            connection.is_open = False
+            self.open[connection.key] -= 1
 
 
-class Desk:
-    """A cache and its server."""
+class FakePool(ConnectionPool):
+    """The real pool, with connections to `server`."""
 
     def __init__(self, total: int = 3, each: int = 2, idle: float = 60, wait: float = 0) -> None:
-        self.limits, self.server = Limits(total, each, idle, wait), Server()
-        self.cache = ConnectionCache(lambda: self.limits, lambda line, _: not line.is_dead)  # type: ignore[attr-defined]
+        limits = PoolLimits(total, each, idle, wait)
+        super().__init__(lambda: limits, _is_alive)
+        self.server = FakeServer()
 
-    def lend(self, key: str) -> Line:
-        line = self.cache.lend(key, lambda: self.server.call(key))
-        assert isinstance(line, Line)
-        return line
+    def get(self, key: str) -> FakeConnection:
+        """Check out a connection to the server."""
+        connection = self.check_out(key, lambda: self.server.connect(key))
+        assert isinstance(connection, FakeConnection)
+        return connection
 
-    def lend_and_give_back(self, key: str) -> Line:
-        line = self.lend(key)
-        self.cache.give_back(line)
-        return line
+    def use(self, key: str) -> FakeConnection:
+        """Check a connection out and in."""
+        connection = self.get(key)
+        self.check_in(connection)
+        return connection
 
-    def lend_once_another_waits(self, key: str, then: Callable[[], None]) -> Line:
-        """What a thread gets that found none free, after `then` was done."""
-        before = self.cache.metrics().waited
+    def get_after_waiting(self, key: str, then: Callable[[], None]) -> FakeConnection:
+        """The connection of a thread that finds none free until `then` is called."""
+        before = self.metrics().waited
         with ThreadPoolExecutor(1) as executor:
-            future: Future[Line] = executor.submit(self.lend, key)
-            while self.cache.metrics().waited == before and not future.done():
+            future: Future[FakeConnection] = executor.submit(self.get, key)
+            while self.metrics().waited == before and not future.done():
                 time.sleep(0.001)
             then()
             return future.result(timeout=5)
 
 
-def refuse() -> Line:
+def refuse() -> FakeConnection:
     raise ConnectionRefusedError
+
+
+def _is_alive(connection: PoolConnection, idle_seconds: float) -> bool:
+    assert isinstance(connection, FakeConnection)
+    return not connection.is_dead

@@ -82,7 +82,7 @@ def main() -> None:
 def use_and_fork(casinos: list[CurrentCasino]) -> dict[str, Any]:
     before = backends(casinos)
     with use_casino(casinos[0]):
-        casino_connection().ensure_connection()  # one is lent to this very thread at the fork
+        casino_connection().ensure_connection()  # this thread has one checked out at the fork
         children = [fork(casinos) for _ in range(CHILDREN)]
         meanwhile = query(casinos)
         seen = [json.loads(os.read(reading, 65_536)) for _, reading in children]

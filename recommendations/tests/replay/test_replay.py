@@ -158,7 +158,9 @@ class TestRecovery:
     NAMES = ("soonest", "trending", "profile", "neighbours", "hybrid", "random")
 
     def report(self, kind):
-        world = replace(SimulatedCasino(seed=2, users=80, coupons=1_600, days=50, leagues=6), preferences=USER_KINDS[kind])
+        world = replace(
+            SimulatedCasino(seed=2, users=80, coupons=1_600, days=50, leagues=6), preferences=USER_KINDS[kind]
+        )
         return evaluate(
             simulate(world),
             recommenders=find_recommenders(self.NAMES),

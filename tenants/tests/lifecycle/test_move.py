@@ -71,7 +71,7 @@ def test_suspended_casino_moves_and_stays_suspended(gamma):
 def test_frozen_database_is_read_and_not_written(gamma):
     databases.freeze(databases.current_database(gamma))
     assert users_of(gamma) == ["Ada"]
-    with pytest.raises(DatabaseReadOnly, match="takes no writes at present"):
+    with pytest.raises(DatabaseReadOnly, match="is read-only at present"):
         add_user(gamma, "Lost")
     databases.unfreeze(databases.current_database(gamma))
     add_user(gamma, "Kept")

@@ -1,4 +1,4 @@
-"""Casinos' connections on real databases: when they go back, and in which state."""
+"""When connections to real casino databases are checked in, and in which state."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from django.db import OperationalError, close_old_connections, transaction
 
 from tenants.current_casino import CurrentCasino
 from tenants.lifecycle.create import store_casinos
-from tenants.postgresql.checkout import CACHE
+from tenants.postgresql.checkout import POOL
 from tenants.routing.connections import casino_atomic, casino_connection, connection_metrics, current_alias
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
@@ -28,14 +28,14 @@ def delta() -> CurrentCasino:
 
 
 @pytest.fixture(autouse=True)
-def empty_cache(real_databases: None) -> Iterator[None]:
-    CACHE.close_idle()
+def empty_pool(real_databases: None) -> Iterator[None]:
+    POOL.close_idle()
     assert connection_metrics().open == 0
     yield
     assert connection_metrics().in_use == 0
 
 
-def test_connection_goes_back_at_the_end_of_the_block_and_serves_the_next_thread(gamma):
+def test_connection_is_checked_in_at_the_end_of_the_block_and_reused_by_another_thread(gamma):
     with use_casino(gamma):
         pid = backend()
         assert metrics() == (1, 0)
@@ -51,7 +51,7 @@ def test_entering_the_same_casino_again_inside_the_block_keeps_the_connection(ga
         assert metrics() == (1, 0)
 
 
-def test_block_that_fails_hands_its_connection_back_too(gamma):
+def test_block_that_raises_checks_its_connection_in_too(gamma):
     def fail() -> None:
         with use_casino(gamma):
             backend()
@@ -62,14 +62,14 @@ def test_block_that_fails_hands_its_connection_back_too(gamma):
     assert metrics() == (0, 1)
 
 
-def test_what_a_request_still_holds_at_its_end_goes_back(gamma):
+def test_connection_left_at_the_end_of_a_request_is_checked_in(gamma):
     with use_casino(gamma):
         backend()
         request_finished.send(sender=None)
         assert metrics() == (0, 1)
 
 
-def test_what_is_used_after_its_block_goes_back_with_the_next_block_or_request(gamma, delta):
+def test_connection_used_after_its_block_is_checked_in_with_the_next_block_or_request(gamma, delta):
     with use_casino(gamma):
         kept = casino_connection()
     kept.ensure_connection()
@@ -81,7 +81,7 @@ def test_what_is_used_after_its_block_goes_back_with_the_next_block_or_request(g
         assert connection_metrics().in_use == 1
 
 
-def test_thread_that_walks_over_casinos_holds_one_connection(gamma, delta):
+def test_thread_that_loops_over_casinos_has_one_connection(gamma, delta):
     with use_casino(gamma):
         backend()
         with use_casino(delta, switch=True):
@@ -92,7 +92,7 @@ def test_thread_that_walks_over_casinos_holds_one_connection(gamma, delta):
         assert metrics() == (1, 1)
 
 
-def test_wrapper_of_each_casino_is_not_kept_for_ever(gamma):
+def test_oldest_idle_wrappers_are_dropped(gamma):
     with use_casino(gamma):
         first = casino_connection()
         backend()
@@ -116,7 +116,7 @@ def test_connection_of_an_open_transaction_is_kept_while_another_casino_is_curre
         assert backend() == pid
 
 
-def test_transaction_goes_on_however_many_casinos_are_entered_inside_it(gamma):
+def test_transaction_survives_entering_many_casinos_inside_it(gamma):
     with use_casino(gamma):
         pid = backend()
     with use_casino(gamma), casino_atomic():
@@ -140,7 +140,7 @@ def test_connection_of_an_open_server_side_cursor_is_kept_until_it_is_read(gamma
     assert metrics() == (0, 1)
 
 
-def test_server_side_cursor_left_open_at_the_requests_end_takes_its_connection_along(gamma):
+def test_connection_with_a_server_side_cursor_open_at_the_end_of_a_request_is_closed(gamma):
     with use_casino(gamma):
         make_user("One")
         make_user("Two")
@@ -182,7 +182,7 @@ def test_connection_left_without_autocommit_is_not_used_again(gamma):
         assert not User.objects.exists()
 
 
-def test_connection_closed_inside_a_transaction_is_lent_to_nobody(gamma):
+def test_connection_closed_inside_a_transaction_is_not_reused(gamma):
     def close_inside() -> None:
         with casino_atomic():
             make_user("Lost")

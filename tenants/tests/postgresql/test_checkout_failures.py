@@ -1,4 +1,4 @@
-"""Connections that die, whose threads end, that tasks ask for, and that there are not enough of."""
+"""Connections that break, threads that end, asyncio tasks, and an exhausted pool."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tenants.current_casino import CurrentCasino
 from tenants.errors import NoFreeConnection
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
-from tenants.postgresql.checkout import CACHE
+from tenants.postgresql.checkout import POOL
 from tenants.routing.connections import casino_atomic, casino_connection, connection_metrics
 from tenants.routing.context import CasinoExecutor, use_casino
 from tenants.tests.casino_rows import User, make_user
@@ -34,14 +34,14 @@ def delta() -> CurrentCasino:
 
 
 @pytest.fixture(autouse=True)
-def empty_cache(real_databases: None) -> Iterator[None]:
-    CACHE.close_idle()
+def empty_pool(real_databases: None) -> Iterator[None]:
+    POOL.close_idle()
     assert connection_metrics().open == 0
     yield
     assert connection_metrics().in_use == 0
 
 
-def test_connection_that_a_thread_left_open_goes_back_when_the_thread_ends(gamma):
+def test_connection_that_a_thread_left_open_is_checked_in_when_the_thread_ends(gamma):
     def use_and_forget() -> None:
         with use_casino(gamma):
             kept = casino_connection()
@@ -66,7 +66,7 @@ def test_transaction_that_a_thread_left_open_ends_with_the_thread(gamma):
         make_user()
 
 
-def test_connection_whose_backend_died_while_idle_is_replaced_unnoticed(gamma):
+def test_connection_whose_backend_died_while_idle_is_replaced_without_an_error(gamma):
     pid = backend_of(gamma)
     kill(pid)
     assert backend_of(gamma) not in (pid, None)
@@ -82,7 +82,7 @@ def test_connection_whose_backend_dies_in_use_fails_once_and_is_replaced(gamma):
     assert backend_of(gamma)
 
 
-def test_catalogues_connection_that_died_while_idle_is_replaced_unnoticed():
+def test_catalogues_connection_that_died_while_idle_is_replaced_without_an_error():
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         [pid] = cursor.fetchone()
@@ -91,7 +91,7 @@ def test_catalogues_connection_that_died_while_idle_is_replaced_unnoticed():
     assert Casino.objects.count() == 0
 
 
-def test_new_threads_and_executors_hand_back_what_they_used(gamma):
+def test_new_threads_and_executors_check_in_their_connections(gamma):
     with use_casino(gamma), CasinoExecutor(3) as executor:
         pids = set(executor.map(lambda _: backend(), range(30)))
     assert len(pids) <= 3
@@ -115,7 +115,7 @@ def test_models_async_methods_and_sync_to_async_reach_the_tasks_own_casino(gamma
     assert asyncio.run(both()) == [(gamma.db_name, ["Of gamma"]), (delta.db_name, ["Of delta"])]
 
 
-def test_block_in_an_event_loop_ends_well_though_nothing_may_be_closed_there(gamma):
+def test_block_in_an_event_loop_ends_without_an_error_though_nothing_may_be_closed_there(gamma):
     async def touch() -> str:
         with use_casino(gamma):
             return casino_connection().alias
@@ -141,11 +141,11 @@ def _fields_of_a_user(name: str) -> dict[str, Any]:
     }
 
 
-def test_with_all_connections_busy_the_next_is_refused_as_an_outage(gamma, delta, settings):
+def test_exhausted_pool_is_an_outage(gamma, delta, settings):
     settings.CASINO_CONNECTIONS, settings.CASINO_CONNECTION_WAIT_SECONDS = 1, 0.1
     with holding(gamma), pytest.raises(NoFreeConnection) as refusal, use_casino(delta):
         backend()
-    assert isinstance(refusal.value, OperationalError)  # what the consumer takes for an outage
+    assert isinstance(refusal.value, OperationalError)  # which the consumer treats as an outage
     assert backend_of(delta)
 
 
@@ -158,7 +158,7 @@ def client_of_gamma(gamma) -> Client:
 
 
 @pytest.mark.parametrize("path", ["/recommend/1", "/admin/recommendations/user/"])
-def test_request_that_finds_all_connections_busy_is_answered_503_and_when_to_retry(
+def test_request_with_the_pool_exhausted_gets_503_with_retry_after(
     path, client_of_gamma, delta, settings, caplog
 ):
     settings.CASINO_CONNECTIONS, settings.CASINO_CONNECTION_WAIT_SECONDS = 1, 0.1

@@ -16,7 +16,7 @@ from tenants.lifecycle.create import create_casino
 from tenants.lifecycle.pg_dump import dump_database, load_database
 from tenants.lifecycle.states import silent
 from tenants.models import Casino
-from tenants.postgresql.checkout import CACHE
+from tenants.postgresql.checkout import POOL
 from tenants.routing.connections import connection_metrics
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
@@ -29,7 +29,7 @@ def casinos(real_databases: None) -> list[Any]:
         Casino.objects.filter(pk=casino.pk).update(recommender_type="static", recommendation_schema={"user_id": "int"})
         with use_casino(casino.current):
             make_user(f"of {casino.name}", id=7)
-    CACHE.close_idle()
+    POOL.close_idle()
     return made
 
 
@@ -90,7 +90,7 @@ def test_backup_loaded_into_another_casinos_database_does_not_serve(casinos, tmp
     load_database(tmp_path / "a.dump", of_b, silent)
     assert_refuses(casinos[1])
     assert_serves(casinos[0])
-    CACHE.close_idle()
+    POOL.close_idle()
     databases.create_empty(of_b)
     load_database(tmp_path / "b.dump", of_b, silent)
     assert_serves(casinos[1])
