@@ -82,7 +82,7 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
     version, changes, trends, model_version = rows[0][:_COMMON]
     casino_context = CasinoContext(
         offer=offers.advance(known, version, changes, now),
-        trends=trend_cache.keep(trends, now) if needs_trends else trend_cache.get(),
+        trends=trend_cache.put(trends, now) if needs_trends else trend_cache.get(),
         **models.at(model_version, now),
     )
     users = {row[_COMMON]: FoundUser(*row[_COMMON:]) for row in rows if row[_COMMON] is not None}

@@ -1,7 +1,7 @@
-"""Users' tallies, kept up to date: rarely, since to write them costs as much as to store many coupons.
+"""Merging coupons into their users' tallies, in batches: writing tallies costs as much as storing many coupons.
 
-A coupon that is stored only joins its user's pending ones. As soon as there are `MERGE_AT`, the same transaction folds
-them: adds them to the user's tallies. The user's profile is locked all the while.
+Storing a coupon only appends its id to the user's `pending_coupon_ids`. The transaction that reaches `MERGE_AT` of them
+merges them into the user's tallies. The user's profile is locked meanwhile.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,17 +13,15 @@ from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES
 
 from .sql import execute, query
 
-MERGE_AT = 24  # pending coupons: to merge fewer costs storing more, to leave more costs each request 10 us a coupon
-MAX_OLDER_EVENTS = (
-    200  # events that a user may hold beside the recent selections' before those that are over are looked up
-)
+MERGE_AT = 24  # a lower number makes storing slower, a higher one each request by 10 us per unmerged coupon
+MAX_OLDER_EVENTS = 200  # of a user, before those that are over are forgotten
 
 _READ = f"""
 SELECT user_id, {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile WHERE user_id = ANY(%s)
 """
 _READ_ALL = f"SELECT user_id, {ALL_COUPONS} FROM users_profile AS profile WHERE user_id = ANY(%s)"
 
-# All tallies travel as one value: a driver takes ten times as long over an array of them.
+# All tallies are sent as one value: the driver takes ten times as long for an array of them.
 _WRITE = """
 WITH written AS (
     INSERT INTO user_tallies (user_id, tallies) SELECT user_id, substring(packed FROM start FOR length)
@@ -52,47 +50,47 @@ SELECT id, sport, league, home_team, away_team FROM events WHERE end_timestamp >
 
 
 def merge_user_tallies(user_ids: Sequence[int]) -> None:
-    """Add these users' pending coupons to their tallies. Their profiles must be locked."""
+    """Merge these users' unmerged coupons into their tallies. The caller must have locked their profiles."""
     if not user_ids:
         return
-    folded: dict[int, Tallies] = {}
+    merged: dict[int, Tallies] = {}
     unreadable: list[int] = []
-    for user_id, packed, coupons in query(_READ, [list(user_ids)]):
+    for user_id, packed, unmerged in query(_READ, [list(user_ids)]):
         try:
-            folded[user_id] = merge_tallies(packed, coupons)
+            merged[user_id] = merge_tallies(packed, unmerged)
         except UnknownTalliesFormat:
             unreadable.append(user_id)
-    _write(folded)
+    _write(merged)
     rebuild_users(unreadable)
 
 
 def rebuild_users(user_ids: Sequence[int]) -> None:
-    """Count these users' coupons anew. Their profiles must be locked."""
+    """Recount these users' tallies from all their coupons. The caller must have locked their profiles."""
     if not user_ids:
         return
     _write({user_id: merge_tallies(None, coupons) for user_id, coupons in query(_READ_ALL, [list(user_ids)])})
     execute(_RECOUNT, [list(user_ids)])
 
 
-def _write(folded: dict[int, Tallies]) -> None:
-    if not folded:
+def _write(tallies_by_user: dict[int, Tallies]) -> None:
+    if not tallies_by_user:
         return
-    _release(tallies for tallies in folded.values() if tallies.older_event_count > MAX_OLDER_EVENTS)
-    user_ids, packed = list(folded), [tallies.encode() for tallies in folded.values()]
+    _forget_past_events(each for each in tallies_by_user.values() if each.older_event_count > MAX_OLDER_EVENTS)
+    user_ids, packed = list(tallies_by_user), [tallies.encode() for tallies in tallies_by_user.values()]
     lengths = [len(each) for each in packed]
     starts = [1 + before for before in accumulate(lengths[:-1], initial=0)]
     execute(_WRITE, [user_ids, starts, lengths, b"".join(packed), user_ids])
 
 
-def _release(crowded: Iterable[Tallies]) -> None:
-    """Let users no longer hold events that are over, or gone."""
-    held = {tallies: tallies.held for tallies in crowded}
-    if not held:
+def _forget_past_events(users_tallies: Iterable[Tallies]) -> None:
+    """Forget events that are over or no longer stored."""
+    events_by_user = {tallies: tallies.older_events for tallies in users_tallies}
+    if not events_by_user:
         return
-    every = set().union(*held.values())
-    ids = [each for each in every if isinstance(each, int)]
-    matches = [each for each in every if not isinstance(each, int)]
+    events = set().union(*events_by_user.values())
+    ids = [each for each in events if isinstance(each, int)]
+    matches = [each for each in events if not isinstance(each, int)]
     columns = [list(column) for column in zip(*matches, strict=True)] or [[]] * 4
     not_over = {each for event_id, *match in query(_NOT_OVER, [ids, *columns]) for each in (event_id, tuple(match))}
-    for tallies, events in held.items():
-        tallies.forget_events(events - not_over)
+    for tallies, older_events in events_by_user.items():
+        tallies.forget_events(older_events - not_over)

@@ -1,4 +1,4 @@
-"""What many coupons add to their casino's tallies, summed up before it is written."""
+"""The contribution of many coupons to their casino's tallies, summed before it is written."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -9,15 +9,15 @@ import msgspec
 from .selections import HALF_LIFE, odds_band
 
 TREND_HALF_LIFE = 86_400.0  # seconds
-SEPARATOR = "\x1f"  # no text that classifies has control characters
+SEPARATOR = "\x1f"  # stored text has no control characters
 
 Key = tuple[str, str]
 Sums = list[float]  # count, weight, trend
-Bets = tuple[int | None, str, str, str, str, str, int]  # event, sport, league, country, teams, band of the odd
+SelectionKey = tuple[int | None, str, str, str, str, str, int]  # event, sport, league, country, teams, odds band
 
 
 class SelectionLike(Protocol):
-    """A selection, wherever it comes from."""
+    """A selection of a coupon, of any class."""
 
     @property
     def event_id(self) -> int | None: ...
@@ -36,23 +36,23 @@ class SelectionLike(Protocol):
 
 
 class CasinoSums(msgspec.Struct, array_like=True):
-    """Counts, weights and trends as of one time, in Unix seconds. Selections of one event are kept together as long as
-    possible, since a batch has many of each."""
+    """Counts, weights and trends as of one time, in Unix seconds. Selections of one event share one entry until
+    `by_key`, because a batch has many selections per event."""
 
     as_of: float
-    sums: dict[Bets, Sums] = {}
+    sums: dict[SelectionKey, Sums] = {}
 
-    def add(self, timestamp: float, bets: Iterable[SelectionLike], sign: int = 1) -> None:
-        """Add a coupon of that time, not later than `as_of`; with sign -1 take one back."""
+    def add(self, timestamp: float, selections: Iterable[SelectionLike], sign: int = 1) -> None:
+        """Add the selections of a coupon bought at `timestamp`, not later than `as_of`; sign -1 subtracts them."""
         age = self.as_of - timestamp
         weight, trend = sign * 2.0 ** (-age / HALF_LIFE), sign * 2.0 ** (-age / TREND_HALF_LIFE)
-        for bet in bets:
-            band = odds_band(float(bet.odd or 0))  # to compare a Decimal takes ten times as long
-            key = (bet.event_id, bet.sport, bet.league, bet.country, bet.home_team, bet.away_team, band)
+        for each in selections:
+            band = odds_band(float(each.odd or 0))  # comparing a Decimal takes ten times as long
+            key = (each.event_id, each.sport, each.league, each.country, each.home_team, each.away_team, band)
             _add(self.sums, key, sign, weight, trend)
 
     def merge(self, other: "CasinoSums") -> None:
-        """Add what the other adds."""
+        """Add the sums of `other`."""
         as_of = max(self.as_of, other.as_of)
         self._move_to(as_of)
         other._move_to(as_of)
@@ -62,8 +62,8 @@ class CasinoSums(msgspec.Struct, array_like=True):
     def by_key(self) -> dict[Key, Sums]:
         """(attribute, value) -> count, weight and trend."""
         keyed: dict[Key, Sums] = {}
-        for bets, sums in self.sums.items():
-            for key in _keys_of(bets):
+        for selection, sums in self.sums.items():
+            for key in _keys_of(selection):
                 _add(keyed, key, *sums)
         return keyed
 
@@ -78,18 +78,18 @@ class CasinoSums(msgspec.Struct, array_like=True):
             sums[2] *= by_trend
 
 
-def _add(sums: dict[Any, Sums], key: Any, times: float, weight: float, trend: float) -> None:
+def _add(sums: dict[Any, Sums], key: Any, count: float, weight: float, trend: float) -> None:
     known = sums.get(key)
     if known is None:
-        sums[key] = [times, weight, trend]
+        sums[key] = [count, weight, trend]
     else:
-        known[0] += times
+        known[0] += count
         known[1] += weight
         known[2] += trend
 
 
-def _keys_of(bets: Bets) -> Iterator[Key]:
-    event_id, sport, league, country, home_team, away_team, band = bets
+def _keys_of(selection: SelectionKey) -> Iterator[Key]:
+    event_id, sport, league, country, home_team, away_team, band = selection
     yield "event", str(event_id) if event_id else SEPARATOR.join((sport, league, home_team, away_team))
     yield "sport", sport
     yield "league", league

@@ -1,4 +1,4 @@
-"""What a user bet on, as it is tallied: selections, what they weigh, and the bands of their odds."""
+"""Selections as tallies count them: their classes, decayed weights and odds bands."""
 
 from bisect import bisect_right
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ Odd = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 class RecentSelection(msgspec.Struct, frozen=True, gc=False):
-    """One selection of a user's coupon. `timestamp`: Unix seconds."""
+    """A selection of a user's coupon, as stored in the user's tallies. `timestamp`: Unix seconds."""
 
     timestamp: float
     event_id: int | None
@@ -31,7 +31,7 @@ class RecentSelection(msgspec.Struct, frozen=True, gc=False):
 
 
 class TallySelection(msgspec.Struct, gc=False):
-    """One selection inside a coupon that is to be added."""
+    """A selection of a `TallyCoupon`."""
 
     sport: Text
     league: Text
@@ -43,7 +43,7 @@ class TallySelection(msgspec.Struct, gc=False):
 
 
 class TallyCoupon(msgspec.Struct, array_like=True, gc=False):
-    """A coupon that is to be added. `key` tells it from the user's others; `timestamp`: Unix seconds."""
+    """A coupon to add to tallies. `key` is unique among the user's coupons; `timestamp`: Unix seconds."""
 
     key: int
     timestamp: float
@@ -52,19 +52,19 @@ class TallyCoupon(msgspec.Struct, array_like=True, gc=False):
 
 
 def odds_band(odd: float) -> int:
-    """Which of the bands between `BAND_BOUNDS` an odd lies in; a bound belongs to the band above it."""
+    """The index of the odd's band between `BAND_BOUNDS`; a bound belongs to the band above it."""
     return bisect_right(BAND_BOUNDS, odd)
 
 
 def weight_at(timestamp: float) -> float:
-    """What a selection of that time weighs against others; the landmark's weigh 1.
+    """The weight of a selection of that time, 1 at the landmark.
 
-    Forward decay (Cormode, Shkapenyuk, Srivastava, Xu: "Forward decay", ICDE 2009): weights grow with time, so that
-    sums of them stay good for ever; `decay_to` makes ages of them. From the year 2000 to 2100 they fit a float.
+    Forward decay (Cormode, Shkapenyuk, Srivastava, Xu: "Forward decay", ICDE 2009): weights grow with time, so sums of
+    them never need an update; `decay_to` turns them into decayed weights. From 2000 to 2100 they fit a float.
     """
     return float(2.0 ** min((timestamp - LANDMARK) / HALF_LIFE, 1_000.0))
 
 
 def decay_to(now: float) -> float:
-    """By what to multiply weights, so that a selection of `now` weighs 1, one of a half-life before 1/2."""
+    """The factor for weights, such that a selection of `now` weighs 1 and one of a half-life before 1/2."""
     return 1.0 / weight_at(now)

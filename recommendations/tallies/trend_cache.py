@@ -1,4 +1,4 @@
-"""Casinos' trends in memory, read anew now and then."""
+"""A cache of casinos' trends, with a TTL of `TRENDS_SECONDS`."""
 
 import threading
 from datetime import datetime
@@ -16,12 +16,12 @@ from .selections import HALF_LIFE, Match
 from .trends import NO_TRENDS, Trends
 
 CAPACITY = 256
-MOST_EVENTS = 20_000
+MAX_EVENTS = 20_000
 _MATCH_PARTS = 4
 
-_Row = tuple[str, str, float, float, int, float]  # attribute, value, weight, recent, count, as of
+_TallyRow = tuple[str, str, float, float, int, float]  # attribute, value, weight, recent, count, as of
 
-# For the select list of any query, with the parameter `hour` (Unix seconds). Of events only the latest count.
+# For the select list of any query, with the parameter `hour` (Unix seconds). Only the latest events are read.
 _AGE = "least(greatest(%(hour)s - as_of, 0) / {half_life}, 300)"
 TRENDS = f"""(
     SELECT json_agg(json_build_array(
@@ -35,53 +35,54 @@ TRENDS = f"""(
         UNION ALL
         (
             SELECT * FROM casino_tallies WHERE attribute = 'event'
-            ORDER BY as_of DESC, trend DESC, value LIMIT {MOST_EVENTS}
+            ORDER BY as_of DESC, trend DESC, value LIMIT {MAX_EVENTS}
         )
     ) AS tallies
-)"""  # noqa: S608 (numbers of this code's own)
+)"""  # noqa: S608 (constants of this module)
 
-_DECODER = msgspec.json.Decoder(list[_Row])
+_DECODER = msgspec.json.Decoder(list[_TallyRow])
 
 
 class TrendCache:
-    """The trends of the casinos asked for last. Safe under threads: a snapshot never changes."""
+    """The trends of the casinos that were used last (LRU). Thread-safe: `Trends` are immutable."""
 
     def __init__(self, capacity: int) -> None:
-        self._kept: LRUCache[str, tuple[datetime, Trends]] = LRUCache(capacity)
-        self._guard = threading.Lock()
+        self._entries: LRUCache[str, tuple[datetime, Trends]] = LRUCache(capacity)
+        self._lock = threading.Lock()
 
     def is_due(self, now: datetime) -> bool:
-        """Whether the current casino's trends are to be read; if so, whoever asks next need not."""
+        """Whether the current casino's trends have expired. Then only this caller reads them: until `put`, the others
+        get the expired ones."""
         alias = current_alias()
-        with self._guard:
-            read_at, trends = self._kept.get(alias, (None, NO_TRENDS))
+        with self._lock:
+            read_at, trends = self._entries.get(alias, (None, NO_TRENDS))
             is_due = read_at is None or abs((now - read_at).total_seconds()) >= settings.TRENDS_SECONDS
             if is_due:
-                self._kept[alias] = now, trends
+                self._entries[alias] = now, trends
         return is_due
 
     def clear(self) -> None:
-        """Forget all: for tests, whose databases change back."""
-        with self._guard:
-            self._kept.clear()
+        """Drop all entries: for tests, which roll databases back."""
+        with self._lock:
+            self._entries.clear()
 
     def get(self) -> Trends:
-        with self._guard:
-            _, trends = self._kept.get(current_alias(), (None, NO_TRENDS))
+        with self._lock:
+            _, trends = self._entries.get(current_alias(), (None, NO_TRENDS))
             return trends
 
-    def keep(self, rows: str | None, now: datetime) -> Trends:
-        """Keep what the column `TRENDS` answered."""
-        trends = read_trends(rows)
-        with self._guard:
-            self._kept[current_alias()] = now, trends
+    def put(self, rows: str | None, now: datetime) -> Trends:
+        """Decode and cache the value of the column `TRENDS`."""
+        trends = decode_trends(rows)
+        with self._lock:
+            self._entries[current_alias()] = now, trends
         return trends
 
 
 trend_cache = TrendCache(CAPACITY)
 
 
-def read_trends(rows: str | None) -> Trends:
+def decode_trends(rows: str | None) -> Trends:
     weights: dict[str, dict[str, float]] = {}
     recent: dict[str, dict[str, float]] = {}
     events: list[tuple[int, float, int, float]] = []
@@ -97,5 +98,5 @@ def read_trends(rows: str | None) -> Trends:
             matches[match[0], match[1], match[2], match[3]] = trend
     events.sort()
     ids, *columns = list(zip(*events, strict=True)) or [()] * 4
-    trends, counts, lasts = (np.array(column, dtype=np.float64) for column in columns)
-    return Trends(weights, recent, np.array(ids, dtype=np.int64), trends, matches, counts, lasts)
+    trends, counts, last_bet_times = (np.array(column, dtype=np.float64) for column in columns)
+    return Trends(weights, recent, np.array(ids, dtype=np.int64), trends, matches, counts, last_bet_times)

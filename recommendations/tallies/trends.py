@@ -1,4 +1,4 @@
-"""What a whole casino's users bet on: base rates of single values, and what is in fashion now."""
+"""A casino's tallies as popularity: base rates of attribute values, and recent trends of values and events."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ _EVENT = "event"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DictionarySums(Mapping[str, float]):
-    """Sums of the values of a dictionary, as the mapping from value to sum that trends are made of; what is 0 is not in
-    it. Whoever has the same dictionary takes `numbers` as they are."""
+    """A mapping from the values of a column's dictionary to their sums, without those that are 0. A column with the
+    same dictionary uses `numbers` directly."""
 
     values_of: tuple[str, ...]
     places: Mapping[str, int]
@@ -45,9 +45,12 @@ class DictionarySums(Mapping[str, float]):
 @dataclass(frozen=True, slots=True)
 class Trends:
     """Decayed numbers of selections, attribute -> value -> number: `weights` with a half-life of 30 days, `recent` of
-    one day. `event_ids` (sorted) and `event_trends` say the latter of single events, both of shape (m,); `match_trends` of
-    those that coupons name by sport, league, home and away team instead of by id. `event_counts` (m,) are the events'
-    selections so far, `last_bet_times` (m,) when the last one was made (Unix seconds)."""
+    one day.
+
+    Of single events, with `event_ids` sorted and all of shape (m,): `event_trends` with a half-life of one day,
+    `event_counts` all selections so far, `last_bet_times` of the last selection (Unix seconds). `match_trends` is of
+    events that coupons name by sport, league, home and away team instead of by id. `aligned` caches numbers in the
+    order of an offer."""
 
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     recent: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -63,10 +66,10 @@ class Trends:
 
     def of_offer(self, offer: Offer) -> Floats:
         """The events' recent numbers of selections, shape (n,)."""
-        kept = self.aligned.get(_EVENT)
-        if kept is None or kept[0] is not offer.ids:  # changed odds leave the ids' array as it is
-            kept = self.aligned[_EVENT] = (offer.ids, self._align(offer))
-        numbers: Floats = kept[1]
+        cached = self.aligned.get(_EVENT)
+        if cached is None or cached[0] is not offer.ids:  # a change of odds keeps the array of ids
+            cached = self.aligned[_EVENT] = (offer.ids, self._align(offer))
+        numbers: Floats = cached[1]
         return numbers
 
     def counts_of(self, offer: Offer) -> Floats:
@@ -74,52 +77,52 @@ class Trends:
         return self._of_ids("event counts", self.event_counts, offer)
 
     def last_bet_times_of(self, offer: Offer) -> Floats:
-        """When the events were bet on last, 0 where that is not known; shape (n,)."""
-        return self._of_ids("event lasts", self.last_bet_times, offer)
+        """The times of the events' last selections (Unix seconds), 0 where unknown; shape (n,)."""
+        return self._of_ids("last bet times", self.last_bet_times, offer)
 
-    def _of_ids(self, key: str, event_trends: Floats, offer: Offer) -> Floats:
-        kept = self.aligned.get(key)
-        if kept is None or kept[0] is not offer.ids:
-            known = self.event_ids if event_trends.size else self.event_ids[:0]
-            kept = self.aligned[key] = (offer.ids, _looked_up(offer.ids, known, event_trends))
-        numbers: Floats = kept[1]
+    def _of_ids(self, key: str, of_events: Floats, offer: Offer) -> Floats:
+        cached = self.aligned.get(key)
+        if cached is None or cached[0] is not offer.ids:
+            known = self.event_ids if of_events.size else self.event_ids[:0]
+            cached = self.aligned[key] = (offer.ids, _look_up(offer.ids, known, of_events))
+        numbers: Floats = cached[1]
         return numbers
 
     def _align(self, offer: Offer) -> Floats:
-        numbers = _looked_up(offer.ids, self.event_ids, self.event_trends)
+        numbers = _look_up(offer.ids, self.event_ids, self.event_trends)
         if self.match_trends:
             matches = [(_code_of(match, offer), number) for match, number in self.match_trends.items()]
             known = sorted((code, number) for code, number in matches if code is not None)
             codes, found = np.array([code for code, _ in known], dtype=np.int64), np.array([each for _, each in known])
-            numbers += _looked_up(_match_codes(offer), codes, found)
+            numbers += _look_up(_match_codes(offer), codes, found)
         return numbers
 
     def of_column(self, attribute: str, column: Column[Any]) -> Floats:
-        """Each event's recent number of selections of its own value of this attribute, shape (n,)."""
+        """The recent number of selections of each event's value of this attribute, shape (n,)."""
         return column.spread(self._by_value("recent", attribute, column))
 
     def base_rates(self, attribute: str, column: Column[Any]) -> Floats:
-        """The share that each of the column's values has in all selections, smoothed by one; shape (values,)."""
+        """The share of each of the column's values in all selections, with add-one smoothing; shape (values,)."""
         numbers = self._by_value("weights", attribute, column)
-        kept = self.aligned.get(attribute)
-        if kept is None or kept[0] is not numbers:
-            # by what the casino's users bet on, not by what this process happens to have seen in offers
+        cached = self.aligned.get(attribute)
+        if cached is None or cached[0] is not numbers:
+            # the number of values is that of the casino's tallies: the column's depends on the offers this process read
             of_values = self.weights.get(attribute, {})
-            kept = self.aligned[attribute] = (
+            cached = self.aligned[attribute] = (
                 numbers,
                 (numbers + 1.0) / (_total(of_values) + len(of_values) + 1.0),
             )
-        shares: Floats = kept[1]
+        shares: Floats = cached[1]
         return shares
 
     def _by_value(self, which: str, attribute: str, column: Column[Any]) -> Floats:
         key = f"{which} {attribute}"
-        kept = self.aligned.get(key)
-        if kept is None or kept[0] is not column.values:
+        cached = self.aligned.get(key)
+        if cached is None or cached[0] is not column.values:
             of_values = getattr(self, which).get(attribute, {})
             numbers = _along(of_values, column.values)
-            kept = self.aligned[key] = (column.values, numbers)
-        aligned: Floats = kept[1]
+            cached = self.aligned[key] = (column.values, numbers)
+        aligned: Floats = cached[1]
         return aligned
 
 
@@ -134,8 +137,8 @@ def _total(of_values: Mapping[str, float]) -> float:
     return of_values.total if isinstance(of_values, DictionarySums) else sum(of_values.values())
 
 
-def _looked_up(keys: Keys, sorted_keys: Keys, numbers: Floats) -> Floats:
-    """Each key's number, 0 for one that is not among the sorted keys; shape (n,)."""
+def _look_up(keys: Keys, sorted_keys: Keys, numbers: Floats) -> Floats:
+    """Each key's number, 0 for a key that is not among the sorted keys; shape (n,)."""
     if not sorted_keys.size:
         return np.zeros(keys.size)
     places = np.minimum(np.searchsorted(sorted_keys, keys), sorted_keys.size - 1)
@@ -149,17 +152,14 @@ def _match_codes(offer: Offer) -> Keys:
 
 
 def _code_of(match: Match, offer: Offer) -> int | None:
-    """The same number of a match; None if the offer knows no such league or team."""
+    """The number of a match as in `_match_codes`; None if its league or teams are not in the offer's dictionaries."""
     sport, league, home, away = match
-    places = (
-        offer.pair.dictionary.places.get((sport, league)),
-        offer.home_team.dictionary.places.get(home),
-        offer.away_team.dictionary.places.get(away),
-    )
-    if None in places:
+    pair = offer.pair.dictionary.places.get((sport, league))
+    home_place = offer.home_team.dictionary.places.get(home)
+    away_place = offer.away_team.dictionary.places.get(away)
+    if pair is None or home_place is None or away_place is None:
         return None
-    pair, home_place, away_place = places
-    return (pair * len(offer.home_team.values) + home_place) * len(offer.away_team.values) + away_place  # type: ignore[operator]
+    return (pair * len(offer.home_team.values) + home_place) * len(offer.away_team.values) + away_place
 
 
 NO_TRENDS = Trends()

@@ -1,4 +1,4 @@
-"""Whether what is counted of the current casino's purchased coupons is what they add up to."""
+"""Assertions that the current casino's profiles and tallies equal a recount of its purchased coupons."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -13,9 +13,9 @@ from recommendations.storing.casino_tallies import merge_casino_sums
 from .tallies_reference import (
     DAY,
     LANDMARK,
-    assert_adds_up,
-    assert_holds_what_is_yet_to_begin,
-    identity,
+    assert_no_upcoming_event_is_forgotten,
+    assert_tallies_match_coupons,
+    event_key,
     selections_of,
     values,
 )
@@ -25,14 +25,14 @@ SEPARATOR = "\x1f"
 
 
 def assert_counts_equal_a_recount() -> None:
-    """In the users' profiles, in their tallies and in the casino's."""
+    """Profiles, users' tallies and the casino's tallies equal a recount."""
     counted = UserProfile.objects.values_list("user_id", "coupon_count", "stake_total")
     coupons = PurchasedCoupon.objects.order_by("user_id").values_list("user_id").annotate(Count("pk"), Sum("stake"))
     zero = {user_id: (0, Decimal(0)) for user_id, *_ in counted}
     recount = {user_id: (count, stakes) for user_id, count, stakes in coupons}
     assert {user_id: (count, stakes) for user_id, count, stakes in counted} == zero | recount
     assert_tallies_equal_a_recount()
-    assert_casino_adds_up()
+    assert_casino_tallies_equal_a_recount()
 
 
 def assert_tallies_equal_a_recount() -> None:
@@ -41,14 +41,14 @@ def assert_tallies_equal_a_recount() -> None:
         coupons[coupon.user_id].append(coupon)
     for user_id in UserProfile.objects.values_list("user_id", flat=True):
         tallies = read_tallies(user_id)
-        assert_adds_up(tallies, coupons[user_id])
-        assert_holds_what_is_yet_to_begin(tallies, coupons[user_id])
+        assert_tallies_match_coupons(tallies, coupons[user_id])
+        assert_no_upcoming_event_is_forgotten(tallies, coupons[user_id])
 
 
-def assert_casino_adds_up() -> None:
+def assert_casino_tallies_equal_a_recount() -> None:
     merge_casino_sums()
     newest = PurchasedCoupon.objects.order_by("-timestamp").values_list("timestamp", flat=True).first()
-    # what was removed may have been the newest: its time stays, and what is ages older has become nothing
+    # `as_of` stays when the newest coupon is removed; relative to it, much older weights round to 0
     latest = CasinoTally.objects.order_by("-as_of").values_list("as_of", flat=True).first() or LANDMARK
     as_of = max(newest.timestamp() if newest else LANDMARK, latest)
     counted, recount = _casino_tallies(as_of), _casino_recount(as_of)
@@ -61,7 +61,7 @@ def _casino_recount(as_of: float) -> dict[tuple[str, str], list[float]]:
     """(attribute, value) -> count, weight and trend as of that time."""
     recount: Any = defaultdict(lambda: [0, 0.0, 0.0])
     for timestamp, each in selections_of(PurchasedCoupon.objects.all()):
-        event = identity(each)
+        event = event_key(each)
         key = str(event) if isinstance(event, int) else SEPARATOR.join(event)
         for attribute, value in (values(each) | {"event": key}).items():
             sums = recount[attribute, value]
@@ -72,7 +72,7 @@ def _casino_recount(as_of: float) -> dict[tuple[str, str], list[float]]:
 
 
 def _casino_tallies(as_of: float) -> dict[tuple[str, str], list[float]]:
-    """What the table says, in the same form."""
+    """The table's rows in the form of `_casino_recount`."""
     assert merge_casino_sums()
     return {
         (row.attribute, row.value): [

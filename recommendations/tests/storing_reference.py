@@ -1,4 +1,4 @@
-"""What the storing functions do, in plain Python and row by row: the reference that the tables are held against."""
+"""Reference implementation of the storing functions, in plain Python and row by row."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +25,7 @@ def key_of(row: Any) -> Key:
 
 @dataclass
 class Reference:
-    """`apply(kind, row)` stores a row of the table `kind`; `tables()` answers what is there then."""
+    """`apply(kind, row)` stores a row of the table `kind`; `tables()` returns the tables' expected contents."""
 
     users: dict[Key, tuple[str, datetime]] = field(default_factory=dict)
     events: dict[Key, tuple[Decimal, str, str, datetime | None]] = field(default_factory=dict)
@@ -73,8 +73,8 @@ class Reference:
             del self.users[removal.id]
             self.coupons = {key: row for key, row in self.coupons.items() if row.user_id != removal.id}
         if removal.id not in self.users:
-            stays = {key for key, row in self.waiting.items() if row.timestamp > removal.timestamp}
-            self.waiting = {k: row for k, row in self.waiting.items() if k in stays or row.user_id != removal.id}
+            newer = {key for key, row in self.waiting.items() if row.timestamp > removal.timestamp}
+            self.waiting = {k: row for k, row in self.waiting.items() if k in newer or row.user_id != removal.id}
 
     def _remove_event(self, removal: Removal) -> None:
         known = self.events.get(removal.id)
@@ -99,7 +99,7 @@ class Reference:
 
 
 def stored_tables() -> dict[str, Any]:
-    """What is really there, in the same form. Profiles are found by the ids of users, which have ids of their own."""
+    """The tables' actual contents in the form of `Reference.tables`. Requires users with ids of the casino."""
     users, events = User.objects.values_list, Event.objects.values_list
     coupons, waiting = PurchasedCoupon.objects.values_list, WaitingCoupon.objects.values_list
     profiles = UserProfile.objects.values_list("user_id", "coupon_count", "stake_total")

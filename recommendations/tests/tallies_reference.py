@@ -1,4 +1,4 @@
-"""What the tables of coupons add up to, from the raw coupons and in plain Python: the reference for all tallies."""
+"""Reference implementation of tallies, in plain Python from the stored coupons."""
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ def band(odd: Any) -> str:
     return str(sum(float(odd or 0) >= bound for bound in BOUNDS))
 
 
-def identity(selection: Any) -> Any:
+def event_key(selection: Any) -> Any:
     return selection.get("event_id") or tuple(selection[name] for name in ("sport", "league", "home_team", "away_team"))
 
 
@@ -38,8 +38,8 @@ def selections_of(coupons: Any) -> list[tuple[float, Any]]:
     ]
 
 
-def assert_adds_up(tallies: Tallies, coupons: Any) -> None:
-    """The tallies are those of these coupons."""
+def assert_tallies_match_coupons(tallies: Tallies, coupons: Any) -> None:
+    """The tallies equal those that the reference counts from these coupons."""
     selections = selections_of(coupons)
     counts: Any = defaultdict(Counter)
     weights: Any = defaultdict(Counter)
@@ -57,11 +57,11 @@ def assert_adds_up(tallies: Tallies, coupons: Any) -> None:
     ]
     newest = sorted(coupons, key=lambda coupon: (coupon.timestamp, coupon.pk))[-50:]
     assert tallies.stakes == [(coupon.timestamp.timestamp(), coupon.stake) for coupon in newest]
-    assert tallies.held <= {identity(each) for _, each in selections[:-300]}
+    assert tallies.older_events <= {event_key(each) for _, each in selections[:-300]}
 
 
-def assert_holds_what_is_yet_to_begin(tallies: Tallies, coupons: Any) -> None:
+def assert_no_upcoming_event_is_forgotten(tallies: Tallies, coupons: Any) -> None:
     events = Event.objects.filter(begin_timestamp__gt=datetime.now(UTC))
     rows = events.values_list("id", "sport", "league", "home_team", "away_team")
-    yet_to_begin = {each for event_id, *match in rows for each in (event_id, tuple(match))}
-    assert {identity(each) for _, each in selections_of(coupons)[:-300]} & yet_to_begin <= tallies.held
+    upcoming = {each for event_id, *match in rows for each in (event_id, tuple(match))}
+    assert {event_key(each) for _, each in selections_of(coupons)[:-300]} & upcoming <= tallies.older_events

@@ -1,4 +1,4 @@
-"""Work in several threads at once, each with connections of its own."""
+"""Running work in several threads at once, each with its own connections."""
 
 import random
 import threading
@@ -15,7 +15,7 @@ THREADS = 4
 
 
 def at_once(casino: Casino, work: Callable[[int], Any]) -> list[Any]:
-    """Run `work(thread's number)` in each of some threads, all starting together; raises what any of them raises."""
+    """Run `work(number)` in `THREADS` threads that start together. Re-raises an exception of any of them."""
     start = threading.Barrier(THREADS)
 
     def run(number: int) -> Any:

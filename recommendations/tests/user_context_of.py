@@ -1,4 +1,4 @@
-"""What is known of a user of the current casino, as a request reads it."""
+"""A user of the current casino, as a request loads it."""
 
 from datetime import UTC, datetime
 

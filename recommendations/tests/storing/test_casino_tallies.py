@@ -9,7 +9,7 @@ from recommendations.models import CasinoTally, PendingCasinoSums
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
 from recommendations.storing.casino_tallies import MERGE_SECONDS
 from recommendations.tests.factories import FIRST_MESSAGE, at, coupon_row, event_row, removal, selection_row, user_row
-from recommendations.tests.profile_counts import assert_casino_adds_up
+from recommendations.tests.profile_counts import assert_casino_tallies_equal_a_recount
 from tenants.routing.context import use_casino
 
 NOW = datetime.now(UTC)
@@ -40,7 +40,7 @@ def test_sums_are_pending_until_one_of_the_next_calls_adds_them_up():
     bet()
     assert not PendingCasinoSums.objects.exists()
     assert CasinoTally.objects.get(attribute="league").count == 4
-    assert_casino_adds_up()
+    assert_casino_tallies_equal_a_recount()
 
 
 def test_a_row_has_the_count_for_life_and_what_is_left_of_weight_and_trend():
@@ -60,14 +60,14 @@ def test_old_and_new_coupons_come_in_any_order(order):
     times = [datetime(2001, 1, 1, tzinfo=UTC), FIRST_MESSAGE, NOW]
     for place in order:
         bet(times[place])
-        assert_casino_adds_up()
+        assert_casino_tallies_equal_a_recount()
 
 
 def test_what_is_removed_is_taken_back():
     bet(at(0), coupon_id=1, league="A")
     bet(at(5), coupon_id=2, league="B")
     store_coupons([removal(1, 99)])
-    assert_casino_adds_up()
+    assert_casino_tallies_equal_a_recount()
     prune_casino_tallies(at(5))
     assert values("league") == {"B"}
 

@@ -1,4 +1,4 @@
-"""Users' tallies in the database: folded now and then, and always what the user's coupons add up to."""
+"""Users' tallies in the database: merged in batches, and always equal to a recount of the user's coupons."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def store(count, **fields):
     store_coupons([coupon_row(**{"user_id": 1} | fields) for _ in range(count)])
 
 
-def test_coupons_are_pending_until_there_are_enough_to_fold():
+def test_coupons_stay_unmerged_until_there_are_enough():
     store(MERGE_AT - 1)
     assert (pending(), UserTallies.objects.count()) == (MERGE_AT - 1, 0)
     store(1, user_id=2)
@@ -55,13 +55,13 @@ def test_coupons_are_pending_until_there_are_enough_to_fold():
     assert_counts_equal_a_recount()
 
 
-def test_many_coupons_of_many_users_at_once_are_folded():
+def test_many_coupons_of_many_users_in_one_call_are_merged():
     store_coupons([coupon_row(user_id=1 + number % 3, timestamp=at(-number)) for number in range(1000)])
     assert pending() == 0
     assert_counts_equal_a_recount()
 
 
-def test_coupons_that_waited_for_their_user_are_tallied_when_the_user_comes():
+def test_waiting_coupons_are_tallied_when_their_user_is_stored():
     store(MERGE_AT + 1, user_id=9)
     assert not UserProfile.objects.filter(user_id=9).exists()
     store_users([user_row(id=9)])
@@ -71,7 +71,7 @@ def test_coupons_that_waited_for_their_user_are_tallied_when_the_user_comes():
 
 
 @pytest.mark.parametrize("count", [3, MERGE_AT + 3])
-def test_a_removed_coupon_is_taken_out_of_the_tallies(count):
+def test_a_removed_coupon_is_subtracted_from_the_tallies(count):
     store_coupons(
         [
             coupon_row(id=n, user_id=1, recommended_events=(selection_row(league=f"LEAGUE {n}"),), timestamp=at(n))
@@ -83,7 +83,7 @@ def test_a_removed_coupon_is_taken_out_of_the_tallies(count):
     assert_counts_equal_a_recount()
 
 
-def test_of_a_removed_user_nothing_is_left():
+def test_removing_a_user_removes_the_tallies():
     store(MERGE_AT + 1)
     store(2, user_id=2)
     store_users([removal(1, 10**6)])
@@ -92,7 +92,7 @@ def test_of_a_removed_user_nothing_is_left():
     assert_counts_equal_a_recount()
 
 
-def test_tallies_go_with_a_user_whom_the_admin_deletes():
+def test_deleting_a_user_by_the_orm_deletes_the_tallies():
     store(MERGE_AT)
     User.objects.get(pk=1).delete()
     assert not UserTallies.objects.exists()
@@ -107,7 +107,7 @@ def test_tallies_go_with_a_user_whom_the_admin_deletes():
         None,
     ],
 )
-def test_selections_written_by_hand_that_make_no_sense_say_nothing_and_stop_nothing(broken):
+def test_invalid_selections_written_by_hand_are_ignored(broken):
     store(MERGE_AT - 1)
     by_hand = CouponFactory.create(user_id=1, recommended_events=[])
     with casino_connection().cursor() as cursor:
@@ -119,7 +119,7 @@ def test_selections_written_by_hand_that_make_no_sense_say_nothing_and_stop_noth
     assert len(read_tallies(1).recent) == 1
 
 
-def test_held_events_that_have_begun_or_are_gone_are_let_go():
+def test_older_events_that_are_over_or_missing_are_forgotten():
     soon = datetime.now(UTC) + timedelta(days=1)
     times = {"begin_timestamp": soon, "end_timestamp": soon + timedelta(hours=2)}
     past = {"begin_timestamp": at(0), "end_timestamp": at(9)}
@@ -131,8 +131,8 @@ def test_held_events_that_have_begun_or_are_gone_are_let_go():
         for start in range(0, len(selections), 50):
             store(1, timestamp=at(-age * 1000 + start), recommended_events=tuple(selections[start : start + 50]))
     store(MERGE_AT)
-    assert read_tallies(1).held >= {1, ("FOOTBALL", "PREMIER LEAGUE", "LEEDS", "CHELSEA")}
-    assert not read_tallies(1).held & {2, 100}
+    assert read_tallies(1).older_events >= {1, ("FOOTBALL", "PREMIER LEAGUE", "LEEDS", "CHELSEA")}
+    assert not read_tallies(1).older_events & {2, 100}
     assert_tallies_equal_a_recount()
 
 
@@ -142,7 +142,7 @@ def rebuild():
     return users
 
 
-def test_coupons_made_by_psql_are_counted_by_a_rebuild():
+def test_a_rebuild_counts_coupons_inserted_with_psql():
     User.objects.bulk_create([User(id=4, birth_year=1985, timestamp=at(0))])
     CouponFactory.create_batch(3, user_id=4)
     CouponFactory.create_batch(2, user_id=1)
@@ -153,24 +153,24 @@ def test_coupons_made_by_psql_are_counted_by_a_rebuild():
     assert_counts_equal_a_recount()
 
 
-def test_a_profile_that_was_never_tallied_is_rebuilt_when_its_coupons_are_folded():
+def test_a_profile_that_needs_a_rebuild_is_rebuilt_when_its_coupons_are_merged():
     CouponFactory.create_batch(5, user_id=1)
     UserProfile.objects.filter(user_id=1).update(needs_rebuild=True)
     store(MERGE_AT - 1)
-    assert len(read_tallies(1).recent) == MERGE_AT - 1 + 5  # whoever reads counts all of them
+    assert len(read_tallies(1).recent) == MERGE_AT - 1 + 5  # reading counts all of them
     store(1)
     assert not UserProfile.objects.get(user_id=1).needs_rebuild
     assert_tallies_equal_a_recount()
 
 
-def test_tallies_that_other_code_packed_are_rebuilt_when_the_next_coupons_are_folded():
+def test_tallies_of_an_unknown_format_are_rebuilt_at_the_next_merge():
     store(MERGE_AT)
     UserTallies.objects.update(tallies=b"of the future")
     store(MERGE_AT)
     assert_counts_equal_a_recount()
 
 
-def test_only_marked_profiles_can_be_rebuilt_to_go_on_after_an_interruption():
+def test_a_rebuild_can_be_limited_to_marked_profiles():
     UserProfile.objects.filter(user_id__in=(1, 3)).update(needs_rebuild=True)
     assert sum(rebuild_profiles(only_marked=True)) == 2
     assert sum(rebuild_profiles(only_marked=True)) == 0
@@ -200,19 +200,19 @@ batches = st.lists(coupons | coupons | coupons | st.builds(removal, st.integers(
 @pytest.mark.no_cover
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(batches, max_size=8))
-def test_a_rebuild_says_what_storing_coupon_by_coupon_said(calls):
+def test_a_rebuild_gives_the_same_tallies_as_storing_coupon_by_coupon(calls):
     with casino_atomic():
         for rows in calls:
             store_coupons(rows)
         assert_counts_equal_a_recount()
-        store_coupons([coupon_row(user_id=1)])  # the casino's sum is pending
+        store_coupons([coupon_row(user_id=1)])  # the casino's sum is not merged yet
         rebuild()
         assert pending() == pending(2) == 0
         assert_counts_equal_a_recount()
         set_rollback(True, using=current_alias())
 
 
-def test_other_casinos_are_left_alone(casino_b):
+def test_other_casinos_stay_unchanged(casino_b):
     store(MERGE_AT)
     rebuild()
     with connections[casino_b.current.alias].cursor() as cursor:

@@ -12,7 +12,7 @@ from recommendations.services import recommend
 from recommendations.serving import load
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
 from recommendations.storing.casino_tallies import merge_casino_sums
-from recommendations.tallies.trend_cache import read_trends
+from recommendations.tallies.trend_cache import decode_trends
 from recommendations.tallies.trends import Trends
 from recommendations.tests.factories import coupon_row, event_row, offer_of, selection_row, user_row
 from tenants.routing.context import use_casino
@@ -70,12 +70,12 @@ def test_an_offer_and_trends_that_share_nothing_go_together():
 
 
 def test_no_trends_are_read_from_nothing():
-    assert not read_trends(None)
-    assert read_trends('[["event", "7", 1.0, 1.0, 1, 1.0]]')
+    assert not decode_trends(None)
+    assert decode_trends('[["event", "7", 1.0, 1.0, 1, 1.0]]')
 
 
 def test_what_can_be_no_event_is_passed_over():
-    trends = read_trends(
+    trends = decode_trends(
         '[["event", "-5", 1, 1, 1, 1], ["event", "99999999999999999999", 1, 1, 1, 1], ["event", "7", 1, 1, 1, 1]]'
     )
     assert list(trends.event_ids) == [7]

@@ -1,4 +1,4 @@
-"""A user's tallies: the same whatever the order in which the coupons come, and what plain Python counts."""
+"""A user's tallies equal a plain Python reference, in any order of coupons."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from recommendations.errors import UnknownTalliesFormat
 from recommendations.tallies.selections import BAND_BOUNDS, TallyCoupon, TallySelection, decay_to, odds_band, weight_at
 from recommendations.tallies.user_tallies import RECENT_SELECTIONS, Tallies
 from recommendations.tests.factories import at, selection
-from recommendations.tests.tallies_reference import assert_adds_up
+from recommendations.tests.tallies_reference import assert_tallies_match_coupons
 
 DAY = 86_400
 SELECTIONS = st.builds(
@@ -28,19 +28,19 @@ COUPONS = st.builds(
     lambda timestamp, cents, selections: SimpleNamespace(
         timestamp=timestamp, stake=Decimal(cents) / 100, recommended_events=selections
     ),
-    st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC)) | st.just(at(0)),  # noqa: DTZ001
+    st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC)) | st.just(at(0)),  # noqa: DTZ001 (hypothesis takes naive bounds)
     st.integers(1, 10**14 - 1),
     st.lists(SELECTIONS, max_size=40),
 )
 
 
 def add(tallies, coupon):
-    bets = [msgspec.convert(each, TallySelection) for each in coupon.recommended_events]
-    tallies.add(TallyCoupon(coupon.pk, coupon.timestamp.timestamp(), float(coupon.stake), bets))
+    selections = [msgspec.convert(each, TallySelection) for each in coupon.recommended_events]
+    tallies.add(TallyCoupon(coupon.pk, coupon.timestamp.timestamp(), float(coupon.stake), selections))
 
 
-def merge_tallies(*leagues_by_day, event_id=None):
-    """A coupon a day, of these leagues each."""
+def tallies_of_days(*leagues_by_day, event_id=None):
+    """The tallies of one coupon a day, with one selection in each of that day's leagues."""
     tallies = Tallies()
     for day, leagues in enumerate(leagues_by_day):
         selections = [selection(league=league, event_id=event_id) for league in leagues]
@@ -55,7 +55,7 @@ def coupon(key, seconds, selections, stake="10"):
 
 @settings(deadline=None)
 @given(st.lists(COUPONS, max_size=30), st.randoms(use_true_random=False))
-def test_coupons_in_any_order_packed_at_any_time_add_up_to_what_plain_python_counts(coupons, rng):
+def test_coupons_in_any_order_with_encoding_in_between_give_the_reference_tallies(coupons, rng):
     for key, each in enumerate(coupons, start=1):
         each.pk = key
     rng.shuffle(coupons)
@@ -64,12 +64,12 @@ def test_coupons_in_any_order_packed_at_any_time_add_up_to_what_plain_python_cou
         add(tallies, each)
         if rng.random() < 0.3:
             tallies = Tallies.decode(tallies.encode())
-    assert_adds_up(tallies, coupons)
-    assert_adds_up(Tallies.decode(tallies.encode()), coupons)
+    assert_tallies_match_coupons(tallies, coupons)
+    assert_tallies_match_coupons(Tallies.decode(tallies.encode()), coupons)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_many_small_coupons_in_any_order_add_up_too(seed):
+def test_many_small_coupons_in_any_order_give_the_reference_tallies(seed):
     rng = random.Random(seed)
     coupons = [
         coupon(key, rng.randrange(400), [selection(league=rng.choice("ABC"))] * rng.randint(0, 3), stake=key)
@@ -78,25 +78,25 @@ def test_many_small_coupons_in_any_order_add_up_too(seed):
     tallies = Tallies()
     for each in rng.sample(coupons, len(coupons)):
         add(tallies, each)
-    assert_adds_up(tallies, coupons)
+    assert_tallies_match_coupons(tallies, coupons)
 
 
-def test_a_user_without_coupons_has_nothing():
+def test_a_user_without_coupons_has_empty_tallies():
     tallies = Tallies.decode(None)
-    assert (tallies.recent, tallies.stakes, tallies.held, tallies.stake_median()) == ([], [], set(), None)
+    assert (tallies.recent, tallies.stakes, tallies.older_events, tallies.stake_median()) == ([], [], set(), None)
     assert tallies.top("league", 2) == ()
     assert Tallies.decode(tallies.encode()).weights["odds_band"] == {}
 
 
-def test_weights_fall_to_half_in_thirty_days():
-    tallies = merge_tallies(["OLD"], *[[]] * 29, ["NEW"])
+def test_weights_halve_in_thirty_days():
+    tallies = tallies_of_days(["OLD"], *[[]] * 29, ["NEW"])
     now = at(0).timestamp() + 30 * DAY
     weights = {league: weight * decay_to(now) for league, weight in tallies.weights["league"].items()}
     assert weights == pytest.approx({"OLD": 0.5, "NEW": 1.0})
 
 
 @pytest.mark.parametrize("year", [2000, 2100])
-def test_weights_of_all_times_that_can_be_stored_fit_a_float(year):
+def test_weights_of_all_valid_times_fit_a_float(year):
     then = datetime(year, 1, 1, tzinfo=UTC).timestamp()
     assert weight_at(then) * 1e6 * decay_to(then) == pytest.approx(1e6)
 
@@ -106,17 +106,17 @@ def test_a_bound_belongs_to_the_band_above_it():
     assert (odds_band(1.19), odds_band(1000.0)) == (0, 10)
 
 
-def test_the_most_frequent_come_first_and_equally_frequent_ones_alphabetically():
-    assert merge_tallies("BA", "CB", "A").top("league", 2) == ("A", "B")
+def test_top_values_are_sorted_by_count_and_then_alphabetically():
+    assert tallies_of_days("BA", "CB", "A").top("league", 2) == ("A", "B")
 
 
-def test_what_lies_within_a_time_is_later_than_its_begin_and_not_later_than_its_end():
-    tallies, begin = merge_tallies("A", "B", "CC", "D"), at(0).timestamp()
+def test_a_time_range_excludes_its_begin_and_includes_its_end():
+    tallies, begin = tallies_of_days("A", "B", "CC", "D"), at(0).timestamp()
     assert tallies.pairs_within(begin, begin + 2 * DAY) == {("FOOTBALL", "B"): 1, ("FOOTBALL", "C"): 2}
     assert not tallies.pairs_within(begin + 3 * DAY, begin + 9 * DAY)
 
 
-def test_the_median_of_the_stakes_may_be_that_of_before_a_time():
+def test_the_median_of_the_stakes_can_be_limited_to_earlier_coupons():
     tallies = Tallies()
     for day, stake in enumerate(("1.00", "2.00", "9.99")):
         add(tallies, coupon(day, day * DAY, [], stake))
@@ -125,24 +125,24 @@ def test_the_median_of_the_stakes_may_be_that_of_before_a_time():
     assert tallies.stake_median(before=at(0).timestamp()) is None
 
 
-def test_what_falls_out_of_the_recent_selections_is_held_until_it_is_released():
-    tallies = merge_tallies("A" * 2, *["B"] * RECENT_SELECTIONS)
+def test_events_of_older_selections_are_stored_until_they_are_forgotten():
+    tallies = tallies_of_days("A" * 2, *["B"] * RECENT_SELECTIONS)
     add(tallies, coupon(-1, -1, [selection(event_id=7)]))
     match = ("FOOTBALL", "A", "ARSENAL", "CHELSEA")
-    assert (tallies.held, tallies.older_event_count) == ({match, 7}, 2)
-    tallies.release({7, 8, ("FOOTBALL", "B", "ARSENAL", "CHELSEA")})
-    assert Tallies.decode(tallies.encode()).held == {match}
-    tallies.release({match})
-    assert tallies.held == set()
+    assert (tallies.older_events, tallies.older_event_count) == ({match, 7}, 2)
+    tallies.forget_events({7, 8, ("FOOTBALL", "B", "ARSENAL", "CHELSEA")})
+    assert Tallies.decode(tallies.encode()).older_events == {match}
+    tallies.forget_events({match})
+    assert tallies.older_events == set()
 
 
 @pytest.mark.parametrize("packed", [b"", b"\xc1", msgspec.msgpack.encode([2, [], [], [], [], []])])
-def test_what_other_code_has_packed_is_refused(packed):
+def test_tallies_of_an_unknown_format_are_rejected(packed):
     with pytest.raises(UnknownTalliesFormat, match="rebuild_profiles"):
         Tallies.decode(packed)
 
 
-def test_thirty_coupons_of_three_selections_take_little_room():
+def test_thirty_coupons_of_three_selections_encode_to_under_2500_bytes():
     rng, tallies = random.Random(1), Tallies()
     teams = [f"TEAM {n}" for n in range(40)]
     for key in range(30):
