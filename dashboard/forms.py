@@ -11,7 +11,7 @@ from recommendations.errors import InvalidConfiguration
 from recommendations.recommenders.registry import DEFAULT, RECOMMENDERS
 from recommendations.serving.options import DEFAULTS, Options, parse_options
 from recommendations.serving.output_schema import FieldMapping, parse_schema, schema_as_json
-from recommendations.serving.preview import MAX_ID
+from tenants.ids import MAX_ID
 from tenants.models import Casino
 
 MAX_LENGTH = 100_000

@@ -16,10 +16,10 @@ from dashboard.forms import ConfigurationForm, as_text
 from dashboard.reference import option_reference, source_reference
 from recommendations.errors import UserNotFound
 from recommendations.serving.preview import find_users, preview_configuration
+from tenants.ids import parse_id
 from tenants.models import Casino
 
 from .base import open_casino, page
-from .numbers import whole_number
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -28,7 +28,7 @@ def configuration_page(request: HttpRequest, casino_id: int) -> HttpResponse:
     """POST with `save` keeps the configuration; without, it shows what that would answer and keeps nothing."""
     casino = open_casino(request, casino_id)
     is_posted = request.method == "POST"
-    user_id = whole_number(request.GET.get("user")) or (None if is_posted else _first_user(casino))
+    user_id = parse_id(request.GET.get("user", "").strip()) or (None if is_posted else _first_user(casino))
     form = ConfigurationForm(request.POST if is_posted else None, casino=casino, user_id=user_id)
     if is_posted and "save" in request.POST and form.is_valid() and _save(request, casino, form):
         query = f"?user={form.cleaned_data['user_id']}" if form.cleaned_data["user_id"] else ""

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from dashboard.access import casinos_of
 from dashboard.overview import rows
 from ingestion.status.lag_cache import recent_lag
+from tenants.ids import parse_id
 from tenants.models import CasinoState
 from tenants.models.casino import CasinoQuerySet
 
@@ -17,7 +18,6 @@ from .base import page
 
 CASINOS_A_PAGE = 20
 LAG_SECONDS = 1.0
-_MAX_DIGITS = 18
 
 
 @require_safe
@@ -44,5 +44,4 @@ def _searched(casinos: CasinoQuerySet, wanted: str, state: str) -> CasinoQuerySe
         casinos = casinos.filter(state=state)
     if not wanted:
         return casinos
-    is_id = wanted.isdecimal() and len(wanted) <= _MAX_DIGITS
-    return casinos.filter(Q(name__icontains=wanted) | Q(pk=int(wanted) if is_id else None))
+    return casinos.filter(Q(name__icontains=wanted) | Q(pk=parse_id(wanted)))

@@ -12,10 +12,10 @@ from dashboard.casino_reader import Unavailable, read
 from dashboard.trial import UserTrial, try_user
 from recommendations.errors import UserNotFound
 from recommendations.serving.preview import find_users
+from tenants.ids import parse_id
 from tenants.models import Casino
 
 from .base import open_casino, page
-from .numbers import whole_number
 
 USERS_SHOWN = 20
 
@@ -26,8 +26,8 @@ def try_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
     """`?q=` lists the users whose name or id it is, `?user=` tries one of them."""
     casino = open_casino(request, casino_id)
     wanted = request.GET.get("q", "").strip()
-    user_id = whole_number(request.GET.get("user"))
-    after = whole_number(request.GET.get("after")) or 0
+    user_id = parse_id(request.GET.get("user", "").strip())
+    after = parse_id(request.GET.get("after", "").strip()) or 0
     answer: Any = read(casino, lambda: _ask(casino, wanted, after, user_id))
     if isinstance(answer, Unavailable):
         answer = {"away": answer}

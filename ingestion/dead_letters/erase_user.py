@@ -8,6 +8,7 @@ import msgspec
 
 from ingestion.messages.envelope import Envelope
 from ingestion.topics import TOPICS
+from tenants.ids import parse_id
 
 from .log import DeadLetter, Query, fetch_messages, list_dead_letters
 from .purge import purge
@@ -42,8 +43,8 @@ def _died_until(letter: DeadLetter, until: datetime | None) -> bool:
 def _user_of(letter: DeadLetter, envelope: Envelope) -> int | None:
     """The id in the message, as far as it can be read: it may be dead for that it can't."""
     user_id = _fields_of(envelope).get(_USER_FIELDS.get(TOPICS[letter.topic].name, "user_id"))
-    if isinstance(user_id, str) and user_id.isdecimal() and len(user_id) < 19:
-        return int(user_id)
+    if isinstance(user_id, str):
+        return parse_id(user_id)
     return user_id if type(user_id) is int else None  # true is no 1
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from tenants.ids import parse_id
+
 CASINO_HEADER = "casino_id"
 ORIGIN_HEADER = "replay.origin"  # the place of a message that is sent again
 
@@ -90,4 +92,4 @@ def _casino_id(headers: Headers | None) -> int | None:
 
 @lru_cache(4_096)
 def _as_id(text: bytes) -> int | None:
-    return int(text) if text.isdigit() and len(text) < 19 else None
+    return parse_id(text.decode("latin-1"))

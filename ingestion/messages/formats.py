@@ -12,10 +12,11 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from recommendations.validation.fields import MAX_ID, MAX_ODD, MAX_REFERENCE, MAX_STAKE, MAX_TEXT
+from recommendations.validation.fields import MAX_ODD, MAX_OWN_ID, MAX_STAKE, MAX_TEXT
+from tenants.ids import MAX_ID
 
-Id = Annotated[int, Meta(ge=1, le=MAX_ID, description="The casino's own id: then this is the key.")]
-Reference = Annotated[int, Meta(ge=1, le=MAX_REFERENCE)]
+Id = Annotated[int, Meta(ge=1, le=MAX_OWN_ID, description="The casino's own id: then this is the key.")]
+Reference = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 OptionalText = Annotated[str, Meta(max_length=MAX_TEXT)]
 Odd = Annotated[

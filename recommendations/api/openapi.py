@@ -13,7 +13,7 @@ from recommendations.services import BATCH_LIMIT
 from recommendations.serving.options import MAX_EVENTS
 from recommendations.serving.output_schema import TYPES
 from recommendations.serving.request_filters import MAX_EXCLUDED
-from recommendations.validation.fields import MAX_REFERENCE
+from tenants.ids import MAX_ID
 
 from .error_codes import ERROR_CODES, OF_ANY, OF_BODY, OF_CASINO
 
@@ -69,7 +69,7 @@ USER_IDS: Schema = {
     "type": "array",
     "minItems": 1,
     "maxItems": BATCH_LIMIT,
-    "items": {"type": "integer", "minimum": 1, "maximum": MAX_REFERENCE},
+    "items": {"type": "integer", "minimum": 1, "maximum": MAX_ID},
 }
 MANY: Schema = {
     "type": "object",

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from recommendations.recommenders.registry import DEFAULT, RECOMMENDERS
 from recommendations.serving.options import all_options_as_json, load_options
-from recommendations.validation.fields import MAX_REFERENCE
+from tenants.ids import MAX_ID
 
 EXAMPLE_SCHEMA = {
     "user_id": {"type": "int", "source_field": "id"},
@@ -36,7 +36,7 @@ class ObjectField(serializers.JSONField):
 class UsersSerializer(serializers.Serializer[Any]):
     """Whom to recommend to."""
 
-    user_ids = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=MAX_REFERENCE))
+    user_ids = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=MAX_ID))
 
 
 class ConfigurationSerializer(serializers.Serializer[Any]):

@@ -18,10 +18,10 @@ from recommendations import services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
 from recommendations.serving.options import all_options_as_json, load_options, options_schema
 from recommendations.serving.request_filters import parse_filters
-from recommendations.validation.fields import reference
 from tenants.access.limits import charge
 from tenants.http.gate import admit
 from tenants.http.middleware import require_casino
+from tenants.ids import parse_id
 from tenants.models import Casino, Scope
 
 from . import openapi as docs
@@ -194,7 +194,7 @@ def _options(casino: Casino) -> dict[str, Any]:
 
 def parse_user_id(text: str) -> int:
     """What is no possible id is nobody's id."""
-    user_id = reference(text)
+    user_id = parse_id(text)
     if user_id is None:
         raise UserNotFound("User not found")
     return user_id

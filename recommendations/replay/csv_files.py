@@ -11,7 +11,8 @@ import numpy as np
 
 from recommendations.errors import InvalidHistory
 from recommendations.offer import ATTRIBUTES, offer_of_columns
-from recommendations.validation.fields import EARLIEST, LATEST, MAX_ODD, MAX_REFERENCE, MAX_STAKE, reference
+from recommendations.validation.fields import EARLIEST, LATEST, MAX_ODD, MAX_STAKE
+from tenants.ids import MAX_ID, parse_id
 
 from .history import History, OddsChange, PastCoupon
 
@@ -116,9 +117,9 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:
 
 
 def _id(cell: str) -> int:
-    found = reference(cell)
+    found = parse_id(cell)
     if found is None:
-        raise ValueError(f"is no whole number from 1 to {MAX_REFERENCE}")
+        raise ValueError(f"is no whole number from 1 to {MAX_ID}")
     return found
 
 

@@ -15,12 +15,13 @@ from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.validation import fields
 from recommendations.validation.fields import MAX_STAKE
 from recommendations.validation.settings_limits import limits
+from tenants.ids import MAX_ID
 
 MAX_EVENTS = 20
 MAX_LISTED = 1_000
 LEAST_STAKE = Decimal("0.01")
 
-Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Listed = Meta(max_length=MAX_LISTED)
 Cap = Annotated[int, Meta(ge=1, le=MAX_EVENTS)]

@@ -15,6 +15,7 @@ from recommendations.offer import ATTRIBUTES
 from recommendations.recommenders.base import ProfilePart
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.tallies.user_tallies import Tallies
+from tenants.ids import parse_id
 
 from . import load
 from .engine import CasinoContext, RecommendationRequest, build_recommendation, full_hour
@@ -24,7 +25,6 @@ from .output_schema import FieldMapping, apply_schema, needs_reasons
 from .recommendation import Recommendation
 from .user_context import build_user_context, with_fresh_pairs
 
-MAX_ID = 2**63 - 1
 _MAX_TEXT = 100
 
 
@@ -78,7 +78,7 @@ def find_users(text: str, *, after: int = 0, limit: int) -> list[User]:
     text = text.replace("\0", "").strip()[:_MAX_TEXT]  # PostgreSQL refuses text with a NUL
     users = User.objects.filter(pk__gt=after)
     if text.isdecimal():
-        users = users.filter(pk=min(int(text), MAX_ID))
+        users = users.filter(pk=parse_id(text) or 0)  # no user has the id 0
     else:
         for word in text.split():
             users = users.filter(Q(name__icontains=word) | Q(surname__icontains=word))

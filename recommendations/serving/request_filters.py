@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from recommendations.errors import InvalidParameter
-from recommendations.validation.fields import reference
 from recommendations.validation.settings_limits import limits
+from tenants.ids import parse_id
 
 from .options import MAX_EVENTS
 
@@ -79,7 +79,7 @@ def _listed(value: Any) -> Iterable[Any]:
 
 
 def _whole_number(value: Any) -> int | None:
-    return None if isinstance(value, bool) else reference(str(value).strip())
+    return None if isinstance(value, bool) else parse_id(str(value).strip())
 
 
 _PARSE = {"limit": _limit, "exclude": _exclude, "sport": _sport, "explain": _explain}

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 
+from tenants.ids import MAX_ID
+
 LANDMARK = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 HALF_LIFE = 30 * 86_400.0  # seconds
 BAND_BOUNDS = (1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
@@ -13,7 +15,7 @@ BAND_BOUNDS = (1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
 
 Match = tuple[str, str, str, str]  # sport, league, home team, away team
 Text = Annotated[str, msgspec.Meta(min_length=1)]
-EventId = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+EventId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 Odd = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from cachetools import LRUCache
 from django.conf import settings
 
-from recommendations.validation.fields import MAX_REFERENCE
+from tenants.ids import parse_id
 from tenants.routing.connections import current_alias
 
 from .casino_sums import SEPARATOR, TREND_HALF_LIFE
@@ -91,9 +91,8 @@ def decode_trends(rows: str | None) -> Trends:
         if attribute != "event":
             weights.setdefault(attribute, {})[value] = weight
             recent.setdefault(attribute, {})[value] = trend
-        elif value.isdecimal():
-            if int(value) <= MAX_REFERENCE:
-                events.append((int(value), trend, count, as_of))
+        elif (event_id := parse_id(value)) is not None:
+            events.append((event_id, trend, count, as_of))
         elif len(match := value.split(SEPARATOR)) == _MATCH_PARTS:
             matches[match[0], match[1], match[2], match[3]] = trend
     events.sort()

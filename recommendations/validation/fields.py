@@ -13,8 +13,7 @@ from math import isfinite
 
 from recommendations.errors import InvalidRow
 
-MAX_ID = 2**62  # half of bigint: above the casino's own ids there must be room for those that PostgreSQL hands out
-MAX_REFERENCE = 2**63 - 1  # to a user or an event, whoever chose its id
+MAX_OWN_ID = 2**62  # half of bigint: PostgreSQL's sequences need the ids above those that casinos choose
 MAX_TEXT = 100
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 MAX_ODD = Decimal("999999.999")
@@ -26,17 +25,10 @@ _ODD_STEP, _STAKE_STEP = Decimal("0.001"), Decimal("0.01")
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
-def identity(field: str, value: int | None, highest: int = MAX_ID) -> int | None:
+def identity(field: str, value: int | None, highest: int = MAX_OWN_ID) -> int | None:
     if value is not None and not 0 < value <= highest:
         raise InvalidRow("out_of_range", field, f"must be from 1 to {highest}")
     return value
-
-
-def reference(digits: str) -> int | None:
-    """The id of a user or an event that is written down, None if it is none that can be."""
-    is_number = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(MAX_REFERENCE))
-    number = int(digits) if is_number else 0
-    return number if 0 < number <= MAX_REFERENCE else None
 
 
 def text(field: str, value: str) -> str:

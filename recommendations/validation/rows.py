@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from recommendations.errors import InvalidRow
 from recommendations.models import Event, EventStatus, UserStatus
+from tenants.ids import MAX_ID
 
 from . import fields
 from .settings_limits import limits
@@ -151,7 +152,7 @@ class Selection(MatchFields, kw_only=True):
 
     def __post_init__(self) -> None:
         MatchFields.__post_init__(self)
-        fields.identity("event_id", self.event_id, fields.MAX_REFERENCE)
+        fields.identity("event_id", self.event_id, MAX_ID)
 
     @classmethod
     def of(cls, event: EventRow | Event) -> "Selection":
@@ -182,7 +183,7 @@ class CouponRow(msgspec.Struct, kw_only=True):
         fields.identity("id", self.id)
         if self.user_id is None:
             raise InvalidRow("missing", "user_id", "is required")
-        fields.identity("user_id", self.user_id, fields.MAX_REFERENCE)
+        fields.identity("user_id", self.user_id, MAX_ID)
         self.stake = fields.stake("stake", self.stake)
         self.timestamp = fields.instant("timestamp", self.timestamp)
         if self.id is None and self.source is None:
@@ -200,7 +201,7 @@ class ServedEventRow(msgspec.Struct, kw_only=True):
     score: float | None = None
 
     def __post_init__(self) -> None:
-        fields.identity("event_id", self.event_id, fields.MAX_REFERENCE)
+        fields.identity("event_id", self.event_id, MAX_ID)
         self.odd = fields.odd("odd", self.odd)
         fields.finite("score", self.score)
 
@@ -221,7 +222,7 @@ class ServedRow(msgspec.Struct, kw_only=True):
     took_ms: float | None = None
 
     def __post_init__(self) -> None:
-        fields.identity("user_id", self.user_id, fields.MAX_REFERENCE)
+        fields.identity("user_id", self.user_id, MAX_ID)
         self.timestamp = fields.instant("timestamp", self.timestamp)
         self.recommender = fields.name("recommender", self.recommender)
         self.asked_for = fields.name("asked_for", self.asked_for)

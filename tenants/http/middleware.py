@@ -22,6 +22,7 @@ from tenants.errors import (
     CasinoUnavailable,
     NoCurrentCasino,
 )
+from tenants.ids import MAX_ID
 from tenants.models import Casino, CasinoState
 from tenants.models.casino import ENDED_STATES, READY_STATES
 from tenants.routing.context import use_casino
@@ -37,7 +38,6 @@ CHOSEN_CASINO = "casino_id"  # key of the session: the switcher's choice
 OUTAGE_CODE = "database_unavailable"
 OUTAGE_TEXT = "The casino's database can't be used at present; try again soon"
 RETRY = {"Retry-After": "1"}  # seconds
-_MAX_ID = 2**63 - 1
 
 
 class CasinoMiddleware:
@@ -125,7 +125,7 @@ def _named_casino(request: HttpRequest) -> Casino | None:
         casino_id = _chosen_id(request)
     if not may_act_for(request, casino_id):
         raise CasinoForbidden("This login is for other casinos")
-    return Casino.objects.all().find(casino_id) if 0 < casino_id <= _MAX_ID else None
+    return Casino.objects.all().find(casino_id) if 0 < casino_id <= MAX_ID else None
 
 
 def _id_in_header(request: HttpRequest) -> int | None:

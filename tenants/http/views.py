@@ -11,6 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.generic import ListView
 
 from tenants.access.permissions import casinos_of, may_choose_casino
+from tenants.ids import parse_id
 from tenants.models import Casino, CasinoState
 
 from .middleware import CHOSEN_CASINO
@@ -31,7 +32,7 @@ class ChooseCasinoView(UserPassesTestMixin, ListView[Casino]):
         wanted = self.request.GET.get("q", "").replace("\0", "").strip()  # PostgreSQL refuses text with a NUL
         if not wanted:
             return casinos
-        return casinos.filter(Q(name__icontains=wanted) | Q(pk=_usable_id(wanted)))
+        return casinos.filter(Q(name__icontains=wanted) | Q(pk=parse_id(wanted)))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(next=self._next(self.request.GET), q=self.request.GET.get("q", ""), **kwargs)
@@ -41,7 +42,7 @@ class ChooseCasinoView(UserPassesTestMixin, ListView[Casino]):
         if chosen == "":
             request.session.pop(CHOSEN_CASINO, None)
         else:
-            request.session[CHOSEN_CASINO] = get_object_or_404(self._casinos(), pk=_usable_id(chosen)).pk
+            request.session[CHOSEN_CASINO] = get_object_or_404(self._casinos(), pk=parse_id(chosen)).pk
         return HttpResponseRedirect(self._next(request.POST))
 
     def _casinos(self) -> QuerySet[Casino]:
@@ -51,8 +52,3 @@ class ChooseCasinoView(UserPassesTestMixin, ListView[Casino]):
         target = values.get("next", "")
         is_safe = url_has_allowed_host_and_scheme(target, {self.request.get_host()}, self.request.is_secure())
         return target if is_safe else reverse("start")
-
-
-def _usable_id(text: str) -> int | None:
-    """The id that `text` names; None, which is no casino's, if it names none."""
-    return int(text) if text.isdecimal() and len(text) < 19 else None

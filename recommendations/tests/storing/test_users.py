@@ -7,7 +7,7 @@ import pytest
 from recommendations.models import User, UserProfile
 from recommendations.storing import Outcome, Result, store_events, store_users
 from recommendations.tests.factories import UserFactory, event_row, user_row
-from recommendations.validation.fields import MAX_ID
+from recommendations.validation.fields import MAX_OWN_ID
 from tenants.routing.context import use_casino
 
 DUPLICATE = Outcome(Result.DUPLICATE)
@@ -120,10 +120,10 @@ def test_an_own_id_that_was_handed_out_is_refused_and_overwrites_nobody():
 
 def test_above_the_highest_own_id_there_is_room_for_users_like_any_other(caller_a, settings):
     settings.RECSYS_TEST_ENDPOINTS = True
-    store_users([user_row(id=MAX_ID)])
-    store_events([event_row(id=MAX_ID)])
+    store_users([user_row(id=MAX_OWN_ID)])
+    store_events([event_row(id=MAX_OWN_ID)])
     [user], [event] = store_users([user_row()]), store_events([event_row()])
-    assert (user.id, event.id) == (MAX_ID + 1, MAX_ID + 1)
+    assert (user.id, event.id) == (MAX_OWN_ID + 1, MAX_OWN_ID + 1)
     assert caller_a.post(f"/purchase/{user.id}").status_code == 201
     caller_a.configure("inference")
     assert caller_a.get(f"/recommend/{user.id}").json()["user_id"] == user.id

@@ -8,8 +8,9 @@ import pytest
 
 from recommendations.errors import InvalidRow
 from recommendations.tests.factories import coupon_row, event_row, selection_row, served_row, user_row
-from recommendations.validation.fields import EARLIEST, LATEST, MAX_ID, MAX_REFERENCE, MAX_TEXT
+from recommendations.validation.fields import EARLIEST, LATEST, MAX_OWN_ID, MAX_TEXT
 from recommendations.validation.rows import ServedEventRow
+from tenants.ids import MAX_ID
 
 EVENT_CLASSIFIERS = ("country", "league", "home_team", "away_team")
 AT_TWO, AHEAD, BEHIND = (timezone(timedelta(hours=hours)) for hours in (2, 23, -23))
@@ -159,7 +160,7 @@ IDS = [(user_row, "id"), (event_row, "id"), (coupon_row, "id")]
 REFERENCES = [(coupon_row, "user_id"), (selection_row, "event_id")]
 
 
-@pytest.mark.parametrize("value", [0, -1, MAX_REFERENCE + 1, 10**30])
+@pytest.mark.parametrize("value", [0, -1, MAX_ID + 1, 10**30])
 @pytest.mark.parametrize(("make", "field"), IDS + REFERENCES)
 def test_an_impossible_id_is_refused(make, field, value):
     assert refusal(make, **{field: value}) == ("out_of_range", field)
@@ -167,13 +168,13 @@ def test_an_impossible_id_is_refused(make, field, value):
 
 @pytest.mark.parametrize(("make", "field"), IDS)
 def test_a_casinos_own_ids_leave_room_for_those_handed_out(make, field):
-    assert make(**{field: MAX_ID}).id == MAX_ID
-    assert refusal(make, **{field: MAX_ID + 1}) == ("out_of_range", field)
+    assert make(**{field: MAX_OWN_ID}).id == MAX_OWN_ID
+    assert refusal(make, **{field: MAX_OWN_ID + 1}) == ("out_of_range", field)
 
 
 @pytest.mark.parametrize(("make", "field"), REFERENCES)
 def test_a_reference_may_be_to_an_id_that_was_handed_out_above_the_casinos_own(make, field):
-    assert getattr(make(**{field: MAX_ID + 1}), field) == MAX_ID + 1
+    assert getattr(make(**{field: MAX_OWN_ID + 1}), field) == MAX_OWN_ID + 1
 
 
 @pytest.mark.parametrize("selections", [0, 50 + 1])

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from recommendations.errors import InvalidRow
 from recommendations.tests.factories import coupon_row, event_row, selection_row, user_row
-from recommendations.validation.fields import EARLIEST, LATEST, MAX_ID, MAX_ODD, MAX_REFERENCE, MAX_STAKE, MAX_TEXT
+from recommendations.validation.fields import EARLIEST, LATEST, MAX_ODD, MAX_OWN_ID, MAX_STAKE, MAX_TEXT
+from tenants.ids import MAX_ID
 
 SPORTS = ("FOOTBALL", "BASKETBALL", "HANDBALL")
 texts = st.one_of(
@@ -75,7 +76,7 @@ def test_any_user_is_valid_or_refused(changes):
     row = make_or_refuse(user_row, changes)
     if row is None:
         return
-    assert row.id is None or 1 <= row.id <= MAX_ID
+    assert row.id is None or 1 <= row.id <= MAX_OWN_ID
     assert_storable_text(row.name)
     assert_storable_text(row.surname)
     assert_classifies(row.country)
@@ -139,7 +140,7 @@ def test_any_coupon_is_valid_or_refused(changes):
     if row is not None:
         assert 0 < row.stake <= MAX_STAKE
         assert row.stake == row.stake.quantize(Decimal("0.01"))
-        assert 1 <= row.user_id <= MAX_REFERENCE
+        assert 1 <= row.user_id <= MAX_ID
         assert 1 <= len(row.recommended_events) <= 50
         assert_instant(row.timestamp)
         msgspec.json.encode(row)

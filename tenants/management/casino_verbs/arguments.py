@@ -2,9 +2,8 @@
 
 from django.core.management.base import CommandError, CommandParser
 
+from tenants.ids import MAX_ID
 from tenants.models import Casino
-
-_MAX_ID = 2**63 - 1
 
 
 def add_casino(parser: CommandParser) -> None:
@@ -25,7 +24,7 @@ def add_yes(parser: CommandParser) -> None:
 
 def find_casino(casino_id: int) -> Casino:
     """Raises CommandError if there is none."""
-    casino = Casino.objects.filter(pk=casino_id).first() if 0 < casino_id <= _MAX_ID else None
+    casino = Casino.objects.filter(pk=casino_id).first() if 0 < casino_id <= MAX_ID else None
     if casino is None:
         raise CommandError(f"No casino has the id {casino_id}; `manage.py casino list` shows those there are.")
     return casino
