@@ -14,7 +14,7 @@ from tenants.models import Casino
 from tenants.models.casino import READY_STATES
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
-from tenants.workers import Tell
+from tenants.workers.task import Notify
 
 _PLACEHOLDER = re.compile(r"\{(id|name|alias|db_name)\}")
 
@@ -29,17 +29,17 @@ class Line:
 
 
 @contextmanager
-def running(words: Sequence[str], tell: Tell) -> Iterator[Callable[[int], None]]:
+def running(words: Sequence[str], notify: Notify) -> Iterator[Callable[[int], None]]:
     """What a worker does for a casino; tells each Line. `words` are the command's name and its arguments."""
-    yield lambda casino_id: run_for(casino_id, words, tell)
+    yield lambda casino_id: run_for(casino_id, words, notify)
 
 
-def run_for(casino_id: int, words: Sequence[str], tell: Tell) -> None:
+def run_for(casino_id: int, words: Sequence[str], notify: Notify) -> None:
     """Run the command. Raises whatever it raises, and CommandError if it exits with a status other than 0."""
     casino = Casino.objects.get(pk=casino_id)
     if casino.state not in READY_STATES:
         raise CommandError(f"{casino} is {casino.state} by now.")
-    with use_casino(casino.current), _listening(casino_id, tell):
+    with use_casino(casino.current), _listening(casino_id, notify):
         casino_connection().ensure_connection()  # Django's commands offer for --database what is connected
         try:
             call_command(*fill(words, casino))
@@ -60,9 +60,9 @@ def fill(words: Sequence[str], casino: Casino) -> list[str]:
 
 
 @contextmanager
-def _listening(casino_id: int, tell: Tell) -> Iterator[None]:
-    out = _Lines(lambda text: tell(Line(casino_id, text, is_error=False)))
-    err = _Lines(lambda text: tell(Line(casino_id, text, is_error=True)))
+def _listening(casino_id: int, notify: Notify) -> Iterator[None]:
+    out = _Lines(lambda text: notify(Line(casino_id, text, is_error=False)))
+    err = _Lines(lambda text: notify(Line(casino_id, text, is_error=True)))
     with redirect_stdout(out), redirect_stderr(err):
         try:
             yield

@@ -17,7 +17,8 @@ from tenants.databases.servers import server_cursor
 from tenants.errors import UnknownServer, WrongState
 from tenants.models import Casino, CasinoMigration, DatabaseServer, MigrationOutcome, MigrationRun, ServerState
 from tenants.models.casino import READY_STATES, CasinoQuerySet
-from tenants.workers import Done, Run, Tell, describe, workers
+from tenants.workers.pool import RunTasks, workers
+from tenants.workers.task import Notify, TaskResult, describe_error
 
 from .migrate import bring_up_to_date
 from .template import ensure_template
@@ -26,7 +27,7 @@ from .version import code_version, versions_not_behind
 logger = logging.getLogger(__name__)
 
 _BATCH = 1_000  # rows
-Migrated = Done[int, list[str]]  # of a casino's id; the result is the migrations applied
+Migrated = TaskResult[int, list[str]]  # of a casino's id; the result is the migrations applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,13 @@ def _prepare(server: str) -> ServerTrouble | None:
         with server_cursor(server=server):
             pass
     except (OperationalError, UnknownServer) as error:
-        return ServerTrouble(server, describe(error), is_reachable=False)
+        return ServerTrouble(server, describe_error(error), is_reachable=False)
     try:
         with template_lock(server), server_cursor(server=server) as cursor:
             ensure_template(cursor, server)
     except Exception as error:  # a migration may raise anything, and the casinos must go on
         logger.exception("The template on %s could not be migrated", server)
-        return ServerTrouble(server, describe(error), is_reachable=True)
+        return ServerTrouble(server, describe_error(error), is_reachable=True)
     return None
 
 
@@ -111,7 +112,7 @@ def work_off(
     MigrationRun.objects.filter(pk=run.pk).update(target=code_version())  # an older release may have begun it
     yield from _fail_unreachable(run, casinos, troubles)
     ids = list(casinos.order_by("pk").values_list("pk", flat=True))
-    with workers(partial(_migrating, run.pk), jobs=max(1, min(jobs, len(ids))), listen=logger.info) as migrate:
+    with workers(partial(_migrating, run.pk), jobs=max(1, min(jobs, len(ids))), on_message=logger.info) as migrate:
         batches = [ids[:canary], ids[canary:]] if canary else [ids]
         yield from _in_turn(run, migrate, batches, fail_fast=fail_fast)
     if not pending_in(run).exists():
@@ -119,7 +120,7 @@ def work_off(
 
 
 def _in_turn(
-    run: MigrationRun, migrate: Run[int, list[str]], batches: list[list[int]], *, fail_fast: bool
+    run: MigrationRun, migrate: RunTasks[int, list[str]], batches: list[list[int]], *, fail_fast: bool
 ) -> Iterator[Migrated]:
     """One batch only if all in that before it succeeded."""
     failed: list[int] = []
@@ -148,7 +149,7 @@ def _fail_unreachable(
         if not trouble.is_reachable:
             ids = list(casinos.filter(server=trouble.server).order_by("pk").values_list("pk", flat=True))
             _record_failure(run, ids, trouble.error, 0.0)
-            yield from (Done(casino_id, None, trouble.error, 0.0) for casino_id in ids)
+            yield from (TaskResult(casino_id, None, trouble.error, 0.0) for casino_id in ids)
 
 
 def _record_failure(run: MigrationRun, ids: list[int], error: str, seconds: float) -> None:
@@ -157,7 +158,7 @@ def _record_failure(run: MigrationRun, ids: list[int], error: str, seconds: floa
 
 
 @contextmanager
-def _migrating(run_id: int, tell: Tell) -> Iterator[Callable[[int], list[str]]]:
+def _migrating(run_id: int, notify: Notify) -> Iterator[Callable[[int], list[str]]]:
     """What a worker does to a casino."""
     with closing(CasinoLocks()) as locks:
         yield lambda casino_id: _migrate(run_id, casino_id, locks)

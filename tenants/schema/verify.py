@@ -8,14 +8,14 @@ from tenants.databases.locks import casino_lock
 from tenants.databases.servers import server_cursor
 from tenants.models import Casino
 from tenants.postgresql.identity import read_identity
-from tenants.workers import Tell
+from tenants.workers.task import Notify
 
 from .migrate import migrations_in
 from .version import record_version
 
 
 @contextmanager
-def verifying(tell: Tell) -> Iterator[Callable[[int], str]]:
+def verifying(notify: Notify) -> Iterator[Callable[[int], str]]:
     """What a worker does to a casino."""
     yield verify_casino
 

@@ -1,76 +1,97 @@
-"""Several worker processes, and which of them does what."""
+"""A pool of worker processes, each with a pipe of its own, so that one that is killed harms no other."""
 
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Any
 
 from tenants.errors import WorkersFailed
 
-from .process import NO_TASK, Told, Worker
-from .task import Done, OpenWork, Task, Tell
+from .process import NO_TASK, Notification, WorkerProcess
+from .task import Notify, OpenWork, Result, Task, TaskResult, run_task
+
+RunTasks = Callable[[Iterable[Task]], Iterator[TaskResult[Task, Result]]]
 
 
-class Pool:
-    """Gives each idle process the next task; a process that ends suddenly is replaced, its task has failed."""
+@contextmanager
+def workers(open_work: OpenWork[Task, Result], *, jobs: int, on_message: Notify) -> Iterator[RunTasks[Task, Result]]:
+    """A function that runs tasks in `jobs` processes (1: in this one) and yields each result when it is there.
 
-    def __init__(self, open_work: OpenWork[Any, Any], jobs: int, listen: Tell) -> None:
+    It takes the next task only when the last result was consumed, so that the caller's iterable can stop in time. An
+    exception, or the death of a process, fails its own task only. `open_work`, tasks, results and messages are pickled.
+    Raises WorkersFailed if no process starts.
+    """
+    if jobs > 1:
+        with WorkerPool(open_work, jobs, on_message) as pool:
+            yield pool.run
+    else:
+        with open_work(on_message) as work:
+            yield lambda tasks: (run_task(work, task) for task in tasks)
+
+
+class WorkerPool:
+    """Gives each idle process the next task; replaces a process that dies."""
+
+    def __init__(self, open_work: OpenWork[Any, Any], jobs: int, on_message: Notify) -> None:
         self._pickled_work = pickle.dumps(open_work)
         self._jobs = jobs
-        self._listen = listen
-        self._workers: list[Worker] = []
+        self._on_message = on_message
+        self._workers: list[WorkerProcess] = []
 
-    def __enter__(self) -> "Pool":
-        self._workers = [Worker(self._pickled_work) for _ in range(self._jobs)]
+    def __enter__(self) -> "WorkerPool":
+        self._workers = [WorkerProcess(self._pickled_work) for _ in range(self._jobs)]
         return self
 
     def __exit__(self, *exception: object) -> None:
         for worker in self._workers:
             worker.pipe.close()
         for worker in self._workers:
-            worker.end()
+            worker.stop()
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Done[Task, Any]]:
-        """The tasks' outcomes, in the order in which they are done. Raises WorkersFailed."""
+    def run(self, tasks: Iterable[Task]) -> Iterator[TaskResult[Task, Any]]:
+        """The tasks' results, in the order in which they finish. Raises WorkersFailed."""
         waiting = iter(tasks)
         has_more = True
         while True:
-            has_more = has_more and self._hand_out(waiting)
+            has_more = has_more and self._start_tasks(waiting)
             if not has_more and all(worker.task is NO_TASK for worker in self._workers):
                 return
             for pipe in wait([worker.pipe for worker in self._workers]):
-                yield from self._hear(next(worker for worker in self._workers if worker.pipe is pipe))
+                yield from self._receive(next(worker for worker in self._workers if worker.pipe is pipe))
 
-    def _hand_out(self, waiting: Iterator[Any]) -> bool:
+    def _start_tasks(self, waiting: Iterator[Any]) -> bool:
         """Give each idle worker a task; whether there may be more."""
         for worker in self._workers:
             if worker.is_ready and worker.task is NO_TASK:
                 task = next(waiting, NO_TASK)
                 if task is NO_TASK:
                     return False
-                worker.take(task)
+                worker.start_task(task)
         return True
 
-    def _hear(self, worker: Worker) -> Iterator[Done[Any, Any]]:
+    def _receive(self, worker: WorkerProcess) -> Iterator[TaskResult[Any, Any]]:
         try:
             message = worker.pipe.recv()
         except (EOFError, OSError):
             yield from self._replace(worker)
             return
-        if isinstance(message, Done):
+        if isinstance(message, TaskResult):
             worker.task = NO_TASK
             yield message
-        elif isinstance(message, Told):
-            self._listen(message.message)
+        elif isinstance(message, Notification):
+            self._on_message(message.message)
         else:
             worker.is_ready = True
 
-    def _replace(self, worker: Worker) -> Iterator[Done[Any, Any]]:
+    def _replace(self, worker: WorkerProcess) -> Iterator[TaskResult[Any, Any]]:
         self._workers.remove(worker)
-        end = worker.bury()
-        if worker.is_ready:  # one that could not start would not start the next time either
-            self._workers.append(Worker(self._pickled_work))
+        failure = worker.failed_task()
+        if worker.is_ready:  # a process that could not start would not start the next time either
+            self._workers.append(WorkerProcess(self._pickled_work))
         if worker.task is not NO_TASK:
-            yield end
+            yield failure
         if not self._workers:
-            raise WorkersFailed("No worker process starts; what it wrote says why, and --jobs 1 does without.")
+            raise WorkersFailed(
+                "No worker process starts; its error output says why. --jobs 1 works without processes."
+            )

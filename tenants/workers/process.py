@@ -1,5 +1,5 @@
-"""A worker process, from both its sides. It is spawned: it inherits no connection, and sees the settings as its parent
-does, also where those were changed since they were read."""
+"""A worker process, from both sides. It is spawned: it inherits no connection, and gets the parent's settings, those
+changed at run time included."""
 
 import multiprocessing
 import os
@@ -16,24 +16,24 @@ from typing import Any
 import django
 from django.conf import global_settings, settings
 
-from .task import Done, attempt
+from .task import TaskResult, run_task
 
-GRACE_SECONDS = 5.0  # for what a worker is at when it is to end, as on Ctrl-C
+GRACE_SECONDS = 5.0  # for the running task when the process is to end, as on Ctrl-C
 NO_TASK: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """The worker takes tasks."""
+class WorkerReady:
+    """The worker accepts tasks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notification:
     message: Any
 
 
-class Worker:
-    """The parent's side: the process, what it is at, and since when."""
+class WorkerProcess:
+    """The parent's side: the process, its running task, and when that started."""
 
     def __init__(self, pickled_work: bytes) -> None:
         context = multiprocessing.get_context("spawn")
@@ -43,23 +43,24 @@ class Worker:
         theirs.close()  # or the pipe would not end with the process
         self.is_ready = False
         self.task: Any = NO_TASK
-        self.since = 0.0
+        self.started = 0.0
 
-    def take(self, task: Any) -> None:
-        self.task, self.since = task, time.perf_counter()
-        with suppress(OSError):  # it has just died, as the end of the pipe will say
+    def start_task(self, task: Any) -> None:
+        self.task, self.started = task, time.perf_counter()
+        with suppress(OSError):  # the process has just died: the pool will read the end of the pipe
             self.pipe.send(task)
 
-    def bury(self) -> Done[Any, Any]:
-        """What to say of the task of a process that has ended by itself."""
+    def failed_task(self) -> TaskResult[Any, Any]:
+        """The failure of the running task, after the process has died."""
         self.pipe.close()
         self.process.join()
         status = self.process.exitcode or 0
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        return Done(self.task, None, f"ProcessEnded: its worker process {how}", time.perf_counter() - self.since)
+        error = f"ProcessEnded: the worker process {how}"
+        return TaskResult(self.task, None, error, time.perf_counter() - self.started)
 
-    def end(self) -> None:
-        """Wait until the process, whose pipe is closed, has ended; then make it."""
+    def stop(self) -> None:
+        """Wait for the process, whose pipe is closed, to end; then terminate it, then kill it."""
         self.process.join(GRACE_SECONDS)
         for stop in (self.process.terminate, self.process.kill):
             if self.process.is_alive():
@@ -68,21 +69,21 @@ class Worker:
 
 
 def _serve(pipe: "Connection[Any, Any]", changed_settings: dict[str, Any], pickled_work: bytes) -> None:
-    """The process's side: does the tasks that come through the pipe until that ends, be it by the parent's death."""
+    """The process's side: runs tasks from the pipe until it ends, also by the parent's death."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the parent decides
     for name, value in changed_settings.items():
         setattr(settings, name, value)
     django.setup()
-    open_work = pickle.loads(pickled_work)  # noqa: S301 (our own; it may name models, so only now)
+    open_work = pickle.loads(pickled_work)  # noqa: S301  # pickled by the parent; it may import models, so only now
 
     def send(message: object) -> None:
         with suppress(BrokenPipeError):
             pipe.send(message)
 
-    with open_work(lambda message: send(Told(message))) as work:
-        send(Ready())
+    with open_work(lambda message: send(Notification(message))) as work:
+        send(WorkerReady())
         for task in _received(pipe):
-            send(attempt(work, task))
+            send(run_task(work, task))
 
 
 def _received(pipe: "Connection[Any, Any]") -> Iterator[Any]:
@@ -92,9 +93,9 @@ def _received(pipe: "Connection[Any, Any]") -> Iterator[Any]:
 
 
 def _changed_settings() -> dict[str, Any]:
-    """The settings that a new process would not find by itself: tests and benchmarks change some at run time."""
-    read = import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+    """The settings that differ from the settings module's: tests and benchmarks change some at run time."""
+    module = import_module(os.environ["DJANGO_SETTINGS_MODULE"])
     names = [name for name in dir(settings) if name.isupper() and name != "DATABASES"]
-    originals = {name: getattr(read, name, getattr(global_settings, name, NO_TASK)) for name in names}
+    originals = {name: getattr(module, name, getattr(global_settings, name, NO_TASK)) for name in names}
     changed = {name: getattr(settings, name) for name in names if getattr(settings, name) != originals[name]}
-    return {**changed, "DATABASES": settings.DATABASES}  # which is changed in place, so that it equals itself
+    return {**changed, "DATABASES": settings.DATABASES}  # changed in place, so that it always equals its original

@@ -1,4 +1,4 @@
-"""One task: what is done, and what came of it."""
+"""Runs one task, and returns its result or its error."""
 
 import logging
 import time
@@ -15,15 +15,15 @@ from tenants.errors import TenancyError
 logger = logging.getLogger(__name__)
 
 _ERROR_LENGTH = 1_000  # characters
-_EXPECTED = (TenancyError, CommandError, OperationalError)  # their message says it all
+_EXPECTED = (TenancyError, CommandError, OperationalError)  # their message needs no traceback
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Done(Generic[Task, Result]):
-    """What came of a task: a result, or else an error, whose first line names the exception. It took `seconds`."""
+class TaskResult(Generic[Task, Result]):
+    """A task's result, or else its error, whose first line names the exception. It took `seconds`."""
 
     task: Task
     result: Result | None
@@ -31,24 +31,24 @@ class Done(Generic[Task, Result]):
     seconds: float
 
 
-Tell = Callable[[Any], None]
-# Opened once in each process, with what tells the parent something meanwhile; answers the function that does a task.
-OpenWork = Callable[[Tell], AbstractContextManager[Callable[[Task], Result]]]
+Notify = Callable[[Any], None]  # sends a message to the parent process
+# Entered once in each process, yields the function that runs a task.
+OpenWork = Callable[[Notify], AbstractContextManager[Callable[[Task], Result]]]
 
 
-def attempt(work: Callable[[Task], Result], task: Task) -> Done[Task, Result]:
+def run_task(work: Callable[[Task], Result], task: Task) -> TaskResult[Task, Result]:
     started = time.perf_counter()
     try:
         result = work(task)
     except Exception as error:  # a task may raise anything, and the others must go on
         if not isinstance(error, _EXPECTED):
             logger.exception("Task %s failed", task)
-        return Done(task, None, describe(error), time.perf_counter() - started)
+        return TaskResult(task, None, describe_error(error), time.perf_counter() - started)
     finally:
-        close_old_connections()  # one that broke must not fail the next task too
-    return Done(task, result, "", time.perf_counter() - started)
+        close_old_connections()  # a broken one must not fail the next task too
+    return TaskResult(task, result, "", time.perf_counter() - started)
 
 
-def describe(error: BaseException) -> str:
-    """An error as a report has it: short, the first line naming the exception."""
+def describe_error(error: BaseException) -> str:
+    """The exception's name and message, shortened for a report."""
     return f"{type(error).__name__}: {str(error).strip()}"[:_ERROR_LENGTH]

@@ -18,7 +18,8 @@ from tenants.management.cli.progress import ProgressBar
 from tenants.management.cli.verbs import INTERRUPTED
 from tenants.models import Casino
 from tenants.routing.context import use_casino
-from tenants.workers import Tell, describe, workers
+from tenants.workers.pool import workers
+from tenants.workers.task import Notify, describe_error
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Command(BaseCommand):
 def _fit_each(casino_ids: Iterable[int], older_than: float, jobs: int) -> Iterator[tuple[int, str, str]]:
     """(casino, how it went, why it failed) of each, as they are done."""
     if jobs > 1:
-        with workers(partial(fitting, older_than), jobs=jobs, listen=lambda _: None) as fit:
+        with workers(partial(fitting, older_than), jobs=jobs, on_message=lambda _: None) as fit:
             yield from ((done.task, done.result or "", done.error) for done in fit(casino_ids))
         return
     for casino_id in casino_ids:
@@ -84,11 +85,11 @@ def _attempt(casino_id: int, older_than: float) -> tuple[str, str]:
         return _fit_one(casino_id, older_than), ""
     except Exception as error:  # one casino's rows may be damaged in any way, and the others must go on
         logger.exception("Casino %d could not be fitted", casino_id)
-        return "", describe(error)
+        return "", describe_error(error)
 
 
 @contextmanager
-def fitting(older_than: float, tell: Tell) -> Iterator[Callable[[int], str]]:
+def fitting(older_than: float, notify: Notify) -> Iterator[Callable[[int], str]]:
     """What a worker does for a casino; answers how it went, in words."""
     yield lambda casino_id: _fit_one(casino_id, older_than)
 

@@ -14,7 +14,7 @@ from tenants.management.cli.progress import ProgressBar
 from tenants.management.cli.verbs import INTERRUPTED
 from tenants.management.run_for_casino import Line, running
 from tenants.models import Casino
-from tenants.workers import workers
+from tenants.workers.pool import workers
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -73,7 +73,7 @@ class Command(BaseCommand):
 
         with (
             ProgressBar(words[0], len(names), self.stderr, is_hidden=self.stdout.isatty() and not as_json) as bar,
-            workers(partial(running, words), jobs=jobs, listen=hear) as run,
+            workers(partial(running, words), jobs=jobs, on_message=hear) as run,
         ):
             for done in run(names):
                 bar.advance()

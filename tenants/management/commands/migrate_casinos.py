@@ -16,7 +16,8 @@ from tenants.models.casino import CasinoQuerySet
 from tenants.schema import fleet
 from tenants.schema.report import CasinoLacks, CasinoResult, RunReport, report_of, what_is_lacking
 from tenants.schema.verify import verifying
-from tenants.workers import Done, workers
+from tenants.workers.pool import workers
+from tenants.workers.task import TaskResult
 
 _MOST_NAMED = 20  # casinos in one message
 _AGAIN = "`manage.py migrate_casinos --only-failed` tries them again"
@@ -113,7 +114,7 @@ class Command(BaseCommand):
         )
         self._watch("Migrating", names, results)
 
-    def _watch(self, doing: str, names: dict[int, str], results: Iterable[Done[int, Result]]) -> list[Wrong]:
+    def _watch(self, doing: str, names: dict[int, str], results: Iterable[TaskResult[int, Result]]) -> list[Wrong]:
         """See it done, and say at once what is wrong."""
         wrong = []
         with ProgressBar(doing, len(names), self.stderr) as bar:
@@ -138,7 +139,7 @@ class Command(BaseCommand):
 
     def _verify(self, casinos: CasinoQuerySet, jobs: int | None, *, as_json: bool) -> None:
         names = dict(casinos.order_by("pk").values_list("pk", "name"))
-        with workers(verifying, jobs=jobs_for(len(names), jobs), listen=self.stderr.write) as verify:
+        with workers(verifying, jobs=jobs_for(len(names), jobs), on_message=self.stderr.write) as verify:
             wrong = self._watch("Verifying", names, verify(names))
         if as_json:
             self.stdout.write(_as_json({"casinos": len(names), "wrong": wrong}))

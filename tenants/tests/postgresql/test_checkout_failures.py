@@ -158,9 +158,7 @@ def client_of_gamma(gamma) -> Client:
 
 
 @pytest.mark.parametrize("path", ["/recommend/1", "/admin/recommendations/user/"])
-def test_request_with_the_pool_exhausted_gets_503_with_retry_after(
-    path, client_of_gamma, delta, settings, caplog
-):
+def test_request_with_the_pool_exhausted_gets_503_with_retry_after(path, client_of_gamma, delta, settings, caplog):
     settings.CASINO_CONNECTIONS, settings.CASINO_CONNECTION_WAIT_SECONDS = 1, 0.1
     Casino.objects.update(recommender_type="static", recommendation_schema={"user_id": "int"})
     with holding(delta):

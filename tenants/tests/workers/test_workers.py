@@ -8,24 +8,20 @@ from django.db import connections
 
 from tenants.errors import WorkersFailed
 from tenants.tests.worker_tasks import starting_once, unable_to_start, working
-from tenants.workers import workers
+from tenants.workers.pool import workers
 
 pytestmark = pytest.mark.usefixtures("db")
 
-# A process takes a second to start; where it makes no difference, both ways of working must agree.
-both_ways = pytest.mark.parametrize("jobs", [1, 2])
+# A process takes a second to start. Where it makes no difference, one and two processes must agree.
+one_and_two_jobs = pytest.mark.parametrize("jobs", [1, 2])
 
 
-def _outcomes(tasks, jobs, listen=print, work=working):
-    with workers(work, jobs=jobs, listen=listen) as run:
+def _outcomes(tasks, jobs, on_message=print, work=working):
+    with workers(work, jobs=jobs, on_message=on_message) as run:
         return {done.task: done.result or done.error for done in run(tasks)}
 
 
-def _look_at(done, seen):
-    seen.append(done.task)
-
-
-@both_ways
+@one_and_two_jobs
 def test_exception_fails_its_task_alone_and_its_first_line_names_it(jobs, caplog, capfd):
     outcomes = _outcomes(["one", "fail", "two", "three"], jobs)
     assert outcomes == {
@@ -37,23 +33,23 @@ def test_exception_fails_its_task_alone_and_its_first_line_names_it(jobs, caplog
     assert "Traceback" in caplog.text + capfd.readouterr().err
 
 
-@both_ways
-def test_what_a_task_tells_is_heard(jobs):
+@one_and_two_jobs
+def test_message_of_a_task_reaches_the_listener(jobs):
     heard: list[str] = []
-    _outcomes(["tell"], jobs, heard.append)
-    assert heard == ["told by tell"]
+    _outcomes(["notify"], jobs, heard.append)
+    assert heard == ["message of notify"]
 
 
-@both_ways
-def test_every_process_sees_the_settings_and_the_databases_that_the_first_one_sees(casino_a, jobs, settings):
+@one_and_two_jobs
+def test_every_process_gets_the_changed_settings_and_databases(casino_a, jobs, settings):
     settings.CASINO_DATABASE_PREFIX = "changed_"
     [(prefix, name, count)] = _outcomes(["look"], jobs).values()
     assert (prefix, name) == ("changed_", connections["default"].settings_dict["NAME"])
     assert count == (1 if jobs == 1 else 0)  # this test's casino is in a transaction of its own process
 
 
-@both_ways
-def test_no_task_is_taken_before_the_last_answer_was_looked_at(jobs):
+@one_and_two_jobs
+def test_next_task_is_taken_only_after_the_last_result_was_consumed(jobs):
     seen: list[str] = []
 
     def until_failure():
@@ -62,16 +58,15 @@ def test_no_task_is_taken_before_the_last_answer_was_looked_at(jobs):
                 return
             yield "fail" if number == 3 else f"task {number}"
 
-    with workers(working, jobs=jobs, listen=print) as run:
-        for done in run(until_failure()):
-            _look_at(done, seen)
+    with workers(working, jobs=jobs, on_message=print) as run:
+        seen.extend(done.task for done in run(until_failure()))
     assert "fail" in seen
     assert len(seen) <= 3 + jobs
 
 
-def test_work_is_shared_by_processes_of_their_own():
+def test_work_is_shared_by_several_processes():
     pids: set[int | None] = set()
-    with workers(working, jobs=2, listen=print) as run:
+    with workers(working, jobs=2, on_message=print) as run:
         for _ in range(40):
             pids.update(done.result for done in run(["pid", "pid"]))
             if len(pids) == 2:
@@ -83,41 +78,41 @@ def test_work_is_shared_by_processes_of_their_own():
 
 def test_process_that_is_killed_fails_its_task_alone_and_is_replaced():
     outcomes = _outcomes(["die", *(f"task {number}" for number in range(6))], jobs=2)
-    assert outcomes.pop("die") == "ProcessEnded: its worker process was killed by SIGKILL"
+    assert outcomes.pop("die") == "ProcessEnded: the worker process was killed by SIGKILL"
     assert outcomes == {f"task {number}": f"task {number} done" for number in range(6)}
 
 
-def test_processes_that_do_not_start_are_an_error(capfd):
-    with pytest.raises(WorkersFailed, match="--jobs 1 does without"):
+def test_processes_that_do_not_start_raise_workers_failed(capfd):
+    with pytest.raises(WorkersFailed, match="--jobs 1 works without processes"):
         _outcomes(["one"], 2, work=unable_to_start)
 
 
-def test_replacement_that_does_not_start_ends_the_work_after_its_end_was_told(tmp_path, capfd):
+def test_replacement_that_does_not_start_ends_the_work_after_the_failure_was_yielded(tmp_path, capfd):
     seen: list[str] = []
     work = partial(starting_once, tmp_path / "started")
-    with workers(work, jobs=2, listen=print) as run, pytest.raises(WorkersFailed):
+    with workers(work, jobs=2, on_message=print) as run, pytest.raises(WorkersFailed):
         seen.extend(done.task for done in run(["die", "one"]))
     assert seen == ["die"]
 
 
-def test_interruption_ends_the_processes():
+def test_interruption_stops_the_processes():
     def interrupted():
         yield "one"
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), workers(working, jobs=2, listen=print) as run:
+    with pytest.raises(KeyboardInterrupt), workers(working, jobs=2, on_message=print) as run:
         list(run(interrupted()))
     assert multiprocessing.active_children() == []
 
 
-def test_process_that_goes_on_working_after_an_interruption_is_ended_after_a_while():
+def test_process_still_working_after_an_interruption_is_stopped():
     def interrupted():
-        yield "tell"
+        yield "notify"
         yield "sleep"
         raise KeyboardInterrupt
 
     began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), workers(working, jobs=2, listen=print) as run:
+    with pytest.raises(KeyboardInterrupt), workers(working, jobs=2, on_message=print) as run:
         list(run(interrupted()))
     assert multiprocessing.active_children() == []
     assert time.monotonic() - began < 60
