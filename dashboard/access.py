@@ -4,10 +4,10 @@ from django.http import HttpRequest
 
 from tenants.access import permissions
 from tenants.models import Casino
-from tenants.models.casino import CasinoQuerySet
+from tenants.models.casino import CatalogueQuerySet
 
 
-def casinos_of(request: HttpRequest) -> CasinoQuerySet:
+def casinos_of(request: HttpRequest) -> CatalogueQuerySet:
     """The casinos that whoever asks may see; deleted ones are nobody's."""
     return (
         permissions.casinos_of(request.user).living()

@@ -12,7 +12,7 @@ from dashboard.overview import rows
 from ingestion.status.lag_cache import recent_lag
 from tenants.ids import parse_id
 from tenants.models import CasinoState
-from tenants.models.casino import CasinoQuerySet
+from tenants.models.casino import CatalogueQuerySet
 
 from .base import page
 
@@ -39,7 +39,7 @@ def overview_page(request: HttpRequest) -> TemplateResponse:
     return page(request, "overview", "Casinos", context)
 
 
-def _searched(casinos: CasinoQuerySet, wanted: str, state: str) -> CasinoQuerySet:
+def _searched(casinos: CatalogueQuerySet, wanted: str, state: str) -> CatalogueQuerySet:
     if state in CasinoState.values:
         casinos = casinos.filter(state=state)
     if not wanted:

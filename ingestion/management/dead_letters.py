@@ -15,7 +15,7 @@ from ingestion.dead_letters.replay import MOST_REPLAYS, judge, replay
 from ingestion.messages.envelope import Envelope
 from ingestion.topics import TOPICS
 from tenants.management.cli.terminal import Terminal
-from tenants.management.cli.verbs import Answer, Verb, columns, registry, size_text
+from tenants.management.cli.verbs import Verb, VerbResult, columns, registry, size_text
 
 _SHOWN = 50
 _TEXT = 60
@@ -57,18 +57,18 @@ class ListVerb(SelectingVerb):
         parser.add_argument("--limit", type=int, default=_SHOWN, metavar="N", help="the latest so many (%(default)s)")
         parser.add_argument("--closed", action="store_true", help="also those that were replayed or purged")
 
-    def run(self, terminal: Terminal, *args: Any, limit: int, closed: bool, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, limit: int, closed: bool, **options: Any) -> VerbResult:
         letters = _select(options, list(State) if closed else (State.OPEN,))
         shown = letters[-limit:] if limit else letters
         if not letters:
-            return Answer("There are no dead letters.", [])
+            return VerbResult("There are no dead letters.", [])
         head = ("id", "casino", "reason", "what is wrong", "when", "replays", "state")
         rows = [
             (each.id, each.casino_id, each.reason, _short(each), each.at, each.replays, each.state) for each in shown
         ]
         reasons = Counter(letter.reason for letter in letters)
         sums = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        return Answer(f"{columns([head, *rows])}\n\n{len(letters)} in all: {sums}", shown)
+        return VerbResult(f"{columns([head, *rows])}\n\n{len(letters)} in all: {sums}", shown)
 
 
 class ShowVerb(Verb):
@@ -78,12 +78,12 @@ class ShowVerb(Verb):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("id", metavar="ID", help="topic/partition/offset, as `list` names it")
 
-    def run(self, terminal: Terminal, *args: Any, id: str, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, id: str, **options: Any) -> VerbResult:
         letter, envelope = get_dead_letter(id)
         fields = {name: getattr(letter, name) for name in letter.__struct_fields__}
         message = {"key": readable(envelope.key), "headers": _headers(envelope), "value": readable(envelope.value)}
         rows = [(name.replace("_", " "), value) for name, value in {**fields, **message}.items()]
-        return Answer(columns(rows), {**fields, **message})
+        return VerbResult(columns(rows), {**fields, **message})
 
 
 class ReplayVerb(SelectingVerb):
@@ -96,18 +96,18 @@ class ReplayVerb(SelectingVerb):
         parser.add_argument("--again", action="store_true", help=f"also those replayed {MOST_REPLAYS} times already")
         parser.add_argument("--yes", action="store_true", help="don't ask")
 
-    def run(self, terminal: Terminal, *args: Any, dry_run: bool, again: bool, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, dry_run: bool, again: bool, **options: Any) -> VerbResult:
         letters = _select(options)
         if dry_run:
             prospects = judge(letters, timezone.now())
             sums = Counter(prospect.verdict for prospect in prospects)
-            return Answer(f"Of {len(letters)} dead letters: {_describe(sums)}. Nothing was sent.", prospects)
+            return VerbResult(f"Of {len(letters)} dead letters: {_describe(sums)}. Nothing was sent.", prospects)
         if letters:
             terminal.confirm(f"{len(letters)} messages are sent again to their topics.")
         sent = replay(letters, again=again)
         left = len(letters) - len(sent)
         rest = f" {left} were left alone, since they go in circles: say --again if you mean it." if left else ""
-        return Answer(f"{len(sent)} dead letters were replayed.{rest}", [letter.id for letter in sent])
+        return VerbResult(f"{len(sent)} dead letters were replayed.{rest}", [letter.id for letter in sent])
 
 
 class PurgeVerb(SelectingVerb):
@@ -118,13 +118,13 @@ class PurgeVerb(SelectingVerb):
         super().add_arguments(parser)
         parser.add_argument("--yes", action="store_true", help="don't ask")
 
-    def run(self, terminal: Terminal, *args: Any, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, **options: Any) -> VerbResult:
         letters = _select(options)
         if letters:
             size = size_text(sum(letter.size for letter in letters))
             terminal.confirm(f"{len(letters)} messages ({size}) are given up for good.")
             purge(letters)
-        return Answer(f"{len(letters)} dead letters were purged.", [letter.id for letter in letters])
+        return VerbResult(f"{len(letters)} dead letters were purged.", [letter.id for letter in letters])
 
 
 def _short(letter: DeadLetter) -> str:

@@ -6,13 +6,13 @@ from confluent_kafka import KafkaException
 from django.core.management.base import CommandError
 
 from ingestion.errors import IngestionError
-from tenants.management.cli.verbs import Answer, Verb, VerbCommand
+from tenants.management.cli.verbs import Verb, VerbCommand, VerbResult
 
 
 class KafkaVerbCommand(VerbCommand):
     """What Kafka and this app say is wrong is said in one line."""
 
-    def _run(self, verb: Verb, options: dict[str, Any]) -> Answer:
+    def _run(self, verb: Verb, options: dict[str, Any]) -> VerbResult:
         try:
             return super()._run(verb, options)
         except IngestionError as error:

@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 from ingestion.status.parked import drain_parked, list_parked
 from ingestion.topics import TOPICS, Topic
 from tenants.management.cli.terminal import Terminal
-from tenants.management.cli.verbs import Answer, Verb, columns, registry
+from tenants.management.cli.verbs import Verb, VerbResult, columns, registry
 
 
 def _add_arguments(parser: CommandParser) -> None:
@@ -26,13 +26,13 @@ class ListVerb(Verb):
     def add_arguments(self, parser: CommandParser) -> None:
         _add_arguments(parser)
 
-    def run(self, terminal: Terminal, *args: Any, topic: str | None, casino: int | None, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, topic: str | None, casino: int | None, **options: Any) -> VerbResult:
         parked = list_parked(_topics(topic), casino)
         if not parked:
-            return Answer("No messages are parked.", [])
+            return VerbResult("No messages are parked.", [])
         head = ("topic", "casino", "messages", "since", "why")
         rows = [(each.topic, each.casino_id, each.count, each.since, each.reason) for each in parked]
-        return Answer(columns([head, *rows]), parked)
+        return VerbResult(columns([head, *rows]), parked)
 
 
 class DrainVerb(Verb):
@@ -42,10 +42,10 @@ class DrainVerb(Verb):
     def add_arguments(self, parser: CommandParser) -> None:
         _add_arguments(parser)
 
-    def run(self, terminal: Terminal, *args: Any, topic: str | None, casino: int | None, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, topic: str | None, casino: int | None, **options: Any) -> VerbResult:
         done = drain_parked(_topics(topic), casino)
         text = ", ".join(f"{count} {outcome}" for outcome, count in done.most_common()) or "No messages are parked."
-        return Answer(text, dict(done))
+        return VerbResult(text, dict(done))
 
 
 VERBS = registry([ListVerb(), DrainVerb()])

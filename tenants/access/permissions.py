@@ -7,7 +7,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from tenants.models import Casino, StaffBinding
-from tenants.models.casino import CasinoQuerySet
+from tenants.models.casino import CatalogueQuerySet
 
 from .api_keys import shows_key
 
@@ -36,7 +36,7 @@ def may_act_for(request: HttpRequest, casino_id: int | None) -> bool:
     return may_choose_casino(request) if bound is None else casino_id in bound and is_staff(request.user)
 
 
-def casinos_of(user: Any) -> CasinoQuerySet:
+def casinos_of(user: Any) -> CatalogueQuerySet:
     """The casinos that a login may know of."""
     bound = bound_casinos(user)
     every = Casino.objects.all()

@@ -20,7 +20,7 @@ _PLACEHOLDER = re.compile(r"\{(id|name|alias|db_name)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OutputLine:
     """One line that the command wrote for a casino, to stdout or, if `is_error`, to stderr."""
 
     casino_id: int
@@ -30,7 +30,7 @@ class Line:
 
 @contextmanager
 def running(words: Sequence[str], notify: Notify) -> Iterator[Callable[[int], None]]:
-    """What a worker does for a casino; tells each Line. `words` are the command's name and its arguments."""
+    """What a worker does for a casino; tells each OutputLine. `words` are the command's name and its arguments."""
     yield lambda casino_id: run_for(casino_id, words, notify)
 
 
@@ -61,8 +61,8 @@ def fill(words: Sequence[str], casino: Casino) -> list[str]:
 
 @contextmanager
 def _listening(casino_id: int, notify: Notify) -> Iterator[None]:
-    out = _Lines(lambda text: notify(Line(casino_id, text, is_error=False)))
-    err = _Lines(lambda text: notify(Line(casino_id, text, is_error=True)))
+    out = _Lines(lambda text: notify(OutputLine(casino_id, text, is_error=False)))
+    err = _Lines(lambda text: notify(OutputLine(casino_id, text, is_error=True)))
     with redirect_stdout(out), redirect_stderr(err):
         try:
             yield

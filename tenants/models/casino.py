@@ -35,11 +35,11 @@ ENDED_STATES = (CasinoState.DELETING, CasinoState.DELETED)
 casino_cache: TtlCache[int, Any] = TtlCache()
 
 
-class CasinoQuerySet(models.QuerySet["Casino"]):
-    def active(self) -> "CasinoQuerySet":
+class CatalogueQuerySet(models.QuerySet["Casino"]):
+    def active(self) -> "CatalogueQuerySet":
         return self.filter(state=CasinoState.ACTIVE)
 
-    def ready(self) -> "CasinoQuerySet":
+    def ready(self) -> "CatalogueQuerySet":
         """Those that have a complete database."""
         return self.filter(state__in=READY_STATES)
 
@@ -50,7 +50,7 @@ class CasinoQuerySet(models.QuerySet["Casino"]):
         )
         return None if row is None else Casino.from_db(self.db, row._fields, row)  # an object of the caller's own
 
-    def living(self) -> "CasinoQuerySet":
+    def living(self) -> "CatalogueQuerySet":
         return self.exclude(state=CasinoState.DELETED)
 
 
@@ -85,7 +85,7 @@ class Casino(models.Model):
     request_bytes = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = CasinoQuerySet.as_manager()
+    objects = CatalogueQuerySet.as_manager()
 
     class Meta:
         db_table = "casinos"

@@ -16,9 +16,9 @@ from tenants.databases.locks import CasinoLocks, template_lock
 from tenants.databases.servers import server_cursor
 from tenants.errors import UnknownServer, WrongState
 from tenants.models import Casino, CasinoMigration, DatabaseServer, MigrationOutcome, MigrationRun, ServerState
-from tenants.models.casino import READY_STATES, CasinoQuerySet
-from tenants.workers.pool import RunTasks, workers
+from tenants.models.casino import READY_STATES, CatalogueQuerySet
 from tenants.workers.task import Notify, TaskResult, describe_error
+from tenants.workers.worker_pool import RunTasks, workers
 
 from .migrate import bring_up_to_date
 from .template import ensure_template
@@ -27,7 +27,7 @@ from .version import code_version, versions_not_behind
 logger = logging.getLogger(__name__)
 
 _BATCH = 1_000  # rows
-Migrated = TaskResult[int, list[str]]  # of a casino's id; the result is the migrations applied
+MigratedCasino = TaskResult[int, list[str]]  # of a casino's id; the result is the migrations applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ServerTrouble:
     is_reachable: bool
 
 
-def behind(casinos: CasinoQuerySet) -> CasinoQuerySet:
+def behind(casinos: CatalogueQuerySet) -> CatalogueQuerySet:
     """Those whose database lacks a migration, as the catalogue knows without asking them."""
     return casinos.exclude(schema_version__in=versions_not_behind())
 
@@ -67,7 +67,7 @@ def _prepare(server: str) -> ServerTrouble | None:
 
 
 @transaction.atomic
-def begin_run(casinos: CasinoQuerySet) -> MigrationRun | None:
+def begin_run(casinos: CatalogueQuerySet) -> MigrationRun | None:
     """A new run for those of these casinos that are behind; None if none is."""
     ids = list(behind(casinos).order_by("pk").values_list("pk", flat=True))
     if not ids:
@@ -87,23 +87,23 @@ def unfinished_run() -> MigrationRun | None:
     return MigrationRun.objects.filter(finished_at=None).order_by("-pk").first()
 
 
-def failed_in(run: MigrationRun) -> CasinoQuerySet:
+def failed_in(run: MigrationRun) -> CatalogueQuerySet:
     return Casino.objects.ready().filter(migrations__run=run, migrations__outcome=MigrationOutcome.FAILED)
 
 
-def pending_in(run: MigrationRun) -> CasinoQuerySet:
+def pending_in(run: MigrationRun) -> CatalogueQuerySet:
     return Casino.objects.ready().filter(migrations__run=run, migrations__outcome=MigrationOutcome.PENDING)
 
 
 def work_off(
     run: MigrationRun,
-    casinos: CasinoQuerySet,
+    casinos: CatalogueQuerySet,
     troubles: Iterable[ServerTrouble] = (),
     *,
     jobs: int = 1,
     canary: int = 0,
     fail_fast: bool = False,
-) -> Iterator[Migrated]:
+) -> Iterator[MigratedCasino]:
     """Migrate these casinos, all of them pending in the run; a failure of one stops no other.
 
     Except: unless the first `canary` succeed, and with `fail_fast` after any failure, no more are begun. They stay
@@ -121,7 +121,7 @@ def work_off(
 
 def _in_turn(
     run: MigrationRun, migrate: RunTasks[int, list[str]], batches: list[list[int]], *, fail_fast: bool
-) -> Iterator[Migrated]:
+) -> Iterator[MigratedCasino]:
     """One batch only if all in that before it succeeded."""
     failed: list[int] = []
     for batch in batches:
@@ -142,8 +142,8 @@ def _unless(is_over: Callable[[], bool], ids: list[int]) -> Iterator[int]:
 
 
 def _fail_unreachable(
-    run: MigrationRun, casinos: CasinoQuerySet, troubles: Iterable[ServerTrouble]
-) -> Iterator[Migrated]:
+    run: MigrationRun, casinos: CatalogueQuerySet, troubles: Iterable[ServerTrouble]
+) -> Iterator[MigratedCasino]:
     """Without trying: each would have to wait until the server does not answer."""
     for trouble in troubles:
         if not trouble.is_reachable:

@@ -19,14 +19,14 @@ from .version import record_version
 
 
 @dataclass(frozen=True, slots=True)
-class Migrated:
+class MigrationResult:
     """The migrations applied, as `app.name` (none if there was nothing to do), and the version that came of it."""
 
     applied: list[str]
     version: str
 
 
-def bring_up_to_date(casino: CurrentCasino) -> Migrated:
+def bring_up_to_date(casino: CurrentCasino) -> MigrationResult:
     """Apply what this casino's database lacks, on a direct connection with the service's own login.
 
     A statement that waits for a lock longer than `MIGRATION_LOCK_SECONDS` fails, rather than holding up all requests
@@ -42,7 +42,7 @@ def bring_up_to_date(casino: CurrentCasino) -> Migrated:
             is_claimed = _is_claimed(cursor, casino)
             applied = apply_migrations(connection)
             _complete(cursor, casino, is_claimed)
-            return Migrated(applied, record_version(migrations_in(cursor)))
+            return MigrationResult(applied, record_version(migrations_in(cursor)))
     finally:
         connections.forget(alias)
 

@@ -23,7 +23,7 @@ _MOST_PLANS = 16  # casinos differ in few ways; states of models are large
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MigrationStep:
     """A migration, and each of its operations with the states of all models before and after it."""
 
     migration: Migration
@@ -54,14 +54,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MigrationPlan:
     """The steps, and the squashed migrations that have then been applied under their former names."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[MigrationStep, ...]
     replacements: tuple[Key, ...]
 
 
-def plan_for(connection: BaseDatabaseWrapper, has: frozenset[Key]) -> Plan:
+def plan_for(connection: BaseDatabaseWrapper, has: frozenset[Key]) -> MigrationPlan:
     """The plan for this database, which has the migrations `has`, or for any other that has the same.
 
     Raises InconsistentMigrationHistory where a migration is there without one that it needs.
@@ -93,12 +93,12 @@ def record(connection: BaseDatabaseWrapper, keys: Iterable[Key]) -> None:
 _of_this_thread = threading.local()  # an operation may change a state for a moment
 
 
-def _plans() -> dict[Any, Plan]:
-    plans: dict[Any, Plan] = _of_this_thread.__dict__.setdefault("plans", {})
+def _plans() -> dict[Any, MigrationPlan]:
+    plans: dict[Any, MigrationPlan] = _of_this_thread.__dict__.setdefault("plans", {})
     return plans
 
 
-def _work_out(connection: BaseDatabaseWrapper) -> Plan:
+def _work_out(connection: BaseDatabaseWrapper) -> MigrationPlan:
     executor = MigrationExecutor(connection)
     loader = executor.loader
     loader.check_consistent_history(connection)
@@ -110,10 +110,10 @@ def _work_out(connection: BaseDatabaseWrapper) -> Plan:
         if key_of(migration) in loader.applied_migrations:
             migration.mutate_state(state, preserve=False)
     steps = _steps([migration for migration in in_order if migration in missing], state)
-    return Plan(steps, _replacements(executor, steps))
+    return MigrationPlan(steps, _replacements(executor, steps))
 
 
-def _steps(migrations: list[Migration], state: ProjectState) -> tuple[Step, ...]:
+def _steps(migrations: list[Migration], state: ProjectState) -> tuple[MigrationStep, ...]:
     _ = state.apps  # rendered as a whole now, and then only what changes
     steps = []
     for migration in migrations:
@@ -122,11 +122,11 @@ def _steps(migrations: list[Migration], state: ProjectState) -> tuple[Step, ...]
             before, state = state, state.clone()
             operation.state_forwards(migration.app_label, state)
             operations.append((operation, before, state))
-        steps.append(Step(migration, tuple(operations)))
+        steps.append(MigrationStep(migration, tuple(operations)))
     return tuple(steps)
 
 
-def _replacements(executor: MigrationExecutor, steps: tuple[Step, ...]) -> tuple[Key, ...]:
+def _replacements(executor: MigrationExecutor, steps: tuple[MigrationStep, ...]) -> tuple[Key, ...]:
     """As Django's `check_replacements`: of a squashed migration whose parts are all there, the name is recorded too."""
     recorded = set(executor.recorder.applied_migrations())
     for step in steps:

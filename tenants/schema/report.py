@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from tenants.models import MigrationOutcome, MigrationRun, SchemaVersion
-from tenants.models.casino import CasinoQuerySet
+from tenants.models.casino import CatalogueQuerySet
 
 from .fleet import ServerTrouble, behind
 from .version import code_version, migrations_on_disk
@@ -52,7 +52,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.with_outcome(MigrationOutcome.PENDING)
 
 
-def what_is_lacking(casinos: CasinoQuerySet) -> list[CasinoLacks]:
+def what_is_lacking(casinos: CatalogueQuerySet) -> list[CasinoLacks]:
     """Of the casinos that are behind, what each lacks; asks the catalogue alone."""
     known = dict(SchemaVersion.objects.values_list("fingerprint", "migrations"))
     needed = [f"{app}.{name}" for app, name in migrations_on_disk()]

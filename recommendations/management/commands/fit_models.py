@@ -18,8 +18,8 @@ from tenants.management.cli.progress import ProgressBar
 from tenants.management.cli.verbs import INTERRUPTED
 from tenants.models import Casino
 from tenants.routing.context import use_casino
-from tenants.workers.pool import workers
 from tenants.workers.task import Notify, describe_error
+from tenants.workers.worker_pool import workers
 
 logger = logging.getLogger(__name__)
 

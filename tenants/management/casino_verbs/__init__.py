@@ -2,32 +2,32 @@
 
 from tenants.management.cli.verbs import Verb, registry
 
-from .backup import BackUp, ListBackups
-from .clone import Clone
-from .create import Create
-from .delete import Delete
+from .backup import BackUpCasino, ListBackups
+from .clone import CloneCasino
+from .create import CreateCasino
+from .delete import DeleteCasino
 from .doctor import Doctor
-from .limit import Limit
-from .listing import List, Show
-from .move import Move
-from .restore import Prune, Restore
-from .suspend import Resume, Suspend
+from .limit import LimitCasino
+from .listing import ListCasinos, ShowCasino
+from .move import MoveCasino
+from .restore import PruneCasino, RestoreCasino
+from .suspend import ResumeCasino, SuspendCasino
 
 VERBS: dict[str, Verb] = registry(
     [
-        Create(),
-        List(),
-        Show(),
-        Limit(),
-        Suspend(),
-        Resume(),
-        Clone(),
-        BackUp(),
+        CreateCasino(),
+        ListCasinos(),
+        ShowCasino(),
+        LimitCasino(),
+        SuspendCasino(),
+        ResumeCasino(),
+        CloneCasino(),
+        BackUpCasino(),
         ListBackups(),
-        Restore(),
-        Move(),
-        Prune(),
-        Delete(),
+        RestoreCasino(),
+        MoveCasino(),
+        PruneCasino(),
+        DeleteCasino(),
         Doctor(),
     ]
 )

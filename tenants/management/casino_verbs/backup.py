@@ -9,12 +9,12 @@ from django.core.management.base import CommandParser
 from tenants.lifecycle.backup import back_up, backups_of
 from tenants.lifecycle.summaries import BackupSummary, summarise_backup
 from tenants.management.cli.terminal import Terminal
-from tenants.management.cli.verbs import Answer, Verb, columns, size_text
+from tenants.management.cli.verbs import Verb, VerbResult, columns, size_text
 
-from .arguments import add_casino, find_casino
+from .casino_arguments import add_casino, find_casino
 
 
-class BackUp(Verb):
+class BackUpCasino(Verb):
     name = "backup"
     help = "Back a casino up while it goes on working."
 
@@ -22,11 +22,11 @@ class BackUp(Verb):
         add_casino(parser)
         parser.add_argument("--to", type=Path, metavar="FOLDER", help="a new folder; without it, one below BACKUP_DIR")
 
-    def run(self, terminal: Terminal, *args: Any, casino_id: int, to: Path | None, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, casino_id: int, to: Path | None, **options: Any) -> VerbResult:
         casino = find_casino(casino_id)
         backup = back_up(casino, folder=to, report=terminal.report)
         size = size_text(backup.manifest.size)
-        return Answer(f"{casino} is backed up in {backup.folder} ({size}).", summarise_backup(backup))
+        return VerbResult(f"{casino} is backed up in {backup.folder} ({size}).", summarise_backup(backup))
 
 
 class ListBackups(Verb):
@@ -36,10 +36,10 @@ class ListBackups(Verb):
     def add_arguments(self, parser: CommandParser) -> None:
         add_casino(parser)
 
-    def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> VerbResult:
         casino = find_casino(casino_id)
         found = [summarise_backup(backup) for backup in backups_of(casino)]
-        return Answer(columns(backup_rows(found)) if found else f"{casino} has no backup.", found)
+        return VerbResult(columns(backup_rows(found)) if found else f"{casino} has no backup.", found)
 
 
 def backup_rows(backups: Iterable[BackupSummary]) -> list[tuple[str, ...]]:

@@ -7,12 +7,12 @@ from django.core.management.base import CommandParser
 from tenants.lifecycle.clone import clone_casino
 from tenants.lifecycle.summaries import describe
 from tenants.management.cli.terminal import Terminal
-from tenants.management.cli.verbs import Answer, Verb
+from tenants.management.cli.verbs import Verb, VerbResult
 
-from .arguments import add_casino, add_name, add_server, check_name, find_casino
+from .casino_arguments import add_casino, add_name, add_server, check_name, find_casino
 
 
-class Clone(Verb):
+class CloneCasino(Verb):
     name = "clone"
     help = "Create a casino with a copy of another one's rows and configuration."
 
@@ -23,9 +23,9 @@ class Clone(Verb):
 
     def run(
         self, terminal: Terminal, *args: Any, casino_id: int, name: str, server: str | None, **options: Any
-    ) -> Answer:
+    ) -> VerbResult:
         check_name(name)
         source = find_casino(casino_id)
         casino = clone_casino(source, name, server=server, report=terminal.report)
         text = f"{casino} is a copy of {source}: database {casino.db_name} on {casino.server_id}."
-        return Answer(text, describe(casino))
+        return VerbResult(text, describe(casino))

@@ -8,13 +8,13 @@ from django.db import IntegrityError
 from tenants.lifecycle.create import UNFINISHED, create_casino, provision
 from tenants.lifecycle.summaries import describe
 from tenants.management.cli.terminal import Terminal
-from tenants.management.cli.verbs import Answer, Verb
+from tenants.management.cli.verbs import Verb, VerbResult
 from tenants.models import Casino
 
-from .arguments import add_name, add_server, check_name
+from .casino_arguments import add_name, add_server, check_name
 
 
-class Create(Verb):
+class CreateCasino(Verb):
     name = "create"
     help = "Create a casino with an empty database of its own; called again after a failure, finish it."
 
@@ -22,7 +22,7 @@ class Create(Verb):
         add_name(parser)
         add_server(parser)
 
-    def run(self, terminal: Terminal, *args: Any, name: str, server: str | None, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, name: str, server: str | None, **options: Any) -> VerbResult:
         check_name(name)
         casino = Casino.objects.filter(name=name, state__in=UNFINISHED).first()
         if casino is None:
@@ -31,7 +31,7 @@ class Create(Verb):
             terminal.report(f"finishing {casino}, which was begun before")
             provision(casino, server=server, report=terminal.report)
         text = f"Casino {casino.pk} ({casino.name}) is ready: database {casino.db_name} on {casino.server_id}."
-        return Answer(text, describe(casino))
+        return VerbResult(text, describe(casino))
 
 
 def _create(name: str, server: str | None, terminal: Terminal) -> Casino:

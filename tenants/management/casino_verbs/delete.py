@@ -8,13 +8,13 @@ from django.core.management.base import CommandParser
 from tenants.lifecycle.delete import delete_casino
 from tenants.lifecycle.summaries import summarise_backup
 from tenants.management.cli.terminal import Terminal
-from tenants.management.cli.verbs import Answer, Verb
+from tenants.management.cli.verbs import Verb, VerbResult
 from tenants.models import Casino, CasinoState
 
-from .arguments import add_casino, add_yes, find_casino
+from .casino_arguments import add_casino, add_yes, find_casino
 
 
-class Delete(Verb):
+class DeleteCasino(Verb):
     name = "delete"
     help = "Delete a casino and its databases, after a last backup; its id is never given again."
 
@@ -33,15 +33,15 @@ class Delete(Verb):
         no_backup: bool,
         backup_to: Path | None,
         **options: Any,
-    ) -> Answer:
+    ) -> VerbResult:
         casino = find_casino(casino_id)
         if casino.state == CasinoState.DELETED:
-            return Answer(f"{casino} is deleted already.", {"id": casino.pk, "backup": None})
+            return VerbResult(f"{casino} is deleted already.", {"id": casino.pk, "backup": None})
         terminal.confirm(_consequence(casino, no_backup), word=casino.name)
         kept = delete_casino(casino, backup=not no_backup, folder=backup_to, report=terminal.report)
         where = f"its last backup is {kept.folder}" if kept else "nothing of it was kept"
         document = {"id": casino.pk, "backup": summarise_backup(kept) if kept else None}
-        return Answer(f"{casino} is deleted; {where}.", document)
+        return VerbResult(f"{casino} is deleted; {where}.", document)
 
 
 def _consequence(casino: Casino, no_backup: bool) -> str:

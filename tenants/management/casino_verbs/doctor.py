@@ -7,9 +7,9 @@ from django.core.management.base import CommandParser
 from tenants.lifecycle.doctor.examine import examine, mend
 from tenants.lifecycle.doctor.findings import Finding
 from tenants.management.cli.terminal import Terminal
-from tenants.management.cli.verbs import Answer, Verb
+from tenants.management.cli.verbs import Verb, VerbResult
 
-from .arguments import add_yes
+from .casino_arguments import add_yes
 
 _SHOWN = ("code", "what", "mend", "casino_id", "server", "database")
 
@@ -25,14 +25,14 @@ class Doctor(Verb):
         parser.add_argument("--mend", action="store_true", help="mend what can be mended, after asking")
         add_yes(parser)
 
-    def run(self, terminal: Terminal, *args: Any, mend: bool, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, mend: bool, **options: Any) -> VerbResult:
         findings = examine(terminal.report)
         outcomes = _mend(findings, terminal) if mend else {}
         left = [finding for finding in findings if outcomes.get(id(finding)) != "mended"]
         lines = [_line(finding, outcomes.get(id(finding))) for finding in findings]
         document = [_document(finding, outcomes.get(id(finding))) for finding in findings]
         problem = f"{len(left)} of {len(findings)} findings are left." if left else ""
-        return Answer("\n".join(lines) or "All is as it should be.", document, problem)
+        return VerbResult("\n".join(lines) or "All is as it should be.", document, problem)
 
 
 def _mend(findings: list[Finding], terminal: Terminal) -> dict[int, str]:

@@ -7,13 +7,13 @@ from django.core.management.base import CommandParser
 
 from tenants.access.limits import request_bytes, request_rate
 from tenants.management.cli.terminal import Terminal
-from tenants.management.cli.verbs import Answer, Verb
+from tenants.management.cli.verbs import Verb, VerbResult
 from tenants.ttl_cache import wait_until_caches_expire
 
-from .arguments import add_casino, find_casino
+from .casino_arguments import add_casino, find_casino
 
 
-class Limit(Verb):
+class LimitCasino(Verb):
     name = "limit"
     help = "Set a casino's own limits, and show them; when this is done, every process keeps them."
 
@@ -29,7 +29,7 @@ class Limit(Verb):
                 help=f"{what}; 0 for no limit, `default` for that of the settings",
             )
 
-    def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> VerbResult:
         casino = find_casino(casino_id)
         changes = {name: options[name] for name in ("request_rate", "request_bytes") if name in options}
         if changes:
@@ -39,7 +39,7 @@ class Limit(Verb):
             wait_until_caches_expire()
         rate, size = request_rate(casino) or "any number of", request_bytes(casino) or "any number of"
         document = {"id": casino.pk, "request_rate": casino.request_rate, "request_bytes": casino.request_bytes}
-        return Answer(f"{casino} may make {rate} requests a second, of {size} bytes each.", document)
+        return VerbResult(f"{casino} may make {rate} requests a second, of {size} bytes each.", document)
 
 
 def _limit(text: str) -> int | None:

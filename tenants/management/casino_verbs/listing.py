@@ -7,21 +7,21 @@ from django.core.management.base import CommandParser
 
 from tenants.lifecycle.summaries import CasinoDescription, describe, summarise
 from tenants.management.cli.terminal import Terminal
-from tenants.management.cli.verbs import Answer, Verb, columns, size_text, yes_or_no
+from tenants.management.cli.verbs import Verb, VerbResult, columns, size_text, yes_or_no
 from tenants.models import Casino, CasinoState
 
-from .arguments import add_casino, find_casino
 from .backup import backup_rows
+from .casino_arguments import add_casino, find_casino
 
 
-class List(Verb):
+class ListCasinos(Verb):
     name = "list"
     help = "List the casinos: by default all that are not deleted."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--state", choices=CasinoState.values, help="only those in this state")
 
-    def run(self, terminal: Terminal, *args: Any, state: str | None, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, state: str | None, **options: Any) -> VerbResult:
         casinos = Casino.objects.filter(state=state) if state else Casino.objects.living()
         found = [summarise(casino) for casino in casinos.order_by("id")]
         head = ("ID", "NAME", "STATE", "SERVER", "GENERATION", "BEHIND", "CONFIGURED", "DETAIL")
@@ -38,19 +38,19 @@ class List(Verb):
             )
             for casino in found
         ]
-        return Answer(columns([head, *rows]) if rows else "There is no such casino.", found)
+        return VerbResult(columns([head, *rows]) if rows else "There is no such casino.", found)
 
 
-class Show(Verb):
+class ShowCasino(Verb):
     name = "show"
     help = "Show everything about a casino."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_casino(parser)
 
-    def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> VerbResult:
         description = describe(find_casino(casino_id))
-        return Answer("\n".join(_lines(description)), description)
+        return VerbResult("\n".join(_lines(description)), description)
 
 
 def _lines(casino: CasinoDescription) -> Iterator[str]:

@@ -7,12 +7,12 @@ from django.core.management.base import CommandParser
 from tenants.lifecycle.move import move_casino
 from tenants.lifecycle.summaries import describe
 from tenants.management.cli.terminal import Terminal
-from tenants.management.cli.verbs import Answer, Verb
+from tenants.management.cli.verbs import Verb, VerbResult
 
-from .arguments import add_casino, find_casino
+from .casino_arguments import add_casino, find_casino
 
 
-class Move(Verb):
+class MoveCasino(Verb):
     name = "move"
     help = "Move a casino to another database server; while it moves it is read, and not written."
 
@@ -20,7 +20,7 @@ class Move(Verb):
         add_casino(parser)
         parser.add_argument("server", metavar="SERVER", help="as `manage.py database_server list` names it")
 
-    def run(self, terminal: Terminal, *args: Any, casino_id: int, server: str, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, casino_id: int, server: str, **options: Any) -> VerbResult:
         casino = find_casino(casino_id)
         move_casino(casino, server, report=terminal.report)
-        return Answer(f"{casino} is on {casino.server_id}: database {casino.db_name}.", describe(casino))
+        return VerbResult(f"{casino} is on {casino.server_id}: database {casino.db_name}.", describe(casino))

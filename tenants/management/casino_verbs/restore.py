@@ -9,13 +9,13 @@ from tenants.lifecycle.backup import read_backup
 from tenants.lifecycle.restore import prune_casino, restore_casino, restore_generation, retired_databases
 from tenants.lifecycle.summaries import describe
 from tenants.management.cli.terminal import Terminal
-from tenants.management.cli.verbs import Answer, Verb
+from tenants.management.cli.verbs import Verb, VerbResult
 from tenants.models import Casino
 
-from .arguments import add_casino, add_server, add_yes, find_casino
+from .casino_arguments import add_casino, add_server, add_yes, find_casino
 
 
-class Restore(Verb):
+class RestoreCasino(Verb):
     name = "restore"
     help = "Bring a casino back as a backup, or a retired generation of its database, has it; the present one is kept."
 
@@ -36,7 +36,7 @@ class Restore(Verb):
         generation: int | None,
         server: str | None,
         **options: Any,
-    ) -> Answer:
+    ) -> VerbResult:
         casino = find_casino(casino_id)
         if folder is not None:
             taken_at = read_backup(folder, verify=False).manifest.taken_at
@@ -48,10 +48,10 @@ class Restore(Verb):
             terminal.confirm(_consequence(casino, f"generation {generation}"))
             restore_generation(casino, generation, report=terminal.report)
         text = f"{casino} is restored: database {casino.db_name} on {casino.server_id}, generation {casino.generation}."
-        return Answer(text, describe(casino))
+        return VerbResult(text, describe(casino))
 
 
-class Prune(Verb):
+class PruneCasino(Verb):
     name = "prune"
     help = "Drop the databases that a casino was served from before it was restored or moved."
 
@@ -59,14 +59,14 @@ class Prune(Verb):
         add_casino(parser)
         add_yes(parser)
 
-    def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> VerbResult:
         casino = find_casino(casino_id)
         kept = ", ".join(str(database) for database in retired_databases(casino))
         if not kept:
-            return Answer(f"{casino} has no retired database.", [])
+            return VerbResult(f"{casino} has no retired database.", [])
         terminal.confirm(f"This drops {kept}, and what only they have is gone.")
         dropped = [str(database) for database in prune_casino(casino, report=terminal.report)]
-        return Answer(f"Dropped: {', '.join(dropped)}.", dropped)
+        return VerbResult(f"Dropped: {', '.join(dropped)}.", dropped)
 
 
 def _consequence(casino: Casino, former: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from django.core.management.base import CommandError, CommandParser
 
 from tenants.models import Casino
-from tenants.models.casino import CasinoQuerySet
+from tenants.models.casino import CatalogueQuerySet
 
 _MOST_JOBS = 4  # by default: the databases' server works as much as the processes do
 _WORTH_PROCESSES = 20  # casinos; a process takes about a second to start
@@ -41,7 +41,7 @@ def ready_casino(casino_id: int) -> Casino:
     return ready_casinos([casino_id]).get()
 
 
-def ready_casinos(ids: Iterable[int]) -> CasinoQuerySet:
+def ready_casinos(ids: Iterable[int]) -> CatalogueQuerySet:
     """The casinos with these ids. Raises CommandError unless all have a complete database."""
     wanted = set(ids)
     casinos = Casino.objects.ready().filter(pk__in=wanted)

@@ -18,7 +18,7 @@ INTERRUPTED = 130  # the status that shells give to what Ctrl-C ended
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class VerbResult:
     """What a verb did or found: `text` for people, `document` (whatever msgspec encodes) for `--json`. With a `problem`
     the command fails, after printing either."""
 
@@ -37,7 +37,7 @@ class Verb(ABC):
         """Add what the verb takes besides `--json`; arrives in `run` by name."""
 
     @abstractmethod
-    def run(self, terminal: Terminal, *args: Any, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, **options: Any) -> VerbResult:
         """Do it. Steps go to `terminal.report`. May raise CommandError, TenancyError, DatabaseError, OSError."""
 
 
@@ -60,7 +60,7 @@ class VerbCommand(BaseCommand):
         if answer.problem:
             raise CommandError(answer.problem)
 
-    def _run(self, verb: Verb, options: dict[str, Any]) -> Answer:
+    def _run(self, verb: Verb, options: dict[str, Any]) -> VerbResult:
         stdin = options.pop("stdin", sys.stdin)
         try:
             with Terminal(stdin=stdin, stderr=self.stderr, has_yes=options.get("yes", False)) as terminal:

@@ -1,6 +1,6 @@
 """`manage.py api_key <verb>`: keys that casinos' back ends show."""
 
-from tenants.management.api_key import VERBS
+from tenants.management.api_key_verbs import VERBS
 from tenants.management.cli.verbs import VerbCommand
 
 

@@ -1,7 +1,7 @@
 """`manage.py database_server <verb>`: the PostgreSQL servers that casinos' databases are placed on."""
 
 from tenants.management.cli.verbs import VerbCommand
-from tenants.management.database_server import VERBS
+from tenants.management.server_verbs import VERBS
 
 
 class Command(VerbCommand):

@@ -12,12 +12,12 @@ from tenants.errors import WorkersFailed
 from tenants.management.cli.arguments import add_jobs_argument, jobs_for, ready_casinos
 from tenants.management.cli.progress import ProgressBar
 from tenants.management.cli.verbs import INTERRUPTED
-from tenants.management.run_for_casino import Line, running
+from tenants.management.run_for_casino import OutputLine, running
 from tenants.models import Casino
-from tenants.workers.pool import workers
+from tenants.workers.worker_pool import workers
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class CasinoCommandResult(msgspec.Struct, frozen=True):
     """How the command went for one casino. `output` are the lines that it wrote; `seconds` is how long it took."""
 
     id: int
@@ -62,10 +62,10 @@ class Command(BaseCommand):
         if failed := [str(outcome.id) for outcome in outcomes if outcome.error]:
             raise CommandError(f"{words[0]} failed for {len(failed)} of {len(names)} casinos: {', '.join(failed)}.")
 
-    def _run(self, words: list[str], names: dict[int, str], jobs: int, *, as_json: bool) -> list[Outcome]:
+    def _run(self, words: list[str], names: dict[int, str], jobs: int, *, as_json: bool) -> list[CasinoCommandResult]:
         outcomes, lines = [], dict[int, list[str]]({casino_id: [] for casino_id in names})
 
-        def hear(line: Line) -> None:
+        def hear(line: OutputLine) -> None:
             if as_json:
                 lines[line.casino_id].append(line.text)
             else:
@@ -79,10 +79,12 @@ class Command(BaseCommand):
                 bar.advance()
                 if done.error:
                     bar.say(f"{names[done.task]} (casino {done.task}): {done.error}")
-                outcomes.append(Outcome(done.task, names[done.task], done.error, done.seconds, lines[done.task]))
+                outcomes.append(
+                    CasinoCommandResult(done.task, names[done.task], done.error, done.seconds, lines[done.task])
+                )
         return sorted(outcomes, key=lambda outcome: outcome.id)
 
-    def _print(self, line: Line, *, has_prefix: bool) -> None:
+    def _print(self, line: OutputLine, *, has_prefix: bool) -> None:
         text = f"{line.casino_id}: {line.text}" if has_prefix else line.text
         (self.stderr if line.is_error else self.stdout).write(text, style_func=str)
 

@@ -12,12 +12,12 @@ from tenants.management.cli.arguments import add_jobs_argument, jobs_for, ready_
 from tenants.management.cli.progress import ProgressBar
 from tenants.management.cli.verbs import INTERRUPTED
 from tenants.models import Casino, MigrationOutcome, MigrationRun
-from tenants.models.casino import CasinoQuerySet
+from tenants.models.casino import CatalogueQuerySet
 from tenants.schema import fleet
 from tenants.schema.report import CasinoLacks, CasinoResult, RunReport, report_of, what_is_lacking
 from tenants.schema.verify import verifying
-from tenants.workers.pool import workers
 from tenants.workers.task import TaskResult
+from tenants.workers.worker_pool import workers
 
 _MOST_NAMED = 20  # casinos in one message
 _AGAIN = "`manage.py migrate_casinos --only-failed` tries them again"
@@ -26,7 +26,7 @@ _GO_ON = "`manage.py migrate_casinos --resume` goes on"
 Result = TypeVar("Result")
 
 
-class Wrong(msgspec.Struct, frozen=True):
+class CasinoProblem(msgspec.Struct, frozen=True):
     """A casino of which the catalogue was not right, or could not be asked whether it is."""
 
     id: int
@@ -66,7 +66,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt as error:
             raise CommandError(f"Interrupted; {_GO_ON}.", returncode=INTERRUPTED) from error
 
-    def _do(self, run: MigrationRun | None, casinos: CasinoQuerySet, options: dict[str, Any]) -> None:
+    def _do(self, run: MigrationRun | None, casinos: CatalogueQuerySet, options: dict[str, Any]) -> None:
         if options["dry_run"]:
             self._list(casinos, as_json=options["json"])
         elif options["verify"]:
@@ -82,7 +82,7 @@ class Command(BaseCommand):
 
     # --- Migrating ---------------------------------------------------------------------------------------------------
 
-    def _migrate(self, run: MigrationRun | None, casinos: CasinoQuerySet, options: dict[str, Any]) -> None:
+    def _migrate(self, run: MigrationRun | None, casinos: CatalogueQuerySet, options: dict[str, Any]) -> None:
         started = time.perf_counter()
         chosen = casinos.count()
         troubles = fleet.prepare_servers()
@@ -98,7 +98,7 @@ class Command(BaseCommand):
     def _work_off(
         self,
         run: MigrationRun,
-        casinos: CasinoQuerySet,
+        casinos: CatalogueQuerySet,
         troubles: list[fleet.ServerTrouble],
         options: dict[str, Any],
     ) -> None:
@@ -114,20 +114,22 @@ class Command(BaseCommand):
         )
         self._watch("Migrating", names, results)
 
-    def _watch(self, doing: str, names: dict[int, str], results: Iterable[TaskResult[int, Result]]) -> list[Wrong]:
+    def _watch(
+        self, doing: str, names: dict[int, str], results: Iterable[TaskResult[int, Result]]
+    ) -> list[CasinoProblem]:
         """See it done, and say at once what is wrong."""
         wrong = []
         with ProgressBar(doing, len(names), self.stderr) as bar:
             for done in results:
                 bar.advance()
                 if problem := done.error or (done.result if isinstance(done.result, str) else ""):
-                    wrong.append(Wrong(done.task, names[done.task], problem))
+                    wrong.append(CasinoProblem(done.task, names[done.task], problem))
                     bar.say(f"{names[done.task]} (casino {done.task}): {problem}")
         return wrong
 
     # --- Looking -----------------------------------------------------------------------------------------------------
 
-    def _list(self, casinos: CasinoQuerySet, *, as_json: bool) -> None:
+    def _list(self, casinos: CatalogueQuerySet, *, as_json: bool) -> None:
         lacking = what_is_lacking(casinos)
         up_to_date = casinos.count() - len(lacking)
         if as_json:
@@ -137,7 +139,7 @@ class Command(BaseCommand):
             self.stdout.write(_lacks(casino))
         self.stdout.write(f"{len(lacking)} casinos are behind, {up_to_date} are up to date. Nothing was changed.")
 
-    def _verify(self, casinos: CasinoQuerySet, jobs: int | None, *, as_json: bool) -> None:
+    def _verify(self, casinos: CatalogueQuerySet, jobs: int | None, *, as_json: bool) -> None:
         names = dict(casinos.order_by("pk").values_list("pk", "name"))
         with workers(verifying, jobs=jobs_for(len(names), jobs), on_message=self.stderr.write) as verify:
             wrong = self._watch("Verifying", names, verify(names))
@@ -149,7 +151,7 @@ class Command(BaseCommand):
             raise CommandError(f"The catalogue was not right about {_listed(each.id for each in wrong)}.")
 
 
-def _failed_last() -> CasinoQuerySet:
+def _failed_last() -> CatalogueQuerySet:
     run = fleet.last_run()
     return fleet.failed_in(run) if run is not None else Casino.objects.none()
 

@@ -8,7 +8,7 @@ from django.db import connections
 
 from tenants.errors import WorkersFailed
 from tenants.tests.worker_tasks import starting_once, unable_to_start, working
-from tenants.workers.pool import workers
+from tenants.workers.worker_pool import workers
 
 pytestmark = pytest.mark.usefixtures("db")
 

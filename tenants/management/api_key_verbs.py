@@ -10,16 +10,16 @@ from django.utils import timezone
 from tenants.access.api_keys import IssuedKey, issue_key, revoke_key, rotate_key
 from tenants.models import ApiKey, CasinoState, Scope
 
-from .casino_verbs.arguments import find_casino
+from .casino_verbs.casino_arguments import find_casino
 from .cli.arguments import who_runs_this
 from .cli.terminal import Terminal
-from .cli.verbs import Answer, Verb, columns, registry
+from .cli.verbs import Verb, VerbResult, columns, registry
 
 _HEAD = ("PREFIX", "CASINO", "NAME", "SCOPES", "STATE", "CREATED", "BY", "EXPIRES", "LAST USED")
 _SHOWN_ONCE = "Keep it now: it is shown this once, and kept nowhere."
 
 
-class Create(Verb):
+class CreateApiKey(Verb):
     name = "create"
     help = "Make a key for a casino, and show it this once."
 
@@ -44,7 +44,7 @@ class Create(Verb):
         scopes: list[str] | None,
         days: timedelta | None,
         **options: Any,
-    ) -> Answer:
+    ) -> VerbResult:
         casino = find_casino(casino_id)
         if casino.state in (CasinoState.DELETING, CasinoState.DELETED):
             raise CommandError(f"{casino} is {casino.state}.")
@@ -55,7 +55,7 @@ class Create(Verb):
         return _shown(issue_key(casino, name=name, scopes=wanted, by=who_runs_this(), expires_at=expires_at))
 
 
-class List(Verb):
+class ListApiKeys(Verb):
     name = "list"
     help = "List the keys, without those that are revoked."
 
@@ -63,7 +63,9 @@ class List(Verb):
         parser.add_argument("--casino", dest="casino_id", type=int, metavar="ID", help="only this casino's")
         parser.add_argument("--all", dest="has_revoked", action="store_true", help="also those that are revoked")
 
-    def run(self, terminal: Terminal, *args: Any, casino_id: int | None, has_revoked: bool, **options: Any) -> Answer:
+    def run(
+        self, terminal: Terminal, *args: Any, casino_id: int | None, has_revoked: bool, **options: Any
+    ) -> VerbResult:
         keys = ApiKey.objects.order_by("casino_id", "id")
         if casino_id is not None:
             keys = keys.filter(casino=find_casino(casino_id))
@@ -71,10 +73,10 @@ class List(Verb):
             keys = keys.filter(revoked_at=None)
         found = list(keys)
         text = columns([_HEAD, *map(_row, found)]) if found else "There is no such key."
-        return Answer(text, [_document(key) for key in found])
+        return VerbResult(text, [_document(key) for key in found])
 
 
-class Rotate(Verb):
+class RotateApiKey(Verb):
     name = "rotate"
     help = "Make another key like this one, and show it this once; the old one is good for a while, or no more."
 
@@ -85,21 +87,21 @@ class Rotate(Verb):
             help="so long the old key is good for still (without: it is revoked)",
         )  # fmt: skip
 
-    def run(self, terminal: Terminal, *args: Any, prefix: str, hours: timedelta, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, prefix: str, hours: timedelta, **options: Any) -> VerbResult:
         return _shown(rotate_key(_find(prefix), by=who_runs_this(), overlap=hours))
 
 
-class Revoke(Verb):
+class RevokeApiKey(Verb):
     name = "revoke"
     help = "Take a key out of use; when this is done, no process takes it any more."
 
     def add_arguments(self, parser: CommandParser) -> None:
         _add_prefix(parser)
 
-    def run(self, terminal: Terminal, *args: Any, prefix: str, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, prefix: str, **options: Any) -> VerbResult:
         key = _find(prefix)
         revoke_key(key)
-        return Answer(f"The key {key} is revoked.", _document(key))
+        return VerbResult(f"The key {key} is revoked.", _document(key))
 
 
 def _add_prefix(parser: CommandParser) -> None:
@@ -128,10 +130,10 @@ def _span(text: str, unit: timedelta) -> timedelta:
     return int(text) * unit
 
 
-def _shown(issued: IssuedKey) -> Answer:
+def _shown(issued: IssuedKey) -> VerbResult:
     row = issued.row
     text = f"{issued.text}\n\nKey {row} of casino {row.casino_id}, for: {', '.join(row.scopes)}. {_SHOWN_ONCE}"
-    return Answer(text, {"key": issued.text, **_document(row)})
+    return VerbResult(text, {"key": issued.text, **_document(row)})
 
 
 def _document(key: ApiKey) -> dict[str, Any]:
@@ -160,4 +162,4 @@ def _minute(when: datetime | None) -> str:
     return f"{when:%Y-%m-%d %H:%M}" if when else "-"
 
 
-VERBS: dict[str, Verb] = registry([Create(), List(), Rotate(), Revoke()])
+VERBS: dict[str, Verb] = registry([CreateApiKey(), ListApiKeys(), RotateApiKey(), RevokeApiKey()])

@@ -16,28 +16,28 @@ from tenants.lifecycle.server_registry import (
 from tenants.models import DatabaseServer, ServerState
 
 from .cli.terminal import Terminal
-from .cli.verbs import Answer, Verb, columns, registry
+from .cli.verbs import Verb, VerbResult, columns, registry
 
 _HEAD = ("NAME", "STATE", "CASINOS", "CAPACITY", "POSTGRESQL", "PROBLEM")
 
 
-class List(Verb):
+class ListServers(Verb):
     name = "list"
     help = "List the servers, and ask each whether it is there."
 
-    def run(self, terminal: Terminal, *args: Any, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, **options: Any) -> VerbResult:
         servers = describe_servers()
-        return Answer(columns([_HEAD, *(_row(server) for server in servers)]), servers)
+        return VerbResult(columns([_HEAD, *(_row(server) for server in servers)]), servers)
 
 
-class Add(Verb):
+class AddServer(Verb):
     name = "add"
     help = "Let new casinos be placed on a server; DATABASE_SERVER_<NAME>_URL says how it is reached."
 
     def add_arguments(self, parser: CommandParser) -> None:
         _add_name_and_capacity(parser)
 
-    def run(self, terminal: Terminal, *args: Any, name: str, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, name: str, **options: Any) -> VerbResult:
         capacity = options.get("capacity")
         try:
             DatabaseServer(name=name, capacity=capacity).clean_fields()
@@ -48,26 +48,26 @@ class Add(Verb):
         return _as_it_is_now(name)
 
 
-class Open(Verb):
+class OpenServer(Verb):
     name = "open"
     help = "Let new casinos be placed on a server again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         _add_name_and_capacity(parser)
 
-    def run(self, terminal: Terminal, *args: Any, name: str, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, name: str, **options: Any) -> VerbResult:
         set_server(name, state=ServerState.OPEN, **_capacity_of(options))
         return _as_it_is_now(name)
 
 
-class Close(Verb):
+class CloseServer(Verb):
     name = "close"
     help = "Place no new casinos on a server; those it has stay."
 
     def add_arguments(self, parser: CommandParser) -> None:
         _add_name_and_capacity(parser)
 
-    def run(self, terminal: Terminal, *args: Any, name: str, **options: Any) -> Answer:
+    def run(self, terminal: Terminal, *args: Any, name: str, **options: Any) -> VerbResult:
         set_server(name, state=ServerState.CLOSED, **_capacity_of(options))
         return _as_it_is_now(name)
 
@@ -91,9 +91,9 @@ def _capacity_of(options: dict[str, Any]) -> dict[str, int | None]:
     return {"capacity": options["capacity"]} if "capacity" in options else {}
 
 
-def _as_it_is_now(name: str) -> Answer:
+def _as_it_is_now(name: str) -> VerbResult:
     server = describe_server(name)
-    return Answer(columns([_HEAD, _row(server)]), server)
+    return VerbResult(columns([_HEAD, _row(server)]), server)
 
 
 def _row(server: ServerDescription) -> tuple[object, ...]:
@@ -102,4 +102,4 @@ def _row(server: ServerDescription) -> tuple[object, ...]:
     return server.name, server.state, server.casinos, capacity, server.version or "?", problem
 
 
-VERBS: dict[str, Verb] = registry([List(), Add(), Open(), Close()])
+VERBS: dict[str, Verb] = registry([ListServers(), AddServer(), OpenServer(), CloseServer()])
