@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 
+from recommendations.svg_charts import IntervalBar, interval_chart, line_chart
+
 from .bootstrap import Interval
 from .report import Report, Slice
-from .svg import Bar, bars, lines
 
 _STYLE = """
 :root { color-scheme: light; } body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -15,7 +16,7 @@ td, th { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right
 th:first-child { text-align: left; } .advice { border-left: 4px solid #1b6ca8; padding: .5rem 1rem; background: #f2f7fb; }
 svg { max-width: 100%; height: auto; margin: 1rem 0; } svg text { font: 12px system-ui, sans-serif; fill: #333; }
 svg .title { font-weight: 600; font-size: 13px; } svg .label { text-anchor: end; } svg .tick { text-anchor: middle;
-font-size: 10px; } small { color: #555; }
+font-size: 10px; } .chart-grid { stroke: #ddd; } .chart-interval { stroke: #111; stroke-width: 1.5; } small { color: #555; }
 """  # noqa: E501
 
 
@@ -49,8 +50,9 @@ def _facts(report: Report) -> str:
 
 
 def _bars(report: Report, part: Slice) -> str:
-    rows = [Bar(each.recommender, each.metrics[report.main_metric]) for each in part.figures]
-    return bars(f"{report.main_metric.upper()}, {part.name} ({part.cases:,} cases)", rows)
+    means = ((each.recommender, each.metrics[report.main_metric]) for each in part.figures)
+    rows = [IntervalBar(name, metric.mean, metric.low, metric.high) for name, metric in means]
+    return interval_chart(f"{report.main_metric.upper()}, {part.name} ({part.cases:,} cases)", rows)
 
 
 def _table_of(report: Report, part: Slice) -> str:
@@ -73,7 +75,7 @@ def _over_time(report: Report) -> str:
         return ""
     labels = [f"{datetime.fromtimestamp(each.since, UTC):%Y-%m-%d}" for each in report.periods]
     series = {name: [each.means[name] for each in report.periods] for name in report.periods[0].means}
-    return lines(f"{report.main_metric.upper()} over time", labels, series)
+    return line_chart(f"{report.main_metric.upper()} over time", labels, series)
 
 
 def _slips(report: Report) -> str:
