@@ -110,7 +110,7 @@ def test_who_is_no_staff_is_sent_to_the_login(client, casino_a):
 
 
 def test_parked_messages_are_shown_with_the_reason(staff, broker, casino_b):
-    assert "None wait." in page(staff, "parked")
+    assert "No parked messages." in page(staff, "parked")
     with database_away(casino_b):
         send(USERS, [(2, user())])
         consume(USERS, 1)
