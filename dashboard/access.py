@@ -1,4 +1,4 @@
-"""Which casinos' pages a member of staff may open. Every page of the dashboard asks here."""
+"""Staff permissions of the dashboard's pages."""
 
 from django.http import HttpRequest
 
@@ -7,8 +7,8 @@ from tenants.models import Casino
 from tenants.models.casino import CatalogueQuerySet
 
 
-def casinos_of(request: HttpRequest) -> CatalogueQuerySet:
-    """The casinos that whoever asks may see; deleted ones are nobody's."""
+def visible_casinos(request: HttpRequest) -> CatalogueQuerySet:
+    """The casinos that the caller may see, without deleted ones."""
     return (
         permissions.casinos_of(request.user).living()
         if permissions.may_choose_casino(request)
@@ -17,7 +17,7 @@ def casinos_of(request: HttpRequest) -> CatalogueQuerySet:
 
 
 def may_see_users(request: HttpRequest) -> bool:
-    """Users' names and coupons are personal: staff see them here if they see them in the admin."""
+    """Names and coupons are personal data: the same permissions as in the admin."""
     return request.user.has_perms(["recommendations.view_user", "recommendations.view_purchasedcoupon"])
 
 

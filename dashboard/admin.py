@@ -1,4 +1,4 @@
-"""Staff logins in the admin's look."""
+"""Admin pages of staff logins and groups, in the admin's theme."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -20,4 +20,4 @@ class StaffAdmin(UserAdmin[User], ModelAdmin[User]):
 
 @admin.register(Group)
 class StaffGroupAdmin(GroupAdmin, ModelAdmin[Group]):
-    """Sets of permissions."""
+    """Groups of permissions."""

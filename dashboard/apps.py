@@ -1,4 +1,4 @@
-"""The operator's view: what staff see of all casinos, and what they do to one."""
+"""The dashboard: pages for staff about all casinos and each casino."""
 
 from django.apps import AppConfig
 

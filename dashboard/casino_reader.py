@@ -1,4 +1,4 @@
-"""Reads a casino's database for a page: what can't be read is a word on the page, never an error."""
+"""Reads a casino's database for a page; failures become a reason to show, never an error."""
 
 import logging
 from collections.abc import Callable
@@ -23,25 +23,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Why a casino's database can't be read now. `is_outage`: somebody should look after it. `is_unreachable`: not even
-    a connection was made."""
+    """Why a casino's database can't be read. `is_outage`: an operator must act. `is_unreachable`: connecting failed."""
 
     reason: str
     is_outage: bool = False
     is_unreachable: bool = False
 
 
-def read(casino: Casino, ask: Callable[[], T]) -> T | Unavailable:
-    """What `ask` answers while the casino is current; no statement of its may take longer than `STATEMENT_SECONDS`."""
+def read(casino: Casino, query: Callable[[], T]) -> T | Unavailable:
+    """The result of `query`, with `casino` as the current casino and a statement timeout of `STATEMENT_SECONDS`."""
     if casino.state not in READY_STATES:
-        return Unavailable("It has no database to read now.")
+        return Unavailable(f"This casino has no database to read (state: {casino.state}).")
     if is_behind(casino.schema_version):
-        return Unavailable("Its database has to be migrated first.")
+        return Unavailable("This casino's database has to be migrated first: run `manage.py migrate_casinos`.")
     is_connected = False
     try:
         with use_casino(casino.current, switch=True), casino_patience(STATEMENT_SECONDS):
             is_connected = True
-            return ask()
+            return query()
     except (OperationalError, UnknownServer) as error:
-        logger.warning("%s can't be shown: %s", casino, error)
-        return Unavailable("Its database does not answer.", is_outage=True, is_unreachable=not is_connected)
+        logger.warning("Can't read the database of %s for the dashboard: %s", casino, error)
+        return Unavailable("This casino's database does not answer.", is_outage=True, is_unreachable=not is_connected)

@@ -1,113 +1,106 @@
-"""Bars over time, as numbers for a template to draw: an SVG of our own needs no script and no style attribute."""
+"""A casino's numbers by hour as charts: the SVG, its texts, and the same numbers as a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.safestring import SafeString
+
 from recommendations.statistics import Latency
-
-WIDTH, HEIGHT = 480, 100
-_GAP = 0.2  # share of a bar's room that stays empty
+from recommendations.svg_charts import time_chart
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    x: float
-    y: float
-    width: float
-    height: float
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """Bars of one kind, with what a reader of the screen is told of them. `top` is what the highest bar stands for;
-    `rows` are (hour, text under each of `columns`) of the hours that have a bar, the latest first."""
+class HourlyChart:
+    """`maximum` labels the top of the chart. `rows` are (hour, text under each of `columns`), the latest first, without
+    hours of zero."""
 
     key: str
     title: str
     summary: str
-    top: str
+    maximum: str
     description: str
-    bars: tuple[Bar, ...]
+    svg: SafeString
     hours: tuple[datetime, ...]
     columns: tuple[str, ...]
     rows: tuple[tuple[datetime, tuple[str, ...]], ...]
-    width: int = WIDTH
-    height: int = HEIGHT
 
 
-def plot(key: str, title: str, points: Sequence[tuple[datetime, int]]) -> Plot:
-    """Numbers by hour, oldest first; the highest fills the height."""
+def count_chart(key: str, title: str, points: Sequence[tuple[datetime, int]]) -> HourlyChart:
+    """Counts by hour, the oldest first."""
     highest, total = max((number for _, number in points), default=0), sum(number for _, number in points)
-    told = [(hour, float(number), (f"{number:,}",)) for hour, number in points]
-    return Plot(
-        key,
-        title,
-        summary=f"{total:,} in {len(points)} hours",
-        top=f"{highest:,} an hour" if highest else "none",
-        description=_describe(points, highest, total),
-        bars=_bars(told, ("",)),
-        hours=tuple(hour for hour, _ in points),
-        columns=("Number",),
-        rows=_rows(told),
-    )
-
-
-def latency_plot(key: str, title: str, latencies: Sequence[Latency]) -> Plot:
-    """The milliseconds within which 99 of 100 were made, by hour, oldest first."""
-    known = [each for each in latencies if each.p50 is not None and each.p99 is not None]
-    highest = max((each.p99 or 0.0 for each in known), default=0.0)
-    latest = known[-1] if known else None
-    told = [(each.hour, each.p99 or 0.0, (_ms(each.p50), _ms(each.p99))) for each in latencies]
-    return Plot(
-        key,
-        title,
-        summary=f"half within {_ms(latest.p50)}, lately" if latest else "",
-        top=_ms(highest) if known else "none",
-        description=(
-            f"At most {_ms(highest)} for 99 of 100, in the latest {len(latencies)} hours."
-            if known
-            else _none_in(len(latencies))
-        ),
-        bars=_bars(told, ("half within ", "99 of 100 within ")),
-        hours=tuple(each.hour for each in latencies),
-        columns=("Half within", "99 of 100 within"),
-        rows=_rows(told),
-    )
-
-
-_Told = Sequence[tuple[datetime, float, tuple[str, ...]]]  # hour, height, what is said of it
-
-
-def _bars(told: _Told, words: Sequence[str]) -> tuple[Bar, ...]:
-    highest, room = max((height for _, height, _ in told), default=0.0), WIDTH / max(len(told), 1)
-    return tuple(
-        Bar(
-            x=round(place * room + room * _GAP / 2, 2),
-            y=round(HEIGHT - HEIGHT * height / highest, 2),
-            width=round(room * (1 - _GAP), 2),
-            height=round(HEIGHT * height / highest, 2),
-            label=f"{hour:%d %b %H:%M}: " + ", ".join(map("".join, zip(words, texts, strict=True))),
+    hours = [_Hour(hour, number, (f"{number:,}",), f"{number:,}") for hour, number in points]
+    description = f"None in the last {len(points)} hours."
+    if total:
+        peak = next(time for time, number in points if number == highest)
+        description = (
+            f"{total:,} in the last {len(points)} hours; maximum {highest:,} per hour at {peak:%d %b %H:%M} UTC."
         )
-        for place, (hour, height, texts) in enumerate(told)
-        if height
+    return _chart(
+        key,
+        title,
+        hours,
+        summary=f"{total:,} in {len(points)} hours",
+        maximum=f"{highest:,} per hour" if highest else "none",
+        description=description,
+        columns=("Count",),
     )
 
 
-def _rows(told: _Told) -> tuple[tuple[datetime, tuple[str, ...]], ...]:
-    return tuple((hour, texts) for hour, height, texts in reversed(told) if height)
+def latency_chart(key: str, title: str, latencies: Sequence[Latency]) -> HourlyChart:
+    """p99 latency by hour, the oldest first."""
+    known = [each for each in latencies if each.p50 is not None and each.p99 is not None]
+    highest = _ms(max((each.p99 or 0.0 for each in known), default=0.0))
+    hours = [
+        _Hour(each.hour, each.p99 or 0.0, (_ms(each.p50), _ms(each.p99)), _percentiles(each)) for each in latencies
+    ]
+    return _chart(
+        key,
+        title,
+        hours,
+        summary=_percentiles(known[-1]) if known else "",
+        maximum=highest if known else "none",
+        description=f"p99 at most {highest} in the last {len(latencies)} hours."
+        if known
+        else f"None in the last {len(latencies)} hours.",
+        columns=("Median", "p99"),
+    )
 
 
-def _describe(points: Sequence[tuple[datetime, int]], highest: int, total: int) -> str:
-    if not total:
-        return _none_in(len(points))
-    peak = next(time for time, number in points if number == highest)
-    return f"{total:,} in the latest {len(points)} hours; at most {highest:,} an hour, from {peak:%d %b %H:%M} UTC."
+@dataclass(frozen=True, slots=True)
+class _Hour:
+    start: datetime
+    value: float
+    texts: tuple[str, ...]
+    label: str
 
 
-def _none_in(hours: int) -> str:
-    return f"None in the latest {hours} hours."
+def _chart(
+    key: str,
+    title: str,
+    hours: Sequence[_Hour],
+    *,
+    summary: str,
+    maximum: str,
+    description: str,
+    columns: tuple[str, ...],
+) -> HourlyChart:
+    bars = [(hour.value, f"{hour.start:%d %b %H:%M}: {hour.label}") for hour in hours]
+    return HourlyChart(
+        key=key,
+        title=title,
+        summary=summary,
+        maximum=maximum,
+        description=description,
+        svg=time_chart(f"{title} by hour", description, bars),
+        hours=tuple(hour.start for hour in hours),
+        columns=columns,
+        rows=tuple((hour.start, hour.texts) for hour in reversed(hours) if hour.value),
+    )
+
+
+def _percentiles(latency: Latency) -> str:
+    return f"median {_ms(latency.p50)}, p99 {_ms(latency.p99)}"
 
 
 def _ms(milliseconds: float | None) -> str:

@@ -1,4 +1,4 @@
-"""How a casino wants its recommendations, as a form: each error at its own field."""
+"""The form of a casino's configuration; each error is shown at its own field."""
 
 import json
 from datetime import datetime
@@ -24,7 +24,7 @@ FIRST_SCHEMA = {
 
 
 class JSONText(forms.CharField):
-    """JSON, kept as text, so that what is wrong comes back as it was typed; `cleaned_data` has what it says."""
+    """JSON edited as text, so that invalid input is shown unchanged; `cleaned_data` has the parsed value."""
 
     def __init__(self, *, rows: int, **arguments: Any) -> None:
         attributes = {"rows": rows, "spellcheck": "false", "autocomplete": "off", "autocapitalize": "off"}
@@ -35,43 +35,41 @@ class JSONText(forms.CharField):
         if not text:
             return None
         try:
-            read = json.loads(text, parse_constant=_refuse)
-            json.dumps(read, ensure_ascii=False).encode()  # half a surrogate pair can't be written
+            parsed = json.loads(text, parse_constant=_refuse)
+            json.dumps(parsed, ensure_ascii=False).encode()  # PostgreSQL refuses a lone surrogate
         except json.JSONDecodeError as error:
-            raise ValidationError(
-                f"This is not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
-            ) from error
+            raise ValidationError(f"Not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
         except (ValueError, RecursionError) as error:
             raise ValidationError(
-                "This is not JSON that can be kept: a number too long, half a character, or too deep."
+                "Not JSON that can be stored: a number is too long, a character is invalid, or the nesting too deep."
             ) from error
-        return read
+        return parsed
 
 
 class ConfigurationForm(forms.Form):
-    """`schema` and `options` are what was typed, read. `seen` is the configuration that the person began with, and
-    `user_id` whose answer to preview."""
+    """`schema` and `parsed_options` are the parsed input. `version` is the configuration that the page was loaded with,
+    `user_id` the user of the preview."""
 
     recommender_type = forms.ChoiceField(
         label="Recommender",
         choices=[(name, name) for name in RECOMMENDERS],
-        help_text="Who chooses the events. “Try a user” shows all of them side by side.",
+        help_text="The algorithm that chooses the events. “Try a user” compares all of them.",
     )
     recommendation_schema = JSONText(
         rows=20,
         label="Recommendation schema",
-        help_text="Your own field names: each with its type, and the source field that it is taken from.",
+        help_text="The fields of the API response: for each name its type and source field.",
     )
     options = JSONText(
         rows=8,
         label="Options",
         required=False,
-        help_text="What differs from the defaults; empty takes all options back.",
+        help_text="Only options that differ from their default. Empty: all defaults.",
     )
     user_id = forms.IntegerField(
-        label="Preview for the user", required=False, min_value=1, max_value=MAX_ID, help_text="The user's id."
+        label="Preview for user", required=False, min_value=1, max_value=MAX_ID, help_text="The user's id."
     )
-    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40)
+    version = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40)
 
     def __init__(self, data: Any = None, *, casino: Casino, user_id: int | None = None) -> None:
         initial = {
@@ -79,7 +77,7 @@ class ConfigurationForm(forms.Form):
             "recommendation_schema": as_text(casino.recommendation_schema or FIRST_SCHEMA),
             "options": as_text(casino.options) if casino.options else "",
             "user_id": user_id,
-            "seen": as_seen(casino.timestamp),
+            "version": as_version(casino.timestamp),
         }
         super().__init__(initial if data is None else data, initial=initial, label_suffix="")
         self.schema: tuple[FieldMapping, ...] = ()
@@ -93,7 +91,7 @@ class ConfigurationForm(forms.Form):
         except InvalidConfiguration as error:
             raise ValidationError(str(error)) from error
         if not self.schema:
-            raise ValidationError("Name at least one field.")
+            raise ValidationError("The schema needs at least one field.")
         return schema_as_json(self.schema)
 
     def clean_options(self) -> Any:
@@ -104,7 +102,7 @@ class ConfigurationForm(forms.Form):
         return self.cleaned_data["options"]
 
     def _describe(self, name: str) -> None:
-        """Tell a reader of the screen what is written below the field, and whether it is wrong."""
+        """Link the field to its help and error texts for screen readers."""
         attributes = {"aria-describedby": f"id_{name}_help id_{name}_error"}
         if self.errors.get(name):
             attributes["aria-invalid"] = "true"
@@ -115,7 +113,7 @@ def as_text(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def as_seen(timestamp: datetime | None) -> str:
+def as_version(timestamp: datetime | None) -> str:
     return "" if timestamp is None else timestamp.isoformat()
 
 

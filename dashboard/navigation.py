@@ -1,4 +1,4 @@
-"""What stands in the side bar of the dashboard and of the admin, and the style sheet that both share."""
+"""The side bar of the dashboard and of the admin, and the static files that both share."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,33 +28,33 @@ _DATA = tuple(
         ("Events", "sports_soccer", "event"),
         ("Teams", "shield", "team"),
         ("Coupons", "receipt_long", "purchasedcoupon"),
-        ("Served", "recommend", "servedslip"),
+        ("Served recommendations", "recommend", "servedslip"),
     )
 )
 _MESSAGES = (
     Link("Dead letters", "unsubscribe", "dead_letters", "ingestion.view_messagecount"),
-    Link("Parked", "pause_circle", "parked", "ingestion.view_messagecount"),
-    Link("Counts", "bar_chart", "admin:ingestion_messagecount_changelist", "ingestion.view_messagecount"),
-    Link("Ledger", "bookmark", "admin:ingestion_partitionoffset_changelist", "ingestion.view_partitionoffset"),
+    Link("Parked messages", "pause_circle", "parked", "ingestion.view_messagecount"),
+    Link("Message counts", "bar_chart", "admin:ingestion_messagecount_changelist", "ingestion.view_messagecount"),
+    Link("Stored offsets", "bookmark", "admin:ingestion_partitionoffset_changelist", "ingestion.view_partitionoffset"),
 )
 _INSTALLATION = (
-    Link("Casinos' databases", "database", "admin:tenants_casino_changelist", "tenants.view_casino"),
+    Link("Casino databases", "database", "admin:tenants_casino_changelist", "tenants.view_casino"),
     Link("API keys", "key", "admin:tenants_apikey_changelist", "tenants.view_apikey"),
-    Link("Servers", "dns", "admin:tenants_databaseserver_changelist", "tenants.view_databaseserver"),
+    Link("Database servers", "dns", "admin:tenants_databaseserver_changelist", "tenants.view_databaseserver"),
     Link("Migrations", "upgrade", "admin:tenants_migrationrun_changelist", "tenants.view_migrationrun"),
     Link("Staff", "badge", "admin:auth_user_changelist", "auth.view_user"),
     Link("Groups", "groups", "admin:auth_group_changelist", "auth.view_group"),
-    Link("Staff of casinos", "lock_person", "admin:tenants_staffbinding_changelist", "tenants.view_staffbinding"),
-    Link("Users' rights", "gavel", "admin:tenants_privacyrecord_changelist", "tenants.view_privacyrecord"),
+    Link("Staff access", "lock_person", "admin:tenants_staffbinding_changelist", "tenants.view_staffbinding"),
+    Link("Privacy requests", "gavel", "admin:tenants_privacyrecord_changelist", "tenants.view_privacyrecord"),
 )
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Groups of links, without those that whoever asks may not follow."""
+    """Groups of links, without links that the caller may not open."""
     groups = [
         ("", [_item(request, "Casinos", "dashboard", reverse("start"), exactly=True)]),
-        *_of_casino(request),
-        ("The casino's data", _items(request, _DATA)),
+        *_casino_group(request),
+        ("Casino data", _items(request, _DATA)),
         ("Messages", _items(request, _MESSAGES)),
         ("Installation", _items(request, _INSTALLATION)),
     ]
@@ -73,12 +73,12 @@ def keyboard_script(request: HttpRequest) -> str:
     return static("dashboard/keyboard.js")
 
 
-def _of_casino(request: HttpRequest) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Under its name, since the links below lead to its rows."""
+def _casino_group(request: HttpRequest) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Its own group, titled with its name: the groups below it lead to its rows."""
     casino = getattr(request, "casino", None)
     if casino is None:
         return []
-    items = [_item(request, "At a glance", "monitoring", reverse("casino", args=[casino.pk]), exactly=True)]
+    items = [_item(request, "Overview", "monitoring", reverse("casino", args=[casino.pk]), exactly=True)]
     if may_see_users(request):
         items.append(_item(request, "Try a user", "science", reverse("try", args=[casino.pk])))
     if may_configure(request):

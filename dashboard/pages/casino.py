@@ -1,4 +1,7 @@
-"""`/casinos/<id>/`: one casino."""
+"""`/casinos/<id>/`: one casino's statistics, message quality and last evaluation, by a fixed number of queries."""
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -6,31 +9,106 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboard.casino import DAYS, casino_figures
 from dashboard.casino_reader import Unavailable, read
+from dashboard.charts import HourlyChart, count_chart, latency_chart
+from ingestion.models import MessageCount
+from ingestion.status import statistics as messages
+from recommendations import statistics
+from recommendations.evaluation.bootstrap import Interval
+from recommendations.evaluation.report import Report
+from recommendations.evaluation.store import last_report
 from tenants.http.middleware import CHOSEN_CASINO
 
-from .base import open_casino, page
+from .base import open_casino, render_page
+
+_HOURS = 48
+_DAYS = 7
+_LIMIT = 8
+_COUNTS = (("ingested", "Messages stored"), ("rejected", "Messages rejected"), ("served", "Recommendations served"))
+
+
+@dataclass(frozen=True, slots=True)
+class LastEvaluation:
+    """`means`: (recommender, the main metric), the best first; `advised` is the recommender to use."""
+
+    at: datetime
+    metric: str
+    cases: int
+    advice: str
+    advised: str
+    learnt: str
+    means: list[tuple[str, Interval]]
+
+
+@dataclass(frozen=True, slots=True)
+class CasinoStatistics:
+    glance: statistics.Glance
+    today: messages.Today
+    charts: list[HourlyChart]
+    top_leagues: list[statistics.TopValue]
+    top_teams: list[statistics.TopValue]
+    quality: list[messages.TopicQuality]
+    rejections: list[MessageCount]
+    waiting: int
+    evaluation: LastEvaluation | None
 
 
 @require_safe
 def casino_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
     casino = open_casino(request, casino_id)
     now = timezone.now()
-    answer = read(casino, lambda: casino_figures(now))
-    is_away = isinstance(answer, Unavailable)
+    result = read(casino, lambda: _casino_statistics(now))
+    is_unavailable = isinstance(result, Unavailable)
     context = {
         "casino": casino,
-        "figures": None if is_away else answer,
-        "away": answer if is_away else None,
-        "days": DAYS,
+        "statistics": None if is_unavailable else result,
+        "unavailable": result if is_unavailable else None,
+        "days": _DAYS,
         "may_see_messages": request.user.has_perm("ingestion.view_messagecount"),
     }
-    return page(request, "casino", casino.name, context)
+    return render_page(request, "casino", casino.name, context)
 
 
 @require_safe
 def chosen_casino(request: HttpRequest) -> HttpResponse:
-    """Where the switcher leads from a casino's page: to the page of the casino that was chosen there."""
+    """Redirects from the switcher on a casino's page to the page of the casino that was chosen there."""
     chosen = request.session.get(CHOSEN_CASINO)
     return HttpResponseRedirect(reverse("start") if chosen is None else reverse("casino", args=[chosen]))
+
+
+def _casino_statistics(now: datetime) -> CasinoStatistics:
+    hours = messages.by_hour(now, _HOURS)
+    return CasinoStatistics(
+        glance=statistics.glance(now),
+        today=messages.today(now),
+        charts=[
+            *(count_chart(key, title, [(each.hour, getattr(each, key)) for each in hours]) for key, title in _COUNTS),
+            latency_chart("latency", "Recommendation latency", statistics.latencies(now, _HOURS)),
+        ],
+        top_leagues=statistics.top_values("league", now=now, limit=_LIMIT),
+        top_teams=statistics.top_values("home_team", "away_team", now=now, limit=_LIMIT),
+        quality=messages.quality(now, _DAYS),
+        rejections=messages.latest_rejections(now, days=_DAYS, limit=_LIMIT),
+        waiting=messages.waiting_coupons(),
+        evaluation=_last_evaluation(),
+    )
+
+
+def _last_evaluation() -> LastEvaluation | None:
+    """None if the current casino was never evaluated."""
+    latest = last_report()
+    return None if latest is None else _summary(*latest)
+
+
+def _summary(at: datetime, report: Report) -> LastEvaluation:
+    all_cases = report.slices[0].figures if report.slices else []
+    means = [(each.recommender, each.metrics[report.main_metric]) for each in all_cases]
+    return LastEvaluation(
+        at=at,
+        metric=report.main_metric,
+        cases=report.cases,
+        advice=report.advice.sentence,
+        advised=report.advice.recommender,
+        learnt=report.learning.words if report.learning is not None else "",
+        means=sorted(means, key=lambda each: (-each[1].mean, each[0])),
+    )

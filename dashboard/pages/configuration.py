@@ -1,31 +1,56 @@
-"""`/casinos/<id>/configuration/`: how a casino wants its recommendations, with the answer that this would give."""
+"""`/casinos/<id>/configuration/`: a casino's configuration, with a preview of the API response."""
 
 import time
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from dashboard.casino_reader import Unavailable, read
-from dashboard.editing import ChangedMeanwhile, save_configuration
-from dashboard.forms import ConfigurationForm, as_text
-from dashboard.reference import option_reference, source_reference
+from dashboard.forms import ConfigurationForm, as_text, as_version
 from recommendations.errors import UserNotFound
+from recommendations.services import configure
+from recommendations.serving.options import DEFAULTS, all_options_as_json, options_schema
+from recommendations.serving.output_schema import EVENT_SOURCES, SOURCES, Conversions
 from recommendations.serving.preview import find_users, preview_configuration
 from tenants.ids import parse_id
 from tenants.models import Casino
 
-from .base import open_casino, page
+from .base import open_casino, render_page
+
+
+class ConfigurationConflict(Exception):
+    """The configuration was changed after the page was loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceField:
+    """A source field, and the types that it converts to."""
+
+    name: str
+    types: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptionReference:
+    name: str
+    description: str
+    default: str
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("tenants.change_casino", raise_exception=True)
 def configuration_page(request: HttpRequest, casino_id: int) -> HttpResponse:
-    """POST with `save` keeps the configuration; without, it shows what that would answer and keeps nothing."""
+    """POST with `save` stores the configuration; without, it only shows the preview."""
     casino = open_casino(request, casino_id)
     is_posted = request.method == "POST"
     user_id = parse_id(request.GET.get("user", "").strip()) or (None if is_posted else _first_user(casino))
@@ -37,10 +62,23 @@ def configuration_page(request: HttpRequest, casino_id: int) -> HttpResponse:
         "casino": casino,
         "form": form,
         "preview": _preview(casino, form),
-        "sources": source_reference(),
-        "options": option_reference(),
+        "sources": _source_reference(),
+        "options": _option_reference(),
     }
-    return page(request, "configuration", f"Configuration: {casino.name}", context)
+    return render_page(request, "configuration", f"Configuration: {casino.name}", context)
+
+
+def save_configuration(*, casino: Casino, staff: User, version: str, now: datetime, **configuration: Any) -> Casino:
+    """Stores and logs the configuration, unless it is no longer at `version`. Raises ConfigurationConflict,
+    InvalidConfiguration."""
+    with transaction.atomic():
+        current = Casino.objects.select_for_update().get(pk=casino.pk)
+        if as_version(current.timestamp) != version:
+            raise ConfigurationConflict(
+                f"The configuration of {current} was changed by somebody else after this page was loaded."
+            )
+        configure(casino=current, now=now, staff=staff, **configuration)
+    return current
 
 
 def _save(request: HttpRequest, casino: Casino, form: ConfigurationForm) -> bool:
@@ -48,32 +86,32 @@ def _save(request: HttpRequest, casino: Casino, form: ConfigurationForm) -> bool
     try:
         save_configuration(
             casino=casino,
-            staff=request.user,  # type: ignore[arg-type]
-            seen=fields["seen"],
+            staff=cast("User", request.user),  # the page requires a permission, so that nobody is anonymous here
+            version=fields["version"],
             now=timezone.now(),
             recommender_type=fields["recommender_type"],
             recommendation_schema=fields["recommendation_schema"],
             options=fields["options"],
         )
-    except ChangedMeanwhile as error:
-        form.add_error(None, f"{error} Open this page anew to see it; what you typed is kept here and was not saved.")
+    except ConfigurationConflict as error:
+        form.add_error(None, f"{error} Nothing was saved; your input is below. Open the page again to see the change.")
         return False
-    messages.success(request, f"The configuration of {casino} is saved; the next answer follows it.")
+    messages.success(request, f"The configuration of {casino} is saved and applies from the next request.")
     return True
 
 
 def _first_user(casino: Casino) -> int | None:
-    answer = read(casino, lambda: find_users("", limit=1))
-    return answer[0].pk if isinstance(answer, list) and answer else None
+    users = read(casino, lambda: find_users("", limit=1))
+    return users[0].pk if isinstance(users, list) and users else None
 
 
 def _preview(casino: Casino, form: ConfigurationForm) -> dict[str, Any]:
-    """`answer`, as text, or `problem`: why there is none."""
+    """`answer`, as text, or `problem`: the reason why there is none."""
     if not form.is_valid() and set(form.errors) - {"__all__"}:
-        return {"problem": "There is an answer as soon as the fields are right."}
+        return {"problem": "Correct the errors to see the response."}
     user_id = form.cleaned_data["user_id"]
     if user_id is None:
-        return {"problem": "Name a user to see the answer."}
+        return {"problem": "Enter a user's id to see the response."}
     started = time.perf_counter()
     answer = read(casino, lambda: _answer(casino, form, user_id))
     if isinstance(answer, Unavailable):
@@ -95,3 +133,31 @@ def _answer(casino: Casino, form: ConfigurationForm, user_id: int) -> dict[str, 
         )
     except UserNotFound:
         return None
+
+
+@cache
+def _source_reference() -> tuple[tuple[str, tuple[SourceField, ...]], ...]:
+    """Heading and source fields: of the recommendation, and of each event in it."""
+    return ("Of the recommendation", _source_fields(SOURCES)), (
+        "Of each event (“fields”)",
+        _source_fields(EVENT_SOURCES),
+    )
+
+
+def _source_fields(conversions: Conversions) -> tuple[SourceField, ...]:
+    return tuple(SourceField(name, ", ".join(types)) for name, types in conversions.items())
+
+
+@cache
+def _option_reference() -> tuple[OptionReference, ...]:
+    properties, defaults = options_schema()["$defs"]["Options"]["properties"], all_options_as_json(DEFAULTS)
+    return tuple(
+        OptionReference(name, str(schema.get("description", "")), _short(defaults[name]))
+        for name, schema in properties.items()
+    )
+
+
+def _short(default: Any) -> str:
+    if isinstance(default, dict):
+        return "{}"
+    return "[" + ", ".join(default) + "]" if isinstance(default, list) else str(default)

@@ -1,4 +1,9 @@
-"""`/`: all casinos at a glance."""
+"""`/`: the list of casinos, each with today's statistics from its own database."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
@@ -7,41 +12,87 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboard.access import casinos_of
-from dashboard.overview import rows
+from dashboard.access import visible_casinos
+from dashboard.casino_reader import Unavailable, read
+from ingestion.status import statistics as messages
 from ingestion.status.lag_cache import recent_lag
+from recommendations import statistics
 from tenants.ids import parse_id
-from tenants.models import CasinoState
+from tenants.models import Casino, CasinoState
 from tenants.models.casino import CatalogueQuerySet
 
-from .base import page
+from .base import render_page
 
 CASINOS_A_PAGE = 20
 LAG_SECONDS = 1.0
 
+_SLOW_SECONDS = 1.0  # a failed connection that took longer marks its server as unreachable
+_PAGE_SECONDS = 10.0  # after that, the remaining casinos are not queried
+
+_NOT_QUERIED = Unavailable("Not queried: other databases took too long to respond.", is_outage=True)
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewStatistics:
+    glance: statistics.Glance
+    today: messages.Today
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewRow:
+    """A casino, with either its statistics or the reason why they are unavailable."""
+
+    casino: Casino
+    statistics: OverviewStatistics | None
+    unavailable: Unavailable | None
+
 
 @require_safe
 def overview_page(request: HttpRequest) -> TemplateResponse:
-    wanted = request.GET.get("q", "").replace("\0", "").strip()[:100]  # PostgreSQL refuses text with a NUL
+    """`?q=` filters by name or id, `?state=` by state."""
+    search = request.GET.get("q", "").replace("\0", "").strip()[:100]  # PostgreSQL refuses text with a NUL
     state = request.GET.get("state", "")
-    casinos = casinos_of(request)
+    casinos = visible_casinos(request)
     states = casinos.order_by("state").values_list("state").annotate(Count("pk"))
-    chosen = _searched(casinos, wanted, state).select_related("server").order_by("name", "pk")
-    shown = Paginator(chosen, CASINOS_A_PAGE).get_page(request.GET.get("page"))
+    found = _filtered(casinos, search, state).select_related("server").order_by("name", "pk")
+    shown = Paginator(found, CASINOS_A_PAGE).get_page(request.GET.get("page"))
     context = {
-        "rows": list(rows(shown, timezone.now())),
+        "rows": list(overview_rows(shown, timezone.now())),
         "shown": shown,
         "states": [(CasinoState(name).label, name, count) for name, count in states],
-        "q": wanted,
+        "q": search,
         "state": state,
         "lags": recent_lag.get(wait=LAG_SECONDS) if request.user.has_perm("ingestion.view_messagecount") else [],
     }
-    return page(request, "overview", "Casinos", context)
+    return render_page(request, "overview", "Casinos", context)
 
 
-def _searched(casinos: CatalogueQuerySet, wanted: str, state: str) -> CatalogueQuerySet:
+def overview_rows(casinos: Iterable[Casino], now: datetime) -> Iterator[OverviewRow]:
+    """One casino after the other, so that a page takes one connection at a time.
+
+    A server whose connection timed out is not tried again for this page; after `_PAGE_SECONDS` no server is.
+    """
+    started = time.monotonic()
+    unreachable: set[str | None] = set()
+    for casino in casinos:
+        queried_at = time.monotonic()
+        is_queried = casino.server_id not in unreachable and queried_at - started < _PAGE_SECONDS
+        result = read(casino, lambda: _overview_statistics(now)) if is_queried else _NOT_QUERIED
+        if isinstance(result, Unavailable):
+            if result.is_unreachable and time.monotonic() - queried_at > _SLOW_SECONDS:
+                unreachable.add(casino.server_id)
+            yield OverviewRow(casino, None, result)
+        else:
+            yield OverviewRow(casino, result, None)
+
+
+def _overview_statistics(now: datetime) -> OverviewStatistics:
+    return OverviewStatistics(statistics.glance(now), messages.today(now))
+
+
+def _filtered(casinos: CatalogueQuerySet, search: str, state: str) -> CatalogueQuerySet:
     if state in CasinoState.values:
         casinos = casinos.filter(state=state)
-    if not wanted:
+    if not search:
         return casinos
-    return casinos.filter(Q(name__icontains=wanted) | Q(pk=parse_id(wanted)))
+    return casinos.filter(Q(name__icontains=search) | Q(pk=parse_id(search)))

@@ -1,5 +1,7 @@
-"""`/casinos/<id>/try/`: one user, and every recommender's slip side by side."""
+"""`/casinos/<id>/try/`: a preview of every recommender's slip for one user."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
@@ -9,43 +11,87 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.casino_reader import Unavailable, read
-from dashboard.trial import UserTrial, try_user
 from recommendations.errors import UserNotFound
-from recommendations.serving.preview import find_users
+from recommendations.models import PurchasedCoupon, User, UserProfile
+from recommendations.serving.options import load_options
+from recommendations.serving.preview import Favourite, find_users, latest_coupons, preview_recommenders
+from recommendations.serving.recommendation import Recommendation
 from tenants.ids import parse_id
 from tenants.models import Casino
 
-from .base import open_casino, page
+from .base import open_casino, render_page
 
-USERS_SHOWN = 20
+USERS_A_PAGE = 20
+_COUPONS = 5
+_REFUSALS = {
+    "self_excluded": "is self-excluded",
+    "time_out": "has a time-out",
+    "closed": "has a closed account",
+    "under_age": "is or may be under age",
+    "limit_reached": "has reached a limit",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecommenderSlip:
+    """A recommender's recommendation. `is_configured`: it is the casino's own recommender."""
+
+    name: str
+    recommendation: Recommendation
+    is_configured: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UserPreview:
+    """`refusal`: the reason why no bets are recommended to the user, or empty."""
+
+    user: User
+    profile: UserProfile | None
+    favourites: tuple[Favourite, ...]
+    coupons: list[PurchasedCoupon]
+    slips: list[RecommenderSlip]
+    refusal: str
 
 
 @require_safe
 @permission_required(["recommendations.view_user", "recommendations.view_purchasedcoupon"], raise_exception=True)
 def try_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
-    """`?q=` lists the users whose name or id it is, `?user=` tries one of them."""
+    """`?q=` lists users by name or id, `?user=` previews one of them."""
     casino = open_casino(request, casino_id)
-    wanted = request.GET.get("q", "").strip()
+    search = request.GET.get("q", "").strip()
     user_id = parse_id(request.GET.get("user", "").strip())
     after = parse_id(request.GET.get("after", "").strip()) or 0
-    answer: Any = read(casino, lambda: _ask(casino, wanted, after, user_id))
-    if isinstance(answer, Unavailable):
-        answer = {"away": answer}
-    context = {"casino": casino, "q": wanted, "user_id": user_id, **answer}
-    return page(request, "try", f"Try a user: {casino.name}", context)
+    result: Any = read(casino, lambda: _preview_or_users(casino, search, after, user_id))
+    if isinstance(result, Unavailable):
+        result = {"unavailable": result}
+    context = {"casino": casino, "q": search, "user_id": user_id, **result}
+    return render_page(request, "try", f"Try a user: {casino.name}", context)
 
 
-def _ask(casino: Casino, wanted: str, after: int, user_id: int | None) -> dict[str, Any]:
-    trial = None if user_id is None else _try(casino, user_id)
-    if trial is not None:
-        return {"trial": trial}
-    users = find_users(wanted, after=after, limit=USERS_SHOWN + 1)
-    is_more = len(users) > USERS_SHOWN
-    return {"users": users[:USERS_SHOWN], "next_after": users[USERS_SHOWN - 1].pk if is_more else None}
+def _preview_or_users(casino: Casino, search: str, after: int, user_id: int | None) -> dict[str, Any]:
+    if user_id is not None:
+        try:
+            return {"preview": _preview_user(casino, user_id, timezone.now())}
+        except UserNotFound:
+            pass  # the page says so above the list of users
+    users = find_users(search, after=after, limit=USERS_A_PAGE + 1)
+    has_more = len(users) > USERS_A_PAGE
+    return {"users": users[:USERS_A_PAGE], "next_after": users[USERS_A_PAGE - 1].pk if has_more else None}
 
 
-def _try(casino: Casino, user_id: int) -> UserTrial | None:
-    try:
-        return try_user(casino, user_id, timezone.now())
-    except UserNotFound:
-        return None
+def _preview_user(casino: Casino, user_id: int, now: datetime) -> UserPreview:
+    """The configured recommender's slip comes first. Raises UserNotFound."""
+    found = preview_recommenders(casino_id=casino.pk, user_id=user_id, now=now, options=load_options(casino.options))
+    user = User.objects.select_related("profile").filter(pk=user_id).first()
+    if user is None:  # deleted since the query above
+        raise UserNotFound("User not found")
+    slips = [RecommenderSlip(name, slip, name == casino.recommender_type) for name, slip in found.slips.items()]
+    code = slips[0].recommendation.refusal
+    return UserPreview(
+        user=user,
+        profile=getattr(user, "profile", None),
+        favourites=found.favourites,
+        coupons=latest_coupons(user_id, limit=_COUPONS),
+        slips=sorted(slips, key=lambda slip: not slip.is_configured),
+        refusal=_REFUSALS.get(code, code),
+    )

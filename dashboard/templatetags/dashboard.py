@@ -1,4 +1,4 @@
-"""How the dashboard writes numbers and times."""
+"""Template filters that format numbers and times."""
 
 from datetime import datetime, timedelta
 
@@ -12,13 +12,13 @@ _STEPS = ((timedelta(days=2), 86_400, "days"), (timedelta(hours=2), 3_600, "hour
 
 @register.filter
 def thousands(number: float) -> str:
-    """With commas between the thousands."""
+    """With thousands separators."""
     return f"{number:,}"
 
 
 @register.filter
 def percent(share: float) -> str:
-    """A share of one; what is there is never written as nothing."""
+    """A share of 1 as a percentage; a positive share is never shown as 0.0 %."""
     if 0 < share < 0.0005:
         return "< 0.1 %"
     return f"{share * 100:.1f} %"
@@ -26,13 +26,13 @@ def percent(share: float) -> str:
 
 @register.filter
 def plain(number: float) -> str:
-    """For an attribute that a browser reads as a number."""
+    """For an HTML attribute with a number."""
     return f"{number:.4f}"
 
 
 @register.filter
 def ago(time: datetime | None, nothing: str) -> str:
-    """How long ago, in one word or two; `nothing` for None."""
+    """The age of `time`, such as "3 hours ago"; `nothing` for None."""
     if time is None:
         return nothing
     passed = timezone.now() - time
@@ -44,11 +44,11 @@ def ago(time: datetime | None, nothing: str) -> str:
 
 @register.filter
 def score(number: float) -> str:
-    """A recommender's score, in as few digits as tell two apart."""
+    """A recommender's score with four significant digits."""
     return f"{number:,.0f}" if abs(number) >= 10_000 else f"{number + 0.0:.4g}"
 
 
 @register.filter
 def words(name: str) -> str:
-    """A field's name as people write it."""
+    """A field's name as a label."""
     return name.replace("_", " ").capitalize()

@@ -1,4 +1,4 @@
-"""What the dashboard's tests share: staff, two casinos with rows of their own, and how to look at a page."""
+"""Fixtures of the dashboard's tests: staff clients, and two casinos with rows of their own."""
 
 import socket
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ SCHEMA = {
 
 
 def staff_client(*permissions: str, **fields: Any) -> Client:
-    """A browser in which a member of staff with these permissions ("app.codename") is logged in."""
+    """A client logged in as staff with these permissions ("app.codename")."""
     user = User.objects.create_user("".join(permissions)[-30:] or "some", **{"is_staff": True, **fields})
     for permission in permissions:
         app, codename = permission.split(".")
@@ -36,7 +36,7 @@ def staff_client(*permissions: str, **fields: Any) -> Client:
 
 
 def count_queries(client: Client, url: str) -> tuple[int, int, int]:
-    """Of the catalogue, of casino A and of casino B."""
+    """Queries to the catalogue, to casino A and to casino B."""
     with (
         CaptureQueriesContext(connections["default"]) as catalogue,
         CaptureQueriesContext(connections["casino_1"]) as a,
@@ -54,7 +54,7 @@ def staff(casino_a: Casino, casino_b: Casino) -> Client:
 
 
 def fill(casino: Casino, now: Any, *, users: int = 3) -> None:
-    """Users 1, 2, .. named after the casino, each with a coupon; events of its own; and counts of this hour."""
+    """Users 1, 2, .. named after the casino, each with a coupon; its own events; message counts of this hour."""
     hour = now.replace(minute=0, second=0, microsecond=0)
     configure(casino=casino, recommender_type="inference_score", recommendation_schema=SCHEMA, now=now)
     with use_casino(casino.current):
@@ -86,7 +86,7 @@ def text_of(client: Client, url: str, status: int = 200) -> str:
 
 @pytest.fixture
 def silent_server(settings: Any) -> Iterator[float]:
-    """A server "east" that takes connections and says nothing. Gives the seconds after which a client gives up."""
+    """A server "east" that accepts connections and never answers. Returns the client's connect timeout in seconds."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = {"HOST": "127.0.0.1", "PORT": listening.getsockname()[1], "OPTIONS": {"connect_timeout": 2}}
         settings.DATABASE_SERVERS = {"east": {"requests": address, "direct": address}}

@@ -1,4 +1,4 @@
-"""Staff who are bound to some casinos: the dashboard shows them those, and no sign of others."""
+"""Staff who are bound to some casinos: the dashboard shows them those and no trace of others."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -26,22 +26,22 @@ def bound(casino_a, casino_b, now):
     return client
 
 
-def test_overview_lists_their_casinos_alone(bound):
+def test_overview_lists_only_their_casinos(bound):
     page = text_of(bound, "/")
     assert "Alpha" in page
     assert "Beta" not in page
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_pages_of_their_casino_are_theirs(bound, page):
+def test_pages_of_their_casino_show_no_other(bound, page):
     assert "Beta" not in text_of(bound, page.format(1))
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_pages_of_another_casino_are_as_those_of_none(bound, page):
-    others, nobodys = bound.get(page.format(2)), bound.get(page.format(77))
-    assert others.status_code == nobodys.status_code == 404
-    assert b"Beta" not in others.content
+def test_pages_of_another_casino_get_404_like_an_unknown_one(bound, page):
+    other, unknown = bound.get(page.format(2)), bound.get(page.format(77))
+    assert other.status_code == unknown.status_code == 404
+    assert b"Beta" not in other.content
 
 
 def test_they_can_not_configure_another_casino(bound, casino_b):
@@ -51,7 +51,7 @@ def test_they_can_not_configure_another_casino(bound, casino_b):
     assert casino_b.recommender_type == before
 
 
-def test_side_bar_offers_them_nothing_of_the_installation(bound):
+def test_side_bar_has_no_links_to_the_installation(bound):
     page = text_of(bound, "/casinos/1/")
     assert "/admin/tenants/databaseserver/" not in page
     assert "/admin/auth/user/" not in page

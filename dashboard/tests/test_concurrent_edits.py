@@ -1,4 +1,4 @@
-"""What happens while others are at it: two who save, and a database whose tables are locked."""
+"""Concurrency: two saves at once, and a database whose tables are locked."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.db import connections
 
 from dashboard.casino_reader import STATEMENT_SECONDS
-from dashboard.editing import ChangedMeanwhile, save_configuration
-from dashboard.overview import rows
+from dashboard.pages.configuration import ConfigurationConflict, save_configuration
+from dashboard.pages.overview import overview_rows
 from ingestion.tests.manage_processes import IN_PROCESSES
 from tenants.models import Casino
 
@@ -20,17 +20,17 @@ from .conftest import SCHEMA, fill
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 
-def test_of_two_who_save_at_once_one_is_told_of_the_other(casino_a, casino_b, now):
+def test_one_of_two_simultaneous_saves_gets_a_conflict(casino_a, casino_b, now):
     staff, barrier = User.objects.create_user("staff"), Barrier(2)
 
     def save(recommender):
         try:
             barrier.wait(10)
             save_configuration(
-                casino=casino_a, staff=staff, seen="", now=now, recommender_type=recommender,
+                casino=casino_a, staff=staff, version="", now=now, recommender_type=recommender,
                 recommendation_schema=SCHEMA, options=None,
             )  # fmt: skip
-        except ChangedMeanwhile:
+        except ConfigurationConflict:
             return None
         else:
             return recommender
@@ -44,7 +44,7 @@ def test_of_two_who_save_at_once_one_is_told_of_the_other(casino_a, casino_b, no
     assert Casino.objects.get(pk=2).recommender_type is None
 
 
-def test_a_casino_whose_tables_are_locked_is_away_after_the_statements_time_and_the_others_are_not(
+def test_casino_with_locked_tables_is_unavailable_after_the_statement_timeout_and_others_are_not(
     casino_a, casino_b, now
 ):
     fill(casino_a, now)
@@ -54,13 +54,13 @@ def test_a_casino_whose_tables_are_locked_is_away_after_the_statements_time_and_
     try:
         other.cursor().execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
         started = time.monotonic()
-        alpha, beta = rows(Casino.objects.order_by("pk"), now)
+        alpha, beta = overview_rows(Casino.objects.order_by("pk"), now)
         passed = time.monotonic() - started
     finally:
         other.rollback()
         other.close()
-    assert alpha.away is not None
-    assert alpha.away.is_outage
+    assert alpha.unavailable is not None
+    assert alpha.unavailable.is_outage
     assert STATEMENT_SECONDS <= passed < STATEMENT_SECONDS + 3
-    assert beta.figures is not None
-    assert beta.figures.glance.users == 3
+    assert beta.statistics is not None
+    assert beta.statistics.glance.users == 3

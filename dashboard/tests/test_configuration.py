@@ -16,7 +16,7 @@ OTHER = {"customer": {"type": "string", "source_field": "user_id"}}
 
 
 def fields(client, **changes):
-    """What a browser would send of the form as it stands."""
+    """The fields that a browser would send of the unchanged form."""
     form = client.get(URL).context["form"]
     values = {name: form[name].value() or "" for name in form.fields}
     return values | {name: value if isinstance(value, str) else json.dumps(value) for name, value in changes.items()}
@@ -31,7 +31,7 @@ def configuration(pk=1):
     return casino.recommender_type, casino.recommendation_schema, casino.options
 
 
-def test_the_form_begins_with_what_is_and_shows_its_answer(staff, filled):
+def test_form_starts_with_the_stored_configuration_and_its_response(staff, filled):
     page = staff.get(URL)
     assert page.context["form"]["recommender_type"].value() == "inference_score"
     assert json.loads(page.context["form"]["recommendation_schema"].value()) == SCHEMA
@@ -39,14 +39,14 @@ def test_the_form_begins_with_what_is_and_shows_its_answer(staff, filled):
     assert (answer["who"], len(answer["bets"])) == (1, 3)
 
 
-def test_a_preview_shows_the_new_answer_and_keeps_nothing(staff, filled):
+def test_preview_shows_the_new_response_and_stores_nothing(staff, filled):
     before = configuration()
     page = post(staff, "preview", recommender_type="static", recommendation_schema=OTHER, user_id="2")
     assert json.loads(page.context["preview"]["answer"]) == {"customer": "2"}
     assert configuration() == before
 
 
-def test_saving_keeps_it_for_this_casino_alone_and_the_api_answers_so(staff, filled):
+def test_saving_changes_this_casino_alone_and_its_api_responses(staff, filled):
     other = configuration(2)
     page = post(staff, "save", recommender_type="static", recommendation_schema=OTHER, options={"event_limit": 2})
     assert "is saved" in page.content.decode()
@@ -55,73 +55,73 @@ def test_saving_keeps_it_for_this_casino_alone_and_the_api_answers_so(staff, fil
     assert staff.get("/recommend/3", headers={"Casino-ID": "1"}).json() == {"customer": "3"}
 
 
-def test_saving_is_logged_with_who_did_it(staff, filled):
+def test_saving_is_logged_with_the_staff_login(staff, filled):
     post(staff, "save", recommender_type="static")
     [entry] = LogEntry.objects.all()
     assert (entry.object_id, entry.user.username) == ("1", "staff")
     assert "inference_score to static" in entry.change_message
 
 
-def test_empty_options_take_all_options_back(staff, filled):
+def test_empty_options_reset_all_options(staff, filled):
     post(staff, "save", options={"event_limit": 2})
     assert configuration()[2] == {"event_limit": 2}
     post(staff, "save", options="")
     assert configuration()[2] is None
 
 
-def test_a_change_that_was_made_meanwhile_is_not_written_over(staff, filled, casino_a, now):
-    begun = fields(staff, recommender_type="static")
+def test_configuration_changed_by_somebody_else_is_not_overwritten(staff, filled, casino_a, now):
+    loaded = fields(staff, recommender_type="static")
     configure(
         casino=casino_a, recommender_type="trending", recommendation_schema=SCHEMA, now=now + timedelta(seconds=1)
     )
-    page = staff.post(URL, begun | {"save": "1"})
+    page = staff.post(URL, loaded | {"save": "1"})
     assert "changed by somebody else" in page.content.decode()
-    assert page.context["form"]["recommender_type"].value() == "static"  # what was typed is kept
+    assert page.context["form"]["recommender_type"].value() == "static"  # the input is still there
     assert configuration()[0] == "trending"
     assert not LogEntry.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("recommender_type", "magic", "magic is not one of the available choices"),
         ("recommendation_schema", "", "required"),
-        ("recommendation_schema", "{", "This is not JSON: line 1"),
+        ("recommendation_schema", "{", "Not JSON: line 1"),
         ("recommendation_schema", "{}", "at least one"),
         ("recommendation_schema", "null", "must be an object"),
         ("recommendation_schema", "[1]", "must be an object"),
-        ("recommendation_schema", '{"a": NaN}', "not JSON"),
-        ("recommendation_schema", "[" * 90_000, "not JSON"),
-        ("recommendation_schema", '{"a": ' + "9" * 5_000 + "}", "not JSON"),
-        ("recommendation_schema", '{"\\ud800": "int"}', "not JSON"),
+        ("recommendation_schema", '{"a": NaN}', "Not JSON"),
+        ("recommendation_schema", "[" * 90_000, "Not JSON"),
+        ("recommendation_schema", '{"a": ' + "9" * 5_000 + "}", "Not JSON"),
+        ("recommendation_schema", '{"\\ud800": "int"}', "Not JSON"),
         ("recommendation_schema", " " * 5 + "x" * 100_001, "at most 100000 characters"),
         ("recommendation_schema", '{"who": "user"}', "unknown type"),
         ("recommendation_schema", '{"who": {"type": "uuid", "source_field": "stake"}}', "can&#x27;t be given the type"),
         ("options", '{"event_limit": 0}', "event_limit"),
         ("options", '{"nothing": 1}', "nothing"),
-        ("options", '{"\\ud800": 1}', "not JSON"),
+        ("options", '{"\\ud800": 1}', "Not JSON"),
         ("options", '{"fallbacks": ["magic"]}', "magic"),
-        ("options", "{'a': 1}", "not JSON"),
+        ("options", "{'a': 1}", "Not JSON"),
         ("user_id", "x", "whole number"),
         ("user_id", "0", "greater than or equal to 1"),
         ("user_id", "9" * 30, "less than or equal to"),
     ],
 )
 @pytest.mark.parametrize("button", ["save", "preview"])
-def test_what_is_wrong_is_said_at_its_field_and_nothing_is_kept(staff, filled, button, field, value, said):
+def test_error_is_shown_at_its_field_and_nothing_is_stored(staff, filled, button, field, value, message):
     before = configuration()
     page = post(staff, button, **{field: value})
     assert page.status_code == 200
     assert list(page.context["form"].errors) == [field]
     content = page.content.decode()
     at_field = content.split(f'id="id_{field}_error"')[1].split("</div>")[0]
-    assert said in at_field
+    assert message in at_field
     assert 'aria-invalid="true"' in content
-    assert "as soon as the fields are right" in content
+    assert "Correct the errors" in content
     assert configuration() == before
 
 
-def test_hostile_text_comes_back_as_text(staff, filled):
+def test_hostile_input_is_escaped(staff, filled):
     page = post(staff, "preview", recommendation_schema=json.dumps({HOSTILE: "int"}), options=HOSTILE)
     content = page.content.decode()
     assert "&lt;script&gt;alert(1)" in content
@@ -130,53 +130,53 @@ def test_hostile_text_comes_back_as_text(staff, filled):
     assert HOSTILE not in named
 
 
-def test_a_casino_that_is_not_configured_begins_with_the_contracts_fields(staff, casino_a):
+def test_form_of_an_unconfigured_casino_starts_with_the_contracts_fields(staff, casino_a):
     page = staff.get(URL)
     assert json.loads(page.context["form"]["recommendation_schema"].value())["stake"]["type"] == "float"
-    assert "Name a user" in page.content.decode()
+    assert "Enter a user&#x27;s id" in page.content.decode()
     post(staff, "save")
     assert configuration()[0] == "hybrid"
 
 
-def test_an_unknown_user_has_no_preview(staff, filled):
+def test_unknown_user_has_no_preview(staff, filled):
     assert "has no user 99" in post(staff, "preview", user_id="99").content.decode()
 
 
-def test_a_casino_whose_database_is_away_is_configured_all_the_same(staff, filled):
+def test_casino_with_an_unavailable_database_can_be_configured(staff, filled):
     Casino.objects.filter(pk=1).update(schema_version="older")
     assert "migrated first" in post(staff, "preview", user_id="1").content.decode()
     post(staff, "save", recommender_type="static")
     assert configuration()[0] == "static"
 
 
-def test_a_preview_asks_a_fixed_number_of_queries(staff, filled):
-    begun = fields(staff) | {"preview": "1"}
-    staff.post(URL, begun)
+def test_preview_takes_a_fixed_number_of_queries(staff, filled):
+    loaded = fields(staff) | {"preview": "1"}
+    staff.post(URL, loaded)
     with (
         CaptureQueriesContext(connections["casino_1"]) as queries,
         CaptureQueriesContext(connections["casino_2"]) as others,
     ):
-        staff.post(URL, begun)
-    assert (len(queries), len(others)) == (4, 0)  # savepoint, patience, the engine's one, release
+        staff.post(URL, loaded)
+    assert (len(queries), len(others)) == (4, 0)  # savepoint, statement timeout, the engine's one, release
 
 
-def test_the_reference_names_every_source_field_and_option(staff, casino_a):
+def test_reference_lists_every_source_field_and_option(staff, casino_a):
     page = text_of(staff, URL)
     for name in ("potential_return", "begin_timestamp", "max_per_league", "minimum_age"):
         assert f"<code>{name}</code>" in page
 
 
-def test_who_may_not_change_casinos_may_not_configure_them(filled):
-    looker = staff_client("tenants.view_casino")
+def test_staff_without_permission_to_change_casinos_can_not_configure_them(filled):
+    viewer = staff_client("tenants.view_casino")
     before = configuration()
-    assert looker.get(URL).status_code == 403
-    assert looker.post(URL, {"save": "1", "recommender_type": "static"}).status_code == 403
-    assert "/configuration/" not in text_of(looker, "/casinos/1/")
+    assert viewer.get(URL).status_code == 403
+    assert viewer.post(URL, {"save": "1", "recommender_type": "static"}).status_code == 403
+    assert "/configuration/" not in text_of(viewer, "/casinos/1/")
     assert configuration() == before
     assert staff_client("tenants.change_casino").get(URL).status_code == 200
 
 
-def test_a_form_of_another_site_is_refused(filled):
+def test_form_of_another_site_is_rejected(filled):
     client = staff_client("tenants.change_casino")
     client.handler.enforce_csrf_checks = True
     assert client.post(URL, {"save": "1"}).status_code == 403

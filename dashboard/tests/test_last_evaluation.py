@@ -1,4 +1,4 @@
-"""What the casino's page says of its last evaluation."""
+"""The last evaluation on a casino's page."""
 
 import io
 
@@ -23,7 +23,7 @@ def evaluated(casino_a, casino_b, now):
     return casino_a
 
 
-def test_page_names_the_recommender_to_use_and_how_each_did(staff, evaluated):
+def test_page_shows_the_advice_and_every_recommenders_metric(staff, evaluated):
     page = text_of(staff, "/casinos/1/")
     with use_casino(evaluated.current):
         report = Evaluation.objects.get().report
@@ -33,5 +33,5 @@ def test_page_names_the_recommender_to_use_and_how_each_did(staff, evaluated):
     assert page.count(">advised<") == 1
 
 
-def test_casino_that_was_never_evaluated_shows_none(staff, evaluated):
+def test_casino_without_evaluation_shows_none(staff, evaluated):
     assert "Last evaluation" not in text_of(staff, "/casinos/2/")

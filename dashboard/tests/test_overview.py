@@ -19,18 +19,18 @@ def add_casinos(count, **fields):
 
 @pytest.mark.parametrize("path", ["/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/configuration/"])
 @pytest.mark.parametrize("is_open", [True, False])
-def test_strangers_and_logins_that_are_no_staff_are_led_to_the_login(casino_a, settings, path, is_open):
+def test_anonymous_and_non_staff_callers_are_redirected_to_the_login(casino_a, settings, path, is_open):
     settings.RECSYS_OPEN_API = is_open
     for client in (Client(), staff_client(is_staff=False)):
         answer = client.get(path)
         assert (answer.status_code, answer.headers["Location"].split("?")[0]) == (302, "/admin/login/")
 
 
-def test_each_casino_has_the_figures_of_its_own_database(staff, filled, casino_a, casino_b):
+def test_each_casino_has_the_statistics_of_its_own_database(staff, filled, casino_a, casino_b):
     Casino.objects.filter(pk=casino_b.pk).update(recommender_type="static")
     found = rows(staff)
     for casino in (casino_a, casino_b):
-        glance, today = found[casino.name].figures.glance, found[casino.name].figures.today
+        glance, today = found[casino.name].statistics.glance, found[casino.name].statistics.today
         assert (glance.users, glance.open_events, glance.coupons_today) == (3, 5, 3)
         assert (today.served, today.rejected) == (40 + casino.pk, 70 + casino.pk)
     page = text_of(staff, "/")
@@ -38,26 +38,26 @@ def test_each_casino_has_the_figures_of_its_own_database(staff, filled, casino_a
     assert "<code>static</code>" in page
 
 
-def test_an_empty_casino_has_noughts(staff):
+def test_empty_casino_has_zeros(staff):
     row = rows(staff)["Alpha"]
-    assert (row.figures.glance.users, row.figures.today.served, row.figures.today.last_stored) == (0, 0, None)
+    assert (row.statistics.glance.users, row.statistics.today.served, row.statistics.today.last_stored) == (0, 0, None)
     assert "not configured" in text_of(staff, "/")
 
 
-def test_without_casinos_the_page_says_how_to_make_one(admin_client):
+def test_page_without_casinos_explains_how_to_create_one(admin_client):
     assert "There is no casino yet" in text_of(admin_client, "/")
 
 
-def test_a_page_costs_the_catalogue_the_same_for_two_casinos_and_for_hundreds(staff, filled):
+def test_number_of_catalogue_queries_does_not_depend_on_the_number_of_casinos(staff, filled):
     staff.get("/")
     few = count_queries(staff, "/")
     add_casinos(300)
     many = count_queries(staff, "/")
     assert many[0] == few[0]
-    assert few[1:] == (5, 5)  # savepoint, patience, glance, today, release
+    assert few[1:] == (5, 5)  # savepoint, statement timeout, glance, today, release
 
 
-def test_a_page_asks_only_the_casinos_that_it_shows(staff, filled):
+def test_page_queries_only_the_casinos_that_it_shows(staff, filled):
     add_casinos(CASINOS_A_PAGE)
     page = staff.get("/", {"page": 2})
     assert len(page.context["rows"]) == 2
@@ -66,7 +66,7 @@ def test_a_page_asks_only_the_casinos_that_it_shows(staff, filled):
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 30, ""])
-def test_a_page_that_there_is_not_is_another_page(staff, number):
+def test_invalid_page_number_shows_another_page(staff, number):
     assert staff.get("/", {"page": number}).status_code == 200
 
 
@@ -95,33 +95,33 @@ def test_deleted_casinos_are_not_shown(staff):
     assert set(rows(staff)) == {"Alpha"}
 
 
-def test_names_are_shown_as_text(staff, casino_a):
+def test_names_are_escaped(staff, casino_a):
     Casino.objects.filter(pk=casino_a.pk).update(name=f"A{HOSTILE}")
     page = text_of(staff, "/?q=%3Cscript%3E") + text_of(staff, f"/casinos/{casino_a.pk}/")
     assert "&lt;script&gt;alert(1)" in page
     assert HOSTILE not in page
 
 
-def test_a_casino_whose_database_is_gone_is_away_and_the_others_are_shown(staff, filled, casino_a):
+def test_casino_with_a_missing_database_is_unavailable_and_others_are_shown(staff, filled, casino_a):
     CasinoDatabase.objects.create(casino=casino_a, generation=9, server_id="main", db_name="gone")
     Casino.objects.filter(pk=casino_a.pk).update(generation=9, db_name="gone")
     found = rows(staff)
-    assert found["Alpha"].away.is_outage
-    assert found["Beta"].figures.glance.users == 3
+    assert found["Alpha"].unavailable.is_outage
+    assert found["Beta"].statistics.glance.users == 3
     assert "does not answer" in text_of(staff, "/")
     assert "does not answer" in text_of(staff, "/casinos/1/")
 
 
-def test_a_casino_that_is_behind_or_has_no_database_says_so(staff, casino_a):
+def test_casino_with_pending_migrations_or_no_database_shows_the_reason(staff, casino_a):
     Casino.objects.filter(pk=casino_a.pk).update(schema_version="older")
     Casino.objects.create(id=3, name="Gamma", state=CasinoState.FAILED, state_detail="disk full")
     found = rows(staff)
-    assert "migrated first" in found["Alpha"].away.reason
-    assert "no database" in found["Gamma"].away.reason
+    assert "migrated first" in found["Alpha"].unavailable.reason
+    assert "no database" in found["Gamma"].unavailable.reason
     assert "disk full" in text_of(staff, "/casinos/3/")
 
 
-def test_a_server_that_does_not_answer_is_waited_for_once_a_page(staff, filled, silent_server):
+def test_unresponsive_server_is_waited_for_once_per_page(staff, filled, silent_server):
     DatabaseServer.objects.create(name="east")
     version = Casino.objects.get(pk=1).schema_version
     Casino.objects.bulk_create(
@@ -133,10 +133,10 @@ def test_a_server_that_does_not_answer_is_waited_for_once_a_page(staff, filled, 
     started = time.monotonic()
     found = rows(staff)
     assert time.monotonic() - started < 2 * silent_server
-    assert [row.away.is_outage for name, row in sorted(found.items()) if name.startswith("N")] == [True] * 5
-    assert found["Beta"].figures.glance.users == 3
+    assert [row.unavailable.is_outage for name, row in sorted(found.items()) if name.startswith("N")] == [True] * 5
+    assert found["Beta"].statistics.glance.users == 3
 
 
-def test_lag_is_for_those_who_may_see_messages(staff, casino_a):
-    assert "still to be read" in text_of(staff, "/").lower()
-    assert "still to be read" not in text_of(staff_client(), "/").lower()
+def test_consumer_lag_requires_permission_to_see_messages(staff, casino_a):
+    assert "consumer lag" in text_of(staff, "/").lower()
+    assert "consumer lag" not in text_of(staff_client(), "/").lower()

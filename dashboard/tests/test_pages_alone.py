@@ -1,4 +1,4 @@
-"""Pages that need nobody else's help: no inline script or style, and nothing from another host."""
+"""Content security policy: pages have no inline script or style and load nothing from another host."""
 
 import re
 from html.parser import HTMLParser
@@ -15,7 +15,7 @@ PAGES = (
     "/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/try/?user=1", "/casinos/1/configuration/", "/casino/",
     "/admin/login/",
 )  # fmt: skip
-OF_THE_ADMIN = (
+ADMIN_PAGES = (
     "/admin/", "/admin/tenants/",
     "/admin/tenants/casino/", "/admin/tenants/casino/1/change/", "/admin/recommendations/user/",
     "/admin/ingestion/messagecount/", "/admin/auth/user/add/", "/admin/auth/user/", "/admin/auth/group/add/",
@@ -23,19 +23,19 @@ OF_THE_ADMIN = (
 LOADING = {"src", "href", "action", "srcset", "poster", "data", "formaction"}
 
 
-class Reader(HTMLParser):
-    """Collects what a page loads, and what a strict content security policy would refuse."""
+class PageParser(HTMLParser):
+    """Collects the URLs that a page loads, and what a strict content security policy would block."""
 
     def __init__(self, page):
         super().__init__()
-        self.refused, self.loaded, self._inside = [], [], ""
+        self.blocked, self.loaded, self._inside = [], [], ""
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
         self._inside = tag
         for name, value in attrs:
             if name == "style" or name.startswith("on") or (value or "").startswith("javascript:"):
-                self.refused.append((tag, name, value))
+                self.blocked.append((tag, name, value))
             if name in LOADING:
                 self.loaded.append(value or "")
 
@@ -44,26 +44,26 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         if self._inside in {"script", "style"} and data.strip():
-            self.refused.append((self._inside, data))
+            self.blocked.append((self._inside, data))
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_no_page_of_ours_has_an_inline_script_or_style(staff, filled, path):
-    assert Reader(text_of(Client() if "login" in path else staff, path)).refused == []
+def test_page_has_no_inline_script_or_style(staff, filled, path):
+    assert PageParser(text_of(Client() if "login" in path else staff, path)).blocked == []
 
 
-@pytest.mark.parametrize("path", [*PAGES, *OF_THE_ADMIN])
-def test_no_page_loads_anything_from_another_host(staff, filled, path):
+@pytest.mark.parametrize("path", [*PAGES, *ADMIN_PAGES])
+def test_page_loads_nothing_from_another_host(staff, filled, path):
     if "admin" in path:
         staff.get("/casinos/1/")
-    loaded = Reader(text_of(Client() if "login" in path else staff, path)).loaded
+    loaded = PageParser(text_of(Client() if "login" in path else staff, path)).loaded
     assert any(url.startswith("/static/") for url in loaded)
     assert [url for url in loaded if re.match(r"(?i)([a-z]+:)?//", url)] == []
     missing = [url for url in loaded if url.startswith("/static/") and not finders.find(url.removeprefix("/static/"))]
     assert missing == []
 
 
-def test_no_file_of_ours_asks_another_host_either():
+def test_static_files_load_nothing_from_another_host():
     files = [path for path in Path(apps.get_app_config("dashboard").path, "static").rglob("*") if path.is_file()]
     assert len(files) >= 5
     for path in files:
@@ -71,7 +71,7 @@ def test_no_file_of_ours_asks_another_host_either():
         assert found == [], path
 
 
-def test_the_side_bar_offers_what_may_be_opened_and_nothing_else(staff, filled):
+def test_side_bar_links_only_to_permitted_pages(staff, filled):
     def links(client):
         found = re.findall(r'<a href="(/[^"]*)"', text_of(client, "/casinos/1/").split("<nav")[1].split("</nav")[0])
         assert len(found) == len(set(found))
@@ -84,7 +84,7 @@ def test_the_side_bar_offers_what_may_be_opened_and_nothing_else(staff, filled):
     assert [few.get(link).status_code for link in links(few)] == [200, 200, 200]
 
 
-def test_staff_logins_are_made_in_the_admin(staff):
+def test_staff_logins_are_created_in_the_admin(staff):
     password = "not-in-any-list-9"
     fields = {"username": "new", "password1": password, "password2": password, "usable_password": "true"}
     assert staff.post("/admin/auth/user/add/", fields).status_code == 302
@@ -92,8 +92,8 @@ def test_staff_logins_are_made_in_the_admin(staff):
     assert staff.login(username="new", password=password)
 
 
-@pytest.mark.parametrize("path", OF_THE_ADMIN)
-def test_every_admin_list_and_index_says_which_casino_is_chosen(staff, filled, path):
+@pytest.mark.parametrize("path", ADMIN_PAGES)
+def test_every_admin_list_and_index_shows_the_chosen_casino(staff, filled, path):
     staff.get("/casinos/2/")
     page = text_of(staff, path)
     assert ">Beta</" in re.sub(r"\s+", "", page) or '<option value="2" selected>' in page

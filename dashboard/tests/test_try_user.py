@@ -4,7 +4,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
-from dashboard.pages.try_user import USERS_SHOWN
+from dashboard.pages.try_user import USERS_A_PAGE
 from recommendations.models import User, UserProfile, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import recommend
@@ -15,18 +15,18 @@ from tenants.routing.context import use_casino
 from .conftest import HOSTILE, staff_client, text_of
 
 URL = "/casinos/1/try/"
-USER_QUERIES = 6  # savepoint, patience, the engine's one, the user with profile, coupons, release
+USER_QUERIES = 6  # savepoint, statement timeout, the engine's one, the user with profile, coupons, release
 
 
-def test_every_recommenders_slip_stands_beside_the_others_the_one_in_use_first(staff, filled):
-    slips = staff.get(URL, {"user": 1}).context["trial"].slips
+def test_page_shows_every_recommenders_slip_and_the_configured_one_first(staff, filled):
+    slips = staff.get(URL, {"user": 1}).context["preview"].slips
     assert {slip.name for slip in slips} == set(RECOMMENDERS)
-    assert (slips[0].name, slips[0].is_chosen) == ("inference_score", True)
-    assert [slip.is_chosen for slip in slips].count(True) == 1
+    assert (slips[0].name, slips[0].is_configured) == ("inference_score", True)
+    assert [slip.is_configured for slip in slips].count(True) == 1
 
 
-def test_the_slip_is_the_one_that_the_api_gives(staff, filled):
-    shown = staff.get(URL, {"user": 1}).context["trial"].slips[0].recommendation
+def test_slip_is_the_one_that_the_api_returns(staff, filled):
+    shown = staff.get(URL, {"user": 1}).context["preview"].slips[0].recommendation
     answer = staff.get("/recommend/1", headers={"Casino-ID": "1", "Accept": "application/json"}).json()
     assert [event["home_team"] for event in answer["bets"]] == [event.home_team for event in shown.recommended_events]
     assert len(answer["bets"]) == 3
@@ -36,52 +36,53 @@ def test_scores_and_reasons_are_shown(staff, filled):
     page = text_of(staff, f"{URL}?user=1")
     assert "Alpha LEAGUE is the most frequent league in your bets" in page
     scores = [
-        event.score for event in staff.get(URL, {"user": 1}).context["trial"].slips[0].recommendation.recommended_events
+        event.score
+        for event in staff.get(URL, {"user": 1}).context["preview"].slips[0].recommendation.recommended_events
     ]
     assert all(f"score {score:.4g}" in page for score in scores)
     assert len(set(scores)) == 3
 
 
-def test_a_users_page_shows_no_other_casinos_rows(staff, filled):
+def test_users_page_shows_no_other_casinos_rows(staff, filled):
     page = text_of(staff, f"{URL}?user=1")
     assert "Alpha1" in page
-    assert "Beta" not in page.replace("Beta (2)", "")  # but in the switcher
+    assert "Beta" not in page.replace("Beta (2)", "")  # the switcher names it
     assert "Beta1" in text_of(staff, "/casinos/2/try/?user=1")
 
 
-def test_trying_tells_nobody_that_something_was_served(staff, filled):
-    heard = []
+def test_previews_are_not_announced_as_served(staff, filled):
+    announced = []
 
     def receive(served, **signal):
-        heard.append(served)
+        announced.append(served)
 
     recommendation_served.connect(receive)
     try:
         assert staff.get(URL, {"user": 1}).status_code == 200
-        assert heard == []
+        assert announced == []
         staff.get("/recommend/1", headers={"Casino-ID": "1"})
-        assert len(heard) == 1
+        assert len(announced) == 1
     finally:
         recommendation_served.disconnect(receive)
 
 
-def test_trying_stores_nothing_and_shows_what_serving_shows_next(staff, filled, casino_a):
+def test_preview_stores_nothing_and_equals_the_next_served_recommendation(staff, filled, casino_a):
     def profile():
         with use_casino(casino_a.current):
             return UserProfile.objects.values().get(user_id=1)
 
     before = profile()
     assert before["favorite_sport_league_json"] is None
-    slips = {slip.name: slip.recommendation for slip in staff.get(URL, {"user": 1}).context["trial"].slips}
+    slips = {slip.name: slip.recommendation for slip in staff.get(URL, {"user": 1}).context["preview"].slips}
     assert profile() == before
     with use_casino(casino_a.current):
-        asked = {"casino_id": 1, "user_id": 1, "now": slips["inference"].timestamp}
-        served_slip = recommend(recommender_type="inference", **asked)
+        arguments = {"casino_id": 1, "user_id": 1, "now": slips["inference"].timestamp}
+        served_slip = recommend(recommender_type="inference", **arguments)
     assert served_slip.recommended_events == slips["inference"].recommended_events
     assert profile() != before
 
 
-def test_a_user_costs_so_many_queries_with_all_recommenders(staff, filled, casino_a):
+def test_users_page_takes_a_fixed_number_of_queries(staff, filled, casino_a):
     staff.get(URL, {"user": 1})
     with use_casino(casino_a.current):
         TalliedCouponFactory.create_batch(30, user_id=1)
@@ -94,26 +95,26 @@ def test_a_user_costs_so_many_queries_with_all_recommenders(staff, filled, casin
     assert (len(queries), len(others)) == (USER_QUERIES, 0)
 
 
-def test_the_latest_coupons_lead_to_their_pages(staff, filled):
-    coupon = staff.get(URL, {"user": 1}).context["trial"].coupons[0]
+def test_latest_coupons_link_to_their_pages(staff, filled):
+    coupon = staff.get(URL, {"user": 1}).context["preview"].coupons[0]
     link = f"/admin/recommendations/purchasedcoupon/{coupon.pk}/change/"
     assert link in text_of(staff, f"{URL}?user=1")
     assert "Alpha ROVERS" in text_of(staff, link)
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "message"),
     [(UserStatus.SELF_EXCLUDED, "is self-excluded"), (UserStatus.TIME_OUT, "has a time-out")],
 )
-def test_a_guarded_user_is_shown_no_bets_and_why(staff, filled, casino_a, status, said):
+def test_guard_rails_hide_bets_and_give_the_reason(staff, filled, casino_a, status, message):
     with use_casino(casino_a.current):
         User.objects.filter(pk=1).update(status=status)
     page = text_of(staff, f"{URL}?user=1")
-    assert said in page
-    assert page.count("Nothing: the guard rails forbid it.") == len(RECOMMENDERS)
+    assert message in page
+    assert page.count("None: blocked by the guard rails.") == len(RECOMMENDERS)
 
 
-def test_limits_and_hostile_names_are_shown_as_they_are(staff, filled, casino_a):
+def test_limits_are_shown_and_hostile_names_escaped(staff, filled, casino_a):
     with use_casino(casino_a.current):
         User.objects.filter(pk=1).update(name=HOSTILE, stake_limit=Decimal("12.50"))
         EventFactory.create_batch(3, home_team=f"E{HOSTILE}", league=HOSTILE)
@@ -124,7 +125,7 @@ def test_limits_and_hostile_names_are_shown_as_they_are(staff, filled, casino_a)
     assert HOSTILE not in page
 
 
-def test_a_coupon_with_selections_written_by_hand_is_no_error(staff, filled, casino_a):
+def test_coupon_with_malformed_selections_is_no_error(staff, filled, casino_a):
     with use_casino(casino_a.current):
         TalliedCouponFactory.create(user_id=1, recommended_events=[{"home_team": None}, {}])
     assert staff.get(URL, {"user": 1}).status_code == 200
@@ -147,31 +148,31 @@ def test_users_are_found_by_id_and_by_words_of_their_names(staff, filled, text, 
     assert [user.pk for user in staff.get(URL, {"q": text}).context["users"]] == found
 
 
-def test_long_lists_of_users_go_on_from_the_last(staff, casino_a):
+def test_list_of_users_is_paginated_by_the_last_id(staff, casino_a):
     with use_casino(casino_a.current):
-        for number in range(1, USERS_SHOWN + 3):
+        for number in range(1, USERS_A_PAGE + 3):
             UserFactory.create(id=number)
     first = staff.get(URL).context
-    assert (len(first["users"]), first["next_after"]) == (USERS_SHOWN, USERS_SHOWN)
+    assert (len(first["users"]), first["next_after"]) == (USERS_A_PAGE, USERS_A_PAGE)
     rest = staff.get(URL, {"after": first["next_after"]}).context
-    assert ([user.pk for user in rest["users"]], rest["next_after"]) == ([USERS_SHOWN + 1, USERS_SHOWN + 2], None)
+    assert ([user.pk for user in rest["users"]], rest["next_after"]) == ([USERS_A_PAGE + 1, USERS_A_PAGE + 2], None)
 
 
 @pytest.mark.parametrize("user", ["4", "0", "-1", "x", "9" * 19, "9" * 40, "\0"])
-def test_a_user_that_there_is_not_leads_back_to_the_list(staff, filled, user):
+def test_unknown_user_shows_the_list(staff, filled, user):
     answer = staff.get(URL, {"user": user})
     assert answer.status_code == 200
     assert len(answer.context["users"]) == 3
 
 
-def test_a_casino_without_users_or_events_can_be_tried(staff, casino_a):
+def test_casino_without_users_or_events_has_a_try_page(staff, casino_a):
     assert "This casino has no users yet." in text_of(staff, URL)
     with use_casino(casino_a.current):
         UserFactory.create(id=1)
-    assert text_of(staff, f"{URL}?user=1").count("Nothing that may be shown now.") == len(RECOMMENDERS)
+    assert text_of(staff, f"{URL}?user=1").count("No event can be recommended now.") == len(RECOMMENDERS)
 
 
-def test_users_are_for_staff_who_may_see_them_in_the_admin(filled):
+def test_page_requires_the_admins_permissions_for_users_and_coupons(filled):
     may = staff_client("recommendations.view_user", "recommendations.view_purchasedcoupon")
     assert "Alpha1" in text_of(may, f"{URL}?user=1")
     for permission in ("recommendations.view_user", "tenants.change_casino"):
@@ -180,7 +181,7 @@ def test_users_are_for_staff_who_may_see_them_in_the_admin(filled):
         assert "/try/" not in text_of(client, "/casinos/1/")
 
 
-def test_a_casino_that_is_away_says_so(staff, casino_a):
+def test_unavailable_casino_shows_the_reason(staff, casino_a):
     casino_a.schema_version = "older"
     casino_a.save()
     assert "migrated first" in text_of(staff, f"{URL}?user=1")

@@ -1,4 +1,4 @@
-// The theme's buttons that are no buttons (a and span with x-on:click) are reached and pressed by keyboard too.
+// Makes the theme's clickable elements that are not buttons (a and span with x-on:click) usable by keyboard.
 (function () {
   "use strict";
   document.addEventListener("DOMContentLoaded", function () {

@@ -1,12 +1,12 @@
-// Dark or light: as the admin's own switch has it (localStorage "adminTheme"), else as the browser prefers.
+// Dark or light theme: the admin's own setting (localStorage "adminTheme"), else the browser's preference.
 (function () {
   "use strict";
   var KEY = "adminTheme", ORDER = ["auto", "light", "dark"];
 
   function chosen() {
     try {
-      var kept = JSON.parse(localStorage.getItem(KEY));
-      return ORDER.indexOf(kept) < 0 ? "auto" : kept;
+      var stored = JSON.parse(localStorage.getItem(KEY));
+      return ORDER.indexOf(stored) < 0 ? "auto" : stored;
     } catch (error) {
       return "auto";
     }

@@ -1,5 +1,5 @@
-"""A real Chromium, looking at a real server. Where it or Playwright is missing, these tests are skipped and say how to
-get them."""
+"""Fixtures of the tests in a real Chromium. Without Chromium or Playwright they are skipped with a hint how to install
+them."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from django.db import connections
 from dashboard.tests.conftest import fill
 from tenants.models import Casino
 
-PASSWORD = "seen only here"
+PASSWORD = "only for tests"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,8 +44,8 @@ def _chromium() -> str | None:
 
 @pytest.fixture
 def chromium(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Started anew for each test: while Playwright is there, its event loop runs in this thread, where Django would
-    refuse to ask a database."""
+    """One browser per test: while Playwright runs, its event loop is in this thread, where Django refuses database
+    queries."""
     from playwright.sync_api import sync_playwright
 
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
@@ -53,27 +53,27 @@ def chromium(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
         browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
         yield browser
         browser.close()
-        connections.close_all()  # those that this thread opened while the loop was there are not its own after it
+        connections.close_all()  # connections opened inside the event loop can't be used after it
 
 
-class Complaints(list[str]):
-    """What a browser complained of (as of breaches of the content security policy) and asked of other hosts."""
+class BrowserErrors(list[str]):
+    """Console errors (such as violations of the content security policy) and requests to other hosts."""
 
-    def elsewhere(self, url: str, server: str) -> None:
+    def add_request(self, url: str, server: str) -> None:
         if not url.startswith((f"{server}/", "data:")):
-            self.append(f"asked elsewhere: {url}")
+            self.append(f"request to another host: {url}")
 
 
 @pytest.fixture
-def complaints() -> Iterator[Complaints]:
-    found = Complaints()
+def browser_errors() -> Iterator[BrowserErrors]:
+    found = BrowserErrors()
     yield found
     assert found == []
 
 
 @pytest.fixture
-def open_page(chromium: Any, live_server: Any, complaints: Complaints) -> Iterator[Callable[..., Any]]:
-    """Opens a page in a browser of its own; arguments as Playwright's `new_context` takes them."""
+def open_page(chromium: Any, live_server: Any, browser_errors: BrowserErrors) -> Iterator[Callable[..., Any]]:
+    """Opens a page in its own browser context; arguments as for Playwright's `new_context`."""
     contexts = []
 
     def _open(**arguments: Any) -> Any:
@@ -81,9 +81,9 @@ def open_page(chromium: Any, live_server: Any, complaints: Complaints) -> Iterat
         context.set_default_timeout(10_000)
         contexts.append(context)
         page = context.new_page()
-        page.on("request", lambda request: complaints.elsewhere(request.url, live_server.url))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: browser_errors.add_request(request.url, live_server.url))
+        page.on("console", lambda message: browser_errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: browser_errors.append(str(error)))
         return page
 
     yield _open
@@ -93,7 +93,7 @@ def open_page(chromium: Any, live_server: Any, complaints: Complaints) -> Iterat
 
 @pytest.fixture
 def casinos(casino_a: Casino, casino_b: Casino, now: Any) -> list[Casino]:
-    """Alpha and Beta with rows of their own; "staff" may do everything."""
+    """Alpha and Beta with their own rows, and the superuser "staff"."""
     for casino in (casino_a, casino_b):
         fill(casino, now)
     User.objects.create_superuser("staff", password=PASSWORD)

@@ -1,4 +1,4 @@
-"""Pages as people meet them: on a phone, in the dark, by keyboard, by ear."""
+"""Accessibility: small screens, dark theme, keyboard, screen readers."""
 
 import pytest
 
@@ -14,7 +14,7 @@ ADMIN = (
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 LONG = "<img src=x onerror=alert(1)> " + "Wide" * 15
 
-# The least contrast, by WCAG 2.1 AA: of each text that is seen with what is behind it.
+# Visible texts whose contrast with their background is below 4.5 (WCAG 2.1 AA).
 CONTRAST = """() => {
   const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
   const rgba = text => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
@@ -27,11 +27,11 @@ CONTRAST = """() => {
   const poor = [];
   for (const element of document.querySelectorAll("body *")) {
     const texts = [...element.childNodes].filter(node => node.nodeType === 3);
-    const said = texts.map(node => node.textContent.trim()).join("");
-    if (!said || !element.checkVisibility() || element.closest(".rs-hidden, .rs-skip, thead, option")) continue;
+    const text = texts.map(node => node.textContent.trim()).join("");
+    if (!text || !element.checkVisibility() || element.closest(".rs-hidden, .rs-skip, thead, option")) continue;
     const [a, b] = [light(rgba(getComputedStyle(element).color)), light(behind(element))];
     const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-    if (ratio < 4.5) poor.push(said.slice(0, 40) + " " + ratio.toFixed(2));
+    if (ratio < 4.5) poor.push(text.slice(0, 40) + " " + ratio.toFixed(2));
   }
   return poor;
 }"""
@@ -41,7 +41,7 @@ UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), sele
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
-def test_every_page_fits_reads_and_names_what_can_be_used(open_page, casinos, viewport):
+def test_every_page_fits_the_screen_with_enough_contrast_and_named_controls(open_page, casinos, viewport):
     casinos[1].name = LONG[:100]
     casinos[1].save()
     page = open_page(viewport=viewport)
@@ -56,7 +56,7 @@ def test_every_page_fits_reads_and_names_what_can_be_used(open_page, casinos, vi
         assert page.get_by_role("heading", level=1).count() == 1, path
 
 
-def test_every_admin_page_is_seen_and_asks_nothing_of_others(staff_page):
+def test_every_admin_page_opens_without_browser_errors(staff_page):
     staff_page.goto("/casinos/1/")
     for path in ADMIN:
         assert staff_page.goto(path).status == 200, path
@@ -64,7 +64,7 @@ def test_every_admin_page_is_seen_and_asks_nothing_of_others(staff_page):
         assert staff_page.url.endswith(path)
 
 
-def test_the_admins_actions_ask_before_they_act(staff_page):
+def test_admin_actions_ask_for_confirmation(staff_page):
     for action in ("move", "clone", "restore", "delete"):
         staff_page.goto("/admin/tenants/casino/")
         staff_page.locator("input.action-select").first.check()
@@ -74,7 +74,7 @@ def test_the_admins_actions_ask_before_they_act(staff_page):
         staff_page.wait_for_url("**/admin/tenants/casino/")
 
 
-def test_the_theme_is_chosen_once_for_the_dashboard_and_the_admin(staff_page):
+def test_dashboard_and_admin_share_the_theme_setting(staff_page):
     staff_page.get_by_role("button", name="Theme").click()
     staff_page.get_by_role("button", name="Theme: light").click()
     staff_page.get_by_role("button", name="Theme: dark").wait_for()
@@ -85,7 +85,7 @@ def test_the_theme_is_chosen_once_for_the_dashboard_and_the_admin(staff_page):
     staff_page.locator("html.dark").wait_for()
 
 
-def test_a_casino_is_opened_and_configured_by_keyboard_alone(staff_page):
+def test_casino_is_opened_and_configured_by_keyboard(staff_page):
     keys = staff_page.keyboard
 
     def tab_to(name):
@@ -113,7 +113,7 @@ def test_a_casino_is_opened_and_configured_by_keyboard_alone(staff_page):
     staff_page.get_by_text("is saved").wait_for()
 
 
-def test_the_admins_filters_are_reached_by_keyboard(staff_page):
+def test_admin_filters_open_by_keyboard(staff_page):
     staff_page.goto("/admin/tenants/casino/")
     filters = staff_page.get_by_role("button", name="Filters")
     filters.focus()
@@ -121,7 +121,7 @@ def test_the_admins_filters_are_reached_by_keyboard(staff_page):
     staff_page.get_by_text("By state").wait_for(state="visible")
 
 
-def test_hostile_names_run_nothing(open_page, casinos):
+def test_hostile_names_run_no_script(open_page, casinos):
     casinos[0].name = LONG[:100]
     casinos[0].save()
     page = open_page()

@@ -1,4 +1,4 @@
-"""What an operator does in a day, in a real browser."""
+"""An operator's daily tasks in a real browser."""
 
 import json
 import re
@@ -19,13 +19,13 @@ def test_staff_log_in_and_see_all_casinos(staff_page):
     assert "41" in rows.nth(1).inner_text()
 
 
-def test_who_logs_in_comes_to_the_page_that_was_asked_for(open_page, casinos):
+def test_login_redirects_to_the_requested_page(open_page, casinos):
     page = open_page()
     log_in(page, "/casinos/2/")
     assert page.get_by_role("heading", level=1).inner_text() == "Beta"
 
 
-def test_a_wrong_password_is_said_and_opens_nothing(open_page, casinos):
+def test_wrong_password_shows_an_error_and_grants_no_access(open_page, casinos):
     page = open_page()
     page.goto("/")
     page.get_by_label("Username").fill("staff")
@@ -36,7 +36,7 @@ def test_a_wrong_password_is_said_and_opens_nothing(open_page, casinos):
     assert page.get_by_role("heading", level=1).inner_text() == "Log in"
 
 
-def test_the_switcher_leads_to_the_other_casinos_page_and_rows(staff_page):
+def test_switcher_opens_the_other_casinos_page_and_rows(staff_page):
     staff_page.get_by_role("link", name="Alpha", exact=True).click()
     assert "Alpha LEAGUE" in staff_page.inner_text("main")
     staff_page.get_by_label("Casino", exact=True).select_option("2")
@@ -49,12 +49,12 @@ def test_the_switcher_leads_to_the_other_casinos_page_and_rows(staff_page):
     assert "Alpha1" not in staff_page.inner_text("body")
 
 
-def test_a_user_is_searched_and_tried_and_a_coupon_inspected(staff_page):
+def test_staff_search_a_user_preview_recommendations_and_open_a_coupon(staff_page):
     staff_page.goto("/casinos/1/try/")
     staff_page.get_by_label("User by id or name").fill("alpha2")
     staff_page.get_by_role("button", name="Search").click()
     staff_page.get_by_role("link", name="Alpha2 Lovelace").click()
-    slip = staff_page.get_by_role("region", name="inference_score in use")
+    slip = staff_page.get_by_role("region", name="inference_score configured")
     assert slip.get_by_role("listitem").count() >= 3
     assert "most frequent league in your bets" in slip.inner_text()
     staff_page.get_by_role("link", name=re.compile(r"^Coupon \d+$")).click()
@@ -62,13 +62,13 @@ def test_a_user_is_searched_and_tried_and_a_coupon_inspected(staff_page):
     assert "Alpha ROVERS" in staff_page.inner_text("body")
 
 
-def test_the_preview_follows_the_typing_and_saving_changes_the_answer(staff_page, live_server):
+def test_preview_updates_while_typing_and_saving_changes_the_response(staff_page, live_server):
     staff_page.goto("/casinos/1/configuration/?user=2")
     preview = staff_page.locator("#preview")
     assert '"who": 2' in preview.inner_text()
     staff_page.get_by_label("Recommendation schema").fill(OTHER)
     preview.get_by_text('"customer": "2"').wait_for()
-    assert Casino.objects.get(pk=1).recommendation_schema.keys() == {"who", "bets"}  # nothing is kept yet
+    assert Casino.objects.get(pk=1).recommendation_schema.keys() == {"who", "bets"}  # nothing is stored yet
     staff_page.get_by_label("Recommender", exact=True).select_option("soonest")
     staff_page.get_by_role("button", name="Save").click()
     staff_page.get_by_text("is saved").wait_for()
@@ -77,7 +77,7 @@ def test_the_preview_follows_the_typing_and_saving_changes_the_answer(staff_page
     assert json.loads(preview.locator("pre").inner_text()).keys() == answer.keys()
 
 
-def test_what_is_wrong_is_said_at_the_field_while_typing_and_goes_when_mended(staff_page):
+def test_error_appears_at_the_field_while_typing_and_disappears_when_corrected(staff_page):
     staff_page.goto("/casinos/1/configuration/")
     error = staff_page.locator("#id_options_error")
     staff_page.get_by_label("Options").fill('{"event_limit": 99}')
@@ -96,7 +96,7 @@ def test_staff_log_out(staff_page):
 
 
 @pytest.mark.parametrize("is_saved", [False, True])
-def test_without_javascript_everything_is_there(open_page, casinos, is_saved):
+def test_pages_work_without_javascript(open_page, casinos, is_saved):
     page = open_page(java_script_enabled=False)
     log_in(page)
     page.get_by_role("link", name="Alpha", exact=True).click()
