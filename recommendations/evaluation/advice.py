@@ -6,14 +6,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from recommendations.offer.arrays import Floats
 from recommendations.recommenders.registry import RECOMMENDERS
 
 from .bootstrap import bootstrap
 
 MIN_CASES = 50
 _SURE, _LIKELY = 0.95, 0.8
-
-Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Advice(msgspec.Struct, frozen=True):
@@ -25,7 +24,7 @@ class Advice(msgspec.Struct, frozen=True):
     sentence: str
 
 
-def advise(ranks: Matrix, users: np.ndarray[Any, Any], names: Sequence[str], k: int) -> Advice:
+def advise(ranks: Floats, users: np.ndarray[Any, Any], names: Sequence[str], k: int) -> Advice:
     """By NDCG@k over `ranks` (cases, recommenders). Only recommenders that a casino can choose are advised."""
     if not len(ranks):
         return Advice("", 0.0, "There was no case to test: use hybrid, which is sensible where nothing is known.")

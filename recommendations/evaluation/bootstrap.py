@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-Matrix = np.ndarray[Any, np.dtype[np.float64]]
+from recommendations.offer.arrays import Floats
 
 DRAWS = 1_000
 _AT_ONCE = 50  # draws
@@ -23,7 +23,7 @@ class Interval(msgspec.Struct, frozen=True):
 NOTHING = Interval(0.0, 0.0, 0.0)
 
 
-def bootstrap(values: Matrix, users: np.ndarray[Any, Any]) -> tuple[Matrix, Matrix]:
+def bootstrap(values: Floats, users: np.ndarray[Any, Any]) -> tuple[Floats, Floats]:
     """Of `values` (cases, m) the means (m,), and the means of each draw (draws, m): the cases of as many users as there
     are, drawn with replacement (cluster bootstrap: Cameron, Gelbach, Miller 2008)."""
     _, owners = np.unique(users, return_inverse=True)
@@ -37,6 +37,6 @@ def bootstrap(values: Matrix, users: np.ndarray[Any, Any]) -> tuple[Matrix, Matr
     return values.mean(axis=0), np.concatenate(draws)
 
 
-def interval(mean: float, draws: Matrix) -> Interval:
+def interval(mean: float, draws: Floats) -> Interval:
     low, high = np.quantile(draws, (0.025, 0.975))
     return Interval(float(mean), float(low), float(high))

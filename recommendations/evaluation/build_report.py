@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from recommendations.offer.arrays import Floats
 from recommendations.replay.replay import ReplayResult, TestedCase
 
 from .advice import advise
@@ -15,13 +16,11 @@ NEW_EVENT = 3  # selections before, below which an event is new
 _HEAVY = 0.9  # users of at least as many coupons as this share of cases has
 _PERIODS = 8
 
-Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
-
-def metrics_of(ranks: Matrix, ks: Sequence[int]) -> dict[str, Matrix]:
+def metrics_of(ranks: Floats, ks: Sequence[int]) -> dict[str, Floats]:
     """Metric -> what each case and recommender adds to it, of the shape of `ranks`."""
     discounted = 1.0 / np.log2(1.0 + ranks)
-    found: dict[str, Matrix] = {}
+    found: dict[str, Floats] = {}
     for k in ks:
         found[f"ndcg@{k}"] = np.where(ranks <= k, discounted, 0.0)
         found[f"hr@{k}"] = (ranks <= k).astype(np.float64)
@@ -60,7 +59,7 @@ def _sliced(cases: list[TestedCase], known: list[TestedCase]) -> list[tuple[str,
     ]
 
 
-def _table(cases: Sequence[TestedCase]) -> tuple[Matrix, np.ndarray[Any, Any]]:
+def _table(cases: Sequence[TestedCase]) -> tuple[Floats, np.ndarray[Any, Any]]:
     """The ranks (cases, recommenders), and whose they are."""
     return np.array([case.ranks for case in cases], dtype=np.float64), np.array([case.user_id for case in cases])
 

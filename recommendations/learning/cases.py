@@ -3,12 +3,10 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Numbers = np.ndarray[Any, np.dtype[np.float32]]
-Indices = np.ndarray[Any, np.dtype[np.intp]]
+from recommendations.offer.arrays import Floats, Floats32, Places
 
 MAX_CASES = 6_000  # the latest
 MAX_CANDIDATES = 60  # of a case: the event that was bet on, and others by chance
@@ -19,7 +17,7 @@ class Case:
     """A choice at `timestamp` (Unix seconds): `numbers` (candidates, features), the chosen one first."""
 
     timestamp: float
-    numbers: Numbers
+    numbers: Floats32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,10 +25,10 @@ class Cases:
     """Many cases: all their rows one after the other, from `starts` on, of `sizes` each; the first of each is the
     chosen one. In the order of time."""
 
-    numbers: Numbers
-    starts: Indices
-    sizes: Indices
-    timestamps: np.ndarray[Any, np.dtype[np.float64]]
+    numbers: Floats32
+    starts: Places
+    sizes: Places
+    timestamps: Floats
 
     @classmethod
     def of(cls, cases: Sequence[Case], features: int) -> "Cases":
@@ -43,7 +41,7 @@ class Cases:
         return len(self.starts)
 
     @property
-    def owners(self) -> Indices:
+    def owners(self) -> Places:
         """The case of each row."""
         return np.repeat(np.arange(len(self), dtype=np.intp), self.sizes)
 
@@ -71,7 +69,7 @@ class RecentCases:
         return Cases.of(self._cases, self._features)
 
 
-def sample(rng: np.random.Generator, chosen: int, others: Iterable[int]) -> Indices:
+def sample(rng: np.random.Generator, chosen: int, others: Iterable[int]) -> Places:
     """The chosen place, then others, each as likely as the next: under a conditional logit, which of the others are
     left out changes nothing but the precision (McFadden 1978)."""
     rest = np.fromiter(others, dtype=np.intp)

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from .cases import Cases
+from recommendations.offer.arrays import Floats
 
-Vector = np.ndarray[Any, np.dtype[np.float64]]
+from .cases import Cases
 
 PRIOR_CASES = 10.0  # how many cases the prior weights count as
 _STEPS = 40
@@ -14,7 +14,7 @@ _CLOSE = 1e-5
 _MOST_HALVINGS = 20
 
 
-def fit_weights(cases: Cases, columns: np.ndarray[Any, Any], prior: Vector) -> Vector:
+def fit_weights(cases: Cases, columns: np.ndarray[Any, Any], prior: Floats) -> Floats:
     """The weights of `columns` that make what was chosen most likely, P(i) = exp(w x_i) / sum_j exp(w x_j)
     (McFadden 1974), less a penalty on what differs from `prior`, both in standard deviations of the features.
 
@@ -29,21 +29,21 @@ def fit_weights(cases: Cases, columns: np.ndarray[Any, Any], prior: Vector) -> V
     return problem.solve() / scale
 
 
-def _spread_within(numbers: Vector, cases: Cases) -> Vector:
+def _spread_within(numbers: Floats, cases: Cases) -> Floats:
     """The features' standard deviation within cases: what is equal for all candidates decides nothing."""
     means = np.add.reduceat(numbers, cases.starts) / cases.sizes[:, np.newaxis]
     deviations = numbers - means[cases.owners]
-    spread: Vector = np.sqrt((deviations**2).mean(axis=0))
+    spread: Floats = np.sqrt((deviations**2).mean(axis=0))
     return np.where(spread > 1e-9, spread, 0.0)
 
 
 class _Problem:
-    def __init__(self, numbers: Vector, cases: Cases, prior: Vector, is_free: Any) -> None:
+    def __init__(self, numbers: Floats, cases: Cases, prior: Floats, is_free: Any) -> None:
         self._numbers, self._cases, self._prior = numbers, cases, prior
         self._penalty = np.where(is_free, PRIOR_CASES, 1e6)
         self._owners = cases.owners
 
-    def solve(self) -> Vector:
+    def solve(self) -> Floats:
         weights = self._prior.copy()
         loss, shares = self._loss(weights)
         for _ in range(_STEPS):
@@ -60,7 +60,7 @@ class _Problem:
                 break
         return weights
 
-    def _loss(self, weights: Vector) -> tuple[float, Vector]:
+    def _loss(self, weights: Floats) -> tuple[float, Floats]:
         """The negative log-likelihood with the penalty, and each row's probability."""
         starts, owners = self._cases.starts, self._owners
         scores = self._numbers @ weights
@@ -71,11 +71,11 @@ class _Problem:
         away = weights - self._prior
         return -likelihood + 0.5 * float(self._penalty @ away**2), exponentials / totals[owners]
 
-    def _step(self, weights: Vector, shares: Vector) -> Vector:
+    def _step(self, weights: Floats, shares: Floats) -> Floats:
         starts = self._cases.starts
         weighed = self._numbers * shares[:, np.newaxis]
         means = np.add.reduceat(weighed, starts)
         gradient = (self._numbers[starts] - means).sum(axis=0) - self._penalty * (weights - self._prior)
         curvature = self._numbers.T @ weighed - means.T @ means + np.diag(self._penalty)
-        step: Vector = np.linalg.solve(curvature, gradient)
+        step: Floats = np.linalg.solve(curvature, gradient)
         return step

@@ -5,6 +5,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from recommendations.offer.arrays import Floats32
 from recommendations.recommenders.hybrid_features.decision_trees import Trees
 
 from .cases import Cases
@@ -65,7 +66,7 @@ def _flatten(tree: dict[str, Any], nodes: list[dict[str, Any]], depth: int = 0) 
     return place
 
 
-def _at_most(thresholds: list[float]) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _at_most(thresholds: list[float]) -> Floats32:
     """As 32 bits, rounded down: features of 32 bits are at most these exactly where they are at most the others."""
     exact = np.array(thresholds, dtype=np.float64)
     rounded = exact.astype(np.float32)

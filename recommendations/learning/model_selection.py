@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from recommendations.offer.arrays import Floats
 from recommendations.recommenders.hybrid import DEFAULT, DEFAULT_WEIGHTS, REFINED, Model
 from recommendations.recommenders.hybrid_features.features import ADDITIVE
 
@@ -20,8 +21,6 @@ _SURE = 1.0  # standard errors by which trees must be better: they are dearer, a
 _CUTOFF = 10
 _COLUMNS = np.arange(len(ADDITIVE))
 _PRIOR = np.array([DEFAULT_WEIGHTS.get(name, 0.0) for name in ADDITIVE])
-
-Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def _fit(kind: str, cases: Cases) -> Model:
     return Model(named, fit_trees(cases) if kind == "lambdarank" else None)
 
 
-def ndcg(model: Model, cases: Cases) -> Numbers:
+def ndcg(model: Model, cases: Cases) -> Floats:
     """Each case's NDCG@10; ties count at their expected rank."""
     scores = cases.numbers @ model.vector
     if model.trees is not None:
@@ -94,7 +93,7 @@ def ndcg(model: Model, cases: Cases) -> Numbers:
     return np.where(ranks <= _CUTOFF, 1.0 / np.log2(1.0 + ranks), 0.0)
 
 
-def _is_refined(scores: Numbers, cases: Cases) -> Any:
+def _is_refined(scores: Floats, cases: Cases) -> Any:
     """Which rows are among the best of their case by weights, and so are put in order by trees."""
     order = np.lexsort((-scores, cases.owners))
     place_in_case = np.empty(len(scores), dtype=np.intp)

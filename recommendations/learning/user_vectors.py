@@ -1,11 +1,11 @@
 """Who bets as whom, out of who bet on which event."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
 
+from recommendations.offer.arrays import Floats
 from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 
 WIDTH = 32
@@ -16,7 +16,6 @@ _NEGLIGIBLE = 1e-6  # of the largest singular value: what is less is rounding
 
 _SEED, _ROUNDS, _MORE = 1, 4, 10  # of the random projections: more of them than are kept
 
-Matrix = np.ndarray[Any, np.dtype[np.float64]]
 Bet = tuple[int, int]  # user, event
 
 
@@ -37,7 +36,7 @@ def fit_user_vectors(bets: Sequence[Bet]) -> UserVectors | None:
     return UserVectors(np.array(users, dtype=np.int64), vectors)
 
 
-def _decomposed(matrix: csr_matrix) -> Matrix:
+def _decomposed(matrix: csr_matrix) -> Floats:
     """U S of the first `WIDTH` singular values, by random projections (Halko, Martinsson, Tropp 2011), which are always
     the same."""
     width = min(WIDTH + _MORE, *matrix.shape)
@@ -47,7 +46,7 @@ def _decomposed(matrix: csr_matrix) -> Matrix:
         basis, _ = np.linalg.qr(matrix @ back)
     left, sizes, _ = np.linalg.svd((matrix.T @ basis).T, full_matrices=False)
     sizes = np.where(sizes > _NEGLIGIBLE * sizes.max(initial=0.0), sizes, 0.0)
-    vectors: Matrix = (basis @ left * sizes)[:, :WIDTH]
+    vectors: Floats = (basis @ left * sizes)[:, :WIDTH]
     return vectors
 
 

@@ -1,18 +1,16 @@
 """The offer: a casino's events as columns in memory, as fresh as its database at every request."""
 
 from .cache import Known, OfferCache, offers, read_offer
-from .columns import Codes, Column, Dictionary, Mask, Pair
+from .columns import Column, Dictionary, Pair
 from .queries import OFFER_COLUMNS, load_offer
 from .snapshot import ATTRIBUTES, Offer, build_offer, offer_of_columns
 
 __all__ = [
     "ATTRIBUTES",
     "OFFER_COLUMNS",
-    "Codes",
     "Column",
     "Dictionary",
     "Known",
-    "Mask",
     "Offer",
     "OfferCache",
     "Pair",

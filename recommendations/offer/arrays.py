@@ -1,19 +1,23 @@
-"""Arithmetic on long arrays, block by block: what stays in the processor's cache is several times as fast as what goes
-through memory, and asks for no memory anew."""
+"""The array types of this app, and arithmetic on long arrays block by block, which fits the processor's cache: several
+times as fast as whole arrays, and without temporary memory."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-Numbers = np.ndarray[Any, np.dtype[np.float64]]
-Codes = np.ndarray[Any, np.dtype[np.int32]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Floats32 = np.ndarray[Any, np.dtype[np.float32]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Ids = np.ndarray[Any, np.dtype[np.int64]]
+Places = np.ndarray[Any, np.dtype[np.intp]]  # indices into another array
+Codes = np.ndarray[Any, np.dtype[np.int32]]  # of a dictionary-encoded column
 
 BLOCK = 8_192
 _GROUPS = 8  # for each of the largest numbers that are looked for
 
 
-def add_entries(totals: Numbers, tables: Iterable[tuple[Codes, Numbers]]) -> None:
+def add_entries(totals: Floats, tables: Iterable[tuple[Codes, Floats]]) -> None:
     """Add to each total, of shape (n,), its entry of every table: `table[codes[i]]`, the codes being of shape (n,)."""
     tables = list(tables)
     for block in blocks(totals.size):
@@ -23,7 +27,7 @@ def add_entries(totals: Numbers, tables: Iterable[tuple[Codes, Numbers]]) -> Non
             part += table.take(codes[block], mode="clip")
 
 
-def kth_largest(numbers: Numbers, k: int) -> float:
+def kth_largest(numbers: Floats, k: int) -> float:
     """The k-th largest of at least k numbers, none of which is NaN."""
     groups = _GROUPS * k
     if numbers.size >= 2 * groups:

@@ -11,9 +11,8 @@ from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
-Codes = np.ndarray[Any, np.dtype[np.int32]]
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
-Places = np.ndarray[Any, np.dtype[np.intp]]
+from .arrays import Codes, Mask, Places
+
 Numbers = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[str, str]
 Value = TypeVar("Value", bound=Hashable)

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Column, Mask, Pair, Places, pair_column
-
-Ids = np.ndarray[Any, np.dtype[np.int64]]
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+from .arrays import Floats, Ids, Mask, Places
+from .columns import Column, Pair, pair_column
 
 ATTRIBUTES = ("sport", "league", "country", "home_team", "away_team")
 NUMBERS = ("begins", "ends", "odds")

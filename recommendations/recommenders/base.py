@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from recommendations.offer import Offer
-from recommendations.offer.arrays import blocks
+from recommendations.offer.arrays import Floats, blocks
 from recommendations.tallies.selections import RecentSelection
 from recommendations.tallies.trends import NO_TRENDS, Trends
 
-Scores = np.ndarray[Any, np.dtype[np.float64]]
+Scores = Floats
 Pair = tuple[str, str]
 Tally = Mapping[str, Mapping[str, float]]
 

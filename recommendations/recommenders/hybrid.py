@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from recommendations.offer.arrays import kth_largest
+from recommendations.offer.arrays import Floats, kth_largest
 
 from .base import ProfilePart, Recommender, Scores, ScoringContext
 from .hybrid_features.decision_trees import Trees
@@ -48,7 +48,7 @@ class Model:
     trees: Trees | None = None
 
     @cached_property
-    def vector(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def vector(self) -> Floats:
         return np.array([self.weights.get(name, 0.0) if name in ADDITIVE else 0.0 for name in NAMES])
 
     def encode(self) -> bytes:

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from recommendations.offer import Column, Offer
-from recommendations.offer.arrays import add_entries
+from recommendations.offer.arrays import Codes, Floats, Floats32, add_entries
 
 from .base import Profile, ProfilePart, Recommender, Scores, ScoringContext, soonest_first
 from .profile import column_of
@@ -24,8 +24,6 @@ NEIGHBOURS_KEPT = 50
 _KINDS = {"home_team": "team", "away_team": "team", "league": "league", "sport": "sport", "odds_band": "odds"}
 _LEAST_USERS = 3
 _ROWS_AT_ONCE = 4_096
-
-Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -40,8 +38,8 @@ class Model:
     """For each of T tokens the K others that it speaks for most: `neighbours` int32 and `weights` float32, (T, K)."""
 
     tokens: tuple[str, ...]
-    neighbours: np.ndarray[Any, np.dtype[np.int32]]
-    weights: np.ndarray[Any, np.dtype[np.float32]]
+    neighbours: Codes
+    weights: Floats32
     places: Mapping[str, int] = field(default_factory=dict, compare=False)
     aligned: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -174,7 +172,7 @@ def fit(users: Iterable[Mapping[str, float]]) -> Model | None:
     return Model.of(tokens, kept.astype(np.int32), np.take_along_axis(weights, kept, axis=1).astype(np.float32))
 
 
-def _gram(rows: Sequence[Mapping[str, float]], places: Mapping[str, int]) -> Matrix:
+def _gram(rows: Sequence[Mapping[str, float]], places: Mapping[str, int]) -> Floats:
     """X'X of the users' rows, shape (T, T)."""
     gram = np.zeros((len(places), len(places)))
     for begin in range(0, len(rows), _ROWS_AT_ONCE):
@@ -188,8 +186,8 @@ def _gram(rows: Sequence[Mapping[str, float]], places: Mapping[str, int]) -> Mat
     return gram
 
 
-def _ease(gram: Matrix) -> Matrix:
+def _ease(gram: Floats) -> Floats:
     inverse = np.linalg.inv(gram + REGULARISATION * np.eye(len(gram)))
-    weights: Matrix = -inverse / np.diag(inverse)
+    weights: Floats = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
     return weights

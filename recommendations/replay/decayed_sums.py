@@ -1,10 +1,8 @@
 """Sums of what happened lately, each with a half-life: added one by one and asked for all at once."""
 
-from typing import Any
-
 import numpy as np
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+from recommendations.offer.arrays import Floats
 
 _MOST_HALF_LIVES = 60.0  # before the sums are moved to a later reference, so that they stay floats
 

@@ -2,13 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
 
 from recommendations.offer import Offer
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+from recommendations.offer.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True)

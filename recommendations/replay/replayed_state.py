@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer import ATTRIBUTES, Offer
+from recommendations.offer.arrays import Places
 from recommendations.recommenders.profile import BANDS
 from recommendations.tallies.casino_sums import TREND_HALF_LIFE
 from recommendations.tallies.selections import HALF_LIFE, TallyCoupon, TallySelection, odds_band
@@ -15,8 +16,6 @@ from recommendations.tallies.user_tallies import Tallies
 
 from .decayed_sums import DecayedSums
 from .history import History, PastCoupon
-
-Places = np.ndarray[Any, np.dtype[np.intp]]
 
 _ODDS_BAND = "odds_band"
 _NEGLIGIBLE = 1e-6  # of an event's trend, as where trends are read

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.offer import ATTRIBUTES, Mask, Offer
+from recommendations.offer import ATTRIBUTES, Offer
+from recommendations.offer.arrays import Mask
 from recommendations.recommenders.base import Pair, Profile, ProfilePart, ScoringContext
 from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.slip import Rules

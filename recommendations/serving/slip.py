@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.offer import Column, Mask, Offer
-from recommendations.offer.arrays import kth_largest
+from recommendations.offer import Column, Offer
+from recommendations.offer.arrays import Mask, Places, kth_largest
 from recommendations.tallies.selections import Match
 
 from .options import DEFAULTS, Options, Selectors
-
-Places = np.ndarray[Any, np.dtype[np.intp]]
 
 _FIRST_LOOK = 256  # places that are sorted at first; nearly always enough
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer import ATTRIBUTES, offer_of_columns
+from recommendations.offer.arrays import Floats
 from recommendations.replay.csv_files import COUPON_COLUMNS, EVENT_COLUMNS
 from recommendations.replay.history import History, PastCoupon
 
@@ -20,8 +21,6 @@ _BEGIN = datetime(2025, 1, 6, tzinfo=UTC).timestamp()  # a Monday
 _MARGIN = 1.06  # of the bookmaker
 _PLAYS_FOR = 2 * _HOUR
 _FADES_IN = 1.0 * _DAY  # the half-life of what the crowd does
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer import Column, Offer
+from recommendations.offer.arrays import Floats, Ids
 
 from .selections import Match
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Keys = np.ndarray[Any, np.dtype[np.int64]]
 
 _EVENT = "event"
 
@@ -54,7 +52,7 @@ class Trends:
 
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     recent: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    event_ids: np.ndarray[Any, np.dtype[np.int64]] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    event_ids: Ids = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     event_trends: Floats = field(default_factory=lambda: np.empty(0))
     match_trends: Mapping[Match, float] = field(default_factory=dict)
     event_counts: Floats = field(default_factory=lambda: np.empty(0))
@@ -137,7 +135,7 @@ def _total(of_values: Mapping[str, float]) -> float:
     return of_values.total if isinstance(of_values, DictionarySums) else sum(of_values.values())
 
 
-def _look_up(keys: Keys, sorted_keys: Keys, numbers: Floats) -> Floats:
+def _look_up(keys: Ids, sorted_keys: Ids, numbers: Floats) -> Floats:
     """Each key's number, 0 for a key that is not among the sorted keys; shape (n,)."""
     if not sorted_keys.size:
         return np.zeros(keys.size)
@@ -145,7 +143,7 @@ def _look_up(keys: Keys, sorted_keys: Keys, numbers: Floats) -> Floats:
     return np.where(sorted_keys[places] == keys, numbers[places], 0.0)
 
 
-def _match_codes(offer: Offer) -> Keys:
+def _match_codes(offer: Offer) -> Ids:
     """One number for each event's sport, league, home and away team, shape (n,)."""
     homes, aways = len(offer.home_team.values), len(offer.away_team.values)
     return (offer.pair.codes.astype(np.int64) * homes + offer.home_team.codes) * aways + offer.away_team.codes

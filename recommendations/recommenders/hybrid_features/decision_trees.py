@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-Numbers = np.ndarray[Any, np.dtype[np.float32]]
-Indices = np.ndarray[Any, np.dtype[np.intp]]
+from recommendations.offer.arrays import Floats, Floats32, Places
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -27,13 +26,13 @@ class Trees:
     """
 
     depth: int
-    roots: Indices
-    features: Indices
-    thresholds: Numbers
-    children: Indices
-    values: Numbers
+    roots: Places
+    features: Places
+    thresholds: Floats32
+    children: Places
+    values: Floats32
 
-    def score(self, numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def score(self, numbers: np.ndarray[Any, Any]) -> Floats:
         """The sums of the leaves that the events reach, shape (n,); `numbers` has the shape (n, features)."""
         events, width = numbers.shape
         flat = np.ascontiguousarray(numbers, dtype=np.float32).ravel()
@@ -42,7 +41,7 @@ class Trees:
         for _ in range(self.depth):
             goes_right = flat.take(offsets + self.features.take(nodes)) > self.thresholds.take(nodes)
             nodes = self.children.take(2 * nodes + goes_right)
-        sums: np.ndarray[Any, np.dtype[np.float64]] = self.values.take(nodes).sum(axis=1, dtype=np.float64)
+        sums: Floats = self.values.take(nodes).sum(axis=1, dtype=np.float64)
         return sums
 
     def encode(self) -> bytes:

@@ -12,17 +12,13 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer import Offer
-from recommendations.offer.arrays import add_entries
+from recommendations.offer.arrays import Floats, Floats32, Places, add_entries
 from recommendations.recommenders.base import Scores, ScoringContext
 from recommendations.recommenders.profile import column_of
 from recommendations.tallies.trends import Trends
 
 from .user_vectors import CoBettors, Likeness
 from .value_features import COUNTED, OF_VALUES, OfValues, Values, values_of
-
-Matrix = np.ndarray[Any, np.dtype[np.float64]]
-Numbers = np.ndarray[Any, np.dtype[np.float32]]  # of every event: half the memory
-Places = np.ndarray[Any, np.dtype[np.intp]]
 
 TRENDING = tuple(f"trend of {name}" for name in COUNTED)
 OF_EVENTS = (*TRENDING, "selections", "trend", "freshness", "nearness", "odd")
@@ -49,7 +45,7 @@ class Features:
         self._values = OfValues(context, self._events.values)
         self._likeness = _likeness(context)
 
-    def weighted(self, weights: Matrix) -> Scores:
+    def weighted(self, weights: Floats) -> Scores:
         """The weighted sum of the additive features, shape (n,). `weights` has the shape (features,)."""
         scores = _weighted_events(self._situation, self._events, weights).copy()
         add_entries(scores, self._values.weighted(weights[:_FIRST_OF_EVENTS]))
@@ -58,7 +54,7 @@ class Features:
             scores[self._likeness.places] += total * self._likeness.total + mean * self._likeness.mean
         return scores
 
-    def at(self, places: Places) -> Matrix:
+    def at(self, places: Places) -> Floats:
         """The features of the events at these places, shape (places, features)."""
         found = np.zeros((len(NAMES), places.size))
         found[:_FIRST_OF_EVENTS] = self._values.at(places)
@@ -80,10 +76,10 @@ class _OfEvents:
     trends: Trends
     hour: float
     values: Values
-    numbers: Numbers
+    numbers: Floats32
     is_coming: Any
-    best: Matrix
-    weighted: tuple[Matrix, Scores] | None = None
+    best: Floats
+    weighted: tuple[Floats, Scores] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -103,7 +99,7 @@ def _of_events(context: ScoringContext) -> _OfEvents:
     return kept
 
 
-def _numbers_of_events(context: ScoringContext) -> Numbers:
+def _numbers_of_events(context: ScoringContext) -> Floats32:
     offer, trends = context.offer, context.trends
     numbers = [np.log1p(trends.of_column(name, column_of(offer, name))) for name in COUNTED]
     numbers += [np.log1p(trends.counts_of(offer)), np.log1p(trends.of_offer(offer)), _freshness(offer, trends)]
@@ -124,7 +120,7 @@ def _log_odds(offer: Offer) -> Scores:
     return odds
 
 
-def _weighted_events(context: ScoringContext, events: _OfEvents, weights: Matrix) -> Scores:
+def _weighted_events(context: ScoringContext, events: _OfEvents, weights: Floats) -> Scores:
     """The part of the sum that is the same for all users; kept for the weights asked for last."""
     kept = events.weighted
     if kept is None or kept[0] is not weights:
@@ -134,7 +130,7 @@ def _weighted_events(context: ScoringContext, events: _OfEvents, weights: Matrix
     return kept[1]
 
 
-def _best(numbers: Numbers, among: Any) -> float:
+def _best(numbers: Floats32, among: Any) -> float:
     return float(np.max(numbers, where=among, initial=-np.inf)) if among.any() else 0.0
 
 

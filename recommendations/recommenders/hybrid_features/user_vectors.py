@@ -8,12 +8,7 @@ import msgspec
 import numpy as np
 
 from recommendations.offer import Offer
-
-Vectors = np.ndarray[Any, np.dtype[np.float32]]
-Ids = np.ndarray[Any, np.dtype[np.int64]]
-Places = np.ndarray[Any, np.dtype[np.intp]]
-Numbers = np.ndarray[Any, np.dtype[np.float64]]
-
+from recommendations.offer.arrays import Floats, Floats32, Ids, Mask, Places
 
 _ROOM = 256  # events, to begin with
 
@@ -29,14 +24,14 @@ class UserVectors:
     """`vectors` (users, d): the scalar product of two users' says how alike they bet; `user_ids` (users,), sorted."""
 
     user_ids: Ids
-    vectors: Vectors
+    vectors: Floats32
 
-    def of(self, user_id: int) -> Vectors | None:
+    def of(self, user_id: int) -> Floats32 | None:
         """The user's vector; None for one who was not known when this was fitted."""
         place = int(np.searchsorted(self.user_ids, user_id))
         return self.vectors[place] if place < self.user_ids.size and self.user_ids[place] == user_id else None
 
-    def only(self, is_kept: np.ndarray[Any, np.dtype[np.bool_]]) -> "UserVectors":
+    def only(self, is_kept: Mask) -> "UserVectors":
         """Those of some of the users; `is_kept` has the shape (users,)."""
         return UserVectors(self.user_ids[is_kept], self.vectors[is_kept])
 
@@ -57,15 +52,15 @@ class Likeness:
     over so many as `counts` says; all of shape (m,). To those of all other events it is 0."""
 
     places: Places
-    total: Numbers
-    counts: Numbers
+    total: Floats
+    counts: Floats
 
     @property
-    def mean(self) -> Numbers:
+    def mean(self) -> Floats:
         """On average, towards 0 where they are few; of shape (m,)."""
         return self.total / (self.counts + 1.0)
 
-    def at(self, places: Places) -> Numbers:
+    def at(self, places: Places) -> Floats:
         """(total, mean) of these events, shape (2, places)."""
         found = np.zeros((2, places.size))
         if self.places.size:
@@ -75,7 +70,7 @@ class Likeness:
             found[0, is_there], found[1, is_there] = self.total[own], self.total[own] / (self.counts[own] + 1.0)
         return found
 
-    def best_of(self, among: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
+    def best_of(self, among: Mask) -> float:
         """The largest total among these events, a mask of the offer's shape; 0 if there are none."""
         is_among = among[self.places]
         best = self.total.max(where=is_among, initial=-np.inf)
@@ -90,8 +85,8 @@ class CoBettors:
 
     user_vectors: UserVectors
     event_ids: Ids
-    sums: Vectors
-    counts: Numbers
+    sums: Floats32
+    counts: Floats
     aligned: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def likeness(self, user_id: int, offer: Offer) -> "Likeness | None":
@@ -102,15 +97,15 @@ class CoBettors:
         places, sums, counts = self._along(offer)
         return Likeness(places, (sums @ user_vector).astype(np.float64), counts)
 
-    def _along(self, offer: Offer) -> tuple[Places, Vectors, Numbers]:
+    def _along(self, offer: Offer) -> tuple[Places, Floats32, Floats]:
         """Where in the offer the events are that anybody bet on, and their sums and counts."""
         kept = self.aligned.get("offer")
         if kept is None or kept[0] is not offer.ids:
             kept = self.aligned["offer"] = (offer.ids, self._align(offer.ids))
-        along: tuple[Places, Vectors, Numbers] = kept[1]
+        along: tuple[Places, Floats32, Floats] = kept[1]
         return along
 
-    def _align(self, ids: Ids) -> tuple[Places, Vectors, Numbers]:
+    def _align(self, ids: Ids) -> tuple[Places, Floats32, Floats]:
         if not ids.size:
             return np.empty(0, dtype=np.intp), self.sums[:0], self.counts[:0]
         places = np.minimum(np.searchsorted(ids, self.event_ids), ids.size - 1)

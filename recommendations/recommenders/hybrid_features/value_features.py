@@ -12,13 +12,10 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer import ATTRIBUTES, Column
-from recommendations.offer.arrays import Codes
+from recommendations.offer.arrays import Codes, Floats, Places
 from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import Scores, ScoringContext
 from recommendations.recommenders.profile import SMOOTHING, column_of
-
-Matrix = np.ndarray[Any, np.dtype[np.float64]]
-Places = np.ndarray[Any, np.dtype[np.intp]]
 
 COUNTED = (*ATTRIBUTES, "odds_band")
 OF_VALUES = (
@@ -39,8 +36,8 @@ class Values:
     columns: tuple[Column[Any], ...]
     starts: Places
     size: int
-    rates: Matrix
-    surprise: Matrix
+    rates: Floats
+    surprise: Floats
 
 
 def values_of(context: ScoringContext) -> Values:
@@ -61,7 +58,7 @@ class OfValues:
         self._favourites = tuple(_favourites(context, values))
         self._neighbours = _of_neighbours(context, values)
 
-    def weighted(self, weights: Matrix) -> Iterator[tuple[Codes, Scores]]:
+    def weighted(self, weights: Floats) -> Iterator[tuple[Codes, Scores]]:
         """Of each attribute the offer's codes, and what each value adds to the weighted sum."""
         table = np.zeros(self._values.size)
         by_attribute = weights[:_SHARES], weights[_SHARES : 2 * _SHARES]
@@ -73,7 +70,7 @@ class OfValues:
         for column, start in zip(self._values.columns, self._values.starts, strict=True):
             yield column.codes, table[start : start + len(column.values)]
 
-    def at(self, places: Places) -> Matrix:
+    def at(self, places: Places) -> Floats:
         """The features of the events at these places, shape (features, places)."""
         found = np.zeros((len(OF_VALUES), places.size))
         codes = np.array([column.codes[places] for column in self._values.columns], dtype=np.intp)
@@ -89,7 +86,7 @@ class OfValues:
         return found
 
 
-def _of_tallies(context: ScoringContext, values: Values) -> tuple[Places, Places, Matrix, Matrix]:
+def _of_tallies(context: ScoringContext, values: Values) -> tuple[Places, Places, Floats, Floats]:
     """Of the user's values that the offer knows: attribute, code, lift (as of `profile`), and the share that they have
     in the user's selections, times how surprising that is."""
     counts = [context.profile.counts.get(name) or {} for name in COUNTED]
