@@ -6,10 +6,11 @@ from typing import Any
 
 from tenants.routing.connections import casino_connection
 
+from .tallies.selections import HALF_LIFE, start_of_hour
+
 COUNTED = (
     100_000  # to count more takes longer than the answer is worth: users are estimated, coupons "at least" so many
 )
-_HALF_LIFE_SECONDS = 30 * 86_400
 
 _GLANCE = """
 SELECT
@@ -99,7 +100,7 @@ def top_values(*attributes: str, now: datetime, limit: int) -> list[TopValue]:
     parameters: dict[str, Any] = {
         "attributes": list(attributes),
         "now": now.timestamp(),
-        "half_life": _HALF_LIFE_SECONDS,
+        "half_life": HALF_LIFE,
         "limit": limit,
     }
     with casino_connection().cursor() as cursor:
@@ -120,5 +121,5 @@ def latencies(now: datetime, hours: int, *, sampled: int = SAMPLED) -> list[Late
 
 def latest_hours(now: datetime, hours: int) -> list[datetime]:
     """The beginnings of the latest so many hours up to this one, the oldest first."""
-    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    this_hour = start_of_hour(now)
     return [this_hour - timedelta(hours=back) for back in reversed(range(hours))]

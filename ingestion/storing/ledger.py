@@ -9,6 +9,7 @@ from django.conf import settings
 
 from ingestion.messages.envelope import Envelope, Place
 from ingestion.models import PartitionOffset
+from recommendations.tallies.selections import start_of_hour
 from tenants.routing.connections import casino_connection
 
 Stream = tuple[str, str, int]  # cluster, topic id, partition
@@ -135,7 +136,7 @@ def write_counts(topic: str, counts: Iterable[Count], now: datetime) -> None:
 
 
 def _count_parameters(topic: str, counts: Iterable[Count], now: datetime) -> list[Any]:
-    return [topic, now.replace(minute=0, second=0, microsecond=0), now, _json(list(counts))]
+    return [topic, start_of_hour(now), now, _json(list(counts))]
 
 
 def read_marks(group: str, topic: str) -> dict[Stream, Mark]:

@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 
 from recommendations.offer.arrays import Floats, kth_largest
+from recommendations.tallies.user_tallies import TALLIED
 
 from .base import ProfilePart, Recommender, Scores, ScoringContext
 from .hybrid_features.decision_trees import Trees
 from .hybrid_features.features import ADDITIVE, FINGERPRINT, NAMES, Features
-from .hybrid_features.value_features import COUNTED
 from .neighbours import Neighbours
 from .profile import IMPORTANCE, Profile
 from .soonest import Soonest
@@ -23,7 +23,7 @@ REFINED = 32  # of the best by weights, how many the trees put in order
 
 # In units of log-odds of being bet on, where nothing has been learnt yet.
 DEFAULT_WEIGHTS: Mapping[str, float] = {
-    **{f"lift of {name}": 0.4 * IMPORTANCE[name] for name in COUNTED},
+    **{f"lift of {name}": 0.4 * IMPORTANCE[name] for name in TALLIED},
     "neighbours": 0.5,
     "trend": 0.6,
     "trend of league": 0.3,

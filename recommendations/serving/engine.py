@@ -14,7 +14,7 @@ from recommendations.models import EventStatus
 from recommendations.offer import Offer
 from recommendations.recommenders.base import Profile, ProfilePart, Recommender, ScoringContext
 from recommendations.recommenders.registry import get_recommender
-from recommendations.tallies.selections import Match
+from recommendations.tallies.selections import Match, start_of_hour
 from recommendations.tallies.trends import NO_TRENDS, Trends
 
 from . import slip
@@ -26,11 +26,6 @@ from .request_filters import NO_FILTERS, RequestFilters
 
 _EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
 _SURE_AFTER = 10  # coupons after which the confidence is one half
-
-
-def full_hour(now: datetime) -> float:
-    """The full hour before, Unix seconds: what depends on time goes by this, so that an answer holds so long."""
-    return now.timestamp() // 3_600 * 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +41,8 @@ class RecommendationRequest:
 
     @property
     def hour(self) -> float:
-        return full_hour(self.now)
+        """The start of the hour, Unix seconds. Scores depend on this time, so that they stay the same for an hour."""
+        return start_of_hour(self.now).timestamp()
 
     def seed(self, user_id: int, stream: int) -> tuple[int, ...]:
         """The same numbers for the same casino, user and hour; another stream, others."""

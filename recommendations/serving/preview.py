@@ -18,7 +18,7 @@ from recommendations.tallies.user_tallies import Tallies
 from tenants.ids import parse_id
 
 from . import load
-from .engine import CasinoContext, RecommendationRequest, build_recommendation, full_hour
+from .engine import CasinoContext, RecommendationRequest, build_recommendation
 from .load import FoundUser
 from .options import DEFAULTS, Options
 from .output_schema import FieldMapping, apply_schema, needs_reasons
@@ -95,7 +95,7 @@ def _answer(request: RecommendationRequest, user: FoundUser, casino_context: Cas
 
 
 def _find(user_id: int, now: datetime) -> tuple[load.Found, FoundUser]:
-    found = load.find([user_id], now, full_hour(now))
+    found = load.find([user_id], now(now))
     user = found.users.get(user_id)
     if user is None:
         raise UserNotFound("User not found")

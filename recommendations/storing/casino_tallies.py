@@ -12,8 +12,9 @@ from datetime import datetime
 
 import msgspec
 
-from recommendations.tallies.casino_sums import SEPARATOR, TREND_HALF_LIFE, CasinoSums, SelectionLike
+from recommendations.tallies.casino_sums import TREND_HALF_LIFE, CasinoSums, SelectionLike
 from recommendations.tallies.selections import HALF_LIFE
+from recommendations.validation.fields import SEPARATOR
 from tenants.routing.connections import casino_atomic
 
 from .sql import as_json, execute, query

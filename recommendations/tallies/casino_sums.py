@@ -6,10 +6,11 @@ from typing import Any, Protocol
 
 import msgspec
 
+from recommendations.validation.fields import SEPARATOR
+
 from .selections import HALF_LIFE, odds_band
 
 TREND_HALF_LIFE = 86_400.0  # seconds
-SEPARATOR = "\x1f"  # stored text has no control characters
 
 Key = tuple[str, str]
 Sums = list[float]  # count, weight, trend

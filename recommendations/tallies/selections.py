@@ -58,6 +58,10 @@ def odds_band(odd: float) -> int:
     return bisect_right(BAND_BOUNDS, odd)
 
 
+def start_of_hour(time: datetime) -> datetime:
+    return time.replace(minute=0, second=0, microsecond=0)
+
+
 def weight_at(timestamp: float) -> float:
     """The weight of a selection of that time, 1 at the landmark.
 

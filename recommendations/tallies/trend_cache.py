@@ -8,10 +8,11 @@ import numpy as np
 from cachetools import LRUCache
 from django.conf import settings
 
+from recommendations.validation.fields import SEPARATOR
 from tenants.ids import parse_id
 from tenants.routing.connections import current_alias
 
-from .casino_sums import SEPARATOR, TREND_HALF_LIFE
+from .casino_sums import TREND_HALF_LIFE
 from .selections import HALF_LIFE, Match
 from .trends import NO_TRENDS, Trends
 

@@ -14,12 +14,13 @@ from typing import Any
 import msgspec
 
 from recommendations.errors import UnknownTalliesFormat
+from recommendations.offer import ATTRIBUTES
 
 from .selections import Match, RecentSelection, TallyCoupon, TallySelection, decay_to, odds_band, weight_at
 
 RECENT_SELECTIONS = 300
 RECENT_STAKES = 50
-ATTRIBUTES = ("sport", "league", "country", "home_team", "away_team", "odds_band")
+TALLIED = (*ATTRIBUTES, "odds_band")
 
 _FORMAT = 1
 _WIDTH = 7  # numbers per selection: event id or 0, five indices into the list of words, thousandths of the odd
@@ -57,7 +58,7 @@ class Tallies:
     """The tallies of a user's coupons. `add` and `forget_events` change them; all else reads."""
 
     def __init__(self) -> None:
-        self._packed = _PackedTallies(_FORMAT, older=[{} for _ in ATTRIBUTES])
+        self._packed = _PackedTallies(_FORMAT, older=[{} for _ in TALLIED])
         self._selections = 0
         self._places: dict[str, int] | None = None  # word -> its index in the list
         self._counts: dict[str, dict[str, int]] | None = None
@@ -238,7 +239,7 @@ class Tallies:
         words = self._packed.words
         texts = [{words[key]: value for key, value in each.items()} for each in sums[:-1]]
         bands = {str(key): value for key, value in sums[-1].items()}
-        return dict(zip(ATTRIBUTES, (*texts, bands), strict=True))
+        return dict(zip(TALLIED, (*texts, bands), strict=True))
 
 
 def _numbers_of(selections: Iterable[TallySelection], places: dict[str, int]) -> list[int]:

@@ -9,6 +9,7 @@ from django.db.models import Count, Sum
 
 from recommendations.models import CasinoTally, PurchasedCoupon, UserProfile
 from recommendations.storing.casino_tallies import merge_casino_sums
+from recommendations.validation.fields import SEPARATOR
 
 from .tallies_reference import (
     DAY,
@@ -20,8 +21,6 @@ from .tallies_reference import (
     values,
 )
 from .user_context_of import read_tallies
-
-SEPARATOR = "\x1f"
 
 
 def assert_counts_equal_a_recount() -> None:

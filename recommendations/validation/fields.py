@@ -20,6 +20,7 @@ MAX_ODD = Decimal("999999.999")
 MAX_STAKE = Decimal("999999999999.99")
 
 _REMEMBERED = 32_768  # texts of a hundred characters at most: some megabytes
+SEPARATOR = "\x1f"  # between parts of a key: stored text has no control characters
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ODD_STEP, _STAKE_STEP = Decimal("0.001"), Decimal("0.01")
 _ZERO, _ONE = Decimal(0), Decimal(1)

@@ -21,7 +21,6 @@ from . import fields
 from .settings_limits import limits
 
 _NAMESPACE = UUID("6f3f0e4e-6a55-4c0e-9a0e-0b1d6f3c2a11")
-_UNIT_SEPARATOR = "\x1f"
 _EVENT_STATUSES = tuple(EventStatus.values)
 _USER_STATUSES = tuple(UserStatus.values)
 
@@ -254,4 +253,4 @@ AnyRow = Row | ServedRow
 
 
 def _natural_key(*parts: str) -> UUID:
-    return uuid5(_NAMESPACE, _UNIT_SEPARATOR.join(parts))
+    return uuid5(_NAMESPACE, fields.SEPARATOR.join(parts))

@@ -16,11 +16,12 @@ from recommendations.offer.arrays import Floats, Floats32, Places, add_entries
 from recommendations.recommenders.base import Scores, ScoringContext
 from recommendations.recommenders.profile import column_of
 from recommendations.tallies.trends import Trends
+from recommendations.tallies.user_tallies import TALLIED
 
 from .user_vectors import CoBettors, Likeness
-from .value_features import COUNTED, OF_VALUES, OfValues, Values, values_of
+from .value_features import OF_VALUES, TALLIED, OfValues, Values, values_of
 
-TRENDING = tuple(f"trend of {name}" for name in COUNTED)
+TRENDING = tuple(f"trend of {name}" for name in TALLIED)
 OF_EVENTS = (*TRENDING, "selections", "trend", "freshness", "nearness", "odd")
 LIKENESS = ("likeness", "mean likeness")
 ADDITIVE = (*OF_VALUES, *OF_EVENTS, *LIKENESS)
@@ -101,7 +102,7 @@ def _of_events(context: ScoringContext) -> _OfEvents:
 
 def _numbers_of_events(context: ScoringContext) -> Floats32:
     offer, trends = context.offer, context.trends
-    numbers = [np.log1p(trends.of_column(name, column_of(offer, name))) for name in COUNTED]
+    numbers = [np.log1p(trends.of_column(name, column_of(offer, name))) for name in TALLIED]
     numbers += [np.log1p(trends.counts_of(offer)), np.log1p(trends.of_offer(offer)), _freshness(offer, trends)]
     numbers += [-np.log1p(np.maximum(offer.begins - context.hour, 0.0) / _HOUR), _log_odds(offer)]
     return np.array(numbers, dtype=np.float32).reshape(len(OF_EVENTS), len(offer))

@@ -11,21 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.offer import ATTRIBUTES, Column
+from recommendations.offer import Column
 from recommendations.offer.arrays import Codes, Floats, Places
 from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import Scores, ScoringContext
 from recommendations.recommenders.profile import SMOOTHING, column_of
+from recommendations.tallies.user_tallies import TALLIED
 
-COUNTED = (*ATTRIBUTES, "odds_band")
 OF_VALUES = (
-    *(f"lift of {name}" for name in COUNTED),
-    *(f"share of {name}" for name in COUNTED),
+    *(f"lift of {name}" for name in TALLIED),
+    *(f"share of {name}" for name in TALLIED),
     "favourite sport",
     "own country",
     "neighbours",
 )
-_SHARES, _SPORT, _COUNTRY, _NEIGHBOURS = len(COUNTED), *range(2 * len(COUNTED), len(OF_VALUES))
+_SHARES, _SPORT, _COUNTRY, _NEIGHBOURS = len(TALLIED), *range(2 * len(TALLIED), len(OF_VALUES))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +41,10 @@ class Values:
 
 
 def values_of(context: ScoringContext) -> Values:
-    columns = tuple(column_of(context.offer, name) for name in COUNTED)
+    columns = tuple(column_of(context.offer, name) for name in TALLIED)
     sizes = [len(column.values) for column in columns]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
-    of_columns = zip(COUNTED, columns, strict=True)
+    of_columns = zip(TALLIED, columns, strict=True)
     rates = np.concatenate([context.trends.base_rates(name, column) for name, column in of_columns])
     return Values(columns, starts, sum(sizes), rates, -np.log(np.minimum(rates, 1.0)))
 
@@ -89,13 +89,13 @@ class OfValues:
 def _of_tallies(context: ScoringContext, values: Values) -> tuple[Places, Places, Floats, Floats]:
     """Of the user's values that the offer knows: attribute, code, lift (as of `profile`), and the share that they have
     in the user's selections, times how surprising that is."""
-    counts = [context.profile.counts.get(name) or {} for name in COUNTED]
-    weights = [context.profile.weights.get(name) or {} for name in COUNTED]
+    counts = [context.profile.counts.get(name) or {} for name in TALLIED]
+    weights = [context.profile.weights.get(name) or {} for name in TALLIED]
     named = [list(own or other) for own, other in zip(counts, weights, strict=True)]
     number = sum(map(len, named))
     dictionaries = [column.dictionary.places for column in values.columns]
     codes = _gathered(dictionaries, named, -1, np.intp, number)
-    owners = np.repeat(np.arange(len(COUNTED)), [len(each) for each in named])
+    owners = np.repeat(np.arange(len(TALLIED)), [len(each) for each in named])
     is_known = codes >= 0
     owners, codes = owners[is_known], codes[is_known] + values.starts[owners[is_known]]
     weighed = _gathered(weights, named, 0.0, np.float64, number)[is_known]
@@ -120,7 +120,7 @@ def _favourites(context: ScoringContext, values: Values) -> Iterator[tuple[int, 
         (_SPORT, "sport", profile.favorite_sport),
         (_COUNTRY, "country", profile.country),
     ):
-        number = COUNTED.index(attribute)
+        number = TALLIED.index(attribute)
         place = values.columns[number].dictionary.places.get(value)
         if place is not None:
             yield row, place + int(values.starts[number])
@@ -132,5 +132,5 @@ def _of_neighbours(context: ScoringContext, values: Values) -> Scores | None:
     if found is None:
         return None
     model, of_tokens = found
-    scores: Scores = of_tokens.take(model.values_of_all(values.columns, COUNTED), mode="clip")
+    scores: Scores = of_tokens.take(model.values_of_all(values.columns, TALLIED), mode="clip")
     return scores
