@@ -95,7 +95,7 @@ def _answer(request: RecommendationRequest, user: FoundUser, casino_context: Cas
 
 
 def _find(user_id: int, now: datetime) -> tuple[load.Found, FoundUser]:
-    found = load.find([user_id], now(now))
+    found = load.find([user_id], now, start_of_hour(now).timestamp())
     user = found.users.get(user_id)
     if user is None:
         raise UserNotFound("User not found")

@@ -19,7 +19,7 @@ from recommendations.tallies.trends import Trends
 from recommendations.tallies.user_tallies import TALLIED
 
 from .user_vectors import CoBettors, Likeness
-from .value_features import OF_VALUES, TALLIED, OfValues, Values, values_of
+from .value_features import OF_VALUES, OfValues, Values, values_of
 
 TRENDING = tuple(f"trend of {name}" for name in TALLIED)
 OF_EVENTS = (*TRENDING, "selections", "trend", "freshness", "nearness", "odd")
