@@ -29,10 +29,10 @@ from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
-from recommendations.learning.training import fit_models
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import configure
 from recommendations.storing import prune_casino_tallies
+from recommendations.training import fit_models
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 

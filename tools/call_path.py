@@ -43,9 +43,9 @@ from ingestion.kafka.client import client_config
 from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.messages.encoding import encode_row
 from ingestion.topics import COUPONS, PARTITIONS, topic_names
-from recommendations.learning.training import fit_models
 from recommendations.services import configure
 from recommendations.simulation.dummies import dummy_coupon
+from recommendations.training import fit_models
 from tenants.access.api_keys import issue_key
 from tenants.models import Casino, Scope
 from tenants.routing.context import use_casino
@@ -111,7 +111,7 @@ class CallPath:
 
 
 class Turns(threading.Event):
-    """A consumer's stop event, which is asked at each turn of its loop: keeps what the turn of the `last` coupon ran."""
+    """A consumer's stop event, read at each turn of its loop: keeps the functions of the turn that stored a coupon."""
 
     def __init__(self, path: CallPath, last: int) -> None:
         super().__init__()

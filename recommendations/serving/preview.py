@@ -14,6 +14,7 @@ from recommendations.models import PurchasedCoupon, User
 from recommendations.offer import ATTRIBUTES
 from recommendations.recommenders.base import ProfilePart
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
+from recommendations.tallies.selections import start_of_hour
 from recommendations.tallies.user_tallies import Tallies
 from tenants.ids import parse_id
 

@@ -12,7 +12,6 @@ from django.core.management import CommandError, call_command
 from recommendations.evaluation.store import last_report
 from recommendations.fitted_models.store import Fitting, store_models
 from recommendations.learning.lambdarank import fit_trees
-from recommendations.learning.training import fit_models
 from recommendations.models import Evaluation, Event, FittedModel
 from recommendations.recommenders.hybrid import Model
 from recommendations.replay.casino_history import casino_history
@@ -23,6 +22,7 @@ from recommendations.simulation.into_casino import store_history
 from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, simulate, write_files
 from recommendations.storing import store_coupons, store_events, store_users
 from recommendations.tests.factories import coupon_row, event_row, selection_row, user_row
+from recommendations.training import fit_models
 from tenants.routing.context import use_casino
 
 WORLD = SimulatedCasino(seed=4, users=30, coupons=400, days=30, leagues=3, teams=6, events_a_day=6)

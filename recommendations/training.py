@@ -7,7 +7,6 @@ from typing import Any
 
 from recommendations.evaluation.explain import in_words, shares_of
 from recommendations.fitted_models.store import Fitting, present_model, store_models
-from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import Profile
 from recommendations.replay.casino_history import casino_history
 from recommendations.replay.learner import Learner
@@ -15,8 +14,9 @@ from recommendations.replay.replay import replay_to_fit
 from recommendations.tallies.user_tallies_sql import MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
 from tenants.routing.connections import casino_connection
 
-from .cases import Cases
-from .model_selection import MIN_CASES_FOR_LOGIT, SelectedModel, is_worse
+from .learning.cases import Cases
+from .learning.model_selection import MIN_CASES_FOR_LOGIT, SelectedModel, is_worse
+from .recommenders import neighbours
 
 _USERS_AT_ONCE = 1_000
 MIN_PRIOR_COUPONS = 1  # of an event that nobody has bet on it is often not known when it opened

@@ -13,8 +13,9 @@ from recommendations.recommenders.base import Profile, ScoringContext
 from recommendations.recommenders.neighbours import Model, Neighbours, tokens_of
 from recommendations.services import recommend
 from recommendations.storing import store_coupons, store_events, store_users
-from recommendations.tests.factories import coupon_row, event_row, offer_of, selection_row, user_row
 from tenants.routing.context import use_casino
+
+from .factories import coupon_row, event_row, offer_of, selection_row, user_row
 
 
 @pytest.fixture
