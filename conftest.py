@@ -4,14 +4,16 @@
 each test's changes to all three databases are rolled back. Ask for the fixtures; enter a casino with
 `with use_casino(casino_a.current): ...`.
 
-With `pytest -n 2` each worker has a LOCAL_DIR of its own, which the processes that it starts inherit, and in it
-PostgreSQL servers of its own: workers share nothing. Servers that the environment names are there only once: then all
-tests run one after the other, whatever `-n` says.
+Tests have a LOCAL_DIR of their own, which the processes that they start inherit, and in it PostgreSQL servers that never
+wait for the disk (`tenants/tests/fast_postgresql.py`). With `pytest -n 2` each worker has its own: workers share nothing.
+Servers that the environment names exist once: then all tests run one after the other, whatever `-n` says.
 """
 
 import copy
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -47,11 +49,13 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def pytest_xdist_setupnodes(specs: list[Any]) -> None:
     embedded.make_system_user()
     for spec in specs:
-        spec.env["LOCAL_DIR"] = str(settings.LOCAL_DIR / "tests" / spec.id)
+        spec.env["LOCAL_DIR"] = str(settings.LOCAL_DIR.with_name(spec.id))
 
 
 def pytest_configure(config: pytest.Config) -> None:
     DatabaseWrapper.creation_class = TestDatabaseCreation
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        _move_local_dir(fast_postgresql.folder_of_tests(settings.LOCAL_DIR) / "main")
     settings.RECSYS_OPEN_API = True
     settings.PUBLISH_RECOMMENDATIONS = False  # a broker that runs beside the tests is not theirs
     settings.CATALOGUE_LEASE_SECONDS = 0
@@ -66,6 +70,16 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.CASINO_DATABASE_PREFIX = "test_casino_"
     for alias in CASINO_ALIASES:
         settings.DATABASES[alias] = copy.deepcopy(settings.DATABASES["default"]) | {"NAME": alias}
+
+
+def _move_local_dir(folder: Path) -> None:
+    """pytest-django reads the settings before this file."""
+    os.environ["LOCAL_DIR"] = str(folder)
+    moved = {"LOCAL_DIR": folder, "EMBEDDED_BROKER_FILE": folder / settings.EMBEDDED_BROKER_FILE.name}
+    if settings.EMBEDDED_POSTGRES_DIR:
+        moved["EMBEDDED_POSTGRES_DIR"] = folder / settings.EMBEDDED_POSTGRES_DIR.name
+    for name, value in moved.items():
+        setattr(settings, name, value)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
