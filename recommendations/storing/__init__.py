@@ -1,7 +1,12 @@
-"""Storing functions: validated rows into the current casino's database, in bulk, each row's effect once.
+"""Storing functions: they write validated rows to the current casino's database, in bulk and idempotently.
 
-Each takes rows of one kind and answers an Outcome for each of them, in their order. One call is one transaction; the
-rows go in sorted by key, so that two calls at once can't lock each other out.
+Each takes rows of one kind and returns an Outcome for each of them, in their order. One call is one transaction; rows
+are written sorted by key, so that concurrent calls can't deadlock. Other packages import from here.
+
+- `batch_order`: rows of the same key in one call.
+- `coupon_sql`: the SQL that stores coupons and counts them in profiles.
+- `user_tallies`, `casino_tallies`: merging coupons into tallies; `rebuild`: recounting tallies.
+- `removal`: removals by the casino; `erasure`: erasing a user (GDPR).
 """
 
 from .casino_tallies import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies

@@ -1,18 +1,19 @@
-"""The one statement by which coupons become purchased coupons: those that come, and those that have waited.
+"""The SQL that stores new and waiting coupons as purchased coupons, and counts them in their users' profiles.
 
-Each is counted in its user's profile by the same statement, once for all coupons, with and without ids; the profiles
-are locked in the order of their users. Two calls at once so can't lock each other out.
+One statement locks all profiles, of coupons with and without ids, in the order of their users: concurrent calls can't
+deadlock.
 """
 
-from .counting import COUNT_WRITTEN
+from .user_tallies import MERGE_AT
 
-# Of the table expression `row`, leaves what is of a time before its user was erased.
+# Drops the rows of the table expression `row` that are older than their user's erasure.
 UNLESS_OF_ERASED = (
     "WHERE NOT EXISTS (SELECT FROM erased_users AS erased "
     "WHERE erased.user_id = row.user_id AND erased.erased_at >= row.timestamp)"
 )
 
-# Stores the coupons of the statement's table expression `incoming`, as the table expression `written`.
+# Stores the coupons of the table expression `incoming`. New table expressions: `written` are the new coupons, `due` the
+# users whose coupons must be merged into their tallies now.
 STORE_INCOMING = f"""
 , with_ids AS (
     INSERT INTO purchased_coupons AS coupon (id, user_id, stake, timestamp, recommended_events)
@@ -24,5 +25,16 @@ STORE_INCOMING = f"""
     SELECT user_id, stake, timestamp, recommended_events, natural_key FROM incoming WHERE id IS NULL
     ORDER BY natural_key ON CONFLICT (natural_key) DO NOTHING RETURNING id, natural_key, user_id, stake
 ), written AS (SELECT * FROM with_ids UNION ALL SELECT * FROM without_ids)
-{COUNT_WRITTEN}
+, counted AS (
+    INSERT INTO users_profile AS stored (
+        user_id, purchases_at_last_update, coupon_count, stake_total, pending_coupon_ids
+    )
+    SELECT user_id, count(*), count(*), sum(stake), array_agg(id) FROM written GROUP BY user_id ORDER BY user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        purchases_at_last_update = stored.purchases_at_last_update + excluded.purchases_at_last_update,
+        coupon_count = stored.coupon_count + excluded.coupon_count,
+        stake_total = stored.stake_total + excluded.stake_total,
+        pending_coupon_ids = stored.pending_coupon_ids || excluded.pending_coupon_ids
+    RETURNING user_id, cardinality(pending_coupon_ids) AS unmerged
+), due AS (SELECT user_id FROM counted WHERE unmerged >= {MERGE_AT})
 """

@@ -1,4 +1,4 @@
-"""Coupons into their casino's database, each counted once in its user's profile."""
+"""Storing coupons, each counted once in its user's profile and in the tallies."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,10 +19,9 @@ from .waiting_coupons import MessageOf, find_erased, lock_waiting_coupons, no_me
 Outcomes = dict[Key, Outcome]
 Explain = Callable[[Sequence[CouponRow]], Outcomes]
 
-# The lock keeps the users there until their coupons are, as a foreign key's would. What was bought before the user was
-# erased does not come back for one who came anew. Answers first how many coupons were
-# written; then which, where all were only those that got an id; then the users whose coupons are to be folded.
-# Parameters: the coupons as JSON, how many they are.
+# Locks the users until their coupons are stored, as a foreign key would. Returns first the number of written coupons;
+# then those without an id, or all if not all were written; then the users whose coupons are due for merging.
+# Parameters: the coupons as JSON, their number.
 _STORE = f"""
 WITH incoming AS MATERIALIZED (
     SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
@@ -33,7 +32,7 @@ WITH incoming AS MATERIALIZED (
 SELECT NULL, count(*), false FROM written
 UNION ALL
 SELECT natural_key, id, false FROM written WHERE natural_key IS NOT NULL OR (SELECT count(*) FROM written) < %s
-UNION ALL SELECT NULL, user_id, true FROM crowded
+UNION ALL SELECT NULL, user_id, true FROM due
 """
 
 _REMOVED_OR_KNOWN = """
@@ -45,15 +44,14 @@ _KNOWN_WITHOUT_ID = "SELECT natural_key FROM purchased_coupons WHERE natural_key
 
 
 class _UnknownUsersError(Exception):
-    """To tell whether users are just coming needs a lock, which has to be taken before those of any row."""
+    """Some users are unknown: the call must start again with the lock of waiting coupons, taken before any row's."""
 
 
 def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf = no_message) -> list[Outcome]:
-    """Store coupons, and count each new one in its user's profile, its user's tallies and the casino's.
+    """Store coupons, and count each new one in its user's profile and tallies, and in the casino's tallies.
 
-    A coupon whose user is unknown waits for the user, with the message (`message_of`) that it came by, unless
-    `WAITING_COUPONS` of them wait already. A coupon is final: a later one of the same key is a duplicate, whatever it
-    says.
+    A coupon of an unknown user is stored as a waiting coupon together with its Kafka message (`message_of`), unless
+    there are `WAITING_COUPONS` already. Coupons are final: a later one of the same key is a duplicate.
     """
     removals = [row for row in rows if isinstance(row, Removal)]
     if not removals:
@@ -85,19 +83,19 @@ def _write(rows: Sequence[CouponRow]) -> Outcomes:
     [(_, count, _), *answers] = query(_STORE, [as_json(rows), len(rows)])
     outcomes: Outcomes = {
         natural_key or coupon_id: Outcome(Result.STORED, coupon_id)
-        for natural_key, coupon_id, is_crowded in answers
-        if not is_crowded
+        for natural_key, coupon_id, is_due in answers
+        if not is_due
     }
     if count == len(rows):
         outcomes |= {row.id: Outcome(Result.STORED, row.id) for row in rows if row.id is not None}
-    merge_user_tallies([user_id for _, user_id, is_crowded in answers if is_crowded])
+    merge_user_tallies([user_id for _, user_id, is_due in answers if is_due])
     written = rows if count == len(rows) else [row for row in rows if key_of(row) in outcomes]
     add_to_casino_tallies([(row.timestamp.timestamp(), row.recommended_events) for row in written])
     return outcomes
 
 
 def _explain(unwritten: Sequence[CouponRow]) -> Outcomes:
-    """What became of those that were left alone, but for those of users who are unknown or were erased."""
+    """The outcomes of coupons that were not written, except those of unknown and erased users."""
     ids = [row.id for row in unwritten if row.id is not None]
     natural_keys = [row.natural_key for row in unwritten if row.id is None]
     outcomes: Outcomes = {}

@@ -1,22 +1,23 @@
-"""A user taken out of the casino's database with all that is theirs, and the memory of it: no message of before brings
-them back.
+"""Erasing a user from the casino's database and models. The erasure is recorded, so that an older message does not
+store the user again.
 
-What coupons have added to the casino's own tallies stays: those are sums of all users.
+The casino's tallies keep the user's contribution: they are sums of all users.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from recommendations.fitted_models.store import decoded, lock_models, next_version, served_version
+from recommendations.models import FittedModel
 from tenants.routing.connections import casino_atomic
 
-from .erased_tastes import erase_tastes
 from .removal import lock_profiles
 from .sql import execute, query
 from .user_tallies import rebuild_users
 from .waiting_coupons import lock_waiting_coupons
 
-# A profile's lock guards the tallies; the order is that of `removals`.
+# In the order of `removal`; a profile's lock also protects the tallies.
 _OF_A_USER = {
     "waiting_coupons": "user_id",
     "purchased_coupons": "user_id",
@@ -30,24 +31,24 @@ _DATED = ("waiting_coupons", "purchased_coupons", "served_recommendations")
 _CAME_SINCE = "SELECT FROM users WHERE id = %s AND timestamp > %s"
 _LOCK_USER = "SELECT FROM users WHERE id = %s FOR UPDATE"
 
-# As of now, or as of the row's own time where that lies ahead: else its own message would bring it back.
+# Now, or the row's own timestamp if later: else the same message would store the row again.
 _AS_OF = "SELECT GREATEST(%s, (SELECT timestamp FROM users WHERE id = %s FOR UPDATE))"
 
-_REMEMBER = """
-INSERT INTO removed_rows AS kept (kind, row_id, timestamp) VALUES ('users', %s, %s)
-ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = GREATEST(kept.timestamp, excluded.timestamp)
+_RECORD = """
+INSERT INTO removed_rows AS stored (kind, row_id, timestamp) VALUES ('users', %s, %s)
+ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = GREATEST(stored.timestamp, excluded.timestamp)
 """
 
-# Of a user to whom the casino gave no id, the messages are known by the key that they make. Who is erased again, and
-# has come back without one, is still known by the one of before.
-_REMEMBER_KEY = """
-INSERT INTO erased_users AS kept (user_id, natural_key, erased_at)
+# Messages of a user without an id of the casino are recognized by their natural key. An erasure that finds no natural
+# key any more keeps the recorded one.
+_RECORD_KEY = """
+INSERT INTO erased_users AS stored (user_id, natural_key, erased_at)
 SELECT wanted.id, users.natural_key, %s FROM (SELECT %s::bigint AS id) AS wanted LEFT JOIN users USING (id)
 ON CONFLICT (user_id) DO UPDATE SET
-    natural_key = COALESCE(excluded.natural_key, kept.natural_key),
-    erased_at = GREATEST(kept.erased_at, excluded.erased_at)
+    natural_key = COALESCE(excluded.natural_key, stored.natural_key),
+    erased_at = GREATEST(stored.erased_at, excluded.erased_at)
 """
-# A person without an id who came anew has another one now; the key is one and the same.
+# A user without an id of the casino who was stored again has a new id, but the same natural key.
 _FREE_KEY = """
 DELETE FROM erased_users USING users
 WHERE users.id = %s AND erased_users.natural_key = users.natural_key AND erased_users.user_id <> users.id
@@ -55,53 +56,83 @@ WHERE users.id = %s AND erased_users.natural_key = users.natural_key AND erased_
 
 
 def erase_user(user_id: int, now: datetime) -> dict[str, int]:
-    """Delete all rows of a user, and take them out of models; answer how many there were, by table; remember it if
-    there was any."""
+    """Delete all rows of a user, remove the user from fitted models, and record it if there was anything. Returns the
+    number of rows by table."""
     with casino_atomic():
         lock_waiting_coupons()
         [(as_of,)] = query(_AS_OF, [now, user_id])
-        models = erase_tastes(user_id)
-        if models or _is_kept(user_id):
-            execute(_FREE_KEY, [user_id])
-            execute(_REMEMBER_KEY, [as_of, user_id])
-            execute(_REMEMBER, [user_id, as_of])
+        models = _erase_vectors(user_id)
+        if models or _has_rows(user_id):
+            _record(user_id, as_of)
         return {**dict(_delete(user_id)), "fitted_models": models}
 
 
 def is_user_again_since(user_id: int, erased_at: datetime) -> bool:
-    """Whether a user of the current casino who was erased then is its user again."""
+    """Whether a user of the current casino was stored again since that erasure."""
     return bool(query(_CAME_SINCE, [user_id, erased_at]))
 
 
 def erase_rows_until(user_id: int, erased_at: datetime) -> dict[str, int]:
-    """Delete what a restored backup holds of a user who was erased then, and answer how many rows there were, by table.
-    Of who came anew since, what came since stays, and is counted anew."""
+    """Delete the rows of a user until `erased_at`, which a restored backup brought back. Returns their number by table.
+    Later rows of a user who was stored again since stay, and are recounted."""
     with casino_atomic():
         lock_waiting_coupons()
         query(_LOCK_USER, [user_id])
         if not is_user_again_since(user_id, erased_at):
             return erase_user(user_id, erased_at)
-        execute(_FREE_KEY, [user_id])
-        execute(_REMEMBER_KEY, [erased_at, user_id])
-        execute(_REMEMBER, [user_id, erased_at])
+        _record(user_id, erased_at)
         lock_profiles([user_id], [])
-        gone = dict(_delete(user_id, _DATED, " AND timestamp <= %s", [erased_at]))
-        if gone["purchased_coupons"]:
+        deleted = dict(_delete(user_id, _DATED, " AND timestamp <= %s", [erased_at]))
+        if deleted["purchased_coupons"]:
             rebuild_users([user_id])
-        return gone
+        return deleted
 
 
-def _is_kept(user_id: int) -> bool:
-    """Whether there is anything of the user."""
+def vectors_of(user_id: int) -> dict[int, list[float]]:
+    """The user's vector in each stored version of the fitted models that has one."""
+    found = ((row.version, decoded(row)) for row in _user_vector_rows())
+    known = ((version, vectors.of(user_id)) for version, vectors in found if vectors is not None)
+    return {version: vector.tolist() for version, vector in known if vector is not None}
+
+
+def _erase_vectors(user_id: int) -> int:
+    """Remove the user from all stored user vectors, in the caller's transaction. Returns the number of changed models.
+
+    Processes cache models by the served version, so a changed one gets a new number.
+    """
+    lock_models()
+    changed = []
+    for row in _user_vector_rows():
+        vectors = decoded(row)
+        if vectors is not None and vectors.of(user_id) is not None:
+            row.fitted = vectors.only(vectors.user_ids != user_id).encode()
+            row.save(update_fields=["fitted"])
+            changed.append(row.version)
+    if (served := served_version()) in changed:
+        FittedModel.objects.filter(version=served).update(version=next_version())
+    return len(changed)
+
+
+def _user_vector_rows() -> Iterator[FittedModel]:
+    return FittedModel.objects.filter(recommender="tastes").order_by("version").iterator()
+
+
+def _record(user_id: int, as_of: datetime) -> None:
+    execute(_FREE_KEY, [user_id])
+    execute(_RECORD_KEY, [as_of, user_id])
+    execute(_RECORD, [user_id, as_of])
+
+
+def _has_rows(user_id: int) -> bool:
     sql = " OR ".join(f"EXISTS (SELECT FROM {table} WHERE {column} = %s)" for table, column in _OF_A_USER.items())
-    [(is_kept,)] = query(f"SELECT {sql}", [user_id] * len(_OF_A_USER))
-    return bool(is_kept)
+    [(has_rows,)] = query(f"SELECT {sql}", [user_id] * len(_OF_A_USER))
+    return bool(has_rows)
 
 
 def _delete(
-    user_id: int, tables: Iterable[str] = _OF_A_USER, which: str = "", parameters: Sequence[Any] = ()
+    user_id: int, tables: Iterable[str] = _OF_A_USER, condition: str = "", parameters: Sequence[Any] = ()
 ) -> Iterator[tuple[str, int]]:
     for table in tables:
-        rows = f"DELETE FROM {table} WHERE {_OF_A_USER[table]} = %s{which} RETURNING 1"
-        [(count,)] = query(f"WITH gone AS ({rows}) SELECT count(*) FROM gone", [user_id, *parameters])
+        rows = f"DELETE FROM {table} WHERE {_OF_A_USER[table]} = %s{condition} RETURNING 1"
+        [(count,)] = query(f"WITH deleted AS ({rows}) SELECT count(*) FROM deleted", [user_id, *parameters])
         yield table, count

@@ -1,4 +1,4 @@
-"""Events into their casino's database, with their teams."""
+"""Storing events and their teams."""
 
 from collections.abc import Iterable, Sequence
 
@@ -49,13 +49,13 @@ ON CONFLICT (event_id, team_id) DO NOTHING
 """
 
 
-# All who change events queue here, by a trigger too. To queue before the first statement lets each see what the call
-# before it did: else a removal could take along a row of later word, or a row come back that was just removed.
-_QUEUE = "SELECT FROM offer_version WHERE id = 1 FOR UPDATE"
+# A trigger takes this lock at each change of events. Taken before the first statement, it lets each call see the
+# changes of the one before: else a removal could delete a later row, or a row just removed could be stored again.
+_LOCK_OFFER = "SELECT FROM offer_version WHERE id = 1 FOR UPDATE"
 
 
 def store_teams(teams: Iterable[tuple[str, str]]) -> None:
-    """Store teams, given as (name, sport); those known already stay as they are."""
+    """Store the teams, each (name, sport), that are not stored yet."""
     with casino_atomic():
         _write_teams(teams)
 
@@ -66,12 +66,12 @@ def _write_teams(teams: Iterable[tuple[str, str]]) -> None:
 
 
 def store_events(rows: Sequence[EventRow | Removal]) -> list[Outcome]:
-    """Store events, their teams, and the links between the two.
+    """Store events, their teams, and the links between them.
 
-    Of several rows of one event the one of the latest `timestamp` counts; of equal ones the last.
+    Of several rows of one event, the one with the latest `timestamp` wins; of equal ones the last.
     """
     with casino_atomic():
-        execute(_QUEUE)
+        execute(_LOCK_OFFER)
         return store_in_order(rows, _store)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a row that is to be stored."""
+"""The outcome of storing one row."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,11 +17,11 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a row, and under which id it was written (None for one that was not).
+    """A row's result, and the id it was written with (None for one that was not).
 
-    A waiting coupon is kept until its user comes; one of an unknown user is not, since too many wait. A duplicate is
-    there already; what is stale was overtaken by later word. An id that is taken was handed out to a row that came
-    without one, which is never overwritten.
+    WAITING: a coupon stored until its user is. UNKNOWN_USER: a coupon dropped because too many are waiting. DUPLICATE:
+    stored already. STALE: older than what is stored, removed or erased. ID_TAKEN: the id belongs to a row that the
+    casino sent without one, which is never overwritten.
     """
 
     result: Result

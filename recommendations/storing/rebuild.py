@@ -1,4 +1,4 @@
-"""All that is kept of coupons, counted anew from the coupons themselves, while others go on storing."""
+"""Recounting profiles and tallies from the stored coupons, concurrently with storing."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,10 +10,10 @@ from .casino_tallies import lock_casino_tallies, write_sums
 from .sql import execute, query
 from .user_tallies import rebuild_users
 
-_USERS = 500  # a transaction: whoever stores a coupon of one of them waits that long
-_ROWS = 2_000  # coupons read at a time
+_USERS = 500  # per transaction; storing one of their coupons waits for it
+_ROWS = 2_000  # coupons per fetch
 
-# Coupons that psql made may be those of users whom nothing was ever counted for.
+# Users with coupons that psql inserted may have no profile.
 _MAKE_PROFILES = """
 INSERT INTO users_profile (user_id, needs_rebuild) SELECT id, true FROM users
 WHERE EXISTS (SELECT FROM purchased_coupons AS coupon WHERE coupon.user_id = users.id)
@@ -25,7 +25,7 @@ SELECT user_id FROM users_profile WHERE user_id > %s AND (needs_rebuild OR NOT %
 """
 _LOCK = "SELECT FROM users_profile WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE"
 
-# One statement sees all coupons as of one moment, and which of them are still to be added to the casino's tallies.
+# One statement, so that the coupons and the unmerged sums belong to the same snapshot.
 _DECLARE = f"""
 DECLARE everything NO SCROLL CURSOR FOR
 SELECT id, NULL FROM pending_casino_sums
@@ -35,29 +35,29 @@ _FETCH = f"FETCH {_ROWS} FROM everything"
 
 
 def rebuild_profiles(*, only_marked: bool = False) -> Iterator[int]:
-    """Count the coupons of the current casino's users anew, or of those whose profiles are marked `needs_rebuild`, in
-    transactions of some hundred users each. Answers how many users each was for."""
+    """Recount the profiles and tallies of the current casino's users, or of those marked `needs_rebuild`, in
+    transactions of up to 500 users. Yields the number of users of each transaction."""
     execute(_MAKE_PROFILES)
     last = 0
     while user_ids := [user_id for (user_id,) in query(_NEXT_USERS, [last, only_marked, _USERS])]:
         with casino_atomic():
-            execute(_LOCK, [user_ids])  # then read: who has stored a coupon of theirs has committed, or still waits
+            execute(_LOCK, [user_ids])  # before reading: a transaction that stores their coupons has ended, or waits
             rebuild_users(user_ids)
         yield len(user_ids)
         last = user_ids[-1]
 
 
 def rebuild_casino_tallies() -> None:
-    """Count all coupons of the current casino anew in its tallies, in one transaction, for which no one waits."""
+    """Recount the current casino's tallies from all its coupons, in one transaction that no other waits for."""
     with casino_atomic():
         lock_casino_tallies()
         execute(_DECLARE)
-        sums, added = CasinoSums(0.0), []
+        sums, included = CasinoSums(0.0), []
         while rows := query(_FETCH):
-            added += [number for number, _ in rows if number is not None]
+            included += [sum_id for sum_id, _ in rows if sum_id is not None]
             sums.merge(_sum_of([text for _, text in rows if text is not None]))
         execute("CLOSE everything")
-        execute("DELETE FROM pending_casino_sums WHERE id = ANY(%s)", [added])
+        execute("DELETE FROM pending_casino_sums WHERE id = ANY(%s)", [included])
         execute("DELETE FROM casino_tallies")
         write_sums([sums])
 

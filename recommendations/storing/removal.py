@@ -1,6 +1,6 @@
-"""Rows that the casino removes, and the memory of it, so that a message of before does not bring them back.
+"""Removing rows that the casino removes. Removals are recorded, so that an older message does not store the row again.
 
-A row whose id PostgreSQL handed out is not the casino's to name, and stays.
+Only rows with an id of the casino can be removed: the casino does not know the ids that PostgreSQL assigned.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from .user_tallies import rebuild_users
 
 _REMOVALS = "jsonb_to_recordset(%s::jsonb) AS row(id bigint, timestamp timestamptz)"
 
-_REMEMBER = f"""
-INSERT INTO removed_rows AS kept (kind, row_id, timestamp)
+_RECORD = f"""
+INSERT INTO removed_rows AS stored (kind, row_id, timestamp)
 SELECT %s, row.id, row.timestamp FROM {_REMOVALS} ORDER BY row.id
-ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = excluded.timestamp WHERE kept.timestamp < excluded.timestamp
+ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = excluded.timestamp WHERE stored.timestamp < excluded.timestamp
 """
 
 _UNCHANGED_SINCE = (
@@ -40,7 +40,7 @@ _REMOVE_USERS = (
     "DELETE FROM users WHERE id = ANY(%s)",
 )
 
-# Of users who have not come, or no more.
+# Of users who are not stored, or no longer.
 _REMOVE_WAITING = f"""
 DELETE FROM waiting_coupons AS coupon USING {_REMOVALS}
 WHERE coupon.user_id = row.id AND coupon.timestamp <= row.timestamp
@@ -69,11 +69,11 @@ SELECT ARRAY(SELECT id FROM removed UNION SELECT coupon_id FROM no_longer_waitin
 
 
 def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
-    """Remove users with all that is theirs."""
-    execute(_REMEMBER, ["users", as_json(removals)])
+    """Remove users with all their rows."""
+    execute(_RECORD, ["users", as_json(removals)])
     if found := [row_id for (row_id,) in query(_FIND_USERS, [as_json(removals)])]:
         [(coupons,)] = query(_COUPONS_OF_USERS, [found])
-        _take_back(coupons)
+        _subtract_from_casino_tallies(coupons)
         for statement in _REMOVE_USERS:
             execute(statement, [found])
     execute(_REMOVE_WAITING, [as_json(removals)])
@@ -81,8 +81,8 @@ def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
 
 
 def remove_events(removals: Sequence[Removal]) -> dict[Key, Outcome]:
-    """Remove events; their teams stay, and what coupons say of them."""
-    execute(_REMEMBER, ["events", as_json(removals)])
+    """Remove events; teams and the selections in coupons stay."""
+    execute(_RECORD, ["events", as_json(removals)])
     if found := [row_id for (row_id,) in query(_FIND_EVENTS, [as_json(removals)])]:
         for statement in _REMOVE_EVENTS:
             execute(statement, [found])
@@ -90,27 +90,26 @@ def remove_events(removals: Sequence[Removal]) -> dict[Key, Outcome]:
 
 
 def lock_profiles(user_ids: Sequence[int], removals: Sequence[Removal]) -> None:
-    """Lock what both coupons of these users and removals of coupons change, in the order of the users.
+    """Lock the profiles of these users, and of the removed coupons' users, in the order of the users.
 
-    A call that stores and removes changes profiles twice; else others could come in between and lock it out.
+    A call that stores and removes coupons updates profiles twice; locking all first prevents deadlocks.
     """
     execute(_LOCK_PROFILES, [list(user_ids), [removal.id for removal in removals]])
 
 
 def remove_coupons(removals: Sequence[Removal]) -> dict[Key, Outcome]:
-    """Remove coupons, and what they counted. Their users' tallies are made anew, of what is left."""
-    execute(_REMEMBER, ["purchased_coupons", as_json(removals)])
+    """Remove coupons, recount their users' profiles and tallies, and subtract them from the casino's tallies."""
+    execute(_RECORD, ["purchased_coupons", as_json(removals)])
     [(removed, user_ids, coupons)] = query(_REMOVE_COUPONS, [as_json(removals)] * 2)
     rebuild_users(user_ids)
-    _take_back(coupons)
+    _subtract_from_casino_tallies(coupons)
     return _outcomes(removals, removed)
 
 
-def _take_back(coupons: str | None) -> None:
-    """Removed coupons, out of what the casino's tallies count."""
+def _subtract_from_casino_tallies(coupons: str | None) -> None:
     add_to_casino_tallies([(coupon.timestamp, coupon.selections) for coupon in decode_coupons(coupons)], sign=-1)
 
 
 def _outcomes(removals: Sequence[Removal], found: Sequence[int]) -> dict[Key, Outcome]:
-    gone = set(found)
-    return {removal.id: Outcome(Result.REMOVED) if removal.id in gone else DUPLICATE for removal in removals}
+    removed = set(found)
+    return {removal.id: Outcome(Result.REMOVED) if removal.id in removed else DUPLICATE for removal in removals}

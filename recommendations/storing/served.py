@@ -1,4 +1,4 @@
-"""Recommendations that were served into their casino's database, each once, and out of it when they are old."""
+"""Storing and pruning served recommendations."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,8 +13,7 @@ from .sql import as_json, query
 
 _STORED, _REMOVED = Outcome(Result.STORED), Outcome(Result.REMOVED)
 
-# What was shown to a user who has been removed or erased since is no longer to be kept. The lock lets no removal come
-# in between.
+# Recommendations for users who were removed or erased since are dropped. The lock keeps a removal from interfering.
 _STORE = f"""
 WITH incoming AS MATERIALIZED (
     SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
@@ -44,7 +43,7 @@ WITH removed AS (
 SELECT DISTINCT user_id FROM removed
 """
 
-# Two that prune at once take different rows, and neither waits.
+# Concurrent calls prune different rows, without waiting.
 _PRUNE = """
 WITH old AS (
     SELECT id FROM served_recommendations WHERE timestamp < %s ORDER BY timestamp, id LIMIT %s FOR UPDATE SKIP LOCKED
@@ -56,30 +55,30 @@ SELECT count(*) FROM pruned
 
 
 def store_recommendations(rows: Sequence[ServedRow | Removal]) -> list[Outcome]:
-    """Store what was served, each recommendation once; what was shown to users who are no more is stale.
+    """Store served recommendations, each once; those for users who are not stored are stale.
 
-    A removal names a user, and takes along what that user was shown up to then.
+    A removal is of a user: it deletes the recommendations served to the user until its timestamp.
     """
     served = [row for row in rows if isinstance(row, ServedRow)]
     removals = [row for row in rows if isinstance(row, Removal)]
     with casino_atomic():
         written = _store(served) if served else set()
-        kept = _known(served) if len(written) < len(served) else written
+        known = _known(served) if len(written) < len(served) else written
         cleared = _remove(removals) if removals else set()
     outcomes = []
     for row in rows:
         if isinstance(row, Removal):
             outcomes.append(_REMOVED if row.id in cleared else DUPLICATE)
         elif row.recommendation_id in written:
-            written.remove(row.recommendation_id)  # of several in one batch, the first was stored
+            written.remove(row.recommendation_id)  # of several with one id, only the first counts as stored
             outcomes.append(_STORED)
         else:
-            outcomes.append(DUPLICATE if row.recommendation_id in kept else STALE)
+            outcomes.append(DUPLICATE if row.recommendation_id in known else STALE)
     return outcomes
 
 
 def prune_recommendations(before: datetime, limit: int) -> int:
-    """Delete the oldest `limit` of those served before then; answers how many there were."""
+    """Delete the oldest recommendations served before `before`, at most `limit`. Returns their number."""
     [(pruned,)] = query(_PRUNE, [before, limit])
     return int(pruned)
 

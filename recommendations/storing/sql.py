@@ -1,4 +1,4 @@
-"""SQL in the current casino's database, and rows as the JSON that it takes them in."""
+"""Running SQL in the current casino's database, and encoding rows as its JSON parameter."""
 
 from collections.abc import Sequence
 from typing import Any

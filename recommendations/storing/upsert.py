@@ -1,17 +1,17 @@
-"""How rows of one kind go into their table: one round trip for any number of rows.
+"""Upserting rows of one table, any number in one round trip.
 
-Rows travel as one JSON array, which `jsonb_to_recordset` turns into a table: measured at 0.75 of a raw COPY of a batch,
-without the temporary table that COPY needs to be able to skip what is there. Django's
-`bulk_create(update_conflicts=True)` reaches 0.11.
+Rows are sent as one JSON array, which `jsonb_to_recordset` turns into a table: 0.75 of the speed of a raw COPY, without
+the temporary table that COPY needs to skip stored rows. Django's `bulk_create(update_conflicts=True)` reaches 0.11.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import cast
 from uuid import UUID
 
-from recommendations.validation.rows import ChangingRow, Removal, Row
+from recommendations.validation.rows import MutableRow, Removal, Row
 
 from .outcomes import DUPLICATE, ID_TAKEN, STALE, Outcome, Result
 from .sql import as_json, execute, query
@@ -27,17 +27,17 @@ _UNLESS_ERASED = (
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """`columns` maps column to SQL type, as pairs.
+    """`columns` are pairs of name and SQL type.
 
-    A row of a known key is brought up to date, unless nothing differs or what is there is of a later time.
+    A stored row of the same key is updated, unless nothing differs or the stored row has a later timestamp.
     """
 
     table: str
     columns: tuple[tuple[str, str], ...]
 
     def sql(self, key: str, unset_columns: tuple[str, ...] = ()) -> str:
-        """Insert rows by `key` (`id` or `natural_key`), without the columns `unset_columns`. Parameter: the rows as JSON.
-        Answers (key, id, is_new) of each row that was written; a row that was left alone is missing."""
+        """SQL that upserts rows by `key` (`id` or `natural_key`), without `unset_columns`. Parameter: the rows as JSON.
+        Returns (key, id, is_new) for each written row, and nothing for the others."""
         types = {"id": "bigint", "natural_key": "uuid", **dict(self.columns)}
         columns = [column for column in types if (key == "id" or column != "id") and column not in unset_columns]
         names, values = ", ".join(columns), ", ".join(f"row.{column}" for column in columns)
@@ -77,9 +77,9 @@ def _statement(upsert: Upsert, key: str, unset_columns: tuple[str, ...]) -> str:
     return upsert.sql(key, unset_columns)
 
 
-def write(upsert: Upsert, rows: Sequence[ChangingRow]) -> dict[Key, Outcome]:
-    """Write rows, no two of one key, and answer the outcome of each that was written, by key."""
-    groups: dict[tuple[str, tuple[str, ...]], list[ChangingRow]] = {}
+def write(upsert: Upsert, rows: Sequence[MutableRow]) -> dict[Key, Outcome]:
+    """Write rows with unique keys. Returns the outcomes of the written ones by key."""
+    groups: dict[tuple[str, tuple[str, ...]], list[MutableRow]] = {}
     for row in rows:
         groups.setdefault(("natural_key" if row.id is None else "id", row.unset_columns), []).append(row)
     outcomes: dict[Key, Outcome] = {}
@@ -92,9 +92,9 @@ def write(upsert: Upsert, rows: Sequence[ChangingRow]) -> dict[Key, Outcome]:
 
 
 def reserve_ids(table: str, rows: Sequence[Row]) -> None:
-    """Keep the ids that PostgreSQL hands out above those that the casino chose.
+    """Advance the table's id sequence beyond these rows' ids.
 
-    Two that reserve at once wait for each other, or the lower number might win.
+    Concurrent calls wait for each other; else the lower number might be set last.
     """
     highest = max((row.id for row in rows if row.id is not None), default=None)
     if highest is not None:
@@ -104,14 +104,14 @@ def reserve_ids(table: str, rows: Sequence[Row]) -> None:
         execute(f"SELECT {lock} {behind}; SELECT {raise_to} {behind}", [highest, highest, highest])
 
 
-def explain_unwritten(upsert: Upsert, rows: Sequence[ChangingRow]) -> dict[Key, Outcome]:
-    """Why each of these rows, which `write` left alone, was."""
+def explain_unwritten(upsert: Upsert, rows: Sequence[MutableRow]) -> dict[Key, Outcome]:
+    """The outcomes of rows that `write` did not write."""
     return _explain_by_id(upsert, [row for row in rows if row.id is not None]) | _explain_by_natural_key(
         upsert, [row for row in rows if row.id is None]
     )
 
 
-def _explain_by_id(upsert: Upsert, rows: list[ChangingRow]) -> dict[Key, Outcome]:
+def _explain_by_id(upsert: Upsert, rows: list[MutableRow]) -> dict[Key, Outcome]:
     if not rows:
         return {}
     sql = f"SELECT id, natural_key IS NOT NULL, timestamp FROM {upsert.table} WHERE id = ANY(%s)"
@@ -119,12 +119,12 @@ def _explain_by_id(upsert: Upsert, rows: list[ChangingRow]) -> dict[Key, Outcome
     outcomes: dict[Key, Outcome] = {}
     for row in rows:
         is_taken, timestamp = known.get(row.id, (False, None))
-        is_overtaken = row.id not in known or _is_before(row, timestamp)
-        outcomes[key_of(row)] = ID_TAKEN if is_taken else STALE if is_overtaken else DUPLICATE
+        is_stale = row.id not in known or _is_before(row, timestamp)
+        outcomes[key_of(row)] = ID_TAKEN if is_taken else STALE if is_stale else DUPLICATE
     return outcomes
 
 
-def _explain_by_natural_key(upsert: Upsert, rows: list[ChangingRow]) -> dict[Key, Outcome]:
+def _explain_by_natural_key(upsert: Upsert, rows: list[MutableRow]) -> dict[Key, Outcome]:
     if not rows:
         return {}
     sql = f"SELECT natural_key, timestamp FROM {upsert.table} WHERE natural_key = ANY(%s)"
@@ -132,26 +132,27 @@ def _explain_by_natural_key(upsert: Upsert, rows: list[ChangingRow]) -> dict[Key
     return {key_of(row): _explain_natural(row, known) for row in rows}
 
 
-def _explain_natural(row: ChangingRow, known: dict[UUID, datetime | None]) -> Outcome:
-    """Who is not there was erased."""
+def _explain_natural(row: MutableRow, known: dict[UUID, datetime | None]) -> Outcome:
     if row.natural_key not in known or _is_before(row, known[row.natural_key]):
         return STALE
     return DUPLICATE
 
 
-def _is_before(row: ChangingRow, timestamp: datetime | None) -> bool:
-    """Whether what is there is of a later time."""
+def _is_before(row: MutableRow, timestamp: datetime | None) -> bool:
+    """Whether the stored row's timestamp is later than the row's."""
     return row.timestamp is not None and timestamp is not None and row.timestamp < timestamp
 
 
 def key_of(row: Row | Removal) -> Key:
-    """What tells the row from others: an id, or else a natural key, which only a row without an id has."""
-    return row.id or row.natural_key  # type: ignore[union-attr, return-value]
+    """The row's id, or else its natural key."""
+    if isinstance(row, Removal):
+        return row.id
+    return row.id or cast(UUID, row.natural_key)  # every row without an id has one
 
 
 def store_rows(rows: Sequence[Row | Removal], upsert: Upsert, remove: Remove) -> list[Outcome]:
-    """Write the rows and do the removals, no two of one key."""
-    incoming = [row for row in rows if isinstance(row, ChangingRow)]
+    """Write the rows and apply the removals. Keys are unique."""
+    incoming = [row for row in rows if isinstance(row, MutableRow)]
     outcomes = write(upsert, incoming)
     if len(outcomes) < len(incoming):
         outcomes |= explain_unwritten(upsert, [row for row in incoming if key_of(row) not in outcomes])

@@ -1,4 +1,4 @@
-"""Users into their casino's database, and what waited for them."""
+"""Storing users with their profiles, and the coupons that were waiting for them."""
 
 from collections.abc import Sequence
 
@@ -36,9 +36,9 @@ _PROFILES = "INSERT INTO users_profile (user_id) SELECT unnest(%s::bigint[]) ON 
 
 
 def store_users(rows: Sequence[UserRow | Removal]) -> list[Outcome]:
-    """Store users, a profile for each that has none, and the coupons that waited for them.
+    """Store users, a profile for each that has none, and the coupons that were waiting for them.
 
-    Of several rows of one user the one of the latest `timestamp` counts; of equal ones the last.
+    Of several rows of one user, the one with the latest `timestamp` wins; of equal ones the last.
     """
     with casino_atomic():
         lock_waiting_coupons()

@@ -1,8 +1,7 @@
-"""The rules of single fields. Each takes the field's name and value, and answers the value as it is stored, or raises
+"""Validation of single fields. Each function takes the field's name and value, and returns the value to store or raises
 InvalidRow.
 
-Messages say the same leagues, teams and sports again and again, so that what was answered for them is remembered; what
-tells of a person is not.
+Leagues, teams and sports repeat in messages, so their results are cached; personal data is not.
 """
 
 import re
@@ -19,8 +18,10 @@ EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo
 MAX_ODD = Decimal("999999.999")
 MAX_STAKE = Decimal("999999999999.99")
 
-_REMEMBERED = 32_768  # texts of a hundred characters at most: some megabytes
 SEPARATOR = "\x1f"  # between parts of a key: stored text has no control characters
+_CACHED = 32_768  # texts of at most 100 characters: some megabytes
+_SHOWN = 40  # characters of a rejected value
+_PERSONAL = frozenset({"gender", "status"})  # rejected values are logged; personal ones are not
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ODD_STEP, _STAKE_STEP = Decimal("0.001"), Decimal("0.01")
 _ZERO, _ONE = Decimal(0), Decimal(1)
@@ -28,7 +29,7 @@ _ZERO, _ONE = Decimal(0), Decimal(1)
 
 def identity(field: str, value: int | None, highest: int = MAX_OWN_ID) -> int | None:
     if value is not None and not 0 < value <= highest:
-        raise InvalidRow("out_of_range", field, f"must be from 1 to {highest}")
+        raise InvalidRow("out_of_range", field, f"is {_short(value)}; must be from 1 to {highest}")
     return value
 
 
@@ -37,42 +38,48 @@ def text(field: str, value: str) -> str:
     if not value:
         raise InvalidRow("missing", field, "must not be empty")
     if len(value) > MAX_TEXT:
-        raise InvalidRow("too_long", field, f"must have at most {MAX_TEXT} characters")
+        raise InvalidRow("too_long", field, f"has {len(value)} characters; must have at most {MAX_TEXT}")
     if _UNSTORABLE.search(value):
         raise InvalidRow("bad_text", field, "must have no control characters and no lone surrogates")
     return value
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHED)
 def name(field: str, value: str) -> str:
-    """What this service itself calls something, as a recommender: case counts."""
+    """A case-sensitive name of this service's own, such as a recommender's."""
     return text(field, value)
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHED)
 def classifier(field: str, value: str) -> str:
-    """Text that classifies is stored upper-case; the length counts after that, since ß becomes SS."""
+    """Classifying text is stored upper-case; its length is checked afterwards, because ß becomes SS."""
     return text(field, value.upper())
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHED)
 def one_of(field: str, value: str, known: tuple[str, ...]) -> str:
     value = value.strip().upper()
     if value not in known:
-        raise InvalidRow("unknown_value", field, f"must be one of {', '.join(known)}")
+        given = "" if field in _PERSONAL else f"is {_short(repr(value))}; "
+        raise InvalidRow("unknown_value", field, f"{given}must be one of {', '.join(known)}")
     return value
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}.."
 
 
 def finite(field: str, value: float | None) -> float | None:
     if value is not None and not isfinite(value):
-        raise InvalidRow("out_of_range", field, "must be a finite number")
+        raise InvalidRow("out_of_range", field, f"is {value}; must be a finite number")
     return value
 
 
 def instant(field: str, value: datetime) -> datetime:
-    """Times without a zone are UTC."""
+    """A time in UTC; one without a time zone is taken as UTC."""
     if value.tzinfo is not UTC:
-        # bounds first: near the ends of what a datetime can say, moving to UTC overflows
+        # bounds first: near datetime's minimum and maximum, the conversion to UTC overflows
         aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value
         _require_plausible(field, aware)
         return aware.astimezone(UTC)
@@ -82,12 +89,14 @@ def instant(field: str, value: datetime) -> datetime:
 
 def _require_plausible(field: str, value: datetime) -> None:
     if not EARLIEST <= value < LATEST:
-        raise InvalidRow("out_of_range", field, f"must lie between {EARLIEST.year} and {LATEST.year}")
+        raise InvalidRow(
+            "out_of_range", field, f"is {value.isoformat()}; must lie between {EARLIEST.year} and {LATEST.year}"
+        )
 
 
 def birth_date(field: str, value: date, year: int) -> date:
     if value.year != year:
-        raise InvalidRow("inconsistent", field, f"must lie in birth_year, {year}")
+        raise InvalidRow("inconsistent", field, "must lie in birth_year")
     return value
 
 
@@ -106,7 +115,7 @@ def stake(field: str, value: Decimal) -> Decimal:
 
 
 def limit(field: str, value: Decimal) -> Decimal:
-    """An amount that may be zero."""
+    """An amount of at least zero."""
     return _ZERO.quantize(_STAKE_STEP) if value == _ZERO else stake(field, value)
 
 
@@ -115,6 +124,8 @@ def _amount(field: str, value: Decimal, above: Decimal, at_most: Decimal, step: 
         rounded = value.quantize(step)
         if above < rounded <= at_most:
             return rounded
-    except InvalidOperation:  # what is infinite, or no number
+    except InvalidOperation:  # infinite, not a number, or with too many digits
         pass
-    raise InvalidRow("out_of_range", field, f"must be above {above} and at most {at_most}, in steps of {step}")
+    raise InvalidRow(
+        "out_of_range", field, f"is {_short(value)}; must be above {above} and at most {at_most}, in steps of {step}"
+    )

