@@ -4,9 +4,9 @@
 each test's changes to all three databases are rolled back. Ask for the fixtures; enter a casino with
 `with use_casino(casino_a.current): ...`.
 
-Tests have a LOCAL_DIR of their own, which the processes that they start inherit, and in it PostgreSQL servers that never
-wait for the disk (`tenants/tests/fast_postgresql.py`). With `pytest -n 2` each worker has its own: workers share nothing.
-Servers that the environment names exist once: then all tests run one after the other, whatever `-n` says.
+Tests have a LOCAL_DIR of their own, which the processes that they start inherit, and in it PostgreSQL servers that
+never wait for the disk (`tenants/tests/fast_postgresql.py`). With `pytest -n 2` each worker has its own: workers share
+nothing. Servers that the environment names exist once: then all tests run one after the other, whatever `-n` says.
 """
 
 import copy

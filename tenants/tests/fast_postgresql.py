@@ -42,7 +42,7 @@ def folder_of_tests(local_dir: Path) -> Path:
 def _has_memory() -> bool:
     if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
         return False
-    return min(shutil.disk_usage(_MEMORY).free, psutil.virtual_memory().available) > _ENOUGH_BYTES
+    return bool(min(shutil.disk_usage(_MEMORY).free, psutil.virtual_memory().available) > _ENOUGH_BYTES)
 
 
 def ensure_running(data_dir: Path) -> str:

@@ -84,7 +84,7 @@ def test_exit_with_a_status_is_a_failure_and_without_one_is_none(gamma_and_delta
 
 def test_process_that_dies_fails_its_casino_alone(gamma_and_delta):
     gamma, _ = gamma_and_delta
-    kill = f"import os; from tenants import context; context.get_current_casino().id == {gamma.pk} and os.abort()"
+    kill = f"import os; from tenants.routing import context; context.get_current_casino().id == {gamma.pk} and os.abort()"
     _, err, complaint = _run("--all", "--jobs", "2", *_shell(kill))
     assert f"Gamma (casino {gamma.pk}): ProcessEnded: its worker process was killed by SIGABRT" in err
     assert complaint == f"shell failed for 1 of 2 casinos: {gamma.pk}."
