@@ -30,7 +30,7 @@ from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 from tenants.models.casino import casino_cache
 from tenants.postgresql import embedded
 from tenants.postgresql.base import DatabaseWrapper
-from tenants.postgresql.identity import stamp
+from tenants.postgresql.identity import write_identity
 from tenants.schema.version import code_version
 from tenants.tests import fast_postgresql
 from tenants.tests.database_creation import TestDatabaseCreation
@@ -147,5 +147,5 @@ def _make_casino(casino_id: int, name: str) -> Casino:
     )
     CasinoDatabase.objects.create(casino=casino, generation=1, server_id=MAIN, db_name=db_name)
     with connections[casino.current.alias].cursor() as cursor:
-        stamp(cursor, casino.current)
+        write_identity(cursor, casino.current)
     return casino

@@ -95,7 +95,7 @@ def _build_casinos() -> None:
             cursor.execute(f"CREATE DATABASE {quoted(str(casino.db_name))} TEMPLATE {quoted(str(first.db_name))}")
             casino.save()
             with server_cursor(casino.db_name) as inside:
-                identity.stamp(inside, casino.current)
+                identity.write_identity(inside, casino.current)
 
 
 def _build_first() -> Casino:

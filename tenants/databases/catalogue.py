@@ -1,4 +1,4 @@
-"""The catalogue database itself."""
+"""Creates the catalogue database."""
 
 from contextlib import suppress
 
@@ -10,16 +10,16 @@ from .servers import database_exists, quoted, server_cursor
 
 
 def ensure_catalogue() -> None:
-    """Make the catalogue database unless it is there, and migrate it."""
+    """Create the catalogue database if it is missing, and migrate it."""
     name = connections["default"].settings_dict["NAME"]
     try:
         with server_cursor():
             pass
     except OperationalError:
-        with server_cursor("postgres") as cursor:  # if it is the server that is away, this says so
+        with server_cursor("postgres") as cursor:  # raises if the server is unavailable
             if database_exists(cursor, name):
                 raise
-            with suppress(IntegrityError, ProgrammingError):  # another process may make it at the same moment
+            with suppress(IntegrityError, ProgrammingError):  # another process may create it at the same moment
                 cursor.execute(f"CREATE DATABASE {quoted(name)}")
     with catalogue_lock():
         call_command("migrate", database="default", verbosity=0, interactive=False)

@@ -1,4 +1,4 @@
-"""Locks that one process of the whole installation holds at a time: PostgreSQL's advisory locks, in the catalogue."""
+"""Installation-wide locks: PostgreSQL's advisory locks, in the catalogue."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -12,23 +12,23 @@ from tenants.errors import CasinoBusy
 
 from .servers import server_cursor
 
-_SEED = 7_203_114  # any fixed number; the lock's key is a hash of what it is for, seeded with this
+_SEED = 7_203_114  # any fixed number: seeds the hash of a lock's name, which is its key
 _NO_LOCK_IN_TIME = "55P03"
 
 
 @contextmanager
 def named_lock(name: str, *, wait: float | None = None) -> Iterator[CursorWrapper]:
-    """A cursor in the catalogue that holds this lock; it is let go at the end, also by a crash.
+    """Hold this lock, and yield a cursor in the catalogue. Released at the end of the block, also by a crash.
 
-    Waits `wait` seconds (None: as long as it takes), then raises CasinoBusy.
+    Waits `wait` seconds (None: without limit), then raises CasinoBusy.
     """
     with server_cursor() as cursor:
         _take(cursor, name, wait)
-        yield cursor  # closing the connection lets the lock go
+        yield cursor  # closing the connection releases the lock
 
 
 class CasinoLocks:
-    """Locks of casinos one after the other, on one connection: for who works on thousands. A thread has its own."""
+    """Locks of many casinos in turn, on one connection. Not thread-safe."""
 
     def __init__(self) -> None:
         self._connection = ExitStack()
@@ -36,7 +36,7 @@ class CasinoLocks:
 
     @contextmanager
     def hold(self, casino_id: int) -> Iterator[None]:
-        """What `casino_lock` does. Raises CasinoBusy."""
+        """Like `casino_lock`. Raises CasinoBusy."""
         if self._cursor is None:
             self._cursor = self._connection.enter_context(server_cursor())
         try:
@@ -44,7 +44,7 @@ class CasinoLocks:
             yield
             self._cursor.execute("SELECT pg_advisory_unlock_all()")
         except BaseException:
-            self.close()  # which lets the lock go whatever has happened; the next one is taken on a new connection
+            self.close()  # releases the lock in any case; the next one is taken on a new connection
             raise
 
     def close(self) -> None:
@@ -53,23 +53,23 @@ class CasinoLocks:
 
 
 def catalogue_lock() -> AbstractContextManager[CursorWrapper]:
-    """Held by whoever migrates the catalogue, or makes places in it."""
+    """Held while the catalogue is migrated, or a database is placed on a server."""
     return named_lock("catalogue")
 
 
 def template_lock(server: str = MAIN) -> AbstractContextManager[CursorWrapper]:
-    """Held by whoever uses a server's template: it must not be open while it is being copied."""
+    """Held while a server's template is used: no session may be open in it while it is copied."""
     return named_lock(f"template on {server}")
 
 
 def casino_lock(casino_id: int) -> AbstractContextManager[CursorWrapper]:
-    """Held by whoever creates, copies, moves, migrates or deletes this casino. Raises CasinoBusy."""
+    """Held while this casino is created, copied, moved, migrated or deleted. Raises CasinoBusy."""
     return named_lock(f"casino {casino_id}", wait=settings.CASINO_LOCK_SECONDS)
 
 
 def busy_casinos(casino_ids: Iterable[int]) -> set[int]:
-    """Those of these casinos that some process works on at this moment."""
-    with server_cursor() as cursor:  # what is taken here is let go with the statement
+    """Those of these casinos whose lock is held at this moment."""
+    with server_cursor() as cursor:  # locks taken here are released with the statement
         cursor.execute(
             "SELECT id FROM unnest(%s::bigint[]) AS ids (id)"
             " WHERE NOT pg_try_advisory_xact_lock(hashtextextended('casino ' || id, %s))",
@@ -86,4 +86,4 @@ def _take(cursor: CursorWrapper, name: str, wait: float | None) -> None:
     except OperationalError as error:
         if wait is None or getattr(error.__cause__, "sqlstate", None) != _NO_LOCK_IN_TIME:
             raise
-        raise CasinoBusy(f"Another process works on {name}, and has for {wait:g} s; try again later.") from error
+        raise CasinoBusy(f"Another process has been working on {name} for over {wait:g} s; try again later.") from error

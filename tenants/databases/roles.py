@@ -1,8 +1,8 @@
-"""One login role per casino, as an option (`CASINO_ROLES`): then PostgreSQL itself refuses to let what acts for one
-casino into another's database.
+"""One login role per casino, as an option (`CASINO_ROLES`): PostgreSQL itself then refuses one casino's connections to
+another's database.
 
-A role may read and write its casino's rows and nothing else: tables are made by the service's own role. Passwords are
-derived from a secret and stored nowhere.
+A role may read and write its casino's rows only: the service's own role creates tables. Passwords are derived from a
+secret and not stored.
 """
 
 import hashlib
@@ -22,25 +22,25 @@ def role_name(casino_id: int) -> str:
 
 
 def login_of(casino_id: int) -> dict[str, Any]:
-    """What replaces the service's own login in a casino's connection; nothing where roles are off."""
+    """A casino's USER and PASSWORD, which replace the service's own; empty without `CASINO_ROLES`."""
     if not settings.CASINO_ROLES:
         return {}
     return {"USER": role_name(casino_id), "PASSWORD": _password(casino_id)}
 
 
 def close_to_public(cursor: CursorWrapper, db_name: str, casino_id: int) -> None:
-    """Make the casino's role unless it is there, and let it and no other role into the database."""
+    """Create the casino's role if it is missing, and let only that role connect to the database."""
     role, password = quoted(role_name(casino_id)), _password(casino_id)
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role_name(casino_id)])
     verb = "ALTER" if cursor.fetchone() else "CREATE"
     cursor.execute(f"{verb} ROLE {role} LOGIN NOINHERIT PASSWORD %s", [password])
-    cursor.execute(f"GRANT {role} TO CURRENT_USER")  # who may end its sessions
+    cursor.execute(f"GRANT {role} TO CURRENT_USER")  # to be able to terminate its sessions
     cursor.execute(f"REVOKE ALL ON DATABASE {quoted(db_name)} FROM PUBLIC")
     cursor.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {quoted(db_name)} TO {role}")
 
 
 def grant_tables(cursor: CursorWrapper, casino_id: int) -> None:
-    """Let the casino's role at the rows of the database that `cursor` is in, also of tables still to be made."""
+    """Grant the casino's role the rows of the cursor's database, those of future tables included."""
     role = quoted(role_name(casino_id))
     rows, numbers = "SELECT, INSERT, UPDATE, DELETE", "USAGE, SELECT"
     cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
@@ -52,7 +52,7 @@ def grant_tables(cursor: CursorWrapper, casino_id: int) -> None:
 
 
 def drop_role(server: str, casino_id: int) -> None:
-    """Drop the casino's role on a server where it has no database any more."""
+    """Drop the casino's role on a server on which it has no database any more."""
     with server_cursor(server=server) as cursor:
         cursor.execute(f"DROP ROLE IF EXISTS {quoted(role_name(casino_id))}")
 

@@ -1,8 +1,7 @@
-"""The PostgreSQL servers: how each is reached, and statements about whole databases on them.
+"""The PostgreSQL servers: their addresses, and statements about whole databases.
 
-Each has one or two addresses. Requests take the first, which may be a pooler's (PgBouncer in transaction mode). What
-needs the server itself (locks, CREATE DATABASE, migrations, dumps) takes the *direct* one; without one of its own it is
-the first.
+A server has one or two addresses. Requests use the first, which may be a pooler's (PgBouncer in transaction mode).
+Locks, CREATE DATABASE, migrations and dumps need the server itself: they use the *direct* address, or else the first.
 """
 
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from tenants.errors import UnknownServer
 
 
 def known_servers() -> list[str]:
-    """Names of the servers that the environment says how to reach."""
+    """Names of the servers whose address is in the environment."""
     return [MAIN, *sorted(settings.DATABASE_SERVERS)]
 
 
@@ -32,8 +31,8 @@ def database_settings(server: str, db_name: str, *, direct: bool = False) -> dic
         place = addresses["direct"] if direct and "direct" in addresses else addresses["requests"]
     else:
         raise UnknownServer(
-            f"Nothing is known of the database server {server!r}: set DATABASE_SERVER_{server.upper()}_URL, "
-            f"as for {', '.join(known_servers())}."
+            f"The database server {server!r} has no address: set DATABASE_SERVER_{server.upper()}_URL. "
+            f"Servers with an address: {', '.join(known_servers())}."
         )
     options = {**catalogue["OPTIONS"], **place.get("OPTIONS", {})}
     return {**catalogue, **place, "NAME": db_name, "OPTIONS": options, "TEST": {**catalogue["TEST"]}}
@@ -41,8 +40,8 @@ def database_settings(server: str, db_name: str, *, direct: bool = False) -> dic
 
 @contextmanager
 def server_cursor(db_name: str | None = None, *, server: str = MAIN) -> Iterator[CursorWrapper]:
-    """A cursor in autocommit on a fresh direct connection, by default to the catalogue's database; on another server,
-    to `postgres`, which is always there."""
+    """A cursor in autocommit on a new direct connection, by default to the catalogue's database; on another server, to
+    `postgres`, which always exists."""
     default = connections["default"].settings_dict["NAME"] if server == MAIN else "postgres"
     connection = connections["default"].copy()
     connection.settings_dict = database_settings(server, db_name or default, direct=True)

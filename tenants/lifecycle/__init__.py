@@ -1,5 +1,5 @@
-"""A casino's life, one service a file: create, suspend, clone, back up, restore, move, delete, and the doctor.
+"""The lifecycle of casinos, one service per file; `doctor` finds and repairs the remains of crashes.
 
-Each holds the casino's lock while it works, each can be called again after a crash at any point, and each says what it
-does by calling `report` before every step.
+Each service holds the casino's lock, can be called again after a crash at any point, and calls `report` before each
+step.
 """

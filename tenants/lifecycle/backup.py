@@ -1,5 +1,5 @@
-"""Backs a casino up into a folder: `database.dump` (pg_dump's custom format) and `manifest.json`, which says what it is
-and proves that it is whole."""
+"""Backs a casino up into a folder: `database.dump` (pg_dump's custom format) and `manifest.json`, its description and
+checksum."""
 
 import hashlib
 import logging
@@ -21,7 +21,7 @@ from tenants.models import Casino, CasinoDatabase, CasinoState
 from tenants.models.casino import READY_STATES
 from tenants.schema.migrate import migrations_in
 
-from .databases import check_owner, current_database
+from .databases import check_identity, current_database
 from .pg_dump import dump_database
 from .states import Report, require_state, silent
 
@@ -33,7 +33,7 @@ _FORMAT = 1
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backup says of itself. `size` is in bytes; `sha256` is the dump's."""
+    """Describes a backup. `size` (bytes) and `sha256` are the dump's."""
 
     format: int
     casino_id: int
@@ -59,8 +59,8 @@ class Backup(msgspec.Struct, frozen=True):
 
 
 def back_up(casino: Casino, *, folder: Path | None = None, report: Report = silent) -> Backup:
-    """Write a new backup into `folder` (by default one named after the time, below `BACKUP_DIR`); the casino goes on
-    working. Until it is complete the folder's name ends in `.partial`. Raises BackupInvalid, CasinoBusy, CopyFailed.
+    """Write a backup into the new folder `folder`, by default one named after the time, below `BACKUP_DIR`; the casino
+    stays in service. An incomplete backup's folder ends in `.partial`. Raises BackupInvalid, CasinoBusy, CopyFailed.
     """
     with casino_lock(casino.pk):
         require_state(casino, *READY_STATES, CasinoState.DELETING)
@@ -68,14 +68,14 @@ def back_up(casino: Casino, *, folder: Path | None = None, report: Report = sile
 
 
 def write_backup(casino: Casino, *, folder: Path | None = None, report: Report = silent) -> Backup:
-    """`back_up` for who holds the casino's lock already."""
+    """`back_up` for a caller that holds the casino's lock."""
     target = folder or default_folder(casino)
     if target.exists():
-        raise BackupInvalid(f"{target} exists already; name a new folder.")
+        raise BackupInvalid(f"{target} already exists; name a new folder.")
     database = current_database(casino)
-    check_owner(database)
+    check_identity(database)
     partial = target.with_name(target.name + PARTIAL)
-    for leftover in (partial, *_folder_of(casino).glob(f"*{PARTIAL}")):  # of calls that were killed
+    for leftover in (partial, *_folder_of(casino).glob(f"*{PARTIAL}")):  # of killed calls
         _remove_partial(leftover)
     partial.mkdir(parents=True, mode=0o700)
     taken_at = timezone.now()
@@ -94,24 +94,23 @@ def read_backup(folder: Path, *, verify: bool = True) -> Backup:
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError) as error:
-        raise BackupInvalid(f"{folder} holds no backup: {error}.") from error
+        raise BackupInvalid(f"{folder} is not a backup: {error}.") from error
     if manifest.format != _FORMAT:
-        raise BackupInvalid(f"{folder} is a backup of format {manifest.format}; this code reads {_FORMAT}.")
+        raise BackupInvalid(f"{folder} is a backup of format {manifest.format}; this release reads format {_FORMAT}.")
     if verify and (not (folder / DUMP).is_file() or _sha256(folder / DUMP) != manifest.sha256):
-        raise BackupInvalid(f"{folder / DUMP} is damaged: it is not the file that {MANIFEST} was written for.")
+        raise BackupInvalid(f"{folder / DUMP} is damaged: its checksum is not the one in {MANIFEST}.")
     return Backup(folder, manifest)
 
 
 def backups_of(casino: Casino) -> list[Backup]:
-    """The casino's complete backups below `BACKUP_DIR`, the newest first; their dumps are not read, and what is not
-    readable is left out, with a warning in the log."""
+    """The casino's complete backups below `BACKUP_DIR`, the newest first, without reading their dumps. An unreadable
+    backup is left out, and a warning logged."""
     folders = (path.parent for path in _folder_of(casino).glob(f"*/{MANIFEST}") if path.parent.suffix != PARTIAL)
-    found = filter(None, map(_read_listed, folders))
+    found = filter(None, map(_read_or_warn, folders))
     return sorted(found, key=lambda backup: (backup.manifest.taken_at, backup.folder), reverse=True)
 
 
-def _read_listed(folder: Path) -> Backup | None:
-    """One that can't be read must not hide the others."""
+def _read_or_warn(folder: Path) -> Backup | None:
     try:
         return read_backup(folder, verify=False)
     except BackupInvalid as error:
@@ -120,7 +119,7 @@ def _read_listed(folder: Path) -> Backup | None:
 
 
 def partial_backups() -> list[Path]:
-    """Folders of backups below `BACKUP_DIR` that were never finished."""
+    """Folders of incomplete backups below `BACKUP_DIR`."""
     return sorted(settings.BACKUP_DIR.glob(f"*/*{PARTIAL}"))
 
 
@@ -129,10 +128,10 @@ def default_folder(casino: Casino) -> Path:
 
 
 def _remove_partial(folder: Path) -> None:
-    """Raises BackupInvalid if there is something else in it than a backup has."""
+    """Raises BackupInvalid if the folder has other files than a backup's."""
     others = sorted(path.name for path in folder.glob("*") if path.name not in (DUMP, MANIFEST))
     if others:
-        raise BackupInvalid(f"{folder} is in the way, and has {', '.join(others)} in it: name another folder.")
+        raise BackupInvalid(f"{folder} exists and contains {', '.join(others)}: name another folder.")
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -170,7 +169,7 @@ def _sha256(path: Path) -> str:
 
 
 def _sync(folder: Path) -> None:
-    """Make sure that what is in the folder survives a loss of power."""
+    """Flush the folder and its files to the disk."""
     for path in (*folder.iterdir(), folder):
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""A second casino with a copy of everything that a first one has."""
+"""Clones a casino: a new one with a copy of its rows and configuration."""
 
 from tenants.databases.locks import casino_lock
 from tenants.errors import WrongState
@@ -9,16 +9,16 @@ from .states import Report, require_state, silent
 
 
 def clone_casino(source: Casino, name: str, *, server: str | None = None, report: Report = silent) -> Casino:
-    """A new casino `name` with `source`'s rows and configuration, as of now; `source` goes on working.
+    """Create casino `name` with `source`'s current rows and configuration; `source` stays in service.
 
-    Called again after it was interrupted, it finishes. Raises WrongState if the name is another casino's, CasinoBusy,
+    Called again after an interruption, it finishes. Raises WrongState if the name is another casino's, CasinoBusy,
     ProvisioningFailed.
     """
     with casino_lock(source.pk):
         require_state(source, CasinoState.ACTIVE, CasinoState.SUSPENDED)
         casino, is_new = Casino.objects.living().get_or_create(name=name, defaults=_copied(source))
         if not is_new and casino.copied_from_id != source.pk:
-            raise WrongState(f"There is a casino named {name!r} already, and it is no copy of {source}.")
+            raise WrongState(f"A casino named {name!r} already exists and is not a copy of {source}.")
         provision(casino, server=server, report=report)
     return casino
 

@@ -1,4 +1,4 @@
-"""Creates casinos: a row of the catalogue, and a database of their own copied from the migrated template."""
+"""Creates casinos: a row of the catalogue, and a database copied from the migrated template."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from tenants.databases.locks import casino_lock, catalogue_lock
 from tenants.errors import CasinoBusy, LifecycleError, NoRoom, ProvisioningFailed, UnknownServer
 from tenants.models import Casino, CasinoDatabase, CasinoState
 from tenants.models.casino import READY_STATES
-from tenants.schema.migrate import bring_up_to_date
+from tenants.schema.migrate import migrate_casino
 from tenants.schema.version import is_behind, migrations_on_disk, record_version
 
 from . import databases
@@ -20,16 +20,16 @@ UNFINISHED = (CasinoState.REQUESTED, CasinoState.CREATING, CasinoState.FAILED)
 
 
 def store_casinos(names: Iterable[str]) -> list[Casino]:
-    """The casinos of these names, in their order; those that are new are created, those half made are finished, those
-    behind the code are migrated."""
+    """The casinos of these names, in order: new ones are created, unfinished ones finished, those that are behind
+    migrated."""
     return [_store_casino(name) for name in names]
 
 
 def create_casino(name: str, *, server: str | None = None, report: Report = silent) -> Casino:
-    """A new casino with an empty database of its own, on the named server or where there is room.
+    """Create a casino with an empty database, on the named server or on one with room.
 
-    Raises IntegrityError if the name is taken, ProvisioningFailed if the database can't be made; then the row stays,
-    with the reason, and `provision` may be called again.
+    Raises IntegrityError if the name is taken, ProvisioningFailed if the database can't be created; the row then stays,
+    with the reason, and `provision` can be called again.
     """
     casino = Casino.objects.create(name=name)
     provision(casino, server=server, report=report)
@@ -37,8 +37,8 @@ def create_casino(name: str, *, server: str | None = None, report: Report = sile
 
 
 def provision(casino: Casino, *, server: str | None = None, report: Report = silent) -> None:
-    """Bring a casino to `active`, with an empty database or a copy of the casino it was copied from; a complete one is
-    left as it is. Raises CasinoBusy, ProvisioningFailed."""
+    """Create an unfinished casino's database, empty or as a clone, and make the casino active. Does nothing for a
+    complete casino. Raises CasinoBusy, ProvisioningFailed."""
     try:
         with casino_lock(casino.pk):
             casino.refresh_from_db()
@@ -49,7 +49,7 @@ def provision(casino: Casino, *, server: str | None = None, report: Report = sil
         raise
     except (DatabaseError, LifecycleError, NoRoom, UnknownServer) as error:
         _record_failure(casino, str(error).strip())
-        raise ProvisioningFailed(f"The database of {casino} could not be made: {error}") from error
+        raise ProvisioningFailed(f"Creating the database of {casino} failed: {error}") from error
 
 
 def _store_casino(name: str) -> Casino:
@@ -57,14 +57,14 @@ def _store_casino(name: str) -> Casino:
     provision(casino)
     if is_behind(casino.schema_version):
         with casino_lock(casino.pk):
-            casino.schema_version = bring_up_to_date(casino.current).version
+            casino.schema_version = migrate_casino(casino.current).version
             casino.save(update_fields=["schema_version"])
     return casino
 
 
 def _create(casino: Casino, server: str | None, report: Report) -> None:
     report("choosing a server")
-    database = _begun(casino, server) or _place(casino, server)
+    database = _started(casino, server) or _place(casino, server)
     advance(casino, CasinoState.CREATING)
     report(f"creating the database {database}")
     if casino.copied_from is None:
@@ -74,29 +74,29 @@ def _create(casino: Casino, server: str | None, report: Report) -> None:
         databases.create_empty(database)
         require_state(casino.copied_from, *READY_STATES)
         source = databases.current_database(casino.copied_from)
-        databases.check_owner(source)
+        databases.check_identity(source)
         copy_database(source, database, report)
         version = casino.copied_from.schema_version
-    report("writing whose it is")
-    databases.claim(database, casino)
-    report("putting it into service")
-    databases.put_into_service(database, casino, CasinoState.ACTIVE, schema_version=version)
+    report("writing the identity row")
+    databases.assign(database, casino)
+    report("activating the database")
+    databases.activate(database, casino, CasinoState.ACTIVE, schema_version=version)
 
 
-def _begun(casino: Casino, server: str | None) -> CasinoDatabase | None:
-    """The database that an interrupted call had begun; not one on another server than is wanted now."""
-    begun = casino.databases.filter(generation__gt=casino.generation).order_by("-generation").first()
-    return begun if begun is not None and server in (None, begun.server_id) else None
+def _started(casino: Casino, server: str | None) -> CasinoDatabase | None:
+    """The database that an interrupted call started, unless it is on another server than `server`."""
+    started = casino.databases.filter(generation__gt=casino.generation).order_by("-generation").first()
+    return started if started is not None and server in (None, started.server_id) else None
 
 
 def _place(casino: Casino, server: str | None) -> CasinoDatabase:
-    with catalogue_lock():  # or two casinos at once take one server's last place
+    with catalogue_lock():  # or two casinos could take one server's last place
         return databases.plan_database(casino, choose_server(server))
 
 
 def _record_failure(casino: Casino, reason: str) -> None:
-    """Keep why. What counts is the state in the catalogue, not the object's: the lock is gone, so that another process
-    may have made the casino active meanwhile."""
+    """Filter by the state in the catalogue, not the object's: the lock is released, and another process may have
+    activated the casino since."""
     unfinished = Casino.objects.filter(pk=casino.pk, state__in=UNFINISHED)
     unfinished.update(state=CasinoState.FAILED, state_detail=reason)
     casino.refresh_from_db()

@@ -1,7 +1,7 @@
-"""The databases of a casino, generation by generation: made, filled, frozen, put into service, retired, dropped.
+"""The databases of a casino, generation by generation: create, freeze, activate, retire, drop.
 
-Every database has its row in `CasinoDatabase` before it is made and until it is gone, so that whatever a crash leaves
-behind is known.
+Every database has a row in `CasinoDatabase` from before it is created until after it is dropped, so that a crash leaves
+no unknown database.
 """
 
 import time
@@ -26,13 +26,13 @@ from tenants.ttl_cache import wait_until_caches_expire
 
 from .states import Report, advance
 
-PATIENCE_SECONDS = 5.0  # for what runs in a database that is being frozen
+PATIENCE_SECONDS = 5.0  # for running transactions, before their sessions are terminated
 _POLL_SECONDS = 0.05
-_TAKEN = ("42P04", "23505")  # SQLSTATEs of CREATE DATABASE: there already; made by another at the same moment
+_TAKEN = ("42P04", "23505")  # SQLSTATEs of CREATE DATABASE: it exists; another session is creating it
 
 
 def plan_database(casino: Casino, server: DatabaseServer) -> CasinoDatabase:
-    """The row of a new generation of this casino's database. Raises ProvisioningFailed if its name is taken."""
+    """Create the row of a new generation of this casino's database. Raises ProvisioningFailed if its name is taken."""
     last = casino.databases.aggregate(last=Max("generation"))["last"] or 0
     generation = max(last, casino.generation) + 1
     db_name = f"{settings.CASINO_DATABASE_PREFIX}{casino.pk}" + (f"_g{generation}" if generation > 1 else "")
@@ -43,7 +43,7 @@ def plan_database(casino: Casino, server: DatabaseServer) -> CasinoDatabase:
 
 
 def create_from_template(database: CasinoDatabase) -> None:
-    """Make the database as a copy of its server's template; one left from an earlier try is made anew."""
+    """Create the database as a copy of its server's template, replacing one left by an earlier attempt."""
     server = database.server_id
     with template_lock(server), server_cursor(server=server) as cursor:
         template = ensure_template(cursor, server)
@@ -51,36 +51,35 @@ def create_from_template(database: CasinoDatabase) -> None:
 
 
 def create_empty(database: CasinoDatabase) -> None:
-    """Make the database without anything in it; one left from an earlier try is made anew."""
+    """Create the empty database, replacing one left by an earlier attempt."""
     with server_cursor(server=database.server_id) as cursor:
         _create(cursor, database, "template0")
 
 
-def claim(database: CasinoDatabase, casino: Casino) -> None:
-    """Write into a complete database whose it is, and let the casino's role in, where there are roles."""
+def assign(database: CasinoDatabase, casino: Casino) -> None:
+    """Write the identity row into a complete database, and grant access to the casino's role, if roles are on."""
     at = casino.at_generation(database.generation, database.server_id, database.db_name)
     if settings.CASINO_ROLES:
         with server_cursor(server=database.server_id) as cursor:
             roles.close_to_public(cursor, database.db_name, casino.pk)
     with server_cursor(database.db_name, server=database.server_id) as cursor:
-        cursor.execute(identity.CREATE)  # a copy of a database of an older release has no such table
-        identity.stamp(cursor, at)
+        cursor.execute(identity.CREATE)  # a copy of an older release's database lacks the table
+        identity.write_identity(cursor, at)
         if settings.CASINO_ROLES:
             roles.grant_tables(cursor, casino.pk)
 
 
-def check_owner(database: CasinoDatabase) -> None:
-    """Raises WrongDatabase if the database says that it is another's: then nothing of it may be copied as this
-    casino's."""
+def check_identity(database: CasinoDatabase) -> None:
+    """Raises WrongDatabase if the identity row is another casino's: its rows must not be copied as this casino's."""
     with server_cursor(database.db_name, server=database.server_id) as cursor:
-        owner = identity.read_identity(cursor)
-    identity.check_owner(
-        owner, database.casino.at_generation(database.generation, database.server_id, database.db_name)
+        row = identity.read_identity(cursor)
+    identity.check_identity(
+        row, database.casino.at_generation(database.generation, database.server_id, database.db_name)
     )
 
 
-def put_into_service(database: CasinoDatabase, casino: Casino, state: CasinoState, *, schema_version: str) -> None:
-    """Make this the casino's database: when this is done, requests go there."""
+def activate(database: CasinoDatabase, casino: Casino, state: CasinoState, *, schema_version: str) -> None:
+    """Make this the casino's database: after the call, every request uses it."""
     place: dict[str, Any] = {"server": database.server, "db_name": database.db_name, "generation": database.generation}
     if state == casino.state:
         Casino.objects.filter(pk=casino.pk, state=state).update(**place, schema_version=schema_version)
@@ -91,14 +90,14 @@ def put_into_service(database: CasinoDatabase, casino: Casino, state: CasinoStat
 
 
 def freeze(database: CasinoDatabase) -> None:
-    """Let nobody write into the database any more; reading goes on. What is under way may end first."""
+    """Make the database read-only, after waiting for running transactions."""
     with server_cursor(server=database.server_id) as cursor:
         cursor.execute(f"ALTER DATABASE {quoted(database.db_name)} SET default_transaction_read_only = on")
         _end_sessions(cursor, database.db_name)
 
 
 def unfreeze(database: CasinoDatabase) -> None:
-    """Let the database be written again; one that is not frozen is left as it is."""
+    """Make a read-only database writable again."""
     with server_cursor(server=database.server_id) as cursor:
         if is_frozen(cursor, database.db_name):
             cursor.execute(f"ALTER DATABASE {quoted(database.db_name)} RESET default_transaction_read_only")
@@ -115,7 +114,7 @@ def is_frozen(cursor: CursorWrapper, db_name: str) -> bool:
 
 
 def retire(database: CasinoDatabase) -> None:
-    """Keep the database, but let nobody into it."""
+    """Refuse connections to the database, and keep it."""
     with server_cursor(server=database.server_id) as cursor:
         if database_exists(cursor, database.db_name):
             cursor.execute(f"ALTER DATABASE {quoted(database.db_name)} ALLOW_CONNECTIONS false")
@@ -123,25 +122,25 @@ def retire(database: CasinoDatabase) -> None:
 
 
 def reopen(database: CasinoDatabase) -> None:
-    """Let a retired database be read again."""
+    """Accept connections to a retired database again."""
     with server_cursor(server=database.server_id) as cursor:
         cursor.execute(f"ALTER DATABASE {quoted(database.db_name)} ALLOW_CONNECTIONS true")
 
 
 def drop(database: CasinoDatabase) -> None:
-    """Drop the database, whoever is in it, and then its row."""
+    """Drop the database, terminating its sessions, and then its row."""
     with server_cursor(server=database.server_id) as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {quoted(database.db_name)} WITH (FORCE)")
     alias = database.casino.at_generation(database.generation, database.server_id, database.db_name).alias
-    with suppress(OperationalError):  # what this process still had of it is gone already
+    with suppress(OperationalError):  # this process's connection to it is broken
         connections.forget(alias)
     database.delete()
 
 
-def tidy(casino: Casino, report: Report) -> None:
-    """Drop what an interrupted copy, restore or move left half built, and close what is retired."""
+def clean_up(casino: Casino, report: Report) -> None:
+    """Drop the unfinished database of an interrupted clone, restore or move, and retire the old ones."""
     for database in casino.databases.filter(generation__gt=casino.generation):
-        report(f"dropping {database}, which was never finished")
+        report(f"dropping the unfinished {database}")
         drop(database)
     for database in casino.databases.filter(generation__lt=casino.generation):
         retire(database)
@@ -164,12 +163,12 @@ def _create(cursor: CursorWrapper, database: CasinoDatabase, template: str) -> N
     except (IntegrityError, ProgrammingError) as error:
         if getattr(error.__cause__, "sqlstate", None) not in _TAKEN:
             raise
-        database.delete()  # it appeared since it was dropped: it is somebody else's
+        database.delete()  # created by somebody else since the DROP
         raise _name_taken(database.db_name, database.server_id) from error
 
 
 def _end_sessions(cursor: CursorWrapper, db_name: str) -> None:
-    """End the sessions that began before now: idle ones at once, the others when they are done, or after a while."""
+    """Terminate the sessions that started before now: idle ones at once, busy ones when idle or after a while."""
     cursor.execute("SELECT clock_timestamp()")
     [before] = cursor.fetchone()
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -178,7 +177,7 @@ def _end_sessions(cursor: CursorWrapper, db_name: str) -> None:
 
 
 def _terminate(cursor: CursorWrapper, db_name: str, before: datetime, *, also_busy: bool) -> int:
-    """How many sessions there still are."""
+    """The number of sessions left."""
     cursor.execute(
         "SELECT count(*), count(*) FILTER (WHERE (state = 'idle' OR %s) AND pg_terminate_backend(pid)) "
         "FROM pg_stat_activity WHERE datname = %s AND backend_start < %s AND pid <> pg_backend_pid()"
@@ -190,6 +189,6 @@ def _terminate(cursor: CursorWrapper, db_name: str, before: datetime, *, also_bu
 
 def _name_taken(db_name: str, server: str) -> ProvisioningFailed:
     return ProvisioningFailed(
-        f"a database {db_name} exists already on server {server} and is not this casino's; rename it, drop it, "
+        f"a database {db_name} already exists on server {server} and is not this casino's; rename it, drop it, "
         "or set another CASINO_DATABASE_PREFIX"
     )

@@ -1,4 +1,4 @@
-"""Deletes a casino: a last backup, then its databases. Its row stays as a tombstone, so that its id is never reused."""
+"""Deletes a casino: a last backup, then its databases. Its row stays, so that its id is never reused."""
 
 from pathlib import Path
 
@@ -20,10 +20,10 @@ from .states import Report, advance, silent
 def delete_casino(
     casino: Casino, *, backup: bool = True, folder: Path | None = None, report: Report = silent
 ) -> Backup | None:
-    """Take the casino out of service for good and drop its databases, after a backup unless told not to.
+    """Delete the casino and its databases, after a last backup unless `backup` is false.
 
-    If the backup fails, the casino goes on as before. Called again after a crash, it finishes. A deleted casino is left
-    as it is. Raises CasinoBusy, CopyFailed, BackupInvalid.
+    If the backup fails, the casino stays in service. Called again after a crash, it finishes. Does nothing for a
+    deleted casino. Raises CasinoBusy, CopyFailed, BackupInvalid.
     """
     with casino_lock(casino.pk):
         casino.refresh_from_db()
@@ -43,7 +43,7 @@ def _back_up(casino: Casino, before: CasinoState, folder: Path | None, report: R
     try:
         current = casino.databases.filter(generation=casino.generation).first()
         if current is None or not databases.exists(current):
-            return None  # dropped already, by a call that was interrupted after its backup
+            return None  # already dropped, by a call that was interrupted after its backup
         return write_backup(casino, folder=folder, report=report)
     except BaseException:  # also Ctrl-C: nothing has been dropped yet
         if before in READY_STATES:
@@ -56,12 +56,12 @@ def _drop_everything(casino: Casino, report: Report) -> None:
         report(f"dropping {database}")
         databases.drop(database)
     if settings.CASINO_ROLES:
-        for server in DatabaseServer.objects.order_by("name"):  # it may have been on any of them once
+        for server in DatabaseServer.objects.order_by("name"):  # each server may have had one of its databases
             _drop_role(server, casino, report)
 
 
 def _drop_role(server: DatabaseServer, casino: Casino, report: Report) -> None:
-    """A server that is away keeps the role: it opens nothing any more, and must not keep the casino from its end."""
+    """On an unavailable server the role stays: it gives access to nothing, and must not block the deletion."""
     try:
         report(f"dropping its role on {server}")
         roles.drop_role(server.name, casino.pk)

@@ -1,6 +1,6 @@
-"""Whole databases out and in, by pg_dump and pg_restore: into another database, into a file, out of a file.
+"""Copies, dumps and loads whole databases with pg_dump and pg_restore.
 
-A dump is one consistent snapshot, taken while the database goes on working.
+A dump is one consistent snapshot; the database stays in use.
 """
 
 import subprocess
@@ -24,10 +24,10 @@ _LOAD = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transacti
 
 
 def copy_database(source: CasinoDatabase, target: CasinoDatabase, report: Report) -> None:
-    """Fill the empty database `target` with what is in `source`. Raises CopyFailed."""
+    """Copy all of `source` into the empty database `target`. Raises CopyFailed."""
     report(f"copying {source} to {target}")
     with _dumping(source) as dump, _loading(target) as load:
-        _pump(dump, load, f"copying {source} to {target}", report)
+        _copy_bytes(dump, load, f"copying {source} to {target}", report)
     analyse(target)
 
 
@@ -35,24 +35,24 @@ def dump_database(source: CasinoDatabase, path: Path, report: Report) -> None:
     """Write all of `source` into a new file, in pg_dump's custom format. Raises CopyFailed."""
     report(f"dumping {source}")
     with _dumping(source) as dump, path.open("xb") as file:
-        _pump(dump, file, f"dumping {source}", report)
+        _copy_bytes(dump, file, f"dumping {source}", report)
 
 
 def load_database(path: Path, target: CasinoDatabase, report: Report) -> None:
-    """Fill the empty database `target` from such a file. Raises CopyFailed."""
+    """Load a dump into the empty database `target`. Raises CopyFailed."""
     report(f"loading {target}")
     with path.open("rb") as file, _loading(target) as load:
-        _pump(file, load, f"loading {target}", report)
+        _copy_bytes(file, load, f"loading {target}", report)
     analyse(target)
 
 
 def check_equal(source: CasinoDatabase, target: CasinoDatabase) -> None:
-    """Raises CopyFailed unless each table has as many rows in both; nobody may be writing meanwhile."""
-    there, here = _row_counts(source), _row_counts(target)
-    differing = sorted(table for table in there.keys() | here.keys() if there.get(table) != here.get(table))
+    """Raises CopyFailed unless each table has the same number of rows in both. Requires that nobody writes."""
+    old, new = _row_counts(source), _row_counts(target)
+    differing = sorted(table for table in old.keys() | new.keys() if old.get(table) != new.get(table))
     if differing:
-        counts = ", ".join(f"{table}: {there.get(table)} and {here.get(table)}" for table in differing)
-        raise CopyFailed(f"{source} and {target} differ in rows: {counts}.")
+        counts = ", ".join(f"{table}: {old.get(table)} and {new.get(table)}" for table in differing)
+        raise CopyFailed(f"{source} and {target} differ in their numbers of rows: {counts}.")
 
 
 def _row_counts(database: CasinoDatabase) -> dict[str, int]:
@@ -61,23 +61,23 @@ def _row_counts(database: CasinoDatabase) -> dict[str, int]:
         tables = [table for (table,) in cursor.fetchall()]
         counts = {}
         for table in tables:
-            cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 (quoted by format)
+            cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608  # quoted by format()
             [counts[table]] = cursor.fetchone()
     return counts
 
 
 def analyse(database: CasinoDatabase) -> None:
-    """Gather the statistics without which the planner would guess."""
+    """Collect the planner's statistics."""
     with server_cursor(database.db_name, server=database.server_id) as cursor:
         cursor.execute("ANALYZE")
 
 
-def _pump(source: IO[bytes], target: IO[bytes], doing: str, report: Report) -> None:
+def _copy_bytes(source: IO[bytes], target: IO[bytes], doing: str, report: Report) -> None:
     for number, chunk in enumerate(iter(lambda: source.read(_CHUNK), b""), start=1):
         try:
             target.write(chunk)
         except BrokenPipeError:
-            return  # the loader gave up; its exit status and words come at the end
+            return  # the loader failed; `_running` raises its exit status and error output
         if number % _REPORT_EVERY == 0:
             report(f"{doing}: {number * _CHUNK // 1_000_000:,} MB")
 
@@ -96,12 +96,12 @@ def _loading(target: CasinoDatabase) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _running(tool: str, options: tuple[str, ...], database: CasinoDatabase, **pipes: Any) -> Iterator[Any]:
-    """The program at work; raises CopyFailed with its own words if it ends badly."""
+    """Run the program; raises CopyFailed with its error output if it fails."""
     settings = database_settings(database.server_id, database.db_name, direct=True)
-    where, environment = connection_arguments(settings)
-    with tempfile.TemporaryFile() as words:
-        command = [tool_path(tool), *options, "--dbname", where]
-        process = subprocess.Popen(command, env=environment, stderr=words, **pipes)  # noqa: S603 (our own arguments)
+    conninfo, environment = connection_arguments(settings)
+    with tempfile.TemporaryFile() as errors:
+        command = [tool_path(tool), *options, "--dbname", conninfo]
+        process = subprocess.Popen(command, env=environment, stderr=errors, **pipes)  # noqa: S603  # no shell, constant program
         try:
             yield process
         except BaseException:
@@ -114,6 +114,6 @@ def _running(tool: str, options: tuple[str, ...], database: CasinoDatabase, **pi
                         pipe.close()
             process.wait()
         if process.returncode:
-            words.seek(0)
-            said = words.read().decode(errors="replace").strip()
-            raise CopyFailed(f"{tool} of {database} failed with status {process.returncode}: {said}")
+            errors.seek(0)
+            output = errors.read().decode(errors="replace").strip()
+            raise CopyFailed(f"{tool} of {database} failed with status {process.returncode}: {output}")

@@ -1,4 +1,4 @@
-"""Which server a casino's database goes to."""
+"""Chooses the server for a casino's database."""
 
 from django.db.models import Count, F, Q, QuerySet
 
@@ -8,11 +8,11 @@ from tenants.models import CasinoState, DatabaseServer, ServerState
 
 
 def choose_server(name: str | None = None) -> DatabaseServer:
-    """The server for one more casino: the named one, or of those with room the least filled (by its share of the
-    capacity, then by casinos). Raises NoRoom."""
+    """The server for one more casino: the named one, or the least full of those with room (by share of its capacity,
+    then by casinos). Raises NoRoom."""
     servers = [server for server in servers_with_counts() if name in (None, server.name)]
     if not servers:
-        raise NoRoom(f"There is no database server {name!r}; `manage.py database_server list` shows those there are.")
+        raise NoRoom(f"There is no database server {name!r}; see `manage.py database_server list`.")
     with_room = [server for server in servers if _refusal(server) is None]
     if not with_room:
         reasons = "; ".join(f"{server.name} {_refusal(server)}" for server in servers)
@@ -21,8 +21,8 @@ def choose_server(name: str | None = None) -> DatabaseServer:
 
 
 def servers_with_counts() -> QuerySet[DatabaseServer]:
-    """All servers by name, each with its `casino_count`: the casinos that are served from there, or will be once what
-    is being built is done; not those that only have a retired database there."""
+    """All servers by name, each with its `casino_count`: casinos whose current or unfinished database is there; retired
+    databases don't count."""
     is_retired = Q(databases__generation__lt=F("databases__casino__generation"))
     is_gone = Q(databases__casino__state=CasinoState.DELETED)
     on_it = Count("databases__casino", distinct=True, filter=~is_retired & ~is_gone)
@@ -30,7 +30,7 @@ def servers_with_counts() -> QuerySet[DatabaseServer]:
 
 
 def _refusal(server: DatabaseServer) -> str | None:
-    """Why the server takes no more casinos."""
+    """Why the server takes no more casinos, or None."""
     if server.name not in known_servers():
         return f"has no address (DATABASE_SERVER_{server.name.upper()}_URL is not set)"
     if server.state != ServerState.OPEN:

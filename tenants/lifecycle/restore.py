@@ -1,4 +1,4 @@
-"""Brings a casino back as a backup, or a former generation of its database, has it."""
+"""Restores a casino from a backup, or from a retired generation of its database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from tenants.databases.locks import casino_lock
 from tenants.errors import BackupInvalid, LifecycleError, WrongState
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 from tenants.models.casino import READY_STATES
-from tenants.schema.migrate import bring_up_to_date
+from tenants.schema.migrate import migrate_casino
 
 from . import databases
 from .backup import DUMP, Backup, read_backup
@@ -18,11 +18,11 @@ from .states import Report, require_state, silent
 
 
 def restore_casino(casino: Casino, folder: Path, *, server: str | None = None, report: Report = silent) -> None:
-    """Load a backup of this casino into a new generation of its database, and put that into service. The old one stays,
-    closed, until `prune_casino`. A deleted casino comes back.
+    """Load a backup of this casino into a new generation of its database, and activate that. The old one stays, closed,
+    until `prune_casino`. A deleted casino becomes active.
 
-    What was stored after the backup was taken is not in the new generation. Raises BackupInvalid, CasinoBusy,
-    CopyFailed, WrongState.
+    Rows stored after the backup are not in the new generation. Raises BackupInvalid, CasinoBusy, CopyFailed,
+    WrongState.
     """
     report("checking the backup")
     backup = read_backup(folder)
@@ -32,12 +32,12 @@ def restore_casino(casino: Casino, folder: Path, *, server: str | None = None, r
 
 
 def restore_generation(casino: Casino, generation: int, *, report: Report = silent) -> None:
-    """Copy a retired generation of the casino's database into a new one, and put that into service."""
+    """Copy a retired generation of the casino's database into a new one, and activate that."""
     with casino_lock(casino.pk):
         source = casino.databases.filter(generation=generation, generation__lt=casino.generation).first()
         if source is None:
             kept = ", ".join(str(each.generation) for each in retired_databases(casino)) or "none"
-            raise LifecycleError(f"{casino} has no retired generation {generation}; kept are: {kept}.")
+            raise LifecycleError(f"{casino} has no retired generation {generation}; retired generations: {kept}.")
         with _new_generation(casino, None, report) as target:
             databases.reopen(source)
             copy_database(source, target, report)
@@ -60,21 +60,21 @@ def retired_databases(casino: Casino) -> list[CasinoDatabase]:
 
 @contextmanager
 def _new_generation(casino: Casino, server: str | None, report: Report) -> Iterator[CasinoDatabase]:
-    """An empty database to be filled; then it is put into service. If that fails, the casino goes on as before."""
+    """Yield an empty database to fill, then activate it. If that fails, the casino keeps its current database."""
     target = _prepare(casino, server, report)
     try:
         yield target
         _finish(casino, target, report)
     except Exception:
         casino.refresh_from_db()
-        databases.tidy(casino, report)
+        databases.clean_up(casino, report)
         raise
 
 
 def _prepare(casino: Casino, server: str | None, report: Report) -> CasinoDatabase:
     require_state(casino, *READY_STATES, CasinoState.DELETED)
     _require_free_name(casino)
-    databases.tidy(casino, report)
+    databases.clean_up(casino, report)
     target = databases.plan_database(casino, _server_for(casino, server))
     report(f"creating the database {target}")
     databases.create_empty(target)
@@ -82,21 +82,21 @@ def _prepare(casino: Casino, server: str | None, report: Report) -> CasinoDataba
 
 
 def _finish(casino: Casino, target: CasinoDatabase, report: Report) -> None:
-    report("migrating it")
-    databases.claim(target, casino)
-    version = bring_up_to_date(casino.at_generation(target.generation, target.server_id, target.db_name)).version
-    report("putting it into service")
+    report("migrating the database")
+    databases.assign(target, casino)
+    version = migrate_casino(casino.at_generation(target.generation, target.server_id, target.db_name)).version
+    report("activating the database")
     state = CasinoState.SUSPENDED if casino.state == CasinoState.SUSPENDED else CasinoState.ACTIVE
-    databases.put_into_service(target, casino, state, schema_version=version)
+    databases.activate(target, casino, state, schema_version=version)
     report("closing the old database")
-    databases.tidy(casino, report)
+    databases.clean_up(casino, report)
 
 
 def _require_free_name(casino: Casino) -> None:
-    """A deleted casino's name may be another's by now."""
+    """Another casino may have taken a deleted casino's name."""
     other = Casino.objects.living().filter(name=casino.name).exclude(pk=casino.pk).first()
     if other is not None:
-        raise WrongState(f"{casino} can't come back under its name, which is {other}'s now: rename that one first.")
+        raise WrongState(f"{casino} can't be restored: {other} now has its name. Rename that one first.")
 
 
 def _server_for(casino: Casino, name: str | None) -> DatabaseServer:

@@ -1,4 +1,4 @@
-"""The catalogue's database servers: added, opened and closed to new casinos, and looked at."""
+"""The catalogue's database servers: add, open, close, describe."""
 
 import msgspec
 from django.db import DatabaseError, OperationalError
@@ -11,8 +11,8 @@ from .placement import servers_with_counts
 
 
 class ServerDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """A server as it is now. `capacity` is in casinos, null means no limit; `casinos` have a database on it, be it a
-    retired one; `version` is PostgreSQL's, null where it does not answer, and then `problem` says why."""
+    """A server's current state. `capacity` is in casinos, null means no limit; `casinos` counts those with a current or
+    unfinished database on it; `version` is PostgreSQL's, null if the server is unavailable, and `problem` is why."""
 
     name: str
     state: str
@@ -24,7 +24,7 @@ class ServerDescription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe_servers() -> list[ServerDescription]:
-    """All servers by name; each is asked for its version."""
+    """All servers by name, each queried for its version."""
     return [_describe(server) for server in servers_with_counts()]
 
 
@@ -37,17 +37,16 @@ def describe_server(name: str) -> ServerDescription:
 
 
 def add_server(name: str, *, capacity: int | None = None) -> None:
-    """Let casinos' databases be placed on one more server. Raises ServerRefused unless the environment has its address,
-    it answers, and it is new."""
+    """Add a server for casinos' databases. Raises ServerRefused if it is in the catalogue, has no address or is
+    unavailable."""
     if DatabaseServer.objects.filter(pk=name).exists():
-        raise ServerRefused(f"The database server {name} is in the catalogue already.")
+        raise ServerRefused(f"The database server {name} is already in the catalogue.")
     check_server(name)
     DatabaseServer.objects.create(name=name, capacity=capacity)
 
 
 def check_server(name: str) -> str:
-    """The version of the PostgreSQL server that the environment calls so. Raises ServerRefused if it has no address or
-    does not answer."""
+    """The PostgreSQL version of a server. Raises ServerRefused if it has no address or is unavailable."""
     try:
         return _version_of(name)
     except UnknownServer as error:
@@ -57,7 +56,7 @@ def check_server(name: str) -> str:
 
 
 def set_server(name: str, *, state: ServerState, **changes: int | None) -> None:
-    """Open a server to new casinos, or close it to them; `capacity=` changes that too. Raises ServerRefused."""
+    """Open a server to new casinos, or close it; `capacity=` sets its capacity. Raises ServerRefused."""
     if not DatabaseServer.objects.filter(pk=name).update(state=state, **changes):
         raise _not_in_catalogue(name)
 
@@ -87,4 +86,4 @@ def _version_of(name: str) -> str:
 
 def _not_in_catalogue(name: str) -> ServerRefused:
     names = ", ".join(DatabaseServer.objects.order_by("name").values_list("name", flat=True))
-    return ServerRefused(f"There is no database server {name!r}; there are: {names}.")
+    return ServerRefused(f"There is no database server {name!r}; the servers are: {names}.")

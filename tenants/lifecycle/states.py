@@ -1,4 +1,4 @@
-"""The state machine of a casino's life."""
+"""The state machine of a casino."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,32 +16,32 @@ _NEXT: dict[CasinoState, set[CasinoState]] = {
     CasinoState.ACTIVE: {CasinoState.SUSPENDED, CasinoState.MOVING, CasinoState.DELETING},
     CasinoState.SUSPENDED: {CasinoState.ACTIVE, CasinoState.DELETING},
     CasinoState.MOVING: {CasinoState.ACTIVE, CasinoState.DELETING},
-    # and back, while nothing has been dropped
+    # back, if its last backup fails
     CasinoState.DELETING: {CasinoState.DELETING, CasinoState.DELETED, *READY_STATES},
-    CasinoState.DELETED: {CasinoState.ACTIVE},  # by a restore
+    CasinoState.DELETED: {CasinoState.ACTIVE},  # restored
 }
 
 
 def silent(step: str) -> None:
-    """Reports to nobody."""
+    """A report that does nothing."""
 
 
 def advance(casino: Casino, state: CasinoState, *, detail: str = "", **changes: Any) -> None:
-    """Move a casino on to a state, together with other columns. Raises WrongState if it can't go there from where the
-    catalogue, not the object, says it is."""
+    """Change a casino's state, and other columns with it. Raises WrongState if its state in the catalogue, not the
+    object's, does not allow the change."""
     befores = [before for before, nexts in _NEXT.items() if state in nexts]
     fields = {"state": state, "state_detail": detail, **changes}
     if not Casino.objects.filter(pk=casino.pk, state__in=befores).update(**fields):
         casino.refresh_from_db()
-        raise WrongState(f"{casino} is {casino.state}; only what is {_listed(befores)} can become {state}.")
+        raise WrongState(f"{casino} is {casino.state}; only a casino that is {_listed(befores)} can become {state}.")
     casino.refresh_from_db()
 
 
 def require_state(casino: Casino, *states: CasinoState) -> None:
-    """Read the casino anew; raises WrongState unless it is in one of these states."""
+    """Read the casino again; raises WrongState unless it is in one of these states."""
     casino.refresh_from_db()
     if casino.state not in states:
-        raise WrongState(f"{casino} is {casino.state}; this needs it to be {_listed(states)}.")
+        raise WrongState(f"{casino} is {casino.state}; it must be {_listed(states)}.")
 
 
 def _listed(states: Any) -> str:

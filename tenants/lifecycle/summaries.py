@@ -1,4 +1,4 @@
-"""What is known of a casino, for people and programs who ask."""
+"""Summaries and descriptions of casinos, for the commands and the admin."""
 
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +49,7 @@ class BackupSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CasinoDescription(CasinoSummary, frozen=True, kw_only=True):
-    """Everything. `size` is the database's on its server, in bytes; null if there is none or its server is away."""
+    """All about a casino. `size` is the database's, in bytes; null if there is none or its server is unavailable."""
 
     identity: UUID
     database: str | None
@@ -99,12 +99,12 @@ def summarise_backup(backup: Backup) -> BackupSummary:
 
 
 def is_casino_behind(casino: Casino) -> bool | None:
-    """Whether its requests are answered 503 until it is migrated; None while it has no database."""
+    """Whether its requests get 503 until it is migrated; None while it has no database."""
     return is_behind(casino.schema_version) if casino.state in READY_STATES else None
 
 
 def size_of(casino: Casino) -> int | None:
-    """Bytes of the casino's database; None if it has none, or if its server does not say."""
+    """Bytes of the casino's database; None if it has none or its server is unavailable."""
     if casino.server_id is None:
         return None
     try:

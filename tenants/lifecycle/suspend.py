@@ -1,4 +1,4 @@
-"""Takes a casino out of service for a while, and back. Its data stays; messages for it are still stored."""
+"""Suspends a casino, and resumes it. Its data stays; its messages are still stored."""
 
 from tenants.databases.locks import casino_lock
 from tenants.models import Casino, CasinoState
@@ -9,8 +9,7 @@ from .states import advance, require_state
 
 
 def suspend_casino(casino: Casino, *, reason: str = "") -> None:
-    """When this is done, its requests are answered 423. To suspend it again only changes the reason. Raises
-    WrongState."""
+    """After the call, every request gets 423. Suspending it again only changes the reason. Raises WrongState."""
     with casino_lock(casino.pk):
         casino.refresh_from_db()
         if casino.state == CasinoState.SUSPENDED:
@@ -23,10 +22,10 @@ def suspend_casino(casino: Casino, *, reason: str = "") -> None:
 
 
 def resume_casino(casino: Casino) -> None:
-    """Its requests are answered again; an active casino is left as it is. Raises WrongState."""
+    """Serve its requests again. Does nothing for an active casino. Raises WrongState."""
     with casino_lock(casino.pk):
         casino.refresh_from_db()
         if casino.state != CasinoState.ACTIVE:
             require_state(casino, CasinoState.SUSPENDED)
-            unfreeze(current_database(casino))  # a move that was interrupted leaves it so
+            unfreeze(current_database(casino))  # an interrupted move leaves it frozen
             advance(casino, CasinoState.ACTIVE)

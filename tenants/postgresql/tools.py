@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs (pg_dump, pg_restore, psql): where they are, and how they are told what to connect to."""
+"""Paths and connection arguments of PostgreSQL's programs: pg_dump, pg_restore, psql."""
 
 import os
 import shutil
@@ -29,8 +29,7 @@ def tool_path(name: str) -> str:
 
 
 def connection_arguments(database: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    """A connection string without the password, and an environment with it, for a database as Django's settings have
-    it."""
+    """A connection string without the password, and an environment with it, for a database of Django's settings."""
     wrapper = connections["default"].copy()
     wrapper.settings_dict = database
     params = wrapper.get_connection_params()

@@ -20,18 +20,18 @@ from .version import record_version
 
 @dataclass(frozen=True, slots=True)
 class MigrationResult:
-    """The migrations applied, as `app.name` (none if there was nothing to do), and the version that came of it."""
+    """The applied migrations, as `app.name`, and the resulting schema version."""
 
     applied: list[str]
     version: str
 
 
-def bring_up_to_date(casino: CurrentCasino) -> MigrationResult:
-    """Apply what this casino's database lacks, on a direct connection with the service's own login.
+def migrate_casino(casino: CurrentCasino) -> MigrationResult:
+    """Apply the migrations that this casino's database lacks, on a direct connection with the service's own login.
 
-    A statement that waits for a lock longer than `MIGRATION_LOCK_SECONDS` fails, rather than holding up all requests
-    that come after it. Raises WrongDatabase if it is another's, and whatever a migration raises; then those before it
-    are applied.
+    A statement that waits for a lock longer than `MIGRATION_LOCK_SECONDS` fails, since it would block all later
+    requests. Raises WrongDatabase if the database is another casino's, and whatever a migration raises; the migrations
+    before it stay applied.
     """
     alias = connections.register(
         f"{casino.alias}_direct", database_settings(casino.server, casino.db_name, direct=True)
@@ -39,16 +39,16 @@ def bring_up_to_date(casino: CurrentCasino) -> MigrationResult:
     try:
         connection = django_connections[alias]
         with connection.cursor() as cursor:
-            is_claimed = _is_claimed(cursor, casino)
+            has_identity = _has_identity(cursor, casino)
             applied = apply_migrations(connection)
-            _complete(cursor, casino, is_claimed)
+            _complete(cursor, casino, has_identity)
             return MigrationResult(applied, record_version(migrations_in(cursor)))
     finally:
         connections.forget(alias)
 
 
 def apply_migrations(connection: BaseDatabaseWrapper) -> list[str]:
-    """Apply the casino apps' migrations that this database lacks, and answer which they were."""
+    """Apply the casino apps' migrations that this database lacks, and return their names."""
     with connection.cursor() as cursor:
         has = _recorded_in(cursor, connection)
         cursor.execute(
@@ -66,7 +66,7 @@ def apply_migrations(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def migrations_in(cursor: CursorWrapper) -> list[tuple[str, str]]:
-    """(app, migration) of the casino apps' migrations that the database of this cursor has, sorted."""
+    """(app, migration) of the casino apps' migrations applied to the cursor's database, sorted."""
     cursor.execute(
         "SELECT app, name FROM django_migrations WHERE app = ANY(%s) ORDER BY app, name", [settings.CASINO_APPS]
     )
@@ -74,7 +74,7 @@ def migrations_in(cursor: CursorWrapper) -> list[tuple[str, str]]:
 
 
 def _recorded_in(cursor: CursorWrapper, connection: BaseDatabaseWrapper) -> frozenset[Key]:
-    """All that the database has recorded; its table of them is made if need be."""
+    """The migrations recorded in the database; creates their table if it is missing."""
     cursor.execute("SELECT to_regclass('django_migrations') IS NOT NULL")
     if cursor.fetchone() != (True,):
         MigrationRecorder(connection).ensure_schema()
@@ -82,18 +82,18 @@ def _recorded_in(cursor: CursorWrapper, connection: BaseDatabaseWrapper) -> froz
     return frozenset((app, name) for app, name in cursor.fetchall())
 
 
-def _is_claimed(cursor: CursorWrapper, casino: CurrentCasino) -> bool:
-    """Whether the database says whose it is; one made by an older release does not. Raises WrongDatabase."""
-    owner = identity.read_identity(cursor)
-    identity.check_owner(owner, casino)
-    return owner is not None
+def _has_identity(cursor: CursorWrapper, casino: CurrentCasino) -> bool:
+    """Whether the database has an identity row; older releases wrote none. Raises WrongDatabase."""
+    row = identity.read_identity(cursor)
+    identity.check_identity(row, casino)
+    return row is not None
 
 
-def _complete(cursor: CursorWrapper, casino: CurrentCasino, is_claimed: bool) -> None:
-    """What a database made by an older release lacks besides migrations."""
-    if not is_claimed:
+def _complete(cursor: CursorWrapper, casino: CurrentCasino, has_identity: bool) -> None:
+    """Add what a database of an older release lacks besides migrations."""
+    if not has_identity:
         cursor.execute(identity.CREATE)
-        identity.stamp(cursor, casino)
+        identity.write_identity(cursor, casino)
     if settings.CASINO_ROLES:
         roles.close_to_public(cursor, casino.db_name, casino.id)
         roles.grant_tables(cursor, casino.id)

@@ -1,7 +1,7 @@
-"""What a database that has certain migrations must still be given: worked out once, applied to thousands of casinos.
+"""Plans the migrations that a database still needs: computed once, applied to thousands of casinos.
 
-Django works out the states of all models anew for each database, which takes longer than the statements do. But they
-depend on nothing except which migrations the database has, and most casinos have the same.
+Django computes the states of all models for each database, which takes longer than the statements. But the states
+depend only on the applied migrations, and most casinos have the same ones.
 """
 
 import threading
@@ -19,7 +19,7 @@ from django.db.transaction import atomic
 
 Key = tuple[str, str]  # app, migration
 
-_MOST_PLANS = 16  # casinos differ in few ways; states of models are large
+_MAX_PLANS = 16  # casinos differ in few ways; states of models are large
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class MigrationStep:
     operations: tuple[tuple[Any, ProjectState, ProjectState], ...]
 
     def apply(self, connection: BaseDatabaseWrapper) -> None:
-        """As Django's executor does it: recorded in the same transaction, unless statements follow at its end."""
+        """Like Django's executor: recorded in the same transaction, unless deferred statements follow."""
         is_recorded = False
         with connection.schema_editor(atomic=self.migration.atomic) as editor:
             for operation, before, after in self.operations:
@@ -55,28 +55,28 @@ class MigrationStep:
 
 @dataclass(frozen=True, slots=True)
 class MigrationPlan:
-    """The steps, and the squashed migrations that have then been applied under their former names."""
+    """The steps, and the squashed migrations whose parts are then all applied."""
 
     steps: tuple[MigrationStep, ...]
     replacements: tuple[Key, ...]
 
 
 def plan_for(connection: BaseDatabaseWrapper, has: frozenset[Key]) -> MigrationPlan:
-    """The plan for this database, which has the migrations `has`, or for any other that has the same.
+    """The plan for this database, with `has` as its applied migrations, or for any other with the same.
 
-    Raises InconsistentMigrationHistory where a migration is there without one that it needs.
+    Raises InconsistentMigrationHistory where a migration is applied without one that it depends on.
     """
     plans = _plans()
     key = (has, repr(settings.CASINO_APPS), repr(settings.MIGRATION_MODULES))
     if key not in plans:
-        if len(plans) >= _MOST_PLANS:
+        if len(plans) >= _MAX_PLANS:
             plans.clear()
-        plans[key] = _work_out(connection)
+        plans[key] = _compute_plan(connection)
     return plans[key]
 
 
 def forget_plans() -> None:
-    """After a step has failed, its states may be half changed."""
+    """Clear the cached plans: the states of a failed step may be half changed."""
     _plans().clear()
 
 
@@ -98,7 +98,7 @@ def _plans() -> dict[Any, MigrationPlan]:
     return plans
 
 
-def _work_out(connection: BaseDatabaseWrapper) -> MigrationPlan:
+def _compute_plan(connection: BaseDatabaseWrapper) -> MigrationPlan:
     executor = MigrationExecutor(connection)
     loader = executor.loader
     loader.check_consistent_history(connection)
@@ -114,7 +114,7 @@ def _work_out(connection: BaseDatabaseWrapper) -> MigrationPlan:
 
 
 def _steps(migrations: list[Migration], state: ProjectState) -> tuple[MigrationStep, ...]:
-    _ = state.apps  # rendered as a whole now, and then only what changes
+    _ = state.apps  # renders all models now, and later only the changed ones
     steps = []
     for migration in migrations:
         operations = []
@@ -127,7 +127,7 @@ def _steps(migrations: list[Migration], state: ProjectState) -> tuple[MigrationS
 
 
 def _replacements(executor: MigrationExecutor, steps: tuple[MigrationStep, ...]) -> tuple[Key, ...]:
-    """As Django's `check_replacements`: of a squashed migration whose parts are all there, the name is recorded too."""
+    """Like Django's `check_replacements`: a squashed migration whose parts are all applied is recorded too."""
     recorded = set(executor.recorder.applied_migrations())
     for step in steps:
         recorded.update(step.migration.replaces or [key_of(step.migration)])

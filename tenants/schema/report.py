@@ -1,4 +1,4 @@
-"""What there is to say of a run of `migrate_casinos`: before it, what each casino lacks, and after it, how it went."""
+"""Reports on `migrate_casinos`: the missing migrations before a run, the outcomes after it."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ import msgspec
 from tenants.models import MigrationOutcome, MigrationRun, SchemaVersion
 from tenants.models.casino import CatalogueQuerySet
 
-from .fleet import ServerTrouble, behind
+from .fleet import TemplateFailure, behind
 from .version import code_version, migrations_on_disk
 
 
 class CasinoLacks(msgspec.Struct, frozen=True):
-    """A casino that is behind; `lacks` is None where the catalogue does not know what its database has."""
+    """A casino that is behind; `lacks` is None if its schema version is unknown."""
 
     id: int
     name: str
@@ -31,13 +31,13 @@ class CasinoResult(msgspec.Struct, frozen=True):
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A run, or that none was needed (`run` is None). `seconds` is what this call took."""
+    """A run; `run` is None if none was needed. `seconds` is the duration of this call."""
 
     run: int | None
     target: str
     up_to_date: int
     seconds: float
-    servers: list[ServerTrouble]
+    servers: list[TemplateFailure]
     casinos: list[CasinoResult]
 
     def with_outcome(self, outcome: MigrationOutcome) -> list[CasinoResult]:
@@ -52,8 +52,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.with_outcome(MigrationOutcome.PENDING)
 
 
-def what_is_lacking(casinos: CatalogueQuerySet) -> list[CasinoLacks]:
-    """Of the casinos that are behind, what each lacks; asks the catalogue alone."""
+def missing_migrations(casinos: CatalogueQuerySet) -> list[CasinoLacks]:
+    """The missing migrations of each casino that is behind, from the catalogue alone."""
     known = dict(SchemaVersion.objects.values_list("fingerprint", "migrations"))
     needed = [f"{app}.{name}" for app, name in migrations_on_disk()]
     return [
@@ -63,7 +63,7 @@ def what_is_lacking(casinos: CatalogueQuerySet) -> list[CasinoLacks]:
 
 
 def report_of(
-    run: MigrationRun | None, *, up_to_date: int, seconds: float, troubles: Sequence[ServerTrouble]
+    run: MigrationRun | None, *, up_to_date: int, seconds: float, failures: Sequence[TemplateFailure]
 ) -> RunReport:
     fields = ("casino_id", "casino__name", "outcome", "applied", "error", "seconds")
     rows = run.casinos.order_by("casino_id").values_list(*fields) if run is not None else []
@@ -72,6 +72,6 @@ def report_of(
         target=code_version(),
         up_to_date=run.up_to_date if run is not None else up_to_date,
         seconds=seconds,
-        servers=list(troubles),
+        servers=list(failures),
         casinos=[CasinoResult(*row) for row in rows],
     )

@@ -1,4 +1,4 @@
-"""The template databases, one a server: migrated once, then copied for each new casino in some 60-100 ms."""
+"""The template databases, one per server: migrated once, then copied for each new casino in 60-100 ms."""
 
 from django.conf import settings
 from django.db import connections as django_connections
@@ -13,7 +13,7 @@ from .migrate import apply_migrations
 from .version import code_version
 
 TEMPLATE_ALIAS = "casino_template"
-_FORMAT = "2"  # raised when a template needs more than its migrations
+_FORMAT = "2"  # raise it when a template needs more than its migrations
 
 
 def template_name() -> str:
@@ -21,11 +21,10 @@ def template_name() -> str:
 
 
 def ensure_template(cursor: CursorWrapper, server: str = MAIN) -> str:
-    """Make a server's template, or bring it up to the code's migrations, and answer its name.
+    """Create a server's template, or migrate it, and return its name.
 
-    `cursor` is on that server, and the server's `template_lock` is held. Which migrations the template has stands in
-    its comment, so that an up-to-date one is recognised without a connection to it: one open session would make copying
-    fail.
+    `cursor` is on that server, and the caller holds the server's `template_lock`. The template's schema version is in
+    its comment, so that checking it opens no session: one open session would make copying fail.
     """
     name = template_name()
     if not database_exists(cursor, name):
@@ -36,7 +35,7 @@ def ensure_template(cursor: CursorWrapper, server: str = MAIN) -> str:
 
 
 def is_template_ready() -> bool:
-    """Whether the catalogue's server has a template of the code's migrations. No connection to it is needed."""
+    """Whether the template on the catalogue's server is up to date. Opens no connection to it."""
     with django_connections["default"].cursor() as cursor:
         return _comment_of(cursor, template_name()) == _wanted_comment()
 
@@ -52,7 +51,7 @@ def _comment_of(cursor: CursorWrapper, name: str) -> str | None:
 
 
 def _migrate_template(cursor: CursorWrapper, server: str, name: str) -> None:
-    # A maker that was killed may have left a session that is still committing what it was sent.
+    # A killed process may have left a session that is still committing.
     cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
     cursor.execute(f"ALTER DATABASE {quoted(name)} ALLOW_CONNECTIONS true")
     alias = connections.register(f"{TEMPLATE_ALIAS}_on_{server}", database_settings(server, name, direct=True))

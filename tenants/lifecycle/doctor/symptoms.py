@@ -14,7 +14,7 @@ from tenants.lifecycle import databases
 from tenants.lifecycle.backup import backups_of, partial_backups
 from tenants.lifecycle.create import UNFINISHED, provision
 from tenants.lifecycle.delete import delete_casino
-from tenants.lifecycle.move import settle_casino
+from tenants.lifecycle.move import cancel_move
 from tenants.lifecycle.states import Report
 from tenants.models import Casino, CasinoDatabase, CasinoState
 from tenants.models.casino import READY_STATES
@@ -41,7 +41,7 @@ def half_moved(casino: Casino) -> Iterator[Finding]:
             what=f"{casino} was being moved {casino.state_detail}, and nobody is at it any more.",
             mend=f"Let it be written again where it is, on {casino.server_id}; what was copied is dropped.",
             casino_id=casino.pk,
-            remedy=lambda report: settle_casino(casino, report=report),
+            remedy=lambda report: cancel_move(casino, report=report),
         )
 
 
@@ -156,7 +156,7 @@ Remedy = Callable[[Casino, CasinoDatabase, Report], object]
 
 
 def settle(casino: Casino, database: CasinoDatabase, report: Report) -> None:
-    settle_casino(casino, report=report)
+    cancel_move(casino, report=report)
 
 
 def forget(casino: Casino, database: CasinoDatabase, report: Report) -> None:
@@ -174,7 +174,7 @@ def close(casino: Casino, database: CasinoDatabase, report: Report) -> None:
 
 def close_to_others(casino: Casino, database: CasinoDatabase, report: Report) -> None:
     with casino_lock(casino.pk):
-        databases.claim(database, casino)
+        databases.assign(database, casino)
 
 
 def _of(database: CasinoDatabase, code: str, what: str, mend: str, remedy: Remedy | None = None) -> Finding:

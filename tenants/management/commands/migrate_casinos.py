@@ -14,7 +14,7 @@ from tenants.management.cli.verbs import INTERRUPTED
 from tenants.models import Casino, MigrationOutcome, MigrationRun
 from tenants.models.casino import CatalogueQuerySet
 from tenants.schema import fleet
-from tenants.schema.report import CasinoLacks, CasinoResult, RunReport, report_of, what_is_lacking
+from tenants.schema.report import CasinoLacks, CasinoResult, RunReport, missing_migrations, report_of
 from tenants.schema.verify import verifying
 from tenants.workers.task import TaskResult
 from tenants.workers.worker_pool import workers
@@ -85,29 +85,29 @@ class Command(BaseCommand):
     def _migrate(self, run: MigrationRun | None, casinos: CatalogueQuerySet, options: dict[str, Any]) -> None:
         started = time.perf_counter()
         chosen = casinos.count()
-        troubles = fleet.prepare_servers()
+        failures = fleet.prepare_servers()
         run = run or fleet.begin_run(casinos)
         if run is not None:
-            self._work_off(run, casinos, troubles, options)
+            self._migrate_all(run, casinos, failures, options)
         seconds = time.perf_counter() - started
-        report = report_of(run, up_to_date=chosen, seconds=seconds, troubles=troubles)
+        report = report_of(run, up_to_date=chosen, seconds=seconds, failures=failures)
         self.stdout.write(_as_json(report) if options["json"] else _summary(report))
         if complaint := _complaint(report):
             raise CommandError(complaint)
 
-    def _work_off(
+    def _migrate_all(
         self,
         run: MigrationRun,
         casinos: CatalogueQuerySet,
-        troubles: list[fleet.ServerTrouble],
+        failures: list[fleet.TemplateFailure],
         options: dict[str, Any],
     ) -> None:
         todo = casinos.filter(pk__in=fleet.pending_in(run).values("pk"))
         names = dict(todo.values_list("pk", "name"))
-        results = fleet.work_off(
+        results = fleet.migrate_all(
             run,
             todo,
-            troubles,
+            failures,
             jobs=jobs_for(len(names), options["jobs"]),
             canary=options["canary"],
             fail_fast=options["fail_fast"],
@@ -130,7 +130,7 @@ class Command(BaseCommand):
     # --- Looking -----------------------------------------------------------------------------------------------------
 
     def _list(self, casinos: CatalogueQuerySet, *, as_json: bool) -> None:
-        lacking = what_is_lacking(casinos)
+        lacking = missing_migrations(casinos)
         up_to_date = casinos.count() - len(lacking)
         if as_json:
             self.stdout.write(_as_json({"up_to_date": up_to_date, "behind": lacking}))

@@ -75,7 +75,7 @@ def test_failure_of_one_casino_is_told_and_stops_no_other(staff, gamma, delta, s
     with casino_lock(delta.pk):
         said = _said(_do(staff, "suspend", gamma, delta, half_made))
     assert [level for level, _ in said] == ["error", "error", "success"]
-    assert f"Another process works on casino {delta.pk}" in said[0][1]
+    assert f"Another process has been working on casino {delta.pk}" in said[0][1]
     assert f"{half_made} is requested" in said[1][1]
     gamma.refresh_from_db()
     assert gamma.state == CasinoState.SUSPENDED

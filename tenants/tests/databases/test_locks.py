@@ -41,7 +41,7 @@ def test_locks_of_different_things_do_not_wait_for_each_other(settings):
 
 def test_casino_that_stays_busy_is_given_up_in_time_with_a_word_on_what_to_do(settings):
     settings.CASINO_LOCK_SECONDS = 0.2
-    busy = pytest.raises(CasinoBusy, match=r"works on casino 7, and has for 0\.2 s; try again later")
+    busy = pytest.raises(CasinoBusy, match=r"working on casino 7 for over 0\.2 s; try again later")
     with casino_lock(7), busy, casino_lock(7):
         pass
 

@@ -6,7 +6,7 @@ from tenants.databases.servers import quoted, server_cursor
 from tenants.errors import CasinoBusy, CopyFailed, DatabaseReadOnly, LifecycleError, NoRoom, UnknownServer, WrongState
 from tenants.lifecycle import databases
 from tenants.lifecycle.create import create_casino, store_casinos
-from tenants.lifecycle.move import move_casino, settle_casino
+from tenants.lifecycle.move import cancel_move, move_casino
 from tenants.lifecycle.pg_dump import check_equal
 from tenants.lifecycle.restore import prune_casino, retired_databases
 from tenants.lifecycle.suspend import resume_casino, suspend_casino
@@ -110,7 +110,7 @@ def test_interrupted_move_can_be_given_up(gamma, second_server):
     Casino.objects.filter(pk=gamma.pk).update(state=CasinoState.MOVING)
     databases.create_empty(databases.plan_database(gamma, second_server))
     databases.freeze(databases.current_database(gamma))
-    settle_casino(gamma)
+    cancel_move(gamma)
     assert (gamma.state, gamma.server_id, databases_on("east")) == (CasinoState.ACTIVE, "main", set())
     add_user(gamma, "Written")
 
@@ -201,7 +201,7 @@ def test_casino_on_a_server_that_lost_its_address_says_which_variable_is_missing
         move_casino(gamma, "main")
     settings.DATABASE_SERVERS = addresses
     gamma.refresh_from_db()
-    settle_casino(gamma)
+    cancel_move(gamma)
     assert gamma.state == CasinoState.ACTIVE
 
 

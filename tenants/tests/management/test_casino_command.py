@@ -180,7 +180,7 @@ def test_service_that_refuses_makes_an_error_that_says_why(casino_a):
 
 def test_casino_that_is_busy_is_an_error_that_says_so(casino_a, settings):
     settings.CASINO_LOCK_SECONDS = 0.1
-    with casino_lock(1), pytest.raises(CommandError, match="Another process works on casino 1"):
+    with casino_lock(1), pytest.raises(CommandError, match="Another process has been working on casino 1"):
         run("casino", "suspend", 1)
 
 

@@ -165,7 +165,7 @@ def test_server_that_can_not_be_used_is_told_and_ends_with_an_error(new_release)
     DatabaseServer.objects.create(name="west")
     out, _, complaint = _run()
     assert out.startswith("2 migrated, 0 failed")
-    assert complaint.startswith("The server west: UnknownServer: Nothing is known of the database server 'west'")
+    assert complaint.startswith("The server west: UnknownServer: The database server 'west' has no address")
 
 
 def test_verify_is_content_where_the_catalogue_is_right(gamma_and_delta):
@@ -176,7 +176,7 @@ def test_verify_corrects_the_catalogue_where_a_database_has_other_migrations(gam
     Casino.objects.filter(pk=gamma.pk).update(schema_version="0123456789abcdef")
     out, err, complaint = _run("--verify", "--jobs", "2")
     assert out == "The catalogue is right about 1 of 2 casinos.\n"
-    assert f"Gamma (casino {gamma.pk}): {gamma.db_name} has the schema {code_version()}, but the catalogue said" in err
+    assert f"Gamma (casino {gamma.pk}): {gamma.db_name} has the schema {code_version()}, but the catalogue had" in err
     assert complaint == f"The catalogue was not right about {gamma.pk}."
     assert _versions() == {code_version()}
     assert _run("--verify")[2] == ""
@@ -196,7 +196,7 @@ def test_verify_finds_what_is_not_the_casinos_database_and_what_is_none(gamma, d
 def test_verify_finds_a_database_that_does_not_say_whose_it_is(gamma):
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("DROP TABLE casino_identity")
-    assert f"Gamma (casino {gamma.pk}): {gamma.db_name} does not say whose it is" in _run("--verify")[1]
+    assert f"Gamma (casino {gamma.pk}): {gamma.db_name} has no identity row" in _run("--verify")[1]
 
 
 @pytest.mark.parametrize(

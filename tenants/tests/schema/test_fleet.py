@@ -65,14 +65,14 @@ def _last_run():
 def _migrate(casinos=None, **options):
     """The ids of the casinos that a new run worked on, each with its error."""
     casinos = Casino.objects.ready() if casinos is None else casinos
-    troubles = fleet.prepare_servers()
+    failures = fleet.prepare_servers()
     run = fleet.begin_run(casinos)
     assert run is not None
-    return {done.task: done.error for done in fleet.work_off(run, fleet.pending_in(run), troubles, **options)}
+    return {done.task: done.error for done in fleet.migrate_all(run, fleet.pending_in(run), failures, **options)}
 
 
 def _resume(run, **options):
-    return {done.task: done.error for done in fleet.work_off(run, fleet.pending_in(run), **options)}
+    return {done.task: done.error for done in fleet.migrate_all(run, fleet.pending_in(run), **options)}
 
 
 def _outcomes(run):
@@ -209,11 +209,11 @@ def test_two_runs_at_once_migrate_each_casino_once_and_neither_fails(four, new_r
     runs = [fleet.begin_run(Casino.objects.ready()) for _ in range(2)]
     errors = {}
 
-    def work_off(number):
+    def migrate(number):
         errors[number] = _resume(runs[number])
         connections.close_all()
 
-    threads = [threading.Thread(target=work_off, args=(number,)) for number in range(2)]
+    threads = [threading.Thread(target=migrate, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -272,8 +272,8 @@ def test_server_that_is_away_fails_its_casinos_alone_and_at_once(four, second_se
     here = settings.DATABASE_SERVERS["east"]["requests"]
     away = {**here, "HOST": "127.0.0.1", "PORT": "1"}
     settings.DATABASE_SERVERS = {"east": {"requests": away, "direct": away}}
-    [trouble] = fleet.prepare_servers()
-    assert (trouble.server, trouble.is_reachable) == ("east", False)
+    [failure] = fleet.prepare_servers()
+    assert (failure.server, failure.is_reachable) == ("east", False)
     errors = _migrate()
     assert errors.pop(far.pk).startswith("OperationalError: ")
     assert set(errors.values()) == {""}
@@ -284,8 +284,8 @@ def test_server_that_is_away_fails_its_casinos_alone_and_at_once(four, second_se
 def test_server_of_which_the_environment_knows_nothing_is_a_trouble_of_its_own(four, new_release):
     DatabaseServer.objects.create(name="west")
     new_release()
-    [trouble] = fleet.prepare_servers()
-    assert trouble.error.startswith("UnknownServer: Nothing is known of the database server 'west'")
+    [failure] = fleet.prepare_servers()
+    assert failure.error.startswith("UnknownServer: The database server 'west' has no address")
     assert set(_migrate().values()) == {""}
 
 
@@ -296,7 +296,7 @@ def test_template_that_can_not_be_migrated_keeps_no_casino_from_it(four, new_rel
     with server_cursor("test_casino_template") as cursor:
         cursor.execute("DROP TABLE users")
     new_release()
-    [trouble] = fleet.prepare_servers()
-    assert (trouble.server, trouble.is_reachable) == ("main", True)
+    [failure] = fleet.prepare_servers()
+    assert (failure.server, failure.is_reachable) == ("main", True)
     assert "Traceback" in caplog.text
     assert set(_migrate().values()) == {""}

@@ -11,7 +11,7 @@ from tenants.lifecycle.create import store_casinos
 from tenants.postgresql.identity import read_identity
 from tenants.routing.connections import alias_of
 from tenants.routing.context import use_casino
-from tenants.schema.migrate import bring_up_to_date, migrations_in
+from tenants.schema.migrate import migrate_casino, migrations_in
 from tenants.schema.version import code_version, migrations_on_disk
 from tenants.tests.casino_rows import make_user
 from tenants.tests.casinos import add_user, users_of
@@ -40,7 +40,7 @@ def _migrations(casino):
 
 
 def test_new_casino_lacks_nothing(gamma):
-    migrated = bring_up_to_date(gamma.current)
+    migrated = migrate_casino(gamma.current)
     assert (migrated.applied, migrated.version) == ([], code_version())
 
 
@@ -48,22 +48,22 @@ def test_casinos_that_are_behind_get_what_they_lack_and_keep_their_rows(gamma_an
     add_user(gamma_and_delta[0], "Ada")
     settings.MIGRATION_MODULES = WIDER
     for casino in gamma_and_delta:
-        migrated = bring_up_to_date(casino.current)
+        migrated = migrate_casino(casino.current)
         assert (migrated.applied, migrated.version) == ([NICKNAME], code_version())
         assert _has_column(casino)
         assert _migrations(casino) == migrations_on_disk()
-        assert bring_up_to_date(casino.current).applied == []
+        assert migrate_casino(casino.current).applied == []
     assert users_of(gamma_and_delta[0]) == ["Ada"]
 
 
 def test_casino_with_an_older_history_than_another_gets_all_that_it_lacks(gamma_and_delta, settings):
     gamma, delta = gamma_and_delta
     settings.MIGRATION_MODULES = WIDER
-    bring_up_to_date(gamma.current)
+    migrate_casino(gamma.current)
     with server_cursor(delta.db_name) as cursor:
         cursor.execute("DROP SCHEMA public CASCADE")
         cursor.execute("CREATE SCHEMA public")
-    assert bring_up_to_date(delta.current).applied == [f"{app}.{name}" for app, name in migrations_on_disk()]
+    assert migrate_casino(delta.current).applied == [f"{app}.{name}" for app, name in migrations_on_disk()]
     assert _migrations(delta) == _migrations(gamma) == migrations_on_disk()
 
 
@@ -73,12 +73,12 @@ def test_migration_that_fails_leaves_the_casino_as_it_was_and_works_once_the_cau
         child = make_user("Child", birth_year=2012)
     settings.MIGRATION_MODULES = WIDER
     with pytest.raises(IntegrityError, match="user_is_grown_up"):
-        bring_up_to_date(gamma.current)
+        migrate_casino(gamma.current)
     assert not _has_column(gamma)
-    assert bring_up_to_date(delta.current).applied == [NICKNAME]
+    assert migrate_casino(delta.current).applied == [NICKNAME]
     with use_casino(gamma.current):
         child.delete()
-    assert bring_up_to_date(gamma.current).applied == [NICKNAME]
+    assert migrate_casino(gamma.current).applied == [NICKNAME]
 
 
 def test_migration_waits_only_so_long_for_a_lock(gamma, settings):
@@ -88,25 +88,25 @@ def test_migration_waits_only_so_long_for_a_lock(gamma, settings):
         cursor.execute("SELECT count(*) FROM users")
         began = time.monotonic()
         with pytest.raises(OperationalError, match="lock timeout"):
-            bring_up_to_date(gamma.current)
+            migrate_casino(gamma.current)
         assert time.monotonic() - began < 2
-    assert bring_up_to_date(gamma.current).applied == [NICKNAME]
+    assert migrate_casino(gamma.current).applied == [NICKNAME]
 
 
 def test_squashed_migration_counts_as_applied_where_its_parts_are(gamma_and_delta, settings):
     gamma, delta = gamma_and_delta
     settings.MIGRATION_MODULES = WIDER
-    bring_up_to_date(gamma.current)
+    migrate_casino(gamma.current)
     settings.MIGRATION_MODULES = SQUASHED
-    assert bring_up_to_date(gamma.current).applied == []
-    assert bring_up_to_date(delta.current).applied == [f"{NICKNAME}_squashed"]
+    assert migrate_casino(gamma.current).applied == []
+    assert migrate_casino(delta.current).applied == [f"{NICKNAME}_squashed"]
     assert _migrations(gamma) == _migrations(delta) == migrations_on_disk()
 
 
 def test_migration_without_a_transaction_is_applied(gamma_and_delta, settings):
     settings.MIGRATION_MODULES = CONCURRENT
     for casino in gamma_and_delta:
-        assert bring_up_to_date(casino.current).applied == ["recommendations.9999_user_country"]
+        assert migrate_casino(casino.current).applied == ["recommendations.9999_user_country"]
         with server_cursor(casino.db_name) as cursor:
             cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'user_country'::regclass")
             assert cursor.fetchone() == (True,)
@@ -118,8 +118,8 @@ def test_history_that_django_refuses_is_refused(gamma_and_delta, settings):
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE name LIKE '0001%'")
     with pytest.raises(InconsistentMigrationHistory, match=r"recommendations\.0001_initial"):
-        bring_up_to_date(gamma.current)
-    assert bring_up_to_date(delta.current).applied == [NICKNAME]
+        migrate_casino(gamma.current)
+    assert migrate_casino(delta.current).applied == [NICKNAME]
 
 
 def test_database_of_another_casino_is_left_as_it_is(gamma_and_delta, settings):
@@ -129,14 +129,14 @@ def test_database_of_another_casino_is_left_as_it_is(gamma_and_delta, settings):
         cursor.execute(f"ALTER DATABASE {quoted(delta.db_name)} RENAME TO {quoted(gamma.db_name)}")
     settings.MIGRATION_MODULES = WIDER
     with pytest.raises(WrongDatabase, match=f"of casino {delta.pk} .*, not generation 1 of casino {gamma.pk}"):
-        bring_up_to_date(gamma.current)
+        migrate_casino(gamma.current)
     assert not _has_column(gamma)
 
 
 def test_database_of_an_older_release_is_told_whose_it_is(gamma):
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("DROP TABLE casino_identity")
-        bring_up_to_date(gamma.current)
+        migrate_casino(gamma.current)
         assert read_identity(cursor) == (gamma.identity, gamma.pk, 1)
     assert users_of(gamma) == []
 
@@ -147,8 +147,8 @@ def test_no_connection_stays_open_whether_it_worked_or_not(gamma_and_delta, sett
         make_user("Child", birth_year=2012)
     settings.MIGRATION_MODULES = WIDER
     with pytest.raises(IntegrityError):
-        bring_up_to_date(gamma.current)
-    bring_up_to_date(delta.current)
+        migrate_casino(gamma.current)
+    migrate_casino(delta.current)
     with server_cursor() as cursor:
         cursor.execute("SELECT application_name FROM pg_stat_activity WHERE datname = %s", [delta.db_name])
         assert cursor.fetchall() == []
