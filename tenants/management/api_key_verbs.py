@@ -1,4 +1,4 @@
-"""What `manage.py api_key` can do."""
+"""The verbs of `manage.py api_key`."""
 
 from argparse import ArgumentTypeError
 from datetime import datetime, timedelta
@@ -11,29 +11,29 @@ from tenants.access.api_keys import IssuedKey, issue_key, revoke_key, rotate_key
 from tenants.models import ApiKey, CasinoState, Scope
 
 from .casino_verbs.casino_arguments import find_casino
-from .cli.arguments import who_runs_this
+from .cli.arguments import operator_name
 from .cli.terminal import Terminal
 from .cli.verbs import Verb, VerbResult, columns, registry
 
 _HEAD = ("PREFIX", "CASINO", "NAME", "SCOPES", "STATE", "CREATED", "BY", "EXPIRES", "LAST USED")
-_SHOWN_ONCE = "Keep it now: it is shown this once, and kept nowhere."
+_SHOWN_ONCE = "Copy it now: it is not stored and can't be shown again."
 
 
 class CreateApiKey(Verb):
     name = "create"
-    help = "Make a key for a casino, and show it this once."
+    help = "Create a key for a casino, and show it once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("casino_id", type=int, metavar="CASINO", help="the casino's id")
-        parser.add_argument("name", type=str.strip, metavar="NAME", help="what the key is for")
+        parser.add_argument("name", type=str.strip, metavar="NAME", help="a name for the key")
         parser.add_argument(
             "--scope",
             dest="scopes",
             action="append",
             choices=Scope.values,
-            help=f"what it may be used for; may be given several times (without: {Scope.RECOMMEND})",
+            help=f"a scope; repeatable (default: {Scope.RECOMMEND})",
         )
-        parser.add_argument("--days", type=_days, metavar="N", help="so many days it is good for; without: for ever")
+        parser.add_argument("--days", type=_days, metavar="N", help="expires after N days (default: never)")
 
     def run(
         self,
@@ -47,21 +47,21 @@ class CreateApiKey(Verb):
     ) -> VerbResult:
         casino = find_casino(casino_id)
         if casino.state in (CasinoState.DELETING, CasinoState.DELETED):
-            raise CommandError(f"{casino} is {casino.state}.")
+            raise CommandError(f"{casino} is {casino.state}; it can have no keys.")
         if not 0 < len(name) <= 100:
             raise CommandError("A key's name has 1 to 100 characters.")
         expires_at = timezone.now() + days if days is not None else None
         wanted = set(scopes or [Scope.RECOMMEND])
-        return _shown(issue_key(casino, name=name, scopes=wanted, by=who_runs_this(), expires_at=expires_at))
+        return _shown(issue_key(casino, name=name, scopes=wanted, by=operator_name(), expires_at=expires_at))
 
 
 class ListApiKeys(Verb):
     name = "list"
-    help = "List the keys, without those that are revoked."
+    help = "List the keys that are not revoked."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--casino", dest="casino_id", type=int, metavar="ID", help="only this casino's")
-        parser.add_argument("--all", dest="has_revoked", action="store_true", help="also those that are revoked")
+        parser.add_argument("--all", dest="has_revoked", action="store_true", help="revoked keys too")
 
     def run(
         self, terminal: Terminal, *args: Any, casino_id: int | None, has_revoked: bool, **options: Any
@@ -72,28 +72,28 @@ class ListApiKeys(Verb):
         if not has_revoked:
             keys = keys.filter(revoked_at=None)
         found = list(keys)
-        text = columns([_HEAD, *map(_row, found)]) if found else "There is no such key."
+        text = columns([_HEAD, *map(_row, found)]) if found else "No keys found."
         return VerbResult(text, [_document(key) for key in found])
 
 
 class RotateApiKey(Verb):
     name = "rotate"
-    help = "Make another key like this one, and show it this once; the old one is good for a while, or no more."
+    help = "Replace a key by a new one with the same scopes, and show it once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         _add_prefix(parser)
         parser.add_argument(
             "--overlap-hours", dest="hours", type=_hours, default=timedelta(), metavar="N",
-            help="so long the old key is good for still (without: it is revoked)",
+            help="revoke the old key after N hours (default: now)",
         )  # fmt: skip
 
     def run(self, terminal: Terminal, *args: Any, prefix: str, hours: timedelta, **options: Any) -> VerbResult:
-        return _shown(rotate_key(_find(prefix), by=who_runs_this(), overlap=hours))
+        return _shown(rotate_key(_find(prefix), by=operator_name(), overlap=hours))
 
 
 class RevokeApiKey(Verb):
     name = "revoke"
-    help = "Take a key out of use; when this is done, no process takes it any more."
+    help = "Revoke a key; when the command ends, every process refuses it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         _add_prefix(parser)
@@ -101,38 +101,38 @@ class RevokeApiKey(Verb):
     def run(self, terminal: Terminal, *args: Any, prefix: str, **options: Any) -> VerbResult:
         key = _find(prefix)
         revoke_key(key)
-        return VerbResult(f"The key {key} is revoked.", _document(key))
+        return VerbResult(f"Key {key} is revoked.", _document(key))
 
 
 def _add_prefix(parser: CommandParser) -> None:
-    parser.add_argument("prefix", metavar="PREFIX", help="the 12 characters that `list` shows of the key")
+    parser.add_argument("prefix", metavar="PREFIX", help="the key's first 12 characters, as `list` shows them")
 
 
 def _find(prefix: str) -> ApiKey:
     key = ApiKey.objects.filter(prefix=prefix).first()
     if key is None:
-        # not quoted: what was typed in may be a whole key
-        raise CommandError("No key has this prefix; `manage.py api_key list --all` shows those there are.")
+        # not quoted: the argument may be a whole key
+        raise CommandError("No key has this prefix; see `manage.py api_key list --all`.")
     return key
 
 
 def _days(text: str) -> timedelta:
-    return _span(text, timedelta(days=1))
+    return _duration(text, timedelta(days=1))
 
 
 def _hours(text: str) -> timedelta:
-    return _span(text, timedelta(hours=1))
+    return _duration(text, timedelta(hours=1))
 
 
-def _span(text: str, unit: timedelta) -> timedelta:
+def _duration(text: str, unit: timedelta) -> timedelta:
     if not text.isascii() or not text.isdecimal() or not 0 < int(text[:9]) < 100_000 or len(text) > 9:
-        raise ArgumentTypeError("a number from 1 to 99999 is needed")
+        raise ArgumentTypeError("must be a number from 1 to 99999")
     return int(text) * unit
 
 
 def _shown(issued: IssuedKey) -> VerbResult:
     row = issued.row
-    text = f"{issued.text}\n\nKey {row} of casino {row.casino_id}, for: {', '.join(row.scopes)}. {_SHOWN_ONCE}"
+    text = f"{issued.text}\n\nKey {row} of casino {row.casino_id}, scopes: {', '.join(row.scopes)}. {_SHOWN_ONCE}"
     return VerbResult(text, {"key": issued.text, **_document(row)})
 
 
@@ -153,12 +153,12 @@ def _document(key: ApiKey) -> dict[str, Any]:
 
 def _row(key: ApiKey) -> tuple[object, ...]:
     return (
-        key.prefix, key.casino_id, key.name, ",".join(key.scopes), key.state, _minute(key.created_at), key.created_by,
-        _minute(key.expires_at), _minute(key.last_used_at),
+        key.prefix, key.casino_id, key.name, ",".join(key.scopes), key.state, _format_time(key.created_at),
+        key.created_by, _format_time(key.expires_at), _format_time(key.last_used_at),
     )  # fmt: skip
 
 
-def _minute(when: datetime | None) -> str:
+def _format_time(when: datetime | None) -> str:
     return f"{when:%Y-%m-%d %H:%M}" if when else "-"
 
 

@@ -1,4 +1,4 @@
-"""Runs any management command for one casino after the other: each time that casino is current."""
+"""Runs any management command for a casino, with that casino current."""
 
 import io
 import re
@@ -21,7 +21,7 @@ _PLACEHOLDER = re.compile(r"\{(id|name|alias|db_name)\}")
 
 @dataclass(frozen=True, slots=True)
 class OutputLine:
-    """One line that the command wrote for a casino, to stdout or, if `is_error`, to stderr."""
+    """A line that the command wrote for a casino, to stdout or, if `is_error`, to stderr."""
 
     casino_id: int
     text: str
@@ -30,17 +30,17 @@ class OutputLine:
 
 @contextmanager
 def running(words: Sequence[str], notify: Notify) -> Iterator[Callable[[int], None]]:
-    """What a worker does for a casino; tells each OutputLine. `words` are the command's name and its arguments."""
+    """A worker's task: run the command for a casino, and send each OutputLine. `words`: its name and arguments."""
     yield lambda casino_id: run_for(casino_id, words, notify)
 
 
 def run_for(casino_id: int, words: Sequence[str], notify: Notify) -> None:
-    """Run the command. Raises whatever it raises, and CommandError if it exits with a status other than 0."""
+    """Run the command. Raises its exceptions, and CommandError if it exits with another status than 0."""
     casino = Casino.objects.get(pk=casino_id)
     if casino.state not in READY_STATES:
-        raise CommandError(f"{casino} is {casino.state} by now.")
-    with use_casino(casino.current), _listening(casino_id, notify):
-        casino_connection().ensure_connection()  # Django's commands offer for --database what is connected
+        raise CommandError(f"{casino} is now {casino.state}.")
+    with use_casino(casino.current), _capturing(casino_id, notify):
+        casino_connection().ensure_connection()  # Django's commands accept connected aliases for --database
         try:
             call_command(*fill(words, casino))
         except SystemExit as end:
@@ -49,7 +49,7 @@ def run_for(casino_id: int, words: Sequence[str], notify: Notify) -> None:
 
 
 def fill(words: Sequence[str], casino: Casino) -> list[str]:
-    """The words with {id}, {name}, {alias} and {db_name} replaced by this casino's; other braces stay."""
+    """Replace {id}, {name}, {alias} and {db_name} by this casino's; other braces stay."""
     values = {
         "id": str(casino.pk),
         "name": casino.name,
@@ -60,7 +60,7 @@ def fill(words: Sequence[str], casino: Casino) -> list[str]:
 
 
 @contextmanager
-def _listening(casino_id: int, notify: Notify) -> Iterator[None]:
+def _capturing(casino_id: int, notify: Notify) -> Iterator[None]:
     out = _Lines(lambda text: notify(OutputLine(casino_id, text, is_error=False)))
     err = _Lines(lambda text: notify(OutputLine(casino_id, text, is_error=True)))
     with redirect_stdout(out), redirect_stderr(err):
@@ -72,25 +72,25 @@ def _listening(casino_id: int, notify: Notify) -> Iterator[None]:
 
 
 class _Lines(io.TextIOBase):
-    """A stream that hands on whole lines."""
+    """A stream that passes whole lines to a callback."""
 
-    def __init__(self, hand_on: Callable[[str], Any]) -> None:
-        self._hand_on = hand_on
-        self._begun: list[str] = []  # pieces of a line, which may be millions
+    def __init__(self, on_line: Callable[[str], Any]) -> None:
+        self._on_line = on_line
+        self._parts: list[str] = []  # of the unfinished line
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
         first, *others = text.split("\n")
-        self._begun.append(first)
+        self._parts.append(first)
         for each in others:
-            self._hand_on("".join(self._begun))
-            self._begun = [each]
+            self._on_line("".join(self._parts))
+            self._parts = [each]
         return len(text)
 
     def end(self) -> None:
-        """Hand on what is left without a line's end."""
-        if rest := "".join(self._begun):
-            self._hand_on(rest)
-        self._begun = []
+        """Pass on the last line, if it has no line end."""
+        if rest := "".join(self._parts):
+            self._on_line(rest)
+        self._parts = []

@@ -1,4 +1,4 @@
-"""What `manage.py database_server` can do."""
+"""The verbs of `manage.py database_server`."""
 
 from argparse import SUPPRESS, ArgumentTypeError
 from typing import Any
@@ -23,7 +23,7 @@ _HEAD = ("NAME", "STATE", "CASINOS", "CAPACITY", "POSTGRESQL", "PROBLEM")
 
 class ListServers(Verb):
     name = "list"
-    help = "List the servers, and ask each whether it is there."
+    help = "List the servers, and check whether each is available."
 
     def run(self, terminal: Terminal, *args: Any, **options: Any) -> VerbResult:
         servers = describe_servers()
@@ -32,7 +32,7 @@ class ListServers(Verb):
 
 class AddServer(Verb):
     name = "add"
-    help = "Let new casinos be placed on a server; DATABASE_SERVER_<NAME>_URL says how it is reached."
+    help = "Add a server for new casinos; its address is DATABASE_SERVER_<NAME>_URL."
 
     def add_arguments(self, parser: CommandParser) -> None:
         _add_name_and_capacity(parser)
@@ -43,39 +43,39 @@ class AddServer(Verb):
             DatabaseServer(name=name, capacity=capacity).clean_fields()
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        terminal.report(f"asking server {name} whether it is there")
+        terminal.report(f"connecting to server {name}")
         add_server(name, capacity=capacity)
-        return _as_it_is_now(name)
+        return _described(name)
 
 
 class OpenServer(Verb):
     name = "open"
-    help = "Let new casinos be placed on a server again."
+    help = "Open a closed server to new casinos."
 
     def add_arguments(self, parser: CommandParser) -> None:
         _add_name_and_capacity(parser)
 
     def run(self, terminal: Terminal, *args: Any, name: str, **options: Any) -> VerbResult:
         set_server(name, state=ServerState.OPEN, **_capacity_of(options))
-        return _as_it_is_now(name)
+        return _described(name)
 
 
 class CloseServer(Verb):
     name = "close"
-    help = "Place no new casinos on a server; those it has stay."
+    help = "Close a server to new casinos; its casinos stay."
 
     def add_arguments(self, parser: CommandParser) -> None:
         _add_name_and_capacity(parser)
 
     def run(self, terminal: Terminal, *args: Any, name: str, **options: Any) -> VerbResult:
         set_server(name, state=ServerState.CLOSED, **_capacity_of(options))
-        return _as_it_is_now(name)
+        return _described(name)
 
 
 def _add_name_and_capacity(parser: CommandParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the server's name: small letters and digits")
     parser.add_argument(
-        "--capacity", type=_capacity, default=SUPPRESS, metavar="N", help="so many casinos at most, or `unlimited`"
+        "--capacity", type=_capacity, default=SUPPRESS, metavar="N", help="the most casinos, or `unlimited`"
     )
 
 
@@ -83,7 +83,7 @@ def _capacity(text: str) -> int | None:
     if text == "unlimited":
         return None
     if not text.isdecimal() or int(text) >= 2**31:
-        raise ArgumentTypeError("a capacity is a number of casinos, or `unlimited`")
+        raise ArgumentTypeError("must be a number of casinos, or `unlimited`")
     return int(text)
 
 
@@ -91,7 +91,7 @@ def _capacity_of(options: dict[str, Any]) -> dict[str, int | None]:
     return {"capacity": options["capacity"]} if "capacity" in options else {}
 
 
-def _as_it_is_now(name: str) -> VerbResult:
+def _described(name: str) -> VerbResult:
     server = describe_server(name)
     return VerbResult(columns([_HEAD, _row(server)]), server)
 

@@ -12,7 +12,7 @@ from ingestion.errors import IngestionError
 from recommendations.errors import UserNotFound
 from recommendations.privacy import erased_users, forget_user, reapply_erasure
 from recommendations.storing.erasure import is_user_again_since
-from tenants.management.cli.arguments import ready_casino, who_runs_this
+from tenants.management.cli.arguments import ready_casino, operator_name
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
     def _forget(self, casino: Casino, user_id: int) -> None:
         try:
             with use_casino(casino.current):
-                erased = forget_user(casino=casino, user_id=user_id, by=who_runs_this(), now=timezone.now())
+                erased = forget_user(casino=casino, user_id=user_id, by=operator_name(), now=timezone.now())
         except UserNotFound as error:
             raise CommandError(f"{casino} has nothing of a user {user_id}.") from error
         rows = ", ".join(f"{count} {table}" for table, count in erased.items() if count)

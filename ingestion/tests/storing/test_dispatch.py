@@ -112,13 +112,13 @@ def test_messages_of_a_casino_that_moves_and_takes_no_writes_are_parked(batches,
         cursor.execute("SET TRANSACTION READ ONLY")
     assert batches.deal_with((1, user()), (2, user())) == {0: "parked", 1: "stored"}
     [parked] = read_named(USERS.parked, 1)
-    assert b"casino_1 takes no writes at present" in (header(parked.headers(), "parked.reason") or b"")
+    assert b"casino_1 is read-only at present" in (header(parked.headers(), "parked.reason") or b"")
 
 
 def test_messages_of_a_casino_that_is_behind_are_parked(batches, caplog):
     Casino.objects.filter(pk=2).update(schema_version="")
     assert batches.deal_with((1, user()), (2, user())) == {0: "stored", 1: "parked"}
-    assert "Beta (casino 2) is behind the code; `manage.py migrate_casinos`" in caplog.text
+    assert "Beta (casino 2) lacks migrations of the code; run `manage.py migrate_casinos`" in caplog.text
 
 
 def test_casino_that_is_away_is_not_asked_again_at_once(batches, django_assert_num_queries):

@@ -73,6 +73,6 @@ def test_session_that_is_ended_at_each_attempt_makes_the_casino_away(casino_a):
 def test_casino_that_is_behind_the_code_is_away(casino_a):
     Casino.objects.filter(pk=1).update(schema_version="")
     with pytest.raises(
-        DatabaseUnavailable, match=r"Alpha \(casino 1\) is behind the code; `manage.py migrate_casinos`"
+        DatabaseUnavailable, match=r"Alpha \(casino 1\) lacks migrations of the code; run `manage.py migrate_casinos`"
     ):
         store(Casino.objects.get(pk=1), users(0, 1))

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recommendations.errors import UserNotFound
 from recommendations.privacy import export_user
-from tenants.management.cli.arguments import ready_casino, who_runs_this
+from tenants.management.cli.arguments import ready_casino, operator_name
 from tenants.routing.context import use_casino
 
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         chosen = ready_casino(casino)
         try:
             with use_casino(chosen.current):
-                found = export_user(casino=chosen, user_id=user_id, by=who_runs_this())
+                found = export_user(casino=chosen, user_id=user_id, by=operator_name())
         except UserNotFound as error:
             raise CommandError(f"{chosen} has nothing of a user {user_id}.") from error
         self.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())

@@ -64,7 +64,7 @@ class Command(BaseCommand):
                 bar.advance()
                 if error:
                     failed.append(casino_id)
-                    bar.say(f"{names[casino_id]}: not fitted: {error}")
+                    bar.write(f"{names[casino_id]}: not fitted: {error}")
                 else:
                     self.stdout.write(f"{names[casino_id]}: {result}")
         return sorted(failed)

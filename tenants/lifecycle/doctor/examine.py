@@ -1,5 +1,4 @@
-"""The doctor: compares the catalogue with what the servers really have, and offers to mend what a crash or a hand left
-behind."""
+"""The doctor: compares the catalogue with the servers' databases, and repairs what crashes or manual changes left."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,23 +10,23 @@ from tenants.errors import UnknownServer
 from tenants.lifecycle.states import Report, silent
 from tenants.models import Casino, DatabaseServer
 
-from .findings import Finding, Server, look_at_server
+from .findings import Finding, ServerSnapshot, read_server
 from .symptoms import CASINO_SYMPTOMS, DATABASE_SYMPTOMS, partial_backup_findings
 
 
 def examine(report: Report = silent) -> list[Finding]:
-    """Everything that is not as it should be. A casino that another process works on at this moment is left out."""
-    servers: dict[str, Server] = {}
+    """All findings, without those of casinos whose lock another process holds at this moment."""
+    servers: dict[str, ServerSnapshot] = {}
     findings: list[Finding] = []
     for row in DatabaseServer.objects.order_by("name"):
-        report(f"looking at server {row}")
+        report(f"checking server {row}")
         try:
-            servers[row.name] = look_at_server(row.name)
+            servers[row.name] = read_server(row.name)
         except (DatabaseError, UnknownServer) as error:
-            findings.append(_away(row.name, error))
+            findings.append(_unavailable(row.name, error))
     casinos = list(Casino.objects.living().order_by("id").prefetch_related("databases"))
     busy = busy_casinos(casino.pk for casino in casinos)
-    report(f"looking at {len(casinos):,} casinos")
+    report(f"checking {len(casinos):,} casinos")
     for casino in casinos:
         if casino.pk not in busy:
             findings += _examine_casino(casino, servers)
@@ -35,21 +34,21 @@ def examine(report: Report = silent) -> list[Finding]:
     return findings + list(partial_backup_findings(busy))
 
 
-def mend(findings: Iterable[Finding], report: Report = silent) -> Iterator[tuple[Finding, Exception | None]]:
-    """Mend what can be mended, one after the other, and say how each went. What fails stops nothing else."""
+def repair(findings: Iterable[Finding], report: Report = silent) -> Iterator[tuple[Finding, Exception | None]]:
+    """Run the findings' repairs, and yield each with its error, if any. A failed repair does not stop the others."""
     for finding in findings:
-        if finding.remedy is None:
+        if finding.repair is None:
             continue
-        report(finding.mend)
+        report(finding.advice)
         try:
-            finding.remedy(report)
-        except Exception as error:  # noqa: BLE001 (each is told; the others must go on)
+            finding.repair(report)
+        except Exception as error:  # noqa: BLE001  # yielded to the caller; the others must go on
             yield finding, error
         else:
             yield finding, None
 
 
-def _examine_casino(casino: Casino, servers: dict[str, Server]) -> list[Finding]:
+def _examine_casino(casino: Casino, servers: dict[str, ServerSnapshot]) -> list[Finding]:
     found = [finding for symptom in CASINO_SYMPTOMS for finding in symptom(casino)]
     for database in casino.databases.all():
         if database.server_id in servers:
@@ -58,13 +57,13 @@ def _examine_casino(casino: Casino, servers: dict[str, Server]) -> list[Finding]
     return found
 
 
-def _away(name: str, error: Exception) -> Finding:
+def _unavailable(name: str, error: Exception) -> Finding:
     if name not in known_servers():
         return Finding(
             code="server_without_address",
-            what=f"Server {name} has no address.",
-            mend=f"Set DATABASE_SERVER_{name.upper()}_URL.",
+            problem=f"Server {name} has no address.",
+            advice=f"Set DATABASE_SERVER_{name.upper()}_URL.",
             server=name,
         )
-    what = f"Server {name} does not answer: {str(error).strip()}"
-    return Finding(code="server_away", what=what, mend="Bring it back, then look again.", server=name)
+    problem = f"Server {name} is unavailable: {str(error).strip()}"
+    return Finding(code="server_away", problem=problem, advice="Start it, then run the doctor again.", server=name)

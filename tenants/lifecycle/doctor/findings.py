@@ -1,9 +1,8 @@
-"""What the doctor sees: a server's databases, and what is wrong with one."""
+"""Findings, and the snapshot of a server's databases that they come from."""
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -13,26 +12,25 @@ from tenants.lifecycle.databases import reopen
 from tenants.lifecycle.pg_dump import dump_database
 from tenants.lifecycle.states import Report
 from tenants.models import Casino, CasinoDatabase
-from tenants.postgresql.identity import read_identity
+from tenants.postgresql.identity import IdentityRow, read_identity
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be: a stable `code`, `what` is wrong, and what would `mend` it. `remedy` does
-    that; without one it takes a person."""
+    """A problem: its stable `code`, a description, and `advice`, which `repair` follows; without it a person has to."""
 
     code: str
-    what: str
-    mend: str
+    problem: str
+    advice: str
     casino_id: int | None = None
     server: str | None = None
     database: str | None = None
-    remedy: Callable[[Report], object] | None = field(default=None, compare=False, repr=False)
+    repair: Callable[[Report], object] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFacts:
-    """What the server says of a database, without entering it."""
+    """A database's properties, read without connecting to it."""
 
     accepts_connections: bool
     is_frozen: bool
@@ -40,19 +38,18 @@ class DatabaseFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """A server that answered, with those of its databases whose names are casinos'."""
+class ServerSnapshot:
+    """An available server, with those of its databases that are named like casinos'."""
 
     name: str
     databases: dict[str, DatabaseFacts]
 
-    def identity_of(self, db_name: str) -> tuple[UUID, int, int] | None:
-        """(identity, casino id, generation) that the database says it is; None if it says nothing."""
+    def identity_of(self, db_name: str) -> IdentityRow | None:
         with server_cursor(db_name, server=self.name) as cursor:
             return read_identity(cursor)
 
     def orphans(self) -> Iterator[Finding]:
-        """Databases that are named like a casino's and that the catalogue knows nothing of."""
+        """Databases that are named like a casino's and are in no row of the catalogue."""
         known = set(CasinoDatabase.objects.filter(server=self.name).values_list("db_name", flat=True))
         for db_name in sorted(self.databases.keys() - known):
             yield self._orphan(db_name)
@@ -60,16 +57,16 @@ class Server:
     def _orphan(self, db_name: str) -> Finding:
         owner = self._owner_of(db_name)
         folder = settings.BACKUP_DIR / "orphans" / self.name
-        whose = f"it says that it was {owner}'s" if owner else "it is of no casino known here"
-        by_hand = "It may be another installation's: look into it, and rename or drop it by hand."
+        identity = f"its identity row is of {owner}" if owner else "no casino of the catalogue has its identity"
+        by_hand = "It may be another installation's: check it, and rename or drop it by hand."
         return Finding(
             code="orphan_database",
-            what=f"Database {db_name} on {self.name} is in no row of the catalogue; {whose}.",
-            mend=f"Dump it to {folder}, then drop it." if owner else by_hand,
+            problem=f"Database {db_name} on {self.name} is not in the catalogue; {identity}.",
+            advice=f"Dump it to {folder}, then drop it." if owner else by_hand,
             casino_id=owner.pk if owner else None,
             server=self.name,
             database=db_name,
-            remedy=(lambda report: _dump_and_drop(self.name, db_name, report)) if owner else None,
+            repair=(lambda report: _dump_and_drop(self.name, db_name, report)) if owner else None,
         )
 
     def _owner_of(self, db_name: str) -> Casino | None:
@@ -82,8 +79,8 @@ class Server:
         return Casino.objects.filter(identity=identity[0]).first() if identity else None
 
 
-def look_at_server(name: str) -> Server:
-    """Raises OperationalError if it does not answer, UnknownServer if it has no address."""
+def read_server(name: str) -> ServerSnapshot:
+    """Raises OperationalError if the server is unavailable, UnknownServer if it has no address."""
     with server_cursor(server=name) as cursor:
         cursor.execute(
             "SELECT datname, datallowconn,"
@@ -93,7 +90,7 @@ def look_at_server(name: str) -> Server:
         )
         pattern = re.compile(rf"{re.escape(settings.CASINO_DATABASE_PREFIX)}\d+(_g\d+)?")
         found = {db_name: DatabaseFacts(*facts) for db_name, *facts in cursor.fetchall() if pattern.fullmatch(db_name)}
-    return Server(name, found)
+    return ServerSnapshot(name, found)
 
 
 def _dump_and_drop(server: str, db_name: str, report: Report) -> None:

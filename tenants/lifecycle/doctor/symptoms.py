@@ -1,4 +1,4 @@
-"""What can be wrong with a casino or one of its databases, one function a symptom."""
+"""Checks of a casino or of one of its databases: one function per symptom."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,17 +20,17 @@ from tenants.models import Casino, CasinoDatabase, CasinoState
 from tenants.models.casino import READY_STATES
 from tenants.schema.version import is_behind
 
-from .findings import Finding, Server
+from .findings import Finding, ServerSnapshot
 
 
 def half_created(casino: Casino) -> Iterator[Finding]:
     if casino.state in UNFINISHED:
         yield Finding(
             code="half_created",
-            what=f"{casino} was never finished: it is {casino.state}. {casino.state_detail}".strip(),
-            mend="Create its database now.",
+            problem=f"Creating {casino} was never finished: it is {casino.state}. {casino.state_detail}".strip(),
+            advice="Create its database now.",
             casino_id=casino.pk,
-            remedy=lambda report: provision(casino, report=report),
+            repair=lambda report: provision(casino, report=report),
         )
 
 
@@ -38,10 +38,10 @@ def half_moved(casino: Casino) -> Iterator[Finding]:
     if casino.state == CasinoState.MOVING:
         yield Finding(
             code="half_moved",
-            what=f"{casino} was being moved {casino.state_detail}, and nobody is at it any more.",
-            mend=f"Let it be written again where it is, on {casino.server_id}; what was copied is dropped.",
+            problem=f"The move of {casino} {casino.state_detail} was interrupted.",
+            advice=f"Make it writable on {casino.server_id}, where it is; drop the unfinished copy.",
             casino_id=casino.pk,
-            remedy=lambda report: cancel_move(casino, report=report),
+            repair=lambda report: cancel_move(casino, report=report),
         )
 
 
@@ -49,10 +49,10 @@ def half_deleted(casino: Casino) -> Iterator[Finding]:
     if casino.state == CasinoState.DELETING:
         yield Finding(
             code="half_deleted",
-            what=f"{casino} was being deleted, and nobody is at it any more.",
-            mend="Delete it, after a backup if its database is still there.",
+            problem=f"The deletion of {casino} was interrupted.",
+            advice="Delete it, after a backup if its database is still there.",
             casino_id=casino.pk,
-            remedy=lambda report: delete_casino(casino, report=report),
+            repair=lambda report: delete_casino(casino, report=report),
         )
 
 
@@ -60,72 +60,72 @@ def behind(casino: Casino) -> Iterator[Finding]:
     if casino.state in READY_STATES and is_behind(casino.schema_version):
         yield Finding(
             code="behind",
-            what=f"{casino} lacks migrations, so that its requests are answered 503.",
-            mend="Run `manage.py migrate_casinos`.",
+            problem=f"{casino} lacks migrations; its requests get 503.",
+            advice="Run `manage.py migrate_casinos`.",
             casino_id=casino.pk,
         )
 
 
-def half_built(casino: Casino, database: CasinoDatabase, server: Server) -> Iterator[Finding]:
-    """What a restore or a move left; the casino itself serves."""
+def half_built(casino: Casino, database: CasinoDatabase, server: ServerSnapshot) -> Iterator[Finding]:
+    """The remains of an interrupted restore or move; the casino is in service."""
     is_half_built = database.generation > casino.generation
     if is_half_built and casino.state in (CasinoState.ACTIVE, CasinoState.SUSPENDED):
         yield _of(database, "half_built", f"{database} of {casino} was never finished.", "Drop it.", settle)
 
 
-def missing(casino: Casino, database: CasinoDatabase, server: Server) -> Iterator[Finding]:
+def missing(casino: Casino, database: CasinoDatabase, server: ServerSnapshot) -> Iterator[Finding]:
     if database.db_name in server.databases or casino.state not in READY_STATES:
         return
     if database.generation == casino.generation:
-        newest = next((str(backup.folder) for backup in backups_of(casino)), "FOLDER, from wherever its backups are")
-        what = f"{database}, which {casino} is served from, does not exist."
-        yield _of(database, "database_missing", what, f"Run `manage.py casino restore {casino.pk} {newest}`.")
+        newest = next((str(backup.folder) for backup in backups_of(casino)), "FOLDER, the folder of a backup")
+        problem = f"{database}, the current database of {casino}, does not exist."
+        yield _of(database, "database_missing", problem, f"Run `manage.py casino restore {casino.pk} {newest}`.")
     elif database.generation < casino.generation:
-        what = f"{database}, a retired database of {casino}, does not exist any more."
-        yield _of(database, "retired_missing", what, "Forget it.", forget)
+        problem = f"{database}, a retired database of {casino}, does not exist."
+        yield _of(database, "retired_missing", problem, "Delete its row.", forget)
 
 
-def wrong_identity(casino: Casino, database: CasinoDatabase, server: Server) -> Iterator[Finding]:
+def wrong_identity(casino: Casino, database: CasinoDatabase, server: ServerSnapshot) -> Iterator[Finding]:
     if not _is_current(casino, database, server) or not server.databases[database.db_name].accepts_connections:
         return
     try:
         found = server.identity_of(database.db_name)
     except OperationalError as error:
-        yield _of(database, "unreachable", f"{database} of {casino} can't be entered: {error}", "See what keeps it.")
+        yield _of(database, "unreachable", f"{database} of {casino} is unavailable: {error}", "Find the cause.")
         return
     if found is None:
-        what = f"{database} of {casino} does not say whose it is, so that it does not serve."
-        yield _of(database, "no_identity", what, "Run `manage.py migrate_casinos`, which writes it.")
+        problem = f"{database} of {casino} has no identity row; it is not used."
+        yield _of(database, "no_identity", problem, "Run `manage.py migrate_casinos`, which writes one.")
     elif (found[0], found[2]) != (casino.identity, casino.generation):
-        what = f"{database}, named as {casino}'s, is generation {found[2]} of casino {found[1]}; it does not serve."
-        yield _of(database, "wrong_identity", what, "Put the right database in its place, or restore a backup.")
+        problem = f"{database}, named like {casino}'s, is generation {found[2]} of casino {found[1]}; it is not used."
+        yield _of(database, "wrong_identity", problem, "Put the right database in its place, or restore a backup.")
 
 
-def frozen(casino: Casino, database: CasinoDatabase, server: Server) -> Iterator[Finding]:
-    is_served = _is_current(casino, database, server) and casino.state != CasinoState.MOVING
-    if is_served and server.databases[database.db_name].is_frozen:
-        what = f"{database} of {casino} takes no writes."
-        yield _of(database, "frozen", what, "Let it be written again.", settle)
+def frozen(casino: Casino, database: CasinoDatabase, server: ServerSnapshot) -> Iterator[Finding]:
+    is_current = _is_current(casino, database, server) and casino.state != CasinoState.MOVING
+    if is_current and server.databases[database.db_name].is_frozen:
+        problem = f"{database} of {casino} is read-only."
+        yield _of(database, "frozen", problem, "Make it writable.", settle)
 
 
-def closed(casino: Casino, database: CasinoDatabase, server: Server) -> Iterator[Finding]:
+def closed(casino: Casino, database: CasinoDatabase, server: ServerSnapshot) -> Iterator[Finding]:
     if _is_current(casino, database, server) and not server.databases[database.db_name].accepts_connections:
-        what = f"{database}, which {casino} is served from, lets nobody in."
-        yield _of(database, "closed", what, "Open it.", open_again)
+        problem = f"{database}, the current database of {casino}, refuses connections."
+        yield _of(database, "closed", problem, "Accept connections again.", open_again)
 
 
-def retired_open(casino: Casino, database: CasinoDatabase, server: Server) -> Iterator[Finding]:
+def retired_open(casino: Casino, database: CasinoDatabase, server: ServerSnapshot) -> Iterator[Finding]:
     facts = server.databases.get(database.db_name)
     if facts is not None and database.generation < casino.generation and facts.accepts_connections:
-        what = f"{database}, a retired database of {casino}, still lets everybody in."
-        yield _of(database, "retired_open", what, "Close it.", close)
+        problem = f"{database}, a retired database of {casino}, still accepts connections."
+        yield _of(database, "retired_open", problem, "Close it.", close)
 
 
-def open_to_public(casino: Casino, database: CasinoDatabase, server: Server) -> Iterator[Finding]:
+def open_to_public(casino: Casino, database: CasinoDatabase, server: ServerSnapshot) -> Iterator[Finding]:
     has_own_role = settings.CASINO_ROLES and _is_current(casino, database, server)
     if has_own_role and server.databases[database.db_name].is_open_to_public:
-        what = f"{database} lets every role of its server in, though each casino is to have its own."
-        yield _of(database, "open_to_public", what, f"Let in {casino}'s role alone.", close_to_others)
+        problem = f"{database} accepts every role of its server, though each casino has its own."
+        yield _of(database, "open_to_public", problem, f"Accept {casino}'s role only.", close_to_others)
 
 
 def partial_backup_findings(busy: set[int]) -> Iterator[Finding]:
@@ -134,15 +134,15 @@ def partial_backup_findings(busy: set[int]) -> Iterator[Finding]:
         if owner not in busy:
             yield Finding(
                 code="partial_backup",
-                what=f"The backup {folder} was never finished.",
-                mend="Remove it.",
+                problem=f"The backup {folder} is incomplete.",
+                advice="Remove it.",
                 casino_id=owner,
-                remedy=partial(_remove, folder),
+                repair=partial(_remove, folder),
             )
 
 
 CASINO_SYMPTOMS: tuple[Callable[[Casino], Iterator[Finding]], ...] = (half_created, half_moved, half_deleted, behind)
-DATABASE_SYMPTOMS: tuple[Callable[[Casino, CasinoDatabase, Server], Iterator[Finding]], ...] = (
+DATABASE_SYMPTOMS: tuple[Callable[[Casino, CasinoDatabase, ServerSnapshot], Iterator[Finding]], ...] = (
     half_built,
     missing,
     wrong_identity,
@@ -152,7 +152,7 @@ DATABASE_SYMPTOMS: tuple[Callable[[Casino, CasinoDatabase, Server], Iterator[Fin
     open_to_public,
 )
 
-Remedy = Callable[[Casino, CasinoDatabase, Report], object]
+Repair = Callable[[Casino, CasinoDatabase, Report], object]
 
 
 def settle(casino: Casino, database: CasinoDatabase, report: Report) -> None:
@@ -177,23 +177,23 @@ def close_to_others(casino: Casino, database: CasinoDatabase, report: Report) ->
         databases.assign(database, casino)
 
 
-def _of(database: CasinoDatabase, code: str, what: str, mend: str, remedy: Remedy | None = None) -> Finding:
+def _of(database: CasinoDatabase, code: str, problem: str, advice: str, repair: Repair | None = None) -> Finding:
     return Finding(
         code=code,
-        what=what,
-        mend=mend,
+        problem=problem,
+        advice=advice,
         casino_id=database.casino_id,
         server=database.server_id,
         database=database.db_name,
-        remedy=partial(remedy, database.casino, database) if remedy else None,
+        repair=partial(repair, database.casino, database) if repair else None,
     )
 
 
-def _is_current(casino: Casino, database: CasinoDatabase, server: Server) -> bool:
+def _is_current(casino: Casino, database: CasinoDatabase, server: ServerSnapshot) -> bool:
     is_current = database.generation == casino.generation and casino.state in READY_STATES
     return is_current and database.db_name in server.databases
 
 
 def _remove(folder: Path, report: Report) -> None:
-    with suppress(FileNotFoundError):  # finishing the deletion that it was for removes it too
+    with suppress(FileNotFoundError):  # finishing its casino's deletion removes it too
         shutil.rmtree(folder)

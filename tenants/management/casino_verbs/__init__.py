@@ -1,4 +1,4 @@
-"""What `manage.py casino` can do: one file a verb or a pair of them, and this registry."""
+"""The verbs of `manage.py casino`: one file per verb or pair of verbs, and their registry."""
 
 from tenants.management.cli.verbs import Verb, registry
 

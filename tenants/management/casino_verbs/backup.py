@@ -16,11 +16,11 @@ from .casino_arguments import add_casino, find_casino
 
 class BackUpCasino(Verb):
     name = "backup"
-    help = "Back a casino up while it goes on working."
+    help = "Back up a casino, which stays in service."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_casino(parser)
-        parser.add_argument("--to", type=Path, metavar="FOLDER", help="a new folder; without it, one below BACKUP_DIR")
+        parser.add_argument("--to", type=Path, metavar="FOLDER", help="a new folder (default: one below BACKUP_DIR)")
 
     def run(self, terminal: Terminal, *args: Any, casino_id: int, to: Path | None, **options: Any) -> VerbResult:
         casino = find_casino(casino_id)
@@ -39,7 +39,7 @@ class ListBackups(Verb):
     def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> VerbResult:
         casino = find_casino(casino_id)
         found = [summarise_backup(backup) for backup in backups_of(casino)]
-        return VerbResult(columns(backup_rows(found)) if found else f"{casino} has no backup.", found)
+        return VerbResult(columns(backup_rows(found)) if found else f"{casino} has no backups.", found)
 
 
 def backup_rows(backups: Iterable[BackupSummary]) -> list[tuple[str, ...]]:

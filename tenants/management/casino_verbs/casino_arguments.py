@@ -1,4 +1,4 @@
-"""Arguments that several verbs take, and the casino that one of them names."""
+"""Arguments of several verbs, and their validation."""
 
 from django.core.management.base import CommandError, CommandParser
 
@@ -11,26 +11,26 @@ def add_casino(parser: CommandParser) -> None:
 
 
 def add_name(parser: CommandParser) -> None:
-    parser.add_argument("name", type=str.strip, metavar="NAME", help="what people call the casino; must be new")
+    parser.add_argument("name", type=str.strip, metavar="NAME", help="the casino's unique name")
 
 
 def add_server(parser: CommandParser) -> None:
-    parser.add_argument("--server", metavar="S", help="the database server; without it, where there is room")
+    parser.add_argument("--server", metavar="S", help="the database server (default: one with room)")
 
 
 def add_yes(parser: CommandParser) -> None:
-    parser.add_argument("--yes", action="store_true", help="don't ask")
+    parser.add_argument("--yes", action="store_true", help="don't ask for confirmation")
 
 
 def find_casino(casino_id: int) -> Casino:
-    """Raises CommandError if there is none."""
+    """Raises CommandError if no casino has this id."""
     casino = Casino.objects.filter(pk=casino_id).first() if 0 < casino_id <= MAX_ID else None
     if casino is None:
-        raise CommandError(f"No casino has the id {casino_id}; `manage.py casino list` shows those there are.")
+        raise CommandError(f"No casino has the id {casino_id}; see `manage.py casino list`.")
     return casino
 
 
 def check_name(name: str) -> None:
-    """Raises CommandError unless a casino may be called so."""
+    """Raises CommandError if the name is empty or too long."""
     if not 0 < len(name) <= 100:
         raise CommandError("A casino's name has 1 to 100 characters.")

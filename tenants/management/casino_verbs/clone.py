@@ -1,4 +1,4 @@
-"""`casino clone`: a second casino with a copy of everything."""
+"""`casino clone`: a new casino with a copy of everything."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from .casino_arguments import add_casino, add_name, add_server, check_name, find
 
 class CloneCasino(Verb):
     name = "clone"
-    help = "Create a casino with a copy of another one's rows and configuration."
+    help = "Create a casino with a copy of another casino's rows and configuration."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_casino(parser)

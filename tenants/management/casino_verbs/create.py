@@ -1,4 +1,4 @@
-"""`casino create`: a new casino with a database of its own."""
+"""`casino create`: a new casino with its own database."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from .casino_arguments import add_name, add_server, check_name
 
 class CreateCasino(Verb):
     name = "create"
-    help = "Create a casino with an empty database of its own; called again after a failure, finish it."
+    help = "Create a casino with an empty database; run again after a failure, it finishes."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_name(parser)
@@ -28,7 +28,7 @@ class CreateCasino(Verb):
         if casino is None:
             casino = _create(name, server, terminal)
         else:
-            terminal.report(f"finishing {casino}, which was begun before")
+            terminal.report(f"finishing the unfinished {casino}")
             provision(casino, server=server, report=terminal.report)
         text = f"Casino {casino.pk} ({casino.name}) is ready: database {casino.db_name} on {casino.server_id}."
         return VerbResult(text, describe(casino))
@@ -38,4 +38,4 @@ def _create(name: str, server: str | None, terminal: Terminal) -> Casino:
     try:
         return create_casino(name, server=server, report=terminal.report)
     except IntegrityError as error:
-        raise CommandError(f"There is a casino named {name!r} already.") from error
+        raise CommandError(f"A casino named {name!r} already exists.") from error

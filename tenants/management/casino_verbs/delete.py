@@ -1,4 +1,4 @@
-"""`casino delete`: for good, after a last backup."""
+"""`casino delete`: permanently, after a last backup."""
 
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from .casino_arguments import add_casino, add_yes, find_casino
 
 class DeleteCasino(Verb):
     name = "delete"
-    help = "Delete a casino and its databases, after a last backup; its id is never given again."
+    help = "Delete a casino and its databases, after a last backup; its id is not reused."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_casino(parser)
         add_yes(parser)
         where = parser.add_mutually_exclusive_group()
-        where.add_argument("--no-backup", action="store_true", help="keep nothing")
+        where.add_argument("--no-backup", action="store_true", help="delete without a backup")
         where.add_argument("--backup-to", type=Path, metavar="FOLDER", help="a new folder for the last backup")
 
     def run(
@@ -36,10 +36,10 @@ class DeleteCasino(Verb):
     ) -> VerbResult:
         casino = find_casino(casino_id)
         if casino.state == CasinoState.DELETED:
-            return VerbResult(f"{casino} is deleted already.", {"id": casino.pk, "backup": None})
+            return VerbResult(f"{casino} is already deleted.", {"id": casino.pk, "backup": None})
         terminal.confirm(_consequence(casino, no_backup), word=casino.name)
         kept = delete_casino(casino, backup=not no_backup, folder=backup_to, report=terminal.report)
-        where = f"its last backup is {kept.folder}" if kept else "nothing of it was kept"
+        where = f"its last backup is {kept.folder}" if kept else "there is no backup"
         document = {"id": casino.pk, "backup": summarise_backup(kept) if kept else None}
         return VerbResult(f"{casino} is deleted; {where}.", document)
 

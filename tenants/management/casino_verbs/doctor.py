@@ -1,55 +1,76 @@
-"""`casino doctor`: what is not as it should be, and mending it."""
+"""`casino doctor`: finds problems, and repairs them."""
 
 from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tenants.lifecycle.doctor.examine import examine, mend
+from tenants.lifecycle.doctor.examine import examine, repair
 from tenants.lifecycle.doctor.findings import Finding
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbResult
 
 from .casino_arguments import add_yes
 
-_SHOWN = ("code", "what", "mend", "casino_id", "server", "database")
+_Errors = dict[int, Exception | None]  # of each repaired finding, by the finding's id()
 
 
 class Doctor(Verb):
     name = "doctor"
     help = (
-        "Compare the catalogue with what the servers have: half-done work, missing databases, databases in no row. "
-        "Ends with status 1 if something is left that is not as it should be."
+        "Compare the catalogue with the servers: unfinished work, missing and unknown databases. "
+        "Exits with status 1 if a problem is left."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--mend", action="store_true", help="mend what can be mended, after asking")
+        parser.add_argument(
+            "--repair",
+            "--mend",
+            dest="is_repairing",
+            action="store_true",
+            help="repair what can be, after confirmation",
+        )
         add_yes(parser)
 
-    def run(self, terminal: Terminal, *args: Any, mend: bool, **options: Any) -> VerbResult:
+    def run(self, terminal: Terminal, *args: Any, is_repairing: bool, **options: Any) -> VerbResult:
         findings = examine(terminal.report)
-        outcomes = _mend(findings, terminal) if mend else {}
-        left = [finding for finding in findings if outcomes.get(id(finding)) != "mended"]
-        lines = [_line(finding, outcomes.get(id(finding))) for finding in findings]
-        document = [_document(finding, outcomes.get(id(finding))) for finding in findings]
-        problem = f"{len(left)} of {len(findings)} findings are left." if left else ""
-        return VerbResult("\n".join(lines) or "All is as it should be.", document, problem)
+        errors = _repair(findings, terminal) if is_repairing else {}
+        left = [finding for finding in findings if errors.get(id(finding), finding) is not None]
+        lines = [_line(finding, errors) for finding in findings]
+        document = [_document(finding, errors) for finding in findings]
+        problem = f"{len(left)} of {len(findings)} problems are left." if left else ""
+        return VerbResult("\n".join(lines) or "No problems found.", document, problem)
 
 
-def _mend(findings: list[Finding], terminal: Terminal) -> dict[int, str]:
-    """What became of each finding that has a remedy, by the finding's id()."""
-    mendable = [finding for finding in findings if finding.remedy]
-    if not mendable:
+def _repair(findings: list[Finding], terminal: Terminal) -> _Errors:
+    repairable = [finding for finding in findings if finding.repair]
+    if not repairable:
         return {}
-    terminal.confirm("\n".join(f"{finding.what} {finding.mend}" for finding in mendable))
-    outcomes = mend(mendable, terminal.report)
-    return {id(finding): f"not mended: {str(error).strip()}" if error else "mended" for finding, error in outcomes}
+    terminal.confirm("\n".join(f"{finding.problem} {finding.advice}" for finding in repairable))
+    return {id(finding): error for finding, error in repair(repairable, terminal.report)}
 
 
-def _line(finding: Finding, outcome: str | None) -> str:
-    by = "by `casino doctor --mend`" if finding.remedy else "by hand"
-    return f"{finding.code}: {finding.what}\n  {outcome or f'to be mended {by}: {finding.mend}'}"
+def _line(finding: Finding, errors: _Errors) -> str:
+    if id(finding) in errors:
+        error = errors[id(finding)]
+        outcome = f"not repaired: {str(error).strip()}" if error else "repaired"
+    else:
+        outcome = f"repair {'with `casino doctor --repair`' if finding.repair else 'by hand'}: {finding.advice}"
+    return f"{finding.code}: {finding.problem}\n  {outcome}"
 
 
-def _document(finding: Finding, outcome: str | None) -> dict[str, Any]:
-    shown = {name: getattr(finding, name) for name in _SHOWN}
-    return {**shown, "can_be_mended": finding.remedy is not None, "outcome": outcome}
+def _document(finding: Finding, errors: _Errors) -> dict[str, Any]:
+    """The keys and outcomes have had these names since the first release: scripts read them."""
+    outcome = None
+    if id(finding) in errors:
+        error = errors[id(finding)]
+        outcome = f"not mended: {str(error).strip()}" if error else "mended"
+    return {
+        "code": finding.code,
+        "what": finding.problem,
+        "mend": finding.advice,
+        "casino_id": finding.casino_id,
+        "server": finding.server,
+        "database": finding.database,
+        "can_be_mended": finding.repair is not None,
+        "outcome": outcome,
+    }

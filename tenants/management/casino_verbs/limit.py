@@ -1,4 +1,4 @@
-"""`casino limit`: how much a casino may ask."""
+"""`casino limit`: a casino's rate and size limits."""
 
 from argparse import SUPPRESS, ArgumentTypeError
 from typing import Any
@@ -15,7 +15,7 @@ from .casino_arguments import add_casino, find_casino
 
 class LimitCasino(Verb):
     name = "limit"
-    help = "Set a casino's own limits, and show them; when this is done, every process keeps them."
+    help = "Set and show a casino's own limits; when the command ends, every process applies them."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_casino(parser)
@@ -26,7 +26,7 @@ class LimitCasino(Verb):
                 type=_limit,
                 default=SUPPRESS,
                 metavar="N",
-                help=f"{what}; 0 for no limit, `default` for that of the settings",
+                help=f"{what}; 0: no limit, `default`: the setting",
             )
 
     def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> VerbResult:
@@ -37,14 +37,14 @@ class LimitCasino(Verb):
                 setattr(casino, name, value)
             casino.save(update_fields=list(changes))
             wait_until_caches_expire()
-        rate, size = request_rate(casino) or "any number of", request_bytes(casino) or "any number of"
+        rate, size = request_rate(casino) or "unlimited", request_bytes(casino) or "unlimited"
         document = {"id": casino.pk, "request_rate": casino.request_rate, "request_bytes": casino.request_bytes}
-        return VerbResult(f"{casino} may make {rate} requests a second, of {size} bytes each.", document)
+        return VerbResult(f"{casino}: {rate} requests a second, {size} bytes per request.", document)
 
 
 def _limit(text: str) -> int | None:
     if text == "default":
         return None
     if not text.isascii() or not text.isdecimal() or len(text) > 9:
-        raise ArgumentTypeError("a limit is a number up to 999999999, or `default`")
+        raise ArgumentTypeError("must be a number up to 999999999, or `default`")
     return int(text)

@@ -1,4 +1,4 @@
-"""`casino list` and `casino show`: the casinos, and everything about one."""
+"""`casino list` and `casino show`."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,10 +16,10 @@ from .casino_arguments import add_casino, find_casino
 
 class ListCasinos(Verb):
     name = "list"
-    help = "List the casinos: by default all that are not deleted."
+    help = "List the casinos that are not deleted."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--state", choices=CasinoState.values, help="only those in this state")
+        parser.add_argument("--state", choices=CasinoState.values, help="only casinos in this state")
 
     def run(self, terminal: Terminal, *args: Any, state: str | None, **options: Any) -> VerbResult:
         casinos = Casino.objects.filter(state=state) if state else Casino.objects.living()
@@ -38,7 +38,7 @@ class ListCasinos(Verb):
             )
             for casino in found
         ]
-        return VerbResult(columns([head, *rows]) if rows else "There is no such casino.", found)
+        return VerbResult(columns([head, *rows]) if rows else "No casinos found.", found)
 
 
 class ShowCasino(Verb):
@@ -67,7 +67,7 @@ def _lines(casino: CasinoDescription) -> Iterator[str]:
         "generation": casino.generation,
         "size": size_text(casino.size),
         "schema version": casino.schema_version,
-        "behind": casino.is_behind and "yes: `manage.py migrate_casinos` brings it up to date",
+        "behind": casino.is_behind and "yes: run `manage.py migrate_casinos`",
         "configured": casino.recommender_type if casino.is_configured else "no",
     }
     yield columns([(name, value) for name, value in facts.items() if value not in (None, "", False)])

@@ -14,11 +14,11 @@ from .casino_arguments import add_casino, find_casino
 
 class MoveCasino(Verb):
     name = "move"
-    help = "Move a casino to another database server; while it moves it is read, and not written."
+    help = "Move a casino to another database server; it is read-only meanwhile."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_casino(parser)
-        parser.add_argument("server", metavar="SERVER", help="as `manage.py database_server list` names it")
+        parser.add_argument("server", metavar="SERVER", help="the server's name in `manage.py database_server list`")
 
     def run(self, terminal: Terminal, *args: Any, casino_id: int, server: str, **options: Any) -> VerbResult:
         casino = find_casino(casino_id)

@@ -1,4 +1,4 @@
-"""`casino restore` and `casino prune`: back to a former state, and letting go of what was kept for that."""
+"""`casino restore` and `casino prune`: restores a former state, and drops the databases kept for that."""
 
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ from .casino_arguments import add_casino, add_server, add_yes, find_casino
 
 class RestoreCasino(Verb):
     name = "restore"
-    help = "Bring a casino back as a backup, or a retired generation of its database, has it; the present one is kept."
+    help = "Restore a casino from a backup or a retired generation of its database; the current one is kept."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_casino(parser)
         source = parser.add_mutually_exclusive_group(required=True)
         source.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="the backup's folder")
-        source.add_argument("--generation", type=int, metavar="N", help="a retired generation instead of a backup")
+        source.add_argument("--generation", type=int, metavar="N", help="a retired generation, instead of a backup")
         add_server(parser)
         add_yes(parser)
 
@@ -44,7 +44,7 @@ class RestoreCasino(Verb):
             restore_casino(casino, folder, server=server, report=terminal.report)
         elif generation is not None:
             if server is not None:
-                raise CommandError("A generation is restored on the casino's own server: leave --server out.")
+                raise CommandError("A generation is restored on the casino's own server: omit --server.")
             terminal.confirm(_consequence(casino, f"generation {generation}"))
             restore_generation(casino, generation, report=terminal.report)
         text = f"{casino} is restored: database {casino.db_name} on {casino.server_id}, generation {casino.generation}."
@@ -53,7 +53,7 @@ class RestoreCasino(Verb):
 
 class PruneCasino(Verb):
     name = "prune"
-    help = "Drop the databases that a casino was served from before it was restored or moved."
+    help = "Drop a casino's retired databases, from before restores and moves."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_casino(parser)
@@ -64,13 +64,13 @@ class PruneCasino(Verb):
         kept = ", ".join(str(database) for database in retired_databases(casino))
         if not kept:
             return VerbResult(f"{casino} has no retired database.", [])
-        terminal.confirm(f"This drops {kept}, and what only they have is gone.")
+        terminal.confirm(f"This drops {kept}; rows that are only there are lost.")
         dropped = [str(database) for database in prune_casino(casino, report=terminal.report)]
         return VerbResult(f"Dropped: {', '.join(dropped)}.", dropped)
 
 
 def _consequence(casino: Casino, former: str) -> str:
     return (
-        f"{casino} goes back to {former}: what was stored after that is left behind in generation {casino.generation}, "
+        f"{casino} is restored to {former}. Rows stored since then stay only in generation {casino.generation}, "
         "which is kept until `casino prune`."
     )

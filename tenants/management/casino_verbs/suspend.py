@@ -14,11 +14,11 @@ from .casino_arguments import add_casino, find_casino
 
 class SuspendCasino(Verb):
     name = "suspend"
-    help = "VerbResult a casino's requests 423 until it is resumed; what comes by Kafka is still stored."
+    help = "Answer a casino's requests with 423 until it is resumed; its Kafka messages are still stored."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_casino(parser)
-        parser.add_argument("--reason", default="", help="kept with the casino for whoever looks")
+        parser.add_argument("--reason", default="", help="shown by `casino list` and `casino show`")
 
     def run(self, terminal: Terminal, *args: Any, casino_id: int, reason: str, **options: Any) -> VerbResult:
         casino = find_casino(casino_id)
@@ -28,7 +28,7 @@ class SuspendCasino(Verb):
 
 class ResumeCasino(Verb):
     name = "resume"
-    help = "VerbResult a suspended casino's requests again."
+    help = "Serve a suspended casino's requests again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_casino(parser)

@@ -1,4 +1,4 @@
-"""How commands are told which casinos they are for, and how many processes they may use."""
+"""Command arguments: casinos and number of processes."""
 
 import getpass
 import os
@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from tenants.models import Casino
 from tenants.models.casino import CatalogueQuerySet
 
-_MOST_JOBS = 4  # by default: the databases' server works as much as the processes do
+_MAX_JOBS = 4  # by default: the database server works as much as the processes
 _WORTH_PROCESSES = 20  # casinos; a process takes about a second to start
 
 
@@ -19,20 +19,20 @@ def add_jobs_argument(parser: CommandParser) -> None:
         "--jobs",
         type=whole_number,
         metavar="N",
-        help=f"processes (default: one a processor, at most {_MOST_JOBS}; 1 for fewer than {_WORTH_PROCESSES} casinos)",
+        help=f"processes (default: one a processor, at most {_MAX_JOBS}; 1 for fewer than {_WORTH_PROCESSES} casinos)",
     )
 
 
 def jobs_for(count: int, jobs: int | None) -> int:
-    """How many processes to use for so many casinos."""
+    """The number of processes to use for `count` casinos."""
     if jobs is not None:
         return max(1, min(jobs, count))
-    return 1 if count < _WORTH_PROCESSES else min(_MOST_JOBS, os.cpu_count() or 1)
+    return 1 if count < _WORTH_PROCESSES else min(_MAX_JOBS, os.cpu_count() or 1)
 
 
 def whole_number(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+        raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
@@ -48,13 +48,13 @@ def ready_casinos(ids: Iterable[int]) -> CatalogueQuerySet:
     if missing := sorted(wanted - set(casinos.values_list("pk", flat=True))):
         raise CommandError(
             f"No casino with a complete database has the id {', '.join(map(str, missing))}; "
-            "`manage.py casino list` shows those there are."
+            "see `manage.py casino list`."
         )
     return casinos
 
 
-def who_runs_this() -> str:
-    """The account that runs the command, for a log."""
+def operator_name() -> str:
+    """The account that runs the command, for audit logs."""
     try:
         return f"command line ({getpass.getuser()})"
     except (KeyError, OSError):  # an account without a name, as in a container

@@ -1,4 +1,4 @@
-"""How far a command has come, for people who watch it on a terminal."""
+"""A progress bar, on terminals."""
 
 import sys
 from types import TracebackType
@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-_REDRAWS = 4  # a second, however many casinos are done meanwhile
+_REDRAWS = 4  # a second
 
 
 class ProgressBar:
-    """A bar on stderr where that is a terminal, unless `is_hidden`. What is said goes to stderr, above the bar."""
+    """A bar on stderr if that is a terminal, unless `is_hidden`. Messages go to stderr, above the bar."""
 
     def __init__(self, doing: str, total: int, stderr: OutputWrapper, *, is_hidden: bool = False) -> None:
         self._stderr = stderr
@@ -35,7 +35,7 @@ class ProgressBar:
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task)
 
-    def say(self, text: str) -> None:
+    def write(self, text: str) -> None:
         if self._bar is None:
             self._stderr.write(text, style_func=str)
         else:
@@ -44,7 +44,7 @@ class ProgressBar:
 
 def _bar() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(file=sys.stderr)  # as it is now: what runs below the bar may redirect it
+    console = Console(file=sys.stderr)  # bound now: the command below the bar may redirect it
     return Progress(
         *columns, console=console, refresh_per_second=_REDRAWS, redirect_stdout=False, redirect_stderr=False
     )

@@ -1,4 +1,4 @@
-"""How a command talks with whoever called it: steps and questions go to stderr, so that stdout has the result alone."""
+"""Progress steps and confirmations, on stderr: stdout has the result only."""
 
 from types import TracebackType
 from typing import IO, Self
@@ -9,9 +9,9 @@ from rich.text import Text
 
 
 class Terminal:
-    """Steps turn with a spinner where stderr is a terminal, and are plain lines elsewhere.
+    """Shows steps with a spinner if stderr is a terminal, else as plain lines.
 
-    `has_yes` answers every question beforehand. A question that nobody can answer raises CommandError.
+    `has_yes` confirms everything. Without it, and without a terminal on stdin, `confirm` raises CommandError.
     """
 
     def __init__(self, *, stdin: IO[str], stderr: OutputWrapper, has_yes: bool) -> None:
@@ -31,7 +31,7 @@ class Terminal:
         self._end_step(mark="✗" if exc_type else "✓")
 
     def report(self, step: str) -> None:
-        """Say what is being done from now on."""
+        """Show the step that starts now."""
         if self._status is None:
             self._stderr.write(step, style_func=str)
             return
@@ -41,16 +41,16 @@ class Terminal:
         self._status.start()
 
     def confirm(self, consequence: str, *, word: str = "yes") -> None:
-        """Say what is going to happen, and go on only if `word` is typed in. Raises CommandError."""
+        """Show the consequence, and return if `word` is typed in. Raises CommandError otherwise."""
         if self._has_yes:
             return
         if not self._stdin.isatty():
-            raise CommandError(f"{consequence} There is no terminal to ask on: say --yes if you mean it.")
+            raise CommandError(f"{consequence} Not a terminal: pass --yes to confirm.")
         self._end_step(mark="✓")
-        self._stderr.write(f"{consequence}\nType {word!r} to go on: ", style_func=str, ending="")
+        self._stderr.write(f"{consequence}\nType {word!r} to continue: ", style_func=str, ending="")
         self._stderr.flush()
         if self._stdin.readline().strip() != word:
-            raise CommandError("Nothing was done.")
+            raise CommandError("Not confirmed; nothing was changed.")
 
     def _end_step(self, *, mark: str) -> None:
         if self._status is None or self._console is None or not self._step:

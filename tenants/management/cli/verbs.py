@@ -1,4 +1,4 @@
-"""Commands that are a set of verbs, as `manage.py casino suspend 7`: one small class a verb."""
+"""Commands with verbs, like `manage.py casino suspend 7`: one class per verb."""
 
 import sys
 from abc import ABC, abstractmethod
@@ -14,13 +14,13 @@ from tenants.errors import TenancyError
 
 from .terminal import Terminal
 
-INTERRUPTED = 130  # the status that shells give to what Ctrl-C ended
+INTERRUPTED = 130  # the exit status that shells give to a command ended by Ctrl-C
 
 
 @dataclass(frozen=True, slots=True)
 class VerbResult:
-    """What a verb did or found: `text` for people, `document` (whatever msgspec encodes) for `--json`. With a `problem`
-    the command fails, after printing either."""
+    """A verb's result: `text` for people, `document` (anything that msgspec encodes) for `--json`. With a `problem` the
+    command prints it and fails."""
 
     text: str
     document: Any
@@ -28,24 +28,24 @@ class VerbResult:
 
 
 class Verb(ABC):
-    """One thing that a command can do. `name` is what is typed."""
+    """One verb of a command. `name` is typed on the command line."""
 
     name: ClassVar[str]
     help: ClassVar[str]
 
-    def add_arguments(self, parser: CommandParser) -> None:  # noqa: B027 (a verb without arguments leaves it out)
-        """Add what the verb takes besides `--json`; arrives in `run` by name."""
+    def add_arguments(self, parser: CommandParser) -> None:  # noqa: B027  # optional: a verb may have no arguments
+        """Add the verb's arguments besides `--json`; `run` gets them by name."""
 
     @abstractmethod
     def run(self, terminal: Terminal, *args: Any, **options: Any) -> VerbResult:
-        """Do it. Steps go to `terminal.report`. May raise CommandError, TenancyError, DatabaseError, OSError."""
+        """Run the verb. May raise CommandError, TenancyError, DatabaseError, OSError."""
 
 
 class VerbCommand(BaseCommand):
-    """Parses the verb's arguments, runs it, and prints its answer."""
+    """Parses the verb's arguments, runs it, and prints its result."""
 
     verbs: ClassVar[dict[str, Verb]]
-    stealth_options = ("stdin",)  # for tests: where answers to questions are read
+    stealth_options = ("stdin",)  # for tests: confirmations are read from it
 
     def add_arguments(self, parser: CommandParser) -> None:
         subparsers = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True)
@@ -55,10 +55,10 @@ class VerbCommand(BaseCommand):
             verb.add_arguments(subparser)
 
     def handle(self, *args: Any, verb: str, json: bool, **options: Any) -> None:
-        answer = self._run(self.verbs[verb], options)
-        self.stdout.write(_as_json(answer.document) if json else answer.text)
-        if answer.problem:
-            raise CommandError(answer.problem)
+        result = self._run(self.verbs[verb], options)
+        self.stdout.write(_as_json(result.document) if json else result.text)
+        if result.problem:
+            raise CommandError(result.problem)
 
     def _run(self, verb: Verb, options: dict[str, Any]) -> VerbResult:
         stdin = options.pop("stdin", sys.stdin)
@@ -68,7 +68,7 @@ class VerbCommand(BaseCommand):
         except (TenancyError, DatabaseError, OSError) as error:
             raise CommandError(str(error).strip()) from error
         except KeyboardInterrupt as error:
-            raise CommandError("Interrupted; the same call again finishes it.", returncode=INTERRUPTED) from error
+            raise CommandError("Interrupted; run the same command again to finish.", returncode=INTERRUPTED) from error
 
 
 def registry(verbs: Iterable[Verb]) -> dict[str, Verb]:

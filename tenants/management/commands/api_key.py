@@ -1,9 +1,9 @@
-"""`manage.py api_key <verb>`: keys that casinos' back ends show."""
+"""`manage.py api_key <verb>`: API keys of casinos."""
 
 from tenants.management.api_key_verbs import VERBS
 from tenants.management.cli.verbs import VerbCommand
 
 
 class Command(VerbCommand):
-    help = "API keys: made, listed, rotated and revoked. `manage.py api_key VERB --help` says more of one verb."
+    help = "Create, list, rotate and revoke API keys. `manage.py api_key VERB --help` describes a verb."
     verbs = VERBS

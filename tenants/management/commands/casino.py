@@ -1,9 +1,9 @@
-"""`manage.py casino <verb>`: casinos made, looked at, suspended, copied, backed up, restored, moved and deleted."""
+"""`manage.py casino <verb>`: the lifecycle of casinos."""
 
 from tenants.management.casino_verbs import VERBS
 from tenants.management.cli.verbs import VerbCommand
 
 
 class Command(VerbCommand):
-    help = "Everything about casinos' lives. `manage.py casino VERB --help` says more of one verb."
+    help = "The lifecycle of casinos. `manage.py casino VERB --help` describes a verb."
     verbs = VERBS

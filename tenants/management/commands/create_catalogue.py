@@ -1,4 +1,4 @@
-"""`manage.py create_catalogue`: the catalogue database, made if it is missing, and migrated."""
+"""`manage.py create_catalogue`: creates and migrates the catalogue database."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tenants.databases.catalogue import ensure_catalogue
 
 
 class Command(BaseCommand):
-    help = "Make the catalogue database unless it is there, and migrate it."
+    help = "Create the catalogue database if it is missing, and migrate it."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:

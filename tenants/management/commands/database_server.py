@@ -1,9 +1,9 @@
-"""`manage.py database_server <verb>`: the PostgreSQL servers that casinos' databases are placed on."""
+"""`manage.py database_server <verb>`: the PostgreSQL servers of casinos' databases."""
 
 from tenants.management.cli.verbs import VerbCommand
 from tenants.management.server_verbs import VERBS
 
 
 class Command(VerbCommand):
-    help = "The database servers: which there are, and which take new casinos."
+    help = "List, add, open and close the database servers. `manage.py database_server VERB --help` describes a verb."
     verbs = VERBS

@@ -1,4 +1,4 @@
-"""`manage.py dbshell [--casino ID]`: psql on the catalogue, or on a casino's database, wherever that is."""
+"""`manage.py dbshell [--casino ID]`: psql on the catalogue, or on a casino's database."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class Command(dbshell.Command):
             super().handle(**options)
             return
         casino = ready_casino(casino_id).current
-        direct = database_settings(casino.server, casino.db_name, direct=True)  # a pooler may not know psql's ways
+        direct = database_settings(casino.server, casino.db_name, direct=True)  # a pooler supports not all of psql
         alias = connections.register(f"{casino.alias}_shell", direct)
         try:
             super().handle(**{**options, "database": alias})

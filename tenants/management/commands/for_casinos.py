@@ -1,4 +1,4 @@
-"""`manage.py for_casinos --all -- COMMAND ..`: any management command, for many casinos."""
+"""`manage.py for_casinos --all -- COMMAND ..`: runs any management command for many casinos."""
 
 from argparse import RawDescriptionHelpFormatter
 from functools import partial
@@ -18,7 +18,7 @@ from tenants.workers.worker_pool import workers
 
 
 class CasinoCommandResult(msgspec.Struct, frozen=True):
-    """How the command went for one casino. `output` are the lines that it wrote; `seconds` is how long it took."""
+    """The command's result for one casino. `output`: the lines that it wrote; `seconds`: its duration."""
 
     id: int
     name: str
@@ -29,8 +29,8 @@ class CasinoCommandResult(msgspec.Struct, frozen=True):
 
 class Command(BaseCommand):
     help = (
-        "Run any management command for many casinos, each time with that casino current. A failure stops no other.\n\n"
-        "In the command's words {id}, {name}, {alias} and {db_name} stand for the casino's, as in\n"
+        "Run any management command for many casinos, each of them current. A failure does not stop the others.\n\n"
+        "In the command, {id}, {name}, {alias} and {db_name} are replaced by the casino's:\n"
         "  manage.py for_casinos --all -- dumpdata recommendations --database {alias} --output {id}.json"
     )
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("--casino", type=int, action="append", metavar="ID", help="this casino (repeatable)")
-        which.add_argument("--all", action="store_true", help="every casino that has a complete database")
+        which.add_argument("--all", action="store_true", help="every casino with a complete database")
         add_jobs_argument(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON document")
         parser.add_argument("words", nargs="*", metavar="COMMAND", help="after --: the command and its arguments")
@@ -65,7 +65,7 @@ class Command(BaseCommand):
     def _run(self, words: list[str], names: dict[int, str], jobs: int, *, as_json: bool) -> list[CasinoCommandResult]:
         outcomes, lines = [], dict[int, list[str]]({casino_id: [] for casino_id in names})
 
-        def hear(line: OutputLine) -> None:
+        def on_message(line: OutputLine) -> None:
             if as_json:
                 lines[line.casino_id].append(line.text)
             else:
@@ -73,12 +73,12 @@ class Command(BaseCommand):
 
         with (
             ProgressBar(words[0], len(names), self.stderr, is_hidden=self.stdout.isatty() and not as_json) as bar,
-            workers(partial(running, words), jobs=jobs, on_message=hear) as run,
+            workers(partial(running, words), jobs=jobs, on_message=on_message) as run,
         ):
             for done in run(names):
                 bar.advance()
                 if done.error:
-                    bar.say(f"{names[done.task]} (casino {done.task}): {done.error}")
+                    bar.write(f"{names[done.task]} (casino {done.task}): {done.error}")
                 outcomes.append(
                     CasinoCommandResult(done.task, names[done.task], done.error, done.seconds, lines[done.task])
                 )
@@ -91,6 +91,6 @@ class Command(BaseCommand):
 
 def _check(words: list[str]) -> None:
     if not words:
-        raise CommandError("Say which command to run, after two dashes: manage.py for_casinos --all -- check")
+        raise CommandError("Name the command to run after two dashes: manage.py for_casinos --all -- check")
     if words[0] not in get_commands():
-        raise CommandError(f"There is no command {words[0]!r}; `manage.py help` lists those there are.")
+        raise CommandError(f"There is no command {words[0]!r}; see `manage.py help`.")

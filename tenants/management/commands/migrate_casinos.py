@@ -1,4 +1,4 @@
-"""`manage.py migrate_casinos`: every casino's database up to the code's migrations."""
+"""`manage.py migrate_casinos`: migrates every casino's database."""
 
 import time
 from collections.abc import Iterable
@@ -19,15 +19,15 @@ from tenants.schema.verify import verifying
 from tenants.workers.task import TaskResult
 from tenants.workers.worker_pool import workers
 
-_MOST_NAMED = 20  # casinos in one message
-_AGAIN = "`manage.py migrate_casinos --only-failed` tries them again"
-_GO_ON = "`manage.py migrate_casinos --resume` goes on"
+_MAX_NAMED = 20  # casinos in one message
+_RETRY = "retry them with `manage.py migrate_casinos --only-failed`"
+_CONTINUE = "continue with `manage.py migrate_casinos --resume`"
 
 Result = TypeVar("Result")
 
 
 class CasinoProblem(msgspec.Struct, frozen=True):
-    """A casino of which the catalogue was not right, or could not be asked whether it is."""
+    """A casino whose catalogue row was wrong, or could not be verified."""
 
     id: int
     name: str
@@ -35,21 +35,23 @@ class CasinoProblem(msgspec.Struct, frozen=True):
 
 
 class Command(BaseCommand):
-    help = "Migrate every server's template and every casino that is behind; go on after a failure, and report it."
+    help = "Migrate every server's template and every casino that is behind; a failure does not stop the others."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--casino", type=int, action="append", metavar="ID", help="only this casino (repeatable)")
         add_jobs_argument(parser)
         parser.add_argument(
-            "--canary", type=whole_number, default=0, metavar="N", help="the others only if these first N succeed"
+            "--canary", type=whole_number, default=0, metavar="N", help="start the others only if the first N succeed"
         )
-        parser.add_argument("--fail-fast", action="store_true", help="begin no more after a failure")
+        parser.add_argument("--fail-fast", action="store_true", help="start no more after a failure")
         which = parser.add_mutually_exclusive_group()
-        which.add_argument("--resume", action="store_true", help="go on with the last run that was not finished")
-        which.add_argument("--only-failed", action="store_true", help="those that failed in the last run")
+        which.add_argument("--resume", action="store_true", help="continue the last unfinished run")
+        which.add_argument("--only-failed", action="store_true", help="only those that failed in the last run")
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--dry-run", action="store_true", help="say what each casino lacks; change nothing")
-        what.add_argument("--verify", action="store_true", help="ask every database whether the catalogue is right")
+        what.add_argument(
+            "--dry-run", action="store_true", help="show each casino's missing migrations; change nothing"
+        )
+        what.add_argument("--verify", action="store_true", help="compare every database with the catalogue")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -60,13 +62,13 @@ class Command(BaseCommand):
         elif options["only_failed"]:
             casinos = casinos.filter(pk__in=_failed_last().values("pk"))
         try:
-            self._do(run, casinos, options)
+            self._dispatch(run, casinos, options)
         except WorkersFailed as error:
-            raise CommandError(f"{error} {_GO_ON}.") from error
+            raise CommandError(f"{error} Then {_CONTINUE}.") from error
         except KeyboardInterrupt as error:
-            raise CommandError(f"Interrupted; {_GO_ON}.", returncode=INTERRUPTED) from error
+            raise CommandError(f"Interrupted; {_CONTINUE}.", returncode=INTERRUPTED) from error
 
-    def _do(self, run: MigrationRun | None, casinos: CatalogueQuerySet, options: dict[str, Any]) -> None:
+    def _dispatch(self, run: MigrationRun | None, casinos: CatalogueQuerySet, options: dict[str, Any]) -> None:
         if options["dry_run"]:
             self._list(casinos, as_json=options["json"])
         elif options["verify"]:
@@ -77,7 +79,7 @@ class Command(BaseCommand):
     def _run_to_resume(self) -> MigrationRun:
         run = fleet.unfinished_run()
         if run is None:
-            raise CommandError("No run is unfinished; without --resume, migrate_casinos begins a new one.")
+            raise CommandError("No run is unfinished; omit --resume to start a new one.")
         return run
 
     # --- Migrating ---------------------------------------------------------------------------------------------------
@@ -92,8 +94,8 @@ class Command(BaseCommand):
         seconds = time.perf_counter() - started
         report = report_of(run, up_to_date=chosen, seconds=seconds, failures=failures)
         self.stdout.write(_as_json(report) if options["json"] else _summary(report))
-        if complaint := _complaint(report):
-            raise CommandError(complaint)
+        if failure := _failure_text(report):
+            raise CommandError(failure)
 
     def _migrate_all(
         self,
@@ -112,22 +114,22 @@ class Command(BaseCommand):
             canary=options["canary"],
             fail_fast=options["fail_fast"],
         )
-        self._watch("Migrating", names, results)
+        self._show_progress("Migrating", names, results)
 
-    def _watch(
-        self, doing: str, names: dict[int, str], results: Iterable[TaskResult[int, Result]]
+    def _show_progress(
+        self, label: str, names: dict[int, str], results: Iterable[TaskResult[int, Result]]
     ) -> list[CasinoProblem]:
-        """See it done, and say at once what is wrong."""
+        """Show the progress, and each problem at once."""
         wrong = []
-        with ProgressBar(doing, len(names), self.stderr) as bar:
+        with ProgressBar(label, len(names), self.stderr) as bar:
             for done in results:
                 bar.advance()
                 if problem := done.error or (done.result if isinstance(done.result, str) else ""):
                     wrong.append(CasinoProblem(done.task, names[done.task], problem))
-                    bar.say(f"{names[done.task]} (casino {done.task}): {problem}")
+                    bar.write(f"{names[done.task]} (casino {done.task}): {problem}")
         return wrong
 
-    # --- Looking -----------------------------------------------------------------------------------------------------
+    # --- Checking ----------------------------------------------------------------------------------------------------
 
     def _list(self, casinos: CatalogueQuerySet, *, as_json: bool) -> None:
         lacking = missing_migrations(casinos)
@@ -142,13 +144,13 @@ class Command(BaseCommand):
     def _verify(self, casinos: CatalogueQuerySet, jobs: int | None, *, as_json: bool) -> None:
         names = dict(casinos.order_by("pk").values_list("pk", "name"))
         with workers(verifying, jobs=jobs_for(len(names), jobs), on_message=self.stderr.write) as verify:
-            wrong = self._watch("Verifying", names, verify(names))
+            wrong = self._show_progress("Verifying", names, verify(names))
         if as_json:
             self.stdout.write(_as_json({"casinos": len(names), "wrong": wrong}))
         else:
-            self.stdout.write(f"The catalogue is right about {len(names) - len(wrong)} of {len(names)} casinos.")
+            self.stdout.write(f"The catalogue was right about {len(names) - len(wrong)} of {len(names)} casinos.")
         if wrong:
-            raise CommandError(f"The catalogue was not right about {_listed(each.id for each in wrong)}.")
+            raise CommandError(f"The catalogue was wrong about {_listed(each.id for each in wrong)}.")
 
 
 def _failed_last() -> CatalogueQuerySet:
@@ -172,26 +174,26 @@ def _durations(done: list[CasinoResult]) -> str:
     return f" ({mean:.2f} s a casino, at most {slowest.seconds or 0:.2f} s: {slowest.name})"
 
 
-def _complaint(report: RunReport) -> str:
-    """What makes the exit status 1."""
-    said = [f"The server {trouble.server}: {trouble.error}" for trouble in report.servers]
+def _failure_text(report: RunReport) -> str:
+    """Why the exit status is 1; empty if it is 0."""
+    lines = [f"Server {failure.server}: {failure.error}" for failure in report.servers]
     if report.failed:
         failed = _listed(casino.id for casino in report.failed)
-        said.append(f"{len(report.failed)} of {len(report.casinos)} casinos failed: {failed}; {_AGAIN}.")
+        lines.append(f"{len(report.failed)} of {len(report.casinos)} casinos failed: {failed}; {_RETRY}.")
     if report.pending:
-        said.append(f"{len(report.pending)} casinos are pending; {_GO_ON}.")
-    return "\n".join(said)
+        lines.append(f"{len(report.pending)} casinos are pending; {_CONTINUE}.")
+    return "\n".join(lines)
 
 
 def _lacks(casino: CasinoLacks) -> str:
-    what = "what it has is not known" if casino.lacks is None else f"lacks {', '.join(casino.lacks)}"
+    what = "its schema version is unknown" if casino.lacks is None else f"lacks {', '.join(casino.lacks)}"
     return f"{casino.name} (casino {casino.id}): {what}"
 
 
 def _listed(ids: Iterable[int]) -> str:
     texts = [str(each) for each in ids]
-    more = len(texts) - _MOST_NAMED
-    return ", ".join(texts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(texts) - _MAX_NAMED
+    return ", ".join(texts[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _as_json(document: Any) -> str:

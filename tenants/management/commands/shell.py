@@ -1,4 +1,4 @@
-"""`manage.py shell [--casino ID]`: Django's shell, with that casino current, and known as `casino`."""
+"""`manage.py shell [--casino ID]`: Django's shell, with that casino current and in the variable `casino`."""
 
 from typing import Any
 

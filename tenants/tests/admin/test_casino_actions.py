@@ -52,7 +52,7 @@ def test_casino_that_failed_says_why_and_can_be_finished(staff):
     with server_cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {quoted(name)}")
         [(level, said)] = _said(_do(staff, "finish_provisioning", casino))
-        assert (level, "exists already" in said) == ("error", True)
+        assert (level, "already exists" in said) == ("error", True)
         cursor.execute(f"DROP DATABASE {quoted(name)}")
     said = _said(_do(staff, "finish_provisioning", casino))
     assert said == [("success", f"Gamma (casino {casino.pk}) is ready: database {name}.")]

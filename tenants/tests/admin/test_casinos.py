@@ -51,7 +51,7 @@ def test_renaming_a_casino_makes_nothing(admin_of_real_casinos):
 def test_name_of_another_casino_is_refused_on_the_form_and_a_deleted_ones_is_free(admin_client, casino_a, casino_b):
     for url in (f"{LIST}add/", f"{LIST}2/change/"):
         page = admin_client.post(url, {"name": "Alpha"})
-        assert page.context["adminform"].form.errors == {"name": ["There is a casino named 'Alpha' already."]}
+        assert page.context["adminform"].form.errors == {"name": ["A casino named 'Alpha' already exists."]}
     Casino.objects.filter(pk=1).update(state=CasinoState.DELETED)
     assert admin_client.post(f"{LIST}2/change/", {"name": "Alpha"}).status_code == 302
     casino_b.refresh_from_db()

@@ -67,7 +67,7 @@ def test_backup_goes_where_it_is_told(gamma, tmp_path):
 
 def test_folder_that_exists_is_not_written_into(gamma, tmp_path):
     (tmp_path / "mine").mkdir()
-    with pytest.raises(BackupInvalid, match="mine exists already; name a new folder"):
+    with pytest.raises(BackupInvalid, match="mine already exists; name a new folder"):
         back_up(gamma, folder=tmp_path / "mine")
     assert list((tmp_path / "mine").iterdir()) == []
 
@@ -89,7 +89,7 @@ def test_damaged_dump_is_not_restored_and_the_casino_goes_on(gamma):
     dump = (folder / DUMP).read_bytes()
     for damaged in (dump[:-1], dump[:100] + bytes([dump[100] ^ 1]) + dump[101:], b""):
         (folder / DUMP).write_bytes(damaged)
-        with pytest.raises(BackupInvalid, match=r"is damaged: it is not the file that manifest\.json was written for"):
+        with pytest.raises(BackupInvalid, match=r"is damaged: its checksum is not the one in manifest\.json"):
             restore_casino(gamma, folder)
     (folder / DUMP).unlink()
     with pytest.raises(BackupInvalid, match="is damaged"):
@@ -102,7 +102,7 @@ def test_damaged_dump_is_not_restored_and_the_casino_goes_on(gamma):
 def test_damaged_manifest_is_not_restored(gamma, text):
     folder = back_up(gamma).folder
     (folder / MANIFEST).write_text(text)
-    with pytest.raises(BackupInvalid, match=f"{re.escape(str(folder))} holds no backup"):
+    with pytest.raises(BackupInvalid, match=f"{re.escape(str(folder))} is not a backup"):
         restore_casino(gamma, folder)
 
 
@@ -110,19 +110,19 @@ def test_damaged_manifest_does_not_hide_the_other_backups(gamma, caplog):
     whole, damaged = back_up(gamma), back_up(gamma)
     (damaged.folder / MANIFEST).write_text("{")
     assert backups_of(gamma) == [whole]
-    assert f"{damaged.folder} holds no backup" in caplog.text
+    assert f"{damaged.folder} is not a backup" in caplog.text
 
 
 def test_folder_without_a_backup_is_refused(gamma, tmp_path):
     for folder in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(BackupInvalid, match=r"holds no backup: .*No such file"):
+        with pytest.raises(BackupInvalid, match=r"is not a backup: .*No such file"):
             restore_casino(gamma, folder)
 
 
 def test_backup_of_a_newer_format_is_refused(gamma):
     folder = back_up(gamma).folder
     rewrite_manifest(folder, format=2)
-    with pytest.raises(BackupInvalid, match="is a backup of format 2; this code reads 1"):
+    with pytest.raises(BackupInvalid, match="is a backup of format 2; this release reads format 1"):
         restore_casino(gamma, folder)
 
 

@@ -74,7 +74,7 @@ def test_clone_that_is_complete_is_left_as_it_is(gamma):
 
 def test_name_of_a_casino_that_is_no_copy_is_refused(gamma):
     delta = create_casino("Delta")
-    with pytest.raises(WrongState, match=r"a casino named 'Delta' already, and it is no copy of Gamma"):
+    with pytest.raises(WrongState, match=r"A casino named 'Delta' already exists and is not a copy of Gamma"):
         clone_casino(gamma, "Delta")
     assert users_of(delta) == []
 
@@ -82,7 +82,7 @@ def test_name_of_a_casino_that_is_no_copy_is_refused(gamma):
 @pytest.mark.parametrize("state", [CasinoState.CREATING, CasinoState.DELETING, CasinoState.MOVING])
 def test_casino_that_is_not_whole_is_not_cloned(gamma, state):
     Casino.objects.filter(pk=gamma.pk).update(state=state)
-    with pytest.raises(WrongState, match=f"is {state}; this needs it to be active or suspended"):
+    with pytest.raises(WrongState, match=f"is {state}; it must be active or suspended"):
         clone_casino(gamma, "Copy")
     assert not Casino.objects.filter(name="Copy").exists()
 

@@ -32,12 +32,14 @@ def test_database_of_somebody_else_is_not_touched(state):
     casino = Casino.objects.create(name="Gamma", state=state)
     name = _make_foreign_database(casino)
     for _ in range(2):
-        with pytest.raises(ProvisioningFailed, match=f"Gamma .* could not be made: .* {name} exists already"):
+        with pytest.raises(
+            ProvisioningFailed, match=f"Creating the database of Gamma .* failed: .* {name} already exists"
+        ):
             provision(casino)
     assert _tables(name) == ["theirs"]
     casino.refresh_from_db()
     assert (casino.state, casino.db_name) == (CasinoState.FAILED, None)
-    assert casino.state_detail.startswith(f"a database {name} exists already on server main and is not this casino's")
+    assert casino.state_detail.startswith(f"a database {name} already exists on server main and is not this casino's")
 
 
 def test_failed_casino_can_be_finished_when_the_cause_is_gone():
@@ -123,7 +125,7 @@ def test_casino_for_which_there_is_no_room_fails_and_can_be_finished_when_there_
 
 def test_casino_that_ended_is_not_provisioned():
     casino = Casino.objects.create(name="Gamma", state=CasinoState.DELETING)
-    with pytest.raises(ProvisioningFailed, match="is deleting; this needs it to be requested, creating or failed"):
+    with pytest.raises(ProvisioningFailed, match="is deleting; it must be requested, creating or failed"):
         provision(casino)
     casino.refresh_from_db()
     assert casino.state == CasinoState.DELETING

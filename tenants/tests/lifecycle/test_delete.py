@@ -60,7 +60,7 @@ def test_casino_goes_on_as_before_if_the_last_backup_fails(gamma, tmp_path, stat
     if state == CasinoState.SUSPENDED:
         suspend_casino(gamma, reason="unpaid")
     before = gamma.state, gamma.state_detail
-    with pytest.raises(BackupInvalid, match="exists already"):
+    with pytest.raises(BackupInvalid, match="already exists"):
         delete_casino(gamma, folder=tmp_path)
     assert (gamma.state, gamma.state_detail) == before
     assert users_of(gamma) == ["Ada"]

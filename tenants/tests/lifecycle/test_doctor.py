@@ -14,27 +14,27 @@ from tenants.errors import DatabaseReadOnly
 from tenants.lifecycle import databases
 from tenants.lifecycle.backup import back_up, default_folder
 from tenants.lifecycle.create import create_casino, store_casinos
-from tenants.lifecycle.doctor.examine import examine, mend
+from tenants.lifecycle.doctor.examine import examine, repair
 from tenants.lifecycle.doctor.findings import Finding
 from tenants.lifecycle.restore import restore_casino
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
 
-PREDECLARED = ("test_casino_1", "test_casino_2")  # which the real catalogue does not know
+PREDECLARED = ("test_casino_1", "test_casino_2")  # not in the catalogue of these tests
 
 
-def look() -> list[Finding]:
+def findings() -> list[Finding]:
     return [finding for finding in examine() if finding.database not in PREDECLARED]
 
 
 def codes() -> list[str]:
-    return [finding.code for finding in look()]
+    return [finding.code for finding in findings()]
 
 
-def mend_all() -> list[tuple[str, str | None]]:
-    """(code, error) of each finding that was mended, or should have been."""
-    return [(finding.code, str(error) if error else None) for finding, error in mend(look())]
+def repair_all() -> list[tuple[str, str | None]]:
+    """(code, error) of each finding that has a repair."""
+    return [(finding.code, str(error) if error else None) for finding, error in repair(findings())]
 
 
 def execute(statement: str, *, server: str = "main") -> None:
@@ -59,29 +59,29 @@ def extra_databases() -> Iterator[list[str]]:
 
 
 def test_where_all_is_well_nothing_is_found(gamma):
-    assert look() == []
+    assert findings() == []
 
 
 def test_nothing_is_found_in_an_empty_catalogue(real_databases):
-    assert look() == []
+    assert findings() == []
 
 
 @pytest.mark.parametrize("state", [CasinoState.REQUESTED, CasinoState.CREATING, CasinoState.FAILED])
 def test_casino_that_was_never_finished_is_created(gamma, state):
     casino = Casino.objects.create(name="Epsilon", state=state, state_detail="the disk was full")
-    [finding] = look()
+    [finding] = findings()
     assert (finding.code, finding.casino_id) == ("half_created", casino.pk)
-    assert "the disk was full" in finding.what
-    assert mend_all() == [("half_created", None)]
+    assert "the disk was full" in finding.problem
+    assert repair_all() == [("half_created", None)]
     casino.refresh_from_db()
     assert casino.state == CasinoState.ACTIVE
-    assert look() == []
+    assert findings() == []
 
 
 def test_casino_that_somebody_works_on_is_left_alone(gamma):
     casino = Casino.objects.create(name="Epsilon", state=CasinoState.CREATING)
     with casino_lock(casino.pk):
-        assert look() == []
+        assert findings() == []
     assert codes() == ["half_created"]
 
 
@@ -93,8 +93,8 @@ def test_half_moved_casino_is_written_again_where_it_is(gamma):
     with pytest.raises(DatabaseReadOnly), use_casino(gamma.current):
         make_user()
     assert codes() == ["half_moved"]
-    assert mend_all() == [("half_moved", None)]
-    assert look() == []
+    assert repair_all() == [("half_moved", None)]
+    assert findings() == []
     assert not CasinoDatabase.objects.filter(db_name=half.db_name).exists()
     with use_casino(gamma.current):
         make_user()
@@ -102,45 +102,45 @@ def test_half_moved_casino_is_written_again_where_it_is(gamma):
 
 def test_half_deleted_casino_is_deleted_after_a_backup(gamma, settings):
     Casino.objects.filter(pk=gamma.pk).update(state=CasinoState.DELETING)
-    assert mend_all() == [("half_deleted", None)]
+    assert repair_all() == [("half_deleted", None)]
     gamma.refresh_from_db()
     assert gamma.state == CasinoState.DELETED
     assert len(list(settings.BACKUP_DIR.glob(f"{gamma.pk}/*/manifest.json"))) == 1
-    assert look() == []
+    assert findings() == []
 
 
 def test_database_that_a_restore_left_half_built_is_dropped(gamma):
     half = databases.plan_database(gamma, gamma.server)
     databases.create_empty(half)
-    [finding] = look()
+    [finding] = findings()
     assert (finding.code, finding.database) == ("half_built", half.db_name)
-    assert mend_all() == [("half_built", None)]
-    assert look() == []
+    assert repair_all() == [("half_built", None)]
+    assert findings() == []
     assert not databases.exists(half)
 
 
 def test_missing_database_is_not_invented_but_the_newest_backup_is_named(gamma):
     backup = back_up(gamma)
     execute(f"DROP DATABASE {quoted(gamma.db_name)} WITH (FORCE)")
-    [finding] = look()
-    assert (finding.code, finding.remedy) == ("database_missing", None)
-    assert finding.mend == f"Run `manage.py casino restore {gamma.pk} {backup.folder}`."
-    assert mend_all() == []
+    [finding] = findings()
+    assert (finding.code, finding.repair) == ("database_missing", None)
+    assert finding.advice == f"Run `manage.py casino restore {gamma.pk} {backup.folder}`."
+    assert repair_all() == []
     restore_casino(gamma, backup.folder)
     with use_casino(gamma.current):
         assert User.objects.get().name == "Gamma's"
     assert codes() == ["retired_missing"]
-    assert mend_all() == [("retired_missing", None)]
-    assert look() == []
+    assert repair_all() == [("retired_missing", None)]
+    assert findings() == []
 
 
 def test_database_of_no_known_casino_is_told_and_never_touched(gamma, extra_databases):
     extra_databases.append("test_casino_4242")
     execute("CREATE DATABASE test_casino_4242")
-    [finding] = look()
-    assert (finding.code, finding.database, finding.remedy) == ("orphan_database", "test_casino_4242", None)
-    assert "another installation's" in finding.mend
-    assert mend_all() == []
+    [finding] = findings()
+    assert (finding.code, finding.database, finding.repair) == ("orphan_database", "test_casino_4242", None)
+    assert "another installation's" in finding.advice
+    assert repair_all() == []
     assert codes() == ["orphan_database"]
 
 
@@ -149,25 +149,25 @@ def test_database_that_says_it_is_ours_and_stands_in_no_row_is_dumped_and_droppe
     databases.retire(databases.current_database(gamma))
     execute(f"CREATE DATABASE test_casino_4242 TEMPLATE {quoted(gamma.db_name)}")
     databases.reopen(databases.current_database(gamma))
-    [finding] = look()
+    [finding] = findings()
     assert (finding.code, finding.casino_id) == ("orphan_database", gamma.pk)
-    assert mend_all() == [("orphan_database", None)]
+    assert repair_all() == [("orphan_database", None)]
     assert (settings.BACKUP_DIR / "orphans" / "main" / "test_casino_4242.dump").stat().st_size > 1_000
-    assert look() == []
+    assert findings() == []
 
 
 def test_names_that_only_look_like_a_casinos_are_none_of_its_business(gamma, extra_databases):
     extra_databases += ["test_casino_4242_copy", "xtest_casino_4242"]
     for name in extra_databases:
         execute(f"CREATE DATABASE {quoted(name)}")
-    assert look() == []
+    assert findings() == []
 
 
 def test_database_of_another_casino_in_this_ones_place_is_found_and_left_to_a_person(gamma):
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("UPDATE casino_identity SET identity = %s", [uuid4()])
-    [finding] = look()
-    assert (finding.code, finding.remedy) == ("wrong_identity", None)
+    [finding] = findings()
+    assert (finding.code, finding.repair) == ("wrong_identity", None)
 
 
 def test_database_without_identity_is_found(gamma):
@@ -178,10 +178,10 @@ def test_database_without_identity_is_found(gamma):
 
 def test_frozen_and_closed_databases_are_opened(gamma):
     databases.freeze(databases.current_database(gamma))
-    assert mend_all() == [("frozen", None)]
+    assert repair_all() == [("frozen", None)]
     databases.retire(databases.current_database(gamma))
-    assert mend_all() == [("closed", None)]
-    assert look() == []
+    assert repair_all() == [("closed", None)]
+    assert findings() == []
     with use_casino(gamma.current):
         make_user()
 
@@ -189,57 +189,57 @@ def test_frozen_and_closed_databases_are_opened(gamma):
 def test_retired_database_that_was_left_open_is_closed(gamma):
     restore_casino(gamma, back_up(gamma).folder)
     databases.reopen(gamma.databases.get(generation=1))
-    assert mend_all() == [("retired_open", None)]
-    assert look() == []
+    assert repair_all() == [("retired_open", None)]
+    assert findings() == []
 
 
 def test_casino_that_is_behind_is_told(gamma):
     Casino.objects.filter(pk=gamma.pk).update(schema_version="")
-    [finding] = look()
-    assert (finding.code, finding.mend) == ("behind", "Run `manage.py migrate_casinos`.")
+    [finding] = findings()
+    assert (finding.code, finding.advice) == ("behind", "Run `manage.py migrate_casinos`.")
 
 
 def test_backup_that_was_never_finished_is_removed(gamma):
     partial = default_folder(gamma).with_suffix(".partial")
     partial.mkdir(parents=True)
     (partial / "database.dump").write_bytes(b"half")
-    assert mend_all() == [("partial_backup", None)]
+    assert repair_all() == [("partial_backup", None)]
     assert not partial.exists()
 
 
 def test_server_without_an_address_is_told_and_the_others_are_looked_at(gamma):
     DatabaseServer.objects.create(name="nowhere")
     Casino.objects.create(name="Epsilon")
-    found = {finding.code: finding for finding in look()}
+    found = {finding.code: finding for finding in findings()}
     assert found.keys() == {"server_without_address", "half_created"}
-    assert found["server_without_address"].mend == "Set DATABASE_SERVER_NOWHERE_URL."
+    assert found["server_without_address"].advice == "Set DATABASE_SERVER_NOWHERE_URL."
 
 
 def test_server_that_is_away_is_told_and_the_others_are_looked_at(second_server, settings):
-    away = create_casino("Away", server="east")
+    unavailable = create_casino("Away", server="east")
     addresses = settings.DATABASE_SERVERS
     nowhere = addresses["east"]["direct"] | {"HOST": "/nowhere"}
     settings.DATABASE_SERVERS = {"east": {"requests": nowhere, "direct": nowhere}}
     Casino.objects.create(name="Epsilon", server_id="main")
-    found = look()
+    found = findings()
     settings.DATABASE_SERVERS = addresses
     assert sorted(finding.code for finding in found) == ["half_created", "server_away"]
-    assert away.pk not in {finding.casino_id for finding in found}
+    assert unavailable.pk not in {finding.casino_id for finding in found}
 
 
 def test_with_roles_a_database_that_lets_everybody_in_is_closed_to_others(gamma, settings):
     settings.CASINO_ROLES, settings.CASINO_ROLE_SECRET = True, "s" * 50
-    assert mend_all() == [("open_to_public", None)] * 2
-    assert look() == []
+    assert repair_all() == [("open_to_public", None)] * 2
+    assert findings() == []
 
 
-def test_what_can_not_be_mended_stops_nothing_else(gamma):
+def test_what_can_not_be_repaired_stops_nothing_else(gamma):
     first = Casino.objects.create(name="Epsilon")
     Casino.objects.create(name="Zeta")
     execute(f"CREATE DATABASE {quoted(f'test_casino_{first.pk}')}")
-    findings = [finding for finding in look() if finding.code == "half_created"]
-    (_, error), (_, no_error) = mend([*findings, replace(findings[0], remedy=None)])
-    assert "exists already" in str(error)
+    half_created = [finding for finding in findings() if finding.code == "half_created"]
+    (_, error), (_, no_error) = repair([*half_created, replace(half_created[0], repair=None)])
+    assert "already exists" in str(error)
     assert no_error is None
 
 
@@ -250,8 +250,8 @@ def run_command(*arguments: str) -> str:
 
 
 @pytest.fixture
-def unknown_databases_gone(real_databases: None) -> Iterator[None]:
-    """The predeclared casinos' databases, if they are there, out of the doctor's sight."""
+def predeclared_databases_hidden(real_databases: None) -> Iterator[None]:
+    """Hides the predeclared casinos' databases, if they exist, from the doctor."""
     with server_cursor("postgres") as cursor:
         hidden = [name for name in PREDECLARED if database_exists(cursor, name)]
     for name in hidden:
@@ -262,17 +262,17 @@ def unknown_databases_gone(real_databases: None) -> Iterator[None]:
         execute(f"ALTER DATABASE {quoted(f'hidden_{name}')} RENAME TO {quoted(name)}")
 
 
-def test_command_says_that_all_is_well(unknown_databases_gone):
-    assert run_command() == "All is as it should be.\n"
+def test_command_says_that_all_is_well(predeclared_databases_hidden):
+    assert run_command() == "No problems found.\n"
     assert json.loads(run_command("--json")) == []
 
 
-def test_command_fails_while_something_is_left_and_mends_it_when_told(unknown_databases_gone):
+def test_command_fails_while_something_is_left_and_mends_it_when_told(predeclared_databases_hidden):
     casino = Casino.objects.create(name="Epsilon")
-    with pytest.raises(CommandError, match="1 of 1 findings are left"):
+    with pytest.raises(CommandError, match="1 of 1 problems are left"):
         run_command()
-    with pytest.raises(CommandError, match=r"Create its database now\..*say --yes"):
-        run_command("--mend")
-    [outcome] = json.loads(run_command("--mend", "--yes", "--json"))
+    with pytest.raises(CommandError, match=r"Create its database now\..*pass --yes"):
+        run_command("--repair")
+    [outcome] = json.loads(run_command("--mend", "--yes", "--json"))  # the former name of --repair
     assert (outcome["code"], outcome["casino_id"], outcome["outcome"]) == ("half_created", casino.pk, "mended")
-    assert run_command() == "All is as it should be.\n"
+    assert run_command() == "No problems found.\n"

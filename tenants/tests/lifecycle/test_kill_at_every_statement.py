@@ -12,7 +12,7 @@ from tenants.databases.servers import server_cursor
 from tenants.lifecycle.backup import back_up
 from tenants.lifecycle.create import create_casino, provision
 from tenants.lifecycle.delete import delete_casino
-from tenants.lifecycle.doctor.examine import examine, mend
+from tenants.lifecycle.doctor.examine import examine, repair
 from tenants.lifecycle.doctor.findings import Finding
 from tenants.lifecycle.move import move_casino
 from tenants.lifecycle.restore import restore_casino
@@ -31,7 +31,7 @@ def _findings() -> list[Finding]:
 
 
 def _mend_all() -> None:
-    assert [(finding.what, error) for finding, error in mend(_findings()) if error] == []
+    assert [(finding.what, error) for finding, error in repair(_findings()) if error] == []
 
 
 def _in_order() -> None:

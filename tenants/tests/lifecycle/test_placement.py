@@ -72,7 +72,7 @@ class TestChoice:
             choose_server("east")
 
     def test_unknown_server_is_refused_with_where_to_look(self):
-        with pytest.raises(NoRoom, match=r"no database server 'north'; `manage\.py database_server list` shows"):
+        with pytest.raises(NoRoom, match=r"no database server 'north'; see `manage\.py database_server list`"):
             choose_server("north")
 
     def test_where_no_server_takes_one_each_says_why(self, settings):

@@ -26,7 +26,9 @@ def test_casino_goes_only_where_its_state_allows(casino_a, before, after):
         advance(casino_a, after)
         assert (casino_a.state, casino_a.state_detail) == (after, "")
     else:
-        with pytest.raises(WrongState, match=rf"Alpha \(casino 1\) is {before}; only what is .+ can become {after}"):
+        with pytest.raises(
+            WrongState, match=rf"Alpha \(casino 1\) is {before}; only a casino that is .+ can become {after}"
+        ):
             advance(casino_a, after)
         assert (casino_a.state, casino_a.state_detail) == (before, "why")
 
@@ -34,7 +36,7 @@ def test_casino_goes_only_where_its_state_allows(casino_a, before, after):
 def test_state_in_the_catalogue_counts_and_not_the_objects(casino_a):
     Casino.objects.filter(pk=casino_a.pk).update(state=CasinoState.DELETED)
     assert casino_a.state == CasinoState.ACTIVE
-    with pytest.raises(WrongState, match="is deleted; only what is"):
+    with pytest.raises(WrongState, match="is deleted; only a casino that is"):
         advance(casino_a, CasinoState.SUSPENDED)
 
 
@@ -52,5 +54,5 @@ def test_required_state_is_that_of_the_catalogue(casino_a):
     stale = Casino.objects.get(pk=casino_a.pk)
     Casino.objects.filter(pk=casino_a.pk).update(state=CasinoState.SUSPENDED)
     require_state(stale, CasinoState.SUSPENDED)
-    with pytest.raises(WrongState, match="is suspended; this needs it to be active or moving"):
+    with pytest.raises(WrongState, match="is suspended; it must be active or moving"):
         require_state(stale, CasinoState.ACTIVE, CasinoState.MOVING)

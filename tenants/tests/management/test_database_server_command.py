@@ -67,7 +67,7 @@ def test_server_that_cannot_be_reached_is_not_added(east, settings):
 
 
 def test_server_that_is_there_already_is_not_added_again(second_server):
-    with pytest.raises(CommandError, match="east is in the catalogue already"):
+    with pytest.raises(CommandError, match="east is already in the catalogue"):
         run("database_server", "add", "east", "--capacity", 1)
     second_server.refresh_from_db()
     assert second_server.capacity is None
@@ -99,5 +99,5 @@ def test_capacity_that_is_no_number_of_casinos_is_refused(db, capacity):
 
 @pytest.mark.parametrize("verb", ["open", "close"])
 def test_server_that_is_not_in_the_catalogue_is_refused_with_those_that_are(db, verb):
-    with pytest.raises(CommandError, match="There is no database server 'east'; there are: main"):
+    with pytest.raises(CommandError, match="There is no database server 'east'; the servers are: main"):
         run("database_server", verb, "east")

@@ -86,7 +86,7 @@ def test_process_that_dies_fails_its_casino_alone(gamma_and_delta):
     gamma, _ = gamma_and_delta
     kill = f"import os; from tenants.routing import context; context.get_current_casino().id == {gamma.pk} and os.abort()"
     _, err, complaint = _run("--all", "--jobs", "2", *_shell(kill))
-    assert f"Gamma (casino {gamma.pk}): ProcessEnded: its worker process was killed by SIGABRT" in err
+    assert f"Gamma (casino {gamma.pk}): ProcessEnded: the worker process was killed by SIGABRT" in err
     assert complaint == f"shell failed for 1 of 2 casinos: {gamma.pk}."
 
 

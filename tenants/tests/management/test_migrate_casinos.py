@@ -106,7 +106,9 @@ def test_failure_is_told_with_its_casino_and_ends_with_status_1(broken_gamma, ga
     written = capsys.readouterr()
     assert written.out.startswith("1 migrated, 1 failed, 0 pending;")
     assert f"Gamma (casino {gamma.pk}): IntegrityError: check constraint" in written.err
-    assert f"1 of 2 casinos failed: {gamma.pk}; `manage.py migrate_casinos --only-failed` tries them" in written.err
+    assert (
+        f"1 of 2 casinos failed: {gamma.pk}; retry them with `manage.py migrate_casinos --only-failed`" in written.err
+    )
 
 
 def test_only_failed_tries_again_those_of_the_last_run(broken_gamma, gamma):
@@ -165,7 +167,7 @@ def test_server_that_can_not_be_used_is_told_and_ends_with_an_error(new_release)
     DatabaseServer.objects.create(name="west")
     out, _, complaint = _run()
     assert out.startswith("2 migrated, 0 failed")
-    assert complaint.startswith("The server west: UnknownServer: The database server 'west' has no address")
+    assert complaint.startswith("Server west: UnknownServer: The database server 'west' has no address")
 
 
 def test_verify_is_content_where_the_catalogue_is_right(gamma_and_delta):
@@ -237,7 +239,7 @@ execute_from_command_line(["manage.py", "migrate_casinos"])
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=20)[1]
     assert process.returncode == 130
-    assert "Interrupted; `manage.py migrate_casinos --resume` goes on." in said
+    assert "Interrupted; continue with `manage.py migrate_casinos --resume`." in said
     assert _run("--resume")[0].startswith("2 migrated, 0 failed, 0 pending;")
 
 

@@ -14,7 +14,7 @@ class Terminal(StringIO):
 def _work(stderr, **options):
     with redirect_stderr(stderr), ProgressBar("Migrating", 2, OutputWrapper(stderr), **options) as bar:
         bar.advance()
-        bar.say("Gamma: [failed]")
+        bar.write("Gamma: [failed]")
         bar.advance()
     return stderr.getvalue()
 

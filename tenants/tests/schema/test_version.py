@@ -83,7 +83,9 @@ def test_what_is_stored_for_a_casino_requires_that_it_is_up_to_date(casino_a, ca
     require_up_to_date(casino_a)
     Casino.objects.filter(pk=casino_b.pk).update(schema_version=older)
     casino_b.refresh_from_db()
-    with pytest.raises(CasinoNotUpgraded, match=r"Beta \(casino 2\) is behind the code; `manage.py migrate_casinos`"):
+    with pytest.raises(
+        CasinoNotUpgraded, match=r"Beta \(casino 2\) lacks migrations of the code; run `manage.py migrate_casinos`"
+    ):
         require_up_to_date(casino_b)
 
 
