@@ -30,8 +30,8 @@ def _findings() -> list[Finding]:
     return [finding for finding in examine() if finding.database not in ("test_casino_1", "test_casino_2")]
 
 
-def _mend_all() -> None:
-    assert [(finding.what, error) for finding, error in repair(_findings()) if error] == []
+def _repair_all() -> None:
+    assert [(finding.problem, error) for finding, error in repair(_findings()) if error] == []
 
 
 def _in_order() -> None:
@@ -73,7 +73,7 @@ def _walk(prepare: Callable[[], Casino], work: Callable[[Casino], object], check
         by_doctor = statement % 2 == 0
         if was_killed and by_doctor:
             wait_until_free(casino)  # or the doctor leaves it to the process that works on it
-            _mend_all()
+            _repair_all()
         elif was_killed:
             casino.refresh_from_db()
             work(casino)
