@@ -59,7 +59,7 @@ def latency_chart(key: str, title: str, latencies: Sequence[Latency]) -> HourlyC
         title,
         hours,
         summary=_percentiles(known[-1]) if known else "",
-        maximum=highest if known else "none",
+        maximum=f"p99 {highest}" if known else "none",
         description=f"p99 at most {highest} in the last {len(latencies)} hours."
         if known
         else f"None in the last {len(latencies)} hours.",

@@ -28,7 +28,7 @@ _DATA = tuple(
         ("Events", "sports_soccer", "event"),
         ("Teams", "shield", "team"),
         ("Coupons", "receipt_long", "purchasedcoupon"),
-        ("Served recommendations", "recommend", "servedslip"),
+        ("Recommendations", "recommend", "servedslip"),
     )
 )
 _MESSAGES = (
