@@ -32,7 +32,7 @@ class ContentPolicyMiddleware:
 
 def _policy_of(request: HttpRequest, response: HttpResponse) -> str:
     match = request.resolver_match
-    if match is not None and "admin" in match.app_names and match.url_name != "login":
+    if match is not None and match.route.startswith("admin/") and match.url_name != "login":
         return OF_THE_ADMIN
     is_of_the_api = hasattr(response, "accepted_renderer") and response.accepted_renderer.format == "api"
     return OF_THE_API if is_of_the_api else STRICT

@@ -24,7 +24,7 @@ def test_nothing_inline_and_nothing_from_elsewhere(client, casino_a, path):
     assert "frame-ancestors 'none'" in policy
 
 
-@pytest.mark.parametrize("path", ["/admin/", "/admin/tenants/casino/"])
+@pytest.mark.parametrize("path", ["/admin/", "/admin/tenants/casino/", "/admin/ingestion/parked/"])
 def test_the_admins_theme_may_evaluate_its_attributes(staff, path):
     assert staff.get(path)["Content-Security-Policy"] == OF_THE_ADMIN
 

@@ -9,7 +9,8 @@ ADMIN = (
     "/admin/", "/admin/tenants/casino/", "/admin/tenants/casino/1/change/", "/admin/tenants/databaseserver/",
     "/admin/tenants/migrationrun/", "/admin/recommendations/user/", "/admin/recommendations/user/1/change/",
     "/admin/recommendations/event/", "/admin/recommendations/purchasedcoupon/", "/admin/ingestion/messagecount/",
-    "/admin/auth/user/", "/admin/auth/user/add/", "/admin/auth/group/",
+    "/admin/ingestion/dead-letters/", "/admin/ingestion/parked/", "/admin/auth/user/",
+    "/admin/auth/user/add/", "/admin/auth/group/",
 )  # fmt: skip
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 LONG = "<img src=x onerror=alert(1)> " + "Wide" * 15
