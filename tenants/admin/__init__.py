@@ -1,6 +1,6 @@
 """The catalogue in Django's admin: casinos, API keys, staff logins, servers and migrations.
 
-Django imports this package alone, so it imports the modules that register their tables.
+Django imports only this package, so it imports the modules that register models.
 """
 
 from . import api_keys, casinos, catalogue

@@ -1,4 +1,4 @@
-"""API keys, and which casinos a login is bound to, in the admin."""
+"""API keys and staff bindings in the admin."""
 
 from typing import Any
 
@@ -28,12 +28,12 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
     class Meta:
         model = ApiKey
         fields = ("casino", "name", "scopes", "expires_at")
-        help_texts = {"name": "What the key is for.", "expires_at": "Empty: it is good until it is revoked."}
+        help_texts = {"name": "A name for the key.", "expires_at": "Empty: valid until revoked."}
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ModelAdmin[ApiKey]):
-    """Keys are made, rotated and revoked here, and shown once: on the page that answers, which nothing keeps."""
+    """Creates, rotates and revokes keys. A new key is shown once, on the response page, which is not stored."""
 
     form = ApiKeyForm
     list_display = (
@@ -53,7 +53,7 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        """A key is not changed, it is rotated or revoked."""
+        """Keys can't be changed, only rotated or revoked."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
@@ -73,13 +73,13 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
 
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        with transaction.atomic():  # and so one wait for all: most of them may be stolen
+        with transaction.atomic():  # so that the caches' expiry is waited for once
             for key in queryset:
                 revoke_key(key)
                 self.log_change(request, key, "Revoked.")
-        self.message_user(request, "Revoked: no process takes these keys any more.", messages.SUCCESS)
+        self.message_user(request, "Revoked. No process accepts these keys any more.", messages.SUCCESS)
 
-    @admin.action(description="Rotate: another like it, and revoke it", permissions=["add"])
+    @admin.action(description="Rotate: create a new key and revoke the old one", permissions=["add"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
         issued = []
         with transaction.atomic():
@@ -97,7 +97,7 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
         return ", ".join(key.scopes)
 
     def _show_once(self, request: HttpRequest, issued: list[IssuedKey]) -> HttpResponse:
-        """The page itself, and no message for the next one: those are kept in a cookie."""
+        """On this page, not in a message for the next page: messages are stored in a cookie."""
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "New API key", "issued": issued}
         response = TemplateResponse(request, "admin/tenants/apikey/issued.html", context)
         add_never_cache_headers(response)
@@ -106,7 +106,7 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
 
 @admin.register(StaffBinding)
 class StaffBindingAdmin(ModelAdmin[StaffBinding]):
-    """A login that stands here acts for its casinos and learns of no others; to let it act for all, delete its row."""
+    """A login with a binding sees only its casinos; delete the binding to let it see all."""
 
     list_display = ("user", "casino_names")
     filter_horizontal = ("casinos",)

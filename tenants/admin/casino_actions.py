@@ -1,4 +1,4 @@
-"""What the admin's list of casinos offers to do to them: each action calls one service, casino by casino."""
+"""The actions of the admin's list of casinos: each calls one service per casino."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,46 +25,46 @@ from tenants.models import Casino
 from .forms import CloneForm, DeleteForm, MoveForm, RestoreForm
 from .theme import ModelAdmin
 
-Deed = Callable[[Casino], str]
+CasinoAction = Callable[[Casino], str]  # returns a message
 
 
 class CasinoActions(ModelAdmin[Casino]):
-    """The actions. What one casino's service raises becomes a message, and the next casino is done all the same."""
+    """The actions. An error of one casino becomes a message; the others are processed nevertheless."""
 
     actions = ("finish_provisioning", "suspend", "resume", "back_up", "move", "clone", "restore", "delete")
 
     def has_end_permission(self, request: HttpRequest) -> bool:
-        """Whether they may delete casinos: by our action only, which drops databases, and never by Django's own."""
+        """Whether the user may delete casinos: only by the action `delete`, which drops databases, not by Django's."""
         codename = get_permission_codename("delete", self.opts)
         return bool(request.user.has_perm(f"{self.opts.app_label}.{codename}"))
 
-    @admin.action(description="Finish making the database", permissions=["change"])
+    @admin.action(description="Finish creating the database", permissions=["change"])
     def finish_provisioning(self, request: HttpRequest, queryset: QuerySet[Casino]) -> None:
-        self.do(request, queryset, _finish)
+        self.run_for_each(request, queryset, _finish)
 
     @admin.action(description="Suspend", permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Casino]) -> None:
-        self.do(request, queryset, _suspend)
+        self.run_for_each(request, queryset, _suspend)
 
     @admin.action(description="Resume", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Casino]) -> None:
-        self.do(request, queryset, _resume)
+        self.run_for_each(request, queryset, _resume)
 
     @admin.action(description="Back up", permissions=["change"])
     def back_up(self, request: HttpRequest, queryset: QuerySet[Casino]) -> None:
-        self.do(request, queryset, lambda casino: f"{casino} is backed up in {back_up(casino).folder}.")
+        self.run_for_each(request, queryset, lambda casino: f"{casino} is backed up in {back_up(casino).folder}.")
 
     @admin.action(description="Move to another server…", permissions=["change"])
     def move(self, request: HttpRequest, queryset: QuerySet[Casino]) -> TemplateResponse | None:
-        form = MoveForm(_answers(request))
+        form = MoveForm(_confirmed_data(request))
         if form.is_valid():
-            self.do(request, queryset, lambda casino: _move(casino, form.cleaned_data["server"].name))
+            self.run_for_each(request, queryset, lambda casino: _move(casino, form.cleaned_data["server"].name))
             return None
         consequence = (
-            "While a casino moves it is answered, but nothing is stored for it. Its old database stays, closed, until "
-            "it is pruned."
+            "While a casino moves, its requests are served, but nothing is stored for it. Its old database is kept, "
+            "closed, until it is pruned."
         )
-        return self._ask(
+        return self._confirmation(
             request,
             queryset,
             form,
@@ -78,49 +78,53 @@ class CasinoActions(ModelAdmin[Casino]):
     def clone(self, request: HttpRequest, queryset: QuerySet[Casino]) -> TemplateResponse | None:
         if not self._is_one(request, queryset):
             return None
-        form = CloneForm(_answers(request))
+        form = CloneForm(_confirmed_data(request))
         if form.is_valid():
             server = form.cleaned_data["server"]
-            self.do(request, queryset, lambda casino: _clone(casino, form.cleaned_data["name"], server and server.name))
+            self.run_for_each(
+                request, queryset, lambda casino: _clone(casino, form.cleaned_data["name"], server and server.name)
+            )
             return None
-        consequence = "A new casino gets a copy of all rows and of the configuration; this one goes on working."
-        return self._ask(request, queryset, form, action="clone", title="Clone", consequence=consequence, detail=_place)
+        consequence = "Creates a casino with a copy of all rows and of the configuration; this one stays in service."
+        return self._confirmation(
+            request, queryset, form, action="clone", title="Clone", consequence=consequence, detail=_place
+        )
 
     @admin.action(description="Restore…", permissions=["change"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Casino]) -> TemplateResponse | None:
         if not self._is_one(request, queryset):
             return None
-        form = RestoreForm(_answers(request), casino=queryset.get())
+        form = RestoreForm(_confirmed_data(request), casino=queryset.get())
         if form.is_valid():
-            self.do(request, queryset, lambda casino: _restore(casino, form.cleaned_data["source"]))
+            self.run_for_each(request, queryset, lambda casino: _restore(casino, form.cleaned_data["source"]))
             return None
         consequence = (
-            "The casino is as it was then. What was stored since is left behind in its present database, which stays, "
-            "closed, until it is pruned."
+            "Restores the casino's former state. Rows stored since then stay only in its current database, which is "
+            "kept, closed, until it is pruned."
         )
-        return self._ask(
+        return self._confirmation(
             request, queryset, form, action="restore", title="Restore", consequence=consequence, detail=_place
         )
 
     @admin.action(description="Delete…", permissions=["end"])
     def delete(self, request: HttpRequest, queryset: QuerySet[Casino]) -> TemplateResponse | None:
-        form = DeleteForm(_answers(request))
+        form = DeleteForm(_confirmed_data(request))
         if form.is_valid():
-            self.do(request, queryset, lambda casino: _delete(casino, backup=form.cleaned_data["backup"]))
+            self.run_for_each(request, queryset, lambda casino: _delete(casino, backup=form.cleaned_data["backup"]))
             return None
         consequence = (
-            "These casinos are taken out of service for good: their requests are answered 404, and these databases "
-            "are dropped. Only a backup brings them back."
+            "Deletes these casinos permanently: their requests get 404, and these databases are dropped. Only a backup "
+            "can restore them."
         )
-        return self._ask(
+        return self._confirmation(
             request, queryset, form, action="delete", title="Delete", consequence=consequence, detail=_databases
         )
 
-    def do(self, request: HttpRequest, casinos: Iterable[Casino], deed: Deed) -> None:
-        """Do it to each, and say how that went."""
+    def run_for_each(self, request: HttpRequest, casinos: Iterable[Casino], action: CasinoAction) -> None:
+        """Run the action for each casino, and show its message or its error."""
         for casino in casinos:
             try:
-                done = deed(casino)
+                done = action(casino)
             except (TenancyError, DatabaseError, OSError) as error:
                 said = str(error).strip()
                 messages.error(request, said if str(casino) in said else f"{casino}: {said}")
@@ -131,10 +135,10 @@ class CasinoActions(ModelAdmin[Casino]):
     def _is_one(self, request: HttpRequest, queryset: QuerySet[Casino]) -> bool:
         is_one = queryset.count() == 1
         if not is_one:
-            messages.error(request, "Select one casino: this is done to one at a time.")
+            messages.error(request, "Select one casino only.")
         return is_one
 
-    def _ask(
+    def _confirmation(
         self,
         request: HttpRequest,
         queryset: QuerySet[Casino],
@@ -157,11 +161,11 @@ class CasinoActions(ModelAdmin[Casino]):
             "is_final": action == "delete",
         }
         request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/tenants/casino/ask.html", context)
+        return TemplateResponse(request, "admin/tenants/casino/confirm.html", context)
 
 
-def _answers(request: HttpRequest) -> Any:
-    """What was filled in on the page in between; None when it is still to be shown."""
+def _confirmed_data(request: HttpRequest) -> Any:
+    """The confirmation page's form data; None if the page has not been shown yet."""
     return request.POST if "confirmed" in request.POST else None
 
 

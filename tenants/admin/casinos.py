@@ -1,4 +1,4 @@
-"""The catalogue in the admin."""
+"""Casinos in the admin."""
 
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ LIMITS = ("request_rate", "request_bytes")
 
 @admin.register(Casino)
 class CasinoAdmin(CasinoActions):
-    """Casinos with their configuration and state; adding one makes its database."""
+    """Casinos with their configuration and state; adding one creates its database."""
 
     form = CasinoForm
     list_display = ("name", "id", "state", "server", "generation", "is_up_to_date", "recommender_type", "created_at")
@@ -39,17 +39,17 @@ class CasinoAdmin(CasinoActions):
         return super().get_queryset(request).filter(pk__in=casinos_of(request.user))
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """A bound login does not find out by filters either with which casinos and logins this one has to do."""
-        is_told = bound_casinos(request.user) is None or lookup.partition("__")[0] in ("state", "recommender_type")
-        return is_told and super().lookup_allowed(lookup, value, request)
+        """A bound login must not learn of other casinos and logins by filters."""
+        is_allowed = bound_casinos(request.user) is None or lookup.partition("__")[0] in ("state", "recommender_type")
+        return is_allowed and super().lookup_allowed(lookup, value, request)
 
     def get_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:
-        """A bound login is not told which casino this one is a copy of."""
+        """A bound login does not see of which casino this one is a copy."""
         shown = ("name",) if obj is None else ("name", *LIMITS, *self.readonly_fields)
         return shown if bound_casinos(request.user) is None else [name for name in shown if name != "copied_from"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:
-        """Nor does it name casinos, since that a name is taken would tell it of another one, nor set its own limits."""
+        """It does not name casinos either, since a taken name reveals another casino, nor set its own limits."""
         return self.readonly_fields if bound_casinos(request.user) is None else ("name", *LIMITS, *self.readonly_fields)
 
     def has_delete_permission(self, request: HttpRequest, obj: Casino | None = None) -> bool:

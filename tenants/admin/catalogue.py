@@ -1,4 +1,4 @@
-"""The catalogue's other tables in the admin: servers, and how migrations went."""
+"""Servers, migration runs and privacy records in the admin."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from .theme import ModelAdmin, TabularInline
 
 @admin.register(DatabaseServer)
 class DatabaseServerAdmin(ModelAdmin[DatabaseServer]):
-    """Servers that casinos' databases are placed on. How one is reached says the environment, never this page."""
+    """Servers of casinos' databases. Their addresses are in the environment, not here."""
 
     form = DatabaseServerForm
     list_display = ("name", "state", "capacity", "casinos_on_it", "has_address")
@@ -39,7 +39,7 @@ class DatabaseServerAdmin(ModelAdmin[DatabaseServer]):
         return () if obj is None else ("name", "casinos_on_it", "has_address")
 
     def has_delete_permission(self, request: HttpRequest, obj: DatabaseServer | None = None) -> bool:
-        """The catalogue's own server can't go."""
+        """The catalogue's own server can't be deleted."""
         return super().has_delete_permission(request, obj) and (obj is None or obj.name != MAIN)
 
     @admin.display(description="casinos", ordering="casino_count")
@@ -53,8 +53,8 @@ class DatabaseServerAdmin(ModelAdmin[DatabaseServer]):
         return server.name in known_servers()
 
 
-class ReadOnly(admin.options.BaseModelAdmin[Any]):
-    """Shows rows and changes none."""
+class ReadOnlyAdmin(admin.options.BaseModelAdmin[Any]):
+    """Rows can be viewed only."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -66,7 +66,7 @@ class ReadOnly(admin.options.BaseModelAdmin[Any]):
         return False
 
 
-class CasinoMigrationInline(ReadOnly, TabularInline[CasinoMigration, MigrationRun]):
+class CasinoMigrationInline(ReadOnlyAdmin, TabularInline[CasinoMigration, MigrationRun]):
     model = CasinoMigration
     ordering = ("outcome", "casino_id")
     extra = 0
@@ -74,14 +74,14 @@ class CasinoMigrationInline(ReadOnly, TabularInline[CasinoMigration, MigrationRu
 
 
 @admin.register(MigrationRun)
-class MigrationRunAdmin(ReadOnly, ModelAdmin[MigrationRun]):
+class MigrationRunAdmin(ReadOnlyAdmin, ModelAdmin[MigrationRun]):
     list_display = ("id", "started_at", "finished_at", "target", "up_to_date")
     ordering = ("-id",)
     inlines = (CasinoMigrationInline,)
 
 
 @admin.register(CasinoMigration)
-class CasinoMigrationAdmin(ReadOnly, ModelAdmin[CasinoMigration]):
+class CasinoMigrationAdmin(ReadOnlyAdmin, ModelAdmin[CasinoMigration]):
     list_display = ("id", "run", "casino", "outcome", "seconds", "error")
     list_display_links = ("id",)
     list_filter = ("outcome",)
@@ -91,8 +91,8 @@ class CasinoMigrationAdmin(ReadOnly, ModelAdmin[CasinoMigration]):
 
 
 @admin.register(PrivacyRecord)
-class PrivacyRecordAdmin(ReadOnly, ModelAdmin[PrivacyRecord]):
-    """Which users were erased or exported, by whom."""
+class PrivacyRecordAdmin(ReadOnlyAdmin, ModelAdmin[PrivacyRecord]):
+    """The erasures and exports of users."""
 
     list_display = ("id", "casino_id", "user_id", "action", "asked_by", "asked_at", "done_at")
     list_filter = ("action",)

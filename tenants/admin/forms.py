@@ -1,4 +1,4 @@
-"""What the admin asks before it does something to casinos, and how it checks names and servers."""
+"""Forms of casinos, of servers, and of the actions' confirmation pages."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from tenants.lifecycle.restore import retired_databases
 from tenants.lifecycle.server_registry import check_server
 from tenants.models import Casino, DatabaseServer, ServerState
 
-ANYWHERE = "where there is room"
+ANY_SERVER = "any server with room"
 
 
 class CasinoForm(forms.ModelForm[Casino]):
@@ -20,14 +20,14 @@ class CasinoForm(forms.ModelForm[Casino]):
         fields = ("name", "request_rate", "request_bytes")
         help_texts = {
             "request_rate": "Requests a second. Empty: API_REQUESTS_PER_SECOND; 0: no limit.",
-            "request_bytes": "Of one request. Empty: API_REQUEST_BYTES; 0: no limit.",
+            "request_bytes": "Per request. Empty: API_REQUEST_BYTES; 0: no limit.",
         }
 
     def clean_name(self) -> str:
-        """Django leaves out the database's own rule, since it depends on a column that the form does not have."""
+        """Django skips the database's unique constraint, since its condition has a column that the form lacks."""
         name: str = self.cleaned_data["name"]
         if Casino.objects.living().filter(name=name).exclude(pk=self.instance.pk).exists():
-            raise forms.ValidationError(f"There is a casino named {name!r} already.", code="taken")
+            raise forms.ValidationError(f"A casino named {name!r} already exists.", code="taken")
         return name
 
 
@@ -38,8 +38,8 @@ class DatabaseServerForm(forms.ModelForm[DatabaseServer]):
         model = DatabaseServer
         fields = ("name", "capacity", "state")
         help_texts = {
-            "name": "The environment says how it is reached: DATABASE_SERVER_<NAME>_URL.",
-            "capacity": "Casinos at most; empty means no limit.",
+            "name": "Its address is the environment variable DATABASE_SERVER_<NAME>_URL.",
+            "capacity": "The most casinos; empty means no limit.",
         }
 
     def clean_name(self) -> str:
@@ -52,29 +52,29 @@ class DatabaseServerForm(forms.ModelForm[DatabaseServer]):
 
 
 class MoveForm(forms.Form):
-    server = forms.ModelChoiceField(DatabaseServer.objects.order_by("name"), label="To the server")
+    server = forms.ModelChoiceField(DatabaseServer.objects.order_by("name"), label="Target server")
 
 
 class DeleteForm(forms.Form):
     backup = forms.BooleanField(
-        initial=True, required=False, label="Back up first", help_text="If the backup fails, the casino goes on."
+        initial=True, required=False, label="Back up first", help_text="If the backup fails, the casino is not deleted."
     )
 
 
 class CloneForm(forms.Form):
     name = forms.CharField(max_length=100, label="Name of the new casino")
     server = forms.ModelChoiceField(
-        DatabaseServer.objects.order_by("name"), required=False, empty_label=ANYWHERE, label="On the server"
+        DatabaseServer.objects.order_by("name"), required=False, empty_label=ANY_SERVER, label="Server"
     )
 
 
 class RestoreForm(forms.Form):
-    """`source`, cleaned, is the folder of one of the casino's backups, or the number of a retired generation."""
+    """`source`, cleaned, is a backup's folder, or the number of a retired generation."""
 
-    source = forms.ChoiceField(label="Back to")
+    source = forms.ChoiceField(label="Restore to")
 
-    def __init__(self, answers: Any, *, casino: Casino) -> None:
-        super().__init__(answers)
+    def __init__(self, data: Any, *, casino: Casino) -> None:
+        super().__init__(data)
         self._sources: dict[str, tuple[Path | int, str]] = {
             **{f"generation:{each.generation}": _generation(each) for each in retired_databases(casino)},
             **{f"backup:{each.folder.name}": _backup(each) for each in backups_of(casino)},

@@ -1,4 +1,4 @@
-"""The admin classes that the admin's theme needs, typed as Django's own, which they extend."""
+"""The theme's admin classes, typed as Django's, which they extend."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""API keys: by what a casino's back end shows that it may ask."""
+"""API keys, which authenticate casinos' back ends."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -9,23 +9,23 @@ from .casino import Casino
 
 
 class Scope(models.TextChoices):
-    """What a key may be used for."""
-
     RECOMMEND = "recommend"
-    CONFIGURE = "configure"  # and users' rights: to be erased, and to be told what is kept of them
+    CONFIGURE = "configure"  # and users' privacy rights: erasure and export
     TEST = "test"
 
 
 class ApiKey(models.Model):
-    """A casino's key. The key itself is not here: `digest` is its SHA-256 in hex, `prefix` the part that may be seen.
+    """A casino's key. The key itself is not stored: `digest` is its SHA-256 in hex, `prefix` is its public part.
 
-    A key that is no longer wanted is revoked and stays, so that the audit log's prefixes can be told.
+    Revoked keys stay, so that prefixes in logs can be looked up.
     """
 
     casino = models.ForeignKey(Casino, models.PROTECT, related_name="api_keys")
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=12, unique=True, editable=False)
-    digest = models.CharField(max_length=64, unique=True, editable=False)  # also the index of "whose key is this?"
+    digest = models.CharField(
+        max_length=64, unique=True, editable=False
+    )  # its index serves the lookup of a request's key
     scopes = ArrayField(models.CharField(max_length=16))  # of Scope
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=150, editable=False)

@@ -1,4 +1,4 @@
-"""The catalogue's heart: one row a casino."""
+"""Casinos, the catalogue's main table."""
 
 import uuid
 from typing import Any
@@ -14,13 +14,13 @@ from .placement import DatabaseServer
 
 
 class CasinoState(models.TextChoices):
-    """Where a casino is in its life. `tenants.lifecycle.states` says what may follow what."""
+    """`tenants.lifecycle.states` has the transitions."""
 
     REQUESTED = "requested"
     CREATING = "creating"
     ACTIVE = "active"
     SUSPENDED = "suspended"
-    MOVING = "moving"  # on its way to another server: read, not written
+    MOVING = "moving"  # to another server: read-only
     DELETING = "deleting"
     DELETED = "deleted"
     FAILED = "failed"
@@ -31,7 +31,7 @@ READY_STATES = (CasinoState.ACTIVE, CasinoState.SUSPENDED, CasinoState.MOVING)
 ENDED_STATES = (CasinoState.DELETING, CasinoState.DELETED)
 
 
-# Of casinos that are served: a process that refuses one asks anew each time, and sees at once when that is over.
+# Only casinos in service are cached: a refused one is looked up each time, so that its return is noticed at once.
 casino_cache: TtlCache[int, Any] = TtlCache()
 
 
@@ -44,11 +44,11 @@ class CatalogueQuerySet(models.QuerySet["Casino"]):
         return self.filter(state__in=READY_STATES)
 
     def find(self, casino_id: int) -> "Casino | None":
-        """The casino of this id, as it was asked for at most `CATALOGUE_LEASE_SECONDS` ago."""
+        """The casino of this id, cached for `CATALOGUE_LEASE_SECONDS`."""
         row = casino_cache.ask(
             casino_id, lambda: self.filter(pk=casino_id).values_list(named=True).first(), keep_if=is_served
         )
-        return None if row is None else Casino.from_db(self.db, row._fields, row)  # an object of the caller's own
+        return None if row is None else Casino.from_db(self.db, row._fields, row)  # a new object for each caller
 
     def living(self) -> "CatalogueQuerySet":
         return self.exclude(state=CasinoState.DELETED)
@@ -62,10 +62,10 @@ class Casino(models.Model):
     """A tenant: its database, its state, and how it wants its recommendations.
 
     `recommender_type`, `recommendation_schema` and `timestamp` (of their last change) are null until configured;
-    `options` are what the casino has set beside them, null for nothing.
-    `server`, `db_name` and `generation` (0: none yet) say which database is the casino's now; `schema_version` says
-    which migrations that one has. `identity` stands in the database too, so that one of another casino's is recognised.
-    `request_rate` (requests a second) and `request_bytes` are null where the settings' hold, 0 for no limit.
+    `options` are the casino's further settings, or null.
+    `server`, `db_name` and `generation` (0: none yet) identify the casino's current database; `schema_version` is that
+    database's. `identity` is in the database too, so that another casino's database is recognised.
+    `request_rate` (requests a second) and `request_bytes`: null means the settings' limit, 0 no limit.
     """
 
     name = models.CharField(max_length=100)
@@ -94,7 +94,7 @@ class Casino(models.Model):
                 name="casino_ready_has_database",
                 condition=~Q(state__in=READY_STATES) | Q(db_name__isnull=False, server__isnull=False),
             ),
-            # A deleted casino's name may be given again.
+            # a deleted casino's name can be reused
             models.UniqueConstraint(
                 name="casino_name_unique", fields=["name"], condition=~Q(state=CasinoState.DELETED)
             ),
@@ -110,11 +110,11 @@ class Casino(models.Model):
 
     @property
     def current(self) -> CurrentCasino:
-        """This casino as `use_casino` takes it."""
+        """This casino for `use_casino`."""
         return self.at_generation(self.generation, self.server_id, self.db_name)
 
     def at_generation(self, generation: int, server: str | None, db_name: str | None) -> CurrentCasino:
-        """This casino in one of its databases, which need not be the present one."""
+        """This casino with one of its databases, current or not."""
         if db_name is None or server is None:
             raise ValueError(f"{self} has no database yet.")
         return CurrentCasino(id=self.pk, db_name=db_name, server=server, generation=generation, identity=self.identity)

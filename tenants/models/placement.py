@@ -1,16 +1,16 @@
-"""Where casinos' databases are: the PostgreSQL servers, and every database made there."""
+"""The PostgreSQL servers, and the casinos' databases on them."""
 
 from django.core.validators import RegexValidator
 from django.db import models
 
 
 class ServerState(models.TextChoices):
-    OPEN = "open"  # takes new casinos while there is room
-    CLOSED = "closed"  # keeps those it has
+    OPEN = "open"  # to new casinos, while there is room
+    CLOSED = "closed"  # to new casinos
 
 
 class DatabaseServer(models.Model):
-    """A PostgreSQL server. How to reach it says the environment: `DATABASE_SERVER_<NAME>_URL`, never this table.
+    """A PostgreSQL server. Its address is not here but in the environment: `DATABASE_SERVER_<NAME>_URL`.
 
     The server `main` is the catalogue's own (`DATABASE_URL`). `capacity` is in casinos; null means no limit.
     """
@@ -31,9 +31,9 @@ class DatabaseServer(models.Model):
 
 
 class CasinoDatabase(models.Model):
-    """A database that this installation made for a casino; the row is there before the database is, and outlives it.
+    """A casino's database; the row is created before the database and deleted after it.
 
-    The one whose generation is the casino's own serves. A higher generation is being built; a lower one is retired.
+    The casino's own `generation` is its current database. A higher one is unfinished; a lower one is retired.
     """
 
     casino = models.ForeignKey("Casino", models.PROTECT, related_name="databases")

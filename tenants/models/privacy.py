@@ -1,4 +1,4 @@
-"""Who asked for users to be erased, or for what is kept of them."""
+"""The audit log of users' erasures and exports."""
 
 from django.db import models
 
@@ -9,11 +9,11 @@ class PrivacyAction(models.TextChoices):
 
 
 class PrivacyRecord(models.Model):
-    """The audit log. It stands in the catalogue, so that a casino's restored backup does not lose it: whoever was
-    erased since is erased again by it. Of the user there is the id alone.
+    """An erasure or an export. It is in the catalogue, so that restoring a casino's backup does not lose it: users
+    erased since the backup are erased again. Of the user only the id is stored.
 
-    Written before anything is done; `done_at` stays null where that failed. The casino is a number, and no relation:
-    the log outlives it.
+    Written first; `done_at` stays null if the action failed. `casino_id` is no foreign key: the log outlives
+    the casino.
     """
 
     casino_id = models.BigIntegerField()
@@ -26,7 +26,7 @@ class PrivacyRecord(models.Model):
     class Meta:
         db_table = "privacy_records"
         indexes = [
-            # whom a casino has erased; what was done about one user
+            # the erased users of a casino; the records of one user
             models.Index(name="privacy_casino_user", fields=["casino_id", "user_id", "id"]),
         ]
 

@@ -1,4 +1,4 @@
-"""How many requests each casino may make just now."""
+"""Token buckets of the casinos' rate limits."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -7,9 +7,9 @@ from .casino import Casino
 
 
 class RateBucket(models.Model):
-    """A casino's tokens as they were at `filled_at`. The table is unlogged: after a crash all buckets are full.
+    """A casino's tokens at `filled_at`. The table is unlogged: after a crash all buckets are full.
 
-    `granted` is what the last process took. `tenants.access.rate_limit` writes it.
+    `granted`: the tokens that the last process took. `tenants.access.rate_limit` writes the rows.
     """
 
     casino = models.OneToOneField(Casino, models.CASCADE, primary_key=True, related_name="+")

@@ -1,4 +1,4 @@
-"""Which migrations casinos' databases have, and how bringing them up to date went."""
+"""Schema versions of casinos' databases, and the runs of `migrate_casinos`."""
 
 from django.db import models
 
@@ -40,8 +40,7 @@ class MigrationOutcome(models.TextChoices):
 
 
 class CasinoMigration(models.Model):
-    """What a run did to one casino: the migrations applied (as `app.name`), or the error; how long it took, in
-    seconds."""
+    """A run's outcome for one casino: the applied migrations (as `app.name`) or the error. `seconds`: its duration."""
 
     run = models.ForeignKey(MigrationRun, models.CASCADE, related_name="casinos")
     casino = models.ForeignKey(Casino, models.CASCADE, related_name="migrations")

@@ -1,4 +1,4 @@
-"""Staff who may act for some casinos only."""
+"""Staff logins that are restricted to some casinos."""
 
 from django.conf import settings
 from django.db import models
@@ -7,9 +7,9 @@ from .casino import Casino
 
 
 class StaffBinding(models.Model):
-    """Binds a login to casinos: it acts for these and learns of no others. Bound to none, it acts for none.
+    """Restricts a login to casinos: it sees no others. Without casinos it sees none.
 
-    A login without a binding acts for all casinos, and so does every superuser.
+    A login without a binding sees all casinos, and so does every superuser.
     """
 
     user = models.OneToOneField(

@@ -5,7 +5,7 @@ def _ids(**kwargs):
     return [message.id for message in run_checks(**kwargs) if str(message.id).startswith("tenants.")]
 
 
-def test_models_are_where_their_apps_say():
+def test_models_are_valid():
     assert _ids(tags=[Tags.models]) == []
 
 
@@ -32,7 +32,7 @@ def test_app_with_models_must_be_classified(settings):
     assert _errors("tenants.E004") == {"The app 'sessions' must be in either CASINO_APPS or CATALOGUE_APPS."}
 
 
-def test_app_is_not_both_casinos_and_the_catalogues(settings):
+def test_app_cannot_be_classified_twice(settings):
     settings.CATALOGUE_APPS = [*settings.CATALOGUE_APPS, "recommendations"]
     assert _errors("tenants.E004") == {"The app 'recommendations' must be in either CASINO_APPS or CATALOGUE_APPS."}
 
@@ -60,12 +60,12 @@ def test_manager_of_a_casinos_model_must_bind_its_querysets(settings):
     assert not any("recommendations" in error for error in errors)
 
 
-def test_open_api_is_warned_of_when_deploying(settings):
+def test_open_api_gives_a_deployment_warning(settings):
     settings.RECSYS_OPEN_API = True
     assert _ids(tags=[Tags.security], include_deployment_checks=True) == ["tenants.W001"]
     assert _ids(tags=[Tags.security]) == []
 
 
-def test_closed_api_is_not_warned_of(settings):
+def test_closed_api_gives_no_warning(settings):
     settings.RECSYS_OPEN_API = False
     assert _ids(tags=[Tags.security], include_deployment_checks=True) == []

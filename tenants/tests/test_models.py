@@ -50,12 +50,12 @@ def test_only_active_casinos_are_active(casino_a):
         ({"name": "Gamma", "server_id": "main", "db_name": "test_casino_1"}, "casino_database_unique"),
     ],
 )
-def test_catalogue_refuses_a_casino_that_contradicts_itself_or_another(casino_a, changes, constraint):
+def test_catalogue_refuses_an_inconsistent_casino(casino_a, changes, constraint):
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         Casino.objects.create(id=71, **changes)
 
 
-def test_name_of_a_deleted_casino_may_be_given_again(casino_a):
+def test_name_of_a_deleted_casino_can_be_reused(casino_a):
     Casino.objects.filter(pk=casino_a.pk).update(state=CasinoState.DELETED, server=None, db_name=None)
     assert Casino.objects.create(id=71, name="Alpha").pk == 71
     assert [casino.pk for casino in Casino.objects.living()] == [71]
@@ -74,7 +74,7 @@ def test_ready_casinos_are_those_with_a_complete_database(db, state):
 
 
 @pytest.mark.parametrize("name", ["East", "east-2", "", "e" * 33, "east\n"])
-def test_name_of_a_server_must_fit_into_the_name_of_a_variable(db, name):
+def test_server_name_must_fit_into_the_name_of_a_variable(db, name):
     with pytest.raises(ValidationError):
         DatabaseServer(name=name).full_clean()
 

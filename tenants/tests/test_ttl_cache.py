@@ -31,19 +31,19 @@ def always(_):
     return True
 
 
-def test_what_is_known_is_not_asked_for_again(leases):
+def test_cached_value_is_not_loaded_again(leases):
     assert leases.ask("a", lambda: 1, keep_if=always) == 1
     assert leases.ask("a", lambda: pytest.fail("asked"), keep_if=always) == 1
 
 
-def test_lease_that_is_over_is_asked_for_again(leases, settings):
+def test_expired_value_is_loaded_again(leases, settings):
     settings.CATALOGUE_LEASE_SECONDS = 0.01
     leases.ask("a", lambda: 1, keep_if=always)
     time.sleep(0.02)
     assert leases.ask("a", lambda: 2, keep_if=always) == 2
 
 
-def test_lease_counts_from_before_the_question(leases, settings):
+def test_ttl_counts_from_before_the_query(leases, settings):
     settings.CATALOGUE_LEASE_SECONDS = 0.05
 
     def slowly():
@@ -55,19 +55,19 @@ def test_lease_counts_from_before_the_question(leases, settings):
 
 
 @pytest.mark.parametrize(("answer", "is_worth_it"), [(None, True), (1, False)])
-def test_what_is_nothing_or_not_worth_keeping_is_asked_for_again(leases, answer, is_worth_it):
+def test_missing_or_rejected_value_is_loaded_again(leases, answer, is_worth_it):
     assert leases.ask("a", lambda: answer, keep_if=lambda _: is_worth_it) == answer
     assert leases.ask("a", lambda: 2, keep_if=always) == 2
 
 
-def test_no_more_is_kept_than_there_is_room_for_and_the_oldest_goes_first(leases):
+def test_least_recently_used_value_is_evicted(leases):
     for key in "abcad":
         leases.ask(key, lambda: 1, keep_if=always)
     assert leases.ask("a", lambda: 2, keep_if=always) == 1
     assert leases.ask("b", lambda: 2, keep_if=always) == 2
 
 
-def test_many_threads_may_ask_at_once(leases):
+def test_many_threads_can_use_the_cache_at_once(leases):
     wrong = []
 
     def ask(seed):
@@ -84,7 +84,7 @@ def test_many_threads_may_ask_at_once(leases):
     assert not wrong
 
 
-def test_casino_is_found_without_a_query_while_the_lease_holds(casino_a, settings, django_assert_num_queries):
+def test_casino_is_found_without_a_query_before_the_cache_expires(casino_a, settings, django_assert_num_queries):
     settings.CATALOGUE_LEASE_SECONDS = 60
     first = _find(casino_a.pk)
     with django_assert_num_queries(0):
@@ -94,7 +94,7 @@ def test_casino_is_found_without_a_query_while_the_lease_holds(casino_a, setting
     assert first is not second
 
 
-def test_casino_that_is_not_served_is_asked_for_each_time(casino_a, settings):
+def test_casino_out_of_service_is_looked_up_each_time(casino_a, settings):
     settings.CATALOGUE_LEASE_SECONDS = 60
     suspend_casino(casino_a)
     assert _find(casino_a.pk).state == CasinoState.SUSPENDED
@@ -102,7 +102,7 @@ def test_casino_that_is_not_served_is_asked_for_each_time(casino_a, settings):
     assert _find(casino_a.pk).state == CasinoState.ACTIVE
 
 
-def test_unknown_casino_is_found_as_soon_as_there_is_one(casino_a, settings):
+def test_unknown_casino_is_found_as_soon_as_it_exists(casino_a, settings):
     settings.CATALOGUE_LEASE_SECONDS = 60
     assert Casino.objects.all().find(3) is None
     Casino.objects.create(pk=3, name="Gamma")
@@ -118,7 +118,7 @@ def _restore(casino):
 
 
 @pytest.mark.parametrize("service", [suspend_casino, _delete, _restore])
-def test_nobody_goes_by_an_old_lease_once_a_casino_is_out_of_service_or_elsewhere(real_databases, settings, service):
+def test_no_stale_value_is_used_after_a_suspension_or_a_move(real_databases, settings, service):
     casino = create_casino("Gamma")
     settings.CATALOGUE_LEASE_SECONDS = 0.3
     before = _find(casino.pk)
@@ -128,7 +128,7 @@ def test_nobody_goes_by_an_old_lease_once_a_casino_is_out_of_service_or_elsewher
     assert (after.state, after.generation) == (casino.state, casino.generation)
 
 
-def test_many_changes_in_one_transaction_are_waited_for_once(casino_a, settings, django_capture_on_commit_callbacks):
+def test_many_changes_in_one_transaction_wait_once(casino_a, settings, django_capture_on_commit_callbacks):
     settings.CATALOGUE_LEASE_SECONDS = 0.2
     with django_capture_on_commit_callbacks() as waits, transaction.atomic():
         for _ in range(20):

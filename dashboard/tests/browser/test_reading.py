@@ -71,7 +71,7 @@ def test_admin_actions_ask_for_confirmation(staff_page):
         staff_page.locator("input.action-select").first.check()
         staff_page.locator("select[name=action]").select_option(action)
         staff_page.locator("#changelist-form button[type=submit]").first.click()
-        staff_page.get_by_role("link", name="No, take me back").click()
+        staff_page.get_by_role("link", name="Cancel").click()
         staff_page.wait_for_url("**/admin/tenants/casino/")
 
 

@@ -25,7 +25,7 @@ def _shown(answer):
     return re.findall(r"recsys_[0-9a-f]{12}_[\w-]{43}", answer.content.decode())
 
 
-def test_made_key_is_shown_once_and_works(admin_client):
+def test_new_key_is_shown_once_and_works(admin_client):
     answer = admin_client.post(ADD, FORM)
     [key] = _shown(answer)
     assert "no-store" in answer["Cache-Control"]
@@ -39,7 +39,7 @@ def test_made_key_is_shown_once_and_works(admin_client):
 
 
 @pytest.mark.parametrize("changes", [{"scopes": []}, {"scopes": ["all"]}, {"name": ""}, {"casino": 9}])
-def test_key_that_makes_no_sense_is_refused(admin_client, changes):
+def test_invalid_key_is_refused(admin_client, changes):
     assert _shown(admin_client.post(ADD, FORM | changes)) == []
     assert not ApiKey.objects.exists()
 
@@ -51,7 +51,7 @@ def test_keys_are_revoked_by_the_list(admin_client, casino_a):
     assert LogEntry.objects.get().object_id == str(key.row.pk)
 
 
-def test_rotated_key_is_shown_once_and_the_old_one_is_no_good(admin_client, casino_a):
+def test_rotated_key_is_shown_once_and_the_old_one_is_refused(admin_client, casino_a):
     key = make_key(casino_a)
     [new] = _shown(admin_client.post(LIST, {"action": "rotate", "_selected_action": [key.row.pk]}))
     assert (ask(key.text).status_code, ask(new).status_code) == (401, 400)
@@ -66,7 +66,7 @@ def test_revoked_key_is_not_rotated(admin_client, casino_a):
 
 
 @pytest.mark.parametrize(("permission", "action"), [("view_apikey", "revoke"), ("view_apikey", "rotate")])
-def test_who_may_only_look_changes_nothing(django_user_model, casino_a, permission, action):
+def test_staff_with_view_permission_change_nothing(django_user_model, casino_a, permission, action):
     key = make_key(casino_a)
     staff = django_user_model.objects.create_user("looker", is_staff=True)
     staff.user_permissions.add(Permission.objects.get(codename=permission))
@@ -77,7 +77,7 @@ def test_who_may_only_look_changes_nothing(django_user_model, casino_a, permissi
     assert ApiKey.objects.get().state == "valid"
 
 
-def test_list_asks_no_more_for_more_keys(admin_client, casino_a, casino_b, django_assert_max_num_queries):
+def test_list_runs_no_more_queries_for_more_keys(admin_client, casino_a, casino_b, django_assert_max_num_queries):
     for casino in (casino_a, casino_b) * 5:
         make_key(casino)
     with django_assert_max_num_queries(8):

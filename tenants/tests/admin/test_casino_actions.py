@@ -69,7 +69,7 @@ def test_casinos_are_suspended_and_resumed_and_that_is_logged(staff, gamma, delt
     assert [entry.change_message for entry in logged] == [f"{gamma} is suspended.", f"{gamma} is active."]
 
 
-def test_failure_of_one_casino_is_told_and_stops_no_other(staff, gamma, delta, settings):
+def test_failure_of_one_casino_is_reported_and_does_not_stop_the_others(staff, gamma, delta, settings):
     settings.CASINO_LOCK_SECONDS = 0.1
     half_made = Casino.objects.create(name="Epsilon")
     with casino_lock(delta.pk):
@@ -101,7 +101,7 @@ def test_move_asks_for_the_server_and_then_moves(staff, gamma, delta, second_ser
     assert users_of(gamma) == ["Ada"]
 
 
-def test_move_to_a_server_that_is_not_there_asks_again(staff, gamma):
+def test_move_to_an_unknown_server_shows_the_form_again(staff, gamma):
     page = _do(staff, "move", gamma, server="west")
     assert page.context["form"].errors["server"]
     assert "errornote" in page.content.decode()
@@ -126,7 +126,7 @@ def test_restore_offers_the_casinos_own_backups_and_retired_generations(staff, g
     page = _do(staff, "restore", gamma)
     choices = [key for key, _ in page.context["form"].fields["source"].choices]
     assert choices == ["generation:1", f"backup:{first.folder.name}"]
-    assert "left behind in its present database" in page.content.decode()
+    assert "stay only in its current database" in page.content.decode()
     assert _do(staff, "restore", gamma, source=f"backup:{theirs.folder.name}").context["form"].errors["source"]
     assert users_of(gamma) == ["Ada"]
     assert _said(_do(staff, "restore", gamma, source="generation:1")) == [
@@ -138,7 +138,7 @@ def test_restore_offers_the_casinos_own_backups_and_retired_generations(staff, g
 
 
 @pytest.mark.parametrize("action", ["clone", "restore"])
-def test_what_is_done_to_one_casino_at_a_time_refuses_two(staff, gamma, delta, action):
+def test_action_for_a_single_casino_refuses_two(staff, gamma, delta, action):
     assert _said(_do(staff, action, gamma, delta)) == [("error", "Select one casino: this is done to one at a time.")]
 
 
@@ -183,14 +183,14 @@ def _staff_with(*permissions):
         (["view_casino", "delete_casino"], {"delete"}),
     ],
 )
-def test_staff_are_offered_what_they_may_do(gamma, permissions, offered):
+def test_staff_see_only_the_actions_that_they_may_run(gamma, permissions, offered):
     client = _staff_with(*permissions)
     form = client.get(LIST).context["action_form"]
     choices = {key for key, _ in form.fields["action"].choices if key} if form else set()
     assert choices == offered
 
 
-def test_staff_who_may_not_do_it_do_nothing(gamma):
+def test_staff_without_permission_change_nothing(gamma):
     client = _staff_with("view_casino", "change_casino")
     _do(client, "delete", gamma, backup="on")
     assert users_of(gamma) == ["Ada"]
@@ -201,7 +201,7 @@ def test_staff_who_may_not_do_it_do_nothing(gamma):
     assert gamma.state == CasinoState.ACTIVE
 
 
-def test_pages_in_between_name_themselves_and_label_what_they_ask(staff, gamma):
+def test_confirmation_pages_have_a_title_and_labels(staff, gamma):
     store_casinos(["Delta"])
     back_up(gamma)
     for action, field in (("move", "server"), ("clone", "name"), ("restore", "source"), ("delete", "backup")):

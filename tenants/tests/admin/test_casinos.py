@@ -25,7 +25,7 @@ def _messages(response):
     return [str(message) for message in response.context["messages"]]
 
 
-def test_adding_a_casino_makes_its_database(admin_of_real_casinos):
+def test_adding_a_casino_creates_its_database(admin_of_real_casinos):
     response = admin_of_real_casinos.post(f"{LIST}add/", {"name": "Gamma"}, follow=True)
     casino = Casino.objects.get()
     assert (casino.name, casino.state) == ("Gamma", CasinoState.ACTIVE)
@@ -34,21 +34,21 @@ def test_adding_a_casino_makes_its_database(admin_of_real_casinos):
         assert not User.objects.exists()
 
 
-def test_casino_that_could_not_be_made_is_added_as_failed_and_says_why(admin_of_real_casinos):
+def test_casino_whose_creation_failed_is_added_as_failed_with_the_reason(admin_of_real_casinos):
     DatabaseServer.objects.update(state=ServerState.CLOSED)
     response = admin_of_real_casinos.post(f"{LIST}add/", {"name": "Gamma"}, follow=True)
     assert any("main is closed to new casinos" in message for message in _messages(response))
     assert Casino.objects.get().state == CasinoState.FAILED
 
 
-def test_renaming_a_casino_makes_nothing(admin_of_real_casinos):
+def test_renaming_a_casino_creates_no_database(admin_of_real_casinos):
     casino = Casino.objects.create(name="Gamma")
     admin_of_real_casinos.post(f"{LIST}{casino.pk}/change/", {"name": "Delta", "state": "active", "db_name": "any"})
     casino.refresh_from_db()
     assert (casino.name, casino.state, casino.db_name) == ("Delta", CasinoState.REQUESTED, None)
 
 
-def test_name_of_another_casino_is_refused_on_the_form_and_a_deleted_ones_is_free(admin_client, casino_a, casino_b):
+def test_taken_name_is_refused_on_the_form_and_a_deleted_casinos_is_free(admin_client, casino_a, casino_b):
     for url in (f"{LIST}add/", f"{LIST}2/change/"):
         page = admin_client.post(url, {"name": "Alpha"})
         assert page.context["adminform"].form.errors == {"name": ["A casino named 'Alpha' already exists."]}
@@ -58,7 +58,7 @@ def test_name_of_another_casino_is_refused_on_the_form_and_a_deleted_ones_is_fre
     assert casino_b.name == "Alpha"
 
 
-def test_djangos_own_deletion_is_not_there(admin_client, casino_a):
+def test_djangos_own_deletion_is_not_offered(admin_client, casino_a):
     assert admin_client.post(f"{LIST}1/delete/", {"post": "yes"}).status_code == 403
     admin_client.post(LIST, {"action": "delete_selected", "_selected_action": [1], "post": "yes"})
     assert Casino.objects.get(pk=1).state == CasinoState.ACTIVE
@@ -70,7 +70,7 @@ def test_casinos_are_found_by_name_id_and_database(admin_client, casino_a, casin
     assert [casino.name for casino in response.context["cl"].result_list] == found
 
 
-def test_page_of_a_casino_shows_what_it_may_not_change(admin_client, casino_a):
+def test_page_of_a_casino_shows_read_only_fields(admin_client, casino_a):
     page = admin_client.get(f"{LIST}1/change/")
     assert list(page.context["adminform"].form.fields) == ["name", "request_rate", "request_bytes"]
     content = page.content.decode()
@@ -83,7 +83,7 @@ def _row(page, name):
     return row
 
 
-def test_list_shows_state_server_generation_and_who_is_behind(admin_client, casino_a, casino_b):
+def test_list_shows_state_server_generation_and_up_to_date(admin_client, casino_a, casino_b):
     Casino.objects.filter(pk=1).update(schema_version="older", generation=7)
     Casino.objects.create(id=3, name="Gamma")
     page = admin_client.get(LIST)
@@ -97,7 +97,7 @@ def test_list_shows_state_server_generation_and_who_is_behind(admin_client, casi
     assert re.search(r"field-state[^>]*>\s*requested\s*<", gamma)
 
 
-def test_list_asks_as_few_queries_for_many_casinos_as_for_one(admin_client, casino_a):
+def test_list_runs_as_many_queries_for_many_casinos_as_for_one(admin_client, casino_a):
     def count():
         with CaptureQueriesContext(connections["default"]) as queries:
             assert admin_client.get(LIST).status_code == 200

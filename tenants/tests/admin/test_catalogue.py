@@ -29,19 +29,19 @@ def test_server_is_added_with_its_state_from_a_list(admin_client, east):
         ({"name": "east", "state": "open", "capacity": "-1"}, "capacity", "greater than or equal to 0"),
     ],
 )
-def test_server_that_cannot_be_one_is_refused_on_the_form(admin_client, east, answers, field, error):
+def test_invalid_server_is_refused_on_the_form(admin_client, east, answers, field, error):
     page = admin_client.post(f"{SERVERS}add/", answers)
     assert error in page.context["adminform"].form.errors[field][0]
     assert DatabaseServer.objects.count() == 1
 
 
-def test_server_that_cannot_be_reached_is_refused_on_the_form(admin_client, settings):
+def test_unreachable_server_is_refused_on_the_form(admin_client, settings):
     settings.DATABASE_SERVERS = {"east": {"requests": {"HOST": "127.0.0.1", "PORT": "1"}}}
     page = admin_client.post(f"{SERVERS}add/", {"name": "east", "state": "open"})
     assert "can't be reached" in page.context["adminform"].form.errors["name"][0]
 
 
-def test_server_keeps_its_name_and_may_be_closed_and_resized_though_it_has_lost_its_address(admin_client, db):
+def test_server_without_an_address_can_be_closed_and_resized(admin_client, db):
     DatabaseServer.objects.create(name="west")
     answer = admin_client.post(f"{SERVERS}west/change/", {"name": "other", "capacity": "5", "state": "closed"})
     assert answer.status_code == 302

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("real_databases")
 
 
 @pytest.mark.parametrize("lock", [catalogue_lock, template_lock, lambda: casino_lock(7), lambda: named_lock("any")])
-def test_lock_lets_one_in_at_a_time_and_is_free_after_an_error(lock):
+def test_lock_is_exclusive_and_released_after_an_error(lock):
     entered = threading.Event()
 
     def enter() -> None:
@@ -39,14 +39,14 @@ def test_locks_of_different_things_do_not_wait_for_each_other(settings):
         pass
 
 
-def test_casino_that_stays_busy_is_given_up_in_time_with_a_word_on_what_to_do(settings):
+def test_lock_of_a_busy_casino_times_out_and_says_what_to_do(settings):
     settings.CASINO_LOCK_SECONDS = 0.2
     busy = pytest.raises(CasinoBusy, match=r"working on casino 7 for over 0\.2 s; try again later")
     with casino_lock(7), busy, casino_lock(7):
         pass
 
 
-def test_lock_is_free_when_its_holders_connection_breaks():
+def test_lock_is_released_when_its_holders_connection_breaks():
     with casino_lock(7) as holder:
         holder.execute("SELECT pg_backend_pid()")
         (pid,) = holder.fetchone()
@@ -56,7 +56,7 @@ def test_lock_is_free_when_its_holders_connection_breaks():
             pass
 
 
-def test_casinos_that_somebody_works_on_are_busy_and_asking_keeps_none_of_them():
+def test_locked_casinos_are_busy_and_the_check_locks_none():
     with casino_lock(7), casino_lock(9):
         assert busy_casinos([7, 8, 9]) == {7, 9}
         assert busy_casinos([8]) == set()
@@ -64,7 +64,7 @@ def test_casinos_that_somebody_works_on_are_busy_and_asking_keeps_none_of_them()
     assert busy_casinos([]) == set()
 
 
-def test_other_reasons_not_to_get_a_lock_are_not_taken_for_a_busy_casino():
+def test_other_lock_errors_are_not_casino_busy():
     """The database's own limit ends the wait for a lock that was to be waited for."""
     name = quoted(connection.settings_dict["NAME"])
     with server_cursor() as cursor:

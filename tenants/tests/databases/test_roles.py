@@ -71,20 +71,20 @@ def _assert_kept_apart(casino, *others):
             _connect(casino, other.db_name, other.server_id)
 
 
-def test_created_casinos_are_kept_apart():
+def test_created_casinos_share_no_rows():
     gamma, delta = store_casinos(["Gamma", "Delta"])
     _assert_kept_apart(gamma, delta)
     _assert_kept_apart(delta, gamma)
 
 
-def test_clone_is_kept_apart_from_its_original():
+def test_clone_shares_nothing_with_its_original():
     gamma = create_casino("Gamma")
     copy = clone_casino(gamma, "Copy")
     _assert_kept_apart(gamma, copy)
     _assert_kept_apart(copy, gamma)
 
 
-def test_restored_casino_is_kept_apart():
+def test_restored_casino_shares_nothing():
     gamma, delta = store_casinos(["Gamma", "Delta"])
     restore_casino(gamma, back_up(gamma).folder)
     assert gamma.generation == 2
@@ -92,14 +92,14 @@ def test_restored_casino_is_kept_apart():
     _assert_kept_apart(delta, gamma)
 
 
-def test_moved_casino_is_kept_apart_on_the_other_server(second_server):
+def test_moved_casino_shares_nothing_on_the_other_server(second_server):
     gamma, delta = create_casino("Gamma", server="main"), create_casino("Delta", server="east")
     move_casino(gamma, "east")
     _assert_kept_apart(gamma, delta)
     _assert_kept_apart(delta, gamma)
 
 
-def test_deleted_casinos_role_is_dropped_everywhere_and_made_anew_by_a_restore(second_server):
+def test_deleted_casinos_role_is_dropped_everywhere_and_created_again_by_a_restore(second_server):
     gamma, delta = create_casino("Gamma", server="main"), create_casino("Delta", server="main")
     move_casino(gamma, "east")
     kept = delete_casino(gamma)
@@ -110,7 +110,7 @@ def test_deleted_casinos_role_is_dropped_everywhere_and_made_anew_by_a_restore(s
     _assert_kept_apart(delta, gamma)
 
 
-def test_server_that_is_away_does_not_keep_a_casino_from_being_deleted(second_server, settings):
+def test_unavailable_server_does_not_prevent_a_deletion(second_server, settings):
     gamma = create_casino("Gamma", server="main")
     known, settings.DATABASE_SERVERS = settings.DATABASE_SERVERS, {}
     steps: list[str] = []
@@ -128,7 +128,7 @@ def test_tables_of_a_later_migration_are_open_to_the_role():
         own.execute("INSERT INTO later DEFAULT VALUES")
 
 
-def test_casino_from_before_the_roles_gets_its_own_when_it_is_migrated(settings):
+def test_casino_older_than_the_roles_gets_its_role_when_it_is_migrated(settings):
     settings.CASINO_ROLES = False
     gamma, delta = store_casinos(["Gamma", "Delta"])
     settings.CASINO_ROLES = True

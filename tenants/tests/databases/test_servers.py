@@ -8,7 +8,7 @@ from tenants.models import Casino
 pytestmark = pytest.mark.usefixtures("real_databases")
 
 
-def test_server_cursor_stands_outside_the_callers_transaction():
+def test_server_cursor_is_outside_the_callers_transaction():
     with transaction.atomic():
         Casino.objects.create(name="Rolled back")
         with server_cursor() as cursor:
@@ -29,7 +29,7 @@ def test_server_cursor_opens_the_database_that_is_named():
         assert cursor.fetchone() == (connection.settings_dict["NAME"],)
 
 
-def test_database_is_found_once_it_is_made():
+def test_database_exists_after_its_creation():
     name = "test_casino_9999"
     with server_cursor() as cursor:
         assert not database_exists(cursor, name)
@@ -37,12 +37,12 @@ def test_database_is_found_once_it_is_made():
         assert database_exists(cursor, name)
 
 
-def test_names_are_quoted_so_that_case_and_dashes_are_kept():
+def test_quoting_keeps_case_and_dashes():
     assert quoted("Casino-9") == '"Casino-9"'
 
 
-def test_server_of_which_the_environment_says_nothing_is_refused_with_the_variable_to_set():
-    with pytest.raises(UnknownServer, match="'west': set DATABASE_SERVER_WEST_URL, as for main"):
+def test_server_without_an_address_is_refused_and_the_variable_is_named():
+    with pytest.raises(UnknownServer, match=r"'west' has no address: set DATABASE_SERVER_WEST_URL\. .*: main"):
         database_settings("west", "any")
 
 
@@ -59,7 +59,7 @@ def test_cursor_on_another_server_is_in_that_server(second_server):
     assert known_servers() == ["main", "east"]
 
 
-def test_direct_address_is_the_first_one_where_there_is_only_one(settings):
+def test_direct_address_defaults_to_the_first(settings):
     address = {"HOST": "east.example", "PORT": "6432", "USER": "recsys", "PASSWORD": "secret", "OPTIONS": {}}
     settings.DATABASE_SERVERS = {"east": {"requests": address}}
     assert database_settings("east", "any", direct=True)["HOST"] == "east.example"

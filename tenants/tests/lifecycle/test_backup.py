@@ -23,7 +23,7 @@ def gamma(real_databases):
     return casino
 
 
-def test_backup_is_a_dump_and_a_manifest_that_proves_it(gamma):
+def test_backup_is_a_dump_and_a_manifest_with_its_checksum(gamma):
     steps: list[str] = []
     backup = back_up(gamma, report=steps.append)
     assert sorted(path.name for path in backup.folder.iterdir()) == [DUMP, MANIFEST]
@@ -39,11 +39,11 @@ def test_backup_is_a_dump_and_a_manifest_that_proves_it(gamma):
     assert steps == [f"dumping {gamma.db_name} on main", "writing the manifest"]
 
 
-def test_backup_is_for_its_owners_eyes_only(gamma):
+def test_backup_is_readable_by_its_owner_only(gamma):
     assert stat.S_IMODE(back_up(gamma).folder.stat().st_mode) == 0o700
 
 
-def test_casino_goes_on_working_and_its_later_rows_are_not_in_the_backup(gamma):
+def test_casino_stays_in_service_and_its_later_rows_are_not_in_the_backup(gamma):
     folder = back_up(gamma).folder
     add_user(gamma, "Later")
     assert users_of(gamma) == ["Ada", "Later"]
@@ -51,28 +51,28 @@ def test_casino_goes_on_working_and_its_later_rows_are_not_in_the_backup(gamma):
     assert users_of(gamma) == ["Ada"]
 
 
-def test_backups_of_a_casino_are_listed_newest_first_and_nobody_elses(gamma):
+def test_only_the_casinos_backups_are_listed_newest_first(gamma):
     (delta,) = store_casinos(["Delta"])
     first, second = back_up(gamma), back_up(gamma)
     back_up(delta)
     assert backups_of(gamma) == [second, first]
 
 
-def test_backup_goes_where_it_is_told(gamma, tmp_path):
+def test_backup_is_written_into_the_named_folder(gamma, tmp_path):
     backup = back_up(gamma, folder=tmp_path / "far" / "away")
     assert backup.folder == tmp_path / "far" / "away"
     assert read_backup(backup.folder).manifest.casino_id == gamma.pk
     assert backups_of(gamma) == []
 
 
-def test_folder_that_exists_is_not_written_into(gamma, tmp_path):
+def test_existing_folder_is_not_written_into(gamma, tmp_path):
     (tmp_path / "mine").mkdir()
     with pytest.raises(BackupInvalid, match="mine already exists; name a new folder"):
         back_up(gamma, folder=tmp_path / "mine")
     assert list((tmp_path / "mine").iterdir()) == []
 
 
-def test_what_an_interrupted_backup_left_is_no_backup_and_does_not_hinder_the_next(gamma, settings):
+def test_interrupted_backup_is_not_listed_and_does_not_prevent_the_next(gamma, settings):
     folder = settings.BACKUP_DIR / str(gamma.pk) / "noon"
     partial = folder.with_name("noon.partial")
     partial.mkdir(parents=True)
@@ -138,7 +138,7 @@ def test_backup_of_another_casino_is_refused_even_under_the_same_id(gamma):
 
 
 @pytest.mark.parametrize("state", [CasinoState.REQUESTED, CasinoState.CREATING, CasinoState.FAILED])
-def test_casino_without_a_database_has_nothing_to_back_up(gamma, state):
+def test_casino_without_a_database_is_not_backed_up(gamma, state):
     Casino.objects.filter(pk=gamma.pk).update(state=state)
     with pytest.raises(WrongState, match=f"is {state}"):
         back_up(gamma)
@@ -151,7 +151,7 @@ def test_casino_that_another_process_works_on_is_not_backed_up(gamma, settings):
         back_up(gamma)
 
 
-def test_backup_that_pg_dump_gives_up_says_why_and_is_not_listed(gamma, settings, tmp_path):
+def test_failed_backup_says_why_and_is_not_listed(gamma, settings, tmp_path):
     program = tmp_path / "pg_dump"
     program.write_text("#!/bin/sh\necho half a dump; echo 'pg_dump: the disk is on fire' >&2; exit 3\n")
     program.chmod(0o700)
@@ -161,7 +161,7 @@ def test_backup_that_pg_dump_gives_up_says_why_and_is_not_listed(gamma, settings
     assert backups_of(gamma) == []
 
 
-def test_database_that_is_gone_is_not_backed_up(gamma):
+def test_missing_database_is_not_backed_up(gamma):
     with server_cursor() as cursor:
         cursor.execute(f"DROP DATABASE {quoted(gamma.db_name)} WITH (FORCE)")
     with pytest.raises(OperationalError, match="does not exist"):
@@ -169,12 +169,12 @@ def test_database_that_is_gone_is_not_backed_up(gamma):
     assert backups_of(gamma) == []
 
 
-def test_partial_backup_in_the_way_is_removed_only_if_it_is_one(gamma, tmp_path):
+def test_partial_backup_in_the_target_folder_is_removed_only_if_it_is_one(gamma, tmp_path):
     partial = tmp_path / "mine.partial"
     partial.mkdir()
     (partial / "database.dump").write_bytes(b"half")
     (partial / "letters.txt").write_text("dear")
-    with pytest.raises(BackupInvalid, match=r"has letters\.txt in it: name another folder"):
+    with pytest.raises(BackupInvalid, match=r"exists and contains letters\.txt: name another folder"):
         back_up(gamma, folder=tmp_path / "mine")
     (partial / "letters.txt").unlink()
     back_up(gamma, folder=tmp_path / "mine")

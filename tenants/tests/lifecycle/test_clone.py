@@ -65,7 +65,7 @@ def test_clone_that_failed_is_finished_by_the_same_call(gamma):
     assert databases_on() == {gamma.db_name, f"test_casino_{half_made.pk}"}
 
 
-def test_clone_that_is_complete_is_left_as_it_is(gamma):
+def test_complete_clone_is_not_changed(gamma):
     copy = clone_casino(gamma, "Copy")
     add_user(copy, "Stays")
     assert clone_casino(gamma, "Copy") == copy
@@ -80,7 +80,7 @@ def test_name_of_a_casino_that_is_no_copy_is_refused(gamma):
 
 
 @pytest.mark.parametrize("state", [CasinoState.CREATING, CasinoState.DELETING, CasinoState.MOVING])
-def test_casino_that_is_not_whole_is_not_cloned(gamma, state):
+def test_casino_without_a_complete_database_is_not_cloned(gamma, state):
     Casino.objects.filter(pk=gamma.pk).update(state=state)
     with pytest.raises(WrongState, match=f"is {state}; it must be active or suspended"):
         clone_casino(gamma, "Copy")
@@ -94,7 +94,7 @@ def test_casino_that_another_process_works_on_is_not_cloned(gamma, settings):
     assert not Casino.objects.filter(name="Copy").exists()
 
 
-def test_half_made_clone_whose_original_is_gone_says_so(gamma):
+def test_unfinished_clone_of_a_deleted_casino_says_so(gamma):
     with catalogue_refusing("NEW.state = 'active'"), pytest.raises(ProvisioningFailed):
         clone_casino(gamma, "Copy")
     delete_casino(gamma, backup=False)

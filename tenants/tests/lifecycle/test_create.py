@@ -36,7 +36,7 @@ def test_new_database_has_the_casinos_tables_and_not_the_catalogues():
     assert not {"casinos", "auth_user", "django_session", "django_content_type"} & tables
 
 
-def test_new_database_has_the_trigger_that_raises_the_offers_version():
+def test_new_database_has_the_trigger_of_the_offers_version():
     with use_casino(create_casino("Gamma").current):
         before = offer_version()
         make_event()
@@ -51,14 +51,14 @@ def test_two_casinos_share_no_rows():
         assert not User.objects.exists()
 
 
-def test_name_that_is_taken_is_refused_and_nothing_is_made():
+def test_taken_name_is_refused_and_nothing_is_created():
     casino = create_casino("Gamma")
     with pytest.raises(IntegrityError):
         create_casino("Gamma")
     assert list(Casino.objects.all()) == [casino]
 
 
-def test_provisioning_again_leaves_an_active_casino_as_it_is():
+def test_provisioning_an_active_casino_does_nothing():
     casino = create_casino("Gamma")
     with use_casino(casino.current):
         make_user("Stays")
@@ -67,14 +67,14 @@ def test_provisioning_again_leaves_an_active_casino_as_it_is():
         assert User.objects.get().name == "Stays"
 
 
-def test_casino_interrupted_before_its_database_was_made_is_finished():
+def test_casino_interrupted_before_its_database_was_created_is_finished():
     casino = Casino.objects.create(name="Gamma", state=CasinoState.CREATING)
     provision(casino)
     with use_casino(casino.current):
         assert not User.objects.exists()
 
 
-def test_casino_interrupted_after_its_database_was_made_gets_it_anew():
+def test_casino_interrupted_after_its_database_was_created_gets_a_new_one():
     casino = Casino.objects.create(name="Gamma", state=CasinoState.CREATING)
     planned = plan_database(casino, choose_server())
     create_from_template(planned)
@@ -87,7 +87,7 @@ def test_casino_interrupted_after_its_database_was_made_gets_it_anew():
     assert list(casino.databases.all()) == [planned]
 
 
-def test_storing_casinos_keeps_their_order_and_can_be_repeated():
+def test_storing_casinos_keeps_their_order_and_is_idempotent():
     first = store_casinos(["Gamma", "Delta"])
     again = store_casinos(["Delta", "Epsilon", "Gamma"])
     assert [casino.name for casino in again] == ["Delta", "Epsilon", "Gamma"]
@@ -123,7 +123,7 @@ def _wait_until_waiting(cursor, count):
     pytest.fail(f"{count} processes were to wait for a lock, and never did")
 
 
-def test_two_casinos_created_at_once_are_both_made():
+def test_two_casinos_can_be_created_concurrently():
     gamma, delta = _in_threads(lambda: create_casino("Gamma"), lambda: create_casino("Delta"))
     for casino in (gamma, delta):
         with use_casino(casino.current):
@@ -131,7 +131,7 @@ def test_two_casinos_created_at_once_are_both_made():
             assert User.objects.count() == 1
 
 
-def test_same_casinos_stored_twice_at_once_are_made_once():
+def test_same_casinos_stored_concurrently_are_created_once():
     one, other = _in_threads(lambda: store_casinos(["Gamma"]), lambda: store_casinos(["Gamma"]))
     assert one == other == [Casino.objects.get(state=CasinoState.ACTIVE)]
     assert one[0].current == other[0].current
@@ -149,7 +149,7 @@ def fresh_catalogue_name():
     connection.settings_dict["NAME"] = name
 
 
-def test_missing_catalogue_is_made_and_migrated_and_an_existing_one_is_kept(fresh_catalogue_name):
+def test_missing_catalogue_is_created_and_migrated_and_an_existing_one_is_kept(fresh_catalogue_name):
     ensure_catalogue()
     Casino.objects.create(name="Stays")
     ensure_catalogue()

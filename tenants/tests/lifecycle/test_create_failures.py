@@ -28,7 +28,7 @@ def _tables(name):
 
 
 @pytest.mark.parametrize("state", [CasinoState.REQUESTED, CasinoState.FAILED])
-def test_database_of_somebody_else_is_not_touched(state):
+def test_foreign_database_of_the_same_name_is_not_touched(state):
     casino = Casino.objects.create(name="Gamma", state=state)
     name = _make_foreign_database(casino)
     for _ in range(2):
@@ -42,7 +42,7 @@ def test_database_of_somebody_else_is_not_touched(state):
     assert casino.state_detail.startswith(f"a database {name} already exists on server main and is not this casino's")
 
 
-def test_failed_casino_can_be_finished_when_the_cause_is_gone():
+def test_failed_casino_can_be_finished_once_the_cause_is_fixed():
     casino = Casino.objects.create(name="Gamma")
     name = _make_foreign_database(casino)
     with pytest.raises(ProvisioningFailed):
@@ -55,7 +55,7 @@ def test_failed_casino_can_be_finished_when_the_cause_is_gone():
     assert "theirs" not in _tables(name)
 
 
-def test_casino_that_fails_after_its_database_was_made_knows_that_it_is_its_own_and_can_be_finished():
+def test_casino_that_fails_after_its_database_was_created_can_be_finished():
     casino = Casino.objects.create(name="Gamma")
     with catalogue_refusing("NEW.state = 'active'"), pytest.raises(ProvisioningFailed, match="the disk is full"):
         provision(casino)
@@ -67,7 +67,7 @@ def test_casino_that_fails_after_its_database_was_made_knows_that_it_is_its_own_
     assert (casino.state, casino.state_detail) == (CasinoState.ACTIVE, "")
 
 
-def test_casino_that_fails_before_its_database_is_made_is_failed_and_has_none():
+def test_casino_that_fails_before_its_database_is_created_is_failed_and_has_none():
     casino = Casino.objects.create(name="Gamma")
     with catalogue_refusing("NEW.state = 'creating'"), pytest.raises(ProvisioningFailed, match="the disk is full"):
         provision(casino)
@@ -89,7 +89,7 @@ def impatient_server():
         cursor.execute(f"ALTER DATABASE {name} RESET lock_timeout")
 
 
-def test_requested_casino_whose_turn_never_comes_is_failed_and_can_be_finished(impatient_server):
+def test_requested_casino_without_a_lock_in_time_is_failed_and_can_be_finished(impatient_server):
     casino = Casino.objects.create(name="Gamma")
     with template_lock(), pytest.raises(ProvisioningFailed, match="lock timeout"):
         provision(casino)
@@ -99,7 +99,7 @@ def test_requested_casino_whose_turn_never_comes_is_failed_and_can_be_finished(i
     assert casino.state == CasinoState.ACTIVE
 
 
-def test_casino_that_another_process_works_on_stays_as_it_is(settings):
+def test_busy_casino_is_not_provisioned(settings):
     settings.CASINO_LOCK_SECONDS = 0.1
     casino = create_casino("Gamma")
     requested = Casino.objects.create(name="Delta")
@@ -111,7 +111,7 @@ def test_casino_that_another_process_works_on_stays_as_it_is(settings):
         assert each.state == before
 
 
-def test_casino_for_which_there_is_no_room_fails_and_can_be_finished_when_there_is():
+def test_casino_without_a_server_with_room_fails_and_can_be_finished_later():
     DatabaseServer.objects.update(capacity=0)
     with pytest.raises(ProvisioningFailed, match=r"main is full \(0 of 0\)"):
         create_casino("Gamma")

@@ -20,7 +20,7 @@ def gamma(real_databases):
     return casino
 
 
-def test_deleted_casino_leaves_a_tombstone_and_a_backup_and_no_database(gamma, client):
+def test_deleted_casino_leaves_its_row_and_a_backup_and_no_database(gamma, client):
     kept = delete_casino(gamma)
     assert kept is not None
     assert (gamma.state, gamma.db_name, gamma.server, gamma.schema_version) == (CasinoState.DELETED, None, None, "")
@@ -30,19 +30,19 @@ def test_deleted_casino_leaves_a_tombstone_and_a_backup_and_no_database(gamma, c
     assert client.get("/config", headers={"Casino-ID": str(gamma.pk)}).status_code == 404
 
 
-def test_id_of_a_deleted_casino_is_not_given_again_but_its_name_is(gamma):
+def test_id_of_a_deleted_casino_is_not_reused_but_its_name_is(gamma):
     delete_casino(gamma, backup=False)
     heir = create_casino("Gamma")
     assert heir.pk > gamma.pk
     assert users_of(heir) == []
 
 
-def test_nothing_is_kept_where_that_is_said(gamma, settings):
+def test_nothing_is_cached_with_a_ttl_of_zero(gamma, settings):
     assert delete_casino(gamma, backup=False) is None
     assert backups_of(gamma) == []
 
 
-def test_last_backup_goes_where_it_is_told(gamma, tmp_path):
+def test_last_backup_is_written_into_the_named_folder(gamma, tmp_path):
     kept = delete_casino(gamma, folder=tmp_path / "last")
     assert kept is not None
     assert kept.folder == tmp_path / "last"
@@ -56,7 +56,7 @@ def test_all_generations_on_all_servers_are_dropped(gamma, second_server):
 
 
 @pytest.mark.parametrize("state", [CasinoState.ACTIVE, CasinoState.SUSPENDED])
-def test_casino_goes_on_as_before_if_the_last_backup_fails(gamma, tmp_path, state):
+def test_casino_stays_in_service_if_the_last_backup_fails(gamma, tmp_path, state):
     if state == CasinoState.SUSPENDED:
         suspend_casino(gamma, reason="unpaid")
     before = gamma.state, gamma.state_detail
@@ -78,7 +78,7 @@ def _interrupt_at(step):
     return report
 
 
-def test_casino_goes_on_as_before_if_somebody_interrupts_the_last_backup(gamma):
+def test_casino_stays_in_service_if_the_last_backup_is_interrupted(gamma):
     with pytest.raises(_Interrupted):
         delete_casino(gamma, report=_interrupt_at("dumping"))
     assert (gamma.state, users_of(gamma)) == (CasinoState.ACTIVE, ["Ada"])
@@ -95,7 +95,7 @@ def test_deletion_that_was_interrupted_while_dropping_is_finished_by_the_same_ca
     assert (gamma.state, databases_on()) == (CasinoState.DELETED, set())
 
 
-def test_deleted_casino_is_left_as_it_is(gamma):
+def test_deleting_a_deleted_casino_does_nothing(gamma):
     kept = delete_casino(gamma)
     assert delete_casino(gamma) is None
     assert backups_of(gamma) == [kept]
@@ -108,14 +108,14 @@ def test_casino_that_never_got_a_database_is_deleted_without_a_backup(real_datab
     assert casino.state == CasinoState.DELETED
 
 
-def test_casino_whose_database_is_gone_can_be_deleted(gamma):
+def test_casino_with_a_missing_database_can_be_deleted(gamma):
     with server_cursor() as cursor:
         cursor.execute(f"DROP DATABASE {quoted(gamma.db_name)} WITH (FORCE)")
     assert delete_casino(gamma) is None
     assert gamma.state == CasinoState.DELETED
 
 
-def test_casino_whose_server_is_away_is_not_deleted_and_stays_as_it_was(gamma, second_server, settings):
+def test_casino_on_an_unavailable_server_is_not_deleted(gamma, second_server, settings):
     move_casino(gamma, "east")
     prune_casino(gamma)
     known, settings.DATABASE_SERVERS = settings.DATABASE_SERVERS, {}

@@ -58,7 +58,7 @@ def extra_databases() -> Iterator[list[str]]:
         execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
 
 
-def test_where_all_is_well_nothing_is_found(gamma):
+def test_no_findings_without_problems(gamma):
     assert findings() == []
 
 
@@ -67,7 +67,7 @@ def test_nothing_is_found_in_an_empty_catalogue(real_databases):
 
 
 @pytest.mark.parametrize("state", [CasinoState.REQUESTED, CasinoState.CREATING, CasinoState.FAILED])
-def test_casino_that_was_never_finished_is_created(gamma, state):
+def test_unfinished_casino_is_created(gamma, state):
     casino = Casino.objects.create(name="Epsilon", state=state, state_detail="the disk was full")
     [finding] = findings()
     assert (finding.code, finding.casino_id) == ("half_created", casino.pk)
@@ -78,14 +78,14 @@ def test_casino_that_was_never_finished_is_created(gamma, state):
     assert findings() == []
 
 
-def test_casino_that_somebody_works_on_is_left_alone(gamma):
+def test_busy_casino_is_skipped(gamma):
     casino = Casino.objects.create(name="Epsilon", state=CasinoState.CREATING)
     with casino_lock(casino.pk):
         assert findings() == []
     assert codes() == ["half_created"]
 
 
-def test_half_moved_casino_is_written_again_where_it_is(gamma):
+def test_half_moved_casino_is_writable_again_on_its_old_server(gamma):
     Casino.objects.filter(pk=gamma.pk).update(state=CasinoState.MOVING)
     databases.freeze(databases.current_database(gamma))
     half = databases.plan_database(gamma, gamma.server)
@@ -109,7 +109,7 @@ def test_half_deleted_casino_is_deleted_after_a_backup(gamma, settings):
     assert findings() == []
 
 
-def test_database_that_a_restore_left_half_built_is_dropped(gamma):
+def test_unfinished_database_of_a_restore_is_dropped(gamma):
     half = databases.plan_database(gamma, gamma.server)
     databases.create_empty(half)
     [finding] = findings()
@@ -119,7 +119,7 @@ def test_database_that_a_restore_left_half_built_is_dropped(gamma):
     assert not databases.exists(half)
 
 
-def test_missing_database_is_not_invented_but_the_newest_backup_is_named(gamma):
+def test_missing_database_is_not_recreated_but_the_newest_backup_is_named(gamma):
     backup = back_up(gamma)
     execute(f"DROP DATABASE {quoted(gamma.db_name)} WITH (FORCE)")
     [finding] = findings()
@@ -134,7 +134,7 @@ def test_missing_database_is_not_invented_but_the_newest_backup_is_named(gamma):
     assert findings() == []
 
 
-def test_database_of_no_known_casino_is_told_and_never_touched(gamma, extra_databases):
+def test_database_of_no_known_casino_is_reported_and_never_touched(gamma, extra_databases):
     extra_databases.append("test_casino_4242")
     execute("CREATE DATABASE test_casino_4242")
     [finding] = findings()
@@ -144,7 +144,7 @@ def test_database_of_no_known_casino_is_told_and_never_touched(gamma, extra_data
     assert codes() == ["orphan_database"]
 
 
-def test_database_that_says_it_is_ours_and_stands_in_no_row_is_dumped_and_dropped(gamma, extra_databases, settings):
+def test_unrecorded_database_with_a_casinos_identity_is_dumped_and_dropped(gamma, extra_databases, settings):
     extra_databases.append("test_casino_4242")
     databases.retire(databases.current_database(gamma))
     execute(f"CREATE DATABASE test_casino_4242 TEMPLATE {quoted(gamma.db_name)}")
@@ -156,14 +156,14 @@ def test_database_that_says_it_is_ours_and_stands_in_no_row_is_dumped_and_droppe
     assert findings() == []
 
 
-def test_names_that_only_look_like_a_casinos_are_none_of_its_business(gamma, extra_databases):
+def test_databases_with_similar_names_are_ignored(gamma, extra_databases):
     extra_databases += ["test_casino_4242_copy", "xtest_casino_4242"]
     for name in extra_databases:
         execute(f"CREATE DATABASE {quoted(name)}")
     assert findings() == []
 
 
-def test_database_of_another_casino_in_this_ones_place_is_found_and_left_to_a_person(gamma):
+def test_database_of_another_casino_is_found_and_not_repaired(gamma):
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("UPDATE casino_identity SET identity = %s", [uuid4()])
     [finding] = findings()
@@ -193,13 +193,13 @@ def test_retired_database_that_was_left_open_is_closed(gamma):
     assert findings() == []
 
 
-def test_casino_that_is_behind_is_told(gamma):
+def test_casino_that_is_behind_is_found(gamma):
     Casino.objects.filter(pk=gamma.pk).update(schema_version="")
     [finding] = findings()
     assert (finding.code, finding.advice) == ("behind", "Run `manage.py migrate_casinos`.")
 
 
-def test_backup_that_was_never_finished_is_removed(gamma):
+def test_incomplete_backup_is_removed(gamma):
     partial = default_folder(gamma).with_suffix(".partial")
     partial.mkdir(parents=True)
     (partial / "database.dump").write_bytes(b"half")
@@ -207,7 +207,7 @@ def test_backup_that_was_never_finished_is_removed(gamma):
     assert not partial.exists()
 
 
-def test_server_without_an_address_is_told_and_the_others_are_looked_at(gamma):
+def test_server_without_an_address_is_reported_and_the_others_are_checked(gamma):
     DatabaseServer.objects.create(name="nowhere")
     Casino.objects.create(name="Epsilon")
     found = {finding.code: finding for finding in findings()}
@@ -215,7 +215,7 @@ def test_server_without_an_address_is_told_and_the_others_are_looked_at(gamma):
     assert found["server_without_address"].advice == "Set DATABASE_SERVER_NOWHERE_URL."
 
 
-def test_server_that_is_away_is_told_and_the_others_are_looked_at(second_server, settings):
+def test_unavailable_server_is_reported_and_the_others_are_checked(second_server, settings):
     unavailable = create_casino("Away", server="east")
     addresses = settings.DATABASE_SERVERS
     nowhere = addresses["east"]["direct"] | {"HOST": "/nowhere"}
@@ -227,13 +227,13 @@ def test_server_that_is_away_is_told_and_the_others_are_looked_at(second_server,
     assert unavailable.pk not in {finding.casino_id for finding in found}
 
 
-def test_with_roles_a_database_that_lets_everybody_in_is_closed_to_others(gamma, settings):
+def test_with_roles_a_database_open_to_public_is_restricted(gamma, settings):
     settings.CASINO_ROLES, settings.CASINO_ROLE_SECRET = True, "s" * 50
     assert repair_all() == [("open_to_public", None)] * 2
     assert findings() == []
 
 
-def test_what_can_not_be_repaired_stops_nothing_else(gamma):
+def test_failed_repair_does_not_stop_the_others(gamma):
     first = Casino.objects.create(name="Epsilon")
     Casino.objects.create(name="Zeta")
     execute(f"CREATE DATABASE {quoted(f'test_casino_{first.pk}')}")
@@ -262,12 +262,12 @@ def predeclared_databases_hidden(real_databases: None) -> Iterator[None]:
         execute(f"ALTER DATABASE {quoted(f'hidden_{name}')} RENAME TO {quoted(name)}")
 
 
-def test_command_says_that_all_is_well(predeclared_databases_hidden):
+def test_command_says_that_no_problems_were_found(predeclared_databases_hidden):
     assert run_command() == "No problems found.\n"
     assert json.loads(run_command("--json")) == []
 
 
-def test_command_fails_while_something_is_left_and_mends_it_when_told(predeclared_databases_hidden):
+def test_command_fails_while_a_problem_is_left_and_repairs_it_with_the_option(predeclared_databases_hidden):
     casino = Casino.objects.create(name="Epsilon")
     with pytest.raises(CommandError, match="1 of 1 problems are left"):
         run_command()

@@ -97,7 +97,7 @@ def test_creation_can_be_killed_anywhere(real_databases):
 
 
 @pytest.mark.no_cover
-def test_first_creation_on_a_server_can_be_killed_anywhere_in_the_making_of_the_template(second_server):
+def test_first_creation_on_a_server_can_be_killed_anywhere_while_the_template_is_created(second_server):
     """The template is made anew each time, since a killed migration of it is what has to be survived."""
 
     def prepare():
@@ -168,7 +168,7 @@ def test_deletion_can_be_killed_anywhere(real_databases):
 
 
 @pytest.mark.usefixtures("real_databases")
-def test_deletion_that_was_killed_leaves_a_backup_to_come_back_from():
+def test_killed_deletion_leaves_a_backup_that_can_be_restored():
     casino = _make_casino("Comes back")
     backup = delete_casino(casino)
     assert backup is not None

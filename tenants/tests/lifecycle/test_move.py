@@ -23,7 +23,7 @@ def gamma(second_server):
     return casino
 
 
-def test_moved_casino_serves_and_is_written_on_the_other_server(gamma, second_server):
+def test_moved_casino_is_readable_and_writable_on_the_other_server(gamma, second_server):
     steps: list[str] = []
     move_casino(gamma, "east", report=steps.append)
     assert (gamma.server, gamma.state, gamma.state_detail) == (second_server, "active", "")
@@ -44,7 +44,7 @@ def test_old_database_stays_closed_until_the_casino_is_pruned(gamma):
     assert users_of(gamma) == ["Ada"]
 
 
-def test_casino_can_come_back(gamma):
+def test_deleted_casino_can_become_active_again(gamma):
     move_casino(gamma, "east")
     add_user(gamma, "Written there")
     move_casino(gamma, "main")
@@ -68,7 +68,7 @@ def test_suspended_casino_moves_and_stays_suspended(gamma):
     add_user(gamma, "By Kafka")
 
 
-def test_frozen_database_is_read_and_not_written(gamma):
+def test_frozen_database_is_readable_and_not_writable(gamma):
     databases.freeze(databases.current_database(gamma))
     assert users_of(gamma) == ["Ada"]
     with pytest.raises(DatabaseReadOnly, match="is read-only at present"):
@@ -78,7 +78,7 @@ def test_frozen_database_is_read_and_not_written(gamma):
     assert users_of(gamma) == ["Ada", "Kept"]
 
 
-def test_transaction_that_is_under_way_ends_before_the_database_is_frozen(gamma):
+def test_running_transaction_ends_before_the_database_is_frozen(gamma):
     """What was written before is in the copy; who has a connection from before finds it closed, or takes no writes."""
     with use_casino(gamma.current):
         make_user("Before")
@@ -88,7 +88,7 @@ def test_transaction_that_is_under_way_ends_before_the_database_is_frozen(gamma)
     assert users_of(gamma) == ["Ada", "Before"]
 
 
-def test_moving_where_it_is_does_nothing_but_ends_what_a_crash_left(gamma):
+def test_moving_to_the_current_server_only_cleans_up_after_a_crash(gamma):
     databases.freeze(databases.current_database(gamma))
     Casino.objects.filter(pk=gamma.pk).update(state=CasinoState.MOVING, state_detail="to east")
     move_casino(gamma, "main")
@@ -96,7 +96,7 @@ def test_moving_where_it_is_does_nothing_but_ends_what_a_crash_left(gamma):
     add_user(gamma, "Written")
 
 
-def test_move_that_was_interrupted_begins_anew(gamma, second_server):
+def test_interrupted_move_starts_over(gamma, second_server):
     Casino.objects.filter(pk=gamma.pk).update(state=CasinoState.MOVING)
     left_over = databases.plan_database(gamma, second_server)
     databases.create_empty(left_over)
@@ -106,7 +106,7 @@ def test_move_that_was_interrupted_begins_anew(gamma, second_server):
     assert databases_on("east") == {gamma.db_name}
 
 
-def test_interrupted_move_can_be_given_up(gamma, second_server):
+def test_interrupted_move_can_be_cancelled(gamma, second_server):
     Casino.objects.filter(pk=gamma.pk).update(state=CasinoState.MOVING)
     databases.create_empty(databases.plan_database(gamma, second_server))
     databases.freeze(databases.current_database(gamma))
@@ -115,7 +115,7 @@ def test_interrupted_move_can_be_given_up(gamma, second_server):
     add_user(gamma, "Written")
 
 
-def test_move_that_fails_at_its_end_leaves_the_casino_written_where_it_was(gamma):
+def test_move_that_fails_at_its_end_leaves_the_casino_writable_where_it_was(gamma):
     with catalogue_refusing("NEW.generation = 2"), pytest.raises(OperationalError, match="the disk is full"):
         move_casino(gamma, "east")
     assert (gamma.state, gamma.server_id, databases_on("east")) == (CasinoState.ACTIVE, "main", set())
@@ -124,7 +124,7 @@ def test_move_that_fails_at_its_end_leaves_the_casino_written_where_it_was(gamma
     assert users_of(gamma) == ["Ada", "Written"]
 
 
-def test_move_that_cannot_copy_leaves_the_casino_written_where_it_was(gamma):
+def test_move_that_cannot_copy_leaves_the_casino_writable_where_it_was(gamma):
     """A row that breaks a rule which was not there when it was written can be dumped, and not loaded."""
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("CREATE FUNCTION never() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1; END'")
@@ -140,7 +140,7 @@ def test_move_that_cannot_copy_leaves_the_casino_written_where_it_was(gamma):
         assert User.objects.filter(name="Ada").update(surname="Written") == 1
 
 
-def test_copies_that_differ_in_rows_are_told_apart_by_table(gamma):
+def test_difference_in_rows_is_reported_by_table(gamma):
     other = create_casino("Delta", server="main")
     source, target = databases.current_database(gamma), databases.current_database(other)
     with pytest.raises(CopyFailed, match=r"differ in their numbers of rows: public\.users: 1 and 0\."):
@@ -149,7 +149,7 @@ def test_copies_that_differ_in_rows_are_told_apart_by_table(gamma):
     check_equal(source, target)
 
 
-def test_move_whose_copy_lacks_something_leaves_the_casino_where_it_was(gamma):
+def test_move_with_an_incomplete_copy_leaves_the_casino_where_it_was(gamma):
     """pg_dump leaves out what belongs to an extension."""
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("CREATE TABLE lost ()")
@@ -177,7 +177,7 @@ def test_casino_does_not_move_where_there_is_no_room(gamma, second_server, setti
     add_user(gamma, "Written")
 
 
-def test_casino_stays_when_the_other_server_is_away(gamma, settings):
+def test_casino_stays_if_the_other_server_is_unavailable(gamma, settings):
     address = {**settings.DATABASE_SERVERS["east"]["requests"], "HOST": "127.0.0.1", "PORT": "1"}
     settings.DATABASE_SERVERS = {**settings.DATABASE_SERVERS, "west": {"requests": address}}
     DatabaseServer.objects.create(name="west")
@@ -205,7 +205,7 @@ def test_casino_on_a_server_that_lost_its_address_says_which_variable_is_missing
     assert gamma.state == CasinoState.ACTIVE
 
 
-def test_name_that_is_taken_on_the_other_server_is_not_touched(gamma):
+def test_foreign_database_on_the_other_server_is_not_touched(gamma):
     foreign = f"test_casino_{gamma.pk}_g2"
     with server_cursor(server="east") as cursor:
         cursor.execute(f"CREATE DATABASE {quoted(foreign)}")
@@ -215,7 +215,7 @@ def test_name_that_is_taken_on_the_other_server_is_not_touched(gamma):
     assert (gamma.state, users_of(gamma)) == (CasinoState.ACTIVE, ["Ada"])
 
 
-def test_resuming_ends_what_an_interrupted_move_of_a_suspended_casino_left(gamma):
+def test_resuming_cleans_up_after_an_interrupted_move(gamma):
     suspend_casino(gamma)
     databases.freeze(databases.current_database(gamma))
     resume_casino(gamma)

@@ -30,13 +30,13 @@ def _set(server, **changes):
 
 @pytest.mark.usefixtures("three_servers")
 class TestChoice:
-    def test_casino_goes_to_the_server_with_the_fewest(self):
+    def test_casino_is_placed_on_the_server_with_the_fewest(self):
         _fill("main", 2)
         _fill("east", 1)
         _fill("west", 3)
         assert choose_server().name == "east"
 
-    def test_casino_goes_where_the_smallest_share_of_the_capacity_is_used(self):
+    def test_casino_is_placed_where_the_smallest_share_of_the_capacity_is_used(self):
         _set("main", capacity=4)
         _set("east", capacity=100)
         _set("west", capacity=2)
@@ -45,7 +45,7 @@ class TestChoice:
         _fill("west", 1)
         assert choose_server().name == "east"
 
-    def test_servers_alike_are_taken_by_name(self):
+    def test_equal_servers_are_chosen_by_name(self):
         assert [choose_server().name for _ in range(3)] == ["east"] * 3
 
     def test_closed_server_gets_none(self):
@@ -71,11 +71,11 @@ class TestChoice:
         with pytest.raises(NoRoom, match=r"east has no address \(DATABASE_SERVER_EAST_URL is not set\)"):
             choose_server("east")
 
-    def test_unknown_server_is_refused_with_where_to_look(self):
+    def test_unknown_server_is_refused_with_advice(self):
         with pytest.raises(NoRoom, match=r"no database server 'north'; see `manage\.py database_server list`"):
             choose_server("north")
 
-    def test_where_no_server_takes_one_each_says_why(self, settings):
+    def test_refusal_lists_each_servers_reason(self, settings):
         settings.DATABASE_SERVERS = {"west": {"requests": {}}}
         _set("main", capacity=0)
         _set("west", state=ServerState.CLOSED)
@@ -87,7 +87,7 @@ class TestChoice:
             "west is closed to new casinos."
         )
 
-    def test_named_server_is_taken_though_another_is_emptier(self):
+    def test_named_server_is_chosen_though_another_is_emptier(self):
         _fill("main", 5)
         assert choose_server("main").name == "main"
 
@@ -119,7 +119,7 @@ def test_two_casinos_at_once_do_not_both_take_the_last_place(real_databases):
     assert "main is full (1 of 1)" in refused
 
 
-def test_new_casino_goes_to_the_server_with_room_and_serves_from_there(second_server):
+def test_new_casino_is_placed_on_the_server_with_room(second_server):
     _set("main", capacity=0)
     casino = create_casino("Gamma")
     assert casino.server == second_server

@@ -35,7 +35,7 @@ def backup(gamma):
     return folder
 
 
-def test_restored_casino_is_as_the_backup_has_it_in_a_new_generation(gamma, backup):
+def test_restored_casino_has_the_backups_rows_in_a_new_generation(gamma, backup):
     former = gamma.current
     restore_casino(gamma, backup)
     assert (gamma.state, gamma.generation, gamma.db_name) == ("active", 2, f"test_casino_{gamma.pk}_g2")
@@ -44,7 +44,7 @@ def test_restored_casino_is_as_the_backup_has_it_in_a_new_generation(gamma, back
     assert [str(database) for database in retired_databases(gamma)] == [f"{former.db_name} on main"]
 
 
-def test_restored_casino_goes_on_with_its_ids_and_triggers(gamma, backup):
+def test_restored_casino_keeps_its_sequences_and_triggers(gamma, backup):
     restore_casino(gamma, backup)
     add_user(gamma, "After the restore")
     with use_casino(gamma.current):
@@ -53,7 +53,7 @@ def test_restored_casino_goes_on_with_its_ids_and_triggers(gamma, backup):
         assert offer_version() > before
 
 
-def test_old_generation_stays_with_all_it_has_and_lets_nobody_in(gamma, backup):
+def test_old_generation_keeps_its_rows_and_refuses_connections(gamma, backup):
     former = gamma.current
     restore_casino(gamma, backup)
     assert databases_on() == {former.db_name, gamma.db_name}
@@ -62,7 +62,7 @@ def test_old_generation_stays_with_all_it_has_and_lets_nobody_in(gamma, backup):
         User.objects.count()
 
 
-def test_retired_generation_can_be_brought_back_with_what_was_left_behind(gamma, backup):
+def test_retired_generation_can_be_restored_with_its_later_rows(gamma, backup):
     restore_casino(gamma, backup)
     restore_generation(gamma, 1)
     assert (gamma.generation, users_of(gamma)) == (3, ["Ada", "Later"])
@@ -71,7 +71,7 @@ def test_retired_generation_can_be_brought_back_with_what_was_left_behind(gamma,
 
 
 @pytest.mark.parametrize("generation", [0, 2, 3])
-def test_generation_that_is_not_retired_is_refused_with_those_that_are(gamma, backup, generation):
+def test_generation_that_is_not_retired_is_refused_and_the_retired_ones_are_listed(gamma, backup, generation):
     restore_casino(gamma, backup)
     with pytest.raises(LifecycleError, match=f"has no retired generation {generation}; retired generations: 1"):
         restore_generation(gamma, generation)
@@ -98,14 +98,14 @@ def test_suspended_casino_stays_suspended(gamma, backup):
     assert (gamma.state, gamma.generation) == (CasinoState.SUSPENDED, 2)
 
 
-def test_casino_whose_move_was_interrupted_is_active_once_restored(gamma, backup):
+def test_casino_with_an_interrupted_move_is_active_after_a_restore(gamma, backup):
     Casino.objects.filter(pk=gamma.pk).update(state=CasinoState.MOVING, state_detail="to east")
     restore_casino(gamma, backup)
     assert (gamma.state, gamma.state_detail) == (CasinoState.ACTIVE, "")
     add_user(gamma, "Written")
 
 
-def test_deleted_casino_comes_back(gamma, backup):
+def test_deleted_casino_is_restored(gamma, backup):
     kept = delete_casino(gamma)
     assert kept is not None
     restore_casino(gamma, kept.folder)
@@ -113,7 +113,7 @@ def test_deleted_casino_comes_back(gamma, backup):
     assert users_of(gamma) == ["Ada", "Later"]
 
 
-def test_deleted_casino_whose_name_is_anothers_by_now_does_not_come_back(gamma, backup):
+def test_deleted_casino_whose_name_was_reused_is_not_restored(gamma, backup):
     delete_casino(gamma, backup=False)
     heir = create_casino("Gamma")
     with pytest.raises(WrongState, match=rf"can't be restored: Gamma \(casino {heir.pk}\) now has its name"):
@@ -122,7 +122,7 @@ def test_deleted_casino_whose_name_is_anothers_by_now_does_not_come_back(gamma, 
 
 
 @pytest.mark.parametrize("state", [CasinoState.REQUESTED, CasinoState.CREATING, CasinoState.DELETING])
-def test_casino_that_is_being_made_or_deleted_is_not_restored(gamma, backup, state):
+def test_unfinished_or_half_deleted_casino_is_not_restored(gamma, backup, state):
     Casino.objects.filter(pk=gamma.pk).update(state=state)
     with pytest.raises(WrongState, match=f"is {state}"):
         restore_casino(gamma, backup)
@@ -142,7 +142,7 @@ def _spoil_dump(folder):
     rewrite_manifest(folder, sha256=hashlib.sha256(content).hexdigest())
 
 
-def test_dump_that_cannot_be_loaded_leaves_the_casino_as_it_was_and_nothing_half_built(gamma, backup):
+def test_dump_that_cannot_be_loaded_leaves_the_casino_unchanged_and_no_unfinished_database(gamma, backup):
     _spoil_dump(backup)
     with pytest.raises(CopyFailed, match=rf"pg_restore of {gamma.db_name}_g2 on main failed"):
         restore_casino(gamma, backup)
@@ -151,7 +151,7 @@ def test_dump_that_cannot_be_loaded_leaves_the_casino_as_it_was_and_nothing_half
     assert [database.generation for database in gamma.databases.all()] == [1]
 
 
-def test_deleted_casino_that_cannot_be_restored_stays_deleted_and_leaves_nothing(gamma, backup):
+def test_failed_restore_of_a_deleted_casino_leaves_it_deleted_without_a_database(gamma, backup):
     delete_casino(gamma, backup=False)
     _spoil_dump(backup)
     with pytest.raises(CopyFailed):
@@ -159,7 +159,7 @@ def test_deleted_casino_that_cannot_be_restored_stays_deleted_and_leaves_nothing
     assert (gamma.state, databases_on(), gamma.databases.exists()) == (CasinoState.DELETED, set(), False)
 
 
-def test_restore_that_fails_at_its_end_leaves_the_casino_as_it_was(gamma, backup):
+def test_restore_that_fails_at_its_end_leaves_the_casino_unchanged(gamma, backup):
     with catalogue_refusing("NEW.generation = 2"), pytest.raises(OperationalError, match="the disk is full"):
         restore_casino(gamma, backup)
     assert (gamma.generation, users_of(gamma)) == (1, ["Ada", "Later"])
@@ -180,7 +180,7 @@ def test_backup_of_an_older_release_is_migrated(gamma):
         assert offer_version() > before
 
 
-def test_name_of_the_new_generation_that_is_somebody_elses_is_not_touched(gamma, backup):
+def test_foreign_database_with_the_new_generations_name_is_not_touched(gamma, backup):
     foreign = f"{gamma.db_name}_g2"
     with server_cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {quoted(foreign)}")
@@ -190,7 +190,7 @@ def test_name_of_the_new_generation_that_is_somebody_elses_is_not_touched(gamma,
     assert users_of(gamma) == ["Ada", "Later"]
 
 
-def test_backup_without_its_manifest_is_refused_before_anything_is_made(gamma, backup):
+def test_backup_without_its_manifest_is_refused_before_anything_is_created(gamma, backup):
     (backup / MANIFEST).unlink()
     with pytest.raises(BackupInvalid):
         restore_casino(gamma, backup)
@@ -209,14 +209,14 @@ def test_pruning_drops_the_retired_generations_and_no_other(gamma, backup):
     assert prune_casino(gamma) == []
 
 
-def test_number_of_a_pruned_generation_is_not_given_again(gamma, backup):
+def test_number_of_a_pruned_generation_is_not_reused(gamma, backup):
     restore_casino(gamma, backup)
     prune_casino(gamma)
     restore_casino(gamma, backup)
     assert gamma.generation == 3
 
 
-def test_retired_database_that_is_gone_already_does_not_hinder_pruning(gamma, backup):
+def test_missing_retired_database_does_not_prevent_pruning(gamma, backup):
     restore_casino(gamma, backup)
     with server_cursor() as cursor:
         cursor.execute(f"DROP DATABASE {quoted(f'test_casino_{gamma.pk}')}")

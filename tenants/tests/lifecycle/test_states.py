@@ -20,7 +20,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(CasinoState, CasinoState)))
-def test_casino_goes_only_where_its_state_allows(casino_a, before, after):
+def test_casino_changes_only_to_allowed_states(casino_a, before, after):
     Casino.objects.filter(pk=casino_a.pk).update(state=before, state_detail="why")
     if (before, after) in ALLOWED:
         advance(casino_a, after)
@@ -33,7 +33,7 @@ def test_casino_goes_only_where_its_state_allows(casino_a, before, after):
         assert (casino_a.state, casino_a.state_detail) == (before, "why")
 
 
-def test_state_in_the_catalogue_counts_and_not_the_objects(casino_a):
+def test_the_catalogues_state_counts_not_the_objects(casino_a):
     Casino.objects.filter(pk=casino_a.pk).update(state=CasinoState.DELETED)
     assert casino_a.state == CasinoState.ACTIVE
     with pytest.raises(WrongState, match="is deleted; only a casino that is"):

@@ -37,7 +37,7 @@ def test_rows_of_a_suspended_casino_stay(casino_a):
         assert User.objects.get().name == "Stays"
 
 
-def test_suspending_again_changes_the_reason_and_resuming_again_nothing(casino_a):
+def test_suspending_again_changes_the_reason_and_resuming_again_does_nothing(casino_a):
     suspend_casino(casino_a, reason="unpaid")
     suspend_casino(casino_a, reason="on request")
     assert (casino_a.state, casino_a.state_detail) == (CasinoState.SUSPENDED, "on request")
@@ -47,7 +47,7 @@ def test_suspending_again_changes_the_reason_and_resuming_again_nothing(casino_a
 
 
 @pytest.mark.parametrize("state", [state for state in CasinoState if state not in ("active", "suspended")])
-def test_casino_that_is_neither_active_nor_suspended_is_left_as_it_is(casino_a, state):
+def test_casino_that_is_neither_active_nor_suspended_is_refused(casino_a, state):
     Casino.objects.filter(pk=casino_a.pk).update(state=state)
     for service in (suspend_casino, resume_casino):
         with pytest.raises(WrongState, match=f"is {state}"):

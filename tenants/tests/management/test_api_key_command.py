@@ -32,14 +32,14 @@ def test_key_without_a_scope_named_recommends(casino_a):
     assert document["expires_at"] is not None
 
 
-def test_list_says_what_there_is_of_whom(casino_a, casino_b):
+def test_list_shows_keys_with_their_casinos(casino_a, casino_b):
     for casino_id, name in ((1, "one"), (2, "two")):
         run("api_key", "create", casino_id, name)
     assert [line.split()[1:3] for line in run("api_key", "list").out.splitlines()[1:]] == [["1", "one"], ["2", "two"]]
     assert [each["name"] for each in run("api_key", "list", "--casino", 2, "--json").document] == ["two"]
 
 
-def test_revoked_key_is_no_good_and_listed_only_when_asked_for(casino_a):
+def test_revoked_key_is_refused_and_listed_only_with_all(casino_a):
     created = run("api_key", "create", 1, "back end", "--scope", "configure", "--json").document
     assert "is revoked" in run("api_key", "revoke", created["prefix"]).out
     assert ask(created["key"]).status_code == 401
@@ -48,7 +48,7 @@ def test_revoked_key_is_no_good_and_listed_only_when_asked_for(casino_a):
 
 
 @pytest.mark.parametrize(("options", "status"), [([], 401), (["--overlap-hours", 2], 400)])
-def test_rotated_key_is_good_no_more_or_for_a_while(casino_a, options, status):
+def test_rotated_key_expires_at_once_or_after_the_overlap(casino_a, options, status):
     created = run("api_key", "create", 1, "back end", "--scope", "configure", "--json").document
     rotated = run("api_key", "rotate", created["prefix"], *options, "--json").document
     assert ask(rotated["key"]).status_code == 400  # not configured yet
@@ -63,7 +63,7 @@ def test_whole_key_in_place_of_its_prefix_is_not_repeated(casino_a):
 
 
 @pytest.mark.parametrize("arguments", [(3, "x"), (0, "x"), (1, ""), (1, "x" * 101), (1, "x", "--days", "0")])
-def test_key_that_makes_no_sense_is_refused(casino_a, arguments):
+def test_invalid_key_is_refused(casino_a, arguments):
     with pytest.raises(CommandError):
         run("api_key", "create", *arguments)
     assert not ApiKey.objects.exists()

@@ -23,7 +23,7 @@ def gamma(real_databases):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_says_what_it_does_and_can_answer_in_json(verb, capsys):
+def test_every_verb_has_help_and_a_json_option(verb, capsys):
     with pytest.raises(SystemExit) as ended:
         call_command("casino", verb, "--help")
     assert ended.value.code == 0
@@ -32,7 +32,7 @@ def test_every_verb_says_what_it_does_and_can_answer_in_json(verb, capsys):
     assert VERBS[verb].help.split(" ")[0] in written
 
 
-def test_unknown_verb_is_refused_with_those_there_are(db):
+def test_unknown_verb_is_refused_and_the_verbs_are_listed(db):
     with pytest.raises(CommandError, match=r"invalid choice: 'destroy' .*create.*delete"):
         run("casino", "destroy", 1)
 
@@ -43,7 +43,7 @@ def test_unknown_verb_is_refused_with_those_there_are(db):
      ("move", "main"), ("prune", "--yes"), ("delete", "--yes")],
 )  # fmt: skip
 @pytest.mark.parametrize("casino_id", ["999999", "0", str(2**63)])
-def test_unknown_casino_is_refused_with_where_to_look(db, arguments, casino_id):
+def test_unknown_casino_is_refused_with_advice(db, arguments, casino_id):
     verb, *others = arguments
     with pytest.raises(CommandError, match=rf"No casino has the id {casino_id}; see `manage\.py casino list`"):
         run("casino", verb, casino_id, *others)
@@ -52,7 +52,7 @@ def test_unknown_casino_is_refused_with_where_to_look(db, arguments, casino_id):
 class TestCreate:
     pytestmark = pytest.mark.usefixtures("real_databases")
 
-    def test_casino_of_that_name_is_made_and_steps_are_told_apart_from_the_result(self):
+    def test_casino_is_created_and_its_steps_are_on_stderr(self):
         written = run("casino", "create", "  Café Royale ")
         casino = Casino.objects.get()
         assert (casino.name, casino.state) == ("Café Royale", CasinoState.ACTIVE)
@@ -69,10 +69,10 @@ class TestCreate:
         casino = Casino.objects.get()
         assert (document["id"], document["database"], document["state"]) == (casino.pk, casino.db_name, "active")
 
-    def test_casino_goes_to_the_server_that_is_named(self, second_server):
+    def test_casino_is_created_on_the_named_server(self, second_server):
         assert run("casino", "create", "Gamma", "--server", "east", "--json").document["server"] == "east"
 
-    def test_name_that_is_taken_is_refused(self):
+    def test_taken_name_is_refused(self):
         (gamma,) = store_casinos(["Gamma"])
         with pytest.raises(CommandError, match="A casino named 'Gamma' already exists"):
             run("casino", "create", " Gamma")
@@ -84,7 +84,7 @@ class TestCreate:
             run("casino", "create", name)
         assert not Casino.objects.exists()
 
-    def test_failure_is_told_and_the_same_call_finishes_when_its_cause_is_gone(self):
+    def test_failure_is_reported_and_the_same_command_finishes_later(self):
         name = f"test_casino_{Casino.objects.create(name='Before').pk + 1}"
         with server_cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {quoted(name)}")
@@ -96,7 +96,7 @@ class TestCreate:
         assert "finishing the unfinished" in written.err
         assert Casino.objects.get(name="Gamma").state == CasinoState.ACTIVE
 
-    def test_server_without_room_or_name_is_refused_with_what_to_do(self):
+    def test_full_or_unknown_server_is_refused_with_advice(self):
         DatabaseServer.objects.update(state=ServerState.CLOSED)
         with pytest.raises(CommandError, match="main is closed to new casinos"):
             run("casino", "create", "Gamma")
@@ -105,7 +105,7 @@ class TestCreate:
 
 
 class TestListAndShow:
-    def test_list_has_all_that_are_not_deleted(self, casino_a, casino_b):
+    def test_list_has_all_casinos_that_are_not_deleted(self, casino_a, casino_b):
         Casino.objects.create(id=3, name="Gone", state=CasinoState.DELETED)
         Casino.objects.create(id=4, name="Half", state=CasinoState.FAILED, state_detail="the disk\nis full")
         head, *lines = run("casino", "list").out.splitlines()
@@ -116,14 +116,14 @@ class TestListAndShow:
             ["4", "Half", "failed", "0", "no", "the", "disk", "is", "full"],
         ]
 
-    def test_list_may_be_of_one_state(self, casino_a, casino_b):
+    def test_list_can_be_filtered_by_state(self, casino_a, casino_b):
         Casino.objects.create(id=3, name="Gone", state=CasinoState.DELETED)
         [gone] = run("casino", "list", "--state", "deleted", "--json").document
         assert (gone["id"], gone["is_behind"], gone["server"]) == (3, None, None)
         with pytest.raises(CommandError, match="invalid choice: 'any'"):
             run("casino", "list", "--state", "any")
 
-    def test_list_of_none_says_so(self, db):
+    def test_empty_list_says_so(self, db):
         assert run("casino", "list").out == "No casinos found.\n"
         assert run("casino", "list", "--json").document == []
 
@@ -135,7 +135,7 @@ class TestListAndShow:
         assert (alpha["is_configured"], beta["is_configured"]) == (False, True)
         assert "yes: run `manage.py migrate_casinos`" in run("casino", "show", 1).out
 
-    def test_show_tells_everything(self, gamma):
+    def test_show_describes_everything(self, gamma):
         folder = Path(run("casino", "backup", gamma.pk, "--json").document["folder"])
         restore_casino(gamma, folder)
         shown = run("casino", "show", gamma.pk, "--json").document
@@ -153,32 +153,32 @@ class TestListAndShow:
         for word in ("Gamma", "active", gamma.db_name, str(folder), "generation 1"):
             assert word in text
 
-    def test_casino_on_a_server_that_is_away_is_shown_without_its_size(self, second_server, settings):
+    def test_casino_on_an_unavailable_server_is_shown_without_its_size(self, second_server, settings):
         casino = create_casino("Gamma", server="east")
         known, settings.DATABASE_SERVERS = settings.DATABASE_SERVERS, {}
         shown = run("casino", "show", casino.pk, "--json").document
         settings.DATABASE_SERVERS = known
         assert (shown["server"], shown["size"]) == ("east", None)
 
-    def test_deleted_casino_can_still_be_shown(self, db):
+    def test_deleted_casino_can_be_shown(self, db):
         Casino.objects.create(id=3, name="Gone", state=CasinoState.DELETED)
         assert run("casino", "show", 3, "--json").document["state"] == "deleted"
         assert "deleted" in run("casino", "show", 3).out
 
 
-def test_suspend_keeps_the_reason_and_resume_ends_it(casino_a):
+def test_suspend_stores_the_reason_and_resume_clears_it(casino_a):
     assert run("casino", "suspend", 1, "--reason", "unpaid").out == "Alpha (casino 1) is suspended.\n"
     assert run("casino", "show", 1, "--json").document["detail"] == "unpaid"
     assert run("casino", "resume", 1, "--json").document["state"] == "active"
 
 
-def test_service_that_refuses_makes_an_error_that_says_why(casino_a):
+def test_refusal_of_a_service_becomes_an_error_message(casino_a):
     Casino.objects.update(state=CasinoState.DELETED)
     with pytest.raises(CommandError, match="is deleted; it must be"):
         run("casino", "suspend", 1)
 
 
-def test_casino_that_is_busy_is_an_error_that_says_so(casino_a, settings):
+def test_busy_casino_is_an_error(casino_a, settings):
     settings.CASINO_LOCK_SECONDS = 0.1
     with casino_lock(1), pytest.raises(CommandError, match="Another process has been working on casino 1"):
         run("casino", "suspend", 1)
@@ -192,7 +192,7 @@ def test_clone_copies_a_casino(gamma):
         run("casino", "clone", gamma.pk, " ")
 
 
-def test_backups_are_made_and_listed(gamma, tmp_path):
+def test_backups_are_created_and_listed(gamma, tmp_path):
     assert run("casino", "backups", gamma.pk).out == f"{gamma} has no backups.\n"
     run("casino", "backup", gamma.pk)
     written = run("casino", "backup", gamma.pk, "--to", tmp_path / "mine")
@@ -203,7 +203,7 @@ def test_backups_are_made_and_listed(gamma, tmp_path):
     assert listed["folder"] in run("casino", "backups", gamma.pk).out
 
 
-def test_folder_that_cannot_be_written_is_an_error_and_no_traceback(gamma, tmp_path):
+def test_unwritable_folder_is_an_error_without_a_traceback(gamma, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CommandError, match="Not a directory"):
         run("casino", "backup", gamma.pk, "--to", tmp_path / "file" / "below")
@@ -216,7 +216,7 @@ class TestRestore:
         add_user(gamma, "Later")
         return folder
 
-    def test_question_says_what_is_left_behind_and_yes_goes_on(self, gamma, folder):
+    def test_confirmation_says_what_is_lost_and_yes_continues(self, gamma, folder):
         written = run("casino", "restore", gamma.pk, folder, typed="yes\n")
         assert f"{gamma} is restored to the backup of " in written.err
         assert "Rows stored since then stay only in generation 1, which is kept until `casino prune`" in written.err
@@ -224,12 +224,12 @@ class TestRestore:
         assert users_of(gamma) == ["Ada"]
 
     @pytest.mark.parametrize("typed", ["no\n", "\n", "", "y\n"])
-    def test_any_other_answer_does_nothing(self, gamma, folder, typed):
+    def test_any_other_answer_changes_nothing(self, gamma, folder, typed):
         with pytest.raises(CommandError, match=r"nothing was changed"):
             run("casino", "restore", gamma.pk, folder, typed=typed)
         assert users_of(gamma) == ["Ada", "Later"]
 
-    def test_without_a_terminal_it_refuses_unless_told_yes(self, gamma, folder):
+    def test_without_a_terminal_it_refuses_without_yes(self, gamma, folder):
         with pytest.raises(CommandError, match="Not a terminal: pass --yes"):
             run("casino", "restore", gamma.pk, folder)
         assert users_of(gamma) == ["Ada", "Later"]
@@ -249,7 +249,7 @@ class TestRestore:
         with pytest.raises(CommandError, match="omit --server"):
             run("casino", "restore", gamma.pk, "--generation", 1, "--server", "main", "--yes")
 
-    def test_folder_without_a_backup_is_refused_before_anybody_is_asked(self, gamma, tmp_path):
+    def test_folder_without_a_backup_is_refused_before_the_confirmation(self, gamma, tmp_path):
         with pytest.raises(CommandError, match="is not a backup"):
             run("casino", "restore", gamma.pk, tmp_path)
 
@@ -262,7 +262,7 @@ class TestRestore:
         assert databases_on() == {f"test_casino_{gamma.pk}_g2"}
 
 
-def test_move_goes_to_the_server_that_is_named(gamma, second_server):
+def test_move_goes_to_the_named_server(gamma, second_server):
     assert run("casino", "move", gamma.pk, "east", "--json").document["server"] == "east"
     assert users_of(gamma) == ["Ada"]
     with pytest.raises(CommandError, match="no database server 'west'"):
@@ -283,26 +283,26 @@ class TestDelete:
         gamma.refresh_from_db()
         assert gamma.state == CasinoState.DELETED
 
-    def test_without_a_terminal_it_refuses_unless_told_yes(self, gamma):
+    def test_without_a_terminal_it_refuses_without_yes(self, gamma):
         with pytest.raises(CommandError, match=f"with all its databases: {gamma.db_name} on main.*pass --yes"):
             run("casino", "delete", gamma.pk)
         assert users_of(gamma) == ["Ada"]
         [backup] = [run("casino", "delete", gamma.pk, "--yes", "--json").document["backup"]]
         assert [backup["folder"]] == [str(each.folder) for each in backups_of(gamma)]
 
-    def test_backup_goes_where_it_is_told_or_is_left_out(self, gamma, tmp_path):
+    def test_last_backup_is_written_into_the_named_folder_or_omitted(self, gamma, tmp_path):
         (delta,) = store_casinos(["Delta"])
         run("casino", "delete", gamma.pk, "--yes", "--backup-to", tmp_path / "last")
         assert (tmp_path / "last" / "manifest.json").exists()
         assert "there is no backup" in run("casino", "delete", delta.pk, "--yes", "--no-backup").out
         assert backups_of(gamma) == backups_of(delta) == []
 
-    def test_deleted_casino_is_left_as_it_is_without_a_question(self, gamma):
+    def test_deleting_a_deleted_casino_does_nothing_and_asks_nothing(self, gamma):
         run("casino", "delete", gamma.pk, "--yes", "--no-backup")
         assert run("casino", "delete", gamma.pk).out == f"{gamma} is already deleted.\n"
 
 
-def test_json_is_one_document_and_nothing_else(gamma):
+def test_json_is_a_single_document(gamma):
     written = run("casino", "backup", gamma.pk, "--json")
     assert set(json.loads(written.out)) == {"folder", "generation", "taken_at", "size", "sha256"}
     assert "dumping" in written.err

@@ -16,7 +16,7 @@ def _listed():
     return {server.pop("name"): server for server in run("database_server", "list", "--json").document}
 
 
-def test_list_says_of_each_server_what_is_on_it_and_whether_it_is_there(second_server, settings):
+def test_list_shows_each_servers_casinos_and_whether_it_is_available(second_server, settings):
     create_casino("Gamma", server="east")
     DatabaseServer.objects.create(name="west", capacity=3)
     listed = _listed()
@@ -37,7 +37,7 @@ def _away(settings, name):
     settings.DATABASE_SERVERS = {**settings.DATABASE_SERVERS, name: {"requests": address}}
 
 
-def test_server_that_is_away_is_listed_so(second_server, settings):
+def test_unavailable_server_is_listed_as_such(second_server, settings):
     _away(settings, "west")
     DatabaseServer.objects.create(name="west")
     west = _listed()["west"]
@@ -59,14 +59,14 @@ def test_server_without_an_address_is_not_added(east):
     assert not DatabaseServer.objects.filter(pk="west").exists()
 
 
-def test_server_that_cannot_be_reached_is_not_added(east, settings):
+def test_unreachable_server_is_not_added(east, settings):
     _away(settings, "west")
     with pytest.raises(CommandError, match=r"The database server west can't be reached: .*refused"):
         run("database_server", "add", "west")
     assert not DatabaseServer.objects.filter(pk="west").exists()
 
 
-def test_server_that_is_there_already_is_not_added_again(second_server):
+def test_server_in_the_catalogue_is_not_added_again(second_server):
     with pytest.raises(CommandError, match="east is already in the catalogue"):
         run("database_server", "add", "east", "--capacity", 1)
     second_server.refresh_from_db()
@@ -74,7 +74,7 @@ def test_server_that_is_there_already_is_not_added_again(second_server):
 
 
 @pytest.mark.parametrize("name", ["East", "east-2", "", "e" * 33])
-def test_name_that_fits_no_variable_is_refused(db, name):
+def test_invalid_server_name_is_refused(db, name):
     with pytest.raises(CommandError, match=r"small letters and digits|at most 32 characters|cannot be blank"):
         run("database_server", "add", name)
 
@@ -98,6 +98,6 @@ def test_capacity_that_is_no_number_of_casinos_is_refused(db, capacity):
 
 
 @pytest.mark.parametrize("verb", ["open", "close"])
-def test_server_that_is_not_in_the_catalogue_is_refused_with_those_that_are(db, verb):
+def test_server_that_is_not_in_the_catalogue_is_refused_and_the_servers_are_listed(db, verb):
     with pytest.raises(CommandError, match="There is no database server 'east'; the servers are: main"):
         run("database_server", verb, "east")

@@ -51,7 +51,7 @@ def test_database_on_another_server_is_opened_past_its_pooler(second_server, cap
     assert capfd.readouterr().out.strip() == far.db_name
 
 
-def test_what_follows_two_dashes_is_passed_on_and_it_fails_as_psql_does(casino_b):
+def test_arguments_after_two_dashes_are_passed_to_psql_and_its_status_is_kept(casino_b):
     with pytest.raises(CommandError, match="returned non-zero exit status 1"):
         call_command("dbshell", "--casino", "2", "--", "-c", "SELECT no_such_column")
 

@@ -53,13 +53,13 @@ def test_lines_of_a_single_casino_have_no_prefix(gamma_and_delta):
     assert _run("--casino", str(gamma_and_delta[1].pk), *_shell(NAMES))[0] == "Grace\n"
 
 
-def test_suspended_casinos_belong_to_all(gamma_and_delta):
+def test_all_includes_suspended_casinos(gamma_and_delta):
     suspend_casino(gamma_and_delta[0])
     assert len(_run("--all", *_shell(NAMES))[0].splitlines()) == 2
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_failure_for_one_casino_stops_no_other_and_ends_with_an_error(gamma_and_delta, jobs, caplog):
+def test_failure_for_one_casino_does_not_stop_the_others_and_ends_with_an_error(gamma_and_delta, jobs, caplog):
     gamma, delta = gamma_and_delta
     code = f"from tenants.routing.context import get_current_casino as c; print('begun'); 1 / (c().id - {gamma.pk})"
     out, err, complaint = _run("--all", "--jobs", jobs, *_shell(code))
@@ -68,7 +68,7 @@ def test_failure_for_one_casino_stops_no_other_and_ends_with_an_error(gamma_and_
     assert complaint == f"shell failed for 1 of 2 casinos: {gamma.pk}."
 
 
-def test_casino_whose_database_is_gone_fails_alone(gamma_and_delta):
+def test_casino_with_a_missing_database_fails_alone(gamma_and_delta):
     gamma, delta = gamma_and_delta
     with server_cursor() as cursor:
         cursor.execute(f"DROP DATABASE {quoted(gamma.db_name)} WITH (FORCE)")
@@ -77,20 +77,22 @@ def test_casino_whose_database_is_gone_fails_alone(gamma_and_delta):
     assert f"Gamma (casino {gamma.pk}): OperationalError: " in err
 
 
-def test_exit_with_a_status_is_a_failure_and_without_one_is_none(gamma_and_delta):
+def test_exit_is_a_failure_only_with_a_status(gamma_and_delta):
     assert _run("--all", *_shell("import sys; sys.exit()"))[2] == ""
     assert "shell exited with status 3" in _run("--all", *_shell("import sys; sys.exit(3)"))[1]
 
 
-def test_process_that_dies_fails_its_casino_alone(gamma_and_delta):
+def test_dead_process_fails_its_casino_alone(gamma_and_delta):
     gamma, _ = gamma_and_delta
-    kill = f"import os; from tenants.routing import context; context.get_current_casino().id == {gamma.pk} and os.abort()"
+    kill = (
+        f"import os; from tenants.routing import context; context.get_current_casino().id == {gamma.pk} and os.abort()"
+    )
     _, err, complaint = _run("--all", "--jobs", "2", *_shell(kill))
     assert f"Gamma (casino {gamma.pk}): ProcessEnded: the worker process was killed by SIGABRT" in err
     assert complaint == f"shell failed for 1 of 2 casinos: {gamma.pk}."
 
 
-def test_placeholders_stand_for_the_casinos_own_and_other_braces_stay(gamma_and_delta):
+def test_placeholders_are_replaced_and_other_braces_stay(gamma_and_delta):
     gamma, _ = gamma_and_delta
     words = ["{id}-{name}", "{alias}", "x{db_name}", '{"json": {id}}', "{}", "{other}"]
     assert fill(words, gamma) == [
@@ -112,7 +114,7 @@ def test_djangos_own_commands_take_the_casinos_alias(gamma_and_delta, jobs):
     assert names == {str(gamma.pk): ["Ada"], str(delta.pk): ["Grace"]}
 
 
-def test_what_follows_a_second_pair_of_dashes_is_the_commands(gamma_and_delta, capfd):
+def test_arguments_after_a_second_pair_of_dashes_are_the_commands(gamma_and_delta, capfd):
     gamma, _ = gamma_and_delta
     words = ["--", "dbshell", "--casino", "{id}", "--", "-tAc", "SELECT current_database()"]
     assert _run("--casino", str(gamma.pk), *words)[2] == ""
@@ -120,7 +122,7 @@ def test_what_follows_a_second_pair_of_dashes_is_the_commands(gamma_and_delta, c
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_json_reports_each_casino_with_what_was_written(gamma_and_delta, jobs):
+def test_json_reports_each_casino_with_its_output(gamma_and_delta, jobs):
     gamma, delta = gamma_and_delta
     code = f"{NAMES}; import sys; print('half', file=sys.stderr, end=''); Ada = 1 / (User.objects.get().name != 'Ada')"
     out, _, complaint = _run("--all", "--json", "--jobs", jobs, *_shell(code))
@@ -142,7 +144,7 @@ def test_json_reports_each_casino_with_what_was_written(gamma_and_delta, jobs):
         (["--casino", "999999", "--", "check"], "No casino with a complete database has the id 999999"),
     ],
 )
-def test_what_makes_no_sense_is_refused(real_databases, arguments, said):
+def test_invalid_arguments_are_refused(real_databases, arguments, said):
     assert said in _run(*arguments)[2]
 
 

@@ -64,16 +64,16 @@ def _versions():
     return set(Casino.objects.ready().values_list("schema_version", flat=True))
 
 
-def test_without_casinos_it_is_content(real_databases):
+def test_without_casinos_it_succeeds(real_databases):
     assert _run() == ("0 casinos are up to date.\n", "", "")
 
 
-def test_casinos_that_are_up_to_date_are_left_alone(gamma_and_delta):
+def test_casinos_that_are_up_to_date_are_skipped(gamma_and_delta):
     assert _run() == ("2 casinos are up to date.\n", "", "")
     assert not MigrationRun.objects.exists()
 
 
-def test_every_casino_that_is_behind_is_migrated_and_a_summary_says_how_it_went(new_release):
+def test_every_casino_that_is_behind_is_migrated_and_summarised(new_release):
     out, err, complaint = _run()
     assert out.startswith("2 migrated, 0 failed, 0 pending; 0 were up to date. ")
     assert "s a casino, at most " in out
@@ -99,7 +99,7 @@ def test_casino_that_is_unknown_or_has_no_database_is_refused_and_none_is_migrat
     assert code_version() not in _versions()
 
 
-def test_failure_is_told_with_its_casino_and_ends_with_status_1(broken_gamma, gamma, capsys):
+def test_failure_is_reported_with_its_casino_and_exits_with_status_1(broken_gamma, gamma, capsys):
     with pytest.raises(SystemExit) as end:
         ManagementUtility(["manage.py", "migrate_casinos"]).execute()
     assert end.value.code == 1
@@ -111,7 +111,7 @@ def test_failure_is_told_with_its_casino_and_ends_with_status_1(broken_gamma, ga
     )
 
 
-def test_only_failed_tries_again_those_of_the_last_run(broken_gamma, gamma):
+def test_only_failed_retries_the_failures_of_the_last_run(broken_gamma, gamma):
     _run()
     assert "1 of 1 casinos failed" in _run("--only-failed")[2]
     with use_casino(gamma.current):
@@ -128,11 +128,11 @@ def test_fail_fast_leaves_the_rest_to_resume(broken_gamma):
     assert "No run is unfinished" in _run("--resume")[2]
 
 
-def test_canary_that_fails_leaves_the_rest_pending(broken_gamma):
+def test_failing_canary_leaves_the_rest_pending(broken_gamma):
     assert _run("--canary", "1")[0].startswith("0 migrated, 1 failed, 1 pending;")
 
 
-def test_dry_run_says_what_each_lacks_and_changes_nothing(new_release, gamma, delta):
+def test_dry_run_lists_missing_migrations_and_changes_nothing(new_release, gamma, delta):
     SchemaVersion.objects.all().delete()
     Casino.objects.filter(pk=gamma.pk).update(schema_version="")
     [version] = _versions() - {""}
@@ -163,14 +163,14 @@ def test_json_is_one_document_on_stdout(broken_gamma, gamma, delta):
     assert of_delta["seconds"] > 0
 
 
-def test_server_that_can_not_be_used_is_told_and_ends_with_an_error(new_release):
+def test_unusable_server_is_reported_and_ends_with_an_error(new_release):
     DatabaseServer.objects.create(name="west")
     out, _, complaint = _run()
     assert out.startswith("2 migrated, 0 failed")
     assert complaint.startswith("Server west: UnknownServer: The database server 'west' has no address")
 
 
-def test_verify_is_content_where_the_catalogue_is_right(gamma_and_delta):
+def test_verify_succeeds_if_the_catalogue_is_right(gamma_and_delta):
     assert _run("--verify") == ("The catalogue is right about 2 of 2 casinos.\n", "", "")
 
 
@@ -184,7 +184,7 @@ def test_verify_corrects_the_catalogue_where_a_database_has_other_migrations(gam
     assert _run("--verify")[2] == ""
 
 
-def test_verify_finds_what_is_not_the_casinos_database_and_what_is_none(gamma, delta):
+def test_verify_finds_wrong_and_missing_databases(gamma, delta):
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("UPDATE casino_identity SET casino_id = 7, identity = gen_random_uuid()")
     with server_cursor() as cursor:
@@ -195,7 +195,7 @@ def test_verify_finds_what_is_not_the_casinos_database_and_what_is_none(gamma, d
     assert wrong[1]["problem"].startswith("OperationalError: ")
 
 
-def test_verify_finds_a_database_that_does_not_say_whose_it_is(gamma):
+def test_verify_finds_a_database_without_an_identity_row(gamma):
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("DROP TABLE casino_identity")
     assert f"Gamma (casino {gamma.pk}): {gamma.db_name} has no identity row" in _run("--verify")[1]
@@ -211,15 +211,15 @@ def test_verify_finds_a_database_that_does_not_say_whose_it_is(gamma):
         (["--resume"], "without --resume, migrate_casinos begins a new one"),
     ],
 )
-def test_what_makes_no_sense_is_refused(real_databases, arguments, said):
+def test_invalid_arguments_are_refused(real_databases, arguments, said):
     assert said in _run(*arguments)[2]
 
 
-def test_only_failed_without_any_run_is_content(real_databases):
+def test_only_failed_without_any_run_succeeds(real_databases):
     assert _run("--only-failed") == ("0 casinos are up to date.\n", "", "")
 
 
-def test_ctrl_c_ends_it_with_a_word_on_how_to_go_on(new_release, gamma):
+def test_ctrl_c_ends_the_command_and_says_how_to_continue(new_release, gamma):
     """The process waits for a lock while it is interrupted."""
     code = f"""
 import os, sys

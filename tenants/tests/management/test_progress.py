@@ -19,15 +19,15 @@ def _work(stderr, **options):
     return stderr.getvalue()
 
 
-def test_terminal_sees_a_bar_and_what_is_said_above_it():
+def test_terminal_shows_a_bar_and_messages_above_it():
     written = _work(Terminal())
     assert "Gamma: [failed]\n" in written
     assert "2/2" in written
 
 
-def test_hidden_bar_leaves_what_is_said():
+def test_hidden_bar_shows_messages():
     assert _work(Terminal(), is_hidden=True) == "Gamma: [failed]\n"
 
 
-def test_no_terminal_sees_no_bar():
+def test_no_bar_without_a_terminal():
     assert _work(StringIO()) == "Gamma: [failed]\n"

@@ -25,7 +25,7 @@ def test_named_casino_is_current_and_in_the_variable_casino(capsys):
     assert find_current_casino() is None
 
 
-def test_code_that_is_read_from_standard_input_has_the_casino_too(capsys, monkeypatch, tmp_path):
+def test_code_from_standard_input_has_the_casino_too(capsys, monkeypatch, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(f"{NAMES}\nprint(casino.pk)\n")
     with script.open() as stdin:
@@ -34,12 +34,12 @@ def test_code_that_is_read_from_standard_input_has_the_casino_too(capsys, monkey
     assert capsys.readouterr().out == "Ada\n1\n"
 
 
-def test_casino_is_known_also_without_automatic_imports(capsys):
+def test_casino_is_available_without_automatic_imports(capsys):
     _shell("--casino", "1", "--no-imports", "-c", "print(casino.name)")
     assert capsys.readouterr().out == "Alpha\n"
 
 
-def test_suspended_casino_may_be_looked_at(capsys):
+def test_suspended_casino_can_be_used_in_the_shell(capsys):
     Casino.objects.filter(pk=2).update(state=CasinoState.SUSPENDED)
     _shell("--casino", "2", "-c", "print(casino.state)")
     assert capsys.readouterr().out == "suspended\n"

@@ -72,7 +72,7 @@ def test_psql_is_that_of_the_server(socket_dir):
     assert subprocess.check_output(psql, text=True).strip() == str(DATA_DIR)
 
 
-def test_killed_process_is_struck_off_by_the_next_that_ends_and_the_server_runs_on():
+def test_killed_process_is_removed_by_the_next_that_ends_and_the_server_stays_up():
     killed, _ = _start_another_process()
     killed.kill()
     killed.communicate()
@@ -94,7 +94,7 @@ def test_server_that_does_not_start_is_reported_with_what_to_do(tmp_path):
         ensure_running(data_dir)
 
 
-def test_lock_file_of_another_user_does_not_shut_this_one_out(tmp_path, socket_dir):
+def test_lock_file_of_another_user_does_not_block_this_one(tmp_path, socket_dir):
     (tmp_path / ".lockfile").mkdir()  # as little to be opened as one that belongs to somebody else
     process, seen = _start_another_process(TMPDIR=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path / "none"))
     process.communicate()

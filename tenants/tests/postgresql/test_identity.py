@@ -74,7 +74,7 @@ def _swap(one: str, other: str) -> None:
             cursor.execute(f"ALTER DATABASE {quoted(before)} RENAME TO {quoted(after)}")
 
 
-def test_databases_that_were_swapped_serve_neither_casino_until_they_are_back(casinos):
+def test_swapped_databases_are_refused_until_they_are_swapped_back(casinos):
     with swapped(*casinos):
         for casino in casinos:
             assert_refuses(casino)
@@ -82,7 +82,7 @@ def test_databases_that_were_swapped_serve_neither_casino_until_they_are_back(ca
         assert_serves(casino)
 
 
-def test_backup_loaded_into_another_casinos_database_does_not_serve(casinos, tmp_path: Path):
+def test_backup_loaded_into_another_casinos_database_is_refused(casinos, tmp_path: Path):
     of_a, of_b = (databases.current_database(casino) for casino in casinos)
     dump_database(of_a, tmp_path / "a.dump", silent)
     dump_database(of_b, tmp_path / "b.dump", silent)
@@ -106,7 +106,7 @@ def test_backup_loaded_into_another_casinos_database_does_not_serve(casinos, tmp
         "UPDATE casino_identity SET generation = generation + 1",
     ],
 )
-def test_database_that_does_not_say_that_it_is_the_casinos_does_not_serve(casinos, damage):
+def test_database_without_the_casinos_identity_is_refused(casinos, damage):
     broken, whole = casinos
     with server_cursor(broken.db_name) as cursor:
         cursor.execute(damage)
@@ -114,7 +114,7 @@ def test_database_that_does_not_say_that_it_is_the_casinos_does_not_serve(casino
     assert_serves(whole)
 
 
-def test_older_generation_under_the_casinos_name_does_not_serve(casinos):
+def test_older_generation_under_the_casinos_name_is_refused(casinos):
     casino = casinos[0]
     Casino.objects.filter(pk=casino.pk).update(generation=2)
     casino.refresh_from_db()
@@ -124,7 +124,7 @@ def test_older_generation_under_the_casinos_name_does_not_serve(casinos):
     assert_serves(casino)
 
 
-def test_connection_that_was_checked_is_not_asked_again(casinos, django_assert_num_queries):
+def test_checked_connection_is_not_checked_again(casinos, django_assert_num_queries):
     casino = casinos[0]
     assert_serves(casino)
     with django_assert_num_queries(1, using=casino.current.alias):

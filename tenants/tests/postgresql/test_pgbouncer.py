@@ -81,7 +81,7 @@ def test_the_contract_holds_through_the_pooler(socket_dir, port, tmp_path):
     run_python("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *THROUGH_THE_POOLER, env=env, timeout=240)
 
 
-def test_requests_take_the_pooler_and_what_needs_the_server_itself_does_not(casino, port, socket_dir):
+def test_requests_use_the_pooler_and_direct_statements_do_not(casino, port, socket_dir):
     with use_casino(casino):
         assert casino_connection().settings_dict["PORT"] == str(port)
         with casino_connection().cursor() as cursor:
@@ -105,7 +105,7 @@ def test_more_threads_than_server_connections_read_by_the_chunk(casino):
         assert all(answer.result(20) == [f"User {number}" for number in range(50)] for answer in answers)
 
 
-def test_statement_repeated_on_changing_server_connections_is_never_one_prepared_elsewhere(casino):
+def test_repeated_statement_works_on_changing_server_connections(casino):
     def count_in_transactions() -> None:
         for _ in range(20):
             with casino_atomic():
@@ -116,7 +116,7 @@ def test_statement_repeated_on_changing_server_connections_is_never_one_prepared
             future.result(20)
 
 
-def test_statement_that_is_planned_once_a_connection_is_planned_each_time_through_the_pooler(casino):
+def test_prepared_cursor_plans_each_time_through_the_pooler(casino):
     def ask() -> None:
         for number in range(20):
             with casino_prepared_cursor() as cursor:
@@ -128,13 +128,13 @@ def test_statement_that_is_planned_once_a_connection_is_planned_each_time_throug
             future.result(20)
 
 
-def test_wrong_database_is_found_out_through_the_pooler(casino):
+def test_wrong_database_is_detected_through_the_pooler(casino):
     stranger = replace(casino, generation=2, identity=uuid4())
     with pytest.raises(WrongDatabase), use_casino(stranger):
         User.objects.count()
 
 
-def test_casinos_connection_survives_that_the_server_ends_the_poolers(casino):
+def test_casinos_connection_survives_the_end_of_the_poolers_server_connections(casino):
     with use_casino(casino):
         make_user("Ada")
     with server_cursor(server="pooled") as cursor:

@@ -30,7 +30,7 @@ def _prepared():
         return [statement for (statement,) in cursor.fetchall()]
 
 
-def test_statement_is_prepared_once_and_answers_for_each_parameter(gamma):
+def test_statement_is_prepared_once_for_all_parameters(gamma):
     with use_casino(gamma.current):
         make_user("Ada")
         make_user("Grace")
@@ -38,7 +38,7 @@ def test_statement_is_prepared_once_and_answers_for_each_parameter(gamma):
         assert len(_prepared()) == 1
 
 
-def test_ordinary_cursors_prepare_nothing(gamma):
+def test_ordinary_cursors_prepare_no_statements(gamma):
     with use_casino(gamma.current), casino_connection().cursor() as cursor:
         for _ in range(10):
             cursor.execute(SQL, {"name": "Ada"})
@@ -56,7 +56,7 @@ def _change_type(casino):
         cursor.execute("ALTER TABLE users ALTER COLUMN name TYPE text")
 
 
-def test_migration_that_changes_a_type_is_survived(gamma):
+def test_prepared_statement_survives_a_migration_that_changes_a_type(gamma):
     with use_casino(gamma.current):
         make_user("Ada")
         _ask()
@@ -65,7 +65,7 @@ def test_migration_that_changes_a_type_is_survived(gamma):
         assert len(_prepared()) == 1
 
 
-def test_within_a_transaction_a_change_of_type_is_an_error_once(gamma):
+def test_within_a_transaction_a_changed_type_is_an_error_once(gamma):
     with use_casino(gamma.current):
         make_user("Ada")
         _ask()

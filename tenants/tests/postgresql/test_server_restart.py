@@ -47,7 +47,7 @@ def postmaster() -> psutil.Process:
     return psutil.Process(int((SERVER_APART / "postmaster.pid").read_text().split()[0]))
 
 
-def test_server_that_died_is_started_again(socket_dir):
+def test_dead_server_is_started_again(socket_dir):
     before = postmaster()
     pg_ctl("stop", "-m", "immediate")
     assert embedded.ensure_running(SERVER_APART) == socket_dir
@@ -55,7 +55,7 @@ def test_server_that_died_is_started_again(socket_dir):
     psycopg.connect(host=socket_dir, user="postgres", dbname="postgres").close()
 
 
-def test_server_that_somebody_restarted_is_not_started_twice(socket_dir):
+def test_server_restarted_by_another_process_is_not_started_twice(socket_dir):
     log = SERVER_APART / "log"
     pg_ctl("restart", "-m", "fast", "-l", str(log))
     restarted = postmaster()
@@ -63,7 +63,7 @@ def test_server_that_somebody_restarted_is_not_started_twice(socket_dir):
     assert postmaster() == restarted
 
 
-def test_threads_that_ask_while_it_is_down_start_it_once(socket_dir):
+def test_concurrent_threads_start_the_server_once(socket_dir):
     pg_ctl("stop", "-m", "fast")
     with ThreadPoolExecutor(4) as executor:
         assert set(executor.map(embedded.ensure_running, [SERVER_APART] * 4)) == {socket_dir}
@@ -71,7 +71,7 @@ def test_threads_that_ask_while_it_is_down_start_it_once(socket_dir):
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_requests_are_answered_503_while_it_is_away_and_at_the_first_try_when_it_is_back(socket_dir, mode):
+def test_requests_get_503_during_the_outage_and_succeed_at_once_afterwards(socket_dir, mode):
     env = environment(url_by_socket(socket_dir, "recommendation_system"))
     casino_ids = build_casinos(env)
     options = ("--worker-class", "gthread", "--workers", "1", "--threads", str(THREADS))

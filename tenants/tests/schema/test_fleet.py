@@ -98,7 +98,7 @@ def _migrate_casinos(*arguments):
     return json.loads(out.getvalue()), complaint
 
 
-def test_of_50_casinos_3_fail_and_answer_503_while_47_serve_until_the_cause_is_gone(new_release):
+def test_of_50_casinos_3_fail_with_503_and_47_are_served(new_release):
     casinos = store_casinos([f"Casino {number}" for number in range(50)])
     Casino.objects.update(recommender_type="inference", recommendation_schema=SCHEMA)
     broken = casinos[7:40:15]
@@ -121,7 +121,7 @@ def test_of_50_casinos_3_fail_and_answer_503_while_47_serve_until_the_cause_is_g
     assert {_answer(casino) for casino in casinos} == {(200, None)}
 
 
-def test_run_keeps_of_each_casino_what_was_applied_or_the_error_and_how_long_it_took(four, new_release):
+def test_run_records_each_casinos_migrations_or_error_and_duration(four, new_release):
     _break(four[1])
     new_release()
     _migrate()
@@ -134,7 +134,7 @@ def test_run_keeps_of_each_casino_what_was_applied_or_the_error_and_how_long_it_
     assert all(0 < (casino.seconds or 0) < 600 for casino in (gamma, delta))
 
 
-def test_who_is_behind_is_known_by_queries_of_the_catalogue_alone(four, new_release, django_assert_max_num_queries):
+def test_casinos_behind_are_found_by_queries_of_the_catalogue_only(four, new_release, django_assert_max_num_queries):
     new_release()
     Casino.objects.filter(pk=four[0].pk).update(schema_version=code_version())
     with django_assert_max_num_queries(5):
@@ -142,7 +142,7 @@ def test_who_is_behind_is_known_by_queries_of_the_catalogue_alone(four, new_rele
     assert names == {"Delta", "Epsilon", "Zeta"}
 
 
-def test_no_run_is_begun_where_all_are_up_to_date(four):
+def test_no_run_is_started_if_all_are_up_to_date(four):
     assert fleet.begin_run(Casino.objects.ready()) is None
     assert not MigrationRun.objects.exists()
 
@@ -155,7 +155,7 @@ def test_suspended_casinos_are_migrated_too_and_deleted_ones_are_not(four, new_r
     assert _behind() == set()
 
 
-def test_templates_are_brought_up_first_so_that_new_casinos_are_not_behind(four, new_release):
+def test_templates_are_migrated_first_so_that_new_casinos_are_not_behind(four, new_release):
     new_release()
     assert fleet.prepare_servers() == []
     assert not is_behind(create_casino("Eta").schema_version)
@@ -164,7 +164,7 @@ def test_templates_are_brought_up_first_so_that_new_casinos_are_not_behind(four,
         assert f"2:{code_version()}" in [comment for (comment,) in cursor.fetchall()]
 
 
-def test_canary_that_fails_keeps_all_others_from_being_begun(four, new_release):
+def test_failing_canary_prevents_all_others(four, new_release):
     _break(four[0])
     new_release()
     assert list(_migrate(canary=2)) == [four[0].pk, four[1].pk]
@@ -172,13 +172,13 @@ def test_canary_that_fails_keeps_all_others_from_being_begun(four, new_release):
     assert _outcomes(run) == {"Gamma": "failed", "Delta": "migrated", "Epsilon": "pending", "Zeta": "pending"}
 
 
-def test_canary_that_succeeds_lets_all_others_follow(four, new_release):
+def test_successful_canary_is_followed_by_all_others(four, new_release):
     _break(four[3])
     new_release()
     assert [bool(error) for error in _migrate(canary=2).values()] == [False, False, False, True]
 
 
-def test_fail_fast_begins_no_more_and_a_resumed_run_does_the_rest_but_not_what_failed(four, new_release):
+def test_fail_fast_starts_no_more_and_a_resumed_run_migrates_the_pending_ones_only(four, new_release):
     _break(four[1])
     new_release()
     assert list(_migrate(fail_fast=True)) == [four[0].pk, four[1].pk]
@@ -203,7 +203,7 @@ def test_run_that_was_killed_is_finished_by_resuming_it(four, new_release, state
     assert (fleet.unfinished_run(), _behind()) == (None, set())
 
 
-def test_two_runs_at_once_migrate_each_casino_once_and_neither_fails(four, new_release):
+def test_two_concurrent_runs_migrate_each_casino_once(four, new_release):
     new_release()
     fleet.prepare_servers()
     runs = [fleet.begin_run(Casino.objects.ready()) for _ in range(2)]
@@ -224,7 +224,7 @@ def test_two_runs_at_once_migrate_each_casino_once_and_neither_fails(four, new_r
     assert _behind() == set()
 
 
-def test_casino_that_is_busy_fails_alone_with_a_word_on_what_to_do(four, new_release, settings):
+def test_busy_casino_fails_alone_and_says_what_to_do(four, new_release, settings):
     settings.CASINO_LOCK_SECONDS = 0.1
     new_release()
     with casino_lock(four[0].pk):
@@ -233,7 +233,7 @@ def test_casino_that_is_busy_fails_alone_with_a_word_on_what_to_do(four, new_rel
     assert set(errors.values()) == {""}
 
 
-def test_casinos_locked_one_after_the_other_on_one_connection_are_free_afterwards(four):
+def test_locks_taken_in_turn_on_one_connection_are_released(four):
     wait_until_free(*four)
     with closing(CasinoLocks()) as locks:
         with locks.hold(four[0].pk):
@@ -248,7 +248,7 @@ def test_casinos_locked_one_after_the_other_on_one_connection_are_free_afterward
             assert busy_casinos(casino.pk for casino in four) == {four[3].pk}
 
 
-def test_casino_whose_database_is_gone_fails_alone(four, new_release):
+def test_casino_with_a_missing_database_fails_alone(four, new_release):
     with server_cursor() as cursor:
         cursor.execute(f"DROP DATABASE {quoted(four[2].db_name)}")
     new_release()
@@ -257,7 +257,7 @@ def test_casino_whose_database_is_gone_fails_alone(four, new_release):
     assert set(errors.values()) == {""}
 
 
-def test_casino_that_was_deleted_since_the_run_began_is_left_out_and_the_run_is_finished(four, new_release):
+def test_casino_deleted_during_the_run_is_skipped_and_the_run_is_finished(four, new_release):
     new_release()
     fleet.prepare_servers()
     run = fleet.begin_run(Casino.objects.ready())
@@ -266,7 +266,7 @@ def test_casino_that_was_deleted_since_the_run_began_is_left_out_and_the_run_is_
     assert fleet.unfinished_run() is None
 
 
-def test_server_that_is_away_fails_its_casinos_alone_and_at_once(four, second_server, new_release, settings):
+def test_unavailable_server_fails_only_its_casinos_and_at_once(four, second_server, new_release, settings):
     far = create_casino("Far", server="east")
     new_release()
     here = settings.DATABASE_SERVERS["east"]["requests"]
@@ -281,7 +281,7 @@ def test_server_that_is_away_fails_its_casinos_alone_and_at_once(four, second_se
     assert _migrate(fleet.failed_in(_last_run())) == {far.pk: ""}
 
 
-def test_server_of_which_the_environment_knows_nothing_is_a_trouble_of_its_own(four, new_release):
+def test_server_without_an_address_is_a_template_failure(four, new_release):
     DatabaseServer.objects.create(name="west")
     new_release()
     [failure] = fleet.prepare_servers()
@@ -289,7 +289,7 @@ def test_server_of_which_the_environment_knows_nothing_is_a_trouble_of_its_own(f
     assert set(_migrate().values()) == {""}
 
 
-def test_template_that_can_not_be_migrated_keeps_no_casino_from_it(four, new_release, caplog):
+def test_failed_template_does_not_prevent_the_casinos_migration(four, new_release, caplog):
     fleet.prepare_servers()
     with server_cursor() as cursor:
         cursor.execute("ALTER DATABASE test_casino_template ALLOW_CONNECTIONS true")

@@ -44,7 +44,7 @@ def test_new_casino_lacks_nothing(gamma):
     assert (migrated.applied, migrated.version) == ([], code_version())
 
 
-def test_casinos_that_are_behind_get_what_they_lack_and_keep_their_rows(gamma_and_delta, settings):
+def test_casinos_that_are_behind_get_the_missing_migrations_and_keep_their_rows(gamma_and_delta, settings):
     add_user(gamma_and_delta[0], "Ada")
     settings.MIGRATION_MODULES = WIDER
     for casino in gamma_and_delta:
@@ -56,7 +56,7 @@ def test_casinos_that_are_behind_get_what_they_lack_and_keep_their_rows(gamma_an
     assert users_of(gamma_and_delta[0]) == ["Ada"]
 
 
-def test_casino_with_an_older_history_than_another_gets_all_that_it_lacks(gamma_and_delta, settings):
+def test_casino_with_fewer_migrations_than_another_gets_all_that_it_lacks(gamma_and_delta, settings):
     gamma, delta = gamma_and_delta
     settings.MIGRATION_MODULES = WIDER
     migrate_casino(gamma.current)
@@ -67,7 +67,7 @@ def test_casino_with_an_older_history_than_another_gets_all_that_it_lacks(gamma_
     assert _migrations(delta) == _migrations(gamma) == migrations_on_disk()
 
 
-def test_migration_that_fails_leaves_the_casino_as_it_was_and_works_once_the_cause_is_gone(gamma_and_delta, settings):
+def test_failed_migration_leaves_the_casino_unchanged_and_works_once_the_cause_is_fixed(gamma_and_delta, settings):
     gamma, delta = gamma_and_delta
     with use_casino(gamma.current):
         child = make_user("Child", birth_year=2012)
@@ -81,7 +81,7 @@ def test_migration_that_fails_leaves_the_casino_as_it_was_and_works_once_the_cau
     assert migrate_casino(gamma.current).applied == [NICKNAME]
 
 
-def test_migration_waits_only_so_long_for_a_lock(gamma, settings):
+def test_migration_waits_a_limited_time_for_a_lock(gamma, settings):
     settings.MIGRATION_MODULES, settings.MIGRATION_LOCK_SECONDS = WIDER, 0.2
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("BEGIN")
@@ -93,7 +93,7 @@ def test_migration_waits_only_so_long_for_a_lock(gamma, settings):
     assert migrate_casino(gamma.current).applied == [NICKNAME]
 
 
-def test_squashed_migration_counts_as_applied_where_its_parts_are(gamma_and_delta, settings):
+def test_squashed_migration_is_recorded_if_its_parts_are_applied(gamma_and_delta, settings):
     gamma, delta = gamma_and_delta
     settings.MIGRATION_MODULES = WIDER
     migrate_casino(gamma.current)
@@ -122,7 +122,7 @@ def test_history_that_django_refuses_is_refused(gamma_and_delta, settings):
     assert migrate_casino(delta.current).applied == [NICKNAME]
 
 
-def test_database_of_another_casino_is_left_as_it_is(gamma_and_delta, settings):
+def test_database_of_another_casino_is_not_migrated(gamma_and_delta, settings):
     gamma, delta = gamma_and_delta
     with server_cursor() as cursor:
         cursor.execute(f"DROP DATABASE {quoted(gamma.db_name)}")
@@ -133,7 +133,7 @@ def test_database_of_another_casino_is_left_as_it_is(gamma_and_delta, settings):
     assert not _has_column(gamma)
 
 
-def test_database_of_an_older_release_is_told_whose_it_is(gamma):
+def test_database_of_an_older_release_gets_an_identity_row(gamma):
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("DROP TABLE casino_identity")
         migrate_casino(gamma.current)
@@ -141,7 +141,7 @@ def test_database_of_an_older_release_is_told_whose_it_is(gamma):
     assert users_of(gamma) == []
 
 
-def test_no_connection_stays_open_whether_it_worked_or_not(gamma_and_delta, settings):
+def test_no_connection_stays_open(gamma_and_delta, settings):
     gamma, delta = gamma_and_delta
     with use_casino(gamma.current):
         make_user("Child", birth_year=2012)

@@ -32,7 +32,7 @@ def test_template_has_the_prefix_of_casinos_databases(template):
     assert template == template_name() == "test_casino_template"
 
 
-def test_template_says_which_migrations_it_has(template):
+def test_template_comment_has_its_schema_version(template):
     assert _comment(template).endswith(f":{code_version()}")
 
 
@@ -41,14 +41,14 @@ def test_template_refuses_connections(template):
         pass
 
 
-def test_template_is_open_to_nobody_after_it_was_made_and_its_alias_is_forgotten(template):
+def test_template_refuses_connections_after_its_creation_and_its_alias_is_forgotten(template):
     with server_cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [template])
         assert cursor.fetchone() == (0,)
     assert "casino_template_on_main" not in connections.settings
 
 
-def test_current_template_is_recognised_without_being_opened(template):
+def test_up_to_date_template_is_recognised_without_a_connection(template):
     with server_cursor() as cursor:
         cursor.execute("SELECT sum(sessions) FROM pg_stat_database WHERE datname = %s", [template])
         before = cursor.fetchone()
@@ -75,13 +75,13 @@ def test_template_of_an_older_release_is_migrated_before_it_is_copied(template, 
     with server_cursor() as cursor:
         ensure_template(cursor)
     test_template_refuses_connections(template)
-    test_template_is_open_to_nobody_after_it_was_made_and_its_alias_is_forgotten(template)
+    test_template_refuses_connections_after_its_creation_and_its_alias_is_forgotten(template)
     casino = create_casino("Gamma")
     with server_cursor(casino.db_name) as cursor:
         assert tuple(migrations_in(cursor)) == migrations_on_disk()
 
 
-def test_template_whose_migration_fails_stays_closed_and_is_not_taken_for_migrated(template, caplog):
+def test_template_with_a_failed_migration_stays_closed_and_is_not_up_to_date(template, caplog):
     _spoil(template, comment="of an older release")
     with server_cursor() as cursor:
         cursor.execute(f"ALTER DATABASE {quoted(template)} ALLOW_CONNECTIONS true")

@@ -45,11 +45,11 @@ def test_version_of_the_code_depends_on_its_migrations(settings):
     assert version != code_version()
 
 
-def test_version_of_a_database_does_not_depend_on_the_order_in_which_its_migrations_are_named(db):
+def test_version_does_not_depend_on_the_order_of_migrations(db):
     assert record_version(reversed(migrations_on_disk())) == code_version()
 
 
-def test_version_is_recorded_once_with_what_it_stands_for(older):
+def test_version_is_recorded_once_with_its_migrations(older):
     assert record_version(migrations_on_disk()[:1]) == older
     assert SchemaVersion.objects.get().migrations == ["ingestion.0001_ledger_and_counts"]
 
@@ -63,7 +63,7 @@ def test_version_with_a_newer_migration_but_without_one_of_the_codes_is_behind(d
     assert is_behind(record_version([*migrations_on_disk()[:-1], NEWER]))
 
 
-def test_version_that_is_not_recorded_yet_is_asked_for_again(db):
+def test_unrecorded_version_is_looked_up_again(db):
     migrations = (*migrations_on_disk(), NEWER, ("recommendations", "9999_newest"))
     assert is_behind(fingerprint(migrations))
     assert not is_behind(record_version(migrations))
@@ -79,7 +79,7 @@ def test_versions_not_behind_are_the_codes_and_those_ahead(ahead, older):
     assert set(versions_not_behind()) == {code_version(), ahead}
 
 
-def test_what_is_stored_for_a_casino_requires_that_it_is_up_to_date(casino_a, casino_b, older):
+def test_storing_requires_an_up_to_date_casino(casino_a, casino_b, older):
     require_up_to_date(casino_a)
     Casino.objects.filter(pk=casino_b.pk).update(schema_version=older)
     casino_b.refresh_from_db()

@@ -76,7 +76,7 @@ def test_work_is_shared_by_several_processes():
     assert multiprocessing.active_children() == []
 
 
-def test_process_that_is_killed_fails_its_task_alone_and_is_replaced():
+def test_killed_process_fails_its_task_alone_and_is_replaced():
     outcomes = _outcomes(["die", *(f"task {number}" for number in range(6))], jobs=2)
     assert outcomes.pop("die") == "ProcessEnded: the worker process was killed by SIGKILL"
     assert outcomes == {f"task {number}": f"task {number} done" for number in range(6)}
