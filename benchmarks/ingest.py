@@ -40,10 +40,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ingestion.kafka.client import client_config
-from ingestion.messages.decoding import Bounds, decode_coupon, decode_event, decode_user, read_message
+from ingestion.messages.decoding import TimeBounds, decode_coupon, decode_event, decode_message, decode_user
 from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import Envelope, Place
-from ingestion.producers.load_generator import traffic
+from ingestion.producers.load_generator import generate_load
 from ingestion.producers.sender import Sender
 from ingestion.status.lag import measure_lag
 from ingestion.topics import COUPONS, create_topics, topic_names
@@ -185,21 +185,21 @@ def validation(casinos: list[Casino]) -> Iterator[tuple[str, float]]:
         "users": (decode_user, [encode_row(_user(rng, number, now)) for number in range(1, 20_001)]),
     }
     for name, (decode, values) in messages.items():
-        place, bounds = Place("c", name, 0, 0, 1_748_777_300_000), Bounds.at(now)
+        place, bounds = Place("c", name, 0, 0, 1_748_777_300_000), TimeBounds.at(now)
         envelopes = [Envelope(place, 1, None, value, [("casino_id", b"1")]) for value in values]
         best = min(_read_all(decode, envelopes, bounds) for _ in range(5))
         yield name, best / len(envelopes)
 
 
-def _read_all(decode: object, envelopes: list[Envelope], bounds: Bounds) -> float:
+def _read_all(decode: object, envelopes: list[Envelope], bounds: TimeBounds) -> float:
     start = time.process_time()
     for envelope in envelopes:
-        read_message(decode, envelope, bounds)
+        decode_message(decode, envelope, bounds)
     return time.process_time() - start
 
 
 def sample(casinos: list[Casino], count: int) -> list[tuple[int, bytes]]:
-    messages = traffic(COUPONS, casinos, random.Random(7), bad_ratio=0.0)
+    messages = generate_load(COUPONS, casinos, random.Random(7), bad_ratio=0.0)
     return [(message.casino_id, message.value) for message, _ in zip(messages, range(count), strict=False)]
 
 
@@ -214,7 +214,7 @@ def send(casinos: list[Casino], count: int) -> None:
     while set(topic_names()) & set(admin.list_topics(timeout=10).topics):
         time.sleep(0.1)
     create_topics()
-    messages = traffic(COUPONS, casinos, random.Random(7), bad_ratio=0.0)
+    messages = generate_load(COUPONS, casinos, random.Random(7), bad_ratio=0.0)
     with Sender() as sender:
         for message, _ in zip(messages, range(count), strict=False):
             sender.send(COUPONS.name, message.value, headers={"casino_id": str(message.casino_id)}, key=message.key)

@@ -1,4 +1,4 @@
-"""Kafka in and out."""
+"""Kafka: storing messages, and publishing served recommendations."""
 
 from django.apps import AppConfig
 

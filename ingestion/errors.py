@@ -1,4 +1,4 @@
-"""What can go wrong between Kafka and a casino's database."""
+"""Errors between Kafka and a casino's database."""
 
 
 class IngestionError(Exception):
@@ -10,15 +10,15 @@ class BrokerUnavailable(IngestionError):
 
 
 class NotDelivered(IngestionError):
-    """The broker did not take every message."""
+    """The broker did not accept every message."""
 
 
 class DatabaseUnavailable(IngestionError):
-    """One casino's database can't be written to at present; the message says why."""
+    """One casino's database can't be written to now; the message says why."""
 
 
 class AllDatabasesUnavailable(IngestionError):
-    """Not even the catalogue's database answers, so that nothing can be stored for anybody."""
+    """The catalogue's database is unavailable too, so nothing can be stored for any casino."""
 
 
 class NoSuchDeadLetter(IngestionError):
@@ -26,8 +26,8 @@ class NoSuchDeadLetter(IngestionError):
 
 
 class TooManyRejections(IngestionError):
-    """So many messages are rejected that the fault is hardly in the messages; a person has to look."""
+    """So many messages are rejected that the cause is probably not in the messages; an operator must find it."""
 
 
 class NothingToSend(IngestionError):
-    """A casino lacks what messages would be made of."""
+    """A casino lacks the users or events that messages need."""

@@ -1,4 +1,4 @@
-"""What ingestion keeps in each casino's database: how far it has come, and how good what came was."""
+"""Ingestion's tables in each casino's database: the ledger, and message counts."""
 
 from django.db import models
 
@@ -6,11 +6,11 @@ from tenants.orm.model import CasinoModel
 
 
 class PartitionOffset(CasinoModel):
-    """The ledger: up to which offset of a partition this casino's messages are done with.
+    """The ledger: the offset of a partition up to which this casino's messages are stored or rejected.
 
-    It moves on in the transaction that stores the rows, so that neither a crash before the commit to Kafka nor a
-    consumer that has lost its partition stores anything twice. `latest_sent_at` is the latest time (Unix milliseconds)
-    of a message done with: one sent later was never seen, whatever its offset, as in a topic that is made again.
+    It advances in the transaction that stores the rows, so that neither a crash before the commit to Kafka nor a
+    consumer whose partition was revoked stores a message twice. `latest_sent_at` is the latest time (Unix milliseconds)
+    of these messages: one sent later is new, whatever its offset, as in a recreated topic.
     """
 
     cluster = models.CharField(max_length=100)
@@ -24,7 +24,7 @@ class PartitionOffset(CasinoModel):
     class Meta:
         db_table = "ingestion_offsets"
         constraints = [
-            # also the index by which each batch finds its rows
+            # also the index of each batch's query
             models.UniqueConstraint(
                 name="partition_offset_unique",
                 fields=["consumer_group", "topic", "partition", "cluster", "topic_id"],
@@ -36,9 +36,9 @@ class PartitionOffset(CasinoModel):
 
 
 class MessageCount(CasinoModel):
-    """How many messages of a topic ended in one way within an hour: stored, duplicate, or rejected for a reason.
+    """The number of a topic's messages with one outcome in one hour: stored, duplicate, or a rejection code.
 
-    For rejections `last_place` and `last_detail` say which message was the last, and what was wrong with it.
+    For rejections `last_place` and `last_detail` are the last message's place and what was wrong with it.
     """
 
     topic = models.CharField(max_length=255)
@@ -56,7 +56,7 @@ class MessageCount(CasinoModel):
             models.UniqueConstraint(name="message_count_unique", fields=["topic", "hour", "outcome"]),
         ]
         indexes = [
-            # the latest hours, over all topics: the admin's list and the status
+            # the latest hours of all topics: the admin's list and ingestion_status
             models.Index(name="message_count_hour", fields=["-hour", "topic", "outcome"]),
         ]
 

@@ -1,4 +1,6 @@
-"""A message on its way through ingestion: decoded, and what became of it."""
+"""A message after decoding, and its result after storing."""
+
+from typing import Self
 
 import msgspec
 
@@ -8,19 +10,19 @@ from recommendations.validation.rows import AnyRow, Removal
 
 
 class DecodedMessage(msgspec.Struct):
-    """A message, and the row that it brings or why it brings none."""
+    """A message with its decoded row, or the reason for its rejection."""
 
     envelope: Envelope
     content: AnyRow | Removal | Rejection
 
 
 class MessageResult(msgspec.Struct):
-    """What became of a message: a Result, `repeated` (the ledger says that it was done with), or a rejection's code."""
+    """A message's outcome: a Result, `parked`, `repeated` (the ledger has it already), or a rejection's code."""
 
     envelope: Envelope
     outcome: str
     rejection: Rejection | None = None
 
     @classmethod
-    def reject(cls, envelope: Envelope, rejection: Rejection) -> "MessageResult":
+    def reject(cls, envelope: Envelope, rejection: Rejection) -> Self:
         return cls(envelope, rejection.code, rejection)

@@ -1,4 +1,4 @@
-"""The topics: what a message of each means, and how it is stored."""
+"""The topics: how a message of each is decoded and stored, and creating them in Kafka."""
 
 import logging
 import time
@@ -24,21 +24,19 @@ logger = logging.getLogger(__name__)
 PARTITIONS = 3
 _RETRY_SECONDS = 0.5
 
+PackedMessageOf = Callable[[Any], bytes]
 
-MessageOf = Callable[[Any], bytes]
-
-# Messages passed on stay until they are dealt with, and are a little larger than they came.
-_KEPT = {"retention.ms": "-1", "max.message.bytes": str(MAX_BYTES)}
+# Forwarded messages are kept until they are stored or purged, and are a little larger than the original ones.
+_FORWARDED_CONFIG = {"retention.ms": "-1", "max.message.bytes": str(MAX_BYTES)}
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`store` takes rows, and a function that gives the packed message of one of them; `message` says what messages
-    look like."""
+    """`store` takes rows, and a function that returns the packed message of one of them; `message` is the format."""
 
     name: str
     decode: Decode
-    store: Callable[[Sequence[Any], MessageOf], list[Outcome]]
+    store: Callable[[Sequence[Any], PackedMessageOf], list[Outcome]]
     message: type[msgspec.Struct]
 
     @property
@@ -48,12 +46,12 @@ class Topic:
 
     @property
     def dead(self) -> str:
-        """Where messages go that can't be stored."""
+        """The topic of dead letters: rejected messages."""
         return f"{self.name}.dead"
 
     @property
     def parked(self) -> str:
-        """Where messages wait whose casino's database is away."""
+        """The topic of parked messages, whose casino's database is unavailable."""
         return f"{self.name}.parked"
 
 
@@ -71,14 +69,14 @@ TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS, RECOMMENDATION
 
 
 def topic_names() -> list[str]:
-    """All topics that there are, with those of the dead letters and of the parked messages."""
+    """All topics, with those of dead letters and of parked messages."""
     return [name for topic in TOPICS.values() for name in (topic.name, topic.dead, topic.parked)]
 
 
 def create_topics() -> list[str]:
-    """Make the topics that are missing, three partitions each where there is nothing to go by, and answer their names.
+    """Create the missing topics, and return their names.
 
-    Waits for a broker that is still starting, up to `KAFKA_STARTUP_SECONDS`; then raises BrokerUnavailable.
+    Waits for a starting broker up to `KAFKA_STARTUP_SECONDS`; then raises BrokerUnavailable.
     """
     deadline = time.monotonic() + settings.KAFKA_STARTUP_SECONDS
     admin = AdminClient(client_config(deadline))
@@ -88,17 +86,19 @@ def create_topics() -> list[str]:
         except KafkaException as error:
             reason = error.args[0].str()
             if time.monotonic() > deadline:
-                patience = f"{settings.KAFKA_STARTUP_SECONDS:.0f} s"
-                raise BrokerUnavailable(f"The topics could not be had within {patience}: {reason}") from error
+                raise BrokerUnavailable(
+                    f"The topics could not be created within {settings.KAFKA_STARTUP_SECONDS:.0f} s: {reason}. "
+                    "Check KAFKA_BOOTSTRAP_SERVERS and the broker."
+                ) from error
             logger.info("Waiting for the broker: %s", reason)
             time.sleep(_RETRY_SECONDS)
 
 
 def _new_topic(name: str, present: dict[str, Any]) -> NewTopic:
-    """What is passed on stays in its partition: so there must be as many as the casinos' topic has."""
+    """Forwarded messages keep their partition: their topics need as many partitions as the original topic."""
     origin = name.partition(".")[0]
     partitions = len(present[origin].partitions) if origin in present else PARTITIONS
-    config = {} if name == origin else _KEPT
+    config = {} if name == origin else _FORWARDED_CONFIG
     return NewTopic(name, partitions, settings.KAFKA_REPLICATION_FACTOR, config=config)
 
 
@@ -110,6 +110,6 @@ def _create_missing(admin: AdminClient, timeout: float) -> list[str]:
         try:
             future.result()
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was quicker
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process created it
                 raise
     return missing

@@ -43,7 +43,7 @@ class LastEvaluation:
 @dataclass(frozen=True, slots=True)
 class CasinoStatistics:
     glance: statistics.Glance
-    today: messages.Today
+    today: messages.DayStatistics
     charts: list[HourlyChart]
     top_leagues: list[statistics.TopValue]
     top_teams: list[statistics.TopValue]

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from dashboard.access import visible_casinos
 from dashboard.casino_reader import Unavailable, read
 from ingestion.status import statistics as messages
-from ingestion.status.lag_cache import recent_lag
+from ingestion.status.lag_cache import lag_cache
 from recommendations import statistics
 from tenants.ids import parse_id
 from tenants.models import Casino, CasinoState
@@ -35,7 +35,7 @@ _NOT_QUERIED = Unavailable("Not queried: other databases took too long to respon
 @dataclass(frozen=True, slots=True)
 class OverviewStatistics:
     glance: statistics.Glance
-    today: messages.Today
+    today: messages.DayStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def overview_page(request: HttpRequest) -> TemplateResponse:
         "states": [(CasinoState(name).label, name, count) for name, count in states],
         "q": search,
         "state": state,
-        "lags": recent_lag.get(wait=LAG_SECONDS) if request.user.has_perm("ingestion.view_messagecount") else [],
+        "lags": lag_cache.get(wait=LAG_SECONDS) if request.user.has_perm("ingestion.view_messagecount") else [],
     }
     return render_page(request, "overview", "Casinos", context)
 

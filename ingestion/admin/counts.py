@@ -1,4 +1,4 @@
-"""How ingestion goes, in the admin: the current casino's counts and ledger."""
+"""The admin's tables of message counts and of the ledger."""
 
 from django.contrib import admin
 
@@ -8,7 +8,7 @@ from recommendations.admin.casino_tables import ReadOnlyAdmin
 
 @admin.register(MessageCount)
 class MessageCountAdmin(ReadOnlyAdmin):
-    """Hour by hour, what became of the casino's messages."""
+    """The casino's messages by hour and outcome."""
 
     list_display = ("hour", "topic", "outcome", "is_rejection", "count", "last_at", "last_detail")
     list_filter = ("is_rejection",)

@@ -1,4 +1,4 @@
-"""The admin's pages of what is in Kafka and in no database: dead letters and parked messages."""
+"""The admin's pages of messages in Kafka: dead letters and parked messages."""
 
 from collections import Counter
 from functools import partial
@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from ingestion.dead_letters.log import DeadLetter, Query, get_dead_letter, list_dead_letters, readable
+from ingestion.dead_letters.log import DeadLetter, DeadLetterQuery, get_dead_letter, list_dead_letters, readable
 from ingestion.dead_letters.purge import purge
-from ingestion.dead_letters.replay import judge, replay
+from ingestion.dead_letters.replay import preview_replay, replay
 from ingestion.errors import IngestionError
 from ingestion.status.parked import list_parked
 from ingestion.topics import TOPICS
@@ -29,12 +29,12 @@ see = permission_required("ingestion.view_messagecount", raise_exception=True)
 @require_http_methods(["GET", "POST"])
 @see
 def dead_letters(request: HttpRequest) -> HttpResponse:
-    """The dead letters of the casino in the switcher, and those that name no casino; all, where none is chosen. A
-    login that is bound to casinos sees theirs alone."""
+    """The dead letters of the chosen casino, and those without a casino; all if none is chosen. Staff assigned to
+    casinos see only theirs."""
     try:
         letters = _letters(request)
         if request.method == "POST":
-            return _do(request, letters)
+            return _apply(request, letters)
     except (IngestionError, KafkaException) as error:
         messages.error(request, f"Kafka: {error}")
         letters = []
@@ -50,7 +50,7 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
 
 @see
 def dead_letter(request: HttpRequest, letter_id: str) -> HttpResponse:
-    """One dead letter, with its message."""
+    """A dead letter with its message."""
     try:
         letter, envelope = get_dead_letter(letter_id, may_see=partial(_may_see, request))
     except (IngestionError, KafkaException) as error:
@@ -67,37 +67,37 @@ def dead_letter(request: HttpRequest, letter_id: str) -> HttpResponse:
 
 @see
 def parked(request: HttpRequest) -> HttpResponse:
-    """What waits for the casino of the switcher's database; for all, where none is chosen."""
+    """The parked messages of the chosen casino; all if none is chosen."""
     try:
-        waiting = [each for each in list_parked(casino_id=_chosen(request)) if may_see(request.user, each.casino_id)]
+        found = [each for each in list_parked(casino_id=_chosen(request)) if may_see(request.user, each.casino_id)]
     except (IngestionError, KafkaException) as error:
         messages.error(request, f"Kafka: {error}")
-        waiting = []
-    return _page(request, "ingestion/parked.html", "Parked messages", {"waiting": waiting})
+        found = []
+    return _page(request, "ingestion/parked.html", "Parked messages", {"waiting": found})
 
 
-def _do(request: HttpRequest, letters: list[DeadLetter]) -> HttpResponse:
-    """What the page's buttons ask for, with the letters that are ticked."""
+def _apply(request: HttpRequest, letters: list[DeadLetter]) -> HttpResponse:
+    """Preview, replay or purge the selected dead letters."""
     if not request.user.has_perm("ingestion.change_messagecount"):
-        return HttpResponse("You may look at dead letters, and not change them.\n", status=403)
-    ticked = set(request.POST.getlist("id"))
-    chosen = [letter for letter in letters if letter.id in ticked]
+        return HttpResponse("You may view dead letters, but not change them.\n", status=403)
+    ids = set(request.POST.getlist("id"))
+    chosen = [letter for letter in letters if letter.id in ids]
     if not chosen:
-        messages.warning(request, "Tick the dead letters first.")
+        messages.warning(request, "No dead letters selected: select some first.")
     elif "dry_run" in request.POST:
-        verdicts = Counter(prospect.verdict for prospect in judge(chosen, timezone.now()))
-        text = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
-        messages.info(request, f"A replay of these {len(chosen)} would meet with: {text}. Nothing was sent.")
+        results = Counter(preview.result for preview in preview_replay(chosen, timezone.now()))
+        text = ", ".join(f"{count} {result}" for result, count in results.most_common())
+        messages.info(request, f"Expected results of {len(chosen)} replays: {text}. Nothing sent.")
     elif "replay" in request.POST:
-        messages.success(request, f"{len(replay(chosen))} of {len(chosen)} dead letters were sent again.")
+        messages.success(request, f"{len(replay(chosen))} of {len(chosen)} dead letters replayed.")
     elif "purge" in request.POST:
         purge(chosen)
-        messages.success(request, f"{len(chosen)} dead letters were purged.")
+        messages.success(request, f"{len(chosen)} dead letters purged.")
     return HttpResponseRedirect(request.get_full_path())
 
 
 def _letters(request: HttpRequest) -> list[DeadLetter]:
-    query = Query(topic=request.GET.get("topic") or None, reason=request.GET.get("reason") or None)
+    query = DeadLetterQuery(topic=request.GET.get("topic") or None, reason=request.GET.get("reason") or None)
     return [letter for letter in list_dead_letters(query) if _may_see(request, letter)]
 
 

@@ -1,4 +1,4 @@
-"""The consumer: one loop for every topic. Reads batches, has them stored, then commits their offsets."""
+"""The consumer of a topic: reads batches, stores them, then commits their offsets."""
 
 import logging
 import threading
@@ -16,19 +16,19 @@ from django.utils import timezone
 from ingestion import metrics
 from ingestion.errors import AllDatabasesUnavailable, NotDelivered
 from ingestion.kafka.client import client_config, topic_id_of
-from ingestion.kafka.errors import is_notice, note_commit
+from ingestion.kafka.errors import log_or_raise
 from ingestion.kafka.forwarder import Forwarder
+from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.maintenance.base import MaintenanceTask
-from ingestion.maintenance.expiry import Expiry
-from ingestion.maintenance.pruning import ServedPruning, TallyFolding, TallyPruning
+from ingestion.maintenance.expiry import CouponExpiry
+from ingestion.maintenance.pruning import ServedPruning, TallyMerging, TallyPruning
 from ingestion.messages.envelope import Envelope, open_message
 from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.storing.dispatch import BatchStore
 from ingestion.topics import COUPONS, RECOMMENDATIONS, USERS, Topic
 
-from .draining import Draining
-from .group_config import membership
+from .group_config import group_config
 from .health_server import Health
 from .rejection_limit import RejectionLimit
 
@@ -37,187 +37,192 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 15.0
 _POLL_SECONDS = 0.2
 _MEASURE_SECONDS = 1.0
+_CLOSE_SECONDS = 5.0  # for offsets refused at the end; half of the 10 s that containers have to stop
 
 
 class TopicConsumer:
-    """Consumes one topic until told to stop. `counts` maps (casino id or None, what became of it) to messages.
+    """Consumes one topic until `stop` is set. `counts` maps (casino id or None, outcome) to messages.
 
     At least once from Kafka: offsets are committed after every message of the batch is stored, parked or a dead letter.
-    Once and for all in the casinos' databases, whose ledgers know what they have.
+    Exactly once in the casinos' databases, by their ledgers.
     """
 
     def __init__(
         self, topic: Topic, stop: threading.Event, *, idle_exit: float | None = None, heartbeat: Path | None = None
     ) -> None:
         self.counts: Counter[tuple[int | None, str]] = Counter()
+        self.health = Health()
         self._topic = topic
         self._stop = stop
         self._idle_exit = idle_exit
         self._heartbeat = heartbeat
-        self._owned: set[int] | None = None  # None until the group has told
+        self._assigned: set[int] | None = None  # None until the group's first assignment
         self._idle_since = time.monotonic()
-        self._retry_seconds = FIRST_RETRY_SECONDS
-        self._held_back: list[Envelope] = []
-        self._client = Consumer(client_config() | membership(topic) | {"on_commit": note_commit})
+        self._backoff_seconds = FIRST_RETRY_SECONDS
+        self._to_retry: list[Envelope] = []
+        self._commits = OffsetCommits()
+        self._client = Consumer(client_config() | group_config(topic) | {"on_commit": self._commits.on_commit})
         forwarder = Forwarder()
-        self._parking = Parking(topic, self._client, forwarder)
-        self._batches = BatchStore(topic, self._parking, forwarder, self._report)
+        self._parking = Parking(topic, self._client, self._commits, forwarder)
+        self._batches = BatchStore(topic, self._parking, forwarder, self._count)
         self._limit = RejectionLimit(topic.name)
-        self._chores = _chores_of(topic, self._batches)
-        self._draining = Draining(topic, self._parking, self._batches)
-        self.health = Health()
+        self._tasks = _maintenance_tasks(topic, self._batches)
         self._measured_at = 0.0
-        self._told: Counter[str] = Counter()
+        self._outcomes_to_log: Counter[str] = Counter()
         self._cluster = self._topic_id = ""
         self._is_closing = False
 
     def run(self) -> None:
-        """Raises TooManyRejections, and django.db.Error for what PostgreSQL says that this code does not know."""
+        """Raises TooManyRejections, and django.db.Error for database errors of unknown kind."""
         try:
             self._cluster = self._client.list_topics(self._topic.name, timeout=30).cluster_id or ""
             self._topic_id = topic_id_of(self._topic.name, self._cluster)
             self._client.subscribe(
-                [self._topic.name], on_assign=self._take_over, on_revoke=self._let_go, on_lost=self._let_go
+                [self._topic.name], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
             )
-            while not self._stop.is_set() and not self._has_idled():
-                self._turn()
+            while not self._stop.is_set() and not self._is_idle():
+                self._run_once()
+            self._is_closing = True
+            self._commits.finish(self._client, _CLOSE_SECONDS)
         finally:
             self._is_closing = True
             self._client.close()
 
-    def _turn(self) -> None:
-        self._show_life()
-        envelopes = self._held_back or self._fetch()
+    def _run_once(self) -> None:
+        self._update_health()
+        envelopes = self._to_retry or self._fetch()
         close_old_connections()
         try:
             if envelopes:
                 self._store(envelopes)
-                envelopes = []  # what fails from here on is not theirs
-            self._draining.step()
-            for chore in self._chores:
-                chore.step(timezone.now())
+                envelopes = []  # a later error does not concern this batch
+            self._commits.retry(self._client)
+            self._parking.drain_step(self._batches.circuit_breaker.is_open, self._batches.store_parked)
+            for task in self._tasks:
+                task.step(timezone.now())
         except (AllDatabasesUnavailable, NotDelivered) as error:
-            self._hold_back(envelopes, error)
+            self._back_off(envelopes, error)
         else:
-            self._go_on()
+            self._resume()
 
     def _fetch(self) -> list[Envelope]:
         messages = self._client.consume(settings.KAFKA_BATCH_SIZE, settings.KAFKA_BATCH_SECONDS)
-        if messages or self._owned is None:
+        if messages or self._assigned is None:
             self._idle_since = time.monotonic()
         return self._open(messages)
 
     def _open(self, messages: Sequence[Any]) -> list[Envelope]:
-        """What this consumer has to deal with: not what it has lost meanwhile."""
-        mine = (message for message in messages if not is_notice(message) and self._owns(message.partition()))
-        return [open_message(message, self._cluster, self._topic_id) for message in mine]
+        """The messages of assigned partitions; those of partitions revoked meanwhile are their next consumer's."""
+        envelopes = []
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                log_or_raise(error)
+            elif self._assigned is not None and message.partition() in self._assigned:
+                envelopes.append(open_message(message, self._cluster, self._topic_id))
+        return envelopes
 
     def _store(self, envelopes: Sequence[Envelope]) -> None:
         name = self._topic.name
-        with metrics.stage(name, "read"):
-            readings = self._batches.read(envelopes)
-        if not self._held_back:
-            self._limit.check((reading.envelope.casino_id, reading.content) for reading in readings)
-        with metrics.stage(name, "store"):
-            self._batches.store(readings)
-        with metrics.stage(name, "commit"):
+        with metrics.STAGES.labels(name, "read").time():
+            messages = self._batches.decode(envelopes)
+        if not self._to_retry:
+            self._limit.check((message.envelope.casino_id, message.content) for message in messages)
+        with metrics.STAGES.labels(name, "store").time():
+            self._batches.store(messages)
+        with metrics.STAGES.labels(name, "commit").time():
             self._commit(envelopes)
         metrics.BATCHES.labels(name).observe(len(envelopes))
-        self._tell(len(envelopes))
+        self._log_batch(len(envelopes))
 
     def _commit(self, envelopes: Sequence[Envelope]) -> None:
-        ends: dict[int, int] = {}
-        for envelope in envelopes:
-            ends[envelope.place.partition] = envelope.place.offset + 1
+        ends = {envelope.place.partition: envelope.place.offset + 1 for envelope in envelopes}
         offsets = [TopicPartition(self._topic.name, partition, end) for partition, end in ends.items()]
-        # Not waited for: with the group's coordinator away, that could be for ever. Closing and giving partitions back
-        # do wait, within their limits.
-        self._client.commit(offsets=offsets, asynchronous=True)
+        self._commits.commit(self._client, offsets)
 
-    def _hold_back(self, envelopes: list[Envelope], error: Exception) -> None:
-        """Nothing can be stored: keep the batch and the partitions, take nothing more, and try again after a while."""
+    def _back_off(self, envelopes: list[Envelope], error: Exception) -> None:
+        """Nothing can be stored: keep the batch and the partitions, read nothing more, and retry after the back-off."""
         logger.warning(
-            "%s: nothing can be stored, trying again in %.1f s: %s", self._topic.name, self._retry_seconds, error
+            "%s: nothing can be stored, retrying in %.1f s: %s", self._topic.name, self._backoff_seconds, error
         )
-        self._held_back = envelopes
-        self.health.trouble = f"nothing can be stored: {error}"
-        deadline = time.monotonic() + self._retry_seconds
-        self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
+        self._to_retry = envelopes
+        self.health.problem = f"nothing can be stored: {error}"
+        deadline = time.monotonic() + self._backoff_seconds
+        self._backoff_seconds = min(self._backoff_seconds * 2, LAST_RETRY_SECONDS)
         while not self._stop.is_set() and time.monotonic() < deadline:
             self._client.pause(self._client.assignment())
             self._stop.wait(_POLL_SECONDS)
-            # Polling says that this consumer lives. Messages come only of partitions that it has just been given.
+            # Polling keeps the membership. It returns messages only of partitions that were assigned just now.
             messages = self._client.consume(settings.KAFKA_BATCH_SIZE, 0)
-            self._held_back = [*self._held_back, *self._open(messages)]  # consuming may have taken some away
+            self._to_retry = [*self._to_retry, *self._open(messages)]  # read after consume(), which may revoke some
 
-    def _go_on(self) -> None:
-        if self.health.trouble:
-            self._held_back = []
-            self._retry_seconds = FIRST_RETRY_SECONDS
-            self.health.trouble = ""
+    def _resume(self) -> None:
+        if self.health.problem:
+            self._to_retry = []
+            self._backoff_seconds = FIRST_RETRY_SECONDS
+            self.health.problem = ""
             self._client.resume(self._client.assignment())
 
-    def _report(self, verdicts: Sequence[MessageResult]) -> None:
-        counts = Counter((verdict.envelope.casino_id, verdict.outcome) for verdict in verdicts)
+    def _count(self, results: Sequence[MessageResult]) -> None:
+        counts = Counter((result.envelope.casino_id, result.outcome) for result in results)
         self.counts.update(counts)
-        self._told.update(by_outcome(counts))
-        metrics.count_messages(self._topic.name, counts)
+        self._outcomes_to_log.update(by_outcome(counts))
+        for (casino_id, outcome), count in counts.items():
+            casino = "" if casino_id is None else str(casino_id)
+            metrics.MESSAGES.labels(self._topic.name, casino, outcome).inc(count)
 
-    def _tell(self, messages: int) -> None:
-        outcomes, self._told = self._told, Counter()
-        facts = {"topic": self._topic.name, "messages": messages, "outcomes": dict(outcomes)}
-        logger.info("%s: %d messages: %s", self._topic.name, messages, describe(outcomes), extra=facts)
+    def _log_batch(self, messages: int) -> None:
+        outcomes, self._outcomes_to_log = self._outcomes_to_log, Counter()
+        fields = {"topic": self._topic.name, "messages": messages, "outcomes": dict(outcomes)}
+        logger.info("%s: %d messages: %s", self._topic.name, messages, describe(outcomes), extra=fields)
 
-    def _show_life(self) -> None:
+    def _update_health(self) -> None:
         if self._heartbeat is not None:
             self._heartbeat.touch()
         now = time.monotonic()
-        self.health.turned_at = now
+        self.health.last_loop_at = now
         if now - self._measured_at > _MEASURE_SECONDS:
             self._measured_at = now
             self._measure()
-        self.health.has_joined = self._owned is not None
+        self.health.has_joined = self._assigned is not None
 
     def _measure(self) -> None:
         name = self._topic.name
-        metrics.PARKED.labels(name).set(self._parking.waiting.total())
-        metrics.AWAY.labels(name).set(len(self._batches.availability))
-        metrics.HELD_BACK.labels(name).set(bool(self.health.trouble))
-        for place in self._client.position([TopicPartition(name, each) for each in self._owned or ()]):
+        metrics.PARKED.labels(name).set(self._parking.counts.total())
+        metrics.UNAVAILABLE.labels(name).set(len(self._batches.circuit_breaker))
+        metrics.BACKING_OFF.labels(name).set(bool(self.health.problem))
+        for place in self._client.position([TopicPartition(name, each) for each in self._assigned or ()]):
             _, end = self._client.get_watermark_offsets(place, cached=True)
             metrics.LAG.labels(name, place.partition).set(max(end - max(place.offset, 0), 0))
 
-    def _take_over(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        """Called before the first message of these partitions. What is parked there has to be known by then."""
-        if self._is_closing:  # they are given back at once, and nothing can be asked any more
+    def _on_assign(self, client: Consumer, partitions: list[TopicPartition]) -> None:
+        """Called before the first message of these partitions; their parked messages must be counted by then."""
+        if self._is_closing:  # closing revokes them at once, and the client can't be asked for offsets any more
             return
         numbers = {each.partition for each in partitions}
-        client.resume(partitions)  # librdkafka keeps a partition paused that is taken away and given back
-        self._parking.take_over(numbers)
-        self._owned = (self._owned or set()) | numbers
-        logger.info("%s: got the partitions %s, reads %s", self._topic.name, _listed(numbers), _listed(self._owned))
+        client.resume(partitions)  # librdkafka keeps a partition paused that is revoked and assigned again
+        self._parking.assign(numbers)
+        self._assigned = (self._assigned or set()) | numbers
+        logger.info("%s: assigned partitions %s, now %s", self._topic.name, _listed(numbers), _listed(self._assigned))
 
-    def _let_go(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        """Called between batches, so that all is committed that was stored; a batch that is held back is another's."""
+    def _on_revoke(self, client: Consumer, partitions: list[TopicPartition]) -> None:
+        """Called between batches, so that all stored messages are committed; a batch to retry is dropped."""
         numbers = {each.partition for each in partitions}
-        self._owned = (self._owned or set()) - numbers
-        logger.info("%s: let go the partitions %s", self._topic.name, _listed(numbers))
-        self._parking.let_go(numbers)
-        self._draining.let_go(numbers)
-        self._held_back = [each for each in self._held_back if each.place.partition not in numbers]
+        self._assigned = (self._assigned or set()) - numbers
+        logger.info("%s: revoked partitions %s", self._topic.name, _listed(numbers))
+        self._parking.revoke(numbers)
+        self._commits.forget(self._topic.name, numbers)
+        self._to_retry = [each for each in self._to_retry if each.place.partition not in numbers]
 
-    def _owns(self, partition: int) -> bool:
-        return self._owned is not None and partition in self._owned
-
-    def _has_idled(self) -> bool:
+    def _is_idle(self) -> bool:
         return self._idle_exit is not None and time.monotonic() - self._idle_since >= self._idle_exit
 
 
-def _chores_of(topic: Topic, store: BatchStore) -> list[MaintenanceTask]:
+def _maintenance_tasks(topic: Topic, store: BatchStore) -> list[MaintenanceTask]:
     if topic is COUPONS:
-        return [Expiry(topic, store), TallyPruning(store), TallyFolding(store)]
-    if topic is USERS:  # with whom coupons come that waited for them
-        return [TallyFolding(store)]
+        return [CouponExpiry(topic, store), TallyPruning(store), TallyMerging(store)]
+    if topic is USERS:  # storing a user stores the coupons that waited for it
+        return [TallyMerging(store)]
     return [ServedPruning(store)] if topic is RECOMMENDATIONS else []
 
 

@@ -1,4 +1,4 @@
-"""How a consumer joins its topic's group."""
+"""A consumer's configuration as a member of its topic's group."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from django.conf import settings
 from ingestion.topics import Topic
 
 
-def membership(topic: Topic) -> dict[str, Any]:
-    """The configuration of a member that says itself what it has done with."""
+def group_config(topic: Topic) -> dict[str, Any]:
+    """The configuration of a member that commits its offsets itself."""
     session = settings.KAFKA_SESSION_SECONDS * 1000
     static = {"group.instance.id": f"{settings.KAFKA_GROUP_INSTANCE_ID}-{topic.name}"}
     return {

@@ -1,4 +1,4 @@
-"""A small HTTP server beside a consumer: /metrics, /health/live and /health/ready."""
+"""A consumer's HTTP server: /metrics, /health/live and /health/ready."""
 
 import threading
 import time
@@ -9,35 +9,35 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-LIVE_SECONDS = 120.0  # longer than any turn of the loop should take: connecting, locks and retries have shorter limits
+LIVE_SECONDS = 120.0  # longer than any loop iteration may take: connecting, locks and retries have shorter limits
 
-Answer = tuple[int, str, bytes]
+HttpAnswer = tuple[int, str, bytes]
 
 
 class Health:
-    """How a consumer is. Its loop writes, the server's threads read."""
+    """A consumer's health: written by its loop, read by the server's threads."""
 
     def __init__(self) -> None:
-        self.turned_at = time.monotonic()
+        self.last_loop_at = time.monotonic()
         self.has_joined = False
-        self.trouble = ""
+        self.problem = ""
 
-    def live(self) -> Answer:
-        """Whether the loop turns; who finds that it does not may start the process again."""
-        seconds = time.monotonic() - self.turned_at
-        return _words(seconds < LIVE_SECONDS, f"the last turn began {seconds:.0f} s ago")
+    def live(self) -> HttpAnswer:
+        """200 while the loop runs; otherwise the process should be restarted."""
+        seconds = time.monotonic() - self.last_loop_at
+        return _text(seconds < LIVE_SECONDS, f"last loop iteration {seconds:.0f} s ago")
 
-    def ready(self) -> Answer:
-        """Whether messages get stored."""
+    def ready(self) -> HttpAnswer:
+        """200 while messages are stored."""
         if not self.has_joined:
-            return _words(False, "not yet a member of the consumer group")
-        return _words(not self.trouble, self.trouble or "messages get stored")
+            return _text(False, "has not joined the consumer group yet")
+        return _text(not self.problem, self.problem or "messages are stored")
 
 
 @contextmanager
 def serving(health: Health, host: str, port: int) -> Iterator[int]:
-    """Serve while the block runs; answers the port, which is a free one where `port` is 0. Raises OSError."""
-    pages: dict[str, Callable[[], Answer]] = {
+    """Serve while the block runs; yields the port, a free one if `port` is 0. Raises OSError."""
+    pages: dict[str, Callable[[], HttpAnswer]] = {
         "/metrics": lambda: (200, CONTENT_TYPE_LATEST, generate_latest()),
         "/health/live": health.live,
         "/health/ready": health.ready,
@@ -46,7 +46,7 @@ def serving(health: Health, host: str, port: int) -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             page = pages.get(self.path.partition("?")[0])
-            status, content_type, body = page() if page else _words(False, "no such page", status=404)
+            status, content_type, body = page() if page else _text(False, "not found", status=404)
             self.send_response(status)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
@@ -54,7 +54,7 @@ def serving(health: Health, host: str, port: int) -> Iterator[int]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Probes come every few seconds; nobody wants to read of them."""
+            """Do not log probes: they come every few seconds."""
 
     with ThreadingHTTPServer((host, port), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -64,5 +64,5 @@ def serving(health: Health, host: str, port: int) -> Iterator[int]:
             server.shutdown()
 
 
-def _words(is_fine: bool, text: str, status: int = 503) -> Answer:
-    return 200 if is_fine else status, "text/plain; charset=utf-8", f"{text}\n".encode()
+def _text(is_ok: bool, text: str, status: int = 503) -> HttpAnswer:
+    return 200 if is_ok else status, "text/plain; charset=utf-8", f"{text}\n".encode()

@@ -1,0 +1,1 @@
+"""Dead letters: rejected messages in `<topic>.dead`, written, listed, replayed and purged."""

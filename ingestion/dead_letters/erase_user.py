@@ -1,4 +1,4 @@
-"""What is left of an erased user among the dead letters."""
+"""Purges an erased user's dead letters."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,42 +10,39 @@ from ingestion.messages.envelope import Envelope
 from ingestion.topics import TOPICS
 from tenants.ids import parse_id
 
-from .log import DeadLetter, Query, fetch_messages, list_dead_letters
+from .log import DeadLetter, DeadLetterQuery, fetch_messages, list_dead_letters
 from .purge import purge
 
 _USER_FIELDS = {"users": "id"}  # of a message; elsewhere user_id
 
 
 def purge_dead_letters_of(casino_id: int, users: Mapping[int, datetime | None]) -> int:
-    """Purge the casino's dead letters that are about these users, of each those that died until then (None: all), so
-    that none is shown or sent again, and answer how many. Kafka deletes them when all before them are done with, or
-    when they are old.
+    """Purge these users' dead letters in the casino, up to the given time (None: all), and return their number.
 
-    Raises KafkaException, NotDelivered.
+    They can't be shown or replayed any more. Kafka deletes them when all dead letters before them are closed, or by
+    its retention. Raises KafkaException, NotDelivered.
     """
-    letters = list_dead_letters(Query(casino_id=casino_id))
+    letters = list_dead_letters(DeadLetterQuery(casino_id=casino_id))
     found = [
         letter
         for letter, envelope in fetch_messages(letters)
-        if (user_id := _user_of(letter, envelope)) is not None
-        and user_id in users
-        and _died_until(letter, users[user_id])
+        if (user_id := _user_of(letter, envelope)) is not None and user_id in users and _is_due(letter, users[user_id])
     ]
     if found:
         purge(found)
     return len(found)
 
 
-def _died_until(letter: DeadLetter, until: datetime | None) -> bool:
+def _is_due(letter: DeadLetter, until: datetime | None) -> bool:
     return until is None or letter.at is None or letter.at <= until
 
 
 def _user_of(letter: DeadLetter, envelope: Envelope) -> int | None:
-    """The id in the message, as far as it can be read: it may be dead for that it can't."""
+    """The user id in the message; None if it is unreadable, for which the message may have been rejected."""
     user_id = _fields_of(envelope).get(_USER_FIELDS.get(TOPICS[letter.topic].name, "user_id"))
     if isinstance(user_id, str):
         return parse_id(user_id)
-    return user_id if type(user_id) is int else None  # true is no 1
+    return user_id if type(user_id) is int else None  # True is an int too
 
 
 def _fields_of(envelope: Envelope) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The log of dead letters, read: which messages could not be stored, why, and what was done about each since.
+"""Reads the log of dead letters: which messages were rejected, why, and which of them are replayed or purged.
 
-A log only grows. That a dead letter was replayed or purged is a further message, a mark, whose value lists the offsets
-of its partition that it closes.
+Kafka's log is append-only. So replaying or purging dead letters appends a closing record to their partition: a message
+whose value lists their offsets.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,19 +20,20 @@ from ingestion.topics import TOPICS, Topic
 
 from .write import PREFIX
 
-_MARK_HEADER = f"{PREFIX}mark"
-_OFFSETS_A_MARK = 1_000
+REPLAYS_HEADER = "replay.count"
+_CLOSING_HEADER = f"{PREFIX}mark"
+_OFFSETS_PER_RECORD = 1_000
 
 
-class State(StrEnum):
+class DeadLetterState(StrEnum):
     OPEN = "open"
     REPLAYED = "replayed"
     PURGED = "purged"
 
 
 class DeadLetter(msgspec.Struct):
-    """`id` names it in the commands: topic/partition/offset among the dead letters. `place` is where the message was,
-    `size` the bytes of its value."""
+    """`id` is its name in commands: topic/partition/offset in the dead letters' topic. `place` is the original
+    message's place, `size` its value's bytes."""
 
     id: str
     topic: str
@@ -48,11 +49,11 @@ class DeadLetter(msgspec.Struct):
     at: datetime | None
     size: int
     replays: int
-    state: State = State.OPEN
+    state: DeadLetterState = DeadLetterState.OPEN
 
 
-class Query(msgspec.Struct, frozen=True):
-    """Which dead letters: of which topic, casino and reason, from before when, or those named. None: any."""
+class DeadLetterQuery(msgspec.Struct, frozen=True):
+    """Selects dead letters by topic, casino, reason, time and id; None or empty: any."""
 
     topic: str | None = None
     casino_id: int | None = None
@@ -60,14 +61,14 @@ class Query(msgspec.Struct, frozen=True):
     before: datetime | None = None
     ids: tuple[str, ...] = ()
 
-    def takes(self, letter: DeadLetter) -> bool:
-        wishes = (
+    def matches(self, letter: DeadLetter) -> bool:
+        conditions = (
             self.casino_id in {None, letter.casino_id},
             self.reason in {None, letter.reason},
             not self.ids or letter.id in self.ids,
             self.before is None or (letter.at is not None and letter.at < self.before),
         )
-        return all(wishes)
+        return all(conditions)
 
     @property
     def topics(self) -> list[Topic]:
@@ -79,14 +80,16 @@ class Query(msgspec.Struct, frozen=True):
         ]
 
 
-def list_dead_letters(query: Query, *, states: Sequence[State] = (State.OPEN,)) -> list[DeadLetter]:
-    """The dead letters asked for, the oldest first, each message once. Raises KafkaException."""
+def list_dead_letters(
+    query: DeadLetterQuery, *, states: Sequence[DeadLetterState] = (DeadLetterState.OPEN,)
+) -> list[DeadLetter]:
+    """The matching dead letters, the oldest first, each message once. Raises KafkaException."""
     found = [
         letter
         for topic in query.topics
         for partition, (first, end, _) in sorted(watermarks(topic.dead).items())
         for letter in _read_letters(topic, partition, first, end)
-        if letter.state in states and query.takes(letter)
+        if letter.state in states and query.matches(letter)
     ]
     return sorted(found, key=lambda letter: (str(letter.at), letter.topic, letter.partition, letter.offset))
 
@@ -94,18 +97,16 @@ def list_dead_letters(query: Query, *, states: Sequence[State] = (State.OPEN,)) 
 def get_dead_letter(
     letter_id: str, *, may_see: Callable[[DeadLetter], bool] = lambda _: True
 ) -> tuple[DeadLetter, Envelope]:
-    """A dead letter, and the message as it came. Raises NoSuchDeadLetter, with one text for those that there are not
-    and those that may not be seen."""
-    found = list_dead_letters(Query(ids=(letter_id,)), states=list(State))
+    """A dead letter and its original message. Raises NoSuchDeadLetter, with the same text if it does not exist and if
+    `may_see` forbids it."""
+    found = list_dead_letters(DeadLetterQuery(ids=(letter_id,)), states=list(DeadLetterState))
     for letter, envelope in fetch_messages(filter(may_see, found)):
         return letter, envelope
-    raise NoSuchDeadLetter(
-        f"There is no dead letter {letter_id!r}; `manage.py dead_letters list` names those there are."
-    )
+    raise NoSuchDeadLetter(f"There is no dead letter {letter_id!r}. List them with `manage.py dead_letters list`.")
 
 
 def fetch_messages(letters: Iterable[DeadLetter]) -> Iterator[tuple[DeadLetter, Envelope]]:
-    """The messages as they came, without what was added when they died; of each partition in their order."""
+    """The original messages, without the headers added to dead letters; each partition's in their order."""
     partitions: dict[tuple[str, int], dict[int, DeadLetter]] = {}
     for letter in letters:
         partitions.setdefault((letter.topic, letter.partition), {})[letter.offset] = letter
@@ -113,43 +114,61 @@ def fetch_messages(letters: Iterable[DeadLetter]) -> Iterator[tuple[DeadLetter, 
         for batch in read_partition(TOPICS[topic].dead, partition, min(wanted), max(wanted) + 1):
             for message in batch:
                 if message.offset() in wanted:
-                    yield wanted[message.offset()], _as_it_came(open_message(message, "", ""))
+                    yield wanted[message.offset()], _original(open_message(message, "", ""))
 
 
-def mark(letters: Iterable[DeadLetter], state: State, forwarder: Forwarder) -> None:
-    """Note what was done about these. Raises NotDelivered."""
+def close_letters(letters: Iterable[DeadLetter], state: DeadLetterState, forwarder: Forwarder) -> None:
+    """Record that these dead letters were replayed or purged. Raises NotDelivered."""
     offsets: dict[tuple[str, int], list[int]] = {}
     for letter in letters:
         offsets.setdefault((TOPICS[letter.topic].dead, letter.partition), []).append(letter.offset)
     for (topic, partition), closed in offsets.items():
-        for first in range(0, len(closed), _OFFSETS_A_MARK):
-            value = msgspec.json.encode(closed[first : first + _OFFSETS_A_MARK])
+        for first in range(0, len(closed), _OFFSETS_PER_RECORD):
+            value = msgspec.json.encode(closed[first : first + _OFFSETS_PER_RECORD])
             place = Place("", topic, partition, 0, 0)
-            forwarder.forward(topic, Envelope(place, None, None, value, []), {_MARK_HEADER: state.value})
+            forwarder.forward(topic, Envelope(place, None, None, value, []), {_CLOSING_HEADER: state.value})
     forwarder.flush()
+
+
+def replay_count(envelope: Envelope) -> int:
+    """How often the message was replayed."""
+    count: Any = header(envelope.headers, REPLAYS_HEADER) or b"0"
+    return int(count) if count.isdigit() else 0
+
+
+def readable(value: bytes | None) -> str | None:
+    """Printable text unchanged, other bytes in Python's notation."""
+    if value is None:
+        return None
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return repr(value)
+    return text if text.isprintable() else repr(value)
 
 
 def _read_letters(topic: Topic, partition: int, first: int, end: int) -> Iterable[DeadLetter]:
     letters: dict[str, DeadLetter] = {}
     by_offset: dict[int, DeadLetter] = {}
-    closed: dict[int, State] = {}
+    closed: dict[int, DeadLetterState] = {}
     for batch in read_partition(topic.dead, partition, first, end):
         for message in batch:
             envelope = open_message(message, "", "")
-            done = header(envelope.headers, _MARK_HEADER)
-            if done is not None:
-                closed.update(dict.fromkeys(msgspec.json.decode(envelope.value or b"[]"), State(done.decode())))
+            state = header(envelope.headers, _CLOSING_HEADER)
+            if state is not None:
+                offsets = msgspec.json.decode(envelope.value or b"[]")
+                closed.update(dict.fromkeys(offsets, DeadLetterState(state.decode())))
                 continue
             letter = _letter(topic, envelope)
             by_offset[letter.offset] = letters.setdefault(letter.place, letter)
-    for offset, state in closed.items():
+    for offset, closing_state in closed.items():
         if offset in by_offset:
-            by_offset[offset].state = state
+            by_offset[offset].state = closing_state
     return letters.values()
 
 
 def _letter(topic: Topic, envelope: Envelope) -> DeadLetter:
-    def said(name: str) -> str:
+    def text_of(name: str) -> str:
         return (header(envelope.headers, f"{PREFIX}{name}") or b"").decode(errors="replace")
 
     place = envelope.place
@@ -159,38 +178,18 @@ def _letter(topic: Topic, envelope: Envelope) -> DeadLetter:
         partition=place.partition,
         offset=place.offset,
         casino_id=envelope.casino_id,
-        place=said("place"),
-        reason=said("reason"),
-        field=said("field"),
-        detail=said("detail"),
-        sqlstate=said("sqlstate"),
-        attempts=int(said("attempts") or 1),
-        at=datetime.fromisoformat(said("at")) if said("at") else None,
+        place=text_of("place"),
+        reason=text_of("reason"),
+        field=text_of("field"),
+        detail=text_of("detail"),
+        sqlstate=text_of("sqlstate"),
+        attempts=int(text_of("attempts") or 1),
+        at=datetime.fromisoformat(text_of("at")) if text_of("at") else None,
         size=len(envelope.value or b""),
-        replays=replays_of(envelope),
+        replays=replay_count(envelope),
     )
 
 
-def replays_of(envelope: Envelope) -> int:
-    """How often the message was sent again."""
-    count: Any = header(envelope.headers, REPLAYS_HEADER) or b"0"
-    return int(count) if count.isdigit() else 0
-
-
-REPLAYS_HEADER = "replay.count"
-
-
-def _as_it_came(envelope: Envelope) -> Envelope:
+def _original(envelope: Envelope) -> Envelope:
     headers = [each for each in envelope.headers or () if not each[0].startswith(PREFIX)]
     return Envelope(envelope.place, envelope.casino_id, envelope.key, envelope.value, headers)
-
-
-def readable(value: bytes | None) -> str | None:
-    """Text as it is, other bytes as Python writes them."""
-    if value is None:
-        return None
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return repr(value)
-    return text if text.isprintable() else repr(value)

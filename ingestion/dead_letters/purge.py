@@ -1,4 +1,4 @@
-"""Dead letters that nobody needs any more."""
+"""Purges dead letters."""
 
 import logging
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.watermarks import watermarks
 from ingestion.topics import TOPICS
 
-from .log import DeadLetter, Query, State, list_dead_letters, mark
+from .log import DeadLetter, DeadLetterQuery, DeadLetterState, close_letters, list_dead_letters
 
 logger = logging.getLogger(__name__)
 
@@ -19,27 +19,27 @@ _SECONDS = 10
 
 
 def purge(letters: Sequence[DeadLetter]) -> None:
-    """Mark these as done with, and have Kafka delete what comes before the first dead letter that is still open.
+    """Close the dead letters, and delete each partition's messages before its first open one. Raises NotDelivered.
 
-    A log can be deleted only from its beginning. Raises NotDelivered.
+    Kafka can delete a partition's messages only from the beginning.
     """
-    mark(letters, State.PURGED, Forwarder())
+    close_letters(letters, DeadLetterState.PURGED, Forwarder())
     for topic in sorted({letter.topic for letter in letters}):
         _delete_closed(topic)
 
 
 def _delete_closed(topic: str) -> None:
-    still_open: dict[int, int] = {}
-    for letter in list_dead_letters(Query(topic=topic)):
-        still_open[letter.partition] = min(letter.offset, still_open.get(letter.partition, letter.offset))
+    first_open: dict[int, int] = {}
+    for letter in list_dead_letters(DeadLetterQuery(topic=topic)):
+        first_open[letter.partition] = min(letter.offset, first_open.get(letter.partition, letter.offset))
     dead = TOPICS[topic].dead
     ends = [
-        TopicPartition(dead, partition, still_open.get(partition, end))
+        TopicPartition(dead, partition, first_open.get(partition, end))
         for partition, (_, end, _) in watermarks(dead).items()
     ]
-    admin = AdminClient(client_config())  # has to live until it has answered
+    admin = AdminClient(client_config())  # must live until the futures are done
     for partition, future in admin.delete_records(ends, request_timeout=_SECONDS).items():
         try:
             future.result()
-        except KafkaException as error:  # the embedded broker can't; the marks alone hide them then
+        except KafkaException as error:  # the embedded broker can't delete; the closed letters are hidden only
             logger.info("%s/%d: not deleted: %s", dead, partition.partition, error.args[0].str())

@@ -1,4 +1,4 @@
-"""Dead letters sent again, once what kept them from being stored is mended."""
+"""Replays dead letters, after the cause of their rejection is fixed."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -6,39 +6,37 @@ from datetime import datetime
 import msgspec
 
 from ingestion.kafka.forwarder import Forwarder
-from ingestion.messages.decoding import Bounds, Rejection, read_message
+from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
 from ingestion.messages.envelope import ORIGIN_HEADER, Envelope, header
 from ingestion.topics import TOPICS
 
-from .log import REPLAYS_HEADER, DeadLetter, State, fetch_messages, mark, replays_of
+from .log import REPLAYS_HEADER, DeadLetter, DeadLetterState, close_letters, fetch_messages, replay_count
 
-MOST_REPLAYS = 3
+MAX_REPLAYS = 3
+ACCEPTABLE, TOO_OFTEN = "acceptable", "replayed too often"
 _CHUNK = 500
 
 
-class Prospect(msgspec.Struct):
-    """What a replay would bring: `acceptable`, `replayed too often`, or the code that it would be rejected with."""
+class ReplayPreview(msgspec.Struct):
+    """The expected result of a replay: `acceptable`, `replayed too often`, or a rejection code."""
 
     letter: DeadLetter
-    verdict: str
+    result: str
 
 
-ACCEPTABLE, TOO_OFTEN = "acceptable", "replayed too often"
-
-
-def judge(letters: Iterable[DeadLetter], now: datetime) -> list[Prospect]:
-    """What each message would meet with now, as far as the message itself tells."""
-    bounds = Bounds.at(now)
-    return [Prospect(letter, _judge(letter, envelope, bounds)) for letter, envelope in fetch_messages(letters)]
+def preview_replay(letters: Iterable[DeadLetter], now: datetime) -> list[ReplayPreview]:
+    """The expected results, by decoding and validating the messages without storing them."""
+    bounds = TimeBounds.at(now)
+    return [ReplayPreview(letter, _preview(letter, envelope, bounds)) for letter, envelope in fetch_messages(letters)]
 
 
 def replay(letters: Sequence[DeadLetter], *, again: bool = False) -> list[DeadLetter]:
-    """Send messages again, to the topic that they came by, and mark them; answers which.
+    """Send the messages to their topics again, close the dead letters, and return them.
 
-    Each carries the place that it first had, by which it is known, so that a message replayed twice is stored once.
-    One that was replayed three times is left alone, unless `again`: it goes in circles. Raises NotDelivered.
+    Each message carries its first place, so that a message replayed twice is stored once. Messages already replayed
+    three times are skipped, unless `again`. Raises NotDelivered.
     """
-    due = [letter for letter in letters if again or letter.replays < MOST_REPLAYS]
+    due = [letter for letter in letters if again or letter.replays < MAX_REPLAYS]
     forwarder = Forwarder()
     chunk: list[DeadLetter] = []
     for letter, envelope in fetch_messages(due):
@@ -52,21 +50,21 @@ def replay(letters: Sequence[DeadLetter], *, again: bool = False) -> list[DeadLe
 
 
 def _close(letters: Sequence[DeadLetter], forwarder: Forwarder) -> None:
-    """First the messages, then the marks: after a crash between the two a message is sent twice, and stored once."""
+    """Deliver the messages first: after a crash before the closing record they are sent twice, and stored once."""
     forwarder.flush()
-    mark(letters, State.REPLAYED, forwarder)
+    close_letters(letters, DeadLetterState.REPLAYED, forwarder)
 
 
-def _judge(letter: DeadLetter, envelope: Envelope, bounds: Bounds) -> str:
-    if letter.replays >= MOST_REPLAYS:
+def _preview(letter: DeadLetter, envelope: Envelope, bounds: TimeBounds) -> str:
+    if letter.replays >= MAX_REPLAYS:
         return TOO_OFTEN
-    content = read_message(TOPICS[letter.topic].decode, envelope, bounds)
+    content = decode_message(TOPICS[letter.topic].decode, envelope, bounds)
     return content.code if isinstance(content, Rejection) else ACCEPTABLE
 
 
 def _send(forwarder: Forwarder, letter: DeadLetter, envelope: Envelope) -> None:
     origin = (header(envelope.headers, ORIGIN_HEADER) or b"").decode(errors="replace") or letter.place
-    replays = replays_of(envelope) + 1
-    ours = {ORIGIN_HEADER, REPLAYS_HEADER}
-    envelope.headers = [each for each in envelope.headers or () if each[0] not in ours]
+    replays = replay_count(envelope) + 1
+    replaced = {ORIGIN_HEADER, REPLAYS_HEADER}
+    envelope.headers = [each for each in envelope.headers or () if each[0] not in replaced]
     forwarder.forward(letter.topic, envelope, {ORIGIN_HEADER: origin, REPLAYS_HEADER: str(replays)})

@@ -1,4 +1,4 @@
-"""Dead letters: messages that can't be stored, kept byte for byte in `<topic>.dead` with the reason."""
+"""Writes dead letters: rejected messages, byte for byte, in `<topic>.dead` with the reason in headers."""
 
 import logging
 from collections.abc import Iterable
@@ -16,23 +16,23 @@ PREFIX = "dead."
 
 
 class DeadLetters:
-    """Writes one topic's dead letters. After a crash a message may be written twice; its place tells that it is one."""
+    """Writes one topic's dead letters. After a crash a message may be written twice; both have the same place."""
 
     def __init__(self, topic: Topic, forwarder: Forwarder) -> None:
         self._topic = topic
         self._forwarder = forwarder
 
-    def bury(self, verdicts: Iterable[MessageResult], now: datetime) -> None:
-        """Have these rejected messages safe before returning. Raises NotDelivered."""
-        for verdict in verdicts:
-            if verdict.rejection is not None:
-                added = death_headers(verdict.envelope, verdict.rejection, now)
-                self._forwarder.forward(self._topic.dead, verdict.envelope, added)
-                _log(verdict.envelope, verdict.rejection)
+    def send(self, results: Iterable[MessageResult], now: datetime) -> None:
+        """Send the rejected messages, and wait until the broker has them. Raises NotDelivered."""
+        for result in results:
+            if result.rejection is not None:
+                added = rejection_headers(result.envelope, result.rejection, now)
+                self._forwarder.forward(self._topic.dead, result.envelope, added)
+                _log(result.envelope, result.rejection)
         self._forwarder.flush()
 
 
-def death_headers(envelope: Envelope, rejection: Rejection, now: datetime) -> dict[str, str]:
+def rejection_headers(envelope: Envelope, rejection: Rejection, now: datetime) -> dict[str, str]:
     headers = {
         "place": str(envelope.place),
         "reason": rejection.code,
@@ -48,12 +48,12 @@ def death_headers(envelope: Envelope, rejection: Rejection, now: datetime) -> di
 
 def _log(envelope: Envelope, rejection: Rejection) -> None:
     place = envelope.place
-    facts = {
+    fields = {
         "topic": place.topic,
         "partition": place.partition,
         "offset": place.offset,
         "casino": envelope.casino_id,
         "reason": rejection.code,
     }
-    text = " ".join(f"{name}={fact}" for name, fact in facts.items())
-    logger.warning("Rejected: %s: %s", text, rejection.detail, extra=facts)
+    text = " ".join(f"{name}={value}" for name, value in fields.items())
+    logger.warning("Rejected: %s: %s", text, rejection.detail, extra=fields)

@@ -1,0 +1,1 @@
+"""Kafka's client: its configuration, forwarding and reading messages, offsets, and an embedded broker."""

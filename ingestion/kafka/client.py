@@ -1,4 +1,4 @@
-"""The configuration of Kafka clients, and questions to the broker: is it reachable, which id has a topic."""
+"""The configuration of Kafka clients, and requests to the broker that need no topic: reachability, topic ids."""
 
 import logging
 import time
@@ -19,8 +19,8 @@ _MOCK_CLUSTER = "mockCluster"  # the embedded broker's cluster id begins with it
 
 
 def client_config(deadline: float | None = None) -> dict[str, Any]:
-    """What every client needs to reach the broker. Waits until `deadline` (of time.monotonic) for an embedded broker
-    to appear; raises BrokerUnavailable."""
+    """The configuration that every client needs. Waits until `deadline` (of time.monotonic) for an embedded broker to
+    start. Raises BrokerUnavailable."""
     return {"bootstrap.servers": _bootstrap_servers(deadline), "logger": logging.getLogger("librdkafka")}
 
 
@@ -30,14 +30,14 @@ def _bootstrap_servers(deadline: float | None) -> str:
     while (servers := running_embedded_broker()) is None:
         if deadline is None or time.monotonic() > deadline:
             raise BrokerUnavailable(
-                "No broker: set KAFKA_BOOTSTRAP_SERVERS, or start one with `manage.py run_embedded_broker`."
+                "No Kafka broker: set KAFKA_BOOTSTRAP_SERVERS, or run `manage.py run_embedded_broker`."
             )
         time.sleep(_RETRY_SECONDS)
     return servers
 
 
 def is_broker_reachable(seconds: float) -> bool:
-    """Whether the broker answers within this time."""
+    """Whether the broker answers within `seconds`."""
     try:
         AdminClient(client_config() | {"log_level": 2}).list_topics(timeout=seconds)
     except (BrokerUnavailable, KafkaException):
@@ -46,14 +46,14 @@ def is_broker_reachable(seconds: float) -> bool:
 
 
 def topic_id_of(topic: str, cluster: str) -> str:
-    """The broker's own id of the topic, which a topic of the same name that is made again does not have. Empty where
-    the broker gives none, as the embedded one."""
+    """The broker's id of the topic, which changes when the topic is recreated. Empty if the broker has none, as the
+    embedded one."""
     if cluster.startswith(_MOCK_CLUSTER):
         return ""
     admin = AdminClient(client_config())
     try:
         description = admin.describe_topics(TopicCollection([topic]), request_timeout=10)[topic].result()
     except KafkaException as error:
-        logger.warning("The broker does not say the id of the topic %s: %s", topic, error.args[0].str())
+        logger.warning("No id of the topic %s: %s", topic, error.args[0].str())
         return ""
     return str(description.topic_id or "")

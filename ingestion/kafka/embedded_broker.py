@@ -21,7 +21,7 @@ from ingestion.errors import BrokerUnavailable
 
 
 def running_embedded_broker() -> str | None:
-    """Where the embedded broker of this installation listens; None if none does (a killed one leaves its file)."""
+    """The address of this installation's embedded broker; None if none runs (a killed one leaves its file)."""
     try:
         servers: str = json.loads(Path(settings.EMBEDDED_BROKER_FILE).read_text())["bootstrap_servers"]
         host, port = servers.rsplit(":", 1)
@@ -33,7 +33,7 @@ def running_embedded_broker() -> str | None:
 
 @contextmanager
 def announced(broker: "EmbeddedBroker") -> Iterator[None]:
-    """Let this installation's other processes find the broker."""
+    """Write the broker's address to `EMBEDDED_BROKER_FILE`, for this installation's other processes."""
     path = Path(settings.EMBEDDED_BROKER_FILE)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
@@ -46,10 +46,10 @@ def announced(broker: "EmbeddedBroker") -> Iterator[None]:
 
 
 class EmbeddedBroker:
-    """A mock cluster of one broker on a free loopback port, as a context manager."""
+    """A mock cluster of one broker on a free loopback port. A context manager."""
 
     def __init__(self) -> None:
-        self._lib = _load_librdkafka()
+        self._lib = load_librdkafka()
         self._client: Any = None
         self._cluster: Any = None
 
@@ -60,14 +60,14 @@ class EmbeddedBroker:
         self._client = self._lib.rd_kafka_new(_PRODUCER, conf, error, len(error))
         self._cluster = self._client and self._lib.rd_kafka_mock_cluster_new(self._client, 1)
         if not self._cluster:
-            raise BrokerUnavailable(f"The embedded broker does not start: {error.value.decode() or 'no reason given'}")
-        self._ask(self._lib.rd_kafka_mock_group_initial_rebalance_delay_ms, 0)
+            raise BrokerUnavailable(f"The embedded broker did not start: {error.value.decode() or 'no reason given'}")
+        self._call(self._lib.rd_kafka_mock_group_initial_rebalance_delay_ms, 0)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ask(self._lib.rd_kafka_mock_cluster_destroy)
+        self._call(self._lib.rd_kafka_mock_cluster_destroy)
         self._lib.rd_kafka_destroy(self._client)
 
     @property
@@ -76,17 +76,17 @@ class EmbeddedBroker:
         return servers.decode()
 
     def create_topic(self, name: str, partitions: int) -> None:
-        code = self._ask(self._lib.rd_kafka_mock_topic_create, name.encode(), partitions, 1)
+        code = self._call(self._lib.rd_kafka_mock_topic_create, name.encode(), partitions, 1)
         if code != 0:
             raise BrokerUnavailable(f"The embedded broker refused the topic {name} (code {code})")
 
-    def _ask(self, function: Any, *arguments: Any) -> Any:
-        """What is asked of a mock cluster at once after something else, it may hear of only a second later."""
+    def _call(self, function: Any, *arguments: Any) -> Any:
+        """Call a function of the mock cluster, which may process calls without a pause only a second later."""
         time.sleep(_PAUSE_SECONDS)
         return function(self._cluster, *arguments)
 
 
-_PRODUCER = 0  # rd_kafka_type_t; a mock cluster hangs on any client
+_PRODUCER = 0  # rd_kafka_type_t; a mock cluster can belong to any client
 _PAUSE_SECONDS = 0.005
 
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
@@ -105,14 +105,14 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
 }
 
 
-def _load_librdkafka() -> ctypes.CDLL:
-    """The librdkafka that confluent_kafka's wheel brings, beside the package."""
+def load_librdkafka() -> ctypes.CDLL:
+    """The librdkafka of confluent_kafka's wheel."""
     package = Path(confluent_kafka.__file__).parent
     candidates = [*package.parent.glob("confluent_kafka.libs/librdkafka*"), *package.glob(".dylibs/librdkafka*")]
     if not candidates:
-        raise BrokerUnavailable("confluent_kafka's wheel brings no librdkafka here: set KAFKA_BOOTSTRAP_SERVERS")
+        raise BrokerUnavailable("confluent_kafka's wheel contains no librdkafka here: set KAFKA_BOOTSTRAP_SERVERS")
     library = ctypes.CDLL(str(candidates[0]))
-    for name, (answer, arguments) in _SIGNATURES.items():
+    for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(library, name)
-        function.restype, function.argtypes = answer, arguments
+        function.restype, function.argtypes = result, arguments
     return library

@@ -1,4 +1,4 @@
-"""Messages passed on as they came: to the dead letters, and to the parked ones."""
+"""Forwards messages unchanged, with added headers, to the topics of dead letters and of parked messages."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from ingestion.messages.envelope import Envelope
 from .client import client_config
 
 FLUSH_SECONDS = 30.0
-MAX_BYTES = 8_000_000  # a message that Kafka took must pass with some headers more
+MAX_BYTES = 8_000_000  # room for a message that Kafka accepted, with added headers
 
 
 class Forwarder:
-    """Passes messages on in their order, without a gap, until the broker has them.
+    """Forwards messages in their order, without gaps.
 
-    A message that is not delivered yet stays queued for ever, in its place: what is passed on after it comes after it.
+    A message stays queued until it is delivered, however long that takes; later messages are delivered after it.
     """
 
     def __init__(self, *, flush_seconds: float = FLUSH_SECONDS) -> None:
@@ -35,7 +35,7 @@ class Forwarder:
 
     def forward(self, topic: str, envelope: Envelope, added: dict[str, str]) -> None:
         """Queue the message for the same partition of `topic`, with these headers added. Raises NotDelivered if the
-        queue is full and stays so."""
+        queue stays full."""
         headers: list[Any] = [*(envelope.headers or ()), *((name, text.encode()) for name, text in added.items())]
         for has_waited in (False, True):
             try:
@@ -45,25 +45,25 @@ class Forwarder:
                     key=envelope.key,
                     headers=headers,
                     partition=envelope.place.partition,
-                    on_delivery=self._delivered,
+                    on_delivery=self._on_delivery,
                 )
                 self._producer.poll(0)
                 return
             except BufferError as error:
                 if has_waited:
-                    raise NotDelivered("The broker takes no messages, and the queue for it is full") from error
+                    raise NotDelivered("The broker accepts no messages, and the producer's queue is full") from error
                 self._producer.flush(self._flush_seconds)
 
     def flush(self) -> None:
-        """Wait until the broker has all of it. Raises NotDelivered; then the same messages have to come again."""
+        """Wait until all messages are delivered. Raises NotDelivered; then they must be forwarded again."""
         undelivered = self._producer.flush(self._flush_seconds)
         refused, self._refused = self._refused, []
         if undelivered or refused:
             raise NotDelivered(
-                f"The broker did not take {undelivered + len(refused)} messages that were to be kept as dead letters "
-                f"or parked: {', '.join(sorted(set(refused))) or 'no answer in time'}"
+                f"The broker did not accept {undelivered + len(refused)} dead letters or parked messages: "
+                f"{', '.join(sorted(set(refused))) or f'no answer within {self._flush_seconds:g} s'}"
             )
 
-    def _delivered(self, error: KafkaError | None, message: Any) -> None:
+    def _on_delivery(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:
             self._refused.append(error.str())

@@ -1,4 +1,4 @@
-"""Reading a stretch of one partition, outside of any consumer group."""
+"""Reads a range of one partition, outside of any consumer group."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ _WAIT_SECONDS = 10.0
 
 
 def read_partition(topic: str, partition: int, first: int, end: int) -> Iterator[list[Any]]:
-    """The messages from offset `first` up to before `end`, in batches. Raises KafkaException if they can't be had."""
+    """The messages from offset `first` to `end` (exclusive), in batches. Raises KafkaException."""
     if first >= end:
         return
     config = {"group.id": "recsys-reading", "enable.auto.commit": False, "enable.partition.eof": True}
@@ -21,10 +21,11 @@ def read_partition(topic: str, partition: int, first: int, end: int) -> Iterator
         client.assign([TopicPartition(topic, partition, first)])
         position = first
         while position < end:
-            # not more than there are: asked for more, it would wait for them in vain
+            # no more than there are: consume() would wait for further ones
             messages = client.consume(min(BATCH, end - position), 0.5) or client.consume(1, _WAIT_SECONDS)
             if not messages:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{topic}/{partition} can't be read"))
+                reason = f"no messages of {topic}/{partition} within {_WAIT_SECONDS:g} s"
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, reason))
             batch = [message for message in messages if message.error() is None and (message.offset() or 0) < end]
             if batch:
                 yield batch

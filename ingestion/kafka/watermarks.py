@@ -1,4 +1,4 @@
-"""How far a topic's partitions reach."""
+"""The offsets of a topic's partitions."""
 
 from contextlib import closing
 
@@ -10,17 +10,17 @@ _SECONDS = 10.0
 
 
 def watermarks(topic: str, group: str = "recsys-reading") -> dict[int, tuple[int, int, int]]:
-    """Partition -> (first offset, the offset after the last, where `group` goes on) of a topic.
+    """Partition -> (low watermark, high watermark, the committed offset of `group`) of a topic.
 
-    A group that has not committed yet goes on at the first. No partitions, where there is no such topic. Raises
-    KafkaException if the broker does not answer within 10 s.
+    A group without a committed offset has the low watermark. Empty if the topic does not exist. Raises KafkaException
+    if the broker does not answer within 10 s.
     """
     config = {"group.id": group, "enable.auto.commit": False}
     with closing(Consumer(client_config() | config)) as client:
         partitions = client.list_topics(topic, timeout=_SECONDS).topics[topic].partitions
         committed = client.committed([TopicPartition(topic, each) for each in partitions], timeout=_SECONDS)
-        reach = {}
+        offsets = {}
         for place in committed:
             first, end = client.get_watermark_offsets(place, timeout=_SECONDS)
-            reach[place.partition] = (first, end, max(place.offset, first))
-        return reach
+            offsets[place.partition] = (first, end, max(place.offset, first))
+        return offsets

@@ -1,0 +1,1 @@
+"""Maintenance tasks that consumers run between batches, for every casino."""

@@ -1,4 +1,4 @@
-"""What a consumer does beside its messages, for every casino now and then."""
+"""The base of maintenance tasks."""
 
 import logging
 import time
@@ -7,50 +7,49 @@ from datetime import datetime
 
 from django.db import Error
 
-from ingestion.storing.casinos import asking_catalogue
+from ingestion.storing.availability import catalogue_required
 from ingestion.storing.dispatch import CasinoStore
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
 logger = logging.getLogger(__name__)
 
-CASINOS_A_STEP = 3  # so that a thousand casinos don't keep the consumer from its messages
+CASINOS_PER_STEP = 3  # so that a thousand casinos do not delay the consumer's messages
 
 
 class MaintenanceTask(ABC):
-    """Looks at casinos in turn, a few at each step: at all of them every ten minutes, where a chore says nothing else.
-    Several consumers may do so at once."""
+    """Runs for each casino once per interval, a few casinos at each step. Several consumers may run it at once."""
 
-    every_seconds = 600.0
+    interval_seconds = 600.0
 
     def __init__(self, store: CasinoStore) -> None:
         self._store = store
-        self._next_round = 0.0
+        self._next_round_at = 0.0
         self._due: list[Casino] = []
 
     def step(self, now: datetime) -> None:
-        """Raises NotDelivered, and then what was to be done waits; AllDatabasesUnavailable if the catalogue does not answer."""
-        if not self._due and time.monotonic() >= self._next_round:
-            with asking_catalogue():
+        """Run for the next casinos. Raises NotDelivered, AllDatabasesUnavailable."""
+        if not self._due and time.monotonic() >= self._next_round_at:
+            with catalogue_required():
                 self._due = self.casinos()
-            self._next_round = time.monotonic() + self.every_seconds
-        for _ in range(min(CASINOS_A_STEP, len(self._due))):
+            self._next_round_at = time.monotonic() + self.interval_seconds
+        for _ in range(min(CASINOS_PER_STEP, len(self._due))):
             casino = self._due.pop()
-            if self._store.availability.is_away(casino.pk):
+            if self._store.circuit_breaker.is_open(casino.pk):
                 continue
             try:
                 with use_casino(casino.current):
-                    is_done = self.do(now)
+                    is_done = self.run(now)
             except Error as error:
-                logger.info("%s: %s is put off: %s", casino, type(self).__name__, error)
+                logger.info("%s: %s is postponed: %s", casino, type(self).__name__, error)
             else:
                 if not is_done:
                     self._due.insert(0, casino)  # after all others
 
     def casinos(self) -> list[Casino]:
-        """Those to look at this time, the last one first."""
+        """The casinos of the next round, the first one last."""
         return list(Casino.objects.ready().order_by("-pk"))
 
     @abstractmethod
-    def do(self, now: datetime) -> bool:
-        """Do it for the current casino; False if there is more to do at once. May raise django.db.Error."""
+    def run(self, now: datetime) -> bool:
+        """Run for the current casino; False if it must run again in this round. May raise django.db.Error."""

@@ -1,4 +1,4 @@
-"""Coupons that have waited for their users too long become dead letters."""
+"""Coupons that waited too long for their users become dead letters."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from ingestion.messages.envelope import unpack
 from ingestion.outcomes import MessageResult
 from ingestion.storing.dispatch import CasinoStore
 from ingestion.storing.ledger import write_counts
-from ingestion.storing.transaction import count_verdicts
+from ingestion.storing.transaction import count_results
 from ingestion.topics import Topic
 from recommendations.storing import take_expired_coupons
 from tenants.routing.connections import casino_atomic
@@ -17,21 +17,25 @@ from tenants.routing.connections import casino_atomic
 from .base import MaintenanceTask
 
 
-class Expiry(MaintenanceTask):
+class CouponExpiry(MaintenanceTask):
     def __init__(self, topic: Topic, store: CasinoStore) -> None:
         super().__init__(store)
         self._topic = topic
 
-    def do(self, now: datetime) -> bool:
-        """Dead letters first, then the commit: after a crash between the two one is written twice, and lost never."""
+    def run(self, now: datetime) -> bool:
+        """Write dead letters before the commit: after a crash one may be written twice, but none is lost."""
         days = settings.WAITING_COUPON_DAYS
-        refusal = Rejection("unknown_user", "user_id", f"user_id is of no user who came within {days:g} days")
+        rejection = Rejection(
+            "unknown_user",
+            "user_id",
+            f"user_id is not a known user, and did not arrive within {days:g} days: send the user, then replay",
+        )
         with casino_atomic():
             messages = [message for _, message in take_expired_coupons(now - timedelta(days=days)) if message]
-            verdicts = [MessageResult.reject(unpack(message), refusal) for message in messages]
-            if verdicts:
-                self._store.bury(verdicts, now)
-                write_counts(self._topic.name, count_verdicts(verdicts), now)
-        if verdicts:
-            self._store.report(verdicts)
+            results = [MessageResult.reject(unpack(message), rejection) for message in messages]
+            if results:
+                self._store.dead_letters.send(results, now)
+                write_counts(self._topic.name, count_results(results), now)
+        if results:
+            self._store.report(results)
         return True

@@ -1,4 +1,4 @@
-"""What coupons add up to is brought up to date, and what says nothing any more is deleted."""
+"""Merges casinos' tallies of coupons, and deletes old tallies and served recommendations."""
 
 from datetime import datetime, timedelta
 
@@ -10,34 +10,34 @@ from tenants.routing.connections import casino_atomic
 
 from .base import MaintenanceTask
 
-ROWS_A_STEP = 2_000  # some ten milliseconds
+ROWS_PER_STEP = 2_000  # takes some ten milliseconds
 
 
 class ServedPruning(MaintenanceTask):
     """Deletes recommendations that were served more than `SERVED_RECOMMENDATIONS_DAYS` ago, the oldest first."""
 
-    def do(self, now: datetime) -> bool:
+    def run(self, now: datetime) -> bool:
         before = now - timedelta(days=settings.SERVED_RECOMMENDATIONS_DAYS)
         with casino_atomic():
-            return prune_recommendations(before, ROWS_A_STEP) < ROWS_A_STEP
+            return prune_recommendations(before, ROWS_PER_STEP) < ROWS_PER_STEP
 
 
 class TallyPruning(MaintenanceTask):
-    """Brings casinos' tallies up to date, and deletes those of what is no longer bet on."""
+    """Merges casinos' tallies, and deletes those of selections that users no longer bet on."""
 
-    def do(self, now: datetime) -> bool:
+    def run(self, now: datetime) -> bool:
         prune_casino_tallies(now)
         return True
 
 
-class TallyFolding(MaintenanceTask):
-    """Brings the tallies of casinos up to date whose coupons have stopped coming: while they come, storing does it."""
+class TallyMerging(MaintenanceTask):
+    """Merges the tallies of casinos that send no more coupons; while they send some, storing merges."""
 
-    every_seconds = MERGE_SECONDS
+    interval_seconds = MERGE_SECONDS
 
     def casinos(self) -> list[Casino]:
-        quiet = self._store.take_quiet(self.every_seconds)
-        return list(Casino.objects.ready().filter(pk__in=quiet)) if quiet else []
+        idle = self._store.pop_idle_casinos(self.interval_seconds)
+        return list(Casino.objects.ready().filter(pk__in=idle)) if idle else []
 
-    def do(self, now: datetime) -> bool:
+    def run(self, now: datetime) -> bool:
         return merge_casino_sums()

@@ -1,0 +1,1 @@
+"""Ingestion's management commands, and their base classes."""

@@ -1,4 +1,4 @@
-"""What the commands that consume and produce have in common."""
+"""The bases of the consume_* and produce_* commands."""
 
 import random
 import signal
@@ -13,14 +13,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ingestion.consumer.consumer import TopicConsumer, by_outcome, describe
 from ingestion.consumer.health_server import serving
 from ingestion.errors import IngestionError
-from ingestion.producers.load_generator import traffic
+from ingestion.producers.load_generator import generate_load
 from ingestion.producers.sender import Sender, send_at_rate, send_rounds
 from ingestion.topics import Topic, create_topics
 from tenants.models import Casino
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that SIGTERM and Ctrl-C set, so that a loop ends after what it is doing."""
+    """An event set by SIGTERM and Ctrl-C, which ends a loop after its current iteration."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -28,26 +28,26 @@ def stop_on_signals() -> threading.Event:
 
 
 class ConsumeCommand(BaseCommand):
-    """Consume `topic` until SIGTERM or Ctrl-C; then finish the batch, commit, leave the group and say what was done."""
+    """Consume `topic` until SIGTERM or Ctrl-C; then finish the batch, leave the group, print the outcomes."""
 
     topic: ClassVar[Topic]
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--idle-exit", type=float, metavar="SECONDS", help="end when no message has come for so long (for scripts)"
+            "--idle-exit", type=float, metavar="SECONDS", help="end after SECONDS without a message (for scripts)"
         )
         parser.add_argument(
             "--heartbeat",
             type=Path,
             metavar="FILE",
-            help="touch this file at every turn of the loop (for health checks)",
+            help="touch this file at each iteration of the loop (for health checks)",
         )
         parser.add_argument(
             "--http-port",
             type=int,
             default=settings.CONSUMER_HTTP_PORT,
             metavar="PORT",
-            help="serve /metrics, /health/live and /health/ready there; 0: don't (%(default)s)",
+            help="port of /metrics, /health/live and /health/ready; 0: none (%(default)s)",
         )
 
     def handle(
@@ -55,21 +55,21 @@ class ConsumeCommand(BaseCommand):
     ) -> None:
         try:
             create_topics()
-            stop = stop_on_signals()  # only now: whoever still waits for a broker is simply ended
+            stop = stop_on_signals()  # only now: while it waits for a broker, a signal ends the process at once
             consumer = TopicConsumer(self.topic, stop, idle_exit=idle_exit, heartbeat=heartbeat)
-            with _served(consumer, http_port):
+            with _health_server(consumer, http_port):
                 consumer.run()
         except (IngestionError, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{self.topic.name}: {describe(by_outcome(consumer.counts))}")
 
 
-def _served(consumer: TopicConsumer, port: int) -> AbstractContextManager[int]:
+def _health_server(consumer: TopicConsumer, port: int) -> AbstractContextManager[int]:
     return serving(consumer.health, settings.CONSUMER_HTTP_HOST, port) if port else nullcontext(0)
 
 
 class ProduceCommand(BaseCommand):
-    """Send messages of `topic`: dummies to every active casino, or with --rate what sportsbooks would."""
+    """Send messages of `topic`: dummies to every active casino, or with --rate a realistic load."""
 
     topic: ClassVar[Topic]
 
@@ -79,20 +79,24 @@ class ProduceCommand(BaseCommand):
             type=float,
             default=settings.PRODUCER_INTERVAL_SECONDS,
             metavar="SECONDS",
-            help="time between two rounds of one message a casino (%(default)s)",
+            help="time between two rounds of one message per casino (%(default)s)",
         )
-        parser.add_argument("--rate", type=float, metavar="N", help="instead: so many messages a second; 0: all it can")
-        parser.add_argument("--count", type=int, metavar="N", help="end after so many messages (never)")
-        parser.add_argument("--casinos", metavar="ID,ID", help="to these alone (every active casino)")
+        parser.add_argument("--rate", type=float, metavar="N", help="send N messages per second; 0: no limit")
+        parser.add_argument("--count", type=int, metavar="N", help="end after N messages (default: never)")
+        parser.add_argument("--casinos", metavar="ID,ID", help="send to these casinos only (default: every active one)")
         parser.add_argument(
-            "--bad-ratio", type=float, default=0.0, metavar="SHARE", help="with --rate: so many can't be stored, 0 to 1"
+            "--bad-ratio",
+            type=float,
+            default=0.0,
+            metavar="SHARE",
+            help="with --rate: share of invalid messages, 0 to 1",
         )
-        parser.add_argument("--seed", type=int, metavar="N", help="draw the same messages as with this seed before")
+        parser.add_argument("--seed", type=int, metavar="N", help="random seed, to repeat the same messages")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             create_topics()
-            stop = stop_on_signals()  # only now: whoever still waits for a broker is simply ended
+            stop = stop_on_signals()  # only now: while it waits for a broker, a signal ends the process at once
             with Sender() as sender:
                 self._send(sender, stop, random.Random(options["seed"]), options)
         except IngestionError as error:
@@ -105,7 +109,7 @@ class ProduceCommand(BaseCommand):
             send_rounds(sender, self.topic, ids, rng, stop, interval=options["interval"], count=count)
             return
         casinos = _active_casinos(ids)
-        messages = traffic(self.topic, casinos, rng, options["bad_ratio"])
+        messages = generate_load(self.topic, casinos, rng, options["bad_ratio"])
         send_at_rate(sender, self.topic, messages, stop, rate=rate, count=count)
 
 
@@ -113,14 +117,18 @@ def _ids(text: str | None) -> list[int] | None:
     try:
         return None if text is None else [int(each) for each in text.split(",")]
     except ValueError as error:
-        raise CommandError(f"--casinos takes ids with commas between them, not {text!r}") from error
+        raise CommandError(f"--casinos needs ids separated by commas, not {text!r}") from error
 
 
 def _active_casinos(ids: list[int] | None) -> list[Casino]:
-    """The active casinos, or those of them that are named."""
+    """The active casinos with these ids (None: all). Raises CommandError if one is missing."""
     active = Casino.objects.active().order_by("pk")
     found = list(active if ids is None else active.filter(pk__in=ids))
     missing = set(ids or ()) - {casino.pk for casino in found}
     if missing or not found:
-        raise CommandError(f"No active casino has the id {', '.join(map(str, sorted(missing))) or 'asked for'}.")
+        raise CommandError(
+            f"No active casino has the id {', '.join(map(str, sorted(missing)))}. See `manage.py casino list`."
+            if missing
+            else "No active casino. Create one with `manage.py casino create`."
+        )
     return found

@@ -1,4 +1,4 @@
-"""Commands of verbs that talk with Kafka."""
+"""The base of commands with verbs that use Kafka."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tenants.management.cli.verbs import Verb, VerbCommand, VerbResult
 
 
 class KafkaVerbCommand(VerbCommand):
-    """What Kafka and this app say is wrong is said in one line."""
+    """Shows the errors of Kafka and of this app in one line, without a traceback."""
 
     def _run(self, verb: Verb, options: dict[str, Any]) -> VerbResult:
         try:

@@ -1,0 +1,1 @@
+"""Messages: their formats, decoding and validation, and the codes of rejections."""

@@ -1,13 +1,14 @@
-"""Kafka messages into rows.
+"""Decodes Kafka messages into rows.
 
-What can't be read is a Rejection with a stable code: `no_casino`, `too_large`, `malformed`, `bad_key`, `missing`,
+An invalid message becomes a Rejection with a stable code: `no_casino`, `too_large`, `malformed`, `bad_key`, `missing`,
 `wrong_type`, or one of `recommendations.validation.rows`.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -26,19 +27,20 @@ from recommendations.validation.rows import (
 from recommendations.validation.settings_limits import limits
 
 from .envelope import CASINO_HEADER, Envelope
-from .formats import EventMessage, SelectionMessage, ServedEventMessage, ServedMessage, UnopenedCoupon, UserMessage
+from .formats import EventMessage, RawCouponMessage, SelectionMessage, ServedEventMessage, ServedMessage, UserMessage
 
 _MISSING = re.compile(r"required field `([^`]*)`")
 _PLACE = re.compile(r"at `\$\.?([^`]*)`")
-_CLOCKS_DIFFER = timedelta(days=1)
+_CLOCK_SKEW = timedelta(days=1)
+_SHOWN_KEY_BYTES = 50
 _MILLISECONDS_FROM = 100_000_000_000  # as Unix seconds this would be the year 5138
-_SELECTIONS_REMEMBERED = 32_768
+_CACHED_SELECTIONS = 32_768
 
 
 class Rejection(msgspec.Struct):
-    """Why a message is not stored: `code` is stable, `field` is at fault (empty: the message as a whole).
+    """Why a message is rejected: a stable `code`, and the invalid `field` (empty: the message as a whole).
 
-    `sqlstate` is PostgreSQL's word, where it was PostgreSQL that refused the row, after so many `attempts`.
+    `sqlstate` is PostgreSQL's code if PostgreSQL refused the row, after this number of `attempts`.
     """
 
     code: str
@@ -48,44 +50,46 @@ class Rejection(msgspec.Struct):
     attempts: int = 1
 
 
-_NO_CASINO = Rejection("no_casino", CASINO_HEADER, f"the header {CASINO_HEADER} must hold the casino's id, an integer")
+_NO_CASINO = Rejection(
+    "no_casino", CASINO_HEADER, f"header {CASINO_HEADER} is missing or invalid: send the casino's id, an integer, in it"
+)
 
 
-class Bounds(msgspec.Struct):
-    """How late the times in a message may be: those of what has happened, and those of what is to come."""
+class TimeBounds(msgspec.Struct):
+    """The latest valid times in a message: of past facts (`past`), and of events to come (`future`)."""
 
     past: datetime
     future: datetime
 
     @classmethod
-    def at(cls, now: datetime) -> "Bounds":
-        return cls(now + _CLOCKS_DIFFER, now + limits.horizon)
+    def at(cls, now: datetime) -> Self:
+        return cls(now + _CLOCK_SKEW, now + limits.horizon)
 
 
-Decode = Callable[[Envelope, Bounds], AnyRow]
+Decode = Callable[[Envelope, TimeBounds], AnyRow]
 
 
-def read_message(decode: Decode, envelope: Envelope, bounds: Bounds) -> AnyRow | Removal | Rejection:
-    """The row that a message brings, or why it brings none. `bounds` are those of when it was received."""
+def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> AnyRow | Removal | Rejection:
+    """The message's row, or the reason for its rejection. `bounds` are those of the time of its receipt."""
     if envelope.casino_id is None:
         return _NO_CASINO
     size = len(envelope.value or b"")
     if size > limits.message_bytes:
-        return Rejection("too_large", "", f"{size} bytes; at most {limits.message_bytes}")
+        return Rejection("too_large", "", f"the value has {size} bytes: send at most {limits.message_bytes}")
     try:
-        return _removal(envelope, bounds) if envelope.value is None else decode(envelope, bounds)
+        return _decode_removal(envelope, bounds) if envelope.value is None else decode(envelope, bounds)
     except (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _explain(error)
+        return _rejection_of(error)
 
 
 _DECODE_USER = msgspec.json.Decoder(UserMessage).decode
 _DECODE_EVENT = msgspec.json.Decoder(EventMessage).decode
-_DECODE_COUPON = msgspec.json.Decoder(UnopenedCoupon).decode
+_DECODE_COUPON = msgspec.json.Decoder(RawCouponMessage).decode
 _DECODE_SERVED = msgspec.json.Decoder(ServedMessage).decode
 _DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
 
 
-def decode_user(envelope: Envelope, bounds: Bounds) -> UserRow:
+def decode_user(envelope: Envelope, bounds: TimeBounds) -> UserRow:
     message = _DECODE_USER(envelope.value or b"")
     return UserRow(
         id=message.id,
@@ -95,25 +99,25 @@ def decode_user(envelope: Envelope, bounds: Bounds) -> UserRow:
         currency=message.currency,
         country=message.country,
         gender=message.gender,
-        timestamp=read_time("timestamp", message.timestamp, bounds.past),
+        timestamp=parse_time("timestamp", message.timestamp, bounds.past),
         favorite_sport=message.favorite_sport,
         favorite_league=message.favorite_league,
         status=message.status,
-        status_until=_end("status_until", message.status_until),
+        status_until=_parse_end("status_until", message.status_until),
         birth_date=message.birth_date,
         stake_limit=message.stake_limit,
         limit_left=message.limit_left,
     )
 
 
-def decode_event(envelope: Envelope, bounds: Bounds) -> EventRow:
-    """An event's message that does not say as of when it holds does so as of when it was sent."""
+def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
+    """A message without a `timestamp` is valid as of the time at which it was sent."""
     message = _DECODE_EVENT(envelope.value or b"")
     as_of = envelope.place.sent_at if message.timestamp is None else message.timestamp
     return EventRow(
         id=message.id,
-        begin_timestamp=read_time("begin_timestamp", message.begin_timestamp, bounds.future),
-        end_timestamp=read_time("end_timestamp", message.end_timestamp, bounds.future),
+        begin_timestamp=parse_time("begin_timestamp", message.begin_timestamp, bounds.future),
+        end_timestamp=parse_time("end_timestamp", message.end_timestamp, bounds.future),
         country=message.country,
         league=message.league,
         home_team=message.home_team,
@@ -121,69 +125,64 @@ def decode_event(envelope: Envelope, bounds: Bounds) -> EventRow:
         sport=message.sport,
         odd=message.odd,
         status=message.status,
-        timestamp=read_time("timestamp", as_of, bounds.past),
+        timestamp=parse_time("timestamp", as_of, bounds.past),
     )
 
 
-def decode_coupon(envelope: Envelope, bounds: Bounds) -> CouponRow:
+def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     message = _DECODE_COUPON(envelope.value or b"")
+    decode_selection = partial(_decode_selection, sports=limits.sports)
     return CouponRow(
         id=message.id,
         user_id=message.user_id,
         stake=message.stake,
-        timestamp=read_time("timestamp", message.timestamp, bounds.past),
-        recommended_events=_selections(message.recommended_events),
+        timestamp=parse_time("timestamp", message.timestamp, bounds.past),
+        recommended_events=_convert_each("recommended_events", message.recommended_events, decode_selection),
         source=envelope.source if message.id is None else None,
     )
 
 
-def decode_served(envelope: Envelope, bounds: Bounds) -> ServedRow:
+def decode_served(envelope: Envelope, bounds: TimeBounds) -> ServedRow:
     message = _DECODE_SERVED(envelope.value or b"")
     return ServedRow(
         recommendation_id=message.recommendation_id,
         user_id=message.user_id,
-        timestamp=read_time("timestamp", message.timestamp, bounds.past),
+        timestamp=parse_time("timestamp", message.timestamp, bounds.past),
         recommender=message.recommender,
         asked_for=message.asked_for,
         fallback=message.fallback,
         model_version=message.model_version,
         stake=message.stake,
         currency=message.currency,
-        events=_served_events(message.events),
+        events=_convert_each("events", message.events, _served_event),
         took_ms=message.took_ms,
     )
 
 
-def _selections(raws: list[msgspec.Raw]) -> tuple[Selection, ...]:
-    sports = limits.sports
-    selections: list[Selection] = []
-    try:
-        for raw in raws:
-            selections.append(_selection(bytes(raw), sports))  # noqa: PERF401 (their number says which one is wrong)
-    except (InvalidRow, msgspec.ValidationError) as error:
-        raise _at_place(f"recommended_events[{len(selections)}]", error) from error
-    return tuple(selections)
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-def _served_events(messages: list[ServedEventMessage]) -> tuple[ServedEventRow, ...]:
-    events: list[ServedEventRow] = []
-    try:
-        for each in messages:
-            events.append(ServedEventRow(event_id=each.event_id, odd=each.odd, score=each.score))  # noqa: PERF401 (as above)
-    except InvalidRow as error:
-        raise _at_place(f"events[{len(events)}]", error) from error
-    return tuple(events)
+def _convert_each(field: str, items: Iterable[T], convert: Callable[[T], R]) -> tuple[R, ...]:
+    """The converted items. Raises InvalidRow, with the item's number in its field."""
+    converted: list[R] = []
+    for number, item in enumerate(items):
+        try:
+            converted.append(convert(item))
+        except (InvalidRow, msgspec.ValidationError) as error:
+            wrong = _rejection_of(error)
+            inner = f"{field}[{number}].{wrong.field}".removesuffix(".")
+            raise InvalidRow(wrong.code, inner, getattr(error, "problem", wrong.detail)) from error
+    return tuple(converted)
 
 
-def _at_place(place: str, error: InvalidRow | msgspec.ValidationError) -> InvalidRow:
-    """The error of one of several, with its place among them."""
-    wrong = _explain(error)
-    return InvalidRow(wrong.code, f"{place}.{wrong.field}".removesuffix("."), getattr(error, "problem", wrong.detail))
+def _decode_selection(raw: msgspec.Raw, sports: tuple[str, ...]) -> Selection:
+    return _cached_selection(bytes(raw), sports)
 
 
-@lru_cache(_SELECTIONS_REMEMBERED)
-def _selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
-    """A selection, remembered by how it is written and by the sports that it may have."""
+@lru_cache(_CACHED_SELECTIONS)
+def _cached_selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
+    """The selection with this JSON; cached for these known sports, which its validation depends on."""
     message = _DECODE_SELECTION(raw)
     return Selection(
         event_id=message.event_id,
@@ -196,17 +195,21 @@ def _selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
     )
 
 
-def read_time(field: str, value: datetime | float, latest: datetime) -> datetime:
-    """A time without a zone is UTC; a number is Unix seconds, or milliseconds if it is large enough.
+def _served_event(message: ServedEventMessage) -> ServedEventRow:
+    return ServedEventRow(event_id=message.event_id, odd=message.odd, score=message.score)
 
-    Raises InvalidRow for what is no time, or later than `latest`.
+
+def parse_time(field: str, value: datetime | float, latest: datetime) -> datetime:
+    """A time without a time zone is UTC; a number is Unix seconds, or milliseconds if it is large enough.
+
+    Raises InvalidRow for a number that is not a time, and for a time later than `latest`.
     """
     if isinstance(value, datetime):
         time = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     else:
         time = _from_number(field, value)
     if time > latest:
-        raise InvalidRow("out_of_range", field, f"must not be later than {latest:%Y-%m-%d}")
+        raise InvalidRow("out_of_range", field, f"is {time.isoformat()}, but must not be later than {latest:%Y-%m-%d}")
     return time
 
 
@@ -214,25 +217,26 @@ def _from_number(field: str, value: float) -> datetime:
     try:
         return datetime.fromtimestamp(value / 1000 if abs(value) >= _MILLISECONDS_FROM else value, UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise InvalidRow("out_of_range", field, "must be a time: ISO 8601, or Unix seconds") from error
+        raise InvalidRow("out_of_range", field, f"is {value}, but must be a time: ISO 8601, or Unix seconds") from error
 
 
-def _end(field: str, value: datetime | float | None) -> datetime | None:
-    """When something ends; None, never, for whatever lies beyond the years that can be stored: casinos write 9999 for
-    what is for good, and it is safer to keep to that than to refuse the message."""
+def _parse_end(field: str, value: datetime | float | None) -> datetime | None:
+    """The end of a user's status. None, no end, for a time outside the years that can be stored: casinos send the year
+    9999 for a permanent exclusion, and applying it is safer than rejecting the message."""
     try:
-        end = None if value is None else read_time(field, value, LATEST - _CLOCKS_DIFFER)
+        end = None if value is None else parse_time(field, value, LATEST - _CLOCK_SKEW)
     except InvalidRow:
         return None
     return end if end is not None and end >= EARLIEST else None
 
 
-def _removal(envelope: Envelope, bounds: Bounds) -> Removal | Rejection:
-    """A message without a value removes the row whose id is its key."""
+def _decode_removal(envelope: Envelope, bounds: TimeBounds) -> Removal | Rejection:
+    """A message without a value deletes the row whose id is its key."""
     key = envelope.key or b""
     if not key.isdigit() or len(key) > 19:
-        return Rejection("bad_key", "", "a message without a value removes the row whose id is its key, in digits")
-    return Removal(id=int(key), timestamp=read_time("timestamp", envelope.place.sent_at, bounds.past))
+        detail = "a message without a value deletes the row whose id is its key: send that id as the key, in digits"
+        return Rejection("bad_key", "", f"{detail}, not {key[:_SHOWN_KEY_BYTES]!r}")
+    return Removal(id=int(key), timestamp=parse_time("timestamp", envelope.place.sent_at, bounds.past))
 
 
 _CONSTRAINTS = (
@@ -244,7 +248,7 @@ _CONSTRAINTS = (
 )
 
 
-def _explain(error: Exception) -> Rejection:
+def _rejection_of(error: Exception) -> Rejection:
     text = str(error)
     if isinstance(error, InvalidRow):
         return Rejection(error.code, error.field, text)

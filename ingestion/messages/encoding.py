@@ -1,4 +1,4 @@
-"""Rows into Kafka messages."""
+"""Encodes rows as Kafka messages."""
 
 from decimal import Decimal
 
@@ -6,14 +6,19 @@ import msgspec
 
 from recommendations.validation.rows import Row
 
+_NULLABLE = {"stake_limit", "limit_left"}  # null means "no limit"; an absent field leaves the row's value as it is
+_NOT_SENT = {"source", "natural_key"}
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
 
 def encode_row(row: Row) -> bytes:
-    """The message that says what `row` says."""
+    """The message that decodes to `row`."""
     fields = msgspec.to_builtins(row, builtin_types=(Decimal,))
-    for kept_back in ("source", "natural_key"):
-        fields.pop(kept_back, None)
-    return _ENCODER.encode({name: value for name, value in fields.items() if value is not None or name in _LIFTED})
-
-
-_LIFTED = {"stake_limit", "limit_left"}  # for these, None is not the same as nothing
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
+    return _encode(
+        {
+            name: value
+            for name, value in fields.items()
+            if name not in _NOT_SENT and (value is not None or name in _NULLABLE)
+        }
+    )

@@ -1,4 +1,4 @@
-"""Kafka messages as they came, with their place: what is decoded, and what dead letters and parked messages keep."""
+"""Undecoded Kafka messages with their place, as dead letters and parked messages keep them."""
 
 from functools import lru_cache
 from operator import methodcaller
@@ -9,7 +9,7 @@ import msgspec
 from tenants.ids import parse_id
 
 CASINO_HEADER = "casino_id"
-ORIGIN_HEADER = "replay.origin"  # the place of a message that is sent again
+ORIGIN_HEADER = "replay.origin"  # the first place of a replayed message
 
 Headers = list[tuple[str, bytes | None]]
 
@@ -17,10 +17,10 @@ _HEADERS = methodcaller("headers")
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a message is in Kafka, and when it was sent (Unix milliseconds).
+    """A message's place in Kafka, and when it was sent (Unix milliseconds).
 
-    The time tells it from the message that takes the same offset in a topic that is deleted and made again; so does
-    `topic_id`, where the broker gives one.
+    Time and `topic_id` (empty if the broker has none) distinguish it from a message with the same offset in a recreated
+    topic.
     """
 
     cluster: str
@@ -35,7 +35,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct):
-    """A message as it came. `headers` is None where their names are no UTF-8; `casino_id` where they name no casino."""
+    """An undecoded message. `headers` is None if a name is not UTF-8; `casino_id` is None if no header is valid."""
 
     place: Place
     casino_id: int | None
@@ -45,13 +45,13 @@ class Envelope(msgspec.Struct):
 
     @property
     def source(self) -> str:
-        """Names the message once and for all, also where it was sent again."""
+        """Identifies the message, also after a replay."""
         origin = header(self.headers, ORIGIN_HEADER)
         return str(self.place) if origin is None else origin.decode(errors="replace")
 
 
 def open_message(message: Any, cluster: str, topic_id: str) -> Envelope:
-    """A message of confluent_kafka's."""
+    """The envelope of a confluent_kafka message."""
     headers = read_headers(message)
     place = Place(cluster, message.topic(), message.partition(), message.offset(), message.timestamp()[1], topic_id)
     return Envelope(place, _casino_id(headers), message.key(), message.value(), headers)
@@ -66,10 +66,10 @@ def unpack(packed: bytes) -> Envelope:
 
 
 def read_headers(message: Any) -> Headers | None:
-    """The headers; None if a name is no UTF-8.
+    """The message's headers; None if a name is not UTF-8.
 
-    There confluent_kafka answers a broken list with an exception pending. A plain `message.headers()`, once Python has
-    specialised it, would hand both on and crash the process; `methodcaller` looks, and raises SystemError.
+    Then confluent_kafka returns a broken list with an exception pending. A plain `message.headers()`, once specialised
+    by Python, would crash the process; through `methodcaller` it raises SystemError.
     """
     try:
         return _HEADERS(message) or []
@@ -87,9 +87,9 @@ def header(headers: Headers | None, name: str) -> bytes | None:
 
 
 def _casino_id(headers: Headers | None) -> int | None:
-    return _as_id(header(headers, CASINO_HEADER) or b"")
+    return _parse_id(header(headers, CASINO_HEADER) or b"")
 
 
 @lru_cache(4_096)
-def _as_id(text: bytes) -> int | None:
+def _parse_id(text: bytes) -> int | None:
     return parse_id(text.decode("latin-1"))

@@ -1,7 +1,7 @@
-"""The formats of messages: one JSON object a message, whose struct says which fields it has.
+"""The message formats: one JSON object per message, with the fields of its struct.
 
-`schema()` exports them as JSON Schema. What the structs can't say (upper case, control characters, known sports) the
-rows do, which are made of them.
+`schema()` exports them as JSON Schema. Rows validate what the structs can't: upper case, control characters, known
+sports.
 """
 
 from datetime import date, datetime
@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 from recommendations.validation.fields import MAX_ODD, MAX_OWN_ID, MAX_STAKE, MAX_TEXT
 from tenants.ids import MAX_ID
 
-Id = Annotated[int, Meta(ge=1, le=MAX_OWN_ID, description="The casino's own id: then this is the key.")]
+Id = Annotated[int, Meta(ge=1, le=MAX_OWN_ID, description="The casino's own id; if sent, it identifies the row.")]
 Reference = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 OptionalText = Annotated[str, Meta(max_length=MAX_TEXT)]
@@ -36,7 +36,7 @@ Stake = Annotated[
 Limit = Annotated[
     Decimal,
     Meta(
-        description="In the user's currency, in steps of 0.01; null: no limit; absent: as it was.",
+        description="In the user's currency, in steps of 0.01; null: no limit; absent: unchanged.",
         extra_json_schema={"minimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
@@ -56,17 +56,17 @@ class UserMessage(msgspec.Struct):
     favorite_sport: Text
     favorite_league: OptionalText = ""
     id: Id | None = None
-    status: Annotated[str, Meta(description="active, self_excluded, time_out or closed; absent: as it was.")] | None = (
+    status: Annotated[str, Meta(description="active, self_excluded, time_out or closed; absent: unchanged.")] | None = (
         None
     )
-    status_until: Annotated[Time, Meta(description="When that status ends; absent: it does not.")] | None = None
+    status_until: Annotated[Time, Meta(description="When the status ends; absent: never.")] | None = None
     birth_date: date | None = None
-    stake_limit: Annotated[Limit | None, Meta(title="The most that the user may stake on a coupon")] | UnsetType = UNSET
-    limit_left: Annotated[Limit | None, Meta(title="What is left of all that the user may stake")] | UnsetType = UNSET
+    stake_limit: Annotated[Limit | None, Meta(title="The highest stake of a coupon")] | UnsetType = UNSET
+    limit_left: Annotated[Limit | None, Meta(title="The amount that may still be staked")] | UnsetType = UNSET
 
 
 class EventMessage(msgspec.Struct):
-    """A match that can be bet on, or that is suspended, cancelled or settled."""
+    """A match: open for bets, suspended, cancelled or settled."""
 
     begin_timestamp: Time
     end_timestamp: Time
@@ -77,12 +77,12 @@ class EventMessage(msgspec.Struct):
     sport: Text
     odd: Odd
     id: Id | None = None
-    status: Annotated[str, Meta(description="open, suspended, cancelled or settled; absent: as it was.")] | None = None
-    timestamp: Annotated[Time, Meta(description="As of when this holds; absent: when it was sent.")] | None = None
+    status: Annotated[str, Meta(description="open, suspended, cancelled or settled; absent: unchanged.")] | None = None
+    timestamp: Annotated[Time, Meta(description="Valid as of this time; absent: when it was sent.")] | None = None
 
 
 class SelectionMessage(msgspec.Struct):
-    """One event of a coupon, as it stood then."""
+    """One event of a coupon, with its odd when the coupon was purchased."""
 
     country: Text
     league: Text
@@ -106,37 +106,36 @@ class CouponMessage(_CouponFields):
     id: Id | None = None
 
 
-class UnopenedCoupon(_CouponFields):
-    """A coupon whose selections are not decoded yet: coupons say the same ones again and again."""
+class RawCouponMessage(_CouponFields):
+    """A coupon with undecoded selections, whose decoding is cached: many coupons have the same ones."""
 
     recommended_events: list[msgspec.Raw]
     id: Id | None = None
 
 
 class ServedEventMessage(msgspec.Struct):
-    """An event that was shown, with its odd as it was shown."""
+    """A recommended event, with its odd when it was shown."""
 
     event_id: Reference
     odd: Odd
-    score: Annotated[float, Meta(description="What the recommender gave it; absent: it scored nothing.")] | None = None
+    score: Annotated[float, Meta(description="The recommender's score; absent: it gives none.")] | None = None
 
 
 class ServedMessage(msgspec.Struct):
-    """A recommendation as it was served; sent by this service itself."""
+    """A served recommendation; this service sends it."""
 
     recommendation_id: UUID
     user_id: Reference
     timestamp: Time
-    recommender: Annotated[Text, Meta(description="The one that served.")]
+    recommender: Annotated[Text, Meta(description="The recommender that served.")]
     asked_for: Annotated[Text, Meta(description="The recommender that the casino had configured.")]
     stake: Stake
     currency: Text
-    events: Annotated[list[ServedEventMessage], Meta(description="Best first; none, where there was nothing to show.")]
-    fallback: Annotated[OptionalText, Meta(description="The step of the fallback chain that served, if one did.")] = ""
+    events: Annotated[list[ServedEventMessage], Meta(description="Best first; empty if nothing was recommended.")]
+    fallback: Annotated[OptionalText, Meta(description="The step of the fallback chain that served, if any.")] = ""
     model_version: OptionalText = ""
     took_ms: (
-        Annotated[float, Meta(ge=0, description="From the question to the answer, without HTTP; in milliseconds.")]
-        | None
+        Annotated[float, Meta(ge=0, description="From request to response without HTTP, in milliseconds.")] | None
     ) = None
 
 
@@ -146,13 +145,13 @@ def schema(message: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _amounts(part: Any) -> Any:
-    """msgspec writes a Decimal down as text alone, and takes numbers too."""
+    """Describe a Decimal as number or text: msgspec accepts both, but describes it as text."""
     if isinstance(part, list):
         return [_amounts(each) for each in part]
     if not isinstance(part, dict):
         return part
     if part.get("format") == "decimal":
         bounds = {name: value for name, value in part.items() if name not in {"type", "format", "description"}}
-        written = [{"type": "number", **bounds}, {"type": "string", "format": "decimal"}]
-        return {"description": part["description"], "anyOf": written}
+        accepted = [{"type": "number", **bounds}, {"type": "string", "format": "decimal"}]
+        return {"description": part["description"], "anyOf": accepted}
     return {name: _amounts(value) for name, value in part.items()}

@@ -1,0 +1,1 @@
+"""Parked messages, which wait until their casino's database is available again."""

@@ -1,9 +1,8 @@
-"""Messages of casinos whose databases are away wait in `<topic>.parked`, in their order, so that the others go on.
+"""Messages of casinos with an unavailable database wait in `<topic>.parked`, so that the other casinos' are stored.
 
-A casino's later messages of the same partition are parked behind them until all that wait are stored. So, of each
-partition, a casino's messages are always stored in the order of their offsets, which the ledger relies on. A message
-may be parked twice, after a crash or by a consumer that does not know yet that it has lost the partition: the ledger
-knows it by its place.
+While messages of a casino and partition are parked, its later ones are parked behind them. So each partition's messages
+of a casino are stored in the order of their offsets, on which the ledger relies. After a crash, or by a consumer that
+has not noticed yet that its partition was revoked, a message may be parked twice; the ledger detects it.
 """
 
 import logging
@@ -13,9 +12,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from ingestion.kafka.errors import raise_if_fatal
 from ingestion.kafka.forwarder import Forwarder
+from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.kafka.partition_reader import read_partition
 from ingestion.messages.envelope import Envelope, Headers, Place, header, open_message
 from ingestion.topics import Topic
@@ -26,11 +27,11 @@ PREFIX = "parked."
 PLACE_HEADER, REASON_HEADER, AT_HEADER = f"{PREFIX}place", f"{PREFIX}reason", f"{PREFIX}at"
 _SECONDS = 10.0
 
-Settle = Callable[[int, list[Envelope]], bool]
+StoreParked = Callable[[int, list[Envelope]], bool]
 
 
 def unpark(message: Any) -> Envelope:
-    """The message as it was when it came, at its own place."""
+    """The original message of a parked one, with its original place."""
     envelope = open_message(message, "", "")
     place = msgspec.json.decode(header(envelope.headers, PLACE_HEADER) or b"", type=Place)
     headers: Headers = [each for each in envelope.headers or () if not each[0].startswith(PREFIX)]
@@ -38,38 +39,42 @@ def unpark(message: Any) -> Envelope:
 
 
 class Parking:
-    """What waits in the partitions that this consumer has. `client` is its member of the group, by which it says how
-    far the parked messages are dealt with: the broker refuses that of a consumer that has lost its partitions."""
+    """The parked messages of this consumer's partitions. Their offsets are committed by `client`, the group's member:
+    the broker refuses commits from a consumer whose partitions were revoked."""
 
-    def __init__(self, topic: Topic, client: Consumer, forwarder: Forwarder) -> None:
+    def __init__(self, topic: Topic, client: Consumer, commits: OffsetCommits, forwarder: Forwarder) -> None:
         self._topic = topic
         self._client = client
+        self._commits = commits
         self._forwarder = forwarder
-        self._waiting: dict[int, Counter[int]] = {}
-        self._rest: dict[int, int] = {}  # partition -> offset from which on messages wait
+        self._parked: dict[int, Counter[int]] = {}  # partition -> casino id -> number of messages
+        self._first_offsets: dict[int, int] = {}  # partition -> offset of its first parked message
+        self._drains: dict[int, Iterator[None]] = {}
 
-    def take_over(self, partitions: Iterable[int]) -> None:
-        """Learn what waits in partitions that this consumer has got."""
+    def assign(self, partitions: Iterable[int]) -> None:
+        """Read the parked messages of newly assigned partitions, to count them by casino."""
         for partition in partitions:
             first, end = self._bounds(partition)
-            self._waiting[partition] = Counter()
-            self._rest[partition] = first
+            self._parked[partition] = Counter()
+            self._first_offsets[partition] = first
             for batch in read_partition(self._topic.parked, partition, first, end):
-                self._waiting[partition].update(unpark(message).casino_id or 0 for message in batch)
-            if self._waiting[partition]:
-                logger.info("%s/%d: %d messages wait", self._topic.parked, partition, self._waiting[partition].total())
+                self._parked[partition].update(unpark(message).casino_id or 0 for message in batch)
+            if count := self._parked[partition].total():
+                logger.info("%s/%d: %d messages are parked", self._topic.parked, partition, count)
 
-    def let_go(self, partitions: Iterable[int]) -> None:
+    def revoke(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
-            self._waiting.pop(partition, None)
-            self._rest.pop(partition, None)
+            self._parked.pop(partition, None)
+            self._first_offsets.pop(partition, None)
+            self._drains.pop(partition, None)
+        self._commits.forget(self._topic.parked, partitions)
 
-    def holds(self, casino_id: int, partition: int) -> bool:
-        """Whether messages of this casino wait, so that later ones of the partition have to wait as well."""
-        return casino_id in self._waiting.get(partition, ())
+    def has_parked(self, casino_id: int, partition: int) -> bool:
+        """Whether messages of the casino are parked, so that later ones of the partition must be parked too."""
+        return casino_id in self._parked.get(partition, ())
 
     def park(self, envelopes: Iterable[Envelope], reason: str, now: datetime) -> None:
-        """Queue messages; the forwarder's `flush` has them safe."""
+        """Queue messages; they are parked when the forwarder's `flush` has returned."""
         for envelope in envelopes:
             added = {
                 PLACE_HEADER: msgspec.json.encode(envelope.place).decode(),
@@ -77,44 +82,60 @@ class Parking:
                 AT_HEADER: now.isoformat(timespec="seconds"),
             }
             self._forwarder.forward(self._topic.parked, envelope, added)
-            self._waiting.setdefault(envelope.place.partition, Counter())[envelope.casino_id or 0] += 1
+            self._parked.setdefault(envelope.place.partition, Counter())[envelope.casino_id or 0] += 1
 
     @property
-    def waiting(self) -> Counter[int]:
-        """Casino -> how many of its messages wait."""
-        return sum(self._waiting.values(), Counter())
+    def counts(self) -> Counter[int]:
+        """Casino id -> number of its parked messages."""
+        return sum(self._parked.values(), Counter())
 
-    def partitions_with(self, casino_ids: Iterable[int]) -> list[int]:
-        wanted = set(casino_ids)
-        return sorted(partition for partition, waiting in self._waiting.items() if wanted & waiting.keys())
+    def drain_step(self, is_unavailable: Callable[[int], bool], store: StoreParked) -> None:
+        """Store one batch of parked messages of each partition with messages of a casino that may be available again.
 
-    def drain(self, partition: int, settle: Settle) -> Iterator[None]:
-        """Go through what waits in the partition, a batch each time that the iterator is asked.
-
-        `settle` stores messages of one casino, or answers False if they have to wait on. When all is gone through, the
-        casinos of which nothing waits any more are held no longer.
+        Raises AllDatabasesUnavailable, NotDelivered. After these, and after other errors of Kafka, draining starts
+        again at a later step.
         """
-        kept: Counter[int] = Counter()
-        position, rest = self._rest[partition], None
+        available = {casino_id for casino_id in self.counts if not is_unavailable(casino_id)}
+        for partition, counts in self._parked.items():
+            if partition not in self._drains and available & counts.keys():
+                self._drains[partition] = self.drain(partition, store)
+        for partition in sorted(self._drains):
+            drain = self._drains.pop(partition)
+            try:
+                next(drain)
+            except StopIteration:
+                continue
+            except KafkaException as error:
+                raise_if_fatal(error)
+                logger.warning("%s: messages stay parked: %s", self._topic.name, error.args[0].str())
+            else:
+                self._drains[partition] = drain
+
+    def drain(self, partition: int, store: StoreParked) -> Iterator[None]:
+        """Go through the partition's parked messages, one batch at each `next`.
+
+        `store` stores messages of one casino, or returns False if its database is still unavailable. At the end,
+        casinos without parked messages are stored directly again.
+        """
+        remaining: Counter[int] = Counter()
+        position, first_remaining = self._first_offsets[partition], None
         while (end := self._end(partition)) > position:
             for batch in read_partition(self._topic.parked, partition, position, end):
                 for casino_id, messages in _by_casino(batch).items():
-                    if casino_id not in self._waiting[partition]:
-                        continue  # dealt with the last time, when another casino's messages before these had to wait on
-                    if casino_id in kept or not settle(casino_id, [envelope for _, envelope in messages]):
-                        kept[casino_id] += len(messages)
-                        rest = messages[0][0] if rest is None else min(rest, messages[0][0])
+                    if casino_id not in self._parked[partition]:
+                        continue  # stored by the previous drain, behind another casino's messages that stayed parked
+                    if casino_id in remaining or not store(casino_id, [envelope for _, envelope in messages]):
+                        remaining[casino_id] += len(messages)
+                        first = messages[0][0]
+                        first_remaining = first if first_remaining is None else min(first_remaining, first)
                 position = batch[-1].offset() + 1
                 if position < end:
                     yield
-            position = end  # at once look again: after a yield there might always be more
-        self._leave(partition, position if rest is None else rest)
-        self._waiting[partition] = kept
-
-    def _leave(self, partition: int, rest: int) -> None:
-        place = TopicPartition(self._topic.parked, partition, rest)
-        self._client.commit(offsets=[place], asynchronous=True)
-        self._rest[partition] = rest
+            position = end  # without a yield: after one there might always be more messages
+        first = position if first_remaining is None else first_remaining
+        self._commits.commit(self._client, [TopicPartition(self._topic.parked, partition, first)])
+        self._first_offsets[partition] = first
+        self._parked[partition] = remaining
 
     def _bounds(self, partition: int) -> tuple[int, int]:
         place = TopicPartition(self._topic.parked, partition)
@@ -128,7 +149,7 @@ class Parking:
 
 
 def _by_casino(messages: Iterable[Any]) -> dict[int, list[tuple[int, Envelope]]]:
-    """Casino -> (offset among the parked, message) of each of its messages."""
+    """Casino id -> (offset in the parked topic, original message) of each of its messages."""
     groups: dict[int, list[tuple[int, Envelope]]] = defaultdict(list)
     for message in messages:
         envelope = unpark(message)

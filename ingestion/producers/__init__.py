@@ -1,0 +1,1 @@
+"""Producers: the publisher of served recommendations, and senders of dummy messages and of load."""

@@ -1,4 +1,4 @@
-"""What sportsbooks would send, as much of it as is wanted: for trying out how much an installation bears."""
+"""Generates load: messages like those of sportsbooks, to measure how many an installation can store."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -17,31 +17,33 @@ from recommendations.validation.rows import CouponRow, EventRow, Row, Selection
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
-from .malformed import spoil
+from .malformed import corrupt
 
-_POOL = 2_000  # users and events of a casino that its messages are about
-_SHARE_OF_CHANGES = 0.9  # of the messages about users and events; the rest are new ones
+_POOL = 2_000  # users and events of a casino in its messages
+_SHARE_OF_CHANGES = 0.9  # of users' and events' messages; the rest are new users and events
 _STATUSES = [EventStatus.OPEN] * 17 + [EventStatus.SUSPENDED] * 2 + [EventStatus.CANCELLED]
 
 
-class Message(msgspec.Struct):
+class GeneratedMessage(msgspec.Struct):
     casino_id: int
     key: str
     value: bytes
 
 
-def traffic(topic: Topic, casinos: Sequence[Casino], rng: random.Random, bad_ratio: float) -> Iterator[Message]:
-    """Messages without end: odds that move and events that are suspended or cancelled, users who change, coupons of a
-    few selections. `bad_ratio` of them can't be stored. Raises NothingToSend where coupons have no users or events."""
-    sources = [_Source(topic, casino, rng) for casino in casinos]
+def generate_load(
+    topic: Topic, casinos: Sequence[Casino], rng: random.Random, bad_ratio: float
+) -> Iterator[GeneratedMessage]:
+    """Endless messages: events with changed odds and statuses, users, coupons of a few selections. A share `bad_ratio`
+    of them is invalid. Raises NothingToSend if a casino has no users or open events for coupons."""
+    sources = [_CasinoMessages(topic, casino, rng) for casino in casinos]
     while True:
         message = rng.choice(sources).next()
         if rng.random() < bad_ratio:
-            message.value = spoil(topic, message.value, rng)
+            message.value = corrupt(topic, message.value, rng)
         yield message
 
 
-class _Source:
+class _CasinoMessages:
     """One casino's messages of one topic."""
 
     def __init__(self, topic: Topic, casino: Casino, rng: random.Random) -> None:
@@ -54,24 +56,26 @@ class _Source:
             self._events = [_row(event) for event in offer[:_POOL]]
             self._users = list(User.objects.order_by("id").values_list("pk", flat=True)[:_POOL])
         self._selections = [Selection.of(event) for event in self._events]
-        self._numbers = rng.getrandbits(40) << 20  # of coupons, so that two producers hardly give the same
+        self._last_coupon_id = rng.getrandbits(40) << 20  # so that two producers hardly ever send the same id
         if topic.name == "coupons" and not (self._users and self._events):
-            raise NothingToSend(
-                f"{casino} has no users or no open events to make coupons of: send users and events first."
-            )
+            raise NothingToSend(f"{casino} has no users or no open events for coupons: send users and events first.")
 
-    def next(self) -> Message:
+    def next(self) -> GeneratedMessage:
         key, row = self._make()
-        return Message(self._casino_id, f"{self._casino_id}:{key}", encode_row(row))
+        return GeneratedMessage(self._casino_id, f"{self._casino_id}:{key}", encode_row(row))
 
     def _coupon(self) -> tuple[int, Row]:
-        self._numbers += 1
+        self._last_coupon_id += 1
         user_id = self._rng.choice(self._users)
         count = min(self._rng.randint(1, 4), len(self._selections))
         selections = tuple(self._rng.sample(self._selections, count))
         stake = Decimal(self._rng.randint(100, 10_000)) / 100
         return user_id, CouponRow(
-            id=self._numbers, user_id=user_id, stake=stake, timestamp=timezone.now(), recommended_events=selections
+            id=self._last_coupon_id,
+            user_id=user_id,
+            stake=stake,
+            timestamp=timezone.now(),
+            recommended_events=selections,
         )
 
     def _event(self) -> tuple[int | str, Row]:

@@ -1,4 +1,4 @@
-"""Messages spoilt on purpose, for trying out what becomes of them. None of them can be stored."""
+"""Corrupts messages for load tests: every corrupted message is invalid."""
 
 import random
 from collections.abc import Callable
@@ -8,12 +8,12 @@ import msgspec
 
 from ingestion.topics import Topic
 
-_NOTHING_LIKE_IT: list[Any] = [[], {}, True]
+_VALUES_OF_OTHER_TYPES: list[Any] = [[], {}, True]
 
 
-def spoil(topic: Topic, value: bytes, rng: random.Random) -> bytes:
-    """A message of the topic, spoilt in one of several ways, each of which makes it invalid."""
-    return rng.choice(_WAYS)(topic, value, rng)
+def corrupt(topic: Topic, value: bytes, rng: random.Random) -> bytes:
+    """The message, made invalid in a random way."""
+    return rng.choice(_CORRUPTIONS)(topic, value, rng)
 
 
 def _truncate(topic: Topic, value: bytes, rng: random.Random) -> bytes:
@@ -24,16 +24,16 @@ def _not_json(topic: Topic, value: bytes, rng: random.Random) -> bytes:
     return b"\xff" + rng.randbytes(rng.randrange(50))
 
 
-def _leave_out(topic: Topic, value: bytes, rng: random.Random) -> bytes:
+def _remove_field(topic: Topic, value: bytes, rng: random.Random) -> bytes:
     fields = msgspec.json.decode(value)
-    del fields[_required(topic, rng)]
+    del fields[_required_field(topic, rng)]
     return msgspec.json.encode(fields)
 
 
-def _of_another_type(topic: Topic, value: bytes, rng: random.Random) -> bytes:
+def _change_type(topic: Topic, value: bytes, rng: random.Random) -> bytes:
     fields = msgspec.json.decode(value)
-    name = _required(topic, rng)
-    fields[name] = rng.choice([other for other in _NOTHING_LIKE_IT if type(other) is not type(fields[name])])
+    name = _required_field(topic, rng)
+    fields[name] = rng.choice([other for other in _VALUES_OF_OTHER_TYPES if type(other) is not type(fields[name])])
     return msgspec.json.encode(fields)
 
 
@@ -49,16 +49,16 @@ def _too_deep(topic: Topic, value: bytes, rng: random.Random) -> bytes:
     return b"[" * 100_000
 
 
-_WAYS: list[Callable[[Topic, bytes, random.Random], bytes]] = [
+_CORRUPTIONS: list[Callable[[Topic, bytes, random.Random], bytes]] = [
     _truncate,
     _not_json,
-    _leave_out,
-    _of_another_type,
+    _remove_field,
+    _change_type,
     _not_a_number,
     _lone_surrogate,
     _too_deep,
 ]
 
 
-def _required(topic: Topic, rng: random.Random) -> str:
+def _required_field(topic: Topic, rng: random.Random) -> str:
     return rng.choice([field.name for field in msgspec.structs.fields(topic.message) if field.required])

@@ -1,4 +1,4 @@
-"""Publishing what was served to the topic `recommendations`. No request waits for it, and none fails by it."""
+"""Publishes served recommendations to the topic `recommendations`. Requests neither wait for it nor fail by it."""
 
 import atexit
 import ctypes
@@ -23,18 +23,18 @@ from recommendations.serving.served import ServedRecommendation
 
 logger = logging.getLogger(__name__)
 
-QUEUED_MESSAGES = 10_000  # some megabytes; what a broker that is away for a moment does not cost
+QUEUED_MESSAGES = 10_000  # some megabytes; enough for a short outage of the broker
 EXIT_SECONDS = 2.0
 _LINGER_MILLISECONDS = 50
 _DELIVERY_MILLISECONDS = 300_000
-_LOOK_AGAIN_SECONDS = 5.0
-_SAY_AGAIN_SECONDS = 60.0
+_RETRY_SECONDS = 5.0
+_LOG_SECONDS = 60.0
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class Drop(StrEnum):
-    """Why a message was given up."""
+class DropReason(StrEnum):
+    """Why a message was dropped."""
 
     NO_BROKER = "no_broker"
     QUEUE_FULL = "queue_full"
@@ -43,68 +43,68 @@ class Drop(StrEnum):
 
 
 class Publisher:
-    """One process's producer, made when there is something to publish. Safe under threads."""
+    """A process's producer, created with its first message. Thread-safe."""
 
     _producer: Producer | None
-    _guard: threading.Lock
-    _look_again_at: float
-    _losses: "Losses"
+    _lock: threading.Lock
+    _retry_at: float
+    _drops: "DropLog"
 
     def __init__(self, *, queued_messages: int = QUEUED_MESSAGES) -> None:
         self._queued_messages = queued_messages
-        self._begin()
+        self._reset()
 
     def publish(self, casino_id: int, served: ServedRecommendation) -> None:
-        """Queue the message, or drop it. Neither waits for the broker nor raises what it says."""
+        """Queue the message, or drop it. Never waits for the broker, never raises its errors."""
         producer = self._producer or self._start()
         if producer is None:
-            self._losses.note(Drop.NO_BROKER)
+            self._drops.note(DropReason.NO_BROKER)
             return
         try:
-            producer.poll(0)  # first: what was delivered leaves its place in the queue
+            producer.poll(0)  # first: it removes delivered messages from the queue
             producer.produce(
                 RECOMMENDATIONS.name,
                 _encode(served),
                 key=str(served.user_id),
                 headers=[(CASINO_HEADER, str(casino_id))],
-                on_delivery=self._note_delivery,
+                on_delivery=self._on_delivery,
             )
         except BufferError:
-            self._losses.note(Drop.QUEUE_FULL)
+            self._drops.note(DropReason.QUEUE_FULL)
         except KafkaException as error:
             self._note_refusal(error)
 
     def close(self, seconds: float = EXIT_SECONDS) -> None:
-        """Wait for the broker to take what is queued, so long at most; what is published after it begins anew."""
+        """Wait for the delivery of queued messages, at most so long. A later `publish` creates a new producer."""
         producer, self._producer = self._producer, None
         if producer is None:
             return
-        with suppress(KafkaException):  # of a producer that can't go on; what it has not delivered is left
+        with suppress(KafkaException):  # of a producer after a fatal error, which delivers no more
             producer.flush(seconds)
         if left := len(producer):
-            self._losses.note(Drop.NOT_DELIVERED, left)
+            self._drops.note(DropReason.NOT_DELIVERED, left)
 
-    def leave_to_parent(self) -> None:
-        """In a process that was forked: the producer's threads run in the parent alone, and so does its queue."""
+    def reset_after_fork(self) -> None:
+        """Start without a producer in a forked process: its threads and its queue are the parent's."""
         if self._producer is not None:
-            # To collect it would wait for threads that are not there: it is never collected.
+            # Freeing it would wait for threads that do not exist here: never free it.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._producer))
-        self._begin()  # with new locks: the parent's may have been held by threads that are not here
+        self._reset()  # with new locks: a thread of the parent may have held the old ones
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._producer = None
-        self._guard = threading.Lock()
-        self._look_again_at = 0.0
-        self._losses = Losses()
+        self._lock = threading.Lock()
+        self._retry_at = 0.0
+        self._drops = DropLog()
 
     def _start(self) -> Producer | None:
-        """The producer; None where no broker was to be found just now."""
-        with self._guard:
-            if self._producer is None and time.monotonic() >= self._look_again_at:
+        """The producer; None if no broker was found in the last seconds."""
+        with self._lock:
+            if self._producer is None and time.monotonic() >= self._retry_at:
                 try:
                     self._producer = Producer(client_config() | self._config())
                 except BrokerUnavailable:
-                    self._rest()
+                    self._back_off()
             return self._producer
 
     def _config(self) -> dict[str, Any]:
@@ -113,59 +113,59 @@ class Publisher:
             "linger.ms": _LINGER_MILLISECONDS,
             "message.timeout.ms": _DELIVERY_MILLISECONDS,
             "queue.buffering.max.messages": self._queued_messages,
-            "log_level": 2,  # that the broker is away, the losses say, and not each attempt to reach it
-            "error_cb": self._losses.note_trouble,
+            "log_level": 2,  # DropLog reports an unavailable broker, not each failed connection
+            "error_cb": self._drops.note_error,
         }
 
     def _note_refusal(self, error: KafkaException) -> None:
-        self._losses.note_trouble(error.args[0])
-        self._losses.note(Drop.REFUSED)
-        if error.args[0].fatal():  # an idempotent producer that can't go on; another one may
+        self._drops.note_error(error.args[0])
+        self._drops.note(DropReason.REFUSED)
+        if error.args[0].fatal():  # this idempotent producer can't continue; a new one may
             self._producer = None
-            self._rest()
+            self._back_off()
 
-    def _rest(self) -> None:
-        self._look_again_at = time.monotonic() + _LOOK_AGAIN_SECONDS
+    def _back_off(self) -> None:
+        self._retry_at = time.monotonic() + _RETRY_SECONDS
 
-    def _note_delivery(self, error: KafkaError | None, message: Any) -> None:
+    def _on_delivery(self, error: KafkaError | None, message: Any) -> None:
         if error is None:
             metrics.PUBLISHED.inc()
         else:
-            self._losses.note_trouble(error)
-            self._losses.note(Drop.NOT_DELIVERED)
+            self._drops.note_error(error)
+            self._drops.note(DropReason.NOT_DELIVERED)
 
 
-class Losses:
-    """Counts dropped messages, and says so in the log once a minute at most."""
+class DropLog:
+    """Counts dropped messages, and logs them at most once a minute."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._unsaid = 0
-        self._say_at = 0.0
-        self._trouble = ""
+        self._lock = threading.Lock()
+        self._unlogged = 0
+        self._log_at = 0.0
+        self._last_error = ""
 
-    def note(self, reason: Drop, count: int = 1) -> None:
+    def note(self, reason: DropReason, count: int = 1) -> None:
         metrics.DROPPED.labels(reason.value).inc(count)
-        with self._guard:
-            self._unsaid += count
+        with self._lock:
+            self._unlogged += count
             now = time.monotonic()
-            if now < self._say_at:
+            if now < self._log_at:
                 return
-            unsaid, self._unsaid, self._say_at = self._unsaid, 0, now + _SAY_AGAIN_SECONDS
-        reasons = ": ".join(filter(None, (reason.value, self._trouble)))
-        logger.warning("%d recommendations were served and not published: %s", unsaid, reasons)
+            unlogged, self._unlogged, self._log_at = self._unlogged, 0, now + _LOG_SECONDS
+        reasons = ": ".join(filter(None, (reason.value, self._last_error)))
+        logger.warning("%d served recommendations were not published: %s", unlogged, reasons)
 
-    def note_trouble(self, error: KafkaError) -> None:
-        """What Kafka's client said last is what the log will say next."""
-        self._trouble = str(error.str())
+    def note_error(self, error: KafkaError) -> None:
+        """Keep the error for the next log line."""
+        self._last_error = str(error.str())
 
 
 publisher = Publisher()
-os.register_at_fork(after_in_child=publisher.leave_to_parent)
+os.register_at_fork(after_in_child=publisher.reset_after_fork)
 atexit.register(publisher.close)
 
 
 def publish(casino_id: int, served: ServedRecommendation, **signal: object) -> None:
-    """The receiver of `recommendation_served` that publishes, unless `PUBLISH_RECOMMENDATIONS` switches it off."""
+    """The receiver of `recommendation_served`; does nothing if `PUBLISH_RECOMMENDATIONS` is off."""
     if settings.PUBLISH_RECOMMENDATIONS:
         publisher.publish(casino_id, served)

@@ -1,4 +1,4 @@
-"""Sending messages, and the dummy producers that make some up for trying the service out."""
+"""Sends messages, and dummy messages for trying out the service."""
 
 import logging
 import random
@@ -24,18 +24,18 @@ from recommendations.validation.rows import Row
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
-from .load_generator import Message
+from .load_generator import GeneratedMessage
 
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 30
-_TICK_SECONDS = 0.01  # shorter waits are saved up
+_TICK_SECONDS = 0.01  # shorter waits are accumulated
 
 DUMMIES: dict[str, Callable[..., Row]] = {"users": dummy_user, "events": dummy_event, "coupons": dummy_coupon}
 
 
 class Sender:
-    """Sends messages and knows, at the end of its `with` block, that the broker has them all; else NotDelivered."""
+    """Sends messages in a `with` block, whose end waits for their delivery. Raises NotDelivered."""
 
     def __init__(self, *, flush_seconds: float = FLUSH_SECONDS) -> None:
         self.sent = 0
@@ -52,18 +52,19 @@ class Sender:
         undelivered = self._producer.flush(self._flush_seconds)
         if kind is None and (undelivered or self._refused):
             raise NotDelivered(
-                f"{undelivered} messages not delivered, {len(self._refused)} refused: {self._refused[:3]}"
+                f"{undelivered} messages not delivered within {self._flush_seconds:g} s, "
+                f"{len(self._refused)} refused: {self._refused[:3]}"
             )
 
     def send_row(self, topic: str, casino_id: int, row: Row, *, key: str) -> None:
         self.send(topic, encode_row(row), headers={CASINO_HEADER: str(casino_id)}, key=key)
 
     def send(self, topic: str, value: bytes, *, headers: dict[str, str], key: str) -> None:
-        """Queue a message; messages of one key keep their order. Waits while the queue is full."""
+        """Queue a message, waiting while the queue is full. Messages with the same key keep their order."""
         while True:
             try:
                 self._producer.produce(
-                    topic, value, key=key, headers=list(headers.items()), on_delivery=self._delivered
+                    topic, value, key=key, headers=list(headers.items()), on_delivery=self._on_delivery
                 )
             except BufferError:
                 self._producer.poll(0.1)
@@ -75,7 +76,7 @@ class Sender:
     def flush(self) -> None:
         self._producer.flush(self._flush_seconds)
 
-    def _delivered(self, error: KafkaError | None, message: Any) -> None:
+    def _on_delivery(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:
             self._refused.append(error.str())
 
@@ -90,7 +91,7 @@ def send_rounds(
     interval: float,
     count: int | None,
 ) -> None:
-    """Send one dummy message to each casino, again and again, `interval` seconds apart; `count` in all."""
+    """Send one dummy message to each casino every `interval` seconds, `count` messages in all."""
     while not stop.is_set() and (count is None or sender.sent < count):
         before = sender.sent
         send_dummies(sender, topic.name, rng, timezone.now(), casino_ids=casino_ids, limit=count and count - before)
@@ -107,9 +108,9 @@ def send_dummies(
     casino_ids: Sequence[int] | None = None,
     limit: int | None = None,
 ) -> None:
-    """Send one dummy message of `topic` to each of these casinos, or to each active one; `limit` at most.
+    """Send one dummy message of `topic` to each of these casinos (None: each active one), at most `limit` messages.
 
-    A casino without users or events gets no coupons.
+    Casinos without users or events get no coupons.
     """
     casinos = Casino.objects.active().order_by("id")
     for casino in (casinos if casino_ids is None else casinos.filter(pk__in=casino_ids))[:limit]:
@@ -124,9 +125,15 @@ def send_dummies(
 
 
 def send_at_rate(
-    sender: Sender, topic: Topic, messages: Iterator[Message], stop: threading.Event, *, rate: float, count: int | None
+    sender: Sender,
+    topic: Topic,
+    messages: Iterator[GeneratedMessage],
+    stop: threading.Event,
+    *,
+    rate: float,
+    count: int | None,
 ) -> None:
-    """Send messages, `rate` a second (0: as many as there can be), `count` in all."""
+    """Send `rate` messages per second (0: without a limit), `count` in all."""
     began = time.monotonic()
     for message in messages if count is None else islice(messages, count):
         headers = {CASINO_HEADER: str(message.casino_id)}

@@ -1,0 +1,1 @@
+"""The state of ingestion: consumer lag, message counts, and parked messages."""

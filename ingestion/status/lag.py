@@ -1,4 +1,4 @@
-"""How far the consumers are behind their topics."""
+"""Consumer lag, by topic."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from ingestion.topics import Topic
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Messages of a topic in all its partitions: how many there are, and how many its group has done with."""
+    """The messages of a topic's partitions, and how many of them its consumer group has committed."""
 
     messages: int
     done: int
@@ -19,6 +19,6 @@ class Lag:
 
 
 def measure_lag(topic: Topic) -> Lag:
-    """Ask the broker. Raises KafkaException if it does not answer within 10 s."""
-    reach = watermarks(topic.name, topic.group).values()
-    return Lag(sum(end - first for first, end, _ in reach), sum(position - first for first, _, position in reach))
+    """Raises KafkaException if the broker does not answer within 10 s."""
+    offsets = watermarks(topic.name, topic.group).values()
+    return Lag(sum(end - first for first, end, _ in offsets), sum(position - first for first, _, position in offsets))

@@ -1,4 +1,4 @@
-"""How far the consumers are behind, for a page: measured beside the request, which waits for it a moment at most."""
+"""Consumer lag for pages: measured by a thread of its own, for which a request waits only a moment."""
 
 import threading
 import time
@@ -11,37 +11,37 @@ from ingestion.topics import TOPICS
 
 from .lag import measure_lag
 
-FRESH_SECONDS = 5.0
+TTL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class TopicLag:
-    """Messages of a topic that its consumers have still to read."""
+    """A topic's consumer lag in messages."""
 
     topic: str
-    behind: int
+    lag: int
 
 
-class RecentLag:
-    """The lags last measured. A broker that is away takes many seconds to say so; only one thread at a time asks it."""
+class LagCache:
+    """The latest measurement. Asking an unavailable broker takes many seconds, so only one thread at a time does."""
 
     def __init__(self) -> None:
-        self._asking: threading.Thread | None = None
+        self._measuring: threading.Thread | None = None
         self._lock = threading.Lock()
         self._lags: list[TopicLag] | None = None
         self._measured_at = float("-inf")
 
     def get(self, *, wait: float) -> list[TopicLag] | None:
-        """Each topic's lag, no older than some seconds; None if the broker does not answer within `wait` seconds."""
+        """Each topic's lag, at most 5 s old; None if the broker does not answer within `wait` seconds."""
         with self._lock:
-            if time.monotonic() - self._measured_at < FRESH_SECONDS:
+            if time.monotonic() - self._measured_at < TTL_SECONDS:
                 return self._lags
-            if self._asking is None or not self._asking.is_alive():
-                self._asking = threading.Thread(target=self._measure, name="recent-lag", daemon=True)
-                self._asking.start()
-            asking = self._asking
-        asking.join(wait)
-        return None if asking.is_alive() else self._lags
+            if self._measuring is None or not self._measuring.is_alive():
+                self._measuring = threading.Thread(target=self._measure, name="consumer-lag", daemon=True)
+                self._measuring.start()
+            measuring = self._measuring
+        measuring.join(wait)
+        return None if measuring.is_alive() else self._lags
 
     def _measure(self) -> None:
         try:
@@ -52,4 +52,4 @@ class RecentLag:
         self._measured_at = time.monotonic()
 
 
-recent_lag = RecentLag()
+lag_cache = LagCache()

@@ -1,4 +1,4 @@
-"""How ingestion goes: how far the consumers are behind, and how each casino's messages fared in the last hour."""
+"""The status of ingestion: consumer lag by partition, and each casino's messages of the last hour."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -17,13 +17,13 @@ from tenants.models import Casino
 from tenants.routing.context import use_casino
 from tenants.schema.version import require_up_to_date
 
-from .parked import Parked
+from .parked import ParkedCount
 
 _WINDOW = timedelta(hours=1)
 
 
 class PartitionStatus(msgspec.Struct):
-    """`read`: messages that the group is done with; `lag`: those that are still to be read."""
+    """`read`: messages that the group has committed; `lag`: consumer lag; `dead`: dead letters."""
 
     topic: str
     partition: int
@@ -33,10 +33,10 @@ class PartitionStatus(msgspec.Struct):
 
 
 class CasinoStatus(msgspec.Struct):
-    """A casino's messages since the full hour before this one: stored (or updated), rejected, and stored a minute.
+    """A casino's messages since the start of the previous hour: stored (or updated), rejected, and stored per minute.
 
-    `waiting` coupons wait for their users, `parked` messages for the database. `last_error` is the latest rejection, or
-    why the database does not answer.
+    `waiting`: coupons whose users have not arrived yet. `last_error`: the latest rejection, or why the database is
+    unavailable.
     """
 
     id: int
@@ -60,18 +60,18 @@ def partition_status() -> list[PartitionStatus]:
     return found
 
 
-def casino_status(casino: Casino, now: datetime, parked: Iterable[Parked]) -> CasinoStatus:
+def casino_status(casino: Casino, now: datetime, parked: Iterable[ParkedCount]) -> CasinoStatus:
     status = CasinoStatus(casino.pk, casino.name)
-    mine = [each for each in parked if each.casino_id == casino.pk]
-    status.parked = sum(each.count for each in mine)
+    own = [each for each in parked if each.casino_id == casino.pk]
+    status.parked = sum(each.count for each in own)
     try:
         require_up_to_date(casino)
         with use_casino(casino.current):
             _read_counts(status, now)
     except Error as error:
         status.last_error = first_line(error) or sqlstate_of(error)
-    if mine:
-        status.last_error = mine[-1].reason
+    if own:
+        status.last_error = own[-1].reason
     return status
 
 

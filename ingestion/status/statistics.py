@@ -1,4 +1,4 @@
-"""How a casino's messages fared: the counts that the ledger keeps hour by hour, added up for its page."""
+"""Statistics of a casino's messages, from their hourly counts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ _IS_INGESTED = Q(outcome__in=STORED) & ~Q(topic=RECOMMENDATIONS.name)
 
 
 @dataclass(frozen=True, slots=True)
-class Today:
-    """Since midnight (UTC): messages rejected, recommendations served; and when a message was last stored, if any."""
+class DayStatistics:
+    """Since midnight (UTC): rejected messages, served recommendations, and when the last message was stored."""
 
     rejected: int
     served: int
@@ -28,8 +28,8 @@ class Today:
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
-    """Messages of one hour. What was served is counted when its message is stored, seconds after."""
+class HourStatistics:
+    """Messages of one hour. A served recommendation counts when its message is stored, seconds later."""
 
     hour: datetime
     ingested: int = 0
@@ -39,7 +39,7 @@ class Hour:
 
 @dataclass(frozen=True, slots=True)
 class TopicQuality:
-    """What became of a topic's messages: outcome -> number, the most frequent first."""
+    """A topic's messages by (outcome, number), the most frequent first."""
 
     topic: str
     total: int
@@ -51,20 +51,20 @@ class TopicQuality:
         return self.rejected / self.total if self.total else 0.0
 
 
-def today(now: datetime) -> Today:
+def today(now: datetime) -> DayStatistics:
     sums = _since(now.replace(hour=0, minute=0, second=0, microsecond=0)).aggregate(
         rejected=Sum("count", filter=Q(is_rejection=True), default=0),
         served=Sum("count", filter=_IS_SERVED, default=0),
         last_stored=Max("last_at", filter=Q(outcome__in=STORED)),
     )
-    return Today(**sums)
+    return DayStatistics(**sums)
 
 
-def by_hour(now: datetime, hours: int) -> list[Hour]:
-    """The latest so many hours up to this one, each of them, the oldest first."""
-    wanted = latest_hours(now, hours)
+def by_hour(now: datetime, hours: int) -> list[HourStatistics]:
+    """The latest `hours` hours including this one, the oldest first; hours without messages included."""
+    all_hours = latest_hours(now, hours)
     rows = (
-        _since(wanted[0])
+        _since(all_hours[0])
         .values("hour")
         .annotate(
             ingested=Sum("count", filter=_IS_INGESTED, default=0),
@@ -72,12 +72,12 @@ def by_hour(now: datetime, hours: int) -> list[Hour]:
             served=Sum("count", filter=_IS_SERVED, default=0),
         )
     )
-    found = {row["hour"]: Hour(**row) for row in rows}
-    return [found.get(hour, Hour(hour)) for hour in wanted]
+    found = {row["hour"]: HourStatistics(**row) for row in rows}
+    return [found.get(hour, HourStatistics(hour)) for hour in all_hours]
 
 
 def quality(now: datetime, days: int) -> list[TopicQuality]:
-    """Of each topic that had messages in the latest so many days."""
+    """The quality of each topic with messages in the latest `days` days."""
     rows: Iterable[Any] = (
         _since(now - timedelta(days=days))
         .values("topic", "outcome", "is_rejection")
@@ -99,12 +99,12 @@ def quality(now: datetime, days: int) -> list[TopicQuality]:
 
 
 def latest_rejections(now: datetime, *, days: int, limit: int) -> list[MessageCount]:
-    """The latest hours' rejections, each with its last message's place and what was wrong with it; the newest first."""
+    """The hourly counts of rejections, each with its last message's place and detail; the newest first."""
     return list(_since(now - timedelta(days=days)).filter(is_rejection=True).order_by("-last_at", "-pk")[:limit])
 
 
 def waiting_coupons() -> int:
-    """Coupons whose users are not known yet."""
+    """The number of coupons whose users have not arrived yet."""
     return WaitingCoupon.objects.count()
 
 

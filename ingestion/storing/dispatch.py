@@ -1,4 +1,4 @@
-"""A batch of messages of one topic: each to its own casino's database, to the parked ones, or to the dead letters."""
+"""Stores a topic's messages: each in its own casino's database, or in the topics of parked messages or dead letters."""
 
 import logging
 import time
@@ -11,7 +11,7 @@ from django.utils import timezone
 from ingestion.dead_letters.write import DeadLetters
 from ingestion.errors import DatabaseUnavailable
 from ingestion.kafka.forwarder import Forwarder
-from ingestion.messages.decoding import Bounds, Rejection, read_message
+from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
 from ingestion.messages.envelope import Envelope
 from ingestion.outcomes import DecodedMessage, MessageResult
 from ingestion.parking.parking import Parking
@@ -19,88 +19,94 @@ from ingestion.topics import Topic
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
 
-from .casinos import find_casinos, require_catalogue
-from .circuit_breaker import Availability
+from .availability import CircuitBreaker, find_casinos, require_catalogue
 from .transaction import store_messages
 
 logger = logging.getLogger(__name__)
 
 PARKED = "parked"
-_UNKNOWN = Rejection("unknown_casino", "casino_id", "no casino has this id, or it was deleted")
+_UNKNOWN_CASINO = Rejection(
+    "unknown_casino", "casino_id", "casino_id is not a known casino: create the casino, then replay"
+)
 
 
 class CasinoStore:
-    """Deals with messages of single casinos. `report` is told what became of each message.
+    """Stores messages of one casino at a time. `report` is called with the result of each message.
 
-    Raises AllDatabasesUnavailable if not even the catalogue answers, NotDelivered if the broker does not take the dead letters:
-    then the same messages have to come again, which does no harm.
+    Raises AllDatabasesUnavailable if the catalogue is unavailable too, NotDelivered if the broker does not accept dead
+    letters. Then the same messages must be stored again; the ledger prevents duplicates.
     """
 
     def __init__(self, topic: Topic, forwarder: Forwarder, report: Callable[[list[MessageResult]], None]) -> None:
-        self.availability = Availability()
+        self.circuit_breaker = CircuitBreaker()
+        self.dead_letters = DeadLetters(topic, forwarder)
+        self.report = report
         self._stored_at: dict[int, float] = {}
         self._topic = topic
         self._forwarder = forwarder
-        self.bury = DeadLetters(topic, forwarder).bury
-        self.report = report
 
-    def read(self, envelopes: Iterable[Envelope]) -> list[DecodedMessage]:
-        bounds = Bounds.at(timezone.now())
+    def decode(self, envelopes: Iterable[Envelope]) -> list[DecodedMessage]:
+        bounds = TimeBounds.at(timezone.now())
         decode = self._topic.decode
-        return [DecodedMessage(envelope, read_message(decode, envelope, bounds)) for envelope in envelopes]
+        return [DecodedMessage(envelope, decode_message(decode, envelope, bounds)) for envelope in envelopes]
 
-    def settle(self, casino_id: int, envelopes: Iterable[Envelope]) -> bool:
-        """Deal with messages that were parked; False if they have to wait on."""
+    def store_parked(self, casino_id: int, envelopes: Iterable[Envelope]) -> bool:
+        """Store parked messages of one casino; False if its database is still unavailable."""
         now = timezone.now()
-        readings = self.read(envelopes)
+        messages = self.decode(envelopes)
         casino = find_casinos([casino_id]).get(casino_id)
         if casino is not None:
-            return self._try(casino, readings, now)
-        self._bury_unknown(readings, now)
+            return self._try_to_store(casino, messages, now)
+        self._reject_unknown_casino(messages, now)
         return True
 
-    def take_quiet(self, seconds: float) -> list[int]:
-        """The ids of casinos of which messages were stored, but none for so long. Each is named once."""
+    def pop_idle_casinos(self, seconds: float) -> list[int]:
+        """The ids of casinos whose last message was stored at least `seconds` ago, each returned once."""
         before = time.monotonic() - seconds
-        quiet = [casino_id for casino_id, stored_at in self._stored_at.items() if stored_at < before]
-        for casino_id in quiet:
+        idle = [casino_id for casino_id, stored_at in self._stored_at.items() if stored_at < before]
+        for casino_id in idle:
             del self._stored_at[casino_id]
-        return quiet
+        return idle
 
-    def _try(self, casino: Casino, readings: Sequence[DecodedMessage], now: datetime) -> bool:
-        """Whether the messages are stored; if not, the casino's database is away."""
-        if self.availability.is_away(casino.pk):
+    def _try_to_store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> bool:
+        """Store the messages; False if the casino's database is unavailable."""
+        if self.circuit_breaker.is_open(casino.pk):
             return False
         try:
             if casino.state not in READY_STATES:
-                raise DatabaseUnavailable(f"it is {casino.state}")
-            verdicts = store_messages(self._topic, casino, readings, now, lambda rejected: self.bury(rejected, now))
+                raise DatabaseUnavailable(f"the casino is {casino.state}")
+            results = store_messages(
+                self._topic, casino, messages, now, lambda rejected: self.dead_letters.send(rejected, now)
+            )
         except DatabaseUnavailable as error:
-            self._note_away(casino, str(error))
+            self._record_failure(casino, str(error))
             return False
-        self.availability.note_back(casino.pk)
+        self.circuit_breaker.record_success(casino.pk)
         self._stored_at[casino.pk] = time.monotonic()
-        self.report(verdicts)
+        self.report(results)
         return True
 
-    def _note_away(self, casino: Casino, reason: str) -> None:
+    def _record_failure(self, casino: Casino, reason: str) -> None:
         require_catalogue()
-        logger.warning("%s: the database of %s is away, its messages wait: %s", self._topic.name, casino, reason)
-        self.availability.note_away(casino.pk, reason)
+        logger.warning(
+            "%s: the database of %s is unavailable, its messages are parked: %s", self._topic.name, casino, reason
+        )
+        self.circuit_breaker.record_failure(casino.pk, reason)
 
-    def _bury_unknown(self, readings: Sequence[DecodedMessage], now: datetime) -> None:
-        """Messages that no casino's database can count: the dead letters alone know them."""
-        rejections = (each.content if isinstance(each.content, Rejection) else _UNKNOWN for each in readings)
-        verdicts = [
-            MessageResult.reject(reading.envelope, rejection)
-            for reading, rejection in zip(readings, rejections, strict=True)
+    def _reject_unknown_casino(self, messages: Sequence[DecodedMessage], now: datetime) -> None:
+        """Send messages without a casino's database to the dead letters; no database counts them."""
+        results = [
+            MessageResult.reject(
+                each.envelope, each.content if isinstance(each.content, Rejection) else _UNKNOWN_CASINO
+            )
+            for each in messages
         ]
-        self.bury(verdicts, now)
-        self.report(verdicts)
+        self.dead_letters.send(results, now)
+        self.report(results)
 
 
 class BatchStore(CasinoStore):
-    """Deals with batches. When one is dealt with, each of its messages is stored, parked or a dead letter, for good."""
+    """Stores batches. After `store` returns, each message of the batch is stored, parked or a dead letter."""
 
     def __init__(
         self, topic: Topic, parking: Parking, forwarder: Forwarder, report: Callable[[list[MessageResult]], None]
@@ -108,36 +114,34 @@ class BatchStore(CasinoStore):
         super().__init__(topic, forwarder, report)
         self._parking = parking
 
-    def store(self, readings: Sequence[DecodedMessage]) -> None:
+    def store(self, messages: Sequence[DecodedMessage]) -> None:
         now = timezone.now()
-        groups = _by_casino(readings)
+        groups: dict[int | None, list[DecodedMessage]] = defaultdict(list)
+        for message in messages:
+            groups[message.envelope.casino_id].append(message)
         casinos = find_casinos(groups)
+        is_anything_parked = False
         for casino_id, group in groups.items():
-            if casino_id is not None and casino_id in casinos:
-                self._store_group(casinos[casino_id], group, now)
-            else:
-                self._bury_unknown(group, now)
-        self._forwarder.flush()
+            if casino_id is None or casino_id not in casinos:
+                self._reject_unknown_casino(group, now)
+            elif to_park := self._store_group(casinos[casino_id], group, now):
+                self._park(casino_id, to_park, now)
+                is_anything_parked = True
+        if is_anything_parked:
+            self._forwarder.flush()
 
-    def _store_group(self, casino: Casino, group: Sequence[DecodedMessage], now: datetime) -> None:
-        waiting: list[DecodedMessage] = []
-        direct: list[DecodedMessage] = []
-        for reading in group:
-            is_behind = self._parking.holds(casino.pk, reading.envelope.place.partition)
-            (waiting if is_behind else direct).append(reading)
-        if direct and not self._try(casino, direct, now):
-            waiting = [*group]
-        if waiting:
-            self._park(casino.pk, waiting, now)
+    def _store_group(self, casino: Casino, group: list[DecodedMessage], now: datetime) -> list[DecodedMessage]:
+        """Store one casino's messages; returns those to park, which keep their order behind parked ones."""
+        to_park: list[DecodedMessage] = []
+        to_store: list[DecodedMessage] = []
+        for message in group:
+            is_behind = self._parking.has_parked(casino.pk, message.envelope.place.partition)
+            (to_park if is_behind else to_store).append(message)
+        if to_store and not self._try_to_store(casino, to_store, now):
+            return group
+        return to_park
 
-    def _park(self, casino_id: int, readings: Sequence[DecodedMessage], now: datetime) -> None:
-        envelopes = [reading.envelope for reading in readings]
-        self._parking.park(envelopes, self.availability.reason(casino_id), now)
+    def _park(self, casino_id: int, messages: Sequence[DecodedMessage], now: datetime) -> None:
+        envelopes = [message.envelope for message in messages]
+        self._parking.park(envelopes, self.circuit_breaker.reason(casino_id), now)
         self.report([MessageResult(envelope, PARKED) for envelope in envelopes])
-
-
-def _by_casino(readings: Iterable[DecodedMessage]) -> dict[int | None, list[DecodedMessage]]:
-    groups: dict[int | None, list[DecodedMessage]] = defaultdict(list)
-    for reading in readings:
-        groups[reading.envelope.casino_id].append(reading)
-    return groups

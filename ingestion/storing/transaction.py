@@ -1,5 +1,5 @@
-"""One casino's messages into its database: all their effects and the ledger in one transaction, and what can't be
-stored to the dead letters before that transaction is committed."""
+"""Stores one casino's messages: all their rows and the ledger in one transaction, and the rejected messages in the
+dead letters before that transaction commits."""
 
 import random
 import time
@@ -21,149 +21,156 @@ from tenants.routing.context import use_casino
 from tenants.schema.version import require_up_to_date
 
 from .database_errors import DatabaseErrorKind, classify, first_line, sqlstate_of
-from .ledger import Count, Ledger
+from .ledger import Ledger, OutcomeCount
 
 ATTEMPTS = 6
-_PAUSE_SECONDS = 0.05
+_BACKOFF_SECONDS = 0.05
 _QUICK_SECONDS = 1.0
 REPEATED = "repeated"
 
-
-Bury = Callable[[Iterable[MessageResult]], None]
+SendToDeadLetters = Callable[[Iterable[MessageResult]], None]
+Store = Callable[[Topic, Sequence[DecodedMessage]], Sequence[Outcome | Rejection]]
 
 
 def store_messages(
-    topic: Topic, casino: Casino, readings: Sequence[DecodedMessage], now: datetime, bury: Bury
+    topic: Topic,
+    casino: Casino,
+    messages: Sequence[DecodedMessage],
+    now: datetime,
+    send_to_dead_letters: SendToDeadLetters,
 ) -> list[MessageResult]:
-    """Store messages of one casino, in the order of their offsets, each once and for all.
+    """Store one casino's messages, in the order of their offsets, each exactly once.
 
-    Raises DatabaseUnavailable if the casino's database can't be written to at present; then nothing was stored. What one
-    message is refused for by PostgreSQL is found by halving, and buried with the other rejections; `bury` has to have
-    them safe when it returns. Raises what can't be told apart (django.db.Error), for then going on might lose messages.
+    If PostgreSQL refuses a row, the batch is bisected to find it, and its message is rejected. `send_to_dead_letters`
+    must return only after the broker has the rejected messages. Raises DatabaseUnavailable, with nothing stored, and
+    django.db.Error for database errors of unknown kind: going on might lose messages.
     """
-    is_careful = False
+    store: Store = _store
     for attempt in range(1, ATTEMPTS + 1):
         began = time.monotonic()
         try:
             require_up_to_date(casino)
             with use_casino(casino.current):
-                return _store_once(topic, readings, now, bury, is_careful=is_careful)
+                return _store_in_transaction(topic, messages, now, send_to_dead_letters, store)
         except Error as error:
-            fault = classify(error)
+            kind = classify(error)
             is_quick = time.monotonic() - began < _QUICK_SECONDS
-            if fault is DatabaseErrorKind.BAD_ROW and not is_careful:
-                is_careful = True
-            elif fault is DatabaseErrorKind.CONFLICT and attempt < ATTEMPTS:
-                time.sleep(_PAUSE_SECONDS * attempt * random.random())
-            elif fault is DatabaseErrorKind.OUTAGE and attempt == 1 and is_quick:
-                continue  # a connection that was cut; a new one may do
-            elif fault in {DatabaseErrorKind.OUTAGE, DatabaseErrorKind.CONFLICT}:
+            if kind is DatabaseErrorKind.BAD_ROW and store is _store:
+                store = _bisect
+            elif kind is DatabaseErrorKind.CONFLICT and attempt < ATTEMPTS:
+                time.sleep(_BACKOFF_SECONDS * attempt * random.random())
+            elif kind is DatabaseErrorKind.OUTAGE and attempt == 1 and is_quick:
+                continue  # the connection may have been cut; try once with a new one
+            elif kind in {DatabaseErrorKind.OUTAGE, DatabaseErrorKind.CONFLICT}:
                 raise DatabaseUnavailable(first_line(error)) from error
             else:
                 raise
-    raise DatabaseUnavailable("its transactions conflict with others again and again")
+    raise DatabaseUnavailable(f"transactions conflicted with others {ATTEMPTS} times")
 
 
-def _store_once(
-    topic: Topic, readings: Sequence[DecodedMessage], now: datetime, bury: Bury, *, is_careful: bool
+def _store_in_transaction(
+    topic: Topic,
+    messages: Sequence[DecodedMessage],
+    now: datetime,
+    send_to_dead_letters: SendToDeadLetters,
+    store: Store,
 ) -> list[MessageResult]:
     with casino_atomic():
-        ledger = Ledger(topic.group, readings[0].envelope.place.topic, (reading.envelope for reading in readings))
-        new = ledger.take_new(readings)
-        verdicts = _judge(topic, new, _store_carefully if is_careful else _store)
-        if rejected := [verdict for verdict in verdicts if verdict.rejection is not None]:
-            bury(rejected)
-        repeated = len(readings) - len(new)
-        ledger.write(count_verdicts(verdicts, repeated), now)
+        ledger = Ledger(topic.group, messages[0].envelope.place.topic, (each.envelope for each in messages))
+        new = ledger.take_new(messages)
+        results = _resolve(topic, new, store)
+        if rejected := [result for result in results if result.rejection is not None]:
+            send_to_dead_letters(rejected)
+        repeated = len(messages) - len(new)
+        ledger.write(count_results(results, repeated), now)
     if repeated:
-        known = {id(reading) for reading in new}
-        verdicts += [MessageResult(each.envelope, REPEATED) for each in readings if id(each) not in known]
-    return verdicts
+        new_ids = {id(message) for message in new}
+        results += [MessageResult(each.envelope, REPEATED) for each in messages if id(each) not in new_ids]
+    return results
 
 
-Store = Callable[[Topic, Sequence[DecodedMessage]], Sequence[Outcome | Rejection]]
-
-
-def _judge(topic: Topic, readings: Sequence[DecodedMessage], store: Store) -> list[MessageResult]:
-    verdicts = [
-        MessageResult.reject(reading.envelope, reading.content)
-        for reading in readings
-        if isinstance(reading.content, Rejection)
+def _resolve(topic: Topic, messages: Sequence[DecodedMessage], store: Store) -> list[MessageResult]:
+    """Store the valid messages; the result of each message, the rejected ones first."""
+    results = [
+        MessageResult.reject(message.envelope, message.content)
+        for message in messages
+        if isinstance(message.content, Rejection)
     ]
-    accepted = [reading for reading in readings if not isinstance(reading.content, Rejection)]
-    if accepted:
-        outcomes = store(topic, accepted)
-        verdicts += [_verdict(reading.envelope, outcome) for reading, outcome in zip(accepted, outcomes, strict=True)]
-    return verdicts
+    valid = [message for message in messages if not isinstance(message.content, Rejection)]
+    if valid:
+        outcomes = store(topic, valid)
+        results += [_result_of(message.envelope, outcome) for message, outcome in zip(valid, outcomes, strict=True)]
+    return results
 
 
-def _store(topic: Topic, readings: Sequence[DecodedMessage]) -> list[Outcome]:
-    rows = [reading.content for reading in readings]
+def _store(topic: Topic, messages: Sequence[DecodedMessage]) -> list[Outcome]:
     envelopes: dict[int, Envelope] = {}
 
-    def message_of(row: Row) -> bytes:
+    def packed_message_of(row: Row) -> bytes:
         if not envelopes:
-            envelopes.update((id(reading.content), reading.envelope) for reading in readings)
+            envelopes.update((id(message.content), message.envelope) for message in messages)
         return pack(envelopes[id(row)])
 
-    return topic.store(rows, message_of)
+    return topic.store([message.content for message in messages], packed_message_of)
 
 
-def _store_carefully(
-    topic: Topic, readings: Sequence[DecodedMessage], attempt: int = 2, *, is_last: bool = False
+def _bisect(
+    topic: Topic, messages: Sequence[DecodedMessage], attempt: int = 2, *, is_last: bool = False
 ) -> list[Outcome | Rejection]:
-    """Store behind a savepoint; where PostgreSQL refuses, each half by itself, down to the message that it means."""
+    """Store behind a savepoint; if PostgreSQL refuses a row, store each half by itself, down to the bad row."""
     try:
         with casino_atomic():
             _check_constraints_at_once()
-            return list(_store(topic, readings))
+            return list(_store(topic, messages))
     except DatabaseError as error:
         if classify(error) is not DatabaseErrorKind.BAD_ROW:
             raise
         refusal = error
-    if len(readings) > 1:
-        middle = len(readings) // 2
-        halves = readings[:middle], readings[middle:]
-        return [outcome for half in halves for outcome in _store_carefully(topic, half, attempt + 1)]
+    if len(messages) > 1:
+        middle = len(messages) // 2
+        halves = messages[:middle], messages[middle:]
+        return [outcome for half in halves for outcome in _bisect(topic, half, attempt + 1)]
     if isinstance(refusal, IntegrityError) and not is_last:
-        # the next id that PostgreSQL hands out may be free
-        return _store_carefully(topic, readings, attempt + 1, is_last=True)
+        # a generated id may have been in use; the sequence's next one may be free
+        return _bisect(topic, messages, attempt + 1, is_last=True)
     return [Rejection("refused_by_database", "", first_line(refusal), sqlstate_of(refusal), attempt)]
 
 
 def _check_constraints_at_once() -> None:
-    """What is checked at the commit would else fail there, when it is too late to find the culprit."""
+    """Deferred constraints would fail at the commit, when the bad row can't be found any more."""
     with casino_connection().cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
-_REFUSED = {
+_REJECTIONS = {
     Result.ID_TAKEN: Rejection(
-        "id_taken", "id", "id was given to a row that came without an id; send ids for all, or for none"
+        "id_taken", "id", "id was generated for a row sent without an id: send an id with every row, or with none"
     ),
     Result.UNKNOWN_USER: Rejection(
-        "unknown_user", "user_id", "user_id is of no user, and no more coupons may wait for their users"
+        "unknown_user",
+        "user_id",
+        "user_id is not a known user, and as many coupons as allowed wait for their users: send the user, then replay",
     ),
 }
 
 
-def _verdict(envelope: Envelope, outcome: Outcome | Rejection) -> MessageResult:
-    rejection = outcome if isinstance(outcome, Rejection) else _REFUSED.get(outcome.result)
-    if rejection is not None:
-        return MessageResult.reject(envelope, rejection)
-    return MessageResult(envelope, outcome.result.value)  # type: ignore[union-attr]
+def _result_of(envelope: Envelope, outcome: Outcome | Rejection) -> MessageResult:
+    if isinstance(outcome, Rejection):
+        return MessageResult.reject(envelope, outcome)
+    rejection = _REJECTIONS.get(outcome.result)
+    return MessageResult(envelope, outcome.result.value if rejection is None else rejection.code, rejection)
 
 
-def count_verdicts(verdicts: Iterable[MessageResult], repeated: int = 0) -> Iterable[Count]:
-    """How many ended in which way, for the casino's database; `repeated` messages more were done with before."""
-    counts: dict[str, Count] = {}
-    for verdict in verdicts:
-        count = counts.get(verdict.outcome)
+def count_results(results: Iterable[MessageResult], repeated: int = 0) -> Iterable[OutcomeCount]:
+    """The number of messages by outcome, with `repeated` messages more that were stored before."""
+    counts: dict[str, OutcomeCount] = {}
+    for result in results:
+        count = counts.get(result.outcome)
         if count is None:
-            count = counts[verdict.outcome] = Count(verdict.outcome, verdict.rejection is not None)
+            count = counts[result.outcome] = OutcomeCount(result.outcome, result.rejection is not None)
         count.count += 1
-        if verdict.rejection is not None:
-            count.last_place, count.last_detail = str(verdict.envelope.place), verdict.rejection.detail
+        if result.rejection is not None:
+            count.last_place, count.last_detail = str(result.envelope.place), result.rejection.detail
     if repeated:
-        counts[REPEATED] = Count(REPEATED, count=repeated)
+        counts[REPEATED] = OutcomeCount(REPEATED, count=repeated)
     return counts.values()

@@ -1,4 +1,4 @@
-"""A broker for each test, with the three topics, all empty."""
+"""A broker for each test, with empty topics."""
 
 import logging
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from .kafka_client import remake_topics
 
 @pytest.fixture
 def broker(settings: Any) -> Iterator[str]:
-    """The address of a broker: one of the test's own, or the real one that KAFKA_BOOTSTRAP_SERVERS names."""
+    """The address of a broker: an embedded one, or the real one of KAFKA_BOOTSTRAP_SERVERS."""
     settings.KAFKA_BATCH_SECONDS = 0.05
-    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)  # clients that outlive the test's broker complain
+    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)  # clients that outlive the test's broker log errors
     if settings.KAFKA_BOOTSTRAP_SERVERS:
         remake_topics()
         yield settings.KAFKA_BOOTSTRAP_SERVERS
         return
-    settings.KAFKA_SESSION_SECONDS = 2  # so long, less one, the embedded broker makes a group's next consumer wait
+    settings.KAFKA_SESSION_SECONDS = 2  # the embedded broker delays a group's next consumer by this, less 1 s
     with EmbeddedBroker() as embedded:
         for name in topic_names():
             embedded.create_topic(name, PARTITIONS)

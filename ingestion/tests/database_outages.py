@@ -1,4 +1,4 @@
-"""Databases that go away and come back, while a consumer runs."""
+"""Makes databases unavailable while a consumer runs."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,51 +17,51 @@ def execute(alias: str, sql: str, *parameters: Any) -> None:
 
 
 @contextmanager
-def database_away(casino: Casino, *, through: str = "default") -> Iterator[Callable[[], None]]:
-    """The casino's database under another name: connecting to it says that it does not exist. Gives what brings it
-    back; the end of the block does so too. `through` is a database that does not go."""
-    here, away = str(casino.db_name), f"{casino.db_name}_away"
+def database_unavailable(casino: Casino, *, through: str = "default") -> Iterator[Callable[[], None]]:
+    """Rename the casino's database, so that it does not exist for clients. Yields a function that restores it; the end
+    of the block does too. `through` is a database that stays available."""
+    name, renamed = str(casino.db_name), f"{casino.db_name}_renamed"
     connections[casino.current.alias].close()
-    execute(through, _END_SESSIONS, here)
-    execute(through, f'ALTER DATABASE "{here}" RENAME TO "{away}"')
-    back = iter([f'ALTER DATABASE "{away}" RENAME TO "{here}"'])
+    execute(through, _END_SESSIONS, name)
+    execute(through, f'ALTER DATABASE "{name}" RENAME TO "{renamed}"')
+    statements = iter([f'ALTER DATABASE "{renamed}" RENAME TO "{name}"'])
 
-    def come_back() -> None:
-        for statement in back:
+    def restore() -> None:
+        for statement in statements:
             execute(through, statement)
 
     try:
-        yield come_back
+        yield restore
     finally:
-        come_back()
+        restore()
 
 
 class Catalogue:
-    """The catalogue's database, which takes no connections while it is away. `through` is a database that does."""
+    """The catalogue's database, which can refuse connections. `through` is a database that stays available."""
 
     def __init__(self, through: str) -> None:
-        self.is_away = self.was_away = False
+        self.is_stopped = self.was_stopped = False
         self._name = connections["default"].settings_dict["NAME"]
         self._through = through
 
-    def go(self) -> None:
-        self.is_away = self.was_away = True
+    def stop(self) -> None:
+        self.is_stopped = self.was_stopped = True
         execute(self._through, f'ALTER DATABASE "{self._name}" ALLOW_CONNECTIONS false')
         execute(self._through, _END_SESSIONS, self._name)
 
-    def come_back(self) -> None:
-        self.is_away = False
+    def restore(self) -> None:
+        self.is_stopped = False
         execute(self._through, f'ALTER DATABASE "{self._name}" ALLOW_CONNECTIONS true')
 
 
 @contextmanager
 def catalogue(*, through: str = "casino_2") -> Iterator[Catalogue]:
-    """The catalogue, which is back at the end of the block at the latest."""
+    """The catalogue, which is restored at the end of the block."""
     catalogue = Catalogue(through)
     try:
         yield catalogue
     finally:
-        catalogue.come_back()
+        catalogue.restore()
         connections["default"].close()
 
 

@@ -1,10 +1,10 @@
-"""Messages without a broker: as they would have come, and as they are read."""
+"""Envelopes and decoded messages, without a broker."""
 
 from typing import Any
 
 import msgspec
 
-from ingestion.messages.decoding import Bounds, Rejection, read_message
+from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place
 from ingestion.outcomes import DecodedMessage
 from ingestion.topics import Topic
@@ -16,7 +16,7 @@ SENT_AT = 1_760_000_000_000  # Unix milliseconds, in October 2025
 
 
 def body_of(value: Any) -> bytes | None:
-    """Bytes and None are sent as they are, everything else as JSON."""
+    """Bytes and None unchanged, everything else as JSON."""
     return value if value is None or isinstance(value, bytes) else msgspec.json.encode(value)
 
 
@@ -37,15 +37,15 @@ def envelope_of(
     return Envelope(place, casino, key, body_of(value), headers)
 
 
-def reading_of(topic: Topic, value: Any, **changes: Any) -> DecodedMessage:
+def decoded_message(topic: Topic, value: Any, **changes: Any) -> DecodedMessage:
     envelope = envelope_of(topic, value, **changes)
     return DecodedMessage(envelope, read(topic, envelope))
 
 
-def readings_of(topic: Topic, *values: Any, first: int = 0, **changes: Any) -> list[DecodedMessage]:
+def decoded_messages(topic: Topic, *values: Any, first: int = 0, **changes: Any) -> list[DecodedMessage]:
     """Messages of one partition, from offset `first` on."""
-    return [reading_of(topic, value, offset=offset, **changes) for offset, value in enumerate(values, start=first)]
+    return [decoded_message(topic, value, offset=offset, **changes) for offset, value in enumerate(values, start=first)]
 
 
 def read(topic: Topic, envelope: Envelope) -> AnyRow | Removal | Rejection:
-    return read_message(topic.decode, envelope, Bounds.at(NOW))
+    return decode_message(topic.decode, envelope, TimeBounds.at(NOW))

@@ -1,4 +1,4 @@
-"""Kafka as the tests use it: sending messages, consuming a counted number of them, and looking at committed offsets."""
+"""Kafka in tests: sends messages, consumes a number of them, and reads committed offsets."""
 
 import socket
 import threading
@@ -16,14 +16,14 @@ from ingestion.kafka.client import client_config
 from ingestion.topics import PARTITIONS, TOPICS, Topic, create_topics, topic_names
 from tenants.tests.waiting import wait_until
 
-PATIENCE_SECONDS = 30.0  # more than it takes a broker to give up a consumer that is gone (SESSION_SECONDS)
+PATIENCE_SECONDS = 30.0  # more than the session timeout of a dead consumer
 NOW = datetime.now(UTC)
 
-Message = tuple[int | str | None, Any]  # casino (None: no header), value (bytes, None, or what becomes JSON)
+Message = tuple[int | str | None, Any]  # casino (None: no header), value (bytes, None, or encoded as JSON)
 
 
 class Until(threading.Event):
-    """A stop event that is set once a condition holds, or patience is at its end. `on_wait` runs before each wait."""
+    """A stop event that is set once `is_done`, or after PATIENCE_SECONDS. `on_wait` runs before each wait."""
 
     def __init__(self, is_done: Callable[[], bool], on_wait: Callable[[], None] = lambda: None) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ def send(topic: Topic, messages: Iterable[Message], *, partition: int = 0) -> No
 
 
 def consume(topic: Topic, count: int, on_wait: Callable[[], None] = lambda: None) -> TopicConsumer:
-    """Run a consumer until it has counted so many messages, and look that it has counted no more."""
+    """Run a consumer until it has counted `count` messages, and no more."""
     consumer: TopicConsumer = TopicConsumer(topic, Until(lambda: consumer.counts.total() >= count, on_wait))
     consumer.run()
     assert consumer.counts.total() == count
@@ -73,7 +73,7 @@ def read_named(name: str, count: int, *, seconds: float = PATIENCE_SECONDS) -> l
 
 
 def rewind(topic: Topic) -> None:
-    """As if the topic's group had committed nothing. Its members have to be gone."""
+    """Reset the committed offsets of the topic's group, which must have no members."""
     client = Consumer(client_config() | {"group.id": topic.group, "session.timeout.ms": 2_000})
     client.subscribe([topic.name])
     wait_until(lambda: client.poll(0.1) or client.assignment())
@@ -83,7 +83,7 @@ def rewind(topic: Topic) -> None:
 
 
 def committed(topic: Topic) -> dict[int, int]:
-    """Partition -> the offset that the topic's group goes on from; partitions without one are left out."""
+    """Partition -> committed offset of the topic's group; partitions without one are left out."""
     client = Consumer(client_config() | {"group.id": topic.group})
     offsets = client.committed([TopicPartition(topic.name, number) for number in range(PARTITIONS)], timeout=10)
     client.close()
@@ -91,7 +91,7 @@ def committed(topic: Topic) -> dict[int, int]:
 
 
 class SecondGroup(Topic):
-    """The topic as another group sees it: from its beginning."""
+    """The topic with another consumer group, which reads it from the beginning."""
 
     @property
     def group(self) -> str:
@@ -103,20 +103,20 @@ def again(topic: Topic) -> Topic:
 
 
 def remake_topics() -> None:
-    """Empty topics and fresh groups on a broker that is not ours."""
+    """Recreate topics and groups on a real broker."""
     admin = AdminClient(client_config())
     groups = [kind.group for topic in TOPICS.values() for kind in (topic, again(topic))]
     for future in (*admin.delete_consumer_groups(groups).values(), *admin.delete_topics(topic_names()).values()):
-        future.exception()  # that there were none is fine
+        future.exception()  # they may be missing
     wait_until(lambda: not set(topic_names()) & set(admin.list_topics(timeout=10).topics))
     create_topics()
-    wait_until(_are_led)
+    wait_until(_have_leaders)
 
 
-def _are_led() -> bool:
-    """Whether all partitions answer: a real broker lists a topic a moment before it leads its partitions.
+def _have_leaders() -> bool:
+    """Whether all partitions have leaders: a real broker lists a topic a moment before.
 
-    Asks with a new client, which knows no leader of the topics that were there before.
+    Uses a new client, which has no cached leaders of the deleted topics.
     """
     admin = AdminClient(client_config())
     places = [TopicPartition(name, partition) for name in topic_names() for partition in range(PARTITIONS)]
@@ -125,7 +125,7 @@ def _are_led() -> bool:
 
 
 def closed_port() -> str:
-    """An address on which nobody listens."""
+    """An address without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{probe.getsockname()[1]}"

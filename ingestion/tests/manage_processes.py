@@ -1,4 +1,4 @@
-"""manage.py in processes of its own, on the tests' databases and the test's broker."""
+"""Runs manage.py in subprocesses, with the tests' databases and the test's broker."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def subprocess_environment(**changes: str) -> dict[str, str]:
 
 
 def database_environment(**changes: str) -> dict[str, str]:
-    """The environment in which the tests' catalogue is the catalogue. Casinos name their own databases."""
+    """Environment variables that select the tests' catalogue, which has the names of the casinos' databases."""
     name = connections["default"].settings_dict["NAME"]
     if settings.EMBEDDED_POSTGRES_DIR:
         folder = embedded.ensure_running(settings.EMBEDDED_POSTGRES_DIR)
@@ -39,7 +39,7 @@ def database_environment(**changes: str) -> dict[str, str]:
 
 @contextmanager
 def manage(*arguments: str, env: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
-    """A running `manage.py ...`; killed at the end of the block if it still runs then."""
+    """A running `manage.py ...`; killed at the end of the block if it still runs."""
     process = subprocess.Popen(
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,
@@ -56,7 +56,7 @@ def manage(*arguments: str, env: dict[str, str]) -> Iterator["subprocess.Popen[s
 
 
 def run(*arguments: str, **changes: str) -> Any:
-    """What a `manage.py ...` that ends by itself answers: (exit status, stdout, stderr)."""
+    """(exit status, stdout, stderr) of a `manage.py ...` that ends by itself."""
     with manage(*arguments, env=database_environment(**changes)) as process:
         out, error = process.communicate(timeout=60)
     return process.returncode, out, error

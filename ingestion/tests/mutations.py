@@ -1,4 +1,4 @@
-"""Good messages, changed at random: bytes flipped, cut, doubled; fields dropped, swapped, given values of any kind."""
+"""Changes valid messages at random: bytes flipped, cut, doubled; fields dropped, swapped, replaced."""
 
 import random
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import msgspec
 
 from .sample_messages import SELECTION, coupon, event, served, user
 
-# What decoders, databases and arithmetic choke on.
+# Values that break decoders, databases and arithmetic.
 NASTY: list[Any] = [
     None, True, False, 0, -1, 1, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63), 10**400, 0.0, -0.0, 1e-300, 1e300, 1.0000001,
     "", " ", "\x00", "A\x00B", "\ufffd", "\u2028", "\u202e",
@@ -33,7 +33,7 @@ def good_messages(rng: random.Random) -> list[dict[str, Any]]:
 
 
 def mutate(message: dict[str, Any], rng: random.Random) -> bytes:
-    """The message, with one to four changes; now and then with none."""
+    """The message, with up to four changes."""
     for _ in range(rng.randrange(3)):
         message = rng.choice(_OF_FIELDS)(message, rng)
     value = msgspec.json.encode(message)

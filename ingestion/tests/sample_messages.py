@@ -1,4 +1,4 @@
-"""What a casino might send."""
+"""Valid messages of a casino."""
 
 from typing import Any
 

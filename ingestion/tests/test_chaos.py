@@ -9,9 +9,9 @@ from django.conf import settings
 SHORT = "--seconds 15 --kills 5 --restarts 1 --cuts 3 --rate 100"
 
 
-def test_every_message_is_stored_once_or_a_dead_letter_whatever_breaks():
-    """A healthy casino may stand still for longer than in the long form, since other tests run beside it. Coverage is
-    not measured: who is killed writes none."""
+def test_every_message_is_stored_once_or_a_dead_letter_despite_outages():
+    """A healthy casino may stall for longer than in `make chaos`, since other tests run at the same time. Coverage is
+    not measured: a killed process writes none."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     run = subprocess.run(
         [sys.executable, "-m", "ingestion.tests.chaos", *SHORT.split(), "--still", "25"],

@@ -1,4 +1,4 @@
-"""What docs/ingestion.md says is so."""
+"""docs/ingestion.md and docs/schemas match the code."""
 
 import re
 from pathlib import Path
@@ -16,12 +16,12 @@ CODE_OF_CONSTRAINT = re.compile(r"""^\s*\("[^"]+", "([a-z_]+)"\),""", re.MULTILI
 DECODING = Path(settings.BASE_DIR) / "ingestion" / "messages" / "decoding.py"
 
 
-def test_every_reason_stands_in_the_docs_with_its_meaning():
+def test_docs_have_every_rejection_code_with_its_meaning():
     text = (DOCS / "ingestion.md").read_text()
     assert re.findall(r"^\| `([a-z_]+)` \| (.+) \|$", text, re.MULTILINE) == list(REASONS.items())
 
 
-def test_every_code_in_the_code_has_a_meaning():
+def test_every_rejection_code_of_the_source_has_a_meaning():
     sources = [
         path
         for app in ("ingestion", "recommendations")
@@ -34,7 +34,7 @@ def test_every_code_in_the_code_has_a_meaning():
     assert found - REASONS.keys() == set()
 
 
-def test_exported_schemas_are_those_of_the_structs():
+def test_exported_schemas_match_the_structs():
     for topic in TOPICS.values():
         exported = msgspec.json.decode((DOCS / "schemas" / f"{topic.name}.schema.json").read_bytes())
         assert exported == msgspec.to_builtins(schema(topic.message))

@@ -1,4 +1,4 @@
-"""What was served, from the request through Kafka to the casino's own database. Rows are really committed."""
+"""Served recommendations, from the request through Kafka to the casino's database. Rows are really committed."""
 
 import time
 from datetime import timedelta
@@ -8,9 +8,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from ingestion.dead_letters.log import Query, get_dead_letter, list_dead_letters
+from ingestion.dead_letters.log import DeadLetterQuery, get_dead_letter, list_dead_letters
 from ingestion.kafka.forwarder import Forwarder
-from ingestion.maintenance.pruning import ROWS_A_STEP, ServedPruning
+from ingestion.maintenance.pruning import ROWS_PER_STEP, ServedPruning
 from ingestion.producers.publisher import publisher
 from ingestion.status.parked import list_parked
 from ingestion.storing.dispatch import CasinoStore
@@ -21,7 +21,7 @@ from recommendations.tests.conftest import Caller
 from recommendations.tests.factories import EventFactory, UserFactory, served_row
 from tenants.routing.context import use_casino
 
-from .database_outages import database_away
+from .database_outages import database_unavailable
 from .dead_letters.test_write import CASINO, produce
 from .decoded_messages import body_of
 from .kafka_client import again, closed_port, consume, send
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 @pytest.fixture
 def publishing(settings):
-    """As outside of tests, by the process's own publisher, which is made anew for the test's broker."""
+    """The process's own publisher, with a new producer for the test's broker."""
     settings.PUBLISH_RECOMMENDATIONS = True
     yield publisher
     publisher.close(0)
@@ -42,7 +42,7 @@ def publishing(settings):
 
 @pytest.fixture
 def callers(casino_a, casino_b):
-    """The back ends of both casinos, which have the users 7 and 8 and some events."""
+    """API clients of both casinos, which have the users 7 and 8 and some events."""
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
             UserFactory.create(id=7)
@@ -75,7 +75,7 @@ def test_each_request_is_one_row_in_its_own_casinos_database(broker, publishing,
         assert [event["odd"] for event in slip.events] == [event["odd"] for event in answer["events"]]
 
 
-def test_the_events_that_were_shown_are_known_by_their_ids(broker, publishing, callers, casino_a):
+def test_served_events_are_stored_with_their_ids(broker, publishing, callers, casino_a):
     callers[0].get("/recommend/7")
     publishing.close(10)
     consume(RECOMMENDATIONS, 1)
@@ -86,14 +86,14 @@ def test_the_events_that_were_shown_are_known_by_their_ids(broker, publishing, c
     assert {event.country for event in shown.values()} == {"ALPHA"}
 
 
-def test_an_answer_says_of_an_event_what_it_always_said(broker, publishing, callers):
+def test_response_has_the_same_event_fields_as_before(broker, publishing, callers):
     answer = callers[0].get("/recommend/7").json()
     assert list(answer["events"][0]) == ["country", "league", "home_team", "away_team", "sport", "odd"]
 
 
-def test_with_kafka_away_requests_are_answered_as_quickly_and_the_loss_is_counted(publishing, callers, settings):
+def test_without_a_broker_requests_are_as_fast_and_drops_are_counted(publishing, callers, settings):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
-    callers[0].get("/recommend/7")  # the offer is in memory now
+    callers[0].get("/recommend/7")  # caches the offer
     before, begun = dropped("not_delivered"), time.monotonic()
     for _ in range(10):
         assert len(callers[0].get("/recommend/7").json()["events"]) == 3
@@ -102,47 +102,45 @@ def test_with_kafka_away_requests_are_answered_as_quickly_and_the_loss_is_counte
     assert dropped("not_delivered") == before + 11
 
 
-def test_the_command_stores_what_was_served(broker, casino_a, callers):
+def test_consume_recommendations_stores_served_recommendations(broker, casino_a, callers):
     send(RECOMMENDATIONS, [(1, served())])
     status, out, error = run("consume_recommendations", "--idle-exit", "2", LOG_LEVEL="ERROR")
     assert (status, out, error) == (0, "recommendations: 1 stored\n", "")
     assert [slip.recommendation_id for slip in slips(casino_a)] == [UUID(served()["recommendation_id"])]
 
 
-def test_a_message_that_comes_twice_is_one_row(broker, callers, casino_a):
+def test_message_sent_twice_is_one_row(broker, callers, casino_a):
     send(RECOMMENDATIONS, [(1, served()), (1, served())])
     assert consume(RECOMMENDATIONS, 2).counts == {(1, "stored"): 1, (1, "duplicate"): 1}
     assert consume(again(RECOMMENDATIONS), 2).counts == {(1, "duplicate"): 2}
     assert len(slips(casino_a)) == 1
 
 
-def test_what_can_not_be_stored_becomes_a_dead_letter_that_can_be_shown_and_purged(broker, callers, casino_a, capsys):
+def test_rejected_message_becomes_a_dead_letter_that_can_be_shown_and_purged(broker, callers, casino_a, capsys):
     bad = served(stake=0)
     send(RECOMMENDATIONS, [(1, bad), (1, b"{"), (99, served()), (2, served())])
     assert consume(RECOMMENDATIONS, 4).counts == {
         (1, "out_of_range"): 1, (1, "malformed"): 1, (99, "unknown_casino"): 1, (2, "stored"): 1,
     }  # fmt: skip
-    letters = list_dead_letters(Query(topic="recommendations"))
+    letters = list_dead_letters(DeadLetterQuery(topic="recommendations"))
     assert {(letter.casino_id, letter.field) for letter in letters} == {(1, "stake"), (1, ""), (99, "casino_id")}
     [of_stake] = [letter for letter in letters if letter.field == "stake"]
     assert get_dead_letter(of_stake.id)[1].value == body_of(bad)
     call_command("dead_letters", "purge", "--topic", "recommendations", "--yes")
-    assert "3 dead letters were purged." in capsys.readouterr().out
-    assert list_dead_letters(Query()) == []
+    assert "3 dead letters purged." in capsys.readouterr().out
+    assert list_dead_letters(DeadLetterQuery()) == []
 
 
-def test_with_the_casinos_database_away_messages_are_parked_and_stored_when_it_is_back(
-    broker, callers, casino_a, casino_b
-):
+def test_messages_of_an_unavailable_database_are_parked_and_stored_later(broker, callers, casino_a, casino_b):
     send(RECOMMENDATIONS, [(1, served()), (2, served())])
-    with database_away(casino_b):
+    with database_unavailable(casino_b):
         assert consume(RECOMMENDATIONS, 2).counts == {(1, "stored"): 1, (2, "parked"): 1}
         assert [(each.topic, each.casino_id, each.count) for each in list_parked()] == [("recommendations", 2, 1)]
     call_command("parked", "drain", "--topic", "recommendations")
     assert len(slips(casino_b)) == 1
 
 
-def test_a_user_who_is_removed_takes_along_what_was_served_and_what_comes_late_is_stale(broker, callers, casino_a):
+def test_removing_a_user_removes_served_recommendations_and_later_ones_are_stale(broker, callers, casino_a):
     with use_casino(casino_a.current):
         UserFactory.create(id=9, timestamp="2025-06-01T00:00:00Z")
     send(RECOMMENDATIONS, [(1, served(user_id=9)), (1, served(recommendation_id=str(UUID(int=2))))])
@@ -154,10 +152,10 @@ def test_a_user_who_is_removed_takes_along_what_was_served_and_what_comes_late_i
     assert consume(RECOMMENDATIONS, 1).counts == {(1, "stale"): 1}
 
 
-def test_old_ones_are_pruned_in_every_casino_some_at_a_time(broker, callers, casino_a, casino_b, settings):
+def test_old_recommendations_are_pruned_in_every_casino_in_steps(broker, callers, casino_a, casino_b, settings):
     settings.SERVED_RECOMMENDATIONS_DAYS = 90
     old, young = (timezone.now() - timedelta(days=days) for days in (91, 89))
-    for casino, count in ((casino_a, ROWS_A_STEP + 1), (casino_b, 1)):
+    for casino, count in ((casino_a, ROWS_PER_STEP + 1), (casino_b, 1)):
         with use_casino(casino.current):
             store_recommendations([served_row(number, timestamp=old) for number in range(count)])
             store_recommendations([served_row(count, timestamp=young)])
@@ -168,7 +166,7 @@ def test_old_ones_are_pruned_in_every_casino_some_at_a_time(broker, callers, cas
     assert [slip.timestamp for slip in slips(casino_a)] == [slip.timestamp for slip in slips(casino_b)] == [young]
 
 
-def test_a_consumer_prunes_beside_its_messages(broker, callers, casino_a):
+def test_consumer_prunes_between_its_batches(broker, callers, casino_a):
     with use_casino(casino_a.current):
         store_recommendations([served_row(1, timestamp=timezone.now() - timedelta(days=91))])
     send(RECOMMENDATIONS, [(1, served(timestamp=timezone.now().isoformat()))])

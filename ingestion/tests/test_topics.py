@@ -12,37 +12,37 @@ from .kafka_client import closed_port
 from .manage_processes import manage, subprocess_environment
 
 
-def test_topics_are_those_that_casinos_send_to_and_the_one_of_what_was_served():
+def test_topics_are_the_casinos_three_and_recommendations():
     assert {name: topic.name for name, topic in TOPICS.items()} == {
         name: name for name in ("events", "coupons", "users", "recommendations")
     }
     assert len({topic.group for topic in TOPICS.values()}) == 4
 
 
-def test_topics_that_are_there_are_left_alone(broker):
+def test_existing_topics_are_not_changed(broker):
     assert create_topics() == []
     topics = AdminClient({"bootstrap.servers": broker}).list_topics(timeout=10).topics
     assert {name: len(topic.partitions) for name, topic in topics.items() if name in TOPICS} == dict.fromkeys(TOPICS, 3)
 
 
-def test_broker_that_never_answers_is_a_clear_error_after_the_patience_of_the_settings(settings, caplog):
+def test_unavailable_broker_is_an_error_after_the_startup_time(settings, caplog):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
     settings.KAFKA_STARTUP_SECONDS = 0.1
     begin = time.monotonic()
-    with pytest.raises(BrokerUnavailable, match=r"The topics could not be had within 0 s: .*(transport|timed out)"):
+    with pytest.raises(BrokerUnavailable, match=r"The topics could not be created within 0 s: .*(transport|timed out)"):
         create_topics()
     assert time.monotonic() - begin < 10
 
 
-def test_embedded_broker_that_never_appears_is_a_clear_error(settings, tmp_path):
+def test_missing_embedded_broker_is_an_error(settings, tmp_path):
     settings.KAFKA_BOOTSTRAP_SERVERS = ""
     settings.EMBEDDED_BROKER_FILE = tmp_path / "broker.json"
     settings.KAFKA_STARTUP_SECONDS = 0.1
-    with pytest.raises(BrokerUnavailable, match="No broker: set KAFKA_BOOTSTRAP_SERVERS"):
+    with pytest.raises(BrokerUnavailable, match="No Kafka broker: set KAFKA_BOOTSTRAP_SERVERS"):
         create_topics()
 
 
-def test_broker_that_starts_late_is_waited_for(settings, tmp_path):
+def test_create_topics_waits_for_a_starting_broker(settings, tmp_path):
     settings.KAFKA_BOOTSTRAP_SERVERS = ""
     settings.EMBEDDED_BROKER_FILE = tmp_path / "broker.json"
     settings.KAFKA_STARTUP_SECONDS = 30

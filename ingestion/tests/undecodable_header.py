@@ -1,8 +1,8 @@
-"""A message whose header's name is no UTF-8: what other languages' clients can send, and confluent_kafka can't."""
+"""Sends a message with a header name that is not UTF-8, which confluent_kafka can't send."""
 
 import ctypes
 
-from ingestion.kafka.embedded_broker import _load_librdkafka
+from ingestion.kafka.embedded_broker import load_librdkafka
 
 _TOPIC, _PARTITION, _VALUE, _FLAGS, _HEADERS, _END, _COPY = (
     1,
@@ -16,7 +16,7 @@ _TOPIC, _PARTITION, _VALUE, _FLAGS, _HEADERS, _END, _COPY = (
 
 
 def send_with_unreadable_header(servers: str, topic: str, value: bytes, *, count: int) -> None:
-    lib = _load_librdkafka()
+    lib = load_librdkafka()
     lib.rd_kafka_headers_new.restype = ctypes.c_void_p
     error = ctypes.create_string_buffer(512)
     conf = lib.rd_kafka_conf_new()

@@ -5,5 +5,5 @@ from ingestion.topics import RECOMMENDATIONS
 
 
 class Command(ConsumeCommand):
-    help = "Store the messages of the topic recommendations, what was served, until SIGTERM or Ctrl-C."
+    help = "Store the messages of the topic recommendations (served recommendations) until SIGTERM or Ctrl-C."
     topic = RECOMMENDATIONS

@@ -1,4 +1,4 @@
-"""`manage.py create_topics`: the topics, made if they are missing."""
+"""`manage.py create_topics`: creates missing topics."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from ingestion.topics import create_topics
 
 
 class Command(BaseCommand):
-    help = "Make the topics that are missing, three partitions each; wait for a broker that is still starting."
+    help = "Create missing topics, with three partitions each. Waits for a starting broker."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             created = create_topics()
         except BrokerUnavailable as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"Created: {', '.join(created)}." if created else "All topics are there.")
+        self.stdout.write(f"Created: {', '.join(created)}." if created else "All topics exist already.")

@@ -1,4 +1,4 @@
-"""`manage.py export_message_schemas FOLDER`: the formats of messages, and of options, as JSON Schema."""
+"""`manage.py export_message_schemas FOLDER`: exports the formats of messages and options as JSON Schema."""
 
 from pathlib import Path
 from typing import Any

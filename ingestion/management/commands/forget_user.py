@@ -1,4 +1,4 @@
-"""`manage.py forget_user`: erase a user of a casino, or all again who were erased before."""
+"""`manage.py forget_user`: erases a user of a casino, or all previously erased users again."""
 
 from datetime import datetime
 from typing import Any
@@ -12,23 +12,23 @@ from ingestion.errors import IngestionError
 from recommendations.errors import UserNotFound
 from recommendations.privacy import erased_users, forget_user, reapply_erasure
 from recommendations.storing.erasure import is_user_again_since
-from tenants.management.cli.arguments import ready_casino, operator_name
+from tenants.management.cli.arguments import operator_name, ready_casino
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
 
 class Command(BaseCommand):
     help = (
-        "Erase a user with all that is kept of them: rows, profile, tallies, coupons, what they were shown, what waits "
-        "for them, and dead letters. --again does so for all whom the audit log says to be erased: after a restore, "
-        "and for the dead letters of those whom the API erased."
+        "Erase all data of a user: row, profile, tallies, coupons, served recommendations, waiting coupons, and dead "
+        "letters. --again erases all previously erased users of the audit log again: after a restore, and for the dead "
+        "letters of users erased by the API."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--casino", type=int, required=True, metavar="ID", help="the casino's id")
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("user_id", type=int, nargs="?", metavar="USER", help="the user's id")
-        which.add_argument("--again", action="store_true", help="all who were erased before")
+        which.add_argument("--again", action="store_true", help="all previously erased users")
 
     def handle(self, *args: Any, casino: int, user_id: int | None, again: bool, **options: Any) -> None:
         chosen = ready_casino(casino)
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             purged = purge_dead_letters_of(chosen.pk, users)
         except (IngestionError, KafkaException) as error:
             raise CommandError(
-                f"Kafka does not answer, so that dead letters may be left: {error}. `--again` goes on."
+                f"Kafka failed, so dead letters may be left: {error}. Repeat with --again to purge them."
             ) from error
         self.stdout.write(f"{purged} dead letters purged.")
 
@@ -50,17 +50,17 @@ class Command(BaseCommand):
             with use_casino(casino.current):
                 erased = forget_user(casino=casino, user_id=user_id, by=operator_name(), now=timezone.now())
         except UserNotFound as error:
-            raise CommandError(f"{casino} has nothing of a user {user_id}.") from error
+            raise CommandError(f"{casino} has no data of user {user_id}.") from error
         rows = ", ".join(f"{count} {table}" for table, count in erased.items() if count)
-        self.stdout.write(f"User {user_id} of {casino} is erased: {rows}.")
+        self.stdout.write(f"User {user_id} of {casino} erased: {rows}.")
 
     def _again(self, casino: Casino) -> dict[int, datetime | None]:
-        """Until when each user's dead letters are to go: of who is a user again, not those that came since."""
+        """User id -> until when dead letters are purged; None: all. A user who registered again keeps later ones."""
         erased = erased_users(casino)
         with use_casino(casino.current):
             back = [user_id for user_id, erased_at in erased.items() if reapply_erasure(user_id, erased_at)]
             users = {
                 each: erased_at if is_user_again_since(each, erased_at) else None for each, erased_at in erased.items()
             }
-        self.stdout.write(f"{len(back)} of {len(erased)} users who were erased from {casino} had come back.")
+        self.stdout.write(f"{len(back)} of {len(erased)} erased users of {casino} had data again, which is erased.")
         return users

@@ -1,4 +1,4 @@
-"""`manage.py ingestion_status`: how far the consumers are behind, and how each casino's messages fare."""
+"""`manage.py ingestion_status`: prints consumer lag, and each casino's messages of the last hour."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ _TEXT = 60
 
 
 class Command(BaseCommand):
-    help = "How far the consumers are behind, and how each casino's messages fared in the last hour."
+    help = "Show consumer lag by partition, and each casino's messages of the last hour."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--casino", type=int, metavar="ID", help="this one alone (all)")
+        parser.add_argument("--casino", type=int, metavar="ID", help="show this casino only (default: all)")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, casino: int | None, json: bool, **options: Any) -> None:
@@ -32,13 +32,13 @@ class Command(BaseCommand):
         except KafkaException as error:
             raise CommandError(f"Kafka: {error.args[0].str()}") from error
         now = timezone.now()
-        fared = [
+        statuses = [
             casino_status(each, now, parked) for each in (casinos if casino is None else casinos.filter(pk=casino))
         ]
         if json:
-            self.stdout.write(msgspec.json.encode({"partitions": partitions, "casinos": fared}).decode())
+            self.stdout.write(msgspec.json.encode({"partitions": partitions, "casinos": statuses}).decode())
         else:
-            self.stdout.write(f"{_partitions(partitions)}\n\n{_casinos(fared)}")
+            self.stdout.write(f"{_partitions(partitions)}\n\n{_casinos(statuses)}")
 
 
 def _partitions(partitions: list[PartitionStatus]) -> str:
@@ -47,7 +47,7 @@ def _partitions(partitions: list[PartitionStatus]) -> str:
 
 
 def _casinos(casinos: list[CasinoStatus]) -> str:
-    head = ("casino", "name", "stored", "a minute", "last", "rejected", "waiting", "parked", "last error")
+    head = ("casino", "name", "stored", "per minute", "last stored", "rejected", "waiting", "parked", "last error")
     rows = [
         (
             each.id,

@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
-from ingestion.dead_letters.log import Query, list_dead_letters
-from ingestion.tests.database_outages import database_away
+from ingestion.dead_letters.log import DeadLetterQuery, list_dead_letters
+from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.kafka_client import closed_port, consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import user
@@ -23,7 +23,7 @@ def staff(client, casino_a, casino_b):
 
 
 @pytest.fixture
-def graveyard(broker, casino_a, casino_b):
+def rejected_messages(broker, casino_a, casino_b):
     send(USERS, [(1, b"{<script>"), (2, user(name="")), (None, user())])
     consume(USERS, 3)
 
@@ -40,19 +40,19 @@ def page(client, name, *arguments, **query):
     return answer.content.decode()
 
 
-def complaint(client, letter_id):
-    """What the page of a dead letter that is not shown says instead."""
+def error_message(client, letter_id):
+    """The error message for a dead letter that is not shown."""
     [message] = client.get(reverse("dead_letter", args=[letter_id]), follow=True).context["messages"]
     return str(message)
 
 
-def test_the_index_leads_to_the_pages(staff):
+def test_index_links_to_the_pages(staff):
     index = page(staff, "admin:index")
     assert reverse("dead_letters") in index
     assert reverse("parked") in index
 
 
-def test_dead_letters_are_those_of_the_chosen_casino_and_of_none(staff, graveyard, casino_b):
+def test_page_lists_dead_letters_of_the_chosen_casino_and_without_a_casino(staff, rejected_messages, casino_b):
     assert all(reason in page(staff, "dead_letters") for reason in ("malformed", "missing", "no_casino"))
     choose(staff, casino_b)
     text = page(staff, "dead_letters")
@@ -61,8 +61,8 @@ def test_dead_letters_are_those_of_the_chosen_casino_and_of_none(staff, graveyar
     assert "no_casino" in text
 
 
-def test_another_casinos_dead_letter_is_not_shown(staff, graveyard, casino_b):
-    [letter] = list_dead_letters(Query(casino_id=1))
+def test_another_casinos_dead_letter_is_not_shown(staff, rejected_messages, casino_b):
+    [letter] = list_dead_letters(DeadLetterQuery(casino_id=1))
     assert "{&lt;script&gt;" in page(staff, "dead_letter", letter.id)
     choose(staff, casino_b)
     text = page(staff, "dead_letter", letter.id)
@@ -70,60 +70,60 @@ def test_another_casinos_dead_letter_is_not_shown(staff, graveyard, casino_b):
     assert "script&gt;" not in text
 
 
-def test_another_casinos_dead_letter_is_told_from_none_by_nothing(client, graveyard, casino_b):
+def test_other_casinos_dead_letter_gets_the_same_error_as_an_unknown_one(client, rejected_messages, casino_b):
     bound = User.objects.create_user("bound", is_staff=True)
     bound.user_permissions.add(Permission.objects.get(codename="view_messagecount"))
     StaffBinding.objects.create(user=bound).casinos.set([casino_b])
     client.force_login(bound)
-    [letter] = list_dead_letters(Query(casino_id=1))
-    said = [complaint(client, letter_id).replace(letter_id, "ID") for letter_id in (letter.id, "users/0/99")]
-    assert "There is no dead letter" in said[0]
-    assert said[0] == said[1]
+    [letter] = list_dead_letters(DeadLetterQuery(casino_id=1))
+    errors = [error_message(client, letter_id).replace(letter_id, "ID") for letter_id in (letter.id, "users/0/99")]
+    assert "There is no dead letter" in errors[0]
+    assert errors[0] == errors[1]
 
 
-def test_ticked_dead_letters_are_judged_replayed_and_purged(staff, graveyard):
+def test_selected_dead_letters_are_previewed_replayed_and_purged(staff, rejected_messages):
     url = reverse("dead_letters")
-    [first] = list_dead_letters(Query(casino_id=1))
-    [second] = list_dead_letters(Query(casino_id=2))
+    [first] = list_dead_letters(DeadLetterQuery(casino_id=1))
+    [second] = list_dead_letters(DeadLetterQuery(casino_id=2))
     answer = staff.post(url, {"id": first.id, "dry_run": ""}, follow=True).content.decode()
-    assert "A replay of these 1 would meet with: 1 malformed" in answer
+    assert "Expected results of 1 replays: 1 malformed" in answer
     staff.post(url, {"id": first.id, "replay": ""})
     staff.post(url, {"id": second.id, "purge": ""})
-    assert [letter.reason for letter in list_dead_letters(Query())] == ["no_casino"]
-    assert "Tick the dead letters first" in staff.post(url, {"replay": ""}, follow=True).content.decode()
+    assert [letter.reason for letter in list_dead_letters(DeadLetterQuery())] == ["no_casino"]
+    assert "No dead letters selected" in staff.post(url, {"replay": ""}, follow=True).content.decode()
 
 
-def test_who_may_only_look_changes_nothing(client, graveyard):
-    looker = User.objects.create_user("looker", password="x", is_staff=True)
-    client.force_login(looker)
+def test_staff_with_view_permission_can_not_change_dead_letters(client, rejected_messages):
+    viewer = User.objects.create_user("viewer", password="x", is_staff=True)
+    client.force_login(viewer)
     assert client.get(reverse("dead_letters")).status_code == 403
-    looker.user_permissions.add(Permission.objects.get(codename="view_messagecount"))
+    viewer.user_permissions.add(Permission.objects.get(codename="view_messagecount"))
     assert "Replay</button>" not in page(client, "dead_letters")
-    letters = list_dead_letters(Query())
+    letters = list_dead_letters(DeadLetterQuery())
     assert client.post(reverse("dead_letters"), {"id": letters[0].id, "purge": ""}).status_code == 403
-    assert len(list_dead_letters(Query())) == 3
+    assert len(list_dead_letters(DeadLetterQuery())) == 3
 
 
-def test_who_is_no_staff_is_sent_to_the_login(client, casino_a):
+def test_anonymous_user_is_redirected_to_the_login(client, casino_a):
     assert "/login/" in client.get(reverse("dead_letters")).headers["Location"]
     assert "/login/" in client.get(reverse("parked")).headers["Location"]
 
 
 def test_parked_messages_are_shown_with_the_reason(staff, broker, casino_b):
     assert "No parked messages." in page(staff, "parked")
-    with database_away(casino_b):
+    with database_unavailable(casino_b):
         send(USERS, [(2, user())])
         consume(USERS, 1)
         assert "does not exist" in page(staff, "parked")
 
 
-def test_a_broker_that_is_away_is_a_message_and_no_error(staff, settings):
+def test_unavailable_broker_is_shown_as_a_message(staff, settings):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
     assert "Kafka: " in page(staff, "dead_letters")
     assert "Kafka: " in page(staff, "parked")
 
 
-def test_counts_are_in_the_admin(staff, graveyard, casino_a):
+def test_counts_are_in_the_admin(staff, rejected_messages, casino_a):
     choose(staff, casino_a)
     assert "malformed" in page(staff, "admin:ingestion_messagecount_changelist")
     assert "users" in page(staff, "admin:ingestion_partitionoffset_changelist")

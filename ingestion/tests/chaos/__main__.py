@@ -54,7 +54,7 @@ def run(world: World, arguments: argparse.Namespace) -> Report:
     from .outages import Saboteur
     from .progress_watcher import Watcher
     from .sender import Sender
-    from .verify import judge, wait_until_done
+    from .verify import find_errors, wait_until_done
 
     rng = random.Random(arguments.seed)
     ensure_catalogue()
@@ -81,7 +81,7 @@ def run(world: World, arguments: argparse.Namespace) -> Report:
         consumers.end()
         if arguments.logs:
             shutil.copytree(world.logs, arguments.logs, dirs_exist_ok=True)
-    report.faults += judge(truth, casinos) + consumers.crashes + consumers.tracebacks()
+    report.faults += find_errors(truth, casinos) + consumers.crashes + consumers.tracebacks()
     still, stream = watcher.longest
     if still > arguments.still:
         report.faults.append(f"a healthy casino's messages stood still for {still:.1f} s: {stream}")

@@ -9,10 +9,10 @@ from confluent_kafka import Producer
 from django.utils import timezone
 
 from ingestion.kafka.client import client_config
-from ingestion.messages.decoding import Bounds, Rejection, read_message
+from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
 from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import Envelope, Place
-from ingestion.producers.malformed import spoil
+from ingestion.producers.malformed import corrupt
 from ingestion.topics import Topic
 from recommendations.validation.rows import CouponRow, Row
 
@@ -100,9 +100,9 @@ def _message(casino_id: int, topic: Topic, row: Row, rng: random.Random) -> Mess
 
 
 def _spoilt(message: Message, rng: random.Random) -> Message:
-    value = spoil(message.topic, message.value, rng)
+    value = corrupt(message.topic, message.value, rng)
     envelope = Envelope(Place("", "", 0, 0, 0), message.casino_id, message.key, value, message.headers)
-    content = read_message(message.topic.decode, envelope, Bounds.at(timezone.now()))
+    content = decode_message(message.topic.decode, envelope, TimeBounds.at(timezone.now()))
     assert isinstance(content, Rejection), value
     return Message(message.topic, message.casino_id, message.key, value, message.headers, None, content.code)
 

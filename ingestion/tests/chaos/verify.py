@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count, Sum
 
-from ingestion.dead_letters.log import Query, fetch_messages, list_dead_letters
+from ingestion.dead_letters.log import DeadLetterQuery, fetch_messages, list_dead_letters
 from ingestion.status.lag import measure_lag
 from ingestion.status.parked import list_parked
 from ingestion.topics import TOPICS
@@ -46,16 +46,16 @@ def _left(casinos: Iterable[Casino]) -> Iterator[str]:
                 yield f"{casino}: {waiting} coupons wait for their users"
 
 
-def judge(expected: Truth, casinos: Iterable[Casino]) -> list[str]:
+def find_errors(expected: Truth, casinos: Iterable[Casino]) -> list[str]:
     """What is wrong. Each message that is not as it should be counts as one."""
     faults = list(_compare("dead letters", expected.dead, _dead_letters()))
     for casino in casinos:
         with use_casino(casino.current):
-            faults += [f"{casino}: {fault}" for fault in _judge_casino(expected.casinos[casino.pk])]
+            faults += [f"{casino}: {fault}" for fault in _errors_of(expected.casinos[casino.pk])]
     return faults
 
 
-def _judge_casino(expected: expected.Casino) -> Iterator[str]:
+def _errors_of(expected: expected.Casino) -> Iterator[str]:
     yield from _compare("users", expected.users, {user.pk: content_of(user) for user in User.objects.all()})
     events = list(Event.objects.all())
     there = {event.natural_key or event.pk: content_of(event) for event in events}
@@ -88,7 +88,7 @@ def _counted() -> dict[int, tuple[int, Decimal]]:
 def _dead_letters() -> dict[tuple[str, int, int], Letter]:
     """By the place where the message was. Of one that is there twice the first counts, as in the commands."""
     found = {}
-    for letter, message in fetch_messages(list_dead_letters(Query())):
+    for letter, message in fetch_messages(list_dead_letters(DeadLetterQuery())):
         _, topic, partition, offset = letter.place.rpartition("@")[0].split("/")
         headers = tuple(message.headers or ())
         found[topic, int(partition), int(offset)] = Letter(message.key, message.value, headers, letter.reason)

@@ -1,9 +1,9 @@
-"""Not even the catalogue answers: nothing is stored, parked or committed, until it does. Rows are really committed."""
+"""While the catalogue is unavailable, nothing is stored, parked or committed. Rows are really committed."""
 
 import pytest
 
 from ingestion.consumer.consumer import TopicConsumer
-from ingestion.tests.database_outages import catalogue, database_away
+from ingestion.tests.database_outages import catalogue, database_unavailable
 from ingestion.tests.kafka_client import Until, committed, read_named, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import user
@@ -23,11 +23,11 @@ def parked_or_dead():
     return read_named(USERS.parked, 1, seconds=0.5) + read_named(USERS.dead, 1, seconds=0.5)
 
 
-def test_while_everything_is_away_nothing_is_stored_parked_or_committed(broker, casino_a, casino_b):
+def test_nothing_is_stored_parked_or_committed_while_all_databases_are_unavailable(broker, casino_a, casino_b):
     send(USERS, [(1, user()), (2, user()), (99, user()), (1, b"{")])
     tries: list[dict[int, int]] = []
-    with catalogue() as the_catalogue, database_away(casino_a, through="casino_2"):
-        the_catalogue.go()
+    with catalogue() as the_catalogue, database_unavailable(casino_a, through="casino_2"):
+        the_catalogue.stop()
         consumer = TopicConsumer(USERS, Until(lambda: len(tries) >= 3, lambda: tries.append(committed(USERS))))
         consumer.run()
     assert tries == [{}] * 3
@@ -35,22 +35,22 @@ def test_while_everything_is_away_nothing_is_stored_parked_or_committed(broker, 
     assert (committed(USERS), parked_or_dead(), names(casino_a)) == ({}, [], {})
 
 
-def test_consumer_goes_on_when_everything_is_back(broker, casino_a, casino_b):
+def test_consumer_resumes_when_all_databases_are_available_again(broker, casino_a, casino_b):
     send(USERS, [(1, user()), (2, user()), (99, user()), (1, b"{")])
     with catalogue() as the_catalogue:
-        the_catalogue.go()
+        the_catalogue.stop()
 
         def is_done():
             return consumer.counts.total() >= 8
 
         def on_wait():
-            if is_away:
-                is_away.pop()
+            if is_unavailable:
+                is_unavailable.pop()
                 send(USERS, [(1 + number % 2, user(id=20 + number)) for number in range(4)], partition=1)
             else:
-                the_catalogue.come_back()
+                the_catalogue.restore()
 
-        is_away = [True]
+        is_unavailable = [True]
         consumer = TopicConsumer(USERS, Until(is_done, on_wait))
         consumer.run()
     assert consumer.counts == {
@@ -63,19 +63,19 @@ def test_consumer_goes_on_when_everything_is_back(broker, casino_a, casino_b):
     assert set(names(casino_a)) == {7, 20, 22}
 
 
-def test_catalogue_that_goes_while_messages_are_parked_stops_nothing_for_good(broker, casino_a, casino_b):
-    """The catalogue goes when there is nothing new to store, and only what is parked is tried."""
+def test_consumer_resumes_after_the_catalogue_was_unavailable_during_draining(broker, casino_a, casino_b):
+    """The catalogue becomes unavailable when only parked messages are left to store."""
     send(USERS, [(2, user())])
-    with database_away(casino_b), catalogue(through="casino_1") as the_catalogue:
+    with database_unavailable(casino_b), catalogue(through="casino_1") as the_catalogue:
 
         def is_done():
-            if consumer.counts[2, "parked"] and not the_catalogue.was_away:
-                the_catalogue.go()
+            if consumer.counts[2, "parked"] and not the_catalogue.was_stopped:
+                the_catalogue.stop()
             return consumer.counts[1, "stored"] >= 1
 
         def on_wait():
-            if the_catalogue.is_away:
-                the_catalogue.come_back()
+            if the_catalogue.is_stopped:
+                the_catalogue.restore()
                 send(USERS, [(1, user())])
 
         consumer = TopicConsumer(USERS, Until(is_done, on_wait))
@@ -83,17 +83,17 @@ def test_catalogue_that_goes_while_messages_are_parked_stops_nothing_for_good(br
     assert consumer.counts == {(2, "parked"): 1, (1, "stored"): 1}
 
 
-def test_garbage_that_comes_while_the_catalogue_is_away_ends_no_consumer(broker, casino_a, settings):
+def test_malformed_messages_during_a_catalogue_outage_do_not_stop_the_consumer(broker, casino_a, settings):
     settings.INGESTION_REJECTION_RUN = 5
     send(USERS, [(1, user())])
     with catalogue() as the_catalogue:
 
         def is_done():
-            if consumer.counts.total() == 1 and not the_catalogue.was_away:
-                the_catalogue.go()
+            if consumer.counts.total() == 1 and not the_catalogue.was_stopped:
+                the_catalogue.stop()
                 send(USERS, [(2, b"{")] * 6)
             return consumer.counts.total() >= 7
 
-        consumer = TopicConsumer(USERS, Until(is_done, the_catalogue.come_back))
+        consumer = TopicConsumer(USERS, Until(is_done, the_catalogue.restore))
         consumer.run()
     assert consumer.counts == {(1, "stored"): 1, (2, "malformed"): 6}

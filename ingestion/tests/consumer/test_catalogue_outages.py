@@ -1,4 +1,4 @@
-"""The consumer while the catalogue's database is away, so that nothing can be stored for anybody."""
+"""The consumer while the catalogue's database is unavailable, so that nothing can be stored."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 
 @pytest.fixture
-def come_back(casino_a, casino_b) -> Iterator[Callable[[], None]]:
-    """Takes the catalogue's server away; what it yields brings it back."""
+def restore(casino_a, casino_b) -> Iterator[Callable[[], None]]:
+    """Makes the catalogue's server unreachable; yields a function that makes it reachable again."""
     connection = connections["default"]
     address = dict(connection.settings_dict)
     connection.close()
@@ -27,36 +27,36 @@ def come_back(casino_a, casino_b) -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.parametrize("ratio", [0, 0.5])
-def test_rejections_of_one_casino_wait_as_well(broker, come_back, settings, ratio):
+def test_rejections_wait_while_the_catalogue_is_unavailable(broker, restore, settings, ratio):
     settings.INGESTION_REJECTION_RUN = settings.INGESTION_REJECTION_WINDOW = 1
     settings.INGESTION_REJECTION_RATIO = ratio
     send(USERS, [(1, b"{")])
-    assert consume(USERS, 1, on_wait=come_back).counts == {(1, "malformed"): 1}
+    assert consume(USERS, 1, on_wait=restore).counts == {(1, "malformed"): 1}
 
 
-def test_consumer_that_starts_then_waits_too(broker, come_back):
-    """Coupons that have waited too long are looked for at once."""
+def test_consumer_waits_for_the_catalogue_when_it_starts(broker, restore):
+    """Its first query is for expired coupons."""
     troubles: list[str] = []
 
-    def note_and_come_back() -> None:
-        troubles.append(consumer.health.trouble)
-        come_back()
+    def note_and_restore() -> None:
+        troubles.append(consumer.health.problem)
+        restore()
 
     consumer: TopicConsumer = TopicConsumer(
-        COUPONS, Until(lambda: bool(troubles) and not consumer.health.trouble, note_and_come_back)
+        COUPONS, Until(lambda: bool(troubles) and not consumer.health.problem, note_and_restore)
     )
     consumer.run()
-    assert "the catalogue does not answer" in troubles[0]
-    assert consumer.health.trouble == ""
+    assert "the catalogue's database is unavailable" in troubles[0]
+    assert consumer.health.problem == ""
 
 
-def test_partition_that_goes_while_nothing_can_be_stored_is_read_when_it_is_given_back(broker, casino_a):
+def test_partition_revoked_during_a_backoff_is_read_when_assigned_again(broker, casino_a):
     send(USERS, [(1, user())])
     consumer: TopicConsumer = TopicConsumer(USERS, Until(lambda: consumer.counts.total() >= 1))
     place = [TopicPartition(USERS.name, 0)]
     consumer._client.assign(place)
     assert consumer._client.consume(1, 10)
-    consumer._client.pause(place)  # as the consumer does while it holds its batch back
+    consumer._client.pause(place)  # as the consumer does while it backs off
     consumer._client.unassign()
     consumer._client.consume(1, 0.5)
     consumer.run()

@@ -6,7 +6,7 @@ import pytest
 
 from ingestion.consumer.consumer import TopicConsumer
 from ingestion.kafka.embedded_broker import EmbeddedBroker
-from ingestion.maintenance.pruning import TallyFolding, TallyPruning
+from ingestion.maintenance.pruning import TallyMerging, TallyPruning
 from ingestion.messages.envelope import open_message
 from ingestion.tests.kafka_client import Until, again, committed, consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -17,7 +17,7 @@ from recommendations.models import CasinoTally, Event, PurchasedCoupon, User, Us
 from recommendations.tests.factories import UserFactory
 from tenants.routing.context import use_casino
 
-# A consumer drops connections inside transactions, which it finds in the way: so there are none around these tests.
+# A consumer closes connections in a transaction, so these tests must not run in one.
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 BAD: list[tuple[Any, Any, str]] = [
@@ -71,7 +71,7 @@ def test_all_partitions_are_read(broker, casino_a):
     assert committed(EVENTS) == {0: 1, 1: 1, 2: 1}
 
 
-def test_good_and_bad_messages_are_told_apart_and_counted(broker, casino_a, casino_b):
+def test_valid_and_invalid_messages_are_separated_and_counted(broker, casino_a, casino_b):
     good = [(1, user(id=number)) for number in range(1, len(BAD) + 1)]
     mixed = [message for bad, fine in zip(BAD, good, strict=True) for message in (bad[:2], fine)]
     send(USERS, [*mixed, (2, user())])
@@ -84,7 +84,7 @@ def test_good_and_bad_messages_are_told_apart_and_counted(broker, casino_a, casi
     assert committed(USERS) == {0: len(mixed) + 1}
 
 
-def test_bad_messages_are_logged_with_their_place_and_reason(broker, casino_a, casino_b, caplog):
+def test_rejected_messages_are_logged_with_their_place_and_reason(broker, casino_a, casino_b, caplog):
     send(USERS, [(1, user()), *(bad[:2] for bad in BAD)], partition=2)
     consume(USERS, len(BAD) + 1)
     warnings = {record.getMessage() for record in caplog.records if record.levelno == logging.WARNING}
@@ -97,13 +97,13 @@ def test_bad_messages_are_logged_with_their_place_and_reason(broker, casino_a, c
 
 
 def test_messages_with_unreadable_headers_do_not_stop_the_rest(broker, casino_a):
-    send_with_unreadable_header(broker, "users", b"{}", count=100)  # so many that Python specialises the call
+    send_with_unreadable_header(broker, "users", b"{}", count=100)  # enough for Python to specialise the call
     send(USERS, [(1, user())])
     assert consume(USERS, 101).counts == {(None, "no_casino"): 100, (1, "stored"): 1}
     assert committed(USERS) == {0: 101}
 
 
-def test_a_second_coupon_of_one_id_is_a_duplicate(broker, casino_a, casino_b, user_7):
+def test_second_coupon_with_the_same_id_is_a_duplicate(broker, casino_a, casino_b, user_7):
     send(COUPONS, [(1, coupon(id=5)), (2, coupon(id=5)), (1, coupon(id=5, stake=99))])
     assert consume(COUPONS, 3).counts == {(1, "stored"): 1, (2, "stored"): 1, (1, "duplicate"): 1}
     assert counted(casino_a) == counted(casino_b) == (1, 1, 10.5)
@@ -125,7 +125,7 @@ def test_users_and_events_read_by_a_second_group_change_nothing(broker, casino_a
         assert consume(again(topic), 2).counts == {(1, "duplicate"): 2}
 
 
-def test_restarted_consumer_goes_on_where_the_other_stopped(broker, casino_a, settings):
+def test_restarted_consumer_continues_at_the_committed_offset(broker, casino_a, settings):
     settings.KAFKA_BATCH_SIZE = 4
     send(USERS, [(1, user(id=number)) for number in range(1, 11)])
     first: TopicConsumer = TopicConsumer(USERS, Until(lambda: first.counts.total() >= 4))
@@ -138,7 +138,7 @@ def test_restarted_consumer_goes_on_where_the_other_stopped(broker, casino_a, se
     assert sorted(names(casino_a)) == list(range(1, 11))
 
 
-def test_nothing_is_committed_before_a_message_has_come(broker, casino_a):
+def test_nothing_is_committed_before_the_first_message(broker, casino_a):
     TopicConsumer(USERS, Until(lambda: False), idle_exit=0.5).run()
     assert committed(USERS) == {}
 
@@ -149,7 +149,7 @@ def test_stop_event_ends_the_loop(broker, casino_a):
     assert time.monotonic() - begin < 10
 
 
-def test_consumer_that_is_stopped_before_it_begins_reads_nothing(broker, casino_a):
+def test_consumer_stopped_before_it_starts_reads_nothing(broker, casino_a):
     send(USERS, [(1, user())])
     stop = Until(lambda: False)
     stop.set()
@@ -159,9 +159,9 @@ def test_consumer_that_is_stopped_before_it_begins_reads_nothing(broker, casino_
     assert names(casino_a) == {}
 
 
-def test_consumer_that_is_given_partitions_while_it_ends_leaves_them_alone(broker, casino_a):
+def test_partitions_assigned_while_closing_are_ignored(broker, casino_a):
     def late():
-        time.sleep(1)  # long enough for the group to give partitions, of which closing is the first to hear
+        time.sleep(1)  # long enough for the group to assign partitions, which the client learns while closing
         return True
 
     send(USERS, [(1, user())])
@@ -170,19 +170,19 @@ def test_consumer_that_is_given_partitions_while_it_ends_leaves_them_alone(broke
     assert consumer.counts == {}
 
 
-def test_what_coupons_add_up_to_is_known_soon_after_the_last_of_them(broker, casino_a, casino_b, user_7, monkeypatch):
+def test_tallies_are_merged_soon_after_the_last_coupon(broker, casino_a, casino_b, user_7, monkeypatch):
     def tallied(casino):
         with use_casino(casino.current):
             return CasinoTally.objects.filter(attribute="league", count=1).exists()
 
     monkeypatch.setattr(TallyPruning, "casinos", lambda self: [])
-    monkeypatch.setattr(TallyFolding, "every_seconds", 0.2)
+    monkeypatch.setattr(TallyMerging, "interval_seconds", 0.2)
     send(COUPONS, [(1, coupon())])
     TopicConsumer(COUPONS, Until(lambda: tallied(casino_a))).run()
     assert (tallied(casino_a), tallied(casino_b)) == (True, False)
 
 
-def test_idle_consumer_ends_when_it_was_told_to(broker, casino_a):
+def test_idle_consumer_ends_after_idle_exit(broker, casino_a):
     send(USERS, [(1, user())])
     consumer = TopicConsumer(USERS, Until(lambda: False), idle_exit=3)
     begin = time.monotonic()
@@ -191,14 +191,14 @@ def test_idle_consumer_ends_when_it_was_told_to(broker, casino_a):
     assert time.monotonic() - begin < 10
 
 
-def test_heartbeat_file_is_touched_while_nothing_comes(broker, casino_a, tmp_path):
+def test_heartbeat_file_is_touched_without_messages(broker, casino_a, tmp_path):
     heartbeat = tmp_path / "heartbeat"
     TopicConsumer(USERS, Until(heartbeat.exists), heartbeat=heartbeat).run()
     assert heartbeat.exists()
 
 
-def test_a_broker_that_is_away_when_offsets_are_committed_does_not_end_the_consumer(settings, casino_a):
-    """The rows are stored; the next consumer learns so from the ledger."""
+def test_unavailable_broker_at_a_commit_does_not_stop_the_consumer(settings, casino_a):
+    """The rows are stored; the next consumer finds them in the ledger."""
     with EmbeddedBroker() as embedded:
         for name in topic_names():
             embedded.create_topic(name, 3)

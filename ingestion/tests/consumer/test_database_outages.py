@@ -1,4 +1,4 @@
-"""The consumer while connections are cut. Here rows are really committed."""
+"""The consumer while connections are cut. Rows are really committed."""
 
 import pytest
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 
 @pytest.mark.parametrize("cut", ["casino_1", "default"])
-def test_connection_cut_while_consuming_is_made_anew(broker, casino_a, casino_b, settings, cut):
+def test_cut_connection_is_replaced_while_consuming(broker, casino_a, casino_b, settings, cut):
     settings.KAFKA_BATCH_SIZE = 5
     send(USERS, [(1 + number % 2, user(id=number)) for number in range(1, 41)])
     cuts: list[int] = []

@@ -29,28 +29,28 @@ def served():
         yield health, port
 
 
-def test_a_consumer_is_ready_once_it_has_joined_and_while_messages_get_stored(served):
+def test_consumer_is_ready_after_joining_and_while_messages_are_stored(served):
     health, port = served
-    assert get(port, "/health/ready") == (503, "not yet a member of the consumer group\n")
+    assert get(port, "/health/ready") == (503, "has not joined the consumer group yet\n")
     health.has_joined = True
-    assert get(port, "/health/ready") == (200, "messages get stored\n")
-    health.trouble = "nothing can be stored: the catalogue does not answer"
-    assert get(port, "/health/ready") == (503, "nothing can be stored: the catalogue does not answer\n")
+    assert get(port, "/health/ready") == (200, "messages are stored\n")
+    health.problem = "nothing can be stored: the catalogue's database is unavailable"
+    assert get(port, "/health/ready") == (503, "nothing can be stored: the catalogue's database is unavailable\n")
 
 
-def test_a_consumer_lives_while_its_loop_turns(served):
+def test_consumer_is_live_while_its_loop_runs(served):
     health, port = served
-    assert get(port, "/health/live") == (200, "the last turn began 0 s ago\n")
-    health.turned_at -= health_server.LIVE_SECONDS + 1
+    assert get(port, "/health/live") == (200, "last loop iteration 0 s ago\n")
+    health.last_loop_at -= health_server.LIVE_SECONDS + 1
     assert get(port, "/health/live")[0] == 503
 
 
 def test_other_pages_are_not_found(served):
-    assert get(served[1], "/secrets") == (404, "no such page\n")
+    assert get(served[1], "/secrets") == (404, "not found\n")
 
 
 @pytest.mark.django_db(**IN_PROCESSES)
-def test_metrics_tell_what_became_of_messages_and_how_many_are_still_to_come(broker, casino_a, settings, monkeypatch):
+def test_metrics_contain_outcomes_and_consumer_lag(broker, casino_a, settings, monkeypatch):
     monkeypatch.setattr("ingestion.consumer.consumer._MEASURE_SECONDS", 0)
     send(USERS, [(1, user()), (1, b"{")])
     consumer = TopicConsumer(USERS, Until(lambda: consumer.counts.total() >= 2 and consumer.health.has_joined))

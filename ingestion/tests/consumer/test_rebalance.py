@@ -1,5 +1,4 @@
-"""Several consumers of one group: what moves between them is neither lost nor stored twice. Rows are really
-committed."""
+"""Rebalances between consumers of one group. Rows are really committed."""
 
 import threading
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ import pytest
 from django.db import connections
 
 from ingestion.consumer.consumer import TopicConsumer
-from ingestion.consumer.group_config import membership
+from ingestion.consumer.group_config import group_config
 from ingestion.tests.kafka_client import committed, consume, read_all, rewind, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 
 class RunningConsumer:
-    """A consumer in a thread of its own, which closes its connections at its end."""
+    """A consumer in its own thread, which closes its connections at the end."""
 
     def __init__(self, topic):
         self._stop = threading.Event()
@@ -38,7 +37,7 @@ class RunningConsumer:
 
     @property
     def partitions(self):
-        return self.consumer._owned or set()
+        return self.consumer._assigned or set()
 
     def stop(self):
         self._stop.set()
@@ -67,7 +66,7 @@ def send_coupons(count):
 
 
 def share_and_leave(casino):
-    """Two consumers that have shared 600 coupons of user 7, the second of which came later and left earlier."""
+    """Two consumers that shared 600 coupons of user 7; the second one joined later and left earlier."""
     with use_casino(casino.current):
         UserFactory(id=7)
     with running(COUPONS) as first:
@@ -88,7 +87,7 @@ def share_and_leave(casino):
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("strategy", ["cooperative-sticky", "range"])
-def test_consumers_that_join_and_leave_lose_and_double_nothing(broker, casino_a, settings, strategy):
+def test_no_message_is_lost_or_stored_twice_when_consumers_join_and_leave(broker, casino_a, settings, strategy):
     settings.KAFKA_ASSIGNMENT_STRATEGY = strategy
     settings.KAFKA_BATCH_SIZE = 10
     first, second = share_and_leave(casino_a)
@@ -100,7 +99,7 @@ def test_consumers_that_join_and_leave_lose_and_double_nothing(broker, casino_a,
 
 
 @pytest.mark.xfail(reason="a commit refused during a rebalance waits for the partition's next message", strict=False)
-def test_offsets_are_committed_once_a_rebalance_is_over(broker, casino_a, settings):
+def test_refused_offsets_are_committed_after_a_rebalance(broker, casino_a, settings):
     settings.KAFKA_BATCH_SIZE = 10
     share_and_leave(casino_a)
     assert committed(COUPONS) == {0: 200, 1: 200, 2: 200}
@@ -116,7 +115,7 @@ def test_crash_between_the_database_and_kafka_stores_nothing_twice(broker, casin
     assert counted(casino_a) == (15, 15, 30)
 
 
-def test_messages_of_partitions_that_a_consumer_does_not_have_are_left_to_others(broker, casino_a):
+def test_messages_of_unassigned_partitions_are_ignored(broker, casino_a):
     for partition in range(3):
         send(USERS, [(1, user())], partition=partition)
     messages = read_all(USERS, 3)
@@ -128,14 +127,14 @@ def test_messages_of_partitions_that_a_consumer_does_not_have_are_left_to_others
     assert other.consumer._open(messages) == []
 
 
-def test_static_members_are_called_by_their_process_and_topic(settings):
-    assert "group.instance.id" not in membership(USERS)
+def test_static_member_id_has_the_process_and_topic(settings):
+    assert "group.instance.id" not in group_config(USERS)
     settings.KAFKA_GROUP_INSTANCE_ID = "host-3"
-    names = {topic.name: membership(topic)["group.instance.id"] for topic in TOPICS.values()}
+    names = {topic.name: group_config(topic)["group.instance.id"] for topic in TOPICS.values()}
     assert names == {name: f"host-3-{name}" for name in TOPICS}
 
 
-def test_session_is_as_long_as_the_settings_say_and_has_three_heartbeats(settings):
+def test_session_timeout_is_the_setting_with_three_heartbeats(settings):
     settings.KAFKA_SESSION_SECONDS = 9
-    config = membership(USERS)
+    config = group_config(USERS)
     assert (config["session.timeout.ms"], config["heartbeat.interval.ms"]) == (9_000, 3_000)

@@ -1,4 +1,4 @@
-"""`manage.py forget_user`: the database, and what stands among the dead letters. Rows are really committed."""
+"""`manage.py forget_user`: the user's rows and dead letters. Rows are really committed."""
 
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from ingestion.dead_letters.log import Query, list_dead_letters
+from ingestion.dead_letters.log import DeadLetterQuery, list_dead_letters
 from ingestion.tests.kafka_client import consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
@@ -26,7 +26,7 @@ def forget(*arguments):
 
 
 @pytest.fixture
-def graveyard(broker, casino_a, casino_b):
+def rejected_messages(broker, casino_a, casino_b):
     """Dead letters of user 7 in both casinos, and of user 8; and user 7 of casino A."""
     with use_casino(casino_a.current):
         UserFactory.create(id=7)
@@ -37,19 +37,19 @@ def graveyard(broker, casino_a, casino_b):
     consume(COUPONS, 3)
 
 
-def test_user_is_erased_with_the_dead_letters_about_them(graveyard, casino_a, casino_b):
+def test_user_is_erased_with_the_dead_letters_about_them(rejected_messages, casino_a, casino_b):
     assert "2 dead letters purged" in forget("--casino", "1", "7")
     with use_casino(casino_a.current):
         assert not User.objects.exists()
-    assert len(list_dead_letters(Query(casino_id=1))) == 4
-    assert len(list_dead_letters(Query(casino_id=2))) == 1
+    assert len(list_dead_letters(DeadLetterQuery(casino_id=1))) == 4
+    assert len(list_dead_letters(DeadLetterQuery(casino_id=2))) == 1
     record = PrivacyRecord.objects.get()
     assert (record.casino_id, record.user_id) == (1, 7)
     assert record.asked_by.startswith("command line")
 
 
 @pytest.mark.parametrize("user_id", [[7], True, None])
-def test_dead_letter_whose_user_id_is_none_is_nobodys(broker, casino_a, user_id):
+def test_dead_letter_with_an_invalid_user_id_is_kept(broker, casino_a, user_id):
     with use_casino(casino_a.current):
         UserFactory.create(id=7)
         UserFactory.create(id=1)
@@ -67,25 +67,25 @@ def test_dead_letter_with_the_id_as_text_is_found(broker, casino_a):
     assert "1 dead letters purged" in forget("--casino", "1", "7")
 
 
-def test_those_erased_by_the_api_are_caught_up_with(graveyard, casino_a):
+def test_again_purges_dead_letters_of_users_erased_by_the_api(rejected_messages, casino_a):
     PrivacyRecord.objects.create(casino_id=1, user_id=7, action="erased", asked_by="API key")
     text = forget("--casino", "1", "--again")
-    assert "0 of 1 users" in text or "1 of 1 users" in text
+    assert "0 of 1 erased users" in text or "1 of 1 erased users" in text
     assert "2 dead letters purged" in text
     assert "0 dead letters purged" in forget("--casino", "1", "--again")
 
 
-def test_dead_letters_of_who_came_anew_stay(graveyard, casino_a, now):
+def test_later_dead_letters_of_a_user_registered_again_are_kept(rejected_messages, casino_a, now):
     forget("--casino", "1", "7")
     with use_casino(casino_a.current):
         UserFactory.create(id=7, timestamp=datetime.now(UTC) + timedelta(seconds=1))
     send(COUPONS, [(1, coupon(user_id=7, stake=-1))])
     consume(COUPONS, 1)
-    before = len(list_dead_letters(Query(casino_id=1)))
+    before = len(list_dead_letters(DeadLetterQuery(casino_id=1)))
     assert "0 dead letters purged" in forget("--casino", "1", "--again")
-    assert len(list_dead_letters(Query(casino_id=1))) == before
+    assert len(list_dead_letters(DeadLetterQuery(casino_id=1))) == before
 
 
-def test_unknown_user_is_said_so(broker, casino_a):
-    with pytest.raises(CommandError, match="nothing of a user 1000"):
+def test_unknown_user_is_an_error(broker, casino_a):
+    with pytest.raises(CommandError, match="no data of user 1000"):
         forget("--casino", "1", "1000")

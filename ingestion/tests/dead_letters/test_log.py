@@ -6,8 +6,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from ingestion.dead_letters.log import Query, State, get_dead_letter, list_dead_letters
-from ingestion.dead_letters.replay import MOST_REPLAYS, judge, replay
+from ingestion.dead_letters.log import DeadLetterQuery, DeadLetterState, get_dead_letter, list_dead_letters
+from ingestion.dead_letters.replay import MAX_REPLAYS, preview_replay, replay
 from ingestion.dead_letters.write import DeadLetters
 from ingestion.errors import NoSuchDeadLetter
 from ingestion.kafka.forwarder import Forwarder
@@ -31,23 +31,23 @@ def dead_letters(*arguments):
     return out.getvalue()
 
 
-def listed(**wishes):
-    return [(letter.casino_id, letter.reason) for letter in list_dead_letters(Query(**wishes))]
+def listed(**conditions):
+    return [(letter.casino_id, letter.reason) for letter in list_dead_letters(DeadLetterQuery(**conditions))]
 
 
 @pytest.fixture
-def graveyard(broker, casino_a, casino_b):
+def rejected_messages(broker, casino_a, casino_b):
     send(USERS, [(1, b"{"), (2, without(user(), "name")), (1, user(id=8)), (None, user())])
     send(USERS, [(1, user(favorite_sport="CURLING"))], partition=1)
     consume(USERS, 5)
 
 
-def test_no_dead_letters_are_said_so(broker, casino_a):
-    assert dead_letters("list") == "There are no dead letters.\n"
+def test_list_without_dead_letters_says_so(broker, casino_a):
+    assert dead_letters("list") == "No dead letters.\n"
     assert json.loads(dead_letters("list", "--json")) == []
 
 
-def test_dead_letters_are_found_by_casino_topic_and_reason(graveyard):
+def test_dead_letters_are_found_by_casino_topic_and_reason(rejected_messages):
     assert sorted(map(str, listed())) == sorted(
         map(str, [(1, "malformed"), (2, "missing"), (None, "no_casino"), (1, "unknown_value")])
     )
@@ -55,12 +55,12 @@ def test_dead_letters_are_found_by_casino_topic_and_reason(graveyard):
     assert listed(reason="unknown_value") == [(1, "unknown_value")]
     assert listed(topic="coupons") == []
     text = dead_letters("list", "--casino", "1")
-    assert "2 in all: 1 malformed, 1 unknown_value" in text
+    assert "Total 2: 1 malformed, 1 unknown_value" in text
     assert "favorite_sport is 'CURLING'; must be one of" in text
 
 
-def test_a_dead_letter_is_shown_with_its_message(graveyard):
-    [letter] = list_dead_letters(Query(reason="unknown_value"))
+def test_a_dead_letter_is_shown_with_its_message(rejected_messages):
+    [letter] = list_dead_letters(DeadLetterQuery(reason="unknown_value"))
     shown = json.loads(dead_letters("show", letter.id, "--json"))
     assert json.loads(shown["value"]) == user(favorite_sport="CURLING")
     assert (shown["reason"], shown["field"], shown["casino_id"], shown["topic"]) == (
@@ -70,33 +70,33 @@ def test_a_dead_letter_is_shown_with_its_message(graveyard):
 
 
 @pytest.mark.parametrize("letter_id", ["users/0/99", "users", "nothing/0/0", ""])
-def test_a_dead_letter_that_is_none_is_said_so(graveyard, letter_id):
+def test_unknown_dead_letter_is_an_error(rejected_messages, letter_id):
     with pytest.raises((CommandError, NoSuchDeadLetter), match="There is no dead letter"):
         get_dead_letter(letter_id)
 
 
 def test_a_message_written_twice_after_a_crash_is_listed_once(broker, casino_a):
-    grave = DeadLetters(USERS, Forwarder())
-    verdict = MessageResult(envelope_of(USERS, b"{"), "malformed", Rejection("malformed", "", "no JSON"))
+    dead = DeadLetters(USERS, Forwarder())
+    result = MessageResult(envelope_of(USERS, b"{"), "malformed", Rejection("malformed", "", "no JSON"))
     for _ in range(2):
-        grave.bury([verdict], NOW)
+        dead.send([result], NOW)
     assert listed() == [(1, "malformed")]
-    replay(list_dead_letters(Query()))
+    replay(list_dead_letters(DeadLetterQuery()))
     assert listed() == []
 
 
-def test_what_is_mended_is_replayed_and_stored(graveyard, casino_a, settings):
+def test_message_is_replayed_and_stored_after_its_cause_is_fixed(rejected_messages, casino_a, settings):
     settings.SPORTS = [*settings.SPORTS, "CURLING"]
-    [letter] = list_dead_letters(Query(reason="unknown_value"))
+    [letter] = list_dead_letters(DeadLetterQuery(reason="unknown_value"))
     text = dead_letters("replay", letter.id, "--dry-run")
-    assert text == "Of 1 dead letters: 1 acceptable. Nothing was sent.\n"
-    assert dead_letters("replay", letter.id, "--yes") == "1 dead letters were replayed.\n"
+    assert text == "Expected results of 1 replays: 1 acceptable. Nothing sent.\n"
+    assert dead_letters("replay", letter.id, "--yes") == "1 dead letters replayed.\n"
     assert consume(USERS, 1).counts == {(1, "stored"): 1}
     with use_casino(casino_a.current):
         assert User.objects.get(id=7).favorite_sport == "CURLING"
     assert (1, "unknown_value") not in listed()
-    [closed] = list_dead_letters(Query(ids=(letter.id,)), states=[State.REPLAYED])
-    assert closed.state is State.REPLAYED
+    [closed] = list_dead_letters(DeadLetterQuery(ids=(letter.id,)), states=[DeadLetterState.REPLAYED])
+    assert closed.state is DeadLetterState.REPLAYED
 
 
 def test_a_coupon_without_an_id_that_is_replayed_twice_is_stored_once(broker, casino_a, settings):
@@ -106,40 +106,40 @@ def test_a_coupon_without_an_id_that_is_replayed_twice_is_stored_once(broker, ca
     send(COUPONS, [(1, coupon())])
     consume(COUPONS, 1)
     settings.COUPON_MAX_SELECTIONS = 50
-    letters = list_dead_letters(Query())
-    assert len(replay(letters)) == len(replay(letters)) == 1  # as after a crash before the mark
+    letters = list_dead_letters(DeadLetterQuery())
+    assert len(replay(letters)) == len(replay(letters)) == 1  # as after a crash before the closing record
     assert consume(COUPONS, 2).counts == {(1, "stored"): 1, (1, "duplicate"): 1}
     with use_casino(casino_a.current):
         assert PurchasedCoupon.objects.count() == 1
 
 
-def test_what_is_still_bad_comes_back_and_is_not_replayed_for_ever(broker, casino_a):
+def test_message_rejected_again_is_replayed_three_times_at_most(broker, casino_a):
     send(USERS, [(1, b"{")])
-    for replays in range(MOST_REPLAYS + 1):
+    for replays in range(MAX_REPLAYS + 1):
         consume(USERS, 1)
-        [letter] = list_dead_letters(Query())
+        [letter] = list_dead_letters(DeadLetterQuery())
         assert letter.replays == replays
         sent = replay([letter])
-        assert len(sent) == (replays < MOST_REPLAYS)
-    assert [prospect.verdict for prospect in judge([letter], NOW)] == ["replayed too often"]
-    assert "1 were left alone" in dead_letters("replay", "--yes")
-    assert dead_letters("replay", "--yes", "--again") == "1 dead letters were replayed.\n"
+        assert len(sent) == (replays < MAX_REPLAYS)
+    assert [preview.result for preview in preview_replay([letter], NOW)] == ["replayed too often"]
+    assert "1 skipped: already replayed 3 times. Use --again to replay them anyway." in dead_letters("replay", "--yes")
+    assert dead_letters("replay", "--yes", "--again") == "1 dead letters replayed.\n"
 
 
-def test_a_purge_leaves_the_others(graveyard):
-    assert dead_letters("purge", "--casino", "1", "--yes") == "2 dead letters were purged.\n"
+def test_purge_keeps_unselected_dead_letters(rejected_messages):
+    assert dead_letters("purge", "--casino", "1", "--yes") == "2 dead letters purged.\n"
     assert sorted(map(str, listed())) == ["(2, 'missing')", "(None, 'no_casino')"]
-    assert dead_letters("purge", "--older-than", "1", "--yes") == "0 dead letters were purged.\n"
+    assert dead_letters("purge", "--older-than", "1", "--yes") == "0 dead letters purged.\n"
     assert len(listed()) == 2
 
 
-def test_nothing_is_replayed_or_purged_without_a_yes(graveyard):
+def test_nothing_is_replayed_or_purged_without_confirmation(rejected_messages):
     for verb in ("replay", "purge"):
-        with pytest.raises(CommandError, match="say --yes if you mean it"):
+        with pytest.raises(CommandError, match="pass --yes to confirm"):
             dead_letters(verb)
     assert len(listed()) == 4
 
 
-def test_a_dead_letter_that_is_named_must_be_there(graveyard):
-    with pytest.raises(CommandError, match="There is no open dead letter users/2/77"):
+def test_given_id_must_be_of_an_open_dead_letter(rejected_messages):
+    with pytest.raises(CommandError, match="No open dead letter has the id users/2/77"):
         dead_letters("purge", "users/2/77", "--yes")

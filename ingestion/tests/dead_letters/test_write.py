@@ -1,11 +1,11 @@
-"""Dead letters: kept byte for byte, with what was wrong. Rows are really committed."""
+"""Dead letters: the message byte for byte, with the reason. Rows are really committed."""
 
 from datetime import datetime
 
 import pytest
 from confluent_kafka import Producer
 
-from ingestion.dead_letters.write import DeadLetters, death_headers
+from ingestion.dead_letters.write import DeadLetters, rejection_headers
 from ingestion.errors import NotDelivered
 from ingestion.kafka.client import client_config
 from ingestion.kafka.forwarder import Forwarder
@@ -15,7 +15,7 @@ from ingestion.tests.decoded_messages import SENT_AT, envelope_of
 from ingestion.tests.kafka_client import NOW, closed_port, committed, consume, read_named, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
-from ingestion.tests.storing.test_transaction import MOST
+from ingestion.tests.storing.test_transaction import MAX_STAKE_TOTAL
 from ingestion.tests.undecodable_header import send_with_unreadable_header
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import UserProfile
@@ -62,31 +62,35 @@ def test_dead_letter_is_the_message_byte_for_byte(broker, casino_a, value, key, 
     assert (letter.value(), letter.key(), kept, letter.partition()) == (value, key, headers or [], 2)
 
 
-def test_dead_letter_says_what_was_wrong_where_and_when(broker, casino_a):
+def test_dead_letter_has_the_reason_place_and_time(broker, casino_a):
     send(USERS, [(1, user()), (1, user(name="x" * 101))], partition=1)
     consume(USERS, 2)
     [letter] = read_named(USERS.dead, 1)
-    said = added(letter)
-    assert datetime.fromisoformat(said.pop("at")) >= NOW.replace(microsecond=0)
-    cluster, topic, partition, offset = said.pop("place").partition("@")[0].rsplit("/", 3)
+    fields = added(letter)
+    assert datetime.fromisoformat(fields.pop("at")) >= NOW.replace(microsecond=0)
+    cluster, topic, partition, offset = fields.pop("place").partition("@")[0].rsplit("/", 3)
     assert (topic, partition, offset) == ("users", "1", "1")
     assert cluster
-    assert "length <= 100" in said.pop("detail")
-    assert said == {"reason": "too_long", "field": "name", "attempts": "1"}
+    assert "length <= 100" in fields.pop("detail")
+    assert fields == {"reason": "too_long", "field": "name", "attempts": "1"}
 
 
-def test_dead_letter_that_postgresql_refused_says_with_which_code(broker, casino_a):
+def test_dead_letter_refused_by_postgresql_has_its_sqlstate(broker, casino_a):
     with use_casino(casino_a.current):
         UserFactory(id=7)
-        UserProfile.objects.create(user_id=7, stake_total=MOST)
+        UserProfile.objects.create(user_id=7, stake_total=MAX_STAKE_TOTAL)
     send(COUPONS, [(1, coupon())])
     consume(COUPONS, 1)
     [letter] = read_named(COUPONS.dead, 1)
-    said = added(letter)
-    assert (said["reason"], said["sqlstate"], said["attempts"]) == ("refused_by_database", "22003", "2")
+    fields = added(letter)
+    assert (fields["reason"], fields["sqlstate"], fields["attempts"]) == (
+        "refused_by_database",
+        "22003",
+        "2",
+    )
 
 
-def test_message_whose_headers_can_not_be_read_is_kept_without_them(broker, casino_a):
+def test_message_with_unreadable_headers_is_kept_without_them(broker, casino_a):
     send_with_unreadable_header(broker, "users", b"{}", count=1)
     consume(USERS, 1)
     [letter] = read_named(USERS.dead, 1)
@@ -94,9 +98,9 @@ def test_message_whose_headers_can_not_be_read_is_kept_without_them(broker, casi
     assert (added(letter)["headers"], added(letter)["reason"]) == ("unreadable", "no_casino")
 
 
-def test_headers_are_only_those_that_say_something():
+def test_empty_headers_are_left_out():
     envelope = envelope_of(USERS, b"{")
-    assert death_headers(envelope, BAD, NOW) == {
+    assert rejection_headers(envelope, BAD, NOW) == {
         "dead.place": f"here/users/0/0@{SENT_AT}",
         "dead.reason": "malformed",
         "dead.detail": "no JSON",
@@ -112,14 +116,14 @@ def test_dead_letters_keep_their_order(broker, casino_a):
     assert committed(USERS) == {0: 500}
 
 
-def test_burying_ends_only_when_the_broker_has_the_letters(broker):
+def test_send_returns_after_the_broker_has_the_dead_letters(broker):
     letters = DeadLetters(USERS, Forwarder())
-    letters.bury([MessageResult(envelope_of(USERS, b"{"), "malformed", BAD)], NOW)
+    letters.send([MessageResult(envelope_of(USERS, b"{"), "malformed", BAD)], NOW)
     assert len(read_named(USERS.dead, 1, seconds=1)) == 1
 
 
-def test_letters_that_the_broker_does_not_take_are_said_to_be_so(settings):
+def test_undelivered_dead_letters_are_an_error(settings):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
     letters = DeadLetters(USERS, Forwarder(flush_seconds=0.1))
-    with pytest.raises(NotDelivered, match="did not take 2 messages"):
-        letters.bury([MessageResult(envelope_of(USERS, b"{"), "malformed", BAD)] * 2, NOW)
+    with pytest.raises(NotDelivered, match="did not accept 2 dead letters"):
+        letters.send([MessageResult(envelope_of(USERS, b"{"), "malformed", BAD)] * 2, NOW)

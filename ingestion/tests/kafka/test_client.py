@@ -18,7 +18,7 @@ def nothing_configured(settings, tmp_path):
     return settings.EMBEDDED_BROKER_FILE
 
 
-def test_embedded_broker_has_the_partitions_that_were_asked_for():
+def test_embedded_broker_has_the_requested_partitions():
     with EmbeddedBroker() as broker:
         broker.create_topic("events", PARTITIONS)
         broker.create_topic("other", 5)
@@ -26,19 +26,19 @@ def test_embedded_broker_has_the_partitions_that_were_asked_for():
     assert {name: len(topic.partitions) for name, topic in topics.items()} == {"events": 3, "other": 5}
 
 
-def test_embedded_broker_listens_on_loopback_alone():
+def test_embedded_broker_listens_on_loopback_only():
     with EmbeddedBroker() as broker:
         assert broker.bootstrap_servers.startswith("127.0.0.1:")
 
 
-def test_topic_that_is_there_already_is_refused_in_clear_words():
+def test_creating_an_existing_topic_is_an_error():
     with EmbeddedBroker() as broker:
         broker.create_topic("events", PARTITIONS)
         with pytest.raises(BrokerUnavailable, match="refused the topic events"):
             broker.create_topic("events", PARTITIONS)
 
 
-def test_two_embedded_brokers_know_nothing_of_each_other():
+def test_two_embedded_brokers_are_independent():
     with EmbeddedBroker() as one, EmbeddedBroker() as other:
         one.create_topic("events", PARTITIONS)
         assert AdminClient({"bootstrap.servers": other.bootstrap_servers}).list_topics(timeout=10).topics == {}
@@ -49,19 +49,19 @@ def test_settings_name_the_broker(settings):
     assert client_config()["bootstrap.servers"] == "kafka-1:9092,kafka-2:9092"
 
 
-def test_no_broker_is_a_clear_error(nothing_configured):
+def test_missing_broker_is_an_error(nothing_configured):
     with pytest.raises(BrokerUnavailable, match=r"set KAFKA_BOOTSTRAP_SERVERS, or .*run_embedded_broker"):
         client_config()
 
 
-def test_no_broker_is_a_clear_error_once_patience_is_at_its_end(nothing_configured):
+def test_missing_broker_is_an_error_after_the_deadline(nothing_configured):
     begin = time.monotonic()
     with pytest.raises(BrokerUnavailable):
         client_config(deadline=begin + 0.3)
     assert time.monotonic() - begin >= 0.3
 
 
-def test_announced_broker_is_found_while_it_runs_and_not_after(nothing_configured):
+def test_announced_broker_is_found_only_while_it_runs(nothing_configured):
     with EmbeddedBroker() as broker:
         with announced(broker):
             assert running_embedded_broker() == client_config()["bootstrap.servers"] == broker.bootstrap_servers
@@ -69,7 +69,7 @@ def test_announced_broker_is_found_while_it_runs_and_not_after(nothing_configure
     assert list(nothing_configured.parent.iterdir()) == []
 
 
-def test_announcement_ends_with_an_error_too(nothing_configured):
+def test_announcement_ends_after_an_error(nothing_configured):
     with EmbeddedBroker() as broker, pytest.raises(RuntimeError), announced(broker):
         raise RuntimeError
     assert running_embedded_broker() is None
@@ -87,5 +87,5 @@ def test_another_process_finds_the_broker(nothing_configured, tmp_path):
         with manage("run_embedded_broker", env=environment) as second:
             _, error = second.communicate(timeout=30)
         assert second.returncode == 1
-        assert f"runs already, on {broker.bootstrap_servers}" in error
+        assert f"already runs on {broker.bootstrap_servers}" in error
         assert running_embedded_broker() == broker.bootstrap_servers

@@ -1,17 +1,17 @@
-"""Coupons whose users never come. Rows are really committed."""
+"""Expiry of coupons whose users never arrive. Rows are really committed."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from ingestion.dead_letters.log import Query, get_dead_letter, list_dead_letters
+from ingestion.dead_letters.log import DeadLetterQuery, get_dead_letter, list_dead_letters
 from ingestion.kafka.forwarder import Forwarder
-from ingestion.maintenance.expiry import Expiry
+from ingestion.maintenance.expiry import CouponExpiry
 from ingestion.models import MessageCount
 from ingestion.outcomes import MessageResult
 from ingestion.storing.dispatch import CasinoStore
-from ingestion.tests.database_outages import database_away
+from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.decoded_messages import body_of
 from ingestion.tests.kafka_client import consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 
 def expire(days):
-    """All casinos looked at once, so many days from now."""
+    """The results of one step for all casinos, `days` days from now."""
     found: list[MessageResult] = []
-    expiry = Expiry(COUPONS, CasinoStore(COUPONS, Forwarder(), found.extend))
+    expiry = CouponExpiry(COUPONS, CasinoStore(COUPONS, Forwarder(), found.extend))
     expiry.step(timezone.now() + timedelta(days=days))
     return found
 
@@ -36,15 +36,15 @@ def waiting_in(casino):
         return WaitingCoupon.objects.count()
 
 
-def test_a_coupon_whose_user_does_not_come_becomes_a_dead_letter_byte_for_byte(broker, casino_a, casino_b):
+def test_expired_coupon_becomes_a_dead_letter_byte_for_byte(broker, casino_a, casino_b):
     body = coupon(id=5, user_id=404)
     send(COUPONS, [(1, body), (2, coupon(user_id=404))])
     assert consume(COUPONS, 2).counts == {(1, "waiting"): 1, (2, "waiting"): 1}
     assert expire(days=6) == []
-    assert (waiting_in(casino_a), list_dead_letters(Query())) == (1, [])
+    assert (waiting_in(casino_a), list_dead_letters(DeadLetterQuery())) == (1, [])
     assert sorted(each.envelope.casino_id for each in expire(days=8)) == [1, 2]
     assert waiting_in(casino_a) == waiting_in(casino_b) == 0
-    [letter] = list_dead_letters(Query(casino_id=1))
+    [letter] = list_dead_letters(DeadLetterQuery(casino_id=1))
     assert (letter.reason, letter.field) == ("unknown_user", "user_id")
     assert get_dead_letter(letter.id)[1].value == body_of(body)
     with use_casino(casino_a.current):
@@ -52,9 +52,9 @@ def test_a_coupon_whose_user_does_not_come_becomes_a_dead_letter_byte_for_byte(b
         assert MessageCount.objects.get(is_rejection=True).outcome == "unknown_user"
 
 
-def test_a_casino_whose_database_is_away_is_looked_at_another_time(broker, casino_a, casino_b):
+def test_coupons_of_an_unavailable_casino_expire_later(broker, casino_a, casino_b):
     send(COUPONS, [(2, coupon(user_id=404)), (1, coupon(user_id=404))])
     consume(COUPONS, 2)
-    with database_away(casino_b):
+    with database_unavailable(casino_b):
         assert [each.envelope.casino_id for each in expire(days=8)] == [1]
     assert [each.envelope.casino_id for each in expire(days=8)] == [2]

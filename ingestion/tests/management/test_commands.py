@@ -1,4 +1,4 @@
-"""The commands, in processes of their own. Here rows are really committed."""
+"""The commands, in subprocesses. Rows are really committed."""
 
 import signal
 import threading
@@ -24,7 +24,7 @@ def stored(casino, model):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_ends_a_consumer_in_clean_words(broker, casino_a, casino_b, number):
+def test_signal_stops_a_consumer_which_prints_its_outcomes(broker, casino_a, casino_b, number):
     send(USERS, [(1, user(id=place)) for place in range(1, 31)] + [(2, user()), (99, user())])
     with manage("consume_users", env=database_environment(LOG_LEVEL="ERROR")) as process:
         wait_until(lambda: stored(casino_b, User) == 1)
@@ -36,14 +36,14 @@ def test_signal_ends_a_consumer_in_clean_words(broker, casino_a, casino_b, numbe
     assert committed(USERS) == {0: 32}
 
 
-def test_consumer_with_nothing_to_do_ends_when_idle(broker, casino_a, tmp_path):
+def test_consumer_without_messages_ends_after_idle_exit(broker, casino_a, tmp_path):
     heartbeat = tmp_path / "heartbeat"
     status, out, _ = run("consume_events", "--idle-exit", "0.5", "--heartbeat", str(heartbeat))
     assert (status, out) == (0, "events: none\n")
     assert heartbeat.exists()
 
 
-def test_consumer_that_rejects_too_much_says_so_and_commits_nothing_of_it(broker, casino_a, casino_b):
+def test_consumer_fails_after_too_many_rejections_without_a_commit(broker, casino_a, casino_b):
     send(USERS, [(1 + place % 2, b"{") for place in range(40)])
     status, out, error = run("consume_users", INGESTION_REJECTION_RUN="10", LOG_LEVEL="CRITICAL")
     assert (status, out) == (1, "")
@@ -52,13 +52,13 @@ def test_consumer_that_rejects_too_much_says_so_and_commits_nothing_of_it(broker
     assert read_named(USERS.dead, 1, seconds=0.5) == []
 
 
-def test_killed_consumer_that_starts_again_stores_each_coupon_once(broker, casino_a, casino_b):
+def test_killed_and_restarted_consumer_stores_each_coupon_once(broker, casino_a, casino_b):
     total = 3000
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
             for number in range(1, 51):
                 UserFactory(id=number)
-    ids = iter(range(1, total))  # casino 1 gives its coupons ids, casino 2 does not
+    ids = iter(range(1, total))  # casino 1 sends ids of coupons, casino 2 does not
     for partition in range(3):
         values = [
             (1 + place % 2, coupon(user_id=1 + place % 50, stake=2, id=None if place % 2 else next(ids)))
@@ -92,14 +92,14 @@ def test_killed_consumer_that_starts_again_stores_each_coupon_once(broker, casin
 
 
 @pytest.mark.parametrize("command", ["consume_coupons", "produce_users", "create_topics"])
-def test_command_without_a_broker_fails_in_clear_words(casino_a, settings, tmp_path, command):
+def test_command_without_a_broker_fails_with_instructions(casino_a, settings, tmp_path, command):
     settings.KAFKA_BOOTSTRAP_SERVERS = ""
     status, out, error = run(command, KAFKA_STARTUP_SECONDS="0.1", LOCAL_DIR=str(tmp_path))
     assert (status, out) == (1, "")
-    assert error.startswith("CommandError: No broker: set KAFKA_BOOTSTRAP_SERVERS")
+    assert error.startswith("CommandError: No Kafka broker: set KAFKA_BOOTSTRAP_SERVERS")
 
 
-def test_consumer_that_waits_for_a_broker_can_be_ended(casino_a, settings):
+def test_consumer_waiting_for_a_broker_can_be_stopped(casino_a, settings):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
     with manage("consume_coupons", env=database_environment(KAFKA_STARTUP_SECONDS="60")) as process:
         assert process.stderr is not None
@@ -124,7 +124,7 @@ def test_producer_sends_its_rounds_to_every_casino(broker, casino_a, casino_b, t
     assert sorted(headers) == [b"1"] * 3 + [b"2"] * 3
 
 
-def test_signal_ends_a_producer_between_its_rounds(broker, casino_a):
+def test_signal_stops_a_producer_between_its_rounds(broker, casino_a):
     with manage("produce_users", "--interval", "3600", env=database_environment(LOG_LEVEL="ERROR")) as process:
         read_all(USERS, 1)
         process.terminate()
@@ -132,5 +132,5 @@ def test_signal_ends_a_producer_between_its_rounds(broker, casino_a):
     assert (process.returncode, out, error) == (0, "users: 1 messages sent\n", "")
 
 
-def test_create_topics_says_that_all_are_there(broker):
-    assert run("create_topics")[:2] == (0, "All topics are there.\n")
+def test_create_topics_reports_existing_topics(broker):
+    assert run("create_topics")[:2] == (0, "All topics exist already.\n")

@@ -8,14 +8,14 @@ import pytest
 from confluent_kafka import Message
 
 from ingestion.messages.decoding import (
-    Bounds,
     Decode,
     Rejection,
+    TimeBounds,
     decode_coupon,
     decode_event,
+    decode_message,
     decode_served,
     decode_user,
-    read_message,
 )
 from ingestion.messages.envelope import open_message
 from ingestion.tests.decoded_messages import SENT_AT, body_of
@@ -42,11 +42,11 @@ def read(
     message = Message(
         topic="t", partition=2, offset=5, key=key, value=body_of(value), headers=headers, timestamp=(1, sent_at)
     )
-    return read_message(decode, open_message(message, "here", ""), Bounds.at(NOW))
+    return decode_message(decode, open_message(message, "here", ""), TimeBounds.at(NOW))
 
 
 def rejected(decode: Decode, value: Any, headers: Any = CASINO, **message: Any) -> tuple[str, str]:
-    """The code, and the field at fault."""
+    """The code, and the invalid field."""
     rejection = read(decode, value, headers, **message)
     assert isinstance(rejection, Rejection), rejection
     assert rejection.detail
@@ -80,14 +80,14 @@ def test_event_message_becomes_a_row():
     assert row.begin_timestamp == datetime.fromtimestamp(1_900_000_000, UTC)
 
 
-def test_coupon_message_becomes_a_row_which_knows_its_place_in_kafka():
+def test_coupon_message_becomes_a_row_with_its_place_as_source():
     row = accepted(decode_coupon, coupon())
     assert isinstance(row, CouponRow)
     assert (row.user_id, row.stake, row.source) == (7, Decimal("10.50"), SOURCE)
     assert [each.home_team for each in row.recommended_events] == ["LEEDS"]
 
 
-def test_message_of_what_was_served_becomes_a_row():
+def test_served_message_becomes_a_row():
     assert read(decode_served, served(fallback="trending", took_ms=2.25)) == ServedRow(
         recommendation_id=UUID("00000000-0000-4000-8000-000000000001"),
         user_id=7,
@@ -102,7 +102,7 @@ def test_message_of_what_was_served_becomes_a_row():
     )
 
 
-def test_a_recommendation_of_nothing_is_a_row_too():
+def test_served_message_without_events_becomes_a_row():
     assert accepted(decode_served, served(events=[])).events == ()
 
 
@@ -129,12 +129,12 @@ def test_message_without_a_casino_is_rejected(headers):
     assert rejected(decode_user, user(), headers) == ("no_casino", "casino_id")
 
 
-def test_message_as_large_as_allowed_is_read_and_a_larger_one_rejected(settings):
+def test_message_of_the_maximum_size_is_accepted_and_a_larger_one_rejected(settings):
     body = json.dumps(user()).encode()
     settings.KAFKA_MESSAGE_BYTES = len(body)
     assert isinstance(read(decode_user, body), UserRow)
     answer = read(decode_user, body + b" ")
-    assert answer == Rejection("too_large", "", f"{len(body) + 1} bytes; at most {len(body)}")
+    assert answer == Rejection("too_large", "", f"the value has {len(body) + 1} bytes: send at most {len(body)}")
 
 
 @pytest.mark.parametrize(
@@ -152,13 +152,13 @@ def test_message_as_large_as_allowed_is_read_and_a_larger_one_rejected(settings)
         b'{"other": ' + b'{"a":' * 40_000,
     ],
 )
-def test_what_is_no_json_is_malformed(value):
+def test_invalid_json_is_malformed(value):
     assert rejected(decode_coupon, value)[0] == "malformed"
 
 
 @pytest.mark.parametrize("value", [[], "text", 1, [user()]])
 @pytest.mark.parametrize("decode", [decode for decode, _ in KINDS])
-def test_what_is_no_object_is_of_the_wrong_type(decode, value):
+def test_non_object_has_the_wrong_type(decode, value):
     assert rejected(decode, value) == ("wrong_type", "")
 
 
@@ -177,14 +177,14 @@ def test_missing_field_is_named(decode, message, field):
 
 @pytest.mark.parametrize(("decode", "message", "field"), [(d, m, field) for d, m in KINDS for field in m])
 @pytest.mark.parametrize("value", [True, {}, None])
-def test_field_of_the_wrong_type_is_named(decode, message, field, value):
+def test_field_with_the_wrong_type_is_named(decode, message, field, value):
     if field == "id" and value is None:
         assert accepted(decode, message | {"id": None}).id is None
         return
     assert rejected(decode, message | {field: value}) == ("wrong_type", field)
 
 
-def test_field_of_a_selection_is_named_with_its_place():
+def test_field_of_a_selection_is_named_with_its_number():
     assert rejected(decode_coupon, coupon(recommended_events=[SELECTION, SELECTION | {"country": 1}])) == (
         "wrong_type",
         "recommended_events[1].country",
@@ -196,7 +196,7 @@ def test_field_of_a_selection_is_named_with_its_place():
     ("decode", "message", "field"),
     [(decode_coupon, coupon(), "stake"), (decode_event, event(), "odd"), (decode_served, served(), "stake")],
 )
-def test_number_which_is_none_is_out_of_range(decode, message, field, number):
+def test_impossible_number_is_out_of_range(decode, message, field, number):
     assert rejected(decode, message | {field: number}) == ("out_of_range", field)
 
 
@@ -235,12 +235,12 @@ def test_number_which_is_none_is_out_of_range(decode, message, field, number):
         (decode_served, served(took_ms=-1), "out_of_range", "took_ms"),
     ],
 )
-def test_value_which_makes_no_row_is_named(decode, message, code, field):
+def test_invalid_value_is_named(decode, message, code, field):
     assert rejected(decode, message) == (code, field)
 
 
 @pytest.mark.parametrize("until", ["2099-12-31T00:00:00Z", "9999-12-31T23:59:59Z", 253_402_300_799, 10**17])
-def test_an_exclusion_for_ever_is_one_without_an_end(until):
+def test_permanent_exclusion_has_no_end(until):
     row = accepted(decode_user, user(status="self_excluded", status_until=until))
     assert row.status == "SELF_EXCLUDED"
     assert row.status_until is None or row.status_until.year == 2099

@@ -1,6 +1,6 @@
-"""Messages changed at random: none crashes the decoder, and what it accepts PostgreSQL stores.
+"""Randomly changed messages: none crashes the decoder, and PostgreSQL stores the accepted ones.
 
-FUZZ_MESSAGES says how many, FUZZ_SEED which; `make fuzz` takes a million.
+FUZZ_MESSAGES is their number, FUZZ_SEED the random seed; `make fuzz` runs a million.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.messages.decoding import Bounds, Rejection, read_message
+from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
 from ingestion.messages.envelope import Envelope, Place
 from ingestion.messages.rejection_codes import REASONS
 from ingestion.tests.mutations import good_messages, mutate
@@ -22,12 +22,12 @@ from tenants.routing.context import use_casino
 
 MESSAGES = int(os.environ.get("FUZZ_MESSAGES", "30000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
-BOUNDS = Bounds.at(datetime(2026, 6, 1, tzinfo=UTC))
+BOUNDS = TimeBounds.at(datetime(2026, 6, 1, tzinfo=UTC))
 TOPICS = [USERS, EVENTS, COUPONS, RECOMMENDATIONS] * 2
 
 
 def fuzzed(count):
-    """(topic, its envelope), again and again."""
+    """`count` pairs (topic, envelope)."""
     rng = random.Random(SEED)
     for offset in range(count):
         kind = rng.randrange(len(TOPICS))
@@ -42,8 +42,8 @@ def test_no_message_crashes_the_decoder():
     outcomes = Counter[str]()
     for topic, envelope in fuzzed(MESSAGES):
         try:
-            content = read_message(topic.decode, envelope, BOUNDS)
-        except Exception as error:  # noqa: BLE001 (which message it was has to be said)
+            content = decode_message(topic.decode, envelope, BOUNDS)
+        except Exception as error:  # noqa: BLE001 (the failure must show the message)
             pytest.fail(f"{topic.name} {envelope.key!r} {envelope.value!r}: {error!r} (FUZZ_SEED={SEED})")
         outcomes[content.code if isinstance(content, Rejection) else "accepted"] += 1
     assert outcomes["accepted"] > MESSAGES / 20
@@ -51,10 +51,10 @@ def test_no_message_crashes_the_decoder():
     assert {"malformed", "missing", "wrong_type", "too_long", "bad_text", "unknown_value", "bad_key"} <= outcomes.keys()
 
 
-def test_what_is_accepted_can_be_stored(casino_a):
+def test_accepted_messages_can_be_stored(casino_a):
     accepted: dict[str, list[Any]] = {topic.name: [] for topic in TOPICS}
     for topic, envelope in fuzzed(min(MESSAGES, 60_000)):
-        content = read_message(topic.decode, envelope, BOUNDS)
+        content = decode_message(topic.decode, envelope, BOUNDS)
         if not isinstance(content, Rejection):
             accepted[topic.name].append(content)
     with use_casino(casino_a.current):

@@ -1,12 +1,11 @@
-"""One casino's database is away: its messages wait in their order, and the other casinos go on. Rows are really
-committed."""
+"""Messages of a casino with an unavailable database are parked in their order. Rows are really committed."""
 
 import pytest
 
 from ingestion.consumer.consumer import TopicConsumer
 from ingestion.messages.envelope import header
 from ingestion.parking.parking import PREFIX, unpark
-from ingestion.tests.database_outages import database_away
+from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.kafka_client import Until, committed, consume, read_named, rewind, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 
 def run_until(topic, is_done):
-    """A consumer that has run until this holds of it."""
+    """A consumer that has run until `is_done`."""
     consumer: TopicConsumer = TopicConsumer(topic, Until(lambda: is_done(consumer)))
     consumer.run()
     assert is_done(consumer), consumer.counts
@@ -28,7 +27,7 @@ def run_until(topic, is_done):
 
 
 def has(expected):
-    """That a consumer has counted at least so many."""
+    """A condition: the consumer has counted at least these numbers."""
     return lambda consumer: all(consumer.counts[key] >= count for key, count in expected.items())
 
 
@@ -38,7 +37,7 @@ def names(casino):
 
 
 def counted(casino):
-    """(coupons, coupons that the profiles count, stakes that they count)."""
+    """(coupons, the profiles' sum of coupons, the profiles' sum of stakes)."""
     with use_casino(casino.current):
         profiles = list(UserProfile.objects.values_list("coupon_count", "stake_total"))
         coupons = PurchasedCoupon.objects.count()
@@ -52,8 +51,8 @@ def user_7(casino_a, casino_b):
             UserFactory(id=7)
 
 
-def test_messages_of_a_casino_that_is_away_are_parked_and_the_others_stored(broker, casino_a, casino_b):
-    with database_away(casino_b):
+def test_messages_of_an_unavailable_casino_are_parked_and_the_others_stored(broker, casino_a, casino_b):
+    with database_unavailable(casino_b):
         send(USERS, [(1 + number % 2, user(id=1 + number)) for number in range(10)])
         assert consume(USERS, 10).counts == {(1, "stored"): 5, (2, "parked"): 5}
         assert len(names(casino_a)) == 5
@@ -61,8 +60,8 @@ def test_messages_of_a_casino_that_is_away_are_parked_and_the_others_stored(brok
     assert names(casino_b) == {}
 
 
-def test_parked_message_is_as_it_came_and_says_where_it_was_and_why_it_waits(broker, casino_a, casino_b):
-    with database_away(casino_b):
+def test_parked_message_is_unchanged_and_has_its_place_and_reason(broker, casino_a, casino_b):
+    with database_unavailable(casino_b):
         send(USERS, [(2, b"\xff\x00"), (2, None), (2, user())], partition=1)
         consume(USERS, 3)
     parked = read_named(USERS.parked, 3)
@@ -74,14 +73,14 @@ def test_parked_message_is_as_it_came_and_says_where_it_was_and_why_it_waits(bro
         assert b"does not exist" in (header(message.headers(), f"{PREFIX}reason") or b"")
 
 
-def test_parked_messages_are_stored_once_when_the_database_is_back(broker, casino_a, casino_b, user_7):
-    with database_away(casino_b) as come_back:
+def test_parked_messages_are_stored_once_when_the_database_is_available_again(broker, casino_a, casino_b, user_7):
+    with database_unavailable(casino_b) as restore:
         for partition in range(3):
             send(COUPONS, [(casino, coupon(stake=2)) for casino in (2, 1) for _ in range(20)], partition=partition)
 
         def is_done(consumer):
             if has({(2, "parked"): 60, (1, "stored"): 60})(consumer):
-                come_back()
+                restore()
             return has({(2, "stored"): 60})(consumer)
 
         counts = run_until(COUPONS, is_done).counts
@@ -89,15 +88,15 @@ def test_parked_messages_are_stored_once_when_the_database_is_back(broker, casin
     assert counted(casino_a) == counted(casino_b) == (60, 60, 120)
 
 
-def test_later_messages_wait_behind_those_that_are_parked(broker, casino_a, casino_b):
-    """Of equal timestamps the last message counts: so the name shows whether the order was kept."""
-    with database_away(casino_b) as come_back:
+def test_later_messages_are_parked_behind_earlier_ones(broker, casino_a, casino_b):
+    """Of messages with equal timestamps the last one wins, so the name shows the order."""
+    with database_unavailable(casino_b) as restore:
         send(USERS, [(2, user(name=f"Early {number}")) for number in range(5)])
         steps = iter(range(5))
 
         def is_done(consumer):
             if has({(2, "parked"): 5})(consumer) and next(steps, None) == 0:
-                come_back()
+                restore()
                 send(USERS, [(2, user(name=f"Late {number}")) for number in range(5)] + [(1, user())])
             return consumer.counts.total() >= 21
 
@@ -111,22 +110,22 @@ def test_later_messages_wait_behind_those_that_are_parked(broker, casino_a, casi
     assert names(casino_b) == {7: "Late 4", 8: "Ada"}
 
 
-def test_one_of_two_casinos_is_back_earlier(broker, casino_a, casino_b):
+def test_two_casinos_become_available_one_after_the_other(broker, casino_a, casino_b):
     send(USERS, [(1 + number % 2, user(id=1 + number)) for number in range(20)])
-    with database_away(casino_b) as b_is_back:
-        with database_away(casino_a):
+    with database_unavailable(casino_b) as restore_b:
+        with database_unavailable(casino_a):
             assert consume(USERS, 20).counts == {(1, "parked"): 10, (2, "parked"): 10}
         assert run_until(USERS, has({(1, "stored"): 10})).counts == {(1, "stored"): 10}
         assert len(names(casino_a)) == 10
-        b_is_back()
+        restore_b()
     counts = run_until(USERS, has({(2, "stored"): 10})).counts
     assert (counts[2, "stored"], counts[1, "stored"]) == (10, 0)
     assert len(names(casino_b)) == 10
 
 
-def test_consumer_that_starts_again_finds_what_is_parked(broker, casino_a, casino_b, user_7):
+def test_restarted_consumer_finds_parked_messages(broker, casino_a, casino_b, user_7):
     send(COUPONS, [(2, coupon(stake=2)), (1, coupon(stake=2))])
-    with database_away(casino_b):
+    with database_unavailable(casino_b):
         consume(COUPONS, 2)
         send(COUPONS, [(2, coupon(stake=3)), (1, coupon(stake=3))])
         assert consume(COUPONS, 2).counts == {(2, "parked"): 1, (1, "stored"): 1}
@@ -136,10 +135,10 @@ def test_consumer_that_starts_again_finds_what_is_parked(broker, casino_a, casin
     assert counted(casino_b) == (2, 2, 5)
 
 
-def test_message_that_is_parked_twice_is_stored_once(broker, casino_a, casino_b, user_7):
-    """As after a crash between the parking and the commit."""
+def test_message_parked_twice_is_stored_once(broker, casino_a, casino_b, user_7):
+    """As after a crash between parking and the commit."""
     send(COUPONS, [(2, coupon(stake=2)) for _ in range(3)])
-    with database_away(casino_b):
+    with database_unavailable(casino_b):
         for _ in range(2):
             assert consume(COUPONS, 3).counts == {(2, "parked"): 3}
             rewind(COUPONS)
@@ -158,7 +157,7 @@ def test_message_that_is_parked_twice_is_stored_once(broker, casino_a, casino_b,
     ],
     ids=str,
 )
-def test_messages_of_a_casino_that_is_not_ready_wait_until_it_is(broker, casino_a, casino_b, change):
+def test_messages_of_a_casino_are_parked_until_it_is_ready(broker, casino_a, casino_b, change):
     before = Casino.objects.filter(pk=2).values(*change).get()
     Casino.objects.filter(pk=2).update(**change)
     send(USERS, [(2, user()), (1, user())])
@@ -168,9 +167,9 @@ def test_messages_of_a_casino_that_is_not_ready_wait_until_it_is(broker, casino_
     assert names(casino_b) == {7: "Ada"}
 
 
-def test_casino_that_is_deleted_while_its_messages_wait_leaves_dead_letters(broker, casino_a, casino_b):
+def test_parked_messages_of_a_deleted_casino_become_dead_letters(broker, casino_a, casino_b):
     send(USERS, [(2, user()), (2, user(id=8))])
-    with database_away(casino_b):
+    with database_unavailable(casino_b):
         consume(USERS, 2)
     Casino.objects.filter(pk=2).update(state=CasinoState.DELETED)
     assert run_until(USERS, has({(2, "unknown_casino"): 2})).counts == {(2, "unknown_casino"): 2}
@@ -179,17 +178,17 @@ def test_casino_that_is_deleted_while_its_messages_wait_leaves_dead_letters(brok
     assert names(casino_b) == {}
 
 
-def test_dead_letters_of_a_deleted_casino_are_written_once_while_another_is_away(broker, casino_a, casino_b):
+def test_dead_letters_of_a_deleted_casino_are_written_once_while_another_is_unavailable(broker, casino_a, casino_b):
     send(USERS, [(1, user()), (2, user())])
-    with database_away(casino_a):
-        with database_away(casino_b):
+    with database_unavailable(casino_a):
+        with database_unavailable(casino_b):
             consume(USERS, 2)
         Casino.objects.filter(pk=2).update(state=CasinoState.DELETED)
         tries = []
 
         def is_done(consumer):
-            """After casino 1 was tried three times."""
-            outage = consumer._batches.availability._outages.get(1)
+            """Whether casino 1 was tried three times."""
+            outage = consumer._batches.circuit_breaker._outages.get(1)
             if outage is not None and outage.retry_at not in tries:
                 tries.append(outage.retry_at)
             return len(tries) >= 3

@@ -1,4 +1,4 @@
-"""What producers send by the thousand: storable all, but for the share that is spoilt."""
+"""Generated load: all messages are valid, except the corrupted share."""
 
 import random
 from collections import Counter
@@ -7,9 +7,9 @@ from itertools import islice
 import pytest
 from django.core.management import CommandError, call_command
 
-from ingestion.messages.decoding import Bounds, Rejection, read_message
-from ingestion.producers.load_generator import traffic
-from ingestion.producers.malformed import spoil
+from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
+from ingestion.producers.load_generator import generate_load
+from ingestion.producers.malformed import corrupt
 from ingestion.tests.decoded_messages import envelope_of
 from ingestion.tests.kafka_client import NOW, read_all
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -28,33 +28,34 @@ def casinos(casino_a, casino_b):
 
 
 def read(topic, value):
-    return read_message(topic.decode, envelope_of(topic, value), Bounds.at(NOW))
+    return decode_message(topic.decode, envelope_of(topic, value), TimeBounds.at(NOW))
 
 
 @pytest.mark.parametrize("topic", [COUPONS, EVENTS, USERS], ids=lambda topic: topic.name)
-def test_traffic_is_storable_and_goes_to_every_casino(casinos, topic):
-    messages = list(islice(traffic(topic, casinos, random.Random(1), 0.0), 300))
+def test_generated_load_is_valid_and_for_every_casino(casinos, topic):
+    messages = list(islice(generate_load(topic, casinos, random.Random(1), 0.0), 300))
     assert [each for each in messages if isinstance(read(topic, each.value), Rejection)] == []
     assert Counter(message.casino_id for message in messages).keys() == {1, 2}
 
 
 @pytest.mark.parametrize("topic", [COUPONS, EVENTS, USERS], ids=lambda topic: topic.name)
-def test_every_spoilt_message_is_rejected(casinos, topic):
+def test_every_corrupted_message_is_rejected(casinos, topic):
     rng = random.Random(2)
     codes = Counter(
-        read(topic, spoil(topic, message.value, rng)).code for message in islice(traffic(topic, casinos, rng, 0.0), 500)
+        read(topic, corrupt(topic, message.value, rng)).code
+        for message in islice(generate_load(topic, casinos, rng, 0.0), 500)
     )
     assert {"malformed", "missing", "wrong_type"} <= codes.keys()
 
 
-def test_as_many_are_spoilt_as_asked_for(casinos):
-    messages = islice(traffic(COUPONS, casinos, random.Random(3), 0.25), 1_000)
+def test_bad_ratio_is_the_share_of_corrupted_messages(casinos):
+    messages = islice(generate_load(COUPONS, casinos, random.Random(3), 0.25), 1_000)
     rejected = sum(isinstance(read(COUPONS, message.value), Rejection) for message in messages)
     assert 200 <= rejected <= 300
 
 
 @pytest.mark.django_db(**IN_PROCESSES)
-def test_the_command_sends_so_many_to_the_casinos_named(broker, casinos):
+def test_command_sends_count_messages_to_the_given_casinos(broker, casinos):
     call_command("produce_coupons", "--rate", "0", "--count", "20", "--casinos", "2")
     assert {dict(message.headers())["casino_id"] for message in read_all(COUPONS, 20)} == {b"2"}
 
@@ -62,12 +63,12 @@ def test_the_command_sends_so_many_to_the_casinos_named(broker, casinos):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--casinos", "1,x"], "--casinos takes ids with commas between them"),
+        (["--casinos", "1,x"], "--casinos needs ids separated by commas"),
         (["--casinos", "1,77", "--rate", "0"], "No active casino has the id 77"),
         (["--rate", "0"], "has no users or no open events"),
     ],
 )
 @pytest.mark.django_db(**IN_PROCESSES)
-def test_what_can_not_be_sent_is_said(broker, casino_a, casino_b, arguments, words):
+def test_invalid_arguments_are_errors(broker, casino_a, casino_b, arguments, words):
     with pytest.raises(CommandError, match=words):
         call_command("produce_coupons", "--count", "1", *arguments)

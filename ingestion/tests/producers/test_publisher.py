@@ -1,4 +1,4 @@
-"""Publishing what was served: whatever is wrong with Kafka, no request waits or fails, and what is lost is counted."""
+"""Publishing served recommendations: without Kafka no request waits or fails, and dropped messages are counted."""
 
 import ctypes
 import json
@@ -24,8 +24,8 @@ from ingestion.topics import PARTITIONS, RECOMMENDATIONS
 from recommendations.serving.served import ServedEvent, ServedRecommendation
 from tenants.tests.waiting import wait_until
 
-INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31  # of Kafka's protocol
-QUICK_SECONDS = 4  # by far enough on a busy machine, and less than what waiting for a broker once would take
+INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31  # codes of Kafka's protocol
+QUICK_SECONDS = 4  # ample on a busy machine, and less than one wait for a broker
 
 
 def served(number=1, **changes):
@@ -61,12 +61,12 @@ def publisher():
 
 
 @pytest.fixture
-def nowhere(settings):
-    """A broker that is away."""
+def no_broker(settings):
+    """An unavailable broker."""
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
 
 
-def test_a_message_says_all_that_was_served_and_whose_it_is(broker, publisher):
+def test_message_has_all_served_fields_and_the_casino(broker, publisher):
     before = published()
     publisher.publish(2, served())
     publisher.close(10)
@@ -91,7 +91,7 @@ def test_a_message_says_all_that_was_served_and_whose_it_is(broker, publisher):
 @pytest.mark.parametrize(
     ("message", "struct"), [(ServedMessage, ServedRecommendation), (ServedEventMessage, ServedEvent)]
 )
-def test_the_format_has_the_fields_of_what_is_announced(message, struct):
+def test_format_has_the_fields_of_the_served_recommendation(message, struct):
     def fields(kind):
         return {field.name for field in msgspec.structs.fields(kind)}
 
@@ -99,7 +99,7 @@ def test_the_format_has_the_fields_of_what_is_announced(message, struct):
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
-def test_a_score_that_json_can_not_say_is_none(broker, publisher, score):
+def test_non_finite_score_is_null(broker, publisher, score):
     publisher.publish(1, served(events=(ServedEvent(7, 2.5, score),)))
     publisher.close(10)
     [message] = read_all(RECOMMENDATIONS, 1)
@@ -116,7 +116,7 @@ def test_messages_of_one_user_stay_in_order(broker, publisher):
     assert all(of_user == sorted(of_user) and len(of_user) == 100 for of_user in numbers.values())
 
 
-def test_a_broker_that_is_away_keeps_nobody_waiting_and_what_it_never_got_is_counted(nowhere, publisher):
+def test_unavailable_broker_delays_no_request_and_drops_are_counted(no_broker, publisher):
     before, begun = dropped("not_delivered"), time.monotonic()
     for number in range(100):
         publisher.publish(1, served(number))
@@ -125,7 +125,7 @@ def test_a_broker_that_is_away_keeps_nobody_waiting_and_what_it_never_got_is_cou
     assert dropped("not_delivered") == before + 100
 
 
-def test_a_full_queue_drops_what_comes(nowhere):
+def test_full_queue_drops_messages(no_broker):
     publisher, before, begun = Publisher(queued_messages=10), dropped("queue_full"), time.monotonic()
     for number in range(25):
         publisher.publish(1, served(number))
@@ -134,17 +134,17 @@ def test_a_full_queue_drops_what_comes(nowhere):
     publisher.close(0)
 
 
-def test_where_no_broker_is_configured_everything_is_dropped_and_the_next_look_is_later(settings, tmp_path, publisher):
+def test_without_a_broker_messages_are_dropped_and_the_next_attempt_is_later(settings, tmp_path, publisher):
     settings.KAFKA_BOOTSTRAP_SERVERS = ""
     settings.EMBEDDED_BROKER_FILE = tmp_path / "broker.json"
     before = dropped("no_broker")
     publisher.publish(1, served())
-    settings.EMBEDDED_BROKER_FILE.write_text("no JSON")  # which is not looked at again so soon
+    settings.EMBEDDED_BROKER_FILE.write_text("no JSON")  # not read again before the next attempt
     publisher.publish(1, served())
     assert dropped("no_broker") == before + 2
 
 
-def test_a_broker_that_comes_back_gets_what_was_queued(settings, publisher):
+def test_queued_messages_are_delivered_when_the_broker_is_available_again(settings, publisher):
     with EmbeddedBroker() as embedded:
         embedded.create_topic(RECOMMENDATIONS.name, PARTITIONS)
         settings.KAFKA_BOOTSTRAP_SERVERS = embedded.bootstrap_servers
@@ -154,7 +154,7 @@ def test_a_broker_that_comes_back_gets_what_was_queued(settings, publisher):
         assert len(read_all(RECOMMENDATIONS, 1)) == 1
 
 
-def test_a_producer_that_can_not_go_on_is_given_up_for_a_new_one(settings, publisher, caplog):
+def test_producer_is_replaced_after_a_fatal_error(settings, publisher, caplog):
     with EmbeddedBroker() as embedded:
         embedded.create_topic(RECOMMENDATIONS.name, PARTITIONS)
         settings.KAFKA_BOOTSTRAP_SERVERS = embedded.bootstrap_servers
@@ -164,35 +164,35 @@ def test_a_producer_that_can_not_go_on_is_given_up_for_a_new_one(settings, publi
         before = dropped("refused")
         wait_until(lambda: publisher.publish(1, served(2)) or dropped("refused") > before)
         assert "Cluster authorization failed" in caplog.text
-        publisher._look_again_at = 0.0
+        publisher._retry_at = 0.0
         publisher.publish(1, served(3))
         publisher.close(10)
         assert len(read_all(RECOMMENDATIONS, 1)) == 1
 
 
-def test_losses_are_told_once_a_minute_with_what_kafka_says(nowhere, publisher, caplog):
+def test_drops_are_logged_once_a_minute_with_kafkas_error(no_broker, publisher, caplog):
     caplog.set_level(logging.WARNING)
     publisher = Publisher(queued_messages=1)
     for number in range(50):
         publisher.publish(1, served(number))
     assert [record.name for record in caplog.records] == ["ingestion.producers.publisher"]
-    assert "1 recommendations were served and not published: queue_full" in caplog.text
-    wait_until(lambda: publisher.publish(1, served()) or "Connection refused" in publisher._losses._trouble)
-    publisher._losses._say_at = 0.0
+    assert "1 served recommendations were not published: queue_full" in caplog.text
+    wait_until(lambda: publisher.publish(1, served()) or "Connection refused" in publisher._drops._last_error)
+    publisher._drops._log_at = 0.0
     publisher.publish(1, served())
     assert "Connection refused" in caplog.text
     publisher.close(0)
 
 
-def test_switched_off_nothing_is_published(broker, settings):
+def test_nothing_is_published_if_switched_off(broker, settings):
     settings.PUBLISH_RECOMMENDATIONS = False
-    from ingestion.producers.publisher import publisher as of_the_process
+    from ingestion.producers.publisher import publisher as process_publisher
 
     publish(1, served())
-    assert of_the_process._producer is None
+    assert process_publisher._producer is None
 
 
-def test_forked_processes_publish_each_by_a_producer_of_its_own(broker):
+def test_each_forked_process_publishes_with_its_own_producer(broker):
     ran = subprocess.run(
         [sys.executable, "-m", "ingestion.tests.fork_while_publishing"],
         env=subprocess_environment(
@@ -211,7 +211,7 @@ def test_forked_processes_publish_each_by_a_producer_of_its_own(broker):
     assert json.loads(ran.stdout) == {"statuses": [0, 0], "is_quick": True}
 
 
-def test_a_process_whose_broker_is_away_ends_after_two_seconds(nowhere, settings):
+def test_process_without_a_broker_exits_after_two_seconds(no_broker, settings):
     begun = time.monotonic()
     ran = subprocess.run(
         [sys.executable, "-m", "ingestion.tests.fork_while_publishing"],

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from ingestion.errors import NotDelivered
-from ingestion.messages.decoding import Bounds, read_message
+from ingestion.messages.decoding import TimeBounds, decode_message
 from ingestion.messages.envelope import open_message
 from ingestion.producers.sender import Sender, send_dummies
 from ingestion.tests.kafka_client import NOW, closed_port, read_all
@@ -20,7 +20,7 @@ from tenants.routing.context import use_casino
 def received(topic, count):
     """(casino, row or rejection) of each message."""
     envelopes = [open_message(message, "here", "") for message in read_all(topic, count)]
-    return [(each.casino_id, read_message(topic.decode, each, Bounds.at(NOW))) for each in envelopes]
+    return [(each.casino_id, decode_message(topic.decode, each, TimeBounds.at(NOW))) for each in envelopes]
 
 
 def test_sender_delivers_message_header_and_key(broker):
@@ -31,7 +31,7 @@ def test_sender_delivers_message_header_and_key(broker):
     assert sender.sent == 1
 
 
-def test_messages_of_one_key_keep_their_order(broker):
+def test_messages_with_the_same_key_keep_their_order(broker):
     with Sender() as sender:
         for number in range(600):
             sender.send("users", str(number).encode(), headers={}, key=str(number % 5))
@@ -45,13 +45,13 @@ def test_messages_of_one_key_keep_their_order(broker):
     assert sender.sent == 600
 
 
-def test_sender_says_when_the_broker_did_not_take_everything(settings):
+def test_sender_raises_if_a_message_is_not_delivered(settings):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
     with pytest.raises(NotDelivered, match="1 messages not delivered"), Sender(flush_seconds=0.2) as sender:
         sender.send("users", b"{}", headers={}, key="k")
 
 
-def test_error_inside_the_block_is_not_hidden_by_what_was_not_delivered(settings):
+def test_error_inside_the_block_is_not_hidden_by_undelivered_messages(settings):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
     sender = Sender(flush_seconds=0.1)
     sender.send("users", b"{}", headers={}, key="k")
@@ -59,7 +59,7 @@ def test_error_inside_the_block_is_not_hidden_by_what_was_not_delivered(settings
         raise ZeroDivisionError
 
 
-def test_message_too_large_for_kafka_is_refused_at_once(broker):
+def test_message_too_large_for_kafka_raises_at_once(broker):
     with pytest.raises(KafkaException, match="too large"), Sender() as sender:
         sender.send("users", b"x" * 2_000_000, headers={}, key="k")
 
@@ -100,7 +100,7 @@ def test_dummies_are_json_objects(broker, casino_a):
         assert isinstance(msgspec.json.decode(read_all(topic, 1)[0].value()), dict)
 
 
-def test_each_topic_that_casinos_send_to_has_its_dummies(broker, casino_a):
+def test_each_topic_of_the_casinos_has_dummies(broker, casino_a):
     with use_casino(casino_a.current):
         UserFactory()
         EventFactory()

@@ -1,4 +1,4 @@
-"""How far the consumers are behind."""
+"""Consumer lag."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_an_empty_topic_has_no_lag(broker):
     assert measure_lag(USERS).is_none
 
 
-def test_lag_is_what_the_group_has_not_committed(broker, casino_a):
+def test_lag_is_the_number_of_uncommitted_messages(broker, casino_a):
     send(USERS, [(1, user(id=number)) for number in range(1, 5)], partition=1)
     assert measure_lag(USERS) == Lag(messages=4, done=0)
     consume(USERS, 4)

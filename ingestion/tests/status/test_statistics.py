@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingestion.models import MessageCount
-from ingestion.status.statistics import Today, by_hour, latest_rejections, quality, today
+from ingestion.status.statistics import DayStatistics, by_hour, latest_rejections, quality, today
 from tenants.routing.context import use_casino
 
 NOW = datetime(2026, 3, 5, 14, 30, tzinfo=UTC)
@@ -34,10 +34,10 @@ def counted(casino_a, casino_b):
 
 
 def test_today_counts_from_midnight(counted):
-    assert today(NOW) == Today(rejected=19, served=7, last_stored=HOUR)
+    assert today(NOW) == DayStatistics(rejected=19, served=7, last_stored=HOUR)
 
 
-def test_every_hour_is_there_and_has_its_own_numbers(counted):
+def test_every_hour_has_its_own_numbers(counted):
     hours = by_hour(NOW, 16)
     assert [each.hour for each in hours] == [HOUR - timedelta(hours=back) for back in range(15, -1, -1)]
     numbers = [(each.ingested, each.rejected, each.served) for each in hours]
@@ -47,7 +47,7 @@ def test_every_hour_is_there_and_has_its_own_numbers(counted):
     assert [each.ingested for each in by_hour(NOW, 1)] == [5]
 
 
-def test_quality_is_by_topic_with_the_share_that_was_rejected(counted):
+def test_quality_is_by_topic_with_the_rejected_share(counted):
     found = {each.topic: each for each in quality(NOW, 7)}
     assert set(found) == {"users", "recommendations", "events", "coupons"}
     assert (found["users"].total, found["users"].rejected) == (26, 2)
@@ -55,16 +55,16 @@ def test_quality_is_by_topic_with_the_share_that_was_rejected(counted):
     assert found["events"].outcomes == (("duplicate", 13), ("updated", 11))
 
 
-def test_latest_rejections_come_newest_first_and_not_from_long_ago(counted):
+def test_latest_rejections_are_newest_first_without_old_ones(counted):
     count(24 * 8, "users", "malformed", 1, is_rejection=True)
     found = latest_rejections(NOW, days=7, limit=5)
     assert [(each.topic, each.outcome) for each in found] == [("users", "missing"), ("coupons", "invalid")]
     assert len(latest_rejections(NOW, days=7, limit=1)) == 1
 
 
-def test_of_nothing_there_is_nothing(casino_a):
+def test_statistics_of_a_casino_without_messages_are_empty(casino_a):
     with use_casino(casino_a.current):
-        assert today(NOW) == Today(0, 0, None)
+        assert today(NOW) == DayStatistics(0, 0, None)
         assert quality(NOW, 7) == []
         assert latest_rejections(NOW, days=7, limit=5) == []
         assert {(each.ingested, each.rejected, each.served) for each in by_hour(NOW, 48)} == {(0, 0, 0)}

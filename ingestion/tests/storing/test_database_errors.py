@@ -1,4 +1,4 @@
-"""What PostgreSQL's codes mean for the messages."""
+"""SQLSTATEs and their kinds of database errors."""
 
 import pytest
 from django.db import DatabaseError, Error, transaction
@@ -21,7 +21,7 @@ def error_of(sqlstate, kind=DatabaseError):
 
 
 @pytest.mark.parametrize(
-    ("fault", "sqlstates"),
+    ("kind", "sqlstates"),
     [
         (DatabaseErrorKind.CONFLICT, "40001 40P01"),
         (
@@ -40,19 +40,19 @@ def error_of(sqlstate, kind=DatabaseError):
         (DatabaseErrorKind.UNKNOWN, "25P02 25001 2D000 F0000 HV000 99999"),
     ],
 )
-def test_each_sqlstate_has_its_meaning(fault, sqlstates):
+def test_each_sqlstate_has_its_kind(kind, sqlstates):
     assert {sqlstate: classify(error_of(sqlstate)) for sqlstate in sqlstates.split()} == dict.fromkeys(
-        sqlstates.split(), fault
+        sqlstates.split(), kind
     )
 
 
 @pytest.mark.parametrize("error", [NoFreeConnection("busy"), WrongDatabase("b's"), CasinoNotUpgraded("behind")])
-def test_what_the_tenancy_calls_an_outage_is_one(error):
+def test_casino_outage_is_an_outage(error):
     assert (classify(error), sqlstate_of(error)) == (DatabaseErrorKind.OUTAGE, "")
 
 
 @pytest.mark.parametrize(
-    ("kind", "fault"),
+    ("error_class", "kind"),
     [
         (OperationalError, DatabaseErrorKind.OUTAGE),
         (InterfaceError, DatabaseErrorKind.OUTAGE),
@@ -64,5 +64,5 @@ def test_what_the_tenancy_calls_an_outage_is_one(error):
         (Error, DatabaseErrorKind.UNKNOWN),
     ],
 )
-def test_what_has_no_sqlstate_goes_by_its_kind(kind, fault):
-    assert classify(kind("no more is known")) is fault
+def test_error_without_sqlstate_is_classified_by_its_class(error_class, kind):
+    assert classify(error_class("no SQLSTATE")) is kind

@@ -1,4 +1,4 @@
-"""What PostgreSQL says, and what it means for the messages: provoked on a real server."""
+"""Kinds of database errors, provoked on a real server."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ CREATE TRIGGER refuse BEFORE UPDATE ON scratch FOR EACH ROW EXECUTE FUNCTION scr
 
 @pytest.fixture
 def scratch(casino_a):
-    """A table of the casino's, with the row (1, 1)."""
+    """A table in the casino's database, with the row (1, 1)."""
     with use_casino(casino_a.current):
         execute(TABLE)
         execute(TRIGGER)
@@ -56,7 +56,7 @@ def second_connection():
 
 
 @pytest.mark.parametrize(
-    ("statements", "sqlstate", "fault"),
+    ("statements", "sqlstate", "kind"),
     [
         (["INSERT INTO scratch VALUES (2, 70000)"], "22003", DatabaseErrorKind.BAD_ROW),
         (["INSERT INTO scratch VALUES (2, -1)"], "23514", DatabaseErrorKind.BAD_ROW),
@@ -69,25 +69,25 @@ def second_connection():
         (["SET LOCAL ROLE pg_read_all_settings", "SELECT * FROM scratch"], "42501", DatabaseErrorKind.OUTAGE),
     ],
 )
-def test_what_postgresql_says_of_a_statement(scratch, statements, sqlstate, fault):
+def test_error_of_a_statement_is_classified(scratch, statements, sqlstate, kind):
     with use_casino(scratch.current), pytest.raises(DatabaseError) as caught, casino_atomic():
         execute(*statements)
-    assert (sqlstate_of(caught.value), classify(caught.value)) == (sqlstate, fault)
+    assert (sqlstate_of(caught.value), classify(caught.value)) == (sqlstate, kind)
 
 
-def test_database_that_takes_no_writes_is_an_outage(scratch):
+def test_read_only_database_is_an_outage(scratch):
     with use_casino(scratch.current), pytest.raises(DatabaseError) as caught, casino_atomic():
         execute("SET TRANSACTION READ ONLY", "DELETE FROM scratch")
     assert classify(caught.value) is DatabaseErrorKind.OUTAGE
 
 
-def test_text_that_can_not_be_sent_is_a_bad_row(scratch):
+def test_text_with_a_null_character_is_a_bad_row(scratch):
     with use_casino(scratch.current), pytest.raises(DataError) as caught, casino_connection().cursor() as cursor:
         cursor.execute("SELECT %s", ["a\x00b"])
     assert (sqlstate_of(caught.value), classify(caught.value)) == ("", DatabaseErrorKind.BAD_ROW)
 
 
-def test_row_that_another_session_has_locked_is_an_outage(scratch):
+def test_row_locked_by_another_session_is_an_outage(scratch):
     with second_connection() as other, other.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT * FROM scratch FOR UPDATE")
@@ -96,7 +96,7 @@ def test_row_that_another_session_has_locked_is_an_outage(scratch):
     assert (sqlstate_of(caught.value), classify(caught.value)) == ("55P03", DatabaseErrorKind.OUTAGE)
 
 
-def test_transaction_that_another_one_overtook_is_a_conflict(scratch):
+def test_serialization_failure_is_a_conflict(scratch):
     with second_connection() as other, use_casino(scratch.current), casino_atomic():
         execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SELECT * FROM scratch")
         with other.cursor() as cursor:
@@ -106,14 +106,14 @@ def test_transaction_that_another_one_overtook_is_a_conflict(scratch):
     assert (sqlstate_of(caught.value), classify(caught.value)) == ("40001", DatabaseErrorKind.CONFLICT)
 
 
-def test_transactions_that_lock_each_other_out_are_a_conflict(scratch):
+def test_deadlock_is_a_conflict(scratch):
     with second_connection() as other, use_casino(scratch.current), ThreadPoolExecutor(1) as threads:
         execute("INSERT INTO scratch VALUES (2, 2)")
         with casino_atomic():
             execute("SELECT * FROM scratch WHERE id = 1 FOR UPDATE", "SET LOCAL deadlock_timeout = '5s'")
             other.inc_thread_sharing()
             waiting = threads.submit(lock_both, other)
-            wait_until(is_somebody_waiting)
+            wait_until(is_any_lock_waited_for)
             execute("SELECT * FROM scratch WHERE id = 2 FOR UPDATE")
         with pytest.raises(OperationalError) as caught:
             waiting.result(10)
@@ -121,7 +121,7 @@ def test_transactions_that_lock_each_other_out_are_a_conflict(scratch):
 
 
 def lock_both(wrapper):
-    """The second row, then the first; this side is the one that notices the deadlock."""
+    """Lock the second row, then the first; this session detects the deadlock."""
     with wrapper.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SET LOCAL deadlock_timeout = '200ms'")
@@ -129,13 +129,13 @@ def lock_both(wrapper):
         cursor.execute("SELECT * FROM scratch WHERE id = 1 FOR UPDATE")
 
 
-def is_somebody_waiting():
+def is_any_lock_waited_for():
     with casino_connection().cursor() as cursor:
         cursor.execute("SELECT FROM pg_locks WHERE NOT granted")
         return cursor.fetchone() is not None
 
 
-def test_session_that_is_ended_is_an_outage(scratch):
+def test_terminated_session_is_an_outage(scratch):
     with second_connection() as other, use_casino(scratch.current):
         execute("SELECT 1")
         mine = casino_connection().connection.info.backend_pid
@@ -146,7 +146,7 @@ def test_session_that_is_ended_is_an_outage(scratch):
     assert classify(caught.value) is DatabaseErrorKind.OUTAGE
 
 
-def test_database_that_there_is_not_is_an_outage(scratch):
+def test_missing_database_is_an_outage(scratch):
     wrapper = connections["casino_1"].copy("casino_1")
     wrapper.settings_dict = {**wrapper.settings_dict, "NAME": "no_such_database"}
     with pytest.raises(OperationalError, match=re.escape('"no_such_database" does not exist')) as caught:
@@ -154,8 +154,8 @@ def test_database_that_there_is_not_is_an_outage(scratch):
     assert classify(caught.value) is DatabaseErrorKind.OUTAGE
 
 
-def test_transaction_that_can_not_be_mended_is_an_outage(scratch):
-    """As when the connection goes before a savepoint is rolled back: no message is at fault."""
+def test_transaction_that_can_not_be_rolled_back_is_an_outage(scratch):
+    """As when the connection breaks before a savepoint is rolled back: no message is to blame."""
     with use_casino(scratch.current), casino_atomic():
         transaction.set_rollback(True, using="casino_1")
         with pytest.raises(transaction.TransactionManagementError) as caught:

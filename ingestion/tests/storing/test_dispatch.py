@@ -1,4 +1,4 @@
-"""A batch of messages of several casinos: each to its own database, to the parked ones, or to the dead letters."""
+"""Batches of several casinos: each message is stored in its casino's database, parked, or a dead letter."""
 
 import pytest
 from confluent_kafka import Consumer
@@ -6,6 +6,7 @@ from confluent_kafka import Consumer
 from ingestion.errors import NotDelivered
 from ingestion.kafka.client import client_config
 from ingestion.kafka.forwarder import Forwarder
+from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.messages.envelope import header
 from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import Parking
@@ -24,22 +25,22 @@ from tenants.routing.context import find_current_casino, use_casino
 
 
 class Batches:
-    """A BatchStore of users with the Kafka that it needs, and what it said became of the messages."""
+    """A BatchStore of users with its Kafka clients, and the results that it reports."""
 
     def __init__(self):
         self.client = Consumer(client_config() | {"group.id": USERS.group, "enable.auto.commit": False})
         forwarder = Forwarder(flush_seconds=5)
-        parking = Parking(USERS, self.client, forwarder)
-        parking.take_over(range(3))
-        self.verdicts: list[MessageResult] = []
-        self.store = BatchStore(USERS, parking, forwarder, self.verdicts.extend)
+        parking = Parking(USERS, self.client, OffsetCommits(), forwarder)
+        parking.assign(range(3))
+        self.results: list[MessageResult] = []
+        self.store = BatchStore(USERS, parking, forwarder, self.results.extend)
 
-    def deal_with(self, *messages):
+    def store_batch(self, *messages):
         """Outcomes by offset, of messages given as (casino, value)."""
-        self.verdicts.clear()
+        self.results.clear()
         envelopes = [envelope_of(USERS, value, casino=casino, offset=n) for n, (casino, value) in enumerate(messages)]
-        self.store.store(self.store.read(envelopes))
-        return {verdict.envelope.place.offset: verdict.outcome for verdict in self.verdicts}
+        self.store.store(self.store.decode(envelopes))
+        return {result.envelope.place.offset: result.outcome for result in self.results}
 
 
 @pytest.fixture
@@ -56,8 +57,8 @@ def names(casino):
 
 def test_same_user_id_of_two_casinos_is_two_users(batches, casino_a, casino_b):
     messages = (1, user(name="Ada")), (2, user(name="Bob")), (1, user(id=8, name="Cyd"))
-    assert batches.deal_with(*messages) == {0: "stored", 1: "stored", 2: "stored"}
-    assert {(each.envelope.casino_id, each.envelope.place.offset) for each in batches.verdicts} == {
+    assert batches.store_batch(*messages) == {0: "stored", 1: "stored", 2: "stored"}
+    assert {(each.envelope.casino_id, each.envelope.place.offset) for each in batches.results} == {
         (1, 0),
         (2, 1),
         (1, 2),
@@ -67,16 +68,16 @@ def test_same_user_id_of_two_casinos_is_two_users(batches, casino_a, casino_b):
 
 
 def test_no_casino_is_current_after_a_batch(batches):
-    batches.deal_with((1, user()))
+    batches.store_batch((1, user()))
     assert find_current_casino() is None
 
 
-def test_empty_batch_has_no_verdicts(batches):
-    assert batches.deal_with() == {}
+def test_empty_batch_has_no_results(batches):
+    assert batches.store_batch() == {}
 
 
 def test_messages_of_an_unknown_casino_are_dead_letters_and_the_others_stored(batches):
-    assert batches.deal_with((99, user()), (1, user()), (None, user()), (99, b"{")) == {
+    assert batches.store_batch((99, user()), (1, user()), (None, user()), (99, b"{")) == {
         0: "unknown_casino",
         1: "stored",
         2: "no_casino",
@@ -87,69 +88,69 @@ def test_messages_of_an_unknown_casino_are_dead_letters_and_the_others_stored(ba
 
 
 @pytest.mark.parametrize("state", ENDED_STATES)
-def test_messages_of_a_casino_that_is_no_more_are_dead_letters(batches, casino_a, state):
+def test_messages_of_a_deleted_casino_are_dead_letters(batches, casino_a, state):
     Casino.objects.filter(pk=1).update(state=state)
-    assert batches.deal_with((1, user())) == {0: "unknown_casino"}
+    assert batches.store_batch((1, user())) == {0: "unknown_casino"}
     assert names(casino_a) == {}
 
 
 @pytest.mark.parametrize("state", [state for state in CasinoState if state not in {*READY_STATES, *ENDED_STATES}])
-def test_messages_of_a_casino_whose_database_is_not_complete_are_parked(batches, casino_a, state):
+def test_messages_of_a_casino_with_an_incomplete_database_are_parked(batches, casino_a, state):
     Casino.objects.filter(pk=1).update(state=state)
-    assert batches.deal_with((1, user()), (2, user())) == {0: "parked", 1: "stored"}
+    assert batches.store_batch((1, user()), (2, user())) == {0: "parked", 1: "stored"}
     assert names(casino_a) == {}
     [parked] = read_named(USERS.parked, 1)
-    assert header(parked.headers(), "parked.reason") == f"it is {state}".encode()
+    assert header(parked.headers(), "parked.reason") == f"the casino is {state}".encode()
 
 
-def test_suspended_casino_takes_no_requests_but_loses_no_message(batches):
+def test_messages_of_a_suspended_casino_are_stored(batches):
     Casino.objects.filter(pk=1).update(state=CasinoState.SUSPENDED)
-    assert batches.deal_with((1, user())) == {0: "stored"}
+    assert batches.store_batch((1, user())) == {0: "stored"}
 
 
-def test_messages_of_a_casino_that_moves_and_takes_no_writes_are_parked(batches, casino_a):
+def test_messages_of_a_read_only_casino_are_parked(batches, casino_a):
     with use_casino(casino_a.current), casino_connection().cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
-    assert batches.deal_with((1, user()), (2, user())) == {0: "parked", 1: "stored"}
+    assert batches.store_batch((1, user()), (2, user())) == {0: "parked", 1: "stored"}
     [parked] = read_named(USERS.parked, 1)
     assert b"casino_1 is read-only at present" in (header(parked.headers(), "parked.reason") or b"")
 
 
-def test_messages_of_a_casino_that_is_behind_are_parked(batches, caplog):
+def test_messages_of_a_casino_with_an_old_schema_are_parked(batches, caplog):
     Casino.objects.filter(pk=2).update(schema_version="")
-    assert batches.deal_with((1, user()), (2, user())) == {0: "stored", 1: "parked"}
+    assert batches.store_batch((1, user()), (2, user())) == {0: "stored", 1: "parked"}
     assert "Beta (casino 2) lacks migrations of the code; run `manage.py migrate_casinos`" in caplog.text
 
 
-def test_casino_that_is_away_is_not_asked_again_at_once(batches, django_assert_num_queries):
+def test_unavailable_casino_is_not_retried_at_once(batches, django_assert_num_queries):
     Casino.objects.filter(pk=2).update(schema_version="")
-    batches.deal_with((2, user()))
-    assert batches.store.availability.is_away(2)
-    assert not batches.store.availability.is_away(1)
+    batches.store_batch((2, user()))
+    assert batches.store.circuit_breaker.is_open(2)
+    assert not batches.store.circuit_breaker.is_open(1)
     with django_assert_num_queries(0, using="casino_2"):
-        assert batches.deal_with((2, user()), (2, b"{")) == {0: "parked", 1: "parked"}
+        assert batches.store_batch((2, user()), (2, b"{")) == {0: "parked", 1: "parked"}
 
 
-def test_last_of_several_messages_of_one_user_counts(batches, casino_a):
-    assert batches.deal_with((1, user(name="Ada")), (1, user(name="Eve"))) == {0: "duplicate", 1: "stored"}
+def test_last_of_several_messages_of_one_user_wins(batches, casino_a):
+    assert batches.store_batch((1, user(name="Ada")), (1, user(name="Eve"))) == {0: "duplicate", 1: "stored"}
     assert names(casino_a) == {7: "Eve"}
 
 
-def test_id_that_was_handed_out_is_rejected_and_overwrites_nobody(batches, casino_a):
+def test_generated_id_is_rejected_and_overwrites_no_user(batches, casino_a):
     with use_casino(casino_a.current):
-        handed_out = store_users([user_row(name="Nameless")])[0].id
-    assert handed_out is not None
-    outcomes = batches.deal_with((1, user(id=handed_out)), (1, user(id=handed_out + 1)))
+        generated = store_users([user_row(name="Nameless")])[0].id
+    assert generated is not None
+    outcomes = batches.store_batch((1, user(id=generated)), (1, user(id=generated + 1)))
     assert outcomes == {0: "id_taken", 1: "stored"}
-    assert names(casino_a)[handed_out] == "Nameless"
+    assert names(casino_a)[generated] == "Nameless"
 
 
-def test_dead_letters_that_the_broker_does_not_take_keep_the_batch_from_being_dealt_with(settings, casino_a):
+def test_batch_fails_if_the_broker_does_not_accept_its_dead_letters(settings, casino_a):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
     client = Consumer(client_config() | {"group.id": USERS.group})
     forwarder = Forwarder(flush_seconds=0.2)
-    store = BatchStore(USERS, Parking(USERS, client, forwarder), forwarder, lambda verdicts: None)
-    with pytest.raises(NotDelivered, match="The broker did not take 1 messages"):
-        store.store(store.read([envelope_of(USERS, user()), envelope_of(USERS, b"{", offset=1)]))
+    store = BatchStore(USERS, Parking(USERS, client, OffsetCommits(), forwarder), forwarder, lambda results: None)
+    with pytest.raises(NotDelivered, match="The broker did not accept 1 dead letters"):
+        store.store(store.decode([envelope_of(USERS, user()), envelope_of(USERS, b"{", offset=1)]))
     client.close()
     assert names(casino_a) == {}

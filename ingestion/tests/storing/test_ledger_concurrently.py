@@ -1,6 +1,6 @@
-"""The ledger between consumers: one that has lost its partition, and does not know yet, stores nothing twice.
+"""The ledger with concurrent consumers: one whose partition was revoked unnoticed stores nothing twice.
 
-Here rows are really committed, in threads of their own.
+Rows are really committed, by threads.
 """
 
 import threading
@@ -10,7 +10,7 @@ import pytest
 from django.db import connections
 
 from ingestion.errors import DatabaseUnavailable
-from ingestion.tests.decoded_messages import readings_of
+from ingestion.tests.decoded_messages import decoded_messages
 from ingestion.tests.kafka_client import PATIENCE_SECONDS
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
@@ -31,7 +31,7 @@ class Crash(Exception):
 
 @pytest.fixture
 def consumers():
-    """Threads that close their connections at their end."""
+    """Starts functions in threads, which close their connections at the end."""
     with ThreadPoolExecutor(2) as threads:
 
         def start(function, *arguments, **options):
@@ -47,20 +47,20 @@ def consumers():
 
 
 class Pause:
-    """For `bury`: stands still before the commit, then goes on or dies."""
+    """For `send_to_dead_letters`: pauses before the commit, then continues or crashes."""
 
-    def __init__(self, *, dies=False):
-        self.is_reached, self.may_go_on, self._dies = threading.Event(), threading.Event(), dies
+    def __init__(self, *, crashes=False):
+        self.is_reached, self.may_continue, self._crashes = threading.Event(), threading.Event(), crashes
 
-    def __call__(self, verdicts):
+    def __call__(self, results):
         self.is_reached.set()
-        assert self.may_go_on.wait(PATIENCE_SECONDS)
-        if self._dies:
+        assert self.may_continue.wait(PATIENCE_SECONDS)
+        if self._crashes:
             raise Crash
 
 
 def coupons(*stakes, first=0):
-    return readings_of(COUPONS, *(coupon(stake=stake) for stake in stakes), first=first)
+    return decoded_messages(COUPONS, *(coupon(stake=stake) for stake in stakes), first=first)
 
 
 def counted(casino):
@@ -75,8 +75,10 @@ def test_one_batch_stored_by_two_consumers_at_once_is_stored_once(casino_a, cons
         UserFactory(id=7)
     batch = [{"stake": 1 + number} for number in range(200)]
     for round_ in range(5):
-        readings = [readings_of(COUPONS, *(coupon(**each) for each in batch), first=200 * round_) for _ in range(2)]
-        both = [consumers(store, casino_a, each, topic=COUPONS) for each in readings]
+        messages = [
+            decoded_messages(COUPONS, *(coupon(**each) for each in batch), first=200 * round_) for _ in range(2)
+        ]
+        both = [consumers(store, casino_a, each, topic=COUPONS) for each in messages]
         outcomes = [future.result(PATIENCE_SECONDS) for future in both]
         assert sorted(map(set, outcomes), key=str) == [{"repeated"}, {"stored"}]
     assert counted(casino_a) == (1000, 1000, 5 * 201 * 100)
@@ -84,44 +86,44 @@ def test_one_batch_stored_by_two_consumers_at_once_is_stored_once(casino_a, cons
 
 def test_zombie_with_an_old_batch_stores_nothing_after_its_successor(casino_a):
     assert store(casino_a, users(0, 6)) == ["stored"] * 6
-    assert store(casino_a, readings_of(USERS, *(user(id=1, name="Old") for _ in range(4)))) == ["repeated"] * 4
+    assert store(casino_a, decoded_messages(USERS, *(user(id=1, name="Old") for _ in range(4)))) == ["repeated"] * 4
     with use_casino(casino_a.current):
         assert not User.objects.filter(name="Old").exists()
 
 
-@pytest.mark.parametrize(("dies", "expected"), [(False, ["repeated"] * 2), (True, ["stored", "malformed"])])
-def test_successor_waits_for_a_zombie_that_is_storing(casino_a, consumers, dies, expected):
-    zombie = Pause(dies=dies)
+@pytest.mark.parametrize(("crashes", "expected"), [(False, ["repeated"] * 2), (True, ["stored", "malformed"])])
+def test_successor_waits_for_a_zombie_that_is_storing(casino_a, consumers, crashes, expected):
+    zombie = Pause(crashes=crashes)
     batch = [user(), b"{"]
-    first = consumers(store, casino_a, readings_of(USERS, *batch), bury=zombie)
+    first = consumers(store, casino_a, decoded_messages(USERS, *batch), send_to_dead_letters=zombie)
     assert zombie.is_reached.wait(PATIENCE_SECONDS)
-    second = consumers(store, casino_a, readings_of(USERS, *batch), bury=list)
+    second = consumers(store, casino_a, decoded_messages(USERS, *batch), send_to_dead_letters=list)
     with pytest.raises(TimeoutError):
         second.result(0.2)
-    zombie.may_go_on.set()
+    zombie.may_continue.set()
     assert second.result(PATIENCE_SECONDS) == expected
-    assert type(first.exception(PATIENCE_SECONDS)) is (Crash if dies else type(None))
+    assert type(first.exception(PATIENCE_SECONDS)) is (Crash if crashes else type(None))
 
 
-def test_successor_takes_the_casino_for_away_when_the_zombie_hangs(casino_a, casino_b, consumers, settings):
+def test_database_is_unavailable_to_the_successor_while_the_zombie_hangs(casino_a, casino_b, consumers, settings):
     settings.INGESTION_LOCK_SECONDS = 0.2
     zombie = Pause()
-    first = consumers(store, casino_a, readings_of(USERS, user(), b"{"), bury=zombie)
+    first = consumers(store, casino_a, decoded_messages(USERS, user(), b"{"), send_to_dead_letters=zombie)
     assert zombie.is_reached.wait(PATIENCE_SECONDS)
     with pytest.raises(DatabaseUnavailable, match="lock timeout"):
         store(casino_a, users(0, 2))
     assert store(casino_b, users(0, 2)) == ["stored"] * 2
-    zombie.may_go_on.set()
+    zombie.may_continue.set()
     assert first.result(PATIENCE_SECONDS) == ["stored", "malformed"]
     assert store(casino_a, users(0, 3)) == ["repeated"] * 2 + ["stored"]
 
 
 def test_consumers_of_different_partitions_and_topics_do_not_wait_for_each_other(casino_a, consumers, settings):
     settings.INGESTION_LOCK_SECONDS = 0.2
-    assert store(casino_a, users(0, 1, partition=1)) == ["stored"]  # else both would begin the ledger at once
+    assert store(casino_a, users(0, 1, partition=1)) == ["stored"]  # otherwise both would insert the ledger at once
     events = Pause()
-    first = consumers(store, casino_a, readings_of(USERS, b"{", partition=0), bury=events)
+    first = consumers(store, casino_a, decoded_messages(USERS, b"{", partition=0), send_to_dead_letters=events)
     assert events.is_reached.wait(PATIENCE_SECONDS)
     assert store(casino_a, users(1, 2, partition=1)) == ["stored"]
-    events.may_go_on.set()
+    events.may_continue.set()
     assert first.result(PATIENCE_SECONDS) == ["malformed"]

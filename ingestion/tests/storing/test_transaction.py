@@ -1,4 +1,4 @@
-"""One casino's messages into its database: what PostgreSQL refuses is found, and all else stored. Rows are really
+"""Storing one casino's messages: rows that PostgreSQL refuses are found, and all others stored. Rows are really
 committed."""
 
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 
 from ingestion.errors import NotDelivered
-from ingestion.tests.decoded_messages import readings_of
+from ingestion.tests.decoded_messages import decoded_messages
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
 from ingestion.topics import COUPONS, USERS
@@ -17,11 +17,11 @@ from recommendations.models import PurchasedCoupon, User, UserProfile, WaitingCo
 from recommendations.tests.factories import UserFactory
 from tenants.routing.context import use_casino
 
-from .test_ledger import counts, marks, store, users
+from .test_ledger import counts, offsets, store, users
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
-MOST = Decimal("9999999999999999.99")  # what users_profile.stake_total can hold
+MAX_STAKE_TOTAL = Decimal("9999999999999999.99")  # the maximum of users_profile.stake_total
 
 
 def execute(sql, *parameters, alias="casino_1"):
@@ -46,7 +46,7 @@ def trigger(body, *, table="users", when="BEFORE INSERT", kind="TRIGGER"):
 
 
 def meddled():
-    """How often the trigger counted, also in transactions that were rolled back."""
+    """The trigger's number of calls, rolled back ones included."""
     [(last, is_called)] = execute("SELECT last_value, is_called FROM meddled")
     return last if is_called else 0
 
@@ -61,16 +61,16 @@ def user_7(casino_a):
     with use_casino(casino_a.current):
         UserFactory(id=7)
         UserFactory(id=666)
-        UserProfile.objects.create(user_id=666, stake_total=MOST)
+        UserProfile.objects.create(user_id=666, stake_total=MAX_STAKE_TOTAL)
 
 
-@pytest.mark.parametrize("culprits", [{0, 1, 2}, {0, 977, 1999}, {1000, 1001, 1998}])
-def test_of_2000_coupons_the_three_that_postgresql_refuses_are_dead_letters(casino_a, user_7, culprits):
-    batch = [coupon(id=1 + place, user_id=666 if place in culprits else 7, stake=2) for place in range(2000)]
+@pytest.mark.parametrize("bad_rows", [{0, 1, 2}, {0, 977, 1999}, {1000, 1001, 1998}])
+def test_three_of_2000_coupons_refused_by_postgresql_are_dead_letters(casino_a, user_7, bad_rows):
+    batch = [coupon(id=1 + place, user_id=666 if place in bad_rows else 7, stake=2) for place in range(2000)]
     letters: list[Any] = []
-    outcomes = store(casino_a, readings_of(COUPONS, *batch), topic=COUPONS, bury=letters.extend)
-    assert {place for place, outcome in enumerate(outcomes) if outcome != "stored"} == culprits
-    assert {letter.envelope.place.offset for letter in letters} == culprits
+    outcomes = store(casino_a, decoded_messages(COUPONS, *batch), topic=COUPONS, send_to_dead_letters=letters.extend)
+    assert {place for place, outcome in enumerate(outcomes) if outcome != "stored"} == bad_rows
+    assert {letter.envelope.place.offset for letter in letters} == bad_rows
     assert len(letters) == 3
     for letter in letters:
         assert (letter.rejection.code, letter.rejection.sqlstate) == ("refused_by_database", "22003")
@@ -79,70 +79,73 @@ def test_of_2000_coupons_the_three_that_postgresql_refuses_are_dead_letters(casi
     with use_casino(casino_a.current):
         assert PurchasedCoupon.objects.count() == PurchasedCoupon.objects.filter(user_id=7).count() == 1997
         profile = UserProfile.objects.get(user_id=7)
-        assert UserProfile.objects.get(user_id=666).stake_total == MOST
+        assert UserProfile.objects.get(user_id=666).stake_total == MAX_STAKE_TOTAL
     assert (profile.coupon_count, int(profile.stake_total)) == (1997, 2 * 1997)
     assert sorted(counts(casino_a).values()) == [3, 1997]
-    assert store(casino_a, readings_of(COUPONS, *batch), topic=COUPONS) == ["repeated"] * 2000
+    assert store(casino_a, decoded_messages(COUPONS, *batch), topic=COUPONS) == ["repeated"] * 2000
 
 
 def test_all_refused_rows_are_dead_letters(casino_a):
     letters: list[Any] = []
     with trigger("RAISE EXCEPTION USING MESSAGE = 'none ' || NEW.id;"):
-        assert set(store(casino_a, users(0, 7), bury=letters.extend)) == {"refused_by_database"}
+        assert set(store(casino_a, users(0, 7), send_to_dead_letters=letters.extend)) == {"refused_by_database"}
     details = [(letter.rejection.sqlstate, letter.rejection.detail) for letter in letters]
     assert details == [("P0001", f"none {number}") for number in range(1, 8)]
     assert ids(casino_a) == set()
 
 
-@pytest.mark.parametrize("culprits", [{3}, {0, 8}])
-def test_row_that_is_refused_only_at_the_commit_is_found(casino_a, culprits):
-    body = f"IF NEW.id - 1 IN ({', '.join(map(str, culprits))}) THEN RAISE unique_violation; END IF;"
+@pytest.mark.parametrize("bad_rows", [{3}, {0, 8}])
+def test_row_refused_by_a_deferred_constraint_is_found(casino_a, bad_rows):
+    body = f"IF NEW.id - 1 IN ({', '.join(map(str, bad_rows))}) THEN RAISE unique_violation; END IF;"
     letters: list[Any] = []
     with trigger(body, when="AFTER INSERT", kind="CONSTRAINT TRIGGER"):
-        outcomes = store(casino_a, users(0, 9), bury=letters.extend)
-    assert {place for place, outcome in enumerate(outcomes) if outcome == "refused_by_database"} == culprits
-    assert {letter.envelope.place.offset for letter in letters} == culprits
-    assert ids(casino_a) == {1 + place for place in range(9)} - {1 + place for place in culprits}
+        outcomes = store(casino_a, users(0, 9), send_to_dead_letters=letters.extend)
+    assert {place for place, outcome in enumerate(outcomes) if outcome == "refused_by_database"} == bad_rows
+    assert {letter.envelope.place.offset for letter in letters} == bad_rows
+    assert ids(casino_a) == {1 + place for place in range(9)} - {1 + place for place in bad_rows}
 
 
-def test_message_that_can_not_be_read_and_one_that_is_refused_are_told_apart(casino_a):
+def test_undecodable_and_refused_messages_have_different_codes(casino_a):
     letters: list[Any] = []
-    batch = readings_of(USERS, b"{", user(id=1), user(id=2), user(id=-3))
+    batch = decoded_messages(USERS, b"{", user(id=1), user(id=2), user(id=-3))
     with trigger("IF NEW.id = 2 THEN RAISE check_violation; END IF;"):
-        outcomes = store(casino_a, batch, bury=letters.extend)
+        outcomes = store(casino_a, batch, send_to_dead_letters=letters.extend)
     assert outcomes == ["malformed", "stored", "refused_by_database", "out_of_range"]
     assert sorted(letter.envelope.place.offset for letter in letters) == [0, 2, 3]
 
 
-def test_dead_letters_that_are_not_delivered_roll_everything_back(casino_a):
-    def refuse(verdicts):
+def test_undelivered_dead_letters_roll_back_the_transaction(casino_a):
+    def refuse(results):
         raise NotDelivered
 
     with pytest.raises(NotDelivered):
-        store(casino_a, readings_of(USERS, user(id=1), b"{"), bury=refuse)
-    assert (ids(casino_a), marks(casino_a), counts(casino_a)) == (set(), {}, {})
-    assert store(casino_a, readings_of(USERS, user(id=1), b"{"), bury=list) == ["stored", "malformed"]
+        store(casino_a, decoded_messages(USERS, user(id=1), b"{"), send_to_dead_letters=refuse)
+    assert (ids(casino_a), offsets(casino_a), counts(casino_a)) == (set(), {}, {})
+    assert store(casino_a, decoded_messages(USERS, user(id=1), b"{"), send_to_dead_letters=list) == [
+        "stored",
+        "malformed",
+    ]
 
 
-def test_dead_letters_are_safe_before_the_rows_are_committed(casino_a):
+def test_dead_letters_are_delivered_before_the_commit(casino_a):
     seen = []
 
-    def look(verdicts):
+    def look(results):
         other = connections["casino_1"].copy("casino_1")
         with other.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM users")
             seen.append(cursor.fetchone()[0])
         other.close()
 
-    store(casino_a, readings_of(USERS, user(id=1), b"{"), bury=look)
+    store(casino_a, decoded_messages(USERS, user(id=1), b"{"), send_to_dead_letters=look)
     assert (seen, ids(casino_a)) == ([0], {1})
 
 
-def test_coupons_without_a_user_wait_up_to_the_limit_of_the_settings(casino_a, settings):
+def test_coupons_without_a_user_wait_up_to_the_limit(casino_a, settings):
     settings.WAITING_COUPONS = 2
     letters: list[Any] = []
-    batch = readings_of(COUPONS, *(coupon(user_id=50 + number) for number in range(3)))
-    outcomes = store(casino_a, batch, topic=COUPONS, bury=letters.extend)
+    batch = decoded_messages(COUPONS, *(coupon(user_id=50 + number) for number in range(3)))
+    outcomes = store(casino_a, batch, topic=COUPONS, send_to_dead_letters=letters.extend)
     assert sorted(outcomes) == ["unknown_user", "waiting", "waiting"]
     assert [letter.rejection.field for letter in letters] == ["user_id"]
     with use_casino(casino_a.current):

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recommendations.errors import UserNotFound
 from recommendations.privacy import export_user
-from tenants.management.cli.arguments import ready_casino, operator_name
+from tenants.management.cli.arguments import operator_name, ready_casino
 from tenants.routing.context import use_casino
 
 

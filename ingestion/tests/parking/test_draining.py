@@ -1,4 +1,4 @@
-"""Draining what is parked while more is being parked."""
+"""Draining parked messages while more are parked."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from ingestion.kafka.client import client_config
 from ingestion.kafka.forwarder import Forwarder
+from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.kafka.partition_reader import BATCH
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place
 from ingestion.parking.parking import Parking
@@ -18,27 +19,27 @@ CASINO = 1
 
 
 class Parked:
-    """Parking of partition 0, and what was parked there and settled, by offset."""
+    """Parking of partition 0, and the offsets of its stored messages."""
 
     def __init__(self) -> None:
-        # a group of its own: of one that has members, a broker takes no commits of others
+        # an own group: of a group with members, a broker accepts no other client's commits
         self._client = Consumer(client_config() | {"group.id": f"draining-{uuid4()}", "enable.auto.commit": False})
         self._forwarder = Forwarder()
-        self.parking = Parking(USERS, self._client, self._forwarder)
-        self.parking.take_over([0])
+        self.parking = Parking(USERS, self._client, OffsetCommits(), self._forwarder)
+        self.parking.assign([0])
         self.count = 0
-        self.settled: list[int] = []
+        self.stored: list[int] = []
 
     def park(self, count: int) -> None:
         offsets = range(self.count, self.count + count)
         headers: Headers = [(CASINO_HEADER, str(CASINO).encode())]
         envelopes = [Envelope(Place("c", USERS.name, 0, each, 0), CASINO, None, b"", headers) for each in offsets]
-        self.parking.park(envelopes, "away", timezone.now())
+        self.parking.park(envelopes, "unavailable", timezone.now())
         self._forwarder.flush()
         self.count += count
 
-    def settle(self, casino_id: int, envelopes: list[Envelope]) -> bool:
-        self.settled += [envelope.place.offset for envelope in envelopes]
+    def store(self, casino_id: int, envelopes: list[Envelope]) -> bool:
+        self.stored += [envelope.place.offset for envelope in envelopes]
         return True
 
     def close(self) -> None:
@@ -52,12 +53,12 @@ def parked(broker) -> Iterator[Parked]:
     parked.close()
 
 
-def test_drain_ends_though_each_turn_of_the_consumer_parks_more(parked):
+def test_drain_ends_although_more_messages_are_parked_meanwhile(parked):
     parked.park(BATCH + 1)
-    drain = parked.parking.drain(0, parked.settle)
+    drain = parked.parking.drain(0, parked.store)
     for _ in range(10):
         if next(drain, "ended") == "ended":
             break
         parked.park(1)
-    assert parked.settled == list(range(parked.count))
-    assert not parked.parking.holds(CASINO, 0)
+    assert parked.stored == list(range(parked.count))
+    assert not parked.parking.has_parked(CASINO, 0)
