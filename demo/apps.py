@@ -1,4 +1,4 @@
-"""The main job shown on real fixtures: three casinos, messages through the topics, recommendations over HTTP."""
+"""The demo: three casinos, real fixtures through Kafka, recommendations over HTTP."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""The demo's three casinos: each with its own recommender, its own words, and its own part of the world's fixtures."""
+"""The demo's three casinos, each with its own recommender, recommendation schema and offer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

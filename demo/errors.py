@@ -1,5 +1,5 @@
-"""What can go wrong in the demo."""
+"""The demo's exception."""
 
 
 class DemoFailed(Exception):
-    """A step of the demo did not do what it should; the message says which, and where to look."""
+    """A step of the demo failed; the message names the step and the log file."""

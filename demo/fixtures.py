@@ -1,4 +1,4 @@
-"""Real fixtures, moved so that most of them lie in the coming two weeks."""
+"""Real fixtures, rescheduled so that most of them begin in the next two weeks."""
 
 import csv
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from pathlib import Path
 
 FIXTURES_FILE = Path(__file__).parent / "data" / "fixtures.csv"
 
-# Weeks from now, in the order of preference: the coming two first, then those around them.
+# Weeks from now, in order of preference.
 _WEEKS = (0, 1, -1, 2, -2, 3, -3, -4)
 
 
@@ -30,9 +30,9 @@ def real_fixtures() -> list[Fixture]:
 
 
 def reschedule(fixtures: Iterable[Fixture], now: datetime) -> list[Fixture]:
-    """Move each fixture by whole weeks (weekday and hour stay) into the best week in which neither team plays that day.
+    """Move each fixture by whole weeks (weekday and hour stay) to the first of `_WEEKS` where both teams are free that day.
 
-    Fixtures that fit nowhere between four weeks ago and three weeks from now are left out.
+    Fixtures that fit no week are left out.
     """
     busy: set[tuple[str, str, date]] = set()
     moved = (_move(fixture, now, busy) for fixture in fixtures)

@@ -1,4 +1,4 @@
-"""Odds from a seeded team-strength model: what a home win pays."""
+"""Decimal odds of a home win, from a seeded model of team strengths."""
 
 import math
 import random
@@ -12,7 +12,7 @@ _LOWEST, _HIGHEST = 1.05, 25.0
 
 
 def home_odd(sport: str, home_team: str, away_team: str, *, margin: float) -> Decimal:
-    """The bookmaker's decimal odd of a home win, its `margin` (0.05: 5 %) taken off; two decimals, above 1.
+    """The decimal odd of a home win with the bookmaker's `margin` (0.05: 5 %), rounded to two decimals, above 1.
 
     Paired comparison with ties: Davidson, R. R. (1970), "On extending the Bradley-Terry model to accommodate ties".
     """

@@ -1,4 +1,4 @@
-"""The demo's child processes: started together, stopped together."""
+"""The demo's child processes."""
 
 import os
 import signal
@@ -9,13 +9,13 @@ from types import TracebackType
 
 from django.conf import settings
 
-_PATIENCE_SECONDS = 15
+_STOP_SECONDS = 15
 
 
 class Processes:
-    """Child processes with a log file each in `.local/logs`, stopped in reverse order when the block ends.
+    """Child processes, each with a log file in `.local/logs`, stopped in reverse order when the block ends.
 
-    Each is supervised as a container's restart policy would: one that was killed is started again.
+    `restart_killed` restarts processes that were killed, like a container's restart policy.
     """
 
     def __init__(self, environment: dict[str, str]) -> None:
@@ -29,13 +29,13 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Python's own reaction to a second Ctrl-C would leave the rest running.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A second Ctrl-C would raise here and leave the remaining processes running.
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             for name in reversed(list(self._running)):
                 self.stop(name)
         finally:
-            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, previous)
 
     def manage(self, command: str, *arguments: str) -> None:
         """Start `manage.py command`."""
@@ -49,7 +49,7 @@ class Processes:
 
     def _spawn(self, name: str) -> None:
         with log_path(name).open("ab") as log:
-            # A group of its own: Ctrl-C in the terminal is for the demo, which then ends its children in order.
+            # Own session: Ctrl-C in the terminal reaches only the demo, which then stops its children in order.
             self._running[name] = subprocess.Popen(
                 self._commands[name],
                 env=self._environment,
@@ -63,18 +63,18 @@ class Processes:
         process = self._running.pop(name)
         process.terminate()
         try:
-            process.wait(_PATIENCE_SECONDS)
+            process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
     def restart_killed(self) -> None:
         for name, process in list(self._running.items()):
-            if (process.poll() or 0) < 0:  # ended by a signal
+            if (process.poll() or 0) < 0:  # killed by a signal
                 self._spawn(name)
 
-    def ended(self) -> list[str]:
-        """Names of the processes that have ended by themselves; each one's log says why."""
+    def exited(self) -> list[str]:
+        """Names of the processes that have exited; the log of each has the reason."""
         return [name for name, process in self._running.items() if process.poll() is not None]
 
 

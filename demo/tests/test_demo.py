@@ -1,4 +1,4 @@
-"""The demo itself: run as a person runs it, on an embedded PostgreSQL and broker of its own."""
+"""The demo command, run as a child process on its own embedded PostgreSQL and broker."""
 
 import os
 import signal
@@ -11,13 +11,13 @@ import psutil
 import pytest
 from django.conf import settings
 
-from demo import stage
+from demo import steps
 from demo.errors import DemoFailed
 from demo.processes import Processes, log_path
 
 EMBEDDED = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "SECRET_KEY", "RECSYS_OPEN_API", "HTTPS")
 
-AS_A_BACKGROUND_JOB = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # which begins with Ctrl-C switched off
+AS_A_BACKGROUND_JOB = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # starts with SIGINT ignored
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def demo(*arguments):
 
 
 def left_running(tmp_path):
-    """Processes that still belong to this test's installation."""
+    """Processes of this test's installation that are still running."""
     marks = (str(tmp_path), f"LOCAL_DIR={tmp_path}")
     found = []
     for process in psutil.process_iter():
@@ -46,7 +46,7 @@ def left_running(tmp_path):
 
 
 @pytest.mark.no_cover
-def test_check_shows_the_table_twice_and_stores_every_coupon_once_though_a_consumer_is_killed(environment, tmp_path):
+def test_check_passes_twice_and_stores_every_coupon_once_although_a_consumer_is_killed(environment, tmp_path):
     log = tmp_path / "local" / "logs" / "consume_coupons.log"
     with check(environment) as process:
         while not log.exists() or " messages: " not in log.read_text():
@@ -60,7 +60,7 @@ def test_check_shows_the_table_twice_and_stores_every_coupon_once_though_a_consu
 
     with check(environment) as process:
         assert_table_is_shown(process)
-    assert " stored" not in log.read_text()  # the second run found its data again
+    assert " stored" not in log.read_text()  # the second run found the first one's rows
     assert "duplicate" in log.read_text()
     assert left_running(tmp_path) == []
 
@@ -84,7 +84,7 @@ def assert_table_is_shown(process):
 
 
 def once_and_complete(environment, casino_id):
-    """Whether there are coupons, whether none is missing (their ids are 1, 2, 3, ..), whether each is counted once."""
+    """Whether there are coupons, none is missing (their ids are 1, 2, 3, ..), and each is counted once, as "t|t|t"."""
     sql = (
         "SELECT count(*) > 1000, count(*) = max(id), count(*) = (SELECT sum(coupon_count) FROM users_profile) "
         "FROM purchased_coupons"
@@ -93,7 +93,7 @@ def once_and_complete(environment, casino_id):
     return subprocess.check_output(command, cwd=settings.BASE_DIR, env=environment, text=True).strip()
 
 
-def test_it_serves_until_ctrl_c_and_says_what_to_try(environment, tmp_path):
+def test_demo_runs_until_ctrl_c_and_prints_commands_to_try(environment, tmp_path):
     out = tmp_path / "out"
     with out.open("wb") as file:
         process = subprocess.Popen(
@@ -105,12 +105,12 @@ def test_it_serves_until_ctrl_c_and_says_what_to_try(environment, tmp_path):
         )
     try:
         deadline = time.monotonic() + 90
-        while "Ctrl-C ends it all" not in out.read_text():
+        while "Press Ctrl-C to stop" not in out.read_text():
             assert time.monotonic() < deadline, out.read_text()
             assert process.poll() is None, out.read_text()
             time.sleep(0.2)
-        said = out.read_text()
-        curl = next(line for line in said.splitlines() if "curl" in line).split()
+        printed = out.read_text()
+        curl = next(line for line in printed.splitlines() if "curl" in line).split()
         request = urllib.request.Request(curl[-1], headers={"Casino-ID": curl[3].strip("'")})
         with urllib.request.urlopen(request, timeout=10) as response:
             assert response.status == 200
@@ -118,12 +118,12 @@ def test_it_serves_until_ctrl_c_and_says_what_to_try(environment, tmp_path):
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     assert "Stopped." in out.read_text()
-    assert "password" in said
+    assert "password" in printed
     assert left_running(tmp_path) == []
 
 
 @pytest.mark.parametrize("variable", ["DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"])
-def test_it_refuses_servers_that_are_not_its_own(environment, variable):
+def test_demo_rejects_external_servers(environment, variable):
     value = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"}.get(variable, "127.0.0.1:1")
     ran = subprocess.run(
         demo("--check"),
@@ -137,26 +137,26 @@ def test_it_refuses_servers_that_are_not_its_own(environment, variable):
     assert "runs on embedded servers only" in ran.stderr
 
 
-def test_a_child_that_dies_is_named_with_its_log(settings, tmp_path):
+def test_exited_child_is_reported_with_its_log(settings, tmp_path):
     settings.LOCAL_DIR = tmp_path
     with Processes({}) as processes:
         processes.start("consume_nothing", sys.executable, "-c", "raise SystemExit('no such topic')")
-        while not processes.ended():
+        while not processes.exited():
             time.sleep(0.05)
-        with pytest.raises(DemoFailed, match=r"consume_nothing has ended by itself.*consume_nothing\.log"):
-            stage.check_alive(processes)
+        with pytest.raises(DemoFailed, match=r"consume_nothing has exited; see .*consume_nothing\.log"):
+            steps.check_alive(processes)
     assert "no such topic" in log_path("consume_nothing").read_text()
 
 
-def test_a_child_that_is_killed_is_started_again(settings, tmp_path):
+def test_killed_child_is_restarted(settings, tmp_path):
     settings.LOCAL_DIR = tmp_path
     with Processes({}) as processes:
         processes.start("sleeper", sys.executable, "-c", "import time; print(1, flush=True); time.sleep(60)")
         processes._running["sleeper"].kill()
-        while not processes.ended():
+        while not processes.exited():
             time.sleep(0.05)
-        stage.check_alive(processes)
-        assert processes.ended() == []
+        steps.check_alive(processes)
+        assert processes.exited() == []
 
 
 def test_children_are_stopped_when_the_block_ends(settings, tmp_path):

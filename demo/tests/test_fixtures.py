@@ -1,4 +1,4 @@
-"""The demo's fixtures: real ones, moved to the coming two weeks."""
+"""The demo's fixtures, rescheduled to the next two weeks."""
 
 import random
 from collections import Counter
@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from demo.casino_messages import scheduled_fixtures
 from demo.fixtures import FIXTURES_FILE, real_fixtures, reschedule
-from demo.generated import generated_fixtures
-from demo.messages import scheduled_fixtures
+from demo.generated_fixtures import generated_fixtures
 
 NOW = datetime(2027, 3, 3, 14, 30, tzinfo=UTC)
 
 
-def test_the_shipped_slice_has_several_leagues_and_countries():
+def test_data_file_has_many_leagues_and_countries():
     fixtures = real_fixtures()
     assert 3_000 <= len(fixtures) <= 6_000
     assert len({fixture.league for fixture in fixtures}) > 30
@@ -23,7 +23,7 @@ def test_the_shipped_slice_has_several_leagues_and_countries():
 
 
 @pytest.mark.parametrize("now", [NOW, NOW + timedelta(days=3), NOW + timedelta(days=200, hours=7)])
-def test_most_fixtures_lie_in_the_coming_two_weeks(now):
+def test_most_fixtures_begin_in_the_next_two_weeks(now):
     fixtures = scheduled_fixtures(now)
     coming = [fixture for fixture in fixtures if now < fixture.begin < now + timedelta(days=14)]
     assert len(coming) > len(fixtures) / 2
@@ -39,7 +39,7 @@ def test_no_team_plays_twice_on_a_day():
     assert max(days.values()) == 1
 
 
-def test_weekday_hour_and_length_stay():
+def test_rescheduling_keeps_weekday_hour_and_length():
     before = {fixture.id: fixture for fixture in real_fixtures()}
     for after in reschedule(before.values(), NOW):
         original = before[after.id]
@@ -47,7 +47,7 @@ def test_weekday_hour_and_length_stay():
         assert after.end - after.begin == original.end - original.begin
 
 
-def test_generated_fixtures_say_that_they_are():
+def test_generated_fixtures_are_marked_in_their_league():
     fixtures = generated_fixtures(random.Random(1))
     assert {fixture.sport for fixture in fixtures} == {"BASKETBALL", "HANDBALL"}
     assert all("(GENERATED)" in fixture.league for fixture in fixtures)

@@ -1,4 +1,4 @@
-"""`manage.py demo`: the main job on real fixtures, from a Kafka message to a recommendation."""
+"""`manage.py demo`: the whole service on real fixtures, from a Kafka message to a recommendation."""
 
 import secrets
 import signal
@@ -12,36 +12,41 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from demo import report, stage
+from demo import output, steps
+from demo.casino_messages import CasinoMessages, casino_messages, scheduled_fixtures
 from demo.casinos import DEMO_CASINOS
 from demo.errors import DemoFailed
-from demo.messages import CasinoMessages, casino_messages, scheduled_fixtures
 from demo.processes import Processes
-from demo.serving import ask, start_server
+from demo.web_server import recommend, start_server
 from ingestion.topics import TOPICS
 from tenants.models import Casino
 
 LOGIN = "demo"
 EXAMPLE_USERS = (1, 7, 31)
 
-# The demo listens on loopback alone, so it may be open and without TLS.
+# The demo listens on loopback only, so it needs neither authentication nor TLS.
 ENVIRONMENT = {"RECSYS_OPEN_API": "1", "RECSYS_TEST_ENDPOINTS": "1", "HTTPS": "0"}
 
 
 class Command(BaseCommand):
-    help = "Show the main job: three casinos, real fixtures through Kafka, recommendations over HTTP."
+    help = "Run the whole service on embedded servers: three casinos, real fixtures, recommendations over HTTP."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="end when everything has been shown to work")
-        parser.add_argument("--port", type=int, default=8000, help="where to serve (%(default)s; else a free port)")
+        parser.add_argument("--check", action="store_true", help="exit after all checks have passed")
+        parser.add_argument(
+            "--port",
+            type=int,
+            default=8000,
+            help="port of the web server (default %(default)s; a free port if it is taken)",
+        )
 
     def handle(self, *args: Any, check: bool, port: int, **options: Any) -> None:
         if settings.DATABASE_URL or settings.KAFKA_BOOTSTRAP_SERVERS:
             raise CommandError(
-                "The demo makes casinos, a login and messages of its own: it runs on embedded servers only. "
+                "The demo creates casinos, a login and messages, so it runs on embedded servers only. "
                 "Unset DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS (also in .env)."
             )
-        for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would ignore the former
+        for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT
             signal.signal(number, _interrupt)
         console = Console()
         try:
@@ -50,52 +55,52 @@ class Command(BaseCommand):
         except DemoFailed as error:
             raise CommandError(f"The demo failed: {error}") from error
         except KeyboardInterrupt:
-            console.print("Stopped. The data stays in .local/; the broker's is gone.")
+            console.print("Stopped. The databases stay in .local/; the broker's messages are deleted.")
 
     def _run(self, console: Console, processes: Processes, *, check: bool, port: int) -> None:
         started = time.monotonic()
         casinos, messages = self._ingest(console, processes)
         with console.status("Starting the web server"):
             base_url = start_server(processes, port)
-            asked_at = timezone.now()
-            answers = [ask(base_url, casino, user_id) for casino in casinos for user_id in EXAMPLE_USERS]
-        console.print(f"[green]✓[/] serving on {base_url}")
-        with console.status("Storing what was served"):
+            requested_at = timezone.now()
+            responses = [recommend(base_url, casino, user_id) for casino in casinos for user_id in EXAMPLE_USERS]
+        console.print(f"[green]✓[/] web server on {base_url}")
+        with console.status("Storing the served recommendations"):
             for casino in casinos:
-                stage.wait_until_served_is_stored(processes, casino, len(EXAMPLE_USERS), since=asked_at)
-        console.print(f"[green]✓[/] {len(answers)} recommendations served, each stored by its consumer")
-        console.print(report.slips([answer for answer in answers if answer.user_id == EXAMPLE_USERS[0]]))
+                steps.wait_until_recommendations_stored(processes, casino, len(EXAMPLE_USERS), since=requested_at)
+        console.print(f"[green]✓[/] {len(responses)} recommendations served and stored")
+        console.print(output.slips_table([each for each in responses if each.user_id == EXAMPLE_USERS[0]]))
         if check:
-            console.print(f"Checked {len(answers)} recommendations in {time.monotonic() - started:.0f} s: all valid.")
+            console.print(f"Checked {len(responses)} recommendations in {time.monotonic() - started:.0f} s: all valid.")
             return
-        lines = report.what_to_try(base_url, answers[0], casinos[1], LOGIN, _new_password())
-        for line in (report.ingested(messages), "", *lines):
+        lines = output.next_steps(base_url, responses[0], casinos[1], LOGIN, _new_password())
+        for line in (output.ingestion_summary(messages), "", *lines):
             console.print(line, soft_wrap=True, highlight=False)
         while True:
             time.sleep(1)
-            stage.check_alive(processes)
+            steps.check_alive(processes)
 
     def _ingest(self, console: Console, processes: Processes) -> tuple[list[Casino], dict[int, CasinoMessages]]:
         now = timezone.now()
-        with console.status("Starting PostgreSQL, and giving each casino its database"):
-            casinos = stage.provision_casinos(now)
+        with console.status("Starting PostgreSQL and creating the casinos' databases"):
+            casinos = steps.provision_casinos(now)
         console.print(f"[green]✓[/] {len(casinos)} casinos, each with its own database")
         with console.status("Starting the broker and the consumers"):
-            servers = stage.start_broker(processes)
-            stage.start_consumers(processes)
+            servers = steps.start_broker(processes)
+            steps.start_consumers(processes)
         console.print(f"[green]✓[/] Kafka broker on {servers}, {len(TOPICS)} consumers")
-        with console.status("Sending fixtures, users and coupons through the topics"):
+        with console.status("Sending events, users and coupons"):
             fixtures = scheduled_fixtures(now)
             messages = {
                 casino.pk: casino_messages(demo_casino, fixtures, now)
                 for casino, demo_casino in zip(casinos, DEMO_CASINOS, strict=True)
             }
-            sent = stage.send_everything(messages)
+            sent = steps.send_everything(messages)
         console.print(f"[green]✓[/] {sent:,} messages sent")
         with _progress(console) as progress:
             task = progress.add_task("Storing", total=sent)
-            stage.wait_until_stored(processes, lambda done, total: progress.update(task, completed=done, total=total))
-        console.print("[green]✓[/] every message stored")
+            steps.wait_until_stored(processes, lambda done, total: progress.update(task, completed=done, total=total))
+        console.print("[green]✓[/] all messages stored")
         return casinos, messages
 
 
@@ -105,7 +110,7 @@ def _progress(console: Console) -> Progress:
 
 
 def _new_password() -> str:
-    """A staff login for the admin, with a password that only this terminal has seen."""
+    """Sets a new random password for the demo's staff login; it is printed only here."""
     password = secrets.token_urlsafe(9)
     user, _ = get_user_model().objects.get_or_create(username=LOGIN, defaults={"is_staff": True, "is_superuser": True})
     user.set_password(password)

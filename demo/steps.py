@@ -1,4 +1,4 @@
-"""The steps of the demo, in their order. Each does one thing, for real, and raises DemoFailed with the reason."""
+"""The steps of the demo, in order. Each raises DemoFailed with the reason."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -17,9 +17,9 @@ from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
+from .casino_messages import CasinoMessages
 from .casinos import DEMO_CASINOS
 from .errors import DemoFailed
-from .messages import CasinoMessages
 from .processes import Processes, log_path
 
 STORING_SECONDS = 120
@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 
 
 def provision_casinos(now: datetime) -> list[Casino]:
-    """The catalogue and the three casinos, each with its database and its configuration."""
+    """Creates the catalogue and the three casinos with their databases and configurations."""
     ensure_catalogue()
     casinos = store_casinos(casino.name for casino in DEMO_CASINOS)
     return [
@@ -43,14 +43,14 @@ def provision_casinos(now: datetime) -> list[Casino]:
 
 
 def start_broker(processes: Processes) -> str:
-    """Start the embedded broker, wait until its topics are there, and answer where it is."""
+    """Starts the embedded broker, creates the topics, and returns the bootstrap servers."""
     if servers := running_embedded_broker():
-        raise DemoFailed(f"an embedded broker of this installation runs already, on {servers}; end it first")
+        raise DemoFailed(f"an embedded broker of this installation is already running on {servers}; stop it first")
     processes.manage("run_embedded_broker")
     try:
         create_topics()
     except BrokerUnavailable as error:
-        raise DemoFailed(f"{error} Its log is {log_path('run_embedded_broker')}.") from error
+        raise DemoFailed(f"{error} See {log_path('run_embedded_broker')}.") from error
     return running_embedded_broker() or ""
 
 
@@ -60,7 +60,7 @@ def start_consumers(processes: Processes) -> None:
 
 
 def send_everything(messages: dict[int, CasinoMessages]) -> int:
-    """Send all casinos' messages through the topics; answer how many."""
+    """Sends all casinos' messages; returns their number."""
     with Sender() as sender:
         for casino_id, each in messages.items():
             for topic, rows in ((EVENTS, each.events), (USERS, each.users), (COUPONS, each.coupons)):
@@ -69,7 +69,7 @@ def send_everything(messages: dict[int, CasinoMessages]) -> int:
 
 
 def wait_until_stored(processes: Processes, progress: Progress) -> None:
-    """Wait until the consumers have done with every message, and tell `progress` (done, of all)."""
+    """Waits until the consumers have processed every message; calls `progress(processed, total)`."""
     deadline = time.monotonic() + STORING_SECONDS
     while True:
         lags = [measure_lag(topic) for topic in TOPICS.values()]
@@ -78,27 +78,31 @@ def wait_until_stored(processes: Processes, progress: Progress) -> None:
             return
         check_alive(processes)
         if time.monotonic() > deadline:
-            raise DemoFailed(f"the consumers were not done within {STORING_SECONDS} s; see {log_path('*').parent}")
+            raise DemoFailed(
+                f"the consumers did not process all messages within {STORING_SECONDS} s; see {log_path('*').parent}"
+            )
         time.sleep(0.3)
 
 
-def wait_until_served_is_stored(processes: Processes, casino: Casino, count: int, *, since: datetime) -> None:
-    """Wait until so many recommendations that were served since then are in the casino's database."""
+def wait_until_recommendations_stored(processes: Processes, casino: Casino, count: int, *, since: datetime) -> None:
+    """Waits until the casino's database has `count` recommendations served after `since`."""
     deadline = time.monotonic() + STORING_SECONDS
     with use_casino(casino.current):
         while (stored := ServedSlip.objects.filter(timestamp__gte=since).count()) < count:
             check_alive(processes)
             if time.monotonic() > deadline:
                 log = log_path("consume_recommendations")
-                raise DemoFailed(f"{stored} of {count} recommendations served by {casino} are stored; see {log}")
+                raise DemoFailed(
+                    f"only {stored} of {count} recommendations of {casino} stored after {STORING_SECONDS} s; see {log}"
+                )
             time.sleep(0.2)
 
 
 def check_alive(processes: Processes) -> None:
-    """Start again what was killed; raises DemoFailed for what has ended by itself."""
+    """Restarts killed processes. Raises DemoFailed if a process has exited by itself."""
     processes.restart_killed()
-    if ended := processes.ended():
-        raise DemoFailed(f"{ended[0]} has ended by itself; its last words are in {log_path(ended[0])}")
+    if exited := processes.exited():
+        raise DemoFailed(f"{exited[0]} has exited; see {log_path(exited[0])}")
 
 
 def _send(sender: Sender, topic: Topic, casino_id: int, rows: Iterable[Row]) -> None:

@@ -1,4 +1,4 @@
-"""All messages of one demo casino, as rows."""
+"""Generates all messages of a demo casino, as rows."""
 
 import random
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from datetime import datetime
 from recommendations.validation.rows import CouponRow, EventRow, UserRow
 
 from .casinos import DemoCasino
-from .customers import Market, make_coupons, make_users
 from .fixtures import Fixture, real_fixtures, reschedule
-from .generated import generated_fixtures
+from .generated_fixtures import generated_fixtures
 from .odds import home_odd
+from .users_and_coupons import DemoFixtures, make_coupons, make_users
 
 USERS = 200
 
@@ -23,16 +23,16 @@ class CasinoMessages:
 
 
 def scheduled_fixtures(now: datetime) -> list[Fixture]:
-    """All fixtures of the demo, moved around `now`."""
+    """All fixtures of the demo, rescheduled around `now`."""
     return reschedule(real_fixtures(), now) + reschedule(generated_fixtures(random.Random("generated")), now)
 
 
 def casino_messages(casino: DemoCasino, fixtures: list[Fixture], now: datetime) -> CasinoMessages:
     rng = random.Random(casino.name)
     events = [_event(fixture, casino) for fixture in fixtures if casino.offers(fixture)]
-    market = Market(events)
-    users = make_users(rng, market, count=USERS, currency=casino.currency)
-    return CasinoMessages(events, [user for user, _ in users], make_coupons(rng, users, market, now))
+    offer = DemoFixtures(events)
+    users = make_users(rng, offer, count=USERS, currency=casino.currency)
+    return CasinoMessages(events, [user for user, _ in users], make_coupons(rng, users, offer, now))
 
 
 def _event(fixture: Fixture, casino: DemoCasino) -> EventRow:

@@ -1,4 +1,4 @@
-"""Generated basketball and handball fixtures: no free data of these was to be had. Their leagues say that they are."""
+"""Generated basketball and handball fixtures, for lack of free data. Their leagues' names end in "(GENERATED)"."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""The demo's users and coupons: people who bet by their tastes, and odds by the teams' strength."""
+"""The demo's users and coupons, which follow betting preferences, and its odds."""
 
 import random
 from datetime import UTC, datetime
@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
+from demo.casino_messages import USERS, casino_messages, scheduled_fixtures
 from demo.casinos import DEMO_CASINOS
-from demo.messages import USERS, casino_messages, scheduled_fixtures
 from demo.odds import home_odd
 
 NOW = datetime(2027, 3, 3, 14, 30, tzinfo=UTC)
@@ -19,7 +19,7 @@ def messages():
     return casino_messages(DEMO_CASINOS[0], scheduled_fixtures(NOW), NOW)
 
 
-def test_coupons_are_of_the_past_on_events_that_had_not_begun(messages):
+def test_coupons_were_bought_in_the_past_on_events_that_had_not_begun(messages):
     begins = {event.id: event.begin_timestamp for event in messages.events}
     for coupon in messages.coupons:
         assert coupon.timestamp < NOW
@@ -32,7 +32,7 @@ def test_no_coupon_selects_an_event_twice(messages):
         assert len(ids) == len(set(ids))
 
 
-def test_coupons_come_in_time_order_with_ids_of_their_own(messages):
+def test_coupons_are_in_time_order_with_unique_ids(messages):
     assert all(one.timestamp <= other.timestamp and one.id < other.id for one, other in pairwise(messages.coupons))
 
 
@@ -47,11 +47,11 @@ def test_users_bet_on_their_favourite_league_far_more_often_than_chance(messages
     assert share > 0.5 > 3 * chance
 
 
-def test_the_same_moment_makes_the_same_messages(messages):
+def test_messages_are_deterministic(messages):
     assert casino_messages(DEMO_CASINOS[0], scheduled_fixtures(NOW), NOW) == messages
 
 
-def test_each_casino_has_users_of_the_same_ids_and_an_offer_of_its_own():
+def test_casinos_share_user_ids_and_have_different_offers():
     fixtures = scheduled_fixtures(NOW)
     each = [casino_messages(casino, fixtures, NOW) for casino in DEMO_CASINOS]
     assert all([user.id for user in one.users] == list(range(1, USERS + 1)) for one in each)
@@ -59,13 +59,13 @@ def test_each_casino_has_users_of_the_same_ids_and_an_offer_of_its_own():
     assert len({one.users[0].name + one.users[0].surname for one in each}) > 1
 
 
-def test_odds_are_decimal_above_one_and_less_generous_with_a_margin():
+def test_odds_are_decimal_above_one_and_lower_with_a_margin():
     fair, with_margin = (home_odd("FOOTBALL", "ARSENAL", "CHELSEA", margin=margin) for margin in (0.0, 0.1))
     assert Decimal(1) < with_margin < fair
     assert home_odd("FOOTBALL", "ARSENAL", "CHELSEA", margin=0.0) == fair
 
 
-def test_the_stronger_the_home_team_the_lower_the_odd():
+def test_stronger_home_team_has_the_lower_odd():
     odds = {team: home_odd("FOOTBALL", team, "CHELSEA", margin=0.05) for team in ("ARSENAL", "LEEDS", "HULL", "DERBY")}
     reverse = {team: home_odd("FOOTBALL", "CHELSEA", team, margin=0.05) for team in odds}
     assert sorted(odds, key=lambda team: odds[team]) == sorted(reverse, key=lambda team: -reverse[team])

@@ -1,4 +1,4 @@
-"""The demo's web server, and the questions put to it over HTTP."""
+"""Starts the demo's web server and checks its recommendations over HTTP."""
 
 import json
 import socket
@@ -18,7 +18,7 @@ from tenants.routing.context import use_casino
 
 from .errors import DemoFailed
 from .processes import Processes, log_path
-from .stage import check_alive
+from .steps import check_alive
 
 HOST = "127.0.0.1"
 START_SECONDS = 30
@@ -26,8 +26,8 @@ SERVER = "web_server"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One casino's answer for one user: in its own fields, and the slip's events found in them."""
+class CheckedResponse:
+    """A casino's recommendation for a user: the response body, and the slip's events in it."""
 
     casino: Casino
     user_id: int
@@ -36,38 +36,38 @@ class Answer:
 
 
 def start_server(processes: Processes, port: int) -> str:
-    """Serve on `port`, or on a free one if that is taken; answer the address once it answers."""
+    """Starts granian on `port`, or on a free port if that is taken; returns its URL once it responds."""
     call_command("collectstatic", interactive=False, verbosity=0)
     port = port if port and _is_free(port) else _free_port()
     address = f"{HOST}:{port}"
     granian = (sys.executable, "-m", "granian", "recsys_project.wsgi:application", "--interface", "wsgi")
     options = ("--workers", "2", "--blocking-threads", "4", "--workers-kill-timeout", "5")
     processes.start(SERVER, *granian, "--host", HOST, "--port", str(port), *options)
-    _wait_for(f"http://{address}/", processes)
+    _wait_until_responding(f"http://{address}/", processes)
     return f"http://{address}"
 
 
-def ask(base_url: str, casino: Casino, user_id: int) -> Answer:
-    """GET /recommend/<user_id>, and check that what comes can still be bet on. Raises DemoFailed."""
+def recommend(base_url: str, casino: Casino, user_id: int) -> CheckedResponse:
+    """GET /recommend/<user_id>; checks that the recommended events have not begun. Raises DemoFailed."""
     request = urllib.request.Request(f"{base_url}/recommend/{user_id}", headers={"Casino-ID": str(casino.pk)})
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
             body = json.load(response)
     except urllib.error.URLError as error:
-        raise DemoFailed(f"{casino} gives no recommendation for user {user_id}: {error}") from error
+        raise DemoFailed(f"no recommendation of {casino} for user {user_id}: {error}") from error
     events = next((value for value in body.values() if isinstance(value, list)), [])
     _check_open(casino, user_id, events)
-    return Answer(casino, user_id, body, events)
+    return CheckedResponse(casino, user_id, body, events)
 
 
 def _check_open(casino: Casino, user_id: int, events: list[dict[str, Any]]) -> None:
     if len(events) != 3:
-        raise DemoFailed(f"{casino} recommends {len(events)} events to user {user_id}, not three")
+        raise DemoFailed(f"{casino} recommends {len(events)} events to user {user_id} instead of 3")
     with use_casino(casino.current, switch=True):
         for event in events:
             teams = {"home_team": event["home_team"], "away_team": event["away_team"]}
             if not Event.objects.filter(begin_timestamp__gt=timezone.now(), **teams).exists():
-                raise DemoFailed(f"{casino} recommends to user {user_id} what can't be bet on: {event}")
+                raise DemoFailed(f"{casino} recommends to user {user_id} an unknown or begun event: {event}")
 
 
 def _is_free(port: int) -> bool:
@@ -87,7 +87,7 @@ def _free_port() -> int:
     return port
 
 
-def _wait_for(url: str, processes: Processes) -> None:
+def _wait_until_responding(url: str, processes: Processes) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         check_alive(processes)
@@ -96,4 +96,4 @@ def _wait_for(url: str, processes: Processes) -> None:
                 return
         except OSError:
             time.sleep(0.2)
-    raise DemoFailed(f"the web server did not answer within {START_SECONDS} s; its log is {log_path(SERVER)}")
+    raise DemoFailed(f"the web server did not respond within {START_SECONDS} s; see {log_path(SERVER)}")
