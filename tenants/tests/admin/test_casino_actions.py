@@ -139,7 +139,7 @@ def test_restore_offers_the_casinos_own_backups_and_retired_generations(staff, g
 
 @pytest.mark.parametrize("action", ["clone", "restore"])
 def test_action_for_a_single_casino_refuses_two(staff, gamma, delta, action):
-    assert _said(_do(staff, action, gamma, delta)) == [("error", "Select one casino: this is done to one at a time.")]
+    assert _said(_do(staff, action, gamma, delta)) == [("error", "Select one casino only.")]
 
 
 def test_delete_says_what_will_happen_with_a_backup_first_checked(staff, gamma, delta):

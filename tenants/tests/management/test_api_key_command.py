@@ -43,7 +43,7 @@ def test_revoked_key_is_refused_and_listed_only_with_all(casino_a):
     created = run("api_key", "create", 1, "back end", "--scope", "configure", "--json").document
     assert "is revoked" in run("api_key", "revoke", created["prefix"]).out
     assert ask(created["key"]).status_code == 401
-    assert run("api_key", "list").out.strip() == "There is no such key."
+    assert run("api_key", "list").out.strip() == "No keys found."
     assert [each["state"] for each in run("api_key", "list", "--all", "--json").document] == ["revoked"]
 
 

@@ -139,7 +139,7 @@ def test_json_reports_each_casino_with_its_output(gamma_and_delta, jobs):
     [
         (["--", "check"], "one of the arguments --casino --all is required"),
         (["--all", "--casino", "1", "--", "check"], "not allowed with argument"),
-        (["--all"], "Say which command to run, after two dashes"),
+        (["--all"], "Name the command to run after two dashes"),
         (["--all", "--", "chekc"], "There is no command 'chekc'"),
         (["--casino", "999999", "--", "check"], "No casino with a complete database has the id 999999"),
     ],

@@ -93,7 +93,7 @@ def test_only_named_casinos_are_migrated(new_release, gamma, delta):
 
 def test_casino_that_is_unknown_or_has_no_database_is_refused_and_none_is_migrated(new_release, gamma):
     failed = Casino.objects.get(name="Failed")
-    said = rf"No casino with a complete database has the id {failed.pk}, 999999; `manage.py casino list`"
+    said = rf"No casino with a complete database has the id {failed.pk}, 999999; see `manage.py casino list`"
     with pytest.raises(CommandError, match=said):
         call_command("migrate_casinos", "--casino", "999999", f"--casino={gamma.pk}", f"--casino={failed.pk}")
     assert code_version() not in _versions()
@@ -123,7 +123,7 @@ def test_only_failed_retries_the_failures_of_the_last_run(broken_gamma, gamma):
 def test_fail_fast_leaves_the_rest_to_resume(broken_gamma):
     out, _, complaint = _run("--fail-fast")
     assert out.startswith("0 migrated, 1 failed, 1 pending;")
-    assert complaint.endswith("1 casinos are pending; `manage.py migrate_casinos --resume` goes on.")
+    assert complaint.endswith("1 casinos are pending; continue with `manage.py migrate_casinos --resume`.")
     assert _run("--resume")[0].startswith("1 migrated, 1 failed, 0 pending;")
     assert "No run is unfinished" in _run("--resume")[2]
 
@@ -138,7 +138,7 @@ def test_dry_run_lists_missing_migrations_and_changes_nothing(new_release, gamma
     [version] = _versions() - {""}
     SchemaVersion.objects.create(fingerprint=version, migrations=["recommendations.0001_initial"])
     first, second, total = _run("--dry-run")[0].splitlines()
-    assert first == f"Gamma (casino {gamma.pk}): what it has is not known"
+    assert first == f"Gamma (casino {gamma.pk}): its schema version is unknown"
     assert second.startswith(
         f"Delta (casino {delta.pk}): lacks ingestion.0001_ledger_and_counts, recommendations.0002_"
     )
@@ -171,15 +171,15 @@ def test_unusable_server_is_reported_and_ends_with_an_error(new_release):
 
 
 def test_verify_succeeds_if_the_catalogue_is_right(gamma_and_delta):
-    assert _run("--verify") == ("The catalogue is right about 2 of 2 casinos.\n", "", "")
+    assert _run("--verify") == ("The catalogue was right about 2 of 2 casinos.\n", "", "")
 
 
 def test_verify_corrects_the_catalogue_where_a_database_has_other_migrations(gamma, settings):
     Casino.objects.filter(pk=gamma.pk).update(schema_version="0123456789abcdef")
     out, err, complaint = _run("--verify", "--jobs", "2")
-    assert out == "The catalogue is right about 1 of 2 casinos.\n"
+    assert out == "The catalogue was right about 1 of 2 casinos.\n"
     assert f"Gamma (casino {gamma.pk}): {gamma.db_name} has the schema {code_version()}, but the catalogue had" in err
-    assert complaint == f"The catalogue was not right about {gamma.pk}."
+    assert complaint == f"The catalogue was wrong about {gamma.pk}."
     assert _versions() == {code_version()}
     assert _run("--verify")[2] == ""
 
@@ -204,11 +204,11 @@ def test_verify_finds_a_database_without_an_identity_row(gamma):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--jobs", "0"], "'0' is no whole number from 1 on"),
-        (["--canary", "x"], "'x' is no whole number from 1 on"),
+        (["--jobs", "0"], "'0' is not a whole number of at least 1"),
+        (["--canary", "x"], "'x' is not a whole number of at least 1"),
         (["--resume", "--only-failed"], "not allowed with argument"),
         (["--verify", "--dry-run"], "not allowed with argument"),
-        (["--resume"], "without --resume, migrate_casinos begins a new one"),
+        (["--resume"], "omit --resume to start a new one"),
     ],
 )
 def test_invalid_arguments_are_refused(real_databases, arguments, said):
