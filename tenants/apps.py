@@ -1,4 +1,4 @@
-"""The control plane: which casinos exist, where their databases are, whose request this is."""
+"""The catalogue of casinos, their databases, and the casino of a request."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""System checks of tenancy: run by every command, and by `manage.py check --deploy`."""
+"""System checks, run by every command and by `manage.py check --deploy`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -30,10 +30,10 @@ def check_casino_models(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.models)
 def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
-    """No relation leads from a casino's database into the catalogue or back: PostgreSQL can't follow it."""
+    """No relation between a casino's database and the catalogue: PostgreSQL can't enforce it."""
     return [
         Error(
-            f"{model._meta.label}.{field.name} leads to {field.related_model._meta.label}, in another database.",
+            f"{model._meta.label}.{field.name} refers to {field.related_model._meta.label}, in another database.",
             hint="Keep the other row's key in a plain field. " + _HINT,
             obj=field,
             id="tenants.E002",
@@ -46,7 +46,7 @@ def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.models)
 def check_casino_managers(**kwargs: Any) -> list[CheckMessage]:
-    """Whoever makes querysets of a casino's rows must bind them to the casino, also for Django's own purposes."""
+    """Every manager of a casino's model, Django's own included, must bind its querysets to the casino."""
     return [
         Error(
             f"{model._meta.label}.{name} is not a CasinoManager.",
@@ -63,12 +63,12 @@ def check_casino_managers(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.models)
 def check_apps_are_classified(**kwargs: Any) -> list[CheckMessage]:
-    """Every app with models says where its tables are, and says it once."""
+    """Every app with models is in exactly one of CASINO_APPS and CATALOGUE_APPS."""
     labels = sorted({model._meta.app_label for model in apps.get_models()})
     return [
         Error(
             f"The app {label!r} must be in either CASINO_APPS or CATALOGUE_APPS.",
-            hint="CATALOGUE_APPS is for what all casinos share, as staff and sessions. " + _HINT,
+            hint="CATALOGUE_APPS is for shared tables, like staff and sessions. " + _HINT,
             id="tenants.E004",
         )
         for label in labels
@@ -82,15 +82,15 @@ def check_open_api(**kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "RECSYS_OPEN_API is on: whoever reaches this service may ask for any casino.",
-            hint="Leave it off except on loopback, for trying out.",
+            "RECSYS_OPEN_API is on: anyone who can reach this service can use any casino.",
+            hint="Turn it on only on loopback, for demonstrations.",
             id="tenants.W001",
         )
     ]
 
 
 def _is_casinos(model: type[Model]) -> bool:
-    return model._meta.app_label in settings.CASINO_APPS  # an app in neither list is E004's matter
+    return model._meta.app_label in settings.CASINO_APPS  # E004 reports an app in neither list
 
 
 def _relations(model: type[Model]) -> Iterator[Any]:
@@ -106,5 +106,5 @@ def _managers(model: type[Model]) -> Iterator[tuple[str, Any]]:
 
 def _manager_hint(model: type[Model]) -> str:
     if model._meta.auto_created:
-        return "Declare the relation's table as a CasinoModel of its own, and name it in `through`."
+        return "Declare the relation's table as its own CasinoModel, and name it in `through`."
     return "Derive the manager from CasinoManager."

@@ -1,4 +1,4 @@
-"""Which database a casino's rows are in. Imports nothing else of this app, so that every module may import it."""
+"""A casino's database, for routing. Imports nothing of this app, so that every module may import it."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -9,7 +9,7 @@ MAIN = "main"  # the server that DATABASE_URL names
 
 @dataclass(frozen=True, slots=True)
 class CurrentCasino:
-    """A casino as routing sees it: its id, and the database and server that hold its rows."""
+    """A casino's id and the place of its database."""
 
     id: int
     db_name: str
@@ -19,5 +19,5 @@ class CurrentCasino:
 
     @property
     def alias(self) -> str:
-        """Django's alias of the database: one per database for ever, so it is never pointed elsewhere."""
+        """Django's alias of the database. It never changes, nor stands for another database."""
         return f"casino_{self.id}" if self.generation == 1 else f"casino_{self.id}_g{self.generation}"

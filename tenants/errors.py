@@ -1,4 +1,4 @@
-"""What can go wrong between a request or a message and a casino's database."""
+"""Errors of finding, using and changing casinos and their databases."""
 
 from django.db import OperationalError
 
@@ -8,7 +8,7 @@ class TenancyError(Exception):
 
 
 class NoCurrentCasino(TenancyError):
-    """A casino's table was asked for while no casino was current."""
+    """A casino's table was used while no casino was current."""
 
 
 class CasinoMismatch(TenancyError):
@@ -16,19 +16,19 @@ class CasinoMismatch(TenancyError):
 
 
 class UnclassifiedApp(TenancyError):
-    """An app has models, and the settings don't say whether they are casinos' or the catalogue's."""
+    """An app with models is in neither CASINO_APPS nor CATALOGUE_APPS."""
 
 
 class CasinoNotUsable(TenancyError):
-    """Base of what keeps a request from its casino."""
+    """Base: the request's casino can't be used."""
 
 
 class CasinoIdMissing(CasinoNotUsable):
-    """A request that needs a casino names none."""
+    """The request has no casino id."""
 
 
 class CasinoIdInvalid(CasinoNotUsable):
-    """The casino that a request names is not an integer."""
+    """The request's casino id is not an integer."""
 
 
 class CasinoNotFound(CasinoNotUsable):
@@ -36,7 +36,7 @@ class CasinoNotFound(CasinoNotUsable):
 
 
 class CasinoForbidden(CasinoNotUsable):
-    """Whoever asks may not act for this casino, which need not exist."""
+    """The caller may not use this casino, which need not exist."""
 
 
 class CasinoSuspended(CasinoNotUsable):
@@ -44,15 +44,15 @@ class CasinoSuspended(CasinoNotUsable):
 
 
 class CasinoUnavailable(CasinoNotUsable):
-    """The casino exists, but does not take requests in its present state."""
+    """The casino exists, but its state allows no requests."""
 
 
 class CasinoBehind(CasinoUnavailable):
-    """The casino's database lacks migrations that the code needs."""
+    """The casino's database lacks migrations of the code."""
 
 
 class RequestRejected(TenancyError):
-    """Base of what the gate does not let through: beyond one of the casino's limits."""
+    """Base: the request exceeds one of the casino's limits."""
 
     status = 429
     code = "rate_limited"
@@ -60,7 +60,7 @@ class RequestRejected(TenancyError):
 
 
 class RateLimited(RequestRejected):
-    """The casino has asked as often as it may for now."""
+    """The casino exceeded its rate limit."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__("Too many requests; Retry-After says when to try again")
@@ -68,44 +68,44 @@ class RateLimited(RequestRejected):
 
 
 class TooManyAtOnce(RateLimited):
-    """A process is at work on as many of the casino's requests as it may be."""
+    """A process already handles the most concurrent requests allowed for the casino."""
 
     code = "too_many_at_once"
 
 
 class RequestTooLarge(RequestRejected):
-    """The request's body has more bytes than the casino may send."""
+    """The request's body exceeds the casino's limit."""
 
     status = 413
     code = "request_too_large"
 
 
 class CasinoOutage(TenancyError, OperationalError):
-    """Base of what passes: the casino's database can't be used now, and the same thing may work later."""
+    """Base of temporary errors: the casino's database can't be used now; a retry may succeed."""
 
 
 class NoFreeConnection(CasinoOutage):
-    """Every connection that this process may open is in use."""
+    """The connection pool is exhausted."""
 
 
 class DatabaseReadOnly(CasinoOutage):
-    """The casino's database takes no writes, as while it moves to another server."""
+    """The casino's database is read-only, as while it moves to another server."""
 
 
 class CasinoNotUpgraded(CasinoOutage):
-    """The casino's database lacks migrations that the code needs, so that nothing may be stored there yet."""
+    """The casino's database lacks migrations of the code, so that nothing may be stored yet."""
 
 
 class WrongDatabase(CasinoOutage):
-    """The database that answers under the casino's name is not the casino's."""
+    """The database with the casino's name has not the casino's identity."""
 
 
 class UnknownServer(TenancyError):
-    """A database server that the environment says nothing of."""
+    """A database server without an address in the environment."""
 
 
 class ServerRefused(TenancyError):
-    """A database server can't be added or changed as asked; the message says what to do."""
+    """A database server can't be added or changed; the message says why."""
 
 
 class NoRoom(TenancyError):
@@ -113,23 +113,23 @@ class NoRoom(TenancyError):
 
 
 class LifecycleError(TenancyError):
-    """Base of what keeps a casino from being created, copied, moved or deleted; the message says what to do."""
+    """Base: a casino can't be created, copied, moved or deleted; the message says what to do."""
 
 
 class WrongState(LifecycleError):
-    """The casino is in a state from which this can't be done."""
+    """The casino's state does not allow the operation."""
 
 
 class CasinoBusy(LifecycleError):
-    """Something else is being done to this casino."""
+    """Another process holds the casino's lock."""
 
 
 class ProvisioningFailed(LifecycleError):
-    """A casino's database could not be made; the casino's row says why."""
+    """Creating a casino's database failed; the casino's `state_detail` says why."""
 
 
 class CopyFailed(LifecycleError):
-    """pg_dump or pg_restore gave up."""
+    """pg_dump or pg_restore failed."""
 
 
 class BackupInvalid(LifecycleError):
@@ -137,12 +137,12 @@ class BackupInvalid(LifecycleError):
 
 
 class InvalidKey(TenancyError):
-    """An API key that this can't be done with."""
+    """The API key's state does not allow the operation."""
 
 
 class WorkersFailed(TenancyError):
-    """No worker process can be started."""
+    """No worker process starts."""
 
 
 class EmbeddedServerFailed(CasinoOutage):
-    """The embedded PostgreSQL could not be started."""
+    """The embedded PostgreSQL does not start."""
