@@ -4,20 +4,20 @@ FROM python:3.12-slim
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1
 WORKDIR /app
 
-# pg_dump and pg_restore, for backups, copies and moves of casinos. They must not be older than the server. LightGBM
-# needs libgomp.
+# pg_dump and pg_restore for backups, clones and moves of casinos; they must not be older than the server. libgomp is for
+# LightGBM.
 RUN apt-get update && apt-get install -y --no-install-recommends postgresql-client libgomp1 && rm -rf /var/lib/apt/lists/*
 
 COPY requirements.lock .
-# The lock leaves out the embedded PostgreSQL: here there is a server.
+# The lock file has no embedded PostgreSQL: the image connects to a server.
 RUN pip install --require-hashes -r requirements.lock && useradd --system --uid 10001 --no-create-home recsys
 
 COPY . .
-# No database is asked; the key signs nothing.
+# collectstatic needs the settings but no database, and the key signs nothing.
 RUN DATABASE_URL=postgres://build@localhost/build SECRET_KEY=only-while-building LOCAL_DIR=/app/.local \
     python manage.py collectstatic --no-input
 
-# where a volume is mounted, it takes over the owner
+# a volume mounted here inherits the owner
 RUN mkdir /backups && chown recsys /backups
 USER recsys
 EXPOSE 8000

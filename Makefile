@@ -18,7 +18,7 @@ test: .venv/dev  ## all tests, with coverage, in three processes; WORKERS=0 does
 	$(BIN)/pytest -n $(or $(WORKERS),3) --dist worksteal --cov --cov-report=term
 
 test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without containers; ARGS='-k lag'
-	$(APACHE_KAFKA) lend $(BIN)/pytest ingestion $(ARGS)
+	$(APACHE_KAFKA) run $(BIN)/pytest ingestion $(ARGS)
 
 fuzz: .venv/dev  ## a million messages changed at random, against the decoder; FUZZ_SEED=N
 	FUZZ_MESSAGES=1000000 $(BIN)/pytest -q ingestion/tests/messages/test_fuzz.py
@@ -35,7 +35,7 @@ audit: .venv/dev  ## insecure code, and known holes in what is installed; findin
 	$(BIN)/pip-audit --requirement requirements.txt --progress-spinner off
 
 chaos: .venv/dev  ## some minutes of kills, cuts and outages while messages are ingested; APACHE=1 on a real Apache Kafka; ARGS='--seed 7'
-	$(if $(APACHE),$(APACHE_KAFKA) lend) $(BIN)/python -m ingestion.tests.chaos $(ARGS)
+	$(if $(APACHE),$(APACHE_KAFKA) run) $(BIN)/python -m ingestion.tests.chaos $(ARGS)
 
 kafka: .venv/runtime  ## a real Apache Kafka on 127.0.0.1:9092 (KAFKA_PORT=..); needs Java 17 and, once, Maven
 	@$(APACHE_KAFKA) serve --port $(KAFKA_PORT)
@@ -62,7 +62,7 @@ bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two 
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.connections
 	$(BIN)/python -m benchmarks.leaks
-	$(APACHE_KAFKA) lend $(BIN)/python -m benchmarks.ingest
+	$(APACHE_KAFKA) run $(BIN)/python -m benchmarks.ingest
 
 format: .venv/dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

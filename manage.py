@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Entry point of every management command."""
+"""Entry point of the management commands."""
 
 import os
 import sys

@@ -30,7 +30,7 @@ def real_fixtures() -> list[Fixture]:
 
 
 def reschedule(fixtures: Iterable[Fixture], now: datetime) -> list[Fixture]:
-    """Move each fixture by whole weeks (weekday and hour stay) to the first of `_WEEKS` where both teams are free that day.
+    """Move each fixture by whole weeks to the first of `_WEEKS` in which both teams are free that day; the hour stays.
 
     Fixtures that fit no week are left out.
     """

@@ -1,1 +1,1 @@
-"""Programs for developers of this project. None of them is part of the service."""
+"""Programs for developers; not part of the service."""

@@ -1,1 +1,1 @@
-"""Apache Kafka itself, one broker on loopback, without containers: to try things out on, and to test against."""
+"""Runs one Apache Kafka broker on loopback, without containers, for development and tests."""

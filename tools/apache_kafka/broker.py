@@ -1,4 +1,4 @@
-"""One broker of Apache Kafka in a process of its own, on loopback alone."""
+"""Starts and stops an Apache Kafka broker as a child process, on loopback only."""
 
 import base64
 import fcntl
@@ -30,7 +30,7 @@ class Broker:
 
 @contextmanager
 def running_broker(jars: Sequence[Path], port: int, folder: Path, log: Path) -> Iterator[Broker]:
-    """A broker that answers on `port`. Its messages stay in `folder`. Raises BrokerFailed."""
+    """A running broker on `port`; its messages are kept in `folder`. Raises BrokerFailed."""
     _require_free(port)
     folder.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def running_broker(jars: Sequence[Path], port: int, folder: Path, log: Path) -> 
     with _locked(folder) as lock, log.open("w") as output:
         settings = _write_settings(folder, port)
         _format_once(java, folder, settings, output)
-        # In a session of its own a terminal's Ctrl-C does not reach it: what uses the broker ends before it does.
+        # Own session: a terminal's Ctrl-C does not reach the broker, so that its users stop first.
         process = subprocess.Popen(
             [*java, "kafka.Kafka", str(settings)],
             stdout=output,
@@ -47,7 +47,7 @@ def running_broker(jars: Sequence[Path], port: int, folder: Path, log: Path) -> 
             pass_fds=[lock.fileno()],
         )
         try:
-            _wait_until_it_answers(process, port, log)
+            _wait_until_responding(process, port, log)
             yield Broker(f"127.0.0.1:{port}", process)
         finally:
             _stop(process)
@@ -61,7 +61,7 @@ def free_port() -> int:
 
 def _require_free(port: int) -> None:
     if _is_open(port):
-        raise BrokerFailed(f"Something listens on 127.0.0.1:{port} already: choose another port with KAFKA_PORT.")
+        raise BrokerFailed(f"Port 127.0.0.1:{port} is in use: choose another one with KAFKA_PORT.")
 
 
 def _is_open(port: int) -> bool:
@@ -72,17 +72,17 @@ def _is_open(port: int) -> bool:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[IO[str]]:
-    """The folder for one broker: a second would spoil the messages. Held for as long as a process has the file open."""
+    """Locks the folder against a second broker, which would corrupt it, until every process has closed the file."""
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise BrokerFailed(f"A broker runs already on {folder}.") from error
+            raise BrokerFailed(f"Another broker is running in {folder}.") from error
         yield lock
 
 
 def _write_settings(folder: Path, port: int) -> Path:
-    """The committed settings, and what differs from start to start."""
+    """The committed settings, plus this start's ports and folder."""
     controller = free_port()
     path = folder / "server.properties"
     path.write_text(
@@ -100,19 +100,19 @@ def _format_once(java: Sequence[str], folder: Path, settings: Path, output: IO[s
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     tool = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={settings}"]
     if subprocess.run(tool, check=False, stdout=output, stderr=output).returncode != 0:
-        raise BrokerFailed(f"{folder} can't be made Apache Kafka's storage: see {output.name}.")
+        raise BrokerFailed(f"Formatting {folder} for Apache Kafka failed: see {output.name}.")
 
 
-def _wait_until_it_answers(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _wait_until_responding(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        if _is_open(port) and _answers(port):
+        if _is_open(port) and _is_responding(port):
             return
         time.sleep(0.1)
-    raise BrokerFailed(f"Apache Kafka does not start: see {log}.")
+    raise BrokerFailed(f"Apache Kafka did not start: see {log}.")
 
 
-def _answers(port: int) -> bool:
+def _is_responding(port: int) -> bool:
     admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
     try:
         return bool(admin.list_topics(timeout=5).brokers)

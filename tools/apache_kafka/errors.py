@@ -1,16 +1,16 @@
-"""Why there is no Apache Kafka here."""
+"""Errors of this package."""
 
 
 class KafkaError(Exception):
-    """Base of this package's errors; its text is for whoever typed `make`."""
+    """Base class; the message is printed by the command line."""
 
 
 class KafkaMissing(KafkaError):
-    """What it takes can't be had on this machine at present: Java, Maven, or what Maven fetches."""
+    """Java, Maven or the jars are not available on this machine."""
 
 
 class WrongJars(KafkaError):
-    """The jars are not those that were meant."""
+    """A jar does not match its checksum."""
 
 
 class BrokerFailed(KafkaError):

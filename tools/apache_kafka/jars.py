@@ -1,4 +1,4 @@
-"""Apache Kafka's jars: fetched by Maven once, and checked against the committed checksums before each start."""
+"""Downloads Apache Kafka's jars once with Maven, and verifies their checksums before each start."""
 
 import hashlib
 import re
@@ -14,36 +14,36 @@ _OLDEST_JAVA = 17
 
 
 def fetched_jars(folder: Path) -> list[Path]:
-    """The jars in `folder`, downloaded where they are not there yet. Raises KafkaMissing or WrongJars."""
-    wanted = _checksums()
-    if not all((folder / name).exists() for name in wanted):
+    """The jars in `folder`, downloaded if missing. Raises KafkaMissing, WrongJars."""
+    expected = _checksums()
+    if not all((folder / name).exists() for name in expected):
         _download(folder)
-    wrong = [name for name, checksum in wanted.items() if _checksum(folder / name) != checksum]
+    wrong = [name for name, checksum in expected.items() if _checksum(folder / name) != checksum]
     if wrong:
-        raise WrongJars(f"In {folder} these are not what jars.sha256 says: {', '.join(wrong)}. Delete the folder.")
-    return [folder / name for name in wanted]
+        raise WrongJars(f"Wrong checksum in {folder}: {', '.join(wrong)}. Delete the folder and try again.")
+    return [folder / name for name in expected]
 
 
 def version() -> str:
-    """Apache Kafka's version, by its jar's name."""
+    """Apache Kafka's version, from its jar's name."""
     return next(name for name in _checksums() if name.startswith("kafka_")).split("-")[1].removesuffix(".jar")
 
 
 def require_java() -> None:
-    found = re.search(r'version "(\d+)', _java_says()) if shutil.which("java") else None
+    found = re.search(r'version "(\d+)', _java_version()) if shutil.which("java") else None
     if found is None or int(found[1]) < _OLDEST_JAVA:
         raise KafkaMissing(
-            f"Apache Kafka needs Java {_OLDEST_JAVA} or newer on PATH, and here is {found[1] if found else 'none'}: "
-            "apt-get install openjdk-17-jre-headless, or brew install openjdk."
+            f"Apache Kafka needs Java {_OLDEST_JAVA} or newer on PATH; found: {found[1] if found else 'none'}. "
+            "Install it with apt-get install openjdk-17-jre-headless, or brew install openjdk."
         )
 
 
-def _java_says() -> str:
+def _java_version() -> str:
     return subprocess.run(["java", "-version"], check=False, capture_output=True, text=True).stderr
 
 
 def _checksums() -> dict[str, str]:
-    """Jar -> its SHA-256, from a list as sha256sum writes it."""
+    """Jar -> SHA-256, from sha256sum's output."""
     lines = (_HERE / "jars.sha256").read_text().splitlines()
     return {name: checksum for checksum, name in map(str.split, lines)}
 
@@ -56,12 +56,12 @@ def _checksum(path: Path) -> str:
 
 
 def _download(folder: Path) -> None:
-    """Maven's own configuration says from where."""
+    """The repository is that of Maven's own configuration."""
     if shutil.which("mvn") is None:
-        raise KafkaMissing("Apache Kafka's jars are fetched by Maven: apt-get install maven, or brew install maven.")
+        raise KafkaMissing("Maven is needed to download Apache Kafka: apt-get install maven, or brew install maven.")
     pom, goal = str(_HERE / "pom.xml"), "dependency:copy-dependencies"
     command = ["mvn", "--quiet", "--batch-mode", "--file", pom, goal, f"-DoutputDirectory={folder}"]
     try:
         subprocess.run(command, check=True, timeout=_FETCH_SECONDS)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise KafkaMissing(f"Maven could not fetch Apache Kafka: {error}") from error
+        raise KafkaMissing(f"Maven could not download Apache Kafka: {error}") from error
