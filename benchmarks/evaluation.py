@@ -107,12 +107,12 @@ def main(events: str, coupons: str, least: str = "0") -> None:
     with patch.object(learner, "fit_user_vectors", return_value=None):
         hybrid = [RECOMMENDERS["hybrid"]]
         without = evaluate(history, recommenders=hybrid, ks=[10], refit=REFIT, min_prior_coupons=int(least))
-    for each in report.slices[0].figures:
+    for each in report.slices[0].results:
         table.add_row(each.recommender, *(interval_text(metric) for metric in each.metrics.values()))
-    [own] = [each for each in without.slices[0].figures if each.recommender == "hybrid"]
+    [own] = [each for each in without.slices[0].results if each.recommender == "hybrid"]
     table.add_row("hybrid, without likeness", *(interval_text(metric) for metric in own.metrics.values()))
     console.print(table)
-    console.print(f"{report.cases} cases; {seconds:.0f} s. {report.learning.words} {report.learning.kind}.")
+    console.print(f"{report.cases} cases; {seconds:.0f} s. {report.learning.explanation} {report.learning.kind}.")
     console.print(report.advice.sentence)
 
 

@@ -107,7 +107,7 @@ def bursting(key: str, manners: str, rate: int) -> Any:
         process.wait(10)
 
 
-def take(key: str, requests: int) -> list[float]:
+def set_user_vectors(key: str, requests: int) -> list[float]:
     connection, taken = http.client.HTTPConnection("127.0.0.1", PORT), []
     for _ in range(requests):
         started = time.perf_counter()

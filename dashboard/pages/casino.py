@@ -101,7 +101,7 @@ def _last_evaluation() -> LastEvaluation | None:
 
 
 def _summary(at: datetime, report: Report) -> LastEvaluation:
-    all_cases = report.slices[0].figures if report.slices else []
+    all_cases = report.slices[0].results if report.slices else []
     means = [(each.recommender, each.metrics[report.main_metric]) for each in all_cases]
     return LastEvaluation(
         at=at,
@@ -109,6 +109,6 @@ def _summary(at: datetime, report: Report) -> LastEvaluation:
         cases=report.cases,
         advice=report.advice.sentence,
         advised=report.advice.recommender,
-        learnt=report.learning.words if report.learning is not None else "",
+        learnt=report.learning.explanation if report.learning is not None else "",
         means=sorted(means, key=lambda each: (-each[1].mean, each[0])),
     )

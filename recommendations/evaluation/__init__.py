@@ -1,1 +1,6 @@
-"""How good each recommender is: replay of history, by the code that serves."""
+"""Offline evaluation of recommenders: metrics of a replayed history, and advice on the recommender to use.
+
+- `evaluate`: the entry point; `build_report` computes the `report`.
+- `bootstrap`: confidence intervals; `baselines`: recommenders for comparison; `explain`: a fitted model's predictors.
+- `html`, `text`: rendering; `store`: the latest reports in a casino's database.
+"""

@@ -1,4 +1,4 @@
-"""Yardsticks that no casino would choose, but that a recommender should beat."""
+"""Baselines for evaluations: recommenders that a casino can't configure."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from recommendations.recommenders.base import Recommender, Scores, ScoringContex
 
 
 class Random(Recommender):
-    """Any event, by chance."""
+    """Random scores."""
 
     name = "random"
 
@@ -14,8 +14,8 @@ class Random(Recommender):
         return context.chance()
 
 
-class Popular(Recommender):
-    """What has been bet on most so far."""
+class LivePopularity(Recommender):
+    """The number of selections so far."""
 
     name = "live_popularity"
 
@@ -23,8 +23,8 @@ class Popular(Recommender):
         return context.trends.counts_of(context.offer).astype(np.float64)
 
 
-class FirstPopular(Recommender):
-    """What had been bet on most when the models were fitted last."""
+class Popular(Recommender):
+    """The number of selections when models were last fitted."""
 
     name = "popular"
 
@@ -33,4 +33,4 @@ class FirstPopular(Recommender):
         return np.array([counts.get(event_id, 0.0) for event_id in context.offer.ids.tolist()], dtype=np.float64)
 
 
-BASELINES: dict[str, Recommender] = {each.name: each for each in (Random(), Popular(), FirstPopular())}
+BASELINES: dict[str, Recommender] = {each.name: each for each in (Random(), LivePopularity(), Popular())}

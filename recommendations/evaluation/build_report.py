@@ -1,4 +1,4 @@
-"""A report made of what a replay found."""
+"""Computing a report from the result of a replay."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +12,13 @@ from .advice import advise
 from .bootstrap import bootstrap, interval
 from .report import Period, RecommenderMetrics, Report, Slice, SlipMetrics
 
-NEW_EVENT = 3  # selections before, below which an event is new
-_HEAVY = 0.9  # users of at least as many coupons as this share of cases has
+NEW_EVENT = 3  # an event with fewer earlier selections is new
+_HEAVY = 0.9  # quantile of the cases' users' coupons, from which on users are heavy
 _PERIODS = 8
 
 
 def metrics_of(ranks: Floats, ks: Sequence[int]) -> dict[str, Floats]:
-    """Metric -> what each case and recommender adds to it, of the shape of `ranks`."""
+    """Metric (NDCG@k, hit rate HR@k, MRR) -> its value for each case and recommender, in the shape of `ranks`."""
     discounted = 1.0 / np.log2(1.0 + ranks)
     found: dict[str, Floats] = {}
     for k in ks:
@@ -28,7 +28,7 @@ def metrics_of(ranks: Floats, ks: Sequence[int]) -> dict[str, Floats]:
 
 
 def report_of(replayed: ReplayResult, *, ks: Sequence[int], baseline: str, source: str = "", **totals: Any) -> Report:
-    """`baseline` is the recommender that the others' figures are compared with; `totals` are `coupons`, `events`,
+    """`baseline` is the recommender whose metrics are subtracted from the others'; `totals` are `coupons`, `events`,
     `left_out` and `learning`."""
     cases = replayed.cases
     known = [case for case in cases if case.user_coupons]
@@ -60,7 +60,7 @@ def _sliced(cases: list[TestedCase], known: list[TestedCase]) -> list[tuple[str,
 
 
 def _table(cases: Sequence[TestedCase]) -> tuple[Floats, np.ndarray[Any, Any]]:
-    """The ranks (cases, recommenders), and whose they are."""
+    """The ranks (cases, recommenders), and the cases' users (cases,)."""
     return np.array([case.ranks for case in cases], dtype=np.float64), np.array([case.user_id for case in cases])
 
 
@@ -72,27 +72,27 @@ def _slice(name: str, cases: list[TestedCase], names: Sequence[str], ks: Sequenc
     means, draws = bootstrap(np.concatenate([*metrics.values()], axis=1), users)
     by = {metric: slice(place * len(names), (place + 1) * len(names)) for place, metric in enumerate(metrics)}
     compared = names.index(baseline)
-    figures = []
+    results = []
     for column, recommender in enumerate(names):
         own, difference = {}, {}
         for metric, columns in by.items():
             mean, drawn = means[columns], draws[:, columns]
             own[metric] = interval(mean[column], drawn[:, column])
             difference[metric] = interval(mean[column] - mean[compared], drawn[:, column] - drawn[:, compared])
-        figures.append(RecommenderMetrics(recommender, own, difference))
-    return Slice(name, len(cases), figures)
+        results.append(RecommenderMetrics(recommender, own, difference))
+    return Slice(name, len(cases), results)
 
 
 def _slips(replayed: ReplayResult) -> list[SlipMetrics]:
-    there = max(len(replayed.open_events), 1)
+    open_events = max(len(replayed.open_events), 1)
     return [
         SlipMetrics(
             name,
-            coverage=len(count.shown) / there,
-            diversity=count.unlikeness / max(count.compared, 1),
-            invalid=count.invalid / max(count.selections, 1),
+            coverage=len(slips.shown) / open_events,
+            diversity=slips.diversity / max(slips.compared, 1),
+            invalid=slips.invalid / max(slips.selections, 1),
         )
-        for name, count in zip(replayed.names, replayed.slips, strict=True)
+        for name, slips in zip(replayed.names, replayed.slips, strict=True)
     ]
 
 

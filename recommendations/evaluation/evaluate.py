@@ -1,4 +1,4 @@
-"""The doors into evaluation: a history in, a report out."""
+"""Evaluating recommenders on a history: replay it, and report their metrics."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,18 +10,18 @@ from recommendations.replay.replay import DAY, ReplayPlan, replay
 
 from .baselines import BASELINES
 from .build_report import report_of
-from .explain import learning_of
+from .explain import summarize
 from .report import Report
 
 DEFAULT_BASELINE = "soonest"
 
 
 def find_recommenders(names: Sequence[str]) -> list[Recommender]:
-    """Those of the registry and the yardsticks. Raises InvalidConfiguration, which lists what there is."""
+    """Recommenders and baselines by name. Raises InvalidConfiguration with the known names."""
     known = RECOMMENDERS | BASELINES
     for name in names:
         if name not in known:
-            raise InvalidConfiguration(f"There is no recommender {name}. There are: {', '.join(known)}")
+            raise InvalidConfiguration(f"Unknown recommender {name!r}. Known: {', '.join(known)}")
     return [known[name] for name in dict.fromkeys(names)]
 
 
@@ -35,14 +35,14 @@ def evaluate(
     refit: float = 7 * DAY,
     min_prior_coupons: int = 0,
     source: str = "",
-    tell: Callable[[], None] = lambda: None,
+    on_progress: Callable[[], None] = lambda: None,
 ) -> Report:
-    """Replay a history, and say how good each recommender would have been. `tell` is called after each coupon."""
-    asked = list(recommenders if recommenders is not None else (RECOMMENDERS | BASELINES).values())
-    if baseline not in {each.name for each in asked}:
-        asked += find_recommenders([baseline])
-    replayed = replay(history, ReplayPlan(asked, test_fraction, refit, min_prior_coupons), tell)
-    learning = learning_of(replayed.learnt, replayed.learnt_from) if replayed.learnt is not None else None
+    """Replay a history, and report the metrics of each recommender. `on_progress` is called after each coupon."""
+    tested = list(recommenders if recommenders is not None else (RECOMMENDERS | BASELINES).values())
+    if baseline not in {each.name for each in tested}:
+        tested += find_recommenders([baseline])
+    replayed = replay(history, ReplayPlan(tested, test_fraction, refit, min_prior_coupons), on_progress)
+    learning = summarize(replayed.selected, replayed.fitted_cases) if replayed.selected is not None else None
     return report_of(
         replayed,
         ks=ks,

@@ -1,4 +1,4 @@
-"""What a casino's users go by, in words: which features the learnt weights go by most."""
+"""Explaining a fitted model: the groups of features with the largest effect on its scores."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,32 +12,32 @@ from recommendations.recommenders.hybrid_features.features import ADDITIVE
 from .report import ModelSummary
 
 _GROUPS = {
-    "their own teams": ("lift of home_team", "lift of away_team", "share of home_team", "share of away_team"),
-    "their own leagues": ("lift of league", "share of league"),
-    "their own sports and countries": (
+    "favourite teams": ("lift of home_team", "lift of away_team", "share of home_team", "share of away_team"),
+    "favourite leagues": ("lift of league", "share of league"),
+    "favourite sports and countries": (
         "lift of sport", "share of sport", "lift of country", "share of country", "favourite sport", "own country",
     ),
-    "the odds they are used to": ("lift of odds_band", "share of odds_band"),
-    "what is high or low in odds": ("odd",),
-    "what everybody bets on": (
+    "usual odds": ("lift of odds_band", "share of odds_band"),
+    "height of the odds": ("odd",),
+    "popularity": (
         "trend of sport", "trend of league", "trend of country", "trend of home_team", "trend of away_team",
         "trend of odds_band", "selections", "trend", "freshness",
     ),
-    "what begins soon": ("nearness",),
-    "what their like bet on": ("neighbours", "likeness", "mean likeness"),
+    "time until the event begins": ("nearness",),
+    "bets of similar users": ("neighbours", "likeness", "mean likeness"),
 }  # fmt: skip
-_SAID = 3
-_LEAST_SHARE = 0.1
+_MAX_GROUPS = 3
+_MIN_SHARE = 0.1
 
 
-def learning_of(learnt: SelectedModel, cases: Cases) -> ModelSummary:
-    weights = dict(learnt.model.weights)
-    return ModelSummary(learnt.kind, learnt.cases, learnt.scores, weights, in_words(shares_of(weights, cases)))
+def summarize(selected: SelectedModel, cases: Cases) -> ModelSummary:
+    weights = dict(selected.model.weights)
+    return ModelSummary(selected.kind, selected.cases, selected.scores, weights, explain(shares_of(weights, cases)))
 
 
 def shares_of(weights: Mapping[str, float], cases: Cases) -> dict[str, float]:
-    """How much each group of features decides: the standard deviation, within cases, of what it adds to the score, as a
-    share of the sum over all groups."""
+    """Each group's share of the effect on scores: the standard deviation, within cases, of its contribution, divided by
+    the sum over all groups."""
     if not len(cases):
         return {}
     spreads = {
@@ -57,9 +57,10 @@ def _spread_within(added: Any, cases: Cases) -> float:
     return float(np.sqrt(((added - means[cases.owners]) ** 2).mean()))
 
 
-def in_words(shares: Mapping[str, float]) -> str:
-    """One sentence, the weightiest first."""
-    said = sorted(((share, name) for name, share in shares.items() if share >= _LEAST_SHARE), reverse=True)[:_SAID]
-    if not said:
-        return "There was too little to learn what the users go by."
-    return "The users go by " + ", then by ".join(f"{name} ({share:.0%})" for share, name in said) + "."
+def explain(shares: Mapping[str, float]) -> str:
+    """One sentence with the largest shares first."""
+    groups = sorted(((share, name) for name, share in shares.items() if share >= _MIN_SHARE), reverse=True)
+    if not groups:
+        return "Too little data to find predictors of the users' bets."
+    largest = ", ".join(f"{name} ({share:.0%})" for share, name in groups[:_MAX_GROUPS])
+    return f"Strongest predictors of the users' bets: {largest}."

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else."""
+"""Rendering a report as one self-contained HTML page."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -17,17 +17,17 @@ th:first-child { text-align: left; } .advice { border-left: 4px solid #1b6ca8; p
 svg { max-width: 100%; height: auto; margin: 1rem 0; } svg text { font: 12px system-ui, sans-serif; fill: #333; }
 svg .title { font-weight: 600; font-size: 13px; } svg .label { text-anchor: end; } svg .tick { text-anchor: middle;
 font-size: 10px; } .chart-grid { stroke: #ddd; } .chart-interval { stroke: #111; stroke-width: 1.5; } small { color: #555; }
-"""  # noqa: E501
+"""  # noqa: E501 (compact CSS)
 
 
 def as_html(report: Report) -> str:
-    everything = report.slices[0]
+    all_cases = report.slices[0]
     body = [
         f"<h1>Evaluation</h1><p>{escape(report.source)}</p>",
         f'<p class="advice">{escape(report.advice.sentence)}</p>',
         _facts(report),
-        _bars(report, everything),
-        _table_of(report, everything),
+        _bars(report, all_cases),
+        _table_of(report, all_cases),
         _over_time(report),
         "<h2>Slips</h2>",
         _slips(report),
@@ -41,22 +41,22 @@ def as_html(report: Report) -> str:
 
 def _facts(report: Report) -> str:
     since = datetime.fromtimestamp(report.tested_from, UTC)
-    left_out = f" {report.left_out} selections were of unknown events." if report.left_out else ""
+    left_out = f" {report.left_out} selections of unknown events were ignored." if report.left_out else ""
     return (
         f"<p>{report.coupons:,} coupons, {report.events:,} events; tested from {since:%Y-%m-%d} on: {report.cases:,} "
-        f"cases of users known before, {report.candidates:.0f} open events on average.{left_out} "
-        "<small>Lines and brackets: 95 % intervals, by drawing users anew.</small></p>"
+        f"cases of users with earlier coupons, {report.candidates:.0f} candidates on average.{left_out} "
+        "<small>Lines and brackets: 95 % confidence intervals (bootstrap over users).</small></p>"
     )
 
 
-def _bars(report: Report, part: Slice) -> str:
-    means = ((each.recommender, each.metrics[report.main_metric]) for each in part.figures)
+def _bars(report: Report, cases: Slice) -> str:
+    means = ((each.recommender, each.metrics[report.main_metric]) for each in cases.results)
     rows = [IntervalBar(name, metric.mean, metric.low, metric.high) for name, metric in means]
-    return interval_chart(f"{report.main_metric.upper()}, {part.name} ({part.cases:,} cases)", rows)
+    return interval_chart(f"{report.main_metric.upper()}, {cases.name} ({cases.cases:,} cases)", rows)
 
 
-def _table_of(report: Report, part: Slice) -> str:
-    metrics = [*part.figures[0].metrics] if part.figures else []
+def _table_of(report: Report, cases: Slice) -> str:
+    metrics = [*cases.results[0].metrics] if cases.results else []
     heads = [
         "recommender",
         *(metric.upper() for metric in metrics),
@@ -65,7 +65,7 @@ def _table_of(report: Report, part: Slice) -> str:
     rows = [
         [each.recommender, *(interval_text(each.metrics[metric]) for metric in metrics),
          interval_text(each.difference[report.main_metric], sign="+")]
-        for each in part.figures
+        for each in cases.results
     ]  # fmt: skip
     return _table(heads, rows)
 
@@ -93,10 +93,10 @@ def _learning(report: Report) -> str:
     scores = ", ".join(f"{kind} {score:.3f}" for kind, score in learning.scores.items())
     weights = sorted(learning.weights.items(), key=lambda each: -abs(each[1]))
     rows = [[name, f"{weight:+.3f}"] for name, weight in weights if round(weight, 3)]
-    compared = f" On the cases held out: {escape(scores)}." if scores else ""
+    compared = f" NDCG@10 on held-out cases: {escape(scores)}." if scores else ""
     return (
-        f"<h2>What hybrid learnt</h2><p>{escape(learning.words)} Model: {escape(learning.kind)}, of {learning.cases:,} "
-        f"cases.{compared}</p>{_table(['feature', 'weight'], rows)}"
+        f"<h2>The model of hybrid</h2><p>{escape(learning.explanation)} Model: {escape(learning.kind)}, fitted to "
+        f"{learning.cases:,} cases.{compared}</p>{_table(['feature', 'weight'], rows)}"
     )
 
 

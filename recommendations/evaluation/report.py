@@ -1,6 +1,6 @@
-"""What an evaluation says: each recommender's figures over all cases, over time and by slices, and which one to use.
+"""An evaluation report: each recommender's metrics over all cases, over time and by slice, and the advised recommender.
 
-Reports are kept as they are here, so a field that is added needs a default.
+Reports are stored as JSON: a new field needs a default, and a renamed one keeps its JSON key.
 """
 
 import msgspec
@@ -10,7 +10,8 @@ from .bootstrap import Interval
 
 
 class RecommenderMetrics(msgspec.Struct, frozen=True):
-    """One recommender over some cases: metric -> mean with interval, and less the baseline's."""
+    """One recommender's metrics over some cases: metric -> mean with interval, and its difference from the
+    baseline's."""
 
     recommender: str
     metrics: dict[str, Interval]
@@ -20,12 +21,12 @@ class RecommenderMetrics(msgspec.Struct, frozen=True):
 class Slice(msgspec.Struct, frozen=True):
     name: str
     cases: int
-    figures: list[RecommenderMetrics]
+    results: list[RecommenderMetrics] = msgspec.field(name="figures")
 
 
 class SlipMetrics(msgspec.Struct, frozen=True):
-    """`coverage`: the share of the open events that were in a slip at all; `diversity`: the share of attributes in
-    which two events of a slip differ; `invalid`: the share of selections that should not have been shown."""
+    """`coverage`: share of the open events that were in at least one slip; `diversity`: mean share of attributes in
+    which two events of a slip differ; `invalid`: share of selections that break a rule."""
 
     recommender: str
     coverage: float
@@ -34,7 +35,7 @@ class SlipMetrics(msgspec.Struct, frozen=True):
 
 
 class Period(msgspec.Struct, frozen=True):
-    """From `since` (Unix seconds) on; recommender -> the mean of the main metric."""
+    """A period from `since` (Unix seconds) on; `means`: recommender -> mean of the main metric."""
 
     since: float
     cases: int
@@ -42,17 +43,18 @@ class Period(msgspec.Struct, frozen=True):
 
 
 class ModelSummary(msgspec.Struct, frozen=True):
-    """What `hybrid` learnt last: the `kind` of model, how each kind did, the weights, and all that in words."""
+    """The last fitted model of `hybrid`: its `kind`, the held-out `scores` of each kind, its weights, and an
+    explanation."""
 
     kind: str
     cases: int
     scores: dict[str, float]
     weights: dict[str, float]
-    words: str
+    explanation: str = msgspec.field(name="words")
 
 
 class Report(msgspec.Struct, frozen=True):
-    """`slices` begin with all cases of users who were known; `tested_from` is in Unix seconds."""
+    """The first of `slices` has all cases of users with earlier coupons; `tested_from` is in Unix seconds."""
 
     source: str
     coupons: int

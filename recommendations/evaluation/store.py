@@ -1,4 +1,4 @@
-"""The reports that a casino's database keeps."""
+"""Storing evaluation reports in a casino's database."""
 
 from datetime import UTC, datetime
 
@@ -8,17 +8,17 @@ from recommendations.models import Evaluation
 
 from .report import Report
 
-_KEPT = 20
+_MAX_REPORTS = 20
 
 
 def save_report(report: Report, now: datetime) -> None:
-    """Keep the report as the current casino's last evaluation."""
+    """Store the report as the current casino's latest evaluation, and delete the oldest ones."""
     Evaluation.objects.create(evaluated_at=now, report=msgspec.to_builtins(report))
-    latest = Evaluation.objects.order_by("-evaluated_at", "-pk").values_list("pk", flat=True)[:_KEPT]
+    latest = Evaluation.objects.order_by("-evaluated_at", "-pk").values_list("pk", flat=True)[:_MAX_REPORTS]
     Evaluation.objects.exclude(pk__in=list(latest)).delete()
 
 
 def last_report() -> tuple[datetime, Report] | None:
-    """When the current casino was evaluated last, and what that said; None if it never was."""
+    """The time and the report of the current casino's latest evaluation; None without any."""
     latest = Evaluation.objects.order_by("-evaluated_at", "-pk").values_list("evaluated_at", "report").first()
     return None if latest is None else (latest[0].astimezone(UTC), msgspec.convert(latest[1], Report))

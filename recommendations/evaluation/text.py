@@ -1,4 +1,4 @@
-"""A report as text for a terminal."""
+"""Rendering a report as text for a terminal."""
 
 from collections.abc import Sequence
 
@@ -9,27 +9,29 @@ from .report import Report, Slice
 
 
 def as_text(report: Report) -> str:
-    """Facts, a table of all cases, one a slice of the main metric, slips, what was learnt; the advice comes last."""
-    left_out = f", {report.left_out} selections of unknown events left out" if report.left_out else ""
+    """Totals, metrics over all cases, the main metric by slice, slips, the fitted model, and last the advice."""
+    left_out = f", {report.left_out} selections of unknown events ignored" if report.left_out else ""
     parts = [
-        f"{report.source}: {report.coupons:,} coupons, {report.events:,} events{left_out}; {report.cases:,} cases "
-        f"of users known before, {report.candidates:.0f} open events on average.",
+        f"{report.source}: {report.coupons:,} coupons, {report.events:,} events{left_out}; {report.cases:,} cases of "
+        f"users with earlier coupons, {report.candidates:.0f} candidates on average. In brackets: 95 % confidence "
+        "intervals.",
         _all(report),
         _by_slice(report),
         _slips(report),
     ]
     if report.learning is not None:
-        parts.append(f"{report.learning.words} Model: {report.learning.kind}, of {report.learning.cases:,} cases.")
+        learning = report.learning
+        parts.append(f"{learning.explanation} Model: {learning.kind}, fitted to {learning.cases:,} cases.")
     return "\n\n".join(part for part in [*parts, report.advice.sentence] if part)
 
 
 def _all(report: Report) -> str:
-    everything, main = report.slices[0], report.main_metric
-    if not everything.figures:
-        return "There is no case to test."
-    metrics = [*everything.figures[0].metrics]
+    all_cases, main = report.slices[0], report.main_metric
+    if not all_cases.results:
+        return "No test cases."
+    metrics = [*all_cases.results[0].metrics]
     rows = [["recommender", *(metric.upper() for metric in metrics), f"{main.upper()} - {report.baseline}"]]
-    for each in everything.figures:
+    for each in all_cases.results:
         cells = [interval_text(each.metrics[metric]) for metric in metrics]
         rows.append([each.recommender, *cells, interval_text(each.difference[main], sign="+")])
     return columns(rows)
@@ -40,9 +42,9 @@ def _by_slice(report: Report) -> str:
     if not slices:
         return ""
     rows = [[report.main_metric.upper(), *(f"{each.name} ({each.cases:,})" for each in slices)]]
-    for number, figures in enumerate(slices[0].figures):
-        cells = [interval_text(each.figures[number].metrics[report.main_metric]) for each in slices]
-        rows.append([figures.recommender, *cells])
+    for number, result in enumerate(slices[0].results):
+        cells = [interval_text(each.results[number].metrics[report.main_metric]) for each in slices]
+        rows.append([result.recommender, *cells])
     return columns(rows)
 
 

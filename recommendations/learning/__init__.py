@@ -1,1 +1,6 @@
-"""Learning from a casino's own history what its users go by."""
+"""Fitting models to training cases from a casino's history.
+
+- `cases`: training cases; `model_selection`: choosing between the kinds of models.
+- `conditional_logit`, `lambdarank`: the two fitted kinds.
+- `user_vectors`: collaborative filtering.
+"""

@@ -1,4 +1,4 @@
-"""Cases to learn from: what was open when a user bet, in features, and what was bet on."""
+"""Training cases: the features of the open events when a user bet, and the event bet on."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from recommendations.offer.arrays import Floats, Floats32, Places
 
 MAX_CASES = 6_000  # the latest
-MAX_CANDIDATES = 60  # of a case: the event that was bet on, and others by chance
+MAX_CANDIDATES = 60  # per case: the event bet on, and a random sample of the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Case:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cases:
-    """Many cases: all their rows one after the other, from `starts` on, of `sizes` each; the first of each is the
-    chosen one. In the order of time."""
+    """Cases in chronological order: their rows one after the other, from `starts` on, `sizes` each; the first row of
+    each is the chosen one."""
 
     numbers: Floats32
     starts: Places
@@ -42,7 +42,7 @@ class Cases:
 
     @property
     def owners(self) -> Places:
-        """The case of each row."""
+        """The index of each row's case."""
         return np.repeat(np.arange(len(self), dtype=np.intp), self.sizes)
 
     def part(self, first: int, last: int) -> "Cases":
@@ -54,24 +54,22 @@ class Cases:
 
 
 class RecentCases:
-    """The latest cases."""
+    """The latest cases, at most `maximum`."""
 
-    def __init__(self, features: int, most: int = MAX_CASES) -> None:
+    def __init__(self, features: int, maximum: int = MAX_CASES) -> None:
         self._features = features
-        self._cases = deque[Case](maxlen=most)
-        self.total = 0
+        self._cases = deque[Case](maxlen=maximum)
 
     def add(self, case: Case) -> None:
         self._cases.append(case)
-        self.total += 1
 
     def cases(self) -> Cases:
         return Cases.of(self._cases, self._features)
 
 
 def sample(rng: np.random.Generator, chosen: int, others: Iterable[int]) -> Places:
-    """The chosen place, then others, each as likely as the next: under a conditional logit, which of the others are
-    left out changes nothing but the precision (McFadden 1978)."""
+    """The chosen place, then a uniform sample of the others: under a conditional logit, sampling changes only the
+    precision (McFadden 1978)."""
     rest = np.fromiter(others, dtype=np.intp)
     if rest.size >= MAX_CANDIDATES:
         rest = rng.choice(rest, MAX_CANDIDATES - 1, replace=False)

@@ -1,4 +1,4 @@
-"""LambdaRank, by LightGBM, as trees that serve without it."""
+"""LambdaRank by LightGBM, converted to trees that serving evaluates without LightGBM."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ _PARAMETERS: dict[str, Any] = {
 
 
 def fit_trees(cases: Cases) -> Trees:
-    """Trees that put what was chosen before what was not (Burges: From RankNet to LambdaRank to LambdaMART, 2010)."""
+    """Trees that rank the chosen event of each case first (Burges: From RankNet to LambdaRank to LambdaMART, 2010)."""
     labels = np.zeros(len(cases.numbers), dtype=np.int8)
     labels[cases.starts] = 1
     data = lightgbm.Dataset(cases.numbers, label=labels, group=cases.sizes)
@@ -53,7 +53,7 @@ def _compiled(found: list[dict[str, Any]]) -> Trees:
 
 
 def _flatten(tree: dict[str, Any], nodes: list[dict[str, Any]], depth: int = 0) -> int:
-    """Append the tree's nodes, and answer where its root is."""
+    """Append the tree's nodes. Returns the root's index."""
     place = len(nodes)
     node = {"feature": 0, "threshold": 0.0, "children": (place, place), "value": 0.0, "depth": depth}
     nodes.append(node)
@@ -67,7 +67,7 @@ def _flatten(tree: dict[str, Any], nodes: list[dict[str, Any]], depth: int = 0) 
 
 
 def _at_most(thresholds: list[float]) -> Floats32:
-    """As 32 bits, rounded down: features of 32 bits are at most these exactly where they are at most the others."""
+    """The thresholds as 32-bit floats, rounded down: comparisons with 32-bit features keep their results."""
     exact = np.array(thresholds, dtype=np.float64)
     rounded = exact.astype(np.float32)
     return np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded).astype(np.float32)

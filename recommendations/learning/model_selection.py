@@ -1,4 +1,4 @@
-"""Which kind of model tells a casino's history best: weights that are sensible for any, learnt ones, or trees."""
+"""Selecting the kind of model that predicts a casino's history best: default weights, fitted weights, or trees."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +13,11 @@ from .cases import Cases
 from .conditional_logit import fit_weights
 from .lambdarank import fit_trees
 
-HELD_OUT = 0.25  # of the cases, the last ones: what the kinds compete on
-MIN_CASES_FOR_LOGIT = 8  # cases
+HELD_OUT = 0.25  # share of the cases, the last ones, for comparing the kinds
+MIN_CASES_FOR_LOGIT = 8
 MIN_CASES_FOR_TREES = 200
-MIN_CASES_TO_COMPARE = 30  # cases
-_SURE = 1.0  # standard errors by which trees must be better: they are dearer, and fit by chance more easily
+MIN_CASES_TO_COMPARE = 30
+_MIN_GAIN = 1.0  # of trees, in standard errors: they cost more to serve, and overfit more easily
 _CUTOFF = 10
 _COLUMNS = np.arange(len(ADDITIVE))
 _PRIOR = np.array([DEFAULT_WEIGHTS.get(name, 0.0) for name in ADDITIVE])
@@ -25,7 +25,7 @@ _PRIOR = np.array([DEFAULT_WEIGHTS.get(name, 0.0) for name in ADDITIVE])
 
 @dataclass(frozen=True, slots=True)
 class SelectedModel:
-    """A model of `kind` (`default`, `logit`, `lambdarank`), and how well each kind did on the cases held out."""
+    """A model of `kind` (`default`, `logit`, `lambdarank`), and the mean NDCG@10 of each kind on the held-out cases."""
 
     model: Model
     kind: str
@@ -33,16 +33,16 @@ class SelectedModel:
     cases: int
 
 
-def learn(cases: Cases, kind: str | None = None) -> SelectedModel:
-    """Fit the model of this kind to all cases; where none is given, of the one that does best on the last cases when
-    fitted to those before."""
+def select_model(cases: Cases, kind: str | None = None) -> SelectedModel:
+    """Fit a model of this kind to all cases; without a kind, of the one that scores best on the held-out cases when
+    fitted to the earlier ones."""
     scores: dict[str, float] = {}
     if kind is None:
-        kind, scores = _compete(cases)
+        kind, scores = _compare_kinds(cases)
     return SelectedModel(_fit(kind, cases), kind, scores, len(cases))
 
 
-def _compete(cases: Cases) -> tuple[str, dict[str, float]]:
+def _compare_kinds(cases: Cases) -> tuple[str, dict[str, float]]:
     border = round(len(cases) * (1 - HELD_OUT))
     before, after = cases.part(0, border), cases.part(border, len(cases))
     if len(before) < MIN_CASES_FOR_LOGIT or not len(after):
@@ -52,24 +52,24 @@ def _compete(cases: Cases) -> tuple[str, dict[str, float]]:
     best = max(("logit", "default"), key=lambda kind: float(found[kind].mean()))
     if "lambdarank" in found:
         gain = found["lambdarank"] - found[best]
-        if gain.mean() > _SURE * gain.std() / np.sqrt(len(gain)):
+        if gain.mean() > _MIN_GAIN * gain.std() / np.sqrt(len(gain)):
             best = "lambdarank"
     return best, {kind: float(each.mean()) for kind, each in found.items()}
 
 
 def is_worse(kind: str, present: Model, cases: Cases, *, fitted_until: float) -> bool:
-    """Whether a model of this kind, fitted to the earlier cases, does worse on the last ones than the `present` model.
+    """Whether a model of this kind, fitted to the earlier cases, scores lower on the held-out ones than `present`.
 
-    Only cases after `fitted_until` (Unix seconds) are fair to both; where those are too few to say anything, the
-    present one is not shown to be better.
+    Only cases after `fitted_until` (Unix seconds), which neither model was fitted to, are compared; with fewer than
+    `MIN_CASES_TO_COMPARE` the result is False.
     """
     border = round(len(cases) * (1 - HELD_OUT))
     is_fair = cases.timestamps[border:] > fitted_until
     if int(is_fair.sum()) < MIN_CASES_TO_COMPARE:
         return False
     after = cases.part(border, len(cases))
-    gap = ndcg(_fit(kind, cases.part(0, border)), after)[is_fair] - ndcg(present, after)[is_fair]
-    return bool(gap.mean() < 0)
+    difference = ndcg(_fit(kind, cases.part(0, border)), after)[is_fair] - ndcg(present, after)[is_fair]
+    return bool(difference.mean() < 0)
 
 
 def _fit(kind: str, cases: Cases) -> Model:
@@ -94,7 +94,7 @@ def ndcg(model: Model, cases: Cases) -> Floats:
 
 
 def _is_refined(scores: Floats, cases: Cases) -> Any:
-    """Which rows are among the best of their case by weights, and so are put in order by trees."""
+    """Mask of the rows that are among the best of their case by weights: trees reorder those."""
     order = np.lexsort((-scores, cases.owners))
     place_in_case = np.empty(len(scores), dtype=np.intp)
     place_in_case[order] = np.arange(len(scores)) - cases.starts[cases.owners[order]]

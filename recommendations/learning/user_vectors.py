@@ -1,4 +1,4 @@
-"""Who bets as whom, out of who bet on which event."""
+"""Collaborative filtering: fitting user vectors to the pairs of user and event."""
 
 from collections.abc import Sequence
 
@@ -9,39 +9,39 @@ from recommendations.offer.arrays import Floats
 from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 
 WIDTH = 32
-MAX_USERS = 20_000  # those who bet last
+MAX_USERS = 20_000  # with the latest bets
 MAX_BETS = 500_000  # the latest
-_LEAST = 3  # users, and events
-_NEGLIGIBLE = 1e-6  # of the largest singular value: what is less is rounding
+_MIN_SIZE = 3  # users, and events
+_NEGLIGIBLE = 1e-6  # share of the largest singular value, below which one is a rounding error
 
-_SEED, _ROUNDS, _MORE = 1, 4, 10  # of the random projections: more of them than are kept
+_SEED, _ITERATIONS, _OVERSAMPLING = 1, 4, 10  # of the random projections
 
-Bet = tuple[int, int]  # user, event
+UserEvent = tuple[int, int]  # user, event
 
 
-def fit_user_vectors(bets: Sequence[Bet]) -> UserVectors | None:
+def fit_user_vectors(bets: Sequence[UserEvent]) -> UserVectors | None:
     """The users' vectors, U S of the truncated singular value decomposition of users by events: each bet counts
-    1 / sqrt(1 + bets on the event), and each user's row has a length below 1. None if there is too little.
+    1 / sqrt(1 + bets on the event), and each user's row has a length below 1. None for fewer than 3 users or events.
 
-    `bets` in the order of time.
+    `bets` are in chronological order.
     """
     latest = list(dict.fromkeys(reversed(bets[-MAX_BETS:])))
     users = sorted(list(dict.fromkeys(user for user, _ in latest))[:MAX_USERS])
     events = sorted({event for _, event in latest})
-    if min(len(users), len(events)) < _LEAST:
+    if min(len(users), len(events)) < _MIN_SIZE:
         return None
-    found = _decomposed(_matrix(latest, users, events))
+    found = _decompose(_matrix(latest, users, events))
     vectors = np.zeros((len(users), WIDTH), dtype=np.float32)
     vectors[:, : found.shape[1]] = found
     return UserVectors(np.array(users, dtype=np.int64), vectors)
 
 
-def _decomposed(matrix: csr_matrix) -> Floats:
-    """U S of the first `WIDTH` singular values, by random projections (Halko, Martinsson, Tropp 2011), which are always
-    the same."""
-    width = min(WIDTH + _MORE, *matrix.shape)
+def _decompose(matrix: csr_matrix) -> Floats:
+    """U S of the first `WIDTH` singular values, by random projections (Halko, Martinsson, Tropp 2011) with a fixed
+    seed."""
+    width = min(WIDTH + _OVERSAMPLING, *matrix.shape)
     basis, _ = np.linalg.qr(matrix @ np.random.default_rng(_SEED).normal(size=(matrix.shape[1], width)))
-    for _ in range(_ROUNDS):
+    for _ in range(_ITERATIONS):
         back, _ = np.linalg.qr(matrix.T @ basis)
         basis, _ = np.linalg.qr(matrix @ back)
     left, sizes, _ = np.linalg.svd((matrix.T @ basis).T, full_matrices=False)
@@ -50,7 +50,7 @@ def _decomposed(matrix: csr_matrix) -> Floats:
     return vectors
 
 
-def _matrix(bets: Sequence[Bet], users: Sequence[int], events: Sequence[int]) -> csr_matrix:
+def _matrix(bets: Sequence[UserEvent], users: Sequence[int], events: Sequence[int]) -> csr_matrix:
     user_places = {user: place for place, user in enumerate(users)}
     event_places = {event: place for place, event in enumerate(events)}
     known = [(user_places[user], event_places[event]) for user, event in bets if user in user_places]

@@ -1,4 +1,4 @@
-"""The current casino's history, out of its database."""
+"""Reading the current casino's history from its database."""
 
 import json
 from collections import defaultdict
@@ -13,36 +13,35 @@ from tenants.routing.connections import casino_connection
 
 from .history import History, OddsChange, PastCoupon, PastUser
 
-MOST_COUPONS = 100_000  # the latest
+MAX_COUPONS = 100_000  # the latest
 _DAY = 86_400.0
-_OPEN_FOR = 7 * _DAY  # before the begin, where nothing says when an event opened
+_OPEN_FOR = 7 * _DAY  # before its begin, for an event of unknown opening time
 
 _COUPONS = f"""
 SELECT user_id, extract(epoch FROM timestamp)::float8, stake, recommended_events FROM purchased_coupons
-WHERE timestamp >= %s AND timestamp < %s ORDER BY timestamp DESC, id DESC LIMIT {MOST_COUPONS}
-"""  # noqa: S608 (a number of this code's own)
+WHERE timestamp >= %s AND timestamp < %s ORDER BY timestamp DESC, id DESC LIMIT {MAX_COUPONS}
+"""  # noqa: S608 (a constant of this module)
 _EVENTS = f"""
 SELECT id, extract(epoch FROM begin_timestamp)::float8, extract(epoch FROM end_timestamp)::float8, odd::float8,
   {", ".join(ATTRIBUTES)}, extract(epoch FROM stored_at)::float8
 FROM events WHERE end_timestamp >= %s ORDER BY id
-"""  # noqa: S608 (names of this code's own)
+"""  # noqa: S608 (constants of this project)
 _USERS = "SELECT id, country, favorite_sport FROM users WHERE id = ANY(%s)"
 
-_Match = tuple[str, ...]
-_Selected = tuple[float, int, float | None]  # when, place, odd
+_Selection = tuple[float, int, float | None]  # timestamp, place, odd
 
 
 def casino_history(*, casino_id: int, until: datetime, since: datetime | None = None) -> History:
-    """What the casino's users bet on before `until`, from `since` on: the latest `MOST_COUPONS` coupons.
+    """The latest `MAX_COUPONS` coupons from `since` until before `until`, with their events.
 
-    An event opened when it was stored, or when it was first bet on; events that were stored after they had begun, a
-    week before that. The odds are those that the selections say: each holds from its coupon on.
+    An event's opening time is that of its storing or of its first bet, whichever is earlier; a week before its begin
+    for an event stored after its begin. The odds come from the selections: each is valid from its coupon on.
     """
     rows = list(reversed(_query(_COUPONS, [since or datetime.min.replace(tzinfo=until.tzinfo), until])))
     earliest = rows[0][1] if rows else until.timestamp()
     events = _query(_EVENTS, [datetime.fromtimestamp(earliest, until.tzinfo)])
     places = _Places(events)
-    coupons, selected, left_out = [], list[_Selected](), 0
+    coupons, selected, left_out = [], list[_Selection](), 0
     for user_id, timestamp, stake, selections in rows:
         named = list(_objects(selections))
         found = [(places.of(each, timestamp), _odd(each)) for each in named]
@@ -54,7 +53,7 @@ def casino_history(*, casino_id: int, until: datetime, since: datetime | None = 
 
 
 def _history(
-    casino_id: int, events: list[Any], coupons: list[PastCoupon], selected: list[_Selected], left_out: int
+    casino_id: int, events: list[Any], coupons: list[PastCoupon], selected: list[_Selection], left_out: int
 ) -> History:
     columns = [list(column) for column in zip(*events, strict=True)] or [[] for _ in range(5 + len(ATTRIBUTES))]
     ids, begins, ends, odds, *attributes, stored_at = columns
@@ -71,12 +70,12 @@ def _history(
 
 
 class _Places:
-    """Where an event that a selection names stands: by its id, else by the match that began next."""
+    """The place of a selection's event: by its id, else the next match of the same teams and league."""
 
     def __init__(self, events: list[Any]) -> None:
         self._begins = [row[1] for row in events]
         self._of_id = {row[0]: place for place, row in enumerate(events)}
-        self._of_match: dict[_Match, list[int]] = defaultdict(list)
+        self._of_match: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for place, row in enumerate(events):
             self._of_match[tuple(row[4:9])].append(place)
 
@@ -100,8 +99,8 @@ def _odd(selection: dict[str, Any]) -> float | None:
     return odd if 1.0 < odd < float("inf") else None
 
 
-def _changes(selected: Iterable[_Selected], odds: list[float]) -> Iterator[OddsChange]:
-    """How odds went; sets `odds` to what is known of each event first."""
+def _changes(selected: Iterable[_Selection], odds: list[float]) -> Iterator[OddsChange]:
+    """The changes of odds; sets `odds` to the first known odd of each event."""
     latest: dict[int, float] = {}
     for timestamp, place, odd in selected:
         if odd is None or latest.get(place) == odd:
@@ -113,7 +112,7 @@ def _changes(selected: Iterable[_Selected], odds: list[float]) -> Iterator[OddsC
         latest[place] = odd
 
 
-def _opens_at(begins: list[float], stored_at: list[float | None], selected: Iterable[_Selected]) -> Any:
+def _opens_at(begins: list[float], stored_at: list[float | None], selected: Iterable[_Selection]) -> Any:
     pairs = zip(begins, stored_at, strict=True)
     opens = [at if at is not None and at < begin else begin - _OPEN_FOR for begin, at in pairs]
     for timestamp, place, _ in selected:

@@ -1,4 +1,4 @@
-"""Histories in files: `events.csv`, `coupons.csv` and, where odds changed, `odds.csv`."""
+"""Reading a history from CSV files: events, coupons and, optionally, odds changes."""
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +44,7 @@ class CsvRow:
 
 
 def read_history(events: Path, coupons: Path, odds: Path | None = None) -> History:
-    """The history that the files tell. Raises InvalidHistory, and OSError where a file can't be read."""
+    """The history in the files. Raises InvalidHistory, and OSError for an unreadable file."""
     rows = _events(events)
     ids = [row[0] for row in rows]
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in EVENT_COLUMNS]
@@ -66,7 +66,7 @@ def _events(path: Path) -> list[tuple[Any, ...]]:
     for row in _rows(path, EVENT_COLUMNS):
         event_id = row.get("id", _id)
         if event_id in found:
-            raise row.wrong("id", f"{event_id} is the id of an earlier line too")
+            raise row.wrong("id", f"{event_id} is already used in an earlier line")
         attributes = (row.get(name, _classifier) for name in ATTRIBUTES)
         times = [row.get(name, _time) for name in ("opens_at", "begin_timestamp", "end_timestamp")]
         if times[2] < times[1]:
@@ -76,12 +76,12 @@ def _events(path: Path) -> list[tuple[Any, ...]]:
 
 
 def _coupons(path: Path, places: dict[int, int]) -> tuple[list[PastCoupon], int]:
-    """The coupons in the order of time, and how many selections are of events that nobody knows."""
+    """The coupons in chronological order, and the number of selections of unknown events."""
     found, left_out, seen = [], 0, set[int]()
     for row in _rows(path, COUPON_COLUMNS):
         coupon_id = row.get("id", _id)
         if coupon_id in seen:
-            raise row.wrong("id", f"{coupon_id} is the id of an earlier line too")
+            raise row.wrong("id", f"{coupon_id} is already used in an earlier line")
         seen.add(coupon_id)
         event_ids = row.get("event_ids", _ids)
         known = tuple(places[event_id] for event_id in dict.fromkeys(event_ids) if event_id in places)
@@ -119,7 +119,7 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:
 def _id(cell: str) -> int:
     found = parse_id(cell)
     if found is None:
-        raise ValueError(f"is no whole number from 1 to {MAX_ID}")
+        raise ValueError(f"is not a whole number from 1 to {MAX_ID}")
     return found
 
 
@@ -128,7 +128,7 @@ def _ids(cell: str) -> list[int]:
 
 
 def _classifier(cell: str) -> str:
-    """As text that classifies is stored; what a casino does not say may be empty."""
+    """Classifying text, normalized as in the database; it may be empty."""
     return " ".join(cell.upper().split())
 
 
@@ -144,19 +144,19 @@ def _number(cell: str, at_most: float) -> float:
     try:
         number = float(cell)
     except ValueError:
-        raise ValueError("is no number") from None
+        raise ValueError("is not a number") from None
     if not 0 < number <= at_most:
         raise ValueError(f"must be above 0 and at most {at_most}")
     return number
 
 
 def _time(cell: str) -> float:
-    """Unix seconds of a time in ISO 8601; one without a zone is UTC."""
+    """Unix seconds of a time in ISO 8601; one without a time zone is taken as UTC."""
     try:
         moment = datetime.fromisoformat(cell)
     except ValueError:
-        raise ValueError("is no time as 2025-06-01T18:00:00+00:00") from None
+        raise ValueError("is not a time in ISO 8601, such as 2025-06-01T18:00:00+00:00") from None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if not EARLIEST <= aware < LATEST:  # near the ends of what a datetime can say, reckoning with it overflows
+    if not EARLIEST <= aware < LATEST:  # near datetime's minimum and maximum, conversions overflow
         raise ValueError(f"must lie between {EARLIEST.year} and {LATEST.year}")
     return aware.timestamp()

@@ -1,10 +1,10 @@
-"""Sums of what happened lately, each with a half-life: added one by one and asked for all at once."""
+"""Exponentially decayed sums: updated one by one, read all at once."""
 
 import numpy as np
 
 from recommendations.offer.arrays import Floats
 
-_MOST_HALF_LIVES = 60.0  # before the sums are moved to a later reference, so that they stay floats
+_MAX_HALF_LIVES = 60.0  # before the sums move to a later reference time, to avoid a float overflow
 
 
 class DecayedSums:
@@ -18,14 +18,14 @@ class DecayedSums:
     def add(self, timestamp: float, place: int) -> None:
         if self._reference is None:
             self._reference = timestamp
-        if timestamp - self._reference > _MOST_HALF_LIVES * self._half_life:
+        if timestamp - self._reference > _MAX_HALF_LIVES * self._half_life:
             self._sums = self.at(timestamp)
             self._reference = timestamp
         self._sums[place] += 2.0 ** ((timestamp - self._reference) / self._half_life)
 
     def at(self, now: float) -> Floats:
-        """The sums as of `now` (Unix seconds), which is not before what was added last; shape (n,)."""
+        """The sums as of `now` (Unix seconds), not before the last `add`; shape (n,)."""
         if self._reference is None:
             return self._sums.copy()
-        faded: Floats = self._sums * 2.0 ** max((self._reference - now) / self._half_life, -1_000.0)
-        return faded
+        decayed: Floats = self._sums * 2.0 ** max((self._reference - now) / self._half_life, -1_000.0)
+        return decayed

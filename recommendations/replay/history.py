@@ -1,4 +1,4 @@
-"""A casino's history as a replay walks through it: events that open and begin, coupons, odds that change."""
+"""A casino's history as the input of a replay: events, coupons, odds changes, users."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from recommendations.offer.arrays import Floats
 
 @dataclass(frozen=True, slots=True)
 class PastCoupon:
-    """A coupon that was bought. `places` are its events' in the history; `timestamp`: Unix seconds."""
+    """A purchased coupon. `places` are the indices of its events in the history; `timestamp`: Unix seconds."""
 
     user_id: int
     timestamp: float
@@ -19,7 +19,7 @@ class PastCoupon:
 
 @dataclass(frozen=True, slots=True)
 class OddsChange:
-    """From `timestamp` (Unix seconds) on, the event at `place` has another odd."""
+    """From `timestamp` (Unix seconds) on, the event at `place` has this odd."""
 
     timestamp: float
     place: int
@@ -28,7 +28,7 @@ class OddsChange:
 
 @dataclass(frozen=True, slots=True)
 class PastUser:
-    """What users say of themselves. Of users who are not known, nothing is."""
+    """A user's own country and favourite sport; empty if unknown."""
 
     country: str = ""
     favorite_sport: str = ""
@@ -39,8 +39,8 @@ UNKNOWN_USER = PastUser()
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All `events`, with the odds at which they open; `opens_at` (Unix seconds) has shape (n,). `coupons` and
-    `odds_changes` are in the order of time. `left_out` counts selections of events that are not among these."""
+    """All `events` with their opening odds; `opens_at` (Unix seconds) has shape (n,). `coupons` and `odds_changes` are
+    in chronological order. `left_out` is the number of selections of unknown events."""
 
     events: Offer
     opens_at: Floats

@@ -1,4 +1,4 @@
-"""The replay: a history in the order of time, each recommender asked what it would have said before each bet."""
+"""Replaying a history in chronological order: each recommender ranks the open events before each bet."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,17 +21,17 @@ from .history import History, PastCoupon
 from .learner import Learner
 from .replayed_state import ReplayedState
 from .serving_inputs import ServingInput, ServingInputs
-from .slip_quality import SlipStatistics, faults, unlikeness
+from .slip_quality import SlipStatistics, count_rule_violations, intra_list_diversity
 
 DAY = 86_400.0
-_LEARN_FROM = 8_000  # coupons before the tested ones: what the models learn from
-_LEAST_TO_FIT = 20  # coupons
+_TRAINING_COUPONS = 8_000  # right before the tested ones
+_MIN_COUPONS_TO_FIT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayPlan:
-    """What to replay: the last `test_fraction` of the coupons is tested, cases of events with at least
-    `min_prior_coupons` (which also are what is learnt from); models are fitted anew every `refit` seconds."""
+    """The last `test_fraction` of the coupons is tested. Tested and training cases are bets on events with at least
+    `min_prior_coupons` earlier selections. Models are fitted again every `refit` seconds."""
 
     recommenders: Sequence[Recommender]
     test_fraction: float = 0.2
@@ -42,8 +42,8 @@ class ReplayPlan:
 
 @dataclass(frozen=True, slots=True)
 class TestedCase:
-    """A user's first bet on an event. `ranks`: of that event for each recommender, from 1, ties at their expected
-    rank. `user_coupons` and `event_selections` were there before."""
+    """A user's first bet on an event. `ranks`: the event's rank for each recommender, from 1, ties at their expected
+    rank. `user_coupons` and `event_selections` are the numbers before the bet."""
 
     timestamp: float
     user_id: int
@@ -55,120 +55,121 @@ class TestedCase:
 
 @dataclass(slots=True)
 class ReplayResult:
-    """What a replay found; `slips`, one a recommender."""
+    """The result of a replay; `slips` has one entry per recommender, in the order of `names`."""
 
     names: tuple[str, ...]
     tested_from: float
     cases: list[TestedCase] = field(default_factory=list)
     slips: list[SlipStatistics] = field(default_factory=list)
     open_events: set[int] = field(default_factory=set)
-    learnt: SelectedModel | None = None
-    learnt_from: Cases = field(default_factory=lambda: Cases.of([], len(NAMES)))
+    selected: SelectedModel | None = None
+    fitted_cases: Cases = field(default_factory=lambda: Cases.of([], len(NAMES)))
 
 
-def replay(history: History, plan: ReplayPlan, tell: Callable[[], None] = lambda: None) -> ReplayResult:
-    """Walk through all of the history, once for all recommenders. `tell` is called after each coupon."""
-    run = _Run(history, plan)
+def replay(history: History, plan: ReplayPlan, on_progress: Callable[[], None] = lambda: None) -> ReplayResult:
+    """Replay the history once for all recommenders. `on_progress` is called after each coupon."""
+    run = _Replay(history, plan)
     for number, coupon in enumerate(history.coupons):
-        run.pass_by(number, coupon)
-        tell()
-    run.found.learnt, run.found.learnt_from = run.learner.learnt, run.learner.book.cases()
+        run.step(number, coupon)
+        on_progress()
+    run.found.selected, run.found.fitted_cases = run.learner.selected, run.learner.recent_cases.cases()
     return run.found
 
 
 def replay_to_fit(history: History, *, refit: float = 7 * DAY, min_prior_coupons: int = 0) -> Learner:
-    """Walk through all of the history to learn from it, and fit everything to all of it at the end."""
-    run = _Run(history, ReplayPlan([RECOMMENDERS["hybrid"]], 0.0, refit, min_prior_coupons))
+    """Replay the history to collect training cases, and fit all models to all of it at the end."""
+    run = _Replay(history, ReplayPlan([RECOMMENDERS["hybrid"]], 0.0, refit, min_prior_coupons))
     for number, coupon in enumerate(history.coupons):
-        run.pass_by(number, coupon)
+        run.step(number, coupon)
     run.learner.fit(with_hybrid=True)
     return run.learner
 
 
-class _Run:
+class _Replay:
     def __init__(self, history: History, plan: ReplayPlan) -> None:
         self._plan = plan
-        self.world = ReplayedState(history)
-        self._moments = ServingInputs(self.world, settings.INFERENCE_REFRESH_PURCHASES)
-        self.learner = Learner(self.world, plan.refit)
+        self.state = ReplayedState(history)
+        self._inputs = ServingInputs(self.state, settings.INFERENCE_REFRESH_PURCHASES)
+        self.learner = Learner(self.state, plan.refit)
         self._first_tested = int(len(history.coupons) * (1 - plan.test_fraction))
-        self._first_learnt = max(self._first_tested - _LEARN_FROM, 0)
-        learnt = history.coupons[self._first_learnt : self._first_tested]
-        # so many coupons that the cases before the test fill the book, and no more
-        self._stride = max(round(sum(len(coupon.places) for coupon in learnt) / MAX_CASES), 1)
+        self._first_training = max(self._first_tested - _TRAINING_COUPONS, 0)
+        training = history.coupons[self._first_training : self._first_tested]
+        # every n-th coupon, so that the training cases before the test just reach MAX_CASES
+        self._stride = max(round(sum(len(coupon.places) for coupon in training) / MAX_CASES), 1)
         names = tuple(recommender.name for recommender in plan.recommenders)
         tested = history.coupons[self._first_tested :]
         self.found = ReplayResult(
             names, tested[0].timestamp if tested else np.inf, slips=[SlipStatistics() for _ in names]
         )
 
-    def pass_by(self, number: int, coupon: PastCoupon) -> None:
-        """Let one coupon be bought, and see before what would have been recommended."""
-        self.world.move_to(coupon.timestamp)
+    def step(self, number: int, coupon: PastCoupon) -> None:
+        """Use one coupon as test and training cases, then add it to the state."""
+        self.state.move_to(coupon.timestamp)
         self._fit_if_due(number)
-        if number >= self._first_learnt:
-            self._look(coupon, is_tested=number >= self._first_tested, is_learnt=number % self._stride == 0)
-        self.world.add(coupon)
-        self.learner.see(coupon)
+        if number >= self._first_training:
+            self._use(coupon, is_tested=number >= self._first_tested, is_training=number % self._stride == 0)
+        self.state.add(coupon)
+        self.learner.add_coupon(coupon)
 
     def _fit_if_due(self, number: int) -> None:
         is_first_test = number == self._first_tested
-        is_due = number >= self._first_learnt and self.world.coupons >= _LEAST_TO_FIT and self.learner.is_due()
+        has_enough = number >= self._first_training and self.state.coupons >= _MIN_COUPONS_TO_FIT
+        is_due = has_enough and self.learner.is_due()
         if is_due or is_first_test:
             self.learner.fit(with_hybrid=number >= self._first_tested)
 
-    def _look(self, coupon: PastCoupon, *, is_tested: bool, is_learnt: bool) -> None:
-        is_learnt = is_learnt and self.world.coupon_counts[coupon.user_id] > 0
-        fresh = [place for place in coupon.places if self._is_asked(coupon, place)]
-        if not fresh or not (is_tested or is_learnt):
+    def _use(self, coupon: PastCoupon, *, is_tested: bool, is_training: bool) -> None:
+        is_training = is_training and self.state.coupon_counts[coupon.user_id] > 0
+        cases = [place for place in coupon.places if self._is_case(coupon, place)]
+        if not cases or not (is_tested or is_training):
             return
-        request = self._question(coupon)
+        request = self._request(coupon)
         needs = frozenset(ProfilePart) if is_tested else frozenset[ProfilePart]()
-        moment = self._moments.of(coupon.user_id, request, dict(self.learner.models), needs)
-        targets = [(event, place) for event in fresh if (place := moment.place_of(event)) is not None]
+        serving_input = self._inputs.of(coupon.user_id, request, dict(self.learner.models), needs)
+        targets = [(event, place) for event in cases if (place := serving_input.place_of(event)) is not None]
         if is_tested and targets:
-            self._test(coupon, moment, targets)
-        for _, place in targets if is_learnt else ():
-            self.learner.learn_from(moment, place)
+            self._test(coupon, serving_input, targets)
+        for _, place in targets if is_training else ():
+            self.learner.add_case(serving_input, place)
 
-    def _is_asked(self, coupon: PastCoupon, place: int) -> bool:
-        is_first = place not in self.world.chosen[coupon.user_id]
-        return is_first and self.world.event_counts[place] >= self._plan.min_prior_coupons
+    def _is_case(self, coupon: PastCoupon, place: int) -> bool:
+        is_first = place not in self.state.chosen[coupon.user_id]
+        return is_first and self.state.event_counts[place] >= self._plan.min_prior_coupons
 
-    def _question(self, coupon: PastCoupon) -> RecommendationRequest:
+    def _request(self, coupon: PastCoupon) -> RecommendationRequest:
         now = datetime.fromtimestamp(coupon.timestamp, UTC)
-        return RecommendationRequest(self.world.history.casino_id, self._plan.recommenders[0], now, self._plan.options)
+        return RecommendationRequest(self.state.history.casino_id, self._plan.recommenders[0], now, self._plan.options)
 
-    def _test(self, coupon: PastCoupon, moment: ServingInput, targets: list[tuple[int, int]]) -> None:
-        candidates = moment.is_candidate
+    def _test(self, coupon: PastCoupon, serving_input: ServingInput, targets: list[tuple[int, int]]) -> None:
+        candidates = serving_input.is_candidate
         ranks = np.empty((len(targets), len(self._plan.recommenders)))
         for column, recommender in enumerate(self._plan.recommenders):
-            scores = _served_scores(recommender, moment, self._plan.options)
+            scores = _served_scores(recommender, serving_input, self._plan.options)
             ranks[:, column] = [rank_of(scores, candidates, place) for _, place in targets]
-            self._fill(self.found.slips[column], scores, moment)
-        self.found.open_events.update(moment.open.places[candidates].tolist())
+            self._add_slip(self.found.slips[column], scores, serving_input)
+        self.found.open_events.update(serving_input.open.places[candidates].tolist())
         for (event, _), row in zip(targets, ranks, strict=True):
             self.found.cases.append(
                 TestedCase(
                     coupon.timestamp,
                     coupon.user_id,
                     int(np.count_nonzero(candidates)),
-                    self.world.coupon_counts[coupon.user_id],
-                    int(self.world.event_counts[event]),
+                    self.state.coupon_counts[coupon.user_id],
+                    int(self.state.event_counts[event]),
                     tuple(row.tolist()),
                 )
             )
 
-    def _fill(self, count: SlipStatistics, scores: Scores, moment: ServingInput) -> None:
-        places = slip.choose(moment.offer, scores, moment.rules)
-        events = moment.open.places[places].tolist()
-        invalid = faults(self.world, events, moment.chosen)
-        count.add(events, invalid, unlikeness(moment.offer, places))
+    def _add_slip(self, statistics: SlipStatistics, scores: Scores, serving_input: ServingInput) -> None:
+        places = slip.choose(serving_input.offer, scores, serving_input.rules)
+        events = serving_input.open.places[places].tolist()
+        invalid = count_rule_violations(self.state, events, serving_input.chosen)
+        statistics.add(events, invalid, intra_list_diversity(serving_input.offer, places))
 
 
-def _served_scores(recommender: Recommender, moment: ServingInput, options: Options) -> Scores:
-    """The scores of the recommender, or of the first of its fallbacks that has something to go by."""
-    context = moment.context
+def _served_scores(recommender: Recommender, serving_input: ServingInput, options: Options) -> Scores:
+    """The scores of the recommender, or of its first fallback that applies."""
+    context = serving_input.context
     if recommender.applies(context):
         return recommender.score(context)
     request = RecommendationRequest(0, recommender, datetime.fromtimestamp(context.now, UTC), options)

@@ -1,4 +1,4 @@
-"""What the service would have known at each moment of a history: offer, trends, tallies. It only goes forward."""
+"""The service's state at a time of a history: offer, trends, tallies. Time only moves forward."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from .decayed_sums import DecayedSums
 from .history import History, PastCoupon
 
 _ODDS_BAND = "odds_band"
-_NEGLIGIBLE = 1e-6  # of an event's trend, as where trends are read
+_NEGLIGIBLE = 1e-6  # trend of an event, as in the SQL of trend_cache
 
 
 @dataclass(frozen=True, slots=True)
 class OpenEvents:
-    """The events that are open, and where in the history they are. It is the same until `until` (Unix seconds)."""
+    """The open events, and their places in the history. Valid until `until` (Unix seconds)."""
 
     offer: Offer
     places: Places
@@ -31,7 +31,7 @@ class OpenEvents:
 
 
 class ReplayedState:
-    """The state before a moment. `move_to` lets time pass, `add` lets a coupon be bought."""
+    """The state before a serving_input. `move_to` lets time pass, `add` lets a coupon be bought."""
 
     def __init__(self, history: History) -> None:
         events = history.events
@@ -50,12 +50,12 @@ class ReplayedState:
         sizes = {name: len(dictionary.values) for name, dictionary in self._dictionaries.items()}
         self._weights = {name: DecayedSums(size, HALF_LIFE) for name, size in sizes.items()}
         self._recent = {name: DecayedSums(size, TREND_HALF_LIFE) for name, size in sizes.items()}
-        self._changed = 0  # how many of the odds' changes are known
+        self._changed = 0  # number of odds changes applied
         self._open: OpenEvents | None = None
         self._trends: tuple[float, Trends] | None = None
 
     def move_to(self, now: float) -> None:
-        """Let time pass until `now` (Unix seconds): all that was said before then is known."""
+        """Advance the time to `now` (Unix seconds), and apply earlier odds changes."""
         self.now = now
         changes = self.history.odds_changes
         while self._changed < len(changes) and changes[self._changed].timestamp < now:
@@ -65,7 +65,7 @@ class ReplayedState:
             self._open = None
 
     def add(self, coupon: PastCoupon) -> None:
-        """Let a coupon be bought. To be asked for later moments only."""
+        """Add a purchased coupon. Afterwards the state is only valid for later times."""
         self.coupons += 1
         self.coupon_counts[coupon.user_id] += 1
         bets = [self._bet(place) for place in coupon.places]
@@ -76,7 +76,7 @@ class ReplayedState:
         self._trends = None
 
     def open(self) -> OpenEvents:
-        """The events that are open now and have not begun."""
+        """The events that can be bet on now."""
         if self._open is None or self.now >= self._open.until:
             events, opens_at = self.history.events, self.history.opens_at
             has_begun, is_open = events.begins <= self.now, opens_at <= self.now
@@ -87,7 +87,7 @@ class ReplayedState:
         return self._open
 
     def trends(self) -> Trends:
-        """What all users bet on before now, as the service sums it up."""
+        """The trends of all users' bets so far, as the service computes them."""
         if self._trends is None or self._trends[0] != self.now:
             self._trends = self.now, self._sum_up()
         return self._trends[1]

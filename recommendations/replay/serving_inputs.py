@@ -1,4 +1,4 @@
-"""From the state of a world to what recommenders and gate are told: what serving builds of a database's rows."""
+"""Building the inputs of recommenders and the slip builder from a replayed state, as serving does from a database."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from .replayed_state import OpenEvents, ReplayedState
 
 @dataclass(frozen=True)
 class ServingInput:
-    """What is known when a user is about to bet: the `context`, what the gate goes by, and where in the history the
-    open events are."""
+    """The inputs for one user before a bet: the recommenders' `context`, the slip builder's `rules`, the open events,
+    and the places in the history of the events that the user has `chosen` so far."""
 
     context: ScoringContext
     rules: Rules
@@ -33,53 +33,53 @@ class ServingInput:
 
     @cached_property
     def is_candidate(self) -> Mask:
-        """Which of the open events the user has not bet on yet, shape (n,)."""
+        """Mask of the open events that the user has not bet on yet, shape (n,)."""
         mask: Mask = np.ones(len(self.open.places), dtype=np.bool_)
         if self.chosen:
             mask &= ~np.isin(self.open.places, np.fromiter(self.chosen, dtype=np.intp))
         return mask
 
     def place_of(self, event: int) -> int | None:
-        """Where in the offer the event at this place of the history is; None if it is no candidate."""
+        """The place in the offer of the event at place `event` of the history; None if it is not a candidate."""
         place = int(np.searchsorted(self.open.places, event))
         is_open = place < len(self.open.places) and self.open.places[place] == event
         return place if is_open and event not in self.chosen else None
 
 
 class ServingInputs:
-    """Makes moments of a world; keeps users' favourite pairs as profiles do."""
+    """Builds serving inputs; caches users' favourite pairs as their stored profiles do."""
 
-    def __init__(self, world: ReplayedState, refresh_purchases: int) -> None:
-        self._world = world
+    def __init__(self, state: ReplayedState, refresh_purchases: int) -> None:
+        self._state = state
         self._refresh_purchases = refresh_purchases
         self._pairs: dict[int, tuple[int, tuple[Pair, ...]]] = {}
 
     def of(
         self, user_id: int, request: RecommendationRequest, models: Mapping[str, Any], needs: frozenset[ProfilePart]
     ) -> ServingInput:
-        world = self._world
-        events, matches = world.tallies[user_id].events_bet_on()
+        state = self._state
+        events, matches = state.tallies[user_id].events_bet_on()
         context = ScoringContext(
-            offer=world.open().offer,
+            offer=state.open().offer,
             profile=self._profile(user_id, request, needs),
-            now=world.now,
+            now=state.now,
             hour=request.hour,
             seed=request.seed(user_id, 1),
-            trends=world.trends(),
+            trends=state.trends(),
             models=models,
             user_id=user_id,
         )
         rules = Rules(
-            now=world.now,
+            now=state.now,
             limit=request.options.event_limit,
             options=request.options,
             held_events=events,
             held_matches=matches,
         )
-        return ServingInput(context, rules, world.open(), frozenset(world.chosen[user_id]))
+        return ServingInput(context, rules, state.open(), frozenset(state.chosen[user_id]))
 
     def _profile(self, user_id: int, request: RecommendationRequest, needs: frozenset[ProfilePart]) -> Profile:
-        tallies, user = self._world.tallies[user_id], self._world.history.user(user_id)
+        tallies, user = self._state.tallies[user_id], self._state.history.user(user_id)
         return Profile(
             country=user.country,
             favorite_sport=user.favorite_sport,
@@ -90,11 +90,11 @@ class ServingInputs:
         )
 
     def _favorite_pairs(self, user_id: int, request: RecommendationRequest) -> tuple[Pair, ...]:
-        coupons = self._world.coupon_counts[user_id]
+        coupons = self._state.coupon_counts[user_id]
         computed_at, pairs = self._pairs.get(user_id, (None, ()))
         if computed_at is None or coupons - computed_at >= self._refresh_purchases:
             rng = np.random.default_rng(request.seed(user_id, 0))
-            offer, tallies = self._world.open().offer, self._world.tallies[user_id]
+            offer, tallies = self._state.open().offer, self._state.tallies[user_id]
             pairs = compute_favorite_pairs(tallies, offer, request.now, rng)
             self._pairs[user_id] = coupons, pairs
         return pairs

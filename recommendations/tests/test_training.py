@@ -1,4 +1,4 @@
-"""`manage.py fit_models`: what is fitted to a casino's users serves from the next request on."""
+"""`manage.py fit_models`: fitted models are used from the next request on."""
 
 from decimal import Decimal
 
@@ -50,7 +50,7 @@ def ask(now, name="neighbours"):
     return recommend(casino_id=1, recommender_type=name, user_id=11, now=now)
 
 
-def test_what_is_fitted_serves_from_the_next_request_on(casino_a, bets, now, capsys):
+def test_a_fitted_model_is_used_from_the_next_request_on(casino_a, bets, now, capsys):
     with use_casino(casino_a.current):
         assert ask(now).fallback_step == 1
     call_command("fit_models", casino=[1])
@@ -66,14 +66,14 @@ def test_what_is_fitted_serves_from_the_next_request_on(casino_a, bets, now, cap
         assert ask(now).model_version == "2"
 
 
-def test_a_casino_without_history_has_nothing_to_learn_from(casino_a, capsys):
+def test_no_model_is_fitted_for_a_casino_without_history(casino_a, capsys):
     call_command("fit_models", all=True)
-    assert "too little to learn from" in capsys.readouterr().out
+    assert "too little data to fit a model" in capsys.readouterr().out
     with use_casino(casino_a.current):
         assert not FittedModel.objects.exists()
 
 
-def test_a_casinos_model_is_its_own(casino_a, casino_b, bets, now):
+def test_a_casinos_model_is_not_used_for_another(casino_a, casino_b, bets, now):
     call_command("fit_models", casino=[1])
     with use_casino(casino_b.current):
         store_users([user_row(id=11)])
@@ -86,7 +86,7 @@ UNREADABLE = {"nothing": b"", "no msgpack": b"\xc1\xc1", "another's": b"\x01", "
 
 
 @pytest.mark.parametrize("blob", UNREADABLE.values(), ids=UNREADABLE)
-def test_models_that_can_not_be_read_serve_no_one_until_they_are_replaced(casino_a, bets, now, caplog, blob):
+def test_unreadable_models_are_not_used_until_they_are_replaced(casino_a, bets, now, caplog, blob):
     user_vectors = b"\x93\x03\xc4\x01a\xc4\x01a"  # three numbers for each user, and one byte of them
     with use_casino(casino_a.current):
         for name, fitted in (("neighbours", blob), ("hybrid", blob), ("tastes", user_vectors)):
@@ -100,28 +100,28 @@ def test_models_that_can_not_be_read_serve_no_one_until_they_are_replaced(casino
         assert ask(now).fallback_step == 0
 
 
-def test_a_casino_that_can_not_be_fitted_stops_no_other_and_is_said(casino_a, casino_b, bets, now, capsys, caplog):
+def test_a_casino_that_fails_is_reported_and_the_others_are_fitted(casino_a, casino_b, bets, now, capsys, caplog):
     with use_casino(casino_a.current):
         call_command("rebuild_profiles", "--casino", "1")
         assert UserTallies.objects.update(tallies=b"\xff")
     with pytest.raises(CommandError, match=r"Not fitted: 1\."):
         call_command("fit_models", all=True, jobs=1)
-    said = capsys.readouterr()
-    assert "Alpha" in said.err
-    assert "UnknownTalliesFormat" in said.err
-    assert "Beta" in said.out
+    output = capsys.readouterr()
+    assert "Alpha" in output.err
+    assert "UnknownTalliesFormat" in output.err
+    assert "Beta" in output.out
     assert any(record.exc_info for record in caplog.records)
 
 
-def test_a_model_survives_being_kept():
+def test_a_model_can_be_encoded_and_decoded():
     model = fit([{"team:A": 1.0, "team:B": 2.0}, {"team:A": 2.0, "team:B": 1.0}] * 3)
-    kept = Model.decode(model.encode())
-    assert kept.tokens == model.tokens
-    assert np.array_equal(kept.neighbours, model.neighbours)
-    assert np.array_equal(kept.weights, model.weights)
+    decoded = Model.decode(model.encode())
+    assert decoded.tokens == model.tokens
+    assert np.array_equal(decoded.neighbours, model.neighbours)
+    assert np.array_equal(decoded.weights, model.weights)
 
 
-def test_ease_is_what_its_formula_says():
+def test_ease_follows_its_formula():
     users = [{"team:A": 1.0, "team:B": 2.0}, {"team:A": 2.0, "team:B": 1.0, "team:C": 1.0}, {"team:C": 3.0}] * 3
     model = fit(users)
     matrix = np.array([[user.get(token, 0.0) for token in model.tokens] for user in users])
@@ -133,18 +133,18 @@ def test_ease_is_what_its_formula_says():
         assert dense == pytest.approx(expected[row] * (1 - np.eye(3)[row]), abs=1e-6)
 
 
-def test_fewer_than_three_users_of_a_token_teach_nothing():
+def test_no_model_is_fitted_to_tokens_of_fewer_than_three_users():
     assert neighbours.fit([]) is None
     assert neighbours.fit([{"team:A": 1.0, "team:B": 1.0}] * 2) is None
     assert neighbours.fit([{"team:A": 1.0}] * 3) is None
 
 
-def test_a_team_is_one_token_at_home_and_away():
+def test_a_team_has_the_same_token_at_home_and_away():
     profile = Profile(weights={"home_team": {"A": 1.0}, "away_team": {"A": 2.0}})
     assert tokens_of(profile) == {"team:A": pytest.approx(np.log1p(3.0))}
 
 
-def test_without_a_model_or_a_history_it_has_nothing_to_go_by():
+def test_neighbours_does_not_apply_without_a_model_or_a_history():
     model = fit([{"team:H1": 1.0, "team:B": 2.0}] * 3)
     known = Profile(weights={"home_team": {"H1": 1.0}})
     assert not Neighbours().applies(ScoringContext(offer_of({}), known))

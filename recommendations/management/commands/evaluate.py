@@ -1,4 +1,4 @@
-"""`manage.py evaluate`: how good is each recommender, on a casino's history or on files?"""
+"""`manage.py evaluate`: evaluate recommenders on the history of a casino or of files."""
 
 import re
 from argparse import ArgumentTypeError
@@ -30,34 +30,34 @@ _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
 
 class Command(BaseCommand):
     help = (
-        "Replay history in the order of time, and say how good each recommender would have been: for one casino, which "
-        "keeps the outcome for its page, or for files, which need no database."
+        "Replay a history in chronological order, and report the metrics of each recommender: for a casino, whose page "
+        "then shows the report, or for files, which need no database."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--casino", type=int, metavar="ID", help="this casino's own history")
-        parser.add_argument("--since", type=_time, metavar="TIME", help="of the casino's history, from then on")
-        parser.add_argument("--events", type=Path, metavar="CSV", help="events, instead of a casino's")
-        parser.add_argument("--coupons", type=Path, metavar="CSV", help="coupons on those events")
-        parser.add_argument("--odds", type=Path, metavar="CSV", help="how odds changed: event_id, timestamp, odd")
+        parser.add_argument("--casino", type=int, metavar="ID", help="evaluate on this casino's history")
+        parser.add_argument("--since", type=_time, metavar="TIME", help="use the casino's history from this time on")
+        parser.add_argument("--events", type=Path, metavar="CSV", help="evaluate on the events in this file")
+        parser.add_argument("--coupons", type=Path, metavar="CSV", help="coupons on the events of --events")
+        parser.add_argument("--odds", type=Path, metavar="CSV", help="odds changes: event_id, timestamp, odd")
         known = ", ".join(RECOMMENDERS | BASELINES)
         parser.add_argument("--recommenders", nargs="+", metavar="NAME", help=f"default: all ({known})")
+        parser.add_argument("--baseline", default=DEFAULT_BASELINE, metavar="NAME", help="recommender to compare with")
+        parser.add_argument("--k", type=_positive, nargs="+", default=[3, 10], help="cutoffs of NDCG and HR (3 10)")
         parser.add_argument(
-            "--baseline", default=DEFAULT_BASELINE, metavar="NAME", help="what the others are compared with"
+            "--test-fraction", type=_fraction, default=0.2, help="share of coupons to test, the latest (0.2)"
         )
-        parser.add_argument("--k", type=_positive, nargs="+", default=[3, 10], help="lengths of lists (3 10)")
-        parser.add_argument("--test-fraction", type=_fraction, default=0.2, help="the share tested, the last (0.2)")
-        parser.add_argument("--refit", type=_duration, default="7d", help="fit models anew so often: 12h, 7d, 4w (7d)")
+        parser.add_argument("--refit", type=_duration, default="7d", help="interval of fitting: 12h, 7d, 4w (7d)")
         parser.add_argument(
             "--min-prior-coupons",
             type=_whole,
             default=0,
             metavar="N",
-            help="leave out bets on events bet on less often",
+            help="ignore bets on events with fewer earlier selections (0)",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON document")
-        parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
+        parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML page with charts")
 
     def handle(self, *args: Any, **options: Any) -> None:
         _check(options)
@@ -95,7 +95,7 @@ class Command(BaseCommand):
                 refit=options["refit"],
                 min_prior_coupons=options["min_prior_coupons"],
                 source=source,
-                tell=bar.advance,
+                on_progress=bar.advance,
             )
 
 
@@ -103,11 +103,11 @@ def _check(options: dict[str, Any]) -> None:
     has_files = options["events"] is not None and options["coupons"] is not None
     has_any = any(options[name] is not None for name in ("events", "coupons", "odds"))
     if options["casino"] is not None and has_any:
-        raise CommandError("Either --casino or --events and --coupons, not both.")
+        raise CommandError("Use either --casino, or --events and --coupons, not both.")
     if options["casino"] is None and not has_files:
-        raise CommandError("Say whose history: --casino ID, or --events FILE and --coupons FILE.")
+        raise CommandError("Choose a history: --casino ID, or --events FILE and --coupons FILE.")
     if options["casino"] is None and options["since"] is not None:
-        raise CommandError("--since goes with --casino.")
+        raise CommandError("--since requires --casino.")
 
 
 def _as_json(report: Report) -> str:
@@ -117,7 +117,7 @@ def _as_json(report: Report) -> str:
 def _duration(text: str) -> float:
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([hdw])", text)
     if not found or float(found[1]) <= 0:
-        raise ArgumentTypeError(f"{text!r} is no time as 12h, 7d or 4w")
+        raise ArgumentTypeError(f"{text!r} is not a duration such as 12h, 7d or 4w")
     return float(found[1]) * _UNITS[found[2]]
 
 
@@ -127,19 +127,19 @@ def _fraction(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < 1:
-        raise ArgumentTypeError(f"{text!r} is no number between 0 and 1")
+        raise ArgumentTypeError(f"{text!r} is not a number between 0 and 1")
     return number
 
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+        raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
 def _whole(text: str) -> int:
     if not text.isdecimal():
-        raise ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+        raise ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
 
 
@@ -147,5 +147,5 @@ def _time(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no time as 2025-06-01") from error
+        raise ArgumentTypeError(f"{text!r} is not a date or time such as 2025-06-01") from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""`manage.py fit_models`: fit the recommenders that learn, each casino's to its own history."""
+"""`manage.py fit_models`: fit each casino's models to its own history."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -23,14 +23,14 @@ from tenants.workers.worker_pool import workers
 
 logger = logging.getLogger(__name__)
 
-_RECENT = "fitted lately"
+_RECENT = "skipped: fitted within the hours of --older-than"
 
 
 class Command(BaseCommand):
     help = (
-        "Fit the recommenders that learn. What was fitted is served from the next request on, without a restart, "
-        "unless the hybrid that serves already does better. After an interruption, --older-than 6 goes on with those "
-        "casinos that were not fitted within the last six hours."
+        "Fit the models of recommenders. A new version is active from the next request on, without a restart, unless "
+        "the active version of hybrid scores higher. After an interruption, --older-than 6 continues with the casinos "
+        "that were not fitted within the last six hours."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         which.add_argument("--casino", type=int, action="append", metavar="ID", help="this casino (repeatable)")
         which.add_argument("--all", action="store_true", help="every casino that has a complete database")
         parser.add_argument(
-            "--older-than", type=float, default=0.0, metavar="HOURS", help="only casinos last fitted so long ago"
+            "--older-than", type=float, default=0.0, metavar="HOURS", help="only casinos not fitted within this time"
         )
         add_jobs_argument(parser)
 
@@ -52,12 +52,12 @@ class Command(BaseCommand):
         except WorkersFailed as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as error:
-            raise CommandError("Interrupted; --older-than goes on.", returncode=INTERRUPTED) from error
+            raise CommandError("Interrupted. Continue with --older-than.", returncode=INTERRUPTED) from error
         if failed:
             raise CommandError(f"Not fitted: {', '.join(map(str, failed))}.")
 
     def _fit(self, names: dict[int, str], older_than: float, jobs: int) -> list[int]:
-        """Answers the casinos that failed, which stop no other."""
+        """Fit all casinos, even if some fail. Returns the failed ones."""
         failed = []
         with ProgressBar("Fitting", len(names), self.stderr) as bar:
             for casino_id, result, error in _fit_each(names, older_than, jobs):
@@ -71,7 +71,7 @@ class Command(BaseCommand):
 
 
 def _fit_each(casino_ids: Iterable[int], older_than: float, jobs: int) -> Iterator[tuple[int, str, str]]:
-    """(casino, how it went, why it failed) of each, as they are done."""
+    """(casino, result, error) of each, in the order of completion."""
     if jobs > 1:
         with workers(partial(fitting, older_than), jobs=jobs, on_message=lambda _: None) as fit:
             yield from ((done.task, done.result or "", done.error) for done in fit(casino_ids))
@@ -83,14 +83,14 @@ def _fit_each(casino_ids: Iterable[int], older_than: float, jobs: int) -> Iterat
 def _attempt(casino_id: int, older_than: float) -> tuple[str, str]:
     try:
         return _fit_one(casino_id, older_than), ""
-    except Exception as error:  # one casino's rows may be damaged in any way, and the others must go on
-        logger.exception("Casino %d could not be fitted", casino_id)
+    except Exception as error:  # one casino's rows may be damaged in any way; the other casinos must be fitted
+        logger.exception("Fitting the models of casino %d failed", casino_id)
         return "", describe_error(error)
 
 
 @contextmanager
 def fitting(older_than: float, notify: Notify) -> Iterator[Callable[[int], str]]:
-    """What a worker does for a casino; answers how it went, in words."""
+    """The work of a worker process: fit one casino, and return a text of the result."""
     yield lambda casino_id: _fit_one(casino_id, older_than)
 
 
@@ -100,11 +100,11 @@ def _fit_one(casino_id: int, older_than: float) -> str:
         since = now - timedelta(hours=older_than)
         if older_than and FittedModel.objects.filter(fitted_at__gt=since).exists():
             return _RECENT
-        return _in_words(fit_models(now, casino_id))
+        return _describe(fit_models(now, casino_id))
 
 
-def _in_words(outcome: FitResult | None) -> str:
-    if outcome is None:
-        return "too little to learn from"
-    kept = "" if outcome.is_served else ", kept and not served: the one that serves does better"
-    return f"version {outcome.version}{kept}. {outcome.words}".rstrip(". ") + "."
+def _describe(result: FitResult | None) -> str:
+    if result is None:
+        return "too little data to fit a model"
+    inactive = "" if result.is_active else ", saved, not activated: the active version scores higher"
+    return f"version {result.version}{inactive}. {result.explanation}".rstrip(". ") + "."

@@ -1,4 +1,4 @@
-"""Evaluation and learning on a casino's own database: what is read, kept, and served from the next request on."""
+"""Reading a casino's history, fitting its models, and the commands `evaluate` and `simulate`."""
 
 import json
 from dataclasses import replace
@@ -39,7 +39,7 @@ def fill(casino, now, history):
 
 
 class TestHistory:
-    def test_what_is_stored_is_what_is_replayed(self, casino_a, casino_b, world, now):
+    def test_history_of_a_casino_has_the_stored_coupons(self, casino_a, casino_b, world, now):
         fill(casino_a, now, world)
         with use_casino(casino_a.current):
             history = casino_history(casino_id=1, until=now + timedelta(seconds=1))
@@ -50,7 +50,7 @@ class TestHistory:
         with use_casino(casino_b.current):
             assert casino_history(casino_id=2, until=now).coupons == []
 
-    def test_since_and_until_say_which_coupons(self, casino_a, world, now):
+    def test_since_and_until_limit_the_coupons(self, casino_a, world, now):
         fill(casino_a, now, world)
         with use_casino(casino_a.current):
             history = casino_history(casino_id=1, since=now - timedelta(days=3), until=now - timedelta(days=1))
@@ -58,7 +58,7 @@ class TestHistory:
         assert times
         assert now.timestamp() - 3 * 86_400 <= min(times) <= max(times) < now.timestamp() - 86_400
 
-    def test_the_odds_of_selections_hold_from_then_on(self, casino_a, now):
+    def test_odds_of_selections_are_valid_from_their_coupon_on(self, casino_a, now):
         with use_casino(casino_a.current):
             store_users([user_row(id=1)])
             store_events([event_row(id=5, odd=Decimal(9))])
@@ -72,7 +72,7 @@ class TestHistory:
         assert [(each.timestamp, each.odd) for each in history.odds_changes] == [(now.timestamp() - 86_400, 4.0)]
         assert history.opens_at[0] == now.timestamp() - 3 * 86_400
 
-    def test_selections_without_an_id_are_found_by_their_match(self, casino_a, now):
+    def test_selections_without_an_event_id_are_matched_by_teams_and_league(self, casino_a, now):
         with use_casino(casino_a.current):
             store_users([user_row(id=1)])
             event = event_row(id=5)
@@ -87,15 +87,15 @@ class TestHistory:
 
 
 class TestFitting:
-    def test_what_was_learnt_serves_from_the_next_request_on_with_live_crowds(self, casino_a, world, now, settings):
+    def test_fitted_models_and_live_co_bettors_are_used_from_the_next_request_on(self, casino_a, world, now, settings):
         settings.TRENDS_SECONDS = 0.0
         fill(casino_a, now, world)
         with use_casino(casino_a.current):
             before = recommend(casino_id=1, recommender_type="hybrid", user_id=1, now=now)
             outcome = fit_models(now, 1)
             assert outcome is not None
-            assert outcome.is_served
-            assert outcome.words.startswith("The users go by ")
+            assert outcome.is_active
+            assert outcome.explanation.startswith("Strongest predictors of the users' bets: ")
             after = recommend(casino_id=1, recommender_type="hybrid", user_id=1, now=now)
             models = find([1], now, now.timestamp()).casino_context.models
             assert isinstance(models["hybrid"], Model)
@@ -107,7 +107,7 @@ class TestFitting:
         bets = {(each.user_id, int(world.events.ids[place])) for each in world.coupons for place in each.places}
         assert counted == {event: sum(other == event for _, other in bets) for event in {event for _, event in bets}}
 
-    def test_crowds_follow_coupon_by_coupon(self, casino_a, world, now, settings):
+    def test_co_bettors_are_updated_coupon_by_coupon(self, casino_a, world, now, settings):
         settings.TRENDS_SECONDS = 10.0
         fill(casino_a, now, world)
         event = int(world.events.ids[-1])
@@ -128,23 +128,25 @@ class TestFitting:
             assert number(timedelta(seconds=30)) == first + 1
 
     @pytest.mark.parametrize("has_hindsight", [True, False])
-    def test_a_version_that_does_worse_is_kept_and_not_served(self, casino_a, world, now, has_hindsight):
-        """Than one that has seen already what is held out, or than one that is wrong on purpose."""
+    def test_a_version_that_scores_lower_than_the_active_one_is_saved_inactive(
+        self, casino_a, world, now, has_hindsight
+    ):
+        """The active one was fitted to the held-out cases, or is wrong on purpose."""
         fill(casino_a, now, world)
         with use_casino(casino_a.current):
             model = Model({"nearness": -5.0})
             if has_hindsight:
                 learner = replay_to_fit(casino_history(casino_id=1, until=now), min_prior_coupons=1)
-                assert learner.learnt is not None
-                model = Model(learner.learnt.model.weights, fit_trees(learner.book.cases()))
+                assert learner.selected is not None
+                model = Model(learner.selected.model.weights, fit_trees(learner.recent_cases.cases()))
             store_models([("hybrid", model.encode())], Fitting(coupons=1, until=now - timedelta(days=400)))
             outcome = fit_models(now, 1)
             assert outcome is not None
-            assert (outcome.version, outcome.is_served) == (2, not has_hindsight)
+            assert (outcome.version, outcome.is_active) == (2, not has_hindsight)
             assert set(FittedModel.objects.values_list("version", "is_served")) == {(1, True), (2, not has_hindsight)}
             assert find([1], now, now.timestamp()).casino_context.model_version == ("1" if has_hindsight else "2")
 
-    def test_a_version_that_is_not_served_is_not_asked(self, casino_a, world, now):
+    def test_an_inactive_version_is_not_used(self, casino_a, world, now):
         fill(casino_a, now, world)
         with use_casino(casino_a.current):
             fit_models(now, 1)
@@ -152,12 +154,12 @@ class TestFitting:
             FittedModel.objects.filter(version=2).update(is_served=False)
             assert find([1], now, now.timestamp()).casino_context.model_version == "1"
 
-    def test_a_fit_that_learns_nothing_for_hybrid_leaves_the_present_one_and_its_tastes(self, casino_a, world, now):
+    def test_a_fit_without_cases_for_hybrid_keeps_the_active_one_and_its_user_vectors(self, casino_a, world, now):
         fill(casino_a, now, world)
         with use_casino(casino_a.current):
             fit_models(now, 1)
             before = find([1], now, now.timestamp()).casino_context.models
-            Event.objects.all().delete()  # what nobody can bet on makes no case
+            Event.objects.all().delete()  # without events there are no cases
             outcome = fit_models(now, 1)
             assert outcome is not None
             assert outcome.version == 2
@@ -168,7 +170,7 @@ class TestFitting:
             first, second = FittedModel.objects.filter(recommender="hybrid").order_by("version")
             assert (second.until, second.scores, second.fitted_at) == (first.until, first.scores, first.fitted_at)
 
-    def test_a_casino_with_ten_coupons_gets_a_sane_answer(self, casino_a, now):
+    def test_a_casino_with_ten_coupons_gets_a_full_slip(self, casino_a, now):
         few = simulate(replace(WORLD, coupons=10))
         fill(casino_a, now, few)
         with use_casino(casino_a.current):
@@ -176,26 +178,26 @@ class TestFitting:
             slip = recommend(casino_id=1, recommender_type="hybrid", user_id=few.coupons[0].user_id, now=now)
         assert len(slip.recommended_events) == 3
 
-    def test_one_fitted_lately_is_passed_over(self, casino_a, world, now, capsys):
+    def test_older_than_skips_a_casino_fitted_recently(self, casino_a, world, now, capsys):
         fill(casino_a, now, world)
         call_command("fit_models", casino=[1])
         call_command("fit_models", casino=[1], older_than=6)
-        said = capsys.readouterr().out.splitlines()
-        assert "version 1. The users go by" in said[0]
-        assert "fitted lately" in said[1]
+        lines = capsys.readouterr().out.splitlines()
+        assert "version 1. Strongest predictors of the users' bets:" in lines[0]
+        assert "skipped: fitted within the hours of --older-than" in lines[1]
 
-    def test_what_two_casinos_learn_differs_as_their_users_do(self, casino_a, casino_b, now):
-        worlds = {casino_a: "crowd", casino_b: "last-minute"}
-        said = []
-        for casino, kind in worlds.items():
+    def test_models_of_two_casinos_differ_with_their_users(self, casino_a, casino_b, now):
+        kinds = {casino_a: "crowd", casino_b: "last-minute"}
+        explanations = []
+        for casino, kind in kinds.items():
             world = SimulatedCasino(seed=6, users=40, coupons=500, days=30, leagues=4, preferences=USER_KINDS[kind])
             fill(casino, now, simulate(world))
             with use_casino(casino.current):
                 outcome = fit_models(now, casino.pk)
             assert outcome is not None
-            said.append(outcome.words)
-        assert said[0].startswith("The users go by what everybody bets on")
-        assert said[1].startswith("The users go by what begins soon")
+            explanations.append(outcome.explanation)
+        assert explanations[0].startswith("Strongest predictors of the users' bets: popularity")
+        assert explanations[1].startswith("Strongest predictors of the users' bets: time until the event begins")
 
 
 class TestCommands:
@@ -206,7 +208,7 @@ class TestCommands:
         write_files(world, tmp_path)
         return "--events", str(tmp_path / "events.csv"), "--coupons", str(tmp_path / "coupons.csv")
 
-    def test_a_casinos_evaluation_is_kept_for_its_page(self, casino_a, casino_b, world, now, capsys):
+    def test_a_casinos_report_is_stored_in_its_database(self, casino_a, casino_b, world, now, capsys):
         fill(casino_a, now, world)
         call_command("evaluate", "--casino", "1", *self.NAMES)
         out = capsys.readouterr().out
@@ -220,26 +222,26 @@ class TestCommands:
         with use_casino(casino_b.current):
             assert last_report() is None
 
-    def test_only_the_latest_evaluations_are_kept(self, casino_a, now):
+    def test_only_the_latest_20_evaluations_are_stored(self, casino_a, now):
         for _ in range(23):
             call_command("evaluate", "--casino", "1", "--recommenders", "soonest")
         with use_casino(casino_a.current):
             assert Evaluation.objects.count() == 20
 
-    def test_files_give_json_and_a_page_that_needs_nothing_else(self, files, tmp_path, capsys):
+    def test_evaluation_of_files_gives_json_and_a_self_contained_page(self, files, tmp_path, capsys):
         page = tmp_path / "report.html"
         call_command("evaluate", *files, *self.NAMES, "--json", "--html", str(page))
         report = json.loads(capsys.readouterr().out)
-        everything = report["slices"][0]
-        assert everything["name"] == "all"
-        assert set(everything["figures"][0]["metrics"]) == {"ndcg@3", "hr@3", "ndcg@10", "hr@10", "mrr"}
+        all_cases = report["slices"][0]
+        assert all_cases["name"] == "all"
+        assert set(all_cases["figures"][0]["metrics"]) == {"ndcg@3", "hr@3", "ndcg@10", "hr@10", "mrr"}
         html = page.read_text()
         assert html.count("<svg") >= 3
         assert "http" not in html
         assert "<script" not in html
         assert report["advice"]["sentence"].replace("'", "&#x27;") in html
 
-    def test_the_same_seed_simulates_the_same_and_another_another(self, world, tmp_path):
+    def test_a_simulation_depends_only_on_its_seed(self, world, tmp_path):
         again, other = simulate(WORLD), simulate(replace(WORLD, seed=5))
         assert again.coupons == world.coupons
         assert np.array_equal(again.events.odds, world.events.odds)
@@ -251,30 +253,30 @@ class TestCommands:
             assert casino_history(casino_id=1, until=_tomorrow()).coupons
 
     @pytest.mark.parametrize(
-        ("words", "said"),
+        ("arguments", "message"),
         [
-            ([], "Say whose history"),
+            ([], "Choose a history"),
             (["--casino", "1", "--events", "x"], "not both"),
             (["--events", "x.csv", "--coupons", "y.csv"], "No such file"),
-            (["--events", "x.csv", "--coupons", "y.csv", "--since", "2025-01-01"], "--since goes with --casino"),
-            (["--events", "x.csv", "--coupons", "y.csv", "--refit", "0d"], "is no time as 12h"),
-            (["--events", "x.csv", "--coupons", "y.csv", "--test-fraction", "1"], "is no number between 0 and 1"),
-            (["--events", "x.csv", "--coupons", "y.csv", "--k", "0"], "is no whole number from 1"),
+            (["--events", "x.csv", "--coupons", "y.csv", "--since", "2025-01-01"], "--since requires --casino"),
+            (["--events", "x.csv", "--coupons", "y.csv", "--refit", "0d"], "is not a duration such as 12h"),
+            (["--events", "x.csv", "--coupons", "y.csv", "--test-fraction", "1"], "is not a number between 0 and 1"),
+            (["--events", "x.csv", "--coupons", "y.csv", "--k", "0"], "is not a whole number of at least 1"),
         ],
     )
-    def test_what_can_not_be_evaluated_is_said(self, words, said):
-        with pytest.raises(CommandError, match=said):
-            call_command("evaluate", *words)
+    def test_invalid_arguments_are_rejected_with_the_reason(self, arguments, message):
+        with pytest.raises(CommandError, match=message):
+            call_command("evaluate", *arguments)
 
-    def test_an_unknown_recommender_is_said_with_those_there_are(self, files):
-        with pytest.raises(CommandError, match=r"There is no recommender best\. There are: static, dynamic"):
+    def test_an_unknown_recommender_is_rejected_with_the_known_names(self, files):
+        with pytest.raises(CommandError, match=r"Unknown recommender 'best'\. Known: static, dynamic"):
             call_command("evaluate", *files, "--recommenders", "best")
 
-    def test_a_broken_line_is_said_with_its_place(self, files):
+    def test_an_invalid_line_is_reported_with_its_number_and_column(self, files):
         path = files[3]
         with open(path, "a") as file:
             file.write("9999,1,five,2025-06-01T00:00:00Z,1\n")
-        with pytest.raises(CommandError, match=r"coupons\.csv, line [0-9]+, column stake: 'five' is no number"):
+        with pytest.raises(CommandError, match=r"coupons\.csv, line [0-9]+, column stake: 'five' is not a number"):
             call_command("evaluate", *files)
 
 

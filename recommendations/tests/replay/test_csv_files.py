@@ -1,4 +1,4 @@
-"""Histories in files: what is read, and errors that name the line and the column."""
+"""Reading histories from CSV files, and errors that name the line and the column."""
 
 import pytest
 
@@ -23,20 +23,20 @@ def read(tmp_path):
     return write_and_read
 
 
-def test_events_are_sorted_by_id_and_classified_as_they_are_stored(read):
+def test_events_are_sorted_by_id_and_normalized_as_in_the_database(read):
     history = read()
     assert history.events.ids.tolist() == [3, 7]
     assert history.events.league[0] == "PREMIER LEAGUE"
     assert history.opens_at[0] == 1748772000.0  # a time without a zone is UTC
 
 
-def test_coupons_come_in_the_order_of_time_whatever_that_of_the_lines(read):
+def test_coupons_are_sorted_by_time(read):
     lines = ["2,1,5,2025-06-01T12:00:00Z,7;3", "1,2,5,2025-06-01T12:00:00Z,3", "9,1,5,2025-06-01T11:00:00Z,7"]
     history = read(coupons=COUPONS + "\n".join(lines))
     assert [(coupon.user_id, coupon.places) for coupon in history.coupons] == [(1, (1,)), (2, (0,)), (1, (1, 0))]
 
 
-def test_selections_of_unknown_events_are_left_out_and_counted(read):
+def test_selections_of_unknown_events_are_ignored_and_counted(read):
     history = read(coupons=COUPONS + "1,1,5,2025-06-01T12:00:00Z,7;99;7\n2,1,5,2025-06-01T12:00:00Z,\n")
     assert history.left_out == 1
     assert [coupon.places for coupon in history.coupons] == [(1,), ()]
@@ -47,16 +47,16 @@ def test_empty_files_are_an_empty_history(read):
     assert (len(history.events), len(history.coupons)) == (0, 0)
 
 
-def test_odds_change_in_the_order_of_time(read):
+def test_odds_changes_are_sorted_by_time(read):
     odds = "event_id,timestamp,odd\n7,2025-06-01T13:00:00Z,3.5\n99,2025-06-01T13:00:00Z,9\n3,2025-06-01T12:00:00Z,1.5\n"
     assert [(each.place, each.odd) for each in read(odds=odds).odds_changes] == [(0, 1.5), (1, 3.5)]
 
 
 @pytest.mark.parametrize(
-    ("events", "said"),
+    ("events", "message"),
     [
         ("id,sport\n", "events.csv, line 1: there is no column league, country"),
-        (EVENTS + ONE.replace("2.5", "cheap"), "events.csv, line 2, column odd: 'cheap' is no number"),
+        (EVENTS + ONE.replace("2.5", "cheap"), "events.csv, line 2, column odd: 'cheap' is not a number"),
         (EVENTS + ONE.replace("2.5", "nan"), "line 2, column odd: 'nan' must be above 0 and at most 999999.999"),
         (EVENTS + ONE.replace("2.5", "1e308"), "line 2, column odd: '1e308' must be above 0 and at most 999999.999"),
         (EVENTS + ONE.replace("7,", "0" + "1" * 30 + ",", 1), "line 2, column id"),
@@ -68,38 +68,38 @@ def test_odds_change_in_the_order_of_time(read):
             EVENTS + ONE.replace("2025-06-01T10:00:00", "0001-01-01T00:00:00+12:00"),
             "line 2, column opens_at: '0001-01-01T00:00:00+12:00' must lie between 2000 and 2100",
         ),
-        (EVENTS + ONE.replace("7,", "-7,", 1), "line 2, column id: '-7' is no whole number from 1"),
+        (EVENTS + ONE.replace("7,", "-7,", 1), "line 2, column id: '-7' is not a whole number from 1"),
         (EVENTS + ONE.replace("7,", "9" * 30 + ",", 1), "line 2, column id"),
-        (EVENTS + OTHER + ONE + ONE, "line 4, column id: 7 is the id of an earlier line too"),
+        (EVENTS + OTHER + ONE + ONE, "line 4, column id: 7 is already used in an earlier line"),
         (
             EVENTS + ONE.replace("2025-06-02T18", "soon"),
-            "line 2, column begin_timestamp: 'soon:00:00+00:00' is no time",
+            "line 2, column begin_timestamp: 'soon:00:00+00:00' is not a time",
         ),
         (EVENTS + ONE.replace("2025-06-02T20", "2025-06-01T20"), "column end_timestamp: is before begin_timestamp"),
         (EVENTS + "1,FOOTBALL\n", "line 2, column league: is missing"),
         (b"\xff\xfe\x00", "events.csv"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_line_and_column(read, events, said):
+def test_an_invalid_event_is_reported_with_its_line_and_column(read, events, message):
     with pytest.raises(InvalidHistory) as caught:
         read(events=events)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_wrong_coupon_is_said_too(read):
-    with pytest.raises(InvalidHistory, match=r"coupons\.csv, line 3, column event_ids: '7;x' is no whole number"):
+def test_an_invalid_coupon_is_reported_with_its_line_and_column(read):
+    with pytest.raises(InvalidHistory, match=r"coupons\.csv, line 3, column event_ids: '7;x' is not a whole number"):
         read(coupons=COUPONS + "1,1,5,2025-06-01T12:00:00Z,7\n2,1,5,2025-06-01T12:00:00Z,7;x\n")
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("1,1,1e308,2025-06-01T12:00:00Z,7", "column stake: '1e308' must be above 0 and at most 999999999999.99"),
         ("1,1,5,0001-01-01T00:00:00+12:00,7", "column timestamp: '0001-01-01T00:00:00+12:00' must lie between"),
         (f"1,0{'1' * 30},5,2025-06-01T12:00:00Z,7", "column user_id"),
     ],
 )
-def test_a_coupons_numbers_and_times_have_bounds(read, line, said):
+def test_a_coupons_numbers_and_times_are_bounded(read, line, message):
     with pytest.raises(InvalidHistory) as caught:
         read(coupons=COUPONS + line)
-    assert f"coupons.csv, line 2, {said}" in str(caught.value)
+    assert f"coupons.csv, line 2, {message}" in str(caught.value)

@@ -1,4 +1,4 @@
-"""The replay of a history: what is asked when, what is known then, and that nothing of the future is."""
+"""Replaying a history: its cases, the state before each, and that no future data is used."""
 
 from dataclasses import replace
 
@@ -33,12 +33,12 @@ def run(history, *names, **plan):
 
 
 class TestCases:
-    def test_a_case_is_a_first_bet_on_an_event_that_is_open(self):
+    def test_a_case_is_a_users_first_bet_on_an_open_event(self):
         coupons = [(1, 1, [0]), (1, 2, [0, 1]), (1, 3, [2]), (1, 11, [0])]
         found = run(history_of([10, 20, 30], coupons, opens_at=[0, 0, 5]))
         assert [(case.timestamp / HOUR, case.candidates) for case in found.cases] == [(1, 2), (2, 1)]
 
-    def test_ranks_are_among_what_is_open_and_not_chosen_yet(self):
+    def test_ranks_are_among_open_events_that_the_user_has_not_bet_on(self):
         coupons = [(1, 1, [2]), (1, 2, [1]), (1, 3, [3]), (1, 10.5, [4])]
         found = run(history_of([10, 20, 30, 40, 50], coupons))
         assert [case.ranks for case in found.cases] == [(3.0,), (2.0,), (2.0,), (1.0,)]
@@ -48,12 +48,12 @@ class TestCases:
         found = run(history_of([100] * 10, coupons), test_fraction=0.2)
         assert [case.user_id for case in found.cases] == [8, 9]
 
-    def test_events_too_rarely_bet_on_before_are_left_out(self):
+    def test_events_with_too_few_earlier_selections_are_no_cases(self):
         coupons = [(1, 1, [0]), (2, 2, [0]), (3, 3, [1]), (4, 4, [0])]
         found = run(history_of([10, 20], coupons), min_prior_coupons=1)
         assert [(case.user_id, case.event_selections) for case in found.cases] == [(2, 1), (4, 2)]
 
-    def test_an_empty_history_and_one_of_a_single_coupon_are_replayed(self):
+    def test_an_empty_history_and_a_single_coupon_can_be_replayed(self):
         assert run(history_of([], [])).cases == []
         assert len(run(history_of([10], [(1, 1, [0])])).cases) == 1
 
@@ -64,32 +64,32 @@ class TestCases:
         assert rank_of(np.array([9.0, 1.0, 1.0, 0.0, 0.0]), np.array([False, True, True, True, True]), 1) == 1.5
 
 
-class TestWhatIsKnown:
-    def test_popularity_counts_what_was_bet_before(self):
+class TestState:
+    def test_popularity_counts_earlier_selections(self):
         coupons = [(1, 1, [2]), (2, 2, [2]), (3, 3, [1])]
         found = run(history_of([10, 20, 30], coupons), "live_popularity", "trending")
         assert [case.ranks for case in found.cases] == [(2.0, 3.0), (1.0, 1.0), (2.5, 3.0)]
 
-    def test_odds_hold_from_their_change_on(self):
+    def test_odds_are_valid_from_their_change_on(self):
         history = replace(
             history_of([10, 20], [(1, 1, [0]), (2, 2, [0]), (3, 3, [0])]),
             odds_changes=[OddsChange(1 * HOUR, 0, 1.0), OddsChange(2.5 * HOUR, 0, 3.0)],
         )
         slips = [run(replace(history, coupons=history.coupons[:n])).slips[0].selections for n in (1, 2, 3)]
-        assert np.diff([0, *slips]).tolist() == [2, 1, 2]  # an odd of 1 is nothing to bet on
+        assert np.diff([0, *slips]).tolist() == [2, 1, 2]  # an event with an odd of 1 can't be bet on
 
-    def test_no_slip_ever_has_what_it_must_not(self):
+    def test_no_slip_breaks_a_rule(self):
         found = run(simulate(SMALL), *RECOMMENDERS, "random", test_fraction=0.5)
         assert {count.invalid for count in found.slips} == {0}
         assert all(count.selections > 700 for count in found.slips)
 
 
-MOMENT = 0.85  # of the history: models have been fitted by then
+SPLIT = 0.85  # share of the history after which models have been fitted
 EVERYTHING = (*RECOMMENDERS, "random", "popular", "live_popularity")
 
 
 def replayed(history, tested_from=0.6):
-    """With models fitted every three days."""
+    """Replay with models fitted every three days."""
     return run(history, *EVERYTHING, test_fraction=1 - tested_from, refit=3 * 24 * HOUR)
 
 
@@ -104,7 +104,7 @@ def past():
 
 @pytest.fixture(scope="module")
 def moment(past):
-    return past.coupons[int(len(past.coupons) * MOMENT)].timestamp
+    return past.coupons[int(len(past.coupons) * SPLIT)].timestamp
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +114,10 @@ def unchanged(past):
 
 @pytest.mark.no_cover
 class TestNoPeeking:
-    """Whatever happens later changes nothing of what was said before."""
+    """Future data has no effect on earlier cases."""
 
-    def test_a_future_coupon_that_is_shifted_changes_nothing_before(self, past, moment, unchanged):
-        place = int(len(past.coupons) * MOMENT)
+    def test_shifting_a_future_coupon_has_no_effect_on_earlier_cases(self, past, moment, unchanged):
+        place = int(len(past.coupons) * SPLIT)
         coupons = list(past.coupons)
         coupons[place] = replace(coupons[place], timestamp=coupons[place].timestamp + 5 * 24 * HOUR)
         found = replayed(replace(past, coupons=in_order(coupons)))
@@ -125,22 +125,22 @@ class TestNoPeeking:
         assert until(found, moment) == until(unchanged, moment)
         assert found.cases != unchanged.cases
 
-    def test_future_coupons_of_others_change_nothing_before(self, past, moment, unchanged):
+    def test_future_coupons_of_others_have_no_effect_on_earlier_cases(self, past, moment, unchanged):
         longest = int(np.argmax(past.events.begins))
-        crowd = [PastCoupon(900 + number, moment + number, (longest,)) for number in range(5)]
-        coupons = in_order([*past.coupons, *crowd])
+        future = [PastCoupon(900 + number, moment + number, (longest,)) for number in range(5)]
+        coupons = in_order([*past.coupons, *future])
         first_tested = int(len(past.coupons) * 0.6)
         found = replayed(replace(past, coupons=coupons), tested_from=(first_tested + 0.5) / len(coupons))
         assert until(found, moment) == until(unchanged, moment)
 
-    def test_future_changes_of_odds_change_nothing_before(self, past, moment, unchanged):
+    def test_future_odds_changes_have_no_effect_on_earlier_cases(self, past, moment, unchanged):
         is_coming = np.flatnonzero(past.events.begins > moment)
         changes = [OddsChange(moment, int(place), 50.0) for place in is_coming]
         found = replayed(replace(past, odds_changes=changes))
         assert until(found, moment) == until(unchanged, moment)
         assert found.cases != unchanged.cases
 
-    def test_past_coupons_that_are_shifted_change_what_comes_after(self, past, moment, unchanged):
+    def test_shifting_past_coupons_changes_later_cases(self, past, moment, unchanged):
         late = [replace(each, timestamp=each.timestamp + 9 * HOUR) for each in past.coupons[::7]]
         others = [each for number, each in enumerate(past.coupons) if number % 7]
         found = replayed(replace(past, coupons=in_order([*others, *late])))
@@ -153,7 +153,7 @@ def in_order(coupons):
 
 @pytest.mark.no_cover
 class TestRecovery:
-    """What the simulator puts in, the evaluation finds."""
+    """The evaluation finds the preferences that the simulator used."""
 
     NAMES = ("soonest", "trending", "profile", "neighbours", "hybrid", "random")
 
@@ -170,21 +170,21 @@ class TestRecovery:
         )
 
     def means(self, report):
-        return {each.recommender: each.metrics["ndcg@10"].mean for each in report.slices[0].figures}
+        return {each.recommender: each.metrics["ndcg@10"].mean for each in report.slices[0].results}
 
     @pytest.mark.parametrize(
-        ("kind", "best", "goes_by"),
+        ("kind", "best", "predictor"),
         [
-            ("fans", "profile", "their own"),
-            ("crowd", "trending", "what everybody bets on"),
-            ("last-minute", "soonest", "what begins soon"),
+            ("fans", "profile", "favourite"),
+            ("crowd", "trending", "popularity"),
+            ("last-minute", "soonest", "time until the event begins"),
         ],
     )
-    def test_the_recommender_that_users_go_by_wins_and_hybrid_is_never_worse(self, kind, best, goes_by):
+    def test_the_recommender_of_the_simulated_preference_wins_and_hybrid_is_as_good(self, kind, best, predictor):
         report = self.report(kind)
         means = self.means(report)
         single = {name: mean for name, mean in means.items() if name != "hybrid"}
         assert max(single, key=single.__getitem__) == best
         assert means["hybrid"] > means[best] - 0.02
-        assert report.learning.words.startswith(f"The users go by {goes_by}")
+        assert report.learning.explanation.startswith(f"Strongest predictors of the users' bets: {predictor}")
         assert report.advice.recommender in {"hybrid", best}
