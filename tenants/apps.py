@@ -8,4 +8,4 @@ class TenantsConfig(AppConfig):
     verbose_name = "Catalogue"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401  (registers the system checks)
+        from . import checks  # noqa: F401  # registers the system checks

@@ -1,6 +1,6 @@
 """API keys and staff bindings in the admin."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -18,6 +18,12 @@ from tenants.models import ApiKey, Casino, Scope, StaffBinding
 from tenants.models.casino import ENDED_STATES
 
 from .theme import ModelAdmin
+
+
+class _IssuingRequest(HttpRequest):
+    """Carries the new key from `save_model` to `response_add`."""
+
+    issued: IssuedKey
 
 
 class ApiKeyForm(forms.ModelForm[ApiKey]):
@@ -66,10 +72,10 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
         issued = issue_key(
             obj.casino, name=obj.name, scopes=obj.scopes, by=request.user.get_username(), expires_at=obj.expires_at
         )
-        obj.pk, request.issued = issued.row.pk, issued  # type: ignore[attr-defined]
+        obj.pk, cast("_IssuingRequest", request).issued = issued.row.pk, issued
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
-        return self._show_once(request, [request.issued])  # type: ignore[attr-defined]
+        return self._show_once(request, [cast("_IssuingRequest", request).issued])
 
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from tenants.access.permissions import casinos_of
 from tenants.current_casino import MAIN
 from tenants.databases.servers import known_servers
-from tenants.lifecycle.placement import servers_with_counts
+from tenants.lifecycle.placement import ServerWithCount, servers_with_counts
 from tenants.models import CasinoMigration, DatabaseServer, MigrationRun, PrivacyRecord
 
 from .forms import DatabaseServerForm
@@ -29,7 +29,7 @@ class DatabaseServerAdmin(ModelAdmin[DatabaseServer]):
     fields = ("name", "capacity", "state")
     ordering = ("name",)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[DatabaseServer]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ServerWithCount]:
         return servers_with_counts()
 
     def get_fields(self, request: HttpRequest, obj: DatabaseServer | None = None) -> Any:
@@ -43,10 +43,10 @@ class DatabaseServerAdmin(ModelAdmin[DatabaseServer]):
         return super().has_delete_permission(request, obj) and (obj is None or obj.name != MAIN)
 
     @admin.display(description="casinos", ordering="casino_count")
-    def casinos_on_it(self, server: DatabaseServer) -> SafeString:
+    def casinos_on_it(self, server: ServerWithCount) -> SafeString:
         url = reverse("admin:tenants_casino_changelist")
-        count = server.casino_count  # type: ignore[attr-defined]
-        return format_html('<a href="{}?server__name__exact={}">{}</a>', url, server.name, count)
+        link = '<a href="{}?server__name__exact={}">{}</a>'
+        return format_html(link, url, server.name, server.casino_count)
 
     @admin.display(description="address in the environment", boolean=True)
     def has_address(self, server: DatabaseServer) -> bool:

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from psycopg import sql
+
 from tenants.databases.servers import database_settings, server_cursor
 from tenants.errors import CopyFailed
 from tenants.models import CasinoDatabase
@@ -57,12 +59,12 @@ def check_equal(source: CasinoDatabase, target: CasinoDatabase) -> None:
 
 def _row_counts(database: CasinoDatabase) -> dict[str, int]:
     with server_cursor(database.db_name, server=database.server_id) as cursor:
-        cursor.execute("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'public'")
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         tables = [table for (table,) in cursor.fetchall()]
         counts = {}
         for table in tables:
-            cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608  # quoted by format()
-            [counts[table]] = cursor.fetchone()
+            cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("public", table)))
+            [counts[f"public.{table}"]] = cursor.fetchone()
     return counts
 
 

@@ -1,10 +1,20 @@
 """Chooses the server for a casino's database."""
 
+from typing import TypeAlias, TypedDict
+
 from django.db.models import Count, F, Q, QuerySet
+from django_stubs_ext import WithAnnotations
 
 from tenants.databases.servers import known_servers
 from tenants.errors import NoRoom
 from tenants.models import CasinoState, DatabaseServer, ServerState
+
+
+class _CasinoCount(TypedDict):
+    casino_count: int
+
+
+ServerWithCount: TypeAlias = "WithAnnotations[DatabaseServer, _CasinoCount]"
 
 
 def choose_server(name: str | None = None) -> DatabaseServer:
@@ -20,7 +30,7 @@ def choose_server(name: str | None = None) -> DatabaseServer:
     return min(with_room, key=_fill)
 
 
-def servers_with_counts() -> QuerySet[DatabaseServer]:
+def servers_with_counts() -> QuerySet[ServerWithCount]:
     """All servers by name, each with its `casino_count`: casinos whose current or unfinished database is there; retired
     databases don't count."""
     is_retired = Q(databases__generation__lt=F("databases__casino__generation"))
@@ -29,20 +39,17 @@ def servers_with_counts() -> QuerySet[DatabaseServer]:
     return DatabaseServer.objects.annotate(casino_count=on_it).order_by("name")
 
 
-def _refusal(server: DatabaseServer) -> str | None:
+def _refusal(server: ServerWithCount) -> str | None:
     """Why the server takes no more casinos, or None."""
     if server.name not in known_servers():
         return f"has no address (DATABASE_SERVER_{server.name.upper()}_URL is not set)"
     if server.state != ServerState.OPEN:
         return "is closed to new casinos"
-    if server.capacity is not None and _count(server) >= server.capacity:
-        return f"is full ({_count(server)} of {server.capacity})"
+    if server.capacity is not None and server.casino_count >= server.capacity:
+        return f"is full ({server.casino_count} of {server.capacity})"
     return None
 
 
-def _fill(server: DatabaseServer) -> tuple[float, int, str]:
-    return _count(server) / server.capacity if server.capacity else 0.0, _count(server), server.name
-
-
-def _count(server: DatabaseServer) -> int:
-    return int(server.casino_count)  # type: ignore[attr-defined]
+def _fill(server: ServerWithCount) -> tuple[float, int, str]:
+    fill = server.casino_count / server.capacity if server.capacity else 0.0
+    return fill, server.casino_count, server.name

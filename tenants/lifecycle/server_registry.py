@@ -7,7 +7,7 @@ from tenants.databases.servers import server_cursor
 from tenants.errors import ServerRefused, UnknownServer
 from tenants.models import DatabaseServer, ServerState
 
-from .placement import servers_with_counts
+from .placement import ServerWithCount, servers_with_counts
 
 
 class ServerDescription(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ def set_server(name: str, *, state: ServerState, **changes: int | None) -> None:
         raise _not_in_catalogue(name)
 
 
-def _describe(server: DatabaseServer) -> ServerDescription:
+def _describe(server: ServerWithCount) -> ServerDescription:
     version, problem = None, ""
     try:
         version = _version_of(server.name)
@@ -71,7 +71,7 @@ def _describe(server: DatabaseServer) -> ServerDescription:
         name=server.name,
         state=server.state,
         capacity=server.capacity,
-        casinos=server.casino_count,  # type: ignore[attr-defined]
+        casinos=server.casino_count,
         is_reachable=version is not None,
         version=version,
         problem=problem,

@@ -7,6 +7,7 @@ import threading
 from contextlib import suppress
 from typing import Any, Protocol
 
+import psycopg
 from django.conf import settings
 from django.db import connections
 from psycopg.pq import ConnStatus, TransactionStatus
@@ -53,7 +54,7 @@ def _is_socket_quiet(connection: Any) -> bool:
 def _ping(connection: Any) -> bool:
     try:
         connection.execute("SELECT 1")
-    except Exception:  # noqa: BLE001  # any error means that the connection is unusable
+    except (psycopg.Error, OSError):
         return False
     return True
 
@@ -64,7 +65,7 @@ def _reset(connection: Any) -> bool:
     if connection.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
         try:
             connection.rollback()
-        except Exception:  # noqa: BLE001  # as above
+        except (psycopg.Error, OSError):
             return False
     return connection.pgconn.transaction_status == TransactionStatus.IDLE and connection.autocommit is True
 

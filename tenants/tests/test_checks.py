@@ -40,14 +40,14 @@ def test_app_cannot_be_classified_twice(settings):
 def test_relation_between_a_casino_and_the_catalogue_is_an_error(settings):
     settings.CASINO_APPS = ["recommendations", "admin"]
     assert _errors("tenants.E002") == {
-        "admin.LogEntry.user leads to auth.User, in another database.",
-        "admin.LogEntry.content_type leads to contenttypes.ContentType, in another database.",
+        "admin.LogEntry.user refers to auth.User, in another database.",
+        "admin.LogEntry.content_type refers to contenttypes.ContentType, in another database.",
     }
 
 
 def test_relation_from_the_catalogue_to_a_casino_is_an_error(settings):
     settings.CASINO_APPS = ["recommendations", "contenttypes"]
-    assert "auth.Permission.content_type leads to contenttypes.ContentType, in another database." in _errors(
+    assert "auth.Permission.content_type refers to contenttypes.ContentType, in another database." in _errors(
         "tenants.E002"
     )
 

@@ -14,7 +14,7 @@ def test_new_casino_is_requested_and_has_no_database_and_no_configuration(db):
 
 def test_casino_without_a_database_cannot_become_current(db):
     with pytest.raises(ValueError, match=r"Gamma \(casino 71\) has no database yet"):
-        Casino(id=71, name="Gamma").current  # noqa: B018
+        _ = Casino(id=71, name="Gamma").current
 
 
 def test_casino_becomes_current_by_its_id_and_database():

@@ -36,7 +36,7 @@ def delta(real_databases):
 
 
 def _do(client, action, *casinos, **answers):
-    """The page that comes after choosing an action, or after answering what it asks."""
+    """The response to choosing an action, or to confirming it."""
     chosen = {"action": action, "_selected_action": [casino.pk for casino in casinos]}
     confirmed = {"confirmed": "yes", **answers} if answers else {}
     return client.post(LIST, {**chosen, **confirmed}, follow=True)

@@ -7,7 +7,7 @@ SERVERS = "/admin/tenants/databaseserver/"
 
 @pytest.fixture
 def east(db, settings):
-    """A server `east` that the environment knows: in truth the catalogue's own."""
+    """A server `east` with the address of the catalogue's own."""
     settings.DATABASE_SERVERS = {"east": {"requests": {}}}
 
 

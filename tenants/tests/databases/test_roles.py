@@ -43,7 +43,7 @@ def _roles_on(server="main"):
 
 
 def _assert_kept_apart(casino, *others):
-    """This casino's role works on its own rows, and gets neither further there nor into the others' databases."""
+    """The casino's role can use its own rows only, and can't connect to other databases."""
     casino.refresh_from_db()
     with use_casino(casino.current), casino_connection().cursor() as cursor:
         cursor.execute("SELECT session_user")

@@ -97,7 +97,7 @@ def test_storing_casinos_keeps_their_order_and_is_idempotent():
 
 
 def _in_threads(*calls):
-    """Results of the calls, made in threads that all wait for a lock until the last has begun."""
+    """Results of the calls, in threads that all wait for a lock until the last has started."""
 
     def call_and_close(call):
         try:

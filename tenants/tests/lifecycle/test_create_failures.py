@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("real_databases")
 
 
 def _make_foreign_database(casino):
-    """A database of somebody else's, with a table in it, that has the name this casino's would get."""
+    """A foreign database, with a table, that has the name of this casino's future database."""
     name = f"test_casino_{casino.pk}"
     with server_cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {quoted(name)}")
@@ -80,7 +80,7 @@ def test_casino_that_fails_before_its_database_is_created_is_failed_and_has_none
 
 @pytest.fixture
 def impatient_server():
-    """A server that gives up waiting for a lock after 0.1 s."""
+    """A server with a lock timeout of 0.1 s."""
     name = quoted(connection.settings_dict["NAME"])
     with server_cursor() as cursor:
         cursor.execute(f"ALTER DATABASE {name} SET lock_timeout = '100ms'")

@@ -26,7 +26,7 @@ STEP = int(os.environ.get("CRASH_STEP", "3"))  # odd, so that both ways back tak
 
 
 def _findings() -> list[Finding]:
-    """All but the predeclared casinos' databases, which the real catalogue does not know."""
+    """All but the predeclared casinos' databases, which are not in the catalogue."""
     return [finding for finding in examine() if finding.database not in ("test_casino_1", "test_casino_2")]
 
 
@@ -65,14 +65,14 @@ def _drop_everything(casino: Casino) -> None:
 
 
 def _walk(prepare: Callable[[], Casino], work: Callable[[Casino], object], check: Callable[[Casino, bool], None]):
-    """Kill `work` before its first statement, one `STEP` later and so on, each time on a casino made anew. After every
-    other kill `work` is done again, after the rest the doctor is called; `check` is told which."""
+    """Kill `work` before its first statement, one `STEP` later and so on, each time with a new casino. After every
+    other kill `work` is run again, after the others the doctor; `check` gets which."""
     for statement in count(1, STEP):
         casino = prepare()
         was_killed = run_and_kill(partial(work, casino), before_statement=statement)
         by_doctor = statement % 2 == 0
         if was_killed and by_doctor:
-            wait_until_free(casino)  # or the doctor leaves it to the process that works on it
+            wait_until_free(casino)  # or the doctor skips the busy casino
             _repair_all()
         elif was_killed:
             casino.refresh_from_db()
@@ -98,7 +98,7 @@ def test_creation_can_be_killed_anywhere(real_databases):
 
 @pytest.mark.no_cover
 def test_first_creation_on_a_server_can_be_killed_anywhere_while_the_template_is_created(second_server):
-    """The template is made anew each time, since a killed migration of it is what has to be survived."""
+    """The template is created each time, since its migration must survive a kill."""
 
     def prepare():
         with server_cursor("postgres", server="east") as cursor:

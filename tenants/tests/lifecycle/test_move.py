@@ -79,7 +79,7 @@ def test_frozen_database_is_readable_and_not_writable(gamma):
 
 
 def test_running_transaction_ends_before_the_database_is_frozen(gamma):
-    """What was written before is in the copy; who has a connection from before finds it closed, or takes no writes."""
+    """Earlier writes are in the copy; earlier connections are closed or read-only."""
     with use_casino(gamma.current):
         make_user("Before")
         databases.freeze(databases.current_database(gamma))
@@ -150,7 +150,7 @@ def test_difference_in_rows_is_reported_by_table(gamma):
 
 
 def test_move_with_an_incomplete_copy_leaves_the_casino_where_it_was(gamma):
-    """pg_dump leaves out what belongs to an extension."""
+    """pg_dump omits an extension's tables."""
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("CREATE TABLE lost ()")
         cursor.execute("ALTER EXTENSION plpgsql ADD TABLE lost")

@@ -32,7 +32,7 @@ def moving_and_staying(second_server):
 
 
 class Load:
-    """Threads that ask and write until told to stop; what they saw."""
+    """Threads that read and write until stopped, and their results."""
 
     def __init__(self, moving: Casino, staying: Casino) -> None:
         self.answers: Counter[tuple[str, int]] = Counter()

@@ -11,14 +11,14 @@ from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer, 
 
 @pytest.fixture
 def three_servers(db, settings):
-    """`main`, `east` and `west`, all known to the environment; nobody connects to them."""
+    """`main`, `east` and `west`, all with an address; none is connected to."""
     settings.DATABASE_SERVERS = {"east": {"requests": {}}, "west": {"requests": {}}}
     for name in ("east", "west"):
         DatabaseServer.objects.create(name=name)
 
 
 def _fill(server, count, **changes):
-    """Let this server have so many casinos' databases."""
+    """Create this number of casinos' databases on the server."""
     for number in range(count):
         casino = Casino.objects.create(name=f"{server} {number} {changes}", **changes)
         CasinoDatabase.objects.create(casino=casino, generation=1, server_id=server, db_name=f"any_{casino.pk}")

@@ -136,7 +136,7 @@ def test_casino_that_another_process_works_on_is_not_restored(gamma, backup, set
 
 
 def _spoil_dump(folder):
-    """A dump that is what its manifest says, and that pg_restore can't read."""
+    """A dump with the right checksum that pg_restore can't read."""
     content = (folder / DUMP).read_bytes()[:-2_000]
     (folder / DUMP).write_bytes(content)
     rewrite_manifest(folder, sha256=hashlib.sha256(content).hexdigest())

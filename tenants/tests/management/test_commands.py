@@ -5,7 +5,7 @@ from django.db import connections
 
 
 def _run(*arguments):
-    """What a command wrote to its standard output."""
+    """A command's standard output."""
     out = StringIO()
     call_command(*arguments, stdout=out, stderr=out)
     return out.getvalue()

@@ -27,7 +27,7 @@ def gamma_and_delta(real_databases):
 
 
 def _run(*arguments):
-    """What was written to stdout and to stderr, and the complaint."""
+    """stdout, stderr, and the error message."""
     out, err, complaint = StringIO(), StringIO(), ""
     try:
         call_command("for_casinos", *arguments, stdout=out, stderr=err)

@@ -51,7 +51,7 @@ def broken_gamma(gamma, settings):
 
 
 def _run(*arguments):
-    """What the command wrote to stdout, to stderr, and its complaint."""
+    """stdout, stderr, and the error message."""
     out, err, complaint = StringIO(), StringIO(), ""
     try:
         call_command("migrate_casinos", *arguments, stdout=out, stderr=err)

@@ -95,7 +95,7 @@ def test_server_that_does_not_start_is_reported_with_what_to_do(tmp_path):
 
 
 def test_lock_file_of_another_user_does_not_block_this_one(tmp_path, socket_dir):
-    (tmp_path / ".lockfile").mkdir()  # as little to be opened as one that belongs to somebody else
+    (tmp_path / ".lockfile").mkdir()  # can't be opened, like a file of another user
     process, seen = _start_another_process(TMPDIR=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path / "none"))
     process.communicate()
     assert (seen, process.returncode) == (socket_dir, 0)

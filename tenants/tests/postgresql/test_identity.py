@@ -1,4 +1,4 @@
-"""A database that is not the casino's does not serve it, whatever its name says."""
+"""A database with another casino's identity is refused, whatever its name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

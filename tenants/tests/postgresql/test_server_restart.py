@@ -1,4 +1,4 @@
-"""A PostgreSQL server that goes away and comes back: outage while it is away, and no request fails after it is back."""
+"""A restart of the PostgreSQL server: an outage while it is down, and no failed request after it."""
 
 import subprocess
 import time

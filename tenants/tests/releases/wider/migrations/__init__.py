@@ -1,4 +1,4 @@
-"""The recommendations app's own migrations and one more."""
+"""The recommendations app's own migrations and a further one."""
 
 from importlib import import_module
 
