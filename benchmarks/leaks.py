@@ -1,8 +1,10 @@
-"""Whether any of 100,000 interleaved requests over 50 casinos sees a row of another casino.
+"""Checks that none of 100,000 interleaved requests over 50 casinos sees a row of another casino.
 
-They come from 8 threads by WSGI and 8 tasks by ASGI at the same time, through all of the project's middleware, to views
-that read, write, stream and fail at random; there are fewer connections than casinos and workers, so that connections
-are evicted all the time. The exit status is 1 if there was a foreign row, in an answer or in a database.
+8 threads by WSGI and 8 tasks by ASGI run concurrently, through all middleware, to views that read, write, stream and
+fail at random; the pool has fewer connections than casinos and workers, so that connections are evicted constantly.
+Exit status 1 if a response or a database has a row of another casino.
+
+    python -m benchmarks.leaks [--requests N] [--casinos N]
 """
 
 import argparse
@@ -12,7 +14,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-# A server of its own, unless the environment names one.
+# Its own server, unless the environment sets one.
 os.environ.setdefault("LOCAL_DIR", str(Path(__file__).resolve().parent.parent / ".local" / "leaks"))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 os.environ["RECSYS_OPEN_API"] = "1"
@@ -40,7 +42,7 @@ CONNECTIONS = 12
 def main() -> None:
     arguments = _arguments()
     settings.ROOT_URLCONF, settings.CASINO_CONNECTIONS = traffic_views.__name__, CONNECTIONS
-    warnings.simplefilter("ignore")  # of Django's handlers, on iterators that they go through and files they leave open
+    warnings.simplefilter("ignore")  # Django's handlers warn about synchronous iterators and open files
     console = Console()
     casinos: list[Casino] = []
     try:
@@ -49,7 +51,7 @@ def main() -> None:
             for number in range(arguments.casinos):
                 casinos.append(create_casino(f"Leaks {number} {time.time_ns()}"))
                 fill(casinos[-1])
-        with console.status("Asking"):
+        with console.status("Sending requests"):
             started = time.perf_counter()
             tally = send_traffic(casinos, arguments.requests)
             seconds = time.perf_counter() - started
@@ -72,22 +74,22 @@ def _arguments() -> Any:
 def _table(tally: Tally, misplaced: int, seconds: float, casinos: int) -> Table:
     title = f"{casinos} casinos, {WORKERS} threads by WSGI, {WORKERS} tasks by ASGI, {CONNECTIONS} connections"
     table = Table("", "count", title=title)
-    metrics, asked = connection_metrics(), tally.statuses.total()
+    metrics, requests = connection_metrics(), tally.statuses.total()
     rows: dict[str, Any] = {
-        "requests": asked,
-        "requests/s": round(asked / seconds),
-        "rows of another casino in answers": tally.foreign,
+        "requests": requests,
+        "requests/s": round(requests / seconds),
+        "rows of another casino in responses": tally.foreign,
         "rows in the wrong database, or of failed transactions": misplaced,
-        "answers that nothing explains": tally.unexplained.total(),
-        "answered 200": tally.statuses[200],
-        "answered 500: failed on purpose": tally.statuses[500],
-        "answered 503: no connection free in time": tally.statuses[503],
-        "streams that broke off": tally.broken_off,
-        "connections open at most": tally.most_open,
+        "unexplained responses": tally.unexplained.total(),
+        "status 200": tally.statuses[200],
+        "status 500: failed on purpose": tally.statuses[500],
+        "status 503: no connection available in time": tally.statuses[503],
+        "interrupted streams": tally.broken_off,
+        "maximum of open connections": tally.most_open,
         "connections opened": metrics.opened,
         "connections evicted": metrics.evicted,
         "waits for a connection": metrics.waited,
-        "waits in vain": metrics.refused,
+        "timeouts of these waits": metrics.refused,
     }
     for name, count in rows.items():
         table.add_row(name, f"{count:,}")

@@ -1,7 +1,9 @@
-"""How much slower `/recommend` answers while 200 odds a second change in a casino of 10,000 open events.
+"""Latency of `/recommend` while 200 odds per second change in a casino with 10,000 open events.
 
-One granian process of four threads, one asker; rounds with and without the changes take turns. Prints p50 and p99 of
+One granian process with four threads, one client; rounds with and without changes alternate. Prints p50 and p99 of
 both, and their ratios.
+
+    python -m benchmarks.odds_changes
 """
 
 import multiprocessing
@@ -27,7 +29,7 @@ from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
 from . import casino as benchmark
-from .recommend import SCHEMA, ask_for, measure_latencies, serving
+from .recommend import SCHEMA, measure_latencies, sender_for, serving
 
 EVENTS, CHANGES_A_SECOND, ROUNDS, REQUESTS = 10_000, 200, 5, 300
 
@@ -46,19 +48,19 @@ def main() -> None:
     )
     writer.start()
     with serving("granian", 1), console.status("Measuring"):
-        ask = ask_for(casino, "hybrid")
+        send = sender_for(casino, "hybrid")
         for _ in range(ROUNDS):
             is_changing.clear()
-            quiet += measure_latencies(ask, REQUESTS)
+            quiet += measure_latencies(send, REQUESTS)
             is_changing.set()
             time.sleep(0.5)
-            busy += measure_latencies(ask, REQUESTS)
+            busy += measure_latencies(send, REQUESTS)
     writer.terminate()
     console.print(table_of(quiet, busy))
 
 
 def change_odds(casino_id: int, is_changing: Any) -> None:
-    """Each change is a transaction of its own, as a feed sends them."""
+    """One transaction per change, like a feed of single changes."""
     rng = random.Random(5)
     with use_casino(Casino.objects.get(pk=casino_id).current):
         due = time.perf_counter()
@@ -72,15 +74,15 @@ def change_odds(casino_id: int, is_changing: Any) -> None:
 
 
 def table_of(quiet: list[float], busy: list[float]) -> Table:
-    title = f"{EVENTS:,} events, hybrid; {CHANGES_A_SECOND} odds change a second"
+    title = f"{EVENTS:,} events, hybrid; {CHANGES_A_SECOND} odds changes per second"
     table = Table("", "p50 ms", "p99 ms", title=title)
-    figures = {
+    percentiles = {
         name: (statistics.median(taken) * 1000, statistics.quantiles(taken, n=100)[98] * 1000)
         for name, taken in (("none", quiet), ("changes", busy))
     }
-    for name, each in figures.items():
-        table.add_row(name, *(f"{figure:.2f}" for figure in each))
-    ratios = (busy / quiet for busy, quiet in zip(figures["changes"], figures["none"], strict=True))
+    for name, each in percentiles.items():
+        table.add_row(name, *(f"{value:.2f}" for value in each))
+    ratios = (busy / quiet for busy, quiet in zip(percentiles["changes"], percentiles["none"], strict=True))
     table.add_row("ratio", *(f"{ratio:.2f}" for ratio in ratios))
     return table
 

@@ -1,7 +1,9 @@
-"""What an offer in memory costs: bytes an event, time to read it whole, and time to follow changes of odds.
+"""Cost of a cached offer: bytes per event, time of a full load, and time to apply changed odds.
 
-Offers of 10,000 and of 100,000 events of 120 leagues and 2,400 teams, in a real casino's database. A request's query is
-timed with what it brings and what is made of that; `at rest` is the same where nothing changed.
+Offers of 10,000 and 100,000 events with 120 leagues and 2,400 teams, in a real casino's database. Times include the
+query and the processing of its rows; `unchanged` is the refresh of an offer without changes.
+
+    python -m benchmarks.offer
 """
 
 import os
@@ -53,7 +55,7 @@ WHERE id IN (SELECT 1 + (%s + n * 997) %% %s FROM generate_series(1, %s) AS n)
 def main() -> None:
     ensure_catalogue()
     [casino] = store_casinos(["Offer benchmark"])
-    table = Table("events", "measured", "p50", "p99", title="An offer in memory; times in ms")
+    table = Table("events", "measured", "p50", "p99", title="Cached offer; times in ms")
     with use_casino(casino.current):
         for size in SIZES:
             _fill(size)
@@ -65,26 +67,26 @@ def main() -> None:
 def _measure(size: int) -> list[tuple[str, str, str]]:
     own, allocated = _bytes()
     return [
-        ("bytes an event, by its own count", f"{own / size:.0f}", ""),
-        ("the same, with what hybrid and the gate keep with it", f"{_bytes_with_hybrid() / size:.0f}", ""),
-        ("bytes an event, as allocated", f"{allocated / size:.0f}", ""),
-        ("read whole", *_times(lambda _: load_offer(timezone.now()), LOADS)),
-        ("at rest", *_times(lambda _: read_offer(timezone.now()), READS)),
-        *(_following(size, changed) for changed in (1, 100)),
-        *(_patching(size, changed) for changed in (1, 100)),
+        ("bytes per event, by Offer.nbytes", f"{own / size:.0f}", ""),
+        ("the same, with the values that hybrid and the slip cache", f"{_bytes_with_hybrid() / size:.0f}", ""),
+        ("bytes per event, by tracemalloc", f"{allocated / size:.0f}", ""),
+        ("full load", *_times(lambda _: load_offer(timezone.now()), LOADS)),
+        ("refresh, unchanged", *_times(lambda _: read_offer(timezone.now()), READS)),
+        *(_refresh(size, changed) for changed in (1, 100)),
+        *(_patch(size, changed) for changed in (1, 100)),
     ]
 
 
-def _following(size: int, changed: int) -> tuple[str, str, str]:
+def _refresh(size: int, changed: int) -> tuple[str, str, str]:
     def change(number: int) -> None:
         _execute(CHANGE, [number * 7919, size, changed])
 
-    title = f"query and patch, {changed} odds changed"
+    title = f"refresh, {changed} odds changed"
     return (title, *_times(lambda _: read_offer(timezone.now()), READS, before=change))
 
 
-def _patching(size: int, changed: int) -> tuple[str, str, str]:
-    """The share of the above that is not the database's."""
+def _patch(size: int, changed: int) -> tuple[str, str, str]:
+    """The refresh without its query."""
     answers: list[Any] = []
 
     def change(number: int) -> None:
@@ -95,7 +97,7 @@ def _patching(size: int, changed: int) -> tuple[str, str, str]:
     def patch(_: int) -> None:
         offers.advance(*answers.pop(), timezone.now())
 
-    return (f"patch alone, {changed} odds changed", *_times(patch, READS, before=change))
+    return (f"refresh without the query, {changed} odds changed", *_times(patch, READS, before=change))
 
 
 def _bytes() -> tuple[int, int]:
@@ -107,7 +109,7 @@ def _bytes() -> tuple[int, int]:
 
 
 def _bytes_with_hybrid() -> int:
-    """Once a slip has been made of it."""
+    """After one recommendation."""
     now = timezone.now().timestamp()
     offer = read_offer(timezone.now())
     context = ScoringContext(offer, now=now, hour=now // 3_600 * 3_600)

@@ -1,7 +1,7 @@
-"""One process that serves casinos in turn through Django's WSGI handler; `benchmarks.connections` starts it.
+"""One process that serves casinos round-robin through Django's WSGI handler; started by `benchmarks.connections`.
 
-`python -m benchmarks.one_process CASINOS THREADS REQUESTS` asks `/recommend` of the first CASINOS casinos, round-robin,
-after each was asked once, and prints as JSON what it measured (times in seconds).
+`python -m benchmarks.one_process CASINOS THREADS REQUESTS` requests `/recommend` of the first CASINOS casinos, after
+one warm-up request each, and prints the measurements as JSON (times in seconds).
 """
 
 import io
@@ -30,12 +30,12 @@ def main(casinos: int, threads: int, requests: int) -> None:
     served = list(Casino.objects.order_by("pk")[:casinos])
     ids = [casino.pk for casino in served]
     for casino_id in ids:
-        _ask(casino_id)
-    connections["default"].close()  # or this thread's would count beside the others'
+        _request(casino_id)
+    connections["default"].close()  # so that only the worker threads' connections count
     started = time.perf_counter()
     with ThreadPoolExecutor(threads) as executor:
         shares = [_share(ids, thread, threads, requests) for thread in range(threads)]
-        latencies = [seconds for taken in executor.map(_ask_all, shares) for seconds in taken]
+        latencies = [seconds for taken in executor.map(_request_all, shares) for seconds in taken]
         threads_seen = threading.active_count()
     print(
         json.dumps(
@@ -54,22 +54,22 @@ def main(casinos: int, threads: int, requests: int) -> None:
 
 
 def _share(ids: list[int], thread: int, threads: int, requests: int) -> list[int]:
-    """Each thread goes round all casinos, and each begins elsewhere."""
+    """Each thread cycles through all casinos, from a different start."""
     begin = thread * len(ids) // threads
     return list(islice(cycle(ids[begin:] + ids[:begin]), requests // threads))
 
 
-def _ask_all(ids: list[int]) -> list[float]:
+def _request_all(ids: list[int]) -> list[float]:
     taken = []
     for casino_id in ids:
         started = time.perf_counter()
-        _ask(casino_id)
+        _request(casino_id)
         taken.append(time.perf_counter() - started)
     connections["default"].close()
     return taken
 
 
-def _ask(casino_id: int) -> None:
+def _request(casino_id: int) -> None:
     environ = {
         "REQUEST_METHOD": "GET",
         "PATH_INFO": "/recommend/1",
@@ -85,11 +85,11 @@ def _ask(casino_id: int) -> None:
     body = b"".join(response)
     response.close()
     if statuses != ["200 OK"]:
-        raise SystemExit(f"Casino {casino_id} answered {statuses}: {body[:200]!r}")
+        raise SystemExit(f"Casino {casino_id} returned {statuses}: {body[:200]!r}")
 
 
 def _switch_seconds(served: list[Casino]) -> float:
-    """Entering a casino, a cursor on a warm connection, and handing it back; two casinos in turn."""
+    """Seconds to enter a casino, open a cursor on a warm connection and check it in; alternating two casinos."""
     pair = [casino.current for casino in served[:2]]
 
     def switch_twice() -> None:

@@ -1,9 +1,11 @@
-"""How fast `/recommend` answers, next to a view of one primary-key query behind the same router, and to a plain one
-that loads all events by the ORM.
+"""Latency and throughput of `/recommend`, compared with a view of one primary-key query behind the same router (`one
+key`) and with a naive view that loads all events with the ORM (`plain`).
 
-Prints p50, p99 and requests a second of each recommender, and their ratio to the first; in every round each is asked in
-turn, so that whatever else the machine does falls on all of them. `--servers` compares servers, `--workers` numbers of
-their processes; each has four threads.
+Prints p50, p99 and requests per second of each recommender, and their ratios to both views. Each round measures all of
+them in turn, so that other load on the machine affects all equally. `--servers` compares servers, `--workers` numbers
+of processes with four threads each.
+
+    python -m benchmarks.recommend [--events N] [--servers granian gunicorn] [--workers N ..]
 """
 
 import argparse
@@ -39,7 +41,7 @@ from tenants.routing.context import use_casino
 from . import casino as benchmark
 
 PORT = 8765
-THREADS, ASKERS = 4, 8
+THREADS, CLIENTS = 4, 8
 SCHEMA = {"user_id": "int", "stake": "float", "timestamp": "float", "recommended_events": "list"}
 KEY, PLAIN = "one key", "plain"
 
@@ -50,7 +52,7 @@ SERVERS = {
     "--no-log --workers",
 }
 
-Ask = Callable[[http.client.HTTPConnection], None]
+Send = Callable[[http.client.HTTPConnection], None]
 
 
 def main() -> None:
@@ -59,7 +61,7 @@ def main() -> None:
     parser.add_argument("--servers", nargs="+", choices=SERVERS, default=["granian"])
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--requests", type=int, default=200, help="of one asker in a round")
+    parser.add_argument("--requests", type=int, default=200, help="requests of a client in a round")
     arguments = parser.parse_args()
     benchmark.EVENTS = arguments.events
     console = Console()
@@ -84,19 +86,19 @@ def _measure(casino: Casino, rounds: int, requests: int) -> Table:
     rates: dict[str, list[float]] = {}
     for _ in range(rounds):
         for name in (KEY, *RECOMMENDERS, PLAIN):
-            ask, count = prepare(casino, name), max(requests // 20, 5) if name == PLAIN else requests
-            latencies.setdefault(name, []).extend(measure_latencies(ask, count))
-            rates.setdefault(name, []).append(_rate(ask, count))
+            send, count = prepare(casino, name), max(requests // 20, 5) if name == PLAIN else requests
+            latencies.setdefault(name, []).extend(measure_latencies(send, count))
+            rates.setdefault(name, []).append(_rate(send, count))
     return _table(latencies, rates)
 
 
-def prepare(casino: Casino, name: str) -> Ask:
+def prepare(casino: Casino, name: str) -> Send:
     if name in RECOMMENDERS:
         configure(casino=casino, recommender_type=name, recommendation_schema=SCHEMA, now=timezone.now())
-    return ask_for(casino, name)
+    return sender_for(casino, name)
 
 
-def ask_for(casino: Casino, name: str) -> Ask:
+def sender_for(casino: Casino, name: str) -> Send:
     headers = {"Casino-ID": str(casino.pk)}
     folder = {KEY: "key", PLAIN: "plain"}.get(name, "recommend")
     return lambda connection: _get(connection, f"/{folder}/{random.randint(1, benchmark.USERS)}", headers)
@@ -107,36 +109,36 @@ def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, s
     response = connection.getresponse()
     body = response.read()
     if response.status != 200:
-        raise SystemExit(f"{path} answered {response.status}: {body[:200]!r}")
+        raise SystemExit(f"{path} returned {response.status}: {body[:200]!r}")
 
 
-def measure_latencies(ask: Ask, requests: int) -> list[float]:
-    """Seconds of one request after the other."""
+def measure_latencies(send: Send, requests: int) -> list[float]:
+    """Seconds of each of consecutive requests."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT)
     for _ in range(10):
-        ask(connection)
+        send(connection)
     taken = []
     for _ in range(requests):
         started = time.perf_counter()
-        ask(connection)
+        send(connection)
         taken.append(time.perf_counter() - started)
     connection.close()
     return taken
 
 
-def _rate(ask: Ask, requests: int) -> float:
-    """Requests a second with several askers at once."""
+def _rate(send: Send, requests: int) -> float:
+    """Requests per second with `CLIENTS` concurrent clients."""
 
     def work(_: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", PORT)
         for _ in range(max(requests // 2, 2)):
-            ask(connection)
+            send(connection)
         connection.close()
 
     started = time.perf_counter()
-    with ThreadPoolExecutor(ASKERS) as pool:
-        list(pool.map(work, range(ASKERS)))
-    return ASKERS * max(requests // 2, 2) / (time.perf_counter() - started)
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(work, range(CLIENTS)))
+    return CLIENTS * max(requests // 2, 2) / (time.perf_counter() - started)
 
 
 @contextmanager
@@ -163,11 +165,11 @@ def _wait_for_server() -> None:
             time.sleep(0.2)
         else:
             return
-    raise SystemExit("The server does not answer.")
+    raise SystemExit("The server does not respond.")
 
 
 def _table(latencies: dict[str, list[float]], rates: dict[str, list[float]]) -> Table:
-    table = Table("asked", "p50 ms", "p99 ms", "p50 / one key", "requests/s", "/ one key", "/ plain")
+    table = Table("recommender", "p50 ms", "p99 ms", "p50 / one key", "requests/s", "/ one key", "/ plain")
     base, base_rate = statistics.median(latencies[KEY]), statistics.median(rates[KEY])
     plain_rate = statistics.median(rates[PLAIN])
     for name, taken in latencies.items():

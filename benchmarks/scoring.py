@@ -1,7 +1,9 @@
-"""How long scoring, gate and ranking take in process, for each recommender, at 10,000 and at 100,000 open events.
+"""Time of scoring, filtering and ranking in process, for each recommender, with 10,000 and 100,000 open events.
 
-Everything is generated: 2,400 teams in 120 leagues, a user of 60 selections, trends of every value, models fitted
-to 2,000 such users, and co-bettors of every fifth event. Prints p50 and p99 in milliseconds.
+All data is generated: 2,400 teams in 120 leagues, a user with 60 selections, trends of every value, models fitted to
+2,000 such users, and co-bettors of every fifth event. Prints p50 and p99 in milliseconds.
+
+    python -m benchmarks.scoring
 """
 
 import os
@@ -44,17 +46,17 @@ def main() -> None:
     rng = random.Random(5)
     console = Console()
     fitted = fit([tokens_of(profile_of(rng)) for _ in range(USERS)])
-    table = Table("recommender", "10,000: p50", "p99", "100,000: p50", "p99", title="scoring, gate and ranking, ms")
+    table = Table("recommender", "10,000: p50", "p99", "100,000: p50", "p99", title="scoring, filters and ranking, ms")
     offers = [offer_of(rng, events) for events in (10_000, 100_000)]
     profile = profile_of(rng)
     for name in RECOMMENDERS:
         times = [
-            figure
+            milliseconds
             for offer in offers
-            for figure in measure(name, offer, profile, trends_of(rng, offer), {"neighbours": fitted})
+            for milliseconds in measure(name, offer, profile, trends_of(rng, offer), {"neighbours": fitted})
         ]
         table.add_row(name, *(f"{each:.2f}" for each in times))
-    for kind, hybrid in learnt_hybrids().items():
+    for kind, hybrid in fitted_hybrids().items():
         times = []
         for offer in offers:
             models = {"neighbours": fitted, "hybrid": hybrid, "co_bettors": co_bettors_of(offer)}
@@ -67,7 +69,7 @@ def measure(
     name: str, offer: Offer, profile: Profile, trends: Trends, models: dict[str, object]
 ) -> tuple[float, float]:
     recommender, rules = RECOMMENDERS[name], Rules(now=NOW.timestamp(), limit=3)
-    settle()  # as a server's processes do
+    settle()  # like the server's processes
     taken = []
     for number in range(ROUNDS):
         context = ScoringContext(
@@ -86,8 +88,8 @@ def measure(
     return statistics.median(taken), statistics.quantiles(taken, n=100)[98]
 
 
-def learnt_hybrids() -> dict[str, Model]:
-    """Models that go by all features, with trees and without."""
+def fitted_hybrids() -> dict[str, Model]:
+    """Models with weights for all features, with and without trees."""
     rng = np.random.default_rng(5)
     weights = {name: float(rng.normal()) for name in ADDITIVE}
     cases = [Case(float(number), rng.normal(size=(64, len(NAMES))).astype(np.float32)) for number in range(500)]

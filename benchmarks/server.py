@@ -1,4 +1,4 @@
-"""The project's own WSGI application, with two views beside it to compare with."""
+"""The project's WSGI application plus two views for comparison."""
 
 import os
 from collections import Counter
@@ -27,7 +27,7 @@ SHOWN = (*POINTS_FOR_TOP_VALUES, "odd")
 
 
 class KeyView(CasinoAPIView):
-    """One row by its primary key, through the same router: what remains is the server, Django and REST framework."""
+    """One row by its primary key, through the same router: the cost of the server, Django and REST framework."""
 
     permission_classes = [AllowAny]
 
@@ -36,7 +36,7 @@ class KeyView(CasinoAPIView):
 
 
 class PlainView(CasinoAPIView):
-    """`inference_score` as one would write it at first: all events and coupons by the ORM, scored one by one."""
+    """A naive `inference_score`: loads all events and coupons with the ORM and scores them one by one."""
 
     permission_classes = [AllowAny]
 

@@ -1,4 +1,4 @@
-"""What a release may bring: a column and an index."""
+"""A typical migration of a release: a column and an index."""
 
 from pkgutil import iter_modules
 

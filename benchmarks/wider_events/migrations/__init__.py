@@ -1,4 +1,4 @@
-"""The recommendations app's own migrations and one more, for `settings.MIGRATION_MODULES`."""
+"""The recommendations app's migrations plus one, for `settings.MIGRATION_MODULES`."""
 
 from recommendations import migrations
 
