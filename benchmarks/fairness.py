@@ -84,11 +84,11 @@ def serving() -> Any:
 
 def report(rate: int, behaviour: str, keys: tuple[str, str], rounds: int, requests: int) -> None:
     (key_a, key_b), quiet, loud = keys, [], []
-    take(key_b, requests)
+    measure_latencies(key_b, requests)
     for _ in range(rounds):
-        quiet.extend(take(key_b, requests))
+        quiet.extend(measure_latencies(key_b, requests))
         with bursting(key_a, behaviour, rate):
-            loud.extend(take(key_b, requests))
+            loud.extend(measure_latencies(key_b, requests))
     p50s = [statistics.median(each) * 1000 for each in (quiet, loud)]
     p99s = [statistics.quantiles(each, n=100)[98] * 1000 for each in (quiet, loud)]
     print(
@@ -109,7 +109,7 @@ def bursting(key: str, behaviour: str, rate: int) -> Any:
         process.wait(10)
 
 
-def set_user_vectors(key: str, requests: int) -> list[float]:
+def measure_latencies(key: str, requests: int) -> list[float]:
     connection, taken = http.client.HTTPConnection("127.0.0.1", PORT), []
     for _ in range(requests):
         started = time.perf_counter()

@@ -73,7 +73,7 @@ def _preview_or_users(casino: Casino, search: str, after: int, user_id: int | No
         try:
             return {"preview": _preview_user(casino, user_id, timezone.now())}
         except UserNotFound:
-            pass  # the page says so above the list of users
+            pass  # the page shows "no such user" above the list of users
     users = find_users(search, after=after, limit=USERS_A_PAGE + 1)
     has_more = len(users) > USERS_A_PAGE
     return {"users": users[:USERS_A_PAGE], "next_after": users[USERS_A_PAGE - 1].pk if has_more else None}
