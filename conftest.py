@@ -122,7 +122,7 @@ def _nothing_remembered() -> None:
     """No process has to notice a test's rollback: elsewhere other rows come with other times or versions."""
     casino_cache.clear()
     api_key_cache.clear()
-    rate_limiter.forget()
+    rate_limiter.reset()
     trend_cache.clear()
     models.clear()
 

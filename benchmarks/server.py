@@ -16,7 +16,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from operations.early_refusal import Doorkeeper
+from operations.early_refusal import EarlyRefusal
 from operations.gc_tuning import settle
 from recommendations.api.views import CasinoAPIView
 from recommendations.models import Event, PurchasedCoupon, User
@@ -64,5 +64,5 @@ urlpatterns = [
     path("plain/<int:user_id>", PlainView.as_view()),
     *project_urlpatterns,
 ]
-application = Doorkeeper(in_django)
+application = EarlyRefusal(in_django)
 settle()

@@ -3,17 +3,14 @@
 from django.http import HttpRequest
 
 from tenants.access import permissions
+from tenants.http.request_state import may_choose_casino
 from tenants.models import Casino
 from tenants.models.casino import CatalogueQuerySet
 
 
 def visible_casinos(request: HttpRequest) -> CatalogueQuerySet:
     """The casinos that the caller may see, without deleted ones."""
-    return (
-        permissions.casinos_of(request.user).living()
-        if permissions.may_choose_casino(request)
-        else Casino.objects.none()
-    )
+    return permissions.casinos_of(request.user).living() if may_choose_casino(request) else Casino.objects.none()
 
 
 def may_see_users(request: HttpRequest) -> bool:

@@ -7,6 +7,8 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
+from tenants.http.request_state import request_state
+
 from .access import may_configure, may_see_users
 
 
@@ -75,7 +77,7 @@ def keyboard_script(request: HttpRequest) -> str:
 
 def _casino_group(request: HttpRequest) -> list[tuple[str, list[dict[str, Any]]]]:
     """Its own group, titled with its name: the groups below it lead to its rows."""
-    casino = getattr(request, "casino", None)
+    casino = request_state(request).casino
     if casino is None:
         return []
     items = [_item(request, "Overview", "monitoring", reverse("casino", args=[casino.pk]), exactly=True)]

@@ -1,4 +1,4 @@
-"""The outermost middleware: every request gets an id, is measured and logged; probes are answered before all else."""
+"""The outermost middleware: measures and logs each request, sends its id, and answers probes."""
 
 import logging
 import time
@@ -7,46 +7,38 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from tenants.http.request_state import ID_HEADER, request_state
+
+from .log_format import current_request, route_of
 from .metrics import count_request
 from .probes import PROBES
-from .request_context import ID_HEADER, CurrentRequest, current_request
 
 logger = logging.getLogger("access")
 
 
 class OperationsMiddleware:
-    """Answers probes, whatever host they name and without TLS; they are neither logged nor counted."""
+    """Probes are answered for any Host and without TLS, and are neither logged nor counted."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        probe = PROBES.get(request.path)
-        if probe is not None:
+        if (probe := PROBES.get(request.path)) is not None:
             return probe(request)
         began = time.perf_counter()
-        with current_request(request) as current:
+        token = current_request.set(request)
+        try:
             response = self.get_response(request)
-            response[ID_HEADER] = current.id
-            _note(current, response.status_code, time.perf_counter() - began)
-        return response
+            response[ID_HEADER] = request_state(request).id
+            _record(request, response.status_code, time.perf_counter() - began)
+            return response
+        finally:
+            current_request.reset(token)
 
 
-def _note(current: CurrentRequest, status: int, seconds: float) -> None:
-    method, route, casino_id = str(current.request.method), current.route, current.casino_id
+def _record(request: HttpRequest, status: int, seconds: float) -> None:
+    method, route, casino_id = str(request.method), route_of(request), request_state(request).casino_id
     count_request(method, route, status, casino_id, seconds)
     if settings.ACCESS_LOG:
-        logger.info(
-            "%s %s %d in %.1f ms",
-            method,
-            route,
-            status,
-            seconds * 1_000,
-            extra={
-                "casino": casino_id,
-                "method": method,
-                "route": route,
-                "status": status,
-                "seconds": round(seconds, 6),
-            },
-        )
+        fields = {"casino": casino_id, "method": method, "route": route, "status": status, "seconds": round(seconds, 6)}
+        logger.info("%s %s %d in %.1f ms", method, route, status, seconds * 1_000, extra=fields)

@@ -207,7 +207,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "operations.middleware.OperationsMiddleware",
-    "tenants.http.gate.GateMiddleware",  # before all that could tell of an API key: it takes it off the request
+    "tenants.http.middleware.RequestStateMiddleware",  # masks the API key before any other code sees it
     "operations.csp.ContentPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -217,7 +217,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "tenants.http.middleware.CasinoMiddleware",
 ]
 ROOT_URLCONF = "recsys_project.urls"
 WSGI_APPLICATION = "recsys_project.wsgi.application"
@@ -248,11 +247,11 @@ UNFOLD = {
 }
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "tenants.access.authentication.ApiKeyAuthentication",  # the first one's challenge makes refusals 401
+        "tenants.http.authentication.ApiKeyAuthentication",  # the first one's challenge makes refusals 401
         "rest_framework.authentication.SessionAuthentication",
-        "tenants.access.authentication.StaffBasicAuthentication",
+        "tenants.http.authentication.StaffBasicAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["tenants.access.authentication.MayAskForCasino"],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.http.authentication.HasCasinoAccess"],
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
@@ -272,7 +271,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["tenants.access.authentication.MayAskForCasino"],
+    "SERVE_PERMISSIONS": ["tenants.http.authentication.HasCasinoAccess"],
     "SCHEMA_PATH_PREFIX": "/",
     # the pages' scripts come from here, and from no outside host
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -1,6 +1,8 @@
-"""What the catalogue says, remembered on a lease: for so long after it was asked a process may go by it unasked, and
-whoever changes it waits so long before calling it done. So nobody is answered by the old word after that, in whatever
-process; and what is changed behind our back (by psql, say) is noticed when the lease is over."""
+"""Rows of the catalogue, cached for `CATALOGUE_LEASE_SECONDS` (the TTL).
+
+A change counts as done only after that time (`wait_until_caches_expire`): from then on no process uses the old row. A
+change made outside this code, by psql for example, is seen when the TTL is over.
+"""
 
 import threading
 import time
@@ -18,43 +20,39 @@ V = TypeVar("V")
 
 
 class TtlCache(Generic[K, V]):
-    """The newest answers to one kind of question. Safe under threads; a value is shared by all who ask for it."""
+    """The last `capacity` values used. Safe under threads; a value is shared by all callers."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._kept: LRUCache[K, tuple[float, V]] = LRUCache(capacity)  # when it was asked for, monotonic seconds
+        self._values: LRUCache[K, tuple[float, V]] = LRUCache(capacity)  # with the time of its load, monotonic seconds
         self._guard = threading.Lock()
 
-    def ask(self, key: K, question: Callable[[], V | None], *, keep_if: Callable[[V], bool]) -> V | None:
-        """What is known of `key`, or else the answer to `question`, which is kept if it is worth keeping."""
-        known = self._find(key)
-        if known is not None:
-            return known
-        asked_at = time.monotonic()  # before asking: a change may come while the answer is on its way
-        answer = question()
-        if answer is not None and keep_if(answer):
-            with self._guard:
-                self._kept[key] = asked_at, answer
-        return answer
+    def get(self, key: K) -> V | None:
+        """The cached value, if its TTL is not over."""
+        with self._guard:
+            loaded_at, value = self._values.get(key, (None, None))
+        if loaded_at is None or time.monotonic() - loaded_at >= settings.CATALOGUE_LEASE_SECONDS:
+            return None
+        return value
 
-    def peek(self, key: K) -> V | None:
-        """What is known of `key` without asking."""
-        return self._find(key)
+    def get_or_load(self, key: K, load: Callable[[], V | None], *, cache_if: Callable[[V], bool]) -> V | None:
+        """The cached value, or else what `load` returns, which is cached if `cache_if` holds."""
+        cached = self.get(key)
+        if cached is not None:
+            return cached
+        loaded_at = time.monotonic()  # before the load: a change may happen while it runs
+        value = load()
+        if value is not None and cache_if(value):
+            with self._guard:
+                self._values[key] = loaded_at, value
+        return value
 
     def clear(self) -> None:
         with self._guard:
-            self._kept.clear()
-
-    def _find(self, key: K) -> V | None:
-        with self._guard:
-            asked_at, value = self._kept.get(key, (None, None))
-            if asked_at is None or time.monotonic() - asked_at >= settings.CATALOGUE_LEASE_SECONDS:
-                return None
-            return value
+            self._values.clear()
 
 
 def wait_until_caches_expire() -> None:
-    """Call this after a change of what others may hold a lease on; inside a transaction, one wait comes after it,
-    however often it was called for."""
+    """Wait, after the commit, until no process has the old row cached. Several calls in a transaction wait once."""
     if not any(function is _wait for _, function, *_ in transaction.get_connection().run_on_commit):
         transaction.on_commit(_wait)
 

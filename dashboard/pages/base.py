@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 
 from dashboard.access import may_configure, may_see_users, visible_casinos
 from tenants.http.middleware import CHOSEN_CASINO
+from tenants.http.request_state import request_state
 from tenants.models import Casino, CasinoState
 
 
@@ -18,7 +19,7 @@ def open_casino(request: HttpRequest, casino_id: int) -> Casino:
     Raises Http404 if it does not exist or is not visible to the caller.
     """
     casino = get_object_or_404(visible_casinos(request), pk=casino_id)
-    request.casino = casino  # type: ignore[attr-defined]
+    request_state(request).casino = casino
     if _is_intended(request):
         _choose(request, casino if casino.state in (CasinoState.ACTIVE, CasinoState.MOVING) else None)
     return casino

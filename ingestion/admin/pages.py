@@ -20,6 +20,7 @@ from ingestion.errors import IngestionError
 from ingestion.status.parked import list_parked
 from ingestion.topics import TOPICS
 from tenants.access.permissions import may_see
+from tenants.http.request_state import request_state
 
 _SHOWN = 200
 
@@ -107,7 +108,7 @@ def _may_see(request: HttpRequest, letter: DeadLetter) -> bool:
 
 
 def _chosen(request: HttpRequest) -> int | None:
-    casino = getattr(request, "casino", None)
+    casino = request_state(request).casino
     return None if casino is None else int(casino.pk)
 
 

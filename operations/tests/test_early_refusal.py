@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from operations.early_refusal import Doorkeeper
+from operations.early_refusal import EarlyRefusal
 from operations.probes import PROBES
 from tenants.access.api_keys import api_key_cache
 from tenants.access.rate_limit import CHUNK_SECONDS, rate_limiter
@@ -42,7 +42,7 @@ class Door:
 
     def __init__(self):
         self.let_in = 0
-        self._doorkeeper = Doorkeeper(self._inside)
+        self._doorkeeper = EarlyRefusal(self._inside)
 
     def _inside(self, environ, start_response):
         self.let_in += 1

@@ -25,7 +25,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
         400, "The request was not understood; its Host, or something else in its head, is not accepted here"
     ),
     "not_authenticated": ErrorCode(
-        401, "Show an API key (Authorization: Api-Key ..), or log in as staff, to use this API."
+        401, "Authentication required: send 'Authorization: Api-Key ..' or log in as staff."
     ),
     "invalid_api_key": ErrorCode(401, "This API key is not valid"),
     "authentication_failed": ErrorCode(401, "Invalid username/password."),

@@ -14,9 +14,9 @@ from rest_framework.views import exception_handler
 
 from recommendations import errors as recommendation_errors
 from tenants import errors as tenancy_errors
-from tenants.http.error_responses import error_body, error_response, sendable
-from tenants.http.gate import retry_seconds
+from tenants.http.error_responses import error_body, error_response, retry_parts, sendable
 from tenants.http.middleware import OUTAGE_CODE, OUTAGE_TEXT, RETRY
+from tenants.http.request_state import request_state
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +68,7 @@ def _answer(text: str, kind: Kind) -> Response:
 
 
 def _refuse(refusal: tenancy_errors.RequestRejected) -> Response:
-    seconds = retry_seconds(refusal)
-    details = None if seconds is None else {"retry_after": seconds}
-    headers = None if seconds is None else {"Retry-After": str(seconds)}
+    details, headers = retry_parts(refusal)
     return Response(error_body(str(refusal), refusal.code, details), status=refusal.status, headers=headers)
 
 
@@ -98,8 +96,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
 
 def server_error(request: HttpRequest) -> JsonResponse:
     """By the request's id, what went wrong is found in the log; nothing of it is told here."""
-    request_id = getattr(request, "request_id", None)
-    details = None if request_id is None else {"request_id": request_id}
+    details = {"request_id": request_state(request).id}
     text = "Something went wrong here; it has been logged"
     return error_response(text, "internal_error", status=status.HTTP_500_INTERNAL_SERVER_ERROR, details=details)
 

@@ -170,7 +170,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "tenants.access.authentication.ApiKeyAuthentication"
+    target_class = "tenants.http.authentication.ApiKeyAuthentication"
     name = "apiKey"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
@@ -183,7 +183,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class StaffBasicScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "tenants.access.authentication.StaffBasicAuthentication"
+    target_class = "tenants.http.authentication.StaffBasicAuthentication"
     name = "staffLogin"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> Schema:

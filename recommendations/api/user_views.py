@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from recommendations import privacy
-from tenants.access.permissions import asker
+from tenants.http.request_state import caller
 from tenants.models import Scope
 
 from . import openapi as docs
@@ -26,7 +26,7 @@ class UserView(CasinoAPIView):
     )
     def delete(self, request: Request, user_id: str) -> Response:
         erased = privacy.forget_user(
-            casino=self.casino, user_id=parse_user_id(user_id), by=asker(request._request), now=timezone.now()
+            casino=self.casino, user_id=parse_user_id(user_id), by=caller(request), now=timezone.now()
         )
         return Response({"message": "User erased", "erased": erased})
 
@@ -39,6 +39,4 @@ class UserExportView(CasinoAPIView):
 
     @docs.of_casino(docs.EXPORT, codes=["user_not_found"], operation_id="export_user", parameters=[docs.USER_ID])
     def get(self, request: Request, user_id: str) -> Response:
-        return Response(
-            privacy.export_user(casino=self.casino, user_id=parse_user_id(user_id), by=asker(request._request))
-        )
+        return Response(privacy.export_user(casino=self.casino, user_id=parse_user_id(user_id), by=caller(request)))

@@ -19,8 +19,7 @@ from recommendations.errors import CasinoNotConfigured, UserNotFound
 from recommendations.serving.options import all_options_as_json, load_options, options_schema
 from recommendations.serving.request_filters import parse_filters
 from tenants.access.limits import charge
-from tenants.http.gate import admit
-from tenants.http.middleware import require_casino
+from tenants.http.request_state import request_state
 from tenants.ids import parse_id
 from tenants.models import Casino, Scope
 
@@ -31,6 +30,7 @@ from .serializers import ConfigurationSerializer, UsersSerializer
 class CasinoAPIView(GenericAPIView[Any]):
     """A view of one casino: whose request it is, is settled before any handler runs."""
 
+    needs_casino = True  # read by RequestStateMiddleware
     casino: Casino
     scope: Scope  # of the API keys that may ask
     staff_permissions: ClassVar[
@@ -39,8 +39,7 @@ class CasinoAPIView(GenericAPIView[Any]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.casino = require_casino(request._request)
-        admit(request._request)
+        self.casino = request_state(request).require_casino()
 
 
 class ConfigView(CasinoAPIView):

@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from recommendations.tests.factories import UserFactory
 from tenants.access.api_keys import revoke_key
+from tenants.http.request_state import request_state
 from tenants.models import Scope, StaffBinding
 from tenants.routing.context import use_casino
 from tenants.tests.api_clients import UNKNOWN_KEY, bearing, make_expired_key, make_key
@@ -249,7 +250,7 @@ def test_pages_of_another_casino_are_to_staff_as_those_of_none(staff_of_b, route
 @pytest.mark.parametrize("route", [f"admin/recommendations/{model}/" for model in ADMIN_OF_CASINO["recommendations"]])
 def test_staff_of_another_casino_may_not_enter_by_header(staff_of_b, route):
     answer = staff_of_b.get(_path(route), headers={"Casino-ID": CASINO})
-    assert answer.wsgi_request.casino is None
+    assert request_state(answer.wsgi_request).casino is None
     assert answer.status_code == 302
     assert answer.url.startswith("/casino/")
 

@@ -1,4 +1,4 @@
-"""Notes when API keys were last used. No request waits for it or fails by it, and few of them write anything."""
+"""Records when API keys were last used. No request waits for it or fails because of it, and few write anything."""
 
 import logging
 import os
@@ -15,23 +15,23 @@ from tenants.models import ApiKey
 logger = logging.getLogger(__name__)
 
 
-class LastUses:
-    """What one process has yet to write, and a thread that is there only while it writes. Safe under threads.
+class KeyUsage:
+    """The times that one process has yet to write, and a thread that runs only while it writes. Safe under threads.
 
-    Each key is written at most once in `API_KEY_USE_SECONDS`. What can't be written is left out until that is over.
+    Each key is written at most once in `API_KEY_USE_SECONDS`. A failed write is left out until that time is over.
     """
 
     def __init__(self) -> None:
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Begin anew; also in a process that was forked, where another's lock may be held for ever."""
+    def reset(self) -> None:
+        """Start empty; after a fork too, where another thread's lock may be held for ever."""
         self._guard = threading.Lock()
-        self._next: dict[int, float] = {}  # when a key is to be written again, monotonic seconds
+        self._next: dict[int, float] = {}  # key -> time of its next write, monotonic seconds
         self._unwritten: dict[int, datetime] = {}
         self._writer: threading.Thread | None = None
 
-    def note(self, key_id: int) -> None:
+    def record(self, key_id: int) -> None:
         now = time.monotonic()
         if self._next.get(key_id, 0.0) > now or not settings.API_KEY_USE_SECONDS:
             return
@@ -39,11 +39,11 @@ class LastUses:
             self._next[key_id] = now + settings.API_KEY_USE_SECONDS
             self._unwritten[key_id] = timezone.now()
             if self._writer is None:
-                self._writer = threading.Thread(target=self._write, name="last-uses", daemon=True)
+                self._writer = threading.Thread(target=self._write, name="key-usage", daemon=True)
                 self._writer.start()
 
     def wait(self) -> None:
-        """Until what was noted is written."""
+        """Wait until all recorded times are written."""
         if (writer := self._writer) is not None:
             writer.join()
 
@@ -53,7 +53,7 @@ class LastUses:
                 for key_id, used_at in uses.items():
                     ApiKey.objects.filter(pk=key_id).update(last_used_at=used_at)
         except DatabaseError as error:
-            logger.warning("That API keys were used could not be noted: %s", error)
+            logger.warning("Last use of API keys could not be stored: %s", error)
             with self._guard:
                 self._unwritten, self._writer = {}, None
         finally:
@@ -67,5 +67,5 @@ class LastUses:
             return uses
 
 
-last_uses = LastUses()
-os.register_at_fork(after_in_child=last_uses.forget)
+key_usage = KeyUsage()
+os.register_at_fork(after_in_child=key_usage.reset)

@@ -1,10 +1,9 @@
 """How many requests a casino may make in a second, over all processes together.
 
 Each casino has a bucket of tokens in the catalogue, which fills at the casino's rate and holds two seconds' worth. A
-process takes a tenth of a second's worth from it by one statement, and then needs no query for so many requests; an
-empty one it asks again a tenth of a second later. So there are some ten queries a second, whatever the rate and the
-load, and over any time all processes let in no more than what filled the bucket, the bucket itself, and a tenth of a
-second's worth each.
+process takes a tenth of a second's worth by one statement, and then admits as many requests without a query; it tries
+an empty bucket again a tenth of a second later. That is some ten queries a second, at any rate and load. Over any time,
+all processes admit at most the tokens that filled the bucket, a full bucket, and a tenth of a second's worth each.
 """
 
 import logging
@@ -21,7 +20,7 @@ from tenants.errors import RateLimited
 logger = logging.getLogger(__name__)
 
 BURST_SECONDS, CHUNK_SECONDS = 2.0, 0.1
-_SAY_AGAIN_SECONDS = 60.0
+_LOG_AGAIN_SECONDS = 60.0
 
 _TAKE = """
 INSERT INTO rate_buckets AS bucket (casino_id, tokens, granted, filled_at)
@@ -37,71 +36,70 @@ RETURNING granted, tokens
 
 
 @dataclass(slots=True)
-class _Held:
-    """What this process has of one casino's tokens; fewer than none after a request that was worth more."""
+class _Tokens:
+    """This process's tokens of one casino; negative after a request that counted as several."""
 
-    tokens: float = 0.0
-    ask_again_at: float = 0.0  # monotonic seconds
+    count: float = 0.0
+    try_again_at: float = 0.0  # monotonic seconds
     retry_after: float = 0.0
-    say_again_at: float = 0.0
+    log_again_at: float = 0.0
     guard: threading.Lock = field(default_factory=threading.Lock)
 
 
 class RateLimiter:
-    """One process's share of all buckets. Safe under threads; casinos don't wait for each other."""
+    """One process's share of all buckets. Safe under threads; one casino's requests don't wait for another's."""
 
     def __init__(self) -> None:
-        self._held: defaultdict[int, _Held] = defaultdict(_Held)
-        self._refusing_until = 0.0  # monotonic seconds
+        self._tokens: defaultdict[int, _Tokens] = defaultdict(_Tokens)
+        self._rejecting_until = 0.0  # monotonic seconds
 
     def take(self, casino_id: int, rate: int) -> None:
-        """Use up one token. Raises RateLimited where there is none."""
-        held = self._held[casino_id]
-        with held.guard:
-            if held.tokens < 1:
-                self._refill(casino_id, rate, held)
-            held.tokens -= 1
+        """Use one token. Raises RateLimited if there is none."""
+        tokens = self._tokens[casino_id]
+        with tokens.guard:
+            if tokens.count < 1:
+                self._refill(casino_id, rate, tokens)
+            tokens.count -= 1
 
-    def charge(self, casino_id: int, tokens: int) -> None:
-        """Use up more for a request that was let in already: what is lacking then, later requests wait for."""
-        held = self._held[casino_id]
-        with held.guard:
-            held.tokens -= tokens
+    def charge(self, casino_id: int, requests: int) -> None:
+        """Use more tokens for a request that was admitted already; if there are too few, later requests wait."""
+        tokens = self._tokens[casino_id]
+        with tokens.guard:
+            tokens.count -= requests
 
-    def is_refusing(self) -> bool:
-        """Whether any casino is being refused at present."""
-        return time.monotonic() < self._refusing_until
+    def is_rejecting(self) -> bool:
+        """Whether any casino is over its limit now."""
+        return time.monotonic() < self._rejecting_until
 
-    def refusal(self, casino_id: int) -> RateLimited | None:
-        """What `take` would raise, where that is known without asking the catalogue."""
-        held = self._held.get(casino_id)
-        if held is None or held.tokens >= 1 or time.monotonic() >= held.ask_again_at:
+    def rejection(self, casino_id: int) -> RateLimited | None:
+        """The error that `take` would raise, if that is known without a query."""
+        tokens = self._tokens.get(casino_id)
+        if tokens is None or tokens.count >= 1 or time.monotonic() >= tokens.try_again_at:
             return None
-        return RateLimited(held.retry_after)
+        return RateLimited(tokens.retry_after)
 
-    def forget(self) -> None:
-        self._held.clear()
-        self._refusing_until = 0.0
+    def reset(self) -> None:
+        self._tokens.clear()
+        self._rejecting_until = 0.0
 
-    def _refill(self, casino_id: int, rate: int, held: _Held) -> None:
+    def _refill(self, casino_id: int, rate: int, tokens: _Tokens) -> None:
         now = time.monotonic()
-        if now < held.ask_again_at:
-            raise RateLimited(held.retry_after)
-        wanted = max(math.ceil(rate * CHUNK_SECONDS), 1) - min(held.tokens, 0)
+        if now < tokens.try_again_at:
+            raise RateLimited(tokens.retry_after)
+        wanted = max(math.ceil(rate * CHUNK_SECONDS), 1) - min(tokens.count, 0)
         granted, left = _take(casino_id, rate, math.ceil(wanted))
-        held.tokens += granted
-        if held.tokens < 1:
-            held.retry_after = (1 - left - held.tokens) / rate
-            held.ask_again_at = self._refusing_until = now + CHUNK_SECONDS
-            if now >= held.say_again_at:
-                held.say_again_at = now + _SAY_AGAIN_SECONDS
-                logger.warning("Casino %d asks more often than %d times a second", casino_id, rate)
-            raise RateLimited(held.retry_after)
+        tokens.count += granted
+        if tokens.count < 1:
+            tokens.retry_after = (1 - left - tokens.count) / rate
+            tokens.try_again_at = self._rejecting_until = now + CHUNK_SECONDS
+            if now >= tokens.log_again_at:
+                tokens.log_again_at = now + _LOG_AGAIN_SECONDS
+                logger.warning("Casino %d exceeded its rate limit (%d requests/s)", casino_id, rate)
+            raise RateLimited(tokens.retry_after)
 
 
 def _take(casino_id: int, rate: int, wanted: int) -> tuple[float, float]:
-    """How many tokens the bucket gave, and what is left in it. Whatever is wrong with the catalogue, casinos are not
-    refused for that here."""
+    """The tokens taken from the bucket, and those left in it. If the catalogue is unavailable, all are granted."""
     full = max(rate * BURST_SECONDS, 1.0)
     try:
         with connections["default"].cursor() as cursor:

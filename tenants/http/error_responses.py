@@ -1,9 +1,12 @@
-"""The one shape of errors: a text for people, a code that stays, and details where there are any."""
+"""The one shape of errors: a text for people, a stable code, and details."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from django.http import JsonResponse
+
+from tenants.errors import RequestRejected
 
 
 def error_body(text: str, code: str, details: Any = None) -> dict[str, Any]:
@@ -16,6 +19,25 @@ def error_response(
     return JsonResponse(error_body(text, code, details), status=status, headers=dict(headers or {}))
 
 
+class RejectionResponse(JsonResponse):
+    """Django does not log it, which would cost more than the rejection; `tenants.access.rate_limit` logs once a
+    minute."""
+
+    _has_been_logged = True
+
+    def __init__(self, rejection: RequestRejected) -> None:
+        details, headers = retry_parts(rejection)
+        super().__init__(error_body(str(rejection), rejection.code, details), status=rejection.status, headers=headers)
+
+
+def retry_parts(rejection: RequestRejected) -> tuple[dict[str, int] | None, dict[str, str]]:
+    """The error's details and the headers: both have the whole seconds until the next try, if there are any."""
+    if rejection.retry_after is None:
+        return None, {}
+    seconds = max(math.ceil(rejection.retry_after), 1)
+    return {"retry_after": seconds}, {"Retry-After": str(seconds)}
+
+
 def sendable(text: str) -> str:
-    """JSON may name half of a surrogate pair, which UTF-8 can't: what quotes the asker gets it written out."""
+    """The text with lone surrogates, which JSON may contain and UTF-8 can't encode, written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()

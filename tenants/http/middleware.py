@@ -1,16 +1,19 @@
-"""Finds out whose request this is, and makes that casino current until the answer is rendered."""
+"""One way through a request: credentials, limits, casino."""
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
+from typing import Any
 
 from django.contrib import messages
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from tenants.access.permissions import may_act_for, may_choose_casino
+from tenants.access.api_keys import find_key
+from tenants.access.limits import admit, slots
+from tenants.access.permissions import may_act_for
 from tenants.errors import (
     CasinoBehind,
     CasinoForbidden,
@@ -21,52 +24,70 @@ from tenants.errors import (
     CasinoSuspended,
     CasinoUnavailable,
     NoCurrentCasino,
+    RequestRejected,
 )
-from tenants.ids import MAX_ID
 from tenants.models import Casino, CasinoState
 from tenants.models.casino import ENDED_STATES, READY_STATES
-from tenants.routing.context import use_casino
+from tenants.routing.context import enter_casino, restore_casino
 from tenants.schema.version import is_behind
 
-from .error_responses import error_response
-from .streaming import bind_stream
+from .authentication import read_basic_login
+from .error_responses import RejectionResponse, error_response
+from .request_state import RequestState, may_choose_casino, request_state
 
 logger = logging.getLogger(__name__)
 
 CASINO_HEADER = "Casino-ID"
-CHOSEN_CASINO = "casino_id"  # key of the session: the switcher's choice
+CHOSEN_CASINO = "casino_id"  # session key: the casino chosen in the switcher
 OUTAGE_CODE = "database_unavailable"
 OUTAGE_TEXT = "The casino's database can't be used at present; try again soon"
 RETRY = {"Retry-After": "1"}  # seconds
+_MAX_ID = 2**63 - 1
 
 
-class CasinoMiddleware:
-    """Makes the casino of a request current: at once for whoever may choose one, and otherwise only when a view that
-    has checked who asks calls `require_casino`.
+class RequestStateMiddleware:
+    """Fills in the request's state: reads its credentials, keeps its casino's limits, and makes the casino current
+    until the response is rendered.
 
-    An API key says which casino it is; else the header `Casino-ID` counts first, then the choice made in the switcher.
-    `request.casino` is the casino, or None; `request.api_key` the key that was found valid, or None.
+    Its place is outside all other middleware but the operations': a rejected request must cost little, and no code
+    behind it may see an API key. The casino waits for `process_view`: only there is it known whether the view is an
+    endpoint of the API (`needs_casino`, which requires a casino and keeps limits), or a page, which shows the casino
+    that staff have named or chosen, or none.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with ExitStack() as contexts:
-            request.casino, request.casino_contexts = None, contexts  # type: ignore[attr-defined]
-            request.api_key = None  # type: ignore[attr-defined]
+        state = request_state(request)
+        try:
+            _read_key(state)
+            if state.key is not None:
+                _admit(request, state, state.key.casino)
+            with restore_casino():
+                return self.get_response(request)
+        except RequestRejected as rejection:
+            return RejectionResponse(rejection)
+        finally:
+            if state.admitted_id is not None:
+                slots.release(state.admitted_id)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        state, view_class = request_state(request), getattr(view, "cls", None)  # REST framework's views have a `cls`
+        if view_class is not None and not state.shows_key:
+            read_basic_login(request)
+        if getattr(view_class, "needs_casino", False):
+            _require_casino(request, state)
+        else:
             # pages that need no casino are served all the same, and those that need one meet the same error
             with suppress(CasinoNotUsable, OperationalError):
                 if may_choose_casino(request):
-                    require_casino(request)
-            response = self.get_response(request)
-            bind_stream(response)
-            return response
+                    _enter(state, _named_casino(request, state))
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """A page of a casino's rows, asked for while no casino is chosen, leads to the page that chooses one; one that
-        can't be shown now, to a word on trying again."""
-        if isinstance(exception, OperationalError):  # a database that is away, or has no connection free
+        """Redirect a page of a casino's rows to the casino's choice if none is chosen; answer 503 if the database is
+        unavailable."""
+        if isinstance(exception, OperationalError):
             logger.warning("%s could not be served: %s", request.path, exception)
             return _outage(request)
         if not isinstance(exception, NoCurrentCasino):
@@ -75,28 +96,34 @@ class CasinoMiddleware:
         return HttpResponseRedirect(f"{reverse('choose_casino')}?{urlencode({'next': request.get_full_path()})}")
 
 
-def _outage(request: HttpRequest) -> HttpResponse:
-    """For people at a browser a line to read, for programs the shape of all errors."""
-    if "text/html" in request.headers.get("Accept", ""):
-        return HttpResponse(f"{OUTAGE_TEXT}\n", status=503, headers=RETRY, content_type="text/plain")
-    return error_response(OUTAGE_TEXT, OUTAGE_CODE, status=503, headers=RETRY)
+def _read_key(state: RequestState) -> None:
+    try:
+        if state.header is not None and state.header.digest is not None:
+            state.key = find_key(state.header.digest)
+    except DatabaseError as error:  # pages that need no key are served all the same
+        state.credentials_error = error
 
 
-def require_casino(request: HttpRequest) -> Casino:
-    """The casino whose request this is; current until the answer is rendered. Call it only once who asks is known.
-
-    Raises CasinoIdMissing, CasinoIdInvalid, CasinoNotFound, CasinoForbidden, CasinoSuspended, CasinoUnavailable,
-    CasinoBehind.
-    """
-    if request.casino is None:  # type: ignore[attr-defined]
-        casino = _find_casino(request)
-        request.casino_contexts.enter_context(use_casino(casino.current))  # type: ignore[attr-defined]
-        request.casino = casino  # type: ignore[attr-defined]
-    return request.casino  # type: ignore[attr-defined, no-any-return]
+def _admit(request: HttpRequest, state: RequestState, casino: Casino) -> None:
+    """Count the request for the casino until it is answered. Raises RequestRejected."""
+    admit(request, casino)
+    state.admitted_id = casino.pk
 
 
-def _find_casino(request: HttpRequest) -> Casino:
-    casino = _own_casino(request) or _named_casino(request)
+def _require_casino(request: HttpRequest, state: RequestState) -> None:
+    """Enter the casino of an API request, or keep the reason against it for the view to raise: REST framework answers
+    wrong credentials and missing permissions first."""
+    if state.credentials_error is not None or (state.shows_key and state.key is None):
+        return
+    try:
+        _enter(state, _named_casino(request, state) if state.key is None else _own_casino(request, state.key.casino))
+        if state.admitted_id is None:
+            _admit(request, state, state.require_casino())
+    except (CasinoNotUsable, RequestRejected, OperationalError) as error:
+        state.casino_error = error
+
+
+def _enter(state: RequestState, casino: Casino | None) -> None:
     if casino is None or casino.state in ENDED_STATES:
         raise CasinoNotFound("Casino not found")
     if casino.state == CasinoState.SUSPENDED:
@@ -105,27 +132,25 @@ def _find_casino(request: HttpRequest) -> Casino:
         raise CasinoUnavailable(f"Casino is not available: its state is {casino.state}")
     if is_behind(casino.schema_version):
         raise CasinoBehind("Casino is being upgraded")
-    return casino
+    enter_casino(casino.current)
+    state.casino = casino
 
 
-def _own_casino(request: HttpRequest) -> Casino | None:
-    """The casino of the request's API key, which has to be the one that the header names, if it names one."""
-    key = request.api_key  # type: ignore[attr-defined]
-    if key is None:
-        return None
-    casino: Casino = key.casino
+def _own_casino(request: HttpRequest, casino: Casino) -> Casino:
+    """The API key's casino. Raises CasinoForbidden if the header names another."""
     if _id_in_header(request) not in (None, casino.pk):
         raise CasinoForbidden("This API key is for another casino")
     return casino
 
 
-def _named_casino(request: HttpRequest) -> Casino | None:
+def _named_casino(request: HttpRequest, state: RequestState) -> Casino | None:
+    """The casino of the header `Casino-ID`, or else the one chosen in the switcher."""
     casino_id = _id_in_header(request)
     if casino_id is None:
         casino_id = _chosen_id(request)
-    if not may_act_for(request, casino_id):
+    if not may_act_for(state.login or request.user, casino_id):
         raise CasinoForbidden("This login is for other casinos")
-    return Casino.objects.all().find(casino_id) if 0 < casino_id <= MAX_ID else None
+    return Casino.objects.all().find(casino_id) if 0 < casino_id <= _MAX_ID else None
 
 
 def _id_in_header(request: HttpRequest) -> int | None:
@@ -133,7 +158,7 @@ def _id_in_header(request: HttpRequest) -> int | None:
     if text is None:
         return None
     try:
-        return int(text.replace("_", "?"))  # int() would take 1_0 for 10
+        return int(text.replace("_", "?"))  # int() accepts 1_0 as 10
     except ValueError:
         raise CasinoIdInvalid("Casino-ID header must be an integer") from None
 
@@ -143,3 +168,10 @@ def _chosen_id(request: HttpRequest) -> int:
     if chosen is None:
         raise CasinoIdMissing("Casino-ID header is required")
     return int(chosen)
+
+
+def _outage(request: HttpRequest) -> HttpResponse:
+    """A line of text for browsers, JSON for programs."""
+    if "text/html" in request.headers.get("Accept", ""):
+        return HttpResponse(f"{OUTAGE_TEXT}\n", status=503, headers=RETRY, content_type="text/plain")
+    return error_response(OUTAGE_TEXT, OUTAGE_CODE, status=503, headers=RETRY)

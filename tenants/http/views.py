@@ -1,4 +1,4 @@
-"""The switcher: which casino a person at a browser works with."""
+"""The page on which staff choose the casino that they work with."""
 
 from typing import Any
 
@@ -10,15 +10,16 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.generic import ListView
 
-from tenants.access.permissions import casinos_of, may_choose_casino
+from tenants.access.permissions import casinos_of
 from tenants.ids import parse_id
 from tenants.models import Casino, CasinoState
 
 from .middleware import CHOSEN_CASINO
+from .request_state import may_choose_casino
 
 
 class ChooseCasinoView(UserPassesTestMixin, ListView[Casino]):
-    """GET lists the active casinos (`?q=` searches by name or id); POST chooses one and leads back to `next`."""
+    """GET lists the active casinos (`?q=` searches by name or id); POST chooses one and redirects to `next`."""
 
     template_name = "tenants/choose_casino.html"
     context_object_name = "casinos"
@@ -29,7 +30,7 @@ class ChooseCasinoView(UserPassesTestMixin, ListView[Casino]):
 
     def get_queryset(self) -> QuerySet[Casino]:
         casinos = self._casinos().order_by("name", "id")
-        wanted = self.request.GET.get("q", "").replace("\0", "").strip()  # PostgreSQL refuses text with a NUL
+        wanted = self.request.GET.get("q", "").replace("\0", "").strip()  # PostgreSQL rejects a NUL
         if not wanted:
             return casinos
         return casinos.filter(Q(name__icontains=wanted) | Q(pk=parse_id(wanted)))

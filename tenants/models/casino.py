@@ -45,8 +45,8 @@ class CatalogueQuerySet(models.QuerySet["Casino"]):
 
     def find(self, casino_id: int) -> "Casino | None":
         """The casino of this id, cached for `CATALOGUE_LEASE_SECONDS`."""
-        row = casino_cache.ask(
-            casino_id, lambda: self.filter(pk=casino_id).values_list(named=True).first(), keep_if=is_served
+        row = casino_cache.get_or_load(
+            casino_id, lambda: self.filter(pk=casino_id).values_list(named=True).first(), cache_if=is_served
         )
         return None if row is None else Casino.from_db(self.db, row._fields, row)  # a new object for each caller
 

@@ -1,20 +1,12 @@
-"""The current casino: whose rows this thread or task may touch."""
+"""The current casino: the one whose rows this thread or task may read and write."""
 
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from typing import Any, ParamSpec, TypeVar
 
 from tenants.current_casino import CurrentCasino
 from tenants.errors import CasinoMismatch, NoCurrentCasino
 from tenants.postgresql.checkout import check_in_alias
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
 
 _current: ContextVar[CurrentCasino | None] = ContextVar("current_casino", default=None)
 
@@ -24,7 +16,7 @@ def find_current_casino() -> CurrentCasino | None:
 
 
 def get_current_casino() -> CurrentCasino:
-    """The current casino; raises NoCurrentCasino where there is none."""
+    """The current casino. Raises NoCurrentCasino."""
     casino = _current.get()
     if casino is None:
         raise NoCurrentCasino("No casino is current. Wrap the code in `with use_casino(casino): ...`.")
@@ -33,60 +25,40 @@ def get_current_casino() -> CurrentCasino:
 
 @contextmanager
 def use_casino(casino: CurrentCasino, *, switch: bool = False) -> Iterator[CurrentCasino]:
-    """Make `casino` the current one inside the block, and what was current before current again after it.
+    """Make `casino` current inside the block; after it, the previous one is current again.
 
-    Raises CasinoMismatch if another casino is current already, unless `switch` says that this is meant. At the block's
-    end this thread's connection to the casino is checked in, unless a transaction or a server-side cursor is open.
-    The context follows asyncio tasks; threads and executors start without a casino: see `bind` and `CasinoExecutor`.
+    Raises CasinoMismatch if another casino is current, unless `switch` is set. At the block's end the thread's
+    connection to the casino is checked in, unless a transaction or a server-side cursor is open on it.
+    The context follows asyncio tasks; other threads start without a casino.
     """
+    with restore_casino():
+        enter_casino(casino, switch=switch)
+        yield casino
+
+
+def enter_casino(casino: CurrentCasino, *, switch: bool = False) -> None:
+    """Make `casino` current until the surrounding `restore_casino` block ends. Raises CasinoMismatch."""
     outer = _current.get()
     if outer is not None and outer != casino and not switch:
         raise CasinoMismatch(
-            f"Casino {outer.id} is current; to enter casino {casino.id} inside it, say use_casino(.., switch=True)."
+            f"Casino {outer.id} is current; to enter casino {casino.id} inside it, use use_casino(.., switch=True)."
         )
-    token = _current.set(casino)
-    try:
-        yield casino
-    finally:
-        _current.reset(token)
-        if outer != casino:
-            check_in_alias(casino.alias)
+    _current.set(casino)
 
 
-def bind(function: Callable[P, R]) -> Callable[P, R]:
-    """`function`, to be called in any thread or task, as if the casino that is current here and now were current there.
+@contextmanager
+def restore_casino() -> Iterator[None]:
+    """Restore the current casino at the block's end, and check in the connection to the casino entered inside.
 
-    A coroutine function becomes one that runs so to its end. Raises NoCurrentCasino where none is current, and
-    TypeError for a generator function, whose body would run after the casino was left: bind what consumes it.
+    `enter_casino` may be called in another context than the block's, if that is copied back: under ASGI, asgiref runs
+    a middleware's hooks so.
     """
-    casino = get_current_casino()
-    if isgeneratorfunction(function) or isasyncgenfunction(function):
-        raise TypeError(f"{function.__qualname__} is a generator function; bind the function that goes through it.")
-    if iscoroutinefunction(function):
-        return _bind_coroutine_function(casino, function)  # type: ignore[return-value]
-
-    @wraps(function)
-    def bound(*args: P.args, **kwargs: P.kwargs) -> R:
-        with use_casino(casino):
-            return function(*args, **kwargs)
-
-    return bound
-
-
-def _bind_coroutine_function(
-    casino: CurrentCasino, function: Callable[P, Coroutine[Any, Any, R]]
-) -> Callable[P, Coroutine[Any, Any, R]]:
-    @wraps(function)
-    async def bound(*args: P.args, **kwargs: P.kwargs) -> R:
-        with use_casino(casino):
-            return await function(*args, **kwargs)
-
-    return bound
-
-
-class CasinoExecutor(ThreadPoolExecutor):
-    """A thread pool whose tasks run for the casino that was current when they were submitted, or for none."""
-
-    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        task: Callable[..., Any] = bind(fn) if find_current_casino() is not None else fn
-        return super().submit(task, *args, **kwargs)
+    outer = _current.get()
+    token = _current.set(outer)
+    try:
+        yield
+    finally:
+        entered = _current.get()
+        _current.reset(token)
+        if entered is not None and entered != outer:
+            check_in_alias(entered.alias)

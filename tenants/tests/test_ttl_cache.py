@@ -32,15 +32,15 @@ def always(_):
 
 
 def test_cached_value_is_not_loaded_again(leases):
-    assert leases.ask("a", lambda: 1, keep_if=always) == 1
-    assert leases.ask("a", lambda: pytest.fail("asked"), keep_if=always) == 1
+    assert leases.get_or_load("a", lambda: 1, cache_if=always) == 1
+    assert leases.get_or_load("a", lambda: pytest.fail("asked"), cache_if=always) == 1
 
 
 def test_expired_value_is_loaded_again(leases, settings):
     settings.CATALOGUE_LEASE_SECONDS = 0.01
-    leases.ask("a", lambda: 1, keep_if=always)
+    leases.get_or_load("a", lambda: 1, cache_if=always)
     time.sleep(0.02)
-    assert leases.ask("a", lambda: 2, keep_if=always) == 2
+    assert leases.get_or_load("a", lambda: 2, cache_if=always) == 2
 
 
 def test_ttl_counts_from_before_the_query(leases, settings):
@@ -50,21 +50,21 @@ def test_ttl_counts_from_before_the_query(leases, settings):
         time.sleep(0.1)
         return 1
 
-    leases.ask("a", slowly, keep_if=always)
-    assert leases.ask("a", lambda: 2, keep_if=always) == 2
+    leases.get_or_load("a", slowly, cache_if=always)
+    assert leases.get_or_load("a", lambda: 2, cache_if=always) == 2
 
 
 @pytest.mark.parametrize(("answer", "is_worth_it"), [(None, True), (1, False)])
 def test_missing_or_rejected_value_is_loaded_again(leases, answer, is_worth_it):
-    assert leases.ask("a", lambda: answer, keep_if=lambda _: is_worth_it) == answer
-    assert leases.ask("a", lambda: 2, keep_if=always) == 2
+    assert leases.get_or_load("a", lambda: answer, cache_if=lambda _: is_worth_it) == answer
+    assert leases.get_or_load("a", lambda: 2, cache_if=always) == 2
 
 
 def test_least_recently_used_value_is_evicted(leases):
     for key in "abcad":
-        leases.ask(key, lambda: 1, keep_if=always)
-    assert leases.ask("a", lambda: 2, keep_if=always) == 1
-    assert leases.ask("b", lambda: 2, keep_if=always) == 2
+        leases.get_or_load(key, lambda: 1, cache_if=always)
+    assert leases.get_or_load("a", lambda: 2, cache_if=always) == 1
+    assert leases.get_or_load("b", lambda: 2, cache_if=always) == 2
 
 
 def test_many_threads_can_use_the_cache_at_once(leases):
@@ -73,7 +73,7 @@ def test_many_threads_can_use_the_cache_at_once(leases):
     def ask(seed):
         for number in range(2_000):
             key = (number * seed) % 7
-            if leases.ask(key, lambda key=key: key + 1, keep_if=always) != key + 1:
+            if leases.get_or_load(key, lambda key=key: key + 1, cache_if=always) != key + 1:
                 wrong.append(key)
 
     threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(1, 9)]

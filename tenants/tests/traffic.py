@@ -25,7 +25,6 @@ from .http_requests import Answer, ask_asgi, ask_wsgi
 from .traffic_views import KEYS, UNDONE, VIEWS, name_in
 
 WORKERS = 8  # threads, and as many tasks
-_HANGS_UP = 0.2  # how often the asker goes away before the end of a streamed answer
 _NAME = re.compile(r"OF CASINO (\d+)")
 
 
@@ -35,7 +34,6 @@ class Tally:
     without rows, or with an error, that were not to fail."""
 
     statuses: Counter[int] = field(default_factory=Counter)
-    broken_off: int = 0
     foreign: int = 0
     unexplained: Counter[str] = field(default_factory=Counter)
     most_open: int = 0
@@ -43,19 +41,16 @@ class Tally:
     def add(self, answer: Answer, path: str, casino_id: int) -> None:
         names = _NAME.findall(answer.text)
         self.statuses[answer.status] += 1
-        self.broken_off += answer.is_cut
         self.foreign += sum(int(name) != casino_id for name in names)
         may_fail = "fail" in path
         is_empty = answer.status == 200 and not names and not may_fail
-        has_failed = answer.status != 200 or answer.is_cut
-        if is_empty or (has_failed and answer.status != 503 and not may_fail):
-            self.unexplained[f"{path}: {answer.status}{', cut' * answer.is_cut}, {answer.text[:40]!r}"] += 1
+        if is_empty or (answer.status not in (200, 503) and not may_fail):
+            self.unexplained[f"{path}: {answer.status}, {answer.text[:40]!r}"] += 1
         self.most_open = max(self.most_open, connection_metrics().open)
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
             self.statuses + other.statuses,
-            self.broken_off + other.broken_off,
             self.foreign + other.foreign,
             self.unexplained + other.unexplained,
             max(self.most_open, other.most_open),
@@ -93,8 +88,8 @@ def _ask_from_thread(handler: WSGIHandler, ids: Sequence[int], requests: int, se
     rng, tally = random.Random(seed), Tally()
     try:
         for _ in range(requests):
-            path, casino_id, at_most = _choose(rng, ids)
-            tally.add(ask_wsgi(handler, path, casino_id, at_most=at_most), path, casino_id)
+            path, casino_id = _choose(rng, ids)
+            tally.add(ask_wsgi(handler, path, casino_id), path, casino_id)
     finally:
         connections.close_all()
     return tally
@@ -111,17 +106,16 @@ async def _ask_from_task(handler: ASGIHandler, ids: Sequence[int], requests: int
     async with ThreadSensitiveContext():  # one thread for all of a task's requests: what stays behind in it would show
         try:
             for _ in range(requests):
-                path, casino_id, at_most = _choose(rng, ids)
-                tally.add(await ask_asgi(handler, path, casino_id, at_most=at_most), path, casino_id)
+                path, casino_id = _choose(rng, ids)
+                tally.add(await ask_asgi(handler, path, casino_id), path, casino_id)
         finally:
             await sync_to_async(connections.close_all)()
     return tally
 
 
-def _choose(rng: random.Random, ids: Sequence[int]) -> tuple[str, int, int | None]:
+def _choose(rng: random.Random, ids: Sequence[int]) -> tuple[str, int]:
     [view] = rng.choices(list(VIEWS), list(VIEWS.values()))
-    at_most = 1 if "stream" in view.__name__ and rng.random() < _HANGS_UP else None
-    return f"/{view.__name__}", rng.choice(ids), at_most
+    return f"/{view.__name__}", rng.choice(ids)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from tenants.access.api_keys import issue_key, revoke_key, rotate_key
 from tenants.errors import InvalidKey
+from tenants.http.request_state import request_state
 from tenants.models import ApiKey, Casino, CasinoState, Scope
 from tenants.tests.api_clients import UNKNOWN_KEY, ask, bearing, make_expired_key, make_key
 
@@ -119,7 +120,7 @@ def test_key_without_a_scope_cannot_be_made(casino_a):
 def test_key_is_nothing_to_the_pages(casino_a, client):
     key = make_key(casino_a).text
     assert client.get("/casino/", headers=bearing(key)).status_code == 302
-    assert client.get("/", headers=bearing(key)).wsgi_request.casino is None
+    assert request_state(client.get("/", headers=bearing(key)).wsgi_request).casino is None
 
 
 def test_key_counts_for_more_than_the_login_and_the_choice_that_come_with_it(admin_client, casino_a, casino_b):
@@ -152,9 +153,8 @@ def test_key_of_a_casino_that_is_not_served_is_asked_for_each_time(casino_a, set
 def test_request_may_change_its_casino_without_changing_what_is_leased(casino_a, settings):
     settings.CATALOGUE_LEASE_SECONDS = 60
     key = make_key(casino_a).text
-    first = ask(key).wsgi_request.casino
-    first.name = "Changed"
-    assert ask(key).wsgi_request.casino.name == "Alpha"
+    request_state(ask(key).wsgi_request).require_casino().name = "Changed"
+    assert request_state(ask(key).wsgi_request).require_casino().name == "Alpha"
 
 
 def test_key_itself_is_kept_nowhere(casino_a):

@@ -6,6 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tenants.access.permissions import bound_casinos, casinos_of
+from tenants.http.request_state import request_state
 from tenants.models import Casino, StaffBinding
 from tenants.tests.api_clients import make_key
 
@@ -67,7 +68,7 @@ def test_choice_of_before_it_was_bound_counts_no_more(page, staff, casino_b):
     staff.casino_binding.casinos.set([1])
     assert page.get("/config").json()["code"] == "casino_forbidden"
     answer = page.get(reverse("admin:recommendations_user_changelist"))
-    assert (answer.status_code, answer.wsgi_request.casino) == (302, None)
+    assert (answer.status_code, request_state(answer.wsgi_request).casino) == (302, None)
 
 
 def test_login_bound_to_nothing_acts_for_nothing(page, staff):

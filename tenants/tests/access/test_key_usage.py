@@ -5,7 +5,7 @@ import time
 import pytest
 from django.db import connection
 
-from tenants.access.key_usage import LastUses, last_uses
+from tenants.access.key_usage import KeyUsage, key_usage
 from tenants.lifecycle.create import create_casino
 from tenants.models import ApiKey
 from tenants.tests.api_clients import ask, make_key
@@ -23,36 +23,36 @@ def _last_use(key):
 
 def test_use_is_noted_once_in_a_while(key):
     ask(key.text)
-    last_uses.wait()
+    key_usage.wait()
     first = _last_use(key)
     assert first is not None
     ask(key.text)
-    last_uses.wait()
+    key_usage.wait()
     assert _last_use(key) == first
 
 
 def test_use_is_noted_anew_when_that_is_over(key, settings):
     settings.API_KEY_USE_SECONDS = 0.05
-    uses = LastUses()
-    uses.note(key.row.pk)
+    uses = KeyUsage()
+    uses.record(key.row.pk)
     uses.wait()
     first = _last_use(key)
     time.sleep(0.06)
-    uses.note(key.row.pk)
+    uses.record(key.row.pk)
     uses.wait()
     assert _last_use(key) > first
 
 
 def test_wrong_or_revoked_key_is_not_noted(key):
     ask(key.text[:-1] + "-")
-    last_uses.wait()
+    key_usage.wait()
     assert _last_use(key) is None
 
 
 def test_answer_does_not_wait_for_a_row_that_is_locked(key):
     ask(key.text)
-    last_uses.wait()
-    last_uses.forget()
+    key_usage.wait()
+    key_usage.reset()
     with connection.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT FROM api_keys FOR UPDATE")
@@ -60,21 +60,21 @@ def test_answer_does_not_wait_for_a_row_that_is_locked(key):
         assert ask(key.text).status_code == 400
         assert time.monotonic() - started < 1
         cursor.execute("COMMIT")
-    last_uses.wait()
+    key_usage.wait()
 
 
 def test_catalogue_that_refuses_costs_no_answer_and_is_logged(key, caplog):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE api_keys RENAME COLUMN last_used_at TO elsewhere")
     try:
-        uses = LastUses()
-        uses.note(key.row.pk)
+        uses = KeyUsage()
+        uses.record(key.row.pk)
         uses.wait()
-        assert "could not be noted" in caplog.text
+        assert "could not be stored" in caplog.text
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE api_keys RENAME COLUMN elsewhere TO last_used_at")
-    uses.forget()
-    uses.note(key.row.pk)
+    uses.reset()
+    uses.record(key.row.pk)
     uses.wait()
     assert _last_use(key) is not None

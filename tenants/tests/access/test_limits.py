@@ -120,11 +120,14 @@ def test_length_that_is_no_number_is_none(casino_a, settings, text):
 def test_one_casino_does_not_take_all_threads(casino_a, casino_b, settings):
     settings.API_REQUESTS_AT_ONCE, settings.API_REQUESTS_PER_SECOND = 2, 0
     key, other = make_key(casino_a).text, make_key(casino_b).text
-    with slots.slot(1), slots.slot(1):
-        answer = ask(key)
-        assert (answer.status_code, answer["Retry-After"]) == (429, "1")
-        assert answer.json()["code"] == "too_many_at_once"
-        assert ask(other).status_code == 400
+    for _ in range(2):
+        slots.take(1)
+    answer = ask(key)
+    assert (answer.status_code, answer["Retry-After"]) == (429, "1")
+    assert answer.json()["code"] == "too_many_at_once"
+    assert ask(other).status_code == 400
+    for _ in range(2):
+        slots.release(1)
     assert ask(key).status_code == 400
 
 
@@ -144,14 +147,14 @@ def test_slots_are_counted_right_under_threads(settings):
     counted, together, most = Slots(), threading.Barrier(3, timeout=10), []
 
     def work():
-        with counted.slot(1):
-            together.wait()
-            try:
-                with counted.slot(1):
-                    most.append(4)
-            except TooManyAtOnce:
-                most.append(3)
-            together.wait()
+        counted.take(1)
+        together.wait()
+        try:
+            counted.take(1)
+        except TooManyAtOnce:
+            most.append(3)
+        together.wait()
+        counted.release(1)
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
@@ -164,7 +167,7 @@ def test_slots_are_counted_right_under_threads(settings):
 
 def test_limits_are_set_by_the_command(casino_a):
     answer = run("casino", "limit", 1, "--rate", 50, "--bytes", 0)
-    assert answer.out.strip() == "Alpha (casino 1) may make 50 requests a second, of any number of bytes each."
+    assert answer.out.strip() == "Alpha (casino 1): 50 requests a second, unlimited bytes per request."
     assert run("casino", "limit", 1, "--rate", "default", "--json").document == {
         "id": 1,
         "request_rate": None,

@@ -90,7 +90,7 @@ def test_debt_that_is_deeper_than_the_bucket_is_paid_in_time(casino_a):
     for _ in range(3):
         _taken(limiter, 1, 10, 1)
         _fill(1, 2)
-        limiter._held[1].ask_again_at = 0
+        limiter._tokens[1].try_again_at = 0
     assert _taken(limiter, 1, 10, 1) == 1
 
 

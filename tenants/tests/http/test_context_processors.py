@@ -3,6 +3,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from tenants.current_casino import MAIN
 from tenants.http.context_processors import SWITCHER_LENGTH, casino_switcher
+from tenants.http.request_state import request_state
 from tenants.models import Casino, CasinoState
 
 
@@ -21,7 +22,7 @@ def test_switcher_offers_the_active_casinos_by_name(request_of_anybody, casino_b
 
 def test_switcher_shows_whose_request_it_is(request_of_anybody, casino_a):
     assert casino_switcher(request_of_anybody)["current_casino"] is None
-    request_of_anybody.casino = casino_a
+    request_state(request_of_anybody).casino = casino_a
     assert casino_switcher(request_of_anybody)["current_casino"] == casino_a
 
 

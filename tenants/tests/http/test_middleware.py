@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from tenants.current_casino import CurrentCasino
 from tenants.errors import CasinoMismatch
+from tenants.http.request_state import request_state
 from tenants.models import Casino, CasinoState
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import find_current_casino, use_casino
@@ -145,7 +146,7 @@ def test_choice_of_staff_counts_where_the_installation_is_closed(admin_client, c
 def test_choice_of_others_does_not_count_where_the_installation_is_closed(client, casino_b, settings):
     _choose(client, casino_b)
     settings.RECSYS_OPEN_API = False
-    assert client.get(reverse("start")).wsgi_request.casino is None
+    assert request_state(client.get(reverse("start")).wsgi_request).casino is None
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_header_of_a_stranger_opens_no_page_of_a_closed_installation(client, cas
     with use_casino(casino_a.current):
         make_user(id=7, name="Ada")
     answer = client.get(path, headers={"Casino-ID": "1"})
-    assert answer.wsgi_request.casino is None
+    assert request_state(answer.wsgi_request).casino is None
     assert b"Ada" not in answer.content
 
 

@@ -195,3 +195,19 @@ def test_connection_closed_inside_a_transaction_is_not_reused(gamma):
         with pytest.raises(OperationalError, match="closed"):
             close_inside()
         assert not User.objects.exists()
+
+
+def test_server_side_cursor_keeps_its_connection_when_its_casino_is_left(gamma, delta):
+    for casino, letter in ((gamma, "A"), (delta, "B")):
+        with use_casino(casino):
+            for key in range(1, 4):
+                make_user(f"{letter}{key}", id=key)
+    with use_casino(gamma):
+        users = User.objects.order_by("id").iterator(chunk_size=1)
+        assert next(users).name == "A1"
+    with use_casino(delta):
+        assert [user.name for user in User.objects.order_by("id").iterator(chunk_size=1)] == ["B1", "B2", "B3"]
+        assert next(users).name == "A2"
+    with use_casino(gamma):
+        assert User.objects.count() == 3
+    assert [user.name for user in users] == ["A3"]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
 from tenants.postgresql.checkout import POOL
 from tenants.routing.connections import casino_atomic, casino_connection, connection_metrics
-from tenants.routing.context import CasinoExecutor, use_casino
+from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
 from tenants.tests.connection_users import backend, backend_of, execute, holding, in_thread, kill, metrics
 
@@ -92,8 +93,8 @@ def test_catalogues_connection_that_died_while_idle_is_replaced_without_an_error
 
 
 def test_new_threads_and_executors_check_in_their_connections(gamma):
-    with use_casino(gamma), CasinoExecutor(3) as executor:
-        pids = set(executor.map(lambda _: backend(), range(30)))
+    with ThreadPoolExecutor(3) as executor:
+        pids = set(executor.map(lambda _: backend_of(gamma), range(30)))
     assert len(pids) <= 3
     assert connection_metrics().in_use == 0
 

@@ -15,7 +15,7 @@ from tenants.errors import WrongDatabase
 from tenants.lifecycle.create import create_casino
 from tenants.models import DatabaseServer
 from tenants.routing.connections import casino_atomic, casino_connection, casino_prepared_cursor
-from tenants.routing.context import CasinoExecutor, use_casino
+from tenants.routing.context import use_casino
 from tenants.tests import fast_postgresql
 from tenants.tests.casino_rows import User, make_user
 from tenants.tests.pgbouncer import PROGRAM, pgbouncer
@@ -98,9 +98,10 @@ def test_more_threads_than_server_connections_read_by_the_chunk(casino):
             make_user(f"User {number}")
 
     def read() -> list[str]:
-        return [user.name for user in User.objects.order_by("pk").iterator(chunk_size=7)]
+        with use_casino(casino):
+            return [user.name for user in User.objects.order_by("pk").iterator(chunk_size=7)]
 
-    with use_casino(casino), CasinoExecutor(8) as executor:
+    with ThreadPoolExecutor(8) as executor:
         answers = [executor.submit(read) for _ in range(24)]
         assert all(answer.result(20) == [f"User {number}" for number in range(50)] for answer in answers)
 
@@ -108,10 +109,10 @@ def test_more_threads_than_server_connections_read_by_the_chunk(casino):
 def test_repeated_statement_works_on_changing_server_connections(casino):
     def count_in_transactions() -> None:
         for _ in range(20):
-            with casino_atomic():
+            with use_casino(casino), casino_atomic():
                 assert User.objects.filter(name="Nobody").count() == 0
 
-    with use_casino(casino), CasinoExecutor(8) as executor:
+    with ThreadPoolExecutor(8) as executor:
         for future in [executor.submit(count_in_transactions) for _ in range(8)]:
             future.result(20)
 
@@ -119,11 +120,11 @@ def test_repeated_statement_works_on_changing_server_connections(casino):
 def test_prepared_cursor_plans_each_time_through_the_pooler(casino):
     def ask() -> None:
         for number in range(20):
-            with casino_prepared_cursor() as cursor:
+            with use_casino(casino), casino_prepared_cursor() as cursor:
                 cursor.execute("SELECT %(number)s::int", {"number": number})
                 assert cursor.fetchone() == (number,)
 
-    with use_casino(casino), CasinoExecutor(8) as executor:
+    with ThreadPoolExecutor(8) as executor:
         for future in [executor.submit(ask) for _ in range(8)]:
             future.result(20)
 

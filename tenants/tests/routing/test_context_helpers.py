@@ -1,14 +1,14 @@
 import asyncio
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
 import pytest
 
 from tenants.current_casino import CurrentCasino
-from tenants.errors import CasinoMismatch, NoCurrentCasino
-from tenants.routing.context import CasinoExecutor, bind, find_current_casino, get_current_casino, use_casino
+from tenants.errors import NoCurrentCasino
+from tenants.routing.context import find_current_casino, get_current_casino, use_casino
 
 ALPHA = CurrentCasino(id=901, db_name="casino_901")
 BETA = CurrentCasino(id=902, db_name="casino_902")
@@ -22,100 +22,6 @@ def _in_a_thread(function):
 def test_thread_without_a_casino_raises_though_its_maker_has_one():
     with use_casino(ALPHA), pytest.raises(NoCurrentCasino):
         _in_a_thread(get_current_casino)
-
-
-def test_bound_function_runs_for_its_casino_in_any_thread():
-    with use_casino(ALPHA):
-        bound = bind(get_current_casino)
-    assert _in_a_thread(bound) == ALPHA
-    assert bound() == ALPHA
-    assert find_current_casino() is None
-
-
-def test_bound_function_leaves_no_casino_in_the_thread():
-    with use_casino(ALPHA):
-        bound = bind(get_current_casino)
-    with ThreadPoolExecutor(1) as threads:
-        assert threads.submit(bound).result() == ALPHA
-        assert threads.submit(find_current_casino).result() is None
-
-
-def test_bound_function_is_refused_where_another_casino_is_current():
-    with use_casino(ALPHA):
-        bound = bind(get_current_casino)
-    with use_casino(BETA):
-        with pytest.raises(CasinoMismatch):
-            bound()
-        assert get_current_casino() == BETA
-
-
-def test_nothing_is_bound_without_a_casino():
-    with pytest.raises(NoCurrentCasino):
-        bind(get_current_casino)
-
-
-def test_bound_function_keeps_its_name_its_arguments_and_its_errors():
-    def divide(number: int, *, by: int) -> float:
-        return number / by
-
-    with use_casino(ALPHA):
-        bound = bind(divide)
-    assert bound.__name__ == "divide"
-    assert bound(6, by=3) == 2
-    with pytest.raises(ZeroDivisionError):
-        bound(6, by=0)
-    assert find_current_casino() is None
-
-
-def test_bound_coroutine_function_runs_for_its_casino_to_its_end():
-    async def seen() -> list[CurrentCasino]:
-        before = get_current_casino()
-        await asyncio.sleep(0)
-        return [before, get_current_casino()]
-
-    with use_casino(ALPHA):
-        bound = bind(seen)
-    assert asyncio.run(bound()) == [ALPHA, ALPHA]
-
-
-def test_generator_functions_are_not_bound():
-    def chunks() -> Iterator[int]:
-        yield 1
-
-    async def chunks_async():
-        yield 1
-
-    with use_casino(ALPHA):
-        for function in (chunks, chunks_async):
-            with pytest.raises(TypeError, match="bind the function that goes through it"):
-                bind(function)
-
-
-def test_executor_runs_each_task_for_the_casino_that_submitted_it():
-    with CasinoExecutor(1) as executor:
-        with use_casino(ALPHA):
-            of_alpha = [executor.submit(get_current_casino) for _ in range(3)]
-        with use_casino(BETA):
-            of_beta = executor.submit(get_current_casino)
-            mapped = executor.map(lambda _: get_current_casino(), range(3))
-        of_none = executor.submit(find_current_casino)
-        assert [task.result() for task in of_alpha] == [ALPHA] * 3
-        assert of_beta.result() == BETA
-        assert of_none.result() is None
-        assert list(mapped) == [BETA] * 3
-
-
-def test_executor_survives_tasks_that_fail():
-    def fail() -> None:
-        get_current_casino()
-        raise KeyboardInterrupt
-
-    with CasinoExecutor(1) as executor:
-        with use_casino(ALPHA):
-            failed = executor.submit(fail)
-        with pytest.raises(KeyboardInterrupt):
-            failed.result()
-        assert executor.submit(find_current_casino).result() is None
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError])

@@ -23,11 +23,7 @@ def casinos(real_databases: None, settings: Any) -> list[Any]:
     return made
 
 
-# Django warns of iterators that are not of the handler's kind and goes through them before it sends; and where one
-# fails, its ASGI handler forgets to close the request's body.
 @pytest.mark.no_cover
-@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume:Warning")
-@pytest.mark.filterwarnings("ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning")
 def test_no_request_sees_or_leaves_a_row_of_another_casino(casinos):
     before = connection_metrics()
     tally = send_traffic(casinos, REQUESTS)
@@ -37,7 +33,6 @@ def test_no_request_sees_or_leaves_a_row_of_another_casino(casinos):
     assert tally.statuses.total() == REQUESTS
     assert tally.statuses[200] > REQUESTS / 2
     assert tally.statuses[500] > 0
-    assert tally.broken_off > 0
     assert after.evicted - before.evicted > CASINOS
     assert tally.most_open <= 6
     assert after.in_use == 0

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User as StaffUser
 from django.http import HttpRequest
 from django.test import Client
 
-from tenants.access.permissions import may_choose_casino
+from tenants.http.request_state import may_choose_casino
 from tenants.models import CasinoState
 
 HEADERS = {"Casino-ID": "1"}
@@ -38,7 +38,7 @@ def test_anonymous_call_is_refused_and_told_what_to_do(client):
     assert (response.status_code, response["WWW-Authenticate"]) == (401, "Api-Key")
     assert response["Content-Type"] == "application/json"
     assert response.json() == {
-        "error": "Show an API key (Authorization: Api-Key ..), or log in as staff, to use this API.",
+        "error": "Authentication required: send 'Authorization: Api-Key ..' or log in as staff.",
         "code": "not_authenticated",
         "details": None,
     }

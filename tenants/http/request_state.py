@@ -1,0 +1,88 @@
+"""The state of a request: its id, credentials and casino. Made once from its headers, then read by all other code."""
+
+import re
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest
+
+from tenants.access.api_keys import ApiKeyHeader, KnownKey, read_header
+from tenants.access.permissions import is_staff
+from tenants.errors import CasinoNotFound
+from tenants.models import Casino
+
+ID_HEADER = "X-Request-ID"
+_SLOT = "recsys.request_state"  # in the request's META, which is the WSGI environ
+_FIT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(slots=True)
+class RequestState:
+    """`RequestStateMiddleware` fills it in; views, permissions, logs and metrics read it.
+
+    `key` is the valid API key, `login` the staff login of HTTP Basic authentication (a session's is `request.user`).
+    The errors are raised when and where REST framework reports them: `credentials_error` by its authentication,
+    `casino_error` by `require_casino`.
+    """
+
+    id: str
+    header: ApiKeyHeader | None = field(repr=False)
+    key: KnownKey | None = field(default=None, repr=False)
+    login: AbstractBaseUser | None = field(default=None, repr=False)
+    casino: Casino | None = field(default=None, repr=False)
+    admitted_id: int | None = None  # the casino that the request counts for, in its limits
+    credentials_error: Exception | None = field(default=None, repr=False)
+    casino_error: Exception | None = field(default=None, repr=False)
+
+    @property
+    def shows_key(self) -> bool:
+        """Whether the request has an API key, valid or not."""
+        return self.header is not None
+
+    @property
+    def casino_id(self) -> int | None:
+        """The request's casino; of a request that was rejected earlier, its key's casino."""
+        if self.casino is not None:
+            return self.casino.pk
+        return None if self.key is None else self.key.casino_id
+
+    def require_casino(self) -> Casino:
+        """The request's casino, which is current. Raises what kept it from becoming so: a CasinoNotUsable,
+        RequestRejected or OperationalError."""
+        if self.casino_error is not None:
+            raise self.casino_error
+        if self.casino is None:
+            raise CasinoNotFound("Casino not found")
+        return self.casino
+
+
+def request_state(request: HttpRequest) -> RequestState:
+    return state_in(request.META)
+
+
+def state_in(meta: dict[str, Any]) -> RequestState:
+    """The state of the request with these headers. The first call makes it, and masks the API key in them."""
+    state: RequestState | None = meta.get(_SLOT)
+    if state is None:
+        given = meta.get("HTTP_X_REQUEST_ID", "")  # `request.headers` would keep a copy of all headers, of keys too
+        request_id = given if _FIT_ID.fullmatch(given) else uuid.uuid4().hex
+        state = meta[_SLOT] = RequestState(request_id, read_header(meta))
+    return state
+
+
+def may_choose_casino(request: HttpRequest) -> bool:
+    """Whether the caller may name a casino: staff may, and everybody in an open installation. A request with an API
+    key may not; its casino is the key's."""
+    state = request_state(request)
+    return not state.shows_key and (settings.RECSYS_OPEN_API or is_staff(state.login or request.user))
+
+
+def caller(request: HttpRequest) -> str:
+    """The caller, for the audit log: a key's prefix or a login's name."""
+    key = request_state(request).key
+    if key is not None:
+        return f"API key {key.prefix}"
+    return f"login {request.user.get_username()}" if request.user.is_authenticated else "anyone (open installation)"
