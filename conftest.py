@@ -28,7 +28,6 @@ from tenants.access.rate_limit import rate_limiter
 from tenants.current_casino import MAIN
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
 from tenants.models.casino import casino_cache
-from tenants.postgresql import embedded
 from tenants.postgresql.base import DatabaseWrapper
 from tenants.postgresql.identity import write_identity
 from tenants.schema.version import code_version
@@ -47,7 +46,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(specs: list[Any]) -> None:
-    embedded.make_system_user()
+    fast_postgresql.create_system_user()
     for spec in specs:
         spec.env["LOCAL_DIR"] = str(settings.LOCAL_DIR.with_name(spec.id))
 

