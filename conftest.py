@@ -20,6 +20,7 @@ from uuid import UUID
 import pytest
 from django.conf import settings
 from django.db import connections
+from hypothesis import settings as hypothesis_settings
 
 from recommendations.fitted_models.store import models
 from recommendations.tallies.trend_cache import trend_cache
@@ -33,8 +34,14 @@ from tenants.postgresql.identity import write_identity
 from tenants.schema.version import code_version
 from tenants.tests import fast_postgresql
 from tenants.tests.database_creation import TestDatabaseCreation
+from tenants.tests.exhaustive import IS_EXHAUSTIVE
 
 CASINO_ALIASES = ["casino_1", "casino_2"]
+SLOW_FIXTURES = {"real_databases", "second_postgres", "broker", "live_server"}
+
+hypothesis_settings.register_profile("sample", deadline=None, max_examples=25)
+hypothesis_settings.register_profile("exhaustive", deadline=None)
+hypothesis_settings.load_profile("exhaustive" if IS_EXHAUSTIVE else "sample")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -54,7 +61,10 @@ def pytest_xdist_setupnodes(specs: list[Any]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     DatabaseWrapper.creation_class = TestDatabaseCreation
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        _move_local_dir(fast_postgresql.folder_of_tests(settings.LOCAL_DIR) / "main")
+        folder = fast_postgresql.folder_of_tests(settings.LOCAL_DIR)
+        _move_local_dir(folder / "main")
+        if folder.is_relative_to(fast_postgresql.MEMORY):
+            config.option.basetemp = config.option.basetemp or str(folder / "tmp")
     settings.RECSYS_OPEN_API = True
     settings.PUBLISH_RECOMMENDATIONS = False  # a broker that runs beside the tests is not theirs
     settings.CATALOGUE_LEASE_SECONDS = 0
@@ -82,8 +92,10 @@ def _move_local_dir(folder: Path) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that use the database use all three."""
+    """Tests that use the database use all three. Those with databases or a broker of their own are slow."""
     for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
         uses_database = {"casino_a", "casino_b", "db"} & set(getattr(item, "fixturenames", ()))
         if uses_database and item.get_closest_marker("django_db") is None:
             item.add_marker(pytest.mark.django_db(databases=["default", *CASINO_ALIASES]))

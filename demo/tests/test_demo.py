@@ -45,6 +45,7 @@ def left_running(tmp_path):
     return found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.no_cover
 def test_check_passes_twice_and_stores_every_coupon_once_although_a_consumer_is_killed(environment, tmp_path):
     log = tmp_path / "local" / "logs" / "consume_coupons.log"

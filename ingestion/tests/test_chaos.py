@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 
+import pytest
 from django.conf import settings
 
 SHORT = "--seconds 15 --kills 5 --restarts 1 --cuts 3 --rate 100"
 
 
+@pytest.mark.exhaustive
 def test_every_message_is_stored_once_or_a_dead_letter_despite_outages():
     """A healthy casino may stall for longer than in `make chaos`, since other tests run at the same time. Coverage is
     not measured: a killed process writes none."""

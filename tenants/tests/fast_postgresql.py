@@ -18,7 +18,7 @@ from psycopg import sql
 
 from tenants.postgresql import embedded
 
-_MEMORY = Path("/dev/shm")  # a file system in memory; containers often have one of 64 MB
+MEMORY = Path("/dev/shm")  # a file system in memory; containers often have one of 64 MB
 _ENOUGH_BYTES = 4_000_000_000  # the servers of eight workers need less than half of that
 _FAST = {
     "fsync": "off",
@@ -42,7 +42,7 @@ def create_system_user() -> None:
 
 def folder_of_tests(local_dir: Path) -> Path:
     """Where the tests' servers and files are. One in memory is removed when this process ends."""
-    folder = _MEMORY / f"recsys-tests-{os.geteuid()}-{hashlib.sha256(bytes(local_dir)).hexdigest()[:8]}"
+    folder = MEMORY / f"recsys-tests-{os.geteuid()}-{hashlib.sha256(bytes(local_dir)).hexdigest()[:8]}"
     if not _has_memory() or (folder.exists() and folder.stat().st_uid != os.geteuid()):
         return local_dir / "tests"
     atexit.register(shutil.rmtree, folder, ignore_errors=True)  # what registers first runs last: the servers have ended
@@ -50,9 +50,9 @@ def folder_of_tests(local_dir: Path) -> Path:
 
 
 def _has_memory() -> bool:
-    if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
+    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK):
         return False
-    return bool(min(shutil.disk_usage(_MEMORY).free, psutil.virtual_memory().available) > _ENOUGH_BYTES)
+    return bool(min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) > _ENOUGH_BYTES)
 
 
 def ensure_running(data_dir: Path) -> str:

@@ -19,8 +19,9 @@ from ingestion.topics import COUPONS, EVENTS, RECOMMENDATIONS, USERS
 from recommendations.storing import store_users
 from recommendations.tests.factories import user_row
 from tenants.routing.context import use_casino
+from tenants.tests.exhaustive import scaled
 
-MESSAGES = int(os.environ.get("FUZZ_MESSAGES", "30000"))
+MESSAGES = int(os.environ.get("FUZZ_MESSAGES", scaled(5_000, 30_000)))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 BOUNDS = TimeBounds.at(datetime(2026, 6, 1, tzinfo=UTC))
 TOPICS = [USERS, EVENTS, COUPONS, RECOMMENDATIONS] * 2
@@ -38,6 +39,7 @@ def fuzzed(count):
         yield topic, Envelope(place, 1, key, value if rng.random() < 0.99 else None, [])
 
 
+@pytest.mark.scaled
 def test_no_message_crashes_the_decoder():
     outcomes = Counter[str]()
     for topic, envelope in fuzzed(MESSAGES):
@@ -51,6 +53,7 @@ def test_no_message_crashes_the_decoder():
     assert {"malformed", "missing", "wrong_type", "too_long", "bad_text", "unknown_value", "bad_key"} <= outcomes.keys()
 
 
+@pytest.mark.scaled
 def test_accepted_messages_can_be_stored(casino_a):
     accepted: dict[str, list[Any]] = {topic.name: [] for topic in TOPICS}
     for topic, envelope in fuzzed(min(MESSAGES, 60_000)):

@@ -29,8 +29,9 @@ from recommendations.services import configure
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory
 from tenants.routing.context import use_casino
 from tenants.tests.api_clients import UNKNOWN_KEY, bearing, make_key
+from tenants.tests.exhaustive import scaled
 
-CASES = int(os.environ.get("API_CASES", "400"))
+CASES = int(os.environ.get("API_CASES", scaled(80, 400)))
 PAGES = ("schema", "swagger", "redoc")
 CHECKS = [
     schemathesis.checks.not_a_server_error,
@@ -120,6 +121,7 @@ def _keys(casino):
 
 
 @pytest.mark.no_cover
+@pytest.mark.scaled
 @pytest.mark.filterwarnings("ignore")
 def test_no_request_brings_a_server_error_or_an_answer_outside_the_schema(casino, document, application):
     schema = schemathesis.openapi.from_dict(document)

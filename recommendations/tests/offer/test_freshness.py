@@ -17,6 +17,7 @@ from recommendations.tests.factories import open_rows, rows_of
 from recommendations.tests.threads import at_once
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias
 from tenants.routing.context import use_casino
+from tenants.tests.exhaustive import scaled
 
 NOW = datetime(2050, 6, 1, 18, tzinfo=UTC)
 INSERT = (
@@ -89,7 +90,8 @@ def run(transaction, *, is_rolled_back):
 
 
 @pytest.mark.no_cover
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.scaled
+@settings(max_examples=scaled(15, 150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories)
 def test_after_any_history_of_two_casinos_each_offer_is_what_its_database_says(casino_a, casino_b, history):
     both = (casino_a, casino_b)

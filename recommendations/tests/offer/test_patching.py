@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from recommendations.offer import ATTRIBUTES, build_offer
 from recommendations.tests.factories import OPEN, offer_of, rows_of
+from tenants.tests.exhaustive import scaled
 
 ALL_COLUMNS = {"ids", "begins", "ends", "odds", *ATTRIBUTES, "pair"}
 
@@ -31,7 +32,8 @@ def shared(first, second):
     return {name for name in ALL_COLUMNS if getattr(first, name) is getattr(second, name)}
 
 
-@settings(deadline=None, max_examples=300)
+@pytest.mark.scaled
+@settings(max_examples=scaled(60, 300))
 @given(tables, st.lists(st.tuples(tables, st.sets(st.integers(0, 9))), max_size=4))
 def test_any_patches_end_as_a_snapshot_of_what_is_there_then(table, patches):
     offer = offer_with(table)

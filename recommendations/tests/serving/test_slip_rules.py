@@ -26,8 +26,9 @@ from recommendations.tallies.selections import Match, RecentSelection
 from recommendations.tallies.trends import Trends
 from recommendations.tests.factories import GuardedUser as User
 from recommendations.tests.factories import offer_of
+from tenants.tests.exhaustive import scaled
 
-SLIPS = int(os.environ.get("SLIPS", "10000"))
+SLIPS = int(os.environ.get("SLIPS", scaled(2_000, 10_000)))
 SLIPS_AN_OFFER = 50
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -224,6 +225,7 @@ def check_stake(slip: Any, user_context: UserContext, options: Options) -> None:
 
 
 @pytest.mark.no_cover
+@pytest.mark.scaled
 @pytest.mark.parametrize("name", RECOMMENDERS)
 def test_no_slip_breaks_a_rule(name):
     rng = random.Random(f"slips of {name}")

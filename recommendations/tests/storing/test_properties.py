@@ -15,10 +15,11 @@ from recommendations.tests.profile_counts import assert_counts_equal_a_recount
 from recommendations.tests.storing_reference import Reference, stored_tables
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias
 from tenants.routing.context import use_casino
+from tenants.tests.exhaustive import scaled
 
 STORE: dict[str, Any] = {"users": store_users, "events": store_events, "purchased_coupons": store_coupons}
 OWN_IDS = 10_001  # and on: those that are handed out are higher
-SLOW = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=scaled(20, 150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 ids = st.integers(OWN_IDS, OWN_IDS + 2)
 minutes = st.integers(0, 5)
@@ -80,6 +81,7 @@ def tables_after(batches):
 
 
 @pytest.mark.no_cover
+@pytest.mark.scaled
 @SLOW
 @given(st.lists(batches, max_size=12))
 def test_any_batches_end_as_their_rows_would_one_by_one_in_the_reference(batches):
@@ -107,6 +109,7 @@ messages = st.one_of(
 
 
 @pytest.mark.no_cover
+@pytest.mark.scaled
 @SLOW
 @given(st.lists(messages, max_size=25), st.randoms(use_true_random=False))
 def test_messages_that_say_all_end_in_the_same_tables_in_any_order_and_however_often_they_come(messages, rng):

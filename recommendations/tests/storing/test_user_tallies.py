@@ -27,6 +27,7 @@ from recommendations.tests.profile_counts import assert_counts_equal_a_recount, 
 from recommendations.tests.user_context_of import read_tallies
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias
 from tenants.routing.context import use_casino
+from tenants.tests.exhaustive import scaled
 
 
 @pytest.fixture(autouse=True)
@@ -198,7 +199,8 @@ batches = st.lists(coupons | coupons | coupons | st.builds(removal, st.integers(
 
 
 @pytest.mark.no_cover
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.scaled
+@settings(max_examples=scaled(10, 30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(batches, max_size=8))
 def test_a_rebuild_gives_the_same_tallies_as_storing_coupon_by_coupon(calls):
     with casino_atomic():

@@ -20,9 +20,10 @@ from tenants.models import Casino, CasinoState
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
 from tenants.tests.casinos import wait_until_free
+from tenants.tests.exhaustive import scaled
 from tenants.tests.kill_at_statement import run_and_kill
 
-STEP = int(os.environ.get("CRASH_STEP", "3"))  # odd, so that both ways back take turns
+STEP = int(os.environ.get("CRASH_STEP", scaled(15, 3)))  # odd, so that both ways back take turns
 
 
 def _findings() -> list[Finding]:
@@ -87,6 +88,7 @@ def _walk(prepare: Callable[[], Casino], work: Callable[[Casino], object], check
 
 
 @pytest.mark.no_cover
+@pytest.mark.scaled
 def test_creation_can_be_killed_anywhere(real_databases):
     create_casino("Template made beforehand")
 
@@ -97,6 +99,7 @@ def test_creation_can_be_killed_anywhere(real_databases):
 
 
 @pytest.mark.no_cover
+@pytest.mark.scaled
 def test_first_creation_on_a_server_can_be_killed_anywhere_while_the_template_is_created(second_server):
     """The template is created each time, since its migration must survive a kill."""
 
@@ -105,7 +108,7 @@ def test_first_creation_on_a_server_can_be_killed_anywhere_while_the_template_is
             cursor.execute("DROP DATABASE IF EXISTS test_casino_template WITH (FORCE)")
         return Casino.objects.create(name="Gamma")
 
-    for statement in count(3, step=9):
+    for statement in count(3, step=scaled(45, 9)):
         casino = prepare()
         was_killed = run_and_kill(partial(provision, casino, server="east"), before_statement=statement)
         provision(casino, server="east")
@@ -117,6 +120,7 @@ def test_first_creation_on_a_server_can_be_killed_anywhere_while_the_template_is
 
 
 @pytest.mark.no_cover
+@pytest.mark.scaled
 def test_restore_can_be_killed_anywhere(real_databases):
     folders = {}
 
@@ -136,6 +140,7 @@ def test_restore_can_be_killed_anywhere(real_databases):
 
 
 @pytest.mark.no_cover
+@pytest.mark.scaled
 def test_move_can_be_killed_anywhere(second_server):
     def check(casino, by_doctor):
         _assert_serves(casino, "Moved along")
@@ -153,6 +158,7 @@ def _make_casino_on_main(*names: str) -> Casino:
 
 
 @pytest.mark.no_cover
+@pytest.mark.scaled
 def test_deletion_can_be_killed_anywhere(real_databases):
     def check(casino, by_doctor):
         casino.refresh_from_db()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tenants.errors import NoFreeConnection
+from tenants.tests.exhaustive import scaled
 from tenants.tests.fake_connections import FakeConnection, FakePool, refuse
 
 
@@ -131,4 +132,4 @@ class AnySequence(RuleBasedStateMachine):
 
 
 TestAnySequence = AnySequence.TestCase
-TestAnySequence.settings = hypothesis_settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestAnySequence.settings = hypothesis_settings(max_examples=scaled(20, 100), stateful_step_count=40)

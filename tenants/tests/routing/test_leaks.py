@@ -8,9 +8,10 @@ import pytest
 from tenants.lifecycle.create import create_casino
 from tenants.routing.connections import connection_metrics
 from tenants.tests import traffic_views
+from tenants.tests.exhaustive import scaled
 from tenants.tests.traffic import fill, rows_in_the_wrong_place, send_traffic
 
-REQUESTS, CASINOS = 2_000, 10
+REQUESTS, CASINOS = scaled(600, 2_000), 10
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def casinos(real_databases: None, settings: Any) -> list[Any]:
 
 
 @pytest.mark.no_cover
+@pytest.mark.scaled
 def test_no_request_sees_or_leaves_a_row_of_another_casino(casinos):
     before = connection_metrics()
     tally = send_traffic(casinos, REQUESTS)

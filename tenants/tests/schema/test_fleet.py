@@ -98,6 +98,7 @@ def _migrate_casinos(*arguments):
     return json.loads(out.getvalue()), complaint
 
 
+@pytest.mark.exhaustive
 def test_of_50_casinos_3_fail_with_503_and_47_are_served(new_release):
     casinos = store_casinos([f"Casino {number}" for number in range(50)])
     Casino.objects.update(recommender_type="inference", recommendation_schema=SCHEMA)

@@ -1,0 +1,14 @@
+"""How much work a test does that can do more or less of it.
+
+`make test` runs a sample; `make test-all` sets EXHAUSTIVE=1 and runs all of it. Such a test is marked `scaled`. One that
+has no smaller form, and takes long, is marked `exhaustive`: `make test-all` alone runs it.
+"""
+
+import os
+
+IS_EXHAUSTIVE = os.environ.get("EXHAUSTIVE") == "1"
+
+
+def scaled(sample: int, full: int) -> int:
+    """The number of examples, requests, .. for this run."""
+    return full if IS_EXHAUSTIVE else sample
