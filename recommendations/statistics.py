@@ -1,4 +1,4 @@
-"""What a casino's page says of its users, events and coupons: a few numbers, each by a query whose cost is bounded."""
+"""Statistics of the current casino for its page, by queries of bounded cost."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,11 +8,9 @@ from tenants.routing.connections import casino_connection
 
 from .tallies.selections import HALF_LIFE, start_of_hour
 
-COUNTED = (
-    100_000  # to count more takes longer than the answer is worth: users are estimated, coupons "at least" so many
-)
+MAX_COUNTED = 100_000  # beyond it counting takes too long: users are estimated, coupons are "at least" this number
 
-_GLANCE = """
+_TOTALS = """
 SELECT
     CASE WHEN estimate.users > %(counted)s THEN estimate.users ELSE (SELECT count(*) FROM users) END,
     estimate.users > %(counted)s,
@@ -23,7 +21,7 @@ SELECT
 FROM (SELECT reltuples::bigint AS users FROM pg_class WHERE oid = 'users'::regclass) AS estimate
 """
 
-# PostgreSQL refuses products that are too small for a float.
+# PostgreSQL raises an error for a float underflow.
 _TOP = """
 SELECT value, sum(count)::bigint, sum(
     CASE WHEN weight > 1e-9 AND half_lives < 100 THEN weight * pow(0.5::float8, half_lives) ELSE 0 END
@@ -33,8 +31,7 @@ WHERE attribute = ANY(%(attributes)s)
 GROUP BY value ORDER BY weight_now DESC, value LIMIT %(limit)s
 """
 
-# Of a busy hour the latest answers speak for all: the cost is bounded, whatever was served.
-SAMPLED = 1_000
+MAX_SAMPLE = 1_000  # recommendations per hour, the latest: it bounds the query's cost
 _LATENCIES = """
 SELECT
     hour,
@@ -51,8 +48,9 @@ GROUP BY hour
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
-    """A casino's numbers. `users` may be PostgreSQL's estimate; `coupons_today` (by UTC), if capped, are more."""
+class Totals:
+    """A casino's totals. `users` may be PostgreSQL's estimate (`is_estimated`); `coupons_today` (UTC) is a lower bound
+    if `is_capped`."""
 
     users: int
     is_estimated: bool
@@ -63,7 +61,7 @@ class Glance:
 
 @dataclass(frozen=True, slots=True)
 class TopValue:
-    """A value of an attribute in the casino's coupons: selections for life, and with a half-life of 30 days."""
+    """A value of an attribute: all selections of it, and the sum decayed with a half-life of 30 days."""
 
     value: str
     count: int
@@ -72,15 +70,15 @@ class TopValue:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Within how many milliseconds half of an hour's recommendations were made, and 99 of 100; None without any."""
+    """Recommendation latency of one hour in ms, median and 99th percentile; None without recommendations."""
 
     hour: datetime
     p50: float | None = None
     p99: float | None = None
 
 
-def glance(now: datetime, *, counted: int = COUNTED) -> Glance:
-    """The current casino's numbers, by one query, which counts no more than `counted` users and coupons."""
+def totals(now: datetime, *, counted: int = MAX_COUNTED) -> Totals:
+    """The current casino's totals, by one query that counts at most `counted` users and coupons."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     parameters: dict[str, Any] = {
         "counted": counted,
@@ -89,14 +87,14 @@ def glance(now: datetime, *, counted: int = COUNTED) -> Glance:
         "tomorrow": midnight + timedelta(days=1),
     }
     with casino_connection().cursor() as cursor:
-        cursor.execute(_GLANCE, parameters)
+        cursor.execute(_TOTALS, parameters)
         users, is_estimated, open_events, coupons_today = cursor.fetchone()
-    return Glance(users, is_estimated, open_events, coupons_today, coupons_today >= counted)
+    return Totals(users, is_estimated, open_events, coupons_today, coupons_today >= counted)
 
 
 def top_values(*attributes: str, now: datetime, limit: int) -> list[TopValue]:
-    """What the current casino's users bet on most, lately more than long ago: values of one of these attributes of
-    events (`league`, `home_team`, ..). Some seconds old."""
+    """The current casino's most popular values of these event attributes (`league`, `home_team`, ..), by decayed
+    weight. Some seconds old."""
     parameters: dict[str, Any] = {
         "attributes": list(attributes),
         "now": now.timestamp(),
@@ -108,18 +106,18 @@ def top_values(*attributes: str, now: datetime, limit: int) -> list[TopValue]:
         return [TopValue(*row) for row in cursor.fetchall()]
 
 
-def latencies(now: datetime, hours: int, *, sampled: int = SAMPLED) -> list[Latency]:
-    """Of the current casino, by the hour (UTC) of the answer: the latest so many hours up to this one, each of them,
-    the oldest first; of a busy hour, of its latest `sampled` answers."""
-    wanted = latest_hours(now, hours)
-    parameters: dict[str, Any] = {"first": wanted[0], "last": wanted[-1], "sampled": sampled}
+def latencies(now: datetime, hours: int, *, sampled: int = MAX_SAMPLE) -> list[Latency]:
+    """The current casino's latency in each of the latest `hours` hours (UTC), the oldest first, from the latest
+    `sampled` recommendations of each."""
+    requested = latest_hours(now, hours)
+    parameters: dict[str, Any] = {"first": requested[0], "last": requested[-1], "sampled": sampled}
     with casino_connection().cursor() as cursor:
         cursor.execute(_LATENCIES, parameters)
         found = {row[0]: Latency(*row) for row in cursor.fetchall()}
-    return [found.get(hour, Latency(hour)) for hour in wanted]
+    return [found.get(hour, Latency(hour)) for hour in requested]
 
 
 def latest_hours(now: datetime, hours: int) -> list[datetime]:
-    """The beginnings of the latest so many hours up to this one, the oldest first."""
+    """The starts of the latest `hours` hours including the present one, the oldest first."""
     this_hour = start_of_hour(now)
     return [this_hour - timedelta(hours=back) for back in reversed(range(hours))]

@@ -42,7 +42,7 @@ class LastEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class CasinoStatistics:
-    glance: statistics.Glance
+    totals: statistics.Totals
     today: messages.DayStatistics
     charts: list[HourlyChart]
     top_leagues: list[statistics.TopValue]
@@ -79,7 +79,7 @@ def chosen_casino(request: HttpRequest) -> HttpResponse:
 def _casino_statistics(now: datetime) -> CasinoStatistics:
     hours = messages.by_hour(now, _HOURS)
     return CasinoStatistics(
-        glance=statistics.glance(now),
+        totals=statistics.totals(now),
         today=messages.today(now),
         charts=[
             *(count_chart(key, title, [(each.hour, getattr(each, key)) for each in hours]) for key, title in _COUNTS),

@@ -34,7 +34,7 @@ _NOT_QUERIED = Unavailable("Not queried: other databases took too long to respon
 
 @dataclass(frozen=True, slots=True)
 class OverviewStatistics:
-    glance: statistics.Glance
+    totals: statistics.Totals
     today: messages.DayStatistics
 
 
@@ -87,7 +87,7 @@ def overview_rows(casinos: Iterable[Casino], now: datetime) -> Iterator[Overview
 
 
 def _overview_statistics(now: datetime) -> OverviewStatistics:
-    return OverviewStatistics(statistics.glance(now), messages.today(now))
+    return OverviewStatistics(statistics.totals(now), messages.today(now))
 
 
 def _filtered(casinos: CatalogueQuerySet, search: str, state: str) -> CatalogueQuerySet:

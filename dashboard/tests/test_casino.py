@@ -13,7 +13,7 @@ from tenants.routing.context import use_casino
 from .conftest import HOSTILE, count_queries, staff_client, text_of
 
 CASINO_QUERIES = (
-    # savepoint, statement timeout, hours, latencies, glance, today, leagues, teams, quality, rejections, waiting,
+    # savepoint, statement timeout, hours, latencies, totals, today, leagues, teams, quality, rejections, waiting,
     # evaluation, release
     13
 )
@@ -121,7 +121,7 @@ def test_begun_and_suspended_events_are_not_counted_as_open(staff, casino_a, now
         EventFactory.create(status="SUSPENDED")
         EventFactory.create(begin_timestamp=now - timedelta(hours=1))
         EventFactory.create()
-    assert staff.get("/casinos/1/").context["statistics"].glance.open_events == 1
+    assert staff.get("/casinos/1/").context["statistics"].totals.open_events == 1
 
 
 @pytest.mark.parametrize(

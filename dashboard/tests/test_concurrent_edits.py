@@ -63,4 +63,4 @@ def test_casino_with_locked_tables_is_unavailable_after_the_statement_timeout_an
     assert alpha.unavailable.is_outage
     assert STATEMENT_SECONDS <= passed < STATEMENT_SECONDS + 3
     assert beta.statistics is not None
-    assert beta.statistics.glance.users == 3
+    assert beta.statistics.totals.users == 3

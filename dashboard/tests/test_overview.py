@@ -30,8 +30,8 @@ def test_each_casino_has_the_statistics_of_its_own_database(staff, filled, casin
     Casino.objects.filter(pk=casino_b.pk).update(recommender_type="static")
     found = rows(staff)
     for casino in (casino_a, casino_b):
-        glance, today = found[casino.name].statistics.glance, found[casino.name].statistics.today
-        assert (glance.users, glance.open_events, glance.coupons_today) == (3, 5, 3)
+        totals, today = found[casino.name].statistics.totals, found[casino.name].statistics.today
+        assert (totals.users, totals.open_events, totals.coupons_today) == (3, 5, 3)
         assert (today.served, today.rejected) == (40 + casino.pk, 70 + casino.pk)
     page = text_of(staff, "/")
     assert "<code>inference_score</code>" in page
@@ -40,7 +40,7 @@ def test_each_casino_has_the_statistics_of_its_own_database(staff, filled, casin
 
 def test_empty_casino_has_zeros(staff):
     row = rows(staff)["Alpha"]
-    assert (row.statistics.glance.users, row.statistics.today.served, row.statistics.today.last_stored) == (0, 0, None)
+    assert (row.statistics.totals.users, row.statistics.today.served, row.statistics.today.last_stored) == (0, 0, None)
     assert "not configured" in text_of(staff, "/")
 
 
@@ -54,7 +54,7 @@ def test_number_of_catalogue_queries_does_not_depend_on_the_number_of_casinos(st
     add_casinos(300)
     many = count_queries(staff, "/")
     assert many[0] == few[0]
-    assert few[1:] == (5, 5)  # savepoint, statement timeout, glance, today, release
+    assert few[1:] == (5, 5)  # savepoint, statement timeout, totals, today, release
 
 
 def test_page_queries_only_the_casinos_that_it_shows(staff, filled):
@@ -107,7 +107,7 @@ def test_casino_with_a_missing_database_is_unavailable_and_others_are_shown(staf
     Casino.objects.filter(pk=casino_a.pk).update(generation=9, db_name="gone")
     found = rows(staff)
     assert found["Alpha"].unavailable.is_outage
-    assert found["Beta"].statistics.glance.users == 3
+    assert found["Beta"].statistics.totals.users == 3
     assert "does not answer" in text_of(staff, "/")
     assert "does not answer" in text_of(staff, "/casinos/1/")
 
@@ -134,7 +134,7 @@ def test_unresponsive_server_is_waited_for_once_per_page(staff, filled, silent_s
     found = rows(staff)
     assert time.monotonic() - started < 2 * silent_server
     assert [row.unavailable.is_outage for name, row in sorted(found.items()) if name.startswith("N")] == [True] * 5
-    assert found["Beta"].statistics.glance.users == 3
+    assert found["Beta"].statistics.totals.users == 3
 
 
 def test_consumer_lag_requires_permission_to_see_messages(staff, casino_a):

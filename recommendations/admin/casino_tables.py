@@ -1,4 +1,4 @@
-"""A casino's data in the admin: the casino that the switcher chose. For looking only, since the data comes by Kafka."""
+"""The tables of the selected casino in the admin, read-only: data is changed through Kafka."""
 
 from functools import reduce
 from operator import or_
@@ -39,12 +39,12 @@ SERVED_COLUMNS = ("event_id", "odd", "score")
 
 
 def _any(fields: tuple[str, ...], lookup: str, value: Any) -> Q:
-    """One of these fields is like `value`."""
+    """A condition: at least one of these fields matches `value`."""
     return reduce(or_, (Q(**{f"{field}__{lookup}": value}) for field in fields))
 
 
 class ReadOnlyAdmin(ModelAdmin[Any]):
-    """Shows rows of the current casino and changes none."""
+    """A read-only admin of the current casino's rows."""
 
     list_per_page = 50
     show_full_result_count = False
@@ -57,7 +57,7 @@ class ReadOnlyAdmin(ModelAdmin[Any]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """A number is looked up among the ids, by index; each word must be in one of the texts."""
+        """A number is searched in the ids, by index; of other text, each word must occur in one of the text fields."""
         if self.searched_ids and search_term.isdecimal() and len(search_term) < MAX_DIGITS:
             return queryset.filter(_any(self.searched_ids, "exact", int(search_term))), False
         if search_term and not self.searched_texts:
@@ -85,11 +85,11 @@ class UserAdmin(ReadOnlyAdmin):
     ordering = ("id",)
     fields = (
         "id", "name", "surname", "birth_year", "country", "currency", "gender", "favorite_sport", "favorite_league",
-        "timestamp", "look_further",
+        "timestamp", "related_pages",
     )  # fmt: skip
 
     @admin.display(description="see also")
-    def look_further(self, user: User) -> SafeString:
+    def related_pages(self, user: User) -> SafeString:
         return format_html(
             '<span class="rs-links"><a href="{}">recommendation for this user</a> · '
             '<a href="{}?user_id={}">coupons</a> · '
@@ -191,21 +191,21 @@ admin.site.unregister(Casino)
 
 
 @admin.register(Casino)
-class CountingCasinoAdmin(CasinoAdmin):
-    """A casino's page also counts its rows: one query in that casino's own database."""
+class CasinoWithCountsAdmin(CasinoAdmin):
+    """The casino admin with counts of the rows in the casino's database."""
 
     readonly_fields = (*CasinoAdmin.readonly_fields, "counts")
 
-    @admin.display(description="in its database")
+    @admin.display(description="rows")
     def counts(self, casino: Casino) -> str:
         if casino.state not in READY_STATES:
             return "no database yet"
         if is_casino_behind(casino):
-            return "it has to be migrated first"
+            return "not available before it is migrated"
         try:
             return self._count(casino)
         except (OperationalError, UnknownServer):
-            return "its database does not answer"
+            return "database unavailable"
 
     def _count(self, casino: Casino) -> str:
         with use_casino(casino.current, switch=True):

@@ -1,4 +1,4 @@
-"""The filters of the admin's lists: none asks a table which values it has."""
+"""Filters of the admin's lists, none of which queries a table for its values."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from recommendations.recommenders.registry import RECOMMENDERS
 
 
 class FixedChoiceFilter(admin.SimpleListFilter):
-    """Filters by a column whose values are known beforehand, without asking the table for them."""
+    """Filters by a column with a fixed set of values."""
 
     values: list[str] = []
 
@@ -50,7 +50,7 @@ class RecommenderFilter(FixedChoiceFilter):
 
 
 class OpenFilter(admin.SimpleListFilter):
-    title = "can be bet on"
+    title = "begin"
     parameter_name = "open"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

@@ -1,10 +1,11 @@
-"""Parts that several of the admin's pages are made of."""
+"""Parts shared by several admin pages."""
 
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -13,11 +14,13 @@ MAX_COUNTED = 10_000
 
 
 class CappedPaginator(Paginator[Any]):
-    """Counts, and leads to, the first `MAX_COUNTED` rows: to count millions takes seconds."""
+    """Counts and shows only the first `MAX_COUNTED` rows: counting millions takes seconds."""
+
+    object_list: QuerySet[Any]
 
     @cached_property
     def count(self) -> int:
-        return int(self.object_list[:MAX_COUNTED].count())  # type: ignore[attr-defined]
+        return int(self.object_list[:MAX_COUNTED].count())
 
 
 def user_link(user_id: int) -> SafeString:

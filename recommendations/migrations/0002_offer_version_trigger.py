@@ -1,4 +1,4 @@
-"""Raise the offer's version with every statement that changes events, from Django, psql or anywhere else."""
+"""Increment the offer's version with every statement that changes events, from Django, psql or elsewhere."""
 
 from django.db import migrations
 

@@ -1,4 +1,4 @@
-"""Which currencies and genders there are is for the settings to say, no more for the database."""
+"""The settings define the valid currencies and genders, no longer the database."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""Events are open, suspended, cancelled or settled, and say as of when."""
+"""Events have a status (open, suspended, cancelled, settled) and the timestamp of their message."""
 
 from django.db import migrations, models
 

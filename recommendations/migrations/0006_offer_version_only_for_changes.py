@@ -1,5 +1,5 @@
-"""Raise the offer's version only where a statement really changes the offer: not for a feed that says the same again,
-nor where only the time of an event's last message moves on."""
+"""Increment the offer's version only if a statement changes the offer: not for unchanged rows, nor if only the
+timestamp of an event's last message changes."""
 
 from django.db import migrations
 

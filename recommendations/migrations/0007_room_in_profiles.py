@@ -1,4 +1,4 @@
-"""Leave room in the pages of profiles, which each coupon updates: an update in its own page touches no index."""
+"""Set a fill factor for profiles, which each coupon updates: an update within its page (HOT) touches no index."""
 
 from django.db import migrations
 

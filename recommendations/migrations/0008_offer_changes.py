@@ -1,9 +1,9 @@
-"""Note which events each version of the offer changed, so that whoever knows one need read only what changed since."""
+"""Record the events that each version of the offer changed: a reader of one version reads only later changes."""
 
 import django.contrib.postgres.fields
 from django.db import migrations, models
 
-# A statement that is under way might go on with the triggers' other functions.
+# A running statement might continue with the triggers' other functions.
 WAIT_FOR_WRITERS = "LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE;"
 
 NOTE_CHANGES = """
@@ -81,15 +81,15 @@ END $$;
 DROP FUNCTION note_offer_change(bigint[]);
 """
 
-# Open events that are not over, sorted by id, as one JSON array of columns: 100,000 come so in 0.8 of the time that
-# rows take, and what a casino's connection has to plan is planned once. Times are Unix seconds.
+# Open events that are not over, sorted by id, as one JSON array of columns: reading 100,000 takes 0.8 of the time of
+# rows, and each connection plans the query once. Times are Unix seconds.
 COLUMNS = """
 json_agg(id), json_agg(extract(epoch FROM begin_timestamp)), json_agg(extract(epoch FROM end_timestamp)),
         json_agg(odd), json_agg(sport), json_agg(league), json_agg(country), json_agg(home_team), json_agg(away_team)
 """
 OPEN_EVENTS = "SELECT * FROM events WHERE status = 'OPEN' AND end_timestamp > at"
 
-# STABLE, so that all they read is of the snapshot of the statement that asks.
+# STABLE: the function reads in the snapshot of the calling statement.
 READ_CHANGES = f"""
 CREATE FUNCTION offer_events(at timestamptz) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -116,7 +116,7 @@ BEGIN
     RETURN (SELECT json_build_array(to_json(changed), {COLUMNS.strip()})
         FROM ({OPEN_EVENTS} AND id = ANY(changed) ORDER BY id) AS changed_events);
 END $$;
-"""  # noqa: S608
+"""  # noqa: S608 (constants of this module)
 
 FORGET_READING = f"""
 {WAIT_FOR_WRITERS}

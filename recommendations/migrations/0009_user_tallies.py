@@ -1,7 +1,7 @@
-"""What coupons add up to, for each user and for the casino.
+"""Store the tallies of users and of the casino.
 
-The profiles that are there are only marked: to read all coupons of a large casino takes longer than a migration may.
-Each is rebuilt when its user's coupons are next folded, and all of them by `manage.py rebuild_profiles`.
+Existing profiles are only marked for a rebuild: reading all coupons of a large casino takes too long for a migration.
+Each is rebuilt when its user's coupons are next merged, and all of them by `manage.py rebuild_profiles`.
 """
 
 import django.contrib.postgres.fields
@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "pending_casino_sums"},
         ),
-        # As they are, and up to a page's size in the row itself: to compress them, or to cut them up, takes longer.
+        # Uncompressed, and in the row itself up to a page's size: compression and TOAST would be slower.
         migrations.RunSQL(
             "ALTER TABLE user_tallies ALTER COLUMN tallies SET STORAGE EXTERNAL; "
             "ALTER TABLE user_tallies SET (toast_tuple_target = 8160); "
@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                 base_field=models.BigIntegerField(), db_default=[], default=list, size=None
             ),
         ),
-        # True for the rows that are there, without touching them, and False for those to come
+        # True for existing rows, without rewriting them, and False for new ones
         migrations.AddField(
             model_name="userprofile", name="needs_rebuild", field=models.BooleanField(db_default=True, default=False)
         ),

@@ -1,4 +1,4 @@
-"""What was served."""
+"""Store served recommendations."""
 
 from django.db import migrations, models
 

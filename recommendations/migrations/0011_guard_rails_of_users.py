@@ -1,4 +1,4 @@
-"""Users may be excluded, timed out or closed, and have limits."""
+"""Users have a status (self-excluded, time-out, closed) and limits."""
 
 from django.db import migrations, models
 

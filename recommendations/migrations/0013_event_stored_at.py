@@ -1,4 +1,4 @@
-"""When an event was heard of first. Of those that are there already it is not known."""
+"""Store the time of an event's first message; null for events stored before."""
 
 from django.db import migrations, models
 from django.db.models.functions import Now

@@ -1,4 +1,4 @@
-"""A version of models knows what it was fitted to and how it did, and may be kept without being served."""
+"""A version of models has its training data's range and its scores, and can be stored inactive."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""What evaluations of the recommenders found."""
+"""Store evaluations of recommenders."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""The memory of erased users, so that no message of before brings them back."""
+"""Record erased users, so that older messages don't store them again."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""A user's stakes of before a change of currency are no longer what the user is used to stake."""
+"""Store the time of a currency change: earlier stakes don't count for the user's usual stake."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""How long each recommendation took, for the casino's page."""
+"""Store the latency of each recommendation, for the casino's page."""
 
 from django.db import migrations, models
 

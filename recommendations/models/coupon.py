@@ -10,10 +10,10 @@ from .user import User
 
 
 class PurchasedCoupon(CasinoModel):
-    """A purchased bet slip. `recommended_events` holds its selections as they stood then, a list of objects.
+    """A purchased bet slip. `recommended_events` are its selections at the time of purchase, a list of objects.
 
-    `natural_key` is made of the message's place in Kafka where the casino gave no id, so that a message read twice is
-    stored once.
+    Without an id of the casino, `natural_key` identifies the Kafka message (topic, partition, offset), so that a
+    message that is read twice is stored once.
     """
 
     user = models.ForeignKey(
@@ -42,9 +42,9 @@ class PurchasedCoupon(CasinoModel):
 
 
 class WaitingCoupon(CasinoModel):
-    """A coupon whose user is not known yet, since messages of different topics overtake each other.
+    """A coupon of a user who is not stored yet: messages of different topics can arrive in any order.
 
-    It is stored as a purchased coupon when its user comes. `message` is the Kafka message that it came by.
+    It becomes a purchased coupon when its user is stored. `message` is its Kafka message.
     """
 
     user_id = models.BigIntegerField()
@@ -59,7 +59,7 @@ class WaitingCoupon(CasinoModel):
     class Meta:
         db_table = "waiting_coupons"
         indexes = [
-            # the coupons of the users that have just come
+            # the coupons of users who were just stored
             models.Index(name="waiting_coupon_user", fields=["user_id"]),
             # those that have waited too long
             models.Index(name="waiting_coupon_since", fields=["waiting_since", "id"]),

@@ -1,4 +1,4 @@
-"""Whom the casino has erased."""
+"""Erased users."""
 
 from django.db import models
 
@@ -6,10 +6,9 @@ from tenants.orm.model import CasinoModel
 
 
 class ErasedUser(CasinoModel):
-    """The user was erased: messages up to `erased_at` don't bring them back, nor coupons for them.
+    """An erased user: messages until `erased_at` store neither the user nor their coupons again.
 
-    `natural_key` is known of users to whom the casino gave no id. It is a hash of name, surname,
-    birth year and country.
+    `natural_key`, of users without an id of the casino, is a hash of name, surname, birth year and country.
     """
 
     user_id = models.BigIntegerField(primary_key=True)

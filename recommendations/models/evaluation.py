@@ -1,4 +1,4 @@
-"""What evaluations found."""
+"""Evaluations of recommenders."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from tenants.orm.model import CasinoModel
 
 
 class Evaluation(CasinoModel):
-    """An evaluation of the recommenders on the casino's own history; `report` is an evaluation's `Report` as JSON."""
+    """An evaluation of the recommenders on the casino's own history; `report` is a `Report` as JSON."""
 
     evaluated_at = models.DateTimeField()
     report = models.JSONField()

@@ -1,4 +1,4 @@
-"""Events, the teams that play them, and the version of the offer that they make up."""
+"""Events, their teams, and the version of the offer."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -15,7 +15,7 @@ class Team(CasinoModel):
     class Meta:
         db_table = "teams"
         constraints = [
-            # also the index of "the team of this name", asked for at each event stored
+            # also the index for finding a team by name when an event is stored
             models.UniqueConstraint(name="team_name_sport_unique", fields=["name", "sport"]),
         ]
 
@@ -31,10 +31,10 @@ class EventStatus(models.TextChoices):
 
 
 class Event(CasinoModel):
-    """A match. `id` is the casino's own where it gave one; else `natural_key` tells it from others.
+    """A match. `id` is the casino's own if it sent one; else `natural_key` identifies the event.
 
-    `timestamp` is as of when the casino said all this; null where it is not known, which is older than any.
-    `stored_at` is when it was heard of first; null for what was there before that was noted.
+    `timestamp` is the time of the casino's message; null if unknown, which is earlier than any other. `stored_at` is
+    the time of the event's first message; null for events stored before this column existed.
     """
 
     country = models.CharField(max_length=100)
@@ -85,10 +85,10 @@ class EventTeam(CasinoModel):
 
 
 class OfferVersion(CasinoModel):
-    """One row, raised by a trigger with every statement that changes events, however it was made.
+    """One row, incremented by a trigger with every statement that changes events, from Django, psql or elsewhere.
 
-    Its row lock makes those statements of different transactions wait for each other, so that whoever reads a version
-    sees all changes up to it. The numbers come from a sequence: none is used twice, even after a rollback.
+    Its row lock serializes the transactions that change events, so that a reader of a version sees all changes up to
+    it. The numbers come from a sequence: none is used twice, even after a rollback.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
@@ -103,10 +103,10 @@ class OfferVersion(CasinoModel):
 
 
 class OfferChange(CasinoModel):
-    """What a version of the offer changed against the one before it, noted by the trigger that raised it.
+    """The changes of one version of the offer against the one before, recorded by the trigger that incremented it.
 
-    `event_ids` are the events inserted, deleted, or updated in more than `timestamp`; null means any may be. Only the
-    latest versions' are kept.
+    `event_ids` are the events inserted, deleted, or updated in more than `timestamp`; null means any event. Only the
+    latest versions are stored.
     """
 
     version = models.BigIntegerField(primary_key=True)

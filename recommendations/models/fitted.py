@@ -1,4 +1,4 @@
-"""What was fitted to a casino's history."""
+"""Models fitted to a casino's history."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -7,8 +7,9 @@ from tenants.orm.model import CasinoModel
 
 
 class FittedModel(CasinoModel):
-    """One recommender's model. All of one `version` were fitted together, to so many `coupons` of between `since` and
-    `until`; the highest that `is_served` serves. `scores` is how kinds of models did on what was held out."""
+    """One recommender's model. All models of a `version` were fitted together, to `coupons` coupons between `since` and
+    `until`; the highest version with `is_served` is active. `scores` are those of each kind of model on held-out
+    cases."""
 
     version = models.PositiveIntegerField()
     recommender = models.CharField(max_length=64)

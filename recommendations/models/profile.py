@@ -1,4 +1,4 @@
-"""What is kept of each user between requests."""
+"""Users' profiles."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -9,11 +9,11 @@ from .user import User
 
 
 class UserProfile(CasinoModel):
-    """A user's favourite (sport, league) pairs, and how many purchases have come in since they were computed.
+    """A user's favourite (sport, league) pairs, the number of purchases since they were computed, and totals.
 
-    `favorite_sport_league_json` is a list of [sport, league]; null until computed for the first time. `coupon_count`
-    and `stake_total` are of all the user's purchased coupons; `pending_coupon_ids` are those that the user's tallies do
-    not hold yet. What `needs_rebuild` was never tallied.
+    `favorite_sport_league_json` is a list of [sport, league]; null until first computed. `coupon_count` and
+    `stake_total` are of all purchased coupons; `pending_coupon_ids` are the coupons not yet merged into the user's
+    tallies. With `needs_rebuild`, no coupon was ever tallied.
     """
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="profile", db_constraint=False)

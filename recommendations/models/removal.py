@@ -1,4 +1,4 @@
-"""What a casino has removed, so that a message of before does not bring it back."""
+"""Removed rows: an older message does not store them again."""
 
 from django.db import models
 
@@ -15,7 +15,7 @@ class RemovedRow(CasinoModel):
     class Meta:
         db_table = "removed_rows"
         constraints = [
-            # also the index of "was this row removed?", asked at each row stored
+            # also the index for checking whether a row was removed, at each row stored
             models.UniqueConstraint(name="removed_row_unique", fields=["kind", "row_id"]),
         ]
 

@@ -1,4 +1,4 @@
-"""What users were shown."""
+"""Served recommendations."""
 
 from django.db import models
 
@@ -6,11 +6,11 @@ from tenants.orm.model import CasinoModel
 
 
 class ServedSlip(CasinoModel):
-    """A recommendation as it was served, so that what was shown can be compared with what was bet.
+    """A served recommendation, for comparing it with the user's bets.
 
-    `events` is a list of objects with `event_id`, `odd` and `score`, best first. `asked_for` is the recommender that
-    the casino had configured, `recommender` the one that served; `fallback` names the step of the chain between them.
-    `took_ms`: milliseconds from the question to the answer, without HTTP; null for what an older release served.
+    `events` is a list of objects with `event_id`, `odd` and `score`, best first. `asked_for` is the configured
+    recommender, `recommender` the one that was used; `fallback` names the step of the fallback chain between them.
+    `took_ms`: milliseconds from the request to the result, without HTTP; null if served by an older release.
     """
 
     recommendation_id = models.UUIDField(unique=True)
@@ -29,9 +29,9 @@ class ServedSlip(CasinoModel):
         db_table = "served_recommendations"
         verbose_name = "served recommendation"
         indexes = [
-            # what a user was shown, the latest first: compared with coupons, the admin's user page, a user's removal
+            # a user's recommendations, the latest first: comparison with coupons, the admin's user page, removal
             models.Index(name="served_user_time", fields=["user_id", "-timestamp", "-id"]),
-            # those that are too old; also the admin's list, the latest first
+            # pruning of old ones; also the admin's list, the latest first
             models.Index(name="served_time", fields=["timestamp", "id"]),
         ]
 

@@ -1,4 +1,4 @@
-"""What coupons add up to, a user's and all of the casino's."""
+"""Tallies of users and of the casino."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -9,7 +9,7 @@ from .user import User
 
 
 class UserTallies(CasinoModel):
-    """A user's `Tallies`, packed; without the coupons that wait in `users_profile.pending_coupon_ids`."""
+    """A user's encoded `Tallies`, without the coupons in `users_profile.pending_coupon_ids`."""
 
     user = models.OneToOneField(
         User, primary_key=True, on_delete=models.CASCADE, related_name="tallies", db_constraint=False
@@ -24,10 +24,10 @@ class UserTallies(CasinoModel):
 
 
 class CasinoTally(CasinoModel):
-    """What all coupons say of one value of an attribute (`sport`, .., `odds_band`, `event`).
+    """The tally of one value of an attribute (`sport`, .., `odds_band`, `event`) over all coupons.
 
-    `count`: of selections, for life. `weight` and `trend`: their sums at `as_of` (Unix seconds), with half-lives of 30
-    days and of 24 hours. An event is its id; where there is none, sport, league, home and away team.
+    `count`: all selections. `weight` and `trend`: decayed sums as of `as_of` (Unix seconds), with half-lives of 30 days
+    and of 24 hours. The value of an event is its id, or else its sport, league, home and away team.
     """
 
     pk = models.CompositePrimaryKey("attribute", "value")
@@ -46,7 +46,7 @@ class CasinoTally(CasinoModel):
 
 
 class PendingCasinoSums(CasinoModel):
-    """What one call's coupons add to `casino_tallies`, packed."""
+    """The encoded contribution of one call's coupons to `casino_tallies`, not yet merged."""
 
     sums = models.BinaryField()
     added_at = models.DateTimeField(db_default=Now())

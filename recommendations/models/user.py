@@ -1,4 +1,4 @@
-"""Users: the casino's customers."""
+"""Users, the casino's customers."""
 
 from django.db import models
 from django.db.models import Q
@@ -14,12 +14,12 @@ class UserStatus(models.TextChoices):
 
 
 class User(CasinoModel):
-    """A customer. `id` is the casino's own where it gave one; else `natural_key` tells the person from others.
+    """A customer. `id` is the casino's own if it sent one; else `natural_key` identifies the person.
 
-    Which currencies, genders and sports there are, the settings say. A status that is not ACTIVE holds until
-    `status_until`, or for good. `stake_limit` is the most that the user may stake on a coupon, `limit_left` what is
-    left of all that the user may stake at present; both in the user's currency, null for no limit. `currency_since` is
-    when that last changed (a trigger notes it), null for never.
+    The settings define the valid currencies, genders and sports. A status other than ACTIVE ends at `status_until`, or
+    never. `stake_limit` is the maximum stake of a coupon, `limit_left` the rest of the user's overall limit; both in
+    the user's currency, null for no limit. `currency_since` is the time of the currency's last change (set by a
+    trigger), null for never.
     """
 
     name = models.CharField(max_length=100)

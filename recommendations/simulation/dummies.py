@@ -1,4 +1,4 @@
-"""Dummy users, events and coupons, for trying the service out. Everything here is generated."""
+"""Random dummy users, events and coupons, for demos and tests."""
 
 import random
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from recommendations.validation.rows import CouponRow, EventRow, Selection, User
 
 SELECTIONS = 3
 
-# sport -> (country, league, cities whose teams play there)
+# sport -> (country, league, its teams' cities)
 DUMMY_LEAGUES: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "FOOTBALL": [
         ("ENGLAND", "DUMMY PREMIER LEAGUE", ("LEEDS", "DERBY", "HULL", "EXETER", "BRISTOL", "STOKE", "OXFORD", "YORK")),
@@ -35,7 +35,7 @@ _SURNAMES = ("FISHER", "NOVAK", "SILVA", "JENSEN", "ROSSI", "DUBOIS", "GARCIA", 
 
 
 def dummy_user(rng: random.Random, *, now: datetime) -> UserRow:
-    """A user without an id of the casino's."""
+    """A user without an id of the casino."""
     sport = rng.choice(sorted(DUMMY_LEAGUES))
     country, league, _ = rng.choice(DUMMY_LEAGUES[sport])
     return UserRow(
@@ -52,7 +52,7 @@ def dummy_user(rng: random.Random, *, now: datetime) -> UserRow:
 
 
 def dummy_event(rng: random.Random, *, now: datetime) -> EventRow:
-    """An event of the coming two weeks, without an id of the casino's."""
+    """An event of the next two weeks, without an id of the casino."""
     sport = rng.choice(sorted(DUMMY_LEAGUES))
     country, league, cities = rng.choice(DUMMY_LEAGUES[sport])
     home, away = rng.sample(cities, 2)
@@ -70,9 +70,9 @@ def dummy_event(rng: random.Random, *, now: datetime) -> EventRow:
 
 
 def dummy_coupon(rng: random.Random, *, now: datetime, user_id: int | None = None) -> CouponRow:
-    """A coupon on up to three random open events of the current casino, by this user or a random one.
+    """A coupon on up to three random open events of the current casino, for this user or a random one.
 
-    Raises NoOpenEvents where the casino has no open events, or no users.
+    Raises NoOpenEvents if the casino has no open events or no users.
     """
     user_id = user_id or User.objects.order_by("?").values_list("pk", flat=True).first()
     events = Event.objects.filter(begin_timestamp__gt=now, status=EventStatus.OPEN, sport__in=settings.SPORTS).order_by(
@@ -80,7 +80,7 @@ def dummy_coupon(rng: random.Random, *, now: datetime, user_id: int | None = Non
     )[:SELECTIONS]
     selections = tuple(Selection.of(event) for event in events)
     if not user_id or not selections:
-        raise NoOpenEvents("There are no open events, or no users, to make a coupon of")
+        raise NoOpenEvents("A dummy coupon needs an open event and a user; the casino has none")
     return CouponRow(
         user_id=user_id,
         stake=Decimal(rng.randint(100, 10_000)) / 100,

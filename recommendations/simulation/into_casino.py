@@ -1,4 +1,4 @@
-"""A simulated history, stored in the current casino as if it had just happened."""
+"""Storing a simulated history in the current casino, shifted in time to end now."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -12,12 +12,12 @@ from recommendations.storing import prune_casino_tallies, store_coupons, store_e
 from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
 from recommendations.validation.settings_limits import limits
 
-_AT_ONCE = 1_000
+_CHUNK = 1_000
 
 
 def store_history(history: History, now: datetime) -> None:
-    """Store users, events and coupons, moved in time so that the last coupon is bought at `now`; what has not begun by
-    then is the offer."""
+    """Store users, events and coupons, shifted in time so that the last coupon is bought at `now`. Events that begin
+    later form the offer."""
     last = history.coupons[-1].timestamp if history.coupons else now.timestamp()
     store = _CasinoRows(history, now.timestamp() - last)
     for rows in _chunks(store.users()):
@@ -26,7 +26,7 @@ def store_history(history: History, now: datetime) -> None:
         store_events(rows)
     for rows in _chunks(store.coupons()):
         store_coupons(rows)
-    prune_casino_tallies(now)  # which sums up what is pending
+    prune_casino_tallies(now)  # also merges the appended sums
 
 
 class _CasinoRows:
@@ -89,5 +89,5 @@ class _CasinoRows:
 
 
 def _chunks(rows: Iterator[Any]) -> Iterator[Sequence[Any]]:
-    while chunk := list(islice(rows, _AT_ONCE)):
+    while chunk := list(islice(rows, _CHUNK)):
         yield chunk

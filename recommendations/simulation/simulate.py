@@ -1,4 +1,4 @@
-"""A casino made up: events with odds from the teams' strengths, and users whose tastes are known."""
+"""Simulating a casino's history: events with odds from the teams' strengths, and users with known preferences."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,15 +19,15 @@ SPORTS = ("FOOTBALL", "BASKETBALL", "HANDBALL")
 _DAY, _HOUR = 86_400.0, 3_600.0
 _BEGIN = datetime(2025, 1, 6, tzinfo=UTC).timestamp()  # a Monday
 _MARGIN = 1.06  # of the bookmaker
-_PLAYS_FOR = 2 * _HOUR
-_FADES_IN = 1.0 * _DAY  # the half-life of what the crowd does
+_DURATION = 2 * _HOUR
+_POPULARITY_HALF_LIFE = 1.0 * _DAY
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What users go by, in log-odds of choosing an event: one of their `teams`, their `league`, each doubling of the
-    `crowd` that bet on it lately, odds near their own (`odds`), each halving of the hours to the begin (`soon`), their
-    own `weekdays`. `loyalty` is how much of a user's bets go by tastes at all; the others are by chance."""
+    """Users' preferences, as log-odds of choosing an event: for their `teams`, their `league`, each doubling of its
+    popularity (`crowd`), odds near their usual ones (`odds`), each halving of the hours until its begin (`soon`), and
+    their `weekdays`. `loyalty` is the share of bets by preference; the others are random."""
 
     teams: float = 2.0
     league: float = 1.0
@@ -48,7 +48,7 @@ USER_KINDS: Mapping[str, Preferences] = {
 
 @dataclass(frozen=True, slots=True)
 class SimulatedCasino:
-    """What is simulated. Each league's teams play each other on evenings, again and again."""
+    """The parameters of a simulation. The teams of each league play each other repeatedly, in the evenings."""
 
     seed: int = 1
     users: int = 200
@@ -58,72 +58,72 @@ class SimulatedCasino:
     teams: int = 12
     events_a_day: float = 12.0
     opens_days_before: float = 5.0
-    selections: int = 3  # at most, in a coupon
+    selections: int = 3  # maximum of a coupon
     preferences: Preferences = field(default_factory=Preferences)
 
 
-def simulate(world: SimulatedCasino) -> History:
-    """The history of such a casino; the same for the same `world`."""
-    rng = np.random.default_rng(world.seed)
-    rows = _events(rng, world)
+def simulate(casino: SimulatedCasino) -> History:
+    """The history of a simulated casino. Equal parameters give equal histories."""
+    rng = np.random.default_rng(casino.seed)
+    rows = _events(rng, casino)
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(5 + len(ATTRIBUTES))]
     ids, begins, ends, odds, *attributes, opens_at = columns
     events = offer_of_columns(None, ids, begins, ends, odds, *attributes)
     opens = np.array(opens_at, dtype=np.float64)
-    return History(events, opens, list(_Bettors(rng, world, History(events, opens, ())).coupons()))
+    return History(events, opens, list(_Bettors(rng, casino, History(events, opens, ())).coupons()))
 
 
-def _events(rng: np.random.Generator, world: SimulatedCasino) -> list[tuple[Any, ...]]:
-    strengths = rng.normal(0.0, 0.6, (world.leagues, world.teams))
-    pairs = list(combinations(range(world.teams), 2))
+def _events(rng: np.random.Generator, casino: SimulatedCasino) -> list[tuple[Any, ...]]:
+    strengths = rng.normal(0.0, 0.6, (casino.leagues, casino.teams))
+    pairs = list(combinations(range(casino.teams), 2))
     rows = []
-    number = int(world.events_a_day * world.days)
-    begins = np.sort(rng.integers(0, world.days, number) * _DAY + rng.integers(12, 22, number) * _HOUR) + _BEGIN
+    number = int(casino.events_a_day * casino.days)
+    begins = np.sort(rng.integers(0, casino.days, number) * _DAY + rng.integers(12, 22, number) * _HOUR) + _BEGIN
     for event_id, begin in enumerate(begins.tolist(), start=1):
-        league = int(rng.integers(world.leagues))
+        league = int(rng.integers(casino.leagues))
         home, away = rng.permutation(pairs[int(rng.integers(len(pairs)))]).tolist()
         odd = _odd(float(strengths[league, home] - strengths[league, away]))
-        opened = begin - world.opens_days_before * _DAY * float(rng.uniform(0.5, 1.0))
+        opened = begin - casino.opens_days_before * _DAY * float(rng.uniform(0.5, 1.0))
         names = (SPORTS[league % len(SPORTS)], f"LEAGUE {league}", f"COUNTRY {league // 2}")
         teams = (f"TEAM {league}-{home}", f"TEAM {league}-{away}")
-        rows.append((event_id, begin, begin + _PLAYS_FOR, odd, *names, *teams, opened))
+        rows.append((event_id, begin, begin + _DURATION, odd, *names, *teams, opened))
     return rows
 
 
 def _odd(edge: float) -> float:
-    """What the home team's victory pays: 1 / P, less the bookmaker's margin (Bradley and Terry 1952)."""
+    """The odd of the home team's victory: 1 / P (Bradley and Terry 1952), less the bookmaker's margin."""
     return max(round((1.0 + float(np.exp(-edge - 0.2))) / _MARGIN, 2), 1.01)
 
 
 class _Bettors:
-    """The users, betting one after the other."""
+    """The users, who bet one after the other."""
 
-    def __init__(self, rng: np.random.Generator, world: SimulatedCasino, history: History) -> None:
-        self._rng, self._world, self._history = rng, world, history
+    def __init__(self, rng: np.random.Generator, casino: SimulatedCasino, history: History) -> None:
+        self._rng, self._casino, self._history = rng, casino, history
         events = history.events
         self._weekdays = ((events.begins - _BEGIN) // _DAY % 7).astype(np.intp)
         self._log_odds = np.log(events.odds)
         self._bets = np.zeros(len(events))
         self._bet_at = np.zeros(len(events))
-        self._chosen: list[set[int]] = [set() for _ in range(world.users)]
-        self._users = [self._user() for _ in range(world.users)]
+        self._chosen: list[set[int]] = [set() for _ in range(casino.users)]
+        self._users = [self._user() for _ in range(casino.users)]
 
     def coupons(self) -> Iterator[PastCoupon]:
-        world, rng = self._world, self._rng
-        activity = rng.lognormal(0.0, 0.8, world.users)
-        moments = np.sort(rng.uniform(0, world.days * _DAY, world.coupons)) + _BEGIN
-        users = rng.choice(world.users, world.coupons, p=activity / activity.sum())
-        for moment, user in zip(np.floor(moments).tolist(), users.tolist(), strict=True):
-            if places := self._choose(user, moment):
+        casino, rng = self._casino, self._rng
+        activity = rng.lognormal(0.0, 0.8, casino.users)
+        times = np.sort(rng.uniform(0, casino.days * _DAY, casino.coupons)) + _BEGIN
+        users = rng.choice(casino.users, casino.coupons, p=activity / activity.sum())
+        for time, user in zip(np.floor(times).tolist(), users.tolist(), strict=True):
+            if places := self._choose(user, time):
                 stake = round(float(rng.lognormal(2.0, 0.5)), 2)
-                yield PastCoupon(user + 1, moment, tuple(places), stake)
-                self._remember(user, moment, places)
+                yield PastCoupon(user + 1, time, tuple(places), stake)
+                self._add(user, time, places)
 
     def _user(self) -> dict[str, Any]:
-        """What one user likes: events by places for teams, league and odds, and weekdays."""
-        rng, world = self._rng, self._world
-        league = int(rng.integers(world.leagues))
-        mine = {f"TEAM {league}-{team}" for team in rng.choice(world.teams, 2, replace=False).tolist()}
+        """A random user: usual odds, and masks of the events of the user's teams, league and weekdays."""
+        rng, casino = self._rng, self._casino
+        league = int(rng.integers(casino.leagues))
+        mine = {f"TEAM {league}-{team}" for team in rng.choice(casino.teams, 2, replace=False).tolist()}
         events = self._history.events
         return {
             "teams": _has(events.home_team, mine) | _has(events.away_team, mine),
@@ -138,29 +138,31 @@ class _Bettors:
         places = np.array([place for place in np.flatnonzero(is_open).tolist() if place not in self._chosen[user]])
         if not places.size:
             return []
-        likes = self._likes(self._users[user], places, now) * (self._rng.random() < self._world.preferences.loyalty)
-        # the best of likes with Gumbel noise are drawn as by a logit, without replacement
-        noisy = likes + self._rng.gumbel(size=places.size)
-        number = min(int(self._rng.integers(1, self._world.selections + 1)), places.size)
+        utilities = self._utilities(self._users[user], places, now)
+        utilities = utilities * (self._rng.random() < self._casino.preferences.loyalty)
+        # the largest utilities with Gumbel noise are a sample of the logit without replacement
+        noisy = utilities + self._rng.gumbel(size=places.size)
+        number = min(int(self._rng.integers(1, self._casino.selections + 1)), places.size)
         return [int(place) for place in places[np.argsort(-noisy)[:number]]]
 
-    def _likes(self, user: dict[str, Any], places: Any, now: float) -> Floats:
-        preferences, events = self._world.preferences, self._history.events
-        faded = self._bets[places] * 2.0 ** ((self._bet_at[places] - now) / _FADES_IN)
+    def _utilities(self, user: dict[str, Any], places: Any, now: float) -> Floats:
+        preferences, events = self._casino.preferences, self._history.events
+        popularity = self._bets[places] * 2.0 ** ((self._bet_at[places] - now) / _POPULARITY_HALF_LIFE)
         hours = (events.begins[places] - now) / _HOUR
-        likes: Floats = (
+        utilities: Floats = (
             preferences.teams * user["teams"][places]
             + preferences.league * user["league"][places]
-            + preferences.crowd * np.log2(1.0 + faded)
+            + preferences.crowd * np.log2(1.0 + popularity)
             - preferences.odds * np.abs(self._log_odds[places] - user["log_odds"]) * 4.0
             - preferences.soon * np.log2(1.0 + hours)
             + preferences.weekdays * user["weekdays"][places]
         )
-        return likes
+        return utilities
 
-    def _remember(self, user: int, now: float, places: list[int]) -> None:
+    def _add(self, user: int, now: float, places: list[int]) -> None:
         self._chosen[user].update(places)
-        self._bets[places] = self._bets[places] * 2.0 ** ((self._bet_at[places] - now) / _FADES_IN) + 1.0
+        decay = 2.0 ** ((self._bet_at[places] - now) / _POPULARITY_HALF_LIFE)
+        self._bets[places] = self._bets[places] * decay + 1.0
         self._bet_at[places] = now
 
 
@@ -169,7 +171,7 @@ def _has(column: Any, names: set[str]) -> Any:
 
 
 def write_files(history: History, folder: Path) -> None:
-    """`events.csv` and `coupons.csv`, as `evaluate` reads them. Raises OSError."""
+    """Write `events.csv` and `coupons.csv`, the input of `evaluate`. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "events.csv", EVENT_COLUMNS, _event_rows(history))
     _write(folder / "coupons.csv", COUPON_COLUMNS, _coupon_rows(history))

@@ -1,4 +1,4 @@
-"""A user's rights: to be erased, and to stay so; to be told what is kept of them. Both are in the audit log."""
+"""Erasing users for good, exporting their data, and the audit log of both."""
 
 import json
 from datetime import timedelta
@@ -39,7 +39,7 @@ TABLES = ("users", "users_profile", "user_tallies", "purchased_coupons", "served
 
 @pytest.fixture(autouse=True)
 def users(settings, casino_a, casino_b, fresh_ids):
-    """User 7 of both casinos, and 8 beside it; user 9 of casino A has not come yet."""
+    """Users 7 and 8 in both casinos, and a coupon waiting for user 9."""
     settings.RECSYS_OPEN_API = False
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
@@ -55,7 +55,7 @@ def key(casino_a):
 
 
 def _rows(casino, user_id):
-    """How many rows of the user are in each table."""
+    """The number of the user's rows in each table."""
     with connections[casino.current.alias].cursor() as cursor:
         found = {}
         for table in TABLES:
@@ -77,7 +77,7 @@ def test_erased_user_leaves_no_row_and_others_lose_none(casino_a, casino_b, key)
     assert min(before[table] for table in TABLES if table != "waiting_coupons") > 0
 
 
-def _store_tastes(*user_ids, is_served=True):
+def _store_user_vectors(*user_ids, is_served=True):
     vectors = np.array([[user_id, 0.5] for user_id in user_ids], dtype=np.float32)
     user_vectors = UserVectors(np.array(user_ids, dtype=np.int64), vectors)
     models = [("tastes", user_vectors.encode()), ("hybrid", DEFAULT.encode())]
@@ -93,12 +93,12 @@ def _served(now):
     )
 
 
-def test_erased_user_is_in_no_model_of_the_casino_and_serving_notices(casino_a, casino_b, key, now):
+def test_erased_user_is_removed_from_all_models_of_the_casino_and_from_serving(casino_a, casino_b, key, now):
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
-            _store_tastes(7, 8)
-            _store_tastes(7, 8)
-            _store_tastes(7, 8, is_served=False)
+            _store_user_vectors(7, 8)
+            _store_user_vectors(7, 8)
+            _store_user_vectors(7, 8, is_served=False)
             assert _served(now)[:2] == ("2", [7, 8])
     assert Client().delete("/users/7", headers=key).json()["erased"]["fitted_models"] == 3
     with use_casino(casino_a.current):
@@ -106,14 +106,14 @@ def test_erased_user_is_in_no_model_of_the_casino_and_serving_notices(casino_a, 
         rows = FittedModel.objects.filter(recommender="tastes").order_by("version")
         assert [(row.version, decoded(row).user_ids.tolist()) for row in rows] == [(1, [8]), (3, [8]), (4, [8])]
         assert decoded(rows[2]).of(8).tolist() == [8, 0.5]
-        assert models.at(2, now)["model_version"] == "4"  # whoever asked for the number before it was changed
+        assert models.at(2, now)["model_version"] == "4"  # a request that read the version before its change
     with use_casino(casino_b.current):
         assert _served(now)[:2] == ("2", [7, 8])
 
 
-def test_user_of_whom_only_a_vector_is_left_is_told_of_it_and_erased(casino_a, key):
+def test_user_with_only_a_vector_can_be_exported_and_erased(casino_a, key):
     with use_casino(casino_a.current):
-        _store_tastes(7)
+        _store_user_vectors(7)
         User.objects.filter(pk=7).delete()
         for table in TABLES[1:]:
             with connections["casino_1"].cursor() as cursor:
@@ -123,21 +123,21 @@ def test_user_of_whom_only_a_vector_is_left_is_told_of_it_and_erased(casino_a, k
     assert Client().get("/users/7/export", headers=key).status_code == 404
 
 
-def test_user_who_is_erased_while_models_are_fitted_is_not_in_them(casino_a, key, now):
+def test_user_erased_during_fitting_is_not_in_the_models(casino_a, key, now):
     Client().delete("/users/7", headers=key)
     with use_casino(casino_a.current):
-        _store_tastes(7, 8)
+        _store_user_vectors(7, 8)
         assert _served(now)[1] == [8]
 
 
-def test_casinos_own_tallies_stay(casino_a):
+def test_erasing_keeps_the_casinos_tallies(casino_a):
     with use_casino(casino_a.current):
         before = PendingCasinoSums.objects.count(), CasinoTally.objects.count()
         forget_user(casino=casino_a, user_id=7, by="tests", now=timezone.now())
         assert (PendingCasinoSums.objects.count(), CasinoTally.objects.count()) == before
 
 
-def test_erased_user_stays_erased_when_old_messages_come_again(casino_a, key):
+def test_older_messages_do_not_store_an_erased_user_again(casino_a, key):
     Client().delete("/users/7", headers=key)
     with use_casino(casino_a.current):
         outcomes = [
@@ -150,7 +150,7 @@ def test_erased_user_stays_erased_when_old_messages_come_again(casino_a, key):
     assert set(_rows(casino_a, 7).values()) == {0}
 
 
-def test_erased_user_whom_the_casino_gave_no_id_stays_erased(casino_a):
+def test_older_messages_do_not_store_an_erased_user_without_id_again(casino_a):
     row = user_row(name="Grace", timestamp=at(1))
     with use_casino(casino_a.current):
         store_users([row])
@@ -158,11 +158,11 @@ def test_erased_user_whom_the_casino_gave_no_id_stays_erased(casino_a):
         [again] = store_users([row])
         assert again.result == Result.STALE
         assert not User.objects.filter(name="Grace").exists()
-        [anew] = store_users([user_row(name="Grace", timestamp=timezone.now() + timedelta(hours=1))])
-        assert anew.result == Result.STORED
+        [later] = store_users([user_row(name="Grace", timestamp=timezone.now() + timedelta(hours=1))])
+        assert later.result == Result.STORED
 
 
-def test_user_whose_row_lies_ahead_in_time_is_not_brought_back_by_it(casino_a):
+def test_erased_user_with_a_future_timestamp_is_not_stored_again_by_the_same_row(casino_a):
     ahead = timezone.now() + timedelta(days=1)
     with use_casino(casino_a.current):
         store_users([user_row(id=7, timestamp=ahead)])
@@ -170,7 +170,7 @@ def test_user_whose_row_lies_ahead_in_time_is_not_brought_back_by_it(casino_a):
         assert store_users([user_row(id=7, timestamp=ahead)])[0].result == Result.STALE
 
 
-def test_user_who_registers_anew_is_taken_and_has_nothing_of_before(casino_a, key):
+def test_erased_user_can_register_again_and_has_no_older_data(casino_a, key):
     Client().delete("/users/7", headers=key)
     with use_casino(casino_a.current):
         store_users([user_row(id=7, timestamp=timezone.now() + timedelta(hours=1))])
@@ -180,24 +180,24 @@ def test_user_who_registers_anew_is_taken_and_has_nothing_of_before(casino_a, ke
         assert User.objects.filter(pk=7).exists()
 
 
-def test_user_who_came_anew_gets_nothing_back_of_before(casino_a, key):
+def test_older_messages_store_nothing_for_a_user_who_registered_again(casino_a, key):
     Client().delete("/users/7", headers=key)
-    anew = timezone.now() + timedelta(hours=1)
+    later = timezone.now() + timedelta(hours=1)
     with use_casino(casino_a.current):
-        store_users([user_row(id=7, timestamp=anew)])
+        store_users([user_row(id=7, timestamp=later)])
         old = [
             *store_coupons([coupon_row(id=200, user_id=7, timestamp=at(2)), coupon_row(user_id=7, timestamp=at(2))]),
             *store_recommendations([served_row(3, timestamp=at(2))]),
         ]
         assert [outcome.result for outcome in old] == [Result.STALE] * 3
-        mixed = [coupon_row(id=n, user_id=7, timestamp=at(2) if n % 2 else anew) for n in range(200, 204)]
+        mixed = [coupon_row(id=n, user_id=7, timestamp=at(2) if n % 2 else later) for n in range(200, 204)]
         stored, stale = Result.STORED, Result.STALE
         assert [outcome.result for outcome in store_coupons(mixed)] == [stored, stale, stored, stale]
-        assert store_recommendations([served_row(3, timestamp=anew)])[0].result == Result.STORED
+        assert store_recommendations([served_row(3, timestamp=later)])[0].result == Result.STORED
         assert UserProfile.objects.get(user_id=7).coupon_count == 2
 
 
-def test_erasing_again_takes_what_a_restored_backup_brought_back(casino_a, key):
+def test_reapplying_an_erasure_removes_rows_of_a_restored_backup(casino_a, key):
     Client().delete("/users/7", headers=key)
     with use_casino(casino_a.current):
         User.objects.create(
@@ -215,14 +215,14 @@ def test_erasing_again_takes_what_a_restored_backup_brought_back(casino_a, key):
         assert not User.objects.filter(pk=7).exists()
 
 
-def test_erasing_again_leaves_who_came_anew_what_came_since_and_nothing_of_before(casino_a, key):
+def test_reapplying_an_erasure_keeps_later_rows_of_a_user_who_registered_again(casino_a, key):
     Client().delete("/users/7", headers=key)
     with use_casino(casino_a.current):
         [(user_id, erased_at)] = erased_users(casino_a).items()
-        anew = erased_at + timedelta(minutes=1)
-        store_users([user_row(id=7, timestamp=anew)])
-        store_coupons([coupon_row(id=300, user_id=7, timestamp=anew)])
-        for coupon_id in (301, 302):  # as a backup brings them back: past all that refuses them
+        later = erased_at + timedelta(minutes=1)
+        store_users([user_row(id=7, timestamp=later)])
+        store_coupons([coupon_row(id=300, user_id=7, timestamp=later)])
+        for coupon_id in (301, 302):  # directly, as a restored backup does
             TalliedCouponFactory.create(id=coupon_id, user_id=7, timestamp=erased_at - timedelta(days=1))
         assert reapply_erasure(user_id, erased_at)
         assert list(PurchasedCoupon.objects.filter(user_id=7).values_list("id", flat=True)) == [300]
@@ -231,12 +231,12 @@ def test_erasing_again_leaves_who_came_anew_what_came_since_and_nothing_of_befor
         assert not reapply_erasure(user_id, erased_at)
 
 
-def test_coupons_that_wait_for_a_user_who_never_came_are_erased(casino_a, key):
+def test_waiting_coupons_of_an_unknown_user_are_erased(casino_a, key):
     assert Client().delete("/users/9", headers=key).json()["erased"]["waiting_coupons"] == 1
     assert not _rows(casino_a, 9)["waiting_coupons"]
 
 
-def test_export_tells_all_that_is_kept(casino_a, key):
+def test_export_contains_all_data_of_the_user(casino_a, key):
     document = Client().get("/users/7/export", headers=key).json()
     assert document["user"]["name"] == "Ada"
     assert len(document["coupons"]) == _rows(casino_a, 7)["purchased_coupons"]
@@ -250,13 +250,13 @@ def test_export_tells_all_that_is_kept(casino_a, key):
 
 @pytest.mark.parametrize(("method", "path"), [("delete", "/users/{}"), ("get", "/users/{}/export")])
 @pytest.mark.parametrize("user_id", ["1000", "none", "0", "9" * 30])
-def test_user_of_whom_nothing_is_kept_is_not_found_and_not_logged(key, method, path, user_id):
+def test_unknown_user_gets_404_and_no_audit_record(key, method, path, user_id):
     answer = getattr(Client(), method)(path.format(user_id), headers=key)
     assert (answer.status_code, answer.json()["code"]) == (404, "user_not_found")
     assert not PrivacyRecord.objects.exists()
 
 
-def test_both_are_in_the_audit_log_with_who_asked(casino_a, key):
+def test_audit_log_records_export_and_erasure_with_the_caller(casino_a, key):
     Client().get("/users/7/export", headers=key)
     Client().delete("/users/7", headers=key)
     prefix = casino_a.api_keys.get().prefix
@@ -268,7 +268,7 @@ def test_both_are_in_the_audit_log_with_who_asked(casino_a, key):
 
 
 @pytest.mark.parametrize("scope", [Scope.RECOMMEND, Scope.TEST])
-def test_key_needs_the_scope_to_configure(casino_a, scope):
+def test_api_key_requires_the_configure_scope(casino_a, scope):
     headers = bearing(make_key(casino_a, scope).text)
     assert Client().delete("/users/7", headers=headers).status_code == 403
     assert Client().get("/users/7/export", headers=headers).status_code == 403
@@ -278,18 +278,22 @@ def test_key_needs_the_scope_to_configure(casino_a, scope):
 @pytest.mark.parametrize(
     ("method", "path", "codename"), [("delete", "/users/7", "delete_user"), ("get", "/users/7/export", "view_user")]
 )
-def test_login_needs_the_permission(django_user_model, casino_a, method, path, codename):
+def test_staff_login_requires_the_permission(django_user_model, casino_a, method, path, codename):
     staff = django_user_model.objects.create_user("staff", is_staff=True)
     client = Client()
     client.force_login(staff)
-    ask = lambda: getattr(client, method)(path, headers={"Casino-ID": "1"}).status_code  # noqa: E731
+
+    def ask() -> int:
+        status: int = getattr(client, method)(path, headers={"Casino-ID": "1"}).status_code
+        return status
+
     assert ask() == 403
     staff.user_permissions.add(Permission.objects.get(codename=codename, content_type__app_label="recommendations"))
     assert ask() == 200
     assert PrivacyRecord.objects.get().asked_by == "login staff"
 
 
-def test_bound_login_sees_its_casinos_records_alone(django_user_model, casino_a, casino_b):
+def test_bound_login_sees_only_the_records_of_its_casinos(django_user_model, casino_a, casino_b):
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
             forget_user(casino=casino, user_id=7, by=f"of {casino.name}", now=timezone.now())
@@ -303,13 +307,13 @@ def test_bound_login_sees_its_casinos_records_alone(django_user_model, casino_a,
     assert "of Beta" not in page
 
 
-def test_command_exports(casino_a):
+def test_command_exports_a_user(casino_a):
     document = json.loads(run_out("export_user", "--casino", "1", "7"))
     with use_casino(casino_a.current):
         assert document["user_id"] == 7
         assert len(document["coupons"]) == PurchasedCoupon.objects.filter(user_id=7).count()
         assert ServedSlip.objects.filter(user_id=7).count() == len(document["served_recommendations"])
-    with pytest.raises(CommandError, match="nothing of a user 1000"):
+    with pytest.raises(CommandError, match="has no data of user 1000"):
         run_out("export_user", "--casino", "1", "1000")
 
 

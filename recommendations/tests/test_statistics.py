@@ -4,7 +4,7 @@ import pytest
 from django.db import connections
 
 from recommendations.models import CasinoTally
-from recommendations.statistics import Glance, Latency, glance, latencies, top_values
+from recommendations.statistics import Latency, Totals, latencies, top_values, totals
 from recommendations.storing import store_recommendations
 from tenants.routing.context import use_casino
 
@@ -25,11 +25,11 @@ def tally(value, weight, *, attribute="league", days=0, now, count=1):
     CasinoTally.objects.create(attribute=attribute, value=value, count=count, weight=weight, trend=0, as_of=as_of)
 
 
-def test_an_empty_casino_has_noughts(in_a, now):
-    assert glance(now) == Glance(users=0, is_estimated=False, open_events=0, coupons_today=0, is_capped=False)
+def test_an_empty_casino_has_totals_of_zero(in_a, now):
+    assert totals(now) == Totals(users=0, is_estimated=False, open_events=0, coupons_today=0, is_capped=False)
 
 
-def test_what_is_open_and_what_is_of_today_is_counted(in_a, now):
+def test_totals_count_open_events_and_todays_coupons(in_a, now):
     now = now.replace(hour=12, minute=0, second=0, microsecond=0)
     UserFactory.create_batch(2)
     EventFactory.create(begin_timestamp=now + timedelta(hours=1))
@@ -37,21 +37,21 @@ def test_what_is_open_and_what_is_of_today_is_counted(in_a, now):
     EventFactory.create(begin_timestamp=now - timedelta(hours=1))
     for hours in (-12, 0, 11.99, -12.01, 12):  # the latter two are yesterday and tomorrow
         CouponFactory.create(user_id=1, timestamp=now + timedelta(hours=hours))
-    found = glance(now)
+    found = totals(now)
     assert (found.users, found.open_events, found.coupons_today) == (2, 1, 3)
 
 
-def test_counting_stops_where_it_takes_too_long(in_a, now):
+def test_counting_is_capped(in_a, now):
     UserFactory.create_batch(5)
     CouponFactory.create_batch(5, user_id=1, timestamp=now)
     with connections["casino_1"].cursor() as cursor:
         cursor.execute("UPDATE pg_class SET reltuples = 6 WHERE relname = 'users'")  # as of an ANALYZE
-    found = glance(now, counted=3)
+    found = totals(now, counted=3)
     assert (found.users, found.is_estimated) == (6, True)
     assert (found.coupons_today, found.is_capped) == (3, True)
 
 
-def test_top_values_are_those_of_late(in_a, now):
+def test_top_values_prefer_recent_selections(in_a, now):
     tally("OLD", 10, days=90, count=100, now=now)
     tally("NEW", 5, now=now)
     tally("TEAM", 50, attribute="home_team", now=now)
@@ -61,7 +61,7 @@ def test_top_values_are_those_of_late(in_a, now):
     assert len(top_values("league", now=now, limit=1)) == 1
 
 
-def test_top_values_of_several_attributes_are_added_up(in_a, now):
+def test_top_values_of_several_attributes_are_summed(in_a, now):
     tally("AJAX", 2, attribute="home_team", now=now)
     tally("AJAX", 3, attribute="away_team", now=now)
     tally("PSV", 4, attribute="away_team", now=now)
@@ -70,7 +70,7 @@ def test_top_values_of_several_attributes_are_added_up(in_a, now):
 
 
 @pytest.mark.parametrize(("weight", "days"), [(1e-300, 0), (1e-300, 30_000), (1, 400_000), (0, 0)])
-def test_weights_too_small_for_a_float_are_none(in_a, now, weight, days):
+def test_weights_that_underflow_a_float_are_zero(in_a, now, weight, days):
     CasinoTally.objects.create(
         attribute="league", value="X", count=1, weight=weight, trend=0, as_of=now.timestamp() - days * 86_400
     )
@@ -78,14 +78,14 @@ def test_weights_too_small_for_a_float_are_none(in_a, now, weight, days):
 
 
 def serve(*answers):
-    """(when, how long it took) each."""
+    """Store recommendations, each given as (time, latency in ms)."""
     UserFactory.create(id=7)
     store_recommendations(
         [served_row(number, timestamp=when, took_ms=took) for number, (when, took) in enumerate(answers, 1)]
     )
 
 
-def test_answers_of_an_hour_are_told_by_what_half_and_nearly_all_of_them_took(in_a, now):
+def test_latencies_are_the_median_and_the_99th_percentile_of_each_hour(in_a, now):
     hour = now.replace(minute=0, second=0, microsecond=0)
     earlier, end = hour - timedelta(hours=2), hour - timedelta(hours=1, microseconds=1)
     serve((earlier, 1.0), (earlier, 2.0), (end, 3.0), (hour, 8.0), (hour, None), (earlier - timedelta(seconds=1), 9.0))
@@ -93,7 +93,7 @@ def test_answers_of_an_hour_are_told_by_what_half_and_nearly_all_of_them_took(in
     assert latencies(now, 3) == [Latency(earlier, 2.0, 2.98), between, Latency(hour, 8.0, 8.0)]
 
 
-def test_of_a_busy_hour_the_latest_answers_are_told(in_a, now):
+def test_latencies_of_a_busy_hour_are_those_of_its_latest_recommendations(in_a, now):
     hour = now.replace(minute=0, second=0, microsecond=0)
     serve(*((hour + timedelta(seconds=number), float(number)) for number in range(10)))
     [found] = latencies(now, 1, sampled=3)

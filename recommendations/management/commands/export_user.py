@@ -1,4 +1,4 @@
-"""`manage.py export_user`: all that is kept of a user of a casino, as JSON."""
+"""`manage.py export_user`: export a user's stored data as JSON."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tenants.routing.context import use_casino
 
 
 class Command(BaseCommand):
-    help = "Print all that is kept of a user, as JSON."
+    help = "Print all stored data of a user, as JSON."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--casino", type=int, required=True, metavar="ID", help="the casino's id")
@@ -24,5 +24,5 @@ class Command(BaseCommand):
             with use_casino(chosen.current):
                 found = export_user(casino=chosen, user_id=user_id, by=operator_name())
         except UserNotFound as error:
-            raise CommandError(f"{chosen} has nothing of a user {user_id}.") from error
+            raise CommandError(f"{chosen} has no data of user {user_id}.") from error
         self.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())

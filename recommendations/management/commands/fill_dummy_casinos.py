@@ -1,6 +1,6 @@
-"""`manage.py fill_dummy_casinos`: a few casinos with dummy users, teams and events, on a first start.
+"""`manage.py fill_dummy_casinos`: create casinos with dummy users, teams and events on the first start.
 
-A second call finds them filled and changes nothing; one after a crash goes on where that one stopped.
+It is idempotent, and completes an interrupted run.
 """
 
 import random
@@ -18,21 +18,21 @@ from tenants.routing.context import use_casino
 
 
 class Command(BaseCommand):
-    help = "Make a few dummy casinos with users, teams and events; does nothing if there are other casinos already."
+    help = "Create dummy casinos with users, teams and events. Does nothing if other casinos exist."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--casinos", type=int, default=3, metavar="N", help="how many (%(default)s)")
-        parser.add_argument("--users", type=int, default=50, metavar="N", help="users of each (%(default)s)")
-        parser.add_argument("--events", type=int, default=300, metavar="N", help="events of each (%(default)s)")
+        parser.add_argument("--casinos", type=int, default=3, metavar="N", help="number of casinos (%(default)s)")
+        parser.add_argument("--users", type=int, default=50, metavar="N", help="users per casino (%(default)s)")
+        parser.add_argument("--events", type=int, default=300, metavar="N", help="events per casino (%(default)s)")
 
     def handle(self, *args: Any, casinos: int, users: int, events: int, **options: Any) -> None:
         names = [f"Dummy casino {number}" for number in range(1, casinos + 1)]
         if Casino.objects.exclude(name__in=names).exists():
-            self.stdout.write("There are other casinos already; nothing was filled.")
+            self.stdout.write("Other casinos exist: no dummy casinos were created.")
             return
         for casino in store_casinos(names):
             self._fill(casino, users, events)
-            self.stdout.write(f"{casino} has dummy users and events.")
+            self.stdout.write(f"{casino}: dummy users and events are stored.")
 
     def _fill(self, casino: Casino, users: int, events: int) -> None:
         rng, now = random.Random(casino.pk), timezone.now()

@@ -1,4 +1,4 @@
-"""`manage.py rebuild_profiles`: what is kept of users' coupons, counted anew from the coupons."""
+"""`manage.py rebuild_profiles`: recount profiles and tallies from the stored coupons."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from tenants.routing.context import use_casino
 
 class Command(BaseCommand):
     help = (
-        "Count coupons anew in their users' profiles and tallies, and in their casinos' tallies, while others go on "
-        "storing. Needed once after an upgrade from a version without tallies, and for coupons that psql made. To do "
-        "it for casinos at the same time: manage.py for_casinos --all --jobs 4 -- rebuild_profiles --casino {id}"
+        "Recount the profiles and tallies of users, and the tallies of their casinos, from the stored coupons. Storing "
+        "can continue meanwhile. Required once after an upgrade from a version without tallies, and after inserting "
+        "coupons with psql. In parallel: manage.py for_casinos --all --jobs 4 -- rebuild_profiles --casino {id}"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         which.add_argument("--casino", type=int, action="append", metavar="ID", help="this casino (repeatable)")
         which.add_argument("--all", action="store_true", help="every casino that has a complete database")
         parser.add_argument(
-            "--marked", action="store_true", help="only users never tallied: to go on after an interruption"
+            "--marked", action="store_true", help="only users without tallies: continues an interrupted run"
         )
 
     def handle(self, *args: Any, casino: list[int] | None, marked: bool, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""The admin: the casino that the switcher chose, for looking."""
+"""The read-only tables of the selected casino in the admin."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ from recommendations.storing import store_recommendations
 from recommendations.tests.factories import CouponFactory, EventFactory, UserFactory, selection, served_row
 from tenants.routing.context import use_casino
 
-NOTHING = "No results found"
+NO_RESULTS = "No results found"
 LISTS = ["user", "event", "team", "userprofile", "purchasedcoupon", "servedslip"]
 
 
@@ -54,14 +54,14 @@ def count_queries(client, url):
 
 
 @pytest.mark.parametrize("model", LISTS)
-def test_without_a_casino_every_list_leads_to_the_choice(staff, model):
+def test_lists_redirect_to_the_casino_selection_without_a_casino(staff, model):
     response = staff.get(changelist(model))
     assert response.status_code == 302
     assert response.url.startswith("/casino/?next=%2Fadmin%2Frecommendations%2F")
 
 
 @pytest.mark.parametrize("model", LISTS)
-def test_no_list_costs_a_query_per_row(in_casino_a, casino_a, model):
+def test_lists_take_the_same_number_of_queries_for_any_number_of_rows(in_casino_a, casino_a, model):
     fill(casino_a, 2)
     few = count_queries(in_casino_a, changelist(model))
     with use_casino(casino_a.current):
@@ -72,7 +72,7 @@ def test_no_list_costs_a_query_per_row(in_casino_a, casino_a, model):
     assert count_queries(in_casino_a, changelist(model)) == few
 
 
-def test_the_chosen_casino_is_shown_and_stays_chosen(in_casino_a, staff, casino_a, casino_b):
+def test_the_selected_casino_is_shown_and_stays_selected(in_casino_a, staff, casino_a, casino_b):
     fill(casino_a, 1)
     fill(casino_b, 1)
     for _ in range(2):
@@ -88,30 +88,30 @@ def test_the_chosen_casino_is_shown_and_stays_chosen(in_casino_a, staff, casino_
     [
         ("user", {"q": "Alpha1"}, "Alpha1", "Alpha0"),
         ("user", {"q": "2"}, "Alpha1", "Alpha0"),
-        ("user", {"favorite_sport": "HANDBALL"}, NOTHING, "Alpha0"),
-        ("user", {"currency": "EUR", "gender": "FEMALE"}, "Alpha0", NOTHING),
-        ("event", {"q": "alpha chelsea"}, NOTHING, "ALPHA HOME"),
-        ("event", {"q": "home+premier"}, "ALPHA HOME 1", NOTHING),
-        ("event", {"open": "yes"}, "ALPHA HOME 1", NOTHING),
-        ("event", {"open": "no"}, NOTHING, "ALPHA HOME 1"),
-        ("event", {"sport": "FOOTBALL"}, "ALPHA HOME 1", NOTHING),
-        ("purchasedcoupon", {"q": "2"}, "Alpha UNITED", NOTHING),
-        ("purchasedcoupon", {"q": "Alpha"}, NOTHING, "Alpha UNITED"),
-        ("user", {"q": "9" * 30}, NOTHING, "Alpha0"),
+        ("user", {"favorite_sport": "HANDBALL"}, NO_RESULTS, "Alpha0"),
+        ("user", {"currency": "EUR", "gender": "FEMALE"}, "Alpha0", NO_RESULTS),
+        ("event", {"q": "alpha chelsea"}, NO_RESULTS, "ALPHA HOME"),
+        ("event", {"q": "home+premier"}, "ALPHA HOME 1", NO_RESULTS),
+        ("event", {"open": "yes"}, "ALPHA HOME 1", NO_RESULTS),
+        ("event", {"open": "no"}, NO_RESULTS, "ALPHA HOME 1"),
+        ("event", {"sport": "FOOTBALL"}, "ALPHA HOME 1", NO_RESULTS),
+        ("purchasedcoupon", {"q": "2"}, "Alpha UNITED", NO_RESULTS),
+        ("purchasedcoupon", {"q": "Alpha"}, NO_RESULTS, "Alpha UNITED"),
+        ("user", {"q": "9" * 30}, NO_RESULTS, "Alpha0"),
         ("servedslip", {"user_id": "2"}, str(UUID(int=1)), str(UUID(int=0))),
         ("servedslip", {"q": "1"}, str(UUID(int=0)), str(UUID(int=1))),
-        ("servedslip", {"recommender": "static"}, str(UUID(int=1)), NOTHING),
-        ("servedslip", {"recommender": "dynamic"}, NOTHING, str(UUID(int=1))),
+        ("servedslip", {"recommender": "static"}, str(UUID(int=1)), NO_RESULTS),
+        ("servedslip", {"recommender": "dynamic"}, NO_RESULTS, str(UUID(int=1))),
     ],
 )
-def test_lists_are_searched_and_filtered(in_casino_a, casino_a, model, query, shown, hidden):
+def test_lists_can_be_searched_and_filtered(in_casino_a, casino_a, model, query, shown, hidden):
     fill(casino_a, 2)
     page = in_casino_a.get(changelist(model, **query)).content.decode()
     assert shown in page
     assert hidden not in page
 
 
-def test_coupons_of_one_user_are_listed_alone(in_casino_a, casino_a):
+def test_coupons_can_be_filtered_by_user(in_casino_a, casino_a):
     fill(casino_a, 2)
     listed = in_casino_a.get(changelist("purchasedcoupon", user_id=2)).context["cl"].result_list
     assert [coupon.user_id for coupon in listed] == [2]
@@ -128,11 +128,11 @@ def test_coupons_of_one_user_are_listed_alone(in_casino_a, casino_a):
         ("user", "q=" + "9" * 3000),
     ],
 )
-def test_nonsense_in_a_query_is_no_error(in_casino_a, model, query):
+def test_invalid_query_parameters_are_ignored(in_casino_a, model, query):
     assert in_casino_a.get(f"/admin/recommendations/{model}/?{query}").status_code == 200
 
 
-def test_a_coupon_shows_its_selections_and_leads_to_its_user(in_casino_a, casino_a):
+def test_a_coupons_page_shows_its_selections_and_links_to_its_user(in_casino_a, casino_a):
     with use_casino(casino_a.current):
         odds = [selection(home_team="ARSENAL", odd=2.0), selection(home_team="<b>LEEDS", odd=1.5)]
         coupon = CouponFactory.create(
@@ -145,13 +145,13 @@ def test_a_coupon_shows_its_selections_and_leads_to_its_user(in_casino_a, casino
     assert "/admin/recommendations/user/7/change/" in page
 
 
-def test_a_coupon_whose_user_is_unknown_is_listed_too(in_casino_a, casino_a):
+def test_a_coupon_of_an_unknown_user_is_listed(in_casino_a, casino_a):
     with use_casino(casino_a.current):
         CouponFactory.create(user_id=4711)
     assert "4711" in in_casino_a.get(changelist("purchasedcoupon")).content.decode()
 
 
-def test_a_served_recommendation_shows_its_events_and_leads_to_its_user(in_casino_a, casino_a):
+def test_a_served_recommendations_page_shows_its_events_and_links_to_its_user(in_casino_a, casino_a):
     fill(casino_a, 1)
     with use_casino(casino_a.current):
         served = ServedSlip.objects.get()
@@ -169,7 +169,7 @@ def test_served_recommendations_are_listed_newest_first(in_casino_a, casino_a, n
     assert places == sorted(places)
 
 
-def test_however_many_were_served_only_so_many_are_counted(in_casino_a, casino_a):
+def test_counting_served_recommendations_is_capped(in_casino_a, casino_a):
     fill(casino_a, 1)
     with CaptureQueriesContext(connections["casino_1"]) as queries:
         in_casino_a.get(changelist("servedslip"))
@@ -178,7 +178,7 @@ def test_however_many_were_served_only_so_many_are_counted(in_casino_a, casino_a
     assert all(f"LIMIT {MAX_COUNTED}" in sql for sql in counting)
 
 
-def test_a_user_page_leads_to_recommendation_coupons_and_profile(in_casino_a, casino_a):
+def test_a_users_page_links_to_recommendation_coupons_and_profile(in_casino_a, casino_a):
     with use_casino(casino_a.current):
         UserFactory.create(id=7)
     page = in_casino_a.get("/admin/recommendations/user/7/change/").content.decode()
@@ -191,7 +191,7 @@ def test_a_user_page_leads_to_recommendation_coupons_and_profile(in_casino_a, ca
         assert link in page
 
 
-def test_a_profile_shows_its_favourite_pairs(in_casino_a, casino_a):
+def test_a_profiles_page_shows_its_favourite_pairs(in_casino_a, casino_a):
     with use_casino(casino_a.current):
         user = UserFactory.create()
         profile = UserProfile.objects.create(user=user, favorite_sport_league_json=[["FOOTBALL", "LA LIGA"]])
@@ -200,11 +200,11 @@ def test_a_profile_shows_its_favourite_pairs(in_casino_a, casino_a):
 
 
 @pytest.mark.parametrize("model", LISTS)
-def test_nothing_can_be_added_changed_or_deleted(in_casino_a, model):
+def test_no_row_can_be_added(in_casino_a, model):
     assert in_casino_a.get(f"/admin/recommendations/{model}/add/").status_code == 403
 
 
-def test_a_casinos_page_counts_its_rows(staff, casino_a, casino_b, now):
+def test_a_casinos_page_shows_counts_of_its_rows(staff, casino_a, casino_b, now):
     fill(casino_a, 3)
     with use_casino(casino_a.current):
         EventFactory.create(begin_timestamp=now.replace(year=2020))

@@ -1,4 +1,4 @@
-"""`manage.py fill_dummy_casinos`, on casinos that are there already, so that none need be made."""
+"""`manage.py fill_dummy_casinos`, on existing casinos, which saves creating databases."""
 
 from django.core.management import call_command
 
@@ -36,7 +36,7 @@ def test_each_casino_gets_users_teams_and_events(casino_a, casino_b, capsys):
         assert links == 2 * events
 
 
-def test_a_second_call_changes_nothing_and_one_after_a_crash_goes_on(casino_a, casino_b, capsys):
+def test_a_second_call_changes_nothing_and_completes_an_interrupted_one(casino_a, casino_b, capsys):
     rename(casino_a, casino_b)
     fill(capsys)
     before = counts(casino_a)
@@ -47,7 +47,7 @@ def test_a_second_call_changes_nothing_and_one_after_a_crash_goes_on(casino_a, c
     assert counts(casino_b)[2] > 0
 
 
-def test_where_there_are_other_casinos_nothing_is_filled(casino_a, casino_b, capsys):
-    assert "nothing was filled" in fill(capsys)
+def test_nothing_is_created_beside_other_casinos(casino_a, casino_b, capsys):
+    assert "no dummy casinos were created" in fill(capsys)
     assert counts(casino_a) == [0, 0, 0, 0, 0]
     assert Casino.objects.count() == 2

@@ -1,4 +1,4 @@
-"""`manage.py rebuild_profiles`, as a command."""
+"""The command `manage.py rebuild_profiles`."""
 
 from io import StringIO
 
@@ -16,7 +16,7 @@ def _coupons(casino_a, casino_b, now):
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
             UserFactory.create(id=1)
-            CouponFactory.create_batch(2, user_id=1, timestamp=now)  # as by psql
+            CouponFactory.create_batch(2, user_id=1, timestamp=now)  # uncounted, as if inserted with psql
 
 
 def rebuild(*arguments):
@@ -44,7 +44,7 @@ def test_all_casinos_are_rebuilt(casino_a, casino_b):
     assert is_counted(casino_b)
 
 
-def test_only_marked_profiles_are_rebuilt_on_demand(casino_a):
+def test_marked_rebuilds_only_marked_profiles(casino_a):
     rebuild("--all")
     with use_casino(casino_a.current):
         CouponFactory.create(user_id=1)
@@ -52,6 +52,6 @@ def test_only_marked_profiles_are_rebuilt_on_demand(casino_a):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--casino", "99"]])
-def test_which_casinos_must_be_said_and_known(arguments):
+def test_missing_or_unknown_casinos_are_rejected(arguments):
     with pytest.raises(CommandError):
         rebuild(*arguments)

@@ -16,13 +16,13 @@ NOW = datetime(2030, 1, 31, 23, 59, 59, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("make", [dummy_user, dummy_event])
-def test_the_same_randomness_makes_the_same_dummies(make):
+def test_equal_seeds_give_equal_dummies(make):
     first, second = ([make(rng, now=NOW) for _ in range(20)] for rng in (random.Random(5), random.Random(5)))
     assert first == second
     assert len({row.natural_key for row in first}) > 15
 
 
-def test_dummy_events_begin_within_the_coming_two_weeks():
+def test_dummy_events_begin_within_the_next_two_weeks():
     rng = random.Random(1)
     events = [dummy_event(rng, now=NOW) for _ in range(500)]
     assert min(event.begin_timestamp for event in events) > NOW
@@ -30,7 +30,7 @@ def test_dummy_events_begin_within_the_coming_two_weeks():
     assert {event.sport for event in events} == set(DUMMY_LEAGUES)
 
 
-def test_dummy_teams_play_in_one_league_each():
+def test_each_dummy_team_plays_in_one_league():
     cities = [city for leagues in DUMMY_LEAGUES.values() for *_, cities in leagues for city in cities]
     assert len(set(cities)) == len(cities)
 
@@ -56,7 +56,7 @@ def test_a_dummy_coupon_bets_on_three_different_open_events(casino_a, now):
         assert all(event.begin_timestamp > now for event in begins)
 
 
-def test_a_dummy_coupon_of_nobody_in_particular_is_of_a_user_of_this_casino(casino_a, casino_b, now):
+def test_a_dummy_coupon_without_a_user_gets_a_random_user_of_the_casino(casino_a, casino_b, now):
     with use_casino(casino_b.current):
         UserFactory.create(id=99)
     with use_casino(casino_a.current):
