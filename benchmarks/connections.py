@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ django.setup()
 from django.conf import settings
 from django.db import connections
 from django.utils import timezone
+from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -125,7 +125,8 @@ def _routes(socket_dir: str) -> Iterator[tuple[str, str]]:
 def _measure(table: Table, title: str, url: str, socket_dir: str, *, threads: int, megabytes: int) -> None:
     """Alternates few and many casinos, so that other load affects both; the best round of each counts."""
     direct = url_by_socket(socket_dir, "recommendation_system")
-    env = environment(url, DATABASE_DIRECT_URL=direct, OFFERS_MEMORY_MB=str(megabytes))
+    limits = {"OFFERS_MEMORY_MB": str(megabytes), "API_REQUESTS_AT_ONCE": str(threads)}
+    env = environment(url, DATABASE_DIRECT_URL=direct, **limits)
     best: dict[int, dict[str, Any]] = {}
     for _ in range(ROUNDS):
         for casinos in (FEW, MANY):

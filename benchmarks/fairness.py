@@ -13,6 +13,7 @@ import argparse
 import http.client
 import os
 import random
+import socket
 import statistics
 import subprocess
 import sys
@@ -75,11 +76,22 @@ def serving() -> Any:
     environment = {**os.environ, "RECSYS_OPEN_API": "0", "HTTPS": "0", "PYTHONWARNINGS": "ignore", "LOG_LEVEL": "ERROR"}
     process = subprocess.Popen((sys.executable, "-m", *server.split()), env=environment)
     try:
-        time.sleep(5)
+        _wait_for_server()
         yield
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _wait_for_server() -> None:
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", PORT), timeout=1).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise SystemExit("The server does not respond.")
 
 
 def report(rate: int, behaviour: str, keys: tuple[str, str], rounds: int, requests: int) -> None:
