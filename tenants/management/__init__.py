@@ -1,1 +1,1 @@
-"""Management commands: `commands` has Django's entry points, `cli` what they share, the other modules their verbs."""
+"""Management commands: `commands` as Django finds them, `cli` what they share, `casino_verbs` the verbs of `casino`."""

@@ -1,4 +1,4 @@
-"""Where casinos' databases are: servers, the databases made on them, and each casino's present one."""
+"""Servers, the databases on them, and each casino's current database."""
 
 import uuid
 
@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 
 def record_what_there_is(apps, schema_editor):
-    """All databases so far are on the catalogue's server, each its casino's first; no two casinos share an identity."""
+    """Put all databases on the catalogue's server, as generation 1, and give each casino its own identity."""
     Casino = apps.get_model("tenants", "Casino")
     main = apps.get_model("tenants", "DatabaseServer").objects.create(name="main")
     for casino in Casino.objects.all():
@@ -23,7 +23,7 @@ def record_what_there_is(apps, schema_editor):
 
 
 def check_that_nothing_is_lost(apps, schema_editor):
-    """The older code knows one server and one database a casino."""
+    """The older code supports one server and one database per casino."""
     if apps.get_model("tenants", "Casino").objects.exclude(server__in=["main", None]).exists():
         raise RuntimeError("There are casinos on other servers than main: move them there before going back.")
 

@@ -1,4 +1,4 @@
-"""What holds for casinos now that they have identities, servers, and lives that end."""
+"""Constraints of casinos: unique identities, databases, and names of casinos that are not deleted."""
 
 import uuid
 

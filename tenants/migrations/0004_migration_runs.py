@@ -1,4 +1,4 @@
-"""Which migrations casinos' databases have, and how bringing them up to date went."""
+"""Schema versions of casinos' databases, and the runs of `migrate_casinos`."""
 
 import django.db.models.deletion
 from django.db import migrations, models

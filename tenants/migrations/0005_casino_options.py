@@ -1,4 +1,4 @@
-"""What a casino may set about its recommendations beyond recommender and schema."""
+"""Options of casinos."""
 
 from django.db import migrations
 

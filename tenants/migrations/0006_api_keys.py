@@ -1,4 +1,4 @@
-"""API keys, several a casino."""
+"""API keys of casinos."""
 
 import django.contrib.postgres.fields
 import django.db.models.deletion

@@ -1,4 +1,4 @@
-"""Logins that act for some casinos only."""
+"""Staff logins that are restricted to some casinos."""
 
 import django.db.models.deletion
 from django.conf import settings

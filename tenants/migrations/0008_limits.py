@@ -1,4 +1,4 @@
-"""What a casino may ask of the installation, and how much of it is left."""
+"""Limits of casinos, and their token buckets."""
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
@@ -30,6 +30,6 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "rate_buckets"},
         ),
-        # written often, and worth nothing after a crash
+        # unlogged: written often, and not needed after a crash
         migrations.RunSQL("ALTER TABLE rate_buckets SET UNLOGGED", "ALTER TABLE rate_buckets SET LOGGED"),
     ]

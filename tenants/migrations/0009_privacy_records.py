@@ -1,4 +1,4 @@
-"""The audit log of users erased and exported."""
+"""The audit log of users' erasures and exports."""
 
 from django.db import migrations, models
 

@@ -50,11 +50,11 @@ def migrate_casino(casino: CurrentCasino) -> MigrationResult:
 def apply_migrations(connection: BaseDatabaseWrapper) -> list[str]:
     """Apply the casino apps' migrations that this database lacks, and return their names."""
     with connection.cursor() as cursor:
-        has = _recorded_in(cursor, connection)
+        applied = _recorded_in(cursor, connection)
         cursor.execute(
             "SELECT set_config('lock_timeout', %s, false)", [f"{settings.MIGRATION_LOCK_SECONDS * 1000:.0f}"]
         )
-    plan = plan_for(connection, has)
+    plan = plan_for(connection, applied)
     try:
         for step in plan.steps:
             step.apply(connection)

@@ -61,13 +61,13 @@ class MigrationPlan:
     replacements: tuple[Key, ...]
 
 
-def plan_for(connection: BaseDatabaseWrapper, has: frozenset[Key]) -> MigrationPlan:
-    """The plan for this database, with `has` as its applied migrations, or for any other with the same.
+def plan_for(connection: BaseDatabaseWrapper, applied: frozenset[Key]) -> MigrationPlan:
+    """The plan for this database, or for any other with the same `applied` migrations.
 
     Raises InconsistentMigrationHistory where a migration is applied without one that it depends on.
     """
     plans = _plans()
-    key = (has, repr(settings.CASINO_APPS), repr(settings.MIGRATION_MODULES))
+    key = (applied, repr(settings.CASINO_APPS), repr(settings.MIGRATION_MODULES))
     if key not in plans:
         if len(plans) >= _MAX_PLANS:
             plans.clear()

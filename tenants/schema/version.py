@@ -49,9 +49,9 @@ def versions_not_behind() -> list[str]:
 
 def record_version(migrations: Iterable[tuple[str, str]]) -> str:
     """Record these migrations in the catalogue, and return their fingerprint."""
-    has = tuple(sorted(migrations))
-    names = [f"{app}.{name}" for app, name in has]
-    version, _ = SchemaVersion.objects.get_or_create(fingerprint=fingerprint(has), defaults={"migrations": names})
+    applied = tuple(sorted(migrations))
+    names = [f"{app}.{name}" for app, name in applied]
+    version, _ = SchemaVersion.objects.get_or_create(fingerprint=fingerprint(applied), defaults={"migrations": names})
     return version.fingerprint
 
 

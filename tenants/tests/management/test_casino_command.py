@@ -9,7 +9,7 @@ from tenants.databases.servers import quoted, server_cursor
 from tenants.lifecycle.backup import backups_of
 from tenants.lifecycle.create import create_casino, store_casinos
 from tenants.lifecycle.restore import restore_casino
-from tenants.management.casino_verbs import VERBS
+from tenants.management.commands.casino import Command
 from tenants.models import Casino, CasinoState, DatabaseServer, ServerState
 from tenants.tests.casinos import add_user, databases_on, users_of
 from tenants.tests.commands import run
@@ -22,14 +22,14 @@ def gamma(real_databases):
     return casino
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", Command.verbs)
 def test_every_verb_has_help_and_a_json_option(verb, capsys):
     with pytest.raises(SystemExit) as ended:
         call_command("casino", verb, "--help")
     assert ended.value.code == 0
     written = capsys.readouterr().out
     assert "--json" in written
-    assert VERBS[verb].help.split(" ")[0] in written
+    assert Command.verbs[verb].help.split(" ")[0] in written
 
 
 def test_unknown_verb_is_refused_and_the_verbs_are_listed(db):
