@@ -3,6 +3,7 @@ them."""
 
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _missing() -> str:
-    try:
-        import playwright  # noqa: F401
-    except ImportError:
+    if find_spec("playwright") is None:
         return "Playwright is not installed: pip install -r requirements-dev.txt"
     if _chromium() is None:
         return "Chromium is not installed: apt-get install chromium"
