@@ -39,7 +39,9 @@ class Load:
         self.foreign: list[str] = []
         self.acknowledged: list[str] = []
         self._stop = threading.Event()
-        asking = [threading.Thread(target=self._ask, args=(casino,)) for casino in (moving, staying) for _ in range(2)]
+        asking = [
+            threading.Thread(target=self._request, args=(casino,)) for casino in (moving, staying) for _ in range(2)
+        ]
         self._threads = [*asking, threading.Thread(target=self._write, args=(moving.pk,))]
 
     def __enter__(self) -> "Load":
@@ -52,7 +54,7 @@ class Load:
         for thread in self._threads:
             thread.join(30)
 
-    def _ask(self, casino: Casino) -> None:
+    def _request(self, casino: Casino) -> None:
         client = Client(headers={"Casino-ID": str(casino.pk)})
         while not self._stop.is_set():
             response = client.get("/recommend/1000000")
@@ -75,7 +77,7 @@ class Load:
         connections.close_all()
 
 
-def test_casino_that_moves_under_load_gives_nobody_wrong_data_and_loses_no_write(moving_and_staying):
+def test_casino_that_moves_under_load_returns_no_wrong_data_and_loses_no_write(moving_and_staying):
     moving, staying = moving_and_staying
     with Load(moving, staying) as load:
         for server in ("east", "main", "east"):

@@ -253,7 +253,7 @@ class TestRestore:
         with pytest.raises(CommandError, match="is not a backup"):
             run("casino", "restore", gamma.pk, tmp_path)
 
-    def test_prune_says_what_it_drops_and_asks(self, gamma, folder):
+    def test_prune_names_the_databases_and_asks_for_confirmation(self, gamma, folder):
         assert run("casino", "prune", gamma.pk).out == f"{gamma} has no retired database.\n"
         run("casino", "restore", gamma.pk, folder, "--yes")
         with pytest.raises(CommandError, match=rf"This drops test_casino_{gamma.pk} on main.* pass --yes"):

@@ -32,13 +32,13 @@ def test_list_shows_each_servers_casinos_and_whether_it_is_available(second_serv
     assert lines[1].split()[:4] == ["east", "open", "1", "unlimited"]
 
 
-def _away(settings, name):
+def _unavailable(settings, name):
     address = {**settings.DATABASE_SERVERS["east"]["requests"], "HOST": "127.0.0.1", "PORT": "1"}
     settings.DATABASE_SERVERS = {**settings.DATABASE_SERVERS, name: {"requests": address}}
 
 
 def test_unavailable_server_is_listed_as_such(second_server, settings):
-    _away(settings, "west")
+    _unavailable(settings, "west")
     DatabaseServer.objects.create(name="west")
     west = _listed()["west"]
     assert (west["is_reachable"], west["version"]) == (False, None)
@@ -60,7 +60,7 @@ def test_server_without_an_address_is_not_added(east):
 
 
 def test_unreachable_server_is_not_added(east, settings):
-    _away(settings, "west")
+    _unavailable(settings, "west")
     with pytest.raises(CommandError, match=r"The database server west can't be reached: .*refused"):
         run("database_server", "add", "west")
     assert not DatabaseServer.objects.filter(pk="west").exists()

@@ -28,12 +28,12 @@ def gamma_and_delta(real_databases):
 
 def _run(*arguments):
     """stdout, stderr, and the error message."""
-    out, err, complaint = StringIO(), StringIO(), ""
+    out, err, message = StringIO(), StringIO(), ""
     try:
         call_command("for_casinos", *arguments, stdout=out, stderr=err)
     except CommandError as error:
-        complaint = str(error)
-    return out.getvalue(), err.getvalue(), complaint
+        message = str(error)
+    return out.getvalue(), err.getvalue(), message
 
 
 def _shell(code):
@@ -43,9 +43,9 @@ def _shell(code):
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_command_runs_for_each_casino_with_that_casino_current(gamma_and_delta, jobs):
     gamma, delta = gamma_and_delta
-    out, err, complaint = _run("--all", "--jobs", jobs, *_shell(NAMES))
+    out, err, message = _run("--all", "--jobs", jobs, *_shell(NAMES))
     assert sorted(out.splitlines()) == [f"{gamma.pk}: Ada", f"{delta.pk}: Grace"]
-    assert (err, complaint) == ("", "")
+    assert (err, message) == ("", "")
     assert find_current_casino() is None
 
 
@@ -62,10 +62,10 @@ def test_all_includes_suspended_casinos(gamma_and_delta):
 def test_failure_for_one_casino_does_not_stop_the_others_and_ends_with_an_error(gamma_and_delta, jobs, caplog):
     gamma, delta = gamma_and_delta
     code = f"from tenants.routing.context import get_current_casino as c; print('begun'); 1 / (c().id - {gamma.pk})"
-    out, err, complaint = _run("--all", "--jobs", jobs, *_shell(code))
+    out, err, message = _run("--all", "--jobs", jobs, *_shell(code))
     assert sorted(out.splitlines()) == [f"{gamma.pk}: begun", f"{delta.pk}: begun"]
     assert f"Gamma (casino {gamma.pk}): ZeroDivisionError: division by zero" in err
-    assert complaint == f"shell failed for 1 of 2 casinos: {gamma.pk}."
+    assert message == f"shell failed for 1 of 2 casinos: {gamma.pk}."
 
 
 def test_casino_with_a_missing_database_fails_alone(gamma_and_delta):
@@ -87,9 +87,9 @@ def test_dead_process_fails_its_casino_alone(gamma_and_delta):
     kill = (
         f"import os; from tenants.routing import context; context.get_current_casino().id == {gamma.pk} and os.abort()"
     )
-    _, err, complaint = _run("--all", "--jobs", "2", *_shell(kill))
+    _, err, message = _run("--all", "--jobs", "2", *_shell(kill))
     assert f"Gamma (casino {gamma.pk}): ProcessEnded: the worker process was killed by SIGABRT" in err
-    assert complaint == f"shell failed for 1 of 2 casinos: {gamma.pk}."
+    assert message == f"shell failed for 1 of 2 casinos: {gamma.pk}."
 
 
 def test_placeholders_are_replaced_and_other_braces_stay(gamma_and_delta):
@@ -125,13 +125,13 @@ def test_arguments_after_a_second_pair_of_dashes_are_the_commands(gamma_and_delt
 def test_json_reports_each_casino_with_its_output(gamma_and_delta, jobs):
     gamma, delta = gamma_and_delta
     code = f"{NAMES}; import sys; print('half', file=sys.stderr, end=''); Ada = 1 / (User.objects.get().name != 'Ada')"
-    out, _, complaint = _run("--all", "--json", "--jobs", jobs, *_shell(code))
+    out, _, message = _run("--all", "--json", "--jobs", jobs, *_shell(code))
     first, second = json.loads(out)
     assert (first["id"], first["name"], first["output"]) == (gamma.pk, "Gamma", ["Ada", "half"])
     assert first["error"] == "ZeroDivisionError: division by zero"
     assert (second["id"], second["error"], second["output"]) == (delta.pk, "", ["Grace", "half"])
     assert second["seconds"] > 0
-    assert complaint
+    assert message
 
 
 @pytest.mark.parametrize(

@@ -52,12 +52,12 @@ def broken_gamma(gamma, settings):
 
 def _run(*arguments):
     """stdout, stderr, and the error message."""
-    out, err, complaint = StringIO(), StringIO(), ""
+    out, err, message = StringIO(), StringIO(), ""
     try:
         call_command("migrate_casinos", *arguments, stdout=out, stderr=err)
     except CommandError as error:
-        complaint = str(error)
-    return out.getvalue(), err.getvalue(), complaint
+        message = str(error)
+    return out.getvalue(), err.getvalue(), message
 
 
 def _versions():
@@ -74,10 +74,10 @@ def test_casinos_that_are_up_to_date_are_skipped(gamma_and_delta):
 
 
 def test_every_casino_that_is_behind_is_migrated_and_summarised(new_release):
-    out, err, complaint = _run()
+    out, err, message = _run()
     assert out.startswith("2 migrated, 0 failed, 0 pending; 0 were up to date. ")
     assert "s a casino, at most " in out
-    assert (err, complaint) == ("", "")
+    assert (err, message) == ("", "")
     assert _versions() == {code_version()}
     assert _run()[0] == "2 casinos are up to date.\n"
 
@@ -121,9 +121,9 @@ def test_only_failed_retries_the_failures_of_the_last_run(broken_gamma, gamma):
 
 
 def test_fail_fast_leaves_the_rest_to_resume(broken_gamma):
-    out, _, complaint = _run("--fail-fast")
+    out, _, message = _run("--fail-fast")
     assert out.startswith("0 migrated, 1 failed, 1 pending;")
-    assert complaint.endswith("1 casinos are pending; continue with `manage.py migrate_casinos --resume`.")
+    assert message.endswith("1 casinos are pending; continue with `manage.py migrate_casinos --resume`.")
     assert _run("--resume")[0].startswith("1 migrated, 1 failed, 0 pending;")
     assert "No run is unfinished" in _run("--resume")[2]
 
@@ -151,9 +151,9 @@ def test_dry_run_lists_missing_migrations_and_changes_nothing(new_release, gamma
 
 
 def test_json_is_one_document_on_stdout(broken_gamma, gamma, delta):
-    out, _, complaint = _run("--json")
+    out, _, message = _run("--json")
     document = json.loads(out)
-    assert complaint
+    assert message
     assert [document["run"]] == [run.pk for run in MigrationRun.objects.all()]
     assert (document["target"], document["up_to_date"], document["servers"]) == (code_version(), 0, [])
     of_gamma, of_delta = document["casinos"]
@@ -165,9 +165,9 @@ def test_json_is_one_document_on_stdout(broken_gamma, gamma, delta):
 
 def test_unusable_server_is_reported_and_ends_with_an_error(new_release):
     DatabaseServer.objects.create(name="west")
-    out, _, complaint = _run()
+    out, _, message = _run()
     assert out.startswith("2 migrated, 0 failed")
-    assert complaint.startswith("Server west: UnknownServer: The database server 'west' has no address")
+    assert message.startswith("Server west: UnknownServer: The database server 'west' has no address")
 
 
 def test_verify_succeeds_if_the_catalogue_is_right(gamma_and_delta):
@@ -176,10 +176,10 @@ def test_verify_succeeds_if_the_catalogue_is_right(gamma_and_delta):
 
 def test_verify_corrects_the_catalogue_where_a_database_has_other_migrations(gamma, settings):
     Casino.objects.filter(pk=gamma.pk).update(schema_version="0123456789abcdef")
-    out, err, complaint = _run("--verify", "--jobs", "2")
+    out, err, message = _run("--verify", "--jobs", "2")
     assert out == "The catalogue was right about 1 of 2 casinos.\n"
     assert f"Gamma (casino {gamma.pk}): {gamma.db_name} has the schema {code_version()}, but the catalogue had" in err
-    assert complaint == f"The catalogue was wrong about {gamma.pk}."
+    assert message == f"The catalogue was wrong about {gamma.pk}."
     assert _versions() == {code_version()}
     assert _run("--verify")[2] == ""
 

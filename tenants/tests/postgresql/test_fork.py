@@ -49,9 +49,9 @@ def test_preloaded_workers_serve_two_casinos(casinos, tmp_path):
         children = psutil.Process(process.pid).children  # the first answers before the second is there
         wait_until(lambda: len(children()) == 2, else_say="there are not two workers")
 
-        def ask_both(number: int) -> list[int]:
+        def request_both(number: int) -> list[int]:
             return [ask(port, "/config", casino.pk)[0] for casino in casinos]
 
         with ThreadPoolExecutor(4) as executor:
-            statuses = [status for both in executor.map(ask_both, range(20)) for status in both]
+            statuses = [status for both in executor.map(request_both, range(20)) for status in both]
     assert statuses == [200] * 40

@@ -118,14 +118,14 @@ def test_repeated_statement_works_on_changing_server_connections(casino):
 
 
 def test_prepared_cursor_plans_each_time_through_the_pooler(casino):
-    def ask() -> None:
+    def request() -> None:
         for number in range(20):
             with use_casino(casino), casino_prepared_cursor() as cursor:
                 cursor.execute("SELECT %(number)s::int", {"number": number})
                 assert cursor.fetchone() == (number,)
 
     with ThreadPoolExecutor(8) as executor:
-        for future in [executor.submit(ask) for _ in range(8)]:
+        for future in [executor.submit(request) for _ in range(8)]:
             future.result(20)
 
 

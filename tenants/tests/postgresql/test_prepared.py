@@ -18,7 +18,7 @@ def gamma(real_databases):
     return create_casino("Gamma")
 
 
-def _ask(name="Ada"):
+def _query(name="Ada"):
     with casino_prepared_cursor() as cursor:
         cursor.execute(SQL, {"name": name})
         return cursor.fetchall()
@@ -34,7 +34,12 @@ def test_statement_is_prepared_once_for_all_parameters(gamma):
     with use_casino(gamma.current):
         make_user("Ada")
         make_user("Grace")
-        assert [_ask(name) for name in ("Ada", "Grace", "Edsger", "Ada")] == [[("Ada",)], [("Grace",)], [], [("Ada",)]]
+        assert [_query(name) for name in ("Ada", "Grace", "Edsger", "Ada")] == [
+            [("Ada",)],
+            [("Grace",)],
+            [],
+            [("Ada",)],
+        ]
         assert len(_prepared()) == 1
 
 
@@ -47,7 +52,7 @@ def test_ordinary_cursors_prepare_no_statements(gamma):
 
 def test_prepared_statements_are_counted_as_queries_are(gamma):
     with use_casino(gamma.current), CaptureQueriesContext(casino_connection()) as queries:
-        _ask()
+        _query()
     assert len(queries) == 1
 
 
@@ -59,17 +64,17 @@ def _change_type(casino):
 def test_prepared_statement_survives_a_migration_that_changes_a_type(gamma):
     with use_casino(gamma.current):
         make_user("Ada")
-        _ask()
+        _query()
         _change_type(gamma)
-        assert _ask() == [("Ada",)]
+        assert _query() == [("Ada",)]
         assert len(_prepared()) == 1
 
 
 def test_within_a_transaction_a_changed_type_is_an_error_once(gamma):
     with use_casino(gamma.current):
         make_user("Ada")
-        _ask()
+        _query()
         _change_type(gamma)
         with pytest.raises(NotSupportedError), casino_atomic():
-            _ask()
-        assert _ask() == [("Ada",)]
+            _query()
+        assert _query() == [("Ada",)]

@@ -77,17 +77,17 @@ def test_requests_get_503_during_the_outage_and_succeed_at_once_afterwards(socke
     options = ("--worker-class", "gthread", "--workers", "1", "--threads", str(THREADS))
     with gunicorn(*options, env=env) as (port, _), ThreadPoolExecutor(THREADS) as askers:
 
-        def ask_all() -> list[tuple[int, str | None]]:
+        def request_all() -> list[tuple[int, str | None]]:
             """Of both casinos, in every thread of the worker."""
             answers = askers.map(lambda number: ask(port, "/recommend/1", casino_ids[number % 2]), range(4 * THREADS))
             return [(status, headers["Retry-After"]) for status, headers in answers]
 
-        assert set(ask_all()) == {(404, None)}  # no such user: both databases were asked
+        assert set(request_all()) == {(404, None)}  # no such user: both databases were asked
         pg_ctl("stop", "-m", mode)
         started = time.monotonic()
-        assert set(ask_all()) == {(503, "1")}
+        assert set(request_all()) == {(503, "1")}
         assert time.monotonic() - started < 10
         embedded.ensure_running(SERVER_APART)
-        assert set(ask_all()) == {(404, None)}
+        assert set(request_all()) == {(404, None)}
         pg_ctl("restart", "-m", mode, "-l", str(SERVER_APART / "log"))
-        assert set(ask_all()) == {(404, None)}
+        assert set(request_all()) == {(404, None)}

@@ -50,7 +50,7 @@ def _break(*casinos):
             make_user("Child", birth_year=2012)
 
 
-def _mend(*casinos):
+def _repair(*casinos):
     for casino in casinos:
         with use_casino(casino.current):
             User.objects.filter(name="Child").delete()
@@ -85,17 +85,17 @@ def _behind():
 
 def _answer(casino):
     response = Client(headers={"Casino-ID": str(casino.pk)}).get("/config")
-    return response.status_code, response.json().get("error")
+    return response.status_code, response.json().get("message")
 
 
 def _migrate_casinos(*arguments):
-    """The command's JSON, and its complaint."""
-    out, complaint = StringIO(), ""
+    """The command's JSON, and its error message."""
+    out, message = StringIO(), ""
     try:
         call_command("migrate_casinos", "--json", *arguments, stdout=out, stderr=StringIO())
     except CommandError as error:
-        complaint = str(error)
-    return json.loads(out.getvalue()), complaint
+        message = str(error)
+    return json.loads(out.getvalue()), message
 
 
 @pytest.mark.exhaustive
@@ -107,18 +107,18 @@ def test_of_50_casinos_3_fail_with_503_and_47_are_served(new_release):
     new_release()
     assert {_answer(casino) for casino in casinos} == {BEING_UPGRADED}
 
-    report, complaint = _migrate_casinos("--jobs", "2")
+    report, message = _migrate_casinos("--jobs", "2")
     assert [casino["id"] for casino in report["casinos"] if casino["outcome"] == "migrated"] == [
         casino.pk for casino in casinos if casino not in broken
     ]
-    assert f"3 of 50 casinos failed: {', '.join(str(casino.pk) for casino in broken)}" in complaint
+    assert f"3 of 50 casinos failed: {', '.join(str(casino.pk) for casino in broken)}" in message
     assert {casino.name for casino in casinos if _answer(casino) == BEING_UPGRADED} == {each.name for each in broken}
     assert {_answer(casino) for casino in casinos if casino not in broken} == {(200, None)}
 
-    _mend(*broken)
-    report, complaint = _migrate_casinos("--only-failed")
+    _repair(*broken)
+    report, message = _migrate_casinos("--only-failed")
     assert [casino["id"] for casino in report["casinos"]] == [casino.pk for casino in broken]
-    assert complaint == ""
+    assert message == ""
     assert {_answer(casino) for casino in casinos} == {(200, None)}
 
 
@@ -271,8 +271,8 @@ def test_unavailable_server_fails_only_its_casinos_and_at_once(four, second_serv
     far = create_casino("Far", server="east")
     new_release()
     here = settings.DATABASE_SERVERS["east"]["requests"]
-    away = {**here, "HOST": "127.0.0.1", "PORT": "1"}
-    settings.DATABASE_SERVERS = {"east": {"requests": away, "direct": away}}
+    unreachable = {**here, "HOST": "127.0.0.1", "PORT": "1"}
+    settings.DATABASE_SERVERS = {"east": {"requests": unreachable, "direct": unreachable}}
     [failure] = fleet.prepare_servers()
     assert (failure.server, failure.is_reachable) == ("east", False)
     errors = _migrate()
