@@ -22,7 +22,7 @@ from django.conf import settings
 from django.db import connections
 from hypothesis import settings as hypothesis_settings
 
-from recommendations.fitted_models.store import models
+from recommendations.fitted_models.model_cache import model_cache
 from recommendations.tallies.trend_cache import trend_cache
 from tenants.access.api_keys import api_key_cache
 from tenants.access.rate_limit import rate_limiter
@@ -135,7 +135,7 @@ def _nothing_remembered() -> None:
     api_key_cache.clear()
     rate_limiter.reset()
     trend_cache.clear()
-    models.clear()
+    model_cache.clear()
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from recommendations.evaluation.baselines import BASELINES
 from recommendations.evaluation.evaluate import evaluate
 from recommendations.evaluation.html import interval_text
 from recommendations.recommenders.base import Recommender, Scores, ScoringContext
-from recommendations.recommenders.hybrid import DEFAULT, Hybrid, Model, model_of
+from recommendations.recommenders.hybrid import DEFAULT_MODEL, Hybrid, HybridModel
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay import learner
 from recommendations.replay.csv_files import read_history
@@ -87,7 +87,7 @@ class PartialHybrid(Hybrid):
         self._part = part
 
     def score(self, context: ScoringContext) -> Scores:
-        models = {**context.models, "hybrid": self._part(model_of(context))}
+        models = context.models.including(self._part(context.models.get(HybridModel) or DEFAULT_MODEL))
         names = ("offer", "profile", "now", "hour", "seed", "trends", "user_id")
         return super().score(ScoringContext(**{name: getattr(context, name) for name in names}, models=models))
 
@@ -98,8 +98,8 @@ def main(events: str, coupons: str, min_prior_coupons: str = "0") -> None:
         *(RECOMMENDERS | BASELINES).values(),
         LibraryRecommender("implicit_als", history, lambda: AlternatingLeastSquares(64, num_threads=1, random_state=1)),
         LibraryRecommender("implicit_bm25", history, lambda: BM25Recommender(100, num_threads=1)),
-        PartialHybrid("hybrid_default", lambda _: DEFAULT),
-        PartialHybrid("hybrid_weights", lambda model: Model(model.weights)),
+        PartialHybrid("hybrid_default", lambda _: DEFAULT_MODEL),
+        PartialHybrid("hybrid_weights", lambda model: HybridModel(model.weights)),
     ]
     table = Table("recommender", "NDCG@10", "HR@10", "MRR", title=f"{events}: means and 95 % confidence intervals")
     started = time.perf_counter()

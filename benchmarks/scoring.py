@@ -27,8 +27,8 @@ from recommendations.learning.cases import Case, Cases
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.learning.user_vectors import WIDTH
 from recommendations.offer import Offer, build_offer
-from recommendations.recommenders.base import Profile, ScoringContext
-from recommendations.recommenders.hybrid import Model
+from recommendations.recommenders.base import FittedModels, Profile, ScoringContext
+from recommendations.recommenders.hybrid import HybridModel
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, CoBettorSums, UserVectors
 from recommendations.recommenders.neighbours import fit, tokens_of
@@ -53,21 +53,19 @@ def main() -> None:
         times = [
             milliseconds
             for offer in offers
-            for milliseconds in measure(name, offer, profile, trends_of(rng, offer), {"neighbours": fitted})
+            for milliseconds in measure(name, offer, profile, trends_of(rng, offer), FittedModels(fitted))
         ]
         table.add_row(name, *(f"{each:.2f}" for each in times))
     for kind, hybrid in fitted_hybrids().items():
         times = []
         for offer in offers:
-            models = {"neighbours": fitted, "hybrid": hybrid, "co_bettors": co_bettors_of(offer)}
+            models = FittedModels(fitted, hybrid, co_bettors_of(offer))
             times += measure("hybrid", offer, profile, trends_of(rng, offer), models)
         table.add_row(f"hybrid, {kind}", *(f"{each:.2f}" for each in times))
     console.print(table)
 
 
-def measure(
-    name: str, offer: Offer, profile: Profile, trends: Trends, models: dict[str, object]
-) -> tuple[float, float]:
+def measure(name: str, offer: Offer, profile: Profile, trends: Trends, models: FittedModels) -> tuple[float, float]:
     recommender, rules = RECOMMENDERS[name], Rules(now=NOW.timestamp(), limit=3)
     settle()  # like the server's processes
     taken = []
@@ -88,12 +86,12 @@ def measure(
     return statistics.median(taken), statistics.quantiles(taken, n=100)[98]
 
 
-def fitted_hybrids() -> dict[str, Model]:
+def fitted_hybrids() -> dict[str, HybridModel]:
     """Models with weights for all features, with and without trees."""
     rng = np.random.default_rng(5)
     weights = {name: float(rng.normal()) for name in ADDITIVE}
     cases = [Case(float(number), rng.normal(size=(64, len(NAMES))).astype(np.float32)) for number in range(500)]
-    return {"logit": Model(weights), "lambdarank": Model(weights, fit_trees(Cases.of(cases, len(NAMES))))}
+    return {"logit": HybridModel(weights), "lambdarank": HybridModel(weights, fit_trees(Cases.of(cases, len(NAMES))))}
 
 
 def co_bettors_of(offer: Offer) -> CoBettors:

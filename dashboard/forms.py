@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from recommendations.errors import InvalidConfiguration
-from recommendations.recommenders.registry import DEFAULT, RECOMMENDERS
+from recommendations.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMENDERS
 from recommendations.serving.options import DEFAULTS, Options, parse_options
 from recommendations.serving.output_schema import FieldMapping, parse_schema, schema_as_json
 from tenants.ids import MAX_ID
@@ -73,7 +73,7 @@ class ConfigurationForm(forms.Form):
 
     def __init__(self, data: Any = None, *, casino: Casino, user_id: int | None = None) -> None:
         initial = {
-            "recommender_type": casino.recommender_type or DEFAULT,
+            "recommender_type": casino.recommender_type or DEFAULT_RECOMMENDER,
             "recommendation_schema": as_text(casino.recommendation_schema or FIRST_SCHEMA),
             "options": as_text(casino.options) if casino.options else "",
             "user_id": user_id,

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from recommendations.recommenders.registry import DEFAULT, RECOMMENDERS
+from recommendations.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMENDERS
 from recommendations.serving.options import all_options_as_json, load_options
 from tenants.ids import MAX_ID
 
@@ -43,7 +43,7 @@ class ConfigurationSerializer(serializers.Serializer[Any]):
     """Forms start from what the casino has now, or from an example."""
 
     recommender_type = RecommenderField(
-        choices=list(RECOMMENDERS), required=False, allow_null=True, allow_blank=True, initial=DEFAULT
+        choices=list(RECOMMENDERS), required=False, allow_null=True, allow_blank=True, initial=DEFAULT_RECOMMENDER
     )
     recommendation_schema = ObjectField(
         required=False,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from recommendations.recommenders.base import Recommender, Scores, ScoringContext
+from recommendations.replay.learner import EventCounts
 
 
 class Random(Recommender):
@@ -29,7 +30,8 @@ class Popular(Recommender):
     name = "popular"
 
     def score(self, context: ScoringContext) -> Scores:
-        counts = context.models.get("popular", {})
+        counted = context.models.get(EventCounts)
+        counts = counted.counts if counted is not None else {}
         return np.array([counts.get(event_id, 0.0) for event_id in context.offer.ids.tolist()], dtype=np.float64)
 
 

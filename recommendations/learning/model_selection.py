@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer.arrays import Floats
-from recommendations.recommenders.hybrid import DEFAULT, DEFAULT_WEIGHTS, REFINED, Model
+from recommendations.recommenders.hybrid import DEFAULT_MODEL, DEFAULT_WEIGHTS, REFINED, HybridModel
 from recommendations.recommenders.hybrid_features.features import ADDITIVE
 
 from .cases import Cases
@@ -27,7 +27,7 @@ _PRIOR = np.array([DEFAULT_WEIGHTS.get(name, 0.0) for name in ADDITIVE])
 class SelectedModel:
     """A model of `kind` (`default`, `logit`, `lambdarank`), and the mean NDCG@10 of each kind on the held-out cases."""
 
-    model: Model
+    model: HybridModel
     kind: str
     scores: dict[str, float]
     cases: int
@@ -57,7 +57,7 @@ def _compare_kinds(cases: Cases) -> tuple[str, dict[str, float]]:
     return best, {kind: float(each.mean()) for kind, each in found.items()}
 
 
-def is_worse(kind: str, present: Model, cases: Cases, *, fitted_until: float) -> bool:
+def is_worse(kind: str, present: HybridModel, cases: Cases, *, fitted_until: float) -> bool:
     """Whether a model of this kind, fitted to the earlier cases, scores lower on the held-out ones than `present`.
 
     Only cases after `fitted_until` (Unix seconds), which neither model was fitted to, are compared; with fewer than
@@ -72,15 +72,15 @@ def is_worse(kind: str, present: Model, cases: Cases, *, fitted_until: float) ->
     return bool(difference.mean() < 0)
 
 
-def _fit(kind: str, cases: Cases) -> Model:
+def _fit(kind: str, cases: Cases) -> HybridModel:
     if kind == "default":
-        return DEFAULT
+        return DEFAULT_MODEL
     weights = fit_weights(cases, _COLUMNS, _PRIOR)
     named = {name: float(weight) for name, weight in zip(ADDITIVE, weights, strict=True) if weight}
-    return Model(named, fit_trees(cases) if kind == "lambdarank" else None)
+    return HybridModel(named, fit_trees(cases) if kind == "lambdarank" else None)
 
 
-def ndcg(model: Model, cases: Cases) -> Floats:
+def ndcg(model: HybridModel, cases: Cases) -> Floats:
     """Each case's NDCG@10; ties count at their expected rank."""
     scores = cases.numbers @ model.vector
     if model.trees is not None:

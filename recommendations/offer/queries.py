@@ -38,7 +38,7 @@ _Columns = tuple[
 _DECODER = msgspec.json.Decoder(_Columns)
 
 
-def ask(known: int | None, now: datetime) -> tuple[int | None, str | None]:
+def query_changes(known: int | None, now: datetime) -> tuple[int | None, str | None]:
     """The version of the current casino's offer, and what changed since the version `known`."""
     version, changes = _row(f"SELECT {OFFER_COLUMNS}", {"offer_version": known, "now": now})
     return version, changes

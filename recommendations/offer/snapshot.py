@@ -3,24 +3,59 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from threading import Lock
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from .arrays import Floats, Ids, Mask, Places
 from .columns import Column, Pair, pair_column
 
+T = TypeVar("T")
+
 ATTRIBUTES = ("sport", "league", "country", "home_team", "away_team")
 NUMBERS = ("begins", "ends", "odds")
 CODED = (*ATTRIBUTES, "pair")
 
 
+class MemoKey(Generic[T]):
+    """The key of a value of type T in a `Memo`; every instance is another key."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Memo:
+    """Values derived from one object that never changes. `nbytes` counts their arrays. Thread-safe: threads may compute
+    the same value at once, of which the last is kept."""
+
+    __slots__ = ("_lock", "_values", "nbytes")
+
+    def __init__(self) -> None:
+        self._values: dict[MemoKey[Any], Any] = {}
+        self._lock = Lock()
+        self.nbytes = 0
+
+    def get(self, key: MemoKey[T]) -> T | None:
+        value: T | None = self._values.get(key)
+        return value
+
+    def keep(self, key: MemoKey[T], value: T) -> T:
+        """Keep `value`, an object that may have `nbytes` or a tuple of such, and return it."""
+        with self._lock:
+            for sign, each in ((-1, self._values.get(key)), (1, value)):
+                parts = each if isinstance(each, tuple) else (each,)
+                self.nbytes += sign * sum(int(getattr(part, "nbytes", 0)) for part in parts)
+            self._values[key] = value
+        return value
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Offer:
-    """n events that were open and not over when they were read, sorted by id; some may have begun, or be over by now.
+    """n events that were open and not over when they were read, sorted by id; some may have begun or ended since.
 
-    `begins`, `ends`: Unix seconds; `pair`: (sport, league). All of shape (n,). Nothing of a snapshot ever changes,
-    except that whoever derives an array from exactly this one may keep it in `memo`.
+    `begins`, `ends`: Unix seconds; `pair`: (sport, league). All of shape (n,). A snapshot never changes; `memo` holds
+    values derived from it.
     """
 
     version: int | None
@@ -34,18 +69,24 @@ class Offer:
     home_team: Column[str]
     away_team: Column[str]
     pair: Column[Pair]
-    memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    memo: Memo = field(default_factory=Memo, init=False, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @property
     def nbytes(self) -> int:
-        """Of all columns, with their dictionaries, and of the arrays in `memo`."""
-        parts = [getattr(self, name) for name in ("ids", *NUMBERS, *CODED)]
-        for kept in list(self.memo.values()):  # other threads may be adding to it
-            parts += kept if isinstance(kept, tuple) else [kept]
-        return sum(int(getattr(part, "nbytes", 0)) for part in parts)
+        """Of all columns with their dictionaries, and of the arrays in `memo`."""
+        return self.columns_nbytes + self.memo.nbytes
+
+    @property
+    def columns_nbytes(self) -> int:
+        return sum(int(getattr(self, name).nbytes) for name in ("ids", *NUMBERS, *CODED))
+
+    def attributes_of(self, place: int) -> dict[str, str]:
+        """Sport, league, country and teams of one event."""
+        columns = {name: getattr(self, name) for name in ATTRIBUTES}
+        return {name: column.dictionary.values[column.codes[place]] for name, column in columns.items()}
 
     def place_of(self, event_id: int) -> int | None:
         place = int(np.searchsorted(self.ids, event_id))

@@ -1,14 +1,14 @@
-"""What a recommender is, and what it is told about a user."""
+"""The interface of recommenders: what each gets, and what it returns."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 
-from recommendations.offer import Offer
+from recommendations.offer import Memo, MemoKey, Offer
 from recommendations.offer.arrays import Floats, blocks
 from recommendations.tallies.selections import RecentSelection
 from recommendations.tallies.trends import NO_TRENDS, Trends
@@ -16,10 +16,11 @@ from recommendations.tallies.trends import NO_TRENDS, Trends
 Scores = Floats
 Pair = tuple[str, str]
 Tally = Mapping[str, Mapping[str, float]]
+Model = TypeVar("Model")
 
 
 class ProfilePart(Enum):
-    """Parts of a profile that cost something to find out; a recommender names those it needs."""
+    """Parts of a profile that take time to compute; a recommender names those it needs."""
 
     FAVORITE_PAIRS = auto()
     TOP_VALUES = auto()
@@ -31,7 +32,7 @@ class Profile:
     """One user. `favorite_pairs`: up to 20 (sport, league), best first. `top_values`: attribute -> its one or two most
     frequent values in the user's coupons, the most frequent first.
 
-    `counts` and `weights`: attribute -> value -> how many selections, and how many with a half-life of 30 days.
+    `counts` and `weights`: attribute -> value -> number of selections, and that number with a half-life of 30 days.
     `recent`: the latest selections, the newest last.
     """
 
@@ -51,13 +52,40 @@ _SPLITMIX = (
 )
 
 
+class StoredModel(Protocol):
+    """A fitted model as the table `fitted_models` stores it."""
+
+    def encode(self) -> bytes: ...
+    @classmethod
+    def decode(cls, encoded: bytes) -> Self: ...
+
+
+class FittedModels:
+    """A casino's fitted models, at most one of each class; `version` is that of them all. Never changes."""
+
+    def __init__(self, *models: object, version: str = "") -> None:
+        self.version = version
+        self._by_class = {type(model): model for model in models}
+
+    def get(self, kind: type[Model]) -> Model | None:
+        model = self._by_class.get(kind)
+        return model if isinstance(model, kind) else None
+
+    def including(self, *models: object) -> "FittedModels":
+        """These, and others in place of those of the same classes."""
+        return FittedModels(*self._by_class.values(), *models, version=self.version)
+
+
+NO_MODELS = FittedModels()
+
+
 @dataclass(frozen=True, slots=True)
 class ScoringContext:
-    """A request to a recommender: which of the `offer`'s events, for the user of this `profile`, at `now`?
+    """The input of a recommender: the `offer`, the user's `profile`, the casino's `trends` and fitted `models`.
 
-    `now` is Unix seconds, and so is `hour`, the full hour before: scores go by that, so that they hold for an hour.
-    `seed` is the request's own; `models`: recommender -> what was fitted for it and this casino; `kept` is room for
-    what scores and reasons share. `user_id` is 0 for nobody in particular.
+    `now` is Unix seconds, and so is `hour`, the start of the hour: scores depend on that, so that they are the same for
+    an hour. `seed` is of the casino, user and hour; `memo` holds what scores and reasons share. `user_id` is 0 for an
+    unknown user.
     """
 
     offer: Offer
@@ -66,13 +94,13 @@ class ScoringContext:
     hour: float = 0.0
     seed: tuple[int, ...] = (0,)
     trends: Trends = NO_TRENDS
-    models: Mapping[str, Any] = field(default_factory=dict)
-    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    models: FittedModels = NO_MODELS
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
     user_id: int = 0
 
     def chance(self) -> Scores:
-        """A number from 0 to 1 for each event, shape (n,), the caller's own; the same for the same request and event,
-        whatever else is in the offer. SplitMix64 (Steele, Lea, Flood 2014) of the event's id and the seed."""
+        """A new array of a random number from 0 to 1 for each event, shape (n,); the same for the same seed and event,
+        independent of the other events. SplitMix64 (Steele, Lea, Flood 2014) of the event's id and the seed."""
         [key] = np.random.SeedSequence(self.seed).generate_state(1, np.uint64)
         ids, scores = self.offer.ids.view(np.uint64), np.empty(len(self.offer))
         for block in blocks(ids.size):
@@ -86,35 +114,37 @@ class ScoringContext:
         return scores
 
 
+_SOONEST_FIRST = MemoKey[Scores]("soonest first")
+
+
 def soonest_first(offer: Offer) -> Scores:
-    """Scores so small that they only decide between equals, for what begins next; shape (n,), not to be changed."""
-    kept = offer.memo.get("soonest first")
-    if kept is None:
-        kept = offer.memo["soonest first"] = -1e-13 * offer.begins
-    scores: Scores = kept
-    return scores
+    """Scores that order equally scored events by their begin, too small to matter otherwise; shape (n,), read-only."""
+    kept = offer.memo.get(_SOONEST_FIRST)
+    return offer.memo.keep(_SOONEST_FIRST, -1e-13 * offer.begins) if kept is None else kept
 
 
 class Recommender(ABC):
-    """One algorithm. Subclasses set `name` (as in `recommender_type`, the file and the class) and `needs`.
+    """One algorithm. Subclasses set `name` (as in `recommender_type`, the file and the class), `needs`, and the
+    `model_types` that are fitted for it, by the name under which they are stored.
 
-    A recommender only scores: which events may be shown is `slip.py`'s decision. It gets neither clock nor database,
+    A recommender only scores; `serving/slip.py` decides which events may be shown. It gets neither clock nor database,
     and takes its randomness from the context, so that the same request gets the same answer.
     """
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[ProfilePart]] = frozenset()
+    model_types: ClassVar[Mapping[str, type[StoredModel]]] = {}
 
     def applies(self, context: ScoringContext) -> bool:
-        """Whether it has anything to go by. If not, the next of the fallbacks is asked."""
+        """Whether it knows enough to score. If not, the next fallback is used (cold start)."""
         return True
 
     @abstractmethod
     def score(self, context: ScoringContext) -> Scores:
-        """A score for each of the offer's n events, shape (n,); the highest win. Raises nothing for an empty offer or
-        profile."""
+        """A score for each of the offer's n events, shape (n,); the highest win. Never raises, not even for an empty
+        offer or profile."""
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
-        """Sentences, addressed to the user, that say why the event at `place` of the offer was scored high; the
-        weightiest first. None, where chance or the offer's order decided."""
+        """Sentences for the user that explain the high score of the event at `place` of the offer, the most important
+        first; none where chance or the order of the offer decided."""
         return []

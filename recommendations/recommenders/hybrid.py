@@ -1,27 +1,29 @@
-"""`hybrid`: all that is known of user and event, weighed as the casino's own history says."""
+"""`hybrid`: the weighted sum of all features of user and event, with weights learnt from the casino's history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import ClassVar
 
 import msgspec
 import numpy as np
 
-from recommendations.offer.arrays import Floats, kth_largest
+from recommendations.offer import MemoKey
+from recommendations.offer.arrays import Floats, Mask, Places, kth_largest
 from recommendations.tallies.user_tallies import TALLIED
 
-from .base import ProfilePart, Recommender, Scores, ScoringContext
+from .base import ProfilePart, Recommender, Scores, ScoringContext, StoredModel
 from .hybrid_features.decision_trees import Trees
-from .hybrid_features.features import ADDITIVE, FINGERPRINT, NAMES, Features
+from .hybrid_features.features import ADDITIVE, FEATURES, FINGERPRINT, NAMES, Features
+from .hybrid_features.user_vectors import UserVectors
 from .neighbours import Neighbours
 from .profile import IMPORTANCE, Profile
 from .soonest import Soonest
 from .trending import Trending
 
-REFINED = 32  # of the best by weights, how many the trees put in order
+REFINED = 32  # the best by weights, which the trees order
 
-# In units of log-odds of being bet on, where nothing has been learnt yet.
+# In log-odds of being bet on; used until the casino's own weights are learnt.
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     **{f"lift of {name}": 0.4 * IMPORTANCE[name] for name in TALLIED},
     "neighbours": 0.5,
@@ -31,18 +33,20 @@ DEFAULT_WEIGHTS: Mapping[str, float] = {
     "favourite sport": 0.3,
     "own country": 0.1,
 }
-_STEP = 1.0  # between what the trees put in order and all others
+_STEP = 1.0  # between the events that the trees order and all others
+_FEATURES = MemoKey[Features]("features")
+_MEANS = MemoKey[Floats]("mean features")
 
 
-class _Kept(msgspec.Struct, array_like=True):
+class StoredHybridModel(msgspec.Struct, array_like=True):
     weights: dict[str, float]
     trees: bytes | None
     features: str = ""
 
 
 @dataclass(frozen=True)
-class Model:
-    """`weights` of features by name; `trees`, where they do better, put the best by weights in order."""
+class HybridModel:
+    """`weights` of features by name; `trees`, where they do better, order the best by weights."""
 
     weights: Mapping[str, float]
     trees: Trees | None = None
@@ -53,97 +57,81 @@ class Model:
 
     def encode(self) -> bytes:
         trees = self.trees.encode() if self.trees else None
-        return msgspec.msgpack.encode(_Kept(dict(self.weights), trees, FINGERPRINT))
+        return msgspec.msgpack.encode(StoredHybridModel(dict(self.weights), trees, FINGERPRINT))
 
     @classmethod
-    def decode(cls, encoded: bytes) -> "Model":
-        """Without the trees if they were fitted to other features than this code's: they know them by place alone."""
-        kept = msgspec.msgpack.decode(encoded, type=_Kept)
+    def decode(cls, encoded: bytes) -> "HybridModel":
+        """Without the trees if they were fitted to other features than this code's, which they know by place alone."""
+        kept = msgspec.msgpack.decode(encoded, type=StoredHybridModel)
         if kept.trees is None or kept.features != FINGERPRINT:
             return cls(kept.weights)
         return cls(kept.weights, Trees.decode(kept.trees))
 
 
-DEFAULT = Model(DEFAULT_WEIGHTS)
+DEFAULT_MODEL = HybridModel(DEFAULT_WEIGHTS)
 
 
 class Hybrid(Recommender):
     """The weighted sum of the features (`features.py`): a conditional logit (McFadden 1974) over the open events. Where
-    the casino's history is better told by LambdaRank (Burges 2010), its trees put the first `REFINED` in order."""
+    LambdaRank (Burges 2010) predicts the casino's history better, its trees order the first `REFINED`."""
 
     name = "hybrid"
     needs = frozenset({ProfilePart.TALLIES})
+    model_types: ClassVar[Mapping[str, type[StoredModel]]] = {"hybrid": HybridModel, "tastes": UserVectors}
     components: tuple[Recommender, ...] = (Profile(), Trending(), Neighbours(), Soonest())
 
     def score(self, context: ScoringContext) -> Scores:
-        model = model_of(context)
-        features = _features(context)
+        model = context.models.get(HybridModel) or DEFAULT_MODEL
+        features = context.memo.get(_FEATURES) or context.memo.keep(_FEATURES, Features(context))
         scores = features.weighted(model.vector)
-        return _refined(scores, features, model.trees, context) if model.trees is not None else scores
+        return scores if model.trees is None else _refined(scores, features, model.trees, context)
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
         """Those of the component that lifts the event most over the others, then of the others that lift it."""
-        lifts = self._lifts(context, place)
-        by_name = {each.name: each for each in self.components}
-        lifting = sorted((name for name, lift in lifts.items() if lift > 0), key=lambda name: -lifts[name])
-        return [sentence for name in lifting for sentence in by_name[name].reasons(context, place)]
-
-    def _lifts(self, context: ScoringContext, place: int) -> dict[str, float]:
-        """Component -> how much its features add to the event's score, against the offer's mean."""
-        added = _features(context).at(np.array([place]))[0] - _mean_features(context)
-        lifts = dict.fromkeys((each.name for each in self.components), 0.0)
-        for weight, name, number in zip(model_of(context).vector, NAMES, added, strict=True):
-            if weight and (component := _component_of(name)):
-                lifts[component] += float(weight * number)
-        return lifts
+        lifts = _lifts(context, place)
+        lifting = [each for each in self.components if lifts.get(each.name, 0.0) > 0]
+        lifting.sort(key=lambda each: -lifts[each.name])
+        return [sentence for each in lifting for sentence in each.reasons(context, place)]
 
 
-def model_of(context: ScoringContext) -> Model:
-    model: Model = context.models.get("hybrid") or DEFAULT
-    return model
+def features_of(context: ScoringContext) -> Features:
+    """Computed once for the same context."""
+    return context.memo.get(_FEATURES) or context.memo.keep(_FEATURES, Features(context))
 
 
-def _features(context: ScoringContext) -> Features:
-    if "features" not in context.kept:
-        context.kept["features"] = Features(context)
-    features: Features = context.kept["features"]
-    return features
-
-
-def _mean_features(context: ScoringContext) -> Any:
-    if "mean features" not in context.kept:
+def _lifts(context: ScoringContext, place: int) -> dict[str, float]:
+    """Component -> how much its features add to the event's score, compared with the offer's mean."""
+    features, means = features_of(context), context.memo.get(_MEANS)
+    if means is None:
         coming = np.flatnonzero(context.offer.begins > context.hour)
         sample = coming[:: max(len(coming) // 500, 1)]
-        means = _features(context).at(sample).mean(axis=0) if sample.size else np.zeros(len(NAMES))
-        context.kept["mean features"] = means
-    return context.kept["mean features"]
-
-
-def _component_of(feature: str) -> str | None:
-    if feature.startswith(("lift of", "share of")):
-        return "profile"
-    if feature.startswith("trend") or feature in ("selections", "freshness"):
-        return "trending"
-    return {"neighbours": "neighbours", "nearness": "soonest"}.get(feature)
+        means = context.memo.keep(_MEANS, features.at(sample).mean(axis=0) if sample.size else np.zeros(len(FEATURES)))
+    model = context.models.get(HybridModel) or DEFAULT_MODEL
+    added = model.vector * (features.at(np.array([place]))[0] - means)
+    lifts: dict[str, float] = {}
+    for feature, lift in zip(FEATURES, added, strict=True):
+        if feature.component is not None:
+            lifts[feature.component] = lifts.get(feature.component, 0.0) + float(lift)
+    return lifts
 
 
 def _refined(scores: Scores, features: Features, trees: Trees, context: ScoringContext) -> Scores:
-    """The scores, with the best of what has not begun, and of what has, in the order of the trees, above all others."""
-    has_begun = context.offer.begins <= context.now
-    if not has_begun.any():
+    """The scores, with the best upcoming events and the best live ones in the order of the trees, above all others."""
+    is_live = context.offer.begins <= context.now
+    if not is_live.any():
         best = _best(scores, None)
     else:
-        best = np.concatenate([_best(scores, ~has_begun), _best(scores, has_begun)])
+        best = np.concatenate([_best(scores, ~is_live), _best(scores, is_live)])
     if not best.size:
         return scores
     of_trees = trees.score(features.at(best))
-    # ties are decided by the weights
+    # equal ones are ordered by the weights
     by_weights = np.argsort(np.argsort(scores[best], kind="stable")) * (1e-9 / best.size)
     scores[best] = scores.max() + _STEP - of_trees.min() + of_trees + by_weights
     return scores
 
 
-def _best(scores: Scores, among: Any) -> Any:
+def _best(scores: Scores, among: Mask | None) -> Places:
     """The places of the `REFINED` best; of equal ones at the edge, the first."""
     places = np.arange(scores.size) if among is None else np.flatnonzero(among)
     if places.size <= REFINED:
@@ -151,4 +139,5 @@ def _best(scores: Scores, among: Any) -> Any:
     mine = scores[places]
     edge = kth_largest(mine, REFINED)
     above = np.flatnonzero(mine > edge)
-    return places[np.concatenate([above, np.flatnonzero(mine == edge)[: REFINED - above.size]])]
+    best: Places = places[np.concatenate([above, np.flatnonzero(mine == edge)[: REFINED - above.size]])]
+    return best

@@ -19,12 +19,13 @@ class Inference(Recommender):
         ranks = np.zeros(len(offer.pair.values) + 1)
         for rank, pair in enumerate(reversed(pairs), start=1):
             ranks[offer.pair.dictionary.places.get(pair, -1)] = rank
-        ranks[-1] = 0  # where the pairs went that the offer lacks
+        ranks[-1] = 0  # of all pairs that the offer lacks
         scores = context.chance()
         add_entries(scores, [(offer.pair.codes, ranks)])
         return scores
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
         sport, league = context.offer.pair[place]
-        bets = sum((each.sport, each.league) == (sport, league) for each in context.profile.recent)
-        return [f"You bet on {sport}, {league} {bets} times lately"] if bets > 1 else []
+        recent = context.profile.recent
+        bets = sum((each.sport, each.league) == (sport, league) for each in recent)
+        return [f"{bets} of your last {len(recent)} bets were on {league}"] if bets > 1 else []

@@ -1,19 +1,20 @@
-"""`neighbours`: what is bet on by those who bet on the same as the user."""
+"""`neighbours`: item-based collaborative filtering over teams, leagues, sports and bands of odds."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from math import log1p
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
 
-from recommendations.offer import Column, Offer
-from recommendations.offer.arrays import Codes, Floats, Floats32, add_entries
+from recommendations.offer import Column, Dictionary, Memo, MemoKey, Offer
+from recommendations.offer.arrays import Codes, Floats, Floats32, Places, add_entries
+from recommendations.tallies.user_tallies import TALLIED
 
-from .base import Profile, ProfilePart, Recommender, Scores, ScoringContext, soonest_first
+from .base import Profile, ProfilePart, Recommender, Scores, ScoringContext, StoredModel, soonest_first
 from .profile import column_of
 
 REGULARISATION = 20.0
@@ -26,7 +27,11 @@ _LEAST_USERS = 3
 _ROWS_AT_ONCE = 4_096
 
 
-class _Kept(msgspec.Struct, array_like=True):
+_TOKENS_OF_VALUES = MemoKey[tuple[list[Dictionary[Any]], Places]]("tokens of values")
+_TOKENS = MemoKey[Mapping[str, float]]("tokens")
+
+
+class StoredNeighboursModel(msgspec.Struct, array_like=True):
     tokens: list[str]
     width: int
     neighbours: bytes
@@ -34,27 +39,27 @@ class _Kept(msgspec.Struct, array_like=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """For each of T tokens the K others that it speaks for most: `neighbours` int32 and `weights` float32, (T, K)."""
+class NeighboursModel:
+    """For each of T tokens the K most related ones: `neighbours` int32 and `weights` float32, (T, K)."""
 
     tokens: tuple[str, ...]
     neighbours: Codes
     weights: Floats32
     places: Mapping[str, int] = field(default_factory=dict, compare=False)
-    aligned: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
     @classmethod
-    def of(cls, tokens: Sequence[str], neighbours: Any, weights: Any) -> "Model":
+    def of(cls, tokens: Sequence[str], neighbours: Any, weights: Any) -> "NeighboursModel":
         return cls(tuple(tokens), neighbours, weights, {token: place for place, token in enumerate(tokens)})
 
     def encode(self) -> bytes:
         width = self.neighbours.shape[1]
-        kept = _Kept(list(self.tokens), width, self.neighbours.tobytes(), self.weights.tobytes())
+        kept = StoredNeighboursModel(list(self.tokens), width, self.neighbours.tobytes(), self.weights.tobytes())
         return msgspec.msgpack.encode(kept)
 
     @classmethod
-    def decode(cls, encoded: bytes) -> "Model":
-        kept = msgspec.msgpack.decode(encoded, type=_Kept)
+    def decode(cls, encoded: bytes) -> "NeighboursModel":
+        kept = msgspec.msgpack.decode(encoded, type=StoredNeighboursModel)
         shape = len(kept.tokens), kept.width
         return cls.of(
             kept.tokens,
@@ -62,27 +67,20 @@ class Model:
             np.frombuffer(kept.weights, dtype=np.float32).reshape(shape),
         )
 
-    def values(self, column: Column[Any], attribute: str) -> Any:
-        """The token of each of the attribute's values, shape (values,); T for one that is no token."""
-        kept = self.aligned.get(attribute, (None, None))
-        if kept[0] is not column.values:
-            kind = _KINDS[attribute]
-            places = [self.places.get(f"{kind}:{value}", len(self.tokens)) for value in column.values]
-            kept = self.aligned[attribute] = (column.values, np.array(places, dtype=np.intp))
-        return kept[1]
-
-    def values_of_all(self, columns: Sequence[Column[Any]], attributes: Sequence[str]) -> Any:
-        """The same of many attributes, one after the other; T for those of attributes that have no tokens."""
-        kept = self.aligned.get("all")
-        key = [column.values for column in columns]
-        if kept is None or any(own is not other for own, other in zip(kept[0], key, strict=True)):
-            named = zip(columns, attributes, strict=True)
-            parts = [
-                self.values(column, name) if name in _KINDS else np.full(len(column.values), len(self.tokens))
-                for column, name in named
-            ]
-            kept = self.aligned["all"] = (key, np.concatenate(parts).astype(np.intp))
-        return kept[1]
+    def tokens_of_values(self, columns: Sequence[Column[Any]]) -> Places:
+        """The token of each value of the columns of `TALLIED`, one column after the other; T for a value that is no
+        token. Kept for the latest dictionaries."""
+        dictionaries = [column.dictionary for column in columns]
+        kept = self.memo.get(_TOKENS_OF_VALUES)
+        if kept is not None and all(own is other for own, other in zip(kept[0], dictionaries, strict=True)):
+            return kept[1]
+        none, token_of = len(self.tokens), self.places.get
+        tokens = [
+            token_of(f"{_KINDS[attribute]}:{value}", none) if attribute in _KINDS else none
+            for attribute, column in zip(TALLIED, columns, strict=True)
+            for value in column.values
+        ]
+        return self.memo.keep(_TOKENS_OF_VALUES, (dictionaries, np.array(tokens, dtype=np.intp)))[1]
 
 
 class Neighbours(Recommender):
@@ -91,33 +89,50 @@ class Neighbours(Recommender):
 
     name = "neighbours"
     needs = frozenset({ProfilePart.TALLIES})
+    model_types: ClassVar[Mapping[str, type[StoredModel]]] = {"neighbours": NeighboursModel}
 
     def applies(self, context: ScoringContext) -> bool:
-        model: Model | None = context.models.get(self.name)
-        return model is not None and any(token in model.places for token in _tokens_in(context))
+        model = context.models.get(NeighboursModel)
+        return model is not None and any(token in model.places for token in _user_tokens(context))
 
     def score(self, context: ScoringContext) -> Scores:
         scores = soonest_first(context.offer).copy()
-        if (found := scores_of_tokens(context)) is not None:
+        if (found := token_scores(context)) is not None:
             model, of_tokens = found
-            columns = [(attribute, column_of(context.offer, attribute)) for attribute in _KINDS]
-            add_entries(scores, ((column.codes, of_tokens[model.values(column, name)]) for name, column in columns))
+            columns = [column_of(context.offer, attribute) for attribute in TALLIED]
+            ends = np.cumsum([len(column.values) for column in columns])[:-1]
+            tables = np.split(of_tokens[model.tokens_of_values(columns)], ends)
+            named = zip(TALLIED, columns, tables, strict=True)
+            add_entries(scores, ((column.codes, table) for name, column, table in named if name in _KINDS))
         return scores
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
-        model: Model | None = context.models.get(self.name)
-        if model is None:
+        found = token_scores(context)
+        if found is None:
             return []
-        of_tokens = _score_tokens(model, _tokens_in(context))
-        found = [(float(of_tokens[model.places.get(token, -1)]), token) for token in _of_event(context.offer, place)]
-        token = next((token for score, token in sorted(found[:2], reverse=True) + found[2:] if score > 0), None)
-        return [f"Users who bet as you do bet on {token.partition(':')[2]}"] if token is not None else []
+        model, of_tokens = found
+        # a team's name says more than the league's: the better of the teams, then the league
+        *teams, league = [
+            (float(of_tokens[model.places.get(token, -1)]), token) for token in _event_tokens(context.offer, place)
+        ]
+        named = next((token for score, token in [*sorted(teams, reverse=True), league] if score > 0), None)
+        return [f"Popular with bettors like you: {named.partition(':')[2]}"] if named is not None else []
 
 
-def scores_of_tokens(context: ScoringContext) -> tuple[Model, Scores] | None:
-    """The model, and what each of its tokens adds to an event's score, shape (T + 1,); None without a model."""
-    model: Model | None = context.models.get(Neighbours.name)
-    return None if model is None else (model, _score_tokens(model, _tokens_in(context)) / len(_KINDS))
+def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | None:
+    """The model, and how much each of its tokens adds to an event's score, shape (T + 1,), 0 for the last, which stands
+    for unknown values; None without a model."""
+    model = context.models.get(NeighboursModel)
+    if model is None:
+        return None
+    tokens = _user_tokens(context)
+    places = np.fromiter(map(model.places.get, tokens, repeat(-1)), np.intp, len(tokens))
+    is_known = places >= 0
+    places = places[is_known]
+    numbers = np.fromiter(tokens.values(), np.float64, len(tokens))[is_known]
+    weights = model.weights[places] * numbers[:, np.newaxis]
+    scores = np.bincount(model.neighbours[places].ravel(), weights.ravel(), minlength=len(model.tokens) + 1)
+    return model, scores.astype(np.float64, copy=False) / len(_KINDS)
 
 
 def tokens_of(profile: Profile) -> dict[str, float]:
@@ -130,30 +145,17 @@ def tokens_of(profile: Profile) -> dict[str, float]:
     return {token: log1p(number) for token, number in numbers.items()}
 
 
-def _tokens_in(context: ScoringContext) -> Mapping[str, float]:
-    if "tokens" not in context.kept:
-        context.kept["tokens"] = tokens_of(context.profile)
-    tokens: Mapping[str, float] = context.kept["tokens"]
-    return tokens
+def _user_tokens(context: ScoringContext) -> Mapping[str, float]:
+    kept = context.memo.get(_TOKENS)
+    return context.memo.keep(_TOKENS, tokens_of(context.profile)) if kept is None else kept
 
 
-def _score_tokens(model: Model, tokens: Mapping[str, float]) -> Scores:
-    """The score of each token, shape (T + 1,); the last is of what is no token."""
-    places = np.fromiter(map(model.places.get, tokens, repeat(-1)), np.intp, len(tokens))
-    is_known = places >= 0
-    places = places[is_known]
-    numbers = np.fromiter(tokens.values(), np.float64, len(tokens))[is_known]
-    weights = model.weights[places] * numbers[:, np.newaxis]
-    scores = np.bincount(model.neighbours[places].ravel(), weights.ravel(), minlength=len(model.tokens) + 1)
-    return scores.astype(np.float64, copy=False)
-
-
-def _of_event(offer: Offer, place: int) -> list[str]:
-    """The tokens of an event that tell a user something: its teams, then its league."""
+def _event_tokens(offer: Offer, place: int) -> list[str]:
+    """Its teams, then its league."""
     return [f"{_KINDS[name]}:{getattr(offer, name)[place]}" for name in ("home_team", "away_team", "league")]
 
 
-def fit(users: Iterable[Mapping[str, float]]) -> Model | None:
+def fit(users: Iterable[Mapping[str, float]]) -> NeighboursModel | None:
     """Fit to the tokens of users, as `tokens_of` gives them; None if no two users share enough to learn from.
 
     B = I - P diag(1 / diag P), P the inverse of X'X + lambda I; of each row the largest by amount are kept.
@@ -169,7 +171,9 @@ def fit(users: Iterable[Mapping[str, float]]) -> Model | None:
     weights = _ease(_gram(rows, {token: place for place, token in enumerate(tokens)}))
     width = min(NEIGHBOURS_KEPT, len(tokens))
     kept = np.argsort(-np.abs(weights), axis=1, kind="stable")[:, :width]
-    return Model.of(tokens, kept.astype(np.int32), np.take_along_axis(weights, kept, axis=1).astype(np.float32))
+    return NeighboursModel.of(
+        tokens, kept.astype(np.int32), np.take_along_axis(weights, kept, axis=1).astype(np.float32)
+    )
 
 
 def _gram(rows: Sequence[Mapping[str, float]], places: Mapping[str, int]) -> Floats:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.offer import Column, Dictionary, Offer
+from recommendations.offer import Column, Dictionary, MemoKey, Offer
 from recommendations.offer.arrays import Codes, add_entries
 from recommendations.tallies.selections import BAND_BOUNDS
 
@@ -19,7 +19,8 @@ LAST_BETS = 10
 
 _NO_BANDS: Dictionary[str] = Dictionary()
 BANDS = _NO_BANDS.including(str(band) for band in range(len(BAND_BOUNDS) + 1))
-_WORTH_TELLING = 2
+_LEAST_SHARED = 2
+_ODDS_BAND = MemoKey[Column[str]]("odds_band")
 
 
 class Profile(base.Recommender):
@@ -48,7 +49,7 @@ class Profile(base.Recommender):
         return [
             f"{number} of your last {len(last)} bets were on {name}"
             for number, name in _shared(context, place)
-            if number >= _WORTH_TELLING
+            if number >= _LEAST_SHARED
         ]
 
 
@@ -65,10 +66,10 @@ def column_of(offer: Offer, attribute: str) -> Column[Any]:
     """The offer's column of an attribute, the band of the odds among them."""
     if attribute != "odds_band":
         return getattr(offer, attribute)  # type: ignore[no-any-return]
-    kept: Column[Any] | None = offer.memo.get(attribute)
+    kept = offer.memo.get(_ODDS_BAND)
     if kept is None:
         codes = np.digitize(offer.odds, BAND_BOUNDS).astype(np.int32)
-        kept = offer.memo[attribute] = Column(codes, BANDS)
+        kept = offer.memo.keep(_ODDS_BAND, Column(codes, BANDS))
     return kept
 
 

@@ -13,7 +13,7 @@ from .soonest import Soonest
 from .static import Static
 from .trending import Trending
 
-DEFAULT = "hybrid"
+DEFAULT_RECOMMENDER = "hybrid"
 
 RECOMMENDERS: dict[str, Recommender] = {
     recommender.name: recommender

@@ -1,10 +1,14 @@
-"""`trending`: what the casino's users bet on now."""
+"""`trending`: what the casino's users bet on now (popularity)."""
 
 import numpy as np
+
+from recommendations.offer import MemoKey
+from recommendations.tallies.trends import Trends
 
 from .base import Recommender, Scores, ScoringContext, soonest_first
 
 _SHARE_OF_LEAGUE = 0.5
+_SCORES = MemoKey[tuple[Trends, Scores]]("trending")
 
 
 class Trending(Recommender):
@@ -17,24 +21,20 @@ class Trending(Recommender):
         return bool(context.trends)
 
     def score(self, context: ScoringContext) -> Scores:
-        """The same for all users, so that it is kept as long as offer and trends are."""
-        kept = context.offer.memo.get(self.name)
-        if kept is None or kept[0] is not context.trends:
-            kept = context.offer.memo[self.name] = (context.trends, self._score(context))
-        scores: Scores = kept[1]
-        return scores
-
-    def _score(self, context: ScoringContext) -> Scores:
+        """The same for all users, so kept as long as offer and trends."""
         offer, trends = context.offer, context.trends
+        kept = offer.memo.get(_SCORES)
+        if kept is not None and kept[0] is trends:
+            return kept[1]
         of_leagues = trends.of_column("league", offer.league)
         scores: Scores = np.log1p(trends.of_offer(offer)) + _SHARE_OF_LEAGUE * np.log1p(of_leagues)
-        return scores + soonest_first(offer)
+        return offer.memo.keep(_SCORES, (trends, scores + soonest_first(offer)))[1]
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
         offer, trends = context.offer, context.trends
         found = []
         if float(trends.of_offer(offer)[place]) >= 1:
-            found.append(f"{offer.home_team[place]} - {offer.away_team[place]} is bet on much today")
+            found.append(f"{offer.home_team[place]} vs {offer.away_team[place]} is popular today")
         if trends.recent.get("league", {}).get(offer.league[place], 0.0) >= 1:
-            found.append(f"{offer.league[place]} is bet on much today")
+            found.append(f"{offer.league[place]} is popular today")
         return found

@@ -1,6 +1,8 @@
 """Fitting models during a replay, always to the past alone."""
 
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,8 +11,9 @@ from recommendations.learning.cases import Case, RecentCases, sample
 from recommendations.learning.model_selection import SelectedModel, select_model
 from recommendations.learning.user_vectors import fit_user_vectors
 from recommendations.recommenders import neighbours
-from recommendations.recommenders.base import Profile
-from recommendations.recommenders.hybrid_features.features import NAMES, Features
+from recommendations.recommenders.base import NO_MODELS, FittedModels, Profile
+from recommendations.recommenders.hybrid import features_of
+from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
 
 from .history import PastCoupon
@@ -21,6 +24,13 @@ GROWTH = 1.05  # factor of coupons since the last fit before models are fitted a
 _SELECTION_GROWTH = 1.5  # factor of cases since the last selection before the kinds of models are compared again
 
 
+@dataclass(frozen=True, slots=True)
+class EventCounts:
+    """Event's id -> number of bets at the time of the fit."""
+
+    counts: Mapping[int, float]
+
+
 class Learner:
     """Collects training cases during a replay, and fits models at intervals of `every` seconds."""
 
@@ -28,18 +38,16 @@ class Learner:
         self.recent_cases = RecentCases(len(NAMES))
         self.selected: SelectedModel | None = None
         self._state, self._every = state, every
-        self._models: dict[str, Any] = {}
+        self._models = NO_MODELS
         self._sums: CoBettorSums | None = None
         self._bets: list[tuple[int, int]] = []
         self._bettors: dict[int, list[int]] = defaultdict(list)  # event id -> users
         self._fitted_at, self._coupons, self._cases_at_selection = -np.inf, 0.0, 0.0
 
     @property
-    def models(self) -> dict[str, Any]:
-        """Recommender -> its present model."""
-        if self._sums is not None:
-            self._models["co_bettors"] = self._sums.co_bettors()
-        return self._models
+    def models(self) -> FittedModels:
+        """The present models."""
+        return self._models if self._sums is None else self._models.including(self._sums.co_bettors())
 
     @property
     def user_vectors(self) -> UserVectors | None:
@@ -50,7 +58,7 @@ class Learner:
         others = np.flatnonzero(serving_input.is_candidate)
         rng = np.random.default_rng((self._state.coupons, chosen))
         places = sample(rng, chosen, others[others != chosen])
-        numbers = _features(serving_input).at(places).astype(np.float32)
+        numbers = features_of(serving_input.context).at(places).astype(np.float32)
         self.recent_cases.add(Case(self._state.now, numbers))
 
     def add_coupon(self, coupon: PastCoupon) -> None:
@@ -71,8 +79,7 @@ class Learner:
         """Fit the models to all coupons so far, and with `with_hybrid` the hybrid to the cases."""
         self._fitted_at, self._coupons = self._state.now, float(self._state.coupons)
         model = neighbours.fit(self._tokens())
-        self._models = {"neighbours": model} if model is not None else {}
-        self._models["popular"] = self._counts_of_events()
+        self._models = FittedModels(self._counts_of_events(), *([model] if model is not None else []))
         self.set_user_vectors(fit_user_vectors(self._bets))
         if with_hybrid:
             self._fit_hybrid()
@@ -93,24 +100,15 @@ class Learner:
         self.selected = select_model(cases, None if is_new or self.selected is None else self.selected.kind)
         if is_new:
             self._cases_at_selection = float(len(cases))
-        self._models["hybrid"] = self.selected.model
+        self._models = self._models.including(self.selected.model)
 
-    def _counts_of_events(self) -> dict[int, float]:
+    def _counts_of_events(self) -> EventCounts:
         counts = self._state.event_counts
         ids = self._state.history.events.ids
-        return {int(ids[place]): float(counts[place]) for place in np.flatnonzero(counts)}
+        return EventCounts({int(ids[place]): float(counts[place]) for place in np.flatnonzero(counts)})
 
     def _tokens(self) -> Any:
         now = self._state.now
         for tallies in self._state.tallies.values():
             if tokens := neighbours.tokens_of(Profile(weights=tallies.weights_at(now))):
                 yield tokens
-
-
-def _features(serving_input: ServingInput) -> Features:
-    """The context's features, computed once and shared with `hybrid`."""
-    kept = serving_input.context.kept
-    if "features" not in kept:
-        kept["features"] = Features(serving_input.context)
-    features: Features = kept["features"]
-    return features

@@ -125,7 +125,7 @@ class _Replay:
             return
         request = self._request(coupon)
         needs = frozenset(ProfilePart) if is_tested else frozenset[ProfilePart]()
-        serving_input = self._inputs.of(coupon.user_id, request, dict(self.learner.models), needs)
+        serving_input = self._inputs.of(coupon.user_id, request, self.learner.models, needs)
         targets = [(event, place) for event in cases if (place := serving_input.place_of(event)) is not None]
         if is_tested and targets:
             self._test(coupon, serving_input, targets)

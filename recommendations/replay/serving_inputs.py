@@ -1,15 +1,13 @@
 """Building the inputs of recommenders and the slip builder from a replayed state, as serving does from a database."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from recommendations.offer import ATTRIBUTES, Offer
 from recommendations.offer.arrays import Mask
-from recommendations.recommenders.base import Pair, Profile, ProfilePart, ScoringContext
+from recommendations.recommenders.base import FittedModels, Pair, Profile, ProfilePart, ScoringContext
 from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.slip import Rules
 from recommendations.serving.user_context import compute_favorite_pairs
@@ -55,7 +53,7 @@ class ServingInputs:
         self._pairs: dict[int, tuple[int, tuple[Pair, ...]]] = {}
 
     def of(
-        self, user_id: int, request: RecommendationRequest, models: Mapping[str, Any], needs: frozenset[ProfilePart]
+        self, user_id: int, request: RecommendationRequest, models: FittedModels, needs: frozenset[ProfilePart]
     ) -> ServingInput:
         state = self._state
         events, matches = state.tallies[user_id].events_bet_on()

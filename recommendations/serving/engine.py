@@ -1,18 +1,17 @@
 """From what is known (a user, the offer, the trends) to a recommendation: no database, no clock, no chance that does
 not come from the request. Serving and evaluation both ask here."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from math import prod
-from typing import Any
 from uuid import UUID
 
 from recommendations.models import EventStatus
 from recommendations.offer import Offer
-from recommendations.recommenders.base import Profile, ProfilePart, Recommender, ScoringContext
+from recommendations.recommenders.base import NO_MODELS, FittedModels, Profile, ProfilePart, Recommender, ScoringContext
 from recommendations.recommenders.registry import get_recommender
 from recommendations.tallies.selections import Match, start_of_hour
 from recommendations.tallies.trends import NO_TRENDS, Trends
@@ -85,12 +84,11 @@ class UserContext:
 
 @dataclass(frozen=True, slots=True)
 class CasinoContext:
-    """The offer, what is in fashion, and the fitted models (recommender -> model; `model_version` of them all)."""
+    """What recommenders know of a casino: the offer, trends and fitted models."""
 
     offer: Offer
     trends: Trends = NO_TRENDS
-    models: Mapping[str, Any] = field(default_factory=dict)
-    model_version: str = ""
+    models: FittedModels = NO_MODELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ def build_recommendation(
         expires_at=chosen.expires_at or request.now + _EMPTY_SLIP_EXPIRES,
         recommender=chosen.recommender or request.recommender.name,
         fallback_step=chosen.step,
-        model_version=casino_context.model_version,
+        model_version=casino_context.models.version,
         confidence=_confidence(user_context.coupon_count, chosen.step),
         refusal=refusal.value if refusal else "",
         recommended_events=chosen.events,

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from recommendations.errors import UnknownTalliesFormat
-from recommendations.fitted_models.store import MODEL_VERSION, models
+from recommendations.fitted_models.model_cache import MODEL_VERSION, model_cache
 from recommendations.offer import OFFER_COLUMNS, offers
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
 from recommendations.tallies.user_tallies import Tallies
@@ -83,7 +83,7 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
     casino_context = CasinoContext(
         offer=offers.advance(known, version, changes, now),
         trends=trend_cache.put(trends, now) if needs_trends else trend_cache.get(),
-        **models.at(model_version, now),
+        models=model_cache.at(model_version, now),
     )
     users = {row[_COMMON]: FoundUser(*row[_COMMON:]) for row in rows if row[_COMMON] is not None}
     return Found(users, casino_context)

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.offer import Column, Offer
+from recommendations.offer import Column, MemoKey, Offer
 from recommendations.offer.arrays import Mask, Places, kth_largest
 from recommendations.tallies.selections import Match
 
 from .options import DEFAULTS, Options, Selectors
 
+_HAS_ODD_WITHIN = MemoKey[tuple[tuple[float, float], Mask]]("has odd within")
 _FIRST_LOOK = 256  # places that are sorted at first; nearly always enough
 
 
@@ -48,13 +49,12 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
 
 
 def _has_odd_within(offer: Offer, low: float, high: float) -> Mask:
-    """The same for all users of a casino, so that it is kept; not to be changed."""
-    kept = offer.memo.get("has odd within")
+    """The same for all users of a casino, so that it is kept; read-only."""
+    kept = offer.memo.get(_HAS_ODD_WITHIN)
     if kept is None or kept[0] != (low, high):
         mask = (offer.odds > 1.0) & (offer.odds >= low) & (offer.odds <= high)
-        kept = offer.memo["has odd within"] = ((low, high), mask)
-    has_odd: Mask = kept[1]
-    return has_odd
+        kept = offer.memo.keep(_HAS_ODD_WITHIN, ((low, high), mask))
+    return kept[1]
 
 
 def selected(offer: Offer, selectors: Selectors) -> Mask:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from recommendations.fitted_models.store import decoded, lock_models, next_version, served_version
+from recommendations.fitted_models.store import decode, lock_models, next_version, served_version
 from recommendations.models import FittedModel
+from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 from tenants.routing.connections import casino_atomic
 
 from .removal import lock_profiles
@@ -90,7 +91,7 @@ def erase_rows_until(user_id: int, erased_at: datetime) -> dict[str, int]:
 
 def vectors_of(user_id: int) -> dict[int, list[float]]:
     """The user's vector in each stored version of the fitted models that has one."""
-    found = ((row.version, decoded(row)) for row in _user_vector_rows())
+    found = ((row.version, decode(row, UserVectors)) for row in _user_vector_rows())
     known = ((version, vectors.of(user_id)) for version, vectors in found if vectors is not None)
     return {version: vector.tolist() for version, vector in known if vector is not None}
 
@@ -103,7 +104,7 @@ def _erase_vectors(user_id: int) -> int:
     lock_models()
     changed = []
     for row in _user_vector_rows():
-        vectors = decoded(row)
+        vectors = decode(row, UserVectors)
         if vectors is not None and vectors.of(user_id) is not None:
             row.fitted = vectors.only(vectors.user_ids != user_id).encode()
             row.save(update_fields=["fitted"])

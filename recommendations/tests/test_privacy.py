@@ -12,7 +12,8 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from recommendations.fitted_models.store import Fitting, decoded, models, store_models
+from recommendations.fitted_models.model_cache import model_cache
+from recommendations.fitted_models.store import Fitting, decode, store_models
 from recommendations.models import (
     CasinoTally,
     FittedModel,
@@ -24,10 +25,11 @@ from recommendations.models import (
     WaitingCoupon,
 )
 from recommendations.privacy import erased_users, forget_user, reapply_erasure
-from recommendations.recommenders.hybrid import DEFAULT
-from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
+from recommendations.recommenders.hybrid import DEFAULT_MODEL
+from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, UserVectors
 from recommendations.serving.load import find
 from recommendations.storing import Result, store_coupons, store_recommendations, store_users
+from recommendations.tests.present import present
 from tenants.models import PrivacyRecord, Scope, StaffBinding
 from tenants.routing.context import use_casino
 from tenants.tests.api_clients import bearing, make_key
@@ -80,16 +82,16 @@ def test_erased_user_leaves_no_row_and_others_lose_none(casino_a, casino_b, key)
 def _store_user_vectors(*user_ids, is_served=True):
     vectors = np.array([[user_id, 0.5] for user_id in user_ids], dtype=np.float32)
     user_vectors = UserVectors(np.array(user_ids, dtype=np.int64), vectors)
-    models = [("tastes", user_vectors.encode()), ("hybrid", DEFAULT.encode())]
+    models = [("tastes", user_vectors.encode()), ("hybrid", DEFAULT_MODEL.encode())]
     return store_models(models, Fitting(coupons=1), is_served=is_served)
 
 
 def _served(now):
-    casino_context = find([8], now, now.timestamp()).casino_context
+    models = find([8], now, now.timestamp()).casino_context.models
     return (
-        casino_context.model_version,
-        casino_context.models["tastes"].user_ids.tolist(),
-        casino_context.models["co_bettors"].user_vectors.of(7),
+        models.version,
+        present(models.get(UserVectors)).user_ids.tolist(),
+        present(models.get(CoBettors)).user_vectors.of(7),
     )
 
 
@@ -104,9 +106,10 @@ def test_erased_user_is_removed_from_all_models_of_the_casino_and_from_serving(c
     with use_casino(casino_a.current):
         assert _served(now) == ("4", [8], None)
         rows = FittedModel.objects.filter(recommender="tastes").order_by("version")
-        assert [(row.version, decoded(row).user_ids.tolist()) for row in rows] == [(1, [8]), (3, [8]), (4, [8])]
-        assert decoded(rows[2]).of(8).tolist() == [8, 0.5]
-        assert models.at(2, now)["model_version"] == "4"  # a request that read the version before its change
+        decoded = {row.version: present(decode(row, UserVectors)) for row in rows}
+        assert {version: vectors.user_ids.tolist() for version, vectors in decoded.items()} == {1: [8], 3: [8], 4: [8]}
+        assert present(decoded[4].of(8)).tolist() == [8, 0.5]
+        assert model_cache.at(2, now).version == "4"  # for a request that read the number before the change
     with use_casino(casino_b.current):
         assert _served(now)[:2] == ("2", [7, 8])
 

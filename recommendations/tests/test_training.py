@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from recommendations.fitted_models.store import present_model
 from recommendations.models import FittedModel, UserTallies
 from recommendations.recommenders import neighbours
-from recommendations.recommenders.base import Profile, ScoringContext
-from recommendations.recommenders.neighbours import Model, Neighbours, tokens_of
+from recommendations.recommenders.base import FittedModels, Profile, ScoringContext
+from recommendations.recommenders.neighbours import Neighbours, NeighboursModel, tokens_of
 from recommendations.services import recommend
 from recommendations.storing import store_coupons, store_events, store_users
 from tenants.routing.context import use_casino
@@ -59,7 +59,7 @@ def test_a_fitted_model_is_used_from_the_next_request_on(casino_a, bets, now, ca
         slip = ask(now)
         assert (slip.recommender, slip.fallback_step, slip.model_version) == ("neighbours", 0, "1")
         assert slip.recommended_events[0].home_team == "DERBY"
-        assert slip.recommended_events[0].reasons == ("Users who bet as you do bet on DERBY",)
+        assert slip.recommended_events[0].reasons == ("Popular with bettors like you: DERBY",)
         assert FittedModel.objects.get().coupons == 63
     call_command("fit_models", casino=[1])
     with use_casino(casino_a.current):
@@ -92,8 +92,8 @@ def test_unreadable_models_are_not_used_until_they_are_replaced(casino_a, bets, 
         for name, fitted in (("neighbours", blob), ("hybrid", blob), ("tastes", user_vectors)):
             FittedModel.objects.create(version=1, recommender=name, fitted=fitted, coupons=1)
         assert (ask(now).fallback_step, ask(now, "hybrid").fallback_step) == (1, 0)
-        said = [record.message for record in caplog.records if "can't be read" in record.message]
-        assert sorted(each.split()[2] for each in said) == ["hybrid,", "neighbours,", "tastes,"]
+        logged = [record.message for record in caplog.records if "is unreadable" in record.message]
+        assert sorted(each.split()[1] for each in logged) == ["hybrid,", "neighbours,", "tastes,"]
         assert present_model() is None
     call_command("fit_models", casino=[1])
     with use_casino(casino_a.current):
@@ -115,7 +115,7 @@ def test_a_casino_that_fails_is_reported_and_the_others_are_fitted(casino_a, cas
 
 def test_a_model_can_be_encoded_and_decoded():
     model = fit([{"team:A": 1.0, "team:B": 2.0}, {"team:A": 2.0, "team:B": 1.0}] * 3)
-    decoded = Model.decode(model.encode())
+    decoded = NeighboursModel.decode(model.encode())
     assert decoded.tokens == model.tokens
     assert np.array_equal(decoded.neighbours, model.neighbours)
     assert np.array_equal(decoded.weights, model.weights)
@@ -148,5 +148,5 @@ def test_neighbours_does_not_apply_without_a_model_or_a_history():
     model = fit([{"team:H1": 1.0, "team:B": 2.0}] * 3)
     known = Profile(weights={"home_team": {"H1": 1.0}})
     assert not Neighbours().applies(ScoringContext(offer_of({}), known))
-    assert not Neighbours().applies(ScoringContext(offer_of({}), models={"neighbours": model}))
-    assert Neighbours().applies(ScoringContext(offer_of({}), known, models={"neighbours": model}))
+    assert not Neighbours().applies(ScoringContext(offer_of({}), models=FittedModels(model)))
+    assert Neighbours().applies(ScoringContext(offer_of({}), known, models=FittedModels(model)))

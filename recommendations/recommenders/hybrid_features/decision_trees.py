@@ -1,4 +1,4 @@
-"""A sum of decision trees, as arrays that numpy walks through for many events at once."""
+"""A sum of decision trees as arrays, evaluated by numpy for many events at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from recommendations.offer.arrays import Floats, Floats32, Places
 
 
-class _Kept(msgspec.Struct, array_like=True):
+class StoredTrees(msgspec.Struct, array_like=True):
     depth: int
     roots: list[int]
     features: list[int]
@@ -21,8 +21,9 @@ class _Kept(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trees:
-    """All trees' nodes one after the other. At node i an event goes to `children[2i]` if its feature `features[i]` is
-    at most `thresholds[i]`, else to `children[2i + 1]`; leaves are their own children. `depth` steps reach all leaves.
+    """The nodes of all trees, one tree after the other. From node i an event moves to `children[2i]` if its feature
+    `features[i]` is at most `thresholds[i]`, else to `children[2i + 1]`; leaves are their own children. `depth` steps
+    reach all leaves.
     """
 
     depth: int
@@ -45,7 +46,7 @@ class Trees:
         return sums
 
     def encode(self) -> bytes:
-        kept = _Kept(
+        kept = StoredTrees(
             self.depth,
             self.roots.tolist(),
             self.features.tolist(),
@@ -57,7 +58,7 @@ class Trees:
 
     @classmethod
     def decode(cls, encoded: bytes) -> "Trees":
-        kept = msgspec.msgpack.decode(encoded, type=_Kept)
+        kept = msgspec.msgpack.decode(encoded, type=StoredTrees)
         return cls.of(
             depth=kept.depth,
             roots=kept.roots,

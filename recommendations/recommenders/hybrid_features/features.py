@@ -1,140 +1,272 @@
-"""What `hybrid` weighs: numbers that say how each event suits a user. Serving and learning both take them from here.
+"""The features that `hybrid` weighs, of each event for a user. Serving and learning both compute them here.
 
-Some go by single values of attributes (`values.py`), some are the same for all users (and kept as long as they hold),
-some say how alike the user is to those who bet on an event. So a weighted sum of all of them takes one look at each
-attribute's codes, and single events' numbers are cheap.
+Features of the values of attributes add up in one table of all values, so that the weighted sum reads each attribute's
+codes once. Features that are the same for all users are kept with the offer. Single events' features are cheap.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 
-from recommendations.offer import Offer
-from recommendations.offer.arrays import Floats, Floats32, Places, add_entries
+from recommendations.offer import Column, MemoKey
+from recommendations.offer.arrays import Codes, Floats, Floats32, Mask, Places, add_entries
 from recommendations.recommenders.base import Scores, ScoringContext
-from recommendations.recommenders.profile import column_of
+from recommendations.recommenders.neighbours import token_scores
+from recommendations.recommenders.profile import SMOOTHING, column_of
 from recommendations.tallies.trends import Trends
 from recommendations.tallies.user_tallies import TALLIED
 
-from .user_vectors import CoBettors, Likeness
-from .value_features import OF_VALUES, OfValues, Values, values_of
-
-TRENDING = tuple(f"trend of {name}" for name in TALLIED)
-OF_EVENTS = (*TRENDING, "selections", "trend", "freshness", "nearness", "odd")
-LIKENESS = ("likeness", "mean likeness")
-ADDITIVE = (*OF_VALUES, *OF_EVENTS, *LIKENESS)
-_COMPARED = ("selections", "trend", "freshness", "nearness")
-COMPARED = (*(f"{name} against the best" for name in _COMPARED), "likeness against the best", "experience")
-NAMES = (*ADDITIVE, *COMPARED)
-FINGERPRINT = sha256("\n".join(NAMES).encode()).hexdigest()[:16]  # of what goes by the features' places
+from .user_vectors import CoBettors
 
 _HOUR = 3_600.0
-_NEVER = -np.log1p(10 * 365 * 24.0)  # the freshness of an event that nobody has bet on
-_FIRST_OF_EVENTS, _FIRST_LIKENESS = len(OF_VALUES), len(OF_VALUES) + len(OF_EVENTS)
-_OF_EVENT_PLACES = [OF_EVENTS.index(name) for name in _COMPARED]
+_NEVER = -np.log1p(10 * 365 * 24.0)  # the freshness of an event without bets
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """`component`: the recommender whose reasons explain the feature, if any."""
+
+    name: str
+    component: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventFeature(Feature):
+    """A feature that is the same for all users; `compute` returns it for each event, shape (n,)."""
+
+    compute: Callable[[ScoringContext], Floats] = lambda context: np.zeros(len(context.offer))
+
+
+def _trend_of(attribute: str, context: ScoringContext) -> Floats:
+    return np.log1p(context.trends.of_column(attribute, column_of(context.offer, attribute)))
+
+
+def _selections(context: ScoringContext) -> Floats:
+    return np.log1p(context.trends.counts_of(context.offer))
+
+
+def _trend(context: ScoringContext) -> Floats:
+    return np.log1p(context.trends.of_offer(context.offer))
+
+
+def _freshness(context: ScoringContext) -> Floats:
+    """Hours from the event's latest bet to the casino's latest bet; not to now, since bets may arrive late."""
+    last_bets = context.trends.last_bet_times_of(context.offer)
+    hours = np.maximum(context.trends.last_bet_times.max(initial=0.0) - last_bets, 0.0) / _HOUR
+    freshness: Floats = np.where(last_bets > 0, -np.log1p(hours), _NEVER)
+    return freshness
+
+
+def _nearness(context: ScoringContext) -> Floats:
+    return -np.log1p(np.maximum(context.offer.begins - context.hour, 0.0) / _HOUR)
+
+
+def _log_odd(context: ScoringContext) -> Floats:
+    return np.log(np.clip(np.nan_to_num(context.offer.odds, nan=1.0), 1.0, 1e6))
+
+
+VALUE_FEATURES = (
+    *(Feature(f"lift of {name}", "profile") for name in TALLIED),
+    *(Feature(f"share of {name}", "profile") for name in TALLIED),
+    Feature("favourite sport"),
+    Feature("own country"),
+    Feature("neighbours", "neighbours"),
+)
+EVENT_FEATURES = (
+    *(EventFeature(f"trend of {name}", "trending", partial(_trend_of, name)) for name in TALLIED),
+    EventFeature("selections", "trending", _selections),
+    EventFeature("trend", "trending", _trend),
+    EventFeature("freshness", "trending", _freshness),
+    EventFeature("nearness", "soonest", _nearness),
+    EventFeature("odd", None, _log_odd),
+)
+_COMPARED = EVENT_FEATURES[len(TALLIED) : -1]
+ADDITIVE_FEATURES = (*VALUE_FEATURES, *EVENT_FEATURES, Feature("likeness"), Feature("mean likeness"))
+FEATURES = (
+    *ADDITIVE_FEATURES,
+    *(Feature(f"{each.name} against the best") for each in _COMPARED),
+    Feature("likeness against the best"),
+    Feature("experience"),
+)
+ADDITIVE = tuple(feature.name for feature in ADDITIVE_FEATURES)
+NAMES = tuple(feature.name for feature in FEATURES)
+FINGERPRINT = sha256("\n".join(NAMES).encode()).hexdigest()[:16]  # of models that know features by their places alone
+
+_SHARES, _SPORT, _COUNTRY, _NEIGHBOURS = len(TALLIED), *range(2 * len(TALLIED), len(VALUE_FEATURES))
+_EVENTS, _LIKENESS = len(VALUE_FEATURES), len(VALUE_FEATURES) + len(EVENT_FEATURES)
+_COMPARED_ROWS = [EVENT_FEATURES.index(feature) for feature in _COMPARED]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _OfferFeatures:
+    """What is the same for all users. The values of all attributes stand in one row, those of `columns[i]` from
+    `starts[i]` on. `rates` (values,): the share of each in all selections of its attribute; `surprise`: minus its
+    logarithm. `numbers` (event features, n); `best` of those compared, among the events that `is_coming`."""
+
+    trends: Trends
+    hour: float
+    columns: tuple[Column[Any], ...]
+    starts: Places
+    rates: Floats
+    surprise: Floats
+    numbers: Floats32
+    is_coming: Mask
+    best: Floats
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.numbers.nbytes + self.is_coming.nbytes)
+
+
+_OFFER_FEATURES = MemoKey[_OfferFeatures]("features")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _EventSums:
+    """The event features' weighted sums, shape (n,); equal ones are ordered by the begin."""
+
+    features: _OfferFeatures
+    weights: Floats
+    scores: Scores
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.scores.nbytes)
+
+
+_EVENT_SUMS = MemoKey[_EventSums]("weighted event features")
+
+
+def _offer_features(context: ScoringContext) -> _OfferFeatures:
+    """Kept with the offer for the same trends and hour."""
+    kept = context.offer.memo.get(_OFFER_FEATURES)
+    if kept is not None and kept.trends is context.trends and kept.hour == context.hour:
+        return kept
+    columns = tuple(column_of(context.offer, name) for name in TALLIED)
+    starts = np.concatenate([[0], np.cumsum([len(column.values) for column in columns])[:-1]]).astype(np.intp)
+    of_columns = zip(TALLIED, columns, strict=True)
+    rates = np.concatenate([context.trends.base_rates(name, column) for name, column in of_columns])
+    numbers = np.array([feature.compute(context) for feature in EVENT_FEATURES], dtype=np.float32)
+    is_coming = context.offer.begins > context.hour
+    best = [np.max(numbers[row], where=is_coming, initial=-np.inf) for row in _COMPARED_ROWS]
+    return context.offer.memo.keep(
+        _OFFER_FEATURES,
+        _OfferFeatures(
+            trends=context.trends,
+            hour=context.hour,
+            columns=columns,
+            starts=starts,
+            rates=rates,
+            surprise=-np.log(np.minimum(rates, 1.0)),
+            numbers=numbers,
+            is_coming=is_coming,
+            best=np.array(best if is_coming.any() else [0.0] * len(best), dtype=np.float64),
+        ),
+    )
+
+
+class _UserValues:
+    """How the user values each of the offer's values: `codes` of those in the user's tallies, with their attributes
+    (`owners`), lifts (see `profile`), and shares in the user's selections times their surprise; `favourites` (feature,
+    code) of the user's row; `of_neighbours` (values,), None without a model."""
+
+    def __init__(self, context: ScoringContext, offer: _OfferFeatures) -> None:
+        profile, dictionaries = context.profile, [column.dictionary.places for column in offer.columns]
+        counts = [profile.counts.get(name) or {} for name in TALLIED]
+        weights = [profile.weights.get(name) or {} for name in TALLIED]
+        names = [list(own or other) for own, other in zip(counts, weights, strict=True)]
+        size = sum(map(len, names))
+        codes = np.fromiter(_look_up(dictionaries, names, -1), np.intp, size)
+        owners = np.repeat(np.arange(len(TALLIED)), [len(each) for each in names])
+        is_known = codes >= 0
+        self._owners = owners = owners[is_known]
+        self._codes = codes = codes[is_known] + offer.starts[owners]
+        weighed = np.fromiter(_look_up(weights, names, 0.0), np.float64, size)[is_known]
+        counted = np.fromiter(_look_up(counts, names, 0), np.float64, size)[is_known]
+        totals = np.array([max(sum(each.values()), 1) for each in counts])
+        self._lifts = np.log1p(weighed / (SMOOTHING * offer.rates[codes]))
+        self._shares = counted / totals[owners] * offer.surprise[codes]
+        favourites = ((_SPORT, "sport", profile.favorite_sport), (_COUNTRY, "country", profile.country))
+        self._favourites = [
+            (row, place + int(offer.starts[TALLIED.index(attribute)]))
+            for row, attribute, value in favourites
+            if (place := dictionaries[TALLIED.index(attribute)].get(value)) is not None
+        ]
+        found = token_scores(context)
+        self._of_neighbours = found and found[1].take(found[0].tokens_of_values(offer.columns), mode="clip")
+        self._offer = offer
+
+    def weighted(self, weights: Floats) -> Iterator[tuple[Codes, Scores]]:
+        """Of each attribute the offer's codes, and what each value adds to the weighted sum."""
+        table = np.zeros(self._offer.rates.size)
+        lift, share = weights[:_SHARES][self._owners], weights[_SHARES : 2 * _SHARES][self._owners]
+        table[self._codes] = lift * self._lifts + share * self._shares
+        for row, code in self._favourites:
+            table[code] += weights[row]
+        if self._of_neighbours is not None:
+            table += weights[_NEIGHBOURS] * self._of_neighbours
+        for column, start in zip(self._offer.columns, self._offer.starts, strict=True):
+            yield column.codes, table[start : start + len(column.dictionary.values)]
+
+    def at(self, places: Places) -> Floats:
+        """The features of the events at these places, shape (features, places)."""
+        found = np.zeros((len(VALUE_FEATURES), places.size))
+        codes = np.array([column.codes[places] for column in self._offer.columns], dtype=np.intp)
+        codes += self._offer.starts[:, np.newaxis]
+        table = np.zeros(self._offer.rates.size)
+        for first, numbers in ((0, self._lifts), (_SHARES, self._shares)):
+            table[self._codes] = numbers
+            found[first : first + _SHARES] = table[codes]
+        for row, code in self._favourites:
+            found[row] = (codes == code).any(axis=0)
+        if self._of_neighbours is not None:
+            found[_NEIGHBOURS] = self._of_neighbours[codes].sum(axis=0)
+        return found
+
+
+def _look_up(mappings: Iterable[Any], names: Iterable[list[str]], default: float) -> Iterator[Any]:
+    """The entries of the names in each mapping, one mapping after the other."""
+    return chain.from_iterable(map(each.get, own, repeat(default)) for each, own in zip(mappings, names, strict=True))
 
 
 class Features:
     """The features of every event of a context's offer."""
 
     def __init__(self, context: ScoringContext) -> None:
-        self._situation = context
-        self._offer = context.offer
-        self._events = _of_events(context)
-        self._values = OfValues(context, self._events.values)
-        self._likeness = _likeness(context)
+        self._context = context
+        self._offer = _offer_features(context)
+        self._values = _UserValues(context, self._offer)
+        co_bettors = context.models.get(CoBettors)
+        self._likeness = co_bettors.likeness(context.user_id, context.offer) if co_bettors is not None else None
 
     def weighted(self, weights: Floats) -> Scores:
         """The weighted sum of the additive features, shape (n,). `weights` has the shape (features,)."""
-        scores = _weighted_events(self._situation, self._events, weights).copy()
-        add_entries(scores, self._values.weighted(weights[:_FIRST_OF_EVENTS]))
+        memo = self._context.offer.memo
+        kept = memo.get(_EVENT_SUMS)
+        if kept is None or kept.features is not self._offer or kept.weights is not weights:
+            sums = weights[_EVENTS:_LIKENESS] @ self._offer.numbers - 1e-13 * self._context.offer.begins
+            kept = memo.keep(_EVENT_SUMS, _EventSums(self._offer, weights, sums))
+        scores = kept.scores.copy()
+        add_entries(scores, self._values.weighted(weights[:_EVENTS]))
         if self._likeness is not None:
-            total, mean = weights[_FIRST_LIKENESS : _FIRST_LIKENESS + 2]
+            total, mean = weights[_LIKENESS : _LIKENESS + 2]
             scores[self._likeness.places] += total * self._likeness.total + mean * self._likeness.mean
         return scores
 
     def at(self, places: Places) -> Floats:
         """The features of the events at these places, shape (places, features)."""
-        found = np.zeros((len(NAMES), places.size))
-        found[:_FIRST_OF_EVENTS] = self._values.at(places)
-        found[_FIRST_OF_EVENTS:_FIRST_LIKENESS] = self._events.numbers[:, places]
+        found = np.zeros((len(FEATURES), places.size))
+        found[:_EVENTS] = self._values.at(places)
+        found[_EVENTS:_LIKENESS] = self._offer.numbers[:, places]
         compared = found[len(ADDITIVE) :]
-        compared[: len(_COMPARED)] = found[_FIRST_OF_EVENTS:][_OF_EVENT_PLACES] - self._events.best[:, np.newaxis]
+        compared[: len(_COMPARED)] = found[_EVENTS:][_COMPARED_ROWS] - self._offer.best[:, np.newaxis]
         if self._likeness is not None:
-            found[_FIRST_LIKENESS], found[_FIRST_LIKENESS + 1] = self._likeness.at(places)
-            compared[-2] = found[_FIRST_LIKENESS] - self._likeness.best_of(self._events.is_coming)
-        compared[-1] = np.log1p(sum(self._situation.profile.counts.get("sport", {}).values()))
+            found[_LIKENESS], found[_LIKENESS + 1] = self._likeness.at(places)
+            compared[-2] = found[_LIKENESS] - self._likeness.best_of(self._offer.is_coming)
+        compared[-1] = np.log1p(sum(self._context.profile.counts.get("sport", {}).values()))
         return found.T
-
-
-@dataclass(slots=True, eq=False)
-class _OfEvents:
-    """What is the same for all users: `numbers` (features, n); `best` of those compared, among what `is_coming`;
-    `weighted`, the weights asked for last and their sums (n,)."""
-
-    trends: Trends
-    hour: float
-    values: Values
-    numbers: Floats32
-    is_coming: Any
-    best: Floats
-    weighted: tuple[Floats, Scores] | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """Counted with the offer that keeps this."""
-        sums = self.weighted[1].nbytes if self.weighted is not None else 0
-        return int(self.numbers.nbytes + self.is_coming.nbytes + sums)
-
-
-def _of_events(context: ScoringContext) -> _OfEvents:
-    """Kept as long as offer and trends are, for an hour."""
-    memo = context.offer.memo
-    kept: _OfEvents | None = memo.get("features")
-    if kept is None or kept.trends is not context.trends or kept.hour != context.hour:
-        numbers, is_coming = _numbers_of_events(context), context.offer.begins > context.hour
-        best = np.array([_best(numbers[place], is_coming) for place in _OF_EVENT_PLACES])
-        kept = memo["features"] = _OfEvents(context.trends, context.hour, values_of(context), numbers, is_coming, best)
-    return kept
-
-
-def _numbers_of_events(context: ScoringContext) -> Floats32:
-    offer, trends = context.offer, context.trends
-    numbers = [np.log1p(trends.of_column(name, column_of(offer, name))) for name in TALLIED]
-    numbers += [np.log1p(trends.counts_of(offer)), np.log1p(trends.of_offer(offer)), _freshness(offer, trends)]
-    numbers += [-np.log1p(np.maximum(offer.begins - context.hour, 0.0) / _HOUR), _log_odds(offer)]
-    return np.array(numbers, dtype=np.float32).reshape(len(OF_EVENTS), len(offer))
-
-
-def _freshness(offer: Offer, trends: Trends) -> Scores:
-    """How long before the casino's latest bet the event was bet on last; by the bets' own clock, not by ours."""
-    lasts = trends.last_bet_times_of(offer)
-    hours = np.maximum(trends.last_bet_times.max(initial=0.0) - lasts, 0.0) / _HOUR
-    freshness: Scores = np.where(lasts > 0, -np.log1p(hours), _NEVER)
-    return freshness
-
-
-def _log_odds(offer: Offer) -> Scores:
-    odds: Scores = np.log(np.clip(np.nan_to_num(offer.odds, nan=1.0), 1.0, 1e6))
-    return odds
-
-
-def _weighted_events(context: ScoringContext, events: _OfEvents, weights: Floats) -> Scores:
-    """The part of the sum that is the same for all users; kept for the weights asked for last."""
-    kept = events.weighted
-    if kept is None or kept[0] is not weights:
-        scores = weights[_FIRST_OF_EVENTS:_FIRST_LIKENESS] @ events.numbers
-        # what begins next decides between equals
-        kept = events.weighted = (weights, scores - 1e-13 * context.offer.begins)
-    return kept[1]
-
-
-def _best(numbers: Floats32, among: Any) -> float:
-    return float(np.max(numbers, where=among, initial=-np.inf)) if among.any() else 0.0
-
-
-def _likeness(context: ScoringContext) -> Likeness | None:
-    co_bettors: CoBettors | None = context.models.get("co_bettors")
-    return co_bettors.likeness(context.user_id, context.offer) if co_bettors is not None else None

@@ -1,19 +1,19 @@
-"""Who bets as whom: a vector for each user, and of each event the sum of the vectors of those who bet on it."""
+"""A vector for each user, similar for similar bettors, and for each event the sum of its bettors' vectors."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 import numpy as np
 
-from recommendations.offer import Offer
+from recommendations.offer import Memo, MemoKey, Offer
 from recommendations.offer.arrays import Floats, Floats32, Ids, Mask, Places
 
-_ROOM = 256  # events, to begin with
+_ROOM = 256  # events, at first
+_ALIGNED = MemoKey[tuple[Ids, Places, Floats32, Floats]]("aligned with an offer")
 
 
-class _Kept(msgspec.Struct, array_like=True):
+class StoredUserVectors(msgspec.Struct, array_like=True):
     width: int
     user_ids: bytes
     vectors: bytes
@@ -21,35 +21,37 @@ class _Kept(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserVectors:
-    """`vectors` (users, d): the scalar product of two users' says how alike they bet; `user_ids` (users,), sorted."""
+    """`vectors` (users, d): the scalar product of two is the users' similarity; `user_ids` (users,), sorted."""
 
     user_ids: Ids
     vectors: Floats32
 
     def of(self, user_id: int) -> Floats32 | None:
-        """The user's vector; None for one who was not known when this was fitted."""
+        """The user's vector; None for a user without coupons when this was fitted."""
         place = int(np.searchsorted(self.user_ids, user_id))
         return self.vectors[place] if place < self.user_ids.size and self.user_ids[place] == user_id else None
 
     def only(self, is_kept: Mask) -> "UserVectors":
-        """Those of some of the users; `is_kept` has the shape (users,)."""
+        """The vectors of some of the users; `is_kept` has the shape (users,)."""
         return UserVectors(self.user_ids[is_kept], self.vectors[is_kept])
 
     def encode(self) -> bytes:
         halves = self.vectors.astype(np.float16)
-        return msgspec.msgpack.encode(_Kept(self.vectors.shape[1], self.user_ids.tobytes(), halves.tobytes()))
+        return msgspec.msgpack.encode(
+            StoredUserVectors(self.vectors.shape[1], self.user_ids.tobytes(), halves.tobytes())
+        )
 
     @classmethod
     def decode(cls, encoded: bytes) -> "UserVectors":
-        kept = msgspec.msgpack.decode(encoded, type=_Kept)
+        kept = msgspec.msgpack.decode(encoded, type=StoredUserVectors)
         vectors = np.frombuffer(kept.vectors, dtype=np.float16).astype(np.float32).reshape(-1, kept.width)
         return cls(np.frombuffer(kept.user_ids, dtype=np.int64), vectors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Likeness:
-    """How alike a user is to those who bet on some events of an offer, at `places` (ascending) of it: `total`, summed
-    over so many as `counts` says; all of shape (m,). To those of all other events it is 0."""
+    """A user's similarity to the bettors of the events at `places` (ascending) of an offer: `total` is the sum over the
+    `counts` bettors; all of shape (m,). Other events have no bettors and 0."""
 
     places: Places
     total: Floats
@@ -57,7 +59,7 @@ class Likeness:
 
     @property
     def mean(self) -> Floats:
-        """On average, towards 0 where they are few; of shape (m,)."""
+        """The average, shrunk towards 0 where bettors are few; shape (m,)."""
         return self.total / (self.counts + 1.0)
 
     def at(self, places: Places) -> Floats:
@@ -80,32 +82,28 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoBettors:
-    """Of m events (`event_ids`, sorted) the sums of the vectors of those who bet on them (m, d), and of how many.
-    Never changes."""
+    """Of m events (`event_ids`, sorted) the sums (m, d) of their bettors' vectors and the counts (m,) of bettors. Never
+    changes."""
 
     user_vectors: UserVectors
     event_ids: Ids
     sums: Floats32
     counts: Floats
-    aligned: dict[str, Any] = field(default_factory=dict, repr=False)
+    memo: Memo = field(default_factory=Memo, repr=False)
 
     def likeness(self, user_id: int, offer: Offer) -> "Likeness | None":
-        """How alike the user is to those who bet on each event. None if nothing is known of the user."""
+        """The user's likeness to the bettors of each event; None for a user without a vector."""
         user_vector = self.user_vectors.of(user_id)
         if user_vector is None:
             return None
-        places, sums, counts = self._along(offer)
+        kept = self.memo.get(_ALIGNED)
+        if kept is None or kept[0] is not offer.ids:
+            kept = self.memo.keep(_ALIGNED, (offer.ids, *self._align(offer.ids)))
+        _, places, sums, counts = kept
         return Likeness(places, (sums @ user_vector).astype(np.float64), counts)
 
-    def _along(self, offer: Offer) -> tuple[Places, Floats32, Floats]:
-        """Where in the offer the events are that anybody bet on, and their sums and counts."""
-        kept = self.aligned.get("offer")
-        if kept is None or kept[0] is not offer.ids:
-            kept = self.aligned["offer"] = (offer.ids, self._align(offer.ids))
-        along: tuple[Places, Floats32, Floats] = kept[1]
-        return along
-
     def _align(self, ids: Ids) -> tuple[Places, Floats32, Floats]:
+        """Of the events that are in the offer: the place there, the sum and the count."""
         if not ids.size:
             return np.empty(0, dtype=np.intp), self.sums[:0], self.counts[:0]
         places = np.minimum(np.searchsorted(ids, self.event_ids), ids.size - 1)
@@ -114,7 +112,7 @@ class CoBettors:
 
 
 class CoBettorSums:
-    """The co-bettors in the making: a user's bet on an event counts once, whoever is not known not at all."""
+    """Builds `CoBettors` bet by bet: a user counts once per event, a user without a vector does not count."""
 
     def __init__(self, user_vectors: UserVectors) -> None:
         self.user_vectors = user_vectors
@@ -135,7 +133,7 @@ class CoBettorSums:
                 self._co_bettors = None
 
     def forget(self, event_ids: Iterable[int]) -> None:
-        """Forget these events: they are over."""
+        """Drop events that are over."""
         for event_id in event_ids:
             if self._bettors.pop(event_id, None) is not None:
                 del self._places[event_id]
@@ -146,7 +144,7 @@ class CoBettorSums:
         return self._bettors.keys()
 
     def co_bettors(self) -> CoBettors:
-        """What was added so far."""
+        """Of all bets so far."""
         if self._co_bettors is None:
             ids = np.array(sorted(self._bettors), dtype=np.int64)
             places = np.array([self._places[event_id] for event_id in ids.tolist()], dtype=np.intp)
@@ -164,7 +162,7 @@ class CoBettorSums:
         return place
 
     def _make_room(self) -> None:
-        """For twice as many events as are left."""
+        """Drop the rows of forgotten events, and double the room of the others."""
         places = [*self._places.values()]
         room = np.zeros((2 * len(places) + _ROOM, self._sums.shape[1]), dtype=np.float32)
         room[: len(places)] = self._sums[places]

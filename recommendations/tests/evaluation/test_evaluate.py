@@ -13,7 +13,8 @@ from recommendations.evaluation.store import last_report
 from recommendations.fitted_models.store import Fitting, store_models
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.models import Evaluation, Event, FittedModel
-from recommendations.recommenders.hybrid import Model
+from recommendations.recommenders.hybrid import HybridModel
+from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, UserVectors
 from recommendations.replay.casino_history import casino_history
 from recommendations.replay.replay import replay_to_fit
 from recommendations.services import recommend
@@ -22,6 +23,7 @@ from recommendations.simulation.into_casino import store_history
 from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, simulate, write_files
 from recommendations.storing import store_coupons, store_events, store_users
 from recommendations.tests.factories import coupon_row, event_row, selection_row, user_row
+from recommendations.tests.present import present
 from recommendations.training import fit_models
 from tenants.routing.context import use_casino
 
@@ -98,10 +100,9 @@ class TestFitting:
             assert outcome.explanation.startswith("Strongest predictors of the users' bets: ")
             after = recommend(casino_id=1, recommender_type="hybrid", user_id=1, now=now)
             models = find([1], now, now.timestamp()).casino_context.models
-            assert isinstance(models["hybrid"], Model)
-            counted = dict(
-                zip(models["co_bettors"].event_ids.tolist(), models["co_bettors"].counts.tolist(), strict=True)
-            )
+            assert isinstance(models.get(HybridModel), HybridModel)
+            co_bettors = present(models.get(CoBettors))
+            counted = dict(zip(co_bettors.event_ids.tolist(), co_bettors.counts.tolist(), strict=True))
         assert (before.model_version, after.model_version) == ("", "1")
         assert after.recommended_events
         bets = {(each.user_id, int(world.events.ids[place])) for each in world.coupons for place in each.places}
@@ -115,7 +116,7 @@ class TestFitting:
             fit_models(now, 1)
 
             def number(later):
-                co_bettors = find([1], now + later, now.timestamp()).casino_context.models["co_bettors"]
+                co_bettors = present(find([1], now + later, now.timestamp()).casino_context.models.get(CoBettors))
                 return float(co_bettors.counts[co_bettors.event_ids == event].sum())
 
             first = number(timedelta())
@@ -134,17 +135,17 @@ class TestFitting:
         """The active one was fitted to the held-out cases, or is wrong on purpose."""
         fill(casino_a, now, world)
         with use_casino(casino_a.current):
-            model = Model({"nearness": -5.0})
+            model = HybridModel({"nearness": -5.0})
             if has_hindsight:
                 learner = replay_to_fit(casino_history(casino_id=1, until=now), min_prior_coupons=1)
                 assert learner.selected is not None
-                model = Model(learner.selected.model.weights, fit_trees(learner.recent_cases.cases()))
+                model = HybridModel(learner.selected.model.weights, fit_trees(learner.recent_cases.cases()))
             store_models([("hybrid", model.encode())], Fitting(coupons=1, until=now - timedelta(days=400)))
             outcome = fit_models(now, 1)
             assert outcome is not None
             assert (outcome.version, outcome.is_active) == (2, not has_hindsight)
             assert set(FittedModel.objects.values_list("version", "is_served")) == {(1, True), (2, not has_hindsight)}
-            assert find([1], now, now.timestamp()).casino_context.model_version == ("1" if has_hindsight else "2")
+            assert find([1], now, now.timestamp()).casino_context.models.version == ("1" if has_hindsight else "2")
 
     def test_an_inactive_version_is_not_used(self, casino_a, world, now):
         fill(casino_a, now, world)
@@ -152,7 +153,7 @@ class TestFitting:
             fit_models(now, 1)
             fit_models(now, 1)
             FittedModel.objects.filter(version=2).update(is_served=False)
-            assert find([1], now, now.timestamp()).casino_context.model_version == "1"
+            assert find([1], now, now.timestamp()).casino_context.models.version == "1"
 
     def test_a_fit_without_cases_for_hybrid_keeps_the_active_one_and_its_user_vectors(self, casino_a, world, now):
         fill(casino_a, now, world)
@@ -164,9 +165,11 @@ class TestFitting:
             assert outcome is not None
             assert outcome.version == 2
             casino_context = find([1], now, now.timestamp()).casino_context
-            assert casino_context.model_version == "2"
-            assert casino_context.models["hybrid"].weights == before["hybrid"].weights
-            assert np.array_equal(casino_context.models["tastes"].user_ids, before["tastes"].user_ids)
+            assert casino_context.models.version == "2"
+            assert present(casino_context.models.get(HybridModel)).weights == present(before.get(HybridModel)).weights
+            assert np.array_equal(
+                present(casino_context.models.get(UserVectors)).user_ids, present(before.get(UserVectors)).user_ids
+            )
             first, second = FittedModel.objects.filter(recommender="hybrid").order_by("version")
             assert (second.until, second.scores, second.fitted_at) == (first.until, first.scores, first.fitted_at)
 

@@ -11,7 +11,7 @@ from recommendations.learning.conditional_logit import fit_weights
 from recommendations.learning.model_selection import is_worse, ndcg, select_model
 from recommendations.learning.user_vectors import WIDTH, fit_user_vectors
 from recommendations.offer import Offer
-from recommendations.recommenders.hybrid import DEFAULT, DEFAULT_WEIGHTS, Model
+from recommendations.recommenders.hybrid import DEFAULT_MODEL, DEFAULT_WEIGHTS, HybridModel
 from recommendations.recommenders.hybrid_features.decision_trees import Trees
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, CoBettorSums, Likeness, UserVectors
@@ -96,7 +96,7 @@ class TestModelSelection:
 
     def test_a_model_that_scores_lower_than_the_present_one_is_worse(self):
         cases = cases_by(lambda x: -2.0 * x[:, NEARNESS], 400)
-        good, bad = Model({"nearness": -2.0}), Model({"nearness": 2.0})
+        good, bad = HybridModel({"nearness": -2.0}), HybridModel({"nearness": 2.0})
         assert is_worse("default", good, cases, fitted_until=0.0)
         assert not is_worse("logit", bad, cases, fitted_until=0.0)
         assert not is_worse("default", good, cases, fitted_until=395.0)  # too few cases since it was fitted
@@ -105,7 +105,7 @@ class TestModelSelection:
         numbers = np.zeros((3, len(NAMES)), dtype=np.float32)
         numbers[:, NEARNESS] = [1.0, 2.0, 1.0]
         cases = Cases.of([Case(0.0, numbers)], len(NAMES))
-        assert ndcg(Model({"nearness": 1.0}), cases)[0] == pytest.approx(1 / np.log2(1 + 2.5))
+        assert ndcg(HybridModel({"nearness": 1.0}), cases)[0] == pytest.approx(1 / np.log2(1 + 2.5))
 
 
 class TestCases:
@@ -213,14 +213,14 @@ class TestUserVectors:
 
 
 def test_decoding_drops_trees_fitted_to_other_features_and_keeps_the_weights():
-    model = Model({"nearness": 2.0}, lambdarank.fit_trees(cases_by(lambda x: 3.0 * x[:, NEARNESS])))
+    model = HybridModel({"nearness": 2.0}, lambdarank.fit_trees(cases_by(lambda x: 3.0 * x[:, NEARNESS])))
     weights, trees, fingerprint = msgspec.msgpack.decode(model.encode())
-    assert Model.decode(model.encode()).trees is not None
+    assert HybridModel.decode(model.encode()).trees is not None
     for stored in ([weights, trees, fingerprint[::-1]], [weights, trees]):
-        decoded = Model.decode(msgspec.msgpack.encode(stored))
+        decoded = HybridModel.decode(msgspec.msgpack.encode(stored))
         assert (decoded.weights, decoded.trees) == ({"nearness": 2.0}, None)
 
 
 def test_the_default_model_can_be_encoded_and_uses_known_features():
-    assert Model.decode(DEFAULT.encode()).weights == DEFAULT.weights
+    assert HybridModel.decode(DEFAULT_MODEL.encode()).weights == DEFAULT_MODEL.weights
     assert set(DEFAULT_WEIGHTS) <= set(ADDITIVE)

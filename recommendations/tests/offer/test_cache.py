@@ -9,8 +9,8 @@ from django.db import connections
 from django.db.transaction import set_rollback
 
 from recommendations.models import Event, OfferChange, OfferVersion
-from recommendations.offer import OfferCache, load_offer, offers, read_offer
-from recommendations.offer.queries import ask
+from recommendations.offer import MemoKey, OfferCache, load_offer, offers, read_offer
+from recommendations.offer.queries import query_changes
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import EventFactory, open_rows, rows_of
 from recommendations.tests.threads import THREADS, at_once
@@ -33,7 +33,7 @@ def version():
 
 def read(cache, now):
     known = cache.known()
-    return cache.advance(known, *ask(known.version, now), now)
+    return cache.advance(known, *query_changes(known.version, now), now)
 
 
 def read_of(cache, casino, now):
@@ -169,7 +169,7 @@ def test_a_request_goes_on_from_what_it_knew_whatever_others_read_meanwhile(cach
         read(cache, now)
         slow = cache.known()
         EventFactory.create(id=2)
-        answer = ask(slow.version, now)
+        answer = query_changes(slow.version, now)
         EventFactory.create(id=3)
         newest = read(cache, now)
         assert list(cache.advance(slow, *answer, now).ids) == [1, 2]
@@ -182,7 +182,7 @@ def test_a_request_that_must_read_all_takes_what_another_read_meanwhile(
     with use_casino(casino_a.current):
         EventFactory.create(id=1)
         slow = cache.known()
-        answer = ask(slow.version, now)
+        answer = query_changes(slow.version, now)
         newest = read(cache, now)
         EventFactory.create(id=2)
         with django_assert_num_queries(1, connection=casino_connection()):
@@ -217,7 +217,7 @@ def test_beyond_them_the_casino_asked_for_longest_ago_goes_but_one_stays(casino_
 
 def test_what_is_kept_in_a_memo_counts(cache, casino_a, casino_b, now):
     read_of(cache, casino_a, now)
-    read_of(cache, casino_b, now).memo["large"] = memoryview(bytes(2_000_000))
+    read_of(cache, casino_b, now).memo.keep(MemoKey[memoryview]("large"), memoryview(bytes(2_000_000)))
     assert cache_holds(cache, casino_b)
     with use_casino(casino_a.current):
         EventFactory.create()
@@ -260,7 +260,7 @@ def test_of_many_threads_that_miss_at_once_one_reads_for_all(cache, casino_a, no
 
     def ask_at_once(_):
         known = cache.known()
-        answer = ask(known.version, now)
+        answer = query_changes(known.version, now)
         start.wait()
         return cache.advance(known, *answer, now)
 

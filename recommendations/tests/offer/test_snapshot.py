@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from recommendations.models import OfferVersion
-from recommendations.offer import ATTRIBUTES, load_offer
+from recommendations.offer import ATTRIBUTES, MemoKey, load_offer
+from recommendations.offer.arrays import Floats
 from recommendations.tests.factories import OPEN, EventFactory, offer_of, open_rows, rows_of
 from tenants.routing.context import use_casino
 
@@ -88,9 +89,11 @@ def test_an_event_is_found_by_its_id():
 
 
 def test_a_memo_belongs_to_one_snapshot():
-    offer = offer_of({}, {})
-    offer.memo["margin"] = 1 / offer.odds
-    assert offer.keep(np.array([True, False])).memo == offer.patched(2, offer_of()).memo == {}
+    offer, margin = offer_of({}, {}), MemoKey[Floats]("margin")
+    kept = offer.memo.keep(margin, 1 / offer.odds)
+    assert offer.memo.get(margin) is kept
+    assert offer.keep(np.array([True, False])).memo.get(margin) is None
+    assert offer.patched(2, offer_of()).memo.get(margin) is None
     assert offer.keep(np.array([True, True])) is offer
 
 
@@ -99,7 +102,8 @@ def test_its_bytes_are_those_of_columns_texts_and_memo():
     longer = offer_of(*[{"league": "A" * 501}] * 1000)
     assert offer.nbytes > 1000 * (4 * 8 + 6 * 4)
     assert longer.nbytes == offer.nbytes + 500
-    offer.memo.update(margin=1 / offer.odds, note="no array")
+    offer.memo.keep(MemoKey[Floats]("margin"), 1 / offer.odds)
+    offer.memo.keep(MemoKey[str]("note"), "no array")
     assert offer.nbytes == longer.nbytes - 500 + 8000
 
 

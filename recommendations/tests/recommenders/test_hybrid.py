@@ -7,7 +7,8 @@ import pytest
 
 from recommendations.learning.cases import Case, Cases
 from recommendations.learning.lambdarank import fit_trees
-from recommendations.recommenders.hybrid import REFINED, Hybrid, Model
+from recommendations.offer import Memo
+from recommendations.recommenders.hybrid import REFINED, Hybrid, HybridModel
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES, Features
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
 from recommendations.recommenders.profile import Profile as ProfileRecommender
@@ -28,7 +29,7 @@ def known():
     user_vectors = UserVectors(np.array([1, 2]), np.array([[1.0, 0.5], [0.5, 1.0]], dtype=np.float32))
     sums = CoBettorSums(user_vectors)
     sums.add(2, offer.ids[::3].tolist())
-    return replace(asked, models={**asked.models, "co_bettors": sums.co_bettors()}, user_id=1)
+    return replace(asked, models=asked.models.including(sums.co_bettors()), user_id=1)
 
 
 def weights(seed):
@@ -37,7 +38,7 @@ def weights(seed):
 
 
 def test_the_sum_by_tables_is_the_sum_of_the_events_features(known):
-    model = Model(weights(3))
+    model = HybridModel(weights(3))
     features = Features(known)
     one_by_one = features.at(np.arange(EVENTS)) @ model.vector
     assert features.weighted(model.vector) == pytest.approx(one_by_one, abs=1e-3)  # but for what begins first
@@ -45,7 +46,7 @@ def test_the_sum_by_tables_is_the_sum_of_the_events_features(known):
 
 def test_what_is_kept_with_the_offer_counts_as_its_memory(known):
     before = known.offer.nbytes
-    Features(known).weighted(Model(weights(3)).vector)
+    Features(known).weighted(HybridModel(weights(3)).vector)
     assert known.offer.nbytes - before >= 4 * EVENTS * (NAMES.index("odd") - NAMES.index("trend of sport"))
 
 
@@ -59,11 +60,11 @@ def test_the_lifts_are_those_of_profile(known):
 def test_trees_decide_among_the_best_and_all_others_come_after(known):
     rng = np.random.default_rng(1)
     cases = [Case(float(n), rng.normal(size=(20, len(NAMES))).astype(np.float32)) for n in range(100)]
-    by_weights = Model(weights(3))
+    by_weights = HybridModel(weights(3))
     trees = fit_trees(Cases.of(cases, len(NAMES)))
     scores = {
-        name: Hybrid().score(replace(known, models={**known.models, "hybrid": model}, kept={}))
-        for name, model in {"weights": by_weights, "trees": Model(by_weights.weights, trees)}.items()
+        name: Hybrid().score(replace(known, models=known.models.including(model), memo=Memo()))
+        for name, model in {"weights": by_weights, "trees": HybridModel(by_weights.weights, trees)}.items()
     }
     best = {name: np.argsort(-each, kind="stable")[:REFINED] for name, each in scores.items()}
     assert set(best["weights"].tolist()) == set(best["trees"].tolist())

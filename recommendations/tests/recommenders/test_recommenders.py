@@ -10,7 +10,7 @@ from recommendations import recommenders
 from recommendations.errors import UserNotFound
 from recommendations.models import User
 from recommendations.offer import ATTRIBUTES
-from recommendations.recommenders.base import Profile, ScoringContext
+from recommendations.recommenders.base import FittedModels, Profile, ScoringContext
 from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import recommend
@@ -40,7 +40,7 @@ def context(offer, profile, seed):
         event_ids=np.array([2, 99]),
         event_trends=np.array([4.0, 1.0]),
     )
-    return ScoringContext(offer, profile, now=NOW, hour=NOW, seed=(seed,), trends=trends, models={"neighbours": MODEL})
+    return ScoringContext(offer, profile, now=NOW, hour=NOW, seed=(seed,), trends=trends, models=FittedModels(MODEL))
 
 
 @pytest.fixture(params=RECOMMENDERS)

@@ -15,7 +15,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from recommendations.recommenders.base import Profile
+from recommendations.recommenders.base import FittedModels, Profile
 from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.engine import CasinoContext, RecommendationRequest, UserContext, build_recommendation
@@ -232,7 +232,9 @@ def test_no_slip_breaks_a_rule(name):
     for _ in range(max(SLIPS // len(RECOMMENDERS) // SLIPS_AN_OFFER, 1)):
         events = [random_event(rng) for _ in range(rng.choice([0, 1, 3, 12, 40, 120]))]
         casino_context = CasinoContext(
-            offer_of(*events), random_trends(rng, len(events)), {"neighbours": MODEL} if rng.random() < 0.5 else {}
+            offer_of(*events),
+            random_trends(rng, len(events)),
+            FittedModels(MODEL) if rng.random() < 0.5 else FittedModels(),
         )
         for _ in range(SLIPS_AN_OFFER):
             filters = RequestFilters(

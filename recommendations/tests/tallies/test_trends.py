@@ -97,7 +97,7 @@ def test_what_many_bet_on_is_recommended_to_who_did_not(now):
     merge_casino_sums()
     slip = recommend(casino_id=1, recommender_type="trending", user_id=1, now=now)
     assert [event.event_id for event in slip.recommended_events[:2]] == [4, 2]
-    assert slip.recommended_events[0].reasons[0] == "H4 - A4 is bet on much today"
+    assert slip.recommended_events[0].reasons[0] == "H4 vs A4 is popular today"
 
 
 def test_a_message_that_comes_twice_counts_once(now):
