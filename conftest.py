@@ -22,15 +22,11 @@ from django.conf import settings
 from django.db import connections
 from hypothesis import settings as hypothesis_settings
 
-from recommendations.fitted_models.model_cache import model_cache
-from recommendations.tallies.trend_cache import trend_cache
-from tenants.access.api_keys import api_key_cache
-from tenants.access.rate_limit import rate_limiter
 from tenants.current_casino import MAIN
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
-from tenants.models.casino import casino_cache
 from tenants.postgresql.base import DatabaseWrapper
 from tenants.postgresql.identity import write_identity
+from tenants.process_state import reset_process_state
 from tenants.schema.version import code_version
 from tenants.tests import fast_postgresql
 from tenants.tests.database_creation import TestDatabaseCreation
@@ -129,13 +125,9 @@ def casino_b(db: Any) -> Casino:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered() -> None:
-    """No process has to notice a test's rollback: elsewhere other rows come with other times or versions."""
-    casino_cache.clear()
-    api_key_cache.clear()
-    rate_limiter.reset()
-    trend_cache.clear()
-    model_cache.clear()
+def _new_process_state() -> None:
+    """Caches can't notice a test's rollback: in operation, other rows have other times or versions."""
+    reset_process_state()
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ from tenants.databases.servers import quoted, server_cursor
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
 from tenants.postgresql import embedded, identity
-from tenants.routing.connections import forget
+from tenants.routing.connections import forget_alias
 from tenants.routing.context import use_casino
 from tenants.tests.pgbouncer import PROGRAM, pgbouncer
 from tenants.tests.server_process import environment, free_port, url_by_socket
@@ -109,7 +109,7 @@ def _build_first() -> Casino:
         store_users([replace(dummy_user(rng, now=now), id=number) for number in range(1, USERS + 1)])
         store_coupons([dummy_coupon(rng, now=now, user_id=rng.randint(1, USERS)) for _ in range(COUPONS)])
     configure(casino=casino, recommender_type="dynamic", recommendation_schema=SCHEMA, now=now)
-    forget(casino.current.alias)  # PostgreSQL can't copy a database with open sessions
+    forget_alias(casino.current.alias)  # PostgreSQL can't copy a database with open sessions
     return casino
 
 

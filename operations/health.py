@@ -10,6 +10,7 @@ from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from ingestion.kafka.client import is_broker_reachable
+from tenants.process_state import register
 from tenants.schema.template import is_template_ready
 
 _ANSWER_SECONDS = 2.0  # an answer serves all who ask within this time: whoever may not ask much may ask often
@@ -50,12 +51,12 @@ class Checkup:
                 self._until = time.monotonic() + _ANSWER_SECONDS
             return self._found
 
-    def forget(self) -> None:
-        """Look again at the next question: for tests."""
+    def reset(self) -> None:
         self._until = 0.0
 
 
 checkup = Checkup()
+register("readiness", reset=checkup.reset)
 
 
 def _look() -> Readiness:
@@ -86,6 +87,7 @@ def _broker() -> str:
 
 
 _migrated: set[str] = set()
+register("migrated catalogues")  # no reset: to look for migrations takes long
 
 
 def _is_migrated() -> bool:

@@ -16,6 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from recommendations.offer import offers
 from recommendations.serving.served import ServedRecommendation
+from tenants.process_state import register
 from tenants.routing.connections import connection_metrics
 
 REQUESTS = Counter(
@@ -90,6 +91,7 @@ class Sampler:
 
 
 sampler = Sampler()
+register("sampled metrics")  # no reset: Prometheus' counters keep their values
 
 
 def exposition() -> bytes:

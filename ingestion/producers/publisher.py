@@ -3,7 +3,6 @@
 import atexit
 import ctypes
 import logging
-import os
 import threading
 import time
 from contextlib import suppress
@@ -20,6 +19,7 @@ from ingestion.kafka.client import client_config
 from ingestion.messages.envelope import CASINO_HEADER
 from ingestion.topics import RECOMMENDATIONS
 from recommendations.serving.served import ServedRecommendation
+from tenants.process_state import register
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class DropLog:
 
 
 publisher = Publisher()
-os.register_at_fork(after_in_child=publisher.reset_after_fork)
+register("publisher of recommendations", after_fork=publisher.reset_after_fork)
 atexit.register(publisher.close)
 
 

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaException
 
 from ingestion.errors import IngestionError
 from ingestion.topics import TOPICS
+from tenants.process_state import register
 
 from .lag import measure_lag
 
@@ -26,8 +27,11 @@ class LagCache:
     """The latest measurement. Asking an unavailable broker takes many seconds, so only one thread at a time does."""
 
     def __init__(self) -> None:
-        self._measuring: threading.Thread | None = None
         self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        self._measuring: threading.Thread | None = None
         self._lags: list[TopicLag] | None = None
         self._measured_at = float("-inf")
 
@@ -53,3 +57,4 @@ class LagCache:
 
 
 lag_cache = LagCache()
+register("cached consumer lag", reset=lag_cache.reset)

@@ -11,7 +11,6 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from operations.health import checkup
 from recommendations.tests.factories import UserFactory
 from tenants.models import Casino
 from tenants.routing.context import use_casino
@@ -30,11 +29,6 @@ class Log:
     @property
     def objects(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.text.splitlines()]
-
-
-@pytest.fixture(autouse=True)
-def _look_anew() -> None:
-    checkup.forget()
 
 
 @pytest.fixture(params=["json"])

@@ -79,7 +79,7 @@ def test_whoever_asks_often_gets_the_last_answer(client, nothing_made, django_as
 
 def test_once_the_answer_is_old_it_is_looked_again(client, nothing_made, django_assert_num_queries):
     client.get("/health/ready")
-    checkup.forget()
+    checkup.reset()
     with django_assert_num_queries(2):
         client.get("/health/ready")
 

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from recommendations.recommenders.base import NO_MODELS, FittedModels
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, CoBettorSums, UserVectors
+from tenants.process_state import register
 from tenants.routing.connections import casino_connection, current_alias
 
 from .store import read_models
@@ -116,3 +117,4 @@ class ModelCache:
 
 
 model_cache = ModelCache(CAPACITY)
+register("cached models", reset=model_cache.clear)

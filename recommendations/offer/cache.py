@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 
+from tenants.process_state import register
 from tenants.routing.connections import current_alias
 
 from .queries import RELOAD, advanced, load_offer, query_changes
@@ -85,6 +86,13 @@ class OfferCache:
                 self._put(known.alias, offer)
             return offer
 
+    def clear(self) -> None:
+        with self._guard:
+            for alias in list(self._offers):
+                self._count(alias, 0)
+            self._offers.clear()
+            self._loading.clear()
+
     def _put(self, alias: str, offer: Offer) -> None:
         self._forget(alias)
         self._offers[alias] = offer
@@ -105,6 +113,7 @@ class OfferCache:
 
 
 offers = OfferCache(settings.OFFERS_MEMORY_MB * 1_000_000)
+register("cached offers", reset=offers.clear)
 
 
 def read_offer(now: datetime) -> Offer:

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from recommendations.validation.fields import SEPARATOR
 from tenants.ids import parse_id
+from tenants.process_state import register
 from tenants.routing.connections import current_alias
 
 from .casino_sums import TREND_HALF_LIFE
@@ -81,6 +82,7 @@ class TrendCache:
 
 
 trend_cache = TrendCache(CAPACITY)
+register("cached trends", reset=trend_cache.clear)
 
 
 def decode_trends(rows: str | None) -> Trends:

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from tenants.errors import InvalidKey
 from tenants.models import ApiKey, Casino
 from tenants.models.casino import is_served
+from tenants.process_state import register
 from tenants.ttl_cache import TtlCache, wait_until_caches_expire
 
 from .key_usage import key_usage
@@ -29,6 +30,7 @@ _COLUMNS = ("id", "prefix", "scopes", "expires_at", *(f"casino__{name}" for name
 # Valid keys only: unknown and revoked ones are looked up each time, so that a flood of wrong keys evicts no valid one,
 # and a new key works at once.
 api_key_cache: TtlCache[str, "KnownKey"] = TtlCache()
+register("cached API keys", reset=api_key_cache.clear)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Records when API keys were last used. No request waits for it or fails because of it, and few write anything."""
 
 import logging
-import os
 import threading
 import time
 from datetime import datetime
@@ -11,6 +10,7 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from tenants.models import ApiKey
+from tenants.process_state import register
 
 logger = logging.getLogger(__name__)
 
@@ -68,4 +68,4 @@ class KeyUsage:
 
 
 key_usage = KeyUsage()
-os.register_at_fork(after_in_child=key_usage.reset)
+register("use of API keys", reset=key_usage.reset, after_fork=key_usage.reset)

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from tenants.errors import RequestTooLarge, TooManyAtOnce
 from tenants.models import Casino
+from tenants.process_state import register
 
 from .rate_limit import rate_limiter
 
@@ -37,8 +38,13 @@ class Slots:
             if not self._taken[casino_id]:
                 del self._taken[casino_id]
 
+    def reset(self) -> None:
+        with self._guard:
+            self._taken.clear()
+
 
 slots = Slots()
+register("slots of requests", reset=slots.reset)
 
 
 def admit(request: HttpRequest, casino: Casino) -> None:

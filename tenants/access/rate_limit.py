@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from django.db import DatabaseError, connections
 
 from tenants.errors import RateLimited
+from tenants.process_state import register
 
 logger = logging.getLogger(__name__)
 
@@ -112,3 +113,4 @@ def _take(casino_id: int, rate: int, wanted: int) -> tuple[float, float]:
 
 
 rate_limiter = RateLimiter()
+register("rate limit tokens", reset=rate_limiter.reset)

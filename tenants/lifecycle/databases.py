@@ -133,7 +133,7 @@ def drop(database: CasinoDatabase) -> None:
         cursor.execute(f"DROP DATABASE IF EXISTS {quoted(database.db_name)} WITH (FORCE)")
     alias = database.casino.at_generation(database.generation, database.server_id, database.db_name).alias
     with suppress(OperationalError):  # this process's connection to it is broken
-        connections.forget(alias)
+        connections.forget_alias(alias)
     database.delete()
 
 

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from tenants.current_casino import CurrentCasino
 from tenants.orm.fields import OrderedJSONField
+from tenants.process_state import register
 from tenants.ttl_cache import TtlCache
 
 from .placement import DatabaseServer
@@ -33,6 +34,7 @@ ENDED_STATES = (CasinoState.DELETING, CasinoState.DELETED)
 
 # Only casinos in service are cached: a refused one is looked up each time, so that its return is noticed at once.
 casino_cache: TtlCache[int, Any] = TtlCache()
+register("cached casinos", reset=casino_cache.clear)
 
 
 class CatalogueQuerySet(models.QuerySet["Casino"]):

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db import connections
 from psycopg.pq import ConnStatus, TransactionStatus
 
+from tenants.process_state import register
+
 from .pool import ConnectionPool, PoolLimits
 
 # A connection idle for longer is pinged by a round trip; before that, its socket is polled: a server that went down has
@@ -166,4 +168,4 @@ def _reset_after_fork() -> None:
 
 
 _inherited: list[Any] = []  # collecting them might close them
-os.register_at_fork(after_in_child=_reset_after_fork)
+register("connections to casinos", after_fork=_reset_after_fork)  # no reset: tests keep their connections

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from tenants.errors import EmbeddedServerFailed
+from tenants.process_state import register
 
 _starting = threading.Lock()
 _servers: dict[Path, Any] = {}
+register("embedded PostgreSQL servers")  # no reset: they run until the process ends
 
 
 def ensure_running(data_dir: Path) -> str:

@@ -14,10 +14,12 @@ from tenants.databases.roles import login_of
 from tenants.databases.servers import database_settings
 from tenants.postgresql.checkout import POOL, checked_out_aliases
 from tenants.postgresql.pool import PoolMetrics
+from tenants.process_state import register
 
 from .context import get_current_casino
 
 _registering = threading.Lock()
+register("database aliases of casinos")  # no reset: connections that tests keep have them
 
 
 class Databases(dict[str, Any]):
@@ -42,7 +44,7 @@ class Databases(dict[str, Any]):
         return iter([*super().__iter__(), *checked_out_aliases()])
 
 
-def register(alias: str, database: dict[str, Any]) -> str:
+def register_alias(alias: str, database: dict[str, Any]) -> str:
     """Make `alias` known to Django; a known alias stays as it is, since another thread may be using it."""
     known = _databases()
     if alias not in known:
@@ -51,7 +53,7 @@ def register(alias: str, database: dict[str, Any]) -> str:
     return alias
 
 
-def forget(alias: str) -> None:
+def forget_alias(alias: str) -> None:
     """Close this process's idle connections of `alias` and this thread's own, and make the alias unknown again."""
     known = _databases()
     if alias not in known.of_casinos:
@@ -70,7 +72,7 @@ def current_alias() -> str:
 
 def alias_of(casino: CurrentCasino) -> str:
     alias = casino.alias
-    return alias if alias in connections.settings else register(alias, _settings_for(casino))
+    return alias if alias in connections.settings else register_alias(alias, _settings_for(casino))
 
 
 def casino_connection() -> BaseDatabaseWrapper:

@@ -33,7 +33,7 @@ def migrate_casino(casino: CurrentCasino) -> MigrationResult:
     requests. Raises WrongDatabase if the database is another casino's, and whatever a migration raises; the migrations
     before it stay applied.
     """
-    alias = connections.register(
+    alias = connections.register_alias(
         f"{casino.alias}_direct", database_settings(casino.server, casino.db_name, direct=True)
     )
     try:
@@ -44,7 +44,7 @@ def migrate_casino(casino: CurrentCasino) -> MigrationResult:
             _complete(cursor, casino, has_identity)
             return MigrationResult(applied, record_version(migrations_in(cursor)))
     finally:
-        connections.forget(alias)
+        connections.forget_alias(alias)
 
 
 def apply_migrations(connection: BaseDatabaseWrapper) -> list[str]:

@@ -54,12 +54,12 @@ def _migrate_template(cursor: CursorWrapper, server: str, name: str) -> None:
     # A killed process may have left a session that is still committing.
     cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
     cursor.execute(f"ALTER DATABASE {quoted(name)} ALLOW_CONNECTIONS true")
-    alias = connections.register(f"{TEMPLATE_ALIAS}_on_{server}", database_settings(server, name, direct=True))
+    alias = connections.register_alias(f"{TEMPLATE_ALIAS}_on_{server}", database_settings(server, name, direct=True))
     try:
         apply_migrations(django_connections[alias])
         with server_cursor(name, server=server) as inside:
             inside.execute(identity.CREATE)
     finally:
-        connections.forget(alias)
+        connections.forget_alias(alias)
         cursor.execute(f"ALTER DATABASE {quoted(name)} ALLOW_CONNECTIONS false")
     cursor.execute(f"COMMENT ON DATABASE {quoted(name)} IS '{_wanted_comment()}'")

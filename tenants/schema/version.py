@@ -10,6 +10,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from tenants.errors import CasinoNotUpgraded
 from tenants.models import Casino, SchemaVersion
+from tenants.process_state import register
 
 Migrations = tuple[tuple[str, str], ...]
 
@@ -63,6 +64,7 @@ def _migrations_on_disk(apps: tuple[str, ...], modules: tuple[tuple[str, str | N
 
 
 _known_ahead: dict[tuple[str, Migrations], bool] = {}
+register("versions of newer releases", reset=_known_ahead.clear)
 
 
 def _is_ahead(version: str, needed: Migrations) -> bool:

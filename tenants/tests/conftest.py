@@ -92,7 +92,7 @@ def known_aliases() -> Iterator[None]:
     before = set(_registered_aliases())
     yield
     for alias in set(_registered_aliases()) - before:
-        casino_connections.forget(alias)
+        casino_connections.forget_alias(alias)
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,8 @@ class Command(dbshell.Command):
             return
         casino = ready_casino(casino_id).current
         direct = database_settings(casino.server, casino.db_name, direct=True)  # a pooler supports not all of psql
-        alias = connections.register(f"{casino.alias}_shell", direct)
+        alias = connections.register_alias(f"{casino.alias}_shell", direct)
         try:
             super().handle(**{**options, "database": alias})
         finally:
-            connections.forget(alias)
+            connections.forget_alias(alias)

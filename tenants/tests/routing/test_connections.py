@@ -12,7 +12,7 @@ from tenants.current_casino import MAIN, CurrentCasino
 from tenants.databases.servers import database_settings
 from tenants.errors import NoCurrentCasino
 from tenants.models import Casino
-from tenants.routing.connections import casino_atomic, casino_connection, current_alias, forget, register
+from tenants.routing.connections import casino_atomic, casino_connection, current_alias, forget_alias, register_alias
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
 
@@ -42,14 +42,14 @@ def test_each_generation_of_a_casinos_database_has_an_alias_of_its_own():
 def test_walk_over_the_databases_sees_no_registration_and_is_not_disturbed_by_one():
     walk = iter(connections)
     next(walk)
-    register("casino_901", _database("its_database"))
+    register_alias("casino_901", _database("its_database"))
     assert "casino_901" not in [*walk]
     assert "casino_901" in connections.settings
 
 
 def test_database_of_which_this_thread_has_no_connection_is_not_walked_over():
     for casino_id in range(901, 911):
-        register(f"casino_{casino_id}", _database("any"))
+        register_alias(f"casino_{casino_id}", _database("any"))
     assert not [alias for alias in connections if alias.startswith("casino_9")]
 
 
@@ -64,8 +64,8 @@ def test_registered_alias_is_the_catalogues_server_with_all_of_djangos_defaults(
 
 
 def test_known_alias_is_never_pointed_elsewhere():
-    register("casino_901", _database("first"))
-    assert register("casino_901", _database("second")) == "casino_901"
+    register_alias("casino_901", _database("first"))
+    assert register_alias("casino_901", _database("second")) == "casino_901"
     assert connections["casino_901"].settings_dict["NAME"] == "first"
 
 
@@ -83,7 +83,7 @@ def test_no_registration_is_lost_when_threads_register_at_once(hasty_threads):
     def register_some(thread: int) -> None:
         start.wait()
         for n in range(25):
-            register(f"casino_9{thread}{n:02}", _database("any"))
+            register_alias(f"casino_9{thread}{n:02}", _database("any"))
 
     with ThreadPoolExecutor(8) as executor:
         list(executor.map(register_some, range(8)))
@@ -95,7 +95,7 @@ def test_old_connections_are_closed_while_other_threads_register(hasty_threads, 
 
     def register_and_forget(thread: int) -> None:
         for n in range(200):
-            forget(register(f"casino_9{thread}{n:03}", _database("any")))
+            forget_alias(register_alias(f"casino_9{thread}{n:03}", _database("any")))
 
     def close() -> int:
         times = 0
@@ -114,18 +114,18 @@ def test_old_connections_are_closed_while_other_threads_register(hasty_threads, 
 
 
 def test_forgotten_alias_is_unknown_and_may_be_registered_anew():
-    register("casino_901", _database("first"))
+    register_alias("casino_901", _database("first"))
     assert connections["casino_901"]
-    forget("casino_901")
+    forget_alias("casino_901")
     with pytest.raises(ConnectionDoesNotExist):
         connections["casino_901"]
-    register("casino_901", _database("second"))
+    register_alias("casino_901", _database("second"))
     assert connections["casino_901"].settings_dict["NAME"] == "second"
 
 
 def test_forgetting_an_unknown_alias_does_nothing():
     before = set(connections)
-    forget("casino_901")
+    forget_alias("casino_901")
     assert set(connections) == before
 
 

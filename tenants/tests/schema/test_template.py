@@ -6,7 +6,7 @@ from tenants.current_casino import MAIN
 from tenants.databases.locks import template_lock
 from tenants.databases.servers import database_settings, quoted, server_cursor
 from tenants.lifecycle.create import create_casino
-from tenants.routing.connections import forget, register
+from tenants.routing.connections import forget_alias, register_alias
 from tenants.routing.context import use_casino
 from tenants.schema.migrate import migrations_in
 from tenants.schema.template import ensure_template, template_name
@@ -62,11 +62,11 @@ def _spoil(template: str, *, comment: str) -> None:
     with server_cursor() as cursor:
         cursor.execute(f"ALTER DATABASE {quoted(template)} ALLOW_CONNECTIONS true")
         cursor.execute(f"COMMENT ON DATABASE {quoted(template)} IS '{comment}'")
-    alias = register("spoiled_template", database_settings(MAIN, template, direct=True))
+    alias = register_alias("spoiled_template", database_settings(MAIN, template, direct=True))
     try:
         call_command("migrate", "recommendations", "0001", database=alias, verbosity=0)
     finally:
-        forget(alias)
+        forget_alias(alias)
 
 
 @pytest.mark.parametrize("comment", ["of an older release", ""])

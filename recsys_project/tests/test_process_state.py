@@ -1,0 +1,59 @@
+"""All state that a process keeps is in one list."""
+
+import os
+from importlib import import_module
+
+import pytest
+from django.conf import settings
+
+from tenants.access.key_usage import key_usage
+from tenants.process_state import register, registered_states
+
+STATES = {
+    "cached API keys",
+    "cached casinos",
+    "cached consumer lag",
+    "cached models",
+    "cached offers",
+    "cached trends",
+    "connections to casinos",
+    "database aliases of casinos",
+    "embedded PostgreSQL servers",
+    "migrated catalogues",
+    "publisher of recommendations",
+    "rate limit tokens",
+    "readiness",
+    "sampled metrics",
+    "slots of requests",
+    "use of API keys",
+    "versions of newer releases",
+}
+
+
+def test_all_states_are_registered():
+    import_module(settings.ROOT_URLCONF)
+    import_module("ingestion.producers.publisher")
+    assert set(registered_states()) == STATES
+
+
+def test_state_is_registered_once():
+    with pytest.raises(ValueError, match="'cached casinos' is registered already"):
+        register("cached casinos")
+
+
+def test_only_the_list_has_a_hook_after_a_fork():
+    folders = [
+        settings.BASE_DIR / app for app in ("tenants", "recommendations", "ingestion", "operations", "dashboard")
+    ]
+    files = [file for folder in folders for file in folder.rglob("*.py") if "tests" not in file.parts]
+    assert [file.name for file in files if "os.register_at_fork" in file.read_text()] == ["process_state.py"]
+
+
+@pytest.mark.no_cover
+def test_forked_process_starts_with_new_locks():
+    with key_usage._guard:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(int(key_usage._guard.locked()))
+        _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0

@@ -1,0 +1,49 @@
+"""The list of all state that a process keeps between requests or messages: caches, counters, connections, threads.
+
+Each module registers its own. A memoised function whose value depends on its arguments alone keeps no state.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """`reset` makes the state that of a new process. `after_fork` does so in a forked process, in which locks may be
+    held by threads that do not exist there, and connections are the parent's."""
+
+    reset: Callable[[], object] | None
+    after_fork: Callable[[], object] | None
+
+
+_registered: dict[str, ProcessState] = {}
+
+
+def register(
+    name: str, *, reset: Callable[[], object] | None = None, after_fork: Callable[[], object] | None = None
+) -> None:
+    """Add a state; without `reset` it lasts from one test to the next. Raises ValueError for a registered name."""
+    if name in _registered:
+        raise ValueError(f"Process state {name!r} is registered already.")
+    _registered[name] = ProcessState(reset, after_fork)
+
+
+def registered_states() -> dict[str, ProcessState]:
+    return dict(_registered)
+
+
+def reset_process_state() -> None:
+    """Run every `reset`: for tests, whose database transactions are rolled back."""
+    for state in _registered.values():
+        if state.reset is not None:
+            state.reset()
+
+
+def _after_fork() -> None:
+    for state in _registered.values():
+        if state.after_fork is not None:
+            state.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
