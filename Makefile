@@ -1,24 +1,47 @@
-# The two commands: `make demo` and `make test`. Both make .venv and install what they need.
+# The two main commands: `make demo` and `make test`. Each target creates .venv and installs what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 APACHE_KAFKA := $(BIN)/python -m tools.apache_kafka --folder $(or $(LOCAL_DIR),.local)/apache-kafka
 KAFKA_PORT ?= 9092
+PYTEST := $(BIN)/pytest --dist worksteal
+# One test in this process; many in twice as many as the cores, since half of the tests' time is waiting.
+WORKERS ?= $(if $(ARGS),0,$(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2) ))))
+unexport PYTHONDONTWRITEBYTECODE  # or each of the tests' processes would compile the project again
 
-.PHONY: help demo test test-kafka check fuzz fuzz-api audit slips chaos kafka bench format lock clean
+.PHONY: help demo run shell profile test test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips chaos kafka bench format lock clean
 .DEFAULT_GOAL := help
 
-help:  ## say what there is
+help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
 demo: .venv/runtime  ## the main job on real fixtures, with an embedded PostgreSQL and broker; CHECK=1 ends by itself
 	$(MANAGE) demo $(if $(CHECK),--check)
 
-test: .venv/dev  ## all tests, with coverage, in three processes; WORKERS=0 does without
-	$(BIN)/pytest -n $(or $(WORKERS),3) --dist worksteal --cov --cov-report=term
+run: .venv/runtime  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL, Django's debug pages and reload; PORT=8001
+	$(MANAGE) create_catalogue
+	DEBUG=1 $(MANAGE) runserver 127.0.0.1:$(or $(PORT),8000)
+
+shell: .venv/runtime  ## a Python shell with Django; ARGS='--casino 1' makes that casino the current one
+	$(MANAGE) shell $(ARGS)
+
+profile: .venv/dev  ## where the time of a warm GET /recommend goes, function by function
+	$(BIN)/python -m tools.call_path --profile $(ARGS)
+
+test: .venv/dev  ## the tests but for the exhaustive ones, with coverage; ARGS='-k unknown_user' or a path: those, without coverage
+	$(PYTEST) -n $(WORKERS) $(or $(ARGS),--cov --cov-report=term)
+
+test-fast: .venv/dev  ## the tests that start no process and create no database, without coverage; ARGS as above
+	$(PYTEST) -q -n $(WORKERS) -m 'not exhaustive and not slow' $(ARGS)
+
+test-exhaustive: .venv/dev  ## what `make test` leaves out or samples: kills at every statement, chaos, property tests, ..
+	EXHAUSTIVE=1 $(PYTEST) -n $(WORKERS) -m 'exhaustive or scaled or hypothesis'
+
+test-all: .venv/dev  ## all tests: `make test`, then `make test-exhaustive`; ARGS as above
+	$(if $(ARGS),EXHAUSTIVE=1 $(PYTEST) -n $(WORKERS) -m '' $(ARGS),$(MAKE) test && $(MAKE) test-exhaustive)
 
 test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without containers; ARGS='-k lag'
-	$(APACHE_KAFKA) run $(BIN)/pytest ingestion $(ARGS)
+	$(APACHE_KAFKA) run $(BIN)/pytest ingestion -m '' $(ARGS)
 
 fuzz: .venv/dev  ## a million messages changed at random, against the decoder; FUZZ_SEED=N
 	FUZZ_MESSAGES=1000000 $(BIN)/pytest -q ingestion/tests/messages/test_fuzz.py
@@ -64,7 +87,7 @@ bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two 
 	$(BIN)/python -m benchmarks.leaks
 	$(APACHE_KAFKA) run $(BIN)/python -m benchmarks.ingest
 
-format: .venv/dev  ## let ruff mend what it can
+format: .venv/dev  ## apply the fixes and the formatting of ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
