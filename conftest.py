@@ -24,7 +24,6 @@ from hypothesis import settings as hypothesis_settings
 
 from tenants.current_casino import MAIN
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
-from tenants.postgresql.base import DatabaseWrapper
 from tenants.postgresql.identity import write_identity
 from tenants.process_state import reset_process_state
 from tenants.schema.version import code_version
@@ -55,7 +54,6 @@ def pytest_xdist_setupnodes(specs: list[Any]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    DatabaseWrapper.creation_class = TestDatabaseCreation
     if "PYTEST_XDIST_WORKER" not in os.environ:
         folder = fast_postgresql.folder_of_tests(settings.LOCAL_DIR)
         _move_local_dir(folder / "main")
@@ -112,6 +110,8 @@ def django_db_modify_db_settings() -> None:
     """In place of pytest-django's, which gives each worker's databases other names: here each has its own server."""
     if settings.EMBEDDED_POSTGRES_DIR:
         fast_postgresql.ensure_running(settings.EMBEDDED_POSTGRES_DIR)
+    for connection in connections.all():
+        connection.creation = TestDatabaseCreation(connection)
 
 
 @pytest.fixture

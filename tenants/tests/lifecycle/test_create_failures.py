@@ -105,7 +105,7 @@ def test_busy_casino_is_not_provisioned(settings):
     requested = Casino.objects.create(name="Delta")
     for each in (casino, requested):
         before = each.state
-        with casino_lock(each.pk), pytest.raises(CasinoBusy, match=f"casino {each.pk}, and has for 0.1 s"):
+        with casino_lock(each.pk), pytest.raises(CasinoBusy, match=f"casino {each.pk} for over 0.1 s"):
             provision(each)
         each.refresh_from_db()
         assert each.state == before

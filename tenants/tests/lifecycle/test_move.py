@@ -31,7 +31,7 @@ def test_moved_casino_is_readable_and_writable_on_the_other_server(gamma, second
     add_user(gamma, "Written there")
     assert users_of(gamma) == ["Ada", "Written there"]
     assert [step.split(" ")[0] for step in steps] == [
-        "creating", "closing", "copying", "writing", "putting", "waiting", "closing",
+        "creating", "closing", "copying", "writing", "activating", "waiting", "closing",
     ]  # fmt: skip
 
 

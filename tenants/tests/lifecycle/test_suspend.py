@@ -58,7 +58,7 @@ def test_casino_that_is_neither_active_nor_suspended_is_refused(casino_a, state)
 
 def test_casino_that_another_process_works_on_is_not_suspended(casino_a, settings):
     settings.CASINO_LOCK_SECONDS = 0.1
-    with casino_lock(casino_a.pk), pytest.raises(CasinoBusy, match="Another process works on casino 1"):
+    with casino_lock(casino_a.pk), pytest.raises(CasinoBusy, match="Another process has been working on casino 1"):
         suspend_casino(casino_a)
     casino_a.refresh_from_db()
     assert casino_a.state == CasinoState.ACTIVE

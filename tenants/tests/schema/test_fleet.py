@@ -230,7 +230,7 @@ def test_busy_casino_fails_alone_and_says_what_to_do(four, new_release, settings
     new_release()
     with casino_lock(four[0].pk):
         errors = _migrate()
-    assert errors.pop(four[0].pk).startswith(f"CasinoBusy: Another process works on casino {four[0].pk}")
+    assert errors.pop(four[0].pk).startswith(f"CasinoBusy: Another process has been working on casino {four[0].pk}")
     assert set(errors.values()) == {""}
 
 
