@@ -176,8 +176,8 @@ class TestRecovery:
         ("kind", "best", "predictor"),
         [
             ("fans", "profile", "favourite"),
-            ("crowd", "trending", "popularity"),
-            ("last-minute", "soonest", "time until the event begins"),
+            pytest.param("crowd", "trending", "popularity", marks=pytest.mark.exhaustive),
+            pytest.param("last-minute", "soonest", "time until the event begins", marks=pytest.mark.exhaustive),
         ],
     )
     def test_the_recommender_of_the_simulated_preference_wins_and_hybrid_is_as_good(self, kind, best, predictor):
