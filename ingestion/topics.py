@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
@@ -24,46 +24,68 @@ logger = logging.getLogger(__name__)
 PARTITIONS = 3
 _RETRY_SECONDS = 0.5
 
-PackedMessageOf = Callable[[Any], bytes]
-
 # Forwarded messages are kept until they are stored or purged, and are a little larger than the original ones.
 _FORWARDED_CONFIG = {"retention.ms": "-1", "max.message.bytes": str(MAX_BYTES)}
 
 
-@dataclass(frozen=True, slots=True)
+class StoreRows(Protocol):
+    """Stores rows. `message_of` returns the packed message of one of them, for a coupon that waits for its user."""
+
+    def __call__(self, rows: Sequence[Any], *, message_of: Callable[[Any], bytes]) -> list[Outcome]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """`store` takes rows, and a function that returns the packed message of one of them; `message` is the format."""
+    """A topic of messages in the format `message`, stored by the consumer group `group`.
+
+    `dead` is the topic of its dead letters, `parked` of its messages whose casino's database is unavailable.
+    """
 
     name: str
-    decode: Decode
-    store: Callable[[Sequence[Any], PackedMessageOf], list[Outcome]]
+    group: str
+    dead: str
+    parked: str
     message: type[msgspec.Struct]
-
-    @property
-    def group(self) -> str:
-        """The consumer group that stores this topic's messages."""
-        return f"recsys-{self.name}"
-
-    @property
-    def dead(self) -> str:
-        """The topic of dead letters: rejected messages."""
-        return f"{self.name}.dead"
-
-    @property
-    def parked(self) -> str:
-        """The topic of parked messages, whose casino's database is unavailable."""
-        return f"{self.name}.parked"
+    decode: Decode
+    store: StoreRows
 
 
-EVENTS = Topic("events", decode_event, lambda rows, _: store_events(rows), EventMessage)
-COUPONS = Topic(
-    "coupons",
-    decode_coupon,
-    lambda rows, message_of: store_coupons(rows, message_of=message_of),
-    CouponMessage,
+EVENTS = Topic(
+    name="events",
+    group="recsys-events",
+    dead="events.dead",
+    parked="events.parked",
+    message=EventMessage,
+    decode=decode_event,
+    store=lambda rows, **_: store_events(rows),
 )
-USERS = Topic("users", decode_user, lambda rows, _: store_users(rows), UserMessage)
-RECOMMENDATIONS = Topic("recommendations", decode_served, lambda rows, _: store_recommendations(rows), ServedMessage)
+COUPONS = Topic(
+    name="coupons",
+    group="recsys-coupons",
+    dead="coupons.dead",
+    parked="coupons.parked",
+    message=CouponMessage,
+    decode=decode_coupon,
+    store=store_coupons,
+)
+USERS = Topic(
+    name="users",
+    group="recsys-users",
+    dead="users.dead",
+    parked="users.parked",
+    message=UserMessage,
+    decode=decode_user,
+    store=lambda rows, **_: store_users(rows),
+)
+RECOMMENDATIONS = Topic(
+    name="recommendations",
+    group="recsys-recommendations",
+    dead="recommendations.dead",
+    parked="recommendations.parked",
+    message=ServedMessage,
+    decode=decode_served,
+    store=lambda rows, **_: store_recommendations(rows),
+)
 
 TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS, RECOMMENDATIONS)}
 

@@ -99,7 +99,8 @@ class TopicConsumer:
             self._commits.retry(self._client)
             self._parking.drain_step(self._batches.circuit_breaker.is_open, self._batches.store_parked)
             for task in self._tasks:
-                task.step(timezone.now())
+                if task.due or time.monotonic() >= task.next_round_at:
+                    task.step(timezone.now())
         except (AllDatabasesUnavailable, NotDelivered) as error:
             self._back_off(envelopes, error)
         else:

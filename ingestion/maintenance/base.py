@@ -18,23 +18,26 @@ CASINOS_PER_STEP = 3  # so that a thousand casinos do not delay the consumer's m
 
 
 class MaintenanceTask(ABC):
-    """Runs for each casino once per interval, a few casinos at each step. Several consumers may run it at once."""
+    """Runs for each casino once per interval, a few casinos at each step. Several consumers may run it at once.
+
+    `due` are the casinos left of this round; the next one starts at `next_round_at` (of time.monotonic()).
+    """
 
     interval_seconds = 600.0
 
     def __init__(self, store: CasinoStore) -> None:
+        self.due: list[Casino] = []
+        self.next_round_at = 0.0
         self._store = store
-        self._next_round_at = 0.0
-        self._due: list[Casino] = []
 
     def step(self, now: datetime) -> None:
-        """Run for the next casinos. Raises NotDelivered, AllDatabasesUnavailable."""
-        if not self._due and time.monotonic() >= self._next_round_at:
+        """Run for the next due casinos; start a round if none is due. Raises NotDelivered, AllDatabasesUnavailable."""
+        if not self.due:
             with catalogue_required():
-                self._due = self.casinos()
-            self._next_round_at = time.monotonic() + self.interval_seconds
-        for _ in range(min(CASINOS_PER_STEP, len(self._due))):
-            casino = self._due.pop()
+                self.due = self.casinos()
+            self.next_round_at = time.monotonic() + self.interval_seconds
+        for _ in range(min(CASINOS_PER_STEP, len(self.due))):
+            casino = self.due.pop()
             if self._store.circuit_breaker.is_open(casino.pk):
                 continue
             try:
@@ -44,7 +47,7 @@ class MaintenanceTask(ABC):
                 logger.info("%s: %s is postponed: %s", casino, type(self).__name__, error)
             else:
                 if not is_done:
-                    self._due.insert(0, casino)  # after all others
+                    self.due.insert(0, casino)  # after all others
 
     def casinos(self) -> list[Casino]:
         """The casinos of the next round, the first one last."""

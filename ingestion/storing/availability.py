@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.db import Error, connection
 
 from ingestion.errors import AllDatabasesUnavailable
+from tenants.current_casino import CATALOGUE
 from tenants.models import Casino
 from tenants.models.casino import ENDED_STATES
 
@@ -25,9 +26,12 @@ def catalogue_required() -> Iterator[None]:
 
 
 def find_casinos(ids: Iterable[int | None]) -> dict[int, Casino]:
-    """The casinos with these ids, except deleted ones. Raises AllDatabasesUnavailable."""
+    """The casinos with these ids, except deleted ones; their configurations are not loaded. Raises
+    AllDatabasesUnavailable."""
     with catalogue_required():
-        return Casino.objects.exclude(state__in=ENDED_STATES).in_bulk([each for each in ids if each is not None])
+        casinos = Casino.objects.using(CATALOGUE).exclude(state__in=ENDED_STATES)
+        wanted = [each for each in ids if each is not None]
+        return casinos.defer("recommendation_schema", "options").in_bulk(wanted)
 
 
 def require_catalogue() -> None:

@@ -111,7 +111,7 @@ def _store(topic: Topic, messages: Sequence[DecodedMessage]) -> list[Outcome]:
             envelopes.update((id(message.content), message.envelope) for message in messages)
         return pack(envelopes[id(row)])
 
-    return topic.store([message.content for message in messages], packed_message_of)
+    return topic.store([message.content for message in messages], message_of=packed_message_of)
 
 
 def _bisect(

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,22 +91,15 @@ def committed(topic: Topic) -> dict[int, int]:
     return {each.partition: each.offset for each in offsets if each.offset >= 0}
 
 
-class SecondGroup(Topic):
+def in_second_group(topic: Topic) -> Topic:
     """The topic with another consumer group, which reads it from the beginning."""
-
-    @property
-    def group(self) -> str:
-        return f"second-{self.name}"
-
-
-def again(topic: Topic) -> Topic:
-    return SecondGroup(topic.name, topic.decode, topic.store, topic.message)
+    return replace(topic, group=f"second-{topic.name}")
 
 
 def remake_topics() -> None:
     """Recreate topics and groups on a real broker."""
     admin = AdminClient(client_config())
-    groups = [kind.group for topic in TOPICS.values() for kind in (topic, again(topic))]
+    groups = [kind.group for topic in TOPICS.values() for kind in (topic, in_second_group(topic))]
     for future in (*admin.delete_consumer_groups(groups).values(), *admin.delete_topics(topic_names()).values()):
         future.exception()  # they may be missing
     wait_until(lambda: not set(topic_names()) & set(admin.list_topics(timeout=10).topics))

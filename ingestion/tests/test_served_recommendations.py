@@ -24,7 +24,7 @@ from tenants.routing.context import use_casino
 from .database_outages import database_unavailable
 from .dead_letters.test_write import CASINO, produce
 from .decoded_messages import body_of
-from .kafka_client import again, closed_port, consume, send
+from .kafka_client import closed_port, consume, in_second_group, send
 from .manage_processes import IN_PROCESSES, run
 from .producers.test_publisher import QUICK_SECONDS, dropped
 from .sample_messages import served
@@ -112,7 +112,7 @@ def test_consume_recommendations_stores_served_recommendations(broker, casino_a,
 def test_message_sent_twice_is_one_row(broker, callers, casino_a):
     send(RECOMMENDATIONS, [(1, served()), (1, served())])
     assert consume(RECOMMENDATIONS, 2).counts == {(1, "stored"): 1, (1, "duplicate"): 1}
-    assert consume(again(RECOMMENDATIONS), 2).counts == {(1, "duplicate"): 2}
+    assert consume(in_second_group(RECOMMENDATIONS), 2).counts == {(1, "duplicate"): 2}
     assert len(slips(casino_a)) == 1
 
 

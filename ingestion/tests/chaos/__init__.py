@@ -1,8 +1,7 @@
-"""Chaos: does ingestion keep its promises while everything it stands on is being broken?
+"""The chaos test: ingestion keeps its guarantees while its servers and connections fail.
 
-`python -m ingestion.tests.chaos` (make chaos) builds casinos on a PostgreSQL server of its own, sends messages of all
-three topics, some twice, most out of order, a hundredth spoilt, and meanwhile kills consumers, cuts connections,
-restarts the server and takes one casino's database away. At the end each casino must hold what the messages say, each
-message's effect once; what can't be stored must be a dead letter, byte for byte; and no healthy casino may have waited
-for longer than ten seconds.
+`python -m ingestion.tests.chaos` (make chaos) creates casinos on its own PostgreSQL server and sends messages of three
+topics: some twice, most out of order, one percent invalid. Meanwhile it kills consumers, cuts connections, restarts the
+server and makes one casino's database unavailable. In the end each casino must have each message's effect once, each
+invalid message must be a dead letter, byte for byte, and no available casino may have stalled for more than 10 s.
 """

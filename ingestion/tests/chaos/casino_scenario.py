@@ -1,4 +1,4 @@
-"""What happens in one casino, as the rows that tell of it."""
+"""The events of one casino's life, as rows."""
 
 import random
 from datetime import datetime, timedelta
@@ -12,14 +12,14 @@ from recommendations.simulation.dummies import dummy_event, dummy_user
 from recommendations.validation.rows import CouponRow, Row, Selection
 
 _EVENTS = 60
-_AHEAD = 20  # so many users who have not been heard of yet may already buy
+_AHEAD = 20  # number of users whose coupons may be sent before themselves
 _SHARE_OF_NEW_USERS = 0.5
 
 
-class Story:
-    """Each row is of a later time than the one before, so that of each user and event one row is the last word.
+class CasinoScenario:
+    """Random rows, each with a later time than the one before, so that each user and event has one latest row.
 
-    Only some casinos give ids to events and coupons. Users have ids, since coupons name them.
+    Only some casinos send ids of events and coupons. All send ids of users, which coupons need.
     """
 
     def __init__(self, casino_id: int, rng: random.Random, *, has_ids: bool) -> None:
@@ -40,7 +40,7 @@ class Story:
         return kind, {USERS: self._user, EVENTS: self._event, COUPONS: self._coupon}[kind]()
 
     def last_users(self) -> list[tuple[Topic, Row]]:
-        """Those who have bought and have not been heard of yet."""
+        """The users that have coupons and are not sent yet."""
         return [(USERS, self._user(is_new=True)) for _ in range(self._users, self._highest_buyer)]
 
     def _user(self, *, is_new: bool = False) -> Row:
@@ -72,7 +72,7 @@ class Story:
         events = self._rng.sample(list(self._events.values()), self._rng.randint(1, 4))
         return CouponRow(
             id=self._coupons if self._has_ids else None,
-            source="told by its place",
+            source="replaced by its place",
             user_id=buyer,
             stake=Decimal(self._rng.randint(100, 10_000)) / 100,
             timestamp=self._next_time(),

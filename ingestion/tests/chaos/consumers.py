@@ -1,4 +1,4 @@
-"""The consumers, each in a process that is started again whenever it has ended, as a supervisor would."""
+"""The consumers, each in a process that is restarted when it ends, as by a supervisor."""
 
 import os
 import random
@@ -9,24 +9,24 @@ from typing import IO
 
 from django.conf import settings
 
-from .servers import World
+from .servers import Servers
 
 PROCESSES = ("coupons", "coupons", "users", "events")
-_SPARED_SECONDS = 5.0  # after its start, which takes a few: one that is killed again and again can't get anywhere
-_SESSION_SECONDS = "2"  # where the broker knows no static members, as the embedded one
+_SPARED_SECONDS = 5.0  # after its start, which takes some seconds: else a process could be killed before it works
+_SESSION_SECONDS = "2"  # for a broker without static membership, as the embedded one
 
 
-class Process:
-    def __init__(self, world: World, number: int) -> None:
+class ConsumerProcess:
+    def __init__(self, servers: Servers, number: int) -> None:
         self.topic = PROCESSES[number]
         self.name = f"{self.topic}-{number}"
-        self._log: IO[bytes] = (world.logs / f"{self.name}.log").open("ab")
-        membership = (
+        self._log: IO[bytes] = (servers.logs / f"{self.name}.log").open("ab")
+        group_settings = (
             {"KAFKA_GROUP_INSTANCE_ID": f"chaos-{number}"}
-            if world.has_real_broker
+            if servers.has_real_broker
             else {"KAFKA_SESSION_SECONDS": _SESSION_SECONDS}
         )
-        self._environment = os.environ | membership | {"KAFKA_BATCH_SECONDS": "0.1", "KAFKA_BATCH_SIZE": "200"}
+        self._environment = os.environ | group_settings | {"KAFKA_BATCH_SECONDS": "0.1", "KAFKA_BATCH_SIZE": "200"}
         self._process = self._start()
 
     @property
@@ -38,15 +38,15 @@ class Process:
         self._process.wait()
         self._process = self._start()
 
-    def look(self) -> int | None:
-        """The status with which the process has ended by itself; then it is started again."""
+    def restart_if_ended(self) -> int | None:
+        """The exit status if the process has ended by itself; then it is restarted."""
         status = self._process.poll()
         if status is not None:
             self._process = self._start()
         return status
 
     def end(self) -> int:
-        """The status with which the process ends when it is asked to; None of those that are left are."""
+        """Terminate the process; returns its exit status."""
         self._process.terminate()
         try:
             return self._process.wait(30)
@@ -66,33 +66,33 @@ class Process:
 
 
 class Consumers:
-    """`crashes` are processes that ended though nobody had asked them to."""
+    """`crashes` describes processes that ended by themselves or failed."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
         self.kills = 0
         self.crashes: list[str] = []
-        self._processes = [Process(world, number) for number in range(len(PROCESSES))]
+        self._processes = [ConsumerProcess(servers, number) for number in range(len(PROCESSES))]
 
     def kill_one(self, rng: random.Random) -> None:
-        grown = [process for process in self._processes if process.age > _SPARED_SECONDS]
-        (rng.choice(grown) if grown else max(self._processes, key=lambda process: process.age)).kill()
+        old_enough = [process for process in self._processes if process.age > _SPARED_SECONDS]
+        (rng.choice(old_enough) if old_enough else max(self._processes, key=lambda process: process.age)).kill()
         self.kills += 1
 
-    def look(self) -> None:
+    def restart_ended(self) -> None:
         for process in self._processes:
-            if (status := process.look()) is not None:
+            if (status := process.restart_if_ended()) is not None:
                 self.crashes.append(f"{process.name} ended with {status}")
 
     def end(self) -> None:
         for process in self._processes:
             if (status := process.end()) != 0:
-                self.crashes.append(f"{process.name}, asked to end, did so with {status}")
+                self.crashes.append(f"{process.name} ended with {status} after SIGTERM")
 
     def tracebacks(self) -> list[str]:
-        """What the consumers logged that nobody expects."""
+        """The tracebacks in the consumers' logs."""
         found = []
-        for path in sorted(self._world.logs.iterdir()):
+        for path in sorted(self._servers.logs.iterdir()):
             text = path.read_text(errors="replace")
             found += [f"{path.stem}: Traceback{part[:3_000]}" for part in text.split("Traceback")[1:]]
         return found

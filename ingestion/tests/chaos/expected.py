@@ -1,4 +1,4 @@
-"""What was sent, and so what has to be there in the end."""
+"""The expected rows and dead letters, from the sent messages."""
 
 from collections import Counter
 from datetime import datetime
@@ -11,11 +11,11 @@ from ingestion.topics import COUPONS, USERS, Topic
 from recommendations.validation.rows import EventRow, Row, Selection, UserRow
 
 Content = tuple[Any, ...]
-Stream = tuple[int, str, int]  # casino, topic, partition
+CasinoPartition = tuple[int, str, int]  # casino, topic, partition
 
 
-class Message(msgspec.Struct):
-    """`row` is what it says; None where it can't be stored, for `reason`."""
+class SentMessage(msgspec.Struct):
+    """`row` is its row; None if it is invalid, for `reason`."""
 
     topic: Topic
     casino_id: int | None
@@ -26,8 +26,8 @@ class Message(msgspec.Struct):
     reason: str = ""
 
 
-class Letter(msgspec.Struct, frozen=True):
-    """What of a dead letter has to be as it was sent."""
+class ExpectedLetter(msgspec.Struct, frozen=True):
+    """The parts of a dead letter that must be as sent."""
 
     key: bytes | None
     value: bytes | None
@@ -35,33 +35,33 @@ class Letter(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Casino:
-    """What one casino's database has to hold. `bought` counts coupons: one without an id is another each time."""
+class ExpectedCasino:
+    """The expected rows of one casino. `without_ids` counts coupons: each one without an id is a new coupon."""
 
     def __init__(self) -> None:
         self.users: dict[Any, Content] = {}
         self.events: dict[Any, Content] = {}
         self.coupons: dict[int, Content] = {}
-        self.bought: Counter[Content] = Counter()
+        self.without_ids: Counter[Content] = Counter()
 
 
-class Truth:
-    """`ends` tells of each stream the offset after the last message, `dead` the dead letters by place."""
+class Expected:
+    """`ends`: the offset after the last message of each partition, by casino; `dead`: the dead letters by place."""
 
     def __init__(self, casino_ids: list[int]) -> None:
-        self.casinos = {casino_id: Casino() for casino_id in casino_ids}
-        self.ends: dict[Stream, int] = {}
-        self.dead: dict[tuple[str, int, int], Letter] = {}
+        self.casinos = {casino_id: ExpectedCasino() for casino_id in casino_ids}
+        self.ends: dict[CasinoPartition, int] = {}
+        self.dead: dict[tuple[str, int, int], ExpectedLetter] = {}
         self.sent: Counter[str] = Counter()
 
-    def note(self, message: Message, partition: int, offset: int) -> None:
-        """The broker has the message."""
+    def record(self, message: SentMessage, partition: int, offset: int) -> None:
+        """Record a delivered message."""
         self.sent[message.topic.name] += 1
         casino = self.casinos.get(message.casino_id or 0)
         if casino is not None:
             self.ends[message.casino_id or 0, message.topic.name, partition] = offset + 1
         if message.row is None:
-            letter = Letter(message.key, message.value, tuple(message.headers), message.reason)
+            letter = ExpectedLetter(message.key, message.value, tuple(message.headers), message.reason)
             self.dead[message.topic.name, partition, offset] = letter
         elif casino is not None:
             _add(casino, message.topic, message.row)
@@ -70,11 +70,11 @@ class Truth:
 _GUARD_RAILS = {"status", "status_until", "birth_date", "stake_limit", "limit_left"}
 
 
-def _add(casino: Casino, topic: Topic, row: Any) -> None:
+def _add(casino: ExpectedCasino, topic: Topic, row: Any) -> None:
     content = content_of(row)
     if topic is COUPONS:
         if row.id is None:
-            casino.bought[content] += 1
+            casino.without_ids[content] += 1
         else:
             casino.coupons[row.id] = content
         return
@@ -90,7 +90,7 @@ def _time(content: Content) -> datetime:
 
 
 def content_of(row: Any) -> Content:
-    """A row, or a model's instance, as something to compare. The time comes first."""
+    """The values of a row or a model instance, to compare them. The time is first."""
     if hasattr(row, "recommended_events"):
         selections = tuple(map(_selection, row.recommended_events))
         return row.timestamp, row.user_id, row.stake, selections

@@ -1,4 +1,4 @@
-"""Breaks things, by a plan that the seed determines."""
+"""Kills, restarts and cuts, by a plan that depends on the seed only."""
 
 import random
 import time
@@ -9,74 +9,74 @@ from tenants.models import Casino
 
 from .consumers import Consumers
 from .progress_watcher import Watcher
-from .servers import World
+from .servers import Servers
 
 _CUT = """
 SELECT pg_terminate_backend(pid) FROM (
     SELECT pid FROM pg_stat_activity
     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 3
-) AS victims
+) AS sessions
 """
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _LONGEST_OUTAGE_SECONDS = 2.0
 
-Deed = Callable[[], None]
+Outage = Callable[[], None]
 
 
-class Saboteur:
+class Outages:
     def __init__(
-        self, world: World, consumers: Consumers, watcher: Watcher, victim: Casino, rng: random.Random
+        self, servers: Servers, consumers: Consumers, watcher: Watcher, victim: Casino, rng: random.Random
     ) -> None:
-        self._world, self._consumers, self._watcher = world, consumers, watcher
+        self._servers, self._consumers, self._watcher = servers, consumers, watcher
         assert victim.db_name is not None
         self._victim = victim.db_name
         self._rng = rng
         self.log: list[str] = []
 
     def run(self, seconds: float, *, kills: int, restarts: int, cuts: int) -> None:
-        """For so long. The victim's database is away for a quarter of the time."""
-        plan: list[tuple[float, Deed]] = [
-            (self._rng.uniform(0, seconds), deed)
-            for deed, count in ((self._kill, kills), (self._restart, restarts), (self._cut, cuts))
+        """Run the plan. The victim's database is unavailable for a quarter of `seconds`."""
+        plan: list[tuple[float, Outage]] = [
+            (self._rng.uniform(0, seconds), outage)
+            for outage, count in ((self._kill, kills), (self._restart, restarts), (self._cut, cuts))
             for _ in range(count)
         ]
-        leaves_at = self._rng.uniform(0.2, 0.5) * seconds
-        plan += [(leaves_at, self._rename_away), (leaves_at + seconds / 4, self._rename_back), (seconds, lambda: None)]
+        renamed_at = self._rng.uniform(0.2, 0.5) * seconds
+        plan += [(renamed_at, self._rename), (renamed_at + seconds / 4, self._rename_back), (seconds, lambda: None)]
         self._follow(sorted(plan, key=lambda step: step[0]))
 
-    def _follow(self, plan: list[tuple[float, Deed]]) -> None:
+    def _follow(self, plan: list[tuple[float, Outage]]) -> None:
         began = time.monotonic()
-        for at, deed in plan:
+        for at, outage in plan:
             while time.monotonic() - began < at:
-                self._consumers.look()
-                time.sleep(_LOOK_SECONDS)
-            self.log.append(f"{time.monotonic() - began:6.1f} s {deed.__name__.strip('_')}")
-            deed()
+                self._consumers.restart_ended()
+                time.sleep(_POLL_SECONDS)
+            self.log.append(f"{time.monotonic() - began:6.1f} s {outage.__name__.strip('_')}")
+            outage()
 
     def _kill(self) -> None:
         self._consumers.kill_one(self._rng)
 
     def _restart(self) -> None:
-        with self._watcher.excepted():
-            self._world.stop_postgres(self._rng.choice(("fast", "immediate")))
+        with self._watcher.paused():
+            self._servers.stop_postgres(self._rng.choice(("fast", "immediate")))
             time.sleep(self._rng.uniform(0, _LONGEST_OUTAGE_SECONDS))
-            self._world.start_postgres()
+            self._servers.start_postgres()
 
     def _cut(self) -> None:
         with server_cursor("postgres") as cursor:
             cursor.execute(_CUT)
 
-    def _rename_away(self) -> None:
-        here = quoted(self._victim)
+    def _rename(self) -> None:
+        name = quoted(self._victim)
         with server_cursor("postgres") as cursor:
-            cursor.execute(f"ALTER DATABASE {here} ALLOW_CONNECTIONS false")
+            cursor.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             cursor.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [self._victim]
             )
-            cursor.execute(f"ALTER DATABASE {here} RENAME TO {quoted(self._victim + '_away')}")
+            cursor.execute(f"ALTER DATABASE {name} RENAME TO {quoted(self._victim + '_renamed')}")
 
     def _rename_back(self) -> None:
-        here = quoted(self._victim)
+        name = quoted(self._victim)
         with server_cursor("postgres") as cursor:
-            cursor.execute(f"ALTER DATABASE {quoted(self._victim + '_away')} RENAME TO {here}")
-            cursor.execute(f"ALTER DATABASE {here} ALLOW_CONNECTIONS true")
+            cursor.execute(f"ALTER DATABASE {quoted(self._victim + '_renamed')} RENAME TO {name}")
+            cursor.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")

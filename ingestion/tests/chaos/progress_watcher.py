@@ -1,4 +1,4 @@
-"""Looks, several times a second, whether the healthy casinos' messages move on."""
+"""Watches the ledgers of available casinos, to measure how long their messages stall."""
 
 import threading
 import time
@@ -11,63 +11,65 @@ from ingestion.models import PartitionOffset
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
-from .expected import Stream, Truth
+from .expected import CasinoPartition, Expected
 
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
 class Watcher(threading.Thread):
-    """`longest` is for how long a stream (a casino's messages in one partition of one topic) has stood still while it
-    had messages to be dealt with, and which one. The time of the server's restarts does not count."""
+    """`longest` is the longest time that a casino's partition had messages to store, but none was stored, and which
+    partition. Time inside `paused` does not count."""
 
-    def __init__(self, truth: Truth, healthy: Sequence[Casino]) -> None:
+    def __init__(self, expected: Expected, available: Sequence[Casino]) -> None:
         super().__init__(name="watcher", daemon=True)
-        self._truth = truth
-        self._healthy = healthy
+        self._expected = expected
+        self._available = available
         self._ending = threading.Event()
-        self._done: dict[Stream, int] = {}
-        self._moved_at: dict[Stream, float] = {}
-        self._excepted_seconds = 0.0
-        self._excepted_since: float | None = None
-        self.longest: tuple[float, Stream | None] = (0.0, None)
+        self._done: dict[CasinoPartition, int] = {}
+        self._moved_at: dict[CasinoPartition, float] = {}
+        self._paused_seconds = 0.0
+        self._paused_since: float | None = None
+        self.longest: tuple[float, CasinoPartition | None] = (0.0, None)
 
     @contextmanager
-    def excepted(self) -> Iterator[None]:
-        """The watcher's clock stands still in this block."""
-        self._excepted_since = time.monotonic()
+    def paused(self) -> Iterator[None]:
+        """Stop the watcher's clock in this block, as during a restart of the server."""
+        self._paused_since = time.monotonic()
         yield
-        self._excepted_seconds += time.monotonic() - self._excepted_since
-        self._excepted_since = None
+        self._paused_seconds += time.monotonic() - self._paused_since
+        self._paused_since = None
 
     def end(self) -> None:
-        assert self.is_alive(), "nobody was watching"
+        assert self.is_alive(), "the watcher has failed"
         self._ending.set()
         self.join(30)
 
     def run(self) -> None:
-        while not self._ending.wait(_LOOK_SECONDS):
-            ends, now = dict(self._truth.ends), self._clock()
-            for casino in self._healthy:
+        while not self._ending.wait(_POLL_SECONDS):
+            ends, now = dict(self._expected.ends), self._clock()
+            for casino in self._available:
                 try:
                     done = _done(casino)
-                except Error:  # its connection was cut, or the server is being restarted
+                except Error:  # the connection was cut, or the server is restarting
                     continue
-                for stream, end in ends.items():
-                    if stream[0] == casino.pk:
-                        self._look(stream, done.get(stream, 0), end, now)
+                for partition, end in ends.items():
+                    if partition[0] == casino.pk:
+                        self._measure(partition, done.get(partition, 0), end, now)
 
-    def _look(self, stream: Stream, done: int, end: int, now: float) -> None:
-        if done >= end or done > self._done.get(stream, 0):
-            self._moved_at[stream] = now
-        self._done[stream] = done
-        self.longest = max(self.longest, (now - self._moved_at.setdefault(stream, now), stream), key=lambda it: it[0])
+    def _measure(self, partition: CasinoPartition, done: int, end: int, now: float) -> None:
+        if done >= end or done > self._done.get(partition, 0):
+            self._moved_at[partition] = now
+        self._done[partition] = done
+        self.longest = max(
+            self.longest, (now - self._moved_at.setdefault(partition, now), partition), key=lambda it: it[0]
+        )
 
     def _clock(self) -> float:
-        since = self._excepted_since
-        return (time.monotonic() if since is None else since) - self._excepted_seconds
+        since = self._paused_since
+        return (time.monotonic() if since is None else since) - self._paused_seconds
 
 
-def _done(casino: Casino) -> dict[Stream, int]:
+def _done(casino: Casino) -> dict[CasinoPartition, int]:
     with use_casino(casino.current):
         rows = PartitionOffset.objects.values_list("topic", "partition", "next_offset")
         return {(casino.pk, topic, partition): offset for topic, partition, offset in rows}

@@ -1,4 +1,4 @@
-"""Sends what happens in the casinos, badly: out of order, some of it twice, and garbage in between."""
+"""Sends the casinos' messages out of order, some twice, and invalid ones in between."""
 
 import random
 import threading
@@ -16,37 +16,37 @@ from ingestion.producers.malformed import corrupt
 from ingestion.topics import Topic
 from recommendations.validation.rows import CouponRow, Row
 
-from .casino_scenario import Story
-from .expected import Message, Truth
+from .casino_scenario import CasinoScenario
+from .expected import Expected, SentMessage
 
 UNKNOWN_CASINO = 999_999
-_POOL = 300  # messages that are still to be sent, of which any may be the next
-_TWICE, _SPOILT, _OF_NOBODY = 0.05, 0.01, 0.002
+_POOL = 300  # messages to send, in random order
+_TWICE, _INVALID, _WITHOUT_CASINO = 0.05, 0.01, 0.002
 _TICK_SECONDS = 0.02
 
 
-class Sender(threading.Thread):
-    """Sends so many messages a second until told to finish; `truth` learns of each that the broker has."""
+class ChaosSender(threading.Thread):
+    """Sends `rate` messages per second until `finish`, and records the delivered ones in `expected`."""
 
-    def __init__(self, truth: Truth, rng: random.Random, rate: int) -> None:
+    def __init__(self, expected: Expected, rng: random.Random, rate: int) -> None:
         super().__init__(name="sender", daemon=True)
-        self._truth = truth
+        self._expected = expected
         self._rng = rng
         self._rate = rate
         self._ending = threading.Event()
-        self._pool: list[Message] = []
+        self._pool: list[SentMessage] = []
         self._failures: list[str] = []
         self._producer = Producer(client_config() | {"enable.idempotence": True, "linger.ms": 5})
-        self._stories = [
-            Story(casino_id, random.Random(rng.random()), has_ids=place % 2 == 0)
-            for place, casino_id in enumerate(truth.casinos)
+        self._scenarios = [
+            CasinoScenario(casino_id, random.Random(rng.random()), has_ids=place % 2 == 0)
+            for place, casino_id in enumerate(expected.casinos)
         ]
 
     def finish(self) -> None:
-        """Send what is left, users that coupons wait for among it."""
+        """Send the remaining messages, also those of users that coupons wait for."""
         self._ending.set()
         self.join(60)
-        assert not self.is_alive(), "the sender does not finish"
+        assert not self.is_alive(), "the sender did not finish in time"
         assert not self._failures, self._failures[:3]
 
     def run(self) -> None:
@@ -58,58 +58,58 @@ class Sender(threading.Thread):
                 self._send(self._pool.pop(self._rng.randrange(len(self._pool))))
             sent = due
             self._producer.poll(0)
-        for story in self._stories:
-            self._pool += [_message(story.casino_id, topic, row, self._rng) for topic, row in story.last_users()]
+        for scenario in self._scenarios:
+            self._pool += [_message(scenario.casino_id, topic, row, self._rng) for topic, row in scenario.last_users()]
         self._rng.shuffle(self._pool)
         for message in self._pool:
             self._send(message)
         if self._producer.flush(30):
-            self._failures.append("messages are left in the queue")
+            self._failures.append("messages were not delivered within 30 s")
 
     def _fill(self) -> None:
         while len(self._pool) < _POOL:
-            story = self._rng.choice(self._stories)
-            topic, row = story.next()
-            message = _message(story.casino_id, topic, row, self._rng)
+            scenario = self._rng.choice(self._scenarios)
+            topic, row = scenario.next()
+            message = _message(scenario.casino_id, topic, row, self._rng)
             self._pool.append(message)
             if self._rng.random() < _TWICE:
                 self._pool.append(message)
-            if self._rng.random() < _SPOILT:
-                self._pool.append(_spoilt(message, self._rng))
-            if self._rng.random() < _OF_NOBODY:
-                self._pool.append(_of_nobody(message, self._rng))
+            if self._rng.random() < _INVALID:
+                self._pool.append(_invalid(message, self._rng))
+            if self._rng.random() < _WITHOUT_CASINO:
+                self._pool.append(_without_casino(message, self._rng))
 
-    def _send(self, message: Message) -> None:
-        def delivered(error: Any, where: Any) -> None:
+    def _send(self, message: SentMessage) -> None:
+        def on_delivery(error: Any, place: Any) -> None:
             if error is not None:
                 self._failures.append(error.str())
             else:
-                self._truth.note(message, where.partition(), where.offset())
+                self._expected.record(message, place.partition(), place.offset())
 
         self._producer.produce(
-            message.topic.name, message.value, key=message.key, headers=[*message.headers], on_delivery=delivered
+            message.topic.name, message.value, key=message.key, headers=[*message.headers], on_delivery=on_delivery
         )
 
 
-def _message(casino_id: int, topic: Topic, row: Row, rng: random.Random) -> Message:
+def _message(casino_id: int, topic: Topic, row: Row, rng: random.Random) -> SentMessage:
     headers: list[tuple[str, bytes | None]] = [("trace", rng.randbytes(8)), ("casino_id", str(casino_id).encode())]
     value = encode_row(row)
     if isinstance(row, CouponRow):
         row.source = None
-    return Message(topic, casino_id, str(rng.random()).encode(), value, headers, row)
+    return SentMessage(topic, casino_id, str(rng.random()).encode(), value, headers, row)
 
 
-def _spoilt(message: Message, rng: random.Random) -> Message:
+def _invalid(message: SentMessage, rng: random.Random) -> SentMessage:
     value = corrupt(message.topic, message.value, rng)
     envelope = Envelope(Place("", "", 0, 0, 0), message.casino_id, message.key, value, message.headers)
     content = decode_message(message.topic.decode, envelope, TimeBounds.at(timezone.now()))
     assert isinstance(content, Rejection), value
-    return Message(message.topic, message.casino_id, message.key, value, message.headers, None, content.code)
+    return SentMessage(message.topic, message.casino_id, message.key, value, message.headers, None, content.code)
 
 
-def _of_nobody(message: Message, rng: random.Random) -> Message:
-    """Of a casino that there is not, or of none."""
+def _without_casino(message: SentMessage, rng: random.Random) -> SentMessage:
+    """The message with an unknown casino, or without one."""
     if rng.random() < 0.5:
         headers = [*message.headers[:-1], ("casino_id", str(UNKNOWN_CASINO).encode())]
-        return Message(message.topic, UNKNOWN_CASINO, message.key, message.value, headers, None, "unknown_casino")
-    return Message(message.topic, None, message.key, message.value, message.headers[:-1], None, "no_casino")
+        return SentMessage(message.topic, UNKNOWN_CASINO, message.key, message.value, headers, None, "unknown_casino")
+    return SentMessage(message.topic, None, message.key, message.value, message.headers[:-1], None, "no_casino")

@@ -1,4 +1,4 @@
-"""What is going to be broken: a PostgreSQL server and, unless the environment names one, a broker, both of our own."""
+"""The chaos test's own PostgreSQL server, and an embedded broker unless KAFKA_BOOTSTRAP_SERVERS names one."""
 
 import atexit
 import os
@@ -20,7 +20,7 @@ CASINOS = ("Alpha", "Beta", "Gamma", "Delta")
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Servers:
     folder: Path
     has_real_broker: bool
 
@@ -47,15 +47,14 @@ class World:
 
 
 @contextmanager
-def new_world() -> Iterator[World]:
-    """Sets Django up. The server is known by its address, as one that somebody else runs: nobody but the saboteur
-    starts it again."""
+def start_servers() -> Iterator[Servers]:
+    """Start the servers and set up Django. DATABASE_URL names PostgreSQL, so that only the chaos test restarts it."""
     folder = tempfile.mkdtemp(prefix="recsys-chaos-")
-    # Registered first, it runs last: after the server has been stopped.
+    # registered first, it runs after the server's end
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    world = World(Path(folder), bool(os.environ.get("KAFKA_BOOTSTRAP_SERVERS")))
-    world.logs.mkdir()
-    socket_dir = embedded.ensure_running(world.postgres)
+    servers = Servers(Path(folder), bool(os.environ.get("KAFKA_BOOTSTRAP_SERVERS")))
+    servers.logs.mkdir()
+    socket_dir = embedded.ensure_running(servers.postgres)
     os.environ.update(
         LOCAL_DIR=folder,
         DATABASE_URL=f"postgres://postgres@/recommendation_system?host={quote(socket_dir, safe='')}",
@@ -65,12 +64,12 @@ def new_world() -> Iterator[World]:
     )
     django.setup()
     with _broker():
-        yield world
+        yield servers
 
 
 @contextmanager
 def _broker() -> Iterator[None]:
-    """Empty topics, on a real broker or on an embedded one."""
+    """A real or an embedded broker with empty topics."""
     from ingestion.kafka.embedded_broker import EmbeddedBroker
     from ingestion.tests.kafka_client import remake_topics
     from ingestion.topics import PARTITIONS, topic_names

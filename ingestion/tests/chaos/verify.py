@@ -1,4 +1,4 @@
-"""Compares what is there with what was sent."""
+"""Compares the stored rows and dead letters with the expected ones."""
 
 import time
 from collections import Counter
@@ -17,14 +17,13 @@ from recommendations.tests.profile_counts import assert_tallies_equal_a_recount
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
-from . import expected
-from .expected import Letter, Truth, content_of
+from .expected import Expected, ExpectedCasino, ExpectedLetter, content_of
 
 _SHOWN = 5
 
 
 def wait_until_done(casinos: Iterable[Casino], seconds: float) -> Iterator[str]:
-    """What is not done after so long: messages not read, parked ones, coupons that wait for their users."""
+    """The unread and parked messages and waiting coupons that are left after `seconds`."""
     deadline = time.monotonic() + seconds
     while left := list(_left(casinos)):
         if time.monotonic() > deadline:
@@ -38,7 +37,7 @@ def _left(casinos: Iterable[Casino]) -> Iterator[str]:
         lag = measure_lag(topic)
         if not lag.is_none:
             yield f"{topic.name}: {lag.messages - lag.done} messages are not read"
-            return  # nothing else can be right yet, and asking takes the consumers' time
+            return  # the rest can't be complete yet, and asking for it delays the consumers
     yield from (f"{each.topic}: {each.count} messages of casino {each.casino_id} are parked" for each in list_parked())
     for casino in casinos:
         with use_casino(casino.current):
@@ -46,16 +45,16 @@ def _left(casinos: Iterable[Casino]) -> Iterator[str]:
                 yield f"{casino}: {waiting} coupons wait for their users"
 
 
-def find_errors(expected: Truth, casinos: Iterable[Casino]) -> list[str]:
-    """What is wrong. Each message that is not as it should be counts as one."""
-    faults = list(_compare("dead letters", expected.dead, _dead_letters()))
+def find_errors(expected: Expected, casinos: Iterable[Casino]) -> list[str]:
+    """The differences; each wrong message counts as one."""
+    errors = list(_compare("dead letters", expected.dead, _dead_letters()))
     for casino in casinos:
         with use_casino(casino.current):
-            faults += [f"{casino}: {fault}" for fault in _errors_of(expected.casinos[casino.pk])]
-    return faults
+            errors += [f"{casino}: {error}" for error in _errors_of(expected.casinos[casino.pk])]
+    return errors
 
 
-def _errors_of(expected: expected.Casino) -> Iterator[str]:
+def _errors_of(expected: ExpectedCasino) -> Iterator[str]:
     yield from _compare("users", expected.users, {user.pk: content_of(user) for user in User.objects.all()})
     events = list(Event.objects.all())
     there = {event.natural_key or event.pk: content_of(event) for event in events}
@@ -66,7 +65,7 @@ def _errors_of(expected: expected.Casino) -> Iterator[str]:
     with_ids = {key: content_of(coupon) for key, coupon in coupons.items() if coupon.natural_key is None}
     without = Counter(content_of(coupon) for coupon in coupons.values() if coupon.natural_key is not None)
     yield from _compare("coupons", expected.coupons, with_ids)
-    yield from _compare("coupons without ids", expected.bought, without)
+    yield from _compare("coupons without ids", expected.without_ids, without)
     yield from _compare("profiles", _recounted(), _counted())
     try:
         assert_tallies_equal_a_recount()
@@ -85,22 +84,22 @@ def _counted() -> dict[int, tuple[int, Decimal]]:
     return {user_id: (count, total) for user_id, count, total in profiles}
 
 
-def _dead_letters() -> dict[tuple[str, int, int], Letter]:
-    """By the place where the message was. Of one that is there twice the first counts, as in the commands."""
+def _dead_letters() -> dict[tuple[str, int, int], ExpectedLetter]:
+    """By the original place. Of a message written twice the first one counts, as in the commands."""
     found = {}
     for letter, message in fetch_messages(list_dead_letters(DeadLetterQuery())):
         _, topic, partition, offset = letter.place.rpartition("@")[0].split("/")
         headers = tuple(message.headers or ())
-        found[topic, int(partition), int(offset)] = Letter(message.key, message.value, headers, letter.reason)
+        found[topic, int(partition), int(offset)] = ExpectedLetter(message.key, message.value, headers, letter.reason)
     return found
 
 
-def _compare(what: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Iterator[str]:
+def _compare(kind: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Iterator[str]:
     missing = expected.keys() - found.keys()
-    surplus = found.keys() - expected.keys()
+    unexpected = found.keys() - expected.keys()
     different = {key for key in expected.keys() & found.keys() if expected[key] != found[key]}
-    for how, keys in (("missing", missing), ("surplus", surplus), ("different", different)):
+    for how, keys in (("missing", missing), ("unexpected", unexpected), ("different", different)):
         if keys:
-            yield f"{what}: {len(keys)} {how}"
+            yield f"{kind}: {len(keys)} {how}"
             for key in sorted(keys, key=str)[:_SHOWN]:
                 yield f"  {how}: {key}: sent {expected.get(key)}, found {found.get(key)}"[:1_000]

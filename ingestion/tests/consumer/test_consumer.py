@@ -8,7 +8,7 @@ from ingestion.consumer.consumer import TopicConsumer
 from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.maintenance.pruning import TallyMerging, TallyPruning
 from ingestion.messages.envelope import open_message
-from ingestion.tests.kafka_client import Until, again, committed, consume, send
+from ingestion.tests.kafka_client import Until, committed, consume, in_second_group, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, event, user, without
 from ingestion.tests.undecodable_header import send_with_unreadable_header
@@ -113,7 +113,7 @@ def test_messages_read_by_a_second_group_are_stored_and_counted_once(broker, cas
     values = [coupon(), coupon(), coupon(id=9), coupon(stake=1)]
     send(COUPONS, [(casino, value) for value in values for casino in (1, 2)])
     assert consume(COUPONS, 8).counts == {(1, "stored"): 4, (2, "stored"): 4}
-    assert consume(again(COUPONS), 8).counts == {(1, "duplicate"): 4, (2, "duplicate"): 4}
+    assert consume(in_second_group(COUPONS), 8).counts == {(1, "duplicate"): 4, (2, "duplicate"): 4}
     assert counted(casino_a) == counted(casino_b) == (4, 4, 32.5)
 
 
@@ -122,7 +122,7 @@ def test_users_and_events_read_by_a_second_group_change_nothing(broker, casino_a
     send(EVENTS, [(1, event()), (1, event(id=900))])
     for topic in (USERS, EVENTS):
         assert consume(topic, 2).counts == {(1, "stored"): 2}
-        assert consume(again(topic), 2).counts == {(1, "duplicate"): 2}
+        assert consume(in_second_group(topic), 2).counts == {(1, "duplicate"): 2}
 
 
 def test_restarted_consumer_continues_at_the_committed_offset(broker, casino_a, settings):

@@ -66,4 +66,4 @@ def test_accepted_messages_can_be_stored(casino_a):
             rows = accepted[topic.name]
             assert len(rows) > 100
             for begin in range(0, len(rows), 500):
-                topic.store(rows[begin : begin + 500], lambda row: b"")
+                topic.store(rows[begin : begin + 500], message_of=lambda row: b"")

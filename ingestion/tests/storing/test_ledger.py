@@ -9,7 +9,7 @@ from ingestion.models import MessageCount, PartitionOffset
 from ingestion.storing.ledger import LedgerOffset, read_ledger_offsets
 from ingestion.storing.transaction import store_messages
 from ingestion.tests.decoded_messages import SENT_AT, decoded_messages
-from ingestion.tests.kafka_client import NOW, again
+from ingestion.tests.kafka_client import NOW, in_second_group
 from ingestion.tests.sample_messages import coupon, user
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import User
@@ -81,8 +81,8 @@ def test_topics_and_groups_have_their_own_offsets(casino_a):
         UserFactory(id=7)
     assert store(casino_a, decoded_messages(USERS, user(id=9))) == ["stored"]
     assert store(casino_a, decoded_messages(COUPONS, coupon(id=5)), topic=COUPONS) == ["stored"]
-    assert store(casino_a, decoded_messages(COUPONS, coupon(id=5)), topic=again(COUPONS)) == ["duplicate"]
-    assert list(offsets(casino_a, COUPONS).values()) == list(offsets(casino_a, again(COUPONS)).values())
+    assert store(casino_a, decoded_messages(COUPONS, coupon(id=5)), topic=in_second_group(COUPONS)) == ["duplicate"]
+    assert list(offsets(casino_a, COUPONS).values()) == list(offsets(casino_a, in_second_group(COUPONS)).values())
 
 
 def test_partitions_clusters_and_topic_ids_have_their_own_offsets(casino_a):
