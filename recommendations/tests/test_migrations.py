@@ -1,4 +1,4 @@
-"""The migrations: reversible one by one, also where there are rows, and complete."""
+"""The migrations are complete, and reversible one by one, also with rows."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ LEFTOVERS = (
     "+ (SELECT count(*) FROM pg_proc WHERE proname LIKE '%offer_version%')"
 )
 CHANGES_SINCE = "SELECT offer_changes_since({}, now())"
-ADD_EVENT = (  # as long as the migrations have not made all columns that the model knows
+ADD_EVENT = (  # raw SQL: before the last migration, the table lacks columns of the model
     "INSERT INTO events (country, begin_timestamp, end_timestamp, league, sport, odd, home_team, away_team) "
     "VALUES ('X', now(), now() + interval '1 hour', 'X', 'X', 2, 'X', 'Y')"
 )
@@ -48,7 +48,9 @@ def execute(sql):
 
 
 def migrate(name):
-    execute("SET CONSTRAINTS ALL IMMEDIATE")  # a test is one transaction; else rows just made would forbid ALTER TABLE
+    execute(
+        "SET CONSTRAINTS ALL IMMEDIATE"
+    )  # a test is one transaction, where pending constraint checks forbid ALTER TABLE
     MigrationExecutor(casino_connection()).migrate([("recommendations", name)])
 
 
@@ -57,7 +59,7 @@ def version():
 
 
 @pytest.mark.parametrize("events", [0, 3])
-def test_the_trigger_can_be_taken_back_and_made_again(events):
+def test_the_trigger_can_be_reversed_and_applied_again(events):
     EventFactory.create_batch(events)
     migrate(FIRST)
     assert execute(TRIGGERS) == execute(LEFTOVERS) == (0,)
@@ -71,7 +73,7 @@ def test_the_trigger_can_be_taken_back_and_made_again(events):
 
 
 @pytest.mark.parametrize("events", [0, 3])
-def test_the_trigger_that_minds_real_changes_only_can_be_taken_back_and_made_again(events):
+def test_the_trigger_for_effective_changes_can_be_reversed_and_applied_again(events):
     EventFactory.create_batch(events)
     known = version()
     migrate(WAITING)
@@ -87,7 +89,7 @@ def test_the_trigger_that_minds_real_changes_only_can_be_taken_back_and_made_aga
 
 
 @pytest.mark.parametrize("events", [0, 3])
-def test_the_log_of_changes_can_be_taken_back_and_made_again(events, now):
+def test_the_log_of_changes_can_be_reversed_and_applied_again(events, now):
     EventFactory.create_batch(events)
     known = version()
     migrate(ROOM)
@@ -110,7 +112,7 @@ def test_the_log_of_changes_can_be_taken_back_and_made_again(events, now):
     assert rows_of(read_offer(now)) == open_rows(now)
 
 
-def test_events_of_before_are_open_and_of_no_known_time():
+def test_earlier_events_become_open_without_a_timestamp():
     migrate(CURRENCIES)
     execute(ADD_EVENT)
     migrate(LATEST)
@@ -119,7 +121,7 @@ def test_events_of_before_are_open_and_of_no_known_time():
     assert execute("SELECT count(*) FROM events WHERE status = 'OPEN'") == (2,)
 
 
-def test_users_survive_the_way_back_and_forth():
+def test_users_survive_reversing_and_applying_again():
     UserFactory.create_batch(3)
     migrate(TRIGGER)
     assert execute("SELECT count(*) FROM users") == (3,)
@@ -128,7 +130,7 @@ def test_users_survive_the_way_back_and_forth():
     assert execute("SELECT count(*) FROM users") == (4,)
 
 
-def test_all_migrations_can_be_taken_back_and_made_again():
+def test_all_migrations_can_be_reversed_and_applied_again():
     migrate(None)
     tables = "SELECT to_regclass('events'), to_regclass('users'), to_regclass('offer_version')"
     assert execute(tables) == (None,) * 3
@@ -139,7 +141,7 @@ def test_all_migrations_can_be_taken_back_and_made_again():
     assert version() > 0
 
 
-def test_profiles_of_before_are_marked_for_a_rebuild_and_new_ones_are_not():
+def test_only_earlier_profiles_are_marked_for_a_rebuild():
     migrate("0008_offer_changes")
     execute("INSERT INTO users_profile (user_id) VALUES (1)")
     migrate(TALLIES)
@@ -148,5 +150,5 @@ def test_profiles_of_before_are_marked_for_a_rebuild_and_new_ones_are_not():
     assert list(UserProfile.objects.values_list("pending_coupon_ids", flat=True)) == [[], []]
 
 
-def test_the_models_lack_no_migration():
+def test_no_migration_is_missing():
     call_command("makemigrations", "recommendations", check=True, dry_run=True, verbosity=0)

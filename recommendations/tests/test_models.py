@@ -1,4 +1,4 @@
-"""The tables refuse what must not be in them, whoever writes."""
+"""The constraints of the tables reject invalid rows from any writer."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -43,24 +43,24 @@ def _inside_casino_a(casino_a):
         (CouponFactory, {"stake": Decimal("-0.01"), "user_id": 1}, "coupon_stake_positive"),
     ],
 )
-def test_a_bad_row_is_refused(factory, fields, constraint):
+def test_an_invalid_row_is_rejected(factory, fields, constraint):
     with pytest.raises(IntegrityError, match=constraint), casino_atomic():
         factory.create(**fields)
 
 
-def test_which_currencies_and_genders_there_are_the_settings_say_and_not_the_tables():
+def test_valid_currencies_and_genders_come_from_the_settings_not_the_tables():
     UserFactory.create(id=1, currency="CHF", gender="X")
     assert User.objects.filter(currency="CHF", gender="X").exists()
 
 
-def test_a_team_is_there_once_a_sport():
+def test_a_team_is_unique_per_sport():
     Team.objects.create(name="ARSENAL", sport="FOOTBALL")
     Team.objects.create(name="ARSENAL", sport="HANDBALL")
     with pytest.raises(IntegrityError, match="team_name_sport_unique"), casino_atomic():
         Team.objects.create(name="ARSENAL", sport="FOOTBALL")
 
 
-def test_an_event_is_linked_to_a_team_once():
+def test_a_link_of_event_and_team_is_unique():
     event, team = EventFactory.create(), Team.objects.create(name="ARSENAL", sport="FOOTBALL")
     EventTeam.objects.create(event=event, team=team)
     with pytest.raises(IntegrityError, match="event_team_unique"), casino_atomic():
@@ -78,13 +78,13 @@ def test_the_offer_has_one_version():
         OfferVersion.objects.create(id=2, version=5)
 
 
-def test_coupons_and_profiles_may_stand_before_their_user():
+def test_coupons_and_profiles_can_be_inserted_before_their_user():
     CouponFactory.create(user_id=404)
     UserProfile.objects.create(user_id=404)
     assert PurchasedCoupon.objects.get().user_id == 404
 
 
-def test_a_user_takes_its_coupons_and_profile_along():
+def test_deleting_a_user_deletes_coupons_and_profile():
     user = UserFactory.create()
     CouponFactory.create(user=user)
     UserProfile.objects.create(user=user)
@@ -101,7 +101,7 @@ def test_amounts_are_decimals_and_times_are_aware():
     assert event.begin_timestamp.tzinfo is not None
 
 
-def test_rows_name_themselves():
+def test_rows_have_a_readable_name():
     user, event = UserFactory.create(name="Ada"), EventFactory.create(home_team="A", away_team="B")
     team = Team.objects.create(name="A", sport="FOOTBALL")
     link = EventTeam.objects.create(event=event, team=team)
@@ -113,14 +113,14 @@ def test_rows_name_themselves():
     assert str(OfferVersion(version=7)) == "7"
 
 
-def test_equal_ids_of_two_casinos_are_two_people(casino_b):
+def test_equal_ids_in_two_casinos_are_different_users(casino_b):
     first = UserFactory.create(id=1)
     with use_casino(casino_b.current, switch=True):
         assert User.objects.count() == 0
         assert UserFactory.create(id=1) != first
 
 
-def test_a_queryset_reads_the_casino_it_was_made_in(casino_b):
+def test_a_queryset_reads_the_casino_of_its_creation(casino_b):
     EventFactory.create()
     events = Event.objects.all()
     with use_casino(casino_b.current, switch=True):

@@ -1,4 +1,4 @@
-"""The doors into this app, as other code calls them."""
+"""The public functions of this app."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from .factories import EventFactory, UserFactory
 SCHEMA = {"id": "int", "events": {"type": "list", "source_field": "recommended_events"}}
 
 
-def test_configure_keeps_the_schema_written_out_and_when(casino_a, now):
+def test_configure_stores_the_expanded_schema_and_the_time(casino_a, now):
     configure(casino=casino_a, recommender_type="static", recommendation_schema=SCHEMA, now=now)
     casino_a.refresh_from_db()
     assert casino_a.recommendation_schema["id"] == {"type": "int", "source_field": "id"}
@@ -25,7 +25,7 @@ def test_configure_keeps_the_schema_written_out_and_when(casino_a, now):
 @pytest.mark.parametrize(
     ("name", "schema"), [("oracle", SCHEMA), ("static", {"x": "int"}), ("static", {}), (None, SCHEMA), ("", None)]
 )
-def test_what_is_refused_leaves_casino_and_row_as_they_were(casino_a, now, name, schema):
+def test_a_rejected_configuration_changes_nothing(casino_a, now, name, schema):
     configure(casino=casino_a, recommender_type="dynamic", recommendation_schema=SCHEMA, now=now)
     before = (casino_a.recommender_type, casino_a.recommendation_schema, casino_a.timestamp)
     with pytest.raises(InvalidConfiguration):
@@ -35,16 +35,14 @@ def test_what_is_refused_leaves_casino_and_row_as_they_were(casino_a, now, name,
     assert (casino_a.recommender_type, casino_a.recommendation_schema, casino_a.timestamp) == before
 
 
-def test_configure_changes_nothing_else_of_the_casino(casino_a, now):
+def test_configure_changes_only_the_configuration(casino_a, now):
     type(casino_a).objects.filter(pk=casino_a.pk).update(name="Renamed meanwhile")
     configure(casino=casino_a, recommender_type="static", recommendation_schema=SCHEMA, now=now)
     casino_a.refresh_from_db()
     assert casino_a.name == "Renamed meanwhile"
 
 
-def test_once_configured_every_process_goes_by_it(
-    casino_a, now, settings, caller_a, django_capture_on_commit_callbacks
-):
+def test_every_process_uses_a_new_configuration(casino_a, now, settings, caller_a, django_capture_on_commit_callbacks):
     casino_a.recommender_type, casino_a.recommendation_schema = "static", {"id": {"type": "int", "source_field": "id"}}
     casino_a.save()
     settings.CATALOGUE_LEASE_SECONDS = 0.3
@@ -59,7 +57,7 @@ def test_an_unconfigured_casino_gets_no_recommendation(casino_a, now):
         recommend_mapped(casino=casino_a, user_id=1, now=now)
 
 
-def test_without_a_current_casino_nothing_is_answered(casino_a, now):
+def test_recommending_requires_a_current_casino(casino_a, now):
     configure(casino=casino_a, recommender_type="static", recommendation_schema=SCHEMA, now=now)
     with pytest.raises(NoCurrentCasino):
         recommend_mapped(casino=casino_a, user_id=1, now=now)
@@ -67,7 +65,7 @@ def test_without_a_current_casino_nothing_is_answered(casino_a, now):
         purchase(user_id=1, now=now)
 
 
-def test_another_hour_brings_other_events(casino_a, now):
+def test_random_events_change_with_the_hour(casino_a, now):
     with use_casino(casino_a.current):
         UserFactory.create(id=1)
         EventFactory.create_batch(60)
@@ -79,7 +77,7 @@ def test_another_hour_brings_other_events(casino_a, now):
     assert len(slips) > 2
 
 
-def test_two_users_get_other_events_of_the_same_sport(casino_a, now):
+def test_two_users_get_different_events_of_the_same_sport(casino_a, now):
     with use_casino(casino_a.current):
         EventFactory.create_batch(60)
         slips = set()
@@ -90,14 +88,14 @@ def test_two_users_get_other_events_of_the_same_sport(casino_a, now):
     assert len(slips) > 2
 
 
-def test_every_recommendation_has_an_id_of_its_own(casino_a, now):
+def test_every_recommendation_has_a_unique_id(casino_a, now):
     with use_casino(casino_a.current):
         UserFactory.create(id=1)
         slips = [recommend(casino_id=1, recommender_type="static", user_id=1, now=now) for _ in range(2)]
     assert slips[0].recommendation_id != slips[1].recommendation_id
 
 
-def test_purchase_makes_do_with_fewer_than_three_events(casino_a, now):
+def test_purchase_works_with_fewer_than_three_events(casino_a, now):
     with use_casino(casino_a.current):
         UserFactory.create(id=1)
         EventFactory.create_batch(2)
@@ -105,7 +103,7 @@ def test_purchase_makes_do_with_fewer_than_three_events(casino_a, now):
         assert {len(coupon.recommended_events) for coupon in PurchasedCoupon.objects.all()} == {2}
 
 
-def test_purchase_needs_a_user_and_open_events(casino_a, now):
+def test_purchase_requires_a_user_and_open_events(casino_a, now):
     with use_casino(casino_a.current):
         EventFactory.create()
         with pytest.raises(UserNotFound):

@@ -257,7 +257,7 @@ class TestManyUsers:
             {"user_ids": [1], "limit": 99},
         ],
     )
-    def test_what_makes_no_sense_is_refused(self, ask, caller_a, events, body):
+    def test_invalid_guard_rails_are_rejected(self, ask, caller_a, events, body):
         ask()
         answer = caller_a.post("/recommend", body)
         assert answer.status_code == 400

@@ -75,7 +75,7 @@ def test_many_purchases_at_once_count_too(now):
     assert profile().purchases_at_last_update == 0
 
 
-def test_a_message_that_comes_twice_counts_once(now):
+def test_a_message_sent_twice_counts_once(now):
     ask(now)
     row = coupon_row(user_id=1, recommended_events=(selection_row(league="SECOND"),))
     for _ in range(6):

@@ -1,4 +1,4 @@
-"""What all storing functions have in common: one call is one transaction, in one casino's database."""
+"""Properties of all storing functions: one call is one transaction in one casino's database."""
 
 from functools import partial
 
@@ -31,14 +31,14 @@ def rows_in(casino):
 
 
 @pytest.mark.parametrize(("store", "row"), CALLS)
-def test_no_rows_are_no_error(casino_a, store, row):
+def test_an_empty_call_stores_nothing(casino_a, store, row):
     with use_casino(casino_a.current):
         assert store([]) == []
     assert set(rows_in(casino_a).values()) == {0}
 
 
 @pytest.mark.parametrize(("store", "row"), CALLS)
-def test_without_a_current_casino_nothing_can_be_stored(casino_a, store, row):
+def test_storing_requires_a_current_casino(casino_a, store, row):
     with pytest.raises(NoCurrentCasino):
         store([row(id=1)])
 
@@ -53,9 +53,9 @@ def test_rows_go_to_the_current_casino_only(casino_a, casino_b, store, row):
 
 
 @pytest.mark.parametrize(("store", "row"), CALLS)
-def test_one_row_that_the_database_refuses_rolls_the_whole_call_back(casino_a, store, row):
+def test_one_row_rejected_by_the_database_rolls_back_the_whole_call(casino_a, store, row):
     bad = row(id=3)
-    bad.id = -3  # what no row can be made with, the database refuses too
+    bad.id = -3  # set after validation, rejected by the database
     with use_casino(casino_a.current), pytest.raises(IntegrityError):
         store([row(id=1), bad, row(id=5), row()])
     assert set(rows_in(casino_a).values()) == {0}
@@ -63,7 +63,7 @@ def test_one_row_that_the_database_refuses_rolls_the_whole_call_back(casino_a, s
         assert [outcome.result for outcome in store([row(id=1)])] == ["stored"]
 
 
-def test_where_counting_fails_the_coupons_are_not_stored_either(casino_a):
+def test_coupons_are_not_stored_if_counting_fails(casino_a):
     with use_casino(casino_a.current):
         store_coupons([coupon_row(id=1, user_id=BUYER)])
         with casino_connection().cursor() as cursor:
@@ -83,7 +83,7 @@ def test_5000_rows_are_stored_in_a_few_queries(casino_a, store, row, django_asse
 
 
 @pytest.mark.parametrize(("numbers", "statements"), [([None, None], 2), ([1, 2], 3), ([1, None], 3)])
-def test_coupons_of_known_users_take_two_statements_and_one_that_reserves_their_ids(
+def test_coupons_of_known_users_take_two_statements_and_one_for_the_id_sequence(
     casino_a, numbers, statements, django_assert_num_queries
 ):
     rows = [coupon_row(id=number, user_id=BUYER) for number in numbers]
@@ -99,14 +99,14 @@ def test_thousands_of_events_are_linked_to_thousands_of_teams(casino_a):
         assert EventTeam.objects.count() == 10_000
 
 
-def test_50_selections_a_coupon_survive(casino_a):
+def test_a_coupon_can_have_50_selections(casino_a):
     selections = tuple(selection_row(event_id=n) for n in range(1, 51))
     with use_casino(casino_a.current):
         store_coupons([coupon_row(id=1, user_id=BUYER, recommended_events=selections)])
-        kept = PurchasedCoupon.objects.get().recommended_events
-    assert [each["event_id"] for each in kept] == list(range(1, 51))
+        stored = PurchasedCoupon.objects.get().recommended_events
+    assert [each["event_id"] for each in stored] == list(range(1, 51))
 
 
-def test_store_teams_too_needs_a_current_casino(casino_a):
+def test_store_teams_requires_a_current_casino(casino_a):
     with pytest.raises(NoCurrentCasino):
         store_teams([("ARSENAL", "FOOTBALL")])

@@ -1,4 +1,4 @@
-"""The casino's tallies: what all its coupons add up to, as of now."""
+"""The casino's tallies equal a recount of all its coupons."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -32,7 +32,7 @@ def values(attribute):
     return set(CasinoTally.objects.filter(attribute=attribute).values_list("value", flat=True))
 
 
-def test_sums_are_pending_until_one_of_the_next_calls_adds_them_up():
+def test_sums_stay_unmerged_until_a_later_call_merges_them():
     for _ in range(3):
         bet()
     assert (PendingCasinoSums.objects.count(), CasinoTally.objects.count()) == (3, 0)
@@ -43,7 +43,7 @@ def test_sums_are_pending_until_one_of_the_next_calls_adds_them_up():
     assert_casino_tallies_equal_a_recount()
 
 
-def test_a_row_has_the_count_for_life_and_what_is_left_of_weight_and_trend():
+def test_a_row_has_the_lifetime_count_and_decayed_weight_and_trend():
     bet(NOW - 30 * DAY, odd="2")
     bet(NOW - 1 * DAY, odd="2")
     bet(NOW, odd="9")
@@ -56,14 +56,14 @@ def test_a_row_has_the_count_for_life_and_what_is_left_of_weight_and_trend():
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-def test_old_and_new_coupons_come_in_any_order(order):
+def test_old_and_new_coupons_can_arrive_in_any_order(order):
     times = [datetime(2001, 1, 1, tzinfo=UTC), FIRST_MESSAGE, NOW]
     for place in order:
         bet(times[place])
         assert_casino_tallies_equal_a_recount()
 
 
-def test_what_is_removed_is_taken_back():
+def test_removed_coupons_are_subtracted():
     bet(at(0), coupon_id=1, league="A")
     bet(at(5), coupon_id=2, league="B")
     store_coupons([removal(1, 99)])
@@ -72,7 +72,7 @@ def test_what_is_removed_is_taken_back():
     assert values("league") == {"B"}
 
 
-def test_values_hardly_bet_on_are_pruned():
+def test_values_with_few_recent_selections_are_pruned():
     bet(at(0), league="OLD", country="SPAIN")
     bet(at(0) + 400 * DAY, league="NEW", country="SPAIN")
     prune_casino_tallies(at(0) + 400 * DAY)
@@ -83,7 +83,7 @@ def event_times(begin):
     return {"begin_timestamp": begin, "end_timestamp": begin + timedelta(hours=2)}
 
 
-def test_events_that_are_over_are_pruned_and_those_unknown_a_day_later():
+def test_events_are_pruned_when_over_and_unknown_ones_a_day_after_their_last_bet():
     snowflake = 2**61 + 3
     store_events([event_row(id=1, **event_times(NOW + DAY)), event_row(id=2, **event_times(NOW - DAY))])
     store_events([event_row(id=snowflake, home_team="HULL", **event_times(NOW + 9 * DAY))])
@@ -101,6 +101,6 @@ def test_events_that_are_over_are_pruned_and_those_unknown_a_day_later():
     assert "BATH" in values("home_team")
 
 
-def test_pruning_ends_with_nothing_where_nothing_was_bet():
+def test_pruning_an_empty_casino_changes_nothing():
     prune_casino_tallies(NOW)
     assert not CasinoTally.objects.exists()

@@ -1,4 +1,4 @@
-"""Calls at the same time from several threads, with overlapping keys: no deadlock, nothing lost, nothing twice."""
+"""Concurrent calls with overlapping keys: no deadlock, no lost row, no duplicate."""
 
 from decimal import Decimal
 
@@ -44,7 +44,7 @@ def test_users_without_ids(casino_a):
 
 
 def test_events_with_and_without_ids_in_one_call(casino_a):
-    own_ids = range(10_001, 10_021)  # far above those that are handed out meanwhile
+    own_ids = range(10_001, 10_021)  # far above those of the sequence
 
     def work(number):
         for n in range(ROUNDS):
@@ -60,7 +60,7 @@ def test_events_with_and_without_ids_in_one_call(casino_a):
         assert EventTeam.objects.count() == 80
 
 
-def test_events_are_removed_while_later_word_of_them_comes(casino_a):
+def test_events_are_removed_while_later_rows_of_them_are_stored(casino_a):
     def work(number):
         for n in range(1, ROUNDS + 1):
             if number % 2:
@@ -77,7 +77,7 @@ def test_events_are_removed_while_later_word_of_them_comes(casino_a):
         assert EventTeam.objects.count() == 40
 
 
-def test_coupons_are_each_counted_once_whoever_comes_first(casino_a):
+def test_concurrent_coupons_are_each_counted_once(casino_a):
     rows = [coupon_row(user_id=n % 5 + 1, id=n if n % 2 else None) for n in range(1, 61)]
     with use_casino(casino_a.current):
         store_users([user_row(id=user_id) for user_id in range(1, 6)])
@@ -94,7 +94,7 @@ def test_coupons_are_each_counted_once_whoever_comes_first(casino_a):
         assert_counts_equal_a_recount()
 
 
-def test_users_and_their_coupons_at_once(casino_a):
+def test_users_and_their_coupons_are_stored_concurrently(casino_a):
     def work(number):
         for n in range(ROUNDS):
             if number % 2:
@@ -109,7 +109,7 @@ def test_users_and_their_coupons_at_once(casino_a):
         assert_counts_equal_a_recount()
 
 
-def test_all_is_rebuilt_while_coupons_come_and_go(casino_a):
+def test_tallies_are_rebuilt_while_coupons_are_stored_and_removed(casino_a):
     with use_casino(casino_a.current):
         store_users([user_row(id=n) for n in (1, 2, 3)])
 

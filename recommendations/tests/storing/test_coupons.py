@@ -1,4 +1,4 @@
-"""`store_coupons`: each coupon once, counted once in its user's profile."""
+"""`store_coupons` stores each coupon once and counts it once in its user's profile."""
 
 from decimal import Decimal
 
@@ -24,7 +24,7 @@ def counts(user_id=1):
     return profile.purchases_at_last_update, profile.coupon_count, profile.stake_total
 
 
-def test_a_coupon_is_stored_as_given_with_its_selections():
+def test_a_coupon_is_stored_with_all_fields_and_selections():
     selections = (selection_row(event_id=9, odd=Decimal("1.57")), selection_row(league="LA LIGA"))
     row = coupon_row(id=5, user_id=31, stake=Decimal("25.51"), recommended_events=selections)
     assert store_coupons([row]) == [Outcome(Result.STORED, 5)]
@@ -50,26 +50,26 @@ def test_coupons_are_counted_in_their_users_profiles():
     assert counts(1) == (3, 3, Decimal("4.00"))
 
 
-def test_a_coupon_that_comes_twice_is_stored_and_counted_once():
+def test_a_coupon_sent_twice_is_stored_and_counted_once():
     row = coupon_row(id=5)
     assert store_coupons([row, row]) == [Outcome(Result.STORED, 5), DUPLICATE]
     assert store_coupons([row]) == [DUPLICATE]
     assert counts() == (1, 1, Decimal("10.00"))
 
 
-def test_a_message_without_an_id_that_is_read_twice_is_stored_and_counted_once():
+def test_a_message_without_an_id_read_twice_is_stored_and_counted_once():
     row = coupon_row()
     assert [outcome.result.value for outcome in store_coupons([row, row])] == ["stored", "duplicate"]
     assert store_coupons([row]) == [DUPLICATE]
     assert counts() == (1, 1, Decimal("10.00"))
 
 
-def test_equal_bets_at_different_places_in_kafka_are_two_coupons():
+def test_equal_coupons_in_two_kafka_messages_are_two_coupons():
     store_coupons([coupon_row(), coupon_row()])
     assert PurchasedCoupon.objects.count() == 2
 
 
-def test_a_coupon_is_final_so_that_the_first_of_its_id_counts():
+def test_the_first_coupon_of_an_id_is_final():
     store_coupons([coupon_row(id=5, stake=Decimal(1)), coupon_row(id=5, stake=Decimal(2))])
     assert store_coupons([coupon_row(id=5, stake=Decimal(3), user_id=2)]) == [DUPLICATE]
     assert PurchasedCoupon.objects.get().stake == 1
@@ -84,24 +84,24 @@ def test_a_user_without_a_profile_gets_one_with_the_first_coupon():
 
 
 @pytest.mark.parametrize("highest", [1, 2, 50])
-def test_ids_that_are_handed_out_do_not_collide_with_the_casinos_own(highest):
+def test_sequence_ids_do_not_collide_with_the_casinos_own(highest):
     store_coupons([coupon_row(id=highest)])
     assert store_coupons([coupon_row()]) == [Outcome(Result.STORED, highest + 1)]
 
 
-def test_own_and_handed_out_ids_mix_in_one_call():
+def test_own_and_sequence_ids_can_mix_in_one_call():
     outcomes = store_coupons([coupon_row(id=3), coupon_row(), coupon_row(id=1), coupon_row()])
     assert [outcome.id for outcome in outcomes[::2]] == [3, 1]
     assert {outcome.id for outcome in outcomes[1::2]} == {4, 5}
     assert counts() == (4, 4, Decimal(40))
 
 
-def test_an_own_id_that_was_handed_out_is_refused_and_counts_nothing():
+def test_an_own_id_taken_by_the_sequence_is_rejected_and_not_counted():
     [nameless] = store_coupons([coupon_row()])
     assert store_coupons([coupon_row(id=nameless.id, stake=Decimal(99))]) == [Outcome(Result.ID_TAKEN)]
     assert counts() == (1, 1, Decimal(10))
 
 
-def test_the_largest_stakes_add_up():
+def test_the_sum_of_the_largest_stakes_is_exact():
     store_coupons([coupon_row(stake=Decimal("999999999999.99")) for _ in range(3)])
     assert counts()[2] == Decimal("2999999999999.97")

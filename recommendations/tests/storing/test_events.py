@@ -1,4 +1,4 @@
-"""`store_events` and `store_teams`: events, their teams, and the links between the two."""
+"""`store_events` and `store_teams` store events, their teams, and the links between them."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +23,7 @@ def teams_of(event_id):
     return set(Team.objects.filter(events__pk=event_id).values_list("name", "sport"))
 
 
-def test_an_event_is_stored_as_given_under_its_own_id():
+def test_an_event_is_stored_with_all_fields_and_its_own_id():
     row = event_row(id=7, odd=Decimal("3.141"))
     assert store_events([row]) == [Outcome(Result.STORED, 7)]
     event = Event.objects.get()
@@ -58,14 +58,14 @@ def test_teams_of_the_same_name_in_two_sports_are_two_teams():
         ({"sport": "HANDBALL"}, {("ARSENAL", "HANDBALL"), ("CHELSEA", "HANDBALL")}),
     ],
 )
-def test_when_its_teams_change_an_event_is_linked_anew(change, teams):
+def test_changed_teams_replace_the_events_links(change, teams):
     store_events([event_row(id=7), event_row(id=8)])
     assert store_events([event_row(id=7, **change)]) == [Outcome(Result.UPDATED, 7)]
     assert teams_of(7) == teams
     assert teams_of(8) == {("ARSENAL", "FOOTBALL"), ("CHELSEA", "FOOTBALL")}
 
 
-def test_an_odd_that_changes_is_brought_up_to_date():
+def test_a_changed_odd_is_updated():
     store_events([event_row(id=7), event_row()])
     outcomes = store_events([event_row(id=7, odd=Decimal("1.9")), event_row(odd=Decimal("1.8"))])
     assert [outcome.result for outcome in outcomes] == [Result.UPDATED, Result.UPDATED]
@@ -73,7 +73,7 @@ def test_an_odd_that_changes_is_brought_up_to_date():
     assert EventTeam.objects.count() == 4
 
 
-def test_an_event_that_is_put_off_is_brought_up_to_date_where_it_has_an_id():
+def test_a_postponed_event_with_an_id_is_updated():
     store_events([event_row(id=7)])
     later = datetime(2050, 7, 1, tzinfo=UTC)
     store_events([event_row(id=7, begin_timestamp=later, end_timestamp=later + timedelta(hours=2))])
@@ -85,13 +85,13 @@ def test_an_unchanged_event_is_a_duplicate():
     assert store_events([event_row(id=7), event_row(odd=Decimal("2.5000"))]) == [DUPLICATE, DUPLICATE]
 
 
-def test_of_several_rows_of_one_event_the_last_counts():
+def test_the_last_of_several_rows_of_one_event_wins():
     rows = [event_row(id=7, odd=Decimal(odd)) for odd in (2, 3, 4)]
     assert [outcome.result.value for outcome in store_events(rows)] == ["duplicate", "duplicate", "stored"]
     assert Event.objects.get().odd == 4
 
 
-def test_without_an_id_an_event_is_known_by_sport_league_teams_and_begin():
+def test_an_event_without_an_id_is_identified_by_sport_league_teams_and_begin():
     rows = [
         event_row(),
         event_row(country="WALES"),
@@ -104,18 +104,18 @@ def test_without_an_id_an_event_is_known_by_sport_league_teams_and_begin():
 
 
 @pytest.mark.parametrize("highest", [1, 2, 50])
-def test_ids_that_are_handed_out_do_not_collide_with_the_casinos_own(highest):
+def test_sequence_ids_do_not_collide_with_the_casinos_own(highest):
     store_events([event_row(id=highest)])
     assert store_events([event_row()]) == [Outcome(Result.STORED, highest + 1)]
 
 
-def test_events_that_are_stored_raise_the_offers_version():
+def test_storing_events_increments_the_offers_version():
     before = OfferVersion.objects.get().version
     store_events([event_row(id=7)])
     assert OfferVersion.objects.get().version > before
 
 
-def test_teams_known_already_stay_as_they_are():
+def test_stored_teams_stay_unchanged():
     store_teams([("ARSENAL", "FOOTBALL"), ("ARSENAL", "FOOTBALL")])
     known = Team.objects.get()
     store_teams([("LEEDS", "FOOTBALL"), ("ARSENAL", "FOOTBALL")])
@@ -123,18 +123,18 @@ def test_teams_known_already_stay_as_they_are():
     assert Team.objects.get(name="ARSENAL") == known
 
 
-def test_no_teams_are_no_error():
+def test_storing_no_teams_changes_nothing():
     store_teams([])
     assert not Team.objects.exists()
 
 
-def test_an_own_id_that_was_handed_out_is_refused_and_overwrites_no_event():
+def test_an_own_id_taken_by_the_sequence_is_rejected_and_overwrites_no_event():
     [nameless] = store_events([event_row(odd=Decimal("2.5"))])
     assert store_events([event_row(id=nameless.id, odd=Decimal("9.9"))]) == [Outcome(Result.ID_TAKEN)]
     assert Event.objects.get().odd == Decimal("2.5")
 
 
-def test_a_row_that_is_not_stored_leaves_no_teams_behind():
+def test_a_row_that_is_not_stored_stores_no_teams():
     store_events([event_row(id=7, timestamp=at(2))])
     store_events([event_row(id=7, timestamp=at(1), home_team="YORK"), event_row(id=8)])
     assert not Team.objects.filter(name="YORK").exists()

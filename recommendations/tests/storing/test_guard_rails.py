@@ -1,4 +1,4 @@
-"""What keeps a user from being shown bets: kept where a message says nothing of it."""
+"""A user's status and limits, which a message without them does not change."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -38,7 +38,7 @@ def test_a_new_user_is_active_and_has_no_limits():
 
 
 @BATCHES
-def test_a_message_that_says_nothing_of_them_changes_no_guard_rail(together):
+def test_a_row_without_guard_rails_keeps_the_stored_ones(together):
     guarded = {
         "status": "self_excluded",
         "status_until": NEVER,
@@ -53,7 +53,7 @@ def test_a_message_that_says_nothing_of_them_changes_no_guard_rail(together):
 
 
 @BATCHES
-def test_a_new_status_takes_the_end_of_the_one_before_along(together):
+def test_a_new_status_replaces_the_end_of_the_previous_one(together):
     rows = [user_row(id=1, status="TIME_OUT", status_until=NEVER), user_row(id=1, status="CLOSED", timestamp=at(1))]
     store(rows, together=together)
     user = User.objects.get()
@@ -61,7 +61,7 @@ def test_a_new_status_takes_the_end_of_the_one_before_along(together):
 
 
 @BATCHES
-def test_none_lifts_a_limit(together):
+def test_none_removes_a_limit(together):
     store(
         [user_row(id=1, stake_limit=Decimal(5)), user_row(id=1, stake_limit=None, timestamp=at(1))], together=together
     )
@@ -69,13 +69,13 @@ def test_none_lifts_a_limit(together):
 
 
 @BATCHES
-def test_an_exclusion_that_comes_late_does_not_undo_a_later_word(together):
+def test_a_late_exclusion_does_not_overwrite_a_later_status(together):
     rows = [user_row(id=1, status="ACTIVE", timestamp=at(2)), user_row(id=1, status="SELF_EXCLUDED", timestamp=at(1))]
     store(rows, together=together)
     assert User.objects.get().status == "ACTIVE"
 
 
-def test_a_row_knows_what_it_leaves_open():
+def test_a_row_lists_its_unset_columns():
     assert user_row().unset_columns == ("status", "status_until", "birth_date", "stake_limit", "limit_left")
     assert user_row(status="active", stake_limit=None, limit_left=UNSET).unset_columns == ("birth_date", "limit_left")
 
@@ -90,7 +90,7 @@ def test_a_row_knows_what_it_leaves_open():
         ({"limit_left": Decimal("NaN")}, "out_of_range", "limit_left"),
     ],
 )
-def test_what_makes_no_sense_is_refused(changes, code, field):
+def test_invalid_guard_rails_are_rejected(changes, code, field):
     with pytest.raises(InvalidRow) as refusal:
         user_row(**changes)
     assert (refusal.value.code, refusal.value.field) == (code, field)

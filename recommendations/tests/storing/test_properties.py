@@ -1,4 +1,4 @@
-"""Any rows in any order, however they are cut into batches, end in the tables that the reference says."""
+"""Any rows in any order and any batches give the tables of the reference implementation."""
 
 import random
 from decimal import Decimal
@@ -18,7 +18,7 @@ from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
 STORE: dict[str, Any] = {"users": store_users, "events": store_events, "purchased_coupons": store_coupons}
-OWN_IDS = 10_001  # and on: those that are handed out are higher
+OWN_IDS = 10_001  # the first one; the sequences start higher
 SLOW = settings(max_examples=scaled(20, 150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 ids = st.integers(OWN_IDS, OWN_IDS + 2)
@@ -46,7 +46,7 @@ events = st.builds(
 
 
 def make_coupon(number, has_id, stake, minute):
-    """Of one key, always for the same user, as a casino's coupons are."""
+    """A coupon; equal keys have equal users, as a casino's coupons do."""
     key = {"id": OWN_IDS + number} if has_id else {"source": f"place {number}"}
     return coupon_row(user_id=OWN_IDS + number % 3, stake=Decimal(stake), timestamp=at(minute), **key)
 
@@ -66,7 +66,7 @@ def _inside_casino_a(casino_a):
     with use_casino(casino_a.current):
         with casino_connection().cursor() as cursor:
             for table in STORE:
-                cursor.execute(f"SELECT setval('{table}_id_seq', 20000)")  # else it follows the own ids, and meets them
+                cursor.execute(f"SELECT setval('{table}_id_seq', 20000)")  # else it collides with the own ids
         yield
 
 
@@ -84,7 +84,7 @@ def tables_after(batches):
 @pytest.mark.scaled
 @SLOW
 @given(st.lists(batches, max_size=12))
-def test_any_batches_end_as_their_rows_would_one_by_one_in_the_reference(batches):
+def test_any_batches_give_the_tables_of_the_reference(batches):
     reference = Reference()
     for kind, rows in batches:
         for row in rows:
@@ -112,14 +112,14 @@ messages = st.one_of(
 @pytest.mark.scaled
 @SLOW
 @given(st.lists(messages, max_size=25), st.randoms(use_true_random=False))
-def test_messages_that_say_all_end_in_the_same_tables_in_any_order_and_however_often_they_come(messages, rng):
+def test_complete_messages_in_any_order_and_repeated_give_the_same_tables(messages, rng):
     again = rng.sample(messages, rng.randint(0, len(messages)))
     first = tables_after((kind, [row]) for kind, row in messages)
     assert tables_after(in_batches(rng.sample(messages + again, len(messages + again)), rng)) == first
 
 
 def in_batches(messages: list[Any], rng: random.Random):
-    """The messages of each kind in their order, in batches that take turns at random."""
+    """Batches of one kind each, interleaved at random, with the messages of each kind in their order."""
     left = {kind: [row for each, row in messages if each == kind] for kind in STORE}
     while any(left.values()):
         kind = rng.choice([kind for kind in STORE if left[kind]])

@@ -1,4 +1,4 @@
-"""`manage.py rebuild_profiles`: the same values from the coupons as were kept while they came."""
+"""`manage.py rebuild_profiles` gives the same values as incremental counting."""
 
 import random
 from datetime import timedelta
@@ -35,7 +35,7 @@ def random_coupon(rng, now, number):
 
 
 def known():
-    """All that tallies say of users, and the casino's."""
+    """All values of the users' and the casino's tallies."""
     merge_casino_sums()
     users = {}
     for user_id in UserProfile.objects.values_list("user_id", flat=True):
@@ -47,7 +47,7 @@ def known():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_rebuilding_gives_what_was_kept(casino_a, now, seed):
+def test_a_rebuild_gives_the_values_stored_incrementally(casino_a, now, seed):
     rng = random.Random(seed)
     with use_casino(casino_a.current):
         store_users([user_row(id=user_id) for user_id in range(1, 5)])
@@ -72,7 +72,7 @@ def test_rebuilding_gives_what_was_kept(casino_a, now, seed):
             assert after[0][user_id][1][attribute] == pytest.approx(each, rel=1e-9)
 
 
-def test_coupons_that_nobody_counted_are_counted(casino_a, casino_b, capsys):
+def test_a_rebuild_counts_uncounted_coupons(casino_a, casino_b, capsys):
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
             UserFactory.create(id=1)
@@ -86,7 +86,7 @@ def test_coupons_that_nobody_counted_are_counted(casino_a, casino_b, capsys):
         assert not UserTallies.objects.exists()
 
 
-def test_only_marked_profiles_are_rebuilt_where_that_is_asked_for(casino_a, capsys):
+def test_marked_rebuilds_only_marked_profiles(casino_a, capsys):
     with use_casino(casino_a.current):
         store_users([user_row(id=1), user_row(id=2)])
         UserProfile.objects.filter(user_id=2).update(needs_rebuild=True)
@@ -96,6 +96,6 @@ def test_only_marked_profiles_are_rebuilt_where_that_is_asked_for(casino_a, caps
         assert not UserProfile.objects.filter(needs_rebuild=True).exists()
 
 
-def test_it_says_which_casinos_it_wants_to_know():
+def test_the_command_requires_casinos():
     with pytest.raises(CommandError):
         call_command("rebuild_profiles")

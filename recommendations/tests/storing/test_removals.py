@@ -1,4 +1,4 @@
-"""Removals: what the casino takes back is gone with all that is its, and does not come back by an older message."""
+"""Removals delete rows with all that belongs to them; older messages don't store them again."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def results(outcomes):
 
 
 @KINDS
-def test_a_removed_row_is_gone(store, row, model):
+def test_a_removed_row_is_deleted(store, row, model):
     store([row(1), row(1)])
     assert store([removal(7, 2)]) == [REMOVED]
     assert not model.objects.exists()
@@ -57,7 +57,7 @@ def test_a_row_removed_twice_is_removed_once(store, row, model):
 
 
 @KINDS
-def test_what_is_remembered_of_a_removal_never_goes_back(store, row, model):
+def test_the_recorded_time_of_a_removal_never_decreases(store, row, model):
     store([removal(7, 5)])
     store([removal(7, 3)])
     assert store([row(4)]) == [STALE]
@@ -66,14 +66,14 @@ def test_what_is_remembered_of_a_removal_never_goes_back(store, row, model):
 
 @KINDS
 @pytest.mark.parametrize("minutes", [1, 2])
-def test_a_message_of_before_the_removal_does_not_bring_the_row_back(store, row, model, minutes):
+def test_a_message_older_than_the_removal_does_not_store_the_row_again(store, row, model, minutes):
     assert store([removal(7, 2)]) == [DUPLICATE]
     assert store([row(minutes)]) == [STALE]
     assert not model.objects.exists()
 
 
 @KINDS
-def test_a_later_message_does(store, row, model):
+def test_a_message_later_than_the_removal_stores_the_row_again(store, row, model):
     store([row(1)])
     store([removal(7, 2)])
     assert store([row(3)]) == [Outcome(Result.STORED, 7)]
@@ -82,14 +82,14 @@ def test_a_later_message_does(store, row, model):
 
 
 @KINDS
-def test_a_removal_older_than_the_row_leaves_it(store, row, model):
+def test_a_removal_older_than_the_row_keeps_it(store, row, model):
     store([row(3)])
     assert store([removal(7, 2)]) == [DUPLICATE]
     assert model.objects.get().timestamp == at(3)
 
 
 @KINDS
-def test_at_equal_times_the_removal_wins_whichever_comes_first(store, row, model):
+def test_at_equal_times_the_removal_wins_in_either_order(store, row, model):
     store([row(1)])
     assert store([removal(7, 1)]) == [REMOVED]
     assert store([row(1)]) == [STALE]
@@ -99,7 +99,7 @@ def test_at_equal_times_the_removal_wins_whichever_comes_first(store, row, model
 
 
 @KINDS
-def test_a_row_and_its_removal_in_one_batch_leave_nothing(store, row, model):
+def test_a_row_and_its_removal_in_one_batch_store_nothing(store, row, model):
     assert results(store([row(1), removal(7, 2)])) == ["stored", "removed"]
     assert not model.objects.exists()
     assert not UserProfile.objects.exists()
@@ -107,13 +107,13 @@ def test_a_row_and_its_removal_in_one_batch_leave_nothing(store, row, model):
 
 
 @KINDS
-def test_a_row_that_is_removed_and_made_again_in_one_batch_is_there(store, row, model):
+def test_a_row_removed_and_sent_again_in_one_batch_is_stored(store, row, model):
     assert results(store([row(1), removal(7, 2), row(3)])) == ["stored", "removed", "stored"]
     assert model.objects.get().timestamp == at(3)
 
 
 @KINDS
-def test_the_others_of_a_batch_are_stored(store, row, model):
+def test_other_rows_of_a_batch_with_a_removal_are_stored(store, row, model):
     store([row(1)])
     others = {User: user_row, Event: event_row}[model]
     assert results(store([others(id=8), removal(7, 2), others()])) == ["stored", "removed", "stored"]
@@ -122,7 +122,7 @@ def test_the_others_of_a_batch_are_stored(store, row, model):
 
 
 @KINDS
-def test_an_id_that_postgresql_handed_out_is_not_the_casinos_to_remove(store, row, model):
+def test_a_row_with_a_sequence_id_can_not_be_removed(store, row, model):
     nameless = {User: user_row, Event: event_row}[model]()
     [stored] = store([nameless])
     assert store([removal(stored.id, 999)]) == [DUPLICATE]
@@ -131,7 +131,7 @@ def test_an_id_that_postgresql_handed_out_is_not_the_casinos_to_remove(store, ro
 
 
 @KINDS
-def test_a_removal_is_of_one_casino(casino_b, store, row, model):
+def test_a_removal_affects_one_casino_only(casino_b, store, row, model):
     store([row(1)])
     with use_casino(casino_b.current, switch=True):
         store([row(1)])
@@ -141,28 +141,28 @@ def test_a_removal_is_of_one_casino(casino_b, store, row, model):
 
 
 @KINDS
-def test_a_removal_is_of_one_kind(store, row, model):
+def test_a_removal_affects_one_kind_only(store, row, model):
     store([row(1)])
     store_other_kind = store_events if model is User else store_users
     store_other_kind([removal(7, 2)])
     assert store([row(2)])[0].result == Result.UPDATED
 
 
-def test_an_event_takes_its_links_along_and_leaves_its_teams():
+def test_removing_an_event_deletes_its_links_and_keeps_its_teams():
     store_events([event(1), event_row(id=8)])
     store_events([removal(7, 2)])
     assert list(EventTeam.objects.values_list("event_id", flat=True)) == [8, 8]
     assert Team.objects.count() == 2
 
 
-def test_an_event_that_comes_back_is_linked_and_open_again():
+def test_a_removed_event_stored_again_is_linked_and_open():
     store_events([event(1, status="CANCELLED")])
     store_events([removal(7, 2), event(3)])
     assert Event.objects.get().status == "OPEN"
     assert EventTeam.objects.count() == 2
 
 
-def test_an_event_without_a_time_is_removed_and_does_not_come_back():
+def test_a_removed_event_without_a_timestamp_is_not_stored_again():
     store_events([event_row(id=7)])
     assert store_events([removal(7, 1)]) == [REMOVED]
     assert store_events([event_row(id=7)]) == [STALE]
@@ -170,7 +170,7 @@ def test_an_event_without_a_time_is_removed_and_does_not_come_back():
     assert not Event.objects.exists()
 
 
-def test_only_a_removal_that_removes_raises_the_offers_version():
+def test_only_a_removal_with_an_effect_increments_the_offers_version():
     store_events([event(1)])
     before = OfferVersion.objects.get().version
     store_events([removal(8, 2)])

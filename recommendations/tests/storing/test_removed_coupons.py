@@ -1,4 +1,4 @@
-"""Removed coupons: taken back from their users' counts, and never stored again."""
+"""Removed coupons are subtracted from their users' counts, and never stored again."""
 
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ def _inside_casino_a(casino_a, fresh_ids):
         yield
 
 
-def test_a_removed_coupon_is_taken_back_from_its_users_counts():
+def test_a_removed_coupon_is_subtracted_from_its_users_counts():
     store_users([user_row(id=7), user_row(id=8)])
     rows = [coupon_row(id=n, user_id=7 + n % 2, stake=Decimal(n)) for n in range(1, 7)]
     store_coupons(rows)
@@ -27,7 +27,7 @@ def test_a_removed_coupon_is_taken_back_from_its_users_counts():
     assert list(counted) == [(7, 1, Decimal(6)), (8, 2, Decimal(8))]
 
 
-def test_a_removed_coupon_never_comes_back_however_late():
+def test_a_removed_coupon_is_never_stored_again():
     store_users([user_row(id=7)])
     store_coupons([coupon_row(id=1, user_id=7)])
     assert store_coupons([removal(1, 1)]) == [REMOVED]
@@ -40,7 +40,7 @@ def test_a_removed_coupon_never_comes_back_however_late():
 
 @pytest.mark.parametrize("user_id", [7, 404])
 @pytest.mark.parametrize("swap", [False, True])
-def test_a_coupon_and_its_removal_in_one_batch_leave_nothing(user_id, swap):
+def test_a_coupon_and_its_removal_in_one_batch_store_nothing(user_id, swap):
     store_users([user_row(id=7)])
     row = coupon_row(id=1, user_id=user_id)
     store_coupons([removal(1, 1), row] if swap else [row, removal(1, 1)])
@@ -49,16 +49,16 @@ def test_a_coupon_and_its_removal_in_one_batch_leave_nothing(user_id, swap):
     assert store_coupons([row]) == [STALE]
 
 
-def test_a_coupon_whose_id_postgresql_handed_out_stays():
+def test_a_coupon_with_a_sequence_id_can_not_be_removed():
     store_users([user_row(id=7)])
     [stored] = store_coupons([coupon_row(user_id=7)])
     assert store_coupons([removal(stored.id, 999)]) == [DUPLICATE]
     assert UserProfile.objects.get().coupon_count == PurchasedCoupon.objects.count() == 1
 
 
-def test_a_coupon_that_was_never_counted_can_be_removed():
+def test_an_uncounted_coupon_can_be_removed():
     store_users([user_row(id=7)])
-    CouponFactory.create(id=1, user_id=7)  # as by psql
+    CouponFactory.create(id=1, user_id=7)  # uncounted, as if inserted with psql
     assert store_coupons([removal(1, 1)]) == [REMOVED]
     profile = UserProfile.objects.get()
     assert (profile.coupon_count, profile.stake_total) == (0, Decimal(0))

@@ -1,4 +1,4 @@
-"""Removed users: with them goes all that is theirs, coupons that wait for them too."""
+"""Removing users deletes all their rows, including waiting coupons."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def user(minutes):
     return user_row(id=7, timestamp=at(minutes))
 
 
-def test_a_user_takes_profile_and_coupons_along_but_not_those_of_others():
+def test_removing_a_user_deletes_only_that_users_profile_and_coupons():
     store_users([user(1), user_row(id=8)])
     store_coupons([coupon_row(user_id=user_id, id=coupon_id) for user_id, coupon_id in ((7, 1), (8, 2), (7, 3))])
     store_users([removal(7, 2)])
@@ -26,7 +26,7 @@ def test_a_user_takes_profile_and_coupons_along_but_not_those_of_others():
     assert list(UserProfile.objects.values_list("user_id", "coupon_count")) == [(8, 1)]
 
 
-def test_a_user_removed_and_made_again_in_one_batch_begins_anew():
+def test_a_user_removed_and_sent_again_in_one_batch_has_no_older_data():
     store_users([user(1)])
     store_coupons([coupon_row(user_id=7)])
     store_users([removal(7, 2), user(3)])
@@ -34,13 +34,13 @@ def test_a_user_removed_and_made_again_in_one_batch_begins_anew():
     assert list(UserProfile.objects.values_list("user_id", "coupon_count")) == [(7, 0)]
 
 
-def test_a_user_who_never_came_takes_along_the_coupons_that_waited():
+def test_removing_an_unknown_user_deletes_the_waiting_coupons():
     store_coupons([coupon_row(user_id=7, timestamp=at(1)), coupon_row(user_id=8, timestamp=at(1))])
     store_users([removal(7, 2)])
     assert list(WaitingCoupon.objects.values_list("user_id", flat=True)) == [8]
 
 
-def test_coupons_later_than_the_removal_go_on_waiting_for_the_user_who_comes_back():
+def test_coupons_later_than_the_removal_keep_waiting_for_the_user():
     store_coupons([coupon_row(user_id=7, id=1, timestamp=at(3))])
     store_users([removal(7, 2)])
     store_users([user(3)])

@@ -1,4 +1,4 @@
-"""An event's status: kept where a message says nothing of it, and only what is open is recommended."""
+"""An event's status: a message without one keeps it, and only open events are recommended."""
 
 from decimal import Decimal
 
@@ -55,7 +55,7 @@ def test_a_new_event_is_open(key):
 
 @KEYS
 @pytest.mark.parametrize("given", CLOSED)
-def test_a_new_event_has_the_status_that_it_comes_with(key, given):
+def test_a_new_event_gets_the_status_of_its_row(key, given):
     store_events([event_row(status=given.lower(), **key)])
     assert status() == given
 
@@ -63,14 +63,14 @@ def test_a_new_event_has_the_status_that_it_comes_with(key, given):
 @KEYS
 @BATCHES
 @pytest.mark.parametrize("given", CLOSED)
-def test_a_row_without_a_status_leaves_it(key, store, given):
+def test_a_row_without_a_status_keeps_the_stored_one(key, store, given):
     store(event_row(status=given, timestamp=at(1), **key), event_row(odd=9, timestamp=at(2), **key))
     assert (status(), Event.objects.get().odd) == (given, Decimal(9))
 
 
 @KEYS
 @BATCHES
-def test_without_times_too_a_row_without_a_status_leaves_it(key, store):
+def test_a_row_without_status_and_timestamp_keeps_the_stored_status(key, store):
     store(event_row(status="CANCELLED", **key), event_row(odd=8, **key), event_row(odd=9, **key))
     assert (status(), Event.objects.get().odd) == ("CANCELLED", Decimal(9))
 
@@ -90,13 +90,13 @@ def test_a_stale_status_changes_nothing(store):
     assert status() == "OPEN"
 
 
-def test_a_status_older_than_what_is_stored_is_not_taken_over_by_a_later_row_of_its_batch():
+def test_a_stale_status_is_not_applied_by_a_later_row_of_its_batch():
     store_events([event_row(id=7, status="OPEN", timestamp=at(2))])
     store_events([event_row(id=7, status="CANCELLED", timestamp=at(1)), event_row(id=7, odd=9, timestamp=at(3))])
     assert (status(), Event.objects.get().odd) == ("OPEN", Decimal(9))
 
 
-def test_rows_with_and_without_a_status_mix_in_one_batch():
+def test_rows_with_and_without_a_status_can_mix_in_one_batch():
     store_events([event_row(id=n, home_team=f"H{n}", status="SUSPENDED") for n in range(1, 5)])
     rows = [event_row(id=n, home_team=f"H{n}", odd=9, status="OPEN" if n % 2 else None) for n in range(1, 7)]
     results = [outcome.result.value for outcome in store_events(rows)]
@@ -109,7 +109,9 @@ def test_rows_with_and_without_a_status_mix_in_one_batch():
 
 @pytest.mark.parametrize("recommender_type", RECOMMENDERS)
 @pytest.mark.parametrize("given", CLOSED)
-def test_what_is_not_open_is_not_recommended_from_the_next_request_on(recommended_homes, recommender_type, given):
+def test_an_event_that_is_not_open_is_not_recommended_from_the_next_request_on(
+    recommended_homes, recommender_type, given
+):
     store_events([event_row(id=n, home_team=f"H{n}", away_team=f"A{n}") for n in (1, 2, 3)])
     assert recommended_homes(recommender_type) == {"H1", "H2", "H3"}
     store_events([event_row(id=2, home_team="H2", away_team="A2", status=given)])
@@ -121,6 +123,6 @@ def test_what_is_not_open_is_not_recommended_from_the_next_request_on(recommende
 
 
 @pytest.mark.parametrize("recommender_type", RECOMMENDERS)
-def test_where_nothing_is_open_nothing_is_recommended(recommended_homes, recommender_type):
+def test_nothing_is_recommended_without_open_events(recommended_homes, recommender_type):
     store_events([event_row(id=n, home_team=f"H{n}", status=status) for n, status in enumerate(CLOSED, start=1)])
     assert recommended_homes(recommender_type) == set()

@@ -1,4 +1,4 @@
-"""The later word wins, in whatever order messages come and however they are cut into batches."""
+"""The row with the latest timestamp wins, in any order and any batches."""
 
 from itertools import permutations
 
@@ -39,12 +39,12 @@ def results(outcomes):
 
 
 def state(model):
-    kept = model.objects.get()
-    return kept.country, kept.timestamp
+    stored = model.objects.get()
+    return stored.country, stored.timestamp
 
 
 @KINDS
-def test_a_later_row_brings_up_to_date(store, row, model):
+def test_a_later_row_updates_the_stored_one(store, row, model):
     store([row(1, "SPAIN")])
     assert results(store([row(2, "ITALY")])) == ["updated"]
     assert state(model) == ("ITALY", at(2))
@@ -59,14 +59,14 @@ def test_an_earlier_row_is_stale_and_changes_nothing(store, row, model):
 
 
 @KINDS
-def test_an_earlier_row_that_says_the_same_is_stale_too(store, row, model):
+def test_an_earlier_row_with_equal_values_is_stale(store, row, model):
     store([row(2, "ITALY")])
     assert results(store([row(1, "ITALY")])) == ["stale"]
     assert state(model) == ("ITALY", at(2))
 
 
 @KINDS
-def test_of_equal_times_the_last_to_come_wins(store, row, model):
+def test_at_equal_times_the_last_row_wins(store, row, model):
     store([row(1, "SPAIN")])
     assert results(store([row(1, "ITALY")])) == ["updated"]
     assert results(store([row(1, "SPAIN"), row(1, "FRANCE")])) == ["duplicate", "updated"]
@@ -74,13 +74,13 @@ def test_of_equal_times_the_last_to_come_wins(store, row, model):
 
 
 @KINDS
-def test_the_same_again_is_a_duplicate(store, row, model):
+def test_an_equal_row_is_a_duplicate(store, row, model):
     store([row(1, "SPAIN")])
     assert results(store([row(1, "SPAIN")])) == ["duplicate"]
 
 
 @KINDS
-def test_the_same_said_later_moves_the_time_so_that_what_lies_between_is_stale(store, row, model):
+def test_an_equal_row_with_a_later_time_makes_rows_in_between_stale(store, row, model):
     store([row(1, "SPAIN")])
     assert results(store([row(3, "SPAIN")])) == ["updated"]
     assert results(store([row(2, "ITALY")])) == ["stale"]
@@ -98,14 +98,14 @@ def test_within_one_batch_the_latest_wins_in_any_order(store, row, model, order)
 
 @KINDS
 @pytest.mark.parametrize("order", list(permutations([1, 2, 3])))
-def test_in_batches_of_their_own_the_latest_wins_in_any_order(store, row, model, order):
+def test_in_separate_batches_the_latest_wins_in_any_order(store, row, model, order):
     for minutes in order:
         store([row(minutes, f"COUNTRY {minutes}")])
     assert state(model) == ("COUNTRY 3", at(3))
 
 
 @KINDS
-def test_a_batch_may_be_stale_in_part(store, row, model):
+def test_a_batch_can_be_partly_stale(store, row, model):
     store([row(5, "SPAIN")])
     assert results(store([row(1, "ITALY"), row(2, "FRANCE")])) == ["duplicate", "stale"]
     assert results(store([row(6, "ITALY"), row(2, "FRANCE")])) == ["updated", "duplicate"]
@@ -113,7 +113,7 @@ def test_a_batch_may_be_stale_in_part(store, row, model):
 
 
 @EVENTS
-def test_an_event_without_a_time_takes_the_place_of_any_and_leaves_its_time(row):
+def test_an_event_without_a_timestamp_replaces_any_and_keeps_the_stored_timestamp(row):
     store_events([row(5, "SPAIN")])
     assert results(store_events([row(None, "ITALY")])) == ["updated"]
     assert state(Event) == ("ITALY", at(5))
@@ -121,7 +121,7 @@ def test_an_event_without_a_time_takes_the_place_of_any_and_leaves_its_time(row)
 
 
 @EVENTS
-def test_any_time_is_later_than_none(row):
+def test_any_timestamp_is_later_than_none(row):
     store_events([row(None, "SPAIN")])
     assert results(store_events([row(1, "ITALY")])) == ["updated"]
     assert state(Event) == ("ITALY", at(1))
@@ -129,7 +129,7 @@ def test_any_time_is_later_than_none(row):
 
 @EVENTS
 @pytest.mark.parametrize("order", list(permutations([1, 2, None])))
-def test_times_and_none_in_one_batch_end_as_they_would_one_by_one(row, order):
+def test_rows_with_and_without_timestamps_in_one_batch_equal_those_one_by_one(row, order):
     rows = [row(minutes, f"COUNTRY {minutes}") for minutes in order]
     store_events(rows)
     together = state(Event)
@@ -139,14 +139,14 @@ def test_times_and_none_in_one_batch_end_as_they_would_one_by_one(row, order):
     assert state(Event) == together
 
 
-def test_two_casinos_have_times_of_their_own(casino_b):
+def test_timestamps_are_compared_within_one_casino(casino_b):
     store_users([user(5, "SPAIN")])
     with use_casino(casino_b.current, switch=True):
         assert results(store_users([user(1, "ITALY")])) == ["stored"]
     assert state(User) == ("SPAIN", at(5))
 
 
-def test_a_nameless_user_too_is_never_set_back():
+def test_a_user_without_an_id_is_not_overwritten_by_an_earlier_row():
     store_users([user_row(currency="EUR", timestamp=at(2))])
     assert results(store_users([user_row(currency="USD", timestamp=at(1))])) == ["stale"]
     assert User.objects.get().currency == "EUR"

@@ -1,4 +1,4 @@
-"""Coupons of users who are not known yet: kept, counted when the user comes, given back when nobody does."""
+"""Coupons of unknown users wait, are counted when the user is stored, and are returned when they expire."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -41,14 +41,14 @@ def age(**by):
     WaitingCoupon.objects.update(waiting_since=F("waiting_since") - timedelta(**by))
 
 
-def test_a_coupon_of_an_unknown_user_waits_and_counts_nowhere():
+def test_a_coupon_of_an_unknown_user_waits_uncounted():
     assert store_coupons([coupon_row(user_id=31), coupon_row(user_id=31, id=5)]) == [WAITING, WAITING]
     assert WaitingCoupon.objects.count() == 2
     assert not PurchasedCoupon.objects.exists()
     assert not UserProfile.objects.exists()
 
 
-def test_it_is_stored_as_given_and_counted_when_its_user_comes():
+def test_a_waiting_coupon_is_stored_and_counted_when_its_user_is_stored():
     selections = (selection_row(event_id=9, odd=Decimal("1.57")), selection_row(league="LA LIGA"))
     with_id = coupon_row(id=5, user_id=31, stake=Decimal("25.51"), timestamp=at(3), recommended_events=selections)
     store_coupons([with_id, coupon_row(user_id=31, stake=Decimal("0.49")), coupon_row(user_id=32)])
@@ -60,7 +60,7 @@ def test_it_is_stored_as_given_and_counted_when_its_user_comes():
     assert list(WaitingCoupon.objects.values_list("user_id", flat=True)) == [32]
 
 
-def test_of_one_batch_known_users_coupons_are_stored_and_the_others_wait():
+def test_coupons_of_known_and_unknown_users_can_mix_in_one_batch():
     store_users([user_row(id=31)])
     rows = [
         coupon_row(user_id=user_id, id=coupon_id) for user_id, coupon_id in ((31, 1), (32, 2), (31, None), (33, None))
@@ -69,7 +69,7 @@ def test_of_one_batch_known_users_coupons_are_stored_and_the_others_wait():
     assert counts(31) == (2, 2, Decimal(20))
 
 
-def test_a_coupon_that_comes_again_while_it_waits_is_a_duplicate():
+def test_a_waiting_coupon_sent_again_is_a_duplicate():
     rows = [coupon_row(user_id=31, id=5), coupon_row(user_id=31)]
     assert store_coupons([*rows, *rows]) == [WAITING, WAITING, DUPLICATE, DUPLICATE]
     assert store_coupons(rows) == [DUPLICATE, DUPLICATE]
@@ -78,26 +78,26 @@ def test_a_coupon_that_comes_again_while_it_waits_is_a_duplicate():
     assert counts(31) == (2, 2, Decimal(20))
 
 
-def test_a_coupon_stored_already_does_not_wait_under_another_user():
+def test_a_stored_coupon_does_not_wait_for_another_user():
     store_users([user_row(id=31)])
     store_coupons([coupon_row(id=5, user_id=31)])
     assert store_coupons([coupon_row(id=5, user_id=404)]) == [DUPLICATE]
     assert not WaitingCoupon.objects.exists()
 
 
-def test_an_id_that_postgresql_handed_out_is_refused_before_the_user_comes():
+def test_a_waiting_coupon_with_a_sequence_id_is_rejected():
     store_users([user_row(id=31)])
     [nameless] = store_coupons([coupon_row(user_id=31)])
     assert store_coupons([coupon_row(id=nameless.id, user_id=404)]) == [Outcome(Result.ID_TAKEN)]
 
 
-def test_ids_handed_out_stay_clear_of_those_that_wait():
+def test_sequence_ids_do_not_collide_with_those_of_waiting_coupons():
     store_users([user_row(id=31)])
     store_coupons([coupon_row(id=5, user_id=404)])
     assert store_coupons([coupon_row(user_id=31)]) == [Outcome(Result.STORED, 6)]
 
 
-def test_only_so_many_wait(settings):
+def test_the_number_of_waiting_coupons_is_limited(settings):
     settings.WAITING_COUPONS = 3
     rows = [coupon_row(user_id=31, id=n) for n in range(1, 6)]
     assert store_coupons(rows[:2]) == [WAITING] * 2
@@ -108,19 +108,19 @@ def test_only_so_many_wait(settings):
     assert [outcome.result.value for outcome in store_coupons(rows)] == ["duplicate"] * 3 + ["stored"] * 2
 
 
-def test_where_none_may_wait_users_have_to_come_first(settings):
+def test_no_coupon_waits_with_a_limit_of_zero(settings):
     settings.WAITING_COUPONS = 0
     assert store_coupons([coupon_row(user_id=31)]) == [UNKNOWN_USER]
 
 
-def test_the_room_is_each_casinos_own(casino_b, settings):
+def test_the_limit_of_waiting_coupons_is_per_casino(casino_b, settings):
     settings.WAITING_COUPONS = 1
     assert store_coupons([coupon_row(user_id=31)]) == [WAITING]
     with use_casino(casino_b.current, switch=True):
         assert store_coupons([coupon_row(user_id=31)]) == [WAITING]
 
 
-def test_a_coupon_waits_for_the_user_of_its_own_casino(casino_b):
+def test_a_coupon_waits_only_for_a_user_of_its_casino(casino_b):
     store_coupons([coupon_row(user_id=31)])
     with use_casino(casino_b.current, switch=True):
         store_users([user_row(id=31)])
@@ -129,7 +129,7 @@ def test_a_coupon_waits_for_the_user_of_its_own_casino(casino_b):
     assert WaitingCoupon.objects.count() == 1
 
 
-def test_expired_coupons_are_given_back_with_their_messages(now):
+def test_expired_coupons_are_returned_with_their_messages(now):
     rows = [coupon_row(user_id=31, id=5), coupon_row(user_id=32)]
     store_coupons(rows, message_of=message_of)
     age(days=8)
@@ -141,17 +141,17 @@ def test_expired_coupons_are_given_back_with_their_messages(now):
 
 
 @pytest.mark.parametrize("message", [b"\x00\xff{}\n", b"", None])
-def test_any_message_comes_back_byte_for_byte(now, message):
+def test_messages_of_expired_coupons_are_returned_byte_for_byte(now, message):
     store_coupons([coupon_row(user_id=31)], message_of=lambda row: message)
     assert take_expired_coupons(now + timedelta(days=1)) == [(31, message)]
 
 
-def test_coupons_that_did_not_come_by_kafka_have_no_message(now):
+def test_waiting_coupons_can_have_no_kafka_message(now):
     store_coupons([coupon_row(user_id=31)])
     assert take_expired_coupons(now + timedelta(days=1)) == [(31, None)]
 
 
-def test_users_made_by_psql_get_their_coupons_at_expiry(now):
+def test_users_inserted_with_psql_get_their_coupons_at_expiry(now):
     store_coupons([coupon_row(user_id=31, id=5), coupon_row(user_id=31), coupon_row(user_id=32)])
     UserFactory.create(id=31)
     age(days=8)
@@ -159,14 +159,14 @@ def test_users_made_by_psql_get_their_coupons_at_expiry(now):
     assert counts(31) == (2, 2, Decimal(20))
 
 
-def test_users_made_by_psql_can_be_given_their_coupons_at_once():
+def test_coupons_waiting_for_users_inserted_with_psql_can_be_stored():
     store_coupons([coupon_row(user_id=31), coupon_row(user_id=32)])
     UserFactory.create(id=31)
     assert (store_coupons_waiting_for([31]), store_coupons_waiting_for([31])) == (1, 0)
     assert counts(31) == (1, 1, Decimal(10))
 
 
-def test_a_waiting_coupon_can_be_removed_and_does_not_come_back():
+def test_a_removed_waiting_coupon_is_not_stored_again():
     row = coupon_row(user_id=31, id=5)
     store_coupons([row, coupon_row(user_id=31, id=6)])
     assert store_coupons([removal(5, 1)]) == [Outcome(Result.REMOVED)]
@@ -176,7 +176,7 @@ def test_a_waiting_coupon_can_be_removed_and_does_not_come_back():
     assert list(PurchasedCoupon.objects.values_list("pk", flat=True)) == [6]
 
 
-def test_thousands_wait_and_are_adopted_in_a_few_queries(django_assert_max_num_queries):
+def test_thousands_of_waiting_coupons_are_stored_in_a_few_queries(django_assert_max_num_queries):
     rows = [coupon_row(user_id=n % 50 + 1, id=n if n % 2 else None) for n in range(1, 5001)]
     with django_assert_max_num_queries(19, connection=casino_connection()):
         assert store_coupons(rows, message_of=message_of) == [WAITING] * 5000

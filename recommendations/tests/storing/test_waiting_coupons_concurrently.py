@@ -1,4 +1,4 @@
-"""Users, their coupons and removals at the same time: nothing waits for ever, is lost or counted twice."""
+"""Concurrent users, coupons and removals: no coupon waits forever, is lost or is counted twice."""
 
 import random
 from typing import Any
@@ -34,7 +34,7 @@ def nothing_waits_and_all_is_counted(coupons):
 
 
 @SEEDS
-def test_users_and_their_coupons_come_at_once_in_any_order(casino_a, seed):
+def test_users_and_their_coupons_are_stored_concurrently_in_any_order(casino_a, seed):
     def work(number):
         rng = random.Random(10 * seed + number)
         users: list[Any] = [(store_users, batch) for batch in batches([user_row(id=user_id) for user_id in USERS], rng)]
@@ -49,7 +49,7 @@ def test_users_and_their_coupons_come_at_once_in_any_order(casino_a, seed):
 
 
 @SEEDS
-def test_coupons_with_and_without_ids_come_while_their_users_do(casino_a, seed):
+def test_coupons_with_and_without_ids_are_stored_concurrently_with_their_users(casino_a, seed):
     rows = [coupon_row(user_id=user_id, id=user_id if user_id % 2 else None) for user_id in USERS]
 
     def work(number):
@@ -66,7 +66,7 @@ def test_coupons_with_and_without_ids_come_while_their_users_do(casino_a, seed):
         nothing_waits_and_all_is_counted(len(USERS))
 
 
-def test_known_and_unknown_users_coupons_mix_while_the_known_are_updated(casino_a):
+def test_coupons_of_known_and_unknown_users_are_stored_while_users_are_updated(casino_a):
     with use_casino(casino_a.current):
         store_users([user_row(id=user_id) for user_id in range(1, 6)])
 
@@ -85,7 +85,7 @@ def test_known_and_unknown_users_coupons_mix_while_the_known_are_updated(casino_
 
 
 @SEEDS
-def test_users_are_removed_while_their_coupons_come(casino_a, seed):
+def test_users_are_removed_while_their_coupons_are_stored(casino_a, seed):
     def work(number):
         rng = random.Random(10 * seed + number)
         if number % 2:
@@ -106,7 +106,7 @@ def test_users_are_removed_while_their_coupons_come(casino_a, seed):
         assert_counts_equal_a_recount()
 
 
-def test_coupons_are_removed_while_others_come_and_their_users_too(casino_a):
+def test_coupons_are_removed_while_others_and_their_users_are_stored(casino_a):
     rows = [coupon_row(user_id=n % 10 + 1, id=n) for n in range(1, 101)]
 
     def work(number):

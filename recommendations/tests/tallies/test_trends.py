@@ -1,4 +1,4 @@
-"""What a casino's users bet on: tallied as coupons come, read now and then, aligned with the offer."""
+"""A casino's trends: tallied as coupons are stored, cached, aligned with the offer."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -41,7 +41,7 @@ def tallies():
     return {(row.attribute, row.value): row for row in CasinoTally.objects.all()}
 
 
-def test_what_was_bet_on_lately_counts_more(now):
+def test_recent_selections_have_a_higher_weight(now):
     store_coupons([bet(now, league="NEW"), bet(now - timedelta(days=1), league="OLD")])
     merge_casino_sums()
     trends = trends_at(now)
@@ -49,7 +49,7 @@ def test_what_was_bet_on_lately_counts_more(now):
     assert trends.weights["league"] == pytest.approx({"NEW": 1.0, "OLD": 2 ** (-1 / 30)}, abs=1e-6)
 
 
-def test_trends_decay_while_nobody_bets(now):
+def test_trends_decay_without_bets(now):
     store_coupons([bet(now, league="L")])
     merge_casino_sums()
     assert trends_at(now + timedelta(days=2)).recent["league"] == pytest.approx({"L": 0.25}, abs=1e-6)
@@ -62,26 +62,26 @@ def test_events_are_counted_by_id_or_by_match(now):
     assert list(trends_at(now).of_offer(offer)) == pytest.approx([0, 1, 1, 0], abs=1e-6)
 
 
-def test_an_offer_and_trends_that_share_nothing_go_together():
+def test_trends_of_events_outside_the_offer_are_ignored():
     trends = Trends({}, {"league": {"GONE": 1.0}}, np.array([77]), np.array([3.0]), {("X", "X", "X", "X"): 1.0})
     assert list(trends.of_offer(offer_of({}, {}))) == [0, 0]
     assert list(trends.of_offer(offer_of())) == []
     assert list(trends.of_column("league", offer_of({}).league)) == [0]
 
 
-def test_no_trends_are_read_from_nothing():
+def test_no_rows_give_no_trends():
     assert not decode_trends(None)
     assert decode_trends('[["event", "7", 1.0, 1.0, 1, 1.0]]')
 
 
-def test_what_can_be_no_event_is_passed_over():
+def test_invalid_event_ids_are_ignored():
     trends = decode_trends(
         '[["event", "-5", 1, 1, 1, 1], ["event", "99999999999999999999", 1, 1, 1, 1], ["event", "7", 1, 1, 1, 1]]'
     )
     assert list(trends.event_ids) == [7]
 
 
-def test_trends_are_read_again_when_they_are_due_and_by_the_same_query(now, settings):
+def test_expired_trends_are_read_again_by_the_same_query(now, settings):
     settings.TRENDS_SECONDS = 10
     assert not trends_at(now)
     store_coupons([bet(now, league="L")])
@@ -90,7 +90,7 @@ def test_trends_are_read_again_when_they_are_due_and_by_the_same_query(now, sett
     assert trends_at(now + timedelta(seconds=11)).recent["league"]["L"] == pytest.approx(1, abs=0.01)
 
 
-def test_what_many_bet_on_is_recommended_to_who_did_not(now):
+def test_popular_events_are_recommended_to_users_without_bets_on_them(now):
     events = [event_row(id=n, home_team=f"H{n}", away_team=f"A{n}") for n in range(1, 6)]
     store_events(events)
     store_coupons([bet(now, user_id=2, event_id=4), bet(now, user_id=2, event_id=4), bet(now, user_id=2, event_id=2)])
@@ -100,19 +100,19 @@ def test_what_many_bet_on_is_recommended_to_who_did_not(now):
     assert slip.recommended_events[0].reasons[0] == "H4 vs A4 is popular today"
 
 
-def test_a_message_that_comes_twice_counts_once(now):
+def test_a_message_sent_twice_counts_once(now):
     row = bet(now, league="L")
     for _ in range(3):
         store_coupons([row])
     assert tallies()["league", "L"].count == 1
 
 
-def test_pruning_forgets_what_is_over_or_negligible_and_keeps_the_rest(now):
+def test_pruning_deletes_only_events_that_are_over_and_negligible_values(now):
     begin, end = now - timedelta(hours=3), now - timedelta(hours=1)
     over = event_row(id=1, begin_timestamp=begin, end_timestamp=end)
     store_events([over, event_row(id=2, home_team="X", odd=Decimal(2))])
     store_coupons([bet(begin, event_id=1), bet(begin, event_id=2), bet(now - timedelta(days=999), league="LONG AGO")])
     prune_casino_tallies(now)
-    kept = {key for key in tallies() if key[0] in {"event", "league"}}
-    assert kept == {("event", "2"), ("league", "PREMIER LEAGUE")}
+    stored = {key for key in tallies() if key[0] in {"event", "league"}}
+    assert stored == {("event", "2"), ("league", "PREMIER LEAGUE")}
     assert len(read_offer(now)) == 1
