@@ -11,20 +11,15 @@ from recommendations.recommenders.base import Profile
 from recommendations.replay.casino_history import casino_history
 from recommendations.replay.learner import Learner
 from recommendations.replay.replay import replay_to_fit
-from recommendations.tallies.user_tallies_sql import MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
+from recommendations.tallies.user_tallies_sql import PAGE_OF_TALLIES, merge_tallies
 from tenants.routing.connections import casino_connection
 
 from .learning.cases import Cases
 from .learning.model_selection import MIN_CASES_FOR_LOGIT, SelectedModel, is_worse
 from .recommenders import neighbours
 
-_USERS_AT_ONCE = 1_000
+_PAGE_SIZE = 1_000
 MIN_PRIOR_COUPONS = 1  # the opening time of an event without bets is often unknown
-
-_READ = (
-    f"SELECT profile.user_id, profile.coupon_count, {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile "  # noqa: S608
-    "WHERE profile.user_id > %s ORDER BY profile.user_id LIMIT %s"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +86,7 @@ def _profiles() -> Iterator[tuple[Any, ...]]:
     last = 0
     while True:
         with casino_connection().cursor() as cursor:
-            cursor.execute(_READ, [last, _USERS_AT_ONCE])
+            cursor.execute(PAGE_OF_TALLIES, [last, _PAGE_SIZE])
             rows = cursor.fetchall()
         if not rows:
             return

@@ -3,11 +3,11 @@
 from django.contrib import admin
 
 from ingestion.models import MessageCount, PartitionOffset
-from recommendations.admin.casino_tables import ReadOnlyAdmin
+from recommendations.admin.casino_tables import CasinoTableAdmin
 
 
 @admin.register(MessageCount)
-class MessageCountAdmin(ReadOnlyAdmin):
+class MessageCountAdmin(CasinoTableAdmin):
     """The casino's messages by hour and outcome."""
 
     list_display = ("hour", "topic", "outcome", "is_rejection", "count", "last_at", "last_detail")
@@ -18,6 +18,6 @@ class MessageCountAdmin(ReadOnlyAdmin):
 
 
 @admin.register(PartitionOffset)
-class PartitionOffsetAdmin(ReadOnlyAdmin):
+class PartitionOffsetAdmin(CasinoTableAdmin):
     list_display = ("topic", "partition", "next_offset", "consumer_group", "cluster", "topic_id")
     ordering = ("topic", "partition", "id")

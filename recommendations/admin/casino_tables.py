@@ -43,7 +43,7 @@ def _any(fields: tuple[str, ...], lookup: str, value: Any) -> Q:
     return reduce(or_, (Q(**{f"{field}__{lookup}": value}) for field in fields))
 
 
-class ReadOnlyAdmin(ModelAdmin[Any]):
+class CasinoTableAdmin(ModelAdmin[Any]):
     """A read-only admin of the current casino's rows."""
 
     list_per_page = 50
@@ -76,7 +76,7 @@ class ReadOnlyAdmin(ModelAdmin[Any]):
 
 
 @admin.register(User)
-class UserAdmin(ReadOnlyAdmin):
+class UserAdmin(CasinoTableAdmin):
     list_display = ("id", "name", "surname", "country", "currency", "gender", "favorite_sport", "timestamp")
     list_display_links = ("id", "name")
     list_filter = (FavoriteSportFilter, CurrencyFilter, GenderFilter)
@@ -105,7 +105,7 @@ class UserAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
+class EventAdmin(CasinoTableAdmin):
     list_display = ("id", "begin_timestamp", "sport", "country", "league", "home_team", "away_team", "odd", "status")
     list_filter = (OpenFilter, StatusFilter, SportFilter)
     searched_ids = ("id",)
@@ -114,7 +114,7 @@ class EventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Team)
-class TeamAdmin(ReadOnlyAdmin):
+class TeamAdmin(CasinoTableAdmin):
     list_display = ("id", "name", "sport")
     list_filter = (SportFilter,)
     searched_texts = ("name",)
@@ -122,7 +122,7 @@ class TeamAdmin(ReadOnlyAdmin):
 
 
 @admin.register(UserProfile)
-class UserProfileAdmin(ReadOnlyAdmin):
+class UserProfileAdmin(CasinoTableAdmin):
     list_display = ("user_id", "coupon_count", "stake_total", "purchases_at_last_update", "last_updated")
     searched_ids = ("user_id",)
     ordering = ("user_id",)
@@ -139,7 +139,7 @@ class UserProfileAdmin(ReadOnlyAdmin):
 
 
 @admin.register(PurchasedCoupon)
-class PurchasedCouponAdmin(ReadOnlyAdmin):
+class PurchasedCouponAdmin(CasinoTableAdmin):
     list_display = ("id", "user_id", "timestamp", "stake", "total_odds", "summary")
     searched_ids = ("id", "user_id")
     ordering = ("-timestamp", "-id")
@@ -167,7 +167,7 @@ class PurchasedCouponAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ServedSlip)
-class ServedSlipAdmin(ReadOnlyAdmin):
+class ServedSlipAdmin(CasinoTableAdmin):
     list_display = ("recommendation_id", "user_id", "timestamp", "recommender", "asked_for", "fallback", "stake")
     list_filter = (RecommenderFilter,)
     paginator = CappedPaginator

@@ -17,15 +17,16 @@ MAX_COUPONS = 100_000  # the latest
 _DAY = 86_400.0
 _OPEN_FOR = 7 * _DAY  # before its begin, for an event of unknown opening time
 
-_COUPONS = f"""
+_COUPONS = """
 SELECT user_id, extract(epoch FROM timestamp)::float8, stake, recommended_events FROM purchased_coupons
-WHERE timestamp >= %s AND timestamp < %s ORDER BY timestamp DESC, id DESC LIMIT {MAX_COUPONS}
-"""  # noqa: S608 (a constant of this module)
-_EVENTS = f"""
+WHERE timestamp >= %s AND timestamp < %s ORDER BY timestamp DESC, id DESC LIMIT %s
+"""
+# The text columns are in the order of ATTRIBUTES.
+_EVENTS = """
 SELECT id, extract(epoch FROM begin_timestamp)::float8, extract(epoch FROM end_timestamp)::float8, odd::float8,
-  {", ".join(ATTRIBUTES)}, extract(epoch FROM stored_at)::float8
+  sport, league, country, home_team, away_team, extract(epoch FROM stored_at)::float8
 FROM events WHERE end_timestamp >= %s ORDER BY id
-"""  # noqa: S608 (constants of this project)
+"""
 _USERS = "SELECT id, country, favorite_sport FROM users WHERE id = ANY(%s)"
 
 _Selection = tuple[float, int, float | None]  # timestamp, place, odd
@@ -37,7 +38,7 @@ def casino_history(*, casino_id: int, until: datetime, since: datetime | None = 
     An event's opening time is that of its storing or of its first bet, whichever is earlier; a week before its begin
     for an event stored after its begin. The odds come from the selections: each is valid from its coupon on.
     """
-    rows = list(reversed(_query(_COUPONS, [since or datetime.min.replace(tzinfo=until.tzinfo), until])))
+    rows = list(reversed(_query(_COUPONS, [since or datetime.min.replace(tzinfo=until.tzinfo), until, MAX_COUPONS])))
     earliest = rows[0][1] if rows else until.timestamp()
     events = _query(_EVENTS, [datetime.fromtimestamp(earliest, until.tzinfo)])
     places = _Places(events)

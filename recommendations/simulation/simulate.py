@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer import ATTRIBUTES, offer_of_columns
-from recommendations.offer.arrays import Floats
+from recommendations.offer.arrays import Floats, Mask
 from recommendations.replay.csv_files import COUPON_COLUMNS, EVENT_COLUMNS
 from recommendations.replay.history import History, PastCoupon
 
@@ -95,6 +95,16 @@ def _odd(edge: float) -> float:
     return max(round((1.0 + float(np.exp(-edge - 0.2))) / _MARGIN, 2), 1.01)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bettor:
+    """One user: masks (n,) of the events of the user's teams, league and weekdays, and the usual odds."""
+
+    teams: Mask
+    league: Mask
+    log_odds: float
+    weekdays: Mask
+
+
 class _Bettors:
     """The users, who bet one after the other."""
 
@@ -119,18 +129,18 @@ class _Bettors:
                 yield PastCoupon(user + 1, time, tuple(places), stake)
                 self._add(user, time, places)
 
-    def _user(self) -> dict[str, Any]:
-        """A random user: usual odds, and masks of the events of the user's teams, league and weekdays."""
+    def _user(self) -> "_Bettor":
+
         rng, casino = self._rng, self._casino
         league = int(rng.integers(casino.leagues))
         mine = {f"TEAM {league}-{team}" for team in rng.choice(casino.teams, 2, replace=False).tolist()}
         events = self._history.events
-        return {
-            "teams": _has(events.home_team, mine) | _has(events.away_team, mine),
-            "league": _has(events.league, {f"LEAGUE {league}"}),
-            "log_odds": float(rng.normal(0.6, 0.3)),
-            "weekdays": np.isin(self._weekdays, rng.choice(7, 3, replace=False)),
-        }
+        return _Bettor(
+            teams=_has(events.home_team, mine) | _has(events.away_team, mine),
+            league=_has(events.league, {f"LEAGUE {league}"}),
+            log_odds=float(rng.normal(0.6, 0.3)),
+            weekdays=np.isin(self._weekdays, rng.choice(7, 3, replace=False)),
+        )
 
     def _choose(self, user: int, now: float) -> list[int]:
         history = self._history
@@ -145,17 +155,17 @@ class _Bettors:
         number = min(int(self._rng.integers(1, self._casino.selections + 1)), places.size)
         return [int(place) for place in places[np.argsort(-noisy)[:number]]]
 
-    def _utilities(self, user: dict[str, Any], places: Any, now: float) -> Floats:
+    def _utilities(self, user: "_Bettor", places: Any, now: float) -> Floats:
         preferences, events = self._casino.preferences, self._history.events
         popularity = self._bets[places] * 2.0 ** ((self._bet_at[places] - now) / _POPULARITY_HALF_LIFE)
         hours = (events.begins[places] - now) / _HOUR
         utilities: Floats = (
-            preferences.teams * user["teams"][places]
-            + preferences.league * user["league"][places]
+            preferences.teams * user.teams[places]
+            + preferences.league * user.league[places]
             + preferences.crowd * np.log2(1.0 + popularity)
-            - preferences.odds * np.abs(self._log_odds[places] - user["log_odds"]) * 4.0
+            - preferences.odds * np.abs(self._log_odds[places] - user.log_odds) * 4.0
             - preferences.soon * np.log2(1.0 + hours)
-            + preferences.weekdays * user["weekdays"][places]
+            + preferences.weekdays * user.weekdays[places]
         )
         return utilities
 

@@ -27,6 +27,12 @@ ALL_COUPONS = coupons_from("purchased_coupons AS coupon WHERE coupon.user_id = p
 MERGED_TALLIES = f"CASE WHEN NOT profile.needs_rebuild THEN {_PACKED} END"
 UNMERGED_COUPONS = f"CASE WHEN profile.needs_rebuild THEN {ALL_COUPONS} ELSE {_PENDING} END"
 
+# Parameters: the last user id of the page before, the size of a page.
+PAGE_OF_TALLIES = (
+    f"SELECT profile.user_id, profile.coupon_count, {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile "
+    "WHERE profile.user_id > %s ORDER BY profile.user_id LIMIT %s"
+)
+
 _COUPONS = msgspec.json.Decoder(list[TallyCoupon])
 _TEXTS = ("sport", "league", "country", "home_team", "away_team")
 
