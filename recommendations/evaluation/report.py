@@ -54,7 +54,8 @@ class ModelSummary(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The first of `slices` has all cases of users with earlier coupons; `tested_from` is in Unix seconds."""
+    """The first of `slices` has all cases of users with earlier coupons; "new users" and "new events" are cold-start
+    cases. `tested_from` is in Unix seconds."""
 
     source: str
     coupons: int

@@ -31,7 +31,7 @@ class OpenEvents:
 
 
 class ReplayedState:
-    """The state before a serving_input. `move_to` lets time pass, `add` lets a coupon be bought."""
+    """The state before the next coupon. `move_to` advances the time, `add` adds a coupon."""
 
     def __init__(self, history: History) -> None:
         events = history.events
