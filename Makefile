@@ -32,7 +32,7 @@ test: .venv/dev  ## the tests but for the exhaustive ones, with coverage; ARGS='
 	$(PYTEST) -n $(WORKERS) $(or $(ARGS),--cov --cov-report=term)
 
 test-fast: .venv/dev  ## the tests that start no process and create no database, without coverage; ARGS as above
-	$(PYTEST) -q -n $(WORKERS) -m 'not exhaustive and not slow' $(ARGS)
+	$(PYTEST) -q -n $(WORKERS) -m 'not (exhaustive or scaled or slow or no_cover)' $(ARGS)
 
 test-exhaustive: .venv/dev  ## what `make test` leaves out or samples: kills at every statement, chaos, property tests, ..
 	EXHAUSTIVE=1 $(PYTEST) -n $(WORKERS) -m 'exhaustive or scaled or hypothesis'

@@ -15,6 +15,8 @@ from demo import steps
 from demo.errors import DemoFailed
 from demo.processes import Processes, log_path
 
+pytestmark = pytest.mark.slow
+
 EMBEDDED = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "SECRET_KEY", "RECSYS_OPEN_API", "HTTPS")
 
 AS_A_BACKGROUND_JOB = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # starts with SIGINT ignored

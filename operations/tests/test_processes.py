@@ -29,7 +29,7 @@ from tenants.tests.server_process import (
 )
 from tenants.tests.waiting import wait_until
 
-pytestmark = needs_embedded
+pytestmark = [pytest.mark.slow, needs_embedded]
 GAUGE = """
 import os, sys
 from operations.metrics import CONNECTIONS, REQUESTS

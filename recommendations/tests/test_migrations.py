@@ -13,6 +13,8 @@ from tenants.routing.context import use_casino
 
 from .factories import EventFactory, UserFactory, open_rows, rows_of
 
+pytestmark = pytest.mark.slow
+
 TRIGGERS = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'events'::regclass AND NOT tgisinternal"
 LEFTOVERS = (
     "SELECT (SELECT count(*) FROM pg_class WHERE relname = 'offer_version_seq') "

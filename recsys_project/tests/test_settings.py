@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(settings.BASE_DIR)
 REPORT = (
     "import json; from django.conf import settings as s; print(json.dumps({name: getattr(s, name) for name in %r}))"

@@ -15,7 +15,7 @@ from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.context import use_casino
 from tenants.tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(**IN_PROCESSES)]
 
 
 def stored(casino, model):

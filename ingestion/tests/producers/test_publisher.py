@@ -24,6 +24,8 @@ from ingestion.topics import PARTITIONS, RECOMMENDATIONS
 from recommendations.serving.served import ServedEvent, ServedRecommendation
 from tenants.tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 INIT_PRODUCER_ID, CLUSTER_AUTHORIZATION_FAILED = 22, 31  # codes of Kafka's protocol
 QUICK_SECONDS = 4  # ample on a busy machine, and less than one wait for a broker
 

@@ -27,6 +27,8 @@ from recommendations.tests.present import present
 from recommendations.training import fit_models
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 WORLD = SimulatedCasino(seed=4, users=30, coupons=400, days=30, leagues=3, teams=6, events_a_day=6)
 
 

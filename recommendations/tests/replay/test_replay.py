@@ -12,6 +12,8 @@ from recommendations.replay.history import History, OddsChange, PastCoupon
 from recommendations.replay.replay import ReplayPlan, rank_of, replay
 from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, simulate
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3_600.0
 SMALL = SimulatedCasino(seed=3, users=40, coupons=600, days=30, leagues=4, teams=6)
 

@@ -15,7 +15,10 @@ from tenants.postgresql.embedded import bin_dir, ensure_running
 
 DATA_DIR = settings.EMBEDDED_POSTGRES_DIR or Path()
 
-pytestmark = pytest.mark.skipif(not settings.EMBEDDED_POSTGRES_DIR, reason="DATABASE_URL names another server")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not settings.EMBEDDED_POSTGRES_DIR, reason="DATABASE_URL names another server"),
+]
 
 USE_SERVER = """
 import sys

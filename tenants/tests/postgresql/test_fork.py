@@ -11,7 +11,7 @@ from tenants.models import Casino
 from tenants.tests.server_process import ask, environment, gunicorn, needs_embedded, run_python, url_of_test_catalogue
 from tenants.tests.waiting import wait_until
 
-pytestmark = [needs_embedded, pytest.mark.usefixtures("real_databases")]
+pytestmark = [pytest.mark.slow, needs_embedded, pytest.mark.usefixtures("real_databases")]
 
 USE_CONNECTIONS_BEFORE_FORKING = """
 def when_ready(server):

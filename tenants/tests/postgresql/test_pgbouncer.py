@@ -22,6 +22,7 @@ from tenants.tests.pgbouncer import PROGRAM, pgbouncer
 from tenants.tests.server_process import SERVER_APART, environment, free_port, needs_embedded, run_python, url_by_socket
 
 pytestmark = [
+    pytest.mark.slow,
     needs_embedded,
     pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed: apt-get install pgbouncer"),
 ]

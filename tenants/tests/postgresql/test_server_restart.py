@@ -21,7 +21,7 @@ from tenants.tests.server_process import (
     url_by_socket,
 )
 
-pytestmark = needs_embedded
+pytestmark = [pytest.mark.slow, needs_embedded]
 
 THREADS = 4
 

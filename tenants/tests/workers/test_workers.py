@@ -10,7 +10,7 @@ from tenants.errors import WorkersFailed
 from tenants.tests.worker_tasks import starting_once, unable_to_start, working
 from tenants.workers.worker_pool import workers
 
-pytestmark = pytest.mark.usefixtures("db")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("db")]
 
 # A process takes a second to start. Where it makes no difference, one and two processes must agree.
 one_and_two_jobs = pytest.mark.parametrize("jobs", [1, 2])
