@@ -45,6 +45,7 @@ def folder_of_tests(local_dir: Path) -> Path:
     folder = MEMORY / f"recsys-tests-{os.geteuid()}-{hashlib.sha256(bytes(local_dir)).hexdigest()[:8]}"
     if not _has_memory() or (folder.exists() and folder.stat().st_uid != os.geteuid()):
         return local_dir / "tests"
+    folder.mkdir(exist_ok=True)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)  # what registers first runs last: the servers have ended
     return folder
 
