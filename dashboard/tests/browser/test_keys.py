@@ -40,7 +40,7 @@ def test_key_is_created_shown_once_used_and_revoked(staff_page, request_with):
     staff_page.get_by_role("checkbox", name="Select record").first.check()
     staff_page.locator("select[name=action]").select_option("revoke")
     staff_page.get_by_role("button", name="Run").or_(staff_page.get_by_role("button", name="Go")).first.click()
-    staff_page.get_by_text("no process takes these keys any more").wait_for()
+    staff_page.get_by_text("No process accepts these keys any more").wait_for()
     assert request_with(key) == (
         401,
         {"error": "This API key is not valid", "code": "invalid_api_key", "details": None},
