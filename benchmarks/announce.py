@@ -29,8 +29,7 @@ from rich.table import Table
 from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.producers.publisher import QUEUED_MESSAGES, Publisher
 from ingestion.topics import PARTITIONS, RECOMMENDATIONS
-from recommendations.serving import served
-from recommendations.serving.served import ServedRecommendation
+from recommendations.serving.served import ServedEvent, ServedRecommendation, recommendation_served
 from tenants.current_casino import CurrentCasino
 from tenants.routing.context import use_casino
 
@@ -40,7 +39,7 @@ NOWHERE = "127.0.0.1:1"
 
 def main() -> None:
     logging.getLogger("ingestion").setLevel(logging.ERROR)
-    served.recommendation_served.receivers.clear()
+    recommendation_served.receivers.clear()
     table = Table("broker", "median µs", "p99 µs", "longest ms", title=f"{BURSTS * MESSAGES:,} recommendations")
     with use_casino(CurrentCasino(1, "nowhere")):
         _measure(table, "no receiver", pause=0)
@@ -56,12 +55,16 @@ def main() -> None:
 def _measure_publishing(table: Table, name: str, servers: str, *, already: int = 0) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = servers
     publisher = Publisher()
-    served.recommendation_served.connect(receiver := partial(_publish, publisher), weak=False)
+    recommendation_served.connect(receiver := partial(_publish, publisher), weak=False)
     for _ in range(already + 1):  # the first creates the producer
-        served.send_served(_recommendation())
+        _send(_recommendation())
     _measure(table, name, pause=0.2)
     publisher.close(0)
-    served.recommendation_served.disconnect(receiver)
+    recommendation_served.disconnect(receiver)
+
+
+def _send(recommendation: ServedRecommendation) -> None:
+    recommendation_served.send_robust(ServedRecommendation, casino_id=1, served=recommendation)
 
 
 def _publish(publisher: Publisher, casino_id: int, served: ServedRecommendation, **signal: object) -> None:
@@ -74,15 +77,15 @@ def _measure(table: Table, name: str, *, pause: float) -> None:
         for _ in range(MESSAGES):
             recommendation = _recommendation()
             began = time.perf_counter()
-            served.send_served(recommendation)
+            _send(recommendation)
             taken.append(time.perf_counter() - began)
         time.sleep(pause)
     p99 = statistics.quantiles(taken, n=100)[98]
     table.add_row(name, f"{statistics.median(taken) * 1e6:.1f}", f"{p99 * 1e6:.1f}", f"{max(taken) * 1e3:.2f}")
 
 
-def _recommendation() -> served.ServedRecommendation:
-    return served.ServedRecommendation(
+def _recommendation() -> ServedRecommendation:
+    return ServedRecommendation(
         recommendation_id=uuid4(),
         user_id=31,
         timestamp=datetime.now(UTC),
@@ -90,7 +93,7 @@ def _recommendation() -> served.ServedRecommendation:
         asked_for="inference",
         stake=Decimal("25.51"),
         currency="EUR",
-        events=tuple(served.ServedEvent(number, 2.69, 0.75) for number in range(3)),
+        events=tuple(ServedEvent(number, 2.69, 0.75) for number in range(3)),
     )
 
 

@@ -1,15 +1,18 @@
-"""The doors into this app: configure a casino, recommend to users, create dummy coupons.
+"""What views and commands call: configure a casino, recommend to users, create dummy coupons.
 
 All but `configure` work on the current casino's data.
 """
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User as Login
 from django.db import transaction
@@ -19,14 +22,15 @@ from tenants.ttl_cache import wait_until_caches_expire
 
 from .errors import CasinoNotConfigured, InvalidConfiguration, InvalidParameter, UserNotFound
 from .models import User
+from .recommenders.base import Recommender
 from .recommenders.registry import get_recommender
 from .serving import load
 from .serving.engine import RecommendationRequest, build_recommendation
-from .serving.options import DEFAULTS, Options, load_options, options_as_json, parse_options
+from .serving.options import Options, load_options, options_as_json, parse_options
 from .serving.output_schema import FieldMapping, apply_schema, load_schema, needs_reasons, parse_schema, schema_as_json
 from .serving.recommendation import Recommendation
 from .serving.request_filters import NO_FILTERS, RequestFilters
-from .serving.served import as_served, send_served
+from .serving.served import send_served
 from .serving.user_context import build_user_context
 from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
@@ -46,11 +50,8 @@ def configure(
     options: object = _UNCHANGED,
     staff: Login | None = None,
 ) -> Casino:
-    """Keep how a casino wants its recommendations; options that are not given stay, None takes them back. When this
-    is done, every process goes by it, and the admin's history of the casino says which `staff` did it, if any.
-
-    Raises InvalidConfiguration, and then changes nothing.
-    """
+    """Store a casino's configuration; without `options` they stay, with None they are reset. On return every process
+    uses it, and the admin's history of the casino names the `staff`, if any. Raises InvalidConfiguration."""
     if not recommender_type or not recommendation_schema:
         raise InvalidConfiguration("Both recommender_type and recommendation_schema are required")
     name, schema = get_recommender(recommender_type).name, schema_as_json(parse_schema(recommendation_schema))
@@ -70,57 +71,50 @@ def configure(
 
 
 def recommend_mapped(
-    *, casino: Casino, user_id: int, now: datetime, filters: RequestFilters = NO_FILTERS
-) -> dict[str, Any]:
-    """A recommendation in the casino's own fields and types. Raises CasinoNotConfigured, UserNotFound."""
-    schema = _schema_of(casino)
-    recommendations = _recommend(_question(casino, schema, now, filters), [user_id])
-    if not recommendations:
-        raise UserNotFound("User not found")
-    return _mapped(schema, recommendations[0], filters)
-
-
-def recommend_many_mapped(
     *, casino: Casino, user_ids: Sequence[int], now: datetime, filters: RequestFilters = NO_FILTERS
-) -> tuple[list[dict[str, Any]], list[int]]:
-    """The same for up to `BATCH_LIMIT` users, in their order, and the ids of those who are not known.
-
-    Raises CasinoNotConfigured, InvalidParameter.
-    """
+) -> dict[int, dict[str, Any]]:
+    """Recommendations in the casino's own fields and types for up to `BATCH_LIMIT` users: by the id of each known user,
+    in the given order. Raises CasinoNotConfigured, InvalidParameter."""
     if not 1 <= len(user_ids) <= BATCH_LIMIT:
         raise InvalidParameter(f"user_ids must list 1 to {BATCH_LIMIT} users, not {len(user_ids)}")
-    schema = _schema_of(casino)
-    recommendations = _recommend(_question(casino, schema, now, filters), user_ids)
-    known = {recommendation.user_id for recommendation in recommendations}
-    unknown = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in known]
-    return [_mapped(schema, recommendation, filters) for recommendation in recommendations], unknown
-
-
-def recommend(
-    *,
-    casino_id: int,
-    recommender_type: str | None,
-    user_id: int,
-    now: datetime,
-    options: Options = DEFAULTS,
-    filters: RequestFilters = NO_FILTERS,
-) -> Recommendation:
-    """The slip that a recommender chooses for a user of the current casino. Raises UserNotFound, InvalidConfiguration.
-
-    The user, the profile and the offer's version come by one query; the same request within an hour, over an
-    unchanged database, gets the same events.
-    """
+    if not casino.is_configured:
+        raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
+    stored = (casino.recommender_type, casino.recommendation_schema, casino.options)
+    configured = _parse_configuration(msgspec.json.encode(stored))
     request = RecommendationRequest(
-        casino_id, get_recommender(recommender_type), now, options, filters, needs_reasons=True
+        casino_id=casino.pk,
+        recommender=configured.recommender,
+        now=now,
+        options=configured.options,
+        filters=filters,
+        needs_reasons=filters.explain or configured.needs_reasons,
     )
-    recommendations = _recommend(request, [user_id])
-    if not recommendations:
-        raise UserNotFound("User not found")
-    return recommendations[0]
+    return {
+        recommendation.user_id: apply_schema(configured.schema, recommendation)
+        | ({"explanation": _explain(recommendation)} if filters.explain else {})
+        for recommendation in recommend(request, user_ids)
+    }
+
+
+def recommend(request: RecommendationRequest, user_ids: Sequence[int]) -> list[Recommendation]:
+    """The recommendations of the current casino's users that are known, in the given order, each once. Sends
+    `recommendation_served` for those with events."""
+    began = perf_counter()
+    found = load.find(user_ids, request.now, request.hour)
+    recommendations = []
+    for user_id in dict.fromkeys(user_ids):
+        if (user := found.users.get(user_id)) is not None:
+            user_context = build_user_context(user, request, found.casino_context)
+            recommendations.append(build_recommendation(request, user_context, found.casino_context, uuid4()))
+    took_ms = round((perf_counter() - began) * 1_000 / max(len(recommendations), 1), 3)
+    for recommendation in recommendations:
+        if recommendation.recommended_events:
+            send_served(recommendation, asked_for=request.recommender.name, took_ms=took_ms)
+    return recommendations
 
 
 def purchase(*, user_id: int, now: datetime) -> list[int]:
-    """Create three dummy coupons of up to three open events each, and answer their ids. Raises UserNotFound,
+    """Create three dummy coupons of up to three open events each, and return their ids. Raises UserNotFound,
     NoOpenEvents."""
     if not User.objects.filter(pk=user_id).exists():
         raise UserNotFound("User not found")
@@ -128,45 +122,20 @@ def purchase(*, user_id: int, now: datetime) -> list[int]:
     return [outcome.id for outcome in store_coupons(coupons) if outcome.id is not None]
 
 
-def _schema_of(casino: Casino) -> tuple[FieldMapping, ...]:
-    if not casino.is_configured:
-        raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
-    return load_schema(casino.recommendation_schema)
+@dataclass(frozen=True, slots=True)
+class _Configuration:
+    recommender: Recommender
+    schema: tuple[FieldMapping, ...]
+    options: Options
+    needs_reasons: bool
 
 
-def _question(
-    casino: Casino, schema: tuple[FieldMapping, ...], now: datetime, filters: RequestFilters
-) -> RecommendationRequest:
-    recommender = get_recommender(casino.recommender_type)
-    options = load_options(casino.options)
-    return RecommendationRequest(
-        casino.pk, recommender, now, options, filters, filters.explain or needs_reasons(schema)
-    )
-
-
-def _recommend(request: RecommendationRequest, user_ids: Sequence[int]) -> list[Recommendation]:
-    """Of the users that are known, in the order asked for, each once."""
-    began = perf_counter()
-    found = load.find(user_ids, request.now, request.hour)
-    recommendations = [
-        build_recommendation(
-            request, build_user_context(user, request, found.casino_context), found.casino_context, uuid4()
-        )
-        for user_id in dict.fromkeys(user_ids)
-        if (user := found.users.get(user_id)) is not None
-    ]
-    took_ms = round((perf_counter() - began) * 1_000 / max(len(recommendations), 1), 3)
-    for recommendation in recommendations:
-        if recommendation.recommended_events:
-            send_served(as_served(recommendation, request.recommender.name, took_ms))
-    return recommendations
-
-
-def _mapped(
-    schema: tuple[FieldMapping, ...], recommendation: Recommendation, filters: RequestFilters
-) -> dict[str, Any]:
-    mapped = apply_schema(schema, recommendation)
-    return mapped | {"explanation": _explain(recommendation)} if filters.explain else mapped
+@lru_cache(1_024)
+def _parse_configuration(stored: bytes) -> _Configuration:
+    """Raises InvalidConfiguration for a recommender of another release."""
+    recommender_type, recommendation_schema, options = msgspec.json.decode(stored)
+    schema = load_schema(recommendation_schema)
+    return _Configuration(get_recommender(recommender_type), schema, load_options(options), needs_reasons(schema))
 
 
 def _explain(recommendation: Recommendation) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from django.test.utils import CaptureQueriesContext
 from dashboard.pages.try_user import USERS_A_PAGE
 from recommendations.models import User, UserProfile, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS
-from recommendations.services import recommend
 from recommendations.serving.served import recommendation_served
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
+from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
 from .conftest import HOSTILE, staff_client, text_of

@@ -17,21 +17,20 @@ SOON_SECONDS = 6.0
 
 
 def publish(user_id: int) -> None:
-    from recommendations.serving.served import ServedRecommendation, send_served
+    from recommendations.serving.served import ServedRecommendation, recommendation_served
 
     for _ in range(10):
-        send_served(
-            ServedRecommendation(
-                recommendation_id=uuid4(),
-                user_id=user_id,
-                timestamp=datetime.now(UTC),
-                recommender="static",
-                asked_for="static",
-                stake=Decimal(10),
-                currency="EUR",
-                events=(),
-            )
+        served = ServedRecommendation(
+            recommendation_id=uuid4(),
+            user_id=user_id,
+            timestamp=datetime.now(UTC),
+            recommender="static",
+            asked_for="static",
+            stake=Decimal(10),
+            currency="EUR",
+            events=(),
         )
+        recommendation_served.send_robust(ServedRecommendation, casino_id=1, served=served)
 
 
 def fork(user_id: int) -> int:

@@ -94,12 +94,13 @@ class RecommendView(CasinoAPIView):
         examples=[docs.example(docs.EXAMPLE_RECOMMENDATION)],
     )
     def get(self, request: Request, user_id: str) -> Response:
-        filters = parse_filters(request.query_params.dict())
-        return Response(
-            services.recommend_mapped(
-                casino=self.casino, user_id=parse_user_id(user_id), now=timezone.now(), filters=filters
-            )
+        filters, wanted = parse_filters(request.query_params.dict()), parse_user_id(user_id)
+        recommendations = services.recommend_mapped(
+            casino=self.casino, user_ids=[wanted], now=timezone.now(), filters=filters
         )
+        if wanted not in recommendations:
+            raise UserNotFound("User not found")
+        return Response(recommendations[wanted])
 
 
 class RecommendManyView(CasinoAPIView):
@@ -122,13 +123,14 @@ class RecommendManyView(CasinoAPIView):
         serializer.is_valid(raise_exception=True)
         user_ids = serializer.validated_data["user_ids"]
         charge(self.casino, min(len(user_ids), services.BATCH_LIMIT) - 1)  # each user counts as a request
-        recommendations, unknown = services.recommend_many_mapped(
+        recommendations = services.recommend_mapped(
             casino=self.casino,
             user_ids=user_ids,
             now=timezone.now(),
             filters=parse_filters({name: value for name, value in body.items() if name != "user_ids"}),
         )
-        return Response({"recommendations": recommendations, "unknown_users": unknown})
+        unknown = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in recommendations]
+        return Response({"recommendations": list(recommendations.values()), "unknown_users": unknown})
 
 
 class OptionsSchemaView(APIView):

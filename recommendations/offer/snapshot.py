@@ -85,8 +85,7 @@ class Offer:
 
     def attributes_of(self, place: int) -> dict[str, str]:
         """Sport, league, country and teams of one event."""
-        columns = {name: getattr(self, name) for name in ATTRIBUTES}
-        return {name: column.dictionary.values[column.codes[place]] for name, column in columns.items()}
+        return {name: (column := getattr(self, name)).dictionary.values[column.codes[place]] for name in ATTRIBUTES}
 
     def place_of(self, event_id: int) -> int | None:
         place = int(np.searchsorted(self.ids, event_id))

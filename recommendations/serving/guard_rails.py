@@ -1,7 +1,7 @@
-"""The guard rails: who is shown no bets at all, and how much may be suggested to stake."""
+"""The guard rails of responsible gambling: users to whom no bets may be shown, the highest stake, and rounding."""
 
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal, localcontext
 from enum import StrEnum
 from typing import Protocol
 
@@ -9,12 +9,19 @@ from django.conf import settings
 
 from recommendations.models import UserStatus
 
-from .currencies import round_down, smallest
 from .options import Options
+
+# The currencies of ISO 4217 without a smaller unit; amounts of all others are rounded to hundredths, as in coupons.
+_WITHOUT_HUNDREDTHS = frozenset((
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG",
+    "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF",
+))  # fmt: skip
+_DIGITS = 200  # the product of twenty odds of a million needs 140
+_UNIT, _HUNDREDTH = Decimal(1), Decimal("0.01")
 
 
 class Refusal(StrEnum):
-    """Why a user is shown no bets; stable codes."""
+    """Why a user gets no bets; stable codes."""
 
     SELF_EXCLUDED = "self_excluded"
     TIME_OUT = "time_out"
@@ -24,7 +31,7 @@ class Refusal(StrEnum):
 
 
 class GuardedUser(Protocol):
-    """What the guard rails have to know of a user."""
+    """The fields of a user that the guard rails read."""
 
     @property
     def status(self) -> str: ...
@@ -45,32 +52,35 @@ class GuardedUser(Protocol):
 def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None:
     """Why this user may be shown no bets at `now`; None if bets may be shown."""
     if user.status != UserStatus.ACTIVE and (user.status_until is None or now < user.status_until):
-        # a status that this code does not know is one more reason to show nothing
+        # the status of another release forbids bets too
         return Refusal(user.status.lower()) if user.status in UserStatus else Refusal.CLOSED
-    if not _is_of_age(user, options.minimum_age, now.date()):
+    today = now.date()
+    if user.birth_date is None:  # counted as born on the last day of the year
+        age = today.year - user.birth_year - 1
+    else:
+        had_birthday = (today.month, today.day) >= (user.birth_date.month, user.birth_date.day)
+        age = today.year - user.birth_date.year - (not had_birthday)
+    if age < options.minimum_age:
         return Refusal.UNDER_AGE
-    is_spent = any(ceiling < smallest(user.currency) for ceiling in _ceilings(user, options))
-    return Refusal.LIMIT_REACHED if is_spent else None
-
-
-def _ceilings(user: GuardedUser, options: Options) -> list[Decimal]:
-    """What no stake may be above."""
-    ceilings = (options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
-    return [ceiling for ceiling in ceilings if ceiling is not None]
-
-
-def _is_of_age(user: GuardedUser, minimum: int, today: date) -> bool:
-    """Without a birth date, whoever may still have a birthday to come this year counts as not having had it."""
-    if user.birth_date is None:
-        return today.year - user.birth_year > minimum
-    had_birthday = (today.month, today.day) >= (user.birth_date.month, user.birth_date.day)
-    return today.year - user.birth_date.year - (not had_birthday) >= minimum
+    smallest = _UNIT if user.currency in _WITHOUT_HUNDREDTHS else _HUNDREDTH
+    return Refusal.LIMIT_REACHED if any(limit < smallest for limit in _stake_limits(user, options)) else None
 
 
 def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) -> Decimal:
-    """A stake in the user's currency: the usual one, or the casino's default for a user without coupons; never above
-    the casino's cap, the user's limit, or what is left of the user's limit. At least the smallest payable amount: who
-    may not stake that is refused."""
+    """A stake in the user's currency: the usual one, or the casino's default for a user without coupons; limited by the
+    casino's cap, the user's limit, and the rest of the user's limit. At least the smallest payable amount: `refuse`
+    rejects users who may not stake that."""
     wanted = options.default_stakes.get(user.currency, settings.DEFAULT_STAKE) if usual is None else usual
-    stake = round_down(min([wanted, *_ceilings(user, options)]), user.currency)
-    return max(stake, smallest(user.currency))
+    stake = round_down(min([wanted, *_stake_limits(user, options)]), user.currency)
+    return max(stake, _UNIT if user.currency in _WITHOUT_HUNDREDTHS else _HUNDREDTH)
+
+
+def round_down(amount: Decimal, currency: str) -> Decimal:
+    """The largest payable amount that is not above `amount`."""
+    with localcontext(prec=_DIGITS):
+        return amount.quantize(_UNIT if currency in _WITHOUT_HUNDREDTHS else _HUNDREDTH, ROUND_DOWN)
+
+
+def _stake_limits(user: GuardedUser, options: Options) -> list[Decimal]:
+    limits = (options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
+    return [limit for limit in limits if limit is not None]

@@ -36,8 +36,8 @@ class Selectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     teams: Annotated[tuple[Name, ...], Listed] = ()
     sports: Annotated[tuple[Name, ...], Listed] = ()
 
-    def __bool__(self) -> bool:
-        return bool(self.events or self.leagues or self.teams or self.sports)
+
+NO_SELECTORS = Selectors()
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -54,8 +54,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     live_events: Annotated[bool, Meta(description="Show also events that have begun and are not over.")] = False
     max_per_league: Annotated[Cap | None, Meta(description="Events of one league in a slip.")] = None
     max_per_sport: Annotated[Cap | None, Meta(description="Events of one sport in a slip.")] = None
-    blocked: Annotated[Selectors, Meta(description="Never shown.")] = Selectors()
-    pinned: Annotated[Selectors, Meta(description="Shown before all others, where they may be shown.")] = Selectors()
+    blocked: Annotated[Selectors, Meta(description="Never shown.")] = NO_SELECTORS
+    pinned: Annotated[Selectors, Meta(description="Shown before all others, where they may be shown.")] = NO_SELECTORS
     max_stakes: Annotated[dict[Name, Amount], Meta(description="The highest stake to suggest, by currency.")] = {}
     default_stakes: Annotated[
         dict[Name, Amount], Meta(description="The stake for users without coupons, by currency.")
@@ -105,7 +105,7 @@ def _named_as_stored(field: str, selectors: Selectors) -> Selectors:
         kind: tuple(fields.classifier(f"{field}.{kind}", name) for name in getattr(selectors, kind))
         for kind in ("leagues", "teams", "sports")
     }
-    return msgspec.structs.replace(selectors, **names) if selectors else selectors
+    return selectors if selectors == NO_SELECTORS else msgspec.structs.replace(selectors, **names)
 
 
 def _by_known_currency(field: str, amounts: dict[str, Decimal]) -> dict[str, Decimal]:

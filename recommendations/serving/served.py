@@ -45,9 +45,12 @@ class ServedRecommendation(msgspec.Struct, frozen=True, kw_only=True):
     took_ms: float | None = None
 
 
-def as_served(recommendation: Recommendation, asked_for: str, took_ms: float | None = None) -> ServedRecommendation:
+def send_served(recommendation: Recommendation, *, asked_for: str, took_ms: float | None = None) -> None:
+    """Send `recommendation_served` for the current casino. Raises NoCurrentCasino."""
+    if not recommendation_served.has_listeners():
+        return
     step = recommendation.fallback_step
-    return ServedRecommendation(
+    served = ServedRecommendation(
         recommendation_id=recommendation.recommendation_id,
         user_id=recommendation.user_id,
         timestamp=recommendation.timestamp,
@@ -60,10 +63,5 @@ def as_served(recommendation: Recommendation, asked_for: str, took_ms: float | N
         events=tuple(ServedEvent(each.event_id, each.odd, each.score) for each in recommendation.recommended_events),
         took_ms=took_ms,
     )
-
-
-def send_served(served: ServedRecommendation) -> None:
-    """Send `recommendation_served` for the current casino. Raises NoCurrentCasino."""
-    if recommendation_served.has_listeners():
-        casino_id = get_current_casino().id
-        recommendation_served.send_robust(ServedRecommendation, casino_id=casino_id, served=served)
+    casino_id = get_current_casino().id
+    recommendation_served.send_robust(ServedRecommendation, casino_id=casino_id, served=served)

@@ -1,4 +1,4 @@
-"""The one gate between a recommender's scores and a user: only what may be shown gets into a slip."""
+"""Fills a slip with the best-scored events that may be shown to the user."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer import Column, MemoKey, Offer
-from recommendations.offer.arrays import Mask, Places, kth_largest
+from recommendations.offer.arrays import Floats, Mask, Places, kth_largest
 from recommendations.tallies.selections import Match
 
-from .options import DEFAULTS, Options, Selectors
+from .options import DEFAULTS, NO_SELECTORS, Options, Selectors
 
 _HAS_ODD_WITHIN = MemoKey[tuple[tuple[float, float], Mask]]("has odd within")
-_FIRST_LOOK = 256  # places that are sorted at first; nearly always enough
+_SORTED_AT_FIRST = 256  # places; nearly always enough
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What may be in this slip: at most `limit` events, at `now` (Unix seconds), under the casino's `options`.
 
-    `excluded` and `held_events` are ids of events that the request, or an open coupon of the user's, rules out; a
-    selection that named no event rules out by its `held_matches`. `sports`: only these, where there are any.
+    `excluded` and `held_events` are ids of events that the request or a coupon of the user excludes; selections without
+    an event's id exclude `held_matches`. `sports`: the only allowed ones, all if empty.
     """
 
     now: float
@@ -35,7 +35,7 @@ class Rules:
 
 
 def eligible(offer: Offer, rules: Rules) -> Mask:
-    """Which events may be shown by what they are, whoever asks."""
+    """Which events may be shown to any user, shape (n,)."""
     options = rules.options
     mask: Mask = np.greater(offer.begins, rules.now + options.begin_margin_seconds)
     if options.live_events:
@@ -43,7 +43,7 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
     mask &= _has_odd_within(offer, options.min_odd, options.max_odd)
     if rules.sports:
         mask &= _has_any(offer.sport, rules.sports)
-    if options.blocked:
+    if options.blocked != NO_SELECTORS:
         mask &= ~selected(offer, options.blocked)
     return mask
 
@@ -58,7 +58,7 @@ def _has_odd_within(offer: Offer, low: float, high: float) -> Mask:
 
 
 def selected(offer: Offer, selectors: Selectors) -> Mask:
-    """Which events the selectors name."""
+    """Which events match the selectors, shape (n,)."""
     mask: Mask = np.isin(offer.ids, np.array(selectors.events, dtype=np.int64))
     columns = (
         (offer.league, selectors.leagues),
@@ -75,30 +75,30 @@ def selected(offer: Offer, selectors: Selectors) -> Mask:
 def _has_any(column: Column[Any], names: Iterable[str]) -> Mask:
     is_named = np.zeros(len(column.values) + 1, dtype=np.bool_)
     is_named[[column.dictionary.places.get(name.upper(), -1) for name in names]] = True
-    is_named[-1] = False  # where the unknown names went
+    is_named[-1] = False  # of the unknown names
     return column.spread(is_named)
 
 
-def choose(offer: Offer, scores: np.ndarray[Any, Any], rules: Rules) -> list[int]:
-    """The places in `offer` of the best-scored events that may be shown together, best first; pinned ones before all.
+def choose(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
+    """The places in `offer` of the best-scored events that may be shown together, best first, after the pinned ones.
 
-    Equal scores go by id. Where fewer may be shown the slip is shorter; it is never filled with others.
-    `scores` has shape (n,); NaN counts as the lowest.
+    Equal scores are ordered by id. With too few events that may be shown, the slip is shorter. `scores` has shape (n,);
+    NaN counts as the lowest. Raises ValueError for another shape.
     """
     if scores.shape != (len(offer),):
-        raise ValueError(f"A recommender must give {len(offer)} scores, one an event; it gave shape {scores.shape}.")
+        raise ValueError(f"A recommender must return {len(offer)} scores, one per event; got shape {scores.shape}.")
     if np.isnan(scores).any():
         scores = np.nan_to_num(scores, nan=-np.inf)
     slip, mask = _Slip(offer, rules), eligible(offer, rules)
-    if rules.options.pinned:
+    if rules.options.pinned != NO_SELECTORS:
         slip.fill(scores, mask & selected(offer, rules.options.pinned))
     slip.fill(scores, mask)
     return slip.places
 
 
-def best_first(scores: np.ndarray[Any, Any], places: Places) -> Iterator[int]:
-    """The places by descending score, equal scores in the order of the places; sorted only as far as is asked for."""
-    size = _FIRST_LOOK
+def best_first(scores: Floats, places: Places) -> Iterator[int]:
+    """The places by descending score, equal scores in the order of the places; sorted lazily."""
+    size = _SORTED_AT_FIRST
     while places.size > size:
         mine = scores[places]
         edge = kth_largest(mine, size)
@@ -109,12 +109,12 @@ def best_first(scores: np.ndarray[Any, Any], places: Places) -> Iterator[int]:
     yield from _sorted(scores, places)
 
 
-def _sorted(scores: np.ndarray[Any, Any], places: Places) -> Iterator[int]:
+def _sorted(scores: Floats, places: Places) -> Iterator[int]:
     yield from map(int, places[np.argsort(-scores[places], kind="stable")])
 
 
 class _Slip:
-    """A slip in the making, and what it holds already."""
+    """A slip that is being filled."""
 
     def __init__(self, offer: Offer, rules: Rules) -> None:
         self.places: list[int] = []
@@ -125,39 +125,35 @@ class _Slip:
         self._sports: Counter[str] = Counter()
         self._is_closed: Mask | None = None
 
-    def fill(self, scores: np.ndarray[Any, Any], mask: Mask) -> None:
-        """Take the best of these events. As soon as a league or sport is full the others are ranked without it: to pass
-        over its events one by one would take longer than all else."""
-        while self._take_from(scores, mask if self._is_closed is None else mask & ~self._is_closed):
-            pass
+    def fill(self, scores: Floats, mask: Mask) -> None:
+        """Add the best of these events. Once a league or sport is full, the others are ranked without it: skipping its
+        events one by one would take longer than all else."""
+        has_closed = True
+        while has_closed and len(self.places) < self._rules.limit:
+            has_closed = False
+            open_mask = mask if self._is_closed is None else mask & ~self._is_closed
+            for place in best_first(scores, np.flatnonzero(open_mask)):
+                if (event := self._event_that_fits(place)) is not None:
+                    has_closed = self._add(place, event)
+                    if has_closed or len(self.places) >= self._rules.limit:
+                        break
 
-    def _take_from(self, scores: np.ndarray[Any, Any], mask: Mask) -> bool:
-        """Whether something has become full."""
-        if len(self.places) >= self._rules.limit:
-            return False
-        for place in best_first(scores, np.flatnonzero(mask)):
-            if self._has_room_for(place):
-                has_filled = self._add(place)
-                if has_filled or len(self.places) >= self._rules.limit:
-                    return has_filled
-        return False
+    def _event_that_fits(self, place: int) -> dict[str, str] | None:
+        """The event's attributes; None if the rules or the slip's teams exclude it."""
+        rules, event_id = self._rules, int(self._offer.ids[place])
+        if event_id in rules.excluded or event_id in rules.held_events:
+            return None
+        event = self._offer.attributes_of(place)
+        match = event["sport"], event["league"], event["home_team"], event["away_team"]
+        is_excluded = match in rules.held_matches or not self._teams.isdisjoint(match[2:])
+        return None if is_excluded else event
 
-    def _has_room_for(self, place: int) -> bool:
-        offer = self._offer
-        return not self._is_ruled_out(place) and not {offer.home_team[place], offer.away_team[place]} & self._teams
-
-    def _is_ruled_out(self, place: int) -> bool:
-        event_id = int(self._offer.ids[place])
-        if event_id in self._rules.excluded or event_id in self._rules.held_events:
-            return True
-        return bool(self._rules.held_matches) and match_of(self._offer, place) in self._rules.held_matches
-
-    def _add(self, place: int) -> bool:
-        """Whether its league or sport is full by it."""
+    def _add(self, place: int, event: dict[str, str]) -> bool:
+        """Whether the event's league or sport is full now."""
         offer, options = self._offer, self._rules.options
         self.places.append(place)
-        self._teams |= {offer.home_team[place], offer.away_team[place]}
-        pair, sport = offer.pair[place], offer.sport[place]
+        self._teams |= {event["home_team"], event["away_team"]}
+        pair, sport = (event["sport"], event["league"]), event["sport"]
         self._leagues[pair] += 1
         self._sports[sport] += 1
         full = [offer.pair.equals(pair)] if self._leagues[pair] == options.max_per_league else []
@@ -165,7 +161,3 @@ class _Slip:
         for mask in full:
             self._is_closed = mask if self._is_closed is None else self._is_closed | mask
         return bool(full)
-
-
-def match_of(offer: Offer, place: int) -> Match:
-    return offer.sport[place], offer.league[place], offer.home_team[place], offer.away_team[place]

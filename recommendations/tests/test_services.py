@@ -6,7 +6,8 @@ import pytest
 
 from recommendations.errors import CasinoNotConfigured, InvalidConfiguration, NoOpenEvents, UserNotFound
 from recommendations.models import PurchasedCoupon
-from recommendations.services import configure, purchase, recommend, recommend_mapped
+from recommendations.services import configure, purchase, recommend_mapped
+from recommendations.tests.recommend import recommend
 from tenants.errors import NoCurrentCasino
 from tenants.routing.context import use_casino
 
@@ -54,13 +55,13 @@ def test_every_process_uses_a_new_configuration(casino_a, now, settings, caller_
 
 def test_an_unconfigured_casino_gets_no_recommendation(casino_a, now):
     with use_casino(casino_a.current), pytest.raises(CasinoNotConfigured):
-        recommend_mapped(casino=casino_a, user_id=1, now=now)
+        recommend_mapped(casino=casino_a, user_ids=[1], now=now)
 
 
 def test_recommending_requires_a_current_casino(casino_a, now):
     configure(casino=casino_a, recommender_type="static", recommendation_schema=SCHEMA, now=now)
     with pytest.raises(NoCurrentCasino):
-        recommend_mapped(casino=casino_a, user_id=1, now=now)
+        recommend_mapped(casino=casino_a, user_ids=[1], now=now)
     with pytest.raises(NoCurrentCasino):
         purchase(user_id=1, now=now)
 

@@ -11,8 +11,8 @@ from recommendations.models import FittedModel, UserTallies
 from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import FittedModels, Profile, ScoringContext
 from recommendations.recommenders.neighbours import Neighbours, NeighboursModel, tokens_of
-from recommendations.services import recommend
 from recommendations.storing import store_coupons, store_events, store_users
+from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
 from .factories import coupon_row, event_row, offer_of, selection_row, user_row

@@ -17,13 +17,13 @@ from recommendations.recommenders.hybrid import HybridModel
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, UserVectors
 from recommendations.replay.casino_history import casino_history
 from recommendations.replay.replay import replay_to_fit
-from recommendations.services import recommend
 from recommendations.serving.load import find
 from recommendations.simulation.into_casino import store_history
 from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, simulate, write_files
 from recommendations.storing import store_coupons, store_events, store_users
 from recommendations.tests.factories import coupon_row, event_row, selection_row, user_row
 from recommendations.tests.present import present
+from recommendations.tests.recommend import recommend
 from recommendations.training import fit_models
 from tenants.routing.context import use_casino
 

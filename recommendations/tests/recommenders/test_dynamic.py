@@ -7,8 +7,8 @@ import pytest
 
 from recommendations.recommenders.base import Profile, ScoringContext
 from recommendations.recommenders.dynamic import Dynamic
-from recommendations.services import recommend
 from recommendations.tests.factories import EventFactory, UserFactory, offer_of
+from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from recommendations.recommenders.base import Profile, ScoringContext
 from recommendations.recommenders.inference import Inference
-from recommendations.services import recommend
 from recommendations.serving.user_context import compute_favorite_pairs
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
+from recommendations.tests.recommend import recommend
 from recommendations.tests.user_context_of import read_tallies
 from tenants.routing.context import use_casino
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from recommendations.models import UserProfile
-from recommendations.services import recommend
 from recommendations.serving.user_context import favorite_pairs
 from recommendations.storing import store_coupons, store_users
 from recommendations.storing.erasure import erase_user
 from recommendations.tests.factories import EventFactory, coupon_row, offer_of, selection_row, user_row
+from recommendations.tests.recommend import recommend
 from recommendations.tests.user_context_of import found_user, read_tallies
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino

@@ -9,8 +9,8 @@ import pytest
 
 from recommendations.recommenders.base import Profile, ScoringContext
 from recommendations.recommenders.inference_score import points
-from recommendations.services import recommend
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
+from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
 VALUES = {

@@ -13,10 +13,10 @@ from recommendations.offer import ATTRIBUTES
 from recommendations.recommenders.base import FittedModels, Profile, ScoringContext
 from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
-from recommendations.services import recommend
 from recommendations.serving.request_filters import RequestFilters
 from recommendations.tallies.trends import Trends
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of
+from recommendations.tests.recommend import recommend
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 

@@ -7,8 +7,8 @@ import pytest
 
 from recommendations.recommenders.base import Profile, ScoringContext
 from recommendations.recommenders.static import Static
-from recommendations.services import recommend
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of
+from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
 

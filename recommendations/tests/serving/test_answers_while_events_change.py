@@ -9,11 +9,11 @@ import pytest
 
 from recommendations.models import Event, OfferVersion
 from recommendations.recommenders.registry import RECOMMENDERS
-from recommendations.services import recommend
 from recommendations.serving.request_filters import RequestFilters
 from recommendations.storing import store_coupons, store_events, store_users
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import coupon_row, event_row, selection_row, user_row
+from recommendations.tests.recommend import recommend
 from recommendations.tests.threads import at_once
 from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino

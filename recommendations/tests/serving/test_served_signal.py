@@ -8,21 +8,28 @@ from uuid import UUID
 import pytest
 
 from recommendations.errors import UserNotFound
-from recommendations.services import recommend
-from recommendations.serving.served import ServedEvent, ServedRecommendation, recommendation_served, send_served
+from recommendations.serving.recommendation import Recommendation
+from recommendations.serving.served import recommendation_served, send_served
 from recommendations.tests.factories import EventFactory, UserFactory
+from recommendations.tests.recommend import recommend
 from tenants.errors import NoCurrentCasino
 from tenants.routing.context import use_casino
 
-EXAMPLE = ServedRecommendation(
+EXAMPLE = Recommendation(
     recommendation_id=UUID(int=1),
     user_id=31,
-    timestamp=datetime(2026, 6, 1, tzinfo=UTC),
-    recommender="inference",
-    asked_for="inference",
     stake=Decimal("25.51"),
     currency="EUR",
-    events=(ServedEvent(7, 2.69, 0.5),),
+    timestamp=datetime(2026, 6, 1, tzinfo=UTC),
+    expires_at=datetime(2026, 6, 1, 1, tzinfo=UTC),
+    recommender="inference",
+    fallback_step=0,
+    model_version="",
+    confidence=0.5,
+    refusal="",
+    recommended_events=(),
+    total_odds=Decimal(0),
+    potential_return=Decimal("0.00"),
 )
 
 
@@ -81,12 +88,12 @@ def test_nothing_is_sent_for_an_unknown_user(casino_a, received, now):
 
 
 def test_without_receivers_nothing_happens():
-    send_served(EXAMPLE)
+    send_served(EXAMPLE, asked_for="inference")
 
 
 def test_without_a_current_casino_nothing_is_sent(received):
     with pytest.raises(NoCurrentCasino):
-        send_served(EXAMPLE)
+        send_served(EXAMPLE, asked_for="inference")
 
 
 def test_a_failing_receiver_fails_neither_the_request_nor_the_other_receivers(casino_a, caplog, now):

@@ -78,8 +78,8 @@ def test_an_empty_offer_gives_an_empty_slip():
 
 
 @pytest.mark.parametrize("scores", [np.zeros(2), np.zeros(4), np.zeros((3, 1)), np.zeros(())])
-def test_a_recommender_that_gives_no_score_an_event_is_told_so(scores):
-    with pytest.raises(ValueError, match="must give 3 scores"):
+def test_a_recommender_without_one_score_per_event_raises(scores):
+    with pytest.raises(ValueError, match="must return 3 scores"):
         choose(offer_of(*[{}] * 3), scores, BEFORE, 3)
 
 

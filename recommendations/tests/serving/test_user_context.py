@@ -7,7 +7,6 @@ import pytest
 
 from recommendations.models import User, UserProfile
 from recommendations.recommenders.registry import get_recommender
-from recommendations.services import recommend
 from recommendations.serving.engine import CasinoContext, RecommendationRequest
 from recommendations.serving.user_context import build_user_context, usual_stake
 from recommendations.storing import store_coupons, store_users
@@ -20,6 +19,7 @@ from recommendations.tests.factories import (
     selection,
     user_row,
 )
+from recommendations.tests.recommend import recommend
 from recommendations.tests.user_context_of import found_user, read_tallies
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from recommendations.models import Event
-from recommendations.services import recommend
 from recommendations.storing import store_events, store_users
 from recommendations.tests.factories import at, event_row, user_row
+from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
 CLOSED = ["SUSPENDED", "CANCELLED", "SETTLED"]

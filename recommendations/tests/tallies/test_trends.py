@@ -8,13 +8,13 @@ import pytest
 
 from recommendations.models import CasinoTally
 from recommendations.offer import read_offer
-from recommendations.services import recommend
 from recommendations.serving import load
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
 from recommendations.storing.casino_tallies import merge_casino_sums
 from recommendations.tallies.trend_cache import decode_trends
 from recommendations.tallies.trends import Trends
 from recommendations.tests.factories import coupon_row, event_row, offer_of, selection_row, user_row
+from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
 
