@@ -16,7 +16,7 @@ from .outcomes import Outcome, Result
 from .rebuild import rebuild_casino_tallies, rebuild_profiles
 from .served import prune_recommendations, store_recommendations
 from .users import store_users
-from .waiting_coupons import store_coupons_waiting_for, take_expired_coupons
+from .waiting_coupons import take_expired_coupons
 
 __all__ = [
     "MERGE_SECONDS",
@@ -28,7 +28,6 @@ __all__ = [
     "rebuild_casino_tallies",
     "rebuild_profiles",
     "store_coupons",
-    "store_coupons_waiting_for",
     "store_events",
     "store_recommendations",
     "store_teams",

@@ -145,17 +145,9 @@ class Tallies:
             self._counts = self._by_name(sums)
         return self._counts
 
-    @property
-    def weights(self) -> dict[str, dict[str, float]]:
-        """Attribute -> value -> the sum of `weight_at` of the selections; multiply by `decay_to(now)`."""
-        return self._weights(1.0)
-
     def weights_at(self, now: float) -> dict[str, dict[str, float]]:
-        """The weights as of `now` (Unix seconds): a selection of that time counts 1."""
-        return self._weights(decay_to(now))
-
-    def _weights(self, decay: float) -> dict[str, dict[str, float]]:
-        coupons = self._packed.coupons
+        """Attribute -> value -> the decayed number of selections: one made at `now` (Unix seconds) counts 1."""
+        coupons, decay = self._packed.coupons, decay_to(now)
         weighted = [(decay * weight_at(coupon.timestamp), len(coupon.selections) // _WIDTH) for coupon in coupons]
         weights = [weight for weight, count in weighted for _ in range(count)]
         sums = [{key: decay * weight for key, (_, weight) in older.items()} for older in self._packed.older]

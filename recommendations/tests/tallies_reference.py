@@ -49,7 +49,7 @@ def assert_tallies_match_coupons(tallies: Tallies, coupons: Any) -> None:
             weights[attribute][value] += 2 ** ((timestamp - LANDMARK) / (30 * DAY))
     assert {name: each for name, each in tallies.counts.items() if each} == counts
     for attribute, each in weights.items():
-        assert tallies.weights[attribute] == pytest.approx(each, rel=1e-9)
+        assert tallies.weights_at(LANDMARK)[attribute] == pytest.approx(each, rel=1e-9)
     recent = [(each.timestamp, each.event_id, each.sport, each.league, each.odd) for each in tallies.recent]
     assert recent == [
         (timestamp, each.get("event_id"), each["sport"], each["league"], float(each.get("odd") or 0))

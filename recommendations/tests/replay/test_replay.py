@@ -115,7 +115,7 @@ def unchanged(past):
 
 
 @pytest.mark.no_cover
-class TestNoPeeking:
+class TestNoDataLeakage:
     """Future data has no effect on earlier cases."""
 
     def test_shifting_a_future_coupon_has_no_effect_on_earlier_cases(self, past, moment, unchanged):

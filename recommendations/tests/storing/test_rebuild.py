@@ -12,6 +12,7 @@ from recommendations.storing import rebuild_casino_tallies, rebuild_profiles, st
 from recommendations.storing.casino_tallies import merge_casino_sums
 from recommendations.tests.factories import CouponFactory, UserFactory, coupon_row, selection, selection_row, user_row
 from recommendations.tests.profile_counts import assert_counts_equal_a_recount
+from recommendations.tests.tallies_reference import LANDMARK
 from recommendations.tests.user_context_of import read_tallies
 from recommendations.validation.rows import Removal
 from tenants.routing.context import use_casino
@@ -40,7 +41,7 @@ def known():
     users = {}
     for user_id in UserProfile.objects.values_list("user_id", flat=True):
         tallies = read_tallies(user_id)
-        users[user_id] = (tallies.counts, tallies.weights, tallies.recent, tallies.stakes)
+        users[user_id] = (tallies.counts, tallies.weights_at(LANDMARK), tallies.recent, tallies.stakes)
     casino = {(row.attribute, row.value): (row.count, row.weight, row.trend) for row in CasinoTally.objects.all()}
     counters = list(UserProfile.objects.order_by("user_id").values_list("user_id", "coupon_count", "stake_total"))
     return users, casino, counters

@@ -11,10 +11,10 @@ from recommendations.storing import (
     Outcome,
     Result,
     store_coupons,
-    store_coupons_waiting_for,
     store_users,
     take_expired_coupons,
 )
+from recommendations.storing.waiting_coupons import store_coupons_waiting_for
 from recommendations.tests.factories import UserFactory, at, coupon_row, removal, selection_row, user_row
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino

@@ -86,14 +86,12 @@ def test_a_user_without_coupons_has_empty_tallies():
     tallies = Tallies.decode(None)
     assert (tallies.recent, tallies.stakes, tallies.older_events, tallies.stake_median()) == ([], [], set(), None)
     assert tallies.top("league", 2) == ()
-    assert Tallies.decode(tallies.encode()).weights["odds_band"] == {}
+    assert Tallies.decode(tallies.encode()).weights_at(0.0)["odds_band"] == {}
 
 
 def test_weights_halve_in_thirty_days():
     tallies = tallies_of_days(["OLD"], *[[]] * 29, ["NEW"])
-    now = at(0).timestamp() + 30 * DAY
-    weights = {league: weight * decay_to(now) for league, weight in tallies.weights["league"].items()}
-    assert weights == pytest.approx({"OLD": 0.5, "NEW": 1.0})
+    assert tallies.weights_at(at(0).timestamp() + 30 * DAY)["league"] == pytest.approx({"OLD": 0.5, "NEW": 1.0})
 
 
 @pytest.mark.parametrize("year", [2000, 2100])
