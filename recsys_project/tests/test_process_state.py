@@ -32,6 +32,7 @@ STATES = {
 
 def test_all_states_are_registered():
     import_module(settings.ROOT_URLCONF)
+    import_module("operations.health")
     import_module("ingestion.producers.publisher")
     assert set(registered_states()) == STATES
 
