@@ -41,7 +41,7 @@ class EarlyRefusal:
 
 def _rejection(state: RequestState, method: str) -> RejectionResponse | None:
     began = time.perf_counter()
-    if state.header is None or state.header.digest is None or (key := find_cached_key(state.header.digest)) is None:
+    if state.key_digest is None or (key := find_cached_key(state.key_digest)) is None:
         return None
     rejection = rate_limiter.rejection(key.casino_id)
     if rejection is None:

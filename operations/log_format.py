@@ -2,21 +2,12 @@
 
 import logging
 from contextvars import ContextVar
-from typing import Any
 
 from django.http import HttpRequest
 
 from tenants.routing.context import find_current_casino
 
-UNKNOWN_ROUTE = "(unknown)"
-
 current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
-
-
-def route_of(request: HttpRequest) -> str:
-    """The URL pattern that the path matches, such as `/recommend/<str:user_id>`."""
-    match = request.resolver_match
-    return UNKNOWN_ROUTE if match is None else f"/{match.route}"
 
 
 class RequestFilter(logging.Filter):
@@ -30,8 +21,7 @@ class RequestFilter(logging.Filter):
         answered = vars(record).pop("request", None)
         request = answered if isinstance(answered, HttpRequest) else current_request.get()
         if request is not None:
-            record.request_id = _request_id(request)
-            _hide_path(record, request)
+            _add_request(record, request)
         return True
 
 
@@ -44,17 +34,10 @@ class LineFormatter(logging.Formatter):
         return line if request_id is None else f"{line} [request {request_id}]"
 
 
-def _request_id(request: HttpRequest) -> str:
-    from tenants.http.request_state import request_state  # has models, which load after the log is set up
+def _add_request(record: logging.LogRecord, request: HttpRequest) -> None:
+    from tenants.http.request_state import request_state, route_of  # has models, which load after the log is set up
 
-    return request_state(request).id
-
-
-def _hide_path(record: logging.LogRecord, request: HttpRequest) -> None:
-    paths = {request.path, request.get_full_path()}
+    record.request_id = request_state(request).id
+    paths, route = {request.path, request.get_full_path()}, route_of(request)
     if isinstance(record.args, tuple):
-        record.args = tuple(_without(argument, paths, request) for argument in record.args)
-
-
-def _without(argument: Any, paths: set[str], request: HttpRequest) -> Any:
-    return route_of(request) if isinstance(argument, str) and argument in paths else argument
+        record.args = tuple(route if isinstance(each, str) and each in paths else each for each in record.args)

@@ -101,7 +101,7 @@ def exposition() -> bytes:
         return generate_latest(REGISTRY)
     _forget_the_dead(settings.METRICS_DIR)
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(settings.METRICS_DIR))  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry, path=str(settings.METRICS_DIR))
     return generate_latest(registry)
 
 
@@ -110,7 +110,7 @@ def _forget_the_dead(folder: Path) -> None:
     pids = {int(match[1]) for file in folder.glob("gauge_live*.db") if (match := _OF_PROCESS.search(file.name))}
     for pid in pids:
         if not _is_alive(pid):
-            mark_process_dead(pid, path=str(folder))  # type: ignore[no-untyped-call]
+            mark_process_dead(pid, path=str(folder))
 
 
 def _is_alive(pid: int) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from tenants.http.request_state import ID_HEADER, request_state
+from tenants.http.request_state import ID_HEADER, request_state, route_of
 
-from .log_format import current_request, route_of
+from .log_format import current_request
 from .metrics import count_request
 from .probes import PROBES
 

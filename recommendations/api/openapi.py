@@ -169,7 +169,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
     details = serializers.JSONField(help_text="Null where there are none.")
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class ApiKeyScheme(OpenApiAuthenticationExtension):
     target_class = "tenants.http.authentication.ApiKeyAuthentication"
     name = "apiKey"
 
@@ -182,7 +182,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         }
 
 
-class StaffBasicScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class StaffBasicScheme(OpenApiAuthenticationExtension):
     target_class = "tenants.http.authentication.StaffBasicAuthentication"
     name = "staffLogin"
 

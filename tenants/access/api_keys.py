@@ -112,37 +112,28 @@ def revoke_key(key: ApiKey) -> None:
     wait_until_caches_expire()
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKeyHeader:
-    """What is left of an `Authorization: Api-Key` header: the key's digest, or None for text that is no key."""
-
-    digest: str | None
-
-
 @sensitive_variables()
-def read_header(meta: MutableMapping[str, Any]) -> ApiKeyHeader | None:
-    """The API key of these headers, in which it is replaced by its prefix, so that no log or error page can show it."""
+def mask_key(meta: MutableMapping[str, Any]) -> tuple[bool, str | None]:
+    """Whether these headers have an API key, and its digest (None for text that can't be a key). The key is replaced by
+    its prefix, so that no log or error page can show it."""
     scheme, _, text = meta.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != SCHEME:
-        return None
+        return False, None
     text = text.strip()
-    is_key = _FORM.fullmatch(text) is not None  # not a secret check: it saves the query for other text
+    is_key = _FORM.fullmatch(text) is not None  # no secret; other text costs no query
     meta["HTTP_AUTHORIZATION"] = f"Api-Key {text[:_SHOWN] if is_key else ''}..."
-    return ApiKeyHeader(_digest(text) if is_key else None)
+    return True, _digest(text) if is_key else None
 
 
 def find_key(digest: str) -> KnownKey | None:
-    """The valid key with this digest; its use is recorded.
+    """The valid key with this digest.
 
     Looking it up by its digest is as safe as a comparison in constant time: the time may depend on how much of the
     *digest* agrees with one in the table or the index, and nobody can choose a digest's beginning without trying as
     many keys as it takes to guess one.
     """
     known = api_key_cache.get_or_load(digest, lambda: _load_key(digest), cache_if=_is_of_served_casino)
-    if known is None or known.is_expired:
-        return None
-    key_usage.record(known.id)
-    return known
+    return None if known is None or known.is_expired else known
 
 
 def find_cached_key(digest: str) -> KnownKey | None:
@@ -159,11 +150,15 @@ def _digest(text: str) -> str:
 
 
 def _load_key(digest: str) -> KnownKey | None:
+    """The key that is not revoked; records its use, which cached lookups need not: they follow within the TTL."""
     row = ApiKey.objects.filter(digest=digest, revoked_at=None).values_list(*_COLUMNS).first()
     if row is None:
         return None
     key_id, prefix, scopes, expires_at, *casino_row = row
-    return KnownKey(key_id, prefix, frozenset(scopes), expires_at, tuple(casino_row))
+    known = KnownKey(key_id, prefix, frozenset(scopes), expires_at, tuple(casino_row))
+    if not known.is_expired:
+        key_usage.record(key_id)
+    return known
 
 
 def _is_of_served_casino(known: KnownKey) -> bool:

@@ -47,9 +47,9 @@ slots = Slots()
 register("slots of requests", reset=slots.reset)
 
 
-def admit(request: HttpRequest, casino: Casino) -> None:
-    """Count a request for the casino and take a slot, which the caller must release. Raises RequestTooLarge,
-    RateLimited, TooManyAtOnce."""
+def admit(request: HttpRequest, casino: Casino) -> int:
+    """Count a request for the casino and take a slot; returns the casino's id, for the slot's release. Raises
+    RequestTooLarge, RateLimited, TooManyAtOnce."""
     text = request.META.get("CONTENT_LENGTH") or ""  # servers hand over no more bytes than it says, and none without
     length = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
     if 0 < (limit := request_bytes(casino)) < length:
@@ -57,6 +57,7 @@ def admit(request: HttpRequest, casino: Casino) -> None:
     if rate := request_rate(casino):
         rate_limiter.take(casino.pk, rate)
     slots.take(casino.pk)
+    return int(casino.pk)
 
 
 def charge(casino: Casino, requests: int) -> None:

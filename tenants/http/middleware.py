@@ -61,13 +61,17 @@ class RequestStateMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         state = request_state(request)
         try:
-            _read_key(state)
+            if state.key_digest is not None:
+                state.key = find_key(state.key_digest)
             if state.key is not None:
-                _admit(request, state, state.key.casino)
-            with restore_casino():
-                return self.get_response(request)
+                state.admitted_id = admit(request, state.key.casino)
         except RequestRejected as rejection:
             return RejectionResponse(rejection)
+        except DatabaseError as error:  # raised by views that need the key; others are served all the same
+            state.credentials_error = error
+        try:
+            with restore_casino():
+                return self.get_response(request)
         finally:
             if state.admitted_id is not None:
                 slots.release(state.admitted_id)
@@ -96,29 +100,15 @@ class RequestStateMiddleware:
         return HttpResponseRedirect(f"{reverse('choose_casino')}?{urlencode({'next': request.get_full_path()})}")
 
 
-def _read_key(state: RequestState) -> None:
-    try:
-        if state.header is not None and state.header.digest is not None:
-            state.key = find_key(state.header.digest)
-    except DatabaseError as error:  # pages that need no key are served all the same
-        state.credentials_error = error
-
-
-def _admit(request: HttpRequest, state: RequestState, casino: Casino) -> None:
-    """Count the request for the casino until it is answered. Raises RequestRejected."""
-    admit(request, casino)
-    state.admitted_id = casino.pk
-
-
 def _require_casino(request: HttpRequest, state: RequestState) -> None:
-    """Enter the casino of an API request, or keep the reason against it for the view to raise: REST framework answers
-    wrong credentials and missing permissions first."""
+    """Enter the casino of an API request, or keep the error for the view to raise: REST framework answers wrong
+    credentials and missing permissions first."""
     if state.credentials_error is not None or (state.shows_key and state.key is None):
         return
     try:
         _enter(state, _named_casino(request, state) if state.key is None else _own_casino(request, state.key.casino))
-        if state.admitted_id is None:
-            _admit(request, state, state.require_casino())
+        if state.admitted_id is None and state.casino is not None:
+            state.admitted_id = admit(request, state.casino)
     except (CasinoNotUsable, RequestRejected, OperationalError) as error:
         state.casino_error = error
 

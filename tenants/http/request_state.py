@@ -9,12 +9,13 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
 
-from tenants.access.api_keys import ApiKeyHeader, KnownKey, read_header
+from tenants.access.api_keys import KnownKey, mask_key
 from tenants.access.permissions import is_staff
 from tenants.errors import CasinoNotFound
 from tenants.models import Casino
 
 ID_HEADER = "X-Request-ID"
+UNKNOWN_ROUTE = "(unknown)"
 _SLOT = "recsys.request_state"  # in the request's META, which is the WSGI environ
 _FIT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -29,18 +30,14 @@ class RequestState:
     """
 
     id: str
-    header: ApiKeyHeader | None = field(repr=False)
+    shows_key: bool  # valid or not
+    key_digest: str | None = field(repr=False)
     key: KnownKey | None = field(default=None, repr=False)
     login: AbstractBaseUser | None = field(default=None, repr=False)
     casino: Casino | None = field(default=None, repr=False)
     admitted_id: int | None = None  # the casino that the request counts for, in its limits
     credentials_error: Exception | None = field(default=None, repr=False)
     casino_error: Exception | None = field(default=None, repr=False)
-
-    @property
-    def shows_key(self) -> bool:
-        """Whether the request has an API key, valid or not."""
-        return self.header is not None
 
     @property
     def casino_id(self) -> int | None:
@@ -69,8 +66,15 @@ def state_in(meta: dict[str, Any]) -> RequestState:
     if state is None:
         given = meta.get("HTTP_X_REQUEST_ID", "")  # `request.headers` would keep a copy of all headers, of keys too
         request_id = given if _FIT_ID.fullmatch(given) else uuid.uuid4().hex
-        state = meta[_SLOT] = RequestState(request_id, read_header(meta))
+        state = meta[_SLOT] = RequestState(request_id, *mask_key(meta))
     return state
+
+
+def route_of(request: HttpRequest) -> str:
+    """The URL pattern that the path matches, such as `/recommend/<str:user_id>`. Logs and metrics have it in place of
+    the path, which may name a user."""
+    match = request.resolver_match
+    return UNKNOWN_ROUTE if match is None else f"/{match.route}"
 
 
 def may_choose_casino(request: HttpRequest) -> bool:

@@ -18,4 +18,4 @@ class OrderedJSONField(models.JSONField[Any, Any]):
         return None if value is None else Json(value, dumps=json.dumps)
 
     def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
-        return value  # psycopg has read it already
+        return value  # psycopg has decoded it

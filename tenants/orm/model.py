@@ -1,4 +1,4 @@
-"""Base of every model whose rows live in a casino's own database."""
+"""Base class of the models whose rows are in casinos' databases."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -7,22 +7,22 @@ from typing import Any, TypeVar
 from django.db import models, router
 
 from .query import refuse_foreign, require_reachable
-from .queryset import CasinoQuerySet
+from .queryset import CasinoQuerySet, alters_data
 
 ModelT_co = TypeVar("ModelT_co", bound=models.Model, covariant=True)
 
 
 class CasinoManager(models.Manager[ModelT_co]):
-    """Binds each queryset to the casino that is current when it is made, however late it is evaluated.
+    """Binds each queryset to the casino that is current when the queryset is made.
 
-    Without a current casino it raises NoCurrentCasino, unless an alias is named; reached through an object of another
-    casino (also by a prefetch), CasinoMismatch.
+    Raises NoCurrentCasino if there is none and no alias is given, and CasinoMismatch if the manager is that of another
+    casino's object (also in a prefetch).
     """
 
     _queryset_class = CasinoQuerySet
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Django makes the managers of relations as subclasses; there `remove` and `set` go by keys alone."""
+        """Django makes the managers of relations as subclasses; their `remove` and `set` compare keys alone."""
         super().__init_subclass__(**kwargs)
         for name, checked in (("add", _each_checked), ("remove", _each_checked), ("set", _all_checked)):
             if name in vars(cls):
@@ -30,7 +30,7 @@ class CasinoManager(models.Manager[ModelT_co]):
 
     def get_queryset(self) -> models.QuerySet[ModelT_co]:
         queryset = super().get_queryset()
-        instance = getattr(self, "instance", None) or queryset._hints.get("instance")  # type: ignore[attr-defined]
+        instance = getattr(self, "instance", None) or vars(queryset)["_hints"].get("instance")
         if self._db is None:
             return queryset.using(router.db_for_read(self.model, instance=instance))
         require_reachable(self._db)
@@ -38,15 +38,15 @@ class CasinoManager(models.Manager[ModelT_co]):
         return queryset
 
     def using(self, alias: str | None) -> models.QuerySet[ModelT_co]:
-        """The rows in the database of this alias, which needs no current casino; None means the current casino's."""
+        """The rows in the database of this alias, without a current casino; None means the current casino's."""
         return self.get_queryset() if alias is None else self.db_manager(alias).get_queryset().using(alias)
 
 
 class CasinoModel(models.Model):
-    """A row of one casino, and of no other: what it was loaded from or first saved to.
+    """A row of one casino: the one that it was loaded from or first saved to.
 
-    Equal primary keys in two casinos are not equal objects. Saving, deleting or reading a row anew raises
-    CasinoMismatch while another casino is current, and also if another casino's alias is named.
+    Objects of two casinos with equal primary keys are not equal. Saving, deleting or refreshing a row raises
+    CasinoMismatch while another casino is current, or if another casino's alias is given.
     """
 
     objects = CasinoManager()
@@ -65,17 +65,15 @@ class CasinoModel(models.Model):
     def __hash__(self) -> int:
         return hash((super().__hash__(), self._state.db))
 
+    @alters_data
     def save_base(self, *args: Any, **kwargs: Any) -> None:
         self._require_own(kwargs.get("using"))
         super().save_base(*args, **kwargs)
 
-    save_base.alters_data = True  # type: ignore[attr-defined]
-
+    @alters_data
     def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         self._require_own(using)
         return super().delete(using, keep_parents)
-
-    delete.alters_data = True  # type: ignore[attr-defined]
 
     def refresh_from_db(self, using: str | None = None, fields: Any = None, from_queryset: Any = None) -> None:
         self._require_own(using)
@@ -84,14 +82,15 @@ class CasinoModel(models.Model):
         super().refresh_from_db(using, fields, from_queryset)
 
     def validate_unique(self, exclude: Any = None) -> None:
-        router.db_for_read(type(self), instance=self)  # Django would ask the current casino about any casino's row
+        router.db_for_read(type(self), instance=self)  # Django would query the current casino for any casino's row
         super().validate_unique(exclude)
 
     def _do_insert(self, manager: Any, using: str, *args: Any) -> Any:
-        return super()._do_insert(manager.db_manager(using), using, *args)  # type: ignore[misc]
+        parent: Any = super()  # django-stubs lack the method
+        return parent._do_insert(manager.db_manager(using), using, *args)
 
     def _require_own(self, alias: str | None) -> None:
-        """Raises CasinoMismatch unless this alias, if one is named, is the row's and may be used here."""
+        """Raises CasinoMismatch unless this alias, if one is given, is the row's and may be used now."""
         if alias is not None:
             refuse_foreign(self, alias)
             require_reachable(alias)

@@ -1,6 +1,6 @@
-"""Queries that know which casino's rows they are about, and refuse what is another casino's.
+"""Queries bound to one casino, which reject objects and queries of another.
 
-Django compares databases in few places: an object of another casino would count by its key alone, and keys of two
+Django compares databases in few places: an object of another casino would match by its key alone, and keys of two
 casinos are often equal.
 """
 
@@ -19,14 +19,13 @@ def refuse_foreign(value: object, alias: str | None) -> None:
     if not isinstance(value, Model) or alias is None:
         return
     if value._state.db not in (None, alias):
-        # not repr(value): it may load a deferred field, which comes here again
+        # not repr(value): it may load a deferred field, which calls this again
         name = f"{value._meta.label} {value.pk}"
-        raise CasinoMismatch(f"{name} belongs to {value._state.db}, and is nothing to {alias}.")
+        raise CasinoMismatch(f"{name} belongs to {value._state.db} and can't be used in {alias}.")
 
 
 def require_reachable(alias: str) -> None:
-    """Raises CasinoMismatch if `alias` is the catalogue, which has no casino's rows, or while another casino is
-    current."""
+    """Raises CasinoMismatch if `alias` is the catalogue's, or while another casino is current."""
     casino = find_current_casino()
     if alias == CATALOGUE:
         raise CasinoMismatch("A casino's rows are in its own database, not in the catalogue.")
@@ -34,8 +33,8 @@ def require_reachable(alias: str) -> None:
         raise CasinoMismatch(f"{alias} can't be used while {casino.alias} is the current casino's database.")
 
 
-class _OfOneCasino(sql.Query):
-    """Adds to a query the alias of the database that it may be run in; None where that is open."""
+class _BoundQuery(sql.Query):
+    """Adds to a query the alias of the only database that it may run in; None while it is unbound."""
 
     casino_alias: str | None = None
 
@@ -53,7 +52,7 @@ class _OfOneCasino(sql.Query):
         super().combine(rhs, connector)
 
     def split_exclude(self, filter_expr: Any, *args: Any) -> Any:
-        """Called for an `exclude` across a relation to many; Django builds that subquery anew, without its alias."""
+        """Called for an `exclude` across a to-many relation; Django builds a new subquery for it, without its alias."""
         name, value = filter_expr
         values = [*value] if isinstance(value, list | tuple | set | Iterator) else [value]
         for each in values:
@@ -62,7 +61,7 @@ class _OfOneCasino(sql.Query):
         return super().split_exclude((name, values if isinstance(value, Iterator) else value), *args)
 
     def get_compiler(self, using: str | None = None, connection: Any = None, elide_empty: bool = True) -> Any:
-        """Nothing is made into SQL but here, so that nothing escapes: no pickled query, no part of a union."""
+        """All SQL is made here, also that of a pickled query or of a part of a union."""
         alias = using or (connection.alias if connection is not None else None)
         if None not in (alias, self.casino_alias) and alias != self.casino_alias:
             raise CasinoMismatch(f"A query made for {self.casino_alias} can't be run in {alias}.")
@@ -77,9 +76,9 @@ class _OfOneCasino(sql.Query):
             raise CasinoMismatch(f"Queries of {self.casino_alias} and {other} can't be combined.")
 
 
-class CasinoQuery(_OfOneCasino):
-    """What a CasinoQuerySet asks."""
+class CasinoQuery(_BoundQuery):
+    """The query of a CasinoQuerySet."""
 
 
-class CasinoUpdateQuery(_OfOneCasino, sql.UpdateQuery):
-    """What its `update` does."""
+class CasinoUpdateQuery(_BoundQuery, sql.UpdateQuery):
+    """The query of its `update`."""

@@ -1,6 +1,6 @@
-"""Querysets of a casino's rows: bound to one casino for ever, they read it wherever they are evaluated."""
+"""Querysets of one casino's rows: each is bound when it is made, and evaluated later reads the same casino."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Self, TypeVar
 
 from django.db import models
@@ -12,18 +12,26 @@ from tenants.routing.context import find_current_casino
 from .query import CasinoQuery, refuse_foreign, require_reachable
 
 ModelT_co = TypeVar("ModelT_co", bound=models.Model, covariant=True)
+MethodT = TypeVar("MethodT", bound=Callable[..., Any])
+
+
+def alters_data(method: MethodT) -> MethodT:
+    """Mark a method so that Django's templates don't call it."""
+    method.__dict__["alters_data"] = True
+    return method
 
 
 class CasinoQuerySet(models.QuerySet[ModelT_co]):
-    """Rows of the casino that was current when the queryset was made, or whose alias was named while none was.
+    """Rows of the casino that was current when the queryset was made, or whose alias was given while none was.
 
-    It never changes its casino, also not by pickling. Reading works wherever it is evaluated; writing through it is
-    refused while another casino is current, and so is every object or queryset of another casino as a value. All this
-    raises CasinoMismatch.
+    It never changes its casino, not even by pickling. Reading works wherever it is evaluated; writing raises
+    CasinoMismatch while another casino is current, and so does any object or queryset of another casino as a value.
     """
 
-    _db: str | None
+    _db: str | None  # Django's, as all of these; django-stubs lacks some
     _hints: dict[str, Any]
+    _query: CasinoQuery
+    _prefetch_related_lookups: tuple[Any, ...]
 
     def __init__(self, model: Any = None, query: Any = None, using: str | None = None, hints: Any = None) -> None:
         current = find_current_casino()
@@ -31,19 +39,19 @@ class CasinoQuerySet(models.QuerySet[ModelT_co]):
             using = current.alias
         super().__init__(model, query or CasinoQuery(model), using, hints)
         if using is not None:
-            self._query.casino_alias = using  # type: ignore[attr-defined]
+            self._query.casino_alias = using
 
     def using(self, alias: str | None) -> Self:
-        """This queryset, if its casino's alias (or None) is given; a queryset that is not bound yet is bound. Raises
-        CasinoMismatch for any other alias, and for every one but the current casino's while there is one."""
+        """This queryset for its own alias or None; an unbound queryset is bound. Raises CasinoMismatch for any other
+        alias and, while a casino is current, for all but its alias."""
         bound = self._db
         if alias in (None, bound):
-            return self._chain()  # type: ignore[attr-defined, no-any-return]
+            return self.all()
         if bound is not None:
             raise CasinoMismatch(f"A queryset of {bound} can't become one of {alias}.")
         require_reachable(alias)
         clone = super().using(alias)
-        clone._query.casino_alias = alias  # type: ignore[attr-defined]
+        clone._query.casino_alias = alias
         return clone
 
     def raw(self, raw_query: Any, params: Any = (), translations: Any = None, using: str | None = None) -> Any:
@@ -51,38 +59,35 @@ class CasinoQuerySet(models.QuerySet[ModelT_co]):
         rows = CasinoRawQuerySet(
             raw_query, model=self.model, params=params, translations=translations, using=bound.db, hints=self._hints
         )
-        rows._prefetch_related_lookups = self._prefetch_related_lookups[:]  # type: ignore[attr-defined]
+        rows._prefetch_related_lookups = self._prefetch_related_lookups[:]
         return rows
 
     def contains(self, obj: models.Model) -> bool:
         refuse_foreign(obj, self.db)
         return super().contains(obj)
 
+    @alters_data
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
         return super().bulk_create(self._own(objs), *args, **kwargs)
 
-    bulk_create.alters_data = True  # type: ignore[attr-defined]
-
+    @alters_data
     def bulk_update(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> int:
         return super().bulk_update(self._own(objs), *args, **kwargs)
 
-    bulk_update.alters_data = True  # type: ignore[attr-defined]
-
+    @alters_data
     def update(self, **kwargs: Any) -> int:
         self._own(kwargs.values())
         return super().update(**kwargs)
 
-    update.alters_data = True  # type: ignore[attr-defined]
-
+    @alters_data
     def delete(self) -> Any:
         self._own(())
         return super().delete()
 
-    delete.alters_data = True  # type: ignore[attr-defined]
-    delete.queryset_only = True  # type: ignore[attr-defined]
+    delete.__dict__["queryset_only"] = True  # managers don't get this method
 
     def _own(self, values: Iterable[Any]) -> list[Any]:
-        """The values of something to be written, none of which is another casino's."""
+        """The values to be written. Raises CasinoMismatch if one is another casino's."""
         self._for_write = True
         require_reachable(self.db)
         listed = list(values)
@@ -91,13 +96,15 @@ class CasinoQuerySet(models.QuerySet[ModelT_co]):
         return listed
 
     def _add_hints(self, **hints: Any) -> None:
-        """Django says here for whose sake it asks: one of the objects that relations are followed from."""
+        """Called by Django with the object whose relation is followed."""
         refuse_foreign(hints.get("instance"), self._db)
-        super()._add_hints(**hints)  # type: ignore[misc]
+        self._hints.update(hints)
 
 
-class CasinoRawQuerySet(RawQuerySet):  # type: ignore[type-arg]
-    """The rows of a statement, in one casino for ever."""
+class CasinoRawQuerySet(RawQuerySet[Any]):
+    """The rows of a statement, bound to one casino."""
+
+    _prefetch_related_lookups: tuple[Any, ...]  # Django's, missing from django-stubs
 
     def using(self, alias: str | None) -> Any:
         if alias not in (None, self.db):

@@ -1,5 +1,5 @@
-"""Which database a model's rows are in. Fails closed: without a casino there is no database for a casino's model, and
-none at all for a model that is neither a casino's nor the catalogue's."""
+"""Chooses the database of a model's rows. Fails closed: a casino's model has no database without a current casino, and
+a model of an unclassified app has none at all."""
 
 from typing import Any
 
@@ -13,14 +13,12 @@ from .connections import current_alias
 
 
 def is_casino_app(app_label: str) -> bool:
-    """Whether the app's tables are in casinos' databases. Raises UnclassifiedApp if they have no place."""
+    """Whether the app's tables are in casinos' databases. Raises UnclassifiedApp."""
     if app_label in settings.CASINO_APPS:
         return True
     if app_label in settings.CATALOGUE_APPS:
         return False
-    raise UnclassifiedApp(
-        f"The settings don't say where the app {app_label!r} has its tables: add it to CASINO_APPS or CATALOGUE_APPS."
-    )
+    raise UnclassifiedApp(f"The app {app_label!r} is in neither CASINO_APPS nor CATALOGUE_APPS: add it to one of them.")
 
 
 class TenantRouter:
@@ -47,7 +45,7 @@ class TenantRouter:
         alias = current_alias()
         origin = instance._state.db if instance is not None else None
         if instance is not None and origin not in (None, alias):
-            # not repr(instance): it may load a deferred field, which comes here again
+            # not repr(instance): it may load a deferred field, which calls this again
             name = f"{instance._meta.label} {instance.pk}"
             raise CasinoMismatch(f"{name} belongs to {origin}, but {alias} is the current casino's database.")
         return alias
