@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from recommendations.offer import load_offer, offers, read_offer
-from recommendations.offer.queries import ask
+from recommendations.offer.queries import query_changes
 from recommendations.recommenders.base import ScoringContext
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.slip import Rules, choose
@@ -87,15 +87,15 @@ def _refresh(size: int, changed: int) -> tuple[str, str, str]:
 
 def _patch(size: int, changed: int) -> tuple[str, str, str]:
     """The refresh without its query."""
-    answers: list[Any] = []
+    changes: list[Any] = []
 
     def change(number: int) -> None:
         _execute(CHANGE, [number * 7919, size, changed])
         known = offers.known()
-        answers.append((known, *ask(known.version, timezone.now())))
+        changes.append((known, *query_changes(known.version, timezone.now())))
 
     def patch(_: int) -> None:
-        offers.advance(*answers.pop(), timezone.now())
+        offers.advance(*changes.pop(), timezone.now())
 
     return (f"refresh without the query, {changed} odds changed", *_times(patch, READS, before=change))
 
