@@ -22,7 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from operations.gc_tuning import settle
+from operations.gc_tuning import freeze
 from recommendations.learning.cases import Case, Cases
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.learning.user_vectors import WIDTH
@@ -67,7 +67,7 @@ def main() -> None:
 
 def measure(name: str, offer: Offer, profile: Profile, trends: Trends, models: FittedModels) -> tuple[float, float]:
     recommender, rules = RECOMMENDERS[name], Rules(now=NOW.timestamp(), limit=3)
-    settle()  # like the server's processes
+    freeze()  # like the server's processes
     taken = []
     for number in range(ROUNDS):
         context = ScoringContext(

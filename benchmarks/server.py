@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from operations.early_refusal import EarlyRefusal
-from operations.gc_tuning import settle
+from operations.gc_tuning import freeze
 from recommendations.api.views import CasinoAPIView
 from recommendations.models import Event, PurchasedCoupon, User
 from recommendations.recommenders.inference_score import POINTS_FOR_TOP_VALUES
@@ -65,4 +65,4 @@ urlpatterns = [
     *project_urlpatterns,
 ]
 application = EarlyRefusal(in_django)
-settle()
+freeze()

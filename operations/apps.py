@@ -1,4 +1,4 @@
-"""How an operator sees the service: health, metrics, logs."""
+"""Health checks, metrics and logs of the service."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""What a page may load and run: the content security policy of each part of the site."""
+"""The Content-Security-Policy of each part of the site."""
 
 from collections.abc import Callable
 
@@ -10,16 +10,16 @@ _SHARED = (
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-# Nothing inline, no eval, nothing from elsewhere.
-STRICT = f"default-src 'none'; script-src 'self'; style-src 'self'; {_SHARED}"
+# No inline code, no eval, no other hosts.
+STRICT_POLICY = f"default-src 'none'; script-src 'self'; style-src 'self'; {_SHARED}"
 # The admin's theme evaluates its attributes (Alpine), and sets its colours in a style element.
-OF_THE_ADMIN = f"default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; {_SHARED}"
-# The pages of REST framework have inline styles; their scripts are files.
-OF_THE_API = f"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; {_SHARED}"
+ADMIN_POLICY = f"default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; {_SHARED}"
+# REST framework's pages have inline styles; their scripts are files.
+API_POLICY = f"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; {_SHARED}"
 
 
 class ContentPolicyMiddleware:
-    """Sends the policy of the part of the site that answers; a view that sets one of its own keeps it."""
+    """Sends the policy of the requested part of the site, unless the view has set one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -33,6 +33,6 @@ class ContentPolicyMiddleware:
 def _policy_of(request: HttpRequest, response: HttpResponse) -> str:
     match = request.resolver_match
     if match is not None and match.route.startswith("admin/") and match.url_name != "login":
-        return OF_THE_ADMIN
-    is_of_the_api = hasattr(response, "accepted_renderer") and response.accepted_renderer.format == "api"
-    return OF_THE_API if is_of_the_api else STRICT
+        return ADMIN_POLICY
+    is_api_page = hasattr(response, "accepted_renderer") and response.accepted_renderer.format == "api"
+    return API_POLICY if is_api_page else STRICT_POLICY

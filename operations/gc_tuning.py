@@ -1,13 +1,13 @@
-"""Python's garbage collector in a process that serves."""
+"""Python's garbage collector in a process that serves requests."""
 
 import gc
 
 _THRESHOLDS = 10_000, 20, 20
 
 
-def settle() -> None:
-    """Once all that the process needs is loaded: what is there now stays for good, so that no collection looks through
-    it again. With it each thorough one takes 20 ms and more, in the middle of somebody's request."""
+def freeze() -> None:
+    """Exclude all present objects from collections; call it once everything is imported. Otherwise each full collection
+    goes through them, for 20 ms and more within a request."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)

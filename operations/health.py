@@ -1,4 +1,4 @@
-"""Whether this process can serve, and what it lacks."""
+"""Readiness: whether this process can answer requests, and which parts don't work."""
 
 import threading
 import time
@@ -13,77 +13,77 @@ from ingestion.kafka.client import is_broker_reachable
 from tenants.process_state import register
 from tenants.schema.template import is_template_ready
 
-_ANSWER_SECONDS = 2.0  # an answer serves all who ask within this time: whoever may not ask much may ask often
+_TTL_SECONDS = 2.0  # anybody may send probes, and often
 _BROKER_SECONDS = 1.0
-FINE = "ok"
+OK = "ok"
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`parts`: what each part is, "ok" or a word on what is wrong. Without the catalogue no request is answered;
-    without the broker what was served is not stored, without a template no casino is created: requests are."""
+    """`parts`: the state of each part, "ok" or what is wrong. Without the catalogue no request is answered. Without the
+    broker served recommendations are not stored, and without a template casinos take longer to create."""
 
     parts: Mapping[str, str]
 
     @property
     def is_ready(self) -> bool:
-        return self.parts["catalogue"] == FINE
+        return self.parts["catalogue"] == OK
 
     @property
     def status(self) -> str:
         if not self.is_ready:
             return "unready"
-        return "ready" if all(word in (FINE, "off") for word in self.parts.values()) else "degraded"
+        return "ready" if all(state in (OK, "off") for state in self.parts.values()) else "degraded"
 
 
-class Checkup:
-    """Looks at all parts, not more often than every `_ANSWER_SECONDS`. Safe under threads."""
+class ReadinessCheck:
+    """Checks all parts, at most once in `_TTL_SECONDS`. Safe under threads."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._until = 0.0
-        self._found = Readiness({"catalogue": "not asked yet"})
+        self._readiness = Readiness({"catalogue": "not checked yet"})
 
-    def ask(self) -> Readiness:
+    def get(self) -> Readiness:
         with self._guard:
             if time.monotonic() >= self._until:
-                self._found = _look()
-                self._until = time.monotonic() + _ANSWER_SECONDS
-            return self._found
+                self._readiness = _check()
+                self._until = time.monotonic() + _TTL_SECONDS
+            return self._readiness
 
     def reset(self) -> None:
         self._until = 0.0
 
 
-checkup = Checkup()
-register("readiness", reset=checkup.reset)
+readiness_check = ReadinessCheck()
+register("readiness", reset=readiness_check.reset)
 
 
-def _look() -> Readiness:
+def _check() -> Readiness:
     parts: dict[str, Callable[[], str]] = {"catalogue": _catalogue, "template": _template, "broker": _broker}
-    return Readiness({name: look() for name, look in parts.items()})
+    return Readiness({name: check() for name, check in parts.items()})
 
 
 def _catalogue() -> str:
     try:
         with connections["default"].cursor() as cursor:
             cursor.execute("SELECT 1")
-        return FINE if _is_migrated() else "behind: run manage.py create_catalogue"
+        return OK if _is_migrated() else "behind: run manage.py create_catalogue"
     except DatabaseError:
-        return "away"
+        return "unavailable"
 
 
 def _template() -> str:
     try:
-        return FINE if is_template_ready() else "to be made: the next casino takes longer to create"
+        return OK if is_template_ready() else "missing: the next casino takes longer to create"
     except DatabaseError:
-        return "away"
+        return "unavailable"
 
 
 def _broker() -> str:
     if not settings.PUBLISH_RECOMMENDATIONS:
         return "off"
-    return FINE if is_broker_reachable(_BROKER_SECONDS) else "away"
+    return OK if is_broker_reachable(_BROKER_SECONDS) else "unavailable"
 
 
 _migrated: set[str] = set()
@@ -91,7 +91,7 @@ register("migrated catalogues")  # no reset: to look for migrations takes long
 
 
 def _is_migrated() -> bool:
-    """Once it is, it stays so: this code brings no more migrations."""
+    """A migrated catalogue stays migrated: this process's code has no further migrations."""
     name = str(connections["default"].settings_dict["NAME"])
     if name not in _migrated:
         executor = MigrationExecutor(connections["default"])

@@ -1,7 +1,7 @@
-"""What the web processes count and measure, for Prometheus.
+"""Metrics of the web processes, for Prometheus.
 
-Where several processes serve, `PROMETHEUS_MULTIPROC_DIR` names a folder in which each keeps its numbers, and whichever
-is asked answers for all of them.
+If there are several processes, `PROMETHEUS_MULTIPROC_DIR` names a folder in which each keeps its values, and any
+of them answers for all.
 """
 
 import os
@@ -20,17 +20,17 @@ from tenants.process_state import register
 from tenants.routing.connections import connection_metrics
 
 REQUESTS = Counter(
-    "recsys_requests", "Requests by what they asked for and how they ended.", ["method", "route", "status", "casino"]
+    "recsys_requests", "Requests by method, route, status and casino.", ["method", "route", "status", "casino"]
 )
 SECONDS = Histogram(
     "recsys_request_seconds",
-    "Time from the first middleware to the answer.",
+    "Time from the first middleware to the response.",
     ["route"],
     buckets=(0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 SERVED = Counter(
     "recsys_recommendations_served",
-    "Recommendations by the recommender that made them; fallback is the step of the chain, empty for the first.",
+    "Served recommendations by casino and recommender; fallback is its step in the chain, empty for the first.",
     ["casino", "recommender", "fallback"],
 )
 CONNECTIONS = Gauge(
@@ -38,10 +38,10 @@ CONNECTIONS = Gauge(
 )
 CONNECTION_EVENTS = Counter(
     "recsys_casino_connection_events",
-    "Connections opened, reused, evicted, expired and lost; and how often one was waited for, or refused.",
+    "Connections opened, reused, evicted, expired and lost; and check-outs that waited or failed.",
     ["event"],
 )
-OFFERS_BYTES = Gauge("recsys_offers_bytes", "Memory that offers take.", multiprocess_mode="livesum")
+OFFERS_BYTES = Gauge("recsys_offers_bytes", "Memory of cached offers.", multiprocess_mode="livesum")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _STATES = ("open", "in_use", "idle")
@@ -52,7 +52,7 @@ _OF_PROCESS = re.compile(r"_(\d+)\.db$")
 
 def count_request(method: str, route: str, status: int, casino_id: int | None, seconds: float) -> None:
     casino = "" if casino_id is None else str(casino_id)
-    method = method if method in _METHODS else "other"  # anybody may invent one
+    method = method if method in _METHODS else "other"  # clients may send any
     REQUESTS.labels(method, route, str(status), casino).inc()
     SECONDS.labels(route).observe(seconds)
     sampler.sample()
@@ -63,7 +63,7 @@ def count_served(casino_id: int, served: ServedRecommendation, **signal: object)
 
 
 class Sampler:
-    """Copies what others count into metrics, once a second at most."""
+    """Copies other modules' counts into metrics, at most once a second."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -95,18 +95,18 @@ register("sampled metrics")  # no reset: Prometheus' counters keep their values
 
 
 def exposition() -> bytes:
-    """All metrics in Prometheus' text format: of all processes, where they share a folder."""
+    """All metrics in Prometheus' text format: of all processes, if they share a folder."""
     sampler.sample()
     if settings.METRICS_DIR is None:
         return generate_latest(REGISTRY)
-    _forget_the_dead(settings.METRICS_DIR)
+    _drop_dead_processes(settings.METRICS_DIR)
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(settings.METRICS_DIR))
     return generate_latest(registry)
 
 
-def _forget_the_dead(folder: Path) -> None:
-    """What a process that ended had in use counts no more; what it counted still does."""
+def _drop_dead_processes(folder: Path) -> None:
+    """Remove the gauges of ended processes; their counters still count."""
     pids = {int(match[1]) for file in folder.glob("gauge_live*.db") if (match := _OF_PROCESS.search(file.name))}
     for pid in pids:
         if not _is_alive(pid):

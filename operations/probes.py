@@ -1,4 +1,4 @@
-"""What machines ask: is it alive, is it ready, what are its numbers."""
+"""Endpoints for orchestrators and Prometheus: liveness, readiness, metrics."""
 
 import secrets
 from collections.abc import Callable
@@ -7,23 +7,23 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from .health import checkup
+from .health import readiness_check
 from .metrics import exposition
 
 
 def live(request: HttpRequest) -> HttpResponse:
-    """The process answers: nothing else is asked."""
+    """200 if the process answers; nothing else is checked."""
     return JsonResponse({"status": "live"})
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 if requests can be answered, else 503; with what is wrong, in words that give nothing away."""
-    readiness = checkup.ask()
+    """200 if requests can be answered, else 503, with the state of each part and no details."""
+    readiness = readiness_check.get()
     return JsonResponse({"status": readiness.status, **readiness.parts}, status=200 if readiness.is_ready else 503)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For whoever has the token; without one set, for everybody where the API is open, else for nobody."""
+    """For callers with METRICS_TOKEN; if it is not set, for all callers of an open API, else for nobody."""
     if not _may_see_metrics(request):
         return HttpResponse(
             "Send METRICS_TOKEN as `Authorization: Bearer ..`\n",

@@ -1,8 +1,7 @@
 """Settings of the whole installation, read from the environment alone.
 
-Every variable stands in `.env.example` with its default and its meaning. Without `DATABASE_URL` the project is
-*embedded*: it runs its own PostgreSQL in `.local/`, for trying out and for tests, with defaults that suit that and
-nothing else.
+`.env.example` lists every variable with its default and its meaning. Without `DATABASE_URL` the project is *embedded*:
+it runs its own PostgreSQL in `.local/`, for trying it out and for tests, with defaults for that use only.
 """
 
 import os
@@ -22,10 +21,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
-# Before numpy is loaded: processes and threads share the cores already, and OpenBLAS's own wait for each other busily.
+# Set before numpy is imported: processes and threads share the cores already, and OpenBLAS's own threads busy-wait.
 os.environ["OPENBLAS_NUM_THREADS"] = env.str("OPENBLAS_NUM_THREADS", default="1")
 
-# --- Where things are kept -------------------------------------------------------------------------------------------
+# --- Databases and files ---------------------------------------------------------------------------------------------
 
 LOCAL_DIR = Path(env.str("LOCAL_DIR", default="") or BASE_DIR / ".local").resolve()
 
@@ -41,8 +40,8 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
-# A server that is away is an error after some seconds, not a request that hangs: neither on connecting nor, where the
-# network swallows what is sent, on a connection of long standing (the kernel's own patience is hours).
+# An unavailable server is an error after some seconds, not a request that hangs: on connecting, and on an open
+# connection whose packets the network drops (the kernel's own timeout is hours).
 DATABASES["default"]["OPTIONS"] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -54,17 +53,17 @@ DATABASES["default"]["OPTIONS"] = {
 
 
 def _address(url: str, *, pooled: bool) -> dict[str, Any]:
-    """Where and as whom to connect. Through a pooler no cursor may outlive its transaction."""
+    """Host, port, login and options. Through a pooler no cursor may outlive its transaction."""
     place = environ.Env.db_url_config(url)
     kept = {key: place[key] for key in ("HOST", "PORT", "USER", "PASSWORD")}
     return {**kept, "OPTIONS": place.get("OPTIONS", {}), "DISABLE_SERVER_SIDE_CURSORS": pooled}
 
 
-# With a pooler (PgBouncer in transaction mode) in DATABASE_URL, this is the server itself.
+# If DATABASE_URL is a pooler's (PgBouncer in transaction mode), this is the URL of the server itself.
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
 DIRECT_DATABASE = _address(DATABASE_DIRECT_URL, pooled=False) if DATABASE_DIRECT_URL else {}
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = bool(DATABASE_DIRECT_URL)
-# Further servers: DATABASE_SERVER_<NAME>_URL, and again one for the server itself where that is a pooler's.
+# Further servers: DATABASE_SERVER_<NAME>_URL and, if that is a pooler's, DATABASE_SERVER_<NAME>_DIRECT_URL.
 DATABASE_SERVERS = {
     match[1].lower(): {
         "requests": _address(url, pooled=f"DATABASE_SERVER_{match[1]}_DIRECT_URL" in os.environ),
@@ -76,14 +75,14 @@ DATABASE_SERVERS = {
 DATABASE_ROUTERS = ["tenants.routing.router.TenantRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Apps whose tables live in every casino's database, and apps whose tables live in the catalogue database. An app with
-# models that is in neither list has no database: what is a casino's must not end up where all casinos share it.
+# Apps whose tables are in every casino's database, and apps whose tables are in the catalogue. An app with models that
+# is in neither list has no database: a casino's rows must never get into the catalogue.
 CASINO_APPS = ["ingestion", "recommendations"]
 CATALOGUE_APPS = ["admin", "auth", "contenttypes", "sessions", "tenants"]
 CASINO_DATABASE_PREFIX = env.str("CASINO_DATABASE_PREFIX", default="casino_")
 
-# Connections of one process to casinos' databases: in all, for one casino, and how long (seconds) an idle one stays
-# and a request waits for a free one. Besides, each thread has one to the catalogue.
+# One process's connections to casinos' databases: in all, to one casino, and the seconds that an idle one stays open
+# and a request waits for a free one. In addition, each thread has one to the catalogue.
 CASINO_CONNECTIONS = env.int("CASINO_CONNECTIONS", default=10)
 CASINO_CONNECTIONS_EACH = env.int("CASINO_CONNECTIONS_EACH", default=8)
 CASINO_CONNECTION_IDLE_SECONDS = env.float("CASINO_CONNECTION_IDLE_SECONDS", default=60)
@@ -100,7 +99,7 @@ MIGRATION_LOCK_SECONDS = env.float("MIGRATION_LOCK_SECONDS", default=5)
 BACKUP_DIR = Path(env.str("BACKUP_DIR", default="") or LOCAL_DIR / "backups").resolve()
 POSTGRES_BIN_DIR = env.str("POSTGRES_BIN_DIR", default="")
 
-# --- Who may ask -----------------------------------------------------------------------------------------------------
+# --- Authentication and authorisation --------------------------------------------------------------------------------
 
 DEBUG = env.bool("DEBUG", default=False)
 HTTPS = env.bool("HTTPS", default=not EMBEDDED_POSTGRES_DIR)
@@ -110,7 +109,7 @@ SECRET_KEY = (
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# Answers any caller who names a casino. Embedded installations listen on loopback, so that there it is the default.
+# Any caller may act for any casino. The default of embedded installations, which listen on loopback.
 RECSYS_OPEN_API = env.bool("RECSYS_OPEN_API", default=bool(EMBEDDED_POSTGRES_DIR))
 API_REQUESTS_PER_SECOND = env.int("API_REQUESTS_PER_SECOND", default=1_000)
 API_REQUESTS_AT_ONCE = env.int("API_REQUESTS_AT_ONCE", default=6)
@@ -136,7 +135,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 
-# --- What is recommended, and to whom --------------------------------------------------------------------------------
+# --- Recommendations -------------------------------------------------------------------------------------------------
 
 SPORTS = [sport.upper() for sport in env.list("SPORTS", default=["FOOTBALL", "BASKETBALL", "HANDBALL"])]
 CURRENCIES = [currency.upper() for currency in env.list("CURRENCIES", default=["EUR", "USD", "GBP"])]
@@ -148,11 +147,11 @@ TRENDS_SECONDS = env.float("TRENDS_SECONDS", default=10.0)
 STAKE_COOLING_HOURS = env.float("STAKE_COOLING_HOURS", default=24.0)
 OFFERS_MEMORY_MB = env.int("OFFERS_MEMORY_MB", default=512)
 
-# --- What an operator sees -------------------------------------------------------------------------------------------
+# --- Operations ------------------------------------------------------------------------------------------------------
 
 ACCESS_LOG = env.bool("ACCESS_LOG", default=True)
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
-# The client library reads this variable itself, when it is imported, and wants the folder to be there.
+# The client library reads this variable when it is imported, and needs the folder to exist.
 METRICS_DIR = Path(directory) if (directory := env.str("PROMETHEUS_MULTIPROC_DIR", default="")) else None
 if METRICS_DIR is not None:
     METRICS_DIR.mkdir(parents=True, exist_ok=True)
@@ -187,7 +186,7 @@ PRODUCER_INTERVAL_SECONDS = env.float("PRODUCER_INTERVAL_SECONDS", default=20)
 # --- Django ----------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",  # before the admin, whose look it is
+    "unfold",  # before the admin, whose templates it replaces
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -247,7 +246,7 @@ UNFOLD = {
 }
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "tenants.http.authentication.ApiKeyAuthentication",  # the first one's challenge makes refusals 401
+        "tenants.http.authentication.ApiKeyAuthentication",  # the first one's challenge is the WWW-Authenticate header
         "rest_framework.authentication.SessionAuthentication",
         "tenants.http.authentication.StaffBasicAuthentication",
     ],
@@ -273,7 +272,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["tenants.http.authentication.HasCasinoAccess"],
     "SCHEMA_PATH_PREFIX": "/",
-    # the pages' scripts come from here, and from no outside host
+    # the pages' scripts come from this service, from no other host
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -282,7 +281,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = LOCAL_DIR / "static"  # filled by collectstatic
 USE_TZ = True
 TIME_ZONE = "UTC"
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # the default signs a cookie each request
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # the default signs a cookie at each request
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-admin.site.index_title = "Everything, by table"
+admin.site.index_title = "All data"
 
 urlpatterns = [
     path("", include("recommendations.api.urls")),

@@ -9,10 +9,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 
 in_django = get_wsgi_application()
 
-from operations.early_refusal import EarlyRefusal  # noqa: E402 (what it stands on, Django must set up first)
-from operations.gc_tuning import settle  # noqa: E402
+from operations.early_refusal import EarlyRefusal  # noqa: E402 (Django must be set up first)
+from operations.gc_tuning import freeze  # noqa: E402 (the same)
 
 application = EarlyRefusal(in_django)
 
-get_resolver().url_patterns  # noqa: B018 (loads all views, which the first request would)
-settle()
+get_resolver().url_patterns  # noqa: B018 (imports all views before the first request)
+freeze()

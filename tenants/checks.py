@@ -15,7 +15,7 @@ _HINT = "settings.CASINO_APPS lists the apps whose tables live in every casino's
 
 @register(Tags.models)
 def check_casino_models(**kwargs: Any) -> list[CheckMessage]:
-    """A model of a casino app must be a CasinoModel, and no other model may be one."""
+    """Models of casino apps, and no others, must inherit CasinoModel."""
     return [
         Error(
             f"{model._meta.label} must {'' if _is_casinos(model) else 'not '}inherit CasinoModel.",

@@ -109,7 +109,7 @@ class ServerRefused(TenancyError):
 
 
 class NoRoom(TenancyError):
-    """No database server takes another casino."""
+    """No database server has room for another casino."""
 
 
 class LifecycleError(TenancyError):

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from operations.csp import OF_THE_ADMIN, OF_THE_API, STRICT, ContentPolicyMiddleware
+from operations.csp import ADMIN_POLICY, API_POLICY, STRICT_POLICY, ContentPolicyMiddleware
 
 HTML = {"Accept": "text/html"}
 
@@ -19,19 +19,19 @@ def staff(client, db):
 @pytest.mark.parametrize("path", ["/", "/casino/", "/admin/login/", "/nothing-here", "/config"])
 def test_nothing_inline_and_nothing_from_elsewhere(client, casino_a, path):
     policy = client.get(path)["Content-Security-Policy"]
-    assert policy == STRICT
+    assert policy == STRICT_POLICY
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
 
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/tenants/casino/", "/admin/ingestion/parked/"])
 def test_the_admins_theme_may_evaluate_its_attributes(staff, path):
-    assert staff.get(path)["Content-Security-Policy"] == OF_THE_ADMIN
+    assert staff.get(path)["Content-Security-Policy"] == ADMIN_POLICY
 
 
 def test_api_pages_may_have_inline_styles_and_no_inline_scripts(client, casino_a):
     policy = client.get("/config", headers={"Casino-ID": "1"} | HTML)["Content-Security-Policy"]
-    assert policy == OF_THE_API
+    assert policy == API_POLICY
     assert "script-src 'self';" in policy
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connections
 
 from ingestion.kafka.embedded_broker import EmbeddedBroker
-from operations.health import checkup
+from operations.health import readiness_check
 from tenants.current_casino import MAIN
 from tenants.databases.locks import template_lock
 from tenants.databases.servers import server_cursor
@@ -34,7 +34,7 @@ def test_without_a_template_it_is_degraded_and_serves(client, nothing_made):
     assert answer.json() == {
         "status": "degraded",
         "catalogue": "ok",
-        "template": "to be made: the next casino takes longer to create",
+        "template": "missing: the next casino takes longer to create",
         "broker": "off",
     }
 
@@ -52,14 +52,14 @@ def test_with_all_there_is_it_is_ready(client, real_template, broker, settings):
 def test_without_a_broker_it_is_degraded_and_serves(client, real_template, settings):
     settings.PUBLISH_RECOMMENDATIONS, settings.KAFKA_BOOTSTRAP_SERVERS = True, "127.0.0.1:1"
     answer = client.get("/health/ready")
-    assert (answer.status_code, answer.json()["status"], answer.json()["broker"]) == (200, "degraded", "away")
+    assert (answer.status_code, answer.json()["status"], answer.json()["broker"]) == (200, "degraded", "unavailable")
 
 
 def test_without_its_catalogue_it_lives_and_is_not_ready():
     env = environment("postgres://nobody@127.0.0.1:1/none", PUBLISH_RECOMMENDATIONS="0")
     live, ready = json.loads(run_python("-c", ASK, env=env))
     assert live == [200, {"status": "live"}]
-    assert ready == [503, {"status": "unready", "catalogue": "away", "template": "away", "broker": "off"}]
+    assert ready == [503, {"status": "unready", "catalogue": "unavailable", "template": "unavailable", "broker": "off"}]
 
 
 def test_behind_the_code_the_catalogue_is_not_ready(client, db, settings, monkeypatch):
@@ -79,7 +79,7 @@ def test_whoever_asks_often_gets_the_last_answer(client, nothing_made, django_as
 
 def test_once_the_answer_is_old_it_is_looked_again(client, nothing_made, django_assert_num_queries):
     client.get("/health/ready")
-    checkup.reset()
+    readiness_check.reset()
     with django_assert_num_queries(2):
         client.get("/health/ready")
 

@@ -22,7 +22,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "invalid": ErrorCode(400, "user_ids: This field is required.", {"user_ids": ["This field is required."]}),
     "parse_error": ErrorCode(400, "JSON parse error - Expecting value: line 1 column 1 (char 0)"),
     "bad_request": ErrorCode(
-        400, "The request was not understood; its Host, or something else in its head, is not accepted here"
+        400, "Bad request: invalid Host header or malformed headers"
     ),
     "not_authenticated": ErrorCode(
         401, "Authentication required: send 'Authorization: Api-Key ..' or log in as staff."

@@ -86,7 +86,7 @@ def _body(exception: Exception, response: Response) -> dict[str, Any]:
 def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
     if isinstance(exception, RequestDataTooBig):
         return error_response("The request is too large", "request_too_large", status=KINDS[RequestDataTooBig].status)
-    text = "The request was not understood; its Host, or something else in its head, is not accepted here"
+    text = "Bad request: invalid Host header or malformed headers"
     return error_response(text, "bad_request", status=status.HTTP_400_BAD_REQUEST)
 
 

@@ -1,0 +1,1 @@
+"""Base classes of casinos' models, which reject rows of another casino."""

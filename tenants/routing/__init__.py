@@ -1,0 +1,1 @@
+"""From the current casino (`context`) to its database (`router`) and connection (`connections`)."""
