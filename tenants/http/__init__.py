@@ -1,1 +1,1 @@
-"""Requests: their state (credentials, limits, casino), REST framework's access classes, error responses, the casino switcher."""
+"""Requests: credentials, limits and casino (`request_state`, `middleware`), error responses, the casino switcher."""
