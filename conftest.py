@@ -58,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = fast_postgresql.folder_of_tests(settings.LOCAL_DIR)
         _move_local_dir(folder / "main")
         if folder.is_relative_to(fast_postgresql.MEMORY):
+            folder.mkdir(exist_ok=True)  # pytest creates `tmp` only
             config.option.basetemp = config.option.basetemp or str(folder / "tmp")
     settings.RECSYS_OPEN_API = True
     settings.PUBLISH_RECOMMENDATIONS = False  # a broker that runs beside the tests is not theirs
