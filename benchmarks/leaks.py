@@ -1,6 +1,6 @@
 """Checks that none of 100,000 interleaved requests over 50 casinos sees a row of another casino.
 
-8 threads by WSGI and 8 tasks by ASGI run concurrently, through all middleware, to views that read, write, stream and
+8 threads by WSGI and 8 tasks by ASGI run concurrently, through all middleware, to views that read, write and
 fail at random; the pool has fewer connections than casinos and workers, so that connections are evicted constantly.
 Exit status 1 if a response or a database has a row of another casino.
 
@@ -84,7 +84,6 @@ def _table(tally: Tally, misplaced: int, seconds: float, casinos: int) -> Table:
         "status 200": tally.statuses[200],
         "status 500: failed on purpose": tally.statuses[500],
         "status 503: no connection available in time": tally.statuses[503],
-        "interrupted streams": tally.broken_off,
         "maximum of open connections": tally.most_open,
         "connections opened": metrics.opened,
         "connections evicted": metrics.evicted,
