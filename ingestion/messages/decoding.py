@@ -7,7 +7,7 @@ An invalid message becomes a Rejection with a stable code: `no_casino`, `too_lar
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Self, TypeVar
 
 import msgspec
@@ -131,13 +131,15 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
 
 def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     message = _DECODE_COUPON(envelope.value or b"")
-    decode_selection = partial(_decode_selection, sports=limits.sports)
+    sports = limits.sports
     return CouponRow(
         id=message.id,
         user_id=message.user_id,
         stake=message.stake,
         timestamp=parse_time("timestamp", message.timestamp, bounds.past),
-        recommended_events=_convert_each("recommended_events", message.recommended_events, decode_selection),
+        recommended_events=_convert_each(
+            "recommended_events", message.recommended_events, lambda raw: _selection(bytes(raw), sports)
+        ),
         source=envelope.source if message.id is None else None,
     )
 
@@ -176,12 +178,8 @@ def _convert_each(field: str, items: Iterable[T], convert: Callable[[T], R]) -> 
     return tuple(converted)
 
 
-def _decode_selection(raw: msgspec.Raw, sports: tuple[str, ...]) -> Selection:
-    return _cached_selection(bytes(raw), sports)
-
-
 @lru_cache(_CACHED_SELECTIONS)
-def _cached_selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
+def _selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
     """The selection with this JSON; cached for these known sports, which its validation depends on."""
     message = _DECODE_SELECTION(raw)
     return Selection(

@@ -32,9 +32,7 @@ def main() -> int:
     parser.add_argument("--restarts", type=int, default=4, help="of PostgreSQL")
     parser.add_argument("--cuts", type=int, default=20, help="of connections")
     parser.add_argument("--rate", type=int, default=200, help="messages per second")
-    parser.add_argument(
-        "--patience", type=float, default=120, help="seconds to store the rest"
-    )
+    parser.add_argument("--patience", type=float, default=120, help="seconds to store the rest")
     parser.add_argument("--still", type=float, default=10, help="seconds that an available casino may stall")
     parser.add_argument("--logs", type=Path, help="a folder for the consumers' logs")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
