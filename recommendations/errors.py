@@ -1,4 +1,4 @@
-"""What can go wrong between a casino's data and a recommendation."""
+"""The errors of this app."""
 
 
 class RecommendationError(Exception):
@@ -6,7 +6,7 @@ class RecommendationError(Exception):
 
 
 class InvalidRow(RecommendationError):
-    """A user, event or coupon that can't be stored: `code` is stable, `field` is at fault, `problem` says how."""
+    """A row that can't be stored: a stable `code`, the invalid `field`, and the `problem` in words."""
 
     def __init__(self, code: str, field: str, problem: str) -> None:
         super().__init__(f"{field} {problem}")
@@ -14,11 +14,11 @@ class InvalidRow(RecommendationError):
 
 
 class InvalidConfiguration(RecommendationError):
-    """A recommender, a recommendation schema or options that can't be served."""
+    """An invalid recommender, recommendation schema or option."""
 
 
 class CasinoNotConfigured(RecommendationError):
-    """A recommendation was asked before a configuration was set."""
+    """A recommendation was requested before the casino was configured."""
 
 
 class UserNotFound(RecommendationError):
@@ -26,16 +26,16 @@ class UserNotFound(RecommendationError):
 
 
 class NoOpenEvents(RecommendationError):
-    """Something needs events that can be bet on now, and the casino has none."""
+    """The casino has no events that can be bet on now."""
 
 
 class InvalidParameter(RecommendationError):
-    """A request asks for something that no recommendation can be."""
+    """An invalid parameter of a request."""
 
 
 class UnknownTalliesFormat(RecommendationError):
-    """A user's tallies were written by other code than this."""
+    """A user's stored tallies have the format of another release."""
 
 
 class InvalidHistory(RecommendationError):
-    """A file of events or coupons that can't be replayed; the message names the line and the column."""
+    """An invalid history file; the message names the line and column."""

@@ -1,4 +1,4 @@
-"""Every error that the API answers: its code, which stays, its status, and an example. The schema is made of it."""
+"""All errors of the API, for its OpenAPI schema: the stable code, the status and an example of each."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +21,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "invalid_parameter": ErrorCode(400, "limit must be a whole number from 1 to 20"),
     "invalid": ErrorCode(400, "user_ids: This field is required.", {"user_ids": ["This field is required."]}),
     "parse_error": ErrorCode(400, "JSON parse error - Expecting value: line 1 column 1 (char 0)"),
-    "bad_request": ErrorCode(
-        400, "Bad request: invalid Host header or malformed headers"
-    ),
+    "bad_request": ErrorCode(400, "Bad request: invalid Host header or malformed headers"),
     "not_authenticated": ErrorCode(
         401, "Authentication required: send 'Authorization: Api-Key ..' or log in as staff."
     ),
@@ -35,7 +33,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "casino_not_found": ErrorCode(404, "Casino not found"),
     "user_not_found": ErrorCode(404, "User not found"),
     "test_endpoints_off": ErrorCode(404, "Test endpoints are switched off; RECSYS_TEST_ENDPOINTS=1 switches them on"),
-    "not_found": ErrorCode(404, "There is nothing at /nothing"),
+    "not_found": ErrorCode(404, "Not found: /nothing"),
     "method_not_allowed": ErrorCode(405, 'Method "PUT" not allowed.'),
     "not_acceptable": ErrorCode(406, "Could not satisfy the request Accept header."),
     "no_open_events": ErrorCode(409, "There are no events that can be bet on now"),
@@ -44,13 +42,13 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "casino_suspended": ErrorCode(423, "Casino is suspended"),
     "rate_limited": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 1}),
     "too_many_at_once": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 1}),
-    "internal_error": ErrorCode(500, "Something went wrong here; it has been logged", _REQUEST_ID),
+    "internal_error": ErrorCode(500, "Internal error; look it up in the log by the request_id", _REQUEST_ID),
     "casino_unavailable": ErrorCode(503, "Casino is not available: its state is creating"),
     "casino_behind": ErrorCode(503, "Casino is being upgraded"),
     "database_unavailable": ErrorCode(503, "The casino's database can't be used at present; try again soon"),
 }
 
-# What any request may meet with, and any that is about a casino's own data.
+# Errors of any endpoint, and of any endpoint for a casino's data.
 OF_ANY = (
     "bad_request", "not_authenticated", "invalid_api_key", "authentication_failed", "permission_denied", "not_found",
     "method_not_allowed", "not_acceptable", "rate_limited", "too_many_at_once", "request_too_large", "internal_error",

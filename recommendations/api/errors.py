@@ -1,4 +1,4 @@
-"""Errors as answers, each with its status and a code that stays. docs/api.md lists them."""
+"""Maps exceptions to error responses, each with its status and stable code. docs/api.md lists them."""
 
 import logging
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What becomes of one kind of error."""
+    """The response to one class of exceptions."""
 
     status: int
     code: str
@@ -48,12 +48,12 @@ _DJANGOS: dict[type[Exception], str] = {Http404: "not_found", PermissionDenied: 
 
 
 def answer_error(exception: Exception, context: dict[str, Any]) -> Response | None:
-    """REST framework's exception handler. None means: not an error of the asker's, so it is raised on and logged."""
+    """REST framework's exception handler. Returns None for an error of the server, which is then raised and logged."""
     if type(exception) in KINDS:
         return _answer(str(exception), KINDS[type(exception)])
     if isinstance(exception, tenancy_errors.RequestRejected):
         return _refuse(exception)
-    if isinstance(exception, OperationalError):  # a database that is away, or has no connection free
+    if isinstance(exception, OperationalError):  # the database is unavailable, or all its connections are in use
         logger.warning("%s could not be answered: %s", context["request"].path, exception)
         return _answer(OUTAGE_TEXT, Kind(status.HTTP_503_SERVICE_UNAVAILABLE, OUTAGE_CODE))
     response = exception_handler(exception, context)
@@ -73,7 +73,7 @@ def _refuse(refusal: tenancy_errors.RequestRejected) -> Response:
 
 
 def _body(exception: Exception, response: Response) -> dict[str, Any]:
-    """Of what REST framework has made an answer of."""
+    """The body for an exception that REST framework handles."""
     if not isinstance(exception, APIException):
         return error_body(response.status_text, _DJANGOS[type(exception)])
     detail: Any = exception.detail
@@ -91,18 +91,18 @@ def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return error_response(f"There is nothing at {request.path}", "not_found", status=status.HTTP_404_NOT_FOUND)
+    return error_response(f"Not found: {request.path}", "not_found", status=status.HTTP_404_NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    """By the request's id, what went wrong is found in the log; nothing of it is told here."""
+    """Without details of the error: the request's id leads to them in the log."""
     details = {"request_id": request_state(request).id}
-    text = "Something went wrong here; it has been logged"
+    text = "Internal error; look it up in the log by the request_id"
     return error_response(text, "internal_error", status=status.HTTP_500_INTERNAL_SERVER_ERROR, details=details)
 
 
 def _first_text(detail: Any) -> str:
-    """One sentence out of REST framework's nested details: `field: what is wrong`."""
+    """The first of REST framework's nested details, as `field: error`."""
     if isinstance(detail, dict):
         field, inner = next(iter(detail.items()))
         return _first_text(inner) if field == "non_field_errors" else f"{field}: {_first_text(inner)}"
@@ -112,7 +112,7 @@ def _first_text(detail: Any) -> str:
 
 
 def _sendable_parts(detail: Any) -> Any:
-    """All that is wrong with a body, by field."""
+    """All errors of a body, by field."""
     if isinstance(detail, dict):
         return {sendable(str(name)): _sendable_parts(inner) for name, inner in detail.items()}
     if isinstance(detail, list):

@@ -1,4 +1,4 @@
-"""What the OpenAPI schema says of each endpoint beyond what its view tells: answers, errors, examples, who may ask."""
+"""The parts of the OpenAPI schema that the views do not define: responses, errors, examples, authentication."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -29,12 +29,12 @@ _FIELD: Schema = {
             "properties": {
                 "type": {"type": "string", "enum": list(TYPES)},
                 "source_field": {"type": "string"},
-                "fields": {"type": "object", "description": "Of a list of events: the same, for each event."},
+                "fields": {"type": "object", "description": "For a list of events: the fields of each event."},
             },
         },
     ]
 }
-_OPTIONS: Schema = {"type": ["object", "null"], "description": "As /config/options.schema.json says."}
+_OPTIONS: Schema = {"type": ["object", "null"], "description": "See /config/options.schema.json."}
 CONFIGURATION: Schema = {
     "type": "object",
     "required": ["recommender_type", "recommendation_schema"],
@@ -64,7 +64,7 @@ SAVED: Schema = {
         "config": KEPT_CONFIGURATION,
     },
 }
-RECOMMENDATION: Schema = {"type": "object", "description": "Exactly the fields that the casino has configured."}
+RECOMMENDATION: Schema = {"type": "object", "description": "Exactly the casino's configured fields."}
 USER_IDS: Schema = {
     "type": "array",
     "minItems": 1,
@@ -100,7 +100,11 @@ ERASED: Schema = {
     "required": ["message", "erased"],
     "properties": {
         "message": {"type": "string"},
-        "erased": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Rows, by table."},
+        "erased": {
+            "type": "object",
+            "additionalProperties": {"type": "integer"},
+            "description": "Deleted rows by table.",
+        },
     },
 }
 _ROWS: Schema = {"type": "array", "items": {"type": "object"}}
@@ -127,7 +131,7 @@ EXPORT: Schema = {
         "tastes": {
             "type": "object",
             "additionalProperties": {"type": "array", "items": {"type": "number"}},
-            "description": "The user's vector in fitted models, by their version.",
+            "description": "The user's vectors by version of the fitted models.",
         },
     },
 }
@@ -150,23 +154,28 @@ EXAMPLE_RECOMMENDATION = {
 }
 
 CASINO_ID = OpenApiParameter(
-    "Casino-ID", int, OpenApiParameter.HEADER, description="Needed without an API key; with one, it has to agree."
+    "Casino-ID",
+    int,
+    OpenApiParameter.HEADER,
+    description="Required without an API key; with one, it must be the key's casino.",
 )
 USER_ID = OpenApiParameter("user_id", int, OpenApiParameter.PATH)
 FILTERS = [
-    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS}, description="How many events."),
-    OpenApiParameter("exclude", str, description="Ids of events that are not wanted, separated by commas."),
-    OpenApiParameter("sport", str, description="The only sports that are wanted, separated by commas."),
-    OpenApiParameter("explain", {"type": "integer", "enum": [0, 1]}, description="With scores and reasons."),
+    OpenApiParameter(
+        "limit", {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS}, description="Number of events."
+    ),
+    OpenApiParameter("exclude", str, description="Ids of events to exclude, separated by commas."),
+    OpenApiParameter("sport", str, description="Only events of these sports, separated by commas."),
+    OpenApiParameter("explain", {"type": "integer", "enum": [0, 1]}, description="Include scores and reasons."),
 ]
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
-    """The one shape of errors: for people, for programs, and what else there is to say."""
+    """The body of all errors: `error` for people, `code` for programs, and details."""
 
     error = serializers.CharField()
     code = serializers.ChoiceField(choices=sorted(ERROR_CODES))
-    details = serializers.JSONField(help_text="Null where there are none.")
+    details = serializers.JSONField(help_text="Null without details.")
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
@@ -178,7 +187,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
             "type": "apiKey",
             "in": "header",
             "name": "Authorization",
-            "description": "`Api-Key <key>`; `manage.py api_key create` makes one.",
+            "description": "`Api-Key <key>`; `manage.py api_key create` creates a key.",
         }
 
 
@@ -193,7 +202,7 @@ class StaffBasicScheme(OpenApiAuthenticationExtension):
 def of_casino(
     answer: Schema, *, codes: Iterable[str] = (), status: int = 200, **more: Any
 ) -> Callable[[Endpoint], Endpoint]:
-    """Document an endpoint that is one casino's."""
+    """Document an endpoint for one casino's data."""
     parameters = [CASINO_ID, *more.pop("parameters", ())]
     return _documented(answer, (*OF_CASINO, *codes), status, parameters=parameters, **more)
 

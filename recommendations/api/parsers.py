@@ -1,4 +1,4 @@
-"""Reading what is posted."""
+"""Parsers of request bodies."""
 
 from typing import IO, Any
 
@@ -7,7 +7,7 @@ from rest_framework.parsers import JSONParser
 
 
 class ShallowJSONParser(JSONParser):
-    """JSON, unless it is nested so deeply that Python gives up."""
+    """JSON; 400 for a body that is nested beyond Python's recursion limit."""
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
         try:

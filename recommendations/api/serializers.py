@@ -1,4 +1,4 @@
-"""What the API takes. Whether a configuration makes sense is `services.configure`'s decision, not a serializer's."""
+"""The API's request bodies. `services.configure` validates configurations, the serializer only their form."""
 
 from typing import Any
 
@@ -17,14 +17,14 @@ EXAMPLE_SCHEMA = {
 
 
 class RecommenderField(serializers.ChoiceField):
-    """Offers the known recommenders in forms, and passes on whatever it gets: the service names what it refuses."""
+    """Lists the known recommenders in forms, and passes on any value: the service rejects unknown ones."""
 
     def to_internal_value(self, data: Any) -> Any:
         return data
 
 
 class ObjectField(serializers.JSONField):
-    """JSON, from a form also as text."""
+    """JSON; from a form also as text."""
 
     def to_internal_value(self, data: Any) -> Any:
         try:
@@ -34,13 +34,13 @@ class ObjectField(serializers.JSONField):
 
 
 class UsersSerializer(serializers.Serializer[Any]):
-    """Whom to recommend to."""
+    """The users of a batch."""
 
     user_ids = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=MAX_ID))
 
 
 class ConfigurationSerializer(serializers.Serializer[Any]):
-    """Forms start from what the casino has now, or from an example."""
+    """Forms show the casino's present configuration, or an example."""
 
     recommender_type = RecommenderField(
         choices=list(RECOMMENDERS), required=False, allow_null=True, allow_blank=True, initial=DEFAULT_RECOMMENDER
@@ -56,8 +56,8 @@ class ConfigurationSerializer(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         initial=all_options_as_json(load_options(None)),
-        help_text="Limits, caps, what is blocked or pinned; left out, they stay as they are. "
-        "Its JSON Schema: /config/options.schema.json.",
+        help_text="Limits, caps, blocked and pinned events; omitted, they are not changed. "
+        "JSON Schema: /config/options.schema.json.",
         style={"base_template": "textarea.html", "rows": 14},
     )
 

@@ -1,4 +1,4 @@
-"""The endpoints of a user's rights: to be erased, and to be told what is kept."""
+"""The endpoints of privacy: erase a user, export a user's data."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -16,7 +16,7 @@ from .views import CasinoAPIView, parse_user_id
 
 
 class UserView(CasinoAPIView):
-    """A user, to be erased with all that is kept of them."""
+    """DELETE erases a user and all their data."""
 
     scope = Scope.CONFIGURE
     staff_permissions: ClassVar[Mapping[str, str]] = {"DELETE": "recommendations.delete_user"}
@@ -32,7 +32,7 @@ class UserView(CasinoAPIView):
 
 
 class UserExportView(CasinoAPIView):
-    """All that is kept of a user."""
+    """All stored data of a user."""
 
     scope = Scope.CONFIGURE
     staff_permissions: ClassVar[Mapping[str, str]] = {"GET": "recommendations.view_user"}

@@ -1,4 +1,4 @@
-"""The endpoints. Each translates in, makes one service call, and translates out."""
+"""The endpoints: each parses the request, calls one service and formats the response."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -28,7 +28,7 @@ from .serializers import ConfigurationSerializer, UsersSerializer
 
 
 class CasinoAPIView(GenericAPIView[Any]):
-    """A view of one casino: whose request it is, is settled before any handler runs."""
+    """A view of one casino, which is determined and authorised before any handler runs."""
 
     needs_casino = True  # read by RequestStateMiddleware
     casino: Casino
@@ -43,7 +43,7 @@ class CasinoAPIView(GenericAPIView[Any]):
 
 
 class ConfigView(CasinoAPIView):
-    """How this casino wants its recommendations: GET shows it, POST replaces it."""
+    """The casino's configuration: GET shows it, POST replaces it."""
 
     serializer_class = ConfigurationSerializer
     scope = Scope.CONFIGURE
@@ -104,7 +104,7 @@ class RecommendView(CasinoAPIView):
 
 
 class RecommendManyView(CasinoAPIView):
-    """The bets to show up to 500 users now: `user_ids`, and what may be asked for one user, for all of them alike."""
+    """The bets to show up to 500 users now: `user_ids`, and the parameters of one user for all of them."""
 
     serializer_class = UsersSerializer
     scope = Scope.RECOMMEND
@@ -153,7 +153,7 @@ _document_purchase = partial(
 
 
 class PurchaseView(CasinoAPIView):
-    """Creates three dummy coupons for this user, for trying things out."""
+    """Creates three dummy coupons for this user, for testing."""
 
     http_method_names = ["get", "post", "options"]  # HEAD would buy as GET does
     scope = Scope.TEST
@@ -194,7 +194,7 @@ def _options(casino: Casino) -> dict[str, Any]:
 
 
 def parse_user_id(text: str) -> int:
-    """What is no possible id is nobody's id."""
+    """Raises UserNotFound for a text that is no id."""
     user_id = parse_id(text)
     if user_id is None:
         raise UserNotFound("User not found")

@@ -93,7 +93,7 @@ class Neighbours(Recommender):
 
     def applies(self, context: ScoringContext) -> bool:
         model = context.models.get(NeighboursModel)
-        return model is not None and any(token in model.places for token in _user_tokens(context))
+        return model is not None and any(token in model.places for token in tokens_of(context.profile))
 
     def score(self, context: ScoringContext) -> Scores:
         scores = soonest_first(context.offer).copy()
@@ -125,7 +125,7 @@ def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | No
     model = context.models.get(NeighboursModel)
     if model is None:
         return None
-    tokens = _user_tokens(context)
+    tokens = context.memo.get(_TOKENS) or context.memo.keep(_TOKENS, tokens_of(context.profile))
     places = np.fromiter(map(model.places.get, tokens, repeat(-1)), np.intp, len(tokens))
     is_known = places >= 0
     places = places[is_known]
@@ -143,11 +143,6 @@ def tokens_of(profile: Profile) -> dict[str, float]:
             token = f"{kind}:{value}"
             numbers[token] = numbers.get(token, 0.0) + weight
     return {token: log1p(number) for token, number in numbers.items()}
-
-
-def _user_tokens(context: ScoringContext) -> Mapping[str, float]:
-    kept = context.memo.get(_TOKENS)
-    return context.memo.keep(_TOKENS, tokens_of(context.profile)) if kept is None else kept
 
 
 def _event_tokens(offer: Offer, place: int) -> list[str]:

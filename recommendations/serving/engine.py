@@ -66,8 +66,8 @@ def _needs_of(chain: tuple[Recommender, ...]) -> frozenset[ProfilePart]:
 
 @dataclass(frozen=True, slots=True)
 class UserContext:
-    """One user: `user` for the guard rails, `profile` for recommenders. `held_events` (ids) and `held_matches` are of the
-    user's coupons; `usual_stake` is None without coupons."""
+    """One user: `user` for the guard rails, `profile` for recommenders. `held_events` (ids) and `held_matches` are in
+    the user's coupons; `usual_stake` is None without coupons."""
 
     user_id: int
     user: GuardedUser

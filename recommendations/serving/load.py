@@ -1,12 +1,10 @@
-"""All that a request needs of its casino's database, by one query: users with their profiles, how the offer changed,
-and now and then what is in fashion."""
+"""The one query of a request: users and their profiles, changes of the offer, the models' version, expired trends."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
 
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.fitted_models.model_cache import MODEL_VERSION, model_cache
@@ -25,19 +23,19 @@ _USER = (
     MERGED_TALLIES, UNMERGED_COUPONS,
 )  # fmt: skip
 
-# What is the same for all users comes with the first of them.
+# The columns of the casino are the same in each row.
 _SQL = """
 SELECT {common}, {user}
 FROM (SELECT 1) AS always LEFT JOIN users ON users.id {wanted}
 LEFT JOIN users_profile AS profile ON profile.user_id = users.id
 """
 _COMMON = 4
-_ANEW = f"SELECT {ALL_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
+_ALL_OF_USER = f"SELECT {ALL_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
 
 
 @dataclass(frozen=True, slots=True)
 class FoundUser:
-    """A user's row, with the profile's; `favorite_pairs` is JSON, None until they are computed for the first time."""
+    """A user's row with the profile's; `favorite_pairs` is JSON, None until first computed."""
 
     user_id: int
     currency: str
@@ -61,24 +59,28 @@ class FoundUser:
         try:
             return merge_tallies(self.packed_tallies, self.pending_coupons)
         except UnknownTalliesFormat:  # another release's, until they are folded next
-            return _tallies_anew(self.user_id)
+            return _recount_tallies(self.user_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Of the users asked for, those that there are, by id; and what there is to bet on."""
+    """The known ones of the requested users, by id, and their casino's context."""
 
     users: Mapping[int, FoundUser]
     casino_context: CasinoContext
 
 
 def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
-    """Look up users of the current casino. Nothing of the answer is older than this query but trends and models, which
-    may be some seconds old."""
+    """Load users of the current casino, and its offer as of this query; trends and models may be some seconds old."""
     known = offers.known()
     needs_trends = trend_cache.is_due(now)
     common = (OFFER_COLUMNS, TRENDS if needs_trends else "NULL", MODEL_VERSION)
-    rows = _query(user_ids, common, {"offer_version": known.version, "now": now, "hour": hour})
+    is_one = len(user_ids) == 1
+    wanted = user_ids[0] if is_one else list(user_ids)
+    with casino_prepared_cursor() as cursor:
+        parameters = {"offer_version": known.version, "now": now, "hour": hour, "user_ids": wanted}
+        cursor.execute(_sql(common, is_one), parameters)
+        rows = cursor.fetchall()
     version, changes, trends, model_version = rows[0][:_COMMON]
     casino_context = CasinoContext(
         offer=offers.advance(known, version, changes, now),
@@ -89,17 +91,9 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
     return Found(users, casino_context)
 
 
-def _query(user_ids: Sequence[int], common: tuple[str, ...], parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    is_one = len(user_ids) == 1
-    with casino_prepared_cursor() as cursor:
-        cursor.execute(_sql(common, is_one), parameters | {"user_ids": user_ids[0] if is_one else list(user_ids)})
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
-
-
-def _tallies_anew(user_id: int) -> Tallies:
+def _recount_tallies(user_id: int) -> Tallies:
     with casino_connection().cursor() as cursor:
-        cursor.execute(_ANEW, [user_id])
+        cursor.execute(_ALL_OF_USER, [user_id])
         [coupons] = cursor.fetchone() or [None]
     return merge_tallies(None, coupons)
 

@@ -28,7 +28,7 @@ _UUID: dict[str, Conversion] = {"uuid": str, "string": str}
 _TEXT: dict[str, Conversion] = {"string": str}
 _TEXTS: dict[str, Conversion] = {"list": list, "string": "; ".join}
 
-# What a schema may name as source_field, and how each is given the types that it can be given; nothing is invented.
+# source_field -> type -> conversion.
 EVENTS = "recommended_events"
 SOURCES: Conversions = {
     "user_id": _INTEGER,
@@ -50,7 +50,7 @@ SOURCES: Conversions = {
 }
 ALIASES = {"id": "user_id"}
 
-# The same for the events in the list.
+# The same for each event in the list.
 EVENT_SOURCES: Conversions = {
     "country": _TEXT,
     "league": _TEXT,
@@ -68,8 +68,8 @@ EVENT_ALIASES = {"id": "event_id"}
 
 @dataclass(frozen=True, slots=True)
 class FieldMapping:
-    """One field of a casino's answer, or of an event in it. A time is Unix seconds as `float`, whole ones as `int`,
-    ISO 8601 as `string`. `fields` are those of the events, where the field is their list."""
+    """One field of a casino's response, or of an event in it. A time is Unix seconds as `float` or `int`, ISO 8601 as
+    `string`. `fields` are the fields of each event in a list of events."""
 
     name: str
     type: str
@@ -79,12 +79,12 @@ class FieldMapping:
     def value_in(self, recommendation: Recommendation) -> Any:
         source = ALIASES.get(self.source_field, self.source_field)
         value = SOURCES[source][self.type](getattr(recommendation, source))
-        return [self._event(event) for event in value] if source == EVENTS else value
+        if source != EVENTS:
+            return value
+        fields = self.fields or CONTRACT_FIELDS
+        return [{field.name: field.value_in_event(event) for field in fields} for event in value]
 
-    def _event(self, event: RecommendedEvent) -> dict[str, Any]:
-        return {field.name: field._value_of(event) for field in self.fields or CONTRACT_FIELDS}
-
-    def _value_of(self, event: RecommendedEvent) -> Any:
+    def value_in_event(self, event: RecommendedEvent) -> Any:
         source = EVENT_ALIASES.get(self.source_field, self.source_field)
         return EVENT_SOURCES[source][self.type](getattr(event, source))
 
@@ -99,13 +99,13 @@ def parse_schema(schema: object) -> tuple[FieldMapping, ...]:
     """Read a schema as a casino posts it: an object of name -> type, or name -> {type, source_field}; the list of
     events may also have `fields`, a schema of their own.
 
-    Raises InvalidConfiguration for whatever could not be answered later on, with the names that exist.
+    Raises InvalidConfiguration for an unknown source or type, with the known names.
     """
     return _parse("recommendation_schema", schema, SOURCES, ALIASES)
 
 
 def load_schema(kept: dict[str, Any]) -> tuple[FieldMapping, ...]:
-    """The schema that the catalogue keeps. What it keeps was checked when it was posted."""
+    """The schema as the catalogue stores it, which was validated when it was posted."""
     return _load(json.dumps(kept))
 
 
@@ -115,7 +115,7 @@ def _load(kept: str) -> tuple[FieldMapping, ...]:
 
 
 def needs_reasons(fields: tuple[FieldMapping, ...]) -> bool:
-    """Whether the answer tells why."""
+    """Whether a field, or a field of the events, contains reasons."""
     return any(field.source_field == "reasons" or needs_reasons(field.fields) for field in fields)
 
 
@@ -128,7 +128,7 @@ def _parse(what: str, schema: object, sources: Conversions, aliases: dict[str, s
 
 
 def schema_as_json(fields: tuple[FieldMapping, ...]) -> dict[str, dict[str, Any]]:
-    """The schema written out in full, as it is kept in the catalogue."""
+    """The schema in full, as the catalogue stores it."""
     return {field.name: _as_json(field) for field in fields}
 
 

@@ -1,4 +1,4 @@
-"""What a user's coupons say about the user: from what is kept of them to what the engine asks."""
+"""Builds the user context from the stored rows, and refreshes the favourite pairs that the profile caches."""
 
 import json
 from contextlib import suppress
@@ -21,16 +21,16 @@ from .load import FoundUser
 
 PAIRS_KEPT = 20
 
-# A request waits for no disk: what a crash takes, the next one computes. It holds until the transaction ends, which is
-# the statement's own: nobody recommends inside another.
+# No request waits for the disk: after a crash the next one computes the pairs again. The setting lasts until the end of
+# the transaction, which is this statement's own.
 _NO_WAIT = "(SELECT set_config('synchronous_commit', 'off', true)) AS no_wait"
-# A purchase that came in meanwhile must not be forgotten: then the counter differs, and the next request computes.
+# A concurrent purchase changes the counter: then nothing is written, and the next request computes the pairs.
 _KEEP_PAIRS = f"""
 UPDATE users_profile SET
     favorite_sport_league_json = %(pairs)s::jsonb, purchases_at_last_update = 0, last_updated = %(now)s
 FROM {_NO_WAIT} WHERE id = %(profile)s AND purchases_at_last_update = %(seen)s
 """
-# Nor does a user who was erased meanwhile come back.
+# The lock keeps a concurrently erased user erased.
 _ADD_PAIRS = f"""
 INSERT INTO users_profile (user_id, favorite_sport_league_json, last_updated)
 SELECT id, %(pairs)s::jsonb, %(now)s FROM users, {_NO_WAIT} WHERE id = %(user)s FOR KEY SHARE OF users
@@ -39,13 +39,26 @@ ON CONFLICT DO NOTHING
 
 
 def build_user_context(user: FoundUser, request: RecommendationRequest, casino_context: CasinoContext) -> UserContext:
-    """The user as the engine sees users, with what the request needs."""
-    tallies = user.tallies()
+    """The user's tallies and profile, as far as the request needs them."""
+    tallies, needs = user.tallies(), request.needs
     events, matches = tallies.events_bet_on()
+    pairs: tuple[Pair, ...] = ()
+    if ProfilePart.FAVORITE_PAIRS in needs:
+        rng = np.random.default_rng(request.seed(user.user_id, 0))
+        pairs = favorite_pairs(user, tallies, casino_context.offer, request.now, rng)
+    has_top_values = ProfilePart.TOP_VALUES in needs
     return UserContext(
         user_id=user.user_id,
         user=user,
-        profile=_profile(user, tallies, request, casino_context),
+        profile=Profile(
+            country=user.country,
+            favorite_sport=user.favorite_sport,
+            favorite_pairs=pairs,
+            top_values={name: tallies.top(name, 2) for name in ATTRIBUTES} if has_top_values else {},
+            counts=tallies.counts if ProfilePart.TALLIES in needs else {},
+            weights=tallies.weights_at(request.hour) if ProfilePart.TALLIES in needs else {},
+            recent=tallies.recent if request.needs_reasons else (),
+        ),
         coupon_count=user.coupon_count or 0,
         usual_stake=usual_stake(tallies, request.now, since=user.currency_since),
         held_events=events,
@@ -53,38 +66,12 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
     )
 
 
-def _profile(
-    user: FoundUser, tallies: Tallies, request: RecommendationRequest, casino_context: CasinoContext
-) -> Profile:
-    needs = request.needs
-    needs_tallies = ProfilePart.TALLIES in needs
-    return Profile(
-        country=user.country,
-        favorite_sport=user.favorite_sport,
-        favorite_pairs=(
-            favorite_pairs(
-                user, tallies, casino_context.offer, request.now, np.random.default_rng(request.seed(user.user_id, 0))
-            )
-            if ProfilePart.FAVORITE_PAIRS in needs
-            else ()
-        ),
-        top_values=_top_values(tallies) if ProfilePart.TOP_VALUES in needs else {},
-        counts=tallies.counts if needs_tallies else {},
-        weights=tallies.weights_at(request.hour) if needs_tallies else {},
-        recent=tallies.recent if request.needs_reasons else (),
-    )
-
-
-def _top_values(tallies: Tallies) -> dict[str, tuple[str, ...]]:
-    return {attribute: tallies.top(attribute, 2) for attribute in ATTRIBUTES}
-
-
 def usual_stake(tallies: Tallies, now: datetime, *, since: datetime | None = None) -> Decimal | None:
-    """The median of the latest stakes, in the user's currency, which has been that `since` (None: always); None without
-    any.
+    """The median of the latest stakes in the user's currency, which is the same `since` then (None: always); None
+    without stakes.
 
-    The stakes of the last `STAKE_COOLING_HOURS` may lower it, never raise it: whoever stakes more and more to win back
-    what was lost is not led on.
+    The stakes of the last `STAKE_COOLING_HOURS` may lower it, never raise it, so that chasing losses does not raise the
+    suggestion.
     """
     begin = -inf if since is None else since.timestamp()
     calm = tallies.stake_median(begin, (now - timedelta(hours=settings.STAKE_COOLING_HOURS)).timestamp())
@@ -95,8 +82,8 @@ def usual_stake(tallies: Tallies, now: datetime, *, since: datetime | None = Non
 def favorite_pairs(
     user: FoundUser, tallies: Tallies, offer: Offer, now: datetime, rng: np.random.Generator
 ) -> tuple[Pair, ...]:
-    """The user's favourite (sport, league) pairs, from the profile, or computed anew and kept there when
-    `INFERENCE_REFRESH_PURCHASES` purchases have come in since."""
+    """The user's favourite (sport, league) pairs: cached in the profile, and recomputed after
+    `INFERENCE_REFRESH_PURCHASES` purchases."""
     if not _is_stale(user):
         return tuple((sport, league) for sport, league in json.loads(user.favorite_pairs or "[]"))
     pairs = compute_favorite_pairs(tallies, offer, now, rng)
@@ -106,7 +93,7 @@ def favorite_pairs(
 
 
 def with_fresh_pairs(user: FoundUser, request: RecommendationRequest, casino_context: CasinoContext) -> FoundUser:
-    """The user with favourite pairs that are not stale, for whoever wants to ask and keep nothing."""
+    """The user with fresh favourite pairs, without storing them."""
     if not _is_stale(user):
         return user
     rng = np.random.default_rng(request.seed(user.user_id, 0))
@@ -116,7 +103,7 @@ def with_fresh_pairs(user: FoundUser, request: RecommendationRequest, casino_con
 
 def compute_favorite_pairs(tallies: Tallies, offer: Offer, now: datetime, rng: np.random.Generator) -> tuple[Pair, ...]:
     """Pairs of the user's coupons of the last `INFERENCE_WINDOW_DAYS`, the most frequent first (equally frequent ones
-    alphabetically), then random other pairs of the offer: 20 in all, if there are so many."""
+    alphabetically), then random other pairs of the offer; 20 in all, or fewer."""
     since = now - timedelta(days=settings.INFERENCE_WINDOW_DAYS)
     counts = tallies.pairs_within(since.timestamp(), now.timestamp())
     bet_on = sorted(counts, key=lambda pair: (-counts[pair], pair))[:PAIRS_KEPT]

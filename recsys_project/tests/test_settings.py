@@ -97,4 +97,4 @@ def test_a_deployment_passes_djangos_checks():
 def test_an_unknown_address_is_answered_in_json(client, db):
     response = client.get("/nothing/here")
     assert response.status_code == 404
-    assert response.json()["error"] == "There is nothing at /nothing/here"
+    assert response.json()["error"] == "Not found: /nothing/here"

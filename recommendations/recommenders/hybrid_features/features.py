@@ -16,7 +16,7 @@ import numpy as np
 from recommendations.offer import Column, MemoKey
 from recommendations.offer.arrays import Codes, Floats, Floats32, Mask, Places, add_entries
 from recommendations.recommenders.base import Scores, ScoringContext
-from recommendations.recommenders.neighbours import token_scores
+from recommendations.recommenders.neighbours import NeighboursModel, token_scores
 from recommendations.recommenders.profile import SMOOTHING, column_of
 from recommendations.tallies.trends import Trends
 from recommendations.tallies.user_tallies import TALLIED
@@ -175,7 +175,9 @@ class _UserValues:
     (`owners`), lifts (see `profile`), and shares in the user's selections times their surprise; `favourites` (feature,
     code) of the user's row; `of_neighbours` (values,), None without a model."""
 
-    def __init__(self, context: ScoringContext, offer: _OfferFeatures) -> None:
+    def __init__(
+        self, context: ScoringContext, offer: _OfferFeatures, neighbours: tuple[NeighboursModel, Scores] | None
+    ) -> None:
         profile, dictionaries = context.profile, [column.dictionary.places for column in offer.columns]
         counts = [profile.counts.get(name) or {} for name in TALLIED]
         weights = [profile.weights.get(name) or {} for name in TALLIED]
@@ -197,8 +199,10 @@ class _UserValues:
             for row, attribute, value in favourites
             if (place := dictionaries[TALLIED.index(attribute)].get(value)) is not None
         ]
-        found = token_scores(context)
-        self._of_neighbours = found and found[1].take(found[0].tokens_of_values(offer.columns), mode="clip")
+        self._of_neighbours: Scores | None = None
+        if neighbours is not None:
+            model, scores = neighbours
+            self._of_neighbours = scores.take(model.tokens_of_values(offer.columns), mode="clip")
         self._offer = offer
 
     def weighted(self, weights: Floats) -> Iterator[tuple[Codes, Scores]]:
@@ -240,7 +244,7 @@ class Features:
     def __init__(self, context: ScoringContext) -> None:
         self._context = context
         self._offer = _offer_features(context)
-        self._values = _UserValues(context, self._offer)
+        self._values = _UserValues(context, self._offer, token_scores(context))
         co_bettors = context.models.get(CoBettors)
         self._likeness = co_bettors.likeness(context.user_id, context.offer) if co_bettors is not None else None
 

@@ -53,7 +53,7 @@ def test_other_methods_are_refused(casino_a, method):
 @pytest.mark.parametrize("path", ["/nothing", "/config/", "/recommend/", "/recommend/1/2"])
 def test_a_path_that_does_not_exist_answers_json(casino_a, path):
     answer = Client().get(path, headers={"Casino-ID": "1"})
-    assert (answer.status_code, answer.json()["error"]) == (404, f"There is nothing at {path}")
+    assert (answer.status_code, answer.json()["error"]) == (404, f"Not found: {path}")
 
 
 @pytest.mark.parametrize("path", ["/config", "/recommend/1", "/purchase/1"])
