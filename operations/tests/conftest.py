@@ -1,4 +1,4 @@
-"""What these tests share: the log as it is written."""
+"""Fixtures: the log in its written form."""
 
 import io
 import json
@@ -33,7 +33,7 @@ class Log:
 
 @pytest.fixture(params=["json"])
 def log(request: pytest.FixtureRequest) -> Iterator[Log]:
-    """All that is logged, at the lowest level, by the settings' own formatter and filters."""
+    """Everything logged, at DEBUG, by the settings' own formatter and filters."""
     stream = io.StringIO()
     settled: dict[str, Any] = settings.LOGGING
     parts = logging.config.DictConfigurator(settled)
@@ -51,7 +51,7 @@ def log(request: pytest.FixtureRequest) -> Iterator[Log]:
 
 @pytest.fixture
 def ask(client: Client, casino_a: Casino) -> Any:
-    """Ask for a page as casino A."""
+    """Request a page for casino A."""
     headers = {"Casino-ID": str(casino_a.pk)}
     return lambda path, **more: client.get(path, headers=headers | more)
 
@@ -65,6 +65,6 @@ def configured(casino_a: Casino) -> Casino:
 
 @pytest.fixture
 def user_id(casino_a: Casino) -> int:
-    """Of a user whose id would be noticed in a log."""
+    """The id of a user; it is easy to find in a log."""
     with use_casino(casino_a.current):
         return int(UserFactory.create(id=8675309).pk)

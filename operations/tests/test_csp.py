@@ -1,4 +1,4 @@
-"""What pages may load and run."""
+"""The Content-Security-Policy of pages."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,7 +17,7 @@ def staff(client, db):
 
 
 @pytest.mark.parametrize("path", ["/", "/casino/", "/admin/login/", "/nothing-here", "/config"])
-def test_nothing_inline_and_nothing_from_elsewhere(client, casino_a, path):
+def test_pages_load_nothing_inline_and_nothing_from_other_hosts(client, casino_a, path):
     policy = client.get(path)["Content-Security-Policy"]
     assert policy == STRICT_POLICY
     assert "unsafe" not in policy
@@ -35,6 +35,6 @@ def test_api_pages_may_have_inline_styles_and_no_inline_scripts(client, casino_a
     assert "script-src 'self';" in policy
 
 
-def test_view_that_sets_its_own_keeps_it():
+def test_view_may_set_its_own_policy():
     middleware = ContentPolicyMiddleware(lambda _: HttpResponse(headers={"Content-Security-Policy": "sandbox"}))
     assert middleware(RequestFactory().get("/"))["Content-Security-Policy"] == "sandbox"

@@ -14,7 +14,7 @@ assert "recommendations.api.views" in sys.modules and "dashboard.urls" in sys.mo
 
 
 @needs_embedded
-def test_all_is_loaded_and_left_alone_by_the_collector_before_the_first_request(casino_a):
+def test_everything_is_imported_and_frozen_before_the_first_request(casino_a):
     env = environment(url_of_test_catalogue())
     env.pop("OPENBLAS_NUM_THREADS", None)
     run_python("-c", LOADED, env=env)

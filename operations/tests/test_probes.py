@@ -28,7 +28,7 @@ def nothing_made(db, settings):
     settings.CASINO_DATABASE_PREFIX = "nothing_made_yet_"
 
 
-def test_without_a_template_it_is_degraded_and_serves(client, nothing_made):
+def test_ready_is_degraded_without_a_template(client, nothing_made):
     answer = client.get("/health/ready")
     assert answer.status_code == 200
     assert answer.json() == {
@@ -39,7 +39,7 @@ def test_without_a_template_it_is_degraded_and_serves(client, nothing_made):
     }
 
 
-def test_with_all_there_is_it_is_ready(client, real_template, broker, settings):
+def test_ready_with_all_parts(client, real_template, broker, settings):
     settings.PUBLISH_RECOMMENDATIONS, settings.KAFKA_BOOTSTRAP_SERVERS = True, broker
     assert client.get("/health/ready").json() == {
         "status": "ready",
@@ -49,20 +49,20 @@ def test_with_all_there_is_it_is_ready(client, real_template, broker, settings):
     }
 
 
-def test_without_a_broker_it_is_degraded_and_serves(client, real_template, settings):
+def test_ready_is_degraded_without_a_broker(client, real_template, settings):
     settings.PUBLISH_RECOMMENDATIONS, settings.KAFKA_BOOTSTRAP_SERVERS = True, "127.0.0.1:1"
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["status"], answer.json()["broker"]) == (200, "degraded", "unavailable")
 
 
-def test_without_its_catalogue_it_lives_and_is_not_ready():
+def test_process_is_live_and_unready_without_its_catalogue():
     env = environment("postgres://nobody@127.0.0.1:1/none", PUBLISH_RECOMMENDATIONS="0")
     live, ready = json.loads(run_python("-c", ASK, env=env))
     assert live == [200, {"status": "live"}]
     assert ready == [503, {"status": "unready", "catalogue": "unavailable", "template": "unavailable", "broker": "off"}]
 
 
-def test_behind_the_code_the_catalogue_is_not_ready(client, db, settings, monkeypatch):
+def test_process_is_unready_with_an_unmigrated_catalogue(client, db, settings, monkeypatch):
     monkeypatch.setattr("operations.health._migrated", set())
     with connections["default"].cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'sessions'")
@@ -71,13 +71,13 @@ def test_behind_the_code_the_catalogue_is_not_ready(client, db, settings, monkey
     assert answer.json()["catalogue"] == "behind: run manage.py create_catalogue"
 
 
-def test_whoever_asks_often_gets_the_last_answer(client, nothing_made, django_assert_num_queries):
+def test_readiness_is_cached(client, nothing_made, django_assert_num_queries):
     client.get("/health/ready")
     with django_assert_num_queries(0):
         assert client.get("/health/ready").status_code == 200
 
 
-def test_once_the_answer_is_old_it_is_looked_again(client, nothing_made, django_assert_num_queries):
+def test_readiness_is_checked_again_after_the_ttl(client, nothing_made, django_assert_num_queries):
     client.get("/health/ready")
     readiness_check.reset()
     with django_assert_num_queries(2):
@@ -85,7 +85,7 @@ def test_once_the_answer_is_old_it_is_looked_again(client, nothing_made, django_
 
 
 @pytest.mark.parametrize("path", PROBES)
-def test_probe_is_answered_whatever_host_it_names_and_without_tls(client, nothing_made, settings, log, path):
+def test_probe_is_answered_for_any_host_and_without_tls(client, nothing_made, settings, log, path):
     settings.SECURE_SSL_REDIRECT = True
     assert client.get(path, headers={"host": "10.1.2.3:8000"}).status_code == 200
     assert not [line for line in log.objects if line["logger"] == "access"]
@@ -98,7 +98,7 @@ def test_metrics_need_the_token_where_one_is_set(client, settings):
     assert client.get("/metrics", headers={"Authorization": "Bearer secret"}).status_code == 200
 
 
-def test_metrics_without_a_token_are_nobodys_unless_the_api_is_open(client, settings):
+def test_metrics_without_a_token_need_an_open_api(client, settings):
     settings.RECSYS_OPEN_API = False
     assert client.get("/metrics").status_code == 401
     assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401

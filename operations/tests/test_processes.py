@@ -1,4 +1,4 @@
-"""Several processes behind one port: their metrics, and how they end."""
+"""Several processes behind one port: their metrics and their shutdown."""
 
 import http.client
 import re
@@ -86,11 +86,11 @@ def read_metrics(port: int) -> str:
 
 
 def workers_that_answered(folder: Path) -> list[Path]:
-    """One file for each. A worker that is still starting has none, and takes no notice of signals."""
+    """One file for each. A starting worker has none, and ignores signals."""
     return list(folder.glob("histogram_*.db"))
 
 
-def test_whichever_process_is_asked_answers_for_all(catalogue, tmp_path):
+def test_any_process_answers_for_all(catalogue, tmp_path):
     url, [casino_id, _] = catalogue
     with granian(environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))) as (port, _):
         asked = 0
@@ -104,7 +104,7 @@ def test_whichever_process_is_asked_answers_for_all(catalogue, tmp_path):
             assert metric(text, "recsys_request_seconds_count", route="/config") == asked
 
 
-def test_process_that_ended_counts_for_what_it_did_and_not_for_what_it_had(catalogue, tmp_path):
+def test_ended_process_keeps_its_counters_and_loses_its_gauges(catalogue, tmp_path):
     url, [casino_id, _] = catalogue
     env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
     run_python("-c", f"import django; django.setup(){GAUGE}", env=env)
@@ -116,7 +116,7 @@ def test_process_that_ended_counts_for_what_it_did_and_not_for_what_it_had(catal
 
 
 class Traffic:
-    """Asks from several threads, each request on a connection of its own, until told to stop."""
+    """Sends requests from several threads, each on its own connection, until stopped."""
 
     def __init__(self, port: int, casino_id: int) -> None:
         self.failures: list[str] = []
@@ -147,12 +147,12 @@ class Traffic:
 
 
 def wait_for_workers(folder: Path, count: int) -> None:
-    """Until so many have answered."""
+    """Wait for this number of responses."""
     otherwise = f"{count} workers have not answered"
     wait_until(lambda: len(workers_that_answered(folder)) >= count, 60, else_say=otherwise)
 
 
-def test_server_that_is_told_to_end_answers_what_it_has_taken(catalogue, tmp_path):
+def test_stopping_server_answers_accepted_requests(catalogue, tmp_path):
     url, [casino_id, _] = catalogue
     env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
     with granian(env) as (port, process), Traffic(port, casino_id) as traffic:
@@ -162,7 +162,7 @@ def test_server_that_is_told_to_end_answers_what_it_has_taken(catalogue, tmp_pat
     assert traffic.failures == []
 
 
-def test_workers_are_renewed_without_a_request_lost(catalogue, tmp_path):
+def test_workers_are_replaced_without_losing_a_request(catalogue, tmp_path):
     url, [casino_id, _] = catalogue
     env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
     with granian(env) as (port, process), Traffic(port, casino_id) as traffic:

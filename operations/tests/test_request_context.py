@@ -1,4 +1,4 @@
-"""The id of a request, and what the log says of it."""
+"""The id of a request, and its lines in the log."""
 
 import logging
 
@@ -14,12 +14,12 @@ def test_each_request_gets_an_id_of_its_own(ask):
     assert len(first) == len(second) == 32
 
 
-def test_id_that_a_proxy_gave_is_kept(ask):
+def test_id_of_a_proxy_is_kept(ask):
     assert ask("/config", **{"X-Request-ID": "edge-42.a_B"})["X-Request-ID"] == "edge-42.a_B"
 
 
 @pytest.mark.parametrize("given", ["", "two words", "a" * 65, 'x"}{"forged": 1', "ünï"])
-def test_id_that_does_not_fit_into_a_log_is_replaced(ask, given):
+def test_id_that_is_unfit_for_a_log_is_replaced(ask, given):
     assert len(ask("/config", **{"X-Request-ID": given})["X-Request-ID"]) == 32
 
 
@@ -37,7 +37,7 @@ def test_access_log_can_be_switched_off(ask, log, settings):
     assert not [line for line in log.objects if line["logger"] == "access"]
 
 
-def test_what_is_logged_during_a_request_names_it_and_its_casino(ask, configured, log):
+def test_log_lines_of_a_request_have_its_id_and_route(ask, configured, log):
     answer = ask("/recommend/1")
     assert answer.status_code == 404
     [line] = [line for line in log.objects if line["logger"] == "django.request"]
@@ -54,7 +54,7 @@ def test_no_line_names_a_user(ask, configured, user_id, log, path):
     assert "86753" not in log.text
 
 
-def test_line_of_an_error_names_its_request_so_that_who_asked_can_say_which(configured, user_id, log, monkeypatch):
+def test_error_line_has_the_request_id_of_the_response(configured, user_id, log, monkeypatch):
     def fail(*_):
         raise RuntimeError("broken")
 
@@ -67,7 +67,7 @@ def test_line_of_an_error_names_its_request_so_that_who_asked_can_say_which(conf
     assert "86753" not in log.text
 
 
-def test_outside_requests_a_line_names_the_casino_that_is_current(casino_a, log):
+def test_line_outside_requests_has_the_current_casino(casino_a, log):
     with use_casino(casino_a.current):
         logging.getLogger("ingestion").info("stored")
         logging.getLogger("ingestion").info("of another", extra={"casino": 7})

@@ -1,4 +1,4 @@
-"""The project's URLs, and views that fail in whichever way."""
+"""The project's URLs, and views that fail."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path

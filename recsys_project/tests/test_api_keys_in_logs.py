@@ -1,4 +1,4 @@
-"""Keys appear in no log and on no page, whatever goes wrong."""
+"""Keys appear in no log, report or page, not even after errors."""
 
 import logging
 
@@ -17,7 +17,7 @@ PATHS = ["/config", "/recommend/1", "/nothing", "/fails", "/fails/page", "/admin
 
 @pytest.fixture(autouse=True)
 def talkative(settings, caplog, casino_a):
-    """An installation that logs and mails all it can."""
+    """An installation with all logs and mails on."""
     settings.RECSYS_OPEN_API = False
     settings.ROOT_URLCONF = "recsys_project.tests.failing_views"
     settings.ADMINS = [("Ada", "ada@example.com")]
@@ -52,7 +52,7 @@ def test_no_key_is_in_any_log_report_or_page(casino_a, settings, caplog, path, i
             assert text[20:] not in _everything(caplog, answer)
 
 
-def test_what_the_test_looks_through_has_the_failure_in_it(casino_a, settings, caplog):
+def test_checked_logs_contain_the_failure(casino_a, settings, caplog):
     headers = bearing(make_key(casino_a).text)
     answer = Client(raise_request_exception=False).get("/fails", headers=headers)
     everything = _everything(caplog, answer)

@@ -1,7 +1,7 @@
-"""Every URL there is, asked by everyone who may not: nothing but 401, 403 or 404, or the way to the login page; and no
-difference that tells whether a casino, or a user of it, exists.
+"""Every URL, requested by every kind of unauthorised caller: the response is 401, 403, 404 or a redirect to the login
+page, and the same whether the casino, or its user, exists or not.
 
-A URL that stands in no table here fails the first test: whoever adds one says who may ask.
+A URL that is in no table here fails the first test: add it to the table of its callers.
 """
 
 import re
@@ -25,7 +25,7 @@ CASINO, NO_CASINO = "1", "77"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What of the API may be asked how, by keys of which scope (None: any)."""
+    """The methods of an endpoint, and the scope of the keys that may use it (None: any)."""
 
     methods: tuple[str, ...]
     scope: str | None
@@ -107,11 +107,11 @@ def _is_known(route):
     return route in {*API, *PUBLIC, *DASHBOARD, *ADMIN, "casino/"} or is_of_model or is_last_resort
 
 
-def test_every_url_stands_in_a_table():
+def test_every_url_is_in_a_table():
     assert [route for route in routes() if not _is_known(route)] == []
 
 
-def test_no_table_has_a_url_that_is_not_there():
+def test_tables_have_no_missing_url():
     assert {*API, *PUBLIC, *DASHBOARD, *ADMIN} - set(routes()) == set()
 
 
@@ -128,10 +128,10 @@ def closed_installation(settings, casino_a, casino_b):
 
 
 @pytest.fixture
-def strangers(casino_a, casino_b):
-    """The headers of whoever shows what is no good for casino A; for a scope that is wanted."""
+def unauthorised(casino_a, casino_b):
+    """The headers of requests that are not authorised for casino A and a scope."""
 
-    def _strangers(scope):
+    def _unauthorised(scope):
         revoked = make_key(casino_a)
         revoke_key(revoked.row)
         found = {
@@ -148,7 +148,7 @@ def strangers(casino_a, casino_b):
             found["other casino's key"] = bearing(make_key(casino_b).text)
         return found
 
-    return _strangers
+    return _unauthorised
 
 
 @pytest.fixture
@@ -166,8 +166,8 @@ def _ask(client, method, path, headers, casino):
     return getattr(client, method)(path, headers={**headers, "Casino-ID": casino})
 
 
-def _told(answer, number):
-    """What an answer tells, but for what the asker has named."""
+def _revealed(answer, number):
+    """The response without the id that the request has."""
     text = answer.content.decode().replace(str(number), "N")
     return answer.status_code, text, answer.headers.get("Retry-After")
 
@@ -175,14 +175,14 @@ def _told(answer, number):
 def _answers(client, method, route, headers):
     for casino in (CASINO, NO_CASINO):
         for number in (EXISTING, MISSING) if "<" in route else (EXISTING,):
-            yield _told(_ask(client, method, _path(route, number), headers, casino), number)
+            yield _revealed(_ask(client, method, _path(route, number), headers, casino), number)
 
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("route", API)
-def test_api_lets_no_stranger_in_and_tells_nothing(strangers, route):
+def test_api_refuses_unauthorised_callers_without_revealing_anything(unauthorised, route):
     endpoint = API[route]
-    for who, headers in strangers(endpoint.scope).items():
+    for who, headers in unauthorised(endpoint.scope).items():
         for method in ("get", "post", "put", "patch", "delete"):
             answers = set(_answers(Client(), method, route, headers))
             assert len(answers) == 1, (who, method)
@@ -192,15 +192,15 @@ def test_api_lets_no_stranger_in_and_tells_nothing(strangers, route):
 
 
 @pytest.mark.parametrize("route", [route for route, endpoint in API.items() if endpoint.is_casinos])
-def test_api_lets_no_staff_of_another_casino_in_and_tells_nothing(staff_of_b, route):
+def test_api_refuses_staff_of_another_casino_without_revealing_anything(staff_of_b, route):
     for method in API[route].methods:
         answers = set(_answers(staff_of_b, method, route, {}))
         assert [status for status, _, _ in answers] == [403], method
 
 
 @pytest.mark.parametrize("route", API)
-def test_who_may_ask_is_let_in(casino_a, route):
-    """Else the tests above would pass where all doors are locked."""
+def test_api_admits_authorised_keys(casino_a, route):
+    """Otherwise the tests above would pass if every request were refused."""
     endpoint = API[route]
     headers = bearing(make_key(casino_a, *([endpoint.scope] if endpoint.scope else [])).text)
     for method in endpoint.methods:
@@ -217,8 +217,8 @@ def _leads_to_login(answer):
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("route", _pages())
-def test_pages_lead_every_stranger_to_the_login_page(strangers, route):
-    for who, headers in strangers(None).items():
+def test_pages_redirect_unauthorised_callers_to_the_login(unauthorised, route):
+    for who, headers in unauthorised(None).items():
         answers = [_ask(Client(), "get", _path(route), headers, casino) for casino in (CASINO, NO_CASINO)]
         assert len({(answer.status_code, answer.get("Location")) for answer in answers}) == 1
         is_refused = _leads_to_login(answers[0]) or answers[0].status_code in (401, 403, 404)
@@ -237,9 +237,9 @@ def test_pages_show_staff_of_another_casino_nothing_of_it(staff_of_b, route):
 
 
 @pytest.mark.parametrize("route", sorted(OF_A_CASINO))
-def test_pages_of_another_casino_are_to_staff_as_those_of_none(staff_of_b, route):
+def test_pages_of_another_casino_look_to_staff_like_those_of_a_missing_one(staff_of_b, route):
     answers = {
-        _told(getattr(staff_of_b, method)("/" + route.replace("<int:casino_id>", casino)), casino)
+        _revealed(getattr(staff_of_b, method)("/" + route.replace("<int:casino_id>", casino)), casino)
         for casino in (CASINO, NO_CASINO)
         for method in ("get", "post")
     }
@@ -256,8 +256,8 @@ def test_staff_of_another_casino_may_not_enter_by_header(staff_of_b, route):
 
 
 @pytest.mark.parametrize("route", sorted(PUBLIC))
-def test_public_pages_tell_strangers_nothing_of_a_casino(strangers, route):
-    for headers in strangers(None).values():
+def test_public_pages_reveal_nothing_of_a_casino(unauthorised, route):
+    for headers in unauthorised(None).values():
         answers = {
             re.sub(
                 r'value="\w{64}"|csrfmiddlewaretoken',

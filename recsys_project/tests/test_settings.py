@@ -1,4 +1,4 @@
-"""The settings: what the environment says, and what it need not say."""
+"""The settings: variables of the environment and their defaults."""
 
 import json
 import os
@@ -20,7 +20,7 @@ PRODUCTION = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "SECRET_KEY"
 
 
 def read_settings(*names, **environment):
-    """The settings of a fresh process that has just this environment."""
+    """The settings of a new process with only this environment."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     ran = subprocess.run(
         [sys.executable, "-c", REPORT % (list(names),)],
@@ -33,7 +33,7 @@ def read_settings(*names, **environment):
     return json.loads(ran.stdout) if ran.returncode == 0 else ran.stderr
 
 
-def test_every_variable_stands_in_the_example_with_its_meaning():
+def test_example_describes_every_variable():
     source = (PROJECT / "recsys_project" / "settings.py").read_text()
     read = set(re.findall(r'env\.\w+\(\s*"(\w+)"', source))
     example = (PROJECT / ".env.example").read_text()
@@ -42,7 +42,7 @@ def test_every_variable_stands_in_the_example_with_its_meaning():
         assert re.search(rf"^# .+\n(#?[A-Z_]+=.*\n)*#?{name}=", example, re.MULTILINE), f"{name} has no meaning"
 
 
-def test_the_example_says_the_defaults():
+def test_example_has_the_defaults():
     example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (PROJECT / ".env.example").read_text(), re.MULTILINE))
     settings_alone = (
         "CONN_MAX_AGE",
@@ -71,7 +71,7 @@ def test_an_installation_with_a_database_server_is_closed_and_behind_tls():
     }
 
 
-def test_with_a_database_server_a_secret_key_is_demanded():
+def test_database_server_requires_a_secret_key():
     error = read_settings("DEBUG", DATABASE_URL=PRODUCTION["DATABASE_URL"])
     assert "SECRET_KEY" in error
     assert "ImproperlyConfigured" in error

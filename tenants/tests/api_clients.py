@@ -1,4 +1,4 @@
-"""Keys of the tests' casinos, and who shows them."""
+"""API keys of the tests' casinos, and requests with them."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ def make_expired_key(casino: Casino) -> IssuedKey:
 
 
 def bearing(text: str, **headers: str) -> dict[str, str]:
-    """The headers of who shows this as an API key."""
+    """The headers of a request with this API key."""
     return {"Authorization": f"Api-Key {text}", **headers}
 
 

@@ -1,4 +1,4 @@
-"""What is remembered of the catalogue: for how long, and who waits for whom."""
+"""Cached rows of the catalogue: their TTL, and changes that wait for it."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from tenants.ttl_cache import TtlCache, wait_until_caches_expire
 
 
 @pytest.fixture
-def leases(settings):
+def cache(settings):
     settings.CATALOGUE_LEASE_SECONDS = 60
     return TtlCache(capacity=3)
 
@@ -31,49 +31,49 @@ def always(_):
     return True
 
 
-def test_cached_value_is_not_loaded_again(leases):
-    assert leases.get_or_load("a", lambda: 1, cache_if=always) == 1
-    assert leases.get_or_load("a", lambda: pytest.fail("asked"), cache_if=always) == 1
+def test_cached_value_is_not_loaded_again(cache):
+    assert cache.get_or_load("a", lambda: 1, cache_if=always) == 1
+    assert cache.get_or_load("a", lambda: pytest.fail("asked"), cache_if=always) == 1
 
 
-def test_expired_value_is_loaded_again(leases, settings):
+def test_expired_value_is_loaded_again(cache, settings):
     settings.CATALOGUE_LEASE_SECONDS = 0.01
-    leases.get_or_load("a", lambda: 1, cache_if=always)
+    cache.get_or_load("a", lambda: 1, cache_if=always)
     time.sleep(0.02)
-    assert leases.get_or_load("a", lambda: 2, cache_if=always) == 2
+    assert cache.get_or_load("a", lambda: 2, cache_if=always) == 2
 
 
-def test_ttl_counts_from_before_the_query(leases, settings):
+def test_ttl_counts_from_before_the_query(cache, settings):
     settings.CATALOGUE_LEASE_SECONDS = 0.05
 
     def slowly():
         time.sleep(0.1)
         return 1
 
-    leases.get_or_load("a", slowly, cache_if=always)
-    assert leases.get_or_load("a", lambda: 2, cache_if=always) == 2
+    cache.get_or_load("a", slowly, cache_if=always)
+    assert cache.get_or_load("a", lambda: 2, cache_if=always) == 2
 
 
 @pytest.mark.parametrize(("answer", "is_worth_it"), [(None, True), (1, False)])
-def test_missing_or_rejected_value_is_loaded_again(leases, answer, is_worth_it):
-    assert leases.get_or_load("a", lambda: answer, cache_if=lambda _: is_worth_it) == answer
-    assert leases.get_or_load("a", lambda: 2, cache_if=always) == 2
+def test_missing_or_rejected_value_is_loaded_again(cache, answer, is_worth_it):
+    assert cache.get_or_load("a", lambda: answer, cache_if=lambda _: is_worth_it) == answer
+    assert cache.get_or_load("a", lambda: 2, cache_if=always) == 2
 
 
-def test_least_recently_used_value_is_evicted(leases):
+def test_least_recently_used_value_is_evicted(cache):
     for key in "abcad":
-        leases.get_or_load(key, lambda: 1, cache_if=always)
-    assert leases.get_or_load("a", lambda: 2, cache_if=always) == 1
-    assert leases.get_or_load("b", lambda: 2, cache_if=always) == 2
+        cache.get_or_load(key, lambda: 1, cache_if=always)
+    assert cache.get_or_load("a", lambda: 2, cache_if=always) == 1
+    assert cache.get_or_load("b", lambda: 2, cache_if=always) == 2
 
 
-def test_many_threads_can_use_the_cache_at_once(leases):
+def test_many_threads_can_use_the_cache_at_once(cache):
     wrong = []
 
     def ask(seed):
         for number in range(2_000):
             key = (number * seed) % 7
-            if leases.get_or_load(key, lambda key=key: key + 1, cache_if=always) != key + 1:
+            if cache.get_or_load(key, lambda key=key: key + 1, cache_if=always) != key + 1:
                 wrong.append(key)
 
     threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(1, 9)]

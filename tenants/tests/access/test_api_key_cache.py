@@ -1,4 +1,4 @@
-"""When a key ends, it ends everywhere."""
+"""A revoked key is invalid in all processes."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from tenants.tests.api_clients import ask, make_key
 
 
 @pytest.fixture
-def leased(real_databases, settings):
-    """A key of a real casino, which this process has a lease on."""
+def cached_key(real_databases, settings):
+    """A key of a real casino, which this process has cached."""
     settings.RECSYS_OPEN_API, settings.CATALOGUE_LEASE_SECONDS = False, 0.3
     issued = make_key(create_casino("Gamma"))
     assert ask(issued.text).status_code == 400  # not configured yet
@@ -18,11 +18,11 @@ def leased(real_databases, settings):
 
 
 @pytest.mark.parametrize("end", [revoke_key, lambda key: rotate_key(key, by="tests")])
-def test_no_process_goes_by_an_old_lease_once_a_key_is_revoked_or_rotated(leased, end):
-    end(leased.row)
-    assert ask(leased.text).json()["code"] == "invalid_api_key"
+def test_cached_key_is_not_used_after_it_is_revoked_or_rotated(cached_key, end):
+    end(cached_key.row)
+    assert ask(cached_key.text).json()["code"] == "invalid_api_key"
 
 
-def test_no_process_goes_by_an_old_lease_of_a_key_once_its_casino_is_suspended(leased):
-    suspend_casino(leased.row.casino)
-    assert ask(leased.text).status_code == 423
+def test_cached_key_is_not_used_after_its_casino_is_suspended(cached_key):
+    suspend_casino(cached_key.row.casino)
+    assert ask(cached_key.text).status_code == 423

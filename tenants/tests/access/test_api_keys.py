@@ -1,4 +1,4 @@
-"""API keys over HTTP: whose request it is, what it may do, and when a key is no good."""
+"""API keys over HTTP: the request's casino, the key's scopes, and invalid keys."""
 
 import time
 from datetime import timedelta
@@ -25,63 +25,63 @@ def closed_installation(settings, casino_a, casino_b):
         casino.save()
 
 
-def _said(answer):
+def _status_and_code(answer):
     return answer.status_code, answer.json()["code"]
 
 
 @pytest.mark.parametrize("headers", [{}, {"Casino-ID": "2"}])
-def test_key_says_whose_request_it_is(casino_b, headers):
+def test_key_determines_the_requests_casino(casino_b, headers):
     assert ask(make_key(casino_b).text, **headers).json()["recommender_type"] == "Beta"
 
 
-def test_other_casino_in_the_header_is_refused_and_not_told_from_one_that_does_not_exist(casino_a, casino_b):
+def test_header_of_another_casino_is_refused_like_that_of_a_missing_one(casino_a, casino_b):
     key = make_key(casino_a).text
     others = [ask(key, **{"Casino-ID": text}) for text in ("2", "3", "0", "-1", str(2**70))]
-    assert {_said(answer) for answer in others} == {FORBIDDEN}
+    assert {_status_and_code(answer) for answer in others} == {FORBIDDEN}
     assert len({answer.content for answer in others}) == 1
 
 
-def test_header_that_is_no_integer_is_refused_with_a_key_too(casino_a):
-    assert _said(ask(make_key(casino_a).text, **{"Casino-ID": "one"})) == (400, "casino_id_invalid")
+def test_non_integer_header_is_refused_with_a_key_too(casino_a):
+    assert _status_and_code(ask(make_key(casino_a).text, **{"Casino-ID": "one"})) == (400, "casino_id_invalid")
 
 
-def test_scheme_may_be_written_in_any_case(casino_a, client):
+def test_scheme_is_case_insensitive(casino_a, client):
     key = make_key(casino_a).text
     assert client.get("/config", headers={"Authorization": f"aPI-kEY  {key} "}).status_code == 200
 
 
-def test_every_key_that_is_no_good_gets_one_and_the_same_answer(casino_a):
+def test_all_invalid_keys_get_the_same_response(casino_a):
     revoked = make_key(casino_a)
     revoke_key(revoked.row)
     good = make_key(casino_a).text
     almost = good[:-1] + ("A" if good[-1] != "A" else "B")
     wrong = [revoked.text, make_expired_key(casino_a).text, UNKNOWN_KEY, almost, good[:-1], good + "A", "", "x" * 9_000]
     answers = [ask(text) for text in wrong]
-    assert {_said(answer) for answer in answers} == {INVALID}
+    assert {_status_and_code(answer) for answer in answers} == {INVALID}
     assert len({answer.content for answer in answers}) == 1
     assert {answer["WWW-Authenticate"] for answer in answers} == {"Api-Key"}
 
 
 @pytest.mark.parametrize("text", ["recsys_\0", "ÿ" * 63, "recsys_" + "é" * 56, "recsys_" + "٣" * 12 + "_" + "a" * 43])
-def test_key_that_was_never_one_costs_no_query(text, django_assert_num_queries):
+def test_malformed_key_costs_no_query(text, django_assert_num_queries):
     with django_assert_num_queries(0):
-        assert _said(ask(text)) == INVALID
+        assert _status_and_code(ask(text)) == INVALID
 
 
-def test_wrong_key_is_refused_where_the_installation_is_open_and_a_right_one_counts_there(casino_b, settings):
+def test_open_installation_refuses_invalid_keys_and_respects_valid_ones(casino_b, settings):
     settings.RECSYS_OPEN_API = True
-    assert _said(ask(UNKNOWN_KEY, **{"Casino-ID": "1"})) == INVALID
-    assert _said(ask(make_key(casino_b).text, **{"Casino-ID": "1"})) == FORBIDDEN
+    assert _status_and_code(ask(UNKNOWN_KEY, **{"Casino-ID": "1"})) == INVALID
+    assert _status_and_code(ask(make_key(casino_b).text, **{"Casino-ID": "1"})) == FORBIDDEN
     assert ask(make_key(casino_b).text).json()["recommender_type"] == "Beta"
 
 
-def test_key_expires_though_a_lease_holds(casino_a, settings):
+def test_cached_key_expires(casino_a, settings):
     settings.CATALOGUE_LEASE_SECONDS = 60
     expires_at = timezone.now() + timedelta(seconds=3)
     key = make_key(casino_a, expires_at=expires_at).text
     assert ask(key).status_code == 200
     time.sleep(max((expires_at - timezone.now()).total_seconds(), 0))
-    assert _said(ask(key)) == INVALID
+    assert _status_and_code(ask(key)) == INVALID
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_key_expires_though_a_lease_holds(casino_a, settings):
         (Scope.TEST, "/config/options.schema.json", True),
     ],
 )
-def test_key_opens_what_its_scopes_name(casino_a, settings, scope, path, is_let_in):
+def test_key_gives_access_to_its_scopes(casino_a, settings, scope, path, is_let_in):
     settings.RECSYS_TEST_ENDPOINTS = True
     Casino.objects.update(
         recommender_type="static", recommendation_schema={"id": {"type": "int", "source_field": "id"}}
@@ -107,32 +107,30 @@ def test_key_opens_what_its_scopes_name(casino_a, settings, scope, path, is_let_
     assert is_let_in or answer.json()["code"] == "scope_missing"
 
 
-def test_scope_that_is_missing_is_told_before_anything_of_a_casino(casino_a):
+def test_missing_scope_is_reported_before_any_error_of_the_casino(casino_a):
     key = make_key(casino_a, Scope.TEST).text
     assert len({ask(key, **{"Casino-ID": text}).content for text in ("1", "2", "3", "one")}) == 1
 
 
-def test_key_without_a_scope_cannot_be_made(casino_a):
+def test_key_without_a_scope_cannot_be_created(casino_a):
     with pytest.raises(IntegrityError):
         issue_key(casino_a, name="none", scopes=[], by="tests")
 
 
-def test_key_is_nothing_to_the_pages(casino_a, client):
+def test_pages_ignore_keys(casino_a, client):
     key = make_key(casino_a).text
     assert client.get("/casino/", headers=bearing(key)).status_code == 302
     assert request_state(client.get("/", headers=bearing(key)).wsgi_request).casino is None
 
 
-def test_key_counts_for_more_than_the_login_and_the_choice_that_come_with_it(admin_client, casino_a, casino_b):
+def test_key_takes_precedence_over_the_login_and_its_choice(admin_client, casino_a, casino_b):
     admin_client.post("/casino/", {"casino": casino_b.pk})
     key = make_key(casino_a, Scope.CONFIGURE).text
     assert admin_client.get("/config", headers=bearing(key)).json()["recommender_type"] == "Alpha"
     assert admin_client.get("/recommend/1", headers=bearing(key)).status_code == 403
 
 
-def test_key_and_casino_come_by_one_query_when_cold_and_by_none_when_warm(
-    casino_a, settings, django_assert_num_queries
-):
+def test_key_and_casino_take_one_query_when_cold_and_none_when_warm(casino_a, settings, django_assert_num_queries):
     settings.CATALOGUE_LEASE_SECONDS = 60
     key = make_key(casino_a).text
     with django_assert_num_queries(1, connection=connections["default"]):
@@ -141,7 +139,7 @@ def test_key_and_casino_come_by_one_query_when_cold_and_by_none_when_warm(
         assert ask(key, **{"Casino-ID": "1"}).status_code == 200
 
 
-def test_key_of_a_casino_that_is_not_served_is_asked_for_each_time(casino_a, settings):
+def test_key_of_a_casino_out_of_service_is_looked_up_each_time(casino_a, settings):
     settings.CATALOGUE_LEASE_SECONDS = 60
     key = make_key(casino_a).text
     Casino.objects.update(state=CasinoState.SUSPENDED)
@@ -150,14 +148,14 @@ def test_key_of_a_casino_that_is_not_served_is_asked_for_each_time(casino_a, set
     assert ask(key).status_code == 200
 
 
-def test_request_may_change_its_casino_without_changing_what_is_leased(casino_a, settings):
+def test_changing_a_requests_casino_does_not_change_the_cached_one(casino_a, settings):
     settings.CATALOGUE_LEASE_SECONDS = 60
     key = make_key(casino_a).text
     request_state(ask(key).wsgi_request).require_casino().name = "Changed"
     assert request_state(ask(key).wsgi_request).require_casino().name == "Alpha"
 
 
-def test_key_itself_is_kept_nowhere(casino_a):
+def test_key_itself_is_stored_nowhere(casino_a):
     issued = make_key(casino_a)
     row = ApiKey.objects.values().get()
     secret = issued.text[20:]
@@ -167,15 +165,15 @@ def test_key_itself_is_kept_nowhere(casino_a):
     assert issued.text not in repr(issued)
 
 
-def test_rotated_key_is_followed_by_one_like_it(casino_a):
+def test_rotation_creates_a_key_with_the_same_name_and_scopes(casino_a):
     old = make_key(casino_a, Scope.CONFIGURE)
     new = rotate_key(old.row, by="tests")
-    assert _said(ask(old.text)) == INVALID
+    assert _status_and_code(ask(old.text)) == INVALID
     assert ask(new.text).status_code == 200
     assert (new.row.name, new.row.scopes, new.row.casino_id) == ("back end", [Scope.CONFIGURE], 1)
 
 
-def test_rotated_key_may_be_good_for_a_while_but_no_longer_than_before(casino_a):
+def test_rotated_key_may_overlap_but_not_beyond_its_expiry(casino_a):
     until = timezone.now() + timedelta(minutes=5)
     forever, brief = make_key(casino_a), make_key(casino_a, expires_at=until)
     for each in (forever, brief):
@@ -185,7 +183,7 @@ def test_rotated_key_may_be_good_for_a_while_but_no_longer_than_before(casino_a)
     assert ApiKey.objects.filter(pk=brief.row.pk, expires_at=until).exists()
 
 
-def test_key_that_is_no_good_cannot_be_rotated(casino_a):
+def test_invalid_key_cannot_be_rotated(casino_a):
     expired, revoked = make_expired_key(casino_a), make_key(casino_a)
     revoke_key(revoked.row)
     for each in (expired, revoked):

@@ -1,4 +1,4 @@
-"""A login that is bound to casinos acts for these, and learns of no others."""
+"""A login that is bound to casinos acts for these, and sees no others."""
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -34,22 +34,22 @@ def _config(client, casino_id):
     return client.get("/config", headers={"Casino-ID": str(casino_id)})
 
 
-def test_it_acts_for_its_casino(page):
+def test_bound_login_acts_for_its_casino(page):
     assert _config(page, 1).json()["code"] == "casino_not_configured"
 
 
-def test_other_casino_is_refused_and_not_told_from_one_that_does_not_exist(page):
+def test_other_casino_is_refused_like_a_missing_one(page):
     answers = [_config(page, casino_id) for casino_id in (2, 3, 0, -1, 2**70)]
     assert {(answer.status_code, answer.content) for answer in answers} == {(403, answers[0].content)}
 
 
-def test_it_stays_bound_where_the_installation_is_open(page, settings):
+def test_login_stays_bound_in_an_open_installation(page, settings):
     settings.RECSYS_OPEN_API = True
     assert _config(page, 2).json()["code"] == "casino_forbidden"
     assert _config(page, 1).json()["code"] == "casino_not_configured"
 
 
-def test_switcher_offers_its_casino_alone(page):
+def test_switcher_offers_only_the_bound_casino(page):
     answer = page.get("/casino/")
     assert [casino.name for casino in answer.context["casinos"]] == ["Alpha"]
     assert [casino.name for casino in answer.context["switcher_casinos"]] == ["Alpha"]
@@ -62,7 +62,7 @@ def test_other_casino_cannot_be_chosen(page, casino_id):
     assert CHOSEN not in page.session
 
 
-def test_choice_of_before_it_was_bound_counts_no_more(page, staff, casino_b):
+def test_choice_made_before_the_binding_is_ignored(page, staff, casino_b):
     staff.casino_binding.casinos.set([casino_b])
     page.post("/casino/", {"casino": 2})
     staff.casino_binding.casinos.set([1])
@@ -71,7 +71,7 @@ def test_choice_of_before_it_was_bound_counts_no_more(page, staff, casino_b):
     assert (answer.status_code, request_state(answer.wsgi_request).casino) == (302, None)
 
 
-def test_login_bound_to_nothing_acts_for_nothing(page, staff):
+def test_login_bound_to_no_casino_acts_for_none(page, staff):
     staff.casino_binding.casinos.clear()
     assert _config(page, 1).status_code == 403
     assert list(page.get("/casino/").context["casinos"]) == []
@@ -88,7 +88,7 @@ def test_superuser_is_never_bound(admin_user, casino_a):
     assert casinos_of(admin_user).count() == 1
 
 
-def test_login_that_is_staff_no_more_acts_for_nothing(page, staff):
+def test_login_that_is_no_longer_staff_acts_for_no_casino(page, staff):
     staff.is_staff = False
     staff.save()
     assert _config(page, 1).status_code == 403
@@ -99,7 +99,7 @@ def test_binding_costs_one_query(page, django_assert_max_num_queries):
         _config(page, 1)
 
 
-def test_admin_lists_its_casino_alone(page):
+def test_admin_lists_only_the_bound_casino(page):
     text = page.get(reverse("admin:tenants_casino_changelist")).content.decode()
     assert "Alpha" in text
     assert "Beta" not in text
@@ -121,7 +121,7 @@ def test_action_on_another_casino_does_nothing(page, action, casino_b):
     assert (before["state"], casino_b.state) == ("active", "active")
 
 
-def test_its_casino_is_shown_without_the_one_it_was_copied_from_and_cannot_be_renamed(page, casino_a, casino_b):
+def test_bound_casino_is_shown_without_its_source_and_cannot_be_renamed(page, casino_a, casino_b):
     Casino.objects.filter(pk=1).update(copied_from=casino_b)
     url = reverse("admin:tenants_casino_change", args=[1])
     assert "Beta" not in page.get(url).content.decode()
@@ -142,11 +142,11 @@ def test_its_casino_is_shown_without_the_one_it_was_copied_from_and_cannot_be_re
         "tenants_casino_add",
     ],
 )
-def test_pages_about_all_casinos_are_closed_whatever_is_permitted(page, name):
+def test_pages_about_all_casinos_are_closed_despite_all_permissions(page, name):
     assert page.get(reverse(f"admin:{name}")).status_code == 403
 
 
-def test_it_sees_and_makes_keys_of_its_casino_alone(page, casino_a, casino_b):
+def test_bound_login_sees_and_creates_keys_of_its_casino_only(page, casino_a, casino_b):
     own, other = make_key(casino_a).row, make_key(casino_b).row
     url = reverse("admin:tenants_apikey_changelist")
     text = page.get(url).content.decode()
@@ -163,11 +163,11 @@ def test_it_sees_and_makes_keys_of_its_casino_alone(page, casino_a, casino_b):
 
 
 @pytest.mark.parametrize("lookup", ["copied_from", "copied_from__id__exact", "copies", "staff_bindings", "api_keys"])
-def test_filters_tell_it_of_no_other_casino(page, casino_a, casino_b, lookup):
+def test_filters_reveal_no_other_casino(page, casino_a, casino_b, lookup):
     Casino.objects.filter(pk=casino_a.pk).update(copied_from=casino_b)
     answers = [page.get("/admin/tenants/casino/", {lookup: number}) for number in (casino_b.pk, 77)]
     assert {answer.status_code for answer in answers} <= {302, 400}
 
 
-def test_filters_on_its_own_columns_work(page):
+def test_filters_on_plain_columns_work(page):
     assert page.get("/admin/tenants/casino/", {"state__exact": "active"}).status_code == 200

@@ -1,4 +1,4 @@
-"""That a key was used is noted, and nobody waits for it."""
+"""The last use of a key is recorded, without delaying a request."""
 
 import time
 
@@ -21,7 +21,7 @@ def _last_use(key):
     return ApiKey.objects.get(pk=key.row.pk).last_used_at
 
 
-def test_use_is_noted_once_in_a_while(key):
+def test_use_is_recorded_once_per_interval(key):
     ask(key.text)
     key_usage.wait()
     first = _last_use(key)
@@ -31,7 +31,7 @@ def test_use_is_noted_once_in_a_while(key):
     assert _last_use(key) == first
 
 
-def test_use_is_noted_anew_when_that_is_over(key, settings):
+def test_use_is_recorded_again_after_the_interval(key, settings):
     settings.API_KEY_USE_SECONDS = 0.05
     uses = KeyUsage()
     uses.record(key.row.pk)
@@ -43,13 +43,13 @@ def test_use_is_noted_anew_when_that_is_over(key, settings):
     assert _last_use(key) > first
 
 
-def test_wrong_or_revoked_key_is_not_noted(key):
+def test_use_of_a_wrong_key_is_not_recorded(key):
     ask(key.text[:-1] + "-")
     key_usage.wait()
     assert _last_use(key) is None
 
 
-def test_answer_does_not_wait_for_a_row_that_is_locked(key):
+def test_response_does_not_wait_for_a_locked_row(key):
     ask(key.text)
     key_usage.wait()
     key_usage.reset()
@@ -63,7 +63,7 @@ def test_answer_does_not_wait_for_a_row_that_is_locked(key):
     key_usage.wait()
 
 
-def test_catalogue_that_refuses_costs_no_answer_and_is_logged(key, caplog):
+def test_failed_write_is_logged_and_does_not_fail_the_request(key, caplog):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE api_keys RENAME COLUMN last_used_at TO elsewhere")
     try:

@@ -1,4 +1,4 @@
-"""Limits over HTTP: too often, too large, too many at once."""
+"""Limits over HTTP: requests per second, bytes, requests at once."""
 
 import threading
 
@@ -28,7 +28,7 @@ def _statuses(key, count=8, **headers):
     return [ask(key, **headers).status_code for _ in range(count)]
 
 
-def test_who_asks_too_often_is_told_when_to_try_again(casino_a):
+def test_exceeded_rate_gets_429_with_retry_after(casino_a):
     key = make_key(casino_a).text
     assert 400 in _statuses(key)
     answer = ask(key)
@@ -54,20 +54,20 @@ def test_casino_may_have_a_limit_of_its_own(casino_a, casino_b):
     assert 429 in _statuses(make_key(casino_b).text, 4)
 
 
-def test_limit_holds_where_the_installation_is_open(open_installation):
+def test_rate_limit_holds_in_an_open_installation(open_installation):
     answers = [Client().get("/config", headers={"Casino-ID": "1"}) for _ in range(8)]
     assert (answers[0].status_code, answers[-1].status_code) == (400, 429)
     assert answers[-1]["Retry-After"] == "1"
     assert answers[-1].json()["code"] == "rate_limited"
 
 
-def test_wrong_key_uses_up_nothing(casino_a):
+def test_wrong_key_uses_no_tokens(casino_a):
     key = make_key(casino_a).text
     _statuses(key[:-1] + "-", 20)
     assert ask(key).status_code == 400
 
 
-def test_request_for_many_users_counts_as_many(casino_a, settings):
+def test_batch_counts_as_one_request_per_user(casino_a, settings):
     settings.API_REQUESTS_PER_SECOND = 100
     Casino.objects.update(
         recommender_type="static", recommendation_schema={"id": {"type": "int", "source_field": "id"}}
@@ -78,7 +78,7 @@ def test_request_for_many_users_counts_as_many(casino_a, settings):
     assert Client().get("/recommend/1", headers=headers).status_code == 429
 
 
-def test_request_for_nobody_gives_nothing_back(casino_a):
+def test_empty_batch_counts_as_one_request(casino_a):
     headers = bearing(make_key(casino_a).text)
     asked = [
         Client().post("/recommend", {"user_ids": []}, content_type="application/json", headers=headers).status_code
@@ -89,7 +89,7 @@ def test_request_for_nobody_gives_nothing_back(casino_a):
 
 
 @pytest.mark.parametrize("own", [None, 100])
-def test_body_that_is_too_large_is_refused_unread(casino_a, settings, own):
+def test_too_large_body_is_refused_unread(casino_a, settings, own):
     settings.API_REQUEST_BYTES = 100 if own is None else 10_000
     settings.API_REQUESTS_PER_SECOND = 0
     Casino.objects.update(request_bytes=own)
@@ -102,7 +102,7 @@ def test_body_that_is_too_large_is_refused_unread(casino_a, settings, own):
     assert "100 bytes" in answer.json()["error"]
 
 
-def test_body_that_is_too_large_is_refused_where_the_installation_is_open(open_installation, settings):
+def test_too_large_body_is_refused_in_an_open_installation(open_installation, settings):
     settings.API_REQUEST_BYTES = 10
     answer = Client().post(
         "/config", {"recommender_type": "static"}, content_type="application/json", headers={"Casino-ID": "1"}
@@ -111,7 +111,7 @@ def test_body_that_is_too_large_is_refused_where_the_installation_is_open(open_i
 
 
 @pytest.mark.parametrize("text", ["", "-1", "many", "٣", "9" * 30])
-def test_length_that_is_no_number_is_none(casino_a, settings, text):
+def test_content_length_that_is_no_number_counts_as_zero(casino_a, settings, text):
     settings.API_REQUEST_BYTES = 10
     key = make_key(casino_a).text
     assert Client().get("/config", headers=bearing(key), CONTENT_LENGTH=text).status_code in (200, 400)
@@ -132,7 +132,7 @@ def test_one_casino_does_not_take_all_threads(casino_a, casino_b, settings):
 
 
 @pytest.mark.parametrize("path", ["/config", "/nothing", "/recommend/none", "/fails"])
-def test_slot_is_free_again_whatever_became_of_the_request(casino_a, settings, path):
+def test_slot_is_released_after_any_response(casino_a, settings, path):
     settings.ROOT_URLCONF = "recsys_project.tests.failing_views"
     settings.API_REQUESTS_AT_ONCE, settings.API_REQUESTS_PER_SECOND = 1, 0
     headers = bearing(make_key(casino_a).text)
@@ -142,7 +142,7 @@ def test_slot_is_free_again_whatever_became_of_the_request(casino_a, settings, p
     assert 429 not in statuses
 
 
-def test_slots_are_counted_right_under_threads(settings):
+def test_slots_are_counted_correctly_under_threads(settings):
     settings.API_REQUESTS_AT_ONCE = 3
     counted, together, most = Slots(), threading.Barrier(3, timeout=10), []
 
@@ -165,7 +165,7 @@ def test_slots_are_counted_right_under_threads(settings):
     assert not counted._taken
 
 
-def test_limits_are_set_by_the_command(casino_a):
+def test_command_sets_limits(casino_a):
     answer = run("casino", "limit", 1, "--rate", 50, "--bytes", 0)
     assert answer.out.strip() == "Alpha (casino 1): 50 requests a second, unlimited bytes per request."
     assert run("casino", "limit", 1, "--rate", "default", "--json").document == {
@@ -175,7 +175,7 @@ def test_limits_are_set_by_the_command(casino_a):
     }
 
 
-def test_limits_are_set_in_the_admin(admin_client):
+def test_admin_sets_limits(admin_client):
     url = reverse("admin:tenants_casino_change", args=[1])
     admin_client.post(url, {"name": "Alpha", "request_rate": "7", "request_bytes": ""})
     assert Casino.objects.values_list("request_rate", "request_bytes").get(pk=1) == (7, None)

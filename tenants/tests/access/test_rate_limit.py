@@ -1,4 +1,4 @@
-"""How many requests a casino may make: over several processes, and by few queries."""
+"""The rate limit of a casino: over several processes, and with few queries."""
 
 import threading
 
@@ -11,7 +11,7 @@ from tenants.lifecycle.create import create_casino
 
 
 def _taken(limiter, casino_id, rate, attempts):
-    """How many of so many requests are let in."""
+    """How many of these attempts are admitted."""
     taken = 0
     for _ in range(attempts):
         try:
@@ -23,7 +23,7 @@ def _taken(limiter, casino_id, rate, attempts):
 
 
 def _fill(casino_id, seconds):
-    """As if so much time had passed."""
+    """Move the bucket's time back."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE rate_buckets SET filled_at = filled_at - %s * interval '1 second' WHERE casino_id = %s",
@@ -31,11 +31,11 @@ def _fill(casino_id, seconds):
         )
 
 
-def test_burst_of_two_seconds_is_let_in_and_no_more(casino_a):
+def test_burst_of_two_seconds_is_admitted_and_no_more(casino_a):
     assert 200 <= _taken(RateLimiter(), 1, 100, 1_000) <= 220
 
 
-def test_bucket_fills_at_the_casinos_rate_and_no_further_than_to_its_brim(casino_a):
+def test_bucket_fills_at_the_casinos_rate_up_to_its_capacity(casino_a):
     _taken(RateLimiter(), 1, 10, 100)
     _fill(1, 1)
     assert 10 <= _taken(RateLimiter(), 1, 10, 100) <= 12
@@ -61,14 +61,14 @@ def test_tokens_come_in_chunks(casino_a, django_assert_max_num_queries, rate, qu
         assert _taken(limiter, 1, rate, min(100, rate * 2)) == min(100, rate * 2)
 
 
-def test_flood_that_is_refused_costs_hardly_a_query(casino_a, django_assert_max_num_queries):
+def test_rejected_flood_costs_few_queries(casino_a, django_assert_max_num_queries):
     limiter = RateLimiter()
     _taken(limiter, 1, 1, 5)
     with django_assert_max_num_queries(3):
         _taken(limiter, 1, 1, 2_000)
 
 
-def test_refusal_says_when_to_try_again(casino_a):
+def test_rejection_has_the_time_of_the_next_try(casino_a):
     limiter = RateLimiter()
     _taken(limiter, 1, 1, 5)
     with pytest.raises(RateLimited) as refusal:
@@ -76,14 +76,14 @@ def test_refusal_says_when_to_try_again(casino_a):
     assert 0 < (refusal.value.retry_after or 0) <= 1
 
 
-def test_request_that_is_worth_many_is_paid_for_by_later_ones(casino_a):
+def test_charged_tokens_delay_later_requests(casino_a):
     limiter = RateLimiter()
     limiter.take(1, 10)
     limiter.charge(1, 19)
     assert _taken(limiter, 1, 10, 100) <= 2
 
 
-def test_debt_that_is_deeper_than_the_bucket_is_paid_in_time(casino_a):
+def test_debt_larger_than_the_bucket_is_paid_off(casino_a):
     limiter = RateLimiter()
     limiter.take(1, 10)
     limiter.charge(1, 30)
@@ -94,7 +94,7 @@ def test_debt_that_is_deeper_than_the_bucket_is_paid_in_time(casino_a):
     assert _taken(limiter, 1, 10, 1) == 1
 
 
-def test_catalogue_that_cannot_count_refuses_nobody(casino_a, caplog):
+def test_failing_catalogue_rejects_no_request(casino_a, caplog):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE rate_buckets RENAME TO elsewhere")
         cursor.execute("SAVEPOINT before")
@@ -105,7 +105,7 @@ def test_catalogue_that_cannot_count_refuses_nobody(casino_a, caplog):
     assert caplog.text.count("could not be counted") == 1
 
 
-def test_threads_and_processes_at_once_let_in_no_more_than_there_is(real_databases):
+def test_concurrent_threads_and_processes_admit_no_more_than_the_bucket_holds(real_databases):
     casino, processes, taken = create_casino("Gamma"), [RateLimiter() for _ in range(2)], []
 
     def work(limiter):

@@ -33,7 +33,7 @@ def _basic(name, password):
     return {"Authorization": "Basic " + b64encode(f"{name}:{password}".encode()).decode()}
 
 
-def test_anonymous_call_is_refused_and_told_what_to_do(client):
+def test_anonymous_request_gets_401_with_instructions(client):
     response = client.get("/config", headers=HEADERS)
     assert (response.status_code, response["WWW-Authenticate"]) == (401, "Api-Key")
     assert response["Content-Type"] == "application/json"
@@ -47,25 +47,25 @@ def test_anonymous_call_is_refused_and_told_what_to_do(client):
 @pytest.mark.parametrize(
     ("method", "path"), [("post", "/config"), ("get", "/recommend/1"), ("get", "/config"), ("put", "/config")]
 )
-def test_every_anonymous_call_is_refused(client, method, path):
+def test_every_anonymous_request_gets_401(client, method, path):
     response = getattr(client, method)(path, headers=HEADERS)
     assert response.status_code == 401
     assert response.json()["code"] == "not_authenticated"
 
 
-def test_refusal_does_not_tell_which_casinos_there_are(client, casino_b):
+def test_401_is_the_same_for_existing_and_missing_casinos(client, casino_b):
     casino_b.state = CasinoState.FAILED
     casino_b.save()
     answers = {client.get("/config", headers={"Casino-ID": text}).content for text in ("1", "2", "3", "one")}
     assert len(answers) == 1
 
 
-def test_staff_session_passes(client, staff):
+def test_staff_session_is_accepted(client, staff):
     client.force_login(staff)
     assert client.get("/config", headers=HEADERS).json()["recommender_type"] == "static"
 
 
-def test_staff_password_passes(client, staff):
+def test_staff_password_is_accepted(client, staff):
     assert client.get("/config", headers=HEADERS | _basic("staff", "secret")).status_code == 200
 
 
@@ -81,7 +81,7 @@ def test_login_that_is_not_staff_is_refused(client, outsider):
     assert response.json()["code"] == "permission_denied"
 
 
-def test_staff_that_was_deactivated_is_refused(client, staff):
+def test_deactivated_staff_is_refused(client, staff):
     client.force_login(staff)
     staff.is_active = False
     staff.save()
@@ -96,7 +96,7 @@ def test_change_by_a_session_needs_its_csrf_token(staff):
     assert "CSRF" in response.json()["error"]
 
 
-def test_everybody_passes_where_the_installation_is_open(client, settings):
+def test_open_installation_accepts_everybody(client, settings):
     settings.RECSYS_OPEN_API = True
     assert client.get("/config", headers=HEADERS).status_code == 200
 
@@ -132,7 +132,7 @@ def test_login_with_a_nul_is_refused(client):
         ("delete", "/users/1", "delete_user"),
     ],
 )
-def test_login_needs_the_permission_that_the_pages_ask_for(
+def test_login_needs_the_permission_that_the_pages_need(
     casino_a, settings, django_user_model, method, path, permission
 ):
     settings.RECSYS_OPEN_API = False

@@ -20,20 +20,20 @@ def test_switcher_offers_the_active_casinos_by_name(request_of_anybody, casino_b
     assert list(switcher["switcher_casinos"]) == [casino_a, casino_b]
 
 
-def test_switcher_shows_whose_request_it_is(request_of_anybody, casino_a):
+def test_switcher_shows_the_requests_casino(request_of_anybody, casino_a):
     assert casino_switcher(request_of_anybody)["current_casino"] is None
     request_state(request_of_anybody).casino = casino_a
     assert casino_switcher(request_of_anybody)["current_casino"] == casino_a
 
 
-def test_casinos_are_asked_for_only_if_a_page_shows_them(request_of_anybody, db, django_assert_num_queries):
+def test_casinos_are_queried_only_if_a_page_shows_them(request_of_anybody, db, django_assert_num_queries):
     with django_assert_num_queries(0):
         switcher = casino_switcher(request_of_anybody)
     with django_assert_num_queries(1):
         assert [list(switcher["switcher_casinos"]) for _ in range(2)] == [[], []]
 
 
-def test_switcher_is_short_however_many_casinos_there_are(request_of_anybody, db):
+def test_switcher_lists_a_limited_number_of_casinos(request_of_anybody, db):
     Casino.objects.bulk_create(
         Casino(id=n, name=f"N{n}", server_id=MAIN, db_name=f"any_{n}", state=CasinoState.ACTIVE)
         for n in range(1, SWITCHER_LENGTH + 9)
@@ -41,10 +41,10 @@ def test_switcher_is_short_however_many_casinos_there_are(request_of_anybody, db
     assert len(casino_switcher(request_of_anybody)["switcher_casinos"]) == SWITCHER_LENGTH
 
 
-def test_switcher_is_hidden_from_who_may_not_choose(request_of_anybody, settings):
+def test_switcher_is_hidden_from_callers_who_may_not_choose(request_of_anybody, settings):
     settings.RECSYS_OPEN_API = False
     assert casino_switcher(request_of_anybody) == {}
 
 
-def test_request_that_failed_before_its_user_was_known_has_no_switcher(rf):
+def test_request_without_a_user_has_no_switcher(rf):
     assert casino_switcher(rf.get("/")) == {}

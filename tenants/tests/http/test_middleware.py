@@ -52,7 +52,7 @@ def _choose(client, casino):
     client.post(reverse("choose_casino"), {"casino": casino.pk})
 
 
-def test_header_says_whose_request_it_is(casino_answering):
+def test_header_names_the_requests_casino(casino_answering):
     assert casino_answering(1) == "Alpha"
     assert casino_answering(2) == "Beta"
 
@@ -62,7 +62,7 @@ def test_missing_header_is_refused(ask):
 
 
 @pytest.mark.parametrize("text", ["", "one", "1.0", "1e3", "0x1", "1,2", "1 2", "1_0", "9" * 5_000])
-def test_header_that_is_no_integer_is_refused(ask, text):
+def test_non_integer_header_is_refused(ask, text):
     assert ask(text) == (400, "Casino-ID header must be an integer")
 
 
@@ -72,7 +72,7 @@ def test_unknown_casino_gets_404(ask, text):
 
 
 @pytest.mark.parametrize("state", [CasinoState.REQUESTED, CasinoState.CREATING, CasinoState.FAILED])
-def test_casino_that_is_not_complete_is_unavailable(ask, casino_b, casino_answering, state):
+def test_incomplete_casino_is_unavailable(ask, casino_b, casino_answering, state):
     Casino.objects.filter(pk=casino_b.pk).update(state=state)
     assert ask(2) == (503, f"Casino is not available: its state is {state}")
     assert casino_answering(1) == "Alpha"
@@ -85,17 +85,17 @@ def test_suspended_casino_is_locked(ask, casino_b, casino_answering):
 
 
 @pytest.mark.parametrize("state", [CasinoState.DELETING, CasinoState.DELETED])
-def test_deleted_casino_is_answered_like_one_that_never_was(ask, casino_b, state):
+def test_deleted_casino_gets_404_like_a_missing_one(ask, casino_b, state):
     Casino.objects.filter(pk=casino_b.pk).update(state=state)
     assert ask(2) == NOT_FOUND
 
 
-def test_casino_that_moves_is_served(casino_b, casino_answering):
+def test_moving_casino_is_served(casino_b, casino_answering):
     Casino.objects.filter(pk=casino_b.pk).update(state=CasinoState.MOVING)
     assert casino_answering(2) == "Beta"
 
 
-def test_casino_that_is_behind_the_code_is_being_upgraded_alone(client, ask, casino_b, casino_answering):
+def test_only_the_casino_that_is_behind_gets_503(client, ask, casino_b, casino_answering):
     older = record_version(migrations_on_disk()[:-1])
     Casino.objects.filter(pk=casino_b.pk).update(schema_version=older)
     assert ask(2) == (503, "Casino is being upgraded")
@@ -103,13 +103,13 @@ def test_casino_that_is_behind_the_code_is_being_upgraded_alone(client, ask, cas
     assert casino_answering(1) == "Alpha"
 
 
-def test_casino_that_a_newer_release_has_upgraded_already_is_served(casino_b, casino_answering):
+def test_casino_upgraded_by_a_newer_release_is_served(casino_b, casino_answering):
     newer = record_version([*migrations_on_disk(), ("recommendations", "9999_of_the_next_release")])
     Casino.objects.filter(pk=casino_b.pk).update(schema_version=newer)
     assert casino_answering(2) == "Beta"
 
 
-def test_write_into_a_database_that_is_read_only_is_to_be_tried_again(client, casino_b, settings):
+def test_write_to_a_read_only_database_gets_503_with_retry_after(client, casino_b, settings):
     settings.RECSYS_TEST_ENDPOINTS = True
     with use_casino(casino_b.current):
         user = make_user()
@@ -121,29 +121,29 @@ def test_write_into_a_database_that_is_read_only_is_to_be_tried_again(client, ca
     assert response.json()["error"] == "The casino's database can't be used at present; try again soon"
 
 
-def test_choice_counts_where_the_installation_is_open(client, casino_b, casino_answering):
+def test_choice_is_used_in_an_open_installation(client, casino_b, casino_answering):
     _choose(client, casino_b)
     assert casino_answering() == "Beta"
 
 
-def test_header_wins_over_the_choice(client, casino_b, casino_answering):
+def test_header_takes_precedence_over_the_choice(client, casino_b, casino_answering):
     _choose(client, casino_b)
     assert casino_answering(1) == "Alpha"
 
 
-def test_wrong_header_is_an_error_whatever_was_chosen(client, casino_b, ask):
+def test_wrong_header_is_an_error_despite_a_choice(client, casino_b, ask):
     _choose(client, casino_b)
     assert ask(3) == NOT_FOUND
     assert ask("")[0] == 400
 
 
-def test_choice_of_staff_counts_where_the_installation_is_closed(admin_client, casino_b, settings):
+def test_choice_of_staff_is_used_in_a_closed_installation(admin_client, casino_b, settings):
     settings.RECSYS_OPEN_API = False
     _choose(admin_client, casino_b)
     assert admin_client.get("/config").json()["recommender_type"] == "Beta"
 
 
-def test_choice_of_others_does_not_count_where_the_installation_is_closed(client, casino_b, settings):
+def test_choice_of_others_is_ignored_in_a_closed_installation(client, casino_b, settings):
     _choose(client, casino_b)
     settings.RECSYS_OPEN_API = False
     assert request_state(client.get(reverse("start")).wsgi_request).casino is None
@@ -152,7 +152,7 @@ def test_choice_of_others_does_not_count_where_the_installation_is_closed(client
 @pytest.mark.parametrize(
     "path", ["/", "/casino/", "/admin/", "/admin/recommendations/user/", "/recommend/7", "/config", "/nothing"]
 )
-def test_header_of_a_stranger_opens_no_page_of_a_closed_installation(client, casino_a, settings, path):
+def test_anonymous_header_opens_no_page_of_a_closed_installation(client, casino_a, settings, path):
     settings.RECSYS_OPEN_API = False
     with use_casino(casino_a.current):
         make_user(id=7, name="Ada")
@@ -161,7 +161,7 @@ def test_header_of_a_stranger_opens_no_page_of_a_closed_installation(client, cas
     assert b"Ada" not in answer.content
 
 
-def test_staff_known_by_basic_authentication_get_the_casino_of_the_header(client, casino_a, settings):
+def test_staff_with_basic_authentication_get_the_headers_casino(client, casino_a, settings):
     settings.RECSYS_OPEN_API = False
     get_user_model().objects.create_user("backend", password="secret", is_staff=True)
     credentials = "Basic " + base64.b64encode(b"backend:secret").decode()
@@ -170,18 +170,18 @@ def test_staff_known_by_basic_authentication_get_the_casino_of_the_header(client
     assert find_current_casino() is None
 
 
-def test_chosen_casino_that_was_deactivated_since_is_unavailable(client, casino_b, ask):
+def test_chosen_casino_that_failed_since_is_unavailable(client, casino_b, ask):
     _choose(client, casino_b)
     Casino.objects.filter(pk=casino_b.pk).update(state=CasinoState.FAILED)
     assert ask()[0] == 503
 
 
-def test_page_that_needs_no_casino_is_served_whatever_the_header_says(client):
+def test_page_that_needs_no_casino_is_served_despite_a_wrong_header(client):
     assert client.get(reverse("choose_casino"), headers={"Casino-ID": "one"}).status_code == 200
 
 
 @pytest.mark.parametrize(("path", "status"), [("/config", 200), ("/recommend/none", 404), ("/no/such/page", 404)])
-def test_no_casino_is_current_after_an_answer_or_a_refusal(client, path, status):
+def test_no_casino_is_current_after_a_response(client, path, status):
     assert client.get(path, headers={"Casino-ID": "1"}).status_code == status
     assert find_current_casino() is None
 
@@ -196,7 +196,7 @@ def page_of_a_casinos_rows():
     return reverse("admin:recommendations_user_changelist") + "?q=Ada"
 
 
-def test_page_of_a_casinos_rows_leads_to_the_choice_while_none_is_made(admin_client, page_of_a_casinos_rows):
+def test_page_of_a_casinos_rows_redirects_to_the_choice_if_none_is_made(admin_client, page_of_a_casinos_rows):
     response = admin_client.get(page_of_a_casinos_rows)
     assert response.status_code == 302
     assert response.url == f"{reverse('choose_casino')}?next=%2Fadmin%2Frecommendations%2Fuser%2F%3Fq%3DAda"
@@ -204,7 +204,9 @@ def test_page_of_a_casinos_rows_leads_to_the_choice_while_none_is_made(admin_cli
     assert str(message) == "Choose the casino whose data you want to see."
 
 
-def test_page_of_a_casinos_rows_shows_the_chosen_casinos(admin_client, casino_a, casino_b, page_of_a_casinos_rows):
+def test_page_of_a_casinos_rows_shows_those_of_the_chosen_casino(
+    admin_client, casino_a, casino_b, page_of_a_casinos_rows
+):
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
             make_user("Ada", surname=f"Of {casino.name}")
@@ -213,6 +215,6 @@ def test_page_of_a_casinos_rows_shows_the_chosen_casinos(admin_client, casino_a,
     assert [user.surname for user in response.context["cl"].result_list] == ["Of Beta"]
 
 
-def test_other_errors_of_pages_are_not_taken_for_a_missing_choice(client):
+def test_other_errors_of_pages_do_not_redirect_to_the_choice(client):
     response = client.get("/no/such/page")
     assert response.status_code == 404

@@ -70,7 +70,7 @@ def test_long_list_comes_in_pages(listed):
     assert (len(listed()), len(listed(page=2))) == (50, 12)
 
 
-def test_page_shows_what_was_searched_as_text(client):
+def test_page_escapes_the_searched_text(client):
     page = client.get(URL, {"q": "<b>alph"}).content.decode()
     assert "&lt;b&gt;alph" in page
     assert "<b>alph" not in page
@@ -98,7 +98,7 @@ def test_casino_that_is_unknown_or_not_active_cannot_be_chosen(client, casino):
     assert client.session[CHOSEN] == 2
 
 
-def test_choice_leads_back_to_where_one_came_from(client):
+def test_choice_redirects_to_the_previous_page(client):
     assert _choose(client, 2, next="/admin/?q=1").url == "/admin/?q=1"
     assert client.get(URL, {"next": "/admin/?q=1"}).context["next"] == "/admin/?q=1"
 
@@ -115,7 +115,7 @@ def test_next_by_plain_http_is_unsafe_on_a_secure_page(client):
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_anonymous_visitor_of_a_closed_installation_is_sent_to_log_in(client, settings, method):
+def test_anonymous_visitor_of_a_closed_installation_is_redirected_to_the_login(client, settings, method):
     settings.RECSYS_OPEN_API = False
     response = getattr(client, method)(URL, {"casino": 2})
     assert response.status_code == 302

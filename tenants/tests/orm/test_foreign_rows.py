@@ -58,7 +58,7 @@ def test_object_is_not_deleted_from_another_casino(of_a, of_b, casino_b):
     assert User.objects.using("casino_1").count() == User.objects.using("casino_2").count() == 1
 
 
-def test_object_is_not_read_anew_from_another_casino(of_a, of_b, casino_a, casino_b):
+def test_object_is_not_refreshed_from_another_casino(of_a, of_b, casino_a, casino_b):
     with pytest.raises(CasinoMismatch):
         of_a.user.refresh_from_db(using="casino_2")
     with use_casino(casino_b.current):
@@ -71,12 +71,12 @@ def test_object_is_not_read_anew_from_another_casino(of_a, of_b, casino_a, casin
         of_a.user.refresh_from_db(from_queryset=User.objects.all())
 
 
-def test_manager_that_is_asked_for_an_objects_sake_stays_in_its_casino(of_a, of_b):
+def test_manager_hinted_with_an_object_stays_in_its_casino(of_a, of_b):
     with pytest.raises(CasinoMismatch):
         User.objects.db_manager("casino_2", hints={"instance": of_a.user}).all()
 
 
-def test_object_may_be_written_by_naming_its_own_alias_while_no_casino_is_current(of_a, of_b):
+def test_object_may_be_written_by_its_own_alias_without_a_current_casino(of_a, of_b):
     of_a.user.name = "written"
     of_a.user.save(using="casino_1")
     new_user("new", id=8).save(using="casino_1")
@@ -158,7 +158,7 @@ def test_relation_takes_objects_and_keys_of_its_own_casino(in_b, of_b):
     assert of_b.event.teams.count() == 2
 
 
-def test_manager_of_a_relation_still_warns_templates_of_what_changes_data(in_b, of_b):
+def test_manager_of_a_relation_still_marks_methods_that_alter_data(in_b, of_b):
     assert of_b.event.teams.remove.alters_data
     assert of_b.event.teams.set.alters_data
     assert User.objects.bulk_create.alters_data

@@ -125,7 +125,7 @@ def test_object_without_a_key_has_no_hash():
         hash(new_user())
 
 
-def test_database_that_is_named_needs_no_current_casino(casino_a):
+def test_given_alias_needs_no_current_casino(casino_a):
     with use_casino(casino_a.current):
         user = make_user()
     assert User.objects.db_manager("casino_1").get() == user

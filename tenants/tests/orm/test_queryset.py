@@ -71,7 +71,7 @@ def test_object_of_another_casino_is_refused_in_an_expression(in_b, of_a):
             ask()
 
 
-def test_object_that_is_no_casinos_row_is_refused_as_a_value(in_b, casino_b):
+def test_object_of_the_catalogue_is_refused_as_a_value(in_b, casino_b):
     with pytest.raises((CasinoMismatch, ValueError)):
         Coupon.objects.filter(user=casino_b)
 
@@ -148,12 +148,12 @@ def test_another_casinos_alias_is_refused_while_one_is_current(in_b):
             name()
 
 
-def test_own_alias_may_be_named(in_b, of_b):
+def test_own_alias_may_be_given(in_b, of_b):
     assert User.objects.using("casino_2").get() == User.objects.using(None).get() == of_b.user
     assert [*User.objects.raw("SELECT * FROM users").using("casino_2")] == [of_b.user]
 
 
-def test_alias_may_be_named_while_no_casino_is_current(of_a, of_b):
+def test_alias_may_be_given_without_a_current_casino(of_a, of_b):
     assert User.objects.using("casino_1").get() == of_a.user
     assert User.objects.using("casino_2").using("casino_2").get() == of_b.user
     with pytest.raises(NoCurrentCasino):

@@ -117,7 +117,7 @@ def test_objects_of_another_casino_are_not_written_in_bulk(in_b, of_a):
     assert Coupon.objects.count() == 1
 
 
-def test_missing_row_of_a_casino_is_missing_though_another_casino_has_the_key(casino_a, of_b, casino_b):
+def test_missing_row_is_missing_though_another_casino_has_the_key(casino_a, of_b, casino_b):
     with use_casino(casino_a.current):
         make_user(id=KEY + 1)
         with pytest.raises(ObjectDoesNotExist):

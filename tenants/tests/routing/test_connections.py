@@ -39,7 +39,7 @@ def test_each_generation_of_a_casinos_database_has_an_alias_of_its_own():
     assert (second.alias, second.settings_dict["NAME"]) == ("casino_901_g2", "second")
 
 
-def test_walk_over_the_databases_sees_no_registration_and_is_not_disturbed_by_one():
+def test_iteration_over_the_databases_is_not_disturbed_by_a_registration():
     walk = iter(connections)
     next(walk)
     register_alias("casino_901", _database("its_database"))
@@ -47,13 +47,13 @@ def test_walk_over_the_databases_sees_no_registration_and_is_not_disturbed_by_on
     assert "casino_901" in connections.settings
 
 
-def test_database_of_which_this_thread_has_no_connection_is_not_walked_over():
+def test_iteration_leaves_out_databases_without_a_connection_of_this_thread():
     for casino_id in range(901, 911):
         register_alias(f"casino_{casino_id}", _database("any"))
     assert not [alias for alias in connections if alias.startswith("casino_9")]
 
 
-def test_registered_alias_is_the_catalogues_server_with_all_of_djangos_defaults():
+def test_registered_alias_has_the_catalogues_server_and_djangos_defaults():
     catalogue = connections["default"].settings_dict
     with use_casino(CurrentCasino(id=901, db_name="its_database")):
         registered = casino_connection().settings_dict
@@ -63,7 +63,7 @@ def test_registered_alias_is_the_catalogues_server_with_all_of_djangos_defaults(
     assert "application_name" not in catalogue["OPTIONS"]
 
 
-def test_known_alias_is_never_pointed_elsewhere():
+def test_registered_alias_never_changes_its_database():
     register_alias("casino_901", _database("first"))
     assert register_alias("casino_901", _database("second")) == "casino_901"
     assert connections["casino_901"].settings_dict["NAME"] == "first"
@@ -113,7 +113,7 @@ def test_old_connections_are_closed_while_other_threads_register(hasty_threads, 
     assert all(future.result() for future in closing)
 
 
-def test_forgotten_alias_is_unknown_and_may_be_registered_anew():
+def test_unregistered_alias_may_be_registered_again():
     register_alias("casino_901", _database("first"))
     assert connections["casino_901"]
     forget_alias("casino_901")
@@ -123,7 +123,7 @@ def test_forgotten_alias_is_unknown_and_may_be_registered_anew():
     assert connections["casino_901"].settings_dict["NAME"] == "second"
 
 
-def test_forgetting_an_unknown_alias_does_nothing():
+def test_unregistering_an_unknown_alias_does_nothing():
     before = set(connections)
     forget_alias("casino_901")
     assert set(connections) == before
