@@ -153,10 +153,10 @@ def _number(cell: str, at_most: float) -> float:
 def _time(cell: str) -> float:
     """Unix seconds of a time in ISO 8601; one without a time zone is taken as UTC."""
     try:
-        moment = datetime.fromisoformat(cell)
+        parsed = datetime.fromisoformat(cell)
     except ValueError:
         raise ValueError("is not a time in ISO 8601, such as 2025-06-01T18:00:00+00:00") from None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     if not EARLIEST <= aware < LATEST:  # near datetime's minimum and maximum, conversions overflow
         raise ValueError(f"must lie between {EARLIEST.year} and {LATEST.year}")
     return aware.timestamp()

@@ -29,12 +29,12 @@ from tenants.routing.context import use_casino
 
 pytestmark = pytest.mark.slow
 
-WORLD = SimulatedCasino(seed=4, users=30, coupons=400, days=30, leagues=3, teams=6, events_a_day=6)
+PARAMETERS = SimulatedCasino(seed=4, users=30, coupons=400, days=30, leagues=3, teams=6, events_a_day=6)
 
 
 @pytest.fixture(scope="module")
-def world():
-    return simulate(WORLD)
+def simulated():
+    return simulate(PARAMETERS)
 
 
 def fill(casino, now, history):
@@ -43,19 +43,21 @@ def fill(casino, now, history):
 
 
 class TestHistory:
-    def test_history_of_a_casino_has_the_stored_coupons(self, casino_a, casino_b, world, now):
-        fill(casino_a, now, world)
+    def test_history_of_a_casino_has_the_stored_coupons(self, casino_a, casino_b, simulated, now):
+        fill(casino_a, now, simulated)
         with use_casino(casino_a.current):
             history = casino_history(casino_id=1, until=now + timedelta(seconds=1))
-        assert len(history.coupons) == len(world.coupons)
-        assert [each.user_id for each in history.coupons] == [each.user_id for each in world.coupons]
+        assert len(history.coupons) == len(simulated.coupons)
+        assert [each.user_id for each in history.coupons] == [each.user_id for each in simulated.coupons]
         bet_on = [[history.events.home_team[place] for place in each.places] for each in history.coupons[:50]]
-        assert bet_on == [[world.events.home_team[place] for place in each.places] for each in world.coupons[:50]]
+        assert bet_on == [
+            [simulated.events.home_team[place] for place in each.places] for each in simulated.coupons[:50]
+        ]
         with use_casino(casino_b.current):
             assert casino_history(casino_id=2, until=now).coupons == []
 
-    def test_since_and_until_limit_the_coupons(self, casino_a, world, now):
-        fill(casino_a, now, world)
+    def test_since_and_until_limit_the_coupons(self, casino_a, simulated, now):
+        fill(casino_a, now, simulated)
         with use_casino(casino_a.current):
             history = casino_history(casino_id=1, since=now - timedelta(days=3), until=now - timedelta(days=1))
         times = [coupon.timestamp for coupon in history.coupons]
@@ -91,9 +93,11 @@ class TestHistory:
 
 
 class TestFitting:
-    def test_fitted_models_and_live_co_bettors_are_used_from_the_next_request_on(self, casino_a, world, now, settings):
+    def test_fitted_models_and_live_co_bettors_are_used_from_the_next_request_on(
+        self, casino_a, simulated, now, settings
+    ):
         settings.TRENDS_SECONDS = 0.0
-        fill(casino_a, now, world)
+        fill(casino_a, now, simulated)
         with use_casino(casino_a.current):
             before = recommend(casino_id=1, recommender_type="hybrid", user_id=1, now=now)
             outcome = fit_models(now, 1)
@@ -107,13 +111,13 @@ class TestFitting:
             counted = dict(zip(co_bettors.event_ids.tolist(), co_bettors.counts.tolist(), strict=True))
         assert (before.model_version, after.model_version) == ("", "1")
         assert after.recommended_events
-        bets = {(each.user_id, int(world.events.ids[place])) for each in world.coupons for place in each.places}
+        bets = {(each.user_id, int(simulated.events.ids[place])) for each in simulated.coupons for place in each.places}
         assert counted == {event: sum(other == event for _, other in bets) for event in {event for _, event in bets}}
 
-    def test_co_bettors_are_updated_coupon_by_coupon(self, casino_a, world, now, settings):
+    def test_co_bettors_are_updated_coupon_by_coupon(self, casino_a, simulated, now, settings):
         settings.TRENDS_SECONDS = 10.0
-        fill(casino_a, now, world)
-        event = int(world.events.ids[-1])
+        fill(casino_a, now, simulated)
+        event = int(simulated.events.ids[-1])
         with use_casino(casino_a.current):
             fit_models(now, 1)
 
@@ -122,8 +126,8 @@ class TestFitting:
                 return float(co_bettors.counts[co_bettors.event_ids == event].sum())
 
             first = number(timedelta())
-            bettors = {each.user_id for each in world.coupons if len(world.events) - 1 in each.places}
-            user_id = next(each.user_id for each in world.coupons if each.user_id not in bettors)
+            bettors = {each.user_id for each in simulated.coupons if len(simulated.events) - 1 in each.places}
+            user_id = next(each.user_id for each in simulated.coupons if each.user_id not in bettors)
             row = coupon_row(user_id=user_id, timestamp=now, recommended_events=(selection_row(event_id=event),))
             store_coupons([row])
             assert number(timedelta(seconds=5)) == first
@@ -132,10 +136,10 @@ class TestFitting:
 
     @pytest.mark.parametrize("has_hindsight", [True, False])
     def test_a_version_that_scores_lower_than_the_active_one_is_saved_inactive(
-        self, casino_a, world, now, has_hindsight
+        self, casino_a, simulated, now, has_hindsight
     ):
         """The active one was fitted to the held-out cases, or is wrong on purpose."""
-        fill(casino_a, now, world)
+        fill(casino_a, now, simulated)
         with use_casino(casino_a.current):
             model = HybridModel({"nearness": -5.0})
             if has_hindsight:
@@ -149,16 +153,16 @@ class TestFitting:
             assert set(FittedModel.objects.values_list("version", "is_served")) == {(1, True), (2, not has_hindsight)}
             assert find([1], now, now.timestamp()).casino_context.models.version == ("1" if has_hindsight else "2")
 
-    def test_an_inactive_version_is_not_used(self, casino_a, world, now):
-        fill(casino_a, now, world)
+    def test_an_inactive_version_is_not_used(self, casino_a, simulated, now):
+        fill(casino_a, now, simulated)
         with use_casino(casino_a.current):
             fit_models(now, 1)
             fit_models(now, 1)
             FittedModel.objects.filter(version=2).update(is_served=False)
             assert find([1], now, now.timestamp()).casino_context.models.version == "1"
 
-    def test_a_fit_without_cases_for_hybrid_keeps_the_active_one_and_its_user_vectors(self, casino_a, world, now):
-        fill(casino_a, now, world)
+    def test_a_fit_without_cases_for_hybrid_keeps_the_active_one_and_its_user_vectors(self, casino_a, simulated, now):
+        fill(casino_a, now, simulated)
         with use_casino(casino_a.current):
             fit_models(now, 1)
             before = find([1], now, now.timestamp()).casino_context.models
@@ -176,15 +180,15 @@ class TestFitting:
             assert (second.until, second.scores, second.fitted_at) == (first.until, first.scores, first.fitted_at)
 
     def test_a_casino_with_ten_coupons_gets_a_full_slip(self, casino_a, now):
-        few = simulate(replace(WORLD, coupons=10))
+        few = simulate(replace(PARAMETERS, coupons=10))
         fill(casino_a, now, few)
         with use_casino(casino_a.current):
             fit_models(now, 1)
             slip = recommend(casino_id=1, recommender_type="hybrid", user_id=few.coupons[0].user_id, now=now)
         assert len(slip.recommended_events) == 3
 
-    def test_older_than_skips_a_casino_fitted_recently(self, casino_a, world, now, capsys):
-        fill(casino_a, now, world)
+    def test_older_than_skips_a_casino_fitted_recently(self, casino_a, simulated, now, capsys):
+        fill(casino_a, now, simulated)
         call_command("fit_models", casino=[1])
         call_command("fit_models", casino=[1], older_than=6)
         lines = capsys.readouterr().out.splitlines()
@@ -195,8 +199,8 @@ class TestFitting:
         kinds = {casino_a: "crowd", casino_b: "last-minute"}
         explanations = []
         for casino, kind in kinds.items():
-            world = SimulatedCasino(seed=6, users=40, coupons=500, days=30, leagues=4, preferences=USER_KINDS[kind])
-            fill(casino, now, simulate(world))
+            simulated = SimulatedCasino(seed=6, users=40, coupons=500, days=30, leagues=4, preferences=USER_KINDS[kind])
+            fill(casino, now, simulate(simulated))
             with use_casino(casino.current):
                 outcome = fit_models(now, casino.pk)
             assert outcome is not None
@@ -209,12 +213,12 @@ class TestCommands:
     NAMES = ("--recommenders", "soonest", "hybrid", "--k", "3", "10")
 
     @pytest.fixture
-    def files(self, world, tmp_path):
-        write_files(world, tmp_path)
+    def files(self, simulated, tmp_path):
+        write_files(simulated, tmp_path)
         return "--events", str(tmp_path / "events.csv"), "--coupons", str(tmp_path / "coupons.csv")
 
-    def test_a_casinos_report_is_stored_in_its_database(self, casino_a, casino_b, world, now, capsys):
-        fill(casino_a, now, world)
+    def test_a_casinos_report_is_stored_in_its_database(self, casino_a, casino_b, simulated, now, capsys):
+        fill(casino_a, now, simulated)
         call_command("evaluate", "--casino", "1", *self.NAMES)
         out = capsys.readouterr().out
         with use_casino(casino_a.current):
@@ -246,11 +250,11 @@ class TestCommands:
         assert "<script" not in html
         assert report["advice"]["sentence"].replace("'", "&#x27;") in html
 
-    def test_a_simulation_depends_only_on_its_seed(self, world, tmp_path):
-        again, other = simulate(WORLD), simulate(replace(WORLD, seed=5))
-        assert again.coupons == world.coupons
-        assert np.array_equal(again.events.odds, world.events.odds)
-        assert other.coupons != world.coupons
+    def test_a_simulation_depends_only_on_its_seed(self, simulated, tmp_path):
+        again, other = simulate(PARAMETERS), simulate(replace(PARAMETERS, seed=5))
+        assert again.coupons == simulated.coupons
+        assert np.array_equal(again.events.odds, simulated.events.odds)
+        assert other.coupons != simulated.coupons
 
     def test_simulate_fills_a_casino(self, casino_a, capsys):
         call_command("simulate", "--casino", "1", "--coupons", "50", "--days", "10", "--users", "9")

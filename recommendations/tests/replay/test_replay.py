@@ -95,8 +95,8 @@ def replayed(history, tested_from=0.6):
     return run(history, *EVERYTHING, test_fraction=1 - tested_from, refit=3 * 24 * HOUR)
 
 
-def until(found, moment):
-    return [case for case in found.cases if case.timestamp < moment]
+def until(found, split_time):
+    return [case for case in found.cases if case.timestamp < split_time]
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def past():
 
 
 @pytest.fixture(scope="module")
-def moment(past):
+def split_time(past):
     return past.coupons[int(len(past.coupons) * SPLIT)].timestamp
 
 
@@ -118,35 +118,35 @@ def unchanged(past):
 class TestNoDataLeakage:
     """Future data has no effect on earlier cases."""
 
-    def test_shifting_a_future_coupon_has_no_effect_on_earlier_cases(self, past, moment, unchanged):
+    def test_shifting_a_future_coupon_has_no_effect_on_earlier_cases(self, past, split_time, unchanged):
         place = int(len(past.coupons) * SPLIT)
         coupons = list(past.coupons)
         coupons[place] = replace(coupons[place], timestamp=coupons[place].timestamp + 5 * 24 * HOUR)
         found = replayed(replace(past, coupons=in_order(coupons)))
-        assert len(until(unchanged, moment)) > 150
-        assert until(found, moment) == until(unchanged, moment)
+        assert len(until(unchanged, split_time)) > 150
+        assert until(found, split_time) == until(unchanged, split_time)
         assert found.cases != unchanged.cases
 
-    def test_future_coupons_of_others_have_no_effect_on_earlier_cases(self, past, moment, unchanged):
+    def test_future_coupons_of_others_have_no_effect_on_earlier_cases(self, past, split_time, unchanged):
         longest = int(np.argmax(past.events.begins))
-        future = [PastCoupon(900 + number, moment + number, (longest,)) for number in range(5)]
+        future = [PastCoupon(900 + number, split_time + number, (longest,)) for number in range(5)]
         coupons = in_order([*past.coupons, *future])
         first_tested = int(len(past.coupons) * 0.6)
         found = replayed(replace(past, coupons=coupons), tested_from=(first_tested + 0.5) / len(coupons))
-        assert until(found, moment) == until(unchanged, moment)
+        assert until(found, split_time) == until(unchanged, split_time)
 
-    def test_future_odds_changes_have_no_effect_on_earlier_cases(self, past, moment, unchanged):
-        is_coming = np.flatnonzero(past.events.begins > moment)
-        changes = [OddsChange(moment, int(place), 50.0) for place in is_coming]
+    def test_future_odds_changes_have_no_effect_on_earlier_cases(self, past, split_time, unchanged):
+        is_coming = np.flatnonzero(past.events.begins > split_time)
+        changes = [OddsChange(split_time, int(place), 50.0) for place in is_coming]
         found = replayed(replace(past, odds_changes=changes))
-        assert until(found, moment) == until(unchanged, moment)
+        assert until(found, split_time) == until(unchanged, split_time)
         assert found.cases != unchanged.cases
 
-    def test_shifting_past_coupons_changes_later_cases(self, past, moment, unchanged):
+    def test_shifting_past_coupons_changes_later_cases(self, past, split_time, unchanged):
         late = [replace(each, timestamp=each.timestamp + 9 * HOUR) for each in past.coupons[::7]]
         others = [each for number, each in enumerate(past.coupons) if number % 7]
         found = replayed(replace(past, coupons=in_order([*others, *late])))
-        assert until(found, moment) != until(unchanged, moment)
+        assert until(found, split_time) != until(unchanged, split_time)
 
 
 def in_order(coupons):
@@ -160,11 +160,11 @@ class TestRecovery:
     NAMES = ("soonest", "trending", "profile", "neighbours", "hybrid", "random")
 
     def report(self, kind):
-        world = replace(
+        casino = replace(
             SimulatedCasino(seed=2, users=80, coupons=1_600, days=50, leagues=6), preferences=USER_KINDS[kind]
         )
         return evaluate(
-            simulate(world),
+            simulate(casino),
             recommenders=find_recommenders(self.NAMES),
             ks=[10],
             test_fraction=0.3,
