@@ -138,7 +138,8 @@ class _Replay:
 
     def _request(self, coupon: PastCoupon) -> RecommendationRequest:
         now = datetime.fromtimestamp(coupon.timestamp, UTC)
-        return RecommendationRequest(self.state.history.casino_id, self._plan.recommenders[0], now, self._plan.options)
+        any_registered = RECOMMENDERS["soonest"]  # the inputs don't depend on it; baselines are not registered
+        return RecommendationRequest(self.state.history.casino_id, any_registered, now, self._plan.options)
 
     def _test(self, coupon: PastCoupon, serving_input: ServingInput, targets: list[tuple[int, int]]) -> None:
         candidates = serving_input.is_candidate
