@@ -45,10 +45,10 @@ API = {
     "api/redoc/": Endpoint(("get",), None, is_casinos=False),
 }
 
-# Anyone sees these, and nothing of a casino on them.
+# Everybody may see these; they show nothing of a casino.
 PUBLIC = {"admin/login/"}
 
-# For staff that are logged in; what begins with one of these is of its kind.
+# Prefixes of the pages for logged-in staff.
 PAGES = ("casino/", "casinos/", "admin/")
 OF_A_CASINO = {
     "casinos/<int:casino_id>/",
@@ -167,7 +167,7 @@ def _ask(client, method, path, headers, casino):
 
 
 def _revealed(answer, number):
-    """The response without the id that the request has."""
+    """The response, without the id that the request contains."""
     text = answer.content.decode().replace(str(number), "N")
     return answer.status_code, text, answer.headers.get("Retry-After")
 
@@ -222,7 +222,7 @@ def test_pages_redirect_unauthorised_callers_to_the_login(unauthorised, route):
         answers = [_ask(Client(), "get", _path(route), headers, casino) for casino in (CASINO, NO_CASINO)]
         assert len({(answer.status_code, answer.get("Location")) for answer in answers}) == 1
         is_refused = _leads_to_login(answers[0]) or answers[0].status_code in (401, 403, 404)
-        is_way_out = route == "admin/logout/" and answers[0].url == "/admin/"  # which leads on to the login page
+        is_way_out = route == "admin/logout/" and answers[0].url == "/admin/"  # which redirects to the login page
         assert is_refused or is_way_out, (who, answers[0].status_code)
 
 

@@ -1,4 +1,4 @@
-"""A casino's rows for these tests, by the models' names: this app imports no other, and its tests don't either."""
+"""A casino's rows for these tests, by the models' names: this app and its tests import no other app."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Real casinos' rows and databases, as the tests of their lives look at them."""
+"""Rows and databases of real casinos, as lifecycle tests need them."""
 
 import json
 from collections.abc import Iterator
@@ -25,19 +25,19 @@ def add_user(casino: Casino, name: str) -> None:
 
 
 def users_of(casino: Casino) -> list[str]:
-    """The names of the users in the database that is the casino's now."""
+    """The names of the users in the casino's present database."""
     casino.refresh_from_db()
     with use_casino(casino.current):
         return list(User.objects.order_by("id").values_list("name", flat=True))
 
 
 def wait_until_free(*casinos: Casino) -> None:
-    """The server lets go of what a closed session, or a killed process, held only when it has noticed its end."""
+    """The server releases a closed session's or a killed process's locks only when it has noticed its end."""
     wait_until(lambda: not busy_casinos(casino.pk for casino in casinos), else_say="a casino's lock is still held")
 
 
 def databases_on(server: str = MAIN) -> set[str]:
-    """The casinos' databases that a server really has."""
+    """The casinos' databases that exist on a server."""
     with server_cursor("postgres", server=server) as cursor:
         cursor.execute("SELECT datname FROM pg_database WHERE datname ~ '^test_casino_[0-9]{4,}'")
         return {name for (name,) in cursor.fetchall()}
@@ -50,7 +50,7 @@ def lets_in(db_name: str, server: str = MAIN) -> bool:
 
 
 def rewrite_manifest(folder: Path, **changes: Any) -> None:
-    """Let a backup's manifest say something else."""
+    """Change a backup's manifest."""
     manifest = json.loads((folder / MANIFEST).read_text())
     (folder / MANIFEST).write_text(json.dumps(manifest | changes))
 

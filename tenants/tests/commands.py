@@ -1,4 +1,4 @@
-"""Commands, run as from a shell: what they print, and what is typed in when they ask."""
+"""Runs commands as from a shell, with input from a terminal."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 
 class Keyboard(StringIO):
-    """A terminal on which this is typed."""
+    """A terminal with this input."""
 
     def isatty(self) -> bool:
         return True
@@ -17,7 +17,7 @@ class Keyboard(StringIO):
 
 @dataclass(frozen=True)
 class Written:
-    """What a command wrote: its result, and its steps and questions."""
+    """The output of a command: its result, and its steps and prompts."""
 
     out: str
     err: str
@@ -28,7 +28,7 @@ class Written:
 
 
 def run(*arguments: object, typed: str | None = None) -> Written:
-    """Run a command; `typed` is what somebody at a terminal answers, None means that there is no terminal."""
+    """Run a command; `typed` is the input from a terminal, None means no terminal."""
     out, err = StringIO(), StringIO()
     stdin = StringIO() if typed is None else Keyboard(typed)
     call_command(*map(str, arguments), stdin=stdin, stdout=out, stderr=err)

@@ -48,7 +48,7 @@ COMMITTED_MODELS: list[Any] = [
 
 @pytest.fixture(scope="session")
 def committed_catalogue(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """The catalogue's test database, also where no test that was selected asks for `db`."""
+    """The catalogue's test database, also if no selected test uses `db`."""
     with django_db_blocker.unblock():
         made = [] if _is_test_catalogue() else setup_databases(verbosity=0, interactive=False, aliases=ALIASES)
         assert _is_test_catalogue()
@@ -81,14 +81,14 @@ def real_databases(
 
 @pytest.fixture
 def own_template(real_databases: None) -> Iterator[None]:
-    """For tests of other releases' migrations: the template that they leave behind serves no other test."""
+    """For tests of other releases' migrations: drops the template that they leave behind."""
     yield
     _drop_databases(TEMPLATES)
 
 
 @pytest.fixture
 def known_aliases() -> Iterator[None]:
-    """Forgets the aliases that a test registers."""
+    """Unregisters the aliases that a test registers."""
     before = set(_registered_aliases())
     yield
     for alias in set(_registered_aliases()) - before:
@@ -130,7 +130,7 @@ def _registered_aliases() -> list[str]:
 
 
 def _empty_catalogue() -> None:
-    """Back to what the migrations leave: one server, `main`."""
+    """Restores the rows that the migrations create: one server, `main`."""
     tables = ", ".join(quoted(model._meta.db_table) for model in COMMITTED_MODELS)
     with connections["default"].cursor() as cursor:
         cursor.execute(f"TRUNCATE {tables} CASCADE")

@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 def in_thread(work: Callable[[], R]) -> R:
-    """What `work` answers in a thread that then ends."""
+    """The result of `work` in a thread that then ends."""
 
     def run() -> R:
         try:

@@ -1,4 +1,4 @@
-"""Rows of two casinos that have equal keys: whatever confuses casinos finds a row, and the wrong one."""
+"""Rows of two casinos with equal keys: code that confuses the casinos finds a row, the wrong one."""
 
 from dataclasses import dataclass
 from typing import Any

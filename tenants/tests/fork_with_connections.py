@@ -44,7 +44,7 @@ def query(casinos: list[CurrentCasino]) -> list[int]:
 
 
 def hold(casino: CurrentCasino, has_it: threading.Event, may_end: threading.Event) -> None:
-    """A thread that has a connection at the fork, and is not there in the children."""
+    """A thread that has a connection at the fork, and does not exist in the children."""
     with use_casino(casino):
         casino_connection().ensure_connection()
         has_it.set()
@@ -52,7 +52,7 @@ def hold(casino: CurrentCasino, has_it: threading.Event, may_end: threading.Even
 
 
 def fork(casinos: list[CurrentCasino]) -> tuple[int, int]:
-    """The child's process, and where to read what it saw."""
+    """The child's process id, and the pipe with its result."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -1,4 +1,4 @@
-"""The service in processes of its own, with a server of its own where a test stops it or puts a pooler before it."""
+"""Runs the service in other processes, with its own PostgreSQL server if a test stops it or puts a pooler in front."""
 
 import http.client
 import os
@@ -35,7 +35,7 @@ print(*[casino.pk for casino in casinos])
 
 
 def environment(database_url: str, **changes: str) -> dict[str, str]:
-    """Of a process that serves anyone on loopback, from the databases that the URL leads to."""
+    """The environment of a process that serves all callers on loopback from the databases of this URL."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "recsys_project.settings",
@@ -65,7 +65,7 @@ def build_casinos(env: dict[str, str]) -> list[int]:
 
 
 def run_python(*arguments: str, env: dict[str, str], timeout: float = 120) -> str:
-    """What a Python process that has to succeed prints."""
+    """The output of a Python process, which must succeed."""
     command = [sys.executable, *arguments]
     process = subprocess.run(
         command, env=env, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=timeout, check=False
@@ -83,7 +83,7 @@ def free_port() -> int:
 
 @contextmanager
 def gunicorn(*options: str, env: dict[str, str]) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """The port that gunicorn answers on, and its process."""
+    """The port and the process of gunicorn."""
     with socket.create_server(("127.0.0.1", 0)) as listener:  # handed over: a port let go could become another's
         port, number = listener.getsockname()[1], listener.fileno()
         command = (sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--bind", f"fd://{number}")
@@ -102,7 +102,7 @@ def gunicorn(*options: str, env: dict[str, str]) -> Iterator[tuple[int, "subproc
 
 
 def wait_for_server(port: int) -> None:
-    """Until it answers, whatever that is."""
+    """Wait for any response."""
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -115,7 +115,7 @@ def wait_for_server(port: int) -> None:
 
 
 def ask(port: int, path: str, casino_id: int | None = None) -> tuple[int, Any]:
-    """The status and the headers that answer a GET."""
+    """The status and the headers of the response to a GET."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", path, headers={"Casino-ID": str(casino_id)} if casino_id else {})
     response = connection.getresponse()

@@ -1,4 +1,4 @@
-"""Traffic of many casinos at once through the project's handlers, and a count of what came from the wrong casino."""
+"""Traffic of many casinos at once through the project's handlers, and a count of rows from the wrong casino."""
 
 import asyncio
 import logging
@@ -30,8 +30,8 @@ _NAME = re.compile(r"OF CASINO (\d+)")
 
 @dataclass
 class Tally:
-    """What became of the requests. `foreign` are rows of a casino that was not asked, `unexplained` are answers
-    without rows, or with an error, that were not to fail."""
+    """The requests' results. `foreign` counts rows of another casino than the request's, `unexplained` responses
+    without rows, or with an error, of views that should not fail."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     foreign: int = 0
@@ -58,14 +58,14 @@ class Tally:
 
 
 def fill(casino: Casino) -> None:
-    """Give the casino, which has no users yet, those of the keys that all casinos have."""
+    """Create the users in a casino without any; all casinos have the same keys."""
     with use_casino(casino.current):
         assert [make_user(name_in(casino.pk)).pk for _ in KEYS] == list(KEYS)
 
 
 def send_traffic(casinos: Sequence[Casino], requests: int, seed: int = 1) -> Tally:
-    """Ask at random, from threads by WSGI and from tasks by ASGI at the same time. `settings.ROOT_URLCONF` must be
-    `traffic_views`."""
+    """Send random requests, from threads by WSGI and from tasks by ASGI at the same time. `settings.ROOT_URLCONF` must
+    be `traffic_views`."""
     ids, each = [casino.pk for casino in casinos], requests // (2 * WORKERS)
     with _quiet(), ThreadPoolExecutor(WORKERS) as threads:
         handler = WSGIHandler()
@@ -75,7 +75,7 @@ def send_traffic(casinos: Sequence[Casino], requests: int, seed: int = 1) -> Tal
 
 
 def rows_in_the_wrong_place(casinos: Sequence[Casino]) -> int:
-    """How many rows of another casino, or of a transaction that failed, the casinos' databases have."""
+    """The number of rows of another casino, or of a failed transaction, in the casinos' databases."""
     count = 0
     for casino in casinos:
         with server_cursor(casino.db_name) as cursor:
@@ -103,7 +103,7 @@ async def _ask_from_tasks(ids: Sequence[int], requests: int, seed: int) -> Tally
 
 async def _ask_from_task(handler: ASGIHandler, ids: Sequence[int], requests: int, seed: int) -> Tally:
     rng, tally = random.Random(seed), Tally()
-    async with ThreadSensitiveContext():  # one thread for all of a task's requests: what stays behind in it would show
+    async with ThreadSensitiveContext():  # one thread for all of a task's requests: a leak between them would show
         try:
             for _ in range(requests):
                 path, casino_id = _choose(rng, ids)
@@ -120,7 +120,7 @@ def _choose(rng: random.Random, ids: Sequence[int]) -> tuple[str, int]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Thousands of failures on purpose are not worth their tracebacks."""
+    """Logs no tracebacks of the thousands of intended failures."""
     logging.disable(logging.CRITICAL)
     try:
         yield

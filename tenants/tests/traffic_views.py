@@ -17,12 +17,12 @@ from tenants.routing.context import get_current_casino, use_casino
 from .casino_rows import User, new_user
 
 KEYS = range(1, 6)
-UNDONE = "UNDONE"  # the surname of what is written in a transaction that fails
+UNDONE = "UNDONE"  # the surname written in transactions that fail
 _executor = ThreadPoolExecutor(4, thread_name_prefix="traffic")
 
 
 class Stumble(Exception):
-    """What a view raises that is told to fail."""
+    """Raised by views that fail."""
 
 
 def name_in(casino_id: int) -> str:
@@ -39,7 +39,7 @@ def read_and_fail(request: HttpRequest) -> HttpResponseBase:
 
 
 def read_elsewhere(request: HttpRequest) -> HttpResponseBase:
-    """What another thread read, and what is read by a queryset that another thread made."""
+    """Rows read by another thread, and rows of a queryset made by another thread."""
     casino = get_current_casino()
 
     def read() -> Any:
@@ -65,7 +65,7 @@ def write_and_fail(request: HttpRequest) -> HttpResponseBase:
 
 
 async def read_async(request: HttpRequest) -> HttpResponseBase:
-    """What several tasks read, of which one fails."""
+    """Rows read by several tasks, of which one fails."""
     users = User.objects.filter(pk__in=KEYS)
     found = await asyncio.gather(users.aget(pk=KEYS[0]), _fail_async(), users.order_by("pk").afirst())
     return JsonResponse([found[0].name, found[2].name, *[user.name async for user in users]], safe=False)
@@ -76,7 +76,7 @@ def _names() -> list[str]:
 
 
 def _written_for(request: HttpRequest, **changes: Any) -> Any:
-    """A new user, named after who asked and not after who is current."""
+    """A new user, named after the casino in the header, not after the current one."""
     return new_user(name_in(int(request.headers["Casino-ID"])), **changes)
 
 
@@ -87,7 +87,7 @@ async def _fail_async() -> None:
         return
 
 
-VIEWS: dict[Any, int] = {  # and how often each is asked for
+VIEWS: dict[Any, int] = {  # view -> weight
     read: 50,
     read_and_fail: 5,
     read_elsewhere: 5,

@@ -1,4 +1,4 @@
-"""Work for worker processes, which must be importable there."""
+"""Tasks of worker processes, which import them from here."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tenants.models import Casino
 
 @contextmanager
 def working(notify):
-    """Each task names what to do."""
+    """Each task names an action."""
     yield lambda task: _work(task, notify)
 
 

@@ -1,6 +1,7 @@
 """Limits over HTTP: requests per second, bytes, requests at once."""
 
 import threading
+from functools import partial
 
 import pytest
 from django.test import Client
@@ -95,9 +96,9 @@ def test_too_large_body_is_refused_unread(casino_a, settings, own):
     Casino.objects.update(request_bytes=own)
     headers = bearing(make_key(casino_a).text)
     small, large = ('{"recommender_type": "' + "x" * size + '"}' for size in (10, 100))
-    post = lambda body: Client().post("/config", body, content_type="application/json", headers=headers)  # noqa: E731
-    assert post(small).status_code == 400
-    answer = post(large)
+    post = partial(Client().post, "/config", content_type="application/json", headers=headers)
+    assert post(data=small).status_code == 400
+    answer = post(data=large)
     assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
     assert "100 bytes" in answer.json()["error"]
 

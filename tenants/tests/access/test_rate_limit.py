@@ -117,7 +117,7 @@ def test_concurrent_threads_and_processes_admit_no_more_than_the_bucket_holds(re
         thread.start()
     for thread in threads:
         thread.join()
-    assert 200 <= sum(taken) <= 200 + 2 * 10 + 100  # and what came in within a second
+    assert 200 <= sum(taken) <= 200 + 2 * 10 + 100  # and the tokens of one second
 
 
 def test_bucket_is_not_written_to_the_log(casino_a):

@@ -18,7 +18,7 @@ NOT_FOUND = (404, "Casino not found")
 
 @pytest.fixture(autouse=True)
 def configured_casinos(casino_a, casino_b):
-    """Two casinos that `GET /config` tells apart."""
+    """Two casinos with different responses to `GET /config`."""
     for casino in (casino_a, casino_b):
         casino.recommender_type, casino.recommendation_schema = casino.name, {"user_id": {}}
         casino.save()
@@ -26,7 +26,7 @@ def configured_casinos(casino_a, casino_b):
 
 @pytest.fixture
 def ask(client):
-    """Status and body of an API call that names a casino in its header; of an error, its text."""
+    """The status and the body of `GET /config` with a casino in its header; of an error, its text."""
 
     def _ask(casino_id=None):
         response = client.get("/config", headers={} if casino_id is None else {"Casino-ID": str(casino_id)})
@@ -38,7 +38,7 @@ def ask(client):
 
 @pytest.fixture
 def casino_answering(ask):
-    """The name of the casino for which an API call is answered."""
+    """The name of the casino that answers `GET /config`."""
 
     def _casino_answering(casino_id=None):
         status, body = ask(casino_id)

@@ -1,4 +1,4 @@
-"""Rows of two casinos that have equal keys: none is saved, deleted, read or related where it doesn't belong."""
+"""Rows of two casinos with equal keys: none is saved, deleted, refreshed or related in the other casino."""
 
 import copy
 import pickle
@@ -33,7 +33,7 @@ def test_object_is_not_copied_into_another_casino(of_a, of_b, casino_b):
 
 
 def _without_key(user: Any) -> Any:
-    """As Django's documentation says to copy an object."""
+    """Copies an object as Django's documentation describes."""
     user = copy.copy(user)
     user.pk, user._state.adding = None, True
     return user

@@ -1,4 +1,4 @@
-"""Querysets of two casinos that have equal keys: neither takes anything of the other's."""
+"""Querysets of two casinos with equal keys: neither accepts objects or querysets of the other."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A queryset made in one casino reads it wherever it is evaluated, and is written through only there."""
+"""A queryset made in one casino reads it wherever it is evaluated, and writes only there."""
 
 import copy
 import pickle

@@ -141,7 +141,7 @@ def test_leaving_a_block_in_another_thread_raises():
             _in_a_thread(lambda: entered.__exit__(None, None, None))
         return find_current_casino()
 
-    assert copy_context().run(enter_here_and_leave_elsewhere) == ALPHA  # what was entered here, is current here
+    assert copy_context().run(enter_here_and_leave_elsewhere) == ALPHA  # still current: it was entered here
 
 
 def test_interleaved_tasks_keep_their_casinos():
