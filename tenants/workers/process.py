@@ -3,7 +3,6 @@ changed at run time included."""
 
 import multiprocessing
 import os
-import pickle
 import signal
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from typing import Any
 import django
 from django.conf import global_settings, settings
 
-from .task import TaskResult, run_task
+from .task import OpenWork, TaskResult, run_task
 
 GRACE_SECONDS = 5.0  # for the running task when the process is to end, as on Ctrl-C
 NO_TASK: Any = object()
@@ -35,20 +34,20 @@ class Notification:
 class WorkerProcess:
     """The parent's side: the process, its running task, and when that started."""
 
-    def __init__(self, pickled_work: bytes) -> None:
+    def __init__(self, open_work: OpenWork[Any, Any]) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, _changed_settings(), pickled_work))
+        self.process = context.Process(target=_serve, args=(theirs, _changed_settings()))
         self.process.start()
         theirs.close()  # or the pipe would not end with the process
+        self._send(open_work)
         self.is_ready = False
         self.task: Any = NO_TASK
         self.started = 0.0
 
     def start_task(self, task: Any) -> None:
         self.task, self.started = task, time.perf_counter()
-        with suppress(OSError):  # the process has just died: the pool will read the end of the pipe
-            self.pipe.send(task)
+        self._send(task)
 
     def failed_task(self) -> TaskResult[Any, Any]:
         """The failure of the running task, after the process has died."""
@@ -67,14 +66,18 @@ class WorkerProcess:
                 stop()
                 self.process.join(GRACE_SECONDS)
 
+    def _send(self, message: Any) -> None:
+        with suppress(OSError):  # the process has just died: the pool will read the end of the pipe
+            self.pipe.send(message)
 
-def _serve(pipe: "Connection[Any, Any]", changed_settings: dict[str, Any], pickled_work: bytes) -> None:
+
+def _serve(pipe: "Connection[Any, Any]", changed_settings: dict[str, Any]) -> None:
     """The process's side: runs tasks from the pipe until it ends, also by the parent's death."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the parent decides
     for name, value in changed_settings.items():
         setattr(settings, name, value)
     django.setup()
-    open_work = pickle.loads(pickled_work)  # noqa: S301  # pickled by the parent; it may import models, so only now
+    open_work: OpenWork[Any, Any] = pipe.recv()  # only now: unpickling it may import models
 
     def send(message: object) -> None:
         with suppress(BrokenPipeError):

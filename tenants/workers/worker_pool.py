@@ -1,6 +1,5 @@
 """A pool of worker processes, each with a pipe of its own, so that one that is killed harms no other."""
 
-import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
@@ -34,13 +33,13 @@ class WorkerPool:
     """Gives each idle process the next task; replaces a process that dies."""
 
     def __init__(self, open_work: OpenWork[Any, Any], jobs: int, on_message: Notify) -> None:
-        self._pickled_work = pickle.dumps(open_work)
+        self._open_work = open_work
         self._jobs = jobs
         self._on_message = on_message
         self._workers: list[WorkerProcess] = []
 
     def __enter__(self) -> "WorkerPool":
-        self._workers = [WorkerProcess(self._pickled_work) for _ in range(self._jobs)]
+        self._workers = [WorkerProcess(self._open_work) for _ in range(self._jobs)]
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -88,7 +87,7 @@ class WorkerPool:
         self._workers.remove(worker)
         failure = worker.failed_task()
         if worker.is_ready:  # a process that could not start would not start the next time either
-            self._workers.append(WorkerProcess(self._pickled_work))
+            self._workers.append(WorkerProcess(self._open_work))
         if worker.task is not NO_TASK:
             yield failure
         if not self._workers:

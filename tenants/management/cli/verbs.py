@@ -1,7 +1,6 @@
 """Commands with verbs, like `manage.py casino suspend 7`: one class per verb."""
 
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -27,18 +26,18 @@ class VerbResult:
     problem: str = ""
 
 
-class Verb(ABC):
+class Verb:
     """One verb of a command. `name` is typed on the command line."""
 
     name: ClassVar[str]
     help: ClassVar[str]
 
-    def add_arguments(self, parser: CommandParser) -> None:  # noqa: B027  # optional: a verb may have no arguments
+    def add_arguments(self, parser: CommandParser) -> None:
         """Add the verb's arguments besides `--json`; `run` gets them by name."""
 
-    @abstractmethod
     def run(self, terminal: Terminal, *args: Any, **options: Any) -> VerbResult:
         """Run the verb. May raise CommandError, TenancyError, DatabaseError, OSError."""
+        raise NotImplementedError
 
 
 class VerbCommand(BaseCommand):
