@@ -1,0 +1,1 @@
+"""From a casino's offer and its users' history to recommendations."""

@@ -1,0 +1,1 @@
+"""The HTTP API: views, request bodies, errors and the OpenAPI schema."""

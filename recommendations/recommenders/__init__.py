@@ -1,0 +1,1 @@
+"""The recommenders, one a file; `registry` lists them, `base` is their interface."""

@@ -4,7 +4,7 @@ from .base import Recommender, Scores, ScoringContext
 
 
 class Dynamic(Recommender):
-    """Random events of the favourite sport; random others only where those are too few."""
+    """Random events of the favourite sport, then random others."""
 
     name = "dynamic"
 

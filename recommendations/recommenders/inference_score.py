@@ -1,4 +1,4 @@
-"""`inference_score`: points for what an event shares with the user and the user's coupons."""
+"""`inference_score`: points for each attribute that an event shares with the user or the user's coupons."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -47,15 +47,8 @@ class InferenceScore(Recommender):
         return [sentence for _, sentence in sorted(found, key=lambda each: -each[0])]
 
 
-def points(context: ScoringContext) -> Scores:
-    """The points of each event, shape (n,), whole numbers."""
-    total = np.zeros(len(context.offer))
-    add_entries(total, _tables(context))
-    return total
-
-
 def _tables(context: ScoringContext) -> Iterator[tuple[Codes, Scores]]:
-    """Of each attribute that is worth anything, the offer's codes and the points of each value."""
+    """The offer's codes of each attribute with points, and the points of each value."""
     offer, profile = context.offer, context.profile
     worth = {attribute: np.zeros(len(getattr(offer, attribute).values) + 1) for attribute in POINTS_FOR_TOP_VALUES}
     _add(worth["country"], offer.country, profile.country, POINTS_FOR_OWN_COUNTRY)

@@ -1,4 +1,4 @@
-"""`profile`: what the user bets on more often than others do."""
+"""`profile`: attributes that the user bets on more often than others do."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,9 +12,9 @@ from recommendations.tallies.selections import BAND_BOUNDS
 
 from . import base
 
-# How much each attribute counts. Teams say most, and are said by two columns.
+# The weight of each attribute. Teams count most, as the sum of two columns.
 IMPORTANCE = {"sport": 1.0, "league": 1.0, "country": 0.5, "home_team": 0.75, "away_team": 0.75, "odds_band": 0.5}
-SMOOTHING = 10.0  # selections by "everybody" that are added to the user's own
+SMOOTHING = 10.0  # selections of the average user, added to the user's own
 LAST_BETS = 10
 
 _NO_BANDS: Dictionary[str] = Dictionary()
@@ -27,9 +27,9 @@ class Profile(base.Recommender):
     """The sum over attributes a of importance_a * log(1 + w_v / (m P(v | casino))), v being the event's value and w the
     user's decayed tallies.
 
-    But for what all events have in common this is log(P(v | user) / P(v | casino)), P(v | user) being smoothed by m
-    selections of the casino's own distribution (Dirichlet smoothing: Zhai and Lafferty, SIGIR 2001). What the user
-    never bet on adds nothing. Equal scores go by what begins first.
+    Up to a constant this is log(P(v | user) / P(v | casino)), P(v | user) being smoothed by m
+    selections of the casino's own distribution (Dirichlet smoothing: Zhai and Lafferty, SIGIR 2001). Values that
+    the user never bet on add nothing. Equal scores are ordered by the begin.
     """
 
     name = "profile"
@@ -44,7 +44,7 @@ class Profile(base.Recommender):
         return scores
 
     def reasons(self, context: base.ScoringContext, place: int) -> list[str]:
-        """Of the last bets, how many share a team, a league or the sport with the event."""
+        """How many of the last bets share a team, the league or the sport with the event."""
         last = context.profile.recent[-LAST_BETS:]
         return [
             f"{number} of your last {len(last)} bets were on {name}"
@@ -54,7 +54,7 @@ class Profile(base.Recommender):
 
 
 def _tables(context: base.ScoringContext) -> Iterator[tuple[Codes, base.Scores]]:
-    """Of each attribute the offer's codes, and what each value adds."""
+    """The offer's codes of each attribute, and the score of each value."""
     for attribute, importance in IMPORTANCE.items():
         if tally := context.profile.weights.get(attribute):
             column = column_of(context.offer, attribute)
@@ -63,7 +63,7 @@ def _tables(context: base.ScoringContext) -> Iterator[tuple[Codes, base.Scores]]
 
 
 def column_of(offer: Offer, attribute: str) -> Column[Any]:
-    """The offer's column of an attribute, the band of the odds among them."""
+    """The offer's column of an attribute, including `odds_band`."""
     if attribute != "odds_band":
         return getattr(offer, attribute)  # type: ignore[no-any-return]
     kept = offer.memo.get(_ODDS_BAND)
@@ -74,7 +74,7 @@ def column_of(offer: Offer, attribute: str) -> Column[Any]:
 
 
 def _lifts(column: Column[Any], tally: Mapping[str, float], rates: base.Scores) -> base.Scores:
-    """How much more often than others the user bets on each of the column's values, shape (values,)."""
+    """How much more often than others the user bets on each value of the column, shape (values,)."""
     lifts: base.Scores = np.zeros(len(column.values))
     place_of = column.dictionary.places
     known = [(place_of[value], weight) for value, weight in tally.items() if value in place_of]
@@ -85,7 +85,7 @@ def _lifts(column: Column[Any], tally: Mapping[str, float], rates: base.Scores) 
 
 
 def _shared(context: base.ScoringContext, place: int) -> Iterator[tuple[int, str]]:
-    """(how many of the last bets, what they share with the event)."""
+    """(number of the last bets, what they share with the event)."""
     last, offer = context.profile.recent[-LAST_BETS:], context.offer
     teams = Counter(team for each in last for team in {each.home_team, each.away_team})
     for team in (offer.home_team[place], offer.away_team[place]):

@@ -1,4 +1,4 @@
-"""`soonest`: what begins next."""
+"""`soonest`: events in the order of their begin."""
 
 from .base import Recommender, Scores, ScoringContext
 

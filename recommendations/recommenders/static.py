@@ -6,7 +6,7 @@ from .base import Recommender, Scores, ScoringContext
 
 
 class Static(Recommender):
-    """The open events that have been in the offer longest (the lowest ids), whoever asks."""
+    """The oldest open events (the lowest ids), for all users."""
 
     name = "static"
 

@@ -1,0 +1,1 @@
+"""One request: load its data, let a recommender score the offer, fill a slip, apply the casino's schema."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recommendations.recommenders.base import Profile, ScoringContext
-from recommendations.recommenders.inference_score import points
+from recommendations.recommenders.inference_score import POINTS_FOR_TOP_VALUES, InferenceScore
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
 from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
@@ -43,6 +43,11 @@ def points_by_the_book(event, user_country, favorite_sport, selections):
         if ranking[1:2] == [event[field]]:
             score += second
     return score
+
+
+def points(context):
+    """Without the random part below 1 that orders equal points."""
+    return np.floor(InferenceScore().score(context))
 
 
 def match_of(event):
@@ -111,13 +116,26 @@ def test_own_country_and_top_country_add_up():
     assert list(points(ScoringContext(offer_of({"country": "SPAIN", "sport": "HANDBALL"}), profile))) == [6]
 
 
-def test_points_are_whole_so_that_the_random_part_only_decides_between_equals():
+def test_the_random_part_only_decides_between_equal_points():
     rng = random.Random(1)
-    offer = offer_of(*[random_event(rng) for _ in range(50)])
+    events = [random_event(rng) for _ in range(50)]
     profile = Profile("ENGLAND", "FOOTBALL", (), {field: tuple(values[:2]) for field, values in VALUES.items()})
-    scores = points(ScoringContext(offer, profile))
-    assert np.array_equal(scores, np.floor(scores))
-    assert len(set(scores)) > 3
+    expected = np.array(
+        [
+            (event["country"] == "ENGLAND")
+            + (event["sport"] == "FOOTBALL")
+            + sum(
+                worth
+                for field, worths in POINTS_FOR_TOP_VALUES.items()
+                for value, worth in zip(VALUES[field], worths, strict=False)
+                if event[field] == value
+            )
+            for event in events
+        ]
+    )
+    random_part = InferenceScore().score(ScoringContext(offer_of(*events), profile)) - expected
+    assert ((random_part >= 0) & (random_part < 1)).all()
+    assert len(set(expected)) > 3
 
 
 def test_without_any_history_random_events_fill_the_slip(casino_a):
