@@ -65,7 +65,8 @@ def _tables(context: base.ScoringContext) -> Iterator[tuple[Codes, base.Scores]]
 def column_of(offer: Offer, attribute: str) -> Column[Any]:
     """The offer's column of an attribute, including `odds_band`."""
     if attribute != "odds_band":
-        return getattr(offer, attribute)  # type: ignore[no-any-return]
+        column: Column[Any] = getattr(offer, attribute)
+        return column
     kept = offer.memo.get(_ODDS_BAND)
     if kept is None:
         codes = np.digitize(offer.odds, BAND_BOUNDS).astype(np.int32)

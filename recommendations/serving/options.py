@@ -1,4 +1,4 @@
-"""What a casino may set about its recommendations: limits, margins, caps, and what is blocked or pinned.
+"""A casino's options for its recommendations: limits, margins, caps, blocked and pinned events.
 
 A configuration's `options` are these fields, all of them optional; `options_schema()` is their JSON Schema.
 """
@@ -113,28 +113,28 @@ def _by_known_currency(field: str, amounts: dict[str, Decimal]) -> dict[str, Dec
 
 
 def options_as_json(options: Options) -> dict[str, Any]:
-    """What differs from the defaults, as it is kept in the catalogue."""
-    return msgspec.json.decode(_ENCODER.encode(options))  # type: ignore[no-any-return]
+    """The options that differ from the defaults, as the catalogue stores them."""
+    return msgspec.json.decode(_ENCODER.encode(options), type=dict[str, Any])
 
 
 def all_options_as_json(options: Options) -> dict[str, Any]:
-    """All options, with the defaults written out, as they are shown."""
+    """All options, including the defaults."""
     shown = {name: getattr(options, name) for name in Options.__struct_fields__}
     written = {each: {name: getattr(shown[each], name) for name in Selectors.__struct_fields__} for each in _SELECTING}
-    return msgspec.json.decode(_ENCODER.encode(shown | written))  # type: ignore[no-any-return]
+    return msgspec.json.decode(_ENCODER.encode(shown | written), type=dict[str, Any])
 
 
 _SELECTING = ("blocked", "pinned")
 
 
 def load_options(kept: dict[str, Any] | None) -> Options:
-    """The options that the catalogue keeps. What it keeps was checked when it was posted."""
+    """The options as the catalogue stores them, which were validated when they were posted."""
     return _load(msgspec.json.encode(kept)) if kept else DEFAULTS
 
 
 @lru_cache(1_024)
 def _load(kept: bytes) -> Options:
-    """The same object for the same options, so that what is derived from them can be kept with it."""
+    """The same object for the same options."""
     return msgspec.json.decode(kept, type=Options)
 
 

@@ -85,7 +85,7 @@ def choose(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
     Equal scores are ordered by id. With too few events that may be shown, the slip is shorter. `scores` has shape (n,);
     NaN counts as the lowest. Raises ValueError for another shape.
     """
-    if scores.shape != (len(offer),):
+    if scores.shape != offer.ids.shape:
         raise ValueError(f"A recommender must return {len(offer)} scores, one per event; got shape {scores.shape}.")
     if np.isnan(scores).any():
         scores = np.nan_to_num(scores, nan=-np.inf)
@@ -102,14 +102,11 @@ def best_first(scores: Floats, places: Places) -> Iterator[int]:
     while places.size > size:
         mine = scores[places]
         edge = kth_largest(mine, size)
-        yield from _sorted(scores, places[mine > edge])
+        above = places[mine > edge]
+        yield from map(int, above[np.argsort(-scores[above], kind="stable")])
         yield from map(int, places[mine == edge])
         places = places[mine < edge]
         size *= 8
-    yield from _sorted(scores, places)
-
-
-def _sorted(scores: Floats, places: Places) -> Iterator[int]:
     yield from map(int, places[np.argsort(-scores[places], kind="stable")])
 
 
