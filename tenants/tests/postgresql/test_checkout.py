@@ -211,3 +211,4 @@ def test_server_side_cursor_keeps_its_connection_when_its_casino_is_left(gamma, 
     with use_casino(gamma):
         assert User.objects.count() == 3
     assert [user.name for user in users] == ["A3"]
+    close_old_connections()
