@@ -140,10 +140,13 @@ class _Slip:
         rules, event_id = self._rules, int(self._offer.ids[place])
         if event_id in rules.excluded or event_id in rules.held_events:
             return None
+        home, away = self._offer.home_team, self._offer.away_team
+        # before all attributes: the best events of a popular team are often many
+        teams = home.dictionary.values[home.codes[place]], away.dictionary.values[away.codes[place]]
+        if not self._teams.isdisjoint(teams):
+            return None
         event = self._offer.attributes_of(place)
-        match = event["sport"], event["league"], event["home_team"], event["away_team"]
-        is_excluded = match in rules.held_matches or not self._teams.isdisjoint(match[2:])
-        return None if is_excluded else event
+        return None if (event["sport"], event["league"], *teams) in rules.held_matches else event
 
     def _add(self, place: int, event: dict[str, str]) -> bool:
         """Whether the event's league or sport is full now."""
