@@ -10,10 +10,10 @@ from django.db.models import Max
 from django.utils import timezone
 
 from tenants.models import Casino, PrivacyAction, PrivacyRecord
+from tenants.routing.connections import query
 
 from .errors import UserNotFound
 from .storing.erasure import erase_rows_until, erase_user, vectors_of
-from .storing.sql import query
 from .tallies.user_tallies_sql import MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
 
 # Whole rows, so that the export includes columns added later.

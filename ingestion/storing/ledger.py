@@ -11,7 +11,7 @@ from ingestion.messages.envelope import Envelope, Place
 from ingestion.models import PartitionOffset
 from ingestion.outcomes import DecodedMessage
 from recommendations.tallies.selections import start_of_hour
-from tenants.routing.connections import casino_connection
+from tenants.routing.connections import casino_connection, execute
 
 PartitionKey = tuple[str, str, int]  # cluster, topic id, partition
 
@@ -103,8 +103,7 @@ class Ledger:
             for (cluster, topic_id, partition), offset in self._offsets.items()
         ]
         parameters = [_json(offsets), self._group, self._topic, *_count_parameters(self._topic, counts, now)]
-        with casino_connection().cursor() as cursor:
-            cursor.execute(f"{_ADVANCE}; {_COUNT}", parameters)
+        execute(f"{_ADVANCE}; {_COUNT}", parameters)
 
     def _lock(self, keys: set[PartitionKey]) -> dict[PartitionKey, LedgerOffset]:
         lock_timeout = f"{settings.INGESTION_LOCK_SECONDS * 1000:.0f}"
@@ -119,14 +118,12 @@ class Ledger:
 
     def _insert(self, keys: set[PartitionKey]) -> None:
         rows = [dict(zip(("cluster", "topic_id", "partition"), key, strict=True)) for key in keys]
-        with casino_connection().cursor() as cursor:
-            cursor.execute(_INSERT_MISSING, [self._group, self._topic, _json(rows)])
+        execute(_INSERT_MISSING, [self._group, self._topic, _json(rows)])
 
 
 def write_counts(topic: str, counts: Iterable[OutcomeCount], now: datetime) -> None:
     """Count messages of the current casino without advancing a ledger."""
-    with casino_connection().cursor() as cursor:
-        cursor.execute(_COUNT, _count_parameters(topic, counts, now))
+    execute(_COUNT, _count_parameters(topic, counts, now))
 
 
 def _count_parameters(topic: str, counts: Iterable[OutcomeCount], now: datetime) -> list[Any]:

@@ -16,7 +16,7 @@ from ingestion.topics import Topic
 from recommendations.storing import Outcome, Result
 from recommendations.validation.rows import Row
 from tenants.models import Casino
-from tenants.routing.connections import casino_atomic, casino_connection
+from tenants.routing.connections import casino_atomic, execute
 from tenants.routing.context import use_casino
 from tenants.schema.version import require_up_to_date
 
@@ -120,7 +120,8 @@ def _bisect(
     """Store behind a savepoint; if PostgreSQL refuses a row, store each half by itself, down to the bad row."""
     try:
         with casino_atomic():
-            _check_constraints_at_once()
+            # deferred constraints would fail at the commit, when the bad row can't be found any more
+            execute("SET CONSTRAINTS ALL IMMEDIATE")
             return list(_store(topic, messages))
     except DatabaseError as error:
         if classify(error) is not DatabaseErrorKind.BAD_ROW:
@@ -134,12 +135,6 @@ def _bisect(
         # a generated id may have been in use; the sequence's next one may be free
         return _bisect(topic, messages, attempt + 1, is_last=True)
     return [Rejection("refused_by_database", "", first_line(refusal), sqlstate_of(refusal), attempt)]
-
-
-def _check_constraints_at_once() -> None:
-    """Deferred constraints would fail at the commit, when the bad row can't be found any more."""
-    with casino_connection().cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 _REJECTIONS = {

@@ -15,9 +15,9 @@ import msgspec
 from recommendations.tallies.casino_sums import TREND_HALF_LIFE, CasinoSums, SelectionLike
 from recommendations.tallies.selections import HALF_LIFE
 from recommendations.validation.fields import SEPARATOR
-from tenants.routing.connections import casino_atomic
+from tenants.routing.connections import casino_atomic, execute, query
 
-from .sql import as_json, execute, query
+from .upsert import as_json
 
 MERGE_SECONDS = 10.0
 

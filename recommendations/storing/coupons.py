@@ -4,15 +4,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from recommendations.validation.rows import CouponRow, Removal
-from tenants.routing.connections import casino_atomic
+from tenants.routing.connections import casino_atomic, query
 
-from .batch_order import store_in_order
 from .casino_tallies import add_to_casino_tallies
 from .coupon_sql import STORE_INCOMING, UNLESS_OF_ERASED
 from .outcomes import DUPLICATE, Outcome, Result
 from .removal import lock_profiles, remove_coupons
-from .sql import as_json, query
-from .upsert import Key, key_of, reserve_ids
+from .upsert import Key, as_json, key_of, reserve_ids, store_in_order
 from .user_tallies import merge_user_tallies
 from .waiting_coupons import MessageOf, find_erased, lock_waiting_coupons, no_message, store_waiting
 
@@ -88,7 +86,8 @@ def _write(rows: Sequence[CouponRow]) -> Outcomes:
     }
     if count == len(rows):
         outcomes |= {row.id: Outcome(Result.STORED, row.id) for row in rows if row.id is not None}
-    merge_user_tallies([user_id for _, user_id, is_due in answers if is_due])
+    if due := [user_id for _, user_id, is_due in answers if is_due]:
+        merge_user_tallies(due)
     written = rows if count == len(rows) else [row for row in rows if key_of(row) in outcomes]
     add_to_casino_tallies([(row.timestamp.timestamp(), row.recommended_events) for row in written])
     return outcomes

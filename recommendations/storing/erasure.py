@@ -11,10 +11,9 @@ from typing import Any
 from recommendations.fitted_models.store import decode, lock_models, next_version, served_version
 from recommendations.models import FittedModel
 from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
-from tenants.routing.connections import casino_atomic
+from tenants.routing.connections import casino_atomic, execute, query
 
 from .removal import lock_profiles
-from .sql import execute, query
 from .user_tallies import rebuild_users
 from .waiting_coupons import lock_waiting_coupons
 

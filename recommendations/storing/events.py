@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 from recommendations.validation.rows import EventRow, Removal, Row
-from tenants.routing.connections import casino_atomic
+from tenants.routing.connections import casino_atomic, execute
 
-from .batch_order import store_in_order
 from .outcomes import Outcome
 from .removal import remove_events
-from .sql import as_json, execute
-from .upsert import Upsert, store_rows, written_ids
+from .upsert import Upsert, as_json, store_in_order, store_rows, written_ids
 
 EVENTS = Upsert(
     "events",

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from recommendations.tallies.casino_sums import CasinoSums
 from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
-from tenants.routing.connections import casino_atomic
+from tenants.routing.connections import casino_atomic, execute, query
 
 from .casino_tallies import lock_casino_tallies, write_sums
-from .sql import execute, query
 from .user_tallies import rebuild_users
 
 _USERS = 500  # per transaction; storing one of their coupons waits for it

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
 from recommendations.validation.rows import Removal
+from tenants.routing.connections import execute, query
 
 from .casino_tallies import add_to_casino_tallies
 from .outcomes import DUPLICATE, Outcome, Result
-from .sql import as_json, execute, query
-from .upsert import Key
+from .upsert import Key, as_json
 from .user_tallies import rebuild_users
 
 _REMOVALS = "jsonb_to_recordset(%s::jsonb) AS row(id bigint, timestamp timestamptz)"

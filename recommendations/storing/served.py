@@ -5,11 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from recommendations.validation.rows import Removal, ServedRow
-from tenants.routing.connections import casino_atomic
+from tenants.routing.connections import casino_atomic, query
 
 from .coupon_sql import UNLESS_OF_ERASED
 from .outcomes import DUPLICATE, STALE, Outcome, Result
-from .sql import as_json, query
+from .upsert import as_json
 
 _STORED, _REMOVED = Outcome(Result.STORED), Outcome(Result.REMOVED)
 

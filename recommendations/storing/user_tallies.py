@@ -10,8 +10,7 @@ from itertools import accumulate
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.tallies.user_tallies import Tallies
 from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
-
-from .sql import execute, query
+from tenants.routing.connections import execute, query
 
 MERGE_AT = 24  # a lower number makes storing slower, a higher one each request by 10 us per unmerged coupon
 MAX_OLDER_EVENTS = 200  # of a user, before those that are over are forgotten
@@ -51,8 +50,6 @@ SELECT id, sport, league, home_team, away_team FROM events WHERE end_timestamp >
 
 def merge_user_tallies(user_ids: Sequence[int]) -> None:
     """Merge these users' unmerged coupons into their tallies. The caller must have locked their profiles."""
-    if not user_ids:
-        return
     merged: dict[int, Tallies] = {}
     unreadable: list[int] = []
     for user_id, packed, unmerged in query(_READ, [list(user_ids)]):

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 from recommendations.validation.rows import Removal, Row, UserRow
-from tenants.routing.connections import casino_atomic
+from tenants.routing.connections import casino_atomic, execute
 
-from .batch_order import store_in_order
 from .outcomes import Outcome
 from .removal import remove_users
-from .sql import execute
-from .upsert import Upsert, store_rows, written_ids
+from .upsert import Upsert, store_in_order, store_rows, written_ids
 from .waiting_coupons import lock_waiting_coupons, store_coupons_waiting_for
 
 USERS = Upsert(

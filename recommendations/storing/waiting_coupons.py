@@ -7,13 +7,12 @@ from django.conf import settings
 
 from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
 from recommendations.validation.rows import CouponRow
-from tenants.routing.connections import casino_atomic
+from tenants.routing.connections import casino_atomic, execute, query
 
 from .casino_tallies import add_to_casino_tallies
 from .coupon_sql import STORE_INCOMING
 from .outcomes import DUPLICATE, STALE, Outcome, Result
-from .sql import as_json, execute, query
-from .upsert import Key, key_of
+from .upsert import Key, as_json, key_of
 from .user_tallies import merge_user_tallies
 
 MessageOf = Callable[[CouponRow], bytes | None]
@@ -98,7 +97,8 @@ def find_erased(rows: Sequence[CouponRow]) -> dict[Key, Outcome]:
 def store_coupons_waiting_for(user_ids: Sequence[int]) -> int:
     """Store the coupons that were waiting for these users, who are stored now. Returns their number."""
     [(count, coupons, due)] = query(_STORE_WAITING, [list(user_ids)])
-    merge_user_tallies(due)
+    if due:
+        merge_user_tallies(due)
     add_to_casino_tallies([(coupon.timestamp, coupon.selections) for coupon in decode_coupons(coupons)])
     return int(count)
 

@@ -1,7 +1,7 @@
 """Database aliases of casinos, registered when first used, and the current casino's connection."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -77,6 +77,19 @@ def alias_of(casino: CurrentCasino) -> str:
 def casino_connection() -> BaseDatabaseWrapper:
     """The connection to the current casino's database."""
     return connections[current_alias()]
+
+
+def query(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a query to the current casino's database."""
+    with casino_connection().cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+def execute(sql: str, parameters: Sequence[Any] = ()) -> None:
+    """Execute statements in the current casino's database."""
+    with casino_connection().cursor() as cursor:
+        cursor.execute(sql, parameters)
 
 
 def casino_prepared_cursor() -> CursorWrapper:
