@@ -29,7 +29,7 @@ from rich.table import Table
 from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.producers.publisher import QUEUED_MESSAGES, Publisher
 from ingestion.topics import PARTITIONS, RECOMMENDATIONS
-from recommendations.serving.served import ServedEvent, ServedRecommendation, recommendation_served
+from recommendations.serving.recommendation import ServedEvent, ServedRecommendation, recommendation_served
 from tenants.current_casino import CurrentCasino
 from tenants.routing.context import use_casino
 

@@ -7,7 +7,7 @@ class IngestionConfig(AppConfig):
     name = "ingestion"
 
     def ready(self) -> None:
-        from recommendations.serving.served import recommendation_served
+        from recommendations.serving.recommendation import recommendation_served
 
         from .producers.publisher import publish
 

@@ -7,7 +7,7 @@ class OperationsConfig(AppConfig):
     name = "operations"
 
     def ready(self) -> None:
-        from recommendations.serving.served import recommendation_served
+        from recommendations.serving.recommendation import recommendation_served
 
         from .metrics import count_served
 

@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from recommendations.offer import offers
-from recommendations.serving.served import ServedRecommendation
+from recommendations.serving.recommendation import ServedRecommendation
 from tenants.process_state import register
 from tenants.routing.connections import connection_metrics
 

@@ -18,6 +18,7 @@ from django.contrib.auth.models import User as Login
 from django.db import transaction
 
 from tenants.models import Casino
+from tenants.routing.context import get_current_casino
 from tenants.ttl_cache import wait_until_caches_expire
 
 from .errors import CasinoNotConfigured, InvalidConfiguration, InvalidParameter, UserNotFound
@@ -28,9 +29,8 @@ from .serving import load
 from .serving.engine import RecommendationRequest, build_recommendation
 from .serving.options import Options, load_options, options_as_json, parse_options
 from .serving.output_schema import FieldMapping, apply_schema, load_schema, needs_reasons, parse_schema, schema_as_json
-from .serving.recommendation import Recommendation
+from .serving.recommendation import Recommendation, ServedEvent, ServedRecommendation, recommendation_served
 from .serving.request_filters import NO_FILTERS, RequestFilters
-from .serving.served import send_served
 from .serving.user_context import build_user_context
 from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
@@ -111,6 +111,28 @@ def recommend(request: RecommendationRequest, user_ids: Sequence[int]) -> list[R
         if recommendation.recommended_events:
             send_served(recommendation, asked_for=request.recommender.name, took_ms=took_ms)
     return recommendations
+
+
+def send_served(recommendation: Recommendation, *, asked_for: str, took_ms: float | None = None) -> None:
+    """Send `recommendation_served` for the current casino. Raises NoCurrentCasino."""
+    if not recommendation_served.has_listeners():
+        return
+    step = recommendation.fallback_step
+    served = ServedRecommendation(
+        recommendation_id=recommendation.recommendation_id,
+        user_id=recommendation.user_id,
+        timestamp=recommendation.timestamp,
+        recommender=recommendation.recommender,
+        asked_for=asked_for,
+        fallback=str(step) if step else "",
+        model_version=recommendation.model_version,
+        stake=recommendation.stake,
+        currency=recommendation.currency,
+        events=tuple(ServedEvent(each.event_id, each.odd, each.score) for each in recommendation.recommended_events),
+        took_ms=took_ms,
+    )
+    casino_id = get_current_casino().id
+    recommendation_served.send_robust(ServedRecommendation, casino_id=casino_id, served=served)
 
 
 def purchase(*, user_id: int, now: datetime) -> list[int]:

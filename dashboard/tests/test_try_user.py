@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from dashboard.pages.try_user import USERS_A_PAGE
 from recommendations.models import User, UserProfile, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS
-from recommendations.serving.served import recommendation_served
+from recommendations.serving.recommendation import recommendation_served
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
 from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino

@@ -18,7 +18,7 @@ from ingestion.errors import BrokerUnavailable
 from ingestion.kafka.client import client_config
 from ingestion.messages.envelope import CASINO_HEADER
 from ingestion.topics import RECOMMENDATIONS
-from recommendations.serving.served import ServedRecommendation
+from recommendations.serving.recommendation import ServedRecommendation
 from tenants.process_state import register
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ SOON_SECONDS = 6.0
 
 
 def publish(user_id: int) -> None:
-    from recommendations.serving.served import ServedRecommendation, recommendation_served
+    from recommendations.serving.recommendation import ServedRecommendation, recommendation_served
 
     for _ in range(10):
         served = ServedRecommendation(

@@ -1,9 +1,12 @@
-"""A recommendation before it is put into a casino's own words."""
+"""A recommendation before the casino's schema is applied, and the signal that it was served."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
+
+import msgspec
+from django.dispatch import Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,37 @@ class Recommendation:
     def reasons(self) -> tuple[str, ...]:
         """The weightiest reason of each event that has one, each once."""
         return tuple(dict.fromkeys(event.reasons[0] for event in self.recommended_events if event.reasons))
+
+
+# Sent with `casino_id` and `served` (ServedRecommendation), in the thread that answers the request: a receiver must not
+# wait. What a receiver raises is logged, and the other receivers are still called.
+recommendation_served = Signal()
+
+
+class ServedEvent(msgspec.Struct, frozen=True):
+    """A recommended event with its odd at that time; `score` is None where the recommender gave none."""
+
+    event_id: int
+    odd: Decimal | float
+    score: float | None = None
+
+
+class ServedRecommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """A recommendation as it was served, its events best first.
+
+    `asked_for` is the recommender that the casino has configured, `recommender` the one that scored. `fallback` is the
+    step of the fallback chain that scored instead, and `model_version` that of the fitted models; both may be empty.
+    `took_ms`: milliseconds from request to response with the database and without HTTP; in a batch, each user's share.
+    """
+
+    recommendation_id: UUID
+    user_id: int
+    timestamp: datetime
+    recommender: str
+    asked_for: str
+    fallback: str = ""
+    model_version: str = ""
+    stake: Decimal
+    currency: str
+    events: tuple[ServedEvent, ...]
+    took_ms: float | None = None

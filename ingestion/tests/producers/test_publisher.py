@@ -21,7 +21,7 @@ from ingestion.producers.publisher import Publisher, publish
 from ingestion.tests.kafka_client import closed_port, read_all
 from ingestion.tests.manage_processes import subprocess_environment
 from ingestion.topics import PARTITIONS, RECOMMENDATIONS
-from recommendations.serving.served import ServedEvent, ServedRecommendation
+from recommendations.serving.recommendation import ServedEvent, ServedRecommendation
 from tenants.tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow

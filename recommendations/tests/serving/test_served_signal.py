@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from recommendations.errors import UserNotFound
-from recommendations.serving.recommendation import Recommendation
-from recommendations.serving.served import recommendation_served, send_served
+from recommendations.services import send_served
+from recommendations.serving.recommendation import Recommendation, recommendation_served
 from recommendations.tests.factories import EventFactory, UserFactory
 from recommendations.tests.recommend import recommend
 from tenants.errors import NoCurrentCasino
