@@ -27,7 +27,7 @@ from recommendations.learning.cases import Case, Cases
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.learning.user_vectors import WIDTH
 from recommendations.offer import Offer, build_offer
-from recommendations.recommenders.base import FittedModels, Profile, ScoringContext
+from recommendations.recommenders.base import BettingProfile, FittedModels, ScoringContext
 from recommendations.recommenders.hybrid import HybridModel
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, CoBettorSums, UserVectors
@@ -65,7 +65,9 @@ def main() -> None:
     console.print(table)
 
 
-def measure(name: str, offer: Offer, profile: Profile, trends: Trends, models: FittedModels) -> tuple[float, float]:
+def measure(
+    name: str, offer: Offer, profile: BettingProfile, trends: Trends, models: FittedModels
+) -> tuple[float, float]:
     recommender, rules = RECOMMENDERS[name], Rules(now=NOW.timestamp(), limit=3)
     freeze()  # like the server's processes
     taken = []
@@ -118,7 +120,7 @@ def offer_of(rng: random.Random, events: int) -> Offer:
     return build_offer(1, rows)
 
 
-def profile_of(rng: random.Random) -> Profile:
+def profile_of(rng: random.Random) -> BettingProfile:
     recent = []
     weights: dict[str, dict[str, float]] = {}
     for number in range(SELECTIONS):
@@ -131,7 +133,7 @@ def profile_of(rng: random.Random) -> Profile:
             tally[value] = tally.get(value, 0.0) + 1.0
     top = {attribute: tuple(tally)[:2] for attribute, tally in weights.items()}
     pairs = tuple((each.sport, each.league) for each in recent[:20])
-    return Profile("COUNTRY 1", "FOOTBALL", pairs, top, weights, weights, recent)
+    return BettingProfile("COUNTRY 1", "FOOTBALL", pairs, top, weights, weights, recent)
 
 
 def trends_of(rng: random.Random, offer: Offer) -> Trends:

@@ -7,7 +7,7 @@ from typing import Any
 
 from recommendations.evaluation.explain import explain, shares_of
 from recommendations.fitted_models.store import Fitting, present_model, store_models
-from recommendations.recommenders.base import Profile
+from recommendations.recommenders.base import BettingProfile
 from recommendations.replay.casino_history import casino_history
 from recommendations.replay.learner import Learner
 from recommendations.replay.replay import replay_to_fit
@@ -78,7 +78,7 @@ def _users(now: datetime) -> Iterator[tuple[Mapping[str, float], int]]:
     """(tokens, number of coupons) of each user with tokens."""
     for count, packed, unmerged in _profiles():
         weights = merge_tallies(packed, unmerged).weights_at(now.timestamp())
-        if tokens := neighbours.tokens_of(Profile(weights=weights)):
+        if tokens := neighbours.tokens_of(BettingProfile(weights=weights)):
             yield tokens, count
 
 

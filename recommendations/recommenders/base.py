@@ -28,7 +28,7 @@ class ProfilePart(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class BettingProfile:
     """One user. `favorite_pairs`: up to 20 (sport, league), best first. `top_values`: attribute -> its one or two most
     frequent values in the user's coupons, the most frequent first.
 
@@ -45,7 +45,7 @@ class Profile:
     recent: Sequence[RecentSelection] = ()
 
 
-NOBODY = Profile()
+NOBODY = BettingProfile()
 _SPLITMIX = (
     (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
     (np.uint64(27), np.uint64(0x94D049BB133111EB)),
@@ -89,7 +89,7 @@ class ScoringContext:
     """
 
     offer: Offer
-    profile: Profile = NOBODY
+    profile: BettingProfile = NOBODY
     now: float = 0.0
     hour: float = 0.0
     seed: tuple[int, ...] = (0,)

@@ -8,7 +8,7 @@ import numpy as np
 from recommendations.offer import Column
 from recommendations.offer.arrays import Codes, add_entries
 
-from .base import Profile, ProfilePart, Recommender, Scores, ScoringContext
+from .base import BettingProfile, ProfilePart, Recommender, Scores, ScoringContext
 
 POINTS_FOR_TOP_VALUES = {
     "country": (2, 1),
@@ -64,7 +64,7 @@ def _add(of_values: Scores, column: Column[Any], value: str, worth: int) -> None
     of_values[column.dictionary.places.get(value, -1)] += worth
 
 
-def _valued(profile: Profile) -> Iterator[tuple[str, str, int, int]]:
+def _valued(profile: BettingProfile) -> Iterator[tuple[str, str, int, int]]:
     """(attribute, value, rank, points) of the values that are worth points."""
     for attribute, each in POINTS_FOR_TOP_VALUES.items():
         for rank, (value, worth) in enumerate(zip(profile.top_values.get(attribute, ()), each, strict=False)):

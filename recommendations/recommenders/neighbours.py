@@ -14,7 +14,7 @@ from recommendations.offer import Column, Dictionary, Memo, MemoKey, Offer
 from recommendations.offer.arrays import Codes, Floats, Floats32, Places, add_entries
 from recommendations.tallies.user_tallies import TALLIED
 
-from .base import Profile, ProfilePart, Recommender, Scores, ScoringContext, StoredModel, soonest_first
+from .base import BettingProfile, ProfilePart, Recommender, Scores, ScoringContext, StoredModel, soonest_first
 from .profile import column_of
 
 REGULARISATION = 20.0
@@ -135,7 +135,7 @@ def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | No
     return model, scores.astype(np.float64, copy=False) / len(_KINDS)
 
 
-def tokens_of(profile: Profile) -> dict[str, float]:
+def tokens_of(profile: BettingProfile) -> dict[str, float]:
     """Token -> the logarithm of one and the user's decayed number of selections."""
     numbers: dict[str, float] = {}
     for attribute, kind in _KINDS.items():

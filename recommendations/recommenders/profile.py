@@ -10,7 +10,7 @@ from recommendations.offer import Column, Dictionary, MemoKey, Offer
 from recommendations.offer.arrays import Codes, add_entries
 from recommendations.tallies.selections import BAND_BOUNDS
 
-from . import base
+from .base import ProfilePart, Recommender, Scores, ScoringContext, soonest_first
 
 # The weight of each attribute. Teams count most, as the sum of two columns.
 IMPORTANCE = {"sport": 1.0, "league": 1.0, "country": 0.5, "home_team": 0.75, "away_team": 0.75, "odds_band": 0.5}
@@ -23,7 +23,7 @@ _LEAST_SHARED = 2
 _ODDS_BAND = MemoKey[Column[str]]("odds_band")
 
 
-class Profile(base.Recommender):
+class Profile(Recommender):
     """The sum over attributes a of importance_a * log(1 + w_v / (m P(v | casino))), v being the event's value and w the
     user's decayed tallies.
 
@@ -33,17 +33,17 @@ class Profile(base.Recommender):
     """
 
     name = "profile"
-    needs = frozenset({base.ProfilePart.TALLIES})
+    needs = frozenset({ProfilePart.TALLIES})
 
-    def applies(self, context: base.ScoringContext) -> bool:
+    def applies(self, context: ScoringContext) -> bool:
         return any(context.profile.weights.values())
 
-    def score(self, context: base.ScoringContext) -> base.Scores:
-        scores = base.soonest_first(context.offer).copy()
+    def score(self, context: ScoringContext) -> Scores:
+        scores = soonest_first(context.offer).copy()
         add_entries(scores, _tables(context))
         return scores
 
-    def reasons(self, context: base.ScoringContext, place: int) -> list[str]:
+    def reasons(self, context: ScoringContext, place: int) -> list[str]:
         """How many of the last bets share a team, the league or the sport with the event."""
         last = context.profile.recent[-LAST_BETS:]
         return [
@@ -53,7 +53,7 @@ class Profile(base.Recommender):
         ]
 
 
-def _tables(context: base.ScoringContext) -> Iterator[tuple[Codes, base.Scores]]:
+def _tables(context: ScoringContext) -> Iterator[tuple[Codes, Scores]]:
     """The offer's codes of each attribute, and the score of each value."""
     for attribute, importance in IMPORTANCE.items():
         if tally := context.profile.weights.get(attribute):
@@ -74,9 +74,9 @@ def column_of(offer: Offer, attribute: str) -> Column[Any]:
     return kept
 
 
-def _lifts(column: Column[Any], tally: Mapping[str, float], rates: base.Scores) -> base.Scores:
+def _lifts(column: Column[Any], tally: Mapping[str, float], rates: Scores) -> Scores:
     """How much more often than others the user bets on each value of the column, shape (values,)."""
-    lifts: base.Scores = np.zeros(len(column.values))
+    lifts: Scores = np.zeros(len(column.values))
     place_of = column.dictionary.places
     known = [(place_of[value], weight) for value, weight in tally.items() if value in place_of]
     if known:
@@ -85,7 +85,7 @@ def _lifts(column: Column[Any], tally: Mapping[str, float], rates: base.Scores) 
     return lifts
 
 
-def _shared(context: base.ScoringContext, place: int) -> Iterator[tuple[int, str]]:
+def _shared(context: ScoringContext, place: int) -> Iterator[tuple[int, str]]:
     """(number of the last bets, what they share with the event)."""
     last, offer = context.profile.recent[-LAST_BETS:], context.offer
     teams = Counter(team for each in last for team in {each.home_team, each.away_team})

@@ -11,7 +11,7 @@ from recommendations.learning.cases import Case, RecentCases, sample
 from recommendations.learning.model_selection import SelectedModel, select_model
 from recommendations.learning.user_vectors import fit_user_vectors
 from recommendations.recommenders import neighbours
-from recommendations.recommenders.base import NO_MODELS, FittedModels, Profile
+from recommendations.recommenders.base import NO_MODELS, BettingProfile, FittedModels
 from recommendations.recommenders.hybrid import features_of
 from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
@@ -110,5 +110,5 @@ class Learner:
     def _tokens(self) -> Any:
         now = self._state.now
         for tallies in self._state.tallies.values():
-            if tokens := neighbours.tokens_of(Profile(weights=tallies.weights_at(now))):
+            if tokens := neighbours.tokens_of(BettingProfile(weights=tallies.weights_at(now))):
                 yield tokens

@@ -7,7 +7,7 @@ import numpy as np
 
 from recommendations.offer import ATTRIBUTES, Offer
 from recommendations.offer.arrays import Mask
-from recommendations.recommenders.base import FittedModels, Pair, Profile, ProfilePart, ScoringContext
+from recommendations.recommenders.base import BettingProfile, FittedModels, Pair, ProfilePart, ScoringContext
 from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.slip import Rules
 from recommendations.serving.user_context import compute_favorite_pairs
@@ -76,9 +76,9 @@ class ServingInputs:
         )
         return ServingInput(context, rules, state.open(), frozenset(state.chosen[user_id]))
 
-    def _profile(self, user_id: int, request: RecommendationRequest, needs: frozenset[ProfilePart]) -> Profile:
+    def _profile(self, user_id: int, request: RecommendationRequest, needs: frozenset[ProfilePart]) -> BettingProfile:
         tallies, user = self._state.tallies[user_id], self._state.history.user(user_id)
-        return Profile(
+        return BettingProfile(
             country=user.country,
             favorite_sport=user.favorite_sport,
             favorite_pairs=self._favorite_pairs(user_id, request) if ProfilePart.FAVORITE_PAIRS in needs else (),

@@ -10,7 +10,14 @@ from uuid import UUID
 
 from recommendations.models import EventStatus
 from recommendations.offer import Offer
-from recommendations.recommenders.base import NO_MODELS, FittedModels, Profile, ProfilePart, Recommender, ScoringContext
+from recommendations.recommenders.base import (
+    NO_MODELS,
+    BettingProfile,
+    FittedModels,
+    ProfilePart,
+    Recommender,
+    ScoringContext,
+)
 from recommendations.recommenders.registry import get_recommender
 from recommendations.tallies.selections import Match, start_of_hour
 from recommendations.tallies.trends import NO_TRENDS, Trends
@@ -71,7 +78,7 @@ class UserContext:
 
     user_id: int
     user: GuardedUser
-    profile: Profile
+    profile: BettingProfile
     coupon_count: int = 0
     usual_stake: Decimal | None = None
     held_events: frozenset[int] = frozenset()

@@ -11,7 +11,7 @@ import numpy as np
 from django.conf import settings
 
 from recommendations.offer import ATTRIBUTES, Offer
-from recommendations.recommenders.base import Pair, Profile, ProfilePart
+from recommendations.recommenders.base import BettingProfile, Pair, ProfilePart
 from recommendations.tallies.user_tallies import Tallies
 from tenants.errors import DatabaseReadOnly
 from tenants.routing.connections import casino_prepared_cursor
@@ -50,7 +50,7 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
     return UserContext(
         user_id=user.user_id,
         user=user,
-        profile=Profile(
+        profile=BettingProfile(
             country=user.country,
             favorite_sport=user.favorite_sport,
             favorite_pairs=pairs,

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from recommendations.fitted_models.store import present_model
 from recommendations.models import FittedModel, UserTallies
 from recommendations.recommenders import neighbours
-from recommendations.recommenders.base import FittedModels, Profile, ScoringContext
+from recommendations.recommenders.base import BettingProfile, FittedModels, ScoringContext
 from recommendations.recommenders.neighbours import Neighbours, NeighboursModel, tokens_of
 from recommendations.storing import store_coupons, store_events, store_users
 from recommendations.tests.recommend import recommend
@@ -140,13 +140,13 @@ def test_no_model_is_fitted_to_tokens_of_fewer_than_three_users():
 
 
 def test_a_team_has_the_same_token_at_home_and_away():
-    profile = Profile(weights={"home_team": {"A": 1.0}, "away_team": {"A": 2.0}})
+    profile = BettingProfile(weights={"home_team": {"A": 1.0}, "away_team": {"A": 2.0}})
     assert tokens_of(profile) == {"team:A": pytest.approx(np.log1p(3.0))}
 
 
 def test_neighbours_does_not_apply_without_a_model_or_a_history():
     model = fit([{"team:H1": 1.0, "team:B": 2.0}] * 3)
-    known = Profile(weights={"home_team": {"H1": 1.0}})
+    known = BettingProfile(weights={"home_team": {"H1": 1.0}})
     assert not Neighbours().applies(ScoringContext(offer_of({}), known))
     assert not Neighbours().applies(ScoringContext(offer_of({}), models=FittedModels(model)))
     assert Neighbours().applies(ScoringContext(offer_of({}), known, models=FittedModels(model)))

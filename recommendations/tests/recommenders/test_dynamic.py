@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from recommendations.recommenders.base import Profile, ScoringContext
+from recommendations.recommenders.base import BettingProfile, ScoringContext
 from recommendations.recommenders.dynamic import Dynamic
 from recommendations.tests.factories import EventFactory, UserFactory, offer_of
 from recommendations.tests.recommend import recommend
@@ -19,17 +19,17 @@ def order(offer, profile, seed=1):
 @pytest.mark.parametrize("seed", range(20))
 def test_every_event_of_the_favourite_sport_comes_before_any_other(seed):
     offer = offer_of(*[{"sport": sport} for sport in ("FOOTBALL", "HANDBALL", "FOOTBALL", "HANDBALL", "BASKETBALL")])
-    assert set(order(offer, Profile(favorite_sport="HANDBALL"), seed)[:2]) == {1, 3}
+    assert set(order(offer, BettingProfile(favorite_sport="HANDBALL"), seed)[:2]) == {1, 3}
 
 
 def test_the_order_within_a_sport_varies():
     offer = offer_of(*[{}] * 10)
-    assert len({tuple(order(offer, Profile(favorite_sport="FOOTBALL"), seed)) for seed in range(10)}) > 5
+    assert len({tuple(order(offer, BettingProfile(favorite_sport="FOOTBALL"), seed)) for seed in range(10)}) > 5
 
 
 @pytest.mark.parametrize("sport", ["", "CHESS"])
 def test_a_sport_that_no_event_has_prefers_none(sport):
-    scores = Dynamic().score(ScoringContext(offer_of({}, {"sport": "HANDBALL"}), Profile(favorite_sport=sport)))
+    scores = Dynamic().score(ScoringContext(offer_of({}, {"sport": "HANDBALL"}), BettingProfile(favorite_sport=sport)))
     assert (scores < 1).all()
 
 

@@ -11,8 +11,7 @@ from recommendations.offer import Memo
 from recommendations.recommenders.hybrid import REFINED, Hybrid, HybridModel
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES, Features
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
-from recommendations.recommenders.profile import Profile as ProfileRecommender
-from recommendations.recommenders.profile import column_of
+from recommendations.recommenders.profile import Profile, column_of
 from recommendations.tallies.user_tallies import TALLIED
 from recommendations.tests.factories import offer_of
 
@@ -53,7 +52,7 @@ def test_what_is_kept_with_the_offer_counts_as_its_memory(known):
 def test_the_lifts_are_those_of_profile(known):
     numbers = Features(known).at(np.arange(EVENTS))
     importance = [{"country": 0.5, "odds_band": 0.5, "home_team": 0.75, "away_team": 0.75}.get(a, 1.0) for a in TALLIED]
-    assert numbers[:, : len(TALLIED)] @ importance == pytest.approx(ProfileRecommender().score(known), abs=1e-3)
+    assert numbers[:, : len(TALLIED)] @ importance == pytest.approx(Profile().score(known), abs=1e-3)
     assert {name for name, column in zip(NAMES, numbers.T, strict=True) if column.any()} >= {"likeness", "trend", "odd"}
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from recommendations.recommenders.base import Profile, ScoringContext
+from recommendations.recommenders.base import BettingProfile, ScoringContext
 from recommendations.recommenders.inference import Inference
 from recommendations.serving.user_context import compute_favorite_pairs
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
@@ -89,7 +89,7 @@ class TestPairs:
 
 class TestOrder:
     def order(self, offer, *pairs, seed=1):
-        asked = ScoringContext(offer, Profile(favorite_pairs=pairs), seed=(seed,))
+        asked = ScoringContext(offer, BettingProfile(favorite_pairs=pairs), seed=(seed,))
         return list(np.argsort(-Inference().score(asked)))
 
     @pytest.mark.parametrize("seed", range(10))

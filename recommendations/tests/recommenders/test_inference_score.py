@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from recommendations.recommenders.base import Profile, ScoringContext
+from recommendations.recommenders.base import BettingProfile, ScoringContext
 from recommendations.recommenders.inference_score import POINTS_FOR_TOP_VALUES, InferenceScore
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
 from recommendations.tests.recommend import recommend
@@ -105,12 +105,12 @@ def test_the_chosen_slip_has_the_highest_sum_of_points_that_is_possible(casino_a
 def test_each_row_of_the_table_is_worth_its_points(event, worth):
     nothing = dict.fromkeys(VALUES, "NOTHING")
     top_values = dict.fromkeys(VALUES, ("TOP", "SECOND"))
-    profile = Profile(country="OWN", favorite_sport="FAVORITE", top_values=top_values)
+    profile = BettingProfile(country="OWN", favorite_sport="FAVORITE", top_values=top_values)
     assert list(points(ScoringContext(offer_of(nothing | event), profile))) == [worth]
 
 
 def test_own_country_and_top_country_add_up():
-    profile = Profile(
+    profile = BettingProfile(
         country="SPAIN", favorite_sport="HANDBALL", top_values={"country": ("SPAIN",), "sport": ("HANDBALL",)}
     )
     assert list(points(ScoringContext(offer_of({"country": "SPAIN", "sport": "HANDBALL"}), profile))) == [6]
@@ -119,7 +119,7 @@ def test_own_country_and_top_country_add_up():
 def test_the_random_part_only_decides_between_equal_points():
     rng = random.Random(1)
     events = [random_event(rng) for _ in range(50)]
-    profile = Profile("ENGLAND", "FOOTBALL", (), {field: tuple(values[:2]) for field, values in VALUES.items()})
+    profile = BettingProfile("ENGLAND", "FOOTBALL", (), {field: tuple(values[:2]) for field, values in VALUES.items()})
     expected = np.array(
         [
             (event["country"] == "ENGLAND")

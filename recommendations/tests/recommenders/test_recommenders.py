@@ -10,7 +10,7 @@ from recommendations import recommenders
 from recommendations.errors import UserNotFound
 from recommendations.models import User
 from recommendations.offer import ATTRIBUTES
-from recommendations.recommenders.base import FittedModels, Profile, ScoringContext
+from recommendations.recommenders.base import BettingProfile, FittedModels, ScoringContext
 from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.request_filters import RequestFilters
@@ -20,7 +20,7 @@ from recommendations.tests.recommend import recommend
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
-FULL_PROFILE = Profile(
+FULL_PROFILE = BettingProfile(
     country="ENGLAND",
     favorite_sport="FOOTBALL",
     favorite_pairs=(("FOOTBALL", "PREMIER LEAGUE"), ("CHESS", "GONE")),
@@ -30,7 +30,7 @@ FULL_PROFILE = Profile(
 )
 MODEL = fit([{"team:H1": 1.0, "league:PREMIER LEAGUE": 1.0}, {"team:H1": 2.0, "league:PREMIER LEAGUE": 1.0}] * 3)
 NOW = datetime(2049, 1, 1, tzinfo=UTC).timestamp()
-STRANGE_PROFILE = Profile("ATLANTIS", "CHESS", (("", ""),), {"sport": (), "league": ("X",), "shoe size": ("1",)})
+STRANGE_PROFILE = BettingProfile("ATLANTIS", "CHESS", (("", ""),), {"sport": (), "league": ("X",), "shoe size": ("1",)})
 
 
 def context(offer, profile, seed):
@@ -49,7 +49,7 @@ def name(request):
 
 
 class TestScores:
-    @pytest.fixture(params=[Profile(), FULL_PROFILE, STRANGE_PROFILE], ids=["empty", "full", "strange"])
+    @pytest.fixture(params=[BettingProfile(), FULL_PROFILE, STRANGE_PROFILE], ids=["empty", "full", "strange"])
     def profile(self, request):
         return request.param
 

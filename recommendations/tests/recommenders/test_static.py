@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from recommendations.recommenders.base import Profile, ScoringContext
+from recommendations.recommenders.base import BettingProfile, ScoringContext
 from recommendations.recommenders.static import Static
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of
 from recommendations.tests.recommend import recommend
@@ -13,7 +13,7 @@ from tenants.routing.context import use_casino
 
 
 def test_the_events_that_came_first_win_whoever_asks():
-    for seed, profile in enumerate((Profile(), Profile(country="SPAIN", favorite_sport="HANDBALL"))):
+    for seed, profile in enumerate((BettingProfile(), BettingProfile(country="SPAIN", favorite_sport="HANDBALL"))):
         scores = Static().score(ScoringContext(offer_of({}, {}, {}, {}), profile, seed=(seed,)))
         assert list(np.argsort(-scores)) == [0, 1, 2, 3]
 

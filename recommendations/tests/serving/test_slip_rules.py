@@ -15,7 +15,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from recommendations.recommenders.base import FittedModels, Profile
+from recommendations.recommenders.base import BettingProfile, FittedModels
 from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.engine import CasinoContext, RecommendationRequest, UserContext, build_recommendation
@@ -99,13 +99,15 @@ def random_selection(rng: random.Random) -> RecentSelection:
     return RecentSelection(0.0, None, "FOOTBALL", "L1", "X", home, away, 2.0)
 
 
-def random_profile(rng: random.Random) -> Profile:
+def random_profile(rng: random.Random) -> BettingProfile:
     if rng.random() < 0.3:
-        return Profile()
+        return BettingProfile()
     weights = {name: {value: rng.random() * 9 for value in some(rng, values, 5)} for name, values in TALLIED.items()}
     last = [random_selection(rng) for _ in range(rng.randint(0, 12))]
     pairs = tuple((rng.choice(SPORTS), rng.choice(LEAGUES)) for _ in range(3))
-    return Profile("X", rng.choice(["", *SPORTS]), pairs, dict.fromkeys(TALLIED, ("T1", "L1")), weights, weights, last)
+    return BettingProfile(
+        "X", rng.choice(["", *SPORTS]), pairs, dict.fromkeys(TALLIED, ("T1", "L1")), weights, weights, last
+    )
 
 
 def random_trends(rng: random.Random, events: int) -> Trends:
