@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.utils.safestring import SafeString
 
+from recommendations.evaluation.svg_charts import time_chart
 from recommendations.statistics import Latency
-from recommendations.svg_charts import time_chart
 
 
 @dataclass(frozen=True, slots=True)

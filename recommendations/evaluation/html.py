@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from recommendations.svg_charts import IntervalBar, interval_chart, line_chart
-
 from .bootstrap import Interval
 from .report import Report, Slice
+from .svg_charts import IntervalBar, interval_chart, line_chart
 
 _STYLE = """
 :root { color-scheme: light; } body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;

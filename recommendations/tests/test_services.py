@@ -7,11 +7,11 @@ import pytest
 from recommendations.errors import CasinoNotConfigured, InvalidConfiguration, NoOpenEvents, UserNotFound
 from recommendations.models import PurchasedCoupon
 from recommendations.services import configure, purchase, recommend_mapped
-from recommendations.tests.recommend import recommend
 from tenants.errors import NoCurrentCasino
 from tenants.routing.context import use_casino
 
 from .factories import EventFactory, UserFactory
+from .recommend import recommend
 
 SCHEMA = {"id": "int", "events": {"type": "list", "source_field": "recommended_events"}}
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommendations.svg_charts import (
+from recommendations.evaluation.svg_charts import (
     TIME_HEIGHT,
     TIME_WIDTH,
     IntervalBar,
