@@ -20,7 +20,7 @@ def error_response(
 
 
 class RejectionResponse(JsonResponse):
-    """Django does not log it, which would cost more than the rejection; `tenants.access.rate_limit` logs once a
+    """Django does not log it, which would cost more than the rejection; `tenants.access.limits` logs once a
     minute."""
 
     _has_been_logged = True

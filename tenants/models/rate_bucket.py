@@ -9,7 +9,7 @@ from .casino import Casino
 class RateBucket(models.Model):
     """A casino's tokens at `filled_at`. The table is unlogged: after a crash all buckets are full.
 
-    `granted`: the tokens that the last process took. `tenants.access.rate_limit` writes the rows.
+    `granted`: the tokens that the last process took. `tenants.access.limits` writes the rows.
     """
 
     casino = models.OneToOneField(Casino, models.CASCADE, primary_key=True, related_name="+")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tenants.access.limits import request_bytes, request_rate
+from tenants.access.limits import limits_of
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbResult
 from tenants.ttl_cache import wait_until_caches_expire
@@ -37,7 +37,7 @@ class LimitCasino(Verb):
                 setattr(casino, name, value)
             casino.save(update_fields=list(changes))
             wait_until_caches_expire()
-        rate, size = request_rate(casino) or "unlimited", request_bytes(casino) or "unlimited"
+        rate, size = (limit or "unlimited" for limit in limits_of(casino))
         document = {"id": casino.pk, "request_rate": casino.request_rate, "request_bytes": casino.request_bytes}
         return VerbResult(f"{casino}: {rate} requests a second, {size} bytes per request.", document)
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import connection, connections
 
-from tenants.access.rate_limit import CHUNK_SECONDS, RateLimiter
+from tenants.access.limits import CHUNK_SECONDS, RateLimiter
 from tenants.errors import RateLimited
 from tenants.lifecycle.create import create_casino
 
