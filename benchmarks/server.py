@@ -16,8 +16,8 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from operations.early_refusal import EarlyRefusal
 from operations.gc_tuning import freeze
+from operations.middleware import EarlyRefusal
 from recommendations.api.views import CasinoAPIView
 from recommendations.models import Event, PurchasedCoupon, User
 from recommendations.recommenders.inference_score import POINTS_FOR_TOP_VALUES

@@ -1,13 +1,17 @@
-"""The outermost middleware: measures and logs each request, sends its id, and answers probes."""
+"""What every request passes first: the early rate limit, metrics and access log, probes, Content-Security-Policy."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from tenants.http.request_state import ID_HEADER, request_state, route_of
+from tenants.access.api_keys import find_cached_key
+from tenants.access.limits import rate_limiter
+from tenants.http.error_responses import RejectionResponse
+from tenants.http.request_state import ID_HEADER, RequestState, request_state, route_of, state_in
 
 from .log_format import current_request
 from .metrics import count_request
@@ -15,11 +19,66 @@ from .probes import PROBES
 
 logger = logging.getLogger("access")
 
+REFUSED_ROUTE = "(refused)"
+CSP_HEADER = "Content-Security-Policy"
+
+_SHARED = (
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+# No inline code, no eval, no other hosts.
+STRICT_POLICY = f"default-src 'none'; script-src 'self'; style-src 'self'; {_SHARED}"
+# The admin's theme evaluates its attributes (Alpine), and sets its colours in a style element.
+ADMIN_POLICY = f"default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; {_SHARED}"
+# REST framework's pages have inline styles; their scripts are files.
+API_POLICY = f"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; {_SHARED}"
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class EarlyRefusal:
+    """A WSGI application around Django's, which rejects requests of casinos that are known to exceed their rate limit.
+
+    Clients that ignore `Retry-After` send thousands of requests a second. A rejection here takes 17 µs, one by Django's
+    handler and middleware 280 µs, which other casinos' requests would wait for. Queries no database: requests whose
+    casino is not known to be over its limit pass, ten times a second. Rejections are counted and not logged;
+    `tenants.access.limits` logs once a minute.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if time.monotonic() < rate_limiter.rejecting_until and environ.get("PATH_INFO") not in PROBES:
+            response = _rejection(state_in(environ), environ["REQUEST_METHOD"])
+            if response is not None:
+                start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+                return [response.content]
+        return self._application(environ, start_response)
+
+
+def _rejection(state: RequestState, method: str) -> RejectionResponse | None:
+    began = time.perf_counter()
+    if state.key_digest is None or (key := find_cached_key(state.key_digest)) is None:
+        return None
+    rejection = rate_limiter.rejection(key.casino_id)
+    if rejection is None:
+        return None
+    response = RejectionResponse(rejection)
+    response["Content-Length"] = str(len(response.content))
+    response[ID_HEADER] = state.id
+    count_request(method, REFUSED_ROUTE, response.status_code, key.casino_id, time.perf_counter() - began)
+    return response
+
 
 class OperationsMiddleware:
-    """Probes are answered for any Host and without TLS, and are neither logged nor counted."""
+    """The outermost middleware: measures and logs each request, and sends its id. Probes are answered for any Host and
+    without TLS, and are neither logged nor counted."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -42,3 +101,22 @@ def _record(request: HttpRequest, status: int, seconds: float) -> None:
     if settings.ACCESS_LOG:
         fields = {"casino": casino_id, "method": method, "route": route, "status": status, "seconds": round(seconds, 6)}
         logger.info("%s %s %d in %.1f ms", method, route, status, seconds * 1_000, extra=fields)
+
+
+class ContentPolicyMiddleware:
+    """Sends the policy of the requested part of the site, unless the view has set one."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        match = request.resolver_match
+        if match is not None and match.route.startswith("admin/") and match.url_name != "login":
+            policy = ADMIN_POLICY
+        elif hasattr(response, "accepted_renderer") and response.accepted_renderer.format == "api":
+            policy = API_POLICY
+        else:
+            policy = STRICT_POLICY
+        response.headers.setdefault(CSP_HEADER, policy)
+        return response

@@ -207,7 +207,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "operations.middleware.OperationsMiddleware",
     "tenants.http.middleware.RequestStateMiddleware",  # masks the API key before any other code sees it
-    "operations.csp.ContentPolicyMiddleware",
+    "operations.middleware.ContentPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

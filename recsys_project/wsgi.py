@@ -9,8 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 
 in_django = get_wsgi_application()
 
-from operations.early_refusal import EarlyRefusal  # noqa: E402 (Django must be set up first)
-from operations.gc_tuning import freeze  # noqa: E402 (the same)
+from operations.gc_tuning import freeze
+from operations.middleware import EarlyRefusal
 
 application = EarlyRefusal(in_django)
 

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from operations.csp import ADMIN_POLICY, API_POLICY, STRICT_POLICY, ContentPolicyMiddleware
+from operations.middleware import ADMIN_POLICY, API_POLICY, STRICT_POLICY, ContentPolicyMiddleware
 
 HTML = {"Accept": "text/html"}
 

@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from operations.early_refusal import EarlyRefusal
+from operations.middleware import EarlyRefusal
 from operations.probes import PROBES
 from tenants.access.api_keys import api_key_cache
-from tenants.access.rate_limit import CHUNK_SECONDS, rate_limiter
+from tenants.access.limits import CHUNK_SECONDS, rate_limiter
 from tenants.tests.api_clients import ask, make_key
 
 RATE = 2
@@ -27,7 +27,7 @@ def limited(settings):
 @pytest.fixture
 def exhausted(casino_a, casino_b, monkeypatch):
     """A cached key of a casino that has exceeded its rate limit for longer than a test takes."""
-    monkeypatch.setattr("tenants.access.rate_limit.CHUNK_SECONDS", 3_600.0)
+    monkeypatch.setattr("tenants.access.limits.CHUNK_SECONDS", 3_600.0)
     return exhaust(make_key(casino_a).text)
 
 
