@@ -10,6 +10,7 @@ import os
 import random
 import statistics
 import time
+from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
@@ -34,7 +35,7 @@ from recommendations.recommenders.hybrid_features.user_vectors import CoBettors,
 from recommendations.recommenders.neighbours import fit, tokens_of
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.slip import Rules, choose
-from recommendations.tallies.selections import RecentSelection, odds_band
+from recommendations.tallies.selections import BAND_BOUNDS, RecentSelection
 from recommendations.tallies.trends import Trends
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -128,7 +129,7 @@ def profile_of(rng: random.Random) -> BettingProfile:
         odd = rng.randint(105, 900) / 100
         recent.append(RecentSelection(float(number), None, sport, league, country, home, away, odd))
         values = {"sport": sport, "league": league, "country": country, "home_team": home, "away_team": away}
-        for attribute, value in (values | {"odds_band": str(odds_band(odd))}).items():
+        for attribute, value in (values | {"odds_band": str(bisect_right(BAND_BOUNDS, odd))}).items():
             tally = weights.setdefault(attribute, {})
             tally[value] = tally.get(value, 0.0) + 1.0
     top = {attribute: tuple(tally)[:2] for attribute, tally in weights.items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 from tenants.routing.connections import casino_connection
 
-from .tallies.selections import HALF_LIFE, start_of_hour
+from .tallies.selections import HALF_LIFE
 
 MAX_COUNTED = 100_000  # beyond it counting takes too long: users are estimated, coupons are "at least" this number
 
@@ -119,5 +119,5 @@ def latencies(now: datetime, hours: int, *, sampled: int = MAX_SAMPLE) -> list[L
 
 def latest_hours(now: datetime, hours: int) -> list[datetime]:
     """The starts of the latest `hours` hours including the present one, the oldest first."""
-    this_hour = start_of_hour(now)
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
     return [this_hour - timedelta(hours=back) for back in reversed(range(hours))]

@@ -12,7 +12,6 @@ from ingestion.models import MessageCount
 from ingestion.storing.database_errors import first_line, sqlstate_of
 from ingestion.topics import TOPICS
 from recommendations.models import WaitingCoupon
-from recommendations.tallies.selections import start_of_hour
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 from tenants.schema.version import require_up_to_date
@@ -76,7 +75,7 @@ def casino_status(casino: Casino, now: datetime, parked: Iterable[ParkedCount]) 
 
 
 def _read_counts(status: CasinoStatus, now: datetime) -> None:
-    since = start_of_hour(now) - _WINDOW
+    since = now.replace(minute=0, second=0, microsecond=0) - _WINDOW
     counts = MessageCount.objects.filter(hour__gte=since)
     stored = counts.filter(outcome__in=["stored", "updated"])
     status.stored = stored.aggregate(sum=Sum("count"))["sum"] or 0

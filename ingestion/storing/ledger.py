@@ -10,7 +10,6 @@ from django.conf import settings
 from ingestion.messages.envelope import Envelope, Place
 from ingestion.models import PartitionOffset
 from ingestion.outcomes import DecodedMessage
-from recommendations.tallies.selections import start_of_hour
 from tenants.routing.connections import casino_connection, execute
 
 PartitionKey = tuple[str, str, int]  # cluster, topic id, partition
@@ -127,7 +126,7 @@ def write_counts(topic: str, counts: Iterable[OutcomeCount], now: datetime) -> N
 
 
 def _count_parameters(topic: str, counts: Iterable[OutcomeCount], now: datetime) -> list[Any]:
-    return [topic, start_of_hour(now), now, _json(list(counts))]
+    return [topic, now.replace(minute=0, second=0, microsecond=0), now, _json(list(counts))]
 
 
 def read_ledger_offsets(group: str, topic: str) -> dict[PartitionKey, LedgerOffset]:

@@ -1,5 +1,6 @@
 """The service's state at a time of a history: offer, trends, tallies. Time only moves forward."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,7 @@ import numpy as np
 from recommendations.offer import ATTRIBUTES, Offer
 from recommendations.offer.arrays import Places
 from recommendations.recommenders.profile import BANDS
-from recommendations.tallies.casino_sums import TREND_HALF_LIFE
-from recommendations.tallies.selections import HALF_LIFE, TallyCoupon, TallySelection, odds_band
+from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE, TREND_HALF_LIFE, TallyCoupon, TallySelection
 from recommendations.tallies.trends import DictionarySums, Trends
 from recommendations.tallies.user_tallies import Tallies
 
@@ -131,6 +131,7 @@ class ReplayedState:
         self._event_lasts[place] = timestamp
         self._event_trends.add(timestamp, place)
         codes = {name: int(column.codes[place]) for name, column in self._columns.items()}
-        for name, code in (codes | {_ODDS_BAND: odds_band(float(self.odds[place]))}).items():
+        codes[_ODDS_BAND] = bisect_right(BAND_BOUNDS, float(self.odds[place]))
+        for name, code in codes.items():
             self._weights[name].add(timestamp, code)
             self._recent[name].add(timestamp, code)

@@ -19,7 +19,7 @@ from recommendations.recommenders.base import (
     ScoringContext,
 )
 from recommendations.recommenders.registry import get_recommender
-from recommendations.tallies.selections import Match, start_of_hour
+from recommendations.tallies.selections import Match
 from recommendations.tallies.trends import NO_TRENDS, Trends
 
 from . import slip
@@ -52,7 +52,8 @@ class RecommendationRequest:
 
     def __post_init__(self) -> None:
         chain = _chain_of(self.recommender.name, self.options.fallbacks)
-        object.__setattr__(self, "hour", start_of_hour(self.now).timestamp())
+        hour = self.now.replace(minute=0, second=0, microsecond=0)
+        object.__setattr__(self, "hour", hour.timestamp())
         object.__setattr__(self, "chain", chain)
         object.__setattr__(self, "needs", _needs_of(chain))
 

@@ -14,7 +14,6 @@ from recommendations.models import PurchasedCoupon, User
 from recommendations.offer import ATTRIBUTES
 from recommendations.recommenders.base import ProfilePart
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
-from recommendations.tallies.selections import start_of_hour
 from recommendations.tallies.user_tallies import Tallies
 from tenants.ids import parse_id
 
@@ -96,7 +95,8 @@ def _answer(request: RecommendationRequest, user: FoundUser, casino_context: Cas
 
 
 def _find(user_id: int, now: datetime) -> tuple[load.Found, FoundUser]:
-    found = load.find([user_id], now, start_of_hour(now).timestamp())
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    found = load.find([user_id], now, hour.timestamp())
     user = found.users.get(user_id)
     if user is None:
         raise UserNotFound("User not found")

@@ -9,7 +9,6 @@ from django.conf import settings
 
 from recommendations.errors import NoOpenEvents
 from recommendations.models import Event, EventStatus, User
-from recommendations.tallies.selections import start_of_hour
 from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
 
 SELECTIONS = 3
@@ -56,7 +55,7 @@ def dummy_event(rng: random.Random, *, now: datetime) -> EventRow:
     sport = rng.choice(sorted(DUMMY_LEAGUES))
     country, league, cities = rng.choice(DUMMY_LEAGUES[sport])
     home, away = rng.sample(cities, 2)
-    begin = start_of_hour(now) + timedelta(hours=rng.randint(2, 14 * 24))
+    begin = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=rng.randint(2, 14 * 24))
     return EventRow(
         begin_timestamp=begin,
         end_timestamp=begin + timedelta(hours=2),

@@ -7,17 +7,23 @@ stores the coupons, by up to the time between two prunings.
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
 
 import msgspec
 
-from recommendations.tallies.casino_sums import TREND_HALF_LIFE, CasinoSums, SelectionLike
-from recommendations.tallies.selections import HALF_LIFE
+from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE, TREND_HALF_LIFE
 from recommendations.validation.fields import SEPARATOR
 from tenants.routing.connections import casino_atomic, execute, query
 
 from .upsert import as_json
+
+_Key = tuple[str, str]  # attribute, value
+_Sums = list[float]  # count, weight, trend
+_SelectionKey = tuple[int | None, str, str, str, str, str, int]  # event, sport, league, country, teams, odds band
 
 MERGE_SECONDS = 10.0
 
@@ -84,6 +90,90 @@ DELETE FROM casino_tallies AS pruned USING casino_tallies AS tally LEFT JOIN by_
 WHERE pruned.attribute = 'event' AND tally.attribute = 'event' AND pruned.value = tally.value
   AND NOT COALESCE(by_value.is_on, tally.as_of >= %s)
 """
+
+
+class SelectionLike(Protocol):
+    """A selection of a coupon, of any class."""
+
+    @property
+    def event_id(self) -> int | None: ...
+    @property
+    def sport(self) -> str: ...
+    @property
+    def league(self) -> str: ...
+    @property
+    def country(self) -> str: ...
+    @property
+    def home_team(self) -> str: ...
+    @property
+    def away_team(self) -> str: ...
+    @property
+    def odd(self) -> float | Decimal | None: ...
+
+
+class CasinoSums(msgspec.Struct, array_like=True):
+    """Counts, weights and trends as of one time, in Unix seconds. Selections of one event share one entry until
+    `by_key`, because a batch has many selections per event."""
+
+    as_of: float
+    sums: dict[_SelectionKey, _Sums] = {}
+
+    def add(self, timestamp: float, selections: Iterable[SelectionLike], sign: int = 1) -> None:
+        """Add the selections of a coupon bought at `timestamp`, not later than `as_of`; sign -1 subtracts them."""
+        age = self.as_of - timestamp
+        weight, trend = sign * 2.0 ** (-age / HALF_LIFE), sign * 2.0 ** (-age / TREND_HALF_LIFE)
+        for each in selections:
+            band = bisect_right(BAND_BOUNDS, float(each.odd or 0))  # comparing a Decimal takes ten times as long
+            key = (each.event_id, each.sport, each.league, each.country, each.home_team, each.away_team, band)
+            _add(self.sums, key, sign, weight, trend)
+
+    def merge(self, other: "CasinoSums") -> None:
+        """Add the sums of `other`."""
+        as_of = max(self.as_of, other.as_of)
+        self._move_to(as_of)
+        other._move_to(as_of)
+        for key, sums in other.sums.items():
+            _add(self.sums, key, *sums)
+
+    def by_key(self) -> dict[_Key, _Sums]:
+        """(attribute, value) -> count, weight and trend."""
+        keyed: dict[_Key, _Sums] = {}
+        for selection, sums in self.sums.items():
+            for key in _keys_of(selection):
+                _add(keyed, key, *sums)
+        return keyed
+
+    def _move_to(self, as_of: float) -> None:
+        age = as_of - self.as_of
+        if not age:
+            return
+        self.as_of = as_of
+        by_weight, by_trend = 2.0 ** (-age / HALF_LIFE), 2.0 ** (-age / TREND_HALF_LIFE)
+        for sums in self.sums.values():
+            sums[1] *= by_weight
+            sums[2] *= by_trend
+
+
+def _add(sums: dict[Any, _Sums], key: Any, count: float, weight: float, trend: float) -> None:
+    known = sums.get(key)
+    if known is None:
+        sums[key] = [count, weight, trend]
+    else:
+        known[0] += count
+        known[1] += weight
+        known[2] += trend
+
+
+def _keys_of(selection: _SelectionKey) -> Iterator[_Key]:
+    event_id, sport, league, country, home_team, away_team, band = selection
+    yield "event", str(event_id) if event_id else SEPARATOR.join((sport, league, home_team, away_team))
+    yield "sport", sport
+    yield "league", league
+    yield "country", country
+    yield "home_team", home_team
+    yield "away_team", away_team
+    yield "odds_band", str(band)
+
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(CasinoSums)

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from recommendations.tallies.casino_sums import CasinoSums
 from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
 from tenants.routing.connections import casino_atomic, execute, query
 
-from .casino_tallies import lock_casino_tallies, write_sums
+from .casino_tallies import CasinoSums, lock_casino_tallies, write_sums
 from .user_tallies import rebuild_users
 
 _USERS = 500  # per transaction; storing one of their coupons waits for it

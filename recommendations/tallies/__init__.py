@@ -1,6 +1,5 @@
 """Tallies: counts and decayed weights of the selections that users bet on.
 
 - `user_tallies`: one user's tallies; `user_tallies_sql`: how they are read from the database.
-- `casino_sums`: the contribution of many coupons to their casino's tallies.
 - `trends`: a casino's tallies as popularity and base rates; `trend_cache`: the same, cached with a TTL.
 """

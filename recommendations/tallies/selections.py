@@ -1,6 +1,5 @@
 """Selections as tallies count them: their classes, decayed weights and odds bands."""
 
-from bisect import bisect_right
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,7 +9,8 @@ from tenants.ids import MAX_ID
 
 LANDMARK = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 HALF_LIFE = 30 * 86_400.0  # seconds
-BAND_BOUNDS = (1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
+TREND_HALF_LIFE = 86_400.0  # seconds
+BAND_BOUNDS = (1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)  # an odd's band is `bisect_right(BAND_BOUNDS, odd)`
 
 
 Match = tuple[str, str, str, str]  # sport, league, home team, away team
@@ -53,24 +53,11 @@ class TallyCoupon(msgspec.Struct, array_like=True, gc=False):
     selections: list[TallySelection]
 
 
-def odds_band(odd: float) -> int:
-    """The index of the odd's band between `BAND_BOUNDS`; a bound belongs to the band above it."""
-    return bisect_right(BAND_BOUNDS, odd)
-
-
-def start_of_hour(time: datetime) -> datetime:
-    return time.replace(minute=0, second=0, microsecond=0)
-
-
 def weight_at(timestamp: float) -> float:
     """The weight of a selection of that time, 1 at the landmark.
 
     Forward decay (Cormode, Shkapenyuk, Srivastava, Xu: "Forward decay", ICDE 2009): weights grow with time, so sums of
-    them never need an update; `decay_to` turns them into decayed weights. From 2000 to 2100 they fit a float.
+    them never need an update; divided by `weight_at(now)` they are decayed weights, 1 for a selection of now and 1/2
+    for one of a half-life ago. From 2000 to 2100 they fit a float.
     """
     return float(2.0 ** min((timestamp - LANDMARK) / HALF_LIFE, 1_000.0))
-
-
-def decay_to(now: float) -> float:
-    """The factor for weights, such that a selection of `now` weighs 1 and one of a half-life before 1/2."""
-    return 1.0 / weight_at(now)

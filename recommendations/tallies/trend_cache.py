@@ -13,8 +13,7 @@ from tenants.ids import parse_id
 from tenants.process_state import register
 from tenants.routing.connections import current_alias
 
-from .casino_sums import TREND_HALF_LIFE
-from .selections import HALF_LIFE, Match
+from .selections import HALF_LIFE, TREND_HALF_LIFE, Match
 from .trends import NO_TRENDS, Trends
 
 CAPACITY = 256

@@ -3,7 +3,7 @@
 Coupons may be added in any order: the result is the same, except for rounding of the weights.
 """
 
-from bisect import insort
+from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -16,7 +16,7 @@ import msgspec
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.offer import ATTRIBUTES
 
-from .selections import Match, RecentSelection, TallyCoupon, TallySelection, decay_to, odds_band, weight_at
+from .selections import BAND_BOUNDS, Match, RecentSelection, TallyCoupon, TallySelection, weight_at
 
 RECENT_SELECTIONS = 300
 RECENT_STAKES = 50
@@ -92,19 +92,17 @@ class Tallies:
         self._counts = None
         if self._places is None:
             self._places = {word: place for place, word in enumerate(self._packed.words)}
+        recent = self._packed.coupons
         for coupon in coupons:
             numbers = _numbers_of(coupon.selections, self._places)
-            self._insert(_RecentCoupon(coupon.timestamp, coupon.key, round(coupon.stake * 100), numbers))
+            added = _RecentCoupon(coupon.timestamp, coupon.key, round(coupon.stake * 100), numbers)
+            if recent and recent[-1] > added:
+                insort(recent, added)
+            else:
+                recent.append(added)
             self._selections += len(coupon.selections)
         self._packed.words = list(self._places)
         self._age_out()
-
-    def _insert(self, coupon: _RecentCoupon) -> None:
-        coupons = self._packed.coupons
-        if coupons and coupons[-1] > coupon:
-            insort(coupons, coupon)
-        else:
-            coupons.append(coupon)
 
     def _age_out(self) -> None:
         """Move selections that are no longer recent to the sums, and drop coupons that have neither a recent selection
@@ -147,7 +145,7 @@ class Tallies:
 
     def weights_at(self, now: float) -> dict[str, dict[str, float]]:
         """Attribute -> value -> the decayed number of selections: one made at `now` (Unix seconds) counts 1."""
-        coupons, decay = self._packed.coupons, decay_to(now)
+        coupons, decay = self._packed.coupons, 1.0 / weight_at(now)
         weighted = [(decay * weight_at(coupon.timestamp), len(coupon.selections) // _WIDTH) for coupon in coupons]
         weights = [weight for weight, count in weighted for _ in range(count)]
         sums = [{key: decay * weight for key, (_, weight) in older.items()} for older in self._packed.older]
@@ -160,7 +158,14 @@ class Tallies:
     @property
     def recent(self) -> list[RecentSelection]:
         """The newest selections, at most `RECENT_SELECTIONS`, the newest last."""
-        return list(self._recent_selections())
+        words = self._packed.words
+        return [
+            RecentSelection(
+                coupon.timestamp, event_id or None, words[a], words[b], words[c], words[d], words[e], odd / 1000
+            )
+            for coupon in self._packed.coupons
+            for event_id, a, b, c, d, e, odd in _by_selection(coupon.selections)
+        ]
 
     def pairs_within(self, since: float, until: float) -> Counter[tuple[str, str]]:
         """(sport, league) -> number of the recent selections after `since`, up to `until` (Unix seconds)."""
@@ -219,14 +224,6 @@ class Tallies:
             places for places in packed.older_matches if tuple(words[place] for place in places) not in forgotten
         }
 
-    def _recent_selections(self) -> Iterator[RecentSelection]:
-        words = self._packed.words
-        for coupon in self._packed.coupons:
-            for event_id, a, b, c, d, e, odd in _by_selection(coupon.selections):
-                yield RecentSelection(
-                    coupon.timestamp, event_id or None, words[a], words[b], words[c], words[d], words[e], odd / 1000
-                )
-
     def _by_name(self, sums: Sequence[Mapping[int, Any]]) -> dict[str, dict[str, Any]]:
         words = self._packed.words
         texts = [{words[key]: value for key, value in each.items()} for each in sums[:-1]]
@@ -252,7 +249,7 @@ def _numbers_of(selections: Iterable[TallySelection], places: dict[str, int]) ->
 
 def _columns(numbers: list[int]) -> list[list[int]]:
     """The selections' keys by attribute: indices into the list of words, and odds bands."""
-    bands = [odds_band(odd / 1000) for odd in numbers[_WIDTH - 1 :: _WIDTH]]
+    bands = [bisect_right(BAND_BOUNDS, odd / 1000) for odd in numbers[_WIDTH - 1 :: _WIDTH]]
     return [*(numbers[place::_WIDTH] for place in range(1, _WIDTH - 1)), bands]
 
 

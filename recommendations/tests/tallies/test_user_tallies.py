@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommendations.errors import UnknownTalliesFormat
-from recommendations.tallies.selections import BAND_BOUNDS, TallyCoupon, TallySelection, decay_to, odds_band, weight_at
+from recommendations.tallies.selections import BAND_BOUNDS, TallyCoupon, TallySelection, weight_at
 from recommendations.tallies.user_tallies import RECENT_SELECTIONS, Tallies
 from recommendations.tests.factories import at, selection
 from recommendations.tests.tallies_reference import assert_tallies_match_coupons
@@ -47,6 +47,13 @@ def tallies_of_days(*leagues_by_day, event_id=None):
         selections = [selection(league=league, event_id=event_id) for league in leagues]
         add(tallies, coupon(day, day * DAY, selections))
     return tallies
+
+
+def band_of(odd):
+    tallies = Tallies()
+    add(tallies, coupon(1, 0, [selection(odd=odd)]))
+    [band] = tallies.counts["odds_band"]
+    return band
 
 
 def coupon(key, seconds, selections, stake="10"):
@@ -97,12 +104,12 @@ def test_weights_halve_in_thirty_days():
 @pytest.mark.parametrize("year", [2000, 2100])
 def test_weights_of_all_valid_times_fit_a_float(year):
     then = datetime(year, 1, 1, tzinfo=UTC).timestamp()
-    assert weight_at(then) * 1e6 * decay_to(then) == pytest.approx(1e6)
+    assert weight_at(then) * 1e6 * (1.0 / weight_at(then)) == pytest.approx(1e6)
 
 
 def test_a_bound_belongs_to_the_band_above_it():
-    assert [odds_band(bound) for bound in BAND_BOUNDS] == list(range(1, 11))
-    assert (odds_band(1.19), odds_band(1000.0)) == (0, 10)
+    assert [band_of(bound) for bound in BAND_BOUNDS] == [str(band) for band in range(1, 11)]
+    assert (band_of(1.19), band_of(1000.0)) == ("0", "10")
 
 
 def test_top_values_are_sorted_by_count_and_then_alphabetically():
