@@ -25,13 +25,12 @@ from .errors import CasinoNotConfigured, InvalidConfiguration, InvalidParameter,
 from .models import User
 from .recommenders.base import Recommender
 from .recommenders.registry import get_recommender
-from .serving import load
 from .serving.engine import RecommendationRequest, build_recommendation
+from .serving.load import build_user_context, find
 from .serving.options import Options, load_options, options_as_json, parse_options
 from .serving.output_schema import FieldMapping, apply_schema, load_schema, needs_reasons, parse_schema, schema_as_json
 from .serving.recommendation import Recommendation, ServedEvent, ServedRecommendation, recommendation_served
 from .serving.request_filters import NO_FILTERS, RequestFilters
-from .serving.user_context import build_user_context
 from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
 
@@ -100,7 +99,7 @@ def recommend(request: RecommendationRequest, user_ids: Sequence[int]) -> list[R
     """The recommendations of the current casino's users that are known, in the given order, each once. Sends
     `recommendation_served` for those with events."""
     began = perf_counter()
-    found = load.find(user_ids, request.now, request.hour)
+    found = find(user_ids, request.now, request.hour)
     recommendations = []
     for user_id in dict.fromkeys(user_ids):
         if (user := found.users.get(user_id)) is not None:

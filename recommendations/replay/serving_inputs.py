@@ -9,8 +9,8 @@ from recommendations.offer import ATTRIBUTES, Offer
 from recommendations.offer.arrays import Mask
 from recommendations.recommenders.base import BettingProfile, FittedModels, Pair, ProfilePart, ScoringContext
 from recommendations.serving.engine import RecommendationRequest
+from recommendations.serving.load import compute_favorite_pairs
 from recommendations.serving.slip import Rules
-from recommendations.serving.user_context import compute_favorite_pairs
 
 from .replayed_state import OpenEvents, ReplayedState
 

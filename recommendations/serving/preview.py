@@ -17,13 +17,11 @@ from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.tallies.user_tallies import Tallies
 from tenants.ids import parse_id
 
-from . import load
 from .engine import CasinoContext, RecommendationRequest, build_recommendation
-from .load import FoundUser
+from .load import Found, FoundUser, build_user_context, find, with_fresh_pairs
 from .options import DEFAULTS, Options
 from .output_schema import FieldMapping, apply_schema, needs_reasons
 from .recommendation import Recommendation
-from .user_context import build_user_context, with_fresh_pairs
 
 _MAX_TEXT = 100
 
@@ -94,9 +92,9 @@ def _answer(request: RecommendationRequest, user: FoundUser, casino_context: Cas
     return build_recommendation(request, build_user_context(fresh, request, casino_context), casino_context, uuid4())
 
 
-def _find(user_id: int, now: datetime) -> tuple[load.Found, FoundUser]:
+def _find(user_id: int, now: datetime) -> tuple[Found, FoundUser]:
     hour = now.replace(minute=0, second=0, microsecond=0)
-    found = load.find([user_id], now, hour.timestamp())
+    found = find([user_id], now, hour.timestamp())
     user = found.users.get(user_id)
     if user is None:
         raise UserNotFound("User not found")

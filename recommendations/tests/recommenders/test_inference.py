@@ -7,7 +7,7 @@ import pytest
 
 from recommendations.recommenders.base import BettingProfile, ScoringContext
 from recommendations.recommenders.inference import Inference
-from recommendations.serving.user_context import compute_favorite_pairs
+from recommendations.serving.load import compute_favorite_pairs
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
 from recommendations.tests.recommend import recommend
 from recommendations.tests.user_context_of import read_tallies

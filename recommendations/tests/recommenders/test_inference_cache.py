@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommendations.models import UserProfile
-from recommendations.serving.user_context import favorite_pairs
+from recommendations.serving.load import favorite_pairs
 from recommendations.storing import store_coupons, store_users
 from recommendations.storing.erasure import erase_user
 from recommendations.tests.factories import EventFactory, coupon_row, offer_of, selection_row, user_row

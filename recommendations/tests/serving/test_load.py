@@ -8,7 +8,7 @@ import pytest
 from recommendations.models import User, UserProfile
 from recommendations.recommenders.registry import get_recommender
 from recommendations.serving.engine import CasinoContext, RecommendationRequest
-from recommendations.serving.user_context import build_user_context, usual_stake
+from recommendations.serving.load import build_user_context, usual_stake
 from recommendations.storing import store_coupons, store_users
 from recommendations.tests.factories import (
     EventFactory,
