@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from recommendations import services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
 from recommendations.serving.options import all_options_as_json, load_options, options_schema
-from recommendations.serving.request_filters import parse_filters
+from recommendations.serving.request_filters import NO_FILTERS, parse_filters
 from tenants.access.limits import charge
 from tenants.http.request_state import request_state
 from tenants.ids import parse_id
@@ -94,7 +94,9 @@ class RecommendView(CasinoAPIView):
         examples=[docs.example(docs.EXAMPLE_RECOMMENDATION)],
     )
     def get(self, request: Request, user_id: str) -> Response:
-        filters, wanted = parse_filters(request.query_params.dict()), parse_user_id(user_id)
+        parameters = request.query_params
+        filters = parse_filters(parameters.dict()) if parameters else NO_FILTERS
+        wanted = parse_user_id(user_id)
         recommendations = services.recommend_mapped(
             casino=self.casino, user_ids=[wanted], now=timezone.now(), filters=filters
         )

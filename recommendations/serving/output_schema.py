@@ -8,7 +8,7 @@ from typing import Any
 
 from recommendations.errors import InvalidConfiguration
 
-from .recommendation import Recommendation, RecommendedEvent
+from .recommendation import Recommendation
 
 TYPES = ("int", "float", "string", "uuid", "list")
 MAX_FIELDS = 50
@@ -76,18 +76,6 @@ class FieldMapping:
     source_field: str
     fields: tuple["FieldMapping", ...] = ()
 
-    def value_in(self, recommendation: Recommendation) -> Any:
-        source = ALIASES.get(self.source_field, self.source_field)
-        value = SOURCES[source][self.type](getattr(recommendation, source))
-        if source != EVENTS:
-            return value
-        fields = self.fields or CONTRACT_FIELDS
-        return [{field.name: field.value_in_event(event) for field in fields} for event in value]
-
-    def value_in_event(self, event: RecommendedEvent) -> Any:
-        source = EVENT_ALIASES.get(self.source_field, self.source_field)
-        return EVENT_SOURCES[source][self.type](getattr(event, source))
-
 
 CONTRACT_FIELDS = (
     *(FieldMapping(name, "string", name) for name in ("country", "league", "home_team", "away_team", "sport")),
@@ -139,7 +127,19 @@ def _as_json(field: FieldMapping) -> dict[str, Any]:
 
 def apply_schema(fields: tuple[FieldMapping, ...], recommendation: Recommendation) -> dict[str, Any]:
     """The recommendation as exactly the casino's fields, each of its declared type, ready for JSON."""
-    return {field.name: field.value_in(recommendation) for field in fields}
+    values = {}
+    for field in fields:
+        source = ALIASES.get(field.source_field, field.source_field)
+        value = SOURCES[source][field.type](getattr(recommendation, source))
+        if source == EVENTS:
+            fields_of_event = field.fields or CONTRACT_FIELDS
+            named = [(each, EVENT_ALIASES.get(each.source_field, each.source_field)) for each in fields_of_event]
+            value = [
+                {each.name: EVENT_SOURCES[name][each.type](getattr(event, name)) for each, name in named}
+                for event in value
+            ]
+        values[field.name] = value
+    return values
 
 
 def _parse_field(name: str, definition: object, sources: Conversions, aliases: dict[str, str]) -> FieldMapping:
