@@ -1,7 +1,7 @@
 """The array types of this app, and arithmetic on long arrays block by block, which fits the processor's cache: several
 times as fast as whole arrays, and without temporary memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,14 @@ Places = np.ndarray[Any, np.dtype[np.intp]]  # indices into another array
 Codes = np.ndarray[Any, np.dtype[np.int32]]  # of a dictionary-encoded column
 
 BLOCK = 8_192
-_GROUPS = 8  # for each of the largest numbers that are looked for
+_GROUPS = 8  # of numbers, for each of the k largest
 
 
 def add_entries(totals: Floats, tables: Iterable[tuple[Codes, Floats]]) -> None:
     """Add to each total, of shape (n,), its entry of every table: `table[codes[i]]`, the codes being of shape (n,)."""
     tables = list(tables)
-    for block in blocks(totals.size):
+    for begin in range(0, totals.size, BLOCK):
+        block = slice(begin, begin + BLOCK)
         part = totals[block]
         for codes, table in tables:
             # twice as fast as table[codes], which makes wider integers of them first
@@ -35,9 +36,3 @@ def kth_largest(numbers: Floats, k: int) -> float:
         maxima = numbers[: numbers.size // groups * groups].reshape(-1, groups).max(axis=0)
         numbers = numbers[numbers >= np.partition(maxima, groups - k)[groups - k]]
     return float(np.partition(numbers, numbers.size - k)[numbers.size - k])
-
-
-def blocks(size: int) -> Iterator[slice]:
-    """Parts of an array of this size, one after the other."""
-    for begin in range(0, size, BLOCK):
-        yield slice(begin, begin + BLOCK)

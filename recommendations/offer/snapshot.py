@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -25,23 +25,24 @@ class MemoKey(Generic[T]):
         self.name = name
 
 
-class Memo:
-    """Values derived from one object that never changes. `nbytes` counts their arrays. Thread-safe: threads may compute
-    the same value at once, of which the last is kept."""
+class _Get(Protocol):
+    def __call__(self, key: MemoKey[T], /) -> T | None: ...
 
-    __slots__ = ("_lock", "_values", "nbytes")
+
+class Memo:
+    """Values derived from one immutable object; `get` returns None for a missing one. `nbytes` counts their arrays.
+    Thread-safe: threads may compute the same value at once, of which the last is stored."""
+
+    __slots__ = ("_lock", "_values", "get", "nbytes")
 
     def __init__(self) -> None:
         self._values: dict[MemoKey[Any], Any] = {}
+        self.get: _Get = self._values.get
         self._lock = Lock()
         self.nbytes = 0
 
-    def get(self, key: MemoKey[T]) -> T | None:
-        value: T | None = self._values.get(key)
-        return value
-
     def keep(self, key: MemoKey[T], value: T) -> T:
-        """Keep `value`, an object that may have `nbytes` or a tuple of such, and return it."""
+        """Store `value`, an object that may have `nbytes` or a tuple of such, and return it."""
         with self._lock:
             for sign, each in ((-1, self._values.get(key)), (1, value)):
                 parts = each if isinstance(each, tuple) else (each,)

@@ -4,12 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import ClassVar, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 
-from recommendations.offer import Memo, MemoKey, Offer
-from recommendations.offer.arrays import Floats, blocks
+from recommendations.offer import MemoKey, Offer
+from recommendations.offer.arrays import BLOCK, Floats
 from recommendations.tallies.selections import RecentSelection
 from recommendations.tallies.trends import NO_TRENDS, Trends
 
@@ -60,16 +60,18 @@ class StoredModel(Protocol):
     def decode(cls, encoded: bytes) -> Self: ...
 
 
+class _GetModel(Protocol):
+    def __call__(self, kind: type[Model], /) -> Model | None: ...
+
+
 class FittedModels:
-    """A casino's fitted models, at most one of each class; `version` is that of them all. Never changes."""
+    """A casino's fitted models of one `version`, at most one of each class; `get` returns that of a class, or None.
+    Immutable."""
 
     def __init__(self, *models: object, version: str = "") -> None:
         self.version = version
-        self._by_class = {type(model): model for model in models}
-
-    def get(self, kind: type[Model]) -> Model | None:
-        model = self._by_class.get(kind)
-        return model if isinstance(model, kind) else None
+        self._by_class: dict[type[Any], Any] = {type(model): model for model in models}
+        self.get: _GetModel = self._by_class.get
 
     def including(self, *models: object) -> "FittedModels":
         """These, and others in place of those of the same classes."""
@@ -95,7 +97,7 @@ class ScoringContext:
     seed: tuple[int, ...] = (0,)
     trends: Trends = NO_TRENDS
     models: FittedModels = NO_MODELS
-    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     user_id: int = 0
 
     def chance(self) -> Scores:
@@ -103,7 +105,8 @@ class ScoringContext:
         independent of the other events. SplitMix64 (Steele, Lea, Flood 2014) of the event's id and the seed."""
         [key] = np.random.SeedSequence(self.seed).generate_state(1, np.uint64)
         ids, scores = self.offer.ids.view(np.uint64), np.empty(len(self.offer))
-        for block in blocks(ids.size):
+        for begin in range(0, ids.size, BLOCK):
+            block = slice(begin, begin + BLOCK)
             mixed = ids[block] ^ key
             mixed *= np.uint64(0x9E3779B97F4A7C15)
             for shift, factor in _SPLITMIX:

@@ -8,7 +8,6 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from recommendations.offer import MemoKey
 from recommendations.offer.arrays import Floats, Mask, Places, kth_largest
 from recommendations.tallies.user_tallies import TALLIED
 
@@ -34,8 +33,7 @@ DEFAULT_WEIGHTS: Mapping[str, float] = {
     "own country": 0.1,
 }
 _STEP = 1.0  # between the events that the trees order and all others
-_FEATURES = MemoKey[Features]("features")
-_MEANS = MemoKey[Floats]("mean features")
+_FEATURES, _MEANS = "features", "mean features"  # in a context's memo
 
 
 class StoredHybridModel(msgspec.Struct, array_like=True):
@@ -82,7 +80,7 @@ class Hybrid(Recommender):
 
     def score(self, context: ScoringContext) -> Scores:
         model = context.models.get(HybridModel) or DEFAULT_MODEL
-        features = context.memo.get(_FEATURES) or context.memo.keep(_FEATURES, Features(context))
+        features: Features = context.memo.get(_FEATURES) or context.memo.setdefault(_FEATURES, Features(context))
         scores = features.weighted(model.vector)
         return scores if model.trees is None else _refined(scores, features, model.trees, context)
 
@@ -96,7 +94,8 @@ class Hybrid(Recommender):
 
 def features_of(context: ScoringContext) -> Features:
     """Computed once for the same context."""
-    return context.memo.get(_FEATURES) or context.memo.keep(_FEATURES, Features(context))
+    features: Features = context.memo.get(_FEATURES) or context.memo.setdefault(_FEATURES, Features(context))
+    return features
 
 
 def _lifts(context: ScoringContext, place: int) -> dict[str, float]:
@@ -105,7 +104,8 @@ def _lifts(context: ScoringContext, place: int) -> dict[str, float]:
     if means is None:
         coming = np.flatnonzero(context.offer.begins > context.hour)
         sample = coming[:: max(len(coming) // 500, 1)]
-        means = context.memo.keep(_MEANS, features.at(sample).mean(axis=0) if sample.size else np.zeros(len(FEATURES)))
+        means = features.at(sample).mean(axis=0) if sample.size else np.zeros(len(FEATURES))
+        context.memo[_MEANS] = means
     model = context.models.get(HybridModel) or DEFAULT_MODEL
     added = model.vector * (features.at(np.array([place]))[0] - means)
     lifts: dict[str, float] = {}

@@ -28,7 +28,7 @@ _ROWS_AT_ONCE = 4_096
 
 
 _TOKENS_OF_VALUES = MemoKey[tuple[list[Dictionary[Any]], Places]]("tokens of values")
-_TOKENS = MemoKey[Mapping[str, float]]("tokens")
+_TOKENS = "tokens"  # in a context's memo
 
 
 class StoredNeighboursModel(msgspec.Struct, array_like=True):
@@ -125,7 +125,7 @@ def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | No
     model = context.models.get(NeighboursModel)
     if model is None:
         return None
-    tokens = context.memo.get(_TOKENS) or context.memo.keep(_TOKENS, tokens_of(context.profile))
+    tokens: dict[str, float] = context.memo.get(_TOKENS) or context.memo.setdefault(_TOKENS, tokens_of(context.profile))
     places = np.fromiter(map(model.places.get, tokens, repeat(-1)), np.intp, len(tokens))
     is_known = places >= 0
     places = places[is_known]

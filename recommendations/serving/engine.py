@@ -1,6 +1,7 @@
 """Builds a recommendation from a request, a user and a casino, without database or clock; all randomness comes from the
 request's seed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from recommendations.models import EventStatus
 from recommendations.offer import Offer
+from recommendations.offer.arrays import Floats
 from recommendations.recommenders.base import (
     NO_MODELS,
     BettingProfile,
@@ -111,7 +113,9 @@ def build_recommendation(
         context = _scoring_context(request, user_context, casino_context)
         step = next(number for number, each in enumerate(request.chain) if each.applies(context))
         recommender = request.chain[step]
-        events, expires_at = _fill_slip(request, user_context, context, recommender)
+        scores = recommender.score(context)
+        places = slip.choose(context.offer, scores, _rules_of(request, user_context))
+        events, expires_at = _recommended(places, scores, context, request, recommender)
     stake = suggest_stake(user, user_context.usual_stake, request.options) if events else Decimal("0.00")
     total_odds = prod((Decimal(str(event.odd)) for event in events), start=Decimal(bool(events)))
     coupons = user_context.coupon_count
@@ -148,25 +152,32 @@ def _scoring_context(
     )
 
 
-def _fill_slip(
-    request: RecommendationRequest, user_context: UserContext, context: ScoringContext, recommender: Recommender
-) -> tuple[tuple[RecommendedEvent, ...], datetime | None]:
-    """The events, and when the first of them can no longer be bet on."""
-    offer, now, options = context.offer, context.now, request.options
-    rules = slip.Rules(
-        now=now,
-        limit=options.event_limit if request.filters.limit is None else request.filters.limit,
+def _rules_of(request: RecommendationRequest, user_context: UserContext) -> slip.Rules:
+    options, filters = request.options, request.filters
+    return slip.Rules(
+        now=request.now.timestamp(),
+        limit=options.event_limit if filters.limit is None else filters.limit,
         options=options,
-        sports=request.filters.sports,
-        excluded=request.filters.excluded,
+        sports=filters.sports,
+        excluded=filters.excluded,
         held_events=user_context.held_events,
         held_matches=user_context.held_matches,
     )
-    scores = recommender.score(context)
+
+
+def _recommended(
+    places: Sequence[int],
+    scores: Floats,
+    context: ScoringContext,
+    request: RecommendationRequest,
+    recommender: Recommender,
+) -> tuple[tuple[RecommendedEvent, ...], datetime | None]:
+    """The events at these places of the offer, and when the first of them can no longer be bet on."""
+    offer, now, margin = context.offer, context.now, request.options.begin_margin_seconds
     events, closes = [], []
-    for place in slip.choose(offer, scores, rules):
+    for place in places:
         begin, end = float(offer.begins[place]), float(offer.ends[place])
-        closes.append(begin - options.begin_margin_seconds if begin > now else end)
+        closes.append(begin - margin if begin > now else end)
         events.append(
             RecommendedEvent(
                 **offer.attributes_of(place),

@@ -63,7 +63,8 @@ def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None
     if age < options.minimum_age:
         return Refusal.UNDER_AGE
     smallest = _UNIT if user.currency in _WITHOUT_HUNDREDTHS else _HUNDREDTH
-    return Refusal.LIMIT_REACHED if any(limit < smallest for limit in _stake_limits(user, options)) else None
+    limits = (options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
+    return Refusal.LIMIT_REACHED if any(limit is not None and limit < smallest for limit in limits) else None
 
 
 def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) -> Decimal:
@@ -71,7 +72,8 @@ def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) ->
     casino's cap, the user's limit, and the rest of the user's limit. At least the smallest payable amount: `refuse`
     rejects users who may not stake that."""
     wanted = options.default_stakes.get(user.currency, settings.DEFAULT_STAKE) if usual is None else usual
-    stake = round_down(min([wanted, *_stake_limits(user, options)]), user.currency)
+    amounts = (wanted, options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
+    stake = round_down(min(amount for amount in amounts if amount is not None), user.currency)
     return max(stake, _UNIT if user.currency in _WITHOUT_HUNDREDTHS else _HUNDREDTH)
 
 
@@ -79,8 +81,3 @@ def round_down(amount: Decimal, currency: str) -> Decimal:
     """The largest payable amount that is not above `amount`."""
     with localcontext(prec=_DIGITS):
         return amount.quantize(_UNIT if currency in _WITHOUT_HUNDREDTHS else _HUNDREDTH, ROUND_DOWN)
-
-
-def _stake_limits(user: GuardedUser, options: Options) -> list[Decimal]:
-    limits = (options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
-    return [limit for limit in limits if limit is not None]

@@ -40,21 +40,16 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
     mask: Mask = np.greater(offer.begins, rules.now + options.begin_margin_seconds)
     if options.live_events:
         mask |= (offer.begins <= rules.now) & (offer.ends > rules.now)
-    mask &= _has_odd_within(offer, options.min_odd, options.max_odd)
+    kept, bounds = offer.memo.get(_HAS_ODD_WITHIN), (options.min_odd, options.max_odd)
+    if kept is None or kept[0] != bounds:  # the same for all users of a casino
+        has_odd = (offer.odds > 1.0) & (offer.odds >= options.min_odd) & (offer.odds <= options.max_odd)
+        kept = offer.memo.keep(_HAS_ODD_WITHIN, (bounds, has_odd))
+    mask &= kept[1]
     if rules.sports:
         mask &= _has_any(offer.sport, rules.sports)
     if options.blocked != NO_SELECTORS:
         mask &= ~selected(offer, options.blocked)
     return mask
-
-
-def _has_odd_within(offer: Offer, low: float, high: float) -> Mask:
-    """The same for all users of a casino, so that it is kept; read-only."""
-    kept = offer.memo.get(_HAS_ODD_WITHIN)
-    if kept is None or kept[0] != (low, high):
-        mask = (offer.odds > 1.0) & (offer.odds >= low) & (offer.odds <= high)
-        kept = offer.memo.keep(_HAS_ODD_WITHIN, ((low, high), mask))
-    return kept[1]
 
 
 def selected(offer: Offer, selectors: Selectors) -> Mask:

@@ -51,16 +51,12 @@ class UserVectors:
 @dataclass(frozen=True, slots=True, eq=False)
 class Likeness:
     """A user's similarity to the bettors of the events at `places` (ascending) of an offer: `total` is the sum over the
-    `counts` bettors; all of shape (m,). Other events have no bettors and 0."""
+    bettors, `mean` their average, shrunk towards 0 where they are few; all of shape (m,). Other events have no bettors
+    and 0."""
 
     places: Places
     total: Floats
-    counts: Floats
-
-    @property
-    def mean(self) -> Floats:
-        """The average, shrunk towards 0 where bettors are few; shape (m,)."""
-        return self.total / (self.counts + 1.0)
+    mean: Floats
 
     def at(self, places: Places) -> Floats:
         """(total, mean) of these events, shape (2, places)."""
@@ -69,7 +65,7 @@ class Likeness:
             own = np.minimum(np.searchsorted(self.places, places), self.places.size - 1)
             is_there = self.places[own] == places
             own = own[is_there]
-            found[0, is_there], found[1, is_there] = self.total[own], self.total[own] / (self.counts[own] + 1.0)
+            found[0, is_there], found[1, is_there] = self.total[own], self.mean[own]
         return found
 
     def best_of(self, among: Mask) -> float:
@@ -100,7 +96,8 @@ class CoBettors:
         if kept is None or kept[0] is not offer.ids:
             kept = self.memo.keep(_ALIGNED, (offer.ids, *self._align(offer.ids)))
         _, places, sums, counts = kept
-        return Likeness(places, (sums @ user_vector).astype(np.float64), counts)
+        total = (sums @ user_vector).astype(np.float64)
+        return Likeness(places, total, total / (counts + 1.0))
 
     def _align(self, ids: Ids) -> tuple[Places, Floats32, Floats]:
         """Of the events that are in the offer: the place there, the sum and the count."""

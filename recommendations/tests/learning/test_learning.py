@@ -169,7 +169,7 @@ class TestUserVectors:
         ],
     )
     def test_the_best_likeness_is_that_of_all_events_asked_for(self, total, among, best):
-        likeness = Likeness(np.array([1, 3]), np.array(total), np.array([1.0, 1.0]))
+        likeness = Likeness(np.array([1, 3]), np.array(total), np.array(total) / 2)
         assert likeness.best_of(np.array(among, dtype=bool)) == best
 
     def test_products_of_vectors_equal_those_of_the_weighted_bets(self):

@@ -7,7 +7,6 @@ import pytest
 
 from recommendations.learning.cases import Case, Cases
 from recommendations.learning.lambdarank import fit_trees
-from recommendations.offer import Memo
 from recommendations.recommenders.hybrid import REFINED, Hybrid, HybridModel
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES, Features
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
@@ -62,7 +61,7 @@ def test_trees_decide_among_the_best_and_all_others_come_after(known):
     by_weights = HybridModel(weights(3))
     trees = fit_trees(Cases.of(cases, len(NAMES)))
     scores = {
-        name: Hybrid().score(replace(known, models=known.models.including(model), memo=Memo()))
+        name: Hybrid().score(replace(known, models=known.models.including(model), memo={}))
         for name, model in {"weights": by_weights, "trees": HybridModel(by_weights.weights, trees)}.items()
     }
     best = {name: np.argsort(-each, kind="stable")[:REFINED] for name, each in scores.items()}
