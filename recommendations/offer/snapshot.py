@@ -84,10 +84,6 @@ class Offer:
     def columns_nbytes(self) -> int:
         return sum(int(getattr(self, name).nbytes) for name in ("ids", *NUMBERS, *CODED))
 
-    def attributes_of(self, place: int) -> dict[str, str]:
-        """Sport, league, country and teams of one event."""
-        return {name: (column := getattr(self, name)).dictionary.values[column.codes[place]] for name in ATTRIBUTES}
-
     def place_of(self, event_id: int) -> int | None:
         place = int(np.searchsorted(self.ids, event_id))
         return place if place < len(self) and self.ids[place] == event_id else None

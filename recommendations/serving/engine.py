@@ -10,7 +10,7 @@ from math import prod
 from uuid import UUID
 
 from recommendations.models import EventStatus
-from recommendations.offer import Offer
+from recommendations.offer import ATTRIBUTES, Offer
 from recommendations.offer.arrays import Floats
 from recommendations.recommenders.base import (
     NO_MODELS,
@@ -36,7 +36,7 @@ _COUPONS_OF_HALF_CONFIDENCE = 10
 
 @dataclass(frozen=True, slots=True)
 class RecommendationRequest:
-    """The part of a request that is the same for all its users.
+    """The part of a request that all its users share.
 
     `hour`: the start of the hour, Unix seconds; scores depend on that time, so that they are the same for an hour.
     `chain`: the recommender, then its fallbacks; `needs`: the parts of profiles that any of them needs.
@@ -90,7 +90,7 @@ class UserContext:
 
 @dataclass(frozen=True, slots=True)
 class CasinoContext:
-    """What recommenders know of a casino: the offer, trends and fitted models."""
+    """The part of a recommender's input that all users of a casino share."""
 
     offer: Offer
     trends: Trends = NO_TRENDS
@@ -174,13 +174,17 @@ def _recommended(
 ) -> tuple[tuple[RecommendedEvent, ...], datetime | None]:
     """The events at these places of the offer, and when the first of them can no longer be bet on."""
     offer, now, margin = context.offer, context.now, request.options.begin_margin_seconds
+    columns = {name: getattr(offer, name) for name in ATTRIBUTES}
     events, closes = [], []
     for place in places:
         begin, end = float(offer.begins[place]), float(offer.ends[place])
+        attributes = {
+            name: (column := getattr(offer, name)).dictionary.values[column.codes[place]] for name in ATTRIBUTES
+        }
         closes.append(begin - margin if begin > now else end)
         events.append(
             RecommendedEvent(
-                **offer.attributes_of(place),
+                **{name: column.dictionary.values[column.codes[place]] for name, column in columns.items()},
                 odd=float(offer.odds[place]),
                 event_id=int(offer.ids[place]),
                 begin_timestamp=datetime.fromtimestamp(begin, UTC),

@@ -19,7 +19,7 @@ _SORTED_AT_FIRST = 256  # places; nearly always enough
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What may be in this slip: at most `limit` events, at `now` (Unix seconds), under the casino's `options`.
+    """The rules of one slip: at most `limit` events, at `now` (Unix seconds), under the casino's `options`.
 
     `excluded` and `held_events` are ids of events that the request or a coupon of the user excludes; selections without
     an event's id exclude `held_matches`. `sports`: the only allowed ones, all if empty.
@@ -125,34 +125,29 @@ class _Slip:
             has_closed = False
             open_mask = mask if self._is_closed is None else mask & ~self._is_closed
             for place in best_first(scores, np.flatnonzero(open_mask)):
-                if (event := self._event_that_fits(place)) is not None:
-                    has_closed = self._add(place, event)
-                    if has_closed or len(self.places) >= self._rules.limit:
-                        break
+                has_closed = self._add_if_allowed(place)
+                if has_closed or len(self.places) >= self._rules.limit:
+                    break
 
-    def _event_that_fits(self, place: int) -> dict[str, str] | None:
-        """The event's attributes; None if the rules or the slip's teams exclude it."""
-        rules, event_id = self._rules, int(self._offer.ids[place])
+    def _add_if_allowed(self, place: int) -> bool:
+        """Add the event unless the rules or the slip's teams exclude it. Returns whether that filled its league or
+        sport."""
+        offer, rules, event_id = self._offer, self._rules, int(self._offer.ids[place])
         if event_id in rules.excluded or event_id in rules.held_events:
-            return None
-        home, away = self._offer.home_team, self._offer.away_team
-        # before all attributes: the best events of a popular team are often many
+            return False
+        home, away = offer.home_team, offer.away_team
         teams = home.dictionary.values[home.codes[place]], away.dictionary.values[away.codes[place]]
         if not self._teams.isdisjoint(teams):
-            return None
-        event = self._offer.attributes_of(place)
-        return None if (event["sport"], event["league"], *teams) in rules.held_matches else event
-
-    def _add(self, place: int, event: dict[str, str]) -> bool:
-        """Whether the event's league or sport is full now."""
-        offer, options = self._offer, self._rules.options
+            return False
+        pair = offer.pair.dictionary.values[offer.pair.codes[place]]
+        if (*pair, *teams) in rules.held_matches:
+            return False
         self.places.append(place)
-        self._teams |= {event["home_team"], event["away_team"]}
-        pair, sport = (event["sport"], event["league"]), event["sport"]
+        self._teams.update(teams)
         self._leagues[pair] += 1
-        self._sports[sport] += 1
-        full = [offer.pair.equals(pair)] if self._leagues[pair] == options.max_per_league else []
-        full += [offer.sport.equals(sport)] if self._sports[sport] == options.max_per_sport else []
+        self._sports[pair[0]] += 1
+        full = [offer.pair.equals(pair)] if self._leagues[pair] == rules.options.max_per_league else []
+        full += [offer.sport.equals(pair[0])] if self._sports[pair[0]] == rules.options.max_per_sport else []
         for mask in full:
             self._is_closed = mask if self._is_closed is None else self._is_closed | mask
         return bool(full)
