@@ -88,19 +88,20 @@ class OperationsMiddleware:
         token = current_request.set(request)
         try:
             response = self.get_response(request)
-            response[ID_HEADER] = request_state(request).id
-            _record(request, response.status_code, time.perf_counter() - began)
+            state, method, route = request_state(request), str(request.method), route_of(request)
+            response[ID_HEADER] = state.id
+            seconds = time.perf_counter() - began
+            count_request(method, route, response.status_code, state.casino_id, seconds)
+            if settings.ACCESS_LOG:
+                _log_access(state.casino_id, method, route, response.status_code, seconds)
             return response
         finally:
             current_request.reset(token)
 
 
-def _record(request: HttpRequest, status: int, seconds: float) -> None:
-    method, route, casino_id = str(request.method), route_of(request), request_state(request).casino_id
-    count_request(method, route, status, casino_id, seconds)
-    if settings.ACCESS_LOG:
-        fields = {"casino": casino_id, "method": method, "route": route, "status": status, "seconds": round(seconds, 6)}
-        logger.info("%s %s %d in %.1f ms", method, route, status, seconds * 1_000, extra=fields)
+def _log_access(casino_id: int | None, method: str, route: str, status: int, seconds: float) -> None:
+    fields = {"casino": casino_id, "method": method, "route": route, "status": status, "seconds": round(seconds, 6)}
+    logger.info("%s %s %d in %.1f ms", method, route, status, seconds * 1_000, extra=fields)
 
 
 class ContentPolicyMiddleware:

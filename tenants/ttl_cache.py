@@ -26,24 +26,17 @@ class TtlCache(Generic[K, V]):
         self._values: LRUCache[K, tuple[float, V]] = LRUCache(capacity)  # with the time of its load, monotonic seconds
         self._guard = threading.Lock()
 
-    def get(self, key: K) -> V | None:
-        """The cached value, if its TTL is not over."""
-        with self._guard:
-            loaded_at, value = self._values.get(key, (None, None))
-        if loaded_at is None or time.monotonic() - loaded_at >= settings.CATALOGUE_LEASE_SECONDS:
-            return None
-        return value
-
     def get_or_load(self, key: K, load: Callable[[], V | None], *, cache_if: Callable[[V], bool]) -> V | None:
-        """The cached value, or else what `load` returns, which is cached if `cache_if` holds."""
-        cached = self.get(key)
-        if cached is not None:
+        """The cached value; once its TTL is over, the result of `load`, which is cached if `cache_if` holds."""
+        with self._guard:
+            loaded_at, cached = self._values.get(key, (None, None))
+        now = time.monotonic()  # before the load: a change may happen while it runs
+        if loaded_at is not None and now - loaded_at < settings.CATALOGUE_LEASE_SECONDS:
             return cached
-        loaded_at = time.monotonic()  # before the load: a change may happen while it runs
         value = load()
         if value is not None and cache_if(value):
             with self._guard:
-                self._values[key] = loaded_at, value
+                self._values[key] = now, value
         return value
 
     def clear(self) -> None:

@@ -138,7 +138,7 @@ def find_key(digest: str) -> KnownKey | None:
 
 def find_cached_key(digest: str) -> KnownKey | None:
     """The valid key with this digest if it is cached."""
-    known = api_key_cache.get(digest)
+    known = api_key_cache.get_or_load(digest, lambda: None, cache_if=_is_of_served_casino)
     return None if known is None or known.is_expired else known
 
 

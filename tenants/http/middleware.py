@@ -86,7 +86,7 @@ class RequestStateMiddleware:
             # pages that need no casino are served all the same, and those that need one meet the same error
             with suppress(CasinoNotUsable, OperationalError):
                 if may_choose_casino(request):
-                    _enter(state, _named_casino(request, state))
+                    _enter(state, _find_casino(request, state))
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Redirect a page of a casino's rows to the casino's choice if none is chosen; answer 503 if the database is
@@ -106,7 +106,7 @@ def _require_casino(request: HttpRequest, state: RequestState) -> None:
     if state.credentials_error is not None or (state.shows_key and state.key is None):
         return
     try:
-        _enter(state, _named_casino(request, state) if state.key is None else _own_casino(request, state.key.casino))
+        _enter(state, _find_casino(request, state))
         if state.admitted_id is None and state.casino is not None:
             state.admitted_id = admit(request, state.casino)
     except (CasinoNotUsable, RequestRejected, OperationalError) as error:
@@ -126,31 +126,23 @@ def _enter(state: RequestState, casino: Casino | None) -> None:
     state.casino = casino
 
 
-def _own_casino(request: HttpRequest, casino: Casino) -> Casino:
-    """The API key's casino. Raises CasinoForbidden if the header names another."""
-    if _id_in_header(request) not in (None, casino.pk):
-        raise CasinoForbidden("This API key is for another casino")
-    return casino
-
-
-def _named_casino(request: HttpRequest, state: RequestState) -> Casino | None:
-    """The casino of the header `Casino-ID`, or else the one chosen in the switcher."""
-    casino_id = _id_in_header(request)
+def _find_casino(request: HttpRequest, state: RequestState) -> Casino | None:
+    """The casino of the API key; without one, of the header `Casino-ID`, or else the one chosen in the switcher.
+    Raises CasinoIdInvalid, CasinoIdMissing, CasinoForbidden."""
+    text = request.headers.get(CASINO_HEADER)
+    try:
+        casino_id = None if text is None else int(text.replace("_", "?"))  # int() accepts 1_0 as 10
+    except ValueError:
+        raise CasinoIdInvalid("Casino-ID header must be an integer") from None
+    if state.key is not None:
+        if casino_id not in (None, state.key.casino_id):
+            raise CasinoForbidden("This API key is for another casino")
+        return state.key.casino
     if casino_id is None:
         casino_id = _chosen_id(request)
     if not may_act_for(state.login or request.user, casino_id):
         raise CasinoForbidden("This login is for other casinos")
     return Casino.objects.all().find(casino_id) if 0 < casino_id <= _MAX_ID else None
-
-
-def _id_in_header(request: HttpRequest) -> int | None:
-    text = request.headers.get(CASINO_HEADER)
-    if text is None:
-        return None
-    try:
-        return int(text.replace("_", "?"))  # int() accepts 1_0 as 10
-    except ValueError:
-        raise CasinoIdInvalid("Casino-ID header must be an integer") from None
 
 
 def _chosen_id(request: HttpRequest) -> int:

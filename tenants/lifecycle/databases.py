@@ -58,7 +58,7 @@ def create_empty(database: CasinoDatabase) -> None:
 
 def assign(database: CasinoDatabase, casino: Casino) -> None:
     """Write the identity row into a complete database, and grant access to the casino's role, if roles are on."""
-    at = casino.at_generation(database.generation, database.server_id, database.db_name)
+    at = casino.at(database)
     if settings.CASINO_ROLES:
         with server_cursor(server=database.server_id) as cursor:
             roles.close_to_public(cursor, database.db_name, casino.pk)
@@ -73,9 +73,7 @@ def check_identity(database: CasinoDatabase) -> None:
     """Raises WrongDatabase if the identity row is another casino's: its rows must not be copied as this casino's."""
     with server_cursor(database.db_name, server=database.server_id) as cursor:
         row = identity.read_identity(cursor)
-    identity.check_identity(
-        row, database.casino.at_generation(database.generation, database.server_id, database.db_name)
-    )
+    identity.check_identity(row, database.casino.at(database))
 
 
 def activate(database: CasinoDatabase, casino: Casino, state: CasinoState, *, schema_version: str) -> None:
@@ -131,7 +129,7 @@ def drop(database: CasinoDatabase) -> None:
     """Drop the database, terminating its sessions, and then its row."""
     with server_cursor(server=database.server_id) as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {quoted(database.db_name)} WITH (FORCE)")
-    alias = database.casino.at_generation(database.generation, database.server_id, database.db_name).alias
+    alias = database.casino.at(database).alias
     with suppress(OperationalError):  # this process's connection to it is broken
         connections.forget_alias(alias)
     database.delete()

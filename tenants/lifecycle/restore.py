@@ -84,7 +84,7 @@ def _prepare(casino: Casino, server: str | None, report: Report) -> CasinoDataba
 def _finish(casino: Casino, target: CasinoDatabase, report: Report) -> None:
     report("migrating the database")
     databases.assign(target, casino)
-    version = migrate_casino(casino.at_generation(target.generation, target.server_id, target.db_name)).version
+    version = migrate_casino(casino.at(target)).version
     report("activating the database")
     state = CasinoState.SUSPENDED if casino.state == CasinoState.SUSPENDED else CasinoState.ACTIVE
     databases.activate(target, casino, state, schema_version=version)

@@ -11,7 +11,7 @@ from tenants.orm.fields import OrderedJSONField
 from tenants.process_state import register
 from tenants.ttl_cache import TtlCache
 
-from .placement import DatabaseServer
+from .placement import CasinoDatabase, DatabaseServer
 
 
 class CasinoState(models.TextChoices):
@@ -112,11 +112,11 @@ class Casino(models.Model):
 
     @property
     def current(self) -> CurrentCasino:
-        """This casino for `use_casino`."""
-        return self.at_generation(self.generation, self.server_id, self.db_name)
-
-    def at_generation(self, generation: int, server: str | None, db_name: str | None) -> CurrentCasino:
-        """This casino with one of its databases, current or not."""
-        if db_name is None or server is None:
+        """This casino with its current database, for `use_casino`. Raises ValueError if it has none yet."""
+        if self.db_name is None or self.server_id is None:
             raise ValueError(f"{self} has no database yet.")
-        return CurrentCasino(id=self.pk, db_name=db_name, server=server, generation=generation, identity=self.identity)
+        return CurrentCasino(self.pk, self.db_name, self.server_id, self.generation, self.identity)
+
+    def at(self, database: CasinoDatabase) -> CurrentCasino:
+        """This casino with one of its databases, current or not."""
+        return CurrentCasino(self.pk, database.db_name, database.server_id, database.generation, self.identity)

@@ -33,7 +33,8 @@ def fingerprint(migrations: Migrations) -> str:
 def is_behind(version: str) -> bool:
     """Whether a database of this version lacks a migration of the code. One with more migrations, of a newer release,
     is not behind."""
-    return not version or (version != code_version() and not _is_ahead(version, migrations_on_disk()))
+    needed = migrations_on_disk()
+    return not version or (version != fingerprint(needed) and not _is_ahead(version, needed))
 
 
 def require_up_to_date(casino: Casino) -> None:
