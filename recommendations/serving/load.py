@@ -20,7 +20,7 @@ from recommendations.tallies.trend_cache import TRENDS, trend_cache
 from recommendations.tallies.user_tallies import Tallies
 from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
 from tenants.errors import DatabaseReadOnly
-from tenants.routing.connections import casino_connection, casino_prepared_cursor
+from tenants.routing.connections import casino_connection
 
 from .engine import CasinoContext, RecommendationRequest, UserContext
 
@@ -103,7 +103,7 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
     common = (OFFER_COLUMNS, TRENDS if needs_trends else "NULL", MODEL_VERSION)
     is_one = len(user_ids) == 1
     wanted = user_ids[0] if is_one else list(user_ids)
-    with casino_prepared_cursor() as cursor:
+    with casino_connection().prepared_cursor() as cursor:
         parameters = {"offer_version": known.version, "now": now, "hour": hour, "user_ids": wanted}
         cursor.execute(_sql(common, is_one), parameters)
         rows = cursor.fetchall()
@@ -217,5 +217,5 @@ def _keep_pairs(user: FoundUser, pairs: tuple[Pair, ...], now: datetime) -> None
         "now": now,
         "seen": user.purchases_at_last_update or 0,
     }
-    with casino_prepared_cursor() as cursor:
+    with casino_connection().prepared_cursor() as cursor:
         cursor.execute(_ADD_PAIRS if user.profile_id is None else _KEEP_PAIRS, kept)

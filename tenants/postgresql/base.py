@@ -15,15 +15,15 @@ from django.db.backends.utils import CursorWrapper
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
+from psycopg.pq import TransactionStatus
 
 from tenants.current_casino import CurrentCasino
 from tenants.errors import DatabaseReadOnly
 
 from . import embedded
-from .checkout import check_in, check_out, is_alive
+from .checkout import POOL, is_alive, this_thread
 from .client import DatabaseClient
 from .identity import check_connection
-from .prepared import PreparedCursor
 
 
 class ErrorWrapper(DatabaseErrorWrapper):
@@ -36,6 +36,21 @@ class ErrorWrapper(DatabaseErrorWrapper):
         if isinstance(exc_value, psycopg.errors.ReadOnlySqlTransaction):
             raise DatabaseReadOnly(f"{self.wrapper.alias} is read-only at present: {exc_value}") from exc_value
         super().__exit__(exc_type, exc_value, traceback)
+
+
+class PreparedCursor(psycopg.Cursor[Any]):
+    """Prepares its statements, so that a connection plans them once: that takes longer than running a query of a few
+    joins."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> "PreparedCursor":
+        try:
+            return super().execute(query, params, prepare=True, **options)
+        except psycopg.errors.FeatureNotSupported:
+            # A migration changed the types of a planned result; within a transaction it is too late to replan.
+            if self.connection.info.transaction_status != TransactionStatus.IDLE:
+                raise
+            self.connection.execute("DEALLOCATE ALL")
+            return super().execute(query, params, prepare=True, **options)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -74,12 +89,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @async_unsafe
     def connect(self) -> None:
-        """Like Django's; but the pool's connections are configured and in autocommit already, so that only the
-        attributes that Django's `connect` sets are to be set."""
+        """Like Django's; but a casino's connection is checked out of the pool, configured and in autocommit already, so
+        that only the attributes that Django's `connect` sets are to be set.
+
+        The thread's connections to other casinos are checked in first: a thread that loops over casinos has one
+        connection, not one a casino.
+        """
         if self.casino is None:
             super().connect()
             return
-        connection = check_out(self)
+        checked_out = this_thread.checked_out.wrappers
+        for other in list(checked_out):
+            if other.can_check_in:
+                other.close()
+        connection = POOL.check_out(self.alias, self.open)
+        checked_out[self] = None
+        this_thread.idle_wrappers.pop(self.alias, None)
         self.in_atomic_block = self.needs_rollback = self.closed_in_transaction = self.errors_occurred = False
         self.savepoint_ids, self.atomic_blocks, self.run_on_commit = [], [], []
         self.autocommit = self.health_check_done = True
@@ -130,8 +155,29 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return is_alive(self.connection, idle)
 
     def _close(self) -> None:
-        if self.casino is None or self.connection is None:
+        """Like Django's; but a casino's connection is checked in, or discarded if it can't be reused. Inside a
+        transaction it is discarded, since Django keeps using the connection that it closed."""
+        connection = self.connection
+        if self.casino is None or connection is None:
             super()._close()  # type: ignore[misc]  # missing from django-stubs
+            return
+        this_thread.checked_out.wrappers.pop(self, None)
+        is_idle = self.can_check_in and (
+            connection.pgconn.transaction_status == TransactionStatus.IDLE or _roll_back(connection)
+        )
+        if is_idle and connection.autocommit is True:
+            POOL.check_in(connection)
         else:
-            # Inside a transaction Django keeps using the connection that it closed, so `check_in` discards it.
-            check_in(self)
+            POOL.discard(connection)
+
+
+def _roll_back(connection: Any) -> bool:
+    """Roll back a transaction left open; whether the connection is then idle. `SET` outlives it: use `SET LOCAL`, as
+    behind a pooler."""
+    if connection.pgconn.transaction_status not in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+        return False
+    try:
+        connection.rollback()
+    except (psycopg.Error, OSError):
+        return False
+    return bool(connection.pgconn.transaction_status == TransactionStatus.IDLE)

@@ -1,16 +1,17 @@
-"""Checks casinos' connections out of the pool for a thread, and in again."""
+"""The pool of casinos' connections, and those that each thread has checked out of it."""
 
 import os
 import select
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
 import psycopg
 from django.conf import settings
 from django.db import connections
-from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.pq import ConnStatus
 
 from tenants.process_state import register
 
@@ -33,43 +34,22 @@ class CasinoWrapper(Protocol):
     @property
     def can_check_in(self) -> bool: ...
 
-    def open(self) -> Any: ...
-
     def close(self) -> None: ...
 
 
 def is_alive(connection: Any, idle_seconds: float) -> bool:
     """Whether the connection still works: by a poll of its socket (some 2 µs), or after a long pause by a round
     trip."""
-    return (idle_seconds < PING_AFTER_SECONDS and _is_socket_quiet(connection)) or _ping(connection)
-
-
-def _is_socket_quiet(connection: Any) -> bool:
-    """Whether the server has neither closed the connection nor sent anything."""
-    if connection.pgconn.status != ConnStatus.OK:
-        return False
-    poll = select.poll()
-    poll.register(connection.pgconn.socket, select.POLLIN)
-    return not poll.poll(0)
-
-
-def _ping(connection: Any) -> bool:
+    if idle_seconds < PING_AFTER_SECONDS and connection.pgconn.status == ConnStatus.OK:
+        poll = select.poll()
+        poll.register(connection.pgconn.socket, select.POLLIN)
+        if not poll.poll(0):  # the server has neither closed the connection nor sent anything
+            return True
     try:
         connection.execute("SELECT 1")
     except (psycopg.Error, OSError):
         return False
     return True
-
-
-def _reset(connection: Any) -> bool:
-    """Roll back a transaction left open; whether the connection can be reused. `SET` outlives it: use `SET LOCAL`, as
-    behind a pooler."""
-    if connection.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
-        try:
-            connection.rollback()
-        except (psycopg.Error, OSError):
-            return False
-    return connection.pgconn.transaction_status == TransactionStatus.IDLE and connection.autocommit is True
 
 
 def _limits() -> PoolLimits:
@@ -91,9 +71,12 @@ class _CheckedOut:
         self.wrappers: dict[CasinoWrapper, None] = {}
         self.process = os.getpid()
 
-    def __del__(self) -> None:
+    # The functions are defaults since at the interpreter's end this module's names are None.
+    def __del__(
+        self, getpid: Callable[[], int] = os.getpid, is_finalizing: Callable[[], bool] = sys.is_finalizing
+    ) -> None:
         # A forked process collects it too, with the parent's other threads: their connections must stay open.
-        if self.process == os.getpid() and not sys.is_finalizing():
+        if self.process == getpid() and not is_finalizing():
             for wrapper in list(self.wrappers):
                 wrapper.close()
 
@@ -104,55 +87,26 @@ class _ThreadState(threading.local):
         self.idle_wrappers: dict[str, None] = {}  # aliases of wrappers without a connection, the oldest first
 
 
-_thread = _ThreadState()
-
-
-def check_out(wrapper: CasinoWrapper) -> Any:
-    """A connection for this thread's wrapper. The thread's connections to other casinos are checked in first: a thread
-    that loops over casinos has one connection, not one a casino."""
-    wrappers = _thread.checked_out.wrappers
-    for other in list(wrappers):
-        if other.can_check_in:
-            other.close()
-    connection = POOL.check_out(wrapper.alias, wrapper.open)
-    wrappers[wrapper] = None
-    _thread.idle_wrappers.pop(wrapper.alias, None)
-    return connection
-
-
-def check_in(wrapper: CasinoWrapper) -> None:
-    """Check this wrapper's connection in, or close it if it can't be reused."""
-    _thread.checked_out.wrappers.pop(wrapper, None)
-    if wrapper.can_check_in and _reset(wrapper.connection):
-        POOL.check_in(wrapper.connection)
-    else:
-        POOL.discard(wrapper.connection)
+this_thread = _ThreadState()
 
 
 def check_in_alias(alias: str) -> None:
-    """Check in this thread's connection of `alias`, unless a transaction or a server-side cursor is open on it."""
+    """Check in this thread's connection of `alias`, unless a transaction or a server-side cursor is open on it.
+
+    Its wrapper is kept, as one of the thread's newest: creating one takes longer than a check-out.
+    """
     wrapper: Any = getattr(_handler._connections, alias, None)
     if getattr(wrapper, "casino", None) is None or not wrapper.can_check_in:
         return
     if wrapper.connection is not None:  # in an event loop there is none, and closing is forbidden
         wrapper.close()
-    _keep_wrapper(alias)
-
-
-def _keep_wrapper(alias: str) -> None:
-    """Keep the newest wrappers, not one of each casino: creating one takes longer than a check-out."""
-    idle = _thread.idle_wrappers
+    idle = this_thread.idle_wrappers
     idle[alias] = None
     if len(idle) > MAX_IDLE_WRAPPERS:
         oldest = next(iter(idle))
         del idle[oldest]
         with suppress(AttributeError):
             del connections[oldest]
-
-
-def checked_out_aliases() -> list[str]:
-    """The aliases of which this thread has a connection."""
-    return [wrapper.alias for wrapper in _thread.checked_out.wrappers]
 
 
 def _reset_after_fork() -> None:
@@ -164,7 +118,7 @@ def _reset_after_fork() -> None:
                 _inherited.append(wrapper.connection)
                 wrapper.connection = None
     POOL.reset_after_fork()
-    _thread.checked_out = _CheckedOut()
+    this_thread.checked_out = _CheckedOut()
 
 
 _inherited: list[Any] = []  # collecting them might close them

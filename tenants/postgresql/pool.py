@@ -76,8 +76,13 @@ class ConnectionPool:
         """An idle connection of this key, or a new one. Raises NoFreeConnection after `limits.wait` seconds, and
         whatever `connect` raises."""
         limits, now = self._limits(), time.monotonic()
-        deadline = now + limits.wait
-        self._close_expired(now - limits.idle)
+        deadline, expired = now + limits.wait, []
+        with self._changed:
+            while self._idle and next(iter(self._idle.values())).idle_since < now - limits.idle:
+                expired.append(self._idle.popitem(last=False)[1])
+            self._counts.expired += len(expired)
+        if expired:
+            self._close_and_release(expired)
         while True:
             found, evicted = self._reserve(key, limits, deadline)
             if found is None:
@@ -136,8 +141,12 @@ class ConnectionPool:
         has_waited = False
         with self._changed:
             while True:
-                if (found := self._take_idle(key)) is not None:
-                    return found, None
+                for entry in reversed(self._idle.values()):  # the most recently used has the warmest caches
+                    if entry.key == key:
+                        del self._idle[id(entry.connection)]
+                        self._checked_out[id(entry.connection)] = entry
+                        self._counts.reused += 1
+                        return entry, None
                 if self._slots[key] < limits.each:
                     if self._slots.total() < limits.total:
                         self._slots[key] += 1
@@ -147,15 +156,6 @@ class ConnectionPool:
                 self._counts.waited += not has_waited
                 has_waited = True
                 self._wait(deadline, key, limits)
-
-    def _take_idle(self, key: str) -> _PoolEntry | None:
-        for entry in reversed(self._idle.values()):  # the most recently used has the warmest caches
-            if entry.key == key:
-                del self._idle[id(entry.connection)]
-                self._checked_out[id(entry.connection)] = entry
-                self._counts.reused += 1
-                return entry
-        return None
 
     def _evict_for(self, key: str) -> _PoolEntry:
         _, evicted = self._idle.popitem(last=False)
@@ -191,14 +191,6 @@ class ConnectionPool:
                 else:
                     self._checked_out[id(opened)] = _PoolEntry(opened, key)
                     self._counts.opened += 1
-
-    def _close_expired(self, before: float) -> None:
-        expired = []
-        with self._changed:
-            while self._idle and next(iter(self._idle.values())).idle_since < before:
-                expired.append(self._idle.popitem(last=False)[1])
-            self._counts.expired += len(expired)
-        self._close_and_release(expired)
 
     def _close_and_release(self, unwanted: list[_PoolEntry]) -> None:
         for entry in unwanted:

@@ -6,13 +6,12 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from django.db import connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import CursorWrapper
 
 from tenants.current_casino import CurrentCasino
 from tenants.databases.roles import login_of
 from tenants.databases.servers import database_settings
-from tenants.postgresql.checkout import POOL, checked_out_aliases
+from tenants.postgresql.base import DatabaseWrapper
+from tenants.postgresql.checkout import POOL, this_thread
 from tenants.postgresql.pool import PoolMetrics
 from tenants.process_state import register
 
@@ -40,7 +39,7 @@ class Databases(dict[str, Any]):
         return self.of_casinos[alias]
 
     def __iter__(self) -> Iterator[str]:
-        return iter([*super().__iter__(), *checked_out_aliases()])
+        return iter([*super().__iter__(), *[wrapper.alias for wrapper in this_thread.checked_out.wrappers]])
 
 
 def register_alias(alias: str, database: dict[str, Any]) -> str:
@@ -74,9 +73,11 @@ def alias_of(casino: CurrentCasino) -> str:
     return alias if alias in connections.settings else register_alias(alias, _settings_for(casino))
 
 
-def casino_connection() -> BaseDatabaseWrapper:
+def casino_connection() -> DatabaseWrapper:
     """The connection to the current casino's database."""
-    return connections[current_alias()]
+    connection: Any = connections[current_alias()]  # of the only engine that casinos' databases have
+    wrapper: DatabaseWrapper = connection
+    return wrapper
 
 
 def query(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -90,14 +91,6 @@ def execute(sql: str, parameters: Sequence[Any] = ()) -> None:
     """Execute statements in the current casino's database."""
     with casino_connection().cursor() as cursor:
         cursor.execute(sql, parameters)
-
-
-def casino_prepared_cursor() -> CursorWrapper:
-    """A cursor on the current casino's database for a statement that every request runs: each connection plans it
-    once."""
-    connection: Any = connections[current_alias()]  # tenants.postgresql's own method
-    cursor: CursorWrapper = connection.prepared_cursor()
-    return cursor
 
 
 def casino_atomic() -> AbstractContextManager[Any]:

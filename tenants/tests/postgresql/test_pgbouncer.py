@@ -14,7 +14,7 @@ from tenants.databases.servers import database_settings, server_cursor
 from tenants.errors import WrongDatabase
 from tenants.lifecycle.create import create_casino
 from tenants.models import DatabaseServer
-from tenants.routing.connections import casino_atomic, casino_connection, casino_prepared_cursor
+from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
 from tenants.tests import fast_postgresql
 from tenants.tests.casino_rows import User, make_user
@@ -121,7 +121,7 @@ def test_repeated_statement_works_on_changing_server_connections(casino):
 def test_prepared_cursor_plans_each_time_through_the_pooler(casino):
     def request() -> None:
         for number in range(20):
-            with use_casino(casino), casino_prepared_cursor() as cursor:
+            with use_casino(casino), casino_connection().prepared_cursor() as cursor:
                 cursor.execute("SELECT %(number)s::int", {"number": number})
                 assert cursor.fetchone() == (number,)
 

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tenants.databases.servers import server_cursor
 from tenants.lifecycle.create import create_casino
-from tenants.routing.connections import casino_atomic, casino_connection, casino_prepared_cursor
+from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import make_user
 
@@ -19,7 +19,7 @@ def gamma(real_databases):
 
 
 def _query(name="Ada"):
-    with casino_prepared_cursor() as cursor:
+    with casino_connection().prepared_cursor() as cursor:
         cursor.execute(SQL, {"name": name})
         return cursor.fetchall()
 
