@@ -198,7 +198,7 @@ class TopicConsumer:
 
     def _on_assign(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         """Called before the first message of these partitions; their parked messages must be counted by then."""
-        if self._is_closing:  # closing revokes them at once, and the client can't be asked for offsets any more
+        if self._is_closing:  # closing revokes them immediately, and the client can't read offsets any more
             return
         numbers = {each.partition for each in partitions}
         client.resume(partitions)  # librdkafka keeps a partition paused that is revoked and assigned again

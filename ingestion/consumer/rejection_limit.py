@@ -1,4 +1,4 @@
-"""Stops the consumer when so many messages are rejected that its topic would end up in the dead letters."""
+"""Stops the consumer when it rejects too many messages, before they all become dead letters."""
 
 from collections import Counter, deque
 from collections.abc import Iterable

@@ -24,7 +24,7 @@ class OffsetCommits:
         self._retry_at = 0.0
 
     def commit(self, client: Consumer, offsets: list[TopicPartition]) -> None:
-        """Commit without waiting: while the group's coordinator is unavailable, that could take for ever."""
+        """Commit without waiting: a synchronous commit blocks while the group's coordinator is unavailable."""
         for each in offsets:
             self._unconfirmed[each.topic, each.partition] = each.offset
             self._refused.discard((each.topic, each.partition))
@@ -37,7 +37,7 @@ class OffsetCommits:
             self.commit(client, [TopicPartition(*key, self._unconfirmed[key]) for key in self._refused])
 
     def finish(self, client: Consumer, seconds: float) -> None:
-        """Wait until all offsets are committed, at most so long. Messages received meanwhile stay uncommitted."""
+        """Wait up to `seconds` until all offsets are committed. Messages received meanwhile stay uncommitted."""
         deadline = time.monotonic() + seconds
         while self._unconfirmed and time.monotonic() < deadline:
             client.poll(0.1)

@@ -21,7 +21,7 @@ def read_partition(topic: str, partition: int, first: int, end: int) -> Iterator
         client.assign([TopicPartition(topic, partition, first)])
         position = first
         while position < end:
-            # no more than there are: consume() would wait for further ones
+            # consume() would wait for messages beyond `end`
             messages = client.consume(min(BATCH, end - position), 0.5) or client.consume(1, _WAIT_SECONDS)
             if not messages:
                 reason = f"no messages of {topic}/{partition} within {_WAIT_SECONDS:g} s"

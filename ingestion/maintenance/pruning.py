@@ -31,7 +31,7 @@ class TallyPruning(MaintenanceTask):
 
 
 class TallyMerging(MaintenanceTask):
-    """Merges the tallies of casinos that send no more coupons; while they send some, storing merges."""
+    """Merges the tallies of casinos whose coupons pause; otherwise storing merges them."""
 
     interval_seconds = MERGE_SECONDS
 

@@ -7,13 +7,13 @@ REASONS = {
     "malformed": "The value is not valid JSON: truncated, not UTF-8, NaN, a lone surrogate, nested too deeply.",
     "bad_key": "A message without a value (a tombstone) whose key is not a row's id in digits.",
     "missing": "A required field is missing or empty.",
-    "wrong_type": "A field has another type than its JSON Schema says.",
+    "wrong_type": "A field has another type than in its JSON Schema.",
     "too_long": "A text has more than 100 characters.",
     "bad_text": "A text contains control characters (such as `\\u0000`) or lone surrogates.",
     "unknown_value": "A sport, currency, gender or status is not among the known ones (`SPORTS`, `CURRENCIES`, "
     "`GENDERS`). Extend the setting, then replay.",
     "out_of_range": "A number or a time is outside its valid range: an odd of 1 or less, a stake of 0, an event many "
-    "years ahead, a coupon of the day after tomorrow, no selections.",
+    "years ahead, a coupon more than a day ahead, no selections.",
     "inconsistent": "Two fields contradict each other: an event ends before it begins, a team plays against itself.",
     "id_taken": "The id was generated for a row that was sent without one. Send ids for all rows, or for none.",
     "unknown_user": "The coupon's user did not arrive within `WAITING_COUPON_DAYS`, or `WAITING_COUPONS` other "

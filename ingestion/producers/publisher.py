@@ -75,7 +75,7 @@ class Publisher:
             self._note_refusal(error)
 
     def close(self, seconds: float = EXIT_SECONDS) -> None:
-        """Wait for the delivery of queued messages, at most so long. A later `publish` creates a new producer."""
+        """Wait up to `seconds` for the delivery of queued messages. A later `publish` creates a new producer."""
         producer, self._producer = self._producer, None
         if producer is None:
             return

@@ -54,8 +54,8 @@ def list_parked(topics: Iterable[Topic] = tuple(TOPICS.values()), casino_id: int
 def drain_parked(topics: Iterable[Topic] = tuple(TOPICS.values()), casino_id: int | None = None) -> Counter[str]:
     """Store parked messages of casinos with an available database; returns outcome -> number of messages.
 
-    May run beside the consumers, which do the same: they find the stored messages in the ledgers. Raises
-    KafkaException, AllDatabasesUnavailable, NotDelivered.
+    May run while consumers do the same: the ledgers prevent duplicates. Raises KafkaException, AllDatabasesUnavailable,
+    NotDelivered.
     """
     outcomes = Counter[str]()
     for topic in topics:

@@ -1,4 +1,4 @@
-"""Classifies database errors: is a message to blame, or the database, or nobody?"""
+"""Classifies database errors by their cause: another transaction, the database, or a message."""
 
 from enum import Enum
 
@@ -10,7 +10,7 @@ from tenants.errors import CasinoOutage
 
 class DatabaseErrorKind(Enum):
     CONFLICT = "conflict"  # with another transaction: a retry may succeed
-    OUTAGE = "outage"  # the casino's database can't be written to now; no message is to blame
+    OUTAGE = "outage"  # the casino's database can't be written to now; not caused by a message
     BAD_ROW = "bad row"  # PostgreSQL refuses the row of one of the messages
     UNKNOWN = "unknown"
 

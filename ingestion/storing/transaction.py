@@ -43,7 +43,7 @@ def store_messages(
 
     If PostgreSQL refuses a row, the batch is bisected to find it, and its message is rejected. `send_to_dead_letters`
     must return only after the broker has the rejected messages. Raises DatabaseUnavailable, with nothing stored, and
-    django.db.Error for database errors of unknown kind: going on might lose messages.
+    django.db.Error for database errors of unknown kind: continuing could lose messages.
     """
     store: Store = _store
     for attempt in range(1, ATTEMPTS + 1):

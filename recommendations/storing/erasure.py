@@ -28,7 +28,7 @@ _OF_A_USER = {
 }
 
 _DATED = ("waiting_coupons", "purchased_coupons", "served_recommendations")
-_CAME_SINCE = "SELECT FROM users WHERE id = %s AND timestamp > %s"
+_STORED_SINCE = "SELECT FROM users WHERE id = %s AND timestamp > %s"
 _LOCK_USER = "SELECT FROM users WHERE id = %s FOR UPDATE"
 
 # Now, or the row's own timestamp if later: else the same message would store the row again.
@@ -67,9 +67,9 @@ def erase_user(user_id: int, now: datetime) -> dict[str, int]:
         return {**dict(_delete(user_id)), "fitted_models": models}
 
 
-def is_user_again_since(user_id: int, erased_at: datetime) -> bool:
+def is_stored_again_since(user_id: int, erased_at: datetime) -> bool:
     """Whether a user of the current casino was stored again since that erasure."""
-    return bool(query(_CAME_SINCE, [user_id, erased_at]))
+    return bool(query(_STORED_SINCE, [user_id, erased_at]))
 
 
 def erase_rows_until(user_id: int, erased_at: datetime) -> dict[str, int]:
@@ -78,7 +78,7 @@ def erase_rows_until(user_id: int, erased_at: datetime) -> dict[str, int]:
     with casino_atomic():
         lock_waiting_coupons()
         query(_LOCK_USER, [user_id])
-        if not is_user_again_since(user_id, erased_at):
+        if not is_stored_again_since(user_id, erased_at):
             return erase_user(user_id, erased_at)
         _record(user_id, erased_at)
         lock_profiles([user_id], [])

@@ -20,7 +20,7 @@ class Outcome:
     """A row's result, and the id it was written with (None for one that was not).
 
     WAITING: a coupon stored until its user is. UNKNOWN_USER: a coupon dropped because too many are waiting. DUPLICATE:
-    stored already. STALE: older than what is stored, removed or erased. ID_TAKEN: the id belongs to a row that the
+    stored already. STALE: older than the stored, removed or erased row. ID_TAKEN: the id belongs to a row that the
     casino sent without one, which is never overwritten.
     """
 

@@ -1,6 +1,6 @@
-"""Removing rows that the casino removes. Removals are recorded, so that an older message does not store the row again.
+"""Removing rows for a casino's removals, which are recorded so that an older message does not store the row again.
 
-Only rows with an id of the casino can be removed: the casino does not know the ids that PostgreSQL assigned.
+Only rows with an id of the casino can be removed: ids that PostgreSQL assigned are unknown to it.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ _REMOVE_USERS = (
     "DELETE FROM purchased_coupons WHERE user_id = ANY(%s)",
     "DELETE FROM served_recommendations WHERE user_id = ANY(%s)",
     "DELETE FROM users_profile WHERE user_id = ANY(%s)",
-    "DELETE FROM user_tallies WHERE user_id = ANY(%s)",  # after the profile, whose lock guards it
+    "DELETE FROM user_tallies WHERE user_id = ANY(%s)",  # after the profile, whose lock protects it
     "DELETE FROM users WHERE id = ANY(%s)",
 )
 

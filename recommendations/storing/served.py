@@ -13,7 +13,7 @@ from .upsert import as_json
 
 _STORED, _REMOVED = Outcome(Result.STORED), Outcome(Result.REMOVED)
 
-# Recommendations for users who were removed or erased since are dropped. The lock keeps a removal from interfering.
+# Recommendations for users who were removed or erased since are dropped. The lock excludes concurrent removals.
 _STORE = f"""
 WITH incoming AS MATERIALIZED (
     SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(

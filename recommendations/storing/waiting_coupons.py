@@ -83,7 +83,7 @@ def store_waiting(rows: Sequence[CouponRow], message_of: MessageOf) -> dict[Key,
 
 
 def _known(rows: Sequence[CouponRow]) -> dict[Key, Outcome]:
-    """The outcomes of those that are waiting already."""
+    """The outcomes of coupons that are waiting already."""
     known = query(_KNOWN, [[row.id for row in rows], [row.natural_key for row in rows]])
     return {coupon_id or natural_key: DUPLICATE for coupon_id, natural_key in known}
 

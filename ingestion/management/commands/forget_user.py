@@ -11,7 +11,7 @@ from ingestion.dead_letters.erase_user import purge_dead_letters_of
 from ingestion.errors import IngestionError
 from recommendations.errors import UserNotFound
 from recommendations.privacy import erased_users, forget_user, reapply_erasure
-from recommendations.storing.erasure import is_user_again_since
+from recommendations.storing.erasure import is_stored_again_since
 from tenants.management.cli.arguments import operator_name, ready_casino
 from tenants.models import Casino
 from tenants.routing.context import use_casino
@@ -58,9 +58,12 @@ class Command(BaseCommand):
         """User id -> until when dead letters are purged; None: all. A user who registered again keeps later ones."""
         erased = erased_users(casino)
         with use_casino(casino.current):
-            back = [user_id for user_id, erased_at in erased.items() if reapply_erasure(user_id, erased_at)]
+            restored = [user_id for user_id, erased_at in erased.items() if reapply_erasure(user_id, erased_at)]
             users = {
-                each: erased_at if is_user_again_since(each, erased_at) else None for each, erased_at in erased.items()
+                each: erased_at if is_stored_again_since(each, erased_at) else None
+                for each, erased_at in erased.items()
             }
-        self.stdout.write(f"{len(back)} of {len(erased)} erased users of {casino} had data again, which is erased.")
+        self.stdout.write(
+            f"{len(restored)} of {len(erased)} erased users of {casino} had data again; it is now erased."
+        )
         return users

@@ -38,7 +38,7 @@ class ListParked(Verb):
 
 class DrainParked(Verb):
     name = "drain"
-    help = "Store them now, if the databases are available again. Consumers do it by themselves within half a minute."
+    help = "Store parked messages of available databases now. Consumers do it within half a minute."
 
     def add_arguments(self, parser: CommandParser) -> None:
         _add_arguments(parser)
