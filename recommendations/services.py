@@ -1,4 +1,4 @@
-"""What views and commands call: configure a casino, recommend to users, create dummy coupons.
+"""The services of views and commands: configure a casino, recommend to users, create dummy coupons.
 
 All but `configure` work on the current casino's data.
 """

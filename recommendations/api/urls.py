@@ -5,7 +5,7 @@ from .user_views import UserExportView, UserView
 from .views import ConfigView, OptionsSchemaView, PurchaseView, RecommendManyView, RecommendView
 
 urlpatterns = [
-    path("recommend/<str:user_id>", RecommendView.as_view(), name="recommend"),  # first: asked far more than all others
+    path("recommend/<str:user_id>", RecommendView.as_view(), name="recommend"),  # first: by far the most frequent
     path("recommend", RecommendManyView.as_view(), name="recommend_many"),
     path("config", ConfigView.as_view(), name="config"),
     path("config/options.schema.json", OptionsSchemaView.as_view(), name="options_schema"),

@@ -32,10 +32,8 @@ class CasinoAPIView(GenericAPIView[Any]):
 
     needs_casino = True  # read by RequestStateMiddleware
     casino: Casino
-    scope: Scope  # of the API keys that may ask
-    staff_permissions: ClassVar[
-        Mapping[str, str]
-    ] = {}  # method -> what a login needs; for others every staff login may ask
+    scope: Scope  # that an API key needs
+    staff_permissions: ClassVar[Mapping[str, str]] = {}  # method -> permission; other methods are open to all staff
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -162,7 +160,7 @@ class PurchaseView(CasinoAPIView):
     staff_permissions: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("GET", "POST"), "recommendations.add_purchasedcoupon"
     )
-    serializer_class = Serializer  # takes nothing; the browsable API asks for one to draw the button
+    serializer_class = Serializer  # without fields; the browsable API needs one for the button
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if not settings.RECSYS_TEST_ENDPOINTS:

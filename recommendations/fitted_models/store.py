@@ -22,7 +22,7 @@ M = TypeVar("M", bound=StoredModel)
 
 MODEL_TYPES = {name: kind for each in RECOMMENDERS.values() for name, kind in each.model_types.items()}
 _TOGETHER = ("hybrid", "tastes")  # the weights belong to these user vectors' likeness
-_VERSIONS_KEPT = 5  # besides those that serve
+_MAX_VERSIONS = 5  # besides the served ones
 # What decoding raises for bytes that are damaged or of another release; numpy raises the latter two.
 _UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError)
 
@@ -118,7 +118,7 @@ def served_version() -> int:
 def _prune() -> None:
     """Delete old versions, but for the served one and the one before it, which requests may be reading."""
     versions = FittedModel.objects.order_by("-version").values_list("version", flat=True).distinct()
-    kept = {*versions[:_VERSIONS_KEPT], *versions.filter(is_served=True)[:2]}
+    kept = {*versions[:_MAX_VERSIONS], *versions.filter(is_served=True)[:2]}
     FittedModel.objects.exclude(version__in=kept).delete()
 
 

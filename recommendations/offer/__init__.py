@@ -1,4 +1,4 @@
-"""The offer: a casino's events as columns in memory, up to date with its database at every request."""
+"""The offer: a casino's events as columns in memory, synchronised with its database at every request."""
 
 from .cache import CachedOffer, OfferCache, offers, read_offer
 from .columns import Column, Dictionary, Pair

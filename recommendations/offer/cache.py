@@ -1,4 +1,4 @@
-"""The offers in memory, each patched by the changes since it was read, or reloaded where the log is too short."""
+"""The cache of offers: each is patched with the changes since its version, or reloaded if the log is too short."""
 
 import threading
 from collections import OrderedDict
@@ -16,7 +16,7 @@ from .snapshot import Offer
 
 @dataclass(frozen=True, slots=True)
 class CachedOffer:
-    """A casino's offer in memory as a request found it; the `version` is None without one."""
+    """A casino's cached offer at the begin of a request; without one, `offer` and `version` are None."""
 
     alias: str
     offer: Offer | None
@@ -24,9 +24,9 @@ class CachedOffer:
 
 
 class OfferCache:
-    """The least recently used offers are dropped beyond `max_bytes`, but one stays. Thread-safe.
+    """An LRU cache of at most `max_bytes`, or of one offer. Thread-safe.
 
-    An offer is valid while its version is the database's: there is nothing to invalidate.
+    An offer is valid while its version equals the database's: there is no invalidation.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -40,11 +40,11 @@ class OfferCache:
 
     @property
     def nbytes(self) -> int:
-        """Of all offers in memory."""
+        """The size of all cached offers."""
         return self._bytes
 
     def known(self) -> CachedOffer:
-        """The current casino's offer in memory: query the database with its version, then call `advance`."""
+        """The current casino's cached offer: query the database with its version, then call `advance`."""
         alias = current_alias()
         with self._lock:
             offer = self._offers.get(alias)
@@ -57,9 +57,8 @@ class OfferCache:
             return CachedOffer(alias, offer, offer.version)
 
     def advance(self, known: CachedOffer, version: int | None, changes: str | None, now: datetime) -> Offer:
-        """The current casino's offer, never older than the query that returned `version` and `changes`.
-
-        That query was given `known.version`; its columns are `OFFER_COLUMNS`.
+        """The current casino's offer, never older than the query that returned `version` and `changes`: the columns
+        `OFFER_COLUMNS`, with the parameter `known.version`.
         """
         if known.offer is None or version is None or changes == RELOAD:
             return self._load(known, now)
@@ -74,7 +73,7 @@ class OfferCache:
         return patched
 
     def _load(self, known: CachedOffer, now: datetime) -> Offer:
-        with self._loader(known.alias):  # of many requests that miss at once, one loads the offer, the others patch it
+        with self._loader(known.alias):  # of concurrent misses, one loads the offer, the others patch it
             newest = self.known()
             if newest.offer is not None and newest.offer is not known.offer:
                 version, changes = query_changes(newest.version, now)
@@ -82,7 +81,7 @@ class OfferCache:
                     return self.advance(newest, version, changes, now)
             offer = load_offer(now)
             with self._lock:
-                # Replaces any other: a higher version may be that of a transaction that was rolled back.
+                # Replaces any other: a higher version may be of a rolled back transaction.
                 self._put(known.alias, offer)
             return offer
 
@@ -117,6 +116,6 @@ register("cached offers", reset=offers.clear)
 
 
 def read_offer(now: datetime) -> Offer:
-    """The current casino's offer, as of one query. A request has a query of its own: see `OFFER_COLUMNS`."""
+    """The current casino's offer, as of one query. A request adds `OFFER_COLUMNS` to its own query instead."""
     known = offers.known()
     return offers.advance(known, *query_changes(known.version, now), now)

@@ -1,7 +1,7 @@
 """A column of an offer: one attribute of all events, dictionary-encoded as in Apache Arrow.
 
-Nothing here ever changes: what has a new value is a new dictionary. So snapshots share columns and dictionaries, and no
-reader needs a lock.
+Columns and dictionaries are immutable: a new value makes a new dictionary. So snapshots share them, and readers need no
+lock.
 """
 
 import sys
@@ -22,14 +22,14 @@ _INT_BYTES = 28  # of a place too large for Python's cache of small numbers
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dictionary(Generic[Value]):
-    """Each value once: `values[places[value]] == value`. `nbytes` counts all of it, the values themselves too."""
+    """Distinct values: `values[places[value]] == value`. `nbytes` includes the values themselves."""
 
     values: tuple[Value, ...] = ()
     places: dict[Value, int] = field(default_factory=dict)
     nbytes: int = sys.getsizeof(()) + sys.getsizeof({})
 
     def including(self, values: Iterable[Value]) -> "Dictionary[Value]":
-        """Itself if it has these values; else a longer one, in which all that was there keeps its place."""
+        """Itself if it has these values; else a longer one, in which present values keep their places."""
         new = [_shared(value) for value in dict.fromkeys(values) if value not in self.places]
         if not new:
             return self
@@ -41,15 +41,15 @@ class Dictionary(Generic[Value]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column(Generic[Value]):
-    """`codes`, int32 of shape (n,): `codes[i]` is the place of event i's value in `values`, which may have values that
-    no event has."""
+    """`codes`, int32 of shape (n,): `codes[i]` is the place of event i's value in `values`, which may include values of
+    no event."""
 
     codes: Codes
     dictionary: Dictionary[Value]
 
     @classmethod
     def of(cls, values: Sequence[Value], known: Dictionary[Value] | None = None) -> "Column[Value]":
-        """A column of these values, by the dictionary `known` as far as that goes."""
+        """A column of these values, whose dictionary extends `known`."""
         dictionary: Dictionary[Value] = (known or Dictionary()).including(values)
         places = dictionary.places
         return cls(np.array([places[value] for value in values], dtype=np.int32), dictionary)
@@ -66,24 +66,24 @@ class Column(Generic[Value]):
         return self.dictionary.values[int(self.codes[event])]
 
     def equals(self, value: Value | None) -> Mask:
-        """Which events have this value; none, if it is unknown or None."""
+        """The mask of events with this value; all False if it is unknown or None."""
         place = self.dictionary.places.get(value, -1) if value is not None else -1
         return np.equal(self.codes, place)
 
     def spread(self, table: Numbers) -> Numbers:
-        """Each event's entry of a table that has one for each of `values` (and may have more), shape (n,)."""
+        """Each event's entry of a table with at least one entry for each of `values`, shape (n,)."""
         # twice as fast as table[codes], which makes wider integers of them first
         return table.take(self.codes, mode="clip")
 
     def present(self) -> list[Value]:
-        """The values that occur, each once."""
+        """The distinct values of the events."""
         return [self.values[code] for code in self._used()]
 
     def keep(self, events: Mask) -> "Column[Value]":
         return replace(self, codes=self.codes[events])
 
     def replaced(self, places: Places, other: "Column[Value]") -> "Column[Value]":
-        """With `other`'s values at `places`; itself where they are there already."""
+        """With `other`'s values at `places`; itself if nothing changes."""
         new = self._taking(other)
         if np.array_equal(self.codes[places], new.codes):
             return self
@@ -92,17 +92,17 @@ class Column(Generic[Value]):
         return Column(codes, new.dictionary)
 
     def inserted(self, places: Places, other: "Column[Value]") -> "Column[Value]":
-        """With `other`'s values put in before `places`."""
+        """With `other`'s values inserted before `places`."""
         new = self._taking(other)
         return Column(np.insert(self.codes, places, new.codes), new.dictionary)
 
     def compacted(self) -> "Column[Value]":
-        """Without the values that no event has."""
+        """Without values of no event."""
         empty: Column[Value] = Column.of([])
         return empty._taking(self)
 
     def _taking(self, other: "Column[Value]") -> "Column[Value]":
-        """The other column, by this one's dictionary as far as that goes."""
+        """The other column, recoded to a dictionary that extends this one's."""
         if other.dictionary is self.dictionary:
             return other
         used = other._used()
@@ -116,7 +116,7 @@ class Column(Generic[Value]):
 
 
 def pair_column(first: Column[str], second: Column[str], known: Dictionary[Pair] | None = None) -> Column[Pair]:
-    """What the two columns say of each event, as one value."""
+    """Each event's values of both columns, as one value."""
     both = first.codes.astype(np.int64) * len(second.values) + second.codes
     used, which = np.unique(both, return_inverse=True)
     pairs = (divmod(int(each), len(second.values)) for each in used)
@@ -125,5 +125,5 @@ def pair_column(first: Column[str], second: Column[str], known: Dictionary[Pair]
 
 
 def _shared(value: Value) -> Value:
-    """The same text is in several columns, and in the offers of several casinos."""
+    """Interned text, since columns and casinos have the same texts."""
     return cast("Value", sys.intern(str(value))) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""What is asked of a casino's database about its offer: one statement, and so one snapshot, each time."""
+"""The queries of a casino's offer, each one statement and thus one database snapshot."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from tenants.routing.connections import casino_connection
 from .snapshot import Offer, offer_of_columns
 
 # Two columns for the select list of any query, with the parameters `offer_version` (the version in memory, or None) and
-# `now`: the database's version and what `OfferCache.advance` needs to follow it. Costs nothing where the two are equal.
+# `now`: the database's version, and the changes up to it for `OfferCache.advance`; null if the versions are equal.
 OFFER_COLUMNS = (
     "(SELECT version FROM offer_version WHERE id = 1) AS offer_version, "
     "offer_changes_since(%(offer_version)s, %(now)s) AS offer_changes"
@@ -22,7 +22,7 @@ _LOAD = "SELECT (SELECT version FROM offer_version WHERE id = 1), offer_events(%
 
 _Numbers = list[float | str] | None
 _Texts = list[str] | None
-# An aggregate of no rows is null.
+# An aggregate over no rows is null.
 _Columns = tuple[
     list[int] | None,  # the ids of all that changed
     list[int] | None,
@@ -39,19 +39,19 @@ _DECODER = msgspec.json.Decoder(_Columns)
 
 
 def query_changes(known: int | None, now: datetime) -> tuple[int | None, str | None]:
-    """The version of the current casino's offer, and what changed since the version `known`."""
+    """The version of the current casino's offer, and the changes since the version `known`."""
     version, changes = _row(f"SELECT {OFFER_COLUMNS}", {"offer_version": known, "now": now})
     return version, changes
 
 
 def load_offer(now: datetime) -> Offer:
-    """Read the current casino's events that are open and not over at `now`. Which may be shown is for the gate."""
+    """Read the current casino's events that are open and not over at `now`; `slip.py` filters them further."""
     version, events = _row(_LOAD, {"now": now})
     return _decoded(version, events)[1]
 
 
 def advanced(offer: Offer, version: int, changes: str, now: datetime) -> Offer:
-    """The snapshot that follows `offer`, by the column `offer_changes` of a query that was given its version."""
+    """The next snapshot after `offer`, from the column `offer_changes` of a query with its version."""
     changed, rows = _decoded(version, changes, like=offer)
     gone = np.setdiff1d(np.array(changed, dtype=np.int64), rows.ids)
     return offer.patched(version, rows, gone).trimmed(now)

@@ -1,4 +1,4 @@
-"""A snapshot of the offer, and the next one made of it by what changed."""
+"""A snapshot of the offer, and its patching into the next one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ CODED = (*ATTRIBUTES, "pair")
 
 
 class MemoKey(Generic[T]):
-    """The key of a value of type T in a `Memo`; every instance is another key."""
+    """The key of a value of type T in a `Memo`; each instance is a distinct key."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -53,7 +53,7 @@ class Memo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Offer:
-    """n events that were open and not over when they were read, sorted by id; some may have begun or ended since.
+    """n events, sorted by id, that were open and not over when read; some may have begun or ended since.
 
     `begins`, `ends`: Unix seconds; `pair`: (sport, league). All of shape (n,). A snapshot never changes; `memo` holds
     values derived from it.
@@ -77,7 +77,7 @@ class Offer:
 
     @property
     def nbytes(self) -> int:
-        """Of all columns with their dictionaries, and of the arrays in `memo`."""
+        """The size of all columns with their dictionaries, and of the arrays in `memo`."""
         return self.columns_nbytes + self.memo.nbytes
 
     @property
@@ -96,9 +96,9 @@ class Offer:
         return replace(self, **numbers, **{name: getattr(self, name).keep(events) for name in CODED})
 
     def patched(self, version: int | None, rows: "Offer", gone: Iterable[int] = ()) -> "Offer":
-        """The next snapshot: with `rows` put in, or in place of those of the same ids, and without the ids `gone`.
+        """The next snapshot: `rows` are inserted, or replace those of the same ids; the ids `gone` are removed.
 
-        What is the same in both is shared: where only odds changed, only `odds` is copied.
+        Unchanged columns are shared: if only odds changed, only `odds` is copied.
         """
         offer = replace(self, version=version)._without(gone)
         places, is_known = offer._places_of(rows.ids)
@@ -106,7 +106,7 @@ class Offer:
         return offer if is_known.all() else offer._inserted(places[~is_known], rows.keep(~is_known))
 
     def trimmed(self, now: datetime) -> "Offer":
-        """Without the events that are over and the values that no event has, if those have become many."""
+        """Without events that are over and values of no event, if these have become many."""
         is_on = self.ends > now.timestamp()
         over = len(self) - int(np.count_nonzero(is_on))
         if over * 10 <= len(self) and all(len(getattr(self, name).values) <= 2 * len(self) for name in CODED):
@@ -115,7 +115,7 @@ class Offer:
         return replace(offer, **{name: getattr(offer, name).compacted() for name in CODED})
 
     def _places_of(self, ids: Ids) -> tuple[Places, Mask]:
-        """Where these ids are or, where the mask says that they are not, belong."""
+        """The places of these ids, or, where the mask is False, the places to insert them."""
         places = np.searchsorted(self.ids, ids)
         is_known = places < len(self)
         is_known[is_known] = self.ids[places[is_known]] == ids[is_known]
@@ -147,7 +147,7 @@ class Offer:
 
 def build_offer(version: int | None, rows: Iterable[tuple[Any, ...]]) -> Offer:
     """A snapshot of rows of (id, begin_timestamp, end_timestamp, odd, sport, league, country, home_team, away_team),
-    sorted by id, as models have them."""
+    sorted by id, with the models' types."""
     ids, begins, ends, odds, *attributes = list(zip(*rows, strict=True)) or [()] * (4 + len(ATTRIBUTES))
     times = ([moment.timestamp() for moment in moments] for moments in (begins, ends))
     return offer_of_columns(version, ids, *times, odds, *attributes)
@@ -156,10 +156,10 @@ def build_offer(version: int | None, rows: Iterable[tuple[Any, ...]]) -> Offer:
 def offer_of_columns(
     version: int | None, ids: Any, begins: Any, ends: Any, odds: Any, *attributes: Any, like: Offer | None = None
 ) -> Offer:
-    """A snapshot of n values a column, sorted by id; times in Unix seconds, attributes in the order of `ATTRIBUTES`.
+    """A snapshot of columns of n values, sorted by id; times in Unix seconds, attributes in the order of `ATTRIBUTES`.
 
-    A number may also be text, as JSON has it where it is none: "NaN", "Infinity". The dictionaries are those of `like`
-    as far as they go.
+    A number may also be the text "NaN" or "Infinity", for which JSON has no number. The dictionaries extend those of
+    `like`.
     """
     known = {name: getattr(like, name).dictionary if like is not None else None for name in CODED}
     columns = {name: Column.of(values, known[name]) for name, values in zip(ATTRIBUTES, attributes, strict=True)}

@@ -1,4 +1,4 @@
-"""The interface of recommenders: what each gets, and what it returns."""
+"""The interface of recommenders, and their input."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -122,8 +122,8 @@ _SOONEST_FIRST = MemoKey[Scores]("soonest first")
 
 def soonest_first(offer: Offer) -> Scores:
     """Scores that order equally scored events by their begin, too small to matter otherwise; shape (n,), read-only."""
-    kept = offer.memo.get(_SOONEST_FIRST)
-    return offer.memo.keep(_SOONEST_FIRST, -1e-13 * offer.begins) if kept is None else kept
+    cached = offer.memo.get(_SOONEST_FIRST)
+    return offer.memo.keep(_SOONEST_FIRST, -1e-13 * offer.begins) if cached is None else cached
 
 
 class Recommender(ABC):
@@ -139,7 +139,7 @@ class Recommender(ABC):
     model_types: ClassVar[Mapping[str, type[StoredModel]]] = {}
 
     def applies(self, context: ScoringContext) -> bool:
-        """Whether it knows enough to score. If not, the next fallback is used (cold start)."""
+        """Whether there is enough data to score. If not, the next fallback is used (cold start)."""
         return True
 
     @abstractmethod

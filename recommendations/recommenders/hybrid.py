@@ -60,10 +60,10 @@ class HybridModel:
     @classmethod
     def decode(cls, encoded: bytes) -> "HybridModel":
         """Without the trees if they were fitted to other features than this code's, which they know by place alone."""
-        kept = msgspec.msgpack.decode(encoded, type=StoredHybridModel)
-        if kept.trees is None or kept.features != FINGERPRINT:
-            return cls(kept.weights)
-        return cls(kept.weights, Trees.decode(kept.trees))
+        stored = msgspec.msgpack.decode(encoded, type=StoredHybridModel)
+        if stored.trees is None or stored.features != FINGERPRINT:
+            return cls(stored.weights)
+        return cls(stored.weights, Trees.decode(stored.trees))
 
 
 DEFAULT_MODEL = HybridModel(DEFAULT_WEIGHTS)

@@ -54,26 +54,26 @@ class NeighboursModel:
 
     def encode(self) -> bytes:
         width = self.neighbours.shape[1]
-        kept = StoredNeighboursModel(list(self.tokens), width, self.neighbours.tobytes(), self.weights.tobytes())
-        return msgspec.msgpack.encode(kept)
+        stored = StoredNeighboursModel(list(self.tokens), width, self.neighbours.tobytes(), self.weights.tobytes())
+        return msgspec.msgpack.encode(stored)
 
     @classmethod
     def decode(cls, encoded: bytes) -> "NeighboursModel":
-        kept = msgspec.msgpack.decode(encoded, type=StoredNeighboursModel)
-        shape = len(kept.tokens), kept.width
+        stored = msgspec.msgpack.decode(encoded, type=StoredNeighboursModel)
+        shape = len(stored.tokens), stored.width
         return cls.of(
-            kept.tokens,
-            np.frombuffer(kept.neighbours, dtype=np.int32).reshape(shape),
-            np.frombuffer(kept.weights, dtype=np.float32).reshape(shape),
+            stored.tokens,
+            np.frombuffer(stored.neighbours, dtype=np.int32).reshape(shape),
+            np.frombuffer(stored.weights, dtype=np.float32).reshape(shape),
         )
 
     def tokens_of_values(self, columns: Sequence[Column[Any]]) -> Places:
         """The token of each value of the columns of `TALLIED`, one column after the other; T for a value that is no
-        token. Kept for the latest dictionaries."""
+        token. Cached for the latest dictionaries."""
         dictionaries = [column.dictionary for column in columns]
-        kept = self.memo.get(_TOKENS_OF_VALUES)
-        if kept is not None and all(own is other for own, other in zip(kept[0], dictionaries, strict=True)):
-            return kept[1]
+        cached = self.memo.get(_TOKENS_OF_VALUES)
+        if cached is not None and all(own is other for own, other in zip(cached[0], dictionaries, strict=True)):
+            return cached[1]
         none, token_of = len(self.tokens), self.places.get
         tokens = [
             token_of(f"{_KINDS[attribute]}:{value}", none) if attribute in _KINDS else none
@@ -111,7 +111,7 @@ class Neighbours(Recommender):
         if found is None:
             return []
         model, of_tokens = found
-        # a team's name says more than the league's: the better of the teams, then the league
+        # a team is more specific than a league: the better of the teams, then the league
         *teams, league = [
             (float(of_tokens[model.places.get(token, -1)]), token) for token in _event_tokens(context.offer, place)
         ]
@@ -153,7 +153,7 @@ def _event_tokens(offer: Offer, place: int) -> list[str]:
 def fit(users: Iterable[Mapping[str, float]]) -> NeighboursModel | None:
     """Fit to the tokens of users, as `tokens_of` gives them; None if no two users share enough to learn from.
 
-    B = I - P diag(1 / diag P), P the inverse of X'X + lambda I; of each row the largest by amount are kept.
+    B = I - P diag(1 / diag P), P the inverse of X'X + lambda I; of each row the largest by amount are stored.
     """
     rows = list(users)
     of_users = Counter(token for row in rows for token in row)
@@ -165,9 +165,9 @@ def fit(users: Iterable[Mapping[str, float]]) -> NeighboursModel | None:
         return None
     weights = _ease(_gram(rows, {token: place for place, token in enumerate(tokens)}))
     width = min(NEIGHBOURS_KEPT, len(tokens))
-    kept = np.argsort(-np.abs(weights), axis=1, kind="stable")[:, :width]
+    largest = np.argsort(-np.abs(weights), axis=1, kind="stable")[:, :width]
     return NeighboursModel.of(
-        tokens, kept.astype(np.int32), np.take_along_axis(weights, kept, axis=1).astype(np.float32)
+        tokens, largest.astype(np.int32), np.take_along_axis(weights, largest, axis=1).astype(np.float32)
     )
 
 

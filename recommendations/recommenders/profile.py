@@ -67,11 +67,11 @@ def column_of(offer: Offer, attribute: str) -> Column[Any]:
     if attribute != "odds_band":
         column: Column[Any] = getattr(offer, attribute)
         return column
-    kept = offer.memo.get(_ODDS_BAND)
-    if kept is None:
+    cached = offer.memo.get(_ODDS_BAND)
+    if cached is None:
         codes = np.digitize(offer.odds, BAND_BOUNDS).astype(np.int32)
-        kept = offer.memo.keep(_ODDS_BAND, Column(codes, BANDS))
-    return kept
+        cached = offer.memo.keep(_ODDS_BAND, Column(codes, BANDS))
+    return cached
 
 
 def _lifts(column: Column[Any], tally: Mapping[str, float], rates: Scores) -> Scores:
@@ -86,7 +86,7 @@ def _lifts(column: Column[Any], tally: Mapping[str, float], rates: Scores) -> Sc
 
 
 def _shared(context: ScoringContext, place: int) -> Iterator[tuple[int, str]]:
-    """(number of the last bets, what they share with the event)."""
+    """(number of the last bets, the value that they share with the event)."""
     last, offer = context.profile.recent[-LAST_BETS:], context.offer
     teams = Counter(team for each in last for team in {each.home_team, each.away_team})
     for team in (offer.home_team[place], offer.away_team[place]):

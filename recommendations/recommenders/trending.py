@@ -1,4 +1,4 @@
-"""`trending`: what the casino's users bet on now (popularity)."""
+"""`trending`: popularity, the events and leagues that the casino's users bet on now."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ _SCORES = MemoKey[tuple[Trends, Scores]]("trending")
 
 class Trending(Recommender):
     """log(1 + e) + 0.5 log(1 + l): e and l count the selections of the event and of its league, with a half-life of a
-    day. Equal scores go by what begins first."""
+    day. Equal scores are ordered by the begin."""
 
     name = "trending"
 
@@ -21,11 +21,11 @@ class Trending(Recommender):
         return bool(context.trends)
 
     def score(self, context: ScoringContext) -> Scores:
-        """The same for all users, so kept as long as offer and trends."""
+        """The same for all users, thus cached for the same offer and trends."""
         offer, trends = context.offer, context.trends
-        kept = offer.memo.get(_SCORES)
-        if kept is not None and kept[0] is trends:
-            return kept[1]
+        cached = offer.memo.get(_SCORES)
+        if cached is not None and cached[0] is trends:
+            return cached[1]
         of_leagues = trends.of_column("league", offer.league)
         scores: Scores = np.log1p(trends.of_offer(offer)) + _SHARE_OF_LEAGUE * np.log1p(of_leagues)
         return offer.memo.keep(_SCORES, (trends, scores + soonest_first(offer)))[1]

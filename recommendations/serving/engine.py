@@ -178,9 +178,6 @@ def _recommended(
     events, closes = [], []
     for place in places:
         begin, end = float(offer.begins[place]), float(offer.ends[place])
-        attributes = {
-            name: (column := getattr(offer, name)).dictionary.values[column.codes[place]] for name in ATTRIBUTES
-        }
         closes.append(begin - margin if begin > now else end)
         events.append(
             RecommendedEvent(

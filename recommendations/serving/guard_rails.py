@@ -52,7 +52,7 @@ class GuardedUser(Protocol):
 def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None:
     """Why this user may be shown no bets at `now`; None if bets may be shown."""
     if user.status != UserStatus.ACTIVE and (user.status_until is None or now < user.status_until):
-        # the status of another release forbids bets too
+        # an unknown status, of another release, forbids bets too
         return Refusal(user.status.lower()) if user.status in UserStatus else Refusal.CLOSED
     today = now.date()
     if user.birth_date is None:  # counted as born on the last day of the year
@@ -69,8 +69,8 @@ def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None
 
 def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) -> Decimal:
     """A stake in the user's currency: the usual one, or the casino's default for a user without coupons; limited by the
-    casino's cap, the user's limit, and the rest of the user's limit. At least the smallest payable amount: `refuse`
-    rejects users who may not stake that."""
+    casino's cap, the user's limit, and the rest of that limit. At least the smallest payable amount: `refuse` rejects
+    users who may not stake that."""
     wanted = options.default_stakes.get(user.currency, settings.DEFAULT_STAKE) if usual is None else usual
     amounts = (wanted, options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
     stake = round_down(min(amount for amount in amounts if amount is not None), user.currency)

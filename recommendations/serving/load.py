@@ -40,19 +40,19 @@ LEFT JOIN users_profile AS profile ON profile.user_id = users.id
 _COMMON = 4
 _ALL_OF_USER = f"SELECT {ALL_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
 
-PAIRS_KEPT = 20
+MAX_PAIRS = 20
 
 # No request waits for the disk: after a crash the next one computes the pairs again. The setting lasts until the end of
 # the transaction, which is this statement's own.
 _NO_WAIT = "(SELECT set_config('synchronous_commit', 'off', true)) AS no_wait"
 # A concurrent purchase changes the counter: then nothing is written, and the next request computes the pairs.
-_KEEP_PAIRS = f"""
+_UPDATE_PAIRS = f"""
 UPDATE users_profile SET
     favorite_sport_league_json = %(pairs)s::jsonb, purchases_at_last_update = 0, last_updated = %(now)s
 FROM {_NO_WAIT} WHERE id = %(profile)s AND purchases_at_last_update = %(seen)s
 """
 # The lock keeps a concurrently erased user erased.
-_ADD_PAIRS = f"""
+_INSERT_PAIRS = f"""
 INSERT INTO users_profile (user_id, favorite_sport_league_json, last_updated)
 SELECT id, %(pairs)s::jsonb, %(now)s FROM users, {_NO_WAIT} WHERE id = %(user)s FOR KEY SHARE OF users
 ON CONFLICT DO NOTHING
@@ -84,13 +84,13 @@ class FoundUser:
     def tallies(self) -> Tallies:
         try:
             return merge_tallies(self.packed_tallies, self.pending_coupons)
-        except UnknownTalliesFormat:  # another release's, until they are folded next
+        except UnknownTalliesFormat:  # another release's, until the next merge
             return _recount_tallies(self.user_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The known ones of the requested users, by id, and their casino's context."""
+    """The requested users that exist, by id, and their casino's context."""
 
     users: Mapping[int, FoundUser]
     casino_context: CasinoContext
@@ -131,7 +131,7 @@ def _sql(common: tuple[str, ...], is_one: bool) -> str:
 
 
 def build_user_context(user: FoundUser, request: RecommendationRequest, casino_context: CasinoContext) -> UserContext:
-    """The user's tallies and profile, as far as the request needs them."""
+    """The user's tallies, and the parts of the profile that the request needs."""
     tallies, needs = user.tallies(), request.needs
     events, matches = tallies.events_bet_on()
     pairs: tuple[Pair, ...] = ()
@@ -159,8 +159,8 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
 
 
 def usual_stake(tallies: Tallies, now: datetime, *, since: datetime | None = None) -> Decimal | None:
-    """The median of the latest stakes in the user's currency, which is the same `since` then (None: always); None
-    without stakes.
+    """The median of the latest stakes in the user's currency, unchanged `since` then (None: always); None without
+    stakes.
 
     The stakes of the last `STAKE_COOLING_HOURS` may lower it, never raise it, so that chasing losses does not raise the
     suggestion.
@@ -180,7 +180,7 @@ def favorite_pairs(
         return tuple((sport, league) for sport, league in json.loads(user.favorite_pairs or "[]"))
     pairs = compute_favorite_pairs(tallies, offer, now, rng)
     with suppress(DatabaseReadOnly):  # while the casino moves, every request computes
-        _keep_pairs(user, pairs, now)
+        _store_pairs(user, pairs, now)
     return pairs
 
 
@@ -198,19 +198,19 @@ def compute_favorite_pairs(tallies: Tallies, offer: Offer, now: datetime, rng: n
     alphabetically), then random other pairs of the offer; 20 in all, or fewer."""
     since = now - timedelta(days=settings.INFERENCE_WINDOW_DAYS)
     counts = tallies.pairs_within(since.timestamp(), now.timestamp())
-    bet_on = sorted(counts, key=lambda pair: (-counts[pair], pair))[:PAIRS_KEPT]
+    bet_on = sorted(counts, key=lambda pair: (-counts[pair], pair))[:MAX_PAIRS]
     coming = offer.pair.keep(offer.begins > now.timestamp()).present()
     others = sorted(pair for pair in coming if pair not in counts)
     rng.shuffle(others)
-    return (*bet_on, *others[: PAIRS_KEPT - len(bet_on)])
+    return (*bet_on, *others[: MAX_PAIRS - len(bet_on)])
 
 
 def _is_stale(user: FoundUser) -> bool:
     return user.favorite_pairs is None or (user.purchases_at_last_update or 0) >= settings.INFERENCE_REFRESH_PURCHASES
 
 
-def _keep_pairs(user: FoundUser, pairs: tuple[Pair, ...], now: datetime) -> None:
-    kept = {
+def _store_pairs(user: FoundUser, pairs: tuple[Pair, ...], now: datetime) -> None:
+    parameters = {
         "user": user.user_id,
         "profile": user.profile_id,
         "pairs": json.dumps(pairs),
@@ -218,4 +218,4 @@ def _keep_pairs(user: FoundUser, pairs: tuple[Pair, ...], now: datetime) -> None
         "seen": user.purchases_at_last_update or 0,
     }
     with casino_connection().prepared_cursor() as cursor:
-        cursor.execute(_ADD_PAIRS if user.profile_id is None else _KEEP_PAIRS, kept)
+        cursor.execute(_INSERT_PAIRS if user.profile_id is None else _UPDATE_PAIRS, parameters)

@@ -29,7 +29,7 @@ Amount = Annotated[Decimal, Meta(extra_json_schema={"minimum": 0.01, "maximum": 
 
 
 class Selectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Events, named by their ids, leagues, teams or sports."""
+    """Selects events by id, league, team or sport."""
 
     events: Annotated[tuple[Id, ...], Listed] = ()
     leagues: Annotated[tuple[Name, ...], Listed] = ()
@@ -41,29 +41,29 @@ NO_SELECTORS = Selectors()
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Stakes are by currency; a currency that is not named has no cap, and the settings' default stake."""
+    """Stakes are by currency; one without an entry has no cap, and the default stake of the settings."""
 
-    event_limit: Annotated[Cap, Meta(description="Events in a slip, where the request names no limit.")] = 3
-    min_odd: Annotated[float, Meta(ge=1, le=1_000_000, description="Events of lower odds are not shown.")] = 1.0
-    max_odd: Annotated[float, Meta(gt=1, le=1_000_000, description="Events of higher odds are not shown.")] = (
+    event_limit: Annotated[Cap, Meta(description="Number of events in a slip, unless the request has a limit.")] = 3
+    min_odd: Annotated[float, Meta(ge=1, le=1_000_000, description="The lowest odd of a recommended event.")] = 1.0
+    max_odd: Annotated[float, Meta(gt=1, le=1_000_000, description="The highest odd of a recommended event.")] = (
         1_000_000.0
     )
     begin_margin_seconds: Annotated[
-        int, Meta(ge=0, le=86_400, description="Events that begin sooner than this are not shown.")
+        int, Meta(ge=0, le=86_400, description="The least time until an event's begin.")
     ] = 0
-    live_events: Annotated[bool, Meta(description="Show also events that have begun and are not over.")] = False
-    max_per_league: Annotated[Cap | None, Meta(description="Events of one league in a slip.")] = None
-    max_per_sport: Annotated[Cap | None, Meta(description="Events of one sport in a slip.")] = None
-    blocked: Annotated[Selectors, Meta(description="Never shown.")] = NO_SELECTORS
-    pinned: Annotated[Selectors, Meta(description="Shown before all others, where they may be shown.")] = NO_SELECTORS
-    max_stakes: Annotated[dict[Name, Amount], Meta(description="The highest stake to suggest, by currency.")] = {}
+    live_events: Annotated[bool, Meta(description="Include live events: begun and not over.")] = False
+    max_per_league: Annotated[Cap | None, Meta(description="The most events of one league in a slip.")] = None
+    max_per_sport: Annotated[Cap | None, Meta(description="The most events of one sport in a slip.")] = None
+    blocked: Annotated[Selectors, Meta(description="Events that are never recommended.")] = NO_SELECTORS
+    pinned: Annotated[Selectors, Meta(description="Events ranked before all others, if eligible.")] = NO_SELECTORS
+    max_stakes: Annotated[dict[Name, Amount], Meta(description="The highest suggested stake, by currency.")] = {}
     default_stakes: Annotated[
         dict[Name, Amount], Meta(description="The stake for users without coupons, by currency.")
     ] = {}
     minimum_age: Annotated[int, Meta(ge=16, le=30, description="In years.")] = 18
     fallbacks: Annotated[
         tuple[Name, ...],
-        Meta(max_length=10, description="Asked where the chosen recommender has nothing to go by."),
+        Meta(max_length=10, description="Recommenders to use, in order, if the configured one lacks data."),
     ] = ("dynamic", "trending", "soonest")
 
     def __post_init__(self) -> None:
@@ -79,7 +79,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def parse_options(raw: object) -> Options:
-    """Read options as a casino posts them, an object or nothing. Raises InvalidConfiguration, which names the field."""
+    """Parse a casino's posted options, an object or None. Raises InvalidConfiguration, which names the field."""
     try:
         options = _as_stored(msgspec.convert({} if raw is None else raw, Options))
     except (msgspec.ValidationError, InvalidRow) as error:
@@ -90,7 +90,7 @@ def parse_options(raw: object) -> Options:
 
 
 def _as_stored(options: Options) -> Options:
-    """With names and currencies as events and users have them. Raises InvalidRow."""
+    """With names and currencies in their stored form. Raises InvalidRow."""
     return msgspec.structs.replace(
         options,
         blocked=_named_as_stored("blocked", options.blocked),
@@ -127,15 +127,15 @@ def all_options_as_json(options: Options) -> dict[str, Any]:
 _SELECTING = ("blocked", "pinned")
 
 
-def load_options(kept: dict[str, Any] | None) -> Options:
+def load_options(stored: dict[str, Any] | None) -> Options:
     """The options as the catalogue stores them, which were validated when they were posted."""
-    return _load(msgspec.json.encode(kept)) if kept else DEFAULTS
+    return _load(msgspec.json.encode(stored)) if stored else DEFAULTS
 
 
 @lru_cache(1_024)
-def _load(kept: bytes) -> Options:
+def _load(stored: bytes) -> Options:
     """The same object for the same options."""
-    return msgspec.json.decode(kept, type=Options)
+    return msgspec.json.decode(stored, type=Options)
 
 
 def options_schema() -> dict[str, Any]:

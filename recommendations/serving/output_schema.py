@@ -84,22 +84,22 @@ CONTRACT_FIELDS = (
 
 
 def parse_schema(schema: object) -> tuple[FieldMapping, ...]:
-    """Read a schema as a casino posts it: an object of name -> type, or name -> {type, source_field}; the list of
-    events may also have `fields`, a schema of their own.
+    """Parse a casino's posted schema: an object of name -> type, or name -> {type, source_field}; the list of
+    events may also have `fields`, a schema of each event.
 
     Raises InvalidConfiguration for an unknown source or type, with the known names.
     """
     return _parse("recommendation_schema", schema, SOURCES, ALIASES)
 
 
-def load_schema(kept: dict[str, Any]) -> tuple[FieldMapping, ...]:
+def load_schema(stored: dict[str, Any]) -> tuple[FieldMapping, ...]:
     """The schema as the catalogue stores it, which was validated when it was posted."""
-    return _load(json.dumps(kept))
+    return _load(json.dumps(stored))
 
 
 @lru_cache(1_024)
-def _load(kept: str) -> tuple[FieldMapping, ...]:
-    return parse_schema(json.loads(kept))
+def _load(stored: str) -> tuple[FieldMapping, ...]:
+    return parse_schema(json.loads(stored))
 
 
 def needs_reasons(fields: tuple[FieldMapping, ...]) -> bool:

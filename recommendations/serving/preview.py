@@ -1,5 +1,4 @@
-"""Recommendations for trying out: what each recommender would show a user now. Nobody is told of them, and nothing is
-stored."""
+"""Previews of recommendations: the slip of each recommender for a user, without signal or stored row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ _MAX_TEXT = 100
 
 @dataclass(frozen=True, slots=True)
 class Favourite:
-    """What a user's coupons name most of an attribute: value and number of selections, the most frequent first."""
+    """An attribute's (value, number of selections) in a user's coupons, the most frequent first."""
 
     attribute: str
     values: tuple[tuple[str, int], ...]
@@ -36,7 +35,7 @@ class Favourite:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One user, and the slip of every recommender that was asked for, by its name."""
+    """One user's favourites, and the slip of each requested recommender, by its name."""
 
     favourites: tuple[Favourite, ...]
     slips: dict[str, Recommendation]
@@ -45,8 +44,8 @@ class Preview:
 def preview_recommenders(
     *, casino_id: int, user_id: int, now: datetime, options: Options = DEFAULTS, names: Sequence[str] = ()
 ) -> Preview:
-    """What the recommenders (all of the registry, where none is named) would show a user of the current casino, all by
-    one query. Raises UserNotFound, InvalidConfiguration."""
+    """The slips of these recommenders, by default of all in the registry, for a user of the current casino, with one
+    query. Raises UserNotFound, InvalidConfiguration."""
     found, user = _find(user_id, now)
     slips = {}
     for name in names or RECOMMENDERS:
@@ -64,7 +63,7 @@ def preview_configuration(
     user_id: int,
     now: datetime,
 ) -> dict[str, Any]:
-    """What `/recommend/<user_id>` would answer if the casino were configured so. Raises UserNotFound."""
+    """The response of `/recommend/<user_id>` under this configuration. Raises UserNotFound."""
     found, user = _find(user_id, now)
     recommender = get_recommender(recommender_type)
     request = RecommendationRequest(casino_id, recommender, now, options, needs_reasons=needs_reasons(schema))
@@ -72,7 +71,7 @@ def preview_configuration(
 
 
 def find_users(text: str, *, after: int = 0, limit: int) -> list[User]:
-    """Users of the current casino, by id: the one of this id, or those above `after` whose names have every word."""
+    """Users of the current casino, by id: the one with this id, or those above `after` whose names have all words."""
     text = text.replace("\0", "").strip()[:_MAX_TEXT]  # PostgreSQL refuses text with a NUL
     users = User.objects.filter(pk__gt=after)
     if text.isdecimal():

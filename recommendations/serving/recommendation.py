@@ -11,7 +11,7 @@ from django.dispatch import Signal
 
 @dataclass(frozen=True, slots=True)
 class RecommendedEvent:
-    """An event of the offer, as the recommender's `score` and `reasons` chose it."""
+    """A recommended event of the offer, with the recommender's `score` and `reasons`."""
 
     country: str
     league: str
@@ -30,9 +30,9 @@ class RecommendedEvent:
 class Recommendation:
     """A bet slip for one user: a stake in the user's currency, and the events to bet on, best first.
 
-    `recommender` is the one that served it, `fallback_step` how many were asked before it that knew too little, and
-    `model_version` what it was fitted as, if it was. `refusal` is a guard rail's code where bets may not be shown: then
-    there are no events, and the stake is 0. `confidence`, from 0 to 1, says how much is known about the user.
+    `recommender` is the one that scored, `fallback_step` the number of recommenders before it that lacked data, and
+    `model_version` that of the fitted models, or empty. `refusal` is a guard rail's code if bets may not be shown: then
+    there are no events, and the stake is 0. `confidence`, from 0 to 1, grows with the user's coupons.
     """
 
     recommendation_id: UUID
@@ -56,12 +56,12 @@ class Recommendation:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """The weightiest reason of each event that has one, each once."""
+        """The most important reason of each event that has one, without duplicates."""
         return tuple(dict.fromkeys(event.reasons[0] for event in self.recommended_events if event.reasons))
 
 
-# Sent with `casino_id` and `served` (ServedRecommendation), in the thread that answers the request: a receiver must not
-# wait. What a receiver raises is logged, and the other receivers are still called.
+# Sent with `casino_id` and `served` (ServedRecommendation), in the request's thread: a receiver must not block. An
+# exception of a receiver is logged, and the other receivers are still called.
 recommendation_served = Signal()
 
 

@@ -1,4 +1,4 @@
-"""What a request may ask of a recommendation beyond whom it is for."""
+"""Optional request filters: limit, sports, excluded events, explanation."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,8 +16,8 @@ _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 @dataclass(frozen=True, slots=True)
 class RequestFilters:
-    """`limit`: how many events, None for as many as the casino has set; `excluded`: ids of events that are not wanted;
-    `sports`: the only ones that are, all where there are none; `explain`: with scores and reasons."""
+    """`limit`: the number of events, None for the casino's `event_limit`; `excluded`: ids of events; `sports`: the only
+    allowed ones, all if empty; `explain`: include scores and reasons."""
 
     limit: int | None = None
     excluded: frozenset[int] = frozenset()
@@ -30,10 +30,9 @@ _NAMES = ("limit", "exclude", "sport", "explain")
 
 
 def parse_filters(given: Mapping[str, Any]) -> RequestFilters:
-    """Read `limit`, `exclude`, `sport` and `explain`, each as JSON has it or as text, several values separated by
-    commas.
+    """Parse `limit`, `exclude`, `sport` and `explain`: JSON values, or text with several values separated by commas.
 
-    Other names are ignored. Raises InvalidParameter, which names the field and what it may be.
+    Ignores other names. Raises InvalidParameter, which names the field and its valid values.
     """
     filters = NO_FILTERS
     for name in _NAMES:

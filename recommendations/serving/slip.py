@@ -21,8 +21,8 @@ _SORTED_AT_FIRST = 256  # places; nearly always enough
 class Rules:
     """The rules of one slip: at most `limit` events, at `now` (Unix seconds), under the casino's `options`.
 
-    `excluded` and `held_events` are ids of events that the request or a coupon of the user excludes; selections without
-    an event's id exclude `held_matches`. `sports`: the only allowed ones, all if empty.
+    `excluded` and `held_events`: ids of events that the request or the user's coupons exclude; `held_matches`: those of
+    coupons' selections without an event id. `sports`: the only allowed ones, all if empty.
     """
 
     now: float
@@ -35,16 +35,16 @@ class Rules:
 
 
 def eligible(offer: Offer, rules: Rules) -> Mask:
-    """Which events may be shown to any user, shape (n,)."""
+    """The mask of events that may be shown to any user, shape (n,)."""
     options = rules.options
     mask: Mask = np.greater(offer.begins, rules.now + options.begin_margin_seconds)
     if options.live_events:
         mask |= (offer.begins <= rules.now) & (offer.ends > rules.now)
-    kept, bounds = offer.memo.get(_HAS_ODD_WITHIN), (options.min_odd, options.max_odd)
-    if kept is None or kept[0] != bounds:  # the same for all users of a casino
+    cached, bounds = offer.memo.get(_HAS_ODD_WITHIN), (options.min_odd, options.max_odd)
+    if cached is None or cached[0] != bounds:  # the same for all users of a casino
         has_odd = (offer.odds > 1.0) & (offer.odds >= options.min_odd) & (offer.odds <= options.max_odd)
-        kept = offer.memo.keep(_HAS_ODD_WITHIN, (bounds, has_odd))
-    mask &= kept[1]
+        cached = offer.memo.keep(_HAS_ODD_WITHIN, (bounds, has_odd))
+    mask &= cached[1]
     if rules.sports:
         mask &= _has_any(offer.sport, rules.sports)
     if options.blocked != NO_SELECTORS:
@@ -53,7 +53,7 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
 
 
 def selected(offer: Offer, selectors: Selectors) -> Mask:
-    """Which events match the selectors, shape (n,)."""
+    """The mask of events that match the selectors, shape (n,)."""
     mask: Mask = np.isin(offer.ids, np.array(selectors.events, dtype=np.int64))
     columns = (
         (offer.league, selectors.leagues),
@@ -118,8 +118,8 @@ class _Slip:
         self._is_closed: Mask | None = None
 
     def fill(self, scores: Floats, mask: Mask) -> None:
-        """Add the best of these events. Once a league or sport is full, the others are ranked without it: skipping its
-        events one by one would take longer than all else."""
+        """Add the best of these events. Once a league or sport is full, rank the others without it: skipping its events
+        one by one would take longer than all else."""
         has_closed = True
         while has_closed and len(self.places) < self._rules.limit:
             has_closed = False

@@ -46,7 +46,7 @@ class Trees:
         return sums
 
     def encode(self) -> bytes:
-        kept = StoredTrees(
+        stored = StoredTrees(
             self.depth,
             self.roots.tolist(),
             self.features.tolist(),
@@ -54,18 +54,18 @@ class Trees:
             self.children.tolist(),
             self.values.tobytes(),
         )
-        return msgspec.msgpack.encode(kept)
+        return msgspec.msgpack.encode(stored)
 
     @classmethod
     def decode(cls, encoded: bytes) -> "Trees":
-        kept = msgspec.msgpack.decode(encoded, type=StoredTrees)
+        stored = msgspec.msgpack.decode(encoded, type=StoredTrees)
         return cls.of(
-            depth=kept.depth,
-            roots=kept.roots,
-            features=kept.features,
-            thresholds=np.frombuffer(kept.thresholds, dtype=np.float32),
-            children=kept.children,
-            values=np.frombuffer(kept.values, dtype=np.float32),
+            depth=stored.depth,
+            roots=stored.roots,
+            features=stored.features,
+            thresholds=np.frombuffer(stored.thresholds, dtype=np.float32),
+            children=stored.children,
+            values=np.frombuffer(stored.values, dtype=np.float32),
         )
 
     @classmethod

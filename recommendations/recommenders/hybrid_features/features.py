@@ -1,7 +1,7 @@
 """The features that `hybrid` weighs, of each event for a user. Serving and learning both compute them here.
 
 Features of the values of attributes add up in one table of all values, so that the weighted sum reads each attribute's
-codes once. Features that are the same for all users are kept with the offer. Single events' features are cheap.
+codes once. Features that are the same for all users are cached with the offer. Single events' features are cheap.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -104,7 +104,7 @@ _COMPARED_ROWS = [EVENT_FEATURES.index(feature) for feature in _COMPARED]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _OfferFeatures:
-    """What is the same for all users. The values of all attributes stand in one row, those of `columns[i]` from
+    """The part that all users share. The values of all attributes are in one row, those of `columns[i]` from
     `starts[i]` on. `rates` (values,): the share of each in all selections of its attribute; `surprise`: minus its
     logarithm. `numbers` (event features, n); `best` of those compared, among the events that `is_coming`."""
 
@@ -143,10 +143,10 @@ _EVENT_SUMS = MemoKey[_EventSums]("weighted event features")
 
 
 def _offer_features(context: ScoringContext) -> _OfferFeatures:
-    """Kept with the offer for the same trends and hour."""
-    kept = context.offer.memo.get(_OFFER_FEATURES)
-    if kept is not None and kept.trends is context.trends and kept.hour == context.hour:
-        return kept
+    """Cached with the offer for the same trends and hour."""
+    cached = context.offer.memo.get(_OFFER_FEATURES)
+    if cached is not None and cached.trends is context.trends and cached.hour == context.hour:
+        return cached
     columns = tuple(column_of(context.offer, name) for name in TALLIED)
     starts = np.concatenate([[0], np.cumsum([len(column.values) for column in columns])[:-1]]).astype(np.intp)
     of_columns = zip(TALLIED, columns, strict=True)
@@ -206,7 +206,7 @@ class _UserValues:
         self._offer = offer
 
     def weighted(self, weights: Floats) -> Iterator[tuple[Codes, Scores]]:
-        """Of each attribute the offer's codes, and what each value adds to the weighted sum."""
+        """The offer's codes of each attribute, and each value's part of the weighted sum."""
         table = np.zeros(self._offer.rates.size)
         lift, share = weights[:_SHARES][self._owners], weights[_SHARES : 2 * _SHARES][self._owners]
         table[self._codes] = lift * self._lifts + share * self._shares
@@ -251,11 +251,11 @@ class Features:
     def weighted(self, weights: Floats) -> Scores:
         """The weighted sum of the additive features, shape (n,). `weights` has the shape (features,)."""
         memo = self._context.offer.memo
-        kept = memo.get(_EVENT_SUMS)
-        if kept is None or kept.features is not self._offer or kept.weights is not weights:
+        cached = memo.get(_EVENT_SUMS)
+        if cached is None or cached.features is not self._offer or cached.weights is not weights:
             sums = weights[_EVENTS:_LIKENESS] @ self._offer.numbers - 1e-13 * self._context.offer.begins
-            kept = memo.keep(_EVENT_SUMS, _EventSums(self._offer, weights, sums))
-        scores = kept.scores.copy()
+            cached = memo.keep(_EVENT_SUMS, _EventSums(self._offer, weights, sums))
+        scores = cached.scores.copy()
         add_entries(scores, self._values.weighted(weights[:_EVENTS]))
         if self._likeness is not None:
             total, mean = weights[_LIKENESS : _LIKENESS + 2]

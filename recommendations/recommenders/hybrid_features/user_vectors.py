@@ -43,9 +43,9 @@ class UserVectors:
 
     @classmethod
     def decode(cls, encoded: bytes) -> "UserVectors":
-        kept = msgspec.msgpack.decode(encoded, type=StoredUserVectors)
-        vectors = np.frombuffer(kept.vectors, dtype=np.float16).astype(np.float32).reshape(-1, kept.width)
-        return cls(np.frombuffer(kept.user_ids, dtype=np.int64), vectors)
+        stored = msgspec.msgpack.decode(encoded, type=StoredUserVectors)
+        vectors = np.frombuffer(stored.vectors, dtype=np.float16).astype(np.float32).reshape(-1, stored.width)
+        return cls(np.frombuffer(stored.user_ids, dtype=np.int64), vectors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,10 +92,10 @@ class CoBettors:
         user_vector = self.user_vectors.of(user_id)
         if user_vector is None:
             return None
-        kept = self.memo.get(_ALIGNED)
-        if kept is None or kept[0] is not offer.ids:
-            kept = self.memo.keep(_ALIGNED, (offer.ids, *self._align(offer.ids)))
-        _, places, sums, counts = kept
+        cached = self.memo.get(_ALIGNED)
+        if cached is None or cached[0] is not offer.ids:
+            cached = self.memo.keep(_ALIGNED, (offer.ids, *self._align(offer.ids)))
+        _, places, sums, counts = cached
         total = (sums @ user_vector).astype(np.float64)
         return Likeness(places, total, total / (counts + 1.0))
 
