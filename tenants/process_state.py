@@ -3,6 +3,7 @@
 Each module registers its own. A memoised function whose value depends on its arguments alone keeps no state.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ class ProcessState:
     reset: Callable[[], object] | None
     after_fork: Callable[[], object] | None
 
+
+logger = logging.getLogger(__name__)
 
 _registered: dict[str, ProcessState] = {}
 
@@ -41,9 +44,13 @@ def reset_process_state() -> None:
 
 
 def _after_fork() -> None:
-    for state in _registered.values():
-        if state.after_fork is not None:
-            state.after_fork()
+    """Run every `after_fork`, even if another fails: a child must not keep its parent's connections."""
+    for name, state in _registered.items():
+        try:
+            if state.after_fork is not None:
+                state.after_fork()
+        except Exception:
+            logger.exception("The process state %r could not be reset after a fork", name)
 
 
 os.register_at_fork(after_in_child=_after_fork)

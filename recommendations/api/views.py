@@ -18,7 +18,7 @@ from recommendations import services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
 from recommendations.serving.options import all_options_as_json, load_options, options_schema
 from recommendations.serving.request_filters import NO_FILTERS, parse_filters
-from tenants.access.limits import charge
+from tenants.access.limits import admit, charge
 from tenants.http.request_state import request_state
 from tenants.ids import parse_id
 from tenants.models import Casino, Scope
@@ -37,7 +37,10 @@ class CasinoAPIView(GenericAPIView[Any]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.casino = request_state(request).require_casino()
+        state = request_state(request)
+        self.casino = state.require_casino()
+        if state.admitted_id is None:  # without a key: only now is the caller authorised to use the casino's limits
+            state.admitted_id = admit(request, self.casino)
 
 
 class ConfigView(CasinoAPIView):

@@ -21,7 +21,8 @@ MAX_STAKE = Decimal("999999999999.99")
 SEPARATOR = "\x1f"  # between parts of a key: stored text has no control characters
 _CACHED = 32_768  # texts of at most 100 characters: some megabytes
 _SHOWN = 40  # characters of a rejected value
-_PERSONAL = frozenset({"gender", "status"})  # rejected values are logged; personal ones are not
+# Rejections are logged and counted with their texts, so only values that can't be personal data are shown.
+_SHOWN_FIELDS = frozenset({"odd", "sport", "begin_timestamp", "end_timestamp", "max_stakes", "default_stakes"})
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ODD_STEP, _STAKE_STEP = Decimal("0.001"), Decimal("0.01")
 _ZERO, _ONE = Decimal(0), Decimal(1)
@@ -29,7 +30,7 @@ _ZERO, _ONE = Decimal(0), Decimal(1)
 
 def identity(field: str, value: int | None, highest: int = MAX_OWN_ID) -> int | None:
     if value is not None and not 0 < value <= highest:
-        raise InvalidRow("out_of_range", field, f"is {_short(value)}; must be from 1 to {highest}")
+        raise InvalidRow("out_of_range", field, f"must be from 1 to {highest}")
     return value
 
 
@@ -60,14 +61,16 @@ def classifier(field: str, value: str) -> str:
 def one_of(field: str, value: str, known: tuple[str, ...]) -> str:
     value = value.strip().upper()
     if value not in known:
-        given = "" if field in _PERSONAL else f"is {_short(repr(value))}; "
-        raise InvalidRow("unknown_value", field, f"{given}must be one of {', '.join(known)}")
+        raise InvalidRow("unknown_value", field, f"{_given(field, repr(value))}must be one of {', '.join(known)}")
     return value
 
 
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}.."
+def _given(field: str, value: object) -> str:
+    """The beginning of a message about `value`: the value, if the field's values may be shown."""
+    if field not in _SHOWN_FIELDS:
+        return ""
+    shown = str(value)
+    return f"is {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '..'}; "
 
 
 def finite(field: str, value: float | None) -> float | None:
@@ -90,7 +93,9 @@ def instant(field: str, value: datetime) -> datetime:
 def _require_plausible(field: str, value: datetime) -> None:
     if not EARLIEST <= value < LATEST:
         raise InvalidRow(
-            "out_of_range", field, f"is {value.isoformat()}; must lie between {EARLIEST.year} and {LATEST.year}"
+            "out_of_range",
+            field,
+            f"{_given(field, value.isoformat())}must lie between {EARLIEST.year} and {LATEST.year}",
         )
 
 
@@ -127,5 +132,5 @@ def _amount(field: str, value: Decimal, above: Decimal, at_most: Decimal, step: 
     except InvalidOperation:  # infinite, not a number, or with too many digits
         pass
     raise InvalidRow(
-        "out_of_range", field, f"is {_short(value)}; must be above {above} and at most {at_most}, in steps of {step}"
+        "out_of_range", field, f"{_given(field, value)}must be above {above} and at most {at_most}, in steps of {step}"
     )

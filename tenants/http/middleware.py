@@ -51,8 +51,8 @@ class RequestStateMiddleware:
 
     Its place is outside all other middleware but the operations': a rejected request must cost little, and no code
     behind it may see an API key. The casino waits for `process_view`: only there is it known whether the view is an
-    endpoint of the API (`needs_casino`, which requires a casino and keeps limits), or a page, which shows the casino
-    that staff have named or chosen, or none.
+    endpoint of the API (`needs_casino`, which also counts a request without a key, once its caller is authorised),
+    or a page, which shows the casino that staff have named or chosen, or none.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -107,9 +107,7 @@ def _require_casino(request: HttpRequest, state: RequestState) -> None:
         return
     try:
         _enter(state, _find_casino(request, state))
-        if state.admitted_id is None and state.casino is not None:
-            state.admitted_id = admit(request, state.casino)
-    except (CasinoNotUsable, RequestRejected, OperationalError) as error:
+    except (CasinoNotUsable, OperationalError) as error:
         state.casino_error = error
 
 

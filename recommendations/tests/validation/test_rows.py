@@ -201,3 +201,21 @@ def test_natural_keys_are_equal_for_the_same_thing_and_differ_for_others():
     for make, changes in ((user_row, {"birth_year": 1986}), (event_row, later), (coupon_row, {"source": "a/0/2"})):
         assert make(**changes).natural_key != make().natural_key
     assert user_row(name="A B", surname="C").natural_key != user_row(name="A", surname="B C").natural_key
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("stake_limit", Decimal("-250.5")),
+        ("limit_left", Decimal("-12.34")),
+        ("currency", "ann.lee@example.com"),
+        ("gender", "ann.lee@example.com"),
+        ("favorite_sport", "ann.lee@example.com"),
+        ("status", "ann.lee@example.com"),
+    ],
+)
+def test_rejections_of_users_do_not_show_the_value(field, value):
+    """They are logged, and counted with their text, which erasing the user leaves."""
+    with pytest.raises(InvalidRow) as raised:
+        user_row(**{field: value})
+    assert str(value).upper() not in str(raised.value).upper()

@@ -1,9 +1,11 @@
 """Limits over HTTP: requests per second, bytes, requests at once."""
 
 import threading
+from base64 import b64encode
 from functools import partial
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
@@ -180,3 +182,26 @@ def test_admin_sets_limits(admin_client):
     url = reverse("admin:tenants_casino_change", args=[1])
     admin_client.post(url, {"name": "Alpha", "request_rate": "7", "request_bytes": ""})
     assert Casino.objects.values_list("request_rate", "request_bytes").get(pk=1) == (7, None)
+
+
+def test_requests_refused_for_their_csrf_token_use_no_tokens_of_the_casino(casino_a):
+    staff = Client(enforce_csrf_checks=True)
+    staff.force_login(User.objects.create_superuser("ann", password="x"))
+    posts = [staff.post("/config", {}, "application/json", headers={"Casino-ID": "1"}) for _ in range(12)]
+    assert {answer.status_code for answer in posts} == {403}
+    assert ask(make_key(casino_a).text).status_code == 400
+
+
+def test_staff_without_permission_uses_no_tokens_of_the_casino(casino_a):
+    User.objects.create_user("ann", password="x", is_staff=True)
+    headers = {"Casino-ID": "1", "Authorization": f"Basic {b64encode(b'ann:x').decode()}"}
+    answers = [Client().get("/recommend/1", headers=headers) for _ in range(12)]
+    assert {answer.status_code for answer in answers} == {403}
+    assert ask(make_key(casino_a).text).status_code == 400
+
+
+def test_switched_off_test_endpoints_use_no_tokens_of_the_casino(casino_a, settings, open_installation):
+    settings.RECSYS_TEST_ENDPOINTS = False
+    answers = [Client().get("/purchase/1", headers={"Casino-ID": "1"}) for _ in range(12)]
+    assert {answer.status_code for answer in answers} == {404}
+    assert ask(make_key(casino_a).text).status_code == 400
