@@ -1,4 +1,4 @@
-"""What docs/api.md says is so: its codes are those there are, and its examples run."""
+"""docs/api.md is true: it has all error codes, and its examples run."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""`/config`: how a casino wants its recommendations."""
+"""`/config`: a casino's configuration."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ FULL = {"id": {"type": "int", "source_field": "user_id"}}
 BOTH_REQUIRED = "Both recommender_type and recommendation_schema are required"
 
 
-def test_config_answers_what_it_saved(caller_a, casino_a, example_configuration):
+def test_config_returns_the_saved_configuration(caller_a, casino_a, example_configuration):
     before = datetime.now(UTC)
     answer = caller_a.post("/config", example_configuration)
     casino_a.refresh_from_db()
@@ -38,7 +38,7 @@ def test_config_answers_what_it_saved(caller_a, casino_a, example_configuration)
     )
 
 
-def test_get_config_answers_what_was_posted(caller_a, example_configuration):
+def test_get_config_returns_the_posted_configuration(caller_a, example_configuration):
     posted = caller_a.post("/config", example_configuration).json()["config"]
     answer = caller_a.get("/config")
     assert answer.status_code == 200
@@ -57,7 +57,7 @@ def test_the_fields_keep_the_casinos_order(caller_a, casino_a):
     assert list(caller_a.get("/recommend/7").json()) == ["zebra", "a"]
 
 
-def test_get_config_of_an_unconfigured_casino_says_so(caller_a):
+def test_get_config_of_an_unconfigured_casino_gets_400(caller_a):
     answer = caller_a.get("/config")
     assert answer.status_code == 400
     assert answer.json()["error"] == "Casino is not configured. Please set up the casino first."
@@ -112,14 +112,14 @@ def test_a_configuration_that_lacks_a_field_is_refused(caller_a, body):
 
 
 @pytest.mark.parametrize("name", ["oracle", "Static", "static ", 5, ["static"], {"a": "static"}])
-def test_an_unknown_recommender_is_refused_with_the_names_that_are_known(caller_a, name):
+def test_an_unknown_recommender_is_rejected_with_the_known_names(caller_a, name):
     answer = caller_a.post("/config", {"recommender_type": name, "recommendation_schema": FULL})
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(f"The {name} recommender_type isn't supported")
     assert all(known in answer.json()["error"] for known in RECOMMENDERS)
 
 
-def test_a_recommender_name_that_is_no_text_utf_8_can_hold_is_refused(caller_a):
+def test_a_recommender_name_that_utf_8_cannot_encode_is_rejected(caller_a):
     body = '{"recommender_type": "\\ud800", "recommendation_schema": {"id": "int"}}'
     answer = caller_a.post("/config", body)
     assert answer.status_code == 400
@@ -147,7 +147,7 @@ def test_a_recommender_name_that_is_no_text_utf_8_can_hold_is_refused(caller_a):
         (None, ["field_x"]),
     ],
 )
-def test_a_field_that_could_not_be_answered_is_refused_with_the_names_that_exist(caller_a, definition, names):
+def test_a_field_without_a_valid_source_is_rejected_with_the_valid_names(caller_a, definition, names):
     body = {"recommender_type": "static", "recommendation_schema": {"field_x": definition}}
     answer = caller_a.post("/config", body)
     assert answer.status_code == 400
@@ -199,7 +199,7 @@ def test_a_request_must_name_a_casino_that_exists(casino_a, example_configuratio
     assert (answer.status_code, answer.json()["error"]) == (status, text)
 
 
-def test_the_history_of_the_casino_says_which_staff_configured_it(
+def test_the_casinos_history_names_the_staff_who_configured_it(
     casino_a, example_configuration, settings, django_user_model
 ):
     settings.RECSYS_OPEN_API = False
@@ -214,6 +214,6 @@ def test_the_history_of_the_casino_says_which_staff_configured_it(
     assert LogEntry.objects.count() == 1
 
 
-def test_who_has_no_login_is_in_no_history(caller_a, casino_a, example_configuration):
+def test_a_caller_without_a_login_is_not_in_the_history(caller_a, casino_a, example_configuration):
     assert caller_a.post("/config", example_configuration).status_code == 200
     assert not LogEntry.objects.exists()

@@ -1,4 +1,4 @@
-"""`POST /config` with bodies that are no configuration at all, and `/config` for callers who may not ask."""
+"""`POST /config` with malformed bodies, and `/config` for unauthorised callers."""
 
 from typing import Any
 
@@ -57,19 +57,19 @@ def test_a_path_that_does_not_exist_answers_json(casino_a, path):
 
 
 @pytest.mark.parametrize("path", ["/config", "/recommend/1", "/purchase/1"])
-def test_where_the_api_is_not_open_strangers_are_refused(casino_a, settings, path):
+def test_where_the_api_is_not_open_anonymous_requests_are_rejected(casino_a, settings, path):
     settings.RECSYS_OPEN_API, settings.RECSYS_TEST_ENDPOINTS = False, True
     answer = Client().get(path, headers={"Casino-ID": "1"})
     assert (answer.status_code, list(answer.json())) == (401, ["error", "code", "details"])
 
 
-def test_where_the_api_is_not_open_strangers_learn_of_no_casino(casino_a, settings):
+def test_where_the_api_is_not_open_anonymous_requests_reveal_no_casino(casino_a, settings):
     settings.RECSYS_OPEN_API = False
     known, unknown = (Client().get("/config", headers={"Casino-ID": casino_id}) for casino_id in ("1", "77"))
     assert (known.status_code, known.content) == (unknown.status_code, unknown.content)
 
 
-def test_where_the_api_is_not_open_staff_may_ask_for_any_casino(casino_a, casino_b, settings):
+def test_where_the_api_is_not_open_staff_may_read_any_casino(casino_a, casino_b, settings):
     settings.RECSYS_OPEN_API = False
     client = Client()
     client.force_login(StaffUser.objects.create_user("ada", is_staff=True))

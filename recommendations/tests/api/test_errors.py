@@ -1,4 +1,4 @@
-"""The one shape of errors, whatever goes wrong."""
+"""All errors have one form."""
 
 import pytest
 from django.db import OperationalError
@@ -14,7 +14,7 @@ KEYS = ["error", "code", "details"]
 
 
 @pytest.fixture
-def ask(casino_a):
+def send(casino_a):
     headers = bearing(make_key(casino_a).text)
 
     def _ask(method, path, body=None, **more):
@@ -40,57 +40,57 @@ def ask(casino_a):
         ("get", "/purchase/1", None, "test_endpoints_off"),
     ],
 )
-def test_errors_have_one_shape_and_the_code_that_is_documented(ask, method, path, body, code):
-    answer = ask(method, path, body)
-    assert list(answer.json()) == KEYS
-    assert (answer.json()["code"], answer.status_code) == (code, ERROR_CODES[code].status)
+def test_errors_have_one_form_and_the_documented_code(send, method, path, body, code):
+    response = send(method, path, body)
+    assert list(response.json()) == KEYS
+    assert (response.json()["code"], response.status_code) == (code, ERROR_CODES[code].status)
 
 
-def test_content_that_is_not_understood_has_that_shape_too(ask):
-    answer = ask("post", "/config", "x", content_type="text/plain")
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+def test_an_unsupported_media_type_has_that_form_too(send):
+    response = send("post", "/config", "x", content_type="text/plain")
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
 
 
-def test_fields_of_a_body_are_told_of_one_by_one(ask):
-    details = ask("post", "/recommend", '{"user_ids": [0, "x", 5]}').json()["details"]
+def test_each_invalid_field_of_a_body_has_its_own_error(send):
+    details = send("post", "/recommend", '{"user_ids": [0, "x", 5]}').json()["details"]
     assert set(details["user_ids"]) == {"0", "1"}
 
 
-def test_fault_of_ours_tells_its_requests_id_and_nothing_else():
+def test_an_internal_error_has_only_the_request_id():
     request = RequestFactory().get("/recommend/1", headers={"X-Request-ID": "abc"})
     assert server_error(request).status_code == 500
     assert b'"details": {"request_id": "abc"}' in server_error(request).content
 
 
-def test_fault_of_ours_is_answered_in_that_shape_by_the_application(casino_a, settings):
+def test_the_application_returns_internal_errors_in_that_form(casino_a, settings):
     settings.ROOT_URLCONF = "recsys_project.tests.failing_views"
     for path in ("/fails", "/fails/page"):
-        answer = Client(raise_request_exception=False).get(path)
-        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
-        assert "ZeroDivision" not in answer.content.decode()
+        response = Client(raise_request_exception=False).get(path)
+        assert (response.status_code, response.json()["code"]) == (500, "internal_error")
+        assert "ZeroDivision" not in response.content.decode()
 
 
-def test_form_that_django_finds_too_large_is_413(casino_a, settings, django_user_model):
+def test_a_form_above_djangos_size_limit_gets_413(casino_a, settings, django_user_model):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
     client = Client(enforce_csrf_checks=True)
     client.force_login(django_user_model.objects.create_user("staff", is_staff=True))
     client.cookies["csrftoken"] = "a" * 32  # the token itself is looked for in the form
-    answer = client.post("/config", {"recommender_type": "x" * 100}, headers={"Casino-ID": "1"})
-    assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
+    response = client.post("/config", {"recommender_type": "x" * 100}, headers={"Casino-ID": "1"})
+    assert (response.status_code, response.json()["code"]) == (413, "request_too_large")
 
 
-def test_head_of_a_request_that_is_not_accepted_has_that_shape_too():
-    answer = bad_request(RequestFactory().get("/"), Exception())
-    assert answer.status_code == 400
-    assert b'"code": "bad_request"' in answer.content
+def test_malformed_request_headers_have_that_form_too():
+    response = bad_request(RequestFactory().get("/"), Exception())
+    assert response.status_code == 400
+    assert b'"code": "bad_request"' in response.content
 
 
 @pytest.mark.parametrize(
     ("accept", "kind"), [("text/html", "text/plain"), ("*/*", "application/json"), ("", "application/json")]
 )
-def test_database_that_is_away_is_told_to_programs_in_that_shape_and_to_people_in_a_line(accept, kind):
+def test_an_unavailable_database_is_json_for_programs_and_text_for_people(accept, kind):
     request = RequestFactory().get("/", HTTP_ACCEPT=accept)
-    answer = RequestStateMiddleware(lambda _: HttpResponse()).process_exception(request, OperationalError("gone"))
-    assert answer is not None
-    assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (503, "1", kind)
-    assert "gone" not in answer.content.decode()
+    response = RequestStateMiddleware(lambda _: HttpResponse()).process_exception(request, OperationalError("gone"))
+    assert response is not None
+    assert (response.status_code, response["Retry-After"], response["Content-Type"]) == (503, "1", kind)
+    assert "gone" not in response.content.decode()

@@ -1,4 +1,4 @@
-"""The API's OpenAPI schema, and that the API keeps to it, whatever it is asked."""
+"""The API's OpenAPI schema, and that all responses conform to it."""
 
 import os
 import re
@@ -47,13 +47,13 @@ def document():
     return SchemaGenerator().get_schema(request=None, public=True)
 
 
-def test_schema_is_of_openapi_3_1_and_tells_of_every_endpoint(document):
+def test_schema_is_openapi_3_1_and_has_every_endpoint(document):
     assert document["openapi"].startswith("3.1")
     endpoints = {re.sub(r"<str:(\w+)>", r"{\1}", f"/{each.pattern}") for each in urlpatterns if each.name not in PAGES}
     assert set(document["paths"]) == endpoints
 
 
-def test_every_operation_says_who_may_ask_and_what_can_go_wrong(document):
+def test_every_operation_has_its_authentication_and_errors(document):
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert {"apiKey": []} in operation["security"], path
@@ -77,7 +77,7 @@ def test_errors_are_answered_with_the_codes_and_statuses_that_are_documented():
 
 
 @pytest.mark.parametrize("path", ["/api/schema/", "/api/docs/", "/api/redoc/"])
-def test_schema_and_its_pages_are_for_those_who_may_ask(client, admin_client, casino_a, settings, path):
+def test_schema_and_its_pages_require_authentication(client, admin_client, casino_a, settings, path):
     settings.RECSYS_OPEN_API = False
     assert client.get(path).status_code == 401
     assert client.get(path, headers=bearing(make_key(casino_a).text)).status_code == 200
@@ -85,7 +85,7 @@ def test_schema_and_its_pages_are_for_those_who_may_ask(client, admin_client, ca
 
 
 @pytest.mark.parametrize("path", ["/api/docs/", "/api/redoc/"])
-def test_pages_ask_no_outside_host(admin_client, path):
+def test_pages_load_nothing_from_other_hosts(admin_client, path):
     page = admin_client.get(path).content.decode()
     assert "/static/drf_spectacular_sidecar/" in page
     assert re.findall(r'(?:src|href)="(?:https?:)?//[^"]*"', page) == []
@@ -93,7 +93,7 @@ def test_pages_ask_no_outside_host(admin_client, path):
 
 @pytest.fixture
 def casino(casino_a, settings):
-    """A casino that has something to recommend, asked with a key."""
+    """A configured casino with events to recommend."""
     settings.RECSYS_OPEN_API, settings.RECSYS_TEST_ENDPOINTS = False, True
     with use_casino(casino_a.current):
         EventFactory.create_batch(5)
@@ -106,7 +106,7 @@ def casino(casino_a, settings):
 
 @pytest.fixture
 def application():
-    """The WSGI application, which leaves the connections of a test's transaction alone, as Django's client does."""
+    """The WSGI application, which does not close the connections of a test's transaction, as Django's client."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield WSGIHandler()
@@ -115,7 +115,7 @@ def application():
 
 
 def _keys(casino):
-    """Mostly a good one: what is refused at the door tells little."""
+    """Mostly a valid one: requests that authentication rejects test little."""
     good = make_key(casino).text
     return st.sampled_from([good, good, good, good, good, good, UNKNOWN_KEY, make_key(casino, "test").text])
 
@@ -123,7 +123,7 @@ def _keys(casino):
 @pytest.mark.no_cover
 @pytest.mark.scaled
 @pytest.mark.filterwarnings("ignore")
-def test_no_request_brings_a_server_error_or_an_answer_outside_the_schema(casino, document, application):
+def test_no_request_causes_a_server_error_or_a_response_outside_the_schema(casino, document, application):
     schema = schemathesis.openapi.from_dict(document)
     schema.app = application
     operations: list[Any] = [result.ok() for result in schema.get_all_operations()]  # type: ignore[union-attr]
@@ -144,13 +144,13 @@ def test_no_request_brings_a_server_error_or_an_answer_outside_the_schema(casino
         derandomize=CASES < 5_000,
     )
     @given(st.one_of(cases, strange), _keys(casino))
-    def ask(case, key):
+    def call(case, key):
         case.headers["Authorization"] = f"Api-Key {key}"
         case.call_and_validate(checks=CHECKS)
 
-    ask()
+    call()
 
 
-def test_answer_is_json_to_whoever_does_not_ask_for_html(casino):
+def test_response_is_json_unless_html_is_accepted(casino):
     answer = Client().get("/recommend/1", headers=bearing(make_key(casino).text))
     assert answer["Content-Type"] == "application/json"

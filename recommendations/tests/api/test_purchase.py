@@ -1,4 +1,4 @@
-"""`/purchase/<user_id>`: three dummy coupons, for trying things out."""
+"""`/purchase/<user_id>`: three dummy coupons, for testing."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -112,7 +112,7 @@ def test_a_request_must_name_a_casino_that_exists(users, method, headers, status
     assert (answer.status_code, answer.json()["error"]) == (status, text)
 
 
-def test_asking_for_the_head_alone_buys_nothing(caller_a, casino_a, users):
+def test_a_head_request_buys_nothing(caller_a, casino_a, users):
     assert Client().head("/purchase/7", headers={"Casino-ID": "1"}).status_code == 405
     with use_casino(casino_a.current):
         assert not PurchasedCoupon.objects.exists()

@@ -1,4 +1,4 @@
-"""How many queries a request costs, once the offer is in memory: baselines that only a decision may raise."""
+"""The number of queries of a request once the offer is cached: baselines that only a decision may raise."""
 
 import pytest
 from django.db import connections
@@ -19,7 +19,7 @@ def warm(caller_a, casino_a):
 
     def configure(name):
         caller_a.configure(name)
-        for _ in range(2):  # the first keeps the favourite pairs
+        for _ in range(2):  # the first stores the favourite pairs
             assert len(caller_a.get("/recommend/1").json()["events"]) == 3
         return caller_a
 
@@ -27,9 +27,7 @@ def warm(caller_a, casino_a):
 
 
 @pytest.mark.parametrize("name", CASINO_QUERIES)
-def test_a_recommendation_asks_the_catalogue_nothing_while_a_lease_holds(
-    warm, settings, django_assert_num_queries, name
-):
+def test_a_recommendation_does_not_query_the_catalogue_within_the_ttl(warm, settings, django_assert_num_queries, name):
     caller = warm(name)
     settings.CATALOGUE_LEASE_SECONDS = 60
     caller.get("/recommend/1")
@@ -38,28 +36,28 @@ def test_a_recommendation_asks_the_catalogue_nothing_while_a_lease_holds(
 
 
 @pytest.mark.parametrize("name", CASINO_QUERIES)
-def test_a_recommendation_asks_the_catalogue_once_for_a_lease(warm, django_assert_num_queries, name):
+def test_a_recommendation_queries_the_catalogue_once_after_the_ttl(warm, django_assert_num_queries, name):
     caller = warm(name)
     with django_assert_num_queries(1, connection=connections["default"]):
         caller.get("/recommend/1")
 
 
 @pytest.mark.parametrize(("name", "queries"), CASINO_QUERIES.items())
-def test_a_recommendation_asks_the_casino_that_often(warm, django_assert_num_queries, name, queries):
+def test_a_recommendation_queries_the_casino_this_often(warm, django_assert_num_queries, name, queries):
     caller = warm(name)
     with django_assert_num_queries(queries, connection=connections["casino_1"]):
         caller.get("/recommend/1")
 
 
 @pytest.mark.parametrize("name", CASINO_QUERIES)
-def test_a_recommendation_asks_no_other_casino(warm, casino_b, django_assert_num_queries, name):
+def test_a_recommendation_queries_no_other_casino(warm, casino_b, django_assert_num_queries, name):
     caller = warm(name)
     with django_assert_num_queries(0, connection=connections["casino_2"]):
         caller.get("/recommend/1")
 
 
 @pytest.mark.parametrize("events", [1, 200])
-def test_a_changed_offer_is_followed_by_the_same_query_however_much_changed(
+def test_a_changed_offer_needs_no_further_query_however_much_changed(
     warm, casino_a, caller_a, django_assert_num_queries, events
 ):
     warm("static")
@@ -69,7 +67,7 @@ def test_a_changed_offer_is_followed_by_the_same_query_however_much_changed(
         caller_a.get("/recommend/1")
 
 
-def test_purchase_asks_for_one_user_three_samples_and_two_statements_that_store(
+def test_purchase_queries_one_user_three_samples_and_stores_in_two_statements(
     warm, settings, caller_a, django_assert_num_queries
 ):
     settings.RECSYS_TEST_ENDPOINTS = True
@@ -81,7 +79,7 @@ def test_purchase_asks_for_one_user_three_samples_and_two_statements_that_store(
 
 
 @pytest.mark.parametrize(("method", "queries"), [("get", 1), ("post", 4)])  # a transaction, too
-def test_config_asks_the_catalogue_only(caller_a, example_configuration, django_assert_num_queries, method, queries):
+def test_config_queries_the_catalogue_only(caller_a, example_configuration, django_assert_num_queries, method, queries):
     caller_a.configure("static")
     arguments = [example_configuration] if method == "post" else []
     with (

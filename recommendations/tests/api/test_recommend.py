@@ -46,7 +46,7 @@ def test_the_example_configuration_gets_exactly_its_four_fields(caller_a, users,
         assert {type(event[key]) for key in EVENT_KEYS - {"odd"}} == {str}
 
 
-def test_every_type_is_really_given(caller_a, users):
+def test_every_value_has_its_declared_type(caller_a, users):
     schema = {
         "who": {"type": "string", "source_field": "user_id"},
         "stake": "string",
@@ -90,7 +90,7 @@ def test_a_user_of_another_casino_is_not_found(caller_a, caller_b, casino_b):
     assert caller_a.get(f"/recommend/{user.pk}").status_code == 404
 
 
-def test_without_a_configuration_a_casino_is_told_to_set_one(caller_a, users):
+def test_an_unconfigured_casino_gets_400(caller_a, users):
     answer = caller_a.get("/recommend/31")
     assert answer.status_code == 400
     assert answer.json()["error"] == "Casino is not configured. Please set up the casino first."
@@ -145,7 +145,7 @@ def test_a_casino_without_open_events_answers_an_empty_slip(caller_a, casino_a):
     assert (answer.status_code, answer.json()["events"]) == (200, [])
 
 
-def test_changes_made_by_hand_are_seen_by_the_next_request(caller_a, casino_a, users):
+def test_manual_changes_reach_the_next_request(caller_a, casino_a, users):
     caller_a.configure("static")
     first, second = caller_a.get("/recommend/31").json()["events"][:2]
     with use_casino(casino_a.current), casino_connection().cursor() as cursor:

@@ -1,4 +1,4 @@
-"""`/recommend`: what may be asked for beyond a user, what an answer may say, and what the guard rails make of it."""
+"""`/recommend`: request filters, all fields of a response, options and guard rails."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -54,14 +54,14 @@ def events(casino_a, casino_b):
 
 
 @pytest.fixture
-def ask(caller_a):
-    def ask(path="/recommend/1", recommender_type="soonest", **options):
+def get_response(caller_a):
+    def get_response(path="/recommend/1", recommender_type="soonest", **options):
         body = {"recommender_type": recommender_type, "recommendation_schema": SCHEMA, "options": options}
         configured = caller_a.post("/config", body)
         assert configured.status_code == 200, configured.content
         return caller_a.get(path)
 
-    return ask
+    return get_response
 
 
 def ids(answer):
@@ -69,8 +69,8 @@ def ids(answer):
     return [event["id"] for event in answer.json()["events"]]
 
 
-def test_an_answer_says_all_that_a_schema_may_map(ask, events):
-    slip = ask().json()
+def test_a_response_may_have_all_source_fields(get_response, events):
+    slip = get_response().json()
     assert slip == {
         "user_id": 1,
         "stake": "10.00",
@@ -109,19 +109,19 @@ def test_an_answer_says_all_that_a_schema_may_map(ask, events):
         ("sport=football&exclude=1&limit=1", [3]),
     ],
 )
-def test_a_request_may_ask_for_less(ask, events, query, shown):
-    assert ids(ask(f"/recommend/1?{query}")) == shown
+def test_a_request_may_filter_events(get_response, events, query, shown):
+    assert ids(get_response(f"/recommend/1?{query}")) == shown
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=21", "exclude=x", "sport=chess", "explain=maybe"])
-def test_a_request_that_asks_for_the_impossible_is_told_what_is_possible(ask, events, query):
-    answer = ask(f"/recommend/1?{query}")
+def test_an_invalid_filter_is_rejected_with_the_valid_values(get_response, events, query):
+    answer = get_response(f"/recommend/1?{query}")
     assert answer.status_code == 400
     assert query.partition("=")[0] in answer.json()["error"]
 
 
-def test_an_explanation_comes_beside_the_casinos_own_fields(ask, events):
-    slip = ask("/recommend/1?explain=1").json()
+def test_an_explanation_is_added_to_the_casinos_own_fields(get_response, events):
+    slip = get_response("/recommend/1?explain=1").json()
     explanation = slip.pop("explanation")
     assert set(slip) == set(SCHEMA)
     assert (explanation["recommender"], explanation["fallback_step"]) == ("soonest", 0)
@@ -142,12 +142,12 @@ def test_an_explanation_comes_beside_the_casinos_own_fields(ask, events):
         ({"begin_margin_seconds": 86_400}, [1, 2, 3]),
     ],
 )
-def test_a_casinos_options_shape_its_slips(ask, events, options, shown):
-    assert ids(ask(**options)) == shown
+def test_a_casinos_options_shape_its_slips(get_response, events, options, shown):
+    assert ids(get_response(**options)) == shown
 
 
-def test_options_that_a_configuration_leaves_out_stay_and_null_takes_them_back(ask, caller_a, events):
-    ask(event_limit=1)
+def test_omitted_options_stay_and_null_resets_them(get_response, caller_a, events):
+    get_response(event_limit=1)
     body = {"recommender_type": "soonest", "recommendation_schema": SCHEMA}
     caller_a.post("/config", body)
     assert ids(caller_a.get("/recommend/1")) == [1]
@@ -156,34 +156,34 @@ def test_options_that_a_configuration_leaves_out_stay_and_null_takes_them_back(a
     assert ids(caller_a.get("/recommend/1")) == [1, 2, 3]
 
 
-def test_odds_without_end_are_multiplied_all_the_same(ask, events):
+def test_twenty_odds_of_nearly_a_million_are_multiplied(get_response, events):
     for n in range(20):
         EventFactory.create(id=100 + n, odd=Decimal("999999.999"))
-    slip = ask("/recommend/1?limit=20", min_odd=1000).json()
+    slip = get_response("/recommend/1?limit=20", min_odd=1000).json()
     assert slip["count"] == 20
     assert Decimal(slip["potential_return"]) > Decimal(10) ** 119
 
 
-def test_a_user_whose_tallies_are_yet_to_be_rebuilt_is_known_by_all_coupons(ask, events):
+def test_a_user_whose_tallies_need_a_rebuild_is_served_from_all_coupons(get_response, events):
     TalliedCouponFactory.create(user_id=1, recommended_events=[selection(event_id=1)])
     UserTallies.objects.all().delete()
     UserProfile.objects.update(needs_rebuild=True, pending_coupon_ids=[])
-    assert ids(ask()) == [2, 3, 4]
+    assert ids(get_response()) == [2, 3, 4]
 
 
-def test_live_events_are_shown_only_where_they_are_asked_for(ask, events):
+def test_live_events_are_shown_only_if_the_option_is_on(get_response, events):
     EventFactory.create(id=9, begin_timestamp=datetime.now(UTC) - timedelta(minutes=10))
-    assert 9 not in ids(ask())
-    assert ids(ask(live_events=True)) == [9, 1, 2]
-    assert ask(live_events=True).json()["reasons"][0] == "It has begun"
+    assert 9 not in ids(get_response())
+    assert ids(get_response(live_events=True)) == [9, 1, 2]
+    assert get_response(live_events=True).json()["reasons"][0] == "It has begun"
 
 
-def test_an_event_that_the_user_bet_on_already_is_not_shown_again(ask, events):
+def test_an_event_that_the_user_bet_on_already_is_not_shown_again(get_response, events):
     by_match = {name: getattr(events[1], name) for name in ("sport", "league", "home_team", "away_team")}
     TalliedCouponFactory.create(
         user_id=1, recommended_events=[selection(event_id=1), selection(**by_match), selection(event_id=77)]
     )
-    assert ids(ask()) == [3, 4, 5]
+    assert ids(get_response()) == [3, 4, 5]
 
 
 @pytest.mark.parametrize("recommender_type", RECOMMENDERS)
@@ -197,26 +197,26 @@ def test_an_event_that_the_user_bet_on_already_is_not_shown_again(ask, events):
         ({"limit_left": 0}, "limit_reached"),
     ],
 )
-def test_whom_the_law_keeps_from_betting_gets_an_empty_slip_at_once(ask, events, recommender_type, changes, refusal):
-    assert len(ids(ask(recommender_type=recommender_type))) == 3
+def test_a_refused_user_gets_an_empty_slip_at_once(get_response, events, recommender_type, changes, refusal):
+    assert len(ids(get_response(recommender_type=recommender_type))) == 3
     User.objects.update(**changes)
-    slip = ask(recommender_type=recommender_type).json()
+    slip = get_response(recommender_type=recommender_type).json()
     assert (slip["events"], slip["count"], slip["stake"], slip["refusal"]) == ([], 0, "0.00", refusal)
 
 
-def test_who_has_no_history_is_served_by_a_fallback_that_the_casino_chose(ask, events):
-    slip = ask(recommender_type="profile", fallbacks=["trending", "static"]).json()
+def test_a_user_without_history_is_served_by_the_casinos_fallback(get_response, events):
+    slip = get_response(recommender_type="profile", fallbacks=["trending", "static"]).json()
     assert (slip["recommender"], slip["fallback_step"]) == ("static", 2)
     TalliedCouponFactory.create(user_id=1, recommended_events=[selection(sport="BASKETBALL", league="X")])
-    slip = ask(recommender_type="profile", fallbacks=["trending", "static"]).json()
+    slip = get_response(recommender_type="profile", fallbacks=["trending", "static"]).json()
     assert (slip["recommender"], slip["fallback_step"]) == ("profile", 0)
     assert slip["confidence"] == pytest.approx(1 / 11, abs=0.001)
     assert slip["events"][0]["id"] == 4
 
 
 class TestManyUsers:
-    def test_several_users_are_answered_at_once_and_unknown_ones_named(self, ask, caller_a, events):
-        ask()
+    def test_several_users_are_answered_at_once_and_unknown_ones_named(self, get_response, caller_a, events):
+        get_response()
         UserFactory.create(id=2, birth_year=datetime.now(UTC).year - 10)
         answer = caller_a.post("/recommend", {"user_ids": [2, 99, 1, 1], "limit": 2, "exclude": [1]})
         assert answer.status_code == 200, answer.content
@@ -228,17 +228,17 @@ class TestManyUsers:
         assert [event["id"] for event in slips[1]["events"]] == [2, 3]
         assert unknown == [99]
 
-    def test_each_gets_what_the_user_would_get_alone(self, ask, caller_a, events):
+    def test_each_user_gets_the_same_as_alone(self, get_response, caller_a, events):
         for user_id in range(2, 12):
             UserFactory.create(id=user_id)
-        ask(recommender_type="dynamic")
+        get_response(recommender_type="dynamic")
         slips = caller_a.post("/recommend", {"user_ids": list(range(1, 12))}).json()["recommendations"]
         alone = [caller_a.get(f"/recommend/{user_id}").json() for user_id in range(1, 12)]
         assert [slip["events"] for slip in slips] == [slip["events"] for slip in alone]
 
-    def test_500_users_take_one_query(self, ask, caller_a, events, django_assert_num_queries):
+    def test_500_users_take_one_query(self, get_response, caller_a, events, django_assert_num_queries):
         User.objects.bulk_create(UserFactory.build(id=user_id) for user_id in range(2, 501))
-        ask(recommender_type="hybrid")
+        get_response(recommender_type="hybrid")
         with django_assert_num_queries(1, connection=connections["casino_1"]):
             answer = caller_a.post("/recommend", {"user_ids": list(range(1, 501))})
         assert len(answer.json()["recommendations"]) == 500
@@ -257,14 +257,14 @@ class TestManyUsers:
             {"user_ids": [1], "limit": 99},
         ],
     )
-    def test_invalid_guard_rails_are_rejected(self, ask, caller_a, events, body):
-        ask()
+    def test_invalid_guard_rails_are_rejected(self, get_response, caller_a, events, body):
+        get_response()
         answer = caller_a.post("/recommend", body)
         assert answer.status_code == 400
         assert answer.json()["error"]
 
-    def test_users_of_another_casino_are_unknown(self, ask, caller_b, caller_a, casino_b, events):
-        ask()
+    def test_users_of_another_casino_are_unknown(self, get_response, caller_b, caller_a, casino_b, events):
+        get_response()
         with use_casino(casino_b.current, switch=True):
             UserFactory.create(id=55)
         answer = caller_a.post("/recommend", {"user_ids": [55]})

@@ -1,4 +1,4 @@
-"""Arithmetic by blocks says what arithmetic at once says."""
+"""Block-wise arithmetic equals that of whole arrays."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_entries_are_added_to_every_total(size):
     k=st.integers(1, 70),
     order=st.sampled_from(["up", "down", "any"]),
 )
-def test_the_kth_largest_is_what_sorting_says(values, size, k, order):
+def test_the_kth_largest_equals_that_of_sorting(values, size, k, order):
     numbers = np.random.default_rng(size).choice([*values, *range(5)], size).astype(float)
     if order != "any":
         numbers = np.sort(numbers)[:: 1 if order == "up" else -1]

@@ -1,5 +1,4 @@
-"""The offers kept in memory: patched when the database's version is another, read anew where the log says too little,
-and only so many bytes of them."""
+"""The offer cache: patched if the database has another version, reloaded if the log is incomplete, limited in bytes."""
 
 import threading
 from datetime import timedelta
@@ -88,7 +87,7 @@ def test_an_unchanged_offer_is_the_same_snapshot(cache, casino_a, now):
         "TRUNCATE events CASCADE",
     ],
 )
-def test_a_changed_offer_is_followed_whoever_changed_it(cache, casino_a, now, change):
+def test_any_change_of_events_reaches_the_cached_offer(cache, casino_a, now, change):
     with use_casino(casino_a.current):
         EventFactory.create(id=1)
         EventFactory.create(id=2)
@@ -102,7 +101,7 @@ def test_a_changed_offer_is_followed_whoever_changed_it(cache, casino_a, now, ch
         assert read(cache, now) is second
 
 
-def test_an_odd_that_is_no_number_comes_by_patch_as_by_reading(cache, casino_a, now):
+def test_a_nan_odd_is_the_same_patched_or_loaded(cache, casino_a, now):
     with use_casino(casino_a.current):
         EventFactory.create(id=1)
         read(cache, now)
@@ -110,8 +109,8 @@ def test_an_odd_that_is_no_number_comes_by_patch_as_by_reading(cache, casino_a, 
         assert str(read(cache, now).odds) == str(load_offer(now).odds) == "[nan]"
 
 
-def test_a_version_lower_than_the_one_in_memory_is_read_again(cache, casino_a, now):
-    """As after the restoring of an older database."""
+def test_a_version_below_the_cached_one_reloads_the_offer(cache, casino_a, now):
+    """As after restoring an older database."""
     with use_casino(casino_a.current):
         restored = version()
         EventFactory.create()
@@ -121,7 +120,7 @@ def test_a_version_lower_than_the_one_in_memory_is_read_again(cache, casino_a, n
         assert len(read(cache, now)) == 0
 
 
-def test_what_a_transaction_saw_that_did_not_last_serves_nobody(cache, casino_a, now):
+def test_an_offer_read_in_a_rolled_back_transaction_is_not_served(cache, casino_a, now):
     with use_casino(casino_a.current):
         EventFactory.create(id=1)
         with casino_atomic():
@@ -132,20 +131,20 @@ def test_what_a_transaction_saw_that_did_not_last_serves_nobody(cache, casino_a,
         assert list(read(cache, now).ids) == [1, 3]
 
 
-def test_a_change_of_other_tables_leaves_the_offer_alone(cache, casino_a, now):
+def test_a_change_of_other_tables_does_not_change_the_offer(cache, casino_a, now):
     with use_casino(casino_a.current):
         first = read(cache, now)
         execute("INSERT INTO teams (name, sport) VALUES ('A', 'B')")
         assert read(cache, now) is first
 
 
-def test_without_a_version_nothing_is_taken_from_memory(cache, casino_a, now):
+def test_without_a_version_the_cache_is_not_used(cache, casino_a, now):
     with use_casino(casino_a.current):
         OfferVersion.objects.all().delete()
         assert read(cache, now) is not read(cache, now)
 
 
-def test_events_that_are_over_go_with_the_next_change(cache, casino_a, now):
+def test_events_that_are_over_are_dropped_at_the_next_change(cache, casino_a, now):
     with use_casino(casino_a.current):
         EventFactory.create(id=1, begin_timestamp=now + timedelta(hours=1))
         EventFactory.create(id=2)
@@ -155,7 +154,7 @@ def test_events_that_are_over_go_with_the_next_change(cache, casino_a, now):
         assert list(read(cache, later).ids) == [2]
 
 
-def test_an_event_that_is_put_off_comes_back(cache, casino_a, now):
+def test_a_postponed_event_returns_to_the_offer(cache, casino_a, now):
     with use_casino(casino_a.current):
         EventFactory.create(id=1, begin_timestamp=now - timedelta(hours=9))
         assert len(read(cache, now)) == 0
@@ -163,7 +162,7 @@ def test_an_event_that_is_put_off_comes_back(cache, casino_a, now):
         assert list(read(cache, now).ids) == [1]
 
 
-def test_a_request_goes_on_from_what_it_knew_whatever_others_read_meanwhile(cache, casino_a, now):
+def test_a_request_patches_its_own_snapshot_despite_concurrent_reads(cache, casino_a, now):
     with use_casino(casino_a.current):
         EventFactory.create(id=1)
         read(cache, now)
@@ -176,9 +175,7 @@ def test_a_request_goes_on_from_what_it_knew_whatever_others_read_meanwhile(cach
         assert read(cache, now) is newest
 
 
-def test_a_request_that_must_read_all_takes_what_another_read_meanwhile(
-    cache, casino_a, now, django_assert_num_queries
-):
+def test_a_request_that_must_reload_uses_a_concurrent_load(cache, casino_a, now, django_assert_num_queries):
     with use_casino(casino_a.current):
         EventFactory.create(id=1)
         slow = cache.known()
@@ -202,36 +199,36 @@ def test_without_a_current_casino_there_is_no_offer(cache):
         cache.known()
 
 
-def test_within_the_bytes_allowed_all_casinos_stay_in_memory(cache, casino_a, casino_b, now):
+def test_below_the_size_limit_all_offers_stay_cached(cache, casino_a, casino_b, now):
     first = read_of(cache, casino_a, now)
     read_of(cache, casino_b, now)
     assert read_of(cache, casino_a, now) is first
 
 
-def test_beyond_them_the_casino_asked_for_longest_ago_goes_but_one_stays(casino_a, casino_b, now):
+def test_above_the_size_limit_the_least_recently_used_offers_are_dropped_but_one(casino_a, casino_b, now):
     cache = OfferCache(max_bytes=1)
     first, other = read_of(cache, casino_a, now), read_of(cache, casino_b, now)
     assert read_of(cache, casino_b, now) is other
     assert read_of(cache, casino_a, now) is not first
 
 
-def test_what_is_kept_in_a_memo_counts(cache, casino_a, casino_b, now):
+def test_values_in_a_memo_count_towards_the_size(cache, casino_a, casino_b, now):
     read_of(cache, casino_a, now)
     read_of(cache, casino_b, now).memo.keep(MemoKey[memoryview]("large"), memoryview(bytes(2_000_000)))
-    assert cache_holds(cache, casino_b)
+    assert is_cached(cache, casino_b)
     with use_casino(casino_a.current):
         EventFactory.create()
         read(cache, now)
-    assert cache_holds(cache, casino_a)
-    assert not cache_holds(cache, casino_b)
+    assert is_cached(cache, casino_a)
+    assert not is_cached(cache, casino_b)
 
 
-def cache_holds(cache, casino):
+def is_cached(cache, casino):
     with use_casino(casino.current):
         return cache.known().offer is not None
 
 
-def test_being_asked_for_counts_as_use(casino_a, casino_b, now):
+def test_a_read_counts_as_use(casino_a, casino_b, now):
     first = read_of(OfferCache(max_bytes=1), casino_a, now)
     cache = OfferCache(max_bytes=int(2.5 * first.nbytes))
     first, second = read_of(cache, casino_a, now), read_of(cache, casino_b, now)
@@ -249,16 +246,16 @@ def test_being_asked_for_counts_as_use(casino_a, casino_b, now):
     assert read_of(cache, casino_b, now) is not second
 
 
-def test_the_process_has_one_cache_of_the_size_that_the_settings_say(casino_a, now):
+def test_the_process_has_one_cache_of_the_settings_size(casino_a, now):
     with use_casino(casino_a.current):
         assert read_offer(now) is offers.known().offer
 
 
 @pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)
-def test_of_many_threads_that_miss_at_once_one_reads_for_all(cache, casino_a, now):
+def test_of_concurrent_misses_one_loads_the_offer(cache, casino_a, now):
     start = threading.Barrier(THREADS)
 
-    def ask_at_once(_):
+    def read_concurrently(_):
         known = cache.known()
         answer = query_changes(known.version, now)
         start.wait()
@@ -267,5 +264,5 @@ def test_of_many_threads_that_miss_at_once_one_reads_for_all(cache, casino_a, no
     with use_casino(casino_a.current):
         EventFactory.create_batch(3)
         assert OfferChange.objects.exists()
-    found = at_once(casino_a, ask_at_once)
+    found = at_once(casino_a, read_concurrently)
     assert all(offer is found[0] for offer in found)

@@ -1,4 +1,4 @@
-"""The log of what each version of the offer changed, and what is read of it."""
+"""The log of each version's changes of the offer, and its reading."""
 
 import msgspec
 import pytest
@@ -39,13 +39,13 @@ def changes_since(known, now):
     return changes
 
 
-def noted_since(known):
-    noted = OfferChange.objects.filter(version__gt=known).order_by("version").values_list("event_ids", flat=True)
-    return [ids and sorted(ids) for ids in noted]
+def logged_since(known):
+    logged = OfferChange.objects.filter(version__gt=known).order_by("version").values_list("event_ids", flat=True)
+    return [ids and sorted(ids) for ids in logged]
 
 
 @pytest.mark.parametrize(
-    ("statement", "noted"),
+    ("statement", "logged"),
     [
         (MANY.format(2), [1001, 1002]),
         ("UPDATE events SET odd = 9 WHERE id < 3", [1, 2]),
@@ -60,30 +60,30 @@ def noted_since(known):
         (MANY.format(5001), None),
     ],
 )
-def test_a_statement_notes_the_events_that_it_changed(statement, noted):
+def test_a_statement_logs_the_events_that_it_changed(statement, logged):
     if "odd = id" in statement:
         execute("UPDATE events SET id = id + 10")  # no odd may be 1
-        noted = [11, 12, 13]
+        logged = [11, 12, 13]
     known = version()
     execute(statement)
-    assert noted_since(known) == [noted]
+    assert logged_since(known) == [logged]
     assert OfferChange.objects.latest("version").version == version()
 
 
 @pytest.mark.parametrize("statement", ["UPDATE events SET timestamp = now()", "UPDATE events SET odd = odd"])
-def test_what_changes_nothing_notes_nothing(statement):
+def test_a_statement_without_changes_logs_nothing(statement):
     known = version()
     execute(statement)
-    assert noted_since(known) == []
+    assert logged_since(known) == []
 
 
-def test_what_was_rolled_back_is_not_noted():
+def test_a_rolled_back_change_is_not_logged():
     known = version()
     with casino_atomic():
         execute("UPDATE events SET odd = 9")
         set_rollback(True, using=current_alias())
     execute("DELETE FROM events WHERE id = 1")
-    assert noted_since(known) == [[1]]
+    assert logged_since(known) == [[1]]
 
 
 def test_each_casino_has_a_log_of_its_own(casino_b):
@@ -91,8 +91,8 @@ def test_each_casino_has_a_log_of_its_own(casino_b):
     with use_casino(casino_b.current, switch=True):
         theirs = version()
         EventFactory.create(id=5)
-        assert noted_since(theirs) == [[5]]
-    assert noted_since(known) == []
+        assert logged_since(theirs) == [[5]]
+    assert logged_since(known) == []
 
 
 def test_the_log_keeps_the_latest_versions_only(now):
@@ -104,7 +104,7 @@ def test_the_log_keeps_the_latest_versions_only(now):
     assert changes_since(known, now) == "reload"
 
 
-def test_a_number_that_comes_again_keeps_nobody_from_storing_events():
+def test_a_repeated_version_number_does_not_block_storing_events():
     execute("SELECT setval('offer_version_seq', %s, false)", [version()])
     before = version()
     execute("UPDATE events SET odd = 9")
@@ -112,11 +112,11 @@ def test_a_number_that_comes_again_keeps_nobody_from_storing_events():
     assert OfferChange.objects.get(version=before).event_ids is None
 
 
-def test_who_knows_the_version_is_told_nothing(now):
+def test_the_current_version_gets_no_changes(now):
     assert changes_since(version(), now) is None
 
 
-def test_who_knows_an_older_version_is_told_the_open_events_that_changed_and_the_ids_of_all(now):
+def test_an_older_version_gets_the_changed_open_events_and_all_changed_ids(now):
     known = version()
     for statement in ("odd = 9 WHERE id = 1", "odd = 8 WHERE id = 1", "status = 'SUSPENDED' WHERE id = 2"):
         execute(f"UPDATE events SET {statement}")
@@ -124,7 +124,7 @@ def test_who_knows_an_older_version_is_told_the_open_events_that_changed_and_the
     assert (changed, ids, odds) == ([1, 2], [1], [8.0])
 
 
-def test_who_knows_no_version_a_higher_one_or_one_that_is_not_noted_must_read_all(now):
+def test_a_missing_higher_or_unlogged_version_must_reload(now):
     known = version()
     with casino_atomic():
         execute("UPDATE events SET odd = 9")
@@ -146,14 +146,14 @@ def test_who_knows_no_version_a_higher_one_or_one_that_is_not_noted_must_read_al
         "TRUNCATE events, event_teams, offer_version, offer_changes",
     ],
 )
-def test_where_the_log_says_too_little_all_must_be_read(statement, now):
+def test_an_incomplete_log_requires_a_reload(statement, now):
     known = version()
     execute("UPDATE events SET odd = 9")
     execute(statement)
     assert changes_since(known, now) == "reload"
 
 
-def test_where_very_many_events_changed_all_must_be_read(now):
+def test_very_many_changed_events_require_a_reload(now):
     known = version()
     execute(MANY.format(5000))
     for odd in range(3, 6):
@@ -163,7 +163,7 @@ def test_where_very_many_events_changed_all_must_be_read(now):
     assert changes_since(known, now) == "reload"
 
 
-def test_a_change_says_how_much_it_changed():
+def test_a_log_row_has_the_number_of_changed_events():
     execute("UPDATE events SET odd = 9 WHERE id < 3")
     assert str(OfferChange.objects.latest("version")) == f"version {version()}: 2 events"
     execute("TRUNCATE events CASCADE")

@@ -1,4 +1,4 @@
-"""Whatever happens to events, what is read is exactly what the database says at that moment."""
+"""After any change of events, the offer read equals the database at that moment."""
 
 import random
 import threading
@@ -93,7 +93,7 @@ def run(transaction, *, is_rolled_back):
 @pytest.mark.scaled
 @settings(max_examples=scaled(15, 150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories)
-def test_after_any_history_of_two_casinos_each_offer_is_what_its_database_says(casino_a, casino_b, history):
+def test_after_any_history_of_two_casinos_each_offer_equals_its_database(casino_a, casino_b, history):
     both = (casino_a, casino_b)
     for casino in both:
         with use_casino(casino.current):
@@ -109,7 +109,7 @@ def test_after_any_history_of_two_casinos_each_offer_is_what_its_database_says(c
 
 @pytest.mark.no_cover
 @pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)
-def test_while_events_change_every_read_is_what_the_database_said_at_its_version(casino_a, casino_b):
+def test_while_events_change_every_read_equals_the_database_at_its_version(casino_a, casino_b):
     rows_at, reads, written = {}, [], [threading.Event(), threading.Event()]
 
     def write(rng):

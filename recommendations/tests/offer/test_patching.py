@@ -1,4 +1,4 @@
-"""The next snapshot, made of one by what changed."""
+"""Patching a snapshot into the next one."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ def shared(first, second):
 @pytest.mark.scaled
 @settings(max_examples=scaled(60, 300))
 @given(tables, st.lists(st.tuples(tables, st.sets(st.integers(0, 9))), max_size=4))
-def test_any_patches_end_as_a_snapshot_of_what_is_there_then(table, patches):
+def test_any_patches_result_in_the_snapshot_of_the_final_events(table, patches):
     offer = offer_with(table)
     for version, (changed, gone) in enumerate(patches, start=2):
         before, former = rows_of(offer), offer
@@ -67,7 +67,7 @@ def test_where_a_league_changed_its_column_and_the_pairs_are_copied():
     assert sorted(patched.pair.present()) == [("FOOTBALL", "NEW"), ("FOOTBALL", "PREMIER LEAGUE")]
 
 
-def test_what_is_said_again_copies_nothing():
+def test_repeated_rows_copy_nothing():
     offer = offer_of({}, {"odd": float("nan")})
     assert shared(offer, offer.patched(2, offer_of({}, {"odd": float("nan")}), [7])) == ALL_COLUMNS
 
@@ -80,7 +80,7 @@ def test_dictionaries_are_shared_until_a_value_is_new():
 
 
 @pytest.mark.parametrize(("over", "is_trimmed"), [(0, False), (2, False), (3, True), (20, True)])
-def test_events_that_are_over_go_when_they_are_many(over, is_trimmed):
+def test_many_events_that_are_over_are_trimmed(over, is_trimmed):
     ends = [OPEN + timedelta(hours=1 if n < over else 9) for n in range(20)]
     offer = offer_of(*[{"end_timestamp": end, "league": f"L{end.hour}"} for end in ends])
     trimmed = offer.trimmed(OPEN + timedelta(hours=1))
@@ -90,7 +90,7 @@ def test_events_that_are_over_go_when_they_are_many(over, is_trimmed):
         assert trimmed.league.values == ("L3",)
 
 
-def test_values_that_no_event_has_go_when_they_are_many():
+def test_many_values_of_no_event_are_trimmed():
     now, rng = datetime.now(UTC), random.Random(3)
     offer = offer_of({}, {}, {})
     for version in range(2, 60):

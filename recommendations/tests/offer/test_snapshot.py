@@ -14,7 +14,7 @@ from recommendations.tests.factories import OPEN, EventFactory, offer_of, open_r
 from tenants.routing.context import use_casino
 
 
-def test_columns_hold_the_events_in_their_order():
+def test_columns_have_the_events_in_their_order():
     offer = offer_of(
         {"sport": "FOOTBALL", "league": "A", "odd": Decimal("1.5")},
         {"sport": "HANDBALL", "league": "B", "odd": Decimal("2.75")},
@@ -44,11 +44,11 @@ def test_an_empty_offer_has_empty_columns():
     ("value", "expected"),
     [("B", [False, True, True]), ("NONE SUCH", [False] * 3), (None, [False] * 3), ("", [False] * 3)],
 )
-def test_equals_says_which_events_have_a_value(value, expected):
+def test_equals_is_the_mask_of_events_with_a_value(value, expected):
     assert list(offer_of({"league": "A"}, {"league": "B"}, {"league": "B"}).league.equals(value)) == expected
 
 
-def test_keep_keeps_these_events_with_all_they_say():
+def test_keep_returns_these_events_with_all_columns():
     rng = random.Random(1)
     events = [{attribute: f"{attribute} {rng.randrange(5)}" for attribute in ATTRIBUTES} for _ in range(30)]
     offer = offer_of(*events)
@@ -70,7 +70,7 @@ def test_pairs_are_those_that_occur_sorted_and_each_once():
     assert sorted(offer.pair.present()) == [("FOOTBALL", "A"), ("FOOTBALL", "CUP"), ("HANDBALL", "CUP")]
 
 
-def test_pairs_of_what_was_kept_leave_out_what_was_not():
+def test_pairs_of_a_filtered_offer_omit_the_others():
     offer = offer_of({"league": "A"}, {"league": "B"})
     assert sorted(offer.keep(np.array([False, True])).pair.present()) == [("FOOTBALL", "B")]
 
@@ -121,7 +121,7 @@ def test_loading_reads_the_open_events_that_are_not_over_sorted_by_id(casino_a, 
         assert rows_of(offer) == open_rows(now)
 
 
-def test_without_a_version_the_offer_says_so(casino_a):
+def test_without_a_version_the_offers_version_is_none(casino_a):
     with use_casino(casino_a.current):
         OfferVersion.objects.all().delete()
         assert load_offer(datetime.now(UTC)).version is None

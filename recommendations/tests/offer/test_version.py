@@ -1,4 +1,4 @@
-"""The trigger that raises the offer's version: with every real change of events, whoever makes it, and no other."""
+"""The trigger that raises the offer's version at every real change of events, and only then."""
 
 import pytest
 from django.db.transaction import set_rollback
@@ -71,7 +71,7 @@ def test_each_real_change_raises_the_version(change):
         "SELECT * FROM events FOR UPDATE",
     ],
 )
-def test_what_changes_nothing_of_the_offer_leaves_the_version_alone(statement):
+def test_changes_without_effect_on_the_offer_do_not_raise_the_version(statement):
     EventFactory.create(id=1)
     EventFactory.create(id=2)
     before = version()
@@ -79,7 +79,7 @@ def test_what_changes_nothing_of_the_offer_leaves_the_version_alone(statement):
     assert version() == before
 
 
-def test_an_unchanged_feed_leaves_the_version_alone_however_late_it_is():
+def test_an_unchanged_feed_does_not_raise_the_version_however_late_it_is():
     feed = [event_row(id=7, status="OPEN", timestamp=at(1)), event_row()]
     store_events(feed)
     before = version()
@@ -89,7 +89,7 @@ def test_an_unchanged_feed_leaves_the_version_alone_however_late_it_is():
     assert set(Event.objects.values_list("timestamp", flat=True)) == {at(2), at(3)}
 
 
-def test_a_stale_row_leaves_the_version_alone():
+def test_a_stale_row_does_not_raise_the_version():
     store_events([event_row(id=7, timestamp=at(2))])
     before = version()
     store_events([event_row(id=7, odd=9, timestamp=at(1))])
@@ -111,7 +111,7 @@ def test_a_statement_raises_it_once_however_many_rows_it_changes():
     assert version() == before + 1
 
 
-def test_reading_leaves_the_version_alone():
+def test_reading_does_not_raise_the_version():
     before = version()
     list(Event.objects.all())
     assert version() == before
@@ -128,13 +128,13 @@ def test_a_version_is_never_used_twice_even_after_a_rollback():
     assert version() > rolled_back > before
 
 
-def test_a_version_that_went_missing_is_made_again():
+def test_a_missing_version_is_recreated():
     OfferVersion.objects.all().delete()
     EventFactory.create()
     assert version() > 0
 
 
-def test_events_and_version_emptied_at_once_leave_a_version():
+def test_truncating_events_and_version_together_leaves_a_version():
     before = version()
     execute("TRUNCATE events, event_teams, offer_version")
     assert version() > before

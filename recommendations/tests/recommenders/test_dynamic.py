@@ -28,7 +28,7 @@ def test_the_order_within_a_sport_varies():
 
 
 @pytest.mark.parametrize("sport", ["", "CHESS"])
-def test_a_sport_that_no_event_has_prefers_none(sport):
+def test_a_sport_of_no_event_prefers_no_event(sport):
     scores = Dynamic().score(ScoringContext(offer_of({}, {"sport": "HANDBALL"}), BettingProfile(favorite_sport=sport)))
     assert (scores < 1).all()
 

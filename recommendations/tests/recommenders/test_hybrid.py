@@ -21,13 +21,13 @@ EVENTS = 300
 
 @pytest.fixture
 def known():
-    """A context in which every feature says something."""
+    """A context in which no feature is constant."""
     offer = offer_of(*({"odd": 1.5 + number % 7} for number in range(EVENTS)))
-    asked = context(offer, FULL_PROFILE, 1)
+    plain = context(offer, FULL_PROFILE, 1)
     user_vectors = UserVectors(np.array([1, 2]), np.array([[1.0, 0.5], [0.5, 1.0]], dtype=np.float32))
     sums = CoBettorSums(user_vectors)
     sums.add(2, offer.ids[::3].tolist())
-    return replace(asked, models=asked.models.including(sums.co_bettors()), user_id=1)
+    return replace(plain, models=plain.models.including(sums.co_bettors()), user_id=1)
 
 
 def weights(seed):
@@ -39,10 +39,10 @@ def test_the_sum_by_tables_is_the_sum_of_the_events_features(known):
     model = HybridModel(weights(3))
     features = Features(known)
     one_by_one = features.at(np.arange(EVENTS)) @ model.vector
-    assert features.weighted(model.vector) == pytest.approx(one_by_one, abs=1e-3)  # but for what begins first
+    assert features.weighted(model.vector) == pytest.approx(one_by_one, abs=1e-3)  # but for the order by begin
 
 
-def test_what_is_kept_with_the_offer_counts_as_its_memory(known):
+def test_features_cached_with_the_offer_count_towards_its_size(known):
     before = known.offer.nbytes
     Features(known).weighted(HybridModel(weights(3)).vector)
     assert known.offer.nbytes - before >= 4 * EVENTS * (NAMES.index("odd") - NAMES.index("trend of sport"))
@@ -72,7 +72,7 @@ def test_trees_decide_among_the_best_and_all_others_come_after(known):
     assert np.array_equal(scores["weights"][others], scores["trees"][others])
 
 
-def test_an_odd_that_is_none_and_a_stranger_have_features_too(known):
+def test_a_nan_odd_and_an_unknown_user_have_features_too(known):
     offer = offer_of({"odd": 1.01})
     offer.odds[:] = np.nan
     numbers = Features(context(offer, FULL_PROFILE, 1)).at(np.array([0]))

@@ -63,7 +63,7 @@ class TestPairs:
         bet("OF ANOTHER USER", "OF ANOTHER USER", user_id=2)
         assert pairs_of() == (("FOOTBALL", "MINE"),)
 
-    def test_at_most_20_pairs_are_kept_and_bets_come_before_others(self, user):
+    def test_at_most_20_pairs_are_stored_and_bets_come_before_others(self, user):
         bet(*[f"BET {n:02}" for n in range(15)])
         bet("BET 14")
         pairs = pairs_of(offer=offer_of(*[{"league": f"OTHER {n}"} for n in range(30)]))
@@ -71,7 +71,7 @@ class TestPairs:
         assert [league for _, league in pairs[:15]] == ["BET 14", *(f"BET {n:02}" for n in range(14))]
         assert all(league.startswith("OTHER") for _, league in pairs[15:])
 
-    def test_of_more_than_20_pairs_the_most_frequent_are_kept(self, user):
+    def test_of_more_than_20_pairs_the_most_frequent_are_stored(self, user):
         bet(*[f"BET {n:02}" for n in range(25)])
         bet("BET 24", "BET 23")
         assert [league for _, league in pairs_of()] == ["BET 23", "BET 24", *(f"BET {n:02}" for n in range(18))]
@@ -80,7 +80,7 @@ class TestPairs:
         offer = offer_of(*[{"league": f"OTHER {n}"} for n in range(30)])
         assert len({pairs_of(offer=offer, seed=seed) for seed in range(5)}) == 5
 
-    def test_a_selection_written_by_hand_without_its_league_says_nothing(self, user):
+    def test_a_selection_written_by_hand_without_its_league_is_ignored(self, user):
         TalliedCouponFactory.create(
             user_id=1, timestamp=NOW, recommended_events=[{"sport": "FOOTBALL"}, selection(league="L")]
         )
@@ -89,8 +89,8 @@ class TestPairs:
 
 class TestOrder:
     def order(self, offer, *pairs, seed=1):
-        asked = ScoringContext(offer, BettingProfile(favorite_pairs=pairs), seed=(seed,))
-        return list(np.argsort(-Inference().score(asked)))
+        context = ScoringContext(offer, BettingProfile(favorite_pairs=pairs), seed=(seed,))
+        return list(np.argsort(-Inference().score(context)))
 
     @pytest.mark.parametrize("seed", range(10))
     def test_events_are_taken_pair_by_pair(self, seed):
@@ -105,7 +105,7 @@ class TestOrder:
         )
         assert self.order(offer, ("FOOTBALL", "CUP"), seed=seed)[0] == 1
 
-    def test_pairs_that_the_offer_lacks_are_passed_over(self):
+    def test_pairs_that_the_offer_lacks_are_skipped(self):
         offer = offer_of({"league": "X"}, {"league": "LAST"})
         assert self.order(offer, ("CHESS", "GONE"), ("FOOTBALL", "GONE"), ("FOOTBALL", "LAST")) == [1, 0]
 

@@ -1,4 +1,4 @@
-"""The favourite pairs in a user's profile serve until 5 purchases have come in; then they are computed anew."""
+"""The favourite pairs in a user's profile are used until 5 purchases have come in; then they are recomputed."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +31,7 @@ def purchase(times, league):
     store_coupons(rows)
 
 
-def ask(now):
+def request_leagues(now):
     slip = recommend(casino_id=1, recommender_type="inference", user_id=1, now=now)
     return {event.league for event in slip.recommended_events}
 
@@ -40,61 +40,61 @@ def profile():
     return UserProfile.objects.get(user_id=1)
 
 
-def test_the_first_request_computes_keeps_the_pairs_and_sets_the_counter_back(now):
+def test_the_first_request_computes_and_stores_the_pairs_and_resets_the_counter(now):
     assert profile().favorite_sport_league_json is None
     assert profile().purchases_at_last_update == 1
-    assert ask(now) == {"FIRST"}
+    assert request_leagues(now) == {"FIRST"}
     kept = profile()
     assert kept.favorite_sport_league_json == [["FOOTBALL", "FIRST"], ["FOOTBALL", "SECOND"]]
     assert (kept.purchases_at_last_update, kept.last_updated) == (0, now)
 
 
-def test_four_purchases_later_the_kept_pairs_still_serve(now):
-    ask(now)
+def test_after_four_purchases_the_cached_pairs_are_used(now):
+    request_leagues(now)
     purchase(4, "SECOND")
-    assert ask(now + timedelta(minutes=1)) == {"FIRST"}
+    assert request_leagues(now + timedelta(minutes=1)) == {"FIRST"}
     assert (profile().purchases_at_last_update, profile().last_updated) == (4, now)
 
 
-def test_the_fifth_purchase_has_them_computed_anew(now):
-    ask(now)
+def test_after_the_fifth_purchase_they_are_recomputed(now):
+    request_leagues(now)
     purchase(4, "SECOND")
-    ask(now)
+    request_leagues(now)
     purchase(1, "SECOND")
     later = now + timedelta(minutes=1)
-    assert ask(later) == {"SECOND"}
+    assert request_leagues(later) == {"SECOND"}
     kept = profile()
     assert kept.favorite_sport_league_json == [["FOOTBALL", "SECOND"], ["FOOTBALL", "FIRST"]]
     assert (kept.purchases_at_last_update, kept.last_updated) == (0, later)
 
 
 def test_many_purchases_at_once_count_too(now):
-    ask(now)
+    request_leagues(now)
     purchase(50, "SECOND")
-    assert ask(now) == {"SECOND"}
+    assert request_leagues(now) == {"SECOND"}
     assert profile().purchases_at_last_update == 0
 
 
 def test_a_message_sent_twice_counts_once(now):
-    ask(now)
+    request_leagues(now)
     row = coupon_row(user_id=1, recommended_events=(selection_row(league="SECOND"),))
     for _ in range(6):
         store_coupons([row])
-    assert ask(now) == {"FIRST"}
+    assert request_leagues(now) == {"FIRST"}
     assert profile().purchases_at_last_update == 1
 
 
-def test_other_recommenders_leave_the_counter_alone(now):
+def test_other_recommenders_do_not_change_the_counter(now):
     purchase(9, "SECOND")
     for name in ("static", "dynamic", "inference_score"):
         recommend(casino_id=1, recommender_type=name, user_id=1, now=now)
     assert (profile().purchases_at_last_update, profile().last_updated) == (10, None)
 
 
-@pytest.mark.parametrize("already_kept", [False, True])
-def test_a_purchase_that_arrives_during_the_computation_is_not_forgotten(now, already_kept):
-    if already_kept:
-        ask(now)
+@pytest.mark.parametrize("has_stored_pairs", [False, True])
+def test_a_purchase_that_arrives_during_the_computation_is_not_forgotten(now, has_stored_pairs):
+    if has_stored_pairs:
+        request_leagues(now)
         purchase(5, "FIRST")
     before = profile()
     user = found_user(1)
@@ -103,13 +103,13 @@ def test_a_purchase_that_arrives_during_the_computation_is_not_forgotten(now, al
     kept = profile()
     assert kept.purchases_at_last_update == before.purchases_at_last_update + 1
     assert kept.last_updated == before.last_updated
-    ask(now + timedelta(minutes=1))
+    request_leagues(now + timedelta(minutes=1))
     assert ["FOOTBALL", "SECOND"] in profile().favorite_sport_league_json
 
 
 def test_a_user_without_a_profile_gets_one(now):
     UserProfile.objects.all().delete()
-    ask(now)
+    request_leagues(now)
     assert (profile().purchases_at_last_update, profile().last_updated) == (0, now)
 
 
@@ -130,10 +130,10 @@ def test_a_user_who_was_erased_during_the_computation_does_not_come_back(now):
 
 
 @pytest.mark.parametrize("has_profile", [True, False])
-def test_what_is_kept_waits_for_no_disk(now, has_profile):
+def test_storing_pairs_does_not_wait_for_the_disk(now, has_profile):
     if not has_profile:
         UserProfile.objects.all().delete()
-    ask(now)
+    request_leagues(now)
     assert profile().favorite_sport_league_json
     with casino_connection().cursor() as cursor:  # within the transaction of the test
         cursor.execute("SHOW synchronous_commit")
@@ -141,20 +141,20 @@ def test_what_is_kept_waits_for_no_disk(now, has_profile):
 
 
 @pytest.mark.parametrize(("refresh", "served"), [(2, "SECOND"), (3, "FIRST")])
-def test_how_many_purchases_it_takes_is_a_setting(now, settings, refresh, served):
+def test_the_number_of_purchases_is_a_setting(now, settings, refresh, served):
     settings.INFERENCE_REFRESH_PURCHASES = refresh
-    ask(now)
+    request_leagues(now)
     purchase(2, "SECOND")
-    assert ask(now) == {served}
+    assert request_leagues(now) == {served}
 
 
-def test_a_pair_whose_events_have_all_begun_is_not_kept(now):
+def test_a_pair_whose_events_have_all_begun_is_not_stored(now):
     EventFactory.create(league="SOON OVER", begin_timestamp=now + timedelta(minutes=5))
-    recommend(casino_id=1, recommender_type="static", user_id=1, now=now)  # the offer in memory knows the event
-    ask(now + timedelta(minutes=5))
+    recommend(casino_id=1, recommender_type="static", user_id=1, now=now)  # the cached offer has the event
+    request_leagues(now + timedelta(minutes=5))
     assert profile().favorite_sport_league_json == [["FOOTBALL", "FIRST"], ["FOOTBALL", "SECOND"]]
 
 
-def test_pairs_kept_long_ago_serve_all_the_same():
-    ask(datetime.now(UTC))
-    assert ask(datetime.now(UTC) + timedelta(hours=20)) == {"FIRST"}
+def test_stored_pairs_do_not_expire():
+    request_leagues(datetime.now(UTC))
+    assert request_leagues(datetime.now(UTC) + timedelta(hours=20)) == {"FIRST"}

@@ -23,7 +23,7 @@ VALUES = {
 
 
 def points_by_the_book(event, user_country, favorite_sport, selections):
-    """The contract's table, row by row. Equally frequent values go alphabetically."""
+    """The contract's table, row by row. Equally frequent values are ordered alphabetically."""
     score = 0
     if event["country"] == user_country:
         score += 1

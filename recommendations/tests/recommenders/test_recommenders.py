@@ -1,4 +1,4 @@
-"""The contract that every recommender keeps, first as arrays go in and out, then through a casino's database."""
+"""The contract of every recommender, first on arrays, then through a casino's database."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,14 +65,14 @@ class TestScores:
         first, second = (RECOMMENDERS[name].score(context(offer, profile, 7)) for _ in range(2))
         assert np.array_equal(first, second)
 
-    def test_what_is_over_and_still_in_the_offer_changes_no_order(self, name, profile):
+    def test_events_that_are_over_do_not_change_the_order_of_the_others(self, name, profile):
         over = {"begin_timestamp": datetime(2048, 1, 1, tzinfo=UTC), "end_timestamp": datetime(2048, 1, 2, tzinfo=UTC)}
         offer = offer_of(over, *[{}] * 20, over)
         without = offer.keep(offer.ends > NOW)
         scores = RECOMMENDERS[name].score(context(offer, profile, 3))[1:-1]
         assert list(np.argsort(-scores)) == list(np.argsort(-RECOMMENDERS[name].score(context(without, profile, 3))))
 
-    def test_the_offer_is_left_as_it_was(self, name, profile):
+    def test_scoring_does_not_change_the_offer(self, name, profile):
         offer, untouched = offer_of(*[{}] * 20), offer_of(*[{}] * 20)
         RECOMMENDERS[name].score(context(offer, profile, 1))
         for attribute in ("ids", "begins", "odds"):
@@ -96,7 +96,7 @@ class TestSlips:
             UserFactory.create(id=1)
             yield
 
-    def ask(self, name, now=None, **request):
+    def recommend_by(self, name, now=None, **request):
         return recommend(casino_id=1, recommender_type=name, user_id=1, now=now or datetime.now(UTC), **request)
 
     def homes(self, recommendation):
@@ -104,65 +104,65 @@ class TestSlips:
 
     def test_a_user_without_history_gets_three_events(self, name):
         EventFactory.create_batch(4)
-        assert len(self.ask(name).recommended_events) == 3
+        assert len(self.recommend_by(name).recommended_events) == 3
 
     def test_a_user_without_any_known_attribute_gets_three_events(self, name):
         User.objects.update(country="NOWHERE", favorite_sport="", favorite_league="")
         EventFactory.create_batch(4)
-        assert len(self.ask(name).recommended_events) == 3
+        assert len(self.recommend_by(name).recommended_events) == 3
 
     def test_an_empty_offer_gives_an_empty_slip(self, name):
         TalliedCouponFactory.create(user_id=1)
-        assert self.ask(name).recommended_events == ()
+        assert self.recommend_by(name).recommended_events == ()
 
     @pytest.mark.parametrize("limit", [0, 1, 3, 7])
-    def test_there_are_exactly_n_events_where_there_are_so_many(self, name, limit):
+    def test_there_are_exactly_n_events_if_the_offer_has_them(self, name, limit):
         EventFactory.create_batch(7)
-        assert len(self.ask(name, filters=RequestFilters(limit=limit)).recommended_events) == limit
+        assert len(self.recommend_by(name, filters=RequestFilters(limit=limit)).recommended_events) == limit
 
     @pytest.mark.parametrize("events", [1, 2])
-    def test_there_are_fewer_where_there_are_fewer(self, name, events):
+    def test_a_small_offer_gives_a_shorter_slip(self, name, events):
         TalliedCouponFactory.create(user_id=1)
         EventFactory.create_batch(events)
-        assert len(self.ask(name).recommended_events) == events
+        assert len(self.recommend_by(name).recommended_events) == events
 
     def test_no_event_comes_twice(self, name):
         EventFactory.create_batch(6)
         TalliedCouponFactory.create_batch(3, user_id=1)
-        homes = self.homes(self.ask(name, filters=RequestFilters(limit=10)))
+        homes = self.homes(self.recommend_by(name, filters=RequestFilters(limit=10)))
         assert len(set(homes)) == len(homes) == 6
 
     def test_no_event_has_begun_not_even_one_loaded_before_it_began(self, name):
         now = datetime.now(UTC)
         EventFactory.create(begin_timestamp=now + timedelta(minutes=5), home_team="SOON")
         EventFactory.create(begin_timestamp=now + timedelta(minutes=9), home_team="LATER")
-        assert set(self.homes(self.ask(name, now))) == {"SOON", "LATER"}
-        assert self.homes(self.ask(name, now + timedelta(minutes=5))) == ["LATER"]
-        assert self.homes(self.ask(name, now + timedelta(minutes=9))) == []
+        assert set(self.homes(self.recommend_by(name, now))) == {"SOON", "LATER"}
+        assert self.homes(self.recommend_by(name, now + timedelta(minutes=5))) == ["LATER"]
+        assert self.homes(self.recommend_by(name, now + timedelta(minutes=9))) == []
 
-    def test_an_odd_that_is_no_number_is_never_shown(self, name):
+    def test_a_nan_odd_is_never_shown(self, name):
         EventFactory.create(home_team="SOUND")
         EventFactory.create(home_team="BROKEN")
         with casino_connection().cursor() as cursor:
             cursor.execute("UPDATE events SET odd = 'NaN' WHERE home_team = 'BROKEN'")
-        assert self.homes(self.ask(name)) == ["SOUND"]
+        assert self.homes(self.recommend_by(name)) == ["SOUND"]
 
     def test_within_the_hour_the_same_user_gets_the_same_slip(self, name):
         for n in range(50):
             EventFactory.create(league=f"LEAGUE {n % 25}")
         hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-        slips = [self.homes(self.ask(name, hour + timedelta(minutes=minute))) for minute in (0, 20, 59)]
+        slips = [self.homes(self.recommend_by(name, hour + timedelta(minutes=minute))) for minute in (0, 20, 59)]
         assert slips[0] == slips[1] == slips[2]
 
     def test_no_row_of_another_casino_is_seen(self, name):
         EventFactory.create(country="HERE")
-        assert [event.country for event in self.ask(name).recommended_events] == ["HERE"]
+        assert [event.country for event in self.recommend_by(name).recommended_events] == ["HERE"]
         with pytest.raises(UserNotFound):
             recommend(casino_id=1, recommender_type=name, user_id=2, now=datetime.now(UTC))
 
-    def test_the_slip_says_who_chose_what_for_whom_and_when(self, name):
+    def test_the_slip_has_recommender_events_user_and_time(self, name):
         event, now = EventFactory.create(), datetime.now(UTC)
-        slip = self.ask(name, now)
+        slip = self.recommend_by(name, now)
         served_by = {"trending": "dynamic", "profile": "dynamic", "neighbours": "dynamic"}.get(name, name)
         assert (slip.recommender, slip.fallback_step) == (served_by, int(served_by != name))
         assert (slip.user_id, slip.timestamp) == (1, now)

@@ -14,7 +14,7 @@ def test_a_known_name_gets_its_recommender(name):
 
 
 @pytest.mark.parametrize("name", ["oracle", "", "STATIC", None, 5, ["static"], {}])
-def test_an_unknown_name_is_refused_with_those_that_are_known(name):
+def test_an_unknown_name_is_rejected_with_the_known_ones(name):
     with pytest.raises(InvalidConfiguration) as refusal:
         get_recommender(name)
     known = ", ".join(RECOMMENDERS)

@@ -12,7 +12,7 @@ from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
 
-def test_the_events_that_came_first_win_whoever_asks():
+def test_the_lowest_ids_win_for_every_user():
     for seed, profile in enumerate((BettingProfile(), BettingProfile(country="SPAIN", favorite_sport="HANDBALL"))):
         scores = Static().score(ScoringContext(offer_of({}, {}, {}, {}), profile, seed=(seed,)))
         assert list(np.argsort(-scores)) == [0, 1, 2, 3]
@@ -35,7 +35,7 @@ def test_all_users_get_the_same_three_events_at_any_hour(casino_a):
 
 
 @pytest.mark.parametrize("over", [1, 2])
-def test_what_has_begun_is_followed_by_the_next_in_line(casino_a, over):
+def test_an_event_that_has_begun_is_replaced_by_the_next_id(casino_a, over):
     now = datetime.now(UTC)
     with use_casino(casino_a.current):
         UserFactory.create(id=1)

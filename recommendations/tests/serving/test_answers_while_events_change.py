@@ -1,5 +1,5 @@
-"""While odds, status and begin times change as fast as they can, no answer holds what the database said may not be bet
-on, or was priced otherwise, when the request asked."""
+"""While odds, status and begin times change concurrently, no response has an event that was closed or had another odd
+at the request's query."""
 
 import random
 import threading
@@ -34,7 +34,7 @@ def version():
     return OfferVersion.objects.get().version
 
 
-def what_may_be_bet_on():
+def open_events():
     """Event -> its odd."""
     events = Event.objects.filter(status="OPEN", begin_timestamp__gt=NOW)
     return {event_id: float(odd) for event_id, odd in events.values_list("id", "odd")}
@@ -57,7 +57,7 @@ def _casino(casino_a):
 
 @pytest.mark.usefixtures("_casino")
 @pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)
-def test_no_answer_holds_an_event_that_was_closed_begun_or_otherwise_priced_at_the_requests_query(casino_a):
+def test_no_response_has_an_event_that_was_closed_begun_or_repriced_at_the_requests_query(casino_a):
     allowed_at, answers, written = {}, [], [threading.Event(), threading.Event()]
 
     def write(rng):
@@ -67,9 +67,9 @@ def test_no_answer_holds_an_event_that_was_closed_begun_or_otherwise_priced_at_t
                     change, value = random_change(rng)
                     first = rng.randint(1, EVENTS)
                     cursor.execute(f"UPDATE events SET {change} WHERE id BETWEEN %s AND %s", [value, first, first + 3])
-                allowed_at[version()] = what_may_be_bet_on()  # the version is locked: all will see what is seen here
+                allowed_at[version()] = open_events()  # the version is locked: all will see what is seen here
 
-    def ask(rng):
+    def request(rng):
         while not all(each.is_set() for each in written):
             before, name = version(), rng.choice(list(RECOMMENDERS))
             slip = recommend(
@@ -80,14 +80,14 @@ def test_no_answer_holds_an_event_that_was_closed_begun_or_otherwise_priced_at_t
     def work(number):
         rng = random.Random(number)
         if number >= len(written):
-            return ask(rng)
+            return request(rng)
         try:
             return write(rng)
         finally:
             written[number].set()
 
     with use_casino(casino_a.current):
-        allowed_at[version()] = what_may_be_bet_on()
+        allowed_at[version()] = open_events()
     at_once(casino_a, work)
     for before, after, shown in answers:
         states = [allowed for seen, allowed in allowed_at.items() if before <= seen <= after]

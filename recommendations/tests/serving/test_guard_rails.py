@@ -1,4 +1,4 @@
-"""The guard rails: who is shown no bets at all, and how much may be suggested to stake."""
+"""The guard rails: refused users, and limits of the suggested stake."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -12,18 +12,18 @@ from recommendations.tests.factories import GuardedUser as User
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
 
-def test_an_active_grown_up_without_limits_may_be_shown_bets():
+def test_an_active_adult_without_limits_may_be_shown_bets():
     assert refuse(User(), DEFAULTS, NOW) is None
 
 
 @pytest.mark.parametrize("status", ["SELF_EXCLUDED", "TIME_OUT", "CLOSED"])
-def test_whoever_is_not_active_is_shown_none_until_the_status_ends(status):
+def test_an_inactive_user_is_refused_until_the_status_ends(status):
     assert refuse(User(status=status), DEFAULTS, NOW) == status.lower()
     assert refuse(User(status=status, status_until=NOW + timedelta(seconds=1)), DEFAULTS, NOW) == status.lower()
     assert refuse(User(status=status, status_until=NOW), DEFAULTS, NOW) is None
 
 
-def test_a_status_that_nobody_knows_shows_none():
+def test_an_unknown_status_is_refused():
     assert refuse(User(status="BANNED"), DEFAULTS, NOW) == "closed"
 
 
@@ -36,16 +36,16 @@ def test_users_come_of_age_on_their_birthday(born, is_refused):
 
 
 @pytest.mark.parametrize(("year", "is_refused"), [(2007, False), (2008, True), (2009, True)])
-def test_where_only_the_year_is_known_nobody_is_of_age_in_the_year_of_the_birthday(year, is_refused):
+def test_with_only_a_birth_year_the_birthday_is_the_end_of_the_year(year, is_refused):
     assert (refuse(User(birth_year=year), DEFAULTS, NOW) == "under_age") is is_refused
 
 
-def test_a_casino_may_ask_for_more_years():
+def test_a_casino_may_raise_the_minimum_age():
     assert refuse(User(birth_year=2006), Options(minimum_age=21), NOW) == "under_age"
 
 
 @pytest.mark.parametrize("left", ["0", "0.009", "-5"])
-def test_whoever_has_nothing_left_is_shown_none(left):
+def test_a_user_whose_limit_is_used_up_is_refused(left):
     assert refuse(User(limit_left=Decimal(left)), DEFAULTS, NOW) == "limit_reached"
     assert refuse(User(stake_limit=Decimal(left)), DEFAULTS, NOW) == "limit_reached"
 
@@ -77,12 +77,12 @@ def test_another_currencys_cap_does_not_count():
     assert suggest_stake(User(), Decimal(50), Options(max_stakes={"USD": Decimal(4)})) == Decimal("50.00")
 
 
-def test_yen_come_whole_and_are_rounded_down():
+def test_yen_are_rounded_down_to_whole_ones():
     assert suggest_stake(User(currency="JPY"), Decimal("1234.99"), DEFAULTS) == Decimal(1234)
 
 
 @pytest.mark.parametrize(("cap", "refusal"), [("0.99", "limit_reached"), ("1", None)])
-def test_where_the_casinos_cap_is_below_what_can_be_paid_none_are_shown(cap, refusal):
+def test_a_cap_below_the_smallest_payable_amount_is_a_refusal(cap, refusal):
     assert refuse(User(currency="JPY"), Options(max_stakes={"JPY": Decimal(cap)}), NOW) == refusal
 
 

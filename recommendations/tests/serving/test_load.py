@@ -1,4 +1,4 @@
-"""What a user's coupons say about the user."""
+"""The user context, built from the user's row and coupons."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -47,7 +47,7 @@ def top_values(now):
     return user_context("inference_score", now).profile.top_values
 
 
-def test_what_was_found_answers_all_without_another_query(user, now, django_assert_num_queries):
+def test_the_user_context_needs_no_further_query(user, now, django_assert_num_queries):
     bet(selection())
     found, request = found_user(1), RecommendationRequest(1, get_recommender("hybrid"), now, needs_reasons=True)
     with django_assert_num_queries(0, connection=casino_connection()):
@@ -57,13 +57,13 @@ def test_what_was_found_answers_all_without_another_query(user, now, django_asse
     assert [each.home_team for each in profile.recent] == ["ARSENAL"]
 
 
-def test_what_a_recommender_does_not_need_is_not_found_out(user, now):
+def test_profile_parts_that_the_recommender_does_not_need_are_not_computed(user, now):
     bet(selection())
     profile = user_context("static", now).profile
     assert (profile.favorite_pairs, profile.counts, profile.recent) == ((), {}, ())
 
 
-def test_favourite_pairs_are_found_out_where_they_are_needed(user, now):
+def test_favourite_pairs_are_computed_if_needed(user, now):
     bet(selection(league="L"))
     assert user_context("inference", now).profile.favorite_pairs == (("FOOTBALL", "L"), ("FOOTBALL", "PREMIER LEAGUE"))
 
@@ -78,7 +78,7 @@ def test_the_two_most_frequent_values_of_each_attribute_are_the_top_two(user, no
     assert (values["home_team"], values["away_team"]) == (("ARSENAL",), ("CHELSEA",))
 
 
-def test_equally_frequent_values_go_alphabetically(user, now):
+def test_equally_frequent_values_are_ordered_alphabetically(user, now):
     bet(*[selection(league=league) for league in ("C", "A", "D", "B")])
     assert top_values(now)["league"] == ("A", "B")
 
@@ -96,7 +96,7 @@ def test_coupons_of_others_do_not_count(user, now):
 
 
 @pytest.mark.parametrize("broken", [{}, {"sport": "FOOTBALL"}, selection(league=None), selection(country="")])
-def test_a_selection_that_lacks_an_attribute_says_nothing(user, now, broken):
+def test_a_selection_that_lacks_an_attribute_is_ignored(user, now, broken):
     bet(broken, selection(league="WHOLE"))
     values = top_values(now)
     assert (values["league"], values["sport"]) == (("WHOLE",), ("FOOTBALL",))
@@ -109,7 +109,7 @@ def test_weights_halve_in_thirty_days(user, now):
     assert weight == pytest.approx(0.5, abs=0.001)
 
 
-def test_events_that_the_user_holds_coupons_on_are_known_by_id_or_else_by_match(user, now):
+def test_events_in_the_users_coupons_are_identified_by_id_or_else_by_match(user, now):
     bet(selection(home_team="A"), selection(home_team="B", event_id=7))
     held = user_context("static", now)
     assert (held.held_events, held.held_matches) == ({7}, {("FOOTBALL", "PREMIER LEAGUE", "A", "CHELSEA")})
@@ -164,7 +164,7 @@ def three_coupons(casino_a, now):
         yield
 
 
-def test_stakes_in_a_currency_of_before_say_nothing(three_coupons, settings, now):
+def test_stakes_in_a_previous_currency_are_ignored(three_coupons, settings, now):
     settings.DEFAULT_STAKE = Decimal("10.00")
     store_users([user_row(id=1, currency="USD", timestamp=now - timedelta(days=2))])
     assert served_stake(now) == Decimal("10.00")
@@ -178,12 +178,12 @@ def test_currency_changed_by_hand_counts_from_that_moment(three_coupons, setting
     assert served_stake(now + timedelta(minutes=1)) == Decimal("10.00")
 
 
-def test_user_whose_row_changes_otherwise_keeps_the_usual_stake(three_coupons, now):
+def test_other_changes_of_the_users_row_keep_the_usual_stake(three_coupons, now):
     store_users([user_row(id=1, country="FRANCE", timestamp=now)])
     assert served_stake(now) == Decimal("90.00")
 
 
-def test_tallies_that_another_release_packed_are_counted_from_the_coupons(three_coupons, now):
+def test_tallies_in_another_releases_format_are_recounted_from_the_coupons(three_coupons, now):
     with casino_connection().cursor() as cursor:
         cursor.execute("INSERT INTO user_tallies (user_id, tallies) VALUES (1, %s)", [b"\x91\x63"])
         cursor.execute("UPDATE users_profile SET pending_coupon_ids = '{}'")

@@ -1,4 +1,4 @@
-"""What a casino may set about its recommendations."""
+"""A casino's options for its recommendations."""
 
 import json
 from decimal import Decimal
@@ -31,12 +31,12 @@ SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "options.schema.json"
 
 
 @pytest.mark.parametrize("nothing", [None, {}])
-def test_nothing_given_is_the_defaults(nothing):
+def test_empty_options_are_the_defaults(nothing):
     assert parse_options(nothing) == load_options(nothing) == DEFAULTS
     assert options_as_json(DEFAULTS) == {}
 
 
-def test_what_is_given_is_read_kept_and_read_again():
+def test_posted_options_are_parsed_stored_and_loaded():
     options = parse_options(GIVEN)
     assert options == Options(
         event_limit=5,
@@ -50,7 +50,7 @@ def test_what_is_given_is_read_kept_and_read_again():
     assert load_options(options_as_json(options)) == options
 
 
-def test_names_and_currencies_are_kept_as_events_and_users_have_them():
+def test_names_and_currencies_are_normalised():
     options = parse_options({"max_stakes": {"eur ": 5}, "blocked": {"leagues": [" premier  league"]}})
     assert (options.max_stakes, options.blocked.leagues) == ({"EUR": Decimal(5)}, ("PREMIER LEAGUE",))
 
@@ -59,7 +59,7 @@ def test_the_same_options_are_one_object():
     assert load_options(dict(GIVEN)) is load_options(dict(GIVEN))
 
 
-def test_shown_are_all_of_them():
+def test_all_options_as_json_include_the_defaults():
     shown = all_options_as_json(parse_options(GIVEN))
     assert list(shown) == list(Options.__struct_fields__)
     assert shown["blocked"] == {"events": [7], "leagues": [], "teams": ["ARSENAL"], "sports": []}
@@ -94,7 +94,7 @@ def test_shown_are_all_of_them():
         ({"speed": 1}, "speed"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_named(given, field):
+def test_invalid_options_are_rejected_by_name(given, field):
     with pytest.raises(InvalidConfiguration, match=field):
         parse_options(given)
 

@@ -1,4 +1,4 @@
-"""The recommendation schema: any schema that is accepted can be answered, and all others are refused in words."""
+"""The recommendation schema: any accepted schema can be applied, all others are rejected with a reason."""
 
 import json
 from datetime import UTC, datetime
@@ -113,7 +113,7 @@ def test_an_accepted_schema_maps_any_recommendation_to_exactly_its_fields_and_ty
 
 @settings(deadline=None)
 @given(schemas)
-def test_what_is_kept_reads_back_the_same(schema):
+def test_a_stored_schema_loads_unchanged(schema):
     fields = parse_schema(schema)
     assert schema_as_json(fields) == schema
     assert parse_schema(json.loads(json.dumps(schema_as_json(fields)))) == fields
@@ -121,7 +121,7 @@ def test_what_is_kept_reads_back_the_same(schema):
 
 @settings(deadline=None)
 @given(json_values | st.dictionaries(st.text(), json_values | half_sound_fields), recommendations)
-def test_garbage_is_refused_and_nothing_else_happens(schema, recommendation):
+def test_an_invalid_schema_raises_only_invalid_configuration(schema, recommendation):
     try:
         fields = parse_schema(schema)
     except InvalidConfiguration:
@@ -172,7 +172,7 @@ def test_the_short_form_means_a_source_of_the_same_name():
 
 @pytest.mark.parametrize("type_", TYPES)
 @pytest.mark.parametrize("source", [*SOURCES, *ALIASES])
-def test_a_type_that_a_source_cannot_have_is_refused_with_those_that_it_can(type_, source):
+def test_a_type_that_a_source_cannot_have_is_rejected_with_the_possible_ones(type_, source):
     possible = SOURCES[ALIASES.get(source, source)]
     schema = {"field": {"type": type_, "source_field": source}}
     if type_ in possible:
@@ -188,7 +188,7 @@ def test_a_field_name_must_be_printable_and_not_too_long(name):
         parse_schema({name: {"type": "int", "source_field": "id"}})
 
 
-def test_a_schema_has_a_limit_to_its_fields():
+def test_a_schema_has_a_maximum_number_of_fields():
     field = {"type": "int", "source_field": "id"}
     assert len(parse_schema({f"f{n}": field for n in range(MAX_FIELDS)})) == MAX_FIELDS
     with pytest.raises(InvalidConfiguration, match=f"at most {MAX_FIELDS} fields"):

@@ -1,4 +1,4 @@
-"""What a request may ask for."""
+"""The optional filters of a request."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from recommendations.errors import InvalidParameter
 from recommendations.serving.request_filters import NO_FILTERS, RequestFilters, parse_filters
 
 
-def test_nothing_asked_for_is_no_wish():
+def test_no_parameters_are_no_filters():
     assert parse_filters({}) == parse_filters({"limit": None, "shoe_size": 43}) == NO_FILTERS
 
 
@@ -17,7 +17,7 @@ def test_nothing_asked_for_is_no_wish():
         {"limit": 5, "exclude": [7, "8"], "sport": ["FOOTBALL", "handball"], "explain": True},
     ],
 )
-def test_wishes_come_as_text_or_as_json(given):
+def test_parameters_may_be_text_or_json(given):
     assert parse_filters(given) == RequestFilters(
         5, frozenset({7, 8}), frozenset({"FOOTBALL", "HANDBALL"}), explain=True
     )
@@ -33,6 +33,6 @@ def test_wishes_come_as_text_or_as_json(given):
         ("explain", "maybe"), ("explain", []),
     ],
 )  # fmt: skip
-def test_what_can_not_be_is_refused_by_name(name, value):
+def test_an_invalid_parameter_is_rejected_by_name(name, value):
     with pytest.raises(InvalidParameter, match=name):
         parse_filters({name: value})

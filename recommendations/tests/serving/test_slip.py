@@ -1,4 +1,4 @@
-"""The gate: only what may be shown gets into a slip, whatever a recommender says."""
+"""A slip has only eligible events, whatever their scores."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -43,23 +43,23 @@ def test_the_best_scores_win_best_first():
     assert choose(offer_of(*[{}] * 5), np.array([1.0, 5, 3, 2, 4]), BEFORE, 3) == [1, 4, 2]
 
 
-def test_a_league_that_is_full_is_left_out_from_then_on():
+def test_a_full_league_is_excluded():
     offer = offer_of(*[{"league": f"L{n // 50}"} for n in range(200)])
     capped = Options(max_per_league=2, event_limit=20)
     assert choose(offer, -np.arange(200.0), BEFORE, 20, options=capped) == [0, 1, 50, 51, 100, 101, 150, 151]
     assert choose(offer, np.arange(200.0), BEFORE, 3, options=capped) == [199, 198, 149]
 
 
-def test_a_sport_that_is_full_is_left_out_from_then_on():
+def test_a_full_sport_is_excluded():
     offer = offer_of(*[{"sport": ("FOOTBALL", "HANDBALL")[n % 2]} for n in range(100)])
     assert choose(offer, -np.arange(100.0), BEFORE, 9, options=Options(max_per_sport=1)) == [0, 1]
 
 
-def test_equal_scores_go_by_id():
+def test_equal_scores_are_ordered_by_id():
     assert choose(offer_of(*[{}] * 5), np.array([1.0, 2, 2, 1, 2]), BEFORE, 4) == [1, 2, 4, 0]
 
 
-def test_equal_scores_go_by_id_also_where_there_are_many():
+def test_many_equal_scores_are_ordered_by_id():
     scores = np.tile([2.0, 1.0], 100)
     assert choose(offer_of(*[{}] * 200), scores, BEFORE, 200) == [*range(0, 200, 2), *range(1, 200, 2)]
 
@@ -68,7 +68,7 @@ def test_no_score_is_lower_than_nan():
     assert choose(offer_of(*[{}] * 4), np.array([np.nan, -1e9, -np.inf, np.inf]), BEFORE, 4) == [3, 1, 2, 0]
 
 
-def test_what_may_not_be_shown_never_fills_a_slip_however_high_its_score():
+def test_an_ineligible_event_is_never_chosen_however_high_its_score():
     offer = offer_of({"begin_timestamp": BEFORE}, {}, {"odd": Decimal("NaN")}, {"odd": Decimal(1)})
     assert choose(offer, np.array([9.0, 1, 8, 7]), BEFORE, 3) == [1]
 
