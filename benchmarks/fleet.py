@@ -47,7 +47,7 @@ from tenants.databases.locks import template_lock
 from tenants.databases.servers import quoted, server_cursor
 from tenants.lifecycle.create import create_casino
 from tenants.models import Casino
-from tenants.routing.connections import alias_of
+from tenants.routing.connections import current_alias
 from tenants.routing.context import use_casino
 from tenants.schema.template import ensure_template
 from tenants.schema.version import code_version
@@ -119,7 +119,7 @@ def _migrate_by_django() -> list[float]:
     taken = []
     for casino in Casino.objects.order_by("-pk")[:BY_DJANGO]:
         with use_casino(casino.current):
-            alias = alias_of(casino.current)
+            alias = current_alias()
             migrate = partial(call_command, "migrate", "recommendations", database=alias, verbosity=0)
             taken.append(_timed(migrate))
             call_command("migrate", "recommendations", LAST, database=alias, verbosity=0)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 from tenants.access.api_keys import find_cached_key
 from tenants.access.limits import rate_limiter
@@ -36,7 +37,6 @@ API_POLICY = f"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-i
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
-GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class EarlyRefusal:
@@ -78,7 +78,7 @@ class OperationsMiddleware:
     """The outermost middleware: measures and logs each request, and sends its id. Probes are answered for any Host and
     without TLS, and are neither logged nor counted."""
 
-    def __init__(self, get_response: GetResponse) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -89,29 +89,22 @@ class OperationsMiddleware:
         try:
             response = self.get_response(request)
             state, method, route = request_state(request), str(request.method), route_of(request)
+            status, seconds = response.status_code, time.perf_counter() - began
             response[ID_HEADER] = state.id
-            seconds = time.perf_counter() - began
-            count_request(method, route, response.status_code, state.casino_id, seconds)
+            count_request(method, route, status, state.casino_id, seconds)
             if settings.ACCESS_LOG:
-                _log_access(state.casino_id, method, route, response.status_code, seconds)
+                parts = {"casino": state.casino_id, "method": method, "route": route, "status": status}
+                fields = {**parts, "seconds": round(seconds, 6)}
+                logger.info("%s %s %d in %.1f ms", method, route, status, seconds * 1_000, extra=fields)
             return response
         finally:
             current_request.reset(token)
 
 
-def _log_access(casino_id: int | None, method: str, route: str, status: int, seconds: float) -> None:
-    fields = {"casino": casino_id, "method": method, "route": route, "status": status, "seconds": round(seconds, 6)}
-    logger.info("%s %s %d in %.1f ms", method, route, status, seconds * 1_000, extra=fields)
-
-
-class ContentPolicyMiddleware:
+class ContentPolicyMiddleware(MiddlewareMixin):
     """Sends the policy of the requested part of the site, unless the view has set one."""
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         match = request.resolver_match
         if match is not None and match.route.startswith("admin/") and match.url_name != "login":
             policy = ADMIN_POLICY

@@ -36,5 +36,7 @@ def test_api_pages_may_have_inline_styles_and_no_inline_scripts(client, casino_a
 
 
 def test_view_may_set_its_own_policy():
-    middleware = ContentPolicyMiddleware(lambda _: HttpResponse(headers={"Content-Security-Policy": "sandbox"}))
-    assert middleware(RequestFactory().get("/"))["Content-Security-Policy"] == "sandbox"
+    response = HttpResponse(headers={"Content-Security-Policy": "sandbox"})
+    answer = ContentPolicyMiddleware(lambda _: response)(RequestFactory().get("/"))
+    assert isinstance(answer, HttpResponse)
+    assert answer["Content-Security-Policy"] == "sandbox"

@@ -133,9 +133,10 @@ def _find_casino(request: HttpRequest, state: RequestState) -> Casino | None:
     except ValueError:
         raise CasinoIdInvalid("Casino-ID header must be an integer") from None
     if state.key is not None:
-        if casino_id not in (None, state.key.casino_id):
+        casino = state.key.casino
+        if casino_id not in (None, casino.pk):
             raise CasinoForbidden("This API key is for another casino")
-        return state.key.casino
+        return casino
     if casino_id is None:
         casino_id = _chosen_id(request)
     if not may_act_for(state.login or request.user, casino_id):

@@ -65,10 +65,7 @@ def forget_alias(alias: str) -> None:
 
 def current_alias() -> str:
     """The alias of the current casino's database. Raises NoCurrentCasino."""
-    return alias_of(get_current_casino())
-
-
-def alias_of(casino: CurrentCasino) -> str:
+    casino = get_current_casino()
     alias = casino.alias
     return alias if alias in connections.settings else register_alias(alias, _settings_for(casino))
 

@@ -13,7 +13,7 @@ from tenants.lifecycle.delete import delete_casino
 from tenants.lifecycle.restore import prune_casino, restore_casino, restore_generation, retired_databases
 from tenants.lifecycle.suspend import suspend_casino
 from tenants.models import Casino, CasinoState
-from tenants.routing.connections import alias_of
+from tenants.routing.connections import current_alias
 from tenants.routing.context import use_casino
 from tenants.schema.version import is_behind
 from tenants.tests.casino_rows import User, make_event, offer_version
@@ -169,7 +169,8 @@ def test_restore_that_fails_at_its_end_leaves_the_casino_unchanged(gamma, backup
 
 
 def test_backup_of_an_older_release_is_migrated(gamma):
-    call_command("migrate", "recommendations", "0001", database=alias_of(gamma.current), verbosity=0)
+    with use_casino(gamma.current):
+        call_command("migrate", "recommendations", "0001", database=current_alias(), verbosity=0)
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("DROP TABLE casino_identity")
     restore_casino(gamma, back_up(gamma).folder)

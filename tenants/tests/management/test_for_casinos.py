@@ -9,7 +9,6 @@ from tenants.lifecycle.create import store_casinos
 from tenants.lifecycle.suspend import suspend_casino
 from tenants.management.run_for_casino import fill
 from tenants.models import Casino, CasinoState
-from tenants.routing.connections import alias_of
 from tenants.routing.context import find_current_casino
 from tenants.tests.casinos import add_user
 
@@ -97,7 +96,7 @@ def test_placeholders_are_replaced_and_other_braces_stay(gamma_and_delta):
     words = ["{id}-{name}", "{alias}", "x{db_name}", '{"json": {id}}', "{}", "{other}"]
     assert fill(words, gamma) == [
         f"{gamma.pk}-Gamma",
-        alias_of(gamma.current),
+        gamma.current.alias,
         f"x{gamma.db_name}",
         f'{{"json": {gamma.pk}}}',
         "{}",
