@@ -7,7 +7,7 @@ from django.conf import settings
 
 from ingestion.errors import TooManyRejections
 from ingestion.messages.decoding import Rejection
-from ingestion.storing.availability import catalogue_required
+from ingestion.storing.dispatch import catalogue_required
 from tenants.models import Casino
 
 

@@ -7,8 +7,7 @@ from datetime import datetime
 
 from django.db import Error
 
-from ingestion.storing.availability import catalogue_required
-from ingestion.storing.dispatch import CasinoStore
+from ingestion.storing.dispatch import CasinoStore, catalogue_required
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 

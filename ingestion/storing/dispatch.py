@@ -1,33 +1,75 @@
 """Stores a topic's messages: each in its own casino's database, or in the topics of parked messages or dead letters."""
 
 import logging
+import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import Error, connection
 from django.utils import timezone
 
 from ingestion.dead_letters.write import DeadLetters
-from ingestion.errors import DatabaseUnavailable
+from ingestion.errors import AllDatabasesUnavailable, DatabaseUnavailable
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
 from ingestion.messages.envelope import Envelope
 from ingestion.outcomes import DecodedMessage, MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.topics import Topic
+from tenants.current_casino import CATALOGUE
 from tenants.models import Casino
-from tenants.models.casino import READY_STATES
+from tenants.models.casino import ENDED_STATES, READY_STATES
 
-from .availability import CircuitBreaker, find_casinos, require_catalogue
 from .transaction import store_messages
 
 logger = logging.getLogger(__name__)
 
 PARKED = "parked"
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 1.0, 30.0
 _UNKNOWN_CASINO = Rejection(
     "unknown_casino", "casino_id", "casino_id is not a known casino: create the casino, then replay"
 )
+
+
+@dataclass(slots=True)
+class _Outage:
+    reason: str
+    backoff_seconds: float
+    retry_at: float
+
+
+class CircuitBreaker:
+    """The unavailable casino databases, and when to try each again (in time.monotonic() seconds)."""
+
+    def __init__(self) -> None:
+        self._outages: dict[int, _Outage] = {}
+
+    def is_open(self, casino_id: int) -> bool:
+        """Whether it is too early to try the casino's database again."""
+        outage = self._outages.get(casino_id)
+        return outage is not None and time.monotonic() < outage.retry_at
+
+    def reason(self, casino_id: int) -> str:
+        """Why the casino's messages are parked."""
+        outage = self._outages.get(casino_id)
+        return "earlier messages are still parked" if outage is None else outage.reason
+
+    def record_failure(self, casino_id: int, reason: str) -> None:
+        """Open the circuit, with exponential backoff and jitter, so that consumers do not retry at the same time."""
+        outage = self._outages.get(casino_id)
+        seconds = FIRST_RETRY_SECONDS if outage is None else min(outage.backoff_seconds * 2, LAST_RETRY_SECONDS)
+        jitter = random.uniform(0.8, 1.2)
+        self._outages[casino_id] = _Outage(reason, seconds, time.monotonic() + seconds * jitter)
+
+    def record_success(self, casino_id: int) -> None:
+        self._outages.pop(casino_id, None)
+
+    def __len__(self) -> int:
+        return len(self._outages)
 
 
 class CasinoStore:
@@ -145,3 +187,27 @@ class BatchStore(CasinoStore):
         envelopes = [message.envelope for message in messages]
         self._parking.park(envelopes, self.circuit_breaker.reason(casino_id), now)
         self.report([MessageResult(envelope, PARKED) for envelope in envelopes])
+
+
+@contextmanager
+def catalogue_required() -> Iterator[None]:
+    """Raises AllDatabasesUnavailable if a query of the block to the catalogue's database fails."""
+    try:
+        yield
+    except Error as error:
+        raise AllDatabasesUnavailable(f"the catalogue's database is unavailable: {error}") from error
+
+
+def find_casinos(ids: Iterable[int | None]) -> dict[int, Casino]:
+    """The casinos with these ids, except deleted ones; their configurations are not loaded. Raises
+    AllDatabasesUnavailable."""
+    with catalogue_required():
+        casinos = Casino.objects.using(CATALOGUE).exclude(state__in=ENDED_STATES)
+        wanted = [each for each in ids if each is not None]
+        return casinos.defer("recommendation_schema", "options").in_bulk(wanted)
+
+
+def require_catalogue() -> None:
+    """Raises AllDatabasesUnavailable unless the catalogue's database answers."""
+    with catalogue_required(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
