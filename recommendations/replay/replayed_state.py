@@ -10,8 +10,8 @@ import numpy as np
 from recommendations.offer import ATTRIBUTES, Offer
 from recommendations.offer.arrays import Places
 from recommendations.recommenders.profile import BANDS
-from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE, TREND_HALF_LIFE, TallyCoupon, TallySelection
-from recommendations.tallies.trends import DictionarySums, Trends
+from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE, TallyCoupon, TallySelection
+from recommendations.tallies.trends import TREND_HALF_LIFE, DictionarySums, Trends
 from recommendations.tallies.user_tallies import Tallies
 
 from .decayed_sums import DecayedSums

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE, TREND_HALF_LIFE
+from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE
+from recommendations.tallies.trends import TREND_HALF_LIFE
 from recommendations.validation.fields import SEPARATOR
 from tenants.routing.connections import casino_atomic, execute, query
 

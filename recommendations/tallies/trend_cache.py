@@ -13,8 +13,8 @@ from tenants.ids import parse_id
 from tenants.process_state import register
 from tenants.routing.connections import current_alias
 
-from .selections import HALF_LIFE, TREND_HALF_LIFE, Match
-from .trends import NO_TRENDS, Trends
+from .selections import HALF_LIFE, Match
+from .trends import NO_TRENDS, TREND_HALF_LIFE, Trends
 
 CAPACITY = 256
 MAX_EVENTS = 20_000

@@ -11,6 +11,7 @@ from recommendations.offer.arrays import Floats, Ids
 
 from .selections import Match
 
+TREND_HALF_LIFE = 86_400.0  # seconds: how fast popularity fades
 _EVENT = "event"
 
 
