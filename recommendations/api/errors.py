@@ -14,8 +14,15 @@ from rest_framework.views import exception_handler
 
 from recommendations import errors as recommendation_errors
 from tenants import errors as tenancy_errors
-from tenants.http.error_responses import error_body, error_response, retry_parts, sendable
-from tenants.http.middleware import OUTAGE_CODE, OUTAGE_TEXT, RETRY
+from tenants.http.error_responses import (
+    OUTAGE_CODE,
+    OUTAGE_TEXT,
+    RETRY_HEADERS,
+    error_body,
+    error_response,
+    retry_parts,
+    sendable,
+)
 from tenants.http.request_state import request_state
 
 logger = logging.getLogger(__name__)
@@ -63,7 +70,7 @@ def answer_error(exception: Exception, context: dict[str, Any]) -> Response | No
 
 
 def _answer(text: str, kind: Kind) -> Response:
-    headers = RETRY if kind.status == status.HTTP_503_SERVICE_UNAVAILABLE else None
+    headers = RETRY_HEADERS if kind.status == status.HTTP_503_SERVICE_UNAVAILABLE else None
     return Response(error_body(text, kind.code), status=kind.status, headers=headers)
 
 

@@ -8,7 +8,7 @@ import msgspec
 from tenants.ids import MAX_ID
 
 LANDMARK = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
-HALF_LIFE = 30 * 86_400.0  # seconds
+HALF_LIFE = 30 * 86_400.0  # seconds: how fast selections lose weight in users' tallies
 BAND_BOUNDS = (1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)  # an odd's band is `bisect_right(BAND_BOUNDS, odd)`
 
 

@@ -8,6 +8,11 @@ from django.http import JsonResponse
 
 from tenants.errors import RequestRejected
 
+OUTAGE_CODE = "database_unavailable"
+OUTAGE_TEXT = "The casino's database can't be used at present; try again soon"
+OUTAGE_RETRY_SECONDS = 1
+RETRY_HEADERS = {"Retry-After": str(OUTAGE_RETRY_SECONDS)}  # of every 503 for a casino
+
 
 def error_body(text: str, code: str, details: Any = None) -> dict[str, Any]:
     return {"error": sendable(text), "code": code, "details": details}

@@ -32,16 +32,13 @@ from tenants.routing.context import enter_casino, restore_casino
 from tenants.schema.version import is_behind
 
 from .authentication import read_basic_login
-from .error_responses import RejectionResponse, error_response
+from .error_responses import OUTAGE_CODE, OUTAGE_TEXT, RETRY_HEADERS, RejectionResponse, error_response
 from .request_state import RequestState, may_choose_casino, request_state
 
 logger = logging.getLogger(__name__)
 
 CASINO_HEADER = "Casino-ID"
 CHOSEN_CASINO = "casino_id"  # session key: the casino chosen in the switcher
-OUTAGE_CODE = "database_unavailable"
-OUTAGE_TEXT = "The casino's database can't be used at present; try again soon"
-RETRY = {"Retry-After": "1"}  # seconds
 _MAX_ID = 2**63 - 1
 
 
@@ -154,5 +151,5 @@ def _chosen_id(request: HttpRequest) -> int:
 def _outage(request: HttpRequest) -> HttpResponse:
     """A line of text for browsers, JSON for programs."""
     if "text/html" in request.headers.get("Accept", ""):
-        return HttpResponse(f"{OUTAGE_TEXT}\n", status=503, headers=RETRY, content_type="text/plain")
-    return error_response(OUTAGE_TEXT, OUTAGE_CODE, status=503, headers=RETRY)
+        return HttpResponse(f"{OUTAGE_TEXT}\n", status=503, headers=RETRY_HEADERS, content_type="text/plain")
+    return error_response(OUTAGE_TEXT, OUTAGE_CODE, status=503, headers=RETRY_HEADERS)
