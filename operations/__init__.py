@@ -1,1 +1,1 @@
-"""Health checks, metrics and logs of the web processes: middleware, probes and log format."""
+"""Health checks, metrics and logs of the web processes, their early rate limit and content security policy."""
