@@ -105,17 +105,17 @@ def best_first(scores: Floats, places: Places) -> Iterator[int]:
     yield from map(int, places[np.argsort(-scores[places], kind="stable")])
 
 
+@dataclass(slots=True, eq=False)
 class _Slip:
-    """A slip that is being filled."""
+    """A slip that is being filled: the `places` of its events, and what they exclude."""
 
-    def __init__(self, offer: Offer, rules: Rules) -> None:
-        self.places: list[int] = []
-        self._offer = offer
-        self._rules = rules
-        self._teams: set[str] = set()
-        self._leagues: Counter[tuple[str, str]] = Counter()
-        self._sports: Counter[str] = Counter()
-        self._is_closed: Mask | None = None
+    _offer: Offer
+    _rules: Rules
+    places: list[int] = field(default_factory=list)
+    _teams: set[str] = field(default_factory=set)
+    _leagues: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _sports: Counter[str] = field(default_factory=Counter)
+    _is_closed: Mask | None = None
 
     def fill(self, scores: Floats, mask: Mask) -> None:
         """Add the best of these events. Once a league or sport is full, rank the others without it: skipping its events
