@@ -28,7 +28,7 @@ from .serializers import ConfigurationSerializer, UsersSerializer
 
 
 class CasinoAPIView(GenericAPIView[Any]):
-    """A view of one casino, which is determined and authorised before any handler runs."""
+    """A view of one casino, which is found and authorised before any handler runs."""
 
     needs_casino = True  # read by RequestStateMiddleware
     casino: Casino

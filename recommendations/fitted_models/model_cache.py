@@ -1,5 +1,4 @@
-"""The fitted models in memory: of each casino the version that its database serves, and the co-bettors of its events,
-which follow the coupons."""
+"""The cache of fitted models: each casino's served version, and its events' co-bettors, updated from new coupons."""
 
 import json
 import threading
@@ -35,7 +34,7 @@ _READ_ALL = _READ.replace("timestamp > %s AND ", "")
 
 
 class LiveCoBettors:
-    """The co-bettors of one casino's events by one version's user vectors. Thread-safe: while one thread reads, the
+    """The co-bettors of one casino's events, from one version's user vectors. Thread-safe: while one thread reads, the
     others get the previous state."""
 
     def __init__(self, user_vectors: UserVectors) -> None:
@@ -84,7 +83,7 @@ class _CachedModels:
 
 
 class ModelCache:
-    """The models of the least recently used casinos are dropped. Thread-safe: fitted models never change."""
+    """An LRU cache of casinos' models. Thread-safe: fitted models are immutable."""
 
     def __init__(self, capacity: int) -> None:
         self._cached: LRUCache[str, _CachedModels] = LRUCache(capacity)

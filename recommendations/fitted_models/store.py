@@ -28,8 +28,8 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError)
 
 
 def read_models(version: int) -> FittedModels:
-    """The current casino's served models of this version. An erased user's removal gives a version a new number: then
-    the models of the next."""
+    """The current casino's served models of this version. The removal of an erased user renumbers it: then the models
+    of the next version."""
     rows = FittedModel.objects.filter(is_served=True, version__gte=version).order_by("version", "recommender")
     of_first = [row for row in rows if row.version == rows[0].version and row.recommender in MODEL_TYPES]
     decoded = (decode(row, MODEL_TYPES[row.recommender]) for row in of_first)
@@ -37,7 +37,7 @@ def read_models(version: int) -> FittedModels:
 
 
 def decode(row: FittedModel, kind: type[M]) -> M | None:
-    """The row's model; None for an unreadable one, without which the casino is served until the next fit."""
+    """The row's model; None for an unreadable one, which is not used until the next fit replaces it."""
     try:
         return kind.decode(bytes(row.fitted))
     except _UNREADABLE as error:
@@ -82,7 +82,7 @@ def store_models(fitted: Iterable[tuple[str, bytes]], fitting: Fitting, *, is_se
 
 
 def lock_models() -> None:
-    """Until the end of the transaction no other stores models or removes a user from them; reads go on."""
+    """Lock the table against writes of other transactions until the end of this one; reads continue."""
     with casino_connection().cursor() as cursor:
         cursor.execute("LOCK TABLE fitted_models IN SHARE ROW EXCLUSIVE MODE")
 
@@ -116,15 +116,15 @@ def served_version() -> int:
 
 
 def _prune() -> None:
-    """Delete old versions, but for the served one and the one before it, which requests may be reading."""
+    """Delete old versions, except the served one and the one before it, which requests may be reading."""
     versions = FittedModel.objects.order_by("-version").values_list("version", flat=True).distinct()
     kept = {*versions[:_MAX_VERSIONS], *versions.filter(is_served=True)[:2]}
     FittedModel.objects.exclude(version__in=kept).delete()
 
 
 def present_model() -> tuple[HybridModel, datetime | None] | None:
-    """The `hybrid` that the current casino serves, and the time of the latest coupon that it was fitted to; None if the
-    default is served, for want of a fitted or a readable one."""
+    """The current casino's served `hybrid`, and the time of the latest coupon that it was fitted to; None without a
+    readable one: then the default is served."""
     row = FittedModel.objects.filter(version=served_version(), recommender="hybrid").first()
     model = decode(row, HybridModel) if row is not None else None
     return None if row is None or model is None else (model, row.until)

@@ -44,7 +44,7 @@ class StoredHybridModel(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True)
 class HybridModel:
-    """`weights` of features by name; `trees`, where they do better, order the best by weights."""
+    """`weights` of features by name; `trees`, if they predict better, order the best by weights."""
 
     weights: Mapping[str, float]
     trees: Trees | None = None
@@ -59,7 +59,7 @@ class HybridModel:
 
     @classmethod
     def decode(cls, encoded: bytes) -> "HybridModel":
-        """Without the trees if they were fitted to other features than this code's, which they know by place alone."""
+        """Without trees that were fitted to other features than this code's: trees identify features by place alone."""
         stored = msgspec.msgpack.decode(encoded, type=StoredHybridModel)
         if stored.trees is None or stored.features != FINGERPRINT:
             return cls(stored.weights)
@@ -85,7 +85,7 @@ class Hybrid(Recommender):
         return scores if model.trees is None else _refined(scores, features, model.trees, context)
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
-        """Those of the component that lifts the event most over the others, then of the others that lift it."""
+        """The reasons of the components that lift the event over the others, those of the greatest lift first."""
         lifts = _lifts(context, place)
         lifting = [each for each in self.components if lifts.get(each.name, 0.0) > 0]
         lifting.sort(key=lambda each: -lifts[each.name])

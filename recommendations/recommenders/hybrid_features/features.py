@@ -95,7 +95,7 @@ FEATURES = (
 )
 ADDITIVE = tuple(feature.name for feature in ADDITIVE_FEATURES)
 NAMES = tuple(feature.name for feature in FEATURES)
-FINGERPRINT = sha256("\n".join(NAMES).encode()).hexdigest()[:16]  # of models that know features by their places alone
+FINGERPRINT = sha256("\n".join(NAMES).encode()).hexdigest()[:16]  # for models that identify features by place alone
 
 _SHARES, _SPORT, _COUNTRY, _NEIGHBOURS = len(TALLIED), *range(2 * len(TALLIED), len(VALUE_FEATURES))
 _EVENTS, _LIKENESS = len(VALUE_FEATURES), len(VALUE_FEATURES) + len(EVENT_FEATURES)
