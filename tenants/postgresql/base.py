@@ -162,13 +162,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super()._close()  # type: ignore[misc]  # missing from django-stubs
             return
         this_thread.checked_out.wrappers.pop(self, None)
-        is_idle = self.can_check_in and (
-            connection.pgconn.transaction_status == TransactionStatus.IDLE or _roll_back(connection)
-        )
-        if is_idle and connection.autocommit is True:
-            POOL.check_in(connection)
-        else:
-            POOL.discard(connection)
+        is_reusable = False
+        try:
+            is_idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+            is_reusable = self.can_check_in and (is_idle or _roll_back(connection)) and connection.autocommit is True
+        finally:
+            (POOL.check_in if is_reusable else POOL.discard)(connection)
 
 
 def _roll_back(connection: Any) -> bool:

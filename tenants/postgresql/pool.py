@@ -87,8 +87,12 @@ class ConnectionPool:
             found, evicted = self._reserve(key, limits, deadline)
             if found is None:
                 return self._open(key, connect, evicted)
-            if self._is_alive(found.connection, time.monotonic() - found.idle_since):
-                return found.connection
+            try:
+                if self._is_alive(found.connection, time.monotonic() - found.idle_since):
+                    return found.connection
+            except BaseException:  # or the slot would stay taken for ever
+                self.discard(found.connection)
+                raise
             self.discard(found.connection)
 
     def check_in(self, connection: PoolConnection) -> None:

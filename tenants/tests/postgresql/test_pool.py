@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tenants.errors import NoFreeConnection
-from tenants.tests.fake_connections import FakeConnection, FakePool, refuse
+from tenants.postgresql.pool import ConnectionPool, PoolLimits
+from tenants.tests.fake_connections import FakeConnection, FakePool, FakeServer, refuse
 
 
 def test_checked_in_connection_is_reused():
@@ -111,6 +112,19 @@ def test_dead_idle_connections_are_replaced():
     assert not pool.get("a").is_dead
     assert [connection.is_open for connection in connections] == [False, False]
     assert (pool.metrics().lost, pool.metrics().open) == (2, 1)
+
+
+def test_slot_is_released_when_the_check_of_an_idle_connection_fails():
+    def fail(connection, idle_seconds):
+        raise ValueError("an unforeseen error")
+
+    pool = ConnectionPool(lambda: PoolLimits(total=1, each=1, idle=60, wait=0), fail)
+    server = FakeServer()
+    pool.check_in(pool.check_out("a", lambda: server.connect("a")))
+    with pytest.raises(ValueError, match="unforeseen"):
+        pool.check_out("a", lambda: server.connect("a"))
+    assert server.open["a"] == 0
+    assert pool.check_out("a", lambda: server.connect("a")) is not None
 
 
 def test_slot_is_released_when_connecting_fails():
