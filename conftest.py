@@ -1,4 +1,4 @@
-"""What every test stands on: a real PostgreSQL with a catalogue and two casinos, each in a database of its own.
+"""Fixtures of all tests: a real PostgreSQL with a catalogue and two casinos, each in a database of its own.
 
 `casino_a` and `casino_b` (ids 1 and 2) have predeclared aliases, so that Django's transactional test cases know them:
 each test's changes to all three databases are rolled back. Ask for the fixtures; enter a casino with
@@ -41,7 +41,7 @@ hypothesis_settings.load_profile("exhaustive" if IS_EXHAUSTIVE else "sample")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Before pytest-xdist's own, which reads what `-n` says."""
+    """Runs before pytest-xdist's own hook, which reads `-n`."""
     if settings.DATABASE_URL or settings.KAFKA_BOOTSTRAP_SERVERS:
         config.option.numprocesses = 0
 

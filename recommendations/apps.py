@@ -1,4 +1,4 @@
-"""The data plane: a casino's users, events and coupons, and what to show whom."""
+"""The data plane: a casino's users, events and coupons, and the recommendations."""
 
 from django.apps import AppConfig
 

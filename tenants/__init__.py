@@ -1,1 +1,1 @@
-"""The control plane: which casinos exist, where their databases are, and which casino a request may use."""
+"""The control plane: casinos, their databases and servers, and access to them."""

@@ -182,7 +182,7 @@ def _coupons(casino: Casino, count: int) -> list[bytes]:
 
 
 def show(name: str, path: CallPath, *, with_functions: bool) -> bool:
-    """Print the counts; whether all are within their limits."""
+    """Print the counts. Returns whether all are within their limits."""
     counts = (len(path.files), len(path.functions), path.depth)
     limits = LIMITS[name]
     parts = [

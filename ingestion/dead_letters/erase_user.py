@@ -38,7 +38,7 @@ def _is_due(letter: DeadLetter, until: datetime | None) -> bool:
 
 
 def _user_of(letter: DeadLetter, envelope: Envelope) -> int | None:
-    """The user id in the message; None if it is unreadable, for which the message may have been rejected."""
+    """The message's user id; None if it is missing or unreadable."""
     user_id = _fields_of(envelope).get(_USER_FIELDS.get(TOPICS[letter.topic].name, "user_id"))
     if isinstance(user_id, str):
         return parse_id(user_id)

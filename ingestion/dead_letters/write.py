@@ -23,7 +23,7 @@ class DeadLetters:
         self._forwarder = forwarder
 
     def send(self, results: Iterable[MessageResult], now: datetime) -> None:
-        """Send the rejected messages, and wait until the broker has them. Raises NotDelivered."""
+        """Send the rejected messages, and wait for the broker's acknowledgement. Raises NotDelivered."""
         for result in results:
             if result.rejection is not None:
                 added = rejection_headers(result.envelope, result.rejection, now)

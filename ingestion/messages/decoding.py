@@ -69,7 +69,7 @@ Decode = Callable[[Envelope, TimeBounds], AnyRow]
 
 
 def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> AnyRow | Removal | Rejection:
-    """The message's row, or the reason for its rejection. `bounds` are those of the time of its receipt."""
+    """The message's row, or the reason for its rejection. `bounds` are the valid times at its receipt."""
     if envelope.casino_id is None:
         return _NO_CASINO
     size = len(envelope.value or b"")

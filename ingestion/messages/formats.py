@@ -127,12 +127,14 @@ class ServedMessage(msgspec.Struct):
     recommendation_id: UUID
     user_id: Reference
     timestamp: Time
-    recommender: Annotated[Text, Meta(description="The recommender that served.")]
-    asked_for: Annotated[Text, Meta(description="The recommender that the casino had configured.")]
+    recommender: Annotated[Text, Meta(description="The recommender that computed it.")]
+    asked_for: Annotated[Text, Meta(description="The casino's configured recommender.")]
     stake: Stake
     currency: Text
     events: Annotated[list[ServedEventMessage], Meta(description="Best first; empty if nothing was recommended.")]
-    fallback: Annotated[OptionalText, Meta(description="The step of the fallback chain that served, if any.")] = ""
+    fallback: Annotated[OptionalText, Meta(description="Number of skipped recommenders of the chain; empty: none.")] = (
+        ""
+    )
     model_version: OptionalText = ""
     took_ms: (
         Annotated[float, Meta(ge=0, description="From request to response without HTTP, in milliseconds.")] | None

@@ -47,7 +47,7 @@ def catalogue() -> tuple[str, list[int]]:
 
 @contextmanager
 def granian(env: dict[str, str], workers: int = 2) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """As in the image: the port that it answers on, and its process."""
+    """The port and the process of a server started as in the image."""
     port = free_port()
     command = (sys.executable, "-m", "granian", "recsys_project.wsgi:application", "--interface", "wsgi")
     options = ("--workers", str(workers), "--blocking-threads", "4", "--workers-kill-timeout", "20")

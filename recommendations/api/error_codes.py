@@ -37,7 +37,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "method_not_allowed": ErrorCode(405, 'Method "PUT" not allowed.'),
     "not_acceptable": ErrorCode(406, "Could not satisfy the request Accept header."),
     "no_open_events": ErrorCode(409, "There are no events that can be bet on now"),
-    "request_too_large": ErrorCode(413, "The request is too large: at most 1000000 bytes are taken"),
+    "request_too_large": ErrorCode(413, "The request is too large: send at most 1000000 bytes"),
     "unsupported_media_type": ErrorCode(415, 'Unsupported media type "text/plain" in request.'),
     "casino_suspended": ErrorCode(423, "Casino is suspended"),
     "rate_limited": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 1}),

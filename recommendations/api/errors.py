@@ -61,7 +61,7 @@ def answer_error(exception: Exception, context: dict[str, Any]) -> Response | No
     if isinstance(exception, tenancy_errors.RequestRejected):
         return _refuse(exception)
     if isinstance(exception, OperationalError):  # the database is unavailable, or all its connections are in use
-        logger.warning("%s could not be answered: %s", context["request"].path, exception)
+        logger.warning("%s failed with 503, database unavailable or overloaded: %s", context["request"].path, exception)
         return _answer(OUTAGE_TEXT, Kind(status.HTTP_503_SERVICE_UNAVAILABLE, OUTAGE_CODE))
     response = exception_handler(exception, context)
     if response is not None:

@@ -92,7 +92,7 @@ def next_version() -> int:
 
 
 def _of_present_users(encoded: bytes) -> bytes:
-    """Without users who were erased during the fit."""
+    """The model without users who were erased during the fit."""
     user_vectors = UserVectors.decode(encoded)
     with casino_connection().cursor() as cursor:
         cursor.execute("SELECT id FROM users WHERE id = ANY(%s)", [user_vectors.user_ids.tolist()])

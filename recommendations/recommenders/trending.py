@@ -21,7 +21,7 @@ class Trending(Recommender):
         return bool(context.trends)
 
     def score(self, context: ScoringContext) -> Scores:
-        """The same for all users, thus cached for the same offer and trends."""
+        """Equal for all users; cached with the offer until the trends change."""
         offer, trends = context.offer, context.trends
         cached = offer.memo.get(_SCORES)
         if cached is not None and cached[0] is trends:

@@ -60,7 +60,7 @@ class RecommendationRequest:
         object.__setattr__(self, "needs", _needs_of(chain))
 
     def seed(self, user_id: int, stream: int) -> tuple[int, ...]:
-        """The same for the same casino, user and hour; other streams have other seeds."""
+        """The random seed of this casino, user, hour and stream."""
         return self.casino_id, user_id, int(self.hour) // 3_600, stream
 
 
@@ -172,7 +172,7 @@ def _recommended(
     request: RecommendationRequest,
     recommender: Recommender,
 ) -> tuple[tuple[RecommendedEvent, ...], datetime | None]:
-    """The events at these places of the offer, and when the first of them can no longer be bet on."""
+    """The events at these places of the offer, and the time at which betting on the first of them ends."""
     offer, now, margin = context.offer, context.now, request.options.begin_margin_seconds
     columns = {name: getattr(offer, name) for name in ATTRIBUTES}
     events, closes = [], []

@@ -217,7 +217,7 @@ def _has_no_effect_after(row: Row | Removal, earlier: Row | Removal) -> bool:
 
 
 def _supersedes(row: Row | Removal, earlier: Row | Removal) -> bool:
-    """Whether `earlier` never has an effect before the row, for any stored row."""
+    """Whether storing `earlier` before the row never changes the result, for any stored row."""
     if isinstance(row, Removal):
         return isinstance(earlier, Removal | CouponRow)
     if isinstance(row, CouponRow) or not isinstance(earlier, MutableRow):

@@ -167,7 +167,7 @@ def served_row(number: int, **changes: Any) -> ServedRow:
 
 
 def offer_of(*events: dict[str, Any]) -> Offer:
-    """An offer in memory, of events with the ids 1, 2, ..; what an event doesn't say is as in EventFactory."""
+    """An offer in memory, of events with the ids 1, 2, ..; missing fields are EventFactory's."""
     rows = []
     for event_id, changes in enumerate(events, start=1):
         each = {"id": event_id, "home_team": f"H{event_id}", "away_team": f"A{event_id}"}
@@ -177,7 +177,7 @@ def offer_of(*events: dict[str, Any]) -> Offer:
 
 
 def rows_of(offer: Offer) -> list[tuple[Any, ...]]:
-    """What an offer says of each event: (id, begin, end, odd, attributes, pair), times in Unix seconds."""
+    """The offer's data of each event: (id, begin, end, odd, attributes, pair), times in Unix seconds."""
     numbers = (offer.ids, offer.begins, offer.ends, offer.odds)
     coded = [getattr(offer, name) for name in (*ATTRIBUTES, "pair")]
     return [
@@ -187,7 +187,7 @@ def rows_of(offer: Offer) -> list[tuple[Any, ...]]:
 
 
 def open_rows(now: datetime) -> list[tuple[Any, ...]]:
-    """What `rows_of` must say of the current casino's offer, by way of the models."""
+    """The expected `rows_of` of the current casino's offer, computed from the models."""
     events = Event.objects.filter(status=EventStatus.OPEN, end_timestamp__gt=now).order_by("id")
     return [
         (

@@ -1,4 +1,4 @@
-"""requirements.lock is what requirements.txt says, with hashes."""
+"""requirements.lock pins the versions of requirements.txt, with hashes."""
 
 import re
 from pathlib import Path

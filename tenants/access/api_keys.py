@@ -93,7 +93,7 @@ def rotate_key(key: ApiKey, *, by: str, overlap: timedelta = timedelta()) -> Iss
     with transaction.atomic():
         key = ApiKey.objects.select_for_update().select_related("casino").get(pk=key.pk)
         if key.state != "valid":
-            raise InvalidKey(f"The key {key} is {key.state}: make a new one.")
+            raise InvalidKey(f"The key {key} is {key.state}: create a new one.")
         issued = issue_key(key.casino, name=key.name, scopes=key.scopes, by=by, expires_at=key.expires_at)
         ends_at = timezone.now() + overlap
         if not overlap:

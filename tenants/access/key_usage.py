@@ -1,4 +1,4 @@
-"""Records when API keys were last used. No request waits for it or fails because of it, and few write anything."""
+"""Records the last use of API keys. It delays no request, fails none, and seldom writes."""
 
 import logging
 import threading

@@ -154,7 +154,7 @@ def admit(request: HttpRequest, casino: Casino) -> int:
     text = request.META.get("CONTENT_LENGTH") or ""  # servers hand over no more bytes than it says, and none without
     length = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
     if 0 < size < length:
-        raise RequestTooLarge(f"The request is too large: at most {size} bytes are taken")
+        raise RequestTooLarge(f"The request is too large: send at most {size} bytes")
     if rate:
         rate_limiter.take(casino.pk, rate)
     slots.take(casino.pk)

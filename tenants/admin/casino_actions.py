@@ -29,7 +29,7 @@ CasinoAction = Callable[[Casino], str]  # returns a message
 
 
 class CasinoActions(ModelAdmin[Casino]):
-    """The actions. An error of one casino becomes a message; the others are processed nevertheless."""
+    """The actions. An error of one casino becomes a message and does not stop the others."""
 
     actions = ("finish_provisioning", "suspend", "resume", "back_up", "move", "clone", "restore", "delete")
 

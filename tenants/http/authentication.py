@@ -1,4 +1,4 @@
-"""REST framework's authentication and permission classes: they report what the request state holds."""
+"""REST framework's authentication and permission classes: they read the request state."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -89,7 +89,7 @@ class RequestStateMiddleware:
         """Redirect a page of a casino's rows to the casino's choice if none is chosen; answer 503 if the database is
         unavailable."""
         if isinstance(exception, OperationalError):
-            logger.warning("%s could not be served: %s", request.path, exception)
+            logger.warning("%s failed with 503, database unavailable or overloaded: %s", request.path, exception)
             return _outage(request)
         if not isinstance(exception, NoCurrentCasino):
             return None

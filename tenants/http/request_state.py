@@ -47,8 +47,8 @@ class RequestState:
         return None if self.key is None else self.key.casino_id
 
     def require_casino(self) -> Casino:
-        """The request's casino, which is current. Raises what kept it from becoming so: a CasinoNotUsable,
-        RequestRejected or OperationalError."""
+        """The request's casino, which is current. Raises the error of its choice or admission:
+        CasinoNotUsable, RequestRejected or OperationalError."""
         if self.casino_error is not None:
             raise self.casino_error
         if self.casino is None:

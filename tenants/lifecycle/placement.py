@@ -26,7 +26,7 @@ def choose_server(name: str | None = None) -> DatabaseServer:
     with_room = [server for server in servers if _refusal(server) is None]
     if not with_room:
         reasons = "; ".join(f"{server.name} {_refusal(server)}" for server in servers)
-        raise NoRoom(f"No database server takes another casino: {reasons}.")
+        raise NoRoom(f"No database server has room for another casino: {reasons}.")
     return min(with_room, key=_fill)
 
 

@@ -1,1 +1,1 @@
-"""Management commands: `commands` as Django finds them, `cli` what they share, `casino_verbs` the verbs of `casino`."""
+"""Management commands: `commands` the entry points, `cli` shared code, `casino_verbs` the verbs of `casino`."""

@@ -171,8 +171,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _roll_back(connection: Any) -> bool:
-    """Roll back a transaction left open; whether the connection is then idle. `SET` outlives it: use `SET LOCAL`, as
-    behind a pooler."""
+    """Roll back an open transaction. Returns whether the connection is then idle. `SET` outlives the transaction: use
+    `SET LOCAL`, as behind a pooler."""
     if connection.pgconn.transaction_status not in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
         return False
     try:

@@ -62,7 +62,7 @@ class _PoolEntry:
 class ConnectionPool:
     """Connections by key (an alias), at most `limits.total` open at once, checked out or idle.
 
-    `is_alive(connection, idle seconds)` says whether an idle connection still works; it must be quick and must not
+    `is_alive(connection, idle seconds)` returns whether an idle connection still works; it must be quick and must not
     raise. Thread-safe; after a fork the child has to call `reset_after_fork`.
     """
 
@@ -74,7 +74,7 @@ class ConnectionPool:
 
     def check_out(self, key: str, connect: Callable[[], PoolConnection]) -> PoolConnection:
         """An idle connection of this key, or a new one. Raises NoFreeConnection after `limits.wait` seconds, and
-        whatever `connect` raises."""
+        the exceptions of `connect`."""
         limits, now = self._limits(), time.monotonic()
         deadline, expired = now + limits.wait, []
         with self._changed:

@@ -143,7 +143,7 @@ def _until(is_over: Callable[[], bool], ids: list[int]) -> Iterator[int]:
 def _fail_unreachable(
     run: MigrationRun, casinos: CatalogueQuerySet, failures: Iterable[TemplateFailure]
 ) -> Iterator[MigratedCasino]:
-    """Without trying: each would wait for the server's connection timeout."""
+    """Record casinos on unreachable servers as failed; each attempt would wait for the connection timeout."""
     for failure in failures:
         if not failure.is_reachable:
             ids = list(casinos.filter(server=failure.server).order_by("pk").values_list("pk", flat=True))

@@ -30,8 +30,8 @@ def migrate_casino(casino: CurrentCasino) -> MigrationResult:
     """Apply the migrations that this casino's database lacks, on a direct connection with the service's own login.
 
     A statement that waits for a lock longer than `MIGRATION_LOCK_SECONDS` fails, since it would block all later
-    requests. Raises WrongDatabase if the database is another casino's, and whatever a migration raises; the migrations
-    before it stay applied.
+    requests. Raises WrongDatabase if the database is another casino's. A migration's exception is raised on; the
+    migrations before it stay applied.
     """
     alias = connections.register_alias(
         f"{casino.alias}_direct", database_settings(casino.server, casino.db_name, direct=True)

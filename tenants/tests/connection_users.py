@@ -1,4 +1,4 @@
-"""Threads that use casinos' connections, and what the server and the pool count."""
+"""Threads that use casinos' connections, and the connection counts of the server and the pool."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -60,7 +60,7 @@ class WorkerPool:
                 yield from self._receive(next(worker for worker in self._workers if worker.pipe is pipe))
 
     def _start_tasks(self, waiting: Iterator[Any]) -> bool:
-        """Give each idle worker a task; whether there may be more."""
+        """Give each idle worker a task. Returns whether more tasks may follow."""
         for worker in self._workers:
             if worker.is_ready and worker.task is NO_TASK:
                 task = next(waiting, NO_TASK)
@@ -91,6 +91,4 @@ class WorkerPool:
         if worker.task is not NO_TASK:
             yield failure
         if not self._workers:
-            raise WorkersFailed(
-                "No worker process starts; its error output says why. --jobs 1 works without processes."
-            )
+            raise WorkersFailed("No worker process starts: see its error output, or use --jobs 1.")

@@ -33,7 +33,7 @@ class SelectingVerb(Verb, ABC):
     """A verb for the dead letters that its arguments select."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("ids", nargs="*", metavar="ID", help="ids; default: all that the options select")
+        parser.add_argument("ids", nargs="*", metavar="ID", help="ids (default: all that match the options)")
         parser.add_argument("--topic", choices=sorted(TOPICS))
         parser.add_argument("--casino", type=int, metavar="ID")
         parser.add_argument("--reason", metavar="CODE")

@@ -136,7 +136,7 @@ def test_restarted_consumer_finds_parked_messages(broker, casino_a, casino_b, us
 
 
 def test_message_parked_twice_is_stored_once(broker, casino_a, casino_b, user_7):
-    """As after a crash between parking and the commit."""
+    """A crash between parking and the commit has this effect."""
     send(COUPONS, [(2, coupon(stake=2)) for _ in range(3)])
     with database_unavailable(casino_b):
         for _ in range(2):

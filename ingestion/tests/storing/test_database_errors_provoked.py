@@ -155,7 +155,7 @@ def test_missing_database_is_an_outage(scratch):
 
 
 def test_transaction_that_can_not_be_rolled_back_is_an_outage(scratch):
-    """As when the connection breaks before a savepoint is rolled back: not caused by a message."""
+    """A broken connection before the rollback to a savepoint has this effect; no message causes it."""
     with use_casino(scratch.current), casino_atomic():
         transaction.set_rollback(True, using="casino_1")
         with pytest.raises(transaction.TransactionManagementError) as caught:

@@ -20,7 +20,7 @@ HOUR = NOW.replace(minute=0, second=0, microsecond=0)
 
 
 def nothing(results):
-    """For messages of which none is rejected."""
+    """The `send_to_dead_letters` of tests that reject no message."""
     raise AssertionError(list(results))
 
 

@@ -47,7 +47,7 @@ def consumers():
 
 
 class Pause:
-    """For `send_to_dead_letters`: pauses before the commit, then continues or crashes."""
+    """A `send_to_dead_letters` that pauses before the commit, then continues or crashes."""
 
     def __init__(self, *, crashes=False):
         self.is_reached, self.may_continue, self._crashes = threading.Event(), threading.Event(), crashes

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             parser.add_argument(f"--{name}", type=whole_number, default=default, help=f"({default})")
         parser.add_argument("--events-a-day", type=float, default=SimulatedCasino().events_a_day, help="(12)")
         for each in fields(Preferences):
-            parser.add_argument(f"--taste-{each.name}", type=float, metavar="X", help="replaces that of --kind")
+            parser.add_argument(f"--taste-{each.name}", type=float, metavar="X", help="replaces the value of --kind")
 
     def handle(self, *args: Any, **options: Any) -> None:
         preferences = USER_KINDS[options["kind"]]

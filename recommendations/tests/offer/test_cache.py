@@ -110,7 +110,7 @@ def test_a_nan_odd_is_the_same_patched_or_loaded(cache, casino_a, now):
 
 
 def test_a_version_below_the_cached_one_reloads_the_offer(cache, casino_a, now):
-    """As after restoring an older database."""
+    """Restoring an older database has this effect."""
     with use_casino(casino_a.current):
         restored = version()
         EventFactory.create()

@@ -1,4 +1,4 @@
-"""A stranger adds a recommender as docs/recommending.md says: with one file, and one line of the registry."""
+"""Adding a recommender as in docs/recommending.md: with one file, and one line of the registry."""
 
 import re
 import shutil

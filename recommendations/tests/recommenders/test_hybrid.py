@@ -1,4 +1,4 @@
-"""`hybrid`: the weighted sum of features, and trees that put the best in order."""
+"""`hybrid`: the weighted sum of features, and trees that rerank the best events."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""`inference_score`: points for what an event shares with the user and the user's coupons."""
+"""`inference_score`: points for attributes that an event shares with the user and the user's coupons."""
 
 import random
 from collections import Counter
@@ -46,7 +46,7 @@ def points_by_the_book(event, user_country, favorite_sport, selections):
 
 
 def points(context):
-    """Without the random part below 1 that orders equal points."""
+    """The scores without the random part below 1 that orders equal points."""
     return np.floor(InferenceScore().score(context))
 
 

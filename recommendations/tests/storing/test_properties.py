@@ -46,7 +46,7 @@ events = st.builds(
 
 
 def make_coupon(number, has_id, stake, minute):
-    """A coupon; equal keys have equal users, as a casino's coupons do."""
+    """A coupon; coupons of the same key have the same user."""
     key = {"id": OWN_IDS + number} if has_id else {"source": f"place {number}"}
     return coupon_row(user_id=OWN_IDS + number % 3, stake=Decimal(stake), timestamp=at(minute), **key)
 

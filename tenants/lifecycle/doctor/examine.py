@@ -1,4 +1,4 @@
-"""The doctor: compares the catalogue with the servers' databases, and repairs what crashes or manual changes left."""
+"""The doctor: compares the catalogue with the servers' databases, and repairs differences."""
 
 from collections.abc import Iterable, Iterator
 

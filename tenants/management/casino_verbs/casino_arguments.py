@@ -33,4 +33,4 @@ def find_casino(casino_id: int) -> Casino:
 def check_name(name: str) -> None:
     """Raises CommandError if the name is empty or too long."""
     if not 0 < len(name) <= 100:
-        raise CommandError("A casino's name has 1 to 100 characters.")
+        raise CommandError(f"The casino's name has {len(name)} characters; use 1 to 100 characters.")

@@ -27,7 +27,7 @@ class Doctor(Verb):
             "--mend",
             dest="is_repairing",
             action="store_true",
-            help="repair what can be, after confirmation",
+            help="repair the repairable problems, after confirmation",
         )
         add_yes(parser)
 

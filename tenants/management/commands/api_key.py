@@ -48,7 +48,7 @@ class CreateApiKey(Verb):
         if casino.state in (CasinoState.DELETING, CasinoState.DELETED):
             raise CommandError(f"{casino} is {casino.state}; it can have no keys.")
         if not 0 < len(name) <= 100:
-            raise CommandError("A key's name has 1 to 100 characters.")
+            raise CommandError(f"The key's name has {len(name)} characters; use 1 to 100 characters.")
         expires_at = timezone.now() + days if days is not None else None
         wanted = set(scopes or [Scope.RECOMMEND])
         return _shown(issue_key(casino, name=name, scopes=wanted, by=operator_name(), expires_at=expires_at))

@@ -148,9 +148,10 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(_as_json({"casinos": len(names), "wrong": wrong}))
         else:
-            self.stdout.write(f"The catalogue was right about {len(names) - len(wrong)} of {len(names)} casinos.")
+            right = len(names) - len(wrong)
+            self.stdout.write(f"The catalogue matched the databases of {right} of {len(names)} casinos.")
         if wrong:
-            raise CommandError(f"The catalogue was wrong about {_listed(each.id for each in wrong)}.")
+            raise CommandError(f"The catalogue did not match {_listed(each.id for each in wrong)}.")
 
 
 def _failed_last() -> CatalogueQuerySet:

@@ -187,7 +187,7 @@ def test_invalid_key_cannot_be_rotated(casino_a):
     expired, revoked = make_expired_key(casino_a), make_key(casino_a)
     revoke_key(revoked.row)
     for each in (expired, revoked):
-        with pytest.raises(InvalidKey, match="make a new one"):
+        with pytest.raises(InvalidKey, match="create a new one"):
             rotate_key(each.row, by="tests")
     assert ApiKey.objects.count() == 2
 

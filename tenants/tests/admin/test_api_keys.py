@@ -62,7 +62,7 @@ def test_revoked_key_is_not_rotated(admin_client, casino_a):
     revoke_key(key)
     answer = admin_client.post(LIST, {"action": "rotate", "_selected_action": [key.pk]}, follow=True)
     assert _shown(answer) == []
-    assert "make a new one" in answer.content.decode()
+    assert "create a new one" in answer.content.decode()
 
 
 @pytest.mark.parametrize(("permission", "action"), [("view_apikey", "revoke"), ("view_apikey", "rotate")])

@@ -28,7 +28,7 @@ def casino_roles(real_databases, settings):
 
 
 def _connect(casino, db_name, server="main"):
-    """As this casino's role into a database."""
+    """Connect to a database as this casino's role."""
     wrapper = connection.copy()
     wrapper.settings_dict = {**database_settings(server, db_name), **login_of(casino.pk)}
     wanted = ("dbname", "user", "password", "host", "port")

@@ -67,7 +67,7 @@ def test_casino_stays_in_service_if_the_last_backup_fails(gamma, tmp_path, state
 
 
 class _Interrupted(BaseException):
-    """As Ctrl-C: no Exception."""
+    """Like KeyboardInterrupt, not a subclass of Exception."""
 
 
 def _interrupt_at(step):

@@ -1,4 +1,4 @@
-"""A casino moves between two servers and back while it is asked and written; another, with the same ids, stays."""
+"""A casino moves between two servers and back under reads and writes; another, with the same ids, stays."""
 
 import threading
 from collections import Counter

@@ -82,7 +82,7 @@ class TestChoice:
         with pytest.raises(NoRoom) as refusal:
             choose_server()
         assert str(refusal.value) == (
-            "No database server takes another casino: "
+            "No database server has room for another casino: "
             "east has no address (DATABASE_SERVER_EAST_URL is not set); main is full (0 of 0); "
             "west is closed to new casinos."
         )

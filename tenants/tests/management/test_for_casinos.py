@@ -17,7 +17,7 @@ NAMES = "from recommendations.models import User; print(*User.objects.values_lis
 
 @pytest.fixture
 def gamma_and_delta(real_databases):
-    """Each with one user; Failed has no database."""
+    """Two casinos with one user each; a third, Failed, has no database."""
     casinos = store_casinos(["Gamma", "Delta"])
     for casino, name in zip(casinos, ("Ada", "Grace"), strict=True):
         add_user(casino, name)

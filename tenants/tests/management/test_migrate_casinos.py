@@ -171,15 +171,15 @@ def test_unusable_server_is_reported_and_ends_with_an_error(new_release):
 
 
 def test_verify_succeeds_if_the_catalogue_is_right(gamma_and_delta):
-    assert _run("--verify") == ("The catalogue was right about 2 of 2 casinos.\n", "", "")
+    assert _run("--verify") == ("The catalogue matched the databases of 2 of 2 casinos.\n", "", "")
 
 
 def test_verify_corrects_the_catalogue_where_a_database_has_other_migrations(gamma, settings):
     Casino.objects.filter(pk=gamma.pk).update(schema_version="0123456789abcdef")
     out, err, message = _run("--verify", "--jobs", "2")
-    assert out == "The catalogue was right about 1 of 2 casinos.\n"
+    assert out == "The catalogue matched the databases of 1 of 2 casinos.\n"
     assert f"Gamma (casino {gamma.pk}): {gamma.db_name} has the schema {code_version()}, but the catalogue had" in err
-    assert message == f"The catalogue was wrong about {gamma.pk}."
+    assert message == f"The catalogue did not match {gamma.pk}."
     assert _versions() == {code_version()}
     assert _run("--verify")[2] == ""
 
