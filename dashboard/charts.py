@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.safestring import SafeString
 
 from recommendations.evaluation.svg_charts import time_chart
-from recommendations.statistics import Latency
+from recommendations.tallies.statistics import Latency
 
 
 @dataclass(frozen=True, slots=True)

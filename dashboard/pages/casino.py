@@ -13,10 +13,10 @@ from dashboard.casino_reader import Unavailable, read
 from dashboard.charts import HourlyChart, count_chart, latency_chart
 from ingestion.models import MessageCount
 from ingestion.status import statistics as messages
-from recommendations import statistics
 from recommendations.evaluation.bootstrap import Interval
 from recommendations.evaluation.report import Report
 from recommendations.evaluation.store import last_report
+from recommendations.tallies import statistics
 from tenants.http.middleware import CHOSEN_CASINO
 
 from .base import open_casino, render_page

@@ -16,7 +16,7 @@ from dashboard.access import visible_casinos
 from dashboard.casino_reader import Unavailable, read
 from ingestion.status import statistics as messages
 from ingestion.status.lag_cache import lag_cache
-from recommendations import statistics
+from recommendations.tallies import statistics
 from tenants.ids import parse_id
 from tenants.models import Casino, CasinoState
 from tenants.models.casino import CatalogueQuerySet

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 from dashboard.charts import count_chart, latency_chart
-from recommendations.statistics import Latency
+from recommendations.tallies.statistics import Latency
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from django.db.models import Max, Q, QuerySet, Sum
 from ingestion.models import MessageCount
 from ingestion.topics import RECOMMENDATIONS
 from recommendations.models import WaitingCoupon
-from recommendations.statistics import latest_hours
+from recommendations.tallies.statistics import latest_hours
 
 STORED = ("stored", "updated")
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from recommendations import privacy
+from recommendations.storing import privacy
 from tenants.http.request_state import caller
 from tenants.models import Scope
 

@@ -6,7 +6,8 @@ are written sorted by key, so that concurrent calls can't deadlock. Other packag
 - `upsert`: writing rows of one table, and the order of rows of the same key.
 - `coupon_sql`: the SQL that stores coupons and counts them in profiles.
 - `user_tallies`, `casino_tallies`: merging coupons into tallies; `rebuild`: recounting tallies.
-- `removal`: removals by the casino; `erasure`: erasing a user (GDPR).
+- `removal`: removals by the casino; `erasure`: erasing a user (GDPR); `privacy`: erasing and exporting
+  a user, with a record in the catalogue.
 """
 
 from .casino_tallies import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies

@@ -2,4 +2,5 @@
 
 - `user_tallies`: one user's tallies; `user_tallies_sql`: how they are read from the database.
 - `trends`: a casino's tallies as popularity and base rates; `trend_cache`: the same, cached with a TTL.
+- `statistics`: totals, top values and latencies for a casino's page of the dashboard.
 """

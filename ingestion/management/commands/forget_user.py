@@ -10,8 +10,8 @@ from django.utils import timezone
 from ingestion.dead_letters.erase_user import purge_dead_letters_of
 from ingestion.errors import IngestionError
 from recommendations.errors import UserNotFound
-from recommendations.privacy import erased_users, forget_user, reapply_erasure
 from recommendations.storing.erasure import is_stored_again_since
+from recommendations.storing.privacy import erased_users, forget_user, reapply_erasure
 from tenants.management.cli.arguments import operator_name, ready_casino
 from tenants.models import Casino
 from tenants.routing.context import use_casino

@@ -6,7 +6,7 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recommendations.errors import UserNotFound
-from recommendations.privacy import export_user
+from recommendations.storing.privacy import export_user
 from tenants.management.cli.arguments import operator_name, ready_casino
 from tenants.routing.context import use_casino
 

@@ -9,12 +9,12 @@ from typing import Any
 from django.db.models import Max
 from django.utils import timezone
 
+from recommendations.errors import UserNotFound
+from recommendations.tallies.user_tallies_sql import MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
 from tenants.models import Casino, PrivacyAction, PrivacyRecord
 from tenants.routing.connections import query
 
-from .errors import UserNotFound
-from .storing.erasure import erase_rows_until, erase_user, vectors_of
-from .tallies.user_tallies_sql import MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
+from .erasure import erase_rows_until, erase_user, vectors_of
 
 # Whole rows, so that the export includes columns added later.
 _ROWS = {

@@ -4,11 +4,10 @@ import pytest
 from django.db import connections
 
 from recommendations.models import CasinoTally
-from recommendations.statistics import Latency, Totals, latencies, top_values, totals
 from recommendations.storing import store_recommendations
+from recommendations.tallies.statistics import Latency, Totals, latencies, top_values, totals
+from recommendations.tests.factories import CouponFactory, EventFactory, UserFactory, served_row
 from tenants.routing.context import use_casino
-
-from .factories import CouponFactory, EventFactory, UserFactory, served_row
 
 
 @pytest.fixture

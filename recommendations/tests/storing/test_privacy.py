@@ -24,17 +24,16 @@ from recommendations.models import (
     UserProfile,
     WaitingCoupon,
 )
-from recommendations.privacy import erased_users, forget_user, reapply_erasure
 from recommendations.recommenders.hybrid import DEFAULT_MODEL
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, UserVectors
 from recommendations.serving.load import find
 from recommendations.storing import Result, store_coupons, store_recommendations, store_users
+from recommendations.storing.privacy import erased_users, forget_user, reapply_erasure
+from recommendations.tests.factories import TalliedCouponFactory, at, coupon_row, served_row, user_row
+from recommendations.tests.present import present
 from tenants.models import PrivacyRecord, Scope, StaffBinding
 from tenants.routing.context import use_casino
 from tenants.tests.api_clients import bearing, make_key
-
-from .factories import TalliedCouponFactory, at, coupon_row, served_row, user_row
-from .present import present
 
 TABLES = ("users", "users_profile", "user_tallies", "purchased_coupons", "served_recommendations", "waiting_coupons")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tenants.routing.connections import casino_connection
 
-from .tallies.selections import HALF_LIFE
+from .selections import HALF_LIFE
 
 MAX_COUNTED = 100_000  # beyond it counting takes too long: users are estimated, coupons are "at least" this number
 
