@@ -227,7 +227,7 @@ def consumer() -> "subprocess.Popen[bytes]":
 
 
 class StoppedProcess(subprocess.Popen[bytes]):
-    """Terminated when the block ends."""
+    """A process that is terminated at the end of the block."""
 
     def __exit__(self, *error: object) -> None:
         self.terminate()

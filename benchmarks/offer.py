@@ -109,7 +109,7 @@ def _bytes() -> tuple[int, int]:
 
 
 def _bytes_with_hybrid() -> int:
-    """After one recommendation."""
+    """The offer's size after one recommendation."""
     now = timezone.now().timestamp()
     offer = read_offer(timezone.now())
     context = ScoringContext(offer, now=now, hour=now // 3_600 * 3_600)

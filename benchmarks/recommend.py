@@ -113,7 +113,7 @@ def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, s
 
 
 def measure_latencies(send: Send, requests: int) -> list[float]:
-    """Seconds of each of consecutive requests."""
+    """The durations of consecutive requests, in seconds."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT)
     for _ in range(10):
         send(connection)

@@ -13,7 +13,7 @@ _STOP_SECONDS = 15
 
 
 class Processes:
-    """Child processes, each with a log file in `.local/logs`, stopped in reverse order when the block ends.
+    """Child processes, each with a log file in `.local/logs`, stopped in reverse order at the end of the block.
 
     `restart_killed` restarts processes that were killed, like a container's restart policy.
     """

@@ -19,5 +19,5 @@ class CurrentCasino:
 
     @property
     def alias(self) -> str:
-        """Django's alias of the database. It never changes, nor stands for another database."""
+        """Django's alias of the database. It never changes, and never names another database."""
         return f"casino_{self.id}" if self.generation == 1 else f"casino_{self.id}_g{self.generation}"

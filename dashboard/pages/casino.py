@@ -95,7 +95,7 @@ def _casino_statistics(now: datetime) -> CasinoStatistics:
 
 
 def _last_evaluation() -> LastEvaluation | None:
-    """None if the current casino was never evaluated."""
+    """The current casino's latest evaluation; None if there is none."""
     latest = last_report()
     return None if latest is None else _summary(*latest)
 

@@ -1,4 +1,4 @@
-"""Staff who are bound to some casinos: the dashboard shows them those and no trace of others."""
+"""Staff bound to some casinos: the dashboard shows only these."""
 
 import pytest
 from django.contrib.auth.models import User

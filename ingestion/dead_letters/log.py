@@ -1,4 +1,4 @@
-"""Reads the log of dead letters: which messages were rejected, why, and which of them are replayed or purged.
+"""Reads the log of dead letters: the rejected messages, with reasons, and the replayed and purged ones.
 
 Kafka's log is append-only. So replaying or purging dead letters appends a closing record to their partition: a message
 whose value lists their offsets.

@@ -60,7 +60,10 @@ class EmbeddedBroker:
         self._client = self._lib.rd_kafka_new(_PRODUCER, conf, error, len(error))
         self._cluster = self._client and self._lib.rd_kafka_mock_cluster_new(self._client, 1)
         if not self._cluster:
-            raise BrokerUnavailable(f"The embedded broker did not start: {error.value.decode() or 'no reason given'}")
+            reason = error.value.decode() or "no reason given"
+            raise BrokerUnavailable(
+                f"The embedded broker did not start: {reason}. Set KAFKA_BOOTSTRAP_SERVERS to use another broker."
+            )
         self._call(self._lib.rd_kafka_mock_group_initial_rebalance_delay_ms, 0)
         return self
 

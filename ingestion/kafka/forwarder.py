@@ -51,7 +51,9 @@ class Forwarder:
                 return
             except BufferError as error:
                 if has_waited:
-                    raise NotDelivered("The broker accepts no messages, and the producer's queue is full") from error
+                    raise NotDelivered(
+                        "The producer's queue is full, and the broker accepts no messages: check the broker"
+                    ) from error
                 self._producer.flush(self._flush_seconds)
 
     def flush(self) -> None:

@@ -17,7 +17,7 @@ _HEADERS = methodcaller("headers")
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A message's place in Kafka, and when it was sent (Unix milliseconds).
+    """A message's place in Kafka, and its sending time (Unix milliseconds).
 
     Time and `topic_id` (empty if the broker has none) distinguish it from a message with the same offset in a recreated
     topic.

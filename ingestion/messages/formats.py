@@ -59,7 +59,7 @@ class UserMessage(msgspec.Struct):
     status: Annotated[str, Meta(description="active, self_excluded, time_out or closed; absent: unchanged.")] | None = (
         None
     )
-    status_until: Annotated[Time, Meta(description="When the status ends; absent: never.")] | None = None
+    status_until: Annotated[Time, Meta(description="End of the status; absent: none.")] | None = None
     birth_date: date | None = None
     stake_limit: Annotated[Limit | None, Meta(title="The highest stake of a coupon")] | UnsetType = UNSET
     limit_left: Annotated[Limit | None, Meta(title="The amount that may still be staked")] | UnsetType = UNSET
@@ -78,11 +78,11 @@ class EventMessage(msgspec.Struct):
     odd: Odd
     id: Id | None = None
     status: Annotated[str, Meta(description="open, suspended, cancelled or settled; absent: unchanged.")] | None = None
-    timestamp: Annotated[Time, Meta(description="Valid as of this time; absent: when it was sent.")] | None = None
+    timestamp: Annotated[Time, Meta(description="Valid as of this time; absent: the sending time.")] | None = None
 
 
 class SelectionMessage(msgspec.Struct):
-    """One event of a coupon, with its odd when the coupon was purchased."""
+    """One event of a coupon, with its odd at the time of purchase."""
 
     country: Text
     league: Text
@@ -114,7 +114,7 @@ class RawCouponMessage(_CouponFields):
 
 
 class ServedEventMessage(msgspec.Struct):
-    """A recommended event, with its odd when it was shown."""
+    """A recommended event, with its odd at that time."""
 
     event_id: Reference
     odd: Odd

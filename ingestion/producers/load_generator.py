@@ -1,4 +1,4 @@
-"""Generates load: messages like those of sportsbooks, to measure how many an installation can store."""
+"""Generates load: messages like those of sportsbooks, to measure an installation's throughput."""
 
 import random
 from collections.abc import Iterator, Sequence

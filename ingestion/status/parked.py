@@ -22,7 +22,7 @@ _CHUNK = 2_000
 
 
 class ParkedMessage(msgspec.Struct):
-    """An original message, and why and when it was parked."""
+    """An original message, and the reason and time of its parking."""
 
     envelope: Envelope
     reason: str

@@ -34,8 +34,8 @@ class PartitionStatus(msgspec.Struct):
 class CasinoStatus(msgspec.Struct):
     """A casino's messages since the start of the previous hour: stored (or updated), rejected, and stored per minute.
 
-    `waiting`: coupons whose users have not arrived yet. `last_error`: the latest rejection, or why the database is
-    unavailable.
+    `waiting`: coupons whose users have not arrived yet. `last_error`: the latest rejection, or the error of the
+    unavailable database.
     """
 
     id: int

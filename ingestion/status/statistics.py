@@ -20,7 +20,7 @@ _IS_INGESTED = Q(outcome__in=STORED) & ~Q(topic=RECOMMENDATIONS.name)
 
 @dataclass(frozen=True, slots=True)
 class DayStatistics:
-    """Since midnight (UTC): rejected messages, served recommendations, and when the last message was stored."""
+    """Since midnight (UTC): rejected messages, served recommendations, and the time of the last stored message."""
 
     rejected: int
     served: int

@@ -48,7 +48,7 @@ ON CONFLICT (topic, hour, outcome) DO UPDATE SET
 
 
 class LedgerOffset(msgspec.Struct):
-    """The ledger's position in one partition: the next offset, and the latest time that a message was sent."""
+    """The ledger's position in one partition: the next offset, and the latest sending time."""
 
     next_offset: int
     latest_sent_at: int

@@ -38,7 +38,7 @@ def exhaust(key):
 
 
 class Application:
-    """A WSGI application behind EarlyRefusal, and how many requests passed."""
+    """A WSGI application behind EarlyRefusal, and the number of admitted requests."""
 
     def __init__(self):
         self.passed = 0

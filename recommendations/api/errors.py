@@ -102,7 +102,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    """Without details of the error: the request's id leads to them in the log."""
+    """A 500 without details of the error: the log has them under the request's id."""
     details = {"request_id": request_state(request).id}
     text = "Internal error; look it up in the log by the request_id"
     return error_response(text, "internal_error", status=status.HTTP_500_INTERNAL_SERVER_ERROR, details=details)

@@ -21,7 +21,7 @@ def find_recommenders(names: Sequence[str]) -> list[Recommender]:
     known = RECOMMENDERS | BASELINES
     for name in names:
         if name not in known:
-            raise InvalidConfiguration(f"Unknown recommender {name!r}. Known: {', '.join(known)}")
+            raise InvalidConfiguration(f"Unknown recommender {name!r}. Use one of: {', '.join(known)}")
     return [known[name] for name in dict.fromkeys(names)]
 
 

@@ -110,7 +110,7 @@ class ModelCache:
         return cached.models
 
     def clear(self) -> None:
-        """For tests, whose databases are rolled back."""
+        """Forget all models: for tests, whose databases are rolled back."""
         with self._lock:
             self._cached.clear()
 

@@ -110,7 +110,7 @@ def _carried_over(version: int, is_served: bool) -> Iterator[FittedModel]:
 
 
 def served_version() -> int:
-    """0 without a served version."""
+    """The served version; 0 if there is none."""
     served = FittedModel.objects.filter(is_served=True).order_by("-version").values_list("version", flat=True)
     return served.first() or 0
 

@@ -83,7 +83,7 @@ class Column(Generic[Value]):
         return replace(self, codes=self.codes[events])
 
     def replaced(self, places: Places, other: "Column[Value]") -> "Column[Value]":
-        """With `other`'s values at `places`; itself if nothing changes."""
+        """A copy with `other`'s values at `places`; this column if nothing changes."""
         new = self._taking(other)
         if np.array_equal(self.codes[places], new.codes):
             return self
@@ -92,12 +92,12 @@ class Column(Generic[Value]):
         return Column(codes, new.dictionary)
 
     def inserted(self, places: Places, other: "Column[Value]") -> "Column[Value]":
-        """With `other`'s values inserted before `places`."""
+        """A copy with `other`'s values inserted before `places`."""
         new = self._taking(other)
         return Column(np.insert(self.codes, places, new.codes), new.dictionary)
 
     def compacted(self) -> "Column[Value]":
-        """Without values of no event."""
+        """A copy without values that no event has."""
         empty: Column[Value] = Column.of([])
         return empty._taking(self)
 

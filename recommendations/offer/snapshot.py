@@ -106,7 +106,7 @@ class Offer:
         return offer if is_known.all() else offer._inserted(places[~is_known], rows.keep(~is_known))
 
     def trimmed(self, now: datetime) -> "Offer":
-        """Without events that are over and values of no event, if these have become many."""
+        """The offer without finished events and values that no event has, if these are many."""
         is_on = self.ends > now.timestamp()
         over = len(self) - int(np.count_nonzero(is_on))
         if over * 10 <= len(self) and all(len(getattr(self, name).values) <= 2 * len(self) for name in CODED):

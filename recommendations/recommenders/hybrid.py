@@ -85,7 +85,7 @@ class Hybrid(Recommender):
         return scores if model.trees is None else _refined(scores, features, model.trees, context)
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
-        """The reasons of the components that lift the event over the others, those of the greatest lift first."""
+        """The reasons of the components that raise the event's score above the mean, the largest contribution first."""
         lifts = _lifts(context, place)
         lifting = [each for each in self.components if lifts.get(each.name, 0.0) > 0]
         lifting.sort(key=lambda each: -lifts[each.name])
@@ -99,7 +99,7 @@ def features_of(context: ScoringContext) -> Features:
 
 
 def _lifts(context: ScoringContext, place: int) -> dict[str, float]:
-    """Component -> how much its features add to the event's score, compared with the offer's mean."""
+    """Component -> its contribution to the event's score, less its mean contribution over the offer."""
     features, means = features_of(context), context.memo.get(_MEANS)
     if means is None:
         coming = np.flatnonzero(context.offer.begins > context.hour)

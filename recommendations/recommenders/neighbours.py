@@ -120,7 +120,7 @@ class Neighbours(Recommender):
 
 
 def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | None:
-    """The model, and how much each of its tokens adds to an event's score, shape (T + 1,), 0 for the last, which stands
+    """The model, and each token's contribution to an event's score, shape (T + 1,), 0 for the last, which stands
     for unknown values; None without a model."""
     model = context.models.get(NeighboursModel)
     if model is None:

@@ -11,8 +11,8 @@ from .replayed_state import ReplayedState
 
 @dataclass(slots=True)
 class SlipStatistics:
-    """Of many slips: the number of selections and of `invalid` ones among them, the shown events, and the sum of the
-    `diversity` of the `compared` slips, those with at least two events."""
+    """Statistics of many slips: the numbers of selections and of `invalid` ones, the shown events, and the sum of
+    the `diversity` of the `compared` slips, those with at least two events."""
 
     selections: int = 0
     invalid: int = 0

@@ -1,4 +1,4 @@
-"""The guard rails of responsible gambling: users to whom no bets may be shown, the highest stake, and rounding."""
+"""The guard rails of responsible gambling: refused users, the highest stake, and rounding."""
 
 from datetime import date, datetime
 from decimal import ROUND_DOWN, Decimal, localcontext

@@ -1,1 +1,1 @@
-"""Who may use the service, and how much: API keys, logins' permissions, request limits."""
+"""Authentication, authorisation and limits: API keys, logins' permissions, request limits."""

@@ -106,7 +106,7 @@ def rotate_key(key: ApiKey, *, by: str, overlap: timedelta = timedelta()) -> Iss
 
 
 def revoke_key(key: ApiKey) -> None:
-    """On return, no process accepts the key any more."""
+    """Revoke the key. On return, no process accepts it."""
     ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
     key.refresh_from_db()
     wait_until_caches_expire()

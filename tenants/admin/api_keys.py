@@ -103,7 +103,7 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
         return ", ".join(key.scopes)
 
     def _show_once(self, request: HttpRequest, issued: list[IssuedKey]) -> HttpResponse:
-        """On this page, not in a message for the next page: messages are stored in a cookie."""
+        """Show the key on this page, not in a message on the next one: messages are stored in a cookie."""
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "New API key", "issued": issued}
         response = TemplateResponse(request, "admin/tenants/apikey/issued.html", context)
         add_never_cache_headers(response)

@@ -49,7 +49,7 @@ class CasinoAdmin(CasinoActions):
         return shown if bound_casinos(request.user) is None else [name for name in shown if name != "copied_from"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:
-        """It does not name casinos either, since a taken name reveals another casino, nor set its own limits."""
+        """Bound staff can't edit names, since a taken name reveals another casino, nor their own limits."""
         return self.readonly_fields if bound_casinos(request.user) is None else ("name", *LIMITS, *self.readonly_fields)
 
     def has_delete_permission(self, request: HttpRequest, obj: Casino | None = None) -> bool:

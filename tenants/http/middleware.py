@@ -1,4 +1,4 @@
-"""One way through a request: credentials, limits, casino."""
+"""The steps of a request: credentials, limits, casino."""
 
 import logging
 from collections.abc import Callable

@@ -9,7 +9,7 @@ from .states import advance, require_state
 
 
 def suspend_casino(casino: Casino, *, reason: str = "") -> None:
-    """After the call, every request gets 423. Suspending it again only changes the reason. Raises WrongState."""
+    """After the call, every request is rejected with 423. A second call only changes the reason. Raises WrongState."""
     with casino_lock(casino.pk):
         casino.refresh_from_db()
         if casino.state == CasinoState.SUSPENDED:

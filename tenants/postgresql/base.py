@@ -89,11 +89,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @async_unsafe
     def connect(self) -> None:
-        """Like Django's; but a casino's connection is checked out of the pool, configured and in autocommit already, so
-        that only the attributes that Django's `connect` sets are to be set.
+        """Like Django's; but a casino's connection is checked out of the pool, configured and in autocommit. Only the
+        attributes that Django's `connect` sets remain to be set.
 
         The thread's connections to other casinos are checked in first: a thread that loops over casinos has one
-        connection, not one a casino.
+        connection, not one per casino.
         """
         if self.casino is None:
             super().connect()

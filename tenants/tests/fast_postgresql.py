@@ -41,7 +41,7 @@ def create_system_user() -> None:
 
 
 def folder_of_tests(local_dir: Path) -> Path:
-    """Where the tests' servers and files are. One in memory is removed when this process ends."""
+    """The folder of the tests' servers and files; one in memory is removed at the end of this process."""
     folder = MEMORY / f"recsys-tests-{os.geteuid()}-{hashlib.sha256(bytes(local_dir)).hexdigest()[:8]}"
     if not _has_memory() or (folder.exists() and folder.stat().st_uid != os.geteuid()):
         return local_dir / "tests"

@@ -55,7 +55,7 @@ class Command(BaseCommand):
         self.stdout.write(f"User {user_id} of {casino} erased: {rows}.")
 
     def _again(self, casino: Casino) -> dict[int, datetime | None]:
-        """User id -> until when dead letters are purged; None: all. A user who registered again keeps later ones."""
+        """User id -> end of the purged dead letters; None: all. A user who registered again keeps later ones."""
         erased = erased_users(casino)
         with use_casino(casino.current):
             restored = [user_id for user_id, erased_at in erased.items() if reapply_erasure(user_id, erased_at)]

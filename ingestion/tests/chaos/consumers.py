@@ -1,4 +1,4 @@
-"""The consumers, each in a process that is restarted when it ends, as by a supervisor."""
+"""The consumers, each in a process that is restarted after its end, as by a supervisor."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""Watches the ledgers of available casinos, to measure how long their messages stall."""
+"""Watches the ledgers of available casinos, to measure the stalls of their messages."""
 
 import threading
 import time

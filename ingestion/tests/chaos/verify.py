@@ -85,7 +85,7 @@ def _counted() -> dict[int, tuple[int, Decimal]]:
 
 
 def _dead_letters() -> dict[tuple[str, int, int], ExpectedLetter]:
-    """By the original place. Of a message written twice the first one counts, as in the commands."""
+    """Dead letters by original place; of duplicates the first counts, as in the commands."""
     found = {}
     for letter, message in fetch_messages(list_dead_letters(DeadLetterQuery())):
         _, topic, partition, offset = letter.place.rpartition("@")[0].split("/")

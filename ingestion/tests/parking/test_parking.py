@@ -89,7 +89,7 @@ def test_parked_messages_are_stored_once_when_the_database_is_available_again(br
 
 
 def test_later_messages_are_parked_behind_earlier_ones(broker, casino_a, casino_b):
-    """Of messages with equal timestamps the last one wins, so the name shows the order."""
+    """The last of several messages with equal timestamps wins, so the name shows the order."""
     with database_unavailable(casino_b) as restore:
         send(USERS, [(2, user(name=f"Early {number}")) for number in range(5)])
         steps = iter(range(5))

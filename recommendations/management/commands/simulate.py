@@ -12,7 +12,13 @@ from recommendations.simulation.simulate import USER_KINDS, Preferences, Simulat
 from tenants.management.cli.arguments import ready_casino, whole_number
 from tenants.routing.context import use_casino
 
-_NUMBERS = ("users", "coupons", "days", "leagues", "teams")
+_NUMBERS = {
+    "users": "users of the casino",
+    "coupons": "coupons of all users",
+    "days": "length of the history",
+    "leagues": "leagues of the events",
+    "teams": "teams of each league",
+}
 
 
 class Command(BaseCommand):
@@ -25,10 +31,12 @@ class Command(BaseCommand):
         where.add_argument("--casino", type=int, metavar="ID", help="store the history in this casino, ending now")
         parser.add_argument("--seed", type=int, default=1, help="equal seeds give equal histories (1)")
         parser.add_argument("--kind", choices=USER_KINDS, default="mixed", help="the users' preferences (mixed)")
-        for name in _NUMBERS:
+        for name, what in _NUMBERS.items():
             default = getattr(SimulatedCasino(), name)
-            parser.add_argument(f"--{name}", type=whole_number, default=default, help=f"({default})")
-        parser.add_argument("--events-a-day", type=float, default=SimulatedCasino().events_a_day, help="(12)")
+            parser.add_argument(f"--{name}", type=whole_number, default=default, help=f"{what} ({default})")
+        parser.add_argument(
+            "--events-a-day", type=float, default=SimulatedCasino().events_a_day, help="events per day (12)"
+        )
         for each in fields(Preferences):
             parser.add_argument(f"--taste-{each.name}", type=float, metavar="X", help="replaces the value of --kind")
 

@@ -78,8 +78,8 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoBettors:
-    """Of m events (`event_ids`, sorted) the sums (m, d) of their bettors' vectors and the counts (m,) of bettors. Never
-    changes."""
+    """The sums (m, d) of the bettors' vectors of m events (`event_ids`, sorted), and the counts (m,) of bettors.
+    Immutable."""
 
     user_vectors: UserVectors
     event_ids: Ids
@@ -100,7 +100,7 @@ class CoBettors:
         return Likeness(places, total, total / (counts + 1.0))
 
     def _align(self, ids: Ids) -> tuple[Places, Floats32, Floats]:
-        """Of the events that are in the offer: the place there, the sum and the count."""
+        """The places, sums and counts of those events that are in the offer."""
         if not ids.size:
             return np.empty(0, dtype=np.intp), self.sums[:0], self.counts[:0]
         places = np.minimum(np.searchsorted(ids, self.event_ids), ids.size - 1)
@@ -141,7 +141,7 @@ class CoBettorSums:
         return self._bettors.keys()
 
     def co_bettors(self) -> CoBettors:
-        """Of all bets so far."""
+        """The co-bettors of all bets so far."""
         if self._co_bettors is None:
             ids = np.array(sorted(self._bettors), dtype=np.int64)
             places = np.array([self._places[event_id] for event_id in ids.tolist()], dtype=np.intp)

@@ -278,7 +278,7 @@ class TestCommands:
             call_command("evaluate", *arguments)
 
     def test_an_unknown_recommender_is_rejected_with_the_known_names(self, files):
-        with pytest.raises(CommandError, match=r"Unknown recommender 'best'\. Known: static, dynamic"):
+        with pytest.raises(CommandError, match=r"Unknown recommender 'best'\. Use one of: static, dynamic"):
             call_command("evaluate", *files, "--recommenders", "best")
 
     def test_an_invalid_line_is_reported_with_its_number_and_column(self, files):

@@ -1,4 +1,4 @@
-"""Where each casino has a PostgreSQL role of its own, PostgreSQL itself keeps casinos apart."""
+"""With one PostgreSQL role per casino, PostgreSQL itself isolates casinos."""
 
 import psycopg
 import pytest

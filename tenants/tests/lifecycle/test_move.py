@@ -125,7 +125,7 @@ def test_move_that_fails_at_its_end_leaves_the_casino_writable_where_it_was(gamm
 
 
 def test_move_that_cannot_copy_leaves_the_casino_writable_where_it_was(gamma):
-    """A row that breaks a rule which was not there when it was written can be dumped, and not loaded."""
+    """A row that violates a newer rule can be dumped but not loaded."""
     with server_cursor(gamma.db_name) as cursor:
         cursor.execute("CREATE FUNCTION never() RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1; END'")
         cursor.execute("INSERT INTO teams (name, sport) VALUES ('ARSENAL', 'FOOTBALL')")

@@ -1,4 +1,4 @@
-"""When connections to real casino databases are checked in, and in which state."""
+"""Check-in of connections to real casino databases: its time, and the connections' state."""
 
 from collections.abc import Iterator
 

@@ -39,7 +39,7 @@ def assert_serves(casino: Any) -> None:
 
 
 def assert_refuses(casino: Any) -> None:
-    """By the ORM, over the API and in a page; and nothing of it is kept."""
+    """The ORM, the API and a page refuse the database, and keep no connection to it."""
     for ask in (_read, make_user):
         with use_casino(casino.current), pytest.raises(WrongDatabase):
             ask()

@@ -1,4 +1,4 @@
-"""Behind PgBouncer in transaction mode, where each transaction may be on another of the server's connections."""
+"""The service behind PgBouncer in transaction mode, which may run each transaction on another connection."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -78,7 +78,7 @@ def test_requests_get_503_during_the_outage_and_succeed_at_once_afterwards(socke
     with gunicorn(*options, env=env) as (port, _), ThreadPoolExecutor(THREADS) as askers:
 
         def request_all() -> list[tuple[int, str | None]]:
-            """Of both casinos, in every thread of the worker."""
+            """Request both casinos in every thread of the worker."""
             answers = askers.map(lambda number: ask(port, "/recommend/1", casino_ids[number % 2]), range(4 * THREADS))
             return [(status, headers["Retry-After"]) for status, headers in answers]
 

@@ -30,7 +30,7 @@ SCHEMA = {"user_id": {"type": "int", "source_field": "user_id"}}
 
 @pytest.fixture
 def new_release(real_databases, settings):
-    """Call it when the casinos are there: from then on all are behind."""
+    """Call it after creating the casinos: all are behind from then on."""
 
     def come():
         settings.MIGRATION_MODULES = WIDER
