@@ -14,7 +14,7 @@ class NotDelivered(IngestionError):
 
 
 class DatabaseUnavailable(IngestionError):
-    """One casino's database can't be written to now; the message says why."""
+    """One casino's database can't be written to now; the message has the reason."""
 
 
 class AllDatabasesUnavailable(IngestionError):

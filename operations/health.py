@@ -1,4 +1,4 @@
-"""Readiness: whether this process can answer requests, and which parts don't work."""
+"""Readiness of this process, and the state of each part that it needs."""
 
 import threading
 import time

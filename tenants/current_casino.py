@@ -9,7 +9,7 @@ MAIN = "main"  # the server that DATABASE_URL names
 
 @dataclass(frozen=True, slots=True)
 class CurrentCasino:
-    """A casino's id and the place of its database."""
+    """A casino's id and the location of its database."""
 
     id: int
     db_name: str

@@ -105,7 +105,7 @@ class UnknownServer(TenancyError):
 
 
 class ServerRefused(TenancyError):
-    """A database server can't be added or changed; the message says why."""
+    """A database server can't be added or changed; the message has the reason."""
 
 
 class NoRoom(TenancyError):
@@ -125,7 +125,7 @@ class CasinoBusy(LifecycleError):
 
 
 class ProvisioningFailed(LifecycleError):
-    """Creating a casino's database failed; the casino's `state_detail` says why."""
+    """Creating a casino's database failed; the casino's `state_detail` has the reason."""
 
 
 class CopyFailed(LifecycleError):

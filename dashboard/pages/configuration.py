@@ -50,7 +50,7 @@ class OptionReference:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("tenants.change_casino", raise_exception=True)
 def configuration_page(request: HttpRequest, casino_id: int) -> HttpResponse:
-    """POST with `save` stores the configuration; without, it only shows the preview."""
+    """POST with `save` stores the configuration; any other POST only shows the preview."""
     casino = open_casino(request, casino_id)
     is_posted = request.method == "POST"
     user_id = parse_id(request.GET.get("user", "").strip()) or (None if is_posted else _first_user(casino))

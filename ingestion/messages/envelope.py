@@ -1,4 +1,4 @@
-"""Undecoded Kafka messages with their place, as dead letters and parked messages keep them."""
+"""Undecoded Kafka messages with their place, which dead letters and parked messages contain too."""
 
 from functools import lru_cache
 from operator import methodcaller

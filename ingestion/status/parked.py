@@ -30,7 +30,7 @@ class ParkedMessage(msgspec.Struct):
 
 
 class ParkedCount(msgspec.Struct):
-    """The number of parked messages of one casino and topic, since when, and why the last one was parked."""
+    """The number of parked messages of one casino and topic, the time of the first, and the reason of the last."""
 
     topic: str
     casino_id: int

@@ -1,4 +1,4 @@
-"""Requests of casinos known to exceed their rate are rejected in front of Django, and no others."""
+"""Requests of casinos known to exceed their rate are rejected before Django, and no others."""
 
 import json
 import time

@@ -70,7 +70,7 @@ def _events(path: Path) -> list[tuple[Any, ...]]:
         attributes = (row.get(name, _classifier) for name in ATTRIBUTES)
         times = [row.get(name, _time) for name in ("opens_at", "begin_timestamp", "end_timestamp")]
         if times[2] < times[1]:
-            raise row.wrong("end_timestamp", "is before begin_timestamp")
+            raise row.wrong("end_timestamp", "must not be before begin_timestamp")
         found[event_id] = (event_id, *attributes, row.get("odd", _odd), *times)
     return [found[event_id] for event_id in sorted(found)]
 

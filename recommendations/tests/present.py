@@ -1,4 +1,4 @@
-"""Values that a test knows to be present."""
+"""Optional values that must be present in a test."""
 
 from typing import TypeVar
 

@@ -53,17 +53,17 @@ class CasinoLocks:
 
 
 def catalogue_lock() -> AbstractContextManager[CursorWrapper]:
-    """Held while the catalogue is migrated, or a database is placed on a server."""
+    """The lock of the catalogue's migration and of placing databases on servers."""
     return named_lock("catalogue")
 
 
 def template_lock(server: str = MAIN) -> AbstractContextManager[CursorWrapper]:
-    """Held while a server's template is used: no session may be open in it while it is copied."""
+    """The lock of a server's template: no session may be open in it while it is copied."""
     return named_lock(f"template on {server}")
 
 
 def casino_lock(casino_id: int) -> AbstractContextManager[CursorWrapper]:
-    """Held while this casino is created, copied, moved, migrated or deleted. Raises CasinoBusy."""
+    """The lock of creating, copying, moving, migrating or deleting this casino. Raises CasinoBusy."""
     return named_lock(f"casino {casino_id}", wait=settings.CASINO_LOCK_SECONDS)
 
 

@@ -12,7 +12,7 @@ from .placement import ServerWithCount, servers_with_counts
 
 class ServerDescription(msgspec.Struct, frozen=True, kw_only=True):
     """A server's current state. `capacity` is in casinos, null means no limit; `casinos` counts those with a current or
-    unfinished database on it; `version` is PostgreSQL's, null if the server is unavailable, and `problem` is why."""
+    unfinished database on it; `version` is PostgreSQL's, null if the server is unavailable; `problem` is the reason."""
 
     name: str
     state: str

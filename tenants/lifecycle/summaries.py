@@ -49,7 +49,7 @@ class BackupSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CasinoDescription(CasinoSummary, frozen=True, kw_only=True):
-    """All about a casino. `size` is the database's, in bytes; null if there is none or its server is unavailable."""
+    """A casino's details. `size` is the database's, in bytes; null if there is none or its server is unavailable."""
 
     identity: UUID
     database: str | None

@@ -42,7 +42,7 @@ class CatalogueQuerySet(models.QuerySet["Casino"]):
         return self.filter(state=CasinoState.ACTIVE)
 
     def ready(self) -> "CatalogueQuerySet":
-        """Those that have a complete database."""
+        """Casinos with a complete database."""
         return self.filter(state__in=READY_STATES)
 
     def find(self, casino_id: int) -> "Casino | None":

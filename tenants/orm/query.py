@@ -28,7 +28,7 @@ def require_reachable(alias: str) -> None:
     """Raises CasinoMismatch if `alias` is the catalogue's, or while another casino is current."""
     casino = find_current_casino()
     if alias == CATALOGUE:
-        raise CasinoMismatch("A casino's rows are in its own database, not in the catalogue.")
+        raise CasinoMismatch("A casino's rows are in its own database, not in the catalogue: use `use_casino(casino)`.")
     if casino is not None and casino.alias != alias:
         raise CasinoMismatch(f"{alias} can't be used while {casino.alias} is the current casino's database.")
 

@@ -39,7 +39,7 @@ class TemplateFailure:
 
 
 def behind(casinos: CatalogueQuerySet) -> CatalogueQuerySet:
-    """Those whose database lacks a migration, from the catalogue alone."""
+    """Casinos whose database lacks a migration, from the catalogue alone."""
     return casinos.exclude(schema_version__in=versions_not_behind())
 
 

@@ -30,7 +30,7 @@ def migrate_casino(casino: CurrentCasino) -> MigrationResult:
     """Apply the migrations that this casino's database lacks, on a direct connection with the service's own login.
 
     A statement that waits for a lock longer than `MIGRATION_LOCK_SECONDS` fails, since it would block all later
-    requests. Raises WrongDatabase if the database is another casino's. A migration's exception is raised on; the
+    requests. Raises WrongDatabase if the database is another casino's. Exceptions of a migration pass through; the
     migrations before it stay applied.
     """
     alias = connections.register_alias(

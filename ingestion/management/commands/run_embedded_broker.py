@@ -16,7 +16,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         stop = stop_on_signals()
         if servers := running_embedded_broker():
-            raise CommandError(f"An embedded broker of this installation already runs on {servers}.")
+            raise CommandError(
+                f"An embedded broker of this installation already runs on {servers}: use it, or stop it first."
+            )
         with EmbeddedBroker() as broker:
             for name in topic_names():
                 broker.create_topic(name, PARTITIONS)

@@ -1,4 +1,4 @@
-"""Hostile and broken messages: each is accepted or rejected, and nothing is raised."""
+"""Hostile and broken messages: each is accepted or rejected, and none raises."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The trigger that raises the offer's version at every real change of events, and only then."""
+"""The trigger that increments the offer's version with every change of events, and only then."""
 
 import pytest
 from django.db.transaction import set_rollback

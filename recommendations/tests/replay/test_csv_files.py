@@ -75,7 +75,10 @@ def test_odds_changes_are_sorted_by_time(read):
             EVENTS + ONE.replace("2025-06-02T18", "soon"),
             "line 2, column begin_timestamp: 'soon:00:00+00:00' is not a time",
         ),
-        (EVENTS + ONE.replace("2025-06-02T20", "2025-06-01T20"), "column end_timestamp: is before begin_timestamp"),
+        (
+            EVENTS + ONE.replace("2025-06-02T20", "2025-06-01T20"),
+            "column end_timestamp: must not be before begin_timestamp",
+        ),
         (EVENTS + "1,FOOTBALL\n", "line 2, column league: is missing"),
         (b"\xff\xfe\x00", "events.csv"),
     ],

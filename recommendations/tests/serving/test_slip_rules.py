@@ -1,6 +1,6 @@
 """No slip breaks a rule, whatever the offer, the user, the options, the clock and the recommender.
 
-Each slip is held against the rules in plain Python, over the rows that the offer was made of. `make slips` does it a
+A plain Python reference checks each slip against the rows of the offer. `make slips` does it a
 million times.
 """
 

@@ -1,4 +1,4 @@
-"""`casino clone`: a new casino with a copy of everything."""
+"""`casino clone`: a new casino with a copy of all data."""
 
 from typing import Any
 

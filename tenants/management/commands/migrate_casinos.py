@@ -176,7 +176,7 @@ def _durations(done: list[CasinoResult]) -> str:
 
 
 def _failure_text(report: RunReport) -> str:
-    """Why the exit status is 1; empty if it is 0."""
+    """The reason for exit status 1; empty for status 0."""
     lines = [f"Server {failure.server}: {failure.error}" for failure in report.servers]
     if report.failed:
         failed = _listed(casino.id for casino in report.failed)

@@ -15,7 +15,7 @@ CHOSEN = "casino_id"
 
 @pytest.fixture
 def staff(django_user_model, casino_a, casino_b, settings):
-    """Bound to Alpha, with every permission there is; Beta is the other casino."""
+    """A login bound to Alpha, with all permissions; Beta is the other casino."""
     settings.RECSYS_OPEN_API = False
     user = django_user_model.objects.create_user("bound", password="secret", is_staff=True)
     user.user_permissions.set(Permission.objects.all())

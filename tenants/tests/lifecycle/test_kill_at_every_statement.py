@@ -1,5 +1,5 @@
 """SIGKILL at every third statement of a casino's creation, restore, move and deletion (CRASH_STEP=1: at every one);
-then the same call again, or the doctor, brings everything into order."""
+then the same call again, or the doctor, repairs the rest."""
 
 import os
 from collections.abc import Callable

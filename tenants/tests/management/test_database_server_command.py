@@ -8,7 +8,7 @@ from tenants.tests.commands import run
 
 @pytest.fixture
 def east(second_server):
-    """Known to the environment, and not in the catalogue yet."""
+    """A server with an address in the environment, not yet in the catalogue."""
     second_server.delete()
 
 

@@ -58,7 +58,7 @@ def test_up_to_date_template_is_recognised_without_a_connection(template):
 
 
 def _spoil(template: str, *, comment: str) -> None:
-    """Take back the template's last migration."""
+    """Revert the template's last migration."""
     with server_cursor() as cursor:
         cursor.execute(f"ALTER DATABASE {quoted(template)} ALLOW_CONNECTIONS true")
         cursor.execute(f"COMMENT ON DATABASE {quoted(template)} IS '{comment}'")
