@@ -1,4 +1,4 @@
-"""Publishes served recommendations to the topic `recommendations`. Requests neither wait for it nor fail by it."""
+"""Publishes served recommendations to the topic `recommendations`. It neither delays nor fails requests."""
 
 import atexit
 import ctypes

@@ -74,7 +74,7 @@ class FittedModels:
         self.get: _GetModel = self._by_class.get
 
     def including(self, *models: object) -> "FittedModels":
-        """These, and others in place of those of the same classes."""
+        """A copy with `models`, which replace those of the same classes."""
         return FittedModels(*self._by_class.values(), *models, version=self.version)
 
 

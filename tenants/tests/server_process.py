@@ -1,4 +1,4 @@
-"""Runs the service in other processes, with its own PostgreSQL server if a test stops it or puts a pooler in front."""
+"""Runs the service in other processes, with its own PostgreSQL server for tests that stop it or use a pooler."""
 
 import http.client
 import os
