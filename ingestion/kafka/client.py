@@ -55,7 +55,7 @@ def topic_id_of(topic: str, cluster: str) -> str:
         description = admin.describe_topics(TopicCollection([topic]), request_timeout=10)[topic].result()
     except KafkaException as error:
         logger.warning(
-            "The broker returned no id of topic %s, so its recreation is not detected: %s", topic, error.args[0].str()
+            "The broker returned no id of topic %s; continuing without one: %s", topic, error.args[0].str()
         )
         return ""
     return str(description.topic_id or "")
