@@ -222,7 +222,8 @@ def test_only_failed_without_any_run_succeeds(real_databases):
 def test_ctrl_c_ends_the_command_and_says_how_to_continue(new_release, gamma):
     """The process waits for a lock while it is interrupted."""
     code = f"""
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a run that a shell started in the background
 os.environ["DJANGO_SETTINGS_MODULE"] = "recsys_project.settings"
 from django.conf import settings
 settings.MIGRATION_MODULES, settings.CASINO_DATABASE_PREFIX = {WIDER!r}, {django_settings.CASINO_DATABASE_PREFIX!r}

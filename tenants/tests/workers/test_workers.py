@@ -83,7 +83,7 @@ def test_killed_process_fails_its_task_alone_and_is_replaced():
 
 
 def test_processes_that_do_not_start_raise_workers_failed(capfd):
-    with pytest.raises(WorkersFailed, match="--jobs 1 works without processes"):
+    with pytest.raises(WorkersFailed, match="or use --jobs 1"):
         _outcomes(["one"], 2, work=unable_to_start)
 
 
