@@ -85,7 +85,7 @@ def _behind():
 
 def _answer(casino):
     response = Client(headers={"Casino-ID": str(casino.pk)}).get("/config")
-    return response.status_code, response.json().get("message")
+    return response.status_code, response.json().get("error")
 
 
 def _migrate_casinos(*arguments):
