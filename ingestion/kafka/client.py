@@ -54,8 +54,6 @@ def topic_id_of(topic: str, cluster: str) -> str:
     try:
         description = admin.describe_topics(TopicCollection([topic]), request_timeout=10)[topic].result()
     except KafkaException as error:
-        logger.warning(
-            "The broker returned no id of topic %s; continuing without one: %s", topic, error.args[0].str()
-        )
+        logger.warning("The broker returned no id of topic %s; continuing without one: %s", topic, error.args[0].str())
         return ""
     return str(description.topic_id or "")
