@@ -1,38 +1,16 @@
 """Check-in of connections to real casino databases: its time, and the connections' state."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.core.signals import request_finished
 from django.db import OperationalError, close_old_connections, transaction
 
 from tenants.current_casino import CurrentCasino
-from tenants.lifecycle.create import store_casinos
-from tenants.postgresql.checkout import POOL
 from tenants.routing.connections import casino_atomic, casino_connection, connection_metrics, current_alias
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
 from tenants.tests.connection_users import backend, backend_of, execute, in_thread, metrics
 
-pytestmark = pytest.mark.usefixtures("real_databases")
-
-
-@pytest.fixture
-def gamma() -> CurrentCasino:
-    return store_casinos(["Gamma"])[0].current
-
-
-@pytest.fixture
-def delta() -> CurrentCasino:
-    return store_casinos(["Delta"])[0].current
-
-
-@pytest.fixture(autouse=True)
-def empty_pool(real_databases: None) -> Iterator[None]:
-    POOL.close_idle()
-    assert connection_metrics().open == 0
-    yield
-    assert connection_metrics().in_use == 0
+pytestmark = pytest.mark.usefixtures("real_databases", "empty_pool")
 
 
 def test_connection_is_checked_in_at_the_end_of_the_block_and_reused_by_another_thread(gamma):

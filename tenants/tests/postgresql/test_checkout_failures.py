@@ -1,7 +1,6 @@
 """Connections that break, threads that end, asyncio tasks, and an exhausted pool."""
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,33 +12,13 @@ from django.test import Client
 
 from tenants.current_casino import CurrentCasino
 from tenants.errors import NoFreeConnection
-from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
-from tenants.postgresql.checkout import POOL
 from tenants.routing.connections import casino_atomic, casino_connection, connection_metrics
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
 from tenants.tests.connection_users import backend, backend_of, execute, holding, in_thread, kill, metrics
 
-pytestmark = pytest.mark.usefixtures("real_databases")
-
-
-@pytest.fixture
-def gamma() -> CurrentCasino:
-    return store_casinos(["Gamma"])[0].current
-
-
-@pytest.fixture
-def delta() -> CurrentCasino:
-    return store_casinos(["Delta"])[0].current
-
-
-@pytest.fixture(autouse=True)
-def empty_pool(real_databases: None) -> Iterator[None]:
-    POOL.close_idle()
-    assert connection_metrics().open == 0
-    yield
-    assert connection_metrics().in_use == 0
+pytestmark = pytest.mark.usefixtures("real_databases", "empty_pool")
 
 
 def test_connection_that_a_thread_left_open_is_checked_in_when_the_thread_ends(gamma):
