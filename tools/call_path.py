@@ -118,7 +118,7 @@ class Turns(threading.Event):
         self._path, self._last = path, last
         self.consumer: TopicConsumer | None = None
         self.found: dict[CodeType, str] = {}
-        self._seen = 0
+        self.depth = self._seen = 0
 
     def is_set(self) -> bool:
         stored = self.consumer.counts.total() if self.consumer else 0

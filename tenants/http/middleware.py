@@ -26,6 +26,7 @@ from tenants.errors import (
     NoCurrentCasino,
     RequestRejected,
 )
+from tenants.ids import MAX_ID
 from tenants.models import Casino, CasinoState
 from tenants.models.casino import ENDED_STATES, READY_STATES
 from tenants.routing.context import enter_casino, restore_casino
@@ -39,7 +40,6 @@ logger = logging.getLogger(__name__)
 
 CASINO_HEADER = "Casino-ID"
 CHOSEN_CASINO = "casino_id"  # session key: the casino chosen in the switcher
-_MAX_ID = 2**63 - 1
 
 
 class RequestStateMiddleware:
@@ -138,7 +138,7 @@ def _find_casino(request: HttpRequest, state: RequestState) -> Casino | None:
         casino_id = _chosen_id(request)
     if not may_act_for(state.login or request.user, casino_id):
         raise CasinoForbidden("This login is for other casinos")
-    return Casino.objects.all().find(casino_id) if 0 < casino_id <= _MAX_ID else None
+    return Casino.objects.all().find(casino_id) if 0 < casino_id <= MAX_ID else None
 
 
 def _chosen_id(request: HttpRequest) -> int:
