@@ -28,6 +28,7 @@ INSERT = (
 
 ids = st.integers(1, 9)
 moments = st.integers(-3, 3).map(lambda hours: NOW + timedelta(hours=hours, microseconds=123_457))
+begins = moments.map(lambda moment: moment - timedelta(hours=7))  # before any event's end
 statuses = st.sampled_from(["OPEN", "OPEN", "OPEN", "SUSPENDED", "CANCELLED", "SETTLED"])
 
 
@@ -42,7 +43,7 @@ changes = st.one_of(
     st.builds(updated, st.just("status"), statuses),
     st.builds(updated, st.just("timestamp"), moments),
     st.builds(updated, st.just("end_timestamp"), moments.filter(lambda moment: moment > NOW)),
-    st.builds(updated, st.just("begin_timestamp"), moments.filter(lambda moment: moment < NOW - timedelta(hours=2))),
+    st.builds(updated, st.just("begin_timestamp"), begins),
 )
 inserts = st.builds(
     lambda event_id, end, status: (INSERT, [event_id, end - timedelta(hours=9), end, status]), ids, moments, statuses
