@@ -11,7 +11,6 @@ import statistics
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
 from uuid import uuid4
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
@@ -55,20 +54,16 @@ def main() -> None:
 def _measure_publishing(table: Table, name: str, servers: str, *, already: int = 0) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = servers
     publisher = Publisher()
-    recommendation_served.connect(receiver := partial(_publish, publisher), weak=False)
+    recommendation_served.connect(publisher.publish)
     for _ in range(already + 1):  # the first creates the producer
         _send(_recommendation())
     _measure(table, name, pause=0.2)
     publisher.close(0)
-    recommendation_served.disconnect(receiver)
+    recommendation_served.disconnect(publisher.publish)
 
 
 def _send(recommendation: ServedRecommendation) -> None:
     recommendation_served.send_robust(ServedRecommendation, casino_id=1, served=recommendation)
-
-
-def _publish(publisher: Publisher, casino_id: int, served: ServedRecommendation, **signal: object) -> None:
-    publisher.publish(casino_id, served)
 
 
 def _measure(table: Table, name: str, *, pause: float) -> None:

@@ -9,6 +9,6 @@ class IngestionConfig(AppConfig):
     def ready(self) -> None:
         from recommendations.serving.recommendation import recommendation_served
 
-        from .producers.publisher import publish
+        from .producers.publisher import publisher
 
-        recommendation_served.connect(publish)
+        recommendation_served.connect(publisher.publish)

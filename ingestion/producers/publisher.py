@@ -54,8 +54,11 @@ class Publisher:
         self._queued_messages = queued_messages
         self._reset()
 
-    def publish(self, casino_id: int, served: ServedRecommendation) -> None:
-        """Queue the message, or drop it. Never waits for the broker, never raises its errors."""
+    def publish(self, casino_id: int, served: ServedRecommendation, **signal: object) -> None:
+        """Queue the message, or drop it; do nothing if `PUBLISH_RECOMMENDATIONS` is off. Never waits for the broker,
+        never raises its errors. It receives `recommendation_served`."""
+        if not settings.PUBLISH_RECOMMENDATIONS:
+            return
         producer = self._producer or self._start()
         if producer is None:
             self._drops.note(DropReason.NO_BROKER)
@@ -163,9 +166,3 @@ class DropLog:
 publisher = Publisher()
 register("publisher of recommendations", after_fork=publisher.reset_after_fork)
 atexit.register(publisher.close)
-
-
-def publish(casino_id: int, served: ServedRecommendation, **signal: object) -> None:
-    """The receiver of `recommendation_served`; does nothing if `PUBLISH_RECOMMENDATIONS` is off."""
-    if settings.PUBLISH_RECOMMENDATIONS:
-        publisher.publish(casino_id, served)

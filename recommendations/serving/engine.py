@@ -39,7 +39,8 @@ class RecommendationRequest:
     """The part of a request that all its users share.
 
     `hour`: the start of the hour, Unix seconds; scores depend on that time, so that they are the same for an hour.
-    `chain`: the recommender, then its fallbacks; `needs`: the parts of profiles that any of them needs.
+    `limit`: the most events of one recommendation. `chain`: the recommender, then its fallbacks; `needs`: the parts of
+    profiles that any of them needs.
     """
 
     casino_id: int
@@ -48,6 +49,7 @@ class RecommendationRequest:
     options: Options = DEFAULTS
     filters: RequestFilters = NO_FILTERS
     needs_reasons: bool = False
+    limit: int = field(init=False)
     hour: float = field(init=False)
     chain: tuple[Recommender, ...] = field(init=False)
     needs: frozenset[ProfilePart] = field(init=False)
@@ -55,6 +57,8 @@ class RecommendationRequest:
     def __post_init__(self) -> None:
         chain = _chain_of(self.recommender.name, self.options.fallbacks)
         hour = self.now.replace(minute=0, second=0, microsecond=0)
+        limit = self.options.event_limit if self.filters.limit is None else self.filters.limit
+        object.__setattr__(self, "limit", limit)
         object.__setattr__(self, "hour", hour.timestamp())
         object.__setattr__(self, "chain", chain)
         object.__setattr__(self, "needs", _needs_of(chain))
@@ -114,7 +118,16 @@ def build_recommendation(
         step = next(number for number, each in enumerate(request.chain) if each.applies(context))
         recommender = request.chain[step]
         scores = recommender.score(context)
-        places = slip.choose(context.offer, scores, _rules_of(request, user_context))
+        rules = slip.Rules(
+            now=context.now,
+            limit=request.limit,
+            options=request.options,
+            sports=request.filters.sports,
+            excluded=request.filters.excluded,
+            held_events=user_context.held_events,
+            held_matches=user_context.held_matches,
+        )
+        places = slip.choose(context.offer, scores, rules)
         events, expires_at = _recommended(places, scores, context, request, recommender)
     stake = suggest_stake(user, user_context.usual_stake, request.options) if events else Decimal("0.00")
     total_odds = prod((Decimal(str(event.odd)) for event in events), start=Decimal(bool(events)))
@@ -149,19 +162,6 @@ def _scoring_context(
         trends=casino_context.trends,
         models=casino_context.models,
         user_id=user_context.user_id,
-    )
-
-
-def _rules_of(request: RecommendationRequest, user_context: UserContext) -> slip.Rules:
-    options, filters = request.options, request.filters
-    return slip.Rules(
-        now=request.now.timestamp(),
-        limit=options.event_limit if filters.limit is None else filters.limit,
-        options=options,
-        sports=filters.sports,
-        excluded=filters.excluded,
-        held_events=user_context.held_events,
-        held_matches=user_context.held_matches,
     )
 
 

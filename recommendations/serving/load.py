@@ -99,18 +99,18 @@ class Found:
 def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
     """Load users of the current casino, and its offer as of this query; trends and models may be some seconds old."""
     known = offers.known()
-    needs_trends = trend_cache.is_due(now)
-    common = (OFFER_COLUMNS, TRENDS if needs_trends else "NULL", MODEL_VERSION)
+    trends = trend_cache.get(now)
+    common = (OFFER_COLUMNS, TRENDS if trends is None else "NULL", MODEL_VERSION)
     is_one = len(user_ids) == 1
     wanted = user_ids[0] if is_one else list(user_ids)
     with casino_connection().prepared_cursor() as cursor:
         parameters = {"offer_version": known.version, "now": now, "hour": hour, "user_ids": wanted}
         cursor.execute(_sql(common, is_one), parameters)
         rows = cursor.fetchall()
-    version, changes, trends, model_version = rows[0][:_COMMON]
+    version, changes, read_trends, model_version = rows[0][:_COMMON]
     casino_context = CasinoContext(
         offer=offers.advance(known, version, changes, now),
-        trends=trend_cache.put(trends, now) if needs_trends else trend_cache.get(),
+        trends=trend_cache.put(read_trends, now) if trends is None else trends,
         models=model_cache.at(model_version, now),
     )
     users = {row[_COMMON]: FoundUser(*row[_COMMON:]) for row in rows if row[_COMMON] is not None}
@@ -139,6 +139,8 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
         rng = np.random.default_rng(request.seed(user.user_id, 0))
         pairs = favorite_pairs(user, tallies, casino_context.offer, request.now, rng)
     has_top_values = ProfilePart.TOP_VALUES in needs
+    currency_since = -inf if user.currency_since is None else user.currency_since.timestamp()
+    calm_until = (request.now - timedelta(hours=settings.STAKE_COOLING_HOURS)).timestamp()
     return UserContext(
         user_id=user.user_id,
         user=user,
@@ -152,23 +154,10 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
             recent=tallies.recent if request.needs_reasons else (),
         ),
         coupon_count=user.coupon_count or 0,
-        usual_stake=usual_stake(tallies, request.now, since=user.currency_since),
+        usual_stake=tallies.usual_stake(since=currency_since, calm_until=calm_until),
         held_events=events,
         held_matches=matches,
     )
-
-
-def usual_stake(tallies: Tallies, now: datetime, *, since: datetime | None = None) -> Decimal | None:
-    """The median of the latest stakes in the user's currency, unchanged `since` then (None: always); None without
-    stakes.
-
-    The stakes of the last `STAKE_COOLING_HOURS` may lower it, never raise it, so that chasing losses does not raise the
-    suggestion.
-    """
-    begin = -inf if since is None else since.timestamp()
-    calm = tallies.stake_median(begin, (now - timedelta(hours=settings.STAKE_COOLING_HOURS)).timestamp())
-    medians = [median for median in (tallies.stake_median(begin), calm) if median is not None]
-    return min(medians, default=None)
 
 
 def favorite_pairs(

@@ -51,26 +51,21 @@ class TrendCache:
         self._entries: LRUCache[str, tuple[datetime, Trends]] = LRUCache(capacity)
         self._lock = threading.Lock()
 
-    def is_due(self, now: datetime) -> bool:
-        """Whether the current casino's trends have expired. Then only this caller reads them: until `put`, the others
-        get the expired ones."""
+    def get(self, now: datetime) -> Trends | None:
+        """The current casino's trends; None once they have expired. Then only this caller reads them: until `put`, the
+        others get the expired ones."""
         alias = current_alias()
         with self._lock:
             read_at, trends = self._entries.get(alias, (None, NO_TRENDS))
-            is_due = read_at is None or abs((now - read_at).total_seconds()) >= settings.TRENDS_SECONDS
-            if is_due:
-                self._entries[alias] = now, trends
-        return is_due
+            if read_at is not None and abs((now - read_at).total_seconds()) < settings.TRENDS_SECONDS:
+                return trends
+            self._entries[alias] = now, trends
+        return None
 
     def clear(self) -> None:
         """Drop all entries: for tests, which roll databases back."""
         with self._lock:
             self._entries.clear()
-
-    def get(self) -> Trends:
-        with self._lock:
-            _, trends = self._entries.get(current_alias(), (None, NO_TRENDS))
-            return trends
 
     def put(self, rows: str | None, now: datetime) -> Trends:
         """Decode and cache the value of the column `TRENDS`."""

@@ -57,30 +57,24 @@ _DECODER = msgspec.msgpack.Decoder(_PackedTallies)
 class Tallies:
     """The tallies of a user's coupons. `add` and `forget_events` change them; all else reads."""
 
-    def __init__(self) -> None:
-        self._packed = _PackedTallies(_FORMAT, older=[{} for _ in TALLIED])
-        self._selections = 0
+    def __init__(self, encoded: bytes | None = None) -> None:
+        """`encoded`: what `encode` returned; None for a user without coupons. Raises UnknownTalliesFormat."""
+        packed = _PackedTallies(_FORMAT, older=[{} for _ in TALLIED])
+        try:
+            if encoded is not None:
+                packed = _DECODER.decode(encoded)
+        except msgspec.DecodeError as error:
+            raise UnknownTalliesFormat(
+                f"Stored tallies can't be decoded: {error}. Run `manage.py rebuild_profiles`."
+            ) from error
+        if packed.format != _FORMAT:
+            raise UnknownTalliesFormat(
+                f"Stored tallies have format {packed.format} instead of {_FORMAT}. Run `manage.py rebuild_profiles`."
+            )
+        self._packed = packed
+        self._selections = sum(len(coupon.selections) for coupon in packed.coupons) // _WIDTH
         self._places: dict[str, int] | None = None  # word -> its index in the list
         self._counts: dict[str, dict[str, int]] | None = None
-
-    @classmethod
-    def decode(cls, blob: bytes | None) -> "Tallies":
-        """The inverse of `encode`; None gives the tallies of a user without coupons. Raises UnknownTalliesFormat."""
-        tallies = cls()
-        if blob is not None:
-            try:
-                tallies._packed = _DECODER.decode(blob)
-            except msgspec.DecodeError as error:
-                raise UnknownTalliesFormat(
-                    f"Stored tallies can't be decoded: {error}. Run `manage.py rebuild_profiles`."
-                ) from error
-            if tallies._packed.format != _FORMAT:
-                raise UnknownTalliesFormat(
-                    f"Stored tallies have format {tallies._packed.format} instead of {_FORMAT}. "
-                    "Run `manage.py rebuild_profiles`."
-                )
-            tallies._selections = sum(len(coupon.selections) for coupon in tallies._packed.coupons) // _WIDTH
-        return tallies
 
     def encode(self) -> bytes:
         return _ENCODER.encode(self._packed)
@@ -102,7 +96,8 @@ class Tallies:
                 recent.append(added)
             self._selections += len(coupon.selections)
         self._packed.words = list(self._places)
-        self._age_out()
+        if self._selections > RECENT_SELECTIONS or len(recent) > RECENT_STAKES:
+            self._age_out()
 
     def _age_out(self) -> None:
         """Move selections that are no longer recent to the sums, and drop coupons that have neither a recent selection
@@ -186,11 +181,15 @@ class Tallies:
         coupons = self._packed.coupons[-RECENT_STAKES:]
         return [(coupon.timestamp, Decimal(coupon.cents).scaleb(-2)) for coupon in coupons]
 
-    def stake_median(self, since: float = -inf, before: float = inf) -> Decimal | None:
-        """The median of the recent stakes from `since` until before `before` (Unix seconds); None without any."""
-        coupons = self._packed.coupons[-RECENT_STAKES:]
-        cents = [coupon.cents for coupon in coupons if since <= coupon.timestamp < before]
-        return Decimal(median(cents)).scaleb(-2) if cents else None
+    def usual_stake(self, *, calm_until: float, since: float = -inf) -> Decimal | None:
+        """The median of the recent stakes from `since` (Unix seconds); None without any.
+
+        Those from `calm_until` on may lower it, never raise it, so that chasing losses does not raise the suggestion.
+        """
+        coupons = [coupon for coupon in self._packed.coupons[-RECENT_STAKES:] if coupon.timestamp >= since]
+        calm = [coupon.cents for coupon in coupons if coupon.timestamp < calm_until]
+        cents = [median(each) for each in ([coupon.cents for coupon in coupons], calm) if each]
+        return Decimal(min(cents)).scaleb(-2) if cents else None
 
     @property
     def older_events(self) -> set[int | Match]:

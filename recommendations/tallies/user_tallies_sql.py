@@ -39,7 +39,7 @@ _TEXTS = ("sport", "league", "country", "home_team", "away_team")
 
 def merge_tallies(packed: bytes | None, unmerged: str | None) -> Tallies:
     """A user's tallies, from the columns `MERGED_TALLIES` and `UNMERGED_COUPONS`. Raises UnknownTalliesFormat."""
-    tallies = Tallies.decode(packed)
+    tallies = Tallies(packed)
     tallies.add(*decode_coupons(unmerged))
     return tallies
 

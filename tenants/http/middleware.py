@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
@@ -77,13 +76,13 @@ class RequestStateMiddleware:
         state, view_class = request_state(request), getattr(view, "cls", None)  # REST framework's views have a `cls`
         if view_class is not None and not state.shows_key:
             read_basic_login(request)
-        if getattr(view_class, "needs_casino", False):
-            _require_casino(request, state)
-        else:
-            # pages that need no casino are served all the same, and those that need one meet the same error
-            with suppress(CasinoNotUsable, OperationalError):
-                if may_choose_casino(request):
-                    _enter(state, _find_casino(request, state))
+        if state.credentials_error is not None or (state.shows_key and state.key is None):
+            return  # REST framework answers this first
+        try:
+            if getattr(view_class, "needs_casino", False) or may_choose_casino(request):
+                _enter(state, _find_casino(request, state))
+        except (CasinoNotUsable, OperationalError) as error:  # views that need the casino raise it; others need none
+            state.casino_error = error
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Redirect a page of a casino's rows to the casino's choice if none is chosen; answer 503 if the database is
@@ -95,17 +94,6 @@ class RequestStateMiddleware:
             return None
         messages.info(request, "Choose the casino whose data you want to see.")
         return HttpResponseRedirect(f"{reverse('choose_casino')}?{urlencode({'next': request.get_full_path()})}")
-
-
-def _require_casino(request: HttpRequest, state: RequestState) -> None:
-    """Enter the casino of an API request, or keep the error for the view to raise: REST framework answers wrong
-    credentials and missing permissions first."""
-    if state.credentials_error is not None or (state.shows_key and state.key is None):
-        return
-    try:
-        _enter(state, _find_casino(request, state))
-    except (CasinoNotUsable, OperationalError) as error:
-        state.casino_error = error
 
 
 def _enter(state: RequestState, casino: Casino | None) -> None:

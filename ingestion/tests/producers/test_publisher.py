@@ -17,7 +17,7 @@ from prometheus_client import REGISTRY
 
 from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.messages.formats import ServedEventMessage, ServedMessage
-from ingestion.producers.publisher import Publisher, publish
+from ingestion.producers.publisher import Publisher
 from ingestion.tests.kafka_client import closed_port, read_all
 from ingestion.tests.manage_processes import subprocess_environment
 from ingestion.topics import PARTITIONS, RECOMMENDATIONS
@@ -53,6 +53,11 @@ def published():
 
 def dropped(reason):
     return REGISTRY.get_sample_value("recsys_recommendations_dropped_total", {"reason": reason}) or 0
+
+
+@pytest.fixture(autouse=True)
+def publishing_is_on(settings):
+    settings.PUBLISH_RECOMMENDATIONS = True
 
 
 @pytest.fixture
@@ -186,12 +191,10 @@ def test_drops_are_logged_once_a_minute_with_kafkas_error(no_broker, publisher, 
     publisher.close(0)
 
 
-def test_nothing_is_published_if_switched_off(broker, settings):
+def test_nothing_is_published_if_switched_off(broker, publisher, settings):
     settings.PUBLISH_RECOMMENDATIONS = False
-    from ingestion.producers.publisher import publisher as process_publisher
-
-    publish(1, served())
-    assert process_publisher._producer is None
+    publisher.publish(1, served())
+    assert publisher._producer is None
 
 
 def test_each_forked_process_publishes_with_its_own_producer(broker):

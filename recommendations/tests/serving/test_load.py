@@ -8,7 +8,7 @@ import pytest
 from recommendations.models import User, UserProfile
 from recommendations.recommenders.registry import get_recommender
 from recommendations.serving.engine import CasinoContext, RecommendationRequest
-from recommendations.serving.load import build_user_context, usual_stake
+from recommendations.serving.load import build_user_context
 from recommendations.storing import store_coupons, store_users
 from recommendations.tests.factories import (
     EventFactory,
@@ -20,7 +20,7 @@ from recommendations.tests.factories import (
     user_row,
 )
 from recommendations.tests.recommend import recommend
-from recommendations.tests.user_context_of import found_user, read_tallies
+from recommendations.tests.user_context_of import found_user
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
@@ -116,9 +116,9 @@ def test_events_in_the_users_coupons_are_identified_by_id_or_else_by_match(user,
 
 
 def test_a_user_without_coupons_has_no_usual_stake(user, now):
-    assert usual_stake(read_tallies(1), now) is None
+    assert user_context("soonest", now).usual_stake is None
     UserProfile.objects.create(user=user)
-    assert usual_stake(read_tallies(1), now) is None
+    assert user_context("soonest", now).usual_stake is None
 
 
 def store_stakes(stakes, times):
@@ -141,7 +141,7 @@ def store_stakes(stakes, times):
 def test_the_usual_stake_is_the_median_of_the_newest_fifty(casino_a, now, stakes, usual):
     with use_casino(casino_a.current):
         store_stakes(stakes, [now - timedelta(hours=199 - age) for age in range(len(stakes))])
-        assert usual_stake(read_tallies(1), now) == Decimal(usual)
+        assert user_context("soonest", now).usual_stake == Decimal(usual)
 
 
 @pytest.mark.parametrize(("today", "usual"), [("90.00", "10.00"), ("2.00", "2.00")])
@@ -149,7 +149,7 @@ def test_the_stakes_of_a_day_may_lower_the_usual_one_but_never_raise_it(casino_a
     with use_casino(casino_a.current):
         before, last = [now - timedelta(days=3)] * 3, [now - timedelta(hours=1)] * 5
         store_stakes(["10.00"] * 3 + [today] * 5, before + last)
-        assert usual_stake(read_tallies(1), now) == Decimal(usual)
+        assert user_context("soonest", now).usual_stake == Decimal(usual)
 
 
 def served_stake(now):

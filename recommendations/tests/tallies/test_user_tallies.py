@@ -71,9 +71,9 @@ def test_coupons_in_any_order_with_encoding_in_between_give_the_reference_tallie
     for each in coupons:
         add(tallies, each)
         if rng.random() < 0.3:
-            tallies = Tallies.decode(tallies.encode())
+            tallies = Tallies(tallies.encode())
     assert_tallies_match_coupons(tallies, coupons)
-    assert_tallies_match_coupons(Tallies.decode(tallies.encode()), coupons)
+    assert_tallies_match_coupons(Tallies(tallies.encode()), coupons)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -90,10 +90,11 @@ def test_many_small_coupons_in_any_order_give_the_reference_tallies(seed):
 
 
 def test_a_user_without_coupons_has_empty_tallies():
-    tallies = Tallies.decode(None)
-    assert (tallies.recent, tallies.stakes, tallies.older_events, tallies.stake_median()) == ([], [], set(), None)
+    tallies = Tallies()
+    assert (tallies.recent, tallies.stakes, tallies.older_events) == ([], [], set())
+    assert tallies.usual_stake(calm_until=0) is None
     assert tallies.top("league", 2) == ()
-    assert Tallies.decode(tallies.encode()).weights_at(0.0)["odds_band"] == {}
+    assert Tallies(tallies.encode()).weights_at(0.0)["odds_band"] == {}
 
 
 def test_weights_halve_in_thirty_days():
@@ -122,13 +123,16 @@ def test_a_time_range_excludes_its_begin_and_includes_its_end():
     assert not tallies.pairs_within(begin + 3 * DAY, begin + 9 * DAY)
 
 
-def test_the_median_of_the_stakes_can_be_limited_to_earlier_coupons():
+def test_the_usual_stake_counts_those_after_a_time_only_if_they_lower_it():
     tallies = Tallies()
     for day, stake in enumerate(("1.00", "2.00", "9.99")):
         add(tallies, coupon(day, day * DAY, [], stake))
-    assert tallies.stake_median() == Decimal("2.00")
-    assert tallies.stake_median(before=at(0).timestamp() + 2 * DAY) == Decimal("1.50")
-    assert tallies.stake_median(before=at(0).timestamp()) is None
+    begin = at(0).timestamp()
+    assert tallies.usual_stake(calm_until=begin + 3 * DAY) == Decimal("2.00")
+    assert tallies.usual_stake(calm_until=begin + 2 * DAY) == Decimal("1.50")
+    assert tallies.usual_stake(calm_until=begin) == Decimal("2.00")
+    assert tallies.usual_stake(calm_until=begin + 2 * DAY, since=begin + DAY) == Decimal("2.00")
+    assert tallies.usual_stake(calm_until=begin + 3 * DAY, since=begin + 3 * DAY) is None
 
 
 def test_events_of_older_selections_are_stored_until_they_are_forgotten():
@@ -137,7 +141,7 @@ def test_events_of_older_selections_are_stored_until_they_are_forgotten():
     match = ("FOOTBALL", "A", "ARSENAL", "CHELSEA")
     assert (tallies.older_events, tallies.older_event_count) == ({match, 7}, 2)
     tallies.forget_events({7, 8, ("FOOTBALL", "B", "ARSENAL", "CHELSEA")})
-    assert Tallies.decode(tallies.encode()).older_events == {match}
+    assert Tallies(tallies.encode()).older_events == {match}
     tallies.forget_events({match})
     assert tallies.older_events == set()
 
@@ -145,7 +149,7 @@ def test_events_of_older_selections_are_stored_until_they_are_forgotten():
 @pytest.mark.parametrize("packed", [b"", b"\xc1", msgspec.msgpack.encode([2, [], [], [], [], []])])
 def test_tallies_of_an_unknown_format_are_rejected(packed):
     with pytest.raises(UnknownTalliesFormat, match="rebuild_profiles"):
-        Tallies.decode(packed)
+        Tallies(packed)
 
 
 def test_thirty_coupons_of_three_selections_encode_to_under_2500_bytes():
