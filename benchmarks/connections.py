@@ -81,8 +81,9 @@ def _start_server() -> str:
 
 def _pg_ctl(*arguments: str) -> None:
     data_dir = settings.EMBEDDED_POSTGRES_DIR
+    assert data_dir is not None
     program = embedded.bin_dir(data_dir) / "pg_ctl"
-    command = [program, "-w", "-D", data_dir, "-l", data_dir / "log", *arguments]
+    command = [str(program), "-w", "-D", str(data_dir), "-l", str(data_dir / "log"), *arguments]
     subprocess.run(command, user=data_dir.stat().st_uid, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -42,7 +43,7 @@ REFIT = 7 * DAY
 class LibraryRecommender(Recommender):
     """A library's model of (user, event id), refitted every week on all earlier bets."""
 
-    def __init__(self, name: str, history: History, make: object) -> None:
+    def __init__(self, name: str, history: History, make: Callable[[], Any]) -> None:
         self.name = name
         self._history, self._make = history, make
         self._places = {int(event_id): place for place, event_id in enumerate(history.events.ids)}
@@ -82,7 +83,7 @@ class LibraryRecommender(Recommender):
 class PartialHybrid(Hybrid):
     """`hybrid` with only a part of its model."""
 
-    def __init__(self, name: str, part: object) -> None:
+    def __init__(self, name: str, part: Callable[[HybridModel], HybridModel]) -> None:
         self.name = name
         self._part = part
 
@@ -114,7 +115,8 @@ def main(events: str, coupons: str, min_prior_coupons: str = "0") -> None:
     [own] = [each for each in without.slices[0].results if each.recommender == "hybrid"]
     table.add_row("hybrid, without user vectors", *(interval_text(metric) for metric in own.metrics.values()))
     console.print(table)
-    console.print(f"{report.cases} cases; {seconds:.0f} s. {report.learning.explanation} {report.learning.kind}.")
+    learnt = f"{report.learning.explanation} {report.learning.kind}." if report.learning is not None else ""
+    console.print(f"{report.cases} cases; {seconds:.0f} s. {learnt}")
     console.print(report.advice.sentence)
 
 

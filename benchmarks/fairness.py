@@ -37,7 +37,8 @@ def main() -> None:
     parser.add_argument("--burst", nargs=2, metavar=("KEY", "BEHAVIOUR"), help="run A's clients until killed")
     arguments = parser.parse_args()
     if arguments.burst:
-        run_clients(*arguments.burst, arguments.rate)
+        key, behaviour = arguments.burst
+        run_clients(key, behaviour, arguments.rate)
         return
     key_a, key_b, casino_a = build(arguments.rate)
     limited = [(arguments.rate, behaviour) for behaviour in ("polite", "tenfold", "counting", "hammering")]

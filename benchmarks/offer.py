@@ -95,7 +95,8 @@ def _patch(size: int, changed: int) -> tuple[str, str, str]:
         changes.append((known, *query_changes(known.version, timezone.now())))
 
     def patch(_: int) -> None:
-        offers.advance(*changes.pop(), timezone.now())
+        known, version, changed = changes.pop()
+        offers.advance(known, version, changed, timezone.now())
 
     return (f"refresh without the query, {changed} odds changed", *_times(patch, READS, before=change))
 

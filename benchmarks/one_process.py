@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import cycle, islice
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 
@@ -22,7 +23,7 @@ from django.db import close_old_connections, connections
 
 from recsys_project.wsgi import application
 from tenants.models import Casino
-from tenants.routing.connections import casino_connection, connection_metrics
+from tenants.routing.connections import Databases, casino_connection, connection_metrics
 from tenants.routing.context import use_casino
 
 
@@ -37,6 +38,8 @@ def main(casinos: int, threads: int, requests: int) -> None:
         shares = [_share(ids, thread, threads, requests) for thread in range(threads)]
         latencies = [seconds for taken in executor.map(_request_all, shares) for seconds in taken]
         threads_seen = threading.active_count()
+    databases = connections.settings
+    assert isinstance(databases, Databases)
     print(
         json.dumps(
             {
@@ -46,7 +49,7 @@ def main(casinos: int, threads: int, requests: int) -> None:
                 "threads": threads_seen - threads,
                 "switch": _switch_seconds(served),
                 "close_old_connections": _median_seconds(close_old_connections),
-                "known": len(connections.settings.of_casinos),
+                "known": len(databases.of_casinos),
                 **asdict(connection_metrics()),
             }
         )
@@ -81,7 +84,7 @@ def _request(casino_id: int) -> None:
         "HTTP_CASINO_ID": str(casino_id),
     }
     statuses: list[str] = []
-    response = application(environ, lambda status, _: statuses.append(status))
+    response: Any = application(environ, lambda status, _: statuses.append(status))
     body = b"".join(response)
     response.close()
     if statuses != ["200 OK"]:

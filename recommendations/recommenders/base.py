@@ -134,7 +134,7 @@ class Recommender(ABC):
     and takes its randomness from the context, so that the same request gets the same answer.
     """
 
-    name: ClassVar[str]
+    name: str
     needs: ClassVar[frozenset[ProfilePart]] = frozenset()
     model_types: ClassVar[Mapping[str, type[StoredModel]]] = {}
 
