@@ -154,6 +154,7 @@ def in_order(coupons):
 
 
 @pytest.mark.no_cover
+@pytest.mark.exhaustive
 class TestRecovery:
     """The evaluation finds the preferences that the simulator used."""
 
@@ -178,8 +179,8 @@ class TestRecovery:
         ("kind", "best", "predictor"),
         [
             ("fans", "profile", "favourite"),
-            pytest.param("crowd", "trending", "popularity", marks=pytest.mark.exhaustive),
-            pytest.param("last-minute", "soonest", "time until the event begins", marks=pytest.mark.exhaustive),
+            ("crowd", "trending", "popularity"),
+            ("last-minute", "soonest", "time until the event begins"),
         ],
     )
     def test_the_recommender_of_the_simulated_preference_wins_and_hybrid_is_as_good(self, kind, best, predictor):

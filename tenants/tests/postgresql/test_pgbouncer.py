@@ -71,7 +71,7 @@ def casino(real_databases: None, socket_dir: str, port: int, settings: Any) -> I
         cursor.execute(f"DROP DATABASE {casino.db_name} WITH (FORCE)")
 
 
-@pytest.mark.no_cover
+@pytest.mark.exhaustive
 def test_the_contract_holds_through_the_pooler(socket_dir, port, tmp_path):
     env = environment(
         f"postgres://postgres@127.0.0.1:{port}/recommendation_system",
