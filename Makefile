@@ -81,6 +81,7 @@ bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two 
 	$(BIN)/python -m benchmarks.offer
 	$(BIN)/python -m benchmarks.keys
 	$(BIN)/python -m benchmarks.fairness
+	$(BIN)/python -m benchmarks.bystander
 	$(BIN)/python -m benchmarks.announce
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.connections
