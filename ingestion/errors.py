@@ -25,8 +25,16 @@ class NoSuchDeadLetter(IngestionError):
     """No dead letter has this id."""
 
 
+class RejectionLimitExceeded(IngestionError):
+    """So many messages of one casino are rejected that they are parked; the message has the reason."""
+
+
 class TooManyRejections(IngestionError):
-    """So many messages are rejected that the cause is probably not in the messages; an operator must find it."""
+    """Nearly all sources' messages are rejected: the cause is probably not in them; an operator must find it."""
+
+
+class SharedFailure(IngestionError):
+    """Nearly all casinos' messages fail in an unexpected way: the cause is probably not in their databases."""
 
 
 class NothingToSend(IngestionError):

@@ -30,7 +30,6 @@ from ingestion.topics import COUPONS, RECOMMENDATIONS, USERS, Topic
 
 from .group_config import group_config
 from .health_server import Health
-from .rejection_limit import RejectionLimit
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +64,6 @@ class TopicConsumer:
         forwarder = Forwarder()
         self._parking = Parking(topic, self._client, self._commits, forwarder)
         self._batches = BatchStore(topic, self._parking, forwarder, self._count)
-        self._limit = RejectionLimit(topic.name)
         self._tasks = _maintenance_tasks(topic, self._batches)
         self._measured_at = 0.0
         self._outcomes_to_log: Counter[str] = Counter()
@@ -73,7 +71,7 @@ class TopicConsumer:
         self._is_closing = False
 
     def run(self) -> None:
-        """Raises TooManyRejections, and django.db.Error for database errors of unknown kind."""
+        """Raises TooManyRejections, SharedFailure."""
         try:
             self._cluster = self._client.list_topics(self._topic.name, timeout=30).cluster_id or ""
             self._topic_id = topic_id_of(self._topic.name, self._cluster)
@@ -127,10 +125,8 @@ class TopicConsumer:
         name = self._topic.name
         with metrics.STAGES.labels(name, "read").time():
             messages = self._batches.decode(envelopes)
-        if not self._to_retry:
-            self._limit.check((message.envelope.casino_id, message.content) for message in messages)
         with metrics.STAGES.labels(name, "store").time():
-            self._batches.store(messages)
+            self._batches.store(messages, is_retry=bool(self._to_retry))
         with metrics.STAGES.labels(name, "commit").time():
             self._commit(envelopes)
         metrics.BATCHES.labels(name).observe(len(envelopes))
@@ -186,6 +182,7 @@ class TopicConsumer:
             self._measured_at = now
             self._measure()
         self.health.has_joined = self._assigned is not None
+        self.health.parked = self._batches.circuit_breaker.describe()
 
     def _measure(self) -> None:
         name = self._topic.name

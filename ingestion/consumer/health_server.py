@@ -21,6 +21,7 @@ class Health:
         self.last_loop_at = time.monotonic()
         self.has_joined = False
         self.problem = ""
+        self.parked = ""  # whose messages are parked, and why
 
     def live(self) -> HttpAnswer:
         """200 while the loop runs; otherwise the process should be restarted."""
@@ -28,10 +29,11 @@ class Health:
         return _text(seconds < LIVE_SECONDS, f"last loop iteration {seconds:.0f} s ago")
 
     def ready(self) -> HttpAnswer:
-        """200 while messages are stored."""
+        """200 while messages are stored; one casino's trouble does not change that."""
         if not self.has_joined:
             return _text(False, "has not joined the consumer group yet")
-        return _text(not self.problem, self.problem or "messages are stored")
+        parked = f", but those of {self.parked}" if self.parked else ""
+        return _text(not self.problem, self.problem or f"messages are stored{parked}")
 
 
 @contextmanager

@@ -4,10 +4,10 @@ Kafka's log is append-only. So replaying or purging dead letters appends a closi
 whose value lists their offsets.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -15,13 +15,15 @@ from ingestion.errors import NoSuchDeadLetter
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.partition_reader import read_partition
 from ingestion.kafka.watermarks import watermarks
-from ingestion.messages.envelope import Envelope, Place, header, open_message
+from ingestion.messages.envelope import REPLAYS_HEADER, Envelope, Place, header, open_message
 from ingestion.topics import TOPICS, Topic
+from tenants.ids import parse_id
 
 from .write import PREFIX
 
-REPLAYS_HEADER = "replay.count"
-_CLOSING_HEADER = f"{PREFIX}mark"
+logger = logging.getLogger(__name__)
+
+_CLOSING_HEADER, _PLACE_HEADER = f"{PREFIX}mark", f"{PREFIX}place"
 _OFFSETS_PER_RECORD = 1_000
 
 
@@ -132,8 +134,7 @@ def close_letters(letters: Iterable[DeadLetter], state: DeadLetterState, forward
 
 def replay_count(envelope: Envelope) -> int:
     """How often the message was replayed."""
-    count: Any = header(envelope.headers, REPLAYS_HEADER) or b"0"
-    return int(count) if count.isdigit() else 0
+    return parse_id((header(envelope.headers, REPLAYS_HEADER) or b"").decode("latin-1")) or 0
 
 
 def readable(value: bytes | None) -> str | None:
@@ -154,17 +155,26 @@ def _read_letters(topic: Topic, partition: int, first: int, end: int) -> Iterabl
     for batch in read_partition(topic.dead, partition, first, end):
         for message in batch:
             envelope = open_message(message, "", "")
-            state = header(envelope.headers, _CLOSING_HEADER)
-            if state is not None:
-                offsets = msgspec.json.decode(envelope.value or b"[]")
-                closed.update(dict.fromkeys(offsets, DeadLetterState(state.decode())))
-                continue
-            letter = _letter(topic, envelope)
-            by_offset[letter.offset] = letters.setdefault(letter.place, letter)
+            if header(envelope.headers, _PLACE_HEADER) is None:
+                closed.update(_closed_by(envelope))
+            else:
+                letter = _letter(topic, envelope)
+                by_offset[letter.offset] = letters.setdefault(letter.place, letter)
     for offset, closing_state in closed.items():
         if offset in by_offset:
             by_offset[offset].state = closing_state
     return letters.values()
+
+
+def _closed_by(envelope: Envelope) -> dict[int, DeadLetterState]:
+    """The offsets that a closing record closes. Empty for messages of others, which are neither records nor dead
+    letters: those have a place, whatever headers their senders gave them."""
+    try:
+        state = DeadLetterState((header(envelope.headers, _CLOSING_HEADER) or b"").decode())
+        return dict.fromkeys(msgspec.json.decode(envelope.value or b"", type=list[int]), state)
+    except (ValueError, msgspec.MsgspecError):
+        logger.warning("%s is not a dead letter and ignored", envelope.place)
+        return {}
 
 
 def _letter(topic: Topic, envelope: Envelope) -> DeadLetter:
@@ -183,11 +193,20 @@ def _letter(topic: Topic, envelope: Envelope) -> DeadLetter:
         field=text_of("field"),
         detail=text_of("detail"),
         sqlstate=text_of("sqlstate"),
-        attempts=int(text_of("attempts") or 1),
-        at=datetime.fromisoformat(text_of("at")) if text_of("at") else None,
+        attempts=parse_id(text_of("attempts")) or 1,
+        at=_time_of(text_of("at")),
         size=len(envelope.value or b""),
         replays=replay_count(envelope),
     )
+
+
+def _time_of(text: str) -> datetime | None:
+    """None for a missing or unreadable time."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def _original(envelope: Envelope) -> Envelope:

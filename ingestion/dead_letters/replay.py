@@ -7,10 +7,10 @@ import msgspec
 
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
-from ingestion.messages.envelope import ORIGIN_HEADER, Envelope, header
+from ingestion.messages.envelope import ORIGIN_HEADER, REPLAYS_HEADER, Envelope, header
 from ingestion.topics import TOPICS
 
-from .log import REPLAYS_HEADER, DeadLetter, DeadLetterState, close_letters, fetch_messages, replay_count
+from .log import DeadLetter, DeadLetterState, close_letters, fetch_messages, replay_count
 
 MAX_REPLAYS = 3
 ACCEPTABLE, TOO_OFTEN = "acceptable", "replayed too often"

@@ -22,6 +22,10 @@ class DeadLetters:
         self._topic = topic
         self._forwarder = forwarder
 
+    def has_partition(self, partition: int) -> bool:
+        """Whether the dead letters' topic has this partition. Raises NotDelivered."""
+        return self._forwarder.has_partition(self._topic.dead, partition)
+
     def send(self, results: Iterable[MessageResult], now: datetime) -> None:
         """Send the rejected messages, and wait for the broker's acknowledgement. Raises NotDelivered."""
         for result in results:

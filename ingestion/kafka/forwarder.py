@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from ingestion.errors import NotDelivered
 from ingestion.messages.envelope import Envelope
@@ -10,6 +10,7 @@ from ingestion.messages.envelope import Envelope
 from .client import client_config
 
 FLUSH_SECONDS = 30.0
+_METADATA_SECONDS = 10.0
 MAX_BYTES = 8_000_000  # room for a message that Kafka accepted, with added headers
 
 
@@ -35,7 +36,7 @@ class Forwarder:
 
     def forward(self, topic: str, envelope: Envelope, added: dict[str, str]) -> None:
         """Queue the message for the same partition of `topic`, with these headers added. Raises NotDelivered if the
-        queue stays full."""
+        queue stays full, or the topic can't take the message."""
         headers: list[Any] = [*(envelope.headers or ()), *((name, text.encode()) for name, text in added.items())]
         for has_waited in (False, True):
             try:
@@ -55,6 +56,16 @@ class Forwarder:
                         "The producer's queue is full, and the broker accepts no messages: check the broker"
                     ) from error
                 self._producer.flush(self._flush_seconds)
+            except KafkaException as error:
+                reason = error.args[0].str()
+                raise NotDelivered(f"{topic}/{envelope.place.partition} does not take a message: {reason}") from error
+
+    def has_partition(self, topic: str, partition: int) -> bool:
+        """Raises NotDelivered if the broker does not answer."""
+        try:
+            return partition in self._producer.list_topics(topic, timeout=_METADATA_SECONDS).topics[topic].partitions
+        except KafkaException as error:
+            raise NotDelivered(f"The broker does not describe {topic}: {error.args[0].str()}") from error
 
     def flush(self) -> None:
         """Wait until all messages are delivered. Raises NotDelivered; then they must be forwarded again."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import Error
 
+from ingestion.errors import AllDatabasesUnavailable, NotDelivered
 from ingestion.storing.dispatch import CasinoStore, catalogue_required
 from tenants.models import Casino
 from tenants.routing.context import use_casino
@@ -39,14 +40,21 @@ class MaintenanceTask(ABC):
             casino = self.due.pop()
             if self._store.circuit_breaker.is_open(casino.pk):
                 continue
-            try:
-                with use_casino(casino.current):
-                    is_done = self.run(now)
-            except Error as error:
-                logger.info("%s: %s is postponed: %s", casino, type(self).__name__, error)
-            else:
-                if not is_done:
-                    self.due.insert(0, casino)  # after all others
+            if not self._run_for(casino, now):
+                self.due.insert(0, casino)  # after all others
+
+    def _run_for(self, casino: Casino, now: datetime) -> bool:
+        """False if the task must run again in this round. A failure postpones it to the next one."""
+        try:
+            with use_casino(casino.current):
+                return self.run(now)
+        except (AllDatabasesUnavailable, NotDelivered):
+            raise
+        except Error as error:
+            logger.info("%s: %s is postponed: %s", casino, type(self).__name__, error)
+        except Exception:  # the contents of one casino's database must not stop the consumer
+            logger.exception("%s: %s failed and is postponed", casino, type(self).__name__)
+        return True
 
     def casinos(self) -> list[Casino]:
         """The casinos of the next round, the first one last."""
@@ -54,4 +62,4 @@ class MaintenanceTask(ABC):
 
     @abstractmethod
     def run(self, now: datetime) -> bool:
-        """Run for the current casino; False if it must run again in this round. May raise django.db.Error."""
+        """Run for the current casino; False if it must run again in this round."""

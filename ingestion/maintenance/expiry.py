@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
+import msgspec
 from django.conf import settings
 
 from ingestion.messages.decoding import Rejection
-from ingestion.messages.envelope import unpack
+from ingestion.messages.envelope import casino_id_of, unpack
 from ingestion.outcomes import MessageResult
 from ingestion.storing.dispatch import CasinoStore
 from ingestion.storing.ledger import write_counts
@@ -13,6 +14,7 @@ from ingestion.storing.transaction import count_results
 from ingestion.topics import Topic
 from recommendations.storing import take_expired_coupons
 from tenants.routing.connections import casino_atomic
+from tenants.routing.context import get_current_casino
 
 from .base import MaintenanceTask
 
@@ -31,11 +33,23 @@ class CouponExpiry(MaintenanceTask):
             f"user_id is not a known user, and did not arrive within {days:g} days: send the user, then replay",
         )
         with casino_atomic():
-            messages = [message for _, message in take_expired_coupons(now - timedelta(days=days)) if message]
-            results = [MessageResult.reject(unpack(message), rejection) for message in messages]
+            taken = take_expired_coupons(now - timedelta(days=days), self._is_readable)
+            results = [MessageResult.reject(unpack(message), rejection) for _, message in taken if message]
             if results:
                 self._store.dead_letters.send(results, now)
                 write_counts(self._topic.name, count_results(results), now)
         if results:
             self._store.report(results)
-        return True
+        return not taken
+
+    def _is_readable(self, packed: bytes) -> bool:
+        """Whether this is a message of this topic and casino, which the dead letters' topic can take."""
+        try:
+            envelope = unpack(packed)
+        except (msgspec.MsgspecError, RecursionError):
+            return False
+        return (
+            envelope.place.topic == self._topic.name
+            and envelope.casino_id == casino_id_of(envelope.headers) == get_current_casino().id
+            and self._store.dead_letters.has_partition(envelope.place.partition)
+        )

@@ -1,7 +1,7 @@
 """Decodes Kafka messages into rows.
 
-An invalid message becomes a Rejection with a stable code: `no_casino`, `too_large`, `malformed`, `bad_key`, `missing`,
-`wrong_type`, or one of `recommendations.validation.rows`.
+An invalid message becomes a Rejection with a stable code: `no_casino`, `ambiguous_header`, `too_large`, `malformed`,
+`bad_key`, `missing`, `wrong_type`, or one of `recommendations.validation.rows`.
 """
 
 import re
@@ -26,7 +26,7 @@ from recommendations.validation.rows import (
 )
 from recommendations.validation.settings_limits import limits
 
-from .envelope import CASINO_HEADER, Envelope
+from .envelope import CASINO_HEADER, Envelope, repeated_header
 from .formats import EventMessage, RawCouponMessage, SelectionMessage, ServedEventMessage, ServedMessage, UserMessage
 
 _MISSING = re.compile(r"required field `([^`]*)`")
@@ -70,6 +70,8 @@ Decode = Callable[[Envelope, TimeBounds], AnyRow]
 
 def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> AnyRow | Removal | Rejection:
     """The message's row, or the reason for its rejection. `bounds` are the valid times at its receipt."""
+    if envelope.headers is not None and len(envelope.headers) > 1 and (name := repeated_header(envelope.headers)):
+        return Rejection("ambiguous_header", name, f"header {name} occurs more than once: send it once")
     if envelope.casino_id is None:
         return _NO_CASINO
     size = len(envelope.value or b"")

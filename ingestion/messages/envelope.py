@@ -10,6 +10,7 @@ from tenants.ids import parse_id
 
 CASINO_HEADER = "casino_id"
 ORIGIN_HEADER = "replay.origin"  # the first place of a replayed message
+REPLAYS_HEADER = "replay.count"
 
 Headers = list[tuple[str, bytes | None]]
 
@@ -35,7 +36,8 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct):
-    """An undecoded message. `headers` is None if a name is not UTF-8; `casino_id` is None if no header is valid."""
+    """An undecoded message. `headers` is None if a name is not UTF-8; `casino_id` is None if its header is missing,
+    invalid, or there more than once."""
 
     place: Place
     casino_id: int | None
@@ -54,7 +56,7 @@ def open_message(message: Any, cluster: str, topic_id: str) -> Envelope:
     """The envelope of a confluent_kafka message."""
     headers = read_headers(message)
     place = Place(cluster, message.topic(), message.partition(), message.offset(), message.timestamp()[1], topic_id)
-    return Envelope(place, _casino_id(headers), message.key(), message.value(), headers)
+    return Envelope(place, casino_id_of(headers), message.key(), message.value(), headers)
 
 
 def pack(envelope: Envelope) -> bytes:
@@ -86,8 +88,16 @@ def header(headers: Headers | None, name: str) -> bytes | None:
     return found
 
 
-def _casino_id(headers: Headers | None) -> int | None:
-    return _parse_id(header(headers, CASINO_HEADER) or b"")
+def casino_id_of(headers: Headers | None) -> int | None:
+    """The casino's id; None unless there is one header with a valid one."""
+    values = [value for name, value in headers or () if name == CASINO_HEADER]
+    return _parse_id(values[0] or b"") if len(values) == 1 else None
+
+
+def repeated_header(headers: Headers | None) -> str:
+    """A header that must be unambiguous, and is there more than once; empty if none is."""
+    names = [name for name, _ in headers or ()]
+    return next((name for name in (CASINO_HEADER, ORIGIN_HEADER, REPLAYS_HEADER) if names.count(name) > 1), "")
 
 
 @lru_cache(4_096)

@@ -2,6 +2,8 @@
 
 REASONS = {
     "no_casino": "The header `casino_id` is missing, not an integer, or unreadable. Send it with every message.",
+    "ambiguous_header": "One of the headers `casino_id`, `replay.origin` and `replay.count` occurs more than once. "
+    "Send it once.",
     "unknown_casino": "No casino has this id, or it was deleted. Create the casino, then replay.",
     "too_large": "The value has more than `KAFKA_MESSAGE_BYTES` bytes. Send less, or raise the setting, then replay.",
     "malformed": "The value is not valid JSON: truncated, not UTF-8, NaN, a lone surrogate, nested too deeply.",

@@ -26,14 +26,22 @@ logger = logging.getLogger(__name__)
 PREFIX = "parked."
 PLACE_HEADER, REASON_HEADER, AT_HEADER = f"{PREFIX}place", f"{PREFIX}reason", f"{PREFIX}at"
 _SECONDS = 10.0
+_MAX_OFFSET = 2**63
 
 StoreParked = Callable[[int, list[Envelope]], bool]
 
 
-def unpark(message: Any) -> Envelope:
-    """The original message of a parked one, with its original place."""
+def unpark(message: Any) -> Envelope | None:
+    """The original message of a parked one, with its original place; None for a message that was not parked by a
+    consumer."""
     envelope = open_message(message, "", "")
-    place = msgspec.json.decode(header(envelope.headers, PLACE_HEADER) or b"", type=Place)
+    try:
+        place = msgspec.json.decode(header(envelope.headers, PLACE_HEADER) or b"", type=Place)
+    except msgspec.MsgspecError:
+        place = None
+    if place is None or place.partition != envelope.place.partition or not 0 <= place.offset < _MAX_OFFSET:
+        logger.warning("%s is not a parked message and ignored", envelope.place)
+        return None
     headers: Headers = [each for each in envelope.headers or () if not each[0].startswith(PREFIX)]
     return Envelope(place, envelope.casino_id, envelope.key, envelope.value, headers)
 
@@ -58,7 +66,8 @@ class Parking:
             self._parked[partition] = Counter()
             self._first_offsets[partition] = first
             for batch in read_partition(self._topic.parked, partition, first, end):
-                self._parked[partition].update(unpark(message).casino_id or 0 for message in batch)
+                found = [envelope for message in batch if (envelope := unpark(message)) is not None]
+                self._parked[partition].update(envelope.casino_id or 0 for envelope in found)
             if count := self._parked[partition].total():
                 logger.info("%s/%d: %d messages are parked", self._topic.parked, partition, count)
 
@@ -152,6 +161,6 @@ def _by_casino(messages: Iterable[Any]) -> dict[int, list[tuple[int, Envelope]]]
     """Casino id -> (offset in the parked topic, original message) of each of its messages."""
     groups: dict[int, list[tuple[int, Envelope]]] = defaultdict(list)
     for message in messages:
-        envelope = unpark(message)
-        groups[envelope.casino_id or 0].append((message.offset(), envelope))
+        if (envelope := unpark(message)) is not None:
+            groups[envelope.casino_id or 0].append((message.offset(), envelope))
     return groups

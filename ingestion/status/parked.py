@@ -83,7 +83,7 @@ def _parked_messages(topic: Topic, casino_id: int | None) -> Iterator[ParkedMess
     ledgers: dict[int, dict[PartitionKey, LedgerOffset]] = {}
     for partition, (_, end, first) in watermarks(topic.parked, topic.group).items():
         for batch in read_partition(topic.parked, partition, first, end):
-            for message in map(_open, batch):
+            for message in filter(None, map(_open, batch)):
                 owner = message.envelope.casino_id or 0
                 if casino_id not in {None, owner}:
                     continue
@@ -95,11 +95,15 @@ def _parked_messages(topic: Topic, casino_id: int | None) -> Iterator[ParkedMess
                     yield message
 
 
-def _open(message: object) -> ParkedMessage:
-    headers = read_headers(message)
+def _open(message: object) -> ParkedMessage | None:
+    """None for a message that was not parked by a consumer."""
+    envelope, headers = unpark(message), read_headers(message)
     reason = (header(headers, REASON_HEADER) or b"").decode(errors="replace")
-    at = (header(headers, AT_HEADER) or b"").decode()
-    return ParkedMessage(unpark(message), reason, datetime.fromisoformat(at))
+    try:
+        at = datetime.fromisoformat((header(headers, AT_HEADER) or b"").decode())
+    except ValueError:
+        return None
+    return None if envelope is None else ParkedMessage(envelope, reason, at)
 
 
 def _ledger(topic: Topic, casino_id: int) -> dict[PartitionKey, LedgerOffset]:

@@ -8,12 +8,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db import Error, connection
 from django.utils import timezone
 
 from ingestion.dead_letters.write import DeadLetters
-from ingestion.errors import AllDatabasesUnavailable, DatabaseUnavailable
+from ingestion.errors import (
+    AllDatabasesUnavailable,
+    DatabaseUnavailable,
+    NotDelivered,
+    RejectionLimitExceeded,
+    SharedFailure,
+)
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
 from ingestion.messages.envelope import Envelope
@@ -24,11 +31,15 @@ from tenants.current_casino import CATALOGUE
 from tenants.models import Casino
 from tenants.models.casino import ENDED_STATES, READY_STATES
 
+from .database_errors import first_line, sqlstate_of
+from .rejection_limit import RejectionLimit
+from .source_failures import SourceFailures, listed
 from .transaction import store_messages
 
 logger = logging.getLogger(__name__)
 
 PARKED = "parked"
+_SHOWN = 5
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 1.0, 30.0
 _UNKNOWN_CASINO = Rejection(
     "unknown_casino", "casino_id", "casino_id is not a known casino: create the casino, then replay"
@@ -68,24 +79,39 @@ class CircuitBreaker:
     def record_success(self, casino_id: int) -> None:
         self._outages.pop(casino_id, None)
 
+    def describe(self) -> str:
+        """The casinos and reasons, at most five; empty if there are none."""
+        outages = [*self._outages.items()]
+        texts = [f"casino {casino_id} are parked: {outage.reason}" for casino_id, outage in outages[:_SHOWN]]
+        return "; of ".join(texts) + (f"; and of {len(outages) - _SHOWN} more" if len(outages) > _SHOWN else "")
+
     def __len__(self) -> int:
         return len(self._outages)
 
 
 class CasinoStore:
-    """Stores messages of one casino at a time. `report` is called with the result of each message.
+    """Stores messages of one casino at a time. `report` is called with the result of each message. With a `limit`,
+    messages of a casino that exceeds it stay parked.
 
     Raises AllDatabasesUnavailable if the catalogue is unavailable too, NotDelivered if the broker does not accept dead
     letters. Then the same messages must be stored again; the ledger prevents duplicates.
     """
 
-    def __init__(self, topic: Topic, forwarder: Forwarder, report: Callable[[list[MessageResult]], None]) -> None:
+    def __init__(
+        self,
+        topic: Topic,
+        forwarder: Forwarder,
+        report: Callable[[list[MessageResult]], None],
+        limit: RejectionLimit | None = None,
+    ) -> None:
         self.circuit_breaker = CircuitBreaker()
         self.dead_letters = DeadLetters(topic, forwarder)
         self.report = report
         self._stored_at: dict[int, float] = {}
         self._topic = topic
         self._forwarder = forwarder
+        self._limit = limit
+        self._failures = SourceFailures()  # of unexpected kinds
 
     def decode(self, envelopes: Iterable[Envelope]) -> list[DecodedMessage]:
         bounds = TimeBounds.at(timezone.now())
@@ -111,29 +137,52 @@ class CasinoStore:
         return idle
 
     def _try_to_store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> bool:
-        """Store the messages; False if the casino's database is unavailable."""
+        """Store the messages; False if they can't be stored now."""
         if self.circuit_breaker.is_open(casino.pk):
             return False
         try:
-            if casino.state not in READY_STATES:
-                raise DatabaseUnavailable(f"the casino is {casino.state}")
-            results = store_messages(
-                self._topic, casino, messages, now, lambda rejected: self.dead_letters.send(rejected, now)
-            )
-        except DatabaseUnavailable as error:
+            results = self._store(casino, messages, now)
+        except (DatabaseUnavailable, RejectionLimitExceeded) as error:
             self._record_failure(casino, str(error))
             return False
+        except (AllDatabasesUnavailable, NotDelivered):
+            raise
+        except Error as error:
+            self._record_unexpected(casino, error)
+            return False
+        except Exception as error:  # the contents of one casino's database must not stop the other casinos
+            logger.exception("%s: unexpected error while storing for %s", self._topic.name, casino)
+            self._record_unexpected(casino, error)
+            return False
         self.circuit_breaker.record_success(casino.pk)
+        self._failures.record_success(casino.pk)
         self._stored_at[casino.pk] = time.monotonic()
         self.report(results)
         return True
 
+    def _store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> list[MessageResult]:
+        if casino.state not in READY_STATES:
+            raise DatabaseUnavailable(f"the casino is {casino.state}")
+        require_few_rejections = list if self._limit is None else partial(self._limit.require, casino.pk)
+        return store_messages(
+            self._topic,
+            casino,
+            messages,
+            now,
+            lambda rejected: self.dead_letters.send(rejected, now),
+            require_few_rejections=require_few_rejections,
+        )
+
     def _record_failure(self, casino: Casino, reason: str) -> None:
         require_catalogue()
-        logger.warning(
-            "%s: the database of %s is unavailable, its messages are parked: %s", self._topic.name, casino, reason
-        )
+        logger.warning("%s: messages of %s are parked: %s", self._topic.name, casino, reason)
         self.circuit_breaker.record_failure(casino.pk, reason)
+
+    def _record_unexpected(self, casino: Casino, error: Exception) -> None:
+        """A trigger's own SQLSTATE, an unreadable stored value, or an error of this program."""
+        reason = f"{type(error).__name__} {sqlstate_of(error)}".strip() + f": {first_line(error)}"
+        self._record_failure(casino, reason)
+        self._failures.record_failure(casino.pk, reason)
 
     def _reject_unknown_casino(self, messages: Sequence[DecodedMessage], now: datetime) -> None:
         """Send messages without a casino's database to the dead letters; no database counts them."""
@@ -153,24 +202,38 @@ class BatchStore(CasinoStore):
     def __init__(
         self, topic: Topic, parking: Parking, forwarder: Forwarder, report: Callable[[list[MessageResult]], None]
     ) -> None:
-        super().__init__(topic, forwarder, report)
+        self._rejections = RejectionLimit(topic.name)
+        super().__init__(topic, forwarder, report, self._rejections)
         self._parking = parking
 
-    def store(self, messages: Sequence[DecodedMessage]) -> None:
+    def store(self, messages: Sequence[DecodedMessage], *, is_retry: bool = False) -> None:
+        """Raises TooManyRejections with nothing stored, and SharedFailure; then too the same messages must be stored
+        again. `is_retry`: they are counted already."""
         now = timezone.now()
         groups: dict[int | None, list[DecodedMessage]] = defaultdict(list)
         for message in messages:
             groups[message.envelope.casino_id].append(message)
         casinos = find_casinos(groups)
-        is_anything_parked = False
-        for casino_id, group in groups.items():
-            if casino_id is None or casino_id not in casinos:
-                self._reject_unknown_casino(group, now)
-            elif to_park := self._store_group(casinos[casino_id], group, now):
-                self._park(casino_id, to_park, now)
-                is_anything_parked = True
-        if is_anything_parked:
+        unknown = [message for casino_id in groups.keys() - casinos.keys() for message in groups.pop(casino_id)]
+        if not is_retry:
+            self._rejections.count({**groups, **({None: unknown} if unknown else {})})
+        if unknown:
+            self._reject_unknown_casino(unknown, now)
+        to_park = {key: self._store_group(casinos[key], group, now) for key, group in groups.items() if key is not None}
+        self._require_no_shared_failure()
+        if any(to_park.values()):
+            for casino_id, group in to_park.items():
+                self._park(casino_id, group, now)
             self._forwarder.flush()
+
+    def _require_no_shared_failure(self) -> None:
+        """Before anything is parked: a restarted consumer would park it again each time."""
+        if shared := self._failures.reasons_if_shared():
+            raise SharedFailure(
+                f"{self._topic.name}: messages of nearly all casinos fail in an unexpected way ({listed(shared)}), so "
+                f"the cause is probably not in their databases. Example: {next(reversed(shared.values()))}. The last "
+                "batch stays in Kafka. Report this error; after the fix, restart."
+            )
 
     def _store_group(self, casino: Casino, group: list[DecodedMessage], now: datetime) -> list[DecodedMessage]:
         """Store one casino's messages; returns those to park, which keep their order behind parked ones."""

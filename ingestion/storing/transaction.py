@@ -29,6 +29,7 @@ _QUICK_SECONDS = 1.0
 REPEATED = "repeated"
 
 SendToDeadLetters = Callable[[Iterable[MessageResult]], None]
+RequireFewRejections = Callable[[Sequence[DecodedMessage]], object]
 Store = Callable[[Topic, Sequence[DecodedMessage]], Sequence[Outcome | Rejection]]
 
 
@@ -38,12 +39,15 @@ def store_messages(
     messages: Sequence[DecodedMessage],
     now: datetime,
     send_to_dead_letters: SendToDeadLetters,
+    *,
+    require_few_rejections: RequireFewRejections = list,
 ) -> list[MessageResult]:
     """Store one casino's messages, in the order of their offsets, each exactly once.
 
     If PostgreSQL refuses a row, the batch is bisected to find it, and its message is rejected. `send_to_dead_letters`
-    must return only after the broker has the rejected messages. Raises DatabaseUnavailable, with nothing stored, and
-    django.db.Error for database errors of unknown kind: continuing could lose messages.
+    must return only after the broker has the rejected messages. `require_few_rejections` is called with the messages
+    that are not stored yet. Raises DatabaseUnavailable and the two functions' errors, with nothing stored; so do
+    other errors: those of an unknown SQLSTATE, and of unreadable values in the casino's database.
     """
     store: Store = _store
     for attempt in range(1, ATTEMPTS + 1):
@@ -51,7 +55,9 @@ def store_messages(
         try:
             require_up_to_date(casino)
             with use_casino(casino.current):
-                return _store_in_transaction(topic, messages, now, send_to_dead_letters, store)
+                return _store_in_transaction(
+                    topic, messages, now, send_to_dead_letters, store, require_few_rejections=require_few_rejections
+                )
         except Error as error:
             kind = classify(error)
             is_quick = time.monotonic() - began < _QUICK_SECONDS
@@ -74,10 +80,13 @@ def _store_in_transaction(
     now: datetime,
     send_to_dead_letters: SendToDeadLetters,
     store: Store,
+    *,
+    require_few_rejections: RequireFewRejections,
 ) -> list[MessageResult]:
     with casino_atomic():
         ledger = Ledger(topic.group, messages[0].envelope.place.topic, (each.envelope for each in messages))
         new = ledger.take_new(messages)
+        require_few_rejections(new)
         results = _resolve(topic, new, store)
         if rejected := [result for result in results if result.rejection is not None]:
             send_to_dead_letters(rejected)

@@ -6,21 +6,27 @@ does pruning, and a consumer once a casino's coupons pause. So the tallies lag b
 stores the coupons, by up to the time between two prunings.
 """
 
+import logging
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
+from math import isfinite
 from typing import Any, Protocol
 
 import msgspec
+from django.db import DataError
 
 from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE
 from recommendations.tallies.trends import TREND_HALF_LIFE
 from recommendations.validation.fields import SEPARATOR
-from tenants.routing.connections import casino_atomic, execute, query
+from tenants.routing.connections import casino_atomic, current_alias, execute, query
 
 from .upsert import as_json
+
+logger = logging.getLogger(__name__)
 
 _Key = tuple[str, str]  # attribute, value
 _Sums = list[float]  # count, weight, trend
@@ -28,9 +34,19 @@ _SelectionKey = tuple[int | None, str, str, str, str, str, int]  # event, sport,
 
 MERGE_SECONDS = 10.0
 
+_NUMBERS = 3  # count, weight, trend
 _TINY = 1e-12
 _NEGLIGIBLE = 0.001  # weight and trend of one selection ten half-lives ago
 _UNKNOWN_EVENT_SECONDS = 86_400  # bets on an event can be stored before the event
+
+# Bounds of stored sums, which others than this service may write into a casino's database.
+_MAX_ENTRIES = 4_000  # of at most some 2 KB each
+_MAX_BYTES = 8 * 2**20
+_MAX_BYTES_PER_MERGE = 64 * 2**20
+_MAX_KEY_BYTES = 2_600  # PostgreSQL's limit of an index row
+_MAX_NUMBER = 1e12
+_MAX_TIME = 4.2e9  # in the year 2103
+_ROWS_AT_ONCE = 10
 
 # Tried without waiting: its holder merges for all, and no storing call waits for another.
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock('casino_tallies'::regclass::oid::bigint)"
@@ -42,7 +58,12 @@ INSERT INTO pending_casino_sums (sums) VALUES (%s) RETURNING (
     SELECT coalesce(min(pending.added_at) < now() - %s * interval '1 s', false) FROM pending_casino_sums AS pending
 )
 """
-_TAKE = "DELETE FROM pending_casino_sums RETURNING sums"
+# Sums that are too large are read as null.
+_READ = f"""
+SELECT id, CASE WHEN octet_length(sums) <= {_MAX_BYTES} THEN sums END FROM pending_casino_sums
+WHERE id > %s ORDER BY id LIMIT {_ROWS_AT_ONCE}
+"""
+_DELETE = "DELETE FROM pending_casino_sums WHERE id = ANY(%s)"
 
 
 def _decayed(column: str, half_life: float, row: str, other: str) -> str:
@@ -144,6 +165,23 @@ class CasinoSums(msgspec.Struct, array_like=True):
                 _add(keyed, key, *sums)
         return keyed
 
+    def parts(self) -> "Iterator[CasinoSums]":
+        """These sums as several, each small enough to be stored."""
+        entries = iter(self.sums.items())
+        while part := dict(islice(entries, _MAX_ENTRIES)):
+            yield CasinoSums(self.as_of, part)
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether storing could have written these sums."""
+        numbers = (number for sums in self.sums.values() for number in sums)
+        return (
+            len(self.sums) <= _MAX_ENTRIES
+            and abs(self.as_of) <= _MAX_TIME
+            and all(len(sums) == _NUMBERS for sums in self.sums.values())
+            and all(isfinite(number) and abs(number) <= _MAX_NUMBER for number in numbers)
+        )
+
     def _move_to(self, as_of: float) -> None:
         age = as_of - self.as_of
         if not age:
@@ -188,9 +226,14 @@ def add_to_casino_tallies(coupons: Sequence[TimedSelections], *, sign: int = 1) 
     sums = CasinoSums(max(timestamp for timestamp, _ in coupons))
     for timestamp, selections in coupons:
         sums.add(timestamp, selections, sign)
-    [(is_due,)] = query(_APPEND, [zlib.compress(_ENCODER.encode(sums), 1), MERGE_SECONDS])
+    is_due = False
+    for part in sums.parts():
+        [(is_due,)] = query(_APPEND, [zlib.compress(_ENCODER.encode(part), 1), MERGE_SECONDS])
     if is_due:
-        merge_casino_sums()
+        try:
+            merge_casino_sums()
+        except DataError as error:  # the tallies are derived: no coupon is refused because of their contents
+            logger.error("%s: tallies are not merged; run rebuild_profiles: %s", current_alias(), error)
 
 
 def lock_casino_tallies() -> None:
@@ -199,12 +242,52 @@ def lock_casino_tallies() -> None:
 
 
 def merge_casino_sums() -> bool:
-    """Merge all appended sums into the casino's tallies; False if another transaction is merging."""
+    """Merge the appended sums into the casino's tallies; False if some are left, or another transaction is merging.
+
+    Unreadable ones are deleted: recounting the tallies includes their coupons.
+    """
     with casino_atomic():
         [(is_mine,)] = query(_TRY_LOCK)
-        if is_mine:
-            write_sums(_DECODER.decode(zlib.decompress(sums)) for (sums,) in query(_TAKE))
-    return bool(is_mine)
+        return bool(is_mine) and _merge_pending()
+
+
+def _merge_pending() -> bool:
+    """Merge up to some megabytes of sums; False if more are left."""
+    done: list[int] = []
+    readable: list[CasinoSums] = []
+    size, has_more = 0, True
+    while has_more and size < _MAX_BYTES_PER_MERGE:
+        rows = query(_READ, [done[-1] if done else -1])
+        for sums_id, packed in rows:
+            done.append(sums_id)
+            try:
+                sums, unpacked = _unpack(packed)
+            except _UNREADABLE as error:
+                text = "%s: unreadable sums %d are left out of the tallies; run rebuild_profiles: %s"
+                logger.error(text, current_alias(), sums_id, error)
+            else:
+                readable.append(sums)
+                size += unpacked
+        has_more = len(rows) == _ROWS_AT_ONCE
+    write_sums(readable)
+    execute(_DELETE, [done])
+    return not has_more
+
+
+# What decoding raises for damaged bytes.
+_UNREADABLE = (zlib.error, msgspec.MsgspecError, RecursionError, ValueError)
+
+
+def _unpack(packed: bytes | None) -> tuple[CasinoSums, int]:
+    """The sums, and the size of their encoding. Raises an `_UNREADABLE`."""
+    unpacker = zlib.decompressobj()
+    encoded = b"" if packed is None else unpacker.decompress(packed, _MAX_BYTES)
+    if packed is None or not unpacker.eof:
+        raise ValueError(f"they are incomplete, or have more than {_MAX_BYTES} bytes")
+    sums = _DECODER.decode(encoded)
+    if not sums.is_valid:
+        raise ValueError("their numbers are out of range")
+    return sums, len(encoded)
 
 
 def write_sums(unmerged: Iterable[CasinoSums]) -> None:
@@ -214,6 +297,7 @@ def write_sums(unmerged: Iterable[CasinoSums]) -> None:
     rows = [
         {"attribute": attribute, "value": value, "count": int(count), "weight": _or_0(weight), "trend": _or_0(trend)}
         for (attribute, value), (count, weight, trend) in total.by_key().items()
+        if "\0" not in value and len(value.encode()) <= _MAX_KEY_BYTES
     ]
     if rows:
         execute(_ADD, [total.as_of, as_json(rows)])

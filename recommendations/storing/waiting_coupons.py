@@ -1,5 +1,6 @@
 """Coupons of users who are not stored yet."""
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -7,13 +8,15 @@ from django.conf import settings
 
 from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
 from recommendations.validation.rows import CouponRow
-from tenants.routing.connections import casino_atomic, execute, query
+from tenants.routing.connections import casino_atomic, current_alias, execute, query
 
 from .casino_tallies import add_to_casino_tallies
 from .coupon_sql import STORE_INCOMING
 from .outcomes import DUPLICATE, STALE, Outcome, Result
 from .upsert import Key, as_json, key_of
 from .user_tallies import merge_user_tallies
+
+logger = logging.getLogger(__name__)
 
 MessageOf = Callable[[CouponRow], bytes | None]
 
@@ -54,7 +57,15 @@ SELECT DISTINCT users.id FROM waiting_coupons JOIN users ON users.id = waiting_c
 WHERE waiting_since < %s
 """
 
-_TAKE_EXPIRED = "DELETE FROM waiting_coupons WHERE waiting_since < %s RETURNING user_id, message"
+_SHOWN = 10
+_EXPIRED_AT_ONCE = 500
+_MAX_MESSAGE_BYTES = 4_000_000  # more than Kafka accepts by default; larger ones are read as empty
+_EXPIRED = f"""
+SELECT id, user_id, CASE WHEN octet_length(message) > {_MAX_MESSAGE_BYTES} THEN ''::bytea ELSE message END
+FROM waiting_coupons WHERE waiting_since < %s ORDER BY id LIMIT {_EXPIRED_AT_ONCE}
+"""
+_DELETE = "DELETE FROM waiting_coupons WHERE id = ANY(%s)"
+_WAIT_AGAIN = "UPDATE waiting_coupons SET waiting_since = now() WHERE id = ANY(%s)"
 
 
 def no_message(row: CouponRow) -> None:
@@ -103,14 +114,28 @@ def store_coupons_waiting_for(user_ids: Sequence[int]) -> int:
     return int(count)
 
 
-def take_expired_coupons(before: datetime) -> list[tuple[int, bytes | None]]:
-    """Delete the coupons waiting since before `before`. Returns their (user id, Kafka message).
+def take_expired_coupons(
+    before: datetime, is_readable: Callable[[bytes], bool] = lambda _: True
+) -> list[tuple[int, bytes | None]]:
+    """Delete coupons waiting since before `before`, up to 500. Returns their (user id, Kafka message).
 
-    Those whose users exist, without `store_users` having stored them, are stored as purchased coupons instead.
+    Those whose users exist, without `store_users` having stored them, are stored as purchased coupons instead. Those
+    with an unreadable message, which can't become a dead letter, wait again.
     """
     with casino_atomic():
         lock_waiting_coupons()
         if known := [user_id for (user_id,) in query(_KNOWN_USERS, [before])]:
             store_coupons_waiting_for(known)
-        expired = query(_TAKE_EXPIRED, [before])
-    return [(user_id, None if message is None else bytes(message)) for user_id, message in expired]
+        expired = [(key, user, None if text is None else bytes(text)) for key, user, text in query(_EXPIRED, [before])]
+        unreadable = [key for key, _, message in expired if message is not None and not is_readable(message)]
+        if unreadable:
+            logger.error(
+                "%s: waiting coupons %s have unreadable messages: delete these rows, or store their users",
+                current_alias(),
+                unreadable[:_SHOWN],
+            )
+            execute(_WAIT_AGAIN, [unreadable])
+        postponed = set(unreadable)
+        taken = [each for each in expired if each[0] not in postponed]
+        execute(_DELETE, [[key for key, _, _ in taken]])
+    return [(user_id, message) for _, user_id, message in taken]

@@ -68,6 +68,7 @@ def test_parked_message_is_unchanged_and_has_its_place_and_reason(broker, casino
     assert [(each.partition(), each.value()) for each in parked][:2] == [(1, b"\xff\x00"), (1, None)]
     for offset, message in enumerate(parked):
         envelope = unpark(message)
+        assert envelope is not None
         assert (envelope.place.topic, envelope.place.partition, envelope.place.offset) == ("users", 1, offset)
         assert (envelope.casino_id, envelope.headers) == (2, [("casino_id", b"2")])
         assert b"does not exist" in (header(message.headers(), f"{PREFIX}reason") or b"")

@@ -3,6 +3,7 @@ committed."""
 
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,18 +32,19 @@ def execute(sql, *parameters, alias="casino_1"):
 
 
 @contextmanager
-def trigger(body, *, table="users", when="BEFORE INSERT", kind="TRIGGER"):
+def trigger(body, *, table="users", when="BEFORE INSERT", kind="TRIGGER", alias="casino_1"):
     """A trigger for each row, whose body is in PL/pgSQL."""
-    execute(f"CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$")
+    run = partial(execute, alias=alias)
+    run(f"CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$")
     deferred = "DEFERRABLE INITIALLY DEFERRED" if kind == "CONSTRAINT TRIGGER" else ""
-    execute(f"CREATE {kind} meddle {when} ON {table} {deferred} FOR EACH ROW EXECUTE FUNCTION meddle()")
-    execute("CREATE SEQUENCE meddled")
+    run(f"CREATE {kind} meddle {when} ON {table} {deferred} FOR EACH ROW EXECUTE FUNCTION meddle()")
+    run("CREATE SEQUENCE meddled")
     try:
         yield
     finally:
-        connections["casino_1"].close()
-        execute("DROP FUNCTION meddle CASCADE")
-        execute("DROP SEQUENCE meddled")
+        connections[alias].close()
+        run("DROP FUNCTION meddle CASCADE")
+        run("DROP SEQUENCE meddled")
 
 
 def meddled():
