@@ -1,16 +1,21 @@
 """Creates the catalogue database."""
 
+import logging
 from contextlib import suppress
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db import IntegrityError, OperationalError, ProgrammingError, connections
 
 from .locks import catalogue_lock
+from .roles import close_catalogue, is_catalogue_open
 from .servers import database_exists, quoted, server_cursor
+
+logger = logging.getLogger(__name__)
 
 
 def ensure_catalogue() -> None:
-    """Create the catalogue database if it is missing, and migrate it."""
+    """Create the catalogue database if it is missing, and migrate it; with `CASINO_ROLES`, close it to their roles."""
     name = connections["default"].settings_dict["NAME"]
     try:
         with server_cursor():
@@ -23,3 +28,19 @@ def ensure_catalogue() -> None:
                 cursor.execute(f"CREATE DATABASE {quoted(name)}")
     with catalogue_lock():
         call_command("migrate", database="default", verbosity=0, interactive=False)
+    if settings.CASINO_ROLES and is_catalogue_open():
+        _close_to_casinos(name)
+
+
+def _close_to_casinos(name: str) -> None:
+    """A service whose role does not own the catalogue must still be able to upgrade it: the doctor tells, too."""
+    reason: object = "its privileges are not the service's to change"
+    try:
+        close_catalogue()
+    except ProgrammingError as error:
+        reason = error
+    if is_catalogue_open():
+        logger.warning(
+            "The casinos' roles can connect to the catalogue (%s); run as its owner: "
+            'REVOKE ALL ON DATABASE "%s" FROM PUBLIC', reason, name,
+        )  # fmt: skip

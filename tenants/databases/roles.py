@@ -10,6 +10,7 @@ import hmac
 from typing import Any
 
 from django.conf import settings
+from django.db import connections
 from django.db.backends.utils import CursorWrapper
 
 from tenants.postgresql.identity import TABLE as IDENTITY_TABLE
@@ -37,6 +38,22 @@ def close_to_public(cursor: CursorWrapper, db_name: str, casino_id: int) -> None
     cursor.execute(f"GRANT {role} TO CURRENT_USER")  # to be able to terminate its sessions
     cursor.execute(f"REVOKE ALL ON DATABASE {quoted(db_name)} FROM PUBLIC")
     cursor.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {quoted(db_name)} TO {role}")
+
+
+def close_catalogue() -> None:
+    """Let only the service's own role, and roles that it was granted to by name, connect to the catalogue: a casino's
+    role could hold the locks in it. Raises ProgrammingError if the service's role does not own the database."""
+    name = quoted(connections["default"].settings_dict["NAME"])
+    with server_cursor() as cursor:
+        cursor.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO CURRENT_USER")
+        cursor.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+
+
+def is_catalogue_open() -> bool:
+    """Whether every role of the server may connect to the catalogue, or create temporary tables in it."""
+    with server_cursor() as cursor:
+        cursor.execute("SELECT has_database_privilege('public', current_database(), 'CONNECT, TEMPORARY')")
+        return bool(cursor.fetchone()[0])
 
 
 def grant_tables(cursor: CursorWrapper, casino_id: int) -> None:
