@@ -129,11 +129,15 @@ class ProvisioningFailed(LifecycleError):
 
 
 class CopyFailed(LifecycleError):
-    """pg_dump or pg_restore failed."""
+    """pg_dump or pg_restore failed, or a dump can't be written."""
 
 
 class BackupInvalid(LifecycleError):
     """A backup is damaged, or not this casino's."""
+
+
+class InstallationInUse(LifecycleError):
+    """A whole installation can't be restored: the catalogue has casinos or logins already."""
 
 
 class InvalidKey(TenancyError):

@@ -14,15 +14,17 @@ from .servers import server_cursor
 
 _SEED = 7_203_114  # any fixed number: seeds the hash of a lock's name, which is its key
 _NO_LOCK_IN_TIME = "55P03"
+_BACKUP = "the backup of the installation"
 
 
 @contextmanager
-def named_lock(name: str, *, wait: float | None = None) -> Iterator[CursorWrapper]:
-    """Hold this lock, and yield a cursor in the catalogue. Released at the end of the block, also by a crash.
+def named_lock(name: str, *, wait: float | None = None, db_name: str | None = None) -> Iterator[CursorWrapper]:
+    """Hold this lock, and yield a cursor in the database that it is taken in, by default the catalogue. Released at the
+    end of the block, also by a crash.
 
     Waits `wait` seconds (None: without limit), then raises CasinoBusy.
     """
-    with server_cursor() as cursor:
+    with server_cursor(db_name) as cursor:
         _take(cursor, name, wait)
         yield cursor  # closing the connection releases the lock
 
@@ -65,6 +67,24 @@ def template_lock(server: str = MAIN) -> AbstractContextManager[CursorWrapper]:
 def casino_lock(casino_id: int) -> AbstractContextManager[CursorWrapper]:
     """The lock of creating, copying, moving, migrating or deleting this casino. Raises CasinoBusy."""
     return named_lock(f"casino {casino_id}", wait=settings.CASINO_LOCK_SECONDS)
+
+
+def backup_lock() -> AbstractContextManager[CursorWrapper]:
+    """The lock of a backup of the whole installation. Raises CasinoBusy."""
+    return named_lock(_BACKUP, wait=settings.CASINO_LOCK_SECONDS)
+
+
+def is_backup_running() -> bool:
+    """Whether the backup lock is held at this moment."""
+    with server_cursor() as cursor:  # a lock taken here is released with the statement
+        cursor.execute("SELECT NOT pg_try_advisory_xact_lock(hashtextextended(%s, %s))", [_BACKUP, _SEED])
+        return bool(cursor.fetchone()[0])
+
+
+def restore_lock() -> AbstractContextManager[CursorWrapper]:
+    """The lock of restoring a whole installation, in the database `postgres`: there is no catalogue yet. Raises
+    CasinoBusy."""
+    return named_lock("the restore of the installation", wait=settings.CASINO_LOCK_SECONDS, db_name="postgres")
 
 
 def busy_casinos(casino_ids: Iterable[int]) -> set[int]:

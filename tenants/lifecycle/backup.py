@@ -3,8 +3,6 @@ checksum."""
 
 import hashlib
 import logging
-import os
-import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,13 +20,16 @@ from tenants.models.casino import READY_STATES
 from tenants.schema.migrate import migrations_in
 
 from .databases import check_identity, current_database
+from .files import PARTIAL, new_file, new_folder, remove_partial
 from .pg_dump import dump_database
 from .states import Report, require_state, silent
 
 logger = logging.getLogger(__name__)
 
 MANIFEST, DUMP = "manifest.json", "database.dump"
-PARTIAL = ".partial"
+INSTALLATION = "installation"  # below BACKUP_DIR: the backups of all casinos with the catalogue
+CASINOS = "casinos"  # in such a backup: a folder per casino
+_CONTENT = frozenset({MANIFEST, DUMP})
 _FORMAT = 1
 
 
@@ -60,7 +61,7 @@ class Backup(msgspec.Struct, frozen=True):
 
 def back_up(casino: Casino, *, folder: Path | None = None, report: Report = silent) -> Backup:
     """Write a backup into the new folder `folder`, by default one named after the time, below `BACKUP_DIR`; the casino
-    stays in service. An incomplete backup's folder ends in `.partial`. Raises BackupInvalid, CasinoBusy, CopyFailed.
+    stays in service. A killed call's folder ends in `.partial`. Raises BackupInvalid, CasinoBusy, CopyFailed.
     """
     with casino_lock(casino.pk):
         require_state(casino, *READY_STATES, CasinoState.DELETING)
@@ -70,22 +71,16 @@ def back_up(casino: Casino, *, folder: Path | None = None, report: Report = sile
 def write_backup(casino: Casino, *, folder: Path | None = None, report: Report = silent) -> Backup:
     """`back_up` for a caller that holds the casino's lock."""
     target = folder or default_folder(casino)
-    if target.exists():
-        raise BackupInvalid(f"{target} already exists; name a new folder.")
     database = current_database(casino)
     check_identity(database)
-    partial = target.with_name(target.name + PARTIAL)
-    for leftover in (partial, *_folder_of(casino).glob(f"*{PARTIAL}")):  # of killed calls
-        _remove_partial(leftover)
-    partial.mkdir(parents=True, mode=0o700)
-    taken_at = timezone.now()
-    dump_database(database, partial / DUMP, report)
-    report("writing the manifest")
-    manifest = _describe(casino, database, partial / DUMP, taken_at)
-    (partial / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
-    _sync(partial)
-    partial.rename(target)
-    _sync(target.parent)
+    for leftover in _folder_of(casino).glob(f"*{PARTIAL}"):  # of killed calls
+        remove_partial(leftover, content=_CONTENT)
+    with new_folder(target, content=_CONTENT) as partial:
+        taken_at = timezone.now()
+        dump_database(database, partial / DUMP, report)
+        report("writing the manifest")
+        manifest = _describe(casino, database, partial / DUMP, taken_at)
+        write_manifest(partial, manifest)
     return Backup(target, manifest)
 
 
@@ -97,16 +92,19 @@ def read_backup(folder: Path, *, verify: bool = True) -> Backup:
         raise BackupInvalid(f"{folder} is not a backup: {error}.") from error
     if manifest.format != _FORMAT:
         raise BackupInvalid(f"{folder} is a backup of format {manifest.format}; this release reads format {_FORMAT}.")
-    if verify and (not (folder / DUMP).is_file() or _sha256(folder / DUMP) != manifest.sha256):
-        raise BackupInvalid(f"{folder / DUMP} is damaged: its checksum is not the one in {MANIFEST}.")
+    if verify:
+        check_dump(folder / DUMP, manifest.sha256)
     return Backup(folder, manifest)
 
 
 def backups_of(casino: Casino) -> list[Backup]:
     """The casino's complete backups below `BACKUP_DIR`, the newest first, without reading their dumps. An unreadable
     backup is left out, and a warning logged."""
-    folders = (path.parent for path in _folder_of(casino).glob(f"*/{MANIFEST}") if path.parent.suffix != PARTIAL)
-    found = filter(None, map(_read_or_warn, folders))
+    manifests = [
+        *_folder_of(casino).glob(f"*/{MANIFEST}"),
+        *(settings.BACKUP_DIR / INSTALLATION).glob(f"*/{CASINOS}/{casino.pk}/{MANIFEST}"),
+    ]
+    found = filter(None, (_read_or_warn(path.parent) for path in manifests if not is_partial(path)))
     return sorted(found, key=lambda backup: (backup.manifest.taken_at, backup.folder), reverse=True)
 
 
@@ -123,16 +121,18 @@ def partial_backups() -> list[Path]:
     return sorted(settings.BACKUP_DIR.glob(f"*/*{PARTIAL}"))
 
 
+def is_partial(path: Path) -> bool:
+    """Whether a path below `BACKUP_DIR` is of an incomplete backup."""
+    return any(part.endswith(PARTIAL) for part in path.relative_to(settings.BACKUP_DIR).parts)
+
+
 def default_folder(casino: Casino) -> Path:
-    return _folder_of(casino) / f"{timezone.now():%Y%m%dT%H%M%S_%fZ}"
+    return _folder_of(casino) / folder_name()
 
 
-def _remove_partial(folder: Path) -> None:
-    """Raises BackupInvalid if the folder has other files than a backup's."""
-    others = sorted(path.name for path in folder.glob("*") if path.name not in (DUMP, MANIFEST))
-    if others:
-        raise BackupInvalid(f"{folder} exists and contains {', '.join(others)}: name another folder.")
-    shutil.rmtree(folder, ignore_errors=True)
+def folder_name() -> str:
+    """Names sort by time."""
+    return f"{timezone.now():%Y%m%dT%H%M%S_%fZ}"
 
 
 def _folder_of(casino: Casino) -> Path:
@@ -158,21 +158,22 @@ def _describe(casino: Casino, database: CasinoDatabase, dump: Path, taken_at: da
         recommendation_schema=casino.recommendation_schema,
         timestamp=casino.timestamp,
         size=dump.stat().st_size,
-        sha256=_sha256(dump),
+        sha256=sha256_of(dump),
         options=casino.options,
     )
 
 
-def _sha256(path: Path) -> str:
+def write_manifest(folder: Path, manifest: msgspec.Struct) -> None:
+    with new_file(folder / MANIFEST) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(manifest)))
+
+
+def check_dump(dump: Path, expected: str) -> None:
+    """Raises BackupInvalid unless the file has this SHA-256."""
+    if not dump.is_file() or sha256_of(dump) != expected:
+        raise BackupInvalid(f"{dump} is damaged: its checksum is not the one in {MANIFEST}.")
+
+
+def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    """Flush the folder and its files to the disk."""
-    for path in (*folder.iterdir(), folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

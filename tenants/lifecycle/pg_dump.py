@@ -5,7 +5,7 @@ A dump is one consistent snapshot; the database stays in use.
 
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +17,7 @@ from tenants.errors import CopyFailed
 from tenants.models import CasinoDatabase
 from tenants.postgresql.tools import connection_arguments, tool_path
 
+from .files import new_file
 from .states import Report
 
 _CHUNK = 1 << 20
@@ -33,10 +34,12 @@ def copy_database(source: CasinoDatabase, target: CasinoDatabase, report: Report
     analyse(target)
 
 
-def dump_database(source: CasinoDatabase, path: Path, report: Report) -> None:
-    """Write all of `source` into a new file, in pg_dump's custom format. Raises CopyFailed."""
+def dump_database(source: CasinoDatabase, path: Path, report: Report, *, without_rows_of: Iterable[str] = ()) -> None:
+    """Write `source` into a new file, in pg_dump's custom format; of some tables the definition only. Raises
+    CopyFailed."""
     report(f"dumping {source}")
-    with _dumping(source) as dump, path.open("xb") as file:
+    options = [f"--exclude-table-data={table}" for table in without_rows_of]
+    with _dumping(source, *options) as dump, new_file(path) as file:
         _copy_bytes(dump, file, f"dumping {source}", report)
 
 
@@ -85,8 +88,8 @@ def _copy_bytes(source: IO[bytes], target: IO[bytes], doing: str, report: Report
 
 
 @contextmanager
-def _dumping(source: CasinoDatabase) -> Iterator[IO[bytes]]:
-    with _running("pg_dump", _DUMP, source, stdout=subprocess.PIPE) as process:
+def _dumping(source: CasinoDatabase, *options: str) -> Iterator[IO[bytes]]:
+    with _running("pg_dump", (*_DUMP, *options), source, stdout=subprocess.PIPE) as process:
         yield process.stdout
 
 

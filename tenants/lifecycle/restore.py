@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from tenants.databases.locks import casino_lock
 from tenants.errors import BackupInvalid, LifecycleError, WrongState
-from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
+from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer, PrivacyAction, PrivacyRecord
 from tenants.models.casino import READY_STATES
 from tenants.schema.migrate import migrate_casino
 
@@ -17,9 +18,9 @@ from .placement import choose_server
 from .states import Report, require_state, silent
 
 
-def restore_casino(casino: Casino, folder: Path, *, server: str | None = None, report: Report = silent) -> None:
+def restore_casino(casino: Casino, folder: Path, *, server: str | None = None, report: Report = silent) -> Backup:
     """Load a backup of this casino into a new generation of its database, and activate that. The old one stays, closed,
-    until `prune_casino`. A deleted casino becomes active.
+    until `prune_casino`. A deleted casino becomes active. Returns the backup.
 
     Rows stored after the backup are not in the new generation. Raises BackupInvalid, CasinoBusy, CopyFailed,
     WrongState.
@@ -29,6 +30,14 @@ def restore_casino(casino: Casino, folder: Path, *, server: str | None = None, r
     _check_owner(backup, casino)
     with casino_lock(casino.pk), _new_generation(casino, server, report) as target:
         load_database(backup.folder / DUMP, target, report)
+    return backup
+
+
+def erased_since(casino: Casino, taken_at: datetime) -> int:
+    """How many users were erased after a backup was taken: its restore brings them back, until they are erased
+    again."""
+    erased = PrivacyRecord.objects.filter(casino_id=casino.pk, action=PrivacyAction.ERASED, done_at__gte=taken_at)
+    return erased.values("user_id").distinct().count()
 
 
 def restore_generation(casino: Casino, generation: int, *, report: Report = silent) -> None:

@@ -11,13 +11,14 @@ from tenants.lifecycle.states import Report, silent
 from tenants.models import Casino, DatabaseServer
 
 from .findings import Finding, ServerSnapshot, read_server
+from .installation import INSTALLATION_SYMPTOMS
 from .symptoms import CASINO_SYMPTOMS, DATABASE_SYMPTOMS, partial_backup_findings
 
 
 def examine(report: Report = silent) -> list[Finding]:
     """All findings, without those of casinos whose lock another process holds at this moment."""
     servers: dict[str, ServerSnapshot] = {}
-    findings: list[Finding] = []
+    findings = [finding for symptom in INSTALLATION_SYMPTOMS for finding in symptom()]
     for row in DatabaseServer.objects.order_by("name"):
         report(f"checking server {row}")
         try:

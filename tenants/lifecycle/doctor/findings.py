@@ -9,6 +9,7 @@ from django.db import DatabaseError
 
 from tenants.databases.servers import quoted, server_cursor
 from tenants.lifecycle.databases import reopen
+from tenants.lifecycle.files import make_private_folder, sync_folder
 from tenants.lifecycle.pg_dump import dump_database
 from tenants.lifecycle.states import Report
 from tenants.models import Casino, CasinoDatabase
@@ -95,10 +96,12 @@ def read_server(name: str) -> ServerSnapshot:
 
 def _dump_and_drop(server: str, db_name: str, report: Report) -> None:
     folder = settings.BACKUP_DIR / "orphans" / server
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        make_private_folder(folder)
     database = CasinoDatabase(server_id=server, db_name=db_name)
     reopen(database)
     dump_database(database, folder / f"{db_name}.dump", report)
+    sync_folder(folder)
     report(f"dropping {database}")
     with server_cursor(server=server) as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {quoted(db_name)} WITH (FORCE)")

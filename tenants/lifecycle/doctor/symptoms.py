@@ -9,9 +9,10 @@ from pathlib import Path
 from django.conf import settings
 from django.db import OperationalError
 
-from tenants.databases.locks import casino_lock
+from tenants.databases.locks import casino_lock, is_backup_running
+from tenants.ids import parse_id
 from tenants.lifecycle import databases
-from tenants.lifecycle.backup import backups_of, partial_backups
+from tenants.lifecycle.backup import INSTALLATION, backups_of, partial_backups
 from tenants.lifecycle.create import UNFINISHED, provision
 from tenants.lifecycle.delete import delete_casino
 from tenants.lifecycle.move import cancel_move
@@ -130,8 +131,8 @@ def open_to_public(casino: Casino, database: CasinoDatabase, server: ServerSnaps
 
 def partial_backup_findings(busy: set[int]) -> Iterator[Finding]:
     for folder in partial_backups():
-        owner = int(folder.parent.name) if folder.parent.name.isdecimal() else None
-        if owner not in busy:
+        owner = parse_id(folder.parent.name)
+        if owner not in busy and not (folder.parent.name == INSTALLATION and is_backup_running()):
             yield Finding(
                 code="partial_backup",
                 problem=f"The backup {folder} is incomplete.",

@@ -1,13 +1,28 @@
 """Arguments of several verbs, and their validation."""
 
+from argparse import Action, ArgumentParser, Namespace
+from typing import Any
+
 from django.core.management.base import CommandError, CommandParser
 
 from tenants.ids import MAX_ID
 from tenants.models import Casino
 
 
-def add_casino(parser: CommandParser) -> None:
-    parser.add_argument("casino_id", type=int, metavar="ID", help="the casino's id")
+class InsteadOfCasino(Action):
+    """An option without which the verb needs its casino's id: stores its value, or true if it takes none."""
+
+    def __init__(self, *args: Any, casino: Action, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._casino = casino
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, values: Any, option: str | None = None) -> None:
+        self._casino.required = False
+        setattr(namespace, self.dest, True if self.nargs == 0 else values)
+
+
+def add_casino(parser: CommandParser) -> Action:
+    return parser.add_argument("casino_id", type=int, metavar="ID", help="the casino's id")
 
 
 def add_name(parser: CommandParser) -> None:
@@ -22,12 +37,20 @@ def add_yes(parser: CommandParser) -> None:
     parser.add_argument("--yes", action="store_true", help="don't ask for confirmation")
 
 
-def find_casino(casino_id: int) -> Casino:
+def find_casino(casino_id: int | None) -> Casino:
     """Raises CommandError if no casino has this id."""
+    if casino_id is None:
+        raise CommandError("Give the casino's id; see `manage.py casino list`.")
     casino = Casino.objects.filter(pk=casino_id).first() if 0 < casino_id <= MAX_ID else None
     if casino is None:
         raise CommandError(f"No casino has the id {casino_id}; see `manage.py casino list`.")
     return casino
+
+
+def require_one(casino_id: int | None, is_all: bool) -> None:
+    """Raises CommandError if both a casino's id and `--all` are given."""
+    if is_all and casino_id is not None:
+        raise CommandError(f"Give the casino's id {casino_id}, or --all, not both.")
 
 
 def check_name(name: str) -> None:

@@ -5,12 +5,14 @@ import pytest
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
-from tenants.databases.roles import login_of, role_name
-from tenants.databases.servers import database_settings, server_cursor
+from tenants.databases.catalogue import _close_to_casinos, ensure_catalogue
+from tenants.databases.roles import is_catalogue_open, login_of, role_name
+from tenants.databases.servers import database_settings, quoted, server_cursor
 from tenants.lifecycle.backup import back_up
 from tenants.lifecycle.clone import clone_casino
 from tenants.lifecycle.create import create_casino, store_casinos
 from tenants.lifecycle.delete import delete_casino
+from tenants.lifecycle.doctor.examine import examine, repair
 from tenants.lifecycle.move import move_casino
 from tenants.lifecycle.restore import restore_casino
 from tenants.routing.connections import casino_connection
@@ -135,6 +137,57 @@ def test_casino_older_than_the_roles_gets_its_role_when_it_is_migrated(settings)
     for casino in (gamma, delta):
         migrate_casino(casino.current)
     _assert_kept_apart(gamma, delta)
+
+
+@pytest.fixture
+def open_catalogue():
+    """As an older release left it, and as other tests expect it."""
+    grant = f"GRANT CONNECT, TEMPORARY ON DATABASE {quoted(connection.settings_dict['NAME'])} TO PUBLIC"
+    with server_cursor() as cursor:
+        cursor.execute(grant)
+    yield
+    with server_cursor() as cursor:
+        cursor.execute(grant)
+
+
+def test_casinos_role_cannot_connect_to_the_catalogue_once_it_is_migrated(open_catalogue):
+    """There it could hold the locks of the catalogue and of other casinos."""
+    gamma = create_casino("Gamma")
+    catalogue = connection.settings_dict["NAME"]
+    with _connect(gamma, catalogue) as own:
+        own.execute("SELECT 1")
+    for _ in range(2):
+        ensure_catalogue()
+        with pytest.raises(psycopg.OperationalError, match=f'{DENIED} for database "{catalogue}"'):
+            _connect(gamma, catalogue)
+    with server_cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE mine ()")
+
+
+def test_service_that_does_not_own_the_catalogue_is_told_how_to_close_it(open_catalogue, caplog, settings):
+    catalogue = connection.settings_dict["NAME"]
+    gamma = create_casino("Gamma")
+    settings.DIRECT_DATABASE = login_of(gamma.pk)
+    _close_to_casinos(catalogue)
+    settings.DIRECT_DATABASE = {}
+    assert f'REVOKE ALL ON DATABASE "{catalogue}" FROM PUBLIC' in caplog.text
+
+
+def test_catalogue_stays_open_without_roles(open_catalogue, settings):
+    settings.CASINO_ROLES = False
+    ensure_catalogue()
+    assert is_catalogue_open()
+
+
+def test_doctor_finds_an_open_catalogue_and_closes_it(open_catalogue, settings):
+    gamma = create_casino("Gamma")
+    [finding] = [finding for finding in examine() if finding.code == "catalogue_open_to_public"]
+    assert [error for _, error in repair([finding])] == [None]
+    assert "catalogue_open_to_public" not in [finding.code for finding in examine()]
+    with pytest.raises(psycopg.OperationalError, match=DENIED):
+        _connect(gamma, connection.settings_dict["NAME"])
+    settings.CASINO_ROLES = False
+    assert "catalogue_open_to_public" not in [finding.code for finding in examine()]
 
 
 def test_password_depends_on_the_secret_and_the_casino(settings):

@@ -1,6 +1,8 @@
 import hashlib
 import json
+import os
 import re
+import socket
 import stat
 
 import pytest
@@ -70,6 +72,21 @@ def test_existing_folder_is_not_written_into(gamma, tmp_path):
     with pytest.raises(BackupInvalid, match="mine already exists; name a new folder"):
         back_up(gamma, folder=tmp_path / "mine")
     assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_sockets_and_fifos_beside_the_folder_are_not_opened(gamma, tmp_path):
+    """Opening the FIFO would wait for its writer, with the casino's lock held."""
+    os.mkfifo(tmp_path / "fifo")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(tmp_path / "socket"))  # a socket's path has 107 characters at most
+        backup = back_up(gamma, folder=tmp_path / "mine")
+    assert read_backup(backup.folder) == backup
+
+
+def test_folder_in_place_of_a_dangling_link_is_refused(gamma, tmp_path):
+    (tmp_path / "mine").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(BackupInvalid, match="mine already exists"):
+        back_up(gamma, folder=tmp_path / "mine")
 
 
 def test_interrupted_backup_is_not_listed_and_does_not_prevent_the_next(gamma, settings):

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -306,3 +307,41 @@ def test_json_is_a_single_document(gamma):
     written = run("casino", "backup", gamma.pk, "--json")
     assert set(json.loads(written.out)) == {"folder", "generation", "taken_at", "size", "sha256"}
     assert "dumping" in written.err
+
+
+class TestWholeInstallation:
+    def test_backup_of_all_casinos_is_created_and_listed(self, gamma, tmp_path):
+        assert run("casino", "backups", "--all").out == "The installation has no backups.\n"
+        written = run("casino", "backup", "--all")
+        assert "The catalogue and 1 of 1 casinos are backed up in" in written.out
+        [listed] = run("casino", "backups", "--all", "--json").document
+        assert listed["folder"] in written.out
+        assert "complete" in run("casino", "backups", "--all").out
+
+    def test_incomplete_backup_exits_with_an_error_that_names_the_casino(self, gamma):
+        with server_cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {quoted(gamma.db_name)} WITH (FORCE)")
+        with pytest.raises(
+            CommandError, match=rf"The backup is incomplete\. Missing: {re.escape(str(gamma))}: .*exist"
+        ):
+            run("casino", "backup", "--all")
+        assert "incomplete, without 1" in run("casino", "backups", "--all").out
+
+    @pytest.mark.parametrize(
+        "arguments", [("backup", 1, "--all"), ("backups", 1, "--all"), ("restore", 1, "--all", "x")]
+    )
+    def test_one_casino_and_all_casinos_exclude_each_other(self, db, arguments):
+        with pytest.raises(CommandError, match="Give the casino's id 1, or --all, not both"):
+            run("casino", *arguments)
+
+    @pytest.mark.parametrize("verb", ["backup", "backups", "restore"])
+    def test_neither_a_casino_nor_all_is_refused(self, db, verb):
+        with pytest.raises(CommandError, match=r"required: ID|one of the arguments"):
+            run("casino", verb)
+
+    def test_restore_into_a_catalogue_in_use_is_refused_after_the_confirmation(self, gamma):
+        folder = run("casino", "backup", "--all", "--json").document["folder"]
+        with pytest.raises(CommandError, match=r"This restores the catalogue and 1 casinos .* pass --yes"):
+            run("casino", "restore", "--all", folder)
+        with pytest.raises(CommandError, match="is not empty"):
+            run("casino", "restore", "--all", folder, "--yes")
