@@ -49,6 +49,15 @@ def send(topic: Topic, messages: Iterable[Message], *, partition: int = 0) -> No
     assert producer.flush(PATIENCE_SECONDS) == 0
 
 
+def send_raw(
+    name: str, value: bytes | None, headers: Iterable[tuple[str, bytes | None]], *, partition: int = 0
+) -> None:
+    """Send one message to the topic of this name, with any headers."""
+    producer = Producer(client_config())
+    producer.produce(name, value, headers=[*headers], partition=partition)
+    assert producer.flush(PATIENCE_SECONDS) == 0
+
+
 def consume(topic: Topic, count: int, on_wait: Callable[[], None] = lambda: None) -> TopicConsumer:
     """Run a consumer until it has counted `count` messages, and no more."""
     consumer: TopicConsumer = TopicConsumer(topic, Until(lambda: consumer.counts.total() >= count, on_wait))

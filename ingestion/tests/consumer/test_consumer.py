@@ -2,13 +2,15 @@ import logging
 import time
 from typing import Any
 
+import msgspec
 import pytest
 
 from ingestion.consumer.consumer import TopicConsumer
+from ingestion.dead_letters.log import DeadLetterQuery, list_dead_letters
 from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.maintenance.pruning import TallyMerging, TallyPruning
 from ingestion.messages.envelope import open_message
-from ingestion.tests.kafka_client import Until, committed, consume, in_second_group, send
+from ingestion.tests.kafka_client import Until, committed, consume, in_second_group, send, send_raw
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, event, user, without
 from ingestion.tests.undecodable_header import send_with_unreadable_header
@@ -20,6 +22,7 @@ from tenants.routing.context import use_casino
 # A consumer closes connections in a transaction, so these tests must not run in one.
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
+USER = msgspec.json.encode(user())
 BAD: list[tuple[Any, Any, str]] = [
     (None, user(), "no_casino"),
     ("x", user(), "no_casino"),
@@ -101,6 +104,26 @@ def test_messages_with_unreadable_headers_do_not_stop_the_rest(broker, casino_a)
     send(USERS, [(1, user())])
     assert consume(USERS, 101).counts == {(None, "no_casino"): 100, (1, "stored"): 1}
     assert committed(USERS) == {0: 101}
+
+
+def test_message_with_two_casino_ids_is_a_dead_letter(broker, casino_a, casino_b):
+    for second in (b"2", b"1", b"x", b"", None):
+        send_raw("users", USER, [("casino_id", b"1"), ("casino_id", second)])
+    assert consume(USERS, 5).counts == {(None, "ambiguous_header"): 5}
+    assert names(casino_a) == names(casino_b) == {}
+    letters = list_dead_letters(DeadLetterQuery())
+    assert {(each.casino_id, each.reason, each.field) for each in letters} == {(None, "ambiguous_header", "casino_id")}
+
+
+def test_message_with_two_headers_of_a_replay_is_a_dead_letter(broker, casino_a):
+    for header in ("replay.origin", "replay.count"):
+        send_raw("users", USER, [("casino_id", b"1"), (header, b"1"), (header, b"2")])
+    assert consume(USERS, 2).counts == {(1, "ambiguous_header"): 2}
+
+
+def test_headers_of_the_sender_may_repeat(broker, casino_a):
+    send_raw("users", USER, [("casino_id", b"1"), ("trace", b"1"), ("trace", b"2")])
+    assert consume(USERS, 1).counts == {(1, "stored"): 1}
 
 
 def test_second_coupon_with_the_same_id_is_a_duplicate(broker, casino_a, casino_b, user_7):

@@ -3,6 +3,7 @@
 import zlib
 from datetime import timedelta
 
+import msgspec
 import pytest
 from django.utils import timezone
 
@@ -56,7 +57,7 @@ def old_sums(casino, sums):
         PendingCasinoSums.objects.create(sums=sums, added_at=timezone.now() - timedelta(minutes=1))
 
 
-@pytest.mark.parametrize("sqlstate", ["CS001", "2D000", "HV000"])
+@pytest.mark.parametrize("sqlstate", ["CS001", "2D000"])
 def test_trigger_with_an_sqlstate_of_its_own_parks_its_casinos_messages_only(broker, casino_a, casino_b, sqlstate):
     send(USERS, [(casino, user(id=number)) for number in (1, 2) for casino in (1, 2)])
     with trigger(f"RAISE 'no' USING ERRCODE = '{sqlstate}';"):
@@ -101,12 +102,21 @@ def test_consumer_stops_for_unexpected_errors_of_nearly_all_casinos(broker, casi
     assert consumer.counts == {}
 
 
-@pytest.mark.parametrize(
-    "sums", [b"\x0b\xad\xc0\xde", BOMB, b"", zlib.compress(b"\x92\x00\x80")[:-3], zlib.compress(b"\x92\xc0\x80")]
-)
-def test_unreadable_sums_of_a_casino_delay_no_message(broker, casino_a, casino_b, user_7, sums, monkeypatch):
+UNREADABLE_SUMS = [
+    b"\x0b\xad\xc0\xde",
+    BOMB,
+    b"",
+    zlib.compress(b"\x92\x00\x80")[:-3],
+    zlib.compress(b"\x92\xc0\x80"),
+    zlib.compress(msgspec.msgpack.encode([1e300, {}])),
+    zlib.compress(b"\x92\x00" + b"\x81" * 5_000),
+]
+
+
+def test_unreadable_sums_of_a_casino_delay_no_message(broker, casino_a, casino_b, user_7, monkeypatch):
     monkeypatch.setattr(TallyPruning, "casinos", lambda self: [])  # so that storing finds them
-    old_sums(casino_a, sums)
+    for sums in UNREADABLE_SUMS:
+        old_sums(casino_a, sums)
     send(COUPONS, [(1, new_coupon()), (2, new_coupon())])
     assert consume(COUPONS, 2).counts == {(1, "stored"): 1, (2, "stored"): 1}
     assert coupons(casino_a) == coupons(casino_b) == 1
@@ -156,24 +166,33 @@ def packed(*, casino=1, partition=0, topic="coupons", header_of=None):
     return pack(Envelope(Place("here", topic, partition, 5, 0), casino, None, b"{}", headers))
 
 
-@pytest.mark.parametrize(
-    "message",
-    [b"\xc1", b"", b"\x91" * 5_000, b"\x00" * 5_000_000, packed(casino=2), packed(header_of=2), packed(topic="users"),
-     packed(partition=7)],
-    ids=["garbage", "empty", "deep", "huge", "of another casino", "with another's header", "of another topic",
-         "of a missing partition"],
-)  # fmt: skip
-def test_expired_coupon_with_an_unreadable_message_waits_again(broker, casino_a, casino_b, message, caplog):
-    send(COUPONS, [(casino, coupon(user_id=404, id=casino)) for casino in (1, 2)])
-    consume(COUPONS, 2)
+UNREADABLE_MESSAGES = [
+    b"\xc1",
+    b"",
+    b"\x91" * 5_000,
+    b"\x00" * 5_000_000,
+    packed(casino=2),
+    packed(header_of=2),
+    packed(topic="users"),
+    packed(partition=7),
+]
+
+
+def test_expired_coupons_with_unreadable_messages_wait_again(broker, casino_a, casino_b, caplog):
+    count = len(UNREADABLE_MESSAGES)
+    send(COUPONS, [(1, coupon(user_id=404, id=1 + number)) for number in range(count)])
+    send(COUPONS, [(casino, coupon(user_id=404, id=100)) for casino in (1, 2)])
+    consume(COUPONS, count + 2)
     with use_casino(casino_a.current):
-        WaitingCoupon.objects.update(message=message)
+        for number, message in enumerate(UNREADABLE_MESSAGES):
+            WaitingCoupon.objects.filter(coupon_id=1 + number).update(message=message)
     results: list[MessageResult] = []
-    CouponExpiry(COUPONS, store_of_coupons(results.extend)).step(timezone.now() + timedelta(days=8))
-    assert [result.envelope.casino_id for result in results] == [2]
-    assert [letter.casino_id for letter in list_dead_letters(DeadLetterQuery())] == [2]
+    expiry = CouponExpiry(COUPONS, store_of_coupons(results.extend))
+    expiry.step(timezone.now() + timedelta(days=8))
+    assert sorted(str(result.envelope.casino_id) for result in results) == ["1", "2"]
+    assert sorted(str(letter.casino_id) for letter in list_dead_letters(DeadLetterQuery())) == ["1", "2"]
     with use_casino(casino_a.current):
-        assert WaitingCoupon.objects.filter(waiting_since__gt=timezone.now() - timedelta(minutes=1)).count() == 1
+        assert WaitingCoupon.objects.count() == count
     assert "casino_1: waiting coupons" in caplog.text
 
 

@@ -14,7 +14,7 @@ from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Rejection
 from ingestion.outcomes import MessageResult
 from ingestion.tests.decoded_messages import envelope_of
-from ingestion.tests.kafka_client import NOW, consume, send
+from ingestion.tests.kafka_client import NOW, consume, send, send_raw
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user, without
 from ingestion.topics import COUPONS, USERS
@@ -83,6 +83,39 @@ def test_a_message_written_twice_after_a_crash_is_listed_once(broker, casino_a):
     assert listed() == [(1, "malformed")]
     replay(list_dead_letters(DeadLetterQuery()))
     assert listed() == []
+
+
+def test_sender_can_not_close_dead_letters(rejected_messages):
+    """A rejected message with the header of a closing record is a dead letter like any other."""
+    open_letters = len(listed())
+    offsets = b"[0,1,2,3,4,5,6,7]"
+    send_raw("users", offsets, [("casino_id", b"2"), ("dead.mark", b"purged"), ("replay.count", b"9" * 5_000)])
+    consume(USERS, 1)
+    assert len(listed()) == open_letters + 1
+
+
+FOREIGN = [
+    (b"", []),
+    (b"[0]", [("dead.mark", b"nonsense")]),
+    (b"[0", [("dead.mark", b"purged")]),
+    (b"[" * 10_000, [("dead.mark", b"purged")]),
+    (b'["x"]', [("dead.mark", b"\xff")]),
+]
+
+
+def test_foreign_messages_among_dead_letters_are_ignored(rejected_messages):
+    for value, headers in FOREIGN:
+        send_raw(USERS.dead, value, headers)
+    assert len(listed()) == 4
+
+
+def test_dead_letter_with_unreadable_headers_is_listed(broker, casino_a):
+    send_raw(
+        USERS.dead,
+        b"",
+        [("dead.place", b"x"), ("dead.at", b"yesterday"), ("dead.attempts", b"9" * 9_999), ("replay.count", b"-1")],
+    )
+    assert [(each.at, each.attempts, each.replays) for each in list_dead_letters(DeadLetterQuery())] == [(None, 1, 0)]
 
 
 def test_message_is_replayed_and_stored_after_its_cause_is_fixed(rejected_messages, casino_a, settings):

@@ -5,8 +5,9 @@ import pytest
 from ingestion.consumer.consumer import TopicConsumer
 from ingestion.messages.envelope import header
 from ingestion.parking.parking import PREFIX, unpark
+from ingestion.status.parked import list_parked
 from ingestion.tests.database_outages import database_unavailable
-from ingestion.tests.kafka_client import Until, committed, consume, read_named, rewind, send
+from ingestion.tests.kafka_client import Until, committed, consume, read_named, rewind, send, send_raw
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
 from ingestion.topics import COUPONS, USERS
@@ -146,6 +147,27 @@ def test_message_parked_twice_is_stored_once(broker, casino_a, casino_b, user_7)
     counts = run_until(COUPONS, has({(2, "stored"): 3, (2, "repeated"): 3})).counts
     assert counts[2, "stored"] == 3
     assert counted(casino_b) == (3, 3, 6)
+
+
+def place(partition, offset):
+    return f'{{"cluster":"c","topic":"users","partition":{partition},"offset":{offset},"sent_at":0}}'.encode()
+
+
+FOREIGN = [b"", b"{", b'["c", "users", 2, 0, 0]', b"[" * 10_000, place(2, 0), place(0, -1), place(0, 2**63)]
+
+
+def test_foreign_messages_among_parked_ones_are_ignored(broker, casino_a, casino_b):
+    def send_foreign():
+        for text in FOREIGN:
+            send_raw(USERS.parked, b"{}", [("casino_id", b"2"), ("parked.place", text)])
+
+    send_foreign()
+    with database_unavailable(casino_b):
+        send(USERS, [(2, user()), (1, user())])
+        assert consume(USERS, 2).counts == {(2, "parked"): 1, (1, "stored"): 1}
+    send_foreign()
+    assert [(each.casino_id, each.count) for each in list_parked([USERS])] == [(2, 1)]
+    assert run_until(USERS, has({(2, "stored"): 1})).counts == {(2, "stored"): 1}
 
 
 @pytest.mark.parametrize(
