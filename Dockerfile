@@ -21,6 +21,7 @@ RUN DATABASE_URL=postgres://build@localhost/build SECRET_KEY=only-while-building
 RUN mkdir /backups && chown recsys /backups
 USER recsys
 EXPOSE 8000
-CMD ["granian", "recsys_project.wsgi:application", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", \
-     "--workers", "2", "--blocking-threads", "8", "--respawn-failed-workers", \
-     "--workers-kill-timeout", "30", "--log-config", "recsys_project/granian_logging.json"]
+CMD ["granian", "recsys_project.asgi:application", "--interface", "asgi", "--http", "1", "--no-ws", \
+     "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--respawn-failed-workers", \
+     "--backlog", "2048", "--backpressure", "2048", "--http1-buffer-size", "65536", "--workers-kill-timeout", "30", \
+     "--log-config", "recsys_project/granian_logging.json"]

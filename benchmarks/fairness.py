@@ -71,10 +71,11 @@ def build(rate: int) -> tuple[str, str, Any]:
 @contextmanager
 def serving() -> Any:
     server = (
-        f"granian recsys_project.wsgi:application --interface wsgi --port {PORT} --no-log "
-        f"--workers {WORKERS} --blocking-threads {THREADS} --workers-kill-timeout 10"
+        f"granian recsys_project.asgi:application --interface asgi --http 1 --no-ws --port {PORT} --no-log "
+        f"--workers {WORKERS} --workers-kill-timeout 10"
     )
-    environment = {**os.environ, "RECSYS_OPEN_API": "0", "HTTPS": "0", "PYTHONWARNINGS": "ignore", "LOG_LEVEL": "ERROR"}
+    settings = {"RECSYS_OPEN_API": "0", "HTTPS": "0", "LOG_LEVEL": "ERROR", "WEB_THREADS": str(THREADS)}
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", **settings}
     process = subprocess.Popen((sys.executable, "-m", *server.split()), env=environment)
     try:
         _wait_for_server()

@@ -48,8 +48,10 @@ KEY, PLAIN = "one key", "plain"
 SERVERS = {
     "gunicorn": f"gunicorn benchmarks.server --bind 127.0.0.1:{PORT} --worker-class gthread --threads {THREADS} "
     "--log-level error --no-control-socket --workers",
-    "granian": f"granian benchmarks.server:application --interface wsgi --port {PORT} --blocking-threads {THREADS} "
-    "--no-log --workers",
+    "granian": f"granian benchmarks.server:asgi_application --interface asgi --http 1 --no-ws --port {PORT} --no-log "
+    "--workers",
+    "granian-wsgi": f"granian benchmarks.server:application --interface wsgi --port {PORT} --no-log "
+    f"--blocking-threads {THREADS} --workers",
 }
 
 Send = Callable[[http.client.HTTPConnection], None]
@@ -143,9 +145,10 @@ def _rate(send: Send, requests: int) -> float:
 
 @contextmanager
 def serving(name: str, workers: int) -> Any:
+    settings = {"RECSYS_OPEN_API": "1", "HTTPS": "0", "LOG_LEVEL": "ERROR", "WEB_THREADS": str(THREADS)}
     process = subprocess.Popen(
         (sys.executable, "-m", *SERVERS[name].split(), str(workers)),
-        env={**os.environ, "RECSYS_OPEN_API": "1", "HTTPS": "0", "PYTHONWARNINGS": "ignore", "LOG_LEVEL": "ERROR"},
+        env={**os.environ, "PYTHONWARNINGS": "ignore", **settings},
     )
     try:
         _wait_for_server()

@@ -1,4 +1,4 @@
-"""The project's WSGI application plus two views for comparison."""
+"""The project's WSGI and ASGI applications plus two views for comparison."""
 
 import os
 from collections import Counter
@@ -16,6 +16,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from operations.asgi_adapter import AsgiAdapter
 from operations.gc_tuning import freeze
 from operations.middleware import EarlyRefusal
 from recommendations.api.views import CasinoAPIView
@@ -65,4 +66,5 @@ urlpatterns = [
     *project_urlpatterns,
 ]
 application = EarlyRefusal(in_django)
+asgi_application = AsgiAdapter(application)
 freeze()

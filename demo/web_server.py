@@ -40,8 +40,8 @@ def start_server(processes: Processes, port: int) -> str:
     call_command("collectstatic", interactive=False, verbosity=0)
     port = port if port and _is_free(port) else _free_port()
     address = f"{HOST}:{port}"
-    granian = (sys.executable, "-m", "granian", "recsys_project.wsgi:application", "--interface", "wsgi")
-    options = ("--workers", "2", "--blocking-threads", "4", "--workers-kill-timeout", "5")
+    granian = (sys.executable, "-m", "granian", "recsys_project.asgi:application", "--interface", "asgi")
+    options = ("--http", "1", "--no-ws", "--workers", "2", "--workers-kill-timeout", "10")
     processes.start(SERVER, *granian, "--host", HOST, "--port", str(port), *options)
     _wait_until_responding(f"http://{address}/", processes)
     return f"http://{address}"

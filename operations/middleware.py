@@ -17,6 +17,7 @@ from tenants.http.request_state import ID_HEADER, RequestState, request_state, r
 from .log_format import current_request
 from .metrics import count_request
 from .probes import PROBES
+from .worker_threads import Application, Environ
 
 logger = logging.getLogger("access")
 
@@ -34,9 +35,7 @@ ADMIN_POLICY = f"default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 
 # REST framework's pages have inline styles; their scripts are files.
 API_POLICY = f"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; {_SHARED}"
 
-Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class EarlyRefusal:

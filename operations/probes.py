@@ -10,8 +10,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from .health import readiness_check
 from .metrics import exposition
 
+LIVE_PATH = "/health/live"
 
-def live(request: HttpRequest) -> HttpResponse:
+
+def live(request: HttpRequest | None = None) -> HttpResponse:
     """200 if the process answers; nothing else is checked."""
     return JsonResponse({"status": "live"})
 
@@ -43,7 +45,7 @@ def _may_see_metrics(request: HttpRequest) -> bool:
 
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
-    "/health/live": live,
+    LIVE_PATH: live,
     "/health/ready": ready,
     "/metrics": metrics,
 }

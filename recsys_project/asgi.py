@@ -1,9 +1,9 @@
-"""ASGI entry point."""
+"""ASGI entry point, for granian: runs the WSGI application, whose requests are read in the event loop."""
 
-import os
+from . import wsgi  # sets Django up, which the next import needs
 
-from django.core.asgi import get_asgi_application
+in_threads = wsgi.application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+from operations.asgi_adapter import AsgiAdapter
 
-application = get_asgi_application()
+application = AsgiAdapter(in_threads)

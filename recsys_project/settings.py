@@ -147,6 +147,20 @@ TRENDS_SECONDS = env.float("TRENDS_SECONDS", default=10.0)
 STAKE_COOLING_HOURS = env.float("STAKE_COOLING_HOURS", default=24.0)
 OFFERS_MEMORY_MB = env.int("OFFERS_MEMORY_MB", default=512)
 
+# --- Web processes ---------------------------------------------------------------------------------------------------
+
+# Threads of one process, and requests that wait for one, at most for this time.
+WEB_THREADS = env.int("WEB_THREADS", default=8)
+WEB_QUEUE = env.int("WEB_QUEUE", default=256)
+WEB_QUEUE_SECONDS = env.float("WEB_QUEUE_SECONDS", default=10)
+WEB_DRAIN_SECONDS = env.float("WEB_DRAIN_SECONDS", default=3)
+# Bodies of requests are read into memory, those with forms too: of one request, of all together, and for how long.
+REQUEST_BODY_BYTES = env.int("REQUEST_BODY_BYTES", default=10_000_000)
+REQUEST_BODIES_BYTES = env.int("REQUEST_BODIES_BYTES", default=64_000_000)
+REQUEST_BODY_SECONDS = env.float("REQUEST_BODY_SECONDS", default=20)
+REQUEST_BODY_IDLE_SECONDS = env.float("REQUEST_BODY_IDLE_SECONDS", default=5)
+FILE_UPLOAD_HANDLERS: list[str] = []  # no form takes files: without a handler, no byte of one is kept
+
 # --- Operations ------------------------------------------------------------------------------------------------------
 
 ACCESS_LOG = env.bool("ACCESS_LOG", default=True)

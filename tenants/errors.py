@@ -73,6 +73,17 @@ class TooManyAtOnce(RateLimited):
     code = "too_many_at_once"
 
 
+class ServerBusy(RequestRejected):
+    """All threads of the process are in use, and none became free in time."""
+
+    status = 503
+    code = "server_busy"
+    retry_after = 1.0
+
+    def __init__(self) -> None:
+        super().__init__("The server is busy; Retry-After says when to try again")
+
+
 class RequestTooLarge(RequestRejected):
     """The request's body exceeds the casino's limit."""
 

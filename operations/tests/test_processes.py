@@ -1,19 +1,15 @@
 """Several processes behind one port: their metrics and their shutdown."""
 
+import contextlib
 import http.client
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 
 from tenants.tests import fast_postgresql
 from tenants.tests.server_process import (
@@ -21,11 +17,10 @@ from tenants.tests.server_process import (
     ask,
     build_casinos,
     environment,
-    free_port,
+    granian,
     needs_embedded,
     run_python,
     url_by_socket,
-    wait_for_server,
 )
 from tenants.tests.waiting import wait_until
 
@@ -43,31 +38,6 @@ def catalogue() -> tuple[str, list[int]]:
     folder = fast_postgresql.ensure_running(SERVER_APART)
     url = url_by_socket(folder, "recommendation_system")
     return url, build_casinos(environment(url))
-
-
-@contextmanager
-def granian(env: dict[str, str], workers: int = 2) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """The port and the process of a server started as in the image."""
-    port = free_port()
-    command = (sys.executable, "-m", "granian", "recsys_project.wsgi:application", "--interface", "wsgi")
-    options = ("--workers", str(workers), "--blocking-threads", "4", "--workers-kill-timeout", "20")
-    process = subprocess.Popen(
-        [*command, "--port", str(port), *options],
-        env=env,
-        cwd=settings.BASE_DIR,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for_server(port)
-        yield port, process
-    finally:
-        process.terminate()
-        try:
-            process.wait(60)
-        finally:
-            process.kill()
-            process.wait()
 
 
 def metric(text: str, name: str, **labels: str) -> float:
@@ -115,13 +85,17 @@ def test_ended_process_keeps_its_counters_and_loses_its_gauges(catalogue, tmp_pa
         assert metric(text, "recsys_casino_connections", state="in_use") <= 1
 
 
+_REQUESTS = 20
+
+
 class Traffic:
-    """Sends requests from several threads, each on its own connection, until stopped."""
+    """Sends requests from several threads until stopped, some on each kept-alive connection."""
 
     def __init__(self, port: int, casino_id: int) -> None:
         self.failures: list[str] = []
+        self.closed = 0  # connections that the server closed in order
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(port, casino_id)) for _ in range(6)]
+        self._threads = [threading.Thread(target=self._send, args=(port, casino_id)) for _ in range(6)]
 
     def __enter__(self) -> "Traffic":
         for thread in self._threads:
@@ -133,17 +107,29 @@ class Traffic:
         for thread in self._threads:
             thread.join()
 
-    def _ask(self, port: int, casino_id: int) -> None:
-        while not self._stop.is_set():
-            try:
-                status, _ = ask(port, "/config", casino_id)
-            except ConnectionRefusedError:  # nobody listens: nothing was lost
+    def _send(self, port: int, casino_id: int) -> None:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            while not self._stop.is_set():
+                for _ in range(_REQUESTS):
+                    self._ask(connection, casino_id)
+                connection.close()  # so that each worker gets some
+
+    def _ask(self, connection: http.client.HTTPConnection, casino_id: int) -> None:
+        is_kept = connection.sock is not None
+        try:
+            connection.request("GET", "/config", headers={"Casino-ID": str(casino_id)})
+            response = connection.getresponse()
+            response.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            if is_kept or not isinstance(error, ConnectionError):
+                self.failures.append(f"{error!r} on a {'kept' if is_kept else 'new'} connection")
+            else:  # refused: nobody listens; reset: the listener closed before it accepted the connection
                 time.sleep(0.01)
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(repr(error))
-            else:
-                if status != 200:
-                    self.failures.append(str(status))
+        else:
+            self.closed += response.will_close
+            if response.status != 200:
+                self.failures.append(str(response.status))
 
 
 def wait_for_workers(folder: Path, count: int) -> None:
@@ -154,7 +140,7 @@ def wait_for_workers(folder: Path, count: int) -> None:
 
 def test_stopping_server_answers_accepted_requests(catalogue, tmp_path):
     url, [casino_id, _] = catalogue
-    env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+    env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path), API_REQUESTS_PER_SECOND="0")
     with granian(env) as (port, process), Traffic(port, casino_id) as traffic:
         wait_for_workers(tmp_path, 2)
         process.send_signal(signal.SIGTERM)
@@ -164,7 +150,7 @@ def test_stopping_server_answers_accepted_requests(catalogue, tmp_path):
 
 def test_workers_are_replaced_without_losing_a_request(catalogue, tmp_path):
     url, [casino_id, _] = catalogue
-    env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+    env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path), API_REQUESTS_PER_SECOND="0")
     with granian(env) as (port, process), Traffic(port, casino_id) as traffic:
         wait_for_workers(tmp_path, 2)
         before = _children(process.pid)
@@ -173,6 +159,7 @@ def test_workers_are_replaced_without_losing_a_request(catalogue, tmp_path):
         wait_for_workers(tmp_path, 4)
         assert not _children(process.pid) & before
     assert traffic.failures == []
+    assert traffic.closed >= 1
 
 
 def _children(pid: int) -> set[int]:

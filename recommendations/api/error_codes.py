@@ -36,6 +36,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "not_found": ErrorCode(404, "Not found: /nothing"),
     "method_not_allowed": ErrorCode(405, 'Method "PUT" not allowed.'),
     "not_acceptable": ErrorCode(406, "Could not satisfy the request Accept header."),
+    "request_timeout": ErrorCode(408, "The request's body did not arrive in time; send it at once"),
     "no_open_events": ErrorCode(409, "There are no events that can be bet on now"),
     "request_too_large": ErrorCode(413, "The request is too large: send at most 1000000 bytes"),
     "unsupported_media_type": ErrorCode(415, 'Unsupported media type "text/plain" in request.'),
@@ -43,6 +44,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "rate_limited": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 1}),
     "too_many_at_once": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 1}),
     "internal_error": ErrorCode(500, "Internal error; look it up in the log by the request_id", _REQUEST_ID),
+    "server_busy": ErrorCode(503, "The server is busy; Retry-After says when to try again", {"retry_after": 1}),
     "casino_unavailable": ErrorCode(503, "Casino is not available: its state is creating"),
     "casino_behind": ErrorCode(503, "Casino is being upgraded"),
     "database_unavailable": ErrorCode(503, "The casino's database can't be used at present; try again soon"),
@@ -52,10 +54,10 @@ ERROR_CODES: dict[str, ErrorCode] = {
 OF_ANY = (
     "bad_request", "not_authenticated", "invalid_api_key", "authentication_failed", "permission_denied", "not_found",
     "method_not_allowed", "not_acceptable", "rate_limited", "too_many_at_once", "request_too_large", "internal_error",
-    "database_unavailable",
+    "database_unavailable", "server_busy",
 )  # fmt: skip
 OF_CASINO = (
     *OF_ANY, "casino_id_missing", "casino_id_invalid", "scope_missing", "casino_forbidden", "casino_not_found",
     "casino_suspended", "casino_unavailable", "casino_behind",
 )  # fmt: skip
-OF_BODY = ("parse_error", "invalid", "unsupported_media_type")
+OF_BODY = ("request_timeout", "parse_error", "invalid", "unsupported_media_type")

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 import pytest
@@ -18,6 +18,8 @@ from django.db import connections
 from tenants.postgresql import embedded
 
 SERVER_APART = settings.LOCAL_DIR / "postgres-apart"
+
+GRANIAN_OPTIONS = ("--interface", "asgi", "--http", "1", "--no-ws", "--workers-kill-timeout", "20")
 
 needs_embedded = pytest.mark.skipif(not settings.EMBEDDED_POSTGRES_DIR, reason="DATABASE_URL names another server")
 
@@ -99,6 +101,32 @@ def gunicorn(*options: str, env: dict[str, str]) -> Iterator[tuple[int, "subproc
     finally:
         process.terminate()
         process.wait(30)
+
+
+@contextmanager
+def granian(
+    env: dict[str, str], workers: int = 2, log: IO[bytes] | int = subprocess.DEVNULL
+) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """The port and the process of a server started as in the image, but for its four threads a worker."""
+    port = free_port()
+    command = (sys.executable, "-m", "granian", "recsys_project.asgi:application", *GRANIAN_OPTIONS)
+    process = subprocess.Popen(
+        [*command, "--port", str(port), "--workers", str(workers)],
+        env={"WEB_THREADS": "4", **env},
+        cwd=settings.BASE_DIR,
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        wait_for_server(port)
+        yield port, process
+    finally:
+        process.terminate()
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
 
 
 def wait_for_server(port: int) -> None:

@@ -1,0 +1,139 @@
+"""Runs the WSGI application behind an ASGI server. The event loop reads requests and answers liveness probes; a request
+occupies a thread only once it is complete."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+
+from tenants.errors import ServerBusy
+from tenants.http.error_responses import RejectionResponse, error_response
+
+from .metrics import count_request
+from .middleware import REFUSED_ROUTE
+from .probes import LIVE_PATH, PROBES, live
+from .request_bodies import BodyReader, BodyRejected
+from .worker_threads import Application, Environ, WholeResponse, WorkerThreads, encode_header
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_PROBE_THREADS = 2
+_CLOSE = (b"connection", b"close")
+_CONSTANTS: Environ = {
+    "SCRIPT_NAME": "",
+    "wsgi.version": (1, 0),
+    "wsgi.errors": sys.stderr,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+}
+
+
+class AsgiAdapter:
+    """An ASGI application around the WSGI application.
+
+    A connection that sends nothing, or one byte at a time, costs memory and no thread. When the server is told to
+    stop (SIGTERM), for `WEB_DRAIN_SECONDS` each response closes its connection; then the server stops.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._requests = WorkerThreads(application, settings.WEB_THREADS)
+        self._probes = WorkerThreads(application, _PROBE_THREADS)
+        self._bodies = BodyReader()
+        self._is_draining = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._run_lifespan(receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._respond(scope, receive)
+        if self._is_draining:
+            response.headers.append(_CLOSE)
+        await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _respond(self, scope: Scope, receive: Receive) -> WholeResponse:
+        path = scope["path"]
+        if path == LIVE_PATH:
+            return _as_response(live())
+        environ = build_environ(scope)
+        try:
+            if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+                _replace_body(environ, await self._bodies.read(environ, receive))
+            return await (self._probes if path in PROBES else self._requests).run(environ)
+        except BodyRejected as rejection:
+            response = _as_response(error_response(str(rejection), rejection.code, status=rejection.status))
+            response.headers.append(_CLOSE)  # the rest of the body is not read
+        except ServerBusy as rejection:
+            response = _as_response(RejectionResponse(rejection))
+        count_request(environ["REQUEST_METHOD"], REFUSED_ROUTE, response.status, None, 0.0)
+        return response
+
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
+        while (message := await receive())["type"] == "lifespan.startup":
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._drain)
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": f"{message['type']}.complete"})
+
+    def _drain(self) -> None:
+        """Stop after `WEB_DRAIN_SECONDS`, at a second signal at once. The server itself handles SIGINT."""
+        delay = 0.0 if self._is_draining else settings.WEB_DRAIN_SECONDS
+        self._is_draining = True
+        asyncio.get_running_loop().call_later(delay, os.kill, os.getpid(), signal.SIGINT)
+
+
+def build_environ(scope: Scope) -> Environ:
+    """The WSGI environ of a request without its body. Headers whose names have an underscore are left out: in the
+    environ they could not be told from those with a hyphen."""
+    host, port = scope.get("server") or ("", None)
+    environ: Environ = {
+        **_CONSTANTS,
+        "REQUEST_METHOD": scope["method"],
+        "PATH_INFO": scope["path"].encode().decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "REMOTE_ADDR": (scope.get("client") or ("",))[0],
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+        "wsgi.input": BytesIO(),
+    }
+    for name, value in scope["headers"]:
+        if (key := _environ_key(name)) is not None:
+            text = value.decode("latin-1")
+            environ[key] = f"{environ[key]}{_SEPARATORS.get(key, ',')}{text}" if key in environ else text
+    return environ
+
+
+_SEPARATORS = {"HTTP_COOKIE": "; "}
+
+
+@lru_cache(1_024)
+def _environ_key(name: bytes) -> str | None:
+    if b"_" in name:
+        return None
+    key = name.decode("latin-1").upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+def _replace_body(environ: Environ, body: bytes) -> None:
+    """Give the environ the body that was read, and the headers of one that is not chunked."""
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    environ["CONTENT_LENGTH"], environ["wsgi.input"] = str(len(body)), BytesIO(body)
+
+
+def _as_response(response: HttpResponse) -> WholeResponse:
+    headers = [*response.items(), ("Content-Length", str(len(response.content)))]
+    return WholeResponse(response.status_code, [encode_header(*header) for header in headers], response.content)

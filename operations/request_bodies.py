@@ -1,0 +1,112 @@
+"""Reads request bodies in the event loop: bounded in size, time and memory, so that a slow or huge body occupies no
+thread and no file."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from .worker_threads import Environ
+
+Receive = Callable[[], Awaitable[Any]]
+
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+class BodyRejected(Exception):
+    """Base: the body is not read to its end; `status` and `code` are those of the response."""
+
+    status = 400
+    code = "bad_request"
+
+
+class BodyTooLarge(BodyRejected):
+    status, code = 413, "request_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request is too large: send at most {limit} bytes")
+
+
+class BodyTooSlow(BodyRejected):
+    status, code = 408, "request_timeout"
+
+    def __init__(self) -> None:
+        super().__init__("The request's body did not arrive in time; send it at once")
+
+
+class ClientGone(BodyRejected):
+    """The client closed the connection: nobody reads the response."""
+
+
+@dataclass(eq=False, slots=True)
+class _Reading:
+    """A body that is being read."""
+
+    deadline: asyncio.Timeout
+    received: int = 0
+
+
+class BodyReader:
+    """Reads bodies within `REQUEST_BODY_BYTES`, `REQUEST_BODY_SECONDS` and `REQUEST_BODY_IDLE_SECONDS`. If all that are
+    being read exceed `REQUEST_BODIES_BYTES`, the one that began first is rejected: it is the slowest."""
+
+    def __init__(self) -> None:
+        self._readings: dict[_Reading, None] = {}  # in the order of their begin
+        self._received = 0
+
+    async def read(self, environ: Environ, receive: Receive) -> bytes:
+        """The body, empty where none is due. Raises BodyRejected."""
+        if not _is_due(environ):
+            return b""
+        length = environ.get("CONTENT_LENGTH", "")
+        if length.isdecimal() and int(length[:19]) > settings.REQUEST_BODY_BYTES:
+            raise BodyTooLarge(settings.REQUEST_BODY_BYTES)
+        deadline = asyncio.get_running_loop().time() + settings.REQUEST_BODY_SECONDS
+        reading = _Reading(asyncio.timeout_at(deadline))
+        try:
+            async with reading.deadline:
+                return await self._read(reading, receive, deadline)
+        except TimeoutError:
+            raise BodyTooSlow from None
+        finally:
+            self._forget(reading)
+
+    async def _read(self, reading: _Reading, receive: Receive, deadline: float) -> bytes:
+        loop, chunks = asyncio.get_running_loop(), []
+        self._readings[reading] = None
+        while True:
+            reading.deadline.reschedule(min(deadline, loop.time() + settings.REQUEST_BODY_IDLE_SECONDS))
+            message = await receive()
+            if message["type"] != "http.request":
+                raise ClientGone
+            chunk = message.get("body", b"")
+            reading.received += len(chunk)
+            self._received += len(chunk)
+            if reading.received > settings.REQUEST_BODY_BYTES:
+                raise BodyTooLarge(settings.REQUEST_BODY_BYTES)
+            chunks.append(chunk)
+            if not message.get("more_body"):
+                return b"".join(chunks)
+            self._bound_memory()
+
+    def _bound_memory(self) -> None:
+        while self._received > settings.REQUEST_BODIES_BYTES:
+            slowest = next(iter(self._readings))
+            self._forget(slowest)
+            slowest.deadline.reschedule(asyncio.get_running_loop().time())
+
+    def _forget(self, reading: _Reading) -> None:
+        self._readings.pop(reading, None)
+        self._received -= reading.received
+        reading.received = 0
+
+
+def _is_due(environ: Environ) -> bool:
+    """Whether the request has a body that a view may read. Without a login there is none in a closed installation:
+    the login page, too, needs a cookie."""
+    if environ["REQUEST_METHOD"] in _BODILESS:
+        return False
+    has_credentials = "HTTP_AUTHORIZATION" in environ or "HTTP_COOKIE" in environ
+    return bool(has_credentials or settings.RECSYS_OPEN_API)

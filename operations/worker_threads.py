@@ -1,0 +1,125 @@
+"""The threads of a web process: each runs one complete request of the WSGI application at a time."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+from django.conf import settings
+
+from tenants.errors import ServerBusy
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+Header = tuple[bytes, bytes]
+
+
+@dataclass(slots=True)
+class WholeResponse:
+    """A response with its whole body, as ASGI sends it."""
+
+    status: int
+    headers: list[Header]
+    body: bytes
+
+
+_Job = tuple[Environ, asyncio.AbstractEventLoop, "asyncio.Future[WholeResponse]"]
+
+
+class WorkerThreads:
+    """Runs a WSGI application in `count` threads. A request that finds none free within `WEB_QUEUE_SECONDS`, or
+    `WEB_QUEUE` others waiting, is rejected.
+
+    All but `_work` runs in the event loop. `asyncio.to_thread` and its executor would cost a request 60 µs more.
+    """
+
+    def __init__(self, application: Application, count: int) -> None:
+        self._application = application
+        self._count = count
+        self._busy = 0
+        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._threads: list[threading.Thread] = []
+
+    async def run(self, environ: Environ) -> WholeResponse:
+        """The application's response. Raises ServerBusy."""
+        if self._busy < self._count:
+            self._busy += 1
+        else:
+            await self._wait()
+        if len(self._threads) < self._busy:
+            self._start_thread()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[WholeResponse] = loop.create_future()
+        self._jobs.put((environ, loop, future))
+        return await future
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"web-{len(self._threads) + 1}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    async def _wait(self) -> None:
+        """Wait for a thread, which then counts as this request's."""
+        if len(self._waiting) >= settings.WEB_QUEUE:  # counts those that gave up, until a thread becomes free
+            raise ServerBusy
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(settings.WEB_QUEUE_SECONDS):
+                await turn
+        except TimeoutError:
+            if not turn.cancelled():  # the thread and the time-out came at once
+                self._release()
+            raise ServerBusy from None
+
+    def _release(self) -> None:
+        """Give the thread to the request that waits for the longest time, if any."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._busy -= 1
+
+    def _finish(self, future: "asyncio.Future[WholeResponse]", result: WholeResponse | BaseException) -> None:
+        self._release()
+        if future.done():
+            return
+        if isinstance(result, BaseException):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    def _work(self) -> None:
+        while True:
+            environ, loop, future = self._jobs.get()
+            result: WholeResponse | BaseException
+            try:
+                result = _call(self._application, environ)
+            except BaseException as error:  # noqa: BLE001 (raised in the event loop, whose server logs it)
+                result = error
+            loop.call_soon_threadsafe(self._finish, future, result)
+
+
+def _call(application: Application, environ: Environ) -> WholeResponse:
+    started: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        started[:] = status, headers
+
+    chunks = application(environ, start_response)
+    try:
+        body = b"".join(chunks)
+    finally:
+        if (close := getattr(chunks, "close", None)) is not None:
+            close()
+    status, headers = started
+    return WholeResponse(int(status[:3]), [encode_header(*header) for header in headers], body)
+
+
+def encode_header(name: str, value: str) -> Header:
+    return name.lower().encode("latin-1"), value.encode("latin-1")
