@@ -37,5 +37,9 @@ class UnknownTalliesFormat(RecommendationError):
     """A user's stored tallies have the format of another release."""
 
 
+class UnreadableModel(RecommendationError):
+    """A stored model that is damaged, of another release, or not written by this service."""
+
+
 class InvalidHistory(RecommendationError):
     """An invalid history file; the message names the line and column."""

@@ -71,3 +71,8 @@ class Report(msgspec.Struct, frozen=True):
     advice: Advice
     learning: ModelSummary | None = None
     left_out: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a stored report without its main metric."""
+        if any(self.main_metric not in each.metrics for each_slice in self.slices for each in each_slice.results):
+            raise ValueError(f"a recommender has no {self.main_metric}")

@@ -1,12 +1,16 @@
 """Storing evaluation reports in a casino's database."""
 
+import logging
 from datetime import UTC, datetime
 
 import msgspec
 
 from recommendations.models import Evaluation
+from tenants.routing.connections import current_alias
 
 from .report import Report
+
+logger = logging.getLogger(__name__)
 
 _MAX_REPORTS = 20
 
@@ -19,6 +23,12 @@ def save_report(report: Report, now: datetime) -> None:
 
 
 def last_report() -> tuple[datetime, Report] | None:
-    """The time and the report of the current casino's latest evaluation; None without any."""
+    """The time and the report of the current casino's latest evaluation; None without a readable one."""
     latest = Evaluation.objects.order_by("-evaluated_at", "-pk").values_list("evaluated_at", "report").first()
-    return None if latest is None else (latest[0].astimezone(UTC), msgspec.convert(latest[1], Report))
+    if latest is None:
+        return None
+    try:
+        return latest[0].astimezone(UTC), msgspec.convert(latest[1], Report)
+    except (msgspec.ValidationError, RecursionError) as error:
+        logger.warning("The last evaluation of %s is unreadable; run evaluate: %s", current_alias(), error)
+        return None

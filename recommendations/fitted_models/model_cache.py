@@ -12,6 +12,7 @@ from django.conf import settings
 
 from recommendations.recommenders.base import NO_MODELS, FittedModels
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, CoBettorSums, UserVectors
+from tenants.ids import MAX_ID
 from tenants.process_state import register
 from tenants.routing.connections import casino_connection, current_alias
 
@@ -60,9 +61,18 @@ class LiveCoBettors:
         if len(self._sums.event_ids) > MOST_EVENTS:
             self._sums, self._latest = CoBettorSums(self._sums.user_vectors), None
         for user_id, timestamp, event_ids in _read(self._latest, now):
-            self._sums.add(user_id, [each for each in json.loads(event_ids) if isinstance(each, int)])
+            self._sums.add(user_id, _known_ids(event_ids))
             self._latest = timestamp if self._latest is None else max(self._latest, timestamp)
         self._co_bettors, self._read_at = self._sums.co_bettors(), now
+
+
+def _known_ids(event_ids: str) -> list[int]:
+    """The valid ids of a JSON array, which coupons inserted by hand may fill with anything."""
+    try:
+        found = json.loads(event_ids)
+    except (ValueError, RecursionError):
+        return []
+    return [each for each in found if isinstance(each, int) and 0 < each <= MAX_ID]
 
 
 def _read(latest: datetime | None, now: datetime) -> Sequence[Any]:

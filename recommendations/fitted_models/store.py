@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
+from django.db.models import Func, IntegerField, QuerySet
 
+from recommendations.errors import UnreadableModel
 from recommendations.models import FittedModel
 from recommendations.recommenders.base import FittedModels, StoredModel
 from recommendations.recommenders.hybrid import HybridModel
@@ -23,17 +25,29 @@ M = TypeVar("M", bound=StoredModel)
 MODEL_TYPES = {name: kind for each in RECOMMENDERS.values() for name, kind in each.model_types.items()}
 _TOGETHER = ("hybrid", "tastes")  # the weights belong to these user vectors' likeness
 _MAX_VERSIONS = 5  # besides the served ones
+_MAX_BYTES = 16 * 2**20  # of an encoded model; those of `fit_models` have up to 2 MB
 # What decoding raises for bytes that are damaged or of another release; numpy raises the latter two.
-_UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError)
+_UNREADABLE = (UnreadableModel, msgspec.MsgspecError, RecursionError, ValueError, ArithmeticError)
+_Rows = QuerySet[FittedModel]
 
 
 def read_models(version: int) -> FittedModels:
     """The current casino's served models of this version. The removal of an erased user renumbers it: then the models
     of the next version."""
-    rows = FittedModel.objects.filter(is_served=True, version__gte=version).order_by("version", "recommender")
+    served = FittedModel.objects.filter(is_served=True, version__gte=version)
+    rows = readable(served).order_by("version", "recommender")
     of_first = [row for row in rows if row.version == rows[0].version and row.recommender in MODEL_TYPES]
     decoded = (decode(row, MODEL_TYPES[row.recommender]) for row in of_first)
     return FittedModels(*filter(None, decoded), version=str(rows[0].version if rows else version))
+
+
+def readable(rows: _Rows) -> _Rows:
+    """Those rows whose models are small enough to be read; the others are not served."""
+    sized = rows.alias(size=Func("fitted", function="octet_length", output_field=IntegerField()))
+    for row in sized.filter(size__gt=_MAX_BYTES).defer("fitted"):
+        text = "Model %s of %s has more than %d bytes and is not served; run fit_models"
+        logger.warning(text, row, current_alias(), _MAX_BYTES)
+    return sized.filter(size__lte=_MAX_BYTES)
 
 
 def decode(row: FittedModel, kind: type[M]) -> M | None:
@@ -104,7 +118,7 @@ def _carried_over(version: int, is_served: bool) -> Iterator[FittedModel]:
     """The served `hybrid`, if readable, and the user vectors that it was fitted with, as rows of this version."""
     if present_model() is None:
         return
-    for row in FittedModel.objects.filter(version=served_version(), recommender__in=_TOGETHER):
+    for row in readable(FittedModel.objects.filter(version=served_version(), recommender__in=_TOGETHER)):
         row.pk, row.version, row.is_served = None, version, is_served
         yield row
 
@@ -125,6 +139,6 @@ def _prune() -> None:
 def present_model() -> tuple[HybridModel, datetime | None] | None:
     """The current casino's served `hybrid`, and the time of the latest coupon that it was fitted to; None without a
     readable one: then the default is served."""
-    row = FittedModel.objects.filter(version=served_version(), recommender="hybrid").first()
+    row = readable(FittedModel.objects.filter(version=served_version(), recommender="hybrid")).first()
     model = decode(row, HybridModel) if row is not None else None
     return None if row is None or model is None else (model, row.until)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import numpy as np
 
+from recommendations.errors import UnreadableModel
 from recommendations.offer import MemoKey, Offer
 from recommendations.offer.arrays import BLOCK, Floats
 from recommendations.tallies.selections import RecentSelection
@@ -52,8 +53,21 @@ _SPLITMIX = (
 )
 
 
+MAX_NUMBER = 1e6  # of a stored model's weights and values
+
+
+def require(is_valid: object, problem: str) -> None:
+    """Raises UnreadableModel if a decoded model is not valid."""
+    if not is_valid:
+        raise UnreadableModel(problem)
+
+
 class StoredModel(Protocol):
-    """A fitted model as the table `fitted_models` stores it."""
+    """A fitted model as the table `fitted_models` stores it.
+
+    `decode` checks everything that scoring relies on, since others may write into a casino's database. It raises
+    UnreadableModel, or what msgspec and numpy raise for damaged bytes.
+    """
 
     def encode(self) -> bytes: ...
     @classmethod

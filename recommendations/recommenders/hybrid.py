@@ -11,7 +11,7 @@ import numpy as np
 from recommendations.offer.arrays import Floats, Mask, Places, kth_largest
 from recommendations.tallies.user_tallies import TALLIED
 
-from .base import ProfilePart, Recommender, Scores, ScoringContext, StoredModel
+from .base import MAX_NUMBER, ProfilePart, Recommender, Scores, ScoringContext, StoredModel, require
 from .hybrid_features.decision_trees import Trees
 from .hybrid_features.features import ADDITIVE, FEATURES, FINGERPRINT, NAMES, Features
 from .hybrid_features.user_vectors import UserVectors
@@ -20,6 +20,7 @@ from .profile import IMPORTANCE, Profile
 from .soonest import Soonest
 from .trending import Trending
 
+MAX_WEIGHTS = 1_000
 REFINED = 32  # the best by weights, which the trees order
 
 # In log-odds of being bet on; used until the casino's own weights are learnt.
@@ -61,9 +62,12 @@ class HybridModel:
     def decode(cls, encoded: bytes) -> "HybridModel":
         """Without trees that were fitted to other features than this code's: trees identify features by place alone."""
         stored = msgspec.msgpack.decode(encoded, type=StoredHybridModel)
+        weights = stored.weights
+        require(len(weights) <= MAX_WEIGHTS, f"there are {len(weights)} weights")
+        require(all(abs(weight) <= MAX_NUMBER for weight in weights.values()), "weights are out of range")
         if stored.trees is None or stored.features != FINGERPRINT:
-            return cls(stored.weights)
-        return cls(stored.weights, Trees.decode(stored.trees))
+            return cls(weights)
+        return cls(weights, Trees.decode(stored.trees, len(NAMES)))
 
 
 DEFAULT_MODEL = HybridModel(DEFAULT_WEIGHTS)

@@ -14,7 +14,17 @@ from recommendations.offer import Column, Dictionary, Memo, MemoKey, Offer
 from recommendations.offer.arrays import Codes, Floats, Floats32, Places, add_entries
 from recommendations.tallies.user_tallies import TALLIED
 
-from .base import BettingProfile, ProfilePart, Recommender, Scores, ScoringContext, StoredModel, soonest_first
+from .base import (
+    MAX_NUMBER,
+    BettingProfile,
+    ProfilePart,
+    Recommender,
+    Scores,
+    ScoringContext,
+    StoredModel,
+    require,
+    soonest_first,
+)
 from .profile import column_of
 
 REGULARISATION = 20.0
@@ -60,12 +70,13 @@ class NeighboursModel:
     @classmethod
     def decode(cls, encoded: bytes) -> "NeighboursModel":
         stored = msgspec.msgpack.decode(encoded, type=StoredNeighboursModel)
-        shape = len(stored.tokens), stored.width
-        return cls.of(
-            stored.tokens,
-            np.frombuffer(stored.neighbours, dtype=np.int32).reshape(shape),
-            np.frombuffer(stored.weights, dtype=np.float32).reshape(shape),
-        )
+        shape = count, width = len(stored.tokens), stored.width
+        require(count <= MAX_TOKENS and 0 <= width <= NEIGHBOURS_KEPT, f"the model has a size of {count} x {width}")
+        neighbours = np.frombuffer(stored.neighbours, dtype=np.int32).reshape(shape)
+        weights = np.frombuffer(stored.weights, dtype=np.float32).reshape(shape)
+        require(np.all((neighbours >= 0) & (neighbours < count)), "neighbours are out of range")
+        require(np.all(np.abs(weights) <= MAX_NUMBER), "weights are out of range")
+        return cls.of(stored.tokens, neighbours, weights)
 
     def tokens_of_values(self, columns: Sequence[Column[Any]]) -> Places:
         """The token of each value of the columns of `TALLIED`, one column after the other; T for a value that is no

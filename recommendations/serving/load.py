@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cache
 from math import inf
 
+import msgspec
 import numpy as np
 from django.conf import settings
 
@@ -41,6 +42,7 @@ _COMMON = 4
 _ALL_OF_USER = f"SELECT {ALL_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
 
 MAX_PAIRS = 20
+_PAIRS = msgspec.json.Decoder(list[Pair])
 
 # No request waits for the disk: after a crash the next one computes the pairs again. The setting lasts until the end of
 # the transaction, which is this statement's own.
@@ -57,6 +59,10 @@ INSERT INTO users_profile (user_id, favorite_sport_league_json, last_updated)
 SELECT id, %(pairs)s::jsonb, %(now)s FROM users, {_NO_WAIT} WHERE id = %(user)s FOR KEY SHARE OF users
 ON CONFLICT DO NOTHING
 """
+
+
+# For tallies of another release, until the next merge, and for damaged ones.
+_UNREADABLE = (UnknownTalliesFormat, LookupError, ValueError, ArithmeticError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class FoundUser:
     def tallies(self) -> Tallies:
         try:
             return merge_tallies(self.packed_tallies, self.pending_coupons)
-        except UnknownTalliesFormat:  # another release's, until the next merge
+        except _UNREADABLE:
             return _recount_tallies(self.user_id)
 
 
@@ -132,7 +138,16 @@ def _sql(common: tuple[str, ...], is_one: bool) -> str:
 
 def build_user_context(user: FoundUser, request: RecommendationRequest, casino_context: CasinoContext) -> UserContext:
     """The user's tallies, and the parts of the profile that the request needs."""
-    tallies, needs = user.tallies(), request.needs
+    try:
+        return _build_user_context(user, user.tallies(), request, casino_context)
+    except _UNREADABLE:  # they were decoded, but contradict themselves
+        return _build_user_context(user, _recount_tallies(user.user_id), request, casino_context)
+
+
+def _build_user_context(
+    user: FoundUser, tallies: Tallies, request: RecommendationRequest, casino_context: CasinoContext
+) -> UserContext:
+    needs = request.needs
     events, matches = tallies.events_bet_on()
     pairs: tuple[Pair, ...] = ()
     if ProfilePart.FAVORITE_PAIRS in needs:
@@ -166,7 +181,8 @@ def favorite_pairs(
     """The user's favourite (sport, league) pairs: cached in the profile, and recomputed after
     `INFERENCE_REFRESH_PURCHASES` purchases."""
     if not _is_stale(user):
-        return tuple((sport, league) for sport, league in json.loads(user.favorite_pairs or "[]"))
+        with suppress(msgspec.MsgspecError):  # of a row that this service did not write
+            return tuple(_PAIRS.decode(user.favorite_pairs or "[]"))
     pairs = compute_favorite_pairs(tallies, offer, now, rng)
     with suppress(DatabaseReadOnly):  # while the casino moves, every request computes
         _store_pairs(user, pairs, now)

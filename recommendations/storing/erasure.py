@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from recommendations.fitted_models.store import decode, lock_models, next_version, served_version
+from recommendations.fitted_models.store import decode, lock_models, next_version, readable, served_version
 from recommendations.models import FittedModel
 from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 from tenants.routing.connections import casino_atomic, execute, query
@@ -114,7 +114,7 @@ def _erase_vectors(user_id: int) -> int:
 
 
 def _user_vector_rows() -> Iterator[FittedModel]:
-    return FittedModel.objects.filter(recommender="tastes").order_by("version").iterator()
+    return readable(FittedModel.objects.filter(recommender="tastes")).order_by("version").iterator()
 
 
 def _record(user_id: int, as_of: datetime) -> None:

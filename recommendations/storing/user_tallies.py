@@ -54,6 +54,7 @@ def merge_user_tallies(user_ids: Sequence[int]) -> None:
     unreadable: list[int] = []
     for user_id, packed, unmerged in query(_READ, [list(user_ids)]):
         try:
+            Tallies(packed).require_consistent()
             merged[user_id] = merge_tallies(packed, unmerged)
         except UnknownTalliesFormat:
             unreadable.append(user_id)

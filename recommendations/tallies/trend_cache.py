@@ -1,5 +1,6 @@
 """A cache of casinos' trends, with a TTL of `TRENDS_SECONDS`."""
 
+import logging
 import threading
 from datetime import datetime
 
@@ -19,6 +20,8 @@ from .trends import NO_TRENDS, TREND_HALF_LIFE, Trends
 CAPACITY = 256
 MAX_EVENTS = 20_000
 _MATCH_PARTS = 4
+
+logger = logging.getLogger(__name__)
 
 _TallyRow = tuple[str, str, float, float, int, float]  # attribute, value, weight, recent, count, as of
 
@@ -69,7 +72,11 @@ class TrendCache:
 
     def put(self, rows: str | None, now: datetime) -> Trends:
         """Decode and cache the value of the column `TRENDS`."""
-        trends = decode_trends(rows)
+        try:
+            trends = decode_trends(rows)
+        except msgspec.MsgspecError as error:  # as of numbers that are infinite
+            logger.warning("Tallies of %s are unreadable; run rebuild_profiles: %s", current_alias(), error)
+            trends = NO_TRENDS
         with self._lock:
             self._entries[current_alias()] = now, trends
         return trends

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import inf
 from statistics import median
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -26,13 +26,19 @@ _FORMAT = 1
 _WIDTH = 7  # numbers per selection: event id or 0, five indices into the list of words, thousandths of the odd
 _ZERO = (0, 0.0)
 
-Sums = dict[int, tuple[int, float]]
+# Bounds of stored tallies, which others than this service may write into a casino's database.
+MAX_BYTES = 4 * 2**20
+_Number = Annotated[int, msgspec.Meta(ge=0)]
+_Time = Annotated[float, msgspec.Meta(ge=-1e13, le=1e13)]
+_Weight = Annotated[float, msgspec.Meta(ge=0, le=1e305)]
+
+Sums = dict[_Number, tuple[_Number, _Weight]]
 
 
 class _RecentCoupon(msgspec.Struct, array_like=True, order=True, gc=False):
     """A coupon with its recent selections, `_WIDTH` numbers each; `cents` is the stake."""
 
-    timestamp: float
+    timestamp: _Time
     key: int
     cents: int
     selections: list[int]
@@ -46,8 +52,19 @@ class _PackedTallies(msgspec.Struct, array_like=True):
     words: list[str] = []
     coupons: list[_RecentCoupon] = []  # the oldest first
     older: list[Sums] = []
-    older_events: set[int] = set()
-    older_matches: set[tuple[int, int, int, int]] = set()
+    older_events: set[_Number] = set()
+    older_matches: set[tuple[_Number, _Number, _Number, _Number]] = set()
+
+    @property
+    def is_consistent(self) -> bool:
+        """Whether selections are complete, and words are in the list."""
+        if any(len(coupon.selections) % _WIDTH for coupon in self.coupons):
+            return False
+        numbers = [number for coupon in self.coupons for number in coupon.selections]
+        used = [max(numbers[place::_WIDTH], default=0) for place in range(1, _WIDTH - 1)]
+        used += [max(sums, default=0) for sums in self.older[:-1]]
+        used += [max(match) for match in self.older_matches]
+        return min(numbers, default=0) >= 0 and max(used) < max(len(self.words), 1)
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -63,11 +80,11 @@ class Tallies:
         try:
             if encoded is not None:
                 packed = _DECODER.decode(encoded)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise UnknownTalliesFormat(
                 f"Stored tallies can't be decoded: {error}. Run `manage.py rebuild_profiles`."
             ) from error
-        if packed.format != _FORMAT:
+        if packed.format != _FORMAT or len(packed.older) != len(TALLIED):
             raise UnknownTalliesFormat(
                 f"Stored tallies have format {packed.format} instead of {_FORMAT}. Run `manage.py rebuild_profiles`."
             )
@@ -78,6 +95,12 @@ class Tallies:
 
     def encode(self) -> bytes:
         return _ENCODER.encode(self._packed)
+
+    def require_consistent(self) -> None:
+        """Raises UnknownTalliesFormat for numbers that contradict each other; other methods raise LookupError or
+        ValueError for them. Not part of decoding, which each request does."""
+        if not self._packed.is_consistent:
+            raise UnknownTalliesFormat("Stored tallies contradict themselves. Run `manage.py rebuild_profiles`.")
 
     def add(self, *coupons: TallyCoupon) -> None:
         """Add coupons. Each may be added only once."""

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from .selections import TallyCoupon, TallySelection
-from .user_tallies import Tallies
+from .user_tallies import MAX_BYTES, Tallies
 
 _COUPON = (
     "'[' || coupon.id || ',' || extract(epoch FROM coupon.timestamp) || ',' || coupon.stake || ',' "
@@ -18,7 +18,11 @@ def coupons_from(source: str) -> str:
     return f"(SELECT '[' || string_agg({_COUPON}, ',') FILTER (WHERE isfinite(coupon.timestamp)) || ']' FROM {source})"
 
 
-_PACKED = "(SELECT packed.tallies FROM user_tallies AS packed WHERE packed.user_id = profile.user_id)"
+# Tallies that are too large are read as empty bytes, which is no format: then they are recounted.
+_PACKED = f"""(
+    SELECT CASE WHEN octet_length(packed.tallies) <= {MAX_BYTES} THEN packed.tallies ELSE ''::bytea END
+    FROM user_tallies AS packed WHERE packed.user_id = profile.user_id
+)"""
 _PENDING = coupons_from("purchased_coupons AS coupon WHERE coupon.id = ANY(profile.pending_coupon_ids)")
 
 # Columns for SELECT .. FROM users_profile AS profile: all coupons of the user, and the two arguments of

@@ -8,6 +8,9 @@ import msgspec
 import numpy as np
 
 from recommendations.offer.arrays import Floats, Floats32, Places
+from recommendations.recommenders.base import MAX_NUMBER, require
+
+MAX_DEPTH, MAX_TREES = 16, 1_000  # more than are fitted; scoring takes time proportional to both
 
 
 class StoredTrees(msgspec.Struct, array_like=True):
@@ -57,9 +60,10 @@ class Trees:
         return msgspec.msgpack.encode(stored)
 
     @classmethod
-    def decode(cls, encoded: bytes) -> "Trees":
+    def decode(cls, encoded: bytes, feature_count: int) -> "Trees":
+        """Trees of this number of features. Raises UnreadableModel."""
         stored = msgspec.msgpack.decode(encoded, type=StoredTrees)
-        return cls.of(
+        trees = cls.of(
             depth=stored.depth,
             roots=stored.roots,
             features=stored.features,
@@ -67,6 +71,19 @@ class Trees:
             children=stored.children,
             values=np.frombuffer(stored.values, dtype=np.float32),
         )
+        trees._require_valid(feature_count)
+        return trees
+
+    def _require_valid(self, feature_count: int) -> None:
+        nodes = self.features.size
+        sizes = (self.thresholds.size, self.values.size, self.children.size)
+        require(sizes == (nodes, nodes, 2 * nodes), f"trees of {nodes} nodes have arrays of {sizes} numbers")
+        require(0 <= self.depth <= MAX_DEPTH, f"trees have a depth of {self.depth}")
+        require(self.roots.size <= MAX_TREES, f"there are {self.roots.size} trees")
+        require(_are_below(self.roots, nodes) and _are_below(self.children, nodes), "trees have nodes out of range")
+        require(_are_below(self.features, feature_count), "trees have features out of range")
+        require(not np.isnan(self.thresholds).any(), "thresholds of trees are not numbers")
+        require(np.all(np.abs(self.values) <= MAX_NUMBER), "values of trees are out of range")
 
     @classmethod
     def of(
@@ -87,3 +104,7 @@ class Trees:
             np.array(children, dtype=np.intp),
             np.asarray(values, dtype=np.float32),
         )
+
+
+def _are_below(numbers: Places, end: int) -> bool:
+    return not numbers.size or bool(numbers.min() >= 0 and numbers.max() < end)

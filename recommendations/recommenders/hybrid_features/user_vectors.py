@@ -8,7 +8,9 @@ import numpy as np
 
 from recommendations.offer import Memo, MemoKey, Offer
 from recommendations.offer.arrays import Floats, Floats32, Ids, Mask, Places
+from recommendations.recommenders.base import require
 
+MAX_WIDTH = 256
 _ROOM = 256  # events, at first
 _ALIGNED = MemoKey[tuple[Ids, Places, Floats32, Floats]]("aligned with an offer")
 
@@ -44,8 +46,13 @@ class UserVectors:
     @classmethod
     def decode(cls, encoded: bytes) -> "UserVectors":
         stored = msgspec.msgpack.decode(encoded, type=StoredUserVectors)
+        require(0 < stored.width <= MAX_WIDTH, f"user vectors have {stored.width} numbers each")
         vectors = np.frombuffer(stored.vectors, dtype=np.float16).astype(np.float32).reshape(-1, stored.width)
-        return cls(np.frombuffer(stored.user_ids, dtype=np.int64), vectors)
+        user_ids = np.frombuffer(stored.user_ids, dtype=np.int64)
+        require(len(user_ids) == len(vectors), f"{len(user_ids)} users have {len(vectors)} vectors")
+        require(np.all(user_ids[1:] > user_ids[:-1]), "users of the vectors are not sorted")
+        require(np.isfinite(vectors).all(), "user vectors are out of range")
+        return cls(user_ids, vectors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

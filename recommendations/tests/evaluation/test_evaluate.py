@@ -42,6 +42,9 @@ def fill(casino, now, history):
         store_history(history, now)
 
 
+NO_METRICS = {"recommender": "soonest", "metrics": {}, "difference": {}}
+
+
 class TestHistory:
     def test_history_of_a_casino_has_the_stored_coupons(self, casino_a, casino_b, simulated, now):
         fill(casino_a, now, simulated)
@@ -230,6 +233,18 @@ class TestCommands:
             assert [each.invalid for each in report.slips] == [0.0, 0.0]
         with use_casino(casino_b.current):
             assert last_report() is None
+
+    @pytest.mark.parametrize("change", [{"slices": 5}, {"main_metric": "luck"}, None])
+    def test_unreadable_report_is_none(self, casino_a, now, caplog, change):
+        call_command("evaluate", "--casino", "1", "--recommenders", "soonest")
+        with use_casino(casino_a.current):
+            stored = Evaluation.objects.get()
+            stored.report = [] if change is None else stored.report | change
+            if change == {"main_metric": "luck"}:
+                stored.report["slices"] = [{"name": "all", "cases": 0, "figures": [NO_METRICS]}]
+            stored.save()
+            assert last_report() is None
+        assert "is unreadable; run evaluate" in caplog.text
 
     def test_only_the_latest_20_evaluations_are_stored(self, casino_a, now):
         for _ in range(23):

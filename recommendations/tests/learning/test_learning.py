@@ -67,7 +67,7 @@ class TestTrees:
         booster = lightgbm.train(lambdarank._PARAMETERS, data, lambdarank.ROUNDS)
         fitted = lambdarank.fit_trees(cases)
         assert fitted.score(cases.numbers) == pytest.approx(booster.predict(cases.numbers), abs=1e-5)
-        decoded = Trees.decode(fitted.encode())
+        decoded = Trees.decode(fitted.encode(), cases.numbers.shape[1])
         assert np.array_equal(decoded.score(cases.numbers), fitted.score(cases.numbers))
 
     def test_a_tree_of_one_leaf_scores_any_number_of_events(self):

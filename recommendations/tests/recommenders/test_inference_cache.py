@@ -148,6 +148,13 @@ def test_the_number_of_purchases_is_a_setting(now, settings, refresh, served):
     assert request_leagues(now) == {served}
 
 
+@pytest.mark.parametrize("stored", [{}, [[]], [["FOOTBALL"]], [["FOOTBALL", None]], "x", 5])
+def test_unreadable_pairs_are_recomputed(now, stored):
+    request_leagues(now)
+    UserProfile.objects.update(favorite_sport_league_json=stored)
+    assert request_leagues(now) == {"FIRST"}
+
+
 def test_a_pair_whose_events_have_all_begun_is_not_stored(now):
     EventFactory.create(league="SOON OVER", begin_timestamp=now + timedelta(minutes=5))
     recommend(casino_id=1, recommender_type="static", user_id=1, now=now)  # the cached offer has the event

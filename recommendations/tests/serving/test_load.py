@@ -10,6 +10,7 @@ from recommendations.recommenders.registry import get_recommender
 from recommendations.serving.engine import CasinoContext, RecommendationRequest
 from recommendations.serving.load import build_user_context
 from recommendations.storing import store_coupons, store_users
+from recommendations.tallies.user_tallies import MAX_BYTES
 from recommendations.tests.factories import (
     EventFactory,
     TalliedCouponFactory,
@@ -20,6 +21,7 @@ from recommendations.tests.factories import (
     user_row,
 )
 from recommendations.tests.recommend import recommend
+from recommendations.tests.tallies.test_user_tallies import packed_with
 from recommendations.tests.user_context_of import found_user
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
@@ -183,8 +185,18 @@ def test_other_changes_of_the_users_row_keep_the_usual_stake(three_coupons, now)
     assert served_stake(now) == Decimal("90.00")
 
 
-def test_tallies_in_another_releases_format_are_recounted_from_the_coupons(three_coupons, now):
+UNREADABLE = {
+    "another release's": b"\x91\x63",
+    "too large": b"\x00" * (MAX_BYTES + 1),
+    "a cut selection": packed_with(coupons=[[1e9, 1, 1, [1, 2, 3]]]),
+    "an endless time": packed_with(coupons=[[float("inf"), 1, 1, []]]),
+    "an unknown word": packed_with(coupons=[[1e9, 1, 1, [0, 0, 0, 0, 9, 0, 2_000]]]),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_unreadable_tallies_are_recounted_from_the_coupons(three_coupons, now, name):
     with casino_connection().cursor() as cursor:
-        cursor.execute("INSERT INTO user_tallies (user_id, tallies) VALUES (1, %s)", [b"\x91\x63"])
+        cursor.execute("INSERT INTO user_tallies (user_id, tallies) VALUES (1, %s)", [UNREADABLE[name]])
         cursor.execute("UPDATE users_profile SET pending_coupon_ids = '{}'")
     assert served_stake(now) == Decimal("90.00")

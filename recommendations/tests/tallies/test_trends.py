@@ -81,6 +81,15 @@ def test_invalid_event_ids_are_ignored():
     assert list(trends.event_ids) == [7]
 
 
+def test_unreadable_tallies_are_no_trends(now, caplog):
+    """Their JSON has no numbers, but texts."""
+    store_coupons([bet(now, league="L")])
+    merge_casino_sums()
+    CasinoTally.objects.filter(attribute="league").update(weight=float("nan"))
+    assert not trends_at(now)
+    assert "are unreadable; run rebuild_profiles" in caplog.text
+
+
 def test_expired_trends_are_read_again_by_the_same_query(now, settings):
     settings.TRENDS_SECONDS = 10
     assert not trends_at(now)

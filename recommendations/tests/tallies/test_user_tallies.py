@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.tallies.selections import BAND_BOUNDS, TallyCoupon, TallySelection, weight_at
-from recommendations.tallies.user_tallies import RECENT_SELECTIONS, Tallies
+from recommendations.tallies.user_tallies import RECENT_SELECTIONS, TALLIED, Tallies
 from recommendations.tests.factories import at, selection
 from recommendations.tests.tallies_reference import assert_tallies_match_coupons
 
@@ -146,10 +146,45 @@ def test_events_of_older_selections_are_stored_until_they_are_forgotten():
     assert tallies.older_events == set()
 
 
-@pytest.mark.parametrize("packed", [b"", b"\xc1", msgspec.msgpack.encode([2, [], [], [], [], []])])
+def packed_with(**changes):
+    fields = {"words": ["A"] * 5, "coupons": [], "older": [{}] * len(TALLIED), "events": [], "matches": []} | changes
+    return msgspec.msgpack.encode([1, *fields.values()])
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"",
+        b"\xc1",
+        b"\x91" * 100_000,
+        b"\x96\x01" + b"\x91" * 100_000,
+        msgspec.msgpack.encode([2, [], [], [], [], []]),
+        packed_with(older=[{}]),
+        packed_with(coupons=[[float("nan"), 1, 1, []]]),
+        packed_with(coupons=[[float("inf"), 1, 1, []]]),
+        packed_with(older=[{0: (1, float("inf"))}] + [{}] * 5),
+        packed_with()[:-1],
+    ],
+)
 def test_tallies_of_an_unknown_format_are_rejected(packed):
     with pytest.raises(UnknownTalliesFormat, match="rebuild_profiles"):
         Tallies(packed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"coupons": [[1e9, 1, 1, [1, 2, 3]]]},
+        {"coupons": [[1e9, 1, 1, [0, 0, 0, 0, 9, 0, 2_000]]]},
+        {"coupons": [[1e9, 1, 1, [0, 0, 0, 0, -9, 0, 2_000]]]},
+        {"older": [{9: (1, 1.0)}, *[{}] * 5]},
+        {"matches": [[0, 0, 9, 0]]},
+    ],
+)
+def test_contradicting_tallies_are_rejected_before_they_are_merged(changes):
+    Tallies(packed_with()).require_consistent()
+    with pytest.raises(UnknownTalliesFormat, match="rebuild_profiles"):
+        Tallies(packed_with(**changes)).require_consistent()
 
 
 def test_thirty_coupons_of_three_selections_encode_to_under_2500_bytes():
