@@ -32,8 +32,7 @@ from tenants.models import Casino
 from tenants.models.casino import ENDED_STATES, READY_STATES
 
 from .database_errors import first_line, sqlstate_of
-from .rejection_limit import RejectionLimit
-from .source_failures import SourceFailures, listed
+from .rejection_limit import RejectionLimit, SourceFailures, listed
 from .transaction import store_messages
 
 logger = logging.getLogger(__name__)

@@ -139,8 +139,9 @@ def _sql(common: tuple[str, ...], is_one: bool) -> str:
 def build_user_context(user: FoundUser, request: RecommendationRequest, casino_context: CasinoContext) -> UserContext:
     """The user's tallies, and the parts of the profile that the request needs."""
     try:
-        return _build_user_context(user, user.tallies(), request, casino_context)
-    except _UNREADABLE:  # they were decoded, but contradict themselves
+        tallies = merge_tallies(user.packed_tallies, user.pending_coupons)
+        return _build_user_context(user, tallies, request, casino_context)
+    except _UNREADABLE:
         return _build_user_context(user, _recount_tallies(user.user_id), request, casino_context)
 
 

@@ -15,7 +15,7 @@ from ingestion.maintenance.expiry import CouponExpiry
 from ingestion.maintenance.pruning import TallyMerging, TallyPruning
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place, pack
 from ingestion.outcomes import MessageResult
-from ingestion.storing import source_failures
+from ingestion.storing import rejection_limit
 from ingestion.storing.dispatch import CasinoStore
 from ingestion.tests.kafka_client import Until, consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -89,7 +89,7 @@ def test_reason_of_parking_is_in_the_readiness_and_the_log(broker, casino_a, cas
 
 
 def test_consumer_stops_for_unexpected_errors_of_nearly_all_casinos(broker, casino_a, casino_b, monkeypatch):
-    monkeypatch.setattr(source_failures, "SEVERAL", 2)
+    monkeypatch.setattr(rejection_limit, "SEVERAL", 2)
     send(USERS, [(1, user()), (2, user())])
     consumer: TopicConsumer = TopicConsumer(USERS, Until(lambda: False))
     body = "RAISE 'no' USING ERRCODE = 'CS001';"

@@ -111,7 +111,7 @@ def test_recovered_sources_count_as_working(limit):
 
 
 def test_sources_of_long_ago_do_not_count(limit, monkeypatch):
-    monkeypatch.setattr("ingestion.storing.source_failures.RECENT_SECONDS", 0.0)
+    monkeypatch.setattr("ingestion.storing.rejection_limit.RECENT_SECONDS", 0.0)
     limit.count({source: [BAD] * 12 for source in range(1, 10)})
 
 
