@@ -7,6 +7,8 @@ KAFKA_PORT ?= 9092
 PYTEST := $(BIN)/pytest --dist worksteal
 # One test in this process; many in twice as many as the cores, since half of the tests' time is waiting.
 WORKERS ?= $(if $(ARGS),0,$(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2) ))))
+# Without DATABASE_URL, the embedded PostgreSQL.
+export EMBEDDED_POSTGRES ?= 1
 unexport PYTHONDONTWRITEBYTECODE  # or each of the tests' processes would compile the project again
 
 .PHONY: help demo run shell profile test test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips chaos kafka bench format lock clean

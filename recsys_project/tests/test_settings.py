@@ -42,6 +42,16 @@ def test_example_describes_every_variable():
         assert re.search(rf"^# .+\n(#?[A-Z_]+=.*\n)*#?{name}=", example, re.MULTILINE), f"{name} has no meaning"
 
 
+def test_no_number_takes_a_word_or_a_value_out_of_all_proportion():
+    example = dict(
+        re.findall(r"^([A-Z_]+)=([0-9]+(?:\.[0-9]+)?)$", (PROJECT / ".env.example").read_text(), re.MULTILINE)
+    )
+    numbers = {name for name, text in example.items() if text not in ("0", "1")}
+    for wrong in ("-1", "1e3", "many", "9" * 15):
+        error = read_settings("DEBUG", **dict.fromkeys(example, wrong))
+        assert [name for name in numbers if f"{name} is '{wrong}'; allowed is" not in error] == []
+
+
 def test_example_has_the_defaults():
     example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (PROJECT / ".env.example").read_text(), re.MULTILINE))
     settings_alone = (
@@ -73,8 +83,65 @@ def test_an_installation_with_a_database_server_is_closed_and_behind_tls():
 
 def test_database_server_requires_a_secret_key():
     error = read_settings("DEBUG", DATABASE_URL=PRODUCTION["DATABASE_URL"])
-    assert "SECRET_KEY" in error
-    assert "ImproperlyConfigured" in error
+    assert "SECRET_KEY is not set, and DATABASE_URL is: set it to at least 50 random characters." in error
+    error = read_settings("DEBUG", **PRODUCTION, CASINO_ROLES="1")
+    assert "CASINO_ROLE_SECRET is not set, and CASINO_ROLES is on" in error
+
+
+def run(*arguments, **environment):
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=PROJECT, env={**kept, **environment}, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [("manage.py", "casino", "list"), ("-m", "recsys_project.wsgi")])
+def test_wrong_values_end_every_process_with_a_line_each_and_no_traceback(command):
+    ran = run(
+        *command, API_REQUESTS_AT_ONCE="abc", LOG_LEVEL="LOUD", DATABASE_URL="garbage:secret", DATABSE_URL="x",
+        SECRET_KEY="k",
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.splitlines() == [
+        "The variable DATABSE_URL is not one of this service's: do you mean DATABASE_URL?",
+        "DATABASE_URL has a wrong value (not shown: it may be secret); allowed is "
+        "postgres://user:password@host:port/database, with special characters percent-encoded.",
+        "API_REQUESTS_AT_ONCE is 'abc'; allowed is a whole number from 0 to 2147483647.",
+        "LOG_LEVEL is 'LOUD'; allowed is one of DEBUG, INFO, WARNING, ERROR.",
+    ]
+
+
+@pytest.mark.parametrize("command", [("manage.py", "casino", "list"), ("-m", "recsys_project.wsgi")])
+@pytest.mark.parametrize("variables", [{}, {"DATABSE_URL": PRODUCTION["DATABASE_URL"]}])
+def test_forgotten_database_url_is_an_error_and_starts_no_embedded_server(command, variables, tmp_path):
+    ran = run(*command, LOCAL_DIR=str(tmp_path / "local"), **variables)
+    assert ran.returncode == 1
+    assert "DATABASE_URL is not set: set it to postgres://" in ran.stderr.splitlines()[-1]
+    assert "Traceback" not in ran.stderr
+    assert ("do you mean DATABASE_URL?" in ran.stderr) is bool(variables)
+    assert not (tmp_path / "local").exists()
+
+
+def test_further_servers_and_sockets_are_read():
+    found = read_settings(
+        "DATABASE_SERVERS", "DATABASES",
+        **PRODUCTION | {"DATABASE_URL": "postgresql://u@%2Frun%2Fpostgresql:5433/catalogue"},
+        DATABASE_SERVER_EAST_URL="postgres://a:p%40@pooler:6432/postgres",
+        DATABASE_SERVER_EAST_DIRECT_URL="postgres://a@east/postgres",
+        DATABASE_SERVER_WEST_URL="postgres://a@west/postgres",
+    )  # fmt: skip
+    default = found["DATABASES"]["default"]
+    assert (default["HOST"], default["PORT"], default["NAME"]) == ("/run/postgresql", 5433, "catalogue")
+    east, west = found["DATABASE_SERVERS"]["east"], found["DATABASE_SERVERS"]["west"]
+    assert (east["requests"]["HOST"], east["requests"]["PASSWORD"], east["direct"]["HOST"]) == ("pooler", "p@", "east")
+    assert east["requests"]["DISABLE_SERVER_SIDE_CURSORS"]
+    assert west["requests"] == west["direct"]
+
+
+def test_direct_url_without_its_server_is_an_error():
+    error = read_settings("DEBUG", **PRODUCTION, DATABASE_SERVER_EAST_DIRECT_URL="postgres://a@east/postgres")
+    assert "DATABASE_SERVER_EAST_DIRECT_URL is set without DATABASE_SERVER_EAST_URL: set both." in error
 
 
 @pytest.mark.parametrize(("text", "sports"), [("football,curling", ["FOOTBALL", "CURLING"])])

@@ -80,7 +80,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
         if settings.EMBEDDED_POSTGRES_DIR and not self.settings_dict["HOST"]:
-            params["host"] = embedded.ensure_running(settings.EMBEDDED_POSTGRES_DIR)
+            params["host"] = embedded.ensure_chosen_running(settings.EMBEDDED_POSTGRES_DIR)
         if self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:  # a pooler, whose servers change between transactions
             params["prepare_threshold"] = None
         elif self.casino is not None:

@@ -16,6 +16,6 @@ class DatabaseClient(client.DatabaseClient):
         cls, settings_dict: dict[str, Any], parameters: Iterable[str]
     ) -> tuple[list[str], dict[str, str] | None]:
         if settings.EMBEDDED_POSTGRES_DIR and not settings_dict["HOST"]:
-            settings_dict = {**settings_dict, "HOST": embedded.ensure_running(settings.EMBEDDED_POSTGRES_DIR)}
+            settings_dict = {**settings_dict, "HOST": embedded.ensure_chosen_running(settings.EMBEDDED_POSTGRES_DIR)}
         args, env = super().settings_to_cmd_args_env(settings_dict, parameters)
         return [tool_path("psql"), *args[1:]], env

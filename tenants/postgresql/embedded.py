@@ -12,12 +12,33 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
 from tenants.errors import EmbeddedServerFailed
 from tenants.process_state import register
 
 _starting = threading.Lock()
 _servers: dict[Path, Any] = {}
 register("embedded PostgreSQL servers")  # no reset: they run until the process ends
+
+
+def ensure_chosen_running(data_dir: Path) -> str:
+    """`ensure_running` for the server of the settings. Raises ImproperlyConfigured if nobody chose to run one."""
+    require_choice()
+    return ensure_running(data_dir)
+
+
+def require_choice() -> None:
+    """Raises ImproperlyConfigured if PostgreSQL would be embedded by oversight. A server that runs, as beside the demo,
+    was chosen by the process that started it."""
+    data_dir: Path | None = settings.EMBEDDED_POSTGRES_DIR
+    if data_dir is None or settings.EMBEDDED_POSTGRES or (data_dir / "postmaster.pid").exists():
+        return
+    raise ImproperlyConfigured(
+        "DATABASE_URL is not set: set it to postgres://user:password@host:port/recommendation_system, or, to try the "
+        f"service out, set EMBEDDED_POSTGRES=1, which runs a PostgreSQL of its own in {data_dir}."
+    )
 
 
 def ensure_running(data_dir: Path) -> str:

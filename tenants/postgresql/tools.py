@@ -21,6 +21,7 @@ def tool_path(name: str) -> str:
     if settings.POSTGRES_BIN_DIR:
         return str(Path(settings.POSTGRES_BIN_DIR) / name)
     if settings.EMBEDDED_POSTGRES_DIR:
+        embedded.require_choice()
         return str(embedded.bin_dir(settings.EMBEDDED_POSTGRES_DIR) / name)
     found = shutil.which(name)
     if found is None:

@@ -25,7 +25,7 @@ LOGIN = "demo"
 EXAMPLE_USERS = (1, 7, 31)
 
 # The demo listens on loopback only, so it needs neither authentication nor TLS.
-ENVIRONMENT = {"RECSYS_OPEN_API": "1", "RECSYS_TEST_ENDPOINTS": "1", "HTTPS": "0"}
+ENVIRONMENT = {"EMBEDDED_POSTGRES": "1", "RECSYS_OPEN_API": "1", "RECSYS_TEST_ENDPOINTS": "1", "HTTPS": "0"}
 
 
 class Command(BaseCommand):
@@ -46,6 +46,7 @@ class Command(BaseCommand):
                 "The demo creates casinos, a login and messages, so it runs on embedded servers only. "
                 "Unset DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS (also in .env)."
             )
+        settings.EMBEDDED_POSTGRES = True
         for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores SIGINT
             signal.signal(number, _interrupt)
         console = Console()

@@ -1,0 +1,203 @@
+"""Reads and checks the environment's variables for the settings.
+
+Each method declares a variable: its name, its default, and the values it allows. All wrong values are collected, so
+that one start shows them all, in one line each. Values of secrets are never shown. An empty value counts as not set.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+# PostgreSQL and Kafka count milliseconds in 31 bits.
+SECONDS = 2_000_000
+# No date is that far away, so that adding this to a date can't fail.
+DAYS = 365_000
+SIZE = 2**31 - 1
+
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+_URL = "postgres://user:password@host:port/database, with special characters percent-encoded"
+_LIKENESS = 0.9  # of a misspelled name: a letter more, less or different in ten
+
+
+# The methods of Environment have the names of these types.
+_Str: TypeAlias = str
+_Int: TypeAlias = int
+_Float: TypeAlias = float
+_Bool: TypeAlias = bool
+
+
+class Environment:
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._known: set[str] = set()
+        self._problems: list[str] = []
+
+    def str(
+        self,
+        name: _Str,
+        *,
+        default: _Str = "",
+        pattern: _Str = ".*",
+        allowed: _Str = "a text",
+        is_secret: _Bool = False,
+    ) -> _Str:
+        """`allowed` describes the pattern."""
+        return self._read(name, default, lambda text: _matched(pattern, text), allowed, is_secret=is_secret)
+
+    def choice(self, name: _Str, *, default: _Str, of: Collection[_Str]) -> _Str:
+        return self._read(name, default, lambda text: _one_of(of, text), f"one of {', '.join(of)}")
+
+    def bool(self, name: _Str, *, default: _Bool) -> _Bool:
+        return self._read(name, default, _flag, "1 or 0")
+
+    def int(self, name: _Str, *, default: _Int, at_least: _Int = 0, at_most: _Int = SIZE) -> _Int:
+        allowed = f"a whole number from {at_least} to {at_most}"
+        return self._read(name, default, lambda text: _whole_number(text, at_least, at_most), allowed)
+
+    def float(self, name: _Str, *, default: _Float, at_least: _Float = 0, at_most: _Float = SECONDS) -> _Float:
+        allowed = f"a number from {at_least:.12g} to {at_most:.12g}"
+        return self._read(name, default, lambda text: _number(text, at_least, at_most), allowed)
+
+    def decimal(self, name: _Str, *, default: _Str) -> Decimal:
+        """Money, more than nothing."""
+        return self._read(name, Decimal(default), _amount, "an amount of money above 0, like 10.00")
+
+    def list(
+        self, name: _Str, *, default: Iterable[_Str], pattern: _Str = r"\S.*", allowed: _Str = "names"
+    ) -> Sequence[_Str]:
+        """Values separated by commas, at least one."""
+        return self._read(name, [*default], lambda text: _items(text, pattern), f"{allowed}, separated by commas")
+
+    def database(self, name: _Str) -> dict[_Str, Any] | None:
+        """Django's settings of the PostgreSQL database of this URL; None if it is not set."""
+        return self._read(name, None, parse_database_url, _URL, is_secret=True)
+
+    def folder(self, name: _Str, *, default: D, is_created: _Bool = False) -> Path | D:
+        parse = _created_folder if is_created else _folder
+        return self._read(name, default, parse, "a folder that the service can create and write to")
+
+    def require(self, name: _Str, *, because: _Str, allowed: _Str) -> None:
+        """A variable that must be set."""
+        if not self._value(name):
+            self.refuse(f"{name} is not set, and {because}: set it to {allowed}.")
+
+    def refuse(self, problem: _Str) -> None:
+        self._problems.append(problem)
+
+    def matching(self, pattern: _Str) -> dict[_Str, _Str]:
+        """The values of the set variables whose whole name matches, by the pattern's first group."""
+        found = {name: match[1] for name in self._variables if (match := re.fullmatch(pattern, name))}
+        self._known |= found.keys()
+        return {key: name for name, key in found.items() if self._value(name)}
+
+    def check(self) -> None:
+        """Tell of unknown variables that look like misspelled ones. Raises ImproperlyConfigured for wrong values."""
+        lines = [*self.misspelled(), *self._problems]
+        if self._problems:
+            raise ImproperlyConfigured("\n".join(lines))
+        sys.stderr.writelines(f"{line}\n" for line in lines)
+
+    def misspelled(self) -> Iterable[_Str]:
+        lines = []
+        for name in sorted(self._variables.keys() - self._known):
+            meant = get_close_matches(name.upper(), self._known, n=1, cutoff=_LIKENESS)
+            if meant:
+                lines.append(f"The variable {name} is not one of this service's: do you mean {meant[0]}?")
+        return lines
+
+    def _value(self, name: _Str) -> _Str:
+        self._known.add(name)
+        return self._variables.get(name, "").strip()
+
+    def _read(
+        self, name: _Str, default: D, parse: Callable[[_Str], T], allowed: _Str, *, is_secret: _Bool = False
+    ) -> T | D:
+        value = self._value(name)
+        if not value:
+            return default
+        try:
+            return parse(value)
+        except (ValueError, OSError):
+            found = "has a wrong value (not shown: it may be secret)" if is_secret else f"is {value[:80]!r}"
+            self.refuse(f"{name} {found}; allowed is {allowed}.")
+            return default
+
+
+def parse_database_url(url: str) -> dict[str, Any]:
+    """Django's settings. Raises ValueError unless it is a PostgreSQL URL that names a database."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
+        raise ValueError(f"not a URL of a PostgreSQL database: the scheme is {parts.scheme!r}")
+    found: dict[str, Any] = environ.Env.db_url_config(url)
+    # a socket's folder, percent-encoded as in PostgreSQL's own URLs
+    return {**found, "HOST": unquote(str(found["HOST"]))}
+
+
+@contextmanager
+def exit_if_misconfigured() -> Iterator[None]:
+    """For the entry points: end the process with the problems and without a traceback."""
+    try:
+        yield
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
+
+
+def _folder(text: str) -> Path:
+    return Path(text).resolve()
+
+
+def _created_folder(text: str) -> Path:
+    folder = _folder(text)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _matched(pattern: str, text: str) -> str:
+    if not re.fullmatch(pattern, text):
+        raise ValueError(f"{text!r} does not match {pattern}")
+    return text
+
+
+def _one_of(choices: Collection[str], text: str) -> str:
+    if text not in choices:
+        raise ValueError(f"{text!r} is not a choice")
+    return text
+
+
+def _flag(text: str) -> bool:
+    return _one_of((*_TRUE, *_FALSE), text.lower()) in _TRUE
+
+
+def _whole_number(text: str, at_least: int, at_most: int) -> int:
+    if not re.fullmatch("[0-9]{1,15}", text) or not at_least <= int(text) <= at_most:
+        raise ValueError(f"{text!r} is not a whole number from {at_least} to {at_most}")
+    return int(text)
+
+
+def _number(text: str, at_least: float, at_most: float) -> float:
+    if not _NUMBER.fullmatch(text) or not at_least <= float(text) <= at_most:
+        raise ValueError(f"{text!r} is not a number from {at_least} to {at_most}")
+    return float(text)
+
+
+def _amount(text: str) -> Decimal:
+    if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{1,2})?", text) or not Decimal(text):
+        raise ValueError(f"{text!r} is not an amount of money")
+    return Decimal(text)
+
+
+def _items(text: str, pattern: str) -> list[str]:
+    return [_matched(pattern, item.strip()) for item in text.split(",")]

@@ -1,0 +1,122 @@
+"""Variables of the environment: what each kind accepts, and how wrong values are told."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from recsys_project.environment import Environment, parse_database_url
+
+
+def environment(**variables):
+    return Environment(variables)
+
+
+def problems_of(env):
+    with pytest.raises(ImproperlyConfigured) as error:
+        env.check()
+    return str(error.value).splitlines()
+
+
+@pytest.mark.parametrize("variables", [{}, {"X": ""}, {"X": "  "}])
+def test_unset_and_empty_variables_have_the_default(variables):
+    env = environment(**variables)
+    assert env.int("X", default=3) == 3
+    assert env.bool("X", default=True) is True
+    assert env.list("X", default=["a"]) == ["a"]
+    assert env.database("X") is None
+    assert env.folder("X", default=None) is None
+    env.check()
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("Yes", True), ("on", True), ("0", False), ("FALSE", False)])
+def test_flags(text, value):
+    assert environment(X=text).bool("X", default=not value) is value
+
+
+@pytest.mark.parametrize("text", ["ture", "2", "-1", "y e s"])
+def test_flag_that_is_neither_on_nor_off_is_refused(text):
+    env = environment(X=text)
+    env.bool("X", default=False)
+    assert problems_of(env) == [f"X is {text!r}; allowed is 1 or 0."]
+
+
+@pytest.mark.parametrize("text", ["1_0", "+1", "1.0", "٣", "0x1", "-1", "6", "abc", "1 0", "9" * 400])
+def test_whole_number_of_another_form_or_out_of_range_is_refused(text):
+    env = environment(X=text)
+    assert env.int("X", default=2, at_least=0, at_most=5) == 2
+    assert problems_of(env) == [f"X is {text[:80]!r}; allowed is a whole number from 0 to 5."]
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e3", "1_0.5", "-0.1", ".5", "5.1", "٣"])
+def test_number_of_another_form_or_out_of_range_is_refused(text):
+    env = environment(X=text)
+    env.float("X", default=2, at_most=5)
+    assert problems_of(env) == [f"X is {text!r}; allowed is a number from 0 to 5."]
+
+
+def test_numbers_are_read():
+    env = environment(X=" 0.25 ", Y="007")
+    assert (env.float("X", default=1), env.int("Y", default=1)) == (0.25, 7)
+
+
+@pytest.mark.parametrize("text", ["0", "0.00", "-1", "1.005", "NaN", "1e2", "99999999999"])
+def test_amount_that_is_no_money_is_refused(text):
+    env = environment(X=text)
+    assert env.decimal("X", default="10.00") == Decimal("10.00")
+    assert "X is" in problems_of(env)[0]
+
+
+def test_choice_and_list():
+    env = environment(X="b", Y="one, two", Z="one,,two")
+    assert env.choice("X", default="a", of=("a", "b")) == "b"
+    assert env.list("Y", default=[]) == ["one", "two"]
+    env.list("Z", default=[])
+    env.choice("Y", default="a", of=("a", "b"))
+    assert problems_of(env) == [
+        "Z is 'one,,two'; allowed is names, separated by commas.",
+        "Y is 'one, two'; allowed is one of a, b.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["garbage", "mysql://h/db", "postgres://", "postgres://h", "postgres://h:port/db", "postgres://[h/db", "/db"]
+)
+def test_secret_value_that_is_wrong_is_not_shown(url):
+    env = environment(X=url)
+    assert env.database("X") is None
+    [line] = problems_of(env)
+    assert line.startswith("X has a wrong value (not shown: it may be secret); allowed is postgres://user:password@")
+    assert url not in line.removesuffix(".") or url in "postgres://"
+
+
+def test_socket_folder_in_a_url_is_decoded():
+    found = parse_database_url("postgres://u:p%2F@%2Fvar%2Frun%2Fpostgresql/db?sslmode=require")
+    assert (found["HOST"], found["PASSWORD"], found["NAME"]) == ("/var/run/postgresql", "p/", "db")
+    assert found["OPTIONS"] == {"sslmode": "require"}
+
+
+def test_folder_that_cannot_be_created_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    env = environment(X=str(tmp_path / "file" / "below"), Y=str(tmp_path / "new"))
+    assert env.folder("Y", default=None, is_created=True) == tmp_path / "new"
+    assert (tmp_path / "new").is_dir()
+    assert env.folder("X", default=Path("/default"), is_created=True) == Path("/default")
+    assert "allowed is a folder that the service can create" in problems_of(env)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("DATABSE_URL", "DATABASE_URL"), ("DATABASE_URI", "DATABASE_URL"), ("database_url", "DATABASE_URL"),
+     ("CASINO_ROLE", "CASINO_ROLES"), ("PGDATA", None), ("HOME", None), ("DATABASE", None), ("URL", None)],
+)  # fmt: skip
+def test_misspelled_variable_is_told_with_the_meant_one(name, meant, capsys):
+    env = environment(**{name: "x"})
+    env.database("DATABASE_URL")
+    env.bool("CASINO_ROLES", default=False)
+    env.check()
+    told = capsys.readouterr().err
+    assert told == (
+        f"The variable {name} is not one of this service's: do you mean {meant}?\n" if meant is not None else ""
+    )
