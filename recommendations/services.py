@@ -17,6 +17,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User as Login
 from django.db import transaction
 
+from tenants.access.limits import charge
 from tenants.models import Casino
 from tenants.routing.context import get_current_casino
 from tenants.ttl_cache import wait_until_caches_expire
@@ -28,9 +29,18 @@ from .recommenders.registry import get_recommender
 from .serving.engine import RecommendationRequest, build_recommendation
 from .serving.load import build_user_context, find
 from .serving.options import Options, load_options, options_as_json, parse_options
-from .serving.output_schema import FieldMapping, apply_schema, load_schema, needs_reasons, parse_schema, schema_as_json
+from .serving.output_schema import (
+    CONTRACT_FIELDS,
+    FieldMapping,
+    apply_schema,
+    load_schema,
+    needs_reasons,
+    parse_schema,
+    schema_as_json,
+)
 from .serving.recommendation import Recommendation, ServedEvent, ServedRecommendation, recommendation_served
 from .serving.request_filters import NO_FILTERS, RequestFilters
+from .serving.response_size import ResponseSize, count_requests, response_size
 from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
 
@@ -73,13 +83,17 @@ def recommend_mapped(
     *, casino: Casino, user_ids: Sequence[int], now: datetime, filters: RequestFilters = NO_FILTERS
 ) -> dict[int, dict[str, Any]]:
     """Recommendations in the casino's own fields and types for up to `BATCH_LIMIT` users: by the id of each known user,
-    in the given order. Raises CasinoNotConfigured, InvalidParameter."""
-    if not 1 <= len(user_ids) <= BATCH_LIMIT:
-        raise InvalidParameter(f"user_ids must list 1 to {BATCH_LIMIT} users, not {len(user_ids)}")
+    in the given order. The request counts as several where the response is large. Raises CasinoNotConfigured,
+    InvalidParameter."""
+    check_user_count(len(user_ids))
     if not casino.is_configured:
         raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
     stored = (casino.recommender_type, casino.recommendation_schema, casino.options)
     configured = _parse_configuration(msgspec.json.encode(stored))
+    events = configured.options.event_limit if filters.limit is None else filters.limit
+    requests = count_requests(configured.size.of_user(events, explain=filters.explain), len(user_ids))
+    if requests > 1:
+        charge(casino, requests - 1)  # it was admitted as one
     request = RecommendationRequest(
         casino_id=casino.pk,
         recommender=configured.recommender,
@@ -93,6 +107,12 @@ def recommend_mapped(
         | ({"explanation": _explain(recommendation)} if filters.explain else {})
         for recommendation in recommend(request, user_ids)
     }
+
+
+def check_user_count(count: int) -> None:
+    """Raises InvalidParameter."""
+    if not 1 <= count <= BATCH_LIMIT:
+        raise InvalidParameter(f"user_ids must list 1 to {BATCH_LIMIT} users, not {count}")
 
 
 def recommend(request: RecommendationRequest, user_ids: Sequence[int]) -> list[Recommendation]:
@@ -149,6 +169,7 @@ class _Configuration:
     schema: tuple[FieldMapping, ...]
     options: Options
     needs_reasons: bool
+    size: ResponseSize
 
 
 @lru_cache(1_024)
@@ -156,7 +177,8 @@ def _parse_configuration(stored: bytes) -> _Configuration:
     """Raises InvalidConfiguration for a recommender of another release."""
     recommender_type, recommendation_schema, options = msgspec.json.decode(stored)
     schema = load_schema(recommendation_schema)
-    return _Configuration(get_recommender(recommender_type), schema, load_options(options), needs_reasons(schema))
+    size = response_size(schema, CONTRACT_FIELDS)
+    return _Configuration(get_recommender(recommender_type), schema, load_options(options), needs_reasons(schema), size)
 
 
 def _explain(recommendation: Recommendation) -> dict[str, Any]:

@@ -172,6 +172,7 @@ REQUEST_BODY_BYTES = env.int("REQUEST_BODY_BYTES", default=10_000_000)
 REQUEST_BODIES_BYTES = env.int("REQUEST_BODIES_BYTES", default=64_000_000)
 REQUEST_BODY_SECONDS = env.float("REQUEST_BODY_SECONDS", default=20)
 REQUEST_BODY_IDLE_SECONDS = env.float("REQUEST_BODY_IDLE_SECONDS", default=5)
+DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BODY_BYTES
 FILE_UPLOAD_HANDLERS: list[str] = []  # no form takes files: without a handler, no byte of one is kept
 
 # --- Operations ------------------------------------------------------------------------------------------------------
@@ -285,10 +286,11 @@ REST_FRAMEWORK = {
         "rest_framework.renderers.BrowsableAPIRenderer",
     ],
     "DEFAULT_PARSER_CLASSES": [
-        "recommendations.api.parsers.ShallowJSONParser",
+        "recommendations.api.parsers.StrictJSONParser",
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "recommendations.api.negotiation.ApiContentNegotiation",
     "EXCEPTION_HANDLER": "recommendations.api.errors.answer_error",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "COERCE_DECIMAL_TO_STRING": False,

@@ -1,10 +1,20 @@
 """Ids of rows: whole numbers from 1 to the greatest of PostgreSQL's bigint."""
 
+from argparse import ArgumentTypeError
+
+from .numbers import parse_whole_number
+
 MAX_ID = 2**63 - 1
 
 
 def parse_id(text: str) -> int | None:
-    """The id written in ASCII digits; None if `text` is no id from 1 to `MAX_ID`."""
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))
-    number = int(text) if is_number else 0
-    return number if 0 < number <= MAX_ID else None
+    """The id written in `text`; None if it is no id from 1 to `MAX_ID`."""
+    return parse_whole_number(text, 1, MAX_ID)
+
+
+def id_argument(text: str) -> int:
+    """A command's argument. Raises ArgumentTypeError."""
+    number = parse_id(text)
+    if number is None:
+        raise ArgumentTypeError(f"{text!r} is not an id: a whole number from 1 to {MAX_ID}")
+    return number

@@ -38,6 +38,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "not_acceptable": ErrorCode(406, "Could not satisfy the request Accept header."),
     "request_timeout": ErrorCode(408, "The request's body did not arrive in time; send it at once"),
     "no_open_events": ErrorCode(409, "There are no events that can be bet on now"),
+    "length_required": ErrorCode(411, "Send the body with a Content-Length: this server reads no chunked bodies"),
     "request_too_large": ErrorCode(413, "The request is too large: send at most 1000000 bytes"),
     "unsupported_media_type": ErrorCode(415, 'Unsupported media type "text/plain" in request.'),
     "casino_suspended": ErrorCode(423, "Casino is suspended"),
@@ -60,4 +61,4 @@ OF_CASINO = (
     *OF_ANY, "casino_id_missing", "casino_id_invalid", "scope_missing", "casino_forbidden", "casino_not_found",
     "casino_suspended", "casino_unavailable", "casino_behind",
 )  # fmt: skip
-OF_BODY = ("request_timeout", "parse_error", "invalid", "unsupported_media_type")
+OF_BODY = ("request_timeout", "length_required", "parse_error", "invalid", "unsupported_media_type")

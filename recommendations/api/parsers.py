@@ -1,16 +1,42 @@
 """Parsers of request bodies."""
 
+import json
 from typing import IO, Any
 
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType, ValidationError
 from rest_framework.parsers import JSONParser
 
 
-class ShallowJSONParser(JSONParser):
-    """JSON; 400 for a body that is nested beyond Python's recursion limit."""
+class StrictJSONParser(JSONParser):
+    """A JSON object in UTF-8. 400 for any other JSON, for a name that occurs twice in an object, and for nesting beyond
+    Python's recursion limit; 415 for a compressed body."""
 
-    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+        meta = parser_context["request"].META
+        if (coding := meta.get("HTTP_CONTENT_ENCODING", "identity").lower()) not in ("identity", ""):
+            raise UnsupportedMediaType(media_type or "", f"The body is compressed ({coding}): send it as it is")
         try:
-            return super().parse(stream, media_type, parser_context)
+            parsed = json.loads(stream.read().decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
         except RecursionError as error:
             raise ParseError("JSON parse error - nested too deeply") from error
+        except ValueError as error:
+            raise ParseError(f"JSON parse error - {error}") from error
+        if not isinstance(parsed, dict):
+            raise ValidationError(f"The body must be an object, not {_KINDS[type(parsed)]}")
+        return parsed
+
+
+_KINDS = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "a boolean", type(None): "null"}
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice!r} occurs twice in an object")
+    return found
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")

@@ -5,8 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from recommendations.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMENDERS
+from recommendations.services import check_user_count
 from recommendations.serving.options import all_options_as_json, load_options
-from tenants.ids import MAX_ID
+from tenants.ids import MAX_ID, parse_id
 
 EXAMPLE_SCHEMA = {
     "user_id": {"type": "int", "source_field": "id"},
@@ -33,10 +34,32 @@ class ObjectField(serializers.JSONField):
             self.fail("invalid")
 
 
+class IdField(serializers.IntegerField):
+    """An id as a whole number, or as text in the one form of a number."""
+
+    def to_internal_value(self, data: Any) -> int:
+        number = parse_id(data) if isinstance(data, str) else data
+        if not isinstance(number, int) or isinstance(number, bool):
+            self.fail("invalid")
+        return number
+
+
+class UserIdsField(serializers.ListField):
+    """Counts the ids before it looks at any: a list may have hundreds of thousands."""
+
+    child = IdField(min_value=1, max_value=MAX_ID)
+
+    def to_internal_value(self, data: Any) -> list[int]:
+        if isinstance(data, list):
+            check_user_count(len(data))
+        ids: list[int] = super().to_internal_value(data)
+        return ids
+
+
 class UsersSerializer(serializers.Serializer[Any]):
     """The users of a batch."""
 
-    user_ids = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=MAX_ID))
+    user_ids = UserIdsField()
 
 
 class ConfigurationSerializer(serializers.Serializer[Any]):

@@ -34,6 +34,7 @@ class UserView(CasinoAPIView):
 class UserExportView(CasinoAPIView):
     """All stored data of a user."""
 
+    http_method_names = ["get", "options"]  # HEAD would be recorded as an export
     scope = Scope.CONFIGURE
     staff_permissions: ClassVar[Mapping[str, str]] = {"GET": "recommendations.view_user"}
 

@@ -1,29 +1,32 @@
 """The endpoints: each parses the request, calls one service and formats the response."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.http import QueryDict
 from django.utils import timezone
 from rest_framework import status
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import MethodNotAllowed, NotFound
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from recommendations import services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
 from recommendations.serving.options import all_options_as_json, load_options, options_schema
-from recommendations.serving.request_filters import NO_FILTERS, parse_filters
-from tenants.access.limits import admit, charge
+from recommendations.serving.request_filters import FILTERS, NO_FILTERS, RequestFilters, parse_filters
+from tenants.access.limits import admit
 from tenants.http.request_state import request_state
 from tenants.ids import parse_id
 from tenants.models import Casino, Scope
 
 from . import openapi as docs
+from .names import check_fields, check_parameters
 from .serializers import ConfigurationSerializer, UsersSerializer
 
 
@@ -63,7 +66,8 @@ class ConfigView(CasinoAPIView):
         **docs.with_body(docs.CONFIGURATION),
     )
     def post(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
+        body = _read_body(request, ("recommender_type", "recommendation_schema", "options", "timestamp"))
+        serializer = self.get_serializer(data=body)
         serializer.is_valid(raise_exception=True)
         required = {"recommender_type": None, "recommendation_schema": None}
         staff = request.user if request.user.is_authenticated else None
@@ -84,6 +88,7 @@ class ConfigView(CasinoAPIView):
 class RecommendView(CasinoAPIView):
     """The bets to show this user now, in the casino's own fields."""
 
+    http_method_names = ["get", "options"]  # HEAD would serve a recommendation that nobody sees
     scope = Scope.RECOMMEND
     staff_permissions: ClassVar[Mapping[str, str]] = {"GET": "recommendations.view_user"}
 
@@ -95,8 +100,7 @@ class RecommendView(CasinoAPIView):
         examples=[docs.example(docs.EXAMPLE_RECOMMENDATION)],
     )
     def get(self, request: Request, user_id: str) -> Response:
-        parameters = request.query_params
-        filters = parse_filters(parameters.dict()) if parameters else NO_FILTERS
+        filters = _parse_parameters(request.query_params) if request.query_params else NO_FILTERS
         wanted = parse_user_id(user_id)
         recommendations = services.recommend_mapped(
             casino=self.casino, user_ids=[wanted], now=timezone.now(), filters=filters
@@ -121,11 +125,10 @@ class RecommendManyView(CasinoAPIView):
         **docs.with_body(docs.MANY),
     )
     def post(self, request: Request) -> Response:
-        body = request.data if isinstance(request.data, dict) else {}
+        body = _read_body(request, ("user_ids", *FILTERS))
         serializer = self.get_serializer(data=body)
         serializer.is_valid(raise_exception=True)
         user_ids = serializer.validated_data["user_ids"]
-        charge(self.casino, min(len(user_ids), services.BATCH_LIMIT) - 1)  # each user counts as a request
         recommendations = services.recommend_mapped(
             casino=self.casino,
             user_ids=user_ids,
@@ -173,6 +176,8 @@ class PurchaseView(CasinoAPIView):
 
     @_document_purchase(operation_id="purchase_by_get")
     def get(self, request: Request, user_id: str) -> Response:
+        if request.user.is_authenticated:  # a page of another site could send it with the login's cookie
+            raise MethodNotAllowed("GET", "Logins create coupons with POST; GET is for API keys")
         return self.post(request, user_id)
 
     @_document_purchase(operation_id="purchase")
@@ -181,6 +186,21 @@ class PurchaseView(CasinoAPIView):
         return Response(
             {"message": "Coupons created successfully", "coupon_ids": coupon_ids}, status=status.HTTP_201_CREATED
         )
+
+
+def _parse_parameters(parameters: QueryDict) -> RequestFilters:
+    """Raises InvalidParameter."""
+    check_parameters(parameters, (*FILTERS, api_settings.URL_FORMAT_OVERRIDE))
+    return parse_filters(parameters.dict())
+
+
+def _read_body(request: Request, known: Collection[str]) -> dict[str, Any]:
+    """The body's fields. Raises InvalidParameter for an unknown one, but for those that browsers add to forms."""
+    body: Any = request.data  # the parsers return nothing but objects
+    if not isinstance(body, QueryDict):
+        check_fields(body, known)
+    fields: dict[str, Any] = body
+    return fields
 
 
 def _configuration(casino: Casino) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from recommendations.validation import fields
 from recommendations.validation.fields import MAX_STAKE
 from recommendations.validation.settings_limits import limits
 from tenants.ids import MAX_ID
+from tenants.numbers import parse_decimal
 
 MAX_EVENTS = 20
 MAX_LISTED = 1_000
@@ -80,6 +81,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 def parse_options(raw: object) -> Options:
     """Parse a casino's posted options, an object or None. Raises InvalidConfiguration, which names the field."""
+    _check_amounts(raw)
     try:
         options = _as_stored(msgspec.convert({} if raw is None else raw, Options))
     except (msgspec.ValidationError, InvalidRow) as error:
@@ -87,6 +89,16 @@ def parse_options(raw: object) -> Options:
     for name in options.fallbacks:
         get_recommender(name)
     return options
+
+
+def _check_amounts(raw: object) -> None:
+    """Refuse text that Decimal reads and that is not the one form of a number. Raises InvalidConfiguration."""
+    for name in ("max_stakes", "default_stakes"):
+        amounts = raw.get(name) if isinstance(raw, dict) else None
+        for currency, amount in amounts.items() if isinstance(amounts, dict) else ():
+            if isinstance(amount, str) and parse_decimal(amount) is None:
+                given = f"options: {name}.{currency} is {amount[:40]!r}"
+                raise InvalidConfiguration(f"{given}; send a number such as 12.50")
 
 
 def _as_stored(options: Options) -> Options:

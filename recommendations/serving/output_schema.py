@@ -11,8 +11,9 @@ from recommendations.errors import InvalidConfiguration
 from .recommendation import Recommendation
 
 TYPES = ("int", "float", "string", "uuid", "list")
-MAX_FIELDS = 50
+MAX_FIELDS = 50  # of a recommendation, and of an event in it
 MAX_NAME = 100
+MAX_BYTES_OF_NAMES = 4_000  # together
 
 Conversion = Callable[[Any], Any]
 Conversions = dict[str, dict[str, Conversion]]
@@ -87,19 +88,34 @@ def parse_schema(schema: object) -> tuple[FieldMapping, ...]:
     """Parse a casino's posted schema: an object of name -> type, or name -> {type, source_field}; the list of
     events may also have `fields`, a schema of each event.
 
-    Raises InvalidConfiguration for an unknown source or type, with the known names.
+    Raises InvalidConfiguration for an unknown source or type, with the known names, and for a schema that is too large.
     """
-    return _parse("recommendation_schema", schema, SOURCES, ALIASES)
+    fields = _parse("recommendation_schema", schema, SOURCES, ALIASES)
+    _check_size(fields)
+    return fields
+
+
+def _check_size(fields: tuple[FieldMapping, ...]) -> None:
+    lists = [field.name for field in fields if field.source_field == EVENTS]
+    if len(lists) > 1:
+        raise InvalidConfiguration(f"recommendation_schema may have one list of {EVENTS}, not {', '.join(lists)}")
+    names = [name for field in fields for name in (field.name, *(each.name for each in field.fields))]
+    size = sum(len(name.encode()) for name in names)
+    if size > MAX_BYTES_OF_NAMES:
+        raise InvalidConfiguration(
+            f"recommendation_schema has names of {size} bytes together; use at most {MAX_BYTES_OF_NAMES}"
+        )
 
 
 def load_schema(stored: dict[str, Any]) -> tuple[FieldMapping, ...]:
-    """The schema as the catalogue stores it, which was validated when it was posted."""
+    """The schema as the catalogue stores it, which was validated when it was posted; of an earlier release it may be
+    larger than `parse_schema` allows, and is served all the same."""
     return _load(json.dumps(stored))
 
 
 @lru_cache(1_024)
 def _load(stored: str) -> tuple[FieldMapping, ...]:
-    return parse_schema(json.loads(stored))
+    return _parse("recommendation_schema", json.loads(stored), SOURCES, ALIASES)
 
 
 def needs_reasons(fields: tuple[FieldMapping, ...]) -> bool:

@@ -1,16 +1,16 @@
 """Optional request filters: limit, sports, excluded events, explanation."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from recommendations.errors import InvalidParameter
 from recommendations.validation.settings_limits import limits
-from tenants.ids import parse_id
+from tenants.ids import MAX_ID, parse_id
 
 from .options import MAX_EVENTS
 
-MAX_EXCLUDED = 200
+MAX_EXCLUDED, MAX_SPORTS = 200, 100
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
@@ -26,7 +26,7 @@ class RequestFilters:
 
 
 NO_FILTERS = RequestFilters()
-_NAMES = ("limit", "exclude", "sport", "explain")
+FILTERS = ("limit", "exclude", "sport", "explain")
 
 
 def parse_filters(given: Mapping[str, Any]) -> RequestFilters:
@@ -35,7 +35,7 @@ def parse_filters(given: Mapping[str, Any]) -> RequestFilters:
     Ignores other names. Raises InvalidParameter, which names the field and its valid values.
     """
     filters = NO_FILTERS
-    for name in _NAMES:
+    for name in FILTERS:
         if given.get(name) is not None:
             filters = replace(filters, **_PARSE[name](given[name]))
     return filters
@@ -49,16 +49,14 @@ def _limit(value: Any) -> dict[str, Any]:
 
 
 def _exclude(value: Any) -> dict[str, Any]:
-    numbers = [_whole_number(each) for each in _listed(value)]
-    if len(numbers) > MAX_EXCLUDED:
-        raise InvalidParameter(f"exclude may name at most {MAX_EXCLUDED} events, not {len(numbers)}")
+    numbers = [_whole_number(each) for each in _listed("exclude", value, MAX_EXCLUDED)]
     if None in numbers:
         raise InvalidParameter("exclude must list ids of events, separated by commas")
     return {"excluded": frozenset(numbers)}
 
 
 def _sport(value: Any) -> dict[str, Any]:
-    sports = {each.strip().upper() for each in _listed(value) if isinstance(each, str)}
+    sports = {each.strip().upper() for each in _listed("sport", value, MAX_SPORTS) if isinstance(each, str)}
     if not sports or not sports <= set(limits.sports):
         raise InvalidParameter(f"sport must be one or several of {', '.join(limits.sports)}")
     return {"sports": frozenset(sports)}
@@ -71,14 +69,19 @@ def _explain(value: Any) -> dict[str, Any]:
     return {"explain": text in _YES}
 
 
-def _listed(value: Any) -> Iterable[Any]:
-    if isinstance(value, list):
-        return value
-    return [each for each in str(value).split(",") if each.strip()]
+def _listed(name: str, value: Any, at_most: int) -> list[Any]:
+    """The items of a list or of text with commas. Raises InvalidParameter for too many, before any is looked at."""
+    items = value if isinstance(value, list) else [each.strip() for each in str(value).split(",") if each.strip()]
+    if len(items) > at_most:
+        raise InvalidParameter(f"{name} may list at most {at_most} values, not {len(items)}")
+    return items
 
 
 def _whole_number(value: Any) -> int | None:
-    return None if isinstance(value, bool) else parse_id(str(value).strip())
+    """A whole number of at least 1, as JSON or in text."""
+    if isinstance(value, int):
+        return value if not isinstance(value, bool) and 0 < value <= MAX_ID else None
+    return parse_id(value) if isinstance(value, str) else None
 
 
 _PARSE = {"limit": _limit, "exclude": _exclude, "sport": _sport, "explain": _explain}

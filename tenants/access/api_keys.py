@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Collection, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -118,11 +118,32 @@ def mask_key(meta: MutableMapping[str, Any]) -> tuple[bool, str | None]:
     its prefix, so that no log or error page can show it."""
     scheme, _, text = meta.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != SCHEME:
+        _mask_misplaced_keys(meta)
         return False, None
     text = text.strip()
     is_key = _FORM.fullmatch(text) is not None  # no secret; other text costs no query
     meta["HTTP_AUTHORIZATION"] = f"Api-Key {text[:_SHOWN] if is_key else ''}..."
     return True, _digest(text) if is_key else None
+
+
+MISPLACED = {"HTTP_AUTHORIZATION": "Authorization", "HTTP_X_API_KEY": "X-Api-Key", "HTTP_API_KEY": "Api-Key"}
+_MASKED = "(an API key)"
+
+
+@sensitive_variables()
+def _mask_misplaced_keys(meta: MutableMapping[str, Any]) -> None:
+    """Replace keys in headers from which none is read, as in `Authorization: Bearer <key>`."""
+    for header in MISPLACED:
+        if header in meta:
+            meta[header] = _FORM.sub(_MASKED, meta[header])
+
+
+def misplaced_key(meta: Mapping[str, Any]) -> str | None:
+    """How the request sends an API key from which none is read, such as `Authorization: Bearer`; None if it doesn't."""
+    for header, name in MISPLACED.items():
+        if _MASKED in meta.get(header, ""):
+            return f"{name}: {meta[header].partition(_MASKED)[0]}".strip(" :")
+    return None
 
 
 def find_key(digest: str) -> KnownKey | None:

@@ -10,7 +10,7 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Pe
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from tenants.access.api_keys import KnownKey
+from tenants.access.api_keys import KnownKey, misplaced_key
 from tenants.access.permissions import is_staff
 
 from .request_state import may_choose_casino, request_state
@@ -86,9 +86,15 @@ class HasCasinoAccess(BasePermission):
             return True
         if not may_choose_casino(request._request):
             # a login that is not staff gets 403: logging in again would not help
-            raise (PermissionDenied if request.user.is_authenticated else NotAuthenticated)(self.message)
+            raise (PermissionDenied if request.user.is_authenticated else NotAuthenticated)(self._hint(request))
         needed: dict[str, str] = getattr(view, "staff_permissions", {})  # by method
         permission = needed.get(str(request.method))
         if permission is not None and is_staff(request.user) and not request.user.has_perm(permission):
             raise PermissionDenied("This login is not permitted to do this")
         return True
+
+    def _hint(self, request: Request) -> str:
+        sent = misplaced_key(request.META)
+        if sent is None:
+            return self.message
+        return f"The API key was sent as '{sent}', from which none is read: send 'Authorization: Api-Key <key>'."

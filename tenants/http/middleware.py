@@ -28,6 +28,7 @@ from tenants.errors import (
 from tenants.ids import MAX_ID
 from tenants.models import Casino, CasinoState
 from tenants.models.casino import ENDED_STATES, READY_STATES
+from tenants.numbers import parse_whole_number
 from tenants.routing.context import enter_casino, restore_casino
 from tenants.schema.version import is_behind
 
@@ -113,10 +114,9 @@ def _find_casino(request: HttpRequest, state: RequestState) -> Casino | None:
     """The casino of the API key; without one, of the header `Casino-ID`, or else the one chosen in the switcher.
     Raises CasinoIdInvalid, CasinoIdMissing, CasinoForbidden."""
     text = request.headers.get(CASINO_HEADER)
-    try:
-        casino_id = None if text is None else int(text.replace("_", "?"))  # int() accepts 1_0 as 10
-    except ValueError:
-        raise CasinoIdInvalid("Casino-ID header must be an integer") from None
+    casino_id = None if text is None else parse_whole_number(text)
+    if text is not None and casino_id is None:
+        raise CasinoIdInvalid("Casino-ID header must be an integer")
     if state.key is not None:
         casino = state.key.casino
         if casino_id not in (None, casino.pk):

@@ -39,7 +39,8 @@ def test_the_form_can_be_sent(casino_a):
 
 def test_a_form_with_a_broken_schema_is_refused(casino_a):
     form = {"recommender_type": "dynamic", "recommendation_schema": '{"who": '}
-    answer = Client().post("/config", data=form, headers={"Casino-ID": "1"})
+    headers = {"Casino-ID": "1", "Accept": "text/html;q=0.1, application/json"}
+    answer = Client().post("/config", data=form, headers=headers)
     assert (answer.status_code, list(answer.json())) == (400, ["error", "code", "details"])
     assert "recommendation_schema" in answer.json()["error"]
 

@@ -9,18 +9,19 @@ from django.test import Client
 
 @pytest.fixture
 def post(casino_a):
-    def send(body: Any, content_type: str = "application/json") -> Any:
+    def send(body: Any, content_type: str = "application/json", **headers: str) -> Any:
         client = Client(raise_request_exception=False)
-        return client.post("/config", data=body, content_type=content_type, headers={"Casino-ID": "1"})
+        return client.post("/config", data=body, content_type=content_type, headers={"Casino-ID": "1", **headers})
 
     return send
 
 
-@pytest.mark.parametrize("body", ["[]", "[1, 2]", '"inference"', "5", "true"])
+@pytest.mark.parametrize("body", ["[]", "[1, 2]", '"inference"', "5", "true", "null"])
 def test_a_body_that_is_no_object_is_refused(post, body):
     answer = post(body)
     assert (answer.status_code, list(answer.json())) == (400, ["error", "code", "details"])
-    assert "Expected a dictionary" in answer.json()["error"]
+    assert answer.json()["error"].startswith("The body must be an object, not ")
+    assert answer.json()["code"] == "invalid"
 
 
 @pytest.mark.parametrize("body", ["{", "{'a': 1}", "recommender_type=static", b"\xff\xfe\x00", '{"a": NaN}'])
@@ -95,7 +96,8 @@ def test_json_that_is_nested_too_deeply_is_refused(post):
 
 
 def test_a_schema_in_a_form_that_is_nested_too_deeply_is_refused(post):
-    answer = post(f"recommender_type=static&recommendation_schema={DEEP}", "application/x-www-form-urlencoded")
+    form, content_type = f"recommender_type=static&recommendation_schema={DEEP}", "application/x-www-form-urlencoded"
+    answer = post(form, content_type, Accept="text/html;q=0.1, application/json")
     assert (answer.status_code, answer.json()["error"]) == (400, "recommendation_schema: Value must be valid JSON.")
 
 

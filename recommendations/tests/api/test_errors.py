@@ -75,7 +75,8 @@ def test_a_form_above_djangos_size_limit_gets_413(casino_a, settings, django_use
     client = Client(enforce_csrf_checks=True)
     client.force_login(django_user_model.objects.create_user("staff", is_staff=True))
     client.cookies["csrftoken"] = "a" * 32  # the token itself is looked for in the form
-    response = client.post("/config", {"recommender_type": "x" * 100}, headers={"Casino-ID": "1"})
+    headers = {"Casino-ID": "1", "Accept": "text/html;q=0.1, application/json"}
+    response = client.post("/config", {"recommender_type": "x" * 100}, headers=headers)
     assert (response.status_code, response.json()["code"]) == (413, "request_too_large")
 
 

@@ -1,0 +1,53 @@
+"""The one form of a number in text, in requests, messages, files and commands: ASCII digits, with a point before
+decimals. No plus sign, exponent, underscore, space, leading zero or other script's digits."""
+
+import re
+from argparse import ArgumentTypeError
+from decimal import Decimal
+from typing import TypeVar
+
+Number = TypeVar("Number", int, Decimal)
+
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,3999})", re.ASCII)
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,3999})(?:\.[0-9]{1,3999})?", re.ASCII)
+
+
+def parse_whole_number(text: str, lowest: int | None = None, highest: int | None = None) -> int | None:
+    """The whole number from `lowest` to `highest`; None if `text` is none."""
+    if _WHOLE.fullmatch(text) is None:
+        return None
+    number = int(text)
+    is_within = (lowest is None or lowest <= number) and (highest is None or number <= highest)
+    return number if is_within else None
+
+
+def parse_decimal(text: str) -> Decimal | None:
+    """The number such as 12 or 12.50; None if `text` is none."""
+    return None if _DECIMAL.fullmatch(text) is None else Decimal(text)
+
+
+def whole_number_argument(text: str) -> int:
+    """A command's argument. Raises ArgumentTypeError."""
+    return _argument(parse_whole_number(text), text, "a whole number")
+
+
+def positive_argument(text: str) -> int:
+    """A command's argument of at least 1. Raises ArgumentTypeError."""
+    return _argument(parse_whole_number(text, 1), text, "a whole number of at least 1")
+
+
+def count_argument(text: str) -> int:
+    """A command's argument of at least 0. Raises ArgumentTypeError."""
+    return _argument(parse_whole_number(text, 0), text, "a whole number of at least 0")
+
+
+def decimal_argument(text: str) -> float:
+    """A command's argument such as 12 or 0.5. Raises ArgumentTypeError."""
+    number = parse_decimal(text)
+    return float(_argument(number, text, "a number such as 12 or 0.5"))
+
+
+def _argument(number: Number | None, text: str, what: str) -> Number:
+    if number is None:
+        raise ArgumentTypeError(f"{text!r} is not {what}")
+    return number

@@ -1,0 +1,78 @@
+"""Numbers in text have one form, wherever they come from."""
+
+from argparse import ArgumentTypeError
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenants.ids import MAX_ID, id_argument, parse_id
+from tenants.numbers import (
+    count_argument,
+    decimal_argument,
+    parse_decimal,
+    parse_whole_number,
+    positive_argument,
+    whole_number_argument,
+)
+
+NO_NUMBERS = ["", " ", "x", "1_0", "+1", " 1", "1 ", "1\n", "01", "00", "-", "--1", "1e3", "1E3", "0x1", "٣", "３", "²",
+              "1,5", "NaN", "Infinity", "inf", "9" * 5_000]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [*NO_NUMBERS, "1.0", "1.000"])
+def test_text_in_another_form_is_no_whole_number(text):
+    assert parse_whole_number(text) is None
+    assert parse_id(text) is None
+
+
+@pytest.mark.parametrize("text", [*NO_NUMBERS, ".5", "5.", "1.5.2", "1_0.5", "+150", "1.5e1", "1.٣", "02.50", "-.5"])
+def test_text_in_another_form_is_no_decimal(text):
+    assert parse_decimal(text) is None
+
+
+@given(st.integers(-(10**30), 10**30))
+def test_every_whole_number_is_read_as_python_writes_it(number):
+    assert parse_whole_number(str(number)) == parse_decimal(str(number)) == number
+
+
+@given(st.decimals(-(10**12), 10**12, places=3))
+def test_every_decimal_is_read_as_it_is_written(number):
+    assert parse_decimal(f"{number:f}") == number
+
+
+@given(st.text())
+def test_what_is_read_is_written_the_same_way(text):
+    number = parse_whole_number(text)
+    assert number is None or str(number) == text or text == "-0"
+
+
+def test_trailing_zeros_are_part_of_a_decimal():
+    assert parse_decimal("2.50") == Decimal("2.50")
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1), (str(MAX_ID), MAX_ID), (str(MAX_ID + 1), None), ("0", None)])
+def test_ids_have_bounds(text, number):
+    assert parse_id(text) == number
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (id_argument, "1_0"), (id_argument, "0"), (whole_number_argument, "+1"), (positive_argument, "0"),
+        (positive_argument, "٣"), (count_argument, "-1"), (decimal_argument, "1e3"), (decimal_argument, "nan"),
+    ],
+)  # fmt: skip
+def test_an_argument_in_another_form_is_refused_with_its_text(read, text):
+    with pytest.raises(ArgumentTypeError, match=f"^'{text.replace('+', '[+]')}' is not a"):
+        read(text)
+
+
+def test_arguments_are_read():
+    assert (id_argument("7"), whole_number_argument("-7"), count_argument("0"), decimal_argument("0.5")) == (
+        7,
+        -7,
+        0,
+        0.5,
+    )
