@@ -8,7 +8,7 @@ from typing import TypeVar
 
 Number = TypeVar("Number", int, Decimal)
 
-_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,3999})", re.ASCII)
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,3999}", re.ASCII)
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,3999})(?:\.[0-9]{1,3999})?", re.ASCII)
 
 

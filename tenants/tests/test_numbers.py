@@ -17,7 +17,7 @@ from tenants.numbers import (
     whole_number_argument,
 )
 
-NO_NUMBERS = ["", " ", "x", "1_0", "+1", " 1", "1 ", "1\n", "01", "00", "-", "--1", "1e3", "1E3", "0x1", "٣", "３", "²",
+NO_NUMBERS = ["", " ", "x", "1_0", "+1", " 1", "1 ", "1\n", "01", "00", "-", "--1", "1e3", "1E3", "0x1", "٣", "\uff13", "²",
               "1,5", "NaN", "Infinity", "inf", "9" * 5_000]  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def test_every_decimal_is_read_as_it_is_written(number):
 @given(st.text())
 def test_what_is_read_is_written_the_same_way(text):
     number = parse_whole_number(text)
-    assert number is None or str(number) == text or text == "-0"
+    assert number is None or str(number) == text
 
 
 def test_trailing_zeros_are_part_of_a_decimal():
