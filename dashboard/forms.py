@@ -13,6 +13,7 @@ from recommendations.serving.options import DEFAULTS, Options, parse_options
 from recommendations.serving.output_schema import FieldMapping, parse_schema, schema_as_json
 from tenants.ids import MAX_ID
 from tenants.models import Casino
+from tenants.numbers import parse_whole_number
 
 MAX_LENGTH = 100_000
 FIRST_SCHEMA = {
@@ -46,6 +47,16 @@ class JSONText(forms.CharField):
         return parsed
 
 
+class IdField(forms.IntegerField):
+    """An id in the one form of numbers; Django also takes "1_0", "+1" and "1.0"."""
+
+    def to_python(self, value: Any) -> int | None:
+        text = str(value).strip()
+        if value in self.empty_values or parse_whole_number(text) is not None:
+            return super().to_python(value)
+        raise ValidationError(self.error_messages["invalid"], code="invalid")
+
+
 class ConfigurationForm(forms.Form):
     """`schema` and `parsed_options` are the parsed input. `version` is the configuration that the page was loaded with,
     `user_id` the user of the preview."""
@@ -66,7 +77,7 @@ class ConfigurationForm(forms.Form):
         required=False,
         help_text="Only options that differ from their default. Empty: all defaults.",
     )
-    user_id = forms.IntegerField(
+    user_id = IdField(
         label="Preview for user", required=False, min_value=1, max_value=MAX_ID, help_text="The user's id."
     )
     version = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40)

@@ -1,7 +1,5 @@
 """Ids of rows: whole numbers from 1 to the greatest of PostgreSQL's bigint."""
 
-from argparse import ArgumentTypeError
-
 from .numbers import parse_whole_number
 
 MAX_ID = 2**63 - 1
@@ -10,11 +8,3 @@ MAX_ID = 2**63 - 1
 def parse_id(text: str) -> int | None:
     """The id written in `text`; None if it is no id from 1 to `MAX_ID`."""
     return parse_whole_number(text, 1, MAX_ID)
-
-
-def id_argument(text: str) -> int:
-    """A command's argument. Raises ArgumentTypeError."""
-    number = parse_id(text)
-    if number is None:
-        raise ArgumentTypeError(f"{text!r} is not an id: a whole number from 1 to {MAX_ID}")
-    return number

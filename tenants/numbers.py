@@ -26,22 +26,22 @@ def parse_decimal(text: str) -> Decimal | None:
     return None if _DECIMAL.fullmatch(text) is None else Decimal(text)
 
 
-def whole_number_argument(text: str) -> int:
-    """A command's argument. Raises ArgumentTypeError."""
-    return _argument(parse_whole_number(text), text, "a whole number")
+def as_id(text: str) -> int:
+    """A command's argument: an id, which need not exist. Raises ArgumentTypeError."""
+    return _argument(parse_whole_number(text), text, "an id: a whole number")
 
 
-def positive_argument(text: str) -> int:
+def as_positive(text: str) -> int:
     """A command's argument of at least 1. Raises ArgumentTypeError."""
     return _argument(parse_whole_number(text, 1), text, "a whole number of at least 1")
 
 
-def count_argument(text: str) -> int:
+def as_count(text: str) -> int:
     """A command's argument of at least 0. Raises ArgumentTypeError."""
     return _argument(parse_whole_number(text, 0), text, "a whole number of at least 0")
 
 
-def decimal_argument(text: str) -> float:
+def as_decimal(text: str) -> float:
     """A command's argument such as 12 or 0.5. Raises ArgumentTypeError."""
     number = parse_decimal(text)
     return float(_argument(number, text, "a number such as 12 or 0.5"))

@@ -16,7 +16,9 @@ from ingestion.errors import IngestionError
 from ingestion.producers.load_generator import generate_load
 from ingestion.producers.sender import Sender, send_at_rate, send_rounds
 from ingestion.topics import Topic, create_topics
+from tenants.ids import parse_id
 from tenants.models import Casino
+from tenants.numbers import as_count, as_decimal
 
 
 def stop_on_signals() -> threading.Event:
@@ -34,7 +36,7 @@ class ConsumeCommand(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--idle-exit", type=float, metavar="SECONDS", help="end after SECONDS without a message (for scripts)"
+            "--idle-exit", type=as_decimal, metavar="SECONDS", help="end after SECONDS without a message (for scripts)"
         )
         parser.add_argument(
             "--heartbeat",
@@ -44,7 +46,7 @@ class ConsumeCommand(BaseCommand):
         )
         parser.add_argument(
             "--http-port",
-            type=int,
+            type=as_count,
             default=settings.CONSUMER_HTTP_PORT,
             metavar="PORT",
             help="port of /metrics, /health/live and /health/ready; 0: none (%(default)s)",
@@ -76,22 +78,22 @@ class ProduceCommand(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--interval",
-            type=float,
+            type=as_decimal,
             default=settings.PRODUCER_INTERVAL_SECONDS,
             metavar="SECONDS",
             help="time between two rounds of one message per casino (%(default)s)",
         )
-        parser.add_argument("--rate", type=float, metavar="N", help="send N messages per second; 0: no limit")
-        parser.add_argument("--count", type=int, metavar="N", help="end after N messages (default: never)")
+        parser.add_argument("--rate", type=as_decimal, metavar="N", help="send N messages per second; 0: no limit")
+        parser.add_argument("--count", type=as_count, metavar="N", help="end after N messages (default: never)")
         parser.add_argument("--casinos", metavar="ID,ID", help="send to these casinos only (default: every active one)")
         parser.add_argument(
             "--bad-ratio",
-            type=float,
+            type=as_decimal,
             default=0.0,
             metavar="SHARE",
             help="with --rate: share of invalid messages, 0 to 1",
         )
-        parser.add_argument("--seed", type=int, metavar="N", help="random seed, to repeat the same messages")
+        parser.add_argument("--seed", type=as_count, metavar="N", help="random seed, to repeat the same messages")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -114,10 +116,11 @@ class ProduceCommand(BaseCommand):
 
 
 def _ids(text: str | None) -> list[int] | None:
-    try:
-        return None if text is None else [int(each) for each in text.split(",")]
-    except ValueError as error:
-        raise CommandError(f"--casinos needs ids separated by commas, not {text!r}") from error
+    ids = [] if text is None else [parse_id(each) for each in text.split(",")]
+    known = [each for each in ids if each is not None]
+    if len(known) < len(ids):
+        raise CommandError(f"--casinos needs ids separated by commas, not {text!r}")
+    return None if text is None else known
 
 
 def _active_casinos(ids: list[int] | None) -> list[Casino]:

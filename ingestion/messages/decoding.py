@@ -7,12 +7,15 @@ An invalid message becomes a Rejection with a stable code: `no_casino`, `ambiguo
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Self, TypeVar
 
 import msgspec
+from msgspec import UnsetType
 
 from recommendations.errors import InvalidRow
+from recommendations.validation import fields
 from recommendations.validation.fields import EARLIEST, LATEST
 from recommendations.validation.rows import (
     AnyRow,
@@ -25,6 +28,7 @@ from recommendations.validation.rows import (
     UserRow,
 )
 from recommendations.validation.settings_limits import limits
+from tenants.numbers import parse_whole_number
 
 from .envelope import CASINO_HEADER, Envelope, repeated_header
 from .formats import EventMessage, RawCouponMessage, SelectionMessage, ServedEventMessage, ServedMessage, UserMessage
@@ -106,8 +110,8 @@ def decode_user(envelope: Envelope, bounds: TimeBounds) -> UserRow:
         status=message.status,
         status_until=_parse_end("status_until", message.status_until),
         birth_date=message.birth_date,
-        stake_limit=message.stake_limit,
-        limit_left=message.limit_left,
+        stake_limit=_limit("stake_limit", message.stake_limit),
+        limit_left=_limit("limit_left", message.limit_left),
     )
 
 
@@ -124,7 +128,7 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
         home_team=message.home_team,
         away_team=message.away_team,
         sport=message.sport,
-        odd=message.odd,
+        odd=fields.amount("odd", bytes(message.odd)),
         status=message.status,
         timestamp=parse_time("timestamp", as_of, bounds.past),
     )
@@ -136,7 +140,7 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     return CouponRow(
         id=message.id,
         user_id=message.user_id,
-        stake=message.stake,
+        stake=fields.amount("stake", bytes(message.stake)),
         timestamp=parse_time("timestamp", message.timestamp, bounds.past),
         recommended_events=_convert_each(
             "recommended_events", message.recommended_events, lambda raw: _selection(bytes(raw), sports)
@@ -155,11 +159,17 @@ def decode_served(envelope: Envelope, bounds: TimeBounds) -> ServedRow:
         asked_for=message.asked_for,
         fallback=message.fallback,
         model_version=message.model_version,
-        stake=message.stake,
+        stake=fields.amount("stake", bytes(message.stake)),
         currency=message.currency,
         events=_convert_each("events", message.events, _served_event),
         took_ms=message.took_ms,
     )
+
+
+def _limit(field: str, value: msgspec.Raw | UnsetType) -> Decimal | UnsetType | None:
+    if isinstance(value, UnsetType):
+        return value
+    return None if (given := bytes(value)) == b"null" else fields.amount(field, given)
 
 
 T = TypeVar("T")
@@ -190,12 +200,12 @@ def _selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
         home_team=message.home_team,
         away_team=message.away_team,
         sport=message.sport,
-        odd=message.odd,
+        odd=fields.amount("odd", bytes(message.odd)),
     )
 
 
 def _served_event(message: ServedEventMessage) -> ServedEventRow:
-    return ServedEventRow(event_id=message.event_id, odd=message.odd, score=message.score)
+    return ServedEventRow(event_id=message.event_id, odd=fields.amount("odd", bytes(message.odd)), score=message.score)
 
 
 def parse_time(field: str, value: datetime | float, latest: datetime) -> datetime:
@@ -231,12 +241,12 @@ def _parse_end(field: str, value: datetime | float | None) -> datetime | None:
 
 def _decode_removal(envelope: Envelope, bounds: TimeBounds) -> Removal | Rejection:
     """A message without a value deletes the row whose id is its key."""
-    key = envelope.key or b""
-    if not key.isdigit() or len(key) > 19:
+    row_id = parse_whole_number((envelope.key or b"").decode("latin-1"), 0, 10**19)
+    if row_id is None:
         # without the key, which may be a name: rejections are logged
         detail = "a message without a value deletes the row whose id is its key: send that id as the key, in digits"
         return Rejection("bad_key", "", detail)
-    return Removal(id=int(key), timestamp=parse_time("timestamp", envelope.place.sent_at, bounds.past))
+    return Removal(id=row_id, timestamp=parse_time("timestamp", envelope.place.sent_at, bounds.past))
 
 
 _CONSTRAINTS = (

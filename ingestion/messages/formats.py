@@ -5,7 +5,6 @@ sports.
 """
 
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,25 +18,27 @@ Id = Annotated[int, Meta(ge=1, le=MAX_OWN_ID, description="The casino's own id; 
 Reference = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 OptionalText = Annotated[str, Meta(max_length=MAX_TEXT)]
+# Amounts stay JSON, which `fields.amount` reads: as Decimal, msgspec would also take "1_0" and "+1".
+_AMOUNT = {"format": "decimal"}
 Odd = Annotated[
-    Decimal,
+    msgspec.Raw,
     Meta(
         description="More than 1, in steps of 0.001.",
-        extra_json_schema={"exclusiveMinimum": 1, "maximum": float(MAX_ODD)},
+        extra_json_schema=_AMOUNT | {"exclusiveMinimum": 1, "maximum": float(MAX_ODD)},
     ),
 ]
 Stake = Annotated[
-    Decimal,
+    msgspec.Raw,
     Meta(
         description="In the user's currency, in steps of 0.01.",
-        extra_json_schema={"exclusiveMinimum": 0, "maximum": float(MAX_STAKE)},
+        extra_json_schema=_AMOUNT | {"exclusiveMinimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
-Limit = Annotated[
-    Decimal,
+_Limit = Annotated[
+    msgspec.Raw,
     Meta(
         description="In the user's currency, in steps of 0.01; null: no limit; absent: unchanged.",
-        extra_json_schema={"minimum": 0, "maximum": float(MAX_STAKE)},
+        extra_json_schema=_AMOUNT | {"minimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
 Time = Annotated[datetime | float, Meta(description="ISO 8601 (without a zone: UTC), or Unix seconds or milliseconds.")]
@@ -61,8 +62,8 @@ class UserMessage(msgspec.Struct):
     )
     status_until: Annotated[Time, Meta(description="End of the status; absent: none.")] | None = None
     birth_date: date | None = None
-    stake_limit: Annotated[Limit | None, Meta(title="The highest stake of a coupon")] | UnsetType = UNSET
-    limit_left: Annotated[Limit | None, Meta(title="The amount that may still be staked")] | UnsetType = UNSET
+    stake_limit: Annotated[_Limit, Meta(title="The highest stake of a coupon")] | UnsetType = UNSET
+    limit_left: Annotated[_Limit, Meta(title="The amount that may still be staked")] | UnsetType = UNSET
 
 
 class EventMessage(msgspec.Struct):
@@ -147,13 +148,14 @@ def schema(message: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _amounts(part: Any) -> Any:
-    """Describe a Decimal as number or text: msgspec accepts both, but describes it as text."""
+    """Describe an amount as a number or as text in the format of one; one with a title may be null."""
     if isinstance(part, list):
         return [_amounts(each) for each in part]
     if not isinstance(part, dict):
         return part
     if part.get("format") == "decimal":
-        bounds = {name: value for name, value in part.items() if name not in {"type", "format", "description"}}
+        bounds = {name: part[name] for name in ("minimum", "exclusiveMinimum", "maximum") if name in part}
         accepted = [{"type": "number", **bounds}, {"type": "string", "format": "decimal"}]
-        return {"description": part["description"], "anyOf": accepted}
+        amount = {"description": part["description"], "anyOf": accepted}
+        return {"title": part["title"], "anyOf": [amount, {"type": "null"}]} if "title" in part else amount
     return {name: _amounts(value) for name, value in part.items()}

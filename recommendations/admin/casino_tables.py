@@ -17,6 +17,7 @@ from recommendations.models import Event, PurchasedCoupon, ServedSlip, Team, Use
 from tenants.admin.casinos import CasinoAdmin
 from tenants.admin.theme import ModelAdmin
 from tenants.errors import UnknownServer
+from tenants.ids import parse_id
 from tenants.lifecycle.summaries import is_casino_behind
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
@@ -33,7 +34,6 @@ from .filters import (
 )
 from .widgets import CappedPaginator, table, user_link
 
-MAX_DIGITS = 20
 SELECTION_COLUMNS = ("sport", "country", "league", "home_team", "away_team", "odd")
 SERVED_COLUMNS = ("event_id", "odd", "score")
 
@@ -58,8 +58,8 @@ class CasinoTableAdmin(ModelAdmin[Any]):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """A number is searched in the ids, by index; of other text, each word must occur in one of the text fields."""
-        if self.searched_ids and search_term.isdecimal() and len(search_term) < MAX_DIGITS:
-            return queryset.filter(_any(self.searched_ids, "exact", int(search_term))), False
+        if self.searched_ids and (number := parse_id(search_term)) is not None:
+            return queryset.filter(_any(self.searched_ids, "exact", number)), False
         if search_term and not self.searched_texts:
             return queryset.none(), False
         words = (_any(self.searched_texts, "icontains", word) for word in search_term.split())

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from recommendations.errors import InvalidHistory
 from recommendations.offer import ATTRIBUTES, offer_of_columns
 from recommendations.validation.fields import EARLIEST, LATEST, MAX_ODD, MAX_STAKE
 from tenants.ids import MAX_ID, parse_id
+from tenants.numbers import parse_decimal
 
 from .history import History, OddsChange, PastCoupon
 
@@ -33,7 +35,7 @@ class CsvRow:
 
     def get(self, column: str, read: Callable[[str], Value]) -> Value:
         """The cell's value. Raises InvalidHistory, which names the line and the column."""
-        cell = self.cells[column].strip()
+        cell = self.cells[column]
         try:
             return read(cell)
         except ValueError as error:
@@ -124,7 +126,7 @@ def _id(cell: str) -> int:
 
 
 def _ids(cell: str) -> list[int]:
-    return [_id(each.strip()) for each in cell.split(";") if each.strip()]
+    return [_id(each) for each in cell.split(";") if each]
 
 
 def _classifier(cell: str) -> str:
@@ -133,21 +135,20 @@ def _classifier(cell: str) -> str:
 
 
 def _odd(cell: str) -> float:
-    return _number(cell, float(MAX_ODD))
+    return _number(cell, MAX_ODD)
 
 
 def _stake(cell: str) -> float:
-    return _number(cell, float(MAX_STAKE))
+    return _number(cell, MAX_STAKE)
 
 
-def _number(cell: str, at_most: float) -> float:
-    try:
-        number = float(cell)
-    except ValueError:
-        raise ValueError("is not a number") from None
+def _number(cell: str, at_most: Decimal) -> float:
+    number = parse_decimal(cell)
+    if number is None:
+        raise ValueError("is not a number such as 2.50")
     if not 0 < number <= at_most:
         raise ValueError(f"must be above 0 and at most {at_most}")
-    return number
+    return float(number)
 
 
 def _time(cell: str) -> float:

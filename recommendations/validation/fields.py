@@ -5,12 +5,16 @@ Leagues, teams and sports repeat in messages, so their results are cached; perso
 """
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from math import isfinite
 
+import msgspec
+
 from recommendations.errors import InvalidRow
+from tenants.numbers import parse_decimal
 
 MAX_OWN_ID = 2**62  # half of bigint: PostgreSQL's sequences need the ids above those that casinos choose
 MAX_TEXT = 100
@@ -25,6 +29,7 @@ _SHOWN = 40  # characters of a rejected value
 _SHOWN_FIELDS = frozenset({"odd", "sport", "begin_timestamp", "end_timestamp", "max_stakes", "default_stakes"})
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ODD_STEP, _STAKE_STEP = Decimal("0.001"), Decimal("0.01")
+_FIRST_OF_NUMBER = frozenset(b"-0123456789")  # of a JSON number, which the JSON decoder has validated
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
@@ -109,6 +114,20 @@ def birth_year(field: str, value: int) -> int:
     if not 1900 <= value <= 2100:
         raise InvalidRow("out_of_range", field, "must lie between 1900 and 2100")
     return value
+
+
+def amount(field: str, given: bytes) -> Decimal:
+    """An amount in JSON: a number, or text in the one form of numbers."""
+    number = None
+    if given.startswith(b'"'):
+        number = parse_decimal(msgspec.json.decode(given, type=str))
+    elif given[0] in _FIRST_OF_NUMBER:
+        with suppress(InvalidOperation):  # an exponent of too many digits
+            number = Decimal(given.decode())
+    if number is None:
+        shown = _given(field, given.decode(errors="replace"))
+        raise InvalidRow("wrong_type", field, f"{shown}must be a number, or text such as 2.50")
+    return number
 
 
 def odd(field: str, value: Decimal) -> Decimal:

@@ -20,6 +20,7 @@ from demo.processes import Processes
 from demo.web_server import recommend, start_server
 from ingestion.topics import TOPICS
 from tenants.models import Casino
+from tenants.numbers import as_count
 
 LOGIN = "demo"
 EXAMPLE_USERS = (1, 7, 31)
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="exit after all checks have passed")
         parser.add_argument(
             "--port",
-            type=int,
+            type=as_count,
             default=8000,
             help="port of the web server (default %(default)s; a free port if it is taken)",
         )

@@ -24,6 +24,7 @@ from ingestion.messages.envelope import Envelope
 from ingestion.topics import TOPICS
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbResult, columns, registry, size_text
+from tenants.numbers import as_count, as_decimal, as_id
 
 _SHOWN = 50
 _TEXT = 60
@@ -35,9 +36,9 @@ class SelectingVerb(Verb, ABC):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("ids", nargs="*", metavar="ID", help="ids (default: all that match the options)")
         parser.add_argument("--topic", choices=sorted(TOPICS))
-        parser.add_argument("--casino", type=int, metavar="ID")
+        parser.add_argument("--casino", type=as_id, metavar="ID")
         parser.add_argument("--reason", metavar="CODE")
-        parser.add_argument("--older-than", type=float, metavar="DAYS")
+        parser.add_argument("--older-than", type=as_decimal, metavar="DAYS")
 
 
 def _select(options: dict[str, Any], states: Sequence[DeadLetterState] = (DeadLetterState.OPEN,)) -> list[DeadLetter]:
@@ -62,7 +63,9 @@ class ListDeadLetters(SelectingVerb):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--limit", type=int, default=_SHOWN, metavar="N", help="show the latest N (%(default)s)")
+        parser.add_argument(
+            "--limit", type=as_count, default=_SHOWN, metavar="N", help="show the latest N (%(default)s)"
+        )
         parser.add_argument("--closed", action="store_true", help="also replayed and purged ones")
 
     def run(self, terminal: Terminal, *args: Any, limit: int, closed: bool, **options: Any) -> VerbResult:

@@ -14,6 +14,7 @@ from recommendations.storing.erasure import is_stored_again_since
 from recommendations.storing.privacy import erased_users, forget_user, reapply_erasure
 from tenants.management.cli.arguments import operator_name, ready_casino
 from tenants.models import Casino
+from tenants.numbers import as_id
 from tenants.routing.context import use_casino
 
 
@@ -25,9 +26,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--casino", type=int, required=True, metavar="ID", help="the casino's id")
+        parser.add_argument("--casino", type=as_id, required=True, metavar="ID", help="the casino's id")
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("user_id", type=int, nargs="?", metavar="USER", help="the user's id")
+        which.add_argument("user_id", type=as_id, nargs="?", metavar="USER", help="the user's id")
         which.add_argument("--again", action="store_true", help="all previously erased users")
 
     def handle(self, *args: Any, casino: int, user_id: int | None, again: bool, **options: Any) -> None:

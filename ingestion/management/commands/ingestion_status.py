@@ -12,6 +12,7 @@ from ingestion.status.parked import list_parked
 from ingestion.status.report import CasinoStatus, PartitionStatus, casino_status, partition_status
 from tenants.management.cli.verbs import columns
 from tenants.models import Casino
+from tenants.numbers import as_id
 
 _TEXT = 60
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
     help = "Show consumer lag by partition, and each casino's messages of the last hour."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--casino", type=int, metavar="ID", help="show this casino only (default: all)")
+        parser.add_argument("--casino", type=as_id, metavar="ID", help="show this casino only (default: all)")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, casino: int | None, json: bool, **options: Any) -> None:

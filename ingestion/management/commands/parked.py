@@ -9,11 +9,12 @@ from ingestion.status.parked import drain_parked, list_parked
 from ingestion.topics import TOPICS, Topic
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbResult, columns, registry
+from tenants.numbers import as_id
 
 
 def _add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--topic", choices=sorted(TOPICS))
-    parser.add_argument("--casino", type=int, metavar="ID")
+    parser.add_argument("--casino", type=as_id, metavar="ID")
 
 
 def _topics(name: str | None) -> list[Topic]:

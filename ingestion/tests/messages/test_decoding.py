@@ -191,13 +191,40 @@ def test_field_of_a_selection_is_named_with_its_number():
     )
 
 
-@pytest.mark.parametrize("number", ["NaN", "sNaN", "Infinity", "-Infinity", 0, -1, 1e300])
-@pytest.mark.parametrize(
+AMOUNTS = pytest.mark.parametrize(
     ("decode", "message", "field"),
-    [(decode_coupon, coupon(), "stake"), (decode_event, event(), "odd"), (decode_served, served(), "stake")],
+    [
+        (decode_coupon, coupon(), "stake"),
+        (decode_event, event(), "odd"),
+        (decode_served, served(), "stake"),
+        (decode_user, user(), "stake_limit"),
+    ],
 )
+OTHER_FORMS = ["1_0.5", "+150", "1e2", " 2.5", "2.5 ", "02.50", "\u0663", ".5", "5.", "", "NaN", "sNaN", "-Infinity"]
+
+
+@pytest.mark.parametrize("number", [0.001, -1, "-1", 1e300, "9" * 30])
+@AMOUNTS
 def test_impossible_number_is_out_of_range(decode, message, field, number):
     assert rejected(decode, message | {field: number}) == ("out_of_range", field)
+
+
+@pytest.mark.parametrize("text", [*OTHER_FORMS, True, [2.5], {"a": 2.5}])
+@AMOUNTS
+def test_number_in_another_form_is_rejected_by_field(decode, message, field, text):
+    assert rejected(decode, message | {field: text}) == ("wrong_type", field)
+
+
+@pytest.mark.parametrize("number", [2, 2.5, "2", "2.5", "2.50"])
+@AMOUNTS
+def test_number_and_text_of_one_form_are_accepted(decode, message, field, number):
+    assert getattr(accepted(decode, message | {field: number}), field) == Decimal(str(number))
+
+
+def test_rejected_odd_is_shown():
+    answer = read(decode_event, event(odd="1_0.5"))
+    assert isinstance(answer, Rejection)
+    assert answer.detail == 'odd is "1_0.5"; must be a number, or text such as 2.50'
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,14 @@ def test_message_without_a_value_removes_the_row_with_its_key_as_id(decode):
     assert accepted(decode, None, key=b"12") == Removal(id=12, timestamp=SENT)
 
 
-@pytest.mark.parametrize("key", [None, b"", b"-1", b"1.0", b" 1", b"x", b"\xff", b"9" * 20, "٣".encode(), b"1:2"])
+@pytest.mark.parametrize(
+    "key", [None, b"", b"-1", b"1.0", b" 1", b"x", b"\xff", b"9" * 20, "٣".encode(), b"1:2", b"000", b"1_2"]
+)
 def test_removal_with_an_invalid_key_is_rejected(key):
     assert rejected(decode_user, None, key=key) == ("bad_key", "")
 
 
-@pytest.mark.parametrize("key", [b"0", b"000", str(2**62 + 1).encode(), b"9" * 19])
+@pytest.mark.parametrize("key", [b"0", str(2**62 + 1).encode(), b"9" * 19])
 def test_removal_of_an_impossible_id_is_out_of_range(key):
     assert rejected(decode_user, None, key=key) == ("out_of_range", "id")
 

@@ -1,6 +1,5 @@
 """`manage.py evaluate`: evaluate recommenders on the history of a casino or of files."""
 
-import re
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from recommendations.replay.csv_files import read_history
 from recommendations.replay.history import History
 from tenants.management.cli.arguments import ready_casino
 from tenants.management.cli.progress import ProgressBar
+from tenants.numbers import as_count, as_id, as_positive, parse_decimal
 from tenants.routing.context import use_casino
 
 _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
@@ -36,7 +36,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--casino", type=int, metavar="ID", help="evaluate on this casino's history")
+        parser.add_argument("--casino", type=as_id, metavar="ID", help="evaluate on this casino's history")
         parser.add_argument("--since", type=_time, metavar="TIME", help="use the casino's history from this time on")
         parser.add_argument("--events", type=Path, metavar="CSV", help="evaluate on the events in this file")
         parser.add_argument("--coupons", type=Path, metavar="CSV", help="coupons on the events of --events")
@@ -44,14 +44,14 @@ class Command(BaseCommand):
         known = ", ".join(RECOMMENDERS | BASELINES)
         parser.add_argument("--recommenders", nargs="+", metavar="NAME", help=f"default: all ({known})")
         parser.add_argument("--baseline", default=DEFAULT_BASELINE, metavar="NAME", help="recommender to compare with")
-        parser.add_argument("--k", type=_positive, nargs="+", default=[3, 10], help="cutoffs of NDCG and HR (3 10)")
+        parser.add_argument("--k", type=as_positive, nargs="+", default=[3, 10], help="cutoffs of NDCG and HR (3 10)")
         parser.add_argument(
             "--test-fraction", type=_fraction, default=0.2, help="share of coupons to test, the latest (0.2)"
         )
         parser.add_argument("--refit", type=_duration, default="7d", help="interval of fitting: 12h, 7d, 4w (7d)")
         parser.add_argument(
             "--min-prior-coupons",
-            type=_whole,
+            type=as_count,
             default=0,
             metavar="N",
             help="ignore bets on events with fewer earlier selections (0)",
@@ -115,32 +115,17 @@ def _as_json(report: Report) -> str:
 
 
 def _duration(text: str) -> float:
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([hdw])", text)
-    if not found or float(found[1]) <= 0:
+    number = parse_decimal(text[:-1])
+    if number is None or number <= 0 or text[-1] not in _UNITS:
         raise ArgumentTypeError(f"{text!r} is not a duration such as 12h, 7d or 4w")
-    return float(found[1]) * _UNITS[found[2]]
+    return float(number) * _UNITS[text[-1]]
 
 
 def _fraction(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1:
-        raise ArgumentTypeError(f"{text!r} is not a number between 0 and 1")
-    return number
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
-    return int(text)
+    number = parse_decimal(text)
+    if number is None or not 0 < number < 1:
+        raise ArgumentTypeError(f"{text!r} is not a number between 0 and 1, such as 0.2")
+    return float(number)
 
 
 def _time(text: str) -> datetime:

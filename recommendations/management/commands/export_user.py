@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from recommendations.errors import UserNotFound
 from recommendations.storing.privacy import export_user
 from tenants.management.cli.arguments import operator_name, ready_casino
+from tenants.numbers import as_id
 from tenants.routing.context import use_casino
 
 
@@ -15,8 +16,8 @@ class Command(BaseCommand):
     help = "Print all stored data of a user, as JSON."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--casino", type=int, required=True, metavar="ID", help="the casino's id")
-        parser.add_argument("user_id", type=int, metavar="USER", help="the user's id")
+        parser.add_argument("--casino", type=as_id, required=True, metavar="ID", help="the casino's id")
+        parser.add_argument("user_id", type=as_id, metavar="USER", help="the user's id")
 
     def handle(self, *args: Any, casino: int, user_id: int, **options: Any) -> None:
         chosen = ready_casino(casino)

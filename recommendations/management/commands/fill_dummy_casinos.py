@@ -14,6 +14,7 @@ from recommendations.simulation.dummies import dummy_event, dummy_user
 from recommendations.storing import store_events, store_users
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
+from tenants.numbers import as_count
 from tenants.routing.context import use_casino
 
 
@@ -21,9 +22,9 @@ class Command(BaseCommand):
     help = "Create dummy casinos with users, teams and events. Does nothing if other casinos exist."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--casinos", type=int, default=3, metavar="N", help="number of casinos (%(default)s)")
-        parser.add_argument("--users", type=int, default=50, metavar="N", help="users per casino (%(default)s)")
-        parser.add_argument("--events", type=int, default=300, metavar="N", help="events per casino (%(default)s)")
+        parser.add_argument("--casinos", type=as_count, default=3, metavar="N", help="number of casinos (%(default)s)")
+        parser.add_argument("--users", type=as_count, default=50, metavar="N", help="users per casino (%(default)s)")
+        parser.add_argument("--events", type=as_count, default=300, metavar="N", help="events per casino (%(default)s)")
 
     def handle(self, *args: Any, casinos: int, users: int, events: int, **options: Any) -> None:
         names = [f"Dummy casino {number}" for number in range(1, casinos + 1)]

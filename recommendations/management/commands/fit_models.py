@@ -17,6 +17,7 @@ from tenants.management.cli.arguments import add_jobs_argument, jobs_for, ready_
 from tenants.management.cli.progress import ProgressBar
 from tenants.management.cli.verbs import INTERRUPTED
 from tenants.models import Casino
+from tenants.numbers import as_decimal, as_id
 from tenants.routing.context import use_casino
 from tenants.workers.task import Notify, describe_error
 from tenants.workers.worker_pool import workers
@@ -35,10 +36,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("--casino", type=int, action="append", metavar="ID", help="this casino (repeatable)")
+        which.add_argument("--casino", type=as_id, action="append", metavar="ID", help="this casino (repeatable)")
         which.add_argument("--all", action="store_true", help="every casino that has a complete database")
         parser.add_argument(
-            "--older-than", type=float, default=0.0, metavar="HOURS", help="only casinos not fitted within this time"
+            "--older-than",
+            type=as_decimal,
+            default=0.0,
+            metavar="HOURS",
+            help="only casinos not fitted within this time",
         )
         add_jobs_argument(parser)
 

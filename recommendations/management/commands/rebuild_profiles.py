@@ -8,6 +8,7 @@ from django.utils import timezone
 from recommendations.storing import prune_casino_tallies, rebuild_casino_tallies, rebuild_profiles
 from tenants.management.cli.arguments import ready_casinos
 from tenants.models import Casino
+from tenants.numbers import as_id
 from tenants.routing.context import use_casino
 
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("--casino", type=int, action="append", metavar="ID", help="this casino (repeatable)")
+        which.add_argument("--casino", type=as_id, action="append", metavar="ID", help="this casino (repeatable)")
         which.add_argument("--all", action="store_true", help="every casino that has a complete database")
         parser.add_argument(
             "--marked", action="store_true", help="only users without tallies: continues an interrupted run"

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from recommendations.simulation.into_casino import store_history
 from recommendations.simulation.simulate import USER_KINDS, Preferences, SimulatedCasino, simulate, write_files
-from tenants.management.cli.arguments import ready_casino, whole_number
+from tenants.management.cli.arguments import ready_casino
+from tenants.numbers import as_count, as_decimal, as_id, as_positive
 from tenants.routing.context import use_casino
 
 _NUMBERS = {
@@ -28,17 +29,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         where = parser.add_mutually_exclusive_group(required=True)
         where.add_argument("--out", type=Path, metavar="FOLDER", help="write events.csv and coupons.csv to this folder")
-        where.add_argument("--casino", type=int, metavar="ID", help="store the history in this casino, ending now")
-        parser.add_argument("--seed", type=int, default=1, help="equal seeds give equal histories (1)")
+        where.add_argument("--casino", type=as_id, metavar="ID", help="store the history in this casino, ending now")
+        parser.add_argument("--seed", type=as_count, default=1, help="equal seeds give equal histories (1)")
         parser.add_argument("--kind", choices=USER_KINDS, default="mixed", help="the users' preferences (mixed)")
         for name, what in _NUMBERS.items():
             default = getattr(SimulatedCasino(), name)
-            parser.add_argument(f"--{name}", type=whole_number, default=default, help=f"{what} ({default})")
+            parser.add_argument(f"--{name}", type=as_positive, default=default, help=f"{what} ({default})")
         parser.add_argument(
-            "--events-a-day", type=float, default=SimulatedCasino().events_a_day, help="events per day (12)"
+            "--events-a-day", type=as_decimal, default=SimulatedCasino().events_a_day, help="events per day (12)"
         )
         for each in fields(Preferences):
-            parser.add_argument(f"--taste-{each.name}", type=float, metavar="X", help="replaces the value of --kind")
+            parser.add_argument(
+                f"--taste-{each.name}", type=as_decimal, metavar="X", help="replaces the value of --kind"
+            )
 
     def handle(self, *args: Any, **options: Any) -> None:
         preferences = USER_KINDS[options["kind"]]

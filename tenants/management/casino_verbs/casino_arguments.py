@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from tenants.ids import MAX_ID
 from tenants.models import Casino
+from tenants.numbers import as_id
 
 
 class InsteadOfCasino(Action):
@@ -22,7 +23,7 @@ class InsteadOfCasino(Action):
 
 
 def add_casino(parser: CommandParser) -> Action:
-    return parser.add_argument("casino_id", type=int, metavar="ID", help="the casino's id")
+    return parser.add_argument("casino_id", type=as_id, metavar="ID", help="the casino's id")
 
 
 def add_name(parser: CommandParser) -> None:

@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 from tenants.access.limits import limits_of
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbResult
+from tenants.numbers import parse_whole_number
 from tenants.ttl_cache import wait_until_caches_expire
 
 from .casino_arguments import add_casino, find_casino
@@ -45,6 +46,7 @@ class LimitCasino(Verb):
 def _limit(text: str) -> int | None:
     if text == "default":
         return None
-    if not text.isascii() or not text.isdecimal() or len(text) > 9:
-        raise ArgumentTypeError("must be a number up to 999999999, or `default`")
-    return int(text)
+    number = parse_whole_number(text, 0, 999_999_999)
+    if number is None:
+        raise ArgumentTypeError(f"is {text!r}; must be a number up to 999999999, or `default`")
+    return number

@@ -19,6 +19,7 @@ from tenants.lifecycle.summaries import describe
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbResult
 from tenants.models import Casino
+from tenants.numbers import as_count
 
 from .casino_arguments import InsteadOfCasino, add_casino, add_server, add_yes, find_casino, require_one
 
@@ -35,7 +36,9 @@ class RestoreCasino(Verb):
         casino = add_casino(parser)
         source = parser.add_mutually_exclusive_group(required=True)
         source.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="the backup's folder")
-        source.add_argument("--generation", type=int, metavar="N", help="a retired generation, instead of a backup")
+        source.add_argument(
+            "--generation", type=as_count, metavar="N", help="a retired generation, instead of a backup"
+        )
         source.add_argument(
             "--all", dest="whole", action=InsteadOfCasino, casino=casino, type=Path, metavar="FOLDER",
             help="the folder of a backup of the whole installation, instead of a casino's",

@@ -2,13 +2,13 @@
 
 import getpass
 import os
-from argparse import ArgumentTypeError
 from collections.abc import Iterable
 
 from django.core.management.base import CommandError, CommandParser
 
 from tenants.models import Casino
 from tenants.models.casino import CatalogueQuerySet
+from tenants.numbers import as_positive
 
 _MAX_JOBS = 4  # by default: the database server works as much as the processes
 _WORTH_PROCESSES = 20  # casinos; a process takes about a second to start
@@ -17,7 +17,7 @@ _WORTH_PROCESSES = 20  # casinos; a process takes about a second to start
 def add_jobs_argument(parser: CommandParser) -> None:
     parser.add_argument(
         "--jobs",
-        type=whole_number,
+        type=as_positive,
         metavar="N",
         help=f"processes (default: one a processor, at most {_MAX_JOBS}; 1 for fewer than {_WORTH_PROCESSES} casinos)",
     )
@@ -28,12 +28,6 @@ def jobs_for(count: int, jobs: int | None) -> int:
     if jobs is not None:
         return max(1, min(jobs, count))
     return 1 if count < _WORTH_PROCESSES else min(_MAX_JOBS, os.cpu_count() or 1)
-
-
-def whole_number(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
 
 
 def ready_casino(casino_id: int) -> Casino:

@@ -13,6 +13,7 @@ from tenants.management.cli.arguments import operator_name
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbCommand, VerbResult, columns, registry
 from tenants.models import ApiKey, CasinoState, Scope
+from tenants.numbers import as_id, parse_whole_number
 
 _HEAD = ("PREFIX", "CASINO", "NAME", "SCOPES", "STATE", "CREATED", "BY", "EXPIRES", "LAST USED")
 _SHOWN_ONCE = "Copy it now: it is not stored and can't be shown again."
@@ -23,7 +24,7 @@ class CreateApiKey(Verb):
     help = "Create a key for a casino, and show it once."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("casino_id", type=int, metavar="CASINO", help="the casino's id")
+        parser.add_argument("casino_id", type=as_id, metavar="CASINO", help="the casino's id")
         parser.add_argument("name", type=str.strip, metavar="NAME", help="a name for the key")
         parser.add_argument(
             "--scope",
@@ -59,7 +60,7 @@ class ListApiKeys(Verb):
     help = "List the keys that are not revoked."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--casino", dest="casino_id", type=int, metavar="ID", help="only this casino's")
+        parser.add_argument("--casino", dest="casino_id", type=as_id, metavar="ID", help="only this casino's")
         parser.add_argument("--all", dest="has_revoked", action="store_true", help="revoked keys too")
 
     def run(
@@ -124,9 +125,10 @@ def _hours(text: str) -> timedelta:
 
 
 def _duration(text: str, unit: timedelta) -> timedelta:
-    if not text.isascii() or not text.isdecimal() or not 0 < int(text[:9]) < 100_000 or len(text) > 9:
-        raise ArgumentTypeError("must be a number from 1 to 99999")
-    return int(text) * unit
+    number = parse_whole_number(text, 1, 99_999)
+    if number is None:
+        raise ArgumentTypeError(f"is {text!r}; must be a number from 1 to 99999")
+    return number * unit
 
 
 def _shown(issued: IssuedKey) -> VerbResult:

@@ -16,6 +16,7 @@ from tenants.lifecycle.server_registry import (
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbCommand, VerbResult, columns, registry
 from tenants.models import DatabaseServer, ServerState
+from tenants.numbers import parse_whole_number
 
 _HEAD = ("NAME", "STATE", "CASINOS", "CAPACITY", "POSTGRESQL", "PROBLEM")
 
@@ -81,9 +82,10 @@ def _add_name_and_capacity(parser: CommandParser) -> None:
 def _capacity(text: str) -> int | None:
     if text == "unlimited":
         return None
-    if not text.isdecimal() or int(text) >= 2**31:
-        raise ArgumentTypeError("must be a number of casinos, or `unlimited`")
-    return int(text)
+    number = parse_whole_number(text, 0, 2**31 - 1)
+    if number is None:
+        raise ArgumentTypeError(f"is {text!r}; must be a number of casinos, or `unlimited`")
+    return number
 
 
 def _capacity_of(options: dict[str, Any]) -> dict[str, int | None]:

@@ -7,13 +7,14 @@ from django.core.management.commands import dbshell
 
 from tenants.databases.servers import database_settings
 from tenants.management.cli.arguments import ready_casino
+from tenants.numbers import as_id
 from tenants.routing import connections
 
 
 class Command(dbshell.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--casino", type=int, metavar="ID", help="open this casino's database")
+        parser.add_argument("--casino", type=as_id, metavar="ID", help="open this casino's database")
 
     def handle(self, **options: Any) -> None:
         casino_id = options.pop("casino")

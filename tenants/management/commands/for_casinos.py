@@ -14,6 +14,7 @@ from tenants.management.cli.progress import ProgressBar
 from tenants.management.cli.verbs import INTERRUPTED
 from tenants.management.run_for_casino import OutputLine, running
 from tenants.models import Casino
+from tenants.numbers import as_id
 from tenants.workers.worker_pool import workers
 
 
@@ -39,7 +40,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("--casino", type=int, action="append", metavar="ID", help="this casino (repeatable)")
+        which.add_argument("--casino", type=as_id, action="append", metavar="ID", help="this casino (repeatable)")
         which.add_argument("--all", action="store_true", help="every casino with a complete database")
         add_jobs_argument(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON document")

@@ -8,11 +8,12 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenants.errors import WorkersFailed
-from tenants.management.cli.arguments import add_jobs_argument, jobs_for, ready_casinos, whole_number
+from tenants.management.cli.arguments import add_jobs_argument, jobs_for, ready_casinos
 from tenants.management.cli.progress import ProgressBar
 from tenants.management.cli.verbs import INTERRUPTED
 from tenants.models import Casino, MigrationOutcome, MigrationRun
 from tenants.models.casino import CatalogueQuerySet
+from tenants.numbers import as_id, as_positive
 from tenants.schema import fleet
 from tenants.schema.report import CasinoLacks, CasinoResult, RunReport, missing_migrations, report_of
 from tenants.schema.verify import verifying
@@ -38,10 +39,10 @@ class Command(BaseCommand):
     help = "Migrate every server's template and every casino that is behind; a failure does not stop the others."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--casino", type=int, action="append", metavar="ID", help="only this casino (repeatable)")
+        parser.add_argument("--casino", type=as_id, action="append", metavar="ID", help="only this casino (repeatable)")
         add_jobs_argument(parser)
         parser.add_argument(
-            "--canary", type=whole_number, default=0, metavar="N", help="start the others only if the first N succeed"
+            "--canary", type=as_positive, default=0, metavar="N", help="start the others only if the first N succeed"
         )
         parser.add_argument("--fail-fast", action="store_true", help="start no more after a failure")
         which = parser.add_mutually_exclusive_group()
