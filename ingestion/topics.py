@@ -2,19 +2,20 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from django.conf import settings
 
 from recommendations.storing import Outcome, store_coupons, store_events, store_recommendations, store_users
 
 from .errors import BrokerUnavailable
 from .kafka.client import client_config
+from .kafka.connection_errors import explain, listening
 from .kafka.forwarder import MAX_BYTES
 from .messages.decoding import Decode, decode_coupon, decode_event, decode_served, decode_user
 from .messages.formats import CouponMessage, EventMessage, ServedMessage, UserMessage
@@ -96,7 +97,8 @@ def topic_names() -> list[str]:
 
 
 def create_topics() -> list[str]:
-    """Create the missing topics, and return their names.
+    """Create the missing topics, and return their names. Add partitions to those of dead letters and parked messages
+    that have fewer than their original topic.
 
     Waits for a starting broker up to `KAFKA_STARTUP_SECONDS`; then raises BrokerUnavailable.
     """
@@ -104,9 +106,10 @@ def create_topics() -> list[str]:
     admin = AdminClient(client_config(deadline))
     while True:
         try:
-            return _create_missing(admin, timeout=min(5, max(deadline - time.monotonic(), 0.5)))
+            with listening(admin):
+                return _create_missing(admin, timeout=min(5, max(deadline - time.monotonic(), 0.5)))
         except KafkaException as error:
-            reason = error.args[0].str()
+            reason = explain(error)
             if time.monotonic() > deadline:
                 raise BrokerUnavailable(
                     f"The topics could not be created within {settings.KAFKA_STARTUP_SECONDS:.0f} s: {reason}. "
@@ -134,4 +137,19 @@ def _create_missing(admin: AdminClient, timeout: float) -> list[str]:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process created it
                 raise
+    _even_out(admin, {name: len(topic.partitions) for name, topic in present.items()})
     return missing
+
+
+def _even_out(admin: AdminClient, counts: Mapping[str, int]) -> None:
+    """Add the missing partitions. A consumer runs without them, until it has a message to forward."""
+    wanted = {name: counts.get(topic.name, 0) for topic in TOPICS.values() for name in (topic.dead, topic.parked)}
+    too_few = [NewPartitions(name, count) for name, count in wanted.items() if counts.get(name, count) < count]
+    for name, future in admin.create_partitions(too_few).items() if too_few else ():
+        text = f"The topic {name} has {counts[name]} partitions, but its original topic {wanted[name]}"
+        try:
+            future.result()
+            logger.info("%s: added the missing ones", text)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.INVALID_PARTITIONS:  # another process added them
+                logger.warning("%s: add the missing ones, for they could not be added: %s", text, explain(error))

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from ingestion.kafka.client import is_broker_reachable
+from ingestion.kafka.client import broker_state
 from tenants.process_state import register
 from tenants.schema.template import is_template_ready
 
@@ -83,7 +83,7 @@ def _template() -> str:
 def _broker() -> str:
     if not settings.PUBLISH_RECOMMENDATIONS:
         return "off"
-    return OK if is_broker_reachable(_BROKER_SECONDS) else "unavailable"
+    return broker_state(_BROKER_SECONDS)
 
 
 _migrated: set[str] = set()

@@ -8,17 +8,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 
 from ingestion import metrics
-from ingestion.errors import AllDatabasesUnavailable, NotDelivered
-from ingestion.kafka.client import client_config, topic_id_of
+from ingestion.errors import AllDatabasesUnavailable, BrokerUnavailable, NotDelivered
+from ingestion.kafka.client import client_config
+from ingestion.kafka.connection_errors import explain, listening, problem_of
 from ingestion.kafka.errors import log_or_raise
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.offset_commits import OffsetCommits
+from ingestion.kafka.topic_identity import TopicIdentity
 from ingestion.maintenance.base import MaintenanceTask
 from ingestion.maintenance.expiry import CouponExpiry
 from ingestion.maintenance.pruning import ServedPruning, TallyMerging, TallyPruning
@@ -26,7 +28,7 @@ from ingestion.messages.envelope import Envelope, open_message
 from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.storing.dispatch import BatchStore
-from ingestion.topics import COUPONS, RECOMMENDATIONS, USERS, Topic
+from ingestion.topics import COUPONS, RECOMMENDATIONS, USERS, Topic, create_topics
 
 from .group_config import group_config
 from .health_server import Health
@@ -34,6 +36,7 @@ from .health_server import Health
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 15.0
+_CONNECT_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 _MEASURE_SECONDS = 1.0
 _CLOSE_SECONDS = 5.0  # for offsets refused at the end; half of the 10 s that containers have to stop
@@ -60,24 +63,24 @@ class TopicConsumer:
         self._backoff_seconds = FIRST_RETRY_SECONDS
         self._to_retry: list[Envelope] = []
         self._commits = OffsetCommits()
-        self._client = Consumer(client_config() | group_config(topic) | {"on_commit": self._commits.on_commit})
-        forwarder = Forwarder()
-        self._parking = Parking(topic, self._client, self._commits, forwarder)
-        self._batches = BatchStore(topic, self._parking, forwarder, self._count)
+        callbacks = {"on_commit": self._commits.on_commit, "stats_cb": self._on_statistics}
+        self._client = Consumer(client_config() | group_config(topic) | callbacks)
+        self._forwarder = Forwarder()
+        self._parking = Parking(topic, self._client, self._commits, self._forwarder)
+        self._batches = BatchStore(topic, self._parking, self._forwarder, self._count)
         self._tasks = _maintenance_tasks(topic, self._batches)
         self._measured_at = 0.0
         self._outcomes_to_log: Counter[str] = Counter()
-        self._cluster = self._topic_id = ""
+        self._cluster = ""
+        self._identity: TopicIdentity | None = None
+        self._positions: dict[int, int] = {}  # partition -> the next offset; of assigned partitions
         self._is_closing = False
 
     def run(self) -> None:
-        """Raises TooManyRejections, SharedFailure."""
+        """Raises TooManyRejections, SharedFailure, BrokerUnavailable."""
         try:
-            self._cluster = self._client.list_topics(self._topic.name, timeout=30).cluster_id or ""
-            self._topic_id = topic_id_of(self._topic.name, self._cluster)
-            self._client.subscribe(
-                [self._topic.name], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
-            )
+            self._connect()
+            self._subscribe()
             while not self._stop.is_set() and not self._is_idle():
                 self._run_once()
             self._is_closing = True
@@ -85,6 +88,20 @@ class TopicConsumer:
         finally:
             self._is_closing = True
             self._client.close()
+
+    def _connect(self) -> None:
+        try:
+            with listening(self._client):
+                self._cluster = self._client.list_topics(self._topic.name, timeout=_CONNECT_SECONDS).cluster_id or ""
+        except KafkaException as error:
+            raise BrokerUnavailable(f"The broker does not answer: {explain(error)}") from error
+        self._identity = TopicIdentity(self._topic.name, self._cluster)
+        self._identity.read()
+
+    def _subscribe(self) -> None:
+        self._client.subscribe(
+            [self._topic.name], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
 
     def _run_once(self) -> None:
         self._update_health()
@@ -108,7 +125,27 @@ class TopicConsumer:
         messages = self._client.consume(settings.KAFKA_BATCH_SIZE, settings.KAFKA_BATCH_SECONDS)
         if messages or self._assigned is None:
             self._idle_since = time.monotonic()
+        if self._is_recreated(messages):
+            self._join_again()
+            return []
         return self._open(messages)
+
+    def _is_recreated(self, messages: Sequence[Any]) -> bool:
+        """Whether the topic was deleted and created again. Checked at intervals, since new messages may have the next
+        offsets of the old ones; and at once if offsets go back."""
+        if self._identity is None:
+            return False
+        goes_back = any(
+            message.error() is None and message.offset() < self._positions.get(message.partition(), 0)
+            for message in messages
+        )
+        return self._identity.read() if goes_back else self._identity.check()
+
+    def _join_again(self) -> None:
+        """Have the partitions assigned again, and read from their beginning."""
+        logger.warning("%s: the topic was recreated; reading it from its beginning", self._topic.name)
+        self._client.unsubscribe()
+        self._subscribe()
 
     def _open(self, messages: Sequence[Any]) -> list[Envelope]:
         """The messages of assigned partitions; those of partitions revoked meanwhile are their next consumer's."""
@@ -119,7 +156,12 @@ class TopicConsumer:
                 log_or_raise(error)
             elif self._assigned is not None and message.partition() in self._assigned:
                 envelopes.append(open_message(message, self._cluster, self._topic_id))
+                self._positions[message.partition()] = message.offset() + 1
         return envelopes
+
+    @property
+    def _topic_id(self) -> str:
+        return "" if self._identity is None else self._identity.id
 
     def _store(self, envelopes: Sequence[Envelope]) -> None:
         name = self._topic.name
@@ -134,7 +176,8 @@ class TopicConsumer:
 
     def _commit(self, envelopes: Sequence[Envelope]) -> None:
         ends = {envelope.place.partition: envelope.place.offset + 1 for envelope in envelopes}
-        offsets = [TopicPartition(self._topic.name, partition, end) for partition, end in ends.items()]
+        name, topic_id = self._topic.name, self._topic_id
+        offsets = [TopicPartition(name, partition, end, topic_id) for partition, end in ends.items()]
         self._commits.commit(self._client, offsets)
 
     def _back_off(self, envelopes: list[Envelope], error: Exception) -> None:
@@ -189,25 +232,63 @@ class TopicConsumer:
         metrics.PARKED.labels(name).set(self._parking.counts.total())
         metrics.UNAVAILABLE.labels(name).set(len(self._batches.circuit_breaker))
         metrics.BACKING_OFF.labels(name).set(bool(self.health.problem))
-        for place in self._client.position([TopicPartition(name, each) for each in self._assigned or ()]):
-            _, end = self._client.get_watermark_offsets(place, cached=True)
-            metrics.LAG.labels(name, place.partition).set(max(end - max(place.offset, 0), 0))
+        for partition, position in self._positions.items():
+            first, end = self._client.get_watermark_offsets(TopicPartition(name, partition), cached=True)
+            if end >= 0:  # known since the first response
+                metrics.LAG.labels(name, partition).set(max(end - max(position, first), 0))
+
+    def _on_statistics(self, statistics: str) -> None:
+        self.health.broker_problem = problem_of(statistics)
 
     def _on_assign(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         """Called before the first message of these partitions; their parked messages must be counted by then."""
         if self._is_closing:  # closing revokes them immediately, and the client can't read offsets any more
             return
         numbers = {each.partition for each in partitions}
+        self._seek(client, partitions)
         client.resume(partitions)  # librdkafka keeps a partition paused that is revoked and assigned again
+        self._require_partitions(numbers)
         self._parking.assign(numbers)
         self._assigned = (self._assigned or set()) | numbers
         logger.info("%s: assigned partitions %s, now %s", self._topic.name, _listed(numbers), _listed(self._assigned))
+
+    def _seek(self, client: Consumer, partitions: list[TopicPartition]) -> None:
+        """Start at the beginning where the committed offset is of another topic of the same name: a recreated one."""
+        if self._identity is not None:
+            self._identity.read()
+        committed = client.committed(partitions, timeout=_CONNECT_SECONDS)
+        starts = [self._start(each) for each in committed]
+        self._positions |= {each.partition: max(each.offset, 0) for each in starts}
+        if any(start.offset == OFFSET_BEGINNING for start in starts):
+            is_incremental = settings.KAFKA_ASSIGNMENT_STRATEGY == "cooperative-sticky"
+            (client.incremental_assign if is_incremental else client.assign)(starts)
+
+    def _start(self, committed: TopicPartition) -> TopicPartition:
+        topic_id = self._topic_id
+        is_other = bool(topic_id and committed.metadata and committed.metadata != topic_id)
+        if not is_other:
+            return committed
+        text = "%s/%d: offset %d is of a topic that was deleted; reading from the beginning"
+        logger.warning(text, committed.topic, committed.partition, committed.offset)
+        return TopicPartition(committed.topic, committed.partition, OFFSET_BEGINNING)
+
+    def _require_partitions(self, numbers: set[int]) -> None:
+        """Create the partitions that the topics of dead letters and of parked messages lack; if that is impossible,
+        go on: storing does not need them."""
+        try:
+            if not self._forwarder.has_partitions([self._topic.dead, self._topic.parked], numbers):
+                create_topics()
+        except (BrokerUnavailable, NotDelivered, KafkaException) as error:
+            logger.warning("%s: dead letters and parked messages may lack partitions: %s", self._topic.name, error)
 
     def _on_revoke(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         """Called between batches, so that all stored messages are committed; a batch to retry is dropped."""
         numbers = {each.partition for each in partitions}
         self._assigned = (self._assigned or set()) - numbers
         logger.info("%s: revoked partitions %s", self._topic.name, _listed(numbers))
+        for partition in numbers:
+            self._positions.pop(partition, None)
+            metrics.LAG.remove(self._topic.name, partition)
         self._parking.revoke(numbers)
         self._commits.forget(self._topic.name, numbers)
         self._to_retry = [each for each in self._to_retry if each.place.partition not in numbers]

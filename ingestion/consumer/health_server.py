@@ -20,7 +20,7 @@ class Health:
     def __init__(self) -> None:
         self.last_loop_at = time.monotonic()
         self.has_joined = False
-        self.problem = ""
+        self.problem = self.broker_problem = ""
         self.parked = ""  # whose messages are parked, and why
 
     def live(self) -> HttpAnswer:
@@ -33,7 +33,8 @@ class Health:
         if not self.has_joined:
             return _text(False, "has not joined the consumer group yet")
         parked = f", but those of {self.parked}" if self.parked else ""
-        return _text(not self.problem, self.problem or f"messages are stored{parked}")
+        problem = self.problem or self.broker_problem
+        return _text(not problem, problem or f"messages are stored{parked}")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class DeadLetters:
 
     def has_partition(self, partition: int) -> bool:
         """Whether the dead letters' topic has this partition. Raises NotDelivered."""
-        return self._forwarder.has_partition(self._topic.dead, partition)
+        return self._forwarder.has_partitions([self._topic.dead], [partition])
 
     def send(self, results: Iterable[MessageResult], now: datetime) -> None:
         """Send the rejected messages, and wait for the broker's acknowledgement. Raises NotDelivered."""

@@ -1,5 +1,6 @@
 """Forwards messages unchanged, with added headers, to the topics of dead letters and of parked messages."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -8,6 +9,7 @@ from ingestion.errors import NotDelivered
 from ingestion.messages.envelope import Envelope
 
 from .client import client_config
+from .connection_errors import connection_errors, explain
 
 FLUSH_SECONDS = 30.0
 _METADATA_SECONDS = 10.0
@@ -38,7 +40,7 @@ class Forwarder:
         """Queue the message for the same partition of `topic`, with these headers added. Raises NotDelivered if the
         queue stays full, or the topic can't take the message."""
         headers: list[Any] = [*(envelope.headers or ()), *((name, text.encode()) for name, text in added.items())]
-        for has_waited in (False, True):
+        for is_last in (False, True):
             try:
                 self._producer.produce(
                     topic,
@@ -51,21 +53,24 @@ class Forwarder:
                 self._producer.poll(0)
                 return
             except BufferError as error:
-                if has_waited:
+                if is_last:
                     raise NotDelivered(
                         "The producer's queue is full, and the broker accepts no messages: check the broker"
                     ) from error
                 self._producer.flush(self._flush_seconds)
             except KafkaException as error:
-                reason = error.args[0].str()
-                raise NotDelivered(f"{topic}/{envelope.place.partition} does not take a message: {reason}") from error
+                if is_last or not self.has_partitions([topic], [envelope.place.partition]):  # a new one may be unknown
+                    place = f"{topic}/{envelope.place.partition}"
+                    raise NotDelivered(f"{place} does not take a message: {explain(error)}") from error
 
-    def has_partition(self, topic: str, partition: int) -> bool:
-        """Raises NotDelivered if the broker does not answer."""
+    def has_partitions(self, topics: Iterable[str], partitions: Iterable[int]) -> bool:
+        """Whether these topics all have these partitions. Raises NotDelivered if the broker does not answer."""
+        wanted = set(partitions)
         try:
-            return partition in self._producer.list_topics(topic, timeout=_METADATA_SECONDS).topics[topic].partitions
+            found = [self._producer.list_topics(topic, timeout=_METADATA_SECONDS).topics[topic] for topic in topics]
         except KafkaException as error:
-            raise NotDelivered(f"The broker does not describe {topic}: {error.args[0].str()}") from error
+            raise NotDelivered(f"The broker does not describe its topics: {explain(error)}") from error
+        return all(wanted <= topic.partitions.keys() for topic in found)
 
     def flush(self) -> None:
         """Wait until all messages are delivered. Raises NotDelivered; then they must be forwarded again."""
@@ -74,9 +79,14 @@ class Forwarder:
         if undelivered or refused:
             raise NotDelivered(
                 f"The broker did not accept {undelivered + len(refused)} dead letters or parked messages: "
-                f"{', '.join(sorted(set(refused))) or f'no answer within {self._flush_seconds:g} s'}"
+                f"{', '.join(sorted(set(refused))) or f'no answer within {self._flush_seconds:g} s'}{_because()}"
             )
 
     def _on_delivery(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:
             self._refused.append(error.str())
+
+
+def _because() -> str:
+    reason = connection_errors.reason
+    return f" ({reason})" if reason else ""

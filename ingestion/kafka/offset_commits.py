@@ -15,18 +15,18 @@ class OffsetCommits:
     """Commits offsets asynchronously, and again if the broker refused them, as it does during a rebalance.
 
     Offsets are committed only after their messages are stored: if a commit fails for good, the partition's next
-    consumer reads these messages again, and finds them in the ledgers.
+    consumer reads these messages again, and finds them in the ledgers. Offsets keep their metadata.
     """
 
     def __init__(self) -> None:
-        self._unconfirmed: dict[tuple[str, int], int] = {}  # (topic, partition) -> the latest offset
+        self._unconfirmed: dict[tuple[str, int], TopicPartition] = {}  # (topic, partition) -> with the latest offset
         self._refused: set[tuple[str, int]] = set()
         self._retry_at = 0.0
 
     def commit(self, client: Consumer, offsets: list[TopicPartition]) -> None:
         """Commit without waiting: a synchronous commit blocks while the group's coordinator is unavailable."""
         for each in offsets:
-            self._unconfirmed[each.topic, each.partition] = each.offset
+            self._unconfirmed[each.topic, each.partition] = each
             self._refused.discard((each.topic, each.partition))
         client.commit(offsets=offsets, asynchronous=True)
 
@@ -34,7 +34,7 @@ class OffsetCommits:
         """Commit the refused offsets again, at most once a second."""
         if self._refused and time.monotonic() >= self._retry_at:
             self._retry_at = time.monotonic() + _RETRY_SECONDS
-            self.commit(client, [TopicPartition(*key, self._unconfirmed[key]) for key in self._refused])
+            self.commit(client, [self._unconfirmed[key] for key in self._refused])
 
     def finish(self, client: Consumer, seconds: float) -> None:
         """Wait up to `seconds` until all offsets are committed. Messages received meanwhile stay uncommitted."""
@@ -58,6 +58,6 @@ class OffsetCommits:
                 logger.warning("%s/%d: offset %d not committed: %s", *key, each.offset, refusal.str())
                 if key in self._unconfirmed:
                     self._refused.add(key)
-            elif self._unconfirmed.get(key) == each.offset:
+            elif key in self._unconfirmed and self._unconfirmed[key].offset == each.offset:
                 del self._unconfirmed[key]
                 self._refused.discard(key)

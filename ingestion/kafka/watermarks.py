@@ -5,6 +5,7 @@ from contextlib import closing
 from confluent_kafka import Consumer, TopicPartition
 
 from .client import client_config
+from .connection_errors import listening
 
 _SECONDS = 10.0
 
@@ -16,7 +17,7 @@ def watermarks(topic: str, group: str = "recsys-reading") -> dict[int, tuple[int
     if the broker does not answer within 10 s.
     """
     config = {"group.id": group, "enable.auto.commit": False}
-    with closing(Consumer(client_config() | config)) as client:
+    with closing(Consumer(client_config() | config)) as client, listening(client):
         partitions = client.list_topics(topic, timeout=_SECONDS).topics[topic].partitions
         committed = client.committed([TopicPartition(topic, each) for each in partitions], timeout=_SECONDS)
         offsets = {}

@@ -6,6 +6,7 @@ from confluent_kafka import KafkaException
 from django.core.management.base import CommandError
 
 from ingestion.errors import IngestionError
+from ingestion.kafka.connection_errors import explain
 from tenants.management.cli.verbs import Verb, VerbCommand, VerbResult
 
 
@@ -18,4 +19,4 @@ class KafkaVerbCommand(VerbCommand):
         except IngestionError as error:
             raise CommandError(str(error)) from error
         except KafkaException as error:
-            raise CommandError(f"Kafka: {error.args[0].str()}") from error
+            raise CommandError(f"Kafka: {explain(error)}") from error

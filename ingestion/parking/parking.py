@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from ingestion.kafka.errors import raise_if_fatal
 from ingestion.kafka.forwarder import Forwarder
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 PREFIX = "parked."
 PLACE_HEADER, REASON_HEADER, AT_HEADER = f"{PREFIX}place", f"{PREFIX}reason", f"{PREFIX}at"
 _SECONDS = 10.0
+_MISSING = frozenset({KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART})
 _MAX_OFFSET = 2**63
 
 StoreParked = Callable[[int, list[Envelope]], bool]
@@ -149,7 +150,13 @@ class Parking:
     def _bounds(self, partition: int) -> tuple[int, int]:
         place = TopicPartition(self._topic.parked, partition)
         [committed] = self._client.committed([place], timeout=_SECONDS)
-        first, end = self._client.get_watermark_offsets(place, timeout=_SECONDS)
+        try:
+            first, end = self._client.get_watermark_offsets(place, timeout=_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() not in _MISSING:
+                raise
+            logger.warning("%s has no partition %d: run `manage.py create_topics`", self._topic.parked, partition)
+            return 0, 0
         return max(committed.offset, first), end
 
     def _end(self, partition: int) -> int:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from ingestion.errors import IngestionError
+from ingestion.kafka.connection_errors import explain
 from ingestion.status.parked import list_parked
 from ingestion.status.report import CasinoStatus, PartitionStatus, casino_status, partition_status
 from tenants.management.cli.verbs import columns
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         except IngestionError as error:
             raise CommandError(str(error)) from error
         except KafkaException as error:
-            raise CommandError(f"Kafka: {error.args[0].str()}") from error
+            raise CommandError(f"Kafka: {explain(error)}") from error
         now = timezone.now()
         statuses = [
             casino_status(each, now, parked) for each in (casinos if casino is None else casinos.filter(pk=casino))

@@ -26,10 +26,7 @@ def restore(casino_a, casino_b) -> Iterator[Callable[[], None]]:
     connection.settings_dict.update(address)
 
 
-@pytest.mark.parametrize("ratio", [0, 0.5])
-def test_rejections_wait_while_the_catalogue_is_unavailable(broker, restore, settings, ratio):
-    settings.INGESTION_REJECTION_RUN = settings.INGESTION_REJECTION_WINDOW = 1
-    settings.INGESTION_REJECTION_RATIO = ratio
+def test_rejections_wait_while_the_catalogue_is_unavailable(broker, restore):
     send(USERS, [(1, b"{")])
     assert consume(USERS, 1, on_wait=restore).counts == {(1, "malformed"): 1}
 

@@ -53,11 +53,17 @@ def test_other_pages_are_not_found(served):
 def test_metrics_contain_outcomes_and_consumer_lag(broker, casino_a, settings, monkeypatch):
     monkeypatch.setattr("ingestion.consumer.consumer._MEASURE_SECONDS", 0)
     send(USERS, [(1, user()), (1, b"{")])
-    consumer = TopicConsumer(USERS, Until(lambda: consumer.counts.total() >= 2 and consumer.health.has_joined))
+    pages = []
+
+    def is_done():
+        pages.append(get(port, "/metrics"))
+        return consumer.counts.total() >= 2 and "recsys_ingestion_lag_messages{" in pages[-1][1]
+
+    consumer = TopicConsumer(USERS, Until(is_done))
     with serving(consumer.health, "127.0.0.1", 0) as port:
         consumer.run()
-        status, text = get(port, "/metrics")
+    status, text = pages[-1]
     assert status == 200
     assert 'recsys_ingestion_messages_total{casino="1",outcome="malformed",topic="users"}' in text
-    assert 'recsys_ingestion_lag_messages{partition="0",topic="users"}' in text
+    assert 'recsys_ingestion_lag_messages{partition="0",topic="users"} 0.0' in text
     assert 'recsys_ingestion_stage_seconds_count{stage="store",topic="users"}' in text

@@ -1,0 +1,127 @@
+"""Why no broker can be connected to: a wrong password, a missing CA, TLS against plaintext.
+
+librdkafka tells the reason to `error_cb` only; its exceptions say "transport failure".
+"""
+
+import logging
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from django.conf import settings
+
+from tenants.process_state import register
+
+logger = logging.getLogger(__name__)
+
+RECENT_SECONDS = 60.0
+_CONNECT_SECONDS = 2.0
+_REFUSALS = frozenset({
+    KafkaError._AUTHENTICATION,
+    KafkaError._SSL,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+})  # fmt: skip
+_WITHOUT_REASON = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})
+_STATE = re.compile(r"\s*\(after \d+ms in state .*\)$")
+
+
+class ConnectionErrors:
+    """The latest reason why a client of this process could not connect. A refusal is not replaced by the broken
+    connections that follow it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        self._reason, self._is_refusal, self._at = "", False, float("-inf")
+
+    def record(self, error: KafkaError) -> None:
+        """The clients' `error_cb`."""
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            return
+        reason = _STATE.sub("", error.str())
+        is_refusal = error.code() in _REFUSALS or "SSL handshake failed" in reason
+        with self._lock:
+            if self._is_refusal and not is_refusal and self._is_recent():
+                return
+            is_new = reason != self._reason or not self._is_recent()
+            self._reason, self._is_refusal, self._at = reason, is_refusal, time.monotonic()
+        if is_new:
+            logger.warning("Kafka: %s", reason)
+
+    @property
+    def reason(self) -> str:
+        """Empty if no connection failed within a minute."""
+        return self._reason if self._is_recent() else ""
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a broker, or this client, refused the connection because of its configuration."""
+        return self._is_refusal and self._is_recent()
+
+    def _is_recent(self) -> bool:
+        return time.monotonic() - self._at < RECENT_SECONDS
+
+
+connection_errors = ConnectionErrors()
+register("Kafka's connection errors", reset=connection_errors.reset)
+
+
+@contextmanager
+def listening(client: Consumer | AdminClient) -> Iterator[None]:
+    """Have the client tell its connection errors if the block raises KafkaException: otherwise, only polling does."""
+    try:
+        yield
+    except KafkaException:
+        client.poll(0)
+        raise
+
+
+def explain(error: KafkaException) -> str:
+    """The error, with the reason why no broker could be connected to, if it does not say so itself."""
+    text = str(error.args[0].str())
+    if error.args[0].code() not in _WITHOUT_REASON:
+        return text
+    reason = connection_errors.reason or _guess()
+    return f"{text}: {reason}" if reason else text
+
+
+def _guess() -> str:
+    """A TLS listener closes a plaintext connection without a word."""
+    for address in settings.KAFKA_BOOTSTRAP_SERVERS.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+        except (OSError, ValueError):
+            continue
+        return f"{address} accepts connections, but does not answer: does it expect TLS or SASL, or is it starting?"
+    return ""
+
+
+class _Broker(msgspec.Struct):
+    state: str
+
+
+class _Statistics(msgspec.Struct):
+    brokers: dict[str, _Broker] = {}
+
+
+_STATISTICS = msgspec.json.Decoder(_Statistics)
+
+
+def problem_of(statistics: str) -> str:
+    """Why the client whose `stats_cb` got these statistics is not connected to any broker; empty if it is."""
+    states = {broker.state for broker in _STATISTICS.decode(statistics).brokers.values()}
+    if states & {"UP", "UPDATE"}:
+        return ""
+    return f"no broker is connected: {connection_errors.reason or 'still connecting'}"

@@ -1,0 +1,144 @@
+"""A refused connection says why: in the error, the log and the readiness."""
+
+import logging
+import socket
+import ssl
+import subprocess
+import threading
+from contextlib import ExitStack
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from django.core.management import CommandError, call_command
+
+from ingestion.consumer.consumer import TopicConsumer
+from ingestion.errors import BrokerUnavailable
+from ingestion.kafka.client import broker_state, client_config
+from ingestion.kafka.connection_errors import connection_errors, explain, listening, problem_of
+from ingestion.kafka.embedded_broker import EmbeddedBroker
+from ingestion.tests.kafka_client import Until, closed_port
+from ingestion.tests.manage_processes import IN_PROCESSES
+from ingestion.topics import PARTITIONS, USERS, create_topics, topic_names
+
+
+@pytest.fixture(autouse=True)
+def _quiet_library():
+    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture
+def tls_listener(tmp_path):
+    """The address of a server that speaks TLS only, with a certificate of its own."""
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
+         "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=accept, args=(server, context), daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def accept(server, context):
+    while True:
+        try:
+            client, _ = server.accept()
+        except OSError:  # closed
+            return
+        with client:
+            try:
+                context.wrap_socket(client, server_side=True).recv(1)
+            except OSError:
+                continue
+
+
+def reason(**options):
+    """The text of the error of a client with these options."""
+    admin = AdminClient(client_config() | {"log_level": 0, **{key.replace("_", "."): options[key] for key in options}})
+    with pytest.raises(KafkaException) as caught, listening(admin):
+        admin.list_topics(timeout=1)
+    return explain(caught.value)
+
+
+def test_closed_port_is_told(settings, caplog):
+    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
+    settings.KAFKA_STARTUP_SECONDS = 0.1
+    with pytest.raises(BrokerUnavailable, match="Connection refused"):
+        create_topics()
+    assert "Kafka: " in caplog.text
+    assert "Connection refused" in caplog.text
+    assert broker_state(1) == "unavailable"
+
+
+def test_missing_ca_is_told_and_is_a_refusal(settings, tls_listener):
+    settings.KAFKA_BOOTSTRAP_SERVERS = tls_listener
+    assert "certificate verify failed" in reason(security_protocol="SSL")
+    assert broker_state(1) == "refused"
+
+
+def test_plaintext_against_tls_is_guessed(settings, tls_listener):
+    settings.KAFKA_BOOTSTRAP_SERVERS = tls_listener
+    assert f"{tls_listener} accepts connections, but does not answer: does it expect TLS or SASL" in reason()
+
+
+def test_tls_against_plaintext_is_told(settings):
+    with EmbeddedBroker() as broker:
+        settings.KAFKA_BOOTSTRAP_SERVERS = broker.bootstrap_servers
+        assert "connecting to a PLAINTEXT broker listener?" in reason(security_protocol="SSL")
+
+
+def test_refused_login_is_told_and_is_a_refusal(settings):
+    """The embedded broker has no SASL; a wrong password on Apache Kafka has the same error code."""
+    login = {"sasl_mechanism": "PLAIN", "sasl_username": "a", "sasl_password": "b"}
+    with EmbeddedBroker() as broker:
+        settings.KAFKA_BOOTSTRAP_SERVERS = broker.bootstrap_servers
+        assert "SASL" in reason(security_protocol="SASL_PLAINTEXT", **login)
+        assert connection_errors.is_refusal
+
+
+def test_commands_tell_it_in_one_line(settings, monkeypatch):
+    monkeypatch.setattr("ingestion.kafka.watermarks._SECONDS", 1.0)
+    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
+    with pytest.raises(CommandError, match=r"^Kafka: .*Connection refused$"):
+        call_command("dead_letters", "list")
+
+
+def test_refusal_is_not_replaced_by_the_broken_connections_that_follow(settings, tls_listener):
+    settings.KAFKA_BOOTSTRAP_SERVERS = tls_listener
+    assert "certificate verify failed" in reason(security_protocol="SSL")
+    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
+    reason()
+    assert "certificate verify failed" in connection_errors.reason
+
+
+def test_connected_client_has_no_problem():
+    assert problem_of('{"brokers": {"a": {"state": "DOWN"}, "b": {"state": "UP", "rtt": {}}}, "topics": {}}') == ""
+    assert problem_of('{"brokers": {"a": {"state": "DOWN"}}}') == "no broker is connected: still connecting"
+
+
+@pytest.mark.django_db(**IN_PROCESSES)
+def test_consumer_is_unready_while_no_broker_is_connected(settings, casino_a):
+    seen = []
+    settings.KAFKA_BATCH_SECONDS = 0.05
+    with ExitStack() as stack:
+        broker = stack.enter_context(EmbeddedBroker())
+        settings.KAFKA_BOOTSTRAP_SERVERS = broker.bootstrap_servers
+        for name in topic_names():
+            broker.create_topic(name, PARTITIONS)
+
+        def is_done():
+            status, _, body = consumer.health.ready()
+            seen.append((status, body.decode().strip()))
+            if status == 200:
+                stack.close()  # ends the broker
+            return seen[-1][0] == 503 and 200 in {status for status, _ in seen}
+
+        consumer: TopicConsumer = TopicConsumer(USERS, Until(is_done))
+        consumer.run()
+    assert "messages are stored" in {text for _, text in seen}
+    assert "no broker is connected" in seen[-1][1]
+    assert "Connection refused" in seen[-1][1] or "Disconnected" in seen[-1][1]
