@@ -21,6 +21,7 @@ class Processes:
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = {**os.environ, **environment}
         self._commands: dict[str, tuple[str, ...]] = {}
+        self._environments: dict[str, dict[str, str]] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> "Processes":
@@ -41,10 +42,11 @@ class Processes:
         """Start `manage.py command`."""
         self.start(command, sys.executable, str(settings.BASE_DIR / "manage.py"), command, *arguments)
 
-    def start(self, name: str, *command: str) -> None:
+    def start(self, name: str, *command: str, environment: dict[str, str] | None = None) -> None:
         log_path(name).parent.mkdir(parents=True, exist_ok=True)
         log_path(name).unlink(missing_ok=True)
         self._commands[name] = command
+        self._environments[name] = self._environment | (environment or {})
         self._spawn(name)
 
     def _spawn(self, name: str) -> None:
@@ -52,7 +54,7 @@ class Processes:
             # Own session: Ctrl-C in the terminal reaches only the demo, which then stops its children in order.
             self._running[name] = subprocess.Popen(
                 self._commands[name],
-                env=self._environment,
+                env=self._environments[name],
                 cwd=settings.BASE_DIR,
                 stdout=log,
                 stderr=log,

@@ -1,6 +1,7 @@
 """Starts the demo's web server and checks its recommendations over HTTP."""
 
 import json
+import shutil
 import socket
 import sys
 import time
@@ -9,6 +10,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 
@@ -42,7 +44,10 @@ def start_server(processes: Processes, port: int) -> str:
     address = f"{HOST}:{port}"
     granian = (sys.executable, "-m", "granian", "recsys_project.asgi:application", "--interface", "asgi")
     options = ("--http", "1", "--no-ws", "--workers", "2", "--workers-kill-timeout", "10")
-    processes.start(SERVER, *granian, "--host", HOST, "--port", str(port), *options)
+    metrics = settings.LOCAL_DIR / "metrics"  # shared by both workers: else each would report its own
+    shutil.rmtree(metrics, ignore_errors=True)
+    environment = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
+    processes.start(SERVER, *granian, "--host", HOST, "--port", str(port), *options, environment=environment)
     _wait_until_responding(f"http://{address}/", processes)
     return f"http://{address}"
 

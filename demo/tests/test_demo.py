@@ -32,6 +32,13 @@ def demo(*arguments):
     return [sys.executable, "manage.py", "demo", *arguments]
 
 
+def recommendations_counted(base_url):
+    """The sum of the counter of requests for recommendations, by one of the web workers."""
+    with urllib.request.urlopen(f"{base_url}/metrics", timeout=10) as response:
+        lines = response.read().decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("recsys_recommendations_served_total{"))
+
+
 def left_running(tmp_path):
     """Processes of this test's installation that are still running."""
     marks = (str(tmp_path), f"LOCAL_DIR={tmp_path}")
@@ -117,6 +124,10 @@ def test_demo_runs_until_ctrl_c_and_prints_commands_to_try(environment, tmp_path
         request = urllib.request.Request(curl[-1], headers={"Casino-ID": curl[3].strip("'")})
         with urllib.request.urlopen(request, timeout=10) as response:
             assert response.status == 200
+        base_url = curl[-1].partition("/recommend")[0]
+        counted = {recommendations_counted(base_url) for _ in range(20)}
+        assert counted == {max(counted)}  # whichever worker answers
+        assert max(counted) > 1
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
