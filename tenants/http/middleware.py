@@ -33,7 +33,7 @@ from tenants.routing.context import enter_casino, restore_casino
 from tenants.schema.version import is_behind
 
 from .authentication import read_basic_login
-from .error_responses import OUTAGE_CODE, OUTAGE_TEXT, RETRY_HEADERS, RejectionResponse, error_response
+from .error_responses import OUTAGE_CODE, OUTAGE_TEXT, RETRY_HEADERS, RejectionResponse, error_response, retry_parts
 from .request_state import RequestState, may_choose_casino, request_state
 
 logger = logging.getLogger(__name__)
@@ -91,6 +91,8 @@ class RequestStateMiddleware:
         if isinstance(exception, OperationalError):
             logger.warning("%s failed with 503, database unavailable or overloaded: %s", request.path, exception)
             return _outage(request)
+        if isinstance(exception, RequestRejected):  # too many logins
+            return _page_rejection(exception)
         if not isinstance(exception, NoCurrentCasino):
             return None
         messages.info(request, "Choose the casino whose data you want to see.")
@@ -134,6 +136,12 @@ def _chosen_id(request: HttpRequest) -> int:
     if chosen is None:
         raise CasinoIdMissing("Casino-ID header is required")
     return int(chosen)
+
+
+def _page_rejection(rejection: RequestRejected) -> HttpResponse:
+    _, headers = retry_parts(rejection)
+    text = f"{rejection}\n"
+    return HttpResponse(text, status=rejection.status, headers=headers, content_type="text/plain")
 
 
 def _outage(request: HttpRequest) -> HttpResponse:

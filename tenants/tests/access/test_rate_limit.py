@@ -43,6 +43,13 @@ def test_bucket_fills_at_the_casinos_rate_up_to_its_capacity(casino_a):
     assert 20 <= _taken(RateLimiter(), 1, 10, 100) <= 22
 
 
+def test_lowered_limit_holds_at_once_for_tokens_in_hand(casino_a):
+    limiter = RateLimiter()
+    limiter.take(1, 5_000)
+    assert limiter._tokens[1].count >= 400
+    assert _taken(limiter, 1, 10, 600) <= 1 + 20 + 1  # in hand, a full bucket
+
+
 def test_processes_share_one_bucket(casino_a):
     processes = [RateLimiter() for _ in range(4)]
     assert 200 <= sum(_taken(each, 1, 100, 300) for each in processes) <= 240

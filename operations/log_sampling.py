@@ -1,0 +1,63 @@
+"""Limits the lines about rejected requests in the log: anybody can cause as many as they like."""
+
+import logging
+import threading
+import time
+
+from tenants.process_state import register
+
+LINES_A_MINUTE = 60  # of one kind
+_KINDS = 1_000
+_SECONDS = 60.0
+
+
+class SamplingFilter(logging.Filter):
+    """Passes the first lines of each kind in a minute: of the access log by status and route, of Django's warnings by
+    their text. The first line of the next minute says how many were left out. Successes and errors all pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._guard = threading.Lock()
+        self._passed: dict[object, int] = {}
+        self._until = 0.0
+        _filters.append(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = _kind(record)
+        if kind is None:
+            return True
+        with self._guard:
+            if time.monotonic() >= self._until:
+                left_out = sum(max(count - LINES_A_MINUTE, 0) for count in self._passed.values())
+                self._passed, self._until = {}, time.monotonic() + _SECONDS
+                if left_out:
+                    record.msg = f"{record.msg} (before, {left_out} lines about rejected requests were left out)"
+            if len(self._passed) >= _KINDS:
+                kind = "other"
+            self._passed[kind] = self._passed.get(kind, 0) + 1
+            return self._passed[kind] <= LINES_A_MINUTE
+
+    def reset(self) -> None:
+        with self._guard:
+            self._passed, self._until = {}, 0.0
+
+
+_filters: list[SamplingFilter] = []
+
+
+def _reset() -> None:
+    for each in _filters:
+        each.reset()
+
+
+register("sampled lines of the log", reset=_reset)
+
+
+def _kind(record: logging.LogRecord) -> object:
+    """What the line has in common with others; None for lines that always pass."""
+    if record.name == "access":
+        status = getattr(record, "status", 0)
+        return (status, getattr(record, "route", "")) if 400 <= status < 500 else None
+    if record.name.startswith("django.") and record.levelno == logging.WARNING:
+        return record.name, record.msg
+    return None
