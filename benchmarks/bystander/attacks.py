@@ -4,15 +4,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
 import psycopg
 from django.conf import settings
 
 from tenants.postgresql import embedded
+from tenants.tests.frozen_server import frozen
 
 from .installation import Attacked, Installation
 from .probes import Probe, ask_for_recommendations
@@ -61,22 +60,6 @@ def clients(installation: Installation, attacked: list[Attacked]) -> Iterator[No
     finally:
         process.kill()
         process.wait()
-
-
-@contextmanager
-def frozen(data_dir: Path) -> Iterator[None]:
-    """All processes of this PostgreSQL server are stopped: the kernel still takes connections and acknowledges."""
-    postmaster = psutil.Process(int((data_dir / "postmaster.pid").read_text().split()[0]))
-    processes = [postmaster, *postmaster.children()]
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.suspend()
-    try:
-        yield
-    finally:
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.resume()
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def start_servers() -> None:
         "SECRET_KEY": "of-the-benchmark-" + "0" * 50,
         "RECSYS_OPEN_API": "0",
         "HTTPS": "0",
-        "LOG_LEVEL": "CRITICAL",
+        "LOG_LEVEL": "ERROR",
         "ACCESS_LOG": "0",
         "PYTHONWARNINGS": "ignore",
     }

@@ -29,6 +29,7 @@ from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.storing.dispatch import BatchStore
 from ingestion.topics import COUPONS, RECOMMENDATIONS, USERS, Topic, create_topics
+from tenants.postgresql.wait_budget import consumer_budget, waiting_within
 
 from .group_config import group_config
 from .health_server import Health
@@ -78,6 +79,10 @@ class TopicConsumer:
 
     def run(self) -> None:
         """Raises TooManyRejections, SharedFailure, BrokerUnavailable."""
+        with waiting_within(consumer_budget(self._stop)):
+            self._run()
+
+    def _run(self) -> None:
         try:
             self._connect()
             self._subscribe()

@@ -9,6 +9,8 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from tenants.postgresql.stalls import stalls
+
 LIVE_SECONDS = 120.0  # longer than any loop iteration may take: connecting, locks and retries have shorter limits
 
 HttpAnswer = tuple[int, str, bytes]
@@ -34,7 +36,8 @@ class Health:
             return _text(False, "has not joined the consumer group yet")
         parked = f", but those of {self.parked}" if self.parked else ""
         problem = self.problem or self.broker_problem
-        return _text(not problem, problem or f"messages are stored{parked}")
+        silent = "".join(f"; no answer from the database server {name}" for name in stalls.silent_servers())
+        return _text(not problem, (problem or f"messages are stored{parked}") + silent)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ STATES = {
     "readiness",
     "sampled metrics",
     "slots of requests",
+    "stalled statements and silent servers",
     "use of API keys",
     "sampled lines of the log",
     "versions of newer releases",

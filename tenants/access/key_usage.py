@@ -10,6 +10,7 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from tenants.models import ApiKey
+from tenants.postgresql.wait_budget import request_budget, waiting_within
 from tenants.process_state import register
 
 logger = logging.getLogger(__name__)
@@ -50,8 +51,9 @@ class KeyUsage:
     def _write(self) -> None:
         try:
             while uses := self._take():
-                for key_id, used_at in uses.items():
-                    ApiKey.objects.filter(pk=key_id).update(last_used_at=used_at)
+                with waiting_within(request_budget()):
+                    for key_id, used_at in uses.items():
+                        ApiKey.objects.filter(pk=key_id).update(last_used_at=used_at)
         except DatabaseError as error:
             logger.warning("Last use of API keys could not be stored: %s", error)
             with self._guard:

@@ -21,6 +21,7 @@ from tenants.lifecycle.move import move_casino
 from tenants.lifecycle.restore import restore_casino, restore_generation
 from tenants.lifecycle.suspend import resume_casino, suspend_casino
 from tenants.models import Casino
+from tenants.postgresql.wait_budget import waiting_within
 
 from .forms import CloneForm, DeleteForm, MoveForm, RestoreForm
 from .theme import ModelAdmin
@@ -124,7 +125,8 @@ class CasinoActions(ModelAdmin[Casino]):
         """Run the action for each casino, and show its message or its error."""
         for casino in casinos:
             try:
-                done = action(casino)
+                with waiting_within(None):  # copying a database takes its time
+                    done = action(casino)
             except (TenancyError, DatabaseError, OSError) as error:
                 said = str(error).strip()
                 messages.error(request, said if str(casino) in said else f"{casino}: {said}")

@@ -35,7 +35,8 @@ def database_settings(server: str, db_name: str, *, direct: bool = False) -> dic
             f"Servers with an address: {', '.join(known_servers())}."
         )
     options = {**catalogue["OPTIONS"], **place.get("OPTIONS", {})}
-    return {**catalogue, **place, "NAME": db_name, "OPTIONS": options, "TEST": {**catalogue["TEST"]}}
+    named = {"NAME": db_name, "SERVER": server, "OPTIONS": options, "TEST": {**catalogue["TEST"]}}
+    return {**catalogue, **place, **named}
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from tenants.ids import MAX_ID
 from tenants.models import Casino, CasinoState
 from tenants.models.casino import ENDED_STATES, READY_STATES
 from tenants.numbers import parse_whole_number
+from tenants.postgresql.wait_budget import request_budget, waiting_within
 from tenants.routing.context import enter_casino, restore_casino
 from tenants.schema.version import is_behind
 
@@ -56,22 +57,23 @@ class RequestStateMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        state = request_state(request)
-        try:
-            if state.key_digest is not None:
-                state.key = find_key(state.key_digest)
-            if state.key is not None:
-                state.admitted_id = admit(request, state.key.casino)
-        except RequestRejected as rejection:
-            return RejectionResponse(rejection)
-        except DatabaseError as error:  # raised by views that need the key; others are served all the same
-            state.credentials_error = error
-        try:
-            with restore_casino():
-                return self.get_response(request)
-        finally:
-            if state.admitted_id is not None:
-                slots.release(state.admitted_id)
+        with waiting_within(request_budget()):
+            state = request_state(request)
+            try:
+                if state.key_digest is not None:
+                    state.key = find_key(state.key_digest)
+                if state.key is not None:
+                    state.admitted_id = admit(request, state.key.casino)
+            except RequestRejected as rejection:
+                return RejectionResponse(rejection)
+            except DatabaseError as error:  # raised by views that need the key; others are served all the same
+                state.credentials_error = error
+            try:
+                with restore_casino():
+                    return self.get_response(request)
+            finally:
+                if state.admitted_id is not None:
+                    slots.release(state.admitted_id)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
         state, view_class = request_state(request), getattr(view, "cls", None)  # REST framework's views have a `cls`

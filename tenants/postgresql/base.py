@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql import base
 from django.db.backends.signals import connection_created
@@ -17,24 +18,34 @@ from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
 from psycopg.pq import TransactionStatus
 
-from tenants.current_casino import CurrentCasino
-from tenants.errors import DatabaseReadOnly
+from tenants.current_casino import CATALOGUE, MAIN, CurrentCasino
+from tenants.errors import DatabaseReadOnly, NoAnswer
 
 from . import embedded
 from .checkout import POOL, is_alive, this_thread
 from .client import DatabaseClient
+from .driver import GaveUp, Place, driver
 from .identity import check_connection
+from .stalls import stalls
+from .wait_budget import find_budget, waiting_shortly
+
+_SET = "SET statement_timeout = {0:.0f}; SET lock_timeout = {1:.0f}"  # milliseconds
+_RESET = "RESET statement_timeout; RESET lock_timeout"
 
 
 class ErrorWrapper(DatabaseErrorWrapper):
     """Turns the driver's errors into Django's; a write to a read-only database is an outage, like a server that is
-    unavailable."""
+    unavailable or does not answer."""
 
     wrapper: BaseDatabaseWrapper  # Django's, missing from django-stubs
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
         if isinstance(exc_value, psycopg.errors.ReadOnlySqlTransaction):
             raise DatabaseReadOnly(f"{self.wrapper.alias} is read-only at present: {exc_value}") from exc_value
+        if isinstance(exc_value, GaveUp | psycopg.errors.ConnectionTimeout):
+            self.wrapper.errors_occurred = True
+            server = self.wrapper.settings_dict.get("SERVER", MAIN)
+            raise NoAnswer(f"{self.wrapper.alias} on the database server {server}: {exc_value}") from exc_value
         super().__exit__(exc_type, exc_value, traceback)
 
 
@@ -57,6 +68,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """One thread's access to one database. A casino's (`settings_dict["CASINO"]`) has a connection only while it is in
     use: `close()` checks it in."""
 
+    Database = driver
     client_class = DatabaseClient
     _configure_connection: Callable[[Any], bool]  # Django's, missing from django-stubs
     _prepare_cursor: Callable[[Any], CursorWrapper]  # the same
@@ -97,12 +109,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         if self.casino is None:
             super().connect()
+            self._set_server_timeouts()
             return
         checked_out = this_thread.checked_out.wrappers
         for other in list(checked_out):
             if other.can_check_in:
                 other.close()
-        connection = POOL.check_out(self.alias, self.open)
+        connection = POOL.check_out(self.alias, self.open, stalls.require_room if stalls.is_any else None)
         checked_out[self] = None
         this_thread.idle_wrappers.pop(self.alias, None)
         self.in_atomic_block = self.needs_rollback = self.closed_in_transaction = self.errors_occurred = False
@@ -111,12 +124,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.health_check_enabled = False  # the pool has checked it
         self.close_at = 0.0  # long past: Django closes what is left at a request's end, which checks it in
         self.connection = connection
+        self._set_server_timeouts()
         BaseDatabaseWrapper.init_connection_state(self)
         connection_created.send(sender=self.__class__, connection=self)
 
     def open(self) -> Any:
         """A new, configured connection to the casino's database. Raises WrongDatabase."""
-        connection = super().get_new_connection(self.get_connection_params())
+        connection = self.get_new_connection(self.get_connection_params())
         try:
             connection.autocommit = True
             self._configure_connection(connection)
@@ -128,8 +142,28 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Like Django's. Raises ServerSilent if the thread has a budget and the server is known to be silent."""
         self._used_at = time.monotonic()
-        return super().get_new_connection(conn_params)
+        server: str = self.settings_dict.get("SERVER", MAIN)
+        place = Place(self.alias, server, {**conn_params, "dbname": _database_of_pings(server)})
+        if find_budget() is not None:
+            stalls.require_answering(server)
+        try:
+            connection = super().get_new_connection(conn_params)
+        except psycopg.errors.ConnectionTimeout:  # it had two seconds at least
+            stalls.record_silence(server, place.answers)
+            raise
+        connection.place = place
+        return connection
+
+    def _set_server_timeouts(self) -> None:
+        """Make the session's time-outs those of the current budget, if another one was current at its last use. Not
+        through a pooler, whose sessions are others' too."""
+        budget = find_budget()
+        timeouts = None if budget is None else budget.server_timeouts
+        if timeouts != self.connection.server_timeouts and not self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
+            self.connection.execute(_RESET if timeouts is None else _SET.format(*timeouts))
+            self.connection.server_timeouts = timeouts
 
     def create_cursor(self, name: str | None = None) -> Any:
         cursor = super().create_cursor(name)
@@ -176,7 +210,13 @@ def _roll_back(connection: Any) -> bool:
     if connection.pgconn.transaction_status not in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
         return False
     try:
-        connection.rollback()
+        with waiting_shortly():
+            connection.rollback()
     except (psycopg.Error, OSError):
         return False
     return bool(connection.pgconn.transaction_status == TransactionStatus.IDLE)
+
+
+def _database_of_pings(server: str) -> str:
+    """A database to which a server's state does not depend on one casino's: the catalogue, or `postgres`."""
+    return str(connections.settings[CATALOGUE]["NAME"]) if server == MAIN else "postgres"

@@ -16,6 +16,7 @@ from psycopg.pq import ConnStatus
 from tenants.process_state import register
 
 from .pool import ConnectionPool, PoolLimits
+from .wait_budget import waiting_shortly
 
 # A connection idle for longer is pinged by a round trip; before that, its socket is polled: a server that went down has
 # closed it.
@@ -46,7 +47,8 @@ def is_alive(connection: Any, idle_seconds: float) -> bool:
         if not poll.poll(0):  # the server has neither closed the connection nor sent anything
             return True
     try:
-        connection.execute("SELECT 1")
+        with waiting_shortly():
+            connection.execute("SELECT 1")
     except (psycopg.Error, OSError):
         return False
     return True

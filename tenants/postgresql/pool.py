@@ -52,6 +52,9 @@ class PoolConnection(Protocol):
     def close(self) -> None: ...
 
 
+RequireRoom = Callable[[str, Counter[str]], None]
+
+
 @dataclass(slots=True)
 class _PoolEntry:
     connection: PoolConnection
@@ -72,9 +75,12 @@ class ConnectionPool:
         self._inherited: list[object] = []  # the parent process's; collecting them might close them
         self._reset()
 
-    def check_out(self, key: str, connect: Callable[[], PoolConnection]) -> PoolConnection:
+    def check_out(
+        self, key: str, connect: Callable[[], PoolConnection], require_room: RequireRoom | None = None
+    ) -> PoolConnection:
         """An idle connection of this key, or a new one. Raises NoFreeConnection after `limits.wait` seconds, and
-        the exceptions of `connect`."""
+        the exceptions of `connect` and of `require_room`, which is called with the key and the number of each key's
+        connections in use."""
         limits, now = self._limits(), time.monotonic()
         deadline, expired = now + limits.wait, []
         with self._changed:
@@ -84,7 +90,7 @@ class ConnectionPool:
         if expired:
             self._close_and_release(expired)
         while True:
-            found, evicted = self._reserve(key, limits, deadline)
+            found, evicted = self._reserve(key, limits, deadline, require_room)
             if found is None:
                 return self._open(key, connect, evicted)
             try:
@@ -139,11 +145,15 @@ class ConnectionPool:
         self._slots: Counter[str] = Counter()
         self._counts = PoolMetrics()
 
-    def _reserve(self, key: str, limits: PoolLimits, deadline: float) -> tuple[_PoolEntry | None, _PoolEntry | None]:
+    def _reserve(
+        self, key: str, limits: PoolLimits, deadline: float, require_room: RequireRoom | None
+    ) -> tuple[_PoolEntry | None, _PoolEntry | None]:
         """An idle connection, now checked out; or None, a slot for a new one, and the evicted one to close first, if
         any."""
         has_waited = False
         with self._changed:
+            if require_room is not None:
+                require_room(key, self._slots - Counter(entry.key for entry in self._idle.values()))
             while True:
                 for entry in reversed(self._idle.values()):  # the most recently used has the warmest caches
                     if entry.key == key:

@@ -3,9 +3,13 @@ import os
 import stat
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
@@ -34,10 +38,10 @@ def socket_dir():
     return ensure_running(DATA_DIR)
 
 
-def _start_another_process(**environment):
+def _start_another_process(data_dir=DATA_DIR, **environment):
     """A process that uses the server until its standard input ends."""
     process = subprocess.Popen(
-        [sys.executable, "-c", USE_SERVER, str(DATA_DIR)],
+        [sys.executable, "-c", USE_SERVER, str(data_dir)],
         env={**os.environ, **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -102,3 +106,43 @@ def test_lock_file_of_another_user_does_not_block_this_one(tmp_path, socket_dir)
     process, seen = _start_another_process(TMPDIR=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path / "none"))
     process.communicate()
     assert (seen, process.returncode) == (socket_dir, 0)
+
+
+def _pg_ctl(programs: Path, data_dir: Path, *arguments: str) -> None:
+    command = [str(programs / "pg_ctl"), "-D", str(data_dir), *arguments]
+    subprocess.run(command, user=data_dir.stat().st_uid, check=True, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def slow_recovery(folder: Path, seconds: float) -> Iterator[Path]:
+    """A stopped server's folder: its next start recovers, for several times as many seconds."""
+    data_dir = folder / "postgres"
+    ensure_running(data_dir)
+    programs = bin_dir(data_dir)
+    _pg_ctl(programs, data_dir, "-w", "-m", "immediate", "stop")
+    with (data_dir / "postgresql.conf").open("a") as file:
+        file.write(f"restore_command = 'sleep {seconds}; false'\nhot_standby = off\n")
+    (data_dir / "recovery.signal").touch()
+    os.chown(data_dir / "recovery.signal", data_dir.stat().st_uid, -1)
+    try:
+        yield data_dir
+    finally:
+        _pg_ctl(programs, data_dir, "-w", "-m", "immediate", "stop")
+
+
+def test_process_that_finds_a_recovering_server_waits_for_it(tmp_path):
+    with slow_recovery(tmp_path, 1) as data_dir:
+        options = ("-l", str(data_dir / "log"), "-o", f'-h "" -k {data_dir}')
+        _pg_ctl(bin_dir(DATA_DIR), data_dir, "-W", *options, "start")
+        process, socket_dir = _start_another_process(data_dir)
+        psycopg.connect(host=socket_dir, user="postgres", dbname="postgres").close()
+        process.communicate()
+
+
+@pytest.mark.exhaustive
+def test_server_that_recovers_for_longer_than_the_wheel_waits_is_waited_for(tmp_path):
+    with slow_recovery(tmp_path, 5) as data_dir:
+        began = time.monotonic()
+        socket_dir = ensure_running(data_dir)
+        assert time.monotonic() - began > 10, "the recovery was too quick to show anything"
+        psycopg.connect(host=socket_dir, user="postgres", dbname="postgres").close()

@@ -11,10 +11,12 @@ from django.db import connections
 
 from tenants.current_casino import CurrentCasino
 from tenants.databases.servers import database_settings, server_cursor
-from tenants.errors import WrongDatabase
+from tenants.errors import NoAnswer, WrongDatabase
 from tenants.lifecycle.create import create_casino
 from tenants.models import DatabaseServer
-from tenants.routing.connections import casino_atomic, casino_connection
+from tenants.postgresql.stalls import stalls
+from tenants.postgresql.wait_budget import request_budget, waiting_within
+from tenants.routing.connections import casino_atomic, casino_connection, execute
 from tenants.routing.context import use_casino
 from tenants.tests import fast_postgresql
 from tenants.tests.casino_rows import User, make_user
@@ -134,6 +136,25 @@ def test_wrong_database_is_detected_through_the_pooler(casino):
     stranger = replace(casino, generation=2, identity=uuid4())
     with pytest.raises(WrongDatabase), use_casino(stranger):
         User.objects.count()
+
+
+def test_locked_casino_behind_the_pooler_is_no_hung_server(casino):
+    """The pooler's sessions are shared, so that the server has no time-outs for requests: only the client gives up."""
+    with use_casino(casino), casino_atomic():
+        execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+
+        def request() -> None:
+            with waiting_within(request_budget(3)), use_casino(casino):
+                User.objects.count()
+
+        with ThreadPoolExecutor(2) as executor:
+            for future in [executor.submit(request) for _ in range(2)]:
+                with pytest.raises(NoAnswer, match="no answer for"):
+                    future.result(60)
+    assert stalls.silent_servers() == []
+    with use_casino(casino), casino_connection().cursor() as cursor:
+        cursor.execute("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
+        assert cursor.fetchone() == ("0", "0")
 
 
 def test_casinos_connection_survives_the_end_of_the_poolers_server_connections(casino):

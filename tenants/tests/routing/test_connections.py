@@ -57,7 +57,7 @@ def test_registered_alias_has_the_catalogues_server_and_djangos_defaults():
     catalogue = connections["default"].settings_dict
     with use_casino(CurrentCasino(id=901, db_name="its_database")):
         registered = casino_connection().settings_dict
-    assert registered.keys() - catalogue.keys() == {"CASINO"}
+    assert registered.keys() - catalogue.keys() == {"CASINO", "SERVER"}
     assert {key for key in catalogue if registered[key] != catalogue[key]} == {"NAME", "OPTIONS"}
     assert registered["OPTIONS"] == {**catalogue["OPTIONS"], "application_name": "casino_901"}
     assert "application_name" not in catalogue["OPTIONS"]

@@ -1,0 +1,134 @@
+"""The driver that Django uses: psycopg, with connections that wait no longer than the current budget allows."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import ceil, inf
+from time import monotonic
+from types import ModuleType
+from typing import Any
+
+import psycopg
+from psycopg.abc import RV, PQGen
+
+from tenants.errors import ServerSilent, TooManyStalled
+
+from .stalls import STALL_SECONDS, stalls
+from .wait_budget import ServerTimeouts, WaitBudget, find_budget
+
+_INTERVAL_SECONDS = 0.1  # psycopg's own; it looks for signals so often
+_PING_SECONDS = 2  # psycopg connects for no less
+
+
+class GaveUp(psycopg.OperationalError):
+    """The client does not wait for the server, or no longer, and has closed the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A connection's database and server, and how to connect to the server anew."""
+
+    alias: str
+    server: str
+    params: Mapping[str, Any] = field(repr=False)
+
+    def answers(self) -> bool:
+        """Whether the server answers a new connection. An error is an answer."""
+        try:
+            with _Ping.connect(**{**self.params, "connect_timeout": _PING_SECONDS}) as ping:
+                ping.execute("SELECT 1")
+        except (psycopg.errors.ConnectionTimeout, psycopg.errors._WaitTimeout):
+            return False
+        except psycopg.Error:
+            return True
+        return True
+
+
+class _Ping(psycopg.Connection[Any]):
+    def wait(self, gen: PQGen[RV], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> RV:
+        try:
+            return super().wait(gen, interval, _PING_SECONDS)
+        except psycopg.errors._WaitTimeout:
+            self.pgconn.finish()
+            raise
+
+
+class BudgetConnection(psycopg.Connection[Any]):
+    """Waits for the server within the current budget; after that, its socket is closed."""
+
+    place: Place  # set once it is open
+    server_timeouts: ServerTimeouts | None = None
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **params: Any) -> "BudgetConnection":
+        budget = find_budget()
+        if budget is None:
+            return super().connect(conninfo, **params)
+        if budget.left <= 0:
+            raise GaveUp("no time is left to connect")
+        if budget.left < (int(params.get("connect_timeout") or 0) or inf):
+            params["connect_timeout"] = ceil(budget.left)
+        with _spending(budget):
+            return super().connect(conninfo, **params)
+
+    def wait(self, gen: PQGen[RV], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> RV:
+        """All statements, commits and rollbacks pass here. Raises GaveUp."""
+        budget = find_budget()
+        if budget is None or timeout is not None:
+            return super().wait(gen, interval, timeout)
+        if stalls.is_any or budget.left <= 0:
+            self._require_answer_in_time(budget)
+        began = monotonic()
+        try:
+            return super().wait(gen, interval, min(budget.left, STALL_SECONDS))
+        except psycopg.errors._WaitTimeout:
+            return self._wait_stalled(gen, interval, budget, began)
+        finally:
+            budget.left -= monotonic() - began
+
+    def _require_answer_in_time(self, budget: WaitBudget) -> None:
+        try:
+            stalls.require_answering(self.place.server)
+        except ServerSilent as silence:
+            raise self._give_up(str(silence)) from silence
+        if budget.left <= 0:
+            raise self._give_up("the request's time to wait for databases is over")
+
+    def _wait_stalled(self, gen: PQGen[RV], interval: float, budget: WaitBudget, began: float) -> RV:
+        """Wait on, as long as the budget, the server and other stalled statements allow."""
+        place = self.place
+        try:
+            stalls.begin(place.alias)
+        except TooManyStalled as refusal:
+            raise self._give_up(str(refusal)) from refusal
+        try:
+            while (left := budget.seconds(monotonic() - began)) > 0:
+                if stalls.is_silent(place.server, place.answers):
+                    raise self._give_up("its server does not answer a new connection either")
+                try:
+                    return super().wait(gen, interval, min(left, STALL_SECONDS))
+                except psycopg.errors._WaitTimeout:
+                    pass
+            raise self._give_up(f"no answer for {monotonic() - began:.1f} s")
+        finally:
+            stalls.end(place.alias)
+
+    def _give_up(self, reason: str) -> GaveUp:
+        """Close the socket: the connection is lost, and neither a rollback nor its end waits for the server."""
+        self.pgconn.finish()
+        return GaveUp(f"{reason}; the connection is closed")
+
+
+@contextmanager
+def _spending(budget: WaitBudget) -> Iterator[None]:
+    began = monotonic()
+    try:
+        yield
+    finally:
+        budget.left -= monotonic() - began
+
+
+# Django asks the module `Database` of its backend to connect, and for the errors' classes.
+driver: Any = ModuleType("psycopg within budgets")
+vars(driver).update({name: value for name, value in vars(psycopg).items() if not name.startswith("__")})
+driver.connect = BudgetConnection.connect
