@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 from django.conf import settings
@@ -42,9 +43,22 @@ def locked_casinos(installation: Installation) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def web_attack(name: str, installation: Installation, *, uses_key: bool = False) -> Iterator[None]:
+    """An attacker of the web server, without a login or with a neighbour's key."""
+    key = [installation.neighbours[0].key] if uses_key else []
+    with _process("web_attacks", name, str(installation.port), *key):
+        yield
+
+
 ATTACKS = {
     "hung server": Attack(hung_server),
     "two locked casinos": Attack(locked_casinos),
+    "slow bodies": Attack(partial(web_attack, "slow_bodies")),
+    "slow headers": Attack(partial(web_attack, "slow_headers")),
+    "uploads": Attack(partial(web_attack, "uploads")),
+    "wrong passwords": Attack(partial(web_attack, "logins")),
+    "batches": Attack(partial(web_attack, "batches", uses_key=True)),
 }
 
 
@@ -52,10 +66,16 @@ ATTACKS = {
 def clients(installation: Installation, attacked: list[Attacked]) -> Iterator[None]:
     """A process of clients that ask for each of these casinos, again as soon as they have an answer."""
     keys = [each.key for each in attacked]
-    command = [sys.executable, "-m", "benchmarks.bystander.clients", str(installation.port), str(CLIENTS), *keys]
+    with _process("clients", str(installation.port), str(CLIENTS), *keys):
+        time.sleep(WARM_UP_SECONDS)
+        yield
+
+
+@contextmanager
+def _process(module: str, *arguments: str) -> Iterator[None]:
+    command = [sys.executable, "-m", f"benchmarks.bystander.{module}", *arguments]
     process = subprocess.Popen(command, cwd=settings.BASE_DIR)
     try:
-        time.sleep(WARM_UP_SECONDS)
         yield
     finally:
         process.kill()

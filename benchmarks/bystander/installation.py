@@ -23,7 +23,7 @@ from .servers import MAIN_DIR, SECOND, SECOND_DIR
 
 SCHEMA = {"user_id": "int", "stake": "float", "timestamp": "float", "recommended_events": "list"}
 EVENTS, USERS, COUPONS = 1_000, 200, 1_000
-_GRANIAN = re.compile(r"`granian (recsys_project\.wsgi:application [^`]*)`")
+_GRANIAN = re.compile(r"`granian (recsys_project\.asgi:application [^`]*)`")
 
 
 @dataclass(frozen=True, slots=True)

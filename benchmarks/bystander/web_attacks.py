@@ -1,0 +1,116 @@
+"""Attackers of the web server, run by `attacks`: `python -m benchmarks.bystander.web_attacks ATTACK PORT [KEY]`."""
+
+import base64
+import http.client
+import json
+import random
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+SLOW_SOCKETS = 500
+SECONDS_OF_BYTE = 5.0
+UPLOAD_BYTES = 400_000_000
+UPLOADS, BATCHES, LOGINS = 8, 4, 8  # at once
+PAUSE = 0.2
+FORM = b"Host: localhost\r\nCookie: a=b\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
+LOGIN_PAGE = b"POST /admin/login/ HTTP/1.1\r\n"
+
+
+def slow_bodies(port: int) -> None:
+    """A login form from each socket, a byte every five seconds."""
+    head = LOGIN_PAGE + FORM % (b"application/x-www-form-urlencoded", 1_000)
+    _send_slowly(port, head, b"x")
+
+
+def slow_headers(port: int) -> None:
+    """A request from each socket whose headers never end."""
+    _send_slowly(port, b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", b"x")
+
+
+def _send_slowly(port: int, head: bytes, byte: bytes) -> None:
+    """Keep `SLOW_SOCKETS` connections open, each of which sends a byte every five seconds."""
+    sockets: list[socket.socket] = []
+    while True:
+        while len(sockets) < SLOW_SOCKETS:
+            sockets.append(socket.create_connection(("127.0.0.1", port)))
+            sockets[-1].sendall(head)
+        time.sleep(SECONDS_OF_BYTE)
+        sockets = [each for each in sockets if _still_takes(each, byte)]
+
+
+def _still_takes(connection: socket.socket, byte: bytes) -> bool:
+    try:
+        connection.sendall(byte)
+    except OSError:
+        connection.close()
+        return False
+    return True
+
+
+def uploads(port: int) -> None:
+    """A file of 400 MB in a form, again as soon as it is refused."""
+    head = LOGIN_PAGE + FORM % (b"multipart/form-data; boundary=b", UPLOAD_BYTES)
+    part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+    chunk = b"x" * 65_536
+
+    def upload() -> None:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(head + part)
+            for _ in range(UPLOAD_BYTES // len(chunk)):
+                connection.sendall(chunk)
+
+    _at_once(UPLOADS, upload)
+
+
+def batches(port: int, key: str) -> None:
+    """Alternately the largest batch and a list of users that are none."""
+    headers = {"Authorization": f"Api-Key {key}", "Content-Type": "application/json"}
+    bodies = [{"user_ids": list(range(1, 501)), "limit": 20, "explain": True}, {"user_ids": ["x"] * 190_000}]
+
+    def ask() -> None:
+        _ask(port, "POST", "/recommend", headers, json.dumps(random.choice(bodies)))
+
+    _at_once(BATCHES, ask)
+
+
+def logins(port: int) -> None:
+    """Wrong passwords, of a new name each."""
+
+    def ask() -> None:
+        text = base64.b64encode(f"name{random.random()}:wrong".encode()).decode()
+        _ask(port, "GET", "/config", {"Authorization": f"Basic {text}", "Casino-ID": "1"})
+
+    _at_once(LOGINS, ask)
+
+
+def _ask(port: int, method: str, path: str, headers: dict[str, str], body: str | None = None) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    try:
+        connection.request(method, path, body, headers)
+        connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+def _at_once(number: int, attack: Callable[[], None]) -> None:
+    def repeat() -> None:
+        while True:
+            with suppress(OSError, http.client.HTTPException):
+                attack()
+            time.sleep(PAUSE)
+
+    for _ in range(number):
+        threading.Thread(target=repeat).start()
+
+
+ATTACKS: dict[str, Callable[..., None]] = {
+    each.__name__: each for each in (slow_bodies, slow_headers, uploads, batches, logins)
+}
+
+if __name__ == "__main__":
+    name, port, *key = sys.argv[1:]
+    ATTACKS[name](int(port), *key)
