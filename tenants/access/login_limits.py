@@ -14,9 +14,9 @@ from django.conf import settings
 from tenants.errors import LoginsLimited
 from tenants.process_state import register
 
-TRIES_OF_ADDRESS, TRIES_OF_NAME = 10, 20  # wrong passwords at once
-SECONDS_OF_TRY = 10.0  # until one of them is forgotten
-CHECKS_AT_ONCE = 2  # of a process, so that a flood leaves it threads
+TRIES_OF_ADDRESS, TRIES_OF_NAME = 5, 10  # wrong passwords at once
+SECONDS_OF_TRY = 30.0  # until one of them is forgotten
+CHECKS_AT_ONCE = 1  # of a process, and one more of logins at addresses where they have been
 _REMEMBERED = 10_000  # addresses, names, and pairs of them
 _LOG_AGAIN_SECONDS = 60.0
 
@@ -69,13 +69,15 @@ class LoginLimiter:
                         failures.count -= 1
 
     def _admit(self, name: str, address: str) -> list[_Failures]:
-        limits = {("address", address): TRIES_OF_ADDRESS}
+        limits, at_once = {("address", address): TRIES_OF_ADDRESS}, CHECKS_AT_ONCE
         with self._guard:
-            if (name, address) not in self._known:
+            if (name, address) in self._known:
+                at_once += 1
+            else:
                 limits["name", name] = TRIES_OF_NAME
             counted = [self._failures_of(key) for key in limits]
             wait = max(each.count + 1 - limit for each, limit in zip(counted, limits.values(), strict=True))
-            if wait > 0 or self._checking >= CHECKS_AT_ONCE:
+            if wait > 0 or self._checking >= at_once:
                 self._log(name)
                 raise LoginsLimited(wait * SECONDS_OF_TRY if wait > 0 else 1.0)
             for each in counted:

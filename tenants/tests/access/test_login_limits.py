@@ -81,6 +81,8 @@ def test_a_flood_leaves_threads_to_others(limiter):
         check.__enter__()
     with pytest.raises(LoginsLimited):
         succeed(limiter, "ada", "10.0.1.1")
+    limiter._known["bob", "10.0.1.2"] = None
+    succeed(limiter, "bob", "10.0.1.2")
     for check in checks:
         check.__exit__(None, None, None)
     succeed(limiter, "ada", "10.0.1.1")
