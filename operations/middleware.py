@@ -32,7 +32,7 @@ _SHARED = (
 STRICT_POLICY = f"default-src 'none'; script-src 'self'; style-src 'self'; {_SHARED}"
 # The admin's theme evaluates its attributes (Alpine), and sets its colours in a style element.
 ADMIN_POLICY = f"default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; {_SHARED}"
-# REST framework's pages have inline styles; their scripts are files.
+# REST framework's pages and Swagger UI have inline styles; their scripts are files.
 API_POLICY = f"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; {_SHARED}"
 
 StartResponse = Callable[..., Any]
@@ -116,12 +116,14 @@ class ContentPolicyMiddleware(MiddlewareMixin):
     """Sends the policy of the requested part of the site, unless the view has set one."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        match = request.resolver_match
-        if match is not None and match.route.startswith("admin/") and match.url_name != "login":
-            policy = ADMIN_POLICY
-        elif hasattr(response, "accepted_renderer") and response.accepted_renderer.format == "api":
-            policy = API_POLICY
-        else:
-            policy = STRICT_POLICY
-        response.headers.setdefault(CSP_HEADER, policy)
+        response.headers.setdefault(CSP_HEADER, _policy_of(request, response))
         return response
+
+
+def _policy_of(request: HttpRequest, response: HttpResponse) -> str:
+    match = request.resolver_match
+    if match is not None and match.route.startswith("admin/") and match.url_name != "login":
+        return ADMIN_POLICY
+    renderer = getattr(response, "accepted_renderer", None)
+    is_api_page = renderer is not None and renderer.format == "api"
+    return API_POLICY if is_api_page or (match is not None and match.url_name == "swagger") else STRICT_POLICY

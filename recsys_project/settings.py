@@ -149,6 +149,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+CSRF_FAILURE_VIEW = "recommendations.api.errors.csrf_failure"
 LOGIN_URL = "admin:login"
 
 # --- Recommendations -------------------------------------------------------------------------------------------------
@@ -309,7 +310,6 @@ SPECTACULAR_SETTINGS = {
     # the pages' scripts come from this service, from no other host
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
 }
 STATIC_URL = "static/"
 STATIC_ROOT = LOCAL_DIR / "static"  # filled by collectstatic

@@ -14,5 +14,6 @@ urlpatterns = [
 ]
 
 handler400 = "recommendations.api.errors.bad_request"
+handler403 = "recommendations.api.errors.permission_denied"
 handler404 = "recommendations.api.errors.page_not_found"
 handler500 = "recommendations.api.errors.server_error"

@@ -10,11 +10,17 @@ from recommendations.admin.casino_tables import CasinoTableAdmin
 class MessageCountAdmin(CasinoTableAdmin):
     """The casino's messages by hour and outcome."""
 
-    list_display = ("hour", "topic", "outcome", "is_rejection", "count", "last_at", "last_detail")
+    list_display = ("hour", "topic", "outcome", "kind", "count", "last_at", "last_detail")
+    fields = ("topic", "hour", "outcome", "kind", "count", "last_at", "last_place", "last_detail")
     list_filter = ("is_rejection",)
     searched_texts = ("outcome", "topic")
     ordering = ("-hour", "topic", "outcome")
     date_hierarchy = "hour"
+
+    @admin.display(ordering="is_rejection")
+    def kind(self, count: MessageCount) -> str:
+        """In words: a tick for a rejection looks like a success."""
+        return "rejected" if count.is_rejection else "accepted"
 
 
 @admin.register(PartitionOffset)

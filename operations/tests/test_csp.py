@@ -35,6 +35,10 @@ def test_api_pages_may_have_inline_styles_and_no_inline_scripts(client, casino_a
     assert "script-src 'self';" in policy
 
 
+def test_documentation_of_the_api_may_have_inline_styles(staff):
+    assert staff.get("/api/docs/")["Content-Security-Policy"] == API_POLICY
+
+
 def test_view_may_set_its_own_policy():
     response = HttpResponse(headers={"Content-Security-Policy": "sandbox"})
     answer = ContentPolicyMiddleware(lambda _: response)(RequestFactory().get("/"))

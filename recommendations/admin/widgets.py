@@ -33,6 +33,13 @@ def user_link(user_id: int) -> SafeString:
 
 def table(columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> SafeString:
     head = format_html_join("", '<th scope="col">{}</th>', ((name.replace("_", " "),) for name in columns))
-    cells = (format_html_join("", "<td>{}</td>", ((each.get(name, ""),) for name in columns)) for each in rows)
+    cells = (
+        format_html_join(
+            "", '<td data-label="{}">{}</td>', ((name.replace("_", " "), each.get(name, "")) for name in columns)
+        )
+        for each in rows
+    )
     body = format_html_join("", "<tr>{}</tr>", ((each,) for each in cells))
-    return format_html('<table class="rs-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, body)
+    return format_html(
+        '<table class="rs-table rs-cards"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, body
+    )

@@ -1,5 +1,5 @@
 from django.urls import path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from .user_views import UserExportView, UserView
 from .views import ConfigView, OptionsSchemaView, PurchaseView, RecommendManyView, RecommendView
@@ -14,5 +14,4 @@ urlpatterns = [
     path("users/<str:user_id>/export", UserExportView.as_view(), name="user_export"),
     path("api/schema/", SpectacularJSONAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(), name="swagger"),
-    path("api/redoc/", SpectacularRedocView.as_view(), name="redoc"),
 ]

@@ -6,12 +6,12 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 class Soonest(Recommender):
-    """Events in the order in which they begin."""
+    """Events in the order in which they begin. The score is the hours until then, negative."""
 
     name = "soonest"
 
     def score(self, context: ScoringContext) -> Scores:
-        return -context.offer.begins
+        return (context.hour - context.offer.begins) / _HOUR
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
         seconds = float(context.offer.begins[place]) - context.now

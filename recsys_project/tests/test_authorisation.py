@@ -42,7 +42,6 @@ API = {
     "users/<str:user_id>/export": Endpoint(("get",), Scope.CONFIGURE),
     "api/schema/": Endpoint(("get",), None, is_casinos=False),
     "api/docs/": Endpoint(("get",), None, is_casinos=False),
-    "api/redoc/": Endpoint(("get",), None, is_casinos=False),
 }
 
 # Everybody may see these; they show nothing of a casino.

@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
-from django.http import JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 
 from tenants.errors import RequestRejected
+
+from .request_state import request_state
 
 OUTAGE_CODE = "database_unavailable"
 OUTAGE_TEXT = "The casino's database can't be used at present; try again soon"
@@ -22,6 +26,32 @@ def error_response(
     text: str, code: str, *, status: int, details: Any = None, headers: Mapping[str, str] | None = None
 ) -> JsonResponse:
     return JsonResponse(error_body(text, code, details), status=status, headers=dict(headers or {}))
+
+
+def error_answer(
+    request: HttpRequest,
+    text: str,
+    code: str,
+    *,
+    status: int,
+    details: Any = None,
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """`error_response`, but for a browser a page. The page queries nothing: the database may be the reason."""
+    if not _is_from_browser(request):
+        return error_response(text, code, status=status, details=details, headers=headers)
+    context = {
+        "status": status,
+        "phrase": HTTPStatus(status).phrase,
+        "text": text,
+        "request_id": request_state(request).id,
+    }
+    return HttpResponse(render_to_string("error.html", context), status=status, headers=dict(headers or {}))
+
+
+def _is_from_browser(request: HttpRequest) -> bool:
+    """Programs that send a key get JSON, whatever their library accepts: Java's default names HTML first."""
+    return "text/html" in request.headers.get("Accept", "") and not request_state(request).shows_key
 
 
 class RejectionResponse(JsonResponse):

@@ -34,7 +34,7 @@ from tenants.routing.context import enter_casino, restore_casino
 from tenants.schema.version import is_behind
 
 from .authentication import read_basic_login
-from .error_responses import OUTAGE_CODE, OUTAGE_TEXT, RETRY_HEADERS, RejectionResponse, error_response, retry_parts
+from .error_responses import OUTAGE_CODE, OUTAGE_TEXT, RETRY_HEADERS, RejectionResponse, error_answer, retry_parts
 from .request_state import RequestState, may_choose_casino, request_state
 
 logger = logging.getLogger(__name__)
@@ -92,9 +92,9 @@ class RequestStateMiddleware:
         unavailable."""
         if isinstance(exception, OperationalError):
             logger.warning("%s failed with 503, database unavailable or overloaded: %s", request.path, exception)
-            return _outage(request)
+            return error_answer(request, OUTAGE_TEXT, OUTAGE_CODE, status=503, headers=RETRY_HEADERS)
         if isinstance(exception, RequestRejected):  # too many logins
-            return _page_rejection(exception)
+            return _rejection(request, exception)
         if not isinstance(exception, NoCurrentCasino):
             return None
         messages.info(request, "Choose the casino whose data you want to see.")
@@ -140,14 +140,8 @@ def _chosen_id(request: HttpRequest) -> int:
     return int(chosen)
 
 
-def _page_rejection(rejection: RequestRejected) -> HttpResponse:
-    _, headers = retry_parts(rejection)
-    text = f"{rejection}\n"
-    return HttpResponse(text, status=rejection.status, headers=headers, content_type="text/plain")
-
-
-def _outage(request: HttpRequest) -> HttpResponse:
-    """A line of text for browsers, JSON for programs."""
-    if "text/html" in request.headers.get("Accept", ""):
-        return HttpResponse(f"{OUTAGE_TEXT}\n", status=503, headers=RETRY_HEADERS, content_type="text/plain")
-    return error_response(OUTAGE_TEXT, OUTAGE_CODE, status=503, headers=RETRY_HEADERS)
+def _rejection(request: HttpRequest, rejection: RequestRejected) -> HttpResponse:
+    details, headers = retry_parts(rejection)
+    return error_answer(
+        request, str(rejection), rejection.code, status=rejection.status, details=details, headers=headers
+    )

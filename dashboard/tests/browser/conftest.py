@@ -12,7 +12,10 @@ from django.contrib.auth.models import User
 from django.db import connections
 
 from dashboard.tests.conftest import fill
+from ingestion.tests.conftest import broker
 from tenants.models import Casino
+
+__all__ = ["broker"]  # a fixture
 
 PASSWORD = "only for tests"
 

@@ -5,6 +5,7 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
 from ingestion.dead_letters.log import DeadLetterQuery, list_dead_letters
+from ingestion.models import MessageCount
 from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.kafka_client import closed_port, consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -12,6 +13,7 @@ from ingestion.tests.sample_messages import user
 from ingestion.topics import USERS
 from tenants.http.middleware import CHOSEN_CASINO
 from tenants.models import StaffBinding
+from tenants.routing.context import use_casino
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
@@ -50,6 +52,22 @@ def test_index_links_to_the_pages(staff):
     index = page(staff, "admin:index")
     assert reverse("dead_letters") in index
     assert reverse("parked") in index
+
+
+def test_message_counts_say_rejected_in_words(staff, casino_a, now):
+    """The theme's tick for a boolean made a rejection look like a success."""
+    with use_casino(casino_a.current):
+        for outcome, is_rejection in (("missing", True), ("stored", False)):
+            row = MessageCount.objects.create(
+                topic="users", hour=now, outcome=outcome, is_rejection=is_rejection, count=1, last_at=now
+            )
+    choose(staff, casino_a)
+    listed = page(staff, "admin:ingestion_messagecount_changelist")
+    assert listed.index("rejected") < listed.index("accepted")
+    assert "Is rejection" not in listed
+    detail = page(staff, "admin:ingestion_messagecount_change", row.pk)
+    assert "accepted" in detail
+    assert "Is rejection" not in detail
 
 
 def test_page_lists_dead_letters_of_the_chosen_casino_and_without_a_casino(staff, rejected_messages, casino_b):

@@ -139,7 +139,7 @@ def test_a_coupons_page_shows_its_selections_and_links_to_its_user(in_casino_a, 
             user_id=UserFactory.create(id=7).pk, stake=Decimal("25.51"), recommended_events=odds
         )
     page = in_casino_a.get(f"/admin/recommendations/purchasedcoupon/{coupon.pk}/change/").content.decode()
-    assert "<td>ARSENAL</td>" in page
+    assert '<td data-label="home team">ARSENAL</td>' in page
     assert "&lt;b&gt;LEEDS" in page
     assert "3.00" in page  # total odds
     assert "/admin/recommendations/user/7/change/" in page
@@ -156,7 +156,7 @@ def test_a_served_recommendations_page_shows_its_events_and_links_to_its_user(in
     with use_casino(casino_a.current):
         served = ServedSlip.objects.get()
     page = in_casino_a.get(f"/admin/recommendations/servedslip/{served.pk}/change/").content.decode()
-    assert "<td>5</td><td>2.5</td><td>0.25</td>" in page
+    assert '<td data-label="event id">5</td><td data-label="odd">2.5</td><td data-label="score">0.25</td>' in page
     assert "/admin/recommendations/user/1/change/" in page
 
 

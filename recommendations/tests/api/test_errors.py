@@ -87,9 +87,10 @@ def test_malformed_request_headers_have_that_form_too():
 
 
 @pytest.mark.parametrize(
-    ("accept", "kind"), [("text/html", "text/plain"), ("*/*", "application/json"), ("", "application/json")]
+    ("accept", "kind"),
+    [("text/html", "text/html; charset=utf-8"), ("*/*", "application/json"), ("", "application/json")],
 )
-def test_an_unavailable_database_is_json_for_programs_and_text_for_people(accept, kind):
+def test_an_unavailable_database_is_json_for_programs_and_a_page_for_people(accept, kind):
     request = RequestFactory().get("/", HTTP_ACCEPT=accept)
     response = RequestStateMiddleware(lambda _: HttpResponse()).process_exception(request, OperationalError("gone"))
     assert response is not None

@@ -1,0 +1,180 @@
+"""Every page of the site, as the list of URLs has it: it opens without an error in the browser's console, nothing lies
+over its links and buttons, and it is not wider than the screen."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group
+from django.contrib.auth.models import User as StaffUser
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from ingestion.dead_letters.log import DeadLetterQuery, list_dead_letters
+from ingestion.models import PartitionOffset
+from ingestion.tests.kafka_client import consume, send
+from ingestion.topics import USERS
+from recommendations.models import ServedSlip, Team
+from tenants.access.api_keys import issue_key
+from tenants.models import CasinoMigration, MigrationRun, PrivacyRecord, StaffBinding
+from tenants.routing.context import use_casino
+
+from .conftest import log_in
+
+LONG = "The Very Long Named Casino of Wolverhampton " + "Wide" * 10
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
+# Pages of an object are opened for the first one of its model.
+OBJECT = re.compile(r"admin/(\w+)/(\w+)/<(?:path:object_id|id)>/")
+# No pages: they answer with JSON, a part of a page or a redirect, allow no GET, or change something.
+NO_PAGES = {
+    "admin/autocomplete/", "admin/jsi18n/", "admin/logout/", "admin/search/", "admin/(?P<url>.*)", "casinos/chosen/",
+    "config/options.schema.json", "api/schema/", "recommend", "users/<str:user_id>", "users/<str:user_id>/export",
+    "purchase/<str:user_id>", "admin/r/<path:content_type_id>/<path:object_id>/",
+}  # fmt: skip
+# Rows that nobody adds or deletes in the admin.
+READ_ONLY = re.compile(
+    r"admin/(recommendations/\w+|ingestion/(messagecount|partitionoffset)"
+    r"|tenants/(migrationrun|casinomigration|privacyrecord))/(.+/delete/|add/)"
+    r"|admin/tenants/(apikey|casino|databaseserver)/.+/delete/"
+)
+# Links and buttons that a click does not reach, each scrolled into view first.
+COVERED = """() => [...document.querySelectorAll(
+    "a[href], button, input:not([type=hidden]), select, textarea, summary")]
+  .filter(each => each.checkVisibility({opacityProperty: true, visibilityProperty: true}) && !each.disabled
+    && !each.closest(".rs-skip"))
+  .filter(each => { each.scrollIntoView({block: "center", behavior: "instant"});
+    const box = each.getBoundingClientRect(), x = box.left + box.width / 2, y = box.top + box.height / 2;
+    const top = document.elementFromPoint(x, y), labels = [...each.labels ?? []];
+    return box.width > 1 && box.height > 1
+      && !(top && (each.contains(top) || top.contains(each) || labels.some(label => label.contains(top)))); })
+  .map(each => "covered: " + each.outerHTML.slice(0, 120))"""
+# Texts that the screen or their box cuts off.
+CUT = """() => [...document.querySelectorAll("main *, #content *")]
+  .filter(each => [...each.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
+  .filter(each => each.checkVisibility() && !each.closest(".rs-hidden, thead, option, pre, textarea"))
+  .filter(each => { const box = each.getBoundingClientRect();
+    const isClipped = getComputedStyle(each).overflow === "hidden" && each.scrollWidth > each.clientWidth + 1;
+    return box.width > 1 && (box.right > innerWidth + 1 || box.left < -1 || isClipped); })
+  .map(each => "cut off: " + each.outerHTML.slice(0, 120))"""
+
+
+def routes(resolver: Any = None, prefix: str = "") -> Any:
+    for each in (resolver or get_resolver()).url_patterns:
+        route = prefix + re.sub(r"^\^|\$$", "", str(each.pattern))
+        if isinstance(each, URLResolver):
+            yield from routes(each, route)
+        elif isinstance(each, URLPattern):
+            yield route
+
+
+@pytest.fixture
+def everything(casinos, now, broker):
+    """A row of every model of the admin, and a dead letter."""
+    send(USERS, [(1, b"{")])
+    consume(USERS, 1)
+    alpha = casinos[0]
+    alpha.name = LONG
+    alpha.save()
+    issue_key(alpha, name="back end", scopes={"recommend"}, by="staff")
+    StaffBinding.objects.create(user=StaffUser.objects.create_user("bound", is_staff=True)).casinos.add(alpha)
+    run = MigrationRun.objects.create(target="0" * 16, finished_at=now)
+    CasinoMigration.objects.create(run=run, casino=alpha, error="django.db.utils.OperationalError: " + "long " * 60)
+    PrivacyRecord.objects.create(casino_id=1, user_id=1, action="erased", asked_by="staff", done_at=now)
+    Group.objects.create(name="support")
+    with use_casino(alpha.current):
+        Team.objects.create(name="ALPHA ROVERS", sport="FOOTBALL")
+        events = [{"event_id": 1, "odd": 2.5, "score": 1.0}]
+        ServedSlip.objects.create(
+            recommendation_id=uuid4(), user_id=1, timestamp=now - timedelta(hours=1), recommender="static",
+            asked_for="static", stake=Decimal(10), currency="EUR", events=events,
+        )  # fmt: skip
+        PartitionOffset.objects.create(
+            cluster="c", consumer_group="g", topic="events", partition=0, next_offset=5, latest_sent_at=1
+        )
+    return casinos
+
+
+def paths() -> list[str]:
+    pages = (route for route in routes() if route not in NO_PAGES and not READ_ONLY.fullmatch(route))
+    return sorted({path for route in pages for path in _paths_of(route)})
+
+
+def _paths_of(route: str) -> Iterator[str]:
+    if found := OBJECT.match(route):
+        model: Any = apps.get_model(found[1], found[2])
+        key = model.objects.order_by("pk").values_list("pk", flat=True).first()
+        if not route.endswith("<path:object_id>/"):  # which redirects to the change page
+            yield "/" + OBJECT.sub(f"admin/{found[1]}/{found[2]}/{key}/", route)
+    elif "(?P<app_label>" in route:
+        yield from ("/" + re.sub(r"\(.*?\)", label, route) for label in re.findall(r"\w+(?=[|)]/?)", route))
+    elif "letter_id" in route:
+        yield from (f"/admin/ingestion/dead-letters/{letter.id}/" for letter in list_dead_letters(DeadLetterQuery()))
+    else:
+        yield "/" + re.sub(r"<[^>]+>", "1", route)
+
+
+def problems_of(page: Any, path: str, width: int) -> list[str]:
+    response = page.goto(path)
+    found = [f"status {response.status}"] if response.status != 200 else []
+    if page.evaluate("document.documentElement.scrollWidth") > width:
+        found.append("wider than the screen")
+    return [*found, *page.evaluate(COVERED), *page.evaluate(CUT)]
+
+
+@pytest.mark.parametrize(
+    ("viewport", "scheme"),
+    [
+        (DESK, "light"),
+        pytest.param(PHONE, "dark", marks=pytest.mark.exhaustive),
+        pytest.param(DESK, "dark", marks=pytest.mark.exhaustive),
+        pytest.param(PHONE, "light", marks=pytest.mark.exhaustive),
+    ],
+    ids=["desk-light", "phone-dark", "desk-dark", "phone-light"],
+)
+def test_every_page_opens_without_errors_and_nothing_is_covered_or_cut_off(
+    open_page, everything, browser_errors, viewport, scheme
+):
+    page = open_page(viewport=viewport, color_scheme=scheme)
+    log_in(page)
+    page.goto("/casinos/1/")  # which makes casino 1 the chosen one
+    with use_casino(everything[0].current):
+        found = paths()
+    assert len(found) > 75
+    problems = {}
+    for path in found:
+        before = len(browser_errors)
+        problems[path] = [*problems_of(page, path, viewport["width"]), *browser_errors[before:]]
+    assert {path: each for path, each in problems.items() if each} == {}
+
+
+def test_error_pages_open_without_errors_of_their_own(open_page, casinos, browser_errors):
+    page = open_page()
+    log_in(page)
+    page.goto("/nothing-here")
+    assert page.get_by_role("heading", level=1).inner_text() == "Not Found"
+    assert "Not found: /nothing-here" in page.inner_text("main")
+    page.get_by_role("link", name="Start page").click()
+    page.goto("/admin/recommendations/user/add/")
+    assert page.get_by_role("heading", level=1).inner_text() == "Forbidden"
+    statuses = [error for error in browser_errors if error.startswith("Failed to load resource: the server responded")]
+    assert browser_errors == statuses  # the browser tells of the page's own status, and of nothing else
+    browser_errors.clear()
+
+
+def test_login_form_is_narrow_and_centred(open_page, casinos):
+    page = open_page(viewport=DESK)
+    page.goto("/")
+    box = page.locator("main").bounding_box()
+    assert box["width"] < 450
+    assert abs(box["x"] + box["width"] / 2 - DESK["width"] / 2) < 2
+
+
+def test_bars_of_top_values_fill_their_track(staff_page):
+    staff_page.goto("/casinos/1/")
+    track, bar = staff_page.locator(".rs-bar").first, staff_page.locator(".rs-bar rect").first
+    assert abs(track.bounding_box()["height"] - bar.bounding_box()["height"]) < 1
+    assert abs(track.bounding_box()["width"] - bar.bounding_box()["width"]) < 1  # the first one has the greatest weight
