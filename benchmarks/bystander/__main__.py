@@ -24,6 +24,7 @@ from .probes import Probe
 
 FIRST_SECONDS = 2.0
 MOST_P99_RATIO = 2.0
+WARM_UP_SECONDS = 2.5
 
 
 def main() -> int:
@@ -56,8 +57,8 @@ def _run(name: str, installation: Installation, table: Table, seconds: float) ->
     """Measure before and during the attack; whether the innocent casino is hurt more than allowed."""
     attack = ATTACKS[name]
     with serving(installation), attack.probe(installation) as probe:
-        _warm_up(probe)
-        measurement = Measurement(probe)
+        _warm_up(probe, attack.rate)
+        measurement = Measurement(probe, attack.rate)
         try:
             begin = time.monotonic()
             time.sleep(seconds)
@@ -77,8 +78,8 @@ def _run(name: str, installation: Installation, table: Table, seconds: float) ->
     return bool(during.errors) or not during.p99 <= MOST_P99_RATIO * before.p99
 
 
-def _warm_up(probe: Probe, operations: int = 100) -> None:
-    for _ in range(operations):
+def _warm_up(probe: Probe, rate: float) -> None:
+    for _ in range(round(WARM_UP_SECONDS * rate)):
         probe()
 
 

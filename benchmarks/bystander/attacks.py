@@ -16,6 +16,7 @@ from tenants.tests.frozen_server import frozen
 
 from .installation import Attacked, Installation
 from .probes import Probe, ask_for_recommendations
+from .topic import garbage_in_a_topic, store_users
 
 CLIENTS = 9  # of each attacked casino
 WARM_UP_SECONDS = 3.0  # so that the web server has open connections to their databases
@@ -23,10 +24,11 @@ WARM_UP_SECONDS = 3.0  # so that the web server has open connections to their da
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """`attack` runs while the innocent casino is measured by `probe`."""
+    """`attack` runs while the innocent casino is measured by `probe`, `rate` times a second."""
 
     attack: Callable[[Installation], AbstractContextManager[None]]
     probe: Callable[[Installation], AbstractContextManager[Probe]] = ask_for_recommendations
+    rate: float = 40.0
 
 
 @contextmanager
@@ -59,6 +61,7 @@ ATTACKS = {
     "uploads": Attack(partial(web_attack, "uploads")),
     "wrong passwords": Attack(partial(web_attack, "logins")),
     "batches": Attack(partial(web_attack, "batches", uses_key=True)),
+    "garbage in a topic": Attack(garbage_in_a_topic, store_users, rate=8.0),
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .probes import Failed, Probe
 
-CLIENTS, RATE = 8, 40.0  # operations a second, by all clients together
+CLIENTS = 8
 
 
 @dataclass(slots=True)
@@ -31,15 +31,17 @@ class Timings:
 
 
 class Measurement:
-    """Calls the probe from now on, until `stop`. `between` gives the operations that were due in a time."""
+    """Calls the probe `rate` times a second from now on, until `stop`. `between` gives the operations that were due in
+    a time."""
 
-    def __init__(self, probe: Probe) -> None:
+    def __init__(self, probe: Probe, rate: float) -> None:
         self._probe = probe
+        self._period = CLIENTS / rate
         self._results: list[tuple[float, float, str]] = []  # due at, seconds, error
         self._stop = threading.Event()
         started = time.monotonic()
         self._threads = [
-            threading.Thread(target=self._run, args=[started + number / RATE]) for number in range(CLIENTS)
+            threading.Thread(target=self._run, args=[started + number / rate]) for number in range(CLIENTS)
         ]
         for thread in self._threads:
             thread.start()
@@ -64,7 +66,7 @@ class Measurement:
             except Failed as failure:
                 error = str(failure)
             self._results.append((due_at, time.monotonic() - due_at, error))
-            due_at += CLIENTS / RATE
+            due_at += self._period
         while due_at < time.monotonic():
             self._results.append((due_at, 0.0, "not begun, since earlier ones took so long"))
-            due_at += CLIENTS / RATE
+            due_at += self._period

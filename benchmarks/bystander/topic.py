@@ -1,0 +1,117 @@
+"""The innocent casino's messages, and garbage of others in the same topic."""
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import msgspec
+from confluent_kafka import Producer
+from django.conf import settings
+from django.db import Error
+
+from ingestion.kafka.client import client_config
+from ingestion.kafka.embedded_broker import EmbeddedBroker
+from ingestion.messages.envelope import CASINO_HEADER
+from ingestion.tests.sample_messages import user
+from ingestion.topics import PARTITIONS, USERS, topic_names
+from recommendations.models import User
+from tenants.models import Casino
+from tenants.routing.context import use_casino
+
+from .installation import Installation
+from .probes import TIMEOUT_SECONDS, Failed, Probe
+
+_FIRST_ID = 1_000_000  # after the installation's own users
+_POLL_SECONDS = 0.01
+_ids = itertools.count(_FIRST_ID + time.time_ns() // 1_000_000_000 * 1_000)
+
+
+@contextmanager
+def store_users(installation: Installation) -> Iterator[Probe]:
+    """A message with a new user, until the user is stored: on an embedded broker, with one consumer of the topic."""
+    with ExitStack() as stack:
+        broker = stack.enter_context(EmbeddedBroker())
+        for name in topic_names():
+            broker.create_topic(name, PARTITIONS)
+        settings.KAFKA_BOOTSTRAP_SERVERS = broker.bootstrap_servers
+        stack.callback(setattr, settings, "KAFKA_BOOTSTRAP_SERVERS", "")
+        stack.enter_context(_consumer(broker.bootstrap_servers))
+        arrivals = stack.enter_context(Arrivals(installation.innocent.casino).watching())
+        producer = Producer(client_config() | {"linger.ms": 0})
+
+        def store() -> None:
+            number = next(_ids)
+            headers: dict[str, str | bytes | None] = {CASINO_HEADER: str(installation.innocent.casino.pk)}
+            producer.produce(USERS.name, msgspec.json.encode(user(id=number)), headers=headers)
+            producer.poll(0)
+            if not arrivals.wait_for(number):
+                raise Failed(f"not stored within {TIMEOUT_SECONDS:g} s")
+
+        yield store
+
+
+@contextmanager
+def _consumer(servers: str) -> Iterator[None]:
+    command = [sys.executable, "manage.py", f"consume_{USERS.name}"]
+    environment = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": servers}
+    process = subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+class Arrivals:
+    """Tells when users are stored. One thread asks for all that are waited for, so that waiting costs little."""
+
+    def __init__(self, casino: Casino) -> None:
+        self._casino = casino
+        self._stop = threading.Event()
+        self._waiting: dict[int, threading.Event] = {}
+
+    def wait_for(self, user_id: int) -> bool:
+        arrived = self._waiting[user_id] = threading.Event()
+        try:
+            return arrived.wait(TIMEOUT_SECONDS)
+        finally:
+            del self._waiting[user_id]
+
+    @contextmanager
+    def watching(self) -> Iterator["Arrivals"]:
+        thread = threading.Thread(target=self._watch)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_POLL_SECONDS):
+            waiting = dict(self._waiting)
+            try:
+                with use_casino(self._casino.current):
+                    stored = set(User.objects.filter(pk__in=waiting).values_list("pk", flat=True))
+            except Error:
+                continue
+            for user_id in stored:
+                waiting[user_id].set()
+
+
+@contextmanager
+def garbage_in_a_topic(installation: Installation) -> Iterator[None]:
+    """A neighbour sends garbage, and somebody sends it without naming a casino."""
+    casino_id = str(installation.neighbours[0].casino.pk)
+    command = [sys.executable, "-m", "benchmarks.bystander.garbage", settings.KAFKA_BOOTSTRAP_SERVERS, casino_id]
+    process = subprocess.Popen(command, cwd=settings.BASE_DIR)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
