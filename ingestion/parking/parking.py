@@ -124,28 +124,35 @@ class Parking:
     def drain(self, partition: int, store: StoreParked) -> Iterator[None]:
         """Go through the partition's parked messages, one batch at each `next`.
 
-        `store` stores messages of one casino, or returns False if its database is still unavailable. At the end,
-        casinos without parked messages are stored directly again.
+        `store` stores messages of one casino, or returns False if its database is still unavailable. Ends as soon as
+        that holds for all casinos with parked messages. At the end, casinos without any are stored directly again.
         """
-        remaining: Counter[int] = Counter()
-        position, first_remaining = self._first_offsets[partition], None
-        while (end := self._end(partition)) > position:
+        stored: Counter[int] = Counter()
+        remaining: dict[int, int] = {}  # casino id -> the offset of its first message that stays parked
+        position, is_hopeless = self._first_offsets[partition], False
+        while (end := self._end(partition)) > position and not is_hopeless:
             for batch in read_partition(self._topic.parked, partition, position, end):
                 for casino_id, messages in _by_casino(batch).items():
-                    if casino_id not in self._parked[partition]:
-                        continue  # stored by the previous drain, behind another casino's messages that stayed parked
-                    if casino_id in remaining or not store(casino_id, [envelope for _, envelope in messages]):
-                        remaining[casino_id] += len(messages)
-                        first = messages[0][0]
-                        first_remaining = first if first_remaining is None else min(first_remaining, first)
+                    if casino_id not in self._parked[partition] or casino_id in remaining:
+                        continue  # stored by the previous drain, behind another casino's messages; or still unavailable
+                    if store(casino_id, [envelope for _, envelope in messages]):
+                        stored[casino_id] += len(messages)
+                    else:
+                        remaining[casino_id] = messages[0][0]
                 position = batch[-1].offset() + 1
+                is_hopeless = self._parked[partition].keys() <= remaining.keys()
+                if is_hopeless:
+                    break
                 if position < end:
                     yield
-            position = end  # without a yield: after one there might always be more messages
-        first = position if first_remaining is None else first_remaining
+            position = (
+                position if is_hopeless else end
+            )  # without a yield: after one there might always be more messages
+        first = min(remaining.values(), default=position)
         self._commits.commit(self._client, [TopicPartition(self._topic.parked, partition, first)])
         self._first_offsets[partition] = first
-        self._parked[partition] = remaining
+        counts = self._parked[partition]
+        self._parked[partition] = Counter({each: max(counts[each] - stored[each], 1) for each in remaining})
 
     def _bounds(self, partition: int) -> tuple[int, int]:
         place = TopicPartition(self._topic.parked, partition)
