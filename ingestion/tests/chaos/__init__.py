@@ -1,7 +1,8 @@
 """The chaos test: ingestion keeps its guarantees while its servers and connections fail.
 
-`python -m ingestion.tests.chaos` (make chaos) creates casinos on its own PostgreSQL server and sends messages of three
-topics: some twice, most out of order, one percent invalid. Meanwhile it kills consumers, cuts connections, restarts the
-server and makes one casino's database unavailable. In the end each casino must have each message's effect once, each
-invalid message must be a dead letter, byte for byte, and no available casino may have stalled for more than 10 s.
+`python -m ingestion.tests.chaos` (make chaos) creates casinos on two PostgreSQL servers of its own and sends messages
+of three topics: some twice, most out of order, one percent invalid. Meanwhile it kills consumers, cuts connections,
+restarts the first server, makes the database of the casino on the second one unavailable, and later freezes that
+server. In the end each casino must have each message's effect once, each invalid message must be a dead letter, byte
+for byte, and no available casino may have stalled for more than 10 s.
 """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .servers import CASINOS, Servers, start_servers
+from .servers import CASINOS, VICTIM, VICTIMS_SERVER, Servers, start_servers
 
 
 @dataclass
@@ -47,7 +47,8 @@ def run(servers: Servers, arguments: argparse.Namespace) -> ChaosReport:
     from django.db import connections
 
     from tenants.databases.catalogue import ensure_catalogue
-    from tenants.lifecycle.create import store_casinos
+    from tenants.lifecycle.create import create_casino, store_casinos
+    from tenants.models import DatabaseServer
 
     from .consumers import Consumers
     from .expected import Expected
@@ -59,7 +60,9 @@ def run(servers: Servers, arguments: argparse.Namespace) -> ChaosReport:
     rng = random.Random(arguments.seed)
     ensure_catalogue()
     casinos = store_casinos(CASINOS)
-    victim = rng.choice(casinos)
+    DatabaseServer.objects.create(name=VICTIMS_SERVER)
+    victim = create_casino(VICTIM, server=VICTIMS_SERVER)
+    casinos.append(victim)
     expected = Expected([casino.pk for casino in casinos])
     sender = ChaosSender(expected, random.Random(rng.random()), arguments.rate)
     consumers = Consumers(servers)

@@ -3,13 +3,15 @@
 import random
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from tenants.databases.servers import quoted, server_cursor
 from tenants.models import Casino
+from tenants.tests.frozen_server import frozen
 
 from .consumers import Consumers
 from .progress_watcher import Watcher
-from .servers import Servers
+from .servers import VICTIMS_SERVER, Servers
 
 _CUT = """
 SELECT pg_terminate_backend(pid) FROM (
@@ -31,18 +33,22 @@ class Outages:
         assert victim.db_name is not None
         self._victim = victim.db_name
         self._rng = rng
+        self._frozen = ExitStack()
         self.log: list[str] = []
 
     def run(self, seconds: float, *, kills: int, restarts: int, cuts: int) -> None:
-        """Run the plan. The victim's database is unavailable for a quarter of `seconds`."""
+        """Run the plan. The victim's database is unavailable for a quarter of `seconds`; later its server hangs for as
+        long."""
         plan: list[tuple[float, Outage]] = [
             (self._rng.uniform(0, seconds), outage)
             for outage, count in ((self._kill, kills), (self._restart, restarts), (self._cut, cuts))
             for _ in range(count)
         ]
         renamed_at = self._rng.uniform(0.2, 0.5) * seconds
-        plan += [(renamed_at, self._rename), (renamed_at + seconds / 4, self._rename_back), (seconds, lambda: None)]
-        self._follow(sorted(plan, key=lambda step: step[0]))
+        plan += [(renamed_at, self._rename), (renamed_at + seconds / 4, self._rename_back)]
+        plan += [(seconds * 0.76, self._freeze), (seconds * 0.99, self._thaw), (seconds, lambda: None)]
+        with self._frozen:
+            self._follow(sorted(plan, key=lambda step: step[0]))
 
     def _follow(self, plan: list[tuple[float, Outage]]) -> None:
         began = time.monotonic()
@@ -66,9 +72,16 @@ class Outages:
         with server_cursor("postgres") as cursor:
             cursor.execute(_CUT)
 
+    def _freeze(self) -> None:
+        """The victim's server says nothing, until `_thaw`."""
+        self._frozen.enter_context(frozen(self._servers.second_postgres))
+
+    def _thaw(self) -> None:
+        self._frozen.close()
+
     def _rename(self) -> None:
         name = quoted(self._victim)
-        with server_cursor("postgres") as cursor:
+        with server_cursor("postgres", server=VICTIMS_SERVER) as cursor:
             cursor.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             cursor.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [self._victim]
@@ -77,6 +90,6 @@ class Outages:
 
     def _rename_back(self) -> None:
         name = quoted(self._victim)
-        with server_cursor("postgres") as cursor:
+        with server_cursor("postgres", server=VICTIMS_SERVER) as cursor:
             cursor.execute(f"ALTER DATABASE {quoted(self._victim + '_renamed')} RENAME TO {name}")
             cursor.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")

@@ -16,7 +16,8 @@ from django.conf import settings
 
 from tenants.postgresql import embedded
 
-CASINOS = ("Alpha", "Beta", "Gamma", "Delta")
+CASINOS = ("Alpha", "Beta", "Gamma")
+VICTIM, VICTIMS_SERVER = "Delta", "second"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Servers:
     @property
     def postgres(self) -> Path:
         return self.folder / "postgres"
+
+    @property
+    def second_postgres(self) -> Path:
+        """The victim's own."""
+        return self.folder / "postgres-second"
 
     @property
     def logs(self) -> Path:
@@ -54,10 +60,10 @@ def start_servers() -> Iterator[Servers]:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     servers = Servers(Path(folder), bool(os.environ.get("KAFKA_BOOTSTRAP_SERVERS")))
     servers.logs.mkdir()
-    socket_dir = embedded.ensure_running(servers.postgres)
     os.environ.update(
         LOCAL_DIR=folder,
-        DATABASE_URL=f"postgres://postgres@/recommendation_system?host={quote(socket_dir, safe='')}",
+        DATABASE_URL=_url(servers.postgres, "recommendation_system"),
+        DATABASE_SERVER_SECOND_URL=_url(servers.second_postgres, "postgres"),
         SECRET_KEY="of-the-chaos-" + "0" * 50,
         DJANGO_SETTINGS_MODULE="recsys_project.settings",
         LOG_LEVEL="INFO",
@@ -65,6 +71,10 @@ def start_servers() -> Iterator[Servers]:
     django.setup()
     with _broker():
         yield servers
+
+
+def _url(data_dir: Path, db_name: str) -> str:
+    return f"postgres://postgres@/{db_name}?host={quote(embedded.ensure_running(data_dir), safe='')}"
 
 
 @contextmanager
