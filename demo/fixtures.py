@@ -26,7 +26,7 @@ class Fixture:
 
 def real_fixtures() -> list[Fixture]:
     with FIXTURES_FILE.open(newline="") as file:
-        return [_read(number, row) for number, row in enumerate(csv.DictReader(file), start=1)]
+        return [_read(number, row) for number, row in enumerate(csv.DictReader(file, strict=True), start=1)]
 
 
 def reschedule(fixtures: Iterable[Fixture], now: datetime) -> list[Fixture]:

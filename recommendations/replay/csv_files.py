@@ -105,17 +105,34 @@ def _odds(path: Path, places: dict[int, int]) -> list[OddsChange]:
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:
     with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
+        reader = csv.DictReader(file, strict=True)
+        end = 1  # of the last whole row
         try:
             if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
                 raise InvalidHistory(f"{path.name}, line 1: there is no column {', '.join(missing)}")
             for cells in reader:
-                row = CsvRow(path.name, reader.line_num, cells)
-                if short := next((column for column in columns if cells[column] is None), None):
-                    raise row.wrong(short, "is missing: the line has too few columns")
+                end = reader.line_num
+                row = CsvRow(path.name, end, cells)
+                _check_shape(row, columns)
                 yield row
         except (UnicodeDecodeError, csv.Error) as error:
-            raise InvalidHistory(f"{path.name}, after line {reader.line_num}: {error}") from error
+            raise InvalidHistory(f"{path.name}, after line {end}: {error}") from error
+
+
+def _check_shape(row: CsvRow, columns: Sequence[str]) -> None:
+    """Raises InvalidHistory unless the row is one line of as many cells as the head. A stray quotation mark makes the
+    lines up to the next one a single cell: they would be lost without a word."""
+    for column, cell in row.cells.items():
+        if column is None:
+            raise InvalidHistory(f"{row.file}, line {row.line}: the line has too many columns")
+        if cell is not None and ("\n" in cell or "\r" in cell):
+            first = row.line - cell.count("\n")
+            raise InvalidHistory(
+                f"{row.file}, lines {first} to {row.line}, column {column}: a cell of several lines; "
+                "is a quotation mark missing?"
+            )
+    if short := next((column for column in columns if row.cells[column] is None), None):
+        raise row.wrong(short, "is missing: the line has too few columns")
 
 
 def _id(cell: str) -> int:

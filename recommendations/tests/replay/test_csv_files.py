@@ -80,6 +80,13 @@ def test_odds_changes_are_sorted_by_time(read):
             "column end_timestamp: must not be before begin_timestamp",
         ),
         (EVENTS + "1,FOOTBALL\n", "line 2, column league: is missing"),
+        (EVENTS + ONE.replace("\n", ",more\n"), "line 2: the line has too many columns"),
+        (EVENTS + OTHER + ONE.replace("Premier", '"Premier') + OTHER, "after line 2: unexpected end of data"),
+        (EVENTS + ONE.replace("A,", '"A" United,'), "after line 1: ',' expected after"),
+        (
+            EVENTS + ONE + ONE.replace("Premier", '"Premier') + ONE * 3 + ONE.replace("League,", 'League",'),
+            "lines 3 to 7, column league: a cell of several lines; is a quotation mark missing?",
+        ),
         (b"\xff\xfe\x00", "events.csv"),
     ],
 )

@@ -1,6 +1,8 @@
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 
+from tenants.management.commands.shell import Command
 from tenants.models import Casino, CasinoState
 from tenants.routing.context import find_current_casino, use_casino
 from tenants.tests.casino_rows import make_user
@@ -64,3 +66,26 @@ def test_casino_that_is_unknown_or_has_no_database_is_refused(casino_id):
     Casino.objects.create(id=3, name="Gamma")
     with pytest.raises(CommandError, match=f"No casino with a complete database has the id {casino_id};"):
         _shell("--casino", casino_id, "-c", "print('never')")
+
+
+@pytest.mark.parametrize("arguments", [("--casino", "1"), ()])
+def test_user_is_the_casinos_user_and_never_a_login(capsys, arguments):
+    _shell(*arguments, "-c", "print(User._meta.label, StaffUser._meta.label)")
+    assert capsys.readouterr().out == "recommendations.User auth.User\n"
+
+
+def test_no_other_models_share_a_name():
+    names = [model.__name__ for model in apps.get_models()]
+    assert {name for name in names if names.count(name) > 1} == {"User"}
+
+
+@pytest.mark.parametrize(
+    ("casino_id", "rows"), [(2, "the rows of Beta (casino 2)"), (None, "of no casino: start with --casino ID")]
+)
+def test_banner_says_which_user_is_which(capsys, casino_id, rows):
+    command = Command()
+    command._casino = Casino.objects.filter(pk=casino_id).first()
+    command.get_namespace(verbosity=1, no_imports=False)
+    banner = capsys.readouterr().out
+    assert f"User, Event, PurchasedCoupon, ..: {rows}" in banner
+    assert "StaffUser: a login of the staff" in banner
