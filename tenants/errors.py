@@ -153,6 +153,10 @@ class CasinoBusy(LifecycleError):
     """Another process holds the casino's lock."""
 
 
+class PoolerInTheWay(LifecycleError):
+    """A lock was asked for through a connection pooler, which would not hold it."""
+
+
 class ProvisioningFailed(LifecycleError):
     """Creating a casino's database failed; the casino's `state_detail` has the reason."""
 

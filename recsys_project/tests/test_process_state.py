@@ -20,6 +20,7 @@ STATES = {
     "database aliases of casinos",
     "embedded PostgreSQL servers",
     "migrated catalogues",
+    "poolers that no setting names",
     "publisher of recommendations",
     "rate limit tokens",
     "readiness",

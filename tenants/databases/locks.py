@@ -8,7 +8,8 @@ from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 
 from tenants.current_casino import MAIN
-from tenants.errors import CasinoBusy
+from tenants.errors import CasinoBusy, PoolerInTheWay
+from tenants.postgresql import pooler
 
 from .servers import server_cursor
 
@@ -99,6 +100,11 @@ def busy_casinos(casino_ids: Iterable[int]) -> set[int]:
 
 
 def _take(cursor: CursorWrapper, name: str, wait: float | None) -> None:
+    if pooler.is_found(MAIN) and not settings.DIRECT_DATABASE:
+        raise PoolerInTheWay(
+            f"No lock of {name} holds through the connection pooler of DATABASE_URL: set DATABASE_DIRECT_URL to the "
+            "address of the server itself (of a pooler in session mode: to the same URL)."
+        )
     if wait is not None:
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{int(wait * 1000)}ms"])
     try:

@@ -21,7 +21,7 @@ from psycopg.pq import TransactionStatus
 from tenants.current_casino import CATALOGUE, MAIN, CurrentCasino
 from tenants.errors import DatabaseReadOnly, NoAnswer
 
-from . import embedded
+from . import embedded, pooler
 from .checkout import POOL, is_alive, this_thread
 from .client import DatabaseClient
 from .driver import GaveUp, Place, driver
@@ -124,6 +124,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.health_check_enabled = False  # the pool has checked it
         self.close_at = 0.0  # long past: Django closes what is left at a request's end, which checks it in
         self.connection = connection
+        if pooler.is_found(self.settings_dict.get("SERVER", MAIN)):
+            self._use_pooler()
         self._set_server_timeouts()
         BaseDatabaseWrapper.init_connection_state(self)
         connection_created.send(sender=self.__class__, connection=self)
@@ -154,7 +156,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             stalls.record_silence(server, place.answers)
             raise
         connection.place = place
+        if not self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
+            connection.autocommit = True  # Django sets it next, in any case
+            pooler.detect(connection, server)
+            if pooler.is_found(server):
+                connection.prepare_threshold = None
+                self._use_pooler()
         return connection
+
+    def _use_pooler(self) -> None:
+        """No server-side cursors and no settings of the session: Django and `_set_server_timeouts` read this."""
+        self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
 
     def _set_server_timeouts(self) -> None:
         """Make the session's time-outs those of the current budget, if another one was current at its last use. Not

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from tenants.databases.catalogue import ensure_catalogue
+from tenants.errors import LifecycleError
 
 
 class Command(BaseCommand):
@@ -13,5 +14,8 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        ensure_catalogue()
+        try:
+            ensure_catalogue()
+        except LifecycleError as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(f"The catalogue {connections['default'].settings_dict['NAME']} is ready.")
