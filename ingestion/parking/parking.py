@@ -59,6 +59,7 @@ class Parking:
         self._parked: dict[int, Counter[int]] = {}  # partition -> casino id -> number of messages
         self._first_offsets: dict[int, int] = {}  # partition -> offset of its first parked message
         self._drains: dict[int, Iterator[None]] = {}
+        self._drained = -1  # the last partition
 
     def assign(self, partitions: Iterable[int]) -> None:
         """Read the parked messages of newly assigned partitions, to count them by casino."""
@@ -100,26 +101,27 @@ class Parking:
         return sum(self._parked.values(), Counter())
 
     def drain_step(self, is_unavailable: Callable[[int], bool], store: StoreParked) -> None:
-        """Store one batch of parked messages of each partition with messages of a casino that may be available again.
+        """Store one batch of parked messages, of the next partition with messages of a casino that may be available
+        again. Only one at a time, so that new messages do not wait long.
 
         Raises AllDatabasesUnavailable, NotDelivered. After these, and after other errors of Kafka, draining starts
         again at a later step.
         """
         available = {casino_id for casino_id in self.counts if not is_unavailable(casino_id)}
-        for partition, counts in self._parked.items():
-            if partition not in self._drains and available & counts.keys():
-                self._drains[partition] = self.drain(partition, store)
-        for partition in sorted(self._drains):
-            drain = self._drains.pop(partition)
-            try:
-                next(drain)
-            except StopIteration:
-                continue
-            except KafkaException as error:
-                raise_if_fatal(error)
-                logger.warning("%s: messages stay parked: %s", self._topic.name, error.args[0].str())
-            else:
-                self._drains[partition] = drain
+        due = [each for each, counts in self._parked.items() if each in self._drains or available & counts.keys()]
+        if not due:
+            return
+        partition = self._drained = min(due, key=lambda each: (each <= self._drained, each))
+        drain = self._drains.pop(partition, None) or self.drain(partition, store)
+        try:
+            next(drain)
+        except StopIteration:
+            return
+        except KafkaException as error:
+            raise_if_fatal(error)
+            logger.warning("%s: messages stay parked: %s", self._topic.name, error.args[0].str())
+        else:
+            self._drains[partition] = drain
 
     def drain(self, partition: int, store: StoreParked) -> Iterator[None]:
         """Go through the partition's parked messages, one batch at each `next`.
