@@ -20,7 +20,7 @@ from .metrics import count_request
 from .middleware import REFUSED_ROUTE
 from .probes import LIVE_PATH, PROBES, live
 from .request_bodies import BodyReader, BodyRejected
-from .worker_threads import Application, Environ, WholeResponse, WorkerThreads, encode_header
+from .worker_threads import Application, Environ, SentFile, WholeResponse, WorkerThreads, encode_header
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -62,7 +62,10 @@ class AsgiAdapter:
         if self._is_draining:
             response.headers.append(_CLOSE)
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
-        await send({"type": "http.response.body", "body": response.body})
+        if response.path:
+            await send({"type": "http.response.pathsend", "path": response.path})
+        else:
+            await send({"type": "http.response.body", "body": response.body})
 
     async def _respond(self, scope: Scope, receive: Receive) -> WholeResponse:
         path = scope["path"]
@@ -110,6 +113,8 @@ def build_environ(scope: Scope) -> Environ:
         "wsgi.url_scheme": scope.get("scheme", "http"),
         "wsgi.input": BytesIO(),
     }
+    if "http.response.pathsend" in scope.get("extensions", ()):
+        environ["wsgi.file_wrapper"] = SentFile
     for name, value in scope["headers"]:
         if (key := _environ_key(name)) is not None:
             text = value.decode("latin-1")

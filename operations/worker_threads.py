@@ -3,10 +3,11 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 
@@ -19,11 +20,28 @@ Header = tuple[bytes, bytes]
 
 @dataclass(slots=True)
 class WholeResponse:
-    """A response with its whole body, as ASGI sends it."""
+    """A response with its whole body, as ASGI sends it. A static file's body is at `path`, where the server can send
+    files: then it is never in memory, however slowly clients read."""
 
     status: int
     headers: list[Header]
-    body: bytes
+    body: bytes = b""
+    path: str = ""
+
+
+class SentFile:
+    """Takes the place of WSGI's `wsgi.file_wrapper`: a file that the server sends."""
+
+    def __init__(self, file: BinaryIO, block_size: int = 8_192) -> None:
+        self._file, self._block_size = file, block_size
+        name = getattr(file, "name", None)  # a part of a file has none
+        self.path = name if isinstance(name, str) else ""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(partial(self._file.read, self._block_size), b"")
+
+    def close(self) -> None:
+        self._file.close()
 
 
 _Job = tuple[Environ, asyncio.AbstractEventLoop, "asyncio.Future[WholeResponse]"]
@@ -111,14 +129,17 @@ def _call(application: Application, environ: Environ) -> WholeResponse:
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
         started[:] = status, headers
 
-    chunks = application(environ, start_response)
+    chunks, body, path = application(environ, start_response), b"", ""
     try:
-        body = b"".join(chunks)
+        if isinstance(chunks, SentFile) and environ["REQUEST_METHOD"] != "HEAD":
+            path = chunks.path
+        if not path:
+            body = b"".join(chunks)
     finally:
         if (close := getattr(chunks, "close", None)) is not None:
             close()
     status, headers = started
-    return WholeResponse(int(status[:3]), [encode_header(*header) for header in headers], body)
+    return WholeResponse(int(status[:3]), [encode_header(*header) for header in headers], body, path)
 
 
 def encode_header(name: str, value: str) -> Header:

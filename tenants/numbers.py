@@ -6,6 +6,8 @@ from argparse import ArgumentTypeError
 from decimal import Decimal
 from typing import TypeVar
 
+from .ids import MAX_ID
+
 Number = TypeVar("Number", int, Decimal)
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,3999}", re.ASCII)
@@ -19,6 +21,11 @@ def parse_whole_number(text: str, lowest: int | None = None, highest: int | None
     number = int(text)
     is_within = (lowest is None or lowest <= number) and (highest is None or number <= highest)
     return number if is_within else None
+
+
+def parse_id(text: str) -> int | None:
+    """The id from 1 to `MAX_ID`; None if `text` is none."""
+    return parse_whole_number(text, 1, MAX_ID)
 
 
 def parse_decimal(text: str) -> Decimal | None:

@@ -22,8 +22,8 @@ from recommendations.services import configure
 from recommendations.serving.options import DEFAULTS, all_options_as_json, options_schema
 from recommendations.serving.output_schema import EVENT_SOURCES, SOURCES, Conversions
 from recommendations.serving.preview import find_users, preview_configuration
-from tenants.ids import parse_id
 from tenants.models import Casino
+from tenants.numbers import parse_id
 
 from .base import open_casino, render_page
 

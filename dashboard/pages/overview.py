@@ -17,9 +17,9 @@ from dashboard.casino_reader import Unavailable, read
 from ingestion.status import statistics as messages
 from ingestion.status.lag_cache import lag_cache
 from recommendations.tallies import statistics
-from tenants.ids import parse_id
 from tenants.models import Casino, CasinoState
 from tenants.models.casino import CatalogueQuerySet
+from tenants.numbers import parse_id
 
 from .base import render_page
 

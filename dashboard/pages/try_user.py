@@ -16,8 +16,8 @@ from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.serving.options import load_options
 from recommendations.serving.preview import Favourite, find_users, latest_coupons, preview_recommenders
 from recommendations.serving.recommendation import Recommendation
-from tenants.ids import parse_id
 from tenants.models import Casino
+from tenants.numbers import parse_id
 
 from .base import open_casino, render_page
 

@@ -8,7 +8,7 @@ import msgspec
 
 from ingestion.messages.envelope import Envelope
 from ingestion.topics import TOPICS
-from tenants.ids import parse_id
+from tenants.numbers import parse_id
 
 from .log import DeadLetter, DeadLetterQuery, fetch_messages, list_dead_letters
 from .purge import purge

@@ -17,7 +17,7 @@ from ingestion.kafka.partition_reader import read_partition
 from ingestion.kafka.watermarks import watermarks
 from ingestion.messages.envelope import REPLAYS_HEADER, Envelope, Place, header, open_message
 from ingestion.topics import TOPICS, Topic
-from tenants.ids import parse_id
+from tenants.numbers import parse_id
 
 from .write import PREFIX
 

@@ -16,9 +16,8 @@ from ingestion.errors import IngestionError
 from ingestion.producers.load_generator import generate_load
 from ingestion.producers.sender import Sender, send_at_rate, send_rounds
 from ingestion.topics import Topic, create_topics
-from tenants.ids import parse_id
 from tenants.models import Casino
-from tenants.numbers import as_count, as_decimal
+from tenants.numbers import as_count, as_decimal, parse_id
 
 
 def stop_on_signals() -> threading.Event:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tenants.ids import parse_id
+from tenants.numbers import parse_id
 
 CASINO_HEADER = "casino_id"
 ORIGIN_HEADER = "replay.origin"  # the first place of a replayed message

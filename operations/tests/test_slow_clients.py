@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tenants.tests import fast_postgresql
@@ -25,6 +26,7 @@ from tenants.tests.server_process import (
 pytestmark = [pytest.mark.slow, needs_embedded]
 SLOW = 300  # sockets; the server has four threads
 HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nCookie: a=b\r\nContent-Type: %s\r\n%s\r\n\r\n"
+BIG_FILE = b"0123456789abcdef" * 1_000_000  # more than the kernel buffers for a socket
 FORM = b"application/x-www-form-urlencoded"
 
 
@@ -34,7 +36,11 @@ def server(tmp_path_factory):
     url = url_by_socket(fast_postgresql.ensure_running(SERVER_APART), "recommendation_system")
     casino_id = build_casinos(environment(url))[0]
     folder = tmp_path_factory.mktemp("tmp")
-    env = environment(url, TMPDIR=str(folder), REQUEST_BODY_SECONDS="3", REQUEST_BODY_BYTES="100000")
+    local = tmp_path_factory.mktemp("local")
+    (local / "static").mkdir()
+    (local / "static" / "big.js").write_bytes(BIG_FILE)
+    changes = {"TMPDIR": str(folder), "LOCAL_DIR": str(local)}
+    env = environment(url, REQUEST_BODY_SECONDS="3", REQUEST_BODY_BYTES="100000", **changes)
     with granian(env, workers=1) as (port, process):
         yield port, casino_id, process, folder
 
@@ -111,6 +117,34 @@ def _open_files(process: "subprocess.Popen[bytes]", folder: Path) -> list[str]:
             with contextlib.suppress(OSError):
                 found.append(os.readlink(link))
     return [path for path in found if path.startswith(str(folder))]
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", BIG_FILE), ("HEAD", b"")])
+def test_static_file_arrives_whole(server, method, body):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server[0], timeout=30)) as connection:
+        connection.request(method, "/static/big.js")
+        response = connection.getresponse()
+        assert (response.status, response.getheader("Content-Length")) == (200, str(len(BIG_FILE)))
+        assert response.read() == body
+
+
+def test_part_of_a_static_file_arrives(server):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server[0], timeout=30)) as connection:
+        connection.request("GET", "/static/big.js", headers={"Range": "bytes=16-19"})
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (206, b"0123")
+
+
+def test_clients_that_read_nothing_cost_no_memory(server, sockets):
+    port, casino_id, process, _ = server
+    [worker] = psutil.Process(process.pid).children()
+    ask(port, "/config", casino_id)
+    before = worker.memory_info().rss
+    for _ in range(30):
+        sockets().sendall(b"GET /static/big.js HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    for _ in range(4):
+        ask(port, "/config", casino_id)
+    assert worker.memory_info().rss - before < 10 * len(BIG_FILE)
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])

@@ -17,10 +17,10 @@ from recommendations.models import Event, PurchasedCoupon, ServedSlip, Team, Use
 from tenants.admin.casinos import CasinoAdmin
 from tenants.admin.theme import ModelAdmin
 from tenants.errors import UnknownServer
-from tenants.ids import parse_id
 from tenants.lifecycle.summaries import is_casino_behind
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
+from tenants.numbers import parse_id
 from tenants.routing.context import use_casino
 
 from .filters import (

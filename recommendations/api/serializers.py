@@ -7,7 +7,8 @@ from rest_framework import serializers
 from recommendations.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMENDERS
 from recommendations.services import check_user_count
 from recommendations.serving.options import all_options_as_json, load_options
-from tenants.ids import MAX_ID, parse_id
+from tenants.ids import MAX_ID
+from tenants.numbers import parse_id
 
 EXAMPLE_SCHEMA = {
     "user_id": {"type": "int", "source_field": "id"},

@@ -22,8 +22,8 @@ from recommendations.serving.options import all_options_as_json, load_options, o
 from recommendations.serving.request_filters import FILTERS, NO_FILTERS, RequestFilters, parse_filters
 from tenants.access.limits import admit
 from tenants.http.request_state import request_state
-from tenants.ids import parse_id
 from tenants.models import Casino, Scope
+from tenants.numbers import parse_id
 
 from . import openapi as docs
 from .names import check_fields, check_parameters

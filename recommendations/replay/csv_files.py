@@ -13,8 +13,8 @@ import numpy as np
 from recommendations.errors import InvalidHistory
 from recommendations.offer import ATTRIBUTES, offer_of_columns
 from recommendations.validation.fields import EARLIEST, LATEST, MAX_ODD, MAX_STAKE
-from tenants.ids import MAX_ID, parse_id
-from tenants.numbers import parse_decimal
+from tenants.ids import MAX_ID
+from tenants.numbers import parse_decimal, parse_id
 
 from .history import History, OddsChange, PastCoupon
 

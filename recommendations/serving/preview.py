@@ -14,7 +14,7 @@ from recommendations.offer import ATTRIBUTES
 from recommendations.recommenders.base import ProfilePart
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.tallies.user_tallies import Tallies
-from tenants.ids import parse_id
+from tenants.numbers import parse_id
 
 from .engine import CasinoContext, RecommendationRequest, build_recommendation
 from .load import Found, FoundUser, build_user_context, find, with_fresh_pairs

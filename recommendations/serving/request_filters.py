@@ -6,7 +6,8 @@ from typing import Any
 
 from recommendations.errors import InvalidParameter
 from recommendations.validation.settings_limits import limits
-from tenants.ids import MAX_ID, parse_id
+from tenants.ids import MAX_ID
+from tenants.numbers import parse_id
 
 from .options import MAX_EVENTS
 

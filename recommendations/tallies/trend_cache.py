@@ -10,7 +10,7 @@ from cachetools import LRUCache
 from django.conf import settings
 
 from recommendations.validation.fields import SEPARATOR
-from tenants.ids import parse_id
+from tenants.numbers import parse_id
 from tenants.process_state import register
 from tenants.routing.connections import current_alias
 

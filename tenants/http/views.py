@@ -11,8 +11,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.generic import ListView
 
 from tenants.access.permissions import casinos_of
-from tenants.ids import parse_id
 from tenants.models import Casino, CasinoState
+from tenants.numbers import parse_id
 
 from .middleware import CHOSEN_CASINO
 from .request_state import may_choose_casino

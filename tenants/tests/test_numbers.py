@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenants.ids import MAX_ID, parse_id
-from tenants.numbers import as_count, as_decimal, as_id, as_positive, parse_decimal, parse_whole_number
+from tenants.ids import MAX_ID
+from tenants.numbers import as_count, as_decimal, as_id, as_positive, parse_decimal, parse_id, parse_whole_number
 
 NO_NUMBERS = ["", " ", "x", "1_0", "+1", " 1", "1 ", "1\n", "01", "00", "-", "-0", "--1", "1e3", "1E3", "0x1", "\u0663",
               "\uff13", "²", "1,5", "NaN", "Infinity", "inf", "9" * 5_000]  # fmt: skip

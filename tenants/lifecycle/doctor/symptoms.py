@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db import OperationalError
 
 from tenants.databases.locks import casino_lock, is_backup_running
-from tenants.ids import parse_id
 from tenants.lifecycle import databases
 from tenants.lifecycle.backup import INSTALLATION, backups_of, partial_backups
 from tenants.lifecycle.create import UNFINISHED, provision
@@ -19,6 +18,7 @@ from tenants.lifecycle.move import cancel_move
 from tenants.lifecycle.states import Report
 from tenants.models import Casino, CasinoDatabase, CasinoState
 from tenants.models.casino import READY_STATES
+from tenants.numbers import parse_id
 from tenants.schema.version import is_behind
 
 from .findings import Finding, ServerSnapshot

@@ -345,3 +345,9 @@ class TestWholeInstallation:
             run("casino", "restore", "--all", folder)
         with pytest.raises(CommandError, match="is not empty"):
             run("casino", "restore", "--all", folder, "--yes")
+
+
+@pytest.mark.parametrize("text", ["1_0", "+1", "01", " 1", "\u0663", "1.0"])
+def test_id_in_another_form_is_refused(text):
+    with pytest.raises(CommandError, match="is not an id: a whole number"):
+        call_command("casino", "show", text)
