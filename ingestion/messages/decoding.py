@@ -1,9 +1,10 @@
 """Decodes Kafka messages into rows.
 
 An invalid message becomes a Rejection with a stable code: `no_casino`, `ambiguous_header`, `too_large`, `malformed`,
-`bad_key`, `missing`, `wrong_type`, or one of `recommendations.validation.rows`.
+`bad_key`, `missing`, `wrong_type`, `undecodable`, or one of `recommendations.validation.rows`.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,8 @@ from tenants.numbers import parse_whole_number
 
 from .envelope import CASINO_HEADER, Envelope, repeated_header
 from .formats import EventMessage, RawCouponMessage, SelectionMessage, ServedEventMessage, ServedMessage, UserMessage
+
+logger = logging.getLogger(__name__)
 
 _MISSING = re.compile(r"required field `([^`]*)`")
 _PLACE = re.compile(r"at `\$\.?([^`]*)`")
@@ -85,6 +88,9 @@ def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> An
         return _decode_removal(envelope, bounds) if envelope.value is None else decode(envelope, bounds)
     except (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _rejection_of(error)
+    except Exception as error:  # no single message ends the process
+        logger.exception("An error of this program: the message %s can't be decoded", envelope.place)
+        return Rejection("undecodable", "", f"an error of this program, {type(error).__name__}: see the log")
 
 
 _DECODE_USER = msgspec.json.Decoder(UserMessage).decode

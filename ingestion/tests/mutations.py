@@ -13,13 +13,13 @@ from .sample_messages import SELECTION, coupon, event, served, user
 NASTY: list[Any] = [
     None, True, False, 0, -1, 1, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63), 10**400, 0.0, -0.0, 1e-300, 1e300, 1.0000001,
     "", " ", "\x00", "A\x00B", "\ufffd", "\u2028", "\u202e",
-    "İ" * 60, "ß" * 80, "x" * 101, "x" * 100_000, "NaN", "Infinity",
+    "İ" * 60, "ß" * 80, "x" * 101, "x" * 100_000, "NaN", "Infinity", "sNaN", "-sNaN1",
     "1e999999999", "2025-06-01", "2025-06-01T24:00:00", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+23:59",
     "2025-06-01T11:28:60Z", [], {}, [[]], [None], {"a": {}}, [SELECTION] * 60, [SELECTION | {"odd": "1.5"}],
 ]  # fmt: skip
 RAW = [
     b"NaN", b"Infinity", b"-Infinity", b'"\\ud800"', b'"\\u0000"', b"1e400", b"1E-400", b"01", b"9" * 400, b"\xff",
-    b"\xed\xa0\x80", b"[" * 5_000,
+    b"\xed\xa0\x80", b"[" * 5_000, b'"sNaN"', b'"-Infinity"', b"1e-999999999", b"1e99999999999999999999",
 ]  # fmt: skip
 
 

@@ -140,7 +140,7 @@ def stake(field: str, value: Decimal) -> Decimal:
 
 def limit(field: str, value: Decimal) -> Decimal:
     """An amount of at least zero."""
-    return _ZERO.quantize(_STAKE_STEP) if value == _ZERO else stake(field, value)
+    return _ZERO.quantize(_STAKE_STEP) if value.is_zero() else stake(field, value)
 
 
 def _amount(field: str, value: Decimal, above: Decimal, at_most: Decimal, step: Decimal) -> Decimal:

@@ -42,7 +42,9 @@ def read(
     message = Message(
         topic="t", partition=2, offset=5, key=key, value=body_of(value), headers=headers, timestamp=(1, sent_at)
     )
-    return decode_message(decode, open_message(message, "here", ""), TimeBounds.at(NOW))
+    content = decode_message(decode, open_message(message, "here", ""), TimeBounds.at(NOW))
+    assert not isinstance(content, Rejection) or content.code != "undecodable", content
+    return content
 
 
 def rejected(decode: Decode, value: Any, headers: Any = CASINO, **message: Any) -> tuple[str, str]:

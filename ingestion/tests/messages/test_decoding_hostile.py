@@ -8,10 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.messages.decoding import Rejection, decode_coupon, decode_event, decode_user
-from ingestion.tests.decoded_messages import SENT_AT
+from ingestion.messages.decoding import (
+    Rejection,
+    TimeBounds,
+    decode_coupon,
+    decode_event,
+    decode_message,
+    decode_served,
+    decode_user,
+)
+from ingestion.tests.decoded_messages import SENT_AT, envelope_of
 from ingestion.tests.kafka_client import NOW
-from ingestion.tests.sample_messages import SELECTION, coupon, event, user
+from ingestion.tests.sample_messages import SELECTION, coupon, event, served, user
+from ingestion.topics import USERS
 from recommendations.validation.rows import AnyRow, EventRow, Removal
 
 from .test_decoding import KINDS, accepted, read, rejected
@@ -136,6 +145,49 @@ def test_huge_number_is_rejected_in_any_field(decode, message, field, written):
     answer = read(decode, raw(message, field, written))
     assert isinstance(answer, Rejection)
     assert answer.code in {"out_of_range", "wrong_type", "malformed"}
+
+
+# Values that some decoder, number or date could fail on.
+HOSTILE = [
+    *(b"1e400", b"-1e400", b"1e308", b"NaN", b"1" * 5000, b"-0", b"1e-999999999", b"1e999999999", b"1e18", b"1e22"),
+    *(b'"1e999999999"', b'"1e99999999999999999999999"', b'"NaN"', b'"sNaN"', b'"sNaN123"', b'"-sNaN"', b'"-Infinity"'),
+    *(b"9223372036854775808", b"-1", b"0", b"0.0", b"-1e-300", b"4e9", b"253402300799", b"-67768040609740800"),
+    *(b'"0001-01-01"', b'"0001-01-01T00:00:00-14:00"', b'"9999-12-31T23:59:60Z"', b'"2026-11-28T24:00:00Z"', b'"P1D"'),
+    *(b'"0000-00-00"', b'"2026-11-28T10:00:00+23:59"', b"true", b"null", b"[]", b"{}", b"[[]]", b'""', b'"\\u0000"'),
+    *(b'"\\ud800"', b'"\\ud800\\udc00"', b'"\\u00a0"', b'"\\u200b"', b'"' + b" " * 100 + b'"'),
+]
+RESTRICTED = {"status": "active", "birth_date": "1985-01-01", "stake_limit": 1, "limit_left": 1}
+COMPLETE = [
+    (decode_user, user(favorite_league="x", status_until="2050-01-01T00:00:00", **RESTRICTED)),
+    (decode_event, event(id=1, status="open", timestamp="2025-06-01T00:00:00")),
+    (decode_coupon, coupon(id=1)),
+    (decode_served, served(fallback="1", model_version="7", took_ms=1.5)),
+]
+
+
+@pytest.mark.parametrize(("decode", "message"), COMPLETE)
+def test_no_value_of_any_field_fails_the_decoder(decode, message):
+    accepted(decode, message)
+    lists = {"recommended_events", "events"} & message.keys()
+    for written in HOSTILE:
+        for field in message:
+            read(decode, raw(message, field, written))
+        for name in lists:
+            [item] = message[name]
+            for field in {*item, "event_id"}:
+                read(decode, raw(message, name, b"[" + raw(item, field, written) + b"]"))
+
+
+def test_error_of_the_decoder_rejects_the_message_and_is_logged(caplog):
+    def decode(envelope, bounds):
+        raise ZeroDivisionError("a mistake")
+
+    envelope = envelope_of(USERS, user())
+    rejection = decode_message(decode, envelope, TimeBounds.at(NOW))
+    assert isinstance(rejection, Rejection)
+    assert rejection.code == "undecodable"
+    assert str(envelope.place) in caplog.text
+    assert "ZeroDivisionError: a mistake" in caplog.text
 
 
 @pytest.mark.parametrize("written", ["1e-400", "1.0000000000000000000001", "1" + "0" * 5000, "1E+28", "1e-1000000000"])

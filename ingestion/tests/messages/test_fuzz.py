@@ -47,6 +47,8 @@ def test_no_message_crashes_the_decoder():
             content = decode_message(topic.decode, envelope, BOUNDS)
         except Exception as error:  # noqa: BLE001 (the failure must show the message)
             pytest.fail(f"{topic.name} {envelope.key!r} {envelope.value!r}: {error!r} (FUZZ_SEED={SEED})")
+        if isinstance(content, Rejection) and content.code == "undecodable":
+            pytest.fail(f"{topic.name} {envelope.key!r} {envelope.value!r}: {content.detail} (FUZZ_SEED={SEED})")
         outcomes[content.code if isinstance(content, Rejection) else "accepted"] += 1
     assert outcomes["accepted"] > MESSAGES / 20
     assert outcomes.keys() - REASONS.keys() == {"accepted"}

@@ -203,6 +203,15 @@ def test_natural_keys_are_equal_for_the_same_thing_and_differ_for_others():
     assert user_row(name="A B", surname="C").natural_key != user_row(name="A", surname="B C").natural_key
 
 
+@pytest.mark.parametrize("number", ["sNaN", "-sNaN1", "NaN", "Infinity", "1e999999", "-0.01"])
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [(user_row, "stake_limit"), (user_row, "limit_left"), (event_row, "odd"), (coupon_row, "stake")],
+)
+def test_amount_that_is_no_amount_is_rejected(make, field, number):
+    assert rejection(make, **{field: Decimal(number)}) == ("out_of_range", field)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
