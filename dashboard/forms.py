@@ -11,9 +11,10 @@ from recommendations.errors import InvalidConfiguration
 from recommendations.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMENDERS
 from recommendations.serving.options import DEFAULTS, Options, parse_options
 from recommendations.serving.output_schema import FieldMapping, parse_schema, schema_as_json
+from recommendations.validation import strict_json
+from tenants.admin.forms import WholeNumberField
 from tenants.ids import MAX_ID
 from tenants.models import Casino
-from tenants.numbers import parse_whole_number
 
 MAX_LENGTH = 100_000
 FIRST_SCHEMA = {
@@ -36,25 +37,16 @@ class JSONText(forms.CharField):
         if not text:
             return None
         try:
-            parsed = json.loads(text, parse_constant=_refuse)
+            parsed = strict_json.loads(text)
             json.dumps(parsed, ensure_ascii=False).encode()  # PostgreSQL refuses a lone surrogate
         except json.JSONDecodeError as error:
             raise ValidationError(f"Not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
         except (ValueError, RecursionError) as error:
             raise ValidationError(
-                "Not JSON that can be stored: a number is too long, a character is invalid, or the nesting too deep."
+                "Not JSON that can be stored: a name occurs twice, a number is too long, a character is invalid, or "
+                "the nesting too deep."
             ) from error
         return parsed
-
-
-class IdField(forms.IntegerField):
-    """An id in the one form of numbers; Django also takes "1_0", "+1" and "1.0"."""
-
-    def to_python(self, value: Any) -> int | None:
-        text = str(value).strip()
-        if value in self.empty_values or parse_whole_number(text) is not None:
-            return super().to_python(value)
-        raise ValidationError(self.error_messages["invalid"], code="invalid")
 
 
 class ConfigurationForm(forms.Form):
@@ -77,7 +69,7 @@ class ConfigurationForm(forms.Form):
         required=False,
         help_text="Only options that differ from their default. Empty: all defaults.",
     )
-    user_id = IdField(
+    user_id = WholeNumberField(
         label="Preview for user", required=False, min_value=1, max_value=MAX_ID, help_text="The user's id."
     )
     version = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40)
@@ -126,7 +118,3 @@ def as_text(value: Any) -> str:
 
 def as_version(timestamp: datetime | None) -> str:
     return "" if timestamp is None else timestamp.isoformat()
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)

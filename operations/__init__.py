@@ -1,1 +1,2 @@
-"""Health checks, metrics and logs of the web processes, their early rate limit and content security policy."""
+"""The web processes: reading requests and running them in threads, health checks, metrics, logs, early rate limit,
+content security policy."""

@@ -168,7 +168,7 @@ OFFERS_MEMORY_MB = env.int("OFFERS_MEMORY_MB", default=512, at_least=1, at_most=
 
 # Threads of one process, and requests that wait for one, at most for this time.
 WEB_THREADS = env.int("WEB_THREADS", default=8, at_least=1, at_most=1_000)
-WEB_QUEUE = env.int("WEB_QUEUE", default=256)
+WEB_QUEUE = env.int("WEB_QUEUE", default=1_000)
 WEB_QUEUE_SECONDS = env.float("WEB_QUEUE_SECONDS", default=10)
 WEB_DRAIN_SECONDS = env.float("WEB_DRAIN_SECONDS", default=3)
 # Bodies of requests are read into memory, those with forms too: of one request, of all together, and for how long.

@@ -79,6 +79,11 @@ def test_early_rejection_equals_the_middlewares_and_costs_no_query(exhausted, ap
     assert application.request(bearing(exhausted), HTTP_X_REQUEST_ID="edge-1")[1]["X-Request-ID"] == "edge-1"
 
 
+def test_chunked_body_that_no_server_has_read_gets_411(application):
+    status, _, body = application.request(REQUEST_METHOD="POST", HTTP_TRANSFER_ENCODING="chunked")
+    assert (status, json.loads(body)["code"], application.passed) == ("411 Length Required", "length_required", 0)
+
+
 def test_early_rejections_are_counted_by_casino_and_not_logged(exhausted, application, log):
     labels = {"method": "GET", "route": "(refused)", "status": "429", "casino": "1"}
     before = REGISTRY.get_sample_value("recsys_requests_total", labels) or 0

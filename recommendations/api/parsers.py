@@ -1,10 +1,11 @@
 """Parsers of request bodies."""
 
-import json
 from typing import IO, Any
 
 from rest_framework.exceptions import ParseError, UnsupportedMediaType, ValidationError
 from rest_framework.parsers import JSONParser
+
+from recommendations.validation import strict_json
 
 
 class StrictJSONParser(JSONParser):
@@ -16,7 +17,7 @@ class StrictJSONParser(JSONParser):
         if (coding := meta.get("HTTP_CONTENT_ENCODING", "identity").lower()) not in ("identity", ""):
             raise UnsupportedMediaType(media_type or "", f"The body is compressed ({coding}): send it as it is")
         try:
-            parsed = json.loads(stream.read().decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+            parsed = strict_json.loads(stream.read().decode())
         except RecursionError as error:
             raise ParseError("JSON parse error - nested too deeply") from error
         except ValueError as error:
@@ -27,16 +28,3 @@ class StrictJSONParser(JSONParser):
 
 
 _KINDS = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "a boolean", type(None): "null"}
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {twice!r} occurs twice in an object")
-    return found
-
-
-def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")

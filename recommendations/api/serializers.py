@@ -7,6 +7,7 @@ from rest_framework import serializers
 from recommendations.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMENDERS
 from recommendations.services import check_user_count
 from recommendations.serving.options import all_options_as_json, load_options
+from recommendations.validation import strict_json
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_id
 
@@ -30,8 +31,9 @@ class ObjectField(serializers.JSONField):
 
     def to_internal_value(self, data: Any) -> Any:
         try:
-            return super().to_internal_value(data)
-        except RecursionError:
+            is_text = getattr(data, "is_json_string", False)
+            return super().to_internal_value(strict_json.loads(data) if is_text else data)
+        except (ValueError, RecursionError):
             self.fail("invalid")
 
 

@@ -10,14 +10,25 @@ from tenants.lifecycle.backup import backups_of
 from tenants.lifecycle.restore import retired_databases
 from tenants.lifecycle.server_registry import check_server
 from tenants.models import Casino, DatabaseServer, ServerState
+from tenants.numbers import parse_whole_number
 
 ANY_SERVER = "any server with room"
+
+
+class WholeNumberField(forms.IntegerField):
+    """A whole number in the one form of numbers; Django also takes "1_0", "+1" and "1.0"."""
+
+    def to_python(self, value: Any) -> int | None:
+        if value in self.empty_values or parse_whole_number(str(value).strip()) is not None:
+            return super().to_python(value)
+        raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
 
 
 class CasinoForm(forms.ModelForm[Casino]):
     class Meta:
         model = Casino
         fields = ("name", "request_rate", "request_bytes")
+        field_classes = {"request_rate": WholeNumberField, "request_bytes": WholeNumberField}
         help_texts = {
             "request_rate": "Requests a second. Empty: API_REQUESTS_PER_SECOND; 0: no limit.",
             "request_bytes": "Per request. Empty: API_REQUEST_BYTES; 0: no limit.",
@@ -37,6 +48,7 @@ class DatabaseServerForm(forms.ModelForm[DatabaseServer]):
     class Meta:
         model = DatabaseServer
         fields = ("name", "capacity", "state")
+        field_classes = {"capacity": WholeNumberField}
         help_texts = {
             "name": "Its address is the environment variable DATABASE_SERVER_<NAME>_URL.",
             "capacity": "The most casinos; empty means no limit.",

@@ -127,6 +127,13 @@ def test_a_name_that_occurs_twice_is_refused(caller_a, body):
     assert "occurs twice" in answer.json()["error"]
 
 
+def test_a_name_that_occurs_twice_in_a_form_is_refused(casino_a):
+    form = {"recommender_type": "static", "recommendation_schema": '{"a": "int", "a": "int"}'}
+    headers = {"Casino-ID": "1", "Accept": "text/html;q=0.1, application/json"}
+    answer = Client().post("/config", form, headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (400, "recommendation_schema: Value must be valid JSON.")
+
+
 @pytest.mark.parametrize("header", ["Bearer", "X-Api-Key", "Token"])
 def test_a_key_that_is_sent_another_way_is_told_how_and_not_logged(casino_a, settings, header, caplog):
     settings.RECSYS_OPEN_API = False
