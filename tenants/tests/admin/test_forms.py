@@ -2,7 +2,6 @@
 
 import pytest
 
-from dashboard.forms import ConfigurationForm
 from tenants.admin.forms import CasinoForm, DatabaseServerForm
 
 OTHER_FORMS = pytest.mark.parametrize("text", ["1_0", "+1", "1.0", "01", "\u0663", "1e3"])
@@ -20,13 +19,3 @@ def test_number_in_the_one_form_is_accepted(casino_a, text, number):
     form = CasinoForm({"name": "Nova", "request_rate": text})
     assert form.is_valid()
     assert form.cleaned_data["request_rate"] == number
-
-
-@OTHER_FORMS
-def test_user_of_a_preview_in_another_form_is_refused(casino_a, text):
-    assert "user_id" in ConfigurationForm({"user_id": text}, casino=casino_a).errors
-
-
-def test_name_that_occurs_twice_in_a_schema_is_refused(casino_a):
-    form = ConfigurationForm({"recommendation_schema": '{"a": "int", "a": "int"}'}, casino=casino_a)
-    assert "a name occurs twice" in str(form.errors["recommendation_schema"])
