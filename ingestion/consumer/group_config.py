@@ -18,5 +18,6 @@ def group_config(topic: Topic) -> dict[str, Any]:
         "session.timeout.ms": round(session),
         "heartbeat.interval.ms": round(session / 3),
         "partition.assignment.strategy": settings.KAFKA_ASSIGNMENT_STRATEGY,
+        "topic.metadata.refresh.interval.ms": 30_000,  # after which added partitions are read
         "statistics.interval.ms": 3_000,  # from which the consumer learns that it is connected
     } | (static if settings.KAFKA_GROUP_INSTANCE_ID else {})

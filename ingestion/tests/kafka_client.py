@@ -113,10 +113,10 @@ def remake_topics() -> None:
         future.exception()  # they may be missing
     wait_until(lambda: not set(topic_names()) & set(admin.list_topics(timeout=10).topics))
     create_topics()
-    wait_until(_have_leaders)
+    wait_until(have_leaders)
 
 
-def _have_leaders() -> bool:
+def have_leaders() -> bool:
     """Whether all partitions have leaders: a real broker lists a topic a moment before.
 
     Uses a new client, which has no cached leaders of the deleted topics.

@@ -66,8 +66,9 @@ def run(servers: Servers, arguments: argparse.Namespace) -> ChaosReport:
     expected = Expected([casino.pk for casino in casinos])
     sender = ChaosSender(expected, random.Random(rng.random()), arguments.rate)
     consumers = Consumers(servers)
-    watcher = Watcher(expected, [casino for casino in casinos if casino != victim])
-    outages = Outages(servers, consumers, watcher, victim, rng)
+    rebel = rng.choice([casino for casino in casinos if casino != victim])
+    watcher = Watcher(expected, [casino for casino in casinos if casino not in {victim, rebel}])
+    outages = Outages(servers, consumers, watcher, sender, victim=victim, rebel=rebel, rng=rng)
     report = ChaosReport(outages=outages.log)
     try:
         sender.start()

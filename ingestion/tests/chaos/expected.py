@@ -12,6 +12,7 @@ from recommendations.validation.rows import EventRow, Row, Selection, UserRow
 
 Content = tuple[Any, ...]
 CasinoPartition = tuple[int, str, int]  # casino, topic, partition
+LetterPlace = tuple[str, int, int, int]  # topic, partition, offset, time
 
 
 class SentMessage(msgspec.Struct):
@@ -46,15 +47,20 @@ class ExpectedCasino:
 
 
 class Expected:
-    """`ends`: the offset after the last message of each partition, by casino; `dead`: the dead letters by place."""
+    """`ends`: the offset after the last message of each partition, by casino; `dead`: the dead letters by place, with
+    its time, since a recreated topic has the same offsets again."""
 
     def __init__(self, casino_ids: list[int]) -> None:
         self.casinos = {casino_id: ExpectedCasino() for casino_id in casino_ids}
         self.ends: dict[CasinoPartition, int] = {}
-        self.dead: dict[tuple[str, int, int], ExpectedLetter] = {}
+        self.dead: dict[LetterPlace, ExpectedLetter] = {}
         self.sent: Counter[str] = Counter()
 
-    def record(self, message: SentMessage, partition: int, offset: int) -> None:
+    def forget_ends(self, topic: Topic) -> None:
+        """The topic is about to be recreated."""
+        self.ends = {key: end for key, end in self.ends.items() if key[1] != topic.name}
+
+    def record(self, message: SentMessage, partition: int, offset: int, sent_at: int) -> None:
         """Record a delivered message."""
         self.sent[message.topic.name] += 1
         casino = self.casinos.get(message.casino_id or 0)
@@ -62,7 +68,7 @@ class Expected:
             self.ends[message.casino_id or 0, message.topic.name, partition] = offset + 1
         if message.row is None:
             letter = ExpectedLetter(message.key, message.value, tuple(message.headers), message.reason)
-            self.dead[message.topic.name, partition, offset] = letter
+            self.dead[message.topic.name, partition, offset, sent_at] = letter
         elif casino is not None:
             _add(casino, message.topic, message.row)
 

@@ -5,13 +5,17 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from ingestion.status.lag import measure_lag
+from ingestion.topics import COUPONS, EVENTS
 from tenants.databases.servers import quoted, server_cursor
 from tenants.models import Casino
 from tenants.tests.frozen_server import frozen
 
 from .consumers import Consumers
 from .progress_watcher import Watcher
+from .sender import ChaosSender
 from .servers import VICTIMS_SERVER, Servers
+from .topics import add_partition, recreate
 
 _CUT = """
 SELECT pg_terminate_backend(pid) FROM (
@@ -19,6 +23,12 @@ SELECT pg_terminate_backend(pid) FROM (
     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 3
 ) AS sessions
 """
+_RAISE = """
+CREATE FUNCTION chaos_raise() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE 'chaos' USING ERRCODE = 'CS001'; END $$;
+CREATE TRIGGER chaos_raise BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION chaos_raise()
+"""
+_READING_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _LONGEST_OUTAGE_SECONDS = 2.0
 
@@ -27,18 +37,28 @@ Outage = Callable[[], None]
 
 class Outages:
     def __init__(
-        self, servers: Servers, consumers: Consumers, watcher: Watcher, victim: Casino, rng: random.Random
+        self,
+        servers: Servers,
+        consumers: Consumers,
+        watcher: Watcher,
+        sender: ChaosSender,
+        *,
+        victim: Casino,
+        rebel: Casino,
+        rng: random.Random,
     ) -> None:
-        self._servers, self._consumers, self._watcher = servers, consumers, watcher
+        self._servers, self._consumers, self._watcher, self._sender = servers, consumers, watcher, sender
         assert victim.db_name is not None
-        self._victim = victim.db_name
+        assert rebel.db_name is not None
+        self._victim, self._rebel = victim.db_name, rebel.db_name
         self._rng = rng
         self._frozen = ExitStack()
         self.log: list[str] = []
 
     def run(self, seconds: float, *, kills: int, restarts: int, cuts: int) -> None:
         """Run the plan. The victim's database is unavailable for a quarter of `seconds`; later its server hangs for as
-        long."""
+        long. The rebel's database has a raising trigger meanwhile. A real broker recreates one topic and gives another
+        a partition."""
         plan: list[tuple[float, Outage]] = [
             (self._rng.uniform(0, seconds), outage)
             for outage, count in ((self._kill, kills), (self._restart, restarts), (self._cut, cuts))
@@ -47,6 +67,9 @@ class Outages:
         renamed_at = self._rng.uniform(0.2, 0.5) * seconds
         plan += [(renamed_at, self._rename), (renamed_at + seconds / 4, self._rename_back)]
         plan += [(seconds * 0.76, self._freeze), (seconds * 0.99, self._thaw), (seconds, lambda: None)]
+        plan += [(seconds * 0.1, self._raise), (seconds * 0.6, self._calm)]
+        if self._servers.has_real_broker:
+            plan += [(seconds * 0.3, self._add_partition), (seconds * 0.68, self._recreate)]
         with self._frozen:
             self._follow(sorted(plan, key=lambda step: step[0]))
 
@@ -71,6 +94,29 @@ class Outages:
     def _cut(self) -> None:
         with server_cursor("postgres") as cursor:
             cursor.execute(_CUT)
+
+    def _raise(self) -> None:
+        """A trigger with an SQLSTATE of its own refuses the rebel's users, until `_calm`."""
+        with server_cursor(self._rebel) as cursor:
+            cursor.execute(_RAISE)
+
+    def _calm(self) -> None:
+        with server_cursor(self._rebel) as cursor:
+            cursor.execute("DROP FUNCTION chaos_raise CASCADE")
+
+    def _add_partition(self) -> None:
+        add_partition(COUPONS)
+
+    def _recreate(self) -> None:
+        """Once its messages are read, since deleting the topic deletes unread ones."""
+        with self._sender.paused(), self._watcher.paused():
+            deadline = time.monotonic() + _READING_SECONDS
+            while not measure_lag(EVENTS).is_none:
+                assert time.monotonic() < deadline, "the topic to recreate was not read in time"
+                self._consumers.restart_ended()
+                time.sleep(_POLL_SECONDS)
+            self._sender.expected.forget_ends(EVENTS)
+            recreate(EVENTS)
 
     def _freeze(self) -> None:
         """The victim's server says nothing, until `_thaw`."""

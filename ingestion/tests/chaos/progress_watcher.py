@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.db import Error
 
 from ingestion.models import PartitionOffset
+from ingestion.topics import PARTITIONS
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
@@ -53,11 +54,11 @@ class Watcher(threading.Thread):
                 except Error:  # the connection was cut, or the server is restarting
                     continue
                 for partition, end in ends.items():
-                    if partition[0] == casino.pk:
+                    if partition[0] == casino.pk and partition[2] < PARTITIONS:  # an added one is found later
                         self._measure(partition, done.get(partition, 0), end, now)
 
     def _measure(self, partition: CasinoPartition, done: int, end: int, now: float) -> None:
-        if done >= end or done > self._done.get(partition, 0):
+        if done >= end or done != self._done.get(partition, 0):  # less in a recreated topic
             self._moved_at[partition] = now
         self._done[partition] = done
         self.longest = max(
@@ -71,5 +72,6 @@ class Watcher(threading.Thread):
 
 def _done(casino: Casino) -> dict[CasinoPartition, int]:
     with use_casino(casino.current):
-        rows = PartitionOffset.objects.values_list("topic", "partition", "next_offset")
+        # of a recreated topic the latest one
+        rows = PartitionOffset.objects.order_by("pk").values_list("topic", "partition", "next_offset")
         return {(casino.pk, topic, partition): offset for topic, partition, offset in rows}

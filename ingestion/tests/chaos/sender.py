@@ -3,6 +3,8 @@
 import random
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import Producer
@@ -30,10 +32,11 @@ class ChaosSender(threading.Thread):
 
     def __init__(self, expected: Expected, rng: random.Random, rate: int) -> None:
         super().__init__(name="sender", daemon=True)
-        self._expected = expected
+        self.expected = expected
         self._rng = rng
         self._rate = rate
         self._ending = threading.Event()
+        self._sending = threading.Lock()
         self._pool: list[SentMessage] = []
         self._failures: list[str] = []
         self._producer = Producer(client_config() | {"enable.idempotence": True, "linger.ms": 5})
@@ -49,15 +52,23 @@ class ChaosSender(threading.Thread):
         assert not self.is_alive(), "the sender did not finish in time"
         assert not self._failures, self._failures[:3]
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Send nothing in this block, once all sent messages are delivered."""
+        with self._sending:
+            assert self._producer.flush(30) == 0, "messages were not delivered within 30 s"
+            yield
+
     def run(self) -> None:
         began, sent = time.monotonic(), 0
         while not self._ending.wait(_TICK_SECONDS):
             due = int((time.monotonic() - began) * self._rate)
-            for _ in range(due - sent):
-                self._fill()
-                self._send(self._pool.pop(self._rng.randrange(len(self._pool))))
+            with self._sending:
+                for _ in range(due - sent):
+                    self._fill()
+                    self._send(self._pool.pop(self._rng.randrange(len(self._pool))))
+                self._producer.poll(0)
             sent = due
-            self._producer.poll(0)
         for scenario in self._scenarios:
             self._pool += [_message(scenario.casino_id, topic, row, self._rng) for topic, row in scenario.last_users()]
         self._rng.shuffle(self._pool)
@@ -80,14 +91,21 @@ class ChaosSender(threading.Thread):
                 self._pool.append(_without_casino(message, self._rng))
 
     def _send(self, message: SentMessage) -> None:
+        sent_at = time.time_ns() // 1_000_000
+
         def on_delivery(error: Any, place: Any) -> None:
             if error is not None:
                 self._failures.append(error.str())
             else:
-                self._expected.record(message, place.partition(), place.offset())
+                self.expected.record(message, place.partition(), place.offset(), sent_at)
 
         self._producer.produce(
-            message.topic.name, message.value, key=message.key, headers=[*message.headers], on_delivery=on_delivery
+            message.topic.name,
+            message.value,
+            key=message.key,
+            headers=[*message.headers],
+            timestamp=sent_at,
+            on_delivery=on_delivery,
         )
 
 

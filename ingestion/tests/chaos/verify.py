@@ -17,7 +17,7 @@ from recommendations.tests.profile_counts import assert_tallies_equal_a_recount
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
-from .expected import Expected, ExpectedCasino, ExpectedLetter, content_of
+from .expected import Expected, ExpectedCasino, ExpectedLetter, LetterPlace, content_of
 
 _SHOWN = 5
 
@@ -84,13 +84,15 @@ def _counted() -> dict[int, tuple[int, Decimal]]:
     return {user_id: (count, total) for user_id, count, total in profiles}
 
 
-def _dead_letters() -> dict[tuple[str, int, int], ExpectedLetter]:
+def _dead_letters() -> dict[LetterPlace, ExpectedLetter]:
     """Dead letters by original place; of duplicates the first counts, as in the commands."""
     found = {}
     for letter, message in fetch_messages(list_dead_letters(DeadLetterQuery())):
-        _, topic, partition, offset = letter.place.rpartition("@")[0].split("/")
+        place, _, sent_at = letter.place.rpartition("@")
+        _, topic, partition, offset = place.split("/")
         headers = tuple(message.headers or ())
-        found[topic, int(partition), int(offset)] = ExpectedLetter(message.key, message.value, headers, letter.reason)
+        key = topic, int(partition), int(offset), int(sent_at)
+        found[key] = ExpectedLetter(message.key, message.value, headers, letter.reason)
     return found
 
 
