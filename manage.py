@@ -8,11 +8,18 @@ import sys
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
     from django.core.management import execute_from_command_line
+    from django.db import DatabaseError
 
     from recsys_project.environment import exit_if_misconfigured
+    from tenants.databases.catalogue import advice_if_missing
 
     with exit_if_misconfigured():
-        execute_from_command_line(sys.argv)
+        try:
+            execute_from_command_line(sys.argv)
+        except DatabaseError:
+            if (advice := advice_if_missing()) is not None:
+                sys.exit(advice)
+            raise
 
 
 if __name__ == "__main__":

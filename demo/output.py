@@ -1,5 +1,10 @@
 """Texts that the demo prints at its end."""
 
+import sys
+from pathlib import Path
+from shlex import quote
+
+from django.conf import settings
 from rich.table import Table
 
 from tenants.models import Casino
@@ -30,9 +35,19 @@ def slips_table(responses: list[CheckedResponse]) -> Table:
     return table
 
 
+def manage_command() -> str:
+    """The installation's `manage.py`, ready to paste: with its Python and, unless it is the default, its LOCAL_DIR."""
+    python, base = Path(sys.executable), Path(settings.BASE_DIR)
+    program = python.relative_to(base) if python.is_relative_to(base) else python
+    place = "" if base / ".local" == settings.LOCAL_DIR else f"LOCAL_DIR={quote(str(settings.LOCAL_DIR))} "
+    change = "" if Path.cwd() == base else f"cd {quote(str(base))} && "
+    return f"{change}{place}{quote(str(program))} manage.py"
+
+
 def next_steps(base_url: str, response: CheckedResponse, other: Casino, login: str, password: str) -> list[str]:
     """Commands and URLs to try, ready to paste."""
     casino, user_id = response.casino.pk, response.user_id
+    manage = manage_command()
     return [
         "[b]Get a recommendation[/], each casino with its own fields:",
         f"  curl -H 'Casino-ID: {casino}' {base_url}/recommend/{user_id}",
@@ -41,7 +56,7 @@ def next_steps(base_url: str, response: CheckedResponse, other: Casino, login: s
         f"  curl -H 'Casino-ID: {casino}' -H 'Content-Type: application/json' {base_url}/config -d '{CONFIGURATION}'",
         f"[b]Create three dummy coupons[/]:  curl -X POST -H 'Casino-ID: {casino}' {base_url}/purchase/{user_id}",
         f"[b]Dashboard[/]:  {base_url}/   Admin: {base_url}/admin/  (login {login}, password {password})",
-        "[b]Produce more events[/], in another terminal:  .venv/bin/python manage.py produce_events --interval 1",
-        f"[b]Query the database[/]:  .venv/bin/python manage.py dbshell --casino {casino}",
+        f"[b]Produce more events[/], in another terminal:  {manage} produce_events --interval 1",
+        f"[b]Query the database[/]:  {manage} dbshell --casino {casino}",
         "Press Ctrl-C to stop.",
     ]

@@ -16,6 +16,7 @@ from tenants.access.permissions import casinos_of
 from tenants.errors import TenancyError
 from tenants.models import ApiKey, Casino, Scope, StaffBinding
 from tenants.models.casino import ENDED_STATES
+from tenants.names import validate_name
 
 from .theme import ModelAdmin
 
@@ -35,6 +36,11 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
         model = ApiKey
         fields = ("casino", "name", "scopes", "expires_at")
         help_texts = {"name": "A name for the key.", "expires_at": "Empty: valid until revoked."}
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        validate_name(name)
+        return name
 
 
 @admin.register(ApiKey)

@@ -10,6 +10,7 @@ from tenants.lifecycle.backup import backups_of
 from tenants.lifecycle.restore import retired_databases
 from tenants.lifecycle.server_registry import check_server
 from tenants.models import Casino, DatabaseServer, ServerState
+from tenants.names import MAX_LENGTH, validate_name
 from tenants.numbers import parse_whole_number
 
 ANY_SERVER = "any server with room"
@@ -37,6 +38,7 @@ class CasinoForm(forms.ModelForm[Casino]):
     def clean_name(self) -> str:
         """Django skips the database's unique constraint, since its condition has a column that the form lacks."""
         name: str = self.cleaned_data["name"]
+        validate_name(name)
         if Casino.objects.living().filter(name=name).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(f"A casino named {name!r} already exists.", code="taken")
         return name
@@ -74,7 +76,7 @@ class DeleteForm(forms.Form):
 
 
 class CloneForm(forms.Form):
-    name = forms.CharField(max_length=100, label="Name of the new casino")
+    name = forms.CharField(max_length=MAX_LENGTH, validators=[validate_name], label="Name of the new casino")
     server = forms.ModelChoiceField(
         DatabaseServer.objects.order_by("name"), required=False, empty_label=ANY_SERVER, label="Server"
     )
@@ -89,7 +91,7 @@ class RestoreForm(forms.Form):
         super().__init__(data)
         self._sources: dict[str, tuple[Path | int, str]] = {
             **{f"generation:{each.generation}": _generation(each) for each in retired_databases(casino)},
-            **{f"backup:{each.folder.name}": _backup(each) for each in backups_of(casino)},
+            **{f"backup:{each.folder}": _backup(each) for each in backups_of(casino)},
         }
         source: Any = self.fields["source"]
         source.choices = [(key, label) for key, (_, label) in self._sources.items()]

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import IntegrityError, OperationalError, ProgrammingError, connections
+from django.db import DatabaseError, IntegrityError, OperationalError, ProgrammingError, connections
 
 from .locks import catalogue_lock
 from .roles import close_catalogue, is_catalogue_open
@@ -30,6 +30,20 @@ def ensure_catalogue() -> None:
         call_command("migrate", database="default", verbosity=0, interactive=False)
     if settings.CASINO_ROLES and is_catalogue_open():
         _close_to_casinos(name)
+
+
+def advice_if_missing() -> str | None:
+    """A line that says so if the catalogue does not exist, or has no tables."""
+    name = connections["default"].settings_dict["NAME"]
+    advice = "run `manage.py create_catalogue`."
+    try:
+        with server_cursor() as cursor:
+            cursor.execute("SELECT to_regclass('casinos') IS NOT NULL")
+            return None if cursor.fetchone()[0] else f"The catalogue {name} is empty: {advice}"
+    except OperationalError:
+        with suppress(DatabaseError), server_cursor("postgres") as cursor:
+            return None if database_exists(cursor, name) else f"The catalogue {name} does not exist: {advice}"
+        return None
 
 
 def _close_to_casinos(name: str) -> None:

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         except DemoFailed as error:
             raise CommandError(f"The demo failed: {error}") from error
         except KeyboardInterrupt:
-            console.print("Stopped. The databases stay in .local/; the broker's messages are deleted.")
+            console.print(f"Stopped. The databases stay in {settings.LOCAL_DIR}; the broker's messages are deleted.")
 
     def _run(self, console: Console, processes: Processes, *, check: bool, port: int) -> None:
         started = time.monotonic()
@@ -75,7 +75,7 @@ class Command(BaseCommand):
         if check:
             console.print(f"Checked {len(responses)} recommendations in {time.monotonic() - started:.0f} s: all valid.")
             return
-        lines = output.next_steps(base_url, responses[0], casinos[1], LOGIN, _new_password())
+        lines = output.next_steps(base_url, responses[0], casinos[1], LOGIN, login_password())
         for line in (output.ingestion_summary(messages), "", *lines):
             console.print(line, soft_wrap=True, highlight=False)
         while True:
@@ -111,12 +111,18 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True)
 
 
-def _new_password() -> str:
-    """Sets a new random password for the demo's staff login; it is printed only here."""
-    password = secrets.token_urlsafe(9)
+def login_password() -> str:
+    """The password of the demo's staff login: random at first, and kept in a file that only its owner can read."""
+    file = settings.LOCAL_DIR / "demo_password"
     user, _ = get_user_model().objects.get_or_create(username=LOGIN, defaults={"is_staff": True, "is_superuser": True})
-    user.set_password(password)
-    user.save()
+    password = file.read_text().strip() if file.exists() else ""
+    if not password or not user.check_password(password):
+        password = secrets.token_urlsafe(9)
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(password)
+        user.set_password(password)
+        user.save()
     return password
 
 

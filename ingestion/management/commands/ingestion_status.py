@@ -11,6 +11,7 @@ from ingestion.errors import IngestionError
 from ingestion.kafka.connection_errors import explain
 from ingestion.status.parked import list_parked
 from ingestion.status.report import CasinoStatus, PartitionStatus, casino_status, partition_status
+from tenants.management.cli.arguments import ready_casinos
 from tenants.management.cli.verbs import columns
 from tenants.models import Casino
 from tenants.numbers import as_id
@@ -26,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, casino: int | None, json: bool, **options: Any) -> None:
-        casinos = Casino.objects.ready().order_by("pk")
+        casinos = Casino.objects.ready() if casino is None else ready_casinos([casino])
         try:
             partitions, parked = partition_status(), list_parked(casino_id=casino)
         except IngestionError as error:
@@ -34,9 +35,7 @@ class Command(BaseCommand):
         except KafkaException as error:
             raise CommandError(f"Kafka: {explain(error)}") from error
         now = timezone.now()
-        statuses = [
-            casino_status(each, now, parked) for each in (casinos if casino is None else casinos.filter(pk=casino))
-        ]
+        statuses = [casino_status(each, now, parked) for each in casinos.order_by("pk")]
         if json:
             self.stdout.write(msgspec.json.encode({"partitions": partitions, "casinos": statuses}).decode())
         else:

@@ -93,3 +93,17 @@ def test_unavailable_broker_is_an_error(casino_a, settings, call):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
     with pytest.raises(CommandError, match="Kafka: "):
         output_of(*call)
+
+
+def test_status_of_an_unknown_casino_is_one_line(casino_a, broker):
+    with pytest.raises(CommandError) as error:
+        output_of("ingestion_status", "--casino", "99")
+    assert str(error.value) == "No casino with a complete database has the id 99; see `manage.py casino list`."
+
+
+def test_status_without_any_broker_is_one_line(casino_a, settings, tmp_path):
+    settings.EMBEDDED_BROKER_FILE = tmp_path / "broker.json"
+    with pytest.raises(CommandError) as error:
+        output_of("ingestion_status")
+    assert "KAFKA_BOOTSTRAP_SERVERS" in str(error.value)
+    assert "\n" not in str(error.value)

@@ -3,10 +3,12 @@
 from argparse import Action, ArgumentParser, Namespace
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
 from tenants.ids import MAX_ID
 from tenants.models import Casino
+from tenants.names import validate_name
 from tenants.numbers import as_id
 
 
@@ -55,6 +57,8 @@ def require_one(casino_id: int | None, is_all: bool) -> None:
 
 
 def check_name(name: str) -> None:
-    """Raises CommandError if the name is empty or too long."""
-    if not 0 < len(name) <= 100:
-        raise CommandError(f"The casino's name has {len(name)} characters; use 1 to 100 characters.")
+    """Raises CommandError if the name of a casino or a key is empty, too long, or has hidden characters."""
+    try:
+        validate_name(name)
+    except ValidationError as error:
+        raise CommandError(" ".join(error.messages)) from error

@@ -9,6 +9,7 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from tenants.databases.catalogue import advice_if_missing
 from tenants.errors import TenancyError
 
 from .terminal import Terminal
@@ -64,7 +65,9 @@ class VerbCommand(BaseCommand):
         try:
             with Terminal(stdin=stdin, stderr=self.stderr, has_yes=options.get("yes", False)) as terminal:
                 return verb.run(terminal, **options)
-        except (TenancyError, DatabaseError, OSError) as error:
+        except DatabaseError as error:
+            raise CommandError(advice_if_missing() or str(error).strip()) from error
+        except (TenancyError, OSError) as error:
             raise CommandError(str(error).strip()) from error
         except KeyboardInterrupt as error:
             raise CommandError("Interrupted; run the same command again to finish.", returncode=INTERRUPTED) from error

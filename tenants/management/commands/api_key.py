@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from tenants.access.api_keys import IssuedKey, issue_key, revoke_key, rotate_key
-from tenants.management.casino_verbs.casino_arguments import find_casino
+from tenants.management.casino_verbs.casino_arguments import check_name, find_casino
 from tenants.management.cli.arguments import operator_name
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbCommand, VerbResult, columns, registry
@@ -48,8 +48,7 @@ class CreateApiKey(Verb):
         casino = find_casino(casino_id)
         if casino.state in (CasinoState.DELETING, CasinoState.DELETED):
             raise CommandError(f"{casino} is {casino.state}; it can have no keys.")
-        if not 0 < len(name) <= 100:
-            raise CommandError(f"The key's name has {len(name)} characters; use 1 to 100 characters.")
+        check_name(name)
         expires_at = timezone.now() + days if days is not None else None
         wanted = set(scopes or [Scope.RECOMMEND])
         return _shown(issue_key(casino, name=name, scopes=wanted, by=operator_name(), expires_at=expires_at))

@@ -8,6 +8,7 @@ from django.core.management.commands import shell
 
 from tenants.management.cli.arguments import ready_casino
 from tenants.models import Casino
+from tenants.numbers import as_id
 from tenants.routing.context import use_casino
 
 LOGIN_NAME = "StaffUser"
@@ -21,7 +22,7 @@ class Command(shell.Command):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--casino", type=int, metavar="ID", help="make this casino current, as variable `casino`")
+        parser.add_argument("--casino", type=as_id, metavar="ID", help="make this casino current, as variable `casino`")
 
     def handle(self, **options: Any) -> None:
         casino_id = options.pop("casino")

@@ -125,15 +125,15 @@ def test_restore_offers_the_casinos_own_backups_and_retired_generations(staff, g
     theirs = back_up(delta)
     page = _do(staff, "restore", gamma)
     choices = [key for key, _ in page.context["form"].fields["source"].choices]
-    assert choices == ["generation:1", f"backup:{first.folder.name}"]
+    assert choices == ["generation:1", f"backup:{first.folder}"]
     assert "stay only in its current database" in page.content.decode()
-    assert _do(staff, "restore", gamma, source=f"backup:{theirs.folder.name}").context["form"].errors["source"]
+    assert _do(staff, "restore", gamma, source=f"backup:{theirs.folder}").context["form"].errors["source"]
     assert users_of(gamma) == ["Ada"]
     assert _said(_do(staff, "restore", gamma, source="generation:1")) == [
         ("success", f"{gamma} is restored: generation 3.")
     ]
     assert users_of(gamma) == ["Ada", "Later"]
-    _do(staff, "restore", gamma, source=f"backup:{first.folder.name}")
+    _do(staff, "restore", gamma, source=f"backup:{first.folder}")
     assert users_of(gamma) == ["Ada"]
 
 

@@ -1,0 +1,22 @@
+"""Names that people give to casinos and API keys."""
+
+import unicodedata
+
+from django.core.exceptions import ValidationError
+
+MAX_LENGTH = 100
+# Control characters, and what shows nothing or turns the direction of a line; separators but the plain space; lone
+# surrogates, private and unassigned characters.
+_HIDDEN = {"Cc", "Cf", "Zl", "Zp", "Zs", "Cs", "Co", "Cn"}
+
+
+def validate_name(name: str) -> None:
+    """Raises ValidationError unless a list or a log shows the name as it is, on one line: two casinos must not look
+    the same."""
+    if not 0 < len(name.strip()) <= MAX_LENGTH:
+        raise ValidationError(f"The name has {len(name)} characters; use 1 to {MAX_LENGTH} characters.")
+    hidden = next(
+        (character for character in name if character != " " and unicodedata.category(character) in _HIDDEN), None
+    )
+    if hidden is not None:
+        raise ValidationError(f"The name has the invisible or control character U+{ord(hidden):04X}; remove it.")
