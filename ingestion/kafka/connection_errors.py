@@ -39,10 +39,10 @@ class ConnectionErrors:
     connections that follow it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
+        self._lock = threading.Lock()
         self._reason, self._is_refusal, self._at = "", False, float("-inf")
 
     def record(self, error: KafkaError) -> None:
@@ -74,7 +74,7 @@ class ConnectionErrors:
 
 
 connection_errors = ConnectionErrors()
-register("Kafka's connection errors", reset=connection_errors.reset)
+register("Kafka's connection errors", reset=connection_errors.reset, after_fork=connection_errors.reset)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from tenants.access.key_usage import key_usage
 from tenants.process_state import register, registered_states
 
 STATES = {
+    "Kafka's connection errors",
     "cached API keys",
     "cached casinos",
     "cached consumer lag",
