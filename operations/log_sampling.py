@@ -58,6 +58,7 @@ def _kind(record: logging.LogRecord) -> object:
     if record.name == "access":
         status = getattr(record, "status", 0)
         return (status, getattr(record, "route", "")) if 400 <= status < 500 else None
-    if record.name.startswith("django.") and record.levelno == logging.WARNING:
-        return record.name, record.msg
+    is_rejection = record.levelno == logging.WARNING or record.name.startswith("django.security")
+    if record.name.startswith("django.") and is_rejection:
+        return record.name, record.msg if record.args else ""
     return None

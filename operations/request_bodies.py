@@ -36,8 +36,11 @@ class BodyTooSlow(BodyRejected):
         super().__init__("The request's body did not arrive in time; send it at once")
 
 
-class ClientGone(BodyRejected):
-    """The client closed the connection: nobody reads the response."""
+class BodyIncomplete(BodyRejected):
+    """The client closed the connection, or sent an invalid chunk."""
+
+    def __init__(self) -> None:
+        super().__init__("The request's body is incomplete or malformed")
 
 
 @dataclass(eq=False, slots=True)
@@ -60,6 +63,8 @@ class BodyReader:
         """The body, empty where none is due. Raises BodyRejected."""
         if not _is_due(environ):
             return b""
+        if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
+            raise BodyIncomplete
         length = environ.get("CONTENT_LENGTH", "")
         if length.isdecimal() and int(length[:19]) > settings.REQUEST_BODY_BYTES:
             raise BodyTooLarge(settings.REQUEST_BODY_BYTES)
@@ -80,7 +85,7 @@ class BodyReader:
             reading.deadline.reschedule(min(deadline, loop.time() + settings.REQUEST_BODY_IDLE_SECONDS))
             message = await receive()
             if message["type"] != "http.request":
-                raise ClientGone
+                raise BodyIncomplete
             chunk = message.get("body", b"")
             reading.received += len(chunk)
             self._received += len(chunk)

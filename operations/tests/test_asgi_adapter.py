@@ -157,8 +157,13 @@ def test_body_that_does_not_arrive_in_time_is_rejected(adapter, application, set
 
 
 def test_client_that_hangs_up_gets_no_thread(adapter, application):
-    ask(adapter, Client(chunks=[b"x", "gone"], headers=[LOGIN, length(9)]))
-    assert application.asked == []
+    client = ask(adapter, Client(chunks=[b"x", "gone"], headers=[LOGIN, length(9)]))
+    assert (client.status, client.code, application.asked) == (400, "bad_request", [])
+
+
+def test_other_transfer_coding_than_chunked_is_rejected(adapter, application):
+    client = ask(adapter, Client(chunks=[b"x"], headers=[LOGIN, (b"transfer-encoding", b"gzip, chunked")]))
+    assert (client.status, client.code, application.asked) == (400, "bad_request", [])
 
 
 def test_slowest_body_makes_room_when_all_together_are_too_large(adapter):

@@ -28,7 +28,7 @@ def passed(sampling, number, **kind):
     [
         {"status": 401, "route": "/config"},
         {"name": "django.request", "level": logging.WARNING, "text": "Unauthorized: %s"},
-        {"name": "django.security.DisallowedHost", "level": logging.WARNING},
+        {"name": "django.security.DisallowedHost", "level": logging.ERROR},
     ],
 )
 def test_lines_about_rejected_requests_are_limited(sampling, kind):
