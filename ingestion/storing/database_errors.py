@@ -40,14 +40,19 @@ _KINDS = {
 }
 
 
+_MAX_LINE = 300
+
+
 def sqlstate_of(error: BaseException) -> str:
     """The error's SQLSTATE; empty if it has none, as when the connection broke."""
     return getattr(error.__cause__, "sqlstate", None) or ""
 
 
 def first_line(error: BaseException) -> str:
-    """The error's message without DETAIL, which may contain the row."""
-    return str(error).strip().partition("\n")[0]
+    """The error's message without DETAIL, which may contain the row; cut, since a trigger may make it any length, and
+    every parked message carries it."""
+    line = str(error).strip().partition("\n")[0]
+    return line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}.."
 
 
 def classify(error: Error) -> DatabaseErrorKind:

@@ -88,6 +88,14 @@ def test_reason_of_parking_is_in_the_readiness_and_the_log(broker, casino_a, cas
     assert "messages of Alpha (casino 1) are parked: DatabaseError CS001: never heard of" in caplog.text
 
 
+@pytest.mark.parametrize(("sqlstate", "outcome"), [("CS001", "parked"), ("P0001", "refused_by_database")])
+def test_endless_error_message_of_a_casino_is_cut(broker, casino_a, casino_b, sqlstate, outcome):
+    """In the headers of a forwarded message, the broker would not take it."""
+    send(USERS, [(1, user()), (2, user())])
+    with trigger(f"RAISE USING MESSAGE = repeat('x', 9000000), ERRCODE = '{sqlstate}';"):
+        assert consume(USERS, 2).counts == {(1, outcome): 1, (2, "stored"): 1}
+
+
 def test_consumer_stops_for_unexpected_errors_of_nearly_all_casinos(broker, casino_a, casino_b, monkeypatch):
     monkeypatch.setattr(rejection_limit, "SEVERAL", 2)
     send(USERS, [(1, user()), (2, user())])
