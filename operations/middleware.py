@@ -116,14 +116,13 @@ class ContentPolicyMiddleware(MiddlewareMixin):
     """Sends the policy of the requested part of the site, unless the view has set one."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        response.headers.setdefault(CSP_HEADER, _policy_of(request, response))
+        match, renderer = request.resolver_match, getattr(response, "accepted_renderer", None)
+        url_name = match.url_name if match is not None else None
+        if match is not None and match.route.startswith("admin/") and url_name != "login":
+            policy = ADMIN_POLICY
+        elif url_name == "swagger" or (renderer is not None and renderer.format == "api"):
+            policy = API_POLICY
+        else:
+            policy = STRICT_POLICY
+        response.headers.setdefault(CSP_HEADER, policy)
         return response
-
-
-def _policy_of(request: HttpRequest, response: HttpResponse) -> str:
-    match = request.resolver_match
-    if match is not None and match.route.startswith("admin/") and match.url_name != "login":
-        return ADMIN_POLICY
-    renderer = getattr(response, "accepted_renderer", None)
-    is_api_page = renderer is not None and renderer.format == "api"
-    return API_POLICY if is_api_page or (match is not None and match.url_name == "swagger") else STRICT_POLICY

@@ -100,7 +100,7 @@ def busy_casinos(casino_ids: Iterable[int]) -> set[int]:
 
 
 def _take(cursor: CursorWrapper, name: str, wait: float | None) -> None:
-    if pooler.is_found(MAIN) and not settings.DIRECT_DATABASE:
+    if MAIN in pooler.found and not settings.DIRECT_DATABASE:
         raise PoolerInTheWay(
             f"No lock of {name} holds through the connection pooler of DATABASE_URL: set DATABASE_DIRECT_URL to the "
             "address of the server itself (of a pooler in session mode: to the same URL)."

@@ -124,7 +124,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.health_check_enabled = False  # the pool has checked it
         self.close_at = 0.0  # long past: Django closes what is left at a request's end, which checks it in
         self.connection = connection
-        if pooler.is_found(self.settings_dict.get("SERVER", MAIN)):
+        if pooler.found and self.settings_dict.get("SERVER", MAIN) in pooler.found:
             self._use_pooler()
         self._set_server_timeouts()
         BaseDatabaseWrapper.init_connection_state(self)
@@ -159,7 +159,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if not self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
             connection.autocommit = True  # Django sets it next, in any case
             pooler.detect(connection, server)
-            if pooler.is_found(server):
+            if server in pooler.found:
                 connection.prepare_threshold = None
                 self._use_pooler()
         return connection

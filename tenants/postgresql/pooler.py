@@ -11,22 +11,18 @@ from tenants.process_state import register
 
 logger = logging.getLogger(__name__)
 
-_found: set[str] = set()  # servers
-register("poolers that no setting names", reset=_found.clear)
-
-
-def is_found(server: str) -> bool:
-    return server in _found
+found: set[str] = set()  # names of servers; read at each request, so without a call
+register("poolers that no setting names", reset=found.clear)
 
 
 def detect(connection: Any, server: str) -> None:
     """Look at a new connection in autocommit: a pooler gives its clients process ids of its own making."""
-    if server in _found:
+    if server in found:
         return
     [backend_pid] = connection.execute("SELECT pg_backend_pid()").fetchone()
     if backend_pid == connection.info.backend_pid:
         return
-    _found.add(server)
+    found.add(server)
     prefix = "DATABASE" if server == MAIN else f"DATABASE_SERVER_{server.upper()}"
     logger.warning(
         "%s_URL leads through a connection pooler, so statements are not prepared; set %s_DIRECT_URL to the address of "
