@@ -8,7 +8,10 @@ class IngestionConfig(AppConfig):
 
     def ready(self) -> None:
         from recommendations.serving.recommendation import recommendation_served
+        from tenants.lifecycle.doctor.installation import INSTALLATION_SYMPTOMS
 
         from .producers.publisher import publisher
+        from .status.doctor import parked_messages
 
+        INSTALLATION_SYMPTOMS.append(parked_messages)
         recommendation_served.connect(publisher.publish)

@@ -1,6 +1,6 @@
 """Checks of the catalogue itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.conf import settings
 
@@ -36,4 +36,5 @@ def _close(report: Report) -> None:
     roles.close_catalogue()
 
 
-INSTALLATION_SYMPTOMS = (unfinished_restore, catalogue_open_to_public)
+# Apps above this one append their own.
+INSTALLATION_SYMPTOMS: list[Callable[[], Iterator[Finding]]] = [unfinished_restore, catalogue_open_to_public]
