@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from math import inf
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -25,18 +26,34 @@ from tenants.routing.connections import casino_connection
 
 from .engine import CasinoContext, RecommendationRequest, UserContext
 
+# Pairs that this service wrote have at most 16 KB; others are computed again. The stored size is checked first, because
+# it is known without decompressing the value.
+_MAX_PAIRS_BYTES = 32_768
+_STORED_PAIRS = (
+    f"CASE WHEN pg_column_size(profile.favorite_sport_league_json) <= {_MAX_PAIRS_BYTES} "
+    f"AND octet_length(profile.favorite_sport_league_json::text) <= {_MAX_PAIRS_BYTES} "
+    "THEN profile.favorite_sport_league_json END"
+)
+
 _USER = (
     "users.id", "users.currency", "users.country", "users.birth_year", "users.birth_date", "users.status",
     "users.status_until", "users.currency_since", "users.stake_limit", "users.limit_left", "users.favorite_sport",
-    "profile.id", "profile.favorite_sport_league_json", "profile.purchases_at_last_update", "profile.coupon_count",
+    "profile.id", _STORED_PAIRS, "profile.purchases_at_last_update", "profile.coupon_count",
     MERGED_TALLIES, UNMERGED_COUPONS,
 )  # fmt: skip
 
-# The columns of the casino are the same in each row.
-_SQL = """
+# One row: the casino's columns, and the user's, null for an unknown one.
+_OF_ONE_USER = """
 SELECT {common}, {user}
-FROM (SELECT 1) AS always LEFT JOIN users ON users.id {wanted}
+FROM (SELECT 1) AS always LEFT JOIN users ON users.id = %(user_ids)s
 LEFT JOIN users_profile AS profile ON profile.user_id = users.id
+"""
+# A row with the casino's columns, which may have megabytes, and a row for each user.
+_OF_USERS = """
+SELECT {common}, {no_user}
+UNION ALL
+SELECT {no_common}, {user}
+FROM users LEFT JOIN users_profile AS profile ON profile.user_id = users.id WHERE users.id = ANY(%(user_ids)s)
 """
 _COMMON = 4
 _ALL_OF_USER = f"SELECT {ALL_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
@@ -113,7 +130,7 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
         parameters = {"offer_version": known.version, "now": now, "hour": hour, "user_ids": wanted}
         cursor.execute(_sql(common, is_one), parameters)
         rows = cursor.fetchall()
-    version, changes, read_trends, model_version = rows[0][:_COMMON]
+    version, changes, read_trends, model_version = _common_row(rows)[:_COMMON]
     casino_context = CasinoContext(
         offer=offers.advance(known, version, changes, now),
         trends=trend_cache.put(read_trends, now) if trends is None else trends,
@@ -121,6 +138,11 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
     )
     users = {row[_COMMON]: FoundUser(*row[_COMMON:]) for row in rows if row[_COMMON] is not None}
     return Found(users, casino_context)
+
+
+def _common_row(rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The row with the casino's columns: the one without a user, or the only one."""
+    return rows[0] if len(rows) == 1 else next(row for row in rows if row[_COMMON] is None)
 
 
 def _recount_tallies(user_id: int) -> Tallies:
@@ -132,8 +154,9 @@ def _recount_tallies(user_id: int) -> Tallies:
 
 @cache
 def _sql(common: tuple[str, ...], is_one: bool) -> str:
-    wanted = "= %(user_ids)s" if is_one else "= ANY(%(user_ids)s)"
-    return _SQL.format(common=", ".join(common), user=", ".join(_USER), wanted=wanted)
+    no_common, no_user = (", ".join(["NULL"] * count) for count in (_COMMON, len(_USER)))
+    sql = _OF_ONE_USER if is_one else _OF_USERS
+    return sql.format(common=", ".join(common), user=", ".join(_USER), no_common=no_common, no_user=no_user)
 
 
 def build_user_context(user: FoundUser, request: RecommendationRequest, casino_context: CasinoContext) -> UserContext:

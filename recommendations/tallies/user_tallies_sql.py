@@ -13,9 +13,9 @@ _COUPON = (
 )
 
 
-def coupons_from(source: str) -> str:
+def coupons_from(source: str, condition: str = "isfinite(coupon.timestamp)") -> str:
     """SQL for the coupons of `source` (alias `coupon`) as one text for `decode_coupons`; null for none."""
-    return f"(SELECT '[' || string_agg({_COUPON}, ',') FILTER (WHERE isfinite(coupon.timestamp)) || ']' FROM {source})"
+    return f"(SELECT '[' || string_agg({_COUPON}, ',') FILTER (WHERE {condition}) || ']' FROM {source})"
 
 
 # Tallies that are too large are read as empty bytes, which is no format: then they are recounted.
@@ -23,11 +23,25 @@ _PACKED = f"""(
     SELECT CASE WHEN octet_length(packed.tallies) <= {MAX_BYTES} THEN packed.tallies ELSE ''::bytea END
     FROM user_tallies AS packed WHERE packed.user_id = profile.user_id
 )"""
-_PENDING = coupons_from("purchased_coupons AS coupon WHERE coupon.id = ANY(profile.pending_coupon_ids)")
+
+# Bounds of one user's coupons, which others than this service may write into a casino's database: one that is too large
+# is left out, and too many count as none.
+_MAX_COUPON_BYTES, _MAX_COUPONS_BYTES = 2**20, 64 * 2**20
+_IS_READ = f"isfinite(coupon.timestamp) AND octet_length(coupon.recommended_events::text) <= {_MAX_COUPON_BYTES}"
+
+
+def _coupons_where(condition: str) -> str:
+    coupons = coupons_from(f"purchased_coupons AS coupon WHERE {condition}", _IS_READ)
+    return (
+        f"(SELECT CASE WHEN octet_length(read) <= {_MAX_COUPONS_BYTES} THEN read END FROM {coupons} AS coupons (read))"
+    )
+
+
+_PENDING = _coupons_where("coupon.id = ANY(profile.pending_coupon_ids)")
 
 # Columns for SELECT .. FROM users_profile AS profile: all coupons of the user, and the two arguments of
 # `merge_tallies`. For a profile that `needs_rebuild` no coupon counts as merged.
-ALL_COUPONS = coupons_from("purchased_coupons AS coupon WHERE coupon.user_id = profile.user_id")
+ALL_COUPONS = _coupons_where("coupon.user_id = profile.user_id")
 MERGED_TALLIES = f"CASE WHEN NOT profile.needs_rebuild THEN {_PACKED} END"
 UNMERGED_COUPONS = f"CASE WHEN profile.needs_rebuild THEN {ALL_COUPONS} ELSE {_PENDING} END"
 

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from recommendations.models import User, UserProfile
+from recommendations.models import OfferVersion, User, UserProfile
+from recommendations.offer import read_offer
 from recommendations.recommenders.registry import get_recommender
 from recommendations.serving.engine import CasinoContext, RecommendationRequest
-from recommendations.serving.load import build_user_context
+from recommendations.serving.load import build_user_context, find
 from recommendations.storing import store_coupons, store_users
 from recommendations.tallies.user_tallies import MAX_BYTES
 from recommendations.tests.factories import (
@@ -183,6 +184,93 @@ def test_currency_changed_by_hand_counts_from_that_moment(three_coupons, setting
 def test_other_changes_of_the_users_row_keep_the_usual_stake(three_coupons, now):
     store_users([user_row(id=1, country="FRANCE", timestamp=now)])
     assert served_stake(now) == Decimal("90.00")
+
+
+CALLS = "SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'offer_changes_since'"
+
+
+def change_offer(now):
+    """Cache the offer, then change it."""
+    read_offer(now)
+    EventFactory.create_batch(500, league="A LEAGUE OF A LONG NAME " * 4)
+
+
+def execute(sql):
+    with casino_connection().cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone() if cursor.description else None
+
+
+def bytes_read(user_ids, now, known_version):
+    """The size of the result of a request's query, if the cached offer had this version."""
+    queries = []
+
+    def note(run, sql, parameters, many, context):
+        queries.append((sql, parameters))
+        return run(sql, parameters, many, context)
+
+    with casino_connection().execute_wrapper(note):
+        find(user_ids, now, now.timestamp())
+    sql, parameters = queries[0]
+    with casino_connection().cursor() as cursor:
+        size = f"SELECT sum(octet_length(answer::text)) FROM ({sql}) AS answer"
+        cursor.execute(size, parameters | {"offer_version": known_version})
+        return cursor.fetchone()[0]
+
+
+def test_changes_of_the_offer_are_computed_once_for_a_batch(user, now):
+    users = [1, *(UserFactory.create(id=number).pk for number in range(1_001, 1_006))]
+    change_offer(now)
+    execute("SET LOCAL track_functions = 'pl'")
+    find(users, now, now.timestamp())
+    assert execute(CALLS) == (1,)
+
+
+def test_a_batch_reads_the_casinos_columns_once(user, now):
+    users = [1, *(UserFactory.create(id=number).pk for number in range(1_001, 1_061))]
+    change_offer(now)
+    known = OfferVersion.objects.get().version - 400
+    of_one = bytes_read([1], now, known)
+    assert of_one > 50_000
+    assert bytes_read(users, now, known) < 1.5 * of_one
+
+
+def test_known_and_unknown_users_of_a_batch_are_found_in_the_casinos_context(user, now):
+    event = EventFactory.create()
+    assert find([7, 8], now, now.timestamp()).users == {}
+    found = find([1, 7, 1], now, now.timestamp())
+    assert [*found.users] == [1]
+    assert found.casino_context.offer.ids.tolist() == [event.pk]
+
+
+def test_favourite_pairs_that_are_too_many_are_computed_again(user, now):
+    bet(selection(league="L"))
+    pairs = "SELECT jsonb_agg(jsonb_build_array('FOOTBALL', 'L' || i)) FROM generate_series(1, 100000) AS i"
+    execute(f"UPDATE users_profile SET favorite_sport_league_json = ({pairs})")
+    assert found_user(1).favorite_pairs is None
+    pairs = user_context("inference", now).profile.favorite_pairs
+    assert pairs[0] == ("FOOTBALL", "L")
+    assert UserProfile.objects.get().favorite_sport_league_json == [[*pair] for pair in pairs]
+
+
+@pytest.mark.parametrize("needs_rebuild", [False, True])
+def test_a_coupon_that_is_too_large_is_not_read(three_coupons, now, needs_rebuild):
+    store_coupons([coupon_row(stake=Decimal("7.00"))])
+    grown = "jsonb_build_array(jsonb_build_object('x', repeat('x', 2000000)))"
+    execute(f"UPDATE purchased_coupons SET recommended_events = {grown} WHERE stake = 7")
+    execute(f"UPDATE users_profile SET needs_rebuild = {needs_rebuild}")
+    assert "xx" not in (found_user(1).pending_coupons or "")
+    assert served_stake(now) == Decimal("90.00")
+
+
+def test_coupons_that_are_too_many_count_as_none(three_coupons, settings, now):
+    settings.DEFAULT_STAKE = Decimal("10.00")
+    grown = "jsonb_build_array(jsonb_build_object('x', repeat('x', 1000000)))"
+    many = f"SELECT 1, 90, now(), {grown} FROM generate_series(1, 70)"
+    execute(f"INSERT INTO purchased_coupons (user_id, stake, timestamp, recommended_events) {many}")
+    execute("UPDATE users_profile SET needs_rebuild = true")
+    assert found_user(1).pending_coupons is None
+    assert served_stake(now) == Decimal("10.00")
 
 
 UNREADABLE = {
