@@ -22,9 +22,23 @@ from .casinos import DEMO_CASINOS
 from .errors import DemoFailed
 from .processes import Processes, log_path
 
-STORING_SECONDS = 120
+STALL_SECONDS = 120
 
 Progress = Callable[[int, int], None]
+
+
+class Patience:
+    """Ends `STALL_SECONDS` after the last progress: a busy machine takes long, and only one that hangs makes none."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._done = -1
+        self._since = clock()
+
+    def has_ended(self, done: int) -> bool:
+        if done != self._done:
+            self._done, self._since = done, self._clock()
+        return self._clock() - self._since > STALL_SECONDS
 
 
 def provision_casinos(now: datetime) -> list[Casino]:
@@ -70,30 +84,32 @@ def send_everything(messages: dict[int, CasinoMessages]) -> int:
 
 def wait_until_stored(processes: Processes, progress: Progress) -> None:
     """Waits until the consumers have processed every message; calls `progress(processed, total)`."""
-    deadline = time.monotonic() + STORING_SECONDS
+    patience = Patience()
     while True:
         lags = [measure_lag(topic) for topic in TOPICS.values()]
-        progress(sum(lag.done for lag in lags), sum(lag.messages for lag in lags))
+        done = sum(lag.done for lag in lags)
+        progress(done, sum(lag.messages for lag in lags))
         if all(lag.is_none for lag in lags):
             return
         check_alive(processes)
-        if time.monotonic() > deadline:
+        if patience.has_ended(done):
             raise DemoFailed(
-                f"the consumers did not process all messages within {STORING_SECONDS} s; see {log_path('*').parent}"
+                f"the consumers have processed no message for {STALL_SECONDS} s; see {log_path('*').parent}"
             )
         time.sleep(0.3)
 
 
 def wait_until_recommendations_stored(processes: Processes, casino: Casino, count: int, *, since: datetime) -> None:
     """Waits until the casino's database has `count` recommendations served after `since`."""
-    deadline = time.monotonic() + STORING_SECONDS
+    patience = Patience()
     with use_casino(casino.current):
         while (stored := ServedSlip.objects.filter(timestamp__gte=since).count()) < count:
             check_alive(processes)
-            if time.monotonic() > deadline:
+            if patience.has_ended(stored):
                 log = log_path("consume_recommendations")
                 raise DemoFailed(
-                    f"only {stored} of {count} recommendations of {casino} stored after {STORING_SECONDS} s; see {log}"
+                    f"only {stored} of {count} recommendations of {casino} stored, and none for {STALL_SECONDS} s; "
+                    f"see {log}"
                 )
             time.sleep(0.2)
 

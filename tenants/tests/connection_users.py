@@ -25,7 +25,7 @@ def in_thread(work: Callable[[], R]) -> R:
             connections["default"].close()
 
     with ThreadPoolExecutor(1) as executor:
-        return executor.submit(run).result(timeout=30)
+        return executor.submit(run).result(timeout=60)
 
 
 @contextmanager
@@ -37,16 +37,16 @@ def holding(casino: CurrentCasino) -> Iterator[None]:
         with use_casino(casino):
             casino_connection().ensure_connection()
             has_it.set()
-            may_end.wait(30)
+            may_end.wait(120)
 
     with ThreadPoolExecutor(1) as executor:
         future = executor.submit(hold)
-        assert has_it.wait(10)
+        assert has_it.wait(60)
         try:
             yield
         finally:
             may_end.set()
-            future.result(10)
+            future.result(60)
 
 
 def backend() -> int:

@@ -48,7 +48,7 @@ def hold(casino: CurrentCasino, has_it: threading.Event, may_end: threading.Even
     with use_casino(casino):
         casino_connection().ensure_connection()
         has_it.set()
-        may_end.wait(60)
+        may_end.wait(120)
 
 
 def fork(casinos: list[CurrentCasino]) -> tuple[int, int]:
@@ -70,7 +70,7 @@ def main() -> None:
     has_it, may_end = threading.Event(), threading.Event()
     holder = threading.Thread(target=hold, args=(casinos[0], has_it, may_end))
     holder.start()
-    has_it.wait(10)
+    has_it.wait(60)
     try:
         print(json.dumps(use_and_fork(casinos)))  # noqa: T201  # the test reads it from stdout
     finally:

@@ -50,11 +50,11 @@ def pgbouncer(socket_dir: str, port: int, *, servers_each: int = 5) -> Iterator[
             yield f"postgres://postgres@127.0.0.1:{port}/"
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres").close()

@@ -17,6 +17,8 @@ from django.db import connections
 
 from tenants.postgresql import embedded
 
+from .waiting import PATIENCE_SECONDS
+
 SERVER_APART = settings.LOCAL_DIR / "postgres-apart"
 
 GRANIAN_OPTIONS = ("--interface", "asgi", "--http", "1", "--no-ws", "--workers-kill-timeout", "20")
@@ -131,7 +133,7 @@ def granian(
 
 def wait_for_server(port: int) -> None:
     """Wait for any response."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             ask(port, "/health/live")

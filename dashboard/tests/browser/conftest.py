@@ -80,7 +80,7 @@ def open_page(chromium: Any, live_server: Any, browser_errors: BrowserErrors) ->
 
     def _open(**arguments: Any) -> Any:
         context = chromium.new_context(base_url=live_server.url, **arguments)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         page = context.new_page()
         page.on("request", lambda request: browser_errors.add_request(request.url, live_server.url))

@@ -110,11 +110,11 @@ def _in_threads(*calls):
             results = [executor.submit(call_and_close, call) for call in calls]
             with server_cursor() as cursor:
                 _wait_until_waiting(cursor, len(calls))
-        return [result.result(10) for result in results]
+        return [result.result(60) for result in results]
 
 
 def _wait_until_waiting(cursor, count):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
         if cursor.fetchone()[0] >= count:
