@@ -42,7 +42,9 @@ CONFIGURATION: Schema = {
         "recommender_type": {"type": "string", "enum": list(RECOMMENDERS)},
         "recommendation_schema": {"type": "object", "minProperties": 1, "additionalProperties": _FIELD},
         "options": _OPTIONS,
+        "timestamp": {"description": "Ignored, so that a configuration can be sent back as it was read."},
     },
+    "additionalProperties": False,
 }
 KEPT_CONFIGURATION: Schema = {
     "type": "object",
@@ -81,6 +83,7 @@ MANY: Schema = {
         "sport": {"type": "array", "items": {"type": "string"}},
         "explain": {"type": "boolean"},
     },
+    "additionalProperties": False,
 }
 RECOMMENDATIONS: Schema = {
     "type": "object",

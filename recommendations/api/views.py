@@ -61,7 +61,7 @@ class ConfigView(CasinoAPIView):
 
     @docs.of_casino(
         docs.SAVED,
-        codes=[*docs.BODY_CODES, "invalid_configuration"],
+        codes=[*docs.BODY_CODES, "invalid_configuration", "invalid_parameter"],
         operation_id="configure",
         **docs.with_body(docs.CONFIGURATION),
     )
