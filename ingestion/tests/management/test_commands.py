@@ -44,10 +44,11 @@ def test_consumer_without_messages_ends_after_idle_exit(broker, casino_a, tmp_pa
 
 
 def test_consumer_fails_after_too_many_rejections_without_a_commit(broker, casino_a, casino_b):
-    send(USERS, [(1 + place % 2, b"{") for place in range(40)])
-    status, out, error = run("consume_users", INGESTION_REJECTION_RUN="10", LOG_LEVEL="CRITICAL")
+    send(USERS, [(casino, b"{") for _ in range(12) for casino in (1, 2, None)])
+    status, out, error = run("consume_users", INGESTION_REJECTION_RUN="10", LOG_LEVEL="ERROR")
     assert (status, out) == (1, "")
-    assert error.startswith("CommandError: users: 40 messages in a row are rejected")
+    sources = "casino 1, casino 2, messages without a known casino"
+    assert error.startswith(f"CommandError: users: nearly all sources' messages are rejected ({sources})")
     assert committed(USERS) == {}
     assert read_named(USERS.dead, 1, seconds=0.5) == []
 
