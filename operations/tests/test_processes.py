@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from tenants.tests import fast_postgresql
 from tenants.tests.server_process import (
@@ -86,6 +87,7 @@ def test_ended_process_keeps_its_counters_and_loses_its_gauges(catalogue, tmp_pa
 
 
 _REQUESTS = 20
+_IN_USE = settings.WEB_DRAIN_SECONDS / 2  # seconds without a request; a busy server may read it as much later
 
 
 class Traffic:
@@ -110,26 +112,29 @@ class Traffic:
     def _send(self, port: int, casino_id: int) -> None:
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
             while not self._stop.is_set():
+                answered_at = None
                 for _ in range(_REQUESTS):
-                    self._ask(connection, casino_id)
+                    answered_at = self._ask(connection, casino_id, answered_at)
                 connection.close()  # so that each worker gets some
 
-    def _ask(self, connection: http.client.HTTPConnection, casino_id: int) -> None:
-        is_kept = connection.sock is not None
+    def _ask(self, connection: http.client.HTTPConnection, casino_id: int, answered_at: float | None) -> float | None:
+        """The time of the response, if the connection is kept. A connection that was idle may be closed at any time,
+        and the kernel resets a new one that no worker has accepted."""
+        is_in_use = answered_at is not None and time.monotonic() - answered_at < _IN_USE
         try:
             connection.request("GET", "/config", headers={"Casino-ID": str(casino_id)})
             response = connection.getresponse()
             response.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            if is_kept or not isinstance(error, ConnectionError):
-                self.failures.append(f"{error!r} on a {'kept' if is_kept else 'new'} connection")
-            else:  # refused: nobody listens; reset: the listener closed before it accepted the connection
-                time.sleep(0.01)
-        else:
-            self.closed += response.will_close
-            if response.status != 200:
-                self.failures.append(str(response.status))
+            if is_in_use or not isinstance(error, ConnectionError):
+                self.failures.append(f"{error!r} on a {'kept' if is_in_use else 'new or idle'} connection")
+            time.sleep(0.01)  # nobody listens, perhaps
+            return None
+        self.closed += response.will_close
+        if response.status != 200:
+            self.failures.append(str(response.status))
+        return None if response.will_close else time.monotonic()
 
 
 def wait_for_workers(folder: Path, count: int) -> None:
