@@ -16,7 +16,7 @@ from tenants.tests.frozen_server import frozen
 
 from .installation import Attacked, Installation
 from .probes import Probe, ask_for_recommendations
-from .topic import garbage_in_a_topic, store_users
+from .topic import garbage_in_a_topic, messages_for_a_hung_server, store_users
 
 CLIENTS = 9  # of each attacked casino
 WARM_UP_SECONDS = 3.0  # so that the web server has open connections to their databases
@@ -55,6 +55,7 @@ def web_attack(name: str, installation: Installation, *, uses_key: bool = False)
 
 ATTACKS = {
     "hung server": Attack(hung_server),
+    "hung server, messages": Attack(messages_for_a_hung_server, store_users, rate=8.0),
     "two locked casinos": Attack(locked_casinos),
     "slow bodies": Attack(partial(web_attack, "slow_bodies")),
     "slow headers": Attack(partial(web_attack, "slow_headers")),

@@ -22,12 +22,14 @@ from ingestion.topics import PARTITIONS, USERS, topic_names
 from recommendations.models import User
 from tenants.models import Casino
 from tenants.routing.context import use_casino
+from tenants.tests.frozen_server import frozen
 
 from .installation import Installation
 from .probes import TIMEOUT_SECONDS, Failed, Probe
 
 _FIRST_ID = 1_000_000  # after the installation's own users
 _POLL_SECONDS = 0.01
+_SENT_RATE, _WARM_UP_SECONDS = 10.0, 2.0
 _ids = itertools.count(_FIRST_ID + time.time_ns() // 1_000_000_000 * 1_000)
 
 
@@ -115,3 +117,33 @@ def garbage_in_a_topic(installation: Installation) -> Iterator[None]:
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def messages_for_a_hung_server(installation: Installation) -> Iterator[None]:
+    """The second server stops saying anything, while its casinos send messages."""
+    with _sending([each.casino.pk for each in installation.distant]):
+        time.sleep(_WARM_UP_SECONDS)
+        with frozen(installation.distant[0].data_dir):
+            yield
+
+
+@contextmanager
+def _sending(casino_ids: list[int]) -> Iterator[None]:
+    """Send users of these casinos, each `_SENT_RATE` a second."""
+    stop, producer = threading.Event(), Producer(client_config() | {"linger.ms": 0})
+
+    def send() -> None:
+        while not stop.wait(1 / _SENT_RATE):
+            for casino_id in casino_ids:
+                body = msgspec.json.encode(user(id=next(_ids)))
+                producer.produce(USERS.name, body, headers={CASINO_HEADER: str(casino_id)})
+            producer.poll(0)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

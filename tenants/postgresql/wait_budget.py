@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cache
 from math import inf
 from typing import NamedTuple
 
@@ -63,7 +64,12 @@ def waiting_within(budget: WaitBudget | None) -> Iterator[None]:
 def request_budget(seconds: float | None = None) -> WaitBudget:
     """For a request: `REQUEST_DATABASE_SECONDS`, or fewer."""
     most: float = settings.REQUEST_DATABASE_SECONDS
-    return WaitBudget(ServerTimeouts(most * 900, most * 800), most if seconds is None else seconds)
+    return WaitBudget(_timeouts_of_requests(most), most if seconds is None else seconds)
+
+
+@cache
+def _timeouts_of_requests(seconds: float) -> ServerTimeouts:
+    return ServerTimeouts(seconds * 900, seconds * 800)
 
 
 def consumer_budget(stop: threading.Event) -> WaitBudget:
