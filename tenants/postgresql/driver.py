@@ -3,21 +3,24 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil, inf
 from time import monotonic
 from types import ModuleType
 from typing import Any
 
 import psycopg
+from psycopg import waiting
 from psycopg.abc import RV, PQGen
+from psycopg.conninfo import make_conninfo
 
 from tenants.errors import ServerSilent, TooManyStalled
 
 from .stalls import STALL_SECONDS, stalls
-from .wait_budget import ServerTimeouts, WaitBudget, find_budget
+from .wait_budget import PING_SECONDS, ServerTimeouts, WaitBudget, find_budget
 
 _INTERVAL_SECONDS = 0.1  # psycopg's own; it looks for signals so often
-_PING_SECONDS = 2  # psycopg connects for no less
+_NOT_LIBPQ = ("context", "cursor_factory", "prepare_threshold")
 
 
 class GaveUp(psycopg.OperationalError):
@@ -32,25 +35,23 @@ class Place:
     server: str
     params: Mapping[str, Any] = field(repr=False)
 
-    def answers(self) -> bool:
-        """Whether the server answers a new connection. An error is an answer."""
+    def answers(self, seconds: float = PING_SECONDS) -> bool:
+        """Whether the server answers a new connection, and a statement on it, each in this time. An error is an
+        answer."""
+        conninfo = make_conninfo(**{name: value for name, value in self.params.items() if name not in _NOT_LIBPQ})
+        ping = None
         try:
-            with _Ping.connect(**{**self.params, "connect_timeout": _PING_SECONDS}) as ping:
-                ping.execute("SELECT 1")
-        except (psycopg.errors.ConnectionTimeout, psycopg.errors._WaitTimeout):
+            # not `connect`, which waits for two seconds at least
+            ping = waiting.wait_conn(psycopg.Connection._connect_gen(conninfo), _INTERVAL_SECONDS, seconds)
+            ping.wait(ping.cursor()._execute_gen("SELECT 1"), timeout=seconds)
+        except psycopg.errors._WaitTimeout:
             return False
         except psycopg.Error:
             return True
+        finally:
+            if ping is not None:
+                ping.close()
         return True
-
-
-class _Ping(psycopg.Connection[Any]):
-    def wait(self, gen: PQGen[RV], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> RV:
-        try:
-            return super().wait(gen, interval, _PING_SECONDS)
-        except psycopg.errors._WaitTimeout:
-            self.pgconn.finish()
-            raise
 
 
 class BudgetConnection(psycopg.Connection[Any]):
@@ -103,7 +104,7 @@ class BudgetConnection(psycopg.Connection[Any]):
             raise self._give_up(str(refusal)) from refusal
         try:
             while (left := budget.seconds(monotonic() - began)) > 0:
-                if stalls.is_silent(place.server, place.answers):
+                if stalls.is_silent(place.server, partial(place.answers, budget.ping_seconds)):
                     raise self._give_up("its server does not answer a new connection either")
                 try:
                     return super().wait(gen, interval, min(left, STALL_SECONDS))

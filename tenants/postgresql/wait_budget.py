@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+PING_SECONDS = 2.0
+CONSUMER_PING_SECONDS = 1.0  # to park messages in vain does little harm
 STOPPING_SECONDS = 5.0
 SHORT_SECONDS = 5.0
 _LATER_SECONDS = 5.0  # after the server should have ended a consumer's statement
@@ -30,7 +32,8 @@ class ServerTimeouts(NamedTuple):
 
 @dataclass(slots=True)
 class WaitBudget:
-    """Seconds to wait for databases: `left` for all statements together, `each` for one of them.
+    """Seconds to wait for databases: `left` for all statements together, `each` for one of them. A server on which one
+    is stalled is silent if it does not answer a new connection within `ping_seconds`.
 
     Once `stop` is set, stalled statements together have `STOPPING_SECONDS`.
     """
@@ -38,6 +41,7 @@ class WaitBudget:
     server_timeouts: ServerTimeouts
     left: float = inf
     each: float = inf
+    ping_seconds: float = PING_SECONDS
     stop: threading.Event | None = None
 
     def seconds(self, waited: float) -> float:
@@ -76,7 +80,7 @@ def consumer_budget(stop: threading.Event) -> WaitBudget:
     """For a consumer, each of whose statements may take as long as the server allows, and some seconds more."""
     statement: float = settings.INGESTION_STATEMENT_SECONDS
     timeouts = ServerTimeouts(statement * 1_000, settings.INGESTION_LOCK_SECONDS * 1_000)
-    return WaitBudget(timeouts, each=statement + _LATER_SECONDS, stop=stop)
+    return WaitBudget(timeouts, each=statement + _LATER_SECONDS, ping_seconds=CONSUMER_PING_SECONDS, stop=stop)
 
 
 @contextmanager
