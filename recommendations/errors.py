@@ -25,6 +25,10 @@ class UserNotFound(RecommendationError):
     """The casino has no such user."""
 
 
+class ExportTooLarge(RecommendationError):
+    """A user's data is too large for one response."""
+
+
 class NoOpenEvents(RecommendationError):
     """The casino has no events that can be bet on now."""
 

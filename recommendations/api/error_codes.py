@@ -40,6 +40,9 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "no_open_events": ErrorCode(409, "There are no events that can be bet on now"),
     "length_required": ErrorCode(411, "Send the body with a Content-Length: this server reads no chunked bodies"),
     "request_too_large": ErrorCode(413, "The request is too large: send at most 1000000 bytes"),
+    "export_too_large": ErrorCode(
+        413, "The user's data has 20000000 bytes; a response may have 10000000. Use `manage.py export_user`"
+    ),
     "unsupported_media_type": ErrorCode(415, 'Unsupported media type "text/plain" in request.'),
     "casino_suspended": ErrorCode(423, "Casino is suspended"),
     "rate_limited": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 1}),

@@ -7,6 +7,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from recommendations.serving.response_size import MAX_RESPONSE_BYTES
 from recommendations.storing import privacy
 from tenants.http.request_state import caller
 from tenants.models import Scope
@@ -38,6 +39,11 @@ class UserExportView(CasinoAPIView):
     scope = Scope.CONFIGURE
     staff_permissions: ClassVar[Mapping[str, str]] = {"GET": "recommendations.view_user"}
 
-    @docs.of_casino(docs.EXPORT, codes=["user_not_found"], operation_id="export_user", parameters=[docs.USER_ID])
+    @docs.of_casino(
+        docs.EXPORT, codes=["user_not_found", "export_too_large"], operation_id="export_user", parameters=[docs.USER_ID]
+    )
     def get(self, request: Request, user_id: str) -> Response:
-        return Response(privacy.export_user(casino=self.casino, user_id=parse_user_id(user_id), by=caller(request)))
+        found = privacy.export_user(
+            casino=self.casino, user_id=parse_user_id(user_id), by=caller(request), at_most=MAX_RESPONSE_BYTES
+        )
+        return Response(found)

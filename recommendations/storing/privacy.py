@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Max
 from django.utils import timezone
 
-from recommendations.errors import UserNotFound
+from recommendations.errors import ExportTooLarge, UserNotFound
 from recommendations.tallies.user_tallies_sql import MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
 from tenants.models import Casino, PrivacyAction, PrivacyRecord
 from tenants.routing.connections import query
@@ -39,8 +39,11 @@ def forget_user(*, casino: Casino, user_id: int, by: str, now: datetime) -> dict
     return erased
 
 
-def export_user(*, casino: Casino, user_id: int, by: str) -> dict[str, Any]:
-    """All stored data of a user of the current casino. Raises UserNotFound without any."""
+def export_user(*, casino: Casino, user_id: int, by: str, at_most: int | None = None) -> dict[str, Any]:
+    """All stored data of a user of the current casino. Raises UserNotFound without any, and ExportTooLarge for rows of
+    more than `at_most` bytes."""
+    if at_most is not None:
+        _check_size(user_id, at_most)
     with _recorded(casino, user_id, PrivacyAction.EXPORTED, by):
         found = {name: [_as_value(row) for (row,) in query(sql, [user_id])] for name, sql in _ROWS.items()}
         vectors = vectors_of(user_id)
@@ -48,6 +51,16 @@ def export_user(*, casino: Casino, user_id: int, by: str) -> dict[str, Any]:
             raise UserNotFound("User not found")
         single = {name: next(iter(found[name]), None) for name in _SINGLE_ROWS}
         return {"user_id": user_id, **found, **single, "tallies": _tallies(user_id), "tastes": vectors}
+
+
+def _check_size(user_id: int, at_most: int) -> None:
+    """Raises ExportTooLarge. PostgreSQL adds up the rows' bytes, so that none is in this process's memory."""
+    sizes = [f"SELECT sum(octet_length(row.data::text)) AS bytes FROM ({sql}) AS row (data)" for sql in _ROWS.values()]
+    [(size,)] = query(f"SELECT sum(bytes) FROM ({' UNION ALL '.join(sizes)}) AS part", [user_id] * len(_ROWS))
+    if size is not None and size > at_most:
+        raise ExportTooLarge(
+            f"The user's data has {size} bytes; a response may have {at_most}. Use `manage.py export_user`"
+        )
 
 
 def erased_users(casino: Casino) -> dict[int, datetime]:

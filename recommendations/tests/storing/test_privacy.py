@@ -250,6 +250,16 @@ def test_export_contains_all_data_of_the_user(casino_a, key):
     assert Client().get("/users/9/export", headers=key).json()["waiting_coupons"][0]["coupon_id"] == 99
 
 
+def test_export_above_the_size_of_a_response_is_refused_and_not_recorded(casino_a, key, monkeypatch):
+    assert Client().get("/users/7/export", headers=key).status_code == 200
+    PrivacyRecord.objects.all().delete()
+    monkeypatch.setattr("recommendations.api.user_views.MAX_RESPONSE_BYTES", 500)
+    answer = Client().get("/users/7/export", headers=key)
+    assert (answer.status_code, answer.json()["code"]) == (413, "export_too_large")
+    assert "manage.py export_user" in answer.json()["error"]
+    assert not PrivacyRecord.objects.exists()
+
+
 @pytest.mark.parametrize(("method", "path"), [("delete", "/users/{}"), ("get", "/users/{}/export")])
 @pytest.mark.parametrize("user_id", ["1000", "none", "0", "9" * 30])
 def test_unknown_user_gets_404_and_no_audit_record(key, method, path, user_id):
