@@ -53,12 +53,14 @@ COVERED = """() => [...document.querySelectorAll(
       && !(top && (each.contains(top) || top.contains(each) || labels.some(label => label.contains(top)))); })
   .map(each => "covered: " + each.outerHTML.slice(0, 120))"""
 # Texts that the screen or their box cuts off.
-CUT = """() => [...document.querySelectorAll("main *, #content *")]
+CUT = """() => [...document.querySelectorAll("main *, #content *, .rs-side h2, #nav-sidebar-inner h2")]
   .filter(each => [...each.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
   .filter(each => each.checkVisibility() && !each.closest(".rs-hidden, thead, option, pre, textarea"))
   .filter(each => { const box = each.getBoundingClientRect();
     const isClipped = getComputedStyle(each).overflow === "hidden" && each.scrollWidth > each.clientWidth + 1;
-    return box.width > 1 && (box.right > innerWidth + 1 || box.left < -1 || isClipped); })
+    const side = each.closest(".rs-side, #nav-sidebar-inner")?.getBoundingClientRect();
+    const isOver = each.scrollWidth > each.clientWidth + 1 && each.clientWidth && side;
+    return box.width > 1 && (box.right > innerWidth + 1 || (box.left < -1 && !side) || isClipped || isOver); })
   .map(each => "cut off: " + each.outerHTML.slice(0, 120))"""
 
 
