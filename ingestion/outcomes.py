@@ -22,7 +22,13 @@ class MessageResult(msgspec.Struct):
     envelope: Envelope
     outcome: str
     rejection: Rejection | None = None
+    is_casino_known: bool = True
 
     @classmethod
-    def reject(cls, envelope: Envelope, rejection: Rejection) -> Self:
-        return cls(envelope, rejection.code, rejection)
+    def reject(cls, envelope: Envelope, rejection: Rejection, *, is_casino_known: bool = True) -> Self:
+        return cls(envelope, rejection.code, rejection, is_casino_known)
+
+    @property
+    def casino_id(self) -> int | None:
+        """The id of a casino of the catalogue; None for any other, of which senders can name any number."""
+        return self.envelope.casino_id if self.is_casino_known else None

@@ -116,7 +116,7 @@ def build_environ(scope: Scope) -> Environ:
     if "http.response.pathsend" in scope.get("extensions", ()):
         environ["wsgi.file_wrapper"] = SentFile
     for name, value in scope["headers"]:
-        if (key := _environ_key(name)) is not None:
+        if (key := (_cached_key if len(name) <= _CACHED_BYTES else _environ_key)(name)) is not None:
             text = value.decode("latin-1")
             environ[key] = f"{environ[key]}{_SEPARATORS.get(key, ',')}{text}" if key in environ else text
     return environ
@@ -125,12 +125,17 @@ def build_environ(scope: Scope) -> Environ:
 _SEPARATORS = {"HTTP_COOKIE": "; "}
 
 
-@lru_cache(1_024)
+_CACHED_BYTES = 64  # of a header's name; longer ones would fill the memory
+
+
 def _environ_key(name: bytes) -> str | None:
     if b"_" in name:
         return None
     key = name.decode("latin-1").upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+_cached_key = lru_cache(1_024)(_environ_key)
 
 
 def _replace_body(environ: Environ, body: bytes) -> None:

@@ -37,6 +37,7 @@ from .health_server import Health
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 15.0
+UNKNOWN_CASINO = "unknown"  # in the metrics
 _CONNECT_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 _MEASURE_SECONDS = 1.0
@@ -44,7 +45,7 @@ _CLOSE_SECONDS = 5.0  # for offsets refused at the end; half of the 10 s that co
 
 
 class TopicConsumer:
-    """Consumes one topic until `stop` is set. `counts` maps (casino id or None, outcome) to messages.
+    """Consumes one topic until `stop` is set. `counts` maps (id of a known casino or None, outcome) to messages.
 
     At least once from Kafka: offsets are committed after every message of the batch is stored, parked or a dead letter.
     Exactly once in the casinos' databases, by their ledgers.
@@ -209,11 +210,11 @@ class TopicConsumer:
             self._client.resume(self._client.assignment())
 
     def _count(self, results: Sequence[MessageResult]) -> None:
-        counts = Counter((result.envelope.casino_id, result.outcome) for result in results)
+        counts = Counter((result.casino_id, result.outcome) for result in results)
         self.counts.update(counts)
         self._outcomes_to_log.update(by_outcome(counts))
         for (casino_id, outcome), count in counts.items():
-            casino = "" if casino_id is None else str(casino_id)
+            casino = UNKNOWN_CASINO if casino_id is None else str(casino_id)
             metrics.MESSAGES.labels(self._topic.name, casino, outcome).inc(count)
 
     def _log_batch(self, messages: int) -> None:

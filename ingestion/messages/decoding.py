@@ -40,7 +40,8 @@ _MISSING = re.compile(r"required field `([^`]*)`")
 _PLACE = re.compile(r"at `\$\.?([^`]*)`")
 _CLOCK_SKEW = timedelta(days=1)
 _MILLISECONDS_FROM = 100_000_000_000  # as Unix seconds this would be the year 5138
-_CACHED_SELECTIONS = 32_768
+_CACHED_SELECTIONS, _CACHED_BYTES = 32_768, 1_024  # longer ones would fill the memory
+_MAX_BYTES_BESIDE = 16_384  # of a message's key and headers, to which a replay adds two
 
 
 class Rejection(msgspec.Struct):
@@ -81,9 +82,8 @@ def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> An
         return Rejection("ambiguous_header", name, f"header {name} occurs more than once: send it once")
     if envelope.casino_id is None:
         return _NO_CASINO
-    size = len(envelope.value or b"")
-    if size > limits.message_bytes:
-        return Rejection("too_large", "", f"the value has {size} bytes: send at most {limits.message_bytes}")
+    if (rejection := _size_rejection(envelope)) is not None:
+        return rejection
     try:
         return _decode_removal(envelope, bounds) if envelope.value is None else decode(envelope, bounds)
     except (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -91,6 +91,18 @@ def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> An
     except Exception as error:  # no single message ends the process
         logger.exception("An error of this program: the message %s can't be decoded", envelope.place)
         return Rejection("undecodable", "", f"an error of this program, {type(error).__name__}: see the log")
+
+
+def _size_rejection(envelope: Envelope) -> Rejection | None:
+    size = len(envelope.value or b"")
+    if size > limits.message_bytes:
+        return Rejection("too_large", "", f"the value has {size} bytes: send at most {limits.message_bytes}")
+    beside = len(envelope.key or b"")
+    for name, value in envelope.headers or ():
+        beside += len(name) + len(value or b"")
+    if beside > _MAX_BYTES_BESIDE:
+        return Rejection("too_large", "", f"key and headers have {beside} bytes: send at most {_MAX_BYTES_BESIDE}")
+    return None
 
 
 _DECODE_USER = msgspec.json.Decoder(UserMessage).decode
@@ -195,9 +207,17 @@ def _convert_each(field: str, items: Iterable[T], convert: Callable[[T], R]) -> 
     return tuple(converted)
 
 
-@lru_cache(_CACHED_SELECTIONS)
 def _selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
     """The selection with this JSON; cached for these known sports, which its validation depends on."""
+    return _cached_selection(raw, sports) if len(raw) <= _CACHED_BYTES else _decode_selection(raw)
+
+
+@lru_cache(_CACHED_SELECTIONS)
+def _cached_selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
+    return _decode_selection(raw)
+
+
+def _decode_selection(raw: bytes) -> Selection:
     message = _DECODE_SELECTION(raw)
     return Selection(
         event_id=message.event_id,

@@ -14,6 +14,8 @@ REPLAYS_HEADER = "replay.count"
 
 Headers = list[tuple[str, bytes | None]]
 
+_ID_DIGITS = 20  # of the greatest id 19; longer ones would fill the cache
+
 _HEADERS = methodcaller("headers")
 
 
@@ -91,7 +93,8 @@ def header(headers: Headers | None, name: str) -> bytes | None:
 def casino_id_of(headers: Headers | None) -> int | None:
     """The casino's id; None unless there is one header with a valid one."""
     values = [value for name, value in headers or () if name == CASINO_HEADER]
-    return _parse_id(values[0] or b"") if len(values) == 1 else None
+    text = values[0] or b"" if len(values) == 1 else b""
+    return _parse_id(text) if len(text) <= _ID_DIGITS else None
 
 
 def repeated_header(headers: Headers | None) -> str:

@@ -18,6 +18,8 @@ Id = Annotated[int, Meta(ge=1, le=MAX_OWN_ID, description="The casino's own id; 
 Reference = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 OptionalText = Annotated[str, Meta(max_length=MAX_TEXT)]
+_USER_STATUS = "active, self_excluded, time_out or closed; absent: unchanged."
+_EVENT_STATUS = "open, suspended, cancelled or settled; absent: unchanged."
 # Amounts stay JSON, which `fields.amount` reads: as Decimal, msgspec would also take "1_0" and "+1".
 _AMOUNT = {"format": "decimal"}
 Odd = Annotated[
@@ -57,9 +59,7 @@ class UserMessage(msgspec.Struct):
     favorite_sport: Text
     favorite_league: OptionalText = ""
     id: Id | None = None
-    status: Annotated[str, Meta(description="active, self_excluded, time_out or closed; absent: unchanged.")] | None = (
-        None
-    )
+    status: Annotated[str, Meta(max_length=MAX_TEXT, description=_USER_STATUS)] | None = None
     status_until: Annotated[Time, Meta(description="End of the status; absent: none.")] | None = None
     birth_date: date | None = None
     stake_limit: Annotated[_Limit, Meta(title="The highest stake of a coupon")] | UnsetType = UNSET
@@ -78,7 +78,7 @@ class EventMessage(msgspec.Struct):
     sport: Text
     odd: Odd
     id: Id | None = None
-    status: Annotated[str, Meta(description="open, suspended, cancelled or settled; absent: unchanged.")] | None = None
+    status: Annotated[str, Meta(max_length=MAX_TEXT, description=_EVENT_STATUS)] | None = None
     timestamp: Annotated[Time, Meta(description="Valid as of this time; absent: the sending time.")] | None = None
 
 

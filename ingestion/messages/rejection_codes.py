@@ -5,7 +5,8 @@ REASONS = {
     "ambiguous_header": "One of the headers `casino_id`, `replay.origin` and `replay.count` occurs more than once. "
     "Send it once.",
     "unknown_casino": "No casino has this id, or it was deleted. Create the casino, then replay.",
-    "too_large": "The value has more than `KAFKA_MESSAGE_BYTES` bytes. Send less, or raise the setting, then replay.",
+    "too_large": "The value has more than `KAFKA_MESSAGE_BYTES` bytes, or key and headers more than 16,384. Send less, "
+    "or raise the setting, then replay.",
     "malformed": "The value is not valid JSON: truncated, not UTF-8, NaN, a lone surrogate, nested too deeply.",
     "undecodable": "This service failed on the message: the log has the error. Report it; after the fix, replay.",
     "bad_key": "A message without a value (a tombstone) whose key is not a row's id in digits.",

@@ -187,7 +187,9 @@ class CasinoStore:
         """Send messages without a casino's database to the dead letters; no database counts them."""
         results = [
             MessageResult.reject(
-                each.envelope, each.content if isinstance(each.content, Rejection) else _UNKNOWN_CASINO
+                each.envelope,
+                each.content if isinstance(each.content, Rejection) else _UNKNOWN_CASINO,
+                is_casino_known=False,
             )
             for each in messages
         ]

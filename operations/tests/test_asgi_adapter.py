@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import tracemalloc
 
 import pytest
 
@@ -241,6 +242,20 @@ def test_header_names_with_an_underscore_are_dropped():
     environ = build_environ(Client(headers=headers).scope)
     assert environ["HTTP_CASINO_ID"] == "1"
     assert "HTTP_X_FORWARDED_PROTO" not in environ
+
+
+def test_long_names_of_headers_do_not_stay_in_memory():
+    def read_many(first):
+        for number in range(first, first + 20):
+            build_environ(Client(headers=[(b"x" * 100_000 + b"%d" % number, b"")]).scope)
+
+    read_many(0)
+    tracemalloc.start()
+    try:
+        read_many(20)
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_repeated_headers_are_joined():

@@ -1,15 +1,17 @@
 """Validation of single fields. Each function takes the field's name and value, and returns the value to store or raises
 InvalidRow.
 
-Leagues, teams and sports repeat in messages, so their results are cached; personal data is not.
+Leagues, teams and sports repeat in messages, so their results are cached, unless they are long; personal data is not.
 """
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import lru_cache, update_wrapper
 from math import isfinite
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -33,6 +35,19 @@ _FIRST_OF_NUMBER = frozenset(b"-0123456789")  # of a JSON number, which the JSON
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
+F = TypeVar("F", bound=Callable[..., str])
+
+
+def _cached_if_short(validate: F) -> F:
+    """Cache the results of values of at most `MAX_TEXT` characters: others would fill the memory."""
+    cached = lru_cache(_CACHED)(validate)
+
+    def call(field: str, value: str, *known: tuple[str, ...]) -> str:
+        return (cached if len(value) <= MAX_TEXT else validate)(field, value, *known)
+
+    return cast(F, update_wrapper(call, validate))
+
+
 def identity(field: str, value: int | None, highest: int = MAX_OWN_ID) -> int | None:
     if value is not None and not 0 < value <= highest:
         raise InvalidRow("out_of_range", field, f"must be from 1 to {highest}")
@@ -50,19 +65,19 @@ def text(field: str, value: str) -> str:
     return value
 
 
-@lru_cache(_CACHED)
+@_cached_if_short
 def name(field: str, value: str) -> str:
     """A case-sensitive name of this service's own, such as a recommender's."""
     return text(field, value)
 
 
-@lru_cache(_CACHED)
+@_cached_if_short
 def classifier(field: str, value: str) -> str:
     """Classifying text is stored upper-case; its length is checked afterwards, because ß becomes SS."""
     return text(field, value.upper())
 
 
-@lru_cache(_CACHED)
+@_cached_if_short
 def one_of(field: str, value: str, known: tuple[str, ...]) -> str:
     value = value.strip().upper()
     if value not in known:

@@ -10,6 +10,7 @@ from ingestion.dead_letters.log import DeadLetterQuery, list_dead_letters
 from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.maintenance.pruning import TallyMerging, TallyPruning
 from ingestion.messages.envelope import open_message
+from ingestion.metrics import MESSAGES
 from ingestion.tests.kafka_client import Until, committed, consume, in_second_group, send, send_raw
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, event, user, without
@@ -82,7 +83,7 @@ def test_valid_and_invalid_messages_are_separated_and_counted(broker, casino_a, 
     assert counts[1, "stored"] == len(good) == len(names(casino_a))
     assert counts[2, "stored"] == len(names(casino_b)) == 1
     for casino, _, reason in BAD:
-        assert counts[casino if isinstance(casino, int) else None, reason] >= 1
+        assert counts[casino if casino in {1, 2} else None, reason] >= 1
     assert counts.total() == len(mixed) + 1
     assert committed(USERS) == {0: len(mixed) + 1}
 
@@ -97,6 +98,14 @@ def test_rejected_messages_are_logged_with_their_place_and_reason(broker, casino
         for offset, (casino, _, reason) in enumerate(BAD, start=1)
     }
     assert all(warning.count(": ") >= 2 for warning in warnings)
+
+
+def test_ids_of_unknown_casinos_are_counted_together(broker, casino_a):
+    send(USERS, [(1, user()), *((10**12 + number, user()) for number in range(20)), (10**12, b"{")])
+    assert consume(USERS, 22).counts == {(1, "stored"): 1, (None, "unknown_casino"): 20, (None, "malformed"): 1}
+    casinos = {sample.labels["casino"] for metric in MESSAGES.collect() for sample in metric.samples}
+    assert "unknown" in casinos
+    assert not any(each.startswith("1000000") for each in casinos)
 
 
 def test_messages_with_unreadable_headers_do_not_stop_the_rest(broker, casino_a):

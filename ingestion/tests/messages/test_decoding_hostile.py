@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,7 +24,7 @@ from ingestion.tests.sample_messages import SELECTION, coupon, event, served, us
 from ingestion.topics import USERS
 from recommendations.validation.rows import AnyRow, EventRow, Removal
 
-from .test_decoding import KINDS, accepted, read, rejected
+from .test_decoding import CASINO, KINDS, accepted, read, rejected
 
 SENT = datetime.fromtimestamp(SENT_AT / 1000, UTC)
 
@@ -176,6 +177,43 @@ def test_no_value_of_any_field_fails_the_decoder(decode, message):
             [item] = message[name]
             for field in {*item, "event_id"}:
                 read(decode, raw(message, name, b"[" + raw(item, field, written) + b"]"))
+
+
+LONG = "x" * 200_000
+
+
+@pytest.mark.parametrize(
+    ("decode", "message", "headers"),
+    [
+        (decode_coupon, coupon(recommended_events=[SELECTION | {"x": LONG + "<n>"}]), CASINO),
+        (decode_user, user(), [("casino_id", b"1" * 200_000)]),
+        (decode_user, user(), [*CASINO, ("x", LONG.encode())]),
+    ],
+)
+def test_no_part_of_a_message_stays_in_memory(decode, message, headers):
+    def read_many(first):
+        for number in range(first, first + 20):
+            body = json.dumps(message).replace("<n>", str(number)).encode()
+            read(decode, body, [(name, value + b"%d" % number) for name, value in headers])
+
+    read_many(0)
+    tracemalloc.start()
+    try:
+        read_many(20)
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_status_is_limited_in_length():
+    assert rejected(decode_event, event(status=" " * 100 + "open")) == ("too_long", "status")
+    assert rejected(decode_user, user(status=" " * 100 + "active")) == ("too_long", "status")
+
+
+@pytest.mark.parametrize("message", [{"key": b"1" * 16_500}, {"headers": [*CASINO, ("x", LONG.encode())]}])
+def test_key_and_headers_are_limited_in_size(message):
+    assert rejected(decode_user, user(), **message) == ("too_large", "")
+    assert rejected(decode_user, None, **message) == ("too_large", "")
 
 
 def test_error_of_the_decoder_rejects_the_message_and_is_logged(caplog):

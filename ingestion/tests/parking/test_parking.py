@@ -195,7 +195,7 @@ def test_parked_messages_of_a_deleted_casino_become_dead_letters(broker, casino_
     with database_unavailable(casino_b):
         consume(USERS, 2)
     Casino.objects.filter(pk=2).update(state=CasinoState.DELETED)
-    assert run_until(USERS, has({(2, "unknown_casino"): 2})).counts == {(2, "unknown_casino"): 2}
+    assert run_until(USERS, has({(None, "unknown_casino"): 2})).counts == {(None, "unknown_casino"): 2}
     dead = read_named(USERS.dead, 2)
     assert [header(each.headers(), "dead.reason") for each in dead] == [b"unknown_casino"] * 2
     assert names(casino_b) == {}
@@ -217,4 +217,4 @@ def test_dead_letters_of_a_deleted_casino_are_written_once_while_another_is_unav
             return len(tries) >= 3
 
         counts = run_until(USERS, is_done).counts
-    assert counts == {(2, "unknown_casino"): 1}
+    assert counts == {(None, "unknown_casino"): 1}

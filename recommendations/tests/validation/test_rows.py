@@ -1,5 +1,6 @@
 """Normalization of valid users, events, selections and coupons, and the codes of invalid ones."""
 
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
@@ -8,6 +9,7 @@ import pytest
 
 from recommendations.errors import InvalidRow
 from recommendations.tests.factories import coupon_row, event_row, selection_row, served_row, user_row
+from recommendations.validation import fields
 from recommendations.validation.fields import EARLIEST, LATEST, MAX_OWN_ID, MAX_TEXT
 from recommendations.validation.rows import ServedEventRow
 from tenants.ids import MAX_ID
@@ -210,6 +212,16 @@ def test_natural_keys_are_equal_for_the_same_thing_and_differ_for_others():
 )
 def test_amount_that_is_no_amount_is_rejected(make, field, number):
     assert rejection(make, **{field: Decimal(number)}) == ("out_of_range", field)
+
+
+@pytest.mark.parametrize(
+    ("validate", "known"), [(fields.name, ()), (fields.classifier, ()), (fields.one_of, (("OPEN",),))]
+)
+def test_long_text_does_not_stay_in_a_cache(validate, known):
+    value = " " * 100_000 + "open"
+    references = sys.getrefcount(value)
+    assert validate("status", value, *known).upper() == "OPEN"
+    assert sys.getrefcount(value) == references
 
 
 @pytest.mark.parametrize(
