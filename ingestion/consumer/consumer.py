@@ -67,7 +67,7 @@ class TopicConsumer:
         self._commits = OffsetCommits()
         callbacks = {"on_commit": self._commits.on_commit, "stats_cb": self._on_statistics}
         self._client = Consumer(client_config() | group_config(topic) | callbacks)
-        self._forwarder = Forwarder()
+        self._forwarder = Forwarder(stop=stop)
         self._parking = Parking(topic, self._client, self._commits, self._forwarder)
         self._batches = BatchStore(topic, self._parking, self._forwarder, self._count)
         self._tasks = _maintenance_tasks(topic, self._batches)

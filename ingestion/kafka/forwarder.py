@@ -1,5 +1,7 @@
 """Forwards messages unchanged, with added headers, to the topics of dead letters and of parked messages."""
 
+import threading
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +13,8 @@ from ingestion.messages.envelope import Envelope
 from .client import client_config
 from .connection_errors import connection_errors, explain
 
-FLUSH_SECONDS = 30.0
+FLUSH_SECONDS, STOPPING_SECONDS = 30.0, 5.0
+_POLL_SECONDS = 0.5
 _METADATA_SECONDS = 10.0
 MAX_BYTES = 8_000_000  # room for a message that Kafka accepted, with added headers
 
@@ -22,8 +25,10 @@ class Forwarder:
     A message stays queued until it is delivered, however long that takes; later messages are delivered after it.
     """
 
-    def __init__(self, *, flush_seconds: float = FLUSH_SECONDS) -> None:
+    def __init__(self, *, flush_seconds: float = FLUSH_SECONDS, stop: threading.Event | None = None) -> None:
+        """Once `stop` is set, waits `STOPPING_SECONDS` at most."""
         self._flush_seconds = flush_seconds
+        self._stop = stop
         self._refused: list[str] = []
         self._producer = Producer(
             client_config()
@@ -57,7 +62,7 @@ class Forwarder:
                     raise NotDelivered(
                         "The producer's queue is full, and the broker accepts no messages: check the broker"
                     ) from error
-                self._producer.flush(self._flush_seconds)
+                self._wait_for_delivery()
             except KafkaException as error:
                 if is_last or not self.has_partitions([topic], [envelope.place.partition]):  # a new one may be unknown
                     place = f"{topic}/{envelope.place.partition}"
@@ -74,13 +79,25 @@ class Forwarder:
 
     def flush(self) -> None:
         """Wait until all messages are delivered. Raises NotDelivered; then they must be forwarded again."""
-        undelivered = self._producer.flush(self._flush_seconds)
+        began = time.monotonic()
+        undelivered = self._wait_for_delivery()
         refused, self._refused = self._refused, []
         if undelivered or refused:
             raise NotDelivered(
                 f"The broker did not accept {undelivered + len(refused)} dead letters or parked messages: "
-                f"{', '.join(sorted(set(refused))) or f'no answer within {self._flush_seconds:g} s'}{_because()}"
+                f"{', '.join(sorted(set(refused))) or f'no answer within {time.monotonic() - began:.1f} s'}{_because()}"
             )
+
+    def _wait_for_delivery(self) -> int:
+        """The number of messages that are not delivered in time."""
+        end = time.monotonic() + self._flush_seconds
+        while left := self._producer.flush(min(_POLL_SECONDS, self._flush_seconds)):
+            now = time.monotonic()
+            if self._stop is not None and self._stop.is_set():
+                end = min(end, now + STOPPING_SECONDS)
+            if now >= end:
+                return left
+        return 0
 
     def _on_delivery(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:
