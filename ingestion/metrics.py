@@ -22,7 +22,7 @@ STAGES = Histogram(
 LAG = Gauge("recsys_ingestion_lag_messages", "Consumer lag in messages.", ["topic", "partition"])
 PARKED = Gauge("recsys_ingestion_parked_messages", "Parked messages, by topic.", ["topic"])
 UNAVAILABLE = Gauge(
-    "recsys_ingestion_casinos_away", "Casinos with an open circuit breaker: their database is unavailable.", ["topic"]
+    "recsys_ingestion_casinos_away", "Casinos with an open circuit breaker: their messages are parked.", ["topic"]
 )
 BACKING_OFF = Gauge("recsys_ingestion_held_back", "1 while the consumer backs off: nothing can be stored.", ["topic"])
 
