@@ -88,7 +88,8 @@ class OfferVersion(CasinoModel):
     """One row, incremented by a trigger with every statement that changes events, from Django, psql or elsewhere.
 
     Its row lock serializes the transactions that change events, so that a reader of a version sees all changes up to
-    it. The numbers come from a sequence: none is used twice, even after a rollback.
+    it. The numbers come from a sequence, so that none is used twice, even after a rollback; the lower 24 bits are
+    random, for a database that is set back gives its numbers again.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)

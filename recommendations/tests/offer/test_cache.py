@@ -120,6 +120,21 @@ def test_a_version_below_the_cached_one_reloads_the_offer(cache, casino_a, now):
         assert len(read(cache, now)) == 0
 
 
+def test_a_version_that_comes_again_after_a_failover_reloads_the_offer(cache, casino_a, now):
+    """The new primary never had a change that this process has read, and gives its number to another change."""
+    with use_casino(casino_a.current):
+        EventFactory.create(id=1)
+        with casino_atomic():
+            EventFactory.create(id=2)
+            lost = version()
+            assert list(read(cache, now).ids) == [1, 2]
+            set_rollback(True, using=current_alias())
+        execute(f"SELECT setval('offer_version_seq', {lost >> 24}, false)")
+        Event.objects.filter(id=1).update(status="CANCELLED")
+        assert version() >> 24 == lost >> 24
+        assert list(read(cache, now).ids) == []
+
+
 def test_an_offer_read_in_a_rolled_back_transaction_is_not_served(cache, casino_a, now):
     with use_casino(casino_a.current):
         EventFactory.create(id=1)
