@@ -39,5 +39,6 @@ def _add_request(record: logging.LogRecord, request: HttpRequest) -> None:
 
     record.request_id = request_state(request).id
     paths, route = {request.path, request.get_full_path()}, route_of(request)
+    paths |= {path.encode("unicode_escape").decode() for path in paths}  # as Django escapes its arguments
     if isinstance(record.args, tuple):
         record.args = tuple(route if isinstance(each, str) and each in paths else each for each in record.args)

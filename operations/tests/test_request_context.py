@@ -46,12 +46,19 @@ def test_log_lines_of_a_request_have_its_id_and_route(ask, configured, log):
 
 
 @pytest.mark.parametrize("log", ["json", "line"], indirect=True)
-@pytest.mark.parametrize("path", ["/recommend/{}", "/recommend/{}?limit=2", "/recommend/{}?limit=x", "/nobody/{}"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/recommend/{}", "/recommend/{}?limit=2", "/recommend/{}?limit=x", "/nobody/{}", "/nobody/{}?a=é"),
+        *("/recommend/{}%0AFAKE", "/nobody/{}%0D%0AFAKE", "/nobody/{}%C3%A9", "/nobody/{}%5Cn", "/nobody/{}%00"),
+    ],
+)
 def test_no_line_names_a_user(ask, configured, user_id, log, path):
     ask(path.format(user_id))
     ask(path.format(user_id + 1))
     assert log.text
     assert "86753" not in log.text
+    assert "FAKE" not in log.text
 
 
 def test_error_line_has_the_request_id_of_the_response(configured, user_id, log, monkeypatch):
