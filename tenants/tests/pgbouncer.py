@@ -3,13 +3,14 @@
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psycopg
+
+from tenants.tests.waiting import wait_until
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -46,21 +47,16 @@ def pgbouncer(socket_dir: str, port: int, *, servers_each: int = 5) -> Iterator[
         os.chown(folder, owner, -1)
         process = subprocess.Popen([PROGRAM, "-q", file], user=owner, stderr=subprocess.DEVNULL)
         try:
-            _wait_for(port)
+            wait_until(lambda: _answers(port), else_say="PgBouncer does not answer")
             yield f"postgres://postgres@127.0.0.1:{port}/"
         finally:
             process.terminate()
             process.wait(60)
 
 
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres").close()
-        except psycopg.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return
+def _answers(port: int) -> bool:
+    try:
+        psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres").close()
+    except psycopg.OperationalError:
+        return False
+    return True

@@ -35,6 +35,7 @@ from tenants.tests.server_process import (
     run_python,
     url_by_socket,
 )
+from tenants.tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [
     pytest.mark.slow,
@@ -137,7 +138,7 @@ def test_more_threads_than_server_connections_read_by_the_chunk(casino):
 
     with ThreadPoolExecutor(8) as executor:
         answers = [executor.submit(read) for _ in range(24)]
-        assert all(answer.result(20) == [f"User {number}" for number in range(50)] for answer in answers)
+        assert all(answer.result(PATIENCE_SECONDS) == [f"User {number}" for number in range(50)] for answer in answers)
 
 
 def test_repeated_statement_works_on_changing_server_connections(casino):
@@ -148,7 +149,7 @@ def test_repeated_statement_works_on_changing_server_connections(casino):
 
     with ThreadPoolExecutor(8) as executor:
         for future in [executor.submit(count_in_transactions) for _ in range(8)]:
-            future.result(20)
+            future.result(PATIENCE_SECONDS)
 
 
 def test_prepared_cursor_plans_each_time_through_the_pooler(casino):
@@ -160,7 +161,7 @@ def test_prepared_cursor_plans_each_time_through_the_pooler(casino):
 
     with ThreadPoolExecutor(8) as executor:
         for future in [executor.submit(request) for _ in range(8)]:
-            future.result(20)
+            future.result(PATIENCE_SECONDS)
 
 
 def test_wrong_database_is_detected_through_the_pooler(casino):
