@@ -57,7 +57,10 @@ def test_metrics_contain_outcomes_and_consumer_lag(broker, casino_a, settings, m
 
     def is_done():
         pages.append(get(port, "/metrics"))
-        return consumer.counts.total() >= 2 and "recsys_ingestion_lag_messages{" in pages[-1][1]
+        return (
+            consumer.counts.total() >= 2
+            and 'recsys_ingestion_lag_messages{partition="0",topic="users"} 0.0' in pages[-1][1]
+        )
 
     consumer = TopicConsumer(USERS, Until(is_done))
     with serving(consumer.health, "127.0.0.1", 0) as port:

@@ -216,8 +216,7 @@ def test_each_forked_process_publishes_with_its_own_producer(broker):
     assert json.loads(ran.stdout) == {"statuses": [0, 0], "is_quick": True}
 
 
-def test_process_without_a_broker_exits_after_two_seconds(no_broker, settings):
-    begun = time.monotonic()
+def test_process_without_a_broker_exits_without_waiting_for_delivery(no_broker, settings):
     ran = subprocess.run(
         [sys.executable, "-m", "ingestion.tests.fork_while_publishing"],
         env=subprocess_environment(
@@ -230,4 +229,3 @@ def test_process_without_a_broker_exits_after_two_seconds(no_broker, settings):
     )
     assert ran.returncode == 0
     assert "not_delivered" in ran.stderr
-    assert time.monotonic() - begun < 15
