@@ -103,6 +103,7 @@ def once_and_complete(environment, casino_id):
     return subprocess.check_output(command, cwd=settings.BASE_DIR, env=environment, text=True).strip()
 
 
+@pytest.mark.exhaustive
 def test_demo_runs_until_ctrl_c_and_prints_commands_to_try(environment, tmp_path):
     out = tmp_path / "out"
     with out.open("wb") as file:

@@ -98,6 +98,7 @@ def test_the_contract_holds_through_the_pooler(socket_dir, port, tmp_path):
     run_python("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *THROUGH_THE_POOLER, env=env, timeout=240)
 
 
+@pytest.mark.exhaustive
 def test_pooler_that_no_setting_names_is_noticed_and_every_request_answered(socket_dir, port):
     """With prepared statements a fifth of the requests failed: the next one ran on another server connection."""
     direct = environment(url_by_socket(socket_dir, "pooler_unnamed"), CASINO_DATABASE_PREFIX="unnamed_casino_")

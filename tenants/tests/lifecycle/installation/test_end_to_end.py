@@ -10,7 +10,7 @@ from tenants.postgresql import embedded
 from tenants.tests import fast_postgresql
 from tenants.tests.server_process import SERVER_APART, environment, gunicorn, needs_embedded, run_python, url_by_socket
 
-pytestmark = [pytest.mark.slow, needs_embedded]
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive, needs_embedded]
 
 PREFIX = "whole_casino_"
 BUILD = """
