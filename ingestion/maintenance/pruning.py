@@ -26,8 +26,7 @@ class TallyPruning(MaintenanceTask):
     """Merges casinos' tallies, and deletes those of selections that users no longer bet on."""
 
     def run(self, now: datetime) -> bool:
-        prune_casino_tallies(now)
-        return True
+        return prune_casino_tallies(now)
 
 
 class TallyMerging(MaintenanceTask):

@@ -26,7 +26,8 @@ def store_history(history: History, now: datetime) -> None:
         store_events(rows)
     for rows in _chunks(store.coupons()):
         store_coupons(rows)
-    prune_casino_tallies(now)  # also merges the appended sums
+    while not prune_casino_tallies(now):  # also merges the appended sums, in parts
+        pass
 
 
 class _CasinoRows:

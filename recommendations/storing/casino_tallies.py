@@ -34,6 +34,9 @@ _SelectionKey = tuple[int | None, str, str, str, str, str, int]  # event, sport,
 
 MERGE_SECONDS = 10.0
 
+MAX_VALUES = 20_000  # of one attribute: the heaviest; until a quarter more are stored, none is dropped
+_MAX_STORED = MAX_VALUES * 5 // 4
+
 _NUMBERS = 3  # count, weight, trend
 _TINY = 1e-12
 _NEGLIGIBLE = 0.001  # weight and trend of one selection ten half-lives ago
@@ -42,7 +45,7 @@ _UNKNOWN_EVENT_SECONDS = 86_400  # bets on an event can be stored before the eve
 # Bounds of stored sums, which others than this service may write into a casino's database.
 _MAX_ENTRIES = 4_000  # of at most some 2 KB each
 _MAX_BYTES = 8 * 2**20
-_MAX_BYTES_PER_MERGE = 64 * 2**20
+_MAX_ENTRIES_PER_MERGE = 10_000  # of different selections, so that no merge takes long
 _MAX_KEY_BYTES = 2_600  # PostgreSQL's limit of an index row
 _MAX_NUMBER = 1e12
 _MAX_TIME = 4.2e9  # in the year 2103
@@ -98,6 +101,15 @@ DELETE FROM casino_tallies WHERE count <= 0 OR (
     weight < {_NEGLIGIBLE} * power(2, least(greatest(%s - as_of, 0) / {HALF_LIFE}, 300))
     AND trend < {_NEGLIGIBLE} * power(2, least(greatest(%s - as_of, 0) / {TREND_HALF_LIFE}, 300))
 )
+"""
+
+# Weights as of one time, as logarithms: PostgreSQL raises an error for a float underflow.
+_WEIGHT_NOW = f"ln(greatest(weight, {_TINY})) / ln(2) + as_of / {HALF_LIFE}"
+_TOO_MANY = f"SELECT attribute FROM casino_tallies GROUP BY attribute HAVING count(*) > {_MAX_STORED}"
+_KEEP_HEAVIEST = f"""
+DELETE FROM casino_tallies AS tally USING (
+    SELECT value FROM casino_tallies WHERE attribute = %s ORDER BY {_WEIGHT_NOW} DESC, value OFFSET {MAX_VALUES}
+) AS light WHERE tally.attribute = %s AND tally.value = light.value
 """
 
 # Deletes the tallies of events that are over, and of unknown events without a recent bet. One join: with 500,000 events
@@ -252,34 +264,40 @@ def merge_casino_sums() -> bool:
 
 
 def _merge_pending() -> bool:
-    """Merge up to some megabytes of sums; False if more are left."""
+    """Merge sums, up to some thousands of different selections; False if more are left."""
     done: list[int] = []
-    readable: list[CasinoSums] = []
-    size, has_more = 0, True
-    while has_more and size < _MAX_BYTES_PER_MERGE:
-        rows = query(_READ, [done[-1] if done else -1])
-        for sums_id, packed in rows:
-            done.append(sums_id)
-            try:
-                sums, unpacked = _unpack(packed)
-            except _UNREADABLE as error:
-                text = "%s: unreadable sums %d are left out of the tallies; run rebuild_profiles: %s"
-                logger.error(text, current_alias(), sums_id, error)
-            else:
-                readable.append(sums)
-                size += unpacked
-        has_more = len(rows) == _ROWS_AT_ONCE
-    write_sums(readable)
+    total = CasinoSums(0.0)
+    for sums_id, packed in _pending_sums():
+        if len(total.sums) >= _MAX_ENTRIES_PER_MERGE:
+            has_more = True
+            break
+        done.append(sums_id)
+        try:
+            total.merge(_unpack(packed))
+        except _UNREADABLE as error:
+            text = "%s: unreadable sums %d are left out of the tallies; run rebuild_profiles: %s"
+            logger.error(text, current_alias(), sums_id, error)
+    else:
+        has_more = False
+    write_sums(total)
+    drop_lightest()
     execute(_DELETE, [done])
     return not has_more
+
+
+def _pending_sums() -> Iterator[tuple[int, bytes | None]]:
+    last = -1
+    while rows := query(_READ, [last]):
+        yield from rows
+        last = rows[-1][0]
 
 
 # What decoding raises for damaged bytes.
 _UNREADABLE = (zlib.error, msgspec.MsgspecError, RecursionError, ValueError)
 
 
-def _unpack(packed: bytes | None) -> tuple[CasinoSums, int]:
-    """The sums, and the size of their encoding. Raises an `_UNREADABLE`."""
+def _unpack(packed: bytes | None) -> CasinoSums:
+    """Raises an `_UNREADABLE`."""
     unpacker = zlib.decompressobj()
     encoded = b"" if packed is None else unpacker.decompress(packed, _MAX_BYTES)
     if packed is None or not unpacker.eof:
@@ -287,13 +305,11 @@ def _unpack(packed: bytes | None) -> tuple[CasinoSums, int]:
     sums = _DECODER.decode(encoded)
     if not sums.is_valid:
         raise ValueError("their numbers are out of range")
-    return sums, len(encoded)
+    return sums
 
 
-def write_sums(unmerged: Iterable[CasinoSums]) -> None:
-    total = CasinoSums(0.0)
-    for sums in unmerged:
-        total.merge(sums)
+def write_sums(total: CasinoSums) -> None:
+    """Add sums to the casino's tallies."""
     rows = [
         {"attribute": attribute, "value": value, "count": int(count), "weight": _or_0(weight), "trend": _or_0(trend)}
         for (attribute, value), (count, weight, trend) in total.by_key().items()
@@ -303,15 +319,24 @@ def write_sums(unmerged: Iterable[CasinoSums]) -> None:
         execute(_ADD, [total.as_of, as_json(rows)])
 
 
+def drop_lightest() -> None:
+    """Keep the heaviest values of attributes with too many: else one casino's new names would fill the trends that each
+    process keeps."""
+    for (attribute,) in query(_TOO_MANY):
+        execute(_KEEP_HEAVIEST, [attribute] * 2)
+
+
 def _or_0(number: float) -> float:
     """0 for numbers whose product may underflow, for which PostgreSQL raises an error."""
     return number if abs(number) > _TINY else 0.0
 
 
-def prune_casino_tallies(now: datetime) -> None:
+def prune_casino_tallies(now: datetime) -> bool:
     """Merge the casino's tallies, and delete negligible ones: values without bets for months, and events that are over
-    or unknown."""
+    or unknown. False, with nothing deleted, if `merge_casino_sums` has to be called again first."""
     with casino_atomic():
-        if merge_casino_sums():
-            execute(_PRUNE, [now.timestamp()] * 2)
-            execute(_PRUNE_EVENTS, [now, now, now.timestamp() - _UNKNOWN_EVENT_SECONDS])
+        if not merge_casino_sums():
+            return False
+        execute(_PRUNE, [now.timestamp()] * 2)
+        execute(_PRUNE_EVENTS, [now, now, now.timestamp() - _UNKNOWN_EVENT_SECONDS])
+    return True

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
 from tenants.routing.connections import casino_atomic, execute, query
 
-from .casino_tallies import CasinoSums, lock_casino_tallies, write_sums
+from .casino_tallies import CasinoSums, drop_lightest, lock_casino_tallies, write_sums
 from .user_tallies import rebuild_users
 
 _USERS = 500  # per transaction; storing one of their coupons waits for it
 _ROWS = 2_000  # coupons per fetch
+_MAX_SUMS = 100_000  # of different selections, in memory together
 
 # Users with coupons that psql inserted may have no profile.
 _MAKE_PROFILES = """
@@ -50,14 +51,18 @@ def rebuild_casino_tallies() -> None:
     with casino_atomic():
         lock_casino_tallies()
         execute(_DECLARE)
+        execute("DELETE FROM casino_tallies")
         sums, included = CasinoSums(0.0), []
         while rows := query(_FETCH):
             included += [sum_id for sum_id, _ in rows if sum_id is not None]
             sums.merge(_sum_of([text for _, text in rows if text is not None]))
+            if len(sums.sums) > _MAX_SUMS:
+                write_sums(sums)
+                sums = CasinoSums(0.0)
         execute("CLOSE everything")
         execute("DELETE FROM pending_casino_sums WHERE id = ANY(%s)", [included])
-        execute("DELETE FROM casino_tallies")
-        write_sums([sums])
+        write_sums(sums)
+        drop_lightest()
 
 
 def _sum_of(texts: Sequence[str]) -> CasinoSums:

@@ -3,8 +3,9 @@
 Only rows with an id of the casino can be removed: ids that PostgreSQL assigned are unknown to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from recommendations.tallies.selections import TallyCoupon
 from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
 from recommendations.validation.rows import Removal
 from tenants.routing.connections import execute, query
@@ -12,7 +13,9 @@ from tenants.routing.connections import execute, query
 from .casino_tallies import add_to_casino_tallies
 from .outcomes import DUPLICATE, Outcome, Result
 from .upsert import Key, as_json
-from .user_tallies import rebuild_users
+from .user_tallies import coupon_pages, rebuild_users
+
+_REMOVED_AT_ONCE = 200  # coupons, whose selections are in memory together
 
 _REMOVALS = "jsonb_to_recordset(%s::jsonb) AS row(id bigint, timestamp timestamptz)"
 
@@ -30,7 +33,6 @@ _FIND_USERS = f"""
 SELECT users.id FROM users, {_REMOVALS} WHERE {_UNCHANGED_SINCE.format(table="users")}
 ORDER BY users.id FOR UPDATE OF users
 """
-_COUPONS_OF_USERS = f"SELECT {coupons_from('purchased_coupons AS coupon WHERE user_id = ANY(%s)')}"
 _REMOVE_USERS = (
     "DELETE FROM waiting_coupons WHERE user_id = ANY(%s)",
     "DELETE FROM purchased_coupons WHERE user_id = ANY(%s)",
@@ -72,8 +74,8 @@ def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
     """Remove users with all their rows."""
     execute(_RECORD, ["users", as_json(removals)])
     if found := [row_id for (row_id,) in query(_FIND_USERS, [as_json(removals)])]:
-        [(coupons,)] = query(_COUPONS_OF_USERS, [found])
-        _subtract_from_casino_tallies(coupons)
+        for page in coupon_pages(found):
+            _subtract_from_casino_tallies(coupon for coupons in page.values() for coupon in coupons)
         for statement in _REMOVE_USERS:
             execute(statement, [found])
     execute(_REMOVE_WAITING, [as_json(removals)])
@@ -100,14 +102,20 @@ def lock_profiles(user_ids: Sequence[int], removals: Sequence[Removal]) -> None:
 def remove_coupons(removals: Sequence[Removal]) -> dict[Key, Outcome]:
     """Remove coupons, recount their users' profiles and tallies, and subtract them from the casino's tallies."""
     execute(_RECORD, ["purchased_coupons", as_json(removals)])
-    [(removed, user_ids, coupons)] = query(_REMOVE_COUPONS, [as_json(removals)] * 2)
-    rebuild_users(user_ids)
-    _subtract_from_casino_tallies(coupons)
+    removed: list[int] = []
+    users: set[int] = set()
+    for start in range(0, len(removals), _REMOVED_AT_ONCE):
+        some = as_json(removals[start : start + _REMOVED_AT_ONCE])
+        [(removed_ids, user_ids, coupons)] = query(_REMOVE_COUPONS, [some] * 2)
+        _subtract_from_casino_tallies(decode_coupons(coupons))
+        removed += removed_ids
+        users.update(user_ids)
+    rebuild_users(sorted(users))
     return _outcomes(removals, removed)
 
 
-def _subtract_from_casino_tallies(coupons: str | None) -> None:
-    add_to_casino_tallies([(coupon.timestamp, coupon.selections) for coupon in decode_coupons(coupons)], sign=-1)
+def _subtract_from_casino_tallies(coupons: Iterable[TallyCoupon]) -> None:
+    add_to_casino_tallies([(coupon.timestamp, coupon.selections) for coupon in coupons], sign=-1)
 
 
 def _outcomes(removals: Sequence[Removal], found: Sequence[int]) -> dict[Key, Outcome]:

@@ -4,13 +4,21 @@ Storing a coupon only appends its id to the user's `pending_coupon_ids`. The tra
 merges them into the user's tallies. The user's profile is locked meanwhile.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from recommendations.errors import UnknownTalliesFormat
+from recommendations.tallies.selections import TallyCoupon
 from recommendations.tallies.user_tallies import Tallies
-from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
-from tenants.routing.connections import execute, query
+from recommendations.tallies.user_tallies_sql import (
+    MERGED_TALLIES,
+    UNMERGED_COUPONS,
+    coupons_by_user,
+    decode_coupons,
+    merge_tallies,
+)
+from tenants.routing.connections import casino_atomic, execute, query
 
 MERGE_AT = 24  # a lower number makes storing slower, a higher one each request by 10 us per unmerged coupon
 MAX_OLDER_EVENTS = 200  # of a user, before those that are over are forgotten
@@ -18,7 +26,13 @@ MAX_OLDER_EVENTS = 200  # of a user, before those that are over are forgotten
 _READ = f"""
 SELECT user_id, {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile WHERE user_id = ANY(%s)
 """
-_READ_ALL = f"SELECT user_id, {ALL_COUPONS} FROM users_profile AS profile WHERE user_id = ANY(%s)"
+_WITH_PROFILE = "SELECT user_id FROM users_profile WHERE user_id = ANY(%s) ORDER BY user_id"
+
+_USERS_AT_ONCE = 50  # whose tallies are in memory together
+# Coupons per fetch: with 50 selections each, some megabytes. Parameter: the users.
+_COUPONS_AT_ONCE = 200
+_DECLARE = f"DECLARE coupons_of_users NO SCROLL CURSOR FOR {coupons_by_user('coupon.user_id = ANY(%s)')}"
+_FETCH = f"FETCH {_COUPONS_AT_ONCE} FROM coupons_of_users"
 
 # All tallies are sent as one value: the driver takes ten times as long for an array of them.
 _WRITE = """
@@ -66,15 +80,38 @@ def rebuild_users(user_ids: Sequence[int]) -> None:
     """Recount these users' tallies from all their coupons. The caller must have locked their profiles."""
     if not user_ids:
         return
-    _write({user_id: merge_tallies(None, coupons) for user_id, coupons in query(_READ_ALL, [list(user_ids)])})
+    with_profile = [user_id for (user_id,) in query(_WITH_PROFILE, [list(user_ids)])]
+    for start in range(0, len(with_profile), _USERS_AT_ONCE):
+        with casino_atomic():
+            _write(_count_all(with_profile[start : start + _USERS_AT_ONCE]))
     execute(_RECOUNT, [list(user_ids)])
+
+
+def _count_all(user_ids: Sequence[int]) -> dict[int, Tallies]:
+    tallies = {user_id: Tallies() for user_id in user_ids}
+    for page in coupon_pages(user_ids):
+        for user_id, coupons in page.items():
+            tallies[user_id].add(*coupons)
+            tallies[user_id].bound()
+    return tallies
+
+
+def coupon_pages(user_ids: Sequence[int]) -> Iterator[dict[int, list[TallyCoupon]]]:
+    """All coupons of these users, by user, some at a time. Needs a transaction."""
+    execute(_DECLARE, [list(user_ids)])
+    while rows := query(_FETCH):
+        page: defaultdict[int, list[TallyCoupon]] = defaultdict(list)
+        for user_id, text in rows:
+            page[user_id] += decode_coupons(text)
+        yield page
+    execute("CLOSE coupons_of_users")
 
 
 def _write(tallies_by_user: dict[int, Tallies]) -> None:
     if not tallies_by_user:
         return
     _forget_past_events(each for each in tallies_by_user.values() if each.older_event_count > MAX_OLDER_EVENTS)
-    user_ids, packed = list(tallies_by_user), [tallies.encode() for tallies in tallies_by_user.values()]
+    user_ids, packed = list(tallies_by_user), [tallies.encode_bounded() for tallies in tallies_by_user.values()]
     lengths = [len(each) for each in packed]
     starts = [1 + before for before in accumulate(lengths[:-1], initial=0)]
     execute(_WRITE, [user_ids, starts, lengths, b"".join(packed), user_ids])

@@ -43,13 +43,19 @@ _WRITTEN = """
     FROM written JOIN incoming ON incoming.id = written.id OR incoming.natural_key = written.natural_key
 ) AS coupon
 """
+_STORED_BYTES_AT_ONCE = 8_000_000  # of selections as stored, which are several times as large in memory
 _STORE_WAITING = f"""
-WITH incoming AS (
-    DELETE FROM waiting_coupons WHERE user_id = ANY(%s)
+WITH waiting AS MATERIALIZED (
+    SELECT id, sum(size) OVER (ORDER BY id) - size AS size_before
+    FROM waiting_coupons, pg_column_size(recommended_events) AS size WHERE user_id = ANY(%s)
+), incoming AS (
+    DELETE FROM waiting_coupons
+    WHERE id IN (SELECT id FROM waiting WHERE size_before < {_STORED_BYTES_AT_ONCE})
     RETURNING coupon_id AS id, natural_key, user_id, stake, timestamp, recommended_events
 )
 {STORE_INCOMING}
-SELECT (SELECT count(*) FROM written), {coupons_from(_WRITTEN)}, ARRAY(SELECT user_id FROM due)
+SELECT (SELECT count(*) FROM waiting) > (SELECT count(*) FROM incoming),
+       (SELECT count(*) FROM written), {coupons_from(_WRITTEN)}, ARRAY(SELECT user_id FROM due)
 """
 
 _KNOWN_USERS = """
@@ -60,9 +66,14 @@ WHERE waiting_since < %s
 _SHOWN = 10
 _EXPIRED_AT_ONCE = 500
 _MAX_MESSAGE_BYTES = 4_000_000  # more than Kafka accepts by default; larger ones are read as empty
+_EXPIRED_BYTES_AT_ONCE = 8_000_000  # before the last message
 _EXPIRED = f"""
-SELECT id, user_id, CASE WHEN octet_length(message) > {_MAX_MESSAGE_BYTES} THEN ''::bytea ELSE message END
-FROM waiting_coupons WHERE waiting_since < %s ORDER BY id LIMIT {_EXPIRED_AT_ONCE}
+SELECT id, user_id, CASE WHEN size > {_MAX_MESSAGE_BYTES} THEN ''::bytea ELSE message END FROM (
+    SELECT *, sum(LEAST(size, {_MAX_MESSAGE_BYTES})) OVER (ORDER BY id) AS total FROM (
+        SELECT id, user_id, message, coalesce(octet_length(message), 0) AS size
+        FROM waiting_coupons WHERE waiting_since < %s ORDER BY id LIMIT {_EXPIRED_AT_ONCE}
+    ) AS expired
+) AS summed WHERE total - LEAST(size, {_MAX_MESSAGE_BYTES}) < {_EXPIRED_BYTES_AT_ONCE} ORDER BY id
 """
 _DELETE = "DELETE FROM waiting_coupons WHERE id = ANY(%s)"
 _WAIT_AGAIN = "UPDATE waiting_coupons SET waiting_since = now() WHERE id = ANY(%s)"
@@ -107,17 +118,20 @@ def find_erased(rows: Sequence[CouponRow]) -> dict[Key, Outcome]:
 
 def store_coupons_waiting_for(user_ids: Sequence[int]) -> int:
     """Store the coupons that were waiting for these users, who are stored now. Returns their number."""
-    [(count, coupons, due)] = query(_STORE_WAITING, [list(user_ids)])
-    if due:
-        merge_user_tallies(due)
-    add_to_casino_tallies([(coupon.timestamp, coupon.selections) for coupon in decode_coupons(coupons)])
-    return int(count)
+    stored, is_any_left = 0, True
+    while is_any_left:
+        [(is_any_left, count, coupons, due)] = query(_STORE_WAITING, [list(user_ids)])
+        if due:
+            merge_user_tallies(due)
+        add_to_casino_tallies([(coupon.timestamp, coupon.selections) for coupon in decode_coupons(coupons)])
+        stored += count
+    return stored
 
 
 def take_expired_coupons(
     before: datetime, is_readable: Callable[[bytes], bool] = lambda _: True
 ) -> list[tuple[int, bytes | None]]:
-    """Delete coupons waiting since before `before`, up to 500. Returns their (user id, Kafka message).
+    """Delete coupons waiting since before `before`, up to 500 and some megabytes. Returns their (user id, message).
 
     Those whose users exist, without `store_users` having stored them, are stored as purchased coupons instead. Those
     with an unreadable message, which can't become a dead letter, wait again.

@@ -16,16 +16,19 @@ from tenants.routing.connections import current_alias
 
 from .selections import HALF_LIFE, Match
 from .trends import NO_TRENDS, TREND_HALF_LIFE, Trends
+from .user_tallies import TALLIED
 
 CAPACITY = 256
 MAX_EVENTS = 20_000
+MAX_VALUES = 25_000
 _MATCH_PARTS = 4
 
 logger = logging.getLogger(__name__)
 
 _TallyRow = tuple[str, str, float, float, int, float]  # attribute, value, weight, recent, count, as of
 
-# For the select list of any query, with the parameter `hour` (Unix seconds). Only the latest events are read.
+# For the select list of any query, with the parameter `hour` (Unix seconds). Only the latest events are read. Of other
+# attributes, storing keeps no more values than `MAX_VALUES`; if others wrote more, any of them are read.
 _AGE = "least(greatest(%(hour)s - as_of, 0) / {half_life}, 300)"
 TRENDS = f"""(
     SELECT json_agg(json_build_array(
@@ -35,7 +38,9 @@ TRENDS = f"""(
         count, as_of
     ))::text
     FROM (
-        (SELECT * FROM casino_tallies WHERE attribute <> 'event')
+        SELECT read.* FROM unnest(ARRAY{[*TALLIED]}) AS tallied (attribute), LATERAL (
+            SELECT * FROM casino_tallies AS tally WHERE tally.attribute = tallied.attribute LIMIT {MAX_VALUES}
+        ) AS read
         UNION ALL
         (
             SELECT * FROM casino_tallies WHERE attribute = 'event'

@@ -1,12 +1,14 @@
 """One user's tallies: lifetime counts, decayed weights, and the newest selections and stakes themselves.
 
-Coupons may be added in any order: the result is the same, except for rounding of the weights.
+Coupons may be added in any order: the result is the same, except for rounding of the weights, and except for users with
+more than `MAX_VALUES` values of one attribute, of whom `encode_bounded` keeps the most important ones.
 """
 
 from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from heapq import nlargest
 from math import inf
 from statistics import median
 from typing import Annotated, Any
@@ -20,6 +22,8 @@ from .selections import BAND_BOUNDS, Match, RecentSelection, TallyCoupon, TallyS
 
 RECENT_SELECTIONS = 300
 RECENT_STAKES = 50
+MAX_VALUES = 1_000  # of one attribute, beside those of the recent selections
+MAX_OPEN_EVENTS = 5_000  # of selections that are no longer recent; ids and matches each
 TALLIED = (*ATTRIBUTES, "odds_band")
 
 _FORMAT = 1
@@ -95,6 +99,45 @@ class Tallies:
 
     def encode(self) -> bytes:
         return _ENCODER.encode(self._packed)
+
+    def encode_bounded(self) -> bytes:
+        """Encode at most `MAX_VALUES` values of each attribute, and `MAX_OPEN_EVENTS`; fewer, where these have more
+        than `MAX_BYTES`. The others are dropped from these tallies too."""
+        share = 1
+        self.bound()
+        while len(encoded := self.encode()) > MAX_BYTES and share < MAX_OPEN_EVENTS:
+            share *= 2
+            self._keep(MAX_VALUES // share, MAX_OPEN_EVENTS // share)
+        return encoded
+
+    def bound(self) -> None:
+        """Drop the values beyond `MAX_VALUES`, and the events beyond `MAX_OPEN_EVENTS`."""
+        self._keep(MAX_VALUES, MAX_OPEN_EVENTS)
+
+    def _keep(self, values: int, events: int) -> None:
+        packed = self._packed
+        sizes = [len(packed.older_events), len(packed.older_matches)]
+        if max(map(len, packed.older)) <= values and max(sizes) <= events:
+            return
+        packed.older = [_most_important(sums, values) for sums in packed.older]
+        packed.older_events = set(nlargest(events, packed.older_events))  # a new event has a higher id,
+        packed.older_matches = set(nlargest(events, packed.older_matches))  # and a new word a higher index
+        self._drop_unused_words()
+
+    def _drop_unused_words(self) -> None:
+        packed = self._packed
+        used = {place for match in packed.older_matches for place in match}.union(*packed.older[:-1])
+        for coupon in packed.coupons:
+            for column in range(1, _WIDTH - 1):
+                used.update(coupon.selections[column::_WIDTH])
+        new = {old: place for place, old in enumerate(sorted(used))}
+        packed.words = [packed.words[old] for old in new]
+        packed.older[:-1] = [{new[old]: sums for old, sums in each.items()} for each in packed.older[:-1]]
+        packed.older_matches = {(new[a], new[b], new[c], new[d]) for a, b, c, d in packed.older_matches}
+        for coupon in packed.coupons:
+            for column in range(1, _WIDTH - 1):
+                coupon.selections[column::_WIDTH] = [new[old] for old in coupon.selections[column::_WIDTH]]
+        self._places = self._counts = None
 
     def require_consistent(self) -> None:
         """Raises UnknownTalliesFormat for numbers that contradict each other; other methods raise LookupError or
@@ -251,6 +294,15 @@ class Tallies:
         texts = [{words[key]: value for key, value in each.items()} for each in sums[:-1]]
         bands = {str(key): value for key, value in sums[-1].items()}
         return dict(zip(TALLIED, (*texts, bands), strict=True))
+
+
+def _most_important(sums: Sums, limit: int) -> Sums:
+    """Half of them those with most selections in all, half those with most weight: old habits and new ones."""
+    if len(sums) <= limit:
+        return sums
+    frequent = set(nlargest(limit // 2, sums, key=lambda key: (sums[key][0], sums[key][1], key)))
+    late = nlargest(limit - len(frequent), sums.keys() - frequent, key=lambda key: (sums[key][1], key))
+    return {key: sums[key] for key in frequent.union(late)}
 
 
 def _numbers_of(selections: Iterable[TallySelection], places: dict[str, int]) -> list[int]:

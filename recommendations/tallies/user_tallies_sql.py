@@ -37,6 +37,12 @@ def _coupons_where(condition: str) -> str:
     )
 
 
+def coupons_by_user(condition: str) -> str:
+    """SQL for (user id, text for `decode_coupons`) of each coupon that is read."""
+    each = coupons_from("(SELECT coupon.*) AS coupon", _IS_READ)
+    return f"SELECT coupon.user_id, {each} FROM purchased_coupons AS coupon WHERE {condition}"
+
+
 _PENDING = _coupons_where("coupon.id = ANY(profile.pending_coupon_ids)")
 
 # Columns for SELECT .. FROM users_profile AS profile: all coupons of the user, and the two arguments of

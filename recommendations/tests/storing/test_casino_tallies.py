@@ -7,9 +7,10 @@ import pytest
 
 from recommendations.models import CasinoTally, PendingCasinoSums
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
-from recommendations.storing.casino_tallies import MERGE_SECONDS
+from recommendations.storing.casino_tallies import MAX_VALUES, MERGE_SECONDS, merge_casino_sums
 from recommendations.tests.factories import FIRST_MESSAGE, at, coupon_row, event_row, removal, selection_row, user_row
 from recommendations.tests.profile_counts import assert_casino_tallies_equal_a_recount
+from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
 NOW = datetime.now(UTC)
@@ -104,3 +105,32 @@ def test_events_are_pruned_when_over_and_unknown_ones_a_day_after_their_last_bet
 def test_pruning_an_empty_casino_changes_nothing():
     prune_casino_tallies(NOW)
     assert not CasinoTally.objects.exists()
+
+
+_FILL = """
+INSERT INTO casino_tallies (attribute, value, count, weight, trend, as_of)
+SELECT 'league', 'L' || number, 1, 1 + number / 1e6, 1, %s FROM generate_series(1, %s) AS number
+"""
+
+
+def test_a_casino_of_ever_new_names_keeps_the_heaviest_values():
+    execute(_FILL, [NOW.timestamp(), MAX_VALUES * 2])
+    for _ in range(3):
+        bet(league="HABIT")
+    bet(NOW - 3_000 * DAY, league="LONG AGO")
+    merge_casino_sums()
+    leagues = values("league")
+    assert len(leagues) == MAX_VALUES
+    assert {"HABIT", f"L{MAX_VALUES * 2}"} <= leagues
+    assert not {"LONG AGO", "L1"} & leagues
+    assert values("country") == {"ENGLAND"}
+
+
+def test_a_merge_of_very_many_selections_is_done_in_parts():
+    news = [tuple(selection_row(home_team=f"H{n}.{m}") for m in range(50)) for n in range(300)]
+    store_coupons([coupon_row(timestamp=NOW, recommended_events=each) for each in news])
+    assert not merge_casino_sums()
+    assert 0 < len(values("home_team")) < 15_000
+    assert merge_casino_sums()
+    assert len(values("home_team")) == 15_000
+    assert_casino_tallies_equal_a_recount()

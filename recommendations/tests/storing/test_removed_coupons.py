@@ -1,12 +1,14 @@
 """Removed coupons are subtracted from their users' counts, and never stored again."""
 
+import tracemalloc
 from decimal import Decimal
 
 import pytest
 
 from recommendations.models import PurchasedCoupon, UserProfile, WaitingCoupon
 from recommendations.storing import Outcome, Result, store_coupons, store_users
-from recommendations.tests.factories import CouponFactory, at, coupon_row, removal, user_row
+from recommendations.tests.factories import CouponFactory, at, coupon_row, removal, selection_row, user_row
+from recommendations.tests.user_context_of import read_tallies
 from tenants.routing.context import use_casino
 
 REMOVED, DUPLICATE, STALE = Outcome(Result.REMOVED), Outcome(Result.DUPLICATE), Outcome(Result.STALE)
@@ -62,3 +64,18 @@ def test_an_uncounted_coupon_can_be_removed():
     assert store_coupons([removal(1, 1)]) == [REMOVED]
     profile = UserProfile.objects.get()
     assert (profile.coupon_count, profile.stake_total) == (0, Decimal(0))
+
+
+def test_users_with_many_coupons_are_recounted_in_parts_of_bounded_memory():
+    store_users([user_row(id=7)])
+    wide = tuple(selection_row(home_team=f"HOME {n} {'X' * 60}", away_team=f"AWAY {n} {'Y' * 60}") for n in range(50))
+    for start in range(1, 1_001, 500):
+        store_coupons([coupon_row(id=n, user_id=7, recommended_events=wide) for n in range(start, start + 500)])
+    tracemalloc.start()
+    try:
+        store_coupons([removal(1, 1)])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 25_000_000
+    assert read_tallies(7).counts["home_team"][f"HOME 0 {'X' * 60}"] == 999

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from secrets import token_hex
 
 import pytest
 from django.db.models import F
@@ -149,6 +150,21 @@ def test_messages_of_expired_coupons_are_returned_byte_for_byte(now, message):
 def test_waiting_coupons_can_have_no_kafka_message(now):
     store_coupons([coupon_row(user_id=31)])
     assert take_expired_coupons(now + timedelta(days=1)) == [(31, None)]
+
+
+def test_expired_coupons_with_large_messages_are_taken_some_at_a_time(now):
+    store_coupons([coupon_row(user_id=31, id=n) for n in range(1, 8)], message_of=lambda row: b"m" * 3_000_000)
+    before = now + timedelta(days=1)
+    assert [len(take_expired_coupons(before)) for _ in range(4)] == [3, 3, 1, 0]
+
+
+def test_more_coupons_than_are_stored_at_once_are_all_stored_when_their_user_comes():
+    texts = ("league", "country", "home_team", "away_team")
+    wide = tuple(selection_row(**{text: token_hex(48) for text in texts}) for _ in range(50))
+    store_coupons([coupon_row(user_id=31, id=n, recommended_events=wide) for n in range(1, 602)])
+    store_users([user_row(id=31)])
+    assert counts(31) == (601, 601, Decimal(6010))
+    assert not WaitingCoupon.objects.exists()
 
 
 def test_users_inserted_with_psql_get_their_coupons_at_expiry(now):

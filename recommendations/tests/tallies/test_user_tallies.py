@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.tallies.selections import BAND_BOUNDS, TallyCoupon, TallySelection, weight_at
-from recommendations.tallies.user_tallies import RECENT_SELECTIONS, TALLIED, Tallies
+from recommendations.tallies.user_tallies import MAX_BYTES, MAX_VALUES, RECENT_SELECTIONS, TALLIED, Tallies
 from recommendations.tests.factories import at, selection
 from recommendations.tests.tallies_reference import assert_tallies_match_coupons
 
@@ -197,3 +197,35 @@ def test_thirty_coupons_of_three_selections_encode_to_under_2500_bytes():
             selections.append(selection(event_id=rng.randrange(10**6), home_team=home, away_team=away, odd=1.85))
         add(tallies, coupon(10**9 + key, key * 40_000, selections))
     assert len(tallies.encode()) < 2_500
+
+
+def test_a_user_of_ever_new_names_has_tallies_of_bounded_size():
+    tallies = Tallies()
+    for key in range(100):
+        news = [selection(league=f"L{key}.{n}", home_team=f"H{key}.{n}", away_team=f"A{key}.{n}") for n in range(50)]
+        add(tallies, coupon(key, key, news))
+        tallies = Tallies(tallies.encode_bounded())
+    tallies.require_consistent()
+    assert max(len(counts) for counts in tallies.counts.values()) <= MAX_VALUES + RECENT_SELECTIONS
+    assert len(tallies.encode()) < 300_000
+    assert tallies.recent[-1].home_team == "H99.49"
+    assert tallies.recent[0].home_team == "H94.0"
+
+
+def test_habits_old_and_new_stay_among_many_new_names():
+    tallies = Tallies()
+    add(tallies, coupon(0, 0, [selection(league="OLD HABIT")] * 9))
+    for key in range(1, 60):
+        add(tallies, coupon(key, key * 10 * DAY, [selection(league=f"L{key}.{n}") for n in range(50)]))
+        tallies = Tallies(tallies.encode_bounded())
+    assert tallies.top("league", 1) == ("OLD HABIT",)
+    assert "L40.7" in tallies.counts["league"]
+    assert "L2.7" not in tallies.counts["league"]
+
+
+def test_names_of_any_length_keep_tallies_below_the_size_that_is_read():
+    tallies = Tallies()
+    for key in range(60):
+        add(tallies, coupon(key, key, [selection(league=f"{key}.{n}" + "X" * 3_000) for n in range(50)]))
+    assert len(tallies.encode_bounded()) <= MAX_BYTES
+    Tallies(tallies.encode()).require_consistent()
