@@ -17,7 +17,10 @@ class DecodedMessage(msgspec.Struct):
 
 
 class MessageResult(msgspec.Struct):
-    """A message's outcome: a Result, `parked`, `repeated` (the ledger has it already), or a rejection's code."""
+    """A message's outcome: a Result, `parked`, `repeated` (the ledger has it already), or a rejection's code.
+
+    Senders can name any number as a casino: unless `is_casino_known`, nothing counts by it.
+    """
 
     envelope: Envelope
     outcome: str
@@ -27,8 +30,3 @@ class MessageResult(msgspec.Struct):
     @classmethod
     def reject(cls, envelope: Envelope, rejection: Rejection, *, is_casino_known: bool = True) -> Self:
         return cls(envelope, rejection.code, rejection, is_casino_known)
-
-    @property
-    def casino_id(self) -> int | None:
-        """The id of a casino of the catalogue; None for any other, of which senders can name any number."""
-        return self.envelope.casino_id if self.is_casino_known else None

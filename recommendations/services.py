@@ -5,14 +5,11 @@ All but `configure` work on the current casino's data.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-import msgspec
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User as Login
 from django.db import transaction
@@ -24,23 +21,15 @@ from tenants.ttl_cache import wait_until_caches_expire
 
 from .errors import CasinoNotConfigured, InvalidConfiguration, InvalidParameter, UserNotFound
 from .models import User
-from .recommenders.base import Recommender
 from .recommenders.registry import get_recommender
+from .serving.configuration import configurations
 from .serving.engine import RecommendationRequest, build_recommendation
 from .serving.load import build_user_context, find
-from .serving.options import Options, load_options, options_as_json, parse_options
-from .serving.output_schema import (
-    CONTRACT_FIELDS,
-    FieldMapping,
-    apply_schema,
-    load_schema,
-    needs_reasons,
-    parse_schema,
-    schema_as_json,
-)
+from .serving.options import options_as_json, parse_options
+from .serving.output_schema import apply_schema, parse_schema, schema_as_json
 from .serving.recommendation import Recommendation, ServedEvent, ServedRecommendation, recommendation_served
 from .serving.request_filters import NO_FILTERS, RequestFilters
-from .serving.response_size import ResponseSize, count_requests, response_size
+from .serving.response_size import count_requests
 from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
 
@@ -88,8 +77,7 @@ def recommend_mapped(
     check_user_count(len(user_ids))
     if not casino.is_configured:
         raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
-    stored = (casino.recommender_type, casino.recommendation_schema, casino.options)
-    configured = _parse_configuration(msgspec.json.encode(stored))
+    configured = configurations.get(casino)
     events = configured.options.event_limit if filters.limit is None else filters.limit
     requests = count_requests(configured.size.of_user(events, explain=filters.explain), len(user_ids))
     if requests > 1:
@@ -161,24 +149,6 @@ def purchase(*, user_id: int, now: datetime) -> list[int]:
         raise UserNotFound("User not found")
     coupons = [dummy_coupon(random.Random(), user_id=user_id, now=now) for _ in range(DUMMY_COUPONS)]
     return [outcome.id for outcome in store_coupons(coupons) if outcome.id is not None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Configuration:
-    recommender: Recommender
-    schema: tuple[FieldMapping, ...]
-    options: Options
-    needs_reasons: bool
-    size: ResponseSize
-
-
-@lru_cache(1_024)
-def _parse_configuration(stored: bytes) -> _Configuration:
-    """Raises InvalidConfiguration for a recommender of another release."""
-    recommender_type, recommendation_schema, options = msgspec.json.decode(stored)
-    schema = load_schema(recommendation_schema)
-    size = response_size(schema, CONTRACT_FIELDS)
-    return _Configuration(get_recommender(recommender_type), schema, load_options(options), needs_reasons(schema), size)
 
 
 def _explain(recommendation: Recommendation) -> dict[str, Any]:

@@ -210,7 +210,8 @@ class TopicConsumer:
             self._client.resume(self._client.assignment())
 
     def _count(self, results: Sequence[MessageResult]) -> None:
-        counts = Counter((result.casino_id, result.outcome) for result in results)
+        casinos = (result.envelope.casino_id if result.is_casino_known else None for result in results)
+        counts = Counter(zip(casinos, (result.outcome for result in results), strict=True))
         self.counts.update(counts)
         self._outcomes_to_log.update(by_outcome(counts))
         for (casino_id, outcome), count in counts.items():

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from math import inf
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -130,7 +129,9 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
         parameters = {"offer_version": known.version, "now": now, "hour": hour, "user_ids": wanted}
         cursor.execute(_sql(common, is_one), parameters)
         rows = cursor.fetchall()
-    version, changes, read_trends, model_version = _common_row(rows)[:_COMMON]
+    # of several rows, the one without a user has the casino's columns
+    common_row = rows[0] if is_one else next(row for row in rows if row[_COMMON] is None)
+    version, changes, read_trends, model_version = common_row[:_COMMON]
     casino_context = CasinoContext(
         offer=offers.advance(known, version, changes, now),
         trends=trend_cache.put(read_trends, now) if trends is None else trends,
@@ -138,11 +139,6 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
     )
     users = {row[_COMMON]: FoundUser(*row[_COMMON:]) for row in rows if row[_COMMON] is not None}
     return Found(users, casino_context)
-
-
-def _common_row(rows: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """The row with the casino's columns: the one without a user, or the only one."""
-    return rows[0] if len(rows) == 1 else next(row for row in rows if row[_COMMON] is None)
 
 
 def _recount_tallies(user_id: int) -> Tallies:

@@ -4,7 +4,6 @@ A configuration's `options` are these fields, all of them optional; `options_sch
 """
 
 from decimal import Decimal
-from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -20,6 +19,7 @@ from tenants.numbers import parse_decimal
 
 MAX_EVENTS = 20
 MAX_LISTED = 1_000
+MAX_BYTES = 65_536  # each process keeps the options of up to a thousand casinos in memory
 LEAST_STAKE = Decimal("0.01")
 
 Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
@@ -88,6 +88,9 @@ def parse_options(raw: object) -> Options:
         raise InvalidConfiguration(f"options: {error}") from error
     for name in options.fallbacks:
         get_recommender(name)
+    size = len(_ENCODER.encode(options))
+    if size > MAX_BYTES:
+        raise InvalidConfiguration(f"options have {size} bytes of JSON together; use at most {MAX_BYTES}")
     return options
 
 
@@ -140,14 +143,9 @@ _SELECTING = ("blocked", "pinned")
 
 
 def load_options(stored: dict[str, Any] | None) -> Options:
-    """The options as the catalogue stores them, which were validated when they were posted."""
-    return _load(msgspec.json.encode(stored)) if stored else DEFAULTS
-
-
-@lru_cache(1_024)
-def _load(stored: bytes) -> Options:
-    """The same object for the same options."""
-    return msgspec.json.decode(stored, type=Options)
+    """The options as the catalogue stores them, which were validated when they were posted; of an earlier release they
+    may be larger than `parse_options` allows."""
+    return msgspec.json.decode(msgspec.json.encode(stored), type=Options) if stored else DEFAULTS
 
 
 def options_schema() -> dict[str, Any]:

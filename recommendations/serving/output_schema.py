@@ -1,9 +1,7 @@
 """The recommendation schema: a casino's own field names and types for a recommendation."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from recommendations.errors import InvalidConfiguration
@@ -110,12 +108,7 @@ def _check_size(fields: tuple[FieldMapping, ...]) -> None:
 def load_schema(stored: dict[str, Any]) -> tuple[FieldMapping, ...]:
     """The schema as the catalogue stores it, which was validated when it was posted; of an earlier release it may be
     larger than `parse_schema` allows, and is served all the same."""
-    return _load(json.dumps(stored))
-
-
-@lru_cache(1_024)
-def _load(stored: str) -> tuple[FieldMapping, ...]:
-    return _parse("recommendation_schema", json.loads(stored), SOURCES, ALIASES)
+    return _parse("recommendation_schema", stored, SOURCES, ALIASES)
 
 
 def needs_reasons(fields: tuple[FieldMapping, ...]) -> bool:

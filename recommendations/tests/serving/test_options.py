@@ -55,8 +55,11 @@ def test_names_and_currencies_are_normalised():
     assert (options.max_stakes, options.blocked.leagues) == ({"EUR": Decimal(5)}, ("PREMIER LEAGUE",))
 
 
-def test_the_same_options_are_one_object():
-    assert load_options(dict(GIVEN)) is load_options(dict(GIVEN))
+def test_options_are_limited_in_size():
+    leagues = [f"LEAGUE {number} ".ljust(60, "X") for number in range(1_000)]
+    assert parse_options({"blocked": {"leagues": leagues}})
+    with pytest.raises(InvalidConfiguration, match=r"options have \d+ bytes of JSON together; use at most 65536"):
+        parse_options({"blocked": {"leagues": leagues}, "pinned": {"teams": leagues}})
 
 
 def test_all_options_as_json_include_the_defaults():

@@ -1,0 +1,75 @@
+"""Casinos' configurations, parsed for their requests."""
+
+import threading
+from dataclasses import dataclass
+from operator import is_
+from typing import Any
+
+import msgspec
+from cachetools import LRUCache
+
+from recommendations.recommenders.base import Recommender
+from recommendations.recommenders.registry import get_recommender
+from tenants.models import Casino
+from tenants.process_state import register
+
+from .options import Options, load_options
+from .output_schema import CONTRACT_FIELDS, FieldMapping, load_schema, needs_reasons
+from .response_size import ResponseSize, response_size
+
+CAPACITY = 1_024
+
+_Stored = tuple[Any, ...]  # recommender, schema and options, as the catalogue stores them
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    recommender: Recommender
+    schema: tuple[FieldMapping, ...]
+    options: Options
+    needs_reasons: bool
+    size: ResponseSize
+
+
+class ConfigurationCache:
+    """The configurations of the casinos that were used last (LRU): one of each, so that no casino's changes take the
+    memory or the place of others. Thread-safe."""
+
+    def __init__(self, capacity: int) -> None:
+        self._entries: LRUCache[int, tuple[_Stored, Configuration]] = LRUCache(capacity)
+        self._lock = threading.Lock()
+
+    def get(self, casino: Casino) -> Configuration:
+        """Raises InvalidConfiguration for a recommender of another release."""
+        stored = (casino.recommender_type, casino.recommendation_schema, casino.options)
+        with self._lock:
+            entry = self._entries.get(casino.pk)
+        # a cached row of the catalogue has the same objects at each request
+        if entry is not None and all(map(is_, entry[0], stored)):
+            return entry[1]
+        is_unchanged = entry is not None and msgspec.json.encode(entry[0]) == msgspec.json.encode(stored)
+        configuration = entry[1] if entry is not None and is_unchanged else _parse(*stored)
+        with self._lock:
+            self._entries[casino.pk] = stored, configuration
+        return configuration
+
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+
+
+configurations = ConfigurationCache(CAPACITY)
+register("parsed configurations", reset=configurations.clear)
+
+
+def _parse(
+    recommender_type: str | None, recommendation_schema: dict[str, Any], options: dict[str, Any]
+) -> Configuration:
+    schema = load_schema(recommendation_schema)
+    return Configuration(
+        recommender=get_recommender(recommender_type),
+        schema=schema,
+        options=load_options(options),
+        needs_reasons=needs_reasons(schema),
+        size=response_size(schema, CONTRACT_FIELDS),
+    )
