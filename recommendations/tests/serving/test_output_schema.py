@@ -60,7 +60,9 @@ EXAMPLE = Recommendation(
 )
 
 names = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=MAX_NAME)
-schemas = st.dictionaries(names, st.sampled_from(FIELDS), max_size=8)
+schemas = st.dictionaries(names, st.sampled_from(FIELDS), max_size=8).filter(
+    lambda schema: sum(field["source_field"] == "recommended_events" for field in schema.values()) <= 1
+)
 times = st.floats(946684800, 4102444800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 events = st.builds(
     RecommendedEvent,
