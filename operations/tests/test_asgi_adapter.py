@@ -12,15 +12,16 @@ from tenants.tests.waiting import wait_until
 
 
 class Application:
-    """A WSGI application that answers with what it was asked, and with the path /hang only once it is let go."""
+    """A WSGI application that answers with what it was asked, and for `hanging` paths only once it is let go."""
 
     def __init__(self):
+        self.hanging = {"/hang"}
         self.release = threading.Event()
         self.asked = []
 
     def __call__(self, environ, start_response):
         self.asked.append(environ)
-        if environ["PATH_INFO"] == "/hang":
+        if environ["PATH_INFO"] in self.hanging:
             self.release.wait(30)
         if environ["PATH_INFO"] == "/broken":
             raise RuntimeError("broken")
@@ -198,6 +199,25 @@ def test_liveness_is_answered_while_all_threads_hang(adapter, application):
 
     asyncio.run(run())
     assert [each.status for each in hanging] == [201] * 3
+
+
+def test_requests_are_answered_while_readiness_hangs(adapter, application):
+    """Anybody may send probes, and a check waits for the broker and for databases."""
+    application.hanging = {"/health/ready"}
+    request = Client("GET")
+
+    async def run():
+        probes = [Client("GET", "/health/ready") for _ in range(16)]
+        hanging = [asyncio.ensure_future(adapter(each.scope, each.receive, each.send)) for each in probes]
+        while not application.asked:
+            await asyncio.sleep(0.01)
+        await asyncio.wait_for(adapter(request.scope, request.receive, request.send), 10)
+        assert not any(each.done() for each in hanging)
+        application.release.set()
+        await asyncio.gather(*hanging)
+
+    asyncio.run(run())
+    assert request.status == 201
 
 
 def test_request_that_finds_no_thread_in_time_is_rejected(adapter, application, settings):
