@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -26,6 +27,8 @@ from tenants.http.error_responses import (
 from tenants.http.request_state import request_state
 
 logger = logging.getLogger(__name__)
+
+_MAX_PARTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +134,9 @@ def _first_text(detail: Any) -> str:
 
 
 def _sendable_parts(detail: Any) -> Any:
-    """All errors of a body, by field."""
+    """The errors of a body, by field, a hundred of each at most."""
     if isinstance(detail, dict):
-        return {sendable(str(name)): _sendable_parts(inner) for name, inner in detail.items()}
+        return {sendable(str(name)): _sendable_parts(inner) for name, inner in islice(detail.items(), _MAX_PARTS)}
     if isinstance(detail, list):
-        return [_sendable_parts(inner) for inner in detail]
+        return [_sendable_parts(inner) for inner in detail[:_MAX_PARTS]]
     return sendable(str(detail))

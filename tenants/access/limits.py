@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 BURST_SECONDS, CHUNK_SECONDS = 2.0, 0.1
 BUSY_RETRY_SECONDS = 1.0
+BYTES_PER_REQUEST = 16_384  # of a body; reading a megabyte takes as long as dozens of small requests
 _LOG_AGAIN_SECONDS = 60.0
 
 _TAKE = """
@@ -149,8 +150,8 @@ register("slots of requests", reset=slots.reset)
 
 
 def admit(request: HttpRequest, casino: Casino) -> int:
-    """Count a request for the casino and take a slot; returns the casino's id, for the slot's release. Raises
-    RequestTooLarge, RateLimited, TooManyAtOnce."""
+    """Count a request for the casino, as several if its body is large, and take a slot; returns the casino's id, for
+    the slot's release. Raises RequestTooLarge, RateLimited, TooManyAtOnce."""
     rate, size = limits_of(casino)
     text = request.META.get("CONTENT_LENGTH") or ""  # servers hand over no more bytes than it says, and none without
     length = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
@@ -158,6 +159,8 @@ def admit(request: HttpRequest, casino: Casino) -> int:
         raise RequestTooLarge(f"The request is too large: send at most {size} bytes")
     if rate:
         rate_limiter.take(casino.pk, rate)
+        if length > BYTES_PER_REQUEST:
+            rate_limiter.charge(casino.pk, length // BYTES_PER_REQUEST)
     slots.take(casino.pk)
     return int(casino.pk)
 

@@ -15,6 +15,7 @@ from .request_state import request_state
 OUTAGE_CODE = "database_unavailable"
 OUTAGE_TEXT = "The casino's database can't be used at present; try again soon"
 OUTAGE_RETRY_SECONDS = 1
+_MAX_TEXT = 2_000
 RETRY_HEADERS = {"Retry-After": str(OUTAGE_RETRY_SECONDS)}  # of every 503 for a casino
 
 
@@ -74,5 +75,8 @@ def retry_parts(rejection: RequestRejected) -> tuple[dict[str, int] | None, dict
 
 
 def sendable(text: str) -> str:
-    """The text with lone surrogates, which JSON may contain and UTF-8 can't encode, written as escapes."""
+    """The text with lone surrogates, which JSON may contain and UTF-8 can't encode, written as escapes; without its
+    middle if it is long, as it is where it repeats a value of the request."""
+    if len(text) > _MAX_TEXT:
+        text = f"{text[: _MAX_TEXT // 2]} [..] {text[-_MAX_TEXT // 2 :]}"
     return text.encode("utf-8", "backslashreplace").decode()

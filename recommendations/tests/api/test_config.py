@@ -119,6 +119,15 @@ def test_an_unknown_recommender_is_rejected_with_the_known_names(caller_a, name)
     assert all(known in answer.json()["error"] for known in RECOMMENDERS)
 
 
+@pytest.mark.parametrize(
+    "body", [{"recommender_type": "o" * 500_000}, {"recommender_type": "static", "x" * 500_000: 1}]
+)
+def test_a_long_value_is_not_repeated_in_full(caller_a, body):
+    answer = caller_a.post("/config", {"recommendation_schema": FULL} | body)
+    assert answer.status_code == 400
+    assert len(answer.content) < 10_000
+
+
 def test_a_recommender_name_that_utf_8_cannot_encode_is_rejected(caller_a):
     body = '{"recommender_type": "\\ud800", "recommendation_schema": {"id": "int"}}'
     answer = caller_a.post("/config", body)

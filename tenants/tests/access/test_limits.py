@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from tenants.access.limits import Slots, slots
+from tenants.access.limits import BYTES_PER_REQUEST, Slots, rate_limiter, slots
 from tenants.errors import TooManyAtOnce
 from tenants.models import Casino
 from tenants.tests.api_clients import ask, bearing, make_key
@@ -205,3 +205,14 @@ def test_switched_off_test_endpoints_use_no_tokens_of_the_casino(casino_a, setti
     answers = [Client().get("/purchase/1", headers={"Casino-ID": "1"}) for _ in range(12)]
     assert {answer.status_code for answer in answers} == {404}
     assert ask(make_key(casino_a).text).status_code == 400
+
+
+def test_a_large_body_counts_as_several_requests(casino_a, settings):
+    settings.API_REQUESTS_PER_SECOND = 1_000
+    headers = bearing(make_key(casino_a).text)
+    before = []
+    for body in ("{}", '{"user_ids": [' + "1," * 100_000 + "1]}"):
+        before.append(rate_limiter._tokens[casino_a.pk].count)
+        Client().post("/recommend", body, content_type="application/json", headers=headers)
+    before.append(rate_limiter._tokens[casino_a.pk].count)
+    assert before[1] - before[2] == 1 + 200_016 // BYTES_PER_REQUEST
