@@ -11,10 +11,11 @@ from recommendations.offer import read_offer
 from recommendations.serving import load
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
 from recommendations.storing.casino_tallies import merge_casino_sums
-from recommendations.tallies.trend_cache import decode_trends
+from recommendations.tallies.trend_cache import MAX_VALUES, decode_trends
 from recommendations.tallies.trends import Trends
 from recommendations.tests.factories import coupon_row, event_row, offer_of, selection_row, user_row
 from recommendations.tests.recommend import recommend
+from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
 
@@ -125,3 +126,12 @@ def test_pruning_deletes_only_events_that_are_over_and_negligible_values(now):
     stored = {key for key in tallies() if key[0] in {"event", "league"}}
     assert stored == {("event", "2"), ("league", "PREMIER LEAGUE")}
     assert len(read_offer(now)) == 1
+
+
+def test_no_more_values_of_an_attribute_are_read_than_storing_keeps(now):
+    fill = (
+        "INSERT INTO casino_tallies (attribute, value, count, weight, trend, as_of) "
+        "SELECT 'league', 'L' || number, 1, 1, 1, %s FROM generate_series(1, %s) AS number"
+    )
+    execute(fill, [now.timestamp(), MAX_VALUES + 1_000])
+    assert len(trends_at(now).weights["league"]) == MAX_VALUES
