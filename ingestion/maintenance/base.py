@@ -5,11 +5,13 @@ import time
 from abc import ABC, abstractmethod
 from datetime import datetime
 
+from django.conf import settings
 from django.db import Error
 
 from ingestion.errors import AllDatabasesUnavailable, NotDelivered
 from ingestion.storing.dispatch import CasinoStore, catalogue_required
 from tenants.models import Casino
+from tenants.postgresql.wait_budget import waiting_at_most
 from tenants.routing.context import use_casino
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ class MaintenanceTask(ABC):
     def _run_for(self, casino: Casino, now: datetime) -> bool:
         """False if the task must run again in this round. A failure postpones it to the next one."""
         try:
-            with use_casino(casino.current):
+            with waiting_at_most(settings.INGESTION_TRANSACTION_SECONDS), use_casino(casino.current):
                 return self.run(now)
         except (AllDatabasesUnavailable, NotDelivered):
             raise

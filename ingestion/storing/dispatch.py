@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from django.conf import settings
 from django.db import Error, connection
 from django.utils import timezone
 
@@ -30,14 +31,17 @@ from ingestion.topics import Topic
 from tenants.current_casino import CATALOGUE
 from tenants.models import Casino
 from tenants.models.casino import ENDED_STATES, READY_STATES
+from tenants.postgresql.wait_budget import waiting_at_most
 
 from .database_errors import first_line, sqlstate_of
+from .pace import SLOW_TURNS, Pace
 from .rejection_limit import RejectionLimit, SourceFailures, listed
 from .transaction import store_messages
 
 logger = logging.getLogger(__name__)
 
 PARKED = "parked"
+_NEARLY_OVER = 0.2  # the server ends a statement before the client gives up
 _SHOWN = 5
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 1.0, 30.0
 _UNKNOWN_CASINO = Rejection(
@@ -75,6 +79,10 @@ class CircuitBreaker:
         jitter = random.uniform(0.8, 1.2)
         self._outages[casino_id] = _Outage(reason, seconds, time.monotonic() + seconds * jitter)
 
+    def record_pause(self, casino_id: int, reason: str, seconds: float) -> None:
+        """Open the circuit for these seconds."""
+        self._outages[casino_id] = _Outage(reason, FIRST_RETRY_SECONDS, time.monotonic() + seconds)
+
     def record_success(self, casino_id: int) -> None:
         self._outages.pop(casino_id, None)
 
@@ -111,6 +119,7 @@ class CasinoStore:
         self._forwarder = forwarder
         self._limit = limit
         self._failures = SourceFailures()  # of unexpected kinds
+        self._pace = Pace()
 
     def decode(self, envelopes: Iterable[Envelope]) -> list[DecodedMessage]:
         bounds = TimeBounds.at(timezone.now())
@@ -118,12 +127,13 @@ class CasinoStore:
         return [DecodedMessage(envelope, decode_message(decode, envelope, bounds)) for envelope in envelopes]
 
     def store_parked(self, casino_id: int, envelopes: Iterable[Envelope]) -> bool:
-        """Store parked messages of one casino; False if its database is still unavailable."""
+        """Store parked messages of one casino; False if not all could be stored: those that were count as repeated next
+        time."""
         now = timezone.now()
         messages = self.decode(envelopes)
         casino = find_casinos([casino_id]).get(casino_id)
         if casino is not None:
-            return self._try_to_store(casino, messages, now)
+            return self._try_to_store(casino, messages, now) == len(messages)
         self._reject_unknown_casino(messages, now)
         return True
 
@@ -135,29 +145,60 @@ class CasinoStore:
             del self._stored_at[casino_id]
         return idle
 
-    def _try_to_store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> bool:
-        """Store the messages; False if they can't be stored now."""
+    def _try_to_store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> int:
+        """Store the messages, the first of them, or none, as the casino's database permits; returns their number."""
         if self.circuit_breaker.is_open(casino.pk):
-            return False
+            return 0
+        began, stored = time.monotonic(), 0
         try:
-            results = self._store(casino, messages, now)
+            for part in self._pace.parts(casino.pk, messages):
+                self.report(self._store_within_budget(casino, part, now))
+                stored += len(part)
         except (DatabaseUnavailable, RejectionLimitExceeded) as error:
             self._record_failure(casino, str(error))
-            return False
+            return stored
         except (AllDatabasesUnavailable, NotDelivered):
             raise
         except Error as error:
             self._record_unexpected(casino, error)
-            return False
+            return stored
         except Exception as error:  # the contents of one casino's database must not stop the other casinos
             logger.exception("%s: unexpected error while storing for %s", self._topic.name, casino)
             self._record_unexpected(casino, error)
-            return False
-        self.circuit_breaker.record_success(casino.pk)
+            return stored
         self._failures.record_success(casino.pk)
         self._stored_at[casino.pk] = time.monotonic()
-        self.report(results)
-        return True
+        self._record_turn(casino, stored, len(messages), time.monotonic() - began)
+        return stored
+
+    def _store_within_budget(
+        self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime
+    ) -> list[MessageResult]:
+        seconds = settings.INGESTION_TRANSACTION_SECONDS
+        with waiting_at_most(seconds) as budget:
+            try:
+                return self._store(casino, messages, now)
+            except DatabaseUnavailable as error:
+                if budget.left > seconds * _NEARLY_OVER:
+                    raise
+                self._pace.record_timeout(casino.pk, len(messages))
+                raise DatabaseUnavailable(
+                    f"storing {len(messages)} messages took longer than INGESTION_TRANSACTION_SECONDS ({seconds:g} s)"
+                ) from error
+
+    def _record_turn(self, casino: Casino, stored: int, wanted: int, seconds: float) -> None:
+        """A casino that is slow again and again counts as unavailable; one with more messages than fit its turn pauses
+        as long as the turn took, so that it takes at most half of the consumer's time."""
+        self._pace.record_turn(casino.pk, stored, seconds)
+        if self._pace.is_slow(casino.pk):
+            text = f"storing {stored} messages took {seconds:.1f} s; it was as slow {SLOW_TURNS} times in a row or more"
+            self._record_failure(casino, text)
+        elif stored < wanted:
+            text = f"{wanted - stored} messages are left of a turn of {seconds:.1f} s"
+            logger.warning("%s: messages of %s are parked: %s", self._topic.name, casino, text)
+            self.circuit_breaker.record_pause(casino.pk, text, seconds)
+        else:
+            self.circuit_breaker.record_success(casino.pk)
 
     def _store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> list[MessageResult]:
         if casino.state not in READY_STATES:
@@ -243,9 +284,11 @@ class BatchStore(CasinoStore):
         for message in group:
             is_behind = self._parking.has_parked(casino.pk, message.envelope.place.partition)
             (to_park if is_behind else to_store).append(message)
-        if to_store and not self._try_to_store(casino, to_store, now):
-            return group
-        return to_park
+        stored = self._try_to_store(casino, to_store, now) if to_store else 0
+        if stored == len(to_store):
+            return to_park
+        done = {id(message) for message in to_store[:stored]}
+        return [message for message in group if id(message) not in done]
 
     def _park(self, casino_id: int, messages: Sequence[DecodedMessage], now: datetime) -> None:
         envelopes = [message.envelope for message in messages]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from math import inf
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from django.conf import settings
 from ingestion.messages.envelope import Envelope, Place
 from ingestion.models import PartitionOffset
 from ingestion.outcomes import DecodedMessage
+from tenants.postgresql.wait_budget import find_budget
 from tenants.routing.connections import casino_connection, execute
 
 PartitionKey = tuple[str, str, int]  # cluster, topic id, partition
@@ -106,7 +108,7 @@ class Ledger:
 
     def _lock(self, keys: set[PartitionKey]) -> dict[PartitionKey, LedgerOffset]:
         lock_timeout = f"{settings.INGESTION_LOCK_SECONDS * 1000:.0f}"
-        statement_timeout = f"{settings.INGESTION_STATEMENT_SECONDS * 1000:.0f}"
+        statement_timeout = f"{_statement_seconds() * 1000:.0f}"
         partitions = sorted({partition for _, _, partition in keys})
         with casino_connection().cursor() as cursor:
             cursor.execute(_LOCK, [lock_timeout, statement_timeout, self._group, self._topic, partitions])
@@ -139,6 +141,13 @@ def read_ledger_offsets(group: str, topic: str) -> dict[PartitionKey, LedgerOffs
 
 def partition_key(place: Place) -> PartitionKey:
     return place.cluster, place.topic_id, place.partition
+
+
+def _statement_seconds() -> float:
+    """A little less than the transaction may wait, so that the server does not go on with what nobody waits for."""
+    budget = find_budget()
+    left: float = inf if budget is None else max(0.9 * budget.left, 0.001)
+    return min(settings.INGESTION_STATEMENT_SECONDS, left)
 
 
 def _json(value: Any) -> str:

@@ -93,7 +93,7 @@ class BudgetConnection(psycopg.Connection[Any]):
         except ServerSilent as silence:
             raise self._give_up(str(silence)) from silence
         if budget.left <= 0:
-            raise self._give_up("the request's time to wait for databases is over")
+            raise self._give_up("the time to wait for databases is over")
 
     def _wait_stalled(self, gen: PQGen[RV], interval: float, budget: WaitBudget, began: float) -> RV:
         """Wait on, as long as the budget, the server and other stalled statements allow."""

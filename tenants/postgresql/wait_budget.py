@@ -93,3 +93,23 @@ def waiting_shortly() -> Iterator[None]:
         inner = replace(outer, left=min(outer.left, SHORT_SECONDS))
     with waiting_within(inner):
         yield
+
+
+@contextmanager
+def waiting_at_most(seconds: float) -> Iterator[WaitBudget]:
+    """Within the current budget, these seconds for all statements of the block together; without one, as in commands,
+    there is no limit."""
+    outer = _current.get()
+    if outer is None:
+        yield WaitBudget(ServerTimeouts(0, 0))
+        return
+    inner = replace(outer, left=min(outer.left, seconds))
+    given = inner.left
+    try:
+        with waiting_within(inner):
+            yield inner
+    finally:
+        if inner.stop is outer.stop:
+            outer.left -= given - inner.left
+        else:  # told to end meanwhile: what is left then is all that is left
+            outer.stop, outer.left = inner.stop, inner.left
