@@ -29,7 +29,6 @@ from .serving.options import options_as_json, parse_options
 from .serving.output_schema import apply_schema, parse_schema, schema_as_json
 from .serving.recommendation import Recommendation, ServedEvent, ServedRecommendation, recommendation_served
 from .serving.request_filters import NO_FILTERS, RequestFilters
-from .serving.response_size import count_requests
 from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
 
@@ -74,12 +73,13 @@ def recommend_mapped(
     """Recommendations in the casino's own fields and types for up to `BATCH_LIMIT` users: by the id of each known user,
     in the given order. The request counts as several where the response is large. Raises CasinoNotConfigured,
     InvalidParameter."""
-    check_user_count(len(user_ids))
+    if len(user_ids) != 1:
+        check_user_count(len(user_ids))
     if not casino.is_configured:
         raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
     configured = configurations.get(casino)
     events = configured.options.event_limit if filters.limit is None else filters.limit
-    requests = count_requests(configured.size.of_user(events, explain=filters.explain), len(user_ids))
+    requests = configured.size.count_requests(len(user_ids), events, explain=filters.explain)
     if requests > 1:
         charge(casino, requests - 1)  # it was admitted as one
     request = RecommendationRequest(

@@ -53,7 +53,7 @@ from tenants.routing.context import use_casino
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_COUNTED = ("benchmarks", "tools", "tests", ".venv", "migrations")
-LIMITS = {"GET /recommend": (42, 120, 12), "coupon": (24, None, None)}
+LIMITS = {"GET /recommend": (42, 118, 12), "coupon": (24, None, None)}
 WARM_UP, WARM, PROFILED = 5, 20, 2_000
 SCHEMA = {
     "user": {"type": "int", "source_field": "id"},

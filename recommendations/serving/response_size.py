@@ -20,26 +20,23 @@ class ResponseSize:
     fields: int
     event: int
 
-    def of_user(self, events: int, *, explain: bool) -> int:
+    def count_requests(self, users: int, events: int, *, explain: bool) -> int:
+        """The number of requests that a response for `users`, of `events` each, counts as. Raises InvalidParameter if
+        it would be too large. A response for one user is never too large."""
         explanation = _BYTES_OF_EXPLANATION + events * (_BYTES_OF_EXPLANATION + _BYTES_OF_REASONS) if explain else 0
-        return self.fields + events * self.event + explanation
+        bytes_of_user = self.fields + events * self.event + explanation
+        most = max(MAX_RESPONSE_BYTES // bytes_of_user, 1)
+        if users > most:
+            raise InvalidParameter(
+                f"user_ids lists {users} users; with this recommendation_schema and limit, list at most {most}"
+            )
+        return users * -(-bytes_of_user // BYTES_OF_REQUEST)
 
 
 def response_size(schema: tuple[FieldMapping, ...], default: tuple[FieldMapping, ...]) -> ResponseSize:
     """The size in this schema; `default` are the fields of an event in a list without fields of its own."""
     lists = [field.fields or default for field in schema if field.source_field == EVENTS]
     return ResponseSize(_bytes_of(schema), sum(map(_bytes_of, lists)))
-
-
-def count_requests(bytes_of_user: int, users: int) -> int:
-    """The number of requests that a response for `users` counts as. Raises InvalidParameter if it would be too large.
-    A response for one user is never too large."""
-    most = max(MAX_RESPONSE_BYTES // bytes_of_user, 1)
-    if users > most:
-        raise InvalidParameter(
-            f"user_ids lists {users} users; with this recommendation_schema and limit, list at most {most}"
-        )
-    return users * -(-bytes_of_user // BYTES_OF_REQUEST)
 
 
 def _bytes_of(fields: tuple[FieldMapping, ...]) -> int:

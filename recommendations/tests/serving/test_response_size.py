@@ -7,7 +7,7 @@ import pytest
 
 from recommendations.errors import InvalidParameter
 from recommendations.serving.output_schema import CONTRACT_FIELDS, EVENT_SOURCES, SOURCES, apply_schema, parse_schema
-from recommendations.serving.response_size import BYTES_OF_REQUEST, MAX_RESPONSE_BYTES, count_requests, response_size
+from recommendations.serving.response_size import BYTES_OF_REQUEST, MAX_RESPONSE_BYTES, ResponseSize, response_size
 from recommendations.tests.serving.test_output_schema import EXAMPLE
 
 
@@ -23,15 +23,19 @@ def test_no_response_is_larger_than_its_estimate(schema, events):
     fields = parse_schema(schema)
     [first, *_] = EXAMPLE.recommended_events
     answer = apply_schema(fields, replace(EXAMPLE, recommended_events=(first,) * events))
-    size = response_size(fields, CONTRACT_FIELDS).of_user(events, explain=False)
-    assert len(json.dumps(answer)) <= size
+    size = response_size(fields, CONTRACT_FIELDS)
+    assert len(json.dumps(answer)) <= size.fields + events * size.event
+
+
+def count_requests(bytes_of_user, users):
+    return ResponseSize(bytes_of_user, 0).count_requests(users, 3, explain=False)
 
 
 def test_a_common_response_counts_as_one_request():
     size = response_size(parse_schema({"user_id": "int", "recommended_events": "list"}), CONTRACT_FIELDS)
-    assert count_requests(size.of_user(20, explain=False), 1) == 1
-    assert count_requests(size.of_user(20, explain=False), 500) == 500
-    assert count_requests(size.of_user(3, explain=True), 500) == 500
+    assert size.count_requests(1, 20, explain=False) == 1
+    assert size.count_requests(500, 20, explain=False) == 500
+    assert size.count_requests(500, 3, explain=True) == 500
 
 
 def test_a_large_response_counts_as_several():
