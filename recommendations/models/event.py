@@ -33,8 +33,9 @@ class EventStatus(models.TextChoices):
 class Event(CasinoModel):
     """A match. `id` is the casino's own if it sent one; else `natural_key` identifies the event.
 
-    `timestamp` is the time of the casino's message; null if unknown, which is earlier than any other. `stored_at` is
-    the time of the event's first message; null for events stored before this column existed.
+    `timestamp` is the time of the casino's message; null if unknown, which is earlier than any other. `status_as_of` is
+    that of the latest message with a status; null, in events of earlier releases, is `timestamp`. `stored_at` is the
+    time of the event's first message; null for events stored before this column existed.
     """
 
     country = models.CharField(max_length=100)
@@ -49,6 +50,7 @@ class Event(CasinoModel):
         max_length=10, choices=EventStatus.choices, default=EventStatus.OPEN, db_default=EventStatus.OPEN
     )
     timestamp = models.DateTimeField(null=True)
+    status_as_of = models.DateTimeField(null=True, editable=False)
     stored_at = models.DateTimeField(null=True, db_default=Now(), editable=False)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
     teams = models.ManyToManyField(Team, through="EventTeam", related_name="events")
@@ -106,7 +108,7 @@ class OfferVersion(CasinoModel):
 class OfferChange(CasinoModel):
     """The changes of one version of the offer against the one before, recorded by the trigger that incremented it.
 
-    `event_ids` are the events inserted, deleted, or updated in more than `timestamp`; null means any event. Only the
+    `event_ids` are the events inserted, deleted, or updated in more than their times; null means any event. Only the
     latest versions are stored.
     """
 

@@ -20,6 +20,9 @@ class User(CasinoModel):
     never. `stake_limit` is the maximum stake of a coupon, `limit_left` the rest of the user's overall limit; both in
     the user's currency, null for no limit. `currency_since` is the time of the currency's last change (set by a
     trigger), null for never.
+
+    `status_as_of`, `birth_date_as_of` and those of the limits are the timestamps of the latest messages with these
+    values; null, in rows of earlier releases, is `timestamp`.
     """
 
     name = models.CharField(max_length=100)
@@ -39,6 +42,10 @@ class User(CasinoModel):
     stake_limit = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     limit_left = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     currency_since = models.DateTimeField(null=True, blank=True, editable=False)
+    status_as_of = models.DateTimeField(null=True, editable=False)
+    birth_date_as_of = models.DateTimeField(null=True, editable=False)
+    stake_limit_as_of = models.DateTimeField(null=True, editable=False)
+    limit_left_as_of = models.DateTimeField(null=True, editable=False)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
 
     class Meta:

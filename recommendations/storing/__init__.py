@@ -3,7 +3,8 @@
 Each takes rows of one kind and returns an Outcome for each of them, in their order. One call is one transaction; rows
 are written sorted by key, so that concurrent calls can't deadlock. Other packages import from here.
 
-- `upsert`: writing rows of one table, and the order of rows of the same key.
+- `upsert`: writing rows of one table, and the order of rows of the same key; `upsert_sql`: which of two messages'
+  values are stored.
 - `coupon_sql`: the SQL that stores coupons and counts them in profiles.
 - `user_tallies`, `casino_tallies`: merging coupons into tallies; `rebuild`: recounting tallies.
 - `removal`: removals by the casino; `erasure`: erasing a user (GDPR); `privacy`: erasing and exporting

@@ -7,7 +7,10 @@ from tenants.routing.connections import casino_atomic, execute
 
 from .outcomes import Outcome
 from .removal import remove_events
-from .upsert import Upsert, as_json, store_in_order, store_rows, written_ids
+from .upsert import as_json, store_in_order, store_rows, written_ids
+from .upsert_sql import Timed, Upsert
+
+_STRICTNESS = "CASE {row}.status WHEN 'OPEN' THEN 0 WHEN 'SUSPENDED' THEN 1 WHEN 'CANCELLED' THEN 2 ELSE 3 END"
 
 EVENTS = Upsert(
     "events",
@@ -23,6 +26,7 @@ EVENTS = Upsert(
         ("status", "text"),
         ("timestamp", "timestamptz"),
     ),
+    timed=(Timed(("status",), f"{_STRICTNESS.format(row='{new}')} > {_STRICTNESS.format(row='{old}')}"),),
 )
 
 _TEAMS = """
@@ -66,7 +70,8 @@ def _write_teams(teams: Iterable[tuple[str, str]]) -> None:
 def store_events(rows: Sequence[EventRow | Removal]) -> list[Outcome]:
     """Store events, their teams, and the links between them.
 
-    Of several rows of one event, the one with the latest `timestamp` wins; of equal ones the last.
+    Of several rows of one event, the one with the latest `timestamp` wins; of equal ones the last. Of those that have a
+    status, the latest; of equal ones the strictest.
     """
     with casino_atomic():
         execute(_LOCK_OFFER)

@@ -13,6 +13,7 @@ from tenants.routing.connections import execute, query
 from .casino_tallies import add_to_casino_tallies
 from .outcomes import DUPLICATE, Outcome, Result
 from .upsert import Key, as_json
+from .upsert_sql import LATEST_TRUSTED
 from .user_tallies import coupon_pages, rebuild_users
 
 _REMOVED_AT_ONCE = 200  # coupons, whose selections are in memory together
@@ -26,7 +27,8 @@ ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = excluded.timestamp WHERE st
 """
 
 _UNCHANGED_SINCE = (
-    "{table}.id = row.id AND {table}.natural_key IS NULL AND COALESCE({table}.timestamp <= row.timestamp, true)"
+    "{table}.id = row.id AND {table}.natural_key IS NULL "
+    f"AND COALESCE({{table}}.timestamp <= row.timestamp OR {{table}}.timestamp > {LATEST_TRUSTED}, true)"
 )
 
 _FIND_USERS = f"""

@@ -5,7 +5,6 @@ the temporary table that COPY needs to skip stored rows. Django's `bulk_create(u
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, cast
@@ -17,6 +16,7 @@ from recommendations.validation.rows import CouponRow, MutableRow, Removal, Row
 from tenants.routing.connections import execute, query
 
 from .outcomes import DUPLICATE, ID_TAKEN, STALE, Outcome, Result
+from .upsert_sql import Upsert
 
 Key = int | UUID
 Rows = Sequence[Row | Removal]
@@ -24,57 +24,6 @@ Store = Callable[[Rows], list[Outcome]]
 Remove = Callable[[Sequence[Removal]], dict[Key, Outcome]]
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_UNLESS_ERASED = (
-    "WHERE NOT EXISTS (SELECT FROM erased_users AS erased "
-    "WHERE erased.natural_key = row.natural_key AND erased.erased_at >= row.timestamp)"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Upsert:
-    """`columns` are pairs of name and SQL type.
-
-    A stored row of the same key is updated, unless nothing differs or the stored row has a later timestamp.
-    """
-
-    table: str
-    columns: tuple[tuple[str, str], ...]
-
-    def sql(self, key: str, unset_columns: tuple[str, ...] = ()) -> str:
-        """SQL that upserts rows by `key` (`id` or `natural_key`), without `unset_columns`. Parameter: the rows as JSON.
-        Returns (key, id, is_new) for each written row, and nothing for the others."""
-        types = {"id": "bigint", "natural_key": "uuid", **dict(self.columns)}
-        columns = [column for column in types if (key == "id" or column != "id") and column not in unset_columns]
-        names, values = ", ".join(columns), ", ".join(f"row.{column}" for column in columns)
-        record = ", ".join(f"{column} {types[column]}" for column in columns)
-        return (
-            f"INSERT INTO {self.table} ({names}) "
-            f"SELECT {values} FROM jsonb_to_recordset(%s::jsonb) AS row({record}) "
-            f"{self._unless_removed(key)} ORDER BY row.{key} "
-            f"ON CONFLICT ({key}) DO {self._on_conflict(columns)} "
-            f"RETURNING {key}, id, xmax = 0"  # xmax is 0 in a row that no earlier version preceded
-        )
-
-    def _unless_removed(self, key: str) -> str:
-        if key != "id":
-            return _UNLESS_ERASED if self.table == "users" else ""
-        return (
-            f"WHERE NOT EXISTS (SELECT FROM removed_rows AS removed "
-            f"WHERE removed.kind = '{self.table}' AND removed.row_id = row.id "
-            f"AND (row.timestamp IS NULL OR removed.timestamp >= row.timestamp))"
-        )
-
-    def _on_conflict(self, columns: list[str]) -> str:
-        changing = [column for column in columns if column not in {"id", "natural_key"}]
-        incoming = {column: f"excluded.{column}" for column in changing}
-        incoming["timestamp"] = f"COALESCE(excluded.timestamp, {self.table}.timestamp)"
-        changes = ", ".join(f"{column} = {value}" for column, value in incoming.items())
-        present = ", ".join(f"{self.table}.{column}" for column in incoming)
-        return (
-            f"UPDATE SET {changes} WHERE {self.table}.natural_key IS NOT DISTINCT FROM excluded.natural_key "
-            f"AND COALESCE({self.table}.timestamp <= excluded.timestamp, true) "
-            f"AND ({present}) IS DISTINCT FROM ({', '.join(incoming.values())})"
-        )
 
 
 @cache
@@ -211,9 +160,11 @@ def _has_no_effect_after(row: Row | Removal, earlier: Row | Removal) -> bool:
         return True
     if isinstance(row, Removal) and not isinstance(earlier, Removal):
         return False
-    if row.timestamp is None or earlier.timestamp is None:
+    if row.timestamp is None or earlier.timestamp is None or row.timestamp >= earlier.timestamp:
         return False
-    return row.timestamp < earlier.timestamp
+    if isinstance(row, Removal) or not isinstance(earlier, MutableRow):
+        return True
+    return set(earlier.unset_columns) <= set(row.unset_columns)
 
 
 def _supersedes(row: Row | Removal, earlier: Row | Removal) -> bool:
@@ -222,5 +173,10 @@ def _supersedes(row: Row | Removal, earlier: Row | Removal) -> bool:
         return isinstance(earlier, Removal | CouponRow)
     if isinstance(row, CouponRow) or not isinstance(earlier, MutableRow):
         return False
-    both_or_neither_dated = (row.timestamp is None) == (earlier.timestamp is None)
-    return both_or_neither_dated and set(row.unset_columns) <= set(earlier.unset_columns)
+    if not set(row.unset_columns) <= set(earlier.unset_columns):
+        return False
+    if row.timestamp is None or earlier.timestamp is None:
+        return row.timestamp is earlier.timestamp
+    if row.timestamp == earlier.timestamp:  # the stricter of two statuses wins, not the last one
+        return row.restrictions == earlier.restrictions
+    return row.timestamp > earlier.timestamp

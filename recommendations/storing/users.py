@@ -7,8 +7,22 @@ from tenants.routing.connections import casino_atomic, execute
 
 from .outcomes import Outcome
 from .removal import remove_users
-from .upsert import Upsert, store_in_order, store_rows, written_ids
+from .upsert import store_in_order, store_rows, written_ids
+from .upsert_sql import Timed, Upsert
 from .waiting_coupons import lock_waiting_coupons, store_coupons_waiting_for
+
+# The status that lasts longest, then the one that rules out more.
+_STRICTNESS = """(
+    CASE {row}.status WHEN 'ACTIVE' THEN '-infinity' WHEN 'CLOSED' THEN 'infinity'
+        ELSE COALESCE({row}.status_until, 'infinity') END,
+    CASE {row}.status WHEN 'ACTIVE' THEN 0 WHEN 'TIME_OUT' THEN 1 WHEN 'SELF_EXCLUDED' THEN 2 ELSE 3 END
+)"""
+
+
+def _is_lower(column: str) -> str:
+    """A limit of null is none: LEAST ignores it."""
+    return f"LEAST({{new}}.{column}, {{old}}.{column}) IS DISTINCT FROM {{old}}.{column}"
+
 
 USERS = Upsert(
     "users",
@@ -28,6 +42,16 @@ USERS = Upsert(
         ("stake_limit", "numeric"),
         ("limit_left", "numeric"),
     ),
+    timed=(
+        Timed(("status", "status_until"), f"{_STRICTNESS.format(row='{new}')} > {_STRICTNESS.format(row='{old}')}"),
+        Timed(
+            ("birth_date",),
+            "GREATEST({new}.birth_date, {old}.birth_date) IS DISTINCT FROM {old}.birth_date",
+            valid_if="extract(year FROM {birth_date}) = {birth_year}",
+        ),
+        Timed(("stake_limit",), _is_lower("stake_limit")),
+        Timed(("limit_left",), _is_lower("limit_left")),
+    ),
 )
 
 _PROFILES = "INSERT INTO users_profile (user_id) SELECT unnest(%s::bigint[]) ON CONFLICT (user_id) DO NOTHING"
@@ -36,7 +60,8 @@ _PROFILES = "INSERT INTO users_profile (user_id) SELECT unnest(%s::bigint[]) ON 
 def store_users(rows: Sequence[UserRow | Removal]) -> list[Outcome]:
     """Store users, a profile for each that has none, and the coupons that were waiting for them.
 
-    Of several rows of one user, the one with the latest `timestamp` wins; of equal ones the last.
+    Of several rows of one user, the one with the latest `timestamp` wins; of equal ones the last. Of those that have a
+    status, a birth date or a limit, the latest; of equal ones the strictest.
     """
     with casino_atomic():
         lock_waiting_coupons()

@@ -1,9 +1,12 @@
 """Reference implementation of the storing functions, in plain Python and row by row."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, field
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+
+from msgspec import UNSET
 
 from recommendations.models import (
     Event,
@@ -17,6 +20,72 @@ from recommendations.models import (
 from recommendations.validation.rows import CouponRow, EventRow, Removal, UserRow
 
 Key = Any  # the casino's id; where there is none, the natural key
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+EVENT_STATUSES = ["OPEN", "SUSPENDED", "CANCELLED", "SETTLED"]  # the strictest last
+USER_STATUSES = ["ACTIVE", "TIME_OUT", "SELF_EXCLUDED", "CLOSED"]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A value that messages may leave out, and the time of the message that it is from."""
+
+    value: Any
+    as_of: datetime = NEVER
+
+    def after(self, value: Any, timestamp: datetime | None, strictness: Callable[[Any], Any]) -> "Timed":
+        if timestamp is None:
+            return Timed(value, self.as_of)
+        is_stricter = strictness(value) > strictness(self.value)
+        is_later = timestamp > self.as_of or (timestamp == self.as_of and is_stricter)
+        return Timed(value, timestamp) if is_later else self
+
+
+def status_strictness(status: tuple[str, datetime | None]) -> Any:
+    name, until = status
+    return name != "ACTIVE", until is None, until or NEVER, USER_STATUSES.index(name)
+
+
+def limit_strictness(limit: Decimal | None) -> Decimal:
+    return Decimal("-Infinity") if limit is None else -limit
+
+
+@dataclass
+class StoredUser:
+    timestamp: datetime
+    country: str = ""
+    birth_year: int = 0
+    status: Timed = Timed(("ACTIVE", None))
+    birth_date: Timed = Timed(None)
+    stake_limit: Timed = Timed(None)
+    limit_left: Timed = Timed(None)
+
+    def store(self, row: UserRow) -> None:
+        if row.timestamp >= self.timestamp:
+            self.timestamp, self.country, self.birth_year = row.timestamp, row.country, row.birth_year
+        if row.status is not None:
+            self.status = self.status.after((row.status, row.status_until), row.timestamp, status_strictness)
+        if row.birth_date is not None:
+            self.birth_date = self.birth_date.after(row.birth_date, row.timestamp, lambda born: born or date.min)
+        if row.stake_limit is not UNSET:
+            self.stake_limit = self.stake_limit.after(row.stake_limit, row.timestamp, limit_strictness)
+        if row.limit_left is not UNSET:
+            self.limit_left = self.limit_left.after(row.limit_left, row.timestamp, limit_strictness)
+        if self.birth_date.value is not None and self.birth_date.value.year != self.birth_year:
+            self.birth_date = Timed(None, self.birth_date.as_of)
+
+
+@dataclass
+class StoredEvent:
+    timestamp: datetime | None
+    odd: Decimal = Decimal(0)
+    away_team: str = ""
+    status: Timed = Timed("OPEN")
+
+    def store(self, row: EventRow) -> None:
+        if row.timestamp is None or self.timestamp is None or row.timestamp >= self.timestamp:
+            self.timestamp, self.odd, self.away_team = row.timestamp or self.timestamp, row.odd, row.away_team
+        if row.status is not None:
+            self.status = self.status.after(row.status, row.timestamp, EVENT_STATUSES.index)
 
 
 def key_of(row: Any) -> Key:
@@ -27,8 +96,8 @@ def key_of(row: Any) -> Key:
 class Reference:
     """`apply(kind, row)` stores a row of the table `kind`; `tables()` returns the tables' expected contents."""
 
-    users: dict[Key, tuple[str, datetime]] = field(default_factory=dict)
-    events: dict[Key, tuple[Decimal, str, str, datetime | None]] = field(default_factory=dict)
+    users: dict[Key, StoredUser] = field(default_factory=dict)
+    events: dict[Key, StoredEvent] = field(default_factory=dict)
     coupons: dict[Key, CouponRow] = field(default_factory=dict)
     waiting: dict[Key, CouponRow] = field(default_factory=dict)
     removed: dict[tuple[str, int], datetime] = field(default_factory=dict)
@@ -51,17 +120,15 @@ class Reference:
 
     def _store_user(self, row: UserRow) -> None:
         key = key_of(row)
-        if self._is_removed("users", row) or (key in self.users and self.users[key][1] > row.timestamp):
+        if self._is_removed("users", row):
             return
-        self.users[key] = (row.country, row.timestamp)
+        self.users.setdefault(key, StoredUser(row.timestamp)).store(row)
         for coupon in [coupon for coupon in self.waiting.values() if coupon.user_id == row.id]:
             self.coupons[key_of(coupon)] = self.waiting.pop(key_of(coupon))
 
     def _store_event(self, row: EventRow) -> None:
-        _, status, _, known = self.events.get(key_of(row), (None, "OPEN", None, None))
-        is_stale = row.timestamp is not None and known is not None and row.timestamp < known
-        if not is_stale and not self._is_removed("events", row):
-            self.events[key_of(row)] = (row.odd, row.status or status, row.away_team, row.timestamp or known)
+        if not self._is_removed("events", row):
+            self.events.setdefault(key_of(row), StoredEvent(row.timestamp)).store(row)
 
     def _store_coupon(self, row: CouponRow) -> None:
         key = key_of(row)
@@ -69,7 +136,7 @@ class Reference:
             (self.coupons if row.user_id in self.users else self.waiting)[key] = row
 
     def _remove_user(self, removal: Removal) -> None:
-        if removal.id in self.users and self.users[removal.id][1] <= removal.timestamp:
+        if removal.id in self.users and self.users[removal.id].timestamp <= removal.timestamp:
             del self.users[removal.id]
             self.coupons = {key: row for key, row in self.coupons.items() if row.user_id != removal.id}
         if removal.id not in self.users:
@@ -78,7 +145,7 @@ class Reference:
 
     def _remove_event(self, removal: Removal) -> None:
         known = self.events.get(removal.id)
-        if known and (known[3] is None or known[3] <= removal.timestamp):
+        if known and (known.timestamp is None or known.timestamp <= removal.timestamp):
             del self.events[removal.id]
 
     def _remove_coupon(self, removal: Removal) -> None:
@@ -88,14 +155,31 @@ class Reference:
     def tables(self) -> dict[str, Any]:
         stakes = {user: [row.stake for row in self.coupons.values() if row.user_id == user] for user in self.users}
         return {
-            "users": self.users,
+            "users": {key: _flat(user) for key, user in self.users.items()},
             "profiles": {user: (len(each), sum(each, Decimal(0))) for user, each in stakes.items()},
-            "events": self.events,
+            "events": {key: _flat(event) for key, event in self.events.items()},
             "links": 2 * len(self.events),
             "coupons": {key: (row.user_id, row.stake) for key, row in self.coupons.items()},
             "waiting": {key: (row.user_id, row.stake) for key, row in self.waiting.items()},
             "removed": self.removed,
         }
+
+
+def _flat(stored: StoredUser | StoredEvent) -> tuple[Any, ...]:
+    """The values in one tuple, each timed one followed by its time."""
+    return tuple(
+        inner
+        for value in astuple(stored)
+        for each in (value if isinstance(value, tuple) else (value,))
+        for inner in (each if isinstance(each, tuple) else (each,))
+    )
+
+
+USER_COLUMNS = (
+    "timestamp", "country", "birth_year", "status", "status_until", "status_as_of", "birth_date", "birth_date_as_of",
+    "stake_limit", "stake_limit_as_of", "limit_left", "limit_left_as_of",
+)  # fmt: skip
+EVENT_COLUMNS = ("timestamp", "odd", "away_team", "status", "status_as_of")
 
 
 def stored_tables() -> dict[str, Any]:
@@ -104,11 +188,9 @@ def stored_tables() -> dict[str, Any]:
     coupons, waiting = PurchasedCoupon.objects.values_list, WaitingCoupon.objects.values_list
     profiles = UserProfile.objects.values_list("user_id", "coupon_count", "stake_total")
     return {
-        "users": {row[0]: row[1:] for row in users("id", "country", "timestamp")},
+        "users": {row[0]: row[1:] for row in users("id", *USER_COLUMNS)},
         "profiles": {row[0]: row[1:] for row in profiles},
-        "events": {
-            row[1] or row[0]: row[2:] for row in events("id", "natural_key", "odd", "status", "away_team", "timestamp")
-        },
+        "events": {row[1] or row[0]: row[2:] for row in events("id", "natural_key", *EVENT_COLUMNS)},
         "links": EventTeam.objects.count(),
         "coupons": {row[1] or row[0]: row[2:] for row in coupons("id", "natural_key", "user_id", "stake")},
         "waiting": {row[1] or row[0]: row[2:] for row in waiting("coupon_id", "natural_key", "user_id", "stake")},

@@ -152,5 +152,23 @@ def test_only_earlier_profiles_are_marked_for_a_rebuild():
     assert list(UserProfile.objects.values_list("pending_coupon_ids", flat=True)) == [[], []]
 
 
+def test_the_times_of_statuses_are_added_without_rewriting_the_tables():
+    UserFactory.create_batch(2)
+    EventFactory.create_batch(2)
+    files = "SELECT pg_relation_filenode('users'), pg_relation_filenode('events')"
+    before = execute(files)
+    migrate("0020_versions_of_the_offer_with_a_random_part")
+    execute("UPDATE events SET timestamp = now()")
+    migrate(LATEST)
+    assert execute(files) == before
+    without = "SELECT count(*) FROM users, events WHERE num_nulls(users.status_as_of, events.status_as_of) = 2"
+    assert execute(without) == (4,)
+    known = version()
+    execute("UPDATE events SET status_as_of = timestamp")
+    assert version() == known
+    execute("UPDATE events SET status = 'SUSPENDED'")
+    assert version() > known
+
+
 def test_no_migration_is_missing():
     call_command("makemigrations", "recommendations", check=True, dry_run=True, verbosity=0)

@@ -22,11 +22,13 @@ from .settings_limits import limits
 _NAMESPACE = UUID("6f3f0e4e-6a55-4c0e-9a0e-0b1d6f3c2a11")
 _EVENT_STATUSES = tuple(EventStatus.values)
 _USER_STATUSES = tuple(UserStatus.values)
+_ENDING_STATUSES = frozenset((UserStatus.SELF_EXCLUDED, UserStatus.TIME_OUT))
 
 
 class UserRow(msgspec.Struct, kw_only=True):
     """A row without `status` (and so `status_until`), `birth_date`, `stake_limit` or `limit_left` keeps a stored user's
-    values. None removes a limit."""
+    values; a stored birth date only within the row's `birth_year`. None removes a limit. `status_until` is None for a
+    status without an end: CLOSED, ACTIVE, and one whose end lies before `timestamp`."""
 
     id: int | None = None
     name: str
@@ -68,13 +70,18 @@ class UserRow(msgspec.Struct, kw_only=True):
         if self.status_until is not None:
             if self.status is None:
                 raise InvalidRow("inconsistent", "status_until", "requires a status; send both")
-            self.status_until = fields.instant("status_until", self.status_until)
+            self.status_until = self._status_end(fields.instant("status_until", self.status_until))
         if self.birth_date is not None:
             fields.birth_date("birth_date", self.birth_date, self.birth_year)
         if isinstance(self.stake_limit, Decimal):
             self.stake_limit = fields.limit("stake_limit", self.stake_limit)
         if isinstance(self.limit_left, Decimal):
             self.limit_left = fields.limit("limit_left", self.limit_left)
+
+    def _status_end(self, until: datetime) -> datetime | None:
+        """The end of the status, if it can have one. One before the message is a mistake, and is taken for none: the
+        restriction is what is certain."""
+        return until if self.status in _ENDING_STATUSES and until > self.timestamp else None
 
     @property
     def unset_columns(self) -> tuple[str, ...]:
@@ -83,6 +90,11 @@ class UserRow(msgspec.Struct, kw_only=True):
         columns += [] if self.birth_date is not None else ["birth_date"]
         columns += [name for name in ("stake_limit", "limit_left") if getattr(self, name) is UNSET]
         return tuple(columns)
+
+    @property
+    def restrictions(self) -> tuple[object, ...]:
+        """The values of which, at equal timestamps, the strictest win."""
+        return self.status, self.status_until, self.birth_date, self.stake_limit, self.limit_left
 
     def _natural_key(self) -> UUID:
         return _natural_key("user", self.name, self.surname, str(self.birth_year), self.country)
@@ -139,6 +151,11 @@ class EventRow(MatchFields, kw_only=True):
     def unset_columns(self) -> tuple[str, ...]:
         """The columns without a value in this row; an update keeps theirs."""
         return () if self.status is not None else ("status",)
+
+    @property
+    def restrictions(self) -> tuple[object, ...]:
+        """The values of which, at equal timestamps, the strictest win."""
+        return (self.status,)
 
     def _natural_key(self) -> UUID:
         begin = self.begin_timestamp.isoformat()

@@ -1,6 +1,6 @@
 """A user's status and limits, which a message without them does not change."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,7 +9,7 @@ from msgspec import UNSET
 from recommendations.errors import InvalidRow
 from recommendations.models import User
 from recommendations.storing import store_users
-from recommendations.tests.factories import at, user_row
+from recommendations.tests.factories import FIRST_MESSAGE, at, user_row
 from tenants.routing.context import use_casino
 
 NEVER = datetime(2049, 1, 1, tzinfo=UTC)
@@ -73,6 +73,19 @@ def test_a_late_exclusion_does_not_overwrite_a_later_status(together):
     rows = [user_row(id=1, status="ACTIVE", timestamp=at(2)), user_row(id=1, status="SELF_EXCLUDED", timestamp=at(1))]
     store(rows, together=together)
     assert User.objects.get().status == "ACTIVE"
+
+
+@pytest.mark.parametrize("status", ["SELF_EXCLUDED", "TIME_OUT"])
+@pytest.mark.parametrize("until", [datetime(2000, 1, 1, tzinfo=UTC), FIRST_MESSAGE])
+def test_an_end_before_the_message_is_none(status, until):
+    assert user_row(status=status, status_until=until).status_until is None
+    later = until + timedelta(days=365 * 40)
+    assert user_row(status=status, status_until=later).status_until == later
+
+
+@pytest.mark.parametrize("status", ["closed", "active"])
+def test_a_status_that_does_not_end_has_no_end(status):
+    assert user_row(status=status, status_until=NEVER).status_until is None
 
 
 def test_a_row_lists_its_unset_columns():

@@ -84,12 +84,6 @@ def test_an_event_is_opened_again_only_explicitly(key, store):
     assert status() == "OPEN"
 
 
-@BATCHES
-def test_a_stale_status_changes_nothing(store):
-    store(event_row(id=7, timestamp=at(2)), event_row(id=7, status="CANCELLED", timestamp=at(1)))
-    assert status() == "OPEN"
-
-
 def test_a_stale_status_is_not_applied_by_a_later_row_of_its_batch():
     store_events([event_row(id=7, status="OPEN", timestamp=at(2))])
     store_events([event_row(id=7, status="CANCELLED", timestamp=at(1)), event_row(id=7, odd=9, timestamp=at(3))])
