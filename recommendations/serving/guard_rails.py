@@ -51,20 +51,25 @@ class GuardedUser(Protocol):
 
 def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None:
     """Why this user may be shown no bets at `now`; None if bets may be shown."""
-    if user.status != UserStatus.ACTIVE and (user.status_until is None or now < user.status_until):
+    if user.status != UserStatus.ACTIVE:
         # an unknown status, of another release, forbids bets too
-        return Refusal(user.status.lower()) if user.status in UserStatus else Refusal.CLOSED
-    today = now.date()
-    if user.birth_date is None:  # counted as born on the last day of the year
-        age = today.year - user.birth_year - 1
-    else:
-        had_birthday = (today.month, today.day) >= (user.birth_date.month, user.birth_date.day)
-        age = today.year - user.birth_date.year - (not had_birthday)
-    if age < options.minimum_age:
+        refusal = Refusal(user.status.lower()) if user.status in UserStatus else Refusal.CLOSED
+        if refusal is Refusal.CLOSED or user.status_until is None or now < user.status_until:
+            return refusal
+    if _age(user, now.date()) < options.minimum_age:
         return Refusal.UNDER_AGE
     smallest = _UNIT if user.currency in _WITHOUT_HUNDREDTHS else _HUNDREDTH
     limits = (options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
     return Refusal.LIMIT_REACHED if any(limit is not None and limit < smallest for limit in limits) else None
+
+
+def _age(user: GuardedUser, today: date) -> int:
+    """The age by the birth date, or by the birth year if that makes the user younger: then, as without a date, the user
+    counts as born on the last day of the year."""
+    born = user.birth_date
+    if born is None or born.year < user.birth_year:
+        return today.year - user.birth_year - 1
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
 def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) -> Decimal:

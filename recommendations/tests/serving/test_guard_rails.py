@@ -16,7 +16,12 @@ def test_an_active_adult_without_limits_may_be_shown_bets():
     assert refuse(User(), DEFAULTS, NOW) is None
 
 
-@pytest.mark.parametrize("status", ["SELF_EXCLUDED", "TIME_OUT", "CLOSED"])
+@pytest.mark.parametrize("until", [None, datetime(2000, 1, 1, tzinfo=UTC), NOW, NOW + timedelta(days=1)])
+def test_a_closed_account_stays_closed_whatever_its_end(until):
+    assert refuse(User(status="CLOSED", status_until=until), DEFAULTS, NOW) == "closed"
+
+
+@pytest.mark.parametrize("status", ["SELF_EXCLUDED", "TIME_OUT"])
 def test_an_inactive_user_is_refused_until_the_status_ends(status):
     assert refuse(User(status=status), DEFAULTS, NOW) == status.lower()
     assert refuse(User(status=status, status_until=NOW + timedelta(seconds=1)), DEFAULTS, NOW) == status.lower()
@@ -38,6 +43,20 @@ def test_users_come_of_age_on_their_birthday(born, is_refused):
 @pytest.mark.parametrize(("year", "is_refused"), [(2007, False), (2008, True), (2009, True)])
 def test_with_only_a_birth_year_the_birthday_is_the_end_of_the_year(year, is_refused):
     assert (refuse(User(birth_year=year), DEFAULTS, NOW) == "under_age") is is_refused
+
+
+@pytest.mark.parametrize(
+    ("year", "born", "is_refused"),
+    [
+        (2012, date(1985, 5, 5), True),
+        (1985, date(2012, 5, 5), True),
+        (2008, date(1985, 5, 5), True),
+        (2007, date(1985, 5, 5), False),
+        (1985, date(2008, 6, 15), False),
+    ],
+)
+def test_of_birth_year_and_birth_date_the_younger_counts(year, born, is_refused):
+    assert (refuse(User(birth_year=year, birth_date=born), DEFAULTS, NOW) == "under_age") is is_refused
 
 
 def test_a_casino_may_raise_the_minimum_age():

@@ -152,7 +152,8 @@ def may_be_shown(
 
 def is_refused(user: GuardedUser, options: Options) -> bool:
     """The rule is stricter than the law where only the year is known."""
-    if user.status != "ACTIVE" and (user.status_until is None or user.status_until > NOW):
+    has_ended = user.status != "CLOSED" and user.status_until is not None and user.status_until <= NOW
+    if user.status != "ACTIVE" and not has_ended:
         return True
     if user.birth_date is None:
         is_of_age = NOW.year - user.birth_year > options.minimum_age
