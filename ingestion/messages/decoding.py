@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UnsetType
 
 from recommendations.errors import InvalidRow
+from recommendations.models import UserStatus
 from recommendations.validation import fields
 from recommendations.validation.fields import EARLIEST, LATEST
 from recommendations.validation.rows import (
@@ -33,6 +34,7 @@ from tenants.numbers import parse_whole_number
 
 from .envelope import CASINO_HEADER, Envelope, repeated_header
 from .formats import EventMessage, RawCouponMessage, SelectionMessage, ServedEventMessage, ServedMessage, UserMessage
+from .repeated_fields import resolve_event, resolve_user
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ _MISSING = re.compile(r"required field `([^`]*)`")
 _PLACE = re.compile(r"at `\$\.?([^`]*)`")
 _CLOCK_SKEW = timedelta(days=1)
 _MILLISECONDS_FROM = 100_000_000_000  # as Unix seconds this would be the year 5138
+_EARLIEST_SENT = EARLIEST.timestamp() * 1_000
 _CACHED_SELECTIONS, _CACHED_BYTES = 32_768, 1_024  # longer ones would fill the memory
 _MAX_BYTES_BESIDE = 16_384  # of a message's key and headers, to which a replay adds two
 
@@ -63,14 +66,16 @@ _NO_CASINO = Rejection(
 
 
 class TimeBounds(msgspec.Struct):
-    """The latest valid times in a message: of past facts (`past`), and of events to come (`future`)."""
+    """The latest valid times in a message: of past facts (`past`), and of events to come (`future`). `received` is the
+    time of the message's receipt."""
 
     past: datetime
     future: datetime
+    received: datetime
 
     @classmethod
     def at(cls, now: datetime) -> Self:
-        return cls(now + _CLOCK_SKEW, now + limits.horizon)
+        return cls(now + _CLOCK_SKEW, now + limits.horizon, now)
 
 
 Decode = Callable[[Envelope, TimeBounds], AnyRow]
@@ -113,8 +118,9 @@ _DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
 
 
 def decode_user(envelope: Envelope, bounds: TimeBounds) -> UserRow:
-    message = _DECODE_USER(envelope.value or b"")
-    return UserRow(
+    message = _DECODE_USER(resolve_user(envelope))
+    until = _parse_end(message.status_until)
+    row = UserRow(
         id=message.id,
         name=message.name,
         surname=message.surname,
@@ -126,16 +132,22 @@ def decode_user(envelope: Envelope, bounds: TimeBounds) -> UserRow:
         favorite_sport=message.favorite_sport,
         favorite_league=message.favorite_league,
         status=message.status,
-        status_until=_parse_end("status_until", message.status_until),
+        status_until=until,
         birth_date=message.birth_date,
         stake_limit=_limit("stake_limit", message.stake_limit),
         limit_left=_limit("limit_left", message.limit_left),
     )
+    if until is not None and row.status_until is None and row.status != UserStatus.ACTIVE:
+        text = "%s: status_until is ignored: the status is closed, or would end before the message's timestamp"
+        logger.warning(text, envelope.place)
+    # only now: the end was compared with the time in the message, which may be ahead like the end
+    row.timestamp = _not_ahead(row.timestamp, envelope, bounds)
+    return row
 
 
 def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
     """A message without a `timestamp` is valid as of the time at which it was sent."""
-    message = _DECODE_EVENT(envelope.value or b"")
+    message = _DECODE_EVENT(resolve_event(envelope))
     as_of = envelope.place.sent_at if message.timestamp is None else message.timestamp
     return EventRow(
         id=message.id,
@@ -148,7 +160,7 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
         sport=message.sport,
         odd=fields.amount("odd", bytes(message.odd)),
         status=message.status,
-        timestamp=parse_time("timestamp", as_of, bounds.past),
+        timestamp=_not_ahead(parse_time("timestamp", as_of, bounds.past), envelope, bounds),
     )
 
 
@@ -248,6 +260,15 @@ def parse_time(field: str, value: datetime | float, latest: datetime) -> datetim
     return time
 
 
+def _not_ahead(time: datetime, envelope: Envelope, bounds: TimeBounds) -> datetime:
+    """The time by which the message is ordered: at the latest when it was sent, by Kafka's clock, and when it is
+    received. Else a message dated ahead would make what closes or restricts stale until then."""
+    sent_at = envelope.place.sent_at
+    if time.timestamp() * 1_000 - 1 >= sent_at >= _EARLIEST_SENT:  # Kafka has no microseconds
+        time = datetime.fromtimestamp(sent_at / 1_000, UTC)
+    return bounds.received if time > bounds.received else time
+
+
 def _from_number(field: str, value: float) -> datetime:
     try:
         return datetime.fromtimestamp(value / 1000 if abs(value) >= _MILLISECONDS_FROM else value, UTC)
@@ -255,14 +276,14 @@ def _from_number(field: str, value: float) -> datetime:
         raise InvalidRow("out_of_range", field, f"is {value}, but must be a time: ISO 8601, or Unix seconds") from error
 
 
-def _parse_end(field: str, value: datetime | float | None) -> datetime | None:
-    """The end of a user's status. None, no end, for a time outside the years that can be stored: casinos send the year
+def _parse_end(value: datetime | float | None) -> datetime | None:
+    """The end of a user's status. None, no end, for a time after the years that can be stored: casinos send the year
     9999 for a permanent exclusion, and applying it is safer than rejecting the message."""
     try:
-        end = None if value is None else parse_time(field, value, LATEST - _CLOCK_SKEW)
+        end = None if value is None else parse_time("status_until", value, LATEST - _CLOCK_SKEW)
     except InvalidRow:
         return None
-    return end if end is not None and end >= EARLIEST else None
+    return None if end is None else max(end, EARLIEST)
 
 
 def _decode_removal(envelope: Envelope, bounds: TimeBounds) -> Removal | Rejection:
@@ -272,7 +293,8 @@ def _decode_removal(envelope: Envelope, bounds: TimeBounds) -> Removal | Rejecti
         # without the key, which may be a name: rejections are logged
         detail = "a message without a value deletes the row whose id is its key: send that id as the key, in digits"
         return Rejection("bad_key", "", detail)
-    return Removal(id=row_id, timestamp=parse_time("timestamp", envelope.place.sent_at, bounds.past))
+    sent_at = parse_time("timestamp", envelope.place.sent_at, bounds.past)
+    return Removal(id=row_id, timestamp=_not_ahead(sent_at, envelope, bounds))
 
 
 _CONSTRAINTS = (

@@ -60,7 +60,7 @@ class UserMessage(msgspec.Struct):
     favorite_league: OptionalText = ""
     id: Id | None = None
     status: Annotated[str, Meta(max_length=MAX_TEXT, description=_USER_STATUS)] | None = None
-    status_until: Annotated[Time, Meta(description="End of the status; absent: none.")] | None = None
+    status_until: Annotated[Time, Meta(description="End of the status, after timestamp; absent: none.")] | None = None
     birth_date: date | None = None
     stake_limit: Annotated[_Limit, Meta(title="The highest stake of a coupon")] | UnsetType = UNSET
     limit_left: Annotated[_Limit, Meta(title="The amount that may still be staked")] | UnsetType = UNSET

@@ -19,7 +19,8 @@ REASONS = {
     "`GENDERS`). Extend the setting, then replay.",
     "out_of_range": "A number or a time is outside its valid range: an odd of 1 or less, a stake of 0, an event many "
     "years ahead, a coupon more than a day ahead, no selections.",
-    "inconsistent": "Two fields contradict each other: an event ends before it begins, a team plays against itself.",
+    "inconsistent": "Two fields contradict each other: an event ends before it begins, a team plays against itself, a "
+    "message has two different ids.",
     "id_taken": "The id was generated for a row that was sent without one. Send ids for all rows, or for none.",
     "unknown_user": "The coupon's user did not arrive within `WAITING_COUPON_DAYS`, or `WAITING_COUPONS` other "
     "coupons were waiting for users. Send the user, then replay.",

@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -273,3 +273,23 @@ def test_permanent_exclusion_has_no_end(until):
     row = accepted(decode_user, user(status="self_excluded", status_until=until))
     assert row.status == "SELF_EXCLUDED"
     assert row.status_until is None or row.status_until.year == 2099
+
+
+@pytest.mark.parametrize("until", [86_400 * 30, 946_684_801, 0, -1, "2000-01-01T00:00:00Z", "2025-06-01T11:28:20Z"])
+def test_an_end_before_the_message_is_none_and_told(until, caplog):
+    row = accepted(decode_user, user(status="time_out", status_until=until))
+    assert (row.status, row.status_until) == ("TIME_OUT", None)
+    assert f"{SOURCE}: status_until is ignored" in caplog.text
+
+
+def test_the_end_is_compared_with_the_time_in_the_message_even_if_that_is_ahead():
+    ahead = datetime.fromtimestamp(SENT_AT / 1_000, UTC) + timedelta(hours=20)
+    row = accepted(
+        decode_user,
+        user(timestamp=ahead.isoformat(), status="time_out", status_until=(ahead - timedelta(hours=1)).isoformat()),
+    )
+    assert row.status_until is None
+
+
+def test_a_closed_account_has_no_end():
+    assert accepted(decode_user, user(status="closed", status_until="2099-01-01T00:00:00Z")).status_until is None

@@ -27,6 +27,7 @@ from recommendations.validation.rows import AnyRow, EventRow, Removal
 from .test_decoding import CASINO, KINDS, accepted, read, rejected
 
 SENT = datetime.fromtimestamp(SENT_AT / 1000, UTC)
+AHEAD = round((NOW.timestamp() + 72_000) * 1_000)
 
 
 def raw(message, field, written):
@@ -57,7 +58,7 @@ def test_empty_value_removes_nothing():
 
 def test_event_without_a_timestamp_has_the_time_it_was_sent():
     assert accepted(decode_event, event()).timestamp == SENT
-    assert accepted(decode_event, event(timestamp=5 + SENT_AT / 1000)).timestamp == SENT + timedelta(seconds=5)
+    assert accepted(decode_event, event(timestamp=SENT_AT / 1000 - 5)).timestamp == SENT - timedelta(seconds=5)
 
 
 @pytest.mark.parametrize("status", ["open", "SUSPENDED", " Cancelled ", "settled"])
@@ -75,6 +76,28 @@ def test_past_times_may_be_a_day_ahead_for_clock_skew():
         assert accepted(decode, message | {"timestamp": (NOW + timedelta(hours=23)).isoformat()})
         later = message | {"timestamp": (NOW + timedelta(hours=25)).isoformat()}
         assert rejected(decode, later) == ("out_of_range", "timestamp")
+
+
+@pytest.mark.parametrize("ahead", [timedelta(milliseconds=1), timedelta(seconds=5), timedelta(hours=20)])
+def test_a_time_ahead_of_the_sending_counts_as_the_time_of_sending(ahead):
+    for decode, message in ((decode_user, user()), (decode_event, event())):
+        assert accepted(decode, message | {"timestamp": (SENT + ahead).isoformat()}).timestamp == SENT
+
+
+def test_a_time_within_the_millisecond_of_sending_stays():
+    given = SENT + timedelta(microseconds=999)
+    assert accepted(decode_user, user(timestamp=given.isoformat())).timestamp == given
+
+
+@pytest.mark.parametrize("sent_at", [-1, 0, AHEAD], ids=["none", "1970", "ahead"])
+def test_a_time_ahead_counts_as_the_receipt_where_kafka_has_no_usable_time(sent_at):
+    ahead = (NOW + timedelta(hours=20)).isoformat()
+    for decode, message in ((decode_user, user()), (decode_event, event())):
+        assert accepted(decode, message | {"timestamp": ahead}, sent_at=sent_at).timestamp == NOW
+
+
+def test_a_removal_sent_by_a_clock_ahead_counts_as_of_its_receipt():
+    assert accepted(decode_user, None, key=b"7", sent_at=AHEAD).timestamp == NOW
 
 
 def test_event_may_begin_within_the_horizon_of_the_settings(settings):

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ingestion.messages.decoding import Rejection, decode_coupon, decode_event, decode_user
 from ingestion.messages.encoding import encode_row
-from ingestion.tests.kafka_client import NOW
+from ingestion.tests.decoded_messages import SENT_AT
 from ingestion.tests.sample_messages import coupon, event, user
 from recommendations.validation.rows import AnyRow, CouponRow, EventRow, Selection, UserRow
 
@@ -67,7 +67,7 @@ def at_microseconds(number):
 
 texts = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20)
 ids = st.none() | st.integers(1, 2**62)
-past = st.integers(FROM_2010, int(NOW.timestamp() * 1e6)).map(at_microseconds)
+past = st.integers(FROM_2010, SENT_AT * 1_000).map(at_microseconds)
 times = st.integers(FROM_2010, UNTIL_2035).map(at_microseconds)
 sports = st.sampled_from(["FOOTBALL", "BASKETBALL", "HANDBALL"])
 odds = st.decimals("1.001", "999999.999", places=3)

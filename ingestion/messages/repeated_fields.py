@@ -1,0 +1,125 @@
+"""Messages with a field that occurs more than once, of which JSON decoders take the last, whatever it permits.
+
+Of the fields that restrict, the strictest value is taken instead. Only these fields are searched for, with a regular
+expression: it takes a fifth of the time of decoding a message, reading all fields as pairs takes twice that time.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from recommendations.errors import InvalidRow
+from tenants.numbers import parse_decimal
+
+from .envelope import Envelope
+
+logger = logging.getLogger(__name__)
+
+Choose = Callable[[Sequence[Any], Envelope], Any]
+_Pairs = list[tuple[str, Any]]
+
+_ESCAPED_NAME = re.compile(rb'"[^"\\]*\\u[^"]*"\s*:')
+_NO_LIMIT, _UNREADABLE = Decimal("Infinity"), Decimal("-Infinity")
+
+
+def _same_row(_: Sequence[Any], __: Envelope) -> Any:
+    raise InvalidRow("inconsistent", "id", "occurs more than once, with different values: send it once")
+
+
+def _sending_time(_: Sequence[Any], envelope: Envelope) -> int:
+    return envelope.place.sent_at
+
+
+def _strictest(mildest: str, *strict: str) -> Choose:
+    """Chooses a word. Null, an absent value, is milder than any; an unknown one is stricter than the mildest."""
+    ranks = {mildest: 1} | {word: rank for rank, word in enumerate(strict, start=3)}
+
+    def rank(value: Any) -> int:
+        return 0 if value is None else ranks.get(value.strip().upper(), 2) if isinstance(value, str) else 2
+
+    return lambda values, _: max(values, key=rank)
+
+
+def _no_end(_: Sequence[Any], __: Envelope) -> None:
+    return None
+
+
+def _lowest(values: Sequence[Any], _: Envelope) -> Any:
+    """Null is no limit. An unreadable value is chosen, for which the message is rejected."""
+
+    def limit(value: Any) -> Decimal:
+        if value is None:
+            return _NO_LIMIT
+        number = parse_decimal(value) if isinstance(value, str) else None
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return Decimal(str(value)) if is_number else _UNREADABLE if number is None else number
+
+    return min(values, key=limit)
+
+
+def _youngest(values: Sequence[Any], _: Envelope) -> Any:
+    """The latest date or year, all written alike. Null is none."""
+    return max(values, key=lambda value: "" if value is None else str(value))
+
+
+def _resolver(pattern: bytes, choose: Mapping[str, Choose]) -> Callable[[Envelope], bytes]:
+    """A function that returns a message with each of the fields of `choose` once. It raises InvalidRow for different
+    ids. `pattern` matches their names, and perhaps values, which does no harm."""
+    find = re.compile(pattern).findall
+
+    def resolve(envelope: Envelope) -> bytes:
+        value = envelope.value or b""
+        found = find(value)
+        if len(set(found)) == len(found) and not (b"\\" in value and _ESCAPED_NAME.search(value)):
+            return value
+        return _resolve(value, choose, envelope)
+
+    return resolve
+
+
+def _resolve(value: bytes, choose: Mapping[str, Choose], envelope: Envelope) -> bytes:
+    objects: list[_Pairs] = []  # the message's own is the last
+
+    def note(pairs: _Pairs) -> dict[str, Any]:
+        objects.append(pairs)
+        return dict(pairs)
+
+    try:
+        fields = json.loads(value.decode(), object_pairs_hook=note)
+    except ValueError:  # the decoder rejects it with a better reason
+        return value
+    if not isinstance(fields, dict):
+        return value
+    for name, choose_one in choose.items():
+        values = [each for field, each in objects[-1] if field == name]
+        if any(each != values[0] for each in values[1:]):
+            fields[name] = choose_one(values, envelope)
+            logger.warning("%s: %s occurs more than once; the strictest value counts", envelope.place, name)
+    return json.dumps(fields).encode()
+
+
+# Without groups, and with common beginnings once, the search takes two thirds of the time.
+resolve_user = _resolver(
+    rb'"(?:id|timestamp|sta(?:tus(?:_until)?|ke_limit)|limit_left|birth_(?:year|date))"',
+    {
+        "id": _same_row,
+        "timestamp": _sending_time,
+        "status": _strictest("ACTIVE", "TIME_OUT", "SELF_EXCLUDED", "CLOSED"),
+        "status_until": _no_end,
+        "stake_limit": _lowest,
+        "limit_left": _lowest,
+        "birth_year": _youngest,
+        "birth_date": _youngest,
+    },
+)
+resolve_event = _resolver(
+    rb'"(?:id|timestamp|status)"',
+    {
+        "id": _same_row,
+        "timestamp": _sending_time,
+        "status": _strictest("OPEN", "SUSPENDED", "CANCELLED", "SETTLED"),
+    },
+)
