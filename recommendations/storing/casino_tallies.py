@@ -45,7 +45,7 @@ _UNKNOWN_EVENT_SECONDS = 86_400  # bets on an event can be stored before the eve
 # Bounds of stored sums, which others than this service may write into a casino's database.
 _MAX_ENTRIES = 4_000  # of at most some 2 KB each
 _MAX_BYTES = 8 * 2**20
-_MAX_ENTRIES_PER_MERGE = 10_000  # of different selections, so that no merge takes long
+_MAX_ENTRIES_PER_MERGE = 4_000  # of different selections, so that no merge takes long
 _MAX_KEY_BYTES = 2_600  # PostgreSQL's limit of an index row
 _MAX_NUMBER = 1e12
 _MAX_TIME = 4.2e9  # in the year 2103

@@ -26,6 +26,7 @@ MAX_VALUES = 1_000  # of one attribute, beside those of the recent selections
 MAX_OPEN_EVENTS = 5_000  # of selections that are no longer recent; ids and matches each
 TALLIED = (*ATTRIBUTES, "odds_band")
 
+_MAX_VALUES_IN_MEMORY = 20 * MAX_VALUES
 _FORMAT = 1
 _WIDTH = 7  # numbers per selection: event id or 0, five indices into the list of words, thousandths of the odd
 _ZERO = (0, 0.0)
@@ -104,15 +105,16 @@ class Tallies:
         """Encode at most `MAX_VALUES` values of each attribute, and `MAX_OPEN_EVENTS`; fewer, where these have more
         than `MAX_BYTES`. The others are dropped from these tallies too."""
         share = 1
-        self.bound()
+        self._keep(MAX_VALUES, MAX_OPEN_EVENTS)
         while len(encoded := self.encode()) > MAX_BYTES and share < MAX_OPEN_EVENTS:
             share *= 2
             self._keep(MAX_VALUES // share, MAX_OPEN_EVENTS // share)
         return encoded
 
     def bound(self) -> None:
-        """Drop the values beyond `MAX_VALUES`, and the events beyond `MAX_OPEN_EVENTS`."""
-        self._keep(MAX_VALUES, MAX_OPEN_EVENTS)
+        """Drop what `encode_bounded` would, once there is many times as much: for adding very many coupons."""
+        if max(map(len, self._packed.older)) > _MAX_VALUES_IN_MEMORY:
+            self._keep(MAX_VALUES, MAX_OPEN_EVENTS)
 
     def _keep(self, values: int, events: int) -> None:
         packed = self._packed
@@ -300,8 +302,10 @@ def _most_important(sums: Sums, limit: int) -> Sums:
     """Half of them those with most selections in all, half those with most weight: old habits and new ones."""
     if len(sums) <= limit:
         return sums
-    frequent = set(nlargest(limit // 2, sums, key=lambda key: (sums[key][0], sums[key][1], key)))
-    late = nlargest(limit - len(frequent), sums.keys() - frequent, key=lambda key: (sums[key][1], key))
+    by_count = sorted(sums, key=lambda key: (sums[key][0], sums[key][1], key), reverse=True)
+    frequent = set(by_count[: limit // 2])
+    rest = sorted(by_count[limit // 2 :], key=lambda key: (sums[key][1], key), reverse=True)
+    late = rest[: limit - len(frequent)]
     return {key: sums[key] for key in frequent.union(late)}
 
 

@@ -127,10 +127,11 @@ def test_a_casino_of_ever_new_names_keeps_the_heaviest_values():
 
 
 def test_a_merge_of_very_many_selections_is_done_in_parts():
-    news = [tuple(selection_row(home_team=f"H{n}.{m}") for m in range(50)) for n in range(300)]
+    news = [tuple(selection_row(home_team=f"H{n}.{m}") for m in range(50)) for n in range(200)]
     store_coupons([coupon_row(timestamp=NOW, recommended_events=each) for each in news])
     assert not merge_casino_sums()
-    assert 0 < len(values("home_team")) < 15_000
-    assert merge_casino_sums()
-    assert len(values("home_team")) == 15_000
+    assert 0 < len(values("home_team")) < 10_000
+    while not merge_casino_sums():
+        pass
+    assert len(values("home_team")) == 10_000
     assert_casino_tallies_equal_a_recount()
