@@ -21,6 +21,7 @@ STATES = {
     "database aliases of casinos",
     "embedded PostgreSQL servers",
     "migrated catalogues",
+    "parsed configurations",
     "poolers that no setting names",
     "publisher of recommendations",
     "rate limit tokens",
