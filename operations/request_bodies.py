@@ -84,6 +84,7 @@ class BodyReader:
         while True:
             reading.deadline.reschedule(min(deadline, loop.time() + settings.REQUEST_BODY_IDLE_SECONDS))
             message = await receive()
+            self._require_counted(reading)  # it may be evicted, and receive, in the same turn of the event loop
             if message["type"] != "http.request":
                 raise BodyIncomplete
             chunk = message.get("body", b"")
@@ -95,9 +96,14 @@ class BodyReader:
             if not message.get("more_body"):
                 return b"".join(chunks)
             self._bound_memory()
+            self._require_counted(reading)
+
+    def _require_counted(self, reading: _Reading) -> None:
+        if reading not in self._readings:
+            raise BodyTooSlow
 
     def _bound_memory(self) -> None:
-        while self._received > settings.REQUEST_BODIES_BYTES:
+        while self._received > settings.REQUEST_BODIES_BYTES and self._readings:
             slowest = next(iter(self._readings))
             self._forget(slowest)
             slowest.deadline.reschedule(asyncio.get_running_loop().time())
