@@ -4,9 +4,10 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
 from django.conf import settings
@@ -14,9 +15,10 @@ from django.conf import settings
 from tenants.errors import LoginsLimited
 from tenants.process_state import register
 
-TRIES_OF_ADDRESS, TRIES_OF_NAME = 5, 10  # wrong passwords at once
+TRIES_OF_ADDRESS, TRIES_OF_NAME = 5, 10  # wrong passwords at once; a name where it is known has its own of the first
 SECONDS_OF_TRY = 30.0  # until one of them is forgotten
 CHECKS_AT_ONCE = 1  # of a process, and one more of logins at addresses where they have been
+WAITING, WAIT_SECONDS = 2, 3.0  # for such a check: so few threads, for so long
 _REMEMBERED = 10_000  # addresses, names, and pairs of them
 _LOG_AGAIN_SECONDS = 60.0
 
@@ -39,51 +41,69 @@ class _Failures:
 class LoginLimiter:
     """Wrong passwords of one process. Safe under threads.
 
-    A login name is limited over all addresses, but not for an address from which it has logged in: nobody can lock
-    staff out of a place where they have been. Nothing is stored: several processes allow as many tries each.
+    A login name is limited over all addresses. Where it has logged in before, only the wrong passwords for it from that
+    address count: nobody elsewhere, and no other name, can lock staff out of a place where they have been. Nothing is
+    stored: several processes allow as many tries each.
     """
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        self._guard = threading.Lock()
+        self._changed = threading.Condition()
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._checking = 0
+        self._checking = self._waiting = 0
         self._log_again_at = 0.0
 
     @contextmanager
     def checking(self, name: str, address: str) -> Iterator[Attempt]:
-        """Around the check of a password; counts it as wrong unless the attempt is set valid. Raises LoginsLimited."""
-        name, attempt = name[:150].casefold(), Attempt()
+        """Around the check of a password; counts it as wrong unless the attempt is set valid, or the check fails with
+        an exception. Raises LoginsLimited."""
+        name, attempt, is_wrong = name[:150].casefold(), Attempt(), False
         counted = self._admit(name, address)
         try:
             yield attempt
+            is_wrong = not attempt.is_valid
         finally:
-            with self._guard:
+            with self._changed:
                 self._checking -= 1
+                self._changed.notify_all()
                 if attempt.is_valid:
                     _remember(self._known, (name, address), None)
-                    for failures in counted:
-                        failures.count -= 1
+                if not is_wrong:
+                    _take_back(counted)
 
     def _admit(self, name: str, address: str) -> list[_Failures]:
-        limits, at_once = {("address", address): TRIES_OF_ADDRESS}, CHECKS_AT_ONCE
-        with self._guard:
-            if (name, address) in self._known:
-                at_once += 1
-            else:
-                limits["name", name] = TRIES_OF_NAME
+        with self._changed:
+            is_known = (name, address) in self._known
+            limits = {("address", address): TRIES_OF_ADDRESS, ("name", name): TRIES_OF_NAME}
+            if is_known:
+                limits = {("known", f"{name} {address}"): TRIES_OF_ADDRESS}
             counted = [self._failures_of(key) for key in limits]
             wait = max(each.count + 1 - limit for each, limit in zip(counted, limits.values(), strict=True))
-            if wait > 0 or self._checking >= at_once:
-                self._log(name)
-                raise LoginsLimited(wait * SECONDS_OF_TRY if wait > 0 else 1.0)
+            if wait > 0:
+                self._log("too many were wrong", name)
+                raise LoginsLimited(wait * SECONDS_OF_TRY)
             for each in counted:
                 each.count += 1
+            if not self._wait_for_turn(CHECKS_AT_ONCE + is_known):
+                _take_back(counted)
+                self._log("too many are being checked", name)
+                raise LoginsLimited(1.0)
             self._checking += 1
             return counted
+
+    def _wait_for_turn(self, at_once: int) -> bool:
+        if self._checking < at_once:
+            return True
+        if self._waiting >= WAITING:
+            return False
+        self._waiting += 1
+        try:
+            return self._changed.wait_for(lambda: self._checking < at_once, WAIT_SECONDS)
+        finally:
+            self._waiting -= 1
 
     def _failures_of(self, key: tuple[str, str]) -> _Failures:
         """The failures that are not forgotten yet."""
@@ -94,10 +114,15 @@ class LoginLimiter:
         failures.at = now
         return failures
 
-    def _log(self, name: str) -> None:
+    def _log(self, reason: str, name: str) -> None:
         if (now := time.monotonic()) >= self._log_again_at:
             self._log_again_at = now + _LOG_AGAIN_SECONDS
-            logger.warning("Logins are limited after too many wrong passwords; the latest try was for %r", name[:40])
+            logger.warning("Passwords are limited, since %s; the latest was for the login %r", reason, name[:40])
+
+
+def _take_back(counted: Iterable[_Failures]) -> None:
+    for failures in counted:
+        failures.count -= 1
 
 
 def _remember(entries: OrderedDict[Any, Any], key: Any, value: Any) -> None:
@@ -112,8 +137,13 @@ register("wrong passwords", reset=login_limiter.reset, after_fork=login_limiter.
 
 
 def client_address(meta: Mapping[str, Any]) -> str:
-    """The client's address: of the connection, or as the proxy in front (BEHIND_TLS_PROXY) has added it last."""
+    """The client's address: of the connection, or as the proxy in front (BEHIND_TLS_PROXY) has added it last. Of IPv6
+    the network of 64 bits, since a client has all of its addresses."""
+    address = str(meta.get("REMOTE_ADDR", ""))
     forwarded: str = meta.get("HTTP_X_FORWARDED_FOR", "")
     if settings.SECURE_PROXY_SSL_HEADER and forwarded:
-        return forwarded.rpartition(",")[2].strip()
-    return str(meta.get("REMOTE_ADDR", ""))
+        address = forwarded.rpartition(",")[2].strip()
+    try:
+        return str(IPv6Network((IPv6Address(address), 64), strict=False))
+    except ValueError:
+        return address

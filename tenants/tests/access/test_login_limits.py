@@ -3,6 +3,7 @@
 import threading
 import time
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.test import Client
@@ -17,6 +18,7 @@ from tenants.access.login_limits import (
     login_limiter,
 )
 from tenants.errors import LoginsLimited
+from tenants.tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -59,6 +61,30 @@ def test_nobody_is_locked_out_where_they_have_logged_in(limiter):
     with pytest.raises(LoginsLimited):
         succeed(limiter, "ada", "10.0.2.2")
     succeed(limiter, "ada", "10.0.0.1")
+    for number in range(TRIES_OF_ADDRESS):
+        fail(limiter, f"name{number}", "10.0.0.1")
+    succeed(limiter, "ada", "10.0.0.1")
+    fail(limiter, "ada", "10.0.0.1", TRIES_OF_ADDRESS)
+    with pytest.raises(LoginsLimited):
+        succeed(limiter, "ada", "10.0.0.1")
+
+
+def test_a_check_that_fails_with_an_error_is_no_wrong_password(limiter):
+    for _ in range(2 * TRIES_OF_ADDRESS):
+        with pytest.raises(OSError, match="outage"), limiter.checking("ada", "10.0.0.1"):
+            raise OSError("outage")
+    succeed(limiter, "ada", "10.0.0.1")
+
+
+def test_right_passwords_at_the_same_time_wait_for_each_other(limiter):
+    with ThreadPoolExecutor() as pool:
+        with limiter.checking("ada", "10.0.0.1") as attempt:
+            waiting = [pool.submit(succeed, limiter, name, "10.0.0.1") for name in ("bob", "eve")]
+            wait_until(lambda: limiter._waiting == 2)
+            with pytest.raises(LoginsLimited):
+                succeed(limiter, "cid", "10.0.0.1")
+            attempt.is_valid = True
+        assert [each.result(30) for each in waiting] == [None, None]
 
 
 def test_right_passwords_are_not_counted(limiter):
@@ -75,7 +101,8 @@ def test_tries_come_back(limiter, monkeypatch):
         fail(limiter, "ada", "10.0.0.1")
 
 
-def test_a_flood_leaves_threads_to_others(limiter):
+def test_a_flood_leaves_threads_to_others(limiter, monkeypatch):
+    monkeypatch.setattr(login_limits, "WAIT_SECONDS", 0.01)
     checks = [limiter.checking(f"name{number}", f"10.0.0.{number}") for number in range(CHECKS_AT_ONCE)]
     for check in checks:
         check.__enter__()
@@ -116,7 +143,12 @@ def test_threads_together_have_no_more_tries(limiter):
 
 @pytest.mark.parametrize(
     ("is_behind_proxy", "forwarded", "address"),
-    [(False, "1.1.1.1", "9.9.9.9"), (True, "1.1.1.1, 2.2.2.2", "2.2.2.2"), (True, "", "9.9.9.9")],
+    [
+        (False, "1.1.1.1", "9.9.9.9"),
+        (True, "1.1.1.1, 2.2.2.2", "2.2.2.2"),
+        (True, "", "9.9.9.9"),
+        (True, "2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+    ],
 )
 def test_the_address_is_the_one_that_the_trusted_proxy_added(settings, is_behind_proxy, forwarded, address):
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if is_behind_proxy else None
