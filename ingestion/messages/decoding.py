@@ -66,16 +66,26 @@ _NO_CASINO = Rejection(
 
 
 class TimeBounds(msgspec.Struct):
-    """The latest valid times in a message: of past facts (`past`), and of events to come (`future`). `received` is the
-    time of the message's receipt."""
+    """The latest valid times in messages of one batch: of past facts (`past`), and of events to come (`future`).
+    `received` is the time of the batch's receipt; `next_clamped` that of the next message dated after it."""
 
     past: datetime
     future: datetime
     received: datetime
+    next_clamped: datetime
 
     @classmethod
     def at(cls, now: datetime) -> Self:
-        return cls(now + _CLOCK_SKEW, now + limits.horizon, now)
+        return cls(now + _CLOCK_SKEW, now + limits.horizon, now, now)
+
+    def clamp(self, time: datetime) -> datetime:
+        """At the latest the time of receipt. Messages dated after it keep their order, the order of decoding: they
+        differ by a microsecond each."""
+        if time <= self.received:
+            return time
+        clamped = self.next_clamped
+        self.next_clamped += timedelta.resolution
+        return clamped
 
 
 Decode = Callable[[Envelope, TimeBounds], AnyRow]
@@ -266,7 +276,7 @@ def _not_ahead(time: datetime, envelope: Envelope, bounds: TimeBounds) -> dateti
     sent_at = envelope.place.sent_at
     if time.timestamp() * 1_000 - 1 >= sent_at >= _EARLIEST_SENT:  # Kafka has no microseconds
         time = datetime.fromtimestamp(sent_at / 1_000, UTC)
-    return bounds.received if time > bounds.received else time
+    return bounds.clamp(time)
 
 
 def _from_number(field: str, value: float) -> datetime:

@@ -21,7 +21,7 @@ from ingestion.messages.decoding import (
 from ingestion.tests.decoded_messages import SENT_AT, envelope_of
 from ingestion.tests.kafka_client import NOW
 from ingestion.tests.sample_messages import SELECTION, coupon, event, served, user
-from ingestion.topics import USERS
+from ingestion.topics import EVENTS, USERS
 from recommendations.validation.rows import AnyRow, EventRow, Removal
 
 from .test_decoding import CASINO, KINDS, accepted, read, rejected
@@ -98,6 +98,17 @@ def test_a_time_ahead_counts_as_the_receipt_where_kafka_has_no_usable_time(sent_
 
 def test_a_removal_sent_by_a_clock_ahead_counts_as_of_its_receipt():
     assert accepted(decode_user, None, key=b"7", sent_at=AHEAD).timestamp == NOW
+
+
+def test_messages_dated_ahead_keep_their_order_within_a_batch():
+    bounds, ahead = TimeBounds.at(NOW), (NOW + timedelta(milliseconds=40)).isoformat()
+    messages = [event(status=status, timestamp=ahead) for status in ("SUSPENDED", "OPEN", "CANCELLED")]
+    envelopes = [envelope_of(EVENTS, each, offset=place, sent_at=AHEAD) for place, each in enumerate(messages)]
+    rows = [decode_message(decode_event, each, bounds) for each in envelopes]
+    times = [row.timestamp for row in rows if isinstance(row, EventRow) and row.timestamp is not None]
+    assert len(times) == 3
+    assert times == sorted(set(times))
+    assert NOW <= times[0] < times[-1] < NOW + timedelta(milliseconds=1)
 
 
 def test_event_may_begin_within_the_horizon_of_the_settings(settings):
