@@ -69,7 +69,11 @@ class WorkerThreads:
         else:
             await self._wait()
         if len(self._threads) < self._busy:
-            self._start_thread()
+            try:
+                self._start_thread()
+            except BaseException:  # RuntimeError without memory, or too many threads: another request may succeed
+                self._release()
+                raise
         loop = asyncio.get_running_loop()
         future: asyncio.Future[WholeResponse] = loop.create_future()
         self._jobs.put((environ, loop, future))
@@ -77,8 +81,8 @@ class WorkerThreads:
 
     def _start_thread(self) -> None:
         thread = threading.Thread(target=self._work, name=f"web-{len(self._threads) + 1}", daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
 
     async def _wait(self) -> None:
         """Wait for a thread, which then counts as this request's."""
@@ -90,9 +94,16 @@ class WorkerThreads:
             async with asyncio.timeout(settings.WEB_QUEUE_SECONDS):
                 await turn
         except TimeoutError:
-            if not turn.cancelled():  # the thread and the time-out came at once
-                self._release()
+            self._give_back(turn)
             raise ServerBusy from None
+        except BaseException:  # the request is cancelled
+            self._give_back(turn)
+            raise
+
+    def _give_back(self, turn: "asyncio.Future[None]") -> None:
+        """The request waits no longer. If its thread came at the same time, it is the next one's."""
+        if not turn.cancel() and not turn.cancelled():
+            self._release()
 
     def _release(self) -> None:
         """Give the thread to the request that waits for the longest time, if any."""

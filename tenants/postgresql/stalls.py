@@ -98,8 +98,17 @@ class Stalls:
 
     def record_silence(self, server: str, answers: AsksServer) -> None:
         """The server did not answer a new connection: refuse its databases until it does."""
+        name = f"ask-{server}"
+        asking = threading.Thread(target=self._ask_until_it_answers, args=[server, answers], name=name, daemon=True)
         with self._guard:
             if server in self._silent:
+                return
+            try:
+                asking.start()
+            except RuntimeError:  # nobody would notice when it answers: the next request has to find out by itself
+                logger.exception(
+                    "No thread can be started to ask the database server %s, which does not answer", server
+                )
                 return
             self._silent[server] = time.monotonic()
             self.is_any = True
@@ -108,8 +117,6 @@ class Stalls:
             "their messages are parked, until it does",
             server,
         )
-        name = f"ask-{server}"
-        threading.Thread(target=self._ask_until_it_answers, args=[server, answers], name=name, daemon=True).start()
 
     def silent_servers(self) -> list[str]:
         return sorted(self._silent)

@@ -8,6 +8,7 @@ import pytest
 
 from tenants.errors import ServerSilent, TooManyStalled
 from tenants.postgresql.stalls import Stalls
+from tenants.tests.unstartable_threads import no_new_threads
 from tenants.tests.waiting import wait_until
 
 
@@ -75,6 +76,13 @@ def test_silent_server_is_refused_until_it_answers(stalls):
     assert stalls.silent_servers() == ["east"]
     is_up.set()
     wait_until(lambda: not stalls.silent_servers())
+    stalls.require_answering("east")
+
+
+def test_server_that_no_thread_can_ask_is_not_refused_for_ever(stalls):
+    with no_new_threads():
+        assert stalls.is_silent("east", lambda: False)  # its statement gives up
+    assert not stalls.silent_servers()
     stalls.require_answering("east")
 
 
