@@ -156,9 +156,9 @@ def decode_user(envelope: Envelope, bounds: TimeBounds) -> UserRow:
 
 
 def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
-    """A message without a `timestamp` is valid as of the time at which it was sent."""
+    """A message without a `timestamp` is valid as of the time at which it was first sent."""
     message = _DECODE_EVENT(resolve_event(envelope))
-    as_of = envelope.place.sent_at if message.timestamp is None else message.timestamp
+    as_of = envelope.sent_at if message.timestamp is None else message.timestamp
     return EventRow(
         id=message.id,
         begin_timestamp=parse_time("begin_timestamp", message.begin_timestamp, bounds.future),
@@ -273,7 +273,7 @@ def parse_time(field: str, value: datetime | float, latest: datetime) -> datetim
 def _not_ahead(time: datetime, envelope: Envelope, bounds: TimeBounds) -> datetime:
     """The time by which the message is ordered: at the latest when it was sent, by Kafka's clock, and when it is
     received. Else a message dated ahead would make what closes or restricts stale until then."""
-    sent_at = envelope.place.sent_at
+    sent_at = envelope.sent_at
     if time.timestamp() * 1_000 - 1 >= sent_at >= _EARLIEST_SENT:  # Kafka has no microseconds
         time = datetime.fromtimestamp(sent_at / 1_000, UTC)
     return bounds.clamp(time)
@@ -303,7 +303,7 @@ def _decode_removal(envelope: Envelope, bounds: TimeBounds) -> Removal | Rejecti
         # without the key, which may be a name: rejections are logged
         detail = "a message without a value deletes the row whose id is its key: send that id as the key, in digits"
         return Rejection("bad_key", "", detail)
-    sent_at = parse_time("timestamp", envelope.place.sent_at, bounds.past)
+    sent_at = parse_time("timestamp", envelope.sent_at, bounds.past)
     return Removal(id=row_id, timestamp=_not_ahead(sent_at, envelope, bounds))
 
 

@@ -53,6 +53,13 @@ class Envelope(msgspec.Struct):
         origin = header(self.headers, ORIGIN_HEADER)
         return str(self.place) if origin is None else origin.decode(errors="replace")
 
+    @property
+    def sent_at(self) -> int:
+        """The time of the first sending, also after a replay (Unix milliseconds)."""
+        origin = header(self.headers, ORIGIN_HEADER)
+        first = None if origin is None else parse_id(origin.rpartition(b"@")[2].decode("latin-1"))
+        return self.place.sent_at if first is None else min(first, self.place.sent_at)
+
 
 def open_message(message: Any, cluster: str, topic_id: str) -> Envelope:
     """The envelope of a confluent_kafka message."""

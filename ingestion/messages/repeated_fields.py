@@ -30,7 +30,7 @@ def _same_row(_: Sequence[Any], __: Envelope) -> Any:
 
 
 def _sending_time(_: Sequence[Any], envelope: Envelope) -> int:
-    return envelope.place.sent_at
+    return envelope.sent_at
 
 
 def _strictest(mildest: str, *strict: str) -> Choose:

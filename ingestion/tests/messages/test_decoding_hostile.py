@@ -111,6 +111,27 @@ def test_messages_dated_ahead_keep_their_order_within_a_batch():
     assert NOW <= times[0] < times[-1] < NOW + timedelta(milliseconds=1)
 
 
+def replayed(message, *, origin=b"here/events/0/5@%d" % (SENT_AT - 86_400_000), key=None):
+    row = read(decode_event, message, [*CASINO, ("replay.origin", origin), ("replay.count", b"1")], key=key)
+    assert isinstance(row, EventRow | Removal), row
+    return row.timestamp
+
+
+def test_a_replayed_message_counts_as_of_its_first_sending():
+    first = SENT - timedelta(days=1)
+    assert replayed(event()) == first
+    assert replayed(event(timestamp=SENT.isoformat())) == first
+    assert replayed(event(timestamp=(first - timedelta(hours=1)).isoformat())) == first - timedelta(hours=1)
+    assert replayed(None, key=b"7") == first
+    twice = b'{"timestamp": 1, "timestamp": 2, ' + json.dumps(event()).encode()[1:]
+    assert replayed(twice) == first
+
+
+@pytest.mark.parametrize("origin", [b"", b"nowhere", b"a/b/0/5@-1", b"a/b/0/5@x", b"\xff@\xff", b"@%d" % (SENT_AT + 1)])
+def test_a_replayed_message_without_a_usable_first_time_counts_as_of_the_replay(origin):
+    assert replayed(event(), origin=origin) == SENT
+
+
 def test_event_may_begin_within_the_horizon_of_the_settings(settings):
     settings.EVENT_HORIZON_DAYS = 10
     for days, expected in ((9, None), (11, ("out_of_range", "begin_timestamp"))):
