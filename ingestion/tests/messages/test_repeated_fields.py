@@ -124,5 +124,11 @@ def test_names_in_values_and_in_nested_objects_are_none():
 @given(st.binary(max_size=30), st.integers(0, 200))
 def test_any_bytes_within_a_repeating_message_are_accepted_or_rejected(inserted, place):
     body = repeating(user(), ('"status"', "closed"), ('"status"', "active"))
-    row = read(decode_user, body[:place] + inserted + body[place:])
-    assert isinstance(row, Rejection) or (isinstance(row, UserRow) and row.status == "CLOSED")
+    body = body[:place] + inserted + body[place:]
+    row = read(decode_user, body)
+    if isinstance(row, UserRow):  # the bytes may be in a name, which then is another field's
+        assert row.status == (
+            "CLOSED" if ("status", "closed") in json.loads(body.decode(), object_pairs_hook=list) else "ACTIVE"
+        )
+    else:
+        assert isinstance(row, Rejection)
