@@ -88,7 +88,8 @@ def _resolve(value: bytes, choose: Mapping[str, Choose], envelope: Envelope) -> 
         return dict(pairs)
 
     try:
-        fields = json.loads(value.decode(), object_pairs_hook=note)
+        # the decoder skips fields that it does not know, whatever bytes they have
+        fields = json.loads(value.decode(errors="replace"), object_pairs_hook=note)
     except ValueError:  # the decoder rejects it with a better reason
         return value
     if not isinstance(fields, dict):
