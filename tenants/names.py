@@ -15,6 +15,8 @@ def validate_name(name: str) -> None:
     the same."""
     if not 0 < len(name.strip()) <= MAX_LENGTH:
         raise ValidationError(f"The name has {len(name)} characters; use 1 to {MAX_LENGTH} characters.")
+    if name != name.strip(" ") or "  " in name:
+        raise ValidationError("The name has a space at an end or two in a row; remove it.")
     hidden = next(
         (character for character in name if character != " " and unicodedata.category(character) in _HIDDEN), None
     )

@@ -56,6 +56,16 @@ def test_number_of_another_form_or_out_of_range_is_refused(text):
     assert problems_of(env) == [f"X is {text!r}; allowed is a number from 0 to 5."]
 
 
+def test_a_secret_is_used_as_it_is():
+    secret = "first line \nsecond line\n"
+    assert environment(X=secret).str("X", is_secret=True) == secret
+    assert environment(X=" \n").str("X", is_secret=True, default="none") == "none"
+
+
+def test_empty_items_of_a_list_are_left_out():
+    assert environment(X="a,, b,").list("X", default=[]) == ["a", "b"]
+
+
 def test_numbers_are_read():
     env = environment(X=" 0.25 ", Y="007")
     assert (env.float("X", default=1), env.int("Y", default=1)) == (0.25, 7)
@@ -69,13 +79,13 @@ def test_amount_that_is_no_money_is_refused(text):
 
 
 def test_choice_and_list():
-    env = environment(X="b", Y="one, two", Z="one,,two")
+    env = environment(X="b", Y="one, two", Z="1,two")
     assert env.choice("X", default="a", of=("a", "b")) == "b"
     assert env.list("Y", default=[]) == ["one", "two"]
-    env.list("Z", default=[])
+    env.list("Z", default=[], pattern="[a-z]+")
     env.choice("Y", default="a", of=("a", "b"))
     assert problems_of(env) == [
-        "Z is 'one,,two'; allowed is names, separated by commas.",
+        "Z is '1,two'; allowed is names, separated by commas.",
         "Y is 'one, two'; allowed is one of a, b.",
     ]
 

@@ -108,7 +108,7 @@ def test_wrong_values_end_every_process_with_a_line_each_and_no_traceback(comman
         "DATABASE_URL has a wrong value (not shown: it may be secret); allowed is "
         "postgres://user:password@host:port/database, with special characters percent-encoded.",
         "API_REQUESTS_AT_ONCE is 'abc'; allowed is a whole number from 0 to 2147483647.",
-        "LOG_LEVEL is 'LOUD'; allowed is one of DEBUG, INFO, WARNING, ERROR.",
+        "LOG_LEVEL is 'LOUD'; allowed is one of DEBUG, INFO, WARNING, ERROR, CRITICAL.",
     ]
 
 

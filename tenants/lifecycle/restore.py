@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from django.db.models import Q
+
 from tenants.databases.locks import casino_lock
 from tenants.errors import BackupInvalid, LifecycleError, WrongState
 from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer, PrivacyAction, PrivacyRecord
@@ -34,9 +36,11 @@ def restore_casino(casino: Casino, folder: Path, *, server: str | None = None, r
 
 
 def erased_since(casino: Casino, taken_at: datetime) -> int:
-    """How many users were erased after a backup was taken: its restore brings them back, until they are erased
-    again."""
-    erased = PrivacyRecord.objects.filter(casino_id=casino.pk, action=PrivacyAction.ERASED, done_at__gte=taken_at)
+    """How many users were erased after a backup was taken: its restore brings them back, until they are erased again.
+    An erasure that was cut may have erased them."""
+    erased = PrivacyRecord.objects.filter(
+        Q(done_at__gte=taken_at) | Q(done_at=None), casino_id=casino.pk, action=PrivacyAction.ERASED
+    )
     return erased.values("user_id").distinct().count()
 
 

@@ -12,8 +12,8 @@ class PrivacyRecord(models.Model):
     """An erasure or an export. It is in the catalogue, so that restoring a casino's backup does not lose it: users
     erased since the backup are erased again. Of the user only the id is stored.
 
-    Written first; `done_at` stays null if the action failed. `casino_id` is no foreign key: the log outlives
-    the casino.
+    Written first; `done_at` stays null if the action failed, or was cut before this was recorded. `casino_id` is no
+    foreign key: the log outlives the casino.
     """
 
     casino_id = models.BigIntegerField()

@@ -28,7 +28,7 @@ def test_visible_names_are_accepted(name):
     validate_name(name)
 
 
-@pytest.mark.parametrize("name", [*HIDDEN, "", "   ", "x" * 101])
+@pytest.mark.parametrize("name", [*HIDDEN, "", "   ", "x" * 101, " A", "A ", "A  B"])
 def test_names_that_do_not_show_as_they_are_are_refused(name):
     with pytest.raises(ValidationError):
         validate_name(name)
