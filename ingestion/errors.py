@@ -30,7 +30,7 @@ class RejectionLimitExceeded(IngestionError):
 
 
 class TooManyRejections(IngestionError):
-    """Nearly all sources' messages are rejected: the cause is probably not in them; an operator must find it."""
+    """Nearly all casinos' messages are rejected: the cause is probably not in them; an operator must find it."""
 
 
 class SharedFailure(IngestionError):

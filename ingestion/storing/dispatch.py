@@ -35,7 +35,7 @@ from tenants.postgresql.wait_budget import waiting_at_most
 
 from .database_errors import first_line, sqlstate_of
 from .pace import SLOW_TURNS, Pace
-from .rejection_limit import RejectionLimit, SourceFailures, listed
+from .rejection_limit import CasinoFailures, RejectionLimit, listed
 from .transaction import store_messages
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class CasinoStore:
         self._topic = topic
         self._forwarder = forwarder
         self._limit = limit
-        self._failures = SourceFailures()  # of unexpected kinds
+        self._failures = CasinoFailures()  # of unexpected kinds
         self._pace = Pace()
 
     def decode(self, envelopes: Iterable[Envelope]) -> list[DecodedMessage]:
@@ -257,11 +257,12 @@ class BatchStore(CasinoStore):
             groups[message.envelope.casino_id].append(message)
         casinos = find_casinos(groups)
         unknown = [message for casino_id in groups.keys() - casinos.keys() for message in groups.pop(casino_id)]
+        known = {casino_id: group for casino_id, group in groups.items() if casino_id is not None}
         if not is_retry:
-            self._rejections.count({**groups, **({None: unknown} if unknown else {})})
+            self._rejections.count(known)
         if unknown:
             self._reject_unknown_casino(unknown, now)
-        to_park = {key: self._store_group(casinos[key], group, now) for key, group in groups.items() if key is not None}
+        to_park = {casino_id: self._store_group(casinos[casino_id], group, now) for casino_id, group in known.items()}
         self._require_no_shared_failure()
         if any(to_park.values()):
             for casino_id, group in to_park.items():

@@ -1,9 +1,9 @@
-"""Limits each casino's rejected messages, before they all become dead letters, and tells one source's failures from
-those of nearly all sources, whose cause is not theirs."""
+"""Limits each casino's rejected messages, before they all become dead letters, and tells one casino's failures from
+those of nearly all casinos, whose cause is not theirs."""
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -15,50 +15,52 @@ from ingestion.outcomes import DecodedMessage
 SEVERAL = 3  # so that two casinos together can't stop a consumer
 NEARLY_ALL = 0.9
 RECENT_SECONDS = 600.0
-
-Source = int | None  # a casino's id; None: messages without a known casino
+WARM_UP_SECONDS = RECENT_SECONDS  # a restarted consumer has seen too few casinos to know what nearly all are
 
 _BUCKETS = 20  # of a window; its length is exact to a twentieth
 
 
-class SourceFailures:
-    """The sources of the last ten minutes, and why some of them fail now."""
+class CasinoFailures:
+    """The casinos of the last ten minutes, and why some of them fail now."""
 
     def __init__(self) -> None:
-        self._seen_at: dict[Source, float] = {}
-        self._reasons: dict[Source, str] = {}
+        self._began = time.monotonic()
+        self._seen_at: dict[int, float] = {}
+        self._reasons: dict[int, str] = {}
 
-    def record_failure(self, source: Source, reason: str) -> None:
-        self._seen_at[source] = time.monotonic()
-        self._reasons[source] = reason
+    def record_failure(self, casino_id: int, reason: str) -> None:
+        self._seen_at[casino_id] = time.monotonic()
+        self._reasons[casino_id] = reason
 
-    def record_success(self, source: Source) -> None:
-        self._seen_at[source] = time.monotonic()
-        self._reasons.pop(source, None)
+    def record_success(self, casino_id: int) -> None:
+        self._seen_at[casino_id] = time.monotonic()
+        self._reasons.pop(casino_id, None)
 
-    def reasons_if_shared(self) -> dict[Source, str]:
-        """The reasons of the failing sources if these are several and nearly all; else empty."""
+    def reasons_if_shared(self) -> dict[int, str]:
+        """The reasons of the failing casinos if these are several and nearly all; else, and during the first
+        `WARM_UP_SECONDS`, empty."""
         self._forget_old()
         failing = len(self._reasons)
         is_shared = failing >= SEVERAL and failing >= NEARLY_ALL * len(self._seen_at)
-        return dict(self._reasons) if is_shared else {}
+        is_warm = time.monotonic() - self._began >= WARM_UP_SECONDS
+        return dict(self._reasons) if is_shared and is_warm else {}
 
     def _forget_old(self) -> None:
         before = time.monotonic() - RECENT_SECONDS
-        for source in [each for each, seen_at in self._seen_at.items() if seen_at < before]:
-            del self._seen_at[source]
-            self._reasons.pop(source, None)
+        for casino_id in [each for each, seen_at in self._seen_at.items() if seen_at < before]:
+            del self._seen_at[casino_id]
+            self._reasons.pop(casino_id, None)
 
 
-def listed(sources: dict[Source, str]) -> str:
-    """The sources by name, at most ten."""
-    names = ["messages without a known casino" if each is None else f"casino {each}" for each in sources]
+def listed(casino_ids: Iterable[int]) -> str:
+    """The casinos by name, at most ten."""
+    names = [f"casino {each}" for each in casino_ids]
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 @dataclass(slots=True)
 class _Batch:
-    """The rejected messages among some messages of one source: their number, and the most in a row."""
+    """The rejected messages among some messages of one casino: their number, and the most in a row."""
 
     messages: int
     rejected: int
@@ -81,7 +83,7 @@ class _Batch:
 
 
 class _Window:
-    """One source's last `INGESTION_REJECTION_WINDOW` messages: how many are rejected, and how many in a row."""
+    """One casino's last `INGESTION_REJECTION_WINDOW` messages: how many are rejected, and how many in a row."""
 
     def __init__(self) -> None:
         self._buckets: deque[list[int]] = deque()  # [messages, rejected] each
@@ -115,33 +117,33 @@ class RejectionLimit:
     """Limits the share of rejections in a casino's last `INGESTION_REJECTION_WINDOW` messages of a topic, and those in
     a row. Beyond it the casino's messages are parked, so that an operator can look at them; other casinos' are stored.
 
-    Messages without a known casino are one source. There is no database for which to park them, so they become dead
-    letters in any case.
+    Messages without a known casino do not count, since any sender can write them: there is no database for which to
+    park them, so they become dead letters in any case.
     """
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
-        self._windows: dict[Source, _Window] = {}
-        self._exceeded: dict[Source, str] = {}
-        self._failures = SourceFailures()
+        self._windows: dict[int, _Window] = {}
+        self._exceeded: dict[int, str] = {}
+        self._failures = CasinoFailures()
 
-    def count(self, groups: Mapping[Source, Sequence[DecodedMessage]]) -> None:
-        """Count a batch's messages, by source. Raises TooManyRejections if several sources, and nearly all, exceed the
+    def count(self, groups: Mapping[int, Sequence[DecodedMessage]]) -> None:
+        """Count a batch's messages, by casino. Raises TooManyRejections if several casinos, and nearly all, exceed the
         limit: then the cause is hardly in the messages."""
         example = ""
-        for source, messages in groups.items():
+        for casino_id, messages in groups.items():
             batch = _Batch.of(messages)
-            reason = self._windows.setdefault(source, _Window()).add(batch)
+            reason = self._windows.setdefault(casino_id, _Window()).add(batch)
             if reason:
-                self._exceeded[source] = reason
-                self._failures.record_failure(source, reason)
+                self._exceeded[casino_id] = reason
+                self._failures.record_failure(casino_id, reason)
                 example = batch.example or example
             else:
-                self._exceeded.pop(source, None)
-                self._failures.record_success(source)
+                self._exceeded.pop(casino_id, None)
+                self._failures.record_success(casino_id)
         if shared := self._failures.reasons_if_shared():
             raise TooManyRejections(
-                f"{self._topic}: nearly all sources' messages are rejected ({listed(shared)}), so the cause is "
+                f"{self._topic}: nearly all casinos' messages are rejected ({listed(shared)}), so the cause is "
                 f"probably not in the messages. Example: {example or 'see the log'}. Nothing of the last batch was "
                 "stored; it stays in Kafka. Fix the cause and restart; or raise INGESTION_REJECTION_RATIO and "
                 "INGESTION_REJECTION_RUN."

@@ -98,6 +98,7 @@ def test_endless_error_message_of_a_casino_is_cut(broker, casino_a, casino_b, sq
 
 def test_consumer_stops_for_unexpected_errors_of_nearly_all_casinos(broker, casino_a, casino_b, monkeypatch):
     monkeypatch.setattr(rejection_limit, "SEVERAL", 2)
+    monkeypatch.setattr(rejection_limit, "WARM_UP_SECONDS", 0.0)
     send(USERS, [(1, user()), (2, user())])
     consumer: TopicConsumer = TopicConsumer(USERS, Until(lambda: False))
     body = "RAISE 'no' USING ERRCODE = 'CS001';"

@@ -4,8 +4,10 @@ import signal
 import threading
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from ingestion.producers.sender import DUMMIES
+from ingestion.storing import rejection_limit
 from ingestion.tests.kafka_client import closed_port, committed, read_all, read_named, send
 from ingestion.tests.manage_processes import IN_PROCESSES, database_environment, manage, run
 from ingestion.tests.sample_messages import coupon, user
@@ -43,12 +45,13 @@ def test_consumer_without_messages_ends_after_idle_exit(broker, casino_a, tmp_pa
     assert heartbeat.exists()
 
 
-def test_consumer_fails_after_too_many_rejections_without_a_commit(broker, casino_a, casino_b):
-    send(USERS, [(casino, b"{") for _ in range(12) for casino in (1, 2, None)])
-    status, out, error = run("consume_users", INGESTION_REJECTION_RUN="10", LOG_LEVEL="ERROR")
-    assert (status, out) == (1, "")
-    sources = "casino 1, casino 2, messages without a known casino"
-    assert error.startswith(f"CommandError: users: nearly all sources' messages are rejected ({sources})")
+def test_consumer_fails_after_too_many_rejections_without_a_commit(broker, casino_a, casino_b, settings, monkeypatch):
+    monkeypatch.setattr(rejection_limit, "SEVERAL", 2)
+    monkeypatch.setattr(rejection_limit, "WARM_UP_SECONDS", 0.0)
+    settings.INGESTION_REJECTION_RUN = 10
+    send(USERS, [(casino, b"{") for _ in range(12) for casino in (1, 2)])
+    with pytest.raises(CommandError, match=r"^users: nearly all casinos' messages are rejected \(casino 1, casino 2\)"):
+        call_command("consume_users")
     assert committed(USERS) == {}
     assert read_named(USERS.dead, 1, seconds=0.5) == []
 

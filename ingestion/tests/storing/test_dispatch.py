@@ -10,6 +10,7 @@ from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.messages.envelope import header
 from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import Parking
+from ingestion.storing import rejection_limit
 from ingestion.storing.dispatch import BatchStore
 from ingestion.tests.decoded_messages import envelope_of
 from ingestion.tests.kafka_client import closed_port, read_named
@@ -85,6 +86,13 @@ def test_messages_of_an_unknown_casino_are_dead_letters_and_the_others_stored(ba
     }
     reasons = {header(each.headers(), "dead.reason") for each in read_named(USERS.dead, 3)}
     assert reasons == {b"malformed", b"no_casino", b"unknown_casino"}
+
+
+def test_two_casinos_and_a_sender_without_a_casino_do_not_stop_the_consumer(batches, settings, monkeypatch):
+    monkeypatch.setattr(rejection_limit, "WARM_UP_SECONDS", 0.0, raising=False)
+    settings.INGESTION_REJECTION_RUN = 2
+    outcomes = batches.store_batch(*[(casino, b"{") for casino in (1, 2, None, 99) for _ in range(2)])
+    assert [outcomes[offset] for offset in (4, 6)] == ["no_casino", "malformed"]
 
 
 @pytest.mark.parametrize("state", ENDED_STATES)

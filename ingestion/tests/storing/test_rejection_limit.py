@@ -1,8 +1,9 @@
-"""Messages of a casino with too many rejections are parked; the consumer stops if nearly all sources have too many."""
+"""Messages of a casino with too many rejections are parked; the consumer stops if nearly all casinos have too many."""
 
 import pytest
 
 from ingestion.errors import RejectionLimitExceeded, TooManyRejections
+from ingestion.storing import rejection_limit
 from ingestion.storing.rejection_limit import RejectionLimit
 from ingestion.tests.decoded_messages import decoded_message
 from ingestion.tests.sample_messages import user
@@ -20,7 +21,9 @@ def limits(settings):
 
 
 @pytest.fixture
-def limit():
+def limit(monkeypatch):
+    """Of a consumer that has run for long."""
+    monkeypatch.setattr(rejection_limit, "WARM_UP_SECONDS", 0.0)
     return RejectionLimit("users")
 
 
@@ -86,42 +89,51 @@ def test_messages_that_are_stored_already_do_not_matter(limit):
     assert not is_parked(limit, 1, [])
 
 
-@pytest.mark.parametrize("sources", [(1,), (1, 2), (1, None)])
-def test_one_or_two_sources_do_not_stop_the_consumer(limit, sources):
+@pytest.mark.parametrize("casino_ids", [(1,), (1, 2)])
+def test_one_or_two_casinos_do_not_stop_the_consumer(limit, casino_ids):
     for _ in range(10):
-        limit.count({source: [BAD] * 30 for source in sources})
+        limit.count({casino_id: [BAD] * 30 for casino_id in casino_ids})
     assert is_parked(limit, 1, [BAD])
 
 
-def test_nearly_all_sources_stop_the_consumer(limit):
-    limit.count({casino_id: [GOOD] for casino_id in range(1, 10)})
+def test_nearly_all_casinos_stop_the_consumer(limit):
+    limit.count({casino_id: [GOOD] for casino_id in range(1, 11)})
     with pytest.raises(TooManyRejections):
-        limit.count(dict.fromkeys([*range(1, 10), None], [BAD] * 12))
+        limit.count(dict.fromkeys(range(1, 10), [BAD] * 12))
 
 
-def test_most_but_not_nearly_all_sources_do_not_stop_the_consumer(limit):
+def test_a_restarted_consumer_does_not_stop_before_it_can_know_nearly_all_casinos(limit, monkeypatch):
+    monkeypatch.setattr(rejection_limit, "WARM_UP_SECONDS", 600.0)
+    limit.count(dict.fromkeys(range(1, 10), [BAD] * 12))
+    assert is_parked(limit, 1, [BAD])
+    monkeypatch.setattr(rejection_limit, "WARM_UP_SECONDS", 0.0)
+    with pytest.raises(TooManyRejections):
+        limit.count(dict.fromkeys(range(1, 10), [BAD] * 12))
+
+
+def test_most_but_not_nearly_all_casinos_do_not_stop_the_consumer(limit):
     for _ in range(5):
         limit.count({1: [GOOD], 2: [GOOD]} | dict.fromkeys(range(3, 10), [BAD] * 12))
 
 
-def test_recovered_sources_count_as_working(limit):
+def test_recovered_casinos_count_as_working(limit):
     limit.count({1: [BAD] * 12, 2: [BAD] * 12})
     limit.count({1: [GOOD] * 20, 2: [GOOD] * 20})
     limit.count({3: [BAD] * 12})
 
 
-def test_sources_of_long_ago_do_not_count(limit, monkeypatch):
-    monkeypatch.setattr("ingestion.storing.rejection_limit.RECENT_SECONDS", 0.0)
-    limit.count({source: [BAD] * 12 for source in range(1, 10)})
+def test_casinos_of_long_ago_do_not_count(limit, monkeypatch):
+    monkeypatch.setattr(rejection_limit, "RECENT_SECONDS", 0.0)
+    limit.count(dict.fromkeys(range(1, 10), [BAD] * 12))
 
 
-def test_stop_names_the_topic_the_sources_an_example_and_what_to_do(limit):
+def test_stop_names_the_topic_the_casinos_an_example_and_what_to_do(limit):
     with pytest.raises(TooManyRejections) as caught:
-        limit.count({source: [BAD] * 12 for source in (3, 5, None)})
+        limit.count(dict.fromkeys((3, 5, 8), [BAD] * 12))
     text = str(caught.value)
     assert text.startswith("users: ")
     for part in (
-        "casino 3, casino 5, messages without a known casino",
+        "casino 3, casino 5, casino 8",
         f"{BAD.envelope.place}: unknown_value: favorite_sport",
         "INGESTION_REJECTION_RATIO",
         "INGESTION_REJECTION_RUN",
