@@ -40,12 +40,15 @@ class Topic:
     """A topic of messages in the format `message`, stored by the consumer group `group`.
 
     `dead` is the topic of its dead letters, `parked` of its messages whose casino's database is unavailable.
+    `parks_rejected`: a casino's messages are parked beyond its rejection limit. Not where valid messages that are
+    parked among them could leave an excluded user or a cancelled event served.
     """
 
     name: str
     group: str
     dead: str
     parked: str
+    parks_rejected: bool
     message: type[msgspec.Struct]
     decode: Decode
     store: StoreRows
@@ -56,6 +59,7 @@ EVENTS = Topic(
     group="recsys-events",
     dead="events.dead",
     parked="events.parked",
+    parks_rejected=False,
     message=EventMessage,
     decode=decode_event,
     store=lambda rows, **_: store_events(rows),
@@ -65,6 +69,7 @@ COUPONS = Topic(
     group="recsys-coupons",
     dead="coupons.dead",
     parked="coupons.parked",
+    parks_rejected=True,
     message=CouponMessage,
     decode=decode_coupon,
     store=store_coupons,
@@ -74,6 +79,7 @@ USERS = Topic(
     group="recsys-users",
     dead="users.dead",
     parked="users.parked",
+    parks_rejected=False,
     message=UserMessage,
     decode=decode_user,
     store=lambda rows, **_: store_users(rows),
@@ -83,6 +89,7 @@ RECOMMENDATIONS = Topic(
     group="recsys-recommendations",
     dead="recommendations.dead",
     parked="recommendations.parked",
+    parks_rejected=True,
     message=ServedMessage,
     decode=decode_served,
     store=lambda rows, **_: store_recommendations(rows),

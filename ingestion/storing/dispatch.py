@@ -245,7 +245,7 @@ class BatchStore(CasinoStore):
         self, topic: Topic, parking: Parking, forwarder: Forwarder, report: Callable[[list[MessageResult]], None]
     ) -> None:
         self._rejections = RejectionLimit(topic.name)
-        super().__init__(topic, forwarder, report, self._rejections)
+        super().__init__(topic, forwarder, report, self._rejections if topic.parks_rejected else None)
         self._parking = parking
 
     def store(self, messages: Sequence[DecodedMessage], *, is_retry: bool = False) -> None:

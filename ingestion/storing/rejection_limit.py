@@ -1,6 +1,7 @@
 """Limits each casino's rejected messages, before they all become dead letters, and tells one casino's failures from
 those of nearly all casinos, whose cause is not theirs."""
 
+import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,8 @@ from django.conf import settings
 from ingestion.errors import RejectionLimitExceeded, TooManyRejections
 from ingestion.messages.decoding import Rejection
 from ingestion.outcomes import DecodedMessage
+
+logger = logging.getLogger(__name__)
 
 SEVERAL = 3  # so that two casinos together can't stop a consumer
 NEARLY_ALL = 0.9
@@ -115,7 +118,8 @@ class _Window:
 
 class RejectionLimit:
     """Limits the share of rejections in a casino's last `INGESTION_REJECTION_WINDOW` messages of a topic, and those in
-    a row. Beyond it the casino's messages are parked, so that an operator can look at them; other casinos' are stored.
+    a row. Beyond it the casino's messages are parked if the topic parks rejected ones, so that an operator can look at
+    them; other casinos' are stored.
 
     Messages without a known casino do not count, since any sender can write them: there is no database for which to
     park them, so they become dead letters in any case.
@@ -135,6 +139,8 @@ class RejectionLimit:
             batch = _Batch.of(messages)
             reason = self._windows.setdefault(casino_id, _Window()).add(batch)
             if reason:
+                if casino_id not in self._exceeded:
+                    logger.warning("%s: casino %d exceeds the rejection limit: %s", self._topic, casino_id, reason)
                 self._exceeded[casino_id] = reason
                 self._failures.record_failure(casino_id, reason)
                 example = batch.example or example

@@ -205,11 +205,20 @@ def test_expired_coupons_with_unreadable_messages_wait_again(broker, casino_a, c
     assert "casino_1: waiting coupons" in caplog.text
 
 
-def test_garbage_of_two_senders_delays_no_other_casino(broker, casino_a, casino_b, settings):
+def test_garbage_of_a_casino_withholds_no_exclusion_of_its_users(broker, casino_a, settings, caplog):
+    settings.INGESTION_REJECTION_WINDOW, settings.INGESTION_REJECTION_RUN = 20, 12
+    send(USERS, [*[(1, b"{")] * 30, (1, user(status="SELF_EXCLUDED")), *[(1, b"{")] * 30])
+    assert consume(USERS, 61).counts == {(1, "malformed"): 60, (1, "stored"): 1}
+    with use_casino(casino_a.current):
+        assert User.objects.get(id=7).status == "SELF_EXCLUDED"
+    assert "users: casino 1 exceeds the rejection limit: 30 messages in a row are rejected" in caplog.text
+
+
+def test_garbage_of_two_senders_delays_no_other_casino(broker, casino_a, casino_b, user_7, settings):
     settings.INGESTION_REJECTION_WINDOW, settings.INGESTION_REJECTION_RUN = 20, 12
     garbage = [(1, b"{"), (None, b"{")] * 30
-    send(USERS, [*garbage, (2, user()), *garbage, (2, user(id=8)), (1, user())])
-    counts = consume(USERS, 123).counts
+    send(COUPONS, [*garbage, (2, new_coupon()), *garbage, (2, new_coupon()), (1, new_coupon())])
+    counts = consume(COUPONS, 123).counts
     assert counts[2, "stored"] == 2
     assert counts[None, "no_casino"] == 60
     assert counts[1, "parked"] == 61
