@@ -12,6 +12,7 @@ from recommendations.errors import UnknownTalliesFormat
 from recommendations.tallies.selections import TallyCoupon
 from recommendations.tallies.user_tallies import Tallies
 from recommendations.tallies.user_tallies_sql import (
+    HAS_UNMERGED,
     MERGED_TALLIES,
     UNMERGED_COUPONS,
     coupons_by_user,
@@ -24,7 +25,8 @@ MERGE_AT = 24  # a lower number makes storing slower, a higher one each request 
 MAX_OLDER_EVENTS = 200  # of a user, before those that are over are forgotten
 
 _READ = f"""
-SELECT user_id, {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile WHERE user_id = ANY(%s)
+SELECT user_id, {MERGED_TALLIES}, {UNMERGED_COUPONS}, {HAS_UNMERGED} FROM users_profile AS profile
+WHERE user_id = ANY(%s)
 """
 _WITH_PROFILE = "SELECT user_id FROM users_profile WHERE user_id = ANY(%s) ORDER BY user_id"
 
@@ -66,7 +68,10 @@ def merge_user_tallies(user_ids: Sequence[int]) -> None:
     """Merge these users' unmerged coupons into their tallies. The caller must have locked their profiles."""
     merged: dict[int, Tallies] = {}
     unreadable: list[int] = []
-    for user_id, packed, unmerged in query(_READ, [list(user_ids)]):
+    for user_id, packed, unmerged, has_unmerged in query(_READ, [list(user_ids)]):
+        if has_unmerged and unmerged is None:  # too many to read at once
+            unreadable.append(user_id)
+            continue
         try:
             Tallies(packed).require_consistent()
             merged[user_id] = merge_tallies(packed, unmerged)

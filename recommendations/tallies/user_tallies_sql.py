@@ -51,6 +51,9 @@ ALL_COUPONS = _coupons_where("coupon.user_id = profile.user_id")
 MERGED_TALLIES = f"CASE WHEN NOT profile.needs_rebuild THEN {_PACKED} END"
 UNMERGED_COUPONS = f"CASE WHEN profile.needs_rebuild THEN {ALL_COUPONS} ELSE {_PENDING} END"
 
+# Without it, null unmerged coupons may be too many as well as none.
+HAS_UNMERGED = "(profile.needs_rebuild OR profile.pending_coupon_ids <> '{}')"
+
 # Parameters: the last user id of the page before, the size of a page.
 PAGE_OF_TALLIES = (
     f"SELECT profile.user_id, profile.coupon_count, {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile "

@@ -164,6 +164,15 @@ def test_a_profile_that_needs_a_rebuild_is_rebuilt_when_its_coupons_are_merged()
     assert_tallies_equal_a_recount()
 
 
+def test_coupons_too_large_to_read_at_once_are_merged_all_the_same():
+    megabyte = {"padding": "x" * 1_000_000}
+    CouponFactory.create_batch(68, user_id=1, recommended_events=[selection() | megabyte])
+    UserProfile.objects.filter(user_id=1).update(needs_rebuild=True)
+    store(MERGE_AT)
+    assert (pending(), UserProfile.objects.get(user_id=1).needs_rebuild) == (0, False)
+    assert sum(read_tallies(1).counts["sport"].values()) == 68 + MERGE_AT
+
+
 def test_tallies_of_an_unknown_format_are_rebuilt_at_the_next_merge():
     store(MERGE_AT)
     UserTallies.objects.update(tallies=b"of the future")
