@@ -29,7 +29,7 @@ _SECONDS = 10.0
 _MISSING = frozenset({KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART})
 _MAX_OFFSET = 2**63
 
-StoreParked = Callable[[int, list[Envelope]], bool]
+StoreParked = Callable[[int, list[Envelope]], int]
 
 
 def unpark(message: Any) -> Envelope | None:
@@ -126,8 +126,9 @@ class Parking:
     def drain(self, partition: int, store: StoreParked) -> Iterator[None]:
         """Go through the partition's parked messages, one batch at each `next`.
 
-        `store` stores messages of one casino, or returns False if its database is still unavailable. Ends as soon as
-        that holds for all casinos with parked messages. At the end, casinos without any are stored directly again.
+        `store` stores messages of one casino, or only the first of them if its database is slow or still unavailable,
+        and returns their number. Ends as soon as messages of all these casinos are left. At the end, casinos without
+        any are stored directly again.
         """
         stored: Counter[int] = Counter()
         remaining: dict[int, int] = {}  # casino id -> the offset of its first message that stays parked
@@ -137,10 +138,10 @@ class Parking:
                 for casino_id, messages in _by_casino(batch).items():
                     if casino_id not in self._parked[partition] or casino_id in remaining:
                         continue  # stored by the previous drain, behind another casino's messages; or still unavailable
-                    if store(casino_id, [envelope for _, envelope in messages]):
-                        stored[casino_id] += len(messages)
-                    else:
-                        remaining[casino_id] = messages[0][0]
+                    count = store(casino_id, [envelope for _, envelope in messages])
+                    stored[casino_id] += count
+                    if count < len(messages):
+                        remaining[casino_id] = messages[count][0]
                 position = batch[-1].offset() + 1
                 is_hopeless = self._parked[partition].keys() <= remaining.keys()
                 if is_hopeless:

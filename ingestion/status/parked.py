@@ -61,9 +61,10 @@ def drain_parked(topics: Iterable[Topic] = tuple(TOPICS.values()), casino_id: in
         store = CasinoStore(topic, Forwarder(), lambda results: outcomes.update(each.outcome for each in results))
         unavailable: set[int] = set()
         for owner, envelopes in _chunks(_parked_messages(topic, casino_id)):
-            if owner in unavailable or not store.store_parked(owner, envelopes):
+            count = 0 if owner in unavailable else store.store_parked(owner, envelopes)
+            if count < len(envelopes):
                 unavailable.add(owner)  # so that the casino's later messages keep their order
-                outcomes["still parked"] += len(envelopes)
+                outcomes["still parked"] += len(envelopes) - count
     return outcomes
 
 

@@ -126,16 +126,15 @@ class CasinoStore:
         decode = self._topic.decode
         return [DecodedMessage(envelope, decode_message(decode, envelope, bounds)) for envelope in envelopes]
 
-    def store_parked(self, casino_id: int, envelopes: Iterable[Envelope]) -> bool:
-        """Store parked messages of one casino; False if not all could be stored: those that were count as repeated next
-        time."""
+    def store_parked(self, casino_id: int, envelopes: Iterable[Envelope]) -> int:
+        """Store parked messages of one casino, or only the first of them; returns their number."""
         now = timezone.now()
         messages = self.decode(envelopes)
         casino = find_casinos([casino_id]).get(casino_id)
         if casino is not None:
-            return self._try_to_store(casino, messages, now) == len(messages)
+            return self._try_to_store(casino, messages, now)
         self._reject_unknown_casino(messages, now)
-        return True
+        return len(messages)
 
     def pop_idle_casinos(self, seconds: float) -> list[int]:
         """The ids of casinos whose last message was stored at least `seconds` ago, each returned once."""

@@ -38,9 +38,13 @@ class Parked:
         self._forwarder.flush()
         self.count += count
 
-    def store(self, casino_id: int, envelopes: list[Envelope]) -> bool:
+    def store(self, casino_id: int, envelopes: list[Envelope]) -> int:
         self.stored += [envelope.place.offset for envelope in envelopes]
-        return True
+        return len(envelopes)
+
+    def store_two(self, casino_id: int, envelopes: list[Envelope]) -> int:
+        """Of a casino so slow that no more fit its turn."""
+        return self.store(casino_id, envelopes[:2])
 
     def close(self) -> None:
         self._client.close()
@@ -61,4 +65,14 @@ def test_drain_ends_although_more_messages_are_parked_meanwhile(parked):
             break
         parked.park(1)
     assert parked.stored == list(range(parked.count))
+    assert not parked.parking.has_parked(CASINO, 0)
+
+
+def test_each_drain_of_a_slow_casino_begins_behind_its_last_stored_message(parked):
+    """Otherwise draining would never end: each would store the first messages again."""
+    parked.park(6)
+    for left in (4, 2, 0):
+        list(parked.parking.drain(0, parked.store_two))
+        assert parked.parking.counts[CASINO] == left
+    assert parked.stored == list(range(6))
     assert not parked.parking.has_parked(CASINO, 0)
