@@ -97,7 +97,9 @@ def _count_all(user_ids: Sequence[int]) -> dict[int, Tallies]:
     for page in coupon_pages(user_ids):
         for user_id, coupons in page.items():
             tallies[user_id].add(*coupons)
-            tallies[user_id].bound()
+            if tallies[user_id].exceeds_memory:
+                _forget_past_events([tallies[user_id]])
+                tallies[user_id].bound()
     return tallies
 
 

@@ -26,7 +26,7 @@ MAX_VALUES = 1_000  # of one attribute, beside those of the recent selections
 MAX_OPEN_EVENTS = 5_000  # of selections that are no longer recent; ids and matches each
 TALLIED = (*ATTRIBUTES, "odds_band")
 
-_MAX_VALUES_IN_MEMORY = 20 * MAX_VALUES
+_MAX_VALUES_IN_MEMORY, _MAX_EVENTS_IN_MEMORY = 20 * MAX_VALUES, 20 * MAX_OPEN_EVENTS
 _FORMAT = 1
 _WIDTH = 7  # numbers per selection: event id or 0, five indices into the list of words, thousandths of the odd
 _ZERO = (0, 0.0)
@@ -105,16 +105,22 @@ class Tallies:
         """Encode at most `MAX_VALUES` values of each attribute, and `MAX_OPEN_EVENTS`; fewer, where these have more
         than `MAX_BYTES`. The others are dropped from these tallies too."""
         share = 1
-        self._keep(MAX_VALUES, MAX_OPEN_EVENTS)
+        self.bound()
         while len(encoded := self.encode()) > MAX_BYTES and share < MAX_OPEN_EVENTS:
             share *= 2
             self._keep(MAX_VALUES // share, MAX_OPEN_EVENTS // share)
         return encoded
 
+    @property
+    def exceeds_memory(self) -> bool:
+        """Whether there is many times as much as `bound` keeps: adding very many coupons must not fill the memory."""
+        is_full_of_values = max(map(len, self._packed.older)) > _MAX_VALUES_IN_MEMORY
+        return is_full_of_values or self.older_event_count > _MAX_EVENTS_IN_MEMORY
+
     def bound(self) -> None:
-        """Drop what `encode_bounded` would, once there is many times as much: for adding very many coupons."""
-        if max(map(len, self._packed.older)) > _MAX_VALUES_IN_MEMORY:
-            self._keep(MAX_VALUES, MAX_OPEN_EVENTS)
+        """Keep at most `MAX_VALUES` values of each attribute, and `MAX_OPEN_EVENTS`. Forget events that are over first:
+        they may take the place of open ones."""
+        self._keep(MAX_VALUES, MAX_OPEN_EVENTS)
 
     def _keep(self, values: int, events: int) -> None:
         packed = self._packed

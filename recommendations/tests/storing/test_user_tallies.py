@@ -137,6 +137,17 @@ def test_older_events_that_are_over_or_missing_are_forgotten():
     assert_tallies_equal_a_recount()
 
 
+def test_a_rebuild_of_very_many_selections_keeps_an_old_bet_on_an_open_event():
+    soon = datetime.now(UTC) + timedelta(days=1)
+    store_events([event_row(id=1, begin_timestamp=soon, end_timestamp=soon + timedelta(hours=2))])
+    numbers = [1, *range(100, 20_900)]  # all but the first are missing, with ever new names
+    picks = [selection(event_id=number, home_team=f"H{number}") for number in numbers]
+    for age, start in enumerate(range(0, len(picks), 50)):
+        CouponFactory(user_id=1, timestamp=at(age), recommended_events=picks[start : start + 50])
+    assert sum(rebuild_profiles()) == 3
+    assert 1 in read_tallies(1).older_events
+
+
 def rebuild():
     users = sum(rebuild_profiles())
     rebuild_casino_tallies()
