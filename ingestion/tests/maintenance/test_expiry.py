@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from ingestion.dead_letters.log import DeadLetterQuery, get_dead_letter, list_dead_letters
+from ingestion.dead_letters.write import DeadLetters
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.maintenance.expiry import CouponExpiry
 from ingestion.models import MessageCount
@@ -50,6 +51,22 @@ def test_expired_coupon_becomes_a_dead_letter_byte_for_byte(broker, casino_a, ca
     with use_casino(casino_a.current):
         assert not PurchasedCoupon.objects.exists()
         assert MessageCount.objects.get(is_rejection=True).outcome == "unknown_user"
+
+
+def test_the_broker_is_asked_for_a_partition_once_and_not_for_each_coupon(broker, casino_a, monkeypatch):
+    """The coupons' rows are locked meanwhile."""
+    asked: list[int] = []
+    has_partition = DeadLetters.has_partition
+
+    def count(dead_letters, partition):
+        asked.append(partition)
+        return has_partition(dead_letters, partition)
+
+    monkeypatch.setattr(DeadLetters, "has_partition", count)
+    send(COUPONS, [(1, coupon(user_id=404))] * 5)
+    consume(COUPONS, 5)
+    assert len(expire(days=8)) == 5
+    assert asked == [0]
 
 
 def test_coupons_of_an_unavailable_casino_expire_later(broker, casino_a, casino_b):
