@@ -40,8 +40,9 @@ class KeyUsage:
             self._next[key_id] = now + settings.API_KEY_USE_SECONDS
             self._unwritten[key_id] = timezone.now()
             if self._writer is None:
-                self._writer = threading.Thread(target=self._write, name="key-usage", daemon=True)
-                self._writer.start()
+                writer = threading.Thread(target=self._write, name="key-usage", daemon=True)
+                writer.start()  # raises RuntimeError if there can be no further thread
+                self._writer = writer
 
     def wait(self) -> None:
         """Wait until all recorded times are written."""

@@ -9,6 +9,7 @@ from tenants.access.key_usage import KeyUsage, key_usage
 from tenants.lifecycle.create import create_casino
 from tenants.models import ApiKey
 from tenants.tests.api_clients import ask, make_key
+from tenants.tests.unstartable_threads import no_new_threads
 
 
 @pytest.fixture
@@ -41,6 +42,17 @@ def test_use_is_recorded_again_after_the_interval(key, settings):
     uses.record(key.row.pk)
     uses.wait()
     assert _last_use(key) > first
+
+
+def test_use_is_recorded_once_threads_can_be_started_again(key, settings):
+    settings.API_KEY_USE_SECONDS = 0.01
+    uses = KeyUsage()
+    with no_new_threads(), pytest.raises(RuntimeError):
+        uses.record(key.row.pk)
+    time.sleep(0.02)
+    uses.record(key.row.pk)
+    uses.wait()
+    assert _last_use(key) is not None
 
 
 def test_use_of_a_wrong_key_is_not_recorded(key):
