@@ -144,12 +144,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Like Django's. Raises ServerSilent if the thread has a budget and the server is known to be silent."""
+        """Like Django's. If the thread has a budget, raises ServerSilent if the server is known to be silent, and
+        TooManyStalled if as many statements as may wait for the database already."""
         self._used_at = time.monotonic()
         server: str = self.settings_dict.get("SERVER", MAIN)
         place = Place(self.alias, server, {**conn_params, "dbname": _database_of_pings(server)})
-        if find_budget() is not None:
+        if find_budget() is not None and stalls.is_any:
             stalls.require_answering(server)
+            stalls.require_few(self.alias)
         try:
             connection = super().get_new_connection(conn_params)
         except psycopg.errors.ConnectionTimeout:  # it had two seconds at least

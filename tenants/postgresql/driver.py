@@ -13,6 +13,7 @@ import psycopg
 from psycopg import waiting
 from psycopg.abc import RV, PQGen
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
 
 from tenants.errors import ServerSilent, TooManyStalled
 
@@ -90,8 +91,10 @@ class BudgetConnection(psycopg.Connection[Any]):
     def _require_answer_in_time(self, budget: WaitBudget) -> None:
         try:
             stalls.require_answering(self.place.server)
-        except ServerSilent as silence:
-            raise self._give_up(str(silence)) from silence
+            if self.pgconn.transaction_status == TransactionStatus.IDLE:  # others may wait for an open transaction
+                stalls.require_few(self.place.alias)
+        except (ServerSilent, TooManyStalled) as refusal:
+            raise self._give_up(str(refusal)) from refusal
         if budget.left <= 0:
             raise self._give_up("the time to wait for databases is over")
 

@@ -70,6 +70,12 @@ class Stalls:
             if alias in self._doubted:
                 self._require_room(alias, busy)
 
+    def require_few(self, alias: str) -> None:
+        """Raises TooManyStalled if as many statements as may wait for the database already: another one would give up
+        after a second, but go on in a session of the server, beside which the thread's next request opens another."""
+        with self._guard:
+            self._require_few(alias, self._stalled)
+
     def require_answering(self, server: str) -> None:
         """Raises ServerSilent."""
         since = self._silent.get(server)
@@ -132,12 +138,20 @@ class Stalls:
         logger.warning("The database server %s answers again, after %.0f s", server, time.monotonic() - since)
 
     def _require_room(self, alias: str, busy: Mapping[str, int]) -> None:
-        most = max(settings.WEB_THREADS // 2, 1)
-        each: int = most if alias == CATALOGUE else settings.API_REQUESTS_STALLED
-        if busy.get(alias, 0) >= each:
-            raise TooManyStalled(f"{alias} is slow: {each} statements wait for it already.")
+        self._require_few(alias, busy)
+        most = _most_of_all()
         if sum(busy.get(doubted, 0) for doubted in self._doubted) >= most:
             raise TooManyStalled(f"{alias} is slow: {most} statements wait for it and other slow databases already.")
+
+    @staticmethod
+    def _require_few(alias: str, busy: Mapping[str, int]) -> None:
+        each: int = _most_of_all() if alias == CATALOGUE else settings.API_REQUESTS_STALLED
+        if busy.get(alias, 0) >= each:
+            raise TooManyStalled(f"{alias} is slow: {each} statements wait for it already.")
+
+
+def _most_of_all() -> int:
+    return max(settings.WEB_THREADS // 2, 1)
 
 
 stalls = Stalls()
