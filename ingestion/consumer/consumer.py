@@ -236,7 +236,9 @@ class TopicConsumer:
 
     def _measure(self) -> None:
         name = self._topic.name
-        metrics.PARKED.labels(name).set(self._parking.counts.total())
+        parked = self._parking.counts
+        self._batches.circuit_breaker.forget_unparked(parked)
+        metrics.PARKED.labels(name).set(parked.total())
         metrics.UNAVAILABLE.labels(name).set(len(self._batches.circuit_breaker))
         metrics.BACKING_OFF.labels(name).set(bool(self.health.problem))
         for partition, position in self._positions.items():

@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,6 +86,16 @@ class CircuitBreaker:
     def record_success(self, casino_id: int) -> None:
         self._outages.pop(casino_id, None)
 
+    def forget_unparked(self, parked: Collection[int]) -> None:
+        """Forget the casinos without parked messages that may be tried again: their partitions are another consumer's
+        now, or they were deleted."""
+        now = time.monotonic()
+        self._outages = {
+            casino_id: outage
+            for casino_id, outage in self._outages.items()
+            if casino_id in parked or now < outage.retry_at
+        }
+
     def describe(self) -> str:
         """The casinos and reasons, at most five; empty if there are none."""
         outages = [*self._outages.items()]
@@ -134,6 +144,7 @@ class CasinoStore:
         if casino is not None:
             return self._try_to_store(casino, messages, now)
         self._reject_unknown_casino(messages, now)
+        self.circuit_breaker.record_success(casino_id)
         return len(messages)
 
     def pop_idle_casinos(self, seconds: float) -> list[int]:

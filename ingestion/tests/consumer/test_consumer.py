@@ -241,3 +241,11 @@ def test_unavailable_broker_at_a_commit_does_not_stop_the_consumer(settings, cas
         messages = consumer._client.consume(1, 10)
     consumer._commit([open_message(message, "", "") for message in messages])
     consumer._client.close()
+
+
+def test_casino_without_parked_messages_here_is_not_reported_for_ever(broker, casino_a):
+    """Its partitions are another consumer's now."""
+    consumer: TopicConsumer = TopicConsumer(USERS, Until(lambda: consumer.health.has_joined))
+    consumer._batches.circuit_breaker.record_pause(1, "disk full", 0)
+    consumer.run()
+    assert consumer.health.parked == ""

@@ -28,3 +28,12 @@ def test_backoff_doubles_up_to_its_maximum_and_restarts_after_a_success():
     assert not breaker.is_open(1)
     breaker.record_failure(1, "unavailable")
     assert backoff(breaker, 1) == FIRST_RETRY_SECONDS
+
+
+def test_casinos_whose_parked_messages_another_consumer_has_are_forgotten_when_they_may_be_tried_again():
+    breaker = CircuitBreaker()
+    for casino_id in (1, 2):
+        breaker.record_pause(casino_id, "disk full", 0)
+    breaker.record_failure(3, "too slow")  # its next messages are parked, although none are yet
+    breaker.forget_unparked({1})
+    assert breaker.describe() == "casino 1 are parked: disk full; of casino 3 are parked: too slow"

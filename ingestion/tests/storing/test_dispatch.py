@@ -102,6 +102,13 @@ def test_messages_of_a_deleted_casino_are_dead_letters(batches, casino_a, state)
     assert names(casino_a) == {}
 
 
+def test_a_casino_deleted_while_messages_are_parked_is_no_longer_unavailable(batches):
+    batches.store.circuit_breaker.record_failure(1, "disk full")
+    Casino.objects.filter(pk=1).update(state=ENDED_STATES[0])
+    assert batches.store.store_parked(1, [envelope_of(USERS, user(), casino=1, offset=0)]) == 1
+    assert batches.store.circuit_breaker.describe() == ""
+
+
 @pytest.mark.parametrize("state", [state for state in CasinoState if state not in {*READY_STATES, *ENDED_STATES}])
 def test_messages_of_a_casino_with_an_incomplete_database_are_parked(batches, casino_a, state):
     Casino.objects.filter(pk=1).update(state=state)
