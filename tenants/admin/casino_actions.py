@@ -1,17 +1,19 @@
 """The actions of the admin's list of casinos: each calls one service per casino."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth import get_permission_codename
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
+from tenants.current_casino import CATALOGUE
 from tenants.errors import TenancyError
 from tenants.lifecycle.backup import back_up
 from tenants.lifecycle.clone import clone_casino
@@ -125,7 +127,7 @@ class CasinoActions(ModelAdmin[Casino]):
         """Run the action for each casino, and show its message or its error."""
         for casino in casinos:
             try:
-                with waiting_within(None):  # copying a database takes its time
+                with _waiting_without_limit():  # copying a database takes its time
                     done = action(casino)
             except (TenancyError, DatabaseError, OSError) as error:
                 said = str(error).strip()
@@ -164,6 +166,24 @@ class CasinoActions(ModelAdmin[Casino]):
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/tenants/casino/confirm.html", context)
+
+
+@contextmanager
+def _waiting_without_limit() -> Iterator[None]:
+    """Neither this process nor a server ends a statement of the block for the time that it takes."""
+    with waiting_within(None):
+        _reconnect_to_catalogue()
+        try:
+            yield
+        finally:
+            _reconnect_to_catalogue()
+
+
+def _reconnect_to_catalogue() -> None:
+    """Close the thread's connection, whose session has the time-outs of the budget in which it was opened."""
+    catalogue = connections[CATALOGUE]
+    if not catalogue.in_atomic_block:
+        catalogue.close()
 
 
 def _confirmed_data(request: HttpRequest) -> Any:

@@ -1,8 +1,11 @@
 import pytest
+from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.contrib.auth.models import User as StaffUser
-from django.test import Client
+from django.contrib.messages.storage.cookie import CookieStorage
+from django.db import connection
+from django.test import Client, RequestFactory
 
 from tenants.databases.locks import casino_lock
 from tenants.databases.servers import quoted, server_cursor
@@ -10,6 +13,7 @@ from tenants.lifecycle.backup import back_up, backups_of
 from tenants.lifecycle.create import create_casino, store_casinos
 from tenants.lifecycle.restore import restore_casino
 from tenants.models import Casino, CasinoState
+from tenants.postgresql.wait_budget import request_budget, waiting_within
 from tenants.tests.casinos import add_user, databases_on, users_of
 
 LIST = "/admin/tenants/casino/"
@@ -151,6 +155,24 @@ def test_delete_says_what_will_happen_with_a_backup_first_checked(staff, gamma, 
     assert 'name="backup"' in content
     assert page.context["form"]["backup"].value() is True
     assert users_of(gamma) == ["Ada"]
+
+
+def test_action_waits_for_the_catalogue_without_a_requests_time_outs(staff, gamma):
+    def time_outs():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
+            return " ".join(cursor.fetchone())
+
+    request = RequestFactory().post(LIST)
+    request.user = StaffUser.objects.get()
+    request._messages = CookieStorage(request)
+    connection.close()
+    with waiting_within(request_budget()):
+        assert time_outs() == "4500ms 4s"
+        site.get_model_admin(Casino).run_for_each(request, [gamma], lambda casino: f"{casino}: {time_outs()}")
+        assert [str(message) for message in request._messages._queued_messages] == [f"{gamma}: 0 0"]
+        assert time_outs() == "4500ms 4s"
+    connection.close()
 
 
 def test_casinos_are_deleted_after_a_backup(staff, gamma, delta):
