@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 
 from django.conf import settings
 from django.db import DatabaseError, connections
@@ -18,6 +19,7 @@ from tenants.schema.template import is_template_ready
 _TTL_SECONDS = 2.0  # anybody may send probes, and often
 _BROKER_SECONDS = 1.0
 _DATABASE_SECONDS = 3.0
+_CHECK_SECONDS = _DATABASE_SECONDS + _BROKER_SECONDS + 2.0  # beyond, a check hangs where no budget ends it
 OK = "ok"
 
 
@@ -42,28 +44,33 @@ class Readiness:
 
 class ReadinessCheck:
     """Checks all parts, at most once in `_TTL_SECONDS`. Safe under threads: while one checks, the others get the last
-    result."""
+    result. A check that takes more than `most_seconds` hangs, as a look-up of a host's name may: until it ends, the
+    others are told that the catalogue is unavailable."""
 
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._until = 0.0
+    def __init__(self, check: Callable[[], Readiness], most_seconds: float) -> None:
+        self._check = check
+        self._most_seconds = most_seconds
         self._readiness = Readiness({"catalogue": "not checked yet"})
+        self.reset()
 
     def get(self) -> Readiness:
-        if time.monotonic() >= self._until and self._guard.acquire(blocking=False):
+        now, guard = time.monotonic(), self._guard
+        if now >= self._until and guard.acquire(blocking=False):
+            self._began = now
             try:
-                self._readiness = _check()
+                self._readiness = self._check()
                 self._until = time.monotonic() + _TTL_SECONDS
             finally:
-                self._guard.release()
+                self._began = inf
+                guard.release()
+        elif now - self._began > self._most_seconds:
+            return Readiness({"catalogue": "unavailable"})
         return self._readiness
 
     def reset(self) -> None:
-        self._until = 0.0
-
-
-readiness_check = ReadinessCheck()
-register("readiness", reset=readiness_check.reset)
+        """Let the next call check; after a fork too, where another thread's check never ends."""
+        self._guard = threading.Lock()
+        self._until, self._began = 0.0, inf
 
 
 def _check() -> Readiness:
@@ -75,6 +82,10 @@ def _check() -> Readiness:
     }
     with waiting_within(request_budget(_DATABASE_SECONDS)):
         return Readiness({name: check() for name, check in parts.items()})
+
+
+readiness_check = ReadinessCheck(_check, _CHECK_SECONDS)
+register("readiness", reset=readiness_check.reset, after_fork=readiness_check.reset)
 
 
 def _catalogue() -> str:

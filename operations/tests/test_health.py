@@ -1,0 +1,62 @@
+"""Readiness is checked by one thread at a time, and a check that hangs does not pass for the last result."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from operations.health import OK, Readiness, ReadinessCheck
+from tenants.tests.waiting import wait_until
+
+READY = Readiness({"catalogue": OK})
+
+
+class Parts:
+    """What is checked: ready, but it may hang."""
+
+    def __init__(self) -> None:
+        self.hangs_in = threading.Event()
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+
+    def check(self) -> Readiness:
+        if not self.goes_on.is_set():
+            self.hangs_in.set()
+            self.goes_on.wait(60)
+        return READY
+
+    def hang(self) -> None:
+        self.goes_on.clear()
+
+
+def test_process_whose_check_hangs_becomes_unready_until_it_ends():
+    parts = Parts()
+    readiness = ReadinessCheck(parts.check, most_seconds=0.2)
+    assert readiness.get().is_ready
+    parts.hang()
+    readiness.reset()
+    with ThreadPoolExecutor(1) as executor:
+        hanging = executor.submit(readiness.get)
+        try:
+            parts.hangs_in.wait(60)
+            wait_until(lambda: not readiness.get().is_ready)
+            assert readiness.get().parts == {"catalogue": "unavailable"}
+            assert readiness.get().status == "unready"
+        finally:
+            parts.goes_on.set()
+        assert hanging.result(60) == READY
+    assert readiness.get() == READY
+
+
+def test_last_result_is_given_while_a_check_takes_no_longer_than_it_may():
+    parts = Parts()
+    readiness = ReadinessCheck(parts.check, most_seconds=60)
+    assert readiness.get().is_ready
+    parts.hang()
+    readiness.reset()
+    with ThreadPoolExecutor(1) as executor:
+        hanging = executor.submit(readiness.get)
+        try:
+            parts.hangs_in.wait(60)
+            assert readiness.get() == READY
+        finally:
+            parts.goes_on.set()
+        assert hanging.result(60) == READY
