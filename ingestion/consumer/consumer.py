@@ -76,6 +76,7 @@ class TopicConsumer:
         self._cluster = ""
         self._identity: TopicIdentity | None = None
         self._positions: dict[int, int] = {}  # partition -> the next offset; of assigned partitions
+        self._must_join_again = False
         self._is_closing = False
 
     def run(self) -> None:
@@ -139,6 +140,8 @@ class TopicConsumer:
     def _is_recreated(self, messages: Sequence[Any]) -> bool:
         """Whether the topic was deleted and created again. Checked at intervals, since new messages may have the next
         offsets of the old ones; and at once if offsets go back."""
+        if self._must_join_again:
+            return True
         if self._identity is None:
             return False
         goes_back = any(
@@ -150,6 +153,7 @@ class TopicConsumer:
     def _join_again(self) -> None:
         """Have the partitions assigned again, and read from their beginning."""
         logger.warning("%s: the topic was recreated; reading it from its beginning", self._topic.name)
+        self._must_join_again = False
         self._client.unsubscribe()
         self._subscribe()
 
@@ -160,7 +164,7 @@ class TopicConsumer:
             error = message.error()
             if error is not None:
                 log_or_raise(error)
-            elif self._assigned is not None and message.partition() in self._assigned:
+            elif self._assigned is not None and message.partition() in self._assigned and not self._must_join_again:
                 envelopes.append(open_message(message, self._cluster, self._topic_id))
                 self._positions[message.partition()] = message.offset() + 1
         return envelopes
@@ -263,8 +267,9 @@ class TopicConsumer:
 
     def _seek(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         """Start at the beginning where the committed offset is of another topic of the same name: a recreated one."""
-        if self._identity is not None:
-            self._identity.read()
+        if self._identity is not None and self._identity.read() and self._assigned:
+            self._must_join_again = True  # the partitions assigned earlier are read at offsets of the deleted topic
+            self._to_retry = []  # committed with the new topic's id, those offsets would be taken for its own
         committed = client.committed(partitions, timeout=_CONNECT_SECONDS)
         starts = [self._start(each) for each in committed]
         self._positions |= {each.partition: max(each.offset, 0) for each in starts}

@@ -101,6 +101,21 @@ def test_recreated_topic_is_read_from_its_beginning(broker, casino_a, settings, 
     assert other.consumer.counts[1, "stored"] == 90
 
 
+def test_topic_found_to_be_recreated_at_an_assignment_is_joined_again(broker, casino_a, settings, monkeypatch, caplog):
+    """The partitions that the consumer had before have offsets of the deleted topic too."""
+    settings.KAFKA_ASSIGNMENT_STRATEGY = "cooperative-sticky"
+    with running(USERS) as first:
+        wait_until(lambda: first.partitions == {0, 1, 2})
+        with running(USERS) as second:
+            wait_until(lambda: second.partitions and first.partitions | second.partitions == {0, 1, 2})
+            wait_until(lambda: first.partitions and not first.partitions & second.partitions)
+            answers = iter([True])
+            monkeypatch.setattr(TopicIdentity, "check", lambda self: False)
+            monkeypatch.setattr(TopicIdentity, "read", lambda self: next(answers, False))
+        wait_until(lambda: "users: the topic was recreated" in caplog.text)
+        wait_until(lambda: first.partitions == {0, 1, 2})
+
+
 @on_apache_kafka
 def test_messages_of_a_recreated_topic_are_no_repetitions_of_one_dated_ahead(broker, casino_a):
     ahead = round((time.time() + 3_000) * 1_000)
