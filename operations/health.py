@@ -47,6 +47,10 @@ class ReadinessCheck:
     result. A check that takes more than `most_seconds` hangs, as a look-up of a host's name may: until it ends, the
     others are told that the catalogue is unavailable."""
 
+    _guard: threading.Lock
+    _until: float
+    _began: float
+
     def __init__(self, check: Callable[[], Readiness], most_seconds: float) -> None:
         self._check = check
         self._most_seconds = most_seconds

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
@@ -163,13 +165,14 @@ def test_action_waits_for_the_catalogue_without_a_requests_time_outs(staff, gamm
             cursor.execute("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
             return " ".join(cursor.fetchone())
 
-    request = RequestFactory().post(LIST)
+    admin: Any = site.get_model_admin(Casino)
+    request: Any = RequestFactory().post(LIST)
     request.user = StaffUser.objects.get()
     request._messages = CookieStorage(request)
     connection.close()
     with waiting_within(request_budget()):
         assert time_outs() == "4500ms 4s"
-        site.get_model_admin(Casino).run_for_each(request, [gamma], lambda casino: f"{casino}: {time_outs()}")
+        admin.run_for_each(request, [gamma], lambda casino: f"{casino}: {time_outs()}")
         assert [str(message) for message in request._messages._queued_messages] == [f"{gamma}: 0 0"]
         assert time_outs() == "4500ms 4s"
     connection.close()
