@@ -5,7 +5,7 @@ import hashlib
 import logging
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -31,6 +31,14 @@ INSTALLATION = "installation"  # below BACKUP_DIR: the backups of all casinos wi
 CASINOS = "casinos"  # in such a backup: a folder per casino
 _CONTENT = frozenset({MANIFEST, DUMP})
 _FORMAT = 1
+
+
+class _HasFormat(Protocol):
+    @property
+    def format(self) -> int: ...
+
+
+M = TypeVar("M", bound=_HasFormat)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,15 +94,23 @@ def write_backup(casino: Casino, *, folder: Path | None = None, report: Report =
 
 def read_backup(folder: Path, *, verify: bool = True) -> Backup:
     """The backup in a folder. Raises BackupInvalid if it is incomplete, damaged, or of a newer format."""
-    try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError) as error:
-        raise BackupInvalid(f"{folder} is not a backup: {error}.") from error
-    if manifest.format != _FORMAT:
-        raise BackupInvalid(f"{folder} is a backup of format {manifest.format}; this release reads format {_FORMAT}.")
+    manifest = read_manifest(folder, Manifest, _FORMAT, "a backup")
     if verify:
         check_dump(folder / DUMP, manifest.sha256)
     return Backup(folder, manifest)
+
+
+def read_manifest(folder: Path, manifest_type: type[M], known_format: int, what: str) -> M:
+    """The manifest in the folder of `what`. Raises BackupInvalid if it is damaged, or of another format."""
+    try:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=manifest_type)
+    except (OSError, msgspec.DecodeError) as error:
+        raise BackupInvalid(f"{folder} is not {what}: {error}.") from error
+    if manifest.format != known_format:
+        raise BackupInvalid(
+            f"{folder} is a backup of format {manifest.format}; this release reads format {known_format}."
+        )
+    return manifest
 
 
 def backups_of(casino: Casino) -> list[Backup]:

@@ -24,6 +24,7 @@ from tenants.lifecycle.backup import (
     check_dump,
     folder_name,
     is_partial,
+    read_manifest,
     sha256_of,
     write_manifest,
 )
@@ -100,12 +101,7 @@ def back_up_installation(*, folder: Path | None = None, report: Report = silent)
 def read_installation_backup(folder: Path, *, verify: bool = True) -> InstallationBackup:
     """The backup in a folder; `verify` reads the catalogue's dump. Raises BackupInvalid if it is damaged, or of a newer
     format."""
-    try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=InstallationManifest)
-    except (OSError, msgspec.DecodeError) as error:
-        raise BackupInvalid(f"{folder} is not a backup of the whole installation: {error}.") from error
-    if manifest.format != _FORMAT:
-        raise BackupInvalid(f"{folder} is a backup of format {manifest.format}; this release reads format {_FORMAT}.")
+    manifest = read_manifest(folder, InstallationManifest, _FORMAT, "a backup of the whole installation")
     if verify:
         check_dump(folder / CATALOGUE_DUMP, manifest.sha256)
     return InstallationBackup(folder, manifest)
