@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from operations.health import OK, Readiness, ReadinessCheck
 from tenants.tests.waiting import wait_until
@@ -27,9 +28,11 @@ class Parts:
         self.goes_on.clear()
 
 
-def test_process_whose_check_hangs_becomes_unready_until_it_ends():
+@contextmanager
+def hanging_check(most_seconds):
+    """A check that hangs inside the block, after one that was ready."""
     parts = Parts()
-    readiness = ReadinessCheck(parts.check, most_seconds=0.2)
+    readiness = ReadinessCheck(parts.check, most_seconds)
     assert readiness.get().is_ready
     parts.hang()
     readiness.reset()
@@ -37,26 +40,20 @@ def test_process_whose_check_hangs_becomes_unready_until_it_ends():
         hanging = executor.submit(readiness.get)
         try:
             parts.hangs_in.wait(60)
-            wait_until(lambda: not readiness.get().is_ready)
-            assert readiness.get().parts == {"catalogue": "unavailable"}
-            assert readiness.get().status == "unready"
+            yield readiness
         finally:
             parts.goes_on.set()
         assert hanging.result(60) == READY
+
+
+def test_process_whose_check_hangs_becomes_unready_until_it_ends():
+    with hanging_check(most_seconds=0.2) as readiness:
+        wait_until(lambda: not readiness.get().is_ready)
+        assert readiness.get().parts == {"catalogue": "unavailable"}
+        assert readiness.get().status == "unready"
     assert readiness.get() == READY
 
 
 def test_last_result_is_given_while_a_check_takes_no_longer_than_it_may():
-    parts = Parts()
-    readiness = ReadinessCheck(parts.check, most_seconds=60)
-    assert readiness.get().is_ready
-    parts.hang()
-    readiness.reset()
-    with ThreadPoolExecutor(1) as executor:
-        hanging = executor.submit(readiness.get)
-        try:
-            parts.hangs_in.wait(60)
-            assert readiness.get() == READY
-        finally:
-            parts.goes_on.set()
-        assert hanging.result(60) == READY
+    with hanging_check(most_seconds=60) as readiness:
+        assert readiness.get() == READY
