@@ -1,7 +1,5 @@
 """The attacks: each is a context manager that attacks the installation while its block runs."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,12 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 
 import psycopg
-from django.conf import settings
 
 from tenants.postgresql import embedded
 from tenants.tests.frozen_server import frozen
 
-from .installation import Attacked, Installation
+from .installation import Attacked, Installation, attacker
 from .probes import Probe, ask_for_recommendations
 from .topic import garbage_in_a_topic, messages_for_a_hung_server, store_users
 
@@ -49,7 +46,7 @@ def locked_casinos(installation: Installation) -> Iterator[None]:
 def web_attack(name: str, installation: Installation, *, uses_key: bool = False) -> Iterator[None]:
     """An attacker of the web server, without a login or with a neighbour's key."""
     key = [installation.neighbours[0].key] if uses_key else []
-    with _process("web_attacks", name, str(installation.port), *key):
+    with attacker("web_attacks", name, str(installation.port), *key):
         yield
 
 
@@ -70,20 +67,9 @@ ATTACKS = {
 def clients(installation: Installation, attacked: list[Attacked]) -> Iterator[None]:
     """A process of clients that ask for each of these casinos, again as soon as they have an answer."""
     keys = [each.key for each in attacked]
-    with _process("clients", str(installation.port), str(CLIENTS), *keys):
+    with attacker("clients", str(installation.port), str(CLIENTS), *keys):
         time.sleep(WARM_UP_SECONDS)
         yield
-
-
-@contextmanager
-def _process(module: str, *arguments: str) -> Iterator[None]:
-    command = [sys.executable, "-m", f"benchmarks.bystander.{module}", *arguments]
-    process = subprocess.Popen(command, cwd=settings.BASE_DIR)
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,18 @@ class Installation:
     neighbours: list[Attacked]
     distant: list[Attacked]
     port: int = 0
+
+
+@contextmanager
+def attacker(module: str, *arguments: str) -> Iterator[None]:
+    """A process of this benchmark's module, which is killed at the block's end."""
+    command = [sys.executable, "-m", f"benchmarks.bystander.{module}", *arguments]
+    process = subprocess.Popen(command, cwd=settings.BASE_DIR)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def build() -> Installation:

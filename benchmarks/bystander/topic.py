@@ -24,7 +24,7 @@ from tenants.models import Casino
 from tenants.routing.context import use_casino
 from tenants.tests.frozen_server import frozen
 
-from .installation import Installation
+from .installation import Installation, attacker
 from .probes import TIMEOUT_SECONDS, Failed, Probe
 
 _FIRST_ID = 1_000_000  # after the installation's own users
@@ -109,14 +109,8 @@ class Arrivals:
 @contextmanager
 def garbage_in_a_topic(installation: Installation) -> Iterator[None]:
     """A neighbour sends garbage, and somebody sends it without naming a casino."""
-    casino_id = str(installation.neighbours[0].casino.pk)
-    command = [sys.executable, "-m", "benchmarks.bystander.garbage", settings.KAFKA_BOOTSTRAP_SERVERS, casino_id]
-    process = subprocess.Popen(command, cwd=settings.BASE_DIR)
-    try:
+    with attacker("garbage", settings.KAFKA_BOOTSTRAP_SERVERS, str(installation.neighbours[0].casino.pk)):
         yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextmanager
