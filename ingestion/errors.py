@@ -26,7 +26,7 @@ class NoSuchDeadLetter(IngestionError):
 
 
 class RejectionLimitExceeded(IngestionError):
-    """So many messages of one casino are rejected that they are parked; the message has the reason."""
+    """Too many messages of one casino are rejected, so they are parked; the message has the reason."""
 
 
 class TooManyRejections(IngestionError):

@@ -1,6 +1,6 @@
 """Clients that ask for recommendations without end: `python -m benchmarks.bystander.clients PORT CLIENTS KEY ..`.
 
-A client waits 0.2 s after each answer, whatever it is: a stubborn one, but no flood.
+A client waits 0.2 s after each response, errors too: it is stubborn, but no flood.
 """
 
 import http.client

@@ -168,7 +168,7 @@ def _read_letters(topic: Topic, partition: int, first: int, end: int) -> Iterabl
 
 def _closed_by(envelope: Envelope) -> dict[int, DeadLetterState]:
     """The offsets that a closing record closes. Empty for messages of others, which are neither records nor dead
-    letters: those have a place, whatever headers their senders gave them."""
+    letters: those have a place, and the headers of their senders do not count."""
     try:
         state = DeadLetterState((header(envelope.headers, _CLOSING_HEADER) or b"").decode())
         return dict.fromkeys(msgspec.json.decode(envelope.value or b"", type=list[int]), state)

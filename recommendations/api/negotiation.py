@@ -13,7 +13,7 @@ from .parsers import StrictJSONParser
 
 
 class ApiContentNegotiation(DefaultContentNegotiation):
-    """A caller with an API key gets JSON whatever it accepts (Java's clients accept HTML first), unless the URL says
+    """A caller with an API key gets JSON for every `Accept` (Java's clients accept HTML first), unless the URL says
     `?format=`; an empty `Accept` means any type, as a missing one does. Only browsers may send forms."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:

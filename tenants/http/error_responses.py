@@ -51,7 +51,7 @@ def error_answer(
 
 
 def _is_from_browser(request: HttpRequest) -> bool:
-    """Programs that send a key get JSON, whatever their library accepts: Java's default names HTML first."""
+    """Programs that send a key get JSON, also where their library accepts HTML: Java's default names it first."""
     return "text/html" in request.headers.get("Accept", "") and not request_state(request).shows_key
 
 

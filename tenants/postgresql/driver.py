@@ -30,7 +30,7 @@ class GaveUp(psycopg.OperationalError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A connection's database and server, and how to connect to the server anew."""
+    """A connection's database and server, and how to connect to the server again."""
 
     alias: str
     server: str

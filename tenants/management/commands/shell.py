@@ -16,7 +16,7 @@ LOGIN_NAME = "StaffUser"
 
 class Command(shell.Command):
     """Without Django's automatic import of its login as `User`, which is a casino's user everywhere in this project:
-    whoever means the one would count or delete the other."""
+    an operator who means the one would count or delete the other."""
 
     _casino: Casino | None = None
 
