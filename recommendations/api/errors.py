@@ -19,8 +19,8 @@ from tenants.http.error_responses import (
     OUTAGE_CODE,
     OUTAGE_TEXT,
     RETRY_HEADERS,
-    error_answer,
     error_body,
+    error_page_or_json,
     retry_parts,
     sendable,
 )
@@ -97,30 +97,32 @@ def _body(exception: Exception, response: Response) -> dict[str, Any]:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         kind = KINDS[RequestDataTooBig]
-        return error_answer(request, "The request is too large", kind.code, status=kind.status)
+        return error_page_or_json(request, "The request is too large", kind.code, status=kind.status)
     text = "Bad request: invalid Host header or malformed headers"
-    return error_answer(request, text, "bad_request", status=status.HTTP_400_BAD_REQUEST)
+    return error_page_or_json(request, text, "bad_request", status=status.HTTP_400_BAD_REQUEST)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     text = "Your login has no permission for this"
-    return error_answer(request, text, "permission_denied", status=status.HTTP_403_FORBIDDEN)
+    return error_page_or_json(request, text, "permission_denied", status=status.HTTP_403_FORBIDDEN)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     text = "The form has expired, or cookies are off: go back, reload the page, and send it again"
-    return error_answer(request, text, "permission_denied", status=status.HTTP_403_FORBIDDEN)
+    return error_page_or_json(request, text, "permission_denied", status=status.HTTP_403_FORBIDDEN)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return error_answer(request, f"Not found: {request.path}", "not_found", status=status.HTTP_404_NOT_FOUND)
+    return error_page_or_json(request, f"Not found: {request.path}", "not_found", status=status.HTTP_404_NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """A 500 without details of the error: the log has them under the request's id."""
     details = {"request_id": request_state(request).id}
     text = "Internal error; look it up in the log by the request_id"
-    return error_answer(request, text, "internal_error", status=status.HTTP_500_INTERNAL_SERVER_ERROR, details=details)
+    return error_page_or_json(
+        request, text, "internal_error", status=status.HTTP_500_INTERNAL_SERVER_ERROR, details=details
+    )
 
 
 def _first_text(detail: Any) -> str:

@@ -29,7 +29,7 @@ def error_response(
     return JsonResponse(error_body(text, code, details), status=status, headers=dict(headers or {}))
 
 
-def error_answer(
+def error_page_or_json(
     request: HttpRequest,
     text: str,
     code: str,

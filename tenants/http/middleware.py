@@ -34,7 +34,7 @@ from tenants.routing.context import enter_casino, restore_casino
 from tenants.schema.version import is_behind
 
 from .authentication import read_basic_login
-from .error_responses import OUTAGE_CODE, OUTAGE_TEXT, RETRY_HEADERS, RejectionResponse, error_answer, retry_parts
+from .error_responses import OUTAGE_CODE, OUTAGE_TEXT, RETRY_HEADERS, RejectionResponse, error_page_or_json, retry_parts
 from .request_state import RequestState, may_choose_casino, request_state
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class RequestStateMiddleware:
         unavailable."""
         if isinstance(exception, OperationalError):
             logger.warning("%s failed with 503, database unavailable or overloaded: %s", request.path, exception)
-            return error_answer(request, OUTAGE_TEXT, OUTAGE_CODE, status=503, headers=RETRY_HEADERS)
+            return error_page_or_json(request, OUTAGE_TEXT, OUTAGE_CODE, status=503, headers=RETRY_HEADERS)
         if isinstance(exception, RequestRejected):  # too many logins
             return _rejection(request, exception)
         if not isinstance(exception, NoCurrentCasino):
@@ -142,6 +142,6 @@ def _chosen_id(request: HttpRequest) -> int:
 
 def _rejection(request: HttpRequest, rejection: RequestRejected) -> HttpResponse:
     details, headers = retry_parts(rejection)
-    return error_answer(
+    return error_page_or_json(
         request, str(rejection), rejection.code, status=rejection.status, details=details, headers=headers
     )

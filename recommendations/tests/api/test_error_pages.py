@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from recommendations.api.errors import bad_request, server_error
-from tenants.http.error_responses import error_answer
+from tenants.http.error_responses import error_page_or_json
 from tenants.http.middleware import RequestStateMiddleware
 from tenants.tests.api_clients import bearing, make_key
 
@@ -54,7 +54,7 @@ def test_form_without_its_token_gets_a_page_that_says_what_to_do(db):
 @pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
 def test_page_of_an_error_needs_no_database(status):
     request = RequestFactory().get("/", headers=BROWSER)
-    page = error_answer(request, "What happened", "code", status=status, headers={"Retry-After": "1"})
+    page = error_page_or_json(request, "What happened", "code", status=status, headers={"Retry-After": "1"})
     assert (page.status_code, page["Retry-After"]) == (status, "1")
     assert "What happened" in page.content.decode()
 
