@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from recommendations.models import Event, PurchasedCoupon, ServedSlip, Team, User, UserProfile
+from recommendations.validation.normal_form import name_form
 from tenants.admin.casinos import CasinoAdmin
 from tenants.admin.theme import ModelAdmin
 from tenants.errors import UnknownServer
@@ -62,7 +63,7 @@ class CasinoTableAdmin(ModelAdmin[Any]):
             return queryset.filter(_any(self.searched_ids, "exact", number)), False
         if search_term and not self.searched_texts:
             return queryset.none(), False
-        words = (_any(self.searched_texts, "icontains", word) for word in search_term.split())
+        words = (_any(self.searched_texts, "icontains", word) for word in name_form(search_term).split())
         return queryset.filter(*words), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

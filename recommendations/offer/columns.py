@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
+from recommendations.validation.normal_form import key_form
+
 from .arrays import Codes, Mask, Places
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
@@ -22,11 +24,13 @@ _INT_BYTES = 28  # of a place too large for Python's cache of small numbers
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dictionary(Generic[Value]):
-    """Distinct values: `values[places[value]] == value`. `nbytes` includes the values themselves."""
+    """Distinct values: `values[places[value]] == value`. `nbytes` includes the values themselves. `variants`: the
+    places of texts that are compared in another form than their own, by that form."""
 
     values: tuple[Value, ...] = ()
     places: dict[Value, int] = field(default_factory=dict)
     nbytes: int = sys.getsizeof(()) + sys.getsizeof({})
+    variants: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def including(self, values: Iterable[Value]) -> "Dictionary[Value]":
         """Itself if it has these values; else a longer one, in which present values keep their places."""
@@ -36,7 +40,20 @@ class Dictionary(Generic[Value]):
         longer = (*self.values, *new)
         places = {value: place for place, value in enumerate(longer)}
         contents = sum(map(sys.getsizeof, longer)) + _INT_BYTES * len(longer)
-        return Dictionary(longer, places, contents + sys.getsizeof(longer) + sys.getsizeof(places))
+        size = contents + sys.getsizeof(longer) + sys.getsizeof(places)
+        return Dictionary(longer, places, size, self.variants | self._variants_of(new))
+
+    def _variants_of(self, new: Iterable[Value]) -> dict[str, tuple[int, ...]]:
+        found: dict[str, tuple[int, ...]] = {}
+        for place, value in enumerate(new, start=len(self.values)):
+            if isinstance(value, str) and not value.isascii() and (key := key_form(value)) != value:
+                found[key] = (*found.get(key, self.variants.get(key, ())), place)
+        return found
+
+    def places_like(self: "Dictionary[str]", text: str) -> set[int]:
+        """The places of the values that are the same text (`key_form`)."""
+        key = key_form(text)
+        return {*self.variants.get(key, ()), *(self.places[each] for each in (text, key) if each in self.places)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

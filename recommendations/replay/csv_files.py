@@ -13,6 +13,7 @@ import numpy as np
 from recommendations.errors import InvalidHistory
 from recommendations.offer import ATTRIBUTES, offer_of_columns
 from recommendations.validation.fields import EARLIEST, LATEST, MAX_ODD, MAX_STAKE
+from recommendations.validation.normal_form import upper_form
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_decimal, parse_id
 
@@ -69,7 +70,7 @@ def _events(path: Path) -> list[tuple[Any, ...]]:
         event_id = row.get("id", _id)
         if event_id in found:
             raise row.wrong("id", f"{event_id} is already used in an earlier line")
-        attributes = (row.get(name, _classifier) for name in ATTRIBUTES)
+        attributes = (row.get(name, upper_form) for name in ATTRIBUTES)  # any may be empty
         times = [row.get(name, _time) for name in ("opens_at", "begin_timestamp", "end_timestamp")]
         if times[2] < times[1]:
             raise row.wrong("end_timestamp", "must not be before begin_timestamp")
@@ -144,11 +145,6 @@ def _id(cell: str) -> int:
 
 def _ids(cell: str) -> list[int]:
     return [_id(each) for each in cell.split(";") if each]
-
-
-def _classifier(cell: str) -> str:
-    """Classifying text, normalized as in the database; it may be empty."""
-    return " ".join(cell.upper().split())
 
 
 def _odd(cell: str) -> float:

@@ -13,6 +13,7 @@ from recommendations.errors import InvalidConfiguration, InvalidRow
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.validation import fields
 from recommendations.validation.fields import MAX_STAKE
+from recommendations.validation.normal_form import upper_form
 from recommendations.validation.settings_limits import limits
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_decimal
@@ -76,6 +77,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 DEFAULTS = Options()
+_NAMES = ("leagues", "teams", "sports")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -117,8 +119,7 @@ def _as_stored(options: Options) -> Options:
 
 def _named_as_stored(field: str, selectors: Selectors) -> Selectors:
     names = {
-        kind: tuple(fields.classifier(f"{field}.{kind}", name) for name in getattr(selectors, kind))
-        for kind in ("leagues", "teams", "sports")
+        kind: tuple(fields.classifier(f"{field}.{kind}", name) for name in getattr(selectors, kind)) for kind in _NAMES
     }
     return selectors if selectors == NO_SELECTORS else msgspec.structs.replace(selectors, **names)
 
@@ -144,8 +145,18 @@ _SELECTING = ("blocked", "pinned")
 
 def load_options(stored: dict[str, Any] | None) -> Options:
     """The options as the catalogue stores them, which were validated when they were posted; of an earlier release they
-    may be larger than `parse_options` allows."""
-    return msgspec.json.decode(msgspec.json.encode(stored), type=Options) if stored else DEFAULTS
+    may be larger than `parse_options` allows, and have names in another form than events have now."""
+    if not stored:
+        return DEFAULTS
+    options = msgspec.json.decode(msgspec.json.encode(stored), type=Options)
+    return msgspec.structs.replace(
+        options, blocked=_in_upper_form(options.blocked), pinned=_in_upper_form(options.pinned)
+    )
+
+
+def _in_upper_form(selectors: Selectors) -> Selectors:
+    names = {kind: tuple(map(upper_form, getattr(selectors, kind))) for kind in _NAMES}
+    return selectors if selectors == NO_SELECTORS else msgspec.structs.replace(selectors, **names)
 
 
 def options_schema() -> dict[str, Any]:

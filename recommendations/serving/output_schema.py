@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
+from unicodedata import normalize
 
 from recommendations.errors import InvalidConfiguration
 
@@ -86,11 +87,26 @@ def parse_schema(schema: object) -> tuple[FieldMapping, ...]:
     """Parse a casino's posted schema: an object of name -> type, or name -> {type, source_field}; the list of
     events may also have `fields`, a schema of each event.
 
-    Raises InvalidConfiguration for an unknown source or type, with the known names, and for a schema that is too large.
+    Names are stored in their normal form, NFC. Raises InvalidConfiguration for an unknown source or type, with the
+    known names, for two names that are one in that form, and for a schema that is too large.
     """
-    fields = _parse("recommendation_schema", schema, SOURCES, ALIASES)
+    fields = _parse("recommendation_schema", _in_normal_form(schema), SOURCES, ALIASES)
     _check_size(fields)
     return fields
+
+
+def _in_normal_form(schema: object) -> object:
+    """The schema with its names in NFC, in which two of them may be one."""
+    if not isinstance(schema, dict):
+        return schema
+    named: dict[str, Any] = {}
+    for given, definition in schema.items():
+        name = normalize("NFC", given)
+        if name in named:
+            raise InvalidConfiguration(f"Two fields have the name {name}, in two forms of Unicode: rename one")
+        has_fields = isinstance(definition, dict) and "fields" in definition
+        named[name] = {**definition, "fields": _in_normal_form(definition["fields"])} if has_fields else definition
+    return named
 
 
 def _check_size(fields: tuple[FieldMapping, ...]) -> None:

@@ -14,6 +14,7 @@ from recommendations.offer import ATTRIBUTES
 from recommendations.recommenders.base import ProfilePart
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.tallies.user_tallies import Tallies
+from recommendations.validation.normal_form import name_form
 from tenants.numbers import parse_id
 
 from .engine import CasinoContext, RecommendationRequest, build_recommendation
@@ -72,7 +73,7 @@ def preview_configuration(
 
 def find_users(text: str, *, after: int = 0, limit: int) -> list[User]:
     """Users of the current casino, by id: the one with this id, or those above `after` whose names have all words."""
-    text = text.replace("\0", "").strip()[:_MAX_TEXT]  # PostgreSQL refuses text with a NUL
+    text = name_form(text.replace("\0", ""))[:_MAX_TEXT]  # PostgreSQL refuses text with a NUL
     users = User.objects.filter(pk__gt=after)
     if text.isdecimal():
         users = users.filter(pk=parse_id(text) or 0)  # no user has the id 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from recommendations.errors import InvalidParameter
+from recommendations.validation.normal_form import upper_form
 from recommendations.validation.settings_limits import limits
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_id
@@ -57,7 +58,7 @@ def _exclude(value: Any) -> dict[str, Any]:
 
 
 def _sport(value: Any) -> dict[str, Any]:
-    sports = {each.strip().upper() for each in _listed("sport", value, MAX_SPORTS) if isinstance(each, str)}
+    sports = {upper_form(each) for each in _listed("sport", value, MAX_SPORTS) if isinstance(each, str)}
     if not sports or not sports <= set(limits.sports):
         raise InvalidParameter(f"sport must be one or several of {', '.join(limits.sports)}")
     return {"sports": frozenset(sports)}

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -67,10 +66,9 @@ def selected(offer: Offer, selectors: Selectors) -> Mask:
     return mask
 
 
-def _has_any(column: Column[Any], names: Iterable[str]) -> Mask:
+def _has_any(column: Column[str], names: Iterable[str]) -> Mask:
     is_named = np.zeros(len(column.values) + 1, dtype=np.bool_)
-    is_named[[column.dictionary.places.get(name.upper(), -1) for name in names]] = True
-    is_named[-1] = False  # of the unknown names
+    is_named[[place for name in names for place in column.dictionary.places_like(name)]] = True
     return column.spread(is_named)
 
 

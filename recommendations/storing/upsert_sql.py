@@ -18,7 +18,7 @@ LATEST_TRUSTED = "now() + interval '1 minute'"
 
 _UNLESS_ERASED = (
     "WHERE NOT EXISTS (SELECT FROM erased_users AS erased "
-    "WHERE erased.natural_key = row.natural_key AND erased.erased_at >= row.timestamp)"
+    "WHERE erased.natural_key = ANY(row.natural_key || row.former_keys) AND erased.erased_at >= row.timestamp)"
 )
 
 
@@ -61,6 +61,8 @@ class Upsert:
         types = {"id": "bigint", "natural_key": "uuid", **dict(self.columns)}
         columns = [column for column in types if (key == "id" or column != "id") and column not in unset_columns]
         record = ", ".join(f"{column} {types[column]}" for column in columns)
+        if self.table == "users":
+            record += ", former_keys uuid[]"
         values = {column: f"row.{column}" for column in columns}
         for each in self.timed:
             values[each.as_of] = f"COALESCE(row.timestamp, {_NEVER})" if each.columns[0] in columns else _NEVER

@@ -18,6 +18,8 @@ import msgspec
 from recommendations.errors import InvalidRow
 from tenants.numbers import parse_decimal
 
+from .normal_form import name_form, upper_form
+
 MAX_OWN_ID = 2**62  # half of bigint: PostgreSQL's sequences need the ids above those that casinos choose
 MAX_TEXT = 100
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -55,7 +57,10 @@ def identity(field: str, value: int | None, highest: int = MAX_OWN_ID) -> int | 
 
 
 def text(field: str, value: str) -> str:
-    value = " ".join(value.split())
+    return _storable(field, name_form(value))
+
+
+def _storable(field: str, value: str) -> str:
     if not value:
         raise InvalidRow("missing", field, "must not be empty")
     if len(value) > MAX_TEXT:
@@ -74,12 +79,12 @@ def name(field: str, value: str) -> str:
 @_cached_if_short
 def classifier(field: str, value: str) -> str:
     """Classifying text is stored upper-case; its length is checked afterwards, because ß becomes SS."""
-    return text(field, value.upper())
+    return _storable(field, upper_form(value))
 
 
 @_cached_if_short
 def one_of(field: str, value: str, known: tuple[str, ...]) -> str:
-    value = value.strip().upper()
+    value = upper_form(value)
     if value not in known:
         raise InvalidRow("unknown_value", field, f"{_given(field, repr(value))}must be one of {', '.join(known)}")
     return value

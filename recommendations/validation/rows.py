@@ -7,7 +7,7 @@ without an id of the casino gets a `natural_key` computed from its content; a gi
 
 from datetime import date, datetime
 from decimal import Decimal
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -17,9 +17,10 @@ from recommendations.models import Event, EventStatus, UserStatus
 from tenants.ids import MAX_ID
 
 from . import fields
+from .natural_keys import coupon_key, event_key, former_user_keys, user_key
+from .normal_form import key_form
 from .settings_limits import limits
 
-_NAMESPACE = UUID("6f3f0e4e-6a55-4c0e-9a0e-0b1d6f3c2a11")
 _EVENT_STATUSES = tuple(EventStatus.values)
 _USER_STATUSES = tuple(UserStatus.values)
 _ENDING_STATUSES = frozenset((UserStatus.SELF_EXCLUDED, UserStatus.TIME_OUT))
@@ -28,7 +29,8 @@ _ENDING_STATUSES = frozenset((UserStatus.SELF_EXCLUDED, UserStatus.TIME_OUT))
 class UserRow(msgspec.Struct, kw_only=True):
     """A row without `status` (and so `status_until`), `birth_date`, `stake_limit` or `limit_left` keeps a stored user's
     values; a stored birth date only within the row's `birth_year`. None removes a limit. `status_until` is None for a
-    status without an end: CLOSED, ACTIVE, and one whose end lies before `timestamp`."""
+    status without an end: CLOSED, ACTIVE, and one whose end lies before `timestamp`. `former_keys`: the natural keys by
+    which earlier releases may have recorded an erasure of this user."""
 
     id: int | None = None
     name: str
@@ -46,9 +48,11 @@ class UserRow(msgspec.Struct, kw_only=True):
     stake_limit: Decimal | UnsetType | None = UNSET
     limit_left: Decimal | UnsetType | None = UNSET
     natural_key: UUID | None = None
+    former_keys: tuple[UUID, ...] = ()
 
     def __post_init__(self) -> None:
         fields.identity("id", self.id)
+        given = self.name, self.surname, self.birth_year, self.country
         self.name = fields.text("name", self.name)
         self.surname = fields.text("surname", self.surname)
         fields.birth_year("birth_year", self.birth_year)
@@ -62,7 +66,10 @@ class UserRow(msgspec.Struct, kw_only=True):
         if self.favorite_league != "":
             self.favorite_league = fields.classifier("favorite_league", self.favorite_league)
         self._check_guard_rails()
-        self.natural_key = self._natural_key() if self.id is None else None
+        self.natural_key, self.former_keys = None, ()
+        if self.id is None:
+            self.natural_key = user_key(self.name, self.surname, self.birth_year, self.country)
+            self.former_keys = former_user_keys(*given)
 
     def _check_guard_rails(self) -> None:
         if self.status is not None:
@@ -95,9 +102,6 @@ class UserRow(msgspec.Struct, kw_only=True):
     def restrictions(self) -> tuple[object, ...]:
         """The values of which, at equal timestamps, the strictest win."""
         return self.status, self.status_until, self.birth_date, self.stake_limit, self.limit_left
-
-    def _natural_key(self) -> UUID:
-        return _natural_key("user", self.name, self.surname, str(self.birth_year), self.country)
 
 
 class MatchFields(msgspec.Struct, kw_only=True):
@@ -143,7 +147,7 @@ class EventRow(MatchFields, kw_only=True):
             raise InvalidRow(
                 "inconsistent", "end_timestamp", f"is {self.end_timestamp}; must be later than begin_timestamp"
             )
-        if self.home_team == self.away_team:
+        if key_form(self.home_team) == key_form(self.away_team):
             raise InvalidRow("inconsistent", "away_team", f"is {self.away_team}; must differ from home_team")
         self.natural_key = self._natural_key() if self.id is None else None
 
@@ -159,7 +163,7 @@ class EventRow(MatchFields, kw_only=True):
 
     def _natural_key(self) -> UUID:
         begin = self.begin_timestamp.isoformat()
-        return _natural_key("event", self.sport, self.league, self.home_team, self.away_team, begin)
+        return event_key(self.sport, self.league, self.home_team, self.away_team, begin)
 
 
 class Selection(MatchFields, kw_only=True):
@@ -211,7 +215,7 @@ class CouponRow(msgspec.Struct, kw_only=True):
                 "recommended_events",
                 f"lists {len(self.recommended_events)} selections; must list 1 to {limits.selections}",
             )
-        self.natural_key = _natural_key("coupon", self.source or "") if self.id is None else None
+        self.natural_key = coupon_key(self.source or "") if self.id is None else None
 
 
 class ServedEventRow(msgspec.Struct, kw_only=True):
@@ -274,7 +278,3 @@ class Removal(msgspec.Struct, kw_only=True):
 MutableRow = UserRow | EventRow  # a later row replaces an earlier one; coupons are final
 Row = MutableRow | CouponRow  # the rows that casinos send
 AnyRow = Row | ServedRow
-
-
-def _natural_key(*parts: str) -> UUID:
-    return uuid5(_NAMESPACE, fields.SEPARATOR.join(parts))

@@ -159,7 +159,7 @@ def test_event_sent_at_an_absurd_time_is_out_of_range_unless_it_has_a_timestamp(
         (b'"\xed\xa0\x80"', "malformed"),
         (b'"\xc0\xaf"', "malformed"),
         (b'"a\nb"', "malformed"),
-        (b'"\\u200b"', None),
+        (b'"\\u200b"', "missing"),
         (b'"\\ud83d\\ude00"', None),
         (b'"' + "ß".encode() * 51 + b'"', None),
         (b'"' + b"x" * 101 + b'"', "too_long"),

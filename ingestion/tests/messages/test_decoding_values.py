@@ -109,7 +109,8 @@ coupons = st.builds(
 
 @given(users)
 def test_encoded_user_decodes_to_the_same_row(row):
-    assert accepted(decode_user, encode_row(row)) == row
+    decoded = accepted(decode_user, encode_row(row))
+    assert replace(decoded, former_keys=()) == replace(row, former_keys=())  # these are of the text as it was sent
 
 
 @given(events)

@@ -55,6 +55,14 @@ def test_names_and_currencies_are_normalised():
     assert (options.max_stakes, options.blocked.leagues) == ({"EUR": Decimal(5)}, ("PREMIER LEAGUE",))
 
 
+@pytest.mark.parametrize("name", ["Malm\u00f6 FF", "malmo\u0308  ff", "\u200bMALMÖ FF"])
+def test_names_are_compared_in_one_form_also_if_an_earlier_release_stored_them(name):
+    assert parse_options({"blocked": {"teams": [name]}}).blocked.teams == ("MALMÖ FF",)
+    assert load_options({"pinned": {"leagues": [name], "events": [7]}}).pinned == Selectors(
+        leagues=("MALMÖ FF",), events=(7,)
+    )
+
+
 def test_options_are_limited_in_size():
     leagues = [f"LEAGUE {number} ".ljust(60, "X") for number in range(1_000)]
     assert parse_options({"blocked": {"leagues": leagues}})

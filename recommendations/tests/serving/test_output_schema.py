@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from unicodedata import is_normalized, normalize
 from uuid import UUID
 
 import pytest
@@ -17,6 +18,7 @@ from recommendations.serving.output_schema import (
     SOURCES,
     TYPES,
     apply_schema,
+    load_schema,
     parse_schema,
     schema_as_json,
 )
@@ -59,7 +61,8 @@ EXAMPLE = Recommendation(
     potential_return=Decimal("68.62"),
 )
 
-names = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=MAX_NAME)
+printable = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=MAX_NAME)
+names = printable.map(lambda name: normalize("NFC", name)[:MAX_NAME]).filter(lambda name: is_normalized("NFC", name))
 schemas = st.dictionaries(names, st.sampled_from(FIELDS), max_size=8).filter(
     lambda schema: sum(field["source_field"] == "recommended_events" for field in schema.values()) <= 1
 )
@@ -188,6 +191,21 @@ def test_a_type_that_a_source_cannot_have_is_rejected_with_the_possible_ones(typ
 def test_a_field_name_must_be_printable_and_not_too_long(name):
     with pytest.raises(InvalidConfiguration, match="name must be printable"):
         parse_schema({name: {"type": "int", "source_field": "id"}})
+
+
+def test_a_field_name_has_one_form():
+    composed, decomposed = (normalize(form, "Quoten für") for form in ("NFC", "NFD"))
+    events = {
+        "type": "list",
+        "source_field": "recommended_events",
+        "fields": {decomposed: {"type": "float", "source_field": "odd"}},
+    }
+    [field] = parse_schema({decomposed: events})
+    assert (field.name, field.fields[0].name) == (composed, composed)
+    with pytest.raises(InvalidConfiguration, match=f"Two fields have the name {composed}"):
+        parse_schema({composed: "int", decomposed: "int"})
+    [stored] = load_schema({decomposed: {"type": "int", "source_field": "id"}})
+    assert stored.name == decomposed  # its clients read it
 
 
 def test_a_schema_has_a_maximum_number_of_fields():

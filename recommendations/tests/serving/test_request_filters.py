@@ -15,6 +15,7 @@ def test_no_parameters_are_no_filters():
     [
         {"limit": "5", "exclude": "7, 8,", "sport": "football,HANDBALL", "explain": "1"},
         {"limit": 5, "exclude": [7, "8"], "sport": ["FOOTBALL", "handball"], "explain": True},
+        {"limit": 5, "exclude": "7,8", "sport": "\ufeffFootball, ｈａｎｄball\u200b", "explain": 1},
     ],
 )
 def test_parameters_may_be_text_or_json(given):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommendations.serving import slip
-from recommendations.serving.options import Options
+from recommendations.serving.options import Options, Selectors
 from recommendations.serving.slip import Rules
 from recommendations.tests.factories import OPEN, offer_of
 
@@ -37,6 +37,20 @@ def test_an_odd_must_pay_more_than_the_stake(odd, may_be_shown):
 @pytest.mark.parametrize("odd", ["NaN", "Infinity", "-Infinity"])
 def test_an_odd_must_be_a_number(odd):
     assert list(eligible(offer_of({"odd": Decimal(odd)}), BEFORE)) == [False]
+
+
+@pytest.mark.parametrize(
+    ("listed", "named"),
+    [("MALMÖ FF", "MALMÖ FF"), ("2ª LIGA", "2A LIGA"), ("2A LIGA", "2ª LIGA"), ("𝐋𝐈𝐆𝐀", "LIGA"), ("A", "A")],
+)
+def test_a_blocked_name_is_compared_in_one_form(listed, named):
+    offer = offer_of({"home_team": "OTHER"}, {"league": named}, {"away_team": named}, {"league": "LIG"})
+    offer = offer.patched(2, offer_of(*[{}] * 4, {"home_team": named}, {"home_team": "LÍGA"}))
+    options = Options(blocked=Selectors(leagues=(listed,), teams=(listed,)))
+    expected = [True] * 4 + [False, True]
+    assert list(eligible(offer, BEFORE, options=options)) == expected
+    both = offer_of({"league": named}, {"league": listed}, {"away_team": named}, {"away_team": listed})
+    assert not eligible(both, BEFORE, options=options).any()
 
 
 def test_the_best_scores_win_best_first():

@@ -1,0 +1,65 @@
+"""The normal forms of text: one text has one form, however its sender typed and encoded it.
+
+- `name_form`: names of people, stored and shown. Unicode's NFC.
+- `upper_form`: text that classifies (sport, league, country, team, ..), stored, shown and compared. NFC in upper case,
+  with full-width and half-width characters as ordinary ones: the mappings of RFC 8265 (PRECIS), in upper case.
+- `key_form`: what identifies a row by its text, and is never shown. NFKC and case folded.
+
+None has invisible characters, and spaces only between words, one each: text of nothing else becomes empty.
+ASCII text, which is nearly all, takes the short way.
+"""
+
+import re
+from unicodedata import bidirectional, combining, normalize
+
+# Unicode's Default_Ignorable_Code_Point, which includes zero-width characters, the byte order mark, the soft hyphen,
+# bidirectional controls and variation selectors; and the marks of annotations. Format characters that are shown, as the
+# Arabic number signs, stay.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_OTHER_WIDTH = re.compile("[\uff01-\uffee]+")
+_BLANK = "\u2800"  # a braille cell without dots: not a space by Unicode, and nothing to see
+_NON_JOINER, _JOINER = "\u200c", "\u200d"
+_VIRAMA = 9  # its canonical combining class
+
+
+def name_form(text: str) -> str:
+    if text.isascii():
+        return " ".join(text.split())
+    shown = _INVISIBLE.sub(_joiner_or_nothing, text.replace(_BLANK, " "))
+    return " ".join(normalize("NFC", shown).split())
+
+
+def upper_form(text: str) -> str:
+    if text.isascii():
+        return " ".join(text.upper().split())
+    shown = _INVISIBLE.sub("", text.replace(_BLANK, " "))
+    shown = normalize("NFC", _OTHER_WIDTH.sub(_ordinary_width, shown))
+    # case folded first, because ẞ has no upper case and ß has; normalized again, because letters with several marks
+    # fall apart in upper case
+    return " ".join(normalize("NFC", shown.casefold().upper()).split())
+
+
+def key_form(text: str) -> str:
+    """In upper case, as `upper_form`, so that both are equal for ASCII text. Case folding needs NFKC before it, and
+    makes it necessary again."""
+    upper = upper_form(text)
+    if upper.isascii():
+        return upper
+    return upper_form(normalize("NFKC", normalize("NFKC", upper).casefold()))
+
+
+def _joiner_or_nothing(found: re.Match[str]) -> str:
+    """Persian and the scripts of India need joiners: they stay where RFC 5892, appendix A, allows them in names of
+    domains, after a virama, and the non-joiner also between two Arabic letters."""
+    sign, before, after = found[0], found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    if sign not in (_NON_JOINER, _JOINER) or not before:
+        return ""
+    is_between_arabic = bool(after) and bidirectional(before) == bidirectional(after) == "AL"
+    return sign if combining(before) == _VIRAMA or (sign == _NON_JOINER and is_between_arabic) else ""
+
+
+def _ordinary_width(found: re.Match[str]) -> str:
+    return normalize("NFKC", found[0])
