@@ -1,4 +1,4 @@
-"""Cost of a cached offer: bytes per event, time of a full load, and time to apply changed odds.
+"""Cost of a cached offer: bytes per event, time of a full load, and time to apply changed odds and new events.
 
 Offers of 10,000 and 100,000 events with 120 leagues and 2,400 teams, in a real casino's database. Times include the
 query and the processing of its rows; `unchanged` is the refresh of an offer without changes.
@@ -50,6 +50,13 @@ CHANGE = """
 UPDATE events SET odd = odd + CASE WHEN odd > 500 THEN -400 ELSE 0.01 END
 WHERE id IN (SELECT 1 + (%s + n * 997) %% %s FROM generate_series(1, %s) AS n)
 """
+# The teams of a new event are new to the offer.
+GROW = """
+INSERT INTO events (id, country, begin_timestamp, end_timestamp, league, sport, odd, home_team, away_team)
+SELECT n, 'COUNTRY 1', now() + interval '1 day', now() + interval '26 hours', 'LEAGUE 1', 'FOOTBALL', 1.5,
+    'NEW TEAM ' || n, 'NEW TEAM -' || n
+FROM (SELECT %s + generate_series(1, %s) AS n) AS numbered
+"""
 
 
 def main() -> None:
@@ -73,7 +80,9 @@ def _measure(size: int) -> list[tuple[str, str, str]]:
         ("full load", *_times(lambda _: load_offer(timezone.now()), LOADS)),
         ("refresh, unchanged", *_times(lambda _: read_offer(timezone.now()), READS)),
         *(_refresh(size, changed) for changed in (1, 100)),
-        *(_patch(size, changed) for changed in (1, 100)),
+        _patch("1 odd changed", CHANGE, lambda number: [number * 7919, size, 1]),
+        _patch("100 odds changed", CHANGE, lambda number: [number * 7919, size, 100]),
+        _patch("20 new events", GROW, lambda number: [10 * size + 20 * number, 20]),
     ]
 
 
@@ -85,12 +94,12 @@ def _refresh(size: int, changed: int) -> tuple[str, str, str]:
     return (title, *_times(lambda _: read_offer(timezone.now()), READS, before=change))
 
 
-def _patch(size: int, changed: int) -> tuple[str, str, str]:
+def _patch(what: str, sql: str, parameters: Callable[[int], list[int]]) -> tuple[str, str, str]:
     """The refresh without its query."""
     changes: list[Any] = []
 
     def change(number: int) -> None:
-        _execute(CHANGE, [number * 7919, size, changed])
+        _execute(sql, parameters(number))
         known = offers.known()
         changes.append((known, *query_changes(known.version, timezone.now())))
 
@@ -98,7 +107,7 @@ def _patch(size: int, changed: int) -> tuple[str, str, str]:
         known, version, changed = changes.pop()
         offers.advance(known, version, changed, timezone.now())
 
-    return (f"refresh without the query, {changed} odds changed", *_times(patch, READS, before=change))
+    return (f"refresh without the query, {what}", *_times(patch, READS, before=change))
 
 
 def _bytes() -> tuple[int, int]:

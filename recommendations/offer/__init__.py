@@ -1,7 +1,8 @@
 """The offer: a casino's events as columns in memory, synchronised with its database at every request."""
 
 from .cache import CachedOffer, OfferCache, offers, read_offer
-from .columns import Column, Dictionary, Pair
+from .columns import Column, Pair
+from .dictionaries import Dictionary
 from .queries import OFFER_COLUMNS, load_offer
 from .snapshot import ATTRIBUTES, Memo, MemoKey, Offer, build_offer, offer_of_columns
 

@@ -1,59 +1,20 @@
 """A column of an offer: one attribute of all events, dictionary-encoded as in Apache Arrow.
 
-Columns and dictionaries are immutable: a new value makes a new dictionary. So snapshots share them, and readers need no
-lock.
+Columns and dictionaries are immutable, so that readers need no lock and snapshots share them.
 """
 
-import sys
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from recommendations.validation.normal_form import key_form
-
 from .arrays import Codes, Mask, Places
+from .dictionaries import Dictionary
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 Pair = tuple[str, str]
 Value = TypeVar("Value", bound=Hashable)
-
-_INT_BYTES = 28  # of a place too large for Python's cache of small numbers
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dictionary(Generic[Value]):
-    """Distinct values: `values[places[value]] == value`. `nbytes` includes the values themselves. `variants`: the
-    places of texts that are compared in another form than their own, by that form."""
-
-    values: tuple[Value, ...] = ()
-    places: dict[Value, int] = field(default_factory=dict)
-    nbytes: int = sys.getsizeof(()) + sys.getsizeof({})
-    variants: dict[str, tuple[int, ...]] = field(default_factory=dict)
-
-    def including(self, values: Iterable[Value]) -> "Dictionary[Value]":
-        """Itself if it has these values; else a longer one, in which present values keep their places."""
-        new = [_shared(value) for value in dict.fromkeys(values) if value not in self.places]
-        if not new:
-            return self
-        longer = (*self.values, *new)
-        places = {value: place for place, value in enumerate(longer)}
-        contents = sum(map(sys.getsizeof, longer)) + _INT_BYTES * len(longer)
-        size = contents + sys.getsizeof(longer) + sys.getsizeof(places)
-        return Dictionary(longer, places, size, self.variants | self._variants_of(new))
-
-    def _variants_of(self, new: Iterable[Value]) -> dict[str, tuple[int, ...]]:
-        found: dict[str, tuple[int, ...]] = {}
-        for place, value in enumerate(new, start=len(self.values)):
-            if isinstance(value, str) and not value.isascii() and (key := key_form(value)) != value:
-                found[key] = (*found.get(key, self.variants.get(key, ())), place)
-        return found
-
-    def places_like(self: "Dictionary[str]", text: str) -> set[int]:
-        """The places of the values that are the same text (`key_form`)."""
-        key = key_form(text)
-        return {*self.variants.get(key, ()), *(self.places[each] for each in (text, key) if each in self.places)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,11 +29,10 @@ class Column(Generic[Value]):
     def of(cls, values: Sequence[Value], known: Dictionary[Value] | None = None) -> "Column[Value]":
         """A column of these values, whose dictionary extends `known`."""
         dictionary: Dictionary[Value] = (known or Dictionary()).including(values)
-        places = dictionary.places
-        return cls(np.array([places[value] for value in values], dtype=np.int32), dictionary)
+        return cls(np.array(dictionary.places.of(values), dtype=np.int32), dictionary)
 
     @property
-    def values(self) -> tuple[Value, ...]:
+    def values(self) -> Sequence[Value]:
         return self.dictionary.values
 
     @property
@@ -120,8 +80,8 @@ class Column(Generic[Value]):
 
     def _taking(self, other: "Column[Value]") -> "Column[Value]":
         """The other column, recoded to a dictionary that extends this one's."""
-        if other.dictionary is self.dictionary:
-            return other
+        if (longer := self.dictionary.longer(other.dictionary)) is not None:
+            return Column(other.codes, longer)
         used = other._used()
         present = Column.of([other.values[code] for code in used], self.dictionary)
         translation = np.zeros(len(other.values), dtype=np.int32)
@@ -139,8 +99,3 @@ def pair_column(first: Column[str], second: Column[str], known: Dictionary[Pair]
     pairs = (divmod(int(each), len(second.values)) for each in used)
     column = Column.of([(first.values[a], second.values[b]) for a, b in pairs], known)
     return Column(column.codes[which], column.dictionary)
-
-
-def _shared(value: Value) -> Value:
-    """Interned text, since columns and casinos have the same texts."""
-    return cast("Value", sys.intern(str(value))) if isinstance(value, str) else value

@@ -85,13 +85,16 @@ class NeighboursModel:
         cached = self.memo.get(_TOKENS_OF_VALUES)
         if cached is not None and all(own is other for own, other in zip(cached[0], dictionaries, strict=True)):
             return cached[1]
-        none, token_of = len(self.tokens), self.places.get
-        tokens = [
-            token_of(f"{_KINDS[attribute]}:{value}", none) if attribute in _KINDS else none
-            for attribute, column in zip(TALLIED, columns, strict=True)
-            for value in column.values
-        ]
-        return self.memo.keep(_TOKENS_OF_VALUES, (dictionaries, np.array(tokens, dtype=np.intp)))[1]
+        tables = [self._tokens_of(attribute, each) for attribute, each in zip(TALLIED, dictionaries, strict=True)]
+        return self.memo.keep(_TOKENS_OF_VALUES, (dictionaries, np.concatenate(tables)))[1]
+
+    def _tokens_of(self, attribute: str, dictionary: Dictionary[Any]) -> Places:
+        tokens = np.full(len(dictionary.values), len(self.tokens), dtype=np.intp)
+        for token, number in self.places.items():  # few, while an offer may have a million values
+            kind, _, value = token.partition(":")
+            if kind == _KINDS.get(attribute) and (place := dictionary.places.get(value)) is not None:
+                tokens[place] = number
+        return tokens
 
 
 class Neighbours(Recommender):

@@ -1,12 +1,12 @@
 """A casino's tallies as popularity: base rates of attribute values, and recent trends of values and events."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from recommendations.offer import Column, Offer
+from recommendations.offer import Column, Dictionary, Offer
 from recommendations.offer.arrays import Floats, Ids
 
 from .selections import Match
@@ -20,7 +20,7 @@ class DictionarySums(Mapping[str, float]):
     """A mapping from the values of a column's dictionary to their sums, without those that are 0. A column with the
     same dictionary uses `numbers` directly."""
 
-    values_of: tuple[str, ...]
+    values_of: Sequence[str]
     places: Mapping[str, int]
     numbers: Floats
 
@@ -115,21 +115,28 @@ class Trends:
         return shares
 
     def _by_value(self, which: str, attribute: str, column: Column[Any]) -> Floats:
-        key = f"{which} {attribute}"
-        cached = self.aligned.get(key)
-        if cached is None or cached[0] is not column.values:
-            of_values = getattr(self, which).get(attribute, {})
-            numbers = _along(of_values, column.values)
-            cached = self.aligned[key] = (column.values, numbers)
-        aligned: Floats = cached[1]
+        key, dictionary, of_values = f"{which} {attribute}", column.dictionary, getattr(self, which).get(attribute, {})
+        known, numbers = self.aligned.get(key, (None, None))
+        if known is not dictionary:
+            if known is not None and known.longer(dictionary) is dictionary:
+                added = [of_values.get(value, 0.0) for value in dictionary.values[len(known.values) :]]
+                numbers = np.append(numbers, added)
+            else:
+                numbers = _along(of_values, dictionary)
+            self.aligned[key] = dictionary, numbers
+        aligned: Floats = numbers
         return aligned
 
 
-def _along(of_values: Mapping[str, float], values: tuple[Any, ...]) -> Floats:
-    """The values' numbers, shape (values,)."""
-    if isinstance(of_values, DictionarySums) and of_values.values_of is values:
+def _along(of_values: Mapping[str, float], dictionary: Dictionary[Any]) -> Floats:
+    """The numbers of the dictionary's values, shape (values,)."""
+    if isinstance(of_values, DictionarySums) and of_values.values_of is dictionary.values:
         return of_values.numbers
-    return np.array([of_values.get(value, 0.0) for value in values], dtype=np.float64)
+    numbers = np.zeros(len(dictionary.values))
+    for value, number in of_values.items():
+        if (place := dictionary.places.get(value)) is not None:
+            numbers[place] = number
+    return numbers
 
 
 def _total(of_values: Mapping[str, float]) -> float:

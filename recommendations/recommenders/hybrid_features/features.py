@@ -151,7 +151,9 @@ def _offer_features(context: ScoringContext) -> _OfferFeatures:
     starts = np.concatenate([[0], np.cumsum([len(column.values) for column in columns])[:-1]]).astype(np.intp)
     of_columns = zip(TALLIED, columns, strict=True)
     rates = np.concatenate([context.trends.base_rates(name, column) for name, column in of_columns])
-    numbers = np.array([feature.compute(context) for feature in EVENT_FEATURES], dtype=np.float32)
+    numbers = np.empty((len(EVENT_FEATURES), len(context.offer)), dtype=np.float32)
+    for row, feature in enumerate(EVENT_FEATURES):
+        numbers[row] = feature.compute(context)
     is_coming = context.offer.begins > context.hour
     best = [np.max(numbers[row], where=is_coming, initial=-np.inf) for row in _COMPARED_ROWS]
     return context.offer.memo.keep(
