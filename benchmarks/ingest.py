@@ -43,7 +43,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ingestion.kafka.client import client_config
-from ingestion.messages.decoding import TimeBounds, decode_coupon, decode_event, decode_message, decode_user
+from ingestion.messages.coupons import decode_coupon
+from ingestion.messages.decoding import TimeBounds, decode_event, decode_message, decode_user
 from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import Envelope, Place
 from ingestion.producers.load_generator import generate_load

@@ -38,7 +38,7 @@ class PartitionOffset(CasinoModel):
 class MessageCount(CasinoModel):
     """The number of a topic's messages with one outcome in one hour: stored, duplicate, or a rejection code.
 
-    For rejections `last_place` and `last_detail` are the last message's place and error.
+    For rejections, and coupons stored in part, `last_place` and `last_detail` are the last message's place and error.
     """
 
     topic = models.CharField(max_length=255)

@@ -19,14 +19,16 @@ class DecodedMessage(msgspec.Struct):
 class MessageResult(msgspec.Struct):
     """A message's outcome: a Result, `parked`, `repeated` (the ledger has it already), or a rejection's code.
 
-    Senders can name any number as a casino: unless `is_casino_known`, nothing counts by it.
+    `unread` lists the selections of a coupon that could not be read, with their problems. Senders can name any number
+    as a casino: unless `is_casino_known`, nothing counts by it.
     """
 
     envelope: Envelope
     outcome: str
     rejection: Rejection | None = None
+    unread: str = ""
     is_casino_known: bool = True
 
     @classmethod
     def reject(cls, envelope: Envelope, rejection: Rejection, *, is_casino_known: bool = True) -> Self:
-        return cls(envelope, rejection.code, rejection, is_casino_known)
+        return cls(envelope, rejection.code, rejection, is_casino_known=is_casino_known)

@@ -17,7 +17,8 @@ from .errors import BrokerUnavailable
 from .kafka.client import client_config
 from .kafka.connection_errors import explain, listening
 from .kafka.forwarder import MAX_BYTES
-from .messages.decoding import Decode, decode_coupon, decode_event, decode_served, decode_user
+from .messages.coupons import decode_coupon
+from .messages.decoding import Decode, decode_event, decode_served, decode_user
 from .messages.formats import CouponMessage, EventMessage, ServedMessage, UserMessage
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import Self, TypeVar
 
 import msgspec
@@ -21,10 +20,8 @@ from recommendations.validation import fields
 from recommendations.validation.fields import EARLIEST, LATEST
 from recommendations.validation.rows import (
     AnyRow,
-    CouponRow,
     EventRow,
     Removal,
-    Selection,
     ServedEventRow,
     ServedRow,
     UserRow,
@@ -33,7 +30,7 @@ from recommendations.validation.settings_limits import limits
 from tenants.numbers import parse_whole_number
 
 from .envelope import CASINO_HEADER, Envelope, repeated_header
-from .formats import EventMessage, RawCouponMessage, SelectionMessage, ServedEventMessage, ServedMessage, UserMessage
+from .formats import EventMessage, ServedEventMessage, ServedMessage, UserMessage
 from .repeated_fields import resolve_event, resolve_user
 
 logger = logging.getLogger(__name__)
@@ -43,7 +40,6 @@ _PLACE = re.compile(r"at `\$\.?([^`]*)`")
 _CLOCK_SKEW = timedelta(days=1)
 _MILLISECONDS_FROM = 100_000_000_000  # as Unix seconds this would be the year 5138
 _EARLIEST_SENT = EARLIEST.timestamp() * 1_000
-_CACHED_SELECTIONS, _CACHED_BYTES = 32_768, 1_024  # longer ones would fill the memory
 _MAX_BYTES_BESIDE = 16_384  # of a message's key and headers, to which a replay adds two
 
 
@@ -102,7 +98,7 @@ def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> An
     try:
         return _decode_removal(envelope, bounds) if envelope.value is None else decode(envelope, bounds)
     except (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _rejection_of(error)
+        return rejection_of(error)
     except Exception as error:  # no single message ends the process
         logger.exception("An error of this program: the message %s can't be decoded", envelope.place)
         return Rejection("undecodable", "", f"an error of this program, {type(error).__name__}: see the log")
@@ -122,9 +118,7 @@ def _size_rejection(envelope: Envelope) -> Rejection | None:
 
 _DECODE_USER = msgspec.json.Decoder(UserMessage).decode
 _DECODE_EVENT = msgspec.json.Decoder(EventMessage).decode
-_DECODE_COUPON = msgspec.json.Decoder(RawCouponMessage).decode
 _DECODE_SERVED = msgspec.json.Decoder(ServedMessage).decode
-_DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
 
 
 def decode_user(envelope: Envelope, bounds: TimeBounds) -> UserRow:
@@ -174,21 +168,6 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
     )
 
 
-def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
-    message = _DECODE_COUPON(envelope.value or b"")
-    sports = limits.sports
-    return CouponRow(
-        id=message.id,
-        user_id=message.user_id,
-        stake=fields.amount("stake", bytes(message.stake)),
-        timestamp=parse_time("timestamp", message.timestamp, bounds.past),
-        recommended_events=_convert_each(
-            "recommended_events", message.recommended_events, lambda raw: _selection(bytes(raw), sports)
-        ),
-        source=envelope.source if message.id is None else None,
-    )
-
-
 def decode_served(envelope: Envelope, bounds: TimeBounds) -> ServedRow:
     message = _DECODE_SERVED(envelope.value or b"")
     return ServedRow(
@@ -223,33 +202,10 @@ def _convert_each(field: str, items: Iterable[T], convert: Callable[[T], R]) -> 
         try:
             converted.append(convert(item))
         except (InvalidRow, msgspec.ValidationError) as error:
-            wrong = _rejection_of(error)
+            wrong = rejection_of(error)
             inner = f"{field}[{number}].{wrong.field}".removesuffix(".")
             raise InvalidRow(wrong.code, inner, getattr(error, "problem", wrong.detail)) from error
     return tuple(converted)
-
-
-def _selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
-    """The selection with this JSON; cached for these known sports, which its validation depends on."""
-    return _cached_selection(raw, sports) if len(raw) <= _CACHED_BYTES else _decode_selection(raw)
-
-
-@lru_cache(_CACHED_SELECTIONS)
-def _cached_selection(raw: bytes, sports: tuple[str, ...]) -> Selection:
-    return _decode_selection(raw)
-
-
-def _decode_selection(raw: bytes) -> Selection:
-    message = _DECODE_SELECTION(raw)
-    return Selection(
-        event_id=message.event_id,
-        country=message.country,
-        league=message.league,
-        home_team=message.home_team,
-        away_team=message.away_team,
-        sport=message.sport,
-        odd=fields.amount("odd", bytes(message.odd)),
-    )
 
 
 def _served_event(message: ServedEventMessage) -> ServedEventRow:
@@ -316,7 +272,7 @@ _CONSTRAINTS = (
 )
 
 
-def _rejection_of(error: Exception) -> Rejection:
+def rejection_of(error: Exception) -> Rejection:
     text = str(error)
     if isinstance(error, InvalidRow):
         return Rejection(error.code, error.field, text)

@@ -36,6 +36,21 @@ Stake = Annotated[
         extra_json_schema=_AMOUNT | {"exclusiveMinimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
+SelectionOdd = Annotated[
+    msgspec.Raw,
+    Meta(
+        title="The odd at the time of purchase",
+        description="More than 1, in steps of 0.001; null, absent or 1 and less: the selection is void.",
+        extra_json_schema=_AMOUNT | {"minimum": 0, "maximum": float(MAX_ODD)},
+    ),
+]
+CouponStake = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="In the user's currency, in steps of 0.01; 0: a free bet.",
+        extra_json_schema=_AMOUNT | {"minimum": 0, "maximum": float(MAX_STAKE)},
+    ),
+]
 _Limit = Annotated[
     msgspec.Raw,
     Meta(
@@ -90,13 +105,13 @@ class SelectionMessage(msgspec.Struct):
     home_team: Text
     away_team: Text
     sport: Text
-    odd: Odd
+    odd: SelectionOdd | UnsetType = UNSET
     event_id: Reference | None = None
 
 
 class _CouponFields(msgspec.Struct):
     user_id: Reference
-    stake: Stake
+    stake: CouponStake
     timestamp: Time
 
 

@@ -17,8 +17,8 @@ REASONS = {
     "bad_text": "A text contains control characters (such as `\\u0000`) or lone surrogates.",
     "unknown_value": "A sport, currency, gender or status is not among the known ones (`SPORTS`, `CURRENCIES`, "
     "`GENDERS`). Extend the setting, then replay.",
-    "out_of_range": "A number or a time is outside its valid range: an odd of 1 or less, a stake of 0, an event many "
-    "years ahead, a coupon more than a day ahead, no selections.",
+    "out_of_range": "A number or a time is outside its valid range: an odd of 1 or less, a negative stake, an event "
+    "many years ahead, a coupon more than a day ahead, no selections.",
     "inconsistent": "Two fields contradict each other: an event ends before it begins, a team plays against itself, a "
     "message has two different ids.",
     "id_taken": "The id was generated for a row that was sent without one. Send ids for all rows, or for none.",

@@ -17,6 +17,7 @@ from tenants.routing.context import use_casino
 from tenants.schema.version import require_up_to_date
 
 from .parked import ParkedCount
+from .statistics import STORED
 
 _WINDOW = timedelta(hours=1)
 
@@ -77,7 +78,7 @@ def casino_status(casino: Casino, now: datetime, parked: Iterable[ParkedCount]) 
 def _read_counts(status: CasinoStatus, now: datetime) -> None:
     since = now.replace(minute=0, second=0, microsecond=0) - _WINDOW
     counts = MessageCount.objects.filter(hour__gte=since)
-    stored = counts.filter(outcome__in=["stored", "updated"])
+    stored = counts.filter(outcome__in=STORED)
     status.stored = stored.aggregate(sum=Sum("count"))["sum"] or 0
     status.rejected = counts.filter(is_rejection=True).aggregate(sum=Sum("count"))["sum"] or 0
     status.a_minute = round(status.stored / max((now - since).total_seconds() / 60, 1), 1)

@@ -12,7 +12,7 @@ from ingestion.topics import RECOMMENDATIONS
 from recommendations.models import WaitingCoupon
 from recommendations.tallies.statistics import latest_hours
 
-STORED = ("stored", "updated")
+STORED = ("stored", "stored_in_part", "updated")
 
 _IS_SERVED = Q(topic=RECOMMENDATIONS.name, outcome__in=STORED)
 _IS_INGESTED = Q(outcome__in=STORED) & ~Q(topic=RECOMMENDATIONS.name)

@@ -66,7 +66,7 @@ class LedgerOffset(msgspec.Struct):
 
 
 class OutcomeCount(msgspec.Struct):
-    """The number of messages with one outcome; for rejections also the last message's place and detail."""
+    """The number of messages with one outcome; of rejections and coupons in part the last detail too."""
 
     outcome: str
     is_rejection: bool = False

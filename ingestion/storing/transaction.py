@@ -14,7 +14,7 @@ from ingestion.messages.envelope import Envelope, pack
 from ingestion.outcomes import DecodedMessage, MessageResult
 from ingestion.topics import Topic
 from recommendations.storing import Outcome, Result
-from recommendations.validation.rows import Row
+from recommendations.validation.rows import CouponRow, Row, UnreadSelection
 from tenants.models import Casino
 from tenants.routing.connections import casino_atomic, execute
 from tenants.routing.context import use_casino
@@ -108,7 +108,7 @@ def _resolve(topic: Topic, messages: Sequence[DecodedMessage], store: Store) -> 
     valid = [message for message in messages if not isinstance(message.content, Rejection)]
     if valid:
         outcomes = store(topic, valid)
-        results += [_result_of(message.envelope, outcome) for message, outcome in zip(valid, outcomes, strict=True)]
+        results += [_result_of(message, outcome) for message, outcome in zip(valid, outcomes, strict=True)]
     return results
 
 
@@ -158,11 +158,18 @@ _REJECTIONS = {
 }
 
 
-def _result_of(envelope: Envelope, outcome: Outcome | Rejection) -> MessageResult:
+def _result_of(message: DecodedMessage, outcome: Outcome | Rejection) -> MessageResult:
+    envelope = message.envelope
     if isinstance(outcome, Rejection):
         return MessageResult.reject(envelope, outcome)
-    rejection = _REJECTIONS.get(outcome.result)
-    return MessageResult(envelope, outcome.result.value if rejection is None else rejection.code, rejection)
+    if (rejection := _REJECTIONS.get(outcome.result)) is not None:
+        return MessageResult(envelope, rejection.code, rejection)
+    unread = message.content.unread_selections if isinstance(message.content, CouponRow) else None
+    return MessageResult(envelope, outcome.result.value, unread=_in_words(unread or ()))
+
+
+def _in_words(unread: Iterable[UnreadSelection]) -> str:
+    return "; ".join(f"recommended_events[{each.number}].{each.field}: {each.code}" for each in unread)
 
 
 def count_results(results: Iterable[MessageResult], repeated: int = 0) -> Iterable[OutcomeCount]:
@@ -173,8 +180,8 @@ def count_results(results: Iterable[MessageResult], repeated: int = 0) -> Iterab
         if count is None:
             count = counts[result.outcome] = OutcomeCount(result.outcome, result.rejection is not None)
         count.count += 1
-        if result.rejection is not None:
-            count.last_place, count.last_detail = str(result.envelope.place), result.rejection.detail
+        if detail := result.unread if result.rejection is None else result.rejection.detail:
+            count.last_place, count.last_detail = str(result.envelope.place), detail
     if repeated:
         counts[REPEATED] = OutcomeCount(REPEATED, count=repeated)
     return counts.values()

@@ -10,7 +10,9 @@ from .user import User
 
 
 class PurchasedCoupon(CasinoModel):
-    """A purchased bet slip. `recommended_events` are its selections at the time of purchase, a list of objects.
+    """A purchased bet slip. `recommended_events` are its selections at the time of purchase, a list of objects; those
+    without an odd are void. A stake of 0 is a free bet. `unread_selections` are those that could not be read, or not
+    whole: objects with number, code, field and, where it could be read, event_id; null if all were read.
 
     Without an id of the casino, `natural_key` identifies the Kafka message (topic, partition, offset), so that a
     message that is read twice is stored once.
@@ -22,13 +24,14 @@ class PurchasedCoupon(CasinoModel):
     stake = models.DecimalField(max_digits=14, decimal_places=2)
     timestamp = models.DateTimeField()
     recommended_events = models.JSONField()
+    unread_selections = models.JSONField(null=True)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
 
     class Meta:
         db_table = "purchased_coupons"
         constraints = [
             models.CheckConstraint(name="coupon_id_positive", condition=Q(id__gt=0)),
-            models.CheckConstraint(name="coupon_stake_positive", condition=Q(stake__gt=0)),
+            models.CheckConstraint(name="coupon_stake_not_negative", condition=Q(stake__gte=0)),
         ]
         indexes = [
             # a user's coupons, the latest first: profiles and the admin's user page
@@ -52,6 +55,7 @@ class WaitingCoupon(CasinoModel):
     stake = models.DecimalField(max_digits=14, decimal_places=2)
     timestamp = models.DateTimeField()
     recommended_events = models.JSONField()
+    unread_selections = models.JSONField(null=True)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
     message = models.BinaryField(null=True)
     waiting_since = models.DateTimeField(db_default=Now())

@@ -37,6 +37,7 @@ MERGE_SECONDS = 10.0
 MAX_VALUES = 20_000  # of one attribute: the heaviest; until a quarter more are stored, none is dropped
 _MAX_STORED = MAX_VALUES * 5 // 4
 
+_NO_BAND = -1  # of a void selection
 _NUMBERS = 3  # count, weight, trend
 _TINY = 1e-12
 _NEGLIGIBLE = 0.001  # weight and trend of one selection ten half-lives ago
@@ -157,7 +158,8 @@ class CasinoSums(msgspec.Struct, array_like=True):
         age = self.as_of - timestamp
         weight, trend = sign * 2.0 ** (-age / HALF_LIFE), sign * 2.0 ** (-age / TREND_HALF_LIFE)
         for each in selections:
-            band = bisect_right(BAND_BOUNDS, float(each.odd or 0))  # comparing a Decimal takes ten times as long
+            # comparing a Decimal takes ten times as long
+            band = bisect_right(BAND_BOUNDS, float(each.odd)) if each.odd else _NO_BAND
             key = (each.event_id, each.sport, each.league, each.country, each.home_team, each.away_team, band)
             _add(self.sums, key, sign, weight, trend)
 
@@ -223,7 +225,8 @@ def _keys_of(selection: _SelectionKey) -> Iterator[_Key]:
     yield "country", country
     yield "home_team", home_team
     yield "away_team", away_team
-    yield "odds_band", str(band)
+    if band != _NO_BAND:
+        yield "odds_band", str(band)
 
 
 _ENCODER = msgspec.msgpack.Encoder()

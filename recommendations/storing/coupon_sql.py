@@ -16,13 +16,16 @@ UNLESS_OF_ERASED = (
 # users whose coupons must be merged into their tallies now.
 STORE_INCOMING = f"""
 , with_ids AS (
-    INSERT INTO purchased_coupons AS coupon (id, user_id, stake, timestamp, recommended_events)
-    SELECT id, user_id, stake, timestamp, recommended_events FROM incoming WHERE id IS NOT NULL AND NOT EXISTS (
+    INSERT INTO purchased_coupons AS coupon (id, user_id, stake, timestamp, recommended_events, unread_selections)
+    SELECT id, user_id, stake, timestamp, recommended_events, unread_selections FROM incoming
+    WHERE id IS NOT NULL AND NOT EXISTS (
         SELECT FROM removed_rows AS removed WHERE removed.kind = 'purchased_coupons' AND removed.row_id = incoming.id
     ) ORDER BY id ON CONFLICT (id) DO NOTHING RETURNING id, natural_key, user_id, stake
 ), without_ids AS (
-    INSERT INTO purchased_coupons AS coupon (user_id, stake, timestamp, recommended_events, natural_key)
-    SELECT user_id, stake, timestamp, recommended_events, natural_key FROM incoming WHERE id IS NULL
+    INSERT INTO purchased_coupons AS coupon (
+        user_id, stake, timestamp, recommended_events, unread_selections, natural_key
+    )
+    SELECT user_id, stake, timestamp, recommended_events, unread_selections, natural_key FROM incoming WHERE id IS NULL
     ORDER BY natural_key ON CONFLICT (natural_key) DO NOTHING RETURNING id, natural_key, user_id, stake
 ), written AS (SELECT * FROM with_ids UNION ALL SELECT * FROM without_ids)
 , counted AS (

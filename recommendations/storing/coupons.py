@@ -23,7 +23,8 @@ Explain = Callable[[Sequence[CouponRow]], Outcomes]
 _STORE = f"""
 WITH incoming AS MATERIALIZED (
     SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
-        id bigint, natural_key uuid, user_id bigint, stake numeric, timestamp timestamptz, recommended_events jsonb
+        id bigint, natural_key uuid, user_id bigint, stake numeric, timestamp timestamptz, recommended_events jsonb,
+        unread_selections jsonb
     ) JOIN users ON users.id = row.user_id {UNLESS_OF_ERASED} ORDER BY row.user_id FOR KEY SHARE OF users
 )
 {STORE_INCOMING}
@@ -73,7 +74,12 @@ def _store(of_unknown_users: Explain, rows: Sequence[CouponRow | Removal]) -> li
             outcomes |= explain(unwritten)
     if removals := [row for row in rows if isinstance(row, Removal)]:
         outcomes |= remove_coupons(removals)
-    return [outcomes[key_of(row)] for row in rows]
+    return [_in_part(row, outcomes[key_of(row)]) for row in rows]
+
+
+def _in_part(row: CouponRow | Removal, outcome: Outcome) -> Outcome:
+    is_in_part = isinstance(row, CouponRow) and row.unread_selections and outcome.result is Result.STORED
+    return Outcome(Result.STORED_IN_PART, outcome.id) if is_in_part else outcome
 
 
 def _write(rows: Sequence[CouponRow]) -> Outcomes:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 class Result(StrEnum):
     STORED = "stored"
+    STORED_IN_PART = "stored_in_part"
     UPDATED = "updated"
     REMOVED = "removed"
     WAITING = "waiting"
@@ -19,9 +20,10 @@ class Result(StrEnum):
 class Outcome:
     """A row's result, and the id it was written with (None for one that was not).
 
-    WAITING: a coupon stored until its user is. UNKNOWN_USER: a coupon dropped because too many are waiting. DUPLICATE:
-    stored already. STALE: older than the stored, removed or erased row. ID_TAKEN: the id belongs to a row that the
-    casino sent without one, which is never overwritten.
+    STORED_IN_PART: a coupon with selections that could not be read. WAITING: a coupon stored until its user is.
+    UNKNOWN_USER: a coupon dropped because too many are waiting. DUPLICATE: stored already. STALE: older than the
+    stored, removed or erased row. ID_TAKEN: the id belongs to a row that the casino sent without one, which is never
+    overwritten.
     """
 
     result: Result

@@ -25,10 +25,14 @@ _LOCK = "SELECT pg_advisory_xact_lock('waiting_coupons'::regclass::oid::bigint)"
 _COUNT = "SELECT count(*) FROM waiting_coupons"
 
 _STORE = """
-INSERT INTO waiting_coupons (coupon_id, natural_key, user_id, stake, timestamp, recommended_events, message)
-SELECT id, natural_key, user_id, stake, timestamp, recommended_events, decode(message, 'base64') FROM ROWS FROM (
+INSERT INTO waiting_coupons (
+    coupon_id, natural_key, user_id, stake, timestamp, recommended_events, unread_selections, message
+)
+SELECT id, natural_key, user_id, stake, timestamp, recommended_events, unread_selections, decode(message, 'base64')
+FROM ROWS FROM (
     jsonb_to_recordset(%s::jsonb) AS (
-        id bigint, natural_key uuid, user_id bigint, stake numeric, timestamp timestamptz, recommended_events jsonb
+        id bigint, natural_key uuid, user_id bigint, stake numeric, timestamp timestamptz, recommended_events jsonb,
+        unread_selections jsonb
     ),
     jsonb_to_recordset(%s::jsonb) AS (message text)
 ) AS row
@@ -39,7 +43,7 @@ _ERASED = "SELECT user_id, erased_at FROM erased_users WHERE user_id = ANY(%s)"
 
 _WRITTEN = """
 (
-    SELECT written.id, timestamp, written.stake, recommended_events
+    SELECT written.id, timestamp, written.stake, recommended_events, unread_selections
     FROM written JOIN incoming ON incoming.id = written.id OR incoming.natural_key = written.natural_key
 ) AS coupon
 """
@@ -51,7 +55,7 @@ WITH waiting AS MATERIALIZED (
 ), incoming AS (
     DELETE FROM waiting_coupons
     WHERE id IN (SELECT id FROM waiting WHERE size_before < {_STORED_BYTES_AT_ONCE})
-    RETURNING coupon_id AS id, natural_key, user_id, stake, timestamp, recommended_events
+    RETURNING coupon_id AS id, natural_key, user_id, stake, timestamp, recommended_events, unread_selections
 )
 {STORE_INCOMING}
 SELECT (SELECT count(*) FROM waiting) > (SELECT count(*) FROM incoming),

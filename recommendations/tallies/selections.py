@@ -19,7 +19,7 @@ Odd = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 class RecentSelection(msgspec.Struct, frozen=True, gc=False):
-    """A selection of a user's coupon, as stored in the user's tallies. `timestamp`: Unix seconds."""
+    """A selection of a user's coupon, as stored in the user's tallies. `timestamp`: Unix seconds. Void: no odd."""
 
     timestamp: float
     event_id: int | None
@@ -28,7 +28,7 @@ class RecentSelection(msgspec.Struct, frozen=True, gc=False):
     country: str
     home_team: str
     away_team: str
-    odd: float
+    odd: float | None
 
 
 class TallySelection(msgspec.Struct, gc=False):
@@ -44,12 +44,14 @@ class TallySelection(msgspec.Struct, gc=False):
 
 
 class TallyCoupon(msgspec.Struct, array_like=True, gc=False):
-    """A coupon to add to tallies. `key` is unique among the user's coupons; `timestamp`: Unix seconds."""
+    """A coupon to add to tallies. `key` is unique among the user's coupons; `timestamp`: Unix seconds. `unread_events`:
+    the ids of events whose selections could not be read."""
 
     key: int
     timestamp: float
     stake: float
     selections: list[TallySelection]
+    unread_events: list[EventId] = []
 
 
 def weight_at(timestamp: float) -> float:

@@ -30,6 +30,7 @@ _MAX_VALUES_IN_MEMORY, _MAX_EVENTS_IN_MEMORY = 20 * MAX_VALUES, 20 * MAX_OPEN_EV
 _FORMAT = 1
 _WIDTH = 7  # numbers per selection: event id or 0, five indices into the list of words, thousandths of the odd
 _ZERO = (0, 0.0)
+_NO_BAND = -1  # of a void selection
 
 # Bounds of stored tallies, which others than this service may write into a casino's database.
 MAX_BYTES = 4 * 2**20
@@ -169,6 +170,7 @@ class Tallies:
             else:
                 recent.append(added)
             self._selections += len(coupon.selections)
+            self._packed.older_events.update(coupon.unread_events)
         self._packed.words = list(self._places)
         if self._selections > RECENT_SELECTIONS or len(recent) > RECENT_STAKES:
             self._age_out()
@@ -195,6 +197,7 @@ class Tallies:
             for key in column:
                 count, total = sums.get(key, _ZERO)
                 sums[key] = count + 1, total + weight
+        packed.older[-1].pop(_NO_BAND, None)
         for event_id, sport, league, _, home, away, _ in _by_selection(numbers):
             if event_id:
                 packed.older_events.add(event_id)
@@ -230,7 +233,7 @@ class Tallies:
         words = self._packed.words
         return [
             RecentSelection(
-                coupon.timestamp, event_id or None, words[a], words[b], words[c], words[d], words[e], odd / 1000
+                coupon.timestamp, event_id or None, words[a], words[b], words[c], words[d], words[e], odd / 1000 or None
             )
             for coupon in self._packed.coupons
             for event_id, a, b, c, d, e, odd in _by_selection(coupon.selections)
@@ -256,19 +259,20 @@ class Tallies:
         return [(coupon.timestamp, Decimal(coupon.cents).scaleb(-2)) for coupon in coupons]
 
     def usual_stake(self, *, calm_until: float, since: float = -inf) -> Decimal | None:
-        """The median of the recent stakes from `since` (Unix seconds); None without any.
+        """The median of the recent stakes from `since` (Unix seconds), without free bets; None without any.
 
         Those from `calm_until` on may lower it, never raise it, so that chasing losses does not raise the suggestion.
         """
-        coupons = [coupon for coupon in self._packed.coupons[-RECENT_STAKES:] if coupon.timestamp >= since]
+        recent = self._packed.coupons[-RECENT_STAKES:]
+        coupons = [coupon for coupon in recent if coupon.cents and coupon.timestamp >= since]
         calm = [coupon.cents for coupon in coupons if coupon.timestamp < calm_until]
         cents = [median(each) for each in ([coupon.cents for coupon in coupons], calm) if each]
         return Decimal(min(cents)).scaleb(-2) if cents else None
 
     @property
     def older_events(self) -> set[int | Match]:
-        """The events of selections that are no longer recent, without forgotten ones: ids, or matches where a selection
-        has no id."""
+        """The events of selections that are no longer recent or could not be read, without forgotten ones: ids, or
+        matches where a selection has no id."""
         words = self._packed.words
         matches = ((words[a], words[b], words[c], words[d]) for a, b, c, d in self._packed.older_matches)
         return {*self._packed.older_events, *matches}
@@ -300,7 +304,7 @@ class Tallies:
     def _by_name(self, sums: Sequence[Mapping[int, Any]]) -> dict[str, dict[str, Any]]:
         words = self._packed.words
         texts = [{words[key]: value for key, value in each.items()} for each in sums[:-1]]
-        bands = {str(key): value for key, value in sums[-1].items()}
+        bands = {str(key): value for key, value in sums[-1].items() if key != _NO_BAND}
         return dict(zip(TALLIED, (*texts, bands), strict=True))
 
 
@@ -332,8 +336,8 @@ def _numbers_of(selections: Iterable[TallySelection], places: dict[str, int]) ->
 
 
 def _columns(numbers: list[int]) -> list[list[int]]:
-    """The selections' keys by attribute: indices into the list of words, and odds bands."""
-    bands = [bisect_right(BAND_BOUNDS, odd / 1000) for odd in numbers[_WIDTH - 1 :: _WIDTH]]
+    """The selections' keys by attribute: indices into the list of words, and odds bands, or `_NO_BAND`."""
+    bands = [bisect_right(BAND_BOUNDS, odd / 1000) if odd else _NO_BAND for odd in numbers[_WIDTH - 1 :: _WIDTH]]
     return [*(numbers[place::_WIDTH] for place in range(1, _WIDTH - 1)), bands]
 
 

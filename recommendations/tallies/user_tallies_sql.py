@@ -4,12 +4,15 @@ from typing import Any
 
 import msgspec
 
+from tenants.ids import MAX_ID
+
 from .selections import TallyCoupon, TallySelection
 from .user_tallies import MAX_BYTES, Tallies
 
 _COUPON = (
     "'[' || coupon.id || ',' || extract(epoch FROM coupon.timestamp) || ',' || coupon.stake || ',' "
-    "|| coupon.recommended_events || ']'"
+    "|| coupon.recommended_events || CASE WHEN coupon.unread_selections IS NULL THEN '' "
+    "ELSE ',' || jsonb_path_query_array(coupon.unread_selections, '$[*].event_id')::text END || ']'"
 )
 
 
@@ -80,10 +83,13 @@ def decode_coupons(coupons: str | None) -> list[TallyCoupon]:
         return [_without_invalid_selections(*each) for each in msgspec.json.decode(coupons)]
 
 
-def _without_invalid_selections(key: int, timestamp: float, stake: float, selections: Any) -> TallyCoupon:
+def _without_invalid_selections(
+    key: int, timestamp: float, stake: float, selections: Any, unread_events: Any = ()
+) -> TallyCoupon:
     found = selections if isinstance(selections, list) else []
     valid = [selection for each in found if (selection := _valid_selection(each)) is not None]
-    return TallyCoupon(key, timestamp, stake, valid)
+    events = [each for each in unread_events if isinstance(each, int) and 0 < each <= MAX_ID]
+    return TallyCoupon(key, timestamp, stake, valid, events)
 
 
 def _valid_selection(selection: Any) -> TallySelection | None:

@@ -15,8 +15,9 @@ TEXTS = ("sport", "league", "country", "home_team", "away_team")
 BOUNDS = (1.2, 1.35, 1.5, 1.75, 2, 2.5, 3, 4, 6, 10)
 
 
-def band(odd: Any) -> str:
-    return str(sum(float(odd or 0) >= bound for bound in BOUNDS))
+def bands(odd: Any) -> dict[str, str]:
+    """A void selection has none."""
+    return {"odds_band": str(sum(float(odd) >= bound for bound in BOUNDS))} if odd else {}
 
 
 def event_key(selection: Any) -> Any:
@@ -24,7 +25,7 @@ def event_key(selection: Any) -> Any:
 
 
 def values(selection: Any) -> dict[str, str]:
-    return {name: selection[name] for name in TEXTS} | {"odds_band": band(selection.get("odd"))}
+    return {name: selection[name] for name in TEXTS} | bands(selection.get("odd"))
 
 
 def selections_of(coupons: Any) -> list[tuple[float, Any]]:
@@ -52,7 +53,13 @@ def assert_tallies_match_coupons(tallies: Tallies, coupons: Any) -> None:
         assert tallies.weights_at(LANDMARK)[attribute] == pytest.approx(each, rel=1e-9)
     recent = [(each.timestamp, each.event_id, each.sport, each.league, each.odd) for each in tallies.recent]
     assert recent == [
-        (timestamp, each.get("event_id"), each["sport"], each["league"], float(each.get("odd") or 0))
+        (
+            timestamp,
+            each.get("event_id"),
+            each["sport"],
+            each["league"],
+            float(each["odd"]) if each.get("odd") else None,
+        )
         for timestamp, each in selections[-300:]
     ]
     newest = sorted(coupons, key=lambda coupon: (coupon.timestamp, coupon.pk))[-50:]

@@ -39,8 +39,7 @@ def _inside_casino_a(casino_a):
         ),
         (EventFactory, {"home_team": "A", "away_team": "A"}, "event_teams_differ"),
         (CouponFactory, {"id": 0, "user_id": 1}, "coupon_id_positive"),
-        (CouponFactory, {"stake": Decimal(0), "user_id": 1}, "coupon_stake_positive"),
-        (CouponFactory, {"stake": Decimal("-0.01"), "user_id": 1}, "coupon_stake_positive"),
+        (CouponFactory, {"stake": Decimal("-0.01"), "user_id": 1}, "coupon_stake_not_negative"),
     ],
 )
 def test_an_invalid_row_is_rejected(factory, fields, constraint):

@@ -158,6 +158,11 @@ def stake(field: str, value: Decimal) -> Decimal:
     return _amount(field, value, _ZERO, MAX_STAKE, _STAKE_STEP)
 
 
+def coupon_stake(field: str, value: Decimal) -> Decimal:
+    """A stake, or 0 for a free bet."""
+    return _ZERO.quantize(_STAKE_STEP) if value.is_zero() else stake(field, value)
+
+
 def limit(field: str, value: Decimal) -> Decimal:
     """An amount of at least zero."""
     return _ZERO.quantize(_STAKE_STEP) if value.is_zero() else stake(field, value)

@@ -112,7 +112,6 @@ class MatchFields(msgspec.Struct, kw_only=True):
     home_team: str
     away_team: str
     sport: str
-    odd: Decimal
 
     def __post_init__(self) -> None:
         self.country = fields.classifier("country", self.country)
@@ -120,7 +119,6 @@ class MatchFields(msgspec.Struct, kw_only=True):
         self.home_team = fields.classifier("home_team", self.home_team)
         self.away_team = fields.classifier("away_team", self.away_team)
         self.sport = fields.one_of("sport", self.sport, limits.sports)
-        self.odd = fields.odd("odd", self.odd)
 
 
 class EventRow(MatchFields, kw_only=True):
@@ -130,12 +128,14 @@ class EventRow(MatchFields, kw_only=True):
     id: int | None = None
     begin_timestamp: datetime
     end_timestamp: datetime
+    odd: Decimal
     status: str | None = None
     timestamp: datetime | None = None
     natural_key: UUID | None = None
 
     def __post_init__(self) -> None:
         MatchFields.__post_init__(self)
+        self.odd = fields.odd("odd", self.odd)
         fields.identity("id", self.id)
         self.begin_timestamp = fields.instant("begin_timestamp", self.begin_timestamp)
         self.end_timestamp = fields.instant("end_timestamp", self.end_timestamp)
@@ -167,12 +167,16 @@ class EventRow(MatchFields, kw_only=True):
 
 
 class Selection(MatchFields, kw_only=True):
-    """One event inside a coupon, with its fields at the time of purchase; `event_id` where known."""
+    """One event inside a coupon, with its fields at the time of purchase; `event_id` where known. `odd` is None for a
+    void selection, which pays its stake back."""
 
     event_id: int | None = None
+    odd: Decimal | None = None
 
     def __post_init__(self) -> None:
         MatchFields.__post_init__(self)
+        if self.odd is not None:
+            self.odd = fields.odd("odd", self.odd)
         fields.identity("event_id", self.event_id, MAX_ID)
 
     @classmethod
@@ -189,14 +193,26 @@ class Selection(MatchFields, kw_only=True):
         )
 
 
+class UnreadSelection(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A selection of a coupon that can't be read, or not whole: its `number` in the message from 0 on, the `code` and
+    `field` of the first problem, and its `event_id` where that can be read."""
+
+    number: int
+    code: str
+    field: str
+    event_id: int | None = None
+
+
 class CouponRow(msgspec.Struct, kw_only=True):
-    """`source` identifies the coupon's Kafka message; it is the key of a coupon without an id."""
+    """`source` identifies the coupon's Kafka message; it is the key of a coupon without an id. `unread_selections` are
+    None if all were read. A stake of 0 is a free bet."""
 
     id: int | None = None
     user_id: int
     stake: Decimal
     timestamp: datetime
     recommended_events: tuple[Selection, ...]
+    unread_selections: tuple[UnreadSelection, ...] | None = None
     source: str | None = None
     natural_key: UUID | None = None
 
@@ -205,17 +221,24 @@ class CouponRow(msgspec.Struct, kw_only=True):
         if self.user_id is None:
             raise InvalidRow("missing", "user_id", "is required")
         fields.identity("user_id", self.user_id, MAX_ID)
-        self.stake = fields.stake("stake", self.stake)
+        self.stake = fields.coupon_stake("stake", self.stake)
         self.timestamp = fields.instant("timestamp", self.timestamp)
         if self.id is None and self.source is None:
             raise InvalidRow("missing", "id", "is required for a coupon without a Kafka message")
-        if not 1 <= len(self.recommended_events) <= limits.selections:
-            raise InvalidRow(
-                "out_of_range",
-                "recommended_events",
-                f"lists {len(self.recommended_events)} selections; must list 1 to {limits.selections}",
-            )
+        require_selections(len(self.recommended_events) or len(self.held_events))
         self.natural_key = coupon_key(self.source or "") if self.id is None else None
+
+    @property
+    def held_events(self) -> list[int]:
+        """The ids of events whose selections were not read: the user holds bets on them all the same."""
+        return [each.event_id for each in self.unread_selections or () if each.event_id is not None]
+
+
+def require_selections(number: int) -> None:
+    """Raises InvalidRow for a coupon of no selections, or of too many."""
+    if not 1 <= number <= limits.selections:
+        problem = f"lists {number} selections; must list 1 to {limits.selections}"
+        raise InvalidRow("out_of_range", "recommended_events", problem)
 
 
 class ServedEventRow(msgspec.Struct, kw_only=True):

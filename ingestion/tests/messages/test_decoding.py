@@ -7,11 +7,11 @@ from uuid import UUID
 import pytest
 from confluent_kafka import Message
 
+from ingestion.messages.coupons import decode_coupon
 from ingestion.messages.decoding import (
     Decode,
     Rejection,
     TimeBounds,
-    decode_coupon,
     decode_event,
     decode_message,
     decode_served,
@@ -187,9 +187,10 @@ def test_field_with_the_wrong_type_is_named(decode, message, field, value):
 
 
 def test_field_of_a_selection_is_named_with_its_number():
-    assert rejected(decode_coupon, coupon(recommended_events=[SELECTION, SELECTION | {"country": 1}])) == (
+    selections = [SELECTION | {"country": 1}, SELECTION | {"sport": "CURLING"}]
+    assert rejected(decode_coupon, coupon(recommended_events=selections)) == (
         "wrong_type",
-        "recommended_events[1].country",
+        "recommended_events[0].country",
     )
 
 

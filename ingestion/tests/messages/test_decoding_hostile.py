@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestion.messages.coupons import decode_coupon
 from ingestion.messages.decoding import (
     Rejection,
     TimeBounds,
-    decode_coupon,
     decode_event,
     decode_message,
     decode_served,

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ingestion.messages.decoding import Rejection, decode_coupon, decode_event, decode_user
+from ingestion.messages.coupons import decode_coupon
+from ingestion.messages.decoding import Rejection, decode_event, decode_user
 from ingestion.messages.encoding import encode_row
 from ingestion.tests.decoded_messages import SENT_AT
 from ingestion.tests.sample_messages import coupon, event, user

@@ -10,9 +10,10 @@ import pytest
 from django.db import connections
 
 from ingestion.errors import NotDelivered
+from ingestion.models import MessageCount
 from ingestion.tests.decoded_messages import decoded_messages
 from ingestion.tests.manage_processes import IN_PROCESSES
-from ingestion.tests.sample_messages import coupon, user
+from ingestion.tests.sample_messages import SELECTION, coupon, user, without
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import PurchasedCoupon, User, UserProfile, WaitingCoupon
 from recommendations.tests.factories import UserFactory
@@ -141,6 +142,17 @@ def test_dead_letters_are_delivered_before_the_commit(casino_a):
 
     store(casino_a, decoded_messages(USERS, user(id=1), b"{"), send_to_dead_letters=look)
     assert (seen, ids(casino_a)) == ([0], {1})
+
+
+def test_a_coupon_read_in_part_is_counted_with_its_problems_and_is_no_dead_letter(casino_a, user_7):
+    curling, outright = SELECTION | {"event_id": 3, "sport": "CURLING"}, without(SELECTION, "away_team")
+    batch = decoded_messages(COUPONS, coupon(recommended_events=[SELECTION, curling, outright]), coupon())
+    assert store(casino_a, batch, topic=COUPONS) == ["stored_in_part", "stored"]
+    with use_casino(casino_a.current):
+        [count] = MessageCount.objects.filter(outcome="stored_in_part")
+        assert (count.is_rejection, count.last_place) == (False, str(batch[0].envelope.place))
+        detail = "recommended_events[1].sport: unknown_value; recommended_events[2].away_team: missing"
+        assert count.last_detail == detail
 
 
 def test_coupons_without_a_user_wait_up_to_the_limit(casino_a, settings):

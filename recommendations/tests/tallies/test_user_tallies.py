@@ -22,7 +22,7 @@ SELECTIONS = st.builds(
     st.none() | st.integers(1, 2**63 - 1),
     st.sampled_from(["FOOTBALL", "HANDBALL"]),
     st.sampled_from("ABCDE"),
-    st.integers(1_001, 12_000).map(lambda thousandths: thousandths / 1000) | st.just(999_999.999),
+    st.integers(1_001, 12_000).map(lambda thousandths: thousandths / 1000) | st.just(999_999.999) | st.none(),
 )
 COUPONS = st.builds(
     lambda timestamp, cents, selections: SimpleNamespace(
@@ -30,7 +30,7 @@ COUPONS = st.builds(
     ),
     st.datetimes(datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2099-12-31"), timezones=st.just(UTC))
     | st.just(at(0)),
-    st.integers(1, 10**14 - 1),
+    st.integers(0, 10**14 - 1),
     st.lists(SELECTIONS, max_size=40),
 )
 
@@ -133,6 +133,32 @@ def test_the_usual_stake_counts_those_after_a_time_only_if_they_lower_it():
     assert tallies.usual_stake(calm_until=begin) == Decimal("2.00")
     assert tallies.usual_stake(calm_until=begin + 2 * DAY, since=begin + DAY) == Decimal("2.00")
     assert tallies.usual_stake(calm_until=begin + 3 * DAY, since=begin + 3 * DAY) is None
+
+
+def test_free_bets_are_no_usual_stake():
+    tallies = Tallies()
+    for day, stake in enumerate(("0.00", "4.00", "0.00", "6.00", "0.00")):
+        add(tallies, coupon(day, day * DAY, [], stake))
+    later = at(0).timestamp() + 9 * DAY
+    assert tallies.usual_stake(calm_until=later) == Decimal("5.00")
+    assert tallies.usual_stake(calm_until=later, since=at(0).timestamp() + 4 * DAY) is None
+
+
+def test_a_void_selection_counts_without_an_odds_band():
+    tallies = Tallies()
+    add(tallies, coupon(1, 0, [selection(odd=None), selection(odd=1.1)]))
+    assert (tallies.counts["league"], tallies.counts["odds_band"]) == ({"PREMIER LEAGUE": 2}, {"0": 1})
+    assert tallies.weights_at(at(0).timestamp())["odds_band"] == {"0": pytest.approx(1)}
+    assert [each.odd for each in tallies.recent] == [None, 1.1]
+
+
+def test_events_whose_selections_were_not_read_are_held_until_they_are_forgotten():
+    tallies = Tallies()
+    tallies.add(TallyCoupon(1, at(0).timestamp(), 10.0, [], [7, 8]))
+    tallies = Tallies(tallies.encode())
+    assert tallies.events_bet_on()[0] == {7, 8}
+    tallies.forget_events({8})
+    assert tallies.events_bet_on()[0] == {7}
 
 
 def test_events_of_older_selections_are_stored_until_they_are_forgotten():

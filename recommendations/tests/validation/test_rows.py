@@ -107,9 +107,14 @@ def test_an_odd_is_rounded_to_three_decimal_places(given, stored):
     assert str(event_row(odd=Decimal(given)).odd) == stored
 
 
-@pytest.mark.parametrize("stake", ["0", "0.004", "-1", "1000000000000", "NaN", "Infinity"])
-def test_a_stake_that_is_not_positive_is_rejected(stake):
+@pytest.mark.parametrize("stake", ["0.004", "-1", "1000000000000", "NaN", "Infinity"])
+def test_a_stake_that_is_no_amount_is_rejected(stake):
     assert rejection(coupon_row, stake=Decimal(stake)) == ("out_of_range", "stake")
+
+
+@pytest.mark.parametrize("stake", ["0", "-0", "0.000"])
+def test_a_free_bet_has_a_stake_of_zero(stake):
+    assert str(coupon_row(stake=Decimal(stake)).stake) == "0.00"
 
 
 @pytest.mark.parametrize(("given", "stored"), [("0.01", "0.01"), ("25.5", "25.50"), ("1E+2", "100.00")])

@@ -138,7 +138,7 @@ def test_any_selection_is_valid_or_rejected(changes):
 def test_any_coupon_is_valid_or_rejected(changes):
     row = make_or_reject(coupon_row, changes)
     if row is not None:
-        assert 0 < row.stake <= MAX_STAKE
+        assert 0 <= row.stake <= MAX_STAKE
         assert row.stake == row.stake.quantize(Decimal("0.01"))
         assert 1 <= row.user_id <= MAX_ID
         assert 1 <= len(row.recommended_events) <= 50

@@ -1,0 +1,131 @@
+"""Decodes messages of coupons: selections that can't be read are noted, and those that can are kept.
+
+A coupon is a bet that its user holds. Were it rejected for one of its selections, the user would be shown the events of
+all others again.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import lru_cache
+
+import msgspec
+from msgspec import UnsetType
+
+from recommendations.errors import InvalidRow
+from recommendations.validation import fields
+from recommendations.validation.rows import CouponRow, Selection, UnreadSelection, require_selections
+from recommendations.validation.settings_limits import limits
+from tenants.ids import MAX_ID
+from tenants.numbers import parse_id
+
+from .decoding import Rejection, TimeBounds, parse_time, rejection_of
+from .envelope import Envelope
+from .formats import RawCouponMessage, SelectionMessage
+
+_CACHED_SELECTIONS, _CACHED_BYTES = 32_768, 1_024  # longer ones would fill the memory
+_VOID = Decimal(1)  # the odd of a selection that pays its stake back
+
+
+class _Reference(msgspec.Struct):
+    """The part of a selection that can be read where others can't."""
+
+    event_id: int | str | None = None
+
+
+class _DecodedSelection(msgspec.Struct, frozen=True):
+    """`selection` is None if it can't be read, and `problem` if it was read whole. `event_id` where known."""
+
+    selection: Selection | None
+    problem: Rejection | None
+    event_id: int | None
+
+
+_DECODE_COUPON = msgspec.json.Decoder(RawCouponMessage).decode
+_DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
+_DECODE_REFERENCE = msgspec.json.Decoder(_Reference).decode
+
+
+def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
+    """The coupon with the selections that can be read. Raises InvalidRow if there are none, unless the others tell
+    the ids of their events."""
+    message = _DECODE_COUPON(envelope.value or b"")
+    require_selections(len(message.recommended_events))
+    sports = limits.sports
+    decoded = [_decode_selection(bytes(raw), sports) for raw in message.recommended_events]
+    selections = tuple(each.selection for each in decoded if each.selection is not None)
+    if not selections and all(each.event_id is None for each in decoded):
+        raise _invalid_row(decoded)
+    return CouponRow(
+        id=message.id,
+        user_id=message.user_id,
+        stake=fields.amount("stake", bytes(message.stake)),
+        timestamp=parse_time("timestamp", message.timestamp, bounds.past),
+        recommended_events=selections,
+        unread_selections=_unread(decoded),
+        source=envelope.source if message.id is None else None,
+    )
+
+
+def _decode_selection(raw: bytes, sports: tuple[str, ...]) -> _DecodedSelection:
+    """The selection with this JSON; cached for these known sports, which its validation depends on."""
+    return _cached_selection(raw, sports) if len(raw) <= _CACHED_BYTES else _decode(raw)
+
+
+@lru_cache(_CACHED_SELECTIONS)
+def _cached_selection(raw: bytes, sports: tuple[str, ...]) -> _DecodedSelection:
+    return _decode(raw)
+
+
+def _decode(raw: bytes) -> _DecodedSelection:
+    try:
+        message = _DECODE_SELECTION(raw)
+        selection = Selection(
+            event_id=message.event_id,
+            country=message.country,
+            league=message.league,
+            home_team=message.home_team,
+            away_team=message.away_team,
+            sport=message.sport,
+        )
+    except (InvalidRow, msgspec.ValidationError) as error:
+        return _DecodedSelection(None, rejection_of(error), _event_id(raw))
+    try:
+        selection.odd = _odd(message.odd)
+    except InvalidRow as error:
+        return _DecodedSelection(selection, rejection_of(error), selection.event_id)
+    return _DecodedSelection(selection, None, selection.event_id)
+
+
+def _odd(given: msgspec.Raw | UnsetType) -> Decimal | None:
+    """None for a void selection. Raises InvalidRow for what is no odd at all."""
+    if isinstance(given, UnsetType) or (raw := bytes(given)) == b"null":
+        return None
+    odd = fields.amount("odd", raw)
+    return None if odd <= _VOID else fields.odd("odd", odd)
+
+
+def _event_id(raw: bytes) -> int | None:
+    """The id of the event of a selection that can't be read, also as text."""
+    try:
+        event_id = _DECODE_REFERENCE(raw).event_id
+    except msgspec.ValidationError:
+        return None
+    if isinstance(event_id, str):
+        return parse_id(event_id)
+    return event_id if event_id is not None and 0 < event_id <= MAX_ID else None
+
+
+def _unread(decoded: Sequence[_DecodedSelection]) -> tuple[UnreadSelection, ...] | None:
+    found = tuple(
+        UnreadSelection(number=number, code=each.problem.code, field=each.problem.field, event_id=each.event_id)
+        for number, each in enumerate(decoded)
+        if each.problem is not None
+    )
+    return found or None
+
+
+def _invalid_row(decoded: Sequence[_DecodedSelection]) -> InvalidRow:
+    """The first problem, with the selection's number in its field."""
+    number, problem = next((n, each.problem) for n, each in enumerate(decoded) if each.problem is not None)
+    inner = f"recommended_events[{number}].{problem.field}".removesuffix(".")
+    return InvalidRow(problem.code, inner, problem.detail.removeprefix(f"{problem.field} "))

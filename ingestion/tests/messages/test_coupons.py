@@ -1,0 +1,88 @@
+"""Coupons of which some selections can't be read are read in part."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ingestion.messages.coupons import decode_coupon
+from ingestion.tests.sample_messages import SELECTION, coupon, without
+
+from .test_decoding import accepted, rejected
+
+READABLE = SELECTION | {"event_id": 1}
+OTHER = SELECTION | {"event_id": 2, "home_team": "YORK"}
+
+
+def unread(selection: Any) -> tuple[Any, ...]:
+    """How the coupon notes this selection behind a readable one, and the ids of the events that it reads."""
+    row = accepted(decode_coupon, coupon(recommended_events=[READABLE, selection]))
+    [note] = row.unread_selections or [None]
+    assert note.number == 1
+    return note.code, note.field, note.event_id, [each.event_id for each in row.recommended_events]
+
+
+@pytest.mark.parametrize(
+    ("selection", "code", "field", "event_id"),
+    [
+        (OTHER | {"sport": "CURLING"}, "unknown_value", "sport", 2),
+        (without(OTHER, "away_team"), "missing", "away_team", 2),
+        (OTHER | {"away_team": None}, "wrong_type", "away_team", 2),
+        (OTHER | {"league": " "}, "missing", "league", 2),
+        (OTHER | {"country": "X" * 101}, "too_long", "country", 2),
+        (OTHER | {"home_team": "A\u0000"}, "bad_text", "home_team", 2),
+        (OTHER | {"event_id": "2"}, "wrong_type", "event_id", 2),
+        (OTHER | {"event_id": "match 2"}, "wrong_type", "event_id", None),
+        (OTHER | {"event_id": -2}, "out_of_range", "event_id", None),
+        (OTHER | {"event_id": 2**63}, "out_of_range", "event_id", None),
+        (OTHER | {"event_id": 2.5}, "wrong_type", "event_id", None),
+        ("DERBY", "wrong_type", "", None),
+        (None, "wrong_type", "", None),
+        ([], "wrong_type", "", None),
+    ],
+)
+def test_a_selection_that_cannot_be_read_is_noted_and_the_others_are_kept(selection, code, field, event_id):
+    assert unread(selection) == (code, field, event_id, [1])
+
+
+@pytest.mark.parametrize("odd", [1, 1.0, "1.00", 0, 0.5, "0", None, -2])
+def test_a_void_selection_is_kept_without_an_odd(odd):
+    row = accepted(decode_coupon, coupon(recommended_events=[OTHER | {"odd": odd}, READABLE]))
+    assert [each.odd for each in row.recommended_events] == [None, Decimal("2.5")]
+    assert row.unread_selections is None
+
+
+def test_a_selection_without_an_odd_is_void():
+    row = accepted(decode_coupon, coupon(recommended_events=[without(OTHER, "odd")]))
+    assert row.recommended_events[0].odd is None
+
+
+@pytest.mark.parametrize(
+    ("odd", "code"),
+    [("-", "wrong_type"), ("2,50", "wrong_type"), (True, "wrong_type"), ({}, "wrong_type"), (1e9, "out_of_range")],
+)
+def test_a_selection_whose_odd_is_no_odd_is_kept_without_it_and_noted(odd, code):
+    assert unread(OTHER | {"odd": odd}) == (code, "odd", 2, [1, 2])
+
+
+def test_a_coupon_of_which_only_an_events_id_can_be_read_is_accepted():
+    row = accepted(decode_coupon, coupon(recommended_events=["DERBY", without(OTHER, "away_team")]))
+    assert (row.recommended_events, row.held_events) == ((), [2])
+    assert [each.number for each in row.unread_selections or ()] == [0, 1]
+
+
+def test_a_coupon_of_which_no_selection_can_be_read_is_rejected_with_the_first_problem():
+    selections = ["DERBY", SELECTION | {"sport": "CURLING"}]
+    assert rejected(decode_coupon, coupon(recommended_events=selections)) == ("wrong_type", "recommended_events[0]")
+
+
+def test_the_same_selection_is_read_again_when_the_known_sports_change(settings):
+    message = coupon(recommended_events=[READABLE, OTHER | {"sport": "CURLING"}])
+    assert accepted(decode_coupon, message).unread_selections
+    settings.SPORTS = ["FOOTBALL", "CURLING"]
+    assert accepted(decode_coupon, message).unread_selections is None
+
+
+@pytest.mark.parametrize("stake", [0, 0.0, "0", "0.00"])
+def test_a_free_bet_has_a_stake_of_zero(stake):
+    assert str(accepted(decode_coupon, coupon(stake=stake)).stake) == "0.00"
