@@ -3,8 +3,10 @@
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+
+from recommendations.validation.times import read_time
 
 FIXTURES_FILE = Path(__file__).parent / "data" / "fixtures.csv"
 
@@ -59,6 +61,6 @@ def _read(number: int, row: dict[str, str]) -> Fixture:
         country=row["country"],
         home_team=row["home_team"],
         away_team=row["away_team"],
-        begin=datetime.fromisoformat(row["begin_timestamp"]).replace(tzinfo=UTC),
-        end=datetime.fromisoformat(row["end_timestamp"]).replace(tzinfo=UTC),
+        begin=read_time(row["begin_timestamp"]),
+        end=read_time(row["end_timestamp"]),
     )

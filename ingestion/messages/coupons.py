@@ -18,7 +18,7 @@ from recommendations.validation.settings_limits import limits
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_id
 
-from .decoding import Rejection, TimeBounds, parse_time, rejection_of
+from .decoding import Rejection, TimeBounds, rejection_of, time_in_json
 from .envelope import Envelope
 from .formats import RawCouponMessage, SelectionMessage
 
@@ -59,7 +59,7 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
         id=message.id,
         user_id=message.user_id,
         stake=fields.amount("stake", bytes(message.stake)),
-        timestamp=parse_time("timestamp", message.timestamp, bounds.past),
+        timestamp=time_in_json("timestamp", message.timestamp, bounds.past),
         recommended_events=selections,
         unread_selections=_unread(decoded),
         source=envelope.source if message.id is None else None,

@@ -38,7 +38,6 @@ logger = logging.getLogger(__name__)
 _MISSING = re.compile(r"required field `([^`]*)`")
 _PLACE = re.compile(r"at `\$\.?([^`]*)`")
 _CLOCK_SKEW = timedelta(days=1)
-_MILLISECONDS_FROM = 100_000_000_000  # as Unix seconds this would be the year 5138
 _EARLIEST_SENT = EARLIEST.timestamp() * 1_000
 _MAX_BYTES_BESIDE = 16_384  # of a message's key and headers, to which a replay adds two
 
@@ -77,11 +76,12 @@ class TimeBounds(msgspec.Struct):
     def clamp(self, time: datetime) -> datetime:
         """At the latest the time of receipt. Messages dated after it keep their order, the order of decoding: they
         differ by a microsecond each."""
-        if time <= self.received:
-            return time
-        clamped = self.next_clamped
+        return time if time <= self.received else self.now()
+
+    def now(self) -> datetime:
+        now = self.next_clamped
         self.next_clamped += timedelta.resolution
-        return clamped
+        return now
 
 
 Decode = Callable[[Envelope, TimeBounds], AnyRow]
@@ -152,7 +152,10 @@ def decode_user(envelope: Envelope, bounds: TimeBounds) -> UserRow:
 def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
     """A message without a `timestamp` is valid as of the time at which it was first sent."""
     message = _DECODE_EVENT(resolve_event(envelope))
-    as_of = envelope.sent_at if message.timestamp is None else message.timestamp
+    if message.timestamp is None:
+        as_of = _sent_time(envelope, bounds)
+    else:
+        as_of = _not_ahead(parse_time("timestamp", message.timestamp, bounds.past), envelope, bounds)
     return EventRow(
         id=message.id,
         begin_timestamp=parse_time("begin_timestamp", message.begin_timestamp, bounds.future),
@@ -164,7 +167,7 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
         sport=message.sport,
         odd=fields.amount("odd", bytes(message.odd)),
         status=message.status,
-        timestamp=_not_ahead(parse_time("timestamp", as_of, bounds.past), envelope, bounds),
+        timestamp=as_of,
     )
 
 
@@ -173,7 +176,7 @@ def decode_served(envelope: Envelope, bounds: TimeBounds) -> ServedRow:
     return ServedRow(
         recommendation_id=message.recommendation_id,
         user_id=message.user_id,
-        timestamp=parse_time("timestamp", message.timestamp, bounds.past),
+        timestamp=time_in_json("timestamp", message.timestamp, bounds.past),
         recommender=message.recommender,
         asked_for=message.asked_for,
         fallback=message.fallback,
@@ -213,14 +216,15 @@ def _served_event(message: ServedEventMessage) -> ServedEventRow:
 
 
 def parse_time(field: str, value: datetime | float, latest: datetime) -> datetime:
-    """A time without a time zone is UTC; a number is Unix seconds, or milliseconds if it is large enough.
+    """Raises InvalidRow for a number that is not a time, and for a time later than `latest`."""
+    return _not_later(field, fields.time(field, value), latest)
 
-    Raises InvalidRow for a number that is not a time, and for a time later than `latest`.
-    """
-    if isinstance(value, datetime):
-        time = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-    else:
-        time = _from_number(field, value)
+
+def time_in_json(field: str, given: msgspec.Raw, latest: datetime) -> datetime:
+    return _not_later(field, fields.time_in_json(field, bytes(given)), latest)
+
+
+def _not_later(field: str, time: datetime, latest: datetime) -> datetime:
     if time > latest:
         raise InvalidRow("out_of_range", field, f"is {time.isoformat()}, but must not be later than {latest:%Y-%m-%d}")
     return time
@@ -235,11 +239,12 @@ def _not_ahead(time: datetime, envelope: Envelope, bounds: TimeBounds) -> dateti
     return bounds.clamp(time)
 
 
-def _from_number(field: str, value: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(value / 1000 if abs(value) >= _MILLISECONDS_FROM else value, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise InvalidRow("out_of_range", field, f"is {value}, but must be a time: ISO 8601, or Unix seconds") from error
+def _sent_time(envelope: Envelope, bounds: TimeBounds) -> datetime:
+    """When the message was sent, by Kafka's clock; when it is received, if that has no time, or none that can be."""
+    sent_at = envelope.sent_at
+    if sent_at < _EARLIEST_SENT or sent_at >= bounds.received.timestamp() * 1_000:
+        return bounds.now()
+    return datetime.fromtimestamp(sent_at / 1_000, UTC)
 
 
 def _parse_end(value: datetime | float | None) -> datetime | None:
@@ -259,8 +264,7 @@ def _decode_removal(envelope: Envelope, bounds: TimeBounds) -> Removal | Rejecti
         # without the key, which may be a name: rejections are logged
         detail = "a message without a value deletes the row whose id is its key: send that id as the key, in digits"
         return Rejection("bad_key", "", detail)
-    sent_at = parse_time("timestamp", envelope.sent_at, bounds.past)
-    return Removal(id=row_id, timestamp=_not_ahead(sent_at, envelope, bounds))
+    return Removal(id=row_id, timestamp=_sent_time(envelope, bounds))
 
 
 _CONSTRAINTS = (

@@ -58,7 +58,10 @@ _Limit = Annotated[
         extra_json_schema=_AMOUNT | {"minimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
-Time = Annotated[datetime | float, Meta(description="ISO 8601 (without a zone: UTC), or Unix seconds or milliseconds.")]
+_TIME = "ISO 8601 (without a zone: UTC), or Unix seconds, milliseconds or microseconds, also as text."
+Time = Annotated[datetime | float, Meta(description=_TIME)]
+_TIME_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "number"}]}
+RawTime = Annotated[msgspec.Raw, Meta(description=_TIME, extra_json_schema=_TIME_SCHEMA)]
 
 
 class UserMessage(msgspec.Struct):
@@ -112,7 +115,7 @@ class SelectionMessage(msgspec.Struct):
 class _CouponFields(msgspec.Struct):
     user_id: Reference
     stake: CouponStake
-    timestamp: Time
+    timestamp: RawTime
 
 
 class CouponMessage(_CouponFields):
@@ -142,7 +145,7 @@ class ServedMessage(msgspec.Struct):
 
     recommendation_id: UUID
     user_id: Reference
-    timestamp: Time
+    timestamp: RawTime
     recommender: Annotated[Text, Meta(description="The recommender that computed it.")]
     asked_for: Annotated[Text, Meta(description="The casino's configured recommender.")]
     stake: Stake

@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from recommendations.errors import InvalidHistory
 from recommendations.offer import ATTRIBUTES, offer_of_columns
 from recommendations.validation.fields import EARLIEST, LATEST, MAX_ODD, MAX_STAKE
 from recommendations.validation.normal_form import upper_form
+from recommendations.validation.times import read_time
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_decimal, parse_id
 
@@ -165,12 +165,8 @@ def _number(cell: str, at_most: Decimal) -> float:
 
 
 def _time(cell: str) -> float:
-    """Unix seconds of a time in ISO 8601; one without a time zone is taken as UTC."""
-    try:
-        parsed = datetime.fromisoformat(cell)
-    except ValueError:
-        raise ValueError("is not a time in ISO 8601, such as 2025-06-01T18:00:00+00:00") from None
-    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    if not EARLIEST <= aware < LATEST:  # near datetime's minimum and maximum, conversions overflow
+    """Unix seconds."""
+    time = read_time(cell)
+    if not EARLIEST <= time < LATEST:  # near datetime's minimum and maximum, conversions overflow
         raise ValueError(f"must lie between {EARLIEST.year} and {LATEST.year}")
-    return aware.timestamp()
+    return time.timestamp()

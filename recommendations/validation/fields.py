@@ -18,6 +18,7 @@ import msgspec
 from recommendations.errors import InvalidRow
 from tenants.numbers import parse_decimal
 
+from . import times
 from .normal_form import name_form, upper_form
 
 MAX_OWN_ID = 2**62  # half of bigint: PostgreSQL's sequences need the ids above those that casinos choose
@@ -34,6 +35,8 @@ _SHOWN_FIELDS = frozenset({"odd", "sport", "begin_timestamp", "end_timestamp", "
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ODD_STEP, _STAKE_STEP = Decimal("0.001"), Decimal("0.01")
 _FIRST_OF_NUMBER = frozenset(b"-0123456789")  # of a JSON number, which the JSON decoder has validated
+_DECODE_TIME = msgspec.json.Decoder(datetime | float).decode
+_DECODE_NUMBER = msgspec.json.Decoder(int | float).decode
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
@@ -102,6 +105,39 @@ def finite(field: str, value: float | None) -> float | None:
     if value is not None and not isfinite(value):
         raise InvalidRow("out_of_range", field, f"is {value}; must be a finite number")
     return value
+
+
+def time(field: str, value: datetime | str | float) -> datetime:
+    """An aware time, at any year."""
+    try:
+        return times.read_time(value)
+    except ValueError as error:
+        code = "wrong_type" if isinstance(value, str) else "out_of_range"
+        raise InvalidRow(code, field, f"{_given(field, value)}{error}") from error
+
+
+def time_in_json(field: str, given: bytes) -> datetime:
+    """An aware time, in JSON: text or a number."""
+    try:
+        value: datetime | str | float = _DECODE_TIME(given)
+    except msgspec.ValidationError:  # another form than the decoder's own, which nearly all times have
+        value = _text_in_json(field, given)
+    return time(field, value)
+
+
+def date_in_json(field: str, given: bytes) -> date:
+    """A date, in JSON: text or a number."""
+    value = _DECODE_NUMBER(given) if given[0] in _FIRST_OF_NUMBER else _text_in_json(field, given)
+    try:
+        return times.read_date(value)
+    except ValueError as error:
+        raise InvalidRow("wrong_type", field, f"{_given(field, value)}{error}") from error
+
+
+def _text_in_json(field: str, given: bytes) -> str:
+    if not given.startswith(b'"'):
+        raise InvalidRow("wrong_type", field, f"must be {times.FORMS}")
+    return msgspec.json.decode(given, type=str)
 
 
 def instant(field: str, value: datetime) -> datetime:

@@ -142,10 +142,11 @@ def test_event_may_begin_within_the_horizon_of_the_settings(settings):
 
 
 @pytest.mark.parametrize("sent_at", [-1, 0, SENT_AT * 1000, 2**63 - 1])
-def test_event_sent_at_an_absurd_time_is_out_of_range_unless_it_has_a_timestamp(sent_at):
-    assert rejected(decode_event, event(), sent_at=sent_at) == ("out_of_range", "timestamp")
-    assert accepted(decode_event, event(timestamp="2025-06-01T11:28:20"), sent_at=sent_at)
-    assert rejected(decode_event, None, key=b"1", sent_at=sent_at) == ("out_of_range", "timestamp")
+def test_what_kafka_has_no_usable_time_of_counts_as_of_its_receipt(sent_at):
+    assert accepted(decode_event, event(), sent_at=sent_at).timestamp == NOW
+    assert accepted(decode_event, None, key=b"1", sent_at=sent_at).timestamp == NOW
+    told = "2025-06-01T11:28:20+00:00"
+    assert accepted(decode_event, event(timestamp=told), sent_at=sent_at).timestamp == datetime.fromisoformat(told)
 
 
 @pytest.mark.parametrize(

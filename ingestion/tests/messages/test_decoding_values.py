@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ingestion.messages.coupons import decode_coupon
-from ingestion.messages.decoding import Rejection, decode_event, decode_user
+from ingestion.messages.decoding import Rejection, decode_event, decode_served, decode_user
 from ingestion.messages.encoding import encode_row
 from ingestion.tests.decoded_messages import SENT_AT
-from ingestion.tests.sample_messages import coupon, event, user
+from ingestion.tests.sample_messages import coupon, event, served, user
 from recommendations.validation.rows import AnyRow, CouponRow, EventRow, Selection, UserRow
 
 from .test_decoding import INSTANT, KINDS, SOURCE, accepted, read, rejected
@@ -40,7 +40,20 @@ def test_every_time_format_is_the_same_instant(time):
     assert row.begin_timestamp.tzinfo is UTC
 
 
-@pytest.mark.parametrize("time", ["", "soon", "1748777300", "2025-13-01", "2025-06-01T11:28:20+25:00"])
+@pytest.mark.parametrize("decode", [decode_coupon, decode_served])
+@pytest.mark.parametrize(
+    "time",
+    [
+        *("20250601T112820Z", "2025-06-01t11:28:20z", "2025-06-01 13:28:20 +0200", "2025-06-01T11:28:20,0+00"),
+        *("1748777300", "1748777300000", 1_748_777_300_000_000),
+    ],
+)
+def test_each_form_that_people_write_is_the_same_instant(decode, time):
+    message = {decode_coupon: coupon, decode_served: served}[decode]()
+    assert accepted(decode, message | {"timestamp": time}).timestamp == INSTANT
+
+
+@pytest.mark.parametrize("time", ["", "soon", "01/02/2026", "2025-13-01", "2025-06-01T11:28:20+25:00", [], True])
 def test_invalid_time_has_the_wrong_type(time):
     for decode, message, field in (
         (decode_coupon, coupon(), "timestamp"),

@@ -1,7 +1,7 @@
 """`manage.py evaluate`: evaluate recommenders on the history of a casino or of files."""
 
 from argparse import ArgumentTypeError
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.casino_history import casino_history
 from recommendations.replay.csv_files import read_history
 from recommendations.replay.history import History
+from recommendations.validation.times import read_time
 from tenants.management.cli.arguments import ready_casino
 from tenants.management.cli.progress import ProgressBar
 from tenants.numbers import as_count, as_id, as_positive, parse_decimal
@@ -130,7 +131,6 @@ def _fraction(text: str) -> float:
 
 def _time(text: str) -> datetime:
     try:
-        parsed = datetime.fromisoformat(text)
+        return read_time(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is not a date or time such as 2025-06-01") from error
-    return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
+        raise ArgumentTypeError(f"{text!r} {error}") from error

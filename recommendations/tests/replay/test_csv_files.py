@@ -32,6 +32,11 @@ def test_events_are_sorted_by_id_and_normalized_as_in_the_database(read):
     assert history.opens_at[0] == 1748772000.0  # a time without a zone is UTC
 
 
+@pytest.mark.parametrize("time", ["2025-06-01 10:00", "20250601T100000Z", "1748772000", "1748772000000"])
+def test_times_may_have_each_form(read, time):
+    assert read(EVENTS + ONE.replace("2025-06-01T10:00:00", time)).opens_at[0] == 1748772000.0
+
+
 def test_coupons_are_sorted_by_time(read):
     lines = ["2,1,5,2025-06-01T12:00:00Z,7;3", "1,2,5,2025-06-01T12:00:00Z,3", "9,1,5,2025-06-01T11:00:00Z,7"]
     history = read(coupons=COUPONS + "\n".join(lines))
@@ -75,7 +80,7 @@ def test_odds_changes_are_sorted_by_time(read):
         (EVENTS + OTHER + ONE + ONE, "line 4, column id: 7 is already used in an earlier line"),
         (
             EVENTS + ONE.replace("2025-06-02T18", "soon"),
-            "line 2, column begin_timestamp: 'soon:00:00+00:00' is not a time",
+            "line 2, column begin_timestamp: 'soon:00:00+00:00' must be a time",
         ),
         (
             EVENTS + ONE.replace("2025-06-02T20", "2025-06-01T20"),
