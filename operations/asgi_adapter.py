@@ -5,6 +5,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from io import BytesIO
@@ -59,6 +60,8 @@ class AsgiAdapter:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._respond(scope, receive)
+        if response.send_at:
+            await asyncio.sleep(response.send_at - time.monotonic())
         if self._is_draining:
             response.headers.append(_CLOSE)
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 
+from tenants.answer_delay import answer_delay
 from tenants.errors import ServerBusy
 
 Environ = dict[str, Any]
@@ -21,12 +22,14 @@ Header = tuple[bytes, bytes]
 @dataclass(slots=True)
 class WholeResponse:
     """A response with its whole body, as ASGI sends it. A static file's body is at `path`, where the server can send
-    files: then it is never in memory, however slowly clients read."""
+    files: then it is never in memory, however slowly clients read. It is sent at `send_at` (monotonic seconds) at the
+    earliest."""
 
     status: int
     headers: list[Header]
     body: bytes = b""
     path: str = ""
+    send_at: float = 0.0
 
 
 class SentFile:
@@ -128,7 +131,9 @@ class WorkerThreads:
             environ, loop, future = self._jobs.get()
             result: WholeResponse | BaseException
             try:
-                result = _call(self._application, environ)
+                with answer_delay() as delay:
+                    result = _call(self._application, environ)
+                result.send_at = delay.send_at
             except BaseException as error:  # noqa: BLE001 (raised in the event loop, whose server logs it)
                 result = error
             loop.call_soon_threadsafe(self._finish, future, result)

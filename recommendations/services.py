@@ -17,7 +17,7 @@ from django.db import transaction
 from tenants.access.limits import charge
 from tenants.models import Casino
 from tenants.routing.context import get_current_casino
-from tenants.ttl_cache import wait_until_caches_expire
+from tenants.ttl_cache import answer_once_caches_expire
 
 from .errors import CasinoNotConfigured, InvalidConfiguration, InvalidParameter, UserNotFound
 from .models import User
@@ -47,8 +47,9 @@ def configure(
     options: object = _UNCHANGED,
     staff: Login | None = None,
 ) -> Casino:
-    """Store a casino's configuration; without `options` they stay, with None they are reset. On return every process
-    uses it, and the admin's history of the casino names the `staff`, if any. Raises InvalidConfiguration."""
+    """Store a casino's configuration; without `options` they stay, with None they are reset. Once the request
+    is answered, or a command's call returns, every process uses it. The admin's history of the casino names the
+    `staff`, if any. Raises InvalidConfiguration."""
     if not recommender_type or not recommendation_schema:
         raise InvalidConfiguration("Both recommender_type and recommendation_schema are required")
     name, schema = get_recommender(recommender_type).name, schema_as_json(parse_schema(recommendation_schema))
@@ -63,7 +64,7 @@ def configure(
         if staff is not None:
             message = f"Configured: recommender {before or 'none'} to {name}."
             LogEntry.objects.log_actions(staff.pk, [casino], CHANGE, message, single_object=True)
-        wait_until_caches_expire()
+        answer_once_caches_expire()
     return casino
 
 

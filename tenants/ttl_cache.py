@@ -1,7 +1,7 @@
 """Rows of the catalogue, cached for `CATALOGUE_LEASE_SECONDS` (the TTL).
 
-A change counts as done only after that time (`wait_until_caches_expire`): from then on no process uses the old row. A
-change made outside this code, by psql for example, is seen when the TTL is over.
+A change counts as done only after that time (`wait_until_caches_expire`, `answer_once_caches_expire`): from then on no
+process uses the old row. A change made outside this code, by psql for example, is seen when the TTL is over.
 """
 
 import threading
@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 from cachetools import LRUCache
 from django.conf import settings
 from django.db import transaction
+
+from .answer_delay import answer_after
 
 CAPACITY = 4_096
 
@@ -46,9 +48,23 @@ class TtlCache(Generic[K, V]):
 
 def wait_until_caches_expire() -> None:
     """Wait, after the commit, until no process has the old row cached. Several calls in a transaction wait once."""
-    if not any(function is _wait for _, function, *_ in transaction.get_connection().run_on_commit):
-        transaction.on_commit(_wait)
+    _call_once_after_commit(_wait)
+
+
+def answer_once_caches_expire() -> None:
+    """The same for a change after which nothing is left to do but to answer: the answer waits, and no thread does, so
+    that clients who change rows all the time take none from others."""
+    _call_once_after_commit(_delay_answer)
+
+
+def _call_once_after_commit(function: Callable[[], None]) -> None:
+    if not any(each is function for _, each, *_ in transaction.get_connection().run_on_commit):
+        transaction.on_commit(function)
 
 
 def _wait() -> None:
     time.sleep(settings.CATALOGUE_LEASE_SECONDS)
+
+
+def _delay_answer() -> None:
+    answer_after(settings.CATALOGUE_LEASE_SECONDS)

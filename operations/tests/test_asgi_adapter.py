@@ -3,11 +3,13 @@
 import asyncio
 import json
 import threading
+import time
 import tracemalloc
 
 import pytest
 
 from operations.asgi_adapter import AsgiAdapter, build_environ
+from tenants.answer_delay import answer_after
 from tenants.tests.waiting import wait_until
 
 
@@ -115,6 +117,20 @@ def test_body_is_read_whole_before_a_thread_runs(adapter, application, framing):
     assert (client.status, client.body) == (201, b"abcdef")
     assert application.asked[0]["CONTENT_LENGTH"] == "6"
     assert "HTTP_TRANSFER_ENCODING" not in application.asked[0]
+
+
+def test_delayed_answers_wait_without_a_thread(settings):
+    def application(environ, start_response):
+        answer_after(0.5)
+        answer_after(0.1)  # the longest counts
+        start_response("200 OK", [])
+        return [b"done"]
+
+    settings.WEB_THREADS = 1
+    clients, began = [Client("GET") for _ in range(6)], time.monotonic()
+    ask(AsgiAdapter(application), *clients)
+    assert 0.5 <= time.monotonic() - began < 2.5  # one after the other, 3 s
+    assert [(each.status, each.body) for each in clients] == [(200, b"done")] * 6
 
 
 def test_length_above_the_limit_is_rejected_before_a_byte_is_read(adapter, application):

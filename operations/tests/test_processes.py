@@ -2,12 +2,15 @@
 
 import contextlib
 import http.client
+import json
 import re
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from django.conf import settings
@@ -73,6 +76,43 @@ def test_any_process_answers_for_all(catalogue, tmp_path):
             text = read_metrics(port)
             assert metric(text, "recsys_requests_total", route="/config", status="200", casino=str(casino_id)) == asked
             assert metric(text, "recsys_request_seconds_count", route="/config") == asked
+
+
+def configure(port: int, casino_id: int, recommender: str) -> tuple[int, float]:
+    """The status and the seconds of a POST."""
+    body = {"recommender_type": recommender, "recommendation_schema": {"recommended_events": "list"}}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {"Casino-ID": str(casino_id), "Content-Type": "application/json"}
+    began = time.monotonic()
+    connection.request("POST", "/config", json.dumps(body), headers)
+    with connection.getresponse() as response:
+        response.read()
+    connection.close()
+    return response.status, time.monotonic() - began
+
+
+def test_configurations_that_wait_for_all_processes_hold_up_nobody(catalogue):
+    url, [casino_id, other_id] = catalogue
+    env = environment(url, CATALOGUE_LEASE_SECONDS="4", API_REQUESTS_AT_ONCE="0")
+    with granian(env) as (port, _), ThreadPoolExecutor(16) as pool:  # two workers of four threads
+        for _ in range(10):
+            ask(port, "/config", casino_id)
+        posts = [pool.submit(configure, port, casino_id, "soonest") for _ in range(16)]
+        wait_until(lambda: recommender_of(port, casino_id) == "soonest")
+        began = time.monotonic()
+        for _ in range(10):
+            assert ask(port, "/config", other_id)[0] == 200
+        assert time.monotonic() - began < 3  # with a thread for each, until one is free again
+        assert not any(post.done() for post in posts)
+        for status, seconds in [post.result() for post in posts]:
+            assert (status, seconds >= 4) == (200, True)
+        assert {recommender_of(port, casino_id) for _ in range(30)} == {"soonest"}
+
+
+def recommender_of(port: int, casino_id: int) -> object:
+    url = f"http://127.0.0.1:{port}/config"
+    with urlopen(Request(url, headers={"Casino-ID": str(casino_id)}), timeout=30) as response:
+        return json.load(response)["recommender_type"]
 
 
 def test_ended_process_keeps_its_counters_and_loses_its_gauges(catalogue, tmp_path):
