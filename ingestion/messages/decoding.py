@@ -27,8 +27,8 @@ from recommendations.validation.rows import (
     UserRow,
 )
 from recommendations.validation.settings_limits import limits
-from tenants.numbers import parse_whole_number
 
+from .encodings import parse_key, problem_of_encoding, without_byte_order_mark
 from .envelope import CASINO_HEADER, Envelope, repeated_header
 from .formats import EventMessage, ServedEventMessage, ServedMessage, UserMessage
 from .repeated_fields import resolve_event, resolve_user
@@ -93,10 +93,12 @@ def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> An
         return Rejection("ambiguous_header", name, f"header {name} occurs more than once: send it once")
     if envelope.casino_id is None:
         return _NO_CASINO
-    if (rejection := _size_rejection(envelope)) is not None:
+    if (rejection := _rejection_of_bytes(envelope)) is not None:
         return rejection
     try:
-        return _decode_removal(envelope, bounds) if envelope.value is None else decode(envelope, bounds)
+        if envelope.value is None:
+            return _decode_removal(envelope, bounds)
+        return decode(without_byte_order_mark(envelope), bounds)
     except (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return rejection_of(error)
     except Exception as error:  # no single message ends the process
@@ -104,7 +106,7 @@ def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> An
         return Rejection("undecodable", "", f"an error of this program, {type(error).__name__}: see the log")
 
 
-def _size_rejection(envelope: Envelope) -> Rejection | None:
+def _rejection_of_bytes(envelope: Envelope) -> Rejection | None:
     size = len(envelope.value or b"")
     if size > limits.message_bytes:
         return Rejection("too_large", "", f"the value has {size} bytes: send at most {limits.message_bytes}")
@@ -113,7 +115,8 @@ def _size_rejection(envelope: Envelope) -> Rejection | None:
         beside += len(name) + len(value or b"")
     if beside > _MAX_BYTES_BESIDE:
         return Rejection("too_large", "", f"key and headers have {beside} bytes: send at most {_MAX_BYTES_BESIDE}")
-    return None
+    problem = problem_of_encoding(envelope.value or b"")
+    return Rejection("malformed", "", problem) if problem else None
 
 
 _DECODE_USER = msgspec.json.Decoder(UserMessage).decode
@@ -259,10 +262,10 @@ def _parse_end(value: datetime | float | None) -> datetime | None:
 
 def _decode_removal(envelope: Envelope, bounds: TimeBounds) -> Removal | Rejection:
     """A message without a value deletes the row whose id is its key."""
-    row_id = parse_whole_number((envelope.key or b"").decode("latin-1"), 0, 10**19)
+    row_id = parse_key(envelope.key or b"")
     if row_id is None:
         # without the key, which may be a name: rejections are logged
-        detail = "a message without a value deletes the row whose id is its key: send that id as the key, in digits"
+        detail = "a message without a value deletes the row whose id is its key: send it in digits"
         return Rejection("bad_key", "", detail)
     return Removal(id=row_id, timestamp=_sent_time(envelope, bounds))
 

@@ -1,5 +1,6 @@
 """Undecoded Kafka messages with their place, which dead letters and parked messages contain too."""
 
+import re
 from functools import lru_cache
 from operator import methodcaller
 from typing import Any
@@ -14,7 +15,9 @@ REPLAYS_HEADER = "replay.count"
 
 Headers = list[tuple[str, bytes | None]]
 
-_ID_DIGITS = 20  # of the greatest id 19; longer ones would fill the cache
+_ID_BYTES = 40  # of the greatest id 19; longer ones would fill the cache
+# Digits, perhaps in quotes, as JSON serializers write text, and perhaps with blanks around.
+_QUOTED_ID = re.compile(rb'\s*("?)([0-9]+)\1\s*')
 
 _HEADERS = methodcaller("headers")
 
@@ -101,7 +104,7 @@ def casino_id_of(headers: Headers | None) -> int | None:
     """The casino's id; None unless there is one header with a valid one."""
     values = [value for name, value in headers or () if name == CASINO_HEADER]
     text = values[0] or b"" if len(values) == 1 else b""
-    return _parse_id(text) if len(text) <= _ID_DIGITS else None
+    return _parse_id(text) if len(text) <= _ID_BYTES else None
 
 
 def repeated_header(headers: Headers | None) -> str:
@@ -112,4 +115,5 @@ def repeated_header(headers: Headers | None) -> str:
 
 @lru_cache(4_096)
 def _parse_id(text: bytes) -> int | None:
-    return parse_id(text.decode("latin-1"))
+    found = _QUOTED_ID.fullmatch(text)
+    return None if found is None else parse_id(found[2].decode())

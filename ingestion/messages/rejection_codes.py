@@ -7,9 +7,11 @@ REASONS = {
     "unknown_casino": "No casino has this id, or it was deleted. Create the casino, then replay.",
     "too_large": "The value has more than `KAFKA_MESSAGE_BYTES` bytes, or key and headers more than 16,384. Send less, "
     "or raise the setting, then replay.",
-    "malformed": "The value is not valid JSON: truncated, not UTF-8, NaN, a lone surrogate, nested too deeply.",
+    "malformed": "The value is not valid JSON: truncated, not UTF-8 (the detail names UTF-16), framed for a schema "
+    "registry, NaN, a lone surrogate, nested too deeply.",
     "undecodable": "This service failed on the message: the log has the error. Report it; after the fix, replay.",
-    "bad_key": "A message without a value (a tombstone) whose key is not a row's id in digits.",
+    "bad_key": "A message without a value (a tombstone) whose key is not a row's id: digits, the same in quotes, or a "
+    "Java long.",
     "missing": "A required field is missing or empty.",
     "wrong_type": 'A field has another type than in its JSON Schema. Amounts are numbers, or text such as `"2.50"`: '
     "ASCII digits, no sign, exponent, space or leading zero.",

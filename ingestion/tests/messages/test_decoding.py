@@ -125,10 +125,28 @@ def test_unknown_fields_are_ignored():
         [("casino_id", b"1.0")],
         [("casino_id", b"\xff")],
         [("casino_id", b"9" * 30)],
+        [("casino_id", b"0")],
+        [("casino_id", b"01")],
+        [("casino_id", b'"1')],
+        [("casino_id", b"1 2")],
+        [("casino_id", b"'1'")],
+        [("casino_id", b'"1 "')],
+        [("casino_id", b'""1""')],
+        [("casino_id", b"\x00\x00\x00\x00\x00\x00\x00\x01")],
+        [("casino_id", "1".encode("utf-16"))],
+        [("casino_id", "١".encode())],
+        [("casino_id", b" " * 50 + b"1")],
     ],
 )
 def test_message_without_a_casino_is_rejected(headers):
     assert rejected(decode_user, user(), headers) == ("no_casino", "casino_id")
+
+
+@pytest.mark.parametrize("written", [b"1", b'"1"', b" 1 ", b"1\n", b'\t"1"\r\n'])
+def test_the_header_may_have_quotes_and_blanks(written):
+    assert read(decode_user, user(), [("casino_id", written)]) == read(decode_user, user())
+    message = Message(topic="t", value=b"", headers=[("casino_id", written)], timestamp=(1, SENT_AT))
+    assert open_message(message, "here", "").casino_id == 1
 
 
 def test_message_of_the_maximum_size_is_accepted_and_a_larger_one_rejected(settings):
@@ -145,7 +163,8 @@ def test_message_of_the_maximum_size_is_accepted_and_a_larger_one_rejected(setti
         b"",
         b"{",
         b"\xff",
-        b"\xef\xbb\xbf{}",
+        b"\xef\xbb\xbf",
+        b"\xef\xbb\xbf\xef\xbb\xbf{}",
         b'{"user_id": NaN}',
         json.dumps(coupon()).encode() + b" x",
         json.dumps(coupon(recommended_events=[SELECTION | {"league": "?"}])).encode().replace(b"?", b"\xff"),
