@@ -96,9 +96,8 @@ def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> An
     if (rejection := _rejection_of_bytes(envelope)) is not None:
         return rejection
     try:
-        if envelope.value is None:
-            return _decode_removal(envelope, bounds)
-        return decode(without_byte_order_mark(envelope), bounds)
+        read = _decode_removal if envelope.value is None else decode
+        return read(without_byte_order_mark(envelope), bounds)
     except (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return rejection_of(error)
     except Exception as error:  # no single message ends the process
