@@ -16,7 +16,7 @@ NO_FREE_BETS = f"""
 
 
 class Migration(migrations.Migration):
-    dependencies = [("recommendations", "0022_times_of_statuses_by_earlier_releases")]
+    dependencies = [("recommendations", "0025_text_in_normal_form")]
 
     operations = [
         *(
