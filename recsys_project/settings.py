@@ -104,6 +104,7 @@ REQUEST_DATABASE_SECONDS = env.float("REQUEST_DATABASE_SECONDS", default=5, at_l
 
 CASINO_ROLES = env.bool("CASINO_ROLES", default=False)
 CASINO_ROLE_SECRET = env.str("CASINO_ROLE_SECRET", is_secret=True)
+CASINO_ROLE_CONNECTIONS = env.int("CASINO_ROLE_CONNECTIONS", default=50, at_least=1)
 if CASINO_ROLES:
     env.require("CASINO_ROLE_SECRET", because="CASINO_ROLES is on", allowed="at least 50 random characters")
 CASINO_LOCK_SECONDS = env.float("CASINO_LOCK_SECONDS", default=10, at_least=0.001)

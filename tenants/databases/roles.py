@@ -30,11 +30,13 @@ def login_of(casino_id: int) -> dict[str, Any]:
 
 
 def close_to_public(cursor: CursorWrapper, db_name: str, casino_id: int) -> None:
-    """Create the casino's role if it is missing, and let only that role connect to the database."""
+    """Create the casino's role if it is missing, and let only that role connect to the database. Its connections are
+    limited: who has its password could otherwise take all of the server's."""
     role, password = quoted(role_name(casino_id)), _password(casino_id)
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role_name(casino_id)])
     verb = "ALTER" if cursor.fetchone() else "CREATE"
-    cursor.execute(f"{verb} ROLE {role} LOGIN NOINHERIT PASSWORD %s", [password])
+    limit = settings.CASINO_ROLE_CONNECTIONS
+    cursor.execute(f"{verb} ROLE {role} LOGIN NOINHERIT CONNECTION LIMIT %s PASSWORD %s", [limit, password])
     cursor.execute(f"GRANT {role} TO CURRENT_USER")  # to be able to terminate its sessions
     cursor.execute(f"REVOKE ALL ON DATABASE {quoted(db_name)} FROM PUBLIC")
     cursor.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {quoted(db_name)} TO {role}")

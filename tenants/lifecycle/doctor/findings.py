@@ -40,10 +40,12 @@ class DatabaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class ServerSnapshot:
-    """An available server, with those of its databases that are named like casinos'."""
+    """An available server, with those of its databases that are named like casinos', and the connections that it allows
+    each role that is; -1: any number."""
 
     name: str
     databases: dict[str, DatabaseFacts]
+    role_limits: dict[str, int]
 
     def identity_of(self, db_name: str) -> IdentityRow | None:
         with server_cursor(db_name, server=self.name) as cursor:
@@ -91,7 +93,9 @@ def read_server(name: str) -> ServerSnapshot:
         )
         pattern = re.compile(rf"{re.escape(settings.CASINO_DATABASE_PREFIX)}\d+(_g\d+)?")
         found = {db_name: DatabaseFacts(*facts) for db_name, *facts in cursor.fetchall() if pattern.fullmatch(db_name)}
-    return ServerSnapshot(name, found)
+        cursor.execute("SELECT rolname, rolconnlimit FROM pg_roles")
+        limits = {role: limit for role, limit in cursor.fetchall() if pattern.fullmatch(role)}
+    return ServerSnapshot(name, found, limits)
 
 
 def _dump_and_drop(server: str, db_name: str, report: Report) -> None:

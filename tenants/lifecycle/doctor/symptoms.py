@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import OperationalError
 
 from tenants.databases.locks import casino_lock, is_backup_running
+from tenants.databases.roles import role_name
 from tenants.lifecycle import databases
 from tenants.lifecycle.backup import INSTALLATION, backups_of, partial_backups
 from tenants.lifecycle.create import UNFINISHED, provision
@@ -129,6 +130,16 @@ def open_to_public(casino: Casino, database: CasinoDatabase, server: ServerSnaps
         yield _of(database, "open_to_public", problem, f"Accept {casino}'s role only.", close_to_others)
 
 
+def other_role_limit(casino: Casino, database: CasinoDatabase, server: ServerSnapshot) -> Iterator[Finding]:
+    limit = server.role_limits.get(role_name(casino.pk))
+    has_own_role = settings.CASINO_ROLES and limit is not None and _is_current(casino, database, server)
+    if has_own_role and limit != settings.CASINO_ROLE_CONNECTIONS:
+        allowed = "any number of" if limit == -1 else limit
+        problem = f"{casino}'s role may have {allowed} connections to {database.server_id}."
+        advice = f"Allow it {settings.CASINO_ROLE_CONNECTIONS} (CASINO_ROLE_CONNECTIONS)."
+        yield _of(database, "other_role_limit", problem, advice, close_to_others)
+
+
 def partial_backup_findings(busy: set[int]) -> Iterator[Finding]:
     for folder in partial_backups():
         owner = parse_id(folder.parent.name)
@@ -151,6 +162,7 @@ DATABASE_SYMPTOMS: tuple[Callable[[Casino, CasinoDatabase, ServerSnapshot], Iter
     closed,
     retired_open,
     open_to_public,
+    other_role_limit,
 )
 
 Repair = Callable[[Casino, CasinoDatabase, Report], object]

@@ -190,6 +190,28 @@ def test_doctor_finds_an_open_catalogue_and_closes_it(open_catalogue, settings):
     assert "catalogue_open_to_public" not in [finding.code for finding in examine()]
 
 
+def test_role_takes_no_more_connections_than_the_setting_allows(settings):
+    settings.CASINO_ROLE_CONNECTIONS = 2
+    gamma, delta = create_casino("Gamma"), create_casino("Delta")
+    with _connect(gamma, gamma.db_name), _connect(gamma, gamma.db_name):
+        with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
+            _connect(gamma, gamma.db_name)
+        _connect(delta, delta.db_name).close()
+
+
+def test_doctor_finds_a_role_with_another_limit_and_sets_it(settings):
+    settings.CASINO_ROLE_CONNECTIONS = 2
+    gamma = create_casino("Gamma")
+    with server_cursor() as cursor:
+        cursor.execute(f"ALTER ROLE {quoted(role_name(gamma.pk))} CONNECTION LIMIT -1")
+    [finding] = [finding for finding in examine() if finding.code == "other_role_limit"]
+    assert "any number of connections" in finding.problem
+    assert [error for _, error in repair([finding])] == [None]
+    assert "other_role_limit" not in [finding.code for finding in examine()]
+    settings.CASINO_ROLE_CONNECTIONS = 3
+    assert [finding.casino_id for finding in examine() if finding.code == "other_role_limit"] == [gamma.pk]
+
+
 def test_password_depends_on_the_secret_and_the_casino(settings):
     password = login_of(7)["PASSWORD"]
     assert login_of(8)["PASSWORD"] != password
