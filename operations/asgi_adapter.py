@@ -74,7 +74,10 @@ class AsgiAdapter:
         path = scope["path"]
         if path == LIVE_PATH:
             return _as_response(live())
-        environ = build_environ(scope)
+        try:
+            environ = build_environ(scope)
+        except UnicodeEncodeError:
+            return _refused_path(scope["method"])
         try:
             if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
                 _replace_body(environ, await self._bodies.read(environ, receive))
@@ -102,7 +105,8 @@ class AsgiAdapter:
 
 def build_environ(scope: Scope) -> Environ:
     """The WSGI environ of a request without its body. Headers whose names have an underscore are left out: in the
-    environ they could not be told from those with a hyphen."""
+    environ they could not be told from those with a hyphen. Raises UnicodeEncodeError for a path with half a surrogate
+    pair, which is no text."""
     host, port = scope.get("server") or ("", None)
     environ: Environ = {
         **_CONSTANTS,
@@ -145,6 +149,12 @@ def _replace_body(environ: Environ, body: bytes) -> None:
     """Give the environ the body that was read, and the headers of one that is not chunked."""
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ["CONTENT_LENGTH"], environ["wsgi.input"] = str(len(body)), BytesIO(body)
+
+
+def _refused_path(method: str) -> WholeResponse:
+    response = _as_response(error_response("Bad request: the path is not valid UTF-8", "bad_request", status=400))
+    count_request(method, REFUSED_ROUTE, response.status, None, 0.0)
+    return response
 
 
 def _as_response(response: HttpResponse) -> WholeResponse:

@@ -119,6 +119,11 @@ def test_body_is_read_whole_before_a_thread_runs(adapter, application, framing):
     assert "HTTP_TRANSFER_ENCODING" not in application.asked[0]
 
 
+def test_path_that_is_no_text_is_a_bad_request(adapter, application):
+    client = ask(adapter, Client("GET", path="/recommend/\ud800"))
+    assert (client.status, client.code, application.asked) == (400, "bad_request", [])
+
+
 def test_delayed_answers_wait_without_a_thread(settings):
     def application(environ, start_response):
         answer_after(0.5)
