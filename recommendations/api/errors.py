@@ -10,6 +10,8 @@ from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import status
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
+from rest_framework.renderers import BrowsableAPIRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -58,7 +60,7 @@ KINDS: dict[type[Exception], Kind] = {
 _DJANGOS: dict[type[Exception], str] = {Http404: "not_found", PermissionDenied: "permission_denied"}
 
 
-def answer_error(exception: Exception, context: dict[str, Any]) -> Response | None:
+def answer_error(exception: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """REST framework's exception handler. Returns None for an error of the server, which is then raised and logged."""
     if type(exception) in KINDS:
         return _answer(str(exception), KINDS[type(exception)])
@@ -70,7 +72,23 @@ def answer_error(exception: Exception, context: dict[str, Any]) -> Response | No
     response = exception_handler(exception, context)
     if response is not None:
         response.data = _body(exception, response)
+        if response.status_code == status.HTTP_401_UNAUTHORIZED and _is_page(context["request"]):
+            return _login_page(context["request"]._request, response)
     return response
+
+
+def _is_page(request: Request) -> bool:
+    renderer = getattr(request, "accepted_renderer", None)  # None: the error is that of its choice
+    return renderer is not None and renderer.format == BrowsableAPIRenderer.format
+
+
+def _login_page(request: HttpRequest, response: Response) -> HttpResponse:
+    """Anybody can ask for it, so it costs little: the browsable API's own page renders the endpoint's description and
+    forms."""
+    body = response.data
+    return error_page_or_json(
+        request, body["error"], body["code"], status=response.status_code, headers=dict(response.items())
+    )
 
 
 def _answer(text: str, kind: Kind) -> Response:

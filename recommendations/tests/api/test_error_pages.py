@@ -35,6 +35,18 @@ def test_back_end_with_a_key_gets_json_whatever_its_library_accepts(client, casi
     assert client.get("/nothing", headers=bearing(key, **JAVA)).json()["code"] == "not_found"
 
 
+def test_anonymous_browser_gets_a_page_without_the_browsable_api(client, casino_a, settings):
+    settings.RECSYS_OPEN_API = False
+    headers = {"Casino-ID": "1"}
+    page = client.get("/config", headers={**headers, **BROWSER})
+    assert (page.status_code, page["Content-Type"]) == (401, "text/html; charset=utf-8")
+    assert "Authentication required" in page.content.decode()
+    assert page["WWW-Authenticate"]
+    assert not any("rest_framework" in str(template.name) for template in page.templates)
+    answer = client.get("/config?format=json", headers={**headers, **BROWSER})
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+
+
 def test_forbidden_page(client, db):
     client.force_login(User.objects.create_user("helper", is_staff=True))
     page = client.get("/admin/auth/user/", headers=BROWSER)
