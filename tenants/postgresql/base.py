@@ -100,6 +100,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return params
 
     @async_unsafe
+    def ensure_connection(self) -> None:
+        """Like Django's; but a connection that the client has given up is replaced outside a transaction. Django would
+        take one that it gave up without autocommit, at a transaction's beginning or end, for an open transaction."""
+        if self.connection is not None and self.connection.closed and not self.in_atomic_block:
+            self.close()
+        super().ensure_connection()
+
+    @async_unsafe
     def connect(self) -> None:
         """Like Django's; but a casino's connection is checked out of the pool, configured and in autocommit. Only the
         attributes that Django's `connect` sets remain to be set.
