@@ -25,7 +25,7 @@ def test_one_of_two_simultaneous_saves_gets_a_conflict(casino_a, casino_b, now):
 
     def save(recommender):
         try:
-            barrier.wait(60)
+            barrier.wait(120)
             save_configuration(
                 casino=casino_a, staff=staff, version="", now=now, recommender_type=recommender,
                 recommendation_schema=SCHEMA, options=None,

@@ -34,7 +34,7 @@ def demo(*arguments):
 
 def recommendations_counted(base_url):
     """The sum of the counter of requests for recommendations, by one of the web workers."""
-    with urllib.request.urlopen(f"{base_url}/metrics", timeout=60) as response:
+    with urllib.request.urlopen(f"{base_url}/metrics", timeout=120) as response:
         lines = response.read().decode().splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith("recsys_recommendations_served_total{"))
 
@@ -123,7 +123,7 @@ def test_demo_runs_until_ctrl_c_and_prints_commands_to_try(environment, tmp_path
         printed = out.read_text()
         curl = next(line for line in printed.splitlines() if "curl" in line).split()
         request = urllib.request.Request(curl[-1], headers={"Casino-ID": curl[3].strip("'")})
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=120) as response:
             assert response.status == 200
         base_url = curl[-1].partition("/recommend")[0]
         counted = {recommendations_counted(base_url) for _ in range(20)}

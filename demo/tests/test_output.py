@@ -17,7 +17,7 @@ def test_printed_commands_run_with_the_demos_own_folder(settings, tmp_path):
     code = "from django.conf import settings; print(settings.LOCAL_DIR)"
     ran = subprocess.run(
         ["sh", "-c", f"{manage_command()} shell --no-imports -v 0 -c '{code}'"],
-        cwd=settings.BASE_DIR, capture_output=True, text=True, check=True, timeout=60,
+        cwd=settings.BASE_DIR, capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     assert ran.stdout.strip() == str(settings.LOCAL_DIR)
 

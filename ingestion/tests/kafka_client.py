@@ -95,7 +95,7 @@ def rewind(topic: Topic) -> None:
 def committed(topic: Topic) -> dict[int, int]:
     """Partition -> committed offset of the topic's group; partitions without one are left out."""
     client = Consumer(client_config() | {"group.id": topic.group})
-    offsets = client.committed([TopicPartition(topic.name, number) for number in range(PARTITIONS)], timeout=10)
+    offsets = client.committed([TopicPartition(topic.name, number) for number in range(PARTITIONS)], timeout=120)
     client.close()
     return {each.partition: each.offset for each in offsets if each.offset >= 0}
 
@@ -111,7 +111,7 @@ def remake_topics() -> None:
     groups = [kind.group for topic in TOPICS.values() for kind in (topic, in_second_group(topic))]
     for future in (*admin.delete_consumer_groups(groups).values(), *admin.delete_topics(topic_names()).values()):
         future.exception()  # they may be missing
-    wait_until(lambda: not set(topic_names()) & set(admin.list_topics(timeout=10).topics))
+    wait_until(lambda: not set(topic_names()) & set(admin.list_topics(timeout=120).topics))
     create_topics()
     wait_until(have_leaders)
 

@@ -58,5 +58,5 @@ def manage(*arguments: str, env: dict[str, str]) -> Iterator["subprocess.Popen[s
 def run(*arguments: str, **changes: str) -> Any:
     """(exit status, stdout, stderr) of a `manage.py ...` that ends by itself."""
     with manage(*arguments, env=database_environment(**changes)) as process:
-        out, error = process.communicate(timeout=60)
+        out, error = process.communicate(timeout=120)
     return process.returncode, out, error

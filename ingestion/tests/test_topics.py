@@ -21,7 +21,7 @@ def test_topics_are_the_casinos_three_and_recommendations():
 
 def test_existing_topics_are_not_changed(broker):
     assert create_topics() == []
-    topics = AdminClient({"bootstrap.servers": broker}).list_topics(timeout=10).topics
+    topics = AdminClient({"bootstrap.servers": broker}).list_topics(timeout=120).topics
     assert {name: len(topic.partitions) for name, topic in topics.items() if name in TOPICS} == dict.fromkeys(TOPICS, 3)
 
 
@@ -52,7 +52,7 @@ def test_create_topics_waits_for_a_starting_broker(settings, tmp_path):
         assert running_embedded_broker() is None
         assert create_topics() == []
         process.terminate()
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert out.startswith("Embedded broker on 127.0.0.1:")
     assert list(tmp_path.glob("broker*")) == []

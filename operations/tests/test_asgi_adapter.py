@@ -24,7 +24,7 @@ class Application:
     def __call__(self, environ, start_response):
         self.asked.append(environ)
         if environ["PATH_INFO"] in self.hanging:
-            self.release.wait(30)
+            self.release.wait(120)
         if environ["PATH_INFO"] == "/broken":
             raise RuntimeError("broken")
         start_response("201 Created", [("X-Method", environ["REQUEST_METHOD"])])

@@ -52,7 +52,7 @@ def metric(text: str, name: str, **labels: str) -> float:
 
 
 def read_metrics(port: int) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
     connection.close()
@@ -81,7 +81,7 @@ def test_any_process_answers_for_all(catalogue, tmp_path):
 def configure(port: int, casino_id: int, recommender: str) -> tuple[int, float]:
     """The status and the seconds of a POST."""
     body = {"recommender_type": recommender, "recommendation_schema": {"recommended_events": "list"}}
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     headers = {"Casino-ID": str(casino_id), "Content-Type": "application/json"}
     began = time.monotonic()
     connection.request("POST", "/config", json.dumps(body), headers)
@@ -111,7 +111,7 @@ def test_configurations_that_wait_for_all_processes_hold_up_nobody(catalogue):
 
 def recommender_of(port: int, casino_id: int) -> object:
     url = f"http://127.0.0.1:{port}/config"
-    with urlopen(Request(url, headers={"Casino-ID": str(casino_id)}), timeout=30) as response:
+    with urlopen(Request(url, headers={"Casino-ID": str(casino_id)}), timeout=120) as response:
         return json.load(response)["recommender_type"]
 
 
@@ -150,7 +150,7 @@ class Traffic:
             thread.join()
 
     def _send(self, port: int, casino_id: int) -> None:
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
             while not self._stop.is_set():
                 answered_at = None
                 for _ in range(_REQUESTS):
@@ -180,7 +180,7 @@ class Traffic:
 def wait_for_workers(folder: Path, count: int) -> None:
     """Wait for this number of responses."""
     otherwise = f"{count} workers have not answered"
-    wait_until(lambda: len(workers_that_answered(folder)) >= count, 60, else_say=otherwise)
+    wait_until(lambda: len(workers_that_answered(folder)) >= count, else_say=otherwise)
 
 
 def test_stopping_server_answers_accepted_requests(catalogue, tmp_path):
@@ -189,7 +189,7 @@ def test_stopping_server_answers_accepted_requests(catalogue, tmp_path):
     with granian(env) as (port, process), Traffic(port, casino_id) as traffic:
         wait_for_workers(tmp_path, 2)
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)
     assert traffic.failures == []
 
 
@@ -200,7 +200,7 @@ def test_workers_are_replaced_without_losing_a_request(catalogue, tmp_path):
         wait_for_workers(tmp_path, 2)
         before = _children(process.pid)
         process.send_signal(signal.SIGHUP)
-        wait_until(lambda: not _children(process.pid) & before, 60, else_say="an old worker is still there")
+        wait_until(lambda: not _children(process.pid) & before, else_say="an old worker is still there")
         wait_for_workers(tmp_path, 4)
         assert not _children(process.pid) & before
     assert traffic.failures == []

@@ -48,7 +48,7 @@ def server(tmp_path_factory):
 @pytest.fixture
 def sockets(server):
     with contextlib.ExitStack() as stack:
-        yield lambda: stack.enter_context(socket.create_connection(("127.0.0.1", server[0]), timeout=30))
+        yield lambda: stack.enter_context(socket.create_connection(("127.0.0.1", server[0]), timeout=120))
 
 
 def test_slow_bodies_without_a_login_hold_up_nobody(server, sockets):
@@ -121,7 +121,7 @@ def _open_files(process: "subprocess.Popen[bytes]", folder: Path) -> list[str]:
 
 @pytest.mark.parametrize(("method", "body"), [("GET", BIG_FILE), ("HEAD", b"")])
 def test_static_file_arrives_whole(server, method, body):
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server[0], timeout=30)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server[0], timeout=120)) as connection:
         connection.request(method, "/static/big.js")
         response = connection.getresponse()
         assert (response.status, response.getheader("Content-Length")) == (200, str(len(BIG_FILE)))
@@ -129,7 +129,7 @@ def test_static_file_arrives_whole(server, method, body):
 
 
 def test_part_of_a_static_file_arrives(server):
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server[0], timeout=30)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server[0], timeout=120)) as connection:
         connection.request("GET", "/static/big.js", headers={"Range": "bytes=16-19"})
         response = connection.getresponse()
         assert (response.status, response.read()) == (206, b"0123")
@@ -153,7 +153,7 @@ def test_body_arrives_whole(server, framing):
     body = json.dumps({"user_ids": [4711]}).encode()
     headers = {"Casino-ID": str(casino_id), "Content-Type": "application/json"}
     parts = iter([body[:5], body[5:]]) if framing == "chunked" else body
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
         connection.request("POST", "/recommend", parts, headers, encode_chunked=framing == "chunked")
         response = connection.getresponse()
         assert (response.status, json.loads(response.read())["unknown_users"]) == (200, [4711])
@@ -161,7 +161,7 @@ def test_body_arrives_whole(server, framing):
 
 def test_header_with_an_underscore_is_no_casino_id(server):
     port, casino_id, *_ = server
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
         connection.request("GET", "/config", headers={"Casino_ID": str(casino_id)})
         response = connection.getresponse()
         assert (response.status, json.loads(response.read())["code"]) == (400, "casino_id_missing")

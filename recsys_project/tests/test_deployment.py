@@ -60,7 +60,7 @@ def test_units_are_valid(tmp_path):
     shutil.copy(tmp_path / "recsys-consume@.service", tmp_path / "recsys-consume@events.service")
     ran = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *names], capture_output=True, text=True,
-        check=False, timeout=60,
+        check=False, timeout=120,
     )  # fmt: skip
     told = [line for line in ran.stderr.splitlines() if "recsys-" in line]
     assert told == []

@@ -92,7 +92,7 @@ def run(*arguments, **environment):
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
         [sys.executable, *arguments], cwd=PROJECT, env={**kept, **environment}, capture_output=True, text=True,
-        check=False, timeout=60,
+        check=False, timeout=120,
     )  # fmt: skip
 
 

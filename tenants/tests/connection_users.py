@@ -25,7 +25,7 @@ def in_thread(work: Callable[[], R]) -> R:
             connections["default"].close()
 
     with ThreadPoolExecutor(1) as executor:
-        return executor.submit(run).result(timeout=60)
+        return executor.submit(run).result(timeout=120)
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def holding(casino: CurrentCasino) -> Iterator[None]:
 
     with ThreadPoolExecutor(1) as executor:
         future = executor.submit(hold)
-        assert has_it.wait(60)
+        assert has_it.wait(120)
         try:
             yield
         finally:

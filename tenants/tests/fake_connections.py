@@ -69,7 +69,7 @@ class FakePool(ConnectionPool):
             while self.metrics().waited == before and not future.done():
                 time.sleep(0.001)
             then()
-            return future.result(timeout=60)
+            return future.result(timeout=120)
 
 
 def refuse() -> FakeConnection:

@@ -70,7 +70,7 @@ def main() -> None:
     has_it, may_end = threading.Event(), threading.Event()
     holder = threading.Thread(target=hold, args=(casinos[0], has_it, may_end))
     holder.start()
-    has_it.wait(60)
+    has_it.wait(120)
     try:
         print(json.dumps(use_and_fork(casinos)))  # noqa: T201  # the test reads it from stdout
     finally:

@@ -51,7 +51,7 @@ def pgbouncer(socket_dir: str, port: int, *, servers_each: int = 5) -> Iterator[
             yield f"postgres://postgres@127.0.0.1:{port}/"
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(120)
 
 
 def _answers(port: int) -> bool:

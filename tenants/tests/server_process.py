@@ -102,7 +102,7 @@ def gunicorn(*options: str, env: dict[str, str]) -> Iterator[tuple[int, "subproc
         yield port, process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def granian(
     finally:
         process.terminate()
         try:
-            process.wait(60)
+            process.wait(120)
         finally:
             process.kill()
             process.wait()
@@ -146,7 +146,7 @@ def wait_for_server(port: int) -> None:
 
 def ask(port: int, path: str, casino_id: int | None = None) -> tuple[int, Any]:
     """The status and the headers of the response to a GET."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("GET", path, headers={"Casino-ID": str(casino_id)} if casino_id else {})
     response = connection.getresponse()
     response.read()

@@ -15,7 +15,7 @@ def request_with(live_server, settings):
     def _request(key):
         request = urllib.request.Request(f"{live_server.url}/recommend/1", headers={"Authorization": f"Api-Key {key}"})
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:
+            with urllib.request.urlopen(request, timeout=120) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             with error:

@@ -49,7 +49,7 @@ class ConsumerProcess:
         """Terminate the process; returns its exit status."""
         self._process.terminate()
         try:
-            return self._process.wait(30)
+            return self._process.wait(120)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()

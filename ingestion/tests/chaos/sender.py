@@ -48,7 +48,7 @@ class ChaosSender(threading.Thread):
     def finish(self) -> None:
         """Send the remaining messages, also those of users that coupons wait for."""
         self._ending.set()
-        self.join(60)
+        self.join(120)
         assert not self.is_alive(), "the sender did not finish in time"
         assert not self._failures, self._failures[:3]
 

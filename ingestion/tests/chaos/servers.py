@@ -45,7 +45,7 @@ class Servers:
             check=True,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=60,
+            timeout=120,
         )
 
     def start_postgres(self) -> None:

@@ -180,4 +180,4 @@ def add_partitions(name, count):
 
 
 def partitions_of(name):
-    return len(AdminClient(client_config()).list_topics(name, timeout=10).topics[name].partitions)
+    return len(AdminClient(client_config()).list_topics(name, timeout=120).topics[name].partitions)

@@ -41,7 +41,7 @@ class RunningConsumer:
 
     def stop(self):
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(120)
         assert not self._thread.is_alive()
 
 

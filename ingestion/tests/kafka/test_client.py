@@ -22,7 +22,7 @@ def test_embedded_broker_has_the_requested_partitions():
     with EmbeddedBroker() as broker:
         broker.create_topic("events", PARTITIONS)
         broker.create_topic("other", 5)
-        topics = AdminClient({"bootstrap.servers": broker.bootstrap_servers}).list_topics(timeout=10).topics
+        topics = AdminClient({"bootstrap.servers": broker.bootstrap_servers}).list_topics(timeout=120).topics
     assert {name: len(topic.partitions) for name, topic in topics.items()} == {"events": 3, "other": 5}
 
 
@@ -41,7 +41,7 @@ def test_creating_an_existing_topic_is_an_error():
 def test_two_embedded_brokers_are_independent():
     with EmbeddedBroker() as one, EmbeddedBroker() as other:
         one.create_topic("events", PARTITIONS)
-        assert AdminClient({"bootstrap.servers": other.bootstrap_servers}).list_topics(timeout=10).topics == {}
+        assert AdminClient({"bootstrap.servers": other.bootstrap_servers}).list_topics(timeout=120).topics == {}
 
 
 def test_settings_name_the_broker(settings):
@@ -85,7 +85,7 @@ def test_another_process_finds_the_broker(nothing_configured, tmp_path):
     with EmbeddedBroker() as broker, announced(broker):
         environment = subprocess_environment(LOCAL_DIR=str(nothing_configured.parent), KAFKA_BOOTSTRAP_SERVERS="")
         with manage("run_embedded_broker", env=environment) as second:
-            _, error = second.communicate(timeout=30)
+            _, error = second.communicate(timeout=120)
         assert second.returncode == 1
         assert f"already runs on {broker.bootstrap_servers}" in error
         assert running_embedded_broker() == broker.bootstrap_servers

@@ -31,7 +31,7 @@ def test_signal_stops_a_consumer_which_prints_its_outcomes(broker, casino_a, cas
     with manage("consume_users", env=database_environment(LOG_LEVEL="ERROR")) as process:
         wait_until(lambda: stored(casino_b, User) == 1)
         process.send_signal(number)
-        out, error = process.communicate(timeout=30)
+        out, error = process.communicate(timeout=120)
     assert (process.returncode, error) == (0, "")
     assert out == "users: 31 stored, 1 unknown_casino\n"
     assert stored(casino_a, User) == 30
@@ -81,10 +81,10 @@ def test_killed_and_restarted_consumer_stores_each_coupon_once(broker, casino_a,
     assert 300 <= coupons() < total
     assert sum(committed(COUPONS).values()) < total
     with manage("consume_coupons", env=environment) as process:
-        wait_until(lambda: coupons() >= total, seconds=60)
+        wait_until(lambda: coupons() >= total)
         wait_until(lambda: sum(committed(COUPONS).values()) == total + 6)
         process.terminate()
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     assert out.startswith("coupons: ")
     for casino in (casino_a, casino_b):
@@ -111,7 +111,7 @@ def test_consumer_waiting_for_a_broker_can_be_stopped(casino_a, settings):
         alarm.start()
         assert any("Waiting for the broker" in line for line in process.stderr)
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=120)
         alarm.cancel()
     assert process.returncode == -signal.SIGTERM
 
@@ -132,7 +132,7 @@ def test_signal_stops_a_producer_between_its_rounds(broker, casino_a):
     with manage("produce_users", "--interval", "3600", env=database_environment(LOG_LEVEL="ERROR")) as process:
         read_all(USERS, 1)
         process.terminate()
-        out, error = process.communicate(timeout=30)
+        out, error = process.communicate(timeout=120)
     assert (process.returncode, out, error) == (0, "users: 1 messages sent\n", "")
 
 

@@ -208,7 +208,7 @@ def test_each_forked_process_publishes_with_its_own_producer(broker):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     users = sorted(int(message.key()) for message in read_all(RECOMMENDATIONS, 40))
@@ -225,7 +225,7 @@ def test_process_without_a_broker_exits_without_waiting_for_delivery(no_broker, 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert ran.returncode == 0
     assert "not_delivered" in ran.stderr

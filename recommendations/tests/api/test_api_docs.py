@@ -40,6 +40,6 @@ def test_the_examples_run(live_server, casino_a, settings):
     assert len(commands) == 5
     for command in commands:
         command[-1] = command[-1].replace(SERVICE, live_server.url)
-        ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert ran.stdout

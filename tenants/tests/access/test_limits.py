@@ -147,7 +147,7 @@ def test_slot_is_released_after_any_response(casino_a, settings, path):
 
 def test_slots_are_counted_correctly_under_threads(settings):
     settings.API_REQUESTS_AT_ONCE = 3
-    counted, together, most = Slots(), threading.Barrier(3, timeout=60), []
+    counted, together, most = Slots(), threading.Barrier(3, timeout=120), []
 
     def work():
         counted.take(1)

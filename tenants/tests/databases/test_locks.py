@@ -29,7 +29,7 @@ def test_lock_is_exclusive_and_released_after_an_error(lock):
 
     with pytest.raises(ZeroDivisionError), lock():
         fail_while_another_waits()
-    waiting.join(60)
+    waiting.join(120)
     assert entered.is_set()
 
 

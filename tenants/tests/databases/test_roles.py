@@ -35,7 +35,7 @@ def _connect(casino, db_name, server="main"):
     wrapper.settings_dict = {**database_settings(server, db_name), **login_of(casino.pk)}
     wanted = ("dbname", "user", "password", "host", "port")
     params = {key: value for key, value in wrapper.get_connection_params().items() if key in wanted}
-    return psycopg.connect(make_conninfo(**params), autocommit=True, connect_timeout=30)
+    return psycopg.connect(make_conninfo(**params), autocommit=True, connect_timeout=120)
 
 
 def _roles_on(server="main"):

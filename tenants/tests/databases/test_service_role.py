@@ -71,7 +71,7 @@ def _run_script(folder, casino_roles):
         "POSTGRES_PASSWORD": 'it\'s "secret"',
         "CASINO_ROLES": casino_roles,
     }
-    subprocess.run([settings.BASE_DIR / "docker-compose.postgres.sh"], env=variables, check=True, timeout=60)
+    subprocess.run([settings.BASE_DIR / "docker-compose.postgres.sh"], env=variables, check=True, timeout=120)
 
 
 def _drop_all(superuser):

@@ -52,7 +52,7 @@ class Load:
     def __exit__(self, *error: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(120)
 
     def _request(self, casino: Casino) -> None:
         client = Client(headers={"Casino-ID": str(casino.pk)})

@@ -65,7 +65,7 @@ class Service:
             yield
 
     def ask(self, path: str, casino_id: int | None = None) -> tuple[int, dict[str, str], Any]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             connection.request("GET", path, headers={"Casino-ID": str(casino_id)} if casino_id else {})
             response = connection.getresponse()

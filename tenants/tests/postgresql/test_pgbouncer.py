@@ -109,7 +109,7 @@ def test_pooler_that_no_setting_names_is_noticed_and_every_request_answered(sock
         assert max(statuses) < 500
     command = [sys.executable, "manage.py", "create_catalogue"]
     ran = subprocess.run(
-        command, env=env, cwd=django_settings.BASE_DIR, capture_output=True, text=True, check=False, timeout=60
+        command, env=env, cwd=django_settings.BASE_DIR, capture_output=True, text=True, check=False, timeout=120
     )
     assert ran.returncode == 1
     assert "DATABASE_URL leads through a connection pooler" in ran.stderr

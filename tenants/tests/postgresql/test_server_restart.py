@@ -39,7 +39,7 @@ def pg_ctl(action: str, *options: str) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        timeout=60,
+        timeout=120,
     )
 
 

@@ -91,7 +91,7 @@ def test_server_that_answers_is_asked_by_one_thread_at_a_time_and_not_soon_again
 
     def answers() -> bool:
         asked["east"] += 1
-        return go_on.wait(60)
+        return go_on.wait(120)
 
     asking = threading.Thread(target=stalls.is_silent, args=["east", answers])
     asking.start()

@@ -78,7 +78,7 @@ def hasty_threads() -> Iterator[None]:
 
 
 def test_no_registration_is_lost_when_threads_register_at_once(hasty_threads):
-    start = threading.Barrier(8, timeout=60)
+    start = threading.Barrier(8, timeout=120)
 
     def register_some(thread: int) -> None:
         start.wait()

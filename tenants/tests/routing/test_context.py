@@ -71,7 +71,7 @@ def test_threads_and_executors_start_without_casino():
 
 
 def test_threads_at_the_same_time_have_casinos_of_their_own():
-    both_inside = threading.Barrier(2, timeout=60)
+    both_inside = threading.Barrier(2, timeout=120)
 
     def casino_seen_in(casino: CurrentCasino) -> CurrentCasino:
         with use_casino(casino):
@@ -177,7 +177,7 @@ def test_task_cancelled_inside_leaves_the_others_alone():
 
 
 def test_interleaved_threads_keep_their_casinos():
-    together = threading.Barrier(8, timeout=60)
+    together = threading.Barrier(8, timeout=120)
 
     def look(number: int) -> set[int]:
         casino, seen = CurrentCasino(id=number, db_name=f"casino_{number}"), set()

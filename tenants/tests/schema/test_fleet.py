@@ -218,7 +218,7 @@ def test_two_concurrent_runs_migrate_each_casino_once(four, new_release):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert [set(errors[number].values()) for number in range(2)] == [{""}, {""}]
     applied = CasinoMigration.objects.order_by("casino_id").values_list("casino__name", "applied")
     assert sorted(name for name, names in applied if names) == ["Delta", "Epsilon", "Gamma", "Zeta"]

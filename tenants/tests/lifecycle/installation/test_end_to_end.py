@@ -50,7 +50,7 @@ def answers(port, keys):
 
 
 def _ask(port, path, headers):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("GET", path, headers={"Accept": "application/json", **headers})
     response = connection.getresponse()
     body = json.loads(response.read())
