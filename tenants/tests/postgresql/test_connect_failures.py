@@ -22,7 +22,7 @@ class BudgetOfWaits(WaitBudget):
         super().__init__(ServerTimeouts(60_000, 60_000))
         self.waits = waits
 
-    @property  # type: ignore[override]
+    @property
     def left(self) -> float:
         return 60.0 if self.waits > 0 else 0.0
 
