@@ -22,9 +22,10 @@ from tenants.ttl_cache import answer_once_caches_expire
 from .errors import CasinoNotConfigured, InvalidConfiguration, InvalidParameter, UserNotFound
 from .models import User
 from .recommenders.registry import get_recommender
+from .serving.batch_turns import batch_turns
 from .serving.configuration import configurations
 from .serving.engine import RecommendationRequest, build_recommendation
-from .serving.load import build_user_context, find
+from .serving.load import FoundUser, build_user_context, find
 from .serving.options import options_as_json, parse_options
 from .serving.output_schema import apply_schema, parse_schema, schema_as_json
 from .serving.recommendation import Recommendation, ServedEvent, ServedRecommendation, recommendation_served
@@ -91,11 +92,12 @@ def recommend_mapped(
         filters=filters,
         needs_reasons=filters.explain or configured.needs_reasons,
     )
-    return {
-        recommendation.user_id: apply_schema(configured.schema, recommendation)
-        | ({"explanation": _explain(recommendation)} if filters.explain else {})
-        for recommendation in recommend(request, user_ids)
-    }
+
+    def mapped(recommendation: Recommendation) -> tuple[int, dict[str, Any]]:
+        explanation = {"explanation": _explain(recommendation)} if filters.explain else {}
+        return recommendation.user_id, apply_schema(configured.schema, recommendation) | explanation
+
+    return dict(batch_turns.map(mapped, recommend(request, user_ids)))
 
 
 def check_user_count(count: int) -> None:
@@ -109,11 +111,13 @@ def recommend(request: RecommendationRequest, user_ids: Sequence[int]) -> list[R
     `recommendation_served` for those with events."""
     began = perf_counter()
     found = find(user_ids, request.now, request.hour)
-    recommendations = []
-    for user_id in dict.fromkeys(user_ids):
-        if (user := found.users.get(user_id)) is not None:
-            user_context = build_user_context(user, request, found.casino_context)
-            recommendations.append(build_recommendation(request, user_context, found.casino_context, uuid4()))
+    users = [found.users[user_id] for user_id in dict.fromkeys(user_ids) if user_id in found.users]
+
+    def build(user: FoundUser) -> Recommendation:
+        user_context = build_user_context(user, request, found.casino_context)
+        return build_recommendation(request, user_context, found.casino_context, uuid4())
+
+    recommendations = batch_turns.map(build, users)
     took_ms = round((perf_counter() - began) * 1_000 / max(len(recommendations), 1), 3)
     for recommendation in recommendations:
         if recommendation.recommended_events:

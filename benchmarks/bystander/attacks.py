@@ -43,10 +43,9 @@ def locked_casinos(installation: Installation) -> Iterator[None]:
 
 
 @contextmanager
-def web_attack(name: str, installation: Installation, *, uses_key: bool = False) -> Iterator[None]:
-    """An attacker of the web server, without a login or with a neighbour's key."""
-    key = [installation.neighbours[0].key] if uses_key else []
-    with attacker("web_attacks", name, str(installation.port), *key):
+def web_attack(name: str, installation: Installation, *, keys: int = 0) -> Iterator[None]:
+    """An attacker of the web server, without a login or with the keys of neighbours."""
+    with attacker("web_attacks", name, str(installation.port), *(each.key for each in installation.neighbours[:keys])):
         yield
 
 
@@ -58,7 +57,8 @@ ATTACKS = {
     "slow headers": Attack(partial(web_attack, "slow_headers")),
     "uploads": Attack(partial(web_attack, "uploads")),
     "wrong passwords": Attack(partial(web_attack, "logins")),
-    "batches": Attack(partial(web_attack, "batches", uses_key=True)),
+    "batches": Attack(partial(web_attack, "batches", keys=1)),
+    "configurations": Attack(partial(web_attack, "configurations", keys=2)),
     "garbage in a topic": Attack(garbage_in_a_topic, store_users, rate=8.0),
 }
 

@@ -81,7 +81,7 @@ def _casino_on_second(name: str) -> Casino:
 
 def _attacked(casino: Casino, data_dir: Path) -> Attacked:
     configure(casino=casino, recommender_type="inference", recommendation_schema=SCHEMA, now=timezone.now())
-    key = issue_key(casino, name="bystander", scopes=["recommend"], by="benchmark")
+    key = issue_key(casino, name="bystander", scopes=["recommend", "configure"], by="benchmark")
     return Attacked(casino, key.text, data_dir)
 
 

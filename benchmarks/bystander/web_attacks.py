@@ -1,4 +1,4 @@
-"""Attackers of the web server, run by `attacks`: `python -m benchmarks.bystander.web_attacks ATTACK PORT [KEY]`."""
+"""Attackers of the web server, run by `attacks`: `python -m benchmarks.bystander.web_attacks ATTACK PORT [KEY ..]`."""
 
 import base64
 import http.client
@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 SLOW_SOCKETS = 500
 SECONDS_OF_BYTE = 5.0
 UPLOAD_BYTES = 400_000_000
 UPLOADS, BATCHES, LOGINS = 8, 4, 8  # at once
+CONFIGURATIONS = 12  # at once, of each casino
 PAUSE = 0.2
 FORM = b"Host: localhost\r\nCookie: a=b\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
 LOGIN_PAGE = b"POST /admin/login/ HTTP/1.1\r\n"
@@ -77,6 +79,18 @@ def batches(port: int, key: str) -> None:
     _at_once(BATCHES, ask)
 
 
+def configurations(port: int, *keys: str) -> None:
+    """Each casino's configuration, again as soon as it is stored."""
+    body = {"recommender_type": "inference", "recommendation_schema": {"recommended_events": "list"}}
+
+    def configure(key: str) -> None:
+        headers = {"Authorization": f"Api-Key {key}", "Content-Type": "application/json"}
+        _ask(port, "POST", "/config", headers, json.dumps(body))
+
+    for key in keys:
+        _at_once(CONFIGURATIONS, partial(configure, key))
+
+
 def logins(port: int) -> None:
     """Wrong passwords, of a new name each."""
 
@@ -108,7 +122,7 @@ def _at_once(number: int, attack: Callable[[], None]) -> None:
 
 
 ATTACKS: dict[str, Callable[..., None]] = {
-    each.__name__: each for each in (slow_bodies, slow_headers, uploads, batches, logins)
+    each.__name__: each for each in (slow_bodies, slow_headers, uploads, batches, configurations, logins)
 }
 
 if __name__ == "__main__":
