@@ -2,7 +2,7 @@
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_of_several_batches_one_computes_at_a_time_and_none_waits_for_anothers_e
         return turns.map(work, range(3 * USERS_OF_TURN))
 
     with ThreadPoolExecutor(4) as pool:
-        batches = []
+        batches: list[Future[list[int]]] = []
 
         def start_others(item):
             batches.extend(pool.submit(batch, number) for number in range(4 * (item == 0)))
