@@ -1,4 +1,4 @@
-"""Limits the lines about rejected requests in the log: anybody can cause as many as they like."""
+"""Limits the lines about rejected requests and messages in the log: their senders can cause as many as they like."""
 
 import logging
 import threading
@@ -9,11 +9,13 @@ from tenants.process_state import register
 LINES_A_MINUTE = 60  # of one kind
 _KINDS = 1_000
 _SECONDS = 60.0
+_REJECTED_MESSAGES = "ingestion.dead_letters.write"
 
 
 class SamplingFilter(logging.Filter):
     """Passes the first lines of each kind in a minute: of the access log by status and route, of Django's warnings by
-    their text. The first line of the next minute says how many were left out. Successes and errors all pass."""
+    their text, of rejected messages, which are all dead letters, by casino and reason. The first line of the next
+    minute says how many were left out. Successes and errors all pass."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +33,7 @@ class SamplingFilter(logging.Filter):
                 left_out = sum(max(count - LINES_A_MINUTE, 0) for count in self._passed.values())
                 self._passed, self._until = {}, time.monotonic() + _SECONDS
                 if left_out:
-                    record.msg = f"{record.msg} (before, {left_out} lines about rejected requests were left out)"
+                    record.msg = f"{record.msg} (before, {left_out} lines about rejections were left out)"
             if len(self._passed) >= _KINDS:
                 kind = "other"
             self._passed[kind] = self._passed.get(kind, 0) + 1
@@ -58,6 +60,8 @@ def _kind(record: logging.LogRecord) -> object:
     if record.name == "access":
         status = getattr(record, "status", 0)
         return (status, getattr(record, "route", "")) if 400 <= status < 500 else None
+    if record.name == _REJECTED_MESSAGES:
+        return _REJECTED_MESSAGES, getattr(record, "casino", None), getattr(record, "reason", "")
     is_rejection = record.levelno == logging.WARNING or record.name.startswith("django.security")
     if record.name.startswith("django.") and is_rejection:
         return record.name, record.msg if record.args else ""
