@@ -162,6 +162,7 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
         id=message.id,
         begin_timestamp=parse_time("begin_timestamp", message.begin_timestamp, bounds.future),
         end_timestamp=parse_time("end_timestamp", message.end_timestamp, bounds.future),
+        start_time_tbd=message.start_time_tbd,
         country=message.country,
         league=message.league,
         home_team=message.home_team,

@@ -96,6 +96,7 @@ class EventMessage(msgspec.Struct):
     sport: Text
     odd: Odd
     id: Id | None = None
+    start_time_tbd: Annotated[bool, Meta(description="Only the day of begin_timestamp is known.")] = False
     status: Annotated[str, Meta(max_length=MAX_TEXT, description=_EVENT_STATUS)] | None = None
     timestamp: Annotated[Time, Meta(description="Valid as of this time; absent: the sending time.")] | None = None
 

@@ -16,7 +16,7 @@ NO_FREE_BETS = f"""
 
 
 class Migration(migrations.Migration):
-    dependencies = [("recommendations", "0025_text_in_normal_form")]
+    dependencies = [("recommendations", "0026_start_times_to_be_confirmed")]
 
     operations = [
         *(

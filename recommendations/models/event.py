@@ -35,7 +35,8 @@ class Event(CasinoModel):
 
     `timestamp` is the time of the casino's message; null if unknown, which is earlier than any other. `status_as_of` is
     that of the latest message with a status; null, in events of earlier releases, is `timestamp`. `stored_at` is the
-    time of the event's first message; null for events stored before this column existed.
+    time of the event's first message; null for events stored before this column existed. With `start_time_tbd`, only
+    the day of the begin is known.
     """
 
     country = models.CharField(max_length=100)
@@ -43,6 +44,7 @@ class Event(CasinoModel):
     end_timestamp = models.DateTimeField()
     league = models.CharField(max_length=100)
     sport = models.CharField(max_length=50)
+    start_time_tbd = models.BooleanField(default=False, db_default=False)
     odd = models.DecimalField(max_digits=9, decimal_places=3)
     home_team = models.CharField(max_length=100)
     away_team = models.CharField(max_length=100)
@@ -68,6 +70,8 @@ class Event(CasinoModel):
         indexes = [
             # the offer: events that have not begun; also the admin's list by time
             models.Index(name="event_begin", fields=["begin_timestamp", "id"]),
+            # the offer's events whose start time is to be confirmed
+            models.Index(name="event_start_time_tbd", fields=["end_timestamp"], condition=Q(start_time_tbd=True)),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """The queries of a casino's offer, each one statement and thus one database snapshot."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,11 +15,11 @@ from .snapshot import Offer, offer_of_columns
 # `now`: the database's version, and the changes up to it for `OfferCache.advance`; null if the versions are equal.
 OFFER_COLUMNS = (
     "(SELECT version FROM offer_version WHERE id = 1) AS offer_version, "
-    "offer_changes_since(%(offer_version)s, %(now)s) AS offer_changes"
+    "with_start_times_tbd(offer_changes_since(%(offer_version)s, %(now)s), %(now)s) AS offer_changes"
 )
 RELOAD = "reload"
 
-_LOAD = "SELECT (SELECT version FROM offer_version WHERE id = 1), offer_events(%(now)s)"
+_LOAD = "SELECT (SELECT version FROM offer_version WHERE id = 1), with_start_times_tbd(offer_events(%(now)s), %(now)s)"
 
 _Numbers = list[float | str] | None
 _Texts = list[str] | None
@@ -34,6 +35,7 @@ _Columns = tuple[
     _Texts,
     _Texts,
     _Texts,
+    list[int] | None,  # the ids of all events whose start time is to be confirmed
 ]
 _DECODER = msgspec.json.Decoder(_Columns)
 
@@ -58,8 +60,9 @@ def advanced(offer: Offer, version: int, changes: str, now: datetime) -> Offer:
 
 
 def _decoded(version: int | None, columns: str, like: Offer | None = None) -> tuple[list[int], Offer]:
-    changed, *events = _DECODER.decode(columns)
-    return changed or [], offer_of_columns(version, *(column or [] for column in events), like=like)
+    changed, *events, tbd = (column or [] for column in _DECODER.decode(columns))
+    offer = offer_of_columns(version, *events, like=like)
+    return changed, replace(offer, start_time_tbd=np.isin(offer.ids, tbd)) if tbd else offer
 
 
 def _row(sql: str, parameters: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from .columns import Column, Pair, pair_column
 T = TypeVar("T")
 
 ATTRIBUTES = ("sport", "league", "country", "home_team", "away_team")
-NUMBERS = ("begins", "ends", "odds")
+NUMBERS = ("begins", "ends", "odds", "start_time_tbd")
 CODED = (*ATTRIBUTES, "pair")
 
 
@@ -55,8 +55,8 @@ class Memo:
 class Offer:
     """n events, sorted by id, that were open and not over when read; some may have begun or ended since.
 
-    `begins`, `ends`: Unix seconds; `pair`: (sport, league). All of shape (n,). A snapshot never changes; `memo` holds
-    values derived from it.
+    `begins`, `ends`: Unix seconds; `pair`: (sport, league); `start_time_tbd`: whether only the day of the begin is
+    known. All of shape (n,). A snapshot never changes; `memo` holds values derived from it.
     """
 
     version: int | None
@@ -70,6 +70,7 @@ class Offer:
     home_team: Column[str]
     away_team: Column[str]
     pair: Column[Pair]
+    start_time_tbd: Mask
     memo: Memo = field(default_factory=Memo, init=False, compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -158,8 +159,8 @@ def offer_of_columns(
 ) -> Offer:
     """A snapshot of columns of n values, sorted by id; times in Unix seconds, attributes in the order of `ATTRIBUTES`.
 
-    A number may also be the text "NaN" or "Infinity", for which JSON has no number. The dictionaries extend those of
-    `like`.
+    A number may also be the text "NaN" or "Infinity", for which JSON has no number. All start times are known. The
+    dictionaries extend those of `like`.
     """
     known = {name: getattr(like, name).dictionary if like is not None else None for name in CODED}
     columns = {name: Column.of(values, known[name]) for name, values in zip(ATTRIBUTES, attributes, strict=True)}
@@ -170,5 +171,6 @@ def offer_of_columns(
         ends=np.array(ends, dtype=np.float64),
         odds=np.array(odds, dtype=np.float64),
         pair=pair_column(columns["sport"], columns["league"], known["pair"]),
+        start_time_tbd=np.zeros(len(ids), dtype=np.bool_),
         **columns,
     )

@@ -131,13 +131,23 @@ class ScoringContext:
         return scores
 
 
+def begins_in_order(offer: Offer) -> Floats:
+    """The begins of events, in Unix seconds, with those whose start time is to be confirmed after all others; shape
+    (n,), read-only."""
+    if not offer.start_time_tbd.any():
+        return offer.begins
+    ordered: Floats = np.where(offer.start_time_tbd, offer.begins + _TEN_YEARS, offer.begins)
+    return ordered
+
+
+_TEN_YEARS = 3_650 * 86_400
 _SOONEST_FIRST = MemoKey[Scores]("soonest first")
 
 
 def soonest_first(offer: Offer) -> Scores:
     """Scores that order equally scored events by their begin, too small to matter otherwise; shape (n,), read-only."""
     cached = offer.memo.get(_SOONEST_FIRST)
-    return offer.memo.keep(_SOONEST_FIRST, -1e-13 * offer.begins) if cached is None else cached
+    return offer.memo.keep(_SOONEST_FIRST, -1e-13 * begins_in_order(offer)) if cached is None else cached
 
 
 class Recommender(ABC):

@@ -1,19 +1,22 @@
 """`soonest`: events in the order of their begin."""
 
-from .base import Recommender, Scores, ScoringContext
+from .base import Recommender, Scores, ScoringContext, begins_in_order
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 class Soonest(Recommender):
-    """Events in the order in which they begin. The score is the hours until then, negative."""
+    """Events in the order in which they begin. The score is the hours until then, negative. Those whose start time is
+    to be confirmed are last."""
 
     name = "soonest"
 
     def score(self, context: ScoringContext) -> Scores:
-        return (context.hour - context.offer.begins) / _HOUR
+        return (context.hour - begins_in_order(context.offer)) / _HOUR
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
+        if context.offer.start_time_tbd[place]:
+            return ["Its start time is to be confirmed"]
         seconds = float(context.offer.begins[place]) - context.now
         if seconds <= 0:
             return ["It has begun"]

@@ -101,7 +101,7 @@ class ReplayedState:
         return self._with_odds(events.keep(mask), self.odds[places])
 
     def _with_odds(self, offer: Offer, odds: Any) -> Offer:
-        names = ("version", "ids", "begins", "ends", *ATTRIBUTES, "pair")
+        names = ("version", "ids", "begins", "ends", *ATTRIBUTES, "pair", "start_time_tbd")
         return Offer(**{name: getattr(offer, name) for name in names}, odds=odds)
 
     def _sum_up(self) -> Trends:

@@ -29,6 +29,7 @@ from .guard_rails import GuardedUser, refuse, round_down, suggest_stake
 from .options import DEFAULTS, Options
 from .recommendation import Recommendation, RecommendedEvent
 from .request_filters import NO_FILTERS, RequestFilters
+from .start_times import with_unknown_start_times
 
 _EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
 _COUPONS_OF_HALF_CONFIDENCE = 10
@@ -154,7 +155,7 @@ def _scoring_context(
     request: RecommendationRequest, user_context: UserContext, casino_context: CasinoContext
 ) -> ScoringContext:
     return ScoringContext(
-        offer=casino_context.offer,
+        offer=with_unknown_start_times(casino_context.offer, request.options.unknown_start_time_zone),
         profile=user_context.profile,
         now=request.now.timestamp(),
         hour=request.hour,

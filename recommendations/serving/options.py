@@ -18,6 +18,8 @@ from recommendations.validation.settings_limits import limits
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_decimal
 
+from .start_times import is_time_zone
+
 MAX_EVENTS = 20
 MAX_LISTED = 1_000
 MAX_BYTES = 65_536  # each process keeps the options of up to a thousand casinos in memory
@@ -53,6 +55,10 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     begin_margin_seconds: Annotated[
         int, Meta(ge=0, le=86_400, description="The least time until an event's begin.")
     ] = 0
+    unknown_start_time_zone: Annotated[
+        Name | None,
+        Meta(description="Events that begin at 00:00 in this time zone, as Europe/London, have no start time yet."),
+    ] = None
     live_events: Annotated[bool, Meta(description="Include live events: begun and not over.")] = False
     max_per_league: Annotated[Cap | None, Meta(description="The most events of one league in a slip.")] = None
     max_per_sport: Annotated[Cap | None, Meta(description="The most events of one sport in a slip.")] = None
@@ -90,6 +96,10 @@ def parse_options(raw: object) -> Options:
         raise InvalidConfiguration(f"options: {error}") from error
     for name in options.fallbacks:
         get_recommender(name)
+    if (zone := options.unknown_start_time_zone) is not None and not is_time_zone(zone):
+        raise InvalidConfiguration(
+            f"options: unknown_start_time_zone is {zone!r}; use a name of the IANA database, such as Europe/London"
+        )
     size = len(_ENCODER.encode(options))
     if size > MAX_BYTES:
         raise InvalidConfiguration(f"options have {size} bytes of JSON together; use at most {MAX_BYTES}")

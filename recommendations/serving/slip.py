@@ -38,7 +38,7 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
     options = rules.options
     mask: Mask = np.greater(offer.begins, rules.now + options.begin_margin_seconds)
     if options.live_events:
-        mask |= (offer.begins <= rules.now) & (offer.ends > rules.now)
+        mask |= (offer.begins <= rules.now) & (offer.ends > rules.now) & ~offer.start_time_tbd
     cached, bounds = offer.memo.get(_HAS_ODD_WITHIN), (options.min_odd, options.max_odd)
     if cached is None or cached[0] != bounds:  # the same for all users of a casino
         has_odd = (offer.odds > 1.0) & (offer.odds >= options.min_odd) & (offer.odds <= options.max_odd)

@@ -18,6 +18,7 @@ EVENTS = Upsert(
         ("country", "text"),
         ("begin_timestamp", "timestamptz"),
         ("end_timestamp", "timestamptz"),
+        ("start_time_tbd", "boolean"),
         ("league", "text"),
         ("sport", "text"),
         ("odd", "numeric"),

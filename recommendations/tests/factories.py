@@ -1,6 +1,6 @@
 """Users, events and coupons for tests: models in the current casino's database, rows, and offers in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import factory
+import numpy as np
 
 from recommendations.models import Event, EventStatus, PurchasedCoupon, User, UserProfile
 from recommendations.offer import ATTRIBUTES, Offer, build_offer
@@ -173,7 +174,8 @@ def offer_of(*events: dict[str, Any]) -> Offer:
         each = {"id": event_id, "home_team": f"H{event_id}", "away_team": f"A{event_id}"}
         each |= {"begin_timestamp": OPEN, "end_timestamp": OPEN + timedelta(hours=2)}
         rows.append(tuple((selection() | each | changes)[column] for column in OFFER_COLUMNS))
-    return build_offer(1, rows)
+    is_tbd = [bool(changes.get("start_time_tbd")) for changes in events]
+    return replace(build_offer(1, rows), start_time_tbd=np.array(is_tbd, dtype=np.bool_))
 
 
 def rows_of(offer: Offer) -> list[tuple[Any, ...]]:

@@ -128,6 +128,7 @@ class EventRow(MatchFields, kw_only=True):
     id: int | None = None
     begin_timestamp: datetime
     end_timestamp: datetime
+    start_time_tbd: bool = False
     odd: Decimal
     status: str | None = None
     timestamp: datetime | None = None

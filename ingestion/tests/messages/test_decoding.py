@@ -82,6 +82,16 @@ def test_event_message_becomes_a_row():
     assert row.begin_timestamp == datetime.fromtimestamp(1_900_000_000, UTC)
 
 
+def test_an_event_may_tell_that_its_start_time_is_to_be_confirmed():
+    row = accepted(
+        decode_event,
+        event(start_time_tbd=True, begin_timestamp="2026-12-20T00:00:00Z", end_timestamp="2026-12-21T00:00:00Z"),
+    )
+    assert (row.start_time_tbd, row.begin_timestamp) == (True, datetime(2026, 12, 20, tzinfo=UTC))
+    assert accepted(decode_event, event()).start_time_tbd is False
+    assert rejected(decode_event, event(start_time_tbd="maybe")) == ("wrong_type", "start_time_tbd")
+
+
 def test_coupon_message_becomes_a_row_with_its_place_as_source():
     row = accepted(decode_coupon, coupon())
     assert isinstance(row, CouponRow)

@@ -12,7 +12,7 @@ from recommendations.offer import ATTRIBUTES, build_offer
 from recommendations.tests.factories import OPEN, offer_of, rows_of
 from tenants.tests.exhaustive import scaled
 
-ALL_COLUMNS = {"ids", "begins", "ends", "odds", *ATTRIBUTES, "pair"}
+ALL_COLUMNS = {"ids", "begins", "ends", "odds", *ATTRIBUTES, "pair", "start_time_tbd"}
 
 rows = st.tuples(
     st.integers(1, 8),

@@ -63,6 +63,13 @@ def test_names_are_compared_in_one_form_also_if_an_earlier_release_stored_them(n
     )
 
 
+def test_a_time_zone_must_exist():
+    assert parse_options({"unknown_start_time_zone": "Europe/London"}).unknown_start_time_zone == "Europe/London"
+    for name in ("Europe/Londn", "../../etc/passwd", "/etc", "Europe", "CEST+2x", "\x00"):
+        with pytest.raises(InvalidConfiguration, match="use a name of the IANA database"):
+            parse_options({"unknown_start_time_zone": name})
+
+
 def test_options_are_limited_in_size():
     leagues = [f"LEAGUE {number} ".ljust(60, "X") for number in range(1_000)]
     assert parse_options({"blocked": {"leagues": leagues}})
