@@ -48,7 +48,7 @@ class UserRow(msgspec.Struct, kw_only=True):
     stake_limit: Decimal | UnsetType | None = UNSET
     limit_left: Decimal | UnsetType | None = UNSET
     natural_key: UUID | None = None
-    former_keys: tuple[UUID, ...] = ()
+    former_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         fields.identity("id", self.id)
