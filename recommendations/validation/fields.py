@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from functools import lru_cache, update_wrapper
 from math import isfinite
 from typing import TypeVar, cast
@@ -200,8 +200,12 @@ def coupon_stake(field: str, value: Decimal) -> Decimal:
 
 
 def limit(field: str, value: Decimal) -> Decimal:
-    """An amount of at least zero."""
-    return _ZERO.quantize(_STAKE_STEP) if value.is_zero() else stake(field, value)
+    """An amount that limits, rounded down: to 0, which is reached, if it is negative or below the least stake."""
+    with suppress(InvalidOperation):  # infinite, not a number, or with too many digits: refused below
+        if value < _STAKE_STEP:
+            return _ZERO.quantize(_STAKE_STEP)
+        value = value.quantize(_STAKE_STEP, ROUND_DOWN)
+    return stake(field, value)
 
 
 def _amount(field: str, value: Decimal, above: Decimal, at_most: Decimal, step: Decimal) -> Decimal:

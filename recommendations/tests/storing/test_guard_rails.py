@@ -99,7 +99,7 @@ def test_a_row_lists_its_unset_columns():
         ({"status": "asleep"}, "unknown_value", "status"),
         ({"status_until": NEVER}, "inconsistent", "status_until"),
         ({"birth_date": date(1986, 1, 1)}, "inconsistent", "birth_date"),
-        ({"stake_limit": Decimal(-1)}, "out_of_range", "stake_limit"),
+        ({"stake_limit": Decimal("Infinity")}, "out_of_range", "stake_limit"),
         ({"limit_left": Decimal("NaN")}, "out_of_range", "limit_left"),
     ],
 )
