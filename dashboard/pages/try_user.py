@@ -29,6 +29,7 @@ _REFUSALS = {
     "closed": "has a closed account",
     "under_age": "is or may be under age",
     "limit_reached": "has reached a limit",
+    "withheld": "is withheld: the latest message about this user could not be read",
 }
 
 

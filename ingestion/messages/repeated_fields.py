@@ -1,17 +1,21 @@
-"""Messages with a field that occurs more than once, of which JSON decoders take the last, even if it permits more.
+"""Messages with a field that occurs more than once, of which JSON decoders take the last, even if it permits more, or
+with its name in other case, which they ignore.
 
-Of the fields that restrict, the strictest value is taken instead. Only these fields are searched for, with a regular
-expression: it takes a fifth of the time of decoding a message, reading all fields as pairs takes twice that time.
+Of the fields that restrict, the strictest value is taken instead, in any case of the name. Only these fields are
+searched for, with a regular expression: it takes a fifth of the time of decoding a message, reading all fields as pairs
+takes twice that time.
 """
 
 import json
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from recommendations.errors import InvalidRow
+from recommendations.validation import status_words
 from tenants.numbers import parse_decimal
 
 from .envelope import Envelope
@@ -22,6 +26,7 @@ Choose = Callable[[Sequence[Any], Envelope], Any]
 _Pairs = list[tuple[str, Any]]
 
 _ESCAPED_NAME = re.compile(rb'"[^"\\]*\\u[^"]*"\s*:')
+_UNKNOWN_RANK = 2
 _NO_LIMIT, _UNREADABLE = Decimal("Infinity"), Decimal("-Infinity")
 
 
@@ -33,12 +38,16 @@ def _sending_time(_: Sequence[Any], envelope: Envelope) -> int:
     return envelope.sent_at
 
 
-def _strictest(mildest: str, *strict: str) -> Choose:
+def _strictest(status_of: Callable[[str], str], mildest: str, *strict: str) -> Choose:
     """Chooses a word. Null, an absent value, is milder than any; an unknown one is stricter than the mildest."""
     ranks = {mildest: 1} | {word: rank for rank, word in enumerate(strict, start=3)}
 
     def rank(value: Any) -> int:
-        return 0 if value is None else ranks.get(value.strip().upper(), 2) if isinstance(value, str) else 2
+        if value is None:
+            return 0
+        with suppress(InvalidRow):
+            return ranks[status_of(value)] if isinstance(value, str) else _UNKNOWN_RANK
+        return _UNKNOWN_RANK
 
     return lambda values, _: max(values, key=rank)
 
@@ -67,13 +76,18 @@ def _youngest(values: Sequence[Any], _: Envelope) -> Any:
 
 def _resolver(pattern: bytes, choose: Mapping[str, Choose]) -> Callable[[Envelope], bytes]:
     """A function that returns a message with each of the fields of `choose` once. It raises InvalidRow for different
-    ids. `pattern` matches their names, and perhaps values, which does no harm."""
-    find = re.compile(pattern).findall
+    ids. `pattern` matches their names in any case, and perhaps values, which does no harm."""
+    find = re.compile(pattern, re.IGNORECASE).findall
+    is_in_lower_case = frozenset(f'"{name}"'.encode() for name in choose).issuperset
 
     def resolve(envelope: Envelope) -> bytes:
         value = envelope.value or b""
         found = find(value)
-        if len(set(found)) == len(found) and not (b"\\" in value and _ESCAPED_NAME.search(value)):
+        if (
+            len(set(found)) == len(found)
+            and is_in_lower_case(found)
+            and not (b"\\" in value and _ESCAPED_NAME.search(value))
+        ):
             return value
         return _resolve(value, choose, envelope)
 
@@ -95,7 +109,9 @@ def _resolve(value: bytes, choose: Mapping[str, Choose], envelope: Envelope) -> 
     if not isinstance(fields, dict):
         return value
     for name, choose_one in choose.items():
-        values = [each for field, each in objects[-1] if field == name]
+        values = [each for field, each in objects[-1] if field.lower() == name]
+        if values:
+            fields[name] = values[-1]
         if any(each != values[0] for each in values[1:]):
             fields[name] = choose_one(values, envelope)
             logger.warning("%s: %s occurs more than once; the strictest value counts", envelope.place, name)
@@ -108,7 +124,7 @@ resolve_user = _resolver(
     {
         "id": _same_row,
         "timestamp": _sending_time,
-        "status": _strictest("ACTIVE", "TIME_OUT", "SELF_EXCLUDED", "CLOSED"),
+        "status": _strictest(status_words.user_status, "ACTIVE", "TIME_OUT", "SELF_EXCLUDED", "CLOSED"),
         "status_until": _no_end,
         "stake_limit": _lowest,
         "limit_left": _lowest,
@@ -121,6 +137,6 @@ resolve_event = _resolver(
     {
         "id": _same_row,
         "timestamp": _sending_time,
-        "status": _strictest("OPEN", "SUSPENDED", "CANCELLED", "SETTLED"),
+        "status": _strictest(status_words.event_status, "OPEN", "LIVE", "SUSPENDED", "CANCELLED", "SETTLED"),
     },
 )

@@ -52,7 +52,9 @@ class _CasinoMessages:
         self._make = {"users": self._user, "events": self._event, "coupons": self._coupon}[topic.name]
         with use_casino(casino.current):
             now = timezone.now()
-            offer = Event.objects.filter(begin_timestamp__gt=now, status=EventStatus.OPEN).order_by("begin_timestamp")
+            offer = Event.objects.filter(begin_timestamp__gt=now, status=EventStatus.OPEN, is_withheld=False).order_by(
+                "begin_timestamp"
+            )
             self._events = [_row(event) for event in offer[:_POOL]]
             self._users = list(User.objects.order_by("id").values_list("pk", flat=True)[:_POOL])
         self._selections = [Selection.of(event) for event in self._events]

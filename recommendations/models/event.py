@@ -25,6 +25,7 @@ class Team(CasinoModel):
 
 class EventStatus(models.TextChoices):
     OPEN = "OPEN"
+    LIVE = "LIVE"
     SUSPENDED = "SUSPENDED"
     CANCELLED = "CANCELLED"
     SETTLED = "SETTLED"
@@ -34,9 +35,13 @@ class Event(CasinoModel):
     """A match. `id` is the casino's own if it sent one; else `natural_key` identifies the event.
 
     `timestamp` is the time of the casino's message; null if unknown, which is earlier than any other. `status_as_of` is
-    that of the latest message with a status; null, in events of earlier releases, is `timestamp`. `stored_at` is the
-    time of the event's first message; null for events stored before this column existed. With `start_time_tbd`, only
-    the day of the begin is known.
+    that of the latest message with a status, `odd_as_of` with an odd, `begin_timestamp_as_of` with a begin or an end;
+    null, in events of earlier releases, is `timestamp`. `stored_at` is the time of the event's first message; null for
+    events stored before this column existed.
+
+    `is_withheld`: as of `odd_as_of`, a message had no usable odd or could not be read. Only open and live events that
+    are not withheld can be bet on; a live one has begun, whatever its `begin_timestamp` says. With
+    `start_time_tbd`, only the day of the begin is known.
     """
 
     country = models.CharField(max_length=100)
@@ -52,7 +57,10 @@ class Event(CasinoModel):
         max_length=10, choices=EventStatus.choices, default=EventStatus.OPEN, db_default=EventStatus.OPEN
     )
     timestamp = models.DateTimeField(null=True)
+    is_withheld = models.BooleanField(default=False, db_default=False)
     status_as_of = models.DateTimeField(null=True, editable=False)
+    odd_as_of = models.DateTimeField(null=True, editable=False)
+    begin_timestamp_as_of = models.DateTimeField(null=True, editable=False)
     stored_at = models.DateTimeField(null=True, db_default=Now(), editable=False)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
     teams = models.ManyToManyField(Team, through="EventTeam", related_name="events")

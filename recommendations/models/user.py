@@ -21,6 +21,8 @@ class User(CasinoModel):
     the user's currency, null for no limit. `currency_since` is the time of the currency's last change (set by a
     trigger), null for never.
 
+    `is_withheld`: a message as of `is_withheld_as_of` could not be read, and no later one was; the user gets no bets.
+
     `status_as_of`, `birth_date_as_of` and those of the limits are the timestamps of the latest messages with these
     values; null, in rows of earlier releases, is `timestamp`.
     """
@@ -41,8 +43,10 @@ class User(CasinoModel):
     birth_date = models.DateField(null=True, blank=True)
     stake_limit = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     limit_left = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    is_withheld = models.BooleanField(default=False, db_default=False)
     currency_since = models.DateTimeField(null=True, blank=True, editable=False)
     status_as_of = models.DateTimeField(null=True, editable=False)
+    is_withheld_as_of = models.DateTimeField(null=True, editable=False)
     birth_date_as_of = models.DateTimeField(null=True, editable=False)
     stake_limit_as_of = models.DateTimeField(null=True, editable=False)
     limit_left_as_of = models.DateTimeField(null=True, editable=False)

@@ -28,6 +28,7 @@ class Refusal(StrEnum):
     CLOSED = "closed"
     UNDER_AGE = "under_age"
     LIMIT_REACHED = "limit_reached"
+    WITHHELD = "withheld"
 
 
 class GuardedUser(Protocol):
@@ -37,6 +38,8 @@ class GuardedUser(Protocol):
     def status(self) -> str: ...
     @property
     def status_until(self) -> datetime | None: ...
+    @property
+    def is_withheld(self) -> bool: ...
     @property
     def birth_year(self) -> int: ...
     @property
@@ -56,6 +59,8 @@ def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None
         refusal = Refusal(user.status.lower()) if user.status in UserStatus else Refusal.CLOSED
         if refusal is Refusal.CLOSED or user.status_until is None or now < user.status_until:
             return refusal
+    if user.is_withheld:
+        return Refusal.WITHHELD
     if _age(user, now.date()) < options.minimum_age:
         return Refusal.UNDER_AGE
     smallest = _UNIT if user.currency in _WITHOUT_HUNDREDTHS else _HUNDREDTH

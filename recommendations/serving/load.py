@@ -36,8 +36,8 @@ _STORED_PAIRS = (
 
 _USER = (
     "users.id", "users.currency", "users.country", "users.birth_year", "users.birth_date", "users.status",
-    "users.status_until", "users.currency_since", "users.stake_limit", "users.limit_left", "users.favorite_sport",
-    "profile.id", _STORED_PAIRS, "profile.purchases_at_last_update", "profile.coupon_count",
+    "users.status_until", "users.is_withheld", "users.currency_since", "users.stake_limit", "users.limit_left",
+    "users.favorite_sport", "profile.id", _STORED_PAIRS, "profile.purchases_at_last_update", "profile.coupon_count",
     MERGED_TALLIES, UNMERGED_COUPONS,
 )  # fmt: skip
 
@@ -92,6 +92,7 @@ class FoundUser:
     birth_date: date | None
     status: str
     status_until: datetime | None
+    is_withheld: bool
     currency_since: datetime | None
     stake_limit: Decimal | None
     limit_left: Decimal | None

@@ -24,7 +24,7 @@ from recommendations.tallies.trends import TREND_HALF_LIFE
 from recommendations.validation.fields import SEPARATOR
 from tenants.routing.connections import casino_atomic, current_alias, execute, query
 
-from .upsert import as_json
+from .upsert_sql import as_json
 
 logger = logging.getLogger(__name__)
 

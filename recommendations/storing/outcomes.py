@@ -14,6 +14,8 @@ class Result(StrEnum):
     STALE = "stale"
     ID_TAKEN = "id_taken"
     UNKNOWN_USER = "unknown_user"
+    NOT_STORED = "not_stored"
+    CONTRADICTS = "contradicts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Outcome:
     STORED_IN_PART: a coupon with selections that could not be read. WAITING: a coupon stored until its user is.
     UNKNOWN_USER: a coupon dropped because too many are waiting. DUPLICATE: stored already. STALE: older than the
     stored, removed or erased row. ID_TAKEN: the id belongs to a row that the casino sent without one, which is never
-    overwritten.
+    overwritten. NOT_STORED: a change of a row that is not there. CONTRADICTS: a change that the stored row rules out.
     """
 
     result: Result
@@ -31,3 +33,4 @@ class Outcome:
 
 
 DUPLICATE, STALE, ID_TAKEN = Outcome(Result.DUPLICATE), Outcome(Result.STALE), Outcome(Result.ID_TAKEN)
+NOT_STORED, CONTRADICTS = Outcome(Result.NOT_STORED), Outcome(Result.CONTRADICTS)

@@ -12,8 +12,8 @@ from tenants.routing.connections import execute, query
 
 from .casino_tallies import add_to_casino_tallies
 from .outcomes import DUPLICATE, Outcome, Result
-from .upsert import Key, as_json
-from .upsert_sql import LATEST_TRUSTED
+from .upsert import Key
+from .upsert_sql import LATEST_TRUSTED, as_json
 from .user_tallies import coupon_pages, rebuild_users
 
 _REMOVED_AT_ONCE = 200  # coupons, whose selections are in memory together
@@ -26,13 +26,23 @@ SELECT %s, row.id, row.timestamp FROM {_REMOVALS} ORDER BY row.id
 ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = excluded.timestamp WHERE stored.timestamp < excluded.timestamp
 """
 
-_UNCHANGED_SINCE = (
-    "{table}.id = row.id AND {table}.natural_key IS NULL "
-    f"AND COALESCE({{table}}.timestamp <= row.timestamp OR {{table}}.timestamp > {LATEST_TRUSTED}, true)"
-)
+# A partial message moves only the times of what it has.
+_LATEST = {
+    "users": "GREATEST(users.timestamp, users.status_as_of, users.is_withheld_as_of, users.stake_limit_as_of, "
+    "users.limit_left_as_of, users.birth_date_as_of)",
+    "events": "GREATEST(events.timestamp, events.status_as_of, events.odd_as_of, events.begin_timestamp_as_of)",
+}
+
+
+def _unchanged_since(table: str) -> str:
+    return (
+        f"{table}.id = row.id AND {table}.natural_key IS NULL "
+        f"AND COALESCE({_LATEST[table]} <= row.timestamp OR {_LATEST[table]} > {LATEST_TRUSTED}, true)"
+    )
+
 
 _FIND_USERS = f"""
-SELECT users.id FROM users, {_REMOVALS} WHERE {_UNCHANGED_SINCE.format(table="users")}
+SELECT users.id FROM users, {_REMOVALS} WHERE {_unchanged_since("users")}
 ORDER BY users.id FOR UPDATE OF users
 """
 _REMOVE_USERS = (
@@ -51,7 +61,7 @@ WHERE coupon.user_id = row.id AND coupon.timestamp <= row.timestamp
   AND NOT EXISTS (SELECT FROM users WHERE users.id = row.id)
 """
 
-_FIND_EVENTS = f"SELECT events.id FROM events, {_REMOVALS} WHERE {_UNCHANGED_SINCE.format(table='events')}"
+_FIND_EVENTS = f"SELECT events.id FROM events, {_REMOVALS} WHERE {_unchanged_since('events')}"
 _REMOVE_EVENTS = ("DELETE FROM event_teams WHERE event_id = ANY(%s)", "DELETE FROM events WHERE id = ANY(%s)")
 
 _LOCK_PROFILES = """

@@ -3,9 +3,15 @@
 A row's values are those of its latest message. Columns that a message may leave out, as a status, are `Timed`: they
 have a time of their own, and are those of the latest message that sent them. So a message without a status, an odd's or
 an address's, never makes a status stale that was sent before it and arrives after it.
+
+A complete message inserts a row or updates it (`Upsert.sql`); a partial one updates a stored row (`Upsert.update_sql`).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from recommendations.validation.fields import EARLIEST
 
@@ -16,15 +22,22 @@ _NEVER = f"timestamptz '{EARLIEST.isoformat()}'"
 # by earlier releases may be dated a day ahead. The minute is for clocks that differ.
 LATEST_TRUSTED = "now() + interval '1 minute'"
 
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
 _UNLESS_ERASED = (
     "WHERE NOT EXISTS (SELECT FROM erased_users AS erased "
     "WHERE erased.natural_key = ANY(row.natural_key || row.former_keys) AND erased.erased_at >= row.timestamp)"
 )
 
 
+def as_json(rows: Any) -> str:
+    """The rows as a parameter for `jsonb_to_recordset`."""
+    return _ENCODER.encode(rows).decode()
+
+
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """Columns that are sent together or not at all, with the time of the message that sent them in `<first>_as_of`.
+    """Columns of one subject, with the time of the latest message that sent any of them in `<first>_as_of`.
 
     At equal times, the stricter values win: `is_stricter` is SQL that compares those of the rows `{new}` and `{old}`,
     and is never null. `valid_if` is SQL with the new values of columns, as `{birth_year}`: else null is stored.
@@ -38,6 +51,9 @@ class Timed:
     def as_of(self) -> str:
         return f"{self.columns[0]}_as_of"
 
+    def is_in(self, columns: Collection[str]) -> bool:
+        return any(column in columns for column in self.columns)
+
 
 @dataclass(frozen=True, slots=True)
 class _Change:
@@ -49,30 +65,74 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """`columns` are pairs of name and SQL type. A stored row of the same key is updated where something differs."""
+    """`columns` are pairs of name and SQL type. A stored row of the same key is updated where something differs.
+
+    `valid_if` is SQL with the new values of columns, as `{odd}`: a partial message that makes it false contradicts the
+    stored row.
+    """
 
     table: str
     columns: tuple[tuple[str, str], ...]
     timed: tuple[Timed, ...] = ()
+    valid_if: str = "true"
 
     def sql(self, key: str, unset_columns: tuple[str, ...] = ()) -> str:
         """SQL that upserts rows by `key` (`id` or `natural_key`), without `unset_columns`. Parameter: the rows as JSON.
         Returns (key, id, is_new) for each written row, and nothing for the others."""
-        types = {"id": "bigint", "natural_key": "uuid", **dict(self.columns)}
-        columns = [column for column in types if (key == "id" or column != "id") and column not in unset_columns]
-        record = ", ".join(f"{column} {types[column]}" for column in columns)
-        if self.table == "users":
-            record += ", former_keys uuid[]"
+        columns = [each for each in self._types if (key == "id" or each != "id") and each not in unset_columns]
         values = {column: f"row.{column}" for column in columns}
         for each in self.timed:
-            values[each.as_of] = f"COALESCE(row.timestamp, {_NEVER})" if each.columns[0] in columns else _NEVER
+            values[each.as_of] = f"COALESCE(row.timestamp, {_NEVER})" if each.is_in(columns) else _NEVER
+        changes = self._changes(columns, "excluded")
         return (
             f"INSERT INTO {self.table} ({', '.join(values)}) "
-            f"SELECT {', '.join(values.values())} FROM jsonb_to_recordset(%s::jsonb) AS row({record}) "
+            f"SELECT {', '.join(values.values())} FROM {self._record(columns, self._extra)} "
             f"{self._unless_removed(key)} ORDER BY row.{key} "
-            f"ON CONFLICT ({key}) DO {self._on_conflict(columns)} "
+            f"ON CONFLICT ({key}) DO UPDATE SET {self._assignments(changes)} "
+            f"WHERE {self.table}.natural_key IS NOT DISTINCT FROM excluded.natural_key AND {self._effects(changes)} "
             f"RETURNING {key}, id, xmax = 0"  # xmax is 0 in a row that no earlier version preceded
         )
+
+    def update_sql(self, key: str, unset_columns: tuple[str, ...]) -> str:
+        """SQL that updates stored rows by `key`, without `unset_columns`. Parameter: the rows as JSON. Returns
+        (key, id) for each updated row, and nothing for the others."""
+        columns, table = self._sent(key, unset_columns), self.table
+        changes = self._changes(columns, "row")
+        return (
+            f"UPDATE {table} SET {self._assignments(changes)} FROM {self._record(columns)} "
+            f"WHERE {self._is_stored_as(key)} AND {self._effects(changes)} RETURNING {table}.{key}, {table}.id"
+        )
+
+    def contradictions_sql(self, key: str, unset_columns: tuple[str, ...]) -> str:
+        """SQL that returns the keys of the rows, a parameter of JSON, that contradict the stored ones."""
+        columns = self._sent(key, unset_columns)
+        is_valid = self.valid_if.format(**self._stored() | self._new_values(self._changes(columns, "row")))
+        return (
+            f"SELECT row.{key} FROM {self.table}, {self._record(columns)} "
+            f"WHERE {self._is_stored_as(key)} AND NOT ({is_valid})"
+        )
+
+    @property
+    def _extra(self) -> str:
+        """What a row has beside its columns."""
+        return ", former_keys uuid[]" if self.table == "users" else ""
+
+    @property
+    def _types(self) -> dict[str, str]:
+        return {"id": "bigint", "natural_key": "uuid", **dict(self.columns)}
+
+    def _sent(self, key: str, unset_columns: tuple[str, ...]) -> list[str]:
+        sent = [column for column in dict(self.columns) if column not in unset_columns]
+        return [key, *sent]
+
+    def _record(self, columns: list[str], extra: str = "") -> str:
+        record = ", ".join(f"{column} {self._types[column]}" for column in columns) + extra
+        return f"jsonb_to_recordset(%s::jsonb) AS row({record})"
+
+    def _is_stored_as(self, key: str) -> str:
+        """An id of the casino is never that of a row that the casino sent without one."""
+        own = f" AND {self.table}.natural_key IS NULL" if key == "id" else ""
+        return f"{self.table}.{key} = row.{key}{own}"
 
     def _unless_removed(self, key: str) -> str:
         if key != "id":
@@ -83,38 +143,42 @@ class Upsert:
             f"AND (row.timestamp IS NULL OR removed.timestamp >= row.timestamp))"
         )
 
-    def _on_conflict(self, columns: list[str]) -> str:
-        changes = [self._row_change(columns)]
-        changes += [self._timed_change(each) for each in self.timed if each.columns[0] in columns]
-        assignments = ", ".join(f"{column} = {value}" for column, value in self._new_values(changes).items())
-        effects = " OR ".join(self._has_effect(change) for change in changes)
-        return (
-            f"UPDATE SET {assignments} "
-            f"WHERE {self.table}.natural_key IS NOT DISTINCT FROM excluded.natural_key AND ({effects})"
-        )
+    def _changes(self, columns: list[str], new: str) -> list[_Change]:
+        """What the row `new` (`excluded` or `row`) with these columns changes."""
+        timed = [self._timed_change(each, columns, new) for each in self.timed if each.is_in(columns)]
+        of_subjects = {column for each in self.timed for column in each.columns}
+        rest = [each for each in columns if each not in {"id", "natural_key", "timestamp"} | of_subjects]
+        return [self._row_change(rest, new), *timed] if rest else timed
 
-    def _row_change(self, columns: list[str]) -> _Change:
-        """The columns that each message sends. A row without a timestamp replaces any other."""
-        timed = {column for each in self.timed for column in each.columns}
-        sent = [column for column in columns if column not in {"id", "natural_key"} | timed]
+    def _assignments(self, changes: list[_Change]) -> str:
+        return ", ".join(f"{column} = {value}" for column, value in self._new_values(changes).items())
+
+    def _effects(self, changes: list[_Change]) -> str:
+        return f"({' OR '.join(self._has_effect(change) for change in changes) or 'false'})"
+
+    def _row_change(self, columns: list[str], new: str) -> _Change:
+        """The columns without a time of their own, which have the row's. A row without a timestamp replaces any."""
         stored = f"{self.table}.timestamp"
-        values = {column: f"excluded.{column}" for column in sent}
-        values["timestamp"] = f"COALESCE(excluded.timestamp, {stored})"
-        return _Change(f"COALESCE({stored} <= excluded.timestamp OR {stored} > {LATEST_TRUSTED}, true)", values)
+        values = {column: f"{new}.{column}" for column in columns}
+        values["timestamp"] = f"COALESCE({new}.timestamp, {stored})"
+        return _Change(f"COALESCE({stored} <= {new}.timestamp OR {stored} > {LATEST_TRUSTED}, true)", values)
 
-    def _timed_change(self, timed: Timed) -> _Change:
+    def _timed_change(self, timed: Timed, columns: list[str], new: str) -> _Change:
         stored = f"COALESCE({self.table}.{timed.as_of}, {self.table}.timestamp)"
-        is_stricter = timed.is_stricter.format(new="excluded", old=self.table)
+        is_stricter = timed.is_stricter.format(new=new, old=self.table)
         condition = (
-            f"COALESCE({stored} < excluded.timestamp "
-            f"OR ({stored} = excluded.timestamp OR {stored} > {LATEST_TRUSTED}) AND {is_stricter}, true)"
+            f"COALESCE({stored} < {new}.timestamp "
+            f"OR ({stored} = {new}.timestamp OR {stored} > {LATEST_TRUSTED}) AND {is_stricter}, true)"
         )
-        values = {column: f"excluded.{column}" for column in timed.columns}
-        return _Change(condition, values | {timed.as_of: f"COALESCE(excluded.timestamp, {self._time_of(timed)})"})
+        values = {column: f"{new}.{column}" for column in timed.columns if column in columns}
+        return _Change(condition, values | {timed.as_of: f"COALESCE({new}.timestamp, {self._time_of(timed)})"})
 
     def _time_of(self, timed: Timed) -> str:
         """The stored time of these columns. Null, in a row of an earlier release, means the row's."""
         return f"COALESCE({self.table}.{timed.as_of}, {self.table}.timestamp, {_NEVER})"
+
+    def _stored(self) -> dict[str, str]:
+        return {column: f"{self.table}.{column}" for column in self._types}
 
     def _new_values(self, changes: list[_Change]) -> dict[str, str]:
         new = {each.as_of: self._time_of(each) for each in self.timed}  # kept, when the row's own time moves on
@@ -124,9 +188,9 @@ class Upsert:
                 new[column] = f"CASE WHEN {change.condition} THEN {value} ELSE {kept} END"
         for each in self.timed:
             if each.valid_if:
-                stored = {column: f"{self.table}.{column}" for column in each.columns}
-                is_valid = each.valid_if.format(**stored | new)
-                new |= {column: f"CASE WHEN {is_valid} THEN {(stored | new)[column]} END" for column in each.columns}
+                values = self._stored() | new
+                is_valid = each.valid_if.format(**values)
+                new |= {column: f"CASE WHEN {is_valid} THEN {values[column]} END" for column in each.columns}
         return new
 
     def _has_effect(self, change: _Change) -> str:

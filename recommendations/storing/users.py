@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from recommendations.validation.rows import Removal, Row, UserRow
+from recommendations.validation.changes import UserChange
+from recommendations.validation.rows import Removal, UserRow
 from tenants.routing.connections import casino_atomic, execute
 
 from .outcomes import Outcome
 from .removal import remove_users
-from .upsert import store_in_order, store_rows, written_ids
+from .upsert import Rows, store_in_order, store_rows, written_ids
 from .upsert_sql import Timed, Upsert
 from .waiting_coupons import lock_waiting_coupons, store_coupons_waiting_for
 
@@ -41,6 +42,7 @@ USERS = Upsert(
         ("birth_date", "date"),
         ("stake_limit", "numeric"),
         ("limit_left", "numeric"),
+        ("is_withheld", "boolean"),
     ),
     timed=(
         Timed(("status", "status_until"), f"{_STRICTNESS.format(row='{new}')} > {_STRICTNESS.format(row='{old}')}"),
@@ -51,13 +53,14 @@ USERS = Upsert(
         ),
         Timed(("stake_limit",), _is_lower("stake_limit")),
         Timed(("limit_left",), _is_lower("limit_left")),
+        Timed(("is_withheld",), "({new}.is_withheld AND NOT {old}.is_withheld)"),
     ),
 )
 
 _PROFILES = "INSERT INTO users_profile (user_id) SELECT unnest(%s::bigint[]) ON CONFLICT (user_id) DO NOTHING"
 
 
-def store_users(rows: Sequence[UserRow | Removal]) -> list[Outcome]:
+def store_users(rows: Sequence[UserRow | UserChange | Removal]) -> list[Outcome]:
     """Store users, a profile for each that has none, and the coupons that were waiting for them.
 
     Of several rows of one user, the one with the latest `timestamp` wins; of equal ones the last. Of those that have a
@@ -68,7 +71,7 @@ def store_users(rows: Sequence[UserRow | Removal]) -> list[Outcome]:
         return store_in_order(rows, _store)
 
 
-def _store(rows: Sequence[Row | Removal]) -> list[Outcome]:
+def _store(rows: Rows) -> list[Outcome]:
     outcomes = store_rows(rows, USERS, remove_users)
     if changed := written_ids(outcomes):
         execute(_PROFILES, [changed])

@@ -14,7 +14,7 @@ _TOTALS = """
 SELECT
     CASE WHEN estimate.users > %(counted)s THEN estimate.users ELSE (SELECT count(*) FROM users) END,
     estimate.users > %(counted)s,
-    (SELECT count(*) FROM events WHERE status = 'OPEN' AND begin_timestamp > %(now)s),
+    (SELECT count(*) FROM events WHERE status = 'OPEN' AND NOT is_withheld AND begin_timestamp > %(now)s),
     (SELECT count(*) FROM (
         SELECT FROM purchased_coupons WHERE timestamp >= %(midnight)s AND timestamp < %(tomorrow)s LIMIT %(counted)s
     ) AS coupons)

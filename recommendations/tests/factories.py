@@ -27,6 +27,7 @@ class GuardedUser:
 
     status: str = "ACTIVE"
     status_until: datetime | None = None
+    is_withheld: bool = False
     birth_year: int = 1980
     birth_date: date | None = None
     currency: str = "EUR"
@@ -190,7 +191,7 @@ def rows_of(offer: Offer) -> list[tuple[Any, ...]]:
 
 def open_rows(now: datetime) -> list[tuple[Any, ...]]:
     """The expected `rows_of` of the current casino's offer, computed from the models."""
-    events = Event.objects.filter(status=EventStatus.OPEN, end_timestamp__gt=now).order_by("id")
+    events = Event.objects.filter(status=EventStatus.OPEN, is_withheld=False, end_timestamp__gt=now).order_by("id")
     return [
         (
             event.pk,

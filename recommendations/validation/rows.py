@@ -13,24 +13,25 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from recommendations.errors import InvalidRow
-from recommendations.models import Event, EventStatus, UserStatus
+from recommendations.models import Event, UserStatus
 from tenants.ids import MAX_ID
 
-from . import fields
+from . import fields, status_words
 from .natural_keys import coupon_key, event_key, former_user_keys, user_key
 from .normal_form import key_form
 from .settings_limits import limits
 
-_EVENT_STATUSES = tuple(EventStatus.values)
-_USER_STATUSES = tuple(UserStatus.values)
 _ENDING_STATUSES = frozenset((UserStatus.SELF_EXCLUDED, UserStatus.TIME_OUT))
 
 
 class UserRow(msgspec.Struct, kw_only=True):
-    """A row without `status` (and so `status_until`), `birth_date`, `stake_limit` or `limit_left` keeps a stored user's
+    """`favorite_sport` and `favorite_league` are empty if unknown.
+
+    A row without `status` (and so `status_until`), `birth_date`, `stake_limit` or `limit_left` keeps a stored user's
     values; a stored birth date only within the row's `birth_year`. None removes a limit. `status_until` is None for a
-    status without an end: CLOSED, ACTIVE, and one whose end lies before `timestamp`. `former_keys`: the natural keys by
-    which earlier releases may have recorded an erasure of this user."""
+    status without an end: CLOSED, ACTIVE, and one whose end lies before `timestamp`. `is_withheld` is False: a message
+    that could not be read is no row. `former_keys`: the natural keys by which earlier releases may have recorded an
+    erasure of this user."""
 
     id: int | None = None
     name: str
@@ -47,6 +48,7 @@ class UserRow(msgspec.Struct, kw_only=True):
     birth_date: date | None = None
     stake_limit: Decimal | UnsetType | None = UNSET
     limit_left: Decimal | UnsetType | None = UNSET
+    is_withheld: bool = False
     natural_key: UUID | None = None
     former_keys: tuple[str, ...] = ()
 
@@ -62,7 +64,8 @@ class UserRow(msgspec.Struct, kw_only=True):
         self.timestamp = fields.instant("timestamp", self.timestamp)
         if self.birth_year > self.timestamp.year:
             raise InvalidRow("inconsistent", "birth_year", "must not be later than timestamp")
-        self.favorite_sport = fields.one_of("favorite_sport", self.favorite_sport, limits.sports)
+        if self.favorite_sport != "":
+            self.favorite_sport = fields.one_of("favorite_sport", self.favorite_sport, limits.sports)
         if self.favorite_league != "":
             self.favorite_league = fields.classifier("favorite_league", self.favorite_league)
         self._check_guard_rails()
@@ -73,22 +76,17 @@ class UserRow(msgspec.Struct, kw_only=True):
 
     def _check_guard_rails(self) -> None:
         if self.status is not None:
-            self.status = fields.one_of("status", self.status, _USER_STATUSES)
+            self.status = status_words.user_status(self.status)
         if self.status_until is not None:
             if self.status is None:
                 raise InvalidRow("inconsistent", "status_until", "requires a status; send both")
-            self.status_until = self._status_end(fields.instant("status_until", self.status_until))
+            self.status_until = status_end(self.status, self.status_until, self.timestamp)
         if self.birth_date is not None:
             fields.birth_date("birth_date", self.birth_date, self.birth_year)
         if isinstance(self.stake_limit, Decimal):
             self.stake_limit = fields.limit("stake_limit", self.stake_limit)
         if isinstance(self.limit_left, Decimal):
             self.limit_left = fields.limit("limit_left", self.limit_left)
-
-    def _status_end(self, until: datetime) -> datetime | None:
-        """The end of the status, if it can have one. One before the message is a mistake, and is taken for none: the
-        restriction is what is certain."""
-        return until if self.status in _ENDING_STATUSES and until > self.timestamp else None
 
     @property
     def unset_columns(self) -> tuple[str, ...]:
@@ -123,7 +121,7 @@ class MatchFields(msgspec.Struct, kw_only=True):
 
 class EventRow(MatchFields, kw_only=True):
     """`timestamp` is the time of the row's state; a row without one replaces any other. A row without `status` keeps a
-    stored event's; a new event is open."""
+    stored event's; a new event is open. `is_withheld` is False: a row has a usable odd."""
 
     id: int | None = None
     begin_timestamp: datetime
@@ -131,6 +129,7 @@ class EventRow(MatchFields, kw_only=True):
     start_time_tbd: bool = False
     odd: Decimal
     status: str | None = None
+    is_withheld: bool = False
     timestamp: datetime | None = None
     natural_key: UUID | None = None
 
@@ -143,7 +142,7 @@ class EventRow(MatchFields, kw_only=True):
         if self.timestamp is not None:
             self.timestamp = fields.instant("timestamp", self.timestamp)
         if self.status is not None:
-            self.status = fields.one_of("status", self.status, _EVENT_STATUSES)
+            self.status = status_words.event_status(self.status)
         if self.begin_timestamp >= self.end_timestamp:
             raise InvalidRow(
                 "inconsistent", "end_timestamp", f"is {self.end_timestamp}; must be later than begin_timestamp"
@@ -302,3 +301,10 @@ class Removal(msgspec.Struct, kw_only=True):
 MutableRow = UserRow | EventRow  # a later row replaces an earlier one; coupons are final
 Row = MutableRow | CouponRow  # the rows that casinos send
 AnyRow = Row | ServedRow
+
+
+def status_end(status: str | None, until: datetime, since: datetime) -> datetime | None:
+    """The end of a status of the time `since`, if it can have one. One before that time is a mistake, and is taken for
+    none: the restriction is what is certain."""
+    until = fields.instant("status_until", until)
+    return until if status in _ENDING_STATUSES and until > since else None

@@ -1,0 +1,76 @@
+"""Applying partial and damaged messages to stored rows, any number of one table in one round trip for each set of
+columns; keys are unique."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from msgspec import UNSET
+
+from recommendations.models import EventStatus
+from recommendations.validation.changes import Change, EventChange
+from tenants.routing.connections import query
+
+from .outcomes import CONTRADICTS, ID_TAKEN, NOT_STORED, STALE, Outcome, Result
+from .upsert_sql import Upsert, as_json
+
+
+@cache
+def _statements(upsert: Upsert, key: str, unset_columns: tuple[str, ...]) -> tuple[str, str]:
+    return upsert.contradictions_sql(key, unset_columns), upsert.update_sql(key, unset_columns)
+
+
+def apply_changes(upsert: Upsert, changes: Sequence[Change]) -> list[Outcome]:
+    """Update the stored rows. NOT_STORED: there is no such row. CONTRADICTS: the change makes the stored event end
+    before it begins, or a team play itself; then only what restricts is stored, and the event is withheld."""
+    groups: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+    for place, change in enumerate(changes):
+        groups.setdefault(("natural_key" if change.id is None else "id", change.unset_columns), []).append(place)
+    outcomes: list[Outcome] = [NOT_STORED] * len(changes)
+    for (key, unset_columns), places in groups.items():
+        group = _apply_group(upsert, key, unset_columns, [changes[place] for place in places])
+        for place, outcome in zip(places, group, strict=True):
+            outcomes[place] = outcome
+    return outcomes
+
+
+def _apply_group(upsert: Upsert, key: str, unset_columns: tuple[str, ...], group: list[Change]) -> list[Outcome]:
+    is_own = _lock_stored(upsert.table, key, group)
+    contradictions_sql, update_sql = _statements(upsert, key, unset_columns)
+    contradicting = {row_key for (row_key,) in query(contradictions_sql, [as_json(group)])}
+    fitting = [change for change in group if getattr(change, key) not in contradicting]
+    updated = dict(query(update_sql, [as_json(fitting)])) if fitting else {}
+    if contradicting:
+        apply_changes(upsert, [_withholding(each) for each in group if getattr(each, key) in contradicting])
+    return [_outcome(getattr(change, key), is_own, contradicting, updated) for change in group]
+
+
+def _lock_stored(table: str, key: str, group: list[Change]) -> dict[object, bool]:
+    """Lock the stored rows in the order of their keys, as all writers do. Returns whether each key is the casino's own
+    or, of rows without an id, the row's natural key."""
+    is_own = "natural_key IS NULL" if key == "id" else "true"
+    sql = f"SELECT {key}, {is_own} FROM {table} WHERE {key} = ANY(%s) ORDER BY {key} FOR UPDATE"
+    return dict(query(sql, [[getattr(change, key) for change in group]]))
+
+
+def _outcome(
+    key: object, is_own: dict[object, bool], contradicting: set[object], updated: dict[object, int]
+) -> Outcome:
+    if key in updated:
+        return Outcome(Result.UPDATED, updated[key])
+    if key not in is_own:
+        return NOT_STORED
+    if not is_own[key]:
+        return ID_TAKEN
+    return CONTRADICTS if key in contradicting else STALE
+
+
+def _withholding(change: Change) -> Change:
+    """The part of a contradictory change of an event that restricts."""
+    status = UNSET if change.status in {EventStatus.OPEN, EventStatus.LIVE} else change.status
+    return EventChange(
+        id=change.id,
+        natural_key=change.natural_key,
+        timestamp=change.timestamp,
+        status=status,
+        is_withheld=True,
+    )

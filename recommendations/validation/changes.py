@@ -1,0 +1,150 @@
+"""What a partial or damaged message says about a row that is stored: the input of the storing functions beside rows.
+
+A field that the message leaves out is UNSET and keeps the stored value. The constructors validate the others as those
+of `rows` do, and raise InvalidRow. A change is for the stored row with its `id`, or else with its `natural_key`.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from recommendations.errors import InvalidRow
+
+from . import fields, status_words
+from .rows import status_end
+from .settings_limits import limits
+
+Validate = Callable[[str, Any], Any]
+
+
+class _Change(msgspec.Struct, kw_only=True):
+    VALIDATORS: ClassVar[Mapping[str, Validate]] = {}
+
+    id: int | None = None
+    natural_key: UUID | None = None
+    timestamp: datetime
+
+    def __post_init__(self) -> None:
+        fields.identity("id", self.id)
+        self.timestamp = fields.instant("timestamp", self.timestamp)
+        for name, validate in self.VALIDATORS.items():
+            value = getattr(self, name)
+            if value is not UNSET and value is not None:
+                setattr(self, name, validate(name, value))
+
+    @property
+    def unset_columns(self) -> tuple[str, ...]:
+        """The columns without a value in this change; they keep theirs."""
+        return tuple(name for name in self.__struct_fields__ if getattr(self, name) is UNSET)
+
+
+class UserChange(_Change, kw_only=True):
+    """`status_until` is sent with each status. `is_withheld`: the message could not be read; else it is False."""
+
+    VALIDATORS = {
+        "name": fields.text,
+        "surname": fields.text,
+        "birth_year": fields.birth_year,
+        "currency": lambda field, value: fields.one_of(field, value, limits.currencies),
+        "country": fields.classifier,
+        "gender": lambda field, value: fields.one_of(field, value, limits.genders),
+        "favorite_sport": lambda field, value: value and fields.one_of(field, value, limits.sports),
+        "favorite_league": lambda field, value: value and fields.classifier(field, value),
+        "status": lambda _, value: status_words.user_status(value),
+        "stake_limit": fields.limit,
+        "limit_left": fields.limit,
+    }
+
+    name: str | UnsetType = UNSET
+    surname: str | UnsetType = UNSET
+    birth_year: int | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+    country: str | UnsetType = UNSET
+    gender: str | UnsetType = UNSET
+    favorite_sport: str | UnsetType = UNSET
+    favorite_league: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+    status_until: datetime | UnsetType | None = UNSET
+    birth_date: date | UnsetType = UNSET
+    stake_limit: Decimal | UnsetType | None = UNSET
+    limit_left: Decimal | UnsetType | None = UNSET
+    is_withheld: bool | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        _Change.__post_init__(self)
+        if self.status is UNSET:
+            if self.status_until is not UNSET:
+                raise InvalidRow("inconsistent", "status_until", "requires a status; send both")
+        elif isinstance(self.status_until, datetime):
+            self.status_until = status_end(str(self.status), self.status_until, self.timestamp)
+        else:
+            self.status_until = None
+        if isinstance(self.birth_date, date) and isinstance(self.birth_year, int):
+            fields.birth_date("birth_date", self.birth_date, self.birth_year)
+
+    @property
+    def restrictions(self) -> tuple[object, ...]:
+        """The values of which, at equal timestamps, the strictest win."""
+        return (
+            self.status,
+            self.status_until,
+            self.birth_date,
+            self.stake_limit,
+            self.limit_left,
+            self.is_withheld,
+        )
+
+
+class EventChange(_Change, kw_only=True):
+    """`is_withheld`: the message has no usable odd, or could not be read; False with each odd."""
+
+    VALIDATORS = {
+        "country": fields.classifier,
+        "begin_timestamp": fields.instant,
+        "end_timestamp": fields.instant,
+        "league": fields.classifier,
+        "sport": lambda field, value: fields.one_of(field, value, limits.sports),
+        "odd": fields.odd,
+        "home_team": fields.classifier,
+        "away_team": fields.classifier,
+        "status": lambda _, value: status_words.event_status(value),
+    }
+
+    country: str | UnsetType = UNSET
+    begin_timestamp: datetime | UnsetType = UNSET
+    end_timestamp: datetime | UnsetType = UNSET
+    start_time_tbd: bool | UnsetType = UNSET
+    league: str | UnsetType = UNSET
+    sport: str | UnsetType = UNSET
+    odd: Decimal | UnsetType = UNSET
+    home_team: str | UnsetType = UNSET
+    away_team: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+    is_withheld: bool | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        _Change.__post_init__(self)
+        if isinstance(self.odd, Decimal):
+            self.is_withheld = False
+        begin, end = self.begin_timestamp, self.end_timestamp
+        if isinstance(begin, datetime) and isinstance(end, datetime) and begin >= end:
+            raise InvalidRow("inconsistent", "end_timestamp", f"is {end}; must be later than begin_timestamp")
+        if self.home_team is not UNSET and self.home_team == self.away_team:
+            raise InvalidRow("inconsistent", "away_team", f"is {self.away_team}; must differ from home_team")
+
+    @property
+    def has_teams(self) -> bool:
+        return not self.sport is self.home_team is self.away_team is UNSET
+
+    @property
+    def restrictions(self) -> tuple[object, ...]:
+        """The values of which, at equal timestamps, the strictest win."""
+        return self.status, self.is_withheld
+
+
+Change = UserChange | EventChange

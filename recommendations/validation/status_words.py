@@ -1,0 +1,94 @@
+"""The words of sports feeds and casinos for the status of an event or a user.
+
+Case, blanks, `-`, `_` and `.` in a word do not count: "Not-Started" is `notstarted`. docs/ingestion.md has the tables.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+from recommendations.errors import InvalidRow
+from recommendations.models import EventStatus, UserStatus
+
+Words = Mapping[str, str]  # a word, normalized -> its status
+NO_WORDS: Words = MappingProxyType({})
+
+_IGNORED = re.compile(r"[\s\-_.]+")
+_CACHED = 1_024
+_LONGEST = 100
+
+# API-Football's short and long forms, football-data.org, Sportradar, Sportmonks, LSports. Words that could mean two
+# statuses stand under the stricter: PAUSED is half-time for one provider, and paused betting elsewhere.
+_OF_EVENTS = {
+    EventStatus.OPEN: """
+        open active available scheduled timed ns notstarted notstartedyet nsy fixture upcoming prematch abouttostart""",
+    EventStatus.LIVE: """
+        live inplay inprogress started running playing 1h 2h ht et bt firsthalf secondhalf 1sthalf 2ndhalf halftime
+        extratime breaktime penaltyinprogress penaltyshootout penalties overtime ot inplay1sthalf inplay2ndhalf inplayet
+        inplayetsecondhalf inplaypenalties extratimebreak penbreak break q1 q2 q3 q4 1stquarter 2ndquarter 3rdquarter
+        4thquarter 1stextra 2ndextra awaitingextratime awaitingpenalties""",
+    EventStatus.SUSPENDED: """
+        suspended susp suspend paused stopped halted locked hidden delayed delay dela startdelayed postponed pst
+        postp p interrupted int awaitingupdates awau coveragelost lostcoverage tbd tba timetobedefined tobeannounced
+        pending rescheduled endedawaitingresult""",
+    EventStatus.CANCELLED: """
+        cancelled canceled canc abandoned abd aban deleted void voided removed withdrawn""",
+    EventStatus.SETTLED: """
+        settled closed ended end finished finish ft fulltime matchfinished aet afterextratime aot afterovertime ap
+        afterpenalties pen ftpen complete completed resulted result decided awarded awd technicalloss walkover wo
+        forfeit retired over""",
+}
+_OF_USERS = {
+    UserStatus.ACTIVE: "active activated enabled reactivated open normal",
+    UserStatus.TIME_OUT: """
+        timeout timedout coolingoff cooloff coolingoffperiod coolingperiod cooldown takeabreak break paused pause""",
+    UserStatus.SELF_EXCLUDED: """
+        selfexcluded selfexclude selfexclusion excluded exclusion gamstop oasis permanentlyexcluded
+        permanentexclusion""",
+    UserStatus.CLOSED: """
+        closed blocked banned suspended locked frozen disabled deactivated inactive terminated deleted restricted
+        dormant deceased""",
+}
+
+
+def _by_word(words: Mapping[EventStatus, str] | Mapping[UserStatus, str]) -> Words:
+    return MappingProxyType({word: status.value for status, listed in words.items() for word in _split(status, listed)})
+
+
+def _split(status: str, listed: str) -> list[str]:
+    return list(dict.fromkeys([normalized(status), *listed.split()]))
+
+
+def normalized(word: str) -> str:
+    return _IGNORED.sub("", word).casefold()
+
+
+EVENT_WORDS: Words = _by_word(_OF_EVENTS)
+USER_WORDS: Words = _by_word(_OF_USERS)
+
+
+def event_status(word: str, own: Words = NO_WORDS) -> str:
+    """The event status that `word` means, in the built-in words or the casino's `own`. Raises InvalidRow."""
+    return _find_event(word) or own.get(normalized(word)) or _unknown(EventStatus.values)
+
+
+def user_status(word: str, own: Words = NO_WORDS) -> str:
+    """The user status that `word` means, in the built-in words or the casino's `own`. Raises InvalidRow."""
+    return _find_user(word) or own.get(normalized(word)) or _unknown(UserStatus.values)
+
+
+@lru_cache(_CACHED)
+def _find_event(word: str) -> str | None:
+    return EVENT_WORDS.get(normalized(word[:_LONGEST]))
+
+
+@lru_cache(_CACHED)
+def _find_user(word: str) -> str | None:
+    return USER_WORDS.get(normalized(word[:_LONGEST]))
+
+
+def _unknown(statuses: list[str]) -> str:
+    known = ", ".join(statuses)
+    problem = f"must be one of {known} or a word for one of them: see the words in docs/ingestion.md, or add your own"
+    raise InvalidRow("unknown_value", "status", problem)
