@@ -4,16 +4,26 @@ from typing import Self
 
 import msgspec
 
-from ingestion.messages.decoding import Rejection
+from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope
+from ingestion.messages.reading import Content
+from recommendations.validation.changes import Change
 from recommendations.validation.rows import AnyRow, Removal
 
 
 class DecodedMessage(msgspec.Struct):
-    """A message with its decoded row, or the reason for its rejection."""
+    """A message with its decoded row, the change of a stored row, or the reason for its rejection."""
 
     envelope: Envelope
-    content: AnyRow | Removal | Rejection
+    content: Content
+
+    @property
+    def rows(self) -> tuple[AnyRow | Change | Removal, ...]:
+        """What is stored of the message: of a rejected one, what it closes or restricts."""
+        content = self.content
+        if isinstance(content, Rejection):
+            return content.changes
+        return (content.change if isinstance(content, Partial) else content,)
 
 
 class MessageResult(msgspec.Struct):

@@ -19,6 +19,7 @@ from .kafka.connection_errors import explain, listening
 from .kafka.forwarder import MAX_BYTES
 from .messages.coupons import decode_coupon
 from .messages.decoding import Decode, decode_event, decode_served, decode_user
+from .messages.field_by_field import PARTIAL_EVENTS, PARTIAL_USERS, PartialFormat
 from .messages.formats import CouponMessage, EventMessage, ServedMessage, UserMessage
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,8 @@ class Topic:
 
     `dead` is the topic of its dead letters, `parked` of its messages whose casino's database is unavailable.
     `parks_rejected`: a casino's messages are parked beyond its rejection limit. Not where valid messages that are
-    parked among them could leave an excluded user or a cancelled event served.
+    parked among them could leave an excluded user or a cancelled event served. `partial`: how a message that is no
+    complete row is read; None where it is rejected.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Topic:
     message: type[msgspec.Struct]
     decode: Decode
     store: StoreRows
+    partial: PartialFormat | None = None
 
 
 EVENTS = Topic(
@@ -64,6 +67,7 @@ EVENTS = Topic(
     message=EventMessage,
     decode=decode_event,
     store=lambda rows, **_: store_events(rows),
+    partial=PARTIAL_EVENTS,
 )
 COUPONS = Topic(
     name="coupons",
@@ -84,6 +88,7 @@ USERS = Topic(
     message=UserMessage,
     decode=decode_user,
     store=lambda rows, **_: store_users(rows),
+    partial=PARTIAL_USERS,
 )
 RECOMMENDATIONS = Topic(
     name="recommendations",

@@ -6,8 +6,11 @@ from datetime import datetime
 import msgspec
 
 from ingestion.kafka.forwarder import Forwarder
-from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
+from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import ORIGIN_HEADER, REPLAYS_HEADER, Envelope, header
+from ingestion.messages.reading import read_message
+from ingestion.outcomes import DecodedMessage
+from ingestion.own_words import read_own_words
 from ingestion.topics import TOPICS
 
 from .log import DeadLetter, DeadLetterState, close_letters, fetch_messages, replay_count
@@ -25,7 +28,8 @@ class ReplayPreview(msgspec.Struct):
 
 
 def preview_replay(letters: Iterable[DeadLetter], now: datetime) -> list[ReplayPreview]:
-    """The expected results, by decoding and validating the messages without storing them."""
+    """The expected results, by decoding and validating the messages without storing them. A partial message is
+    acceptable, though it is rejected again where its row is not stored."""
     bounds = TimeBounds.at(now)
     return [ReplayPreview(letter, _preview(letter, envelope, bounds)) for letter, envelope in fetch_messages(letters)]
 
@@ -58,7 +62,10 @@ def _close(letters: Sequence[DeadLetter], forwarder: Forwarder) -> None:
 def _preview(letter: DeadLetter, envelope: Envelope, bounds: TimeBounds) -> str:
     if letter.replays >= MAX_REPLAYS:
         return TOO_OFTEN
-    content = decode_message(TOPICS[letter.topic].decode, envelope, bounds)
+    topic = TOPICS[letter.topic]
+    message = DecodedMessage(envelope, read_message(topic.decode, topic.partial, envelope, bounds))
+    read_own_words(topic, [message], bounds)
+    content = message.content
     return content.code if isinstance(content, Rejection) else ACCEPTABLE
 
 

@@ -8,8 +8,9 @@ from datetime import datetime
 from django.conf import settings
 from django.db import Error
 
+from ingestion.catalogue import catalogue_required
 from ingestion.errors import AllDatabasesUnavailable, NotDelivered
-from ingestion.storing.dispatch import CasinoStore, catalogue_required
+from ingestion.storing.dispatch import CasinoStore
 from tenants.models import Casino
 from tenants.postgresql.wait_budget import waiting_at_most
 from tenants.routing.context import use_casino

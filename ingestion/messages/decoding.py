@@ -17,6 +17,7 @@ from msgspec import UnsetType
 from recommendations.errors import InvalidRow
 from recommendations.models import UserStatus
 from recommendations.validation import fields
+from recommendations.validation.changes import Change
 from recommendations.validation.fields import EARLIEST, LATEST
 from recommendations.validation.rows import (
     AnyRow,
@@ -45,7 +46,8 @@ _MAX_BYTES_BESIDE = 16_384  # of a message's key and headers, to which a replay 
 class Rejection(msgspec.Struct):
     """Why a message is rejected: a stable `code`, and the invalid `field` (empty: the message as a whole).
 
-    `sqlstate` is PostgreSQL's code if PostgreSQL refused the row, after this number of `attempts`.
+    `sqlstate` is PostgreSQL's code if PostgreSQL refused the row, after this number of `attempts`. `changes` are what
+    the message closes or restricts all the same; `unknown_word` is its status, if that is none of the built-in words.
     """
 
     code: str
@@ -53,6 +55,15 @@ class Rejection(msgspec.Struct):
     detail: str
     sqlstate: str = ""
     attempts: int = 1
+    changes: tuple[Change, ...] = ()
+    unknown_word: str = ""
+
+
+class Partial(msgspec.Struct):
+    """A message that leaves out fields: the change of a stored row, and why it is rejected if there is none."""
+
+    change: Change
+    unless_stored: Rejection
 
 
 _NO_CASINO = Rejection(
@@ -125,7 +136,7 @@ _DECODE_SERVED = msgspec.json.Decoder(ServedMessage).decode
 
 def decode_user(envelope: Envelope, bounds: TimeBounds) -> UserRow:
     message = _DECODE_USER(resolve_user(envelope))
-    until = _parse_end(message.status_until)
+    until = parse_end(message.status_until)
     row = UserRow(
         id=message.id,
         name=message.name,
@@ -147,7 +158,7 @@ def decode_user(envelope: Envelope, bounds: TimeBounds) -> UserRow:
         text = "%s: status_until is ignored: the status is closed, or would end before the message's timestamp"
         logger.warning(text, envelope.place)
     # only now: the end was compared with the time in the message, which may be ahead like the end
-    row.timestamp = _not_ahead(row.timestamp, envelope, bounds)
+    row.timestamp = not_ahead(row.timestamp, envelope, bounds)
     return row
 
 
@@ -155,9 +166,9 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
     """A message without a `timestamp` is valid as of the time at which it was first sent."""
     message = _DECODE_EVENT(resolve_event(envelope))
     if message.timestamp is None:
-        as_of = _sent_time(envelope, bounds)
+        as_of = sent_time(envelope, bounds)
     else:
-        as_of = _not_ahead(parse_time("timestamp", message.timestamp, bounds.past), envelope, bounds)
+        as_of = not_ahead(parse_time("timestamp", message.timestamp, bounds.past), envelope, bounds)
     return EventRow(
         id=message.id,
         begin_timestamp=parse_time("begin_timestamp", message.begin_timestamp, bounds.future),
@@ -223,7 +234,7 @@ def parse_time(field: str, value: datetime | float, latest: datetime) -> datetim
     return _not_later(field, fields.time(field, value), latest)
 
 
-def time_in_json(field: str, given: msgspec.Raw, latest: datetime) -> datetime:
+def time_in_json(field: str, given: msgspec.Raw | bytes, latest: datetime) -> datetime:
     return _not_later(field, fields.time_in_json(field, bytes(given)), latest)
 
 
@@ -233,7 +244,7 @@ def _not_later(field: str, time: datetime, latest: datetime) -> datetime:
     return time
 
 
-def _not_ahead(time: datetime, envelope: Envelope, bounds: TimeBounds) -> datetime:
+def not_ahead(time: datetime, envelope: Envelope, bounds: TimeBounds) -> datetime:
     """The time by which the message is ordered: at the latest when it was sent, by Kafka's clock, and when it is
     received. Else a message dated ahead would make what closes or restricts stale until then."""
     sent_at = envelope.sent_at
@@ -242,7 +253,7 @@ def _not_ahead(time: datetime, envelope: Envelope, bounds: TimeBounds) -> dateti
     return bounds.clamp(time)
 
 
-def _sent_time(envelope: Envelope, bounds: TimeBounds) -> datetime:
+def sent_time(envelope: Envelope, bounds: TimeBounds) -> datetime:
     """When the message was sent, by Kafka's clock; when it is received, if that has no time, or none that can be."""
     sent_at = envelope.sent_at
     if sent_at < _EARLIEST_SENT or sent_at >= bounds.received.timestamp() * 1_000:
@@ -250,7 +261,7 @@ def _sent_time(envelope: Envelope, bounds: TimeBounds) -> datetime:
     return datetime.fromtimestamp(sent_at / 1_000, UTC)
 
 
-def _parse_end(value: datetime | float | None) -> datetime | None:
+def parse_end(value: datetime | float | None) -> datetime | None:
     """The end of a user's status. None, no end, for a time after the years that can be stored: casinos send the year
     9999 for a permanent exclusion, and applying it is safer than rejecting the message."""
     try:
@@ -267,7 +278,7 @@ def _decode_removal(envelope: Envelope, bounds: TimeBounds) -> Removal | Rejecti
         # without the key, which may be a name: rejections are logged
         detail = "a message without a value deletes the row whose id is its key: send it in digits"
         return Rejection("bad_key", "", detail)
-    return Removal(id=row_id, timestamp=_sent_time(envelope, bounds))
+    return Removal(id=row_id, timestamp=sent_time(envelope, bounds))
 
 
 _CONSTRAINTS = (

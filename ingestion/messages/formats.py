@@ -18,8 +18,8 @@ Id = Annotated[int, Meta(ge=1, le=MAX_OWN_ID, description="The casino's own id; 
 Reference = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 OptionalText = Annotated[str, Meta(max_length=MAX_TEXT)]
-_USER_STATUS = "active, self_excluded, time_out or closed; absent: unchanged."
-_EVENT_STATUS = "open, suspended, cancelled or settled; absent: unchanged."
+_USER_STATUS = "active, self_excluded, time_out, closed, or a word for one of them; absent: unchanged."
+_EVENT_STATUS = "open, live, suspended, cancelled, settled, or a word for one of them; absent: unchanged."
 # Amounts stay JSON, which `fields.amount` reads: as Decimal, msgspec would also take "1_0" and "+1".
 _AMOUNT = {"format": "decimal"}
 Odd = Annotated[
@@ -54,7 +54,7 @@ CouponStake = Annotated[
 _Limit = Annotated[
     msgspec.Raw,
     Meta(
-        description="In the user's currency, in steps of 0.01; null: no limit; absent: unchanged.",
+        description="In the user's currency, rounded down to 0.01; null: no limit; absent: unchanged.",
         extra_json_schema=_AMOUNT | {"minimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
@@ -62,10 +62,11 @@ _TIME = "ISO 8601 (without a zone: UTC), or Unix seconds, milliseconds or micros
 Time = Annotated[datetime | float, Meta(description=_TIME)]
 _TIME_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "number"}]}
 RawTime = Annotated[msgspec.Raw, Meta(description=_TIME, extra_json_schema=_TIME_SCHEMA)]
+_EventOdd = Annotated[Odd, Meta(title="The price; null: none, so that the event is withheld")]
 
 
 class UserMessage(msgspec.Struct):
-    """A customer of the casino."""
+    """A customer of the casino. Of a known one, all but the id may be absent, and stays as it was."""
 
     name: Text
     surname: Text
@@ -85,7 +86,8 @@ class UserMessage(msgspec.Struct):
 
 
 class EventMessage(msgspec.Struct):
-    """A match: open for bets, suspended, cancelled or settled."""
+    """A match: open for bets, live, suspended, cancelled or settled. Of a known one, all but the id may be absent, and
+    stays as it was."""
 
     begin_timestamp: Time
     end_timestamp: Time
@@ -94,7 +96,7 @@ class EventMessage(msgspec.Struct):
     home_team: Text
     away_team: Text
     sport: Text
-    odd: Odd
+    odd: _EventOdd
     id: Id | None = None
     start_time_tbd: Annotated[bool, Meta(description="Only the day of begin_timestamp is known.")] = False
     status: Annotated[str, Meta(max_length=MAX_TEXT, description=_EVENT_STATUS)] | None = None
@@ -161,9 +163,16 @@ class ServedMessage(msgspec.Struct):
     ) = None
 
 
+_PARTIAL = (UserMessage, EventMessage)
+
+
 def schema(message: type[msgspec.Struct]) -> dict[str, Any]:
     """JSON Schema (2020-12) of a message."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_amounts(msgspec.json.schema(message))}
+    described = _amounts(msgspec.json.schema(message))
+    if message in _PARTIAL:
+        definition = described["$defs"][message.__name__]
+        definition["anyOf"] = [{"required": ["id"]}, {"required": definition.pop("required")}]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 
 def _amounts(part: Any) -> Any:

@@ -7,12 +7,13 @@ from datetime import datetime
 import msgspec
 from django.db import Error
 
+from ingestion.catalogue import find_casinos
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.partition_reader import read_partition
 from ingestion.kafka.watermarks import watermarks
 from ingestion.messages.envelope import Envelope, header, read_headers
 from ingestion.parking.parking import AT_HEADER, REASON_HEADER, unpark
-from ingestion.storing.dispatch import CasinoStore, find_casinos
+from ingestion.storing.dispatch import CasinoStore
 from ingestion.storing.ledger import LedgerOffset, PartitionKey, partition_key, read_ledger_offsets
 from ingestion.topics import TOPICS, Topic
 from tenants.models.casino import READY_STATES

@@ -4,16 +4,16 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from django.conf import settings
-from django.db import Error, connection
+from django.db import Error
 from django.utils import timezone
 
+from ingestion.catalogue import find_casinos, require_catalogue
 from ingestion.dead_letters.write import DeadLetters
 from ingestion.errors import (
     AllDatabasesUnavailable,
@@ -23,14 +23,15 @@ from ingestion.errors import (
     SharedFailure,
 )
 from ingestion.kafka.forwarder import Forwarder
-from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
+from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import Envelope
+from ingestion.messages.reading import read_message
 from ingestion.outcomes import DecodedMessage, MessageResult
+from ingestion.own_words import read_own_words
 from ingestion.parking.parking import Parking
 from ingestion.topics import Topic
-from tenants.current_casino import CATALOGUE
 from tenants.models import Casino
-from tenants.models.casino import ENDED_STATES, READY_STATES
+from tenants.models.casino import READY_STATES
 from tenants.postgresql.wait_budget import waiting_at_most
 
 from .database_errors import first_line, sqlstate_of
@@ -132,9 +133,12 @@ class CasinoStore:
         self._pace = Pace()
 
     def decode(self, envelopes: Iterable[Envelope]) -> list[DecodedMessage]:
+        """Raises AllDatabasesUnavailable if the catalogue is, and a casino's own words are needed."""
         bounds = TimeBounds.at(timezone.now())
-        decode = self._topic.decode
-        return [DecodedMessage(envelope, decode_message(decode, envelope, bounds)) for envelope in envelopes]
+        decode, partial = self._topic.decode, self._topic.partial
+        messages = [DecodedMessage(each, read_message(decode, partial, each, bounds)) for each in envelopes]
+        read_own_words(self._topic, messages, bounds)
+        return messages
 
     def store_parked(self, casino_id: int, envelopes: Iterable[Envelope]) -> int:
         """Store parked messages of one casino, or only the first of them; returns their number."""
@@ -305,27 +309,3 @@ class BatchStore(CasinoStore):
         envelopes = [message.envelope for message in messages]
         self._parking.park(envelopes, self.circuit_breaker.reason(casino_id), now)
         self.report([MessageResult(envelope, PARKED) for envelope in envelopes])
-
-
-@contextmanager
-def catalogue_required() -> Iterator[None]:
-    """Raises AllDatabasesUnavailable if a query of the block to the catalogue's database fails."""
-    try:
-        yield
-    except Error as error:
-        raise AllDatabasesUnavailable(f"the catalogue's database is unavailable: {error}") from error
-
-
-def find_casinos(ids: Iterable[int | None]) -> dict[int, Casino]:
-    """The casinos with these ids, except deleted ones; their configurations are not loaded. Raises
-    AllDatabasesUnavailable."""
-    with catalogue_required():
-        casinos = Casino.objects.using(CATALOGUE).exclude(state__in=ENDED_STATES)
-        wanted = [each for each in ids if each is not None]
-        return casinos.defer("recommendation_schema", "options").in_bulk(wanted)
-
-
-def require_catalogue() -> None:
-    """Raises AllDatabasesUnavailable unless the catalogue's database answers."""
-    with catalogue_required(), connection.cursor() as cursor:
-        cursor.execute("SELECT 1")

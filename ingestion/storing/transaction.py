@@ -5,11 +5,12 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import chain, islice
 
 from django.db import DatabaseError, Error, IntegrityError
 
 from ingestion.errors import DatabaseUnavailable
-from ingestion.messages.decoding import Rejection
+from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope, pack
 from ingestion.outcomes import DecodedMessage, MessageResult
 from ingestion.topics import Topic
@@ -99,20 +100,22 @@ def _store_in_transaction(
 
 
 def _resolve(topic: Topic, messages: Sequence[DecodedMessage], store: Store) -> list[MessageResult]:
-    """Store the valid messages; the result of each message, the rejected ones first."""
+    """Store the valid messages, and what rejected ones close or restrict; the result of each message, those of which
+    nothing is stored first."""
     results = [
         MessageResult.reject(message.envelope, message.content)
         for message in messages
-        if isinstance(message.content, Rejection)
+        if isinstance(message.content, Rejection) and not message.content.changes
     ]
-    valid = [message for message in messages if not isinstance(message.content, Rejection)]
-    if valid:
-        outcomes = store(topic, valid)
-        results += [_result_of(message, outcome) for message, outcome in zip(valid, outcomes, strict=True)]
+    stored = [message for message in messages if message.rows]
+    if stored:
+        outcomes = store(topic, stored)
+        results += [_result_of(message, outcome) for message, outcome in zip(stored, outcomes, strict=True)]
     return results
 
 
 def _store(topic: Topic, messages: Sequence[DecodedMessage]) -> list[Outcome]:
+    """The outcome of each message's first row."""
     envelopes: dict[int, Envelope] = {}
 
     def packed_message_of(row: Row) -> bytes:
@@ -120,7 +123,9 @@ def _store(topic: Topic, messages: Sequence[DecodedMessage]) -> list[Outcome]:
             envelopes.update((id(message.content), message.envelope) for message in messages)
         return pack(envelopes[id(row)])
 
-    return topic.store([message.content for message in messages], message_of=packed_message_of)
+    rows = [message.rows for message in messages]
+    outcomes = iter(topic.store([*chain.from_iterable(rows)], message_of=packed_message_of))
+    return [list(islice(outcomes, len(each)))[0] for each in rows]  # noqa: RUF015 (the others are taken too)
 
 
 def _bisect(
@@ -150,6 +155,11 @@ _REJECTIONS = {
     Result.ID_TAKEN: Rejection(
         "id_taken", "id", "id was generated for a row sent without an id: send an id with every row, or with none"
     ),
+    Result.CONTRADICTS: Rejection(
+        "inconsistent",
+        "",
+        "the event would end before it begins, or a team would play against itself: send all fields of the event",
+    ),
     Result.UNKNOWN_USER: Rejection(
         "unknown_user",
         "user_id",
@@ -159,12 +169,16 @@ _REJECTIONS = {
 
 
 def _result_of(message: DecodedMessage, outcome: Outcome | Rejection) -> MessageResult:
-    envelope = message.envelope
+    envelope, content = message.envelope, message.content
+    if isinstance(content, Rejection):
+        return MessageResult.reject(envelope, content)
     if isinstance(outcome, Rejection):
         return MessageResult.reject(envelope, outcome)
+    if isinstance(content, Partial) and outcome.result is Result.NOT_STORED:
+        return MessageResult.reject(envelope, content.unless_stored)
     if (rejection := _REJECTIONS.get(outcome.result)) is not None:
         return MessageResult(envelope, rejection.code, rejection)
-    unread = message.content.unread_selections if isinstance(message.content, CouponRow) else None
+    unread = content.unread_selections if isinstance(content, CouponRow) else None
     return MessageResult(envelope, outcome.result.value, unread=_in_words(unread or ()))
 
 

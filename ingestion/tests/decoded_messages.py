@@ -4,11 +4,11 @@ from typing import Any
 
 import msgspec
 
-from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
+from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place
+from ingestion.messages.reading import Content, read_message
 from ingestion.outcomes import DecodedMessage
 from ingestion.topics import Topic
-from recommendations.validation.rows import AnyRow, Removal
 
 from .kafka_client import NOW
 
@@ -47,5 +47,5 @@ def decoded_messages(topic: Topic, *values: Any, first: int = 0, **changes: Any)
     return [decoded_message(topic, value, offset=offset, **changes) for offset, value in enumerate(values, start=first)]
 
 
-def read(topic: Topic, envelope: Envelope) -> AnyRow | Removal | Rejection:
-    return decode_message(topic.decode, envelope, TimeBounds.at(NOW))
+def read(topic: Topic, envelope: Envelope) -> Content:
+    return read_message(topic.decode, topic.partial, envelope, TimeBounds.at(NOW))

@@ -8,6 +8,7 @@ from django.core.management import call_command
 
 from ingestion.messages.rejection_codes import REASONS
 from ingestion.topics import TOPICS
+from recommendations.validation.status_words import EVENT_WORDS, USER_WORDS
 
 DOCS = Path(settings.BASE_DIR) / "docs"
 CODE = re.compile(r"""(?:Rejection|InvalidRow)\(\s*"([a-z_]+)\"""")
@@ -38,3 +39,16 @@ def test_the_command_exports_the_schemas_of_the_docs(tmp_path):
     exported = {path.name: path.read_bytes() for path in (tmp_path / "new folder").iterdir()}
     assert exported == {path.name: path.read_bytes() for path in (DOCS / "schemas").iterdir()}
     assert exported.keys() == {f"{name}.schema.json" for name in [*TOPICS, "options"]}
+
+
+def table_of_words(words):
+    """The rows of a table of the docs: each status with its words."""
+    statuses = dict.fromkeys(words.values())
+    listed = {status: [f"`{word}`" for word, meant in words.items() if meant == status] for status in statuses}
+    return "\n".join(f"| {status.lower()} | {', '.join(found)} |" for status, found in listed.items())
+
+
+def test_docs_have_each_word_for_a_status():
+    text = (DOCS / "ingestion.md").read_text()
+    for words in (EVENT_WORDS, USER_WORDS):
+        assert f"| --- | --- |\n{table_of_words(words)}\n\n" in text, f"write this table:\n{table_of_words(words)}"

@@ -1,4 +1,4 @@
-"""A casino's options for its recommendations: limits, margins, caps, blocked and pinned events.
+"""A casino's options for its recommendations: limits, margins, caps, blocked and pinned events, words for a status.
 
 A configuration's `options` are these fields, all of them optional; `options_schema()` is their JSON Schema.
 """
@@ -10,11 +10,13 @@ import msgspec
 from msgspec import Meta
 
 from recommendations.errors import InvalidConfiguration, InvalidRow
+from recommendations.models import EventStatus, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.validation import fields
 from recommendations.validation.fields import MAX_STAKE
 from recommendations.validation.normal_form import upper_form
 from recommendations.validation.settings_limits import limits
+from recommendations.validation.status_words import EVENT_WORDS, USER_WORDS, Words, normalized
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_decimal
 
@@ -22,6 +24,7 @@ from .start_times import is_time_zone
 
 MAX_EVENTS = 20
 MAX_LISTED = 1_000
+MAX_WORDS = 200
 MAX_BYTES = 65_536  # each process keeps the options of up to a thousand casinos in memory
 LEAST_STAKE = Decimal("0.01")
 
@@ -42,6 +45,19 @@ class Selectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 NO_SELECTORS = Selectors()
+
+
+Word = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class StatusWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The casino's own words for a status, beside the usual ones, which keep their meaning."""
+
+    events: Annotated[dict[Word, str], Meta(max_length=MAX_WORDS, description="Word: status of an event.")] = {}
+    users: Annotated[dict[Word, str], Meta(max_length=MAX_WORDS, description="Word: status of a user.")] = {}
+
+
+NO_STATUS_WORDS = StatusWords()
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -73,6 +89,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         tuple[Name, ...],
         Meta(max_length=10, description="Recommenders to use, in order, if the configured one lacks data."),
     ] = ("dynamic", "trending", "soonest")
+    status_words: Annotated[StatusWords, Meta(description="Own words for a status in messages.")] = NO_STATUS_WORDS
 
     def __post_init__(self) -> None:
         if self.min_odd > self.max_odd:
@@ -124,6 +141,7 @@ def _as_stored(options: Options) -> Options:
         pinned=_named_as_stored("pinned", options.pinned),
         max_stakes=_by_known_currency("max_stakes", options.max_stakes),
         default_stakes=_by_known_currency("default_stakes", options.default_stakes),
+        status_words=_words_as_compared(options.status_words),
     )
 
 
@@ -138,6 +156,30 @@ def _by_known_currency(field: str, amounts: dict[str, Decimal]) -> dict[str, Dec
     return {fields.one_of(field, currency, limits.currencies): amount for currency, amount in amounts.items()}
 
 
+def _words_as_compared(words: StatusWords) -> StatusWords:
+    """Raises InvalidRow for a word or a status that can't be."""
+    if words == NO_STATUS_WORDS:
+        return words
+    return StatusWords(
+        events=_own_words("events", words.events, EVENT_WORDS, EventStatus.values),
+        users=_own_words("users", words.users, USER_WORDS, UserStatus.values),
+    )
+
+
+def _own_words(kind: str, words: dict[str, str], built_in: Words, statuses: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for word, meant in words.items():
+        field, compared, status = f"status_words.{kind}.{word[:40]}", normalized(word), meant.strip().upper()
+        if status not in statuses:
+            raise InvalidRow("unknown_value", field, f"must be one of {', '.join(statuses)}")
+        if not compared or compared in found:
+            raise InvalidRow("inconsistent", field, "is empty or there twice: case, blanks, -, _ and . do not count")
+        if compared in built_in:
+            raise InvalidRow("inconsistent", field, f"always means {built_in[compared]}: leave it out")
+        found[compared] = status
+    return found
+
+
 def options_as_json(options: Options) -> dict[str, Any]:
     """The options that differ from the defaults, as the catalogue stores them."""
     return msgspec.json.decode(_ENCODER.encode(options), type=dict[str, Any])
@@ -146,11 +188,11 @@ def options_as_json(options: Options) -> dict[str, Any]:
 def all_options_as_json(options: Options) -> dict[str, Any]:
     """All options, including the defaults."""
     shown = {name: getattr(options, name) for name in Options.__struct_fields__}
-    written = {each: {name: getattr(shown[each], name) for name in Selectors.__struct_fields__} for each in _SELECTING}
+    written = {each: {name: getattr(shown[each], name) for name in shown[each].__struct_fields__} for each in _GROUPS}
     return msgspec.json.decode(_ENCODER.encode(shown | written), type=dict[str, Any])
 
 
-_SELECTING = ("blocked", "pinned")
+_GROUPS = ("blocked", "pinned", "status_words")
 
 
 def load_options(stored: dict[str, Any] | None) -> Options:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from recommendations.errors import InvalidConfiguration
+from recommendations.serving.guard_rails import suggest_stake
 from recommendations.serving.options import (
     DEFAULTS,
     Options,
@@ -18,6 +19,7 @@ from recommendations.serving.options import (
     options_schema,
     parse_options,
 )
+from recommendations.tests.factories import GuardedUser
 
 GIVEN = {
     "event_limit": 5,
@@ -119,3 +121,37 @@ def test_invalid_options_are_rejected_by_name(given, field):
 
 def test_the_exported_schema_is_that_of_the_struct():
     assert json.loads(SCHEMA.read_text()) == json.loads(msgspec.json.encode(options_schema()))
+
+
+def test_own_words_for_a_status_are_compared_in_one_form():
+    words = {"events": {"Spiel-Verlegt": "suspended"}, "users": {"gesperrt": "closed"}}
+    options = parse_options({"status_words": words})
+    assert options.status_words.events == {"spielverlegt": "SUSPENDED"}
+    assert options.status_words.users == {"gesperrt": "CLOSED"}
+    assert load_options(options_as_json(options)) == options
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"events": {"Suspended": "open"}},
+        {"events": {"F.T.": "open"}},
+        {"users": {"self excluded": "active"}},
+        {"users": {"sleeping": "asleep"}},
+        {"events": {"-": "open"}},
+        {"events": {"a b": "open", "ab": "suspended"}},
+        {"events": {"": "open"}},
+        {"events": {"x" * 101: "open"}},
+        {"events": {f"word {number}": "open" for number in range(201)}},
+        {"coupons": {}},
+    ],
+)
+def test_words_that_are_built_in_unclear_or_too_many_are_refused(words):
+    with pytest.raises(InvalidConfiguration, match=r"status_words|length|unknown field"):
+        parse_options({"status_words": words})
+
+
+def test_a_highest_stake_is_rounded_down():
+    user = GuardedUser(currency="EUR")
+    options = parse_options({"max_stakes": {"EUR": "7.996"}, "default_stakes": {"EUR": 50}})
+    assert suggest_stake(user, None, options) == Decimal("7.99")

@@ -1,0 +1,35 @@
+"""Queries of the catalogue, without which nothing can be stored."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from django.db import Error, connection
+
+from ingestion.errors import AllDatabasesUnavailable
+from tenants.current_casino import CATALOGUE
+from tenants.models import Casino
+from tenants.models.casino import ENDED_STATES
+
+
+@contextmanager
+def catalogue_required() -> Iterator[None]:
+    """Raises AllDatabasesUnavailable if a query of the block to the catalogue's database fails."""
+    try:
+        yield
+    except Error as error:
+        raise AllDatabasesUnavailable(f"the catalogue's database is unavailable: {error}") from error
+
+
+def find_casinos(ids: Iterable[int | None]) -> dict[int, Casino]:
+    """The casinos with these ids, except deleted ones; their configurations are not loaded. Raises
+    AllDatabasesUnavailable."""
+    with catalogue_required():
+        casinos = Casino.objects.using(CATALOGUE).exclude(state__in=ENDED_STATES)
+        wanted = [each for each in ids if each is not None]
+        return casinos.defer("recommendation_schema", "options").in_bulk(wanted)
+
+
+def require_catalogue() -> None:
+    """Raises AllDatabasesUnavailable unless the catalogue's database answers."""
+    with catalogue_required(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")

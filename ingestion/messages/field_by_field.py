@@ -1,0 +1,273 @@
+"""Reads a message of users or events that is no complete row, field by field.
+
+A partial message, of which all can be read, changes the stored row. What else is rejected may still close or restrict.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET
+
+from recommendations.errors import InvalidRow
+from recommendations.validation import fields, status_words
+from recommendations.validation.changes import Change, EventChange, UserChange
+from recommendations.validation.natural_keys import event_key, user_key
+from recommendations.validation.rows import EventRow, UserRow
+from recommendations.validation.status_words import Words
+from tenants.numbers import parse_whole_number
+
+from .decoding import Partial, Rejection, TimeBounds, not_ahead, parse_end, sent_time, time_in_json
+from .encodings import parse_key, without_byte_order_mark
+from .envelope import Envelope
+from .field_scan import Fields, find_fields, scan_fields
+from .formats import EventMessage, UserMessage
+from .repeated_fields import resolve_event, resolve_user
+from .restrictions import UNKNOWN_WORD, ReadFields, Values, event_restrictions, user_restrictions
+
+_UNREADABLE = (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, ArithmeticError)
+_NULL = b"null"
+_NEVER_WHOLE = frozenset({"too_large", "undecodable"})
+_OFF_THE_BOARD = frozenset(
+    {"", "off", "otb", "offboard", "offtheboard", "n/a", "na", "none", "null", "closed", "suspended", "susp"}
+)
+_WITHHELD: Values = {"is_withheld": True}
+_READ_TEXT = msgspec.json.Decoder(str).decode
+
+Read = Callable[[bytes, TimeBounds], Any]
+Key = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartialFormat:
+    """How messages of one topic are read field by field.
+
+    `required`: the fields of an unknown row. `read`: the readers of fields that the decoder does not read in all forms.
+    `nulls`: what null means in a field, UNSET for nothing; elsewhere it can't be read. `key_of` raises LookupError
+    without the fields of a natural key. `complete` decides what needs several fields.
+    """
+
+    message: type[msgspec.Struct]
+    row: Callable[..., UserRow | EventRow]
+    change: type[UserChange] | type[EventChange]
+    required: frozenset[str]
+    nulls: Mapping[str, Any]
+    read: Mapping[str, Read]
+    resolve: Callable[[Envelope], bytes]
+    status_of: Callable[[str, Words], str]
+    restrictions: Callable[[ReadFields], Values]
+    key_of: Callable[[Mapping[str, Any]], UUID]
+    complete: Callable[[Fields, ReadFields], None]
+
+    @cached_property
+    def decoders(self) -> dict[str, Callable[[bytes], Any]]:
+        return {each.name: msgspec.json.Decoder(each.type).decode for each in msgspec.structs.fields(self.message)}
+
+
+def read_field_by_field(
+    kind: PartialFormat, envelope: Envelope, bounds: TimeBounds, rejection: Rejection, own_words: Words
+) -> UserRow | EventRow | Partial | Rejection:
+    """A message that has been rejected as a complete row: the row after all, if only the casino's own words were
+    unknown; the change of a stored row; or the rejection, with what the message closes or restricts."""
+    envelope = without_byte_order_mark(envelope)
+    is_damaged = rejection.code in _NEVER_WHOLE
+    found = scan_fields(envelope.value or b"") if is_damaged else find_fields(envelope, kind.resolve)
+    read = ReadFields(found.is_whole)
+    told = _time(kind, found, envelope, bounds, read)
+    read.values["timestamp"] = told
+    _read_fields(kind, found, bounds, own_words, read)
+    as_of = not_ahead(told, envelope, bounds)
+    ids = list(_ids(found, read))
+    with suppress(InvalidRow):
+        if found.is_whole and not read.unreadable:
+            if kind.required <= read.values.keys() and (found.values.get("timestamp") or "timestamp" in kind.nulls):
+                return _row(kind, read, ids, as_of)
+            return Partial(_change(kind, _key(kind, read, ids), read.values, as_of), rejection)
+    keys: list[Key] = [{"id": row_id} for row_id in ids]
+    restrictions = kind.restrictions(read) if len(ids) <= 1 else _WITHHELD
+    if restrictions:
+        keys = keys or list(_keys_without_id(kind, envelope, read))
+    changes = tuple(_change(kind, key, {**restrictions, "timestamp": told}, as_of) for key in keys if restrictions)
+    return msgspec.structs.replace(rejection, changes=changes, unknown_word=read.unknown_word)
+
+
+def _row(kind: PartialFormat, read: ReadFields, ids: list[int], as_of: datetime) -> UserRow | EventRow:
+    """Raises InvalidRow where fields contradict each other."""
+    row = kind.row(id=ids[0] if ids else None, **read.values)
+    row.timestamp = as_of
+    return row
+
+
+def _key(kind: PartialFormat, read: ReadFields, ids: list[int]) -> Key:
+    """Raises InvalidRow where nothing names the row."""
+    try:
+        return {"id": ids[0]} if ids else {"natural_key": kind.key_of(read.values)}
+    except LookupError as error:
+        raise InvalidRow("missing", "id", "is required in a partial message") from error
+
+
+def _change(kind: PartialFormat, key: Key, values: Values, as_of: datetime) -> Change:
+    change = kind.change(**key, **values)
+    change.timestamp = as_of  # only now: the end of a status is compared with the time in the message
+    return change
+
+
+def _time(kind: PartialFormat, found: Fields, envelope: Envelope, bounds: TimeBounds, read: ReadFields) -> datetime:
+    """The time in the message, or else that of its sending."""
+    for given in found.values.get("timestamp", ()):
+        if given != _NULL or "timestamp" not in kind.nulls:
+            with suppress(*_UNREADABLE):
+                return fields.instant("timestamp", time_in_json("timestamp", given, bounds.past))
+            read.unreadable.add("timestamp")
+    return sent_time(envelope, bounds)
+
+
+def _read_fields(kind: PartialFormat, found: Fields, bounds: TimeBounds, own_words: Words, read: ReadFields) -> None:
+    for name in kind.decoders.keys() - {"id", "timestamp", "status"}:
+        given = list(dict.fromkeys(found.values.get(name, ())))
+        if len(given) > 1:
+            read.unreadable.add(name)
+        elif given and given[0] == _NULL and name in kind.nulls:
+            if kind.nulls[name] is not UNSET:
+                read.values[name] = kind.nulls[name]
+        elif given:
+            try:
+                read.values[name] = _field(kind, name, given[0], bounds)
+            except _UNREADABLE:
+                read.unreadable.add(name)
+    for given_status in found.values.get("status", ()):
+        if given_status != _NULL:
+            _read_status(kind, given_status, own_words, read)
+    kind.complete(found, read)
+
+
+def _field(kind: PartialFormat, name: str, given: bytes, bounds: TimeBounds) -> Any:
+    read = kind.read.get(name)
+    value = kind.decoders[name](given) if read is None else read(given, bounds)
+    validate = kind.change.VALIDATORS.get(name)
+    return value if validate is None or value is None else validate(name, value)
+
+
+def _read_status(kind: PartialFormat, given: bytes, own_words: Words, read: ReadFields) -> None:
+    try:
+        word = _READ_TEXT(given)
+    except _UNREADABLE:
+        word = given.decode("latin-1")
+    try:
+        status = kind.status_of(word, own_words)
+    except InvalidRow:
+        read.statuses.append(UNKNOWN_WORD)
+        read.unknown_word = word
+        read.unreadable.add("status")
+        return
+    read.statuses.append(status)
+    read.values["status"] = status
+
+
+def _ids(found: Fields, read: ReadFields) -> Iterable[int]:
+    """The ids in the message, also in another form than that of an id."""
+    for given in dict.fromkeys(found.values.get("id", ())):
+        if given == _NULL:
+            continue
+        text = given.decode("latin-1").strip("\"' \t")
+        if not given.isdigit():
+            read.unreadable.add("id")
+        whole = parse_whole_number(text.removesuffix(".0"), 1, fields.MAX_OWN_ID)
+        if whole is None:
+            read.unreadable.add("id")
+        else:
+            yield whole
+
+
+def _keys_without_id(kind: PartialFormat, envelope: Envelope, read: ReadFields) -> Iterable[Key]:
+    with suppress(LookupError):
+        yield {"natural_key": kind.key_of(read.values)}
+    key = parse_key(envelope.key or b"")
+    if key is not None and 0 < key <= fields.MAX_OWN_ID:
+        yield {"id": key}
+
+
+def _to_come(name: str) -> Read:
+    return lambda given, bounds: time_in_json(name, given, bounds.future)
+
+
+def _price(raw: bytes, _: TimeBounds) -> Decimal | None:
+    """The odd; None where the message says that there is none."""
+    if raw == _NULL or (raw.startswith(b'"') and status_words.normalized(_READ_TEXT(raw)) in _OFF_THE_BOARD):
+        return None
+    odd = fields.amount("odd", raw)
+    return None if odd <= 1 else odd
+
+
+def _limit(name: str) -> Read:
+    return lambda given, _: None if given == _NULL else fields.amount(name, given)
+
+
+def _complete_event(found: Fields, read: ReadFields) -> None:
+    """An event without a usable odd is withheld: where it says that it has none, or has all else."""
+    has_no_odd = "odd" in read.values and read.values["odd"] is None
+    is_full = (EVENT_FIELDS - {"odd"}) <= read.values.keys() and "odd" not in found.values
+    if has_no_odd or is_full:
+        read.values.pop("odd", None)
+        read.values["is_withheld"] = True
+
+
+def _complete_user(found: Fields, read: ReadFields) -> None:
+    """A user of whom a message can be read is no longer withheld. A status ends only with the status itself."""
+    if not read.unreadable:
+        read.values["is_withheld"] = False
+    if "status_until" in read.values and not read.statuses:
+        read.unreadable.add("status_until")
+
+
+def _user_key(values: Mapping[str, Any]) -> UUID:
+    return user_key(values["name"], values["surname"], values["birth_year"], values["country"])
+
+
+def _event_key(values: Mapping[str, Any]) -> UUID:
+    sport, league, home, away = (values[name] for name in ("sport", "league", "home_team", "away_team"))
+    return event_key(sport, league, home, away, values["begin_timestamp"].isoformat())
+
+
+EVENT_FIELDS = frozenset({
+    "begin_timestamp", "end_timestamp", "country", "league", "home_team", "away_team", "sport", "odd",
+})  # fmt: skip
+USER_FIELDS = frozenset({"name", "surname", "birth_year", "currency", "country", "gender", "favorite_sport"})
+
+PARTIAL_EVENTS = PartialFormat(
+    message=EventMessage,
+    row=EventRow,
+    change=EventChange,
+    required=EVENT_FIELDS,
+    nulls={"status": UNSET, "timestamp": UNSET},
+    read={"begin_timestamp": _to_come("begin_timestamp"), "end_timestamp": _to_come("end_timestamp"), "odd": _price},
+    resolve=resolve_event,
+    status_of=status_words.event_status,
+    restrictions=event_restrictions,
+    key_of=_event_key,
+    complete=_complete_event,
+)
+PARTIAL_USERS = PartialFormat(
+    message=UserMessage,
+    row=UserRow,
+    change=UserChange,
+    required=USER_FIELDS,
+    nulls={"status": UNSET, "status_until": UNSET, "birth_date": UNSET, "favorite_league": "", "favorite_sport": ""},
+    read={
+        "status_until": lambda given, _: parse_end(fields.time_in_json("status_until", given)),
+        "birth_date": lambda given, _: fields.date_in_json("birth_date", given),
+        "stake_limit": _limit("stake_limit"),
+        "limit_left": _limit("limit_left"),
+    },
+    resolve=resolve_user,
+    status_of=status_words.user_status,
+    restrictions=user_restrictions,
+    key_of=_user_key,
+    complete=_complete_user,
+)

@@ -1,0 +1,79 @@
+"""Finds a message's fields by name, also in one that is no valid JSON: cut, in another encoding, with a trailing comma,
+NaN, single quotes, .."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from recommendations.errors import InvalidRow
+
+from .envelope import Envelope
+
+_SCANNED_BYTES = 65_536
+# Text in quotes, perhaps cut; punctuation; anything else, such as a number.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)|\'(?:[^\'\\]|\\.)*(?:\'|\Z)|[{}\[\]:,]|[^\s{}\[\]:,"\']+', re.DOTALL)
+# For fields that a stray quote hides from the tokens.
+_PAIR = re.compile(rb'\b(id|status)\b["\'\\]*\s*:\s*\\?("[^"]*"?|[^\s,}\]]+)', re.IGNORECASE)
+_DECODE_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A message's fields, by name in lower case: each with its values in JSON, one unless the message is damaged."""
+
+    is_whole: bool
+    values: dict[str, list[bytes]] = field(default_factory=dict)
+
+
+def find_fields(envelope: Envelope, resolve: Callable[[Envelope], bytes]) -> Fields:
+    """The message's fields; `resolve` returns it with each field once, or raises InvalidRow."""
+    try:
+        found = _DECODE_FIELDS(resolve(envelope))
+    except (msgspec.DecodeError, InvalidRow, UnicodeDecodeError, RecursionError):
+        return scan_fields(envelope.value or b"")
+    return Fields(True, {name.lower(): [bytes(value)] for name, value in found.items()})
+
+
+def scan_fields(value: bytes) -> Fields:
+    """The fields of the outermost object, as far as they can be told, in the first bytes of the message."""
+    # of UTF-16, what is left without the zeros is ASCII
+    text = value[:_SCANNED_BYTES].replace(b"\x00", b"")
+    fields: dict[str, list[bytes]] = {}
+    for name, found in _outermost_pairs(text):
+        fields.setdefault(name, []).append(found)
+    for match in _PAIR.finditer(text):
+        name = match[1].decode().lower()
+        if name not in fields:
+            fields[name] = [match[2]]
+    return Fields(False, fields)
+
+
+def _outermost_pairs(text: bytes) -> Iterator[tuple[str, bytes]]:
+    """Names and values in objects that are in no other one: also in a list of objects, and where the first brace is
+    lost."""
+    depth, name, before = 0, "", b""
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if name:
+            yield name, _in_double_quotes(token)
+            name = ""
+        if token == b"{":
+            depth += 1
+        elif token == b"}":
+            depth -= 1
+        elif token == b":" and depth <= 1:
+            name = _name(before)
+        before = token
+
+
+def _name(token: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(token, type=str)).lower()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return token.strip(b"\"'").decode("latin-1").lower()
+
+
+def _in_double_quotes(token: bytes) -> bytes:
+    return b'"' + token.strip(b"'").replace(b'"', b"") + b'"' if token.startswith(b"'") else token

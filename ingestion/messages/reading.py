@@ -1,0 +1,38 @@
+"""Reads a Kafka message: as a complete row; else field by field, as the change of a stored row."""
+
+import logging
+
+from recommendations.validation.rows import AnyRow, Removal
+from recommendations.validation.status_words import NO_WORDS, Words
+
+from .decoding import Decode, Partial, Rejection, TimeBounds, decode_message
+from .envelope import Envelope
+from .field_by_field import PartialFormat, read_field_by_field
+
+logger = logging.getLogger(__name__)
+
+Content = AnyRow | Removal | Partial | Rejection
+_WITHOUT_CASINO = frozenset({"no_casino", "ambiguous_header"})
+
+
+def read_message(
+    decode: Decode,
+    partial: PartialFormat | None,
+    envelope: Envelope,
+    bounds: TimeBounds,
+    own_words: Words = NO_WORDS,
+) -> Content:
+    """The message's row, the change of a stored one, or the reason for its rejection with what it closes or restricts.
+
+    `partial` is None for topics whose messages are always complete; `own_words` are the casino's words for a status.
+    """
+    content = decode_message(decode, envelope, bounds)
+    is_rejected = isinstance(content, Rejection) and content.code not in _WITHOUT_CASINO
+    if not is_rejected or partial is None or envelope.value is None:
+        return content
+    assert isinstance(content, Rejection)  # noqa: S101 (for the type checker)
+    try:
+        return read_field_by_field(partial, envelope, bounds, content, own_words)
+    except Exception:  # no single message ends the process
+        logger.exception("An error of this program: the message %s can't be read field by field", envelope.place)
+        return content

@@ -1,0 +1,66 @@
+"""A casino's own words for a status, an option of the catalogue, in messages."""
+
+import pytest
+from django.db import DatabaseError
+from django.db.transaction import atomic, set_rollback
+
+from ingestion.errors import AllDatabasesUnavailable
+from ingestion.messages.decoding import Rejection, TimeBounds
+from ingestion.own_words import read_own_words
+from ingestion.tests.closing_messages import NOW, event, user
+from ingestion.tests.database_outages import execute
+from ingestion.tests.decoded_messages import decoded_messages
+from ingestion.topics import EVENTS, USERS
+from recommendations.validation.rows import EventRow, UserRow
+from tenants.models import Casino
+
+WORDS = {"status_words": {"events": {"läuft": "OPEN", "verlegt": "SUSPENDED"}, "users": {"gesperrt": "CLOSED"}}}
+
+
+@pytest.fixture
+def own(casino_a, casino_b):
+    Casino.objects.filter(pk=casino_a.pk).update(options=WORDS)
+
+
+def decode(topic, *values, casino=1):
+    messages = decoded_messages(topic, *values, casino=casino)
+    read_own_words(topic, messages, TimeBounds.at(NOW))
+    return [message.content for message in messages]
+
+
+def test_own_words_are_read_as_their_status(own, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        rows = decode(EVENTS, event(1, status="Läuft"), event(2, status="verlegt"), event(3, status="open"))
+    assert {type(row) for row in rows} == {EventRow}
+    assert [row.status for row in rows] == ["OPEN", "SUSPENDED", "OPEN"]
+    [row] = decode(USERS, user(1, status="Gesperrt"))
+    assert isinstance(row, UserRow)
+    assert row.status == "CLOSED"
+
+
+def test_usual_words_need_no_query(own, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        decode(EVENTS, event(1, status="postponed"), event(2), event(3, odd=None), b"{")
+
+
+def test_another_casinos_words_are_unknown(own):
+    [content] = decode(EVENTS, event(1, status="läuft"), casino=2)
+    assert isinstance(content, Rejection)
+    assert [change.status for change in content.changes] == ["SUSPENDED"]
+
+
+def test_a_word_that_nobody_knows_closes(own):
+    [content] = decode(EVENTS, event(1, status="vielleicht"))
+    assert isinstance(content, Rejection)
+    assert [change.status for change in content.changes] == ["SUSPENDED"]
+
+
+def test_without_the_catalogue_nothing_is_decided_and_the_messages_are_read_again(own):
+    with atomic():
+        with pytest.raises(DatabaseError):
+            execute("default", "SELECT 1 / 0")  # each further query of this transaction fails
+        with pytest.raises(AllDatabasesUnavailable):
+            decode(EVENTS, event(1, status="läuft"))
+        set_rollback(True)
+    [row] = decode(EVENTS, event(1, status="läuft"))
+    assert row.status == "OPEN"
