@@ -11,7 +11,7 @@ WORKERS ?= $(if $(ARGS),0,$(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2)
 export EMBEDDED_POSTGRES ?= 1
 unexport PYTHONDONTWRITEBYTECODE  # or each of the tests' processes would compile the project again
 
-.PHONY: help demo run shell profile test test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips chaos kafka bench format lock clean
+.PHONY: help demo run shell profile test test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips fail-closed chaos kafka bench format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -47,6 +47,9 @@ test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without
 
 fuzz: .venv/dev  ## a million messages changed at random, against the decoder; FUZZ_SEED=N
 	FUZZ_MESSAGES=1000000 $(BIN)/pytest -q ingestion/tests/messages/test_fuzz.py
+
+fail-closed: .venv/dev  ## 100,000 damaged closings and restrictions: none leaves an event recommended or a user shown bets
+	FAIL_CLOSED=100000 $(BIN)/pytest -q ingestion/tests/storing/test_fail_closed.py
 
 slips: .venv/dev  ## a million recommendations over random offers, users and options: none may break a rule
 	SLIPS=1000000 $(BIN)/pytest -q -n 2 recommendations/tests/serving/test_slip_rules.py
