@@ -194,6 +194,7 @@ KAFKA_BOOTSTRAP_SERVERS = env.str(
 )
 EMBEDDED_BROKER_FILE = LOCAL_DIR / "broker.json"
 KAFKA_STARTUP_SECONDS = env.float("KAFKA_STARTUP_SECONDS", default=60)
+KAFKA_ANSWER_SECONDS = env.float("KAFKA_ANSWER_SECONDS", default=10, at_least=0.001)
 KAFKA_REPLICATION_FACTOR = env.int("KAFKA_REPLICATION_FACTOR", default=1, at_least=1, at_most=32_767)
 KAFKA_BATCH_SIZE = env.int("KAFKA_BATCH_SIZE", default=5_000, at_least=1, at_most=1_000_000)
 KAFKA_BATCH_SECONDS = env.float("KAFKA_BATCH_SECONDS", default=0.2)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
+from django.conf import settings
 
 from ingestion.kafka.client import client_config
 from ingestion.kafka.forwarder import Forwarder
@@ -14,8 +15,6 @@ from ingestion.topics import TOPICS
 from .log import DeadLetter, DeadLetterQuery, DeadLetterState, close_letters, list_dead_letters
 
 logger = logging.getLogger(__name__)
-
-_SECONDS = 10
 
 
 def purge(letters: Sequence[DeadLetter]) -> None:
@@ -38,7 +37,7 @@ def _delete_closed(topic: str) -> None:
         for partition, (_, end, _) in watermarks(dead).items()
     ]
     admin = AdminClient(client_config())  # must live until the futures are done
-    for partition, future in admin.delete_records(ends, request_timeout=_SECONDS).items():
+    for partition, future in admin.delete_records(ends, request_timeout=settings.KAFKA_ANSWER_SECONDS).items():
         try:
             future.result()
         except KafkaException as error:  # the embedded broker can't delete; the closed letters are hidden only

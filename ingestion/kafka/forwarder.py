@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
+from django.conf import settings
 
 from ingestion.errors import NotDelivered
 from ingestion.messages.envelope import Envelope
@@ -15,7 +16,6 @@ from .connection_errors import connection_errors, explain
 
 FLUSH_SECONDS, STOPPING_SECONDS = 30.0, 5.0
 _POLL_SECONDS = 0.5
-_METADATA_SECONDS = 10.0
 MAX_BYTES = 8_000_000  # room for a message that Kafka accepted, with added headers
 
 
@@ -72,10 +72,13 @@ class Forwarder:
         """Whether these topics all have these partitions. Raises NotDelivered if the broker does not answer."""
         wanted = set(partitions)
         try:
-            found = [self._producer.list_topics(topic, timeout=_METADATA_SECONDS).topics[topic] for topic in topics]
+            found = [self._describe(topic) for topic in topics]
         except KafkaException as error:
             raise NotDelivered(f"The broker does not describe its topics: {explain(error)}") from error
         return all(wanted <= topic.partitions.keys() for topic in found)
+
+    def _describe(self, topic: str) -> Any:
+        return self._producer.list_topics(topic, timeout=settings.KAFKA_ANSWER_SECONDS).topics[topic]
 
     def flush(self) -> None:
         """Wait until all messages are delivered. Raises NotDelivered; then they must be forwarded again."""

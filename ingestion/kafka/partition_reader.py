@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from django.conf import settings
 
 from .client import client_config
 
 BATCH = 2_000
-_WAIT_SECONDS = 10.0
 
 
 def read_partition(topic: str, partition: int, first: int, end: int) -> Iterator[list[Any]]:
@@ -22,9 +22,11 @@ def read_partition(topic: str, partition: int, first: int, end: int) -> Iterator
         position = first
         while position < end:
             # consume() would wait for messages beyond `end`
-            messages = client.consume(min(BATCH, end - position), 0.5) or client.consume(1, _WAIT_SECONDS)
+            messages = client.consume(min(BATCH, end - position), 0.5) or client.consume(
+                1, settings.KAFKA_ANSWER_SECONDS
+            )
             if not messages:
-                reason = f"no messages of {topic}/{partition} within {_WAIT_SECONDS:g} s"
+                reason = f"no messages of {topic}/{partition} within {settings.KAFKA_ANSWER_SECONDS:g} s"
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT, reason))
             batch = [message for message in messages if message.error() is None and (message.offset() or 0) < end]
             if batch:

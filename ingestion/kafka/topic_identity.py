@@ -7,6 +7,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
+from django.conf import settings
 
 from .client import client_config
 from .connection_errors import explain
@@ -14,7 +15,6 @@ from .connection_errors import explain
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 5.0
-_REQUEST_SECONDS = 10.0
 _MOCK_CLUSTER = "mockCluster"  # the embedded broker's cluster id begins with it; its topics have no ids
 
 
@@ -46,7 +46,7 @@ class TopicIdentity:
         if self._admin is None:
             return None
         topics = TopicCollection([self._topic])
-        return self._admin.describe_topics(topics, request_timeout=_REQUEST_SECONDS)[self._topic]
+        return self._admin.describe_topics(topics, request_timeout=settings.KAFKA_ANSWER_SECONDS)[self._topic]
 
     def _take_answer(self) -> bool:
         answer, self._checking = self._checking, None

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from django.conf import settings
 
 from ingestion.kafka.errors import raise_if_fatal
 from ingestion.kafka.forwarder import Forwarder
@@ -25,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "parked."
 PLACE_HEADER, REASON_HEADER, AT_HEADER = f"{PREFIX}place", f"{PREFIX}reason", f"{PREFIX}at"
-_SECONDS = 10.0
 _MISSING = frozenset({KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART})
 _MAX_OFFSET = 2**63
 
@@ -159,9 +159,9 @@ class Parking:
 
     def _bounds(self, partition: int) -> tuple[int, int]:
         place = TopicPartition(self._topic.parked, partition)
-        [committed] = self._client.committed([place], timeout=_SECONDS)
+        [committed] = self._client.committed([place], timeout=settings.KAFKA_ANSWER_SECONDS)
         try:
-            first, end = self._client.get_watermark_offsets(place, timeout=_SECONDS)
+            first, end = self._client.get_watermark_offsets(place, timeout=settings.KAFKA_ANSWER_SECONDS)
         except KafkaException as error:
             if error.args[0].code() not in _MISSING:
                 raise
@@ -171,7 +171,7 @@ class Parking:
 
     def _end(self, partition: int) -> int:
         place = TopicPartition(self._topic.parked, partition)
-        return int(self._client.get_watermark_offsets(place, timeout=_SECONDS)[1])
+        return int(self._client.get_watermark_offsets(place, timeout=settings.KAFKA_ANSWER_SECONDS)[1])
 
 
 def _by_casino(messages: Iterable[Any]) -> dict[int, list[tuple[int, Envelope]]]:

@@ -136,7 +136,7 @@ def test_parked_messages_are_shown_with_the_reason(staff, broker, casino_b):
 
 
 def test_unavailable_broker_is_shown_as_a_message(staff, settings):
-    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
+    settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_ANSWER_SECONDS = closed_port(), 0.5
     assert "Kafka: " in page(staff, "dead_letters")
     assert "Kafka: " in page(staff, "parked")
 

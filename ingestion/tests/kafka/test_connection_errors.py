@@ -100,9 +100,8 @@ def test_refused_login_is_told_and_is_a_refusal(settings):
         assert connection_errors.is_refusal
 
 
-def test_commands_tell_it_in_one_line(settings, monkeypatch):
-    monkeypatch.setattr("ingestion.kafka.watermarks._SECONDS", 1.0)
-    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
+def test_commands_tell_it_in_one_line(settings):
+    settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_ANSWER_SECONDS = closed_port(), 1.0
     with pytest.raises(CommandError, match=r"^Kafka: .*Connection refused$"):
         call_command("dead_letters", "list")
 
