@@ -5,7 +5,7 @@ MANAGE := $(BIN)/python manage.py
 APACHE_KAFKA := $(BIN)/python -m tools.apache_kafka --folder $(or $(LOCAL_DIR),.local)/apache-kafka
 KAFKA_PORT ?= 9092
 PYTEST := $(BIN)/pytest --dist worksteal
-# One test in this process; many in twice as many as the cores, since half of the tests' time is waiting.
+# One test in this process; many in twice as many as the cores, since tests wait for databases and processes.
 WORKERS ?= $(if $(ARGS),0,$(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2) ))))
 # Without DATABASE_URL, the embedded PostgreSQL.
 export EMBEDDED_POSTGRES ?= 1

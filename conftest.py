@@ -10,6 +10,7 @@ nothing. Servers that the environment names exist once: then all tests run one a
 """
 
 import copy
+import gc
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from uuid import UUID
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 
 from tenants.current_casino import MAIN
@@ -29,6 +31,7 @@ from tenants.process_state import reset_process_state
 from tenants.schema.version import code_version
 from tenants.tests import fast_postgresql
 from tenants.tests.database_creation import TestDatabaseCreation
+from tenants.tests.emptying import empty_databases
 from tenants.tests.exhaustive import IS_EXHAUSTIVE
 
 CASINO_ALIASES = ["casino_1", "casino_2"]
@@ -60,6 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if folder.is_relative_to(fast_postgresql.MEMORY):
             folder.mkdir(exist_ok=True)  # pytest creates `tmp` only
             config.option.basetemp = config.option.basetemp or str(folder / "tmp")
+    TransactionTestCase._fixture_teardown = empty_databases  # type: ignore[attr-defined]  # missing in django-stubs
     settings.RECSYS_OPEN_API = True
     settings.PUBLISH_RECOMMENDATIONS = False  # a broker that runs beside the tests is not theirs
     settings.CATALOGUE_LEASE_SECONDS = 0
@@ -84,6 +88,17 @@ def _move_local_dir(folder: Path) -> None:
         moved["EMBEDDED_POSTGRES_DIR"] = folder / settings.EMBEDDED_POSTGRES_DIR.name
     for name, value in moved.items():
         setattr(settings, name, value)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported and collected stays until the end: no garbage collection needs to walk over it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
