@@ -39,6 +39,7 @@ def _everything(caplog, answer):
     return logged + mailed + answer.content.decode() + str(answer.headers)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("is_debug", [False, True])
 @pytest.mark.parametrize("path", PATHS)
 def test_no_key_is_in_any_log_report_or_page(casino_a, settings, caplog, path, is_debug):

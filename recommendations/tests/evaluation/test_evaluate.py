@@ -156,6 +156,7 @@ class TestFitting:
             assert set(FittedModel.objects.values_list("version", "is_served")) == {(1, True), (2, not has_hindsight)}
             assert find([1], now, now.timestamp()).casino_context.models.version == ("1" if has_hindsight else "2")
 
+    @pytest.mark.no_cover
     def test_an_inactive_version_is_not_used(self, casino_a, simulated, now):
         fill(casino_a, now, simulated)
         with use_casino(casino_a.current):
@@ -198,6 +199,7 @@ class TestFitting:
         assert "version 1. Strongest predictors of the users' bets:" in lines[0]
         assert "skipped: fitted within the hours of --older-than" in lines[1]
 
+    @pytest.mark.no_cover
     def test_models_of_two_casinos_differ_with_their_users(self, casino_a, casino_b, now):
         kinds = {casino_a: "crowd", casino_b: "last-minute"}
         explanations = []

@@ -55,6 +55,7 @@ def _casino(casino_a):
         store_coupons([coupon_row(user_id=n % 5 + 1, recommended_events=(bet,)) for n, bet in enumerate(bets)])
 
 
+@pytest.mark.no_cover
 @pytest.mark.usefixtures("_casino")
 @pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)
 def test_no_response_has_an_event_that_was_closed_begun_or_repriced_at_the_requests_query(casino_a):

@@ -104,6 +104,7 @@ half_sound_fields = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.no_cover
 @settings(deadline=None)
 @given(schemas, recommendations)
 def test_an_accepted_schema_maps_any_recommendation_to_exactly_its_fields_and_types(schema, recommendation):

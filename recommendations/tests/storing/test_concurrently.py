@@ -18,7 +18,7 @@ from recommendations.tests.profile_counts import assert_counts_equal_a_recount
 from recommendations.tests.threads import THREADS, at_once, shuffled
 from tenants.routing.context import use_casino
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)]
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover, pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)]
 ROUNDS = 12
 
 

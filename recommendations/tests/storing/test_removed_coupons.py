@@ -66,6 +66,7 @@ def test_an_uncounted_coupon_can_be_removed():
     assert (profile.coupon_count, profile.stake_total) == (0, Decimal(0))
 
 
+@pytest.mark.no_cover
 def test_users_with_many_coupons_are_recounted_in_parts_of_bounded_memory():
     store_users([user_row(id=7)])
     wide = tuple(selection_row(home_team=f"HOME {n} {'X' * 60}", away_team=f"AWAY {n} {'Y' * 60}") for n in range(50))

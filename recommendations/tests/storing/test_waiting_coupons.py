@@ -192,6 +192,7 @@ def test_a_removed_waiting_coupon_is_not_stored_again():
     assert list(PurchasedCoupon.objects.values_list("pk", flat=True)) == [6]
 
 
+@pytest.mark.no_cover
 def test_thousands_of_waiting_coupons_are_stored_in_a_few_queries(django_assert_max_num_queries):
     rows = [coupon_row(user_id=n % 50 + 1, id=n if n % 2 else None) for n in range(1, 5001)]
     with django_assert_max_num_queries(19, connection=casino_connection()):
