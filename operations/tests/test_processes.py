@@ -64,6 +64,7 @@ def workers_that_answered(folder: Path) -> list[Path]:
     return list(folder.glob("histogram_*.db"))
 
 
+@pytest.mark.exhaustive
 def test_any_process_answers_for_all(catalogue, tmp_path):
     url, [casino_id, _] = catalogue
     with granian(environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))) as (port, _):
@@ -183,6 +184,7 @@ def wait_for_workers(folder: Path, count: int) -> None:
     wait_until(lambda: len(workers_that_answered(folder)) >= count, else_say=otherwise)
 
 
+@pytest.mark.exhaustive
 def test_stopping_server_answers_accepted_requests(catalogue, tmp_path):
     url, [casino_id, _] = catalogue
     env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path), API_REQUESTS_PER_SECOND="0")
@@ -193,6 +195,7 @@ def test_stopping_server_answers_accepted_requests(catalogue, tmp_path):
     assert traffic.failures == []
 
 
+@pytest.mark.exhaustive
 def test_workers_are_replaced_without_losing_a_request(catalogue, tmp_path):
     url, [casino_id, _] = catalogue
     env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path), API_REQUESTS_PER_SECOND="0")

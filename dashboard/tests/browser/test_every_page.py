@@ -22,6 +22,7 @@ from recommendations.models import ServedSlip, Team
 from tenants.access.api_keys import issue_key
 from tenants.models import CasinoMigration, MigrationRun, PrivacyRecord, StaffBinding
 from tenants.routing.context import use_casino
+from tenants.tests.exhaustive import scaled
 
 from .conftest import log_in
 
@@ -130,7 +131,7 @@ def problems_of(page: Any, path: str, width: int) -> list[str]:
 @pytest.mark.parametrize(
     ("viewport", "scheme"),
     [
-        (DESK, "light"),
+        pytest.param(DESK, "light", marks=pytest.mark.scaled),
         pytest.param(PHONE, "dark", marks=pytest.mark.exhaustive),
         pytest.param(DESK, "dark", marks=pytest.mark.exhaustive),
         pytest.param(PHONE, "light", marks=pytest.mark.exhaustive),
@@ -147,7 +148,7 @@ def test_every_page_opens_without_errors_and_nothing_is_covered_or_cut_off(
         found = paths()
     assert len(found) > 75
     problems = {}
-    for path in found:
+    for path in found[:: scaled(10, 1)]:
         before = len(browser_errors)
         problems[path] = [*problems_of(page, path, viewport["width"]), *browser_errors[before:]]
     assert {path: each for path, each in problems.items() if each} == {}
@@ -167,6 +168,7 @@ def test_error_pages_open_without_errors_of_their_own(open_page, casinos, browse
     browser_errors.clear()
 
 
+@pytest.mark.exhaustive
 def test_login_form_is_narrow_and_centred(open_page, casinos):
     page = open_page(viewport=DESK)
     page.goto("/")
@@ -175,6 +177,7 @@ def test_login_form_is_narrow_and_centred(open_page, casinos):
     assert abs(box["x"] + box["width"] / 2 - DESK["width"] / 2) < 2
 
 
+@pytest.mark.exhaustive
 def test_bars_of_top_values_fill_their_track(staff_page):
     staff_page.goto("/casinos/1/")
     track, bar = staff_page.locator(".rs-bar").first, staff_page.locator(".rs-bar rect").first

@@ -34,7 +34,9 @@ UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), sele
     && !each.textContent.trim()).map(each => each.outerHTML.slice(0, 80))"""
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(
+    "viewport", [pytest.param(PHONE, id="phone"), pytest.param(DESK, id="desk", marks=pytest.mark.exhaustive)]
+)
 def test_every_page_fits_the_screen_with_enough_contrast_and_named_controls(open_page, casinos, viewport):
     casinos[1].name = LONG[:100]
     casinos[1].save()
@@ -60,6 +62,7 @@ def test_admin_actions_ask_for_confirmation(staff_page):
         staff_page.wait_for_url("**/admin/tenants/casino/")
 
 
+@pytest.mark.exhaustive
 def test_dashboard_and_admin_share_the_theme_setting(staff_page):
     staff_page.get_by_role("button", name="Theme").click()
     staff_page.get_by_role("button", name="Theme: light").click()
@@ -99,6 +102,7 @@ def test_casino_is_opened_and_configured_by_keyboard(staff_page):
     staff_page.get_by_text("is saved").wait_for()
 
 
+@pytest.mark.exhaustive
 def test_admin_filters_open_by_keyboard(staff_page):
     staff_page.goto("/admin/tenants/casino/")
     filters = staff_page.get_by_role("button", name="Filters")

@@ -19,12 +19,14 @@ def test_staff_log_in_and_see_all_casinos(staff_page):
     assert "41" in rows.nth(1).inner_text()
 
 
+@pytest.mark.exhaustive
 def test_login_redirects_to_the_requested_page(open_page, casinos):
     page = open_page()
     log_in(page, "/casinos/2/")
     assert page.get_by_role("heading", level=1).inner_text() == "Beta"
 
 
+@pytest.mark.exhaustive
 def test_wrong_password_shows_an_error_and_grants_no_access(open_page, casinos):
     page = open_page()
     page.goto("/")
@@ -36,6 +38,7 @@ def test_wrong_password_shows_an_error_and_grants_no_access(open_page, casinos):
     assert page.get_by_role("heading", level=1).inner_text() == "Log in"
 
 
+@pytest.mark.exhaustive
 def test_switcher_opens_the_other_casinos_page_and_rows(staff_page):
     staff_page.get_by_role("link", name="Alpha", exact=True).click()
     assert "Alpha LEAGUE" in staff_page.inner_text("main")
@@ -77,6 +80,7 @@ def test_preview_updates_while_typing_and_saving_changes_the_response(staff_page
     assert json.loads(preview.locator("pre").inner_text()).keys() == answer.keys()
 
 
+@pytest.mark.exhaustive
 def test_error_appears_at_the_field_while_typing_and_disappears_when_corrected(staff_page):
     staff_page.goto("/casinos/1/configuration/")
     error = staff_page.locator("#id_options_error")
@@ -89,13 +93,14 @@ def test_error_appears_at_the_field_while_typing_and_disappears_when_corrected(s
     assert staff_page.locator("#preview pre").inner_text().count("league") == 2
 
 
+@pytest.mark.exhaustive
 def test_staff_log_out(staff_page):
     staff_page.get_by_role("button", name="Log out").click()
     staff_page.goto("/")
     assert staff_page.get_by_role("heading", level=1).inner_text() == "Log in"
 
 
-@pytest.mark.parametrize("is_saved", [False, True])
+@pytest.mark.parametrize("is_saved", [False, pytest.param(True, marks=pytest.mark.exhaustive)])
 def test_pages_work_without_javascript(open_page, casinos, is_saved):
     page = open_page(java_script_enabled=False)
     log_in(page)

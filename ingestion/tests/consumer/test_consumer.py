@@ -229,6 +229,7 @@ def test_heartbeat_file_is_touched_without_messages(broker, casino_a, tmp_path):
     assert heartbeat.exists()
 
 
+@pytest.mark.exhaustive
 def test_unavailable_broker_at_a_commit_does_not_stop_the_consumer(settings, casino_a):
     """The rows are stored; the next consumer finds them in the ledger."""
     with EmbeddedBroker() as embedded:

@@ -43,6 +43,7 @@ def user_count(casino: Casino) -> int:
         return int(User.objects.count())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("is_parking", [False, True], ids=["idle", "parking"])
 def test_consumer_ends_within_its_grace(casino, environment, is_parking):
     with ExitStack() as stack:

@@ -90,7 +90,10 @@ def test_server_that_hangs_costs_its_casinos_one_wait_together(broker, near, far
     assert time.monotonic() - began < 4 * 7  # a wait takes some three seconds
 
 
-@pytest.mark.parametrize("data_dir", [MAIN_DIR, SECOND_DIR], ids=["catalogue", "second"])
+@pytest.mark.parametrize(
+    "data_dir",
+    [pytest.param(MAIN_DIR, id="catalogue"), pytest.param(SECOND_DIR, id="second", marks=pytest.mark.exhaustive)],
+)
 def test_sigterm_ends_the_process_within_its_grace(broker, near, far, server, second_postgres, data_dir: Path):
     env = database_environment(
         DATABASE_SERVER_EAST_URL=url_by_socket(second_postgres, "postgres"), INGESTION_STATEMENT_SECONDS="600"

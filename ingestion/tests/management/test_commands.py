@@ -25,7 +25,7 @@ def stored(casino, model):
         return model.objects.count()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive)])
 def test_signal_stops_a_consumer_which_prints_its_outcomes(broker, casino_a, casino_b, number):
     send(USERS, [(1, user(id=place)) for place in range(1, 31)] + [(2, user()), (99, user())])
     with manage("consume_users", env=database_environment(LOG_LEVEL="ERROR")) as process:
@@ -56,6 +56,7 @@ def test_consumer_fails_after_too_many_rejections_without_a_commit(broker, casin
     assert read_named(USERS.dead, 1, seconds=0.5) == []
 
 
+@pytest.mark.exhaustive
 def test_killed_and_restarted_consumer_stores_each_coupon_once(broker, casino_a, casino_b):
     total = 3000
     for casino in (casino_a, casino_b):
@@ -95,7 +96,14 @@ def test_killed_and_restarted_consumer_stores_each_coupon_once(broker, casino_a,
         assert sum(stake for _, stake in profiles) == total
 
 
-@pytest.mark.parametrize("command", ["consume_coupons", "produce_users", "create_topics"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "consume_coupons",
+        pytest.param("produce_users", marks=pytest.mark.exhaustive),
+        "create_topics",
+    ],
+)
 def test_command_without_a_broker_fails_with_instructions(casino_a, settings, tmp_path, command):
     settings.KAFKA_BOOTSTRAP_SERVERS = ""
     status, out, error = run(command, KAFKA_STARTUP_SECONDS="0.1", LOCAL_DIR=str(tmp_path))
@@ -103,6 +111,7 @@ def test_command_without_a_broker_fails_with_instructions(casino_a, settings, tm
     assert error.startswith("CommandError: No Kafka broker: set KAFKA_BOOTSTRAP_SERVERS")
 
 
+@pytest.mark.exhaustive
 def test_consumer_waiting_for_a_broker_can_be_stopped(casino_a, settings):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
     with manage("consume_coupons", env=database_environment(KAFKA_STARTUP_SECONDS="60")) as process:
@@ -116,7 +125,13 @@ def test_consumer_waiting_for_a_broker_can_be_stopped(casino_a, settings):
     assert process.returncode == -signal.SIGTERM
 
 
-@pytest.mark.parametrize("topic", [TOPICS[name] for name in DUMMIES], ids=DUMMIES)
+@pytest.mark.parametrize(
+    "topic",
+    [
+        pytest.param(TOPICS[name], id=name, marks=pytest.mark.exhaustive if TOPICS[name] is USERS else [])
+        for name in DUMMIES
+    ],
+)
 def test_producer_sends_its_rounds_to_every_casino(broker, casino_a, casino_b, topic):
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):

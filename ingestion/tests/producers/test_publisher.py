@@ -216,6 +216,7 @@ def test_each_forked_process_publishes_with_its_own_producer(broker):
     assert json.loads(ran.stdout) == {"statuses": [0, 0], "is_quick": True}
 
 
+@pytest.mark.exhaustive
 def test_process_without_a_broker_exits_without_waiting_for_delivery(no_broker, settings):
     ran = subprocess.run(
         [sys.executable, "-m", "ingestion.tests.fork_while_publishing"],

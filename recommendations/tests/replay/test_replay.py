@@ -80,6 +80,7 @@ class TestState:
         slips = [run(replace(history, coupons=history.coupons[:n])).slips[0].selections for n in (1, 2, 3)]
         assert np.diff([0, *slips]).tolist() == [2, 1, 2]  # an event with an odd of 1 can't be bet on
 
+    @pytest.mark.exhaustive
     def test_no_slip_breaks_a_rule(self):
         found = run(simulate(SMALL), *RECOMMENDERS, "random", test_fraction=0.5)
         assert {count.invalid for count in found.slips} == {0}
@@ -135,6 +136,7 @@ class TestNoDataLeakage:
         found = replayed(replace(past, coupons=coupons), tested_from=(first_tested + 0.5) / len(coupons))
         assert until(found, split_time) == until(unchanged, split_time)
 
+    @pytest.mark.exhaustive
     def test_future_odds_changes_have_no_effect_on_earlier_cases(self, past, split_time, unchanged):
         is_coming = np.flatnonzero(past.events.begins > split_time)
         changes = [OddsChange(split_time, int(place), 50.0) for place in is_coming]
@@ -142,6 +144,7 @@ class TestNoDataLeakage:
         assert until(found, split_time) == until(unchanged, split_time)
         assert found.cases != unchanged.cases
 
+    @pytest.mark.exhaustive
     def test_shifting_past_coupons_changes_later_cases(self, past, split_time, unchanged):
         late = [replace(each, timestamp=each.timestamp + 9 * HOUR) for each in past.coupons[::7]]
         others = [each for number, each in enumerate(past.coupons) if number % 7]

@@ -83,7 +83,8 @@ def _drop_all(superuser):
         superuser.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
-@pytest.mark.parametrize("casino_roles", ["0", pytest.param("1", marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("casino_roles", ["0", "1"])
 def test_casinos_are_created_served_copied_backed_up_and_deleted_without_a_superuser(casino_roles, tmp_path):
     folder = fast_postgresql.ensure_running(SERVER_APART)
     env = environment(

@@ -23,7 +23,7 @@ from tenants.tests.casinos import wait_until_free
 from tenants.tests.exhaustive import scaled
 from tenants.tests.kill_at_statement import run_and_kill
 
-STEP = int(os.environ.get("CRASH_STEP", scaled(15, 3)))  # odd, so that both ways back take turns
+STEP = int(os.environ.get("CRASH_STEP", scaled(25, 3)))  # odd, so that both ways back take turns
 
 
 def _findings() -> list[Finding]:
@@ -108,7 +108,7 @@ def test_first_creation_on_a_server_can_be_killed_anywhere_while_the_template_is
             cursor.execute("DROP DATABASE IF EXISTS test_casino_template WITH (FORCE)")
         return Casino.objects.create(name="Gamma")
 
-    for statement in count(3, step=scaled(45, 9)):
+    for statement in count(3, step=scaled(75, 9)):
         casino = prepare()
         was_killed = run_and_kill(partial(provision, casino, server="east"), before_statement=statement)
         provision(casino, server="east")

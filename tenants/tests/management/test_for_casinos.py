@@ -12,6 +12,8 @@ from tenants.models import Casino, CasinoState
 from tenants.routing.context import find_current_casino
 from tenants.tests.casinos import add_user
 
+# Two jobs start processes, which takes seconds; the test of a failure always does.
+one_and_two_jobs = pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.exhaustive)])
 NAMES = "from recommendations.models import User; print(*User.objects.values_list('name', flat=True))"
 
 
@@ -39,7 +41,7 @@ def _shell(code):
     return "--", "shell", "-v", "0", "-c", code
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@one_and_two_jobs
 def test_command_runs_for_each_casino_with_that_casino_current(gamma_and_delta, jobs):
     gamma, delta = gamma_and_delta
     out, err, message = _run("--all", "--jobs", jobs, *_shell(NAMES))
@@ -81,6 +83,7 @@ def test_exit_is_a_failure_only_with_a_status(gamma_and_delta):
     assert "shell exited with status 3" in _run("--all", *_shell("import sys; sys.exit(3)"))[1]
 
 
+@pytest.mark.exhaustive
 def test_dead_process_fails_its_casino_alone(gamma_and_delta):
     gamma, _ = gamma_and_delta
     kill = (
@@ -104,7 +107,7 @@ def test_placeholders_are_replaced_and_other_braces_stay(gamma_and_delta):
     ]
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@one_and_two_jobs
 def test_djangos_own_commands_take_the_casinos_alias(gamma_and_delta, jobs):
     gamma, delta = gamma_and_delta
     words = ["--", "dumpdata", "recommendations.User", "--database", "{alias}"]
@@ -120,7 +123,7 @@ def test_arguments_after_a_second_pair_of_dashes_are_the_commands(gamma_and_delt
     assert capfd.readouterr().out.strip() == gamma.db_name
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@one_and_two_jobs
 def test_json_reports_each_casino_with_its_output(gamma_and_delta, jobs):
     gamma, delta = gamma_and_delta
     code = f"{NAMES}; import sys; print('half', file=sys.stderr, end=''); Ada = 1 / (User.objects.get().name != 'Ada')"

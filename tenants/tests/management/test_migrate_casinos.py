@@ -219,6 +219,7 @@ def test_only_failed_without_any_run_succeeds(real_databases):
     assert _run("--only-failed") == ("0 casinos are up to date.\n", "", "")
 
 
+@pytest.mark.exhaustive
 def test_ctrl_c_ends_the_command_and_says_how_to_continue(new_release, gamma):
     """The process waits for a lock while it is interrupted."""
     code = f"""

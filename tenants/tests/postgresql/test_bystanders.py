@@ -25,7 +25,7 @@ from tenants.tests.server_process import (
 )
 from tenants.tests.waiting import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.no_cover, needs_embedded]
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive, pytest.mark.no_cover, needs_embedded]
 
 DISTANT_DIR = settings.LOCAL_DIR / "postgres-distant"
 BUILD = """

@@ -31,6 +31,7 @@ def casinos() -> list[Casino]:
     return made
 
 
+@pytest.mark.exhaustive
 def test_parent_and_children_query_at_the_same_time_on_connections_of_their_own(casinos):
     seen = json.loads(run_python("-m", "tenants.tests.fork_with_connections", env=environment(url_of_test_catalogue())))
     assert seen["statuses"] == [0, 0]

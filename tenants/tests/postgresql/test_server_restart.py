@@ -70,7 +70,7 @@ def test_concurrent_threads_start_the_server_once(socket_dir):
 
 
 @pytest.mark.no_cover
-@pytest.mark.parametrize("mode", ["fast", "immediate"])
+@pytest.mark.parametrize("mode", ["fast", pytest.param("immediate", marks=pytest.mark.exhaustive)])
 def test_requests_get_503_during_the_outage_and_succeed_at_once_afterwards(socket_dir, mode):
     env = environment(url_by_socket(socket_dir, "recommendation_system"))
     casino_ids = build_casinos(env)

@@ -190,7 +190,9 @@ def test_fail_fast_starts_no_more_and_a_resumed_run_migrates_the_pending_ones_on
     assert [casino.name for casino in fleet.failed_in(_last_run())] == ["Delta"]
 
 
-@pytest.mark.parametrize("statement", [12, 25, 40, 60])
+@pytest.mark.parametrize(
+    "statement", [25, *(pytest.param(each, marks=pytest.mark.exhaustive) for each in (12, 40, 60))]
+)
 def test_run_that_was_killed_is_finished_by_resuming_it(four, new_release, statement):
     new_release()
     fleet.prepare_servers()

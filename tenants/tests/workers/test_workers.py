@@ -13,7 +13,7 @@ from tenants.workers.worker_pool import workers
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("db")]
 
 # A process takes a second to start. Where it makes no difference, one and two processes must agree.
-one_and_two_jobs = pytest.mark.parametrize("jobs", [1, 2])
+one_and_two_jobs = pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.exhaustive)])
 
 
 def _outcomes(tasks, jobs, on_message=print, work=working):
@@ -64,6 +64,7 @@ def test_next_task_is_taken_only_after_the_last_result_was_consumed(jobs):
     assert len(seen) <= 3 + jobs
 
 
+@pytest.mark.exhaustive
 def test_work_is_shared_by_several_processes():
     pids: set[int | None] = set()
     with workers(working, jobs=2, on_message=print) as run:
@@ -87,6 +88,7 @@ def test_processes_that_do_not_start_raise_workers_failed(capfd):
         _outcomes(["one"], 2, work=unable_to_start)
 
 
+@pytest.mark.exhaustive
 def test_replacement_that_does_not_start_ends_the_work_after_the_failure_was_yielded(tmp_path, capfd):
     seen: list[str] = []
     work = partial(starting_once, tmp_path / "started")
@@ -105,6 +107,7 @@ def test_interruption_stops_the_processes():
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.exhaustive
 def test_process_still_working_after_an_interruption_is_stopped():
     def interrupted():
         yield "notify"
