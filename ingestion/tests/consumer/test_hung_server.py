@@ -60,7 +60,7 @@ def test_messages_of_its_casinos_are_parked_and_stored_once_when_it_goes_on(brok
 
     def is_done() -> bool:
         counts, health = consumer.counts, consumer.health
-        if health.has_joined and counts[far.pk, "parked"] >= 10 and not said:
+        if health.has_joined and counts[far.pk, "parked"] >= 10 and health.parked and not said:
             said.append(health.ready())
             server.close()
         return counts[far.pk, "stored"] >= 10
