@@ -109,6 +109,8 @@ def finite(field: str, value: float | None) -> float | None:
 
 def time(field: str, value: datetime | str | float) -> datetime:
     """An aware time, at any year."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     try:
         return times.read_time(value)
     except ValueError as error:
