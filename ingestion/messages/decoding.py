@@ -29,7 +29,7 @@ from recommendations.validation.rows import (
 )
 from recommendations.validation.settings_limits import limits
 
-from .encodings import parse_key, problem_of_encoding, without_byte_order_mark
+from .encodings import parse_key, problem_of_encoding
 from .envelope import CASINO_HEADER, Envelope, repeated_header
 from .formats import EventMessage, ServedEventMessage, ServedMessage, UserMessage
 from .repeated_fields import resolve_event, resolve_user
@@ -108,7 +108,7 @@ def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> An
         return rejection
     try:
         read = _decode_removal if envelope.value is None else decode
-        return read(without_byte_order_mark(envelope), bounds)
+        return read(envelope, bounds)
     except (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return rejection_of(error)
     except Exception as error:  # no single message ends the process

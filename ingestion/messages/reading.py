@@ -6,6 +6,7 @@ from recommendations.validation.rows import AnyRow, Removal
 from recommendations.validation.status_words import NO_WORDS, Words
 
 from .decoding import Decode, Partial, Rejection, TimeBounds, decode_message
+from .encodings import without_byte_order_mark
 from .envelope import Envelope
 from .field_by_field import PartialFormat, read_field_by_field
 
@@ -26,6 +27,7 @@ def read_message(
 
     `partial` is None for topics whose messages are always complete; `own_words` are the casino's words for a status.
     """
+    envelope = without_byte_order_mark(envelope)
     content = decode_message(decode, envelope, bounds)
     is_rejected = isinstance(content, Rejection) and content.code not in _WITHOUT_CASINO
     if not is_rejected or partial is None or envelope.value is None:

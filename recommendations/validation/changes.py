@@ -16,6 +16,7 @@ from msgspec import UNSET, UnsetType
 from recommendations.errors import InvalidRow
 
 from . import fields, status_words
+from .normal_form import key_form
 from .rows import status_end
 from .settings_limits import limits
 
@@ -101,7 +102,8 @@ class UserChange(_Change, kw_only=True):
 
 
 class EventChange(_Change, kw_only=True):
-    """`is_withheld`: the message has no usable odd, or could not be read; False with each odd."""
+    """`is_withheld`: the message has no usable odd, or could not be read; False with each odd. A begin without
+    `start_time_tbd` is known to the hour."""
 
     VALIDATORS = {
         "country": fields.classifier,
@@ -132,9 +134,12 @@ class EventChange(_Change, kw_only=True):
         if isinstance(self.odd, Decimal):
             self.is_withheld = False
         begin, end = self.begin_timestamp, self.end_timestamp
+        if begin is not UNSET and self.start_time_tbd is UNSET:
+            self.start_time_tbd = False
         if isinstance(begin, datetime) and isinstance(end, datetime) and begin >= end:
             raise InvalidRow("inconsistent", "end_timestamp", f"is {end}; must be later than begin_timestamp")
-        if self.home_team is not UNSET and self.home_team == self.away_team:
+        home, away = self.home_team, self.away_team
+        if isinstance(home, str) and isinstance(away, str) and key_form(home) == key_form(away):
             raise InvalidRow("inconsistent", "away_team", f"is {self.away_team}; must differ from home_team")
 
     @property

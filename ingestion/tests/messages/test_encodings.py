@@ -10,6 +10,10 @@ from hypothesis import strategies as st
 
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.encodings import parse_key
+from ingestion.tests.decoded_messages import envelope_of
+from ingestion.tests.decoded_messages import read as read_message
+from ingestion.tests.sample_messages import coupon, event, user
+from ingestion.topics import COUPONS, EVENTS, USERS
 from recommendations.validation.rows import Removal
 
 from .test_decoding import KINDS, accepted, read
@@ -18,10 +22,15 @@ FRAME = b"\x00" + struct.pack(">I", 7)
 IDS = [1, 7, 255, 256, 65_536, 12_345_678, 2**31, 2**53, 2**62]
 
 
-@pytest.mark.parametrize(("decode", "message"), KINDS)
-def test_a_byte_order_mark_is_skipped(decode, message):
+@pytest.mark.parametrize(
+    ("topic", "message"),
+    [(USERS, user()), (EVENTS, event()), (EVENTS, {"id": 7, "status": "suspended"}), (COUPONS, coupon())],
+)
+def test_a_byte_order_mark_is_skipped(topic, message):
     body = json.dumps(message).encode()
-    assert accepted(decode, codecs.BOM_UTF8 + body) == accepted(decode, body)
+    content = read_message(topic, envelope_of(topic, codecs.BOM_UTF8 + body))
+    assert content == read_message(topic, envelope_of(topic, body))
+    assert not isinstance(content, Rejection)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])

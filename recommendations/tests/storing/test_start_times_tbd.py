@@ -1,6 +1,8 @@
 """An event whose start time is to be confirmed is stored, and the offer knows it at each version."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -8,6 +10,7 @@ from recommendations.models import Event
 from recommendations.offer import offers, read_offer
 from recommendations.storing import store_events
 from recommendations.tests.factories import OPEN, EventFactory, at, event_row
+from recommendations.validation.changes import EventChange
 from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
@@ -56,3 +59,15 @@ def test_an_older_message_changes_nothing(now):
     assert Event.objects.get().start_time_tbd is False
     store(6, start_time_tbd=True)
     assert Event.objects.get().start_time_tbd is True
+
+
+def test_a_partial_message_keeps_it_unless_it_has_a_begin():
+    store(0, start_time_tbd=True)
+    changes: list[tuple[int, dict[str, Any], bool]] = [
+        (1, {"odd": Decimal(3)}, True),
+        (2, {"begin_timestamp": OPEN + timedelta(minutes=15)}, False),
+        (3, {"start_time_tbd": True}, True),
+    ]
+    for minute, values, expected in changes:
+        store_events([EventChange(id=1, timestamp=at(minute), **values)])
+        assert Event.objects.get().start_time_tbd is expected
