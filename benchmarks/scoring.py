@@ -37,6 +37,8 @@ from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.slip import Rules, choose
 from recommendations.tallies.selections import BAND_BOUNDS, RecentSelection
 from recommendations.tallies.trends import Trends
+from recommendations.validation.identity import league_key
+from recommendations.validation.identity import match_of as match_key
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEAGUES, TEAMS, SPORTS = 120, 20, ("FOOTBALL", "BASKETBALL", "HANDBALL")
@@ -106,11 +108,11 @@ def co_bettors_of(offer: Offer) -> CoBettors:
     return sums.co_bettors()
 
 
-def match_of(rng: random.Random) -> tuple[str, str, str, str, str]:
+def match_of(rng: random.Random) -> tuple[str, ...]:
     league = rng.randrange(LEAGUES)
     home, away = rng.sample(range(TEAMS), 2)
     country, sport = f"COUNTRY {league % 40}", SPORTS[league % 3]
-    return sport, f"LEAGUE {league}", country, f"LEAGUE {league} TEAM {home}", f"LEAGUE {league} TEAM {away}"
+    return sport, f"LEAGUE {league}", country, f"LEAGUE {league} TEAM {home}", f"LEAGUE {league} TEAM {away}", ""
 
 
 def offer_of(rng: random.Random, events: int) -> Offer:
@@ -125,7 +127,8 @@ def profile_of(rng: random.Random) -> BettingProfile:
     recent = []
     weights: dict[str, dict[str, float]] = {}
     for number in range(SELECTIONS):
-        sport, league, country, home, away = match_of(rng)
+        sport, league, country, home, away, category = match_of(rng)
+        league, (home, away) = league_key(sport, country, league), match_key(sport, country, category, home, away)
         odd = rng.randint(105, 900) / 100
         recent.append(RecentSelection(float(number), None, sport, league, country, home, away, odd))
         values = {"sport": sport, "league": league, "country": country, "home_team": home, "away_team": away}
@@ -133,7 +136,7 @@ def profile_of(rng: random.Random) -> BettingProfile:
             tally = weights.setdefault(attribute, {})
             tally[value] = tally.get(value, 0.0) + 1.0
     top = {attribute: tuple(tally)[:2] for attribute, tally in weights.items()}
-    pairs = tuple((each.sport, each.league) for each in recent[:20])
+    pairs = tuple(each.league for each in recent[:20])
     return BettingProfile("COUNTRY 1", "FOOTBALL", pairs, top, weights, weights, recent)
 
 

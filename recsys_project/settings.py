@@ -158,6 +158,18 @@ LOGIN_URL = "admin:login"
 SPORTS = [sport.upper() for sport in env.list("SPORTS", default=["FOOTBALL", "BASKETBALL", "HANDBALL"])]
 CURRENCIES = [currency.upper() for currency in env.list("CURRENCIES", default=["EUR", "USD", "GBP"])]
 GENDERS = [gender.upper() for gender in env.list("GENDERS", default=["MALE", "FEMALE", "OTHER"])]
+RESCHEDULE_HOURS = {
+    sport.upper(): int(hours)
+    for sport, _, hours in (
+        each.rpartition("=")
+        for each in env.list(
+            "RESCHEDULE_HOURS",
+            default=["FOOTBALL=72", "BASKETBALL=18", "HANDBALL=48"],
+            pattern=r"\S.*=[0-9]{1,3}",
+            allowed="sports with hours, like FOOTBALL=72",
+        )
+    )
+}
 DEFAULT_STAKE = env.decimal("DEFAULT_STAKE", default="10.00")
 INFERENCE_WINDOW_DAYS = env.int("INFERENCE_WINDOW_DAYS", default=30, at_least=1, at_most=DAYS)
 INFERENCE_REFRESH_PURCHASES = env.int("INFERENCE_REFRESH_PURCHASES", default=5, at_least=1)

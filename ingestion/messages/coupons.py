@@ -86,6 +86,7 @@ def _decode(raw: bytes) -> _DecodedSelection:
             home_team=message.home_team,
             away_team=message.away_team,
             sport=message.sport,
+            category=message.category,
         )
     except (InvalidRow, msgspec.ValidationError) as error:
         return _DecodedSelection(None, rejection_of(error), _event_id(raw))

@@ -180,6 +180,7 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
         away_team=message.away_team,
         sport=message.sport,
         odd=fields.amount("odd", bytes(message.odd)),
+        category=message.category,
         status=message.status,
         timestamp=as_of,
     )

@@ -18,6 +18,9 @@ Id = Annotated[int, Meta(ge=1, le=MAX_OWN_ID, description="The casino's own id; 
 Reference = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 OptionalText = Annotated[str, Meta(max_length=MAX_TEXT)]
+Category = Annotated[
+    str, Meta(max_length=MAX_TEXT, description="WOMEN, U21, RESERVES, ..: teams of one name in two categories are two.")
+]
 _USER_STATUS = "active, self_excluded, time_out, closed, or a word for one of them; absent: unchanged."
 _EVENT_STATUS = "open, live, suspended, cancelled, settled, or a word for one of them; absent: unchanged."
 # Amounts stay JSON, which `fields.amount` reads: as Decimal, msgspec would also take "1_0" and "+1".
@@ -97,6 +100,7 @@ class EventMessage(msgspec.Struct):
     away_team: Text
     sport: Text
     odd: _EventOdd
+    category: Category = ""
     id: Id | None = None
     start_time_tbd: Annotated[bool, Meta(description="Only the day of begin_timestamp is known.")] = False
     status: Annotated[str, Meta(max_length=MAX_TEXT, description=_EVENT_STATUS)] | None = None
@@ -112,6 +116,7 @@ class SelectionMessage(msgspec.Struct):
     away_team: Text
     sport: Text
     odd: SelectionOdd | UnsetType = UNSET
+    category: Category = ""
     event_id: Reference | None = None
 
 

@@ -116,7 +116,7 @@ class EventAdmin(CasinoTableAdmin):
 
 @admin.register(Team)
 class TeamAdmin(CasinoTableAdmin):
-    list_display = ("id", "name", "sport")
+    list_display = ("id", "name", "sport", "country", "category")
     list_filter = (SportFilter,)
     searched_texts = ("name",)
     ordering = ("name", "id")
@@ -135,8 +135,15 @@ class UserProfileAdmin(CasinoTableAdmin):
     def favorite_pairs(self, profile: UserProfile) -> str:
         pairs = profile.favorite_sport_league_json or []
         return (
-            format_html("<ol>{}</ol>", format_html_join("", "<li>{}: {}</li>", pairs)) if pairs else "not computed yet"
+            format_html("<ol>{}</ol>", format_html_join("", "<li>{}</li>", ((_in_words(*pair),) for pair in pairs)))
+            if pairs
+            else "not computed yet"
         )
+
+
+def _in_words(sport: str, league: str, country: str = "") -> str:
+    """Earlier releases stored no country."""
+    return f"{sport}: {league}" + (f" ({country})" if country else "")
 
 
 @admin.register(PurchasedCoupon)

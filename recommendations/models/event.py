@@ -9,18 +9,22 @@ from tenants.orm.model import CasinoModel
 
 
 class Team(CasinoModel):
+    """A name within a sport, a country, which is that of the competition, and a category, empty if none was sent."""
+
     name = models.CharField(max_length=100)
     sport = models.CharField(max_length=50)
+    country = models.CharField(max_length=100, default="", db_default="")
+    category = models.CharField(max_length=100, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "teams"
         constraints = [
             # also the index for finding a team by name when an event is stored
-            models.UniqueConstraint(name="team_name_sport_unique", fields=["name", "sport"]),
+            models.UniqueConstraint(name="team_unique", fields=["name", "sport", "country", "category"]),
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.sport})"
+        return f"{self.name} ({', '.join(part for part in (self.sport, self.country, self.category) if part)})"
 
 
 class EventStatus(models.TextChoices):
@@ -32,7 +36,8 @@ class EventStatus(models.TextChoices):
 
 
 class Event(CasinoModel):
-    """A match. `id` is the casino's own if it sent one; else `natural_key` identifies the event.
+    """A match. `id` is the casino's own if it sent one; else `natural_key` identifies the event. `category` (WOMEN,
+    U21, ..) is empty if none was sent.
 
     `timestamp` is the time of the casino's message; null if unknown, which is earlier than any other. `status_as_of` is
     that of the latest message with a status, `odd_as_of` with an odd, `begin_timestamp_as_of` with a begin or an end;
@@ -41,7 +46,8 @@ class Event(CasinoModel):
 
     `is_withheld`: as of `odd_as_of`, a message had no usable odd or could not be read. Only open and live events that
     are not withheld can be bet on; a live one has begun, whatever its `begin_timestamp` says. With
-    `start_time_tbd`, only the day of the begin is known.
+    `start_time_tbd`, only the day of the begin is known. `same_match_ids` are those of other events
+    that are the same match; null if there are none.
     """
 
     country = models.CharField(max_length=100)
@@ -53,6 +59,7 @@ class Event(CasinoModel):
     odd = models.DecimalField(max_digits=9, decimal_places=3)
     home_team = models.CharField(max_length=100)
     away_team = models.CharField(max_length=100)
+    category = models.CharField(max_length=100, blank=True, default="", db_default="")
     status = models.CharField(
         max_length=10, choices=EventStatus.choices, default=EventStatus.OPEN, db_default=EventStatus.OPEN
     )
@@ -63,6 +70,7 @@ class Event(CasinoModel):
     begin_timestamp_as_of = models.DateTimeField(null=True, editable=False)
     stored_at = models.DateTimeField(null=True, db_default=Now(), editable=False)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
+    same_match_ids = ArrayField(models.BigIntegerField(), null=True, editable=False)
     teams = models.ManyToManyField(Team, through="EventTeam", related_name="events")
 
     class Meta:
@@ -80,6 +88,8 @@ class Event(CasinoModel):
             models.Index(name="event_begin", fields=["begin_timestamp", "id"]),
             # the offer's events whose start time is to be confirmed
             models.Index(name="event_start_time_tbd", fields=["end_timestamp"], condition=Q(start_time_tbd=True)),
+            # other events of the same match, and stored events of a fixture without an id
+            models.Index(name="event_match", fields=["home_team", "away_team", "begin_timestamp"]),
         ]
 
     def __str__(self) -> str:

@@ -1,14 +1,15 @@
 """The offer: a casino's events as columns in memory, synchronised with its database at every request."""
 
 from .cache import CachedOffer, OfferCache, offers, read_offer
-from .columns import Column, Pair
+from .columns import Column
 from .dictionaries import Dictionary
 from .queries import OFFER_COLUMNS, load_offer
-from .snapshot import ATTRIBUTES, Memo, MemoKey, Offer, build_offer, offer_of_columns
+from .snapshot import ATTRIBUTES, TEXTS, Memo, MemoKey, Offer, build_offer, offer_of_columns
 
 __all__ = [
     "ATTRIBUTES",
     "OFFER_COLUMNS",
+    "TEXTS",
     "CachedOffer",
     "Column",
     "Dictionary",
@@ -16,7 +17,6 @@ __all__ = [
     "MemoKey",
     "Offer",
     "OfferCache",
-    "Pair",
     "build_offer",
     "load_offer",
     "offer_of_columns",

@@ -9,11 +9,12 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from recommendations.validation.identity import name_of
+
 from .arrays import Codes, Mask, Places
 from .dictionaries import Dictionary
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
-Pair = tuple[str, str]
 Value = TypeVar("Value", bound=Hashable)
 
 
@@ -41,6 +42,10 @@ class Column(Generic[Value]):
 
     def __getitem__(self, event: int) -> Value:
         return self.dictionary.values[int(self.codes[event])]
+
+    def name(self: "Column[str]", event: int) -> str:
+        """The name to show of event i's league or team; of other attributes, the value."""
+        return name_of(self.dictionary.values[int(self.codes[event])])
 
     def equals(self, value: Value | None) -> Mask:
         """The mask of events with this value; all False if it is unknown or None."""
@@ -90,12 +95,3 @@ class Column(Generic[Value]):
 
     def _used(self) -> Places:
         return np.flatnonzero(np.bincount(self.codes, minlength=len(self.values)))
-
-
-def pair_column(first: Column[str], second: Column[str], known: Dictionary[Pair] | None = None) -> Column[Pair]:
-    """Each event's values of both columns, as one value."""
-    both = first.codes.astype(np.int64) * len(second.values) + second.codes
-    used, which = np.unique(both, return_inverse=True)
-    pairs = (divmod(int(each), len(second.values)) for each in used)
-    column = Column.of([(first.values[a], second.values[b]) for a, b in pairs], known)
-    return Column(column.codes[which], column.dictionary)

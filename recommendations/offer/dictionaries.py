@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar, cast, overload
 
+from recommendations.validation.identity import name_of
 from recommendations.validation.normal_form import key_form
 
 Value = TypeVar("Value", bound=Hashable)
@@ -20,15 +21,15 @@ _INT_BYTES = 28  # of a place too large for Python's cache of small numbers
 
 
 class _GrowingValues(Generic[Value]):
-    """Distinct values in the order in which they came: none is ever removed or moved. Thread-safe. `variants`: the
-    places of texts that are compared in another form than their own, by that form."""
+    """Distinct values in the order in which they came: none is ever removed or moved. Thread-safe."""
 
-    __slots__ = ("_contents", "_lock", "list", "places", "variants")
+    __slots__ = ("_by_name", "_contents", "_lock", "_named", "list", "places")
 
     def __init__(self) -> None:
         self.list: list[Value] = []
         self.places: dict[Value, int] = {}
-        self.variants: dict[str, list[int]] = {}
+        self._by_name: dict[str, list[int]] = {}
+        self._named = 0  # the number of values in `_by_name`
         self._contents = 0
         self._lock = threading.Lock()
 
@@ -46,8 +47,15 @@ class _GrowingValues(Generic[Value]):
         self.list.append(value)
         self.places[value] = place
         self._contents += sys.getsizeof(value) + _INT_BYTES
-        if isinstance(value, str) and not value.isascii() and (key := key_form(value)) != value:
-            self.variants.setdefault(key, []).append(place)
+
+    def places_named(self, name: str) -> list[int]:
+        """The places of the keys of leagues or teams with this name, or of the same text. The names are indexed at the
+        first call, and new ones at later calls: few casinos block or pin by name."""
+        with self._lock:
+            for place in range(self._named, len(self.list)):
+                self._by_name.setdefault(key_form(name_of(str(self.list[place]))), []).append(place)
+            self._named = len(self.list)
+            return self._by_name.get(key_form(name), [])
 
     @property
     def nbytes(self) -> int:
@@ -130,11 +138,9 @@ class Dictionary(Generic[Value]):
             return self
         return Dictionary(self._grown, self._grown.add(new))
 
-    def places_like(self: "Dictionary[str]", text: str) -> set[int]:
-        """The places of the values that are the same text (`key_form`)."""
-        key = key_form(text)
-        places = {self.places.get(text, -1), self.places.get(key, -1), *self._grown.variants.get(key, ())}
-        return {place for place in places if 0 <= place < len(self.values)}
+    def places_named(self: "Dictionary[str]", name: str) -> set[int]:
+        """The places of the leagues or teams with this name, in any country, or of the same text (`key_form`)."""
+        return {place for place in self._grown.places_named(name) if place < len(self.values)}
 
     def longer(self, other: "Dictionary[Value]") -> "Dictionary[Value] | None":
         """The longer one of both, if one continues the other; then all values have the same places in both."""

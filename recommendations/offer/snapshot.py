@@ -1,6 +1,6 @@
 """A snapshot of the offer, and its patching into the next one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
@@ -8,14 +8,17 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from recommendations.validation.identity import league_keys, parts_of, team_keys
+
 from .arrays import Floats, Ids, Mask, Places
-from .columns import Column, Pair, pair_column
+from .columns import Column
 
 T = TypeVar("T")
 
 ATTRIBUTES = ("sport", "league", "country", "home_team", "away_team")
+_NONE: frozenset[int] = frozenset()
 NUMBERS = ("begins", "ends", "odds", "start_time_tbd")
-CODED = (*ATTRIBUTES, "pair")
+TEXTS = (*ATTRIBUTES, "category")  # as events have them
 
 
 class MemoKey(Generic[T]):
@@ -55,8 +58,10 @@ class Memo:
 class Offer:
     """n events, sorted by id, that were open and not over when read; some may have begun or ended since.
 
-    `begins`, `ends`: Unix seconds; `pair`: (sport, league); `start_time_tbd`: whether only the day of the begin is
-    known. All of shape (n,). A snapshot never changes; `memo` holds values derived from it.
+    `begins`, `ends`: Unix seconds; `start_time_tbd`: whether only the day of the begin is known. The values of
+    `league`, `home_team` and `away_team` are keys (see `identity`), whose names `Column.name` returns. All of shape
+    (n,). `same_matches`: id of an event -> ids of events that are the same match, which may be closed. A snapshot never
+    changes; `memo` holds values derived from it.
     """
 
     version: int | None
@@ -69,8 +74,8 @@ class Offer:
     country: Column[str]
     home_team: Column[str]
     away_team: Column[str]
-    pair: Column[Pair]
     start_time_tbd: Mask
+    same_matches: Mapping[int, frozenset[int]] = field(default_factory=dict)
     memo: Memo = field(default_factory=Memo, init=False, compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -83,37 +88,53 @@ class Offer:
 
     @property
     def columns_nbytes(self) -> int:
-        return sum(int(getattr(self, name).nbytes) for name in ("ids", *NUMBERS, *CODED))
+        return sum(int(getattr(self, name).nbytes) for name in ("ids", *NUMBERS, *ATTRIBUTES))
 
     def place_of(self, event_id: int) -> int | None:
         place = int(np.searchsorted(self.ids, event_id))
         return place if place < len(self) and self.ids[place] == event_id else None
+
+    def names(self, place: int) -> dict[str, str]:
+        """The texts of `ATTRIBUTES` to show of the event at `place`."""
+        return {name: getattr(self, name).name(place) for name in ATTRIBUTES}
+
+    def category(self, place: int) -> str:
+        return parts_of(self.home_team[place])[2]
 
     def keep(self, events: Mask) -> "Offer":
         """The offer of these events only."""
         if events.all():
             return self
         numbers = {name: getattr(self, name)[events] for name in ("ids", *NUMBERS)}
-        return replace(self, **numbers, **{name: getattr(self, name).keep(events) for name in CODED})
+        return replace(self, **numbers, **{name: getattr(self, name).keep(events) for name in ATTRIBUTES})
 
     def patched(self, version: int | None, rows: "Offer", gone: Iterable[int] = ()) -> "Offer":
         """The next snapshot: `rows` are inserted, or replace those of the same ids; the ids `gone` are removed.
 
         Unchanged columns are shared: if only odds changed, only `odds` is copied.
         """
-        offer = replace(self, version=version)._without(gone)
+        offer = replace(self, version=version, same_matches=self._linked_like(rows, gone))._without(gone)
         places, is_known = offer._places_of(rows.ids)
         offer = offer._replaced(places[is_known], rows.keep(is_known))
         return offer if is_known.all() else offer._inserted(places[~is_known], rows.keep(~is_known))
+
+    def _linked_like(self, rows: "Offer", gone: Iterable[int]) -> Mapping[int, frozenset[int]]:
+        changed = {*rows.ids.tolist(), *gone} if self.same_matches else ()
+        kept = {event_id: others for event_id, others in self.same_matches.items() if event_id not in changed}
+        return kept | dict(rows.same_matches)
+
+    def all_ids(self, event_id: int) -> frozenset[int]:
+        """The ids of the events that are the same match as this one, with its own."""
+        return self.same_matches.get(event_id, _NONE) | {event_id}
 
     def trimmed(self, now: datetime) -> "Offer":
         """The offer without finished events and values that no event has, if these are many."""
         is_on = self.ends > now.timestamp()
         over = len(self) - int(np.count_nonzero(is_on))
-        if over * 10 <= len(self) and all(len(getattr(self, name).values) <= 2 * len(self) for name in CODED):
+        if over * 10 <= len(self) and all(len(getattr(self, name).values) <= 2 * len(self) for name in ATTRIBUTES):
             return self
         offer = self.keep(is_on)
-        return replace(offer, **{name: getattr(offer, name).compacted() for name in CODED})
+        return replace(offer, **{name: getattr(offer, name).compacted() for name in ATTRIBUTES})
 
     def _places_of(self, ids: Ids) -> tuple[Places, Mask]:
         """The places of these ids, or, where the mask is False, the places to insert them."""
@@ -131,7 +152,9 @@ class Offer:
         return self.keep(stays)
 
     def _replaced(self, places: Places, rows: "Offer") -> "Offer":
-        changed: dict[str, Any] = {name: getattr(self, name).replaced(places, getattr(rows, name)) for name in CODED}
+        changed: dict[str, Any] = {
+            name: getattr(self, name).replaced(places, getattr(rows, name)) for name in ATTRIBUTES
+        }
         for name in NUMBERS:
             own, new = getattr(self, name), getattr(rows, name)
             if not np.array_equal(own[places], new, equal_nan=True):
@@ -140,37 +163,47 @@ class Offer:
         return replace(self, **changed)
 
     def _inserted(self, places: Places, rows: "Offer") -> "Offer":
-        grown: dict[str, Any] = {name: getattr(self, name).inserted(places, getattr(rows, name)) for name in CODED}
+        grown: dict[str, Any] = {name: getattr(self, name).inserted(places, getattr(rows, name)) for name in ATTRIBUTES}
         for name in ("ids", *NUMBERS):
             grown[name] = np.insert(getattr(self, name), places, getattr(rows, name))
         return replace(self, **grown)
 
 
 def build_offer(version: int | None, rows: Iterable[tuple[Any, ...]]) -> Offer:
-    """A snapshot of rows of (id, begin_timestamp, end_timestamp, odd, sport, league, country, home_team, away_team),
-    sorted by id, with the models' types."""
-    ids, begins, ends, odds, *attributes = list(zip(*rows, strict=True)) or [()] * (4 + len(ATTRIBUTES))
+    """A snapshot of rows of (id, begin_timestamp, end_timestamp, odd, and `TEXTS`), sorted by id, with the models'
+    types."""
+    ids, begins, ends, *others = list(zip(*rows, strict=True)) or [()] * (4 + len(TEXTS))
     times = ([moment.timestamp() for moment in moments] for moments in (begins, ends))
-    return offer_of_columns(version, ids, *times, odds, *attributes)
+    return offer_of_columns(version, [ids, *times, *others])
 
 
-def offer_of_columns(
-    version: int | None, ids: Any, begins: Any, ends: Any, odds: Any, *attributes: Any, like: Offer | None = None
-) -> Offer:
-    """A snapshot of columns of n values, sorted by id; times in Unix seconds, attributes in the order of `ATTRIBUTES`.
+def offer_of_columns(version: int | None, columns: Sequence[Any], like: Offer | None = None) -> Offer:
+    """A snapshot of columns of n values, sorted by id: ids, begins and ends (Unix seconds), odds, and `TEXTS`.
 
     A number may also be the text "NaN" or "Infinity", for which JSON has no number. All start times are known. The
     dictionaries extend those of `like`.
     """
-    known = {name: getattr(like, name).dictionary if like is not None else None for name in CODED}
-    columns = {name: Column.of(values, known[name]) for name, values in zip(ATTRIBUTES, attributes, strict=True)}
+    ids, begins, ends, odds, *texts = columns
+    known = {name: getattr(like, name).dictionary if like is not None else None for name in ATTRIBUTES}
+    coded: dict[str, Any] = {
+        name: Column.of(values, known[name]) for name, values in zip(ATTRIBUTES, _keyed(texts), strict=True)
+    }
     return Offer(
         version=version,
         ids=np.array(ids, dtype=np.int64),
         begins=np.array(begins, dtype=np.float64),
         ends=np.array(ends, dtype=np.float64),
         odds=np.array(odds, dtype=np.float64),
-        pair=pair_column(columns["sport"], columns["league"], known["pair"]),
         start_time_tbd=np.zeros(len(ids), dtype=np.bool_),
-        **columns,
+        **coded,
     )
+
+
+def _keyed(texts: Sequence[Any]) -> Iterator[Any]:
+    """The columns of `ATTRIBUTES`: those of `TEXTS`, with the keys of leagues and teams."""
+    sports, leagues, countries, homes, aways, categories = texts
+    yield sports
+    yield league_keys(sports, countries, leagues)
+    yield countries
+    for teams in (homes, aways):
+        yield team_keys(sports, countries, categories, teams)

@@ -15,7 +15,6 @@ from recommendations.tallies.selections import RecentSelection
 from recommendations.tallies.trends import NO_TRENDS, Trends
 
 Scores = Floats
-Pair = tuple[str, str]
 Tally = Mapping[str, Mapping[str, float]]
 Model = TypeVar("Model")
 
@@ -30,7 +29,8 @@ class ProfilePart(Enum):
 
 @dataclass(frozen=True, slots=True)
 class BettingProfile:
-    """One user. `favorite_pairs`: up to 20 (sport, league), best first. `top_values`: attribute -> its one or two most
+    """One user. `favorite_pairs`: up to 20 leagues, best first. Leagues and teams are keys (see `identity`): an offer's
+    columns have the same. `top_values`: attribute -> its one or two most
     frequent values in the user's coupons, the most frequent first.
 
     `counts` and `weights`: attribute -> value -> number of selections, and that number with a half-life of 30 days.
@@ -39,7 +39,7 @@ class BettingProfile:
 
     country: str = ""
     favorite_sport: str = ""
-    favorite_pairs: tuple[Pair, ...] = ()
+    favorite_pairs: tuple[str, ...] = ()
     top_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     counts: Tally = field(default_factory=dict)
     weights: Tally = field(default_factory=dict)

@@ -1,8 +1,9 @@
-"""`inference`: the (sport, league) pairs that the user bets on most often."""
+"""`inference`: the (sport, league) pairs that the user bets on most often, each in its country."""
 
 import numpy as np
 
 from recommendations.offer.arrays import add_entries
+from recommendations.validation.identity import name_of
 
 from .base import ProfilePart, Recommender, Scores, ScoringContext
 
@@ -16,16 +17,15 @@ class Inference(Recommender):
 
     def score(self, context: ScoringContext) -> Scores:
         offer, pairs = context.offer, context.profile.favorite_pairs
-        ranks = np.zeros(len(offer.pair.values) + 1)
-        for rank, pair in enumerate(reversed(pairs), start=1):
-            ranks[offer.pair.dictionary.places.get(pair, -1)] = rank
-        ranks[-1] = 0  # of all pairs that the offer lacks
+        ranks = np.zeros(len(offer.league.values) + 1)
+        for rank, league in enumerate(reversed(pairs), start=1):
+            ranks[offer.league.dictionary.places.get(league, -1)] = rank
+        ranks[-1] = 0  # of all leagues that the offer lacks
         scores = context.chance()
-        add_entries(scores, [(offer.pair.codes, ranks)])
+        add_entries(scores, [(offer.league.codes, ranks)])
         return scores
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
-        sport, league = context.offer.pair[place]
-        recent = context.profile.recent
-        bets = sum((each.sport, each.league) == (sport, league) for each in recent)
-        return [f"{bets} of your last {len(recent)} bets were on {league}"] if bets > 1 else []
+        league, recent = context.offer.league[place], context.profile.recent
+        bets = sum(each.league == league for each in recent)
+        return [f"{bets} of your last {len(recent)} bets were on {name_of(league)}"] if bets > 1 else []

@@ -7,6 +7,7 @@ import numpy as np
 
 from recommendations.offer import Column
 from recommendations.offer.arrays import Codes, add_entries
+from recommendations.validation.identity import name_of
 
 from .base import BettingProfile, ProfilePart, Recommender, Scores, ScoringContext
 
@@ -39,7 +40,7 @@ class InferenceScore(Recommender):
         found = [
             (
                 worth,
-                f"{value} is {_RANKS[rank]} {_WORDS.get(attribute, attribute)} in your bets",
+                f"{name_of(value)} is {_RANKS[rank]} {_WORDS.get(attribute, attribute)} in your bets",
             )
             for attribute, value, rank, worth in _valued(context.profile)
             if getattr(context.offer, attribute)[place] == value

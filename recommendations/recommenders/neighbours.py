@@ -13,6 +13,7 @@ import numpy as np
 from recommendations.offer import Column, Dictionary, Memo, MemoKey, Offer
 from recommendations.offer.arrays import Codes, Floats, Floats32, Places, add_entries
 from recommendations.tallies.user_tallies import TALLIED
+from recommendations.validation.identity import name_of
 
 from .base import (
     MAX_NUMBER,
@@ -130,7 +131,7 @@ class Neighbours(Recommender):
             (float(of_tokens[model.places.get(token, -1)]), token) for token in _event_tokens(context.offer, place)
         ]
         named = next((token for score, token in [*sorted(teams, reverse=True), league] if score > 0), None)
-        return [f"Popular with bettors like you: {named.partition(':')[2]}"] if named is not None else []
+        return [f"Popular with bettors like you: {name_of(named.partition(':')[2])}"] if named is not None else []
 
 
 def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | None:

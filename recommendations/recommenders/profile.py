@@ -9,6 +9,7 @@ import numpy as np
 from recommendations.offer import Column, Dictionary, MemoKey, Offer
 from recommendations.offer.arrays import Codes, add_entries
 from recommendations.tallies.selections import BAND_BOUNDS
+from recommendations.validation.identity import name_of
 
 from .base import ProfilePart, Recommender, Scores, ScoringContext, soonest_first
 
@@ -47,8 +48,8 @@ class Profile(Recommender):
         """How many of the last bets share a team, the league or the sport with the event."""
         last = context.profile.recent[-LAST_BETS:]
         return [
-            f"{number} of your last {len(last)} bets were on {name}"
-            for number, name in _shared(context, place)
+            f"{number} of your last {len(last)} bets were on {name_of(value)}"
+            for number, value in _shared(context, place)
             if number >= _LEAST_SHARED
         ]
 

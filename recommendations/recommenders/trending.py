@@ -34,7 +34,7 @@ class Trending(Recommender):
         offer, trends = context.offer, context.trends
         found = []
         if float(trends.of_offer(offer)[place]) >= 1:
-            found.append(f"{offer.home_team[place]} vs {offer.away_team[place]} is popular today")
+            found.append(f"{offer.home_team.name(place)} vs {offer.away_team.name(place)} is popular today")
         if trends.recent.get("league", {}).get(offer.league[place], 0.0) >= 1:
-            found.append(f"{offer.league[place]} is popular today")
+            found.append(f"{offer.league.name(place)} is popular today")
         return found

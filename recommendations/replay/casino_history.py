@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.offer import ATTRIBUTES, offer_of_columns
+from recommendations.offer import TEXTS, offer_of_columns
+from recommendations.validation.identity import Match, match_of
 from tenants.routing.connections import casino_connection
 
 from .history import History, OddsChange, PastCoupon, PastUser
@@ -21,14 +22,15 @@ _COUPONS = """
 SELECT user_id, extract(epoch FROM timestamp)::float8, stake, recommended_events FROM purchased_coupons
 WHERE timestamp >= %s AND timestamp < %s ORDER BY timestamp DESC, id DESC LIMIT %s
 """
-# The text columns are in the order of ATTRIBUTES.
+# The text columns are in the order of TEXTS.
 _EVENTS = """
 SELECT id, extract(epoch FROM begin_timestamp)::float8, extract(epoch FROM end_timestamp)::float8, odd::float8,
-  sport, league, country, home_team, away_team, extract(epoch FROM stored_at)::float8
+  sport, league, country, home_team, away_team, category, extract(epoch FROM stored_at)::float8
 FROM events WHERE end_timestamp >= %s ORDER BY id
 """
 _USERS = "SELECT id, country, favorite_sport FROM users WHERE id = ANY(%s)"
 
+_MATCH = ("sport", "country", "category", "home_team", "away_team")
 _Selection = tuple[float, int, float | None]  # timestamp, place, odd
 
 
@@ -56,11 +58,11 @@ def casino_history(*, casino_id: int, until: datetime, since: datetime | None = 
 def _history(
     casino_id: int, events: list[Any], coupons: list[PastCoupon], selected: list[_Selection], left_out: int
 ) -> History:
-    columns = [list(column) for column in zip(*events, strict=True)] or [[] for _ in range(5 + len(ATTRIBUTES))]
-    ids, begins, ends, odds, *attributes, stored_at = columns
+    columns = [list(column) for column in zip(*events, strict=True)] or [[] for _ in range(5 + len(TEXTS))]
+    ids, begins, ends, odds, *texts, stored_at = columns
     changes = list(_changes(selected, odds))
     return History(
-        events=offer_of_columns(None, ids, begins, ends, odds, *attributes),
+        events=offer_of_columns(None, [ids, begins, ends, odds, *texts]),
         opens_at=_opens_at(begins, stored_at, selected),
         coupons=coupons,
         users=_users({coupon.user_id for coupon in coupons}),
@@ -71,19 +73,21 @@ def _history(
 
 
 class _Places:
-    """The place of a selection's event: by its id, else the next match of the same teams and league."""
+    """The place of a selection's event: by its id, else the next match of the same teams."""
 
     def __init__(self, events: list[Any]) -> None:
         self._begins = [row[1] for row in events]
         self._of_id = {row[0]: place for place, row in enumerate(events)}
-        self._of_match: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        self._of_match: dict[Match, list[int]] = defaultdict(list)
         for place, row in enumerate(events):
-            self._of_match[tuple(row[4:9])].append(place)
+            sport, _, country, home, away, category = row[4:10]
+            self._of_match[match_of(sport, country, category, home, away)].append(place)
 
     def of(self, selection: dict[str, Any], timestamp: float) -> int | None:
         if (event_id := selection.get("event_id")) is not None:
             return self._of_id.get(event_id) if isinstance(event_id, int) else None
-        same = self._of_match.get(tuple(str(selection.get(name)) for name in ATTRIBUTES), ())
+        match = match_of(*(str(selection.get(name) or "") for name in _MATCH))
+        same = self._of_match.get(match, ())
         return min((p for p in same if self._begins[p] > timestamp), key=self._begins.__getitem__, default=None)
 
 

@@ -50,12 +50,13 @@ def read_history(events: Path, coupons: Path, odds: Path | None = None) -> Histo
     """The history in the files. Raises InvalidHistory, and OSError for an unreadable file."""
     rows = _events(events)
     ids = [row[0] for row in rows]
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in EVENT_COLUMNS]
-    _, sport, league, country, home, away, odd, opens_at, begins, ends = columns
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in (*EVENT_COLUMNS, "category")]
+    _, *attributes, odd, opens_at, begins, ends, categories = columns
+    texts = (*attributes, categories)
     places = {event_id: place for place, event_id in enumerate(ids)}
     read, left_out = _coupons(coupons, places)
     return History(
-        events=offer_of_columns(None, ids, begins, ends, odd, sport, league, country, home, away),
+        events=offer_of_columns(None, [ids, begins, ends, odd, *texts]),
         opens_at=np.array(opens_at, dtype=np.float64),
         coupons=read,
         odds_changes=_odds(odds, places) if odds is not None else (),
@@ -64,7 +65,7 @@ def read_history(events: Path, coupons: Path, odds: Path | None = None) -> Histo
 
 
 def _events(path: Path) -> list[tuple[Any, ...]]:
-    """The events in the order of their ids, each as `EVENT_COLUMNS`."""
+    """The events in the order of their ids, each as `EVENT_COLUMNS` and its category, which files may lack."""
     found: dict[int, tuple[Any, ...]] = {}
     for row in _rows(path, EVENT_COLUMNS):
         event_id = row.get("id", _id)
@@ -74,8 +75,12 @@ def _events(path: Path) -> list[tuple[Any, ...]]:
         times = [row.get(name, _time) for name in ("opens_at", "begin_timestamp", "end_timestamp")]
         if times[2] < times[1]:
             raise row.wrong("end_timestamp", "must not be before begin_timestamp")
-        found[event_id] = (event_id, *attributes, row.get("odd", _odd), *times)
+        found[event_id] = (event_id, *attributes, row.get("odd", _odd), *times, _category(row))
     return [found[event_id] for event_id in sorted(found)]
+
+
+def _category(row: CsvRow) -> str:
+    return row.get("category", upper_form) if "category" in row.cells else ""
 
 
 def _coupons(path: Path, places: dict[int, int]) -> tuple[list[PastCoupon], int]:

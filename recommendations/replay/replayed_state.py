@@ -101,7 +101,7 @@ class ReplayedState:
         return self._with_odds(events.keep(mask), self.odds[places])
 
     def _with_odds(self, offer: Offer, odds: Any) -> Offer:
-        names = ("version", "ids", "begins", "ends", *ATTRIBUTES, "pair", "start_time_tbd")
+        names = ("version", "ids", "begins", "ends", *ATTRIBUTES, "start_time_tbd")
         return Offer(**{name: getattr(offer, name) for name in names}, odds=odds)
 
     def _sum_up(self) -> Trends:
@@ -123,8 +123,9 @@ class ReplayedState:
         }
 
     def _bet(self, place: int) -> TallySelection:
-        names = {name: column[place] for name, column in self._columns.items()}
-        return TallySelection(**names, event_id=int(self.history.events.ids[place]), odd=float(self.odds[place]))
+        events, odd = self.history.events, float(self.odds[place])
+        texts = events.names(place) | {"category": events.category(place)}
+        return TallySelection(**texts, event_id=int(events.ids[place]), odd=odd)
 
     def _count(self, timestamp: float, place: int) -> None:
         self.event_counts[place] += 1

@@ -7,7 +7,7 @@ import numpy as np
 
 from recommendations.offer import ATTRIBUTES, Offer
 from recommendations.offer.arrays import Mask
-from recommendations.recommenders.base import BettingProfile, FittedModels, Pair, ProfilePart, ScoringContext
+from recommendations.recommenders.base import BettingProfile, FittedModels, ProfilePart, ScoringContext
 from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.load import compute_favorite_pairs
 from recommendations.serving.slip import Rules
@@ -50,7 +50,7 @@ class ServingInputs:
     def __init__(self, state: ReplayedState, refresh_purchases: int) -> None:
         self._state = state
         self._refresh_purchases = refresh_purchases
-        self._pairs: dict[int, tuple[int, tuple[Pair, ...]]] = {}
+        self._pairs: dict[int, tuple[int, tuple[str, ...]]] = {}
 
     def of(
         self, user_id: int, request: RecommendationRequest, models: FittedModels, needs: frozenset[ProfilePart]
@@ -87,7 +87,7 @@ class ServingInputs:
             weights=tallies.weights_at(request.hour),
         )
 
-    def _favorite_pairs(self, user_id: int, request: RecommendationRequest) -> tuple[Pair, ...]:
+    def _favorite_pairs(self, user_id: int, request: RecommendationRequest) -> tuple[str, ...]:
         coupons = self._state.coupon_counts[user_id]
         computed_at, pairs = self._pairs.get(user_id, (None, ()))
         if computed_at is None or coupons - computed_at >= self._refresh_purchases:

@@ -10,7 +10,7 @@ from math import prod
 from uuid import UUID
 
 from recommendations.models import EventStatus
-from recommendations.offer import ATTRIBUTES, Offer
+from recommendations.offer import Offer
 from recommendations.offer.arrays import Floats
 from recommendations.recommenders.base import (
     NO_MODELS,
@@ -21,8 +21,8 @@ from recommendations.recommenders.base import (
     ScoringContext,
 )
 from recommendations.recommenders.registry import get_recommender
-from recommendations.tallies.selections import Match
 from recommendations.tallies.trends import NO_TRENDS, Trends
+from recommendations.validation.identity import Match
 
 from . import slip
 from .guard_rails import GuardedUser, refuse, round_down, suggest_stake
@@ -175,14 +175,13 @@ def _recommended(
 ) -> tuple[tuple[RecommendedEvent, ...], datetime | None]:
     """The events at these places of the offer, and the time at which betting on the first of them ends."""
     offer, now, margin = context.offer, context.now, request.options.begin_margin_seconds
-    columns = {name: getattr(offer, name) for name in ATTRIBUTES}
     events, closes = [], []
     for place in places:
         begin, end = float(offer.begins[place]), float(offer.ends[place])
         closes.append(begin - margin if begin > now else end)
         events.append(
             RecommendedEvent(
-                **{name: column.dictionary.values[column.codes[place]] for name, column in columns.items()},
+                **offer.names(place),
                 odd=float(offer.odds[place]),
                 event_id=int(offer.ids[place]),
                 begin_timestamp=datetime.fromtimestamp(begin, UTC),

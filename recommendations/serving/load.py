@@ -16,10 +16,11 @@ from django.conf import settings
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.fitted_models.model_cache import MODEL_VERSION, model_cache
 from recommendations.offer import ATTRIBUTES, OFFER_COLUMNS, Offer, offers
-from recommendations.recommenders.base import BettingProfile, Pair, ProfilePart
+from recommendations.recommenders.base import BettingProfile, ProfilePart
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
 from recommendations.tallies.user_tallies import Tallies
 from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
+from recommendations.validation.identity import league_key, parts_of
 from tenants.errors import DatabaseReadOnly
 from tenants.routing.connections import casino_connection
 
@@ -58,7 +59,8 @@ _COMMON = 4
 _ALL_OF_USER = f"SELECT {ALL_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
 
 MAX_PAIRS = 20
-_PAIRS = msgspec.json.Decoder(list[Pair])
+# Those of earlier releases have no country, and are computed again.
+_PAIRS = msgspec.json.Decoder(list[tuple[str, str, str]])  # sport, league, country
 
 # No request waits for the disk: after a crash the next one computes the pairs again. The setting lasts until the end of
 # the transaction, which is this statement's own.
@@ -170,7 +172,7 @@ def _build_user_context(
 ) -> UserContext:
     needs = request.needs
     events, matches = tallies.events_bet_on()
-    pairs: tuple[Pair, ...] = ()
+    pairs: tuple[str, ...] = ()
     if ProfilePart.FAVORITE_PAIRS in needs:
         rng = np.random.default_rng(request.seed(user.user_id, 0))
         pairs = favorite_pairs(user, tallies, casino_context.offer, request.now, rng)
@@ -198,12 +200,13 @@ def _build_user_context(
 
 def favorite_pairs(
     user: FoundUser, tallies: Tallies, offer: Offer, now: datetime, rng: np.random.Generator
-) -> tuple[Pair, ...]:
-    """The user's favourite (sport, league) pairs: cached in the profile, and recomputed after
+) -> tuple[str, ...]:
+    """The leagues of the user's favourite (sport, league) pairs: cached in the profile, and recomputed after
     `INFERENCE_REFRESH_PURCHASES` purchases."""
     if not _is_stale(user):
-        with suppress(msgspec.MsgspecError):  # of a row that this service did not write
-            return tuple(_PAIRS.decode(user.favorite_pairs or "[]"))
+        with suppress(msgspec.MsgspecError):  # of a row that this release did not write
+            stored = _PAIRS.decode(user.favorite_pairs or "[]")
+            return tuple(league_key(sport, country, league) for sport, league, country in stored)
     pairs = compute_favorite_pairs(tallies, offer, now, rng)
     with suppress(DatabaseReadOnly):  # while the casino moves, every request computes
         _store_pairs(user, pairs, now)
@@ -216,17 +219,17 @@ def with_fresh_pairs(user: FoundUser, request: RecommendationRequest, casino_con
         return user
     rng = np.random.default_rng(request.seed(user.user_id, 0))
     pairs = compute_favorite_pairs(user.tallies(), casino_context.offer, request.now, rng)
-    return replace(user, favorite_pairs=json.dumps(pairs), purchases_at_last_update=0)
+    return replace(user, favorite_pairs=_as_json(pairs), purchases_at_last_update=0)
 
 
-def compute_favorite_pairs(tallies: Tallies, offer: Offer, now: datetime, rng: np.random.Generator) -> tuple[Pair, ...]:
-    """Pairs of the user's coupons of the last `INFERENCE_WINDOW_DAYS`, the most frequent first (equally frequent ones
-    alphabetically), then random other pairs of the offer; 20 in all, or fewer."""
+def compute_favorite_pairs(tallies: Tallies, offer: Offer, now: datetime, rng: np.random.Generator) -> tuple[str, ...]:
+    """Leagues of the user's coupons of the last `INFERENCE_WINDOW_DAYS`, the most frequent first (equally frequent ones
+    alphabetically), then random others of the offer; 20 in all, or fewer."""
     since = now - timedelta(days=settings.INFERENCE_WINDOW_DAYS)
-    counts = tallies.pairs_within(since.timestamp(), now.timestamp())
-    bet_on = sorted(counts, key=lambda pair: (-counts[pair], pair))[:MAX_PAIRS]
-    coming = offer.pair.keep(offer.begins > now.timestamp()).present()
-    others = sorted(pair for pair in coming if pair not in counts)
+    counts = tallies.leagues_within(since.timestamp(), now.timestamp())
+    bet_on = sorted(counts, key=lambda league: (-counts[league], league))[:MAX_PAIRS]
+    coming = offer.league.keep(offer.begins > now.timestamp()).present()
+    others = sorted(league for league in coming if league not in counts)
     rng.shuffle(others)
     return (*bet_on, *others[: MAX_PAIRS - len(bet_on)])
 
@@ -235,11 +238,17 @@ def _is_stale(user: FoundUser) -> bool:
     return user.favorite_pairs is None or (user.purchases_at_last_update or 0) >= settings.INFERENCE_REFRESH_PURCHASES
 
 
-def _store_pairs(user: FoundUser, pairs: tuple[Pair, ...], now: datetime) -> None:
+def _as_json(pairs: tuple[str, ...]) -> str:
+    """[sport, league, country] of each league: the country comes last, for those who know the column as pairs."""
+    parts = (parts_of(league) for league in pairs)
+    return json.dumps([[sport, league, country] for sport, country, league in parts])
+
+
+def _store_pairs(user: FoundUser, pairs: tuple[str, ...], now: datetime) -> None:
     parameters = {
         "user": user.user_id,
         "profile": user.profile_id,
-        "pairs": json.dumps(pairs),
+        "pairs": _as_json(pairs),
         "now": now,
         "seen": user.purchases_at_last_update or 0,
     }

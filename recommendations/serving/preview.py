@@ -14,6 +14,7 @@ from recommendations.offer import ATTRIBUTES
 from recommendations.recommenders.base import ProfilePart
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.tallies.user_tallies import Tallies
+from recommendations.validation.identity import title_of
 from recommendations.validation.normal_form import name_form
 from tenants.numbers import parse_id
 
@@ -104,7 +105,9 @@ def _find(user_id: int, now: datetime) -> tuple[Found, FoundUser]:
 def _favourites(tallies: Tallies) -> tuple[Favourite, ...]:
     counts = {attribute: tallies.counts.get(attribute, {}) for attribute in ATTRIBUTES}
     return tuple(
-        Favourite(attribute, tuple((value, int(counts[attribute][value])) for value in tallies.top(attribute, 3)))
+        Favourite(
+            attribute, tuple((title_of(value), int(counts[attribute][value])) for value in tallies.top(attribute, 3))
+        )
         for attribute in ATTRIBUTES
         if counts[attribute]
     )

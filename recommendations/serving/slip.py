@@ -8,7 +8,7 @@ import numpy as np
 
 from recommendations.offer import Column, MemoKey, Offer
 from recommendations.offer.arrays import Floats, Mask, Places, kth_largest
-from recommendations.tallies.selections import Match
+from recommendations.validation.identity import Match, name_of, without_category
 
 from .options import DEFAULTS, NO_SELECTORS, Options, Selectors
 
@@ -53,7 +53,8 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
 
 def selected(offer: Offer, selectors: Selectors) -> Mask:
     """The mask of events that match the selectors, shape (n,)."""
-    mask: Mask = np.isin(offer.ids, np.array(selectors.events, dtype=np.int64))
+    events = [each for event_id in selectors.events for each in offer.all_ids(event_id)]
+    mask: Mask = np.isin(offer.ids, np.array(events, dtype=np.int64))
     columns = (
         (offer.league, selectors.leagues),
         (offer.home_team, selectors.teams),
@@ -68,7 +69,7 @@ def selected(offer: Offer, selectors: Selectors) -> Mask:
 
 def _has_any(column: Column[str], names: Iterable[str]) -> Mask:
     is_named = np.zeros(len(column.values) + 1, dtype=np.bool_)
-    is_named[[place for name in names for place in column.dictionary.places_like(name)]] = True
+    is_named[[place for name in names for place in column.dictionary.places_named(name)]] = True
     return column.spread(is_named)
 
 
@@ -111,7 +112,7 @@ class _Slip:
     _rules: Rules
     places: list[int] = field(default_factory=list)
     _teams: set[str] = field(default_factory=set)
-    _leagues: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _leagues: Counter[str] = field(default_factory=Counter)
     _sports: Counter[str] = field(default_factory=Counter)
     _is_closed: Mask | None = None
 
@@ -130,22 +131,26 @@ class _Slip:
     def _add_if_allowed(self, place: int) -> bool:
         """Add the event unless the rules or the slip's teams exclude it. Returns whether that filled its league or
         sport."""
-        offer, rules, event_id = self._offer, self._rules, int(self._offer.ids[place])
-        if event_id in rules.excluded or event_id in rules.held_events:
+        offer, rules = self._offer, self._rules
+        ids = offer.all_ids(int(offer.ids[place]))
+        if not ids.isdisjoint(rules.excluded) or not ids.isdisjoint(rules.held_events):
             return False
-        home, away = offer.home_team, offer.away_team
-        teams = home.dictionary.values[home.codes[place]], away.dictionary.values[away.codes[place]]
-        if not self._teams.isdisjoint(teams):
+        match = offer.home_team[place], offer.away_team[place]
+        # by name: whether a team of one name is another one in another country, its sender alone knows
+        teams = name_of(match[0]), name_of(match[1])
+        if not self._teams.isdisjoint(teams) or self._is_held(match):
             return False
-        pair = offer.pair.dictionary.values[offer.pair.codes[place]]
-        if (*pair, *teams) in rules.held_matches:
-            return False
+        league, sport = offer.league[place], offer.sport[place]
         self.places.append(place)
         self._teams.update(teams)
-        self._leagues[pair] += 1
-        self._sports[pair[0]] += 1
-        full = [offer.pair.equals(pair)] if self._leagues[pair] == rules.options.max_per_league else []
-        full += [offer.sport.equals(pair[0])] if self._sports[pair[0]] == rules.options.max_per_sport else []
+        self._leagues[league] += 1
+        self._sports[sport] += 1
+        full = [offer.league.equals(league)] if self._leagues[league] == rules.options.max_per_league else []
+        full += [offer.sport.equals(sport)] if self._sports[sport] == rules.options.max_per_sport else []
         for mask in full:
             self._is_closed = mask if self._is_closed is None else self._is_closed | mask
         return bool(full)
+
+    def _is_held(self, match: Match) -> bool:
+        held = self._rules.held_matches
+        return bool(held) and (match in held or without_category(match) in held)

@@ -6,7 +6,6 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from recommendations.offer import ATTRIBUTES
 from recommendations.replay.history import History, PastCoupon
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
 from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
@@ -83,7 +82,7 @@ class _CasinoRows:
         )
 
     def _names(self, place: int) -> dict[str, Any]:
-        return {name: getattr(self._history.events, name)[place] for name in ATTRIBUTES}
+        return {**self._history.events.names(place)}
 
     def _at(self, seconds: float) -> datetime:
         return datetime.fromtimestamp(seconds + self._shift, UTC)

@@ -14,6 +14,7 @@ from recommendations.offer import ATTRIBUTES, offer_of_columns
 from recommendations.offer.arrays import Floats, Mask
 from recommendations.replay.csv_files import COUPON_COLUMNS, EVENT_COLUMNS
 from recommendations.replay.history import History, PastCoupon
+from recommendations.validation.identity import name_of
 
 SPORTS = ("FOOTBALL", "BASKETBALL", "HANDBALL")
 _DAY, _HOUR = 86_400.0, 3_600.0
@@ -67,9 +68,8 @@ def simulate(casino: SimulatedCasino) -> History:
     rng = np.random.default_rng(casino.seed)
     rows = _events(rng, casino)
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(5 + len(ATTRIBUTES))]
-    ids, begins, ends, odds, *attributes, opens_at = columns
-    events = offer_of_columns(None, ids, begins, ends, odds, *attributes)
-    opens = np.array(opens_at, dtype=np.float64)
+    events = offer_of_columns(None, [*columns[:-1], [""] * len(rows)])
+    opens = np.array(columns[-1], dtype=np.float64)
     return History(events, opens, list(_Bettors(rng, casino, History(events, opens, ())).coupons()))
 
 
@@ -177,7 +177,7 @@ class _Bettors:
 
 
 def _has(column: Any, names: set[str]) -> Any:
-    return column.spread(np.array([value in names for value in column.values]))
+    return column.spread(np.array([name_of(value) in names for value in column.values]))
 
 
 def write_files(history: History, folder: Path) -> None:
@@ -191,7 +191,7 @@ def _event_rows(history: History) -> Iterator[tuple[Any, ...]]:
     events = history.events
     for place in range(len(events)):
         times = (history.opens_at[place], events.begins[place], events.ends[place])
-        names = (getattr(events, name)[place] for name in ATTRIBUTES)
+        names = events.names(place).values()
         yield int(events.ids[place]), *names, f"{events.odds[place]:.2f}", *(_iso(float(each)) for each in times)
 
 

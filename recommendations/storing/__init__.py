@@ -13,7 +13,7 @@ are written sorted by key, so that concurrent calls can't deadlock. Other packag
 
 from .casino_tallies import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies
 from .coupons import store_coupons
-from .events import store_events, store_teams
+from .events import TeamKey, store_events, store_teams
 from .outcomes import Outcome, Result
 from .rebuild import rebuild_casino_tallies, rebuild_profiles
 from .served import prune_recommendations, store_recommendations
@@ -24,6 +24,7 @@ __all__ = [
     "MERGE_SECONDS",
     "Outcome",
     "Result",
+    "TeamKey",
     "merge_casino_sums",
     "prune_casino_tallies",
     "prune_recommendations",

@@ -22,6 +22,7 @@ from django.db import DataError
 from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE
 from recommendations.tallies.trends import TREND_HALF_LIFE
 from recommendations.validation.fields import SEPARATOR
+from recommendations.validation.identity import league_key, match_of, name_of
 from tenants.routing.connections import casino_atomic, current_alias, execute, query
 
 from .upsert_sql import as_json
@@ -30,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 _Key = tuple[str, str]  # attribute, value
 _Sums = list[float]  # count, weight, trend
-_SelectionKey = tuple[int | None, str, str, str, str, str, int]  # event, sport, league, country, teams, odds band
+# event, sport, league, country, teams, odds band; league and teams are keys, in sums of earlier releases their names
+_SelectionKey = tuple[int | None, str, str, str, str, str, int]
 
 MERGE_SECONDS = 10.0
 
@@ -119,7 +121,7 @@ _PRUNE_EVENTS = f"""
 WITH known AS MATERIALIZED (
     SELECT id::text AS value, end_timestamp > %s AS is_on FROM events
     UNION ALL
-    SELECT concat_ws('{SEPARATOR}', sport, league, home_team, away_team), end_timestamp > %s FROM events
+    SELECT concat_ws('{SEPARATOR}', sport, country, category, home_team, away_team), end_timestamp > %s FROM events
 ), by_value AS MATERIALIZED (SELECT value, bool_or(is_on) AS is_on FROM known GROUP BY value)
 DELETE FROM casino_tallies AS pruned USING casino_tallies AS tally LEFT JOIN by_value USING (value)
 WHERE pruned.attribute = 'event' AND tally.attribute = 'event' AND pruned.value = tally.value
@@ -138,6 +140,8 @@ class SelectionLike(Protocol):
     def league(self) -> str: ...
     @property
     def country(self) -> str: ...
+    @property
+    def category(self) -> str: ...
     @property
     def home_team(self) -> str: ...
     @property
@@ -160,8 +164,9 @@ class CasinoSums(msgspec.Struct, array_like=True):
         for each in selections:
             # comparing a Decimal takes ten times as long
             band = bisect_right(BAND_BOUNDS, float(each.odd)) if each.odd else _NO_BAND
-            key = (each.event_id, each.sport, each.league, each.country, each.home_team, each.away_team, band)
-            _add(self.sums, key, sign, weight, trend)
+            league = league_key(each.sport, each.country, each.league)
+            home, away = match_of(each.sport, each.country, each.category, each.home_team, each.away_team)
+            _add(self.sums, (each.event_id, each.sport, league, each.country, home, away, band), sign, weight, trend)
 
     def merge(self, other: "CasinoSums") -> None:
         """Add the sums of `other`."""
@@ -219,7 +224,7 @@ def _add(sums: dict[Any, _Sums], key: Any, count: float, weight: float, trend: f
 
 def _keys_of(selection: _SelectionKey) -> Iterator[_Key]:
     event_id, sport, league, country, home_team, away_team, band = selection
-    yield "event", str(event_id) if event_id else SEPARATOR.join((sport, league, home_team, away_team))
+    yield "event", str(event_id) if event_id else f"{home_team}{SEPARATOR}{name_of(away_team)}"
     yield "sport", sport
     yield "league", league
     yield "country", country

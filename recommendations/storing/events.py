@@ -1,6 +1,7 @@
 """Storing events and their teams."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from recommendations.validation.changes import EventChange
 from recommendations.validation.rows import EventRow, Removal
@@ -8,6 +9,8 @@ from tenants.routing.connections import casino_atomic, execute
 
 from .outcomes import Outcome
 from .removal import remove_events
+from .same_event import SameEvents, rename_moved
+from .same_match import link_same_matches
 from .upsert import Rows, store_in_order, store_rows
 from .upsert_sql import Timed, Upsert, as_json
 
@@ -29,6 +32,7 @@ EVENTS = Upsert(
         ("odd", "numeric"),
         ("home_team", "text"),
         ("away_team", "text"),
+        ("category", "text"),
         ("status", "text"),
         ("is_withheld", "boolean"),
         ("timestamp", "timestamptz"),
@@ -42,29 +46,36 @@ EVENTS = Upsert(
 )
 
 _TEAMS = """
-INSERT INTO teams (name, sport)
-SELECT name, sport FROM jsonb_to_recordset(%s::jsonb) AS row(name text, sport text) ORDER BY name, sport
-ON CONFLICT (name, sport) DO NOTHING
+INSERT INTO teams (name, sport, country, category)
+SELECT name, sport, country, category
+FROM jsonb_to_recordset(%s::jsonb) AS row(name text, sport text, country text, category text)
+ORDER BY name, sport, country, category
+ON CONFLICT (name, sport, country, category) DO NOTHING
 """
 
 _TEAMS_OF_EVENTS = """
-INSERT INTO teams (name, sport)
-SELECT DISTINCT name, sport FROM events CROSS JOIN LATERAL (VALUES (home_team), (away_team)) AS playing(name)
-WHERE events.id = ANY(%s) ORDER BY name, sport
-ON CONFLICT (name, sport) DO NOTHING
+INSERT INTO teams (name, sport, country, category)
+SELECT DISTINCT name, sport, country, category
+FROM events CROSS JOIN LATERAL (VALUES (home_team), (away_team)) AS playing(name)
+WHERE events.id = ANY(%s) ORDER BY name, sport, country, category
+ON CONFLICT (name, sport, country, category) DO NOTHING
 """
 
 _UNLINK_TEAMS = """
 DELETE FROM event_teams USING events, teams
 WHERE event_teams.event_id = ANY(%s) AND events.id = event_teams.event_id AND teams.id = event_teams.team_id
-  AND (teams.sport <> events.sport OR teams.name NOT IN (events.home_team, events.away_team))
+  AND (
+    (teams.sport, teams.country, teams.category) <> (events.sport, events.country, events.category)
+    OR teams.name NOT IN (events.home_team, events.away_team)
+  )
 """
 
 _LINK_TEAMS = """
 INSERT INTO event_teams (event_id, team_id)
 SELECT events.id, teams.id FROM events
 CROSS JOIN LATERAL (VALUES (events.home_team), (events.away_team)) AS playing(name)
-JOIN teams ON teams.sport = events.sport AND teams.name = playing.name
+JOIN teams ON teams.name = playing.name
+  AND (teams.sport, teams.country, teams.category) = (events.sport, events.country, events.category)
 WHERE events.id = ANY(%s) ORDER BY events.id, teams.id
 ON CONFLICT (event_id, team_id) DO NOTHING
 """
@@ -75,41 +86,57 @@ ON CONFLICT (event_id, team_id) DO NOTHING
 _LOCK_OFFER = "SELECT FROM offer_version WHERE id = 1 FOR UPDATE"
 
 
-def store_teams(teams: Iterable[tuple[str, str]]) -> None:
-    """Store the teams, each (name, sport), that are not stored yet."""
+@dataclass(frozen=True, slots=True, order=True)
+class TeamKey:
+    """A team: a name within a sport, a country and a category."""
+
+    name: str
+    sport: str
+    country: str
+    category: str = ""
+
+
+def store_teams(teams: Iterable[TeamKey]) -> None:
+    """Store the teams that are not stored yet."""
     with casino_atomic():
         _write_teams(teams)
 
 
-def _write_teams(teams: Iterable[tuple[str, str]]) -> None:
-    rows = [{"name": name, "sport": sport} for name, sport in sorted(set(teams))]
-    execute(_TEAMS, [as_json(rows)])
+def _write_teams(teams: Iterable[TeamKey]) -> None:
+    execute(_TEAMS, [as_json(sorted(set(teams)))])
 
 
 def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outcome]:
     """Store events, their teams, and the links between them.
 
-    Of several rows of one event, the one with the latest `timestamp` wins; of equal ones the last. Of those that have a
-    status, the latest; of equal ones the strictest. Of those with an odd, or found without a usable one, the latest; of
-    equal ones that without.
+    A row without an id may be a stored event whose begin changes: see `same_event`. Of several rows of one event, the
+    one with the latest `timestamp` wins; of equal ones the last. Of those that have a status, the latest; of equal ones
+    the strictest. Of those with an odd, or found without a usable one, the latest; of equal ones that without.
     """
     with casino_atomic():
         execute(_LOCK_OFFER)
-        return store_in_order(rows, _store)
+        same = SameEvents()
+        if without_id := [row for row in rows if isinstance(row, EventRow) and row.id is None]:
+            same.identify(without_id)
+        outcomes = store_in_order(rows, _store)
+        if same.moved:
+            rename_moved(same.moved)
+        return outcomes
 
 
 def _store(rows: Rows) -> list[Outcome]:
     outcomes = store_rows(rows, EVENTS, remove_events)
-    if changed := sorted(_with_other_teams(rows, outcomes)):
+    if changed := sorted(_of_other_matches(rows, outcomes)):
         execute(_TEAMS_OF_EVENTS, [changed])
         execute(_UNLINK_TEAMS, [changed])
         execute(_LINK_TEAMS, [changed])
+        link_same_matches(changed)
     return outcomes
 
 
-def _with_other_teams(rows: Rows, outcomes: Iterable[Outcome]) -> Iterable[int]:
-    """The ids of the written events whose teams may be others than before."""
+def _of_other_matches(rows: Rows, outcomes: Iterable[Outcome]) -> Iterable[int]:
+    """The ids of the written events that may be another match, or have other teams, than before."""
     for row, outcome in zip(rows, outcomes, strict=True):
-        is_named = isinstance(row, EventRow) or (isinstance(row, EventChange) and row.has_teams)
+        is_named = isinstance(row, EventRow) or (isinstance(row, EventChange) and row.is_of_match)
         if is_named and outcome.id is not None:
             yield outcome.id

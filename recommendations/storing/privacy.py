@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from recommendations.errors import ExportTooLarge, UserNotFound
 from recommendations.tallies.user_tallies_sql import MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
+from recommendations.validation.identity import title_of
 from tenants.models import Casino, PrivacyAction, PrivacyRecord
 from tenants.routing.connections import query
 
@@ -94,4 +95,5 @@ def _as_value(row: Any) -> Any:
 
 def _tallies(user_id: int) -> dict[str, dict[str, int]]:
     rows = query(_TALLIES, [user_id])
-    return merge_tallies(*rows[0]).counts if rows else {}
+    counts = merge_tallies(*rows[0]).counts if rows else {}
+    return {attribute: {title_of(value): each for value, each in own.items()} for attribute, own in counts.items()}

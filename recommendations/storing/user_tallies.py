@@ -19,6 +19,7 @@ from recommendations.tallies.user_tallies_sql import (
     decode_coupons,
     merge_tallies,
 )
+from recommendations.validation.identity import match_of, name_of, parts_of, without_category
 from tenants.routing.connections import casino_atomic, execute, query
 
 MERGE_AT = 24  # a lower number makes storing slower, a higher one each request by 10 us per unmerged coupon
@@ -56,8 +57,8 @@ WHERE user_id = ANY(%s)
 """
 
 _NOT_OVER = """
-SELECT id, sport, league, home_team, away_team FROM events WHERE end_timestamp > now() AND (
-    id = ANY(%s) OR (sport, league, home_team, away_team) IN (
+SELECT id, sport, country, category, home_team, away_team FROM events WHERE end_timestamp > now() AND (
+    id = ANY(%s) OR (sport, country, home_team, away_team) IN (
         SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])
     )
 )
@@ -131,8 +132,11 @@ def _forget_past_events(users_tallies: Iterable[Tallies]) -> None:
         return
     events = set().union(*events_by_user.values())
     ids = [each for each in events if isinstance(each, int)]
-    matches = [each for each in events if not isinstance(each, int)]
-    columns = [list(column) for column in zip(*matches, strict=True)] or [[]] * 4
-    not_over = {each for event_id, *match in query(_NOT_OVER, [ids, *columns]) for each in (event_id, tuple(match))}
+    matches = [(*parts_of(each[0]), name_of(each[1])) for each in events if not isinstance(each, int)]
+    sports, countries, _, homes, aways = [list(column) for column in zip(*matches, strict=True)] or [[]] * 5
+    found = [
+        (event_id, match_of(*match)) for event_id, *match in query(_NOT_OVER, [ids, sports, countries, homes, aways])
+    ]
+    not_over = {each for event_id, match in found for each in (event_id, match, without_category(match))}
     for tallies, older_events in events_by_user.items():
         tallies.forget_events(older_events - not_over)

@@ -10,16 +10,14 @@ from tenants.ids import MAX_ID
 LANDMARK = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 HALF_LIFE = 30 * 86_400.0  # seconds: how fast selections lose weight in users' tallies
 BAND_BOUNDS = (1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)  # an odd's band is `bisect_right(BAND_BOUNDS, odd)`
-
-
-Match = tuple[str, str, str, str]  # sport, league, home team, away team
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 EventId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 Odd = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 class RecentSelection(msgspec.Struct, frozen=True, gc=False):
-    """A selection of a user's coupon, as stored in the user's tallies. `timestamp`: Unix seconds. Void: no odd."""
+    """A selection of a user's coupon, as stored in the user's tallies. `timestamp`: Unix seconds. Void: no odd. The
+    league and the teams are keys, see `identity`."""
 
     timestamp: float
     event_id: int | None
@@ -39,6 +37,7 @@ class TallySelection(msgspec.Struct, gc=False):
     country: Text
     home_team: Text
     away_team: Text
+    category: str = ""
     event_id: EventId | None = None
     odd: Odd | None = None
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from recommendations.validation.identity import title_of
 from tenants.routing.connections import casino_connection
 
 from .selections import HALF_LIFE
@@ -103,7 +104,7 @@ def top_values(*attributes: str, now: datetime, limit: int) -> list[TopValue]:
     }
     with casino_connection().cursor() as cursor:
         cursor.execute(_TOP, parameters)
-        return [TopValue(*row) for row in cursor.fetchall()]
+        return [TopValue(title_of(value), count, weight) for value, count, weight in cursor.fetchall()]
 
 
 def latencies(now: datetime, hours: int, *, sampled: int = MAX_SAMPLE) -> list[Latency]:

@@ -10,18 +10,19 @@ from cachetools import LRUCache
 from django.conf import settings
 
 from recommendations.validation.fields import SEPARATOR
+from recommendations.validation.identity import Match, match_of
 from tenants.numbers import parse_id
 from tenants.process_state import register
 from tenants.routing.connections import current_alias
 
-from .selections import HALF_LIFE, Match
+from .selections import HALF_LIFE
 from .trends import NO_TRENDS, TREND_HALF_LIFE, Trends
 from .user_tallies import TALLIED
 
 CAPACITY = 256
 MAX_EVENTS = 20_000
 MAX_VALUES = 25_000
-_MATCH_PARTS = 4
+_MATCH_PARTS = 5
 
 logger = logging.getLogger(__name__)
 
@@ -102,8 +103,8 @@ def decode_trends(rows: str | None) -> Trends:
             recent.setdefault(attribute, {})[value] = trend
         elif (event_id := parse_id(value)) is not None:
             events.append((event_id, trend, count, as_of))
-        elif len(match := value.split(SEPARATOR)) == _MATCH_PARTS:
-            matches[match[0], match[1], match[2], match[3]] = trend
+        elif len(parts := value.split(SEPARATOR)) == _MATCH_PARTS:
+            matches[match_of(*parts)] = trend
     events.sort()
     ids, *columns = list(zip(*events, strict=True)) or [()] * 4
     trends, counts, last_bet_times = (np.array(column, dtype=np.float64) for column in columns)

@@ -8,8 +8,7 @@ import numpy as np
 
 from recommendations.offer import Column, Dictionary, Offer
 from recommendations.offer.arrays import Floats, Ids
-
-from .selections import Match
+from recommendations.validation.identity import Match
 
 TREND_HALF_LIFE = 86_400.0  # seconds: how fast popularity fades
 _EVENT = "event"
@@ -48,7 +47,7 @@ class Trends:
 
     Of single events, with `event_ids` sorted and all of shape (m,): `event_trends` with a half-life of one day,
     `event_counts` all selections so far, `last_bet_times` of the last selection (Unix seconds). `match_trends` is of
-    events that coupons name by sport, league, home and away team instead of by id. `aligned` caches numbers in the
+    events that coupons name by their teams instead of by id. `aligned` caches numbers in the
     order of an offer."""
 
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -152,20 +151,18 @@ def _look_up(keys: Ids, sorted_keys: Ids, numbers: Floats) -> Floats:
 
 
 def _match_codes(offer: Offer) -> Ids:
-    """One number for each event's sport, league, home and away team, shape (n,)."""
-    homes, aways = len(offer.home_team.values), len(offer.away_team.values)
-    return (offer.pair.codes.astype(np.int64) * homes + offer.home_team.codes) * aways + offer.away_team.codes
+    """One number for each event's home and away team, shape (n,)."""
+    return offer.home_team.codes.astype(np.int64) * len(offer.away_team.values) + offer.away_team.codes
 
 
 def _code_of(match: Match, offer: Offer) -> int | None:
-    """The number of a match as in `_match_codes`; None if its league or teams are not in the offer's dictionaries."""
-    sport, league, home, away = match
-    pair = offer.pair.dictionary.places.get((sport, league))
+    """The number of a match as in `_match_codes`; None if its teams are not in the offer's dictionaries."""
+    home, away = match
     home_place = offer.home_team.dictionary.places.get(home)
     away_place = offer.away_team.dictionary.places.get(away)
-    if pair is None or home_place is None or away_place is None:
+    if home_place is None or away_place is None:
         return None
-    return (pair * len(offer.home_team.values) + home_place) * len(offer.away_team.values) + away_place
+    return home_place * len(offer.away_team.values) + away_place
 
 
 NO_TRENDS = Trends()

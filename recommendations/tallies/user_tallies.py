@@ -1,4 +1,5 @@
-"""One user's tallies: lifetime counts, decayed weights, and the newest selections and stakes themselves.
+"""One user's tallies: lifetime counts, decayed weights, and the newest selections and stakes themselves. Leagues and
+teams are keys (see `identity`).
 
 Coupons may be added in any order: the result is the same, except for rounding of the weights, and except for users with
 more than `MAX_VALUES` values of one attribute, of whom `encode_bounded` keeps the most important ones.
@@ -17,8 +18,9 @@ import msgspec
 
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.offer import ATTRIBUTES
+from recommendations.validation.identity import Match, league_key, match_of, without_category
 
-from .selections import BAND_BOUNDS, Match, RecentSelection, TallyCoupon, TallySelection, weight_at
+from .selections import BAND_BOUNDS, RecentSelection, TallyCoupon, TallySelection, weight_at
 
 RECENT_SELECTIONS = 300
 RECENT_STAKES = 50
@@ -27,7 +29,7 @@ MAX_OPEN_EVENTS = 5_000  # of selections that are no longer recent; ids and matc
 TALLIED = (*ATTRIBUTES, "odds_band")
 
 _MAX_VALUES_IN_MEMORY, _MAX_EVENTS_IN_MEMORY = 20 * MAX_VALUES, 20 * MAX_OPEN_EVENTS
-_FORMAT = 1
+_FORMAT, _FORMAT_OF_NAMES = 2, 1  # the latter has names of leagues and teams instead of keys
 _WIDTH = 7  # numbers per selection: event id or 0, five indices into the list of words, thousandths of the odd
 _ZERO = (0, 0.0)
 _NO_BAND = -1  # of a void selection
@@ -59,7 +61,7 @@ class _PackedTallies(msgspec.Struct, array_like=True):
     coupons: list[_RecentCoupon] = []  # the oldest first
     older: list[Sums] = []
     older_events: set[_Number] = set()
-    older_matches: set[tuple[_Number, _Number, _Number, _Number]] = set()
+    older_matches: set[tuple[_Number, _Number]] = set()
 
     @property
     def is_consistent(self) -> bool:
@@ -71,6 +73,22 @@ class _PackedTallies(msgspec.Struct, array_like=True):
         used += [max(sums, default=0) for sums in self.older[:-1]]
         used += [max(match) for match in self.older_matches]
         return min(numbers, default=0) >= 0 and max(used) < max(len(self.words), 1)
+
+
+def _with_keys(packed: _PackedTallies) -> _PackedTallies:
+    """Tallies of the format of names in the present one, if they have recent selections alone: sums of names don't
+    tell the country. Raises LookupError and ValueError for numbers that contradict each other."""
+    if packed.format != _FORMAT_OF_NAMES or any(packed.older):
+        return packed
+    words, places = packed.words, dict[str, int]()
+    for coupon in packed.coupons:
+        selections = [
+            TallySelection(words[a], words[b], words[c], words[d], words[e], event_id=event_id, odd=odd / 1000)
+            for event_id, a, b, c, d, e, odd in _by_selection(coupon.selections)
+        ]
+        coupon.selections = _numbers_of(selections, places)
+    packed.format, packed.words = _FORMAT, list(places)
+    return packed
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -85,8 +103,8 @@ class Tallies:
         packed = _PackedTallies(_FORMAT, older=[{} for _ in TALLIED])
         try:
             if encoded is not None:
-                packed = _DECODER.decode(encoded)
-        except (msgspec.DecodeError, RecursionError) as error:
+                packed = _with_keys(_DECODER.decode(encoded))
+        except (msgspec.DecodeError, RecursionError, LookupError, ValueError) as error:
             raise UnknownTalliesFormat(
                 f"Stored tallies can't be decoded: {error}. Run `manage.py rebuild_profiles`."
             ) from error
@@ -142,7 +160,7 @@ class Tallies:
         new = {old: place for place, old in enumerate(sorted(used))}
         packed.words = [packed.words[old] for old in new]
         packed.older[:-1] = [{new[old]: sums for old, sums in each.items()} for each in packed.older[:-1]]
-        packed.older_matches = {(new[a], new[b], new[c], new[d]) for a, b, c, d in packed.older_matches}
+        packed.older_matches = {(new[home], new[away]) for home, away in packed.older_matches}
         for coupon in packed.coupons:
             for column in range(1, _WIDTH - 1):
                 coupon.selections[column::_WIDTH] = [new[old] for old in coupon.selections[column::_WIDTH]]
@@ -198,11 +216,11 @@ class Tallies:
                 count, total = sums.get(key, _ZERO)
                 sums[key] = count + 1, total + weight
         packed.older[-1].pop(_NO_BAND, None)
-        for event_id, sport, league, _, home, away, _ in _by_selection(numbers):
+        for event_id, _, _, _, home, away, _ in _by_selection(numbers):
             if event_id:
                 packed.older_events.add(event_id)
             else:
-                packed.older_matches.add((sport, league, home, away))
+                packed.older_matches.add((home, away))
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -239,13 +257,12 @@ class Tallies:
             for event_id, a, b, c, d, e, odd in _by_selection(coupon.selections)
         ]
 
-    def pairs_within(self, since: float, until: float) -> Counter[tuple[str, str]]:
-        """(sport, league) -> number of the recent selections after `since`, up to `until` (Unix seconds)."""
+    def leagues_within(self, since: float, until: float) -> Counter[str]:
+        """League -> number of the recent selections after `since`, up to `until` (Unix seconds)."""
         coupons = (coupon for coupon in self._packed.coupons if since < coupon.timestamp <= until)
         numbers = [number for coupon in coupons for number in coupon.selections]
-        words = self._packed.words
-        pairs = Counter(zip(numbers[1::_WIDTH], numbers[2::_WIDTH], strict=True))
-        return Counter({(words[sport], words[league]): count for (sport, league), count in pairs.items()})
+        leagues, words = Counter(numbers[2::_WIDTH]), self._packed.words
+        return Counter({words[league]: count for league, count in leagues.items()})
 
     def top(self, attribute: str, limit: int) -> tuple[str, ...]:
         """The values with most selections in all; equal ones in alphabetical order."""
@@ -274,20 +291,21 @@ class Tallies:
         """The events of selections that are no longer recent or could not be read, without forgotten ones: ids, or
         matches where a selection has no id."""
         words = self._packed.words
-        matches = ((words[a], words[b], words[c], words[d]) for a, b, c, d in self._packed.older_matches)
-        return {*self._packed.older_events, *matches}
+        return {*self._packed.older_events, *((words[home], words[away]) for home, away in self._packed.older_matches)}
 
     def events_bet_on(self) -> tuple[frozenset[int], frozenset[Match]]:
-        """All events that the user bet on, without forgotten ones: ids, and matches where a selection has no id."""
+        """All events that the user bet on, without forgotten ones: ids, and matches where a selection has no id, also
+        without their categories."""
         words, packed = self._packed.words, self._packed
         ids, matches = set(packed.older_events), set(packed.older_matches)
         for coupon in packed.coupons:
-            for event_id, sport, league, _, home, away, _ in _by_selection(coupon.selections):
+            for event_id, _, _, _, home, away, _ in _by_selection(coupon.selections):
                 if event_id:
                     ids.add(event_id)
                 else:
-                    matches.add((sport, league, home, away))
-        return frozenset(ids), frozenset((words[a], words[b], words[c], words[d]) for a, b, c, d in matches)
+                    matches.add((home, away))
+        named = {(words[home], words[away]) for home, away in matches}
+        return frozenset(ids), frozenset(named.union(map(without_category, named)))
 
     @property
     def older_event_count(self) -> int:
@@ -323,13 +341,14 @@ def _numbers_of(selections: Iterable[TallySelection], places: dict[str, int]) ->
     """`_WIDTH` numbers per selection; new words are appended to `places`."""
     place_of, numbers = places.setdefault, list[int]()
     for each in selections:
+        home, away = match_of(each.sport, each.country, each.category, each.home_team, each.away_team)
         numbers += (
             each.event_id or 0,
             place_of(each.sport, len(places)),
-            place_of(each.league, len(places)),
+            place_of(league_key(each.sport, each.country, each.league), len(places)),
             place_of(each.country, len(places)),
-            place_of(each.home_team, len(places)),
-            place_of(each.away_team, len(places)),
+            place_of(home, len(places)),
+            place_of(away, len(places)),
             round((each.odd or 0) * 1000),
         )
     return numbers

@@ -11,13 +11,14 @@ import factory
 import numpy as np
 
 from recommendations.models import Event, EventStatus, PurchasedCoupon, User, UserProfile
-from recommendations.offer import ATTRIBUTES, Offer, build_offer
+from recommendations.offer import ATTRIBUTES, TEXTS, Offer, build_offer
 from recommendations.storing.user_tallies import rebuild_users
+from recommendations.validation.identity import league_key, team_key
 from recommendations.validation.rows import CouponRow, EventRow, Removal, Selection, ServedEventRow, ServedRow, UserRow
 
 OPEN = datetime(2050, 6, 1, 18, tzinfo=UTC)
 FIRST_MESSAGE = datetime(2025, 6, 1, tzinfo=UTC)
-OFFER_COLUMNS = ("id", "begin_timestamp", "end_timestamp", "odd", *ATTRIBUTES)
+OFFER_COLUMNS = ("id", "begin_timestamp", "end_timestamp", "odd", *TEXTS)
 _offsets = count()
 
 
@@ -90,6 +91,7 @@ def selection(**changes: Any) -> dict[str, Any]:
         "league": "PREMIER LEAGUE",
         "home_team": "ARSENAL",
         "away_team": "CHELSEA",
+        "category": "",
         "sport": "FOOTBALL",
         "odd": 2.5,
     } | changes
@@ -168,6 +170,30 @@ def served_row(number: int, **changes: Any) -> ServedRow:
     return ServedRow(**fields | changes)
 
 
+def league(name: str = "PREMIER LEAGUE", *, sport: str = "FOOTBALL", country: str = "ENGLAND") -> str:
+    """A league's key."""
+    return league_key(sport, country, name)
+
+
+def team(name: str, *, sport: str = "FOOTBALL", country: str = "ENGLAND", category: str = "") -> str:
+    """A team's key."""
+    return team_key(sport, country, category, name)
+
+
+def keys_of(**texts: str) -> dict[str, str]:
+    """The attributes of an event or selection with these texts, as tallies and offers have them."""
+    sport, country, category = texts["sport"], texts["country"], texts.get("category", "")
+    return {
+        "sport": sport,
+        "league": league(texts["league"], sport=sport, country=country),
+        "country": country,
+        **{
+            side: team(texts[side], sport=sport, country=country, category=category)
+            for side in ("home_team", "away_team")
+        },
+    }
+
+
 def offer_of(*events: dict[str, Any]) -> Offer:
     """An offer in memory, of events with the ids 1, 2, ..; missing fields are EventFactory's."""
     rows = []
@@ -180,9 +206,9 @@ def offer_of(*events: dict[str, Any]) -> Offer:
 
 
 def rows_of(offer: Offer) -> list[tuple[Any, ...]]:
-    """The offer's data of each event: (id, begin, end, odd, attributes, pair), times in Unix seconds."""
+    """The offer's data of each event: (id, begin, end, odd, attributes), times in Unix seconds."""
     numbers = (offer.ids, offer.begins, offer.ends, offer.odds)
-    coded = [getattr(offer, name) for name in (*ATTRIBUTES, "pair")]
+    coded = [getattr(offer, name) for name in ATTRIBUTES]
     return [
         tuple(column[place].item() for column in numbers) + tuple(column[place] for column in coded)
         for place in range(len(offer))
@@ -198,8 +224,7 @@ def open_rows(now: datetime) -> list[tuple[Any, ...]]:
             event.begin_timestamp.timestamp(),
             event.end_timestamp.timestamp(),
             float(event.odd),
-            *(getattr(event, attribute) for attribute in ATTRIBUTES),
-            (event.sport, event.league),
+            *keys_of(**{name: getattr(event, name) for name in TEXTS}).values(),
         )
         for event in events
     ]

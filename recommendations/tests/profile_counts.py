@@ -61,7 +61,7 @@ def _casino_recount(as_of: float) -> dict[tuple[str, str], list[float]]:
     recount: Any = defaultdict(lambda: [0, 0.0, 0.0])
     for timestamp, each in selections_of(PurchasedCoupon.objects.all()):
         event = event_key(each)
-        key = str(event) if isinstance(event, int) else SEPARATOR.join(event)
+        key = str(event) if isinstance(event, int) else f"{event[0]}{SEPARATOR}{each['away_team']}"
         for attribute, value in (values(each) | {"event": key}).items():
             sums = recount[attribute, value]
             sums[0] += 1

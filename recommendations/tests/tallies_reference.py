@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from recommendations.models import Event
+from recommendations.offer import ATTRIBUTES, TEXTS
 from recommendations.tallies.user_tallies import Tallies
+
+from .factories import keys_of
 
 DAY = 86_400
 LANDMARK = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
-TEXTS = ("sport", "league", "country", "home_team", "away_team")
 BOUNDS = (1.2, 1.35, 1.5, 1.75, 2, 2.5, 3, 4, 6, 10)
 
 
@@ -21,11 +23,12 @@ def bands(odd: Any) -> dict[str, str]:
 
 
 def event_key(selection: Any) -> Any:
-    return selection.get("event_id") or tuple(selection[name] for name in ("sport", "league", "home_team", "away_team"))
+    keys = keys_of(**{name: selection.get(name, "") for name in TEXTS})
+    return selection.get("event_id") or (keys["home_team"], keys["away_team"])
 
 
 def values(selection: Any) -> dict[str, str]:
-    return {name: selection[name] for name in TEXTS} | bands(selection.get("odd"))
+    return keys_of(**{name: selection.get(name, "") for name in TEXTS}) | bands(selection.get("odd"))
 
 
 def selections_of(coupons: Any) -> list[tuple[float, Any]]:
@@ -35,7 +38,7 @@ def selections_of(coupons: Any) -> list[tuple[float, Any]]:
         (coupon.timestamp.timestamp(), each)
         for coupon in ordered
         for each in coupon.recommended_events
-        if all(each.get(name) for name in TEXTS)
+        if all(each.get(name) for name in ATTRIBUTES)
     ]
 
 
@@ -57,7 +60,7 @@ def assert_tallies_match_coupons(tallies: Tallies, coupons: Any) -> None:
             timestamp,
             each.get("event_id"),
             each["sport"],
-            each["league"],
+            values(each)["league"],
             float(each["odd"]) if each.get("odd") else None,
         )
         for timestamp, each in selections[-300:]
@@ -69,6 +72,6 @@ def assert_tallies_match_coupons(tallies: Tallies, coupons: Any) -> None:
 
 def assert_no_upcoming_event_is_forgotten(tallies: Tallies, coupons: Any) -> None:
     events = Event.objects.filter(begin_timestamp__gt=datetime.now(UTC))
-    rows = events.values_list("id", "sport", "league", "home_team", "away_team")
-    upcoming = {each for event_id, *match in rows for each in (event_id, tuple(match))}
+    rows = events.values("id", *TEXTS)
+    upcoming = {each for row in rows for each in (row["id"], event_key({**row, "event_id": None}))}
     assert {event_key(each) for _, each in selections_of(coupons)[:-300]} & upcoming <= tallies.older_events

@@ -11,7 +11,7 @@ from recommendations.offer import read_offer
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
-from .factories import EventFactory, UserFactory, open_rows, rows_of
+from .factories import CouponFactory, EventFactory, UserFactory, open_rows, rows_of
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +20,7 @@ LEFTOVERS = (
     "SELECT (SELECT count(*) FROM pg_class WHERE relname = 'offer_version_seq') "
     "+ (SELECT count(*) FROM pg_proc WHERE proname LIKE '%offer_version%')"
 )
-CHANGES_SINCE = "SELECT offer_changes_since({}, now())"
+CHANGES_SINCE = "SELECT linked_changes_since({}, now())"
 ADD_EVENT = (  # raw SQL: before the last migration, the table lacks columns of the model
     "INSERT INTO events (country, begin_timestamp, end_timestamp, league, sport, odd, home_team, away_team) "
     "VALUES ('X', now(), now() + interval '1 hour', 'X', 'X', 2, 'X', 'Y')"
@@ -168,6 +168,54 @@ def test_the_times_of_statuses_are_added_without_rewriting_the_tables():
     assert version() == known
     execute("UPDATE events SET status = 'SUSPENDED'")
     assert version() > known
+
+
+LINKED_TEAMS = """
+SELECT array_agg((teams.id, events.id, teams.name, teams.country)::text ORDER BY events.id, teams.name)
+FROM event_teams JOIN teams ON teams.id = event_teams.team_id JOIN events ON events.id = event_teams.event_id
+"""
+
+
+def test_teams_are_split_by_country_and_merged_again():
+    migrate("0029_offer_of_live_and_withheld_events")
+    execute("INSERT INTO teams (name, sport) VALUES ('EVERTON', 'FOOTBALL'), ('LIVERPOOL', 'FOOTBALL')")
+    for country in ("ENGLAND", "URUGUAY", "ENGLAND"):
+        execute(
+            "INSERT INTO events (country, begin_timestamp, end_timestamp, league, sport, odd, home_team, away_team) "
+            f"VALUES ('{country}', now(), now() + interval '1 h', 'L', 'FOOTBALL', 2, 'LIVERPOOL', 'EVERTON')"
+        )
+    execute("INSERT INTO event_teams (event_id, team_id) SELECT events.id, teams.id FROM events, teams")
+    [before] = execute(LINKED_TEAMS.replace("teams.country", "''"))
+    migrate("0030_categories_of_teams")
+    [links] = execute(LINKED_TEAMS)
+    assert [link.split(",")[-1] for link in links] == ["ENGLAND)"] * 2 + ["URUGUAY)"] * 2 + ["ENGLAND)"] * 2
+    assert [link.split(",")[0] for link in links[:2] + links[4:]] == [link.split(",")[0] for link in before[:2]] * 2
+    assert execute("SELECT count(*) FROM teams") == (4,)
+    migrate("0029_offer_of_live_and_withheld_events")
+    assert execute(LINKED_TEAMS.replace("teams.country", "''")) == (before,)
+    migrate(LATEST)
+
+
+def test_events_of_one_match_are_linked_by_the_migration():
+    migrate("0030_categories_of_teams")
+    execute(ADD_EVENT)
+    execute(ADD_EVENT)
+    migrate(LATEST)
+    [first, second] = execute("SELECT array_agg(id ORDER BY id) FROM events")[0]
+    linked = execute("SELECT array_agg(same_match_ids::text ORDER BY id) FROM events")
+    assert linked == ([f"{{{second}}}", f"{{{first}}}"],)
+    migrate("0030_categories_of_teams")
+    assert execute("SELECT count(*) FROM events") == (2,)
+    migrate(LATEST)
+
+
+def test_free_bets_stay_when_the_migration_that_permits_them_is_reversed():
+    CouponFactory.create(user_id=1, stake=0)
+    migrate("0022_times_of_statuses_by_earlier_releases")
+    assert execute("SELECT count(*) FROM purchased_coupons WHERE stake = 0") == (1,)
+    migrate(LATEST)
+    CouponFactory.create(user_id=1, stake=0)
+    assert execute("SELECT count(*) FROM purchased_coupons WHERE stake = 0") == (2,)
 
 
 def test_no_migration_is_missing():

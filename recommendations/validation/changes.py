@@ -114,6 +114,7 @@ class EventChange(_Change, kw_only=True):
         "odd": fields.odd,
         "home_team": fields.classifier,
         "away_team": fields.classifier,
+        "category": lambda field, value: value and fields.classifier(field, value),
         "status": lambda _, value: status_words.event_status(value),
     }
 
@@ -126,6 +127,7 @@ class EventChange(_Change, kw_only=True):
     odd: Decimal | UnsetType = UNSET
     home_team: str | UnsetType = UNSET
     away_team: str | UnsetType = UNSET
+    category: str | UnsetType = UNSET
     status: str | UnsetType = UNSET
     is_withheld: bool | UnsetType = UNSET
 
@@ -143,8 +145,10 @@ class EventChange(_Change, kw_only=True):
             raise InvalidRow("inconsistent", "away_team", f"is {self.away_team}; must differ from home_team")
 
     @property
-    def has_teams(self) -> bool:
-        return not self.sport is self.home_team is self.away_team is UNSET
+    def is_of_match(self) -> bool:
+        """Whether it may make the event another match, or its teams others."""
+        match = (self.sport, self.country, self.category, self.home_team, self.away_team, self.begin_timestamp)
+        return any(each is not UNSET for each in match)
 
     @property
     def restrictions(self) -> tuple[object, ...]:

@@ -103,12 +103,13 @@ class UserRow(msgspec.Struct, kw_only=True):
 
 
 class MatchFields(msgspec.Struct, kw_only=True):
-    """The fields that events and selections share."""
+    """The fields that events and selections share. `category`: WOMEN, U21, ..; empty if none was sent."""
 
     country: str
     league: str
     home_team: str
     away_team: str
+    category: str = ""
     sport: str
 
     def __post_init__(self) -> None:
@@ -116,6 +117,8 @@ class MatchFields(msgspec.Struct, kw_only=True):
         self.league = fields.classifier("league", self.league)
         self.home_team = fields.classifier("home_team", self.home_team)
         self.away_team = fields.classifier("away_team", self.away_team)
+        if self.category != "":
+            self.category = fields.classifier("category", self.category)
         self.sport = fields.one_of("sport", self.sport, limits.sports)
 
 
@@ -188,6 +191,7 @@ class Selection(MatchFields, kw_only=True):
             league=event.league,
             home_team=event.home_team,
             away_team=event.away_team,
+            category=event.category,
             sport=event.sport,
             odd=event.odd,
         )

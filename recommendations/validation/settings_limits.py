@@ -10,6 +10,8 @@ from django.core.signals import setting_changed
 
 from .normal_form import upper_form
 
+_DOUBLEHEADER = timedelta(hours=2)  # two matches of the same teams on one day are further apart
+
 
 class RowLimits:
     """Valid `sports`, `currencies` and `genders`; the maximum of a coupon's `selections`, of a message's
@@ -25,6 +27,13 @@ class RowLimits:
         self.selections: int = settings.COUPON_MAX_SELECTIONS
         self.message_bytes: int = settings.KAFKA_MESSAGE_BYTES
         self.horizon = timedelta(days=settings.EVENT_HORIZON_DAYS)
+        self._reschedule = {
+            upper_form(sport): timedelta(hours=each) for sport, each in settings.RESCHEDULE_HOURS.items()
+        }
+
+    def reschedule_window(self, sport: str) -> timedelta:
+        """By how much the begin of an event without an id may change."""
+        return self._reschedule.get(sport, _DOUBLEHEADER)
 
 
 def _as_compared(values: Iterable[str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from tenants.errors import NoCurrentCasino
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias
 from tenants.routing.context import use_casino
 
-READ_ALL = "offer_events("
+READ_ALL = "open_events("
 
 
 @pytest.fixture

@@ -52,8 +52,8 @@ def test_other_forms_of_a_text_are_found_among_its_own_values_alone():
     first = dictionary_of("CAFE\u0301", "CAF\u00c9", "TEA")
     second = first.including(["\uff23AF\u00c9"])
     for text, places in (("CAF\u00c9", {0, 1}), ("\uff23AF\u00c9", {0, 1}), ("TEA", {2}), ("MILK", set())):
-        assert first.places_like(text) == places
-    assert second.places_like("CAF\u00c9") == {0, 1, 3}
+        assert first.places_named(text) == places
+    assert second.places_named("CAF\u00c9") == {0, 1, 3}
 
 
 def test_two_that_grow_from_one_have_one_place_for_each_value():

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommendations.offer import ATTRIBUTES, build_offer
-from recommendations.tests.factories import OPEN, offer_of, rows_of
+from recommendations.offer import ATTRIBUTES, TEXTS, build_offer
+from recommendations.tests.factories import OPEN, league, offer_of, rows_of
 from tenants.tests.exhaustive import scaled
 
-ALL_COLUMNS = {"ids", "begins", "ends", "odds", *ATTRIBUTES, "pair", "start_time_tbd"}
+ALL_COLUMNS = {"ids", "begins", "ends", "odds", *ATTRIBUTES, "start_time_tbd"}
 
 rows = st.tuples(
     st.integers(1, 8),
     st.sampled_from([OPEN, OPEN + timedelta(hours=1)]),
     st.sampled_from([OPEN + timedelta(hours=2), OPEN + timedelta(hours=3)]),
     st.sampled_from([1.5, 2.0, 900.125]),
-    *[st.sampled_from("ABC") for _ in ATTRIBUTES],
+    *[st.sampled_from("ABC") for _ in TEXTS],
 )
 tables = st.lists(rows, max_size=8).map(lambda found: {row[0]: row for row in found})
 
@@ -43,10 +43,10 @@ def test_any_patches_result_in_the_snapshot_of_the_final_events(table, patches):
         table = {key: row for key, row in table.items() if key not in gone} | changed
         expected = offer_with(table, version)
         assert (offer.version, rows_of(offer)) == (version, rows_of(expected))
-        assert sorted(offer.pair.present()) == sorted(expected.pair.present())
+        assert sorted(offer.league.present()) == sorted(expected.league.present())
         assert rows_of(former) == before
         for attribute in ATTRIBUTES:
-            for value in "ABCD":
+            for value in {*getattr(expected, attribute).present(), "UNKNOWN"}:
                 own, theirs = (getattr(each, attribute).equals(value) for each in (offer, expected))
                 assert np.array_equal(own, theirs)
 
@@ -59,12 +59,12 @@ def test_where_only_odds_changed_only_odds_are_copied():
     assert (list(patched.odds), list(offer.odds)) == ([1.25, 2.5, 2.5], [2.5, 2.5, 2.5])
 
 
-def test_where_a_league_changed_its_column_and_the_pairs_are_copied():
+def test_where_a_league_changed_its_column_is_copied():
     offer = offer_of({}, {})
     patched = offer.patched(2, offer_of({"league": "NEW"}))
-    assert shared(offer, patched) == ALL_COLUMNS - {"league", "pair"}
-    assert list(offer.league.values) == ["PREMIER LEAGUE"]
-    assert sorted(patched.pair.present()) == [("FOOTBALL", "NEW"), ("FOOTBALL", "PREMIER LEAGUE")]
+    assert shared(offer, patched) == ALL_COLUMNS - {"league"}
+    assert list(offer.league.values) == [league()]
+    assert sorted(patched.league.present()) == [league("NEW"), league()]
 
 
 def test_repeated_rows_copy_nothing():
@@ -76,7 +76,7 @@ def test_dictionaries_are_shared_until_a_value_is_new():
     offer = offer_of({"league": "A"}, {"league": "B"})
     swapped = offer.patched(2, offer_of({"league": "B"}, {"league": "A"}))
     assert swapped.league.dictionary is offer.league.dictionary
-    assert [swapped.league[place] for place in (0, 1)] == ["B", "A"]
+    assert [swapped.league[place] for place in (0, 1)] == [league("B"), league("A")]
 
 
 @pytest.mark.parametrize(("over", "is_trimmed"), [(0, False), (2, False), (3, True), (20, True)])
@@ -87,7 +87,7 @@ def test_many_events_that_are_over_are_trimmed(over, is_trimmed):
     assert (trimmed is not offer) == is_trimmed
     assert rows_of(trimmed) == rows_of(offer)[over if is_trimmed else 0 :]
     if is_trimmed and over < 20:
-        assert list(trimmed.league.values) == ["L3"]
+        assert list(trimmed.league.values) == [league("L3")]
 
 
 def test_many_values_of_no_event_are_trimmed():
@@ -96,5 +96,5 @@ def test_many_values_of_no_event_are_trimmed():
     for version in range(2, 60):
         changes = [{"league": f"L{rng.random()}"}, {}, {"home_team": f"H{rng.random()}"}]
         offer = offer.patched(version, offer_of(*changes)).trimmed(now)
-        assert [offer.league[0], offer.home_team[2]] == [changes[0]["league"], changes[2]["home_team"]]
-        assert all(len(getattr(offer, name).values) <= 6 for name in (*ATTRIBUTES, "pair"))
+        assert [offer.league.name(0), offer.home_team.name(2)] == [changes[0]["league"], changes[2]["home_team"]]
+        assert all(len(getattr(offer, name).values) <= 6 for name in ATTRIBUTES)

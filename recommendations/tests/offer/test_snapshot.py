@@ -10,7 +10,7 @@ import pytest
 from recommendations.models import OfferVersion
 from recommendations.offer import ATTRIBUTES, MemoKey, load_offer
 from recommendations.offer.arrays import Floats
-from recommendations.tests.factories import OPEN, EventFactory, offer_of, open_rows, rows_of
+from recommendations.tests.factories import OPEN, EventFactory, league, offer_of, open_rows, rows_of, team
 from tenants.routing.context import use_casino
 
 
@@ -25,24 +25,30 @@ def test_columns_have_the_events_in_their_order():
     assert list(offer.odds) == [1.5, 2.75, 900.125]
     assert list(offer.begins) == [OPEN.timestamp()] * 3
     assert list(offer.ends) == [OPEN.timestamp() + 7200] * 3
-    assert [offer.pair[place] for place in range(3)] == [("FOOTBALL", "A"), ("HANDBALL", "B"), ("FOOTBALL", "B")]
     assert [offer.sport[place] for place in range(3)] == ["FOOTBALL", "HANDBALL", "FOOTBALL"]
-    assert [offer.league[place] for place in range(3)] == ["A", "B", "B"]
-    assert [offer.home_team[place] for place in range(3)] == ["H1", "H2", "H3"]
+    assert [offer.league[place] for place in range(3)] == [league("A"), league("B", sport="HANDBALL"), league("B")]
+    assert [offer.home_team[place] for place in range(3)] == [team("H1"), team("H2", sport="HANDBALL"), team("H3")]
+    assert offer.names(1) == {
+        "sport": "HANDBALL",
+        "league": "B",
+        "country": "ENGLAND",
+        "home_team": "H2",
+        "away_team": "A2",
+    }
 
 
 def test_an_empty_offer_has_empty_columns():
     offer = offer_of()
-    assert (len(offer), sorted(offer.pair.present()), offer.place_of(1)) == (0, [], None)
+    assert (len(offer), sorted(offer.league.present()), offer.place_of(1)) == (0, [], None)
     assert offer.sport.equals("FOOTBALL").shape == (0,)
     numbers = (offer.ids, offer.begins, offer.ends, offer.odds)
     assert [str(column.dtype) for column in numbers] == ["int64", "float64", "float64", "float64"]
-    assert {str(getattr(offer, attribute).codes.dtype) for attribute in (*ATTRIBUTES, "pair")} == {"int32"}
+    assert {str(getattr(offer, attribute).codes.dtype) for attribute in ATTRIBUTES} == {"int32"}
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("B", [False, True, True]), ("NONE SUCH", [False] * 3), (None, [False] * 3), ("", [False] * 3)],
+    [(league("B"), [False, True, True]), ("NONE SUCH", [False] * 3), (None, [False] * 3), ("", [False] * 3)],
 )
 def test_equals_is_the_mask_of_events_with_a_value(value, expected):
     assert list(offer_of({"league": "A"}, {"league": "B"}, {"league": "B"}).league.equals(value)) == expected
@@ -58,29 +64,26 @@ def test_keep_returns_these_events_with_all_columns():
     assert list(kept.ids) == [place + 1 for place in places]
     assert kept.version == offer.version
     for attribute in ATTRIBUTES:
-        assert [getattr(kept, attribute)[n] for n in range(len(kept))] == [events[place][attribute] for place in places]
-        value = events[places[0]][attribute]
-        assert list(getattr(kept, attribute).equals(value)) == [events[place][attribute] == value for place in places]
+        own, expected = getattr(kept, attribute), [getattr(offer, attribute)[place] for place in places]
+        assert [own[n] for n in range(len(kept))] == expected
+        assert [own.name(n) for n in range(len(kept))] == [events[place][attribute] for place in places]
+        assert list(own.equals(expected[0])) == [value == expected[0] for value in expected]
     assert len(offer) == 30
 
 
-def test_pairs_are_those_that_occur_sorted_and_each_once():
-    events = [("HANDBALL", "CUP"), ("FOOTBALL", "CUP"), ("FOOTBALL", "A"), ("HANDBALL", "CUP")]
-    offer = offer_of(*[{"sport": sport, "league": league} for sport, league in events])
-    assert sorted(offer.pair.present()) == [("FOOTBALL", "A"), ("FOOTBALL", "CUP"), ("HANDBALL", "CUP")]
+def test_leagues_are_told_apart_by_sport_and_country_and_teams_by_category_too():
+    cup = {"league": "CUP", "home_team": "H", "away_team": "A"}
+    others = [{}, {}, {"sport": "HANDBALL"}, {"country": "WALES"}, {"category": "WOMEN"}]
+    offer = offer_of(*[cup | other for other in others])
+    assert list(offer.league.codes) == [0, 0, 1, 2, 0]
+    assert list(offer.home_team.codes) == list(offer.away_team.codes) == [0, 0, 1, 2, 3]
+    assert {offer.league.name(place) for place in range(5)} == {"CUP"}
+    assert [offer.category(place) for place in range(5)] == ["", "", "", "", "WOMEN"]
 
 
-def test_pairs_of_a_filtered_offer_omit_the_others():
+def test_leagues_of_a_filtered_offer_omit_the_others():
     offer = offer_of({"league": "A"}, {"league": "B"})
-    assert sorted(offer.keep(np.array([False, True])).pair.present()) == [("FOOTBALL", "B")]
-
-
-def test_pairs_agree_with_a_plain_count_for_any_offer():
-    rng = random.Random(2)
-    events = [{"sport": rng.choice("XYZ"), "league": rng.choice("ABCDEFG")} for _ in range(60)]
-    for size in range(0, 60, 7):
-        expected = sorted({(event["sport"], event["league"]) for event in events[:size]})
-        assert sorted(offer_of(*events[:size]).pair.present()) == expected
+    assert sorted(offer.keep(np.array([False, True])).league.present()) == [league("B")]
 
 
 def test_an_event_is_found_by_its_id():

@@ -45,7 +45,7 @@ def test_the_first_request_computes_and_stores_the_pairs_and_resets_the_counter(
     assert profile().purchases_at_last_update == 1
     assert request_leagues(now) == {"FIRST"}
     kept = profile()
-    assert kept.favorite_sport_league_json == [["FOOTBALL", "FIRST"], ["FOOTBALL", "SECOND"]]
+    assert kept.favorite_sport_league_json == [["FOOTBALL", "FIRST", "ENGLAND"], ["FOOTBALL", "SECOND", "ENGLAND"]]
     assert (kept.purchases_at_last_update, kept.last_updated) == (0, now)
 
 
@@ -64,7 +64,7 @@ def test_after_the_fifth_purchase_they_are_recomputed(now):
     later = now + timedelta(minutes=1)
     assert request_leagues(later) == {"SECOND"}
     kept = profile()
-    assert kept.favorite_sport_league_json == [["FOOTBALL", "SECOND"], ["FOOTBALL", "FIRST"]]
+    assert kept.favorite_sport_league_json == [["FOOTBALL", "SECOND", "ENGLAND"], ["FOOTBALL", "FIRST", "ENGLAND"]]
     assert (kept.purchases_at_last_update, kept.last_updated) == (0, later)
 
 
@@ -104,7 +104,7 @@ def test_a_purchase_that_arrives_during_the_computation_is_not_forgotten(now, ha
     assert kept.purchases_at_last_update == before.purchases_at_last_update + 1
     assert kept.last_updated == before.last_updated
     request_leagues(now + timedelta(minutes=1))
-    assert ["FOOTBALL", "SECOND"] in profile().favorite_sport_league_json
+    assert ["FOOTBALL", "SECOND", "ENGLAND"] in profile().favorite_sport_league_json
 
 
 def test_a_user_without_a_profile_gets_one(now):
@@ -159,7 +159,7 @@ def test_a_pair_whose_events_have_all_begun_is_not_stored(now):
     EventFactory.create(league="SOON OVER", begin_timestamp=now + timedelta(minutes=5))
     recommend(casino_id=1, recommender_type="static", user_id=1, now=now)  # the cached offer has the event
     request_leagues(now + timedelta(minutes=5))
-    assert profile().favorite_sport_league_json == [["FOOTBALL", "FIRST"], ["FOOTBALL", "SECOND"]]
+    assert profile().favorite_sport_league_json == [["FOOTBALL", "FIRST", "ENGLAND"], ["FOOTBALL", "SECOND", "ENGLAND"]]
 
 
 def test_stored_pairs_do_not_expire():

@@ -9,7 +9,16 @@ import pytest
 
 from recommendations.recommenders.base import BettingProfile, ScoringContext
 from recommendations.recommenders.inference_score import POINTS_FOR_TOP_VALUES, InferenceScore
-from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
+from recommendations.tests.factories import (
+    EventFactory,
+    TalliedCouponFactory,
+    UserFactory,
+    keys_of,
+    league,
+    offer_of,
+    selection,
+    team,
+)
 from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
@@ -36,11 +45,11 @@ def points_by_the_book(event, user_country, favorite_sport, selections):
         ("home_team", 4, 3),
         ("away_team", 4, 3),
     ):
-        frequency = Counter(each[field] for each in selections)
+        frequency = Counter(keys_of(**each)[field] for each in selections)
         ranking = sorted(frequency, key=lambda value: (-frequency[value], value))
-        if ranking[:1] == [event[field]]:
+        if ranking[:1] == [keys_of(**event)[field]]:
             score += top
-        if ranking[1:2] == [event[field]]:
+        if ranking[1:2] == [keys_of(**event)[field]]:
             score += second
     return score
 
@@ -51,7 +60,7 @@ def points(context):
 
 
 def match_of(event):
-    return tuple(event[field] for field in ("sport", "league", "home_team", "away_team"))
+    return tuple(event[field] for field in ("sport", "country", "home_team", "away_team"))
 
 
 def random_event(rng):
@@ -103,10 +112,23 @@ def test_the_chosen_slip_has_the_highest_sum_of_points_that_is_possible(casino_a
     ],
 )
 def test_each_row_of_the_table_is_worth_its_points(event, worth):
-    nothing = dict.fromkeys(VALUES, "NOTHING")
-    top_values = dict.fromkeys(VALUES, ("TOP", "SECOND"))
+    whole = dict.fromkeys(VALUES, "NOTHING") | event
+    top_values = {
+        field: tuple(keys_of(**whole | {field: value})[field] for value in ("TOP", "SECOND")) for field in VALUES
+    }
     profile = BettingProfile(country="OWN", favorite_sport="FAVORITE", top_values=top_values)
-    assert list(points(ScoringContext(offer_of(nothing | event), profile))) == [worth]
+    assert list(points(ScoringContext(offer_of(whole), profile))) == [worth]
+
+
+@pytest.mark.parametrize(
+    ("other", "worth"),
+    [({}, 3 + 4 + 4), ({"country": "EUROPE"}, 0), ({"sport": "HANDBALL"}, 0), ({"category": "WOMEN"}, 3)],
+)
+def test_a_league_or_team_of_the_same_name_elsewhere_is_worth_nothing(other, worth):
+    home, away = team("LIVERPOOL"), team("EVERTON")
+    top_values = {"league": (league(),), "home_team": (home,), "away_team": (away,)}
+    offer = offer_of({"home_team": "LIVERPOOL", "away_team": "EVERTON"} | other)
+    assert list(points(ScoringContext(offer, BettingProfile(top_values=top_values)))) == [worth]
 
 
 def test_own_country_and_top_country_add_up():
@@ -119,7 +141,12 @@ def test_own_country_and_top_country_add_up():
 def test_the_random_part_only_decides_between_equal_points():
     rng = random.Random(1)
     events = [random_event(rng) for _ in range(50)]
-    profile = BettingProfile("ENGLAND", "FOOTBALL", (), {field: tuple(values[:2]) for field, values in VALUES.items()})
+    whole = {field: values[0] for field, values in VALUES.items()}
+    top_values = {
+        field: tuple(keys_of(**whole | {field: value})[field] for value in values[:2])
+        for field, values in VALUES.items()
+    }
+    profile = BettingProfile("ENGLAND", "FOOTBALL", (), top_values)
     expected = np.array(
         [
             (event["country"] == "ENGLAND")
@@ -127,8 +154,8 @@ def test_the_random_part_only_decides_between_equal_points():
             + sum(
                 worth
                 for field, worths in POINTS_FOR_TOP_VALUES.items()
-                for value, worth in zip(VALUES[field], worths, strict=False)
-                if event[field] == value
+                for value, worth in zip(top_values[field], worths, strict=False)
+                if keys_of(**event)[field] == value
             )
             for event in events
         ]

@@ -15,7 +15,7 @@ from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.request_filters import RequestFilters
 from recommendations.tallies.trends import Trends
-from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of
+from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, league, offer_of, team
 from recommendations.tests.recommend import recommend
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
@@ -23,20 +23,21 @@ from tenants.routing.context import use_casino
 FULL_PROFILE = BettingProfile(
     country="ENGLAND",
     favorite_sport="FOOTBALL",
-    favorite_pairs=(("FOOTBALL", "PREMIER LEAGUE"), ("CHESS", "GONE")),
-    top_values=dict.fromkeys(ATTRIBUTES, ("ENGLAND", "H1")),
-    counts={"home_team": {"H1": 3}, "odds_band": {"5": 3}},
-    weights={"home_team": {"H1": 2.5, "GONE": 1.0}, "league": {"PREMIER LEAGUE": 2.0}, "odds_band": {"5": 2.0}},
+    favorite_pairs=(league(), league("GONE", sport="CHESS")),
+    top_values=dict.fromkeys(ATTRIBUTES, ("ENGLAND", team("H1"))),
+    counts={"home_team": {team("H1"): 3}, "odds_band": {"5": 3}},
+    weights={"home_team": {team("H1"): 2.5, "GONE": 1.0}, "league": {league(): 2.0}, "odds_band": {"5": 2.0}},
 )
-MODEL = fit([{"team:H1": 1.0, "league:PREMIER LEAGUE": 1.0}, {"team:H1": 2.0, "league:PREMIER LEAGUE": 1.0}] * 3)
+TEAM, LEAGUE = f"team:{team('H1')}", f"league:{league()}"
+MODEL = fit([{TEAM: 1.0, LEAGUE: 1.0}, {TEAM: 2.0, LEAGUE: 1.0}] * 3)
 NOW = datetime(2049, 1, 1, tzinfo=UTC).timestamp()
-STRANGE_PROFILE = BettingProfile("ATLANTIS", "CHESS", (("", ""),), {"sport": (), "league": ("X",), "shoe size": ("1",)})
+STRANGE_PROFILE = BettingProfile("ATLANTIS", "CHESS", ("",), {"sport": (), "league": ("X",), "shoe size": ("1",)})
 
 
 def context(offer, profile, seed):
     trends = Trends(
-        weights={"sport": {"FOOTBALL": 5.0}, "home_team": {"H1": 2.0}},
-        recent={"league": {"PREMIER LEAGUE": 3.0}},
+        weights={"sport": {"FOOTBALL": 5.0}, "home_team": {team("H1"): 2.0}},
+        recent={"league": {league(): 3.0}},
         event_ids=np.array([2, 99]),
         event_trends=np.array([4.0, 1.0]),
     )

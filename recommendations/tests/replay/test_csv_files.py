@@ -26,7 +26,7 @@ def read(tmp_path):
 def test_events_are_sorted_by_id_and_normalized_as_in_the_database(read):
     history = read()
     assert history.events.ids.tolist() == [3, 7]
-    assert history.events.league[0] == "PREMIER LEAGUE"
+    assert history.events.league.name(0) == "PREMIER LEAGUE"
     [decomposed] = read(EVENTS + ONE.replace("England", "Co\u0302te\u00ad d'Ivoire")).events.country.present()
     assert decomposed == "CÔTE D'IVOIRE"
     assert history.opens_at[0] == 1748772000.0  # a time without a zone is UTC

@@ -25,7 +25,7 @@ def history_of(begins, coupons, opens_at=None):
     leagues = [f"LEAGUE {number % 2}" for number in range(n)]
     hours = np.array(begins, dtype=float) * HOUR
     attributes = (["FOOTBALL"] * n, leagues, ["ENGLAND"] * n, *teams)
-    events = offer_of_columns(None, range(1, n + 1), hours, hours + 2 * HOUR, [2.0] * n, *attributes)
+    events = offer_of_columns(None, [range(1, n + 1), hours, hours + 2 * HOUR, [2.0] * n, *attributes, [""] * n])
     opens = np.array(opens_at if opens_at is not None else [0] * n, dtype=float) * HOUR
     return History(events, opens, [PastCoupon(user, hour * HOUR, tuple(places)) for user, hour, places in coupons])
 

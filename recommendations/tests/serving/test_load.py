@@ -17,13 +17,16 @@ from recommendations.tests.factories import (
     TalliedCouponFactory,
     UserFactory,
     coupon_row,
+    league,
     offer_of,
     selection,
+    team,
     user_row,
 )
 from recommendations.tests.recommend import recommend
 from recommendations.tests.tallies.test_user_tallies import packed_with
 from recommendations.tests.user_context_of import found_user
+from recommendations.validation.identity import name_of
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
@@ -56,8 +59,8 @@ def test_the_user_context_needs_no_further_query(user, now, django_assert_num_qu
     with django_assert_num_queries(0, connection=casino_connection()):
         profile = build_user_context(found, request, CasinoContext(offer_of({}))).profile
     assert (profile.country, profile.favorite_sport) == ("SPAIN", "HANDBALL")
-    assert profile.counts["home_team"] == {"ARSENAL": 1}
-    assert [each.home_team for each in profile.recent] == ["ARSENAL"]
+    assert profile.counts["home_team"] == {team("ARSENAL"): 1}
+    assert [name_of(each.home_team) for each in profile.recent] == ["ARSENAL"]
 
 
 def test_profile_parts_that_the_recommender_does_not_need_are_not_computed(user, now):
@@ -68,7 +71,7 @@ def test_profile_parts_that_the_recommender_does_not_need_are_not_computed(user,
 
 def test_favourite_pairs_are_computed_if_needed(user, now):
     bet(selection(league="L"))
-    assert user_context("inference", now).profile.favorite_pairs == (("FOOTBALL", "L"), ("FOOTBALL", "PREMIER LEAGUE"))
+    assert user_context("inference", now).profile.favorite_pairs == (league("L"), league())
 
 
 def test_the_two_most_frequent_values_of_each_attribute_are_the_top_two(user, now):
@@ -76,21 +79,22 @@ def test_the_two_most_frequent_values_of_each_attribute_are_the_top_two(user, no
     bet(selection(league="B", country="X"), selection(league="C", country="X"))
     bet(selection(league="A", country="Y"), selection(league="B", country="Z"))
     values = top_values(now)
-    assert (values["league"], values["country"]) == (("B", "A"), ("X", "Y"))
+    assert (values["league"], values["country"]) == ((league("B", country="X"), league("A", country="Y")), ("X", "Y"))
     assert values["sport"] == ("FOOTBALL",)
-    assert (values["home_team"], values["away_team"]) == (("ARSENAL",), ("CHELSEA",))
+    assert values["home_team"] == (team("ARSENAL", country="X"), team("ARSENAL", country="Y"))
+    assert values["away_team"] == (team("CHELSEA", country="X"), team("CHELSEA", country="Y"))
 
 
 def test_equally_frequent_values_are_ordered_alphabetically(user, now):
     bet(*[selection(league=league) for league in ("C", "A", "D", "B")])
-    assert top_values(now)["league"] == ("A", "B")
+    assert top_values(now)["league"] == (league("A"), league("B"))
 
 
 def test_coupons_of_all_times_count(user, now):
     TalliedCouponFactory.create(
         user_id=1, timestamp=now.replace(year=2001), recommended_events=[selection(league="OLD")]
     )
-    assert top_values(now)["league"] == ("OLD",)
+    assert top_values(now)["league"] == (league("OLD"),)
 
 
 def test_coupons_of_others_do_not_count(user, now):
@@ -102,20 +106,20 @@ def test_coupons_of_others_do_not_count(user, now):
 def test_a_selection_that_lacks_an_attribute_is_ignored(user, now, broken):
     bet(broken, selection(league="WHOLE"))
     values = top_values(now)
-    assert (values["league"], values["sport"]) == (("WHOLE",), ("FOOTBALL",))
+    assert (values["league"], values["sport"]) == ((league("WHOLE"),), ("FOOTBALL",))
 
 
 def test_weights_halve_in_thirty_days(user, now):
     TalliedCouponFactory.create(user_id=1, timestamp=now - timedelta(days=30))
     hour = now.replace(minute=0, second=0, microsecond=0)
-    weight = user_context("profile", hour).profile.weights["league"]["PREMIER LEAGUE"]
+    weight = user_context("profile", hour).profile.weights["league"][league()]
     assert weight == pytest.approx(0.5, abs=0.001)
 
 
 def test_events_in_the_users_coupons_are_identified_by_id_or_else_by_match(user, now):
     bet(selection(home_team="A"), selection(home_team="B", event_id=7))
     held = user_context("static", now)
-    assert (held.held_events, held.held_matches) == ({7}, {("FOOTBALL", "PREMIER LEAGUE", "A", "CHELSEA")})
+    assert (held.held_events, held.held_matches) == ({7}, {(team("A"), team("CHELSEA"))})
 
 
 def test_a_user_without_coupons_has_no_usual_stake(user, now):
@@ -186,7 +190,7 @@ def test_other_changes_of_the_users_row_keep_the_usual_stake(three_coupons, now)
     assert served_stake(now) == Decimal("90.00")
 
 
-CALLS = "SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'offer_changes_since'"
+CALLS = "SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'linked_changes_since'"
 
 
 def change_offer(now):
@@ -245,12 +249,14 @@ def test_known_and_unknown_users_of_a_batch_are_found_in_the_casinos_context(use
 
 def test_favourite_pairs_that_are_too_many_are_computed_again(user, now):
     bet(selection(league="L"))
-    pairs = "SELECT jsonb_agg(jsonb_build_array('FOOTBALL', 'L' || i)) FROM generate_series(1, 100000) AS i"
+    pairs = "SELECT jsonb_agg(jsonb_build_array('FOOTBALL', 'L' || i, 'ENGLAND')) FROM generate_series(1, 100000) AS i"
     execute(f"UPDATE users_profile SET favorite_sport_league_json = ({pairs})")
     assert found_user(1).favorite_pairs is None
     pairs = user_context("inference", now).profile.favorite_pairs
-    assert pairs[0] == ("FOOTBALL", "L")
-    assert UserProfile.objects.get().favorite_sport_league_json == [[*pair] for pair in pairs]
+    assert pairs[0] == league("L")
+    assert UserProfile.objects.get().favorite_sport_league_json == [
+        ["FOOTBALL", name_of(each), "ENGLAND"] for each in pairs
+    ]
 
 
 @pytest.mark.parametrize("needs_rebuild", [False, True])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recommendations.serving import slip
 from recommendations.serving.options import Options, Selectors
 from recommendations.serving.slip import Rules
-from recommendations.tests.factories import OPEN, offer_of
+from recommendations.tests.factories import OPEN, offer_of, team
 
 BEFORE = OPEN - timedelta(hours=1)
 
@@ -62,6 +62,44 @@ def test_a_full_league_is_excluded():
     capped = Options(max_per_league=2, event_limit=20)
     assert choose(offer, -np.arange(200.0), BEFORE, 20, options=capped) == [0, 1, 50, 51, 100, 101, 150, 151]
     assert choose(offer, np.arange(200.0), BEFORE, 3, options=capped) == [199, 198, 149]
+
+
+def test_a_league_of_the_same_name_in_another_country_is_not_full():
+    offer = offer_of(*[{"country": f"C{n // 2}"} for n in range(6)])
+    assert choose(offer, -np.arange(6.0), BEFORE, 6, options=Options(max_per_league=1)) == [0, 2, 4]
+
+
+@pytest.mark.parametrize("blocked", [Selectors(leagues=("PREMIER LEAGUE",)), Selectors(teams=("liverpool",))])
+def test_a_blocked_name_is_blocked_in_every_country_and_category(blocked):
+    named = {"home_team": "LIVERPOOL"}
+    offer = offer_of(named, named | {"country": "URUGUAY"}, named | {"category": "WOMEN"}, {"league": "X"})
+    assert list(eligible(offer, BEFORE, options=Options(blocked=blocked))) == [False, False, False, True]
+
+
+def test_a_team_of_one_name_in_two_countries_is_in_a_slip_once():
+    offer = offer_of({"home_team": "LIVERPOOL"}, {"away_team": "LIVERPOOL", "country": "EUROPE"}, {})
+    assert choose(offer, np.array([3.0, 2, 1]), BEFORE, 3) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("bet", "shown"),
+    [
+        ({}, [2, 3, 4]),
+        ({"category": "WOMEN"}, [0, 2, 3, 4]),
+        ({"country": "URUGUAY"}, [0, 1, 3, 4]),
+        ({"sport": "HANDBALL"}, [0, 1, 2, 3]),
+        ({"league": "ANY"}, [2, 3, 4]),
+    ],
+)
+def test_a_bet_without_an_id_holds_the_match_in_its_sport_country_and_category(bet, shown):
+    match = {"home_team": "H", "away_team": "A"}
+    others = [{}, {"category": "WOMEN"}, {"country": "URUGUAY"}, {"home_team": "A", "away_team": "H"}]
+    offer = offer_of(*[match | other for other in [*others, {"sport": "HANDBALL"}]])
+    within = {"sport": "FOOTBALL", "country": "ENGLAND", "category": ""} | bet
+    within.pop("league", None)
+    held = frozenset({(team("H", **within), team("A", **within))})
+    first = [choose(offer, -abs(np.arange(5.0) - place), BEFORE, 1, held_matches=held) for place in range(5)]
+    assert [place for place in range(5) if first[place] == [place]] == shown
 
 
 def test_a_full_sport_is_excluded():

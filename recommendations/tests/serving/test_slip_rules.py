@@ -22,10 +22,12 @@ from recommendations.serving.engine import CasinoContext, RecommendationRequest,
 from recommendations.serving.guard_rails import GuardedUser
 from recommendations.serving.options import Options, Selectors
 from recommendations.serving.request_filters import RequestFilters
-from recommendations.tallies.selections import Match, RecentSelection
+from recommendations.tallies.selections import RecentSelection
 from recommendations.tallies.trends import Trends
 from recommendations.tests.factories import GuardedUser as User
-from recommendations.tests.factories import offer_of
+from recommendations.tests.factories import league as league_of
+from recommendations.tests.factories import offer_of, team
+from recommendations.validation.identity import Match
 from tenants.tests.exhaustive import scaled
 
 SLIPS = int(os.environ.get("SLIPS", scaled(2_000, 10_000)))
@@ -35,8 +37,17 @@ NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 SPORTS, LEAGUES = ["FOOTBALL", "HANDBALL"], ["L1", "L2", "L3"]
 TEAMS = [f"T{number}" for number in range(14)]
 ODDS = ["0.9", "1", "1.001", "1.5", "2.5", "4", "40", "1000001", "NaN", "Infinity"]
-TALLIED = {"sport": SPORTS, "league": LEAGUES, "home_team": TEAMS, "away_team": TEAMS, "odds_band": ["0", "5", "10"]}
-MODEL = fit([{"team:T1": 1.0, "league:L1": 1.0, "sport:FOOTBALL": 2.0}, {"team:T2": 2.0, "league:L1": 1.0}] * 4)
+COUNTRIES, CATEGORIES = ["ENGLAND", "ENGLAND", "EUROPE"], ["", "", "WOMEN"]
+TEAM_KEYS, LEAGUE_KEYS = [team(name) for name in TEAMS], [league_of(name) for name in LEAGUES]
+TALLIED = {
+    "sport": SPORTS,
+    "league": LEAGUE_KEYS,
+    "home_team": TEAM_KEYS,
+    "away_team": TEAM_KEYS,
+    "odds_band": ["0", "5", "10"],
+}
+T1, T2, L1 = f"team:{team('T1')}", f"team:{team('T2')}", f"league:{league_of('L1')}"
+MODEL = fit([{T1: 1.0, L1: 1.0, "sport:FOOTBALL": 2.0}, {T2: 2.0, L1: 1.0}] * 4)
 
 
 def some(rng: random.Random, values: list[Any], most: int) -> tuple[Any, ...]:
@@ -53,6 +64,8 @@ def random_event(rng: random.Random) -> dict[str, Any]:
         "league": rng.choice(LEAGUES),
         "home_team": home,
         "away_team": away,
+        "country": rng.choice(COUNTRIES),
+        "category": rng.choice(CATEGORIES),
         "odd": Decimal(rng.choice(ODDS)),
     }
 
@@ -96,7 +109,7 @@ def random_options(rng: random.Random, events: int) -> Options:
 
 def random_selection(rng: random.Random) -> RecentSelection:
     home, away = rng.sample(TEAMS, 2)
-    return RecentSelection(0.0, None, "FOOTBALL", "L1", "X", home, away, 2.0)
+    return RecentSelection(0.0, None, "FOOTBALL", league_of("L1"), "X", team(home), team(away), 2.0)
 
 
 def random_profile(rng: random.Random) -> BettingProfile:
@@ -104,9 +117,15 @@ def random_profile(rng: random.Random) -> BettingProfile:
         return BettingProfile()
     weights = {name: {value: rng.random() * 9 for value in some(rng, values, 5)} for name, values in TALLIED.items()}
     last = [random_selection(rng) for _ in range(rng.randint(0, 12))]
-    pairs = tuple((rng.choice(SPORTS), rng.choice(LEAGUES)) for _ in range(3))
+    pairs = tuple(rng.choice(LEAGUE_KEYS) for _ in range(3))
     return BettingProfile(
-        "X", rng.choice(["", *SPORTS]), pairs, dict.fromkeys(TALLIED, ("T1", "L1")), weights, weights, last
+        "X",
+        rng.choice(["", *SPORTS]),
+        pairs,
+        dict.fromkeys(TALLIED, (team("T1"), league_of("L1"))),
+        weights,
+        weights,
+        last,
     )
 
 
@@ -114,12 +133,13 @@ def random_trends(rng: random.Random, events: int) -> Trends:
     if rng.random() < 0.3:
         return Trends()
     ids = np.array(sorted(some(rng, list(range(1, events + 3)), 9)), dtype=np.int64)
-    tallies = {"league": {"L1": 3.0, "GONE": 1.0}, "home_team": {"T3": 2.0}}
+    tallies = {"league": {league_of("L1"): 3.0, "GONE": 1.0}, "home_team": {team("T3"): 2.0}}
     return Trends(tallies, tallies, ids, np.array([rng.random() * 5 for _ in ids]))
 
 
 def match_of(event: dict[str, Any]) -> Match:
-    return event["sport"], event["league"], event["home_team"], event["away_team"]
+    within = {name: event[name] for name in ("sport", "country", "category")}
+    return team(event["home_team"], **within), team(event["away_team"], **within)
 
 
 def is_selected(event_id: int, event: dict[str, Any], selectors: Selectors) -> bool:
@@ -147,6 +167,7 @@ def may_be_shown(
         and (not request.filters.sports or event["sport"] in request.filters.sports)
         and event_id not in user_context.held_events
         and match_of(event) not in user_context.held_matches
+        and match_of(event | {"category": ""}) not in user_context.held_matches
     )
 
 
@@ -183,7 +204,7 @@ def check(
     assert [event.odd for event in slip.recommended_events] == [float(event["odd"]) for _, event in shown]
     teams = [team for _, event in shown for team in (event["home_team"], event["away_team"])]
     assert len(set(teams)) == len(teams)
-    leagues = Counter((event["sport"], event["league"]) for _, event in shown)
+    leagues = Counter((event["sport"], event["country"], event["league"]) for _, event in shown)
     sports = Counter(event["sport"] for _, event in shown)
     assert max(leagues.values(), default=0) <= (options.max_per_league or 99)
     assert max(sports.values(), default=0) <= (options.max_per_sport or 99)
@@ -201,7 +222,7 @@ def assert_nothing_else_fits(
     shown: list[tuple[int, dict[str, Any]]],
     request: RecommendationRequest,
     user_context: UserContext,
-    leagues: Counter[tuple[str, str]],
+    leagues: Counter[tuple[str, str, str]],
     sports: Counter[str],
 ) -> None:
     teams = {team for _, event in shown for team in (event["home_team"], event["away_team"])}
@@ -210,7 +231,7 @@ def assert_nothing_else_fits(
         fits = (
             may_be_shown(event_id, event, request, user_context)
             and not {event["home_team"], event["away_team"]} & teams
-            and leagues[event["sport"], event["league"]] < (options.max_per_league or 99)
+            and leagues[event["sport"], event["country"], event["league"]] < (options.max_per_league or 99)
             and sports[event["sport"]] < (options.max_per_sport or 99)
         )
         assert not fits, event

@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError
 
 from recommendations.models import Event, EventTeam, PurchasedCoupon, Team, User, UserProfile
-from recommendations.storing import store_coupons, store_events, store_teams, store_users
+from recommendations.storing import TeamKey, store_coupons, store_events, store_teams, store_users
 from recommendations.tests.factories import UserFactory, coupon_row, event_row, selection_row, user_row
 from tenants.errors import NoCurrentCasino
 from tenants.routing.connections import casino_connection
@@ -109,4 +109,4 @@ def test_a_coupon_can_have_50_selections(casino_a):
 
 def test_store_teams_requires_a_current_casino(casino_a):
     with pytest.raises(NoCurrentCasino):
-        store_teams([("ARSENAL", "FOOTBALL")])
+        store_teams([TeamKey("ARSENAL", "FOOTBALL", "ENGLAND")])

@@ -8,7 +8,17 @@ import pytest
 from recommendations.models import CasinoTally, PendingCasinoSums
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
 from recommendations.storing.casino_tallies import MAX_VALUES, MERGE_SECONDS, merge_casino_sums
-from recommendations.tests.factories import FIRST_MESSAGE, at, coupon_row, event_row, removal, selection_row, user_row
+from recommendations.tests.factories import (
+    FIRST_MESSAGE,
+    at,
+    coupon_row,
+    event_row,
+    league,
+    removal,
+    selection_row,
+    team,
+    user_row,
+)
 from recommendations.tests.profile_counts import assert_casino_tallies_equal_a_recount
 from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
@@ -50,7 +60,7 @@ def test_a_row_has_the_lifetime_count_and_decayed_weight_and_trend():
     bet(NOW, odd="9")
     prune_casino_tallies(NOW)
     row = CasinoTally.objects.get(attribute="league")
-    assert (row.value, row.count, row.as_of) == ("PREMIER LEAGUE", 3, NOW.timestamp())
+    assert (row.value, row.count, row.as_of) == (league(), 3, NOW.timestamp())
     assert row.weight == pytest.approx(0.5 + 2 ** (-1 / 30) + 1)
     assert row.trend == pytest.approx(2**-30 + 0.5 + 1)
     assert values("odds_band") == {"5", "9"}
@@ -70,14 +80,14 @@ def test_removed_coupons_are_subtracted():
     store_coupons([removal(1, 99)])
     assert_casino_tallies_equal_a_recount()
     prune_casino_tallies(at(5))
-    assert values("league") == {"B"}
+    assert values("league") == {league("B")}
 
 
 def test_values_with_few_recent_selections_are_pruned():
     bet(at(0), league="OLD", country="SPAIN")
     bet(at(0) + 400 * DAY, league="NEW", country="SPAIN")
     prune_casino_tallies(at(0) + 400 * DAY)
-    assert (values("league"), values("country")) == ({"NEW"}, {"SPAIN"})
+    assert (values("league"), values("country")) == ({league("NEW", country="SPAIN")}, {"SPAIN"})
 
 
 def event_times(begin):
@@ -94,12 +104,12 @@ def test_events_are_pruned_when_over_and_unknown_ones_a_day_after_their_last_bet
         bet(event_id=event_id)
     for home_team in ("LEEDS", "YORK", "BATH"):
         bet(home_team=home_team)
-    leeds, bath = ("\x1f".join(("FOOTBALL", "PREMIER LEAGUE", team, "CHELSEA")) for team in ("LEEDS", "BATH"))
+    leeds, bath = (f"{team(home)}\x1fCHELSEA" for home in ("LEEDS", "BATH"))
     prune_casino_tallies(NOW + timedelta(hours=1))
     assert values("event") == {"1", "3", str(snowflake), leeds, bath}
     prune_casino_tallies(NOW + 1.5 * DAY)
     assert values("event") == {str(snowflake), leeds}
-    assert "BATH" in values("home_team")
+    assert team("BATH") in values("home_team")
 
 
 def test_pruning_an_empty_casino_changes_nothing():
@@ -121,8 +131,8 @@ def test_a_casino_of_ever_new_names_keeps_the_heaviest_values():
     merge_casino_sums()
     leagues = values("league")
     assert len(leagues) == MAX_VALUES
-    assert {"HABIT", f"L{MAX_VALUES * 2}"} <= leagues
-    assert not {"LONG AGO", "L1"} & leagues
+    assert {league("HABIT"), f"L{MAX_VALUES * 2}"} <= leagues
+    assert not {league("LONG AGO"), "L1"} & leagues
     assert values("country") == {"ENGLAND"}
 
 

@@ -36,6 +36,7 @@ def test_a_coupon_is_stored_with_all_fields_and_selections():
         "league": "PREMIER LEAGUE",
         "home_team": "ARSENAL",
         "away_team": "CHELSEA",
+        "category": "",
         "sport": "FOOTBALL",
         "odd": 1.57,
     }

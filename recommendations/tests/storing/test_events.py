@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from recommendations.models import Event, EventTeam, OfferVersion, Team
-from recommendations.storing import Outcome, Result, store_events, store_teams
+from recommendations.storing import Outcome, Result, TeamKey, store_events, store_teams
 from recommendations.tests.factories import at, event_row
 from tenants.routing.context import use_casino
 
@@ -19,8 +19,16 @@ def _inside_casino_a(casino_a, fresh_ids):
         yield
 
 
+def football(name, country="ENGLAND", category=""):
+    return name, "FOOTBALL", country, category
+
+
+def handball(name):
+    return name, "HANDBALL", "ENGLAND", ""
+
+
 def teams_of(event_id):
-    return set(Team.objects.filter(events__pk=event_id).values_list("name", "sport"))
+    return set(Team.objects.filter(events__pk=event_id).values_list("name", "sport", "country", "category"))
 
 
 def test_an_event_is_stored_with_all_fields_and_its_own_id():
@@ -34,7 +42,7 @@ def test_an_event_is_stored_with_all_fields_and_its_own_id():
 
 def test_an_event_is_linked_to_its_two_teams():
     store_events([event_row(id=7)])
-    assert teams_of(7) == {("ARSENAL", "FOOTBALL"), ("CHELSEA", "FOOTBALL")}
+    assert teams_of(7) == {football("ARSENAL"), football("CHELSEA")}
 
 
 def test_a_team_of_two_events_is_one_team():
@@ -46,23 +54,37 @@ def test_a_team_of_two_events_is_one_team():
 def test_teams_of_the_same_name_in_two_sports_are_two_teams():
     store_events([event_row(id=1), event_row(id=2, sport="HANDBALL")])
     assert Team.objects.filter(name="ARSENAL").count() == 2
-    assert teams_of(2) == {("ARSENAL", "HANDBALL"), ("CHELSEA", "HANDBALL")}
+    assert teams_of(2) == {handball("ARSENAL"), handball("CHELSEA")}
+
+
+def test_teams_of_the_same_name_in_two_countries_or_categories_are_two_teams():
+    store_events([event_row(id=1), event_row(id=2, country="EUROPE"), event_row(id=3, category="women")])
+    assert Team.objects.filter(name="ARSENAL").count() == 3
+    assert teams_of(3) == {football("ARSENAL", category="WOMEN"), football("CHELSEA", category="WOMEN")}
 
 
 @pytest.mark.parametrize(
     ("change", "teams"),
     [
-        ({"away_team": "LEEDS"}, {("ARSENAL", "FOOTBALL"), ("LEEDS", "FOOTBALL")}),
-        ({"home_team": "YORK", "away_team": "LEEDS"}, {("YORK", "FOOTBALL"), ("LEEDS", "FOOTBALL")}),
-        ({"home_team": "CHELSEA", "away_team": "ARSENAL"}, {("ARSENAL", "FOOTBALL"), ("CHELSEA", "FOOTBALL")}),
-        ({"sport": "HANDBALL"}, {("ARSENAL", "HANDBALL"), ("CHELSEA", "HANDBALL")}),
+        ({"away_team": "LEEDS"}, {football("ARSENAL"), football("LEEDS")}),
+        (
+            {"home_team": "YORK", "away_team": "LEEDS"},
+            {football("YORK"), football("LEEDS")},
+        ),
+        (
+            {"home_team": "CHELSEA", "away_team": "ARSENAL"},
+            {football("ARSENAL"), football("CHELSEA")},
+        ),
+        ({"sport": "HANDBALL"}, {handball("ARSENAL"), handball("CHELSEA")}),
+        ({"country": "EUROPE"}, {football("ARSENAL", "EUROPE"), football("CHELSEA", "EUROPE")}),
+        ({"category": "WOMEN"}, {football("ARSENAL", category="WOMEN"), football("CHELSEA", category="WOMEN")}),
     ],
 )
 def test_changed_teams_replace_the_events_links(change, teams):
     store_events([event_row(id=7), event_row(id=8)])
     assert store_events([event_row(id=7, **change)]) == [Outcome(Result.UPDATED, 7)]
     assert teams_of(7) == teams
-    assert teams_of(8) == {("ARSENAL", "FOOTBALL"), ("CHELSEA", "FOOTBALL")}
+    assert teams_of(8) == {football("ARSENAL"), football("CHELSEA")}
 
 
 def test_a_changed_odd_is_updated():
@@ -91,7 +113,7 @@ def test_the_last_of_several_rows_of_one_event_wins():
     assert Event.objects.get().odd == 4
 
 
-def test_an_event_without_an_id_is_identified_by_sport_league_teams_and_begin():
+def test_an_event_without_an_id_is_identified_by_sport_country_league_teams_and_about_its_begin():
     rows = [
         event_row(),
         event_row(country="WALES"),
@@ -101,6 +123,11 @@ def test_an_event_without_an_id_is_identified_by_sport_league_teams_and_begin():
     ]
     outcomes = [outcome.result.value for outcome in store_events(rows)]
     assert outcomes == ["duplicate", "stored", "stored", "stored", "stored"]
+    assert set(Event.objects.values_list("country", "begin_timestamp__hour")) == {
+        ("ENGLAND", 17),
+        ("WALES", 18),
+        ("ENGLAND", 18),
+    }
 
 
 @pytest.mark.parametrize("highest", [1, 2, 50])
@@ -116,9 +143,9 @@ def test_storing_events_increments_the_offers_version():
 
 
 def test_stored_teams_stay_unchanged():
-    store_teams([("ARSENAL", "FOOTBALL"), ("ARSENAL", "FOOTBALL")])
+    store_teams([TeamKey("ARSENAL", "FOOTBALL", "ENGLAND")] * 2)
     known = Team.objects.get()
-    store_teams([("LEEDS", "FOOTBALL"), ("ARSENAL", "FOOTBALL")])
+    store_teams([TeamKey("LEEDS", "FOOTBALL", "ENGLAND"), TeamKey("ARSENAL", "FOOTBALL", "ENGLAND")])
     assert Team.objects.count() == 2
     assert Team.objects.get(name="ARSENAL") == known
 

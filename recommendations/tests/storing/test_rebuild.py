@@ -10,7 +10,15 @@ from django.core.management import CommandError, call_command
 from recommendations.models import CasinoTally, UserProfile, UserTallies
 from recommendations.storing import rebuild_casino_tallies, rebuild_profiles, store_coupons, store_users
 from recommendations.storing.casino_tallies import merge_casino_sums
-from recommendations.tests.factories import CouponFactory, UserFactory, coupon_row, selection, selection_row, user_row
+from recommendations.tests.factories import (
+    CouponFactory,
+    UserFactory,
+    coupon_row,
+    league,
+    selection,
+    selection_row,
+    user_row,
+)
 from recommendations.tests.profile_counts import assert_counts_equal_a_recount
 from recommendations.tests.tallies_reference import LANDMARK
 from recommendations.tests.user_context_of import read_tallies
@@ -81,8 +89,8 @@ def test_a_rebuild_counts_uncounted_coupons(casino_a, casino_b, capsys):
     call_command("rebuild_profiles", casino=[1])
     assert "1 profiles rebuilt" in capsys.readouterr().out
     with use_casino(casino_a.current):
-        assert read_tallies(1).counts["league"] == {"BY HAND": 3}
-        assert CasinoTally.objects.get(attribute="league", value="BY HAND").count == 3
+        assert read_tallies(1).counts["league"] == {league("BY HAND"): 3}
+        assert CasinoTally.objects.get(attribute="league", value=league("BY HAND")).count == 3
     with use_casino(casino_b.current):
         assert not UserTallies.objects.exists()
 

@@ -7,7 +7,7 @@ import pytest
 
 from recommendations.models import PurchasedCoupon, UserProfile, WaitingCoupon
 from recommendations.storing import Outcome, Result, store_coupons, store_users
-from recommendations.tests.factories import CouponFactory, at, coupon_row, removal, selection_row, user_row
+from recommendations.tests.factories import CouponFactory, at, coupon_row, removal, selection_row, team, user_row
 from recommendations.tests.user_context_of import read_tallies
 from tenants.routing.context import use_casino
 
@@ -79,4 +79,4 @@ def test_users_with_many_coupons_are_recounted_in_parts_of_bounded_memory():
     finally:
         tracemalloc.stop()
     assert peak < 25_000_000
-    assert read_tallies(7).counts["home_team"][f"HOME 0 {'X' * 60}"] == 999
+    assert read_tallies(7).counts["home_team"][team(f"HOME 0 {'X' * 60}")] == 999

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.tallies.selections import BAND_BOUNDS, TallyCoupon, TallySelection, weight_at
 from recommendations.tallies.user_tallies import MAX_BYTES, MAX_VALUES, RECENT_SELECTIONS, TALLIED, Tallies
-from recommendations.tests.factories import at, selection
+from recommendations.tests.factories import at, league, selection, team
 from recommendations.tests.tallies_reference import assert_tallies_match_coupons
 
 DAY = 86_400
@@ -99,7 +99,9 @@ def test_a_user_without_coupons_has_empty_tallies():
 
 def test_weights_halve_in_thirty_days():
     tallies = tallies_of_days(["OLD"], *[[]] * 29, ["NEW"])
-    assert tallies.weights_at(at(0).timestamp() + 30 * DAY)["league"] == pytest.approx({"OLD": 0.5, "NEW": 1.0})
+    assert tallies.weights_at(at(0).timestamp() + 30 * DAY)["league"] == pytest.approx(
+        {league("OLD"): 0.5, league("NEW"): 1.0}
+    )
 
 
 @pytest.mark.parametrize("year", [2000, 2100])
@@ -114,13 +116,13 @@ def test_a_bound_belongs_to_the_band_above_it():
 
 
 def test_top_values_are_sorted_by_count_and_then_alphabetically():
-    assert tallies_of_days("BA", "CB", "A").top("league", 2) == ("A", "B")
+    assert tallies_of_days("BA", "CB", "A").top("league", 2) == (league("A"), league("B"))
 
 
 def test_a_time_range_excludes_its_begin_and_includes_its_end():
     tallies, begin = tallies_of_days("A", "B", "CC", "D"), at(0).timestamp()
-    assert tallies.pairs_within(begin, begin + 2 * DAY) == {("FOOTBALL", "B"): 1, ("FOOTBALL", "C"): 2}
-    assert not tallies.pairs_within(begin + 3 * DAY, begin + 9 * DAY)
+    assert tallies.leagues_within(begin, begin + 2 * DAY) == {league("B"): 1, league("C"): 2}
+    assert not tallies.leagues_within(begin + 3 * DAY, begin + 9 * DAY)
 
 
 def test_the_usual_stake_counts_those_after_a_time_only_if_they_lower_it():
@@ -147,7 +149,7 @@ def test_free_bets_are_no_usual_stake():
 def test_a_void_selection_counts_without_an_odds_band():
     tallies = Tallies()
     add(tallies, coupon(1, 0, [selection(odd=None), selection(odd=1.1)]))
-    assert (tallies.counts["league"], tallies.counts["odds_band"]) == ({"PREMIER LEAGUE": 2}, {"0": 1})
+    assert (tallies.counts["league"], tallies.counts["odds_band"]) == ({league(): 2}, {"0": 1})
     assert tallies.weights_at(at(0).timestamp())["odds_band"] == {"0": pytest.approx(1)}
     assert [each.odd for each in tallies.recent] == [None, 1.1]
 
@@ -164,17 +166,64 @@ def test_events_whose_selections_were_not_read_are_held_until_they_are_forgotten
 def test_events_of_older_selections_are_stored_until_they_are_forgotten():
     tallies = tallies_of_days("A" * 2, *["B"] * RECENT_SELECTIONS)
     add(tallies, coupon(-1, -1, [selection(event_id=7)]))
-    match = ("FOOTBALL", "A", "ARSENAL", "CHELSEA")
+    match = (team("ARSENAL"), team("CHELSEA"))
     assert (tallies.older_events, tallies.older_event_count) == ({match, 7}, 2)
-    tallies.forget_events({7, 8, ("FOOTBALL", "B", "ARSENAL", "CHELSEA")})
+    tallies.forget_events({7, 8, (team("ARSENAL"), team("LEEDS"))})
     assert Tallies(tallies.encode()).older_events == {match}
     tallies.forget_events({match})
     assert tallies.older_events == set()
 
 
+def packed_names(coupons, older=(), events=()):
+    """Tallies as earlier releases packed them, with names instead of keys."""
+    words = ["FOOTBALL", "PREMIER LEAGUE", "ENGLAND", "ARSENAL", "CHELSEA"]
+    sums = [{number: (1, 1.0)} for number in older]
+    return msgspec.msgpack.encode([1, words, coupons, sums + [{}] * (len(TALLIED) - len(sums)), [*events], []])
+
+
+def test_tallies_of_names_are_read_where_they_tell_the_country():
+    seconds = at(0).timestamp()
+    numbers = [7, 0, 1, 2, 3, 4, 2_500, 0, 0, 1, 2, 4, 3, 1_100]
+    tallies = Tallies(packed_names([[seconds, 1, 1_000, numbers]], events=[9]))
+    selections = [selection(event_id=7), selection(home_team="CHELSEA", away_team="ARSENAL", odd=1.1)]
+    assert tallies.older_events == {9}
+    tallies.forget_events({9})
+    assert_tallies_match_coupons(tallies, [coupon(1, 0, selections)])
+    tallies.require_consistent()
+    assert Tallies(tallies.encode()).counts == tallies.counts
+
+
+@pytest.mark.parametrize("older", [[1], [0, 1, 2]])
+def test_tallies_of_names_with_sums_of_older_selections_are_counted_again(older):
+    with pytest.raises(UnknownTalliesFormat, match="rebuild_profiles"):
+        Tallies(packed_names([], older))
+
+
+@pytest.mark.parametrize("numbers", [[1, 2, 3], [0, 0, 1, 2, 3, 9, 2_500]])
+def test_contradicting_tallies_of_names_are_counted_again(numbers):
+    with pytest.raises(UnknownTalliesFormat, match="rebuild_profiles"):
+        Tallies(packed_names([[1e9, 1, 1_000, numbers]]))
+
+
+def test_teams_of_one_name_in_two_countries_categories_and_sports_are_counted_apart():
+    others = [{}, {"country": "URUGUAY"}, {"category": "WOMEN"}, {"sport": "HANDBALL"}, {}]
+    tallies = Tallies()
+    add(tallies, coupon(1, 0, [selection(home_team="LIVERPOOL", **other) for other in others]))
+    expected = {team("LIVERPOOL"): 2} | {team("LIVERPOOL", **other): 1 for other in others[1:4]}
+    assert tallies.counts["home_team"] == expected
+    assert tallies.counts["league"] == {league(): 3, league(country="URUGUAY"): 1, league(sport="HANDBALL"): 1}
+
+
+def test_a_bet_on_a_match_also_holds_it_without_its_category():
+    tallies = Tallies()
+    add(tallies, coupon(1, 0, [selection(category="WOMEN")]))
+    held = {(team("ARSENAL", category=each), team("CHELSEA", category=each)) for each in ("WOMEN", "")}
+    assert set(tallies.events_bet_on()[1]) == held
+
+
 def packed_with(**changes):
     fields = {"words": ["A"] * 5, "coupons": [], "older": [{}] * len(TALLIED), "events": [], "matches": []} | changes
-    return msgspec.msgpack.encode([1, *fields.values()])
+    return msgspec.msgpack.encode([2, *fields.values()])
 
 
 @pytest.mark.parametrize(
@@ -183,8 +232,8 @@ def packed_with(**changes):
         b"",
         b"\xc1",
         b"\x91" * 100_000,
-        b"\x96\x01" + b"\x91" * 100_000,
-        msgspec.msgpack.encode([2, [], [], [], [], []]),
+        b"\x96\x02" + b"\x91" * 100_000,
+        msgspec.msgpack.encode([3, [], [], [], [], []]),
         packed_with(older=[{}]),
         packed_with(coupons=[[float("nan"), 1, 1, []]]),
         packed_with(coupons=[[float("inf"), 1, 1, []]]),
@@ -204,7 +253,7 @@ def test_tallies_of_an_unknown_format_are_rejected(packed):
         {"coupons": [[1e9, 1, 1, [0, 0, 0, 0, 9, 0, 2_000]]]},
         {"coupons": [[1e9, 1, 1, [0, 0, 0, 0, -9, 0, 2_000]]]},
         {"older": [{9: (1, 1.0)}, *[{}] * 5]},
-        {"matches": [[0, 0, 9, 0]]},
+        {"matches": [[0, 9]]},
     ],
 )
 def test_contradicting_tallies_are_rejected_before_they_are_merged(changes):
@@ -213,7 +262,7 @@ def test_contradicting_tallies_are_rejected_before_they_are_merged(changes):
         Tallies(packed_with(**changes)).require_consistent()
 
 
-def test_thirty_coupons_of_three_selections_encode_to_under_2500_bytes():
+def test_thirty_coupons_of_three_selections_encode_to_under_3500_bytes():
     rng, tallies = random.Random(1), Tallies()
     teams = [f"TEAM {n}" for n in range(40)]
     for key in range(30):
@@ -222,7 +271,7 @@ def test_thirty_coupons_of_three_selections_encode_to_under_2500_bytes():
             home, away = rng.sample(teams, 2)
             selections.append(selection(event_id=rng.randrange(10**6), home_team=home, away_team=away, odd=1.85))
         add(tallies, coupon(10**9 + key, key * 40_000, selections))
-    assert len(tallies.encode()) < 2_500
+    assert len(tallies.encode()) < 3_500
 
 
 def test_a_user_of_ever_new_names_has_tallies_of_bounded_size():
@@ -233,9 +282,9 @@ def test_a_user_of_ever_new_names_has_tallies_of_bounded_size():
         tallies = Tallies(tallies.encode_bounded())
     tallies.require_consistent()
     assert max(len(counts) for counts in tallies.counts.values()) <= MAX_VALUES + RECENT_SELECTIONS
-    assert len(tallies.encode()) < 300_000
-    assert tallies.recent[-1].home_team == "H99.49"
-    assert tallies.recent[0].home_team == "H94.0"
+    assert len(tallies.encode()) < 500_000
+    assert tallies.recent[-1].home_team == team("H99.49")
+    assert tallies.recent[0].home_team == team("H94.0")
 
 
 def test_habits_old_and_new_stay_among_many_new_names():
@@ -244,9 +293,9 @@ def test_habits_old_and_new_stay_among_many_new_names():
     for key in range(1, 60):
         add(tallies, coupon(key, key * 10 * DAY, [selection(league=f"L{key}.{n}") for n in range(50)]))
         tallies = Tallies(tallies.encode_bounded())
-    assert tallies.top("league", 1) == ("OLD HABIT",)
-    assert "L40.7" in tallies.counts["league"]
-    assert "L2.7" not in tallies.counts["league"]
+    assert tallies.top("league", 1) == (league("OLD HABIT"),)
+    assert league("L40.7") in tallies.counts["league"]
+    assert league("L2.7") not in tallies.counts["league"]
 
 
 def test_names_of_any_length_keep_tallies_below_the_size_that_is_read():

@@ -1,0 +1,35 @@
+"""Linking events that are the same match under two ids, as two feeds of one casino send it.
+
+They have the same sport, country, teams and, where both have one, category; their leagues may be spelled differently.
+Their begins differ by less than two hours: the matches of a doubleheader are further apart.
+"""
+
+from collections.abc import Sequence
+
+from tenants.routing.connections import execute
+
+# The changed events, those that were linked to them, and those that are the same match now. Parameter: the changed ids.
+_IS_SAME = """
+(own.sport, own.country, own.home_team, own.away_team) = (other.sport, other.country, other.home_team, other.away_team)
+    AND other.begin_timestamp > own.begin_timestamp - interval '2 hours'
+    AND other.begin_timestamp < own.begin_timestamp + interval '2 hours'
+    AND (own.category = other.category OR '' IN (own.category, other.category))
+    AND own.id <> other.id
+"""
+_LINK = f"""
+WITH changed AS MATERIALIZED (SELECT * FROM events WHERE id = ANY(%s)), affected AS (
+    SELECT id FROM changed
+    UNION SELECT unnest(same_match_ids) FROM changed
+    UNION SELECT other.id FROM changed AS own JOIN events AS other ON {_IS_SAME}
+), linked AS (
+    SELECT own.id, (SELECT array_agg(other.id ORDER BY other.id) FROM events AS other WHERE {_IS_SAME}) AS ids
+    FROM affected JOIN events AS own USING (id)
+)
+UPDATE events SET same_match_ids = linked.ids FROM linked
+WHERE events.id = linked.id AND events.same_match_ids IS DISTINCT FROM linked.ids
+"""
+
+
+def link_same_matches(changed: Sequence[int]) -> None:
+    """Note in each of these events, and in those that they are or were linked to, which others are the same match."""
+    execute(_LINK, [changed])
