@@ -137,7 +137,8 @@ class CasinoStore:
         bounds = TimeBounds.at(timezone.now())
         decode, partial = self._topic.decode, self._topic.partial
         messages = [DecodedMessage(each, read_message(decode, partial, each, bounds)) for each in envelopes]
-        read_own_words(self._topic, messages, bounds)
+        if partial is not None:
+            read_own_words(self._topic, messages, bounds)
         return messages
 
     def store_parked(self, casino_id: int, envelopes: Iterable[Envelope]) -> int:

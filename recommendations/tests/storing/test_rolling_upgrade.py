@@ -9,6 +9,7 @@ import pytest
 from recommendations.models import Event, User
 from recommendations.storing import store_events, store_users
 from recommendations.tests.factories import at, event_row, user_row
+from recommendations.validation.changes import EventChange
 from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
@@ -58,6 +59,16 @@ def test_a_longer_exclusion_by_the_earlier_release_is_not_shortened_by_an_older_
     execute("UPDATE users SET status_until = %s, timestamp = %s WHERE id = 1", [at(90), at(10)])
     store_user(5, status="TIME_OUT", status_until=at(30))
     assert User.objects.get(id=1).status_until == at(90)
+
+
+def test_an_older_message_replaces_no_odd_and_no_times_that_the_earlier_release_stored():
+    store_event("OPEN", 0)
+    moved = "odd = 3, end_timestamp = end_timestamp + interval '1 hour', timestamp = %s"
+    execute(f"UPDATE events SET {moved} WHERE id = 1", [at(10)])
+    store_events([EventChange(id=1, odd=Decimal(9), end_timestamp=event_row().end_timestamp, timestamp=at(5))])
+    stored = Event.objects.get(id=1)
+    assert (stored.odd, stored.odd_as_of, stored.begin_timestamp_as_of) == (3, at(10), at(10))
+    assert stored.end_timestamp > event_row().end_timestamp
 
 
 def test_a_later_odd_and_a_change_by_hand_leave_the_time_of_a_status():
