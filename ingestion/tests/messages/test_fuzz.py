@@ -3,6 +3,7 @@
 FUZZ_MESSAGES is their number, FUZZ_SEED the random seed; `make fuzz` runs a million.
 """
 
+import logging
 import os
 import random
 from collections import Counter
@@ -11,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
+from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import Envelope, Place
+from ingestion.messages.reading import read_message
 from ingestion.messages.rejection_codes import REASONS
+from ingestion.outcomes import DecodedMessage
 from ingestion.tests.mutations import good_messages, mutate
 from ingestion.topics import COUPONS, EVENTS, RECOMMENDATIONS, USERS
 from recommendations.storing import store_users
@@ -40,28 +43,29 @@ def fuzzed(count):
 
 
 @pytest.mark.scaled
-def test_no_message_crashes_the_decoder():
+def test_no_message_crashes_the_decoder(caplog):
+    caplog.set_level(logging.ERROR)
     outcomes = Counter[str]()
     for topic, envelope in fuzzed(MESSAGES):
         try:
-            content = decode_message(topic.decode, envelope, BOUNDS)
+            content = read_message(topic.decode, topic.partial, envelope, BOUNDS)
         except Exception as error:  # noqa: BLE001 (the failure must show the message)
             pytest.fail(f"{topic.name} {envelope.key!r} {envelope.value!r}: {error!r} (FUZZ_SEED={SEED})")
         if isinstance(content, Rejection) and content.code == "undecodable":
             pytest.fail(f"{topic.name} {envelope.key!r} {envelope.value!r}: {content.detail} (FUZZ_SEED={SEED})")
         outcomes[content.code if isinstance(content, Rejection) else "accepted"] += 1
+    assert not caplog.records, "a message can't be read field by field"
     assert outcomes["accepted"] > MESSAGES / 20
     assert outcomes.keys() - REASONS.keys() == {"accepted"}
     assert {"malformed", "missing", "wrong_type", "too_long", "bad_text", "unknown_value", "bad_key"} <= outcomes.keys()
 
 
 @pytest.mark.scaled
-def test_accepted_messages_can_be_stored(casino_a):
+def test_accepted_messages_and_what_rejected_ones_restrict_can_be_stored(casino_a):
     accepted: dict[str, list[Any]] = {topic.name: [] for topic in TOPICS}
     for topic, envelope in fuzzed(min(MESSAGES, 60_000)):
-        content = decode_message(topic.decode, envelope, BOUNDS)
-        if not isinstance(content, Rejection):
-            accepted[topic.name].append(content)
+        message = DecodedMessage(envelope, read_message(topic.decode, topic.partial, envelope, BOUNDS))
+        accepted[topic.name] += message.rows
     with use_casino(casino_a.current):
         store_users([user_row(id=7)])
         for topic in TOPICS[:4]:
