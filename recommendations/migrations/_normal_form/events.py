@@ -9,8 +9,8 @@ from .database import Database, Row, as_json, can_be_stored, concatenated, in_fo
 from .natural_keys import NewKeys
 
 _FORMS = dict.fromkeys(("country", "league", "sport", "home_team", "away_team"), upper_form)
-_STRICTNESS = ("OPEN", "LIVE", "SUSPENDED", "CANCELLED", "SETTLED")
-_SUSPEND = "UPDATE events SET status = 'SUSPENDED' WHERE id = ANY(%s) AND status IN ('OPEN', 'LIVE')"
+_STRICTNESS = ("OPEN", "SUSPENDED", "CANCELLED", "SETTLED")
+_SUSPEND = "UPDATE events SET status = 'SUSPENDED' WHERE id = ANY(%s) AND status = 'OPEN'"
 _SET_STATUS = "UPDATE events SET status = %s, status_as_of = %s WHERE id = %s"
 
 _RENAMED = "jsonb_to_recordset(%s::jsonb) AS renamed(id bigint, name text, sport text)"

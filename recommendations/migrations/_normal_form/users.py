@@ -75,15 +75,13 @@ def _strictest(rows: list[Row]) -> dict[str, Any]:
     """The strictest status, the latest birth date and the lowest limits of these rows, as of the latest of them."""
     restricted = max(rows, key=_strictness)
     born = [row["birth_date"] for row in rows if row["birth_date"] is not None]
-    values = {
+    return {
         "status": restricted["status"],
         "status_until": restricted["status_until"],
         "birth_date": max(born, default=None),
         **{name: _lowest(rows, name) for name in ("stake_limit", "limit_left")},
+        **{f"{name}_as_of": max(row[f"{name}_as_of"] or row["timestamp"] for row in rows) for name in _TIMED},
     }
-    if "is_withheld" in restricted:
-        values["is_withheld"] = any(row["is_withheld"] for row in rows)
-    return values | {f"{name}_as_of": max(row[f"{name}_as_of"] or row["timestamp"] for row in rows) for name in _TIMED}
 
 
 def _strictness(row: Row) -> tuple[datetime, int]:
