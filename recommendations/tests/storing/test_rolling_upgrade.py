@@ -67,7 +67,7 @@ def test_an_older_message_replaces_no_odd_and_no_times_that_the_earlier_release_
     execute(f"UPDATE events SET {moved} WHERE id = 1", [at(10)])
     store_events([EventChange(id=1, odd=Decimal(9), end_timestamp=event_row().end_timestamp, timestamp=at(5))])
     stored = Event.objects.get(id=1)
-    assert (stored.odd, stored.odd_as_of, stored.begin_timestamp_as_of) == (3, at(10), at(10))
+    assert (stored.odd, stored.odd_as_of, stored.begin_timestamp_as_of) == (Decimal(3), at(10), at(10))
     assert stored.end_timestamp > event_row().end_timestamp
 
 
