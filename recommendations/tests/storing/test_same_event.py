@@ -94,6 +94,18 @@ def test_an_older_message_does_not_move_an_event_back():
     assert begins() == [3]
 
 
+def test_an_older_message_of_the_same_batch_does_not_count_for_the_next_begin():
+    store_events([fixture(0, 0), fixture(60, 10), fixture(0, 5), fixture(120, 11)])
+    assert begins() == [120]
+
+
+def test_the_natural_key_follows_the_begin():
+    """A message that can't be read whole closes an event by this key."""
+    store_events([fixture(0, 0)])
+    store_events([fixture(5, 1)])
+    assert Event.objects.get().natural_key == fixture(5).natural_key
+
+
 def test_the_event_with_the_same_begin_is_taken_before_a_nearer_one_in_time(settings):
     settings.RESCHEDULE_HOURS = {}
     store_events([fixture(0), fixture(2.5)])
