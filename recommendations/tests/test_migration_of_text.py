@@ -174,7 +174,18 @@ def test_events_in_several_forms_become_one_with_the_strictest_status(now):
     request = RecommendationRequest(1, get_recommender("soonest"), now)
     tallies = find([user], now, request.hour).users[user].tallies()
     assert [count for team, count in tallies.counts["home_team"].items() if HOME in team] == [1]
-    store_events([event_row(home_team=HOME_DECOMPOSED, away_team="Örebro", league="l", timestamp=at(4), status="OPEN")])
+    store_events(
+        [
+            event_row(
+                home_team=HOME_DECOMPOSED,
+                away_team="Örebro",
+                league="l",
+                country="Sweden",
+                timestamp=at(4),
+                status="OPEN",
+            )
+        ]
+    )
     assert Event.objects.get().status == "SUSPENDED"
 
 
