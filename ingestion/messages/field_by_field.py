@@ -10,15 +10,14 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
 
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields, status_words
-from recommendations.validation.changes import Change, EventChange, UserChange
-from recommendations.validation.natural_keys import event_key, user_key
+from recommendations.validation.changes import Change, EventChange, NamedMatch, UserChange
+from recommendations.validation.natural_keys import user_key
 from recommendations.validation.rows import EventRow, UserRow
 from recommendations.validation.status_words import Words
 from tenants.numbers import parse_whole_number
@@ -49,8 +48,9 @@ class PartialFormat:
     """How messages of one topic are read field by field.
 
     `required`: the fields of an unknown row. `read`: the readers of fields that the decoder does not read in all forms.
-    `nulls`: what null means in a field, UNSET for nothing; elsewhere it can't be read. `key_of` raises LookupError
-    without the fields of a natural key. `complete` decides what needs several fields.
+    `nulls`: what null means in a field, UNSET for nothing; elsewhere it can't be read. `key_of` names a row without
+    an id, as far as it can be told, or raises LookupError; `key_fields` name it exactly. `complete` decides what needs
+    several fields.
     """
 
     message: type[msgspec.Struct]
@@ -62,7 +62,8 @@ class PartialFormat:
     resolve: Callable[[Envelope], bytes]
     status_of: Callable[[str, Words], str]
     restrictions: Callable[[ReadFields], Values]
-    key_of: Callable[[Mapping[str, Any]], UUID]
+    key_fields: frozenset[str]
+    key_of: Callable[[ReadFields], Key]
     complete: Callable[[Fields, ReadFields], None]
 
     @cached_property
@@ -106,10 +107,11 @@ def _row(kind: PartialFormat, read: ReadFields, ids: list[int], as_of: datetime)
 
 def _key(kind: PartialFormat, read: ReadFields, ids: list[int]) -> Key:
     """Raises InvalidRow where nothing names the row."""
-    try:
-        return {"id": ids[0]} if ids else {"natural_key": kind.key_of(read.values)}
-    except LookupError as error:
-        raise InvalidRow("missing", "id", "is required in a partial message") from error
+    if ids:
+        return {"id": ids[0]}
+    if not kind.key_fields <= read.values.keys():
+        raise InvalidRow("missing", "id", "is required in a partial message")
+    return kind.key_of(read)
 
 
 def _change(kind: PartialFormat, key: Key, values: Values, as_of: datetime) -> Change:
@@ -187,7 +189,7 @@ def _ids(found: Fields, read: ReadFields) -> Iterable[int]:
 
 def _keys_without_id(kind: PartialFormat, envelope: Envelope, read: ReadFields) -> Iterable[Key]:
     with suppress(LookupError):
-        yield {"natural_key": kind.key_of(read.values)}
+        yield kind.key_of(read)
     key = parse_key(envelope.key or b"")
     if key is not None and 0 < key <= fields.MAX_OWN_ID:
         yield {"id": key}
@@ -226,13 +228,23 @@ def _complete_user(found: Fields, read: ReadFields) -> None:
         read.unreadable.add("status_until")
 
 
-def _user_key(values: Mapping[str, Any]) -> UUID:
-    return user_key(values["name"], values["surname"], values["birth_year"], values["country"])
+def _user_key(read: ReadFields) -> Key:
+    values = read.values
+    return {"natural_key": user_key(values["name"], values["surname"], values["birth_year"], values["country"])}
 
 
-def _event_key(values: Mapping[str, Any]) -> UUID:
-    sport, league, home, away = (values[name] for name in ("sport", "league", "home_team", "away_team"))
-    return event_key(sport, league, home, away, values["begin_timestamp"].isoformat())
+def _event_key(read: ReadFields) -> Key:
+    values = read.values
+    match = NamedMatch(
+        sport=values["sport"],
+        home_team=values["home_team"],
+        away_team=values["away_team"],
+        country=values.get("country"),
+        league=values.get("league"),
+        category=values.get("category", None if "category" in read.unreadable or not read.is_whole else ""),
+        begin=values.get("begin_timestamp"),
+    )
+    return {"match": match}
 
 
 EVENT_FIELDS = frozenset({
@@ -250,6 +262,7 @@ PARTIAL_EVENTS = PartialFormat(
     resolve=resolve_event,
     status_of=status_words.event_status,
     restrictions=event_restrictions,
+    key_fields=frozenset({"sport", "league", "home_team", "away_team", "begin_timestamp"}),
     key_of=_event_key,
     complete=_complete_event,
 )
@@ -268,6 +281,7 @@ PARTIAL_USERS = PartialFormat(
     resolve=resolve_user,
     status_of=status_words.user_status,
     restrictions=user_restrictions,
+    key_fields=frozenset({"name", "surname", "birth_year", "country"}),
     key_of=_user_key,
     complete=_complete_user,
 )

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from recommendations.validation.changes import EventChange
 from recommendations.validation.rows import EventRow, Removal
 from tenants.routing.connections import casino_atomic, execute
 
-from .outcomes import Outcome
+from .outcomes import NOT_STORED, Outcome
 from .removal import remove_events
 from .same_event import SameEvents, rename_moved
 from .same_match import link_same_matches
@@ -116,12 +117,12 @@ def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outco
     with casino_atomic():
         execute(_LOCK_OFFER)
         same = SameEvents()
-        if without_id := [row for row in rows if isinstance(row, EventRow) and row.id is None]:
-            same.identify(without_id)
-        outcomes = store_in_order(rows, _store)
+        identified = same.identify(rows)
+        outcomes = iter(store_in_order([*chain.from_iterable(identified)], _store))
         if same.moved:
             rename_moved(same.moved)
-        return outcomes
+        # of a change that is about several events, the first one's
+        return [[*islice(outcomes, len(each)), NOT_STORED][0] for each in identified]
 
 
 def _store(rows: Rows) -> list[Outcome]:

@@ -1,8 +1,9 @@
-"""Which stored event a row without an id is: the same match, though its begin may have changed.
+"""Which stored event a row or change without an id is about: the same match, though its begin may have changed.
 
 An event without an id is the same as a stored one of the same sport, country, league, category and teams (its fixture)
 whose begin differs by no more than the sport's `RESCHEDULE_HOURS`: the one with the same begin, else the nearest. Rows
-are compared with each other too, in their order. The caller holds the lock of the offer.
+are compared with each other too, in their order. A change may leave out some of that, or it can't be read; then it is
+about all events that it may name, which are not over. The caller holds the lock of the offer.
 """
 
 from collections import defaultdict
@@ -12,14 +13,19 @@ from datetime import datetime
 from itertools import count, islice
 from uuid import UUID
 
+import msgspec
+
+from recommendations.validation.changes import EventChange, NamedMatch
 from recommendations.validation.natural_keys import event_key
-from recommendations.validation.rows import EventRow
+from recommendations.validation.normal_form import key_form
+from recommendations.validation.rows import EventRow, Removal
 from recommendations.validation.settings_limits import limits
 from tenants.routing.connections import execute, query
 
 from .upsert_sql import as_json
 
-Fixture = tuple[str, ...]  # the values of `_COLUMNS`
+Stored = EventRow | EventChange | Removal
+Fixture = tuple[str, ...]  # the values of `_COLUMNS`, or of sport and teams
 
 _COLUMNS = ("sport", "country", "league", "category", "home_team", "away_team")
 _FIXTURE = ", ".join(_COLUMNS)
@@ -30,6 +36,13 @@ SELECT natural_key, begin_timestamp, timestamp, {_FIXTURE} FROM events JOIN json
     earliest timestamptz, latest timestamptz
 ) USING ({_FIXTURE})
 WHERE natural_key IS NOT NULL AND begin_timestamp BETWEEN row.earliest AND row.latest
+"""
+_NAMED = f"""
+SELECT natural_key, begin_timestamp, timestamp, {_FIXTURE} FROM events JOIN jsonb_to_recordset(%s::jsonb) AS row(
+    sport text, home_team text, away_team text, earliest timestamptz, latest timestamptz
+) USING (sport, home_team, away_team)
+WHERE natural_key IS NOT NULL AND CASE WHEN row.earliest IS NULL THEN end_timestamp > now()
+    ELSE begin_timestamp BETWEEN row.earliest AND row.latest END
 """
 _WITH_KEYS = f"SELECT natural_key, begin_timestamp, timestamp, {_FIXTURE} FROM events WHERE natural_key = ANY(%s)"
 
@@ -47,53 +60,90 @@ class _KnownEvent:
     timestamp: datetime | None
     fixture: Fixture
 
-    def move(self, row: EventRow) -> bool:
-        """Take the row's begin, unless its message is older. Returns whether that changed the begin."""
-        if row.timestamp is not None and self.timestamp is not None and row.timestamp < self.timestamp:
+    def move(self, begin: datetime, timestamp: datetime | None) -> bool:
+        """Take the begin in a message of this time, unless that is older. Returns whether it changed the begin."""
+        if timestamp is not None and self.timestamp is not None and timestamp < self.timestamp:
             return False
-        is_moved = row.begin_timestamp != self.begin
-        self.begin, self.timestamp = row.begin_timestamp, row.timestamp or self.timestamp
+        is_moved = begin != self.begin
+        self.begin, self.timestamp = begin, timestamp or self.timestamp
         return is_moved
+
+    def may_be(self, match: NamedMatch) -> bool:
+        _, country, league, category, _, _ = self.fixture
+        told = ((match.country, country), (match.league, league), (match.category, category))
+        return all(given is None or key_form(given) == key_form(own) for given, own in told)
 
 
 class SameEvents:
-    """The events of rows without ids. `moved`: the natural keys of those whose begin changes."""
+    """The events of rows and changes without ids. `moved`: the natural keys of those whose begin changes."""
 
     def __init__(self) -> None:
         self.moved: set[UUID] = set()
-        self._by_fixture: defaultdict[Fixture, list[_KnownEvent]] = defaultdict(list)
+        self._by_teams: defaultdict[Fixture, list[_KnownEvent]] = defaultdict(list)
         self._by_key: dict[UUID, _KnownEvent] = {}
 
-    def identify(self, rows: Sequence[EventRow]) -> None:
-        """Give each row the natural key of its event."""
-        keys = [key for row in rows for key in islice(_keys_of(row), _LIKELY_KEYS)]
-        stored = [*query(_STORED, [as_json(_searched(rows))]), *query(_WITH_KEYS, [keys])]
+    def identify(self, rows: Sequence[Stored]) -> list[list[Stored]]:
+        """Each row with the natural key of its event; each change once for every stored event that it is about."""
+        new = [row for row in rows if isinstance(row, EventRow) and row.id is None]
+        matches = [row.match for row in rows if isinstance(row, EventChange) and row.match is not None]
+        keys = [key for row in new for key in islice(_keys_of(row), _LIKELY_KEYS)]
+        stored = [*query(_STORED, [as_json(_searched(new))]), *query(_WITH_KEYS, [keys])] if new else []
+        stored += query(_NAMED, [as_json([_named(match) for match in matches])]) if matches else []
         for natural_key, begin, timestamp, *fixture in stored:
             if natural_key not in self._by_key:
                 self._add(_KnownEvent(natural_key, begin, timestamp, tuple(fixture)))
-        for row in rows:
+        return [list(self._identified(row)) for row in rows]
+
+    def _identified(self, row: Stored) -> Iterator[Stored]:
+        if isinstance(row, EventRow) and row.id is None:
             event = self._find(row) or self._new(row)
             row.natural_key = event.natural_key
-            if event.move(row):
-                self.moved.add(event.natural_key)
+            self._move(event, row.begin_timestamp, row.timestamp)
+            yield row
+        elif isinstance(row, EventChange) and row.match is not None:
+            for event in self._find_named(row.match):
+                if isinstance(row.begin_timestamp, datetime):
+                    self._move(event, row.begin_timestamp, row.timestamp)
+                yield msgspec.structs.replace(row, natural_key=event.natural_key, match=None)
+        else:
+            yield row
+
+    def _move(self, event: _KnownEvent, begin: datetime, timestamp: datetime | None) -> None:
+        if event.move(begin, timestamp):
+            self.moved.add(event.natural_key)
 
     def _add(self, event: _KnownEvent) -> _KnownEvent:
-        self._by_fixture[event.fixture].append(event)
+        self._by_teams[_teams_of(event.fixture)].append(event)
         self._by_key[event.natural_key] = event
         return event
 
     def _find(self, row: EventRow) -> _KnownEvent | None:
-        window, begin = limits.reschedule_window(row.sport), row.begin_timestamp
-        near = [each for each in self._by_fixture[_fixture_of(row)] if abs(each.begin - begin) <= window]
-        if near:
-            return min(near, key=lambda each: (abs(each.begin - begin), each.begin))
+        fixture = _fixture_of(row)
+        same_fixture = [each for each in self._by_teams[_teams_of(fixture)] if each.fixture == fixture]
+        if near := _nearest(same_fixture, row.sport, row.begin_timestamp):
+            return near
         same = self._by_key.get(next(_keys_of(row)))  # its texts may have another form, as those of earlier releases
         is_here = same is not None and (same.fixture[1], same.fixture[3]) == (row.country, row.category)
-        return same if is_here and same is not None and same.begin == begin else None
+        return same if is_here and same is not None and same.begin == row.begin_timestamp else None
+
+    def _find_named(self, match: NamedMatch) -> list[_KnownEvent]:
+        teams = match.sport, match.home_team, match.away_team
+        candidates = [each for each in self._by_teams[teams] if each.may_be(match)]
+        if match.begin is None:
+            return candidates
+        nearest = _nearest(candidates, match.sport, match.begin)
+        return [] if nearest is None else [nearest]
 
     def _new(self, row: EventRow) -> _KnownEvent:
         key = next(key for key in _keys_of(row) if key not in self._by_key)
         return self._add(_KnownEvent(key, row.begin_timestamp, row.timestamp, _fixture_of(row)))
+
+
+def _nearest(events: Iterable[_KnownEvent], sport: str, begin: datetime) -> _KnownEvent | None:
+    """The event with this begin, else the nearest within the sport's window."""
+    window = limits.reschedule_window(sport)
+    near = [each for each in events if abs(each.begin - begin) <= window]
+    return min(near, key=lambda each: (abs(each.begin - begin), each.begin), default=None)
 
 
 def rename_moved(moved: Iterable[UUID]) -> None:
@@ -115,6 +165,23 @@ def _searched(rows: Iterable[EventRow]) -> list[dict[str, object]]:
         for fixture, times in begins.items()
         for window in [limits.reschedule_window(fixture[0])]
     ]
+
+
+def _named(match: NamedMatch) -> dict[str, object]:
+    """The match's teams, with the times between which its event begins; null if any."""
+    window, begin = limits.reschedule_window(match.sport), match.begin
+    return {
+        "sport": match.sport,
+        "home_team": match.home_team,
+        "away_team": match.away_team,
+        "earliest": None if begin is None else begin - window,
+        "latest": None if begin is None else begin + window,
+    }
+
+
+def _teams_of(fixture: Fixture) -> Fixture:
+    sport, _, _, _, home_team, away_team = fixture
+    return sport, home_team, away_team
 
 
 def _fixture_of(row: EventRow) -> Fixture:

@@ -1,7 +1,8 @@
 """What a partial or damaged message says about a row that is stored: the input of the storing functions beside rows.
 
 A field that the message leaves out is UNSET and keeps the stored value. The constructors validate the others as those
-of `rows` do, and raise InvalidRow. A change is for the stored row with its `id`, or else with its `natural_key`.
+of `rows` do, and raise InvalidRow. A change is for the stored row with its `id`, or else with its `natural_key`, or its
+`match`.
 """
 
 from collections.abc import Callable, Mapping
@@ -101,9 +102,21 @@ class UserChange(_Change, kw_only=True):
         )
 
 
+class NamedMatch(msgspec.Struct, frozen=True, kw_only=True):
+    """How a message names an event without an id; None for what it leaves out, or what can't be read."""
+
+    sport: str
+    home_team: str
+    away_team: str
+    country: str | None = None
+    league: str | None = None
+    category: str | None = None
+    begin: datetime | None = None
+
+
 class EventChange(_Change, kw_only=True):
     """`is_withheld`: the message has no usable odd, or could not be read; False with each odd. A begin without
-    `start_time_tbd` is known to the hour."""
+    `start_time_tbd` is known to the hour. `match` names an event without an id, whose `natural_key` is then found."""
 
     VALIDATORS = {
         "country": fields.classifier,
@@ -130,6 +143,7 @@ class EventChange(_Change, kw_only=True):
     category: str | UnsetType = UNSET
     status: str | UnsetType = UNSET
     is_withheld: bool | UnsetType = UNSET
+    match: NamedMatch | None = None
 
     def __post_init__(self) -> None:
         _Change.__post_init__(self)

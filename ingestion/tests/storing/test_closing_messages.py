@@ -335,3 +335,37 @@ def test_other_rows_and_the_other_casino_stay_as_they_are(feed, casino_b):
     feed.events(event(1, status="cancelled", league=LONG), b'{"id":900001,"sport":"FOOT', b"no JSON")
     assert feed.recommended() == {0, 2}
     assert other.recommended() == {1}
+
+
+def test_an_event_without_an_id_is_closed_by_a_message_with_another_begin_or_of_which_little_can_be_read(feed):
+    def without_id(number, **changes):
+        return {name: value for name, value in event(number, **changes).items() if name != "id"}
+
+    later = {"begin_timestamp": ahead(days=23), "end_timestamp": ahead(days=23, hours=2)}
+    closings = [
+        {"status": "postponed", "odd": None, **later},
+        {"status": "cancelled", **later, "end_timestamp": None},
+        {"status": "suspended", "begin_timestamp": None},
+        {"odd": None, **later},
+        {"status": "postponed", "begin_timestamp": "to be announced", "country": None},
+        {"status": "suspended", "league": LONG},
+        {"status": "banana", **later},
+        {"odd": "abc", **later, "country": 7},
+    ]
+    numbers = range(1, len(closings) + 1)
+    feed.events(*(without_id(number) for number in numbers))
+    before = feed.recommended()
+    assert len(before) == len(closings) + 1
+    feed.events(*(without_id(number, **closing) for number, closing in zip(numbers, closings, strict=True)))
+    assert feed.recommended() == {0}
+
+
+def test_a_closing_without_an_id_closes_no_other_fixture(feed):
+    others = [
+        {"home_team": "B7", "away_team": "A7"}, {"country": "WALES"}, {"league": "L2"}, {"category": "women"},
+        {"begin_timestamp": ahead(days=32), "end_timestamp": ahead(days=32, hours=2)},
+    ]  # fmt: skip
+    without_ids = [{name: value for name, value in event(7, **each).items() if name != "id"} for each in ({}, *others)]
+    feed.events(*without_ids)
+    feed.events({**without_ids[0], "odd": None})
+    assert len(feed.recommended()) == 1 + len(others)
