@@ -43,7 +43,7 @@ Read = Callable[[bytes, TimeBounds], Any]
 Key = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PartialFormat:
     """How messages of one topic are read field by field.
 
