@@ -12,8 +12,11 @@ from recommendations.errors import InvalidRow
 from .envelope import Envelope
 
 _SCANNED_BYTES = 65_536
-# Text in quotes, perhaps cut; punctuation; anything else, such as a number.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)|\'(?:[^\'\\]|\\.)*(?:\'|\Z)|[{}\[\]:,]|[^\s{}\[\]:,"\']+', re.DOTALL)
+# Text in quotes, perhaps cut; punctuation; anything else, such as a number. What begins with a quote always matches, in
+# one way: else many escaped quotes would take the square of their number in time.
+_TOKEN = re.compile(
+    rb'"(?:[^"\\]|\\.?)*+(?:"|\Z)|\'(?:[^\'\\]|\\.?)*+(?:\'|\Z)|[{}\[\]:,]|[^\s{}\[\]:,"\']+', re.DOTALL
+)
 # For fields that a stray quote hides from the tokens.
 _PAIR = re.compile(rb'\b(id|status)\b["\'\\]*\s*:\s*\\?("[^"]*"?|[^\s,}\]]+)', re.IGNORECASE)
 _DECODE_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -21,10 +24,13 @@ _DECODE_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A message's fields, by name in lower case: each with its values in JSON, one unless the message is damaged."""
+    """A message's fields, by name in lower case: each with its values in JSON, one unless the message is damaged.
+
+    `is_id_doubtful`: the id may be cut, or that of an inner object."""
 
     is_whole: bool
     values: dict[str, list[bytes]] = field(default_factory=dict)
+    is_id_doubtful: bool = False
 
 
 def find_fields(envelope: Envelope, resolve: Callable[[Envelope], bytes]) -> Fields:
@@ -43,11 +49,12 @@ def scan_fields(value: bytes) -> Fields:
     fields: dict[str, list[bytes]] = {}
     for name, found in _outermost_pairs(text):
         fields.setdefault(name, []).append(found)
+    is_doubtful = "id" not in fields or text.endswith(fields["id"][-1])
     for match in _PAIR.finditer(text):
         name = match[1].decode().lower()
         if name not in fields:
             fields[name] = [match[2]]
-    return Fields(False, fields)
+    return Fields(False, fields, is_doubtful)
 
 
 def _outermost_pairs(text: bytes) -> Iterator[tuple[str, bytes]]:

@@ -18,6 +18,7 @@ from ingestion.messages.decoding import (
     decode_served,
     decode_user,
 )
+from ingestion.messages.field_scan import scan_fields
 from ingestion.tests.decoded_messages import SENT_AT, envelope_of
 from ingestion.tests.kafka_client import NOW
 from ingestion.tests.sample_messages import SELECTION, coupon, event, served, user
@@ -340,3 +341,9 @@ def test_any_number_as_a_time_is_accepted_or_rejected(number):
     written = json.dumps(number).encode()
     answer = read(decode_coupon, raw(coupon(), "timestamp", written))
     assert not math.isnan(number) or isinstance(answer, Rejection)
+
+
+def test_quotes_are_scanned_once():
+    """In the square of their number, these would take a minute."""
+    for quote in (b'"', b"'"):
+        assert scan_fields(quote + b"\\" + (quote + b"\\") * 32_000).values == {}
