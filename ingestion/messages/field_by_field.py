@@ -3,6 +3,7 @@
 A partial message, of which all can be read, changes the stored row. What else is rejected may still close or restrict.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,6 @@ from recommendations.validation.changes import Change, EventChange, NamedMatch, 
 from recommendations.validation.natural_keys import user_key
 from recommendations.validation.rows import EventRow, UserRow
 from recommendations.validation.status_words import Words
-from tenants.numbers import parse_whole_number
 
 from .decoding import Partial, Rejection, TimeBounds, not_ahead, parse_end, sent_time, time_in_json
 from .encodings import parse_key, without_byte_order_mark
@@ -35,6 +35,13 @@ _NULL = b"null"
 _NEVER_WHOLE = frozenset({"too_large", "undecodable"})
 _OFF_THE_BOARD = frozenset(
     {"", "off", "otb", "offboard", "offtheboard", "n/a", "na", "none", "null", "closed", "suspended", "susp"}
+)
+_PLAIN_ID = re.compile(rb'"?[1-9][0-9]*(?:\.0)?"?|null')
+# As text with blanks, zeros or a plus before it, with decimals or an exponent, alone in a list, or in an object as
+# MongoDB's {"$numberLong": "7"}.
+_ID_IN_OTHER_FORM = re.compile(
+    rb'(?:[\s"\'\[]|\\[nrt])*(?:\{\s*"[^"]*"\s*:[\s"]*)?\+?0*([0-9]{1,19}(?:\.[0-9]{1,19})?(?:[eE]\+?[0-9]{1,2})?)'
+    rb'(?:[\s"\'\]}]|\\[nrt])*'
 )
 _WITHHELD: Values = {"is_withheld": True}
 _READ_TEXT = msgspec.json.Decoder(str).decode
@@ -90,12 +97,26 @@ def read_field_by_field(
             if kind.required <= read.values.keys() and (found.values.get("timestamp") or "timestamp" in kind.nulls):
                 return _row(kind, read, ids, as_of)
             return Partial(_change(kind, _key(kind, read, ids), read.values, as_of), rejection)
-    keys: list[Key] = [{"id": row_id} for row_id in ids]
-    restrictions = kind.restrictions(read) if len(ids) <= 1 else _WITHHELD
-    if restrictions:
-        keys = keys or list(_keys_without_id(kind, envelope, read))
+    keys, is_certain = _restricted_rows(kind, found, envelope, read, ids)
+    restrictions = kind.restrictions(read)
+    if not is_certain and (restrictions or len(keys) > 1):
+        restrictions = _WITHHELD
     changes = tuple(_change(kind, key, {**restrictions, "timestamp": told}, as_of) for key in keys if restrictions)
     return msgspec.structs.replace(rejection, changes=changes, unknown_word=read.unknown_word)
+
+
+def _restricted_rows(
+    kind: PartialFormat, found: Fields, envelope: Envelope, read: ReadFields, ids: list[int]
+) -> tuple[list[Key], bool]:
+    """The rows that a rejected message may be about, and whether it is certainly about these. Of an id that may be cut,
+    that of an inner object, or in a form that ids do not have, the message's key decides."""
+    by_key: list[Key] = [{"id": row_id} for row_id in _id_of_key(envelope)]
+    keys: list[Key] = [{"id": row_id} for row_id in ids]
+    if not keys:
+        return [*_natural_keys(kind, read), *by_key], True
+    if found.is_id_doubtful or not all(map(_PLAIN_ID.fullmatch, found.values["id"])):
+        return keys + [key for key in by_key if key not in keys], keys == by_key
+    return keys, len(keys) == 1
 
 
 def _row(kind: PartialFormat, read: ReadFields, ids: list[int], as_of: datetime) -> UserRow | EventRow:
@@ -177,22 +198,30 @@ def _ids(found: Fields, read: ReadFields) -> Iterable[int]:
     for given in dict.fromkeys(found.values.get("id", ())):
         if given == _NULL:
             continue
-        text = given.decode("latin-1").strip("\"' \t")
         if not given.isdigit():
             read.unreadable.add("id")
-        whole = parse_whole_number(text.removesuffix(".0"), 1, fields.MAX_OWN_ID)
-        if whole is None:
+        row_id = _id(given)
+        if row_id is None:
             read.unreadable.add("id")
         else:
-            yield whole
+            yield row_id
 
 
-def _keys_without_id(kind: PartialFormat, envelope: Envelope, read: ReadFields) -> Iterable[Key]:
+def _id(given: bytes) -> int | None:
+    number = _ID_IN_OTHER_FORM.fullmatch(given) if len(given) <= fields.MAX_TEXT else None
+    whole = None if number is None else Decimal(number[1].decode())
+    return int(whole) if whole is not None and whole == whole.to_integral() and 0 < whole <= fields.MAX_OWN_ID else None
+
+
+def _natural_keys(kind: PartialFormat, read: ReadFields) -> Iterable[Key]:
     with suppress(LookupError):
         yield kind.key_of(read)
+
+
+def _id_of_key(envelope: Envelope) -> Iterable[int]:
     key = parse_key(envelope.key or b"")
     if key is not None and 0 < key <= fields.MAX_OWN_ID:
-        yield {"id": key}
+        yield key
 
 
 def _to_come(name: str) -> Read:
