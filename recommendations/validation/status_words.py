@@ -4,7 +4,7 @@ Case, blanks, `-`, `_` and `.` in a word do not count: "Not-Started" is `notstar
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -70,22 +70,27 @@ USER_WORDS: Words = _by_word(_OF_USERS)
 
 def event_status(word: str, own: Words = NO_WORDS) -> str:
     """The event status that `word` means, in the built-in words or the casino's `own`. Raises InvalidRow."""
-    return _find_event(word) or own.get(normalized(word)) or _unknown(EventStatus.values)
+    return _status(word, _find_event, own) or _unknown(EventStatus.values)
 
 
 def user_status(word: str, own: Words = NO_WORDS) -> str:
     """The user status that `word` means, in the built-in words or the casino's `own`. Raises InvalidRow."""
-    return _find_user(word) or own.get(normalized(word)) or _unknown(UserStatus.values)
+    return _status(word, _find_user, own) or _unknown(UserStatus.values)
+
+
+def _status(word: str, find: Callable[[str], str | None], own: Words) -> str | None:
+    """None for a long word, which would fill the cache; its beginning alone could mean something else."""
+    return (find(word) or own.get(normalized(word))) if len(word) <= _LONGEST else None
 
 
 @lru_cache(_CACHED)
 def _find_event(word: str) -> str | None:
-    return EVENT_WORDS.get(normalized(word[:_LONGEST]))
+    return EVENT_WORDS.get(normalized(word))
 
 
 @lru_cache(_CACHED)
 def _find_user(word: str) -> str | None:
-    return USER_WORDS.get(normalized(word[:_LONGEST]))
+    return USER_WORDS.get(normalized(word))
 
 
 def _unknown(statuses: list[str]) -> str:
