@@ -27,6 +27,7 @@ _Pairs = list[tuple[str, Any]]
 
 _ESCAPED_NAME = re.compile(rb'"[^"\\]*\\u[^"]*"\s*:')
 _UNKNOWN_RANK = 2
+_LONGEST_NUMBER = 400  # digits
 _NO_LIMIT, _UNREADABLE = Decimal("Infinity"), Decimal("-Infinity")
 
 
@@ -69,6 +70,16 @@ def _lowest(values: Sequence[Any], _: Envelope) -> Any:
     return min(values, key=limit)
 
 
+def _odd_or_none(values: Sequence[Any], _: Envelope) -> Any:
+    """The last odd. Null, no price, if one of them is no usable odd."""
+
+    def is_usable(value: Any) -> bool:
+        number = parse_decimal(value) if isinstance(value, str) else value
+        return isinstance(number, int | float | Decimal) and number > 1  # True is not above 1
+
+    return values[-1] if all(map(is_usable, values)) else None
+
+
 def _youngest(values: Sequence[Any], _: Envelope) -> Any:
     """The latest date or year, all written alike. Null is none."""
     return max(values, key=lambda value: "" if value is None else str(value))
@@ -94,6 +105,11 @@ def _resolver(pattern: bytes, choose: Mapping[str, Choose]) -> Callable[[Envelop
     return resolve
 
 
+def _whole_number(digits: str) -> int | str:
+    """Python refuses thousands of digits, which the decoder skips in fields that it does not know; as text, too."""
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else digits
+
+
 def _resolve(value: bytes, choose: Mapping[str, Choose], envelope: Envelope) -> bytes:
     objects: list[_Pairs] = []  # the message's own is the last
 
@@ -103,7 +119,7 @@ def _resolve(value: bytes, choose: Mapping[str, Choose], envelope: Envelope) -> 
 
     try:
         # the decoder skips fields that it does not know, even if their bytes are no text
-        fields = json.loads(value.decode(errors="replace"), object_pairs_hook=note)
+        fields = json.loads(value.decode(errors="replace"), object_pairs_hook=note, parse_int=_whole_number)
     except ValueError:  # the decoder rejects it with a better reason
         return value
     if not isinstance(fields, dict):
@@ -133,9 +149,10 @@ resolve_user = _resolver(
     },
 )
 resolve_event = _resolver(
-    rb'"(?:id|timestamp|status)"',
+    rb'"(?:id|odd|timestamp|status)"',
     {
         "id": _same_row,
+        "odd": _odd_or_none,
         "timestamp": _sending_time,
         "status": _strictest(status_words.event_status, "OPEN", "LIVE", "SUSPENDED", "CANCELLED", "SETTLED"),
     },

@@ -143,3 +143,18 @@ def accepted_bytes(body):
     row = read(decode_user, body)
     assert isinstance(row, UserRow), row
     return row
+
+
+@pytest.mark.parametrize("unusable", [None, 1, "off", "0.5", True, [], -2.5])
+@pytest.mark.parametrize("name", ["odd", "Odd", "\\u006fdd"])
+def test_an_event_with_an_odd_and_none_has_none(unusable, name):
+    for values in permutations([2.5, unusable]):
+        names = ['"odd"', f'"{name}"']
+        body = repeating(event(), *zip(names, values, strict=True))
+        assert rejected(decode_event, body)[1] == "odd"
+    assert accepted(decode_event, repeating(event(), ('"odd"', "2.5"), ('"odd"', 3))).odd == 3
+
+
+def test_a_number_of_thousands_of_digits_hides_no_status():
+    body = repeating(user(), ('"status"', "closed"), ('"status"', "active"))
+    assert accepted(decode_user, body[:-1] + b', "extra": ' + b"9" * 5_000 + b"}").status == "CLOSED"
