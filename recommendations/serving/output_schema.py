@@ -6,6 +6,7 @@ from typing import Any
 from unicodedata import normalize
 
 from recommendations.errors import InvalidConfiguration
+from recommendations.validation.normal_form import LONGEST
 
 from .recommendation import Recommendation
 
@@ -101,7 +102,7 @@ def _in_normal_form(schema: object) -> object:
         return schema
     named: dict[str, Any] = {}
     for given, definition in schema.items():
-        name = normalize("NFC", given)
+        name = normalize("NFC", given) if len(given) <= LONGEST else given  # which is too long
         if name in named:
             raise InvalidConfiguration(f"Two fields have the name {name}, in two forms of Unicode: rename one")
         has_fields = isinstance(definition, dict) and "fields" in definition

@@ -6,7 +6,8 @@
 - `key_form`: what identifies a row by its text, and is never shown. NFKC and case folded.
 
 None has invisible characters, and spaces only between words, one each: text of nothing else becomes empty.
-ASCII text, which is nearly all, takes the short way.
+ASCII text, which is nearly all, takes the short way. Text of more than `LONGEST` characters, which is too long for any
+field, stays as it is: normalization takes the square of the number of marks in a row, hours for those of a request.
 """
 
 import re
@@ -20,6 +21,7 @@ _INVISIBLE = re.compile(
     "\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _OTHER_WIDTH = re.compile("[\uff01-\uffee]+")
+LONGEST = 1_000
 _BLANK = "\u2800"  # a braille cell without dots: not a space by Unicode, and nothing to see
 _NON_JOINER, _JOINER = "\u200c", "\u200d"
 _VIRAMA = 9  # its canonical combining class
@@ -28,6 +30,8 @@ _VIRAMA = 9  # its canonical combining class
 def name_form(text: str) -> str:
     if text.isascii():
         return " ".join(text.split())
+    if len(text) > LONGEST:
+        return text
     shown = _INVISIBLE.sub(_joiner_or_nothing, text.replace(_BLANK, " "))
     return " ".join(normalize("NFC", shown).split())
 
@@ -35,6 +39,8 @@ def name_form(text: str) -> str:
 def upper_form(text: str) -> str:
     if text.isascii():
         return " ".join(text.upper().split())
+    if len(text) > LONGEST:
+        return text
     shown = _INVISIBLE.sub("", text.replace(_BLANK, " "))
     shown = normalize("NFC", _OTHER_WIDTH.sub(_ordinary_width, shown))
     # case folded first, because ẞ has no upper case and ß has; normalized again, because letters with several marks
@@ -46,7 +52,7 @@ def key_form(text: str) -> str:
     """In upper case, as `upper_form`, so that both are equal for ASCII text. Case folding needs NFKC before it, and
     makes it necessary again."""
     upper = upper_form(text)
-    if upper.isascii():
+    if upper.isascii() or len(text) > LONGEST:
         return upper
     return upper_form(normalize("NFKC", normalize("NFKC", upper).casefold()))
 

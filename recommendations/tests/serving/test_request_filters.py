@@ -37,3 +37,8 @@ def test_parameters_may_be_text_or_json(given):
 def test_an_invalid_parameter_is_rejected_by_name(name, value):
     with pytest.raises(InvalidParameter, match=name):
         parse_filters({name: value})
+
+
+def test_a_sport_of_a_million_marks_is_refused_at_once():
+    with pytest.raises(InvalidParameter, match="sport"):
+        parse_filters({"sport": ["a" + "\u0301\u0316" * 500_000]})

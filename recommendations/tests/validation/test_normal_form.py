@@ -120,3 +120,15 @@ def test_natural_keys_of_a_release_before_stay_for_events_and_find_erased_users(
     assert set(keys[composed]) == set(keys[decomposed])
     assert len(keys[composed]) == 2
     assert user_key(composed, "TEST", 1985, "England") == user_key(decomposed, "Test", 1985, "ENGLAND")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_too_long_a_text_is_not_normalized(form):
+    """These marks, which a request could have in its filters, would take an hour."""
+    marks = "a" + "\u0301\u0316" * 500_000
+    assert form(marks) == marks
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_letter_with_many_marks_is_normalized(form):
+    assert form("a" + "\u0316\u0301" * 400) == form("\u00e1" + "\u0316" * 400 + "\u0301" * 399)
