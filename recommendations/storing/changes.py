@@ -45,10 +45,10 @@ def _apply_group(upsert: Upsert, key: str, unset_columns: tuple[str, ...], group
 
 
 def _lock_stored(table: str, key: str, group: list[Change]) -> dict[object, bool]:
-    """Lock the stored rows in the order of their keys, as all writers do. Returns whether each key is the casino's own
-    or, of rows without an id, the row's natural key."""
+    """Lock the stored rows in the order of their keys, as all writers do; as an update locks them, so that no coupon of
+    a user waits. Returns whether each key is the casino's own or, of rows without an id, the row's natural key."""
     is_own = "natural_key IS NULL" if key == "id" else "true"
-    sql = f"SELECT {key}, {is_own} FROM {table} WHERE {key} = ANY(%s) ORDER BY {key} FOR UPDATE"
+    sql = f"SELECT {key}, {is_own} FROM {table} WHERE {key} = ANY(%s) ORDER BY {key} FOR NO KEY UPDATE"
     return dict(query(sql, [[getattr(change, key) for change in group]]))
 
 

@@ -1,16 +1,21 @@
 """Concurrent users, coupons and removals: no coupon waits forever, is lost or is counted twice."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from recommendations.models import PurchasedCoupon, User, UserProfile, WaitingCoupon
-from recommendations.storing import store_coupons, store_users
+from recommendations.storing import Result, store_coupons, store_users
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import at, coupon_row, removal, user_row
 from recommendations.tests.profile_counts import assert_counts_equal_a_recount
 from recommendations.tests.threads import at_once, shuffled
+from recommendations.validation.changes import UserChange
+from tenants.routing.connections import casino_atomic, execute
 from tenants.routing.context import use_casino
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover, pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)]
@@ -124,3 +129,20 @@ def test_coupons_are_removed_while_others_and_their_users_are_stored(casino_a):
     at_once(casino_a, work)
     with use_casino(casino_a.current):
         nothing_waits_and_all_is_counted(50 + 200)
+
+
+def test_a_coupon_does_not_wait_for_a_partial_message_about_its_user(casino_a):
+    def store_coupon():
+        try:
+            with use_casino(casino_a.current), casino_atomic():
+                execute("SET LOCAL lock_timeout = '5s'")
+                return store_coupons([coupon_row(user_id=1, id=1)])
+        finally:
+            connections.close_all()
+
+    with use_casino(casino_a.current):
+        store_users([user_row(id=1)])
+        with casino_atomic(), ThreadPoolExecutor(1) as pool:
+            store_users([UserChange(id=1, timestamp=at(1), stake_limit=Decimal(5))])
+            [outcome] = pool.submit(store_coupon).result()
+    assert outcome.result is Result.STORED
