@@ -23,7 +23,7 @@ from recommendations.validation.rows import EventRow, UserRow
 from recommendations.validation.status_words import Words
 
 from .decoding import Partial, Rejection, TimeBounds, not_ahead, parse_end, sent_time, time_in_json
-from .encodings import parse_key, without_byte_order_mark
+from .encodings import parse_key
 from .envelope import Envelope
 from .field_scan import Fields, find_fields, scan_fields
 from .formats import EventMessage, UserMessage
@@ -83,7 +83,6 @@ def read_field_by_field(
 ) -> UserRow | EventRow | Partial | Rejection:
     """A message that has been rejected as a complete row: the row after all, if only the casino's own words were
     unknown; the change of a stored row; or the rejection, with what the message closes or restricts."""
-    envelope = without_byte_order_mark(envelope)
     is_damaged = rejection.code in _NEVER_WHOLE
     found = scan_fields(envelope.value or b"") if is_damaged else find_fields(envelope, kind.resolve)
     read = ReadFields(found.is_whole)
