@@ -13,6 +13,7 @@ Values = Mapping[str, Any]
 _CLOSING = (EventStatus.SETTLED, EventStatus.CANCELLED, EventStatus.SUSPENDED)
 _LIMITS = ("stake_limit", "limit_left")
 _REACHED = Decimal(0)
+_HIGHEST_LEGAL_AGE = 21  # for betting, as in many states of the USA
 
 
 @dataclass(slots=True)
@@ -41,10 +42,18 @@ def user_restrictions(read: ReadFields) -> Values:
         found["status_until"] = read.values.get("status_until") if len(read.statuses) == 1 else None
     found |= {name: read.values[name] for name in _LIMITS if read.values.get(name) is not None}
     found |= {name: _REACHED for name in _LIMITS if name in read.unreadable}
-    is_unclear = "birth_date" in read.unreadable or ("status_until" in read.unreadable and not found.get("status"))
-    if is_unclear or not read.is_whole:
+    is_unclear = "status_until" in read.unreadable and not found.get("status")
+    if is_unclear or not read.is_whole or _may_be_under_age(read):
         found["is_withheld"] = True
     return found
+
+
+def _may_be_under_age(read: ReadFields) -> bool:
+    """Whether the message tells an age that some law forbids to bet, contradicts itself, or can't be read."""
+    born, year = read.values.get("birth_date"), read.values.get("birth_year")
+    years = {each for each in (born and born.year, year) if each is not None}
+    is_young = any(read.values["timestamp"].year - year <= _HIGHEST_LEGAL_AGE for year in years)
+    return is_young or len(years) > 1 or not read.unreadable.isdisjoint(("birth_date", "birth_year"))
 
 
 def _status(statuses: Sequence[Any], restricting: Sequence[str], unknown: str) -> dict[str, Any]:

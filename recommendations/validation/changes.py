@@ -86,8 +86,10 @@ class UserChange(_Change, kw_only=True):
             self.status_until = status_end(str(self.status), self.status_until, self.timestamp)
         else:
             self.status_until = None
-        if isinstance(self.birth_date, date) and isinstance(self.birth_year, int):
-            fields.birth_date("birth_date", self.birth_date, self.birth_year)
+        if isinstance(self.birth_date, date):
+            if self.birth_year is UNSET:  # else the date would be dropped where the stored year is another
+                self.birth_year = fields.birth_year("birth_date", self.birth_date.year)
+            fields.birth_date("birth_date", self.birth_date, int(self.birth_year))
 
     @property
     def restrictions(self) -> tuple[object, ...]:

@@ -89,10 +89,11 @@ def test_of_a_contradictory_change_only_what_restricts_is_stored():
     assert (stored.status, stored.is_withheld, stored.odd) == ("SETTLED", True, Decimal("2.5"))
 
 
-def test_a_birth_date_of_another_year_than_the_stored_one_is_not_kept():
+def test_a_birth_date_of_another_year_than_the_stored_one_tells_the_year_too():
     store_users([user_row(id=7, birth_year=1985)])
     store_users([user_change(5, birth_date=date(1986, 1, 1))])
-    assert User.objects.get().birth_date is None
+    user = User.objects.get()
+    assert (user.birth_year, user.birth_date) == (1986, date(1986, 1, 1))
 
 
 @pytest.mark.parametrize(
