@@ -52,11 +52,12 @@ def test_valid_currencies_and_genders_come_from_the_settings_not_the_tables():
     assert User.objects.filter(currency="CHF", gender="X").exists()
 
 
-def test_a_team_is_unique_per_sport():
-    Team.objects.create(name="ARSENAL", sport="FOOTBALL")
-    Team.objects.create(name="ARSENAL", sport="HANDBALL")
-    with pytest.raises(IntegrityError, match="team_name_sport_unique"), casino_atomic():
-        Team.objects.create(name="ARSENAL", sport="FOOTBALL")
+def test_a_team_is_unique_per_sport_country_and_category():
+    team = {"name": "ARSENAL", "sport": "FOOTBALL", "country": "ENGLAND", "category": ""}
+    for other in ({}, {"sport": "HANDBALL"}, {"country": "ARGENTINA"}, {"category": "WOMEN"}):
+        Team.objects.create(**team | other)
+    with pytest.raises(IntegrityError, match="team_unique"), casino_atomic():
+        Team.objects.create(**team)
 
 
 def test_a_link_of_event_and_team_is_unique():
