@@ -108,12 +108,13 @@ def _restricted_rows(
     kind: PartialFormat, found: Fields, envelope: Envelope, read: ReadFields, ids: list[int]
 ) -> tuple[list[Key], bool]:
     """The rows that a rejected message may be about, and whether it is certainly about these. Of an id that may be cut,
-    that of an inner object, or in a form that ids do not have, the message's key decides."""
+    that of an inner object, or in a form that ids do not have, and in what is no JSON, the message's key decides."""
     by_key: list[Key] = [{"id": row_id} for row_id in _id_of_key(envelope)]
     keys: list[Key] = [{"id": row_id} for row_id in ids]
     if not keys:
         return [*_natural_keys(kind, read), *by_key], True
-    if found.is_id_doubtful or not all(map(_PLAIN_ID.fullmatch, found.values["id"])):
+    is_doubtful = found.is_id_doubtful or not all(map(_PLAIN_ID.fullmatch, found.values["id"]))
+    if is_doubtful or (by_key and not found.is_whole):
         return keys + [key for key in by_key if key not in keys], keys == by_key
     return keys, len(keys) == 1
 

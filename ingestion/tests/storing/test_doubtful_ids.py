@@ -52,6 +52,13 @@ def test_the_id_of_an_inner_object_does_not_stand_for_that_of_the_message(feed):
     assert 5 in feed.recommended()
 
 
+def test_another_id_in_the_key_of_a_broken_message_counts_too(feed, casino_a):
+    broken = b'{"id": 800,006, "status": "self_excluded"}', b'{"id": 80000"7, "status": "closed"}', b'{"id": 800009,}'
+    feed.users(*broken, keys=[b"800006", b"800007", b"800008"])
+    assert feed.shown_bets(range(1, 11)) == {1, 2, 3, 4, 5, 10}
+    assert status_of(casino_a, 9) == "ACTIVE"
+
+
 def test_an_id_in_another_form_is_read(feed):
     forms: list[Any] = ["9.00001e5", "9.00002E+5", "900003.00", '"0900004"', '"+900005"', '" 900006\\n"', "[900007]"]
     forms += ['["900008"]', '{"$numberLong": "900009"}', '{"$numberLong":900010}']
