@@ -42,6 +42,14 @@ DROP TRIGGER events_note_time_of_{first} ON events;
 DROP FUNCTION note_time_of_{first}();
 """
 
+# Reversed, what is withheld has a status instead: the release before would recommend the event, or show the user bets.
+CLOSE_WITHHELD = """
+UPDATE events SET status = 'SUSPENDED', status_as_of = GREATEST(status_as_of, odd_as_of)
+WHERE is_withheld AND status IN ('OPEN', 'LIVE');
+UPDATE users SET status = 'CLOSED', status_until = NULL, status_as_of = GREATEST(status_as_of, is_withheld_as_of)
+WHERE is_withheld AND status <> 'CLOSED' AND (status = 'ACTIVE' OR status_until IS NOT NULL);
+"""
+
 
 def _trigger(first: str, *others: str) -> migrations.RunSQL:
     new, old = (", ".join(f"{row}.{column}" for column in (first, *others)) for row in ("NEW", "OLD"))
@@ -68,4 +76,5 @@ class Migration(migrations.Migration):
         _trigger("odd"),
         _trigger("begin_timestamp", "end_timestamp"),
         migrations.RunSQL(REPLACE, RESTORE),
+        migrations.RunSQL(migrations.RunSQL.noop, CLOSE_WITHHELD),
     ]
