@@ -10,6 +10,7 @@ from django.utils import timezone
 from rest_framework import status
 from rest_framework.exceptions import MethodNotAllowed, NotFound
 from rest_framework.generics import GenericAPIView
+from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -27,6 +28,7 @@ from tenants.numbers import parse_id
 
 from . import openapi as docs
 from .names import check_fields, check_parameters
+from .renderers import PiecewiseJSONRenderer
 from .serializers import ConfigurationSerializer, UsersSerializer
 
 
@@ -114,6 +116,7 @@ class RecommendManyView(CasinoAPIView):
     """The bets to show up to 500 users now: `user_ids`, and the parameters of one user for all of them."""
 
     serializer_class = UsersSerializer
+    renderer_classes = (PiecewiseJSONRenderer, BrowsableAPIRenderer)
     scope = Scope.RECOMMEND
     staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "recommendations.view_user"}
 

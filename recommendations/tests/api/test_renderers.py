@@ -5,6 +5,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
 from recommendations.api.renderers import PiecewiseJSONRenderer
+from recommendations.api.views import RecommendManyView
 
 ITEM = {"a": 'ü"\u2028', "b": [1.5, None, True], "c": {}}
 
@@ -40,3 +41,8 @@ def test_no_call_of_the_encoder_gets_a_whole_long_list():
 
     Measured().render({"recommendations": [ITEM] * 500})
     assert max(sizes) < 200
+
+
+def test_batches_are_encoded_item_by_item():
+    [renderer, *_] = RecommendManyView().get_renderers()
+    assert isinstance(renderer, PiecewiseJSONRenderer)
