@@ -5,6 +5,7 @@ All but `configure` work on the current casino's data.
 
 import random
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from time import perf_counter
 from typing import Any
@@ -25,7 +26,7 @@ from .recommenders.registry import get_recommender
 from .serving.batch_turns import batch_turns
 from .serving.configuration import configurations
 from .serving.engine import RecommendationRequest, build_recommendation
-from .serving.load import FoundUser, build_user_context, find
+from .serving.load import build_user_context, find
 from .serving.options import options_as_json, parse_options
 from .serving.output_schema import apply_schema, parse_schema, schema_as_json
 from .serving.recommendation import Recommendation, ServedEvent, ServedRecommendation, recommendation_served
@@ -93,11 +94,12 @@ def recommend_mapped(
         needs_reasons=filters.explain or configured.needs_reasons,
     )
 
-    def mapped(recommendation: Recommendation) -> tuple[int, dict[str, Any]]:
-        explanation = {"explanation": _explain(recommendation)} if filters.explain else {}
-        return recommendation.user_id, apply_schema(configured.schema, recommendation) | explanation
-
-    return dict(batch_turns.map(mapped, recommend(request, user_ids)))
+    with closing(batch_turns.each(recommend(request, user_ids))) as recommendations:
+        return {
+            each.user_id: apply_schema(configured.schema, each)
+            | ({"explanation": _explain(each)} if filters.explain else {})
+            for each in recommendations
+        }
 
 
 def check_user_count(count: int) -> None:
@@ -113,11 +115,12 @@ def recommend(request: RecommendationRequest, user_ids: Sequence[int]) -> list[R
     found = find(user_ids, request.now, request.hour)
     users = [found.users[user_id] for user_id in dict.fromkeys(user_ids) if user_id in found.users]
 
-    def build(user: FoundUser) -> Recommendation:
-        user_context = build_user_context(user, request, found.casino_context)
-        return build_recommendation(request, user_context, found.casino_context, uuid4())
-
-    recommendations = batch_turns.map(build, users)
+    context = found.casino_context
+    with closing(batch_turns.each(users)) as each_user:
+        recommendations = [
+            build_recommendation(request, build_user_context(user, request, context), context, uuid4())
+            for user in each_user
+        ]
     took_ms = round((perf_counter() - began) * 1_000 / max(len(recommendations), 1), 3)
     for recommendation in recommendations:
         if recommendation.recommended_events:

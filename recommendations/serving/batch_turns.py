@@ -7,14 +7,13 @@ alone, with one batch twice as long. And batches that compute at once are no fas
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from typing import TypeVar
 
 USERS_OF_TURN = 20  # some 20 ms
 WAIT_SECONDS = 1.0
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class BatchTurns:
@@ -27,21 +26,22 @@ class BatchTurns:
         self._is_taken = False
         self._waiting: deque[threading.Event] = deque()
 
-    def map(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-        """The results of all items, `USERS_OF_TURN` in each turn. One item alone needs no turn."""
+    def each(self, items: Sequence[Item]) -> Generator[Item, None, None]:
+        """The items; between two of `USERS_OF_TURN` others have their turns. One item alone needs no turn. The caller
+        closes the generator, which gives the turn back also after an error."""
         if len(items) <= 1:
-            return [work(item) for item in items]
-        results, has_turn = [], self._take()
+            yield from items
+            return
+        has_turn = self._take()
         try:
-            for item in items:
-                results.append(work(item))
-                if has_turn and len(results) % USERS_OF_TURN == 0:
+            for number, item in enumerate(items):
+                if has_turn and number and number % USERS_OF_TURN == 0:
                     self._give_back()
                     has_turn = self._take()
+                yield item
         finally:
             if has_turn:
                 self._give_back()
-        return results
 
     def _take(self) -> bool:
         with self._guard:

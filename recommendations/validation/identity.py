@@ -63,4 +63,5 @@ def without_category(match: Match) -> Match:
 
 
 def match_of(sport: str, country: str, category: str, home_team: str, away_team: str) -> Match:
-    return team_key(sport, country, category, home_team), team_key(sport, country, category, away_team)
+    within = team_key(sport, country, category, "")
+    return within + home_team, within + away_team

@@ -3,11 +3,17 @@
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
 from recommendations.serving.batch_turns import USERS_OF_TURN, BatchTurns
 from tenants.tests.waiting import wait_until
+
+
+def mapped(turns, work, items):
+    with closing(turns.each(items)) as each:
+        return [work(item) for item in each]
 
 
 def test_of_several_batches_one_computes_at_a_time_and_none_waits_for_anothers_end():
@@ -22,7 +28,7 @@ def test_of_several_batches_one_computes_at_a_time_and_none_waits_for_anothers_e
             order.append(number)
             return item
 
-        return turns.map(work, range(3 * USERS_OF_TURN))
+        return mapped(turns, work, range(3 * USERS_OF_TURN))
 
     with ThreadPoolExecutor(4) as pool:
         batches: list[Future[list[int]]] = []
@@ -31,7 +37,7 @@ def test_of_several_batches_one_computes_at_a_time_and_none_waits_for_anothers_e
             batches.extend(pool.submit(batch, number) for number in range(4 * (item == 0)))
             wait_until(lambda: len(turns._waiting) == 4)
 
-        turns.map(start_others, range(2))
+        mapped(turns, start_others, range(2))
         assert [each.result() for each in batches] == [list(range(3 * USERS_OF_TURN))] * 4
     assert max(most) == 1
     first_turns = order[::USERS_OF_TURN][:4]
@@ -46,23 +52,23 @@ def test_batch_that_hangs_in_its_turn_holds_up_others_for_a_bounded_time():
         release.wait(30)
 
     with ThreadPoolExecutor(1) as pool:
-        hung = pool.submit(turns.map, hang, [1, 2])
+        hung = pool.submit(mapped, turns, hang, [1, 2])
         assert is_hanging.wait(30)
         began = time.monotonic()
-        assert turns.map(str, range(5 * USERS_OF_TURN)) == [str(number) for number in range(5 * USERS_OF_TURN)]
+        assert mapped(turns, str, range(5 * USERS_OF_TURN)) == [str(number) for number in range(5 * USERS_OF_TURN)]
         assert 0.2 <= time.monotonic() - began < 5  # once, not at each turn
-        assert turns.map(str, [1]) == ["1"]
+        assert mapped(turns, str, [1]) == ["1"]
         release.set()
         hung.result()
     began = time.monotonic()
-    turns.map(str, [1, 2])
+    mapped(turns, str, [1, 2])
     assert time.monotonic() - began < 0.2
 
 
 def test_failed_batch_gives_its_turn_back():
     turns = BatchTurns(wait_seconds=30)
     with pytest.raises(ZeroDivisionError):
-        turns.map(lambda number: 1 / number, [1, 0])
+        mapped(turns, lambda number: 1 / number, [1, 0])
     began = time.monotonic()
-    assert turns.map(abs, [1, -2]) == [1, 2]
+    assert mapped(turns, abs, [1, -2]) == [1, 2]
     assert time.monotonic() - began < 5
