@@ -1,16 +1,27 @@
 """The casinos' own words for a status, an option of theirs; read only for messages whose word is none of the usual."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from ingestion.catalogue import catalogue_required
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.reading import read_message
 from ingestion.outcomes import DecodedMessage
 from ingestion.topics import Topic
-from recommendations.serving.options import load_options
-from recommendations.validation.status_words import Words
+from recommendations.serving.options import NO_STATUS_WORDS, StatusWords
+from recommendations.validation.status_words import NO_WORDS, Words
 from tenants.current_casino import CATALOGUE
 from tenants.models import Casino
+
+logger = logging.getLogger(__name__)
+
+
+class _StoredOptions(msgspec.Struct):
+    """The part of a casino's options that is needed here: of the others, a later release may have more."""
+
+    status_words: StatusWords = NO_STATUS_WORDS
 
 
 def read_own_words(topic: Topic, messages: Sequence[DecodedMessage], bounds: TimeBounds) -> None:
@@ -29,4 +40,15 @@ def _words_of(topic: Topic, casino_ids: Iterable[int | None]) -> Mapping[int | N
     with catalogue_required():
         casinos = Casino.objects.using(CATALOGUE).filter(pk__in=[each for each in casino_ids if each is not None])
         options = dict(casinos.values_list("pk", "options"))
-    return {pk: getattr(load_options(stored).status_words, topic.name) for pk, stored in options.items()}
+    return {pk: _stored_words(topic, pk, stored) for pk, stored in options.items()}
+
+
+def _stored_words(topic: Topic, casino_id: int, options: object) -> Words:
+    """None if they can't be read: one casino's options must not stop the messages of the others."""
+    try:
+        words: Words = getattr(msgspec.convert(options or {}, _StoredOptions).status_words, topic.name)
+    except msgspec.ValidationError:
+        text = "Casino %s: the options in the catalogue can't be read, so its own words for a status are unknown"
+        logger.exception(text, casino_id)
+        return NO_WORDS
+    return words

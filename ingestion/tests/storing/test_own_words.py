@@ -64,3 +64,26 @@ def test_without_the_catalogue_nothing_is_decided_and_the_messages_are_read_agai
         set_rollback(True)
     [row] = decode(EVENTS, event(1, status="läuft"))
     assert row.status == "OPEN"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"status_words": {"events": {"läuft": 5}}}, {"status_words": None}, {"status_words": {"x": 1}}, "x", [1]],
+)
+def test_a_casinos_unreadable_options_stop_no_other_casino(own, options):
+    Casino.objects.filter(pk=2).update(options=options)
+    messages = [
+        *decoded_messages(EVENTS, event(1, status="läuft"), casino=2),
+        *decoded_messages(EVENTS, event(1, status="läuft")),
+    ]
+    read_own_words(EVENTS, messages, TimeBounds.at(NOW))
+    rejection, row = [message.content for message in messages]
+    assert isinstance(rejection, Rejection)
+    assert [change.status for change in rejection.changes] == ["SUSPENDED"]
+    assert isinstance(row, EventRow)
+
+
+def test_options_of_a_later_release_leave_the_words_known(own):
+    Casino.objects.filter(pk=1).update(options=WORDS | {"of_a_later_release": {"any": 1}})
+    [row] = decode(EVENTS, event(1, status="läuft"))
+    assert row.status == "OPEN"
