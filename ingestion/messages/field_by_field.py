@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -32,6 +33,7 @@ from .restrictions import UNKNOWN_WORD, ReadFields, Values, event_restrictions, 
 
 _UNREADABLE = (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, ArithmeticError)
 _NULL = b"null"
+_MOST_IDS = 100  # of one message: each is a change in memory
 _NEVER_WHOLE = frozenset({"too_large", "undecodable"})
 _OFF_THE_BOARD = frozenset(
     {"", "off", "otb", "offboard", "offtheboard", "n/a", "na", "none", "null", "closed", "suspended", "susp"}
@@ -54,7 +56,7 @@ Key = Mapping[str, Any]
 class PartialFormat:
     """How messages of one topic are read field by field.
 
-    `required`: the fields of an unknown row. `read`: the readers of fields that the decoder does not read in all forms.
+    `required`: the fields of an unknown row. `foreign`: those that only messages of another topic have. `read`: the readers of fields that the decoder does not read in all forms.
     `nulls`: what null means in a field, UNSET for nothing; elsewhere it can't be read. `key_of` names a row without
     an id, as far as it can be told, or raises LookupError; `key_fields` name it exactly. `complete` decides what needs
     several fields.
@@ -64,6 +66,7 @@ class PartialFormat:
     row: Callable[..., UserRow | EventRow]
     change: type[UserChange] | type[EventChange]
     required: frozenset[str]
+    foreign: frozenset[str]
     nulls: Mapping[str, Any]
     read: Mapping[str, Read]
     resolve: Callable[[Envelope], bytes]
@@ -90,18 +93,25 @@ def read_field_by_field(
     read.values["timestamp"] = told
     _read_fields(kind, found, bounds, own_words, read)
     as_of = not_ahead(told, envelope, bounds)
-    ids = list(_ids(found, read))
+    ids = list(islice(_ids(found, read), _MOST_IDS))
     with suppress(InvalidRow):
         if found.is_whole and not read.unreadable:
             if kind.required <= read.values.keys() and (found.values.get("timestamp") or "timestamp" in kind.nulls):
                 return _row(kind, read, ids, as_of)
-            return Partial(_change(kind, _key(kind, read, ids), read.values, as_of), rejection)
+            if not (of_another_kind := sorted(kind.foreign & found.values.keys())):
+                return Partial(_change(kind, _key(kind, read, ids), read.values, as_of), rejection)
+            rejection = _of_another_topic(of_another_kind[0])
     keys, is_certain = _restricted_rows(kind, found, envelope, read, ids)
     restrictions = kind.restrictions(read)
     if not is_certain and (restrictions or len(keys) > 1):
         restrictions = _WITHHELD
     changes = tuple(_change(kind, key, {**restrictions, "timestamp": told}, as_of) for key in keys if restrictions)
     return msgspec.structs.replace(rejection, changes=changes, unknown_word=read.unknown_word)
+
+
+def _of_another_topic(field: str) -> Rejection:
+    """An event sent as a user, of whose fields `open` would activate the user of the same id."""
+    return Rejection("inconsistent", field, f"{field} is a field of another topic's messages: send the message there")
 
 
 def _restricted_rows(
@@ -286,6 +296,7 @@ PARTIAL_EVENTS = PartialFormat(
     row=EventRow,
     change=EventChange,
     required=EVENT_FIELDS,
+    foreign=frozenset({"surname", "birth_year", "recommended_events"}),
     nulls={"status": UNSET, "timestamp": UNSET},
     read={"begin_timestamp": _to_come("begin_timestamp"), "end_timestamp": _to_come("end_timestamp"), "odd": _price},
     resolve=resolve_event,
@@ -300,6 +311,7 @@ PARTIAL_USERS = PartialFormat(
     row=UserRow,
     change=UserChange,
     required=USER_FIELDS,
+    foreign=frozenset({"home_team", "away_team", "begin_timestamp", "recommended_events"}),
     nulls={"status": UNSET, "status_until": UNSET, "birth_date": UNSET, "favorite_league": "", "favorite_sport": ""},
     read={
         "status_until": lambda given, _: parse_end(fields.time_in_json("status_until", given)),
