@@ -23,7 +23,7 @@ from recommendations.validation.natural_keys import user_key
 from recommendations.validation.rows import EventRow, UserRow
 from recommendations.validation.status_words import Words
 
-from .decoding import Partial, Rejection, TimeBounds, not_ahead, parse_end, sent_time, time_in_json
+from .decoding import Partial, Rejection, TimeBounds, not_ahead, parse_end, rejection_of, sent_time, time_in_json
 from .encodings import parse_key
 from .envelope import Envelope
 from .field_scan import Fields, find_fields, scan_fields
@@ -106,6 +106,8 @@ def read_field_by_field(
     if not is_certain and (restrictions or len(keys) > 1):
         restrictions = _WITHHELD
     changes = tuple(_change(kind, key, {**restrictions, "timestamp": told}, as_of) for key in keys if restrictions)
+    if rejection.code == "wrong_type" and (problem := read.problems.get(rejection.field)) is not None:
+        rejection = rejection_of(problem)  # the decoder knows one form of a time, and tells of no other
     return msgspec.structs.replace(rejection, changes=changes, unknown_word=read.unknown_word)
 
 
@@ -155,9 +157,10 @@ def _time(kind: PartialFormat, found: Fields, envelope: Envelope, bounds: TimeBo
     """The time in the message, or else that of its sending."""
     for given in found.values.get("timestamp", ()):
         if given != _NULL or "timestamp" not in kind.nulls:
-            with suppress(*_UNREADABLE):
+            try:
                 return fields.instant("timestamp", time_in_json("timestamp", given, bounds.past))
-            read.unreadable.add("timestamp")
+            except _UNREADABLE as error:
+                read.refuse("timestamp", error)
     return sent_time(envelope, bounds)
 
 
@@ -172,8 +175,8 @@ def _read_fields(kind: PartialFormat, found: Fields, bounds: TimeBounds, own_wor
         elif given:
             try:
                 read.values[name] = _field(kind, name, given[0], bounds)
-            except _UNREADABLE:
-                read.unreadable.add(name)
+            except _UNREADABLE as error:
+                read.refuse(name, error)
     for given_status in found.values.get("status", ()):
         if given_status != _NULL:
             _read_status(kind, given_status, own_words, read)

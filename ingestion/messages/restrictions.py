@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from recommendations.errors import InvalidRow
 from recommendations.models import EventStatus, UserStatus
 
 UNKNOWN_WORD = object()  # a status that is none of the known words
@@ -19,13 +20,20 @@ _HIGHEST_LEGAL_AGE = 21  # for betting, as in many states of the USA
 @dataclass(slots=True)
 class ReadFields:
     """A message's fields: the valid values, as rows have them; those found several times in a damaged message; and the
-    names of the unreadable ones. `statuses` may have UNKNOWN_WORD."""
+    names of the unreadable ones, with what is wrong where a reader of a row's field tells. `statuses` may have
+    UNKNOWN_WORD."""
 
     is_whole: bool
     values: dict[str, Any] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
+    problems: dict[str, InvalidRow] = field(default_factory=dict)
     statuses: list[Any] = field(default_factory=list)
     unknown_word: str = ""
+
+    def refuse(self, name: str, error: Exception) -> None:
+        self.unreadable.add(name)
+        if isinstance(error, InvalidRow):
+            self.problems[name] = error
 
 
 def event_restrictions(read: ReadFields) -> Values:

@@ -66,6 +66,32 @@ def test_a_time_that_could_be_two_is_refused_by_its_field(form):
         assert (answer.code, answer.field) == ("wrong_type", field)
 
 
+REFUSED = [
+    (
+        EVENTS,
+        "begin_timestamp",
+        "01/02/2027",
+        "wrong_type",
+        "is 01/02/2027; must be a time in ISO 8601",
+    ),
+    (EVENTS, "end_timestamp", True, "wrong_type", "end_timestamp must be a time in ISO 8601"),
+    (EVENTS, "begin_timestamp", "19991231", "out_of_range", "must lie between 2000 and 2100"),
+    (EVENTS, "timestamp", "then", "wrong_type", "timestamp must be a time in ISO 8601"),
+    (USERS, "timestamp", "then", "wrong_type", "timestamp must be a time in ISO 8601"),
+    (USERS, "birth_date", "05.05.1985", "wrong_type", "birth_date must be a date, such as 1985-03-01"),
+    (USERS, "birth_date", "1985-03-01T05:00Z", "wrong_type", "birth_date is a time of day; must be a date"),
+]
+
+
+def test_a_refusal_of_a_time_tells_the_forms_to_send():
+    for topic, field, value, code, text in REFUSED:
+        message = (event() if topic is EVENTS else user()) | {field: value}
+        answer = read(topic, envelope_of(topic, message))
+        assert isinstance(answer, Rejection)
+        assert (answer.code, answer.field) == (code, field)
+        assert text in answer.detail
+
+
 @pytest.mark.parametrize("sent_at", [-1, 0, 2**62])
 def test_a_wrong_time_of_kafka_is_blamed_on_no_field(sent_at):
     row = read(EVENTS, envelope_of(EVENTS, event(), sent_at=sent_at))
