@@ -8,7 +8,7 @@ import numpy as np
 
 from recommendations.offer import Column, MemoKey, Offer
 from recommendations.offer.arrays import Floats, Mask, Places, kth_largest
-from recommendations.validation.identity import Match, name_of, without_category
+from recommendations.validation.identity import Match, is_held, name_of
 
 from .options import DEFAULTS, NO_SELECTORS, Options, Selectors
 
@@ -138,7 +138,7 @@ class _Slip:
         match = offer.home_team[place], offer.away_team[place]
         # by name: whether a team of one name is another one in another country, its sender alone knows
         teams = name_of(match[0]), name_of(match[1])
-        if not self._teams.isdisjoint(teams) or self._is_held(match):
+        if not self._teams.isdisjoint(teams) or is_held(match, rules.held_matches):
             return False
         league, sport = offer.league[place], offer.sport[place]
         self.places.append(place)
@@ -150,7 +150,3 @@ class _Slip:
         for mask in full:
             self._is_closed = mask if self._is_closed is None else self._is_closed | mask
         return bool(full)
-
-    def _is_held(self, match: Match) -> bool:
-        held = self._rules.held_matches
-        return bool(held) and (match in held or without_category(match) in held)

@@ -19,7 +19,7 @@ from recommendations.tallies.user_tallies_sql import (
     decode_coupons,
     merge_tallies,
 )
-from recommendations.validation.identity import match_of, name_of, parts_of, without_category
+from recommendations.validation.identity import in_any_category, match_of, name_of, parts_of
 from tenants.routing.connections import casino_atomic, execute, query
 
 MERGE_AT = 24  # a lower number makes storing slower, a higher one each request by 10 us per unmerged coupon
@@ -137,6 +137,9 @@ def _forget_past_events(users_tallies: Iterable[Tallies]) -> None:
     found = [
         (event_id, match_of(*match)) for event_id, *match in query(_NOT_OVER, [ids, sports, countries, homes, aways])
     ]
-    not_over = {each for event_id, match in found for each in (event_id, match, without_category(match))}
+    not_over = {each for event_id, match in found for each in (event_id, in_any_category(match))}
     for tallies, older_events in events_by_user.items():
-        tallies.forget_events(older_events - not_over)
+        over = {
+            each for each in older_events if (each if isinstance(each, int) else in_any_category(each)) not in not_over
+        }
+        tallies.forget_events(over)

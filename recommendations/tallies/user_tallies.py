@@ -18,7 +18,7 @@ import msgspec
 
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.offer import ATTRIBUTES
-from recommendations.validation.identity import Match, league_key, match_of, without_category
+from recommendations.validation.identity import Match, keys_of_bet, league_key, match_of
 
 from .selections import BAND_BOUNDS, RecentSelection, TallyCoupon, TallySelection, weight_at
 
@@ -294,8 +294,8 @@ class Tallies:
         return {*self._packed.older_events, *((words[home], words[away]) for home, away in self._packed.older_matches)}
 
     def events_bet_on(self) -> tuple[frozenset[int], frozenset[Match]]:
-        """All events that the user bet on, without forgotten ones: ids, and matches where a selection has no id, also
-        without their categories."""
+        """All events that the user bet on, without forgotten ones: ids, and `keys_of_bet` of matches where a selection
+        has no id."""
         words, packed = self._packed.words, self._packed
         ids, matches = set(packed.older_events), set(packed.older_matches)
         for coupon in packed.coupons:
@@ -304,8 +304,8 @@ class Tallies:
                     ids.add(event_id)
                 else:
                     matches.add((home, away))
-        named = {(words[home], words[away]) for home, away in matches}
-        return frozenset(ids), frozenset(named.union(map(without_category, named)))
+        keys = (key for home, away in matches for key in keys_of_bet((words[home], words[away])))
+        return frozenset(ids), frozenset(keys)
 
     @property
     def older_event_count(self) -> int:

@@ -5,7 +5,7 @@ The name is a key's last part, and all that is shown. The country is that of the
 other: a team of an international competition is another one than that of its national league.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from .fields import SEPARATOR
 
@@ -54,10 +54,26 @@ def parts_of(key: str) -> list[str]:
     return key.split(SEPARATOR)
 
 
-def without_category(match: Match) -> Match:
-    """The match as others name it who don't send categories."""
-    if _NO_CATEGORY in match[0]:
-        return match
+def keys_of_bet(match: Match) -> tuple[Match, ...]:
+    """The keys under which a bet holds a match (see `is_held`): its own; with a category also that of any."""
+    return (match,) if _NO_CATEGORY in match[0] else (match, in_any_category(match))
+
+
+def is_held(match: Match, held: Collection[Match]) -> bool:
+    """Whether one of the bets with the keys `held` is on this match. Categories are compared where both have one."""
+    if not held or match in held:
+        return bool(held)
+    return (in_any_category(match) if _NO_CATEGORY in match[0] else _without_category(match)) in held
+
+
+def in_any_category(match: Match) -> Match:
+    """The match whatever its category is: a key that no match has."""
+    sport, country, _, home_team = parts_of(match[0])
+    within = league_key(sport, country, "")
+    return within + home_team, within + name_of(match[1])
+
+
+def _without_category(match: Match) -> Match:
     sport, country, _, home_team = parts_of(match[0])
     return match_of(sport, country, "", home_team, name_of(match[1]))
 

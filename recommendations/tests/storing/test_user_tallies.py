@@ -126,14 +126,16 @@ def test_older_events_that_are_over_or_missing_are_forgotten():
     times = {"begin_timestamp": soon, "end_timestamp": soon + timedelta(hours=2)}
     past = {"begin_timestamp": at(0), "end_timestamp": at(9)}
     store_events([event_row(id=1, **times), event_row(id=2, **past), event_row(home_team="LEEDS", **times)])
-    first = [selection_row(event_id=1), selection_row(event_id=2), selection_row(home_team="LEEDS")]
+    of_match = [selection_row(home_team="LEEDS", category=category) for category in ("", "WOMEN")]
+    first = [selection_row(event_id=1), selection_row(event_id=2), *of_match]
     missing = [selection_row(event_id=number) for number in range(100, 100 + MAX_OLDER_EVENTS)]
     recent = [selection_row(event_id=999)] * 300
     for age, selections in enumerate((recent, missing, first)):
         for start in range(0, len(selections), 50):
             store(1, timestamp=at(-age * 1000 + start), recommended_events=tuple(selections[start : start + 50]))
     store(MERGE_AT)
-    assert read_tallies(1).older_events >= {1, (team("LEEDS"), team("CHELSEA"))}
+    matches = {(team("LEEDS", category=each), team("CHELSEA", category=each)) for each in ("", "WOMEN")}
+    assert read_tallies(1).older_events >= {1, *matches}  # the event has no category: each bet may be on it
     assert not read_tallies(1).older_events & {2, 100}
     assert_tallies_equal_a_recount()
 

@@ -15,6 +15,7 @@ from recommendations.tallies.selections import BAND_BOUNDS, TallyCoupon, TallySe
 from recommendations.tallies.user_tallies import MAX_BYTES, MAX_VALUES, RECENT_SELECTIONS, TALLIED, Tallies
 from recommendations.tests.factories import at, league, selection, team
 from recommendations.tests.tallies_reference import assert_tallies_match_coupons
+from recommendations.validation.identity import is_held
 
 DAY = 86_400
 SELECTIONS = st.builds(
@@ -214,11 +215,14 @@ def test_teams_of_one_name_in_two_countries_categories_and_sports_are_counted_ap
     assert tallies.counts["league"] == {league(): 3, league(country="URUGUAY"): 1, league(sport="HANDBALL"): 1}
 
 
-def test_a_bet_on_a_match_also_holds_it_without_its_category():
+@pytest.mark.parametrize(("bet", "held"), [("", ["", "WOMEN", "U21"]), ("WOMEN", ["", "WOMEN"]), ("U21", ["", "U21"])])
+def test_a_bet_holds_the_match_in_its_category_and_where_one_of_both_is_unknown(bet, held):
     tallies = Tallies()
-    add(tallies, coupon(1, 0, [selection(category="WOMEN")]))
-    held = {(team("ARSENAL", category=each), team("CHELSEA", category=each)) for each in ("WOMEN", "")}
-    assert set(tallies.events_bet_on()[1]) == held
+    add(tallies, coupon(1, 0, [selection(category=bet)]))
+    matches = {each: (team("ARSENAL", category=each), team("CHELSEA", category=each)) for each in ("", "WOMEN", "U21")}
+    keys = tallies.events_bet_on()[1]
+    assert [category for category, match in matches.items() if is_held(match, keys)] == held
+    assert not is_held((matches[bet][1], matches[bet][0]), keys)
 
 
 def packed_with(**changes):
