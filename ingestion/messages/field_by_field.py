@@ -56,7 +56,8 @@ Key = Mapping[str, Any]
 class PartialFormat:
     """How messages of one topic are read field by field.
 
-    `required`: the fields of an unknown row. `foreign`: those that only messages of another topic have. `read`: the readers of fields that the decoder does not read in all forms.
+    `required`: the fields of an unknown row. `foreign`: those that only messages of another topic have.
+    `read`: the readers of fields that the decoder does not read in all forms.
     `nulls`: what null means in a field, UNSET for nothing; elsewhere it can't be read. `key_of` names a row without
     an id, as far as it can be told, or raises LookupError; `key_fields` name it exactly. `complete` decides what needs
     several fields.

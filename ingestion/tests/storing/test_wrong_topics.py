@@ -51,5 +51,5 @@ def test_a_complete_message_may_have_more_fields(feed):
 
 def test_one_message_is_about_a_hundred_rows_at_most(feed):
     feed.events(*(event(number, timestamp=ago(hours=9)) for number in range(3, 120)))
-    feed.events("{".encode() + b", ".join(b'"id": %d' % (900_000 + number) for number in range(3, 120)))
+    feed.events(b"{" + b", ".join(b'"id": %d' % (900_000 + number) for number in range(3, 120)))
     assert feed.recommended() == {0, *range(103, 120)}
