@@ -22,6 +22,7 @@ _INVISIBLE = re.compile(
 )
 _OTHER_WIDTH = re.compile("[\uff01-\uffee]+")
 LONGEST = 1_000
+_DOTTED = "\u0130"
 _BLANK = "\u2800"  # a braille cell without dots: not a space by Unicode, and nothing to see
 _NON_JOINER, _JOINER = "\u200c", "\u200d"
 _VIRAMA = 9  # its canonical combining class
@@ -54,7 +55,8 @@ def key_form(text: str) -> str:
     upper = upper_form(text)
     if upper.isascii() or len(text) > LONGEST:
         return upper
-    return upper_form(normalize("NFKC", normalize("NFKC", upper).casefold()))
+    folded = upper_form(normalize("NFKC", normalize("NFKC", upper).casefold()))
+    return folded.replace(_DOTTED, "I")  # in Turkish the capital of i, which elsewhere is I
 
 
 def _joiner_or_nothing(found: re.Match[str]) -> str:

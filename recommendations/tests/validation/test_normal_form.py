@@ -132,3 +132,9 @@ def test_too_long_a_text_is_not_normalized(form):
 @pytest.mark.parametrize("form", FORMS)
 def test_a_letter_with_many_marks_is_normalized(form):
     assert form("a" + "\u0316\u0301" * 400) == form("\u00e1" + "\u0316" * 400 + "\u0301" * 399)
+
+
+@pytest.mark.parametrize("form", ["BEŞİKTAŞ", "Beşiktaş", "beşi\u0307ktaş", "BES\u0327I\u0307KTAS\u0327", "BEŞIKTAŞ"])
+def test_the_turkish_capital_of_i_is_compared_as_that_of_others(form):
+    assert key_form(form) == "BEŞIKTAŞ"
+    assert user_key(form, "İpek", 1985, "TÜRKİYE") == user_key("beşiktaş", "ipek", 1985, "Türkiye")
