@@ -115,7 +115,7 @@ def time(field: str, value: datetime | str | float) -> datetime:
         return times.read_time(value)
     except ValueError as error:
         code = "wrong_type" if isinstance(value, str) else "out_of_range"
-        raise InvalidRow(code, field, f"{_given(field, value)}{error}") from error
+        raise InvalidRow(code, field, f"{_given(field, repr(value))}{error}") from error
 
 
 def time_in_json(field: str, given: bytes) -> datetime:
@@ -133,7 +133,7 @@ def date_in_json(field: str, given: bytes) -> date:
     try:
         return times.read_date(value)
     except ValueError as error:
-        raise InvalidRow("wrong_type", field, f"{_given(field, value)}{error}") from error
+        raise InvalidRow("wrong_type", field, f"{_given(field, repr(value))}{error}") from error
 
 
 def _text_in_json(field: str, given: bytes) -> str:
