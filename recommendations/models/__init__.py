@@ -10,6 +10,7 @@ from .removal import RemovedRow
 from .served import ServedSlip
 from .tallies import CasinoTally, PendingCasinoSums, UserTallies
 from .user import User, UserStatus
+from .waiting import WaitingChange
 
 __all__ = [
     "CasinoTally",
@@ -30,5 +31,6 @@ __all__ = [
     "UserProfile",
     "UserStatus",
     "UserTallies",
+    "WaitingChange",
     "WaitingCoupon",
 ]

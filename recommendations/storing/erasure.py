@@ -34,6 +34,8 @@ _LOCK_USER = "SELECT FROM users WHERE id = %s FOR UPDATE"
 # Now, or the row's own timestamp if later: else the same message would store the row again.
 _AS_OF = "SELECT GREATEST(%s, (SELECT timestamp FROM users WHERE id = %s FOR UPDATE))"
 
+_FORGET_CHANGES = "DELETE FROM waiting_changes WHERE kind = 'users' AND key = %s"
+
 _RECORD = """
 INSERT INTO removed_rows AS stored (kind, row_id, timestamp) VALUES ('users', %s, %s)
 ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = GREATEST(stored.timestamp, excluded.timestamp)
@@ -64,6 +66,7 @@ def erase_user(user_id: int, now: datetime) -> dict[str, int]:
         models = _erase_vectors(user_id)
         if models or _has_rows(user_id):
             _record(user_id, as_of)
+        execute(_FORGET_CHANGES, [str(user_id)])
         return {**dict(_delete(user_id)), "fitted_models": models}
 
 

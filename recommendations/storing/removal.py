@@ -61,6 +61,11 @@ WHERE coupon.user_id = row.id AND coupon.timestamp <= row.timestamp
   AND NOT EXISTS (SELECT FROM users WHERE users.id = row.id)
 """
 
+_REMOVE_WAITING_CHANGES = f"""
+DELETE FROM waiting_changes AS change USING {_REMOVALS}
+WHERE change.kind = %s AND change.key = row.id::text AND change.timestamp <= row.timestamp
+"""
+
 _FIND_EVENTS = f"SELECT events.id FROM events, {_REMOVALS} WHERE {_unchanged_since('events')}"
 _REMOVE_EVENTS = ("DELETE FROM event_teams WHERE event_id = ANY(%s)", "DELETE FROM events WHERE id = ANY(%s)")
 
@@ -91,6 +96,7 @@ def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
         for statement in _REMOVE_USERS:
             execute(statement, [found])
     execute(_REMOVE_WAITING, [as_json(removals)])
+    execute(_REMOVE_WAITING_CHANGES, [as_json(removals), "users"])
     return _outcomes(removals, found)
 
 
@@ -100,6 +106,7 @@ def remove_events(removals: Sequence[Removal]) -> dict[Key, Outcome]:
     if found := [row_id for (row_id,) in query(_FIND_EVENTS, [as_json(removals)])]:
         for statement in _REMOVE_EVENTS:
             execute(statement, [found])
+    execute(_REMOVE_WAITING_CHANGES, [as_json(removals), "events"])
     return _outcomes(removals, found)
 
 

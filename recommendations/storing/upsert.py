@@ -16,8 +16,9 @@ from recommendations.validation.rows import CouponRow, MutableRow, Removal, Row
 from tenants.routing.connections import execute, query
 
 from .changes import apply_changes
-from .outcomes import DUPLICATE, ID_TAKEN, STALE, Outcome, Result
+from .outcomes import DUPLICATE, ID_TAKEN, NOT_STORED, STALE, Outcome, Result
 from .upsert_sql import Upsert, as_json
+from .waiting_changes import keep_until_stored, take_waiting
 
 Key = int | UUID
 Stored = Row | Change | Removal
@@ -110,8 +111,11 @@ def store_rows(rows: Rows, upsert: Upsert, remove: Remove) -> list[Outcome]:
     outcomes = write(upsert, incoming)
     if len(outcomes) < len(incoming):
         outcomes |= explain_unwritten(upsert, [row for row in incoming if key_of(row) not in outcomes])
+    if new := [key for key, outcome in outcomes.items() if outcome.result is Result.STORED]:
+        apply_changes(upsert, take_waiting(upsert, new))
     if changes := [row for row in rows if isinstance(row, Change)]:
         outcomes |= zip(map(key_of, changes), apply_changes(upsert, changes), strict=True)
+        keep_until_stored(upsert, [change for change in changes if outcomes[key_of(change)] is NOT_STORED])
     if removals := [row for row in rows if isinstance(row, Removal)]:
         outcomes |= remove(removals)
     return [outcomes[key_of(row)] for row in rows]

@@ -92,6 +92,12 @@ class UserChange(_Change, kw_only=True):
             fields.birth_date("birth_date", self.birth_date, int(self.birth_year))
 
     @property
+    def restricts(self) -> bool:
+        """Whether it says anything about a restriction, be it that there is none any more."""
+        told = (self.status, self.stake_limit, self.limit_left)
+        return self.is_withheld is True or any(each is not UNSET for each in told)
+
+    @property
     def restrictions(self) -> tuple[object, ...]:
         """The values of which, at equal timestamps, the strictest win."""
         return (
@@ -159,6 +165,11 @@ class EventChange(_Change, kw_only=True):
         home, away = self.home_team, self.away_team
         if isinstance(home, str) and isinstance(away, str) and key_form(home) == key_form(away):
             raise InvalidRow("inconsistent", "away_team", f"is {self.away_team}; must differ from home_team")
+
+    @property
+    def restricts(self) -> bool:
+        """Whether it says anything about a restriction, be it that there is none any more."""
+        return self.status is not UNSET or self.is_withheld is True
 
     @property
     def is_of_match(self) -> bool:

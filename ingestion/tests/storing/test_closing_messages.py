@@ -342,7 +342,7 @@ def test_an_event_without_an_id_is_closed_by_a_message_with_another_begin_or_of_
         return {name: value for name, value in event(number, **changes).items() if name != "id"}
 
     later = {"begin_timestamp": ahead(days=23), "end_timestamp": ahead(days=23, hours=2)}
-    closings = [
+    closings: list[dict[str, Any]] = [
         {"status": "postponed", "odd": None, **later},
         {"status": "cancelled", **later, "end_timestamp": None},
         {"status": "suspended", "begin_timestamp": None},
@@ -369,3 +369,39 @@ def test_a_closing_without_an_id_closes_no_other_fixture(feed):
     feed.events(*without_ids)
     feed.events({**without_ids[0], "odd": None})
     assert len(feed.recommended()) == 1 + len(others)
+
+
+def test_a_restriction_that_arrives_before_its_user_waits_for_it(feed):
+    early: list[tuple[dict[str, Any], bool]] = [
+        ({"status": "self_excluded"}, False),
+        ({"status": "self-excluded", "currency": "SEK"}, False),
+        ({"status": "banana"}, False),
+        ({"limit_left": "0.009"}, False),
+        ({"limit_left": 100}, True),
+        ({"status": "time_out", "status_until": ahead(days=1)}, False),
+        ({"status": "time_out", "status_until": ago(hours=2)}, False),
+        ({"status": "active"}, True),
+    ]
+    numbers = range(1, len(early) + 1)
+    feed.users(*({"id": 800_000 + number} | changes for number, (changes, _) in zip(numbers, early, strict=True)))
+    feed.users(*(user(number, timestamp=ago(hours=5)) for number in numbers))
+    assert feed.shown_bets(numbers) == {n for n, (_, is_shown) in zip(numbers, early, strict=True) if is_shown}
+
+
+def test_the_latest_of_several_early_restrictions_counts_and_a_later_row_with_a_status_ends_it(feed):
+    feed.users(*({"id": 800_000 + number, "status": "closed"} for number in (1, 2, 3)))
+    feed.users({"id": 800_001, "status": "active"})
+    feed.send_removal(800_003)
+    feed.users(user(1), user(2, status="active", timestamp=ago(minutes=1)), user(3))
+    assert feed.shown_bets([1, 2, 3]) == {1, 2}
+
+
+def test_a_closing_that_arrives_before_its_event_waits_for_it(feed):
+    feed.events(
+        {"id": 900_001, "status": "suspended"}, event(2, odd="abc"), {"id": 900_003, "status": "open"},
+        event(4, status="cancelled", league=LONG),
+    )  # fmt: skip
+    feed.events(*(event(number, timestamp=ago(hours=5)) for number in (1, 2, 3, 4)))
+    assert feed.recommended() == {0, 3}
+    feed.events(event(2))
+    assert feed.recommended() == {0, 2, 3}

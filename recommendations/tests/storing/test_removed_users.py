@@ -2,9 +2,11 @@
 
 import pytest
 
-from recommendations.models import PurchasedCoupon, UserProfile, WaitingCoupon
+from recommendations.models import PurchasedCoupon, UserProfile, WaitingChange, WaitingCoupon
 from recommendations.storing import store_coupons, store_users
+from recommendations.storing.erasure import erase_user
 from recommendations.tests.factories import at, coupon_row, removal, user_row
+from recommendations.validation.changes import UserChange
 from tenants.routing.context import use_casino
 
 
@@ -45,3 +47,9 @@ def test_coupons_later_than_the_removal_keep_waiting_for_the_user():
     store_users([removal(7, 2)])
     store_users([user(3)])
     assert UserProfile.objects.get().coupon_count == PurchasedCoupon.objects.count() == 1
+
+
+def test_what_waited_for_an_erased_user_is_deleted():
+    store_users([UserChange(id=user_id, timestamp=at(1), status="closed") for user_id in (7, 8)])
+    erase_user(7, at(2))
+    assert list(WaitingChange.objects.values_list("key", flat=True)) == ["8"]

@@ -197,7 +197,7 @@ def test_thousands_of_waiting_coupons_are_stored_in_a_few_queries(django_assert_
     rows = [coupon_row(user_id=n % 50 + 1, id=n if n % 2 else None) for n in range(1, 5001)]
     with django_assert_max_num_queries(19, connection=casino_connection()):
         assert store_coupons(rows, message_of=message_of) == [WAITING] * 5000
-    with django_assert_max_num_queries(10, connection=casino_connection()):
+    with django_assert_max_num_queries(11, connection=casino_connection()):
         store_users([user_row(id=n) for n in range(1, 51)])
     assert PurchasedCoupon.objects.count() == 5000
     assert set(UserProfile.objects.values_list("coupon_count", flat=True)) == {100}
