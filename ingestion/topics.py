@@ -19,8 +19,8 @@ from .kafka.connection_errors import explain, listening
 from .kafka.forwarder import MAX_BYTES
 from .messages.coupons import decode_coupon
 from .messages.decoding import Decode, decode_event, decode_served, decode_user
-from .messages.field_by_field import PARTIAL_EVENTS, PARTIAL_USERS, PartialFormat
 from .messages.formats import CouponMessage, EventMessage, ServedMessage, UserMessage
+from .messages.partial_formats import PARTIAL_EVENTS, PARTIAL_USERS, PartialFormat
 
 logger = logging.getLogger(__name__)
 

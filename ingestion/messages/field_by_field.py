@@ -4,12 +4,10 @@ A partial message, of which all can be read, changes the stored row. What else i
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -17,27 +15,21 @@ import msgspec
 from msgspec import UNSET
 
 from recommendations.errors import InvalidRow
-from recommendations.validation import fields, status_words
-from recommendations.validation.changes import Change, EventChange, NamedMatch, UserChange
-from recommendations.validation.natural_keys import user_key
+from recommendations.validation import fields
+from recommendations.validation.changes import Change
 from recommendations.validation.rows import EventRow, UserRow
 from recommendations.validation.status_words import Words
 
-from .decoding import Partial, Rejection, TimeBounds, not_ahead, parse_end, rejection_of, sent_time, time_in_json
+from .decoding import Partial, Rejection, TimeBounds, not_ahead, rejection_of, sent_time, time_in_json
 from .encodings import parse_key
 from .envelope import Envelope
 from .field_scan import Fields, find_fields, scan_fields
-from .formats import EventMessage, UserMessage
-from .repeated_fields import resolve_event, resolve_user
-from .restrictions import UNKNOWN_WORD, ReadFields, Values, event_restrictions, user_restrictions
+from .partial_formats import NULL, READ_TEXT, Key, PartialFormat
+from .restrictions import UNKNOWN_WORD, ReadFields, Values
 
 _UNREADABLE = (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, ArithmeticError)
-_NULL = b"null"
 _MOST_IDS = 100  # of one message: each is a change in memory
 _NEVER_WHOLE = frozenset({"too_large", "undecodable"})
-_OFF_THE_BOARD = frozenset(
-    {"", "off", "otb", "offboard", "offtheboard", "n/a", "na", "none", "null", "closed", "suspended", "susp"}
-)
 _PLAIN_ID = re.compile(rb'"?[1-9][0-9]*(?:\.0)?"?|null')
 # As text with blanks, zeros or a plus before it, with decimals or an exponent, alone in a list, or in an object as
 # MongoDB's {"$numberLong": "7"}.
@@ -46,40 +38,6 @@ _ID_IN_OTHER_FORM = re.compile(
     rb'(?:[\s"\'\]}]|\\[nrt])*'
 )
 _WITHHELD: Values = {"is_withheld": True}
-_READ_TEXT = msgspec.json.Decoder(str).decode
-
-Read = Callable[[bytes, TimeBounds], Any]
-Key = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PartialFormat:
-    """How messages of one topic are read field by field.
-
-    `required`: the fields of an unknown row. `foreign`: those that only messages of another topic have.
-    `read`: the readers of fields that the decoder does not read in all forms.
-    `nulls`: what null means in a field, UNSET for nothing; elsewhere it can't be read. `key_of` names a row without
-    an id, as far as it can be told, or raises LookupError; `key_fields` name it exactly. `complete` decides what needs
-    several fields.
-    """
-
-    message: type[msgspec.Struct]
-    row: Callable[..., UserRow | EventRow]
-    change: type[UserChange] | type[EventChange]
-    required: frozenset[str]
-    foreign: frozenset[str]
-    nulls: Mapping[str, Any]
-    read: Mapping[str, Read]
-    resolve: Callable[[Envelope], bytes]
-    status_of: Callable[[str, Words], str]
-    restrictions: Callable[[ReadFields], Values]
-    key_fields: frozenset[str]
-    key_of: Callable[[ReadFields], Key]
-    complete: Callable[[Fields, ReadFields], None]
-
-    @cached_property
-    def decoders(self) -> dict[str, Callable[[bytes], Any]]:
-        return {each.name: msgspec.json.Decoder(each.type).decode for each in msgspec.structs.fields(self.message)}
 
 
 def read_field_by_field(
@@ -157,7 +115,7 @@ def _change(kind: PartialFormat, key: Key, values: Values, as_of: datetime) -> C
 def _time(kind: PartialFormat, found: Fields, envelope: Envelope, bounds: TimeBounds, read: ReadFields) -> datetime:
     """The time in the message, or else that of its sending."""
     for given in found.values.get("timestamp", ()):
-        if given != _NULL or "timestamp" not in kind.nulls:
+        if given != NULL or "timestamp" not in kind.nulls:
             try:
                 return fields.instant("timestamp", time_in_json("timestamp", given, bounds.past))
             except _UNREADABLE as error:
@@ -170,7 +128,7 @@ def _read_fields(kind: PartialFormat, found: Fields, bounds: TimeBounds, own_wor
         given = list(dict.fromkeys(found.values.get(name, ())))
         if len(given) > 1:
             read.unreadable.add(name)
-        elif given and given[0] == _NULL and name in kind.nulls:
+        elif given and given[0] == NULL and name in kind.nulls:
             if kind.nulls[name] is not UNSET:
                 read.values[name] = kind.nulls[name]
         elif given:
@@ -179,7 +137,7 @@ def _read_fields(kind: PartialFormat, found: Fields, bounds: TimeBounds, own_wor
             except _UNREADABLE as error:
                 read.refuse(name, error)
     for given_status in found.values.get("status", ()):
-        if given_status != _NULL:
+        if given_status != NULL:
             _read_status(kind, given_status, own_words, read)
     kind.complete(found, read)
 
@@ -193,7 +151,7 @@ def _field(kind: PartialFormat, name: str, given: bytes, bounds: TimeBounds) -> 
 
 def _read_status(kind: PartialFormat, given: bytes, own_words: Words, read: ReadFields) -> None:
     try:
-        word = _READ_TEXT(given)
+        word = READ_TEXT(given)
     except _UNREADABLE:
         word = given.decode("latin-1")
     try:
@@ -210,7 +168,7 @@ def _read_status(kind: PartialFormat, given: bytes, own_words: Words, read: Read
 def _ids(found: Fields, read: ReadFields) -> Iterable[int]:
     """The ids in the message, also in another form than that of an id."""
     for given in dict.fromkeys(found.values.get("id", ())):
-        if given == _NULL:
+        if given == NULL:
             continue
         if not given.isdigit():
             read.unreadable.add("id")
@@ -236,97 +194,3 @@ def _id_of_key(envelope: Envelope) -> Iterable[int]:
     key = parse_key(envelope.key or b"")
     if key is not None and 0 < key <= fields.MAX_OWN_ID:
         yield key
-
-
-def _to_come(name: str) -> Read:
-    return lambda given, bounds: time_in_json(name, given, bounds.future)
-
-
-def _price(raw: bytes, _: TimeBounds) -> Decimal | None:
-    """The odd; None where the message says that there is none."""
-    if raw == _NULL or (raw.startswith(b'"') and status_words.normalized(_READ_TEXT(raw)) in _OFF_THE_BOARD):
-        return None
-    odd = fields.amount("odd", raw)
-    return None if odd <= 1 else odd
-
-
-def _limit(name: str) -> Read:
-    return lambda given, _: None if given == _NULL else fields.amount(name, given)
-
-
-def _complete_event(found: Fields, read: ReadFields) -> None:
-    """An event without a usable odd is withheld: where it says that it has none, or has all else."""
-    has_no_odd = "odd" in read.values and read.values["odd"] is None
-    is_full = (EVENT_FIELDS - {"odd"}) <= read.values.keys() and "odd" not in found.values
-    if has_no_odd or is_full:
-        read.values.pop("odd", None)
-        read.values["is_withheld"] = True
-
-
-def _complete_user(found: Fields, read: ReadFields) -> None:
-    """A user of whom a message can be read is no longer withheld. A status ends only with the status itself."""
-    if not read.unreadable:
-        read.values["is_withheld"] = False
-    if "status_until" in read.values and not read.statuses:
-        read.unreadable.add("status_until")
-
-
-def _user_key(read: ReadFields) -> Key:
-    values = read.values
-    return {"natural_key": user_key(values["name"], values["surname"], values["birth_year"], values["country"])}
-
-
-def _event_key(read: ReadFields) -> Key:
-    values = read.values
-    match = NamedMatch(
-        sport=values["sport"],
-        home_team=values["home_team"],
-        away_team=values["away_team"],
-        country=values.get("country"),
-        league=values.get("league"),
-        category=values.get("category", None if "category" in read.unreadable or not read.is_whole else ""),
-        begin=values.get("begin_timestamp"),
-    )
-    return {"match": match}
-
-
-EVENT_FIELDS = frozenset({
-    "begin_timestamp", "end_timestamp", "country", "league", "home_team", "away_team", "sport", "odd",
-})  # fmt: skip
-USER_FIELDS = frozenset({"name", "surname", "birth_year", "currency", "country", "gender", "favorite_sport"})
-
-PARTIAL_EVENTS = PartialFormat(
-    message=EventMessage,
-    row=EventRow,
-    change=EventChange,
-    required=EVENT_FIELDS,
-    foreign=frozenset({"surname", "birth_year", "recommended_events"}),
-    nulls={"status": UNSET, "timestamp": UNSET},
-    read={"begin_timestamp": _to_come("begin_timestamp"), "end_timestamp": _to_come("end_timestamp"), "odd": _price},
-    resolve=resolve_event,
-    status_of=status_words.event_status,
-    restrictions=event_restrictions,
-    key_fields=frozenset({"sport", "league", "home_team", "away_team", "begin_timestamp"}),
-    key_of=_event_key,
-    complete=_complete_event,
-)
-PARTIAL_USERS = PartialFormat(
-    message=UserMessage,
-    row=UserRow,
-    change=UserChange,
-    required=USER_FIELDS,
-    foreign=frozenset({"home_team", "away_team", "begin_timestamp", "recommended_events"}),
-    nulls={"status": UNSET, "status_until": UNSET, "birth_date": UNSET, "favorite_league": "", "favorite_sport": ""},
-    read={
-        "status_until": lambda given, _: parse_end(fields.time_in_json("status_until", given)),
-        "birth_date": lambda given, _: fields.date_in_json("birth_date", given),
-        "stake_limit": _limit("stake_limit"),
-        "limit_left": _limit("limit_left"),
-    },
-    resolve=resolve_user,
-    status_of=status_words.user_status,
-    restrictions=user_restrictions,
-    key_fields=frozenset({"name", "surname", "birth_year", "country"}),
-    key_of=_user_key,
-    complete=_complete_user,
-)

@@ -8,7 +8,8 @@ from recommendations.validation.status_words import NO_WORDS, Words
 from .decoding import Decode, Partial, Rejection, TimeBounds, decode_message
 from .encodings import without_byte_order_mark
 from .envelope import Envelope
-from .field_by_field import PartialFormat, read_field_by_field
+from .field_by_field import read_field_by_field
+from .partial_formats import PartialFormat
 
 logger = logging.getLogger(__name__)
 

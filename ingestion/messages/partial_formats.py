@@ -1,0 +1,157 @@
+"""The formats of partial messages: how those of users and events are read field by field."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from recommendations.validation import fields, status_words
+from recommendations.validation.changes import EventChange, NamedMatch, UserChange
+from recommendations.validation.natural_keys import user_key
+from recommendations.validation.rows import EventRow, UserRow
+from recommendations.validation.status_words import Words
+
+from .decoding import TimeBounds, parse_end, time_in_json
+from .envelope import Envelope
+from .field_scan import Fields
+from .formats import EventMessage, UserMessage
+from .repeated_fields import resolve_event, resolve_user
+from .restrictions import ReadFields, Values, event_restrictions, user_restrictions
+
+NULL = b"null"
+_OFF_THE_BOARD = frozenset(
+    {"", "off", "otb", "offboard", "offtheboard", "n/a", "na", "none", "null", "closed", "suspended", "susp"}
+)
+
+READ_TEXT = msgspec.json.Decoder(str).decode
+
+Read = Callable[[bytes, TimeBounds], Any]
+Key = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PartialFormat:
+    """How messages of one topic are read field by field.
+
+    `required`: the fields of an unknown row. `foreign`: those that only messages of another topic have.
+    `read`: the readers of fields that the decoder does not read in all forms.
+    `nulls`: what null means in a field, UNSET for nothing; elsewhere it can't be read. `key_of` names a row without
+    an id, as far as it can be told, or raises LookupError; `key_fields` name it exactly. `complete` decides what needs
+    several fields.
+    """
+
+    message: type[msgspec.Struct]
+    row: Callable[..., UserRow | EventRow]
+    change: type[UserChange] | type[EventChange]
+    required: frozenset[str]
+    foreign: frozenset[str]
+    nulls: Mapping[str, Any]
+    read: Mapping[str, Read]
+    resolve: Callable[[Envelope], bytes]
+    status_of: Callable[[str, Words], str]
+    restrictions: Callable[[ReadFields], Values]
+    key_fields: frozenset[str]
+    key_of: Callable[[ReadFields], Key]
+    complete: Callable[[Fields, ReadFields], None]
+
+    @cached_property
+    def decoders(self) -> dict[str, Callable[[bytes], Any]]:
+        return {each.name: msgspec.json.Decoder(each.type).decode for each in msgspec.structs.fields(self.message)}
+
+
+def _to_come(name: str) -> Read:
+    return lambda given, bounds: time_in_json(name, given, bounds.future)
+
+
+def _price(raw: bytes, _: TimeBounds) -> Decimal | None:
+    """The odd; None where the message says that there is none."""
+    if raw == NULL or (raw.startswith(b'"') and status_words.normalized(READ_TEXT(raw)) in _OFF_THE_BOARD):
+        return None
+    odd = fields.amount("odd", raw)
+    return None if odd <= 1 else odd
+
+
+def _limit(name: str) -> Read:
+    return lambda given, _: None if given == NULL else fields.amount(name, given)
+
+
+def _complete_event(found: Fields, read: ReadFields) -> None:
+    """An event without a usable odd is withheld: where it says that it has none, or has all else."""
+    has_no_odd = "odd" in read.values and read.values["odd"] is None
+    is_full = (EVENT_FIELDS - {"odd"}) <= read.values.keys() and "odd" not in found.values
+    if has_no_odd or is_full:
+        read.values.pop("odd", None)
+        read.values["is_withheld"] = True
+
+
+def _complete_user(found: Fields, read: ReadFields) -> None:
+    """A user of whom a message can be read is no longer withheld. A status ends only with the status itself."""
+    if not read.unreadable:
+        read.values["is_withheld"] = False
+    if "status_until" in read.values and not read.statuses:
+        read.unreadable.add("status_until")
+
+
+def _user_key(read: ReadFields) -> Key:
+    values = read.values
+    return {"natural_key": user_key(values["name"], values["surname"], values["birth_year"], values["country"])}
+
+
+def _event_key(read: ReadFields) -> Key:
+    values = read.values
+    match = NamedMatch(
+        sport=values["sport"],
+        home_team=values["home_team"],
+        away_team=values["away_team"],
+        country=values.get("country"),
+        league=values.get("league"),
+        category=values.get("category", None if "category" in read.unreadable or not read.is_whole else ""),
+        begin=values.get("begin_timestamp"),
+    )
+    return {"match": match}
+
+
+EVENT_FIELDS = frozenset({
+    "begin_timestamp", "end_timestamp", "country", "league", "home_team", "away_team", "sport", "odd",
+})  # fmt: skip
+USER_FIELDS = frozenset({"name", "surname", "birth_year", "currency", "country", "gender", "favorite_sport"})
+
+PARTIAL_EVENTS = PartialFormat(
+    message=EventMessage,
+    row=EventRow,
+    change=EventChange,
+    required=EVENT_FIELDS,
+    foreign=frozenset({"surname", "birth_year", "recommended_events"}),
+    nulls={"status": UNSET, "timestamp": UNSET},
+    read={"begin_timestamp": _to_come("begin_timestamp"), "end_timestamp": _to_come("end_timestamp"), "odd": _price},
+    resolve=resolve_event,
+    status_of=status_words.event_status,
+    restrictions=event_restrictions,
+    key_fields=frozenset({"sport", "league", "home_team", "away_team", "begin_timestamp"}),
+    key_of=_event_key,
+    complete=_complete_event,
+)
+PARTIAL_USERS = PartialFormat(
+    message=UserMessage,
+    row=UserRow,
+    change=UserChange,
+    required=USER_FIELDS,
+    foreign=frozenset({"home_team", "away_team", "begin_timestamp", "recommended_events"}),
+    nulls={"status": UNSET, "status_until": UNSET, "birth_date": UNSET, "favorite_league": "", "favorite_sport": ""},
+    read={
+        "status_until": lambda given, _: parse_end(fields.time_in_json("status_until", given)),
+        "birth_date": lambda given, _: fields.date_in_json("birth_date", given),
+        "stake_limit": _limit("stake_limit"),
+        "limit_left": _limit("limit_left"),
+    },
+    resolve=resolve_user,
+    status_of=status_words.user_status,
+    restrictions=user_restrictions,
+    key_fields=frozenset({"name", "surname", "birth_year", "country"}),
+    key_of=_user_key,
+    complete=_complete_user,
+)
