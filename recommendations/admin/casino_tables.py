@@ -78,7 +78,17 @@ class CasinoTableAdmin(ModelAdmin[Any]):
 
 @admin.register(User)
 class UserAdmin(CasinoTableAdmin):
-    list_display = ("id", "name", "surname", "country", "currency", "gender", "favorite_sport", "timestamp")
+    list_display = (
+        "id",
+        "name",
+        "surname",
+        "country",
+        "currency",
+        "favorite_sport",
+        "status",
+        "is_withheld",
+        "timestamp",
+    )
     list_display_links = ("id", "name")
     list_filter = (FavoriteSportFilter, CurrencyFilter, GenderFilter)
     searched_ids = ("id",)
@@ -86,7 +96,7 @@ class UserAdmin(CasinoTableAdmin):
     ordering = ("id",)
     fields = (
         "id", "name", "surname", "birth_year", "country", "currency", "gender", "favorite_sport", "favorite_league",
-        "timestamp", "related_pages",
+        "timestamp", "status", "status_until", "birth_date", "stake_limit", "limit_left", "is_withheld", "related_pages",
     )  # fmt: skip
 
     @admin.display(description="see also")
@@ -107,8 +117,10 @@ class UserAdmin(CasinoTableAdmin):
 
 @admin.register(Event)
 class EventAdmin(CasinoTableAdmin):
-    list_display = ("id", "begin_timestamp", "sport", "country", "league", "home_team", "away_team", "odd", "status")
-    list_filter = (OpenFilter, StatusFilter, SportFilter)
+    list_display = (
+        "id", "begin_timestamp", "sport", "country", "league", "home_team", "away_team", "odd", "status", "is_withheld",
+    )  # fmt: skip
+    list_filter = (OpenFilter, StatusFilter, "is_withheld", SportFilter)
     searched_ids = ("id",)
     searched_texts = ("home_team", "away_team", "league", "country")
     ordering = ("begin_timestamp", "id")
