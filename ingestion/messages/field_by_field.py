@@ -54,7 +54,7 @@ def read_field_by_field(
     as_of = not_ahead(told, envelope, bounds)
     ids = list(islice(_ids(found, read), _MOST_IDS))
     with suppress(InvalidRow):
-        if found.is_whole and not read.unreadable:
+        if found.is_whole and not read.unreadable and len(ids) <= 1:
             if kind.required <= read.values.keys() and (found.values.get("timestamp") or "timestamp" in kind.nulls):
                 return _row(kind, read, ids, as_of)
             if not (of_another_kind := sorted(kind.foreign & found.values.keys())):
@@ -139,6 +139,8 @@ def _read_fields(kind: PartialFormat, found: Fields, bounds: TimeBounds, own_wor
     for given_status in found.values.get("status", ()):
         if given_status != NULL:
             _read_status(kind, given_status, own_words, read)
+    if len(set(read.statuses)) > 1:
+        read.unreadable.add("status")
     kind.complete(found, read)
 
 

@@ -39,7 +39,10 @@ def find_fields(envelope: Envelope, resolve: Callable[[Envelope], bytes]) -> Fie
         found = _DECODE_FIELDS(resolve(envelope))
     except (msgspec.DecodeError, InvalidRow, UnicodeDecodeError, RecursionError):
         return scan_fields(envelope.value or b"")
-    return Fields(True, {name.lower(): [bytes(value)] for name, value in found.items()})
+    values: dict[str, list[bytes]] = {}
+    for name, value in found.items():
+        values.setdefault(_plain(name), []).append(bytes(value))
+    return Fields(True, values)
 
 
 def scan_fields(value: bytes) -> Fields:
@@ -77,9 +80,14 @@ def _outermost_pairs(text: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _name(token: bytes) -> str:
     try:
-        return str(msgspec.json.decode(token, type=str)).lower()
+        return _plain(msgspec.json.decode(token, type=str))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return token.strip(b"\"'").decode("latin-1").lower()
+
+
+def _plain(name: str) -> str:
+    """As converters from CSV write names: in capitals, with blanks, the first behind a byte order mark."""
+    return name.strip(" \t\ufeff").lower()
 
 
 def _in_double_quotes(token: bytes) -> bytes:

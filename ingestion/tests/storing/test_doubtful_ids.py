@@ -73,3 +73,12 @@ def test_no_id_is_read_into_what_is_none(feed):
     start = json.dumps(event(0, status="suspended")).encode()
     feed.events(*(start.replace(b"900000", form.encode()) for form in forms))
     assert feed.recommended() >= set(range(30))
+
+
+def test_names_of_fields_are_read_as_converters_from_csv_write_them(feed):
+    names = [" status", "Status ", "\tSTATUS", "\ufeffstatus"]
+    feed.events(*({"\ufeffid": 900_000 + number, name: "suspended"} for number, name in enumerate(names, start=1)))
+    feed.events({" id": 900_005, "status": "open", " status": "suspended"}, {"id": 900_006, "odd": 3, " odd": 2})
+    feed.events({" status": "suspended", "id": 900_007, "status": "open"}, {"id": 900_008, " id": 900_009, "odd": 3})
+    assert not feed.recommended() & set(range(1, 10))
+    assert feed.recommended() >= {0, *range(10, 30)}
