@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from tenants.routing.connections import execute
 
-# The changed events, those that were linked to them, and those that are the same match now. Parameter: the changed ids.
 _IS_SAME = """
 (own.sport, own.country, own.home_team, own.away_team) = (other.sport, other.country, other.home_team, other.away_team)
     AND other.begin_timestamp > own.begin_timestamp - interval '2 hours'
@@ -16,17 +15,17 @@ _IS_SAME = """
     AND (own.category = other.category OR '' IN (own.category, other.category))
     AND own.id <> other.id
 """
+_OTHERS = f"(SELECT array_agg(other.id ORDER BY other.id) FROM events AS other WHERE {_IS_SAME})"
+# Affected are the changed events, those that were linked to them, and those that are the same match now. Their ids are
+# an array: joined with them, PostgreSQL would read all events. Parameter: the changed ids.
 _LINK = f"""
 WITH changed AS MATERIALIZED (SELECT * FROM events WHERE id = ANY(%s)), affected AS (
     SELECT id FROM changed
     UNION SELECT unnest(same_match_ids) FROM changed
     UNION SELECT other.id FROM changed AS own JOIN events AS other ON {_IS_SAME}
-), linked AS (
-    SELECT own.id, (SELECT array_agg(other.id ORDER BY other.id) FROM events AS other WHERE {_IS_SAME}) AS ids
-    FROM affected JOIN events AS own USING (id)
 )
-UPDATE events SET same_match_ids = linked.ids FROM linked
-WHERE events.id = linked.id AND events.same_match_ids IS DISTINCT FROM linked.ids
+UPDATE events AS own SET same_match_ids = {_OTHERS}
+WHERE id = ANY(ARRAY(SELECT id FROM affected)) AND same_match_ids IS DISTINCT FROM {_OTHERS}
 """
 
 
