@@ -1,8 +1,9 @@
-"""Validation of the rows that casinos send.
+"""Validation of the rows that casinos send, and the one form of what they compare.
 
 - `rows`: validated users, events, coupons, served recommendations and removals.
-- `fields`: validation of single fields.
-- `normal_form`: the normal forms of text.
-- `times`: the forms of times.
-- `settings_limits`: the settings that both depend on.
+- `changes`: what a partial or damaged message says about a stored row.
+- `fields`: validation of single fields; `settings_limits`: the settings that it depends on.
+- `normal_form`: the normal forms of text; `times`: the forms of times; `status_words`: the words for a status.
+- `identity`: the keys of leagues, teams and matches; `natural_keys`: those of rows without an id of the casino.
+- `strict_json`: JSON in one meaning only.
 """
