@@ -96,7 +96,8 @@ class UserAdmin(CasinoTableAdmin):
     ordering = ("id",)
     fields = (
         "id", "name", "surname", "birth_year", "country", "currency", "gender", "favorite_sport", "favorite_league",
-        "timestamp", "status", "status_until", "birth_date", "stake_limit", "limit_left", "is_withheld", "related_pages",
+        "timestamp", "status", "status_until", "birth_date", "stake_limit", "limit_left", "is_withheld",
+        "related_pages",
     )  # fmt: skip
 
     @admin.display(description="see also")
