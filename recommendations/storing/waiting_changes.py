@@ -30,7 +30,7 @@ _TAKE = "DELETE FROM waiting_changes WHERE kind = %s AND key = ANY(%s) RETURNING
 
 
 def keep_until_stored(upsert: Upsert, changes: Iterable[Change]) -> None:
-    """Keep what these changes of unknown rows say about a status, a limit or a withholding."""
+    """Keep what these changes of unknown rows say about a status, a birth date, a limit or a withholding."""
     parts = {(part["key"], part["subject"]): part for change in changes for part in _parts(upsert, change)}
     if not parts:
         return

@@ -94,7 +94,7 @@ class UserChange(_Change, kw_only=True):
     @property
     def restricts(self) -> bool:
         """Whether it says anything about a restriction, be it that there is none any more."""
-        told = (self.status, self.stake_limit, self.limit_left)
+        told = (self.status, self.birth_date, self.stake_limit, self.limit_left)
         return self.is_withheld is True or any(each is not UNSET for each in told)
 
     @property

@@ -48,3 +48,9 @@ def test_a_birth_date_alone_tells_the_year_too(feed, casino_a):
         stored = User.objects.get(id=800001)
     assert (stored.birth_year, stored.birth_date) == (2015, date(2015, 1, 1))
     assert feed.users({"id": 800002, "birth_date": "1885-01-01"} | known) == ["missing"]
+
+
+def test_a_birth_date_that_arrives_before_its_user_waits(feed):
+    assert feed.users({"id": 800001, "birth_date": "2015-01-01", "timestamp": ago(days=9)}) == ["missing"]
+    assert feed.users(user(1), user(2)) == ["stored", "stored"]
+    assert feed.shown_bets([1, 2]) == {2}
