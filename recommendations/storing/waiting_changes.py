@@ -17,14 +17,22 @@ MAX_WAITING = 100_000  # of a casino, some 30 MB; the messages of others are dea
 
 _CLASSES: dict[str, type[Change]] = {"users": UserChange, "events": EventChange}
 _COUNT = "SELECT count(*) FROM waiting_changes"
-# Of each subject the latest.
+# Of each subject the latest; of equal ones the stricter.
 _KEEP = """
 INSERT INTO waiting_changes AS stored (kind, key, subject, timestamp, change)
 SELECT %s, key, subject, timestamp, change
 FROM jsonb_to_recordset(%s::jsonb) AS row(key text, subject text, timestamp timestamptz, change jsonb)
 ORDER BY key, subject
 ON CONFLICT (kind, key, subject) DO UPDATE SET timestamp = excluded.timestamp, change = excluded.change
-WHERE stored.timestamp <= excluded.timestamp
+WHERE stored.timestamp < excluded.timestamp OR stored.timestamp = excluded.timestamp AND (
+    excluded.change->>'status' NOT IN ('ACTIVE', 'OPEN', 'LIVE')
+    OR (excluded.change->>'is_withheld')::boolean
+    OR excluded.change->>'birth_date' > stored.change->>'birth_date'
+    OR COALESCE((excluded.change->>'stake_limit')::numeric < (stored.change->>'stake_limit')::numeric,
+        excluded.change->>'stake_limit' IS NOT NULL)
+    OR COALESCE((excluded.change->>'limit_left')::numeric < (stored.change->>'limit_left')::numeric,
+        excluded.change->>'limit_left' IS NOT NULL)
+)
 """
 _TAKE = "DELETE FROM waiting_changes WHERE kind = %s AND key = ANY(%s) RETURNING change::text"
 
