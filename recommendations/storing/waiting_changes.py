@@ -2,10 +2,13 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import cache
 
 import msgspec
 from msgspec import UNSET
 
+from recommendations.errors import InvalidRow
 from recommendations.validation.changes import Change, EventChange, UserChange
 from tenants.routing.connections import execute, query
 
@@ -17,24 +20,20 @@ MAX_WAITING = 100_000  # of a casino, some 30 MB; the messages of others are dea
 
 _CLASSES: dict[str, type[Change]] = {"users": UserChange, "events": EventChange}
 _COUNT = "SELECT count(*) FROM waiting_changes"
-# Of each subject the latest; of equal ones the stricter.
+# Of each subject the latest; of equal times the strictest.
 _KEEP = """
 INSERT INTO waiting_changes AS stored (kind, key, subject, timestamp, change)
-SELECT %s, key, subject, timestamp, change
+SELECT '{table}', key, subject, timestamp, change
 FROM jsonb_to_recordset(%s::jsonb) AS row(key text, subject text, timestamp timestamptz, change jsonb)
 ORDER BY key, subject
 ON CONFLICT (kind, key, subject) DO UPDATE SET timestamp = excluded.timestamp, change = excluded.change
 WHERE stored.timestamp < excluded.timestamp OR stored.timestamp = excluded.timestamp AND (
-    excluded.change->>'status' NOT IN ('ACTIVE', 'OPEN', 'LIVE')
-    OR (excluded.change->>'is_withheld')::boolean
-    OR excluded.change->>'birth_date' > stored.change->>'birth_date'
-    OR COALESCE((excluded.change->>'stake_limit')::numeric < (stored.change->>'stake_limit')::numeric,
-        excluded.change->>'stake_limit' IS NOT NULL)
-    OR COALESCE((excluded.change->>'limit_left')::numeric < (stored.change->>'limit_left')::numeric,
-        excluded.change->>'limit_left' IS NOT NULL)
+    SELECT CASE stored.subject {is_stricter} END
+    FROM jsonb_populate_record(NULL::{table}, excluded.change) AS new,
+        jsonb_populate_record(NULL::{table}, stored.change) AS old
 )
 """
-_TAKE = "DELETE FROM waiting_changes WHERE kind = %s AND key = ANY(%s) RETURNING change::text"
+_TAKE = "DELETE FROM waiting_changes WHERE kind = %s AND key = ANY(%s) RETURNING key, timestamp, change::text"
 
 
 def keep_until_stored(upsert: Upsert, changes: Iterable[Change]) -> None:
@@ -46,13 +45,30 @@ def keep_until_stored(upsert: Upsert, changes: Iterable[Change]) -> None:
     if count >= MAX_WAITING:
         logger.warning("%d changes of %s can't wait for their rows: %d wait", len(parts), upsert.table, count)
         return
-    execute(_KEEP, [upsert.table, as_json(list(parts.values()))])
+    execute(_keep_sql(upsert), [as_json(list(parts.values()))])
 
 
 def take_waiting(upsert: Upsert, keys: Sequence[object]) -> list[Change]:
     """The changes that waited for the rows with these keys, which wait no longer."""
-    decode = msgspec.json.Decoder(_CLASSES[upsert.table]).decode
-    return [decode(change) for (change,) in query(_TAKE, [upsert.table, [str(key) for key in keys]])]
+    by_text = {str(key): key for key in keys}
+    taken = query(_TAKE, [upsert.table, list(by_text)])
+    return [_decode(upsert.table, by_text[key], timestamp, change) for key, timestamp, change in taken]
+
+
+def _decode(table: str, key: object, timestamp: datetime, change: str) -> Change:
+    """The stored change. One that can't be read withholds its row, until the next message."""
+    try:
+        return msgspec.json.decode(change, type=_CLASSES[table])
+    except (msgspec.DecodeError, InvalidRow) as error:
+        logger.warning("A change of %s %s that waited can't be read, so it is withheld: %s", table, key, error)
+        named = {"id": key} if isinstance(key, int) else {"natural_key": key}
+        return msgspec.convert({**named, "timestamp": timestamp, "is_withheld": True}, _CLASSES[table])
+
+
+@cache
+def _keep_sql(upsert: Upsert) -> str:
+    cases = (f"WHEN '{each.columns[0]}' THEN {each.is_stricter.format(new='new', old='old')}" for each in upsert.timed)
+    return _KEEP.format(table=upsert.table, is_stricter=" ".join(cases))
 
 
 def _parts(upsert: Upsert, change: Change) -> Iterator[dict[str, object]]:
@@ -63,5 +79,6 @@ def _parts(upsert: Upsert, change: Change) -> Iterator[dict[str, object]]:
     named = {"id": change.id, "natural_key": change.natural_key, "timestamp": change.timestamp}
     for each in upsert.timed:
         values = {column: getattr(change, column) for column in each.columns}
-        if told := {column: value for column, value in values.items() if value is not UNSET}:
+        told = {column: value for column, value in values.items() if value is not UNSET}
+        if told and told != {"is_withheld": False}:
             yield {"key": str(key), "subject": each.columns[0], "timestamp": change.timestamp, "change": named | told}

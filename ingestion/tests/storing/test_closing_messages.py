@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ingestion.tests.closing_messages import EVENT, USER, Feed, ago, ahead, event, user
-from recommendations.models import User
+from recommendations.models import User, WaitingChange
 from recommendations.serving.options import Options
 from recommendations.validation.status_words import EVENT_WORDS, USER_WORDS
 from tenants.routing.context import use_casino
@@ -394,6 +394,21 @@ def test_the_latest_of_several_early_restrictions_counts_and_a_later_row_with_a_
     feed.send_removal(800_003)
     feed.users(user(1), user(2, status="active", timestamp=ago(minutes=1)), user(3))
     assert feed.shown_bets([1, 2, 3]) == {1, 2}
+
+
+def test_of_early_restrictions_of_one_time_the_strictest_counts_and_an_unreadable_one_withholds(feed, casino_a):
+    statuses = ["closed", "time_out", "active", "self_excluded", "time_out"]
+    for status in statuses:
+        feed.users({"id": 800_001, "status": status, "timestamp": ago(minutes=5)})
+    feed.users({"id": 800_002, "limit_left": 100})
+    with use_casino(casino_a.current):
+        assert WaitingChange.objects.filter(key="800002").update(change={"limit_left": "?"}) == 1
+    feed.users(user(1), user(2))
+    assert feed.shown_bets([1, 2]) == set()
+    with use_casino(casino_a.current):
+        assert User.objects.get(id=800_001).status == "CLOSED"
+    feed.users(user(2))
+    assert feed.shown_bets([1, 2]) == {2}
 
 
 def test_a_closing_that_arrives_before_its_event_waits_for_it(feed):
