@@ -399,7 +399,7 @@ def test_the_latest_of_several_early_restrictions_counts_and_a_later_row_with_a_
 def test_of_early_restrictions_of_one_time_the_strictest_counts_and_an_unreadable_one_withholds(feed, casino_a):
     statuses = ["closed", "time_out", "active", "self_excluded", "time_out"]
     for status in statuses:
-        feed.users({"id": 800_001, "status": status, "timestamp": ago(minutes=5)})
+        feed.users({"id": 800_001, "status": status, "timestamp": ago(hours=2)})
     feed.users({"id": 800_002, "limit_left": 100})
     with use_casino(casino_a.current):
         assert WaitingChange.objects.filter(key="800002").update(change={"limit_left": "?"}) == 1
