@@ -407,7 +407,7 @@ def test_of_early_restrictions_of_one_time_the_strictest_counts_and_an_unreadabl
     assert feed.shown_bets([1, 2]) == set()
     with use_casino(casino_a.current):
         assert User.objects.get(id=800_001).status == "CLOSED"
-    feed.users(user(2))
+    feed.users(user(2, timestamp=ago(minutes=1)))
     assert feed.shown_bets([1, 2]) == {2}
 
 
