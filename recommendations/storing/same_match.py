@@ -15,20 +15,24 @@ _IS_SAME = """
     AND (own.category = other.category OR '' IN (own.category, other.category))
     AND own.id <> other.id
 """
-_OTHERS = f"(SELECT array_agg(other.id ORDER BY other.id) FROM events AS other WHERE {_IS_SAME})"
+# More ids of one match are a sender's mistake: linking thousands with each other would take minutes.
+_MOST = 20
+_OTHERS = f"SELECT other.id FROM events AS other WHERE {_IS_SAME} ORDER BY other.begin_timestamp LIMIT {_MOST}"
+_LINKS = f"(SELECT array_agg(id ORDER BY id) FROM ({_OTHERS}) AS near)"
 # Affected are the changed events, those that were linked to them, and those that are the same match now. Their ids are
 # an array: joined with them, PostgreSQL would read all events. Parameter: the changed ids.
 _LINK = f"""
 WITH changed AS MATERIALIZED (SELECT * FROM events WHERE id = ANY(%s)), affected AS (
     SELECT id FROM changed
     UNION SELECT unnest(same_match_ids) FROM changed
-    UNION SELECT other.id FROM changed AS own JOIN events AS other ON {_IS_SAME}
+    UNION SELECT near.id FROM changed AS own CROSS JOIN LATERAL ({_OTHERS}) AS near
 )
-UPDATE events AS own SET same_match_ids = {_OTHERS}
-WHERE id = ANY(ARRAY(SELECT id FROM affected)) AND same_match_ids IS DISTINCT FROM {_OTHERS}
+UPDATE events AS own SET same_match_ids = {_LINKS}
+WHERE id = ANY(ARRAY(SELECT id FROM affected)) AND same_match_ids IS DISTINCT FROM {_LINKS}
 """
 
 
 def link_same_matches(changed: Sequence[int]) -> None:
-    """Note in each of these events, and in those that they are or were linked to, which others are the same match."""
+    """Note in each of these events, and in those that they are or were linked to, which others are the same match, at
+    most `_MOST`."""
     execute(_LINK, [changed])

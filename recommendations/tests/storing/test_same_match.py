@@ -133,3 +133,9 @@ def test_an_odd_leaves_the_links_and_the_offer_reads_them_again():
     store_events([event(1, timestamp=at(1), odd=9)])
     assert links() == {1: [2], 2: [1]}
     assert dict(read_offer(NOW).same_matches) == {1: {2}, 2: {1}}
+
+
+def test_an_event_is_linked_to_twenty_others_at_most():
+    store_events([event(number) for number in range(1, 31)])
+    assert {len(others) for others in links().values()} == {20}
+    assert len(links()) == 30
