@@ -92,6 +92,7 @@ def configure(port: int, casino_id: int, recommender: str) -> tuple[int, float]:
     return response.status, time.monotonic() - began
 
 
+@pytest.mark.exhaustive
 def test_configurations_that_wait_for_all_processes_hold_up_nobody(catalogue):
     url, [casino_id, other_id] = catalogue
     env = environment(url, CATALOGUE_LEASE_SECONDS="4", API_REQUESTS_AT_ONCE="0")

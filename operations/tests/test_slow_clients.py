@@ -51,6 +51,7 @@ def sockets(server):
         yield lambda: stack.enter_context(socket.create_connection(("127.0.0.1", server[0]), timeout=120))
 
 
+@pytest.mark.exhaustive
 def test_slow_bodies_without_a_login_hold_up_nobody(server, sockets):
     port, casino_id, _, _ = server
     for _ in range(SLOW):

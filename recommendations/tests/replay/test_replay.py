@@ -119,6 +119,7 @@ def unchanged(past):
 class TestNoDataLeakage:
     """Future data has no effect on earlier cases."""
 
+    @pytest.mark.exhaustive
     def test_shifting_a_future_coupon_has_no_effect_on_earlier_cases(self, past, split_time, unchanged):
         place = int(len(past.coupons) * SPLIT)
         coupons = list(past.coupons)
