@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 from confluent_kafka import Producer
 from django.utils import timezone
 
 from ingestion.kafka.client import client_config
-from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
+from ingestion.messages.decoding import Partial, Rejection, TimeBounds
 from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import Envelope, Place
+from ingestion.messages.reading import read_message
 from ingestion.producers.malformed import corrupt
 from ingestion.topics import Topic
 from recommendations.validation.rows import CouponRow, Row
@@ -25,6 +27,7 @@ UNKNOWN_CASINO = 999_999
 _POOL = 300  # messages to send, in random order
 _TWICE, _INVALID, _WITHOUT_CASINO = 0.05, 0.01, 0.002
 _TICK_SECONDS = 0.02
+_IDS_OF_NOBODY = 10**9  # and above: of no sent row
 
 
 class ChaosSender(threading.Thread):
@@ -118,11 +121,30 @@ def _message(casino_id: int, topic: Topic, row: Row, rng: random.Random) -> Sent
 
 
 def _invalid(message: SentMessage, rng: random.Random) -> SentMessage:
-    value = corrupt(message.topic, message.value, rng)
+    """A rejected message, about a row of its own: what can't be read about a row restricts it."""
+    whole = _about_another_row(message.value, rng)
+    code = None
+    while code is None:
+        value = corrupt(message.topic, whole, rng)
+        code = _code_of(message, value)
+    return SentMessage(message.topic, message.casino_id, message.key, value, message.headers, None, code)
+
+
+def _about_another_row(value: bytes, rng: random.Random) -> bytes:
+    fields, number = msgspec.json.decode(value), rng.randrange(10**8)
+    named = {"id": _IDS_OF_NOBODY + number, "surname": f"NOBODY {number}", "home_team": f"NOBODY {number}"}
+    return msgspec.json.encode(fields | {name: other for name, other in named.items() if fields.get(name) is not None})
+
+
+def _code_of(message: SentMessage, value: bytes) -> str | None:
+    """The rejection's code; None if the message may be about a sent row, as one that is cut within its id."""
     envelope = Envelope(Place("", "", 0, 0, 0), message.casino_id, message.key, value, message.headers)
-    content = decode_message(message.topic.decode, envelope, TimeBounds.at(timezone.now()))
+    content = read_message(message.topic.decode, message.topic.partial, envelope, TimeBounds.at(timezone.now()))
+    if isinstance(content, Partial):
+        return content.unless_stored.code
     assert isinstance(content, Rejection), value
-    return SentMessage(message.topic, message.casino_id, message.key, value, message.headers, None, content.code)
+    ids = [change.id for change in content.changes if change.id is not None]
+    return content.code if all(row_id >= _IDS_OF_NOBODY for row_id in ids) else None
 
 
 def _without_casino(message: SentMessage, rng: random.Random) -> SentMessage:
