@@ -100,12 +100,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return params
 
     @async_unsafe
-    def ensure_connection(self) -> None:
-        """Like Django's; but a connection that the client has given up is replaced outside a transaction. Django would
-        take one that it gave up without autocommit, at a transaction's beginning or end, for an open transaction."""
-        if self.connection is not None and self.connection.closed and not self.in_atomic_block:
-            self.close()
-        super().ensure_connection()
+    def set_autocommit(self, autocommit: bool, *args: Any, **kwargs: Any) -> None:
+        """Like Django's; but if the client gives up, as when its budget is spent, no connection is left. Django would
+        take one without autocommit, which it gave up at a transaction's beginning or end, for an open transaction."""
+        try:
+            super().set_autocommit(autocommit, *args, **kwargs)
+        except Exception:
+            if self.connection is not None and self.connection.closed:
+                self.close()
+            raise
 
     @async_unsafe
     def connect(self) -> None:
@@ -184,7 +187,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         budget = find_budget()
         timeouts = None if budget is None else budget.server_timeouts
         if timeouts != self.connection.server_timeouts and not self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
-            self.connection.execute(_RESET if timeouts is None else _SET.format(*timeouts))
+            try:
+                self.connection.execute(_RESET if timeouts is None else _SET.format(*timeouts))
+            except Exception:
+                self.close()
+                raise
             self.connection.server_timeouts = timeouts
 
     def create_cursor(self, name: str | None = None) -> Any:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
-from django.db import Error, connections, transaction
+from django.db import Error, close_old_connections, connections, transaction
 
 from tenants.current_casino import CATALOGUE, CurrentCasino
 from tenants.postgresql.wait_budget import ServerTimeouts, WaitBudget, waiting_within
@@ -56,3 +56,17 @@ def test_a_casino_is_usable_in_the_block_in_which_a_budget_ended(gamma: CurrentC
                     query("SELECT 1")
             with casino_atomic():
                 assert query("SELECT 1") == [(1,)]
+
+
+def test_a_dead_connection_is_closed_at_the_end_of_a_request_though_its_server_is_gone(real_databases: None) -> None:
+    wrapper = connections[CATALOGUE]
+    execute_one(wrapper)
+    assert wrapper.connection is not None
+    wrapper.connection.close()
+    wrapper.errors_occurred = True
+    there, wrapper.settings_dict["HOST"] = wrapper.settings_dict["HOST"], "/nowhere"
+    try:
+        close_old_connections()
+    finally:
+        wrapper.settings_dict["HOST"] = there
+    execute_one(wrapper)
