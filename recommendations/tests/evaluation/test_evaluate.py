@@ -137,7 +137,7 @@ class TestFitting:
             assert number(timedelta(seconds=11)) == first + 1
             assert number(timedelta(seconds=30)) == first + 1
 
-    @pytest.mark.parametrize("has_hindsight", [True, False])
+    @pytest.mark.parametrize("has_hindsight", [pytest.param(True, marks=pytest.mark.exhaustive), False])
     def test_a_version_that_scores_lower_than_the_active_one_is_saved_inactive(
         self, casino_a, simulated, now, has_hindsight
     ):
@@ -157,6 +157,7 @@ class TestFitting:
             assert find([1], now, now.timestamp()).casino_context.models.version == ("1" if has_hindsight else "2")
 
     @pytest.mark.no_cover
+    @pytest.mark.exhaustive
     def test_an_inactive_version_is_not_used(self, casino_a, simulated, now):
         fill(casino_a, now, simulated)
         with use_casino(casino_a.current):

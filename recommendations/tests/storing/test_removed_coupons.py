@@ -67,6 +67,7 @@ def test_an_uncounted_coupon_can_be_removed():
 
 
 @pytest.mark.no_cover
+@pytest.mark.exhaustive
 def test_users_with_many_coupons_are_recounted_in_parts_of_bounded_memory():
     store_users([user_row(id=7)])
     wide = tuple(selection_row(home_team=f"HOME {n} {'X' * 60}", away_team=f"AWAY {n} {'Y' * 60}") for n in range(50))

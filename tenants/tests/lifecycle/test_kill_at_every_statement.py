@@ -99,7 +99,7 @@ def test_creation_can_be_killed_anywhere(real_databases):
 
 
 @pytest.mark.no_cover
-@pytest.mark.scaled
+@pytest.mark.exhaustive
 def test_first_creation_on_a_server_can_be_killed_anywhere_while_the_template_is_created(second_server):
     """The template is created each time, since its migration must survive a kill."""
 
@@ -120,7 +120,7 @@ def test_first_creation_on_a_server_can_be_killed_anywhere_while_the_template_is
 
 
 @pytest.mark.no_cover
-@pytest.mark.scaled
+@pytest.mark.exhaustive
 def test_restore_can_be_killed_anywhere(real_databases):
     folders = {}
 
@@ -140,7 +140,7 @@ def test_restore_can_be_killed_anywhere(real_databases):
 
 
 @pytest.mark.no_cover
-@pytest.mark.scaled
+@pytest.mark.exhaustive
 def test_move_can_be_killed_anywhere(second_server):
     def check(casino, by_doctor):
         _assert_serves(casino, "Moved along")
@@ -158,7 +158,7 @@ def _make_casino_on_main(*names: str) -> Casino:
 
 
 @pytest.mark.no_cover
-@pytest.mark.scaled
+@pytest.mark.exhaustive
 def test_deletion_can_be_killed_anywhere(real_databases):
     def check(casino, by_doctor):
         casino.refresh_from_db()

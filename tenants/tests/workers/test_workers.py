@@ -83,6 +83,7 @@ def test_killed_process_fails_its_task_alone_and_is_replaced():
     assert outcomes == {f"task {number}": f"task {number} done" for number in range(6)}
 
 
+@pytest.mark.exhaustive
 def test_processes_that_do_not_start_raise_workers_failed(capfd):
     with pytest.raises(WorkersFailed, match="or use --jobs 1"):
         _outcomes(["one"], 2, work=unable_to_start)
@@ -97,6 +98,7 @@ def test_replacement_that_does_not_start_ends_the_work_after_the_failure_was_yie
     assert seen == ["die"]
 
 
+@pytest.mark.exhaustive
 def test_interruption_stops_the_processes():
     def interrupted():
         yield "one"
