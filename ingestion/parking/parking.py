@@ -19,6 +19,7 @@ from ingestion.kafka.errors import raise_if_fatal
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.kafka.partition_reader import read_partition
+from ingestion.kafka.watermarks import bounds_of
 from ingestion.messages.envelope import Envelope, Headers, Place, header, open_message
 from ingestion.topics import Topic
 
@@ -161,7 +162,7 @@ class Parking:
         place = TopicPartition(self._topic.parked, partition)
         [committed] = self._client.committed([place], timeout=settings.KAFKA_ANSWER_SECONDS)
         try:
-            first, end = self._client.get_watermark_offsets(place, timeout=settings.KAFKA_ANSWER_SECONDS)
+            first, end = bounds_of(self._client, place)
         except KafkaException as error:
             if error.args[0].code() not in _MISSING:
                 raise
@@ -170,8 +171,7 @@ class Parking:
         return max(committed.offset, first), end
 
     def _end(self, partition: int) -> int:
-        place = TopicPartition(self._topic.parked, partition)
-        return int(self._client.get_watermark_offsets(place, timeout=settings.KAFKA_ANSWER_SECONDS)[1])
+        return bounds_of(self._client, TopicPartition(self._topic.parked, partition))[1]
 
 
 def _by_casino(messages: Iterable[Any]) -> dict[int, list[tuple[int, Envelope]]]:
