@@ -44,7 +44,7 @@ def _words_of(topic: Topic, casino_ids: Iterable[int | None]) -> Mapping[int | N
 
 
 def _stored_words(topic: Topic, casino_id: int, options: object) -> Words:
-    """None if they can't be read: one casino's options must not stop the messages of the others."""
+    """No words if they can't be read: one casino's options must not stop the messages of the others."""
     try:
         words: Words = getattr(msgspec.convert(options or {}, _StoredOptions).status_words, topic.name)
     except msgspec.ValidationError:

@@ -17,8 +17,8 @@ Item = TypeVar("Item")
 
 
 class BatchTurns:
-    """Threads take turns in the order in which they asked. Whoever has waited for `wait_seconds` goes on without turns:
-    a batch whose database hangs during its turn holds up no other for longer."""
+    """Threads take turns in the order in which they asked. A thread that has waited `wait_seconds` goes on without
+    turns: a batch whose database hangs during its turn holds up no other for longer."""
 
     def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
         self._wait_seconds = wait_seconds

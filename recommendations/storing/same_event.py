@@ -123,8 +123,10 @@ class SameEvents:
         if near := _nearest(same_fixture, row.sport, row.begin_timestamp):
             return near
         same = self._by_key.get(next(_keys_of(row)))  # its texts may have another form, as those of earlier releases
-        is_here = same is not None and (same.fixture[1], same.fixture[3]) == (row.country, row.category)
-        return same if is_here and same is not None and same.begin == row.begin_timestamp else None
+        if same is None or same.begin != row.begin_timestamp:
+            return None
+        _, country, _, category, _, _ = same.fixture
+        return same if (country, category) == (row.country, row.category) else None
 
     def _find_named(self, match: NamedMatch) -> list[_KnownEvent]:
         teams = match.sport, match.home_team, match.away_team

@@ -1,7 +1,7 @@
 """Empties the test databases after a test that committed rows.
 
-Django's own way, `flush`, truncates every table of every database and then makes all content types and permissions
-anew: a fifth of a second of processor time a test, of which most fill five tables.
+Django's own way, `flush`, truncates every table of every database and makes all content types and permissions
+again: a fifth of a second of processor time a test, of which most fill five tables.
 """
 
 from typing import Any

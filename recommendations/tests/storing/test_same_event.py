@@ -22,7 +22,7 @@ def _inside_casino_a(casino_a, fresh_ids):
 
 
 def fixture(hours=0.0, minutes=0, **fields):
-    """An event without an id that begins so many hours after `OPEN`; the message is of so many minutes."""
+    """An event without an id that begins `hours` after `OPEN`; its message is of `minutes`."""
     begin = OPEN + timedelta(hours=hours)
     times = {"begin_timestamp": begin, "end_timestamp": begin + timedelta(hours=2), "timestamp": at(minutes)}
     return event_row(**times | fields)

@@ -1,4 +1,4 @@
-"""One reader of times, whoever writes them."""
+"""One reader of times, in all messages and files."""
 
 from datetime import UTC, date, datetime, timedelta
 
