@@ -55,6 +55,11 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     selections = tuple(each.selection for each in decoded if each.selection is not None)
     if not selections and all(each.event_id is None for each in decoded):
         raise _invalid_row(decoded)
+    source = envelope.source if message.id is None else None
+    if source == "":
+        raise InvalidRow(
+            "missing", "id", "is required without an Idempotency-Key: a repeat would count the coupon twice"
+        )
     return CouponRow(
         id=message.id,
         user_id=message.user_id,
@@ -62,7 +67,7 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
         timestamp=time_in_json("timestamp", message.timestamp, bounds.past),
         recommended_events=selections,
         unread_selections=_unread(decoded),
-        source=envelope.source if message.id is None else None,
+        source=source,
     )
 
 

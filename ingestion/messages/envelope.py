@@ -1,9 +1,10 @@
-"""Undecoded Kafka messages with their place, which dead letters and parked messages contain too."""
+"""Undecoded messages with their place, which dead letters and parked messages contain too."""
 
 import re
+from enum import StrEnum
 from functools import lru_cache
 from operator import methodcaller
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -22,11 +23,21 @@ _QUOTED_ID = re.compile(rb'\s*("?)([0-9]+)\1\s*')
 _HEADERS = methodcaller("headers")
 
 
-class Place(msgspec.Struct, frozen=True):
-    """A message's place in Kafka, and its sending time (Unix milliseconds).
+class Door(StrEnum):
+    """How a message comes in."""
 
-    Time and `topic_id` (empty if the broker has none) distinguish it from a message with the same offset in a recreated
-    topic.
+    KAFKA = "kafka"
+    HTTP = "http"
+    FILE = "file"
+
+
+class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a message came from, and when it was sent (Unix milliseconds; 0: not told).
+
+    In Kafka its cluster, topic, partition and offset; time and `topic_id` (empty if the broker has none) distinguish it
+    from a message with the same offset in a recreated topic. Of a request and of a file, `topic` is that of such
+    messages, `topic_id` identifies the upload (empty for a request that can't be repeated), and `offset` is the number
+    of the item or line.
     """
 
     cluster: str
@@ -35,9 +46,21 @@ class Place(msgspec.Struct, frozen=True):
     offset: int
     sent_at: int
     topic_id: str = ""
+    door: Door = Door.KAFKA
+
+    @classmethod
+    def in_upload(cls, door: Door, topic: str, upload: str, number: int) -> Self:
+        return cls("", topic, 0, number, 0, upload, door)
+
+    @property
+    def source(self) -> str:
+        """Identifies the message whenever it is delivered; empty if nothing does."""
+        return str(self) if self.door is Door.KAFKA or self.topic_id else ""
 
     def __str__(self) -> str:
-        return f"{self.cluster}/{self.topic}/{self.partition}/{self.offset}@{self.sent_at}"
+        if self.door is Door.KAFKA:
+            return f"{self.cluster}/{self.topic}/{self.partition}/{self.offset}@{self.sent_at}"
+        return f"{self.door}:{self.topic}/{self.topic_id}/{self.offset}"
 
 
 class Envelope(msgspec.Struct):
@@ -52,9 +75,9 @@ class Envelope(msgspec.Struct):
 
     @property
     def source(self) -> str:
-        """Identifies the message, also after a replay."""
+        """Identifies the message, also after a replay; empty if nothing does."""
         origin = header(self.headers, ORIGIN_HEADER)
-        return str(self.place) if origin is None else origin.decode(errors="replace")
+        return self.place.source if origin is None else origin.decode(errors="replace")
 
     @property
     def sent_at(self) -> int:

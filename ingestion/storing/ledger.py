@@ -1,16 +1,16 @@
 """The ledger: which of a casino's messages are already stored, kept in the casino's database with their rows."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from math import inf
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from django.conf import settings
 
-from ingestion.messages.envelope import Envelope, Place
+from ingestion.messages.envelope import Place
 from ingestion.models import PartitionOffset
-from ingestion.outcomes import DecodedMessage
+from ingestion.outcomes import DecodedMessage, MessageResult
 from tenants.postgresql.wait_budget import find_budget
 from tenants.routing.connections import casino_connection, execute
 
@@ -75,20 +75,32 @@ class OutcomeCount(msgspec.Struct):
     last_detail: str = ""
 
 
-class Ledger:
-    """The current casino's ledger of one topic and consumer group, locked until the transaction ends."""
+class Ledger(Protocol):
+    """Which messages of their source are stored in the current casino; locked until the transaction ends."""
 
-    def __init__(self, group: str, topic: str, envelopes: Iterable[Envelope]) -> None:
-        self._group, self._topic = group, topic
-        keys = {partition_key(envelope.place) for envelope in envelopes}
+    def take_new(self, messages: Iterable[DecodedMessage]) -> list[DecodedMessage]:
+        """The messages that are not stored yet; the ledger advances past them."""
+
+    def write(self, results: Sequence[MessageResult], counts: Iterable[OutcomeCount], now: datetime) -> None:
+        """Store the new position, and count the messages. `results` are those of the new ones."""
+
+
+OpenLedger = Callable[[str, Sequence[DecodedMessage]], Ledger]  # of a consumer group
+
+
+class PartitionLedger:
+    """The ledger of one topic and consumer group."""
+
+    def __init__(self, group: str, messages: Sequence[DecodedMessage]) -> None:
+        self._group, self._topic = group, messages[0].envelope.place.topic
+        keys = {partition_key(message.envelope.place) for message in messages}
         self._offsets = self._lock(keys)
         if missing := keys - self._offsets.keys():
             self._insert(missing)
             self._offsets = self._lock(keys)
 
     def take_new(self, messages: Iterable[DecodedMessage]) -> list[DecodedMessage]:
-        """The messages that are not stored yet; the ledger advances past them. Each partition's messages must be in the
-        order of their offsets."""
+        """Each partition's messages must be in the order of their offsets."""
         new = []
         for message in messages:
             place = message.envelope.place
@@ -98,7 +110,7 @@ class Ledger:
                 new.append(message)
         return new
 
-    def write(self, counts: Iterable[OutcomeCount], now: datetime) -> None:
+    def write(self, results: Sequence[MessageResult], counts: Iterable[OutcomeCount], now: datetime) -> None:
         offsets = [
             {"cluster": cluster, "topic_id": topic_id, "partition": partition, **msgspec.structs.asdict(offset)}
             for (cluster, topic_id, partition), offset in self._offsets.items()

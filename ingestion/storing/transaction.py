@@ -22,7 +22,7 @@ from tenants.routing.context import use_casino
 from tenants.schema.version import require_up_to_date
 
 from .database_errors import DatabaseErrorKind, classify, first_line, sqlstate_of
-from .ledger import Ledger, OutcomeCount
+from .ledger import OpenLedger, OutcomeCount, PartitionLedger
 
 ATTEMPTS = 6
 _BACKOFF_SECONDS = 0.05
@@ -41,14 +41,16 @@ def store_messages(
     now: datetime,
     send_to_dead_letters: SendToDeadLetters,
     *,
+    open_ledger: OpenLedger = PartitionLedger,
     require_few_rejections: RequireFewRejections = list,
 ) -> list[MessageResult]:
-    """Store one casino's messages, in the order of their offsets, each exactly once.
+    """Store one casino's messages of one source, in the order of their offsets, each exactly once.
 
     If PostgreSQL refuses a row, the batch is bisected to find it, and its message is rejected. `send_to_dead_letters`
-    must return only after the broker has the rejected messages. `require_few_rejections` is called with the messages
-    that are not stored yet. Raises DatabaseUnavailable and the two functions' errors, with nothing stored; so do
-    other errors: those of an unknown SQLSTATE, and of unreadable values in the casino's database.
+    must return only after the broker has the rejected messages. `open_ledger` opens the ledger of the messages' source,
+    in the transaction of each attempt. `require_few_rejections` is called with the messages that are not stored yet.
+    Raises DatabaseUnavailable and the functions' errors, with nothing stored; so do other errors: those of an unknown
+    SQLSTATE, and of unreadable values in the casino's database.
     """
     store: Store = _store
     for attempt in range(1, ATTEMPTS + 1):
@@ -57,7 +59,13 @@ def store_messages(
             require_up_to_date(casino)
             with use_casino(casino.current):
                 return _store_in_transaction(
-                    topic, messages, now, send_to_dead_letters, store, require_few_rejections=require_few_rejections
+                    topic,
+                    messages,
+                    now,
+                    send_to_dead_letters,
+                    store,
+                    open_ledger=open_ledger,
+                    require_few_rejections=require_few_rejections,
                 )
         except Error as error:
             kind = classify(error)
@@ -82,17 +90,18 @@ def _store_in_transaction(
     send_to_dead_letters: SendToDeadLetters,
     store: Store,
     *,
+    open_ledger: OpenLedger,
     require_few_rejections: RequireFewRejections,
 ) -> list[MessageResult]:
     with casino_atomic():
-        ledger = Ledger(topic.group, messages[0].envelope.place.topic, (each.envelope for each in messages))
+        ledger = open_ledger(topic.group, messages)
         new = ledger.take_new(messages)
         require_few_rejections(new)
         results = _resolve(topic, new, store)
         if rejected := [result for result in results if result.rejection is not None]:
             send_to_dead_letters(rejected)
         repeated = len(messages) - len(new)
-        ledger.write(count_results(results, repeated), now)
+        ledger.write(results, count_results(results, repeated), now)
     if repeated:
         new_ids = {id(message) for message in new}
         results += [MessageResult(each.envelope, REPEATED) for each in messages if id(each) not in new_ids]

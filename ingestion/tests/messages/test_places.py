@@ -1,0 +1,53 @@
+"""Places: where a message came from, through any door, and what identifies it."""
+
+import msgspec
+
+from ingestion.messages.envelope import ORIGIN_HEADER, Door, Envelope, Place, pack, unpack
+from ingestion.tests.decoded_messages import read
+from ingestion.tests.sample_messages import coupon
+from ingestion.topics import COUPONS
+
+IN_KAFKA = Place("here", "coupons", 2, 17, 1_760_000_000_000)
+IN_REQUEST = Place.in_upload(Door.HTTP, "coupons", "order-5.0123", 17)
+WITHOUT_KEY = Place.in_upload(Door.HTTP, "coupons", "", 17)
+
+
+def test_a_place_in_kafka_is_written_as_before_there_were_other_doors():
+    assert str(IN_KAFKA) == IN_KAFKA.source == "here/coupons/2/17@1760000000000"
+    assert msgspec.json.decode(msgspec.json.encode(IN_KAFKA)) == {
+        "cluster": "here",
+        "topic": "coupons",
+        "partition": 2,
+        "offset": 17,
+        "sent_at": 1_760_000_000_000,
+    }
+
+
+def test_doors_are_told_apart():
+    in_file = Place.in_upload(Door.FILE, "coupons", "order-5.0123", 17)
+    assert [str(IN_REQUEST), str(in_file)] == ["http:coupons/order-5.0123/17", "file:coupons/order-5.0123/17"]
+
+
+def test_a_request_without_a_key_identifies_no_message():
+    assert (IN_REQUEST.source, WITHOUT_KEY.source) == ("http:coupons/order-5.0123/17", "")
+
+
+def test_a_replayed_message_keeps_its_source():
+    headers = [(ORIGIN_HEADER, str(IN_REQUEST).encode())]
+    replayed = Envelope(IN_KAFKA, 1, None, b"{}", headers)
+    assert (replayed.source, replayed.sent_at) == (IN_REQUEST.source, IN_KAFKA.sent_at)
+
+
+def test_packed_messages_keep_their_place():
+    for place in (IN_KAFKA, IN_REQUEST, WITHOUT_KEY):
+        envelope = Envelope(place, 1, b"7", None, [])
+        assert unpack(pack(envelope)) == envelope
+
+
+def test_a_coupon_that_nothing_identifies_is_rejected():
+    value = msgspec.json.encode(coupon())
+    told, untold = (
+        read(COUPONS, Envelope(place, 1, None, value, [("casino_id", b"1")])) for place in (IN_REQUEST, WITHOUT_KEY)
+    )
+    assert told.source == IN_REQUEST.source
+    assert (untold.code, untold.field) == ("missing", "id")
