@@ -1,8 +1,10 @@
 """Places: where a message came from, through any door, and what identifies it."""
 
+from typing import Any
+
 import msgspec
 
-from ingestion.messages.envelope import ORIGIN_HEADER, Door, Envelope, Place, pack, unpack
+from ingestion.messages.envelope import ORIGIN_HEADER, Door, Envelope, Headers, Place, pack, unpack
 from ingestion.tests.decoded_messages import read
 from ingestion.tests.sample_messages import coupon
 from ingestion.topics import COUPONS
@@ -46,8 +48,11 @@ def test_packed_messages_keep_their_place():
 
 def test_a_coupon_that_nothing_identifies_is_rejected():
     value = msgspec.json.encode(coupon())
-    told, untold = (
-        read(COUPONS, Envelope(place, 1, None, value, [("casino_id", b"1")])) for place in (IN_REQUEST, WITHOUT_KEY)
-    )
+    told, untold = (_read(place, value) for place in (IN_REQUEST, WITHOUT_KEY))
     assert told.source == IN_REQUEST.source
     assert (untold.code, untold.field) == ("missing", "id")
+
+
+def _read(place: Place, value: bytes) -> Any:
+    headers: Headers = [("casino_id", b"1")]
+    return read(COUPONS, Envelope(place, 1, None, value, headers))
