@@ -13,6 +13,7 @@ from msgspec import UnsetType
 
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields
+from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.rows import CouponRow, Selection, UnreadSelection, require_selections
 from recommendations.validation.settings_limits import limits
 from tenants.ids import MAX_ID
@@ -51,7 +52,8 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     message = _DECODE_COUPON(envelope.value or b"")
     require_selections(len(message.recommended_events))
     sports = limits.sports
-    decoded = [_decode_selection(bytes(raw), sports) for raw in message.recommended_events]
+    odd_format = message.odd_format
+    decoded = [_decode_selection(bytes(raw), sports, odd_format) for raw in message.recommended_events]
     selections = tuple(each.selection for each in decoded if each.selection is not None)
     if not selections and all(each.event_id is None for each in decoded):
         raise _invalid_row(decoded)
@@ -71,17 +73,18 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     )
 
 
-def _decode_selection(raw: bytes, sports: tuple[str, ...]) -> _DecodedSelection:
-    """The selection with this JSON; cached for these known sports, which its validation depends on."""
-    return _cached_selection(raw, sports) if len(raw) <= _CACHED_BYTES else _decode(raw)
+def _decode_selection(raw: bytes, sports: tuple[str, ...], odd_format: str | None) -> _DecodedSelection:
+    """The selection with this JSON, whose odd has this format unless it tells its own; cached for these known sports,
+    which its validation depends on."""
+    return _cached_selection(raw, sports, odd_format) if len(raw) <= _CACHED_BYTES else _decode(raw, odd_format)
 
 
 @lru_cache(_CACHED_SELECTIONS)
-def _cached_selection(raw: bytes, sports: tuple[str, ...]) -> _DecodedSelection:
-    return _decode(raw)
+def _cached_selection(raw: bytes, sports: tuple[str, ...], odd_format: str | None) -> _DecodedSelection:
+    return _decode(raw, odd_format)
 
 
-def _decode(raw: bytes) -> _DecodedSelection:
+def _decode(raw: bytes, odd_format: str | None) -> _DecodedSelection:
     try:
         message = _DECODE_SELECTION(raw)
         selection = Selection(
@@ -96,17 +99,17 @@ def _decode(raw: bytes) -> _DecodedSelection:
     except (InvalidRow, msgspec.ValidationError) as error:
         return _DecodedSelection(None, rejection_of(error), _event_id(raw))
     try:
-        selection.odd = _odd(message.odd)
+        selection.odd = _odd(message.odd, message.odd_format or odd_format)
     except InvalidRow as error:
         return _DecodedSelection(selection, rejection_of(error), selection.event_id)
     return _DecodedSelection(selection, None, selection.event_id)
 
 
-def _odd(given: msgspec.Raw | UnsetType) -> Decimal | None:
+def _odd(given: msgspec.Raw | UnsetType, odd_format: str | None) -> Decimal | None:
     """None for a void selection. Raises InvalidRow for what is no odd at all."""
     if isinstance(given, UnsetType) or (raw := bytes(given)) == b"null":
         return None
-    odd = fields.amount("odd", raw)
+    odd = read_odd("odd", raw, OddFormat.DECIMAL if odd_format is None else parse_format(odd_format))
     return None if odd <= _VOID else fields.odd("odd", odd)
 
 

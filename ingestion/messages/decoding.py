@@ -19,6 +19,7 @@ from recommendations.models import UserStatus
 from recommendations.validation import fields
 from recommendations.validation.changes import Change
 from recommendations.validation.fields import EARLIEST, LATEST
+from recommendations.validation.odds import parse_format, read_odd
 from recommendations.validation.rows import (
     AnyRow,
     EventRow,
@@ -179,10 +180,19 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
         home_team=message.home_team,
         away_team=message.away_team,
         sport=message.sport,
-        odd=fields.amount("odd", bytes(message.odd)),
+        odd=_odd(message),
         category=message.category,
         status=message.status,
         timestamp=as_of,
+    )
+
+
+def _odd(message: EventMessage) -> Decimal:
+    raw = bytes(message.odd)
+    return (
+        fields.amount("odd", raw)
+        if message.odd_format is None
+        else read_odd("odd", raw, parse_format(message.odd_format))
     )
 
 

@@ -124,7 +124,7 @@ def _time(kind: PartialFormat, found: Fields, envelope: Envelope, bounds: TimeBo
 
 
 def _read_fields(kind: PartialFormat, found: Fields, bounds: TimeBounds, own_words: Words, read: ReadFields) -> None:
-    for name in kind.decoders.keys() - {"id", "timestamp", "status"}:
+    for name in kind.names:
         given = list(dict.fromkeys(found.values.get(name, ())))
         if len(given) > 1:
             read.unreadable.add(name)
@@ -133,7 +133,7 @@ def _read_fields(kind: PartialFormat, found: Fields, bounds: TimeBounds, own_wor
                 read.values[name] = kind.nulls[name]
         elif given:
             try:
-                read.values[name] = _field(kind, name, given[0], bounds)
+                read.values[name] = _field(kind, name, given[0], bounds, found)
             except _UNREADABLE as error:
                 read.refuse(name, error)
     for given_status in found.values.get("status", ()):
@@ -144,9 +144,9 @@ def _read_fields(kind: PartialFormat, found: Fields, bounds: TimeBounds, own_wor
     kind.complete(found, read)
 
 
-def _field(kind: PartialFormat, name: str, given: bytes, bounds: TimeBounds) -> Any:
+def _field(kind: PartialFormat, name: str, given: bytes, bounds: TimeBounds, found: Fields) -> Any:
     read = kind.read.get(name)
-    value = kind.decoders[name](given) if read is None else read(given, bounds)
+    value = kind.decoders[name](given) if read is None else read(given, bounds, found)
     validate = kind.change.VALIDATORS.get(name)
     return value if validate is None or value is None else validate(name, value)
 

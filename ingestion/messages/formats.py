@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from recommendations.validation import odds
 from recommendations.validation.fields import MAX_ODD, MAX_OWN_ID, MAX_STAKE, MAX_TEXT
 from tenants.ids import MAX_ID
 
@@ -32,6 +33,7 @@ Odd = Annotated[
         extra_json_schema=_AMOUNT | {"exclusiveMinimum": 1, "maximum": float(MAX_ODD)},
     ),
 ]
+_OWN_FORMAT = {"format": "odd"}
 Stake = Annotated[
     msgspec.Raw,
     Meta(
@@ -42,9 +44,9 @@ Stake = Annotated[
 SelectionOdd = Annotated[
     msgspec.Raw,
     Meta(
-        title="The odd at the time of purchase",
-        description="More than 1, in steps of 0.001; null, absent or 1 and less: the selection is void.",
-        extra_json_schema=_AMOUNT | {"minimum": 0, "maximum": float(MAX_ODD)},
+        title="The odd at the time of purchase; null: the selection is void",
+        description="In odd_format. Decimal: more than 1, in steps of 0.001; 1 and less, null or absent: void.",
+        extra_json_schema=_OWN_FORMAT,
     ),
 ]
 CouponStake = Annotated[
@@ -61,11 +63,25 @@ _Limit = Annotated[
         extra_json_schema=_AMOUNT | {"minimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
+OddFormat = Annotated[
+    str,
+    Meta(
+        max_length=MAX_TEXT,
+        description=f"How odds are written: {', '.join(odds.OddFormat)}; absent: the casino's option, or decimal.",
+    ),
+]
 _TIME = "ISO 8601 (without a zone: UTC), or Unix seconds, milliseconds or microseconds, also as text."
 Time = Annotated[datetime | float, Meta(description=_TIME)]
 _TIME_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "number"}]}
 RawTime = Annotated[msgspec.Raw, Meta(description=_TIME, extra_json_schema=_TIME_SCHEMA)]
-_EventOdd = Annotated[Odd, Meta(title="The price; null: none, so that the event is withheld")]
+_EventOdd = Annotated[
+    msgspec.Raw,
+    Meta(
+        title="The price; null: none, so that the event is withheld",
+        description="In odd_format. Decimal: more than 1, in steps of 0.001. Others are rounded down to such steps.",
+        extra_json_schema=_OWN_FORMAT,
+    ),
+]
 
 
 class UserMessage(msgspec.Struct):
@@ -103,6 +119,7 @@ class EventMessage(msgspec.Struct):
     category: Category = ""
     id: Id | None = None
     start_time_tbd: Annotated[bool, Meta(description="Only the day of begin_timestamp is known.")] = False
+    odd_format: OddFormat | None = None
     status: Annotated[str, Meta(max_length=MAX_TEXT, description=_EVENT_STATUS)] | None = None
     timestamp: Annotated[Time, Meta(description="Valid as of this time; absent: the sending time.")] | None = None
 
@@ -118,6 +135,7 @@ class SelectionMessage(msgspec.Struct):
     odd: SelectionOdd | UnsetType = UNSET
     category: Category = ""
     event_id: Reference | None = None
+    odd_format: OddFormat | None = None
 
 
 class _CouponFields(msgspec.Struct):
@@ -131,6 +149,7 @@ class CouponMessage(_CouponFields):
 
     recommended_events: Annotated[list[SelectionMessage], Meta(min_length=1)]
     id: Id | None = None
+    odd_format: OddFormat | None = None  # of the selections that don't tell theirs
 
 
 class RawCouponMessage(_CouponFields):
@@ -138,6 +157,7 @@ class RawCouponMessage(_CouponFields):
 
     recommended_events: list[msgspec.Raw]
     id: Id | None = None
+    odd_format: OddFormat | None = None
 
 
 class ServedEventMessage(msgspec.Struct):
@@ -186,6 +206,9 @@ def _amounts(part: Any) -> Any:
         return [_amounts(each) for each in part]
     if not isinstance(part, dict):
         return part
+    if part.get("format") == "odd":
+        odd = {"description": part["description"], "anyOf": [{"type": "number"}, {"type": "string"}]}
+        return {"title": part["title"], "anyOf": [odd, {"type": "null"}]}
     if part.get("format") == "decimal":
         bounds = {name: part[name] for name in ("minimum", "exclusiveMinimum", "maximum") if name in part}
         accepted = [{"type": "number", **bounds}, {"type": "string", "format": "decimal"}]

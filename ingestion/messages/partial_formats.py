@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from recommendations.errors import InvalidRow
 from recommendations.validation import fields, status_words
 from recommendations.validation.changes import EventChange, NamedMatch, UserChange
 from recommendations.validation.natural_keys import user_key
+from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.rows import EventRow, UserRow
 from recommendations.validation.status_words import Words
 
@@ -29,7 +31,7 @@ _OFF_THE_BOARD = frozenset(
 
 READ_TEXT = msgspec.json.Decoder(str).decode
 
-Read = Callable[[bytes, TimeBounds], Any]
+Read = Callable[[bytes, TimeBounds, Fields], Any]
 Key = Mapping[str, Any]
 
 
@@ -59,24 +61,37 @@ class PartialFormat:
     complete: Callable[[Fields, ReadFields], None]
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """The fields that are read each by itself."""
+        return frozenset(self.decoders) - {"id", "timestamp", "status", "odd_format"}
+
+    @cached_property
     def decoders(self) -> dict[str, Callable[[bytes], Any]]:
         return {each.name: msgspec.json.Decoder(each.type).decode for each in msgspec.structs.fields(self.message)}
 
 
 def _to_come(name: str) -> Read:
-    return lambda given, bounds: time_in_json(name, given, bounds.future)
+    return lambda given, bounds, _: time_in_json(name, given, bounds.future)
 
 
-def _price(raw: bytes, _: TimeBounds) -> Decimal | None:
+def _price(raw: bytes, _: TimeBounds, found: Fields) -> Decimal | None:
     """The odd; None where the message says that there is none."""
     if raw == NULL or (raw.startswith(b'"') and status_words.normalized(READ_TEXT(raw)) in _OFF_THE_BOARD):
         return None
-    odd = fields.amount("odd", raw)
+    odd = read_odd("odd", raw, _odd_format(found))
     return None if odd <= 1 else odd
 
 
+def _odd_format(found: Fields) -> OddFormat:
+    """Raises InvalidRow for an unknown format, and for several."""
+    told = {READ_TEXT(each) for each in found.values.get("odd_format", ()) if each != NULL}
+    if len(told) > 1:
+        raise InvalidRow("inconsistent", "odd_format", "occurs more than once, with different values: send it once")
+    return parse_format(*told) if told else OddFormat.DECIMAL
+
+
 def _limit(name: str) -> Read:
-    return lambda given, _: None if given == NULL else fields.amount(name, given)
+    return lambda given, *_: None if given == NULL else fields.amount(name, given)
 
 
 def _complete_event(found: Fields, read: ReadFields) -> None:
@@ -143,8 +158,8 @@ PARTIAL_USERS = PartialFormat(
     foreign=frozenset({"home_team", "away_team", "begin_timestamp", "recommended_events"}),
     nulls={"status": UNSET, "status_until": UNSET, "birth_date": UNSET, "favorite_league": "", "favorite_sport": ""},
     read={
-        "status_until": lambda given, _: parse_end(fields.time_in_json("status_until", given)),
-        "birth_date": lambda given, _: fields.date_in_json("birth_date", given),
+        "status_until": lambda given, *_: parse_end(fields.time_in_json("status_until", given)),
+        "birth_date": lambda given, *_: fields.date_in_json("birth_date", given),
         "stake_limit": _limit("stake_limit"),
         "limit_left": _limit("limit_left"),
     },

@@ -35,6 +35,10 @@ def _same_row(_: Sequence[Any], __: Envelope) -> Any:
     raise InvalidRow("inconsistent", "id", "occurs more than once, with different values: send it once")
 
 
+def _one_format(_: Sequence[Any], __: Envelope) -> Any:
+    raise InvalidRow("inconsistent", "odd_format", "occurs more than once, with different values: send it once")
+
+
 def _sending_time(_: Sequence[Any], envelope: Envelope) -> int:
     return envelope.sent_at
 
@@ -149,10 +153,11 @@ resolve_user = _resolver(
     },
 )
 resolve_event = _resolver(
-    rb'"(?:id|odd|timestamp|status)"',
+    rb'"(?:id|odd(?:_format)?|timestamp|status)"',
     {
         "id": _same_row,
         "odd": _odd_or_none,
+        "odd_format": _one_format,
         "timestamp": _sending_time,
         "status": _strictest(status_words.event_status, "OPEN", "LIVE", "SUSPENDED", "CANCELLED", "SETTLED"),
     },
