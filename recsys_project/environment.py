@@ -2,6 +2,7 @@
 
 Each method declares a variable: its name, its default, and the values it allows. All wrong values are collected, so
 that one start shows them all, in one line each. Values of secrets are never shown. An empty value counts as not set.
+Every variable `NAME` may instead be the content of a file, which the variable `NAME_FILE` names.
 """
 
 import re
@@ -29,6 +30,8 @@ SIZE = 2**31 - 1
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 _URL = "postgres://user:password@host:port/database, with special characters percent-encoded"
+_FILE = "_FILE"
+_FILE_BYTES = 1_000_000  # a chain of certificates has some thousands
 _LIKENESS = 0.9  # of a misspelled name: a letter more, less or different in ten
 
 
@@ -42,6 +45,7 @@ _Bool: TypeAlias = bool
 class Environment:
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
+        self._from_files: dict[_Str, _Str] = {}
         self._known: set[str] = set()
         self._problems: list[str] = []
 
@@ -91,7 +95,7 @@ class Environment:
 
     def require(self, name: _Str, *, because: _Str, allowed: _Str) -> None:
         """A variable that must be set."""
-        if not self._value(name):
+        if not self._value(name) and name not in self._from_files:  # a file that can't be used is told already
             self.refuse(f"{name} is not set, and {because}: set it to {allowed}.")
 
     def refuse(self, problem: _Str) -> None:
@@ -99,7 +103,8 @@ class Environment:
 
     def matching(self, pattern: _Str) -> dict[_Str, _Str]:
         """The values of the set variables whose whole name matches, by the pattern's first group."""
-        found = {name: match[1] for name in self._variables if (match := re.fullmatch(pattern, name))}
+        names = {name.removesuffix(_FILE) for name in self._variables}
+        found = {name: match[1] for name in sorted(names) if (match := re.fullmatch(pattern, name))}
         self._known |= found.keys()
         return {key: name for name, key in found.items() if self._value(name)}
 
@@ -118,9 +123,32 @@ class Environment:
                 lines.append(f"The variable {name} is not one of this service's: do you mean {meant[0]}?")
         return lines
 
+    def text(self, name: _Str) -> _Str:
+        """The variable's value as it is, or the content of its file without the newline at its end; empty if neither is
+        set."""
+        self._known |= {name, f"{name}{_FILE}"}
+        if name not in self._from_files and self._variables.get(f"{name}{_FILE}", "").strip():
+            self._from_files[name] = self._content(name)
+        return self._from_files.get(name, self._variables.get(name, ""))
+
+    def _content(self, name: _Str) -> _Str:
+        """The content of the variable's file. Neither it nor the path is shown: the path may be a secret by mistake."""
+        variable = f"{name}{_FILE}"
+        if self._variables.get(name, "").strip():
+            self.refuse(f"{name} and {variable} are both set: unset one of them.")
+            return ""
+        try:
+            content = _read_file(Path(self._variables[variable].strip()))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            self.refuse(f"{variable} names a file that can't be read: {reason}.")
+            return ""
+        if not content.strip():
+            self.refuse(f"{variable} names an empty file: write the value of {name} into it.")
+        return content
+
     def _value(self, name: _Str) -> _Str:
-        self._known.add(name)
-        return self._variables.get(name, "").strip()
+        return self.text(name).strip()
 
     def _read(
         self, name: _Str, default: D, parse: Callable[[_Str], T], allowed: _Str, *, is_secret: _Bool = False
@@ -129,11 +157,12 @@ class Environment:
         if not value:
             return default
         if is_secret:  # a space or newline at its end is part of it
-            value = self._variables[name]
+            value = self.text(name)
         try:
             return parse(value)
         except (ValueError, OSError):
-            found = "has a wrong value (not shown: it may be secret)" if is_secret else f"is {value[:80]!r}"
+            is_hidden = is_secret or name in self._from_files
+            found = "has a wrong value (not shown: it may be secret)" if is_hidden else f"is {value[:80]!r}"
             self.refuse(f"{name} {found}; allowed is {allowed}.")
             return default
 
@@ -155,6 +184,18 @@ def exit_if_misconfigured() -> Iterator[None]:
         yield
     except ImproperlyConfigured as error:
         sys.exit(str(error))
+
+
+def _read_file(path: Path) -> str:
+    """The text without the newline at its end. Raises OSError, and ValueError for what is no text."""
+    with path.open("rb") as file:
+        content = file.read(_FILE_BYTES + 1)
+    if len(content) > _FILE_BYTES:
+        raise ValueError(f"it has more than {_FILE_BYTES} bytes")
+    try:
+        return content.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ValueError("it is not text in UTF-8") from None  # whose message has a byte of it
 
 
 def _folder(text: str) -> Path:

@@ -29,7 +29,7 @@ LOCAL_DIR = env.folder("LOCAL_DIR", default=BASE_DIR / ".local")
 
 DEBUG = env.bool("DEBUG", default=False)
 _DATABASE = env.database("DATABASE_URL")
-DATABASE_URL = os.environ.get("DATABASE_URL", "")
+DATABASE_URL = env.text("DATABASE_URL")
 EMBEDDED_POSTGRES_DIR = None if _DATABASE else LOCAL_DIR / "postgres"
 # Whether the embedded server may be started: a forgotten DATABASE_URL must not start an empty one.
 EMBEDDED_POSTGRES = env.bool("EMBEDDED_POSTGRES", default=DEBUG)
@@ -198,12 +198,18 @@ ACCESS_LOG = env.bool("ACCESS_LOG", default=True)
 METRICS_TOKEN = env.str("METRICS_TOKEN", is_secret=True)
 # The client library reads this variable when it is imported, and needs the folder to exist.
 METRICS_DIR = env.folder("PROMETHEUS_MULTIPROC_DIR", default=None, is_created=True)
+if METRICS_DIR is not None:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
 
 # --- Kafka -----------------------------------------------------------------------------------------------------------
 
 KAFKA_BOOTSTRAP_SERVERS = env.str(
     "KAFKA_BOOTSTRAP_SERVERS", pattern=r"[^\s,]+(\s*,\s*[^\s,]+)*", allowed="host:port, separated by commas"
 )
+_PREFIX, _PREFIX_ALLOWED = "[A-Za-z0-9._-]{1,100}", "up to 100 letters, digits, dots, underscores and hyphens"
+KAFKA_TOPIC_PREFIX = env.str("KAFKA_TOPIC_PREFIX", pattern=_PREFIX, allowed=_PREFIX_ALLOWED)
+# By default the topics': otherwise two installations on one broker would be members of the same groups.
+KAFKA_GROUP_PREFIX = env.str("KAFKA_GROUP_PREFIX", default=KAFKA_TOPIC_PREFIX, pattern=_PREFIX, allowed=_PREFIX_ALLOWED)
 EMBEDDED_BROKER_FILE = LOCAL_DIR / "broker.json"
 KAFKA_STARTUP_SECONDS = env.float("KAFKA_STARTUP_SECONDS", default=60)
 KAFKA_ANSWER_SECONDS = env.float("KAFKA_ANSWER_SECONDS", default=10, at_least=0.001)

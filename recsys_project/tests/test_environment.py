@@ -107,6 +107,83 @@ def test_socket_folder_in_a_url_is_decoded():
     assert found["OPTIONS"] == {"sslmode": "require"}
 
 
+def test_every_variable_may_be_the_content_of_a_file(tmp_path):
+    (tmp_path / "text").write_bytes(b" a secret\nof two lines\r\n")
+    (tmp_path / "number").write_text("7\n")
+    (tmp_path / "url").write_text("postgres://u:p@h/db\n")
+    env = environment(X_FILE=str(tmp_path / "text"), Y_FILE=f" {tmp_path / 'number'}\n", A_FILE=str(tmp_path / "url"))
+    assert env.str("X", is_secret=True) == " a secret\nof two lines"
+    assert env.int("Y", default=1) == 7
+    assert env.matching("([A-Z])") == {"X": "X", "Y": "Y", "A": "A"}
+    found = env.database("A")
+    assert found is not None
+    assert found["PASSWORD"] == "p"
+    env.require("X", because="it must be", allowed="anything")
+    env.check()
+
+
+def test_only_one_newline_at_the_end_of_a_file_is_dropped(tmp_path):
+    (tmp_path / "x").write_text("secret\n\n")
+    assert environment(X_FILE=str(tmp_path / "x")).str("X", is_secret=True) == "secret\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        (b"", "an empty file: write the value of X into it"),
+        (b" \n", "an empty file"),
+        (b"secret\xff", "it is not text in UTF-8"),
+        (b"s" * 1_000_001, "it has more than 1000000 bytes"),
+    ],
+)
+def test_file_that_cannot_be_used_is_told_in_one_line_without_path_and_content(tmp_path, content, reason):
+    path = tmp_path / "secret-name"
+    if content is not None:
+        path.write_bytes(content)
+    env = environment(X_FILE=str(path))
+    assert env.str("X", is_secret=True, default="none") == "none"
+    env.require("X", because="it must be", allowed="anything")
+    [line] = problems_of(env)
+    assert line.startswith("X_FILE names ")
+    assert reason in line
+    assert "secret" not in line
+
+
+def test_folder_instead_of_a_file_is_refused(tmp_path):
+    env = environment(X_FILE=str(tmp_path))
+    env.str("X")
+    assert problems_of(env) == ["X_FILE names a file that can't be read: Is a directory."]
+
+
+def test_variable_and_its_file_together_are_refused(tmp_path):
+    (tmp_path / "x").write_text("one")
+    env = environment(X="other", X_FILE=str(tmp_path / "x"))
+    assert env.str("X", is_secret=True) == ""
+    assert problems_of(env) == ["X and X_FILE are both set: unset one of them."]
+
+
+@pytest.mark.parametrize("variables", [{"X": "one", "X_FILE": " "}, {"X": "one", "X_FILE": ""}])
+def test_empty_name_of_a_file_counts_as_not_set(variables):
+    assert environment(**variables).str("X") == "one"
+
+
+def test_wrong_content_of_a_file_is_not_shown(tmp_path):
+    (tmp_path / "x").write_text("hunter2")
+    env = environment(X_FILE=str(tmp_path / "x"))
+    env.int("X", default=1)
+    assert problems_of(env) == [
+        "X has a wrong value (not shown: it may be secret); allowed is a whole number from 0 to 2147483647."
+    ]
+
+
+def test_misspelled_name_of_a_file_is_told(capsys):
+    env = environment(SECRET_KEY_FIL="/x")
+    env.str("SECRET_KEY")
+    env.check()
+    assert "do you mean SECRET_KEY_FILE?" in capsys.readouterr().err
+
+
 def test_folder_that_cannot_be_created_is_refused(tmp_path):
     (tmp_path / "file").touch()
     env = environment(X=str(tmp_path / "file" / "below"), Y=str(tmp_path / "new"))

@@ -139,6 +139,28 @@ def test_further_servers_and_sockets_are_read():
     assert west["requests"] == west["direct"]
 
 
+def test_secrets_are_read_from_files(tmp_path):
+    values = {
+        "DATABASE_URL": "postgres://u:from-file@h/db",
+        "DATABASE_SERVER_EAST_URL": "postgres://a:p@east/postgres",
+        "SECRET_KEY": "k" * 60,
+        "CASINO_ROLE_SECRET": "r" * 60,
+        "METRICS_TOKEN": "token",
+    }
+    for name, value in values.items():
+        (tmp_path / name).write_text(f"{value}\n")
+    files = {f"{name}_FILE": str(tmp_path / name) for name in values}
+    found = read_settings(
+        "SECRET_KEY", "METRICS_TOKEN", "CASINO_ROLE_SECRET", "DATABASES", "DATABASE_SERVERS", "DATABASE_URL", **files
+    )
+    assert [found[name] for name in ("SECRET_KEY", "METRICS_TOKEN", "CASINO_ROLE_SECRET", "DATABASE_URL")] == [
+        values[name] for name in ("SECRET_KEY", "METRICS_TOKEN", "CASINO_ROLE_SECRET", "DATABASE_URL")
+    ]
+    assert found["DATABASES"]["default"]["PASSWORD"] == "from-file"
+    assert found["DATABASE_SERVERS"]["east"]["requests"]["HOST"] == "east"
+    assert "EMBEDDED" not in read_settings("DEBUG", **files | {"SECRET_KEY_FILE": "/missing"})
+
+
 def test_direct_url_without_its_server_is_an_error():
     error = read_settings("DEBUG", **PRODUCTION, DATABASE_SERVER_EAST_DIRECT_URL="postgres://a@east/postgres")
     assert "DATABASE_SERVER_EAST_DIRECT_URL is set without DATABASE_SERVER_EAST_URL: set both." in error
