@@ -17,6 +17,7 @@ from .errors import BrokerUnavailable
 from .kafka.client import client_config
 from .kafka.connection_errors import explain, listening
 from .kafka.forwarder import MAX_BYTES
+from .kafka.names import group_on_broker, topic_on_broker
 from .messages.coupons import decode_coupon
 from .messages.decoding import Decode, decode_event, decode_served, decode_user
 from .messages.formats import CouponMessage, EventMessage, ServedMessage, UserMessage
@@ -39,30 +40,45 @@ class StoreRows(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """A topic of messages in the format `message`, stored by the consumer group `group`.
+    """A topic of messages in the format `message`, stored by one consumer group.
 
-    `dead` is the topic of its dead letters, `parked` of its messages whose casino's database is unavailable.
+    `name` and `group_name` are those of commands, metrics and message counts: without the installation's prefixes.
     `parks_rejected`: a casino's messages are parked beyond its rejection limit. Not where valid messages that are
     parked among them could leave an excluded user or a cancelled event served. `partial`: how a message that is no
     complete row is read; None where it is rejected.
     """
 
     name: str
-    group: str
-    dead: str
-    parked: str
+    group_name: str
     parks_rejected: bool
     message: type[msgspec.Struct]
     decode: Decode
     store: StoreRows
     partial: PartialFormat | None = None
 
+    @property
+    def full_name(self) -> str:
+        """The topic's name on the broker, also in the places of messages and in the ledgers."""
+        return topic_on_broker(self.name)
+
+    @property
+    def group(self) -> str:
+        return group_on_broker(self.group_name)
+
+    @property
+    def dead(self) -> str:
+        """The topic of its dead letters."""
+        return f"{self.full_name}.dead"
+
+    @property
+    def parked(self) -> str:
+        """The topic of its messages whose casino's database is unavailable."""
+        return f"{self.full_name}.parked"
+
 
 EVENTS = Topic(
     name="events",
-    group="recsys-events",
-    dead="events.dead",
-    parked="events.parked",
+    group_name="recsys-events",
     parks_rejected=False,
     message=EventMessage,
     decode=decode_event,
@@ -71,9 +87,7 @@ EVENTS = Topic(
 )
 COUPONS = Topic(
     name="coupons",
-    group="recsys-coupons",
-    dead="coupons.dead",
-    parked="coupons.parked",
+    group_name="recsys-coupons",
     parks_rejected=True,
     message=CouponMessage,
     decode=decode_coupon,
@@ -81,9 +95,7 @@ COUPONS = Topic(
 )
 USERS = Topic(
     name="users",
-    group="recsys-users",
-    dead="users.dead",
-    parked="users.parked",
+    group_name="recsys-users",
     parks_rejected=False,
     message=UserMessage,
     decode=decode_user,
@@ -92,9 +104,7 @@ USERS = Topic(
 )
 RECOMMENDATIONS = Topic(
     name="recommendations",
-    group="recsys-recommendations",
-    dead="recommendations.dead",
-    parked="recommendations.parked",
+    group_name="recsys-recommendations",
     parks_rejected=True,
     message=ServedMessage,
     decode=decode_served,
@@ -105,8 +115,8 @@ TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS, RECOMMENDATION
 
 
 def topic_names() -> list[str]:
-    """All topics, with those of dead letters and of parked messages."""
-    return [name for topic in TOPICS.values() for name in (topic.name, topic.dead, topic.parked)]
+    """The names of all topics on the broker, with those of dead letters and of parked messages."""
+    return [name for topic in TOPICS.values() for name in (topic.full_name, topic.dead, topic.parked)]
 
 
 def create_topics() -> list[str]:
@@ -134,7 +144,7 @@ def create_topics() -> list[str]:
 
 def _new_topic(name: str, present: dict[str, Any]) -> NewTopic:
     """Forwarded messages keep their partition: their topics need as many partitions as the original topic."""
-    origin = name.partition(".")[0]
+    origin = next(topic.full_name for topic in TOPICS.values() if name.startswith(topic.full_name))
     partitions = len(present[origin].partitions) if origin in present else PARTITIONS
     config = {} if name == origin else _FORWARDED_CONFIG
     return NewTopic(name, partitions, settings.KAFKA_REPLICATION_FACTOR, config=config)
@@ -156,7 +166,7 @@ def _create_missing(admin: AdminClient, timeout: float) -> list[str]:
 
 def _even_out(admin: AdminClient, counts: Mapping[str, int]) -> None:
     """Add the missing partitions. A consumer runs without them, until it has a message to forward."""
-    wanted = {name: counts.get(topic.name, 0) for topic in TOPICS.values() for name in (topic.dead, topic.parked)}
+    wanted = {name: counts.get(topic.full_name, 0) for topic in TOPICS.values() for name in (topic.dead, topic.parked)}
     too_few = [NewPartitions(name, count) for name, count in wanted.items() if counts.get(name, count) < count]
     for name, future in admin.create_partitions(too_few).items() if too_few else ():
         text = f"The topic {name} has {counts[name]} partitions, but its original topic {wanted[name]}"

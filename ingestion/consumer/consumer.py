@@ -99,15 +99,17 @@ class TopicConsumer:
     def _connect(self) -> None:
         try:
             with listening(self._client):
-                self._cluster = self._client.list_topics(self._topic.name, timeout=_CONNECT_SECONDS).cluster_id or ""
+                self._cluster = (
+                    self._client.list_topics(self._topic.full_name, timeout=_CONNECT_SECONDS).cluster_id or ""
+                )
         except KafkaException as error:
             raise BrokerUnavailable(f"The broker does not answer: {explain(error)}") from error
-        self._identity = TopicIdentity(self._topic.name, self._cluster)
+        self._identity = TopicIdentity(self._topic.full_name, self._cluster)
         self._identity.read()
 
     def _subscribe(self) -> None:
         self._client.subscribe(
-            [self._topic.name], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+            [self._topic.full_name], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
 
     def _run_once(self) -> None:
@@ -186,7 +188,7 @@ class TopicConsumer:
 
     def _commit(self, envelopes: Sequence[Envelope]) -> None:
         ends = {envelope.place.partition: envelope.place.offset + 1 for envelope in envelopes}
-        name, topic_id = self._topic.name, self._topic_id
+        name, topic_id = self._topic.full_name, self._topic_id
         offsets = [TopicPartition(name, partition, end, topic_id) for partition, end in ends.items()]
         self._commits.commit(self._client, offsets)
 
@@ -246,7 +248,9 @@ class TopicConsumer:
         metrics.UNAVAILABLE.labels(name).set(len(self._batches.circuit_breaker))
         metrics.BACKING_OFF.labels(name).set(bool(self.health.problem))
         for partition, position in self._positions.items():
-            first, end = self._client.get_watermark_offsets(TopicPartition(name, partition), cached=True)
+            first, end = self._client.get_watermark_offsets(
+                TopicPartition(self._topic.full_name, partition), cached=True
+            )
             if end >= 0:  # known since the first response
                 metrics.LAG.labels(name, partition).set(max(end - max(position, first), 0))
 
@@ -304,7 +308,7 @@ class TopicConsumer:
             self._positions.pop(partition, None)
             metrics.LAG.remove(self._topic.name, partition)
         self._parking.revoke(numbers)
-        self._commits.forget(self._topic.name, numbers)
+        self._commits.forget(self._topic.full_name, numbers)
         self._to_retry = [each for each in self._to_retry if each.place.partition not in numbers]
 
     def _is_idle(self) -> bool:

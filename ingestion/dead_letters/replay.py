@@ -74,4 +74,4 @@ def _send(forwarder: Forwarder, letter: DeadLetter, envelope: Envelope) -> None:
     replays = replay_count(envelope) + 1
     replaced = {ORIGIN_HEADER, REPLAYS_HEADER}
     envelope.headers = [each for each in envelope.headers or () if each[0] not in replaced]
-    forwarder.forward(letter.topic, envelope, {ORIGIN_HEADER: origin, REPLAYS_HEADER: str(replays)})
+    forwarder.forward(TOPICS[letter.topic].full_name, envelope, {ORIGIN_HEADER: origin, REPLAYS_HEADER: str(replays)})

@@ -1,1 +1,2 @@
-"""Kafka's client: its configuration, forwarding and reading messages, offsets, and an embedded broker."""
+"""Kafka's client: its configuration, names on the broker, forwarding and reading messages, offsets, an embedded
+broker."""

@@ -7,6 +7,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from django.conf import settings
 
 from .client import client_config
+from .names import reading_group
 
 BATCH = 2_000
 
@@ -15,7 +16,7 @@ def read_partition(topic: str, partition: int, first: int, end: int) -> Iterator
     """The messages from offset `first` to `end` (exclusive), in batches. Raises KafkaException."""
     if first >= end:
         return
-    config = {"group.id": "recsys-reading", "enable.auto.commit": False, "enable.partition.eof": True}
+    config = {"group.id": reading_group(), "enable.auto.commit": False, "enable.partition.eof": True}
     client = Consumer(client_config() | config)
     try:
         client.assign([TopicPartition(topic, partition, first)])

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from .client import client_config
 from .connection_errors import listening
+from .names import reading_group
 
 # The partition is new, or its broker ended.
 _ELECTING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
@@ -28,14 +29,14 @@ def bounds_of(client: Consumer, place: TopicPartition) -> tuple[int, int]:
             time.sleep(_PAUSE_SECONDS)
 
 
-def watermarks(topic: str, group: str = "recsys-reading") -> dict[int, tuple[int, int, int]]:
-    """Partition -> (low watermark, high watermark, the committed offset of `group`) of a topic.
+def watermarks(topic: str, group: str | None = None) -> dict[int, tuple[int, int, int]]:
+    """Partition -> (low watermark, high watermark, the committed offset of `group`) of a topic of this name.
 
     A group without a committed offset has the low watermark. Empty if the topic does not exist. Raises KafkaException
     if the broker does not answer within `KAFKA_ANSWER_SECONDS`.
     """
     seconds = settings.KAFKA_ANSWER_SECONDS
-    config = {"group.id": group, "enable.auto.commit": False}
+    config = {"group.id": group or reading_group(), "enable.auto.commit": False}
     with closing(Consumer(client_config() | config)) as client, listening(client):
         partitions = client.list_topics(topic, timeout=seconds).topics[topic].partitions
         committed = client.committed([TopicPartition(topic, each) for each in partitions], timeout=seconds)

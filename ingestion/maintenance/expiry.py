@@ -52,7 +52,7 @@ class CouponExpiry(MaintenanceTask):
         except (msgspec.MsgspecError, RecursionError):
             return False
         return (
-            envelope.place.topic == self._topic.name
+            envelope.place.topic == self._topic.full_name
             and envelope.casino_id == casino_id_of(envelope.headers) == get_current_casino().id
             and has_partition(envelope.place.partition)
         )

@@ -66,7 +66,7 @@ class Publisher:
         try:
             producer.poll(0)  # first: it removes delivered messages from the queue
             producer.produce(
-                RECOMMENDATIONS.name,
+                RECOMMENDATIONS.full_name,
                 _encode(served),
                 key=str(served.user_id),
                 headers=[(CASINO_HEADER, str(casino_id))],

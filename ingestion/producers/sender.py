@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from ingestion.errors import NotDelivered
 from ingestion.kafka.client import client_config
+from ingestion.kafka.names import topic_on_broker
 from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import CASINO_HEADER
 from ingestion.topics import Topic
@@ -60,11 +61,13 @@ class Sender:
         self.send(topic, encode_row(row), headers={CASINO_HEADER: str(casino_id)}, key=key)
 
     def send(self, topic: str, value: bytes, *, headers: dict[str, str], key: str) -> None:
-        """Queue a message, waiting while the queue is full. Messages with the same key keep their order."""
+        """Queue a message to the topic of this name without prefix, waiting while the queue is full. Messages with the
+        same key keep their order."""
+        name = topic_on_broker(topic)
         while True:
             try:
                 self._producer.produce(
-                    topic, value, key=key, headers=list(headers.items()), on_delivery=self._on_delivery
+                    name, value, key=key, headers=list(headers.items()), on_delivery=self._on_delivery
                 )
             except BufferError:
                 self._producer.poll(0.1)

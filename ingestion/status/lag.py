@@ -20,5 +20,5 @@ class Lag:
 
 def measure_lag(topic: Topic) -> Lag:
     """Raises KafkaException if the broker does not answer within `KAFKA_ANSWER_SECONDS`."""
-    offsets = watermarks(topic.name, topic.group).values()
+    offsets = watermarks(topic.full_name, topic.group).values()
     return Lag(sum(end - first for first, end, _ in offsets), sum(position - first for first, _, position in offsets))

@@ -115,6 +115,6 @@ def _ledger(topic: Topic, casino_id: int) -> dict[PartitionKey, LedgerOffset]:
         return {}
     try:
         with use_casino(casino.current):
-            return read_ledger_offsets(topic.group, topic.name)
+            return read_ledger_offsets(topic.group, topic.full_name)
     except Error:
         return {}

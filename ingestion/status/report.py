@@ -55,7 +55,7 @@ def partition_status() -> list[PartitionStatus]:
     found = []
     for topic in TOPICS.values():
         dead = {number: end - first for number, (first, end, _) in watermarks(topic.dead).items()}
-        for number, (first, end, done) in sorted(watermarks(topic.name, topic.group).items()):
+        for number, (first, end, done) in sorted(watermarks(topic.full_name, topic.group).items()):
             found.append(PartitionStatus(topic.name, number, done - first, end - done, dead.get(number, 0)))
     return found
 

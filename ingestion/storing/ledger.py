@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 from django.conf import settings
 
+from ingestion.kafka.names import without_prefix
 from ingestion.messages.envelope import Place
 from ingestion.models import PartitionOffset
 from ingestion.outcomes import DecodedMessage, MessageResult
@@ -89,7 +90,7 @@ OpenLedger = Callable[[str, Sequence[DecodedMessage]], Ledger]  # of a consumer 
 
 
 class PartitionLedger:
-    """The ledger of one topic and consumer group."""
+    """The ledger of one topic and consumer group, by their names on the broker."""
 
     def __init__(self, group: str, messages: Sequence[DecodedMessage]) -> None:
         self._group, self._topic = group, messages[0].envelope.place.topic
@@ -115,7 +116,8 @@ class PartitionLedger:
             {"cluster": cluster, "topic_id": topic_id, "partition": partition, **msgspec.structs.asdict(offset)}
             for (cluster, topic_id, partition), offset in self._offsets.items()
         ]
-        parameters = [_json(offsets), self._group, self._topic, *_count_parameters(self._topic, counts, now)]
+        count = _count_parameters(without_prefix(self._topic), counts, now)
+        parameters = [_json(offsets), self._group, self._topic, *count]
         execute(f"{_ADVANCE}; {_COUNT}", parameters)
 
     def _lock(self, keys: set[PartitionKey]) -> dict[PartitionKey, LedgerOffset]:

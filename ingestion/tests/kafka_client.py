@@ -44,7 +44,7 @@ def send(topic: Topic, messages: Iterable[Message], *, partition: int = 0) -> No
     for casino, value in messages:
         headers: dict[str, str | bytes | None] = {} if casino is None else {"casino_id": str(casino)}
         body = value if value is None or isinstance(value, bytes) else msgspec.json.encode(value)
-        producer.produce(topic.name, body, headers=headers, partition=partition)
+        producer.produce(topic.full_name, body, headers=headers, partition=partition)
         producer.poll(0)
     assert producer.flush(PATIENCE_SECONDS) == 0
 
@@ -67,7 +67,7 @@ def consume(topic: Topic, count: int, on_wait: Callable[[], None] = lambda: None
 
 
 def read_all(topic: Topic, count: int) -> list[Any]:
-    return read_named(topic.name, count)
+    return read_named(topic.full_name, count)
 
 
 def read_named(name: str, count: int, *, seconds: float = PATIENCE_SECONDS) -> list[Any]:
@@ -85,9 +85,9 @@ def read_named(name: str, count: int, *, seconds: float = PATIENCE_SECONDS) -> l
 def rewind(topic: Topic) -> None:
     """Reset the committed offsets of the topic's group, which must have no members."""
     client = Consumer(client_config() | {"group.id": topic.group, "session.timeout.ms": 2_000})
-    client.subscribe([topic.name])
+    client.subscribe([topic.full_name])
     wait_until(lambda: client.poll(0.1) or client.assignment())
-    beginning = [TopicPartition(topic.name, number, 0) for number in range(PARTITIONS)]
+    beginning = [TopicPartition(topic.full_name, number, 0) for number in range(PARTITIONS)]
     client.commit(offsets=beginning, asynchronous=False)
     client.close()
 
@@ -95,14 +95,14 @@ def rewind(topic: Topic) -> None:
 def committed(topic: Topic) -> dict[int, int]:
     """Partition -> committed offset of the topic's group; partitions without one are left out."""
     client = Consumer(client_config() | {"group.id": topic.group})
-    offsets = client.committed([TopicPartition(topic.name, number) for number in range(PARTITIONS)], timeout=120)
+    offsets = client.committed([TopicPartition(topic.full_name, number) for number in range(PARTITIONS)], timeout=120)
     client.close()
     return {each.partition: each.offset for each in offsets if each.offset >= 0}
 
 
 def in_second_group(topic: Topic) -> Topic:
     """The topic with another consumer group, which reads it from the beginning."""
-    return replace(topic, group=f"second-{topic.name}")
+    return replace(topic, group_name=f"second-{topic.name}")
 
 
 def remake_topics() -> None:
