@@ -161,6 +161,8 @@ def _has_no_effect_after(row: Stored, earlier: Stored) -> bool:
         return True
     if isinstance(row, Removal) and not isinstance(earlier, Removal):
         return False
+    if isinstance(row, Change) and isinstance(earlier, Removal):
+        return False  # a removal that is older than the stored row removes nothing, and the change counts
     if row.timestamp is None or earlier.timestamp is None or row.timestamp >= earlier.timestamp:
         return False
     if isinstance(row, Removal) or not isinstance(earlier, MutableRow | Change):

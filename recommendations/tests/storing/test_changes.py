@@ -96,6 +96,15 @@ def test_a_birth_date_of_another_year_than_the_stored_one_tells_the_year_too():
     assert (user.birth_year, user.birth_date) == (1986, date(1986, 1, 1))
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_a_closing_counts_also_after_a_removal_that_is_older_than_the_row(together):
+    store_events([event_row(id=7, timestamp=at(2), status=None)])
+    rows = [removal(7, 1), event_change(0, status="suspended")]
+    for batch in [rows] if together else [[row] for row in rows]:
+        store_events(batch)
+    assert Event.objects.get().status == "SUSPENDED"
+
+
 @pytest.mark.parametrize(
     ("make", "changes", "field"),
     [
