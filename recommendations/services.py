@@ -30,7 +30,7 @@ from .serving.load import build_user_context, find
 from .serving.options import options_as_json, parse_options
 from .serving.output_schema import apply_schema, parse_schema, schema_as_json
 from .serving.recommendation import Recommendation, ServedEvent, ServedRecommendation, recommendation_served
-from .serving.request_filters import NO_FILTERS, RequestFilters
+from .serving.request_filters import NO_FILTERS, RequestFilters, require_offered
 from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
 
@@ -81,6 +81,7 @@ def recommend_mapped(
     if not casino.is_configured:
         raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
     configured = configurations.get(casino)
+    require_offered(filters, configured.options.catalogue)
     events = configured.options.event_limit if filters.limit is None else filters.limit
     requests = configured.size.count_requests(len(user_ids), events, explain=filters.explain)
     if requests > 1:

@@ -48,6 +48,7 @@ class Environment:
         self._from_files: dict[_Str, _Str] = {}
         self._known: set[str] = set()
         self._problems: list[str] = []
+        self._warnings: list[str] = []
 
     def str(
         self,
@@ -101,6 +102,11 @@ class Environment:
     def refuse(self, problem: _Str) -> None:
         self._problems.append(problem)
 
+    def warn_if_set(self, name: _Str, instead: _Str) -> None:
+        """A variable of earlier releases."""
+        if self._value(name):
+            self._warnings.append(f"{name} is no longer read: {instead}.")
+
     def matching(self, pattern: _Str) -> dict[_Str, _Str]:
         """The values of the set variables whose whole name matches, by the pattern's first group."""
         names = {name.removesuffix(_FILE) for name in self._variables}
@@ -109,8 +115,9 @@ class Environment:
         return {key: name for name, key in found.items() if self._value(name)}
 
     def check(self) -> None:
-        """Tell of unknown variables that look like misspelled ones. Raises ImproperlyConfigured for wrong values."""
-        lines = [*self.misspelled(), *self._problems]
+        """Tell of removed variables, and of unknown ones that look like misspelled ones. Raises ImproperlyConfigured
+        for wrong values."""
+        lines = [*self.misspelled(), *self._warnings, *self._problems]
         if self._problems:
             raise ImproperlyConfigured("\n".join(lines))
         sys.stderr.writelines(f"{line}\n" for line in lines)

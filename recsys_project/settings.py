@@ -5,6 +5,7 @@ it runs its own PostgreSQL in `.local/`, for trying it out and for tests, with d
 """
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +156,6 @@ LOGIN_URL = "admin:login"
 
 # --- Recommendations -------------------------------------------------------------------------------------------------
 
-SPORTS = [sport.upper() for sport in env.list("SPORTS", default=["FOOTBALL", "BASKETBALL", "HANDBALL"])]
-CURRENCIES = [currency.upper() for currency in env.list("CURRENCIES", default=["EUR", "USD", "GBP"])]
-GENDERS = [gender.upper() for gender in env.list("GENDERS", default=["MALE", "FEMALE", "OTHER"])]
 RESCHEDULE_HOURS = {
     sport.upper(): int(hours)
     for sport, _, hours in (
@@ -171,6 +169,20 @@ RESCHEDULE_HOURS = {
     )
 }
 DEFAULT_STAKE = env.decimal("DEFAULT_STAKE", default="10.00")
+DEFAULT_STAKES = {
+    currency.upper(): Decimal(stake)
+    for currency, _, stake in (
+        each.rpartition("=")
+        for each in env.list(
+            "DEFAULT_STAKES",
+            default=["BHD=4", "IDR=150000", "JPY=1500", "KRW=15000", "KWD=3", "OMR=4", "VND=250000"],
+            pattern=r"[A-Za-z0-9]{3,10}=(?=.*[1-9])[0-9]{1,10}(\.[0-9]{1,8})?",
+            allowed="currencies with stakes above 0, like JPY=1500",
+        )
+    )
+}
+for _name in ("SPORTS", "CURRENCIES", "GENDERS"):
+    env.warn_if_set(_name, "list them in each casino's options.catalogue instead")
 INFERENCE_WINDOW_DAYS = env.int("INFERENCE_WINDOW_DAYS", default=30, at_least=1, at_most=DAYS)
 INFERENCE_REFRESH_PURCHASES = env.int("INFERENCE_REFRESH_PURCHASES", default=5, at_least=1)
 TRENDS_SECONDS = env.float("TRENDS_SECONDS", default=10.0)

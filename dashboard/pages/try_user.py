@@ -29,6 +29,8 @@ _REFUSALS = {
     "closed": "has a closed account",
     "under_age": "is or may be under age",
     "limit_reached": "has reached a limit",
+    "currency_not_offered": "has a currency that the casino's catalogue does not offer",
+    "country_not_offered": "is of a country that the casino's catalogue does not offer",
     "withheld": "is withheld: the latest message about this user could not be read",
 }
 

@@ -15,7 +15,6 @@ from recommendations.errors import InvalidRow
 from recommendations.validation import fields
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.rows import CouponRow, Selection, UnreadSelection, require_selections
-from recommendations.validation.settings_limits import limits
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_id
 
@@ -51,9 +50,8 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     the ids of their events."""
     message = _DECODE_COUPON(envelope.value or b"")
     require_selections(len(message.recommended_events))
-    sports = limits.sports
     odd_format = message.odd_format
-    decoded = [_decode_selection(bytes(raw), sports, odd_format) for raw in message.recommended_events]
+    decoded = [_decode_selection(bytes(raw), odd_format) for raw in message.recommended_events]
     selections = tuple(each.selection for each in decoded if each.selection is not None)
     if not selections and all(each.event_id is None for each in decoded):
         raise _invalid_row(decoded)
@@ -73,14 +71,13 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     )
 
 
-def _decode_selection(raw: bytes, sports: tuple[str, ...], odd_format: str | None) -> _DecodedSelection:
-    """The selection with this JSON, whose odd has this format unless it tells its own; cached for these known sports,
-    which its validation depends on."""
-    return _cached_selection(raw, sports, odd_format) if len(raw) <= _CACHED_BYTES else _decode(raw, odd_format)
+def _decode_selection(raw: bytes, odd_format: str | None) -> _DecodedSelection:
+    """The selection with this JSON, whose odd has this format unless it tells its own."""
+    return _cached_selection(raw, odd_format) if len(raw) <= _CACHED_BYTES else _decode(raw, odd_format)
 
 
 @lru_cache(_CACHED_SELECTIONS)
-def _cached_selection(raw: bytes, sports: tuple[str, ...], odd_format: str | None) -> _DecodedSelection:
+def _cached_selection(raw: bytes, odd_format: str | None) -> _DecodedSelection:
     return _decode(raw, odd_format)
 
 

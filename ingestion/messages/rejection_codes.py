@@ -17,8 +17,8 @@ REASONS = {
     "ASCII digits, no sign, exponent, space or leading zero.",
     "too_long": "A text has more than 100 characters.",
     "bad_text": "A text contains control characters (such as `\\u0000`) or lone surrogates.",
-    "unknown_value": "A sport, currency, gender or status is not among the known ones (`SPORTS`, `CURRENCIES`, "
-    "`GENDERS`). Extend the setting, then replay.",
+    "unknown_value": "A status is no known word, or a currency is no code, or one without a known number of decimals. "
+    "Add it to the options `status_words` or `catalogue.currency_decimals`, then replay.",
     "out_of_range": "A number or a time is outside its valid range: an odd of 1 or less, a negative stake, an event "
     "many years ahead, a coupon more than a day ahead, no selections.",
     "inconsistent": "Two fields contradict each other: an event ends before it begins, a team plays against itself, a "

@@ -1,44 +1,60 @@
-"""Filters of the admin's lists, none of which queries a table for its values."""
+"""Filters of the admin's lists, none of which queries a large table for its values."""
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from recommendations.models import Event, EventStatus
+from recommendations.models import Event, EventStatus, LearntValue
 from recommendations.recommenders.registry import RECOMMENDERS
 
 
-class FixedChoiceFilter(admin.SimpleListFilter):
-    """Filters by a column with a fixed set of values."""
+class ChoiceFilter(admin.SimpleListFilter):
+    """Filters by a column with few values."""
 
-    values: list[str] = []
+    def choices_of_casino(self) -> list[str]:
+        raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, value.capitalize() if len(value) > 3 else value) for value in self.values]
+        return [(value, value.capitalize() if len(value) > 3 else value) for value in self.choices_of_casino()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        is_known = self.value() in self.values
+        is_known = self.value() in dict(self.lookup_choices)
         return queryset.filter(**{str(self.parameter_name): self.value()}) if is_known else queryset
 
 
-class SportFilter(FixedChoiceFilter):
-    title, parameter_name, values = "sport", "sport", settings.SPORTS
+class FixedChoiceFilter(ChoiceFilter):
+    values: list[str] = []
+
+    def choices_of_casino(self) -> list[str]:
+        return self.values
 
 
-class FavoriteSportFilter(FixedChoiceFilter):
-    title, parameter_name, values = "favourite sport", "favorite_sport", settings.SPORTS
+class LearntChoiceFilter(ChoiceFilter):
+    """By a column whose values the casino's messages have told."""
+
+    kind: LearntValue.Kind
+
+    def choices_of_casino(self) -> list[str]:
+        return list(LearntValue.objects.filter(kind=self.kind).order_by("value").values_list("value", flat=True))
 
 
-class CurrencyFilter(FixedChoiceFilter):
-    title, parameter_name, values = "currency", "currency", settings.CURRENCIES
+class SportFilter(LearntChoiceFilter):
+    title, parameter_name, kind = "sport", "sport", LearntValue.Kind.SPORT
 
 
-class GenderFilter(FixedChoiceFilter):
-    title, parameter_name, values = "gender", "gender", settings.GENDERS
+class FavoriteSportFilter(LearntChoiceFilter):
+    title, parameter_name, kind = "favourite sport", "favorite_sport", LearntValue.Kind.SPORT
+
+
+class CurrencyFilter(LearntChoiceFilter):
+    title, parameter_name, kind = "currency", "currency", LearntValue.Kind.CURRENCY
+
+
+class GenderFilter(LearntChoiceFilter):
+    title, parameter_name, kind = "gender", "gender", LearntValue.Kind.GENDER
 
 
 class StatusFilter(FixedChoiceFilter):

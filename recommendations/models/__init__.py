@@ -5,6 +5,7 @@ from .erasure import ErasedUser
 from .evaluation import Evaluation
 from .event import Event, EventStatus, EventTeam, OfferChange, OfferVersion, Team
 from .fitted import FittedModel
+from .learnt import LearntValue
 from .profile import UserProfile
 from .removal import RemovedRow
 from .served import ServedSlip
@@ -20,6 +21,7 @@ __all__ = [
     "EventStatus",
     "EventTeam",
     "FittedModel",
+    "LearntValue",
     "OfferChange",
     "OfferVersion",
     "PendingCasinoSums",

@@ -130,13 +130,13 @@ def build_recommendation(
         )
         places = slip.choose(context.offer, scores, rules)
         events, expires_at = _recommended(places, scores, context, request, recommender)
-    stake = suggest_stake(user, user_context.usual_stake, request.options) if events else Decimal("0.00")
+    stake = suggest_stake(user, user_context.usual_stake, request.options) if events else Decimal()
     total_odds = prod((Decimal(str(event.odd)) for event in events), start=Decimal(bool(events)))
     coupons = user_context.coupon_count
     return Recommendation(
         recommendation_id=recommendation_id,
         user_id=user_context.user_id,
-        stake=stake,
+        stake=round_down(stake, currency, request.options),
         currency=currency,
         timestamp=request.now,
         expires_at=expires_at or request.now + _EMPTY_SLIP_EXPIRES,
@@ -147,7 +147,7 @@ def build_recommendation(
         refusal=refusal.value if refusal else "",
         recommended_events=events,
         total_odds=total_odds,
-        potential_return=round_down(stake * total_odds, currency),
+        potential_return=round_down(stake * total_odds, currency, request.options),
     )
 
 

@@ -11,13 +11,8 @@ from recommendations.models import UserStatus
 
 from .options import Options
 
-# The currencies of ISO 4217 without a smaller unit; amounts of all others are rounded to hundredths, as in coupons.
-_WITHOUT_HUNDREDTHS = frozenset((
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG",
-    "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF",
-))  # fmt: skip
 _DIGITS = 200  # the product of twenty odds of a million needs 140
-_UNIT, _HUNDREDTH = Decimal(1), Decimal("0.01")
+_NOTHING = Decimal("0.00")
 
 
 class Refusal(StrEnum):
@@ -28,6 +23,8 @@ class Refusal(StrEnum):
     CLOSED = "closed"
     UNDER_AGE = "under_age"
     LIMIT_REACHED = "limit_reached"
+    CURRENCY_NOT_OFFERED = "currency_not_offered"
+    COUNTRY_NOT_OFFERED = "country_not_offered"
     WITHHELD = "withheld"
 
 
@@ -47,6 +44,8 @@ class GuardedUser(Protocol):
     @property
     def currency(self) -> str: ...
     @property
+    def country(self) -> str: ...
+    @property
     def stake_limit(self) -> Decimal | None: ...
     @property
     def limit_left(self) -> Decimal | None: ...
@@ -63,7 +62,11 @@ def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None
         return Refusal.WITHHELD
     if _age(user, now.date()) < options.minimum_age:
         return Refusal.UNDER_AGE
-    smallest = _UNIT if user.currency in _WITHOUT_HUNDREDTHS else _HUNDREDTH
+    catalogue = options.catalogue
+    if catalogue.user_countries is not None and user.country not in catalogue.user_countries:
+        return Refusal.COUNTRY_NOT_OFFERED
+    if (smallest := catalogue.smallest_amount(user.currency)) is None:
+        return Refusal.CURRENCY_NOT_OFFERED
     limits = (options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
     return Refusal.LIMIT_REACHED if any(limit is not None and limit < smallest for limit in limits) else None
 
@@ -80,14 +83,25 @@ def _age(user: GuardedUser, today: date) -> int:
 def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) -> Decimal:
     """A stake in the user's currency: the usual one, or the casino's default for a user without coupons; limited by the
     casino's cap, the user's limit, and the rest of that limit. At least the smallest payable amount: `refuse` rejects
-    users who may not stake that."""
-    wanted = options.default_stakes.get(user.currency, settings.DEFAULT_STAKE) if usual is None else usual
+    users who may not stake that, and those of other currencies than the casino's."""
+    wanted = _default_stake(user.currency, options) if usual is None else usual
     amounts = (wanted, options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
-    stake = round_down(min(amount for amount in amounts if amount is not None), user.currency)
-    return max(stake, _UNIT if user.currency in _WITHOUT_HUNDREDTHS else _HUNDREDTH)
+    smallest = options.catalogue.smallest_amount(user.currency)
+    stake = round_down(min(amount for amount in amounts if amount is not None), user.currency, options)
+    return stake if smallest is None else max(stake, smallest)
 
 
-def round_down(amount: Decimal, currency: str) -> Decimal:
-    """The largest payable amount that is not above `amount`."""
+def _default_stake(currency: str, options: Options) -> Decimal:
+    """In a currency of the casino's own, never the settings' stake for all: it may be a fortune."""
+    for stakes in (options.default_stakes, settings.DEFAULT_STAKES):
+        if (stake := stakes.get(currency)) is not None:
+            return stake
+    own = options.catalogue.currency_decimals
+    return settings.DEFAULT_STAKE if currency not in own else options.catalogue.smallest_amount(currency) or _NOTHING
+
+
+def round_down(amount: Decimal, currency: str, options: Options) -> Decimal:
+    """The largest payable amount that is not above `amount`; in a currency that is not offered, nothing."""
+    smallest = options.catalogue.smallest_amount(currency)
     with localcontext(prec=_DIGITS):
-        return amount.quantize(_UNIT if currency in _WITHOUT_HUNDREDTHS else _HUNDREDTH, ROUND_DOWN)
+        return _NOTHING if smallest is None else amount.quantize(smallest, ROUND_DOWN)

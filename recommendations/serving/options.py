@@ -7,32 +7,39 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
+from django.conf import settings
 from msgspec import Meta
 
 from recommendations.errors import InvalidConfiguration, InvalidRow
 from recommendations.models import EventStatus, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.validation import fields
+from recommendations.validation.currencies import smallest_amount
 from recommendations.validation.fields import MAX_STAKE
 from recommendations.validation.normal_form import upper_form
-from recommendations.validation.settings_limits import limits
 from recommendations.validation.status_words import EVENT_WORDS, USER_WORDS, Words, normalized
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_decimal
 
+from .casino_catalogue import (
+    MAX_LISTED,
+    OPEN_CATALOGUE,
+    Catalogue,
+    Name,
+    catalogue_as_stored,
+    require_known_currencies,
+)
 from .start_times import is_time_zone
 
 MAX_EVENTS = 20
-MAX_LISTED = 1_000
 MAX_WORDS = 200
 MAX_BYTES = 65_536  # each process keeps the options of up to a thousand casinos in memory
-LEAST_STAKE = Decimal("0.01")
+_LEAST_STAKE = Decimal("0.00000001")
 
 Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Listed = Meta(max_length=MAX_LISTED)
 Cap = Annotated[int, Meta(ge=1, le=MAX_EVENTS)]
-Amount = Annotated[Decimal, Meta(extra_json_schema={"minimum": 0.01, "maximum": float(MAX_STAKE)})]
+Amount = Annotated[Decimal, Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": float(MAX_STAKE)})]
 
 
 class Selectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -90,13 +97,20 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         Meta(max_length=10, description="Recommenders to use, in order, if the configured one lacks data."),
     ] = ("dynamic", "trending", "soonest")
     status_words: Annotated[StatusWords, Meta(description="Own words for a status in messages.")] = NO_STATUS_WORDS
+    catalogue: Annotated[
+        Catalogue,
+        Meta(
+            description="What is offered: sports, event_countries, currencies, currency_decimals, user_countries, "
+            "genders. A list that is left out has all."
+        ),
+    ] = OPEN_CATALOGUE
 
     def __post_init__(self) -> None:
         if self.min_odd > self.max_odd:
             raise ValueError("min_odd must not be above max_odd")
         for amounts in (self.max_stakes, self.default_stakes):
-            if not all(amount.is_finite() and LEAST_STAKE <= amount <= MAX_STAKE for amount in amounts.values()):
-                raise ValueError(f"stakes must be from {LEAST_STAKE} to {MAX_STAKE}")
+            if not all(amount.is_finite() and _LEAST_STAKE <= amount <= MAX_STAKE for amount in amounts.values()):
+                raise ValueError(f"stakes must be from the currency's smallest amount to {MAX_STAKE}")
 
 
 DEFAULTS = Options()
@@ -135,13 +149,17 @@ def _check_amounts(raw: object) -> None:
 
 def _as_stored(options: Options) -> Options:
     """With names and currencies in their stored form. Raises InvalidRow."""
+    catalogue = catalogue_as_stored(options.catalogue)
+    default_stakes = _by_currency("default_stakes", options.default_stakes, catalogue)
+    _require_default_stakes(catalogue, default_stakes)
     return msgspec.structs.replace(
         options,
         blocked=_named_as_stored("blocked", options.blocked),
         pinned=_named_as_stored("pinned", options.pinned),
-        max_stakes=_by_known_currency("max_stakes", options.max_stakes),
-        default_stakes=_by_known_currency("default_stakes", options.default_stakes),
+        max_stakes=_by_currency("max_stakes", options.max_stakes, catalogue),
+        default_stakes=default_stakes,
         status_words=_words_as_compared(options.status_words),
+        catalogue=catalogue,
     )
 
 
@@ -152,8 +170,23 @@ def _named_as_stored(field: str, selectors: Selectors) -> Selectors:
     return selectors if selectors == NO_SELECTORS else msgspec.structs.replace(selectors, **names)
 
 
-def _by_known_currency(field: str, amounts: dict[str, Decimal]) -> dict[str, Decimal]:
-    return {fields.one_of(field, currency, limits.currencies): amount for currency, amount in amounts.items()}
+def _by_currency(field: str, amounts: dict[str, Decimal], catalogue: Catalogue) -> dict[str, Decimal]:
+    """Raises InvalidRow for an unknown currency, and for an amount below its smallest."""
+    found = {fields.currency(field, currency): amount for currency, amount in amounts.items()}
+    require_known_currencies(field, found, catalogue)
+    for currency, amount in found.items():
+        smallest = smallest_amount(currency, catalogue.currency_decimals)
+        if smallest is not None and amount < smallest:
+            raise InvalidRow("out_of_range", field, f"has {amount:f} {currency}; must be at least {smallest:f}")
+    return found
+
+
+def _require_default_stakes(catalogue: Catalogue, default_stakes: dict[str, Decimal]) -> None:
+    """Raises InvalidRow: the settings' stake for all currencies may be a fortune in one of the casino's own."""
+    for currency in catalogue.currency_decimals:
+        if currency not in default_stakes and currency not in settings.DEFAULT_STAKES:
+            problem = f"has no {currency}: give the stake for users without coupons in this currency"
+            raise InvalidRow("missing", "default_stakes", problem)
 
 
 def _words_as_compared(words: StatusWords) -> StatusWords:
@@ -192,7 +225,7 @@ def all_options_as_json(options: Options) -> dict[str, Any]:
     return msgspec.json.decode(_ENCODER.encode(shown | written), type=dict[str, Any])
 
 
-_GROUPS = ("blocked", "pinned", "status_words")
+_GROUPS = ("blocked", "pinned", "status_words", "catalogue")
 
 
 def load_options(stored: dict[str, Any] | None) -> Options:

@@ -19,7 +19,8 @@ Conversion = Callable[[Any], Any]
 Conversions = dict[str, dict[str, Conversion]]
 
 _INTEGER: dict[str, Conversion] = {"int": int, "float": float, "string": str}
-_AMOUNT: dict[str, Conversion] = {"float": float, "string": str}
+_NUMBER: dict[str, Conversion] = {"float": float, "string": str}
+_AMOUNT: dict[str, Conversion] = {"float": float, "string": lambda amount: f"{amount:f}"}
 _INSTANT: dict[str, Conversion] = {
     "float": lambda instant: instant.timestamp(),
     "int": lambda instant: int(instant.timestamp()),
@@ -42,7 +43,7 @@ SOURCES: Conversions = {
     "model_version": _TEXT,
     "reasons": _TEXTS,
     "refusal": _TEXT,
-    "confidence": _AMOUNT,
+    "confidence": _NUMBER,
     "count": _INTEGER,
     "total_odds": _AMOUNT,
     "potential_return": _AMOUNT,
@@ -58,7 +59,7 @@ EVENT_SOURCES: Conversions = {
     "home_team": _TEXT,
     "away_team": _TEXT,
     "sport": _TEXT,
-    "odd": _AMOUNT,
+    "odd": _NUMBER,
     "event_id": _INTEGER,
     "begin_timestamp": _INSTANT,
     "status": _TEXT,

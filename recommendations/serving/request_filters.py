@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from recommendations.errors import InvalidParameter
-from recommendations.validation.normal_form import upper_form
-from recommendations.validation.settings_limits import limits
+from recommendations.errors import InvalidParameter, InvalidRow
+from recommendations.validation import fields
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_id
 
+from .casino_catalogue import Catalogue
 from .options import MAX_EVENTS
 
 MAX_EXCLUDED, MAX_SPORTS = 200, 100
+_SHOWN = 50
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
@@ -58,10 +59,19 @@ def _exclude(value: Any) -> dict[str, Any]:
 
 
 def _sport(value: Any) -> dict[str, Any]:
-    sports = {upper_form(each) for each in _listed("sport", value, MAX_SPORTS) if isinstance(each, str)}
-    if not sports or not sports <= set(limits.sports):
-        raise InvalidParameter(f"sport must be one or several of {', '.join(limits.sports)}")
-    return {"sports": frozenset(sports)}
+    try:
+        sports = frozenset(fields.sport("sport", str(each)) for each in _listed("sport", value, MAX_SPORTS))
+    except InvalidRow as error:
+        raise InvalidParameter(f"sport must list names of sports, separated by commas: {error}") from error
+    if not sports or (isinstance(value, list) and not all(isinstance(each, str) for each in value)):
+        raise InvalidParameter("sport must list names of sports, separated by commas")
+    return {"sports": sports}
+
+
+def require_offered(filters: RequestFilters, catalogue: Catalogue) -> None:
+    """Raises InvalidParameter for a sport that the casino's catalogue does not list."""
+    if catalogue.sports is not None and not filters.sports <= set(catalogue.sports):
+        raise InvalidParameter(f"sport must be one or several of {', '.join(catalogue.sports[:_SHOWN])}")
 
 
 def _explain(value: Any) -> dict[str, Any]:

@@ -46,6 +46,10 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
     mask &= cached[1]
     if rules.sports:
         mask &= _has_any(offer.sport, rules.sports)
+    if (offered := options.catalogue.sports) is not None:
+        mask &= _has_any(offer.sport, offered)
+    if (offered := options.catalogue.event_countries) is not None:
+        mask &= _has_any(offer.country, offered)
     if options.blocked != NO_SELECTORS:
         mask &= ~selected(offer, options.blocked)
     return mask

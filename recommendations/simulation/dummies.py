@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.conf import settings
-
 from recommendations.errors import NoOpenEvents
 from recommendations.models import Event, EventStatus, User
 from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
@@ -74,9 +72,8 @@ def dummy_coupon(rng: random.Random, *, now: datetime, user_id: int | None = Non
     Raises NoOpenEvents if the casino has no open events or no users.
     """
     user_id = user_id or User.objects.order_by("?").values_list("pk", flat=True).first()
-    events = Event.objects.filter(
-        begin_timestamp__gt=now, status=EventStatus.OPEN, is_withheld=False, sport__in=settings.SPORTS
-    ).order_by("?")[:SELECTIONS]
+    is_open = {"begin_timestamp__gt": now, "status": EventStatus.OPEN, "is_withheld": False}
+    events = Event.objects.filter(**is_open).order_by("?")[:SELECTIONS]
     selections = tuple(Selection.of(event) for event in events)
     if not user_id or not selections:
         raise NoOpenEvents("A dummy coupon needs an open event and a user; the casino has none")

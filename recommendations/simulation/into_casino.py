@@ -9,7 +9,8 @@ from typing import Any
 from recommendations.replay.history import History, PastCoupon
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
 from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
-from recommendations.validation.settings_limits import limits
+
+from .simulate import SPORTS
 
 _CHUNK = 1_000
 
@@ -41,11 +42,11 @@ class _CasinoRows:
                 name=f"User {user_id}",
                 surname="Simulated",
                 birth_year=1985,
-                currency=limits.currencies[0],
+                currency="EUR",
                 country="NOWHERE",
-                gender=limits.genders[0],
+                gender="OTHER",
                 timestamp=self._at(self._history.coupons[0].timestamp),
-                favorite_sport=limits.sports[0],
+                favorite_sport=SPORTS[0],
             )
 
     def events(self) -> Iterator[EventRow]:

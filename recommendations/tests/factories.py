@@ -32,6 +32,7 @@ class GuardedUser:
     birth_year: int = 1980
     birth_date: date | None = None
     currency: str = "EUR"
+    country: str = "ENGLAND"
     stake_limit: Decimal | None = None
     limit_left: Decimal | None = None
 

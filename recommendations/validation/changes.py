@@ -19,7 +19,6 @@ from recommendations.errors import InvalidRow
 from . import fields, status_words
 from .normal_form import key_form
 from .rows import status_end
-from .settings_limits import limits
 
 Validate = Callable[[str, Any], Any]
 
@@ -52,10 +51,10 @@ class UserChange(_Change, kw_only=True):
         "name": fields.text,
         "surname": fields.text,
         "birth_year": fields.birth_year,
-        "currency": lambda field, value: fields.one_of(field, value, limits.currencies),
+        "currency": fields.currency,
         "country": fields.classifier,
-        "gender": lambda field, value: fields.one_of(field, value, limits.genders),
-        "favorite_sport": lambda field, value: value and fields.one_of(field, value, limits.sports),
+        "gender": fields.gender,
+        "favorite_sport": lambda field, value: value and fields.sport(field, value),
         "favorite_league": lambda field, value: value and fields.classifier(field, value),
         "status": lambda _, value: status_words.user_status(value),
         "stake_limit": fields.limit,
@@ -131,7 +130,7 @@ class EventChange(_Change, kw_only=True):
         "begin_timestamp": fields.instant,
         "end_timestamp": fields.instant,
         "league": fields.classifier,
-        "sport": lambda field, value: fields.one_of(field, value, limits.sports),
+        "sport": fields.sport,
         "odd": fields.odd,
         "home_team": fields.classifier,
         "away_team": fields.classifier,

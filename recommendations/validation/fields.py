@@ -23,6 +23,7 @@ from .normal_form import name_form, upper_form
 
 MAX_OWN_ID = 2**62  # half of bigint: PostgreSQL's sequences need the ids above those that casinos choose
 MAX_TEXT = 100
+MAX_SPORT, MAX_GENDER = 50, 20
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 MAX_ODD = Decimal("999999.999")
 MAX_STAKE = Decimal("999999999999.99")
@@ -32,6 +33,7 @@ _CACHED = 32_768  # texts of at most 100 characters: some megabytes
 _SHOWN = 40  # characters of a rejected value
 # Rejections are logged and counted with their texts, so only values that can't be personal data are shown.
 _SHOWN_FIELDS = frozenset({"odd", "sport", "begin_timestamp", "end_timestamp", "max_stakes", "default_stakes"})
+_CURRENCY = re.compile("[A-Z0-9]{3,10}")
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ODD_STEP, _STAKE_STEP = Decimal("0.001"), Decimal("0.01")
 _FIRST_OF_NUMBER = frozenset(b"-0123456789")  # of a JSON number, which the JSON decoder has validated
@@ -40,15 +42,16 @@ _DECODE_NUMBER = msgspec.json.Decoder(int | float).decode
 _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
-F = TypeVar("F", bound=Callable[..., str])
+Validate = Callable[[str, str], str]
+F = TypeVar("F", bound=Validate)
 
 
 def _cached_if_short(validate: F) -> F:
     """Cache the results of values of at most `MAX_TEXT` characters: others would fill the memory."""
     cached = lru_cache(_CACHED)(validate)
 
-    def call(field: str, value: str, *known: tuple[str, ...]) -> str:
-        return (cached if len(value) <= MAX_TEXT else validate)(field, value, *known)
+    def call(field: str, value: str) -> str:
+        return (cached if len(value) <= MAX_TEXT else validate)(field, value)
 
     return cast(F, update_wrapper(call, validate))
 
@@ -63,11 +66,11 @@ def text(field: str, value: str) -> str:
     return _storable(field, name_form(value))
 
 
-def _storable(field: str, value: str) -> str:
+def _storable(field: str, value: str, longest: int = MAX_TEXT) -> str:
     if not value:
         raise InvalidRow("missing", field, "must not be empty")
-    if len(value) > MAX_TEXT:
-        raise InvalidRow("too_long", field, f"has {len(value)} characters; must have at most {MAX_TEXT}")
+    if len(value) > longest:
+        raise InvalidRow("too_long", field, f"has {len(value)} characters; must have at most {longest}")
     if _UNSTORABLE.search(value):
         raise InvalidRow("bad_text", field, "must have no control characters and no lone surrogates")
     return value
@@ -86,10 +89,21 @@ def classifier(field: str, value: str) -> str:
 
 
 @_cached_if_short
-def one_of(field: str, value: str, known: tuple[str, ...]) -> str:
+def sport(field: str, value: str) -> str:
+    return _storable(field, upper_form(value), MAX_SPORT)
+
+
+@_cached_if_short
+def gender(field: str, value: str) -> str:
+    return _storable(field, upper_form(value), MAX_GENDER)
+
+
+@_cached_if_short
+def currency(field: str, value: str) -> str:
+    """A code in the form of one; whether it has a number of decimals, the casino's catalogue tells."""
     value = upper_form(value)
-    if value not in known:
-        raise InvalidRow("unknown_value", field, f"{_given(field, repr(value))}must be one of {', '.join(known)}")
+    if _CURRENCY.fullmatch(value) is None:
+        raise InvalidRow("unknown_value", field, "must be a code of 3 to 10 letters and digits, such as EUR")
     return value
 
 

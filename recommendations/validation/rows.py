@@ -58,14 +58,14 @@ class UserRow(msgspec.Struct, kw_only=True):
         self.name = fields.text("name", self.name)
         self.surname = fields.text("surname", self.surname)
         fields.birth_year("birth_year", self.birth_year)
-        self.currency = fields.one_of("currency", self.currency, limits.currencies)
+        self.currency = fields.currency("currency", self.currency)
         self.country = fields.classifier("country", self.country)
-        self.gender = fields.one_of("gender", self.gender, limits.genders)
+        self.gender = fields.gender("gender", self.gender)
         self.timestamp = fields.instant("timestamp", self.timestamp)
         if self.birth_year > self.timestamp.year:
             raise InvalidRow("inconsistent", "birth_year", "must not be later than timestamp")
         if self.favorite_sport != "":
-            self.favorite_sport = fields.one_of("favorite_sport", self.favorite_sport, limits.sports)
+            self.favorite_sport = fields.sport("favorite_sport", self.favorite_sport)
         if self.favorite_league != "":
             self.favorite_league = fields.classifier("favorite_league", self.favorite_league)
         self._check_guard_rails()
@@ -119,7 +119,7 @@ class MatchFields(msgspec.Struct, kw_only=True):
         self.away_team = fields.classifier("away_team", self.away_team)
         if self.category != "":
             self.category = fields.classifier("category", self.category)
-        self.sport = fields.one_of("sport", self.sport, limits.sports)
+        self.sport = fields.sport("sport", self.sport)
 
 
 class EventRow(MatchFields, kw_only=True):
@@ -283,7 +283,7 @@ class ServedRow(msgspec.Struct, kw_only=True):
         if self.model_version != "":
             self.model_version = fields.name("model_version", self.model_version)
         self.stake = fields.stake("stake", self.stake)
-        self.currency = fields.one_of("currency", self.currency, limits.currencies)
+        self.currency = fields.currency("currency", self.currency)
         if len(self.events) > limits.selections:
             raise InvalidRow(
                 "out_of_range", "events", f"lists {len(self.events)} events; must list at most {limits.selections}"

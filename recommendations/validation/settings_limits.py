@@ -1,7 +1,6 @@
 """The settings that limit rows, read once: rows are validated by the hundred thousand, and reading a Django setting
 takes a third of a microsecond."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -14,16 +13,13 @@ _DOUBLEHEADER = timedelta(hours=2)  # two matches of the same teams on one day a
 
 
 class RowLimits:
-    """Valid `sports`, `currencies` and `genders`; the maximum of a coupon's `selections`, of a message's
-    `message_bytes`, and of the time until an event begins (`horizon`)."""
+    """The maximum of a coupon's `selections`, of a message's `message_bytes`, and of the time until an event begins
+    (`horizon`)."""
 
     def __init__(self) -> None:
         self.read()
 
     def read(self, **signal: Any) -> None:
-        self.sports = _as_compared(settings.SPORTS)
-        self.currencies = _as_compared(settings.CURRENCIES)
-        self.genders = _as_compared(settings.GENDERS)
         self.selections: int = settings.COUPON_MAX_SELECTIONS
         self.message_bytes: int = settings.KAFKA_MESSAGE_BYTES
         self.horizon = timedelta(days=settings.EVENT_HORIZON_DAYS)
@@ -34,10 +30,6 @@ class RowLimits:
     def reschedule_window(self, sport: str) -> timedelta:
         """By how much the begin of an event without an id may change."""
         return self._reschedule.get(sport, _DOUBLEHEADER)
-
-
-def _as_compared(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(upper_form(value) for value in values)
 
 
 limits = RowLimits()

@@ -30,7 +30,7 @@ def rejected_messages(broker, casino_a, casino_b):
     """Dead letters of user 7 in both casinos, and of user 8; and user 7 of casino A."""
     with use_casino(casino_a.current):
         UserFactory.create(id=7)
-    unknown = {"favorite_sport": "CURLING"}
+    unknown = {"currency": "$"}
     send(USERS, [(1, user(id=7, **unknown)), (1, user(id=8, **unknown)), (2, user(id=7, **unknown)), (1, b"{")])
     consume(USERS, 4)
     send(COUPONS, [(1, coupon(user_id=7, stake=-1)), (1, coupon(user_id=8, stake=-1)), (1, b"[7]")])

@@ -20,6 +20,7 @@ from ingestion.tests.sample_messages import coupon, user, without
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import PurchasedCoupon, User
 from recommendations.tests.factories import UserFactory
+from tenants.models import Casino
 from tenants.routing.context import use_casino
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
@@ -38,7 +39,7 @@ def listed(**conditions):
 @pytest.fixture
 def rejected_messages(broker, casino_a, casino_b):
     send(USERS, [(1, b"{"), (2, without(user(), "name")), (1, user(id=8)), (None, user())])
-    send(USERS, [(1, user(favorite_sport="CURLING"))], partition=1)
+    send(USERS, [(1, user(status="ASLEEP"))], partition=1)
     consume(USERS, 5)
 
 
@@ -56,17 +57,17 @@ def test_dead_letters_are_found_by_casino_topic_and_reason(rejected_messages):
     assert listed(topic="coupons") == []
     text = dead_letters("list", "--casino", "1")
     assert "Total 2: 1 malformed, 1 unknown_value" in text
-    assert "favorite_sport must be one of" in text
+    assert "status must be one of" in text
 
 
 def test_a_dead_letter_is_shown_with_its_message(rejected_messages):
     [letter] = list_dead_letters(DeadLetterQuery(reason="unknown_value"))
     shown = json.loads(dead_letters("show", letter.id, "--json"))
-    assert json.loads(shown["value"]) == user(favorite_sport="CURLING")
+    assert json.loads(shown["value"]) == user(status="ASLEEP")
     assert (shown["reason"], shown["field"], shown["casino_id"], shown["topic"]) == (
-        "unknown_value", "favorite_sport", 1, "users",
+        "unknown_value", "status", 1, "users",
     )  # fmt: skip
-    assert "CURLING" in dead_letters("show", letter.id)
+    assert "ASLEEP" in dead_letters("show", letter.id)
 
 
 @pytest.mark.parametrize("letter_id", ["users/0/99", "users", "nothing/0/0", ""])
@@ -118,15 +119,15 @@ def test_dead_letter_with_unreadable_headers_is_listed(broker, casino_a):
     assert [(each.at, each.attempts, each.replays) for each in list_dead_letters(DeadLetterQuery())] == [(None, 1, 0)]
 
 
-def test_message_is_replayed_and_stored_after_its_cause_is_fixed(rejected_messages, casino_a, settings):
-    settings.SPORTS = [*settings.SPORTS, "CURLING"]
+def test_message_is_replayed_and_stored_after_its_cause_is_fixed(rejected_messages, casino_a):
+    Casino.objects.filter(pk=1).update(options={"status_words": {"users": {"asleep": "CLOSED"}}})
     [letter] = list_dead_letters(DeadLetterQuery(reason="unknown_value"))
     text = dead_letters("replay", letter.id, "--dry-run")
     assert text == "Expected results of 1 replays: 1 acceptable. Nothing sent.\n"
     assert dead_letters("replay", letter.id, "--yes") == "1 dead letters replayed.\n"
     assert consume(USERS, 1).counts == {(1, "stored"): 1}
     with use_casino(casino_a.current):
-        assert User.objects.get(id=7).favorite_sport == "CURLING"
+        assert User.objects.get(id=7).status == "CLOSED"
     assert (1, "unknown_value") not in listed()
     [closed] = list_dead_letters(DeadLetterQuery(ids=(letter.id,)), states=[DeadLetterState.REPLAYED])
     assert closed.state is DeadLetterState.REPLAYED

@@ -11,12 +11,12 @@ from tenants.routing.context import use_casino
 
 MINOR = {"birth_year": 2015, "birth_date": "2015-01-01"}
 YOUNG: list[dict[str, Any]] = [
-    MINOR | {"currency": "SEK"}, {"birth_year": 2015, "currency": "SEK"}, MINOR | {"favorite_sport": "CURLING"},
+    MINOR | {"currency": "$"}, {"birth_year": 2015, "currency": "$"}, MINOR | {"favorite_sport": "x" * 51},
     {"birth_year": "2015"}, {"birth_year": 2015.0}, {"birth_year": None}, {"birth_year": []}, {"birth_year": 20150101},
     {"birth_date": "2015-01-01"}, {"birth_date": "01/02/2015"}, {"birth_date": "2015-13-01"}, {"birth_year": 2099},
 ]  # fmt: skip
 OF_AGE: list[dict[str, Any]] = [
-    {"currency": "SEK"}, {"birth_date": "1985-03-01", "currency": "SEK"}, {"birth_date": None, "gender": None},
+    {"currency": "$"}, {"birth_date": "1985-03-01", "currency": "$"}, {"birth_date": None, "gender": None},
 ]  # fmt: skip
 
 

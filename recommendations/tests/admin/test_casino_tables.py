@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from recommendations.admin.widgets import MAX_COUNTED
 from recommendations.models import ServedSlip, UserProfile
 from recommendations.storing import store_recommendations
+from recommendations.storing.learnt_values import learn
 from recommendations.tests.factories import CouponFactory, EventFactory, UserFactory, selection, served_row
 from tenants.routing.context import use_casino
 
@@ -42,6 +43,7 @@ def fill(casino, count):
             CouponFactory.create(user_id=user.pk, recommended_events=[selection(home_team=f"{casino.name} UNITED")] * 2)
             EventFactory.create(home_team=f"{casino.name} HOME {number}".upper())
             store_recommendations([served_row(number, user_id=user.pk)])
+        learn({("sport", "FOOTBALL"), ("sport", "HANDBALL"), ("currency", "EUR"), ("gender", "FEMALE")})
 
 
 def count_queries(client, url):

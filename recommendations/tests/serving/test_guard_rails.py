@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from recommendations.serving.guard_rails import refuse, suggest_stake
+from recommendations.serving.casino_catalogue import Catalogue
+from recommendations.serving.guard_rails import refuse, round_down, suggest_stake
 from recommendations.serving.options import DEFAULTS, Options
 from recommendations.tests.factories import GuardedUser as User
 
@@ -108,3 +109,52 @@ def test_a_cap_below_the_smallest_payable_amount_is_a_refusal(cap, refusal):
 def test_at_least_the_smallest_payable_amount_is_suggested():
     assert suggest_stake(User(currency="JPY"), Decimal("0.50"), DEFAULTS) == Decimal(1)
     assert suggest_stake(User(), Decimal("0.001"), DEFAULTS) == Decimal("0.01")
+
+
+BITCOIN = Options(catalogue=Catalogue(currency_decimals={"BTC": 8}), default_stakes={"BTC": Decimal("0.0002")})
+
+
+@pytest.mark.parametrize(
+    ("currency", "usual", "suggested"),
+    [
+        ("JPY", "1500.99", "1500"), ("KWD", "2.5559", "2.555"), ("CLF", "1.00009", "1.0000"), ("EUR", "2.559", "2.55"),
+        ("BTC", "0.000123456", "0.00012345"), ("BTC", "0.0000000001", "0.00000001"), ("KWD", "0.0001", "0.001"),
+    ],
+)  # fmt: skip
+def test_a_stake_is_rounded_down_to_the_currencys_own_decimals(currency, usual, suggested):
+    assert f"{suggest_stake(User(currency=currency), Decimal(usual), BITCOIN):f}" == suggested
+
+
+def test_default_stakes_are_by_currency(settings):
+    settings.DEFAULT_STAKE, settings.DEFAULT_STAKES = Decimal("10.00"), {"JPY": Decimal(1500)}
+    stakes = {currency: suggest_stake(User(currency=currency), None, BITCOIN) for currency in ("EUR", "JPY", "BTC")}
+    assert stakes == {"EUR": Decimal("10.00"), "JPY": Decimal(1500), "BTC": Decimal("0.0002")}
+
+
+def test_the_stake_of_the_settings_is_never_one_in_a_casinos_own_currency():
+    """As with options of before the settings lost that currency."""
+    options = Options(catalogue=Catalogue(currency_decimals={"BTC": 8}))
+    assert suggest_stake(User(currency="BTC"), None, options) == Decimal("0.00000001")
+
+
+@pytest.mark.parametrize("currency", ["BTC", "XAU", "XXX", "", "EURO"])
+def test_a_currency_whose_decimals_are_unknown_is_refused(currency):
+    assert refuse(User(currency=currency), DEFAULTS, NOW) == "currency_not_offered"
+    assert round_down(Decimal(5), currency, DEFAULTS) == 0
+    assert refuse(User(currency="BTC"), BITCOIN, NOW) is None
+
+
+def test_users_of_a_currency_or_country_that_is_no_longer_offered_are_refused_at_once():
+    options = Options(catalogue=Catalogue(currencies=("KWD",), user_countries=("MALTA",)))
+    assert refuse(User(currency="KWD", country="MALTA"), options, NOW) is None
+    assert refuse(User(currency="EUR", country="MALTA"), options, NOW) == "currency_not_offered"
+    assert refuse(User(currency="KWD", country="SPAIN"), options, NOW) == "country_not_offered"
+
+
+def test_an_excluded_user_of_another_currency_is_refused_as_excluded():
+    assert refuse(User(status="SELF_EXCLUDED", currency="DOGE"), DEFAULTS, NOW) == "self_excluded"
+
+
+@pytest.mark.parametrize(("left", "refusal"), [("0.00000001", None), ("0.000000009", "limit_reached")])
+def test_a_limit_is_compared_with_the_currencys_smallest_amount(left, refusal):
+    assert refuse(User(currency="BTC", limit_left=Decimal(left)), BITCOIN, NOW) == refusal

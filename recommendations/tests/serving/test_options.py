@@ -1,6 +1,7 @@
 """A casino's options for its recommendations."""
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 
 from recommendations.errors import InvalidConfiguration
+from recommendations.serving.casino_catalogue import Catalogue
 from recommendations.serving.guard_rails import suggest_stake
 from recommendations.serving.options import (
     DEFAULTS,
@@ -155,3 +157,77 @@ def test_a_highest_stake_is_rounded_down():
     user = GuardedUser(currency="EUR")
     options = parse_options({"max_stakes": {"EUR": "7.996"}, "default_stakes": {"EUR": 50}})
     assert suggest_stake(user, None, options) == Decimal("7.99")
+
+
+CATALOGUE = {
+    "sports": ["tennis", "Curling "],
+    "event_countries": ["spain"],
+    "currencies": ["btc", "KWD"],
+    "currency_decimals": {"btc": 8},
+    "user_countries": ["Malta"],
+    "genders": ["x"],
+}
+
+
+def test_a_catalogue_is_stored_in_the_form_of_rows():
+    options = parse_options({"catalogue": CATALOGUE, "default_stakes": {"BTC": "0.0002"}})
+    assert options.catalogue == Catalogue(
+        sports=("TENNIS", "CURLING"),
+        event_countries=("SPAIN",),
+        currencies=("BTC", "KWD"),
+        currency_decimals={"BTC": 8},
+        user_countries=("MALTA",),
+        genders=("X",),
+    )
+    assert load_options(options_as_json(options)) == options
+    assert all_options_as_json(DEFAULTS)["catalogue"] == {
+        "sports": None, "event_countries": None, "currencies": None, "currency_decimals": {}, "user_countries": None,
+        "genders": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "named"),
+    [
+        ({"sports": []}, "sports"),
+        ({"sports": ["x" * 51]}, "catalogue.sports has 51"),
+        ({"sports": [""]}, "catalogue.sports"),
+        ({"sports": [f"sport {number}" for number in range(1_001)]}, "sports"),
+        ({"sports": "TENNIS"}, "sports"),
+        ({"genders": ["a\x00b"]}, "catalogue.genders"),
+        ({"currencies": ["BTC"]}, "catalogue.currencies has BTC, which is no currency of ISO 4217"),
+        ({"currencies": ["XAU"]}, "catalogue.currencies has XAU"),
+        ({"currency_decimals": {"JPY": 2}}, "catalogue.currency_decimals has JPY with 2 decimals"),
+        ({"currency_decimals": {"ETH": 18}}, "currency_decimals"),
+        ({"currency_decimals": {"ETH": -1}}, "currency_decimals"),
+        ({"currency_decimals": {"ETH": True}}, "currency_decimals"),
+        ({"currency_decimals": {"b-c": 2}}, "catalogue.currency_decimals must be a code"),
+        ({"currency_decimals": {"btc": 8, "BTC": 8}}, "catalogue.currency_decimals has a code twice"),
+        ({"currency_decimals": {"BTC": 8}}, "default_stakes has no BTC"),
+        ({"colours": []}, "colours"),
+    ],
+)
+def test_a_catalogue_that_cannot_be_is_refused_by_name(catalogue, named):
+    with pytest.raises(InvalidConfiguration, match=re.escape(named)):
+        parse_options({"catalogue": catalogue})
+
+
+@pytest.mark.parametrize(
+    ("stakes", "named"),
+    [
+        ({"JPY": "0.5"}, "has 0.5 JPY; must be at least 1"),
+        ({"KWD": "0.0005"}, "has 0.0005 KWD; must be at least 0.001"),
+        ({"DOGE": 5}, "has DOGE, which is no currency of ISO 4217"),
+        ({"$": 5}, "must be a code"),
+    ],
+)
+@pytest.mark.parametrize("option", ["max_stakes", "default_stakes"])
+def test_stakes_must_be_payable_in_their_currency(option, stakes, named):
+    with pytest.raises(InvalidConfiguration, match=f"options: {option} {re.escape(named)}"):
+        parse_options({option: stakes})
+
+
+def test_the_settings_may_have_the_default_stake_of_a_casinos_own_currency(settings):
+    settings.DEFAULT_STAKES = {"BTC": Decimal("0.0001")}
+    options = parse_options({"catalogue": {"currency_decimals": {"BTC": 8}}})
+    assert suggest_stake(GuardedUser(currency="BTC"), None, options) == Decimal("0.0001")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommendations.serving import slip
+from recommendations.serving.casino_catalogue import Catalogue
 from recommendations.serving.options import Options, Selectors
 from recommendations.serving.slip import Rules
 from recommendations.tests.factories import OPEN, offer_of, team
@@ -164,3 +165,17 @@ def test_any_slip_has_only_eligible_events_each_once_and_none_better_is_left_out
     left_out = [scores[n] for n in allowed if n not in chosen and not np.isnan(scores[n])]
     worst = min((-np.inf if np.isnan(scores[n]) else scores[n] for n in chosen), default=np.inf)
     assert all(score <= worst for score in left_out)
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "kept"),
+    [
+        (Catalogue(), [True, True, True]),
+        (Catalogue(sports=("TENNIS", "CURLING")), [True, False, True]),
+        (Catalogue(event_countries=("SPAIN",)), [False, False, True]),
+        (Catalogue(sports=("CURLING",)), [False, False, False]),
+    ],
+)
+def test_events_outside_the_catalogue_are_not_eligible(catalogue, kept):
+    offer = offer_of({"sport": "TENNIS"}, {}, {"sport": "TENNIS", "country": "SPAIN"})
+    assert list(eligible(offer, BEFORE, options=Options(catalogue=catalogue))) == kept

@@ -58,8 +58,7 @@ def odds():
         ("BASEBALL", 3.5, [0, 3.5]),
     ],
 )
-def test_a_begin_may_change_by_the_hours_of_the_sport(settings, sport, moved_by, stored, in_one_batch):
-    settings.SPORTS = ["FOOTBALL", "BASKETBALL", "HANDBALL", "BASEBALL"]
+def test_a_begin_may_change_by_the_hours_of_the_sport(sport, moved_by, stored, in_one_batch):
     rows = [fixture(0, 0, sport=sport), fixture(moved_by, 1, sport=sport)]
     for batch in [rows] if in_one_batch else [rows[:1], rows[1:]]:
         store_events(batch)

@@ -1,0 +1,85 @@
+"""`options.catalogue`: what a casino offers: its sports, currencies, genders and countries.
+
+Without a list, all values are offered, and those of new messages are learnt.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from recommendations.errors import InvalidRow
+from recommendations.validation import fields
+from recommendations.validation.currencies import MAX_DECIMALS, decimals_of, smallest_amount
+
+MAX_LISTED = 1_000
+MAX_OWN_CURRENCIES = 100
+
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Names = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=MAX_LISTED)]
+Decimals = Annotated[int, Meta(ge=0, le=MAX_DECIMALS)]
+
+
+class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Messages about what a list does not have are skipped; a list that is absent has all."""
+
+    sports: Annotated[Names | None, Meta(description="Sports of events; null: all.")] = None
+    event_countries: Annotated[Names | None, Meta(description="Countries of events; null: all.")] = None
+    currencies: Annotated[
+        Names | None, Meta(description="Currencies of users; null: all of ISO 4217 and of currency_decimals.")
+    ] = None
+    currency_decimals: Annotated[
+        dict[Name, Decimals],
+        Meta(max_length=MAX_OWN_CURRENCIES, description="Codes that are not of ISO 4217, with their decimals: BTC: 8."),
+    ] = {}
+    user_countries: Annotated[Names | None, Meta(description="Countries of users; null: all.")] = None
+    genders: Annotated[Names | None, Meta(description="Genders of users; null: all.")] = None
+
+    def smallest_amount(self, currency: str) -> Decimal | None:
+        """The currency's smallest payable amount; None for a currency that the casino does not offer."""
+        if self.currencies is not None and currency not in self.currencies:
+            return None
+        return smallest_amount(currency, self.currency_decimals)
+
+
+OPEN_CATALOGUE = Catalogue()
+
+
+def catalogue_as_stored(catalogue: Catalogue) -> Catalogue:
+    """With its values in the form of rows. Raises InvalidRow for one that can't be a row's, or contradicts another."""
+    if catalogue == OPEN_CATALOGUE:
+        return catalogue
+    decimals = {fields.currency(_OWN, code): number for code, number in catalogue.currency_decimals.items()}
+    if len(decimals) < len(catalogue.currency_decimals):
+        raise InvalidRow("inconsistent", _OWN, "has a code twice: upper and lower case are the same")
+    for code, number in decimals.items():
+        if (official := decimals_of(code)) is not None:
+            problem = f"has {code} with {number} decimals; it is of ISO 4217, with {official}: leave it out"
+            raise InvalidRow("inconsistent", _OWN, problem)
+    stored = Catalogue(
+        sports=_each("sports", catalogue.sports, fields.sport),
+        event_countries=_each("event_countries", catalogue.event_countries, fields.classifier),
+        currencies=_each("currencies", catalogue.currencies, fields.currency),
+        currency_decimals=decimals,
+        user_countries=_each("user_countries", catalogue.user_countries, fields.classifier),
+        genders=_each("genders", catalogue.genders, fields.gender),
+    )
+    require_known_currencies("catalogue.currencies", stored.currencies or (), stored)
+    return stored
+
+
+_OWN = "catalogue.currency_decimals"
+
+
+def _each(name: str, values: tuple[str, ...] | None, validate: fields.Validate) -> tuple[str, ...] | None:
+    return None if values is None else tuple(dict.fromkeys(validate(f"catalogue.{name}", each) for each in values))
+
+
+def require_known_currencies(field: str, codes: Iterable[str], catalogue: Catalogue) -> None:
+    """Raises InvalidRow for a code whose number of decimals is unknown."""
+    for code in codes:
+        if smallest_amount(code, catalogue.currency_decimals) is None:
+            problem = f"has {code}, which is no currency of ISO 4217: add its number of decimals to {_OWN}"
+            raise InvalidRow("unknown_value", field, problem)

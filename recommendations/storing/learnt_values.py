@@ -1,0 +1,43 @@
+"""Learning the sports, currencies and genders of a casino, up to a number of each."""
+
+from collections.abc import Collection, Sequence
+
+from recommendations.models import LearntValue
+from tenants.routing.connections import execute, query
+
+MAX_LEARNT = 500  # of each kind: more than any sportsbook offers, and few enough for lists and filters
+
+Learnt = tuple[str, str]  # kind, value
+
+_KNOWN = "SELECT kind, value FROM learnt_values WHERE (kind, value) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
+_LOCK = "SELECT pg_advisory_xact_lock('learnt_values'::regclass::oid::bigint)"
+_COUNT = "SELECT kind, count(*) FROM learnt_values GROUP BY kind"
+_LEARN = """
+INSERT INTO learnt_values (kind, value) SELECT * FROM unnest(%s::text[], %s::text[])
+ON CONFLICT (kind, value) DO NOTHING
+"""
+
+
+def learn(values: Collection[Learnt], *, unbounded: Collection[str] = ()) -> set[Learnt]:
+    """Store the unknown values of the current casino. Returns those that are too many: beyond `MAX_LEARNT` of a kind,
+    unless it is `unbounded`. The caller has begun a transaction."""
+    if not values or not _unknown(values):
+        return set()
+    execute(_LOCK)
+    new = _unknown(values)
+    room = {kind: MAX_LEARNT - count for kind, count in query(_COUNT)}
+    too_many: set[Learnt] = set()
+    for kind in LearntValue.Kind.values:
+        of_kind = sorted(each for each in new if each[0] == kind)
+        if kind not in unbounded:
+            too_many.update(of_kind[max(room.get(kind, MAX_LEARNT), 0) :])
+    execute(_LEARN, _columns(sorted(new - too_many)))
+    return too_many
+
+
+def _unknown(values: Collection[Learnt]) -> set[Learnt]:
+    return set(values).difference(query(_KNOWN, _columns(values)))
+
+
+def _columns(values: Collection[Learnt]) -> list[Sequence[str]]:
+    return [[kind for kind, _ in values], [value for _, value in values]]

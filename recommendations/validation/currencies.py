@@ -1,0 +1,26 @@
+"""The currencies' smallest payable amounts: those of ISO 4217, and of codes that a casino defines for itself."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import iso4217
+
+MAX_DECIMALS = 8  # of any amount: the hundred-millionth of a bitcoin
+
+_STEPS = tuple(Decimal(1).scaleb(-decimals) for decimals in range(MAX_DECIMALS + 1))
+# Without those that have no minor units, such as gold and the code for tests: they are no money to bet with.
+_ISO_4217 = {each.code: each.exponent for each in iso4217.Currency if each.exponent is not None}
+_STEPS_OF_ISO_4217 = {code: _STEPS[decimals] for code, decimals in _ISO_4217.items()}
+
+
+def decimals_of(currency: str) -> int | None:
+    """The number of decimals of a currency of ISO 4217; None for any other code."""
+    return _ISO_4217.get(currency)
+
+
+def smallest_amount(currency: str, own_decimals: Mapping[str, int]) -> Decimal | None:
+    """The currency's smallest payable amount; None if it is neither of ISO 4217 nor among the casino's own."""
+    step = _STEPS_OF_ISO_4217.get(currency)
+    if step is None and (decimals := own_decimals.get(currency)) is not None:
+        step = _STEPS[decimals]
+    return step
