@@ -14,11 +14,10 @@ from msgspec import UnsetType
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
+from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import CouponRow, Selection, UnreadSelection, require_selections
-from tenants.ids import MAX_ID
-from tenants.numbers import parse_id
 
-from .decoding import Rejection, TimeBounds, rejection_of, time_in_json
+from .decoding import Rejection, TimeBounds, given_id, rejection_of, time_in_json
 from .envelope import Envelope
 from .formats import RawCouponMessage, SelectionMessage
 
@@ -29,7 +28,7 @@ _VOID = Decimal(1)  # the odd of a selection that pays its stake back
 class _Reference(msgspec.Struct):
     """The part of a selection that can be read where others can't."""
 
-    event_id: int | str | None = None
+    event_id: int | float | str | None = None
 
 
 class _DecodedSelection(msgspec.Struct, frozen=True):
@@ -37,7 +36,7 @@ class _DecodedSelection(msgspec.Struct, frozen=True):
 
     selection: Selection | None
     problem: Rejection | None
-    event_id: int | None
+    event_id: OwnId | None
 
 
 _DECODE_COUPON = msgspec.json.Decoder(RawCouponMessage).decode
@@ -61,8 +60,8 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
             "missing", "id", "is required without an Idempotency-Key: a repeat would count the coupon twice"
         )
     return CouponRow(
-        id=message.id,
-        user_id=message.user_id,
+        id=given_id("id", message.id),
+        user_id=own_id("user_id", message.user_id),
         stake=fields.amount("stake", bytes(message.stake)),
         timestamp=time_in_json("timestamp", message.timestamp, bounds.past),
         recommended_events=selections,
@@ -85,7 +84,7 @@ def _decode(raw: bytes, odd_format: str | None) -> _DecodedSelection:
     try:
         message = _DECODE_SELECTION(raw)
         selection = Selection(
-            event_id=message.event_id,
+            event_id=given_id("event_id", message.event_id),
             country=message.country,
             league=message.league,
             home_team=message.home_team,
@@ -110,15 +109,12 @@ def _odd(given: msgspec.Raw | UnsetType, odd_format: str | None) -> Decimal | No
     return None if odd <= _VOID else fields.odd("odd", odd)
 
 
-def _event_id(raw: bytes) -> int | None:
-    """The id of the event of a selection that can't be read, also as text."""
+def _event_id(raw: bytes) -> OwnId | None:
+    """The id of the event of a selection that can't be read."""
     try:
-        event_id = _DECODE_REFERENCE(raw).event_id
-    except msgspec.ValidationError:
+        return given_id("event_id", _DECODE_REFERENCE(raw).event_id)
+    except (InvalidRow, msgspec.ValidationError):
         return None
-    if isinstance(event_id, str):
-        return parse_id(event_id)
-    return event_id if event_id is not None and 0 < event_id <= MAX_ID else None
 
 
 def _unread(decoded: Sequence[_DecodedSelection]) -> tuple[UnreadSelection, ...] | None:

@@ -20,6 +20,7 @@ from recommendations.validation import fields
 from recommendations.validation.changes import Change
 from recommendations.validation.fields import EARLIEST, LATEST
 from recommendations.validation.odds import parse_format, read_odd
+from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import (
     AnyRow,
     EventRow,
@@ -139,7 +140,7 @@ def decode_user(envelope: Envelope, bounds: TimeBounds) -> UserRow:
     message = _DECODE_USER(resolve_user(envelope))
     until = parse_end(message.status_until)
     row = UserRow(
-        id=message.id,
+        id=given_id("id", message.id),
         name=message.name,
         surname=message.surname,
         birth_year=message.birth_year,
@@ -171,7 +172,7 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
     else:
         as_of = not_ahead(parse_time("timestamp", message.timestamp, bounds.past), envelope, bounds)
     return EventRow(
-        id=message.id,
+        id=given_id("id", message.id),
         begin_timestamp=parse_time("begin_timestamp", message.begin_timestamp, bounds.future),
         end_timestamp=parse_time("end_timestamp", message.end_timestamp, bounds.future),
         start_time_tbd=message.start_time_tbd,
@@ -211,6 +212,10 @@ def decode_served(envelope: Envelope, bounds: TimeBounds) -> ServedRow:
         events=_convert_each("events", message.events, _served_event),
         took_ms=message.took_ms,
     )
+
+
+def given_id(field: str, value: OwnId | float | None) -> OwnId | None:
+    return None if value is None else own_id(field, value)
 
 
 def _limit(field: str, value: msgspec.Raw | UnsetType) -> Decimal | UnsetType | None:
@@ -287,7 +292,7 @@ def _decode_removal(envelope: Envelope, bounds: TimeBounds) -> Removal | Rejecti
     row_id = parse_key(envelope.key or b"")
     if row_id is None:
         # without the key, which may be a name: rejections are logged
-        detail = "a message without a value deletes the row whose id is its key: send it in digits"
+        detail = "a message without a value deletes the row whose id is its key: send it as JSON text, in double quotes"
         return Rejection("bad_key", "", detail)
     return Removal(id=row_id, timestamp=sent_time(envelope, bounds))
 

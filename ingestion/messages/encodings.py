@@ -1,10 +1,11 @@
 """Tells values and keys that are in another encoding than plain UTF-8 by name, and reads what can be one thing only."""
 
 import re
+from contextlib import suppress
 
 import msgspec
 
-from tenants.numbers import parse_whole_number
+from recommendations.validation.own_ids import MAX_OWN_ID, OwnId, parse_own_id
 
 from .envelope import Envelope
 
@@ -12,6 +13,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF_16 = re.compile(rb'\xff\xfe|\xfe\xff|[\s{\["]\x00|\x00[\s{\["]\x00')
 _FRAMED = b"\x00"  # the magic byte of a schema registry, before a schema's id of four bytes
 
+_QUOTE = b'"'
 _LONG_BYTES = 8
 # Of eight bytes, also three characters behind the five bytes of a schema registry, and four characters in UTF-16.
 _LONG_OR_TEXT = re.compile(rb"\x00....[\x20-\x7e]{3}|(?:\x00[\x20-\x7e]){4}|(?:[\x20-\x7e]\x00){4}", re.DOTALL)
@@ -38,19 +40,24 @@ def problem_of_encoding(value: bytes) -> str:
     return ""
 
 
-def parse_key(key: bytes) -> int | None:
-    """The id in a key: digits, the same in quotes (JSON text), or eight bytes, the most significant first (Java's
-    LongSerializer). None for anything else, and for eight bytes that could be text too."""
-    digits = key[1:-1] if len(key) > 2 and key.startswith(b'"') and key.endswith(b'"') else key
-    if (row_id := parse_whole_number(digits.decode("latin-1"), 0, 10**19)) is not None:
-        return row_id
-    if len(key) != _LONG_BYTES or _is_text(key) or _LONG_OR_TEXT.fullmatch(key):
-        return None
-    return int.from_bytes(key, "big")
+def parse_key(key: bytes) -> OwnId | None:
+    """The id in a key: text, the same as JSON text, or eight bytes, the most significant first (Java's LongSerializer).
+    None for anything else, and for eight bytes that could be the one id as text, and another as a number."""
+    text = _text_of(key)
+    own = None if text is None else parse_own_id(text)
+    if len(key) != _LONG_BYTES or isinstance(own, int) or (own is not None and key.startswith(_QUOTE)):
+        return own
+    number = int.from_bytes(key, "big")
+    if number > MAX_OWN_ID:
+        return own
+    could_be_text = (text is not None and text.isprintable()) or _LONG_OR_TEXT.fullmatch(key)
+    return None if could_be_text or number == 0 else number
 
 
-def _is_text(key: bytes) -> bool:
-    try:
-        return key.decode().isprintable()
-    except UnicodeDecodeError:
-        return False
+def _text_of(key: bytes) -> str | None:
+    """None for what is no text, and for a quotation mark at one end."""
+    with suppress(msgspec.DecodeError, UnicodeDecodeError):
+        if key.startswith(_QUOTE) and key.endswith(_QUOTE):
+            return msgspec.json.decode(key, type=str)
+        return None if key.startswith(_QUOTE) or key.endswith(_QUOTE) else key.decode()
+    return None

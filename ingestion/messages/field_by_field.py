@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
-from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -17,6 +16,7 @@ from msgspec import UNSET
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields
 from recommendations.validation.changes import Change
+from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import EventRow, UserRow
 from recommendations.validation.status_words import Words
 
@@ -30,13 +30,11 @@ from .restrictions import UNKNOWN_WORD, ReadFields, Values
 _UNREADABLE = (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, ArithmeticError)
 _MOST_IDS = 100  # of one message: each is a change in memory
 _NEVER_WHOLE = frozenset({"too_large", "undecodable"})
-_PLAIN_ID = re.compile(rb'"?[1-9][0-9]*(?:\.0)?"?|null')
-# As text with blanks, zeros or a plus before it, with decimals or an exponent, alone in a list, or in an object as
-# MongoDB's {"$numberLong": "7"}.
-_ID_IN_OTHER_FORM = re.compile(
-    rb'(?:[\s"\'\[]|\\[nrt])*(?:\{\s*"[^"]*"\s*:[\s"]*)?\+?0*([0-9]{1,19}(?:\.[0-9]{1,19})?(?:[eE]\+?[0-9]{1,2})?)'
-    rb'(?:[\s"\'\]}]|\\[nrt])*'
-)
+# Alone in a list, or in an object as MongoDB's {"$numberLong": "7"} and {"$oid": ".."}.
+_INNER_ID = re.compile(rb'[\s\[]*(?:\{\s*"[^"]*"\s*:\s*)?("(?:[^"\\]|\\.)*"|[^\s"\[\]{},:]+)[\s\]}]*')
+_LONGEST_ID = 1_000  # bytes: with its escapes
+_DECODE_ID = msgspec.json.Decoder(int | float | str).decode
+_NUMBER_IN_TEXT = re.compile(r"\s*\+?0*([1-9][0-9]*)(?:\.0*)?\s*", re.ASCII)
 _WITHHELD: Values = {"is_withheld": True}
 
 
@@ -52,7 +50,7 @@ def read_field_by_field(
     read.values["timestamp"] = told
     _read_fields(kind, found, bounds, own_words, read)
     as_of = not_ahead(told, envelope, bounds)
-    ids = list(islice(_ids(found, read), _MOST_IDS))
+    ids = list(dict.fromkeys(islice(_ids(found, read), _MOST_IDS)))
     with suppress(InvalidRow):
         if found.is_whole and not read.unreadable and len(ids) <= 1:
             if kind.required <= read.values.keys() and (found.values.get("timestamp") or "timestamp" in kind.nulls):
@@ -76,7 +74,7 @@ def _of_another_topic(field: str) -> Rejection:
 
 
 def _restricted_rows(
-    kind: PartialFormat, found: Fields, envelope: Envelope, read: ReadFields, ids: list[int]
+    kind: PartialFormat, found: Fields, envelope: Envelope, read: ReadFields, ids: list[OwnId]
 ) -> tuple[list[Key], bool]:
     """The rows that a rejected message may be about, and whether it is certainly about these. Of an id that may be cut,
     that of an inner object, or in a form that ids do not have, and in what is no JSON, the message's key decides."""
@@ -84,20 +82,20 @@ def _restricted_rows(
     keys: list[Key] = [{"id": row_id} for row_id in ids]
     if not keys:
         return [*_natural_keys(kind, read), *by_key], True
-    is_doubtful = found.is_id_doubtful or not all(map(_PLAIN_ID.fullmatch, found.values["id"]))
+    is_doubtful = found.is_id_doubtful or any(given != NULL and _own_id(given) is None for given in found.values["id"])
     if is_doubtful or (by_key and not found.is_whole):
         return keys + [key for key in by_key if key not in keys], keys == by_key
     return keys, len(keys) == 1
 
 
-def _row(kind: PartialFormat, read: ReadFields, ids: list[int], as_of: datetime) -> UserRow | EventRow:
+def _row(kind: PartialFormat, read: ReadFields, ids: list[OwnId], as_of: datetime) -> UserRow | EventRow:
     """Raises InvalidRow where fields contradict each other."""
     row = kind.row(id=ids[0] if ids else None, **read.values)
     row.timestamp = as_of
     return row
 
 
-def _key(kind: PartialFormat, read: ReadFields, ids: list[int]) -> Key:
+def _key(kind: PartialFormat, read: ReadFields, ids: list[OwnId]) -> Key:
     """Raises InvalidRow where nothing names the row."""
     if ids:
         return {"id": ids[0]}
@@ -167,24 +165,35 @@ def _read_status(kind: PartialFormat, given: bytes, own_words: Words, read: Read
     read.values["status"] = status
 
 
-def _ids(found: Fields, read: ReadFields) -> Iterable[int]:
+def _ids(found: Fields, read: ReadFields) -> Iterable[OwnId]:
     """The ids in the message, also in another form than that of an id."""
     for given in dict.fromkeys(found.values.get("id", ())):
         if given == NULL:
             continue
-        if not given.isdigit():
+        own = _own_id(given)
+        if own is None:
             read.unreadable.add("id")
-        row_id = _id(given)
-        if row_id is None:
-            read.unreadable.add("id")
-        else:
-            yield row_id
+            own = _id_in_other_form(given)
+        if own is not None:
+            yield own
 
 
-def _id(given: bytes) -> int | None:
-    number = _ID_IN_OTHER_FORM.fullmatch(given) if len(given) <= fields.MAX_TEXT else None
-    whole = None if number is None else Decimal(number[1].decode())
-    return int(whole) if whole is not None and whole == whole.to_integral() and 0 < whole <= fields.MAX_OWN_ID else None
+def _own_id(given: bytes) -> OwnId | None:
+    with suppress(*_UNREADABLE):
+        return own_id("id", _DECODE_ID(given))
+    return None
+
+
+def _id_in_other_form(given: bytes) -> OwnId | None:
+    """As the only value of a list or object; text with blanks around, or of a number with a sign or decimals."""
+    inner = _INNER_ID.fullmatch(given) if len(given) <= _LONGEST_ID else None
+    with suppress(*_UNREADABLE):
+        value = None if inner is None else _DECODE_ID(inner[1])
+        if isinstance(value, str):
+            number = _NUMBER_IN_TEXT.fullmatch(value)
+            value = value.strip() if number is None else number[1]
+        return None if value is None else own_id("id", value)
+    return None
 
 
 def _natural_keys(kind: PartialFormat, read: ReadFields) -> Iterable[Key]:
@@ -192,7 +201,7 @@ def _natural_keys(kind: PartialFormat, read: ReadFields) -> Iterable[Key]:
         yield kind.key_of(read)
 
 
-def _id_of_key(envelope: Envelope) -> Iterable[int]:
+def _id_of_key(envelope: Envelope) -> Iterable[OwnId]:
     key = parse_key(envelope.key or b"")
-    if key is not None and 0 < key <= fields.MAX_OWN_ID:
+    if key is not None:
         yield key

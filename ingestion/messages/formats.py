@@ -12,11 +12,18 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from recommendations.validation import odds
-from recommendations.validation.fields import MAX_ODD, MAX_OWN_ID, MAX_STAKE, MAX_TEXT
+from recommendations.validation.fields import MAX_ODD, MAX_STAKE, MAX_TEXT
+from recommendations.validation.own_ids import MAX_ID_TEXT
 from tenants.ids import MAX_ID
 
-Id = Annotated[int, Meta(ge=1, le=MAX_OWN_ID, description="The casino's own id; if sent, it identifies the row.")]
-Reference = Annotated[int, Meta(ge=1, le=MAX_ID)]
+# `own_id` reads it: a float is a whole number written with decimals.
+_OwnId = Annotated[int, Meta(ge=1)] | float | Annotated[str, Meta(min_length=1, max_length=MAX_ID_TEXT)]
+_ID_SCHEMA = {"format": "own-id"}
+Id = Annotated[
+    _OwnId, Meta(description="The casino's own id; if sent, it identifies the row.", extra_json_schema=_ID_SCHEMA)
+]
+Reference = Annotated[_OwnId, Meta(description="The casino's own id of the row.", extra_json_schema=_ID_SCHEMA)]
+StoredId = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 OptionalText = Annotated[str, Meta(max_length=MAX_TEXT)]
 Category = Annotated[
@@ -163,7 +170,7 @@ class RawCouponMessage(_CouponFields):
 class ServedEventMessage(msgspec.Struct):
     """A recommended event, with its odd at that time."""
 
-    event_id: Reference
+    event_id: StoredId
     odd: Odd
     score: Annotated[float, Meta(description="The recommender's score; absent: it gives none.")] | None = None
 
@@ -172,7 +179,7 @@ class ServedMessage(msgspec.Struct):
     """A served recommendation; this service sends it."""
 
     recommendation_id: UUID
-    user_id: Reference
+    user_id: StoredId
     timestamp: RawTime
     recommender: Annotated[Text, Meta(description="The recommender that computed it.")]
     asked_for: Annotated[Text, Meta(description="The casino's configured recommender.")]
@@ -189,29 +196,33 @@ class ServedMessage(msgspec.Struct):
 
 
 _PARTIAL = (UserMessage, EventMessage)
+_FLOAT = {"type": "number"}
 
 
 def schema(message: type[msgspec.Struct]) -> dict[str, Any]:
     """JSON Schema (2020-12) of a message."""
-    described = _amounts(msgspec.json.schema(message))
+    described = _described(msgspec.json.schema(message))
     if message in _PARTIAL:
         definition = described["$defs"][message.__name__]
         definition["anyOf"] = [{"required": ["id"]}, {"required": definition.pop("required")}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 
-def _amounts(part: Any) -> Any:
-    """Describe an amount as a number or as text in the format of one; one with a title may be null."""
+def _described(part: Any) -> Any:
+    """Describe an amount as a number or as text in the format of one; one with a title may be null. Describe an id as
+    a whole number, of which 31.0 is one too, or as text."""
     if isinstance(part, list):
-        return [_amounts(each) for each in part]
+        return [_described(each) for each in part]
     if not isinstance(part, dict):
         return part
     if part.get("format") == "odd":
         odd = {"description": part["description"], "anyOf": [{"type": "number"}, {"type": "string"}]}
         return {"title": part["title"], "anyOf": [odd, {"type": "null"}]}
+    if part.get("format") == "own-id":
+        return {"description": part["description"], "anyOf": [each for each in part["anyOf"] if each != _FLOAT]}
     if part.get("format") == "decimal":
         bounds = {name: part[name] for name in ("minimum", "exclusiveMinimum", "maximum") if name in part}
         accepted = [{"type": "number", **bounds}, {"type": "string", "format": "decimal"}]
         amount = {"description": part["description"], "anyOf": accepted}
         return {"title": part["title"], "anyOf": [amount, {"type": "null"}]} if "title" in part else amount
-    return {name: _amounts(value) for name, value in part.items()}
+    return {name: _described(value) for name, value in part.items()}

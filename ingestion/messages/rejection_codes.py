@@ -10,13 +10,14 @@ REASONS = {
     "malformed": "The value is not valid JSON: truncated, not UTF-8 (the detail names UTF-16), framed for a schema "
     "registry, NaN, a lone surrogate, nested too deeply.",
     "undecodable": "This service failed on the message: the log has the error. Report it; after the fix, replay.",
-    "bad_key": "A message without a value (a tombstone) whose key is not a row's id: digits, the same in quotes, or a "
+    "bad_key": "A message without a value (a tombstone) whose key is not a row's id: text, the same in quotes, or a "
     "Java long.",
     "missing": "A required field is missing or empty.",
     "wrong_type": 'A field has another type than in its JSON Schema. Amounts are numbers, or text such as `"2.50"`: '
     "ASCII digits, no sign, exponent, space or leading zero.",
-    "too_long": "A text has more than 100 characters.",
-    "bad_text": "A text contains control characters (such as `\\u0000`) or lone surrogates.",
+    "too_long": "A text has more than 100 characters, an id more than 128.",
+    "bad_text": "A text contains control characters (such as `\\u0000`) or lone surrogates; an id anything that is not "
+    "printable, or blanks at its ends.",
     "unknown_value": "A status is no known word, or a currency is no code, or one without a known number of decimals. "
     "Add it to the options `status_words` or `catalogue.currency_decimals`, then replay.",
     "out_of_range": "A number or a time is outside its valid range: an odd of 1 or less, a negative stake, an event "

@@ -16,6 +16,7 @@ from typing import Any
 
 from recommendations.errors import InvalidRow
 from recommendations.validation import status_words
+from recommendations.validation.own_ids import own_id
 from tenants.numbers import parse_decimal
 
 from .envelope import Envelope
@@ -31,7 +32,13 @@ _LONGEST_NUMBER = 400  # digits
 _NO_LIMIT, _UNREADABLE = Decimal("Infinity"), Decimal("-Infinity")
 
 
-def _same_row(_: Sequence[Any], __: Envelope) -> Any:
+def _same_row(values: Sequence[Any], _: Envelope) -> Any:
+    """The id, which may be there in several forms, as 31 and "31"."""
+    if all(isinstance(value, int | float | str) and not isinstance(value, bool) for value in values):
+        with suppress(InvalidRow):
+            ids = {own_id("id", value) for value in values}
+            if len(ids) == 1:
+                return ids.pop()
     raise InvalidRow("inconsistent", "id", "occurs more than once, with different values: send it once")
 
 

@@ -11,7 +11,7 @@ SELECT 'sport', sport FROM teams UNION SELECT 'currency', currency FROM users UN
 
 
 class Migration(migrations.Migration):
-    dependencies = [("recommendations", "0032_changes_that_wait_for_their_rows")]
+    dependencies = [("recommendations", "0033_text_ids")]
 
     operations = [
         migrations.CreateModel(

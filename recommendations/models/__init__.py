@@ -10,6 +10,7 @@ from .profile import UserProfile
 from .removal import RemovedRow
 from .served import ServedSlip
 from .tallies import CasinoTally, PendingCasinoSums, UserTallies
+from .text_id import TextId
 from .user import User, UserStatus
 from .waiting import WaitingChange
 
@@ -29,6 +30,7 @@ __all__ = [
     "RemovedRow",
     "ServedSlip",
     "Team",
+    "TextId",
     "User",
     "UserProfile",
     "UserStatus",

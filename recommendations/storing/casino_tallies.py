@@ -23,6 +23,7 @@ from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE
 from recommendations.tallies.trends import TREND_HALF_LIFE
 from recommendations.validation.fields import SEPARATOR
 from recommendations.validation.identity import league_key, match_of, name_of
+from recommendations.validation.own_ids import OwnId
 from tenants.routing.connections import casino_atomic, current_alias, execute, query
 
 from .upsert_sql import as_json
@@ -133,7 +134,7 @@ class SelectionLike(Protocol):
     """A selection of a coupon, of any class."""
 
     @property
-    def event_id(self) -> int | None: ...
+    def event_id(self) -> OwnId | None: ...
     @property
     def sport(self) -> str: ...
     @property

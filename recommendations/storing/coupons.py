@@ -1,8 +1,9 @@
 """Storing coupons, each counted once in its user's profile and in the tallies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from recommendations.text_ids import Kind, stored_id, with_stored_ids
 from recommendations.validation.rows import CouponRow, Removal
 from tenants.routing.connections import casino_atomic, query
 
@@ -15,6 +16,7 @@ from .upsert_sql import as_json
 from .user_tallies import merge_user_tallies
 from .waiting_coupons import MessageOf, find_erased, lock_waiting_coupons, no_message, store_waiting
 
+Stored = CouponRow | Removal
 Outcomes = dict[Key, Outcome]
 Explain = Callable[[Sequence[CouponRow]], Outcomes]
 
@@ -53,6 +55,9 @@ def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf 
     A coupon of an unknown user is stored as a waiting coupon together with its Kafka message (`message_of`), unless
     there are `WAITING_COUPONS` already. Coupons are final: a later one of the same key is a duplicate.
     """
+    given, rows = rows, with_stored_ids(Kind.COUPONS, rows)
+    if rows is not given:
+        message_of = _of_given(message_of, given, rows)
     removals = [row for row in rows if isinstance(row, Removal)]
     if not removals:
         try:
@@ -63,8 +68,14 @@ def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf 
     with casino_atomic():
         lock_waiting_coupons()
         if removals:
-            lock_profiles([row.user_id for row in rows if isinstance(row, CouponRow)], removals)
+            lock_profiles([stored_id(row.user_id) for row in rows if isinstance(row, CouponRow)], removals)
         return store_in_order(rows, partial(_store, partial(store_waiting, message_of=message_of)))
+
+
+def _of_given(message_of: MessageOf, given: Iterable[Stored], rows: Iterable[Stored]) -> MessageOf:
+    """`message_of` for `rows`, made of the `given` ones that it knows."""
+    given_of = {id(row): each for each, row in zip(given, rows, strict=True) if isinstance(each, CouponRow)}
+    return lambda row: message_of(given_of[id(row)])
 
 
 def _store(of_unknown_users: Explain, rows: Sequence[CouponRow | Removal]) -> list[Outcome]:
@@ -92,7 +103,7 @@ def _write(rows: Sequence[CouponRow]) -> Outcomes:
         if not is_due
     }
     if count == len(rows):
-        outcomes |= {row.id: Outcome(Result.STORED, row.id) for row in rows if row.id is not None}
+        outcomes |= {row.id: Outcome(Result.STORED, stored_id(row.id)) for row in rows if row.id is not None}
     if due := [user_id for _, user_id, is_due in answers if is_due]:
         merge_user_tallies(due)
     written = rows if count == len(rows) else [row for row in rows if key_of(row) in outcomes]

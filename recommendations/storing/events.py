@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
+from recommendations.text_ids import Kind, with_stored_ids
 from recommendations.validation.changes import EventChange
 from recommendations.validation.rows import EventRow, Removal
 from tenants.routing.connections import casino_atomic, execute
@@ -114,6 +115,7 @@ def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outco
     one with the latest `timestamp` wins; of equal ones the last. Of those that have a status, the latest; of equal ones
     the strictest. Of those with an odd, or found without a usable one, the latest; of equal ones that without.
     """
+    rows = with_stored_ids(Kind.EVENTS, rows)
     with casino_atomic():
         execute(_LOCK_OFFER)
         same = SameEvents()

@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from recommendations.errors import ExportTooLarge, UserNotFound
 from recommendations.tallies.user_tallies_sql import MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
+from recommendations.text_ids import Kind, id_of, with_own_ids
 from recommendations.validation.identity import title_of
+from recommendations.validation.own_ids import OwnId
 from tenants.models import Casino, PrivacyAction, PrivacyRecord
 from tenants.routing.connections import query
 
@@ -31,27 +33,39 @@ _TALLIES = f"SELECT {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS p
 _SINGLE_ROWS = ("user", "profile")
 
 
-def forget_user(*, casino: Casino, user_id: int, by: str, now: datetime) -> dict[str, int]:
-    """Erase a user of the current casino. Returns the number of rows by table. Raises UserNotFound without any."""
-    with _recorded(casino, user_id, PrivacyAction.ERASED, by):
-        erased = erase_user(user_id, now)
+def forget_user(*, casino: Casino, user_id: OwnId, by: str, now: datetime) -> dict[str, int]:
+    """Erase a user of the current casino, by the casino's own id. Returns the number of rows by table. Raises
+    UserNotFound without any."""
+    stored_id = _stored_id(user_id)
+    with _recorded(casino, stored_id, PrivacyAction.ERASED, by):
+        erased = erase_user(stored_id, now)
         if not any(erased.values()):
             raise UserNotFound("User not found")
     return erased
 
 
-def export_user(*, casino: Casino, user_id: int, by: str, at_most: int | None = None) -> dict[str, Any]:
-    """All stored data of a user of the current casino. Raises UserNotFound without any, and ExportTooLarge for rows of
-    more than `at_most` bytes."""
+def export_user(*, casino: Casino, user_id: OwnId, by: str, at_most: int | None = None) -> dict[str, Any]:
+    """All stored data of a user of the current casino, with the casino's own ids. Raises UserNotFound without any, and
+    ExportTooLarge for rows of more than `at_most` bytes."""
+    stored_id = _stored_id(user_id)
     if at_most is not None:
-        _check_size(user_id, at_most)
-    with _recorded(casino, user_id, PrivacyAction.EXPORTED, by):
-        found = {name: [_as_value(row) for (row,) in query(sql, [user_id])] for name, sql in _ROWS.items()}
-        vectors = vectors_of(user_id)
-        if not vectors and not any(found.values()):
+        _check_size(stored_id, at_most)
+    with _recorded(casino, stored_id, PrivacyAction.EXPORTED, by):
+        rows = {name: [_as_value(row) for (row,) in query(sql, [stored_id])] for name, sql in _ROWS.items()}
+        vectors = vectors_of(stored_id)
+        if not vectors and not any(rows.values()):
             raise UserNotFound("User not found")
+        found = with_own_ids(rows)
         single = {name: next(iter(found[name]), None) for name in _SINGLE_ROWS}
-        return {"user_id": user_id, **found, **single, "tallies": _tallies(user_id), "tastes": vectors}
+        return {"user_id": user_id, **found, **single, "tallies": _tallies(stored_id), "tastes": vectors}
+
+
+def _stored_id(user_id: OwnId) -> int:
+    """Raises UserNotFound."""
+    stored_id = id_of(Kind.USERS, user_id)
+    if stored_id is None:
+        raise UserNotFound("User not found")
+    return stored_id
 
 
 def _check_size(user_id: int, at_most: int) -> None:

@@ -1,10 +1,13 @@
 """Storing and pruning served recommendations."""
 
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime
 from uuid import UUID
 
+from recommendations.text_ids import Kind, is_text_id, with_stored_ids
 from recommendations.validation.rows import Removal, ServedRow
+from tenants.numbers import parse_id
 from tenants.routing.connections import casino_atomic, query
 
 from .coupon_sql import UNLESS_OF_ERASED
@@ -60,15 +63,15 @@ def store_recommendations(rows: Sequence[ServedRow | Removal]) -> list[Outcome]:
     A removal is of a user: it deletes the recommendations served to the user until its timestamp.
     """
     served = [row for row in rows if isinstance(row, ServedRow)]
-    removals = [row for row in rows if isinstance(row, Removal)]
+    removals = with_stored_ids(Kind.USERS, [_of_stored_user(row) for row in rows if isinstance(row, Removal)])
     with casino_atomic():
         written = _store(served) if served else set()
         known = _known(served) if len(written) < len(served) else written
         cleared = _remove(removals) if removals else set()
-    outcomes = []
+    outcomes, is_cleared = [], iter([removal.id in cleared for removal in removals])
     for row in rows:
         if isinstance(row, Removal):
-            outcomes.append(_REMOVED if row.id in cleared else DUPLICATE)
+            outcomes.append(_REMOVED if next(is_cleared) else DUPLICATE)
         elif row.recommendation_id in written:
             written.remove(row.recommendation_id)  # of several with one id, only the first counts as stored
             outcomes.append(_STORED)
@@ -81,6 +84,16 @@ def prune_recommendations(before: datetime, limit: int) -> int:
     """Delete the oldest recommendations served before `before`, at most `limit`. Returns their number."""
     [(pruned,)] = query(_PRUNE, [before, limit])
     return int(pruned)
+
+
+def _of_stored_user(removal: Removal) -> Removal:
+    """The keys of this topic's messages are users' stored ids, which may be those of text."""
+    stored = parse_id(removal.id) if isinstance(removal.id, str) else None
+    if stored is None or not is_text_id(stored):
+        return removal
+    removal = copy(removal)
+    removal.id = stored
+    return removal
 
 
 def _store(rows: Sequence[ServedRow]) -> set[UUID]:

@@ -12,6 +12,7 @@ from typing import cast
 from uuid import UUID
 
 from recommendations.validation.changes import Change
+from recommendations.validation.own_ids import MAX_OWN_ID, OwnId
 from recommendations.validation.rows import CouponRow, MutableRow, Removal, Row
 from tenants.routing.connections import execute, query
 
@@ -20,7 +21,7 @@ from .outcomes import DUPLICATE, ID_TAKEN, NOT_STORED, STALE, Outcome, Result
 from .upsert_sql import Upsert, as_json
 from .waiting_changes import keep_until_stored, take_waiting
 
-Key = int | UUID
+Key = OwnId | UUID  # in stored rows, and where this module's functions return it, never text
 Stored = Row | Change | Removal
 Rows = Sequence[Stored]
 Store = Callable[[Rows], list[Outcome]]
@@ -47,11 +48,12 @@ def write(upsert: Upsert, rows: Sequence[MutableRow]) -> dict[Key, Outcome]:
 
 
 def reserve_ids(table: str, rows: Sequence[Row]) -> None:
-    """Advance the table's id sequence beyond these rows' ids.
+    """Advance the table's id sequence beyond the ids that the casino chose for these rows. Those that stand for text
+    are beyond all sequences.
 
     Concurrent calls wait for each other; else the lower number might be set last.
     """
-    highest = max((row.id for row in rows if row.id is not None), default=None)
+    highest = max((row.id for row in rows if isinstance(row.id, int) and row.id <= MAX_OWN_ID), default=None)
     if highest is not None:
         lock = f"pg_advisory_xact_lock('{table}'::regclass::oid::bigint)"
         raise_to = f"setval('{table}_id_seq', %s)"

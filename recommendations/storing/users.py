@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from recommendations.text_ids import Kind, with_stored_ids
 from recommendations.validation.changes import UserChange
 from recommendations.validation.rows import Removal, UserRow
 from tenants.routing.connections import casino_atomic, execute
@@ -66,6 +67,7 @@ def store_users(rows: Sequence[UserRow | UserChange | Removal]) -> list[Outcome]
     Of several rows of one user, the one with the latest `timestamp` wins; of equal ones the last. Of those that have a
     status, a birth date or a limit, the latest; of equal ones the strictest.
     """
+    rows = with_stored_ids(Kind.USERS, rows)
     with casino_atomic():
         lock_waiting_coupons()
         return store_in_order(rows, _store)

@@ -4,11 +4,14 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
+from typing import cast
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
 
 from recommendations.errors import InvalidRow
+from recommendations.text_ids import is_text_id
 from recommendations.validation.changes import Change, EventChange, UserChange
 from tenants.routing.connections import execute, query
 
@@ -57,12 +60,17 @@ def take_waiting(upsert: Upsert, keys: Sequence[object]) -> list[Change]:
 
 def _decode(table: str, key: object, timestamp: datetime, change: str) -> Change:
     """The stored change. One that can't be read withholds its row, until the next message."""
+    kind = _CLASSES[table]
     try:
-        return msgspec.json.decode(change, type=_CLASSES[table])
+        decoded = msgspec.json.decode(change, type=kind)
     except (msgspec.DecodeError, InvalidRow) as error:
         logger.warning("A change of %s %s that waited can't be read, so it is withheld: %s", table, key, error)
-        named = {"id": key} if isinstance(key, int) else {"natural_key": key}
-        return msgspec.convert({**named, "timestamp": timestamp, "is_withheld": True}, _CLASSES[table])
+        decoded = msgspec.convert({"timestamp": timestamp, "is_withheld": True}, kind)
+    if isinstance(key, int):
+        decoded.id = key
+    else:
+        decoded.natural_key = cast(UUID, key)
+    return decoded
 
 
 @cache
@@ -76,7 +84,9 @@ def _parts(upsert: Upsert, change: Change) -> Iterator[dict[str, object]]:
     key = change.id or change.natural_key
     if key is None or not change.restricts:
         return
-    named = {"id": change.id, "natural_key": change.natural_key, "timestamp": change.timestamp}
+    named: dict[str, object] = {"natural_key": change.natural_key, "timestamp": change.timestamp}
+    if not (isinstance(key, int) and is_text_id(key)):  # a number that is none of the casino's ids is not read back
+        named["id"] = change.id
     for each in upsert.timed:
         values = {column: getattr(change, column) for column in each.columns}
         told = {column: value for column, value in values.items() if value is not UNSET}

@@ -14,6 +14,7 @@ from recommendations.models import Event, EventStatus, PurchasedCoupon, User, Us
 from recommendations.offer import ATTRIBUTES, TEXTS, Offer, build_offer
 from recommendations.storing.user_tallies import rebuild_users
 from recommendations.validation.identity import league_key, team_key
+from recommendations.validation.own_ids import OwnId
 from recommendations.validation.rows import CouponRow, EventRow, Removal, Selection, ServedEventRow, ServedRow, UserRow
 
 OPEN = datetime(2050, 6, 1, 18, tzinfo=UTC)
@@ -103,7 +104,7 @@ def at(minutes: int) -> datetime:
     return FIRST_MESSAGE + timedelta(minutes=minutes)
 
 
-def removal(row_id: int | None, minutes: int) -> Removal:
+def removal(row_id: OwnId | None, minutes: int) -> Removal:
     assert row_id is not None
     return Removal(id=row_id, timestamp=at(minutes))
 

@@ -100,7 +100,7 @@ class Reference:
     events: dict[Key, StoredEvent] = field(default_factory=dict)
     coupons: dict[Key, CouponRow] = field(default_factory=dict)
     waiting: dict[Key, CouponRow] = field(default_factory=dict)
-    removed: dict[tuple[str, int], datetime] = field(default_factory=dict)
+    removed: dict[tuple[str, Key], datetime] = field(default_factory=dict)
 
     def apply(self, kind: str, row: UserRow | EventRow | CouponRow | Removal) -> None:
         if isinstance(row, UserRow):

@@ -18,6 +18,7 @@ from recommendations.errors import InvalidRow
 
 from . import fields, status_words
 from .normal_form import key_form
+from .own_ids import OwnId
 from .rows import status_end
 
 Validate = Callable[[str, Any], Any]
@@ -26,12 +27,12 @@ Validate = Callable[[str, Any], Any]
 class _Change(msgspec.Struct, kw_only=True):
     VALIDATORS: ClassVar[Mapping[str, Validate]] = {}
 
-    id: int | None = None
+    id: OwnId | None = None
     natural_key: UUID | None = None
     timestamp: datetime
 
     def __post_init__(self) -> None:
-        fields.identity("id", self.id)
+        self.id = fields.identity("id", self.id)
         self.timestamp = fields.instant("timestamp", self.timestamp)
         for name, validate in self.VALIDATORS.items():
             value = getattr(self, name)

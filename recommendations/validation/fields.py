@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from functools import lru_cache, update_wrapper
 from math import isfinite
-from typing import TypeVar, cast
+from typing import TypeVar, cast, overload
 
 import msgspec
 
@@ -20,8 +20,8 @@ from tenants.numbers import parse_decimal
 
 from . import times
 from .normal_form import name_form, upper_form
+from .own_ids import MAX_OWN_ID, OwnId, own_id
 
-MAX_OWN_ID = 2**62  # half of bigint: PostgreSQL's sequences need the ids above those that casinos choose
 MAX_TEXT = 100
 MAX_SPORT, MAX_GENDER = 50, 20
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -56,7 +56,14 @@ def _cached_if_short(validate: F) -> F:
     return cast(F, update_wrapper(call, validate))
 
 
-def identity(field: str, value: int | None, highest: int = MAX_OWN_ID) -> int | None:
+@overload
+def identity(field: str, value: OwnId, highest: int = MAX_OWN_ID) -> OwnId: ...
+@overload
+def identity(field: str, value: OwnId | None, highest: int = MAX_OWN_ID) -> OwnId | None: ...
+def identity(field: str, value: OwnId | None, highest: int = MAX_OWN_ID) -> OwnId | None:
+    """The casino's own id; with a `highest` above `MAX_OWN_ID` also the number of a stored row."""
+    if isinstance(value, str):
+        return own_id(field, value)
     if value is not None and not 0 < value <= highest:
         raise InvalidRow("out_of_range", field, f"must be from 1 to {highest}")
     return value

@@ -3,9 +3,11 @@
 - `name_form`: names of people, stored and shown. Unicode's NFC.
 - `upper_form`: text that classifies (sport, league, country, team, ..), stored, shown and compared. NFC in upper case,
   with full-width and half-width characters as ordinary ones: the mappings of RFC 8265 (PRECIS), in upper case.
+- `id_form`: ids that are text. NFC, without invisible characters.
 - `key_form`: what identifies a row by its text, and is never shown. NFKC and case folded.
 
-None has invisible characters, and spaces only between words, one each: text of nothing else becomes empty.
+None has invisible characters. But for `id_form`, spaces are only between words, one each: text of nothing else becomes
+empty.
 ASCII text, which is nearly all, takes the short way. Text of more than `LONGEST` characters, which is too long for any
 field, stays as it is: normalization takes the square of the number of marks in a row, hours for those of a request.
 """
@@ -35,6 +37,13 @@ def name_form(text: str) -> str:
         return text
     shown = _INVISIBLE.sub(_joiner_or_nothing, text.replace(_BLANK, " "))
     return " ".join(normalize("NFC", shown).split())
+
+
+def id_form(text: str) -> str:
+    """Of an id that is text: blanks inside and case tell ids apart, so both stay."""
+    if text.isascii() or len(text) > LONGEST:
+        return text
+    return normalize("NFC", _INVISIBLE.sub("", text))
 
 
 def upper_form(text: str) -> str:

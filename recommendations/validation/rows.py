@@ -19,6 +19,7 @@ from tenants.ids import MAX_ID
 from . import fields, status_words
 from .natural_keys import coupon_key, event_key, former_user_keys, user_key
 from .normal_form import key_form
+from .own_ids import OwnId
 from .settings_limits import limits
 
 _ENDING_STATUSES = frozenset((UserStatus.SELF_EXCLUDED, UserStatus.TIME_OUT))
@@ -33,7 +34,7 @@ class UserRow(msgspec.Struct, kw_only=True):
     that could not be read is no row. `former_keys`: the natural keys by which earlier releases may have recorded an
     erasure of this user."""
 
-    id: int | None = None
+    id: OwnId | None = None
     name: str
     surname: str
     birth_year: int
@@ -53,7 +54,7 @@ class UserRow(msgspec.Struct, kw_only=True):
     former_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        fields.identity("id", self.id)
+        self.id = fields.identity("id", self.id)
         given = self.name, self.surname, self.birth_year, self.country
         self.name = fields.text("name", self.name)
         self.surname = fields.text("surname", self.surname)
@@ -126,7 +127,7 @@ class EventRow(MatchFields, kw_only=True):
     """`timestamp` is the time of the row's state; a row without one replaces any other. A row without `status` keeps a
     stored event's; a new event is open. `is_withheld` is False: a row has a usable odd."""
 
-    id: int | None = None
+    id: OwnId | None = None
     begin_timestamp: datetime
     end_timestamp: datetime
     start_time_tbd: bool = False
@@ -139,7 +140,7 @@ class EventRow(MatchFields, kw_only=True):
     def __post_init__(self) -> None:
         MatchFields.__post_init__(self)
         self.odd = fields.odd("odd", self.odd)
-        fields.identity("id", self.id)
+        self.id = fields.identity("id", self.id)
         self.begin_timestamp = fields.instant("begin_timestamp", self.begin_timestamp)
         self.end_timestamp = fields.instant("end_timestamp", self.end_timestamp)
         if self.timestamp is not None:
@@ -173,14 +174,14 @@ class Selection(MatchFields, kw_only=True):
     """One event inside a coupon, with its fields at the time of purchase; `event_id` where known. `odd` is None for a
     void selection, which pays its stake back."""
 
-    event_id: int | None = None
+    event_id: OwnId | None = None
     odd: Decimal | None = None
 
     def __post_init__(self) -> None:
         MatchFields.__post_init__(self)
         if self.odd is not None:
             self.odd = fields.odd("odd", self.odd)
-        fields.identity("event_id", self.event_id, MAX_ID)
+        self.event_id = fields.identity("event_id", self.event_id, MAX_ID)
 
     @classmethod
     def of(cls, event: EventRow | Event) -> "Selection":
@@ -204,15 +205,15 @@ class UnreadSelection(msgspec.Struct, kw_only=True, omit_defaults=True):
     number: int
     code: str
     field: str
-    event_id: int | None = None
+    event_id: OwnId | None = None
 
 
 class CouponRow(msgspec.Struct, kw_only=True):
     """`source` identifies the coupon's Kafka message; it is the key of a coupon without an id. `unread_selections` are
     None if all were read. A stake of 0 is a free bet."""
 
-    id: int | None = None
-    user_id: int
+    id: OwnId | None = None
+    user_id: OwnId
     stake: Decimal
     timestamp: datetime
     recommended_events: tuple[Selection, ...]
@@ -221,10 +222,10 @@ class CouponRow(msgspec.Struct, kw_only=True):
     natural_key: UUID | None = None
 
     def __post_init__(self) -> None:
-        fields.identity("id", self.id)
+        self.id = fields.identity("id", self.id)
         if self.user_id is None:
             raise InvalidRow("missing", "user_id", "is required")
-        fields.identity("user_id", self.user_id, MAX_ID)
+        self.user_id = fields.identity("user_id", self.user_id, MAX_ID)
         self.stake = fields.coupon_stake("stake", self.stake)
         self.timestamp = fields.instant("timestamp", self.timestamp)
         if self.id is None and self.source is None:
@@ -233,7 +234,7 @@ class CouponRow(msgspec.Struct, kw_only=True):
         self.natural_key = coupon_key(self.source or "") if self.id is None else None
 
     @property
-    def held_events(self) -> list[int]:
+    def held_events(self) -> list[OwnId]:
         """The ids of events whose selections were not read: the user holds bets on them all the same."""
         return [each.event_id for each in self.unread_selections or () if each.event_id is not None]
 
@@ -294,11 +295,11 @@ class ServedRow(msgspec.Struct, kw_only=True):
 class Removal(msgspec.Struct, kw_only=True):
     """The casino's removal, as of `timestamp`, of its row with this id."""
 
-    id: int
+    id: OwnId
     timestamp: datetime
 
     def __post_init__(self) -> None:
-        fields.identity("id", self.id)
+        self.id = fields.identity("id", self.id)
         self.timestamp = fields.instant("timestamp", self.timestamp)
 
 

@@ -144,7 +144,7 @@ def _code_of(message: SentMessage, value: bytes) -> str | None:
         return content.unless_stored.code
     assert isinstance(content, Rejection), value
     ids = [change.id for change in content.changes if change.id is not None]
-    return content.code if all(row_id >= _IDS_OF_NOBODY for row_id in ids) else None
+    return content.code if all(isinstance(row_id, int) and row_id >= _IDS_OF_NOBODY for row_id in ids) else None
 
 
 def _without_casino(message: SentMessage, rng: random.Random) -> SentMessage:

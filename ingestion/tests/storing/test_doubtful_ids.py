@@ -60,7 +60,7 @@ def test_another_id_in_the_key_of_a_broken_message_counts_too(feed, casino_a):
 
 
 def test_an_id_in_another_form_is_read(feed):
-    forms: list[Any] = ["9.00001e5", "9.00002E+5", "900003.00", '"0900004"', '"+900005"', '" 900006\\n"', "[900007]"]
+    forms: list[Any] = ["9.00001e5", "9.00002E+5", "900003.00", '"900004.0"', '"+900005"', '" 900006\\n"', "[900007]"]
     forms += ['["900008"]', '{"$numberLong": "900009"}', '{"$numberLong":900010}']
     start = json.dumps(event(0, status="suspended")).encode()
     feed.events(*(start.replace(b"900000", form.encode()) for form in forms))
@@ -82,3 +82,8 @@ def test_names_of_fields_are_read_as_converters_from_csv_write_them(feed):
     feed.events({" status": "suspended", "id": 900_007, "status": "open"}, {"id": 900_008, " id": 900_009, "odd": 3})
     assert not feed.recommended() & set(range(1, 10))
     assert feed.recommended() >= {0, *range(10, 30)}
+
+
+def test_digits_with_leading_zeros_are_an_id_of_their_own(feed):
+    feed.events(event(1, status="suspended") | {"id": "0900001"})
+    assert feed.recommended() >= set(range(30))

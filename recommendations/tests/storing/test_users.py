@@ -7,7 +7,7 @@ import pytest
 from recommendations.models import User, UserProfile
 from recommendations.storing import Outcome, Result, store_events, store_users
 from recommendations.tests.factories import UserFactory, event_row, user_row
-from recommendations.validation.fields import MAX_OWN_ID
+from recommendations.validation.own_ids import MAX_OWN_ID
 from tenants.routing.context import use_casino
 
 DUPLICATE = Outcome(Result.DUPLICATE)

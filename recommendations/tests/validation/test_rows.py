@@ -10,7 +10,8 @@ import pytest
 from recommendations.errors import InvalidRow
 from recommendations.tests.factories import coupon_row, event_row, selection_row, served_row, user_row
 from recommendations.validation import fields
-from recommendations.validation.fields import EARLIEST, LATEST, MAX_OWN_ID, MAX_TEXT
+from recommendations.validation.fields import EARLIEST, LATEST, MAX_TEXT
+from recommendations.validation.own_ids import MAX_OWN_ID
 from recommendations.validation.rows import ServedEventRow
 from tenants.ids import MAX_ID
 

@@ -15,11 +15,11 @@ from recommendations.validation.fields import (
     LATEST,
     MAX_GENDER,
     MAX_ODD,
-    MAX_OWN_ID,
     MAX_SPORT,
     MAX_STAKE,
     MAX_TEXT,
 )
+from recommendations.validation.own_ids import MAX_OWN_ID
 from tenants.ids import MAX_ID
 
 texts = st.one_of(

@@ -1,0 +1,206 @@
+"""Rows whose ids are text are stored, changed, linked and removed as those with numbers."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+
+from recommendations.models import (
+    Event,
+    PurchasedCoupon,
+    RemovedRow,
+    ServedSlip,
+    TextId,
+    User,
+    UserProfile,
+    WaitingCoupon,
+)
+from recommendations.storing import Outcome, Result, store_coupons, store_events, store_recommendations, store_users
+from recommendations.storing.privacy import forget_user
+from recommendations.tests.conftest import TEST_DATABASES
+from recommendations.tests.factories import (
+    FIRST_MESSAGE,
+    at,
+    coupon_row,
+    event_row,
+    removal,
+    selection_row,
+    served_row,
+    user_row,
+)
+from recommendations.tests.profile_counts import assert_counts_equal_a_recount
+from recommendations.tests.threads import at_once, shuffled
+from recommendations.text_ids import Kind, id_of, texts_of
+from recommendations.validation.changes import EventChange, UserChange
+from recommendations.validation.rows import UnreadSelection
+from tenants.routing.context import use_casino
+
+
+@pytest.fixture(autouse=True)
+def _inside_casino_a(request, casino_a):
+    if "transactional_db" in request.fixturenames:
+        yield
+        return
+    with use_casino(casino_a.current):
+        yield
+
+
+def results(outcomes):
+    return [outcome.result for outcome in outcomes]
+
+
+def user(own):
+    return User.objects.get(pk=id_of(Kind.USERS, own) or 0)
+
+
+def event(own):
+    return Event.objects.get(pk=id_of(Kind.EVENTS, own) or 0)
+
+
+def test_a_user_is_stored_once_and_updated():
+    store_users([user_row(id="Ada", name="Ada"), user_row(id="ada", name="Other")])
+    assert results(store_users([user_row(id="Ada", name="Augusta", timestamp=at(1))])) == [Result.UPDATED]
+    assert (user("Ada").name, user("ada").name, User.objects.count()) == ("Augusta", "Other", 2)
+    assert UserProfile.objects.count() == 2
+
+
+def test_numbers_in_text_are_the_same_rows():
+    store_users([user_row(id=31)])
+    assert results(store_users([user_row(id="31", name="Augusta", timestamp=at(1))])) == [Result.UPDATED]
+    assert not TextId.objects.exists()
+
+
+@pytest.mark.usefixtures("fresh_ids")
+def test_texts_do_not_move_the_sequence_of_rows_without_ids():
+    rows = [user_row(id="a"), user_row(id=7), user_row(name="Nameless"), user_row(id="b")]
+    assert results(store_users(rows)) == [Result.STORED] * 4
+    assert store_users([user_row(name="Another")]) == [Outcome(Result.STORED, 9)]
+
+
+def test_rows_are_left_as_they_were_decoded():
+    rows = [user_row(id="a")]
+    store_users(rows)
+    assert rows[0].id == "a"
+
+
+def test_a_coupon_names_its_user_and_events_by_text():
+    store_users([user_row(id="u")])
+    store_events([event_row(id="e")])
+    shared = selection_row(event_id="e")
+    coupon = coupon_row(id="c", user_id="u", recommended_events=(shared,))
+    assert results(store_coupons([coupon])) == [Result.STORED]
+    assert results(store_coupons([coupon])) == [Result.DUPLICATE]
+    stored = PurchasedCoupon.objects.get()
+    assert (stored.pk, stored.user_id) == (id_of(Kind.COUPONS, "c"), user("u").pk)
+    assert stored.recommended_events[0]["event_id"] == event("e").pk
+    assert shared.event_id == "e", "selections are shared between coupons"
+    assert_counts_equal_a_recount()
+
+
+def test_an_event_is_held_of_which_a_coupon_tells_only_the_text():
+    store_users([user_row(id="u")])
+    unread = (UnreadSelection(number=0, code="missing", field="league", event_id="other"),)
+    coupon = coupon_row(id=7, user_id="u", recommended_events=(), unread_selections=unread)
+    assert results(store_coupons([coupon])) == [Result.STORED_IN_PART]
+    stored = PurchasedCoupon.objects.values_list("unread_selections__0__event_id", flat=True)
+    assert stored.get() == id_of(Kind.EVENTS, "other")
+
+
+def test_a_coupon_waits_for_its_user_with_its_message():
+    messages = {}
+    coupon = coupon_row(id="c", user_id="u")
+    messages[id(coupon)] = b"the message"
+    assert results(store_coupons([coupon], message_of=lambda row: messages[id(row)])) == [Result.WAITING]
+    assert bytes(WaitingCoupon.objects.get().message or b"") == b"the message"
+    store_users([user_row(id="u")])
+    assert PurchasedCoupon.objects.get().user_id == user("u").pk
+    assert UserProfile.objects.get().coupon_count == 1
+
+
+def test_a_change_finds_its_row():
+    store_events([event_row(id="e")])
+    assert results(store_events([EventChange(id="e", timestamp=at(1), status="suspended")])) == [Result.UPDATED]
+    assert event("e").status == "SUSPENDED"
+
+
+def test_a_restriction_waits_for_its_row():
+    changes = [UserChange(id="u", timestamp=at(5), status="closed")]
+    assert results(store_users(changes)) == [Result.NOT_STORED]
+    assert results(store_events([EventChange(id="e", timestamp=at(5), is_withheld=True)])) == [Result.NOT_STORED]
+    store_users([user_row(id="u")])
+    store_events([event_row(id="e", timestamp=FIRST_MESSAGE)])
+    assert user("u").status == "CLOSED"
+    assert event("e").is_withheld
+
+
+def test_a_removed_row_is_restored_by_a_later_message_alone():
+    store_users([user_row(id="u")])
+    store_coupons([coupon_row(id="c", user_id="u")])
+    assert results(store_users([removal("u", 5)])) == [Result.REMOVED]
+    assert PurchasedCoupon.objects.count() == 0
+    assert results(store_users([user_row(id="u", timestamp=at(4))])) == [Result.STALE]
+    assert results(store_users([user_row(id="u", timestamp=at(6))])) == [Result.STORED]
+
+
+def test_events_and_coupons_are_removed_too():
+    store_users([user_row(id="u")])
+    store_events([event_row(id="same")])
+    store_coupons([coupon_row(id="same", user_id="u")])
+    assert results(store_coupons([removal("same", 10**7)])) == [Result.REMOVED]
+    assert results(store_events([removal("same", 5)])) == [Result.REMOVED]
+    assert results(store_events([event_row(id="same", timestamp=at(4))])) == [Result.STALE]
+    assert {row.kind for row in RemovedRow.objects.all()} == {"purchased_coupons", "events"}
+    assert User.objects.count() == 1
+
+
+def test_the_served_recommendations_of_a_user_are_removed_by_either_key():
+    store_users([user_row(id="u"), user_row(id="v")])
+    ids = user("u").pk, user("v").pk
+    served = [served_row(number, user_id=user_id) for number, user_id in enumerate(ids, start=1)]
+    store_recommendations(served)
+    assert results(store_recommendations([removal("u", 5), removal("w", 5)])) == [Result.REMOVED, Result.DUPLICATE]
+    assert ServedSlip.objects.get().user_id == ids[1]
+    assert results(store_recommendations([removal(str(ids[1]), 5)])) == [Result.REMOVED]
+    assert not ServedSlip.objects.exists()
+
+
+def test_an_erased_user_is_not_restored_by_an_older_message(casino_a):
+    store_users([user_row(id="u")])
+    user_id = user("u").pk
+    forget_user(casino=casino_a, user_id="u", by="test", now=at(5))
+    assert texts_of([user_id]) == {user_id: "u"}, "the text stays, so that messages about the user are recognised"
+    assert results(store_users([user_row(id="u", timestamp=at(4))])) == [Result.STALE]
+    assert results(store_coupons([coupon_row(id="c", user_id="u", timestamp=at(4))])) == [Result.STALE]
+    assert results(store_users([user_row(id="u", timestamp=at(5) + timedelta(days=1))])) == [Result.STORED]
+    assert user("u").pk == user_id
+
+
+def test_two_ids_of_one_match_are_linked():
+    store_events([event_row(id="feed:1"), event_row(id=7)])
+    assert event("feed:1").same_match_ids == [7]
+    assert Event.objects.get(pk=7).same_match_ids == [event("feed:1").pk]
+
+
+def test_rows_with_numbers_cost_no_statement_more():
+    store_users([user_row(id=7)])
+    with CaptureQueriesContext(connections["casino_1"]) as queries:
+        store_users([user_row(id=7, timestamp=at(1))])
+    assert not any("text_ids" in query["sql"] for query in queries)
+
+
+@pytest.mark.slow
+@pytest.mark.no_cover
+@pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)
+def test_users_and_their_coupons_come_at_once(casino_a, transactional_db):
+    users = [user_row(id=f"u{number}") for number in range(40)]
+    coupons = [coupon_row(id=f"c{number}", user_id=f"u{number % 40}") for number in range(80)]
+
+    def work(number):
+        store_users(shuffled(users, number)) if number % 2 else store_coupons(shuffled(coupons, number))
+
+    at_once(casino_a, work)
+    with use_casino(casino_a.current):
+        assert (User.objects.count(), PurchasedCoupon.objects.count()) == (40, 80)
+        assert TextId.objects.count() == 120
+        assert_counts_equal_a_recount()

@@ -1,0 +1,76 @@
+"""Rows of messages with the numbers that stand for their texts, as the tables have them.
+
+The rows themselves stay as they were decoded: a transaction that is rolled back takes its assignments with it, and is
+then tried again with the same rows.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from typing import TypeVar
+
+from recommendations.validation.changes import Change
+from recommendations.validation.own_ids import OwnId
+from recommendations.validation.rows import CouponRow, EventRow, Removal, Selection, UnreadSelection, UserRow
+
+from .dictionary import Kind, TextOf, assign
+
+Identified = UserRow | EventRow | CouponRow | Change | Removal
+Row = TypeVar("Row", bound=Identified)
+OfEvent = TypeVar("OfEvent", bound=Selection | UnreadSelection)
+Ids = Mapping[TextOf, int]
+
+
+def with_stored_ids(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
+    """Rows, changes and removals of this kind with numbers as ids, in two statements at most. These very rows, if none
+    has a text. To call before any row is locked: the transaction waits for others that assign the same texts."""
+    wanted = {each for row in rows for each in _texts(kind, row)}
+    if not wanted:
+        return rows
+    ids = assign(wanted)
+    return [_resolved(kind, row, ids) for row in rows]
+
+
+def stored_id(own: OwnId) -> int:
+    """The id of a row whose texts have become numbers. Raises TypeError for one that was left out."""
+    if isinstance(own, str):
+        raise TypeError(f"The text {own!r} is no stored id: call with_stored_ids first.")
+    return own
+
+
+def _texts(kind: Kind, row: Identified) -> Iterator[TextOf]:
+    if isinstance(row.id, str):
+        yield kind, row.id
+    if isinstance(row, CouponRow):
+        if isinstance(row.user_id, str):
+            yield Kind.USERS, row.user_id
+        for each in row.recommended_events:
+            if isinstance(each.event_id, str):
+                yield Kind.EVENTS, each.event_id
+        for event_id in row.held_events if row.unread_selections else ():
+            if isinstance(event_id, str):
+                yield Kind.EVENTS, event_id
+
+
+def _resolved(kind: Kind, row: Row, ids: Ids) -> Row:
+    """A copy, without the validation of constructors: to the casino, the numbers are no ids."""
+    if next(_texts(kind, row), None) is None:
+        return row
+    row, own = copy(row), row.id
+    if isinstance(own, str):
+        row.id = ids[kind, own]
+    if isinstance(row, CouponRow):
+        if isinstance(row.user_id, str):
+            row.user_id = ids[Kind.USERS, row.user_id]
+        row.recommended_events = tuple(_of_stored_event(each, ids) for each in row.recommended_events)
+        if row.unread_selections is not None:
+            row.unread_selections = tuple(_of_stored_event(each, ids) for each in row.unread_selections)
+    return row
+
+
+def _of_stored_event(part: OfEvent, ids: Ids) -> OfEvent:
+    """Selections are shared between coupons, and stay as they are."""
+    own = part.event_id
+    if isinstance(own, str):
+        part = copy(part)
+        part.event_id = ids[Kind.EVENTS, own]
+    return part

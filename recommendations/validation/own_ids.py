@@ -1,0 +1,60 @@
+"""The ids that a casino chooses for its users, events and coupons: whole numbers, and any other printable text.
+
+An `int` from 1 to `MAX_OWN_ID` is the id of the row itself. For a `str`, a number stands in the tables (`text_ids`).
+So digits without a sign or leading zeros up to `MAX_OWN_ID` are always an `int`, in whatever type they were sent.
+"""
+
+import re
+
+from recommendations.errors import InvalidRow
+
+from .normal_form import id_form
+
+OwnId = int | str
+
+MAX_OWN_ID = 2**62  # half of bigint: PostgreSQL's sequences need the ids above those that casinos choose
+# The numbers that stand for text: no table's own sequence, which begins behind the casino's highest id, gets there.
+FIRST_TEXT_ID = 2**62 + 2**61
+MAX_ID_TEXT = 128
+
+_DIGITS = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+# Some program's form of a whole number, as spreadsheets and data frames write it: which id is meant is not certain.
+_NUMBER_IN_OTHER_FORM = re.compile(r"\+[0-9]+(?:\.0+)?|[0-9]+\.0+", re.ASCII)
+_EXACT_FLOATS = 2.0**53  # below, each whole number is a float of its own
+_MOST_DIGITS = 10**MAX_ID_TEXT
+
+
+def own_id(field: str, value: OwnId | float) -> OwnId:
+    """The id in JSON's number or text. Raises InvalidRow."""
+    if isinstance(value, str):
+        return _of_text(field, value)
+    if isinstance(value, float):
+        if not (value.is_integer() and abs(value) < _EXACT_FLOATS):
+            raise InvalidRow("wrong_type", field, "must be text, or a whole number without decimals and exponent")
+        value = int(value)
+    if not 0 < value < _MOST_DIGITS:
+        raise InvalidRow("out_of_range", field, f"must be text, or a number from 1 to {MAX_OWN_ID}")
+    return value if value <= MAX_OWN_ID else str(value)
+
+
+def parse_own_id(text: str) -> OwnId | None:
+    """The id in a path, a parameter, a command or a cell; None if it is none."""
+    try:
+        return _of_text("", text)
+    except InvalidRow:
+        return None
+
+
+def _of_text(field: str, text: str) -> OwnId:
+    text = id_form(text)
+    if _DIGITS.fullmatch(text) and (number := int(text)) <= MAX_OWN_ID:
+        return number
+    if not text:
+        raise InvalidRow("missing", field, "must not be empty")
+    if len(text) > MAX_ID_TEXT:
+        raise InvalidRow("too_long", field, f"has {len(text)} characters; must have at most {MAX_ID_TEXT}")
+    if _NUMBER_IN_OTHER_FORM.fullmatch(text):
+        raise InvalidRow("wrong_type", field, "is a number with a sign or decimals in text: send the digits alone")
+    if text != text.strip() or not text.isprintable():
+        raise InvalidRow("bad_text", field, "must have printable characters only, and no blank at its ends")
+    return text
