@@ -39,3 +39,11 @@ class SharedFailure(IngestionError):
 
 class NothingToSend(IngestionError):
     """A casino lacks the users or events that messages need."""
+
+
+class UploadInProgress(IngestionError):
+    """Another process stores messages of the same upload now."""
+
+
+class UploadChanged(IngestionError):
+    """An upload of the same name, with other contents, was stored before."""

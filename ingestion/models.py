@@ -1,4 +1,4 @@
-"""Ingestion's tables in each casino's database: the ledger, and message counts."""
+"""Ingestion's tables in each casino's database: the ledgers, and message counts."""
 
 from django.db import models
 
@@ -33,6 +33,36 @@ class PartitionOffset(CasinoModel):
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition} up to {self.next_offset}"
+
+
+class Upload(CasinoModel):
+    """The ledger of an upload: a request with an Idempotency-Key (`name`), or an imported file (its digest).
+
+    It advances in the transaction that stores the rows: messages with smaller offsets are stored. `outcomes`: of a
+    request, what became of each of them, as JSON; without anything of the messages.
+    """
+
+    door = models.CharField(max_length=10)
+    name = models.CharField(max_length=255)
+    topic = models.CharField(max_length=255)
+    digest = models.CharField(max_length=64)
+    next_offset = models.BigIntegerField()
+    outcomes = models.TextField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "ingestion_uploads"
+        constraints = [
+            # also the index of each request's query
+            models.UniqueConstraint(name="upload_unique", fields=["door", "name"]),
+        ]
+        indexes = [
+            # pruning: the oldest ones
+            models.Index(name="upload_received", fields=["received_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.topic} of {self.door} {self.name} up to {self.next_offset}"
 
 
 class MessageCount(CasinoModel):

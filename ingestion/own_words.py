@@ -40,11 +40,14 @@ def _words_of(topic: Topic, casino_ids: Iterable[int | None]) -> Mapping[int | N
     with catalogue_required():
         casinos = Casino.objects.using(CATALOGUE).filter(pk__in=[each for each in casino_ids if each is not None])
         options = dict(casinos.values_list("pk", "options"))
-    return {pk: _stored_words(topic, pk, stored) for pk, stored in options.items()}
+    return {pk: stored_words(topic, pk, stored) for pk, stored in options.items()}
 
 
-def _stored_words(topic: Topic, casino_id: int, options: object) -> Words:
-    """No words if they can't be read: one casino's options must not stop the messages of the others."""
+def stored_words(topic: Topic, casino_id: int, options: object) -> Words:
+    """No words if they can't be read: one casino's options must not stop the messages of the others. Only users and
+    events have a status."""
+    if topic.partial is None:
+        return NO_WORDS
     try:
         words: Words = getattr(msgspec.convert(options or {}, _StoredOptions).status_words, topic.name)
     except msgspec.ValidationError:

@@ -7,6 +7,7 @@ admin.site.index_title = "All data"
 
 urlpatterns = [
     path("", include("recommendations.api.urls")),
+    path("", include("ingestion.api.urls")),
     path("admin/ingestion/", include("ingestion.admin.urls")),
     path("admin/", admin.site.urls),
     path("", include("dashboard.urls")),

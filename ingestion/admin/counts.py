@@ -1,8 +1,8 @@
-"""The admin's tables of message counts and of the ledger."""
+"""The admin's tables of message counts and of the ledgers."""
 
 from django.contrib import admin
 
-from ingestion.models import MessageCount, PartitionOffset
+from ingestion.models import MessageCount, PartitionOffset, Upload
 from recommendations.admin.casino_tables import CasinoTableAdmin
 
 
@@ -27,3 +27,11 @@ class MessageCountAdmin(CasinoTableAdmin):
 class PartitionOffsetAdmin(CasinoTableAdmin):
     list_display = ("topic", "partition", "next_offset", "consumer_group", "cluster", "topic_id")
     ordering = ("topic", "partition", "id")
+
+
+@admin.register(Upload)
+class UploadAdmin(CasinoTableAdmin):
+    list_display = ("received_at", "topic", "door", "name", "next_offset")
+    fields = ("received_at", "topic", "door", "name", "digest", "next_offset", "outcomes")
+    searched_texts = ("name",)
+    ordering = ("-received_at", "id")

@@ -23,7 +23,7 @@ from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.kafka.topic_identity import TopicIdentity
 from ingestion.maintenance.base import MaintenanceTask
 from ingestion.maintenance.expiry import CouponExpiry
-from ingestion.maintenance.pruning import ServedPruning, TallyMerging, TallyPruning
+from ingestion.maintenance.pruning import ServedPruning, TallyMerging, TallyPruning, UploadPruning
 from ingestion.messages.envelope import Envelope, open_message
 from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import Parking
@@ -317,7 +317,7 @@ class TopicConsumer:
 
 def _maintenance_tasks(topic: Topic, store: BatchStore) -> list[MaintenanceTask]:
     if topic is COUPONS:
-        return [CouponExpiry(topic, store), TallyPruning(store), TallyMerging(store)]
+        return [CouponExpiry(topic, store), TallyPruning(store), TallyMerging(store), UploadPruning(store)]
     if topic is USERS:  # storing a user stores the coupons that waited for it
         return [TallyMerging(store)]
     return [ServedPruning(store)] if topic is RECOMMENDATIONS else []

@@ -1,9 +1,10 @@
-"""Merges casinos' tallies of coupons, and deletes old tallies and served recommendations."""
+"""Merges casinos' tallies of coupons, and deletes old tallies, served recommendations and Idempotency-Keys."""
 
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from ingestion.uploads.ledger import prune_uploads
 from recommendations.storing import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies, prune_recommendations
 from tenants.models import Casino
 from tenants.routing.connections import casino_atomic
@@ -20,6 +21,15 @@ class ServedPruning(MaintenanceTask):
         before = now - timedelta(days=settings.SERVED_RECOMMENDATIONS_DAYS)
         with casino_atomic():
             return prune_recommendations(before, ROWS_PER_STEP) < ROWS_PER_STEP
+
+
+class UploadPruning(MaintenanceTask):
+    """Forgets requests and files that were received more than `IDEMPOTENCY_KEY_DAYS` ago, the oldest first."""
+
+    def run(self, now: datetime) -> bool:
+        before = now - timedelta(days=settings.IDEMPOTENCY_KEY_DAYS)
+        with casino_atomic():
+            return prune_uploads(before, ROWS_PER_STEP) < ROWS_PER_STEP
 
 
 class TallyPruning(MaintenanceTask):

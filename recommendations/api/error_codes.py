@@ -38,12 +38,18 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "not_acceptable": ErrorCode(406, "Could not satisfy the request Accept header."),
     "request_timeout": ErrorCode(408, "The request's body did not arrive in time; send it at once"),
     "no_open_events": ErrorCode(409, "There are no events that can be bet on now"),
+    "idempotency_key_in_use": ErrorCode(
+        409, "A request with this Idempotency-Key is being stored: repeat it after Retry-After seconds"
+    ),
     "length_required": ErrorCode(411, "Send the body with a Content-Length: this server reads no chunked bodies"),
     "request_too_large": ErrorCode(413, "The request is too large: send at most 1000000 bytes"),
     "export_too_large": ErrorCode(
         413, "The user's data has 20000000 bytes; a response may have 10000000. Use `manage.py export_user`"
     ),
     "unsupported_media_type": ErrorCode(415, 'Unsupported media type "text/plain" in request.'),
+    "idempotency_key_reused": ErrorCode(
+        422, "This Idempotency-Key belongs to an earlier request with another body: send a new key"
+    ),
     "casino_suspended": ErrorCode(423, "Casino is suspended"),
     "rate_limited": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 1}),
     "logins_limited": ErrorCode(429, "Too many requests; Retry-After says when to try again", {"retry_after": 10}),

@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, FormParser, MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from tenants.http.request_state import request_state
-
-from .parsers import StrictJSONParser
 
 
 class ApiContentNegotiation(DefaultContentNegotiation):
@@ -18,7 +16,7 @@ class ApiContentNegotiation(DefaultContentNegotiation):
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         if not _is_browser(request):
-            parsers = [parser for parser in parsers if isinstance(parser, StrictJSONParser)]
+            parsers = [parser for parser in parsers if not isinstance(parser, FormParser | MultiPartParser)]
         return super().select_parser(request, parsers)
 
     def select_renderer(

@@ -1,6 +1,6 @@
 """The parts of the OpenAPI schema that the views do not define: responses, errors, examples, authentication."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -203,16 +203,16 @@ class StaffBasicScheme(OpenApiAuthenticationExtension):
 
 
 def of_casino(
-    answer: Schema, *, codes: Iterable[str] = (), status: int = 200, **more: Any
+    answer: Schema, *, codes: Iterable[str] = (), statuses: Collection[int] = (200,), **more: Any
 ) -> Callable[[Endpoint], Endpoint]:
     """Document an endpoint for one casino's data."""
     parameters = [CASINO_ID, *more.pop("parameters", ())]
-    return _documented(answer, (*OF_CASINO, *codes), status, parameters=parameters, **more)
+    return _documented(answer, (*OF_CASINO, *codes), statuses, parameters=parameters, **more)
 
 
 def of_all(answer: Schema, **more: Any) -> Callable[[Endpoint], Endpoint]:
     """Document an endpoint that is the same for all casinos."""
-    return _documented(answer, OF_ANY, 200, **more)
+    return _documented(answer, OF_ANY, (200,), **more)
 
 
 def with_body(schema: Schema) -> dict[str, Any]:
@@ -220,15 +220,18 @@ def with_body(schema: Schema) -> dict[str, Any]:
 
 
 def example(value: Any) -> OpenApiExample:
-    return OpenApiExample("example", value=value, response_only=True, status_codes=["200", "201"])
+    return OpenApiExample("example", value=value, response_only=True, status_codes=["200", "201", "207"])
 
 
-def _documented(answer: Schema, codes: Iterable[str], status: int, **more: Any) -> Callable[[Endpoint], Endpoint]:
+def _documented(
+    answer: Schema, codes: Iterable[str], statuses: Collection[int], **more: Any
+) -> Callable[[Endpoint], Endpoint]:
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(ERROR_CODES[code].status, []).append(code)
     errors = {each: _error(of_status) for each, of_status in by_status.items()}
-    return extend_schema(responses={status: OpenApiResponse(answer), **errors}, **more)
+    answers = {status: OpenApiResponse(answer) for status in statuses}
+    return extend_schema(responses={**answers, **errors}, **more)
 
 
 def _error(codes: list[str]) -> OpenApiResponse:

@@ -13,11 +13,8 @@ class StrictJSONParser(JSONParser):
     Python's recursion limit; 415 for a compressed body."""
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        meta = parser_context["request"].META
-        if (coding := meta.get("HTTP_CONTENT_ENCODING", "identity").lower()) not in ("identity", ""):
-            raise UnsupportedMediaType(media_type or "", f"The body is compressed ({coding}): send it as it is")
         try:
-            parsed = strict_json.loads(stream.read().decode())
+            parsed = strict_json.loads(read_body(stream, media_type, parser_context).decode())
         except RecursionError as error:
             raise ParseError("JSON parse error - nested too deeply") from error
         except ValueError as error:
@@ -25,6 +22,15 @@ class StrictJSONParser(JSONParser):
         if not isinstance(parsed, dict):
             raise ValidationError(f"The body must be an object, not {_KINDS[type(parsed)]}")
         return parsed
+
+
+def read_body(stream: IO[Any], media_type: str | None, parser_context: Any) -> bytes:
+    """The body of a request that a parser reads. Raises UnsupportedMediaType for a compressed one."""
+    meta = parser_context["request"].META
+    if (coding := meta.get("HTTP_CONTENT_ENCODING", "identity").lower()) not in ("identity", ""):
+        raise UnsupportedMediaType(media_type or "", f"The body is compressed ({coding}): send it as it is")
+    body: bytes = stream.read()
+    return body
 
 
 _KINDS = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "a boolean", type(None): "null"}

@@ -154,7 +154,7 @@ _document_purchase = partial(
     docs.of_casino,
     docs.CREATED,
     codes=["test_endpoints_off", "user_not_found", "no_open_events"],
-    status=status.HTTP_201_CREATED,
+    statuses=(status.HTTP_201_CREATED,),
     parameters=[docs.USER_ID],
     examples=[docs.example({"message": "Coupons created successfully", "coupon_ids": [1, 2, 3]})],
     request=None,

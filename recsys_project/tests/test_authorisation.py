@@ -38,6 +38,11 @@ API = {
     "config/options.schema.json": Endpoint(("get",), None, is_casinos=False),
     "recommend": Endpoint(("post",), Scope.RECOMMEND),
     "recommend/<str:user_id>": Endpoint(("get",), Scope.RECOMMEND),
+    "events": Endpoint(("post",), Scope.INGEST),
+    "events/<str:event_id>": Endpoint(("delete",), Scope.INGEST),
+    "users": Endpoint(("post",), Scope.INGEST),
+    "coupons": Endpoint(("post",), Scope.INGEST),
+    "coupons/<str:coupon_id>": Endpoint(("delete",), Scope.INGEST),
     "purchase/<str:user_id>": Endpoint(("get", "post"), Scope.TEST),
     "users/<str:user_id>": Endpoint(("delete",), Scope.CONFIGURE),
     "users/<str:user_id>/export": Endpoint(("get",), Scope.CONFIGURE),
@@ -71,7 +76,7 @@ ADMIN = {
 }
 ADMIN_OF_CASINO = {
     "recommendations": ("user", "event", "team", "userprofile", "purchasedcoupon", "servedslip"),
-    "ingestion": ("messagecount", "partitionoffset"),
+    "ingestion": ("messagecount", "partitionoffset", "upload"),
 }
 ADMIN_OF_CATALOGUE = {
     "tenants": (

@@ -11,6 +11,7 @@ from .casino import Casino
 class Scope(models.TextChoices):
     RECOMMEND = "recommend"
     CONFIGURE = "configure"  # and users' privacy rights: erasure and export
+    INGEST = "ingest"  # to send events, users and coupons, and to remove events and coupons
     TEST = "test"
 
 

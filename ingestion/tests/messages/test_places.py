@@ -35,7 +35,7 @@ def test_a_request_without_a_key_identifies_no_message():
 
 
 def test_a_replayed_message_keeps_its_source():
-    headers = [(ORIGIN_HEADER, str(IN_REQUEST).encode())]
+    headers: Headers = [(ORIGIN_HEADER, str(IN_REQUEST).encode())]
     replayed = Envelope(IN_KAFKA, 1, None, b"{}", headers)
     assert (replayed.source, replayed.sent_at) == (IN_REQUEST.source, IN_KAFKA.sent_at)
 

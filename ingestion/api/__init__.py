@@ -1,0 +1,1 @@
+"""The HTTP endpoints that take messages: events, users and coupons, beside Kafka."""

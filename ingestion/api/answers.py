@@ -1,0 +1,42 @@
+"""The answer to a request with messages: what became of each."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from rest_framework import status
+from rest_framework.response import Response
+
+from ingestion.uploads.outcomes import REJECTED, ItemOutcome
+
+_MAX_ID = 128  # characters
+
+
+class _OwnId(msgspec.Struct):
+    id: int | str | None = None
+
+
+_DECODE_ID = msgspec.json.Decoder(_OwnId).decode
+
+
+def answer(values: Sequence[bytes], outcomes: Sequence[ItemOutcome]) -> Response:
+    """200 if nothing is rejected, else 207."""
+    counts = Counter(each.outcome for each in outcomes)
+    items = [_item(number, *each) for number, each in enumerate(zip(values, outcomes, strict=True))]
+    code = status.HTTP_207_MULTI_STATUS if REJECTED in counts else status.HTTP_200_OK
+    return Response({"outcomes": counts, "items": items}, code)
+
+
+def _item(index: int, value: bytes, outcome: ItemOutcome) -> dict[str, Any]:
+    told: dict[str, str] = msgspec.to_builtins(outcome)  # without empty fields
+    return {"index": index, "id": own_id(value), **told}
+
+
+def own_id(value: bytes) -> int | str | None:
+    """The message's `id` as it was sent; None if there is none to be read."""
+    try:
+        sent = _DECODE_ID(value).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if isinstance(sent, str) and len(sent) > _MAX_ID else sent

@@ -1,0 +1,17 @@
+"""Errors of the endpoints that take messages, each with its status and stable code."""
+
+from rest_framework import status
+from rest_framework.exceptions import APIException
+
+
+class IdempotencyKeyInUse(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "A request with this Idempotency-Key is being stored: repeat it after Retry-After seconds"
+    default_code = "idempotency_key_in_use"
+    wait = 1  # becomes the header Retry-After
+
+
+class IdempotencyKeyReused(APIException):
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = "This Idempotency-Key belongs to an earlier request with another body: send a new key"
+    default_code = "idempotency_key_reused"

@@ -1,0 +1,91 @@
+"""The OpenAPI schema of the endpoints that take messages."""
+
+from collections.abc import Callable
+
+from drf_spectacular.utils import OpenApiParameter
+
+from ingestion.topics import Topic
+from ingestion.uploads.outcomes import REJECTED
+from recommendations.api import openapi as docs
+from recommendations.api.openapi import Endpoint, Schema
+from recommendations.storing import Result
+
+from .bodies import MAX_MESSAGES
+
+_OUTCOMES = sorted({*Result, REJECTED})
+_ITEM: Schema = {
+    "type": "object",
+    "required": ["index", "id", "outcome"],
+    "properties": {
+        "index": {"type": "integer", "minimum": 0, "description": "The message's number in the request."},
+        "id": {"type": ["integer", "string", "null"], "description": "The message's own id, as it was sent."},
+        "outcome": {"type": "string", "enum": _OUTCOMES},
+        "code": {"type": "string", "description": "Of a rejection: a stable code."},
+        "field": {"type": "string", "description": "Of a rejection: the invalid field."},
+        "detail": {"type": "string", "description": "What is wrong, for people."},
+    },
+}
+_ANSWER: Schema = {
+    "type": "object",
+    "required": ["outcomes", "items"],
+    "properties": {
+        "outcomes": {
+            "type": "object",
+            "additionalProperties": {"type": "integer"},
+            "description": "The number of messages with each outcome.",
+        },
+        "items": {"type": "array", "items": _ITEM},
+    },
+}
+_REMOVED: Schema = {
+    "type": "object",
+    "required": ["id", "outcome"],
+    "properties": {"id": {"type": "string"}, "outcome": {"type": "string", "enum": _OUTCOMES}},
+}
+_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    OpenApiParameter.HEADER,
+    description="A repeat with the same key and body stores nothing twice, and has the first answer.",
+)
+_EXAMPLE = {
+    "outcomes": {"stored": 1, "rejected": 1},
+    "items": [
+        {"index": 0, "id": 7, "outcome": "stored"},
+        {
+            "index": 1,
+            "id": 8,
+            "outcome": REJECTED,
+            "code": "missing",
+            "field": "sport",
+            "detail": "Object missing required field `sport`",
+        },
+    ],
+}
+_CODES = (*docs.BODY_CODES, "invalid_parameter", "idempotency_key_in_use", "idempotency_key_reused")
+
+
+def takes(topic: Topic) -> Callable[[Endpoint], Endpoint]:
+    """Document an endpoint that stores messages of this topic."""
+    message: Schema = {"type": "object", "description": f"See docs/schemas/{topic.name}.schema.json."}
+    messages: Schema = {"type": "array", "maxItems": MAX_MESSAGES, "items": message}
+    lines: Schema = {"type": "string", "description": "One message a line."}
+    return docs.of_casino(
+        _ANSWER,
+        codes=_CODES,
+        statuses=(200, 207),
+        examples=[docs.example(_EXAMPLE)],
+        operation_id=f"ingest_{topic.name}",
+        parameters=[_KEY],
+        request={"application/json": {"oneOf": [message, messages]}, "application/x-ndjson": lines},
+    )
+
+
+def removes(parameter: str) -> Callable[[Endpoint], Endpoint]:
+    """Document an endpoint that removes the row with this id."""
+    return docs.of_casino(
+        _REMOVED,
+        operation_id=f"remove_{parameter.removesuffix('_id')}",
+        parameters=[OpenApiParameter(parameter, str, OpenApiParameter.PATH)],
+        request=None,
+    )

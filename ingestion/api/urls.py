@@ -1,0 +1,11 @@
+from django.urls import path
+
+from .views import CouponsView, CouponView, EventsView, EventView, UsersView
+
+urlpatterns = [
+    path("events", EventsView.as_view(), name="ingest_events"),
+    path("events/<str:event_id>", EventView.as_view(), name="remove_event"),
+    path("users", UsersView.as_view(), name="ingest_users"),
+    path("coupons", CouponsView.as_view(), name="ingest_coupons"),
+    path("coupons/<str:coupon_id>", CouponView.as_view(), name="remove_coupon"),
+]

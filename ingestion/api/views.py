@@ -1,0 +1,153 @@
+"""The endpoints that take messages: each reads the body, stores its messages and says what became of them."""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import msgspec
+from django.db import Error, OperationalError
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+
+from ingestion.errors import DatabaseUnavailable, UploadChanged, UploadInProgress
+from ingestion.topics import COUPONS, EVENTS, USERS, Topic
+from ingestion.uploads.ledger import UploadId
+from ingestion.uploads.outcomes import REJECTED, ItemOutcome
+from ingestion.uploads.requests import request_upload, store_request
+from ingestion.uploads.store import UploadedMessage
+from recommendations.api.renderers import PiecewiseJSONRenderer
+from recommendations.api.views import CasinoAPIView
+from recommendations.errors import InvalidParameter
+from tenants.access.limits import BYTES_PER_REQUEST, charge
+from tenants.models import Scope
+
+from . import openapi as docs
+from .answers import answer
+from .bodies import JSONMessagesParser, NDJSONMessagesParser, body_of
+from .errors import IdempotencyKeyInUse, IdempotencyKeyReused
+
+logger = logging.getLogger(__name__)
+
+MESSAGES_PER_REQUEST = 20  # storing as many takes as long as one recommendation
+_KEY_HEADER = "Idempotency-Key"
+_KEY = re.compile(r"[!-~]{1,200}")
+
+
+class TopicView(CasinoAPIView):
+    """A view that stores messages of one topic."""
+
+    renderer_classes = (PiecewiseJSONRenderer,)
+    serializer_class = Serializer
+    scope = Scope.INGEST
+    topic: ClassVar[Topic]
+
+    def store(self, messages: list[UploadedMessage], upload: UploadId | None = None) -> list[ItemOutcome]:
+        """Raises IdempotencyKeyInUse, IdempotencyKeyReused, OperationalError."""
+        try:
+            return store_request(casino=self.casino, topic=self.topic, upload=upload, messages=messages)
+        except UploadInProgress as error:
+            raise IdempotencyKeyInUse from error
+        except UploadChanged as error:
+            raise IdempotencyKeyReused from error
+        except DatabaseUnavailable as error:
+            raise OperationalError(str(error)) from error
+        except Error as error:  # of an unknown SQLSTATE, as of a trigger: a consumer would park the messages
+            logger.exception("%s: messages of %s can't be stored", self.topic.name, self.casino)
+            raise OperationalError(str(error)) from error
+
+
+class MessagesView(TopicView):
+    """Stores messages: one, an array, or one a line."""
+
+    http_method_names = ["post", "options"]
+    parser_classes = (JSONMessagesParser, NDJSONMessagesParser)
+
+    def ingest(self, request: Request) -> Response:
+        key = _idempotency_key(request)
+        body = body_of(request)
+        charged_by_size = len(body.content) // BYTES_PER_REQUEST
+        charge(self.casino, len(body.values) // MESSAGES_PER_REQUEST - charged_by_size)
+        upload = request_upload(self.topic, key, body.media_type.encode(), body.content)
+        messages = [UploadedMessage(number, value) for number, value in enumerate(body.values)]
+        return answer(body.values, self.store(messages, upload))
+
+
+class EventsView(MessagesView):
+    """Stores events, as messages of the topic `events`."""
+
+    topic = EVENTS
+    staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "recommendations.add_event"}
+
+    @docs.takes(EVENTS)
+    def post(self, request: Request) -> Response:
+        return self.ingest(request)
+
+
+class UsersView(MessagesView):
+    """Stores users, as messages of the topic `users`."""
+
+    topic = USERS
+    staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "recommendations.add_user"}
+
+    @docs.takes(USERS)
+    def post(self, request: Request) -> Response:
+        return self.ingest(request)
+
+
+class CouponsView(MessagesView):
+    """Stores coupons, as messages of the topic `coupons`."""
+
+    topic = COUPONS
+    staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "recommendations.add_purchasedcoupon"}
+
+    @docs.takes(COUPONS)
+    def post(self, request: Request) -> Response:
+        return self.ingest(request)
+
+
+class RemovalView(TopicView):
+    """Removes a row by its id, as a tombstone of the topic does."""
+
+    http_method_names = ["delete", "options"]
+
+    def remove(self, row_id: str) -> Response:
+        key = msgspec.json.encode(row_id)  # eight characters alone could be a number too
+        [outcome] = self.store([UploadedMessage(0, None, key=key)])
+        if outcome.outcome == REJECTED:
+            raise NotFound(f"{row_id[:100]!r} is no id")
+        return Response({"id": row_id, "outcome": outcome.outcome})
+
+
+class EventView(RemovalView):
+    """Removes an event."""
+
+    topic = EVENTS
+    staff_permissions: ClassVar[Mapping[str, str]] = {"DELETE": "recommendations.delete_event"}
+
+    @docs.removes("event_id")
+    def delete(self, request: Request, event_id: str) -> Response:
+        return self.remove(event_id)
+
+
+class CouponView(RemovalView):
+    """Removes a coupon, with its counts."""
+
+    topic = COUPONS
+    staff_permissions: ClassVar[Mapping[str, str]] = {"DELETE": "recommendations.delete_purchasedcoupon"}
+
+    @docs.removes("coupon_id")
+    def delete(self, request: Request, coupon_id: str) -> Response:
+        return self.remove(coupon_id)
+
+
+def _idempotency_key(request: Request) -> str:
+    """The key; empty without one. Raises InvalidParameter."""
+    key: Any = request.headers.get(_KEY_HEADER)
+    if key is None:
+        return ""
+    if not _KEY.fullmatch(key):
+        raise InvalidParameter(f"{_KEY_HEADER} must have 1 to 200 ASCII characters without blanks")
+    return str(key)

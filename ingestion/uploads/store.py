@@ -1,0 +1,112 @@
+"""Stores the messages of an upload, a chunk in a transaction: of Kafka's batches, with another ledger."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from ingestion import metrics
+from ingestion.messages.decoding import Rejection, TimeBounds
+from ingestion.messages.envelope import CASINO_HEADER, Door, Envelope, Headers, Place
+from ingestion.messages.reading import read_message
+from ingestion.outcomes import DecodedMessage, MessageResult
+from ingestion.own_words import stored_words
+from ingestion.storing.ledger import Ledger, OutcomeCount, write_counts
+from ingestion.storing.transaction import SendToDeadLetters, store_messages
+from ingestion.topics import Topic
+from tenants.models import Casino
+
+from .ledger import Progress, UploadId, UploadLedger
+
+# Reading a message without a time takes up to three microseconds of `TimeBounds`. So a message is as old in a repeat as
+# in the first try, and later than the ones before it.
+_STEP = 4 * timedelta.resolution
+
+
+class UploadedMessage(msgspec.Struct, frozen=True):
+    """A message and its number in the upload. `value` is None for a tombstone, with `key`. `problem`: why there is no
+    message."""
+
+    number: int
+    value: bytes | None
+    key: bytes | None = None
+    problem: str = ""
+
+
+def _report_nothing(_: Iterable[MessageResult]) -> None:
+    """For uploads whose sender is answered."""
+
+
+class UploadStore:
+    """Stores one upload in one casino. `report_rejected` is called with the rejected messages before each commit.
+
+    Without an `upload`, nothing is remembered of it.
+    """
+
+    def __init__(
+        self,
+        topic: Topic,
+        casino: Casino,
+        door: Door,
+        *,
+        upload: UploadId | None,
+        received_at: datetime,
+        report_rejected: SendToDeadLetters = _report_nothing,
+    ) -> None:
+        self.progress: Progress | None = None  # after the last chunk; None without an `upload`
+        self._topic, self._casino, self._door = topic, casino, door
+        self._upload, self._received_at = upload, received_at
+        self._report_rejected = report_rejected
+        self._headers: Headers = [(CASINO_HEADER, str(casino.pk).encode())]
+        self._own_words = stored_words(topic, casino.pk, casino.options)
+
+    def store(self, chunk: Sequence[UploadedMessage], now: datetime) -> list[MessageResult]:
+        """Store the messages, in their order. Raises DatabaseUnavailable and other database errors, UploadInProgress
+        and UploadChanged, with nothing of the chunk stored."""
+        results = store_messages(
+            self._topic,
+            self._casino,
+            self.decode(chunk),
+            now,
+            self._report_rejected,
+            open_ledger=lambda *_: self._open_ledger(),
+        )
+        counts = Counter(result.outcome for result in results)
+        for outcome, count in counts.items():
+            metrics.MESSAGES.labels(self._topic.name, str(self._casino.pk), outcome).inc(count)
+        return results
+
+    def decode(self, chunk: Sequence[UploadedMessage]) -> list[DecodedMessage]:
+        bounds = TimeBounds.at(self._received_at)
+        bounds.next_clamped += _STEP * chunk[0].number
+        return [self._decode(message, bounds) for message in chunk]
+
+    def _decode(self, message: UploadedMessage, bounds: TimeBounds) -> DecodedMessage:
+        place_id = "" if self._upload is None else self._upload.place_id
+        place = Place.in_upload(self._door, self._topic.name, place_id, message.number)
+        envelope = Envelope(place, self._casino.pk, message.key, message.value, self._headers)
+        if message.problem:
+            return DecodedMessage(envelope, Rejection("malformed", "", message.problem))
+        content = read_message(self._topic.decode, self._topic.partial, envelope, bounds, self._own_words)
+        return DecodedMessage(envelope, content)
+
+    def _open_ledger(self) -> Ledger:
+        if self._upload is None:
+            return _NoLedger(self._topic.name)
+        ledger = UploadLedger(self._upload, self._received_at)
+        self.progress = ledger.progress
+        return ledger
+
+
+class _NoLedger:
+    """Of an upload that can't be repeated: all messages are new."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+
+    def take_new(self, messages: Iterable[DecodedMessage]) -> list[DecodedMessage]:
+        return list(messages)
+
+    def write(self, results: Sequence[MessageResult], counts: Iterable[OutcomeCount], now: datetime) -> None:
+        write_counts(self._topic, counts, now)
