@@ -28,6 +28,7 @@ _REFUSALS = {
     "time_out": "has a time-out",
     "closed": "has a closed account",
     "under_age": "is or may be under age",
+    "age_unknown": "is of unknown age",
     "limit_reached": "has reached a limit",
     "currency_not_offered": "has a currency that the casino's catalogue does not offer",
     "country_not_offered": "is of a country that the casino's catalogue does not offer",

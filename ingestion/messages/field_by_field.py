@@ -16,6 +16,7 @@ from msgspec import UNSET
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields
 from recommendations.validation.changes import Change
+from recommendations.validation.normal_form import name_form
 from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import EventRow, UserRow
 from recommendations.validation.status_words import Words
@@ -51,26 +52,52 @@ def read_field_by_field(
     _read_fields(kind, found, bounds, own_words, read)
     as_of = not_ahead(told, envelope, bounds)
     ids = list(dict.fromkeys(islice(_ids(found, read), _MOST_IDS)))
-    with suppress(InvalidRow):
+    try:
         if found.is_whole and not read.unreadable and len(ids) <= 1:
-            if kind.required <= read.values.keys() and (found.values.get("timestamp") or "timestamp" in kind.nulls):
-                return _row(kind, read, ids, as_of)
-            if not (of_another_kind := sorted(kind.foreign & found.values.keys())):
-                return Partial(_change(kind, _key(kind, read, ids), read.values, as_of), rejection)
-            rejection = _of_another_topic(of_another_kind[0])
+            return _row_or_change(kind, found, read, ids, as_of)
+    except InvalidRow as error:
+        read.problems.setdefault(error.field, error)
+    rejection = _reason(rejection, read)
     keys, is_certain = _restricted_rows(kind, found, envelope, read, ids)
     restrictions = kind.restrictions(read)
     if not is_certain and (restrictions or len(keys) > 1):
         restrictions = _WITHHELD
     changes = tuple(_change(kind, key, {**restrictions, "timestamp": told}, as_of) for key in keys if restrictions)
-    if rejection.code == "wrong_type" and (problem := read.problems.get(rejection.field)) is not None:
-        rejection = rejection_of(problem)  # the decoder knows one form of a time, and tells of no other
     return msgspec.structs.replace(rejection, changes=changes, unknown_word=read.unknown_word)
 
 
-def _of_another_topic(field: str) -> Rejection:
-    """An event sent as a user, of whose fields `open` would activate the user of the same id."""
-    return Rejection("inconsistent", field, f"{field} is a field of another topic's messages: send the message there")
+def _row_or_change(
+    kind: PartialFormat, found: Fields, read: ReadFields, ids: list[OwnId], as_of: datetime
+) -> UserRow | EventRow | Partial:
+    """What a message says of which all can be read. Raises InvalidRow where fields contradict each other, nothing names
+    the row, or the message is another topic's."""
+    if kind.required <= {name for name, value in read.values.items() if value is not None}:
+        return _row(kind, read, ids, as_of)
+    if of_another_kind := sorted(kind.foreign & found.values.keys()):
+        # an event sent as a user, of whose fields `open` would activate the user of the same id
+        text = "is a field of another topic's messages: send the message there"
+        raise InvalidRow("inconsistent", of_another_kind[0], text)
+    key, lacking = _key(kind, read, ids), kind.lacking(read)
+    change = _change(kind, key, {**read.values, "makes_row": not lacking}, as_of)
+    field = lacking[0] if lacking else "id"
+    unless_stored = Rejection("missing", field, f"{field} is required of what is not stored yet: send it once")
+    return Partial(change, unless_stored)
+
+
+def _reason(rejection: Rejection, read: ReadFields) -> Rejection:
+    """Why a message is rejected, of which the decoder told the first thing that a complete row must have: that is no
+    problem of a partial message. Of times and dates, the decoder knows one form alone."""
+    problems = read.problems
+    if rejection.code == "wrong_type" and rejection.field in problems:
+        return rejection_of(problems[rejection.field])
+    if rejection.code != "missing":
+        return rejection
+    if problems:
+        return rejection_of(problems[min(problems)])
+    if read.unreadable:
+        field = min(read.unreadable)
+        return Rejection("wrong_type", field, f"{field} can't be read")
+    return rejection
 
 
 def _restricted_rows(
@@ -99,8 +126,8 @@ def _key(kind: PartialFormat, read: ReadFields, ids: list[OwnId]) -> Key:
     """Raises InvalidRow where nothing names the row."""
     if ids:
         return {"id": ids[0]}
-    if not kind.key_fields <= read.values.keys():
-        raise InvalidRow("missing", "id", "is required in a partial message")
+    if unnamed := [field for field in kind.key_fields if read.values.get(field) is None]:
+        raise InvalidRow("missing", unnamed[0], f"is required without an id: send {', '.join(unnamed)}, or the id")
     return kind.key_of(read)
 
 
@@ -126,7 +153,7 @@ def _read_fields(kind: PartialFormat, found: Fields, bounds: TimeBounds, own_wor
         given = list(dict.fromkeys(found.values.get(name, ())))
         if len(given) > 1:
             read.unreadable.add(name)
-        elif given and given[0] == NULL and name in kind.nulls:
+        elif given and name in kind.nulls and _says_nothing(kind, name, given[0]):
             if kind.nulls[name] is not UNSET:
                 read.values[name] = kind.nulls[name]
         elif given:
@@ -140,6 +167,15 @@ def _read_fields(kind: PartialFormat, found: Fields, bounds: TimeBounds, own_wor
     if len(set(read.statuses)) > 1:
         read.unreadable.add("status")
     kind.complete(found, read)
+
+
+def _says_nothing(kind: PartialFormat, name: str, given: bytes) -> bool:
+    """Null; in some fields also text of nothing, as files have it."""
+    if given == NULL or name not in kind.blanks or not given.startswith(b'"'):
+        return given == NULL
+    with suppress(*_UNREADABLE):
+        return not name_form(READ_TEXT(given))
+    return False
 
 
 def _field(kind: PartialFormat, name: str, given: bytes, bounds: TimeBounds, found: Fields) -> Any:

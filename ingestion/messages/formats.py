@@ -1,11 +1,11 @@
 """The message formats: one JSON object per message, with the fields of its struct.
 
-`schema()` exports them as JSON Schema. Rows validate what the structs can't: upper case, control characters, known
-sports.
+`schemas.schema()` exports them as JSON Schema. Rows validate what the structs can't: upper case, control characters,
+known sports.
 """
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -44,8 +44,8 @@ _OWN_FORMAT = {"format": "odd"}
 Stake = Annotated[
     msgspec.Raw,
     Meta(
-        description="In the user's currency, in steps of 0.01.",
-        extra_json_schema=_AMOUNT | {"exclusiveMinimum": 0, "maximum": float(MAX_STAKE)},
+        description="In the user's currency, in steps of 0.01; 0: none is suggested, for a user of unknown currency.",
+        extra_json_schema=_AMOUNT | {"minimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
 SelectionOdd = Annotated[
@@ -92,7 +92,7 @@ _EventOdd = Annotated[
 
 
 class UserMessage(msgspec.Struct):
-    """A customer of the casino. Of a known one, all but the id may be absent, and stays as it was."""
+    """A customer of the casino, in full. All but what names the user may be absent, and stays as it was."""
 
     name: Text
     surname: Text
@@ -184,7 +184,7 @@ class ServedMessage(msgspec.Struct):
     recommender: Annotated[Text, Meta(description="The recommender that computed it.")]
     asked_for: Annotated[Text, Meta(description="The casino's configured recommender.")]
     stake: Stake
-    currency: Text
+    currency: OptionalText
     events: Annotated[list[ServedEventMessage], Meta(description="Best first; empty if nothing was recommended.")]
     fallback: Annotated[OptionalText, Meta(description="Number of skipped recommenders of the chain; empty: none.")] = (
         ""
@@ -193,36 +193,3 @@ class ServedMessage(msgspec.Struct):
     took_ms: (
         Annotated[float, Meta(ge=0, description="From request to response without HTTP, in milliseconds.")] | None
     ) = None
-
-
-_PARTIAL = (UserMessage, EventMessage)
-_FLOAT = {"type": "number"}
-
-
-def schema(message: type[msgspec.Struct]) -> dict[str, Any]:
-    """JSON Schema (2020-12) of a message."""
-    described = _described(msgspec.json.schema(message))
-    if message in _PARTIAL:
-        definition = described["$defs"][message.__name__]
-        definition["anyOf"] = [{"required": ["id"]}, {"required": definition.pop("required")}]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
-
-
-def _described(part: Any) -> Any:
-    """Describe an amount as a number or as text in the format of one; one with a title may be null. Describe an id as
-    a whole number, of which 31.0 is one too, or as text."""
-    if isinstance(part, list):
-        return [_described(each) for each in part]
-    if not isinstance(part, dict):
-        return part
-    if part.get("format") == "odd":
-        odd = {"description": part["description"], "anyOf": [{"type": "number"}, {"type": "string"}]}
-        return {"title": part["title"], "anyOf": [odd, {"type": "null"}]}
-    if part.get("format") == "own-id":
-        return {"description": part["description"], "anyOf": [each for each in part["anyOf"] if each != _FLOAT]}
-    if part.get("format") == "decimal":
-        bounds = {name: part[name] for name in ("minimum", "exclusiveMinimum", "maximum") if name in part}
-        accepted = [{"type": "number", **bounds}, {"type": "string", "format": "decimal"}]
-        amount = {"description": part["description"], "anyOf": accepted}
-        return {"title": part["title"], "anyOf": [amount, {"type": "null"}]} if "title" in part else amount
-    return {name: _described(value) for name, value in part.items()}

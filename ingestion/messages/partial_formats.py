@@ -1,6 +1,6 @@
 """The formats of partial messages: how those of users and events are read field by field."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -12,7 +12,7 @@ from msgspec import UNSET
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields, status_words
 from recommendations.validation.changes import EventChange, NamedMatch, UserChange
-from recommendations.validation.natural_keys import user_key
+from recommendations.validation.natural_keys import former_user_keys, user_key
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.rows import EventRow, UserRow
 from recommendations.validation.status_words import Words
@@ -39,9 +39,10 @@ Key = Mapping[str, Any]
 class PartialFormat:
     """How messages of one topic are read field by field.
 
-    `required`: the fields of an unknown row. `foreign`: those that only messages of another topic have.
-    `read`: the readers of fields that the decoder does not read in all forms.
-    `nulls`: what null means in a field, UNSET for nothing; elsewhere it can't be read. `key_of` names a row without
+    `required`: the fields of a complete row. `lacking`: those that a message lacks to make a row that is not stored.
+    `foreign`: those that only messages of another topic have. `read`: the readers of fields that the decoder does not
+    read in all forms. `nulls`: what null means in a field, UNSET for nothing; elsewhere it can't be read. `blanks`:
+    where empty text is the same as null. `key_of` names a row without
     an id, as far as it can be told, or raises LookupError; `key_fields` name it exactly. `complete` decides what needs
     several fields.
     """
@@ -50,15 +51,22 @@ class PartialFormat:
     row: Callable[..., UserRow | EventRow]
     change: type[UserChange] | type[EventChange]
     required: frozenset[str]
+    lacking: Callable[[ReadFields], Sequence[str]]
     foreign: frozenset[str]
     nulls: Mapping[str, Any]
+    blanks: frozenset[str]
     read: Mapping[str, Read]
     resolve: Callable[[Envelope], bytes]
     status_of: Callable[[str, Words], str]
     restrictions: Callable[[ReadFields], Values]
-    key_fields: frozenset[str]
+    key_fields: Sequence[str]
     key_of: Callable[[ReadFields], Key]
     complete: Callable[[Fields, ReadFields], None]
+
+    @cached_property
+    def named_by(self) -> Sequence[Sequence[str]]:
+        """The fields of which a message must have one set."""
+        return ("id",), self.key_fields
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -113,7 +121,8 @@ def _complete_user(found: Fields, read: ReadFields) -> None:
 
 def _user_key(read: ReadFields) -> Key:
     values = read.values
-    return {"natural_key": user_key(values["name"], values["surname"], values["birth_year"], values["country"])}
+    named = values["name"], values["surname"], values["birth_year"], values["country"]
+    return {"natural_key": user_key(*named), "former_keys": former_user_keys(*named)}
 
 
 def _event_key(read: ReadFields) -> Key:
@@ -134,19 +143,22 @@ EVENT_FIELDS = frozenset({
     "begin_timestamp", "end_timestamp", "country", "league", "home_team", "away_team", "sport", "odd",
 })  # fmt: skip
 USER_FIELDS = frozenset({"name", "surname", "birth_year", "currency", "country", "gender", "favorite_sport"})
+_UNCHANGED_BY_NULL = USER_FIELDS | {"timestamp", "status", "status_until", "birth_date"}
 
 PARTIAL_EVENTS = PartialFormat(
     message=EventMessage,
     row=EventRow,
     change=EventChange,
     required=EVENT_FIELDS,
+    lacking=lambda read: sorted(EVENT_FIELDS - read.values.keys()),
     foreign=frozenset({"surname", "birth_year", "recommended_events"}),
     nulls={"status": UNSET, "timestamp": UNSET},
+    blanks=frozenset(),
     read={"begin_timestamp": _to_come("begin_timestamp"), "end_timestamp": _to_come("end_timestamp"), "odd": _price},
     resolve=resolve_event,
     status_of=status_words.event_status,
     restrictions=event_restrictions,
-    key_fields=frozenset({"sport", "league", "home_team", "away_team", "begin_timestamp"}),
+    key_fields=("sport", "league", "home_team", "away_team", "begin_timestamp"),
     key_of=_event_key,
     complete=_complete_event,
 )
@@ -155,8 +167,10 @@ PARTIAL_USERS = PartialFormat(
     row=UserRow,
     change=UserChange,
     required=USER_FIELDS,
+    lacking=lambda _: (),
     foreign=frozenset({"home_team", "away_team", "begin_timestamp", "recommended_events"}),
-    nulls={"status": UNSET, "status_until": UNSET, "birth_date": UNSET, "favorite_league": "", "favorite_sport": ""},
+    nulls=dict.fromkeys(_UNCHANGED_BY_NULL, UNSET) | {"birth_year": None, "favorite_league": "", "favorite_sport": ""},
+    blanks=frozenset({"name", "surname", "currency", "country", "gender", "favorite_league", "favorite_sport"}),
     read={
         "status_until": lambda given, *_: parse_end(fields.time_in_json("status_until", given)),
         "birth_date": lambda given, *_: fields.date_in_json("birth_date", given),
@@ -166,7 +180,7 @@ PARTIAL_USERS = PartialFormat(
     resolve=resolve_user,
     status_of=status_words.user_status,
     restrictions=user_restrictions,
-    key_fields=frozenset({"name", "surname", "birth_year", "country"}),
+    key_fields=("name", "surname", "birth_year", "country"),
     key_of=_user_key,
     complete=_complete_user,
 )

@@ -14,7 +14,9 @@ class UserStatus(models.TextChoices):
 
 
 class User(CasinoModel):
-    """A customer. `id` is the casino's own if it sent one; else `natural_key` identifies the person.
+    """A customer. `id` is the casino's own if it sent one; else `natural_key` identifies the person. Text that no
+    message told is empty, and the birth year null. `timestamp` is that of the latest message with any of it; 2000-01-01
+    of a user of whom only a status, a birth date or a limit was told.
 
     The settings define the valid currencies, genders and sports. A status other than ACTIVE ends at `status_until`, or
     never. `stake_limit` is the maximum stake of a coupon, `limit_left` the rest of the user's overall limit; both in
@@ -27,15 +29,15 @@ class User(CasinoModel):
     values; null, in rows of earlier releases, is `timestamp`.
     """
 
-    name = models.CharField(max_length=100)
-    surname = models.CharField(max_length=100)
-    birth_year = models.SmallIntegerField()
-    currency = models.CharField(max_length=10)
-    country = models.CharField(max_length=100)
-    gender = models.CharField(max_length=20)
+    name = models.CharField(max_length=100, blank=True, default="", db_default="")
+    surname = models.CharField(max_length=100, blank=True, default="", db_default="")
+    birth_year = models.SmallIntegerField(null=True, blank=True)
+    currency = models.CharField(max_length=10, blank=True, default="", db_default="")
+    country = models.CharField(max_length=100, blank=True, default="", db_default="")
+    gender = models.CharField(max_length=20, blank=True, default="", db_default="")
     timestamp = models.DateTimeField()
-    favorite_sport = models.CharField(max_length=50, blank=True)
-    favorite_league = models.CharField(max_length=100, blank=True)
+    favorite_sport = models.CharField(max_length=50, blank=True, db_default="")
+    favorite_league = models.CharField(max_length=100, blank=True, db_default="")
     status = models.CharField(
         max_length=20, choices=UserStatus.choices, default=UserStatus.ACTIVE, db_default=UserStatus.ACTIVE
     )
@@ -60,4 +62,4 @@ class User(CasinoModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} {self.surname}"
+        return f"{self.name} {self.surname}".strip() or f"user {self.pk}"

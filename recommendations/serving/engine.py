@@ -25,7 +25,7 @@ from recommendations.tallies.trends import NO_TRENDS, Trends
 from recommendations.validation.identity import Match
 
 from . import slip
-from .guard_rails import GuardedUser, refuse, round_down, suggest_stake
+from .guard_rails import GuardedUser, currency_of, refuse, round_down, suggest_stake
 from .options import DEFAULTS, Options
 from .recommendation import Recommendation, RecommendedEvent
 from .request_filters import NO_FILTERS, RequestFilters
@@ -109,7 +109,7 @@ def build_recommendation(
 
     Its confidence is n / (n + 10) for a user of n coupons, halved at each fallback.
     """
-    user, currency = user_context.user, user_context.user.currency
+    user, currency = user_context.user, currency_of(user_context.user, request.options)
     refusal = refuse(user, request.options, request.now)
     recommender, step = request.recommender, 0
     events: tuple[RecommendedEvent, ...] = ()

@@ -12,7 +12,7 @@ from recommendations.models import UserStatus
 from .options import Options
 
 _DIGITS = 200  # the product of twenty odds of a million needs 140
-_NOTHING = Decimal("0.00")
+_NOTHING, _HUNDREDTH = Decimal("0.00"), Decimal("0.01")
 
 
 class Refusal(StrEnum):
@@ -22,6 +22,7 @@ class Refusal(StrEnum):
     TIME_OUT = "time_out"
     CLOSED = "closed"
     UNDER_AGE = "under_age"
+    AGE_UNKNOWN = "age_unknown"
     LIMIT_REACHED = "limit_reached"
     CURRENCY_NOT_OFFERED = "currency_not_offered"
     COUNTRY_NOT_OFFERED = "country_not_offered"
@@ -38,7 +39,7 @@ class GuardedUser(Protocol):
     @property
     def is_withheld(self) -> bool: ...
     @property
-    def birth_year(self) -> int: ...
+    def birth_year(self) -> int | None: ...
     @property
     def birth_date(self) -> date | None: ...
     @property
@@ -55,40 +56,55 @@ def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None
     """Why this user may be shown no bets at `now`; None if bets may be shown."""
     if user.status != UserStatus.ACTIVE:
         # an unknown status, of another release, forbids bets too
-        refusal = Refusal(user.status.lower()) if user.status in UserStatus else Refusal.CLOSED
-        if refusal is Refusal.CLOSED or user.status_until is None or now < user.status_until:
-            return refusal
+        forbidden = Refusal(user.status.lower()) if user.status in UserStatus else Refusal.CLOSED
+        if forbidden is Refusal.CLOSED or user.status_until is None or now < user.status_until:
+            return forbidden
     if user.is_withheld:
         return Refusal.WITHHELD
-    if _age(user, now.date()) < options.minimum_age:
-        return Refusal.UNDER_AGE
-    catalogue = options.catalogue
+    if (refusal := _refuse_age(_age(user, now.date()), options)) is not None:
+        return refusal
+    catalogue, currency = options.catalogue, currency_of(user, options)
     if catalogue.user_countries is not None and user.country not in catalogue.user_countries:
         return Refusal.COUNTRY_NOT_OFFERED
-    if (smallest := catalogue.smallest_amount(user.currency)) is None:
+    smallest = catalogue.smallest_amount(currency)
+    if smallest is None and (currency or catalogue.currencies is not None):
         return Refusal.CURRENCY_NOT_OFFERED
-    limits = (options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
+    limits = (options.max_stakes.get(currency), user.stake_limit, user.limit_left)
+    smallest = smallest or _HUNDREDTH  # of a currency that no message told
     return Refusal.LIMIT_REACHED if any(limit is not None and limit < smallest for limit in limits) else None
 
 
-def _age(user: GuardedUser, today: date) -> int:
+def currency_of(user: GuardedUser, options: Options) -> str:
+    """The user's currency, or else the casino's default; empty if neither was told."""
+    return user.currency or options.default_currency or ""
+
+
+def _refuse_age(age: int | None, options: Options) -> Refusal | None:
+    if age is None:
+        return None if options.allow_unknown_age else Refusal.AGE_UNKNOWN
+    return Refusal.UNDER_AGE if age < options.minimum_age else None
+
+
+def _age(user: GuardedUser, today: date) -> int | None:
     """The age by the birth date, or by the birth year if that makes the user younger: then, as without a date, the user
-    counts as born on the last day of the year."""
-    born = user.birth_date
-    if born is None or born.year < user.birth_year:
-        return today.year - user.birth_year - 1
+    counts as born on the last day of the year. None if neither is known."""
+    born, year = user.birth_date, user.birth_year
+    if born is None or (year is not None and born.year < year):
+        return None if year is None else today.year - year - 1
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
 def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) -> Decimal:
     """A stake in the user's currency: the usual one, or the casino's default for a user without coupons; limited by the
     casino's cap, the user's limit, and the rest of that limit. At least the smallest payable amount: `refuse` rejects
-    users who may not stake that, and those of other currencies than the casino's."""
-    wanted = _default_stake(user.currency, options) if usual is None else usual
-    amounts = (wanted, options.max_stakes.get(user.currency), user.stake_limit, user.limit_left)
-    smallest = options.catalogue.smallest_amount(user.currency)
-    stake = round_down(min(amount for amount in amounts if amount is not None), user.currency, options)
-    return stake if smallest is None else max(stake, smallest)
+    users who may not stake that, and those of other currencies than the casino's. 0, no suggestion, without a currency:
+    10 of which?"""
+    currency = currency_of(user, options)
+    if (smallest := options.catalogue.smallest_amount(currency)) is None:
+        return _NOTHING
+    wanted = _default_stake(currency, options) if usual is None else usual
+    amounts = (wanted, options.max_stakes.get(currency), user.stake_limit, user.limit_left)
+    return max(round_down(min(amount for amount in amounts if amount is not None), currency, options), smallest)
 
 
 def _default_stake(currency: str, options: Options) -> Decimal:

@@ -90,7 +90,7 @@ class FoundUser:
     user_id: int
     currency: str
     country: str
-    birth_year: int
+    birth_year: int | None
     birth_date: date | None
     status: str
     status_until: datetime | None

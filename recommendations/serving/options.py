@@ -91,7 +91,11 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     default_stakes: Annotated[
         dict[Name, Amount], Meta(description="The stake for users without coupons, by currency.")
     ] = {}
+    default_currency: Annotated[Name | None, Meta(description="The currency of users whose messages tell none.")] = None
     minimum_age: Annotated[int, Meta(ge=16, le=30, description="In years.")] = 18
+    allow_unknown_age: Annotated[
+        bool, Meta(description="Show bets to users of unknown age: the casino has checked that all of them are of age.")
+    ] = False
     fallbacks: Annotated[
         tuple[Name, ...],
         Meta(max_length=10, description="Recommenders to use, in order, if the configured one lacks data."),
@@ -152,8 +156,11 @@ def _as_stored(options: Options) -> Options:
     catalogue = catalogue_as_stored(options.catalogue)
     default_stakes = _by_currency("default_stakes", options.default_stakes, catalogue)
     _require_default_stakes(catalogue, default_stakes)
+    currency = options.default_currency and fields.currency("default_currency", options.default_currency)
+    require_known_currencies("default_currency", [currency] if currency else (), catalogue)
     return msgspec.structs.replace(
         options,
+        default_currency=currency,
         blocked=_named_as_stored("blocked", options.blocked),
         pinned=_named_as_stored("pinned", options.pinned),
         max_stakes=_by_currency("max_stakes", options.max_stakes, catalogue),

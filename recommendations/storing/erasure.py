@@ -13,7 +13,7 @@ from recommendations.models import FittedModel
 from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 from tenants.routing.connections import casino_atomic, execute, query
 
-from .removal import lock_profiles
+from .removal import LATEST_MESSAGE, lock_profiles
 from .user_tallies import rebuild_users
 from .waiting_coupons import lock_waiting_coupons
 
@@ -28,11 +28,11 @@ _OF_A_USER = {
 }
 
 _DATED = ("waiting_coupons", "purchased_coupons", "served_recommendations")
-_STORED_SINCE = "SELECT FROM users WHERE id = %s AND timestamp > %s"
+_STORED_SINCE = f"SELECT FROM users WHERE id = %s AND {LATEST_MESSAGE['users']} > %s"
 _LOCK_USER = "SELECT FROM users WHERE id = %s FOR UPDATE"
 
 # Now, or the row's own timestamp if later: else the same message would store the row again.
-_AS_OF = "SELECT GREATEST(%s, (SELECT timestamp FROM users WHERE id = %s FOR UPDATE))"
+_AS_OF = f"SELECT GREATEST(%s, (SELECT {LATEST_MESSAGE['users']} FROM users WHERE id = %s FOR UPDATE))"
 
 _FORGET_CHANGES = "DELETE FROM waiting_changes WHERE kind = 'users' AND key = %s"
 

@@ -11,9 +11,10 @@ from tenants.routing.connections import casino_atomic, execute
 
 from .outcomes import NOT_STORED, Outcome
 from .removal import remove_events
+from .rows_and_changes import store_rows
 from .same_event import SameEvents, rename_moved
 from .same_match import link_same_matches
-from .upsert import Rows, store_in_order, store_rows
+from .upsert import Rows, store_in_order
 from .upsert_sql import Timed, Upsert, as_json
 
 _STRICTNESS = (

@@ -27,7 +27,7 @@ ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = excluded.timestamp WHERE st
 """
 
 # A partial message moves only the times of what it has.
-_LATEST = {
+LATEST_MESSAGE = {
     "users": "GREATEST(users.timestamp, users.status_as_of, users.is_withheld_as_of, users.stake_limit_as_of, "
     "users.limit_left_as_of, users.birth_date_as_of)",
     "events": "GREATEST(events.timestamp, events.status_as_of, events.odd_as_of, events.begin_timestamp_as_of)",
@@ -37,7 +37,7 @@ _LATEST = {
 def _unchanged_since(table: str) -> str:
     return (
         f"{table}.id = row.id AND {table}.natural_key IS NULL "
-        f"AND COALESCE({_LATEST[table]} <= row.timestamp OR {_LATEST[table]} > {LATEST_TRUSTED}, true)"
+        f"AND COALESCE({LATEST_MESSAGE[table]} <= row.timestamp OR {LATEST_MESSAGE[table]} > {LATEST_TRUSTED}, true)"
     )
 
 

@@ -16,16 +16,13 @@ from recommendations.validation.own_ids import MAX_OWN_ID, OwnId
 from recommendations.validation.rows import CouponRow, MutableRow, Removal, Row
 from tenants.routing.connections import execute, query
 
-from .changes import apply_changes
-from .outcomes import DUPLICATE, ID_TAKEN, NOT_STORED, STALE, Outcome, Result
+from .outcomes import DUPLICATE, ID_TAKEN, STALE, Outcome, Result
 from .upsert_sql import Upsert, as_json
-from .waiting_changes import keep_until_stored, take_waiting
 
 Key = OwnId | UUID  # in stored rows, and where this module's functions return it, never text
 Stored = Row | Change | Removal
 Rows = Sequence[Stored]
 Store = Callable[[Rows], list[Outcome]]
-Remove = Callable[[Sequence[Removal]], dict[Key, Outcome]]
 
 
 @cache
@@ -47,7 +44,7 @@ def write(upsert: Upsert, rows: Sequence[MutableRow]) -> dict[Key, Outcome]:
     return outcomes
 
 
-def reserve_ids(table: str, rows: Sequence[Row]) -> None:
+def reserve_ids(table: str, rows: Sequence[Row | Change]) -> None:
     """Advance the table's id sequence beyond the ids that the casino chose for these rows. Those that stand for text
     are beyond all sequences.
 
@@ -105,22 +102,6 @@ def key_of(row: Stored) -> Key:
     if isinstance(row, Removal):
         return row.id
     return row.id or cast(UUID, row.natural_key)  # every row without an id has one
-
-
-def store_rows(rows: Rows, upsert: Upsert, remove: Remove) -> list[Outcome]:
-    """Write the rows, and apply the changes and the removals. Keys are unique."""
-    incoming = [row for row in rows if isinstance(row, MutableRow)]
-    outcomes = write(upsert, incoming)
-    if len(outcomes) < len(incoming):
-        outcomes |= explain_unwritten(upsert, [row for row in incoming if key_of(row) not in outcomes])
-    if new := [key for key, outcome in outcomes.items() if outcome.result is Result.STORED]:
-        apply_changes(upsert, take_waiting(upsert, new))
-    if changes := [row for row in rows if isinstance(row, Change)]:
-        outcomes |= zip(map(key_of, changes), apply_changes(upsert, changes), strict=True)
-        keep_until_stored(upsert, [change for change in changes if outcomes[key_of(change)] is NOT_STORED])
-    if removals := [row for row in rows if isinstance(row, Removal)]:
-        outcomes |= remove(removals)
-    return [outcomes[key_of(row)] for row in rows]
 
 
 def written_ids(outcomes: Iterable[Outcome]) -> list[int]:

@@ -7,7 +7,7 @@ an address's, never makes a status stale that was sent before it and arrives aft
 A complete message inserts a row or updates it (`Upsert.sql`); a partial one updates a stored row (`Upsert.update_sql`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,13 +68,17 @@ class Upsert:
     """`columns` are pairs of name and SQL type. A stored row of the same key is updated where something differs.
 
     `valid_if` is SQL with the new values of columns, as `{odd}`: a partial message that makes it false contradicts the
-    stored row.
+    stored row. `unknown` are columns with the SQL of the value that no message tells: where that is stored, an older
+    message than the row's tells the value all the same. Of the columns `highest`, the highest value counts at equal
+    times.
     """
 
     table: str
     columns: tuple[tuple[str, str], ...]
     timed: tuple[Timed, ...] = ()
     valid_if: str = "true"
+    unknown: tuple[tuple[str, str], ...] = ()
+    highest: tuple[str, ...] = ()
 
     def sql(self, key: str, unset_columns: tuple[str, ...] = ()) -> str:
         """SQL that upserts rows by `key` (`id` or `natural_key`), without `unset_columns`. Parameter: the rows as JSON.
@@ -101,6 +105,18 @@ class Upsert:
         return (
             f"UPDATE {table} SET {self._assignments(changes)} FROM {self._record(columns)} "
             f"WHERE {self._is_stored_as(key)} AND {self._effects(changes)} RETURNING {table}.{key}, {table}.id"
+        )
+
+    def unknown_row_sql(self, key: str) -> str:
+        """SQL that inserts rows of which nothing but `key` is known, older than any message. Parameter: their first
+        changes as JSON. Returns (key, id) for each inserted row, and nothing for stored and removed ones."""
+        times = [f"{each.as_of}" for each in self.timed]
+        columns = ", ".join([key, "timestamp", *times])
+        values = ", ".join([f"row.{key}", *[_NEVER] * (1 + len(times))])
+        return (
+            f"INSERT INTO {self.table} ({columns}) "
+            f"SELECT {values} FROM {self._record(['id', 'natural_key', 'timestamp'], self._extra)} "
+            f"{self._unless_removed(key)} ORDER BY row.{key} ON CONFLICT ({key}) DO NOTHING RETURNING {key}, id"
         )
 
     def contradictions_sql(self, key: str, unset_columns: tuple[str, ...]) -> str:
@@ -148,7 +164,10 @@ class Upsert:
         timed = [self._timed_change(each, columns, new) for each in self.timed if each.is_in(columns)]
         of_subjects = {column for each in self.timed for column in each.columns}
         rest = [each for each in columns if each not in {"id", "natural_key", "timestamp"} | of_subjects]
-        return [self._row_change(rest, new), *timed] if rest else timed
+        if not rest:
+            return timed
+        change = self._row_change(rest, new)
+        return [change, *self._filling(change, rest, new), *timed]
 
     def _assignments(self, changes: list[_Change]) -> str:
         return ", ".join(f"{column} = {value}" for column, value in self._new_values(changes).items())
@@ -160,8 +179,26 @@ class Upsert:
         """The columns without a time of their own, which have the row's. A row without a timestamp replaces any."""
         stored = f"{self.table}.timestamp"
         values = {column: f"{new}.{column}" for column in columns}
+        for column in self.highest:
+            if column in values:
+                highest = f"GREATEST({new}.{column}, {self.table}.{column})"
+                values[column] = f"CASE WHEN {stored} = {new}.timestamp THEN {highest} ELSE {new}.{column} END"
         values["timestamp"] = f"COALESCE({new}.timestamp, {stored})"
         return _Change(f"COALESCE({stored} <= {new}.timestamp OR {stored} > {LATEST_TRUSTED}, true)", values)
+
+    def _filling(self, change: _Change, columns: list[str], new: str) -> Iterator[_Change]:
+        """What an older message than the row's tells, of which no message told anything."""
+        unknown = {
+            column: f"{self.table}.{column} IS NOT DISTINCT FROM {value}"
+            for column, value in self.unknown
+            if column in columns
+        }
+        if unknown:
+            values = {
+                column: f"CASE WHEN {is_unknown} THEN {new}.{column} ELSE {self.table}.{column} END"
+                for column, is_unknown in unknown.items()
+            }
+            yield _Change(f"NOT ({change.condition}) AND ({' OR '.join(unknown.values())})", values)
 
     def _timed_change(self, timed: Timed, columns: list[str], new: str) -> _Change:
         stored = f"COALESCE({self.table}.{timed.as_of}, {self.table}.timestamp)"

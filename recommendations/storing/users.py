@@ -9,7 +9,8 @@ from tenants.routing.connections import casino_atomic, execute
 
 from .outcomes import Outcome
 from .removal import remove_users
-from .upsert import Rows, store_in_order, store_rows, written_ids
+from .rows_and_changes import store_rows
+from .upsert import Rows, store_in_order, written_ids
 from .upsert_sql import Timed, Upsert
 from .waiting_coupons import lock_waiting_coupons, store_coupons_waiting_for
 
@@ -56,6 +57,9 @@ USERS = Upsert(
         Timed(("limit_left",), _is_lower("limit_left")),
         Timed(("is_withheld",), "({new}.is_withheld AND NOT {old}.is_withheld)"),
     ),
+    # not the birth year: null may have been told, of a user whose age the casino no longer knows
+    unknown=tuple((column, "''") for column in ("name", "surname", "currency", "country", "gender")),
+    highest=("birth_year",),
 )
 
 _PROFILES = "INSERT INTO users_profile (user_id) SELECT unnest(%s::bigint[]) ON CONFLICT (user_id) DO NOTHING"

@@ -61,7 +61,9 @@ class StoredUser:
 
     def store(self, row: UserRow) -> None:
         if row.timestamp >= self.timestamp:
-            self.timestamp, self.country, self.birth_year = row.timestamp, row.country, row.birth_year
+            is_equal = row.timestamp == self.timestamp
+            self.birth_year = max(row.birth_year, self.birth_year) if is_equal else row.birth_year
+            self.timestamp, self.country = row.timestamp, row.country
         if row.status is not None:
             self.status = self.status.after((row.status, row.status_until), row.timestamp, status_strictness)
         if row.birth_date is not None:

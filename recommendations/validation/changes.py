@@ -2,7 +2,7 @@
 
 A field that the message leaves out is UNSET and keeps the stored value. The constructors validate the others as those
 of `rows` do, and raise InvalidRow. A change is for the stored row with its `id`, or else with its `natural_key`, or its
-`match`.
+`match`. One that `makes_row` says enough to store the row where there is none.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,6 +30,7 @@ class _Change(msgspec.Struct, kw_only=True):
     id: OwnId | None = None
     natural_key: UUID | None = None
     timestamp: datetime
+    makes_row: bool = False
 
     def __post_init__(self) -> None:
         self.id = fields.identity("id", self.id)
@@ -46,7 +47,8 @@ class _Change(msgspec.Struct, kw_only=True):
 
 
 class UserChange(_Change, kw_only=True):
-    """`status_until` is sent with each status. `is_withheld`: the message could not be read; else it is False."""
+    """`status_until` is sent with each status. `birth_year` is None if it is unknown from then on. `is_withheld`: the
+    message could not be read; else it is False."""
 
     VALIDATORS = {
         "name": fields.text,
@@ -64,7 +66,7 @@ class UserChange(_Change, kw_only=True):
 
     name: str | UnsetType = UNSET
     surname: str | UnsetType = UNSET
-    birth_year: int | UnsetType = UNSET
+    birth_year: int | UnsetType | None = UNSET
     currency: str | UnsetType = UNSET
     country: str | UnsetType = UNSET
     gender: str | UnsetType = UNSET
@@ -76,6 +78,7 @@ class UserChange(_Change, kw_only=True):
     stake_limit: Decimal | UnsetType | None = UNSET
     limit_left: Decimal | UnsetType | None = UNSET
     is_withheld: bool | UnsetType = UNSET
+    former_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _Change.__post_init__(self)
@@ -87,9 +90,9 @@ class UserChange(_Change, kw_only=True):
         else:
             self.status_until = None
         if isinstance(self.birth_date, date):
-            if self.birth_year is UNSET:  # else the date would be dropped where the stored year is another
+            if not isinstance(self.birth_year, int):  # else the date would be dropped where the stored year is another
                 self.birth_year = fields.birth_year("birth_date", self.birth_date.year)
-            fields.birth_date("birth_date", self.birth_date, int(self.birth_year))
+            fields.birth_date("birth_date", self.birth_date, self.birth_year)
 
     @property
     def restricts(self) -> bool:
@@ -103,6 +106,7 @@ class UserChange(_Change, kw_only=True):
         return (
             self.status,
             self.status_until,
+            self.birth_year,
             self.birth_date,
             self.stake_limit,
             self.limit_left,

@@ -100,7 +100,7 @@ class UserRow(msgspec.Struct, kw_only=True):
     @property
     def restrictions(self) -> tuple[object, ...]:
         """The values of which, at equal timestamps, the strictest win."""
-        return self.status, self.status_until, self.birth_date, self.stake_limit, self.limit_left
+        return self.status, self.status_until, self.birth_year, self.birth_date, self.stake_limit, self.limit_left
 
 
 class MatchFields(msgspec.Struct, kw_only=True):
@@ -283,8 +283,9 @@ class ServedRow(msgspec.Struct, kw_only=True):
             self.fallback = fields.name("fallback", self.fallback)
         if self.model_version != "":
             self.model_version = fields.name("model_version", self.model_version)
-        self.stake = fields.stake("stake", self.stake)
-        self.currency = fields.currency("currency", self.currency)
+        self.stake = fields.coupon_stake("stake", self.stake)  # 0: without a currency, none is suggested
+        if self.currency != "":
+            self.currency = fields.currency("currency", self.currency)
         if len(self.events) > limits.selections:
             raise InvalidRow(
                 "out_of_range", "events", f"lists {len(self.events)} events; must list at most {limits.selections}"

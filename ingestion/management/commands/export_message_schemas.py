@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandParser
 
-from ingestion.messages.formats import schema
+from ingestion.messages.schemas import schema
 from ingestion.topics import TOPICS
 from recommendations.serving.options import options_schema
 

@@ -32,7 +32,7 @@ BAD: list[tuple[Any, Any, str]] = [
     (1, b"{", "malformed"),
     (1, b"\xff", "malformed"),
     (1, [], "wrong_type"),
-    (1, without(user(id=77), "surname"), "missing"),
+    (1, without(without(user(id=77), "id"), "surname"), "missing"),
     (2, user(birth_year="old"), "wrong_type"),
     (2, user(currency="$"), "unknown_value"),
     (2, user(name="x" * 101), "too_long"),

@@ -12,11 +12,11 @@ from tenants.routing.context import use_casino
 MINOR = {"birth_year": 2015, "birth_date": "2015-01-01"}
 YOUNG: list[dict[str, Any]] = [
     MINOR | {"currency": "$"}, {"birth_year": 2015, "currency": "$"}, MINOR | {"favorite_sport": "x" * 51},
-    {"birth_year": "2015"}, {"birth_year": 2015.0}, {"birth_year": None}, {"birth_year": []}, {"birth_year": 20150101},
+    {"birth_year": "2015"}, {"birth_year": 2015.0}, {"birth_year": ""}, {"birth_year": []}, {"birth_year": 20150101},
     {"birth_date": "2015-01-01"}, {"birth_date": "01/02/2015"}, {"birth_date": "2015-13-01"}, {"birth_year": 2099},
 ]  # fmt: skip
 OF_AGE: list[dict[str, Any]] = [
-    {"currency": "$"}, {"birth_date": "1985-03-01", "currency": "$"}, {"birth_date": None, "gender": None},
+    {"currency": "$"}, {"birth_date": "1985-03-01", "currency": "$"}, {"birth_date": None, "gender": 5},
 ]  # fmt: skip
 
 
@@ -47,10 +47,19 @@ def test_a_birth_date_alone_tells_the_year_too(feed, casino_a):
     with use_casino(casino_a.current):
         stored = User.objects.get(id=800001)
     assert (stored.birth_year, stored.birth_date) == (2015, date(2015, 1, 1))
-    assert feed.users({"id": 800002, "birth_date": "1885-01-01"} | known) == ["missing"]
+    assert feed.users({"id": 800002, "birth_date": "1885-01-01"} | known) == ["out_of_range"]
 
 
-def test_a_birth_date_that_arrives_before_its_user_waits(feed):
-    assert feed.users({"id": 800001, "birth_date": "2015-01-01", "timestamp": ago(days=9)}) == ["missing"]
-    assert feed.users(user(1), user(2)) == ["stored", "stored"]
+def test_a_birth_year_of_null_makes_a_known_age_unknown_until_it_is_told_again(feed):
+    feed.users(user(1, birth_date="1985-03-01"))
+    assert feed.users({"id": 800001, "birth_year": None, "timestamp": ago(days=9)}) == ["updated"]
+    feed.users(user(1, timestamp=ago(days=10)))
+    assert feed.shown_bets([1]) == set()
+    feed.users(user(1, timestamp=ago(days=8)))
+    assert feed.shown_bets([1]) == {1}
+
+
+def test_a_birth_date_that_arrives_before_its_user_counts(feed):
+    assert feed.users({"id": 800001, "birth_date": "2015-01-01", "timestamp": ago(days=9)}) == ["stored"]
+    assert feed.users(user(1), user(2)) == ["updated", "stored"]
     assert feed.shown_bets([1, 2]) == {2}

@@ -177,6 +177,7 @@ def is_refused(user: GuardedUser, options: Options) -> bool:
     if user.status != "ACTIVE" and not has_ended:
         return True
     if user.birth_date is None:
+        assert user.birth_year is not None
         is_of_age = NOW.year - user.birth_year > options.minimum_age
     else:
         is_of_age = user.birth_date.replace(year=user.birth_date.year + options.minimum_age) <= NOW.date()

@@ -1,0 +1,51 @@
+"""Exports the formats of messages as JSON Schema."""
+
+from typing import Any
+
+import msgspec
+
+from .formats import EventMessage, UserMessage
+from .partial_formats import PARTIAL_EVENTS, PARTIAL_USERS, PartialFormat
+
+_FLOAT = {"type": "number"}
+_PARTIAL: dict[type[msgspec.Struct], PartialFormat] = {UserMessage: PARTIAL_USERS, EventMessage: PARTIAL_EVENTS}
+
+
+def schema(message: type[msgspec.Struct]) -> dict[str, Any]:
+    """JSON Schema (2020-12) of a message."""
+    described = _described(msgspec.json.schema(message))
+    if (partial := _PARTIAL.get(message)) is not None:
+        definition = described["$defs"][message.__name__]
+        del definition["required"]
+        definition["anyOf"] = [{"required": list(fields)} for fields in partial.named_by]
+        _let_be_empty(definition["properties"], partial)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _let_be_empty(properties: dict[str, Any], partial: PartialFormat) -> None:
+    """Describe where null and empty text are read."""
+    for name in partial.blanks:
+        properties[name].pop("minLength", None)
+    for name in partial.nulls:
+        if {"type": "null"} not in properties[name].get("anyOf", ()):
+            properties[name] = {"anyOf": [properties[name], {"type": "null"}]}
+
+
+def _described(part: Any) -> Any:
+    """Describe an amount as a number or as text in the format of one; one with a title may be null. Describe an id as
+    a whole number, of which 31.0 is one too, or as text."""
+    if isinstance(part, list):
+        return [_described(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("format") == "odd":
+        odd = {"description": part["description"], "anyOf": [{"type": "number"}, {"type": "string"}]}
+        return {"title": part["title"], "anyOf": [odd, {"type": "null"}]}
+    if part.get("format") == "own-id":
+        return {"description": part["description"], "anyOf": [each for each in part["anyOf"] if each != _FLOAT]}
+    if part.get("format") == "decimal":
+        bounds = {name: part[name] for name in ("minimum", "exclusiveMinimum", "maximum") if name in part}
+        accepted = [{"type": "number", **bounds}, {"type": "string", "format": "decimal"}]
+        amount = {"description": part["description"], "anyOf": accepted}
+        return {"title": part["title"], "anyOf": [amount, {"type": "null"}]} if "title" in part else amount
+    return {name: _described(value) for name, value in part.items()}
