@@ -65,8 +65,8 @@ audit: .venv/dev  ## insecure code, and known holes in what is installed; findin
 chaos: .venv/dev  ## some minutes of kills, cuts and outages while messages are ingested; APACHE=1 on a real Apache Kafka; ARGS='--seed 7'
 	$(if $(APACHE),$(APACHE_KAFKA) run) $(BIN)/python -m ingestion.tests.chaos $(ARGS)
 
-kafka: .venv/runtime  ## a real Apache Kafka on 127.0.0.1:9092 (KAFKA_PORT=..); needs Java 17 and, once, Maven
-	@$(APACHE_KAFKA) serve --port $(KAFKA_PORT)
+kafka: .venv/runtime  ## a real Apache Kafka on 127.0.0.1:9092 (KAFKA_PORT=..), with SECURE=1 by TLS and SCRAM; needs Java 17 and, once, Maven
+	@$(APACHE_KAFKA) serve --port $(KAFKA_PORT) $(if $(SECURE),--secured)
 
 check: .venv/dev  ## linter, formatter, types, import contracts, migrations, deployment settings
 	$(BIN)/ruff check .

@@ -10,8 +10,10 @@ class IngestionConfig(AppConfig):
         from recommendations.serving.recommendation import recommendation_served
         from tenants.lifecycle.doctor.installation import INSTALLATION_SYMPTOMS
 
+        from .kafka.settings_check import check_settings
         from .producers.publisher import publisher
         from .status.doctor import parked_messages
 
+        check_settings()
         INSTALLATION_SYMPTOMS.append(parked_messages)
         recommendation_served.connect(publisher.publish)

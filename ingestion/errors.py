@@ -9,6 +9,10 @@ class BrokerUnavailable(IngestionError):
     """No Kafka broker answers."""
 
 
+class InvalidKafkaSettings(BrokerUnavailable):
+    """No client can be created with the settings."""
+
+
 class NotDelivered(IngestionError):
     """The broker did not accept every message."""
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from recommendations.storing import Outcome, store_coupons, store_events, store_recommendations, store_users
 
 from .errors import BrokerUnavailable
-from .kafka.client import client_config
+from .kafka.client import new_admin
 from .kafka.connection_errors import explain, listening
 from .kafka.forwarder import MAX_BYTES
 from .kafka.names import group_on_broker, topic_on_broker
@@ -126,7 +126,7 @@ def create_topics() -> list[str]:
     Waits for a starting broker up to `KAFKA_STARTUP_SECONDS`; then raises BrokerUnavailable.
     """
     deadline = time.monotonic() + settings.KAFKA_STARTUP_SECONDS
-    admin = AdminClient(client_config(deadline))
+    admin = new_admin(deadline=deadline)
     while True:
         try:
             with listening(admin):

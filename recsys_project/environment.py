@@ -199,6 +199,8 @@ def _read_file(path: Path) -> str:
         content = file.read(_FILE_BYTES + 1)
     if len(content) > _FILE_BYTES:
         raise ValueError(f"it has more than {_FILE_BYTES} bytes")
+    if b"\0" in content:
+        raise ValueError("it has a NUL byte")
     try:
         return content.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:

@@ -218,6 +218,30 @@ if METRICS_DIR is not None:
 KAFKA_BOOTSTRAP_SERVERS = env.str(
     "KAFKA_BOOTSTRAP_SERVERS", pattern=r"[^\s,]+(\s*,\s*[^\s,]+)*", allowed="host:port, separated by commas"
 )
+KAFKA_SECURITY_PROTOCOL = env.choice(
+    "KAFKA_SECURITY_PROTOCOL", default="PLAINTEXT", of=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+)
+KAFKA_SASL_MECHANISM = env.choice(
+    "KAFKA_SASL_MECHANISM", default="", of=("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
+)
+KAFKA_SASL_USERNAME = env.str("KAFKA_SASL_USERNAME")
+KAFKA_SASL_PASSWORD = env.str("KAFKA_SASL_PASSWORD", is_secret=True)
+KAFKA_OAUTH_TOKEN_URL = env.str(
+    "KAFKA_OAUTH_TOKEN_URL", pattern=r"https?://\S+", allowed="a URL like https://login.example.com/oauth2/token"
+)
+KAFKA_OAUTH_CLIENT_ID = env.str("KAFKA_OAUTH_CLIENT_ID")
+KAFKA_OAUTH_CLIENT_SECRET = env.str("KAFKA_OAUTH_CLIENT_SECRET", is_secret=True)
+KAFKA_OAUTH_SCOPE = env.str("KAFKA_OAUTH_SCOPE")
+_PEM, _PEM_ALLOWED = r"\s*-----BEGIN .*", "text in PEM format; for a file, set the variable with _FILE at its end"
+KAFKA_SSL_CA = env.str("KAFKA_SSL_CA", pattern=_PEM, allowed=_PEM_ALLOWED)
+KAFKA_SSL_CERTIFICATE = env.str("KAFKA_SSL_CERTIFICATE", pattern=_PEM, allowed=_PEM_ALLOWED)
+KAFKA_SSL_KEY = env.str("KAFKA_SSL_KEY", pattern=_PEM, allowed=_PEM_ALLOWED, is_secret=True)
+KAFKA_SSL_KEY_PASSWORD = env.str("KAFKA_SSL_KEY_PASSWORD", is_secret=True)
+# Options of librdkafka: KAFKA_CLIENT_SOCKET_TIMEOUT_MS is its socket.timeout.ms. They may be secrets.
+KAFKA_CLIENT_OPTIONS = {
+    option.lower().replace("_", "."): env.text(name)
+    for option, name in env.matching("KAFKA_CLIENT_([A-Z0-9_]+)").items()
+}
 _PREFIX, _PREFIX_ALLOWED = "[A-Za-z0-9._-]{1,100}", "up to 100 letters, digits, dots, underscores and hyphens"
 KAFKA_TOPIC_PREFIX = env.str("KAFKA_TOPIC_PREFIX", pattern=_PREFIX, allowed=_PREFIX_ALLOWED)
 # By default the topics': otherwise two installations on one broker would be members of the same groups.

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from ingestion import metrics
 from ingestion.errors import AllDatabasesUnavailable, BrokerUnavailable, NotDelivered
-from ingestion.kafka.client import client_config
+from ingestion.kafka.client import new_consumer
 from ingestion.kafka.connection_errors import explain, listening, problem_of
 from ingestion.kafka.errors import log_or_raise
 from ingestion.kafka.forwarder import Forwarder
@@ -66,7 +66,7 @@ class TopicConsumer:
         self._to_retry: list[Envelope] = []
         self._commits = OffsetCommits()
         callbacks = {"on_commit": self._commits.on_commit, "stats_cb": self._on_statistics}
-        self._client = Consumer(client_config() | group_config(topic) | callbacks)
+        self._client = new_consumer(group_config(topic) | callbacks)
         self._forwarder = Forwarder(stop=stop)
         self._parking = Parking(topic, self._client, self._commits, self._forwarder)
         self._batches = BatchStore(topic, self._parking, self._forwarder, self._count)

@@ -4,10 +4,9 @@ import logging
 from collections.abc import Sequence
 
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 from django.conf import settings
 
-from ingestion.kafka.client import client_config
+from ingestion.kafka.client import new_admin
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.watermarks import watermarks
 from ingestion.topics import TOPICS
@@ -36,7 +35,7 @@ def _delete_closed(topic: str) -> None:
         TopicPartition(dead, partition, first_open.get(partition, end))
         for partition, (_, end, _) in watermarks(dead).items()
     ]
-    admin = AdminClient(client_config())  # must live until the futures are done
+    admin = new_admin()  # must live until the futures are done
     for partition, future in admin.delete_records(ends, request_timeout=settings.KAFKA_ANSWER_SECONDS).items():
         try:
             future.result()

@@ -1,29 +1,60 @@
-"""The configuration of Kafka clients, and the broker's state."""
+"""Creates Kafka's clients, all with the same settings, and tells the broker's state."""
 
 import logging
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from django.conf import settings
 
-from ingestion.errors import BrokerUnavailable
+from ingestion.errors import BrokerUnavailable, InvalidKafkaSettings
 
+from .client_options import client_options
 from .connection_errors import connection_errors, listening
 from .embedded_broker import running_embedded_broker
+from .security import security_options
+
+C = TypeVar("C")
 
 _RETRY_SECONDS = 0.2
+
+
+def new_admin(*, deadline: float | None = None, **options: Any) -> AdminClient:
+    """Waits until `deadline` (of time.monotonic) for an embedded broker to start. Raises BrokerUnavailable."""
+    return _create(AdminClient, client_config(deadline) | options)
+
+
+def new_producer(options: dict[str, Any]) -> Producer:
+    """Raises BrokerUnavailable."""
+    return _create(Producer, client_config() | options)
+
+
+def new_consumer(options: dict[str, Any]) -> Consumer:
+    """Raises BrokerUnavailable."""
+    return _create(Consumer, client_config() | options)
 
 
 def client_config(deadline: float | None = None) -> dict[str, Any]:
     """The configuration that every client needs. Waits until `deadline` (of time.monotonic) for an embedded broker to
     start. Raises BrokerUnavailable."""
     return {
+        **client_options(),
+        **security_options(),
         "bootstrap.servers": _bootstrap_servers(deadline),
         "logger": logging.getLogger("librdkafka"),
         "error_cb": connection_errors.record,
     }
+
+
+def _create(kind: Callable[[dict[str, Any]], C], config: dict[str, Any]) -> C:
+    try:
+        return kind(config)
+    except KafkaException as error:
+        raise InvalidKafkaSettings(
+            f"No Kafka client can be created with the variables KAFKA_..: {error.args[0].str()}"
+        ) from error
 
 
 def _bootstrap_servers(deadline: float | None) -> str:
@@ -42,9 +73,11 @@ def broker_state(seconds: float) -> str:
     """`ok` if the broker answers within `seconds`; `refused` if it does not because of this client's configuration, as
     a wrong password; else `unavailable`."""
     try:
-        admin = AdminClient(client_config() | {"log_level": 2})
+        admin = new_admin(log_level=2)
         with listening(admin):
             admin.list_topics(timeout=seconds)
+    except InvalidKafkaSettings:
+        return "refused"
     except BrokerUnavailable:
         return "unavailable"
     except KafkaException:

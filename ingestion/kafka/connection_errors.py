@@ -30,7 +30,19 @@ _REFUSALS = frozenset({
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 })  # fmt: skip
+_TLS_REFUSALS = ("SSL handshake failed", "tls alert")
 _WITHOUT_REASON = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})
+_CLIENT_CERTIFICATE = "check KAFKA_SSL_CERTIFICATE_FILE and KAFKA_SSL_KEY_FILE"
+# What to do about a part of librdkafka's text, which names its own options, not this service's variables.
+_ADVICE = {
+    "certificate verify failed": "set KAFKA_SSL_CA_FILE to the certificate of the brokers' CA",
+    "alert certificate required": _CLIENT_CERTIFICATE,
+    "alert bad certificate": _CLIENT_CERTIFICATE,  # so do brokers on Java when there is none
+    "connecting to a PLAINTEXT broker listener": "check KAFKA_SECURITY_PROTOCOL and the port",
+    "Unsupported SASL mechanism": "check KAFKA_SASL_MECHANISM",
+    "OAUTHBEARER token": "check the variables KAFKA_OAUTH_..",
+    "SASL authentication error": "check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+}
 _STATE = re.compile(r"\s*\(after \d+ms in state .*\)$")
 
 
@@ -49,8 +61,8 @@ class ConnectionErrors:
         """The clients' `error_cb`."""
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
             return
-        reason = _STATE.sub("", error.str())
-        is_refusal = error.code() in _REFUSALS or "SSL handshake failed" in reason
+        reason = _with_advice(_STATE.sub("", error.str()))
+        is_refusal = error.code() in _REFUSALS or any(text in reason for text in _TLS_REFUSALS)
         with self._lock:
             if self._is_refusal and not is_refusal and self._is_recent():
                 return
@@ -71,6 +83,11 @@ class ConnectionErrors:
 
     def _is_recent(self) -> bool:
         return time.monotonic() - self._at < RECENT_SECONDS
+
+
+def _with_advice(reason: str) -> str:
+    advice = next((advice for text, advice in _ADVICE.items() if text in reason), "")
+    return f"{reason}: {advice}" if advice else reason
 
 
 connection_errors = ConnectionErrors()
@@ -104,7 +121,10 @@ def _guess() -> str:
             socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
         except (OSError, ValueError):
             continue
-        return f"{address} accepts connections, but does not answer: does it expect TLS or SASL, or is it starting?"
+        return (
+            f"{address} accepts connections, but does not answer: does it expect TLS or SASL "
+            f"(KAFKA_SECURITY_PROTOCOL is {settings.KAFKA_SECURITY_PROTOCOL}), or is it starting?"
+        )
     return ""
 
 

@@ -5,13 +5,13 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException
 from django.conf import settings
 
 from ingestion.errors import NotDelivered
 from ingestion.messages.envelope import Envelope
 
-from .client import client_config
+from .client import new_producer
 from .connection_errors import connection_errors, explain
 
 FLUSH_SECONDS, STOPPING_SECONDS = 30.0, 5.0
@@ -30,9 +30,8 @@ class Forwarder:
         self._flush_seconds = flush_seconds
         self._stop = stop
         self._refused: list[str] = []
-        self._producer = Producer(
-            client_config()
-            | {
+        self._producer = new_producer(
+            {
                 "enable.idempotence": True,
                 "enable.gapless.guarantee": True,
                 "message.timeout.ms": 0,

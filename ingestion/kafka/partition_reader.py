@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from django.conf import settings
 
-from .client import client_config
+from .client import new_consumer
 from .names import reading_group
 
 BATCH = 2_000
@@ -17,7 +17,7 @@ def read_partition(topic: str, partition: int, first: int, end: int) -> Iterator
     if first >= end:
         return
     config = {"group.id": reading_group(), "enable.auto.commit": False, "enable.partition.eof": True}
-    client = Consumer(client_config() | config)
+    client = new_consumer(config)
     try:
         client.assign([TopicPartition(topic, partition, first)])
         position = first

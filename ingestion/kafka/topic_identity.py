@@ -6,10 +6,9 @@ from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
 from django.conf import settings
 
-from .client import client_config
+from .client import new_admin
 from .connection_errors import explain
 
 logger = logging.getLogger(__name__)
@@ -24,7 +23,7 @@ class TopicIdentity:
     def __init__(self, topic: str, cluster: str) -> None:
         self.id = ""
         self._topic = topic
-        self._admin = None if cluster.startswith(_MOCK_CLUSTER) else AdminClient(client_config())
+        self._admin = None if cluster.startswith(_MOCK_CLUSTER) else new_admin()
         self._checking: Future[Any] | None = None
         self._check_at = 0.0
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from django.conf import settings
 
-from .client import client_config
+from .client import new_consumer
 from .connection_errors import listening
 from .names import reading_group
 
@@ -37,7 +37,7 @@ def watermarks(topic: str, group: str | None = None) -> dict[int, tuple[int, int
     """
     seconds = settings.KAFKA_ANSWER_SECONDS
     config = {"group.id": group or reading_group(), "enable.auto.commit": False}
-    with closing(Consumer(client_config() | config)) as client, listening(client):
+    with closing(new_consumer(config)) as client, listening(client):
         partitions = client.list_topics(topic, timeout=seconds).topics[topic].partitions
         committed = client.committed([TopicPartition(topic, each) for each in partitions], timeout=seconds)
         offsets = {}

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from ingestion import metrics
 from ingestion.errors import BrokerUnavailable
-from ingestion.kafka.client import client_config
+from ingestion.kafka.client import new_producer
 from ingestion.messages.envelope import CASINO_HEADER
 from ingestion.topics import RECOMMENDATIONS
 from recommendations.serving.recommendation import ServedRecommendation
@@ -105,7 +105,7 @@ class Publisher:
         with self._lock:
             if self._producer is None and time.monotonic() >= self._retry_at:
                 try:
-                    self._producer = Producer(client_config() | self._config())
+                    self._producer = new_producer(self._config())
                 except BrokerUnavailable:
                     self._back_off()
             return self._producer

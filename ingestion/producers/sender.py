@@ -10,11 +10,11 @@ from itertools import islice
 from types import TracebackType
 from typing import Any
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError
 from django.utils import timezone
 
 from ingestion.errors import NotDelivered
-from ingestion.kafka.client import client_config
+from ingestion.kafka.client import new_producer
 from ingestion.kafka.names import topic_on_broker
 from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import CASINO_HEADER
@@ -41,7 +41,7 @@ class Sender:
     def __init__(self, *, flush_seconds: float = FLUSH_SECONDS) -> None:
         self.sent = 0
         self._flush_seconds = flush_seconds
-        self._producer = Producer(client_config() | {"enable.idempotence": True, "linger.ms": 20})
+        self._producer = new_producer({"enable.idempotence": True, "linger.ms": 20})
         self._refused: list[str] = []
 
     def __enter__(self) -> "Sender":

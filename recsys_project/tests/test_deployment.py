@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
@@ -65,6 +66,21 @@ def test_units_are_valid(tmp_path):
     told = [line for line in ran.stderr.splitlines() if "recsys-" in line]
     assert told == []
     assert ran.returncode == 0, ran.stderr
+
+
+def test_compose_with_a_login_for_kafka_changes_all_services_of_this_image_and_knows_its_variables():
+    base, login = (
+        yaml.safe_load((PROJECT / name).read_text())
+        for name in ("docker-compose.yml", "docker-compose.kafka-login.yml")
+    )
+    own = {name for name, service in base["services"].items() if service["image"] == "recsys"}
+    assert own - {"produce_events", "produce_coupons", "produce_users"} == set(login["services"])
+    known = set(re.findall(r"^#?([A-Z_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
+    for service in login["services"].values():
+        assert {name.removesuffix("_FILE") for name in service["environment"]} <= known
+        assert set(service["secrets"]) == set(login["secrets"])
+        files = {value for name, value in service["environment"].items() if name.endswith("_FILE")}
+        assert files == {f"/run/secrets/{name}" for name in service["secrets"]}
 
 
 def test_compose_passes_every_variable_that_its_database_script_reads():

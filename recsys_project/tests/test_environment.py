@@ -133,6 +133,7 @@ def test_only_one_newline_at_the_end_of_a_file_is_dropped(tmp_path):
         (None, "No such file or directory"),
         (b"", "an empty file: write the value of X into it"),
         (b" \n", "an empty file"),
+        (b"secret\0", "it has a NUL byte"),
         (b"secret\xff", "it is not text in UTF-8"),
         (b"s" * 1_000_001, "it has more than 1000000 bytes"),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 from .broker import free_port, running_broker
 from .errors import BrokerFailed, KafkaError, KafkaMissing
 from .jars import fetched_jars, require_java, version
+from .secured_broker import running_secured_broker
 
 _EX_UNAVAILABLE = 69  # sysexits.h: a required program is not available
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("fetch", help="download the jars").set_defaults(run=_fetch)
     serve = commands.add_parser("serve", help="run a broker until Ctrl-C or SIGTERM; its messages are kept")
     serve.add_argument("--port", type=int, default=9092)
+    serve.add_argument("--secured", action="store_true", help="TLS, SASL and mutual TLS; a new password at each start")
     serve.set_defaults(run=_serve)
     run = commands.add_parser("run", help="run a command with an empty temporary broker; exit with its status")
     run.add_argument("command", nargs=argparse.REMAINDER)
@@ -61,6 +63,23 @@ def _fetch(arguments: argparse.Namespace, jars: list[Path]) -> int:
 
 
 def _serve(arguments: argparse.Namespace, jars: list[Path]) -> int:
+    return _serve_secured(arguments, jars) if arguments.secured else _serve_open(arguments, jars)
+
+
+def _serve_secured(arguments: argparse.Namespace, jars: list[Path]) -> int:
+    folder = arguments.folder / "secured"
+    with running_secured_broker(jars, arguments.port, folder, folder / "serve.log") as broker:
+        print(f"Apache Kafka {version()} on {broker.sasl} (TLS and SCRAM) and {broker.mutual_tls} (mutual TLS).")
+        print(*(f"export {name}={value}" for name, value in broker.variables().items()), sep="\n")
+        print(f"The administrator's address is {broker.admin}. Press Ctrl-C to stop.", flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            return 0
+        return 0
+
+
+def _serve_open(arguments: argparse.Namespace, jars: list[Path]) -> int:
     folder: Path = arguments.folder
     with running_broker(jars, arguments.port, folder / "storage", folder / "serve.log") as broker:
         print(f"Apache Kafka {version()} on {broker.servers}; press Ctrl-C to stop.", flush=True)

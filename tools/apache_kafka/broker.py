@@ -29,18 +29,21 @@ class Broker:
 
 
 @contextmanager
-def running_broker(jars: Sequence[Path], port: int, folder: Path, log: Path) -> Iterator[Broker]:
-    """A running broker on `port`; its messages are kept in `folder`. Raises BrokerFailed."""
+def running_broker(
+    jars: Sequence[Path], port: int, folder: Path, log: Path, *, listeners: str = "", settings: str = ""
+) -> Iterator[Broker]:
+    """A running broker on `port`; its messages are kept in `folder`. It has these `listeners` and `settings` too, in
+    the form of server.properties. Raises BrokerFailed."""
     _require_free(port)
     folder.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     java = ["java", "-Xmx512m", "-Dlog4j2.level=INFO", "-cp", os.pathsep.join(map(str, jars))]
     with _locked(folder) as lock, log.open("w") as output:
-        settings = _write_settings(folder, port)
-        _format_once(java, folder, settings, output)
+        path = _write_settings(folder, port, listeners, settings)
+        _format_once(java, folder, path, output)
         # Own session: a terminal's Ctrl-C does not reach the broker, so that its users stop first.
         process = subprocess.Popen(
-            [*java, "kafka.Kafka", str(settings)],
+            [*java, "kafka.Kafka", str(path)],
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -81,16 +84,18 @@ def _locked(folder: Path) -> Iterator[IO[str]]:
         yield lock
 
 
-def _write_settings(folder: Path, port: int) -> Path:
-    """The committed settings, plus this start's ports and folder."""
+def _write_settings(folder: Path, port: int, listeners: str, settings: str) -> Path:
+    """The committed settings, plus this start's ports and folder. Of a setting that occurs twice, the last holds."""
     controller = free_port()
     path = folder / "server.properties"
     path.write_text(
         f"{_SETTINGS.read_text()}\n"
-        f"listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n"
+        f"listeners=PLAINTEXT://127.0.0.1:{port},{listeners}CONTROLLER://127.0.0.1:{controller}\n"
         f"controller.quorum.voters=1@127.0.0.1:{controller}\n"
         f"log.dirs={folder / 'messages'}\n"
+        f"{settings}"
     )
+    path.chmod(0o600)
     return path
 
 
