@@ -2,6 +2,8 @@
 
 import logging
 
+import msgspec
+
 from recommendations.validation.rows import AnyRow, Removal
 from recommendations.validation.status_words import NO_WORDS, Words
 
@@ -13,8 +15,17 @@ from .partial_formats import PartialFormat
 
 logger = logging.getLogger(__name__)
 
-Content = AnyRow | Removal | Partial | Rejection
+SingleContent = AnyRow | Removal | Partial | Rejection
 _WITHOUT_CASINO = frozenset({"no_casino", "ambiguous_header"})
+
+
+class Several(msgspec.Struct):
+    """The contents of a message that a mapping reads as a list, perhaps of none."""
+
+    contents: tuple[SingleContent, ...]
+
+
+Content = SingleContent | Several
 
 
 def read_message(
@@ -23,7 +34,7 @@ def read_message(
     envelope: Envelope,
     bounds: TimeBounds,
     own_words: Words = NO_WORDS,
-) -> Content:
+) -> SingleContent:
     """The message's row, the change of a stored one, or the reason for its rejection with what it closes or restricts.
 
     `partial` is None for topics whose messages are always complete; `own_words` are the casino's words for a status.

@@ -9,6 +9,8 @@ REASONS = {
     "or raise the setting, then replay.",
     "malformed": "The value is not valid JSON: truncated, not UTF-8 (the detail names UTF-16), framed for a schema "
     "registry, NaN, a lone surrogate, nested too deeply.",
+    "unmapped": "The casino's mapping finds no items in the message, or can't read a field's value (the detail says "
+    "why). Fix the [mapping](mapping.md), then replay.",
     "undecodable": "This service failed on the message: the log has the error. Report it; after the fix, replay.",
     "bad_key": "A message without a value (a tombstone) whose key is not a row's id: text, the same in quotes, or a "
     "Java long.",

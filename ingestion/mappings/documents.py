@@ -1,0 +1,113 @@
+"""Reads documents: JSON, XML and CSV, as the objects and lists of JSON.
+
+Hostile ones end with an error: no entities, bounded depth, no duplicate names. The size is bounded by the callers.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from io import StringIO
+from typing import Any, NoReturn
+from xml.parsers.expat import ExpatError
+
+import xmltodict
+
+from .errors import UnreadableDocument
+from .format import Mapping, Source
+from .values import AMBIGUOUS, kind_of
+
+MAX_DEPTH = 64
+MAX_ITEMS = 1_000  # of one document: they are stored in one transaction
+
+
+def read_document(source: Source, raw: bytes) -> Any:
+    """The document's value. Raises UnreadableDocument."""
+    try:
+        if source.kind == "json":
+            return read_json(raw)
+        return _read_xml(raw, source.lists) if source.kind == "xml" else list(_read_csv(raw, source))
+    except UnreadableDocument:
+        raise
+    except (ValueError, RecursionError, ExpatError, csv.Error) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise UnreadableDocument("malformed", f"the document is no valid {source.kind.upper()}: {reason}") from error
+
+
+def items_of(mapping: Mapping, document: Any) -> list[Any]:
+    """The items of a document; each becomes a message. Raises UnreadableDocument."""
+    items = _found(mapping, document)
+    if len(items) > MAX_ITEMS:
+        text = f"the document has {len(items)} items: send at most {MAX_ITEMS} in one"
+        raise UnreadableDocument("too_large", text)
+    return items
+
+
+def _found(mapping: Mapping, document: Any) -> list[Any]:
+    if not mapping.each:
+        return document if mapping.source.kind == "csv" else [document]
+    for path in mapping.each:
+        if found := [each for each in path.find(document) if each is not None]:
+            return [item for value in found for item in (value if isinstance(value, list) else [value])]
+    paths = " or ".join(path.text for path in mapping.each)
+    raise UnreadableDocument("unmapped", f"the document has nothing at each: {paths}")
+
+
+def read_json(raw: bytes) -> Any:
+    """The value, with exact decimals. Raises ValueError and RecursionError."""
+    return json.loads(
+        raw.decode("utf-8-sig"), parse_float=_decimal, parse_constant=_no_number, object_pairs_hook=_object
+    )
+
+
+def _decimal(text: str) -> Decimal:
+    return Decimal(text)
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: dict[str, Any] = {}
+        for name, value in pairs:
+            found[name] = AMBIGUOUS if name in seen and seen[name] != value else value
+            seen[name] = found[name]
+    return found
+
+
+def _read_xml(raw: bytes, lists: tuple[str, ...]) -> Any:
+    """Attributes and inner elements are names alike; an element's text beside them is `text`. Empty elements are left
+    out: they must not count as null, which removes a limit."""
+
+    def bounded(path: list[Any], name: str, value: Any) -> tuple[str, Any] | None:
+        if len(path) > MAX_DEPTH:
+            raise ValueError(f"it is nested deeper than {MAX_DEPTH} elements")
+        return None if value is None else (name, value)
+
+    return xmltodict.parse(raw, attr_prefix="", cdata_key="text", force_list=lists or None, postprocessor=bounded)
+
+
+def _read_csv(raw: bytes, source: Source) -> Iterator[Any]:
+    """A row is an object with the names of the first row; empty cells are left out. A row with more cells than names is
+    a list, which becomes no message."""
+    text = raw.decode("utf-8-sig" if source.encoding == "utf-8" else source.encoding)
+    rows = csv.reader(StringIO(text, newline=""), delimiter=source.delimiter, strict=True)
+    names = [name.strip() for name in next(rows, [])]
+    for cells in rows:
+        if not any(cells):
+            continue
+        yield cells if any(cells[len(names) :]) else _row(names, cells)
+
+
+def _row(names: list[str], cells: list[str]) -> dict[str, Any]:
+    return _object([(name, cell) for name, cell in zip(names, cells, strict=False) if name and cell.strip()])
+
+
+def require_object(item: Any) -> dict[str, Any]:
+    """Raises UnreadableDocument for an item that is no object."""
+    if not isinstance(item, dict):
+        raise UnreadableDocument("unmapped", f"an item of the document is {kind_of(item)}, not an object")
+    return item

@@ -1,0 +1,123 @@
+"""Reads a message by its casino's mapping: one message of a feed, one or several contents."""
+
+import logging
+from collections.abc import Sequence
+
+import msgspec
+
+from ingestion.messages.decoding import Rejection, TimeBounds
+from ingestion.messages.envelope import ORIGIN_HEADER, Envelope
+from ingestion.messages.reading import Content, Several, SingleContent, read_message
+from ingestion.topics import Topic
+from recommendations.validation.settings_limits import limits
+from recommendations.validation.status_words import NO_WORDS, Words
+
+from .apply import MappedMessage, map_document, map_key
+from .documents import read_json
+from .errors import UnreadableDocument
+from .format import Mapping
+
+logger = logging.getLogger(__name__)
+
+UNMAPPED = "unmapped"
+_NO_JSON = b"{"  # no decoder reads it: what the message's key names is withheld
+
+
+def read_mapped(
+    mapping: Mapping, topic: Topic, envelope: Envelope, bounds: TimeBounds, own_words: Words = NO_WORDS
+) -> Content:
+    """What the message says by the mapping. `Several` if its document has another number of items than one."""
+    envelope = msgspec.structs.replace(envelope, key=_row_key(mapping, envelope))
+    try:
+        messages = _messages_of(mapping, envelope)
+    except UnreadableDocument as error:
+        return _rejected(topic, envelope, bounds, error)
+    except Exception as error:  # no single message ends the process
+        logger.exception("An error of this program: the message %s can't be mapped", envelope.place)
+        text = f"an error of this program, {type(error).__name__}: see the log"
+        return _rejected(topic, envelope, bounds, UnreadableDocument("undecodable", text))
+    contents = read_messages(topic, envelope, messages, bounds, own_words)
+    return contents[0] if len(contents) == 1 else Several(tuple(contents))
+
+
+def read_messages(
+    topic: Topic, envelope: Envelope, messages: Sequence[MappedMessage], bounds: TimeBounds, own_words: Words = NO_WORDS
+) -> list[SingleContent]:
+    """The contents of the messages that a document became, each validated like a message of its own. The envelope's
+    key counts where there is one message."""
+    key = envelope.key if len(messages) == 1 else None
+    contents = []
+    for number, message in enumerate(messages):
+        inner = Envelope(
+            envelope.place,
+            envelope.casino_id,
+            _key(message.row_id) if message.row_id else key,
+            message.value,
+            _headers(envelope, number),
+        )
+        content = read_message(topic.decode, topic.partial, inner, bounds, own_words)
+        contents.append(_with_problem(content, message.problems))
+    return contents
+
+
+def unknown_words(content: Content) -> list[str]:
+    """The words for a status that nobody but the casino may know."""
+    parts = content.contents if isinstance(content, Several) else (content,)
+    return [each.unknown_word for each in parts if isinstance(each, Rejection) and each.unknown_word]
+
+
+def _messages_of(mapping: Mapping, envelope: Envelope) -> list[MappedMessage]:
+    value = envelope.value
+    if value is None:  # a tombstone, of the row that the key names
+        return [MappedMessage(None, {})]
+    if len(value) > limits.message_bytes:
+        text = f"the value has {len(value)} bytes: send at most {limits.message_bytes}"
+        raise UnreadableDocument("too_large", text)
+    return map_document(mapping, value)
+
+
+def _row_key(mapping: Mapping, envelope: Envelope) -> bytes | None:
+    """The row's id in a key that is an object, None if it can't be read; another key as it is."""
+    if mapping.key is None or not envelope.key:
+        return envelope.key
+    try:
+        key = read_json(envelope.key)
+    except (ValueError, RecursionError):
+        return None if envelope.key.lstrip().startswith(b"{") else envelope.key
+    if not isinstance(key, dict):
+        return envelope.key
+    row_id = map_key(mapping, key)
+    return None if row_id is None else _key(row_id)
+
+
+def _key(row_id: str) -> bytes:
+    """In quotes: eight bytes could be a number."""
+    return msgspec.json.encode(row_id)
+
+
+def _headers(envelope: Envelope, number: int) -> list[tuple[str, bytes | None]] | None:
+    """Each further message of a document has a place of its own, which identifies a coupon without an id."""
+    source = envelope.source
+    if not number or not source:
+        return envelope.headers
+    place, at, sent = source.rpartition("@")
+    origin = f"{place}.{number}@{sent}" if at else f"{source}.{number}"
+    others = [each for each in envelope.headers or () if each[0] != ORIGIN_HEADER]
+    return [*others, (ORIGIN_HEADER, origin.encode())]
+
+
+def _rejected(topic: Topic, envelope: Envelope, bounds: TimeBounds, error: UnreadableDocument) -> SingleContent:
+    """The rejection of a document that can't be read; the row that the message's key names is withheld."""
+    damaged = msgspec.structs.replace(envelope, value=_NO_JSON)
+    content = read_message(topic.decode, topic.partial, damaged, bounds)
+    if not isinstance(content, Rejection) or content.code != "malformed":
+        return content
+    return msgspec.structs.replace(content, code=error.code, field="", detail=str(error))
+
+
+def _with_problem(content: SingleContent, problems: dict[str, str]) -> SingleContent:
+    """Tell why the mapping could not read a field, not that the decoder could not."""
+    if not isinstance(content, Rejection) or not problems:
+        return content
+    field = content.field if content.field in problems else next(iter(problems))
+    return msgspec.structs.replace(content, code=UNMAPPED, field=field, detail=problems[field])

@@ -1,0 +1,92 @@
+"""The values of documents, on their way into a field."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tenants.numbers import parse_decimal
+
+from .errors import UnreadableValue
+
+LONGEST = 10_000  # characters of a text that functions read
+_MAX_EXPONENT = 30
+
+
+class _Ambiguous:
+    """Stands for a name that an object has twice, with different values: it can't be read."""
+
+    def __repr__(self) -> str:
+        return "AMBIGUOUS"
+
+
+AMBIGUOUS = _Ambiguous()
+
+
+class _Absent:
+    """Stands for a field that a message leaves out, which is not null: of a limit, null means that there is none."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = _Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One step on a value's way. With `takes_all` it gets the list of all values found, else each of them.
+
+    `apply` raises UnreadableValue. `guesses`: it gives a value for whatever is not in its table.
+    """
+
+    name: str
+    apply: Callable[[Any], Any]
+    takes_all: bool = False
+    guesses: bool = False
+
+
+def text_of(value: Any) -> str:
+    """Text, a number or a truth value as JSON writes it, a number without an exponent. Raises UnreadableValue."""
+    if isinstance(value, str):
+        if len(value) > LONGEST:
+            raise UnreadableValue(f"has more than {LONGEST} characters")
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Decimal) and is_plain(value):
+        return f"{value:f}"
+    raise UnreadableValue(f"is {kind_of(value)}, not text")
+
+
+def number_of(value: Any) -> Decimal:
+    """A number, or text of one such as 2.50. Raises UnreadableValue."""
+    number = parse_decimal(value.strip()) if isinstance(value, str) and len(value) <= LONGEST else value
+    if isinstance(number, bool) or not isinstance(number, int | Decimal):
+        raise UnreadableValue("is no number such as 2.50")
+    found = Decimal(number)
+    if not is_plain(found):
+        raise UnreadableValue("is a number out of all bounds")
+    return found
+
+
+def is_plain(number: Decimal) -> bool:
+    """Whether the number can be written out: 1e999999 would have a million digits."""
+    if not number.is_finite():
+        return False
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and abs(exponent) <= _MAX_EXPONENT and number.adjusted() <= _MAX_EXPONENT
+
+
+def kind_of(value: Any) -> str:
+    if value is AMBIGUOUS:
+        return "in the document twice, with different values"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, dict):
+        return "an object"
+    return "a list" if isinstance(value, list | tuple) else "text" if isinstance(value, str) else "a number"
