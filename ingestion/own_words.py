@@ -36,6 +36,11 @@ def read_own_words(topic: Topic, messages: Sequence[DecodedMessage], bounds: Tim
             message.content = read_message(topic.decode, topic.partial, message.envelope, bounds, own)
 
 
+def own_words_of(topic: Topic, casino_id: int) -> Words:
+    """One casino's own words. Raises AllDatabasesUnavailable."""
+    return _words_of(topic, [casino_id]).get(casino_id, NO_WORDS)
+
+
 def _words_of(topic: Topic, casino_ids: Iterable[int | None]) -> Mapping[int | None, Words]:
     with catalogue_required():
         casinos = Casino.objects.using(CATALOGUE).filter(pk__in=[each for each in casino_ids if each is not None])

@@ -1,0 +1,133 @@
+"""`manage.py mapping <verb>`: tries mappings out, and shows those of this release."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+
+from ingestion.errors import IngestionError
+from ingestion.mappings.errors import NoSuchMapping
+from ingestion.mappings.format import Mapping
+from ingestion.mappings.parse import parse_mapping
+from ingestion.mappings.preview import ACCEPTED, PARTIAL, REMOVES, PreviewedMessage, preview
+from ingestion.mappings.shipped import shipped_mapping, shipped_names, shipped_text
+from ingestion.mappings.tree import read_yaml
+from ingestion.messages.decoding import TimeBounds
+from ingestion.own_words import own_words_of
+from ingestion.topics import TOPICS
+from recommendations.validation.status_words import NO_WORDS
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Verb, VerbCommand, VerbResult, columns, registry
+from tenants.numbers import as_id
+
+_SHOWN = 20
+_BY_LINES = {".ndjson", ".jsonl"}
+_GOOD = frozenset({ACCEPTED, PARTIAL, REMOVES})
+
+
+class ListMappings(Verb):
+    name = "list"
+    help = "List the mappings of this release."
+
+    def run(self, terminal: Terminal, *args: Any, **options: Any) -> VerbResult:
+        mappings = [shipped_mapping(name) for name in shipped_names()]
+        rows = [(each.name, each.messages, each.source.kind, each.about) for each in mappings]
+        names = ("name", "messages", "source", "about")
+        return VerbResult(columns([names, *rows]), [dict(zip(names, row, strict=True)) for row in rows])
+
+
+class ShowMapping(Verb):
+    name = "show"
+    help = "Print the file of a mapping of this release: a beginning for your own."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", metavar="NAME", help="as shown by `list`")
+
+    def run(self, terminal: Terminal, *args: Any, name: str, **options: Any) -> VerbResult:
+        text = shipped_text(name)
+        return VerbResult(text.rstrip(), {"name": name, "text": text})
+
+
+class TryMapping(Verb):
+    name = "try"
+    help = "Show which messages a mapping makes of a sample, and what the validation says. Nothing is stored."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("mapping", metavar="MAPPING", help="a file, or the name of a mapping of this release")
+        parser.add_argument("sample", type=Path, metavar="SAMPLE", help="a document; of *.ndjson each line is one")
+        parser.add_argument("--casino", type=as_id, metavar="ID", help="with this casino's own words for a status")
+        parser.add_argument("--key", metavar="KEY", help="the documents' Kafka key")
+        parser.add_argument("--tombstone", action="store_true", help="a message with the key and without a value too")
+
+    def run(
+        self,
+        terminal: Terminal,
+        *args: Any,
+        mapping: str,
+        sample: Path,
+        casino: int | None,
+        key: str | None,
+        tombstone: bool,
+        **options: Any,
+    ) -> VerbResult:
+        found = _mapping(mapping)
+        words = NO_WORDS if casino is None else own_words_of(TOPICS[found.messages], casino)
+        bounds, raw_key = TimeBounds.at(timezone.now()), None if key is None else key.encode()
+        documents = [*_documents(sample), *([None] if tombstone else [])]
+        messages = [
+            message
+            for document in documents
+            for message in preview(found, document, key=raw_key, bounds=bounds, own_words=words)
+        ]
+        rejected = sum(message.result not in _GOOD for message in messages)
+        problem = f"{rejected} of {len(messages)} messages are rejected." if rejected else ""
+        return VerbResult(_described(messages), messages, problem)
+
+
+def _mapping(given: str) -> Mapping:
+    path = Path(given)
+    if not path.is_file():
+        try:
+            return shipped_mapping(given)
+        except NoSuchMapping as error:
+            raise CommandError(f"{given} is no file, and {error}") from error
+    return parse_mapping(read_yaml(path.read_text(errors="replace"), path.name), path.stem)
+
+
+def _documents(sample: Path) -> Iterator[bytes]:
+    raw = sample.read_bytes()
+    yield from (line for line in raw.splitlines() if line.strip()) if sample.suffix in _BY_LINES else [raw]
+
+
+def _described(messages: list[PreviewedMessage]) -> str:
+    parts = [f"message {number}: {_one(message)}" for number, message in enumerate(messages[:_SHOWN], start=1)]
+    if len(messages) > _SHOWN:
+        parts.append(f".. and {len(messages) - _SHOWN} more; --json shows all")
+    results = Counter(message.result for message in messages)
+    sums = ", ".join(f"{count} {result}" for result, count in results.most_common()) or "none"
+    return "\n".join([*parts, f"Total {len(messages)}: {sums}"])
+
+
+def _one(message: PreviewedMessage) -> str:
+    rows = [(f"  {name}", value) for name, value in message.fields.items()]
+    rows += [("  unreadable", problem) for problem in message.unreadable.values()]
+    rows += [("  missing", ", ".join(message.missing))] if message.missing else []
+    if message.restricts:
+        rows.append(("  stored anyway", ", ".join(f"{name} {value}" for name, value in message.restricts.items())))
+    head = message.result + (f": {message.detail}" if message.detail else "")
+    return "\n".join([head, columns(rows)]) if rows else head
+
+
+class Command(VerbCommand):
+    help = "Try a mapping on a sample; list and show the mappings of this release."
+    requires_system_checks = []
+    verbs = registry([TryMapping(), ListMappings(), ShowMapping()])
+
+    def _run(self, verb: Verb, options: dict[str, Any]) -> VerbResult:
+        try:
+            return super()._run(verb, options)
+        except IngestionError as error:
+            raise CommandError(str(error)) from error

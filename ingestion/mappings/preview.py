@@ -1,0 +1,85 @@
+"""Shows what a mapping makes of a sample: each message's fields, what is missing, and what the validation says."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from ingestion.messages.decoding import Partial, Rejection, TimeBounds
+from ingestion.messages.envelope import CASINO_HEADER, Envelope, Place
+from ingestion.messages.reading import Several, SingleContent
+from ingestion.topics import TOPICS, Topic
+from recommendations.validation.rows import Removal
+from recommendations.validation.status_words import Words
+
+from .apply import UNREADABLE, MappedMessage, map_document
+from .errors import UnreadableDocument
+from .format import Mapping
+from .reading import read_mapped
+
+ACCEPTED, PARTIAL, REMOVES = "accepted", "partial", "removes"
+_SHOWN_CHANGES = ("status", "status_until", "is_withheld", "stake_limit", "limit_left")
+
+
+class PreviewedMessage(msgspec.Struct, frozen=True):
+    """One message of a sample. `result` is a rejection's code if it is rejected, with the `detail`; `partial`, if it
+    changes a stored row and makes no new one; or `accepted` or `removes`. `missing` are the required fields that it
+    lacks; `restricts` is what it closes or restricts though it is rejected."""
+
+    result: str
+    detail: str
+    fields: dict[str, Any]
+    missing: tuple[str, ...]
+    unreadable: dict[str, str]
+    restricts: dict[str, Any]
+
+
+def preview(
+    mapping: Mapping, raw: bytes | None, *, key: bytes | None, bounds: TimeBounds, own_words: Words
+) -> list[PreviewedMessage]:
+    """The messages of one document, read as the consumer reads them."""
+    topic = TOPICS[mapping.messages]
+    envelope = Envelope(Place("", topic.name, 0, 0, 0), 1, key, raw, [(CASINO_HEADER, b"1")])
+    content = read_mapped(mapping, topic, envelope, bounds, own_words)
+    contents = content.contents if isinstance(content, Several) else (content,)
+    return [_previewed(topic, *each) for each in zip(contents, _mapped(mapping, raw, len(contents)), strict=True)]
+
+
+def _mapped(mapping: Mapping, raw: bytes | None, number: int) -> Iterable[MappedMessage]:
+    nothing = [MappedMessage(None, {})] * number
+    try:
+        return nothing if raw is None else map_document(mapping, raw)
+    except UnreadableDocument:
+        return nothing
+
+
+def _previewed(topic: Topic, content: SingleContent, message: MappedMessage) -> PreviewedMessage:
+    fields = msgspec.json.decode(message.value) if message.value is not None else {}
+    required = [each.encode_name for each in msgspec.structs.fields(topic.message) if each.required]
+    result, detail = _result(content)
+    return PreviewedMessage(
+        result=result,
+        detail=detail,
+        fields={name: value for name, value in fields.items() if value != UNREADABLE},
+        missing=tuple(name for name in required if name not in fields) if fields else (),
+        unreadable=message.problems,
+        restricts=_restrictions(content),
+    )
+
+
+def _result(content: SingleContent) -> tuple[str, str]:
+    if isinstance(content, Rejection):
+        return content.code, content.detail
+    if isinstance(content, Partial):
+        return PARTIAL, f"changes a stored row; a new one is rejected: {content.unless_stored.detail}"
+    return (REMOVES, f"removes the row {content.id}") if isinstance(content, Removal) else (ACCEPTED, "")
+
+
+def _restrictions(content: SingleContent) -> dict[str, Any]:
+    """What is stored of a rejected message, or of one without a usable price."""
+    changes = content.changes if isinstance(content, Rejection) else ()
+    if isinstance(content, Partial) and content.change.is_withheld is True:
+        changes = (content.change,)
+    found = {name: getattr(change, name, UNSET) for change in changes for name in _SHOWN_CHANGES}
+    return {name: value for name, value in found.items() if value is not UNSET and value is not None}

@@ -1,0 +1,109 @@
+"""`manage.py mapping`: what comes out of a sample, and what is missing."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from ingestion.mappings.shipped import shipped_names, shipped_text
+from tenants.models import Casino
+
+MAPPING = """\
+messages: events
+each: matches
+key: id
+fields:
+  id: no
+  sport: {value: FOOTBALL}
+  league: league
+  status: state
+  begin_timestamp: {from: kickoff, then: {time: {zone: UTC}}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "mine.yaml").write_text(MAPPING)
+    return tmp_path
+
+
+def mapping(*arguments: object) -> str:
+    out = StringIO()
+    call_command("mapping", *map(str, arguments), stdout=out)
+    return out.getvalue()
+
+
+def tried(folder: Path, sample: str, *arguments: object, name: str = "sample.json") -> tuple[str, str]:
+    """What `try` prints, and why it fails."""
+    (folder / name).write_text(sample)
+    out = StringIO()
+    try:
+        call_command("mapping", "try", str(folder / "mine.yaml"), str(folder / name), *map(str, arguments), stdout=out)
+    except CommandError as error:
+        return out.getvalue(), str(error)
+    return out.getvalue(), ""
+
+
+def test_the_shipped_mappings_are_listed_and_shown():
+    listed = mapping("list")
+    for name in shipped_names():
+        assert name in listed
+        assert mapping("show", name).strip() == shipped_text(name).strip()
+    assert {each["name"] for each in json.loads(mapping("list", "--json"))} == set(shipped_names())
+    with pytest.raises(CommandError, match="has no 'api-footbal'; did you mean api-football"):
+        mapping("show", "api-footbal")
+
+
+def test_a_message_is_shown_with_its_fields_what_is_missing_and_what_can_not_be_read(folder):
+    sample = {"matches": [{"no": 7, "league": "Cup", "kickoff": "soon", "state": "FT"}]}
+    printed, problem = tried(folder, json.dumps(sample))
+    assert problem == "1 of 1 messages are rejected."
+    assert printed.startswith("message 1: unmapped: begin_timestamp: the value is no ISO 8601 time: give its format\n")
+    for line in ("  id             7", "  league         Cup", "  stored anyway  status SETTLED, is_withheld True"):
+        assert line in printed
+    assert "  unreadable     begin_timestamp: the value is no ISO 8601 time" in printed
+    assert printed.endswith("Total 1: 1 unmapped\n")
+
+
+def test_messages_that_change_or_remove_rows_are_no_problem(folder):
+    lines = '{"matches": [{"no": 7, "league": "Cup"}]}\n\n{"matches": []}\n'
+    printed, problem = tried(folder, lines, "--key", '{"id": 8}', "--tombstone", name="sample.ndjson")
+    assert problem == ""
+    assert "message 1: partial: changes a stored row; a new one is rejected: " in printed
+    assert "message 2: removes: removes the row 8" in printed
+    assert "Total 2: 1 partial, 1 removes" in printed
+
+
+def test_all_messages_are_one_json_document(folder):
+    printed, _ = tried(folder, json.dumps({"matches": [{"no": number} for number in range(30)]}), "--json")
+    messages = json.loads(printed)
+    assert [message["fields"]["id"] for message in messages] == [*range(30)]
+    printed, _ = tried(folder, json.dumps({"matches": [{"no": number} for number in range(30)]}))
+    assert ".. and 10 more; --json shows all" in printed
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_the_casinos_own_words_are_known(folder, casino_a):
+    Casino.objects.filter(pk=1).update(options={"status_words": {"events": {"läuft": "OPEN"}}})
+    sample = json.dumps({"matches": [{"no": 7, "state": "läuft"}]})
+    assert "stored anyway  status SUSPENDED" in tried(folder, sample)[0]
+    assert tried(folder, sample, "--casino", 1)[1] == ""
+
+
+def test_mistakes_are_told_in_one_line_each(folder):
+    (folder / "mine.yaml").write_text("messages: events\nfields:\n  hom_team: x\n  id: a..b\n")
+    _, problem = tried(folder, "{}")
+    assert problem.splitlines()[0].startswith("mine.yaml:3:3: a message has no 'hom_team'; did you mean home_team?")
+    assert problem.splitlines()[1] == "mine.yaml:4:7: '..' is not allowed: name the whole path"
+    with pytest.raises(CommandError, match=r"min\.yaml is no file, and this release has no"):
+        mapping("try", "min.yaml", folder / "sample.json")
+    with pytest.raises(CommandError, match="No such file"):
+        mapping("try", "openligadb", folder / "nothing.json")
+
+
+def test_a_sample_that_is_no_document_is_rejected(folder):
+    printed, problem = tried(folder, "<a/>")
+    assert "message 1: malformed: the document is no valid JSON" in printed
+    assert problem == "1 of 1 messages are rejected."
