@@ -1,12 +1,18 @@
 """Kafka: storing messages, and publishing served recommendations."""
 
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from recommendations.serving.options import Options
 
 
 class IngestionConfig(AppConfig):
     name = "ingestion"
 
     def ready(self) -> None:
+        from recommendations.serving.options import add_check
         from recommendations.serving.recommendation import recommendation_served
         from tenants.lifecycle.doctor.installation import INSTALLATION_SYMPTOMS
 
@@ -17,3 +23,13 @@ class IngestionConfig(AppConfig):
         check_settings()
         INSTALLATION_SYMPTOMS.append(parked_messages)
         recommendation_served.connect(publisher.publish)
+        add_check(_check_mappings)
+
+
+def _check_mappings(options: "Options") -> None:
+    from recommendations.serving.options import NO_MAPPINGS
+
+    if options.mapping != NO_MAPPINGS:  # web processes do without the readers of YAML, XML and paths until then
+        from .mappings.options import check_mappings
+
+        check_mappings(options)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import Error, connection
+from django.db.models.fields.json import KT
 
 from ingestion.errors import AllDatabasesUnavailable
 from tenants.current_casino import CATALOGUE
@@ -20,13 +21,21 @@ def catalogue_required() -> Iterator[None]:
         raise AllDatabasesUnavailable(f"the catalogue's database is unavailable: {error}") from error
 
 
-def find_casinos(ids: Iterable[int | None]) -> dict[int, Casino]:
-    """The casinos with these ids, except deleted ones; their configurations are not loaded. Raises
-    AllDatabasesUnavailable."""
+def find_casinos(ids: Iterable[int | None], topic: str = "") -> dict[int, Casino]:
+    """The casinos with these ids, except deleted ones; their configurations are not loaded, but with a `topic` the
+    option for its mapping is (`mapping_option`). Raises AllDatabasesUnavailable."""
     with catalogue_required():
         casinos = Casino.objects.using(CATALOGUE).exclude(state__in=ENDED_STATES)
+        if topic:
+            casinos = casinos.annotate(mapping_option=KT(f"options__mapping__{topic}"))
         wanted = [each for each in ids if each is not None]
         return casinos.defer("recommendation_schema", "options").in_bulk(wanted)
+
+
+def mapping_option(casino: Casino) -> str | None:
+    """The casino's option for the mapping of the topic that it was found for: a name, or JSON; None without one."""
+    option: str | None = getattr(casino, "mapping_option", None)
+    return option
 
 
 def require_catalogue() -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope
-from ingestion.messages.reading import Content
+from ingestion.messages.reading import Content, Several
 from recommendations.validation.changes import Change
 from recommendations.validation.rows import AnyRow, Removal
 
@@ -18,11 +18,22 @@ class DecodedMessage(msgspec.Struct):
     content: Content
 
     @property
+    def rejection(self) -> Rejection | None:
+        """Why the message, or the first rejected one of several, is rejected."""
+        content = self.content
+        if isinstance(content, Several):
+            return next((each for each in content.contents if isinstance(each, Rejection)), None)
+        return content if isinstance(content, Rejection) else None
+
+    @property
     def rows(self) -> tuple[AnyRow | Change | Removal, ...]:
-        """What is stored of the message: of a rejected one, what it closes or restricts."""
+        """What is stored of the message: of a rejected one, what it closes or restricts. Several are stored one by
+        one (`storing/several.py`)."""
         content = self.content
         if isinstance(content, Rejection):
             return content.changes
+        if isinstance(content, Several):
+            return ()
         return (content.change if isinstance(content, Partial) else content,)
 
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
-from ingestion.catalogue import find_casinos, require_catalogue
+from ingestion.catalogue import find_casinos, mapping_option, require_catalogue
 from ingestion.dead_letters.write import DeadLetters
 from ingestion.errors import (
     AllDatabasesUnavailable,
@@ -35,6 +35,7 @@ from tenants.models.casino import READY_STATES
 from tenants.postgresql.wait_budget import waiting_at_most
 
 from .database_errors import first_line, sqlstate_of
+from .mapped_messages import MappedTurn, read_mapped_messages
 from .pace import SLOW_TURNS, Pace
 from .rejection_limit import CasinoFailures, RejectionLimit, listed
 from .transaction import store_messages
@@ -145,9 +146,9 @@ class CasinoStore:
         """Store parked messages of one casino, or only the first of them; returns their number."""
         now = timezone.now()
         messages = self.decode(envelopes)
-        casino = find_casinos([casino_id]).get(casino_id)
+        casino = find_casinos([casino_id], self._topic.name).get(casino_id)
         if casino is not None:
-            return self._try_to_store(casino, messages, now)
+            return self._try_to_store_mapped(casino, messages, now)
         self._reject_unknown_casino(messages, now)
         self.circuit_breaker.record_success(casino_id)
         return len(messages)
@@ -159,6 +160,29 @@ class CasinoStore:
         for casino_id in idle:
             del self._stored_at[casino_id]
         return idle
+
+    def _try_to_store_mapped(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> int:
+        """As `_try_to_store`, of messages that the casino's mapping, if it has one, has not read yet."""
+        turn = self._read_mapped(casino, messages, now)
+        stored = self._try_to_store(casino, messages[: turn.done], now) if turn.done else 0
+        self._record_mapped_turn(casino, turn)
+        return stored
+
+    def _read_mapped(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> MappedTurn:
+        option = mapping_option(casino)
+        if option is None:
+            return MappedTurn(len(messages))
+        if self.circuit_breaker.is_open(casino.pk):  # they will be read when they are tried again
+            return MappedTurn(0)
+        return read_mapped_messages(self._topic, casino.pk, option, messages, TimeBounds.at(now))
+
+    def _record_mapped_turn(self, casino: Casino, turn: MappedTurn) -> None:
+        """A casino whose messages are not all read pauses as long as its turn took, and for a while if its mapping
+        can't be used."""
+        if turn.done and turn.reason:
+            self.circuit_breaker.record_pause(casino.pk, turn.reason, turn.seconds)
+        elif turn.reason:
+            self._record_failure(casino, turn.reason)
 
     def _try_to_store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> int:
         """Store the messages, the first of them, or none, as the casino's database permits; returns their number."""
@@ -270,14 +294,18 @@ class BatchStore(CasinoStore):
         groups: dict[int | None, list[DecodedMessage]] = defaultdict(list)
         for message in messages:
             groups[message.envelope.casino_id].append(message)
-        casinos = find_casinos(groups)
+        casinos = find_casinos(groups, self._topic.name)
         unknown = [message for casino_id in groups.keys() - casinos.keys() for message in groups.pop(casino_id)]
         known = {casino_id: group for casino_id, group in groups.items() if casino_id is not None}
+        turns = {casino_id: self._read_mapped(casinos[casino_id], group, now) for casino_id, group in known.items()}
         if not is_retry:
-            self._rejections.count(known)
+            self._rejections.count({casino_id: group[: turns[casino_id].done] for casino_id, group in known.items()})
         if unknown:
             self._reject_unknown_casino(unknown, now)
-        to_park = {casino_id: self._store_group(casinos[casino_id], group, now) for casino_id, group in known.items()}
+        to_park = {
+            casino_id: self._store_turn(casinos[casino_id], group, turns[casino_id], now)
+            for casino_id, group in known.items()
+        }
         self._require_no_shared_failure()
         if any(to_park.values()):
             for casino_id, group in to_park.items():
@@ -292,6 +320,14 @@ class BatchStore(CasinoStore):
                 f"the cause is probably not in their databases. Example: {next(reversed(shared.values()))}. The last "
                 "batch stays in Kafka. Report this error; after the fix, restart."
             )
+
+    def _store_turn(
+        self, casino: Casino, group: list[DecodedMessage], turn: MappedTurn, now: datetime
+    ) -> list[DecodedMessage]:
+        """Store the messages that are read; returns those to park, and with them all that are not read."""
+        to_park = self._store_group(casino, group[: turn.done], now)
+        self._record_mapped_turn(casino, turn)
+        return to_park + group[turn.done :]
 
     def _store_group(self, casino: Casino, group: list[DecodedMessage], now: datetime) -> list[DecodedMessage]:
         """Store one casino's messages; returns those to park, which keep their order behind parked ones."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from ingestion.errors import RejectionLimitExceeded, TooManyRejections
-from ingestion.messages.decoding import Rejection
 from ingestion.outcomes import DecodedMessage
 
 logger = logging.getLogger(__name__)
@@ -76,10 +75,10 @@ class _Batch:
     def of(cls, messages: Sequence[DecodedMessage]) -> "_Batch":
         runs, example = [0], ""
         for message in messages:
-            if isinstance(message.content, Rejection):
+            if (rejection := message.rejection) is not None:
                 runs[-1] += 1
                 if not example:
-                    example = f"{message.envelope.place}: {message.content.code}: {message.content.detail}"
+                    example = f"{message.envelope.place}: {rejection.code}: {rejection.detail}"
             elif runs[-1] or len(runs) == 1:
                 runs.append(0)
         return cls(len(messages), sum(runs), max(runs), runs[0], runs[-1], example)

@@ -23,6 +23,7 @@ from tenants.schema.version import require_up_to_date
 
 from .database_errors import DatabaseErrorKind, classify, first_line, sqlstate_of
 from .ledger import OpenLedger, OutcomeCount, PartitionLedger
+from .several import merge_results, split_messages
 
 ATTEMPTS = 6
 _BACKOFF_SECONDS = 0.05
@@ -111,16 +112,17 @@ def _store_in_transaction(
 def _resolve(topic: Topic, messages: Sequence[DecodedMessage], store: Store) -> list[MessageResult]:
     """Store the valid messages, and what rejected ones close or restrict; the result of each message, those of which
     nothing is stored first."""
+    parts = split_messages(messages)
     results = [
         MessageResult.reject(message.envelope, message.content)
-        for message in messages
+        for message in parts
         if isinstance(message.content, Rejection) and not message.content.changes
     ]
-    stored = [message for message in messages if message.rows]
+    stored = [message for message in parts if message.rows]
     if stored:
         outcomes = store(topic, stored)
         results += [_result_of(message, outcome) for message, outcome in zip(stored, outcomes, strict=True)]
-    return results
+    return merge_results(messages, results)
 
 
 def _store(topic: Topic, messages: Sequence[DecodedMessage]) -> list[Outcome]:

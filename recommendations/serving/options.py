@@ -3,6 +3,7 @@
 A configuration's `options` are these fields, all of them optional; `options_schema()` is their JSON Schema.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -67,6 +68,22 @@ class StatusWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 NO_STATUS_WORDS = StatusWords()
 
 
+MappingOption = Annotated[
+    str | dict[str, Any] | None, Meta(description="The name of a shipped mapping, or a mapping as an object.")
+]
+
+
+class Mappings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How the casino's messages from Kafka are read, by topic; those of a topic without one are in the usual format."""
+
+    events: MappingOption = None
+    users: MappingOption = None
+    coupons: MappingOption = None
+
+
+NO_MAPPINGS = Mappings()
+
+
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Stakes are by currency; one without an entry has no cap, and the default stake of the settings."""
 
@@ -108,6 +125,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
             "genders. A list that is left out has all."
         ),
     ] = OPEN_CATALOGUE
+    mapping: Annotated[Mappings, Meta(description="How messages of a feed's own format are read.")] = NO_MAPPINGS
 
     def __post_init__(self) -> None:
         if self.min_odd > self.max_odd:
@@ -118,8 +136,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 DEFAULTS = Options()
+_checks: list[Callable[[Options], None]] = []
 _NAMES = ("leagues", "teams", "sports")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def add_check(check: Callable[[Options], None]) -> None:
+    """Have posted options checked by the app that an option is for, too. It raises InvalidConfiguration."""
+    _checks.append(check)
 
 
 def parse_options(raw: object) -> Options:
@@ -135,6 +159,8 @@ def parse_options(raw: object) -> Options:
         raise InvalidConfiguration(
             f"options: unknown_start_time_zone is {zone!r}; use a name of the IANA database, such as Europe/London"
         )
+    for check in _checks:
+        check(options)
     size = len(_ENCODER.encode(options))
     if size > MAX_BYTES:
         raise InvalidConfiguration(f"options have {size} bytes of JSON together; use at most {MAX_BYTES}")
@@ -232,7 +258,7 @@ def all_options_as_json(options: Options) -> dict[str, Any]:
     return msgspec.json.decode(_ENCODER.encode(shown | written), type=dict[str, Any])
 
 
-_GROUPS = ("blocked", "pinned", "status_words", "catalogue")
+_GROUPS = ("blocked", "pinned", "status_words", "catalogue", "mapping")
 
 
 def load_options(stored: dict[str, Any] | None) -> Options:

@@ -1,0 +1,47 @@
+"""The mappings in a casino's options: by topic the name of a shipped one, or a mapping itself."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from recommendations.errors import InvalidConfiguration
+from recommendations.serving.options import Options
+
+from .errors import InvalidMapping, NoSuchMapping
+from .format import Mapping
+from .parse import FORMATS, parse_mapping
+from .shipped import shipped_mapping
+from .tree import read_json
+
+_CACHED = 256  # the options of casinos, at most 64 KB each
+
+
+def check_mappings(options: Options) -> None:
+    """Raises InvalidConfiguration for options with a mapping that can't be used."""
+    for topic in FORMATS:
+        given = getattr(options.mapping, topic)
+        try:
+            if given is not None:
+                _mapping_of(topic, given)
+        except (InvalidMapping, NoSuchMapping) as error:
+            raise InvalidConfiguration(f"options: {error}") from error
+
+
+@lru_cache(_CACHED)
+def stored_mapping(topic: str, stored: str) -> Mapping:
+    """The mapping in the text that the catalogue's database makes of an option: a name, or an object in JSON. Raises
+    InvalidMapping and NoSuchMapping."""
+    if not stored.startswith("{"):
+        return _mapping_of(topic, stored)
+    try:
+        return _mapping_of(topic, json.loads(stored))
+    except ValueError as error:
+        raise InvalidMapping.at(f"mapping.{topic}", f"is no JSON: {error}") from error
+
+
+def _mapping_of(topic: str, given: str | dict[str, Any]) -> Mapping:
+    place = f"mapping.{topic}"
+    mapping = shipped_mapping(given) if isinstance(given, str) else parse_mapping(read_json(given, place), place)
+    if mapping.messages != topic:
+        raise InvalidMapping.at(place, f"the mapping makes messages of {mapping.messages}, not of {topic}")
+    return mapping

@@ -1,0 +1,47 @@
+"""Reads the messages of a casino with a mapping again, by that mapping."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingestion.mappings.errors import InvalidMapping, NoSuchMapping
+from ingestion.mappings.options import stored_mapping
+from ingestion.mappings.reading import read_mapped, unknown_words
+from ingestion.messages.decoding import TimeBounds
+from ingestion.outcomes import DecodedMessage
+from ingestion.own_words import own_words_of
+from ingestion.topics import Topic
+from recommendations.validation.status_words import NO_WORDS, Words
+
+TURN_SECONDS = 2.0  # of one casino in a batch: its mapping must not stop the messages of the others
+
+
+@dataclass(frozen=True, slots=True)
+class MappedTurn:
+    """The first `done` messages are read by the mapping; `reason` says why not all of them are."""
+
+    done: int
+    reason: str = ""
+    seconds: float = 0.0
+
+
+def read_mapped_messages(
+    topic: Topic, casino_id: int, option: str, messages: Sequence[DecodedMessage], bounds: TimeBounds
+) -> MappedTurn:
+    """Replace the messages' contents by what they say in the casino's mapping, as long as its turn lasts."""
+    try:
+        mapping = stored_mapping(topic.name, option)
+    except (InvalidMapping, NoSuchMapping) as error:
+        return MappedTurn(0, f"the option mapping.{topic.name} can't be used: {error}")
+    began = time.monotonic()
+    own_words: Words | None = None
+    for number, message in enumerate(messages):
+        message.content = read_mapped(mapping, topic, message.envelope, bounds, own_words or NO_WORDS)
+        if own_words is None and unknown_words(message.content):
+            own_words = own_words_of(topic, casino_id)
+            message.content = read_mapped(mapping, topic, message.envelope, bounds, own_words)
+        seconds = time.monotonic() - began
+        if seconds > TURN_SECONDS and number + 1 < len(messages):
+            left = len(messages) - number - 1
+            return MappedTurn(number + 1, f"the mapping took {seconds:.1f} s, and {left} messages are left", seconds)
+    return MappedTurn(len(messages))

@@ -1,0 +1,58 @@
+"""Messages that a mapping reads as several: their parts are stored one by one, and count as one message."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import msgspec
+
+from ingestion.messages.reading import Several
+from ingestion.outcomes import DecodedMessage, MessageResult
+from recommendations.storing import Result
+
+EMPTY = "empty"  # the outcome of a document without items
+_FIRST_COUNTS = (
+    Result.STORED_IN_PART, Result.WAITING, Result.STORED, Result.UPDATED, Result.REMOVED, Result.STALE,
+    Result.DUPLICATE,
+)  # fmt: skip
+_RANKS = {result.value: rank for rank, result in enumerate(_FIRST_COUNTS)}
+
+
+def split_messages(messages: Sequence[DecodedMessage]) -> Sequence[DecodedMessage]:
+    """The messages, each part of several as one; the same sequence where there are none."""
+    if not any(isinstance(message.content, Several) for message in messages):
+        return messages
+    return [part for message in messages for part in _parts(message)]
+
+
+def merge_results(messages: Sequence[DecodedMessage], results: list[MessageResult]) -> list[MessageResult]:
+    """One result for each message: of several parts the first rejection, else the first of the ranks."""
+    several = {id(message.envelope): message for message in messages if isinstance(message.content, Several)}
+    if not several:
+        return results
+    merged, of_parts = [], defaultdict[int, list[MessageResult]](list)
+    for result in results:
+        if id(result.envelope) in several:
+            of_parts[id(result.envelope)].append(result)
+        else:
+            merged.append(result)
+    return merged + [_merge(message, of_parts[key]) for key, message in several.items()]
+
+
+def _parts(message: DecodedMessage) -> list[DecodedMessage]:
+    content = message.content
+    if not isinstance(content, Several):
+        return [message]
+    return [DecodedMessage(message.envelope, each) for each in content.contents]
+
+
+def _merge(message: DecodedMessage, results: Sequence[MessageResult]) -> MessageResult:
+    rejected = [result for result in results if result.rejection is not None]
+    if rejected and (first := rejected[0].rejection) is not None:
+        detail = (
+            f"{len(rejected)} of the {len(results)} items of the document are rejected; one of them: {first.detail}"
+        )
+        rejection = first if len(results) == 1 else msgspec.structs.replace(first, detail=detail)
+        return MessageResult.reject(message.envelope, rejection)
+    unread = "; ".join(result.unread for result in results if result.unread)
+    outcomes = sorted((result.outcome for result in results), key=lambda outcome: _RANKS.get(outcome, len(_RANKS)))
+    return MessageResult(message.envelope, outcomes[0] if outcomes else EMPTY, unread=unread)
