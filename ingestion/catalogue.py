@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import Error, connection
+from django.db.models import F
 from django.db.models.fields.json import KT
 
 from ingestion.errors import AllDatabasesUnavailable
@@ -22,14 +23,16 @@ def catalogue_required() -> Iterator[None]:
 
 
 def find_casinos(ids: Iterable[int | None], topic: str = "") -> dict[int, Casino]:
-    """The casinos with these ids, except deleted ones; their configurations are not loaded, but with a `topic` the
-    option for its mapping is (`mapping_option`). Raises AllDatabasesUnavailable."""
+    """The casinos with these ids, except deleted ones, with the option `catalogue` as `stored_catalogue` and, with a
+    `topic`, the option for its mapping (`mapping_option`); the rest of their configurations is not loaded. Raises
+    AllDatabasesUnavailable."""
     with catalogue_required():
         casinos = Casino.objects.using(CATALOGUE).exclude(state__in=ENDED_STATES)
         if topic:
             casinos = casinos.annotate(mapping_option=KT(f"options__mapping__{topic}"))
         wanted = [each for each in ids if each is not None]
-        return casinos.defer("recommendation_schema", "options").in_bulk(wanted)
+        casinos = casinos.defer("recommendation_schema", "options").annotate(stored_catalogue=F("options__catalogue"))
+        return casinos.in_bulk(wanted)
 
 
 def mapping_option(casino: Casino) -> str | None:

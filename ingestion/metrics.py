@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 MESSAGES = Counter(
     "recsys_ingestion_messages",
-    "Messages by outcome: stored, updated, duplicate, parked, or a rejection code; casino is its id, or unknown.",
+    "Messages by outcome: stored, updated, skipped, parked, a rejection code, ..; casino is its id, or unknown.",
     ["topic", "casino", "outcome"],
 )
 BATCHES = Histogram(

@@ -68,7 +68,8 @@ class Upload(CasinoModel):
 class MessageCount(CasinoModel):
     """The number of a topic's messages with one outcome in one hour: stored, duplicate, or a rejection code.
 
-    For rejections, and coupons stored in part, `last_place` and `last_detail` are the last message's place and error.
+    For rejections, coupons stored in part and skipped messages, `last_place` and `last_detail` are the last message's
+    place and what was wrong with it, or why it was skipped.
     """
 
     topic = models.CharField(max_length=255)

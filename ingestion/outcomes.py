@@ -11,11 +11,18 @@ from recommendations.validation.changes import Change
 from recommendations.validation.rows import AnyRow, Removal
 
 
+class Unwanted(msgspec.Struct):
+    """A message about what its casino does not offer: `note` says what, `changes` what it says about a stored row."""
+
+    note: str
+    changes: tuple[Change, ...]
+
+
 class DecodedMessage(msgspec.Struct):
-    """A message with its decoded row, the change of a stored row, or the reason for its rejection."""
+    """A message with its decoded row, the change of a stored row, or the reason why it is rejected or skipped."""
 
     envelope: Envelope
-    content: Content
+    content: Content | Unwanted
 
     @property
     def rejection(self) -> Rejection | None:
@@ -30,7 +37,7 @@ class DecodedMessage(msgspec.Struct):
         """What is stored of the message: of a rejected one, what it closes or restricts. Several are stored one by
         one (`storing/several.py`)."""
         content = self.content
-        if isinstance(content, Rejection):
+        if isinstance(content, Rejection | Unwanted):
             return content.changes
         if isinstance(content, Several):
             return ()
@@ -38,16 +45,17 @@ class DecodedMessage(msgspec.Struct):
 
 
 class MessageResult(msgspec.Struct):
-    """A message's outcome: a Result, `parked`, `repeated` (the ledger has it already), or a rejection's code.
+    """A message's outcome: a Result, `parked`, `repeated` (the ledger has it already), `skipped` (about what the casino
+    does not offer), or a rejection's code.
 
-    `unread` lists the selections of a coupon that could not be read, with their problems. Senders can name any number
-    as a casino: unless `is_casino_known`, nothing counts by it.
+    `note` lists the selections of a coupon that could not be read, or says why a message is skipped. Senders can name
+    any number as a casino: unless `is_casino_known`, nothing counts by it.
     """
 
     envelope: Envelope
     outcome: str
     rejection: Rejection | None = None
-    unread: str = ""
+    note: str = ""
     is_casino_known: bool = True
 
     @classmethod

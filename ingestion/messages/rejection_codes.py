@@ -22,6 +22,8 @@ REASONS = {
     "printable, or blanks at its ends.",
     "unknown_value": "A status is no known word, or a currency is no code, or one without a known number of decimals. "
     "Add it to the options `status_words` or `catalogue.currency_decimals`, then replay.",
+    "too_many_values": "A sport or gender is new, and the casino has 500 already. List those that it offers in the "
+    "option `catalogue`, then replay.",
     "out_of_range": "A number or a time is outside its valid range: an odd of 1 or less, a negative stake, an event "
     "many years ahead, a coupon more than a day ahead, no selections.",
     "inconsistent": "Two fields contradict each other: an event ends before it begins, a team plays against itself, a "

@@ -53,6 +53,6 @@ def _merge(message: DecodedMessage, results: Sequence[MessageResult]) -> Message
         )
         rejection = first if len(results) == 1 else msgspec.structs.replace(first, detail=detail)
         return MessageResult.reject(message.envelope, rejection)
-    unread = "; ".join(result.unread for result in results if result.unread)
+    note = "; ".join(result.note for result in results if result.note)
     outcomes = sorted((result.outcome for result in results), key=lambda outcome: _RANKS.get(outcome, len(_RANKS)))
-    return MessageResult(message.envelope, outcomes[0] if outcomes else EMPTY, unread=unread)
+    return MessageResult(message.envelope, outcomes[0] if outcomes else EMPTY, note=note)

@@ -12,7 +12,7 @@ from django.db import DatabaseError, Error, IntegrityError
 from ingestion.errors import DatabaseUnavailable
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope, pack
-from ingestion.outcomes import DecodedMessage, MessageResult
+from ingestion.outcomes import DecodedMessage, MessageResult, Unwanted
 from ingestion.topics import Topic
 from recommendations.storing import Outcome, Result
 from recommendations.validation.rows import CouponRow, Row, UnreadSelection
@@ -21,6 +21,7 @@ from tenants.routing.connections import casino_atomic, execute
 from tenants.routing.context import use_casino
 from tenants.schema.version import require_up_to_date
 
+from .casino_catalogue import apply_catalogue
 from .database_errors import DatabaseErrorKind, classify, first_line, sqlstate_of
 from .ledger import OpenLedger, OutcomeCount, PartitionLedger
 from .several import merge_results, split_messages
@@ -28,7 +29,7 @@ from .several import merge_results, split_messages
 ATTEMPTS = 6
 _BACKOFF_SECONDS = 0.05
 _QUICK_SECONDS = 1.0
-REPEATED = "repeated"
+REPEATED, SKIPPED = "repeated", "skipped"
 
 SendToDeadLetters = Callable[[Iterable[MessageResult]], None]
 RequireFewRejections = Callable[[Sequence[DecodedMessage]], object]
@@ -61,10 +62,11 @@ def store_messages(
             with use_casino(casino.current):
                 return _store_in_transaction(
                     topic,
+                    casino,
                     messages,
                     now,
                     send_to_dead_letters,
-                    store,
+                    store=store,
                     open_ledger=open_ledger,
                     require_few_rejections=require_few_rejections,
                 )
@@ -86,11 +88,12 @@ def store_messages(
 
 def _store_in_transaction(
     topic: Topic,
+    casino: Casino,
     messages: Sequence[DecodedMessage],
     now: datetime,
     send_to_dead_letters: SendToDeadLetters,
-    store: Store,
     *,
+    store: Store,
     open_ledger: OpenLedger,
     require_few_rejections: RequireFewRejections,
 ) -> list[MessageResult]:
@@ -98,7 +101,7 @@ def _store_in_transaction(
         ledger = open_ledger(topic.group, messages)
         new = ledger.take_new(messages)
         require_few_rejections(new)
-        results = _resolve(topic, new, store)
+        results = _resolve(topic, casino, new, store)
         if rejected := [result for result in results if result.rejection is not None]:
             send_to_dead_letters(rejected)
         repeated = len(messages) - len(new)
@@ -109,10 +112,10 @@ def _store_in_transaction(
     return results
 
 
-def _resolve(topic: Topic, messages: Sequence[DecodedMessage], store: Store) -> list[MessageResult]:
+def _resolve(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage], store: Store) -> list[MessageResult]:
     """Store the valid messages, and what rejected ones close or restrict; the result of each message, those of which
     nothing is stored first."""
-    parts = split_messages(messages)
+    parts = apply_catalogue(topic, casino, split_messages(messages))
     results = [
         MessageResult.reject(message.envelope, message.content)
         for message in parts
@@ -185,12 +188,14 @@ def _result_of(message: DecodedMessage, outcome: Outcome | Rejection) -> Message
         return MessageResult.reject(envelope, content)
     if isinstance(outcome, Rejection):
         return MessageResult.reject(envelope, outcome)
+    if isinstance(content, Unwanted) and outcome.result is Result.NOT_STORED:
+        return MessageResult(envelope, SKIPPED, note=content.note)
     if isinstance(content, Partial) and outcome.result is Result.NOT_STORED:
         return MessageResult.reject(envelope, content.unless_stored)
     if (rejection := _REJECTIONS.get(outcome.result)) is not None:
         return MessageResult(envelope, rejection.code, rejection)
     unread = content.unread_selections if isinstance(content, CouponRow) else None
-    return MessageResult(envelope, outcome.result.value, unread=_in_words(unread or ()))
+    return MessageResult(envelope, outcome.result.value, note=_in_words(unread or ()))
 
 
 def _in_words(unread: Iterable[UnreadSelection]) -> str:
@@ -205,7 +210,7 @@ def count_results(results: Iterable[MessageResult], repeated: int = 0) -> Iterab
         if count is None:
             count = counts[result.outcome] = OutcomeCount(result.outcome, result.rejection is not None)
         count.count += 1
-        if detail := result.unread if result.rejection is None else result.rejection.detail:
+        if detail := result.note if result.rejection is None else result.rejection.detail:
             count.last_place, count.last_detail = str(result.envelope.place), detail
     if repeated:
         counts[REPEATED] = OutcomeCount(REPEATED, count=repeated)

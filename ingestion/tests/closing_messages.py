@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ingestion.catalogue import find_casinos
 from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.reading import read_message
 from ingestion.outcomes import DecodedMessage, MessageResult
@@ -72,6 +73,11 @@ class Feed:
         self._casino = casino
         self._sent = 0
 
+    def configure(self, **options: Any) -> None:
+        """The casino's options from the next message on."""
+        Casino.objects.filter(pk=self._casino.pk).update(options=options)
+        self._casino = find_casinos([self._casino.pk])[self._casino.pk]
+
     def send(
         self, topic: Topic, values: Iterable[Any], *, keys: Iterable[bytes | None] = (), at: datetime | None = None
     ) -> list[MessageResult]:
@@ -106,9 +112,9 @@ class Feed:
             places = eligible(offer, Rules(NOW.timestamp(), 3, options)).nonzero()[0]
             return {int(offer.ids[place]) - 900_000 for place in places}
 
-    def shown_bets(self, numbers: Iterable[int]) -> set[int]:
+    def shown_bets(self, numbers: Iterable[int], options: Options = DEFAULTS) -> set[int]:
         """The numbers of those users who are shown bets."""
-        request = RecommendationRequest(self._casino.pk, get_recommender("static"), NOW, DEFAULTS)
+        request = RecommendationRequest(self._casino.pk, get_recommender("static"), NOW, options)
         with use_casino(self._casino.current):
             answers = recommend(request, [800_000 + number for number in numbers])
             return {answer.user_id - 800_000 for answer in answers if answer.recommended_events}

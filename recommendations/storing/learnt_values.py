@@ -2,12 +2,18 @@
 
 from collections.abc import Collection, Sequence
 
+from msgspec import UNSET
+
 from recommendations.models import LearntValue
-from tenants.routing.connections import execute, query
+from recommendations.validation.changes import Change
+from recommendations.validation.rows import MutableRow
+from tenants.routing.connections import casino_atomic, execute, query
 
 MAX_LEARNT = 500  # of each kind: more than any sportsbook offers, and few enough for lists and filters
 
 Learnt = tuple[str, str]  # kind, value
+
+_UNTOLD = (UNSET, "")
 
 _KNOWN = "SELECT kind, value FROM learnt_values WHERE (kind, value) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
 _LOCK = "SELECT pg_advisory_xact_lock('learnt_values'::regclass::oid::bigint)"
@@ -18,11 +24,21 @@ ON CONFLICT (kind, value) DO NOTHING
 """
 
 
+def told_by(row: MutableRow | Change) -> set[Learnt]:
+    """The values that the row tells; a kind is also the name of its field."""
+    return {(kind, value) for kind in LearntValue.Kind.values if (value := getattr(row, kind, "")) not in _UNTOLD}
+
+
 def learn(values: Collection[Learnt], *, unbounded: Collection[str] = ()) -> set[Learnt]:
     """Store the unknown values of the current casino. Returns those that are too many: beyond `MAX_LEARNT` of a kind,
-    unless it is `unbounded`. The caller has begun a transaction."""
+    unless it is `unbounded`."""
     if not values or not _unknown(values):
         return set()
+    with casino_atomic():
+        return _learn_new(values, unbounded)
+
+
+def _learn_new(values: Collection[Learnt], unbounded: Collection[str]) -> set[Learnt]:
     execute(_LOCK)
     new = _unknown(values)
     room = {kind: MAX_LEARNT - count for kind, count in query(_COUNT)}

@@ -41,7 +41,7 @@ def _change(upsert: Upsert, changes: Sequence[Change]) -> Outcomes:
     unknown = [change for change in changes if outcomes[key_of(change)] is NOT_STORED]
     if first := [change for change in unknown if change.makes_row]:
         outcomes |= _store_first(upsert, first)
-    keep_until_stored(upsert, [change for change in unknown if not change.makes_row])
+    keep_until_stored(upsert, [change for change in unknown if change.waits and not change.makes_row])
     return outcomes
 
 

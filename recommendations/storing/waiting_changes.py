@@ -19,10 +19,17 @@ from .upsert_sql import Upsert, as_json
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING = 100_000  # of a casino, some 30 MB; the messages of others are dead letters all the same
+MAX_WAITING = 100_000  # of one kind of a casino, some 30 MB; the messages of others are dead letters all the same
+_DROPPED = 1_000
 
 _CLASSES: dict[str, type[Change]] = {"users": UserChange, "events": EventChange}
-_COUNT = "SELECT count(*) FROM waiting_changes"
+_COUNT = "SELECT count(*) FROM waiting_changes WHERE kind = %s"
+# Feeds close each of their events, also those that the casino does not offer and never stores. A user's restriction is
+# never dropped.
+_DROP_OLDEST_OF_EVENTS = """
+DELETE FROM waiting_changes
+WHERE id IN (SELECT id FROM waiting_changes WHERE kind = 'events' ORDER BY timestamp, id LIMIT %s)
+"""
 # Of each subject the latest; of equal times the strictest.
 _KEEP = """
 INSERT INTO waiting_changes AS stored (kind, key, subject, timestamp, change)
@@ -44,8 +51,10 @@ def keep_until_stored(upsert: Upsert, changes: Iterable[Change]) -> None:
     parts = {(part["key"], part["subject"]): part for change in changes for part in _parts(upsert, change)}
     if not parts:
         return
-    [(count,)] = query(_COUNT)
-    if count >= MAX_WAITING:
+    [(count,)] = query(_COUNT, [upsert.table])
+    if count >= MAX_WAITING and upsert.table == "events":
+        execute(_DROP_OLDEST_OF_EVENTS, [_DROPPED])
+    elif count >= MAX_WAITING:
         logger.warning("%d changes of %s can't wait for their rows: %d wait", len(parts), upsert.table, count)
         return
     execute(_keep_sql(upsert), [as_json(list(parts.values()))])

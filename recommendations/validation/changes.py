@@ -19,18 +19,21 @@ from recommendations.errors import InvalidRow
 from . import fields, status_words
 from .normal_form import key_form
 from .own_ids import OwnId
-from .rows import status_end
+from .rows import EventRow, UserRow, status_end
 
 Validate = Callable[[str, Any], Any]
 
 
 class _Change(msgspec.Struct, kw_only=True):
+    """`waits`: what it restricts waits for a row that is not stored yet."""
+
     VALIDATORS: ClassVar[Mapping[str, Validate]] = {}
 
     id: OwnId | None = None
     natural_key: UUID | None = None
     timestamp: datetime
     makes_row: bool = False
+    waits: bool = True
 
     def __post_init__(self) -> None:
         self.id = fields.identity("id", self.id)
@@ -188,3 +191,27 @@ class EventChange(_Change, kw_only=True):
 
 
 Change = UserChange | EventChange
+
+
+def change_of(row: UserRow | EventRow | Change) -> Change:
+    """The change that says what the row says."""
+    if isinstance(row, Change):
+        return row
+    kind: type[Change] = UserChange if isinstance(row, UserRow) else EventChange
+    shared = set(kind.__struct_fields__) & set(row.__struct_fields__) - set(row.unset_columns)
+    values: dict[str, Any] = {name: getattr(row, name) for name in shared}
+    if isinstance(row, EventRow):
+        values |= {"natural_key": None, "match": None if row.id is not None else _named_match(row)}
+    return kind(**values)
+
+
+def _named_match(row: EventRow) -> NamedMatch:
+    return NamedMatch(
+        sport=row.sport,
+        home_team=row.home_team,
+        away_team=row.away_team,
+        country=row.country,
+        league=row.league,
+        category=row.category,
+        begin=row.begin_timestamp,
+    )

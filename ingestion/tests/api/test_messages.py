@@ -196,3 +196,13 @@ def test_a_batch_of_any_size_takes_this_many_statements(sender, casino_a, django
     batch = [coupon(id=1 + number) for number in range(count)]
     with django_assert_num_queries(11, connection=connections[casino_a.current.alias]):
         sender.post("/coupons", batch, key="a")
+
+
+def test_what_the_catalogue_does_not_offer_is_skipped_and_answered(sender, casino_a):
+    casino_a.options = {"catalogue": {"sports": ["TENNIS"]}}
+    casino_a.save()
+    response = sender.post("/events", [event(id=1), event(id=2, sport="tennis")]).json()
+    assert response["outcomes"] == {"skipped": 1, "stored": 1}
+    [skipped, _] = response["items"]
+    assert skipped["detail"] == "sport is not in the casino's option catalogue.sports"
+    assert in_casino(casino_a, lambda: Event.objects.get().id) == 2

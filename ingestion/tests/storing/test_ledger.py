@@ -183,5 +183,5 @@ def test_rows_ledger_and_counts_are_rolled_back_together(casino_a):
 def test_full_batch_needs_few_queries(casino_a, django_assert_max_num_queries):
     store(casino_a, users(0, 1))
     batch = [message for partition in range(3) for message in users(1, 500, partition=partition)]
-    with django_assert_max_num_queries(0, using="default"), django_assert_max_num_queries(14, using="casino_1"):
+    with django_assert_max_num_queries(0, using="default"), django_assert_max_num_queries(15, using="casino_1"):
         store(casino_a, batch)

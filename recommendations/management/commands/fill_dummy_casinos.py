@@ -12,6 +12,7 @@ from django.utils import timezone
 from recommendations.models import Event, User
 from recommendations.simulation.dummies import dummy_event, dummy_user
 from recommendations.storing import store_events, store_users
+from recommendations.storing.learnt_values import learn, told_by
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
 from tenants.numbers import as_count
@@ -39,6 +40,10 @@ class Command(BaseCommand):
         rng, now = random.Random(casino.pk), timezone.now()
         with use_casino(casino.current):
             if not User.objects.exists():
-                store_users([dummy_user(rng, now=now) for _ in range(users)])
+                rows = [dummy_user(rng, now=now) for _ in range(users)]
+                learn(set().union(*map(told_by, rows)))
+                store_users(rows)
             if not Event.objects.exists():
-                store_events([dummy_event(rng, now=now) for _ in range(events)])
+                offer = [dummy_event(rng, now=now) for _ in range(events)]
+                learn(set().union(*map(told_by, offer)))
+                store_events(offer)

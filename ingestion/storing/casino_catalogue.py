@@ -1,0 +1,150 @@
+"""Applies the casino's option `catalogue` to its messages: those about what it does not offer make no rows.
+
+They change a stored row all the same: it closes and restricts, and by its new sport or currency it is not offered.
+Without a list, what messages tell is learnt, up to a number of values.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from ingestion.messages.decoding import Partial, Rejection
+from ingestion.outcomes import DecodedMessage, Unwanted
+from ingestion.topics import EVENTS, USERS, Topic
+from recommendations.models import EventStatus, UserStatus
+from recommendations.serving.casino_catalogue import OPEN_CATALOGUE, Catalogue
+from recommendations.storing.learnt_values import MAX_LEARNT, Learnt, learn, told_by
+from recommendations.validation.changes import Change, EventChange, UserChange, change_of
+from recommendations.validation.currencies import smallest_amount
+from recommendations.validation.rows import EventRow, UserRow
+from tenants.models import Casino
+
+logger = logging.getLogger(__name__)
+
+Row = UserRow | EventRow | Change
+
+# Field of a row -> list of the catalogue.
+_LISTS: Mapping[str, Mapping[str, str]] = {
+    EVENTS.name: {"sport": "sports", "country": "event_countries"},
+    USERS.name: {"currency": "currencies", "country": "user_countries", "gender": "genders"},
+}
+_UNTOLD = (UNSET, "")
+_RESTRICTING = (UserStatus.CLOSED, UserStatus.SELF_EXCLUDED, UserStatus.TIME_OUT)
+_CLOSING = (EventStatus.SUSPENDED, EventStatus.CANCELLED, EventStatus.SETTLED)
+
+
+def apply_catalogue(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage]) -> Sequence[DecodedMessage]:
+    """The messages, with an Unwanted or a Rejection in the place of what the casino does not offer or can't learn. The
+    current casino is `casino`, in a transaction."""
+    lists = _LISTS.get(topic.name)
+    if lists is None:
+        return messages
+    catalogue = _catalogue_of(casino)
+    checked = [_check(message, catalogue, lists) for message in messages]
+    return _learn(checked, catalogue, lists)
+
+
+def _catalogue_of(casino: Casino) -> Catalogue:
+    """An open catalogue if it can't be read, as one of a later release: then it is not served by either."""
+    stored = getattr(casino, "stored_catalogue", UNSET)
+    if stored is UNSET:
+        stored = (casino.options or {}).get("catalogue")
+    if not stored:
+        return OPEN_CATALOGUE
+    try:
+        return msgspec.convert(stored, Catalogue)
+    except msgspec.ValidationError:
+        logger.exception("Casino %s: the option catalogue can't be read, so that nothing is skipped", casino.pk)
+        return OPEN_CATALOGUE
+
+
+def _row_of(message: DecodedMessage) -> Row | None:
+    content = message.content
+    row = content.change if isinstance(content, Partial) else content
+    return row if isinstance(row, UserRow | EventRow | Change) else None
+
+
+def _check(message: DecodedMessage, catalogue: Catalogue, lists: Mapping[str, str]) -> DecodedMessage:
+    row = _row_of(message)
+    if row is None:
+        return message
+    untold = ""
+    for field, listed in lists.items():
+        value, offered = getattr(row, field), getattr(catalogue, listed)
+        if value in _UNTOLD:
+            untold = untold if offered is None else field
+        elif offered is not None and value not in offered:
+            note = f"{field} is not in the casino's option catalogue.{listed}"
+            return DecodedMessage(message.envelope, Unwanted(note, _changes(row)))
+        elif field == "currency" and smallest_amount(value, catalogue.currency_decimals) is None:
+            return _reject(message, row, "unknown_value", field, _UNKNOWN_CURRENCY)
+    if untold and isinstance(row, Change) and not row.makes_row:
+        note = f"no such row is stored, and {untold} is missing, so it may be none that the casino offers"
+        return DecodedMessage(message.envelope, Unwanted(note, (row,)))
+    return message
+
+
+_UNKNOWN_CURRENCY = (
+    "is no currency of ISO 4217: add its number of decimals to the option catalogue.currency_decimals, then replay"
+)
+
+
+def _reject(message: DecodedMessage, row: Row, code: str, field: str, problem: str) -> DecodedMessage:
+    rejection = Rejection(code, field, f"{field} {problem}", changes=_withholding(row))
+    return DecodedMessage(message.envelope, rejection)
+
+
+def _learn(
+    messages: Sequence[DecodedMessage], catalogue: Catalogue, lists: Mapping[str, str]
+) -> Sequence[DecodedMessage]:
+    """Learn the values in the messages; reject those with one value too many."""
+    told = {each for message in messages for each in _told(message)}
+    unbounded = ["currency", *(field for field, name in lists.items() if getattr(catalogue, name) is not None)]
+    too_many = learn(told, unbounded=unbounded)
+    return [_reject_new(message, too_many, lists) for message in messages] if too_many else messages
+
+
+def _told(message: DecodedMessage) -> set[Learnt]:
+    row = _row_of(message)
+    return set() if row is None else told_by(row)
+
+
+def _reject_new(message: DecodedMessage, too_many: set[Learnt], lists: Mapping[str, str]) -> DecodedMessage:
+    row, new = _row_of(message), _told(message) & too_many
+    if row is None or not new:
+        return message
+    [(field, _), *_] = new
+    problem = (
+        f"is new, and the casino has {MAX_LEARNT} already: list those it offers in the option "
+        f"catalogue.{lists[field]}, then replay"
+    )
+    return _reject(message, row, "too_many_values", field, problem)
+
+
+def _changes(row: Row) -> tuple[Change, ...]:
+    """What the row says, for a stored one; of an unknown user, what restricts waits for the day on which the casino
+    offers the user's currency. Of unknown events nothing waits: of each one that is not offered, it would for ever."""
+    change = msgspec.structs.replace(change_of(row), makes_row=False, waits=False)
+    if isinstance(change, EventChange):
+        return (change,)
+    limits = {name: getattr(change, name) for name in ("stake_limit", "limit_left")}
+    told = {name: value for name, value in limits.items() if value is not None and value is not UNSET}
+    if change.status in _RESTRICTING:
+        told |= {"status": change.status, "status_until": change.status_until}
+    if not told:
+        return (change,)
+    named: dict[str, Any] = {"id": change.id, "natural_key": change.natural_key, "timestamp": change.timestamp}
+    return change, UserChange(**named, **told)
+
+
+def _withholding(row: Row) -> tuple[Change, ...]:
+    """What the row closes or restricts, and the withholding of a stored one, since the rest is not stored."""
+    change, *restricting = _changes(row)
+    status = change.status if change.status in _CLOSING else UNSET
+    named: dict[str, Any] = {"id": change.id, "natural_key": change.natural_key, "timestamp": change.timestamp}
+    if isinstance(change, EventChange):
+        return (EventChange(**named, match=change.match, status=status, is_withheld=True, waits=False),)
+    return UserChange(**named, currency=change.currency, is_withheld=True, waits=False), *restricting
