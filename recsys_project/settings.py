@@ -359,7 +359,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Recommendations for casinos and sportsbooks",
-    "DESCRIPTION": "Which bets to show this person now, in the casino's own fields.",
+    "DESCRIPTION": "Which bets to show this person now, in the casino's own fields. JSON Schemas of the messages: "
+    "[events](/api/schemas/events.json), [users](/api/schemas/users.json), [coupons](/api/schemas/coupons.json).",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -67,7 +67,7 @@ _CODES = (*docs.BODY_CODES, "invalid_parameter", "idempotency_key_in_use", "idem
 
 def takes(topic: Topic) -> Callable[[Endpoint], Endpoint]:
     """Document an endpoint that stores messages of this topic."""
-    message: Schema = {"type": "object", "description": f"See docs/schemas/{topic.name}.schema.json."}
+    message: Schema = {"type": "object", "description": f"See /api/schemas/{topic.name}.json."}
     messages: Schema = {"type": "array", "maxItems": MAX_MESSAGES, "items": message}
     lines: Schema = {"type": "string", "description": "One message a line."}
     return docs.of_casino(

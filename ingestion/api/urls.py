@@ -1,5 +1,6 @@
 from django.urls import path
 
+from .schema_views import MessageSchemaView
 from .views import CouponsView, CouponView, EventsView, EventView, UsersView
 
 urlpatterns = [
@@ -8,4 +9,5 @@ urlpatterns = [
     path("users", UsersView.as_view(), name="ingest_users"),
     path("coupons", CouponsView.as_view(), name="ingest_coupons"),
     path("coupons/<str:coupon_id>", CouponView.as_view(), name="remove_coupon"),
+    path("api/schemas/<str:topic>.json", MessageSchemaView.as_view(), name="message_schema"),
 ]

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from .field_texts import FIELD_TEXTS
 from .formats import EventMessage, UserMessage
 from .partial_formats import PARTIAL_EVENTS, PARTIAL_USERS, PartialFormat
 
@@ -19,7 +20,25 @@ def schema(message: type[msgspec.Struct]) -> dict[str, Any]:
         del definition["required"]
         definition["anyOf"] = [{"required": list(fields)} for fields in partial.named_by]
         _let_be_empty(definition["properties"], partial)
+    for name in sorted(described["$defs"], key=message.__name__.__eq__):  # the whole after its parts
+        _explain(described["$defs"], name)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _explain(definitions: dict[str, Any], name: str) -> None:
+    """Add what the formats do not say: the meaning of each field, and an example of it and of the whole."""
+    definition, texts = definitions[name], FIELD_TEXTS[name]
+    definition["description"] = " ".join(definition["description"].split())
+    for field, part in definition["properties"].items():
+        if not _is_described(part):
+            part["description"] = texts[field].text
+        items = part.get("items", {}).get("$ref", "").rpartition("/")[2]
+        part["examples"] = [definitions[items]["examples"] if items else texts[field].example]
+    definition["examples"] = [{field: part["examples"][0] for field, part in definition["properties"].items()}]
+
+
+def _is_described(part: dict[str, Any]) -> bool:
+    return "description" in part or any(_is_described(each) for each in part.get("anyOf", ()))
 
 
 def _let_be_empty(properties: dict[str, Any], partial: PartialFormat) -> None:

@@ -46,6 +46,7 @@ API = {
     "purchase/<str:user_id>": Endpoint(("get", "post"), Scope.TEST),
     "users/<str:user_id>": Endpoint(("delete",), Scope.CONFIGURE),
     "users/<str:user_id>/export": Endpoint(("get",), Scope.CONFIGURE),
+    "api/schemas/<str:topic>.json": Endpoint(("get",), None, is_casinos=False),
     "api/schema/": Endpoint(("get",), None, is_casinos=False),
     "api/docs/": Endpoint(("get",), None, is_casinos=False),
 }
@@ -121,7 +122,7 @@ def test_tables_have_no_missing_url():
 
 
 def _path(route, number=EXISTING):
-    filled = re.sub(r"<[^>]+>", str(number), route.replace("<int:casino_id>", CASINO))
+    filled = re.sub(r"<[^>]+>", str(number), route.replace("<int:casino_id>", CASINO).replace("<str:topic>", "events"))
     return "/" + re.sub(r"\(\?P<app_label>([^|)]+).*?\)|\(\?P<url>\.\*\)", lambda found: found[1] or "nothing", filled)
 
 

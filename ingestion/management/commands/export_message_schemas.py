@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from django.core.management.base import BaseCommand, CommandParser
 
-from ingestion.messages.schemas import schema
+from ingestion.schema_documents import encode_document, encoded_schema
 from ingestion.topics import TOPICS
 from recommendations.serving.options import options_schema
 
@@ -20,8 +19,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        schemas = {topic.name: schema(topic.message) for topic in TOPICS.values()} | {"options": options_schema()}
+        schemas = {name: encoded_schema(name) for name in TOPICS} | {"options": encode_document(options_schema())}
         for name, exported in schemas.items():
             path = folder / f"{name}.schema.json"
-            path.write_bytes(msgspec.json.format(msgspec.json.encode(exported), indent=2) + b"\n")
+            path.write_bytes(exported)
             self.stdout.write(str(path))

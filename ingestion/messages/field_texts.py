@@ -1,0 +1,83 @@
+"""What each field of a message means to those who send it: units, defaults and an example, for the JSON Schemas.
+
+`formats.py` has the texts that belong to a bound or a form; these complete them.
+"""
+
+from typing import Any, NamedTuple
+
+
+class FieldText(NamedTuple):
+    """`text` is used where the format has no description of its own."""
+
+    text: str
+    example: Any
+
+
+_TEXTS_OF_MATCH = {
+    "country": FieldText("The competition's country or region, stored in upper case.", "ENGLAND"),
+    "league": FieldText("The competition, a name within sport and country; stored in upper case.", "PREMIER LEAGUE"),
+    "home_team": FieldText("The home team, a name within sport, country and category; upper case.", "ARSENAL"),
+    "away_team": FieldText("The away team, a name within sport, country and category; upper case.", "CHELSEA"),
+    "sport": FieldText("The sport, stored in upper case.", "FOOTBALL"),
+    "odd": FieldText("The price of the event.", 2.69),
+    "category": FieldText("The kind of team; empty by default.", "WOMEN"),
+    "odd_format": FieldText("How the odd is written.", "decimal"),
+}
+
+FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
+    "UserMessage": {
+        "id": FieldText("The casino's own id of the user.", 31),
+        "name": FieldText("The given name.", "Ada"),
+        "surname": FieldText("The family name.", "Lovelace"),
+        "birth_year": FieldText("The year of birth; nobody is of age in the year of the birthday.", 1985),
+        "birth_date": FieldText("ISO 8601; of age from the birthday on. Absent: only the year is known.", "1985-12-10"),
+        "currency": FieldText("The currency of stakes and limits: its ISO 4217 code, or the casino's own.", "GBP"),
+        "country": FieldText("The user's country, stored in upper case.", "ENGLAND"),
+        "gender": FieldText("MALE, FEMALE or OTHER, unless the casino lists others.", "FEMALE"),
+        "timestamp": FieldText("The time as of which these values hold.", "2026-01-01T12:00:00Z"),
+        "favorite_sport": FieldText("The user's favourite sport; null: unknown.", "FOOTBALL"),
+        "favorite_league": FieldText("The user's favourite league; empty by default: unknown.", "PREMIER LEAGUE"),
+        "status": FieldText("Whether the user may be shown bets.", "active"),
+        "status_until": FieldText("The end of the status.", "2027-01-01T00:00:00Z"),
+        "stake_limit": FieldText("The highest stake of a coupon, in the user's currency.", 50),
+        "limit_left": FieldText("The amount that may still be staked, in the user's currency.", "120.50"),
+    },
+    "EventMessage": _TEXTS_OF_MATCH
+    | {
+        "id": FieldText("The casino's own id of the event.", 7),
+        "begin_timestamp": FieldText("The begin of the event.", "2026-07-01T20:00:00Z"),
+        "end_timestamp": FieldText("The end of the event.", "2026-07-01T21:50:00Z"),
+        "start_time_tbd": FieldText("Whether the hour of the begin is unknown; false by default.", False),
+        "status": FieldText("Whether the event can be bet on.", "open"),
+        "timestamp": FieldText("The time as of which these values hold.", "2026-06-30T18:00:00Z"),
+    },
+    "SelectionMessage": _TEXTS_OF_MATCH | {"event_id": FieldText("The casino's own id of the event.", 7)},
+    "CouponMessage": {
+        "id": FieldText("The casino's own id of the coupon; absent: the message's place.", 4711),
+        "user_id": FieldText("The casino's own id of the user.", 31),
+        "stake": FieldText("The stake in the user's currency.", 25.51),
+        "timestamp": FieldText("The time of the purchase.", "2026-06-30T18:00:00Z"),
+        "recommended_events": FieldText("The selections, at least one.", None),
+        "odd_format": FieldText("How the odds of selections without an odd_format are written.", "decimal"),
+    },
+    "ServedMessage": {
+        "recommendation_id": FieldText(
+            "Identifies the served recommendation (UUID).", "0190b5a4-6f2e-7c3a-9b1d-2f6f0c9d8e7a"
+        ),
+        "user_id": FieldText("The id of the user in the database, by which it is 31 for the own id 31.", 31),
+        "timestamp": FieldText("The time of the request.", "2026-06-30T18:00:00Z"),
+        "recommender": FieldText("The recommender.", "hybrid"),
+        "asked_for": FieldText("The configured recommender.", "hybrid"),
+        "stake": FieldText("The recommended stake.", 10),
+        "currency": FieldText("The user's currency; empty if unknown.", "GBP"),
+        "events": FieldText("The recommended events.", None),
+        "fallback": FieldText("The step of the fallback chain.", "1"),
+        "model_version": FieldText("The version of the fitted model; empty by default: none.", "2026-06-29T03:00:00Z"),
+        "took_ms": FieldText("Milliseconds.", 2.2),
+    },
+    "ServedEventMessage": {
+        "event_id": FieldText("The id of the event in the database.", 7),
+        "odd": FieldText("The odd when it was recommended, decimal.", 2.69),
+        "score": FieldText("The score.", 0.73),
+    },
+}
