@@ -1,15 +1,19 @@
-"""Reads a request's body as messages, each as its bytes: the decoder of Kafka's messages reads what is in them."""
+"""Reads a request's body as messages, each as its bytes: the decoder of Kafka's messages reads what is in them.
+
+With the parameter `mapping` it is read as documents, of which the mapping makes messages.
+"""
 
 from typing import IO, Any
 
 import msgspec
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from recommendations.api.parsers import read_body
 from tenants.errors import RequestTooLarge
 
+MAPPING = "mapping"  # the parameter
 MAX_MESSAGES = 10_000  # a second's work
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
@@ -20,7 +24,7 @@ _DECODE_ARRAY = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Body(msgspec.Struct, frozen=True):
-    """A body's messages, and what a repeat of the request must repeat."""
+    """A body's messages or documents, and what a repeat of the request must repeat."""
 
     values: list[bytes]
     media_type: str
@@ -42,10 +46,14 @@ class JSONMessagesParser(BaseParser):
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
         content = read_body(stream, media_type, parser_context)
-        values = self.split(content)
+        is_mapped = MAPPING in parser_context["request"].GET
+        values = self.documents(content) if is_mapped else self.split(content)
         if len(values) > MAX_MESSAGES:
             raise RequestTooLarge(f"The request has {len(values)} messages: send at most {MAX_MESSAGES}")
         return Body(values, self.media_type, content)
+
+    def documents(self, content: bytes) -> list[bytes]:
+        return [content]
 
     def split(self, content: bytes) -> list[bytes]:
         text = content.removeprefix(_BYTE_ORDER_MARK).strip(_BLANK)
@@ -66,3 +74,22 @@ class NDJSONMessagesParser(JSONMessagesParser):
 
     def split(self, content: bytes) -> list[bytes]:
         return [line for each in content.split(b"\n") if (line := each.strip(_BLANK))]
+
+    def documents(self, content: bytes) -> list[bytes]:
+        return self.split(content)
+
+
+class XMLDocumentParser(JSONMessagesParser):
+    """A document in XML, which only a mapping reads."""
+
+    media_type = "application/xml"
+
+    def split(self, content: bytes) -> list[bytes]:
+        text = f"A body of {self.media_type} needs the parameter {MAPPING}, the name of its mapping"
+        raise UnsupportedMediaType(self.media_type, text)
+
+
+class CSVDocumentParser(XMLDocumentParser):
+    """Rows in CSV, which only a mapping reads."""
+
+    media_type = "text/csv"

@@ -10,7 +10,7 @@ from recommendations.api import openapi as docs
 from recommendations.api.openapi import Endpoint, Schema
 from recommendations.storing import Result
 
-from .bodies import MAX_MESSAGES
+from .bodies import MAPPING, MAX_MESSAGES
 
 _OUTCOMES = sorted({*Result, REJECTED})
 _ITEM: Schema = {
@@ -48,6 +48,13 @@ _KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="A repeat with the same key and body stores nothing twice, and has the first answer.",
 )
+_MAPPING = OpenApiParameter(
+    MAPPING,
+    {"type": "string", "minLength": 1},
+    description="The body is a document of a feed (JSON, one a line, XML or CSV), which this mapping reads: one of "
+    "this release (`manage.py mapping list`), or `own`, that of the casino's options.",
+)
+_DOCUMENT: Schema = {"type": "string", "description": "A document of a feed; only with the parameter `mapping`."}
 _EXAMPLE = {
     "outcomes": {"stored": 1, "rejected": 1},
     "items": [
@@ -76,8 +83,13 @@ def takes(topic: Topic) -> Callable[[Endpoint], Endpoint]:
         statuses=(200, 207),
         examples=[docs.example(_EXAMPLE)],
         operation_id=f"ingest_{topic.name}",
-        parameters=[_KEY],
-        request={"application/json": {"oneOf": [message, messages]}, "application/x-ndjson": lines},
+        parameters=[_KEY, _MAPPING],
+        request={
+            "application/json": {"oneOf": [message, messages]},
+            "application/x-ndjson": lines,
+            "application/xml": _DOCUMENT,
+            "text/csv": _DOCUMENT,
+        },
     )
 
 

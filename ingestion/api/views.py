@@ -26,7 +26,8 @@ from tenants.models import Scope
 
 from . import openapi as docs
 from .answers import answer
-from .bodies import JSONMessagesParser, NDJSONMessagesParser, body_of
+from .bodies import CSVDocumentParser, JSONMessagesParser, NDJSONMessagesParser, XMLDocumentParser, body_of
+from .documents import plain_messages, request_mapping
 from .errors import IdempotencyKeyInUse, IdempotencyKeyReused
 
 logger = logging.getLogger(__name__)
@@ -60,19 +61,21 @@ class TopicView(CasinoAPIView):
 
 
 class MessagesView(TopicView):
-    """Stores messages: one, an array, or one a line."""
+    """Stores messages: one, an array, or one a line; or those that a mapping makes of documents."""
 
     http_method_names = ["post", "options"]
-    parser_classes = (JSONMessagesParser, NDJSONMessagesParser)
+    parser_classes = (JSONMessagesParser, NDJSONMessagesParser, XMLDocumentParser, CSVDocumentParser)
 
     def ingest(self, request: Request) -> Response:
         key = _idempotency_key(request)
         body = body_of(request)
+        mapping = request_mapping(request.query_params, self.casino, self.topic)
+        messages = plain_messages(body.values) if mapping is None else mapping.messages(body.values)
         charged_by_size = len(body.content) // BYTES_PER_REQUEST
-        charge(self.casino, len(body.values) // MESSAGES_PER_REQUEST - charged_by_size)
-        upload = request_upload(self.topic, key, body.media_type.encode(), body.content)
-        messages = [UploadedMessage(number, value) for number, value in enumerate(body.values)]
-        return answer(body.values, self.store(messages, upload))
+        charge(self.casino, len(messages) // MESSAGES_PER_REQUEST - charged_by_size)
+        parts = () if mapping is None else (mapping.identity,)
+        upload = request_upload(self.topic, key, body.media_type.encode(), body.content, *parts)
+        return answer([each.value or b"" for each in messages], self.store(messages, upload))
 
 
 class EventsView(MessagesView):

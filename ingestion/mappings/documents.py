@@ -5,6 +5,7 @@ Hostile ones end with an error: no entities, bounded depth, no duplicate names. 
 
 import csv
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from decimal import Decimal
 from io import StringIO
@@ -93,7 +94,8 @@ def _read_xml(raw: bytes, lists: tuple[str, ...]) -> Any:
 def _read_csv(raw: bytes, source: Source) -> Iterator[Any]:
     """A row is an object with the names of the first row; empty cells are left out. A row with more cells than names is
     a list, which becomes no message."""
-    text = raw.decode("utf-8-sig" if source.encoding == "utf-8" else source.encoding)
+    is_utf_8 = source.encoding == "utf-8" or raw.startswith(BOM_UTF8)  # the mark tells it, whatever the mapping says
+    text = raw.decode("utf-8-sig" if is_utf_8 else source.encoding)
     rows = csv.reader(StringIO(text, newline=""), delimiter=source.delimiter, strict=True)
     names = [name.strip() for name in next(rows, [])]
     for cells in rows:

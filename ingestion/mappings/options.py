@@ -22,7 +22,7 @@ def check_mappings(options: Options) -> None:
         given = getattr(options.mapping, topic)
         try:
             if given is not None:
-                _mapping_of(topic, given)
+                find_mapping(topic, given)
         except (InvalidMapping, NoSuchMapping) as error:
             raise InvalidConfiguration(f"options: {error}") from error
 
@@ -32,14 +32,15 @@ def stored_mapping(topic: str, stored: str) -> Mapping:
     """The mapping in the text that the catalogue's database makes of an option: a name, or an object in JSON. Raises
     InvalidMapping and NoSuchMapping."""
     if not stored.startswith("{"):
-        return _mapping_of(topic, stored)
+        return find_mapping(topic, stored)
     try:
-        return _mapping_of(topic, json.loads(stored))
+        return find_mapping(topic, json.loads(stored))
     except ValueError as error:
         raise InvalidMapping.at(f"mapping.{topic}", f"is no JSON: {error}") from error
 
 
-def _mapping_of(topic: str, given: str | dict[str, Any]) -> Mapping:
+def find_mapping(topic: str, given: str | dict[str, Any]) -> Mapping:
+    """The mapping that an option or a parameter names, or is. Raises InvalidMapping and NoSuchMapping."""
     place = f"mapping.{topic}"
     mapping = shipped_mapping(given) if isinstance(given, str) else parse_mapping(read_json(given, place), place)
     if mapping.messages != topic:

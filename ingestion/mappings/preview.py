@@ -1,4 +1,4 @@
-"""Shows what a mapping makes of a sample: each message's fields, what is missing, and what the validation says."""
+"""Shows what a mapping makes of a sample: each message's fields, what it leaves out, and what the validation says."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -24,13 +24,13 @@ _SHOWN_CHANGES = ("status", "status_until", "is_withheld", "stake_limit", "limit
 
 class PreviewedMessage(msgspec.Struct, frozen=True):
     """One message of a sample. `result` is a rejection's code if it is rejected, with the `detail`; `partial`, if it
-    changes a stored row and makes no new one; or `accepted` or `removes`. `missing` are the required fields that it
-    lacks; `restricts` is what it closes or restricts though it is rejected."""
+    changes a stored row and makes no new one; or `accepted` or `removes`. `left_out` are the fields of a full
+    message that it lacks; `restricts` is what it closes or restricts though it is rejected."""
 
     result: str
     detail: str
     fields: dict[str, Any]
-    missing: tuple[str, ...]
+    left_out: tuple[str, ...]
     unreadable: dict[str, str]
     restricts: dict[str, Any]
 
@@ -56,13 +56,13 @@ def _mapped(mapping: Mapping, raw: bytes | None, number: int) -> Iterable[Mapped
 
 def _previewed(topic: Topic, content: SingleContent, message: MappedMessage) -> PreviewedMessage:
     fields = msgspec.json.decode(message.value) if message.value is not None else {}
-    required = [each.encode_name for each in msgspec.structs.fields(topic.message) if each.required]
+    full = [each.encode_name for each in msgspec.structs.fields(topic.message) if each.required]
     result, detail = _result(content)
     return PreviewedMessage(
         result=result,
         detail=detail,
         fields={name: value for name, value in fields.items() if value != UNREADABLE},
-        missing=tuple(name for name in required if name not in fields) if fields else (),
+        left_out=tuple(name for name in full if name not in fields) if fields else (),
         unreadable=message.problems,
         restricts=_restrictions(content),
     )

@@ -7,7 +7,7 @@ import msgspec
 
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import ORIGIN_HEADER, Envelope
-from ingestion.messages.reading import Content, Several, SingleContent, read_message
+from ingestion.messages.reading import Content, Several, SingleContent, read_message, with_problems
 from ingestion.topics import Topic
 from recommendations.validation.settings_limits import limits
 from recommendations.validation.status_words import NO_WORDS, Words
@@ -19,7 +19,6 @@ from .format import Mapping
 
 logger = logging.getLogger(__name__)
 
-UNMAPPED = "unmapped"
 _NO_JSON = b"{"  # no decoder reads it: what the message's key names is withheld
 
 
@@ -56,7 +55,7 @@ def read_messages(
             _headers(envelope, number),
         )
         content = read_message(topic.decode, topic.partial, inner, bounds, own_words)
-        contents.append(_with_problem(content, message.problems))
+        contents.append(with_problems(content, message.problems))
     return contents
 
 
@@ -113,11 +112,3 @@ def _rejected(topic: Topic, envelope: Envelope, bounds: TimeBounds, error: Unrea
     if not isinstance(content, Rejection) or content.code != "malformed":
         return content
     return msgspec.structs.replace(content, code=error.code, field="", detail=str(error))
-
-
-def _with_problem(content: SingleContent, problems: dict[str, str]) -> SingleContent:
-    """Tell why the mapping could not read a field, not that the decoder could not."""
-    if not isinstance(content, Rejection) or not problems:
-        return content
-    field = content.field if content.field in problems else next(iter(problems))
-    return msgspec.structs.replace(content, code=UNMAPPED, field=field, detail=problems[field])

@@ -1,6 +1,7 @@
 """Reads a Kafka message: as a complete row; else field by field, as the change of a stored row."""
 
 import logging
+from collections.abc import Mapping
 
 import msgspec
 
@@ -16,6 +17,7 @@ from .partial_formats import PartialFormat
 logger = logging.getLogger(__name__)
 
 SingleContent = AnyRow | Removal | Partial | Rejection
+UNMAPPED = "unmapped"
 _WITHOUT_CASINO = frozenset({"no_casino", "ambiguous_header"})
 
 
@@ -50,3 +52,11 @@ def read_message(
     except Exception:  # no single message ends the process
         logger.exception("An error of this program: the message %s can't be read field by field", envelope.place)
         return content
+
+
+def with_problems(content: SingleContent, problems: Mapping[str, str]) -> SingleContent:
+    """Of a message that a mapping made: tell why the mapping could not read a field, not that the decoder could not."""
+    if not isinstance(content, Rejection) or not problems:
+        return content
+    field = content.field if content.field in problems else next(iter(problems))
+    return msgspec.structs.replace(content, code=UNMAPPED, field=field, detail=problems[field])

@@ -13,7 +13,7 @@ from ingestion.own_words import own_words_of
 from ingestion.topics import Topic
 from recommendations.validation.status_words import NO_WORDS, Words
 
-TURN_SECONDS = 2.0  # of one casino in a batch: its mapping must not stop the messages of the others
+TURN_SECONDS = 2.0  # of the processor, for one casino in a batch: it must not stop the messages of the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ def read_mapped_messages(
         mapping = stored_mapping(topic.name, option)
     except (InvalidMapping, NoSuchMapping) as error:
         return MappedTurn(0, f"the option mapping.{topic.name} can't be used: {error}")
-    began = time.monotonic()
+    began = time.thread_time()
     own_words: Words | None = None
     for number, message in enumerate(messages):
         message.content = read_mapped(mapping, topic, message.envelope, bounds, own_words or NO_WORDS)
         if own_words is None and unknown_words(message.content):
             own_words = own_words_of(topic, casino_id)
             message.content = read_mapped(mapping, topic, message.envelope, bounds, own_words)
-        seconds = time.monotonic() - began
+        seconds = time.thread_time() - began
         if seconds > TURN_SECONDS and number + 1 < len(messages):
             left = len(messages) - number - 1
             return MappedTurn(number + 1, f"the mapping took {seconds:.1f} s, and {left} messages are left", seconds)

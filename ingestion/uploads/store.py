@@ -1,7 +1,7 @@
 """Stores the messages of an upload, a chunk in a transaction: of Kafka's batches, with another ledger."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from ingestion import metrics
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Door, Envelope, Headers, Place
-from ingestion.messages.reading import read_message
+from ingestion.messages.reading import read_message, with_problems
 from ingestion.outcomes import DecodedMessage, MessageResult
 from ingestion.own_words import stored_words
 from ingestion.storing.ledger import Ledger, OutcomeCount, write_counts
@@ -26,12 +26,13 @@ _STEP = 4 * timedelta.resolution
 
 class UploadedMessage(msgspec.Struct, frozen=True):
     """A message and its number in the upload. `value` is None for a tombstone, with `key`. `problem`: why there is no
-    message."""
+    message; `problems`: why a mapping could not read fields, by their names."""
 
     number: int
     value: bytes | None
     key: bytes | None = None
     problem: str = ""
+    problems: Mapping[str, str] = {}
 
 
 def _report_nothing(_: Iterable[MessageResult]) -> None:
@@ -89,7 +90,7 @@ class UploadStore:
         if message.problem:
             return DecodedMessage(envelope, Rejection("malformed", "", message.problem))
         content = read_message(self._topic.decode, self._topic.partial, envelope, bounds, self._own_words)
-        return DecodedMessage(envelope, content)
+        return DecodedMessage(envelope, with_problems(content, message.problems))
 
     def _open_ledger(self) -> Ledger:
         if self._upload is None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
@@ -112,13 +113,17 @@ def _described(messages: list[PreviewedMessage]) -> str:
 
 
 def _one(message: PreviewedMessage) -> str:
-    rows = [(f"  {name}", value) for name, value in message.fields.items()]
+    rows = [(f"  {name}", value if isinstance(value, str) else _json(value)) for name, value in message.fields.items()]
     rows += [("  unreadable", problem) for problem in message.unreadable.values()]
-    rows += [("  missing", ", ".join(message.missing))] if message.missing else []
+    rows += [("  left out", ", ".join(message.left_out))] if message.left_out else []
     if message.restricts:
         rows.append(("  stored anyway", ", ".join(f"{name} {value}" for name, value in message.restricts.items())))
     head = message.result + (f": {message.detail}" if message.detail else "")
     return "\n".join([head, columns(rows)]) if rows else head
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 class Command(VerbCommand):

@@ -73,6 +73,7 @@ def test_a_row_of_csv_has_the_names_of_the_first_row_without_empty_cells():
     ]
     source = Source("csv", delimiter=";", encoding="windows-1252")
     assert read_document(source, "id;name\n1;Köln".encode("windows-1252")) == [{"id": "1", "name": "Köln"}]
+    assert read_document(source, "\ufeffid;name\n1;Köln".encode()) == [{"id": "1", "name": "Köln"}]
 
 
 @pytest.mark.parametrize("raw", [b'a,b\n"1,2', b"a\n\xff", b"a\n" + b"x" * 200_000])

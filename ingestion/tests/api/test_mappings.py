@@ -1,0 +1,116 @@
+"""POST /events?mapping=..: documents of a feed, and what became of their items."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ingestion.tests.api.conftest import LINES, Sender
+from ingestion.tests.storing.test_mapped_messages import MAPPING, match
+from recommendations.models import Event, User
+from recommendations.tests.factories import EventFactory
+from tenants.models import Casino
+from tenants.routing.context import use_casino
+
+ANSWERS = Path(__file__).parents[1] / "provider_answers"
+OWN = "/events?mapping=own"
+
+
+@pytest.fixture
+def own(sender: Sender, casino_a: Casino) -> Sender:
+    casino_a.options = {"mapping": {"events": MAPPING}}
+    casino_a.save()
+    return sender
+
+
+def stored(casino, model=Event):
+    with use_casino(casino.current):
+        return set(model.objects.values_list("id", flat=True))
+
+
+def test_a_document_is_read_by_the_mapping_of_the_options(own, casino_a, casino_b):
+    response = own.post(OWN, {"matches": [match(1), match(2, home={})]})
+    assert response.status_code == 207
+    assert response.json() == {
+        "outcomes": {"stored": 1, "rejected": 1},
+        "items": [
+            {"index": 0, "id": 1, "outcome": "stored"},
+            {
+                "index": 1, "id": 2, "outcome": "rejected", "code": "unmapped", "field": "home_team",
+                "detail": "home_team: the value is an object",
+            },
+        ],
+    }  # fmt: skip
+    assert (stored(casino_a), stored(casino_b)) == ({1}, set())
+
+
+def test_what_can_not_be_read_closes_as_from_kafka(own, casino_a):
+    with use_casino(casino_a.current):
+        EventFactory(id=7)
+    assert own.outcomes(OWN, {"matches": [match(7, state="?")]}) == ["unknown_value"]
+    with use_casino(casino_a.current):
+        event = Event.objects.get(id=7)
+    assert (event.status, event.is_withheld) == ("SUSPENDED", True)
+
+
+def test_each_line_is_a_document(own, casino_a):
+    lines = [msgspec.json.encode({"matches": [match(1), match(2)]}), b"{", msgspec.json.encode({"matches": [match(3)]})]
+    assert own.outcomes(OWN, b"\n".join(lines), media_type=LINES) == ["stored", "stored", "malformed", "stored"]
+    assert stored(casino_a) == {1, 2, 3}
+
+
+def test_a_shipped_mapping_reads_and_removes_users(sender, casino_a):
+    body = (ANSWERS / "debezium_users.ndjson").read_bytes()
+    assert sender.outcomes("/users?mapping=debezium-users", body, media_type=LINES) == ["stored", "stored", "removed"]
+    assert stored(casino_a, User) == {5001}
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "media_type"),
+    [
+        ("sportradar-uof-fixture", "sportradar_uof_fixture.xml", "application/xml"),
+        ("football-data-co-uk", "football_data_co_uk.csv", "text/csv"),
+    ],
+)
+def test_documents_in_xml_and_csv_need_a_mapping(sender, settings, name, answer, media_type):
+    settings.EVENT_HORIZON_DAYS = 36_500
+    body = (ANSWERS / answer).read_bytes()
+    assert sender.post(f"/events?mapping={name}", body, media_type=media_type).status_code in (200, 207)
+    response = sender.post("/events", body, media_type=media_type)
+    assert response.status_code == 415
+    assert "needs the parameter mapping" in response.json()["error"]
+
+
+@pytest.mark.parametrize("body", [b"{", b"<a/>", {"matches": None}, {"matches": [5]}, {"matches": [{}] * 1_001}, b""])
+def test_a_document_that_can_not_be_read_is_refused_as_a_whole(own, body):
+    assert own.post(OWN, body).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("mapping=api-footbal", "no 'api-footbal'; did you mean api-football?"),
+        ("mapping=debezium-users", "the mapping makes messages of users, not of events"),
+        ("mapping=", "this release has no ''"),
+        ("mapping=own", "the casino's options have no mapping.events"),
+        ("mapping=own&mapping=own", "occurs more than once"),
+        ("mapping=../../x", "this release has no '../../x'"),
+    ],
+)
+def test_an_unknown_mapping_is_an_invalid_parameter(sender, query, problem):
+    response = sender.post(f"/events?{query}", {"matches": []})
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_parameter")
+    assert problem in response.json()["error"]
+
+
+def test_a_repeat_with_another_mapping_is_another_request(own, casino_a):
+    body = {"matches": [match(1)]}
+    assert own.outcomes(OWN, body, key="k1") == ["stored"]
+    assert own.outcomes(OWN, body, key="k1") == ["stored"]
+    casino_a.options = {"mapping": {"events": MAPPING | {"about": "changed"}}}
+    casino_a.save()
+    assert own.post(OWN, body, key="k1").status_code == 422
+
+
+def test_without_the_parameter_messages_are_in_the_usual_format(own):
+    assert own.post("/events", {"matches": [match(1)]}).json()["outcomes"] == {"rejected": 1}
