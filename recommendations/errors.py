@@ -25,6 +25,10 @@ class UserNotFound(RecommendationError):
     """The casino has no such user."""
 
 
+class IdNotOfType(RecommendationError):
+    """An id of the casino has not the type that its recommendation schema declares."""
+
+
 class ExportTooLarge(RecommendationError):
     """A user's data is too large for one response."""
 

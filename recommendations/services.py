@@ -26,6 +26,7 @@ from .recommenders.registry import get_recommender
 from .serving.batch_turns import batch_turns
 from .serving.configuration import configurations
 from .serving.engine import RecommendationRequest, build_recommendation
+from .serving.id_types import check_id_types
 from .serving.load import build_user_context, find
 from .serving.options import options_as_json, parse_options
 from .serving.output_schema import apply_schema, parse_schema, schema_as_json
@@ -33,6 +34,8 @@ from .serving.recommendation import Recommendation, ServedEvent, ServedRecommend
 from .serving.request_filters import NO_FILTERS, RequestFilters, require_offered
 from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
+from .text_ids import Kind, id_of
+from .validation.own_ids import OwnId
 
 BATCH_LIMIT = 500
 DUMMY_COUPONS = 3
@@ -54,7 +57,9 @@ def configure(
     `staff`, if any. Raises InvalidConfiguration."""
     if not recommender_type or not recommendation_schema:
         raise InvalidConfiguration("Both recommender_type and recommendation_schema are required")
-    name, schema = get_recommender(recommender_type).name, schema_as_json(parse_schema(recommendation_schema))
+    name, fields = get_recommender(recommender_type).name, parse_schema(recommendation_schema)
+    check_id_types(casino, fields)
+    schema = schema_as_json(fields)
     changed = ["recommender_type", "recommendation_schema", "timestamp"]
     if options is not _UNCHANGED:
         casino.options = options_as_json(parse_options(options)) or None
@@ -71,11 +76,11 @@ def configure(
 
 
 def recommend_mapped(
-    *, casino: Casino, user_ids: Sequence[int], now: datetime, filters: RequestFilters = NO_FILTERS
-) -> dict[int, dict[str, Any]]:
+    *, casino: Casino, user_ids: Sequence[OwnId], now: datetime, filters: RequestFilters = NO_FILTERS
+) -> dict[OwnId, dict[str, Any]]:
     """Recommendations in the casino's own fields and types for up to `BATCH_LIMIT` users: by the id of each known user,
     in the given order. The request counts as several where the response is large. Raises CasinoNotConfigured,
-    InvalidParameter."""
+    InvalidParameter, IdNotOfType."""
     if len(user_ids) != 1:
         check_user_count(len(user_ids))
     if not casino.is_configured:
@@ -97,7 +102,7 @@ def recommend_mapped(
 
     with closing(batch_turns.each(recommend(request, user_ids))) as recommendations:
         return {
-            each.user_id: apply_schema(configured.schema, each)
+            each.own_id: apply_schema(configured.schema, each)
             | ({"explanation": _explain(each)} if filters.explain else {})
             for each in recommendations
         }
@@ -109,7 +114,7 @@ def check_user_count(count: int) -> None:
         raise InvalidParameter(f"user_ids must list 1 to {BATCH_LIMIT} users, not {count}")
 
 
-def recommend(request: RecommendationRequest, user_ids: Sequence[int]) -> list[Recommendation]:
+def recommend(request: RecommendationRequest, user_ids: Sequence[OwnId]) -> list[Recommendation]:
     """The recommendations of the current casino's users that are known, in the given order, each once. Sends
     `recommendation_served` for those with events."""
     began = perf_counter()
@@ -151,12 +156,13 @@ def send_served(recommendation: Recommendation, *, asked_for: str, took_ms: floa
     recommendation_served.send_robust(ServedRecommendation, casino_id=casino_id, served=served)
 
 
-def purchase(*, user_id: int, now: datetime) -> list[int]:
+def purchase(*, user_id: OwnId, now: datetime) -> list[int]:
     """Create three dummy coupons of up to three open events each, and return their ids. Raises UserNotFound,
     NoOpenEvents."""
-    if not User.objects.filter(pk=user_id).exists():
+    stored_id = id_of(Kind.USERS, user_id)
+    if stored_id is None or not User.objects.filter(pk=stored_id).exists():
         raise UserNotFound("User not found")
-    coupons = [dummy_coupon(random.Random(), user_id=user_id, now=now) for _ in range(DUMMY_COUPONS)]
+    coupons = [dummy_coupon(random.Random(), user_id=stored_id, now=now) for _ in range(DUMMY_COUPONS)]
     return [outcome.id for outcome in store_coupons(coupons) if outcome.id is not None]
 
 
@@ -168,7 +174,7 @@ def _explain(recommendation: Recommendation) -> dict[str, Any]:
         "confidence": recommendation.confidence,
         "refusal": recommendation.refusal,
         "events": [
-            {"event_id": event.event_id, "score": event.score, "reasons": list(event.reasons)}
+            {"event_id": event.own_id, "score": event.score, "reasons": list(event.reasons)}
             for event in recommendation.recommended_events
         ],
     }

@@ -5,9 +5,9 @@ from .views import CouponsView, CouponView, EventsView, EventView, UsersView
 
 urlpatterns = [
     path("events", EventsView.as_view(), name="ingest_events"),
-    path("events/<str:event_id>", EventView.as_view(), name="remove_event"),
+    path("events/<path:event_id>", EventView.as_view(), name="remove_event"),
     path("users", UsersView.as_view(), name="ingest_users"),
     path("coupons", CouponsView.as_view(), name="ingest_coupons"),
-    path("coupons/<str:coupon_id>", CouponView.as_view(), name="remove_coupon"),
+    path("coupons/<path:coupon_id>", CouponView.as_view(), name="remove_coupon"),
     path("api/schemas/<str:topic>.json", MessageSchemaView.as_view(), name="message_schema"),
 ]

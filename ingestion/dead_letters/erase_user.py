@@ -1,6 +1,7 @@
 """Purges an erased user's dead letters."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,8 @@ import msgspec
 
 from ingestion.messages.envelope import Envelope
 from ingestion.topics import TOPICS
-from tenants.numbers import parse_id
+from recommendations.errors import InvalidRow
+from recommendations.validation.own_ids import OwnId, own_id
 
 from .log import DeadLetter, DeadLetterQuery, fetch_messages, list_dead_letters
 from .purge import purge
@@ -16,8 +18,9 @@ from .purge import purge
 _USER_FIELDS = {"users": "id"}  # of a message; elsewhere user_id
 
 
-def purge_dead_letters_of(casino_id: int, users: Mapping[int, datetime | None]) -> int:
-    """Purge these users' dead letters in the casino, up to the given time (None: all), and return their number.
+def purge_dead_letters_of(casino_id: int, users: Mapping[OwnId, datetime | None]) -> int:
+    """Purge these users' dead letters in the casino, up to the given time (None: all), and return their number. Those
+    of `recommendations` have the stored id, which is another one where the casino's is text.
 
     They can't be shown or replayed any more. Kafka deletes them when all dead letters before them are closed, or by
     its retention. Raises KafkaException, NotDelivered.
@@ -37,12 +40,14 @@ def _is_due(letter: DeadLetter, until: datetime | None) -> bool:
     return until is None or letter.at is None or letter.at <= until
 
 
-def _user_of(letter: DeadLetter, envelope: Envelope) -> int | None:
+def _user_of(letter: DeadLetter, envelope: Envelope) -> OwnId | None:
     """The message's user id; None if it is missing or unreadable."""
     user_id = _fields_of(envelope).get(_USER_FIELDS.get(TOPICS[letter.topic].name, "user_id"))
-    if isinstance(user_id, str):
-        return parse_id(user_id)
-    return user_id if type(user_id) is int else None  # True is an int too
+    if isinstance(user_id, bool) or not isinstance(user_id, int | float | str):
+        return None
+    with suppress(InvalidRow):
+        return own_id("user_id", user_id)
+    return None
 
 
 def _fields_of(envelope: Envelope) -> dict[str, Any]:

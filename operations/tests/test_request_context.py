@@ -42,7 +42,7 @@ def test_log_lines_of_a_request_have_its_id_and_route(ask, configured, log):
     assert answer.status_code == 404
     [line] = [line for line in log.objects if line["logger"] == "django.request"]
     assert line["request_id"] == answer["X-Request-ID"]
-    assert line["message"] == "Not Found: /recommend/<str:user_id>"
+    assert line["message"] == "Not Found: /recommend/<path:user_id>"
 
 
 @pytest.mark.parametrize("log", ["json", "line"], indirect=True)

@@ -41,6 +41,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "idempotency_key_in_use": ErrorCode(
         409, "A request with this Idempotency-Key is being stored: repeat it after Retry-After seconds"
     ),
+    "id_not_of_type": ErrorCode(409, "The id sr:user:1 is no int: map it to string in the recommendation_schema"),
     "length_required": ErrorCode(411, "Send the body with a Content-Length: this server reads no chunked bodies"),
     "request_too_large": ErrorCode(413, "The request is too large: send at most 1000000 bytes"),
     "export_too_large": ErrorCode(

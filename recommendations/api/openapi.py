@@ -13,7 +13,7 @@ from recommendations.services import BATCH_LIMIT
 from recommendations.serving.options import MAX_EVENTS
 from recommendations.serving.output_schema import TYPES
 from recommendations.serving.request_filters import MAX_EXCLUDED
-from tenants.ids import MAX_ID
+from recommendations.validation.own_ids import MAX_ID_TEXT
 
 from .error_codes import ERROR_CODES, OF_ANY, OF_BODY, OF_CASINO
 
@@ -67,19 +67,18 @@ SAVED: Schema = {
     },
 }
 RECOMMENDATION: Schema = {"type": "object", "description": "Exactly the casino's configured fields."}
-USER_IDS: Schema = {
-    "type": "array",
-    "minItems": 1,
-    "maxItems": BATCH_LIMIT,
-    "items": {"type": "integer", "minimum": 1, "maximum": MAX_ID},
+OWN_ID: Schema = {
+    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "minLength": 1, "maxLength": MAX_ID_TEXT}],
+    "description": "The casino's own id: a number, or other text.",
 }
+USER_IDS: Schema = {"type": "array", "minItems": 1, "maxItems": BATCH_LIMIT, "items": OWN_ID}
 MANY: Schema = {
     "type": "object",
     "required": ["user_ids"],
     "properties": {
         "user_ids": USER_IDS,
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS},
-        "exclude": {"type": "array", "maxItems": MAX_EXCLUDED, "items": {"type": "integer", "minimum": 1}},
+        "exclude": {"type": "array", "maxItems": MAX_EXCLUDED, "items": OWN_ID},
         "sport": {"type": "array", "items": {"type": "string"}},
         "explain": {"type": "boolean"},
     },
@@ -90,7 +89,7 @@ RECOMMENDATIONS: Schema = {
     "required": ["recommendations", "unknown_users"],
     "properties": {
         "recommendations": {"type": "array", "items": RECOMMENDATION},
-        "unknown_users": {"type": "array", "items": {"type": "integer"}},
+        "unknown_users": {"type": "array", "items": OWN_ID},
     },
 }
 CREATED: Schema = {
@@ -124,7 +123,7 @@ EXPORT: Schema = {
         "tastes",
     ],
     "properties": {
-        "user_id": {"type": "integer"},
+        "user_id": OWN_ID,
         "user": {"type": ["object", "null"]},
         "profile": {"type": ["object", "null"]},
         "coupons": _ROWS,
@@ -162,7 +161,9 @@ CASINO_ID = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Required without an API key; with one, it must be the key's casino.",
 )
-USER_ID = OpenApiParameter("user_id", int, OpenApiParameter.PATH)
+USER_ID = OpenApiParameter(
+    "user_id", str, OpenApiParameter.PATH, description="The casino's own id, percent-encoded where it is no plain text."
+)
 FILTERS = [
     OpenApiParameter(
         "limit", {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS}, description="Number of events."

@@ -4,12 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
+from recommendations.errors import InvalidRow
 from recommendations.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMENDERS
 from recommendations.services import check_user_count
 from recommendations.serving.options import all_options_as_json, load_options
 from recommendations.validation import strict_json
-from tenants.ids import MAX_ID
-from tenants.numbers import parse_id
+from recommendations.validation.own_ids import OwnId, own_id
 
 EXAMPLE_SCHEMA = {
     "user_id": {"type": "int", "source_field": "id"},
@@ -37,25 +37,29 @@ class ObjectField(serializers.JSONField):
             self.fail("invalid")
 
 
-class IdField(serializers.IntegerField):
-    """An id as a whole number, or as text in the one form of a number."""
+class IdField(serializers.Field[Any, Any, Any, Any]):
+    """The casino's own id: a number, or text."""
 
-    def to_internal_value(self, data: Any) -> int:
-        number = parse_id(data) if isinstance(data, str) else data
-        if not isinstance(number, int) or isinstance(number, bool):
-            self.fail("invalid")
-        return number
+    default_error_messages = {"invalid": "Not an id: {problem}."}
+
+    def to_internal_value(self, data: Any) -> OwnId:
+        if isinstance(data, bool) or not isinstance(data, int | float | str):
+            self.fail("invalid", problem="send a number, or text")
+        try:
+            return own_id("it", data)
+        except InvalidRow as error:
+            self.fail("invalid", problem=str(error))
 
 
 class UserIdsField(serializers.ListField):
     """Counts the ids before it looks at any: a list may have hundreds of thousands."""
 
-    child = IdField(min_value=1, max_value=MAX_ID)
+    child = IdField()
 
-    def to_internal_value(self, data: Any) -> list[int]:
+    def to_internal_value(self, data: Any) -> list[OwnId]:
         if isinstance(data, list):
             check_user_count(len(data))
-        ids: list[int] = super().to_internal_value(data)
+        ids: list[OwnId] = super().to_internal_value(data)
         return ids
 
 

@@ -4,14 +4,15 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 from .user_views import UserExportView, UserView
 from .views import ConfigView, OptionsSchemaView, PurchaseView, RecommendManyView, RecommendView
 
+# An id may contain slashes: `path` matches them.
 urlpatterns = [
-    path("recommend/<str:user_id>", RecommendView.as_view(), name="recommend"),  # first: by far the most frequent
+    path("recommend/<path:user_id>", RecommendView.as_view(), name="recommend"),  # first: by far the most frequent
     path("recommend", RecommendManyView.as_view(), name="recommend_many"),
     path("config", ConfigView.as_view(), name="config"),
     path("config/options.schema.json", OptionsSchemaView.as_view(), name="options_schema"),
-    path("purchase/<str:user_id>", PurchaseView.as_view(), name="purchase"),
-    path("users/<str:user_id>", UserView.as_view(), name="user"),
-    path("users/<str:user_id>/export", UserExportView.as_view(), name="user_export"),
+    path("purchase/<path:user_id>", PurchaseView.as_view(), name="purchase"),
+    path("users/<path:user_id>/export", UserExportView.as_view(), name="user_export"),
+    path("users/<path:user_id>", UserView.as_view(), name="user"),
     path("api/schema/", SpectacularJSONAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(), name="swagger"),
 ]

@@ -21,10 +21,10 @@ from recommendations import services
 from recommendations.errors import CasinoNotConfigured, UserNotFound
 from recommendations.serving.options import all_options_as_json, load_options, options_schema
 from recommendations.serving.request_filters import FILTERS, NO_FILTERS, RequestFilters, parse_filters
+from recommendations.validation.own_ids import OwnId, parse_own_id
 from tenants.access.limits import admit
 from tenants.http.request_state import request_state
 from tenants.models import Casino, Scope
-from tenants.numbers import parse_id
 
 from . import openapi as docs
 from .names import check_fields, check_parameters
@@ -96,7 +96,7 @@ class RecommendView(CasinoAPIView):
 
     @docs.of_casino(
         docs.RECOMMENDATION,
-        codes=["casino_not_configured", "invalid_parameter", "user_not_found"],
+        codes=["casino_not_configured", "invalid_parameter", "user_not_found", "id_not_of_type"],
         operation_id="recommend",
         parameters=[docs.USER_ID, *docs.FILTERS],
         examples=[docs.example(docs.EXAMPLE_RECOMMENDATION)],
@@ -122,7 +122,7 @@ class RecommendManyView(CasinoAPIView):
 
     @docs.of_casino(
         docs.RECOMMENDATIONS,
-        codes=[*docs.BODY_CODES, "casino_not_configured", "invalid_parameter"],
+        codes=[*docs.BODY_CODES, "casino_not_configured", "invalid_parameter", "id_not_of_type"],
         operation_id="recommend_many",
         examples=[docs.example({"recommendations": [docs.EXAMPLE_RECOMMENDATION], "unknown_users": [32]})],
         **docs.with_body(docs.MANY),
@@ -219,9 +219,9 @@ def _options(casino: Casino) -> dict[str, Any]:
     return all_options_as_json(load_options(casino.options))
 
 
-def parse_user_id(text: str) -> int:
+def parse_user_id(text: str) -> OwnId:
     """Raises UserNotFound for a text that is no id."""
-    user_id = parse_id(text)
+    user_id = parse_own_id(text)
     if user_id is None:
         raise UserNotFound("User not found")
     return user_id

@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from recommendations.text_ids import texts_of
 from tenants.routing.connections import casino_connection
 
+from .event_texts import EventTexts
 from .snapshot import Offer, offer_of_columns
 
 # Two columns for the select list of any query, with the parameters `offer_version` (the version in memory, or None) and
@@ -63,7 +65,10 @@ def advanced(offer: Offer, version: int, changes: str, now: datetime) -> Offer:
 
 def _decoded(version: int | None, columns: str, like: Offer | None = None) -> tuple[list[int], Offer]:
     changed, *events, same_matches, tbd = (column or [] for column in _DECODER.decode(columns))
-    offer = replace(offer_of_columns(version, events, like), same_matches=dict(same_matches))
+    texts = EventTexts() if like is None else like.texts
+    offer = replace(offer_of_columns(version, events, like), same_matches=dict(same_matches), texts=texts)
+    if unknown := [each for each in offer.text_ids() if each not in texts]:
+        texts.add(texts_of(unknown))  # written before the events, so that a later query has them
     return changed, replace(offer, start_time_tbd=np.isin(offer.ids, tbd)) if tbd else offer
 
 

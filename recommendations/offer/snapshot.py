@@ -9,14 +9,17 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from recommendations.validation.identity import league_keys, parts_of, team_keys
+from recommendations.validation.own_ids import FIRST_TEXT_ID
 
 from .arrays import Floats, Ids, Mask, Places
 from .columns import Column
+from .event_texts import EventTexts
 
 T = TypeVar("T")
 
 ATTRIBUTES = ("sport", "league", "country", "home_team", "away_team")
 _NONE: frozenset[int] = frozenset()
+_MOST_TEXTS_OF_NONE = 10_000  # of events that are gone
 NUMBERS = ("begins", "ends", "odds", "start_time_tbd")
 TEXTS = (*ATTRIBUTES, "category")  # as events have them
 
@@ -61,7 +64,7 @@ class Offer:
     `begins`, `ends`: Unix seconds; `start_time_tbd`: whether only the day of the begin is known. The values of
     `league`, `home_team` and `away_team` are keys (see `identity`), whose names `Column.name` returns. All of shape
     (n,). `same_matches`: id of an event -> ids of events that are the same match, which may be closed. A snapshot never
-    changes; `memo` holds values derived from it.
+    changes; `memo` holds values derived from it. `texts`: those that ids of events stand for.
     """
 
     version: int | None
@@ -76,6 +79,7 @@ class Offer:
     away_team: Column[str]
     start_time_tbd: Mask
     same_matches: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    texts: EventTexts = field(default_factory=EventTexts)
     memo: Memo = field(default_factory=Memo, init=False, compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -88,7 +92,7 @@ class Offer:
 
     @property
     def columns_nbytes(self) -> int:
-        return sum(int(getattr(self, name).nbytes) for name in ("ids", *NUMBERS, *ATTRIBUTES))
+        return sum(int(getattr(self, name).nbytes) for name in ("ids", *NUMBERS, *ATTRIBUTES, "texts"))
 
     def place_of(self, event_id: int) -> int | None:
         place = int(np.searchsorted(self.ids, event_id))
@@ -131,10 +135,18 @@ class Offer:
         """The offer without finished events and values that no event has, if these are many."""
         is_on = self.ends > now.timestamp()
         over = len(self) - int(np.count_nonzero(is_on))
-        if over * 10 <= len(self) and all(len(getattr(self, name).values) <= 2 * len(self) for name in ATTRIBUTES):
+        has_few_values = all(len(getattr(self, name).values) <= 2 * len(self) for name in ATTRIBUTES)
+        if over * 10 <= len(self) and has_few_values and len(self.texts) <= 4 * len(self) + _MOST_TEXTS_OF_NONE:
             return self
         offer = self.keep(is_on)
-        return replace(offer, **{name: getattr(offer, name).compacted() for name in ATTRIBUTES})
+        compacted: dict[str, Any] = {name: getattr(offer, name).compacted() for name in ATTRIBUTES}
+        return replace(offer, texts=self.texts.only(offer.text_ids()), **compacted)
+
+    def text_ids(self) -> Iterator[int]:
+        """The ids that stand for text, of the events and of others that are the same matches."""
+        yield from self.ids[np.searchsorted(self.ids, FIRST_TEXT_ID) :].tolist()
+        for others in self.same_matches.values():
+            yield from (each for each in others if each >= FIRST_TEXT_ID)
 
     def _places_of(self, ids: Ids) -> tuple[Places, Mask]:
         """The places of these ids, or, where the mask is False, the places to insert them."""

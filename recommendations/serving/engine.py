@@ -82,11 +82,13 @@ def _needs_of(chain: tuple[Recommender, ...]) -> frozenset[ProfilePart]:
 @dataclass(frozen=True, slots=True)
 class UserContext:
     """One user: `user` for the guard rails, `profile` for recommenders. `held_events` (ids) and `held_matches` are in
-    the user's coupons; `usual_stake` is None without coupons."""
+    the user's coupons; `usual_stake` is None without coupons. `text_id`: the casino's text that `user_id` stands for,
+    if any."""
 
     user_id: int
     user: GuardedUser
     profile: BettingProfile
+    text_id: str = ""
     coupon_count: int = 0
     usual_stake: Decimal | None = None
     held_events: frozenset[int] = frozenset()
@@ -124,7 +126,7 @@ def build_recommendation(
             limit=request.limit,
             options=request.options,
             sports=request.filters.sports,
-            excluded=request.filters.excluded,
+            excluded=context.offer.texts.stored_ids(request.filters.excluded),
             held_events=user_context.held_events,
             held_matches=user_context.held_matches,
         )
@@ -148,6 +150,7 @@ def build_recommendation(
         recommended_events=events,
         total_odds=total_odds,
         potential_return=round_down(stake * total_odds, currency, request.options),
+        text_id=user_context.text_id,
     )
 
 
@@ -184,6 +187,7 @@ def _recommended(
                 **offer.names(place),
                 odd=float(offer.odds[place]),
                 event_id=int(offer.ids[place]),
+                text_id=offer.texts.of(int(offer.ids[place])),
                 begin_timestamp=datetime.fromtimestamp(begin, UTC),
                 status=EventStatus.OPEN.value,
                 score=float(scores[place]),

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from math import inf
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,7 +21,9 @@ from recommendations.recommenders.base import BettingProfile, ProfilePart
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
 from recommendations.tallies.user_tallies import Tallies
 from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
+from recommendations.text_ids import Kind, generated_id, ids_of
 from recommendations.validation.identity import league_key, parts_of
+from recommendations.validation.own_ids import OwnId
 from tenants.errors import DatabaseReadOnly
 from tenants.routing.connections import casino_connection
 
@@ -48,6 +51,11 @@ SELECT {common}, {user}
 FROM (SELECT 1) AS always LEFT JOIN users ON users.id = %(user_ids)s
 LEFT JOIN users_profile AS profile ON profile.user_id = users.id
 """
+# Of a user whose id is text; `user_ids` is the id that its digits may be, or null.
+_OF_ONE_TEXT = _OF_ONE_USER.replace(
+    "%(user_ids)s",
+    "coalesce((SELECT id FROM text_ids WHERE kind = 'users' AND text = %(text)s), %(user_ids)s)",
+)
 # A row with the casino's columns, which may have megabytes, and a row for each user.
 _OF_USERS = """
 SELECT {common}, {no_user}
@@ -85,7 +93,8 @@ _UNREADABLE = (UnknownTalliesFormat, LookupError, ValueError, ArithmeticError)
 
 @dataclass(frozen=True, slots=True)
 class FoundUser:
-    """A user's row with the profile's; `favorite_pairs` is JSON, None until first computed."""
+    """A user's row with the profile's; `favorite_pairs` is JSON, None until first computed. `text_id`: the casino's
+    text that `user_id` stands for, if any."""
 
     user_id: int
     currency: str
@@ -105,6 +114,7 @@ class FoundUser:
     coupon_count: int | None
     packed_tallies: bytes | None
     pending_coupons: str | None
+    text_id: str = field(default="", kw_only=True)
 
     def tallies(self) -> Tallies:
         try:
@@ -115,22 +125,22 @@ class FoundUser:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The requested users that exist, by id, and their casino's context."""
+    """The requested users that exist, by the casino's own id, and their casino's context."""
 
-    users: Mapping[int, FoundUser]
+    users: Mapping[OwnId, FoundUser]
     casino_context: CasinoContext
 
 
-def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
+def find(user_ids: Sequence[OwnId], now: datetime, hour: float) -> Found:
     """Load users of the current casino, and its offer as of this query; trends and models may be some seconds old."""
     known = offers.known()
     trends = trend_cache.get(now)
     common = (OFFER_COLUMNS, TRENDS if trends is None else "NULL", MODEL_VERSION)
     is_one = len(user_ids) == 1
-    wanted = user_ids[0] if is_one else list(user_ids)
+    wanted = _one_wanted(user_ids[0]) if is_one else _wanted(user_ids)
     with casino_connection().prepared_cursor() as cursor:
-        parameters = {"offer_version": known.version, "now": now, "hour": hour, "user_ids": wanted}
-        cursor.execute(_sql(common, is_one), parameters)
+        parameters = {"offer_version": known.version, "now": now, "hour": hour, **wanted.parameters}
+        cursor.execute(_sql(common, wanted.sql), parameters)
         rows = cursor.fetchall()
     # of several rows, the one without a user has the casino's columns
     common_row = rows[0] if is_one else next(row for row in rows if row[_COMMON] is None)
@@ -140,8 +150,35 @@ def find(user_ids: Sequence[int], now: datetime, hour: float) -> Found:
         trends=trend_cache.put(read_trends, now) if trends is None else trends,
         models=model_cache.at(model_version, now),
     )
-    users = {row[_COMMON]: FoundUser(*row[_COMMON:]) for row in rows if row[_COMMON] is not None}
-    return Found(users, casino_context)
+    users = [
+        FoundUser(*row[_COMMON:], text_id=wanted.text_of(row[_COMMON])) for row in rows if row[_COMMON] is not None
+    ]
+    return Found({user.text_id or user.user_id: user for user in users}, casino_context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The requested users, for the query `sql`. `texts`: those of stored ids, or of the only user."""
+
+    sql: str
+    parameters: Mapping[str, Any]
+    texts: Mapping[int, str] | str = ""
+
+    def text_of(self, user_id: int) -> str:
+        return self.texts if isinstance(self.texts, str) else self.texts.get(user_id, "")
+
+
+def _one_wanted(user_id: OwnId) -> _Wanted:
+    if isinstance(user_id, int):
+        return _Wanted(_OF_ONE_USER, {"user_ids": user_id})
+    return _Wanted(_OF_ONE_TEXT, {"text": user_id, "user_ids": generated_id(user_id)}, user_id)
+
+
+def _wanted(user_ids: Sequence[OwnId]) -> _Wanted:
+    texts = [each for each in user_ids if isinstance(each, str)]
+    by_id = {stored: text for text, stored in ids_of(Kind.USERS, texts).items()} if texts else {}
+    numbers = [*(each for each in user_ids if isinstance(each, int)), *by_id]
+    return _Wanted(_OF_USERS, {"user_ids": numbers}, by_id)
 
 
 def _recount_tallies(user_id: int) -> Tallies:
@@ -152,9 +189,8 @@ def _recount_tallies(user_id: int) -> Tallies:
 
 
 @cache
-def _sql(common: tuple[str, ...], is_one: bool) -> str:
+def _sql(common: tuple[str, ...], sql: str) -> str:
     no_common, no_user = (", ".join(["NULL"] * count) for count in (_COMMON, len(_USER)))
-    sql = _OF_ONE_USER if is_one else _OF_USERS
     return sql.format(common=", ".join(common), user=", ".join(_USER), no_common=no_common, no_user=no_user)
 
 
@@ -181,6 +217,7 @@ def _build_user_context(
     calm_until = (request.now - timedelta(hours=settings.STAKE_COOLING_HOURS)).timestamp()
     return UserContext(
         user_id=user.user_id,
+        text_id=user.text_id,
         user=user,
         profile=BettingProfile(
             country=user.country,

@@ -18,8 +18,8 @@ from recommendations.validation import fields
 from recommendations.validation.currencies import smallest_amount
 from recommendations.validation.fields import MAX_STAKE
 from recommendations.validation.normal_form import upper_form
+from recommendations.validation.own_ids import MAX_ID_TEXT, own_id
 from recommendations.validation.status_words import EVENT_WORDS, USER_WORDS, Words, normalized
-from tenants.ids import MAX_ID
 from tenants.numbers import parse_decimal
 
 from .casino_catalogue import (
@@ -37,7 +37,7 @@ MAX_WORDS = 200
 MAX_BYTES = 65_536  # each process keeps the options of up to a thousand casinos in memory
 _LEAST_STAKE = Decimal("0.00000001")
 
-Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
+Id = Annotated[int, Meta(ge=1)] | Annotated[str, Meta(min_length=1, max_length=MAX_ID_TEXT)]
 Listed = Meta(max_length=MAX_LISTED)
 Cap = Annotated[int, Meta(ge=1, le=MAX_EVENTS)]
 Amount = Annotated[Decimal, Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": float(MAX_STAKE)})]
@@ -200,7 +200,10 @@ def _named_as_stored(field: str, selectors: Selectors) -> Selectors:
     names = {
         kind: tuple(fields.classifier(f"{field}.{kind}", name) for name in getattr(selectors, kind)) for kind in _NAMES
     }
-    return selectors if selectors == NO_SELECTORS else msgspec.structs.replace(selectors, **names)
+    if selectors == NO_SELECTORS:
+        return selectors
+    events = tuple(own_id(f"{field}.events", each) for each in selectors.events)
+    return msgspec.structs.replace(selectors, events=events, **names)
 
 
 def _by_currency(field: str, amounts: dict[str, Decimal], catalogue: Catalogue) -> dict[str, Decimal]:

@@ -1,12 +1,16 @@
 """The recommendation schema: a casino's own field names and types for a recommendation."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from unicodedata import normalize
 
-from recommendations.errors import InvalidConfiguration
+from recommendations.errors import IdNotOfType, InvalidConfiguration
 from recommendations.validation.normal_form import LONGEST
+from recommendations.validation.own_ids import OwnId
+from tenants.numbers import parse_whole_number
 
 from .recommendation import Recommendation
 
@@ -18,7 +22,30 @@ MAX_BYTES_OF_NAMES = 4_000  # together
 Conversion = Callable[[Any], Any]
 Conversions = dict[str, dict[str, Conversion]]
 
+
+def _as_number(kind: type[int | float], own: OwnId) -> int | float:
+    """Digits are a number even if they are text to the tables, being beyond 2^62."""
+    number = own if isinstance(own, int) else parse_whole_number(own, 1)
+    if number is None:
+        raise IdNotOfType(f"The id {own} is no {kind.__name__}: map it to string in the recommendation_schema")
+    return kind(number)
+
+
+def _as_uuid(own: OwnId) -> str:
+    text = str(own)
+    if not _UUID_TEXT.fullmatch(text):
+        raise IdNotOfType(f"The id {text} is no uuid: map it to string in the recommendation_schema")
+    return text
+
+
+_UUID_TEXT = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _INTEGER: dict[str, Conversion] = {"int": int, "float": float, "string": str}
+_OWN_ID: dict[str, Conversion] = {
+    "int": partial(_as_number, int),
+    "float": partial(_as_number, float),
+    "string": str,
+    "uuid": _as_uuid,
+}
 _NUMBER: dict[str, Conversion] = {"float": float, "string": str}
 _AMOUNT: dict[str, Conversion] = {"float": float, "string": lambda amount: f"{amount:f}"}
 _INSTANT: dict[str, Conversion] = {
@@ -33,7 +60,7 @@ _TEXTS: dict[str, Conversion] = {"list": list, "string": "; ".join}
 # source_field -> type -> conversion.
 EVENTS = "recommended_events"
 SOURCES: Conversions = {
-    "user_id": _INTEGER,
+    "user_id": _OWN_ID,
     "stake": _AMOUNT,
     "timestamp": _INSTANT,
     EVENTS: {"list": list},
@@ -60,12 +87,13 @@ EVENT_SOURCES: Conversions = {
     "away_team": _TEXT,
     "sport": _TEXT,
     "odd": _NUMBER,
-    "event_id": _INTEGER,
+    "event_id": _OWN_ID,
     "begin_timestamp": _INSTANT,
     "status": _TEXT,
     "reasons": _TEXTS,
 }
 EVENT_ALIASES = {"id": "event_id"}
+_ATTRIBUTES = {"user_id": "own_id", "event_id": "own_id"}  # of a recommendation or event, where not named as the source
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +181,17 @@ def _as_json(field: FieldMapping) -> dict[str, Any]:
 
 
 def apply_schema(fields: tuple[FieldMapping, ...], recommendation: Recommendation) -> dict[str, Any]:
-    """The recommendation as exactly the casino's fields, each of its declared type, ready for JSON."""
+    """The recommendation as exactly the casino's fields, each of its declared type, ready for JSON. Raises IdNotOfType
+    for an id of the casino that has no such type."""
     values = {}
     for field in fields:
         source = ALIASES.get(field.source_field, field.source_field)
-        value = SOURCES[source][field.type](getattr(recommendation, source))
+        value = SOURCES[source][field.type](getattr(recommendation, _ATTRIBUTES.get(source, source)))
         if source == EVENTS:
             fields_of_event = field.fields or CONTRACT_FIELDS
             named = [(each, EVENT_ALIASES.get(each.source_field, each.source_field)) for each in fields_of_event]
-            value = [
-                {each.name: EVENT_SOURCES[name][each.type](getattr(event, name)) for each, name in named}
-                for event in value
-            ]
+            read = [(each.name, _ATTRIBUTES.get(name, name), EVENT_SOURCES[name][each.type]) for each, name in named]
+            value = [{name: convert(getattr(event, attribute)) for name, attribute, convert in read} for event in value]
         values[field.name] = value
     return values
 

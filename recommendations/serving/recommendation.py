@@ -8,10 +8,13 @@ from uuid import UUID
 import msgspec
 from django.dispatch import Signal
 
+from recommendations.validation.own_ids import OwnId
+
 
 @dataclass(frozen=True, slots=True)
 class RecommendedEvent:
-    """A recommended event of the offer, with the recommender's `score` and `reasons`."""
+    """A recommended event of the offer, with the recommender's `score` and `reasons`. `text_id`: the casino's
+    text that `event_id` stands for, if any."""
 
     country: str
     league: str
@@ -24,6 +27,12 @@ class RecommendedEvent:
     status: str
     score: float
     reasons: tuple[str, ...] = ()
+    text_id: str = ""
+
+    @property
+    def own_id(self) -> OwnId:
+        """The event's id as the casino has it."""
+        return self.text_id or self.event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,8 @@ class Recommendation:
 
     `recommender` is the one that scored, `fallback_step` the number of recommenders before it that lacked data, and
     `model_version` that of the fitted models, or empty. `refusal` is a guard rail's code if bets may not be shown: then
-    there are no events, and the stake is 0. `confidence`, from 0 to 1, grows with the user's coupons.
+    there are no events, and the stake is 0. `confidence`, from 0 to 1, grows with the user's coupons. `text_id`: the
+    casino's text that `user_id` stands for, if any.
     """
 
     recommendation_id: UUID
@@ -49,6 +59,12 @@ class Recommendation:
     recommended_events: tuple[RecommendedEvent, ...]
     total_odds: Decimal
     potential_return: Decimal
+    text_id: str = ""
+
+    @property
+    def own_id(self) -> OwnId:
+        """The user's id as the casino has it."""
+        return self.text_id or self.user_id
 
     @property
     def count(self) -> int:

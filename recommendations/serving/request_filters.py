@@ -6,6 +6,7 @@ from typing import Any
 
 from recommendations.errors import InvalidParameter, InvalidRow
 from recommendations.validation import fields
+from recommendations.validation.own_ids import OwnId, own_id
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_id
 
@@ -23,7 +24,7 @@ class RequestFilters:
     allowed ones, all if empty; `explain`: include scores and reasons."""
 
     limit: int | None = None
-    excluded: frozenset[int] = frozenset()
+    excluded: frozenset[OwnId] = frozenset()
     sports: frozenset[str] = frozenset()
     explain: bool = False
 
@@ -52,10 +53,17 @@ def _limit(value: Any) -> dict[str, Any]:
 
 
 def _exclude(value: Any) -> dict[str, Any]:
-    numbers = [_whole_number(each) for each in _listed("exclude", value, MAX_EXCLUDED)]
-    if None in numbers:
-        raise InvalidParameter("exclude must list ids of events, separated by commas")
-    return {"excluded": frozenset(numbers)}
+    try:
+        excluded = frozenset(_own_id(each) for each in _listed("exclude", value, MAX_EXCLUDED))
+    except InvalidRow as error:
+        raise InvalidParameter("exclude must list ids of events, separated by commas") from error
+    return {"excluded": excluded}
+
+
+def _own_id(value: Any) -> OwnId:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise InvalidRow("wrong_type", "exclude", "must be a number or text")
+    return own_id("exclude", value)
 
 
 def _sport(value: Any) -> dict[str, Any]:

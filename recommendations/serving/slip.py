@@ -57,7 +57,7 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
 
 def selected(offer: Offer, selectors: Selectors) -> Mask:
     """The mask of events that match the selectors, shape (n,)."""
-    events = [each for event_id in selectors.events for each in offer.all_ids(event_id)]
+    events = [each for event_id in offer.texts.stored_ids(selectors.events) for each in offer.all_ids(event_id)]
     mask: Mask = np.isin(offer.ids, np.array(events, dtype=np.int64))
     columns = (
         (offer.league, selectors.leagues),

@@ -33,6 +33,9 @@ class Caller:
     def post(self, path: str, body: Any = None) -> Any:
         return self._client.post(path, data=body, content_type="application/json", headers=self._headers)
 
+    def delete(self, path: str) -> Any:
+        return self._client.delete(path, headers=self._headers)
+
     def configure(self, recommender_type: str) -> None:
         answer = self.post("/config", {**EXAMPLE_CONFIGURATION, "recommender_type": recommender_type})
         assert answer.status_code == 200, answer.content

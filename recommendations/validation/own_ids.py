@@ -5,6 +5,7 @@ So digits without a sign or leading zeros up to `MAX_OWN_ID` are always an `int`
 """
 
 import re
+from argparse import ArgumentTypeError
 
 from recommendations.errors import InvalidRow
 
@@ -43,6 +44,14 @@ def parse_own_id(text: str) -> OwnId | None:
         return _of_text("", text)
     except InvalidRow:
         return None
+
+
+def as_own_id(text: str) -> OwnId:
+    """A command's argument. Raises ArgumentTypeError."""
+    try:
+        return _of_text("it", text)
+    except InvalidRow as error:
+        raise ArgumentTypeError(f"{text!r} is not an id: {error}") from error
 
 
 def _of_text(field: str, text: str) -> OwnId:

@@ -71,7 +71,7 @@ def state_in(meta: dict[str, Any]) -> RequestState:
 
 
 def route_of(request: HttpRequest) -> str:
-    """The URL pattern that the path matches, such as `/recommend/<str:user_id>`. Logs and metrics have it in place of
+    """The URL pattern that the path matches, such as `/recommend/<path:user_id>`. Logs and metrics have it in place of
     the path, which may name a user."""
     match = request.resolver_match
     return UNKNOWN_ROUTE if match is None else f"/{match.route}"

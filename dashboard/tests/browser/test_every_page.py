@@ -33,8 +33,8 @@ OBJECT = re.compile(r"admin/(\w+)/(\w+)/<(?:path:object_id|id)>/")
 # No pages: they answer with JSON, a part of a page or a redirect, allow no GET, or change something.
 NO_PAGES = {
     "admin/autocomplete/", "admin/jsi18n/", "admin/logout/", "admin/search/", "admin/(?P<url>.*)", "casinos/chosen/",
-    "config/options.schema.json", "api/schema/", "recommend", "users/<str:user_id>", "users/<str:user_id>/export",
-    "purchase/<str:user_id>", "admin/r/<path:content_type_id>/<path:object_id>/",
+    "config/options.schema.json", "api/schema/", "recommend", "users/<path:user_id>", "users/<path:user_id>/export",
+    "purchase/<path:user_id>", "admin/r/<path:content_type_id>/<path:object_id>/",
 }  # fmt: skip
 # Rows that nobody adds or deletes in the admin.
 READ_ONLY = re.compile(

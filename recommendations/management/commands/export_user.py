@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recommendations.errors import UserNotFound
 from recommendations.storing.privacy import export_user
+from recommendations.validation.own_ids import OwnId, as_own_id
 from tenants.management.cli.arguments import operator_name, ready_casino
 from tenants.numbers import as_id
 from tenants.routing.context import use_casino
@@ -17,9 +18,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--casino", type=as_id, required=True, metavar="ID", help="the casino's id")
-        parser.add_argument("user_id", type=as_id, metavar="USER", help="the user's id")
+        parser.add_argument("user_id", type=as_own_id, metavar="USER", help="the casino's own id of the user")
 
-    def handle(self, *args: Any, casino: int, user_id: int, **options: Any) -> None:
+    def handle(self, *args: Any, casino: int, user_id: OwnId, **options: Any) -> None:
         chosen = ready_casino(casino)
         try:
             with use_casino(chosen.current):

@@ -146,7 +146,7 @@ def test_a_recommender_name_that_utf_8_cannot_encode_is_rejected(caller_a):
         ({"type": ["int"], "source_field": "id"}, ["int", "float", "string", "uuid", "list"]),
         ({"type": "int", "source_field": "stake"}, ["int", "stake", "float", "string"]),
         ({"type": "list", "source_field": "timestamp"}, ["list", "timestamp", "float", "int", "string"]),
-        ({"type": "uuid", "source_field": "id"}, ["uuid", "id", "int", "float", "string"]),
+        ({"type": "list", "source_field": "id"}, ["list", "id", "int", "float", "string", "uuid"]),
         ({"type": "string", "source_field": "recommended_events"}, ["string", "recommended_events", "list"]),
         ("int", ["field_x", "user_id", "stake"]),
         ({"type": "int"}, ["field_x", "type", "source_field"]),

@@ -51,7 +51,7 @@ def test_other_methods_are_refused(casino_a, method):
     assert answer.json()["error"] == f'Method "{method.upper()}" not allowed.'
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/config/", "/recommend/", "/recommend/1/2"])
+@pytest.mark.parametrize("path", ["/nothing", "/config/", "/recommend/", "/purchase/"])
 def test_a_path_that_does_not_exist_answers_json(casino_a, path):
     answer = Client().get(path, headers={"Casino-ID": "1"})
     assert (answer.status_code, answer.json()["error"]) == (404, f"Not found: {path}")

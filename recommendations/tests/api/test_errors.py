@@ -52,7 +52,7 @@ def test_an_unsupported_media_type_has_that_form_too(send):
 
 
 def test_each_invalid_field_of_a_body_has_its_own_error(send):
-    details = send("post", "/recommend", '{"user_ids": [0, "x", 5]}').json()["details"]
+    details = send("post", "/recommend", '{"user_ids": [0, " x", 5]}').json()["details"]
     assert set(details["user_ids"]) == {"0", "1"}
 
 

@@ -52,7 +52,7 @@ def test_schema_is_openapi_3_1_and_has_every_endpoint(document):
     assert document["openapi"].startswith("3.1")
     included: list[Any] = [each for each in get_resolver().url_patterns if str(each.pattern) == ""]
     patterns = [each for resolver in included for each in resolver.url_patterns if hasattr(each.callback, "cls")]
-    endpoints = {re.sub(r"<str:(\w+)>", r"{\1}", f"/{each.pattern}") for each in patterns if each.name not in PAGES}
+    endpoints = {re.sub(r"<\w+:(\w+)>", r"{\1}", f"/{each.pattern}") for each in patterns if each.name not in PAGES}
     assert set(document["paths"]) == endpoints
 
 

@@ -101,7 +101,7 @@ def test_all_options_as_json_include_the_defaults():
         ({"begin_margin_seconds": -1}, "begin_margin_seconds"),
         ({"max_per_league": 0}, "max_per_league"),
         ({"blocked": {"event": [1]}}, "event"),
-        ({"blocked": {"events": ["x"]}}, "events"),
+        ({"blocked": {"events": ["x "]}}, "events"),
         ({"pinned": {"teams": [""]}}, "teams"),
         ({"pinned": {"events": [1] * 1_001}}, "events"),
         ({"max_stakes": {"EUR": 0}}, "stakes"),
