@@ -71,7 +71,7 @@ def _previewed(topic: Topic, content: SingleContent, message: MappedMessage) -> 
 def _result(content: SingleContent) -> tuple[str, str]:
     if isinstance(content, Rejection):
         return content.code, content.detail
-    if isinstance(content, Partial):
+    if isinstance(content, Partial) and not content.change.makes_row:
         return PARTIAL, f"changes a stored row; a new one is rejected: {content.unless_stored.detail}"
     return (REMOVES, f"removes the row {content.id}") if isinstance(content, Removal) else (ACCEPTED, "")
 

@@ -27,8 +27,6 @@ def split_messages(messages: Sequence[DecodedMessage]) -> Sequence[DecodedMessag
 def merge_results(messages: Sequence[DecodedMessage], results: list[MessageResult]) -> list[MessageResult]:
     """One result for each message: of several parts the first rejection, else the first of the ranks."""
     several = {id(message.envelope): message for message in messages if isinstance(message.content, Several)}
-    if not several:
-        return results
     merged, of_parts = [], defaultdict[int, list[MessageResult]](list)
     for result in results:
         if id(result.envelope) in several:

@@ -115,7 +115,8 @@ def _store_in_transaction(
 def _resolve(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage], store: Store) -> list[MessageResult]:
     """Store the valid messages, and what rejected ones close or restrict; the result of each message, those of which
     nothing is stored first."""
-    parts = apply_catalogue(topic, casino, split_messages(messages))
+    split = split_messages(messages)
+    parts = apply_catalogue(topic, casino, split)
     results = [
         MessageResult.reject(message.envelope, message.content)
         for message in parts
@@ -125,7 +126,7 @@ def _resolve(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage], s
     if stored:
         outcomes = store(topic, stored)
         results += [_result_of(message, outcome) for message, outcome in zip(stored, outcomes, strict=True)]
-    return merge_results(messages, results)
+    return results if split is messages else merge_results(messages, results)
 
 
 def _store(topic: Topic, messages: Sequence[DecodedMessage]) -> list[Outcome]:
