@@ -51,3 +51,7 @@ class UploadInProgress(IngestionError):
 
 class UploadChanged(IngestionError):
     """An upload of the same name, with other contents, was stored before."""
+
+
+class UnreadableFile(IngestionError):
+    """A file of messages can't be read, or not to its end; the message says where."""

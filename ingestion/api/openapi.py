@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from drf_spectacular.utils import OpenApiParameter
 
+from ingestion.storing.transaction import SKIPPED
 from ingestion.topics import Topic
 from ingestion.uploads.outcomes import REJECTED
 from recommendations.api import openapi as docs
@@ -12,7 +13,7 @@ from recommendations.storing import Result
 
 from .bodies import MAPPING, MAX_MESSAGES
 
-_OUTCOMES = sorted({*Result, REJECTED})
+_OUTCOMES = sorted({*Result, REJECTED, SKIPPED})
 _ITEM: Schema = {
     "type": "object",
     "required": ["index", "id", "outcome"],

@@ -23,6 +23,7 @@ INSERT INTO ingestion_uploads AS upload (door, name, topic, digest, next_offset,
 VALUES (%s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (door, name) DO UPDATE SET next_offset = excluded.next_offset, outcomes = excluded.outcomes
 """
+_FORGET = "DELETE FROM ingestion_uploads WHERE door = %s AND name = %s"
 _PRUNE = """
 DELETE FROM ingestion_uploads WHERE id IN (
     SELECT id FROM ingestion_uploads WHERE received_at < %s ORDER BY received_at LIMIT %s
@@ -86,6 +87,11 @@ class UploadLedger:
 def find_progress(upload: UploadId) -> Progress | None:
     """What is stored of the upload in the current casino. Raises UploadChanged."""
     return _progress(upload, query(_READ, [upload.door, upload.name]))
+
+
+def forget_upload(upload: UploadId) -> None:
+    """Let the current casino store the upload from its beginning."""
+    execute(_FORGET, [upload.door, upload.name])
 
 
 def prune_uploads(before: datetime, limit: int) -> int:

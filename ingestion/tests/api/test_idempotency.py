@@ -115,7 +115,7 @@ def test_messages_are_as_old_in_a_repeat_as_in_the_first_try(sender, casino_a):
         UserFactory(id=7)
     body = [{"id": 1_000_000 + number, "status": "closed"} for number in range(CHUNK)]
     body += [{"id": 7, "status": "closed"}]
-    with trigger("IF NEW.status = 'CLOSED' THEN RAISE SQLSTATE 'XX999'; END IF;", when="BEFORE UPDATE"):
+    with trigger("IF NEW.id = 7 AND NEW.status = 'CLOSED' THEN RAISE SQLSTATE 'XX999'; END IF;", when="BEFORE UPDATE"):
         assert sender.post("/users", body, key="a").status_code == 503
     sender.post("/users", {"id": 7, "status": "active"})
     sender.post("/users", body, key="a")

@@ -92,7 +92,7 @@ def test_a_rejected_message_is_answered_with_its_code_and_field(sender):
 def test_a_rejected_message_closes_its_event_all_the_same(sender, casino_a, casino_b):
     for casino in (casino_a, casino_b):
         in_casino(casino, lambda: EventFactory(id=1))
-    assert sender.outcomes("/events", {"id": 1, "status": "settled", "odd": "x"}) == ["missing"]
+    assert sender.outcomes("/events", {"id": 1, "status": "settled", "odd": "x"}) == ["wrong_type"]
     assert in_casino(casino_a, lambda: Event.objects.get(id=1).status) == "SETTLED"
     assert in_casino(casino_b, lambda: Event.objects.get(id=1).status) == "OPEN"
 

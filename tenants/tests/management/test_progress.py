@@ -31,3 +31,10 @@ def test_hidden_bar_shows_messages():
 
 def test_no_bar_without_a_terminal():
     assert _work(StringIO()) == "Gamma: [failed]\n"
+
+
+def test_bytes_are_shown_as_such():
+    stderr = Terminal()
+    with redirect_stderr(stderr), ProgressBar("Importing", 4_000_000, OutputWrapper(stderr), is_bytes=True) as bar:
+        bar.advance_to(2_000_000)
+    assert "2.0/4.0 MB" in stderr.getvalue()

@@ -1,0 +1,108 @@
+"""Reads a CSV file: a message a row, whose columns are the message's fields.
+
+Inner fields have dotted names: `recommended_events.0.odd`. An empty cell is a field that is left out.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from typing import IO, Any
+
+import msgspec
+from msgspec import inspect
+
+from ingestion.errors import UnreadableFile
+from ingestion.uploads.store import UploadedMessage
+
+_NULL = "null"
+_BOOLEANS = {"true": b"true", "1": b"true", "false": b"false", "0": b"false"}
+_WHOLE_NUMBER = re.compile(r"-?[1-9][0-9]*|0", re.ASCII)
+_DECODE_ANY = msgspec.json.Decoder(msgspec.Raw).decode
+_CONTAINERS = (inspect.ListType, inspect.DictType, inspect.StructType)
+
+
+def read_csv(source: IO[bytes], message: type[msgspec.Struct], delimiter: str) -> Iterator[UploadedMessage]:
+    """The messages, numbered by their first lines. Raises UnreadableFile."""
+    # bytes that are no UTF-8 become lone surrogates, for which the decoder rejects the message by the field
+    text = TextIOWrapper(source, "utf-8-sig", "surrogateescape", newline="")
+    rows = csv.reader(text, delimiter=delimiter, strict=True)
+    try:
+        columns = next(rows, [])
+        cells = _Cells(columns, message)
+        line = rows.line_num + 1
+        for row in rows:
+            if row:
+                yield cells.message(line, row)
+            line = rows.line_num + 1
+    except csv.Error as error:
+        raise UnreadableFile(f"line {rows.line_num} is no CSV: {error}") from error
+    finally:
+        text.detach()
+
+
+class _Cells:
+    """Makes messages of rows with these columns."""
+
+    def __init__(self, columns: Sequence[str], message: type[msgspec.Struct]) -> None:
+        self._paths = [tuple(name.strip().split(".")) for name in columns]
+        struct: Any = inspect.type_info(message)
+        kinds = {field.encode_name: _kinds(field.type) for field in struct.fields}
+        known = [path for path in self._paths if path[0] in kinds]
+        if not known:
+            raise UnreadableFile(f"the first line names no field of such a message: known are {', '.join(kinds)}")
+        if len(set(known)) < len(known):
+            raise UnreadableFile("the first line names a column twice")
+        self._kinds = kinds
+        self._columns = len(columns)
+
+    def message(self, line: int, row: Sequence[str]) -> UploadedMessage:
+        if len(row) != self._columns:
+            return UploadedMessage(line, b"", problem=f"the row has {len(row)} cells, the first line {self._columns}")
+        fields: dict[str, Any] = {}
+        for path, cell in zip(self._paths, row, strict=True):
+            if cell and path[0] in self._kinds:
+                _set(fields, path, _value(cell, self._kinds[path[0]] if len(path) == 1 else ()))
+        return UploadedMessage(line, msgspec.json.encode(_lists(fields)))
+
+
+def _kinds(field: inspect.Type) -> tuple[type[inspect.Type], ...]:
+    if isinstance(field, inspect.Metadata):
+        return _kinds(field.type)
+    if isinstance(field, inspect.UnionType):
+        return tuple(kind for each in field.types for kind in _kinds(each))
+    return (type(field),)
+
+
+def _value(cell: str, kinds: tuple[type[inspect.Type], ...]) -> msgspec.Raw:
+    """The cell as the field's JSON; as text where it is that of no other type, for the decoder to say so."""
+    if cell == _NULL and (inspect.NoneType in kinds or inspect.RawType in kinds):
+        return msgspec.Raw(b"null")
+    if inspect.IntType in kinds and inspect.StrType not in kinds and _WHOLE_NUMBER.fullmatch(cell):
+        return msgspec.Raw(cell.encode())
+    if inspect.BoolType in kinds and cell.lower() in _BOOLEANS:
+        return msgspec.Raw(_BOOLEANS[cell.lower()])
+    if any(kind in kinds for kind in _CONTAINERS):
+        with suppress(msgspec.DecodeError, UnicodeError):
+            return _DECODE_ANY(cell)
+    return msgspec.Raw(json.dumps(cell).encode())  # escapes lone surrogates
+
+
+def _set(fields: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for name in path[:-1]:
+        inner = fields.setdefault(name, {})
+        if not isinstance(inner, dict):
+            return  # the column without a dot has the whole field
+        fields = inner
+    fields[path[-1]] = value
+
+
+def _lists(value: Any) -> Any:
+    """With a list in place of each object whose names are all numbers."""
+    if not isinstance(value, dict):
+        return value
+    if all(name.isascii() and name.isdecimal() for name in value):
+        return [_lists(value[name]) for name in sorted(value, key=int)]
+    return {name: _lists(inner) for name, inner in value.items()}

@@ -1,0 +1,45 @@
+"""Readers of files of messages: each yields numbered messages as JSON, without reading ahead."""
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO
+
+from ingestion.errors import UnreadableFile
+from ingestion.topics import Topic
+from ingestion.uploads.store import UploadedMessage
+from recommendations.validation.settings_limits import limits
+
+from .csv_rows import read_csv
+from .json_items import read_json
+from .source import FileFormat
+
+_BLANK = b" \t\r\n"
+
+
+def read_messages(
+    source: IO[bytes], file_format: FileFormat, topic: Topic, delimiter: str = ","
+) -> Iterator[UploadedMessage]:
+    """The messages, numbered by their line from 1, those of a JSON file by their place. Raises UnreadableFile where the
+    file can't be read any further."""
+    readers: dict[FileFormat, Callable[[], Iterator[UploadedMessage]]] = {
+        FileFormat.CSV: lambda: read_csv(source, topic.message, delimiter),
+        FileFormat.JSON: lambda: read_json(source, limits.message_bytes),
+        FileFormat.NDJSON: lambda: read_lines(source, limits.message_bytes),
+    }
+    try:
+        yield from readers[file_format]()
+    except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
+        raise UnreadableFile(f"the file is damaged: {error}") from error
+
+
+def read_lines(source: IO[bytes], most: int) -> Iterator[UploadedMessage]:
+    """A message a line; blank lines are skipped. Of a line with more than `most` bytes, the rest is left out: it is
+    rejected for its size."""
+    number, line = 0, b""
+    while line := source.readline(most + 2):
+        number += 1
+        if value := line.strip(_BLANK):
+            yield UploadedMessage(number, value)
+        while line and not line.endswith(b"\n"):
+            line = source.readline(most)

@@ -1,0 +1,72 @@
+"""Opens a file of messages: its format, its digest, and its bytes, unpacked if they are compressed."""
+
+import gzip
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, cast
+
+from ingestion.errors import UnreadableFile
+
+STDIN = "-"
+_BLOCK = 1 << 20
+_GZIP = b"\x1f\x8b"
+
+
+class FileFormat(StrEnum):
+    CSV = "csv"
+    JSON = "json"
+    NDJSON = "ndjson"
+
+
+_SUFFIXES = {
+    ".csv": FileFormat.CSV,
+    ".json": FileFormat.JSON,
+    ".ndjson": FileFormat.NDJSON,
+    ".jsonl": FileFormat.NDJSON,
+}
+
+
+def format_of(name: str) -> FileFormat:
+    """The format that the file's name tells. Raises UnreadableFile."""
+    suffix = Path(name.removesuffix(".gz")).suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise UnreadableFile(f"{name} tells no format by its name: give --format, one of {', '.join(FileFormat)}")
+    return _SUFFIXES[suffix]
+
+
+@contextmanager
+def open_source(name: str) -> Iterator[IO[bytes]]:
+    """The file as it is; `-` is stdin, copied to a temporary file. Raises UnreadableFile."""
+    if name == STDIN:
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            copy.seek(0)
+            yield copy
+        return
+    try:
+        opened = Path(name).open("rb")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise UnreadableFile(f"{name} can't be opened: {error.strerror}") from error
+    with opened:
+        yield opened
+
+
+def digest_of(source: IO[bytes]) -> str:
+    digest = sha256()
+    while block := source.read(_BLOCK):
+        digest.update(block)
+    source.seek(0)
+    return digest.hexdigest()
+
+
+def unpacked(source: IO[bytes]) -> IO[bytes]:
+    """The source, or what it unpacks to."""
+    is_packed = source.read(len(_GZIP)) == _GZIP
+    source.seek(0)
+    return cast(IO[bytes], gzip.open(source)) if is_packed else source

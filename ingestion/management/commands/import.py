@@ -1,0 +1,106 @@
+"""`manage.py import events|users|coupons FILE`: stores the messages of a file."""
+
+import os
+from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
+
+from ingestion.errors import IngestionError, UploadInProgress
+from ingestion.files.importing import FileImport, file_upload
+from ingestion.files.readers import read_messages
+from ingestion.files.rejections import RejectionReport
+from ingestion.files.source import STDIN, FileFormat, digest_of, format_of, open_source, unpacked
+from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS
+from tenants.management.cli.arguments import ready_casino
+from tenants.management.cli.progress import ProgressBar
+from tenants.models import Casino
+from tenants.numbers import as_id
+
+
+class Command(BaseCommand):
+    help = (
+        "Store the messages of a CSV, JSON or NDJSON file, also compressed with gzip, in a casino's database, by the "
+        "rules of Kafka's. A second import of the same file continues the first one, and stores nothing twice."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("topic", choices=[topic.name for topic in (EVENTS, USERS, COUPONS)])
+        parser.add_argument("file", metavar="FILE", help="the file; - for standard input")
+        parser.add_argument("--casino", type=as_id, required=True, metavar="ID", help="the casino's id")
+        parser.add_argument("--format", choices=[*FileFormat], help="of the file (default: by its name)")
+        parser.add_argument(
+            "--delimiter",
+            type=_as_delimiter,
+            default=",",
+            metavar="CHARACTER",
+            help="between the cells of a CSV file, or tab (%(default)s)",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="validate the messages, and store none")
+        parser.add_argument("--again", action="store_true", help="import from the beginning what was imported already")
+        parser.add_argument(
+            "--rejections",
+            type=Path,
+            metavar="FILE",
+            help="report of rejected messages (default: FILE.rejected.ndjson in the current folder)",
+        )
+
+    def handle(self, *args: Any, file: str, casino: int, **options: Any) -> None:
+        chosen = ready_casino(casino)
+        try:
+            with open_source(file) as source:
+                self._import(chosen, source, "stdin" if file == STDIN else file, options)
+        except IngestionError as error:
+            raise CommandError(str(error)) from error
+
+    def _import(self, casino: Casino, source: IO[bytes], name: str, options: dict[str, Any]) -> None:
+        file_format, delimiter = FileFormat(options["format"] or format_of(name)), options["delimiter"]
+        topic = TOPICS[options["topic"]]
+        reading = f"{file_format}{delimiter}"
+        run = FileImport(casino, topic, file_upload(topic, digest_of(source), reading))
+        if options["again"] and not options["dry_run"]:
+            run.forget_earlier()
+        path = options["rejections"] or Path(f"{Path(name).name}.rejected.ndjson")
+        is_continued = not options["dry_run"] and run.has_begun()
+        messages = read_messages(unpacked(source), file_format, topic, delimiter)
+        with RejectionReport(path, is_continued=is_continued) as report:
+            steps = (run.check if options["dry_run"] else run.store)(messages, report)
+            self._show(run, steps, source, topic.name)
+        self.stdout.write(_summary(run, path))
+
+    def _show(self, run: FileImport, steps: Iterator[None], source: IO[bytes], doing: str) -> None:
+        """Raises CommandError where the import ends early."""
+        size = os.fstat(source.fileno()).st_size
+        try:
+            with ProgressBar(doing, size, self.stderr, is_bytes=True) as bar:
+                for _ in steps:
+                    bar.advance_to(source.tell())
+        except UploadInProgress as error:
+            raise CommandError(_ended(run, "another process imports the same file")) from error
+        except (IngestionError, Error, OSError) as error:
+            raise CommandError(_ended(run, str(error))) from error
+
+
+def _as_delimiter(text: str) -> str:
+    character = "\t" if text == "tab" else text
+    if len(character) != 1 or character in '"\r\n':
+        raise ArgumentTypeError(f"{text!r} is not one character, or tab")
+    return character
+
+
+def _ended(run: FileImport, reason: str) -> str:
+    return f"The import ended after line {run.last_number}: {reason}. Run it again to continue. {_counted(run)}"
+
+
+def _summary(run: FileImport, path: Path) -> str:
+    report = f" The rejected ones are in {path}." if run.rejected else ""
+    return f"{_counted(run)}{report}"
+
+
+def _counted(run: FileImport) -> str:
+    counts = [f"{count:,} {outcome}" for outcome, count in run.counts.most_common()]
+    total = run.counts.total()
+    return f"{total:,} messages: {', '.join(counts)}." if counts else "No messages that are not imported already."
