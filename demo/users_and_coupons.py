@@ -30,7 +30,7 @@ class BettingPreference:
 
     def weight(self, event: EventRow) -> float:
         """Relative probability of a bet on this event. Odds count by their distance on a log scale."""
-        distance = math.log(float(event.odd) / self.odd) / 0.5
+        distance = math.log(float(event.odd or self.odd) / self.odd) / 0.5
         team = 12.0 if {event.home_team, event.away_team} & self.teams else 1.0
         league = 4.0 if event.league == self.league else 1.0
         sport = 2.0 if event.sport == self.sport else 1.0

@@ -168,6 +168,22 @@ RESCHEDULE_HOURS = {
         )
     )
 }
+EVENT_HOURS = {
+    sport.upper(): float(hours)
+    for sport, _, hours in (
+        each.rpartition("=")
+        for each in env.list(
+            "EVENT_HOURS",
+            default=[
+                "AMERICAN FOOTBALL=3.5", "BASEBALL=3.5", "BASKETBALL=2.5", "CRICKET=8", "DARTS=1.5", "FOOTBALL=2",
+                "FUTSAL=1.5", "GOLF=96", "HANDBALL=2", "HORSE RACING=0.25", "ICE HOCKEY=2.5", "RUGBY LEAGUE=2",
+                "RUGBY UNION=2", "TABLE TENNIS=1", "TENNIS=3", "VOLLEYBALL=2.5",
+            ],
+            pattern=r"\S.*=(?=.*[1-9])[0-9]{1,3}(\.[0-9]{1,2})?",
+            allowed="sports with hours above 0, like FOOTBALL=2",
+        )
+    )
+}  # fmt: skip
 DEFAULT_STAKE = env.decimal("DEFAULT_STAKE", default="10.00")
 DEFAULT_STAKES = {
     currency.upper(): Decimal(stake)

@@ -1,9 +1,12 @@
 """Template filters that format numbers and times."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import template
 from django.utils import timezone
+
+from recommendations import event_names
 
 register = template.Library()
 
@@ -40,6 +43,12 @@ def ago(time: datetime | None, nothing: str) -> str:
         if passed >= least:
             return f"{int(passed.total_seconds() // seconds)} {unit} ago"
     return f"{max(int(passed.total_seconds()), 0)} s ago"
+
+
+@register.filter
+def event_name(selection: dict[str, Any]) -> str:
+    """What the event of a coupon's selection is called."""
+    return event_names.event_name(selection.get("home_team") or "", selection.get("away_team") or "")
 
 
 @register.filter

@@ -83,12 +83,13 @@ def _cached_selection(raw: bytes, odd_format: str | None) -> _DecodedSelection:
 def _decode(raw: bytes, odd_format: str | None) -> _DecodedSelection:
     try:
         message = _DECODE_SELECTION(raw)
+        home_team, away_team = _teams(message)
         selection = Selection(
             event_id=given_id("event_id", message.event_id),
-            country=message.country,
-            league=message.league,
-            home_team=message.home_team,
-            away_team=message.away_team,
+            country=message.country or "",
+            league=message.league or "",
+            home_team=home_team,
+            away_team=away_team,
             sport=message.sport,
             category=message.category,
         )
@@ -99,6 +100,16 @@ def _decode(raw: bytes, odd_format: str | None) -> _DecodedSelection:
     except InvalidRow as error:
         return _DecodedSelection(selection, rejection_of(error), selection.event_id)
     return _DecodedSelection(selection, None, selection.event_id)
+
+
+def _teams(message: SelectionMessage) -> tuple[str, str]:
+    """The teams; of a one-sided event, its name and empty text. Raises InvalidRow for one team alone."""
+    home, away = message.home_team or "", message.away_team or ""
+    if home and away:
+        return home, away
+    if message.name and not home and not away:
+        return message.name, ""
+    raise InvalidRow("missing", "away_team" if home else "home_team", "is required, or the name of a one-sided event")
 
 
 def _odd(given: msgspec.Raw | UnsetType, odd_format: str | None) -> Decimal | None:

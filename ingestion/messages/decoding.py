@@ -171,7 +171,7 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
         as_of = sent_time(envelope, bounds)
     else:
         as_of = not_ahead(parse_time("timestamp", message.timestamp, bounds.past), envelope, bounds)
-    return EventRow(
+    row = EventRow(
         id=given_id("id", message.id),
         begin_timestamp=parse_time("begin_timestamp", message.begin_timestamp, bounds.future),
         end_timestamp=parse_time("end_timestamp", message.end_timestamp, bounds.future),
@@ -186,6 +186,9 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
         status=message.status,
         timestamp=as_of,
     )
+    if not (row.country and row.league):  # blank, which changes nothing: read field by field
+        raise InvalidRow("missing", "league" if row.country else "country", "must not be empty")
+    return row
 
 
 def _odd(message: EventMessage) -> Decimal:

@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields
-from recommendations.validation.changes import Change
+from recommendations.validation.changes import Change, EventChange
 from recommendations.validation.normal_form import name_form
 from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import EventRow, UserRow
@@ -79,6 +79,8 @@ def _row_or_change(
         raise InvalidRow("inconsistent", of_another_kind[0], text)
     key, lacking = _key(kind, read, ids), kind.lacking(read)
     change = _change(kind, key, {**read.values, "makes_row": not lacking}, as_of)
+    if isinstance(change, EventChange) and change.makes_row:
+        change.first_row()  # contradictory fields are told here, not while storing
     field = lacking[0] if lacking else "id"
     unless_stored = Rejection("missing", field, f"{field} is required of what is not stored yet: send it once")
     return Partial(change, unless_stored)
@@ -126,7 +128,7 @@ def _key(kind: PartialFormat, read: ReadFields, ids: list[OwnId]) -> Key:
     """Raises InvalidRow where nothing names the row."""
     if ids:
         return {"id": ids[0]}
-    if unnamed := [field for field in kind.key_fields if read.values.get(field) is None]:
+    if unnamed := kind.unnamed(read):
         raise InvalidRow("missing", unnamed[0], f"is required without an id: send {', '.join(unnamed)}, or the id")
     return kind.key_of(read)
 

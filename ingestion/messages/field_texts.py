@@ -22,6 +22,7 @@ _TEXTS_OF_MATCH = {
     "odd": FieldText("The price of the event.", 2.69),
     "category": FieldText("The kind of team; empty by default.", "WOMEN"),
     "odd_format": FieldText("How the odd is written.", "decimal"),
+    "name": FieldText("The name of a one-sided event, such as an outright or a race.", "PREMIER LEAGUE WINNER"),
 }
 
 FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
@@ -46,7 +47,8 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
     | {
         "id": FieldText("The casino's own id of the event.", 7),
         "begin_timestamp": FieldText("The begin of the event.", "2026-07-01T20:00:00Z"),
-        "end_timestamp": FieldText("The end of the event.", "2026-07-01T21:50:00Z"),
+        "end_timestamp": FieldText("The end of the event; absent: the sport's usual one.", "2026-07-01T21:50:00Z"),
+        "participants": FieldText("Those of a one-sided event.", ["ARSENAL", "CHELSEA"]),
         "start_time_tbd": FieldText("Whether the hour of the begin is unknown; false by default.", False),
         "status": FieldText("Whether the event can be bet on.", "open"),
         "timestamp": FieldText("The time as of which these values hold.", "2026-06-30T18:00:00Z"),

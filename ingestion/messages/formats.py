@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from recommendations.validation import odds
-from recommendations.validation.fields import MAX_ODD, MAX_STAKE, MAX_TEXT
+from recommendations.validation.fields import MAX_ODD, MAX_PARTICIPANTS, MAX_STAKE, MAX_TEXT
 from recommendations.validation.own_ids import MAX_ID_TEXT
 from tenants.ids import MAX_ID
 
@@ -111,9 +111,25 @@ class UserMessage(msgspec.Struct):
     limit_left: Annotated[_Limit, Meta(title="The amount that may still be staked")] | UnsetType = UNSET
 
 
+Name = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="Of a one-sided event, such as an outright or a race; ignored where there are teams.",
+        extra_json_schema={"type": "string", "maxLength": MAX_TEXT},
+    ),
+]
+Participants = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="Names, of a one-sided event; ignored where there are teams.",
+        extra_json_schema={"type": "array", "items": {"type": "string"}, "maxItems": MAX_PARTICIPANTS},
+    ),
+]
+
+
 class EventMessage(msgspec.Struct):
-    """A match: open for bets, live, suspended, cancelled or settled. Of a known one, all but the id may be absent, and
-    stays as it was."""
+    """A match, in full, or a one-sided event: open for bets, live, suspended, cancelled or settled. All but what names
+    the event may be absent, and stays as it was."""
 
     begin_timestamp: Time
     end_timestamp: Time
@@ -127,18 +143,21 @@ class EventMessage(msgspec.Struct):
     id: Id | None = None
     start_time_tbd: Annotated[bool, Meta(description="Only the day of begin_timestamp is known.")] = False
     odd_format: OddFormat | None = None
+    name: Name | UnsetType = UNSET
+    participants: Participants | UnsetType = UNSET
     status: Annotated[str, Meta(max_length=MAX_TEXT, description=_EVENT_STATUS)] | None = None
     timestamp: Annotated[Time, Meta(description="Valid as of this time; absent: the sending time.")] | None = None
 
 
 class SelectionMessage(msgspec.Struct):
-    """One event of a coupon, with its odd at the time of purchase."""
+    """One event of a coupon, with its odd at the time of purchase: with home and away team, or with a name."""
 
-    country: Text
-    league: Text
-    home_team: Text
-    away_team: Text
     sport: Text
+    country: OptionalText | None = None
+    league: OptionalText | None = None
+    home_team: OptionalText | None = None
+    away_team: OptionalText | None = None
+    name: OptionalText | None = None
     odd: SelectionOdd | UnsetType = UNSET
     category: Category = ""
     event_id: Reference | None = None

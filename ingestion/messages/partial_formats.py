@@ -30,6 +30,9 @@ _OFF_THE_BOARD = frozenset(
 )
 
 READ_TEXT = msgspec.json.Decoder(str).decode
+_READ_TEXTS = msgspec.json.Decoder(list[str]).decode
+_EMPTY = frozenset({NULL, b'""'})
+_NATURAL_KEY = ("name", "surname", "birth_year", "country")
 
 Read = Callable[[bytes, TimeBounds, Fields], Any]
 Key = Mapping[str, Any]
@@ -43,7 +46,8 @@ class PartialFormat:
     `foreign`: those that only messages of another topic have. `read`: the readers of fields that the decoder does not
     read in all forms. `nulls`: what null means in a field, UNSET for nothing; elsewhere it can't be read. `blanks`:
     where empty text is the same as null. `key_of` names a row without
-    an id, as far as it can be told, or raises LookupError; `key_fields` name it exactly. `complete` decides what needs
+    an id, as far as it can be told, or raises LookupError; `unnamed` are the fields that it lacks to be exact, and
+    `named_by` the sets of fields of which a message needs one. `complete` decides what needs
     several fields.
     """
 
@@ -59,14 +63,10 @@ class PartialFormat:
     resolve: Callable[[Envelope], bytes]
     status_of: Callable[[str, Words], str]
     restrictions: Callable[[ReadFields], Values]
-    key_fields: Sequence[str]
+    unnamed: Callable[[ReadFields], Sequence[str]]
+    named_by: Sequence[Sequence[str]]
     key_of: Callable[[ReadFields], Key]
     complete: Callable[[Fields, ReadFields], None]
-
-    @cached_property
-    def named_by(self) -> Sequence[Sequence[str]]:
-        """The fields of which a message must have one set."""
-        return ("id",), self.key_fields
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -102,13 +102,46 @@ def _limit(name: str) -> Read:
     return lambda given, *_: None if given == NULL else fields.amount(name, given)
 
 
+def _name(raw: bytes, *_: object) -> str:
+    return fields.classifier("name", READ_TEXT(raw))
+
+
+def _participants(raw: bytes, *_: object) -> tuple[str, ...]:
+    return fields.participants("participants", _READ_TEXTS(raw))
+
+
 def _complete_event(found: Fields, read: ReadFields) -> None:
     """An event without a usable odd is withheld: where it says that it has none, or has all else."""
+    _complete_sides(found, read)
     has_no_odd = "odd" in read.values and read.values["odd"] is None
     is_full = (EVENT_FIELDS - {"odd"}) <= read.values.keys() and "odd" not in found.values
     if has_no_odd or is_full:
         read.values.pop("odd", None)
         read.values["is_withheld"] = True
+
+
+def _complete_sides(found: Fields, read: ReadFields) -> None:
+    """An event has teams, or else a name and participants, which are of no use beside teams."""
+    told = [name for name in ("home_team", "away_team") if not set(found.values.get(name, ())) <= _EMPTY]
+    if told:
+        unused, is_kept = ("name", "participants"), False
+    else:
+        unused, is_kept = ("home_team", "away_team"), "name" not in read.values
+    for name in unused:
+        if name in read.unreadable and is_kept:
+            continue
+        read.values.pop(name, None)
+        read.unreadable.discard(name)
+        read.problems.pop(name, None)
+
+
+def _lacking_event(read: ReadFields) -> list[str]:
+    sides = ["home_team", "away_team"] if "name" not in read.values else []
+    return [name for name in ("sport", *sides, "begin_timestamp") if name not in read.values]
+
+
+def _unnamed_user(read: ReadFields) -> list[str]:
+    return [name for name in _NATURAL_KEY if read.values.get(name) is None]
 
 
 def _complete_user(found: Fields, read: ReadFields) -> None:
@@ -127,10 +160,11 @@ def _user_key(read: ReadFields) -> Key:
 
 def _event_key(read: ReadFields) -> Key:
     values = read.values
+    is_one_sided = "name" in values
     match = NamedMatch(
         sport=values["sport"],
-        home_team=values["home_team"],
-        away_team=values["away_team"],
+        home_team=values["name"] if is_one_sided else values["home_team"],
+        away_team="" if is_one_sided else values["away_team"],
         country=values.get("country"),
         league=values.get("league"),
         category=values.get("category", None if "category" in read.unreadable or not read.is_whole else ""),
@@ -143,6 +177,9 @@ EVENT_FIELDS = frozenset({
     "begin_timestamp", "end_timestamp", "country", "league", "home_team", "away_team", "sport", "odd",
 })  # fmt: skip
 USER_FIELDS = frozenset({"name", "surname", "birth_year", "currency", "country", "gender", "favorite_sport"})
+_OF_EVENTS_AND_COUPONS = frozenset({
+    "home_team", "away_team", "participants", "begin_timestamp", "sport", "odd", "recommended_events",
+})  # fmt: skip
 _UNCHANGED_BY_NULL = USER_FIELDS | {"timestamp", "status", "status_until", "birth_date"}
 
 PARTIAL_EVENTS = PartialFormat(
@@ -150,15 +187,28 @@ PARTIAL_EVENTS = PartialFormat(
     row=EventRow,
     change=EventChange,
     required=EVENT_FIELDS,
-    lacking=lambda read: sorted(EVENT_FIELDS - read.values.keys()),
+    lacking=_lacking_event,
     foreign=frozenset({"surname", "birth_year", "recommended_events"}),
-    nulls={"status": UNSET, "timestamp": UNSET},
-    blanks=frozenset(),
-    read={"begin_timestamp": _to_come("begin_timestamp"), "end_timestamp": _to_come("end_timestamp"), "odd": _price},
+    nulls=dict.fromkeys(
+        ("status", "timestamp", "country", "league", "category", "name", "participants", "end_timestamp"), UNSET
+    ),
+    blanks=frozenset({"country", "league", "name"}),
+    read={
+        "begin_timestamp": _to_come("begin_timestamp"),
+        "end_timestamp": _to_come("end_timestamp"),
+        "odd": _price,
+        "name": _name,
+        "participants": _participants,
+    },
     resolve=resolve_event,
     status_of=status_words.event_status,
     restrictions=event_restrictions,
-    key_fields=("sport", "league", "home_team", "away_team", "begin_timestamp"),
+    unnamed=_lacking_event,
+    named_by=(
+        ("id",),
+        ("sport", "home_team", "away_team", "begin_timestamp"),
+        ("sport", "name", "begin_timestamp"),
+    ),
     key_of=_event_key,
     complete=_complete_event,
 )
@@ -168,7 +218,7 @@ PARTIAL_USERS = PartialFormat(
     change=UserChange,
     required=USER_FIELDS,
     lacking=lambda _: (),
-    foreign=frozenset({"home_team", "away_team", "begin_timestamp", "recommended_events"}),
+    foreign=_OF_EVENTS_AND_COUPONS,
     nulls=dict.fromkeys(_UNCHANGED_BY_NULL, UNSET) | {"birth_year": None, "favorite_league": "", "favorite_sport": ""},
     blanks=frozenset({"name", "surname", "currency", "country", "gender", "favorite_league", "favorite_sport"}),
     read={
@@ -180,7 +230,8 @@ PARTIAL_USERS = PartialFormat(
     resolve=resolve_user,
     status_of=status_words.user_status,
     restrictions=user_restrictions,
-    key_fields=("name", "surname", "birth_year", "country"),
+    unnamed=_unnamed_user,
+    named_by=(("id",), _NATURAL_KEY),
     key_of=_user_key,
     complete=_complete_user,
 )

@@ -86,7 +86,9 @@ class _CasinoMessages:
             row = dummy_event(self._rng, now=now)
             return f"{row.home_team}:{row.away_team}", row
         event = self._rng.choice(self._events)
-        event.odd = max(event.odd * self._rng.randint(90, 110) / 100, Decimal("1.01")).quantize(Decimal("0.001"))
+        event.odd = max((event.odd or Decimal(2)) * self._rng.randint(90, 110) / 100, Decimal("1.01")).quantize(
+            Decimal("0.001")
+        )
         event.status, event.timestamp = self._rng.choice(_STATUSES), now
         return event.id or f"{event.home_team}:{event.away_team}", event
 

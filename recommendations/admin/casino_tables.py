@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from recommendations.event_names import event_name
 from recommendations.models import Event, PurchasedCoupon, ServedSlip, Team, User, UserProfile
 from recommendations.validation.normal_form import name_form
 from tenants.admin.casinos import CasinoAdmin
@@ -156,7 +157,7 @@ class UserProfileAdmin(CasinoTableAdmin):
 
 def _in_words(sport: str, league: str, country: str = "") -> str:
     """Earlier releases stored no country."""
-    return f"{sport}: {league}" + (f" ({country})" if country else "")
+    return (f"{sport}: {league}" if league else sport) + (f" ({country})" if country else "")
 
 
 @admin.register(PurchasedCoupon)
@@ -180,7 +181,8 @@ class PurchasedCouponAdmin(CasinoTableAdmin):
 
     @admin.display(description="selections")
     def summary(self, coupon: PurchasedCoupon) -> str:
-        return "; ".join(f"{each.get('home_team')} - {each.get('away_team')}" for each in coupon.recommended_events)
+        teams = ((each.get("home_team") or "", each.get("away_team") or "") for each in coupon.recommended_events)
+        return "; ".join(event_name(*each) for each in teams)
 
     @admin.display(description="selections")
     def selections(self, coupon: PurchasedCoupon) -> SafeString:

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from recommendations.event_names import event_name
 from tenants.orm.model import CasinoModel
 
 
@@ -36,29 +37,35 @@ class EventStatus(models.TextChoices):
 
 
 class Event(CasinoModel):
-    """A match. `id` is the casino's own if it sent one; else `natural_key` identifies the event. `category` (WOMEN,
-    U21, ..) is empty if none was sent.
+    """A match, or a one-sided event (an outright, a race): then `home_team` is its name, `away_team` is empty, and
+    `participants` are named where they are known. `id` is the casino's own if it sent one; else `natural_key`
+    identifies the event. `category` (WOMEN, U21, ..) is empty if none was sent, `country` and `league` if unknown.
 
     `timestamp` is the time of the casino's message; null if unknown, which is earlier than any other. `status_as_of` is
     that of the latest message with a status, `odd_as_of` with an odd, `begin_timestamp_as_of` with a begin or an end;
     null, in events of earlier releases, is `timestamp`. `stored_at` is the time of the event's first message; null for
     events stored before this column existed.
 
-    `is_withheld`: as of `odd_as_of`, a message had no usable odd or could not be read. Only open and live events that
+    The end is the sport's usual one after the begin if `end_is_estimated`: no message told another.
+
+    `is_withheld`: as of `odd_as_of`, a message had no usable odd or could not be read. An `odd` of null, which no
+    message told yet, is withheld too. Only open and live events that
     are not withheld can be bet on; a live one has begun, whatever its `begin_timestamp` says. With
     `start_time_tbd`, only the day of the begin is known. `same_match_ids` are those of other events
     that are the same match; null if there are none.
     """
 
-    country = models.CharField(max_length=100)
+    country = models.CharField(max_length=100, blank=True)
     begin_timestamp = models.DateTimeField()
     end_timestamp = models.DateTimeField()
-    league = models.CharField(max_length=100)
+    end_is_estimated = models.BooleanField(default=False, db_default=False)
+    league = models.CharField(max_length=100, blank=True)
     sport = models.CharField(max_length=50)
     start_time_tbd = models.BooleanField(default=False, db_default=False)
-    odd = models.DecimalField(max_digits=9, decimal_places=3)
+    odd = models.DecimalField(max_digits=9, decimal_places=3, null=True)
     home_team = models.CharField(max_length=100)
-    away_team = models.CharField(max_length=100)
+    away_team = models.CharField(max_length=100, blank=True)
+    participants = ArrayField(models.CharField(max_length=100), null=True)
     category = models.CharField(max_length=100, blank=True, default="", db_default="")
     status = models.CharField(
         max_length=10, choices=EventStatus.choices, default=EventStatus.OPEN, db_default=EventStatus.OPEN
@@ -79,6 +86,9 @@ class Event(CasinoModel):
             models.CheckConstraint(name="event_id_positive", condition=Q(id__gt=0)),
             models.CheckConstraint(name="event_odd_above_one", condition=Q(odd__gt=1)),
             models.CheckConstraint(
+                name="event_without_odd_is_withheld", condition=Q(odd__isnull=False) | Q(is_withheld=True)
+            ),
+            models.CheckConstraint(
                 name="event_begins_before_it_ends", condition=Q(begin_timestamp__lt=F("end_timestamp"))
             ),
             models.CheckConstraint(name="event_teams_differ", condition=~Q(home_team=F("away_team"))),
@@ -93,7 +103,7 @@ class Event(CasinoModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.home_team} - {self.away_team}"
+        return event_name(self.home_team, self.away_team)
 
 
 class EventTeam(CasinoModel):

@@ -28,4 +28,5 @@ class Inference(Recommender):
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
         league, recent = context.offer.league[place], context.profile.recent
         bets = sum(each.league == league for each in recent)
-        return [f"{bets} of your last {len(recent)} bets were on {name_of(league)}"] if bets > 1 else []
+        name = name_of(league)
+        return [f"{bets} of your last {len(recent)} bets were on {name}"] if bets > 1 and name else []

@@ -44,6 +44,7 @@ class InferenceScore(Recommender):
             )
             for attribute, value, rank, worth in _valued(context.profile)
             if getattr(context.offer, attribute)[place] == value
+            and (attribute not in _WORDS or context.offer.away_team.name(place))  # a one-sided event has no teams
         ]
         return [sentence for _, sentence in sorted(found, key=lambda each: -each[0])]
 
@@ -62,7 +63,8 @@ def _tables(context: ScoringContext) -> Iterator[tuple[Codes, Scores]]:
 
 
 def _add(of_values: Scores, column: Column[Any], value: str, worth: int) -> None:
-    of_values[column.dictionary.places.get(value, -1)] += worth
+    if value:  # a country that nobody told equals no other
+        of_values[column.dictionary.places.get(value, -1)] += worth
 
 
 def _valued(profile: BettingProfile) -> Iterator[tuple[str, str, int, int]]:

@@ -91,7 +91,10 @@ def _shared(context: ScoringContext, place: int) -> Iterator[tuple[int, str]]:
     last, offer = context.profile.recent[-LAST_BETS:], context.offer
     teams = Counter(team for each in last for team in {each.home_team, each.away_team})
     for team in (offer.home_team[place], offer.away_team[place]):
-        yield teams[team], team
+        if name_of(team):
+            yield teams[team], team
     for attribute in ("league", "sport"):
         value = getattr(offer, attribute)[place]
+        if not name_of(value):
+            continue
         yield sum(getattr(each, attribute) == value for each in last), value

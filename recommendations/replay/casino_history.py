@@ -24,7 +24,8 @@ WHERE timestamp >= %s AND timestamp < %s ORDER BY timestamp DESC, id DESC LIMIT 
 """
 # The text columns are in the order of TEXTS.
 _EVENTS = """
-SELECT id, extract(epoch FROM begin_timestamp)::float8, extract(epoch FROM end_timestamp)::float8, odd::float8,
+SELECT id, extract(epoch FROM begin_timestamp)::float8, extract(epoch FROM end_timestamp)::float8,
+  coalesce(odd::float8, 'NaN'),
   sport, league, country, home_team, away_team, category, extract(epoch FROM stored_at)::float8
 FROM events WHERE end_timestamp >= %s ORDER BY id
 """

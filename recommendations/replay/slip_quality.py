@@ -35,7 +35,7 @@ def count_rule_violations(state: ReplayedState, events: Sequence[int], chosen: C
     history, seen, teams = state.history, set[int](), set[str]()
     violations = 0
     for event in events:
-        own = {history.events.home_team.name(event), history.events.away_team.name(event)}
+        own = {history.events.home_team.name(event), history.events.away_team.name(event)} - {""}
         is_open = history.opens_at[event] <= state.now < history.events.begins[event]
         violations += not (is_open and state.odds[event] > 1.0 and event not in seen | set(chosen) and not own & teams)
         seen.add(event)

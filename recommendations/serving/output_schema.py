@@ -85,6 +85,7 @@ EVENT_SOURCES: Conversions = {
     "league": _TEXT,
     "home_team": _TEXT,
     "away_team": _TEXT,
+    "name": _TEXT,
     "sport": _TEXT,
     "odd": _NUMBER,
     "event_id": _OWN_ID,

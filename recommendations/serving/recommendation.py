@@ -8,13 +8,15 @@ from uuid import UUID
 import msgspec
 from django.dispatch import Signal
 
+from recommendations.event_names import event_name
 from recommendations.validation.own_ids import OwnId
 
 
 @dataclass(frozen=True, slots=True)
 class RecommendedEvent:
-    """A recommended event of the offer, with the recommender's `score` and `reasons`. `text_id`: the casino's
-    text that `event_id` stands for, if any."""
+    """A recommended event of the offer, with the recommender's `score` and `reasons`. Of a one-sided event, `home_team`
+    is its name and `away_team` empty; unknown league and country are empty. `text_id`: the casino's text that
+    `event_id` stands for, if any."""
 
     country: str
     league: str
@@ -33,6 +35,10 @@ class RecommendedEvent:
     def own_id(self) -> OwnId:
         """The event's id as the casino has it."""
         return self.text_id or self.event_id
+
+    @property
+    def name(self) -> str:
+        return event_name(self.home_team, self.away_team)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from recommendations.validation.identity import Match, is_held, name_of
 from .options import DEFAULTS, NO_SELECTORS, Options, Selectors
 
 _HAS_ODD_WITHIN = MemoKey[tuple[tuple[float, float], Mask]]("has odd within")
+_NO_NAME = frozenset({""})
 _SORTED_AT_FIRST = 256  # places; nearly always enough
 
 
@@ -117,6 +118,7 @@ class _Slip:
     places: list[int] = field(default_factory=list)
     _teams: set[str] = field(default_factory=set)
     _leagues: Counter[str] = field(default_factory=Counter)
+    _competitions: set[str] = field(default_factory=set)
     _sports: Counter[str] = field(default_factory=Counter)
     _is_closed: Mask | None = None
 
@@ -141,15 +143,20 @@ class _Slip:
             return False
         match = offer.home_team[place], offer.away_team[place]
         # by name: whether a team of one name is another one in another country, its sender alone knows
-        teams = name_of(match[0]), name_of(match[1])
+        teams = {name_of(match[0]), name_of(match[1])} - _NO_NAME
         if not self._teams.isdisjoint(teams) or is_held(match, rules.held_matches):
             return False
         league, sport = offer.league[place], offer.sport[place]
+        if len(teams) == 1:  # one-sided: at most one of a competition
+            if (competition := league if name_of(league) else match[0]) in self._competitions:
+                return False
+            self._competitions.add(competition)
         self.places.append(place)
         self._teams.update(teams)
         self._leagues[league] += 1
         self._sports[sport] += 1
-        full = [offer.league.equals(league)] if self._leagues[league] == rules.options.max_per_league else []
+        is_league_full = name_of(league) and self._leagues[league] == rules.options.max_per_league
+        full = [offer.league.equals(league)] if is_league_full else []
         full += [offer.sport.equals(sport)] if self._sports[sport] == rules.options.max_per_sport else []
         for mask in full:
             self._is_closed = mask if self._is_closed is None else self._is_closed | mask

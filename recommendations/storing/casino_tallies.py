@@ -227,10 +227,13 @@ def _keys_of(selection: _SelectionKey) -> Iterator[_Key]:
     event_id, sport, league, country, home_team, away_team, band = selection
     yield "event", str(event_id) if event_id else f"{home_team}{SEPARATOR}{name_of(away_team)}"
     yield "sport", sport
-    yield "league", league
-    yield "country", country
-    yield "home_team", home_team
-    yield "away_team", away_team
+    if name_of(league):  # what is unknown is not popular
+        yield "league", league
+    if country:
+        yield "country", country
+    if name_of(away_team):  # else the event is one-sided
+        yield "home_team", home_team
+        yield "away_team", away_team
     if band != _NO_BAND:
         yield "odds_band", str(band)
 

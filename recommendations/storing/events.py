@@ -23,18 +23,28 @@ _STRICTNESS = (
 # The last to arrive, but for a usable odd after none.
 _IS_AS_WITHHELD = "({new}.is_withheld OR NOT {old}.is_withheld)"
 
+# An end that no message told moves with the begin.
+_ESTIMATED_END = (
+    "CASE WHEN {old}.end_is_estimated THEN {new}.begin_timestamp + ({old}.end_timestamp - {old}.begin_timestamp) "
+    "ELSE {old}.end_timestamp END"
+)
+# Beside teams, a name is of no use.
+_NAME_IF_ONE_SIDED = "CASE WHEN {old}.away_team = '' THEN {new}.name ELSE {old}.home_team END"
+
 EVENTS = Upsert(
     "events",
     (
         ("country", "text"),
         ("begin_timestamp", "timestamptz"),
         ("end_timestamp", "timestamptz"),
+        ("end_is_estimated", "boolean"),
         ("start_time_tbd", "boolean"),
         ("league", "text"),
         ("sport", "text"),
         ("odd", "numeric"),
         ("home_team", "text"),
         ("away_team", "text"),
+        ("participants", "varchar[]"),
         ("category", "text"),
         ("status", "text"),
         ("is_withheld", "boolean"),
@@ -43,9 +53,15 @@ EVENTS = Upsert(
     timed=(
         Timed(("status",), f"{_STRICTNESS.format(row='{new}')} > {_STRICTNESS.format(row='{old}')}"),
         Timed(("odd", "is_withheld"), _IS_AS_WITHHELD),
-        Timed(("begin_timestamp", "end_timestamp", "start_time_tbd"), "true"),
+        Timed(
+            ("begin_timestamp", "end_timestamp", "end_is_estimated", "start_time_tbd"),
+            "true",
+            following=(("end_timestamp", _ESTIMATED_END),),
+        ),
     ),
     valid_if="{begin_timestamp} < {end_timestamp} AND {home_team} <> {away_team}",
+    unknown=(("country", "''"), ("league", "''")),
+    renaming=(("name", "text", "home_team", _NAME_IF_ONE_SIDED),),
 )
 
 _TEAMS = """
@@ -60,7 +76,7 @@ _TEAMS_OF_EVENTS = """
 INSERT INTO teams (name, sport, country, category)
 SELECT DISTINCT name, sport, country, category
 FROM events CROSS JOIN LATERAL (VALUES (home_team), (away_team)) AS playing(name)
-WHERE events.id = ANY(%s) ORDER BY name, sport, country, category
+WHERE events.id = ANY(%s) AND away_team <> '' ORDER BY name, sport, country, category
 ON CONFLICT (name, sport, country, category) DO NOTHING
 """
 
@@ -69,7 +85,7 @@ DELETE FROM event_teams USING events, teams
 WHERE event_teams.event_id = ANY(%s) AND events.id = event_teams.event_id AND teams.id = event_teams.team_id
   AND (
     (teams.sport, teams.country, teams.category) <> (events.sport, events.country, events.category)
-    OR teams.name NOT IN (events.home_team, events.away_team)
+    OR teams.name NOT IN (events.home_team, events.away_team) OR events.away_team = ''
   )
 """
 
@@ -79,7 +95,7 @@ SELECT events.id, teams.id FROM events
 CROSS JOIN LATERAL (VALUES (events.home_team), (events.away_team)) AS playing(name)
 JOIN teams ON teams.name = playing.name
   AND (teams.sport, teams.country, teams.category) = (events.sport, events.country, events.category)
-WHERE events.id = ANY(%s) ORDER BY events.id, teams.id
+WHERE events.id = ANY(%s) AND events.away_team <> '' ORDER BY events.id, teams.id
 ON CONFLICT (event_id, team_id) DO NOTHING
 """
 
@@ -110,7 +126,7 @@ def _write_teams(teams: Iterable[TeamKey]) -> None:
 
 
 def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outcome]:
-    """Store events, their teams, and the links between them.
+    """Store events, their teams, and the links between them. One-sided events have no teams.
 
     A row without an id may be a stored event whose begin changes: see `same_event`. Of several rows of one event, the
     one with the latest `timestamp` wins; of equal ones the last. Of those that have a status, the latest; of equal ones

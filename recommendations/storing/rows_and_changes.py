@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from recommendations.validation.changes import Change, UserChange
+from recommendations.validation.changes import Change, EventChange, UserChange
 from recommendations.validation.rows import MutableRow, Removal
 from tenants.routing.connections import query
 
@@ -52,7 +52,8 @@ def _apply(upsert: Upsert, changes: Sequence[Change]) -> Outcomes:
 def _store_first(upsert: Upsert, changes: Sequence[Change]) -> Outcomes:
     """Store the rows that these first messages make, though they leave out fields."""
     users = [change for change in changes if isinstance(change, UserChange)]
-    return _store_first_users(upsert, users) if users else {}
+    events = [change.first_row() for change in changes if isinstance(change, EventChange)]
+    return (_store_first_users(upsert, users) if users else {}) | (_write(upsert, events) if events else {})
 
 
 def _store_first_users(upsert: Upsert, changes: Sequence[UserChange]) -> Outcomes:

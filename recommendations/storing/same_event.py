@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, islice
+from typing import TypeGuard
 from uuid import UUID
 
 import msgspec
@@ -30,12 +31,14 @@ Fixture = tuple[str, ...]  # the values of `_COLUMNS`, or of sport and teams
 _COLUMNS = ("sport", "country", "league", "category", "home_team", "away_team")
 _FIXTURE = ", ".join(_COLUMNS)
 _LIKELY_KEYS = 2
+_OF_EVENT = ", ".join(f"events.{column}" for column in _COLUMNS)
 _STORED = f"""
-SELECT natural_key, begin_timestamp, timestamp, {_FIXTURE} FROM events JOIN jsonb_to_recordset(%s::jsonb) AS row(
+SELECT natural_key, begin_timestamp, timestamp, {_OF_EVENT} FROM events JOIN jsonb_to_recordset(%s::jsonb) AS row(
     sport text, country text, league text, category text, home_team text, away_team text,
     earliest timestamptz, latest timestamptz
-) USING ({_FIXTURE})
+) USING (sport, category, home_team, away_team)
 WHERE natural_key IS NOT NULL AND begin_timestamp BETWEEN row.earliest AND row.latest
+    AND events.country IN ('', row.country) AND events.league IN ('', row.league)
 """
 _NAMED = f"""
 SELECT natural_key, begin_timestamp, timestamp, {_FIXTURE} FROM events JOIN jsonb_to_recordset(%s::jsonb) AS row(
@@ -68,10 +71,16 @@ class _KnownEvent:
         self.begin, self.timestamp = begin, timestamp or self.timestamp
         return is_moved
 
+    def is_less_known(self, fixture: Fixture) -> bool:
+        """Whether it is of this fixture, of which no message told country or league."""
+        sport, country, league, *others = self.fixture
+        is_same = [sport, *others] == [fixture[0], *fixture[3:]]
+        return is_same and country in ("", fixture[1]) and league in ("", fixture[2])
+
     def may_be(self, match: NamedMatch) -> bool:
         _, country, league, category, _, _ = self.fixture
         told = ((match.country, country), (match.league, league), (match.category, category))
-        return all(given is None or key_form(given) == key_form(own) for given, own in told)
+        return all(given is None or own == "" or key_form(given) == key_form(own) for given, own in told)
 
 
 class SameEvents:
@@ -86,8 +95,9 @@ class SameEvents:
         """Each row with the natural key of its event; each change once for every stored event that it is about."""
         new = [row for row in rows if isinstance(row, EventRow) and row.id is None]
         matches = [row.match for row in rows if isinstance(row, EventChange) and row.match is not None]
-        keys = [key for row in new for key in islice(_keys_of(row), _LIKELY_KEYS)]
-        stored = [*query(_STORED, [as_json(_searched(new))]), *query(_WITH_KEYS, [keys])] if new else []
+        first = [row.first_row() for row in rows if _may_be_first(row)]
+        keys = [key for row in [*new, *first] for key in islice(_keys_of(row), _LIKELY_KEYS)]
+        stored = [*query(_STORED, [as_json(_searched(new))]), *query(_WITH_KEYS, [keys])] if keys else []
         stored += query(_NAMED, [as_json([_named(match) for match in matches])]) if matches else []
         for natural_key, begin, timestamp, *fixture in stored:
             if natural_key not in self._by_key:
@@ -101,7 +111,11 @@ class SameEvents:
             self._move(event, row.begin_timestamp, row.timestamp)
             yield row
         elif isinstance(row, EventChange) and row.match is not None:
-            for event in self._find_named(row.match):
+            if not (events := self._find_named(row.match)) and _may_be_first(row):
+                first = row.first_row()
+                first.natural_key = self._new(first).natural_key
+                yield first
+            for event in events:
                 if isinstance(row.begin_timestamp, datetime):
                     self._move(event, row.begin_timestamp, row.timestamp)
                 yield msgspec.structs.replace(row, natural_key=event.natural_key, match=None)
@@ -122,6 +136,10 @@ class SameEvents:
         same_fixture = [each for each in self._by_teams[_teams_of(fixture)] if each.fixture == fixture]
         if near := _nearest(same_fixture, row.sport, row.begin_timestamp):
             return near
+        less_known = [each for each in self._by_teams[_teams_of(fixture)] if each.is_less_known(fixture)]
+        if near := _nearest(less_known, row.sport, row.begin_timestamp):
+            near.fixture = fixture
+            return near
         same = self._by_key.get(next(_keys_of(row)))  # its texts may have another form, as those of earlier releases
         if same is None or same.begin != row.begin_timestamp:
             return None
@@ -139,6 +157,11 @@ class SameEvents:
     def _new(self, row: EventRow) -> _KnownEvent:
         key = next(key for key in _keys_of(row) if key not in self._by_key)
         return self._add(_KnownEvent(key, row.begin_timestamp, row.timestamp, _fixture_of(row)))
+
+
+def _may_be_first(row: Stored) -> TypeGuard[EventChange]:
+    """Whether the message makes an event, if it is about none that is stored."""
+    return isinstance(row, EventChange) and row.match is not None and row.makes_row
 
 
 def _nearest(events: Iterable[_KnownEvent], sport: str, begin: datetime) -> _KnownEvent | None:

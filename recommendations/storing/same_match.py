@@ -1,7 +1,8 @@
 """Linking events that are the same match under two ids, as two feeds of one casino send it.
 
 They have the same sport, country, teams and, where both have one, category; their leagues may be spelled differently.
-Their begins differ by less than two hours: the matches of a doubleheader are further apart.
+Their begins differ by less than two hours: the matches of a doubleheader are further apart. One-sided events have the
+same league too, since races are called alike.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ _IS_SAME = """
     AND other.begin_timestamp > own.begin_timestamp - interval '2 hours'
     AND other.begin_timestamp < own.begin_timestamp + interval '2 hours'
     AND (own.category = other.category OR '' IN (own.category, other.category))
+    AND (own.away_team <> '' OR own.league = other.league)
     AND own.id <> other.id
 """
 # More ids of one match are a sender's mistake: linking thousands with each other would take minutes.

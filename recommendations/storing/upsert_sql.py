@@ -41,11 +41,13 @@ class Timed:
 
     At equal times, the stricter values win: `is_stricter` is SQL that compares those of the rows `{new}` and `{old}`,
     and is never null. `valid_if` is SQL with the new values of columns, as `{birth_year}`: else null is stored.
+    `following` are columns with the SQL of their values where a message tells the first column, but not them.
     """
 
     columns: tuple[str, ...]
     is_stricter: str
     valid_if: str = ""
+    following: tuple[tuple[str, str], ...] = ()
 
     @property
     def as_of(self) -> str:
@@ -70,7 +72,8 @@ class Upsert:
     `valid_if` is SQL with the new values of columns, as `{odd}`: a partial message that makes it false contradicts the
     stored row. `unknown` are columns with the SQL of the value that no message tells: where that is stored, an older
     message than the row's tells the value all the same. Of the columns `highest`, the highest value counts at equal
-    times.
+    times. `renaming` are fields of changes that are no columns: name, SQL type, the column that they change, and SQL of
+    its value.
     """
 
     table: str
@@ -79,11 +82,13 @@ class Upsert:
     valid_if: str = "true"
     unknown: tuple[tuple[str, str], ...] = ()
     highest: tuple[str, ...] = ()
+    renaming: tuple[tuple[str, str, str, str], ...] = ()
 
     def sql(self, key: str, unset_columns: tuple[str, ...] = ()) -> str:
         """SQL that upserts rows by `key` (`id` or `natural_key`), without `unset_columns`. Parameter: the rows as JSON.
         Returns (key, id, is_new) for each written row, and nothing for the others."""
-        columns = [each for each in self._types if (key == "id" or each != "id") and each not in unset_columns]
+        left_out = {*unset_columns, *(name for name, *_ in self.renaming), *(() if key == "id" else ("id",))}
+        columns = [each for each in self._types if each not in left_out]
         values = {column: f"row.{column}" for column in columns}
         for each in self.timed:
             values[each.as_of] = f"COALESCE(row.timestamp, {_NEVER})" if each.is_in(columns) else _NEVER
@@ -135,11 +140,12 @@ class Upsert:
 
     @property
     def _types(self) -> dict[str, str]:
-        return {"id": "bigint", "natural_key": "uuid", **dict(self.columns)}
+        renaming = {name: sql_type for name, sql_type, *_ in self.renaming}
+        return {"id": "bigint", "natural_key": "uuid", **dict(self.columns), **renaming}
 
     def _sent(self, key: str, unset_columns: tuple[str, ...]) -> list[str]:
-        sent = [column for column in dict(self.columns) if column not in unset_columns]
-        return [key, *sent]
+        named = [*(column for column, _ in self.columns), *(name for name, *_ in self.renaming)]
+        return [key, *(name for name in named if name not in unset_columns)]
 
     def _record(self, columns: list[str], extra: str = "") -> str:
         record = ", ".join(f"{column} {self._types[column]}" for column in columns) + extra
@@ -183,6 +189,9 @@ class Upsert:
             if column in values:
                 highest = f"GREATEST({new}.{column}, {self.table}.{column})"
                 values[column] = f"CASE WHEN {stored} = {new}.timestamp THEN {highest} ELSE {new}.{column} END"
+        for name, _, column, sql in self.renaming:
+            if values.pop(name, None) is not None:
+                values.setdefault(column, sql.format(new=new, old=self.table))
         values["timestamp"] = f"COALESCE({new}.timestamp, {stored})"
         return _Change(f"COALESCE({stored} <= {new}.timestamp OR {stored} > {LATEST_TRUSTED}, true)", values)
 
@@ -208,6 +217,9 @@ class Upsert:
             f"OR ({stored} = {new}.timestamp OR {stored} > {LATEST_TRUSTED}) AND {is_stricter}, true)"
         )
         values = {column: f"{new}.{column}" for column in timed.columns if column in columns}
+        if timed.columns[0] in values:
+            for column, sql in timed.following:
+                values.setdefault(column, sql.format(new=new, old=self.table))
         return _Change(condition, values | {timed.as_of: f"COALESCE({new}.timestamp, {self._time_of(timed)})"})
 
     def _time_of(self, timed: Timed) -> str:

@@ -30,13 +30,13 @@ class RecentSelection(msgspec.Struct, frozen=True, gc=False):
 
 
 class TallySelection(msgspec.Struct, gc=False):
-    """A selection of a `TallyCoupon`."""
+    """A selection of a `TallyCoupon`. Unknown league and country, and a one-sided event's away team, are empty."""
 
     sport: Text
-    league: Text
-    country: Text
+    league: str
+    country: str
     home_team: Text
-    away_team: Text
+    away_team: str
     category: str = ""
     event_id: EventId | None = None
     odd: Odd | None = None

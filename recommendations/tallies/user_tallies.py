@@ -18,6 +18,7 @@ import msgspec
 
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.offer import ATTRIBUTES
+from recommendations.validation.fields import SEPARATOR
 from recommendations.validation.identity import Match, keys_of_bet, league_key, match_of
 
 from .selections import BAND_BOUNDS, RecentSelection, TallyCoupon, TallySelection, weight_at
@@ -33,6 +34,7 @@ _FORMAT, _FORMAT_OF_NAMES = 2, 1  # the latter has names of leagues and teams in
 _WIDTH = 7  # numbers per selection: event id or 0, five indices into the list of words, thousandths of the odd
 _ZERO = (0, 0.0)
 _NO_BAND = -1  # of a void selection
+_NOTHING = frozenset({"", SEPARATOR})  # the ends of words for what is unknown: empty text, and keys without a name
 
 # Bounds of stored tallies, which others than this service may write into a casino's database.
 MAX_BYTES = 4 * 2**20
@@ -320,7 +322,11 @@ class Tallies:
         }
 
     def _by_name(self, sums: Sequence[Mapping[int, Any]]) -> dict[str, dict[str, Any]]:
+        """By the values' names, without what is unknown: a country that nobody told equals no other."""
         words = self._packed.words
+        unknown = {place for place, word in enumerate(words) if word[-1:] in _NOTHING}
+        if unknown:
+            sums = [*({key: each[key] for key in each if key not in unknown} for each in sums[:-1]), sums[-1]]
         texts = [{words[key]: value for key, value in each.items()} for each in sums[:-1]]
         bands = {str(key): value for key, value in sums[-1].items() if key != _NO_BAND}
         return dict(zip(TALLIED, (*texts, bands), strict=True))

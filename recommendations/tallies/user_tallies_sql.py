@@ -64,7 +64,7 @@ PAGE_OF_TALLIES = (
 )
 
 _COUPONS = msgspec.json.Decoder(list[TallyCoupon])
-_TEXTS = ("sport", "league", "country", "home_team", "away_team")
+_TEXTS = ("sport", "home_team")  # of others, empty text is unknown
 
 
 def merge_tallies(packed: bytes | None, unmerged: str | None) -> Tallies:

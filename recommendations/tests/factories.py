@@ -225,7 +225,7 @@ def open_rows(now: datetime) -> list[tuple[Any, ...]]:
             event.pk,
             event.begin_timestamp.timestamp(),
             event.end_timestamp.timestamp(),
-            float(event.odd),
+            float(event.odd or 0),
             *keys_of(**{name: getattr(event, name) for name in TEXTS}).values(),
         )
         for event in events

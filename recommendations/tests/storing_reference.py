@@ -79,7 +79,7 @@ class StoredUser:
 @dataclass
 class StoredEvent:
     timestamp: datetime | None
-    odd: Decimal = Decimal(0)
+    odd: Decimal | None = None
     away_team: str = ""
     status: Timed = Timed("OPEN")
 

@@ -20,6 +20,7 @@ from . import fields, status_words
 from .normal_form import key_form
 from .own_ids import OwnId
 from .rows import EventRow, UserRow, status_end
+from .settings_limits import limits
 
 Validate = Callable[[str, Any], Any]
 
@@ -118,7 +119,8 @@ class UserChange(_Change, kw_only=True):
 
 
 class NamedMatch(msgspec.Struct, frozen=True, kw_only=True):
-    """How a message names an event without an id; None for what it leaves out, or what can't be read."""
+    """How a message names an event without an id; None for what it leaves out, or what can't be read. Of a one-sided
+    event, `home_team` is the name and `away_team` empty."""
 
     sport: str
     home_team: str
@@ -131,7 +133,8 @@ class NamedMatch(msgspec.Struct, frozen=True, kw_only=True):
 
 class EventChange(_Change, kw_only=True):
     """`is_withheld`: the message has no usable odd, or could not be read; False with each odd. A begin without
-    `start_time_tbd` is known to the hour. `match` names an event without an id, whose `natural_key` is then found."""
+    `start_time_tbd` is known to the hour. `name` is that of a one-sided event; it changes no match. `match` names an
+    event without an id, whose `natural_key` is then found."""
 
     VALIDATORS = {
         "country": fields.classifier,
@@ -142,6 +145,8 @@ class EventChange(_Change, kw_only=True):
         "odd": fields.odd,
         "home_team": fields.classifier,
         "away_team": fields.classifier,
+        "name": fields.classifier,
+        "participants": fields.participants,
         "category": lambda field, value: value and fields.classifier(field, value),
         "status": lambda _, value: status_words.event_status(value),
     }
@@ -149,12 +154,15 @@ class EventChange(_Change, kw_only=True):
     country: str | UnsetType = UNSET
     begin_timestamp: datetime | UnsetType = UNSET
     end_timestamp: datetime | UnsetType = UNSET
+    end_is_estimated: bool | UnsetType = UNSET
     start_time_tbd: bool | UnsetType = UNSET
     league: str | UnsetType = UNSET
     sport: str | UnsetType = UNSET
     odd: Decimal | UnsetType = UNSET
     home_team: str | UnsetType = UNSET
     away_team: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    participants: tuple[str, ...] | UnsetType = UNSET
     category: str | UnsetType = UNSET
     status: str | UnsetType = UNSET
     is_withheld: bool | UnsetType = UNSET
@@ -167,6 +175,8 @@ class EventChange(_Change, kw_only=True):
         begin, end = self.begin_timestamp, self.end_timestamp
         if begin is not UNSET and self.start_time_tbd is UNSET:
             self.start_time_tbd = False
+        if end is not UNSET:
+            self.end_is_estimated = False
         if isinstance(begin, datetime) and isinstance(end, datetime) and begin >= end:
             raise InvalidRow("inconsistent", "end_timestamp", f"is {end}; must be later than begin_timestamp")
         home, away = self.home_team, self.away_team
@@ -177,6 +187,34 @@ class EventChange(_Change, kw_only=True):
     def restricts(self) -> bool:
         """Whether it says anything about a restriction, be it that there is none any more."""
         return self.status is not UNSET or self.is_withheld is True
+
+    def first_row(self) -> EventRow:
+        """The event of a change that `makes_row`, where none is stored. Raises InvalidRow."""
+        begin, end, sport = self.begin_timestamp, self.end_timestamp, self.sport
+        if not isinstance(begin, datetime) or not isinstance(sport, str):
+            raise InvalidRow(
+                "missing", "begin_timestamp", "is required, and so is the sport, of what is not stored yet"
+            )
+        row = EventRow(
+            sport=sport,
+            country=self.country or "",
+            league=self.league or "",
+            category=self.category or "",
+            home_team=self.home_team or self.name or "",
+            away_team=self.away_team or "",
+            participants=self.participants or None,
+            begin_timestamp=begin,
+            end_timestamp=end if isinstance(end, datetime) else begin + limits.usual_length(sport),
+            end_is_estimated=not isinstance(end, datetime),
+            start_time_tbd=bool(self.start_time_tbd),
+            odd=self.odd or None,
+            is_withheld=not self.odd or self.is_withheld is True,
+            status=self.status or None,
+            timestamp=self.timestamp,
+        )
+        if self.id is not None:  # which may be a number that stands for text, beyond those that casinos choose
+            row.id, row.natural_key = self.id, None
+        return row
 
     @property
     def is_of_match(self) -> bool:

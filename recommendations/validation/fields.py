@@ -5,7 +5,7 @@ Leagues, teams and sports repeat in messages, so their results are cached, unles
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
@@ -26,6 +26,7 @@ MAX_TEXT = 100
 MAX_SPORT, MAX_GENDER = 50, 20
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 MAX_ODD = Decimal("999999.999")
+MAX_PARTICIPANTS = 300  # of a one-sided event: a marathon's elite, a golf tournament's field
 MAX_STAKE = Decimal("999999999999.99")
 
 SEPARATOR = "\x1f"  # between parts of a key: stored text has no control characters
@@ -106,6 +107,13 @@ def gender(field: str, value: str) -> str:
 
 
 @_cached_if_short
+def optional_classifier(field: str, value: str) -> str:
+    """Classifying text, or empty text for what is unknown."""
+    value = upper_form(value)
+    return value and _storable(field, value)
+
+
+@_cached_if_short
 def currency(field: str, value: str) -> str:
     """A code in the form of one; whether it has a number of decimals, the casino's catalogue tells."""
     value = upper_form(value)
@@ -120,6 +128,13 @@ def _given(field: str, value: object) -> str:
         return ""
     shown = str(value)
     return f"is {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '..'}; "
+
+
+def participants(field: str, values: Sequence[str]) -> tuple[str, ...]:
+    """The names of a one-sided event's participants, each once, in the given order."""
+    if len(values) > MAX_PARTICIPANTS:
+        raise InvalidRow("out_of_range", field, f"lists {len(values)} names; must list at most {MAX_PARTICIPANTS}")
+    return tuple(dict.fromkeys(classifier(field, each) for each in values))
 
 
 def finite(field: str, value: float | None) -> float | None:

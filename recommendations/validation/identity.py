@@ -5,14 +5,13 @@ The name is a key's last part, and all that is shown. The country is that of the
 other: a team of an international competition is another one than that of its national league.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from .fields import SEPARATOR
 
 Texts = Iterable[str]
 
 Match = tuple[str, str]  # the keys of home and away team
-_NO_CATEGORY = 2 * SEPARATOR
 
 
 def league_key(sport: str, country: str, league: str) -> str:
@@ -56,14 +55,32 @@ def parts_of(key: str) -> list[str]:
 
 def keys_of_bet(match: Match) -> tuple[Match, ...]:
     """The keys under which a bet holds a match (see `is_held`): its own; with a category also that of any."""
-    return (match,) if _NO_CATEGORY in match[0] else (match, in_any_category(match))
+    return (match, in_any_category(match)) if _category_of(match) else (match,)
 
 
 def is_held(match: Match, held: Collection[Match]) -> bool:
-    """Whether one of the bets with the keys `held` is on this match. Categories are compared where both have one."""
+    """Whether one of the bets with the keys `held` is on this match. Countries and categories are compared where both
+    have one."""
     if not held or match in held:
         return bool(held)
-    return (in_any_category(match) if _NO_CATEGORY in match[0] else _without_category(match)) in held
+    if _is_held_in_country(match, held):
+        return True
+    sport, country, category, home_team = parts_of(match[0])
+    if country:
+        return _is_held_in_country(match_of(sport, "", category, home_team, name_of(match[1])), held)
+    return any(_is_held_in_country(in_country, held) for in_country in _in_countries(match, held))
+
+
+def _is_held_in_country(match: Match, held: Collection[Match]) -> bool:
+    other = _without_category(match) if _category_of(match) else in_any_category(match)
+    return match in held or other in held
+
+
+def _in_countries(match: Match, held: Iterable[Match]) -> Iterator[Match]:
+    """The match in each of the countries of these bets."""
+    sport, _, category, home_team = parts_of(match[0])
+    for country in {parts_of(home)[1] for home, _ in held}:
+        yield match_of(sport, country, category, home_team, name_of(match[1]))
 
 
 def in_any_category(match: Match) -> Match:
@@ -71,6 +88,10 @@ def in_any_category(match: Match) -> Match:
     sport, country, _, home_team = parts_of(match[0])
     within = league_key(sport, country, "")
     return within + home_team, within + name_of(match[1])
+
+
+def _category_of(match: Match) -> str:
+    return parts_of(match[0])[2]
 
 
 def _without_category(match: Match) -> Match:

@@ -104,7 +104,8 @@ class UserRow(msgspec.Struct, kw_only=True):
 
 
 class MatchFields(msgspec.Struct, kw_only=True):
-    """The fields that events and selections share. `category`: WOMEN, U21, ..; empty if none was sent."""
+    """The fields that events and selections share. `country` and `league` are empty if unknown; `category` (WOMEN, U21,
+    ..) if none was sent. Of a one-sided event (an outright, a race), `home_team` is its name and `away_team` empty."""
 
     country: str
     league: str
@@ -114,10 +115,11 @@ class MatchFields(msgspec.Struct, kw_only=True):
     sport: str
 
     def __post_init__(self) -> None:
-        self.country = fields.classifier("country", self.country)
-        self.league = fields.classifier("league", self.league)
+        self.country = fields.optional_classifier("country", self.country)
+        self.league = fields.optional_classifier("league", self.league)
         self.home_team = fields.classifier("home_team", self.home_team)
-        self.away_team = fields.classifier("away_team", self.away_team)
+        if self.away_team != "":
+            self.away_team = fields.classifier("away_team", self.away_team)
         if self.category != "":
             self.category = fields.classifier("category", self.category)
         self.sport = fields.sport("sport", self.sport)
@@ -125,13 +127,17 @@ class MatchFields(msgspec.Struct, kw_only=True):
 
 class EventRow(MatchFields, kw_only=True):
     """`timestamp` is the time of the row's state; a row without one replaces any other. A row without `status` keeps a
-    stored event's; a new event is open. `is_withheld` is False: a row has a usable odd."""
+    stored event's; a new event is open. `is_withheld` is False: a row has a usable odd. Only a first message of few
+    fields has none, and is withheld; or no end, which is then an estimate. `participants` are those of a one-sided
+    event, where known."""
 
     id: OwnId | None = None
     begin_timestamp: datetime
     end_timestamp: datetime
     start_time_tbd: bool = False
-    odd: Decimal
+    end_is_estimated: bool = False
+    odd: Decimal | None
+    participants: tuple[str, ...] | None = None
     status: str | None = None
     is_withheld: bool = False
     timestamp: datetime | None = None
@@ -139,7 +145,10 @@ class EventRow(MatchFields, kw_only=True):
 
     def __post_init__(self) -> None:
         MatchFields.__post_init__(self)
-        self.odd = fields.odd("odd", self.odd)
+        if self.odd is not None:
+            self.odd = fields.odd("odd", self.odd)
+        elif not self.is_withheld:
+            raise InvalidRow("missing", "odd", "is required of an event that is not withheld")
         self.id = fields.identity("id", self.id)
         self.begin_timestamp = fields.instant("begin_timestamp", self.begin_timestamp)
         self.end_timestamp = fields.instant("end_timestamp", self.end_timestamp)
@@ -158,7 +167,8 @@ class EventRow(MatchFields, kw_only=True):
     @property
     def unset_columns(self) -> tuple[str, ...]:
         """The columns without a value in this row; an update keeps theirs."""
-        return () if self.status is not None else ("status",)
+        unset = () if self.status is not None else ("status",)
+        return unset if self.participants is not None else (*unset, "participants")
 
     @property
     def restrictions(self) -> tuple[object, ...]:

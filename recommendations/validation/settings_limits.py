@@ -9,6 +9,7 @@ from django.core.signals import setting_changed
 
 from .normal_form import upper_form
 
+_USUAL_LENGTH = timedelta(hours=3)
 _DOUBLEHEADER = timedelta(hours=2)  # two matches of the same teams on one day are further apart
 
 
@@ -26,6 +27,11 @@ class RowLimits:
         self._reschedule = {
             upper_form(sport): timedelta(hours=each) for sport, each in settings.RESCHEDULE_HOURS.items()
         }
+        self._lengths = {upper_form(sport): timedelta(hours=each) for sport, each in settings.EVENT_HOURS.items()}
+
+    def usual_length(self, sport: str) -> timedelta:
+        """How long an event takes whose end no message tells."""
+        return self._lengths.get(sport, _USUAL_LENGTH)
 
     def reschedule_window(self, sport: str) -> timedelta:
         """By how much the begin of an event without an id may change."""

@@ -27,13 +27,13 @@ def unread(selection: Any) -> tuple[Any, ...]:
     [
         (OTHER | {"sport": "x" * 51}, "too_long", "sport", 2),
         (without(OTHER, "away_team"), "missing", "away_team", 2),
-        (OTHER | {"away_team": None}, "wrong_type", "away_team", 2),
-        (OTHER | {"league": " "}, "missing", "league", 2),
+        (OTHER | {"away_team": None}, "missing", "away_team", 2),
+        (OTHER | {"home_team": " "}, "missing", "home_team", 2),
         (OTHER | {"country": "X" * 101}, "too_long", "country", 2),
         (OTHER | {"home_team": "A\u0000"}, "bad_text", "home_team", 2),
         (OTHER | {"event_id": " match 2"}, "bad_text", "event_id", None),
         (OTHER | {"event_id": "x" * 129}, "too_long", "event_id", None),
-        (OTHER | {"event_id": "match 2", "away_team": None}, "wrong_type", "away_team", "match 2"),
+        (OTHER | {"event_id": "match 2", "away_team": None}, "missing", "away_team", "match 2"),
         (OTHER | {"event_id": -2}, "out_of_range", "event_id", None),
         (OTHER | {"event_id": 2.5}, "wrong_type", "event_id", None),
         ("DERBY", "wrong_type", "", None),
@@ -63,6 +63,19 @@ def test_a_selection_without_an_odd_is_void():
 )
 def test_a_selection_whose_odd_is_no_odd_is_kept_without_it_and_noted(odd, code):
     assert unread(OTHER | {"odd": odd}) == (code, "odd", 2, [1, 2])
+
+
+@pytest.mark.parametrize("teams", [{}, {"home_team": None, "away_team": None}, {"home_team": "", "away_team": ""}])
+def test_a_selection_of_a_one_sided_event_has_its_name(teams):
+    selection = {"sport": "GOLF", "name": "The Open", "odd": 7, "league": None} | teams
+    row = accepted(decode_coupon, coupon(recommended_events=[selection]))
+    [found] = row.recommended_events
+    assert (found.home_team, found.away_team, found.league, found.country) == ("THE OPEN", "", "", "")
+    assert row.unread_selections is None
+
+
+def test_a_selection_with_one_team_and_a_name_lacks_the_other_team():
+    assert unread(without(OTHER, "home_team") | {"name": "Derby"}) == ("missing", "home_team", 2, [1])
 
 
 def test_a_coupon_of_which_only_an_events_id_can_be_read_is_accepted():

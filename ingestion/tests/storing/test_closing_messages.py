@@ -42,8 +42,8 @@ def known_users(feed, count):
 NO_PRICE: list[Any] = [None, 0, 1, 1.0, 0.0001, -2, "0", "1.00", "-", "--", "", "off", "OFF", "OTB", "N/A", "Off board"]
 UNREADABLE_PRICE: list[Any] = ["2,5", "2.5.1", "abc", True, [2.5], {"a": 2.5}, 10**9, "+150", "11/10"]
 DAMAGED_FIELDS: list[dict[str, Any]] = [
-    {"end_timestamp": None}, {"end_timestamp": "soon"}, {"begin_timestamp": None}, {"begin_timestamp": "9999-01-01"},
-    {"home_team": None}, {"away_team": ""}, {"home_team": "B", "away_team": "B"}, {"league": LONG}, {"league": None},
+    {"end_timestamp": []}, {"end_timestamp": "soon"}, {"begin_timestamp": None}, {"begin_timestamp": "9999-01-01"},
+    {"home_team": None}, {"away_team": ""}, {"home_team": "B", "away_team": "B"}, {"league": LONG}, {"league": 5},
     {"country": 7}, {"sport": "x" * 51}, {"sport": None}, {"odd": None}, {"odd": "abc"}, {"odd": 0}, {"odd": True},
     {"timestamp": "yesterday"}, {"timestamp": ahead(days=900)}, {"league": "a\u0000b"}, {"country": [1]},
     {"end_timestamp": ahead(days=21)},

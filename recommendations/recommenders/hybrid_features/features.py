@@ -199,7 +199,7 @@ class _UserValues:
         self._favourites = [
             (row, place + int(offer.starts[TALLIED.index(attribute)]))
             for row, attribute, value in favourites
-            if (place := dictionaries[TALLIED.index(attribute)].get(value)) is not None
+            if value and (place := dictionaries[TALLIED.index(attribute)].get(value)) is not None
         ]
         self._of_neighbours: Scores | None = None
         if neighbours is not None:

@@ -37,7 +37,7 @@ def version():
 def open_events():
     """Event -> its odd."""
     events = Event.objects.filter(status="OPEN", begin_timestamp__gt=NOW)
-    return {event_id: float(odd) for event_id, odd in events.values_list("id", "odd")}
+    return {event_id: float(odd or 0) for event_id, odd in events.values_list("id", "odd")}
 
 
 @pytest.fixture

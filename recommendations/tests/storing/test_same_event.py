@@ -41,7 +41,7 @@ def hours_of(begin):
 
 def odds():
     """In the order of the begins."""
-    return [float(odd) for odd in Event.objects.order_by("begin_timestamp", "id").values_list("odd", flat=True)]
+    return [float(odd or 0) for odd in Event.objects.order_by("begin_timestamp", "id").values_list("odd", flat=True)]
 
 
 @pytest.mark.parametrize("in_one_batch", [True, False])

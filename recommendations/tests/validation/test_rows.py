@@ -78,7 +78,8 @@ def test_a_sport_or_gender_that_is_too_long_for_its_column_is_rejected(field, lo
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t"])
 @pytest.mark.parametrize(
-    ("make", "field"), [(user_row, "name"), (user_row, "surname"), (event_row, "league"), (selection_row, "league")]
+    ("make", "field"),
+    [(user_row, "name"), (user_row, "surname"), (event_row, "home_team"), (selection_row, "home_team")],
 )
 def test_empty_text_is_rejected(make, field, text):
     assert rejection(make, **{field: text}) == ("missing", field)
