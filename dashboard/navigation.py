@@ -34,12 +34,18 @@ _DATA = tuple(
     )
 )
 _MESSAGES = (
-    Link("Dead letters", "unsubscribe", "dead_letters", "ingestion.view_messagecount"),
+    Link("Dead letters", "unsubscribe", "admin:ingestion_deadletter_changelist", "ingestion.view_deadletter"),
     Link("Parked messages", "pause_circle", "parked", "ingestion.view_messagecount"),
     Link("Message counts", "bar_chart", "admin:ingestion_messagecount_changelist", "ingestion.view_messagecount"),
     Link("Stored offsets", "bookmark", "admin:ingestion_partitionoffset_changelist", "ingestion.view_partitionoffset"),
 )
 _INSTALLATION = (
+    Link(
+        "Unassigned dead letters",
+        "unknown_document",
+        "admin:tenants_unassigneddeadletter_changelist",
+        "tenants.view_unassigneddeadletter",
+    ),
     Link("Casino databases", "database", "admin:tenants_casino_changelist", "tenants.view_casino"),
     Link("API keys", "key", "admin:tenants_apikey_changelist", "tenants.view_apikey"),
     Link("Database servers", "dns", "admin:tenants_databaseserver_changelist", "tenants.view_databaseserver"),

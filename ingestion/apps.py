@@ -14,14 +14,17 @@ class IngestionConfig(AppConfig):
     def ready(self) -> None:
         from recommendations.serving.options import add_check
         from recommendations.serving.recommendation import recommendation_served
+        from recommendations.storing.removal import ROWS_OF_USERS
         from tenants.lifecycle.doctor.installation import INSTALLATION_SYMPTOMS
 
+        from .dead_letters.users import erase_dead_letters
         from .kafka.settings_check import check_settings
         from .producers.publisher import publisher
-        from .status.doctor import parked_messages
+        from .status.doctor import full_dead_letters, parked_messages, unread_topics
 
         check_settings()
-        INSTALLATION_SYMPTOMS.append(parked_messages)
+        INSTALLATION_SYMPTOMS.extend((parked_messages, full_dead_letters, unread_topics))
+        ROWS_OF_USERS["dead_letters"] = erase_dead_letters
         recommendation_served.connect(publisher.publish)
         add_check(_check_mappings)
 

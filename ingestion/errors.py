@@ -25,6 +25,10 @@ class AllDatabasesUnavailable(IngestionError):
     """The catalogue's database is unavailable too, so nothing can be stored for any casino."""
 
 
+class DeadLettersFull(IngestionError):
+    """A casino has as many open dead letters as it may have; the message has the reason."""
+
+
 class NoSuchDeadLetter(IngestionError):
     """No dead letter has this id."""
 

@@ -1,7 +1,8 @@
-"""Ingestion's tables in each casino's database: the ledgers, and message counts."""
+"""Ingestion's tables in each casino's database: the ledgers, message counts, and dead letters."""
 
 from django.db import models
 
+from tenants.models.dead_letter import DeadLetterColumns
 from tenants.orm.model import CasinoModel
 
 
@@ -93,3 +94,13 @@ class MessageCount(CasinoModel):
 
     def __str__(self) -> str:
         return f"{self.count} of {self.topic} {self.outcome}"
+
+
+class DeadLetter(CasinoModel, DeadLetterColumns):
+    """A rejected message of this casino, stored in the transaction that advances the ledger past it."""
+
+    class Meta(DeadLetterColumns.Meta):
+        db_table = "dead_letters"
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.place}"

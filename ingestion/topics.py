@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 PARTITIONS = 3
 _RETRY_SECONDS = 0.5
 
-# Forwarded messages are kept until they are stored or purged, and are a little larger than the original ones.
+# Parked messages are kept until they are stored, and are a little larger than the original ones.
 _FORWARDED_CONFIG = {"retention.ms": "-1", "max.message.bytes": str(MAX_BYTES)}
 
 
@@ -64,11 +64,6 @@ class Topic:
     @property
     def group(self) -> str:
         return group_on_broker(self.group_name)
-
-    @property
-    def dead(self) -> str:
-        """The topic of its dead letters."""
-        return f"{self.full_name}.dead"
 
     @property
     def parked(self) -> str:
@@ -115,13 +110,13 @@ TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS, RECOMMENDATION
 
 
 def topic_names() -> list[str]:
-    """The names of all topics on the broker, with those of dead letters and of parked messages."""
-    return [name for topic in TOPICS.values() for name in (topic.full_name, topic.dead, topic.parked)]
+    """The names of all topics on the broker, with those of parked messages."""
+    return [name for topic in TOPICS.values() for name in (topic.full_name, topic.parked)]
 
 
 def create_topics() -> list[str]:
-    """Create the missing topics, and return their names. Add partitions to those of dead letters and parked messages
-    that have fewer than their original topic.
+    """Create the missing topics, and return their names. Add partitions to those of parked messages that have fewer
+    than their original topic.
 
     Waits for a starting broker up to `KAFKA_STARTUP_SECONDS`; then raises BrokerUnavailable.
     """
@@ -166,7 +161,7 @@ def _create_missing(admin: AdminClient, timeout: float) -> list[str]:
 
 def _even_out(admin: AdminClient, counts: Mapping[str, int]) -> None:
     """Add the missing partitions. A consumer runs without them, until it has a message to forward."""
-    wanted = {name: counts.get(topic.full_name, 0) for topic in TOPICS.values() for name in (topic.dead, topic.parked)}
+    wanted = {topic.parked: counts.get(topic.full_name, 0) for topic in TOPICS.values()}
     too_few = [NewPartitions(name, count) for name, count in wanted.items() if counts.get(name, count) < count]
     for name, future in admin.create_partitions(too_few).items() if too_few else ():
         text = f"The topic {name} has {counts[name]} partitions, but its original topic {wanted[name]}"

@@ -64,7 +64,7 @@ def casino_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
         "statistics": None if is_unavailable else result,
         "unavailable": result if is_unavailable else None,
         "days": _DAYS,
-        "may_see_messages": request.user.has_perm("ingestion.view_messagecount"),
+        "may_see_messages": request.user.has_perm("ingestion.view_deadletter"),
     }
     return render_page(request, "casino", casino.name, context)
 

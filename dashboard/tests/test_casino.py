@@ -71,10 +71,10 @@ def test_hostile_text_of_messages_teams_and_leagues_is_escaped(staff, filled, ca
 
 
 def test_rejections_link_to_their_dead_letters_with_permission_to_see_them(staff, filled):
-    link = 'href="/admin/ingestion/dead-letters/?topic=users&amp;reason=missing"'
+    link = 'href="/admin/ingestion/deadletter/?topic=users&amp;reason=missing"'
     assert link in text_of(staff, "/casinos/1/")
     others = text_of(staff_client(), "/casinos/1/")
-    assert "dead-letters" not in others
+    assert "deadletter" not in others
     assert "Alpha &lt;script" not in others
 
 

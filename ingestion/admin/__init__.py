@@ -1,8 +1,8 @@
-"""Ingestion in Django's admin: message counts and the ledger as tables, dead letters and parked messages as pages.
+"""Ingestion in Django's admin: message counts, the ledger and dead letters as tables, parked messages as a page.
 
-Django imports this package alone, so it imports the module that registers the tables.
+Django imports this package alone, so it imports the modules that register the tables.
 """
 
-from . import counts
+from . import counts, dead_letters
 
-__all__ = ["counts"]
+__all__ = ["counts", "dead_letters"]

@@ -23,7 +23,13 @@ from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.kafka.topic_identity import TopicIdentity
 from ingestion.maintenance.base import MaintenanceTask
 from ingestion.maintenance.expiry import CouponExpiry
-from ingestion.maintenance.pruning import ServedPruning, TallyMerging, TallyPruning, UploadPruning
+from ingestion.maintenance.pruning import (
+    DeadLetterPruning,
+    ServedPruning,
+    TallyMerging,
+    TallyPruning,
+    UploadPruning,
+)
 from ingestion.messages.envelope import Envelope, open_message
 from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import Parking
@@ -291,13 +297,13 @@ class TopicConsumer:
         return TopicPartition(committed.topic, committed.partition, OFFSET_BEGINNING)
 
     def _require_partitions(self, numbers: set[int]) -> None:
-        """Create the partitions that the topics of dead letters and of parked messages lack; if that is impossible,
-        go on: storing does not need them."""
+        """Create the partitions that the topic of parked messages lacks; if that is impossible, go on: storing does not
+        need them."""
         try:
-            if not self._forwarder.has_partitions([self._topic.dead, self._topic.parked], numbers):
+            if not self._forwarder.has_partitions([self._topic.parked], numbers):
                 create_topics()
         except (BrokerUnavailable, NotDelivered, KafkaException) as error:
-            logger.warning("%s: dead letters and parked messages may lack partitions: %s", self._topic.name, error)
+            logger.warning("%s may lack partitions: %s", self._topic.parked, error)
 
     def _on_revoke(self, client: Consumer, partitions: list[TopicPartition]) -> None:
         """Called between batches, so that all stored messages are committed; a batch to retry is dropped."""
@@ -320,7 +326,7 @@ def _maintenance_tasks(topic: Topic, store: BatchStore) -> list[MaintenanceTask]
         return [CouponExpiry(topic, store), TallyPruning(store), TallyMerging(store), UploadPruning(store)]
     if topic is USERS:  # storing a user stores the coupons that waited for it
         return [TallyMerging(store)]
-    return [ServedPruning(store)] if topic is RECOMMENDATIONS else []
+    return [ServedPruning(store)] if topic is RECOMMENDATIONS else [DeadLetterPruning(store)]
 
 
 def by_outcome(counts: Counter[tuple[int | None, str]]) -> Counter[str]:

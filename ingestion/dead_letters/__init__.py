@@ -1,1 +1,7 @@
-"""Dead letters: rejected messages in `<topic>.dead`, written, listed, replayed and purged."""
+"""Dead letters: rejected messages in their casino's database, and those without a known casino in the catalogue.
+
+- `write` stores them, up to the `bounds` of each casino, without those of users erased since (`users`).
+- `tables`: the two tables, and which letters a command is about; `content`: the message of a stored one.
+- `replay` sends them to their topics again, `purge` closes them for good and deletes old ones.
+- `import_topics` takes over the topics in which earlier releases had them.
+"""

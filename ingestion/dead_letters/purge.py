@@ -1,43 +1,35 @@
-"""Purges dead letters."""
+"""Purges dead letters, and deletes those that were closed long ago."""
 
-import logging
-from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
-from confluent_kafka import KafkaException, TopicPartition
-from django.conf import settings
+from ingestion.models import DeadLetter
+from tenants.models.dead_letter import DeadLetterState, UnassignedDeadLetter
 
-from ingestion.kafka.client import new_admin
-from ingestion.kafka.forwarder import Forwarder
-from ingestion.kafka.watermarks import watermarks
-from ingestion.topics import TOPICS
-
-from .log import DeadLetter, DeadLetterQuery, DeadLetterState, close_letters, list_dead_letters
-
-logger = logging.getLogger(__name__)
+from .tables import Letters
 
 
-def purge(letters: Sequence[DeadLetter]) -> None:
-    """Close the dead letters, and delete each partition's messages before its first open one. Raises NotDelivered.
+def purge(letters: Letters, now: datetime) -> int:
+    """Close the open ones of these dead letters for good, delete their content, and return their number. The rest of
+    the row stays until it is pruned, so that it tells what was purged and when."""
+    return int(
+        letters.filter(state=DeadLetterState.OPEN)
+        .order_by()
+        .update(state=DeadLetterState.PURGED, closed_at=now, key=None, value=None, headers=None, user_id=None, size=0)
+    )
 
-    Kafka can delete a partition's messages only from the beginning.
-    """
-    close_letters(letters, DeadLetterState.PURGED, Forwarder())
-    for topic in sorted({letter.topic for letter in letters}):
-        _delete_closed(topic)
+
+def prune_closed(before: datetime, at_most: int) -> int:
+    """Delete dead letters of the current casino that were closed before `before`, and return their number."""
+    return _delete_closed(DeadLetter.objects.all(), before, at_most)
 
 
-def _delete_closed(topic: str) -> None:
-    first_open: dict[int, int] = {}
-    for letter in list_dead_letters(DeadLetterQuery(topic=topic)):
-        first_open[letter.partition] = min(letter.offset, first_open.get(letter.partition, letter.offset))
-    dead = TOPICS[topic].dead
-    ends = [
-        TopicPartition(dead, partition, first_open.get(partition, end))
-        for partition, (_, end, _) in watermarks(dead).items()
-    ]
-    admin = new_admin()  # must live until the futures are done
-    for partition, future in admin.delete_records(ends, request_timeout=settings.KAFKA_ANSWER_SECONDS).items():
-        try:
-            future.result()
-        except KafkaException as error:  # the embedded broker can't delete; the closed letters are hidden only
-            logger.info("%s/%d: not deleted: %s", dead, partition.partition, error.args[0].str())
+def prune_closed_unassigned(before: datetime, at_most: int) -> int:
+    """The same in the catalogue."""
+    return _delete_closed(UnassignedDeadLetter.objects.all(), before, at_most)
+
+
+def _delete_closed(letters: Any, before: datetime, at_most: int) -> int:
+    old = letters.filter(closed_at__lt=before).order_by("closed_at", "pk").values("pk")[:at_most]
+    count, _ = letters.filter(pk__in=old).delete()
+    return int(count)

@@ -1,53 +1,91 @@
-"""Writes dead letters: rejected messages, byte for byte, in `<topic>.dead` with the reason in headers."""
+"""Writes dead letters: rejected messages, byte for byte, with the reason."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from ingestion.kafka.forwarder import Forwarder
+from ingestion.catalogue import catalogue_required
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import Envelope
+from ingestion.models import DeadLetter
 from ingestion.outcomes import MessageResult
 from ingestion.topics import Topic
+from tenants.models.dead_letter import DeadLetterColumns, UnassignedDeadLetter
+from tenants.routing.context import get_current_casino
+
+from .bounds import DeadLetterBounds
+from .content import as_text, columns_of
+from .users import erased_until
 
 logger = logging.getLogger(__name__)
 
-PREFIX = "dead."
+_ROWS_AT_ONCE = 500
+_BYTES_AT_ONCE = 8_000_000
+# Where rejected messages are not parked, their bound is higher: an exclusion or a cancellation would wait with them.
+_FACTOR_UNLESS_PARKED = 2
 
 
 class DeadLetters:
-    """Writes one topic's dead letters. After a crash a message may be written twice; both have the same place."""
+    """Writes one topic's dead letters, each message's once."""
 
-    def __init__(self, topic: Topic, forwarder: Forwarder) -> None:
+    def __init__(self, topic: Topic) -> None:
         self._topic = topic
-        self._forwarder = forwarder
-
-    def has_partition(self, partition: int) -> bool:
-        """Whether the dead letters' topic has this partition. Raises NotDelivered."""
-        return self._forwarder.has_partitions([self._topic.dead], [partition])
+        self._bounds = DeadLetterBounds(1 if topic.parks_rejected else _FACTOR_UNLESS_PARKED)
 
     def send(self, results: Iterable[MessageResult], now: datetime) -> None:
-        """Send the rejected messages, and wait for the broker's acknowledgement. Raises NotDelivered."""
-        for result in results:
-            if result.rejection is not None:
-                added = rejection_headers(result.envelope, result.rejection, now)
-                self._forwarder.forward(self._topic.dead, result.envelope, added)
-                _log(result.envelope, result.rejection)
-        self._forwarder.flush()
+        """Store the current casino's rejected messages, in the caller's transaction. Raises DeadLettersFull.
+
+        A message older than its user's erasure is not stored."""
+        casino_id = get_current_casino().id
+        self._bounds.require_room(casino_id, DeadLetter.objects.all())
+        letters = [DeadLetter(**columns_of(self._topic, result, now)) for result in log_rejected(results)]
+        store_letters(without_erased_users(letters))
+        self._bounds.add(casino_id, letters)
+
+    def send_unassigned(self, results: Iterable[MessageResult], now: datetime) -> None:
+        """Store messages without a known casino in the catalogue. Raises DeadLettersFull, AllDatabasesUnavailable."""
+        with catalogue_required():
+            self._bounds.require_room(None, UnassignedDeadLetter.objects.all())
+            letters = [
+                UnassignedDeadLetter(casino_id=result.envelope.casino_id, **columns_of(self._topic, result, now))
+                for result in log_rejected(results)
+            ]
+            store_letters(letters)
+        self._bounds.add(None, letters)
 
 
-def rejection_headers(envelope: Envelope, rejection: Rejection, now: datetime) -> dict[str, str]:
-    headers = {
-        "place": str(envelope.place),
-        "reason": rejection.code,
-        "field": rejection.field,
-        "detail": rejection.detail,
-        "sqlstate": rejection.sqlstate,
-        "attempts": str(rejection.attempts),
-        "at": now.isoformat(timespec="seconds"),
-        "headers": "unreadable" if envelope.headers is None else "",
-    }
-    return {f"{PREFIX}{name}": text for name, text in headers.items() if text}
+def store_letters(letters: Sequence[DeadLetterColumns]) -> None:
+    """Store dead letters of one table; those of a place that has one already are left out."""
+    for part in _parts(letters):
+        type(part[0])._default_manager.bulk_create(part, ignore_conflicts=True)
+
+
+def without_erased_users(letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    """The dead letters but those that were sent before their user was erased from the current casino."""
+    until = erased_until(letter.user_id for letter in letters)
+    return [each for each in letters if each.user_id not in until or each.sent_at > until[each.user_id]]
+
+
+def log_rejected(results: Iterable[MessageResult]) -> Iterator[MessageResult]:
+    """The rejected ones of these messages; each is logged."""
+    for result in results:
+        if result.rejection is not None:
+            _log(result.envelope, result.rejection)
+            yield result
+
+
+def _parts(letters: Sequence[DeadLetterColumns]) -> Iterator[list[DeadLetterColumns]]:
+    """Parts of bounded bytes: a statement is in memory several times."""
+    part: list[DeadLetterColumns] = []
+    size = 0
+    for letter in letters:
+        if part and (len(part) == _ROWS_AT_ONCE or size + letter.size > _BYTES_AT_ONCE):
+            yield part
+            part, size = [], 0
+        part.append(letter)
+        size += letter.size
+    if part:
+        yield part
 
 
 def _log(envelope: Envelope, rejection: Rejection) -> None:
@@ -60,4 +98,4 @@ def _log(envelope: Envelope, rejection: Rejection) -> None:
         "reason": rejection.code,
     }
     text = " ".join(f"{name}={value}" for name, value in fields.items())
-    logger.warning("Rejected: %s: %s", text, rejection.detail, extra=fields)
+    logger.warning("Rejected: %s: %s", text, as_text(rejection.detail), extra=fields)

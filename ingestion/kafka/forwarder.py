@@ -1,4 +1,4 @@
-"""Forwards messages unchanged, with added headers, to the topics of dead letters and of parked messages."""
+"""Forwards messages unchanged, with added headers, to the topics of parked messages, and of replayed ones."""
 
 import threading
 import time
@@ -86,7 +86,7 @@ class Forwarder:
         refused, self._refused = self._refused, []
         if undelivered or refused:
             raise NotDelivered(
-                f"The broker did not accept {undelivered + len(refused)} dead letters or parked messages: "
+                f"The broker did not accept {undelivered + len(refused)} parked or replayed messages: "
                 f"{', '.join(sorted(set(refused))) or f'no answer within {time.monotonic() - began:.1f} s'}{_because()}"
             )
 

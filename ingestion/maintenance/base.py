@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import Error
 
 from ingestion.catalogue import catalogue_required
-from ingestion.errors import AllDatabasesUnavailable, NotDelivered
+from ingestion.errors import AllDatabasesUnavailable, DeadLettersFull
 from ingestion.storing.dispatch import CasinoStore
 from tenants.models import Casino
 from tenants.postgresql.wait_budget import waiting_at_most
@@ -34,7 +34,7 @@ class MaintenanceTask(ABC):
         self._store = store
 
     def step(self, now: datetime) -> None:
-        """Run for the next due casinos; start a round if none is due. Raises NotDelivered, AllDatabasesUnavailable."""
+        """Run for the next due casinos; start a round if none is due. Raises AllDatabasesUnavailable."""
         if not self.due:
             with catalogue_required():
                 self.due = self.casinos()
@@ -51,9 +51,9 @@ class MaintenanceTask(ABC):
         try:
             with waiting_at_most(settings.INGESTION_TRANSACTION_SECONDS), use_casino(casino.current):
                 return self.run(now)
-        except (AllDatabasesUnavailable, NotDelivered):
+        except AllDatabasesUnavailable:
             raise
-        except Error as error:
+        except (Error, DeadLettersFull) as error:
             logger.info("%s: %s is postponed: %s", casino, type(self).__name__, error)
         except Exception:  # the contents of one casino's database must not stop the consumer
             logger.exception("%s: %s failed and is postponed", casino, type(self).__name__)

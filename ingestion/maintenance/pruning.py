@@ -1,9 +1,12 @@
-"""Merges casinos' tallies of coupons, and deletes old tallies, served recommendations and Idempotency-Keys."""
+"""Merges casinos' tallies of coupons, and deletes what is old: tallies, served recommendations, Idempotency-Keys and
+closed dead letters."""
 
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from ingestion.catalogue import catalogue_required
+from ingestion.dead_letters.purge import prune_closed, prune_closed_unassigned
 from ingestion.uploads.ledger import prune_uploads
 from recommendations.storing import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies, prune_recommendations
 from tenants.models import Casino
@@ -50,3 +53,22 @@ class TallyMerging(MaintenanceTask):
 
     def run(self, now: datetime) -> bool:
         return merge_casino_sums()
+
+
+class DeadLetterPruning(MaintenanceTask):
+    """Deletes dead letters that were replayed or purged more than `DEAD_LETTER_DAYS` ago, the oldest first; first the
+    catalogue's. Open ones are never deleted."""
+
+    def step(self, now: datetime) -> None:
+        if not self.due:
+            with catalogue_required():
+                prune_closed_unassigned(_before(now), ROWS_PER_STEP)
+        super().step(now)
+
+    def run(self, now: datetime) -> bool:
+        with casino_atomic():
+            return prune_closed(_before(now), ROWS_PER_STEP) < ROWS_PER_STEP
+
+
+def _before(now: datetime) -> datetime:
+    return now - timedelta(days=settings.DEAD_LETTER_DAYS)

@@ -1,10 +1,13 @@
-"""What `casino doctor` finds in Kafka: casinos whose messages are parked."""
+"""What `casino doctor` finds of ingestion: parked messages, too many dead letters, and those of earlier releases."""
 
 from collections.abc import Iterator
 
 from confluent_kafka import KafkaException
 
-from ingestion.errors import IngestionError
+from ingestion.dead_letters.bounds import DeadLetterBounds
+from ingestion.dead_letters.import_topics import earlier_topics
+from ingestion.dead_letters.tables import DeadLetterQuery, Letters, LetterTable, in_each_table
+from ingestion.errors import DeadLettersFull, IngestionError
 from ingestion.kafka.client import broker_state
 from tenants.lifecycle.doctor.findings import Finding
 from tenants.models import Casino
@@ -32,3 +35,41 @@ def parked_messages() -> Iterator[Finding]:
             advice="Remove the reason; then the consumers store them within half a minute.",
             casino_id=each.casino_id,
         )
+
+
+def unread_topics() -> Iterator[Finding]:
+    """Topics in which an earlier release left dead letters."""
+    if broker_state(_BROKER_SECONDS) != "ok":
+        return
+    try:
+        topics = earlier_topics()
+    except (IngestionError, KafkaException):
+        return
+    if topics:
+        yield Finding(
+            code="dead_letter_topics",
+            problem=f"Dead letters of an earlier release are in the topics {', '.join(topics)}.",
+            advice="Run `manage.py dead_letters import`, once no consumer of that release runs.",
+        )
+
+
+def full_dead_letters() -> Iterator[Finding]:
+    """Casinos, and the catalogue, with as many open dead letters as they may have."""
+    bounds = DeadLetterBounds()
+
+    def require_room(table: LetterTable, letters: Letters) -> str:
+        try:
+            bounds.require_room(table.casino_id, letters)
+        except DeadLettersFull as error:
+            return str(error)
+        return ""
+
+    findings = in_each_table(DeadLetterQuery(), lambda *found: (found[0], require_room(*found)), lambda _: None)
+    for table, problem in findings:
+        if problem:
+            yield Finding(
+                code="dead_letters_full",
+                problem=f"{problem}.",
+                advice="Fix the cause; then replay or purge them.",
+                casino_id=table.casino_id,
+            )

@@ -8,7 +8,6 @@ import msgspec
 from django.db import Error
 
 from ingestion.catalogue import find_casinos
-from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.partition_reader import read_partition
 from ingestion.kafka.watermarks import watermarks
 from ingestion.messages.envelope import Envelope, header, read_headers
@@ -54,12 +53,11 @@ def list_parked(topics: Iterable[Topic] = tuple(TOPICS.values()), casino_id: int
 def drain_parked(topics: Iterable[Topic] = tuple(TOPICS.values()), casino_id: int | None = None) -> Counter[str]:
     """Store parked messages of casinos with an available database; returns outcome -> number of messages.
 
-    May run while consumers do the same: the ledgers prevent duplicates. Raises KafkaException, AllDatabasesUnavailable,
-    NotDelivered.
+    May run while consumers do the same: the ledgers prevent duplicates. Raises KafkaException, AllDatabasesUnavailable.
     """
     outcomes = Counter[str]()
     for topic in topics:
-        store = CasinoStore(topic, Forwarder(), lambda results: outcomes.update(each.outcome for each in results))
+        store = CasinoStore(topic, lambda results: outcomes.update(each.outcome for each in results))
         unavailable: set[int] = set()
         for owner, envelopes in _chunks(_parked_messages(topic, casino_id)):
             count = 0 if owner in unavailable else store.store_parked(owner, envelopes)

@@ -8,11 +8,12 @@ from django.db import Error
 from django.db.models import Sum
 
 from ingestion.kafka.watermarks import watermarks
-from ingestion.models import MessageCount
+from ingestion.models import DeadLetter, MessageCount
 from ingestion.storing.database_errors import first_line, sqlstate_of
 from ingestion.topics import TOPICS
 from recommendations.models import WaitingCoupon
 from tenants.models import Casino
+from tenants.models.dead_letter import DeadLetterState, UnassignedDeadLetter
 from tenants.routing.context import use_casino
 from tenants.schema.version import require_up_to_date
 
@@ -23,20 +24,19 @@ _WINDOW = timedelta(hours=1)
 
 
 class PartitionStatus(msgspec.Struct):
-    """`read`: messages that the group has committed; `lag`: consumer lag; `dead`: dead letters."""
+    """`read`: messages that the group has committed; `lag`: consumer lag."""
 
     topic: str
     partition: int
     read: int
     lag: int
-    dead: int
 
 
 class CasinoStatus(msgspec.Struct):
     """A casino's messages since the start of the previous hour: stored (or updated), rejected, and stored per minute.
 
-    `waiting`: coupons whose users have not arrived yet. `last_error`: the latest rejection, or the error of the
-    unavailable database.
+    `waiting`: coupons whose users have not arrived yet. `dead`: open dead letters. `last_error`: the latest rejection,
+    or the error of the unavailable database.
     """
 
     id: int
@@ -47,6 +47,7 @@ class CasinoStatus(msgspec.Struct):
     last_stored: datetime | None = None
     waiting: int = 0
     parked: int = 0
+    dead: int = 0
     last_error: str = ""
 
 
@@ -54,10 +55,14 @@ def partition_status() -> list[PartitionStatus]:
     """Raises KafkaException."""
     found = []
     for topic in TOPICS.values():
-        dead = {number: end - first for number, (first, end, _) in watermarks(topic.dead).items()}
         for number, (first, end, done) in sorted(watermarks(topic.full_name, topic.group).items()):
-            found.append(PartitionStatus(topic.name, number, done - first, end - done, dead.get(number, 0)))
+            found.append(PartitionStatus(topic.name, number, done - first, end - done))
     return found
+
+
+def count_unassigned() -> int:
+    """The open dead letters without a known casino."""
+    return UnassignedDeadLetter.objects.filter(state=DeadLetterState.OPEN).count()
 
 
 def casino_status(casino: Casino, now: datetime, parked: Iterable[ParkedCount]) -> CasinoStatus:
@@ -84,6 +89,7 @@ def _read_counts(status: CasinoStatus, now: datetime) -> None:
     status.a_minute = round(status.stored / max((now - since).total_seconds() / 60, 1), 1)
     status.last_stored = stored.order_by("-last_at", "-id").values_list("last_at", flat=True).first()
     status.waiting = WaitingCoupon.objects.count()
+    status.dead = DeadLetter.objects.filter(state=DeadLetterState.OPEN).count()
     last = MessageCount.objects.filter(is_rejection=True).order_by("-last_at", "-id").first()
     if last is not None:
         status.last_error = f"{last.topic}: {last.outcome}: {last.last_detail}"

@@ -1,4 +1,4 @@
-"""Stores a topic's messages: each in its own casino's database, or in the topics of parked messages or dead letters."""
+"""Stores a topic's messages: each in its own casino's database, or in the topic of parked messages."""
 
 import logging
 import random
@@ -18,7 +18,7 @@ from ingestion.dead_letters.write import DeadLetters
 from ingestion.errors import (
     AllDatabasesUnavailable,
     DatabaseUnavailable,
-    NotDelivered,
+    DeadLettersFull,
     RejectionLimitExceeded,
     SharedFailure,
 )
@@ -43,6 +43,7 @@ from .transaction import store_messages
 logger = logging.getLogger(__name__)
 
 PARKED = "parked"
+NO_CASINO = 0  # the id under which messages without one are parked
 _NEARLY_OVER = 0.2  # the server ends a statement before the client gives up
 _SHOWN = 5
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 1.0, 30.0
@@ -112,23 +113,21 @@ class CasinoStore:
     """Stores messages of one casino at a time. `report` is called with the result of each message. With a `limit`,
     messages of a casino that exceeds it stay parked.
 
-    Raises AllDatabasesUnavailable if the catalogue is unavailable too, NotDelivered if the broker does not accept dead
-    letters. Then the same messages must be stored again; the ledger prevents duplicates.
+    Raises AllDatabasesUnavailable if the catalogue is unavailable too. Then the same messages must be stored again; the
+    ledger prevents duplicates.
     """
 
     def __init__(
         self,
         topic: Topic,
-        forwarder: Forwarder,
         report: Callable[[list[MessageResult]], None],
         limit: RejectionLimit | None = None,
     ) -> None:
         self.circuit_breaker = CircuitBreaker()
-        self.dead_letters = DeadLetters(topic, forwarder)
+        self.dead_letters = DeadLetters(topic)
         self.report = report
         self._stored_at: dict[int, float] = {}
         self._topic = topic
-        self._forwarder = forwarder
         self._limit = limit
         self._failures = CasinoFailures()  # of unexpected kinds
         self._pace = Pace()
@@ -149,7 +148,8 @@ class CasinoStore:
         casino = find_casinos([casino_id], self._topic.name).get(casino_id)
         if casino is not None:
             return self._try_to_store_mapped(casino, messages, now)
-        self._reject_unknown_casino(messages, now)
+        if self._reject_unknown_casino(messages, now):
+            return 0
         self.circuit_breaker.record_success(casino_id)
         return len(messages)
 
@@ -193,10 +193,10 @@ class CasinoStore:
             for part in self._pace.parts(casino.pk, messages):
                 self.report(self._store_within_budget(casino, part, now))
                 stored += len(part)
-        except (DatabaseUnavailable, RejectionLimitExceeded) as error:
+        except (DatabaseUnavailable, RejectionLimitExceeded, DeadLettersFull) as error:
             self._record_failure(casino, str(error))
             return stored
-        except (AllDatabasesUnavailable, NotDelivered):
+        except AllDatabasesUnavailable:
             raise
         except Error as error:
             self._record_unexpected(casino, error)
@@ -263,8 +263,9 @@ class CasinoStore:
         self._record_failure(casino, reason)
         self._failures.record_failure(casino.pk, reason)
 
-    def _reject_unknown_casino(self, messages: Sequence[DecodedMessage], now: datetime) -> None:
-        """Send messages without a casino's database to the dead letters; no database counts them."""
+    def _reject_unknown_casino(self, messages: Sequence[DecodedMessage], now: datetime) -> list[DecodedMessage]:
+        """Send messages without a casino's database to the catalogue's dead letters; no database counts them. Returns
+        those to park: all of them, while the catalogue can't take more."""
         results = [
             MessageResult.reject(
                 each.envelope,
@@ -273,8 +274,23 @@ class CasinoStore:
             )
             for each in messages
         ]
-        self.dead_letters.send(results, now)
+        if self.circuit_breaker.is_open(NO_CASINO):
+            return self._to_park_without_casino(messages, self.circuit_breaker.reason(NO_CASINO))
+        try:
+            self.dead_letters.send_unassigned(results, now)
+        except DeadLettersFull as error:
+            logger.warning("%s: messages without a known casino are parked: %s", self._topic.name, error)
+            self.circuit_breaker.record_failure(NO_CASINO, str(error))
+            return self._to_park_without_casino(messages, str(error))
+        self.circuit_breaker.record_success(NO_CASINO)
         self.report(results)
+        return []
+
+    def _to_park_without_casino(self, messages: Sequence[DecodedMessage], reason: str) -> list[DecodedMessage]:
+        """These messages; each id that they name waits, so that parked ones are not read again and again."""
+        for casino_id in {each.envelope.casino_id or NO_CASINO for each in messages} - {NO_CASINO}:
+            self.circuit_breaker.record_failure(casino_id, reason)
+        return list(messages)
 
 
 class BatchStore(CasinoStore):
@@ -284,8 +300,9 @@ class BatchStore(CasinoStore):
         self, topic: Topic, parking: Parking, forwarder: Forwarder, report: Callable[[list[MessageResult]], None]
     ) -> None:
         self._rejections = RejectionLimit(topic.name)
-        super().__init__(topic, forwarder, report, self._rejections if topic.parks_rejected else None)
+        super().__init__(topic, report, self._rejections if topic.parks_rejected else None)
         self._parking = parking
+        self._forwarder = forwarder
 
     def store(self, messages: Sequence[DecodedMessage], *, is_retry: bool = False) -> None:
         """Raises TooManyRejections with nothing stored, and SharedFailure; then too the same messages must be stored
@@ -295,21 +312,22 @@ class BatchStore(CasinoStore):
         for message in messages:
             groups[message.envelope.casino_id].append(message)
         casinos = find_casinos(groups, self._topic.name)
-        unknown = [message for casino_id in groups.keys() - casinos.keys() for message in groups.pop(casino_id)]
-        known = {casino_id: group for casino_id, group in groups.items() if casino_id is not None}
+        unknown = [message for message in messages if message.envelope.casino_id not in casinos]
+        known = {casino_id: groups[casino_id] for casino_id in casinos}
         turns = {casino_id: self._read_mapped(casinos[casino_id], group, now) for casino_id, group in known.items()}
         if not is_retry:
             self._rejections.count({casino_id: group[: turns[casino_id].done] for casino_id, group in known.items()})
-        if unknown:
-            self._reject_unknown_casino(unknown, now)
-        to_park = {
+        to_park: dict[int, list[DecodedMessage]] = defaultdict(list)
+        for message in self._reject_unknown_casino(unknown, now) if unknown else ():
+            to_park[message.envelope.casino_id or NO_CASINO].append(message)
+        to_park |= {
             casino_id: self._store_turn(casinos[casino_id], group, turns[casino_id], now)
             for casino_id, group in known.items()
         }
         self._require_no_shared_failure()
         if any(to_park.values()):
             for casino_id, group in to_park.items():
-                self._park(casino_id, group, now)
+                self._park(casino_id, group, now, is_casino_known=casino_id in known)
             self._forwarder.flush()
 
     def _require_no_shared_failure(self) -> None:
@@ -342,7 +360,9 @@ class BatchStore(CasinoStore):
         done = {id(message) for message in to_store[:stored]}
         return [message for message in group if id(message) not in done]
 
-    def _park(self, casino_id: int, messages: Sequence[DecodedMessage], now: datetime) -> None:
+    def _park(
+        self, casino_id: int, messages: Sequence[DecodedMessage], now: datetime, *, is_casino_known: bool
+    ) -> None:
         envelopes = [message.envelope for message in messages]
         self._parking.park(envelopes, self.circuit_breaker.reason(casino_id), now)
-        self.report([MessageResult(envelope, PARKED) for envelope in envelopes])
+        self.report([MessageResult(envelope, PARKED, is_casino_known=is_casino_known) for envelope in envelopes])

@@ -1,5 +1,4 @@
-"""Stores one casino's messages: all their rows and the ledger in one transaction, and the rejected messages in the
-dead letters before that transaction commits."""
+"""Stores one casino's messages: all their rows, the rejected messages and the ledger in one transaction."""
 
 import random
 import time
@@ -49,9 +48,9 @@ def store_messages(
     """Store one casino's messages of one source, in the order of their offsets, each exactly once.
 
     If PostgreSQL refuses a row, the batch is bisected to find it, and its message is rejected. `send_to_dead_letters`
-    must return only after the broker has the rejected messages. `open_ledger` opens the ledger of the messages' source,
-    in the transaction of each attempt. `require_few_rejections` is called with the messages that are not stored yet.
-    Raises DatabaseUnavailable and the functions' errors, with nothing stored; so do other errors: those of an unknown
+    stores the rejected messages in the same transaction. `open_ledger` opens the ledger of the messages' source, in the
+    transaction of each attempt. `require_few_rejections` is called with the messages that are not stored yet. Raises
+    DatabaseUnavailable and the functions' errors, with nothing stored; so do other errors: those of an unknown
     SQLSTATE, and of unreadable values in the casino's database.
     """
     store: Store = _store

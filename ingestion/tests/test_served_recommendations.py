@@ -8,12 +8,11 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from ingestion.dead_letters.log import DeadLetterQuery, get_dead_letter, list_dead_letters
-from ingestion.kafka.forwarder import Forwarder
 from ingestion.maintenance.pruning import ROWS_PER_STEP, ServedPruning
 from ingestion.producers.publisher import publisher
 from ingestion.status.parked import list_parked
 from ingestion.storing.dispatch import CasinoStore
+from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import RECOMMENDATIONS, USERS
 from recommendations.models import ServedSlip
 from recommendations.storing import store_recommendations
@@ -117,18 +116,18 @@ def test_message_sent_twice_is_one_row(broker, callers, casino_a):
 
 
 def test_rejected_message_becomes_a_dead_letter_that_can_be_shown_and_purged(broker, callers, casino_a, capsys):
-    bad = served(stake=0)
+    bad = served(stake=-1)
     send(RECOMMENDATIONS, [(1, bad), (1, b"{"), (99, served()), (2, served())])
     assert consume(RECOMMENDATIONS, 4).counts == {
         (1, "out_of_range"): 1, (1, "malformed"): 1, (None, "unknown_casino"): 1, (2, "stored"): 1,
     }  # fmt: skip
-    letters = list_dead_letters(DeadLetterQuery(topic="recommendations"))
-    assert {(letter.casino_id, letter.field) for letter in letters} == {(1, "stake"), (1, ""), (99, "casino_id")}
-    [of_stake] = [letter for letter in letters if letter.field == "stake"]
-    assert get_dead_letter(of_stake.id)[1].value == body_of(bad)
+    letters = stored_letters(topic="recommendations")
+    assert {(letter.casino_id, letter.row.field) for letter in letters} == {(1, "stake"), (1, ""), (99, "casino_id")}
+    [of_stake] = [letter for letter in letters if letter.row.field == "stake"]
+    assert of_stake.message.value == body_of(bad)
     call_command("dead_letters", "purge", "--topic", "recommendations", "--yes")
     assert "3 dead letters purged." in capsys.readouterr().out
-    assert list_dead_letters(DeadLetterQuery()) == []
+    assert stored_letters() == []
 
 
 def test_messages_of_an_unavailable_database_are_parked_and_stored_later(broker, callers, casino_a, casino_b):
@@ -159,7 +158,7 @@ def test_old_recommendations_are_pruned_in_every_casino_in_steps(broker, callers
         with use_casino(casino.current):
             store_recommendations([served_row(number, timestamp=old) for number in range(count)])
             store_recommendations([served_row(count, timestamp=young)])
-    pruning = ServedPruning(CasinoStore(RECOMMENDATIONS, Forwarder(), lambda _: None))
+    pruning = ServedPruning(CasinoStore(RECOMMENDATIONS, lambda _: None))
     pruning.step(timezone.now())
     assert (len(slips(casino_a)), len(slips(casino_b))) == (2, 1)
     pruning.step(timezone.now())

@@ -13,7 +13,7 @@ from recommendations.models import FittedModel
 from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 from tenants.routing.connections import casino_atomic, execute, query
 
-from .removal import LATEST_MESSAGE, lock_profiles
+from .removal import LATEST_MESSAGE, ROWS_OF_USERS, lock_profiles
 from .user_tallies import rebuild_users
 from .waiting_coupons import lock_waiting_coupons
 
@@ -63,11 +63,11 @@ def erase_user(user_id: int, now: datetime) -> dict[str, int]:
     with casino_atomic():
         lock_waiting_coupons()
         [(as_of,)] = query(_AS_OF, [now, user_id])
-        models = _erase_vectors(user_id)
-        if models or _has_rows(user_id):
+        others = _erase_others(user_id, None) | {"fitted_models": _erase_vectors(user_id)}
+        if any(others.values()) or _has_rows(user_id):
             _record(user_id, as_of)
         execute(_FORGET_CHANGES, [str(user_id)])
-        return {**dict(_delete(user_id)), "fitted_models": models}
+        return dict(_delete(user_id)) | others
 
 
 def is_stored_again_since(user_id: int, erased_at: datetime) -> bool:
@@ -88,7 +88,7 @@ def erase_rows_until(user_id: int, erased_at: datetime) -> dict[str, int]:
         deleted = dict(_delete(user_id, _DATED, " AND timestamp <= %s", [erased_at]))
         if deleted["purchased_coupons"]:
             rebuild_users([user_id])
-        return deleted
+        return deleted | _erase_others(user_id, erased_at)
 
 
 def vectors_of(user_id: int) -> dict[int, list[float]]:
@@ -114,6 +114,11 @@ def _erase_vectors(user_id: int) -> int:
     if (served := served_version()) in changed:
         FittedModel.objects.filter(version=served).update(version=next_version())
     return len(changed)
+
+
+def _erase_others(user_id: int, until: datetime | None) -> dict[str, int]:
+    """The rows in other apps' tables."""
+    return {table: erase({user_id: until}) for table, erase in ROWS_OF_USERS.items()}
 
 
 def _user_vector_rows() -> Iterator[FittedModel]:

@@ -71,13 +71,11 @@ ADMIN = {
     "admin/search/",
     "admin/jsi18n/",
     "admin/r/<path:content_type_id>/<path:object_id>/",
-    "admin/ingestion/dead-letters/",
-    "admin/ingestion/dead-letters/<path:letter_id>/",
     "admin/ingestion/parked/",
 }
 ADMIN_OF_CASINO = {
     "recommendations": ("user", "event", "team", "userprofile", "purchasedcoupon", "servedslip"),
-    "ingestion": ("messagecount", "partitionoffset", "upload"),
+    "ingestion": ("messagecount", "partitionoffset", "upload", "deadletter"),
 }
 ADMIN_OF_CATALOGUE = {
     "tenants": (
@@ -88,11 +86,12 @@ ADMIN_OF_CATALOGUE = {
         "migrationrun",
         "casinomigration",
         "privacyrecord",
+        "unassigneddeadletter",
     ),
     "auth": ("user", "group"),
 }
 _OF_MODELS = re.compile(
-    r"admin/(\w+)/(\w+)/(add/|<path:object_id>/(change/|delete/|history/)?|<id>/password/|autocomplete/)?"
+    r"admin/(\w+)/(\w+)/(add/|<path:object_id>/(change/|delete/|history/|download/)?|<id>/password/|autocomplete/)?"
 )
 
 

@@ -2,6 +2,7 @@
 
 from .api_key import ApiKey, Scope
 from .casino import Casino, CasinoState
+from .dead_letter import DeadLetterState, UnassignedDeadLetter
 from .placement import CasinoDatabase, DatabaseServer, ServerState
 from .privacy import PrivacyAction, PrivacyRecord
 from .rate_bucket import RateBucket
@@ -15,6 +16,7 @@ __all__ = [
     "CasinoMigration",
     "CasinoState",
     "DatabaseServer",
+    "DeadLetterState",
     "MigrationOutcome",
     "MigrationRun",
     "PrivacyAction",
@@ -24,4 +26,5 @@ __all__ = [
     "Scope",
     "ServerState",
     "StaffBinding",
+    "UnassignedDeadLetter",
 ]

@@ -20,7 +20,7 @@ from django.test.utils import setup_databases, teardown_databases
 
 from tenants.current_casino import MAIN
 from tenants.databases.servers import quoted, server_cursor
-from tenants.models import Casino, DatabaseServer, MigrationRun, PrivacyRecord, SchemaVersion
+from tenants.models import Casino, DatabaseServer, MigrationRun, PrivacyRecord, SchemaVersion, UnassignedDeadLetter
 from tenants.routing import connections as casino_connections
 from tenants.routing.context import use_casino
 
@@ -40,6 +40,7 @@ COMMITTED_MODELS: list[Any] = [
     MigrationRun,
     SchemaVersion,
     PrivacyRecord,
+    UnassignedDeadLetter,
     LogEntry,
     Session,
     StaffUser,

@@ -2,32 +2,29 @@
 
 from abc import ABC
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.management.base import CommandError, CommandParser
+from django.db.models import Count, Sum
 from django.utils import timezone
 
-from ingestion.dead_letters.log import (
-    DeadLetter,
-    DeadLetterQuery,
-    DeadLetterState,
-    get_dead_letter,
-    list_dead_letters,
-    readable,
-)
+from ingestion.dead_letters.import_topics import import_topics
+from ingestion.dead_letters.listing import LetterSummary, list_letters, show_letter
 from ingestion.dead_letters.purge import purge
-from ingestion.dead_letters.replay import MAX_REPLAYS, preview_replay, replay
+from ingestion.dead_letters.replay import MAX_REPLAYS, TOO_OFTEN, preview_replay, replay
+from ingestion.dead_letters.tables import DeadLetterQuery, LetterId, Letters, LetterTable, in_each_table
 from ingestion.management.kafka_command import KafkaVerbCommand
-from ingestion.messages.envelope import Envelope
 from ingestion.topics import TOPICS
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbResult, columns, registry, size_text
+from tenants.models.dead_letter import DeadLetterState
 from tenants.numbers import as_count, as_decimal, as_id
 
 _SHOWN = 50
 _TEXT = 60
+Result = TypeVar("Result")
 
 
 class SelectingVerb(Verb, ABC):
@@ -41,20 +38,35 @@ class SelectingVerb(Verb, ABC):
         parser.add_argument("--older-than", type=as_decimal, metavar="DAYS")
 
 
-def _select(options: dict[str, Any], states: Sequence[DeadLetterState] = (DeadLetterState.OPEN,)) -> list[DeadLetter]:
-    days = options["older_than"]
-    query = DeadLetterQuery(
-        topic=options["topic"],
-        casino_id=options["casino"],
-        reason=options["reason"],
-        before=None if days is None else timezone.now() - timedelta(days=days),
-        ids=tuple(options["ids"]),
-    )
-    found = list_dead_letters(query, states=states)
-    missing = set(query.ids) - {letter.id for letter in found}
-    if missing:
-        raise CommandError(f"No open dead letter has the id {', '.join(sorted(missing))}. See `dead_letters list`.")
-    return found
+class Selection:
+    """The dead letters that a command is about; casinos with an unavailable database are named and left out."""
+
+    def __init__(self, terminal: Terminal, options: dict[str, Any], *, with_closed: bool = False) -> None:
+        days = options["older_than"]
+        self.query = DeadLetterQuery(
+            topic=options["topic"],
+            casino_id=options["casino"],
+            reason=options["reason"],
+            before=None if days is None else timezone.now() - timedelta(days=days),
+            ids=tuple(map(LetterId.parse, options["ids"])),
+            states=tuple(DeadLetterState) if with_closed else (DeadLetterState.OPEN,),
+        )
+        self._terminal = terminal
+        self.count, self.size = self._measure()
+
+    def each(self, run: Callable[[LetterTable, Letters], Result]) -> list[Result]:
+        """The result for each table of dead letters."""
+        return in_each_table(self.query, run, self._terminal.report)
+
+    def _measure(self) -> tuple[int, int]:
+        """Raises CommandError unless each given id is a matching dead letter's."""
+        if self.query.ids:
+            found = self.each(lambda table, letters: {table.id_of(each) for each in letters.only("pk")})
+            if missing := set(self.query.ids) - set().union(*found):
+                ids = ", ".join(sorted(map(str, missing)))
+                raise CommandError(f"No open dead letter has the id {ids}. See `dead_letters list`.")
+        sums = self.each(lambda _, letters: letters.aggregate(count=Count("pk"), size=Sum("size", default=0)))
+        return sum(each["count"] for each in sums), sum(int(each["size"]) for each in sums)
 
 
 class ListDeadLetters(SelectingVerb):
@@ -64,22 +76,19 @@ class ListDeadLetters(SelectingVerb):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--limit", type=as_count, default=_SHOWN, metavar="N", help="show the latest N (%(default)s)"
+            "--limit", type=as_count, default=_SHOWN, metavar="N", help="show the latest N (%(default)s); 0: all"
         )
         parser.add_argument("--closed", action="store_true", help="also replayed and purged ones")
 
     def run(self, terminal: Terminal, *args: Any, limit: int, closed: bool, **options: Any) -> VerbResult:
-        letters = _select(options, list(DeadLetterState) if closed else (DeadLetterState.OPEN,))
-        shown = letters[-limit:] if limit else letters
-        if not letters:
+        selection = Selection(terminal, options, with_closed=closed)
+        listing = list_letters(selection.query, limit or None, terminal.report)
+        if not listing.letters:
             return VerbResult("No dead letters.", [])
-        head = ("id", "casino", "reason", "error", "time", "replays", "state")
-        rows = [
-            (each.id, each.casino_id, each.reason, _short(each), each.at, each.replays, each.state) for each in shown
-        ]
-        reasons = Counter(letter.reason for letter in letters)
-        sums = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        return VerbResult(f"{columns([head, *rows])}\n\nTotal {len(letters)}: {sums}", shown)
+        head = ("id", "casino", "topic", "reason", "error", "time", "replays", "state")
+        sums = _describe(listing.reasons)
+        text = f"{columns([head, *map(_row, listing.letters)])}\n\nTotal {listing.reasons.total()}: {sums}"
+        return VerbResult(text, listing.letters)
 
 
 class ShowDeadLetter(Verb):
@@ -87,14 +96,12 @@ class ShowDeadLetter(Verb):
     help = "Show a dead letter with its whole message."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("id", metavar="ID", help="topic/partition/offset, as shown by `list`")
+        parser.add_argument("id", metavar="ID", help="casino/number or unknown/number, as shown by `list`")
 
     def run(self, terminal: Terminal, *args: Any, id: str, **options: Any) -> VerbResult:
-        letter, envelope = get_dead_letter(id)
-        fields = {name: getattr(letter, name) for name in letter.__struct_fields__}
-        message = {"key": readable(envelope.key), "headers": _headers(envelope), "value": readable(envelope.value)}
-        rows = [(name.replace("_", " "), value) for name, value in {**fields, **message}.items()]
-        return VerbResult(columns(rows), {**fields, **message})
+        shown = show_letter(LetterId.parse(id))
+        rows = [(name.replace("_", " "), getattr(shown, name)) for name in shown.__struct_fields__]
+        return VerbResult(columns(rows), shown)
 
 
 class ReplayDeadLetters(SelectingVerb):
@@ -108,54 +115,86 @@ class ReplayDeadLetters(SelectingVerb):
         parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
     def run(self, terminal: Terminal, *args: Any, dry_run: bool, again: bool, **options: Any) -> VerbResult:
-        letters = _select(options)
+        selection = Selection(terminal, options)
         if dry_run:
-            previews = preview_replay(letters, timezone.now())
-            sums = Counter(preview.result for preview in previews)
-            return VerbResult(f"Expected results of {len(letters)} replays: {_describe(sums)}. Nothing sent.", previews)
-        if letters:
-            terminal.confirm(f"{len(letters)} messages will be sent to their topics again.")
-        sent = replay(letters, again=again)
-        skipped = len(letters) - len(sent)
-        rest = (
-            f" {skipped} skipped: already replayed {MAX_REPLAYS} times. Use --again to replay them anyway."
-            if skipped
-            else ""
-        )
-        return VerbResult(f"{len(sent)} dead letters replayed.{rest}", [letter.id for letter in sent])
+            return _preview(selection)
+        if selection.count:
+            terminal.confirm(f"{selection.count} messages will be sent to their topics again.")
+        now = timezone.now()
+        counts = selection.each(lambda table, letters: (table, replay(letters, now, again=again)))
+        sent = [str(LetterId(table.casino_id, number)) for table, count in counts for number in count.sent]
+        skipped = sum((count.skipped for _, count in counts), Counter[str]())
+        rest = "".join(f" {count} skipped: {_why_skipped(reason)}." for reason, count in skipped.items())
+        return VerbResult(f"{len(sent)} dead letters replayed.{rest}", sent)
 
 
 class PurgeDeadLetters(SelectingVerb):
     name = "purge"
-    help = "Close dead letters for good: they are not listed any more, and deleted as far as Kafka can."
+    help = "Close dead letters for good, and delete their messages."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
     def run(self, terminal: Terminal, *args: Any, **options: Any) -> VerbResult:
-        letters = _select(options)
-        if letters:
-            size = size_text(sum(letter.size for letter in letters))
-            terminal.confirm(f"{len(letters)} messages ({size}) will be closed, and can't be replayed any more.")
-            purge(letters)
-        return VerbResult(f"{len(letters)} dead letters purged.", [letter.id for letter in letters])
+        selection = Selection(terminal, options)
+        if not selection.count:
+            return VerbResult("0 dead letters purged.", 0)
+        text = (
+            f"{selection.count} messages ({size_text(selection.size)}) will be deleted, and can't be replayed any more."
+        )
+        terminal.confirm(text)
+        now = timezone.now()
+        count = sum(selection.each(lambda _, letters: purge(letters, now)))
+        return VerbResult(f"{count} dead letters purged.", count)
 
 
-def _short(letter: DeadLetter) -> str:
-    text = letter.detail.replace("\n", " ")
-    return text if len(text) <= _TEXT else f"{text[: _TEXT - 1]}…"
+class ImportDeadLetters(Verb):
+    name = "import"
+    help = "Store the dead letters of earlier releases, which are in topics, in the databases; then delete the topics."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--keep-topics", action="store_true", help="do not delete the topics")
+
+    def run(self, terminal: Terminal, *args: Any, keep_topics: bool, **options: Any) -> VerbResult:
+        found = import_topics(terminal.report, keep_topics=keep_topics)
+        text = (
+            f"{found.stored} dead letters stored, {found.known} were stored already, {found.foreign} messages ignored."
+        )
+        return VerbResult(text, found, found.problem)
 
 
-def _headers(envelope: Envelope) -> list[tuple[str, str | None]]:
-    return [(name, readable(value)) for name, value in envelope.headers or ()]
+def _preview(selection: Selection) -> VerbResult:
+    now = timezone.now()
+    found = selection.each(lambda table, letters: (table, list(preview_replay(letters, now))))
+    previews = [
+        {"id": str(LetterId(table.casino_id, each.number)), "result": each.result}
+        for table, part in found
+        for each in part
+    ]
+    sums = Counter(each["result"] for each in previews)
+    text = f"Expected results of {len(previews)} replays: {_describe(sums)}. Nothing sent."
+    return VerbResult(text, previews)
+
+
+def _why_skipped(reason: str) -> str:
+    if reason == TOO_OFTEN:
+        return f"already replayed {MAX_REPLAYS} times. Use --again to replay them anyway"
+    return reason
+
+
+def _row(letter: LetterSummary) -> tuple[object, ...]:
+    error = letter.detail.replace("\n", " ")
+    short = error if len(error) <= _TEXT else f"{error[: _TEXT - 1]}…"
+    time = f"{letter.rejected_at:%Y-%m-%d %H:%M:%S}"
+    return letter.id, letter.casino_id, letter.topic, letter.reason, short, time, letter.replays, letter.state
 
 
 def _describe(sums: Counter[str]) -> str:
     return ", ".join(f"{count} {result}" for result, count in sums.most_common()) or "none"
 
 
-_VERBS = registry([ListDeadLetters(), ShowDeadLetter(), ReplayDeadLetters(), PurgeDeadLetters()])
+_VERBS = registry([ListDeadLetters(), ShowDeadLetter(), ReplayDeadLetters(), PurgeDeadLetters(), ImportDeadLetters()])
 
 
 class Command(KafkaVerbCommand):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from ingestion.errors import IngestionError
 from ingestion.kafka.connection_errors import explain
 from ingestion.status.parked import list_parked
-from ingestion.status.report import CasinoStatus, PartitionStatus, casino_status, partition_status
+from ingestion.status.report import CasinoStatus, PartitionStatus, casino_status, count_unassigned, partition_status
 from tenants.management.cli.arguments import ready_casinos
 from tenants.management.cli.verbs import columns
 from tenants.models import Casino
@@ -36,19 +36,34 @@ class Command(BaseCommand):
             raise CommandError(f"Kafka: {explain(error)}") from error
         now = timezone.now()
         statuses = [casino_status(each, now, parked) for each in casinos.order_by("pk")]
+        unassigned = count_unassigned()
         if json:
-            self.stdout.write(msgspec.json.encode({"partitions": partitions, "casinos": statuses}).decode())
-        else:
-            self.stdout.write(f"{_partitions(partitions)}\n\n{_casinos(statuses)}")
+            document = {"partitions": partitions, "casinos": statuses, "unassigned_dead_letters": unassigned}
+            self.stdout.write(msgspec.json.encode(document).decode())
+            return
+        self.stdout.write(f"{_partitions(partitions)}\n\n{_casinos(statuses)}")
+        if unassigned:
+            self.stdout.write(f"\n{unassigned} dead letters without a known casino: see `dead_letters list`.")
 
 
 def _partitions(partitions: list[PartitionStatus]) -> str:
-    head = ("topic", "partition", "read", "lag", "dead letters")
-    return columns([head, *((each.topic, each.partition, each.read, each.lag, each.dead) for each in partitions)])
+    head = ("topic", "partition", "read", "lag")
+    return columns([head, *((each.topic, each.partition, each.read, each.lag) for each in partitions)])
 
 
 def _casinos(casinos: list[CasinoStatus]) -> str:
-    head = ("casino", "name", "stored", "per minute", "last stored", "rejected", "waiting", "parked", "last error")
+    head = (
+        "casino",
+        "name",
+        "stored",
+        "per minute",
+        "last stored",
+        "rejected",
+        "waiting",
+        "parked",
+        "dead letters",
+        "last error",
+    )
     rows = [
         (
             each.id,
@@ -59,6 +74,7 @@ def _casinos(casinos: list[CasinoStatus]) -> str:
             each.rejected,
             each.waiting,
             each.parked,
+            each.dead,
             each.last_error[:_TEXT],
         )
         for each in casinos

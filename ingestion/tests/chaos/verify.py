@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db.models import Count, Sum
 
-from ingestion.dead_letters.log import DeadLetterQuery, fetch_messages, list_dead_letters
 from ingestion.status.lag import measure_lag
 from ingestion.status.parked import list_parked
+from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import TOPICS
 from recommendations.models import Event, EventTeam, PurchasedCoupon, User, UserProfile, WaitingCoupon
 from recommendations.tests.profile_counts import assert_tallies_equal_a_recount
@@ -85,13 +85,13 @@ def _counted() -> dict[int, tuple[int, Decimal]]:
 
 
 def _dead_letters() -> dict[LetterPlace, ExpectedLetter]:
-    """Dead letters by original place; of duplicates the first counts, as in the commands."""
+    """Dead letters by original place."""
     found = {}
-    for letter, message in fetch_messages(list_dead_letters(DeadLetterQuery())):
-        place, _, sent_at = letter.place.rpartition("@")
-        _, topic, partition, offset = place.split("/")
+    for letter in stored_letters():
+        message = letter.message
+        place = message.place
         headers = tuple(message.headers or ())
-        key = topic, int(partition), int(offset), int(sent_at)
+        key = place.topic, place.partition, place.offset, place.sent_at
         found[key] = ExpectedLetter(message.key, message.value, headers, letter.reason)
     return found
 

@@ -7,6 +7,7 @@ from ingestion.tests.database_outages import catalogue, database_unavailable
 from ingestion.tests.kafka_client import Until, committed, read_named, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import user
+from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import USERS
 from recommendations.models import User
 from tenants.routing.context import use_casino
@@ -20,7 +21,7 @@ def names(casino):
 
 
 def parked_or_dead():
-    return read_named(USERS.parked, 1, seconds=0.5) + read_named(USERS.dead, 1, seconds=0.5)
+    return read_named(USERS.parked, 1, seconds=0.5) + stored_letters()
 
 
 def test_nothing_is_stored_parked_or_committed_while_all_databases_are_unavailable(broker, casino_a, casino_b):

@@ -8,9 +8,7 @@ import pytest
 from django.utils import timezone
 
 from ingestion.consumer.consumer import TopicConsumer
-from ingestion.dead_letters.log import DeadLetterQuery, list_dead_letters
 from ingestion.errors import SharedFailure
-from ingestion.kafka.forwarder import Forwarder
 from ingestion.maintenance.expiry import CouponExpiry
 from ingestion.maintenance.pruning import TallyMerging, TallyPruning
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place, pack
@@ -20,6 +18,7 @@ from ingestion.storing.dispatch import CasinoStore
 from ingestion.tests.kafka_client import Until, consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
+from ingestion.tests.stored_letters import stored_letters
 from ingestion.tests.storing.test_transaction import trigger
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import CasinoTally, PendingCasinoSums, PurchasedCoupon, User, WaitingCoupon
@@ -64,7 +63,7 @@ def test_trigger_with_an_sqlstate_of_its_own_parks_its_casinos_messages_only(bro
     consumer: TopicConsumer = TopicConsumer(USERS, Until(lambda: consumer.counts[1, "stored"] >= 2))
     consumer.run()
     assert ids(casino_a) == {1, 2}
-    assert list_dead_letters(DeadLetterQuery()) == []
+    assert stored_letters() == []
 
 
 def test_reason_of_parking_is_in_the_readiness_and_the_log(broker, casino_a, casino_b, caplog):
@@ -165,7 +164,7 @@ def test_maintenance_of_one_casino_that_fails_does_not_stop_the_others(broker, c
 
 
 def store_of_coupons(report=lambda results: None):
-    return CasinoStore(COUPONS, Forwarder(), report)
+    return CasinoStore(COUPONS, report)
 
 
 def packed(*, casino=1, partition=0, topic="coupons", header_of=None):
@@ -181,7 +180,6 @@ UNREADABLE_MESSAGES = [
     packed(casino=2),
     packed(header_of=2),
     packed(topic="users"),
-    packed(partition=7),
 ]
 
 
@@ -197,7 +195,7 @@ def test_expired_coupons_with_unreadable_messages_wait_again(broker, casino_a, c
     expiry = CouponExpiry(COUPONS, store_of_coupons(results.extend))
     expiry.step(timezone.now() + timedelta(days=8))
     assert sorted(str(result.envelope.casino_id) for result in results) == ["1", "2"]
-    assert sorted(str(letter.casino_id) for letter in list_dead_letters(DeadLetterQuery())) == ["1", "2"]
+    assert sorted(str(letter.casino_id) for letter in stored_letters()) == ["1", "2"]
     with use_casino(casino_a.current):
         assert WaitingCoupon.objects.count() == count
     assert "casino_1: waiting coupons" in caplog.text
@@ -220,4 +218,4 @@ def test_garbage_of_two_senders_delays_no_other_casino(broker, casino_a, casino_
     assert counts[2, "stored"] == 2
     assert counts[None, "no_casino"] == 60
     assert counts[1, "parked"] == 61
-    assert {letter.reason for letter in list_dead_letters(DeadLetterQuery())} == {"no_casino"}
+    assert {letter.reason for letter in stored_letters()} == {"no_casino"}

@@ -1,31 +1,33 @@
 """Dead letters: the message byte for byte, with the reason. Rows are really committed."""
 
-from datetime import datetime
-
 import pytest
 from confluent_kafka import Producer
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ingestion.dead_letters.write import DeadLetters, rejection_headers
-from ingestion.errors import NotDelivered
+from ingestion.dead_letters.content import columns_of, envelope_of
+from ingestion.dead_letters.write import DeadLetters
 from ingestion.kafka.client import client_config
-from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Rejection
+from ingestion.messages.envelope import Door, Envelope, Place
+from ingestion.models import DeadLetter, PartitionOffset
 from ingestion.outcomes import MessageResult
-from ingestion.tests.decoded_messages import SENT_AT, envelope_of
-from ingestion.tests.kafka_client import NOW, closed_port, committed, consume, read_named, send
+from ingestion.tests.decoded_messages import envelope_of as sent_envelope
+from ingestion.tests.kafka_client import NOW, committed, consume, in_second_group, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
+from ingestion.tests.stored_letters import stored_letters
 from ingestion.tests.storing.test_transaction import MAX_STAKE_TOTAL
 from ingestion.tests.undecodable_header import send_with_unreadable_header
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import UserProfile
 from recommendations.tests.factories import UserFactory
+from tenants.routing.connections import casino_atomic
 from tenants.routing.context import use_casino
-
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 CASINO = ("casino_id", b"1")
 BAD = Rejection("malformed", "", "no JSON")
+committing = pytest.mark.django_db(**IN_PROCESSES)
 
 
 def produce(*messages, topic=USERS, partition=0):
@@ -36,19 +38,16 @@ def produce(*messages, topic=USERS, partition=0):
     assert producer.flush(10) == 0
 
 
-def added(message):
-    return {name.removeprefix("dead."): value.decode() for name, value in message.headers() if name.startswith("dead.")}
-
-
+@committing
 @pytest.mark.parametrize(
     ("value", "key", "headers"),
     [
         (b"{", b"a key", [CASINO]),
         (b"\x00\xff\xfe{", b"\x00\xff", [CASINO, ("trace", b"\xff\x00"), ("trace", b"again"), ("none", None)]),
         (None, None, [CASINO]),
-        (None, b"no id", [("x", b""), CASINO]),
+        (None, b"\x00no id", [("x", b""), CASINO]),
         (b"", b"", [CASINO]),
-        (b"{}" * 100_000, None, [CASINO]),
+        (b"{}" * 450_000, None, [CASINO]),
         (b"{", b"", None),
         (b"{", None, [("casino_id", None)]),
     ],
@@ -57,73 +56,100 @@ def added(message):
 def test_dead_letter_is_the_message_byte_for_byte(broker, casino_a, value, key, headers):
     produce((value, key, headers), partition=2)
     consume(USERS, 1)
-    [letter] = read_named(USERS.dead, 1)
-    kept = [each for each in letter.headers() if not each[0].startswith("dead.")]
-    assert (letter.value(), letter.key(), kept, letter.partition()) == (value, key, headers or [], 2)
+    [letter] = stored_letters()
+    message = letter.message
+    assert (message.value, message.key, message.headers, message.place.partition) == (value, key, headers or [], 2)
 
 
+@committing
 def test_dead_letter_has_the_reason_place_and_time(broker, casino_a):
     send(USERS, [(1, user()), (1, user(name="x" * 101))], partition=1)
     consume(USERS, 2)
-    [letter] = read_named(USERS.dead, 1)
-    fields = added(letter)
-    assert datetime.fromisoformat(fields.pop("at")) >= NOW.replace(microsecond=0)
-    cluster, topic, partition, offset = fields.pop("place").partition("@")[0].rsplit("/", 3)
-    assert (topic, partition, offset) == ("users", "1", "1")
-    assert cluster
-    assert "length <= 100" in fields.pop("detail")
-    assert fields == {"reason": "too_long", "field": "name", "attempts": "1"}
+    [letter] = stored_letters()
+    row, place = letter.row, letter.message.place
+    assert row.rejected_at >= NOW
+    assert row.sent_at <= row.rejected_at
+    assert (place.topic, place.partition, place.offset) == ("users", 1, 1)
+    assert place.cluster
+    assert "length <= 100" in row.detail
+    assert (row.reason, row.field, row.attempts, row.user_id, row.state) == ("too_long", "name", 1, "7", "open")
 
 
+@committing
 def test_dead_letter_refused_by_postgresql_has_its_sqlstate(broker, casino_a):
     with use_casino(casino_a.current):
         UserFactory(id=7)
         UserProfile.objects.create(user_id=7, stake_total=MAX_STAKE_TOTAL)
     send(COUPONS, [(1, coupon())])
     consume(COUPONS, 1)
-    [letter] = read_named(COUPONS.dead, 1)
-    fields = added(letter)
-    assert (fields["reason"], fields["sqlstate"], fields["attempts"]) == (
-        "refused_by_database",
-        "22003",
-        "2",
-    )
+    [letter] = stored_letters()
+    assert (letter.reason, letter.row.sqlstate, letter.row.attempts) == ("refused_by_database", "22003", 2)
 
 
+@committing
 def test_message_with_unreadable_headers_is_kept_without_them(broker, casino_a):
     send_with_unreadable_header(broker, "users", b"{}", count=1)
     consume(USERS, 1)
-    [letter] = read_named(USERS.dead, 1)
-    assert letter.value() == b"{}"
-    assert (added(letter)["headers"], added(letter)["reason"]) == ("unreadable", "no_casino")
+    [letter] = stored_letters()
+    assert (letter.message.value, letter.message.headers, letter.reason) == (b"{}", None, "no_casino")
 
 
-def test_empty_headers_are_left_out():
-    envelope = envelope_of(USERS, b"{")
-    assert rejection_headers(envelope, BAD, NOW) == {
-        "dead.place": f"here/users/0/0@{SENT_AT}",
-        "dead.reason": "malformed",
-        "dead.detail": "no JSON",
-        "dead.attempts": "1",
-        "dead.at": NOW.isoformat(timespec="seconds"),
-    }
-
-
+@committing
 def test_dead_letters_keep_their_order(broker, casino_a):
-    produce(*((b"%d" % number, None, [CASINO]) for number in range(500)))
-    consume(USERS, 500)
-    assert [int(letter.value()) for letter in read_named(USERS.dead, 500)] == list(range(500))
-    assert committed(USERS) == {0: 500}
+    produce(*((b"%d" % number, None, [CASINO]) for number in range(1_200)))
+    consume(USERS, 1_200)
+    assert [int(letter.message.value or b"") for letter in stored_letters()] == list(range(1_200))
+    assert committed(USERS) == {0: 1_200}
 
 
-def test_send_returns_after_the_broker_has_the_dead_letters(broker):
-    letters = DeadLetters(USERS, Forwarder())
-    letters.send([MessageResult(envelope_of(USERS, b"{"), "malformed", BAD)], NOW)
-    assert len(read_named(USERS.dead, 1, seconds=1)) == 1
+@committing
+def test_message_read_again_by_another_group_is_one_dead_letter(broker, casino_a):
+    """As after the loss of a ledger."""
+    send(USERS, [(1, b"{"), (None, b"{")])
+    consume(USERS, 2)
+    consume(in_second_group(USERS), 2)
+    assert sorted(map(str, [letter.casino_id for letter in stored_letters()])) == ["1", "None"]
 
 
-def test_undelivered_dead_letters_are_an_error(settings):
-    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
-    letters = DeadLetters(USERS, Forwarder(flush_seconds=0.1))
-    with pytest.raises(NotDelivered, match="did not accept 2 dead letters"):
-        letters.send([MessageResult(envelope_of(USERS, b"{"), "malformed", BAD)] * 2, NOW)
+def test_dead_letters_are_rolled_back_with_the_ledger(casino_a):
+    def send_and_fail():
+        with casino_atomic():
+            DeadLetters(USERS).send([MessageResult.reject(sent_envelope(USERS, b"{"), BAD)], NOW)
+            raise ZeroDivisionError
+
+    with use_casino(casino_a.current):
+        with pytest.raises(ZeroDivisionError):
+            send_and_fail()
+        assert (DeadLetter.objects.count(), PartitionOffset.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize("text", ["\x00", "\ud800", "a\x00b\udfffc", "\U0001f600"], ids=range(4))
+def test_dead_letter_whose_detail_is_no_text_of_postgresql_is_stored(casino_a, text):
+    rejection = Rejection("malformed", text, text)
+    envelope = Envelope(Place("", "users", 0, 1, 0), 1, b"\x00", b"\x00", [("a\x00b", b"\x00"), CASINO])
+    with use_casino(casino_a.current):
+        DeadLetters(USERS).send([MessageResult.reject(envelope, rejection)], NOW)
+        [letter] = DeadLetter.objects.all()
+    assert len(letter.detail) == len(text)
+    assert envelope_of(letter) == envelope
+
+
+def test_messages_that_nothing_identifies_are_a_dead_letter_each(casino_a):
+    place = Place.in_upload(Door.HTTP, "coupons", "", 0)
+    envelope = Envelope(place, 1, None, b"{", [CASINO])
+    with use_casino(casino_a.current):
+        for _ in range(2):
+            DeadLetters(COUPONS).send([MessageResult.reject(envelope, BAD)], NOW)
+        assert DeadLetter.objects.count() == 2
+
+
+@given(
+    value=st.none() | st.binary(),
+    key=st.none() | st.binary(),
+    headers=st.none() | st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"])), st.none() | st.binary())),
+)
+def test_message_of_a_dead_letter_is_the_rejected_one(value, key, headers):
+    envelope = Envelope(Place("here", "users", 2, 5, 1_000), None, key, value, headers)
+    columns = columns_of(USERS, MessageResult.reject(envelope, BAD), NOW)
+    stored = envelope_of(DeadLetter(**columns))
+    assert (stored.value, stored.key, stored.headers, stored.place) == (value, key, headers, envelope.place)

@@ -103,7 +103,7 @@ def test_refused_login_is_told_and_is_a_refusal(settings):
 def test_commands_tell_it_in_one_line(settings):
     settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_ANSWER_SECONDS = closed_port(), 1.0
     with pytest.raises(CommandError, match=r"^Kafka: .*Connection refused$"):
-        call_command("dead_letters", "list")
+        call_command("parked", "list")
 
 
 def test_refusal_is_not_replaced_by_the_broken_connections_that_follow(settings, tls_listener):

@@ -7,18 +7,18 @@ import pytest
 from django.core.management import call_command
 from prometheus_client import REGISTRY
 
-from ingestion.dead_letters.log import DeadLetterQuery, list_dead_letters
 from ingestion.dead_letters.replay import replay
 from ingestion.kafka.embedded_broker import EmbeddedBroker
-from ingestion.models import MessageCount, PartitionOffset
+from ingestion.models import DeadLetter, MessageCount, PartitionOffset
 from ingestion.producers.sender import Sender
 from ingestion.status.lag import measure_lag
 from ingestion.status.parked import list_parked
 from ingestion.status.report import partition_status
 from ingestion.tests.database_outages import database_unavailable
-from ingestion.tests.kafka_client import committed, consume, read_all, send
+from ingestion.tests.kafka_client import NOW, committed, consume, read_all, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import user
+from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import PARTITIONS, TOPICS, USERS, create_topics, topic_names
 from recommendations.models import User
 from tenants.routing.context import use_casino
@@ -95,11 +95,12 @@ def test_dead_letters_and_their_replay_stay_within_the_prefix(two_on_one_broker,
     with installation(PREFIX):
         send(USERS, [(1, b"{")])
         consume(USERS, 1)
-        [letter] = list_dead_letters(DeadLetterQuery())
-        assert letter.topic == "users"
-        replay([letter])
+        [letter] = stored_letters()
+        assert letter.row.topic == "users"
+        with use_casino(casino_a.current):
+            replay(DeadLetter.objects.all(), NOW)
         assert [message.value() for message in read_all(USERS, 2)] == [b"{", b"{"]
-    assert list_dead_letters(DeadLetterQuery()) == []
+    assert stored_letters() == []
     assert measure_lag(USERS).messages == 0
 
 

@@ -5,9 +5,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from ingestion.dead_letters.log import DeadLetterQuery, get_dead_letter, list_dead_letters
-from ingestion.dead_letters.write import DeadLetters
-from ingestion.kafka.forwarder import Forwarder
 from ingestion.maintenance.expiry import CouponExpiry
 from ingestion.models import MessageCount
 from ingestion.outcomes import MessageResult
@@ -17,6 +14,7 @@ from ingestion.tests.decoded_messages import body_of
 from ingestion.tests.kafka_client import consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon
+from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import COUPONS
 from recommendations.models import PurchasedCoupon, WaitingCoupon
 from tenants.routing.context import use_casino
@@ -27,7 +25,7 @@ pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 def expire(days):
     """The results of one step for all casinos, `days` days from now."""
     found: list[MessageResult] = []
-    expiry = CouponExpiry(COUPONS, CasinoStore(COUPONS, Forwarder(), found.extend))
+    expiry = CouponExpiry(COUPONS, CasinoStore(COUPONS, found.extend))
     expiry.step(timezone.now() + timedelta(days=days))
     return found
 
@@ -42,31 +40,25 @@ def test_expired_coupon_becomes_a_dead_letter_byte_for_byte(broker, casino_a, ca
     send(COUPONS, [(1, body), (2, coupon(user_id=404))])
     assert consume(COUPONS, 2).counts == {(1, "waiting"): 1, (2, "waiting"): 1}
     assert expire(days=6) == []
-    assert (waiting_in(casino_a), list_dead_letters(DeadLetterQuery())) == (1, [])
+    assert (waiting_in(casino_a), stored_letters()) == (1, [])
     assert sorted(each.envelope.casino_id for each in expire(days=8)) == [1, 2]
     assert waiting_in(casino_a) == waiting_in(casino_b) == 0
-    [letter] = list_dead_letters(DeadLetterQuery(casino_id=1))
-    assert (letter.reason, letter.field) == ("unknown_user", "user_id")
-    assert get_dead_letter(letter.id)[1].value == body_of(body)
+    [letter] = stored_letters(casino_id=1)
+    assert (letter.reason, letter.row.field, letter.row.user_id) == ("unknown_user", "user_id", "404")
+    assert letter.message.value == body_of(body)
     with use_casino(casino_a.current):
         assert not PurchasedCoupon.objects.exists()
         assert MessageCount.objects.get(is_rejection=True).outcome == "unknown_user"
 
 
-def test_the_broker_is_asked_for_a_partition_once_and_not_for_each_coupon(broker, casino_a, monkeypatch):
-    """The coupons' rows are locked meanwhile."""
-    asked: list[int] = []
-    has_partition = DeadLetters.has_partition
-
-    def count(dead_letters, partition):
-        asked.append(partition)
-        return has_partition(dead_letters, partition)
-
-    monkeypatch.setattr(DeadLetters, "has_partition", count)
-    send(COUPONS, [(1, coupon(user_id=404))] * 5)
-    consume(COUPONS, 5)
-    assert len(expire(days=8)) == 5
-    assert asked == [0]
+def test_coupons_expire_later_while_the_casino_has_too_many_dead_letters(broker, casino_a, casino_b, settings):
+    settings.DEAD_LETTERS = 1
+    send(COUPONS, [(1, b"{"), (1, coupon(user_id=404)), (2, coupon(user_id=404))])
+    consume(COUPONS, 3)
+    assert [each.envelope.casino_id for each in expire(days=8)] == [2]
+    assert waiting_in(casino_a) == 1
+    settings.DEAD_LETTERS = 2
+    assert [each.envelope.casino_id for each in expire(days=8)] == [1]
 
 
 def test_coupons_of_an_unavailable_casino_expire_later(broker, casino_a, casino_b):

@@ -5,8 +5,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from ingestion.dead_letters.log import DeadLetterQuery, get_dead_letter, list_dead_letters
-from ingestion.kafka.forwarder import Forwarder
 from ingestion.maintenance.pruning import UploadPruning
 from ingestion.models import Upload
 from ingestion.storing.dispatch import CasinoStore
@@ -14,6 +12,7 @@ from ingestion.tests.api.conftest import Sender
 from ingestion.tests.decoded_messages import body_of
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
+from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import COUPONS
 from tenants.routing.context import use_casino
 
@@ -35,7 +34,7 @@ def test_keys_are_forgotten_after_their_time(broker, casino_a, casino_b, setting
             Upload.objects.update(received_at=now - timedelta(days=8))
         Sender(casino).post("/users", user(), key="new")
     settings.IDEMPOTENCY_KEY_DAYS = 7.5
-    UploadPruning(CasinoStore(COUPONS, Forwarder(), lambda _: None)).step(now)
+    UploadPruning(CasinoStore(COUPONS, lambda _: None)).step(now)
     assert names(casino_a) == names(casino_b) == {"new"}
 
 
@@ -43,5 +42,5 @@ def test_a_coupon_sent_over_http_whose_user_never_comes_is_a_dead_letter(broker,
     body = coupon(user_id=404)
     assert Sender(casino_a).outcomes("/coupons", body, key="a") == ["waiting"]
     assert [each.outcome for each in expire(days=8)] == ["unknown_user"]
-    [letter] = list_dead_letters(DeadLetterQuery(casino_id=1))
-    assert get_dead_letter(letter.id)[1].value == body_of(body)
+    [letter] = stored_letters(casino_id=1)
+    assert letter.message.value == body_of(body)

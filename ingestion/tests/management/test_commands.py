@@ -8,9 +8,10 @@ from django.core.management import CommandError, call_command
 
 from ingestion.producers.sender import DUMMIES
 from ingestion.storing import rejection_limit
-from ingestion.tests.kafka_client import closed_port, committed, read_all, read_named, send
+from ingestion.tests.kafka_client import closed_port, committed, read_all, send
 from ingestion.tests.manage_processes import IN_PROCESSES, database_environment, manage, run
 from ingestion.tests.sample_messages import coupon, user
+from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import COUPONS, TOPICS, USERS
 from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.tests.factories import EventFactory, UserFactory
@@ -53,7 +54,7 @@ def test_consumer_fails_after_too_many_rejections_without_a_commit(broker, casin
     with pytest.raises(CommandError, match=r"^users: nearly all casinos' messages are rejected \(casino 1, casino 2\)"):
         call_command("consume_users")
     assert committed(USERS) == {}
-    assert read_named(USERS.dead, 1, seconds=0.5) == []
+    assert stored_letters() == []
 
 
 @pytest.mark.exhaustive

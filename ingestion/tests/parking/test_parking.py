@@ -10,6 +10,7 @@ from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.kafka_client import Until, committed, consume, read_named, rewind, send, send_raw
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
+from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import COUPONS, USERS
 from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.tests.factories import UserFactory
@@ -196,8 +197,7 @@ def test_parked_messages_of_a_deleted_casino_become_dead_letters(broker, casino_
         consume(USERS, 2)
     Casino.objects.filter(pk=2).update(state=CasinoState.DELETED)
     assert run_until(USERS, has({(None, "unknown_casino"): 2})).counts == {(None, "unknown_casino"): 2}
-    dead = read_named(USERS.dead, 2)
-    assert [header(each.headers(), "dead.reason") for each in dead] == [b"unknown_casino"] * 2
+    assert [(letter.casino_id, letter.reason) for letter in stored_letters()] == [(2, "unknown_casino")] * 2
     assert names(casino_b) == {}
 
 

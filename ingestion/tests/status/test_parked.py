@@ -88,7 +88,7 @@ def test_status_shows_lag_counts_and_outages(broker, casino_a, casino_b, users_7
     assert "Beta" in text
 
 
-@pytest.mark.parametrize("call", [("parked", "list"), ("dead_letters", "list"), ("ingestion_status",)])
+@pytest.mark.parametrize("call", [("parked", "list"), ("ingestion_status",)])
 def test_unavailable_broker_is_an_error(casino_a, settings, call):
     settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_ANSWER_SECONDS = closed_port(), 0.5
     with pytest.raises(CommandError, match="Kafka: "):

@@ -3,7 +3,6 @@
 import pytest
 from confluent_kafka import Consumer
 
-from ingestion.errors import NotDelivered
 from ingestion.kafka.client import client_config
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.offset_commits import OffsetCommits
@@ -13,8 +12,9 @@ from ingestion.parking.parking import Parking
 from ingestion.storing import rejection_limit
 from ingestion.storing.dispatch import BatchStore
 from ingestion.tests.decoded_messages import envelope_of
-from ingestion.tests.kafka_client import closed_port, read_named
+from ingestion.tests.kafka_client import read_named
 from ingestion.tests.sample_messages import user
+from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import USERS
 from recommendations.models import User
 from recommendations.storing import store_users
@@ -84,8 +84,8 @@ def test_messages_of_an_unknown_casino_are_dead_letters_and_the_others_stored(ba
         2: "no_casino",
         3: "malformed",
     }
-    reasons = {header(each.headers(), "dead.reason") for each in read_named(USERS.dead, 3)}
-    assert reasons == {b"malformed", b"no_casino", b"unknown_casino"}
+    letters = {(letter.casino_id, letter.reason) for letter in stored_letters()}
+    assert letters == {(99, "unknown_casino"), (None, "no_casino"), (99, "malformed")}
 
 
 def test_two_casinos_and_a_sender_without_a_casino_do_not_stop_the_consumer(batches, settings, monkeypatch):
@@ -158,14 +158,3 @@ def test_generated_id_is_rejected_and_overwrites_no_user(batches, casino_a):
     outcomes = batches.store_batch((1, user(id=generated)), (1, user(id=generated + 1)))
     assert outcomes == {0: "id_taken", 1: "stored"}
     assert names(casino_a)[generated] == "Nameless"
-
-
-def test_batch_fails_if_the_broker_does_not_accept_its_dead_letters(settings, casino_a):
-    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
-    client = Consumer(client_config() | {"group.id": USERS.group})
-    forwarder = Forwarder(flush_seconds=0.2)
-    store = BatchStore(USERS, Parking(USERS, client, OffsetCommits(), forwarder), forwarder, lambda results: None)
-    with pytest.raises(NotDelivered, match="The broker did not accept 1 dead letters"):
-        store.store(store.decode([envelope_of(USERS, user()), envelope_of(USERS, b"{", offset=1)]))
-    client.close()
-    assert names(casino_a) == {}

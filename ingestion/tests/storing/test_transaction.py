@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from ingestion.errors import NotDelivered
+from ingestion.errors import DeadLettersFull
 from ingestion.models import MessageCount
 from ingestion.tests.decoded_messages import decoded_messages
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -118,11 +118,11 @@ def test_undecodable_and_refused_messages_have_different_codes(casino_a):
     assert sorted(letter.envelope.place.offset for letter in letters) == [0, 2, 3]
 
 
-def test_undelivered_dead_letters_roll_back_the_transaction(casino_a):
+def test_dead_letters_that_can_not_be_stored_roll_back_the_transaction(casino_a):
     def refuse(results):
-        raise NotDelivered
+        raise DeadLettersFull
 
-    with pytest.raises(NotDelivered):
+    with pytest.raises(DeadLettersFull):
         store(casino_a, decoded_messages(USERS, user(id=1), b"{"), send_to_dead_letters=refuse)
     assert (ids(casino_a), offsets(casino_a), counts(casino_a)) == (set(), {}, {})
     assert store(casino_a, decoded_messages(USERS, user(id=1), b"{"), send_to_dead_letters=list) == [
@@ -131,7 +131,7 @@ def test_undelivered_dead_letters_roll_back_the_transaction(casino_a):
     ]
 
 
-def test_dead_letters_are_delivered_before_the_commit(casino_a):
+def test_dead_letters_are_stored_before_the_commit(casino_a):
     seen = []
 
     def look(results):

@@ -1,0 +1,228 @@
+"""Takes over the dead letters of earlier releases, which had them in the topics `<topic>.dead`.
+
+There a dead letter had its place and reason in headers; replaying or purging appended a closing record, whose value
+lists their offsets. A dead letter that was written twice is stored once, by its place, so an interrupted import is
+repeated.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from confluent_kafka import KafkaException
+from django.conf import settings
+from django.db import Error
+from django.utils import timezone
+
+from ingestion.catalogue import find_casinos
+from ingestion.kafka.client import new_admin
+from ingestion.kafka.connection_errors import explain, listening
+from ingestion.kafka.partition_reader import read_partition
+from ingestion.kafka.watermarks import watermarks
+from ingestion.messages.decoding import Rejection
+from ingestion.messages.envelope import Envelope, Place, header, open_message
+from ingestion.models import DeadLetter
+from ingestion.outcomes import MessageResult
+from ingestion.topics import TOPICS, Topic
+from tenants.models import Casino
+from tenants.models.casino import READY_STATES
+from tenants.models.dead_letter import DeadLetterState, UnassignedDeadLetter
+from tenants.numbers import parse_whole_number
+from tenants.routing.connections import casino_atomic
+from tenants.routing.context import use_casino
+
+from .content import as_text, columns_of, parse_place
+from .write import store_letters, without_erased_users
+
+_PREFIX = "dead."
+_CLOSING, _PLACE = f"{_PREFIX}mark", f"{_PREFIX}place"
+_MAX_PLACE = 500
+_MAX_ATTEMPTS = 1_000
+
+Report = Callable[[str], object]
+
+
+class ImportResult(msgspec.Struct):
+    """Numbers of dead letters; `foreign` messages are neither dead letters nor closing records."""
+
+    stored: int = 0
+    known: int = 0
+    foreign: int = 0
+    problem: str = ""
+
+
+def earlier_topics() -> list[str]:
+    """The topics of dead letters that an earlier release left. Raises KafkaException."""
+    admin = new_admin()
+    with listening(admin):
+        present = admin.list_topics(timeout=settings.KAFKA_ANSWER_SECONDS).topics
+    return [name for topic in TOPICS.values() if (name := _name_of(topic)) in present]
+
+
+def import_topics(report: Report, *, keep_topics: bool = False) -> ImportResult:
+    """Store the dead letters of these topics in the databases, except purged ones, and delete the topics.
+
+    The dead letters of a casino whose database is unavailable stay in the topics: `problem` says so. Raises
+    KafkaException, AllDatabasesUnavailable.
+    """
+    topics, run = earlier_topics(), _Import()
+    for topic in TOPICS.values():
+        if _name_of(topic) in topics:
+            report(f"reading {_name_of(topic)}")
+            run.import_topic(topic)
+    result = run.result
+    if run.failures:
+        result.problem = "Repeat the import for " + "; ".join(f"{name}: {why}" for name, why in run.failures.items())
+    elif topics and not keep_topics:
+        result.problem = _delete(topics)
+    return result
+
+
+class _Import:
+    """One run of the import. `failures`: why a casino's dead letters could not be stored."""
+
+    def __init__(self) -> None:
+        self.result = ImportResult()
+        self.failures: dict[str, str] = {}
+        self._now = timezone.now()
+
+    def import_topic(self, topic: Topic) -> None:
+        done: dict[int, int] = {}
+        while ahead := _unread(topic, done):  # a consumer of the earlier release may still have been writing
+            for partition, (first, end) in ahead.items():
+                self._import_partition(topic, partition, first, end)
+                done[partition] = end
+
+    def _import_partition(self, topic: Topic, partition: int, first: int, end: int) -> None:
+        closed = _closed_offsets(topic, partition, first, end)
+        purged: set[str] = set()  # places; the same message may be there a second time
+        for batch in read_partition(_name_of(topic), partition, first, end):
+            letters = [each for message in batch if (each := self._open(topic, message, closed, purged)) is not None]
+            self._store(letters)
+
+    def _open(
+        self, topic: Topic, message: Any, closed: dict[int, DeadLetterState], purged: set[str]
+    ) -> tuple[int | None, dict[str, Any]] | None:
+        """The casino's id and the columns; None for a message to leave out."""
+        envelope = open_message(message, "", "")
+        if header(envelope.headers, _PLACE) is None:
+            self.result.foreign += header(envelope.headers, _CLOSING) is None
+            return None
+        columns = _columns_of(topic, envelope, self._now)
+        state = closed.get(envelope.place.offset, DeadLetterState.OPEN)
+        if state == DeadLetterState.PURGED:
+            purged.add(columns["place"])
+        if columns["place"] in purged:
+            return None
+        closing = {} if state == DeadLetterState.OPEN else {"state": state, "closed_at": self._now}
+        return envelope.casino_id, columns | closing
+
+    def _store(self, letters: list[tuple[int | None, dict[str, Any]]]) -> None:
+        groups: dict[int | None, list[dict[str, Any]]] = defaultdict(list)
+        for casino_id, columns in letters:
+            groups[casino_id].append(columns)
+        casinos = find_casinos(groups)
+        for casino_id, group in groups.items():
+            casino = casinos.get(casino_id or 0)
+            if casino is None:
+                self._insert([UnassignedDeadLetter(casino_id=casino_id, **columns) for columns in group])
+            elif str(casino) not in self.failures:
+                self._store_in(casino, group)
+
+    def _store_in(self, casino: Casino, group: list[dict[str, Any]]) -> None:
+        if casino.state not in READY_STATES:
+            self.failures[str(casino)] = f"it is {casino.state}"
+            return
+        try:
+            with use_casino(casino.current), casino_atomic():
+                self._insert(without_erased_users([DeadLetter(**columns) for columns in group]))
+        except Error as error:
+            self.failures[str(casino)] = str(error).strip()
+
+    def _insert(self, letters: list[Any]) -> None:
+        if not letters:
+            return
+        rows = type(letters[0])._default_manager
+        places = {letter.place for letter in letters}
+        known = rows.filter(place__in=places).count()
+        store_letters(letters)
+        self.result.known += known
+        self.result.stored += len(places) - known
+
+
+def _name_of(topic: Topic) -> str:
+    return f"{topic.name}.dead"
+
+
+def _unread(topic: Topic, done: dict[int, int]) -> dict[int, tuple[int, int]]:
+    """Partition -> (first, end) of the offsets that are not imported yet."""
+    ranges = {
+        partition: (max(first, done.get(partition, 0)), end)
+        for partition, (first, end, _) in watermarks(_name_of(topic)).items()
+    }
+    return {partition: (first, end) for partition, (first, end) in ranges.items() if first < end}
+
+
+def _closed_offsets(topic: Topic, partition: int, first: int, end: int) -> dict[int, DeadLetterState]:
+    found: dict[int, DeadLetterState] = {}
+    for batch in read_partition(_name_of(topic), partition, first, end):
+        for message in batch:
+            envelope = open_message(message, "", "")
+            if header(envelope.headers, _PLACE) is None:
+                found.update(_closed_by(envelope))
+    return found
+
+
+def _closed_by(envelope: Envelope) -> Iterator[tuple[int, DeadLetterState]]:
+    """Nothing for a message that is no closing record."""
+    try:
+        state = DeadLetterState((header(envelope.headers, _CLOSING) or b"").decode())
+        offsets = msgspec.json.decode(envelope.value or b"", type=list[int])
+    except (ValueError, msgspec.MsgspecError):
+        return
+    yield from ((offset, state) for offset in offsets)
+
+
+def _columns_of(topic: Topic, envelope: Envelope, now: datetime) -> dict[str, Any]:
+    def text_of(name: str) -> str:
+        return as_text((header(envelope.headers, f"{_PREFIX}{name}") or b"").decode(errors="replace"))
+
+    place = text_of("place")[:_MAX_PLACE]
+    attempts = parse_whole_number(text_of("attempts"), 1, _MAX_ATTEMPTS) or 1
+    rejection = Rejection(
+        text_of("reason")[:30], text_of("field"), text_of("detail"), text_of("sqlstate")[:5], attempts
+    )
+    at = _time_of(text_of("at")) or now
+    columns = columns_of(topic, MessageResult.reject(_original(envelope, place), rejection), at)
+    return columns | {"place": place}
+
+
+def _original(envelope: Envelope, place: str) -> Envelope:
+    """The rejected message, at its own place; if that is unreadable, at the dead letter's."""
+    own: Place = parse_place(place) or envelope.place
+    is_unreadable = header(envelope.headers, f"{_PREFIX}headers") == b"unreadable"
+    headers = [each for each in envelope.headers or () if not each[0].startswith(_PREFIX)]
+    return Envelope(own, envelope.casino_id, envelope.key, envelope.value, None if is_unreadable else headers)
+
+
+def _time_of(text: str) -> datetime | None:
+    """None for a missing or unreadable time."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _delete(topics: list[str]) -> str:
+    """Why topics could not be deleted; empty if they are."""
+    problems = []
+    admin = new_admin()  # must live until the futures are done
+    for name, future in admin.delete_topics(topics, request_timeout=settings.KAFKA_ANSWER_SECONDS).items():
+        try:
+            future.result()
+        except KafkaException as error:
+            problems.append(f"{name} is imported, but could not be deleted ({explain(error)}): delete it yourself")
+    return "; ".join(problems)

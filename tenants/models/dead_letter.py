@@ -1,0 +1,75 @@
+"""Dead letters: the columns of both their tables, and the catalogue's table, for those without a known casino."""
+
+from django.db import models
+from django.db.models import Q
+
+
+class DeadLetterState(models.TextChoices):
+    OPEN = "open"
+    REPLAYED = "replayed"
+    PURGED = "purged"
+
+
+class DeadLetterColumns(models.Model):
+    """A rejected message, byte for byte, and why it was rejected.
+
+    `place` is where it came from; of each place there is one. `sent_at` is the time of its first sending, also after a
+    replay, by the sender's clock; that of the rejection if it is earlier. `headers` are a JSON array of
+    names and values in base64, whose order and repetition count; null if a name is not UTF-8. `size` is the bytes of
+    value, key and headers. `user_id` is the user's id in the message, if it is readable. A purged one has no content.
+    """
+
+    topic = models.CharField(max_length=255)
+    partition = models.IntegerField()
+    place = models.TextField()
+    sent_at = models.DateTimeField()
+    key = models.BinaryField(null=True)
+    value = models.BinaryField(null=True)
+    headers = models.TextField(null=True)
+    size = models.BigIntegerField()
+    user_id = models.TextField(null=True)
+    reason = models.CharField(max_length=30)
+    field = models.TextField(blank=True)
+    detail = models.TextField(blank=True)
+    sqlstate = models.CharField(max_length=5, blank=True)
+    attempts = models.IntegerField()
+    replays = models.IntegerField()
+    state = models.CharField(max_length=10, default=DeadLetterState.OPEN)
+    rejected_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.UniqueConstraint(name="%(class)s_place", fields=["place"]),
+            models.CheckConstraint(
+                name="%(class)s_is_closed",
+                condition=Q(state=DeadLetterState.OPEN, closed_at=None)
+                | Q(state__in=(DeadLetterState.REPLAYED, DeadLetterState.PURGED), closed_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            # lists of open ones, and their number and bytes
+            models.Index(
+                name="%(class)s_open",
+                fields=["rejected_at", "id"],
+                include=["size"],
+                condition=Q(state=DeadLetterState.OPEN),
+            ),
+            # erasing a user
+            models.Index(name="%(class)s_user", fields=["user_id"], condition=Q(user_id__isnull=False)),
+            # deleting those that were closed long ago
+            models.Index(name="%(class)s_closed", fields=["closed_at"], condition=Q(closed_at__isnull=False)),
+        ]
+
+
+class UnassignedDeadLetter(DeadLetterColumns):
+    """A dead letter without a known casino. `casino_id` is the one that the message names, if it names one."""
+
+    casino_id = models.BigIntegerField(null=True)
+
+    class Meta(DeadLetterColumns.Meta):
+        db_table = "unassigned_dead_letters"
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.place}"
