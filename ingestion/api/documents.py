@@ -7,11 +7,12 @@ import msgspec
 from django.http import QueryDict
 from rest_framework.exceptions import ParseError
 
-from ingestion.mappings.apply import MappedMessage, map_document
+from ingestion.mappings.apply import map_document
 from ingestion.mappings.errors import InvalidMapping, NoSuchMapping, UnreadableDocument
 from ingestion.mappings.format import Mapping
 from ingestion.mappings.options import find_mapping
 from ingestion.topics import Topic
+from ingestion.uploads.mapped import uploaded
 from ingestion.uploads.store import UploadedMessage
 from recommendations.errors import InvalidParameter
 from recommendations.serving.options import load_options
@@ -36,7 +37,7 @@ class RequestMapping:
         found: list[UploadedMessage] = []
         for document in documents:
             try:
-                found += [_uploaded(each, len(found) + number) for number, each in enumerate(self._map(document))]
+                found += uploaded(map_document(self.mapping, document), first=len(found))
             except UnreadableDocument as error:
                 if len(documents) == 1:
                     raise ParseError(str(error)) from error
@@ -44,9 +45,6 @@ class RequestMapping:
             if len(found) > MAX_MESSAGES:
                 raise RequestTooLarge(f"The request has more than {MAX_MESSAGES} messages")
         return found
-
-    def _map(self, document: bytes) -> list[MappedMessage]:
-        return map_document(self.mapping, document)
 
 
 def plain_messages(values: Sequence[bytes]) -> list[UploadedMessage]:
@@ -69,8 +67,3 @@ def request_mapping(parameters: QueryDict, casino: Casino, topic: Topic) -> Requ
         return RequestMapping(find_mapping(topic.name, stored), msgspec.json.encode(stored))
     except (InvalidMapping, NoSuchMapping) as error:
         raise InvalidParameter(f"{MAPPING}: {error}") from error
-
-
-def _uploaded(message: MappedMessage, number: int) -> UploadedMessage:
-    key = msgspec.json.encode(message.row_id) if message.row_id else None
-    return UploadedMessage(number, message.value, key, problems=message.problems)

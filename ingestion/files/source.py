@@ -34,10 +34,14 @@ _SUFFIXES = {
 
 def format_of(name: str) -> FileFormat:
     """The format that the file's name tells. Raises UnreadableFile."""
-    suffix = Path(name.removesuffix(".gz")).suffix.lower()
-    if suffix not in _SUFFIXES:
+    found = find_format(name)
+    if found is None:
         raise UnreadableFile(f"{name} tells no format by its name: give --format, one of {', '.join(FileFormat)}")
-    return _SUFFIXES[suffix]
+    return found
+
+
+def find_format(name: str) -> FileFormat | None:
+    return _SUFFIXES.get(Path(name.removesuffix(".gz")).suffix.lower())
 
 
 @contextmanager

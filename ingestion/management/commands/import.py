@@ -3,6 +3,7 @@
 import os
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
@@ -10,11 +11,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
 from ingestion.errors import IngestionError, UploadInProgress
+from ingestion.files.documents import file_mapping
 from ingestion.files.importing import FileImport, file_upload
 from ingestion.files.readers import read_messages
 from ingestion.files.rejections import RejectionReport
-from ingestion.files.source import STDIN, FileFormat, digest_of, format_of, open_source, unpacked
-from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS
+from ingestion.files.source import STDIN, FileFormat, digest_of, find_format, format_of, open_source, unpacked
+from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic
+from ingestion.uploads.store import UploadedMessage
 from tenants.management.cli.arguments import ready_casino
 from tenants.management.cli.progress import ProgressBar
 from tenants.models import Casino
@@ -39,6 +42,11 @@ class Command(BaseCommand):
             metavar="CHARACTER",
             help="between the cells of a CSV file, or tab (%(default)s)",
         )
+        parser.add_argument(
+            "--mapping",
+            metavar="MAPPING",
+            help="makes messages of a feed's documents: a file, a name of `mapping list`, or own, that of the casino",
+        )
         parser.add_argument("--dry-run", action="store_true", help="validate the messages, and store none")
         parser.add_argument("--again", action="store_true", help="import from the beginning what was imported already")
         parser.add_argument(
@@ -57,15 +65,14 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _import(self, casino: Casino, source: IO[bytes], name: str, options: dict[str, Any]) -> None:
-        file_format, delimiter = FileFormat(options["format"] or format_of(name)), options["delimiter"]
         topic = TOPICS[options["topic"]]
-        reading = f"{file_format}{delimiter}"
-        run = FileImport(casino, topic, file_upload(topic, digest_of(source), reading))
+        digest = digest_of(source)
+        reading, messages = _reader(casino, topic, source, name, options)
+        run = FileImport(casino, topic, file_upload(topic, digest, reading))
         if options["again"] and not options["dry_run"]:
             run.forget_earlier()
         path = options["rejections"] or Path(f"{Path(name).name}.rejected.ndjson")
         is_continued = not options["dry_run"] and run.has_begun()
-        messages = read_messages(unpacked(source), file_format, topic, delimiter)
         with RejectionReport(path, is_continued=is_continued) as report:
             steps = (run.check if options["dry_run"] else run.store)(messages, report)
             self._show(run, steps, source, topic.name)
@@ -82,6 +89,20 @@ class Command(BaseCommand):
             raise CommandError(_ended(run, "another process imports the same file")) from error
         except (IngestionError, Error, OSError) as error:
             raise CommandError(_ended(run, str(error))) from error
+
+
+def _reader(
+    casino: Casino, topic: Topic, source: IO[bytes], name: str, options: dict[str, Any]
+) -> tuple[str, Iterator[UploadedMessage]]:
+    """How the file is read, and its messages. Raises UnreadableFile."""
+    given = options["mapping"]
+    if given is None:
+        file_format, delimiter = FileFormat(options["format"] or format_of(name)), options["delimiter"]
+        return f"{file_format}{delimiter}", read_messages(unpacked(source), file_format, topic, delimiter)
+    mapping = file_mapping(given, casino, topic)
+    is_lines = (options["format"] or find_format(name)) == FileFormat.NDJSON
+    reading = f"{'lines' if is_lines else 'document'}:{sha256(mapping.identity).hexdigest()[:16]}"
+    return reading, mapping.messages(unpacked(source), is_lines=is_lines)
 
 
 def _as_delimiter(text: str) -> str:

@@ -1,0 +1,112 @@
+"""`manage.py import --mapping`: a file of a feed's documents, of which a mapping makes messages."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management.base import CommandError
+
+from ingestion.tests.manage_processes import IN_PROCESSES
+from recommendations.models import User
+from tenants.routing.context import use_casino
+
+from .test_import import import_file, rejections
+
+pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+
+MAPPING = """
+messages: users
+each: $.customers[*]
+fields:
+  id: ref
+  name: first
+  surname: last
+  birth_year: year
+  currency: {value: EUR}
+  country: {value: GERMANY}
+  gender: {value: OTHER}
+  timestamp: {value: "2026-01-01"}
+  favorite_sport: {value: FOOTBALL}
+"""
+PLAIN = MAPPING.replace("each: $.customers[*]\n", "")
+CSV = PLAIN.replace("birth_year: year", "birth_year: {from: year, then: {number: {decimal: .}}}").replace(
+    "messages: users\n", "messages: users\nsource: {csv: {encoding: windows-1252, delimiter: ';'}}\n"
+)
+ADA, BEA = (
+    {"ref": f"c-{number}", "first": name, "last": "X", "year": 1985} for number, name in ((1, "Ada"), (2, "Bea"))
+)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def import_mapped(name, content, mapping, *options):
+    Path("own.yaml").write_text(mapping)
+    return import_file("users", name, content, "--mapping", "own.yaml", *options)
+
+
+def names(casino):
+    with use_casino(casino.current):
+        return set(User.objects.values_list("name", flat=True))
+
+
+def test_a_document_makes_several_messages(casino_a, casino_b):
+    content = json.dumps({"customers": [ADA, BEA | {"year": "?"}, BEA]})
+    assert import_mapped("feed.json", content, MAPPING).startswith("3 messages: 2 stored, 1 wrong_type.")
+    assert rejections("feed.json") == [(2, "wrong_type", "birth_year")]
+    assert (names(casino_a), names(casino_b)) == ({"Ada", "Bea"}, set())
+
+
+def test_each_line_is_a_document_and_a_broken_one_is_rejected_alone(casino_a):
+    content = f"{json.dumps(ADA)}\n{{\n{json.dumps(BEA)}\n"
+    assert import_mapped("feed.ndjson", content, PLAIN).startswith("3 messages: 2 stored, 1 malformed.")
+    assert import_mapped("feed.ndjson", content, PLAIN) == "No messages that are not imported already.\n"
+    assert names(casino_a) == {"Ada", "Bea"}
+
+
+@pytest.mark.parametrize("encoding", ["windows-1252", "utf-8-sig"])
+def test_each_row_is_a_document_and_a_broken_one_is_rejected_alone(casino_a, encoding):
+    rows = "ref;first;last;year\nc-1;Zoë;X;1985\nc-2;Bea;X;1985;what\nc-3;Eva;X;1985\n"
+    assert import_mapped("feed.csv", rows.encode(encoding), CSV).startswith("3 messages: 2 stored, 1 malformed.")
+    assert names(casino_a) == {"Zoë", "Eva"}
+
+
+def test_a_shipped_mapping_is_named(casino_a):
+    rows = "Div,Date,Time,HomeTeam,AwayTeam,B365H\nE0,20/12/2027,15:00,Arsenal,Everton,1.85\n"
+    assert import_file("events", "E0.csv", rows, "--mapping", "football-data-co-uk").startswith("1 messages: ")
+
+
+def test_the_casinos_own_mapping_is_used(casino_a):
+    with pytest.raises(CommandError, match=r"no mapping\.events"):
+        import_file("events", "E0.csv", "", "--mapping", "own")
+    casino_a.options = {"mapping": {"events": "football-data-co-uk"}}
+    casino_a.save()
+    rows = "Div,Date,Time,HomeTeam,AwayTeam,B365H\nE0,20/12/2027,15:00,Arsenal,Everton,1.85\n"
+    assert import_file("events", "E0.csv", rows, "--mapping", "own").startswith("1 messages: ")
+
+
+def test_a_file_mapped_in_another_way_is_another_one(casino_a):
+    content = json.dumps(ADA)
+    for mapping, expected in ((PLAIN, "1 messages: 1 stored"), (PLAIN.replace("EUR", "GBP"), "1 messages: 1 updated")):
+        assert import_mapped("feed.ndjson", content, mapping).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "mapping", "text"),
+    [
+        ('{"customers": [', MAPPING, "after message 0: the document is no valid JSON"),
+        ("{}", MAPPING, "nothing at each"),
+        ("{}", PLAIN.replace("users", "events"), "--mapping own.yaml"),
+        ("{}", "fields", "--mapping own.yaml"),
+    ],
+)
+def test_what_is_wrong_is_told(casino_a, content, mapping, text):
+    with pytest.raises(CommandError, match=text):
+        import_mapped("feed.json", content, mapping)
+
+
+def test_an_unknown_mapping_is_told(casino_a):
+    with pytest.raises(CommandError, match="--mapping nothing"):
+        import_file("events", "feed.json", "{}", "--mapping", "nothing")
