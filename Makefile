@@ -11,7 +11,7 @@ WORKERS ?= $(if $(ARGS),0,$(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2)
 export EMBEDDED_POSTGRES ?= 1
 unexport PYTHONDONTWRITEBYTECODE  # or each of the tests' processes would compile the project again
 
-.PHONY: help demo run shell profile test test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips fail-closed chaos kafka bench format lock clean
+.PHONY: help demo run shell profile test test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips fail-closed release-formats chaos kafka bench format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -61,6 +61,11 @@ audit: .venv/dev  ## insecure code, and known holes in what is installed; findin
 	$(BIN)/bandit -q -c pyproject.toml -r recsys_project tenants recommendations ingestion operations dashboard demo
 	$(BIN)/pip list --outdated --disable-pip-version-check
 	$(BIN)/pip-audit --requirement requirements.txt --progress-spinner off
+
+release-formats: .venv/dev  ## record what this release takes, against which later ones are tested; RELEASE=1.1
+	@test -n "$(RELEASE)" || { echo "say which release: make release-formats RELEASE=1.1"; exit 2; }
+	$(MANAGE) export_message_schemas docs/schemas
+	RELEASE=$(RELEASE) $(BIN)/pytest -q ingestion/tests/messages/test_released_formats.py -k recorded
 
 chaos: .venv/dev  ## some minutes of kills, cuts and outages while messages are ingested; APACHE=1 on a real Apache Kafka; ARGS='--seed 7'
 	$(if $(APACHE),$(APACHE_KAFKA) run) $(BIN)/python -m ingestion.tests.chaos $(ARGS)
