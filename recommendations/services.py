@@ -1,10 +1,10 @@
 """The services of views and commands: configure a casino, recommend to users, create dummy coupons.
 
-All but `configure` work on the current casino's data.
+All but `configure` and `change_options` work on the current casino's data.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
 from time import perf_counter
@@ -71,6 +71,18 @@ def configure(
         if staff is not None:
             message = f"Configured: recommender {before or 'none'} to {name}."
             LogEntry.objects.log_actions(staff.pk, [casino], CHANGE, message, single_object=True)
+        answer_once_caches_expire()
+    return casino
+
+
+def change_options(casino_id: int, change: Callable[[dict[str, Any]], dict[str, Any]], *, now: datetime) -> Casino:
+    """Store what `change` makes of a casino's stored options; the rest of its configuration stays. Raises
+    InvalidConfiguration."""
+    with transaction.atomic():
+        casino = Casino.objects.select_for_update().get(pk=casino_id)
+        casino.options = options_as_json(parse_options(change(casino.options or {}))) or None
+        casino.timestamp = now
+        casino.save(update_fields=["options", "timestamp"])
         answer_once_caches_expire()
     return casino
 

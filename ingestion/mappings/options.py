@@ -1,10 +1,12 @@
 """The mappings in a casino's options: by topic the name of a shipped one, or a mapping itself."""
 
 import json
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from recommendations.errors import InvalidConfiguration
+from recommendations.services import change_options
 from recommendations.serving.options import Options
 
 from .errors import InvalidMapping, NoSuchMapping
@@ -25,6 +27,15 @@ def check_mappings(options: Options) -> None:
                 find_mapping(topic, given)
         except (InvalidMapping, NoSuchMapping) as error:
             raise InvalidConfiguration(f"options: {error}") from error
+
+
+def use_mapping(casino_id: int, topic: str, given: str | dict[str, Any], *, now: datetime) -> None:
+    """Make it the casino's option for the topic. Raises InvalidConfiguration."""
+
+    def change(options: dict[str, Any]) -> dict[str, Any]:
+        return {**options, "mapping": {**options.get("mapping", {}), topic: given}}
+
+    change_options(casino_id, change, now=now)
 
 
 @lru_cache(_CACHED)

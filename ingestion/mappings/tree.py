@@ -58,6 +58,15 @@ class Node:
         return self.value if isinstance(self.value, list) else [self]
 
 
+def as_json(node: Node) -> Any:
+    """The tree as JSON's values, which `read_json` reads as the same tree."""
+    if isinstance(node.value, dict):
+        return {name: as_json(each) for name, each in node.value.items()}
+    if isinstance(node.value, list):
+        return [as_json(each) for each in node.value]
+    return float(node.value) if isinstance(node.value, Decimal) else node.value
+
+
 def listed(names: tuple[str, ...]) -> str:
     return ", ".join(names)
 

@@ -1,4 +1,4 @@
-"""`manage.py mapping <verb>`: tries mappings out, and shows those of this release."""
+"""`manage.py mapping <verb>`: tries mappings out, lets casinos use them, and shows those of this release."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,19 +12,23 @@ from django.utils import timezone
 from ingestion.errors import IngestionError
 from ingestion.mappings.errors import NoSuchMapping
 from ingestion.mappings.format import Mapping
+from ingestion.mappings.options import use_mapping
 from ingestion.mappings.parse import parse_mapping
 from ingestion.mappings.preview import ACCEPTED, PARTIAL, REMOVES, PreviewedMessage, preview
 from ingestion.mappings.shipped import shipped_mapping, shipped_names, shipped_text
-from ingestion.mappings.tree import read_yaml
+from ingestion.mappings.tree import Node, as_json, read_yaml
 from ingestion.messages.decoding import TimeBounds
 from ingestion.own_words import own_words_of
 from ingestion.topics import TOPICS
+from recommendations.errors import InvalidConfiguration
 from recommendations.validation.status_words import NO_WORDS
+from tenants.management.cli.arguments import ready_casino
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbCommand, VerbResult, columns, registry
 from tenants.numbers import as_id
 
 _SHOWN = 20
+_MAPPING = "a file, or the name of a mapping of this release"
 _BY_LINES = {".ndjson", ".jsonl"}
 _GOOD = frozenset({ACCEPTED, PARTIAL, REMOVES})
 
@@ -57,7 +61,7 @@ class TryMapping(Verb):
     help = "Show which messages a mapping makes of a sample, and what the validation says. Nothing is stored."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("mapping", metavar="MAPPING", help="a file, or the name of a mapping of this release")
+        parser.add_argument("mapping", metavar="MAPPING", help=_MAPPING)
         parser.add_argument("sample", type=Path, metavar="SAMPLE", help="a document; of *.ndjson each line is one")
         parser.add_argument("--casino", type=as_id, metavar="ID", help="with this casino's own words for a status")
         parser.add_argument("--key", metavar="KEY", help="the documents' Kafka key")
@@ -88,6 +92,22 @@ class TryMapping(Verb):
         return VerbResult(_described(messages), messages, problem)
 
 
+class UseMapping(Verb):
+    name = "use"
+    help = "Read a casino's Kafka messages by a mapping, from the consumer's next batch on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("mapping", metavar="MAPPING", help=_MAPPING)
+        parser.add_argument("--casino", type=as_id, required=True, metavar="ID", help="the casino's id")
+
+    def run(self, terminal: Terminal, *args: Any, mapping: str, casino: int, **options: Any) -> VerbResult:
+        chosen, found = ready_casino(casino), _mapping(mapping)
+        option = as_json(_tree(Path(mapping))) if Path(mapping).is_file() else found.name
+        use_mapping(chosen.pk, found.messages, option, now=timezone.now())
+        text = f"The {found.messages} of {chosen} are read by {found.name}, from the consumer's next batch on."
+        return VerbResult(text, {"casino_id": chosen.pk, "mapping": {found.messages: option}})
+
+
 def _mapping(given: str) -> Mapping:
     path = Path(given)
     if not path.is_file():
@@ -95,7 +115,11 @@ def _mapping(given: str) -> Mapping:
             return shipped_mapping(given)
         except NoSuchMapping as error:
             raise CommandError(f"{given} is no file, and {error}") from error
-    return parse_mapping(read_yaml(path.read_text(errors="replace"), path.name), path.stem)
+    return parse_mapping(_tree(path), path.stem)
+
+
+def _tree(path: Path) -> Node:
+    return read_yaml(path.read_text(errors="replace"), path.name)
 
 
 def _documents(sample: Path) -> Iterator[bytes]:
@@ -127,12 +151,12 @@ def _json(value: Any) -> str:
 
 
 class Command(VerbCommand):
-    help = "Try a mapping on a sample; list and show the mappings of this release."
+    help = "Try a mapping on a sample, let a casino use it; list and show the mappings of this release."
     requires_system_checks = []
-    verbs = registry([TryMapping(), ListMappings(), ShowMapping()])
+    verbs = registry([TryMapping(), UseMapping(), ListMappings(), ShowMapping()])
 
     def _run(self, verb: Verb, options: dict[str, Any]) -> VerbResult:
         try:
             return super()._run(verb, options)
-        except IngestionError as error:
+        except (IngestionError, InvalidConfiguration) as error:
             raise CommandError(str(error)) from error

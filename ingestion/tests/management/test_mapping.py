@@ -107,3 +107,33 @@ def test_a_sample_that_is_no_document_is_rejected(folder):
     printed, problem = tried(folder, "<a/>")
     assert "message 1: malformed: the document is no valid JSON" in printed
     assert problem == "1 of 1 messages are rejected."
+
+
+def test_a_casino_uses_a_mapping_and_keeps_its_other_options(folder, casino_a, casino_b):
+    Casino.objects.filter(pk=casino_a.pk).update(options={"event_limit": 5, "mapping": {"users": "debezium-users"}})
+    assert "events of Alpha" in mapping("use", folder / "mine.yaml", "--casino", casino_a.pk)
+    stored = Casino.objects.get(pk=casino_a.pk).options
+    assert stored["event_limit"] == 5
+    assert stored["mapping"]["users"] == "debezium-users"
+    assert stored["mapping"]["events"]["fields"] == {
+        "id": "no",
+        "sport": {"value": "FOOTBALL"},
+        "league": "league",
+        "status": "state",
+        "begin_timestamp": {"from": "kickoff", "then": {"time": {"zone": "UTC"}}},
+    }
+    mapping("use", "openligadb", "--casino", casino_a.pk)
+    assert Casino.objects.get(pk=casino_a.pk).options["mapping"]["events"] == "openligadb"
+    assert Casino.objects.get(pk=casino_b.pk).options is None
+
+
+def test_a_mapping_that_can_not_be_used_changes_nothing(folder, casino_a):
+    (folder / "mine.yaml").write_text(MAPPING.replace("league:", "leeg:"))
+    with pytest.raises(CommandError, match=r"mine\.yaml:7:3: .* has no 'leeg'"):
+        mapping("use", folder / "mine.yaml", "--casino", casino_a.pk)
+    with pytest.raises(CommandError, match="No casino with a complete database has the id 99"):
+        mapping("use", "openligadb", "--casino", 99)
+    Casino.objects.filter(pk=casino_a.pk).update(options={"of a later release": 1})
+    with pytest.raises(CommandError, match="of a later release"):
+        mapping("use", "openligadb", "--casino", casino_a.pk)
+    assert Casino.objects.get(pk=casino_a.pk).options == {"of a later release": 1}
