@@ -122,7 +122,7 @@ def test_coupons_are_counted_and_those_of_unknown_users_wait(sender, casino_a):
 def test_a_coupon_read_in_part_is_answered_with_its_problems(sender, casino_a):
     in_casino(casino_a, lambda: UserFactory(id=7))
     [item] = sender.post("/coupons", coupon(id=3, recommended_events=[SELECTION, {}])).json()["items"]
-    assert item["detail"] == "recommended_events[1].country: missing"
+    assert item["detail"] == "recommended_events[1].sport: missing"
 
 
 def test_a_coupon_without_an_id_needs_an_idempotency_key(sender, casino_a):
