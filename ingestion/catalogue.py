@@ -8,6 +8,7 @@ from django.db.models import F
 from django.db.models.fields.json import KT
 
 from ingestion.errors import AllDatabasesUnavailable
+from recommendations.validation.odds import OddFormat
 from tenants.current_casino import CATALOGUE
 from tenants.models import Casino
 from tenants.models.casino import ENDED_STATES
@@ -24,12 +25,13 @@ def catalogue_required() -> Iterator[None]:
 
 def find_casinos(ids: Iterable[int | None], topic: str = "") -> dict[int, Casino]:
     """The casinos with these ids, except deleted ones, with the option `catalogue` as `stored_catalogue` and, with a
-    `topic`, the option for its mapping (`mapping_option`); the rest of their configurations is not loaded. Raises
-    AllDatabasesUnavailable."""
+    `topic`, the options for its mapping (`mapping_option`) and for odds (`odd_format_option`); the rest of their
+    configurations is not loaded. Raises AllDatabasesUnavailable."""
     with catalogue_required():
         casinos = Casino.objects.using(CATALOGUE).exclude(state__in=ENDED_STATES)
         if topic:
-            casinos = casinos.annotate(mapping_option=KT(f"options__mapping__{topic}"))
+            own = {"mapping_option": KT(f"options__mapping__{topic}"), "odd_format_option": KT("options__odd_format")}
+            casinos = casinos.annotate(**own)
         wanted = [each for each in ids if each is not None]
         casinos = casinos.defer("recommendation_schema", "options").annotate(stored_catalogue=F("options__catalogue"))
         return casinos.in_bulk(wanted)
@@ -39,6 +41,21 @@ def mapping_option(casino: Casino) -> str | None:
     """The casino's option for the mapping of the topic that it was found for: a name, or JSON; None without one."""
     option: str | None = getattr(casino, "mapping_option", None)
     return option
+
+
+def odd_format_option(casino: Casino) -> OddFormat:
+    """The option for odds whose messages tell no format, of a casino that was found for a topic. Raises ValueError for
+    an unknown one."""
+    return _odd_format(getattr(casino, "odd_format_option", None))
+
+
+def stored_odd_format(options: object) -> OddFormat:
+    """The option in a casino's stored options. Raises ValueError for an unknown one."""
+    return _odd_format(options.get("odd_format") if isinstance(options, dict) else None)
+
+
+def _odd_format(option: str | None) -> OddFormat:
+    return OddFormat.DECIMAL if option is None else OddFormat(option)
 
 
 def require_catalogue() -> None:

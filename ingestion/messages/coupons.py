@@ -13,7 +13,7 @@ from msgspec import UnsetType
 
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields
-from recommendations.validation.odds import OddFormat, parse_format, read_odd
+from recommendations.validation.odds import parse_format, read_odd
 from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import CouponRow, Selection, UnreadSelection, require_selections
 
@@ -49,7 +49,7 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     the ids of their events."""
     message = _DECODE_COUPON(envelope.value or b"")
     require_selections(len(message.recommended_events))
-    odd_format = message.odd_format
+    odd_format = message.odd_format or bounds.odd_format
     decoded = [_decode_selection(bytes(raw), odd_format) for raw in message.recommended_events]
     selections = tuple(each.selection for each in decoded if each.selection is not None)
     if not selections and all(each.event_id is None for each in decoded):
@@ -70,17 +70,17 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     )
 
 
-def _decode_selection(raw: bytes, odd_format: str | None) -> _DecodedSelection:
+def _decode_selection(raw: bytes, odd_format: str) -> _DecodedSelection:
     """The selection with this JSON, whose odd has this format unless it tells its own."""
     return _cached_selection(raw, odd_format) if len(raw) <= _CACHED_BYTES else _decode(raw, odd_format)
 
 
 @lru_cache(_CACHED_SELECTIONS)
-def _cached_selection(raw: bytes, odd_format: str | None) -> _DecodedSelection:
+def _cached_selection(raw: bytes, odd_format: str) -> _DecodedSelection:
     return _decode(raw, odd_format)
 
 
-def _decode(raw: bytes, odd_format: str | None) -> _DecodedSelection:
+def _decode(raw: bytes, odd_format: str) -> _DecodedSelection:
     try:
         message = _DECODE_SELECTION(raw)
         home_team, away_team = _teams(message)
@@ -112,11 +112,11 @@ def _teams(message: SelectionMessage) -> tuple[str, str]:
     raise InvalidRow("missing", "away_team" if home else "home_team", "is required, or the name of a one-sided event")
 
 
-def _odd(given: msgspec.Raw | UnsetType, odd_format: str | None) -> Decimal | None:
+def _odd(given: msgspec.Raw | UnsetType, odd_format: str) -> Decimal | None:
     """None for a void selection. Raises InvalidRow for what is no odd at all."""
     if isinstance(given, UnsetType) or (raw := bytes(given)) == b"null":
         return None
-    odd = read_odd("odd", raw, OddFormat.DECIMAL if odd_format is None else parse_format(odd_format))
+    odd = read_odd("odd", raw, parse_format(odd_format))
     return None if odd <= _VOID else fields.odd("odd", odd)
 
 

@@ -19,7 +19,7 @@ from recommendations.models import UserStatus
 from recommendations.validation import fields
 from recommendations.validation.changes import Change
 from recommendations.validation.fields import EARLIEST, LATEST
-from recommendations.validation.odds import parse_format, read_odd
+from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import (
     AnyRow,
@@ -75,16 +75,18 @@ _NO_CASINO = Rejection(
 
 class TimeBounds(msgspec.Struct):
     """The latest valid times in messages of one batch: of past facts (`past`), and of events to come (`future`).
-    `received` is the time of the batch's receipt; `next_clamped` that of the next message dated after it."""
+    `received` is the time of the batch's receipt; `next_clamped` that of the next message dated after it. `odd_format`
+    is that of the casino's messages that tell none."""
 
     past: datetime
     future: datetime
     received: datetime
     next_clamped: datetime
+    odd_format: OddFormat = OddFormat.DECIMAL
 
     @classmethod
-    def at(cls, now: datetime) -> Self:
-        return cls(now + _CLOCK_SKEW, now + limits.horizon, now, now)
+    def at(cls, now: datetime, odd_format: OddFormat = OddFormat.DECIMAL) -> Self:
+        return cls(now + _CLOCK_SKEW, now + limits.horizon, now, now, odd_format)
 
     def clamp(self, time: datetime) -> datetime:
         """At the latest the time of receipt. Messages dated after it keep their order, the order of decoding: they
@@ -181,7 +183,7 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
         home_team=message.home_team,
         away_team=message.away_team,
         sport=message.sport,
-        odd=_odd(message),
+        odd=_odd(message, bounds),
         category=message.category,
         status=message.status,
         timestamp=as_of,
@@ -191,13 +193,9 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
     return row
 
 
-def _odd(message: EventMessage) -> Decimal:
-    raw = bytes(message.odd)
-    return (
-        fields.amount("odd", raw)
-        if message.odd_format is None
-        else read_odd("odd", raw, parse_format(message.odd_format))
-    )
+def _odd(message: EventMessage, bounds: TimeBounds) -> Decimal:
+    told = message.odd_format
+    return read_odd("odd", bytes(message.odd), bounds.odd_format if told is None else parse_format(told))
 
 
 def decode_served(envelope: Envelope, bounds: TimeBounds) -> ServedRow:

@@ -82,20 +82,20 @@ def _to_come(name: str) -> Read:
     return lambda given, bounds, _: time_in_json(name, given, bounds.future)
 
 
-def _price(raw: bytes, _: TimeBounds, found: Fields) -> Decimal | None:
+def _price(raw: bytes, bounds: TimeBounds, found: Fields) -> Decimal | None:
     """The odd; None where the message says that there is none."""
     if raw == NULL or (raw.startswith(b'"') and status_words.normalized(READ_TEXT(raw)) in _OFF_THE_BOARD):
         return None
-    odd = read_odd("odd", raw, _odd_format(found))
+    odd = read_odd("odd", raw, _odd_format(found, bounds.odd_format))
     return None if odd <= 1 else odd
 
 
-def _odd_format(found: Fields) -> OddFormat:
+def _odd_format(found: Fields, default: OddFormat) -> OddFormat:
     """Raises InvalidRow for an unknown format, and for several."""
     told = {READ_TEXT(each) for each in found.values.get("odd_format", ()) if each != NULL}
     if len(told) > 1:
         raise InvalidRow("inconsistent", "odd_format", "occurs more than once, with different values: send it once")
-    return parse_format(*told) if told else OddFormat.DECIMAL
+    return parse_format(*told) if told else default
 
 
 def _limit(name: str) -> Read:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
-from ingestion.catalogue import find_casinos, mapping_option, require_catalogue
+from ingestion.catalogue import find_casinos, mapping_option, odd_format_option, require_catalogue
 from ingestion.dead_letters.write import DeadLetters
 from ingestion.errors import (
     AllDatabasesUnavailable,
@@ -30,6 +30,7 @@ from ingestion.outcomes import DecodedMessage, MessageResult
 from ingestion.own_words import read_own_words
 from ingestion.parking.parking import Parking
 from ingestion.topics import Topic
+from recommendations.validation.odds import OddFormat
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
 from tenants.postgresql.wait_budget import waiting_at_most
@@ -170,11 +171,26 @@ class CasinoStore:
 
     def _read_mapped(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> MappedTurn:
         option = mapping_option(casino)
-        if option is None:
+        try:
+            odd_format = odd_format_option(casino)
+        except ValueError as error:
+            return MappedTurn(0, f"the option odd_format can't be used: {error}")
+        if option is None and odd_format is OddFormat.DECIMAL:
             return MappedTurn(len(messages))
         if self.circuit_breaker.is_open(casino.pk):  # they will be read when they are tried again
             return MappedTurn(0)
-        return read_mapped_messages(self._topic, casino.pk, option, messages, TimeBounds.at(now))
+        bounds = TimeBounds.at(now, odd_format)
+        if option is not None:
+            return read_mapped_messages(self._topic, casino.pk, option, messages, bounds)
+        self._read_again(messages, bounds)
+        return MappedTurn(len(messages))
+
+    def _read_again(self, messages: Sequence[DecodedMessage], bounds: TimeBounds) -> None:
+        decode, partial = self._topic.decode, self._topic.partial
+        for message in messages:
+            message.content = read_message(decode, partial, message.envelope, bounds)
+        if partial is not None:
+            read_own_words(self._topic, messages, bounds)
 
     def _record_mapped_turn(self, casino: Casino, turn: MappedTurn) -> None:
         """A casino whose messages are not all read pauses as long as its turn took, and for a while if its mapping

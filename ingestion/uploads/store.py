@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from ingestion import metrics
+from ingestion.catalogue import stored_odd_format
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Door, Envelope, Headers, Place
 from ingestion.messages.reading import read_message, with_problems
@@ -60,6 +61,7 @@ class UploadStore:
         self._upload, self._received_at = upload, received_at
         self._report_rejected = report_rejected
         self._headers: Headers = [(CASINO_HEADER, str(casino.pk).encode())]
+        self._odd_format = stored_odd_format(casino.options)
         self._own_words = stored_words(topic, casino.pk, casino.options)
 
     def store(self, chunk: Sequence[UploadedMessage], now: datetime) -> list[MessageResult]:
@@ -79,7 +81,7 @@ class UploadStore:
         return results
 
     def decode(self, chunk: Sequence[UploadedMessage]) -> list[DecodedMessage]:
-        bounds = TimeBounds.at(self._received_at)
+        bounds = TimeBounds.at(self._received_at, self._odd_format)
         bounds.next_clamped += _STEP * chunk[0].number
         return [self._decode(message, bounds) for message in chunk]
 

@@ -18,6 +18,7 @@ from recommendations.validation import fields
 from recommendations.validation.currencies import smallest_amount
 from recommendations.validation.fields import MAX_STAKE
 from recommendations.validation.normal_form import upper_form
+from recommendations.validation.odds import OddFormat
 from recommendations.validation.own_ids import MAX_ID_TEXT, own_id
 from recommendations.validation.status_words import EVENT_WORDS, USER_WORDS, Words, normalized
 from tenants.numbers import parse_decimal
@@ -117,6 +118,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         tuple[Name, ...],
         Meta(max_length=10, description="Recommenders to use, in order, if the configured one lacks data."),
     ] = ("dynamic", "trending", "soonest")
+    odd_format: Annotated[
+        OddFormat, Meta(description="The format of odds in messages that tell none; at once, for new messages.")
+    ] = OddFormat.DECIMAL
     status_words: Annotated[StatusWords, Meta(description="Own words for a status in messages.")] = NO_STATUS_WORDS
     catalogue: Annotated[
         Catalogue,
