@@ -12,8 +12,7 @@ from recommendations.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMEND
 from recommendations.serving.options import DEFAULTS, Options, parse_options
 from recommendations.serving.output_schema import FieldMapping, parse_schema, schema_as_json
 from recommendations.validation import strict_json
-from tenants.admin.forms import WholeNumberField
-from tenants.ids import MAX_ID
+from recommendations.validation.own_ids import MAX_ID_TEXT, OwnId, parse_own_id
 from tenants.models import Casino
 
 MAX_LENGTH = 100_000
@@ -49,6 +48,19 @@ class JSONText(forms.CharField):
         return parsed
 
 
+class OwnIdField(forms.CharField):
+    """A casino's own id; `cleaned_data` has a number, text or None."""
+
+    def clean(self, value: Any) -> OwnId | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        own = parse_own_id(text)
+        if own is None:
+            raise ValidationError("Enter an id: a number, or other printable text.")
+        return own
+
+
 class ConfigurationForm(forms.Form):
     """`schema` and `parsed_options` are the parsed input. `version` is the configuration that the page was loaded with,
     `user_id` the user of the preview."""
@@ -69,12 +81,12 @@ class ConfigurationForm(forms.Form):
         required=False,
         help_text="Only options that differ from their default. Empty: all defaults.",
     )
-    user_id = WholeNumberField(
-        label="Preview for user", required=False, min_value=1, max_value=MAX_ID, help_text="The user's id."
+    user_id = OwnIdField(
+        label="Preview for user", required=False, max_length=MAX_ID_TEXT, help_text="The casino's own id of the user."
     )
     version = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40)
 
-    def __init__(self, data: Any = None, *, casino: Casino, user_id: int | None = None) -> None:
+    def __init__(self, data: Any = None, *, casino: Casino, user_id: OwnId | None = None) -> None:
         initial = {
             "recommender_type": casino.recommender_type or DEFAULT_RECOMMENDER,
             "recommendation_schema": as_text(casino.recommendation_schema or FIRST_SCHEMA),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -17,13 +18,13 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.casino_reader import Unavailable, read
 from dashboard.forms import ConfigurationForm, as_text, as_version
-from recommendations.errors import UserNotFound
+from recommendations.errors import IdNotOfType, InvalidConfiguration, UserNotFound
 from recommendations.services import configure
 from recommendations.serving.options import DEFAULTS, all_options_as_json, options_schema
 from recommendations.serving.output_schema import EVENT_SOURCES, SOURCES, Conversions
 from recommendations.serving.preview import find_users, preview_configuration
+from recommendations.validation.own_ids import OwnId, parse_own_id
 from tenants.models import Casino
-from tenants.numbers import parse_id
 
 from .base import open_casino, render_page
 
@@ -53,10 +54,10 @@ def configuration_page(request: HttpRequest, casino_id: int) -> HttpResponse:
     """POST with `save` stores the configuration; any other POST only shows the preview."""
     casino = open_casino(request, casino_id)
     is_posted = request.method == "POST"
-    user_id = parse_id(request.GET.get("user", "").strip()) or (None if is_posted else _first_user(casino))
+    user_id = parse_own_id(request.GET.get("user", "").strip()) or (None if is_posted else _first_user(casino))
     form = ConfigurationForm(request.POST if is_posted else None, casino=casino, user_id=user_id)
     if is_posted and "save" in request.POST and form.is_valid() and _save(request, casino, form):
-        query = f"?user={form.cleaned_data['user_id']}" if form.cleaned_data["user_id"] else ""
+        query = f"?{urlencode({'user': form.cleaned_data['user_id']})}" if form.cleaned_data["user_id"] else ""
         return HttpResponseRedirect(reverse("configuration", args=[casino.pk]) + query)
     context = {
         "casino": casino,
@@ -96,13 +97,16 @@ def _save(request: HttpRequest, casino: Casino, form: ConfigurationForm) -> bool
     except ConfigurationConflict as error:
         form.add_error(None, f"{error} Nothing was saved; your input is below. Open the page again to see the change.")
         return False
+    except InvalidConfiguration as error:  # of what only the casino's stored ids tell
+        form.add_error("recommendation_schema", str(error))
+        return False
     messages.success(request, f"The configuration of {casino} is saved and applies from the next request.")
     return True
 
 
-def _first_user(casino: Casino) -> int | None:
+def _first_user(casino: Casino) -> OwnId | None:
     users = read(casino, lambda: find_users("", limit=1))
-    return users[0].pk if isinstance(users, list) and users else None
+    return users[0].own_id if isinstance(users, list) and users else None
 
 
 def _preview(casino: Casino, form: ConfigurationForm) -> dict[str, Any]:
@@ -113,7 +117,10 @@ def _preview(casino: Casino, form: ConfigurationForm) -> dict[str, Any]:
     if user_id is None:
         return {"problem": "Enter a user's id to see the response."}
     started = time.perf_counter()
-    answer = read(casino, lambda: _answer(casino, form, user_id))
+    try:
+        answer = read(casino, lambda: _answer(casino, form, user_id))
+    except IdNotOfType as error:
+        return {"problem": f"{error}."}
     if isinstance(answer, Unavailable):
         return {"problem": answer.reason}
     if answer is None:
@@ -121,7 +128,7 @@ def _preview(casino: Casino, form: ConfigurationForm) -> dict[str, Any]:
     return {"answer": as_text(answer), "milliseconds": (time.perf_counter() - started) * 1000}
 
 
-def _answer(casino: Casino, form: ConfigurationForm, user_id: int) -> dict[str, Any] | None:
+def _answer(casino: Casino, form: ConfigurationForm, user_id: OwnId) -> dict[str, Any] | None:
     try:
         return preview_configuration(
             casino_id=casino.pk,

@@ -14,10 +14,10 @@ from dashboard.casino_reader import Unavailable, read
 from recommendations.errors import UserNotFound
 from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.serving.options import load_options
-from recommendations.serving.preview import Favourite, find_users, latest_coupons, preview_recommenders
+from recommendations.serving.preview import Favourite, find_user_id, find_users, latest_coupons, preview_recommenders
 from recommendations.serving.recommendation import Recommendation
+from recommendations.validation.own_ids import OwnId, parse_own_id
 from tenants.models import Casino
-from tenants.numbers import parse_id
 
 from .base import open_casino, render_page
 
@@ -63,8 +63,8 @@ def try_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
     """`?q=` lists users by name or id, `?user=` previews one of them."""
     casino = open_casino(request, casino_id)
     search = request.GET.get("q", "").strip()
-    user_id = parse_id(request.GET.get("user", "").strip())
-    after = parse_id(request.GET.get("after", "").strip()) or 0
+    user_id = parse_own_id(request.GET.get("user", "").strip())
+    after = request.GET.get("after", "").strip()
     result: Any = read(casino, lambda: _preview_or_users(casino, search, after, user_id))
     if isinstance(result, Unavailable):
         result = {"unavailable": result}
@@ -72,30 +72,31 @@ def try_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
     return render_page(request, "try", f"Try a user: {casino.name}", context)
 
 
-def _preview_or_users(casino: Casino, search: str, after: int, user_id: int | None) -> dict[str, Any]:
+def _preview_or_users(casino: Casino, search: str, after: str, user_id: OwnId | None) -> dict[str, Any]:
     if user_id is not None:
         try:
             return {"preview": _preview_user(casino, user_id, timezone.now())}
         except UserNotFound:
             pass  # the page shows "no such user" above the list of users
-    users = find_users(search, after=after, limit=USERS_A_PAGE + 1)
+    users = find_users(search, after=(find_user_id(after) if after else None) or 0, limit=USERS_A_PAGE + 1)
     has_more = len(users) > USERS_A_PAGE
-    return {"users": users[:USERS_A_PAGE], "next_after": users[USERS_A_PAGE - 1].pk if has_more else None}
+    return {"users": users[:USERS_A_PAGE], "next_after": users[USERS_A_PAGE - 1].own_id if has_more else None}
 
 
-def _preview_user(casino: Casino, user_id: int, now: datetime) -> UserPreview:
+def _preview_user(casino: Casino, user_id: OwnId, now: datetime) -> UserPreview:
     """The configured recommender's slip comes first. Raises UserNotFound."""
     found = preview_recommenders(casino_id=casino.pk, user_id=user_id, now=now, options=load_options(casino.options))
-    user = User.objects.select_related("profile").filter(pk=user_id).first()
+    user = User.objects.select_related("profile").filter(pk=found.user_id).first()
     if user is None:  # deleted since the query above
         raise UserNotFound("User not found")
+    user.text_id = user_id if isinstance(user_id, str) else None
     slips = [RecommenderSlip(name, slip, name == casino.recommender_type) for name, slip in found.slips.items()]
     code = slips[0].recommendation.refusal
     return UserPreview(
         user=user,
         profile=getattr(user, "profile", None),
         favourites=found.favourites,
-        coupons=latest_coupons(user_id, limit=_COUPONS),
+        coupons=latest_coupons(found.user_id, limit=_COUPONS),
         slips=sorted(slips, key=lambda slip: not slip.is_configured),
         refusal=_REFUSALS.get(code, code),
     )

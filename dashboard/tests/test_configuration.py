@@ -100,9 +100,9 @@ ERRORS = [  # (field, value, part of the message)
     ("options", '{"\\ud800": 1}', "Not JSON"),
     ("options", '{"fallbacks": ["magic"]}', "magic"),
     ("options", "{'a': 1}", "Not JSON"),
-    ("user_id", "x", "whole number"),
-    ("user_id", "0", "greater than or equal to 1"),
-    ("user_id", "9" * 30, "less than or equal to"),
+    ("user_id", "1.0", "Enter an id"),
+    ("user_id", "+1", "Enter an id"),
+    ("user_id", "9" * 129, "at most 128 characters"),
 ]
 
 

@@ -1,10 +1,14 @@
 """The tables of the selected casino in the admin, read-only: data is changed through Kafka."""
 
+from collections.abc import Mapping
+from copy import copy
 from functools import reduce
 from operator import or_
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db import OperationalError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -15,7 +19,9 @@ from django.utils.safestring import SafeString
 
 from recommendations.event_names import event_name
 from recommendations.models import Event, PurchasedCoupon, ServedSlip, Team, User, UserProfile
+from recommendations.text_ids import Kind, with_own_ids, with_texts
 from recommendations.validation.normal_form import name_form
+from recommendations.validation.own_ids import OwnId
 from tenants.admin.casinos import CasinoAdmin
 from tenants.admin.theme import ModelAdmin
 from tenants.errors import UnknownServer
@@ -34,7 +40,8 @@ from .filters import (
     SportFilter,
     StatusFilter,
 )
-from .widgets import CappedPaginator, table, user_link
+from .own_ids import OwnIdChangeList, matching_ids, stored_id, user_link
+from .widgets import CappedPaginator, table
 
 SELECTION_COLUMNS = ("sport", "country", "league", "home_team", "away_team", "odd")
 SERVED_COLUMNS = ("event_id", "odd", "score")
@@ -50,22 +57,53 @@ class CasinoTableAdmin(ModelAdmin[Any]):
 
     list_per_page = 50
     show_full_result_count = False
-    searched_ids: tuple[str, ...] = ()
+    kind_of_id: Kind | None = None  # of ids that are the casino's own
+    searched_ids: Mapping[str, Kind] = {}
     searched_texts: tuple[str, ...] = ()
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         return (*self.searched_ids, *self.searched_texts)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return with_texts(super().get_queryset(request))
+
+    def get_changelist(self, request: HttpRequest, **arguments: Any) -> type[ChangeList]:
+        return OwnIdChangeList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        stored = object_id if self.kind_of_id is None else str(stored_id(self.kind_of_id, object_id))
+        return super().get_object(request, stored, from_field)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The page's links to itself have the casino's own id."""
+        row = context.get("original")
+        if self.kind_of_id is not None and row is not None:
+            context["original"] = copy(row)
+            context["original"].pk = row.own_id
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description="id", ordering="pk")
+    def own_id(self, row: Any) -> OwnId:
+        own: OwnId = row.own_id
+        return own
+
+    @admin.display(description="user id", ordering="user_id")
+    def own_user_id(self, row: Any) -> OwnId:
+        own: OwnId = row.own_user_id
+        return own
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """A number is searched in the ids, by index; of other text, each word must occur in one of the text fields."""
-        if self.searched_ids and (number := parse_id(search_term)) is not None:
-            return queryset.filter(_any(self.searched_ids, "exact", number)), False
+        """A number is searched in the ids, by index; of other text, each word must occur in one of the text fields, or
+        it is an id."""
+        with_id = matching_ids(self.searched_ids, search_term)
+        if with_id is not None and (parse_id(search_term) is not None or not self.searched_texts):
+            return queryset.filter(with_id), False
         if search_term and not self.searched_texts:
             return queryset.none(), False
-        words = (_any(self.searched_texts, "icontains", word) for word in name_form(search_term).split())
-        return queryset.filter(*words), False
+        words = [_any(self.searched_texts, "icontains", word) for word in name_form(search_term).split()]
+        return queryset.filter(Q(*words) if with_id is None else Q(*words) | with_id), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -79,8 +117,9 @@ class CasinoTableAdmin(ModelAdmin[Any]):
 
 @admin.register(User)
 class UserAdmin(CasinoTableAdmin):
+    kind_of_id = Kind.USERS
     list_display = (
-        "id",
+        "own_id",
         "name",
         "surname",
         "country",
@@ -90,13 +129,13 @@ class UserAdmin(CasinoTableAdmin):
         "is_withheld",
         "timestamp",
     )
-    list_display_links = ("id", "name")
+    list_display_links = ("own_id", "name")
     list_filter = (FavoriteSportFilter, CurrencyFilter, GenderFilter)
-    searched_ids = ("id",)
+    searched_ids = {"id": Kind.USERS}
     searched_texts = ("name", "surname", "country")
     ordering = ("id",)
     fields = (
-        "id", "name", "surname", "birth_year", "country", "currency", "gender", "favorite_sport", "favorite_league",
+        "own_id", "name", "surname", "birth_year", "country", "currency", "gender", "favorite_sport", "favorite_league",
         "timestamp", "status", "status_until", "birth_date", "stake_limit", "limit_left", "is_withheld",
         "related_pages",
     )  # fmt: skip
@@ -105,25 +144,30 @@ class UserAdmin(CasinoTableAdmin):
     def related_pages(self, user: User) -> SafeString:
         return format_html(
             '<span class="rs-links"><a href="{}">recommendation for this user</a> · '
-            '<a href="{}?user_id={}">coupons</a> · '
-            '<a href="{}?user_id={}">served recommendations</a> · <a href="{}?user_id={}">profile</a></span>',
-            reverse("recommend", args=[user.pk]),
-            reverse("admin:recommendations_purchasedcoupon_changelist"),
-            user.pk,
-            reverse("admin:recommendations_servedslip_changelist"),
-            user.pk,
-            reverse("admin:recommendations_userprofile_changelist"),
-            user.pk,
+            '<a href="{}?{}">coupons</a> · '
+            '<a href="{}?{}">served recommendations</a> · <a href="{}?{}">profile</a></span>',
+            reverse("recommend", args=[user.own_id]),
+            *(
+                part
+                for model in ("purchasedcoupon", "servedslip", "userprofile")
+                for part in (reverse(f"admin:recommendations_{model}_changelist"), _query_of(user))
+            ),
         )
+
+
+def _query_of(user: User) -> str:
+    return urlencode({"user_id": user.pk} if user.text_id is None else {"q": user.text_id})
 
 
 @admin.register(Event)
 class EventAdmin(CasinoTableAdmin):
+    kind_of_id = Kind.EVENTS
     list_display = (
-        "id", "begin_timestamp", "sport", "country", "league", "home_team", "away_team", "odd", "status", "is_withheld",
+        "own_id", "begin_timestamp", "sport", "country", "league", "home_team", "away_team", "odd", "status",
+        "is_withheld",
     )  # fmt: skip
     list_filter = (OpenFilter, StatusFilter, "is_withheld", SportFilter)
-    searched_ids = ("id",)
+    searched_ids = {"id": Kind.EVENTS}
     searched_texts = ("home_team", "away_team", "league", "country")
     ordering = ("begin_timestamp", "id")
 
@@ -138,11 +182,11 @@ class TeamAdmin(CasinoTableAdmin):
 
 @admin.register(UserProfile)
 class UserProfileAdmin(CasinoTableAdmin):
-    list_display = ("user_id", "coupon_count", "stake_total", "purchases_at_last_update", "last_updated")
-    searched_ids = ("user_id",)
+    list_display = ("own_user_id", "coupon_count", "stake_total", "purchases_at_last_update", "last_updated")
+    searched_ids = {"user_id": Kind.USERS}
     ordering = ("user_id",)
     fields = (
-        "user_id", "coupon_count", "stake_total", "favorite_pairs", "purchases_at_last_update", "last_updated",
+        "own_user_id", "coupon_count", "stake_total", "favorite_pairs", "purchases_at_last_update", "last_updated",
     )  # fmt: skip
 
     @admin.display(description="favourite sport and league, best first")
@@ -162,15 +206,16 @@ def _in_words(sport: str, league: str, country: str = "") -> str:
 
 @admin.register(PurchasedCoupon)
 class PurchasedCouponAdmin(CasinoTableAdmin):
-    list_display = ("id", "user_id", "timestamp", "stake", "total_odds", "summary")
-    searched_ids = ("id", "user_id")
+    kind_of_id = Kind.COUPONS
+    list_display = ("own_id", "own_user_id", "timestamp", "stake", "total_odds", "summary")
+    searched_ids = {"id": Kind.COUPONS, "user_id": Kind.USERS}
     ordering = ("-timestamp", "-id")
     date_hierarchy = "timestamp"
-    fields = ("id", "customer", "timestamp", "stake", "total_odds", "selections")
+    fields = ("own_id", "customer", "timestamp", "stake", "total_odds", "selections")
 
     @admin.display(description="user")
     def customer(self, coupon: PurchasedCoupon) -> SafeString:
-        return user_link(coupon.user_id)
+        return user_link(coupon.own_user_id)
 
     @admin.display(description="total odds")
     def total_odds(self, coupon: PurchasedCoupon) -> str:
@@ -191,10 +236,10 @@ class PurchasedCouponAdmin(CasinoTableAdmin):
 
 @admin.register(ServedSlip)
 class ServedSlipAdmin(CasinoTableAdmin):
-    list_display = ("recommendation_id", "user_id", "timestamp", "recommender", "asked_for", "fallback", "stake")
+    list_display = ("recommendation_id", "own_user_id", "timestamp", "recommender", "asked_for", "fallback", "stake")
     list_filter = (RecommenderFilter,)
     paginator = CappedPaginator
-    searched_ids = ("user_id",)
+    searched_ids = {"user_id": Kind.USERS}
     ordering = ("-timestamp", "-id")
     fields = (
         "recommendation_id", "customer", "timestamp", "recommender", "asked_for", "fallback", "model_version", "stake",
@@ -203,11 +248,11 @@ class ServedSlipAdmin(CasinoTableAdmin):
 
     @admin.display(description="user")
     def customer(self, served: ServedSlip) -> SafeString:
-        return user_link(served.user_id)
+        return user_link(served.own_user_id)
 
     @admin.display(description="events")
     def shown(self, served: ServedSlip) -> SafeString:
-        return table(SERVED_COLUMNS, served.events)
+        return table(SERVED_COLUMNS, with_own_ids(served.events))
 
 
 admin.site.unregister(Casino)

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -21,14 +20,6 @@ class CappedPaginator(Paginator[Any]):
     @cached_property
     def count(self) -> int:
         return int(self.object_list[:MAX_COUNTED].count())
-
-
-def user_link(user_id: int) -> SafeString:
-    return format_html(
-        '<a class="rs-link" href="{}">user {}</a>',
-        reverse("admin:recommendations_user_change", args=[user_id]),
-        user_id,
-    )
 
 
 def table(columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> SafeString:

@@ -6,10 +6,11 @@ from django.db.models.functions import Now
 
 from tenants.orm.model import CasinoModel
 
+from .own_id import HasOwnId, HasOwnUserId
 from .user import User
 
 
-class PurchasedCoupon(CasinoModel):
+class PurchasedCoupon(HasOwnId, HasOwnUserId, CasinoModel):
     """A purchased bet slip. `recommended_events` are its selections at the time of purchase, a list of objects; those
     without an odd are void. A stake of 0 is a free bet. `unread_selections` are those that could not be read, or not
     whole: objects with number, code, field and, where it could be read, event_id; null if all were read.
@@ -41,7 +42,7 @@ class PurchasedCoupon(CasinoModel):
         ]
 
     def __str__(self) -> str:
-        return f"coupon {self.pk} of user {self.user_id}"
+        return f"coupon {self.own_id} of user {self.own_user_id}"
 
 
 class WaitingCoupon(CasinoModel):

@@ -8,6 +8,8 @@ from django.db.models.functions import Now
 from recommendations.event_names import event_name
 from tenants.orm.model import CasinoModel
 
+from .own_id import HasOwnId
+
 
 class Team(CasinoModel):
     """A name within a sport, a country, which is that of the competition, and a category, empty if none was sent."""
@@ -36,7 +38,7 @@ class EventStatus(models.TextChoices):
     SETTLED = "SETTLED"
 
 
-class Event(CasinoModel):
+class Event(HasOwnId, CasinoModel):
     """A match, or a one-sided event (an outright, a race): then `home_team` is its name, `away_team` is empty, and
     `participants` are named where they are known. `id` is the casino's own if it sent one; else `natural_key`
     identifies the event. `category` (WOMEN, U21, ..) is empty if none was sent, `country` and `league` if unknown.

@@ -5,10 +5,11 @@ from django.db import models
 
 from tenants.orm.model import CasinoModel
 
+from .own_id import HasOwnUserId
 from .user import User
 
 
-class UserProfile(CasinoModel):
+class UserProfile(HasOwnUserId, CasinoModel):
     """A user's favourite (sport, league) pairs, the number of purchases since they were computed, and totals.
 
     `favorite_sport_league_json` is a list of [sport, league, country], of earlier releases without the country; null
@@ -29,4 +30,4 @@ class UserProfile(CasinoModel):
         db_table = "users_profile"
 
     def __str__(self) -> str:
-        return f"profile of user {self.user_id}"
+        return f"profile of user {self.own_user_id}"

@@ -4,8 +4,10 @@ from django.db import models
 
 from tenants.orm.model import CasinoModel
 
+from .own_id import HasOwnUserId
 
-class ServedSlip(CasinoModel):
+
+class ServedSlip(HasOwnUserId, CasinoModel):
     """A served recommendation, for comparing it with the user's bets.
 
     `events` is a list of objects with `event_id`, `odd` and `score`, best first. `asked_for` is the configured
@@ -36,4 +38,4 @@ class ServedSlip(CasinoModel):
         ]
 
     def __str__(self) -> str:
-        return f"recommendation {self.recommendation_id} for user {self.user_id}"
+        return f"recommendation {self.recommendation_id} for user {self.own_user_id}"

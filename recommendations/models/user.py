@@ -5,6 +5,8 @@ from django.db.models import Q
 
 from tenants.orm.model import CasinoModel
 
+from .own_id import HasOwnId
+
 
 class UserStatus(models.TextChoices):
     ACTIVE = "ACTIVE"
@@ -13,7 +15,7 @@ class UserStatus(models.TextChoices):
     CLOSED = "CLOSED"
 
 
-class User(CasinoModel):
+class User(HasOwnId, CasinoModel):
     """A customer. `id` is the casino's own if it sent one; else `natural_key` identifies the person. Text that no
     message told is empty, and the birth year null. `timestamp` is that of the latest message with any of it; 2000-01-01
     of a user of whom only a status, a birth date or a limit was told.

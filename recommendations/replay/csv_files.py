@@ -13,9 +13,9 @@ from recommendations.errors import InvalidHistory
 from recommendations.offer import ATTRIBUTES, offer_of_columns
 from recommendations.validation.fields import EARLIEST, LATEST, MAX_ODD, MAX_STAKE
 from recommendations.validation.normal_form import upper_form
+from recommendations.validation.own_ids import FIRST_TEXT_ID, parse_own_id
 from recommendations.validation.times import read_time
-from tenants.ids import MAX_ID
-from tenants.numbers import parse_decimal, parse_id
+from tenants.numbers import parse_decimal
 
 from .history import History, OddsChange, PastCoupon
 
@@ -46,31 +46,48 @@ class CsvRow:
         return InvalidHistory(f"{self.file}, line {self.line}, column {column}: {problem}")
 
 
+class _Numbers:
+    """The numbers of the files' ids: an id that is text gets the next one of those that stand for text."""
+
+    def __init__(self) -> None:
+        self._of_texts: dict[str, int] = {}
+
+    def of(self, cell: str) -> int:
+        own = parse_own_id(cell)
+        if own is None:
+            raise ValueError("is no id: a number from 1, or other printable text without blanks at its ends")
+        return own if isinstance(own, int) else self._of_texts.setdefault(own, FIRST_TEXT_ID + len(self._of_texts))
+
+    def listed(self, cell: str) -> list[int]:
+        return [self.of(each) for each in cell.split(";") if each]
+
+
 def read_history(events: Path, coupons: Path, odds: Path | None = None) -> History:
     """The history in the files. Raises InvalidHistory, and OSError for an unreadable file."""
-    rows = _events(events)
+    numbers = _Numbers()
+    rows = _events(events, numbers)
     ids = [row[0] for row in rows]
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in (*EVENT_COLUMNS, "category")]
     _, *attributes, odd, opens_at, begins, ends, categories = columns
     texts = (*attributes, categories)
     places = {event_id: place for place, event_id in enumerate(ids)}
-    read, left_out = _coupons(coupons, places)
+    read, left_out = _coupons(coupons, places, numbers)
     return History(
         events=offer_of_columns(None, [ids, begins, ends, odd, *texts]),
         opens_at=np.array(opens_at, dtype=np.float64),
         coupons=read,
-        odds_changes=_odds(odds, places) if odds is not None else (),
+        odds_changes=_odds(odds, places, numbers) if odds is not None else (),
         left_out=left_out,
     )
 
 
-def _events(path: Path) -> list[tuple[Any, ...]]:
+def _events(path: Path, numbers: _Numbers) -> list[tuple[Any, ...]]:
     """The events in the order of their ids, each as `EVENT_COLUMNS` and its category, which files may lack."""
     found: dict[int, tuple[Any, ...]] = {}
     for row in _rows(path, EVENT_COLUMNS):
-        event_id = row.get("id", _id)
+        event_id = row.get("id", numbers.of)
         if event_id in found:
-            raise row.wrong("id", f"{event_id} is already used in an earlier line")
+            raise row.wrong("id", f"{row.cells['id']} is already used in an earlier line")
         attributes = (row.get(name, upper_form) for name in ATTRIBUTES)  # any may be empty
         times = [row.get(name, _time) for name in ("opens_at", "begin_timestamp", "end_timestamp")]
         if times[2] < times[1]:
@@ -83,24 +100,25 @@ def _category(row: CsvRow) -> str:
     return row.get("category", upper_form) if "category" in row.cells else ""
 
 
-def _coupons(path: Path, places: dict[int, int]) -> tuple[list[PastCoupon], int]:
+def _coupons(path: Path, places: dict[int, int], numbers: _Numbers) -> tuple[list[PastCoupon], int]:
     """The coupons in chronological order, and the number of selections of unknown events."""
     found, left_out, seen = [], 0, set[int]()
     for row in _rows(path, COUPON_COLUMNS):
-        coupon_id = row.get("id", _id)
+        coupon_id = row.get("id", numbers.of)
         if coupon_id in seen:
-            raise row.wrong("id", f"{coupon_id} is already used in an earlier line")
+            raise row.wrong("id", f"{row.cells['id']} is already used in an earlier line")
         seen.add(coupon_id)
-        event_ids = row.get("event_ids", _ids)
+        event_ids = row.get("event_ids", numbers.listed)
         known = tuple(places[event_id] for event_id in dict.fromkeys(event_ids) if event_id in places)
         left_out += sum(event_id not in places for event_id in event_ids)
-        coupon = PastCoupon(row.get("user_id", _id), row.get("timestamp", _time), known, row.get("stake", _stake))
+        user_id = row.get("user_id", numbers.of)
+        coupon = PastCoupon(user_id, row.get("timestamp", _time), known, row.get("stake", _stake))
         found.append((coupon.timestamp, coupon_id, coupon))
     return [coupon for _, _, coupon in sorted(found, key=lambda each: each[:2])], left_out
 
 
-def _odds(path: Path, places: dict[int, int]) -> list[OddsChange]:
-    rows = ((row, row.get("event_id", _id)) for row in _rows(path, ODDS_COLUMNS))
+def _odds(path: Path, places: dict[int, int], numbers: _Numbers) -> list[OddsChange]:
+    rows = ((row, row.get("event_id", numbers.of)) for row in _rows(path, ODDS_COLUMNS))
     changes = [
         OddsChange(row.get("timestamp", _time), places[event_id], row.get("odd", _odd))
         for row, event_id in rows
@@ -139,17 +157,6 @@ def _check_shape(row: CsvRow, columns: Sequence[str]) -> None:
             )
     if short := next((column for column in columns if row.cells[column] is None), None):
         raise row.wrong(short, "is missing: the line has too few columns")
-
-
-def _id(cell: str) -> int:
-    found = parse_id(cell)
-    if found is None:
-        raise ValueError(f"is not a whole number from 1 to {MAX_ID}")
-    return found
-
-
-def _ids(cell: str) -> list[int]:
-    return [_id(each) for each in cell.split(";") if each]
 
 
 def _odd(cell: str) -> float:

@@ -14,9 +14,10 @@ from recommendations.offer import ATTRIBUTES
 from recommendations.recommenders.base import ProfilePart
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.tallies.user_tallies import Tallies
+from recommendations.text_ids import Kind, id_of, with_texts
 from recommendations.validation.identity import title_of
 from recommendations.validation.normal_form import name_form
-from tenants.numbers import parse_id
+from recommendations.validation.own_ids import OwnId, parse_own_id
 
 from .engine import CasinoContext, RecommendationRequest, build_recommendation
 from .load import Found, FoundUser, build_user_context, find, with_fresh_pairs
@@ -37,14 +38,15 @@ class Favourite:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One user's favourites, and the slip of each requested recommender, by its name."""
+    """One user's favourites, and the slip of each requested recommender, by its name. `user_id` is the stored one."""
 
+    user_id: int
     favourites: tuple[Favourite, ...]
     slips: dict[str, Recommendation]
 
 
 def preview_recommenders(
-    *, casino_id: int, user_id: int, now: datetime, options: Options = DEFAULTS, names: Sequence[str] = ()
+    *, casino_id: int, user_id: OwnId, now: datetime, options: Options = DEFAULTS, names: Sequence[str] = ()
 ) -> Preview:
     """The slips of these recommenders, by default of all in the registry, for a user of the current casino, with one
     query. Raises UserNotFound, InvalidConfiguration."""
@@ -53,7 +55,7 @@ def preview_recommenders(
     for name in names or RECOMMENDERS:
         request = RecommendationRequest(casino_id, get_recommender(name), now, options, needs_reasons=True)
         slips[name] = _answer(request, user, found.casino_context)
-    return Preview(_favourites(user.tallies()), slips)
+    return Preview(user.user_id, _favourites(user.tallies()), slips)
 
 
 def preview_configuration(
@@ -62,10 +64,10 @@ def preview_configuration(
     recommender_type: str,
     schema: tuple[FieldMapping, ...],
     options: Options,
-    user_id: int,
+    user_id: OwnId,
     now: datetime,
 ) -> dict[str, Any]:
-    """The response of `/recommend/<user_id>` under this configuration. Raises UserNotFound."""
+    """The response of `/recommend/<user_id>` under this configuration. Raises UserNotFound, IdNotOfType."""
     found, user = _find(user_id, now)
     recommender = get_recommender(recommender_type)
     request = RecommendationRequest(casino_id, recommender, now, options, needs_reasons=needs_reasons(schema))
@@ -73,19 +75,27 @@ def preview_configuration(
 
 
 def find_users(text: str, *, after: int = 0, limit: int) -> list[User]:
-    """Users of the current casino, by id: the one with this id, or those above `after` whose names have all words."""
-    text = name_form(text.replace("\0", ""))[:_MAX_TEXT]  # PostgreSQL refuses text with a NUL
-    users = User.objects.filter(pk__gt=after)
-    if text.isdecimal():
-        users = users.filter(pk=parse_id(text) or 0)  # no user has the id 0
-    else:
-        for word in text.split():
-            users = users.filter(Q(name__icontains=word) | Q(surname__icontains=word))
-    return list(users.order_by("pk")[:limit])
+    """Users of the current casino, by id: the one with this id, or those above the stored id `after` whose names have
+    all words."""
+    text = text.replace("\0", "")  # PostgreSQL refuses text with a NUL
+    users = with_texts(User.objects.filter(pk__gt=after))
+    if name_form(text).isdecimal():
+        return list(users.filter(pk=find_user_id(text) or 0))  # no user has the id 0
+    named = Q()
+    for word in name_form(text)[:_MAX_TEXT].split():
+        named &= Q(name__icontains=word) | Q(surname__icontains=word)
+    with_id = find_user_id(text) if text else None
+    return list(users.filter(named if with_id is None else named | Q(pk=with_id)).order_by("pk")[:limit])
+
+
+def find_user_id(text: str) -> int | None:
+    """The stored id of the user with this id in the current casino; None if no stored one can have it."""
+    own = parse_own_id(text)
+    return None if own is None else id_of(Kind.USERS, own)
 
 
 def latest_coupons(user_id: int, *, limit: int) -> list[PurchasedCoupon]:
-    return list(PurchasedCoupon.objects.filter(user_id=user_id).order_by("-timestamp", "-pk")[:limit])
+    return list(with_texts(PurchasedCoupon.objects.filter(user_id=user_id)).order_by("-timestamp", "-pk")[:limit])
 
 
 def _answer(request: RecommendationRequest, user: FoundUser, casino_context: CasinoContext) -> Recommendation:
@@ -93,7 +103,7 @@ def _answer(request: RecommendationRequest, user: FoundUser, casino_context: Cas
     return build_recommendation(request, build_user_context(fresh, request, casino_context), casino_context, uuid4())
 
 
-def _find(user_id: int, now: datetime) -> tuple[Found, FoundUser]:
+def _find(user_id: OwnId, now: datetime) -> tuple[Found, FoundUser]:
     hour = now.replace(minute=0, second=0, microsecond=0)
     found = find([user_id], now, hour.timestamp())
     user = found.users.get(user_id)

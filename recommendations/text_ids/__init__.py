@@ -1,6 +1,7 @@
 """The dictionary of ids that are text: for each text of a casino, the number that stands for it in all other tables.
 
 - `dictionary`: assigning and looking up numbers and texts, in the current casino's database.
+- `querysets`: stored rows with their texts, to be shown.
 - `rows`: rows of messages with the numbers of their texts.
 """
 
@@ -15,6 +16,7 @@ from .dictionary import (
     texts_of,
     with_own_ids,
 )
+from .querysets import with_texts
 from .rows import stored_id, with_stored_ids
 
 __all__ = [
@@ -29,4 +31,5 @@ __all__ = [
     "texts_of",
     "with_own_ids",
     "with_stored_ids",
+    "with_texts",
 ]

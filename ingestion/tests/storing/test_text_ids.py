@@ -102,7 +102,7 @@ def test_a_coupon_holds_the_events_that_it_names(feed, casino_a):
         stored_coupon = PurchasedCoupon.objects.get()
         assert stored_coupon.recommended_events[0]["event_id"] == id_of(Kind.EVENTS, E1)
         assert stored_coupon.unread_selections == [
-            {"number": 1, "code": "missing", "field": "country", "event_id": id_of(Kind.EVENTS, E2)}
+            {"number": 1, "code": "missing", "field": "sport", "event_id": id_of(Kind.EVENTS, E2)}
         ]
 
 

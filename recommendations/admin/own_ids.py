@@ -1,0 +1,46 @@
+"""Pages of rows by the casino's own ids: their addresses, links and search."""
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.contrib.admin.utils import quote
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from recommendations.text_ids import Kind, id_of
+from recommendations.validation.own_ids import OwnId, parse_own_id
+
+
+class OwnIdChangeList(ChangeList):
+    """Links each row by the casino's own id."""
+
+    def url_for_result(self, result: Any) -> str:
+        own_id = getattr(result, "own_id", result.pk)
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[quote(own_id)])
+
+
+def stored_id(kind: Kind, text: str) -> int:
+    """The id of the row in an address; 0, that of no row, for an unknown one."""
+    own = parse_own_id(text)
+    return 0 if own is None else id_of(kind, own) or 0
+
+
+def matching_ids(kinds: Mapping[str, Kind], text: str) -> Q | None:
+    """The condition that one of these columns has this id; None if it is no stored one."""
+    own = parse_own_id(text.strip())
+    found = {} if own is None else {column: id_of(kind, own) for column, kind in kinds.items()}
+    conditions = [Q(**{column: number}) for column, number in found.items() if number is not None]
+    return reduce(or_, conditions) if conditions else None
+
+
+def user_link(own_id: OwnId) -> SafeString:
+    return format_html(
+        '<a class="rs-link" href="{}">user {}</a>',
+        reverse("admin:recommendations_user_change", args=[quote(own_id)]),
+        own_id,
+    )
