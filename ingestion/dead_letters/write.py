@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from ingestion.catalogue import catalogue_required
+from ingestion.kafka.names import without_prefix
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import Envelope
 from ingestion.models import DeadLetter
@@ -91,7 +92,7 @@ def _parts(letters: Sequence[DeadLetterColumns]) -> Iterator[list[DeadLetterColu
 def _log(envelope: Envelope, rejection: Rejection) -> None:
     place = envelope.place
     fields = {
-        "topic": place.topic,
+        "topic": without_prefix(place.topic),
         "partition": place.partition,
         "offset": place.offset,
         "casino": envelope.casino_id,

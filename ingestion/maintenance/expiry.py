@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 from django.conf import settings
 
+from ingestion.kafka.names import without_prefix
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import casino_id_of, unpack
 from ingestion.outcomes import MessageResult
@@ -48,6 +49,6 @@ class CouponExpiry(MaintenanceTask):
         except (msgspec.MsgspecError, RecursionError):
             return False
         return (
-            envelope.place.topic == self._topic.full_name
+            without_prefix(envelope.place.topic) == self._topic.name
             and envelope.casino_id == casino_id_of(envelope.headers) == get_current_casino().id
         )

@@ -30,7 +30,7 @@ _SECONDS = 30
 _MECHANISM = "SCRAM-SHA-512"
 
 # What the service does to its topics and groups: docs/operations.md lists the same.
-TOPIC_OPERATIONS = ("DESCRIBE", "READ", "WRITE", "CREATE", "ALTER", "DELETE")
+TOPIC_OPERATIONS = ("DESCRIBE", "READ", "WRITE", "CREATE", "ALTER")
 GROUP_OPERATIONS = ("READ", "DESCRIBE")
 
 _SETTINGS = """

@@ -1,25 +1,34 @@
 """Prefixes of topics and consumer groups: two installations on one broker."""
 
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import combinations
 
+import msgspec
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from ingestion.dead_letters.replay import replay
 from ingestion.kafka.embedded_broker import EmbeddedBroker
+from ingestion.maintenance.expiry import CouponExpiry
+from ingestion.messages.envelope import Door
 from ingestion.models import DeadLetter, MessageCount, PartitionOffset
+from ingestion.outcomes import MessageResult
 from ingestion.producers.sender import Sender
 from ingestion.status.lag import measure_lag
 from ingestion.status.parked import list_parked
 from ingestion.status.report import partition_status
+from ingestion.storing.dispatch import CasinoStore
 from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.kafka_client import NOW, committed, consume, read_all, send
 from ingestion.tests.manage_processes import IN_PROCESSES
-from ingestion.tests.sample_messages import user
+from ingestion.tests.sample_messages import coupon, user
 from ingestion.tests.stored_letters import stored_letters
-from ingestion.topics import PARTITIONS, TOPICS, USERS, create_topics, topic_names
+from ingestion.topics import COUPONS, PARTITIONS, TOPICS, USERS, create_topics, topic_names
+from ingestion.uploads.requests import request_upload, store_request
+from ingestion.uploads.store import UploadedMessage
 from recommendations.models import User
 from tenants.routing.context import use_casino
 
@@ -120,3 +129,20 @@ def test_ledger_has_the_names_on_the_broker_and_people_read_those_without_prefix
     assert count.topic == "users"
     labels = {"topic": "users", "casino": "1", "outcome": "stored"}
     assert REGISTRY.get_sample_value("recsys_ingestion_messages_total", labels)
+
+
+@pytest.mark.django_db(**IN_PROCESSES)
+def test_coupons_of_each_door_that_wait_with_a_prefix_expire(two_on_one_broker, installation, casino_a):
+    def expired():
+        found: list[MessageResult] = []
+        CouponExpiry(COUPONS, CasinoStore(COUPONS, found.extend)).step(timezone.now() + timedelta(days=8))
+        return {result.envelope.place.door: result.outcome for result in found}
+
+    with installation(PREFIX):
+        send(COUPONS, [(1, coupon(user_id=404))])
+        assert consume(COUPONS, 1).counts == {(1, "waiting"): 1}
+        upload = request_upload(COUPONS, "key", b"{}")
+        uploaded = [UploadedMessage(0, msgspec.json.encode(coupon(user_id=404)))]
+        with use_casino(casino_a.current):
+            store_request(casino=casino_a, topic=COUPONS, upload=upload, messages=uploaded)
+        assert expired() == {Door.KAFKA: "unknown_user", Door.HTTP: "unknown_user"}
