@@ -124,6 +124,22 @@ def test_the_key_has_the_rows_id():
     assert map_key(mapping_of("messages: users\nfields: {id: id}"), {"id": 7}) is None
 
 
+def test_what_a_mapping_makes_is_bounded():
+    assert field_of("{from: x, then: list}", {"x": ["a"] * 1_001}) == "league: the value is a list of more than 1000"
+    assert field_of("{from: x, then: [{join: ''}]}", {"x": ["a"] * 1_001}) == (
+        "league: the value has more than 1000 characters"
+    )
+    legs = "messages: coupons\nfields: {recommended_events: {each: l, fields: {league: a}}}"
+    [message] = map_document(mapping_of(legs), msgspec.json.encode({"l": [{}] * 1_001}))
+    assert message.problems == {"recommended_events": "recommended_events: the value is a list of more than 1000"}
+    text = {"document": "c", "then": "text"}
+    fields = {"user_id": text, "recommended_events": {"each": "l", "fields": {"league": text, "country": text}}}
+    rule = {"messages": "coupons", "each": "m", "fields": fields}
+    huge = {"c": "x" * 999, "m": [{"l": [{}] * 900}] * 20}
+    with pytest.raises(UnreadableDocument, match="the mapping makes more than 16777216 bytes"):
+        map_document(mapping_of(msgspec.json.encode(rule).decode()), msgspec.json.encode(huge))
+
+
 def test_a_document_that_takes_too_long_is_given_up():
     mapping = mapping_of("messages: events\neach: m\nfields: {id: id, league: \"x[?@.a=='b'].c\"}\n")
     document = msgspec.json.encode({"m": [{"id": 1, "x": [{"a": "c"}] * 40}] * 900})

@@ -1,0 +1,104 @@
+"""Finds the value of a field in an item, and takes it through the functions of its rule."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from .errors import UnreadableValue
+from .format import AllOf, Constant, FieldRule, FirstOf
+from .values import ABSENT, is_plain, kind_of
+
+MOST_VALUES = 1_000  # of a list
+_LONGEST_TEXT = 1_000  # characters, of a value: no field has as many
+
+
+@dataclass(slots=True)
+class Scope:
+    """Where paths begin, and the values found for the whole document, which are the same for all items."""
+
+    item: Any
+    document: Any
+    of_document: dict[int, list[Any]] | None = None
+
+    def find(self, source: FirstOf) -> list[Any]:
+        if not source.of_document:
+            return _first_found(source, self.item)
+        if self.of_document is None:
+            return _first_found(source, self.document)
+        if (found := self.of_document.get(id(source))) is None:
+            found = self.of_document[id(source)] = _first_found(source, self.document)
+        return found
+
+
+def value_of(rule: FieldRule, scope: Scope) -> Any:
+    """The value of a field, as the functions leave it. Raises UnreadableValue."""
+    source = rule.source
+    if isinstance(source, Constant):
+        return source.value
+    found = _all_found(source, scope) if isinstance(source, AllOf) else scope.find(source)
+    if all(each is None or each == "" for each in found) and rule.default is not ABSENT:
+        return rule.default
+    if not found:
+        return ABSENT
+    return _through(rule, found)
+
+
+def _through(rule: FieldRule, found: list[Any]) -> Any:
+    values = found[0] if len(found) == 1 and isinstance(found[0], list) else found
+    if not values:
+        return ABSENT
+    for function in rule.functions:
+        if function.takes_all:
+            values = [function.apply([each for each in values if each is not None] or _nothing())]
+        else:
+            values = [None if each is None else function.apply(each) for each in values]
+        if any(each is ABSENT for each in values):
+            return ABSENT
+    if len(values) > 1:
+        raise UnreadableValue(f"is one of {len(values)} found: choose with first, lowest, join or a narrower path")
+    return values[0]
+
+
+def _nothing() -> list[Any]:
+    raise UnreadableValue("is null")
+
+
+def _first_found(source: FirstOf, place: Any) -> list[Any]:
+    """The values at the first path that has some; else what the paths have of null and empty text."""
+    empty: list[Any] = []
+    for path in source.paths:
+        found = path.find(place)
+        if any(each is not None and each != "" for each in found):
+            return found
+        empty = empty or found
+    return empty
+
+
+def _all_found(source: AllOf, scope: Scope) -> list[Any]:
+    parts = [path.find(scope.item) for path in source.paths]
+    if len(parts) > 1 and any(parts) and not all(parts):
+        raise UnreadableValue("lacks a part: not each path has one")
+    return [each for part in parts for each in part]
+
+
+def encodable(value: Any) -> Any:
+    """The value as JSON has it. Raises UnreadableValue for what no field can be."""
+    if isinstance(value, tuple):
+        require_few(value)
+        return [encodable(each) for each in value]
+    if isinstance(value, Decimal) and is_plain(value):
+        return msgspec.Raw(f"{value:f}".encode())
+    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        raise UnreadableValue(f"has more than {_LONGEST_TEXT} characters")
+    if value is None or value is ABSENT or isinstance(value, str | int):
+        return value
+    raise UnreadableValue(f"is {kind_of(value)}" if not isinstance(value, Decimal) else "is a number out of all bounds")
+
+
+def require_few(values: Sequence[Any]) -> None:
+    """Raises UnreadableValue."""
+    if len(values) > MOST_VALUES:
+        raise UnreadableValue(f"is a list of more than {MOST_VALUES}")
