@@ -1,0 +1,159 @@
+"""Each shipped mapping, with a made-up document in the shape of its feed, through the real validation into rows."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestion.mappings.reading import read_mapped
+from ingestion.mappings.shipped import shipped_mapping, shipped_names
+from ingestion.messages.decoding import TimeBounds
+from ingestion.outcomes import DecodedMessage
+from ingestion.storing.transaction import store_messages
+from ingestion.tests.closing_messages import NOW
+from ingestion.tests.decoded_messages import envelope_of
+from ingestion.topics import TOPICS
+from recommendations.models import Event, User
+from tenants.models import Casino
+from tenants.routing.context import use_casino
+
+ANSWERS = Path(__file__).parents[1] / "provider_answers"
+
+
+class ShippedFeed:
+    """Sends documents of feeds to a casino, a second apart, each read by a shipped mapping."""
+
+    def __init__(self, casino: Casino) -> None:
+        self._casino = casino
+        self._sent = 0
+
+    def send(self, mapping: str, answer: str, *edits: tuple[str, str]) -> list[str]:
+        """The outcomes of the documents: the file, or each line of an NDJSON file; `edits` replace text in it."""
+        text = (ANSWERS / answer).read_bytes().decode()
+        for before, after in edits:
+            assert before in text
+            text = text.replace(before, after)
+        documents = text.splitlines() if answer.endswith(".ndjson") else [text]
+        return [self._send(mapping, each.encode()) for each in documents]
+
+    def _send(self, mapping: str, raw: bytes | None, key: bytes | None = None) -> str:
+        found = shipped_mapping(mapping)
+        topic = TOPICS[found.messages]
+        self._sent += 1
+        sent_at = round(NOW.timestamp() * 1_000) - 3_600_000 + self._sent * 1_000
+        envelope = envelope_of(topic, raw, casino=self._casino.pk, offset=self._sent, sent_at=sent_at, key=key)
+        message = DecodedMessage(envelope, read_mapped(found, topic, envelope, TimeBounds.at(NOW)))
+        [result] = store_messages(topic, self._casino, [message], NOW, lambda rejected: None)
+        return result.outcome
+
+    def remove(self, mapping: str, key: bytes) -> str:
+        return self._send(mapping, None, key)
+
+    def rows(self, model: Any, *columns: str) -> list[tuple[Any, ...]]:
+        with use_casino(self._casino.current):
+            order = "begin_timestamp" if model is Event else "id"
+            return list(model.objects.order_by(order, "id").values_list(*columns))
+
+
+@pytest.fixture
+def feed(casino_a, settings):
+    settings.EVENT_HORIZON_DAYS = 36_500
+    return ShippedFeed(casino_a)
+
+
+def events(feed: ShippedFeed) -> list[tuple[Any, ...]]:
+    found = feed.rows(Event, "sport", "country", "league", "home_team", "away_team", "begin_timestamp", "odd", "status")
+    return [(*row[:5], f"{row[5]:%Y-%m-%dT%H:%M}", row[6] and float(row[6]), row[7]) for row in found]
+
+
+def test_every_shipped_mapping_is_tested_here():
+    text = Path(__file__).read_text()
+    assert {name for name in shipped_names() if f'"{name}"' not in text} == set()
+
+
+def test_the_odds_api(feed):
+    assert feed.send("the-odds-api", "the_odds_api.json") == ["stored"]
+    league = ("EXAMPLE LEAGUE", "TOWN 0", "CITY 0", "2050-06-01T15:00", 2.15, "OPEN")
+    assert events(feed)[0] == ("FOOTBALL", "", *league)
+    assert [row[0] for row in events(feed)] == ["FOOTBALL", "ICE HOCKEY", "TENNIS"]
+    held = dict(feed.rows(Event, "sport", "is_withheld"))
+    assert held == {"FOOTBALL": False, "ICE HOCKEY": True, "TENNIS": False}
+    assert feed.send("the-odds-api", "the_odds_api.json", ('"key": "h2h"', '"key": "no"')) == ["updated"]
+    assert {held for (held,) in feed.rows(Event, "is_withheld")} == {True}
+
+
+def test_api_football_and_its_prices(feed):
+    assert feed.send("api-football", "api_football.json") == ["stored"]
+    found = events(feed)
+    assert len(found) == 20
+    assert found[0][:6] == ("FOOTBALL", "ENGLAND", "EXAMPLE LEAGUE", "HOME 0", "AWAY 0", "2050-06-01T15:00")
+    assert {row[7] for row in found} == {"OPEN", "LIVE", "SUSPENDED", "CANCELLED", "SETTLED"}
+    assert {row[6] for row in found} == {None}
+    assert feed.send("api-football-odds", "api_football_odds.json") == ["updated"]
+    prices = {row[0]: row[1:] for row in feed.rows(Event, "id", "odd", "is_withheld")}
+    assert (float(prices[1000][0]), prices[1000][1]) == (2.1, False)
+    assert prices[1002] == (None, True)
+    feed.send("api-football", "api_football.json")
+    assert {row[0]: row[1:] for row in feed.rows(Event, "id", "odd", "is_withheld")}[1000] == prices[1000]
+
+
+def test_football_data_org(feed):
+    assert feed.send("football-data-org", "football_data_org.json") == ["stored"]
+    found = events(feed)
+    assert len(found) == 12
+    assert found[0] == ("FOOTBALL", "ENGLAND", "EXAMPLE LEAGUE", "TOWN 0", "CITY 0", "2050-06-01T15:00", None, "OPEN")
+    assert [tbd for (tbd,) in feed.rows(Event, "start_time_tbd")][:2] == [True, False]
+
+
+def test_football_data_co_uk(feed):
+    assert feed.send("football-data-co-uk", "football_data_co_uk.csv") == ["unmapped"]
+    assert events(feed) == [
+        ("FOOTBALL", "GERMANY", "BUNDESLIGA", "KÖLN 2", "STADT 2", "2050-05-31T13:30", 1.7, "SETTLED"),
+        ("FOOTBALL", "ENGLAND", "PREMIER LEAGUE", "TOWN 0", "CITY 0", "2050-06-01T19:00", 2.15, "OPEN"),
+        ("FOOTBALL", "SPAIN", "LA LIGA", "VILLA 1", "ATLÉTICO 1", "2050-06-02T14:15", 1.85, "OPEN"),
+        ("FOOTBALL", "ENGLAND", "LEAGUE ONE", "NO PRICE 5", "OTHER 5", "2050-06-03T14:00", None, "OPEN"),
+    ]
+    assert [held for (held,) in feed.rows(Event, "is_withheld")] == [False, False, False, True]
+
+
+def test_openligadb(feed):
+    assert feed.send("openligadb", "openligadb.json") == ["stored"]
+    found = events(feed)
+    assert len(found) == 4
+    assert found[0][:6] == ("FOOTBALL", "GERMANY", "BEISPIELLIGA", "FC KÖLN 0", "SV ÜBERSEE 0", "2050-06-01T15:30")
+    assert [row[7] for row in found] == ["OPEN", "SETTLED", "OPEN", "SETTLED"]
+
+
+SENT = 'timestamp="1748779205'
+
+
+def test_sportradar_fixtures_schedules_and_prices(feed):
+    assert feed.send("sportradar-uof-fixture", "sportradar_uof_fixture.xml") == ["stored"]
+    assert feed.send("sportradar-uof-fixture", "sportradar_uof_schedule.xml") == ["stored"]
+    assert feed.send("sportradar-uof-odds", "sportradar_uof_odds.xml") == ["updated"]
+    found = events(feed)
+    assert found[0] == ("FOOTBALL", "ENGLAND", "EXAMPLE LEAGUE", "TOWN 0", "CITY 0", "2050-06-01T15:00", 2.15, "OPEN")
+    assert [(row[0], row[3], row[7]) for row in found[1:]] == [
+        ("TENNIS", "A, PLAYER", "OPEN"), ("TENNIS", "A, PLAYER", "CANCELLED"),
+    ]  # fmt: skip
+    closings = ('id="1" status="1"', 'id="1" status="-1"'), ('odds="2.15" active="1"', 'odds="2.15" active="0"')
+    for number, closing in enumerate(closings, start=1):
+        closed, opened = (f'timestamp="17487792{number}{second}' for second in "12")
+        assert feed.send("sportradar-uof-odds", "sportradar_uof_odds.xml", (SENT, closed), closing) == ["updated"]
+        assert feed.rows(Event, "is_withheld")[0] == (True,)
+        assert feed.send("sportradar-uof-odds", "sportradar_uof_odds.xml", (SENT, opened)) == ["updated"]
+        assert feed.rows(Event, "is_withheld")[0] == (False,)
+
+
+def test_debezium_users(feed):
+    assert feed.send("debezium-users", "debezium_users.ndjson") == ["stored", "stored", "removed"]
+    assert feed.rows(User, "id", "name", "status", "limit_left") == [(5001, "Bea", "SELF_EXCLUDED", 0)]
+    assert feed.remove("debezium-users", b'{"schema": {}, "payload": {"id": 5001}}') == "removed"
+    assert feed.rows(User, "id") == []
+
+
+def test_debezium_events(feed):
+    assert feed.send("debezium-events", "debezium_events.ndjson") == ["stored", "stored", "removed"]
+    assert events(feed)[0][5:] == ("2050-06-01T15:00", None, "SUSPENDED")
+    assert feed.remove("debezium-events", b'{"id": 6001}') == "removed"
+    assert feed.rows(Event, "id") == []
