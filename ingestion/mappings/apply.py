@@ -4,6 +4,7 @@ A field whose value can't be read becomes one that no decoder reads, so that the
 closes or restricts works as in any other message.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from collections.abc import Mapping as Table
@@ -38,8 +39,8 @@ class MappedMessage:
 def map_document(mapping: Mapping, raw: bytes, max_seconds: float = MAX_SECONDS) -> list[MappedMessage]:
     """The messages of a document. Raises UnreadableDocument."""
     document = read_document(mapping.source, raw)
-    applied = _Application(mapping, document, max_seconds)
-    return [applied.message_of(item) for item in items_of(mapping, document)]
+    mapper = DocumentMapper(mapping, document, max_bytes=MAX_OUTPUT, max_seconds=max_seconds)
+    return [mapper.message_of(item) for item in items_of(mapping, document)]
 
 
 def map_key(mapping: Mapping, key: Any) -> str | None:
@@ -52,18 +53,21 @@ def map_key(mapping: Mapping, key: Any) -> str | None:
         return None
 
 
-class _Application:
-    """A mapping that is applied to one document."""
+class DocumentMapper:
+    """Applies a mapping to one document, within bounds of the messages' bytes and of the processor's time."""
 
-    def __init__(self, mapping: Mapping, document: Any, max_seconds: float) -> None:
+    def __init__(
+        self, mapping: Mapping, document: Any, *, max_bytes: float = math.inf, max_seconds: float = math.inf
+    ) -> None:
         self._mapping = mapping
         self._document = document
         self._of_document: dict[int, list[Any]] = {}
-        self._bytes_left = MAX_OUTPUT
+        self._bytes_left = max_bytes
         self._max_seconds = max_seconds
         self._deadline = time.thread_time() + max_seconds
 
     def message_of(self, item: Any) -> MappedMessage:
+        """The item's message. Raises UnreadableDocument for what is no object, and beyond the bounds."""
         scope = Scope(require_object(item), self._document, self._of_document)
         problems: dict[str, str] = {}
         removal = self._mapping.remove

@@ -9,7 +9,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator
 from decimal import Decimal
 from io import StringIO
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 from xml.parsers.expat import ExpatError
 
 import xmltodict
@@ -27,24 +27,25 @@ def read_document(source: Source, raw: bytes) -> Any:
     try:
         if source.kind == "json":
             return read_json(raw)
-        return _read_xml(raw, source.lists) if source.kind == "xml" else list(_read_csv(raw, source))
+        return _read_xml(raw, source.lists) if source.kind == "xml" else _read_csv(raw, source)
     except UnreadableDocument:
         raise
-    except (ValueError, RecursionError, ExpatError, csv.Error) as error:
+    except (ValueError, RecursionError, ExpatError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise UnreadableDocument("malformed", f"the document is no valid {source.kind.upper()}: {reason}") from error
 
 
 def items_of(mapping: Mapping, document: Any) -> list[Any]:
     """The items of a document; each becomes a message. Raises UnreadableDocument."""
-    items = _found(mapping, document)
+    items = find_items(mapping, document)
     if len(items) > MAX_ITEMS:
         text = f"the document has {len(items)} items: send at most {MAX_ITEMS} in one"
         raise UnreadableDocument("too_large", text)
     return items
 
 
-def _found(mapping: Mapping, document: Any) -> list[Any]:
+def find_items(mapping: Mapping, document: Any) -> list[Any]:
+    """The items of a document, of any number. Raises UnreadableDocument."""
     if not mapping.each:
         return document if mapping.source.kind == "csv" else [document]
     for path in mapping.each:
@@ -91,17 +92,29 @@ def _read_xml(raw: bytes, lists: tuple[str, ...]) -> Any:
     return xmltodict.parse(raw, attr_prefix="", cdata_key="text", force_list=lists or None, postprocessor=bounded)
 
 
-def _read_csv(raw: bytes, source: Source) -> Iterator[Any]:
-    """A row is an object with the names of the first row; empty cells are left out. A row with more cells than names is
-    a list, which becomes no message."""
-    is_utf_8 = source.encoding == "utf-8" or raw.startswith(BOM_UTF8)  # the mark tells it, whatever the mapping says
-    text = raw.decode("utf-8-sig" if is_utf_8 else source.encoding)
-    rows = csv.reader(StringIO(text, newline=""), delimiter=source.delimiter, strict=True)
-    names = [name.strip() for name in next(rows, [])]
-    for cells in rows:
-        if not any(cells):
-            continue
-        yield cells if any(cells[len(names) :]) else _row(names, cells)
+def _read_csv(raw: bytes, source: Source) -> list[Any]:
+    text = StringIO(raw.decode(encoding_of(source, raw)), newline="")
+    return [item for _, item in read_rows(text, source)]
+
+
+def encoding_of(source: Source, beginning: bytes) -> str:
+    """The encoding of CSV that begins with these bytes: a mark of UTF-8 tells it, whatever the mapping says."""
+    return "utf-8-sig" if source.encoding == "utf-8" or beginning.startswith(BOM_UTF8) else source.encoding
+
+
+def read_rows(text: TextIO, source: Source) -> Iterator[tuple[int, Any]]:
+    """The items of CSV, with their first lines. A row is an object with the names of the first row, without its empty
+    cells. A row with more cells than names is a list, which becomes no message. Raises ValueError."""
+    rows = csv.reader(text, delimiter=source.delimiter, strict=True)
+    try:
+        names = [name.strip() for name in next(rows, [])]
+        line = rows.line_num + 1
+        for cells in rows:
+            if any(cells):
+                yield line, cells if any(cells[len(names) :]) else _row(names, cells)
+            line = rows.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"line {rows.line_num}: {error}") from error
 
 
 def _row(names: list[str], cells: list[str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Checks a mapping's tree and makes the mapping of it. All problems are told at once, each with its place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar, cast, get_args
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from ingestion.messages.formats import CouponMessage, EventMessage, UserMessage
 
 from .errors import InvalidMapping, Problem
-from .format import Mapping, RemovalRule, Source, SourceKind
+from .format import FieldRule, FirstOf, Mapping, RemovalRule, Source, SourceKind
 from .parse_fields import collected, parse_fields, parse_list_path, parse_path, parse_reference
 from .paths import Path
 from .tree import Node, listed, unknown
@@ -45,9 +45,20 @@ def parse_mapping(tree: Node, name: str) -> Mapping:
         remove=part("remove", _removal, None),
         fields=parse_fields(given["fields"], FORMATS[topic], problems),
     )
+    if mapping.source.kind == "csv":
+        problems += _of_rows(given, mapping)
     if problems:
         raise InvalidMapping(problems)
     return mapping
+
+
+def _of_rows(given: dict[str, Node], mapping: Mapping) -> Iterator[Problem]:
+    """What a mapping of CSV can't have, whose rows are read one by one."""
+    if "each" in given:
+        yield Problem(given["each"].place, "csv has no each: each row is an item")
+    for name, rule in mapping.fields.items():
+        if isinstance(rule, FieldRule) and isinstance(rule.source, FirstOf) and rule.source.of_document:
+            yield Problem(given["fields"].place, f"{name}: csv has no document beside its rows: use from")
 
 
 def _messages(node: Node) -> str:

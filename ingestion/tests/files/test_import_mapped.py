@@ -96,7 +96,7 @@ def test_a_file_mapped_in_another_way_is_another_one(casino_a):
 @pytest.mark.parametrize(
     ("content", "mapping", "text"),
     [
-        ('{"customers": [', MAPPING, "after message 0: the document is no valid JSON"),
+        ('{"customers": [', MAPPING, "the document is no valid JSON"),
         ("{}", MAPPING, "nothing at each"),
         ("{}", PLAIN.replace("users", "events"), "--mapping own.yaml"),
         ("{}", "fields", "--mapping own.yaml"),
