@@ -1,6 +1,6 @@
 """A snapshot of the offer, and its patching into the next one."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
@@ -64,7 +64,8 @@ class Offer:
     `begins`, `ends`: Unix seconds; `start_time_tbd`: whether only the day of the begin is known. The values of
     `league`, `home_team` and `away_team` are keys (see `identity`), whose names `Column.name` returns. All of shape
     (n,). `same_matches`: id of an event -> ids of events that are the same match, which may be closed. A snapshot never
-    changes; `memo` holds values derived from it. `texts`: those that ids of events stand for.
+    changes; `memo` holds values derived from it. `participants`: id of a one-sided event -> their names. `texts`: those
+    that ids of events stand for.
     """
 
     version: int | None
@@ -79,6 +80,7 @@ class Offer:
     away_team: Column[str]
     start_time_tbd: Mask
     same_matches: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    participants: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     texts: EventTexts = field(default_factory=EventTexts)
     memo: Memo = field(default_factory=Memo, init=False, compare=False, repr=False)
 
@@ -102,6 +104,13 @@ class Offer:
         """The texts of `ATTRIBUTES` to show of the event at `place`."""
         return {name: getattr(self, name).name(place) for name in ATTRIBUTES}
 
+    def participants_of(self, place: int) -> tuple[str, ...]:
+        """The names of the participants of the event at `place`: of a match, its teams."""
+        away_team = self.away_team.name(place)
+        if away_team:
+            return self.home_team.name(place), away_team
+        return self.participants.get(int(self.ids[place]), ())
+
     def category(self, place: int) -> str:
         return parts_of(self.home_team[place])[2]
 
@@ -117,15 +126,15 @@ class Offer:
 
         Unchanged columns are shared: if only odds changed, only `odds` is copied.
         """
-        offer = replace(self, version=version, same_matches=self._linked_like(rows, gone))._without(gone)
+        changed = {*rows.ids.tolist(), *gone} if self.same_matches or self.participants else frozenset()
+        sparse: dict[str, Any] = {
+            name: _replaced(getattr(self, name), getattr(rows, name), changed)
+            for name in ("same_matches", "participants")
+        }
+        offer = replace(self, version=version, **sparse)._without(gone)
         places, is_known = offer._places_of(rows.ids)
         offer = offer._replaced(places[is_known], rows.keep(is_known))
         return offer if is_known.all() else offer._inserted(places[~is_known], rows.keep(~is_known))
-
-    def _linked_like(self, rows: "Offer", gone: Iterable[int]) -> Mapping[int, frozenset[int]]:
-        changed = {*rows.ids.tolist(), *gone} if self.same_matches else ()
-        kept = {event_id: others for event_id, others in self.same_matches.items() if event_id not in changed}
-        return kept | dict(rows.same_matches)
 
     def all_ids(self, event_id: int) -> frozenset[int]:
         """The ids of the events that are the same match as this one, with its own."""
@@ -179,6 +188,13 @@ class Offer:
         for name in ("ids", *NUMBERS):
             grown[name] = np.insert(getattr(self, name), places, getattr(rows, name))
         return replace(self, **grown)
+
+
+def _replaced(stored: Mapping[int, T], new: Mapping[int, T], changed: Collection[int]) -> Mapping[int, T]:
+    """What few events have, without that of the changed ones, and with the new."""
+    if not stored and not new:
+        return stored
+    return {event_id: each for event_id, each in stored.items() if event_id not in changed} | dict(new)
 
 
 def build_offer(version: int | None, rows: Iterable[tuple[Any, ...]]) -> Offer:

@@ -185,6 +185,7 @@ def _recommended(
         events.append(
             RecommendedEvent(
                 **offer.names(place),
+                participants=offer.participants_of(place),
                 odd=float(offer.odds[place]),
                 event_id=int(offer.ids[place]),
                 text_id=offer.texts.of(int(offer.ids[place])),

@@ -86,6 +86,7 @@ EVENT_SOURCES: Conversions = {
     "home_team": _TEXT,
     "away_team": _TEXT,
     "name": _TEXT,
+    "participants": _TEXTS,
     "sport": _TEXT,
     "odd": _NUMBER,
     "event_id": _OWN_ID,

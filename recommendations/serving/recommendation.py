@@ -15,8 +15,8 @@ from recommendations.validation.own_ids import OwnId
 @dataclass(frozen=True, slots=True)
 class RecommendedEvent:
     """A recommended event of the offer, with the recommender's `score` and `reasons`. Of a one-sided event, `home_team`
-    is its name and `away_team` empty; unknown league and country are empty. `text_id`: the casino's text that
-    `event_id` stands for, if any."""
+    is its name and `away_team` empty; unknown league and country are empty. `participants` of a match are its teams.
+    `text_id`: the casino's text that `event_id` stands for, if any."""
 
     country: str
     league: str
@@ -29,6 +29,7 @@ class RecommendedEvent:
     status: str
     score: float
     reasons: tuple[str, ...] = ()
+    participants: tuple[str, ...] = ()
     text_id: str = ""
 
     @property

@@ -10,7 +10,9 @@ MAX_RESPONSE_BYTES = 10_000_000
 BYTES_OF_REQUEST = 16_384  # a response up to this size counts as one request of the casino's rate
 _BYTES_OF_VALUE = 64
 _BYTES_OF_REASONS = 300
+_BYTES_OF_PARTICIPANTS = 8_000
 _BYTES_OF_EXPLANATION = 200
+_BYTES_OF_LISTS = {"reasons": _BYTES_OF_REASONS, "participants": _BYTES_OF_PARTICIPANTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +42,5 @@ def response_size(schema: tuple[FieldMapping, ...], default: tuple[FieldMapping,
 
 
 def _bytes_of(fields: tuple[FieldMapping, ...]) -> int:
-    reasons = _BYTES_OF_REASONS * sum(field.source_field == "reasons" for field in fields)
-    return reasons + sum(len(field.name.encode()) + _BYTES_OF_VALUE for field in fields)
+    lists = sum(_BYTES_OF_LISTS.get(field.source_field, 0) for field in fields)
+    return lists + sum(len(field.name.encode()) + _BYTES_OF_VALUE for field in fields)

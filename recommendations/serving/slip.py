@@ -9,10 +9,12 @@ import numpy as np
 from recommendations.offer import Column, MemoKey, Offer
 from recommendations.offer.arrays import Floats, Mask, Places, kth_largest
 from recommendations.validation.identity import Match, is_held, name_of
+from recommendations.validation.normal_form import key_form
 
 from .options import DEFAULTS, NO_SELECTORS, Options, Selectors
 
 _HAS_ODD_WITHIN = MemoKey[tuple[tuple[float, float], Mask]]("has odd within")
+_HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
 _SORTED_AT_FIRST = 256  # places; nearly always enough
 
@@ -69,7 +71,19 @@ def selected(offer: Offer, selectors: Selectors) -> Mask:
     for column, names in columns:
         if names:
             mask |= _has_any(column, names)
+    if selectors.teams and offer.participants:
+        mask |= _has_participant(offer, selectors.teams)
     return mask
+
+
+def _has_participant(offer: Offer, names: tuple[str, ...]) -> Mask:
+    """The mask of one-sided events in which one of these takes part; cached with the offer."""
+    cached = offer.memo.get(_HAS_PARTICIPANT)
+    if cached is None or cached[0] != names:
+        wanted = frozenset(map(key_form, names))
+        events = [each for each, own in offer.participants.items() if not wanted.isdisjoint(map(key_form, own))]
+        cached = offer.memo.keep(_HAS_PARTICIPANT, (names, np.isin(offer.ids, np.array(events, dtype=np.int64))))
+    return cached[1]
 
 
 def _has_any(column: Column[str], names: Iterable[str]) -> Mask:
@@ -144,10 +158,13 @@ class _Slip:
         match = offer.home_team[place], offer.away_team[place]
         # by name: whether a team of one name is another one in another country, its sender alone knows
         teams = {name_of(match[0]), name_of(match[1])} - _NO_NAME
+        is_one_sided = len(teams) == 1
+        if is_one_sided and offer.participants:
+            teams.update(offer.participants_of(place))
         if not self._teams.isdisjoint(teams) or is_held(match, rules.held_matches):
             return False
         league, sport = offer.league[place], offer.sport[place]
-        if len(teams) == 1:  # one-sided: at most one of a competition
+        if is_one_sided:  # at most one of a competition
             if (competition := league if name_of(league) else match[0]) in self._competitions:
                 return False
             self._competitions.add(competition)

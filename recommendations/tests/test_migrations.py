@@ -20,7 +20,7 @@ LEFTOVERS = (
     "SELECT (SELECT count(*) FROM pg_class WHERE relname = 'offer_version_seq') "
     "+ (SELECT count(*) FROM pg_proc WHERE proname LIKE '%offer_version%')"
 )
-CHANGES_SINCE = "SELECT linked_changes_since({}, now())"
+CHANGES_SINCE = "SELECT offered_changes_since({}, now())"
 ADD_EVENT = (  # raw SQL: before the last migration, the table lacks columns of the model
     "INSERT INTO events (country, begin_timestamp, end_timestamp, league, sport, odd, home_team, away_team) "
     "VALUES ('X', now(), now() + interval '1 hour', 'X', 'X', 2, 'X', 'Y')"

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
-from ingestion.tests.closing_messages import EVENT, NOW, Feed, ago, ahead, event
+from ingestion.tests.closing_messages import EVENT, NOW, Feed, ago, ahead, event, user
 from ingestion.topics import EVENTS
 from recommendations.models import Event, EventTeam, Team
-from recommendations.serving.options import Options
+from recommendations.recommenders.registry import get_recommender
+from recommendations.services import recommend
+from recommendations.serving.engine import RecommendationRequest
+from recommendations.serving.options import DEFAULTS, Options
+from recommendations.serving.output_schema import apply_schema, parse_schema
 from tenants.routing.context import use_casino
 
 ID = 900001
@@ -220,3 +224,18 @@ def test_a_race_of_one_name_in_another_league_is_another_race(feed, casino_a):
     feed.events(race | {"id": ID, "league": "ASCOT"}, race | {"id": ID + 1, "league": "YORK"})
     with use_casino(casino_a.current):
         assert [each.same_match_ids for each in Event.objects.order_by("id")] == [None, None]
+
+
+def test_a_response_has_the_name_and_the_participants(feed, casino_a):
+    feed.events(NAMED | {"id": ID}, event(2))
+    feed.users(user(1))
+    request = RecommendationRequest(casino_a.pk, get_recommender("soonest"), NOW, DEFAULTS)
+    fields = {"title": {"type": "string", "source_field": "name"}, "participants": "list", "away_team": "string"}
+    schema = parse_schema({"bets": {"type": "list", "source_field": "recommended_events", "fields": fields}})
+    with use_casino(casino_a.current):
+        [answer] = recommend(request, [800_001])
+    bets = apply_schema(schema, answer)["bets"]
+    assert sorted(bets, key=lambda bet: bet["title"]) == [
+        {"title": "A2 - B2", "participants": ["A2", "B2"], "away_team": "B2"},
+        {"title": "THE OPEN - WINNER", "participants": ["SMITH", "JONES"], "away_team": ""},
+    ]

@@ -1,5 +1,6 @@
 """One-sided events and unknown leagues and countries in slips, scores, reasons and responses."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from recommendations.recommenders.base import BettingProfile, ScoringContext
 from recommendations.recommenders.inference_score import InferenceScore
 from recommendations.recommenders.trending import Trending
 from recommendations.serving import slip
-from recommendations.serving.options import Options
+from recommendations.serving.options import Options, Selectors
 from recommendations.serving.slip import Rules
 from recommendations.tallies.selections import TallyCoupon, TallySelection
 from recommendations.tallies.trends import Trends
@@ -112,3 +113,35 @@ def test_a_bet_on_a_one_sided_event_without_an_id_holds_it():
 
 def test_an_event_is_called_by_its_teams_or_its_name():
     assert (event_name("A", "B"), event_name("THE OPEN", "")) == ("A - B", "THE OPEN")
+
+
+def with_participants(*names):
+    """A match of ARSENAL, and an outright with these participants, which has the higher score."""
+    offer = offer_of({"home_team": "ARSENAL"}, outright("WINNER", league="CUP"))
+    return replace(offer, participants={2: names})
+
+
+@pytest.mark.parametrize(("names", "places"), [(("LEEDS", "ARSENAL"), [1]), (("LEEDS",), [1, 0]), ((), [1, 0])])
+def test_a_slip_has_no_team_twice_also_as_a_participant(names, places):
+    found = slip.choose(with_participants(*names), np.array([1.0, 2.0]), Rules(now=BEFORE, limit=3))
+    assert found == places
+
+
+def test_a_blocked_team_blocks_the_one_sided_events_in_which_it_takes_part():
+    offer = with_participants("MALMÖ", "LEEDS")
+    for blocked, open_events in ((("malmö",), [True, False]), (("YORK",), [True, True])):
+        rules = Rules(now=BEFORE, limit=3, options=Options(blocked=Selectors(teams=blocked)))
+        assert list(slip.eligible(offer, rules)) == open_events
+
+
+def test_the_participants_of_a_match_are_its_teams():
+    assert with_participants("LEEDS").participants_of(0) == ("ARSENAL", "A1")
+    assert with_participants("LEEDS").participants_of(1) == ("LEEDS",)
+
+
+def test_participants_follow_the_events_of_the_offer():
+    offer = with_participants("LEEDS")
+    renamed = offer.patched(2, replace(offer_of({}, outright("WINNER")), participants={2: ("YORK",)}))
+    assert renamed.participants == {2: ("YORK",)}
+    assert renamed.patched(3, offer_of(), gone=[2]).participants == {}
+    assert offer.patched(2, offer_of({})).participants == {2: ("LEEDS",)}

@@ -102,7 +102,7 @@ def test_coupons_of_others_do_not_count(user, now):
     assert top_values(now) == dict.fromkeys(("sport", "league", "country", "home_team", "away_team"), ())
 
 
-@pytest.mark.parametrize("broken", [{}, {"sport": "FOOTBALL"}, selection(league=None), selection(country="")])
+@pytest.mark.parametrize("broken", [{}, {"sport": "FOOTBALL"}, selection(league=None), selection(home_team="")])
 def test_a_selection_that_lacks_an_attribute_is_ignored(user, now, broken):
     bet(broken, selection(league="WHOLE"))
     values = top_values(now)
@@ -190,7 +190,7 @@ def test_other_changes_of_the_users_row_keep_the_usual_stake(three_coupons, now)
     assert served_stake(now) == Decimal("90.00")
 
 
-CALLS = "SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'linked_changes_since'"
+CALLS = "SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'offered_changes_since'"
 
 
 def change_offer(now):
