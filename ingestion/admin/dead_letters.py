@@ -15,8 +15,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ingestion.dead_letters.content import envelope_of, readable
+from ingestion.dead_letters.preview import preview_replay
 from ingestion.dead_letters.purge import purge
-from ingestion.dead_letters.replay import MAX_REPLAYS, TOO_OFTEN, preview_replay, replay
+from ingestion.dead_letters.replay import MAX_REPLAYS, TOO_OFTEN, replay
 from ingestion.dead_letters.tables import CONTENT
 from ingestion.errors import IngestionError
 from ingestion.messages.rejection_codes import REASONS

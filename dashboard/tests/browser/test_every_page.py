@@ -34,11 +34,13 @@ NO_PAGES = {
     "admin/autocomplete/", "admin/jsi18n/", "admin/logout/", "admin/search/", "admin/(?P<url>.*)", "casinos/chosen/",
     "config/options.schema.json", "api/schema/", "recommend", "users/<path:user_id>", "users/<path:user_id>/export",
     "purchase/<path:user_id>", "admin/r/<path:content_type_id>/<path:object_id>/",
+    "admin/ingestion/deadletter/<path:object_id>/download/",
+    "admin/tenants/unassigneddeadletter/<path:object_id>/download/",
 }  # fmt: skip
 # Rows that nobody adds or deletes in the admin.
 READ_ONLY = re.compile(
-    r"admin/(recommendations/\w+|ingestion/(messagecount|partitionoffset)"
-    r"|tenants/(migrationrun|casinomigration|privacyrecord))/(.+/delete/|add/)"
+    r"admin/(recommendations/\w+|ingestion/(messagecount|partitionoffset|deadletter)"
+    r"|tenants/(migrationrun|casinomigration|privacyrecord|unassigneddeadletter))/(.+/delete/|add/)"
     r"|admin/tenants/(apikey|casino|databaseserver)/.+/delete/"
 )
 # Links and buttons that a click does not reach, each scrolled into view first.

@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from ingestion.dead_letters.import_topics import import_topics
 from ingestion.dead_letters.listing import LetterSummary, list_letters, show_letter
+from ingestion.dead_letters.preview import preview_replay
 from ingestion.dead_letters.purge import purge
-from ingestion.dead_letters.replay import MAX_REPLAYS, TOO_OFTEN, preview_replay, replay
+from ingestion.dead_letters.replay import MAX_REPLAYS, TOO_OFTEN, replay
 from ingestion.dead_letters.tables import DeadLetterQuery, LetterId, Letters, LetterTable, in_each_table
 from ingestion.management.kafka_command import KafkaVerbCommand
 from ingestion.topics import TOPICS

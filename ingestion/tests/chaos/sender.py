@@ -137,14 +137,16 @@ def _about_another_row(value: bytes, rng: random.Random) -> bytes:
 
 
 def _code_of(message: SentMessage, value: bytes) -> str | None:
-    """The rejection's code; None if the message may be about a sent row, as one that is cut within its id."""
+    """The rejection's code; None if the message may be about a sent row, as one that is cut within its id, or is stored
+    though it lacks fields."""
     envelope = Envelope(Place("", "", 0, 0, 0), message.casino_id, message.key, value, message.headers)
     content = read_message(message.topic.decode, message.topic.partial, envelope, TimeBounds.at(timezone.now()))
     if isinstance(content, Partial):
-        return content.unless_stored.code
-    assert isinstance(content, Rejection), value
-    ids = [change.id for change in content.changes if change.id is not None]
-    return content.code if all(isinstance(row_id, int) and row_id >= _IDS_OF_NOBODY for row_id in ids) else None
+        return None if content.change.makes_row else content.unless_stored.code
+    if not isinstance(content, Rejection):
+        return None
+    ids = [change.id for change in content.changes if change.id is not None]  # text is a key, and no row's id
+    return content.code if all(isinstance(each, str) or each >= _IDS_OF_NOBODY for each in ids) else None
 
 
 def _without_casino(message: SentMessage, rng: random.Random) -> SentMessage:

@@ -7,8 +7,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from ingestion.dead_letters.preview import preview_replay
 from ingestion.dead_letters.purge import prune_closed
-from ingestion.dead_letters.replay import MAX_REPLAYS, preview_replay, replay
+from ingestion.dead_letters.replay import MAX_REPLAYS, replay
 from ingestion.models import DeadLetter
 from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.kafka_client import NOW, consume, read_all, send, send_raw
@@ -222,3 +223,24 @@ def test_dead_letters_need_no_broker_to_be_listed_and_purged(rejected_messages, 
     assert "Total 4" in dead_letters("list")
     assert dead_letters("purge", "--yes") == "4 dead letters purged.\n"
     assert UnassignedDeadLetter.objects.get().state == "purged"
+
+
+def test_dry_run_reads_messages_as_consumers_do(broker, casino_a, casino_b):
+    """By the casino's mapping, and only of known casinos."""
+    send(USERS, [(1, {"customer": 7}), (2, {"customer": 7}), (99, user()), (None, user())])
+    consume(USERS, 4)
+    mapping = {"messages": "users", "fields": {"id": "customer"}}
+    Casino.objects.filter(pk=1).update(options={"mapping": {"users": mapping}})
+    previews = json.loads(dead_letters("replay", "--dry-run", "--json"))
+    results = {(each["id"].partition("/")[0], each["result"]) for each in previews}
+    assert results == {("1", "acceptable"), ("2", "missing"), ("unknown", "unknown_casino"), ("unknown", "no_casino")}
+
+
+def test_message_of_a_partition_that_the_topic_lost_is_replayed_into_another(broker, casino_a):
+    send(USERS, [(1, b"{")])
+    consume(USERS, 1)
+    with use_casino(casino_a.current):
+        letters_of(casino_a).update(place="here/users/77/5@1760000000000", partition=77)
+        assert len(replay(letters_of(casino_a), NOW).sent) == 1
+    origins = [dict(each.headers() or ()).get("replay.origin") for each in read_all(USERS, 2)]
+    assert sorted(map(str, origins)) == ["None", "b'here/users/77/5@1760000000000'"]

@@ -1,0 +1,82 @@
+"""The expected results of replays, without sending or storing anything."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ingestion.catalogue import find_casinos, mapping_option
+from ingestion.mappings.errors import InvalidMapping, NoSuchMapping
+from ingestion.mappings.options import stored_mapping
+from ingestion.mappings.reading import read_mapped, unknown_words
+from ingestion.messages.decoding import Rejection, TimeBounds
+from ingestion.messages.envelope import Envelope
+from ingestion.messages.reading import Content, Several, read_message
+from ingestion.outcomes import DecodedMessage, Unwanted
+from ingestion.own_words import own_words_of, read_own_words
+from ingestion.topics import TOPICS, Topic
+from tenants.models import Casino, DeadLetterState
+
+from .content import envelope_of
+from .replay import parts_of, reason_to_skip
+from .tables import Letters
+
+ACCEPTABLE = "acceptable"
+_UNKNOWN_CASINO, _UNUSABLE_MAPPING = "unknown_casino", "mapping can't be used"
+
+
+class ReplayPreview(msgspec.Struct):
+    """The expected result of a dead letter's replay: `acceptable`, a reason to skip it, or a rejection code."""
+
+    number: int
+    result: str
+
+
+def preview_replay(letters: Letters, now: datetime) -> Iterator[ReplayPreview]:
+    """The expected results for the open ones, by reading and validating the messages as consumers do. A partial message
+    is acceptable, though it is rejected again where its row is not stored."""
+    bounds = TimeBounds.at(now)
+    for numbers in parts_of(letters):
+        rows = letters.filter(pk__in=numbers, state=DeadLetterState.OPEN).order_by("pk")
+        part = [(letter, envelope_of(letter)) for letter in rows]
+        casinos = _casinos_of(part)
+        for letter, envelope in part:
+            topic = TOPICS[letter.topic]
+            casino = casinos[topic.name].get(envelope.casino_id or 0)
+            result = reason_to_skip(letter, envelope) or _result(topic, envelope, casino, bounds)
+            yield ReplayPreview(letter.pk, result)
+
+
+def _casinos_of(part: Sequence[tuple[Any, Envelope]]) -> Mapping[str, Mapping[int, Casino]]:
+    """The casinos that the messages name, by topic, with their mappings of it."""
+    ids: dict[str, set[int | None]] = {}
+    for letter, envelope in part:
+        ids.setdefault(letter.topic, set()).add(envelope.casino_id)
+    return {topic: find_casinos(wanted, topic) for topic, wanted in ids.items()}
+
+
+def _result(topic: Topic, envelope: Envelope, casino: Casino | None, bounds: TimeBounds) -> str:
+    try:
+        content = _read(topic, envelope, casino, bounds)
+    except (InvalidMapping, NoSuchMapping):
+        return _UNUSABLE_MAPPING
+    contents = content.contents if isinstance(content, Several) else (content,)
+    rejection = next((each for each in contents if isinstance(each, Rejection)), None)
+    if rejection is None and casino is None:
+        return _UNKNOWN_CASINO
+    return ACCEPTABLE if rejection is None else rejection.code
+
+
+def _read(topic: Topic, envelope: Envelope, casino: Casino | None, bounds: TimeBounds) -> Content | Unwanted:
+    """Raises InvalidMapping, NoSuchMapping."""
+    option = None if casino is None else mapping_option(casino)
+    if casino is None or option is None:
+        message = DecodedMessage(envelope, read_message(topic.decode, topic.partial, envelope, bounds))
+        read_own_words(topic, [message], bounds)
+        return message.content
+    mapping = stored_mapping(topic.name, option)
+    content = read_mapped(mapping, topic, envelope, bounds)
+    if unknown_words(content):
+        content = read_mapped(mapping, topic, envelope, bounds, own_words_of(topic, casino.pk))
+    return content
