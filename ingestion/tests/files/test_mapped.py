@@ -72,7 +72,7 @@ def test_csv_is_read_row_by_row_with_its_lines(folder, casino_a):
 
 def test_xml_and_lines_are_read(folder, casino_a):
     assert imported("events", ANSWERS / "sportradar_uof_schedule.xml", "sportradar-uof-fixture").startswith(
-        "2 messages"
+        "3 messages"
     )
     assert imported("users", ANSWERS / "debezium_users.ndjson", "debezium-users").startswith(
         "3 messages: 2 stored, 1 rem"

@@ -135,7 +135,9 @@ def test_sportradar_fixtures_schedules_and_prices(feed):
     assert found[0] == ("FOOTBALL", "ENGLAND", "EXAMPLE LEAGUE", "TOWN 0", "CITY 0", "2050-06-01T15:00", 2.15, "OPEN")
     assert [(row[0], row[3], row[7]) for row in found[1:]] == [
         ("TENNIS", "A, PLAYER", "OPEN"), ("TENNIS", "A, PLAYER", "CANCELLED"),
+        ("FORMULA 1", "EXAMPLE GRAND PRIX", "OPEN"),
     ]  # fmt: skip
+    assert [*feed.rows(Event, "participants")[-1][0]] == ["A, DRIVER", "B, DRIVER"]
     closings = ('id="1" status="1"', 'id="1" status="-1"'), ('odds="2.15" active="1"', 'odds="2.15" active="0"')
     for number, closing in enumerate(closings, start=1):
         closed, opened = (f'timestamp="17487792{number}{second}' for second in "12")

@@ -5,16 +5,17 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer
 
+from ingestion.dead_letters.preview import preview_replay
 from ingestion.kafka.client import client_config
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.messages.decoding import Rejection
-from ingestion.models import MessageCount
+from ingestion.models import DeadLetter, MessageCount
 from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.storing import mapped_messages
 from ingestion.storing.dispatch import BatchStore
-from ingestion.tests.closing_messages import EVENT, ahead
+from ingestion.tests.closing_messages import EVENT, NOW, ahead
 from ingestion.tests.decoded_messages import SENT_AT, envelope_of
 from ingestion.topics import EVENTS
 from recommendations.models import Event
@@ -157,6 +158,17 @@ def test_a_dead_letter_has_the_original_bytes(batches, casino_a):
     assert result.envelope.value == raw
     assert isinstance(result.rejection, Rejection)
     assert result.rejection.field == "home_team"
+
+
+def test_the_preview_of_a_replay_reads_by_the_mapping(batches, casino_a):
+    assert batches.store_batch((1, {"matches": [match(1), match(2, home={})]}), (1, {"events": []})) == ["unmapped"] * 2
+    corrected = MAPPING | {"each": ["matches", "events"]}
+    corrected["fields"] = corrected["fields"] | {"home_team": {"value": "A"}}
+    expected = {"acceptable": corrected, "mapping can't be used": "no-such-mapping", "unmapped": MAPPING}
+    for result, mapping in expected.items():
+        Casino.objects.filter(pk=casino_a.pk).update(options={"mapping": {"events": mapping}})
+        with use_casino(casino_a.current):
+            assert [each.result for each in preview_replay(DeadLetter.objects.all(), NOW)] == [result] * 2
 
 
 def test_a_casino_without_a_mapping_costs_no_query_more(batches, casino_b, django_assert_num_queries):
