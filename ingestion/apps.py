@@ -17,6 +17,7 @@ class IngestionConfig(AppConfig):
         from recommendations.storing.removal import ROWS_OF_USERS
         from tenants.lifecycle.doctor.installation import INSTALLATION_SYMPTOMS
 
+        from . import checks  # noqa: F401  # registers the system checks
         from .dead_letters.users import erase_dead_letters
         from .kafka.settings_check import check_settings
         from .producers.publisher import publisher

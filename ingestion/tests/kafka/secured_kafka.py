@@ -5,13 +5,14 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from fasteners import InterProcessLock
 
 from tools.apache_kafka.broker import free_port
 from tools.apache_kafka.errors import KafkaMissing
@@ -31,8 +32,11 @@ def secured_kafka(folder: Path) -> Iterator[SecuredBroker]:
         jars = fetched_jars(JARS)
     except KafkaMissing as error:
         pytest.skip(str(error))
-    with running_secured_broker(jars, free_port(), folder, folder / "log", prefix=PREFIX) as broker:
-        yield broker
+    with ExitStack() as stack:
+        with InterProcessLock(folder.parents[1] / "secured-kafka.lock"):  # workers start theirs one after the other
+            broker = running_secured_broker(jars, free_port(), folder, folder / "log", prefix=PREFIX)
+            started = stack.enter_context(broker)
+        yield started
 
 
 def scram(broker: SecuredBroker) -> dict[str, str]:

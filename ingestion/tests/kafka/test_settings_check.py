@@ -10,6 +10,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.views.debug import SafeExceptionReporterFilter
 
+from ingestion.checks import check_kafka_connections
 from ingestion.consumer.group_config import group_config
 from ingestion.errors import InvalidKafkaSettings
 from ingestion.kafka.client import broker_state, client_config, new_admin
@@ -108,7 +109,8 @@ def is_option(name):
 
 def test_every_option_that_the_source_sets_is_refused(settings):
     """Otherwise a variable would silently have no effect, or change what a client relies on."""
-    found = {name for path in SOURCES for name in re.findall(r'"([a-z]+(?:\.[a-z]+)+)"', path.read_text())}
+    sources = [path for path in SOURCES if path.name != "checks.py"]  # which only reads them
+    found = {name for path in sources for name in re.findall(r'"([a-z]+(?:\.[a-z]+)+)"', path.read_text())}
     options = {name for name in found if is_option(name)} - {"sasl.oauthbearer.method", "ssl.key.location"}
     assert {"enable.auto.commit", "message.timeout.ms", "statistics.interval.ms", *group_config(USERS)} <= options
     settings.KAFKA_CLIENT_OPTIONS = dict.fromkeys(options, "x")
@@ -176,6 +178,22 @@ def test_wrong_settings_end_a_process_with_a_line_each_and_no_traceback():
         "KAFKA_CLIENT_SASL_PASSWORD",
     ]
     assert SECRET not in error
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "ids"),
+    [
+        ({}, SCRAM, []),
+        ({"enable.ssl.certificate.verification": "False"}, SCRAM, ["ingestion.W001"]),
+        ({"ssl.endpoint.identification.algorithm": "none"}, SCRAM, ["ingestion.W001"]),
+        ({"ssl.endpoint.identification.algorithm": "https"}, SCRAM, []),
+        ({}, SCRAM | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"}, []),
+        ({}, OAUTH | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"}, ["ingestion.W002"]),
+    ],
+)
+def test_connections_that_protect_little_are_told_before_a_deployment(problems_of, options, values, ids):
+    assert problems_of(options, **values) == []
+    assert [message.id for message in check_kafka_connections()] == ids
 
 
 def test_secrets_are_hidden_on_djangos_debug_pages(settings):
