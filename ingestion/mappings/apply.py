@@ -28,12 +28,13 @@ _ENCODE = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class MappedMessage:
-    """A message made of one item. `value` is its JSON, None where the row of `row_id` is removed. `problems`: why
-    fields can't be read, by their names."""
+    """A message made of one item. `value` is its JSON, None where the row of `row_id` is removed, as of `removed_at`
+    (JSON; empty if no time is told). `problems`: why fields can't be read, by their names."""
 
     value: bytes | None
     problems: dict[str, str]
     row_id: str = ""
+    removed_at: bytes = b""
 
 
 def map_document(mapping: Mapping, raw: bytes, max_seconds: float = MAX_SECONDS) -> list[MappedMessage]:
@@ -74,7 +75,7 @@ class DocumentMapper:
         if removal is not None and any(_word(each) in removal.words for each in removal.when.find(item)):
             found = self._field(removal.row_id, scope, "id", problems)
             if not problems and found is not ABSENT and (row_id := _id_text(found)) is not None:
-                return MappedMessage(None, problems, row_id)
+                return MappedMessage(None, problems, row_id, self._removed_at(scope))
             problems.setdefault("id", "the removed row's id is missing")
             return MappedMessage(_ENCODE({"id": UNREADABLE}), problems)
         value = _ENCODE(dict(self._fields(self._mapping.fields, scope, "", problems)))
@@ -82,6 +83,11 @@ class DocumentMapper:
         if self._bytes_left < 0:
             raise UnreadableDocument("too_large", f"the mapping makes more than {MAX_OUTPUT} bytes of the document")
         return MappedMessage(value, problems)
+
+    def _removed_at(self, scope: Scope) -> bytes:
+        rule = self._mapping.fields.get("timestamp")
+        told = ABSENT if rule is None else self._field(rule, scope, "timestamp", {})
+        return b"" if told is ABSENT else _ENCODE(told)
 
     def _fields(
         self, rules: Table[str, Rule] | Table[str, FieldRule], scope: Scope, prefix: str, problems: dict[str, str]

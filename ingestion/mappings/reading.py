@@ -7,7 +7,7 @@ import msgspec
 
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import ORIGIN_HEADER, Envelope
-from ingestion.messages.reading import Content, Several, SingleContent, read_message, with_problems
+from ingestion.messages.reading import Content, Several, SingleContent, read_message, removed_as_of, with_problems
 from ingestion.topics import Topic
 from recommendations.validation.settings_limits import limits
 from recommendations.validation.status_words import NO_WORDS, Words
@@ -55,6 +55,7 @@ def read_messages(
             _headers(envelope, number),
         )
         content = read_message(topic.decode, topic.partial, inner, bounds, own_words)
+        content = removed_as_of(content, message.removed_at, inner, bounds)
         contents.append(with_problems(content, message.problems))
     return contents
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 
 import msgspec
 
+from recommendations.errors import InvalidRow
 from recommendations.validation.rows import AnyRow, Removal
 from recommendations.validation.status_words import NO_WORDS, Words
 
-from .decoding import Decode, Partial, Rejection, TimeBounds, decode_message
+from .decoding import Decode, Partial, Rejection, TimeBounds, decode_message, not_ahead, time_in_json
 from .encodings import without_byte_order_mark
 from .envelope import Envelope
 from .field_by_field import read_field_by_field
@@ -60,3 +61,15 @@ def with_problems(content: SingleContent, problems: Mapping[str, str]) -> Single
         return content
     field = content.field if content.field in problems else next(iter(problems))
     return msgspec.structs.replace(content, code=UNMAPPED, field=field, detail=problems[field])
+
+
+def removed_as_of(content: SingleContent, told: bytes, envelope: Envelope, bounds: TimeBounds) -> SingleContent:
+    """Of a removal that a mapping made: as of the time in the document (JSON; empty for none), at the latest that of
+    sending, which also counts where the time can't be read."""
+    if not told or not isinstance(content, Removal):
+        return content
+    try:
+        time = not_ahead(time_in_json("timestamp", told, bounds.past), envelope, bounds)
+        return Removal(id=content.id, timestamp=min(time, content.timestamp))
+    except (InvalidRow, msgspec.DecodeError):
+        return content

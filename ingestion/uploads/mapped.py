@@ -13,4 +13,4 @@ def uploaded(messages: Iterable[MappedMessage], first: int) -> Iterator[Uploaded
     """The messages, numbered from `first`."""
     for number, message in enumerate(messages, start=first):
         key = msgspec.json.encode(message.row_id) if message.row_id else None
-        yield UploadedMessage(number, message.value, key, problems=message.problems)
+        yield UploadedMessage(number, message.value, key, problems=message.problems, removed_at=message.removed_at)

@@ -10,7 +10,7 @@ from ingestion import metrics
 from ingestion.catalogue import stored_odd_format
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Door, Envelope, Headers, Place
-from ingestion.messages.reading import read_message, with_problems
+from ingestion.messages.reading import read_message, removed_as_of, with_problems
 from ingestion.outcomes import DecodedMessage, MessageResult
 from ingestion.own_words import stored_words
 from ingestion.storing.ledger import Ledger, OutcomeCount, write_counts
@@ -27,13 +27,15 @@ _STEP = 4 * timedelta.resolution
 
 class UploadedMessage(msgspec.Struct, frozen=True):
     """A message and its number in the upload. `value` is None for a tombstone, with `key`. `problem`: why there is no
-    message; `problems`: why a mapping could not read fields, by their names."""
+    message; `problems`: why a mapping could not read fields, by their names. `removed_at`: the time that it read of a
+    tombstone, in JSON."""
 
     number: int
     value: bytes | None
     key: bytes | None = None
     problem: str = ""
     problems: Mapping[str, str] = {}
+    removed_at: bytes = b""
 
 
 def _report_nothing(_: Iterable[MessageResult]) -> None:
@@ -92,6 +94,7 @@ class UploadStore:
         if message.problem:
             return DecodedMessage(envelope, Rejection("malformed", "", message.problem))
         content = read_message(self._topic.decode, self._topic.partial, envelope, bounds, self._own_words)
+        content = removed_as_of(content, message.removed_at, envelope, bounds)
         return DecodedMessage(envelope, with_problems(content, message.problems))
 
     def _open_ledger(self) -> Ledger:

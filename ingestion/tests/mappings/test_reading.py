@@ -1,5 +1,7 @@
 """A message of a feed is read by a mapping, with the validation of every other message."""
 
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 import pytest
 
@@ -7,7 +9,7 @@ from ingestion.mappings.reading import read_mapped
 from ingestion.messages.decoding import Partial, Rejection, TimeBounds
 from ingestion.messages.envelope import ORIGIN_HEADER
 from ingestion.messages.reading import Several
-from ingestion.tests.decoded_messages import envelope_of
+from ingestion.tests.decoded_messages import SENT_AT, envelope_of
 from ingestion.tests.kafka_client import NOW
 from ingestion.tests.mappings.mapping_of import mapping_of
 from ingestion.topics import COUPONS, EVENTS, USERS
@@ -154,6 +156,35 @@ def test_a_delete_removes_its_row_and_nothing_without_an_id():
     content = read(USER_MAPPING, USERS, {"op": "d", "before": None, "after": None})
     assert isinstance(content, Rejection)
     assert (content.code, content.field) == ("unmapped", "id")
+
+
+SENT = datetime.fromtimestamp(SENT_AT / 1_000, UTC)
+
+
+@pytest.mark.parametrize(
+    ("told", "removed_at"),
+    [
+        (SENT_AT - 5_000, SENT - timedelta(seconds=5)),
+        (SENT_AT + 5_000, SENT),  # ahead of its sending
+        ("soon", SENT),
+        (-1, SENT),
+        ({}, SENT),
+        (None, SENT),
+    ],
+)
+def test_a_delete_removes_its_row_as_of_the_time_in_the_document(told, removed_at):
+    mapping = mapping_of(
+        """
+        messages: users
+        remove: {when: op, is: d, id: before.id}
+        fields:
+          id: after.id
+          timestamp: {from: ts_ms, then: {time: {unit: milliseconds}}}
+        """
+    )
+    content = read(mapping, USERS, {"op": "d", "before": {"id": 7}, "after": None, "ts_ms": told})
+    assert isinstance(content, Removal)
+    assert content.timestamp == removed_at
 
 
 @pytest.mark.parametrize(
