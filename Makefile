@@ -97,6 +97,7 @@ bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two 
 	$(BIN)/python -m benchmarks.connections
 	$(BIN)/python -m benchmarks.leaks
 	$(APACHE_KAFKA) run $(BIN)/python -m benchmarks.ingest
+	$(APACHE_KAFKA) run $(BIN)/python -m benchmarks.http_ingest
 
 format: .venv/dev  ## apply the fixes and the formatting of ruff
 	$(BIN)/ruff check --fix .
