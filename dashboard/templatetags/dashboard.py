@@ -1,12 +1,14 @@
 """Template filters that format numbers and times."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django import template
 from django.utils import timezone
 
 from recommendations import event_names
+from recommendations.validation.currencies import shown_amount
 
 register = template.Library()
 
@@ -17,6 +19,12 @@ _STEPS = ((timedelta(days=2), 86_400, "days"), (timedelta(hours=2), 3_600, "hour
 def thousands(number: float) -> str:
     """With thousands separators."""
     return f"{number:,}"
+
+
+@register.filter
+def amount(number: Decimal, currency: str) -> str:
+    """An amount of money, with its currency."""
+    return f"{shown_amount(number, currency)} {currency}"
 
 
 @register.filter

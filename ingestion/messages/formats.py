@@ -44,7 +44,7 @@ _OWN_FORMAT = {"format": "odd"}
 Stake = Annotated[
     msgspec.Raw,
     Meta(
-        description="In the user's currency, in steps of 0.01; 0: none is suggested, for a user of unknown currency.",
+        description="In the user's currency, with its decimals; 0: none is suggested, for a user of unknown currency.",
         extra_json_schema=_AMOUNT | {"minimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
@@ -59,14 +59,14 @@ SelectionOdd = Annotated[
 CouponStake = Annotated[
     msgspec.Raw,
     Meta(
-        description="In the user's currency, in steps of 0.01; 0: a free bet.",
+        description="In the user's currency, with up to 8 decimals; 0: a free bet.",
         extra_json_schema=_AMOUNT | {"minimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
 _Limit = Annotated[
     msgspec.Raw,
     Meta(
-        description="In the user's currency, rounded down to 0.01; null: no limit; absent: unchanged.",
+        description="In the user's currency, rounded down to its decimals; null: no limit; absent: unchanged.",
         extra_json_schema=_AMOUNT | {"minimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]

@@ -1,17 +1,9 @@
 """The tables of the selected casino in the admin, read-only: data is changed through Kafka."""
 
-from collections.abc import Mapping
-from copy import copy
-from functools import reduce
-from operator import or_
-from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db import OperationalError
-from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -19,18 +11,16 @@ from django.utils.safestring import SafeString
 
 from recommendations.event_names import event_name
 from recommendations.models import Event, PurchasedCoupon, ServedSlip, Team, User, UserProfile
-from recommendations.text_ids import Kind, with_own_ids, with_texts
-from recommendations.validation.normal_form import name_form
-from recommendations.validation.own_ids import OwnId
+from recommendations.text_ids import Kind, with_own_ids
 from tenants.admin.casinos import CasinoAdmin
-from tenants.admin.theme import ModelAdmin
 from tenants.errors import UnknownServer
 from tenants.lifecycle.summaries import is_casino_behind
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
-from tenants.numbers import parse_id
 from tenants.routing.context import use_casino
 
+from .amounts import UserAmountsAdmin, in_currency
+from .casino_table import CasinoTableAdmin
 from .filters import (
     CurrencyFilter,
     FavoriteSportFilter,
@@ -40,79 +30,11 @@ from .filters import (
     SportFilter,
     StatusFilter,
 )
-from .own_ids import OwnIdChangeList, matching_ids, stored_id, user_link
+from .own_ids import user_link
 from .widgets import CappedPaginator, table
 
 SELECTION_COLUMNS = ("sport", "country", "league", "home_team", "away_team", "odd")
 SERVED_COLUMNS = ("event_id", "odd", "score")
-
-
-def _any(fields: tuple[str, ...], lookup: str, value: Any) -> Q:
-    """A condition: at least one of these fields matches `value`."""
-    return reduce(or_, (Q(**{f"{field}__{lookup}": value}) for field in fields))
-
-
-class CasinoTableAdmin(ModelAdmin[Any]):
-    """A read-only admin of the current casino's rows."""
-
-    list_per_page = 50
-    show_full_result_count = False
-    kind_of_id: Kind | None = None  # of ids that are the casino's own
-    searched_ids: Mapping[str, Kind] = {}
-    searched_texts: tuple[str, ...] = ()
-
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        return (*self.searched_ids, *self.searched_texts)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return with_texts(super().get_queryset(request))
-
-    def get_changelist(self, request: HttpRequest, **arguments: Any) -> type[ChangeList]:
-        return OwnIdChangeList
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        stored = object_id if self.kind_of_id is None else str(stored_id(self.kind_of_id, object_id))
-        return super().get_object(request, stored, from_field)
-
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """The page's links to itself have the casino's own id."""
-        row = context.get("original")
-        if self.kind_of_id is not None and row is not None:
-            context["original"] = copy(row)
-            context["original"].pk = row.own_id
-        return super().render_change_form(request, context, *args, **kwargs)
-
-    @admin.display(description="id", ordering="pk")
-    def own_id(self, row: Any) -> OwnId:
-        own: OwnId = row.own_id
-        return own
-
-    @admin.display(description="user id", ordering="user_id")
-    def own_user_id(self, row: Any) -> OwnId:
-        own: OwnId = row.own_user_id
-        return own
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """A number is searched in the ids, by index; of other text, each word must occur in one of the text fields, or
-        it is an id."""
-        with_id = matching_ids(self.searched_ids, search_term)
-        if with_id is not None and (parse_id(search_term) is not None or not self.searched_texts):
-            return queryset.filter(with_id), False
-        if search_term and not self.searched_texts:
-            return queryset.none(), False
-        words = [_any(self.searched_texts, "icontains", word) for word in name_form(search_term).split()]
-        return queryset.filter(Q(*words) if with_id is None else Q(*words) | with_id), False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(User)
@@ -136,9 +58,17 @@ class UserAdmin(CasinoTableAdmin):
     ordering = ("id",)
     fields = (
         "own_id", "name", "surname", "birth_year", "country", "currency", "gender", "favorite_sport", "favorite_league",
-        "timestamp", "status", "status_until", "birth_date", "stake_limit", "limit_left", "is_withheld",
+        "timestamp", "status", "status_until", "birth_date", "shown_stake_limit", "shown_limit_left", "is_withheld",
         "related_pages",
     )  # fmt: skip
+
+    @admin.display(description="stake limit")
+    def shown_stake_limit(self, user: User) -> str:
+        return in_currency(user.stake_limit, user.currency)
+
+    @admin.display(description="limit left")
+    def shown_limit_left(self, user: User) -> str:
+        return in_currency(user.limit_left, user.currency)
 
     @admin.display(description="see also")
     def related_pages(self, user: User) -> SafeString:
@@ -181,12 +111,13 @@ class TeamAdmin(CasinoTableAdmin):
 
 
 @admin.register(UserProfile)
-class UserProfileAdmin(CasinoTableAdmin):
-    list_display = ("own_user_id", "coupon_count", "stake_total", "purchases_at_last_update", "last_updated")
+class UserProfileAdmin(UserAmountsAdmin):
+    list_display = ("own_user_id", "coupon_count", "shown_stake_total", "purchases_at_last_update", "last_updated")
     searched_ids = {"user_id": Kind.USERS}
     ordering = ("user_id",)
     fields = (
-        "own_user_id", "coupon_count", "stake_total", "favorite_pairs", "purchases_at_last_update", "last_updated",
+        "own_user_id", "coupon_count", "shown_stake_total", "favorite_pairs", "purchases_at_last_update",
+        "last_updated",
     )  # fmt: skip
 
     @admin.display(description="favourite sport and league, best first")
@@ -205,13 +136,13 @@ def _in_words(sport: str, league: str, country: str = "") -> str:
 
 
 @admin.register(PurchasedCoupon)
-class PurchasedCouponAdmin(CasinoTableAdmin):
+class PurchasedCouponAdmin(UserAmountsAdmin):
     kind_of_id = Kind.COUPONS
-    list_display = ("own_id", "own_user_id", "timestamp", "stake", "total_odds", "summary")
+    list_display = ("own_id", "own_user_id", "timestamp", "shown_stake", "total_odds", "summary")
     searched_ids = {"id": Kind.COUPONS, "user_id": Kind.USERS}
     ordering = ("-timestamp", "-id")
     date_hierarchy = "timestamp"
-    fields = ("own_id", "customer", "timestamp", "stake", "total_odds", "selections")
+    fields = ("own_id", "customer", "timestamp", "shown_stake", "total_odds", "selections")
 
     @admin.display(description="user")
     def customer(self, coupon: PurchasedCoupon) -> SafeString:
@@ -236,19 +167,31 @@ class PurchasedCouponAdmin(CasinoTableAdmin):
 
 @admin.register(ServedSlip)
 class ServedSlipAdmin(CasinoTableAdmin):
-    list_display = ("recommendation_id", "own_user_id", "timestamp", "recommender", "asked_for", "fallback", "stake")
+    list_display = (
+        "recommendation_id",
+        "own_user_id",
+        "timestamp",
+        "recommender",
+        "asked_for",
+        "fallback",
+        "shown_stake",
+    )
     list_filter = (RecommenderFilter,)
     paginator = CappedPaginator
     searched_ids = {"user_id": Kind.USERS}
     ordering = ("-timestamp", "-id")
     fields = (
-        "recommendation_id", "customer", "timestamp", "recommender", "asked_for", "fallback", "model_version", "stake",
-        "currency", "shown",
+        "recommendation_id", "customer", "timestamp", "recommender", "asked_for", "fallback", "model_version",
+        "shown_stake", "currency", "shown",
     )  # fmt: skip
 
     @admin.display(description="user")
     def customer(self, served: ServedSlip) -> SafeString:
         return user_link(served.own_user_id)
+
+    @admin.display(description="stake", ordering="stake")
+    def shown_stake(self, served: ServedSlip) -> str:
+        return in_currency(served.stake, served.currency)
 
     @admin.display(description="events")
     def shown(self, served: ServedSlip) -> SafeString:

@@ -28,7 +28,7 @@ def _text(name: str, length: int, **changes: Any) -> migrations.AlterField:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("recommendations", "0036_learnt_values")]
+    dependencies = [("recommendations", "0038_amounts_validated")]
 
     operations = [
         *(_text(name, length, default="") for name, length in LENGTHS.items()),

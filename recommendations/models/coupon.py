@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 
 from tenants.orm.model import CasinoModel
 
+from .amount import AmountField
 from .own_id import HasOwnId, HasOwnUserId
 from .user import User
 
@@ -22,7 +23,7 @@ class PurchasedCoupon(HasOwnId, HasOwnUserId, CasinoModel):
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, related_name="coupons", db_constraint=False, db_index=False
     )
-    stake = models.DecimalField(max_digits=14, decimal_places=2)
+    stake = AmountField()
     timestamp = models.DateTimeField()
     recommended_events = models.JSONField()
     unread_selections = models.JSONField(null=True)
@@ -53,7 +54,7 @@ class WaitingCoupon(CasinoModel):
 
     user_id = models.BigIntegerField()
     coupon_id = models.BigIntegerField(null=True, unique=True)
-    stake = models.DecimalField(max_digits=14, decimal_places=2)
+    stake = AmountField()
     timestamp = models.DateTimeField()
     recommended_events = models.JSONField()
     unread_selections = models.JSONField(null=True)

@@ -2,9 +2,11 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 
 from tenants.orm.model import CasinoModel
 
+from .amount import AmountField
 from .own_id import HasOwnUserId
 from .user import User
 
@@ -22,12 +24,13 @@ class UserProfile(HasOwnUserId, CasinoModel):
     purchases_at_last_update = models.PositiveIntegerField(default=0, db_default=0)
     last_updated = models.DateTimeField(null=True)
     coupon_count = models.PositiveIntegerField(default=0, db_default=0)
-    stake_total = models.DecimalField(max_digits=18, decimal_places=2, default=0, db_default=0)
+    stake_total = AmountField(default=0, db_default=0)
     pending_coupon_ids = ArrayField(models.BigIntegerField(), default=list, db_default=[])
     needs_rebuild = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "users_profile"
+        constraints = [models.CheckConstraint(name="profile_stake_total_in_range", condition=Q(stake_total__lt=10**16))]
 
     def __str__(self) -> str:
         return f"profile of user {self.own_user_id}"

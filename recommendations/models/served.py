@@ -4,6 +4,7 @@ from django.db import models
 
 from tenants.orm.model import CasinoModel
 
+from .amount import AmountField
 from .own_id import HasOwnUserId
 
 
@@ -22,7 +23,7 @@ class ServedSlip(HasOwnUserId, CasinoModel):
     asked_for = models.CharField(max_length=100)
     fallback = models.CharField(max_length=100, blank=True)
     model_version = models.CharField(max_length=100, blank=True)
-    stake = models.DecimalField(max_digits=14, decimal_places=2)
+    stake = AmountField()
     currency = models.CharField(max_length=10)
     events = models.JSONField()
     took_ms = models.FloatField(null=True)

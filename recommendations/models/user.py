@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from tenants.orm.model import CasinoModel
 
+from .amount import AmountField
 from .own_id import HasOwnId
 
 
@@ -45,8 +46,8 @@ class User(HasOwnId, CasinoModel):
     )
     status_until = models.DateTimeField(null=True, blank=True)
     birth_date = models.DateField(null=True, blank=True)
-    stake_limit = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
-    limit_left = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    stake_limit = AmountField(null=True, blank=True)
+    limit_left = AmountField(null=True, blank=True)
     is_withheld = models.BooleanField(default=False, db_default=False)
     currency_since = models.DateTimeField(null=True, blank=True, editable=False)
     status_as_of = models.DateTimeField(null=True, editable=False)

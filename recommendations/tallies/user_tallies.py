@@ -40,17 +40,19 @@ _NOTHING = frozenset({"", SEPARATOR})  # the ends of words for what is unknown: 
 MAX_BYTES = 4 * 2**20
 _Number = Annotated[int, msgspec.Meta(ge=0)]
 _Time = Annotated[float, msgspec.Meta(ge=-1e13, le=1e13)]
+_Cents = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 _Weight = Annotated[float, msgspec.Meta(ge=0, le=1e305)]
 
 Sums = dict[_Number, tuple[_Number, _Weight]]
 
 
 class _RecentCoupon(msgspec.Struct, array_like=True, order=True, gc=False):
-    """A coupon with its recent selections, `_WIDTH` numbers each; `cents` is the stake."""
+    """A coupon with its recent selections, `_WIDTH` numbers each; `cents` is the stake in hundredths, a float if it has
+    more decimals."""
 
     timestamp: _Time
     key: int
-    cents: int
+    cents: int | _Cents
     selections: list[int]
 
 
@@ -184,7 +186,7 @@ class Tallies:
         recent = self._packed.coupons
         for coupon in coupons:
             numbers = _numbers_of(coupon.selections, self._places)
-            added = _RecentCoupon(coupon.timestamp, coupon.key, round(coupon.stake * 100), numbers)
+            added = _RecentCoupon(coupon.timestamp, coupon.key, _cents(coupon.stake), numbers)
             if recent and recent[-1] > added:
                 insort(recent, added)
             else:
@@ -275,7 +277,7 @@ class Tallies:
     def stakes(self) -> list[tuple[float, Decimal]]:
         """(timestamp, stake) of the newest coupons, at most `RECENT_STAKES`, the newest last."""
         coupons = self._packed.coupons[-RECENT_STAKES:]
-        return [(coupon.timestamp, Decimal(coupon.cents).scaleb(-2)) for coupon in coupons]
+        return [(coupon.timestamp, _amount(coupon.cents)) for coupon in coupons]
 
     def usual_stake(self, *, calm_until: float, since: float = -inf) -> Decimal | None:
         """The median of the recent stakes from `since` (Unix seconds), without free bets; None without any.
@@ -286,7 +288,7 @@ class Tallies:
         coupons = [coupon for coupon in recent if coupon.cents and coupon.timestamp >= since]
         calm = [coupon.cents for coupon in coupons if coupon.timestamp < calm_until]
         cents = [median(each) for each in ([coupon.cents for coupon in coupons], calm) if each]
-        return Decimal(min(cents)).scaleb(-2) if cents else None
+        return _amount(min(cents)) if cents else None
 
     @property
     def older_events(self) -> set[int | Match]:
@@ -341,6 +343,17 @@ def _most_important(sums: Sums, limit: int) -> Sums:
     rest = sorted(by_count[limit // 2 :], key=lambda key: (sums[key][1], key), reverse=True)
     late = rest[: limit - len(frequent)]
     return {key: sums[key] for key in frequent.union(late)}
+
+
+def _cents(stake: float) -> int | float:
+    """The stake in hundredths, exactly: floats keep all digits of numbers with up to 15."""
+    whole = round(stake * 100)
+    return whole if whole / 100 == stake else float(Decimal(repr(stake)).scaleb(2))
+
+
+def _amount(cents: float) -> Decimal:
+    """Exactly, also of the mean of two stakes, which has a decimal more."""
+    return Decimal(repr(round(cents, 7))).scaleb(-2)
 
 
 def _numbers_of(selections: Iterable[TallySelection], places: dict[str, int]) -> list[int]:

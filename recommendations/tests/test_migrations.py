@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db.migrations.executor import MigrationExecutor
 
-from recommendations.models import OfferChange, OfferVersion, UserProfile
+from recommendations.models import LearntValue, OfferChange, OfferVersion, UserProfile
 from recommendations.offer import read_offer
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
@@ -26,6 +26,7 @@ ADD_EVENT = (  # raw SQL: before the last migration, the table lacks columns of 
     "VALUES ('X', now(), now() + interval '1 hour', 'X', 'X', 2, 'X', 'Y')"
 )
 TALLIES = "0009_user_tallies"
+BEFORE_LEARNT, BEFORE_AMOUNTS, AMOUNTS = "0033_text_ids", "0036_learnt_values", "0038_amounts_validated"
 FIRST, TRIGGER, CURRENCIES, STATUS, WAITING, ROOM = (
     "0001_initial",
     "0002_offer_version_trigger",
@@ -156,8 +157,8 @@ def test_the_times_of_statuses_are_added_without_rewriting_the_tables():
     UserFactory.create_batch(2)
     EventFactory.create_batch(2)
     files = "SELECT pg_relation_filenode('users'), pg_relation_filenode('events')"
-    before = execute(files)
     migrate("0020_versions_of_the_offer_with_a_random_part")
+    before = execute(files)
     execute("UPDATE events SET timestamp = now()")
     migrate(LATEST)
     assert execute(files) == before
@@ -220,3 +221,32 @@ def test_free_bets_stay_when_the_migration_that_permits_them_is_reversed():
 
 def test_no_migration_is_missing():
     call_command("makemigrations", "recommendations", check=True, dry_run=True, verbosity=0)
+
+
+def test_amounts_get_eight_decimals_without_rewriting_the_tables_and_are_rounded_when_reversed():
+    migrate(BEFORE_AMOUNTS)
+    columns = "user_id, stake, timestamp, recommended_events"
+    execute(f"INSERT INTO purchased_coupons ({columns}) VALUES (1, 25.5, now(), '[]')")
+    files = "SELECT pg_relation_filenode('purchased_coupons'), pg_relation_filenode('users_profile')"
+    before = execute(files)
+    migrate(AMOUNTS)
+    assert execute(files) == before
+    assert execute("SELECT stake::text FROM purchased_coupons") == ("25.50",)
+    checks = "SELECT bool_and(convalidated) FROM pg_constraint WHERE conname IN ('{}', '{}')"
+    assert execute(checks.format("coupon_stake_not_negative", "profile_stake_total_in_range")) == (True,)
+    execute("UPDATE purchased_coupons SET stake = 0.00612345")
+    migrate(BEFORE_AMOUNTS)
+    assert execute("SELECT stake::text FROM purchased_coupons") == ("0.01",)
+    migrate(LATEST)
+
+
+def test_stored_sports_currencies_and_genders_are_learnt():
+    migrate(BEFORE_LEARNT)
+    execute("INSERT INTO teams (name, sport) VALUES ('A', 'TENNIS'), ('B', 'TENNIS')")
+    execute(
+        "INSERT INTO users (name, surname, birth_year, currency, country, gender, timestamp, favorite_sport, "
+        "favorite_league) VALUES ('A', 'B', 1985, 'KWD', 'C', 'X', now(), '', '')"
+    )
+    migrate(LATEST)
+    learnt = set(LearntValue.objects.values_list("kind", "value"))
+    assert learnt == {("sport", "TENNIS"), ("currency", "KWD"), ("gender", "X")}

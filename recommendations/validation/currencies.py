@@ -18,6 +18,13 @@ def decimals_of(currency: str) -> int | None:
     return _ISO_4217.get(currency)
 
 
+def shown_amount(amount: Decimal, currency: str) -> str:
+    """With thousands separators, and the currency's decimals, if these are known; more, if the amount has more."""
+    least = decimals_of(currency or "EUR") or 0
+    *_, exponent = amount.normalize().as_tuple()
+    return f"{amount:,.{max(least, -exponent if isinstance(exponent, int) else 0)}f}"
+
+
 def smallest_amount(currency: str, own_decimals: Mapping[str, int]) -> Decimal | None:
     """The currency's smallest payable amount; None if it is neither of ISO 4217 nor among the casino's own."""
     step = _STEPS_OF_ISO_4217.get(currency)

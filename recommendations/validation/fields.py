@@ -19,6 +19,7 @@ from recommendations.errors import InvalidRow
 from tenants.numbers import parse_decimal
 
 from . import times
+from .currencies import MAX_DECIMALS
 from .normal_form import name_form, upper_form
 from .own_ids import MAX_OWN_ID, OwnId, own_id
 
@@ -36,7 +37,7 @@ _SHOWN = 40  # characters of a rejected value
 _SHOWN_FIELDS = frozenset({"odd", "sport", "begin_timestamp", "end_timestamp", "max_stakes", "default_stakes"})
 _CURRENCY = re.compile("[A-Z0-9]{3,10}")
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_ODD_STEP, _STAKE_STEP = Decimal("0.001"), Decimal("0.01")
+_ODD_STEP, _HUNDREDTH, _SMALLEST = Decimal("0.001"), Decimal("0.01"), Decimal(1).scaleb(-MAX_DECIMALS)
 _FIRST_OF_NUMBER = frozenset(b"-0123456789")  # of a JSON number, which the JSON decoder has validated
 _DECODE_TIME = msgspec.json.Decoder(datetime | float).decode
 _DECODE_NUMBER = msgspec.json.Decoder(int | float).decode
@@ -225,34 +226,43 @@ def amount(field: str, given: bytes) -> Decimal:
 
 
 def odd(field: str, value: Decimal) -> Decimal:
-    return _amount(field, value, _ONE, MAX_ODD, _ODD_STEP)
+    with suppress(InvalidOperation):  # infinite, not a number, or with too many digits
+        rounded = value.quantize(_ODD_STEP)
+        if _ONE < rounded <= MAX_ODD:
+            return rounded
+    raise _out_of_range(field, value, f"must be above {_ONE} and at most {MAX_ODD}, in steps of {_ODD_STEP}")
 
 
 def stake(field: str, value: Decimal) -> Decimal:
-    return _amount(field, value, _ZERO, MAX_STAKE, _STAKE_STEP)
+    """An amount with at least two decimals and at most eight, as any currency has; which it is, the message need not
+    tell. So it is exact, also where it is the noise of a binary fraction: it is rounded where it is paid."""
+    with suppress(InvalidOperation):  # infinite, not a number, or with too many digits
+        hundredths = value.quantize(_HUNDREDTH)
+        rounded = hundredths if hundredths == value else _with_decimals(value.quantize(_SMALLEST))
+        if _ZERO < rounded <= MAX_STAKE:
+            return rounded
+    raise _out_of_range(field, value, f"must be above 0 and at most {MAX_STAKE}, with at most {MAX_DECIMALS} decimals")
+
+
+def _with_decimals(value: Decimal) -> Decimal:
+    """Without zeros at the end, but with two decimals."""
+    hundredths = value.quantize(_HUNDREDTH)
+    return hundredths if hundredths == value else value.normalize()
 
 
 def coupon_stake(field: str, value: Decimal) -> Decimal:
     """A stake, or 0 for a free bet."""
-    return _ZERO.quantize(_STAKE_STEP) if value.is_zero() else stake(field, value)
+    return _ZERO.quantize(_HUNDREDTH) if value.is_zero() else stake(field, value)
 
 
 def limit(field: str, value: Decimal) -> Decimal:
     """An amount that limits, rounded down: to 0, which is reached, if it is negative or below the least stake."""
     with suppress(InvalidOperation):  # infinite, not a number, or with too many digits: refused below
-        if value < _STAKE_STEP:
-            return _ZERO.quantize(_STAKE_STEP)
-        value = value.quantize(_STAKE_STEP, ROUND_DOWN)
+        if value < _SMALLEST:
+            return _ZERO.quantize(_HUNDREDTH)
+        value = value.quantize(_SMALLEST, ROUND_DOWN)
     return stake(field, value)
 
 
-def _amount(field: str, value: Decimal, above: Decimal, at_most: Decimal, step: Decimal) -> Decimal:
-    try:
-        rounded = value.quantize(step)
-        if above < rounded <= at_most:
-            return rounded
-    except InvalidOperation:  # infinite, not a number, or with too many digits
-        pass
-    raise InvalidRow(
-        "out_of_range", field, f"{_given(field, value)}must be above {above} and at most {at_most}, in steps of {step}"
-    )
+def _out_of_range(field: str, value: Decimal, problem: str) -> InvalidRow:
+    return InvalidRow("out_of_range", field, f"{_given(field, value)}{problem}")

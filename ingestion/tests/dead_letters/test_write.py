@@ -83,7 +83,7 @@ def test_dead_letter_refused_by_postgresql_has_its_sqlstate(broker, casino_a):
     send(COUPONS, [(1, coupon())])
     consume(COUPONS, 1)
     [letter] = stored_letters()
-    assert (letter.reason, letter.row.sqlstate, letter.row.attempts) == ("refused_by_database", "22003", 2)
+    assert (letter.reason, letter.row.sqlstate, letter.row.attempts) == ("refused_by_database", "23514", 3)
 
 
 @committing

@@ -23,7 +23,7 @@ from .test_ledger import counts, offsets, store, users
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
-MAX_STAKE_TOTAL = Decimal("9999999999999999.99")  # the maximum of users_profile.stake_total
+MAX_STAKE_TOTAL = Decimal("9999999999999999.99")  # the highest of users_profile.stake_total
 
 
 def execute(sql, *parameters, alias="casino_1"):
@@ -77,8 +77,8 @@ def test_three_of_2000_coupons_refused_by_postgresql_are_dead_letters(casino_a, 
     assert {letter.envelope.place.offset for letter in letters} == bad_rows
     assert len(letters) == 3
     for letter in letters:
-        assert (letter.rejection.code, letter.rejection.sqlstate) == ("refused_by_database", "22003")
-        assert "numeric field overflow" in letter.rejection.detail
+        assert (letter.rejection.code, letter.rejection.sqlstate) == ("refused_by_database", "23514")
+        assert "profile_stake_total_in_range" in letter.rejection.detail
         assert letter.rejection.attempts > 10
     with use_casino(casino_a.current):
         assert PurchasedCoupon.objects.count() == PurchasedCoupon.objects.filter(user_id=7).count() == 1997

@@ -140,10 +140,41 @@ def test_an_explanation_is_added_to_the_casinos_own_fields(get_response, events)
         ({"blocked": {"events": [1], "sports": ["handball"]}}, [3, 4, 5]),
         ({"pinned": {"events": [5]}}, [5, 1, 2]),
         ({"begin_margin_seconds": 86_400}, [1, 2, 3]),
+        ({"catalogue": {"sports": ["handball", "Basketball"]}}, [2, 4]),
+        ({"catalogue": {"event_countries": ["Atlantis"]}}, []),
     ],
 )
 def test_a_casinos_options_shape_its_slips(get_response, events, options, shown):
     assert ids(get_response(**options)) == shown
+
+
+BITCOIN = {"catalogue": {"currency_decimals": {"BTC": 8}}, "default_stakes": {"BTC": 0.0002}}
+
+
+@pytest.mark.parametrize(
+    ("currency", "stakes", "stake", "returned"),
+    [
+        ("BTC", ["0.00012345", "0.00012346"], "0.00012345", "0.00296280"), ("BTC", [], "0.00020000", "0.00480000"),
+        ("KWD", ["2.5557"], "2.555", "61.320"), ("JPY", ["1500.9"], "1500", "36000"),
+        ("EUR", ["2.559"], "2.55", "61.20"), ("DOGE", ["5"], "0.00", "0.00"),
+    ],
+)  # fmt: skip
+def test_amounts_have_the_decimals_of_the_users_currency(get_response, events, currency, stakes, stake, returned):
+    User.objects.filter(id=1).update(currency=currency)
+    User.objects.filter(id=1).update(currency_since=None)
+    for number, each in enumerate(stakes):
+        TalliedCouponFactory.create(user_id=1, stake=Decimal(each), recommended_events=[selection(league=f"L{number}")])
+    slip = get_response(**BITCOIN).json()
+    assert (slip["stake"], slip["potential_return"], slip["currency"]) == (stake, returned, currency)
+    assert slip["refusal"] == ("currency_not_offered" if currency == "DOGE" else "")
+
+
+def test_a_request_for_a_sport_that_the_casino_does_not_offer_is_refused_with_those_it_does(get_response, events):
+    offered = {"catalogue": {"sports": ["HANDBALL"]}}
+    assert ids(get_response("/recommend/1?sport=handball", **offered)) == [2]
+    response = get_response("/recommend/1?sport=football", **offered)
+    assert (response.status_code, response.json()["error"]) == (400, "sport must be one or several of HANDBALL")
+    assert ids(get_response("/recommend/1?sport=chess", catalogue={})) == []
 
 
 def test_omitted_options_stay_and_null_resets_them(get_response, caller_a, events):

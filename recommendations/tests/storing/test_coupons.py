@@ -103,6 +103,14 @@ def test_an_own_id_taken_by_the_sequence_is_rejected_and_not_counted():
     assert counts() == (1, 1, Decimal(10))
 
 
+def test_stakes_of_eight_decimals_are_stored_and_summed_exactly():
+    stakes = ["0.00012345", "0.00000001", "20.5"]
+    store_coupons([coupon_row(id=number, stake=Decimal(stake)) for number, stake in enumerate(stakes, start=1)])
+    stored = PurchasedCoupon.objects.order_by("id").values_list("stake", flat=True)
+    assert [f"{stake:f}" for stake in stored] == ["0.00012345", "0.00000001", "20.50"]
+    assert counts()[2] == Decimal("20.50012346")
+
+
 def test_the_sum_of_the_largest_stakes_is_exact():
     store_coupons([coupon_row(stake=Decimal("999999999999.99")) for _ in range(3)])
     assert counts()[2] == Decimal("2999999999999.97")

@@ -308,3 +308,29 @@ def test_names_of_any_length_keep_tallies_below_the_size_that_is_read():
         add(tallies, coupon(key, key, [selection(league=f"{key}.{n}" + "X" * 3_000) for n in range(50)]))
     assert len(tallies.encode_bounded()) <= MAX_BYTES
     Tallies(tallies.encode()).require_consistent()
+
+
+def usual(*stakes):
+    coupons = [TallyCoupon(number, float(number), float(stake), []) for number, stake in enumerate(stakes, start=1)]
+    tallies = Tallies()
+    tallies.add(*coupons)
+    return Tallies(tallies.encode()).usual_stake(calm_until=100.0)
+
+
+@pytest.mark.parametrize(
+    ("stakes", "median"),
+    [
+        (["0.00012345"], "0.00012345"), (["0.00000001"], "0.00000001"), (["1.255", "1.254"], "1.2545"),
+        (["0.00000001", "0.00000002"], "0.000000015"), (["0.1", "0.2"], "0.15"), (["1.1", "1.2"], "1.15"),
+        (["999999999999.99"], "999999999999.99"), (["5", "0.00012345", "10.50"], "5"), (["20999999.97690001"],) * 2,
+    ],
+)  # fmt: skip
+def test_stakes_of_eight_decimals_are_exact(stakes, median):
+    expected = stakes[0] if isinstance(median, list) else median
+    assert usual(*stakes) == Decimal(expected)
+
+
+def test_stakes_in_hundredths_are_stored_as_by_the_release_before():
+    tallies = Tallies()
+    tallies.add(TallyCoupon(1, 1.0, 25.51, []))
+    assert msgspec.msgpack.decode(tallies.encode())[2] == [[1.0, 1, 2551, []]]

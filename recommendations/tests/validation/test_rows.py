@@ -114,7 +114,7 @@ def test_an_odd_is_rounded_to_three_decimal_places(given, stored):
     assert str(event_row(odd=Decimal(given)).odd) == stored
 
 
-@pytest.mark.parametrize("stake", ["0.004", "-1", "1000000000000", "NaN", "Infinity"])
+@pytest.mark.parametrize("stake", ["0.000000004", "-1", "1000000000000", "NaN", "Infinity", "1E-99"])
 def test_a_stake_that_is_no_amount_is_rejected(stake):
     assert rejection(coupon_row, stake=Decimal(stake)) == ("out_of_range", "stake")
 
@@ -124,9 +124,16 @@ def test_a_free_bet_has_a_stake_of_zero(stake):
     assert str(coupon_row(stake=Decimal(stake)).stake) == "0.00"
 
 
-@pytest.mark.parametrize(("given", "stored"), [("0.01", "0.01"), ("25.5", "25.50"), ("1E+2", "100.00")])
-def test_a_stake_is_rounded_to_two_decimal_places(given, stored):
-    assert str(coupon_row(stake=Decimal(given)).stake) == stored
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("0.01", "0.01"), ("25.5", "25.50"), ("1E+2", "100.00"), ("1.5000", "1.50"), ("1.255", "1.255"),
+        ("0.00012345", "0.00012345"), ("0.000000125", "0.00000012"), ("25.500000000000004", "25.50"),
+        ("999999999999.99", "999999999999.99"), ("99999999999.00000001", "99999999999.00000001"),
+    ],
+)  # fmt: skip
+def test_a_stake_is_exact_to_eight_decimals_and_has_two_at_least(given, stored):
+    assert f"{coupon_row(stake=Decimal(given)).stake:f}" == stored
 
 
 @pytest.mark.parametrize(
@@ -217,7 +224,10 @@ def test_natural_keys_are_equal_for_the_same_thing_and_differ_for_others():
     assert user_row(name="A B", surname="C").natural_key != user_row(name="A", surname="B C").natural_key
 
 
-@pytest.mark.parametrize(("amount", "stored"), [("7.996", "7.99"), ("0.009", "0.00"), ("-5", "0.00")])
+@pytest.mark.parametrize(
+    ("amount", "stored"),
+    [("7.123456789", "7.12345678"), ("7.996", "7.996"), ("8", "8.00"), ("0.000000009", "0.00"), ("-5", "0.00")],
+)
 @pytest.mark.parametrize("field", ["stake_limit", "limit_left"])
 def test_a_limit_is_rounded_down_and_a_negative_one_is_reached(field, amount, stored):
     assert str(getattr(user_row(**{field: Decimal(amount)}), field)) == stored

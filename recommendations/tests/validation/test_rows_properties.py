@@ -150,7 +150,7 @@ def test_any_coupon_is_valid_or_rejected(changes):
     row = make_or_reject(coupon_row, changes)
     if row is not None:
         assert 0 <= row.stake <= MAX_STAKE
-        assert row.stake == row.stake.quantize(Decimal("0.01"))
+        assert row.stake == row.stake.quantize(Decimal("0.00000001"))
         assert 1 <= row.user_id <= MAX_ID
         assert 1 <= len(row.recommended_events) <= 50
         assert_instant(row.timestamp)
