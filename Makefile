@@ -90,6 +90,7 @@ bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two 
 	$(BIN)/python -m benchmarks.odds_changes
 	$(BIN)/python -m benchmarks.offer
 	$(BIN)/python -m benchmarks.keys
+	$(BIN)/python -m benchmarks.text_ids
 	$(BIN)/python -m benchmarks.fairness
 	$(BIN)/python -m benchmarks.bystander
 	$(BIN)/python -m benchmarks.announce

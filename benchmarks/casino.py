@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from recommendations.storing import store_coupons, store_events, store_users
+from recommendations.validation.own_ids import OwnId
 from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
 from tenants.databases.catalogue import ensure_catalogue
 from tenants.lifecycle.create import store_casinos
@@ -21,16 +22,22 @@ _LEAGUES = [(f"COUNTRY {number % 40}", f"LEAGUE {number}") for number in range(1
 _SPORTS = ("FOOTBALL", "BASKETBALL", "HANDBALL")
 
 
-def build_casino(name: str = "Benchmark") -> Casino:
-    """Fills the casino with the same ids at each call, so that a second call moves its events to the future."""
+OwnIdOf = Callable[[str, int], OwnId]
+
+
+def build_casino(name: str = "Benchmark", own_id: OwnIdOf = lambda _, number: number) -> Casino:
+    """Fills the casino with the same ids at each call, so that a second call moves its events to the future. `own_id`
+    makes the id of the row of a table with this number."""
     ensure_catalogue()
     [casino] = store_casinos([name])
     rng, now = random.Random(5), timezone.now()
     with use_casino(casino.current):
-        events = [_event(rng, number, now) for number in range(1, EVENTS + 1)]
+        events = [_event(rng, own_id("events", number), now) for number in range(1, EVENTS + 1)]
         _in_batches(store_events, events)
-        _in_batches(store_users, [_user(rng, number, now) for number in range(1, USERS + 1)])
-        _in_batches(store_coupons, [_coupon(rng, number, events, now) for number in range(1, COUPONS + 1)])
+        users = [own_id("users", number) for number in range(1, USERS + 1)]
+        _in_batches(store_users, [_user(rng, user_id, now) for user_id in users])
+        coupons = [own_id("coupons", number) for number in range(1, COUPONS + 1)]
+        _in_batches(store_coupons, [_coupon(rng, coupon_id, users, events, now) for coupon_id in coupons])
     return casino
 
 
@@ -39,12 +46,12 @@ def _in_batches(store: Callable[[Sequence[Any]], Any], rows: list[Any]) -> None:
         store(rows[start : start + _BATCH])
 
 
-def _event(rng: random.Random, number: int, now: datetime) -> EventRow:
+def _event(rng: random.Random, event_id: OwnId, now: datetime) -> EventRow:
     country, league = rng.choice(_LEAGUES)
     begin = now + timedelta(hours=24, minutes=rng.randrange(14 * 24 * 60))
     home, away = rng.sample(range(20), 2)
     return EventRow(
-        id=number,
+        id=event_id,
         begin_timestamp=begin,
         end_timestamp=begin + timedelta(hours=2),
         country=country,
@@ -56,10 +63,10 @@ def _event(rng: random.Random, number: int, now: datetime) -> EventRow:
     )
 
 
-def _user(rng: random.Random, number: int, now: datetime) -> UserRow:
+def _user(rng: random.Random, user_id: OwnId, now: datetime) -> UserRow:
     country, _ = rng.choice(_LEAGUES)
     return UserRow(
-        id=number,
+        id=user_id,
         name="Ada",
         surname="Lovelace",
         birth_year=1985,
@@ -71,10 +78,12 @@ def _user(rng: random.Random, number: int, now: datetime) -> UserRow:
     )
 
 
-def _coupon(rng: random.Random, number: int, events: list[EventRow], now: datetime) -> CouponRow:
+def _coupon(
+    rng: random.Random, coupon_id: OwnId, users: list[OwnId], events: list[EventRow], now: datetime
+) -> CouponRow:
     return CouponRow(
-        id=number,
-        user_id=rng.randint(1, USERS),
+        id=coupon_id,
+        user_id=rng.choice(users),
         stake=Decimal(rng.randint(100, 10_000)) / 100,
         timestamp=now - timedelta(minutes=rng.randrange(60 * 24 * 60)),
         recommended_events=tuple(Selection.of(event) for event in rng.sample(events, 3)),

@@ -3,6 +3,7 @@
 from .cache import CachedOffer, OfferCache, offers, read_offer
 from .columns import Column
 from .dictionaries import Dictionary
+from .event_texts import EventTexts
 from .queries import OFFER_COLUMNS, load_offer
 from .snapshot import ATTRIBUTES, TEXTS, Memo, MemoKey, Offer, build_offer, offer_of_columns
 
@@ -13,6 +14,7 @@ __all__ = [
     "CachedOffer",
     "Column",
     "Dictionary",
+    "EventTexts",
     "Memo",
     "MemoKey",
     "Offer",

@@ -1,0 +1,43 @@
+"""The texts of events whose ids are text: shared by an offer's snapshots, and dropped with events that are gone."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+
+from recommendations.offer import EventTexts
+from recommendations.tests.factories import OPEN, offer_of
+from recommendations.validation.own_ids import FIRST_TEXT_ID
+
+A, B, GONE = FIRST_TEXT_ID, FIRST_TEXT_ID + 1, FIRST_TEXT_ID + 2
+
+
+def offer(texts):
+    numbered = offer_of({}, {}, {"end_timestamp": OPEN + timedelta(hours=5)})
+    ids = np.array([7, A, B], dtype=np.int64)
+    return replace(numbered, ids=ids, texts=texts, same_matches={7: frozenset({GONE, 5})})
+
+
+def test_numbers_have_no_text_and_texts_that_nothing_has_are_left_out():
+    texts = EventTexts({A: "a"})
+    assert (texts.of(A), texts.of(7)) == ("a", "")
+    assert texts.stored_ids([7, "a", "b"]) == {7, A}
+
+
+def test_the_ids_that_stand_for_text_are_those_of_events_and_of_the_same_matches():
+    assert set(offer(EventTexts()).text_ids()) == {A, B, GONE}
+    assert list(offer_of({}, {}).text_ids()) == []
+
+
+def test_trimming_drops_the_texts_of_events_that_are_gone():
+    texts = EventTexts({A: "a", B: "b", GONE: "linked", B + 5: "no longer there"})
+    trimmed = offer(texts).trimmed(OPEN + timedelta(hours=3))
+    assert trimmed.ids.tolist() == [B]
+    assert (trimmed.texts.of(B), trimmed.texts.of(GONE)) == ("b", "linked")
+    assert (trimmed.texts.of(A), trimmed.texts.of(B + 5)) == ("", "")
+    assert texts.of(A) == "a", "earlier snapshots keep theirs"
+
+
+def test_texts_count_in_the_size_of_an_offer():
+    assert offer(EventTexts({A: "a"})).nbytes > offer(EventTexts()).nbytes
+    assert EventTexts().nbytes == 0
