@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from django.core.management import call_command
 
 from ingestion.consumer.consumer import TopicConsumer
 from ingestion.errors import BrokerUnavailable
-from ingestion.kafka.client import broker_state, new_admin
+from ingestion.kafka.client import broker_state, new_admin, new_consumer
 from ingestion.kafka.connection_errors import connection_errors, explain, listening, problem_of
 from ingestion.kafka.settings_check import check_settings
 from ingestion.producers.publisher import Publisher
@@ -210,6 +211,16 @@ def test_consumer_with_a_wrong_password_ends_with_the_reason(broker, connect):
     consumer: TopicConsumer = TopicConsumer(USERS, Until(lambda: False))
     with pytest.raises(BrokerUnavailable, match="check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"):
         consumer.run()
+
+
+def test_secrets_are_in_no_log_of_the_library_even_with_all_its_debugging(broker, connect, settings, caplog):
+    connect(plain(broker) | {"KAFKA_CLIENT_OPTIONS": {"debug": "all"}})
+    caplog.set_level(logging.DEBUG, logger="librdkafka")
+    with closing(new_consumer({"group.id": f"{settings.KAFKA_GROUP_PREFIX}talkative"})) as client:
+        client.list_topics(timeout=10)
+        client.poll(1)
+    assert "[redacted]" in caplog.text
+    assert broker.password not in caplog.text
 
 
 @pytest.fixture
