@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+from django.db import connections, router
+
 from ingestion.catalogue import catalogue_required
 from ingestion.kafka.names import without_prefix
 from ingestion.messages.decoding import Rejection
@@ -20,7 +22,12 @@ from .users import erased_until
 
 logger = logging.getLogger(__name__)
 
-_ROWS_AT_ONCE = 500
+# One parameter a column: bulk_create() has one a value, which takes four times as long.
+_INSERT = """
+INSERT INTO {table} ({columns}) SELECT {columns} FROM unnest({arrays}) WITH ORDINALITY AS letter ({columns}, number)
+ORDER BY number ON CONFLICT DO NOTHING
+"""
+_ROWS_AT_ONCE = 5_000
 _BYTES_AT_ONCE = 8_000_000
 # Where rejected messages are not parked, their bound is higher: an exclusion or a cancellation would wait with them.
 _FACTOR_UNLESS_PARKED = 2
@@ -57,8 +64,16 @@ class DeadLetters:
 
 def store_letters(letters: Sequence[DeadLetterColumns]) -> None:
     """Store dead letters of one table; those of a place that has one already are left out."""
-    for part in _parts(letters):
-        type(part[0])._default_manager.bulk_create(part, ignore_conflicts=True)
+    if not letters:
+        return
+    connection = connections[router.db_for_write(type(letters[0]))]
+    fields = [field for field in letters[0]._meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    arrays = ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
+    sql = _INSERT.format(table=letters[0]._meta.db_table, columns=columns, arrays=arrays)
+    with connection.cursor() as cursor:
+        for part in _parts(letters):
+            cursor.execute(sql, [[getattr(letter, field.attname) for letter in part] for field in fields])
 
 
 def without_erased_users(letters: Sequence[DeadLetter]) -> list[DeadLetter]:

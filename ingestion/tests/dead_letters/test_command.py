@@ -6,13 +6,14 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
 
 from ingestion.dead_letters.preview import preview_replay
 from ingestion.dead_letters.purge import prune_closed
 from ingestion.dead_letters.replay import MAX_REPLAYS, replay
 from ingestion.models import DeadLetter
 from ingestion.tests.database_outages import database_unavailable
-from ingestion.tests.kafka_client import NOW, consume, read_all, send, send_raw
+from ingestion.tests.kafka_client import NOW, closed_port, consume, read_all, send, send_raw
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
 from ingestion.tests.stored_letters import stored_letters
@@ -244,3 +245,26 @@ def test_message_of_a_partition_that_the_topic_lost_is_replayed_into_another(bro
         assert len(replay(letters_of(casino_a), NOW).sent) == 1
     origins = [dict(each.headers() or ()).get("replay.origin") for each in read_all(USERS, 2)]
     assert sorted(map(str, origins)) == ["None", "b'here/users/77/5@1760000000000'"]
+
+
+def test_dead_letter_that_another_process_is_replaying_is_left_to_it(broker, casino_a):
+    send(USERS, [(1, b"{"), (1, b"[")])
+    consume(USERS, 2)
+    other = connections["casino_1"].copy("casino_1")
+    with other.cursor() as cursor:
+        other.set_autocommit(False)
+        cursor.execute("SELECT FROM dead_letters WHERE value = '{' FOR UPDATE")
+        with use_casino(casino_a.current):
+            assert len(replay(letters_of(casino_a), NOW).sent) == 1
+        other.rollback()
+    other.close()
+    assert [letter.message.value for letter in stored_letters()] == [b"{"]
+
+
+def test_undelivered_replay_closes_nothing(broker, casino_a, settings):
+    send(USERS, [(1, b"{")])
+    consume(USERS, 1)
+    settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_ANSWER_SECONDS = closed_port(), 0.5
+    with pytest.raises(CommandError, match="The broker does not describe its topics"):
+        dead_letters("replay", "--yes")
+    assert len(stored_letters()) == 1
