@@ -231,15 +231,20 @@ class EventChange(_Change, kw_only=True):
 Change = UserChange | EventChange
 
 
+_MAY_BE_EMPTY = frozenset({"category", "favorite_sport", "favorite_league"})
+
+
 def change_of(row: UserRow | EventRow | Change) -> Change:
-    """The change that says what the row says."""
+    """The change that says what the row says; what is empty in a row says nothing about a stored one."""
     if isinstance(row, Change):
         return row
     kind: type[Change] = UserChange if isinstance(row, UserRow) else EventChange
     shared = set(kind.__struct_fields__) & set(row.__struct_fields__) - set(row.unset_columns)
     values: dict[str, Any] = {name: getattr(row, name) for name in shared}
+    values = {name: value for name, value in values.items() if value != "" or name in _MAY_BE_EMPTY}
     if isinstance(row, EventRow):
         values |= {"natural_key": None, "match": None if row.id is not None else _named_match(row)}
+        values |= {} if row.odd is not None else {"odd": UNSET}
     return kind(**values)
 
 

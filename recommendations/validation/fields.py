@@ -226,21 +226,25 @@ def amount(field: str, given: bytes) -> Decimal:
 
 
 def odd(field: str, value: Decimal) -> Decimal:
-    with suppress(InvalidOperation):  # infinite, not a number, or with too many digits
+    try:  # quicker than a context, once for each selection
         rounded = value.quantize(_ODD_STEP)
         if _ONE < rounded <= MAX_ODD:
             return rounded
+    except InvalidOperation:  # infinite, not a number, or with too many digits
+        pass
     raise _out_of_range(field, value, f"must be above {_ONE} and at most {MAX_ODD}, in steps of {_ODD_STEP}")
 
 
 def stake(field: str, value: Decimal) -> Decimal:
     """An amount with at least two decimals and at most eight, as any currency has; which it is, the message need not
     tell. So it is exact, also where it is the noise of a binary fraction: it is rounded where it is paid."""
-    with suppress(InvalidOperation):  # infinite, not a number, or with too many digits
+    try:
         hundredths = value.quantize(_HUNDREDTH)
         rounded = hundredths if hundredths == value else _with_decimals(value.quantize(_SMALLEST))
         if _ZERO < rounded <= MAX_STAKE:
             return rounded
+    except InvalidOperation:  # infinite, not a number, or with too many digits
+        pass
     raise _out_of_range(field, value, f"must be above 0 and at most {MAX_STAKE}, with at most {MAX_DECIMALS} decimals")
 
 

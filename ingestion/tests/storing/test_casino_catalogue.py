@@ -252,3 +252,15 @@ def test_a_removal_needs_no_catalogue(casino_a):
 def test_a_catalogue_that_cannot_be_read_loses_no_message(casino_a, options):
     Casino.objects.filter(pk=casino_a.pk).update(options=options)
     assert Feed(find_casinos([1])[1]).events(event(1)) == ["stored"]
+
+
+def test_first_messages_of_few_fields_are_skipped_or_stored_as_their_fields_tell(casino_a):
+    feed = feed_of(casino_a, TENNIS | {"event_countries": ["SPAIN"]})
+    begin = event(1)["begin_timestamp"]
+    golf = {"id": 900_001, "sport": "golf", "name": "The Open", "begin_timestamp": begin, "odd": 9}
+    tennis = {"id": 900_002, "sport": "tennis", "home_team": "A", "away_team": "B", "begin_timestamp": begin, "odd": 3}
+    assert feed.events(golf, tennis, tennis | {"id": 900_003, "country": "spain"}) == ["skipped", "stored", "stored"]
+    options = parse_options({"catalogue": TENNIS | {"event_countries": ["SPAIN"]}})
+    assert feed.recommended(options) == {3}
+    assert feed.events({"id": 900_003, "sport": "golf"}) == ["updated"]
+    assert feed.recommended(options) == set()
