@@ -58,7 +58,7 @@ class _RecentCoupon(msgspec.Struct, array_like=True, order=True, gc=False):
 
 class _PackedTallies(msgspec.Struct, array_like=True):
     """`older`: per attribute the (count, weight) of selections that are no longer recent. Recent ones are not summed in
-    advance: a user with few coupons has no others."""
+    advance: a user with few coupons has no others. `has_unknown`: some words may stand for what is unknown."""
 
     format: int
     words: list[str] = []
@@ -66,6 +66,7 @@ class _PackedTallies(msgspec.Struct, array_like=True):
     older: list[Sums] = []
     older_events: set[_Number] = set()
     older_matches: set[tuple[_Number, _Number]] = set()
+    has_unknown: bool = False
 
     @property
     def is_consistent(self) -> bool:
@@ -186,6 +187,9 @@ class Tallies:
         recent = self._packed.coupons
         for coupon in coupons:
             numbers = _numbers_of(coupon.selections, self._places)
+            if not self._packed.has_unknown:
+                known = (each.league and each.country and each.away_team for each in coupon.selections)
+                self._packed.has_unknown = not all(known)
             added = _RecentCoupon(coupon.timestamp, coupon.key, _cents(coupon.stake), numbers)
             if recent and recent[-1] > added:
                 insort(recent, added)
@@ -326,8 +330,8 @@ class Tallies:
     def _by_name(self, sums: Sequence[Mapping[int, Any]]) -> dict[str, dict[str, Any]]:
         """By the values' names, without what is unknown: a country that nobody told equals no other."""
         words = self._packed.words
-        unknown = {place for place, word in enumerate(words) if word[-1:] in _NOTHING}
-        if unknown:
+        if self._packed.has_unknown:
+            unknown = {place for place, word in enumerate(words) if word[-1:] in _NOTHING}
             sums = [*({key: each[key] for key in each if key not in unknown} for each in sums[:-1]), sums[-1]]
         texts = [{words[key]: value for key, value in each.items()} for each in sums[:-1]]
         bands = {str(key): value for key, value in sums[-1].items() if key != _NO_BAND}

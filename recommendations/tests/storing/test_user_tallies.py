@@ -103,7 +103,7 @@ def test_deleting_a_user_by_the_orm_deletes_the_tallies():
 @pytest.mark.parametrize(
     "broken",
     [
-        [{}, selection(league=None), selection(country=""), selection(event_id=2**70), selection(odd="2.5")],
+        [{}, selection(league=None), selection(home_team=""), selection(event_id=2**70), selection(odd="2.5")],
         [selection(odd=1e300), 7, None],
         {"sport": "FOOTBALL"},
         None,
