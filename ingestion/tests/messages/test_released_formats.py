@@ -16,6 +16,9 @@ from .schema_changes import narrowings
 RELEASES = Path(__file__).with_name("released")
 RECORDED = sorted(folder.name for folder in RELEASES.iterdir())
 TOPICS = [topic.name for topic in (EVENTS, USERS, COUPONS)]
+# Messages that are stored otherwise on purpose, and why. They may not be refused.
+_EXACT = "amounts have the decimals of their currency, up to eight"
+INTENDED = {f"{field} is '12.345'": _EXACT for field in ("stake", "stake_limit", "limit_left")}
 NEW_RELEASE = os.environ.get("RELEASE", "")
 
 
@@ -54,10 +57,10 @@ def test_each_message_that_a_release_took_is_stored_as_before(casino_a, release,
     for case in record_of(release):
         if case.topic == topic:
             now = store(case, casino_a)
-            if not is_as_good(case, now):
+            if not is_as_good(case, now) and not (case.name in INTENDED and now.is_accepted):
                 was, is_now = ((each.outcome, each.rows) for each in (case, now))
                 changed.append(f"{case.name}: {case.value}\n  was {was}\n  is {is_now}")
-    assert not changed, "\n".join(changed)
+    assert not changed, "\n".join(["Stored otherwise (if on purpose, add it to INTENDED):", *changed])
 
 
 def test_record_has_messages_of_each_kind_with_rows():
