@@ -5,7 +5,6 @@ closes or restricts works as in any other message.
 """
 
 import math
-import time
 from collections.abc import Iterator
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from .documents import items_of, read_document, require_object
 from .errors import UnreadableDocument, UnreadableValue
 from .evaluate import Scope, encodable, require_few, value_of
 from .format import FieldRule, ListRule, Mapping, Rule
+from .processor_time import ProcessorTime
 from .values import ABSENT, text_of
 
 UNREADABLE = {"unreadable": True}  # an object, which no field can be
@@ -65,7 +65,7 @@ class DocumentMapper:
         self._of_document: dict[int, list[Any]] = {}
         self._bytes_left = max_bytes
         self._max_seconds = max_seconds
-        self._deadline = time.thread_time() + max_seconds
+        self._time = ProcessorTime(max_seconds)
 
     def message_of(self, item: Any) -> MappedMessage:
         """The item's message. Raises UnreadableDocument for what is no object, and beyond the bounds."""
@@ -98,7 +98,7 @@ class DocumentMapper:
                 yield name, value
 
     def _field(self, rule: Rule, scope: Scope, name: str, problems: dict[str, str]) -> Any:
-        if time.thread_time() > self._deadline:
+        if self._time.is_over():
             text = f"the mapping takes longer than {self._max_seconds:g} s for the document"
             raise UnreadableDocument("too_large", text)
         try:

@@ -1,11 +1,11 @@
 """Reads the messages of a casino with a mapping again, by that mapping."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingestion.mappings.errors import InvalidMapping, NoSuchMapping
 from ingestion.mappings.options import stored_mapping
+from ingestion.mappings.processor_time import ProcessorTime
 from ingestion.mappings.reading import read_mapped, unknown_words
 from ingestion.messages.decoding import TimeBounds
 from ingestion.outcomes import DecodedMessage
@@ -33,15 +33,15 @@ def read_mapped_messages(
         mapping = stored_mapping(topic.name, option)
     except (InvalidMapping, NoSuchMapping) as error:
         return MappedTurn(0, f"the option mapping.{topic.name} can't be used: {error}")
-    began = time.thread_time()
+    turn = ProcessorTime(TURN_SECONDS)
     own_words: Words | None = None
     for number, message in enumerate(messages):
         message.content = read_mapped(mapping, topic, message.envelope, bounds, own_words or NO_WORDS)
         if own_words is None and unknown_words(message.content):
             own_words = own_words_of(topic, casino_id)
             message.content = read_mapped(mapping, topic, message.envelope, bounds, own_words)
-        seconds = time.thread_time() - began
-        if seconds > TURN_SECONDS and number + 1 < len(messages):
-            left = len(messages) - number - 1
-            return MappedTurn(number + 1, f"the mapping took {seconds:.1f} s, and {left} messages are left", seconds)
+        left = len(messages) - number - 1
+        if left and turn.is_over():
+            text = f"the mapping took {turn.used:.1f} s, and {left} messages are left"
+            return MappedTurn(number + 1, text, turn.used)
     return MappedTurn(len(messages))
