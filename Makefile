@@ -17,8 +17,8 @@ unexport PYTHONDONTWRITEBYTECODE  # or each of the tests' processes would compil
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
-demo: .venv/runtime  ## the main job on real fixtures, with an embedded PostgreSQL and broker; CHECK=1 ends by itself
-	$(MANAGE) demo $(if $(CHECK),--check)
+demo: .venv/runtime  ## the main job on real fixtures, with an embedded PostgreSQL and broker; CHECK=1 ends by itself; EMPTY=1 for data of your own
+	$(MANAGE) demo $(if $(CHECK),--check) $(if $(EMPTY),--empty)
 
 run: .venv/runtime  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL, Django's debug pages and reload; PORT=8001
 	$(MANAGE) create_catalogue

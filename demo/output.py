@@ -35,6 +35,23 @@ def slips_table(responses: list[CheckedResponse]) -> Table:
     return table
 
 
+def way_in(base_url: str, kafka: str, login: str, password: str) -> list[str]:
+    """The addresses of the running service: for another terminal, ready to paste, and for a browser."""
+    base, activate = Path(settings.BASE_DIR), Path(sys.executable).parent / "activate"
+    places = [f"cd {quote(str(base))}"]
+    if activate.exists():
+        places.append(f". {quote(str(activate.relative_to(base) if activate.is_relative_to(base) else activate))}")
+    if base / ".local" != settings.LOCAL_DIR:
+        places.append(f"export LOCAL_DIR={quote(str(settings.LOCAL_DIR))}")
+    return [
+        "The service is running, without a casino yet. [b]Paste these lines into another terminal[/]:",
+        f"  {' && '.join(places)}",
+        f"  export SERVICE={base_url} KAFKA={kafka}",
+        f"[b]Dashboard[/]:  {base_url}/   (login {login}, password {password})",
+        "Go on with docs/tutorial.md. Press Ctrl-C here to stop.",
+    ]
+
+
 def manage_command() -> str:
     """The installation's `manage.py`, ready to paste: with its Python and, unless it is the default, its LOCAL_DIR."""
     python, base = Path(sys.executable), Path(settings.BASE_DIR)

@@ -1,6 +1,5 @@
 """The demo command, run as a child process on its own embedded PostgreSQL and broker."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -17,15 +16,7 @@ from demo.processes import Processes, log_path
 
 pytestmark = pytest.mark.slow
 
-EMBEDDED = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "SECRET_KEY", "RECSYS_OPEN_API", "HTTPS")
-
 AS_A_BACKGROUND_JOB = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # starts with SIGINT ignored
-
-
-@pytest.fixture
-def environment(tmp_path):
-    kept = {name: value for name, value in os.environ.items() if name not in EMBEDDED}
-    return {**kept, "LOCAL_DIR": str(tmp_path / "local"), "COLUMNS": "120"}
 
 
 def demo(*arguments):
@@ -39,30 +30,17 @@ def recommendations_counted(base_url):
     return sum(float(line.split()[-1]) for line in lines if line.startswith("recsys_recommendations_served_total{"))
 
 
-def left_running(tmp_path):
-    """Processes of this test's installation that are still running."""
-    marks = (str(tmp_path), f"LOCAL_DIR={tmp_path}")
-    found = []
-    for process in psutil.process_iter():
-        try:
-            belongs = any(mark in part for mark in marks for part in process.cmdline())
-            belongs = belongs or process.environ().get("LOCAL_DIR", "").startswith(str(tmp_path))
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-        if belongs:
-            found.append(process)
-    return found
-
-
 @pytest.mark.exhaustive
 @pytest.mark.no_cover
-def test_check_passes_twice_and_stores_every_coupon_once_although_a_consumer_is_killed(environment, tmp_path):
+def test_check_passes_twice_and_stores_every_coupon_once_although_a_consumer_is_killed(
+    environment, tmp_path, left_running
+):
     log = tmp_path / "local" / "logs" / "consume_coupons.log"
     with check(environment) as process:
         while not log.exists() or " messages: " not in log.read_text():
             assert process.poll() is None
             time.sleep(0.01)
-        [consumer] = [each for each in left_running(tmp_path) if "consume_coupons" in each.cmdline()]
+        [consumer] = [each for each in left_running() if "consume_coupons" in each.cmdline()]
         consumer.kill()
         assert_table_is_shown(process)
     for casino_id in ("1", "2", "3"):
@@ -72,7 +50,7 @@ def test_check_passes_twice_and_stores_every_coupon_once_although_a_consumer_is_
         assert_table_is_shown(process)
     assert " stored" not in log.read_text()  # the second run found the first one's rows
     assert "duplicate" in log.read_text()
-    assert left_running(tmp_path) == []
+    assert left_running() == []
 
 
 def check(environment):
@@ -104,7 +82,7 @@ def once_and_complete(environment, casino_id):
 
 
 @pytest.mark.exhaustive
-def test_demo_runs_until_ctrl_c_and_prints_commands_to_try(environment, tmp_path):
+def test_demo_runs_until_ctrl_c_and_prints_commands_to_try(environment, tmp_path, left_running):
     out = tmp_path / "out"
     with out.open("wb") as file:
         process = subprocess.Popen(
@@ -134,7 +112,7 @@ def test_demo_runs_until_ctrl_c_and_prints_commands_to_try(environment, tmp_path
         assert process.wait(120) == 0
     assert "Stopped." in out.read_text()
     assert "password" in printed
-    assert left_running(tmp_path) == []
+    assert left_running() == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from demo.management.commands.demo import LOGIN, login_password
-from demo.output import manage_command
+from demo.output import manage_command, way_in
 
 
 @pytest.mark.slow
@@ -22,9 +22,18 @@ def test_printed_commands_run_with_the_demos_own_folder(settings, tmp_path):
     assert ran.stdout.strip() == str(settings.LOCAL_DIR)
 
 
+def test_the_lines_to_paste_lead_a_shell_to_the_service(settings, tmp_path):
+    settings.LOCAL_DIR = tmp_path / "other place"
+    pasted = [line for line in way_in("http://127.0.0.1:8001", "127.0.0.1:9", LOGIN, "secret") if line.startswith("  ")]
+    script = "\n".join([*pasted, 'echo "$PWD $LOCAL_DIR $SERVICE $KAFKA"'])
+    ran = subprocess.run(["sh", "-ec", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ran.stdout == f"{settings.BASE_DIR} {settings.LOCAL_DIR} http://127.0.0.1:8001 127.0.0.1:9\n"
+
+
 def test_default_folder_is_not_printed(settings):
     settings.LOCAL_DIR = settings.BASE_DIR / ".local"
     assert "LOCAL_DIR" not in manage_command()
+    assert "LOCAL_DIR" not in "".join(way_in("http://127.0.0.1:8001", "127.0.0.1:9", LOGIN, "secret"))
 
 
 def test_login_keeps_its_password_from_one_demo_to_the_next(db, settings, tmp_path):

@@ -19,6 +19,7 @@ from demo.errors import DemoFailed
 from demo.processes import Processes
 from demo.web_server import recommend, start_server
 from ingestion.topics import TOPICS
+from tenants.databases.catalogue import ensure_catalogue
 from tenants.models import Casino
 from tenants.numbers import as_count
 
@@ -27,13 +28,16 @@ EXAMPLE_USERS = (1, 7, 31)
 
 # The demo listens on loopback only, so it needs neither authentication nor TLS.
 ENVIRONMENT = {"EMBEDDED_POSTGRES": "1", "RECSYS_OPEN_API": "1", "RECSYS_TEST_ENDPOINTS": "1", "HTTPS": "0"}
+WITH_KEYS = {"RECSYS_OPEN_API": "0"}  # whoever sends data of their own learns at once that it needs an API key
 
 
 class Command(BaseCommand):
     help = "Run the whole service on embedded servers: three casinos, real fixtures, recommendations over HTTP."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="exit after all checks have passed")
+        kind = parser.add_mutually_exclusive_group()
+        kind.add_argument("--check", action="store_true", help="exit after all checks have passed")
+        kind.add_argument("--empty", action="store_true", help="without casinos and messages: a service for your own")
         parser.add_argument(
             "--port",
             type=as_count,
@@ -41,7 +45,7 @@ class Command(BaseCommand):
             help="port of the web server (default %(default)s; a free port if it is taken)",
         )
 
-    def handle(self, *args: Any, check: bool, port: int, **options: Any) -> None:
+    def handle(self, *args: Any, check: bool, empty: bool, port: int, **options: Any) -> None:
         if settings.DATABASE_URL or settings.KAFKA_BOOTSTRAP_SERVERS:
             raise CommandError(
                 "The demo creates casinos, a login and messages, so it runs on embedded servers only. "
@@ -52,8 +56,11 @@ class Command(BaseCommand):
             signal.signal(number, _interrupt)
         console = Console()
         try:
-            with Processes(ENVIRONMENT) as processes:
-                self._run(console, processes, check=check, port=port)
+            with Processes(ENVIRONMENT | (WITH_KEYS if empty else {})) as processes:
+                if empty:
+                    self._run_empty(console, processes, port=port)
+                else:
+                    self._run(console, processes, check=check, port=port)
         except DemoFailed as error:
             raise CommandError(f"The demo failed: {error}") from error
         except KeyboardInterrupt:
@@ -76,11 +83,15 @@ class Command(BaseCommand):
             console.print(f"Checked {len(responses)} recommendations in {time.monotonic() - started:.0f} s: all valid.")
             return
         lines = output.next_steps(base_url, responses[0], casinos[1], LOGIN, login_password())
-        for line in (output.ingestion_summary(messages), "", *lines):
-            console.print(line, soft_wrap=True, highlight=False)
-        while True:
-            time.sleep(1)
-            steps.check_alive(processes)
+        _serve(console, processes, [output.ingestion_summary(messages), "", *lines])
+
+    def _run_empty(self, console: Console, processes: Processes, *, port: int) -> None:
+        with console.status("Starting PostgreSQL, the broker, the consumers and the web server"):
+            ensure_catalogue()
+            servers = steps.start_broker(processes)
+            steps.start_consumers(processes)
+            base_url = start_server(processes, port)
+        _serve(console, processes, output.way_in(base_url, servers, LOGIN, login_password()))
 
     def _ingest(self, console: Console, processes: Processes) -> tuple[list[Casino], dict[int, CasinoMessages]]:
         now = timezone.now()
@@ -104,6 +115,15 @@ class Command(BaseCommand):
             steps.wait_until_stored(processes, lambda done, total: progress.update(task, completed=done, total=total))
         console.print("[green]✓[/] all messages stored")
         return casinos, messages
+
+
+def _serve(console: Console, processes: Processes, lines: list[str]) -> NoReturn:
+    """Print the lines, and keep the processes running."""
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
+    while True:
+        time.sleep(1)
+        steps.check_alive(processes)
 
 
 def _progress(console: Console) -> Progress:
