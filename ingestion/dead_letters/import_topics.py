@@ -1,13 +1,10 @@
-"""Takes over the dead letters of earlier releases, which had them in the topics `<topic>.dead`.
+"""Takes over the dead letters of earlier releases, which had them in topics.
 
-There a dead letter had its place and reason in headers; replaying or purging appended a closing record, whose value
-lists their offsets. A dead letter that was written twice is stored once, by its place, so an interrupted import is
-repeated.
+One that was written twice is stored once, by its place; so an interrupted import is repeated.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -20,26 +17,17 @@ from ingestion.catalogue import find_casinos
 from ingestion.kafka.client import new_admin
 from ingestion.kafka.connection_errors import explain, listening
 from ingestion.kafka.partition_reader import read_partition
-from ingestion.kafka.watermarks import watermarks
-from ingestion.messages.decoding import Rejection
-from ingestion.messages.envelope import Envelope, Place, header, open_message
+from ingestion.messages.envelope import open_message
 from ingestion.models import DeadLetter
-from ingestion.outcomes import MessageResult
 from ingestion.topics import TOPICS, Topic
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
 from tenants.models.dead_letter import DeadLetterState, UnassignedDeadLetter
-from tenants.numbers import parse_whole_number
 from tenants.routing.connections import casino_atomic
 from tenants.routing.context import use_casino
 
-from .content import as_text, columns_of, parse_place
+from .topic_letters import closed_offsets, columns_of_letter, is_closing_record, is_letter, name_of, unread
 from .write import store_letters, without_erased_users
-
-_PREFIX = "dead."
-_CLOSING, _PLACE = f"{_PREFIX}mark", f"{_PREFIX}place"
-_MAX_PLACE = 500
-_MAX_ATTEMPTS = 1_000
 
 Report = Callable[[str], object]
 
@@ -58,7 +46,7 @@ def earlier_topics() -> list[str]:
     admin = new_admin()
     with listening(admin):
         present = admin.list_topics(timeout=settings.KAFKA_ANSWER_SECONDS).topics
-    return [name for topic in TOPICS.values() if (name := _name_of(topic)) in present]
+    return [name for topic in TOPICS.values() if (name := name_of(topic)) in present]
 
 
 def import_topics(report: Report, *, keep_topics: bool = False) -> ImportResult:
@@ -69,8 +57,8 @@ def import_topics(report: Report, *, keep_topics: bool = False) -> ImportResult:
     """
     topics, run = earlier_topics(), _Import()
     for topic in TOPICS.values():
-        if _name_of(topic) in topics:
-            report(f"reading {_name_of(topic)}")
+        if name_of(topic) in topics:
+            report(f"reading {name_of(topic)}")
             run.import_topic(topic)
     result = run.result
     if run.failures:
@@ -90,15 +78,15 @@ class _Import:
 
     def import_topic(self, topic: Topic) -> None:
         done: dict[int, int] = {}
-        while ahead := _unread(topic, done):  # a consumer of the earlier release may still have been writing
+        while ahead := unread(topic, done):  # a consumer of the earlier release may still have been writing
             for partition, (first, end) in ahead.items():
                 self._import_partition(topic, partition, first, end)
                 done[partition] = end
 
     def _import_partition(self, topic: Topic, partition: int, first: int, end: int) -> None:
-        closed = _closed_offsets(topic, partition, first, end)
+        closed = closed_offsets(topic, partition, first, end)
         purged: set[str] = set()  # places; the same message may be there a second time
-        for batch in read_partition(_name_of(topic), partition, first, end):
+        for batch in read_partition(name_of(topic), partition, first, end):
             letters = [each for message in batch if (each := self._open(topic, message, closed, purged)) is not None]
             self._store(letters)
 
@@ -107,10 +95,10 @@ class _Import:
     ) -> tuple[int | None, dict[str, Any]] | None:
         """The casino's id and the columns; None for a message to leave out."""
         envelope = open_message(message, "", "")
-        if header(envelope.headers, _PLACE) is None:
-            self.result.foreign += header(envelope.headers, _CLOSING) is None
+        if not is_letter(envelope):
+            self.result.foreign += not is_closing_record(envelope)
             return None
-        columns = _columns_of(topic, envelope, self._now)
+        columns = columns_of_letter(topic, envelope, self._now)
         state = closed.get(envelope.place.offset, DeadLetterState.OPEN)
         if state == DeadLetterState.PURGED:
             purged.add(columns["place"])
@@ -150,70 +138,6 @@ class _Import:
         store_letters(letters)
         self.result.known += known
         self.result.stored += len(places) - known
-
-
-def _name_of(topic: Topic) -> str:
-    return f"{topic.name}.dead"
-
-
-def _unread(topic: Topic, done: dict[int, int]) -> dict[int, tuple[int, int]]:
-    """Partition -> (first, end) of the offsets that are not imported yet."""
-    ranges = {
-        partition: (max(first, done.get(partition, 0)), end)
-        for partition, (first, end, _) in watermarks(_name_of(topic)).items()
-    }
-    return {partition: (first, end) for partition, (first, end) in ranges.items() if first < end}
-
-
-def _closed_offsets(topic: Topic, partition: int, first: int, end: int) -> dict[int, DeadLetterState]:
-    found: dict[int, DeadLetterState] = {}
-    for batch in read_partition(_name_of(topic), partition, first, end):
-        for message in batch:
-            envelope = open_message(message, "", "")
-            if header(envelope.headers, _PLACE) is None:
-                found.update(_closed_by(envelope))
-    return found
-
-
-def _closed_by(envelope: Envelope) -> Iterator[tuple[int, DeadLetterState]]:
-    """Nothing for a message that is no closing record."""
-    try:
-        state = DeadLetterState((header(envelope.headers, _CLOSING) or b"").decode())
-        offsets = msgspec.json.decode(envelope.value or b"", type=list[int])
-    except (ValueError, msgspec.MsgspecError):
-        return
-    yield from ((offset, state) for offset in offsets)
-
-
-def _columns_of(topic: Topic, envelope: Envelope, now: datetime) -> dict[str, Any]:
-    def text_of(name: str) -> str:
-        return as_text((header(envelope.headers, f"{_PREFIX}{name}") or b"").decode(errors="replace"))
-
-    place = text_of("place")[:_MAX_PLACE]
-    attempts = parse_whole_number(text_of("attempts"), 1, _MAX_ATTEMPTS) or 1
-    rejection = Rejection(
-        text_of("reason")[:30], text_of("field"), text_of("detail"), text_of("sqlstate")[:5], attempts
-    )
-    at = _time_of(text_of("at")) or now
-    columns = columns_of(topic, MessageResult.reject(_original(envelope, place), rejection), at)
-    return columns | {"place": place}
-
-
-def _original(envelope: Envelope, place: str) -> Envelope:
-    """The rejected message, at its own place; if that is unreadable, at the dead letter's."""
-    own: Place = parse_place(place) or envelope.place
-    is_unreadable = header(envelope.headers, f"{_PREFIX}headers") == b"unreadable"
-    headers = [each for each in envelope.headers or () if not each[0].startswith(_PREFIX)]
-    return Envelope(own, envelope.casino_id, envelope.key, envelope.value, None if is_unreadable else headers)
-
-
-def _time_of(text: str) -> datetime | None:
-    """None for a missing or unreadable time."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def _delete(topics: list[str]) -> str:

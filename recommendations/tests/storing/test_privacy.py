@@ -72,7 +72,7 @@ def test_erased_user_leaves_no_row_and_others_lose_none(casino_a, casino_b, key)
     before = _rows(casino_a, 7)
     answer = Client().delete("/users/7", headers=key)
     assert answer.status_code == 200
-    assert answer.json() == {"message": "User erased", "erased": before | {"fitted_models": 0}}
+    assert answer.json() == {"message": "User erased", "erased": before | {"dead_letters": 0, "fitted_models": 0}}
     assert set(_rows(casino_a, 7).values()) == {0}
     assert (_rows(casino_a, 8), _rows(casino_b, 7)) == others
     assert min(before[table] for table in TABLES if table != "waiting_coupons") > 0
