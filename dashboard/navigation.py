@@ -38,6 +38,7 @@ _MESSAGES = (
     Link("Parked messages", "pause_circle", "parked", "ingestion.view_messagecount"),
     Link("Message counts", "bar_chart", "admin:ingestion_messagecount_changelist", "ingestion.view_messagecount"),
     Link("Stored offsets", "bookmark", "admin:ingestion_partitionoffset_changelist", "ingestion.view_partitionoffset"),
+    Link("Uploads", "upload", "admin:ingestion_upload_changelist", "ingestion.view_upload"),
 )
 _INSTALLATION = (
     Link(

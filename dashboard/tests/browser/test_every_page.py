@@ -14,7 +14,7 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.models import User as StaffUser
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from ingestion.models import PartitionOffset
+from ingestion.models import PartitionOffset, Upload
 from ingestion.tests.kafka_client import consume, send
 from ingestion.topics import USERS
 from recommendations.models import ServedSlip, Team
@@ -33,13 +33,14 @@ OBJECT = re.compile(r"admin/(\w+)/(\w+)/<(?:path:object_id|id)>/")
 NO_PAGES = {
     "admin/autocomplete/", "admin/jsi18n/", "admin/logout/", "admin/search/", "admin/(?P<url>.*)", "casinos/chosen/",
     "config/options.schema.json", "api/schema/", "recommend", "users/<path:user_id>", "users/<path:user_id>/export",
+    "events", "events/<path:event_id>", "users", "coupons", "coupons/<path:coupon_id>", "api/schemas/<str:topic>.json",
     "purchase/<path:user_id>", "admin/r/<path:content_type_id>/<path:object_id>/",
     "admin/ingestion/deadletter/<path:object_id>/download/",
     "admin/tenants/unassigneddeadletter/<path:object_id>/download/",
 }  # fmt: skip
 # Rows that nobody adds or deletes in the admin.
 READ_ONLY = re.compile(
-    r"admin/(recommendations/\w+|ingestion/(messagecount|partitionoffset|deadletter)"
+    r"admin/(recommendations/\w+|ingestion/(messagecount|partitionoffset|upload|deadletter)"
     r"|tenants/(migrationrun|casinomigration|privacyrecord|unassigneddeadletter))/(.+/delete/|add/)"
     r"|admin/tenants/(apikey|casino|databaseserver)/.+/delete/"
 )
@@ -98,6 +99,9 @@ def everything(casinos, now, broker):
         )  # fmt: skip
         PartitionOffset.objects.create(
             cluster="c", consumer_group="g", topic="events", partition=0, next_offset=5, latest_sent_at=1
+        )
+        Upload.objects.create(
+            door="http", name=LONG, topic="events", digest="0" * 64, next_offset=5, outcomes="[]", received_at=now
         )
     return casinos
 
