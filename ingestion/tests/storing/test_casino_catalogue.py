@@ -264,3 +264,12 @@ def test_first_messages_of_few_fields_are_skipped_or_stored_as_their_fields_tell
     assert feed.recommended(options) == {3}
     assert feed.events({"id": 900_003, "sport": "golf"}) == ["updated"]
     assert feed.recommended(options) == set()
+
+
+def test_of_skipped_messages_only_restrictions_of_users_wait(casino_a):
+    feed = feed_of(casino_a, TENNIS | BITCOIN)
+    assert feed.events(event(1, status="settled"), event(2, status="open")) == ["skipped", "skipped"]
+    assert feed.users(user(1, currency="EUR", status="active")) == ["skipped"]
+    assert waiting(casino_a) == set()
+    feed.users(user(2, currency="EUR", status="closed"), user(3, currency="EUR", limit_left=0))
+    assert waiting(casino_a) == {("800002", "status"), ("800003", "limit_left")}
