@@ -12,7 +12,7 @@ from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, event, user, without
 from ingestion.tests.storing.test_ledger import store
 from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS
-from recommendations.models import Event, PurchasedCoupon, User, UserProfile
+from recommendations.models import Event, PurchasedCoupon, TextId, User, UserProfile
 from tenants.routing.context import use_casino
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
@@ -62,13 +62,23 @@ def by_file(casino, topic, messages):
 
 def rows(casino):
     with use_casino(casino.current):
+        texts = dict(TextId.objects.values_list("pk", "text"))
         return {
             model.__name__: [
-                {name: value for name, value in vars(row).items() if name not in _VARYING}
+                {name: _named(value, texts) for name, value in vars(row).items() if name not in _VARYING}
                 for row in model.objects.order_by("pk")
             ]
             for model in EVERY
         }
+
+
+def _named(value, texts):
+    """The value with the texts of ids that are text, whose numbers come from a sequence."""
+    if isinstance(value, list):
+        return [_named(each, texts) for each in value]
+    if isinstance(value, dict):
+        return {name: _named(inner, texts) for name, inner in value.items()}
+    return texts.get(value, value) if type(value) is int else value
 
 
 @pytest.mark.parametrize("send", [by_array, by_lines, by_file])
