@@ -1,7 +1,7 @@
 """A user's data rights: export and erasure of personal data. Both are recorded in the audit log."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from recommendations.errors import ExportTooLarge, UserNotFound
 from recommendations.tallies.user_tallies_sql import MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
-from recommendations.text_ids import Kind, id_of, with_own_ids
+from recommendations.text_ids import Kind, assign, id_of, with_own_ids
 from recommendations.validation.identity import title_of
-from recommendations.validation.own_ids import OwnId
+from recommendations.validation.own_ids import OwnId, parse_own_id
 from tenants.models import Casino, PrivacyAction, PrivacyRecord
-from tenants.routing.connections import query
+from tenants.routing.connections import casino_atomic, query
 
 from .erasure import erase_rows_until, erase_user, vectors_of
 
@@ -36,12 +36,8 @@ _SINGLE_ROWS = ("user", "profile")
 def forget_user(*, casino: Casino, user_id: OwnId, by: str, now: datetime) -> dict[str, int]:
     """Erase a user of the current casino, by the casino's own id. Returns the number of rows by table. Raises
     UserNotFound without any."""
-    stored_id = _stored_id(user_id)
-    with _recorded(casino, stored_id, PrivacyAction.ERASED, by):
-        erased = erase_user(stored_id, now)
-        if not any(erased.values()):
-            raise UserNotFound("User not found")
-    return erased
+    with _recorded(casino, user_id, PrivacyAction.ERASED, by):
+        return _erase(user_id, lambda stored_id: erase_user(stored_id, now))
 
 
 def export_user(*, casino: Casino, user_id: OwnId, by: str, at_most: int | None = None) -> dict[str, Any]:
@@ -50,7 +46,7 @@ def export_user(*, casino: Casino, user_id: OwnId, by: str, at_most: int | None 
     stored_id = _stored_id(user_id)
     if at_most is not None:
         _check_size(stored_id, at_most)
-    with _recorded(casino, stored_id, PrivacyAction.EXPORTED, by):
+    with _recorded(casino, user_id, PrivacyAction.EXPORTED, by):
         rows = {name: [_as_value(row) for (row,) in query(sql, [stored_id])] for name, sql in _ROWS.items()}
         vectors = vectors_of(stored_id)
         if not vectors and not any(rows.values()):
@@ -78,22 +74,40 @@ def _check_size(user_id: int, at_most: int) -> None:
         )
 
 
-def erased_users(casino: Casino) -> dict[int, datetime]:
-    """The casino's erased users by the audit log: user id -> time of the last request."""
+def erased_users(casino: Casino) -> dict[OwnId, datetime]:
+    """The casino's erased users by the audit log: the casino's own id -> time of the last request."""
     records = PrivacyRecord.objects.filter(casino_id=casino.pk, action=PrivacyAction.ERASED)
-    return dict(records.values_list("user_id").annotate(Max("asked_at")).order_by("user_id"))
+    latest = records.values_list("user_id").annotate(Max("asked_at")).order_by("user_id")
+    return {parse_own_id(user_id) or user_id: asked_at for user_id, asked_at in latest}
 
 
-def reapply_erasure(user_id: int, erased_at: datetime) -> bool:
+def reapply_erasure(user_id: OwnId, erased_at: datetime) -> bool:
     """Erase again a user's rows until `erased_at`. Returns whether the current casino's database had any. Later rows of
     a user who was stored again since stay."""
-    return any(erase_rows_until(user_id, erased_at).values())
+    try:
+        _erase(user_id, lambda stored_id: erase_rows_until(stored_id, erased_at))
+    except UserNotFound:
+        return False
+    return True
+
+
+def _erase(user_id: OwnId, erase: Callable[[int], dict[str, int]]) -> dict[str, int]:
+    """Erase a user. A text without a number gets one: the erasure of dead letters, too, is recorded by it. Raises
+    UserNotFound without any rows, and then leaves no number."""
+    with casino_atomic():
+        stored_id = id_of(Kind.USERS, user_id)
+        if stored_id is None:
+            [stored_id] = assign([(Kind.USERS, str(user_id))]).values()
+        erased = erase(stored_id)
+        if not any(erased.values()):
+            raise UserNotFound("User not found")
+    return erased
 
 
 @contextmanager
-def _recorded(casino: Casino, user_id: int, action: PrivacyAction, by: str) -> Iterator[None]:
+def _recorded(casino: Casino, user_id: OwnId, action: PrivacyAction, by: str) -> Iterator[None]:
     """Record the request before and its completion after the block; nothing for a user who is not found."""
-    record = PrivacyRecord.objects.create(casino_id=casino.pk, user_id=user_id, action=action, asked_by=by)
+    record = PrivacyRecord.objects.create(casino_id=casino.pk, user_id=str(user_id), action=action, asked_by=by)
     try:
         yield
     except UserNotFound:

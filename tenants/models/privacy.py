@@ -10,14 +10,15 @@ class PrivacyAction(models.TextChoices):
 
 class PrivacyRecord(models.Model):
     """An erasure or an export. It is in the catalogue, so that restoring a casino's backup does not lose it: users
-    erased since the backup are erased again. Of the user only the id is stored.
+    erased since the backup are erased again. Of the user only the casino's own id is stored, as text: the number that
+    stands for a text in a database may stand for another one after its restore.
 
     Written first; `done_at` stays null if the action failed, or was cut before this was recorded. `casino_id` is no
     foreign key: the log outlives the casino.
     """
 
     casino_id = models.BigIntegerField()
-    user_id = models.BigIntegerField()
+    user_id = models.CharField(max_length=128)
     action = models.CharField(max_length=16)
     asked_by = models.CharField(max_length=200)
     asked_at = models.DateTimeField(auto_now_add=True)

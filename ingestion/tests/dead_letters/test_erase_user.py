@@ -52,7 +52,7 @@ def test_user_is_erased_with_the_dead_letters_about_them(rejected_messages, casi
     assert users_of_letters(1) == ["8", None, "8", None]
     assert users_of_letters(2) == ["7"]
     record = PrivacyRecord.objects.get()
-    assert (record.casino_id, record.user_id) == (1, 7)
+    assert (record.casino_id, record.user_id) == (1, "7")
     assert record.asked_by.startswith("command line")
 
 
@@ -67,6 +67,35 @@ def test_user_who_has_nothing_but_dead_letters_is_erased(rejected_messages):
     assert "2 dead_letters" in forget("--casino", "1", "8")
     with pytest.raises(CommandError, match="no data of user 8"):
         forget("--casino", "1", "8")
+
+
+@pytest.mark.parametrize("by_api", [False, True])
+def test_user_with_a_text_id_who_has_nothing_but_dead_letters_is_erased(broker, casino_a, by_api):
+    send(COUPONS, [(1, coupon(user_id="sr:7", stake=-1)), (1, coupon(user_id="SR:7", stake=-1))])
+    consume(COUPONS, 2)
+    if by_api:
+        with use_casino(casino_a.current):
+            forget_user(casino=casino_a, user_id="sr:7", by="API key", now=datetime.now(UTC))
+    else:
+        assert "1 dead_letters" in forget("--casino", "1", "sr:7")
+    assert users_of_letters() == ["SR:7"]
+
+
+def test_message_of_an_erased_user_without_rows_that_arrives_later_is_no_dead_letter(broker, casino_a):
+    send(COUPONS, [(1, coupon(user_id="sr:7", stake=-1))])
+    consume(COUPONS, 1)
+    send(COUPONS, [(1, coupon(user_id="sr:7", stake=-2))])
+    forget("--casino", "1", "sr:7")
+    consume(COUPONS, 1)
+    assert stored_letters() == []
+
+
+def test_again_erases_dead_letters_of_a_text_id_that_a_restored_backup_does_not_know(broker, casino_a):
+    send(COUPONS, [(1, coupon(user_id="sr:7", stake=-1))])
+    consume(COUPONS, 1)
+    PrivacyRecord.objects.create(casino_id=1, user_id="sr:7", action="erased", asked_by="API key")
+    assert "1 of 1 erased users" in forget("--casino", "1", "--again")
+    assert stored_letters() == []
 
 
 def test_closed_dead_letters_of_the_user_are_erased_as_well(rejected_messages):

@@ -273,8 +273,8 @@ def test_audit_log_records_export_and_erasure_with_the_caller(casino_a, key):
     Client().delete("/users/7", headers=key)
     prefix = casino_a.api_keys.get().prefix
     assert list(PrivacyRecord.objects.order_by("id").values_list("casino_id", "user_id", "action", "asked_by")) == [
-        (1, 7, "exported", f"API key {prefix}"),
-        (1, 7, "erased", f"API key {prefix}"),
+        (1, "7", "exported", f"API key {prefix}"),
+        (1, "7", "erased", f"API key {prefix}"),
     ]
     assert not PrivacyRecord.objects.filter(done_at=None).exists()
 

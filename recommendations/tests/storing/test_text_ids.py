@@ -6,6 +6,7 @@ import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
+from recommendations.errors import UserNotFound
 from recommendations.models import (
     Event,
     PurchasedCoupon,
@@ -17,7 +18,7 @@ from recommendations.models import (
     WaitingCoupon,
 )
 from recommendations.storing import Outcome, Result, store_coupons, store_events, store_recommendations, store_users
-from recommendations.storing.privacy import forget_user
+from recommendations.storing.privacy import erased_users, export_user, forget_user, reapply_erasure
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import (
     FIRST_MESSAGE,
@@ -34,6 +35,7 @@ from recommendations.tests.threads import at_once, shuffled
 from recommendations.text_ids import Kind, id_of, texts_of
 from recommendations.validation.changes import EventChange, UserChange
 from recommendations.validation.rows import UnreadSelection
+from tenants.models import PrivacyRecord
 from tenants.routing.context import use_casino
 
 
@@ -204,3 +206,32 @@ def test_users_and_their_coupons_come_at_once(casino_a, transactional_db):
         assert (User.objects.count(), PurchasedCoupon.objects.count()) == (40, 80)
         assert TextId.objects.count() == 120
         assert_counts_equal_a_recount()
+
+
+def test_the_audit_log_names_the_casinos_own_id(casino_a):
+    store_users([user_row(id="sr:7")])
+    export_user(casino=casino_a, user_id="sr:7", by="test")
+    forget_user(casino=casino_a, user_id="sr:7", by="test", now=at(5))
+    assert list(PrivacyRecord.objects.values_list("user_id", flat=True)) == ["sr:7", "sr:7"]
+    assert [*erased_users(casino_a)] == ["sr:7"]
+
+
+def test_an_erasure_is_applied_again_to_the_user_whose_number_changed(casino_a):
+    """As after a restore of a backup from before the user's first message."""
+    store_users([user_row(id="erased")])
+    forget_user(casino=casino_a, user_id="erased", by="test", now=at(5))
+    number = id_of(Kind.USERS, "erased")
+    TextId.objects.filter(pk=number).delete()
+    TextId.objects.create(pk=number, kind="users", text="another")
+    store_users([user_row(id="another", timestamp=at(6)), user_row(id="erased", timestamp=at(1))])
+    [(user_id, erased_at)] = erased_users(casino_a).items()
+    assert reapply_erasure(user_id, erased_at)
+    assert (user("another").pk, id_of(Kind.USERS, "erased") == number) == (number, False)
+    assert User.objects.count() == 1
+
+
+def test_the_erasure_of_an_unknown_text_leaves_no_number(casino_a):
+    with pytest.raises(UserNotFound):
+        forget_user(casino=casino_a, user_id="nobody", by="test", now=at(5))
+    assert not TextId.objects.exists()
+    assert not PrivacyRecord.objects.exists()
