@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ingestion.catalogue import find_casinos, mapping_option
+from ingestion.catalogue import find_casinos, mapping_option, odd_format_option
 from ingestion.mappings.errors import InvalidMapping, NoSuchMapping
 from ingestion.mappings.options import stored_mapping
 from ingestion.mappings.reading import read_mapped, unknown_words
@@ -23,7 +23,8 @@ from .replay import parts_of, reason_to_skip
 from .tables import Letters
 
 ACCEPTABLE = "acceptable"
-_UNKNOWN_CASINO, _UNUSABLE_MAPPING = "unknown_casino", "mapping can't be used"
+_UNKNOWN_CASINO = "unknown_casino"
+_UNUSABLE_MAPPING, _UNUSABLE_ODD_FORMAT = "mapping can't be used", "odd_format can't be used"
 
 
 class ReplayPreview(msgspec.Struct):
@@ -36,27 +37,31 @@ class ReplayPreview(msgspec.Struct):
 def preview_replay(letters: Letters, now: datetime) -> Iterator[ReplayPreview]:
     """The expected results for the open ones, by reading and validating the messages as consumers do. A partial message
     is acceptable, though it is rejected again where its row is not stored."""
-    bounds = TimeBounds.at(now)
     for numbers in parts_of(letters):
-        rows = letters.filter(pk__in=numbers, state=DeadLetterState.OPEN).order_by("pk")
+        # with the messages, which lists defer
+        rows = letters.filter(pk__in=numbers, state=DeadLetterState.OPEN).defer(None).order_by("pk")
         part = [(letter, envelope_of(letter)) for letter in rows]
         casinos = _casinos_of(part)
         for letter, envelope in part:
             topic = TOPICS[letter.topic]
             casino = casinos[topic.name].get(envelope.casino_id or 0)
-            result = reason_to_skip(letter, envelope) or _result(topic, envelope, casino, bounds)
+            result = reason_to_skip(letter, envelope) or _result(topic, envelope, casino, now)
             yield ReplayPreview(letter.pk, result)
 
 
 def _casinos_of(part: Sequence[tuple[Any, Envelope]]) -> Mapping[str, Mapping[int, Casino]]:
-    """The casinos that the messages name, by topic, with their mappings of it."""
+    """The casinos that the messages name, by topic, with their options for reading it."""
     ids: dict[str, set[int | None]] = {}
     for letter, envelope in part:
         ids.setdefault(letter.topic, set()).add(envelope.casino_id)
     return {topic: find_casinos(wanted, topic) for topic, wanted in ids.items()}
 
 
-def _result(topic: Topic, envelope: Envelope, casino: Casino | None, bounds: TimeBounds) -> str:
+def _result(topic: Topic, envelope: Envelope, casino: Casino | None, now: datetime) -> str:
+    try:
+        bounds = TimeBounds.at(now) if casino is None else TimeBounds.at(now, odd_format_option(casino))
+    except ValueError:
+        return _UNUSABLE_ODD_FORMAT
     try:
         content = _read(topic, envelope, casino, bounds)
     except (InvalidMapping, NoSuchMapping):

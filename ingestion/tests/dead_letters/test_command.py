@@ -11,13 +11,14 @@ from django.db import connections
 from ingestion.dead_letters.preview import preview_replay
 from ingestion.dead_letters.purge import prune_closed
 from ingestion.dead_letters.replay import MAX_REPLAYS, replay
+from ingestion.dead_letters.tables import CONTENT
 from ingestion.models import DeadLetter
 from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.kafka_client import NOW, closed_port, consume, read_all, send, send_raw
 from ingestion.tests.manage_processes import IN_PROCESSES
-from ingestion.tests.sample_messages import coupon, user
+from ingestion.tests.sample_messages import coupon, event, user
 from ingestion.tests.stored_letters import stored_letters
-from ingestion.topics import COUPONS, USERS
+from ingestion.topics import COUPONS, EVENTS, USERS
 from recommendations.models import PurchasedCoupon, User
 from recommendations.tests.factories import UserFactory
 from tenants.models import Casino
@@ -235,6 +236,25 @@ def test_dry_run_reads_messages_as_consumers_do(broker, casino_a, casino_b):
     previews = json.loads(dead_letters("replay", "--dry-run", "--json"))
     results = {(each["id"].partition("/")[0], each["result"]) for each in previews}
     assert results == {("1", "acceptable"), ("2", "missing"), ("unknown", "unknown_casino"), ("unknown", "no_casino")}
+
+
+def test_dry_run_reads_odds_in_the_casinos_format(broker, casino_a, casino_b):
+    send(EVENTS, [(1, event(odd="5/2")), (2, event(odd="5/2"))])
+    consume(EVENTS, 2)
+    Casino.objects.filter(pk=1).update(options={"odd_format": "fractional"})
+    Casino.objects.filter(pk=2).update(options={"odd_format": "of a later release"})
+    previews = json.loads(dead_letters("replay", "--dry-run", "--json"))
+    results = {each["id"].partition("/")[0]: each["result"] for each in previews}
+    assert results == {"1": "acceptable", "2": "odd_format can't be used"}
+
+
+def test_dry_run_of_a_list_without_messages_reads_them_at_once(broker, casino_a, casino_b, django_assert_num_queries):
+    send(USERS, [(1, b"{")] * 5)
+    consume(USERS, 5)
+    with use_casino(casino_a.current):
+        listed = letters_of(casino_a).defer(*CONTENT)
+        with django_assert_num_queries(3, connection=connections[casino_a.current.alias]):  # two for the part's ends
+            assert [each.result for each in preview_replay(listed, NOW)] == ["malformed"] * 5
 
 
 def test_message_of_a_partition_that_the_topic_lost_is_replayed_into_another(broker, casino_a):
