@@ -9,6 +9,7 @@ import msgspec
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from ingestion.catalogue import stored_odd_format
 from ingestion.errors import IngestionError
 from ingestion.mappings.errors import NoSuchMapping
 from ingestion.mappings.format import Mapping
@@ -18,7 +19,7 @@ from ingestion.mappings.preview import ACCEPTED, PARTIAL, REMOVES, PreviewedMess
 from ingestion.mappings.shipped import shipped_mapping, shipped_names, shipped_text
 from ingestion.mappings.tree import Node, as_json, read_yaml
 from ingestion.messages.decoding import TimeBounds
-from ingestion.own_words import own_words_of
+from ingestion.own_words import stored_words
 from ingestion.topics import TOPICS
 from recommendations.errors import InvalidConfiguration
 from recommendations.validation.status_words import NO_WORDS
@@ -63,7 +64,7 @@ class TryMapping(Verb):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("mapping", metavar="MAPPING", help=_MAPPING)
         parser.add_argument("sample", type=Path, metavar="SAMPLE", help="a document; of *.ndjson each line is one")
-        parser.add_argument("--casino", type=as_id, metavar="ID", help="with this casino's own words for a status")
+        parser.add_argument("--casino", type=as_id, metavar="ID", help="with this casino's odd_format and status_words")
         parser.add_argument("--key", metavar="KEY", help="the documents' Kafka key")
         parser.add_argument("--tombstone", action="store_true", help="a message with the key and without a value too")
 
@@ -79,8 +80,11 @@ class TryMapping(Verb):
         **options: Any,
     ) -> VerbResult:
         found = _mapping(mapping)
-        words = NO_WORDS if casino is None else own_words_of(TOPICS[found.messages], casino)
-        bounds, raw_key = TimeBounds.at(timezone.now()), None if key is None else key.encode()
+        bounds, words, raw_key = TimeBounds.at(timezone.now()), NO_WORDS, None if key is None else key.encode()
+        if casino is not None:
+            chosen = ready_casino(casino)
+            bounds = TimeBounds.at(timezone.now(), stored_odd_format(chosen.options))
+            words = stored_words(TOPICS[found.messages], chosen.pk, chosen.options)
         documents = [*_documents(sample), *([None] if tombstone else [])]
         messages = [
             message

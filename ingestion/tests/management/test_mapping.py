@@ -92,6 +92,15 @@ def test_the_casinos_own_words_are_known(folder, casino_a):
     assert tried(folder, sample, "--casino", 1)[1] == ""
 
 
+@pytest.mark.django_db(databases="__all__")
+def test_odds_are_in_the_casinos_format(folder, casino_a):
+    Casino.objects.filter(pk=1).update(options={"odd_format": "fractional"})
+    (folder / "mine.yaml").write_text(f"{MAPPING}  odd: price\n")
+    sample = json.dumps({"matches": [{"no": 7, "price": "5/2"}]})
+    assert tried(folder, sample)[1] == "1 of 1 messages are rejected."
+    assert tried(folder, sample, "--casino", 1)[1] == ""
+
+
 def test_mistakes_are_told_in_one_line_each(folder):
     (folder / "mine.yaml").write_text("messages: events\nfields:\n  hom_team: x\n  id: a..b\n")
     _, problem = tried(folder, "{}")
