@@ -3,7 +3,6 @@
 Inner fields have dotted names: `recommended_events.0.odd`. An empty cell is a field that is left out.
 """
 
-import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ import msgspec
 from msgspec import inspect
 
 from ingestion.errors import UnreadableFile
+from ingestion.numbered_rows import InvalidCsv, numbered_rows
 from ingestion.uploads.store import UploadedMessage
 
 _NULL = "null"
@@ -28,17 +28,13 @@ def read_csv(source: IO[bytes], message: type[msgspec.Struct], delimiter: str) -
     """The messages, numbered by their first lines. Raises UnreadableFile."""
     # bytes that are no UTF-8 become lone surrogates, for which the decoder rejects the message by the field
     text = TextIOWrapper(source, "utf-8-sig", "surrogateescape", newline="")
-    rows = csv.reader(text, delimiter=delimiter, strict=True)
+    rows = numbered_rows(text, delimiter)
     try:
-        columns = next(rows, [])
+        _, columns = next(rows, (1, []))
         cells = _Cells(columns, message)
-        line = rows.line_num + 1
-        for row in rows:
-            if row:
-                yield cells.message(line, row)
-            line = rows.line_num + 1
-    except csv.Error as error:
-        raise UnreadableFile(f"line {rows.line_num} is no CSV: {error}") from error
+        yield from (cells.message(line, row) for line, row in rows)
+    except InvalidCsv as error:
+        raise UnreadableFile(f"the file is no CSV: {error}") from error
     finally:
         text.detach()
 
@@ -103,6 +99,6 @@ def _lists(value: Any) -> Any:
     """With a list in place of each object whose names are all numbers."""
     if not isinstance(value, dict):
         return value
-    if all(name.isascii() and name.isdecimal() for name in value):
+    if value and all(name.isascii() and name.isdecimal() for name in value):
         return [_lists(value[name]) for name in sorted(value, key=int)]
     return {name: _lists(inner) for name, inner in value.items()}

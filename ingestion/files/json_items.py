@@ -15,7 +15,8 @@ _ENDS = {"end_map": "}", "end_array": "]"}
 
 def read_json(source: IO[bytes], most: int) -> Iterator[UploadedMessage]:
     """The messages, numbered from 1. Of one with more than `most` bytes, the rest is left out: it is rejected for its
-    size. Raises UnreadableFile at the first byte that is no JSON."""
+    size. Raises UnreadableFile at the first byte that is no JSON, and at a number
+    with thousands of digits."""
     number, writer, is_in_array = 0, _Writer(most), False
     try:
         for event, value in ijson.basic_parse(source, multiple_values=True):
@@ -26,7 +27,7 @@ def read_json(source: IO[bytes], most: int) -> Iterator[UploadedMessage]:
             if writer.depth == 0:
                 number += 1
                 yield UploadedMessage(number, writer.take())
-    except (ijson.JSONError, UnicodeDecodeError) as error:
+    except (ijson.JSONError, ValueError) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise UnreadableFile(f"the file is no JSON after message {number}: {first_line}") from error
 

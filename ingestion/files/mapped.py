@@ -10,6 +10,7 @@ from ingestion.mappings.apply import DocumentMapper
 from ingestion.mappings.documents import encoding_of, find_items, read_document, read_rows
 from ingestion.mappings.errors import UnreadableDocument
 from ingestion.mappings.format import Mapping
+from ingestion.numbered_rows import InvalidCsv
 from ingestion.uploads.mapped import uploaded
 from ingestion.uploads.store import UploadedMessage
 from recommendations.validation.settings_limits import limits
@@ -61,7 +62,7 @@ def _of_rows(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessage]:
     text = TextIOWrapper(source, encoding, newline="")
     try:
         yield from _mapped(DocumentMapper(mapping, None), read_rows(text, mapping.source))
-    except ValueError as error:
+    except (InvalidCsv, UnicodeDecodeError) as error:
         raise UnreadableFile(f"the file is no CSV in {encoding}: {error}") from error
     finally:
         text.detach()

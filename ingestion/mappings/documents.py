@@ -3,7 +3,6 @@
 Hostile ones end with an error: no entities, bounded depth, no duplicate names. The size is bounded by the callers.
 """
 
-import csv
 import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from typing import Any, NoReturn, TextIO
 from xml.parsers.expat import ExpatError
 
 import xmltodict
+
+from ingestion.numbered_rows import InvalidCsv, numbered_rows
 
 from .errors import UnreadableDocument
 from .format import Mapping, Source
@@ -30,7 +31,7 @@ def read_document(source: Source, raw: bytes) -> Any:
         return _read_xml(raw, source.lists) if source.kind == "xml" else _read_csv(raw, source)
     except UnreadableDocument:
         raise
-    except (ValueError, RecursionError, ExpatError) as error:
+    except (ValueError, RecursionError, ExpatError, InvalidCsv) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise UnreadableDocument("malformed", f"the document is no valid {source.kind.upper()}: {reason}") from error
 
@@ -104,17 +105,12 @@ def encoding_of(source: Source, beginning: bytes) -> str:
 
 def read_rows(text: TextIO, source: Source) -> Iterator[tuple[int, Any]]:
     """The items of CSV, with their first lines. A row is an object with the names of the first row, without its empty
-    cells. A row with more cells than names is a list, which becomes no message. Raises ValueError."""
-    rows = csv.reader(text, delimiter=source.delimiter, strict=True)
-    try:
-        names = [name.strip() for name in next(rows, [])]
-        line = rows.line_num + 1
-        for cells in rows:
-            if any(cells):
-                yield line, cells if any(cells[len(names) :]) else _row(names, cells)
-            line = rows.line_num + 1
-    except csv.Error as error:
-        raise ValueError(f"line {rows.line_num}: {error}") from error
+    cells. A row with more cells than names is a list, which becomes no message. Raises InvalidCsv, and
+    UnicodeDecodeError."""
+    rows = numbered_rows(text, source.delimiter)
+    _, head = next(rows, (1, []))
+    names = [name.strip() for name in head]
+    yield from ((line, cells if any(cells[len(names) :]) else _row(names, cells)) for line, cells in rows)
 
 
 def _row(names: list[str], cells: list[str]) -> dict[str, Any]:

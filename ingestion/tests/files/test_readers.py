@@ -73,6 +73,14 @@ def test_rows_are_numbered_by_their_first_lines():
     assert [number for number, _ in rows('id,name\n1,"A\nB"\n\n2,C\n')] == [2, 5]
 
 
+def test_rows_of_empty_cells_are_skipped():
+    assert rows("id,name\n,\n1,A\n,\n") == [(3, {"id": "1", "name": "A"})]
+
+
+def test_a_row_with_unknown_columns_alone_is_a_message_without_fields():
+    assert rows("id,internal note\n,x\n") == [(2, {})]
+
+
 def test_a_row_with_other_cells_than_the_first_line_is_a_problem_of_its_own():
     assert rows("id,name\n1,A,B\n2,C\n3\n") == [
         (2, "the row has 3 cells, the first line 2"),
@@ -120,6 +128,11 @@ def test_json_is_read_up_to_its_first_error():
     assert next(found).value == b'{"a":1}'
     with pytest.raises(UnreadableFile, match="no JSON after message 1"):
         next(found)
+
+
+def test_a_number_with_thousands_of_digits_ends_the_reading():
+    with pytest.raises(UnreadableFile, match="no JSON after message 0"):
+        items(b'[{"id": ' + b"9" * 5_000 + b"}]")
 
 
 def test_a_message_of_any_size_takes_bounded_memory_and_is_too_large():
