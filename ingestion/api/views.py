@@ -27,7 +27,7 @@ from tenants.models import Scope
 from . import openapi as docs
 from .answers import answer
 from .bodies import CSVDocumentParser, JSONMessagesParser, NDJSONMessagesParser, XMLDocumentParser, body_of
-from .documents import plain_messages, request_mapping
+from .documents import mapped_messages, plain_messages, request_mapping
 from .errors import IdempotencyKeyInUse, IdempotencyKeyReused
 
 logger = logging.getLogger(__name__)
@@ -69,11 +69,11 @@ class MessagesView(TopicView):
     def ingest(self, request: Request) -> Response:
         key = _idempotency_key(request)
         body = body_of(request)
-        mapping = request_mapping(request.query_params, self.casino, self.topic)
-        messages = plain_messages(body.values) if mapping is None else mapping.messages(body.values)
+        chosen = request_mapping(request.query_params, self.casino, self.topic)
+        messages = plain_messages(body.values) if chosen is None else mapped_messages(chosen.mapping, body.values)
         charged_by_size = len(body.content) // BYTES_PER_REQUEST
         charge(self.casino, len(messages) // MESSAGES_PER_REQUEST - charged_by_size)
-        parts = () if mapping is None else (mapping.identity,)
+        parts = () if chosen is None else (chosen.identity,)
         upload = request_upload(self.topic, key, body.media_type.encode(), body.content, *parts)
         return answer([each.value or b"" for each in messages], self.store(messages, upload))
 

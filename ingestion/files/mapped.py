@@ -1,23 +1,47 @@
-"""Reads a file of documents of a feed, of which a mapping makes messages."""
+"""Reads a file of documents of a feed, by the mapping that is chosen for it."""
 
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from io import TextIOWrapper
+from pathlib import Path
 from typing import IO, Any
 
 from ingestion.errors import UnreadableFile
 from ingestion.mappings.apply import DocumentMapper
 from ingestion.mappings.documents import encoding_of, find_items, read_document, read_rows
-from ingestion.mappings.errors import UnreadableDocument
+from ingestion.mappings.errors import InvalidMapping, NoSuchMapping, UnreadableDocument
 from ingestion.mappings.format import Mapping
+from ingestion.mappings.options import ChosenMapping, choose_mapping
+from ingestion.mappings.parse import parse_mapping
+from ingestion.mappings.tree import read_yaml
 from ingestion.numbered_rows import InvalidCsv
+from ingestion.topics import Topic
 from ingestion.uploads.mapped import uploaded
 from ingestion.uploads.store import UploadedMessage
 from recommendations.validation.settings_limits import limits
+from tenants.models import Casino
 
 from .readers import read_lines
 
 MAX_BYTES = 268_435_456  # of a document in JSON or XML, which is read into memory
+
+
+def file_mapping(given: str, casino: Casino, topic: Topic) -> ChosenMapping:
+    """The mapping in a file, of a name, or the casino's own. Raises UnreadableFile."""
+    try:
+        path = Path(given)
+        chosen = _in_file(path) if path.is_file() else choose_mapping(topic.name, given, casino.options)
+    except (InvalidMapping, NoSuchMapping, OSError) as error:
+        raise UnreadableFile(f"--mapping {given}: {error}") from error
+    if chosen.mapping.messages != topic.name:
+        text = f"--mapping {given} makes messages of {chosen.mapping.messages}, not of {topic.name}"
+        raise UnreadableFile(text)
+    return chosen
+
+
+def _in_file(path: Path) -> ChosenMapping:
+    text = path.read_text(errors="replace")
+    return ChosenMapping(parse_mapping(read_yaml(text, str(path)), str(path)), text.encode())
 
 
 def read_mapped(source: IO[bytes], mapping: Mapping, *, is_by_line: bool) -> Iterator[UploadedMessage]:

@@ -1,13 +1,16 @@
 """The mappings in a casino's options: by topic the name of a shipped one, or a mapping itself."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from recommendations.errors import InvalidConfiguration
 from recommendations.services import change_options
-from recommendations.serving.options import Options
+from recommendations.serving.options import Options, load_options
 
 from .errors import InvalidMapping, NoSuchMapping
 from .format import Mapping
@@ -15,7 +18,16 @@ from .parse import FORMATS, parse_mapping
 from .shipped import shipped_mapping
 from .tree import read_json
 
+OWN = "own"  # names the mapping of the casino's options
 _CACHED = 256  # the options of casinos, at most 64 KB each
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenMapping:
+    """A mapping, and what identifies it: an upload is repeated with the same."""
+
+    mapping: Mapping
+    identity: bytes
 
 
 def check_mappings(options: Options) -> None:
@@ -48,6 +60,15 @@ def stored_mapping(topic: str, stored: str) -> Mapping:
         return find_mapping(topic, json.loads(stored))
     except ValueError as error:
         raise InvalidMapping.at(f"mapping.{topic}", f"is no JSON: {error}") from error
+
+
+def choose_mapping(topic: str, name: str, options: Any) -> ChosenMapping:
+    """The mapping of this release with this name, or `own`, that of a casino's options as they are stored. Raises
+    InvalidMapping and NoSuchMapping."""
+    given = getattr(load_options(options).mapping, topic) if name == OWN else name
+    if given is None:
+        raise NoSuchMapping(f"it is {OWN!r}, but the casino's options have no mapping.{topic}")
+    return ChosenMapping(find_mapping(topic, given), msgspec.json.encode(given))
 
 
 def find_mapping(topic: str, given: str | dict[str, Any]) -> Mapping:

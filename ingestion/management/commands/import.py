@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
 from ingestion.errors import IngestionError, UploadInProgress
-from ingestion.files.documents import file_mapping
 from ingestion.files.importing import FileImport, file_upload
+from ingestion.files.mapped import file_mapping, read_mapped
 from ingestion.files.readers import read_messages
 from ingestion.files.rejections import RejectionReport
 from ingestion.files.source import STDIN, FileFormat, digest_of, find_format, format_of, open_source, unpacked
@@ -99,10 +99,10 @@ def _reader(
     if given is None:
         file_format, delimiter = FileFormat(options["format"] or format_of(name)), options["delimiter"]
         return f"{file_format}{delimiter}", read_messages(unpacked(source), file_format, topic, delimiter)
-    mapping = file_mapping(given, casino, topic)
-    is_lines = (options["format"] or find_format(name)) == FileFormat.NDJSON
-    reading = f"{'lines' if is_lines else 'document'}:{sha256(mapping.identity).hexdigest()[:16]}"
-    return reading, mapping.messages(unpacked(source), is_lines=is_lines)
+    chosen = file_mapping(given, casino, topic)
+    is_by_line = (options["format"] or find_format(name)) == FileFormat.NDJSON
+    reading = f"{'lines' if is_by_line else 'document'}:{sha256(chosen.identity).hexdigest()[:16]}"
+    return reading, read_mapped(unpacked(source), chosen.mapping, is_by_line=is_by_line)
 
 
 def _as_delimiter(text: str) -> str:
