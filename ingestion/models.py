@@ -40,7 +40,7 @@ class Upload(CasinoModel):
     """The ledger of an upload: a request with an Idempotency-Key (`name`), or an imported file (its digest).
 
     It advances in the transaction that stores the rows: messages with smaller offsets are stored. `outcomes`: of a
-    request, what became of each of them, as JSON; without anything of the messages.
+    request, what became of each of them, as JSON; nothing personal is in it.
     """
 
     door = models.CharField(max_length=10)

@@ -9,12 +9,11 @@ from rest_framework import status
 from rest_framework.response import Response
 
 from ingestion.uploads.outcomes import REJECTED, ItemOutcome
-
-_MAX_ID = 128  # characters
+from recommendations.validation.own_ids import MAX_ID_TEXT
 
 
 class _OwnId(msgspec.Struct):
-    id: int | str | None = None
+    id: int | float | str | None = None
 
 
 _DECODE_ID = msgspec.json.Decoder(_OwnId).decode
@@ -30,13 +29,13 @@ def answer(values: Sequence[bytes], outcomes: Sequence[ItemOutcome]) -> Response
 
 def _item(index: int, value: bytes, outcome: ItemOutcome) -> dict[str, Any]:
     told: dict[str, str] = msgspec.to_builtins(outcome)  # without empty fields
-    return {"index": index, "id": own_id(value), **told}
+    return {"index": index, "id": _sent_id(value), **told}
 
 
-def own_id(value: bytes) -> int | str | None:
+def _sent_id(value: bytes) -> int | float | str | None:
     """The message's `id` as it was sent; None if there is none to be read."""
     try:
         sent = _DECODE_ID(value).id
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return None if isinstance(sent, str) and len(sent) > _MAX_ID else sent
+    return None if isinstance(sent, str) and len(sent) > MAX_ID_TEXT else sent

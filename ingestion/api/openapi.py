@@ -19,7 +19,7 @@ _ITEM: Schema = {
     "required": ["index", "id", "outcome"],
     "properties": {
         "index": {"type": "integer", "minimum": 0, "description": "The message's number in the request."},
-        "id": {"type": ["integer", "string", "null"], "description": "The message's own id, as it was sent."},
+        "id": {"type": ["number", "string", "null"], "description": "The message's own id, as it was sent."},
         "outcome": {"type": "string", "enum": _OUTCOMES},
         "code": {"type": "string", "description": "Of a rejection: a stable code."},
         "field": {"type": "string", "description": "Of a rejection: the invalid field."},

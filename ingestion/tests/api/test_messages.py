@@ -80,7 +80,7 @@ def test_an_empty_body_is_rejected(sender, body):
 
 
 def test_a_rejected_message_is_answered_with_its_code_and_field(sender):
-    response = sender.post("/events", [event(id=1), without(event(id=7), "sport"), 5, "text", None, []])
+    response = sender.post("/events", [event(id=1), without(event(id=7.0), "sport"), 5, "text", None, []])
     assert response.status_code == 207
     items = response.json()["items"]
     assert [each.get("code") for each in items] == [None, "missing", *["wrong_type"] * 4]
