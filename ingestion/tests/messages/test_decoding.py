@@ -235,10 +235,10 @@ AMOUNTS = pytest.mark.parametrize(
 OTHER_FORMS = ["1_0.5", "+150", "1e2", " 2.5", "2.5 ", "02.50", "\u0663", ".5", "5.", "", "NaN", "sNaN", "-Infinity"]
 
 
-@pytest.mark.parametrize("number", [0.001, -1, "-1", 1e300, "9" * 30])
+@pytest.mark.parametrize("number", [1e-9, -1, "-1", 1e300, "9" * 30])
 @AMOUNTS
 def test_impossible_number_is_out_of_range(decode, message, field, number):
-    if field == "stake_limit" and number in {0.001, -1, "-1"}:
+    if field == "stake_limit" and number in {1e-9, -1, "-1"}:
         assert accepted(decode, message | {field: number}).stake_limit == 0, "the limit is reached"
         return
     assert rejected(decode, message | {field: number}) == ("out_of_range", field)

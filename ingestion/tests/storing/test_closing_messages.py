@@ -272,13 +272,14 @@ def test_a_partial_restriction_is_not_lifted_by_a_tombstone_of_before(feed):
 
 
 LIMITS: list[tuple[Any, str]] = [
-    ("7.996", "7.99"), (7.999, "7.99"), ("8.00", "8.00"), (0.009, "0.00"), (0, "0.00"), (-5, "0.00"), ("-0.01", "0.00"),
+    ("7.996", "7.996"), ("7.999999999", "7.99999999"), ("8.00", "8.00"), (0.009, "0.009"), (0, "0.00"), (-5, "0.00"),
+    ("-0.01", "0.00"),
     ("much", "0.00"), ("", "0.00"), (True, "0.00"), ([], "0.00"), (1e300, "0.00"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("limit", ["stake_limit", "limit_left"])
-def test_a_limit_is_rounded_down_and_an_unreadable_one_is_reached(feed, casino_a, limit):
+def test_a_limit_is_exact_to_eight_decimals_and_an_unreadable_one_is_reached(feed, casino_a, limit):
     numbers = known_users(feed, len(LIMITS))
     feed.users(*(user(number, **{limit: value}) for number, (value, _) in zip(numbers, LIMITS, strict=True)))
     with use_casino(casino_a.current):
