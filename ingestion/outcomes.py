@@ -49,7 +49,8 @@ class MessageResult(msgspec.Struct):
     does not offer), or a rejection's code.
 
     `note` lists the selections of a coupon that could not be read, or says why a message is skipped. Senders can name
-    any number as a casino: unless `is_casino_known`, nothing counts by it.
+    any number as a casino: unless `is_casino_known`, nothing counts by it. `user_ids` are the users whom a rejected
+    message is about; None: its own bytes tell.
     """
 
     envelope: Envelope
@@ -57,6 +58,7 @@ class MessageResult(msgspec.Struct):
     rejection: Rejection | None = None
     note: str = ""
     is_casino_known: bool = True
+    user_ids: tuple[str, ...] | None = None
 
     @classmethod
     def reject(cls, envelope: Envelope, rejection: Rejection, *, is_casino_known: bool = True) -> Self:

@@ -13,7 +13,7 @@ from ingestion.topics import Topic
 from tenants.models.dead_letter import DeadLetterColumns
 from tenants.numbers import parse_whole_number
 
-from .users import user_id_of
+from .users import users_in
 
 _PLACE = re.compile(
     r"(?P<cluster>.*)/(?P<topic>[^/]+)/(?P<partition>\d{1,9})/(?P<offset>\d{1,18})@(?P<sent_at>\d{1,15})"
@@ -27,6 +27,7 @@ def columns_of(topic: Topic, result: MessageResult, now: datetime) -> dict[str, 
     envelope, rejection = result.envelope, result.rejection
     assert rejection is not None, "only rejected messages are dead letters"  # noqa: S101 (for the type checker)
     headers = None if envelope.headers is None else msgspec.json.encode(envelope.headers).decode()
+    users = users_in(topic, envelope, rejection) if result.user_ids is None else result.user_ids
     return {
         "topic": topic.name,
         "partition": envelope.place.partition,
@@ -36,7 +37,8 @@ def columns_of(topic: Topic, result: MessageResult, now: datetime) -> dict[str, 
         "value": envelope.value,
         "headers": headers,
         "size": len(envelope.value or b"") + len(envelope.key or b"") + len(headers or ""),
-        "user_id": user_id_of(topic, envelope, rejection),
+        "user_id": next(iter(users), None),
+        "other_user_ids": [*users[1:]] or None,
         "reason": rejection.code,
         "field": as_text(rejection.field),
         "detail": as_text(rejection.detail),

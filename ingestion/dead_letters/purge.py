@@ -15,7 +15,16 @@ def purge(letters: Letters, now: datetime) -> int:
     return int(
         letters.filter(state=DeadLetterState.OPEN)
         .order_by()
-        .update(state=DeadLetterState.PURGED, closed_at=now, key=None, value=None, headers=None, user_id=None, size=0)
+        .update(
+            state=DeadLetterState.PURGED,
+            closed_at=now,
+            key=None,
+            value=None,
+            headers=None,
+            user_id=None,
+            other_user_ids=None,
+            size=0,
+        )
     )
 
 

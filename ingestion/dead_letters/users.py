@@ -1,46 +1,34 @@
-"""Whose dead letters are: the user named in a rejected message, and erasing a user's dead letters."""
+"""Whose dead letters are: the users in a rejected message, and erasing a user's dead letters."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any
 
-import msgspec
 from django.db import connections
 
-from ingestion.messages.decoding import Rejection
-from ingestion.messages.encodings import without_byte_order_mark
+from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope
-from ingestion.topics import COUPONS, RECOMMENDATIONS, USERS, Topic
-from recommendations.errors import InvalidRow
+from ingestion.messages.named_users import named_user
+from ingestion.messages.reading import Content, Several, SingleContent
+from ingestion.outcomes import DecodedMessage, MessageResult, Unwanted
+from ingestion.topics import RECOMMENDATIONS, USERS, Topic
 from recommendations.text_ids import Kind, ids_of, texts_of
-from recommendations.validation.changes import UserChange
-from recommendations.validation.own_ids import MAX_OWN_ID, own_id
+from recommendations.validation.changes import Change, UserChange
+from recommendations.validation.own_ids import MAX_OWN_ID
+from recommendations.validation.rows import CouponRow, Removal, ServedRow, UserRow
 from tenants.current_casino import CATALOGUE
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_id
 from tenants.routing.connections import query
 from tenants.routing.context import get_current_casino
 
-
-class _OfUsers(msgspec.Struct):
-    """The field of a message that names its user."""
-
-    user_id: Any = msgspec.field(default=None, name="id")
-
-
-class _OfUser(msgspec.Struct):
-    user_id: Any = None
-
-
-_NAMES_USER: Mapping[str, type[_OfUser | _OfUsers]] = {
-    USERS.name: _OfUsers,
-    COUPONS.name: _OfUser,
-    RECOMMENDATIONS.name: _OfUser,
-}
+_KEYS_ARE_USERS = (USERS.name, RECOMMENDATIONS.name)
 _ERASE = """
 WITH erased AS (
     DELETE FROM {table} AS letter USING unnest(%s::text[], %s::timestamptz[]) AS erased_user (user_id, until)
-    WHERE letter.user_id = erased_user.user_id AND letter.sent_at <= COALESCE(erased_user.until, 'infinity')
+    WHERE (letter.user_id = erased_user.user_id OR letter.other_user_ids ? erased_user.user_id)
+    AND letter.sent_at <= COALESCE(erased_user.until, 'infinity')
     {condition} RETURNING 1
 ) SELECT count(*) FROM erased
 """
@@ -49,15 +37,26 @@ _ERASE_UNASSIGNED = _ERASE.format(table="unassigned_dead_letters", condition="AN
 _ERASED_AT = "SELECT row_id, timestamp FROM removed_rows WHERE kind = 'users' AND row_id = ANY(%s)"
 
 
-def user_id_of(topic: Topic, envelope: Envelope, rejection: Rejection) -> str | None:
-    """The id of the message's user, as the message's field has it, or as what it restricts was read; None if it names
-    none, or none that is readable."""
-    return _named_user(topic, envelope) or _restricted_user(rejection)
+def with_users(
+    topic: Topic, messages: Iterable[DecodedMessage], rejected: Sequence[MessageResult]
+) -> Sequence[MessageResult]:
+    """The results of these rejected messages, with the users whom the messages are about."""
+    contents = {id(message.envelope): message.content for message in messages}
+    for result in rejected:
+        result.user_ids = users_in(topic, result.envelope, contents[id(result.envelope)])
+    return rejected
+
+
+def users_in(topic: Topic, envelope: Envelope, content: Content | Unwanted) -> tuple[str, ...]:
+    """The ids of the message's users, as its field has them, or as what it restricts was read; of a document that a
+    mapping reads as several messages, those of all of them. Of an unmapped message, one at most."""
+    contents = content.contents if isinstance(content, Several) else (content,)
+    return tuple(dict.fromkeys(chain.from_iterable(_users_told(topic, envelope, each) for each in contents)))
 
 
 def erase_dead_letters(users: Mapping[int, datetime | None]) -> int:
     """Delete these users' dead letters of the current casino, sent up to the given time (None: all), and return their
-    number. Those whose user can't be read stay."""
+    number. One of a document about several users is erased with any of them; those whose user can't be read stay."""
     if not users:
         return 0
     names = {str(user_id): until for user_id, until in users.items()}  # also those of messages of this service
@@ -86,28 +85,21 @@ def _stored_ids(user_ids: Iterable[str]) -> dict[str, int]:
     return numbers | (ids_of(Kind.USERS, texts) if texts else {})
 
 
-def _named_user(topic: Topic, envelope: Envelope) -> str | None:
-    message = _NAMES_USER.get(topic.name)
-    if message is None:
-        return None
-    try:
-        decoded = msgspec.json.decode(without_byte_order_mark(envelope).value or b"", type=message)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return _normal_form(decoded.user_id)
+def _users_told(topic: Topic, envelope: Envelope, content: SingleContent | Unwanted) -> Iterable[str]:
+    if isinstance(content, Rejection):
+        named = named_user(topic.message, envelope) if content.named_users is None else content.named_users
+        return named or list(islice(_users_changed(content.changes), 1))
+    if isinstance(content, Unwanted):
+        return _users_changed(content.changes)
+    if isinstance(content, CouponRow | ServedRow):
+        return [str(content.user_id)]
+    if isinstance(content, Removal):
+        return [str(content.id)] if topic.name in _KEYS_ARE_USERS else []
+    row = content.change if isinstance(content, Partial) else content
+    return [str(row.id)] if isinstance(row, UserRow | UserChange) and row.id is not None else []
 
 
-def _restricted_user(rejection: Rejection) -> str | None:
-    changes: Sequence[Any] = rejection.changes
-    ids = [change.id for change in changes if isinstance(change, UserChange) and change.id is not None]
-    return str(ids[0]) if ids else None
-
-
-def _normal_form(user_id: object) -> str | None:
-    """31, "31" and 31.0 are the same user; True is none."""
-    if isinstance(user_id, bool) or not isinstance(user_id, int | float | str):
-        return None
-    try:
-        return str(own_id("", user_id))
-    except InvalidRow:
-        return None
+def _users_changed(changes: Iterable[Change]) -> Iterator[str]:
+    for change in changes:
+        if isinstance(change, UserChange) and change.id is not None:
+            yield str(change.id)

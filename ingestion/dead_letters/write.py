@@ -3,8 +3,11 @@
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
+import msgspec
 from django.db import connections, router
+from django.db.models import Field, JSONField
 
 from ingestion.catalogue import catalogue_required
 from ingestion.kafka.names import without_prefix
@@ -73,13 +76,17 @@ def store_letters(letters: Sequence[DeadLetterColumns]) -> None:
     sql = _INSERT.format(table=letters[0]._meta.db_table, columns=columns, arrays=arrays)
     with connection.cursor() as cursor:
         for part in _parts(letters):
-            cursor.execute(sql, [[getattr(letter, field.attname) for letter in part] for field in fields])
+            cursor.execute(sql, [_column(field, part) for field in fields])
 
 
 def without_erased_users(letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-    """The dead letters but those that were sent before their user was erased from the current casino."""
-    until = erased_until(letter.user_id for letter in letters)
-    return [each for each in letters if each.user_id not in until or each.sent_at > until[each.user_id]]
+    """The dead letters but those that were sent before one of their users was erased from the current casino."""
+    until = erased_until(user_id for letter in letters for user_id in letter.user_ids)
+    return [
+        each
+        for each in letters
+        if not any(user_id in until and each.sent_at <= until[user_id] for user_id in each.user_ids)
+    ]
 
 
 def log_rejected(results: Iterable[MessageResult]) -> Iterator[MessageResult]:
@@ -88,6 +95,14 @@ def log_rejected(results: Iterable[MessageResult]) -> Iterator[MessageResult]:
         if result.rejection is not None:
             _log(result.envelope, result.rejection)
             yield result
+
+
+def _column(field: Field[Any, Any], letters: Sequence[DeadLetterColumns]) -> list[Any]:
+    """The values of an array parameter; those of JSON as text: lists would be a dimension of the array."""
+    values = [getattr(letter, field.attname) for letter in letters]
+    if isinstance(field, JSONField):
+        return [None if value is None else msgspec.json.encode(value).decode() for value in values]
+    return values
 
 
 def _parts(letters: Sequence[DeadLetterColumns]) -> Iterator[list[DeadLetterColumns]]:

@@ -1,5 +1,6 @@
 """Coupons that waited too long for their users become dead letters."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
@@ -14,6 +15,7 @@ from ingestion.storing.ledger import write_counts
 from ingestion.storing.transaction import count_results
 from ingestion.topics import Topic
 from recommendations.storing import take_expired_coupons
+from recommendations.text_ids import texts_of
 from tenants.routing.connections import casino_atomic
 from tenants.routing.context import get_current_casino
 
@@ -34,7 +36,7 @@ class CouponExpiry(MaintenanceTask):
         )
         with casino_atomic():
             taken = take_expired_coupons(now - timedelta(days=days), self._is_readable)
-            results = [MessageResult.reject(unpack(message), rejection) for _, message in taken if message]
+            results = [_reject(message, rejection, users) for message, users in _waited(taken)]
             if results:
                 self._store.dead_letters.send(results, now)
                 write_counts(self._topic.name, count_results(results), now)
@@ -52,3 +54,19 @@ class CouponExpiry(MaintenanceTask):
             without_prefix(envelope.place.topic) == self._topic.name
             and envelope.casino_id == casino_id_of(envelope.headers) == get_current_casino().id
         )
+
+
+def _waited(taken: Iterable[tuple[int, bytes | None]]) -> Iterator[tuple[bytes, tuple[str, ...]]]:
+    """The message of each coupon that has one, and the casino's own ids of the users of all coupons of that message."""
+    coupons = [(user_id, message) for user_id, message in taken if message]
+    texts = texts_of(user_id for user_id, _ in coupons)
+    users: dict[bytes, dict[str, None]] = {}
+    for user_id, message in coupons:
+        users.setdefault(message, {})[texts.get(user_id, str(user_id))] = None
+    return ((message, tuple(users[message])) for _, message in coupons)
+
+
+def _reject(message: bytes, rejection: Rejection, user_ids: tuple[str, ...]) -> MessageResult:
+    result = MessageResult.reject(unpack(message), rejection)
+    result.user_ids = user_ids
+    return result

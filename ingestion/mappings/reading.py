@@ -7,6 +7,7 @@ import msgspec
 
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import ORIGIN_HEADER, Envelope
+from ingestion.messages.named_users import named_user
 from ingestion.messages.reading import Content, Several, SingleContent, read_message, removed_as_of, with_problems
 from ingestion.topics import Topic
 from recommendations.validation.settings_limits import limits
@@ -56,7 +57,7 @@ def read_messages(
         )
         content = read_message(topic.decode, topic.partial, inner, bounds, own_words)
         content = removed_as_of(content, message.removed_at, inner, bounds)
-        contents.append(with_problems(content, message.problems))
+        contents.append(with_problems(content, message.problems, named_user(topic.message, inner)))
     return contents
 
 
@@ -112,4 +113,4 @@ def _rejected(topic: Topic, envelope: Envelope, bounds: TimeBounds, error: Unrea
     content = read_message(topic.decode, topic.partial, damaged, bounds)
     if not isinstance(content, Rejection) or content.code != "malformed":
         return content
-    return msgspec.structs.replace(content, code=error.code, field="", detail=str(error))
+    return msgspec.structs.replace(content, code=error.code, field="", detail=str(error), named_users=())

@@ -50,6 +50,7 @@ class Rejection(msgspec.Struct):
 
     `sqlstate` is PostgreSQL's code if PostgreSQL refused the row, after this number of `attempts`. `changes` are what
     the message closes or restricts all the same; `unknown_word` is its status, if that is none of the built-in words.
+    `named_users` are the ids of users in a message that a mapping made; None: the message's own bytes tell.
     """
 
     code: str
@@ -59,6 +60,7 @@ class Rejection(msgspec.Struct):
     attempts: int = 1
     changes: tuple[Change, ...] = ()
     unknown_word: str = ""
+    named_users: tuple[str, ...] | None = None
 
 
 class Partial(msgspec.Struct):

@@ -55,9 +55,13 @@ def read_message(
         return content
 
 
-def with_problems(content: SingleContent, problems: Mapping[str, str]) -> SingleContent:
-    """Of a message that a mapping made: tell why the mapping could not read a field, not that the decoder could not."""
-    if not isinstance(content, Rejection) or not problems:
+def with_problems(content: SingleContent, problems: Mapping[str, str], named: tuple[str, ...] = ()) -> SingleContent:
+    """Of a rejected message that a mapping made: tell the users whom it names, and why the mapping could not read a
+    field, not that the decoder could not."""
+    if not isinstance(content, Rejection):
+        return content
+    content = msgspec.structs.replace(content, named_users=named)
+    if not problems:
         return content
     field = content.field if content.field in problems else next(iter(problems))
     return msgspec.structs.replace(content, code=UNMAPPED, field=field, detail=problems[field])

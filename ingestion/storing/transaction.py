@@ -8,6 +8,7 @@ from itertools import chain, islice
 
 from django.db import DatabaseError, Error, IntegrityError
 
+from ingestion.dead_letters.users import with_users
 from ingestion.errors import DatabaseUnavailable
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope, pack
@@ -102,7 +103,7 @@ def _store_in_transaction(
         require_few_rejections(new)
         results = _resolve(topic, casino, new, store)
         if rejected := [result for result in results if result.rejection is not None]:
-            send_to_dead_letters(rejected)
+            send_to_dead_letters(with_users(topic, new, rejected))
         repeated = len(messages) - len(new)
         ledger.write(results, count_results(results, repeated), now)
     if repeated:

@@ -1,5 +1,6 @@
 """Dead letters: the columns of both their tables, and the catalogue's table, for those without a known casino."""
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -16,7 +17,8 @@ class DeadLetterColumns(models.Model):
     `place` is where it came from; of each place there is one. `sent_at` is the time of its first sending, also after a
     replay, by the sender's clock; that of the rejection if it is earlier. `headers` are a JSON array of
     names and values in base64, whose order and repetition count; null if a name is not UTF-8. `size` is the bytes of
-    value, key and headers. `user_id` is the user's id in the message, if it is readable. A purged one has no content.
+    value, key and headers. `user_id` is the user's id in the message, if it is readable; `other_user_ids` are those of
+    the other users of a document about several. A purged one has no content.
     """
 
     topic = models.CharField(max_length=255)
@@ -28,6 +30,7 @@ class DeadLetterColumns(models.Model):
     headers = models.TextField(null=True)
     size = models.BigIntegerField()
     user_id = models.TextField(null=True)
+    other_user_ids = models.JSONField(null=True)
     reason = models.CharField(max_length=30)
     field = models.TextField(blank=True)
     detail = models.TextField(blank=True)
@@ -58,9 +61,16 @@ class DeadLetterColumns(models.Model):
             ),
             # erasing a user
             models.Index(name="%(class)s_user", fields=["user_id"], condition=Q(user_id__isnull=False)),
+            # erasing one of several users
+            GinIndex(name="%(class)s_others", fields=["other_user_ids"], condition=Q(other_user_ids__isnull=False)),
             # deleting those that were closed long ago
             models.Index(name="%(class)s_closed", fields=["closed_at"], condition=Q(closed_at__isnull=False)),
         ]
+
+    @property
+    def user_ids(self) -> list[str]:
+        """All users whom the message is about."""
+        return [] if self.user_id is None else [self.user_id, *(self.other_user_ids or ())]
 
 
 class UnassignedDeadLetter(DeadLetterColumns):

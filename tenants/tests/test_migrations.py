@@ -9,7 +9,7 @@ from tenants.models import PrivacyRecord
 
 pytestmark = pytest.mark.django_db
 
-BEFORE_OWN_IDS, LATEST = ("tenants", "0011_unassigned_dead_letters"), ("tenants", "0012_own_ids_in_privacy_records")
+BEFORE_OWN_IDS, AFTER = ("tenants", "0011_unassigned_dead_letters"), ("tenants", "0012_own_ids_in_privacy_records")
 
 
 def migrate(target):
@@ -26,7 +26,7 @@ def test_records_of_numbers_stay_in_both_directions():
     PrivacyRecord.objects.create(casino_id=1, user_id="7", action="erased", asked_by="test")
     migrate(BEFORE_OWN_IDS)
     assert user_ids() == [7]
-    migrate(LATEST)
+    migrate(AFTER)
     assert user_ids() == ["7"]
 
 

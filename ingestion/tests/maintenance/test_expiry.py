@@ -17,6 +17,7 @@ from ingestion.tests.sample_messages import coupon
 from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import COUPONS
 from recommendations.models import PurchasedCoupon, WaitingCoupon
+from tenants.models import Casino
 from tenants.routing.context import use_casino
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
@@ -49,6 +50,20 @@ def test_expired_coupon_becomes_a_dead_letter_byte_for_byte(broker, casino_a, ca
     with use_casino(casino_a.current):
         assert not PurchasedCoupon.objects.exists()
         assert MessageCount.objects.get(is_rejection=True).outcome == "unknown_user"
+
+
+def test_expired_coupons_of_a_mapped_document_are_a_dead_letter_of_their_users(broker, casino_a):
+    fields = {"id": "no", "user_id": "player", "stake": "amount", "timestamp": "at"}
+    selections = {"each": "picks", "fields": {"sport": "sport", "home_team": "home", "away_team": "away", "odd": "odd"}}
+    mapping = {"messages": "coupons", "each": "bets", "fields": fields | {"recommended_events": selections}}
+    Casino.objects.filter(pk=casino_a.pk).update(options={"mapping": {"coupons": mapping}})
+    pick = {"sport": "FOOTBALL", "home": "A", "away": "B", "odd": 2}
+    bet = {"amount": 5, "at": "2026-01-01", "picks": [pick]}
+    send(COUPONS, [(1, {"user_id": 8, "bets": [bet | {"no": 1, "player": "sr:1"}, bet | {"no": 2, "player": 2}]})])
+    assert consume(COUPONS, 1).counts == {(1, "waiting"): 1}
+    expire(days=8)
+    [letter] = stored_letters()
+    assert letter.row.user_ids == ["sr:1", "2"]
 
 
 def test_coupons_expire_later_while_the_casino_has_too_many_dead_letters(broker, casino_a, casino_b, settings):
