@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from django.http import QueryDict
 from rest_framework.exceptions import ParseError
 
-from ingestion.mappings.apply import map_document
+from ingestion.mappings.apply import MAX_SECONDS, map_document
 from ingestion.mappings.errors import InvalidMapping, NoSuchMapping, UnreadableDocument
 from ingestion.mappings.format import Mapping
 from ingestion.mappings.options import ChosenMapping, choose_mapping
+from ingestion.mappings.processor_time import ProcessorTime
 from ingestion.topics import Topic
 from ingestion.uploads.mapped import uploaded
 from ingestion.uploads.store import UploadedMessage
@@ -19,11 +20,16 @@ from tenants.models import Casino
 from .bodies import MAPPING, MAX_MESSAGES
 
 
-def mapped_messages(mapping: Mapping, documents: Sequence[bytes]) -> list[UploadedMessage]:
+def mapped_messages(
+    mapping: Mapping, documents: Sequence[bytes], max_seconds: float = MAX_SECONDS
+) -> list[UploadedMessage]:
     """The messages of all documents, numbered from 0. One of several that can't be read is a message that is rejected;
-    raises ParseError if it is the only one."""
+    raises ParseError if it is the only one, and RequestTooLarge for more work than a request may make."""
     found: list[UploadedMessage] = []
+    time = ProcessorTime(max_seconds)
     for document in documents:
+        if time.is_over():
+            raise RequestTooLarge(f"The mapping takes longer than {max_seconds:g} s: send fewer documents at once")
         try:
             found += uploaded(map_document(mapping, document), first=len(found))
         except UnreadableDocument as error:

@@ -16,7 +16,7 @@ from .documents import items_of, read_document, require_object
 from .errors import UnreadableDocument, UnreadableValue
 from .evaluate import Scope, encodable, require_few, value_of
 from .format import FieldRule, ListRule, Mapping, Rule
-from .processor_time import ProcessorTime
+from .processor_time import ProcessorTime, require_time, within
 from .values import ABSENT, text_of
 
 UNREADABLE = {"unreadable": True}  # an object, which no field can be
@@ -39,9 +39,10 @@ class MappedMessage:
 
 def map_document(mapping: Mapping, raw: bytes, max_seconds: float = MAX_SECONDS) -> list[MappedMessage]:
     """The messages of a document. Raises UnreadableDocument."""
-    document = read_document(mapping.source, raw)
-    mapper = DocumentMapper(mapping, document, max_bytes=MAX_OUTPUT, max_seconds=max_seconds)
-    return [mapper.message_of(item) for item in items_of(mapping, document)]
+    with within(ProcessorTime(max_seconds)):
+        document = read_document(mapping.source, raw)
+        mapper = DocumentMapper(mapping, document, max_bytes=MAX_OUTPUT)
+        return [mapper.message_of(item) for item in items_of(mapping, document)]
 
 
 def map_key(mapping: Mapping, key: Any) -> str | None:
@@ -49,26 +50,23 @@ def map_key(mapping: Mapping, key: Any) -> str | None:
     if mapping.key is None:
         return None
     try:
-        return _id_text(value_of(mapping.key, Scope(key, key)))
-    except UnreadableValue:
+        with within(ProcessorTime(MAX_SECONDS)):
+            return _id_text(value_of(mapping.key, Scope(key, key)))
+    except (UnreadableValue, UnreadableDocument):
         return None
 
 
 class DocumentMapper:
-    """Applies a mapping to one document, within bounds of the messages' bytes and of the processor's time."""
+    """Applies a mapping to one document, within a bound of the messages' bytes."""
 
-    def __init__(
-        self, mapping: Mapping, document: Any, *, max_bytes: float = math.inf, max_seconds: float = math.inf
-    ) -> None:
+    def __init__(self, mapping: Mapping, document: Any, *, max_bytes: float = math.inf) -> None:
         self._mapping = mapping
         self._document = document
         self._of_document: dict[int, list[Any]] = {}
         self._bytes_left = max_bytes
-        self._max_seconds = max_seconds
-        self._time = ProcessorTime(max_seconds)
 
     def message_of(self, item: Any) -> MappedMessage:
-        """The item's message. Raises UnreadableDocument for what is no object, and beyond the bounds."""
+        """The item's message. Raises UnreadableDocument for what is no object, and beyond the bound."""
         scope = Scope(require_object(item), self._document, self._of_document)
         problems: dict[str, str] = {}
         removal = self._mapping.remove
@@ -98,9 +96,7 @@ class DocumentMapper:
                 yield name, value
 
     def _field(self, rule: Rule, scope: Scope, name: str, problems: dict[str, str]) -> Any:
-        if self._time.is_over():
-            text = f"the mapping takes longer than {self._max_seconds:g} s for the document"
-            raise UnreadableDocument("too_large", text)
+        require_time()
         try:
             if isinstance(rule, ListRule):
                 return self._list(rule, scope, name, problems)

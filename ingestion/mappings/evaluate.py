@@ -9,7 +9,8 @@ import msgspec
 
 from .errors import UnreadableValue
 from .format import AllOf, Constant, FieldRule, FirstOf
-from .values import ABSENT, is_plain, kind_of
+from .processor_time import require_time
+from .values import ABSENT, Function, is_plain, kind_of
 
 MOST_VALUES = 1_000  # of a list
 _LONGEST_TEXT = 1_000  # characters, of a value: no field has as many
@@ -54,12 +55,17 @@ def _through(rule: FieldRule, found: list[Any]) -> Any:
         if function.takes_all:
             values = [function.apply([each for each in values if each is not None] or _nothing())]
         else:
-            values = [None if each is None else function.apply(each) for each in values]
+            values = [_applied(function, each) for each in values]
         if any(each is ABSENT for each in values):
             return ABSENT
     if len(values) > 1:
         raise UnreadableValue(f"is one of {len(values)} found: choose with first, lowest, join or a narrower path")
     return values[0]
+
+
+def _applied(function: Function, value: Any) -> Any:
+    require_time()
+    return None if value is None else function.apply(value)
 
 
 def _nothing() -> list[Any]:

@@ -14,6 +14,8 @@ from jsonpath.filter import BaseExpression, FilterQuery
 from jsonpath.segments import JSONPathChildSegment
 from jsonpath.selectors import Filter, IndexSelector, NameSelector
 
+from .processor_time import require_time
+
 MAX_LENGTH = 200
 
 
@@ -26,6 +28,11 @@ class _Environment(JSONPathEnvironment):
 
     def setup_function_extensions(self) -> None:
         pass
+
+    def is_truthy(self, obj: object) -> bool:
+        """Called for each value that a filter looks at."""
+        require_time()
+        return super().is_truthy(obj)
 
 
 _ENVIRONMENT = _Environment(strict=True, filter_caching=False)
@@ -45,6 +52,7 @@ class Path:
             return _follow(document, self.steps)
         if not isinstance(document, dict | list):
             return []
+        require_time()
         try:
             return self.query.findall(document)
         except RecursionError:  # comparing two deeply nested values

@@ -5,10 +5,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ingestion.api.documents import mapped_messages
 from ingestion.tests.api.conftest import LINES, Sender
+from ingestion.tests.mappings.mapping_of import mapping_of
 from ingestion.tests.storing.test_mapped_messages import MAPPING, match
 from recommendations.models import Event, User
 from recommendations.tests.factories import EventFactory
+from tenants.errors import RequestTooLarge
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
@@ -79,6 +82,14 @@ def test_documents_in_xml_and_csv_need_a_mapping(sender, settings, name, answer,
     response = sender.post("/events", body, media_type=media_type)
     assert response.status_code == 415
     assert "needs the parameter mapping" in response.json()["error"]
+
+
+def test_many_documents_may_not_take_longer_than_one():
+    """Else a casino could hold a process of all casinos for as long as it likes."""
+    mapping = mapping_of("messages: events\nfields: {league: 'x[?@.a || @.b || @.c]'}")
+    documents = [msgspec.json.encode({"x": [{}] * 1_000})] * 20
+    with pytest.raises(RequestTooLarge, match=r"longer than 0\.03 s: send fewer documents"):
+        mapped_messages(mapping, documents, max_seconds=0.03)
 
 
 @pytest.mark.parametrize("body", [b"{", b"<a/>", {"matches": None}, {"matches": [5]}, {"matches": [{}] * 1_001}, b""])

@@ -146,3 +146,28 @@ def test_a_document_that_takes_too_long_is_given_up():
     with pytest.raises(UnreadableDocument, match=r"the mapping takes longer than 0\.001 s") as caught:
         map_document(mapping, document, max_seconds=0.001)
     assert caught.value.code == "too_large"
+
+
+MANY = [{}] * 5_000
+SLOW = "x[?" + " || ".join(f"@.{letter}" for letter in "abcdefghijkl") + "]"
+
+
+@pytest.mark.parametrize(
+    ("rule", "document"),
+    [
+        ({"from": SLOW}, {"x": MANY}),
+        ({"from": ["x[?$.a==$.b]"]}, {"x": MANY, "a": [1.5] * 2_000, "b": [1.5] * 2_000}),
+        ({"from": ["x[*][*].a"] * 10}, {"x": [[{}]] * 5_000}),
+        ({"from": "x[*]", "then": [{"time": {"format": "%Y", "zone": "Europe/London"}}]}, {"x": ["2026"] * 5_000}),
+    ],
+)
+def test_one_field_that_takes_too_long_is_given_up(rule, document):
+    mapping = mapping_of(msgspec.json.encode({"messages": "events", "fields": {"league": rule}}).decode())
+    with pytest.raises(UnreadableDocument, match=r"the mapping takes longer than 0\.02 s"):
+        map_document(mapping, msgspec.json.encode(document), max_seconds=0.02)
+
+
+def test_items_that_take_too_long_to_find_are_given_up():
+    mapping = mapping_of(msgspec.json.encode({"messages": "events", "each": SLOW, "fields": {"id": "id"}}).decode())
+    with pytest.raises(UnreadableDocument, match="takes longer"):
+        map_document(mapping, msgspec.json.encode({"x": MANY}), max_seconds=0.02)
