@@ -37,11 +37,15 @@ JOIN text_ids AS known ON known.kind = wanted.kind AND known.text = wanted.text
 _TEXTS = "SELECT id, text FROM text_ids WHERE id = ANY(%s)"
 
 
-def assign(wanted: Collection[TextOf]) -> Mapping[TextOf, int]:
+def assign(wanted: Collection[TextOf]) -> dict[TextOf, int]:
     """The number of each text; a new one for a text that has none. Of concurrent transactions, all get the same."""
-    columns = _columns(sorted(wanted))
-    execute(_ASSIGN, columns)
-    return {(Kind(kind), text): number for kind, text, number in query(_FIND, columns)}
+    execute(_ASSIGN, _columns(sorted(wanted)))
+    return find(wanted)
+
+
+def find(wanted: Iterable[TextOf]) -> dict[TextOf, int]:
+    """The numbers of those of these texts that have one."""
+    return {(Kind(kind), text): number for kind, text, number in query(_FIND, _columns(wanted))}
 
 
 def id_of(kind: Kind, own: OwnId) -> int | None:
@@ -53,7 +57,7 @@ def ids_of(kind: Kind, texts: Iterable[str]) -> dict[str, int]:
     """The stored rows' ids for those of these texts that have one."""
     wanted = list(texts)
     generated = {text: number for text in wanted if (number := generated_id(text)) is not None}
-    return generated | {text: number for _, text, number in query(_FIND, _columns((kind, text) for text in wanted))}
+    return generated | {text: number for (_, text), number in find((kind, text) for text in wanted).items()}
 
 
 def generated_id(text: str) -> int | None:

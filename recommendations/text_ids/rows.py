@@ -4,30 +4,44 @@ The rows themselves stay as they were decoded: a transaction that is rolled back
 then tried again with the same rows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import copy
+from itertools import count
 from typing import TypeVar
 
 from recommendations.validation.changes import Change
 from recommendations.validation.own_ids import OwnId
 from recommendations.validation.rows import CouponRow, EventRow, Removal, Selection, UnreadSelection, UserRow
 
-from .dictionary import Kind, TextOf, assign
+from .dictionary import Kind, TextOf, assign, find
 
 Identified = UserRow | EventRow | CouponRow | Change | Removal
 Row = TypeVar("Row", bound=Identified)
 OfEvent = TypeVar("OfEvent", bound=Selection | UnreadSelection)
-Ids = Mapping[TextOf, int]
+Ids = dict[TextOf, int]
 
 
 def with_stored_ids(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
-    """Rows, changes and removals of this kind with numbers as ids, in two statements at most. These very rows, if none
-    has a text. To call before any row is locked: the transaction waits for others that assign the same texts."""
-    wanted = {each for row in rows for each in _texts(kind, row)}
-    if not wanted:
+    """Rows, changes and removals of this kind with numbers as ids, in three statements at most. These very rows, if
+    none has a text. To call before any row is locked: the transaction waits for others that assign the same texts."""
+    stored = {each for row in rows if _stores(row) for each in _texts(kind, row)}
+    others = {each for row in rows if not _stores(row) for each in _texts(kind, row)} - stored
+    if not stored and not others:
         return rows
-    ids = assign(wanted)
+    ids = (assign(stored) if stored else {}) | (_found(others) if others else {})
     return [_resolved(kind, row, ids) for row in rows]
+
+
+def _stores(row: Identified) -> bool:
+    """Whether its id is stored. Else only a stored row is changed: ids of what is rejected or not offered get no
+    numbers, for there may be any number of them."""
+    return not isinstance(row, Change) or row.makes_row or (row.waits and row.restricts)
+
+
+def _found(texts: Collection[TextOf]) -> Ids:
+    """The numbers of texts, each without one as an id that no row has."""
+    known = find(texts)
+    return dict(zip(sorted(set(texts) - known.keys()), count(-1, -1), strict=False)) | known
 
 
 def stored_id(own: OwnId) -> int:

@@ -121,3 +121,12 @@ def test_texts_of_a_refused_batch_are_assigned_again(casino_a):
         assert {numbers[f"u{number}"] for number in (0, 1, 2, 4, 5, 6)} == set(
             User.objects.values_list("pk", flat=True)
         )
+
+
+def test_ids_of_which_nothing_is_stored_fill_no_dictionary(feed, casino_a):
+    feed.configure(catalogue={"sports": ["CURLING"]})
+    assert feed.events(event(3, id="skipped"), {"id": "partial", "odd": 2.5}) == ["skipped", "skipped"]
+    feed.configure()
+    assert feed.events({"id": "partial", "odd": 2.5}) == ["missing"]
+    with use_casino(casino_a.current):
+        assert set(TextId.objects.values_list("text", flat=True)) == {E1, E2, U1}

@@ -15,6 +15,7 @@ from recommendations.models import (
     TextId,
     User,
     UserProfile,
+    WaitingChange,
     WaitingCoupon,
 )
 from recommendations.storing import Outcome, Result, store_coupons, store_events, store_recommendations, store_users
@@ -220,7 +221,7 @@ def test_an_erasure_is_applied_again_to_the_user_whose_number_changed(casino_a):
     """As after a restore of a backup from before the user's first message."""
     store_users([user_row(id="erased")])
     forget_user(casino=casino_a, user_id="erased", by="test", now=at(5))
-    number = id_of(Kind.USERS, "erased")
+    number = id_of(Kind.USERS, "erased") or 0
     TextId.objects.filter(pk=number).delete()
     TextId.objects.create(pk=number, kind="users", text="another")
     store_users([user_row(id="another", timestamp=at(6)), user_row(id="erased", timestamp=at(1))])
@@ -235,3 +236,25 @@ def test_the_erasure_of_an_unknown_text_leaves_no_number(casino_a):
         forget_user(casino=casino_a, user_id="nobody", by="test", now=at(5))
     assert not TextId.objects.exists()
     assert not PrivacyRecord.objects.exists()
+
+
+@pytest.mark.parametrize("changes", [{"is_withheld": True, "waits": False}, {"name": "Ada"}])
+def test_a_change_that_stores_nothing_leaves_no_number(changes):
+    store_users([user_row(id="known")])
+    rows = [UserChange(id=own, timestamp=at(5), **changes) for own in ("garbage", "known", "more")]
+    assert results(store_users(rows)) == [Result.NOT_STORED, Result.UPDATED, Result.NOT_STORED]
+    assert list(TextId.objects.values_list("text", flat=True)) == ["known"]
+    assert not WaitingChange.objects.exists()
+
+
+def test_a_change_that_stores_nothing_changes_what_the_same_call_stores():
+    change = UserChange(id="u", timestamp=at(5), is_withheld=True, waits=False)
+    assert results(store_users([user_row(id="u"), change])) == [Result.STORED, Result.UPDATED]
+    assert user("u").is_withheld
+
+
+def test_changes_of_events_that_store_nothing_leave_no_number():
+    store_events([event_row(id="e")])
+    rows = [EventChange(id=own, timestamp=at(5), status="closed", waits=False) for own in ("f", "e")]
+    assert results(store_events(rows)) == [Result.NOT_STORED, Result.UPDATED]
+    assert list(TextId.objects.values_list("text", flat=True)) == ["e"]
