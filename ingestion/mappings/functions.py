@@ -7,7 +7,7 @@ from typing import Any
 from recommendations.validation.status_words import normalized
 
 from .errors import InvalidMapping, UnreadableValue
-from .number_functions import make_divide, make_multiply, make_number, make_unscaled
+from .number_functions import make_divide, make_multiply, make_number, make_unscaled, whole_number
 from .time_functions import make_date, make_time
 from .tree import Node, listed, unknown
 from .values import ABSENT, Function, kind_of, number_of, text_of
@@ -150,6 +150,11 @@ FUNCTIONS: dict[str, Kind] = {
     ),
     "only_words": Kind(_make_only_words, "`only_words: {M: MALE, F: FEMALE}`; other words can't be read."),
     "number": Kind(make_number, "`number: {decimal: ',', thousands: .}` reads `1.234,50`."),
+    "whole_number": Kind(
+        lambda _: Function("whole_number", whole_number),
+        "A number in text as a number, as `birth_year` of a CSV file needs it: `1985`.",
+        False,
+    ),
     "divide": Kind(make_divide, "`divide: 100`, as for amounts in cents."),
     "multiply": Kind(make_multiply, "`multiply: 1000`."),
     "unscaled": Kind(make_unscaled, "`unscaled: 2` reads Debezium's decimals in bytes, of a column with 2 decimals."),

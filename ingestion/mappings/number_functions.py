@@ -28,6 +28,13 @@ def make_number(node: Node) -> Function:
     return Function("number", number)
 
 
+def whole_number(value: Any) -> int:
+    number = number_of(value)
+    if number != number.to_integral_value():
+        raise UnreadableValue("is no whole number")
+    return int(number)
+
+
 def make_multiply(node: Node) -> Function:
     factor = _factor("multiply", node)
     return Function("multiply", lambda value: number_of(value) * factor)

@@ -29,7 +29,7 @@ fields:
   favorite_sport: {value: FOOTBALL}
 """
 PLAIN = MAPPING.replace("each: $.customers[*]\n", "")
-CSV = PLAIN.replace("birth_year: year", "birth_year: {from: year, then: {multiply: 1}}").replace(
+CSV = PLAIN.replace("birth_year: year", "birth_year: {from: year, then: whole_number}").replace(
     "messages: users\n", "messages: users\nsource: {csv: {encoding: windows-1252, delimiter: ';'}}\n"
 )
 ADA, BEA = (
