@@ -43,7 +43,7 @@ class _Cells:
     """Makes messages of rows with these columns."""
 
     def __init__(self, columns: Sequence[str], message: type[msgspec.Struct]) -> None:
-        self._paths = [tuple(name.strip().split(".")) for name in columns]
+        self._paths = [tuple(map(_field_name, name.split("."))) for name in columns]
         struct: Any = inspect.type_info(message)
         kinds = {field.encode_name: _kinds(field.type) for field in struct.fields}
         known = [path for path in self._paths if path[0] in kinds]
@@ -62,6 +62,11 @@ class _Cells:
             if cell and path[0] in self._kinds:
                 _set(fields, path, _value(cell, self._kinds[path[0]] if len(path) == 1 else ()))
         return UploadedMessage(line, msgspec.json.encode(_lists(fields)))
+
+
+def _field_name(column: str) -> str:
+    """`Birth Year` is birth_year: a column `Status` that is left out would make the excluded active."""
+    return column.strip().lower().replace(" ", "_")
 
 
 def _kinds(field: inspect.Type) -> tuple[type[inspect.Type], ...]:

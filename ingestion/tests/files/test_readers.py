@@ -43,6 +43,13 @@ def test_a_row_is_a_message_with_the_fields_of_its_columns():
     ]
 
 
+def test_columns_are_named_in_any_case_so_that_no_status_is_left_out():
+    [(_, message)] = rows("ID,Birth Year, STATUS \n1,1985,self_excluded\n")
+    assert message == {"id": "1", "birth_year": 1985, "status": "self_excluded"}
+    with pytest.raises(UnreadableFile, match="names a column twice"):
+        rows("id,status,Status\n1,active,closed\n")
+
+
 def test_dotted_columns_are_inner_fields():
     head = "id,recommended_events.0.event_id,recommended_events.0.odd,recommended_events.1.event_id"
     [(_, message)] = rows(f"{head}\n1,7,2.50,8\n", COUPONS)
