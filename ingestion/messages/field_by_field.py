@@ -92,7 +92,8 @@ def _reason(rejection: Rejection, read: ReadFields) -> Rejection:
     problems = read.problems
     if rejection.code == "wrong_type" and rejection.field in problems:
         return rejection_of(problems[rejection.field])
-    if rejection.code != "missing":
+    is_read = rejection.code == "wrong_type" and rejection.field in read.values
+    if rejection.code != "missing" and not is_read:
         return rejection
     if problems:
         return rejection_of(problems[min(problems)])
@@ -194,10 +195,10 @@ def _read_status(kind: PartialFormat, given: bytes, own_words: Words, read: Read
         word = given.decode("latin-1")
     try:
         status = kind.status_of(word, own_words)
-    except InvalidRow:
+    except InvalidRow as error:
         read.statuses.append(UNKNOWN_WORD)
         read.unknown_word = word
-        read.unreadable.add("status")
+        read.refuse("status", error)
         return
     read.statuses.append(status)
     read.values["status"] = status

@@ -106,3 +106,19 @@ def test_a_begin_without_start_time_tbd_is_known_to_the_hour():
     assert change_of(day).start_time_tbd is False
     assert change_of(day | {"start_time_tbd": True}).start_time_tbd is True
     assert "start_time_tbd" in change_of({"odd": 2}).unset_columns
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "field"),
+    [
+        ({"status": "zzz"}, "unknown_value", "status"),
+        ({"odd": "x"}, "wrong_type", "odd"),
+        ({"end_timestamp": ""}, "wrong_type", "end_timestamp"),
+        ({"end_timestamp": "2026-12-19"}, "inconsistent", "end_timestamp"),
+    ],
+)
+def test_a_time_that_can_be_read_is_not_blamed_for_another_field(wrong, code, field):
+    message = event(begin_timestamp="2026-12-20", end_timestamp="2026-12-21") | wrong
+    answer = read(EVENTS, envelope_of(EVENTS, message))
+    assert isinstance(answer, Rejection)
+    assert (answer.code, answer.field) == (code, field)
