@@ -69,8 +69,9 @@ def _rows_of(case: Case) -> list[Message]:
     with casino_connection().cursor() as cursor:
         cursor.execute(f"SELECT to_jsonb(rows) FROM (SELECT {_ROWS[case.topic]} ORDER BY id) AS rows")
         rows: list[Message] = [row if isinstance(row, dict) else msgspec.json.decode(row) for (row,) in cursor]
+    has_id = '"id"' in (case.value or "") and '"id":null' not in (case.value or "")
     for row in rows:
-        if '"id"' not in (case.value or ""):
+        if not has_id:
             del row["id"]
         if row["timestamp"] >= f"{NOW - timedelta(hours=2):%Y-%m-%dT%H}":
             del row["timestamp"]
