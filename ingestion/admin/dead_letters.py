@@ -59,7 +59,7 @@ class DeadLetterTableAdmin(CasinoTableAdmin):
     paginator = CappedPaginator
     ordering = ("-rejected_at", "-id")
     fields = _FIELDS
-    actions = ("preview_replay", "replay", "discard")
+    actions = ("preview_replay", "replay", "purge")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Lists do not load the messages, which are large."""
@@ -103,8 +103,8 @@ class DeadLetterTableAdmin(CasinoTableAdmin):
 
         self._run(request, send)
 
-    @admin.action(description="Discard for good", permissions=["replay"])
-    def discard(self, request: HttpRequest, letters: QuerySet[Any]) -> None:
+    @admin.action(description="Purge: close for good, without the message", permissions=["replay"])
+    def purge(self, request: HttpRequest, letters: QuerySet[Any]) -> None:
         self._run(request, lambda: f"{purge(letters, timezone.now())} dead letters purged.")
 
     def _run(self, request: HttpRequest, action: Callable[[], str]) -> None:

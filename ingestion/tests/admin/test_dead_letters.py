@@ -131,12 +131,12 @@ def test_another_casinos_dead_letter_is_as_missing_as_an_unknown_one(staff, reje
         assert staff.get(url(f"{OWN}_change", number)).headers["Location"] == "/admin/"
 
 
-def test_dead_letters_are_previewed_replayed_and_discarded(staff, rejected_messages, casino_b):
+def test_dead_letters_are_previewed_replayed_and_purged(staff, rejected_messages, casino_b):
     choose(staff, casino_b)
     first, second = numbers_of(casino_b)
     assert "Expected results of 2 replays: 1 too_long, 1 malformed" in act(staff, "preview_replay", first, second)
     assert "1 dead letters replayed." in act(staff, "replay", first)
-    assert "1 dead letters purged." in act(staff, "discard", second)
+    assert "1 dead letters purged." in act(staff, "purge", second)
     assert [each.casino_id for each in stored_letters()] == [1, None, 99]
     assert "no value" in page(staff, f"{OWN}_change", second)
     assert status(staff, f"{OWN}_download", second) == 404
@@ -157,7 +157,7 @@ def test_staff_of_one_casino_see_its_dead_letters_alone(client, rejected_message
     choose(client, casino_b)
     [number, _] = numbers_of(casino_b)
     assert status(client, f"{OWN}_change", number) == 200
-    assert "1 dead letters purged." in act(client, "discard", number)
+    assert "1 dead letters purged." in act(client, "purge", number)
     [unassigned, _] = UnassignedDeadLetter.objects.values_list("pk", flat=True)
     for name in (f"{UNASSIGNED}_change", f"{UNASSIGNED}_download"):
         assert status(client, name, unassigned) == 403
@@ -166,15 +166,15 @@ def test_staff_of_one_casino_see_its_dead_letters_alone(client, rejected_message
     [other] = numbers_of(casino_a)
     for name in (f"{OWN}_change", f"{OWN}_download"):
         assert status(client, name, other) != 200
-    act(client, "discard", other)
+    act(client, "purge", other)
     assert numbers_of(casino_a, state="open") == [other]
 
 
 def test_staff_with_view_permission_can_not_change_dead_letters(client, rejected_messages, casino_a):
     staff_with(client, "view_deadletter")
     choose(client, casino_a)
-    assert "Discard" not in page(client, f"{OWN}_changelist")
-    act(client, "discard", *numbers_of(casino_a))
+    assert "Purge: " not in page(client, f"{OWN}_changelist")
+    act(client, "purge", *numbers_of(casino_a))
     assert len(stored_letters()) == 5
 
 
@@ -190,7 +190,7 @@ def test_actions_need_a_csrf_token(rejected_messages, casino_a):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(User.objects.create_superuser("staff", password="x"))
     choose(strict, casino_a)
-    data = {"action": "discard", "_selected_action": numbers_of(casino_a)}
+    data = {"action": "purge", "_selected_action": numbers_of(casino_a)}
     assert strict.post(url(f"{OWN}_changelist"), data).status_code == 403
     assert len(stored_letters()) == 5
 
