@@ -20,7 +20,7 @@ _OTHER_SETTING = {
 }
 
 _OFFSETS = "offsets are committed only after their messages are stored"
-_DELIVERY = "dead letters, parked messages and served recommendations must be delivered once and in their order"
+_DELIVERY = "parked and replayed messages and served recommendations must be delivered once and in their order"
 _ALL_READ = "no message of a topic may be skipped, nor one of an aborted transaction be stored"
 _OWN = "the service chooses it for each client"
 

@@ -9,7 +9,7 @@ from recommendations.validation.status_words import normalized
 from .errors import InvalidMapping, UnreadableValue
 from .number_functions import make_divide, make_multiply, make_number, make_unscaled, whole_number
 from .time_functions import make_date, make_time
-from .tree import Node, listed, unknown
+from .tree import Node, unknown
 from .values import ABSENT, Function, kind_of, number_of, text_of
 
 MAX_WORDS = 1_000
@@ -170,7 +170,3 @@ FUNCTIONS: dict[str, Kind] = {
     "highest": Kind(_of_all("highest", lambda values: max(map(number_of, values))), "The highest number found.", False),
     "list": Kind(_of_all("list", _as_list), "All values found, as a list.", False),
 }
-
-
-def function_names() -> str:
-    return listed(tuple(FUNCTIONS))

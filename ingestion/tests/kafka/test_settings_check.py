@@ -96,7 +96,7 @@ def test_options_that_break_a_guarantee_or_have_a_variable_are_refused(problems_
         "KAFKA_CLIENT_GROUP_ID is not the variable for this: set KAFKA_GROUP_PREFIX.",
         "KAFKA_CLIENT_SASL_PASSWORD is not the variable for this: set KAFKA_SASL_PASSWORD.",
     ]
-    assert last.startswith("KAFKA_CLIENT_ACKS can't be set: dead letters, parked messages and served recommendations")
+    assert last.startswith("KAFKA_CLIENT_ACKS can't be set: parked and replayed messages and served recommendations")
 
 
 def is_option(name):
