@@ -91,8 +91,8 @@ def recommend_mapped(
     *, casino: Casino, user_ids: Sequence[OwnId], now: datetime, filters: RequestFilters = NO_FILTERS
 ) -> dict[OwnId, dict[str, Any]]:
     """Recommendations in the casino's own fields and types for up to `BATCH_LIMIT` users: by the id of each known user,
-    in the given order. The request counts as several where the response is large. Raises CasinoNotConfigured,
-    InvalidParameter, IdNotOfType."""
+    in the given order. The request counts as several where the response is large. Sends `recommendation_served` for
+    those with events. Raises CasinoNotConfigured, InvalidParameter, IdNotOfType."""
     if len(user_ids) != 1:
         check_user_count(len(user_ids))
     if not casino.is_configured:
@@ -111,13 +111,19 @@ def recommend_mapped(
         filters=filters,
         needs_reasons=filters.explain or configured.needs_reasons,
     )
-
-    with closing(batch_turns.each(recommend(request, user_ids))) as recommendations:
-        return {
+    began = perf_counter()
+    recommendations = recommend(request, user_ids)
+    took_ms = round((perf_counter() - began) * 1_000 / max(len(recommendations), 1), 3)
+    with closing(batch_turns.each(recommendations)) as each_recommendation:
+        answers = {
             each.own_id: apply_schema(configured.schema, each)
             | ({"explanation": _explain(each)} if filters.explain else {})
-            for each in recommendations
+            for each in each_recommendation
         }
+    for each in recommendations:  # only now: one whose id has another type fails the request
+        if each.recommended_events:
+            send_served(each, asked_for=request.recommender.name, took_ms=took_ms)
+    return answers
 
 
 def check_user_count(count: int) -> None:
@@ -127,23 +133,16 @@ def check_user_count(count: int) -> None:
 
 
 def recommend(request: RecommendationRequest, user_ids: Sequence[OwnId]) -> list[Recommendation]:
-    """The recommendations of the current casino's users that are known, in the given order, each once. Sends
-    `recommendation_served` for those with events."""
-    began = perf_counter()
+    """The recommendations of the current casino's users that are known, in the given order, each once."""
     found = find(user_ids, request.now, request.hour)
     users = [found.users[user_id] for user_id in dict.fromkeys(user_ids) if user_id in found.users]
 
     context = found.casino_context
     with closing(batch_turns.each(users)) as each_user:
-        recommendations = [
+        return [
             build_recommendation(request, build_user_context(user, request, context), context, uuid4())
             for user in each_user
         ]
-    took_ms = round((perf_counter() - began) * 1_000 / max(len(recommendations), 1), 3)
-    for recommendation in recommendations:
-        if recommendation.recommended_events:
-            send_served(recommendation, asked_for=request.recommender.name, took_ms=took_ms)
-    return recommendations
 
 
 def send_served(recommendation: Recommendation, *, asked_for: str, took_ms: float | None = None) -> None:

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from recommendations.errors import UserNotFound
-from recommendations.services import send_served
+from recommendations.errors import IdNotOfType
+from recommendations.services import configure, recommend_mapped, send_served
 from recommendations.serving.recommendation import Recommendation, recommendation_served
-from recommendations.tests.factories import EventFactory, UserFactory
-from recommendations.tests.recommend import recommend
+from recommendations.storing import store_users
+from recommendations.tests.factories import EventFactory, UserFactory, user_row
 from tenants.errors import NoCurrentCasino
 from tenants.routing.context import use_casino
 
@@ -53,6 +53,15 @@ def received():
     return sent
 
 
+def recommend(casino, now, *user_ids, recommender="static"):
+    schema = {
+        "recommendation_id": "string", "stake": "string", "user_id": "int",
+        "events": {"type": "list", "source_field": "recommended_events", "fields": {"id": "int", "odd": "string"}},
+    }  # fmt: skip
+    configure(casino=casino, recommender_type=recommender, recommendation_schema=schema, now=now)
+    return recommend_mapped(casino=casino, user_ids=user_ids, now=now)
+
+
 def fill(casino):
     with use_casino(casino.current):
         UserFactory.create(id=31, currency="GBP")
@@ -63,27 +72,38 @@ def test_each_recommendation_is_sent_once_with_its_own_casino(casino_a, casino_b
     for casino in (casino_a, casino_b):
         fill(casino)
         with use_casino(casino.current):
-            recommend(casino_id=casino.pk, recommender_type="static", user_id=31, now=now)
+            recommend(casino, now, 31)
     assert [casino_id for casino_id, _ in received] == [1, 2]
 
 
 def test_the_served_recommendation_equals_the_recommendation(casino_a, received, now):
     fill(casino_a)
     with use_casino(casino_a.current):
-        slip = recommend(casino_id=1, recommender_type="dynamic", user_id=31, now=now)
+        answer = recommend(casino_a, now, 31, recommender="dynamic")[31]
     [(_, served)] = received
-    assert (served.recommendation_id, served.user_id, served.timestamp) == (slip.recommendation_id, 31, now)
+    assert (str(served.recommendation_id), served.user_id, served.timestamp) == (answer["recommendation_id"], 31, now)
     assert (served.recommender, served.asked_for) == ("dynamic", "dynamic")
-    assert (served.stake, served.currency) == (slip.stake, "GBP")
+    assert (served.stake, served.currency) == (Decimal(answer["stake"]), "GBP")
     assert 0 < served.took_ms < 60_000
     assert [(event.event_id, event.odd) for event in served.events] == [
-        (event.event_id, event.odd) for event in slip.recommended_events
+        (event["id"], Decimal(event["odd"])) for event in answer["events"]
     ]
 
 
 def test_nothing_is_sent_for_an_unknown_user(casino_a, received, now):
-    with use_casino(casino_a.current), pytest.raises(UserNotFound):
-        recommend(casino_id=1, recommender_type="static", user_id=31, now=now)
+    with use_casino(casino_a.current):
+        assert recommend(casino_a, now, 31) == {}
+    assert received == []
+
+
+def test_nothing_is_sent_of_a_request_that_fails(casino_a, received, now):
+    fill(casino_a)
+    with use_casino(casino_a.current):
+        assert [*recommend(casino_a, now, 31)] == [31]
+        received.clear()
+        store_users([user_row(id="007")])
+        with pytest.raises(IdNotOfType):
+            recommend_mapped(casino=casino_a, user_ids=[31, "007"], now=now)
     assert received == []
 
 
@@ -105,7 +125,6 @@ def test_a_failing_receiver_fails_neither_the_request_nor_the_other_receivers(ca
     recommendation_served.connect(lambda casino_id, **signal: called_with.append(casino_id), weak=False)
     fill(casino_a)
     with use_casino(casino_a.current):
-        slip = recommend(casino_id=1, recommender_type="static", user_id=31, now=now)
-    assert len(slip.recommended_events) == 3
+        assert len(recommend(casino_a, now, 31)[31]["events"]) == 3
     assert called_with == [1]
     assert "ValueError: broken" in caplog.text
