@@ -75,8 +75,9 @@ def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None
 
 
 def currency_of(user: GuardedUser, options: Options) -> str:
-    """The user's currency, or else the casino's default; empty if neither was told."""
-    return user.currency or options.default_currency or ""
+    """The user's currency, or else the casino's default; empty if neither was told. Where the catalogue lists
+    currencies, none is assumed: the message that told another one may have been skipped."""
+    return user.currency or ("" if options.catalogue.currencies is not None else options.default_currency or "")
 
 
 def _refuse_age(age: int | None, options: Options) -> Refusal | None:

@@ -109,7 +109,10 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     default_stakes: Annotated[
         dict[Name, Amount], Meta(description="The stake for users without coupons, by currency.")
     ] = {}
-    default_currency: Annotated[Name | None, Meta(description="The currency of users whose messages tell none.")] = None
+    default_currency: Annotated[
+        Name | None,
+        Meta(description="The currency of users whose messages tell none; not beside catalogue.currencies."),
+    ] = None
     minimum_age: Annotated[int, Meta(ge=16, le=30, description="In years.")] = 18
     allow_unknown_age: Annotated[
         bool, Meta(description="Show bets to users of unknown age: the casino has checked that all of them are of age.")
@@ -186,8 +189,7 @@ def _as_stored(options: Options) -> Options:
     catalogue = catalogue_as_stored(options.catalogue)
     default_stakes = _by_currency("default_stakes", options.default_stakes, catalogue)
     _require_default_stakes(catalogue, default_stakes)
-    currency = options.default_currency and fields.currency("default_currency", options.default_currency)
-    require_known_currencies("default_currency", [currency] if currency else (), catalogue)
+    currency = _default_currency(options, catalogue)
     return msgspec.structs.replace(
         options,
         default_currency=currency,
@@ -198,6 +200,19 @@ def _as_stored(options: Options) -> Options:
         status_words=_words_as_compared(options.status_words),
         catalogue=catalogue,
     )
+
+
+def _default_currency(options: Options, catalogue: Catalogue) -> str | None:
+    """Raises InvalidRow beside listed currencies: a user whose message was skipped for another currency, and of whom a
+    later one tells none, would count as having this one."""
+    if options.default_currency is None:
+        return None
+    if catalogue.currencies is not None:
+        problem = "can't be used beside catalogue.currencies: send each user's currency, or leave out that list"
+        raise InvalidRow("inconsistent", "default_currency", problem)
+    currency = fields.currency("default_currency", options.default_currency)
+    require_known_currencies("default_currency", [currency], catalogue)
+    return currency
 
 
 def _named_as_stored(field: str, selectors: Selectors) -> Selectors:

@@ -107,6 +107,15 @@ def test_without_a_currency_a_casino_that_lists_its_own_shows_no_bets(feed, casi
     assert answer_of(casino_a, Options(catalogue=Catalogue(currencies=("GBP",)))).refusal == "currency_not_offered"
 
 
+def test_a_skipped_currency_is_not_taken_for_the_default_one_where_currencies_are_listed(feed, casino_a):
+    feed.configure(catalogue={"currencies": ["GBP"]})
+    assert feed.users(user(1, currency="EUR"), {"id": ID, "name": "Ada"}) == ["skipped", "stored"]
+    options = Options(catalogue=Catalogue(currencies=("GBP",)), default_currency="GBP", allow_unknown_age=True)
+    assert answer_of(casino_a, options).refusal == "currency_not_offered"
+    assert feed.users({"id": ID, "currency": "GBP"}) == ["updated"]
+    assert answer_of(casino_a, options).refusal == ""
+
+
 def test_without_a_currency_the_casinos_default_one_is_taken(feed, casino_a):
     feed.users({"id": ID, "birth_year": 1985})
     answer = answer_of(casino_a, Options(default_currency="GBP", default_stakes={"GBP": Decimal(7)}))

@@ -213,6 +213,19 @@ def test_a_catalogue_that_cannot_be_is_refused_by_name(catalogue, named):
 
 
 @pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"default_currency": "DOGE"}, "default_currency has DOGE"),
+        ({"default_currency": "$"}, "default_currency must be a code"),
+        ({"default_currency": "EUR", "catalogue": {"currencies": ["EUR"]}}, "default_currency can't be used beside"),
+    ],
+)
+def test_a_default_currency_that_can_not_be_is_refused(options, named):
+    with pytest.raises(InvalidConfiguration, match=re.escape(named)):
+        parse_options(options)
+
+
+@pytest.mark.parametrize(
     ("stakes", "named"),
     [
         ({"JPY": "0.5"}, "has 0.5 JPY; must be at least 1"),
