@@ -148,7 +148,7 @@ def test_a_document_that_takes_too_long_is_given_up():
     assert caught.value.code == "too_large"
 
 
-MANY = [{}] * 5_000
+MANY: list[dict[str, object]] = [{}] * 5_000
 SLOW = "x[?" + " || ".join(f"@.{letter}" for letter in "abcdefghijkl") + "]"
 
 
