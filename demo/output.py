@@ -3,10 +3,12 @@
 import sys
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from django.conf import settings
 from rich.table import Table
 
+from recommendations.event_names import event_name
 from tenants.models import Casino
 
 from .casino_messages import CasinoMessages
@@ -29,10 +31,14 @@ def slips_table(responses: list[CheckedResponse]) -> Table:
     """A row for each response: casino, recommender, user and slip."""
     table = Table("casino", "recommender", "user", "slip", title="Recommendations", show_lines=True)
     for response in responses:
-        events = (f"{event['home_team']} - {event['away_team']} @ {event['odd']:.2f}" for event in response.events)
+        events = (_with_odd(event) for event in response.events)
         casino = f"{response.casino.pk} {response.casino.name}"
         table.add_row(casino, response.casino.recommender_type, str(response.user_id), "\n".join(events))
     return table
+
+
+def _with_odd(event: dict[str, Any]) -> str:
+    return f"{event_name(event['home_team'], event['away_team'])} @ {event['odd']:.2f}"
 
 
 def way_in(base_url: str, kafka: str, login: str, password: str) -> list[str]:
