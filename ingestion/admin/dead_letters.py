@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ingestion.dead_letters.content import envelope_of, readable
-from ingestion.dead_letters.preview import preview_replay
+from ingestion.dead_letters.preview import preview_replay, summary_of
 from ingestion.dead_letters.purge import purge
 from ingestion.dead_letters.replay import MAX_REPLAYS, TOO_OFTEN, replay
 from ingestion.dead_letters.tables import CONTENT
@@ -88,9 +88,7 @@ class DeadLetterTableAdmin(CasinoTableAdmin):
     @admin.action(description="Dry run of a replay", permissions=["replay"])
     def preview_replay(self, request: HttpRequest, letters: QuerySet[Any]) -> None:
         def preview() -> str:
-            results = Counter(each.result for each in preview_replay(letters, timezone.now()))
-            text = ", ".join(f"{count} {result}" for result, count in results.most_common())
-            return f"Expected results of {results.total()} replays: {text}. Nothing sent."
+            return summary_of(Counter(each.result for each in preview_replay(letters, timezone.now())))
 
         self._run(request, preview)
 

@@ -1,5 +1,6 @@
 """The expected results of replays, without sending or storing anything."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -47,6 +48,12 @@ def preview_replay(letters: Letters, now: datetime) -> Iterator[ReplayPreview]:
             casino = casinos[topic.name].get(envelope.casino_id or 0)
             result = reason_to_skip(letter, envelope) or _result(topic, envelope, casino, now)
             yield ReplayPreview(letter.pk, result)
+
+
+def summary_of(results: Counter[str]) -> str:
+    """A sentence about the expected results, counted."""
+    counts = ", ".join(f"{count} {result}" for result, count in results.most_common()) or "none"
+    return f"Expected results of {results.total()} replays: {counts}. Nothing sent."
 
 
 def _casinos_of(part: Sequence[tuple[Any, Envelope]]) -> Mapping[str, Mapping[int, Casino]]:

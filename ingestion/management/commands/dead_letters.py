@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from ingestion.dead_letters.import_topics import import_topics
 from ingestion.dead_letters.listing import LetterSummary, list_letters, show_letter
-from ingestion.dead_letters.preview import preview_replay
+from ingestion.dead_letters.preview import preview_replay, summary_of
 from ingestion.dead_letters.purge import purge
 from ingestion.dead_letters.replay import MAX_REPLAYS, TOO_OFTEN, replay
 from ingestion.dead_letters.tables import DeadLetterQuery, LetterId, Letters, LetterTable, in_each_table
@@ -173,9 +173,7 @@ def _preview(selection: Selection) -> VerbResult:
         for table, part in found
         for each in part
     ]
-    sums = Counter(each["result"] for each in previews)
-    text = f"Expected results of {len(previews)} replays: {_describe(sums)}. Nothing sent."
-    return VerbResult(text, previews)
+    return VerbResult(summary_of(Counter(each["result"] for each in previews)), previews)
 
 
 def _why_skipped(reason: str) -> str:
