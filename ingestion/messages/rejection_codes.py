@@ -20,8 +20,9 @@ REASONS = {
     "too_long": "A text has more than 100 characters, an id more than 128.",
     "bad_text": "A text contains control characters (such as `\\u0000`) or lone surrogates; an id anything that is not "
     "printable, or blanks at its ends.",
-    "unknown_value": "A status is no known word, or a currency is no code, or one without a known number of decimals. "
-    "Add it to the options `status_words` or `catalogue.currency_decimals`, then replay.",
+    "unknown_value": "A status is no known word, or a currency is no code, or one without a known number of decimals: "
+    "add it to the options `status_words` or `catalogue.currency_decimals`, then replay. Or an `odd_format` is none of "
+    "the six.",
     "too_many_values": "A sport or gender is new, and the casino has 500 already. List those that it offers in the "
     "option `catalogue`, then replay.",
     "out_of_range": "A number or a time is outside its valid range: an odd of 1 or less, a negative stake, an event "
