@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
@@ -45,7 +45,8 @@ class Topic:
     `name` and `group_name` are those of commands, metrics and message counts: without the installation's prefixes.
     `parks_rejected`: a casino's messages are parked beyond its rejection limit. Not where valid messages that are
     parked among them could leave an excluded user or a cancelled event served. `partial`: how a message that is no
-    complete row is read; None where it is rejected.
+    complete row is read; None where it is rejected. `catalogue_lists`: fields of a row with the lists of the
+    casino's option `catalogue` that they must be in; none if it is not about these messages.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Topic:
     decode: Decode
     store: StoreRows
     partial: PartialFormat | None = None
+    catalogue_lists: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def full_name(self) -> str:
@@ -79,6 +81,7 @@ EVENTS = Topic(
     decode=decode_event,
     store=lambda rows, **_: store_events(rows),
     partial=PARTIAL_EVENTS,
+    catalogue_lists={"sport": "sports", "country": "event_countries"},
 )
 COUPONS = Topic(
     name="coupons",
@@ -96,6 +99,7 @@ USERS = Topic(
     decode=decode_user,
     store=lambda rows, **_: store_users(rows),
     partial=PARTIAL_USERS,
+    catalogue_lists={"currency": "currencies", "country": "user_countries", "gender": "genders"},
 )
 RECOMMENDATIONS = Topic(
     name="recommendations",

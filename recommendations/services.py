@@ -98,7 +98,8 @@ def recommend_mapped(
     if not casino.is_configured:
         raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
     configured = configurations.get(casino)
-    require_offered(filters, configured.options.catalogue)
+    if filters.sports:
+        require_offered(filters.sports, configured.options.catalogue)
     events = configured.options.event_limit if filters.limit is None else filters.limit
     requests = configured.size.count_requests(len(user_ids), events, explain=filters.explain)
     if requests > 1:

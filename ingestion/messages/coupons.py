@@ -13,7 +13,7 @@ from msgspec import UnsetType
 
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields
-from recommendations.validation.odds import parse_format, read_odd
+from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import CouponRow, Selection, UnreadSelection, require_selections
 
@@ -116,7 +116,8 @@ def _odd(given: msgspec.Raw | UnsetType, odd_format: str) -> Decimal | None:
     """None for a void selection. Raises InvalidRow for what is no odd at all."""
     if isinstance(given, UnsetType) or (raw := bytes(given)) == b"null":
         return None
-    odd = read_odd("odd", raw, parse_format(odd_format))
+    is_decimal = odd_format == OddFormat.DECIMAL  # nearly all are
+    odd = fields.amount("odd", raw) if is_decimal else read_odd("odd", raw, parse_format(odd_format))
     return None if odd <= _VOID else fields.odd("odd", odd)
 
 

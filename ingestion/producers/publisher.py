@@ -46,6 +46,7 @@ class Publisher:
     """A process's producer, created with its first message. Thread-safe."""
 
     _producer: Producer | None
+    _topic: str
     _lock: threading.Lock
     _retry_at: float
     _drops: "DropLog"
@@ -66,7 +67,7 @@ class Publisher:
         try:
             producer.poll(0)  # first: it removes delivered messages from the queue
             producer.produce(
-                RECOMMENDATIONS.full_name,
+                self._topic,
                 _encode(served),
                 key=str(served.user_id),
                 headers=[(CASINO_HEADER, str(casino_id))],
@@ -96,6 +97,7 @@ class Publisher:
 
     def _reset(self) -> None:
         self._producer = None
+        self._topic = ""
         self._lock = threading.Lock()
         self._retry_at = 0.0
         self._drops = DropLog()
@@ -105,6 +107,7 @@ class Publisher:
         with self._lock:
             if self._producer is None and time.monotonic() >= self._retry_at:
                 try:
+                    self._topic = RECOMMENDATIONS.full_name
                     self._producer = new_producer(self._config())
                 except BrokerUnavailable:
                     self._back_off()

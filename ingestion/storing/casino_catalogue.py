@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.outcomes import DecodedMessage, Unwanted
-from ingestion.topics import EVENTS, USERS, Topic
+from ingestion.topics import Topic
 from recommendations.models import EventStatus, UserStatus
 from recommendations.serving.casino_catalogue import OPEN_CATALOGUE, Catalogue
 from recommendations.storing.learnt_values import MAX_LEARNT, Learnt, learn, told_by
@@ -26,11 +26,6 @@ logger = logging.getLogger(__name__)
 
 Row = UserRow | EventRow | Change
 
-# Field of a row -> list of the catalogue.
-_LISTS: Mapping[str, Mapping[str, str]] = {
-    EVENTS.name: {"sport": "sports", "country": "event_countries"},
-    USERS.name: {"currency": "currencies", "country": "user_countries", "gender": "genders"},
-}
 _UNTOLD = (UNSET, "")
 _RESTRICTING = (UserStatus.CLOSED, UserStatus.SELF_EXCLUDED, UserStatus.TIME_OUT)
 _CLOSING = (EventStatus.SUSPENDED, EventStatus.CANCELLED, EventStatus.SETTLED)
@@ -39,12 +34,9 @@ _CLOSING = (EventStatus.SUSPENDED, EventStatus.CANCELLED, EventStatus.SETTLED)
 def apply_catalogue(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage]) -> Sequence[DecodedMessage]:
     """The messages, with an Unwanted or a Rejection in the place of what the casino does not offer or can't learn. The
     current casino is `casino`, in a transaction."""
-    lists = _LISTS.get(topic.name)
-    if lists is None:
-        return messages
     catalogue = _catalogue_of(casino)
-    checked = [_check(message, catalogue, lists) for message in messages]
-    return _learn(checked, catalogue, lists)
+    checked = [_check(message, catalogue, topic.catalogue_lists) for message in messages]
+    return _learn(checked, catalogue, topic.catalogue_lists)
 
 
 def _catalogue_of(casino: Casino) -> Catalogue:

@@ -17,10 +17,8 @@ _FIRST_COUNTS = (
 _RANKS = {result.value: rank for rank, result in enumerate(_FIRST_COUNTS)}
 
 
-def split_messages(messages: Sequence[DecodedMessage]) -> Sequence[DecodedMessage]:
-    """The messages, each part of several as one; the same sequence where there are none."""
-    if not any(isinstance(message.content, Several) for message in messages):
-        return messages
+def split_messages(messages: Sequence[DecodedMessage]) -> list[DecodedMessage]:
+    """The messages, each part of several as one."""
     return [part for message in messages for part in _parts(message)]
 
 

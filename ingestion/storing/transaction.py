@@ -12,6 +12,7 @@ from ingestion.dead_letters.users import with_users
 from ingestion.errors import DatabaseUnavailable
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope, pack
+from ingestion.messages.reading import Several
 from ingestion.outcomes import DecodedMessage, MessageResult, Unwanted
 from ingestion.topics import Topic
 from recommendations.storing import Outcome, Result
@@ -115,18 +116,20 @@ def _store_in_transaction(
 def _resolve(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage], store: Store) -> list[MessageResult]:
     """Store the valid messages, and what rejected ones close or restrict; the result of each message, those of which
     nothing is stored first."""
-    split = split_messages(messages)
-    parts = apply_catalogue(topic, casino, split)
+    if any(isinstance(message.content, Several) for message in messages):
+        return merge_results(messages, _resolve(topic, casino, split_messages(messages), store))
+    if topic.catalogue_lists:
+        messages = apply_catalogue(topic, casino, messages)
     results = [
         MessageResult.reject(message.envelope, message.content)
-        for message in parts
+        for message in messages
         if isinstance(message.content, Rejection) and not message.content.changes
     ]
-    stored = [message for message in parts if message.rows]
+    stored = [message for message in messages if message.rows]
     if stored:
         outcomes = store(topic, stored)
         results += [_result_of(message, outcome) for message, outcome in zip(stored, outcomes, strict=True)]
-    return results if split is messages else merge_results(messages, results)
+    return results
 
 
 def _store(topic: Topic, messages: Sequence[DecodedMessage]) -> list[Outcome]:

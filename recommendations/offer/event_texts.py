@@ -11,33 +11,30 @@ _ENTRY_BYTES = 250  # of both dictionaries
 
 class EventTexts:
     """Numbers in stored rows with the casino's texts for them. The snapshots of one offer share them: an assignment
-    never changes, so that a later snapshot's texts do no harm. Thread-safe."""
+    never changes, so that a later snapshot's texts do no harm. `by_id` has none for numbers of the casino's own.
+    Thread-safe."""
 
-    __slots__ = ("_by_id", "_by_text", "_lock", "nbytes")
+    __slots__ = ("_by_text", "_lock", "by_id", "nbytes")
 
     def __init__(self, texts: Mapping[int, str] | None = None) -> None:
-        self._by_id: dict[int, str] = {}
+        self.by_id: dict[int, str] = {}
         self._by_text: dict[str, int] = {}
         self._lock = threading.Lock()
         self.nbytes = 0
         self.add(texts or {})
 
     def __len__(self) -> int:
-        return len(self._by_id)
+        return len(self.by_id)
 
     def __contains__(self, event_id: int) -> bool:
-        return event_id in self._by_id
+        return event_id in self.by_id
 
     def add(self, texts: Mapping[int, str]) -> None:
         with self._lock:
             for event_id, text in texts.items():
-                if event_id not in self._by_id:
-                    self._by_id[event_id], self._by_text[text] = text, event_id
+                if event_id not in self.by_id:
+                    self.by_id[event_id], self._by_text[text] = text, event_id
                     self.nbytes += sys.getsizeof(text) + _ENTRY_BYTES
-
-    def of(self, event_id: int) -> str:
-        """The text of an event's id; empty for a number of the casino's own."""
-        return self._by_id.get(event_id, "")
 
     def stored_ids(self, own_ids: Collection[OwnId]) -> Collection[int]:
         """The stored ids of these events. A text that no event in memory has is left out."""
@@ -45,4 +42,4 @@ class EventTexts:
         return frozenset(each for each in found if each is not None)
 
     def only(self, event_ids: Iterable[int]) -> "EventTexts":
-        return EventTexts({each: text for each in event_ids if (text := self._by_id.get(each)) is not None})
+        return EventTexts({each: text for each in event_ids if (text := self.by_id.get(each)) is not None})

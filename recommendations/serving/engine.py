@@ -23,6 +23,7 @@ from recommendations.recommenders.base import (
 from recommendations.recommenders.registry import get_recommender
 from recommendations.tallies.trends import NO_TRENDS, Trends
 from recommendations.validation.identity import Match
+from recommendations.validation.own_ids import OwnId
 
 from . import slip
 from .guard_rails import GuardedUser, currency_of, refuse, round_down, suggest_stake
@@ -82,13 +83,12 @@ def _needs_of(chain: tuple[Recommender, ...]) -> frozenset[ProfilePart]:
 @dataclass(frozen=True, slots=True)
 class UserContext:
     """One user: `user` for the guard rails, `profile` for recommenders. `held_events` (ids) and `held_matches` are in
-    the user's coupons; `usual_stake` is None without coupons. `text_id`: the casino's text that `user_id` stands for,
-    if any."""
+    the user's coupons; `usual_stake` is None without coupons. `own_id`: the user's id as the casino has it."""
 
     user_id: int
+    own_id: OwnId
     user: GuardedUser
     profile: BettingProfile
-    text_id: str = ""
     coupon_count: int = 0
     usual_stake: Decimal | None = None
     held_events: frozenset[int] = frozenset()
@@ -119,14 +119,14 @@ def build_recommendation(
     if refusal is None:
         context = _scoring_context(request, user_context, casino_context)
         step = next(number for number, each in enumerate(request.chain) if each.applies(context))
-        recommender = request.chain[step]
+        recommender, excluded = request.chain[step], request.filters.excluded
         scores = recommender.score(context)
         rules = slip.Rules(
             now=context.now,
             limit=request.limit,
             options=request.options,
             sports=request.filters.sports,
-            excluded=context.offer.texts.stored_ids(request.filters.excluded),
+            excluded=context.offer.texts.stored_ids(excluded) if excluded else frozenset(),
             held_events=user_context.held_events,
             held_matches=user_context.held_matches,
         )
@@ -138,6 +138,7 @@ def build_recommendation(
     return Recommendation(
         recommendation_id=recommendation_id,
         user_id=user_context.user_id,
+        own_id=user_context.own_id,
         stake=round_down(stake, currency, request.options),
         currency=currency,
         timestamp=request.now,
@@ -150,7 +151,6 @@ def build_recommendation(
         recommended_events=events,
         total_odds=total_odds,
         potential_return=round_down(stake * total_odds, currency, request.options),
-        text_id=user_context.text_id,
     )
 
 
@@ -180,15 +180,15 @@ def _recommended(
     offer, now, margin = context.offer, context.now, request.options.begin_margin_seconds
     events, closes = [], []
     for place in places:
-        begin, end = float(offer.begins[place]), float(offer.ends[place])
+        event_id, begin, end = int(offer.ids[place]), float(offer.begins[place]), float(offer.ends[place])
         closes.append(begin - margin if begin > now else end)
         events.append(
             RecommendedEvent(
                 **offer.names(place),
                 participants=offer.participants_of(place),
                 odd=float(offer.odds[place]),
-                event_id=int(offer.ids[place]),
-                text_id=offer.texts.of(int(offer.ids[place])),
+                event_id=event_id,
+                own_id=offer.texts.by_id.get(event_id, event_id),
                 begin_timestamp=datetime.fromtimestamp(begin, UTC),
                 status=EventStatus.OPEN.value,
                 score=float(scores[place]),

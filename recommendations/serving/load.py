@@ -93,8 +93,8 @@ _UNREADABLE = (UnknownTalliesFormat, LookupError, ValueError, ArithmeticError)
 
 @dataclass(frozen=True, slots=True)
 class FoundUser:
-    """A user's row with the profile's; `favorite_pairs` is JSON, None until first computed. `text_id`: the casino's
-    text that `user_id` stands for, if any."""
+    """A user's row with the profile's; `favorite_pairs` is JSON, None until first computed. `own_id`: the
+    user's id as the casino has it."""
 
     user_id: int
     currency: str
@@ -114,7 +114,7 @@ class FoundUser:
     coupon_count: int | None
     packed_tallies: bytes | None
     pending_coupons: str | None
-    text_id: str = field(default="", kw_only=True)
+    own_id: OwnId = field(kw_only=True)
 
     def tallies(self) -> Tallies:
         try:
@@ -151,27 +151,26 @@ def find(user_ids: Sequence[OwnId], now: datetime, hour: float) -> Found:
         models=model_cache.at(model_version, now),
     )
     users = [
-        FoundUser(*row[_COMMON:], text_id=wanted.text_of(row[_COMMON])) for row in rows if row[_COMMON] is not None
+        FoundUser(*row[_COMMON:], own_id=user_ids[0] if is_one else wanted.texts.get(row[_COMMON], row[_COMMON]))
+        for row in rows
+        if row[_COMMON] is not None
     ]
-    return Found({user.text_id or user.user_id: user for user in users}, casino_context)
+    return Found({user.own_id: user for user in users}, casino_context)
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """The requested users, for the query `sql`. `texts`: those of stored ids, or of the only user."""
+    """The requested users, for the query `sql`. `texts`: of several users, those of the stored ids that have one."""
 
     sql: str
     parameters: Mapping[str, Any]
-    texts: Mapping[int, str] | str = ""
-
-    def text_of(self, user_id: int) -> str:
-        return self.texts if isinstance(self.texts, str) else self.texts.get(user_id, "")
+    texts: Mapping[int, str] = field(default_factory=dict)
 
 
 def _one_wanted(user_id: OwnId) -> _Wanted:
     if isinstance(user_id, int):
         return _Wanted(_OF_ONE_USER, {"user_ids": user_id})
-    return _Wanted(_OF_ONE_TEXT, {"text": user_id, "user_ids": generated_id(user_id)}, user_id)
+    return _Wanted(_OF_ONE_TEXT, {"text": user_id, "user_ids": generated_id(user_id)})
 
 
 def _wanted(user_ids: Sequence[OwnId]) -> _Wanted:
@@ -217,7 +216,7 @@ def _build_user_context(
     calm_until = (request.now - timedelta(hours=settings.STAKE_COOLING_HOURS)).timestamp()
     return UserContext(
         user_id=user.user_id,
-        text_id=user.text_id,
+        own_id=user.own_id,
         user=user,
         profile=BettingProfile(
             country=user.country,

@@ -16,7 +16,7 @@ from recommendations.validation.own_ids import OwnId
 class RecommendedEvent:
     """A recommended event of the offer, with the recommender's `score` and `reasons`. Of a one-sided event, `home_team`
     is its name and `away_team` empty; unknown league and country are empty. `participants` of a match are its teams.
-    `text_id`: the casino's text that `event_id` stands for, if any."""
+    `own_id` is its id as the casino has it: `event_id`, or the text that this stands for."""
 
     country: str
     league: str
@@ -25,17 +25,12 @@ class RecommendedEvent:
     sport: str
     odd: float
     event_id: int
+    own_id: OwnId
     begin_timestamp: datetime
     status: str
     score: float
     reasons: tuple[str, ...] = ()
     participants: tuple[str, ...] = ()
-    text_id: str = ""
-
-    @property
-    def own_id(self) -> OwnId:
-        """The event's id as the casino has it."""
-        return self.text_id or self.event_id
 
     @property
     def name(self) -> str:
@@ -48,12 +43,13 @@ class Recommendation:
 
     `recommender` is the one that scored, `fallback_step` the number of recommenders before it that lacked data, and
     `model_version` that of the fitted models, or empty. `refusal` is a guard rail's code if bets may not be shown: then
-    there are no events, and the stake is 0. `confidence`, from 0 to 1, grows with the user's coupons. `text_id`: the
-    casino's text that `user_id` stands for, if any.
+    there are no events, and the stake is 0. `confidence`, from 0 to 1, grows with the user's coupons. `own_id` is
+    the user's id as the casino has it: `user_id`, or the text that this stands for.
     """
 
     recommendation_id: UUID
     user_id: int
+    own_id: OwnId
     stake: Decimal
     currency: str
     timestamp: datetime
@@ -66,12 +62,6 @@ class Recommendation:
     recommended_events: tuple[RecommendedEvent, ...]
     total_odds: Decimal
     potential_return: Decimal
-    text_id: str = ""
-
-    @property
-    def own_id(self) -> OwnId:
-        """The user's id as the casino has it."""
-        return self.text_id or self.user_id
 
     @property
     def count(self) -> int:

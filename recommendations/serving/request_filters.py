@@ -76,9 +76,9 @@ def _sport(value: Any) -> dict[str, Any]:
     return {"sports": sports}
 
 
-def require_offered(filters: RequestFilters, catalogue: Catalogue) -> None:
+def require_offered(sports: frozenset[str], catalogue: Catalogue) -> None:
     """Raises InvalidParameter for a sport that the casino's catalogue does not list."""
-    if catalogue.sports is not None and not filters.sports <= set(catalogue.sports):
+    if catalogue.sports is not None and not sports <= set(catalogue.sports):
         raise InvalidParameter(f"sport must be one or several of {', '.join(catalogue.sports[:_SHOWN])}")
 
 

@@ -55,7 +55,8 @@ def as_own_id(text: str) -> OwnId:
 
 
 def _of_text(field: str, text: str) -> OwnId:
-    text = id_form(text)
+    if not text.isascii():
+        text = id_form(text)
     if _DIGITS.fullmatch(text) and (number := int(text)) <= MAX_OWN_ID:
         return number
     if not text:

@@ -20,7 +20,7 @@ def offer(texts):
 
 def test_numbers_have_no_text_and_texts_that_nothing_has_are_left_out():
     texts = EventTexts({A: "a"})
-    assert (texts.of(A), texts.of(7)) == ("a", "")
+    assert (texts.by_id[A], texts.by_id.get(7)) == ("a", None)
     assert texts.stored_ids([7, "a", "b"]) == {7, A}
 
 
@@ -33,9 +33,9 @@ def test_trimming_drops_the_texts_of_events_that_are_gone():
     texts = EventTexts({A: "a", B: "b", GONE: "linked", B + 5: "no longer there"})
     trimmed = offer(texts).trimmed(OPEN + timedelta(hours=3))
     assert trimmed.ids.tolist() == [B]
-    assert (trimmed.texts.of(B), trimmed.texts.of(GONE)) == ("b", "linked")
-    assert (trimmed.texts.of(A), trimmed.texts.of(B + 5)) == ("", "")
-    assert texts.of(A) == "a", "earlier snapshots keep theirs"
+    assert (trimmed.texts.by_id[B], trimmed.texts.by_id[GONE]) == ("b", "linked")
+    assert not {A, B + 5} & trimmed.texts.by_id.keys()
+    assert texts.by_id[A] == "a", "earlier snapshots keep theirs"
 
 
 def test_texts_count_in_the_size_of_an_offer():

@@ -18,6 +18,7 @@ from tenants.routing.context import use_casino
 EXAMPLE = Recommendation(
     recommendation_id=UUID(int=1),
     user_id=31,
+    own_id=31,
     stake=Decimal("25.51"),
     currency="EUR",
     timestamp=datetime(2026, 6, 1, tzinfo=UTC),

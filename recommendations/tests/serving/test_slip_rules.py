@@ -271,7 +271,8 @@ def test_no_slip_breaks_a_rule(name):
             )
             held = some(rng, events, 3) if rng.random() < 0.5 else ()
             user_context = UserContext(
-                user_id=rng.randint(1, 10**9),
+                user_id=(user_id := rng.randint(1, 10**9)),
+                own_id=user_id,
                 user=random_user(rng),
                 profile=random_profile(rng),
                 usual_stake=rng.choice([None, Decimal("0.01"), Decimal("10"), Decimal("99.99")]),

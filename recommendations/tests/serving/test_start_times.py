@@ -39,7 +39,7 @@ def begins_of(offer):
 
 def recommended(offer, *, now=NOW, name="soonest", limit=3, **options):
     request = RecommendationRequest(1, get_recommender(name), now, Options(event_limit=limit, **options))
-    user = UserContext(user_id=1, user=GuardedUser(), profile=NOBODY)
+    user = UserContext(user_id=1, own_id=1, user=GuardedUser(), profile=NOBODY)
     answer = build_recommendation(request, user, CasinoContext(offer), UUID(int=1))
     return [each.event_id for each in answer.recommended_events], answer
 
@@ -111,6 +111,6 @@ def test_among_equal_scores_an_event_with_a_known_start_time_is_first():
 
 def test_staff_read_why_the_begin_is_missing():
     request = RecommendationRequest(1, get_recommender("soonest"), NOW, needs_reasons=True)
-    user = UserContext(user_id=1, user=GuardedUser(), profile=NOBODY)
+    user = UserContext(user_id=1, own_id=1, user=GuardedUser(), profile=NOBODY)
     answer = build_recommendation(request, user, CasinoContext(offer_of(tbd(at(20)))), UUID(int=1))
     assert answer.recommended_events[0].reasons == ("Its start time is to be confirmed",)
