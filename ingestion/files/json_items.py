@@ -1,5 +1,6 @@
 """Reads a JSON file: an array of messages, or messages one after the other."""
 
+import re
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -11,15 +12,19 @@ from ingestion.uploads.store import UploadedMessage
 
 _STARTS = {"start_map": "{", "start_array": "["}
 _ENDS = {"end_map": "}", "end_array": "]"}
+_LONGEST = 16_777_216  # bytes of a text, or of blanks
+_MAX_DIGITS = 4_300  # of which Python makes a number
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_MAX_DIGITS + 1))
 
 
 def read_json(source: IO[bytes], most: int) -> Iterator[UploadedMessage]:
     """The messages, numbered from 1. Of one with more than `most` bytes, the rest is left out: it is rejected for its
-    size. Raises UnreadableFile at the first byte that is no JSON, and at a number
-    with thousands of digits."""
-    number, writer, is_in_array = 0, _Writer(most), False
+    size. Raises UnreadableFile at the first byte that is no JSON, at a number that Python does not read, and at a text
+    that no memory holds."""
+    number, writer, guarded, is_in_array = 0, _Writer(most), _Guarded(source), False
     try:
-        for event, value in ijson.basic_parse(source, multiple_values=True):
+        for event, value in ijson.basic_parse(guarded, multiple_values=True):
+            guarded.unparsed = 0
             if writer.depth == 0 and event == ("end_array" if is_in_array else "start_array"):
                 is_in_array = not is_in_array  # the file's own
                 continue
@@ -27,9 +32,31 @@ def read_json(source: IO[bytes], most: int) -> Iterator[UploadedMessage]:
             if writer.depth == 0:
                 number += 1
                 yield UploadedMessage(number, writer.take())
-    except (ijson.JSONError, ValueError) as error:
+    except (ijson.JSONError, ValueError, ArithmeticError) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise UnreadableFile(f"the file is no JSON after message {number}: {first_line}") from error
+
+
+class _Guarded:
+    """The source without what the parser can't bear: texts that fill the memory, and numbers with thousands of digits,
+    at which it ends the process. `unparsed`: the bytes since its last event."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self.unparsed = 0
+        self._source = source
+        self._end = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """Raises ValueError."""
+        block = self._source.read(size)
+        self.unparsed += len(block)
+        if self.unparsed > _LONGEST:
+            raise ValueError(f"a text has more than {_LONGEST} bytes")
+        seen = self._end + block
+        if _LONG_NUMBER.search(seen):
+            raise ValueError(f"a number has more than {_MAX_DIGITS} digits")
+        self._end = seen[-_MAX_DIGITS:]
+        return block
 
 
 class _Writer:

@@ -137,9 +137,17 @@ def test_json_is_read_up_to_its_first_error():
         next(found)
 
 
-def test_a_number_with_thousands_of_digits_ends_the_reading():
-    with pytest.raises(UnreadableFile, match="no JSON after message 0"):
-        items(b'[{"id": ' + b"9" * 5_000 + b"}]")
+@pytest.mark.parametrize("before", [0, 70_000])  # the parser reads blocks of 64 KB
+@pytest.mark.parametrize("number", [b"9" * 5_000, b"1e99999999999999999999"])
+def test_a_number_that_python_does_not_read_ends_the_reading(before, number):
+    with pytest.raises(UnreadableFile, match="no JSON after message 1"):
+        items(b'[{"id": "%s"}, {"id": %s}]' % (b"x" * before, number))
+
+
+def test_a_text_that_fills_the_memory_ends_the_reading():
+    packed = io.BytesIO(gzip.compress(b'{"id": "' + b"x" * 17_000_000 + b'"}', 1))
+    with pytest.raises(UnreadableFile, match="a text has more than 16777216 bytes"):
+        list(read_json(unpacked(packed), MOST))
 
 
 def test_a_message_of_any_size_takes_bounded_memory_and_is_too_large():
