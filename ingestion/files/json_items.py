@@ -44,17 +44,20 @@ class _Guarded:
     def __init__(self, source: IO[bytes]) -> None:
         self.unparsed = 0
         self._source = source
-        self._end = b""
+        self._end, self._has_long_number = b"", False
 
     def read(self, size: int = -1) -> bytes:
         """Raises ValueError."""
+        if self._has_long_number:
+            raise ValueError(f"a number has more than {_MAX_DIGITS} digits")
         block = self._source.read(size)
         self.unparsed += len(block)
         if self.unparsed > _LONGEST:
             raise ValueError(f"a text has more than {_LONGEST} bytes")
         seen = self._end + block
-        if _LONG_NUMBER.search(seen):
-            raise ValueError(f"a number has more than {_MAX_DIGITS} digits")
+        if found := _LONG_NUMBER.search(seen):
+            self._has_long_number = True
+            return block[: max(found.start() - len(self._end), 0)] or self.read()
         self._end = seen[-_MAX_DIGITS:]
         return block
 
