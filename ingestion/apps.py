@@ -14,10 +14,11 @@ class IngestionConfig(AppConfig):
     def ready(self) -> None:
         from recommendations.serving.options import add_check
         from recommendations.serving.recommendation import recommendation_served
-        from recommendations.storing.removal import ROWS_OF_USERS
+        from recommendations.storing.rows_of_users import ROWS_OF_USERS, RowsOfUsers
         from tenants.lifecycle.doctor.installation import INSTALLATION_SYMPTOMS
 
         from . import checks  # noqa: F401  # registers the system checks
+        from .dead_letters.export import count_bytes, export_dead_letters
         from .dead_letters.users import erase_dead_letters
         from .kafka.settings_check import check_settings
         from .producers.publisher import publisher
@@ -25,7 +26,7 @@ class IngestionConfig(AppConfig):
 
         check_settings()
         INSTALLATION_SYMPTOMS.extend((parked_messages, full_dead_letters, unread_topics))
-        ROWS_OF_USERS["dead_letters"] = erase_dead_letters
+        ROWS_OF_USERS["dead_letters"] = RowsOfUsers(erase_dead_letters, export_dead_letters, count_bytes)
         recommendation_served.connect(publisher.publish)
         add_check(_check_mappings)
 

@@ -1,6 +1,7 @@
 """Dead letters: rejected messages in their casino's database, and those without a known casino in the catalogue.
 
 - `write` stores them, up to the `bounds` of each casino, without those of users erased since (`users`).
+- `export`: those about a user, for the export of the user's data.
 - `tables`: the two tables, and which letters a command is about; `content`: the message of a stored one.
 - `listing` lists and shows them, `preview` tells what a replay would give, `replay` sends them to their topics again,
   `purge` closes them for good and deletes old ones.

@@ -119,6 +119,7 @@ EXPORT: Schema = {
         "coupons",
         "waiting_coupons",
         "served_recommendations",
+        "dead_letters",
         "tallies",
         "tastes",
     ],
@@ -129,6 +130,7 @@ EXPORT: Schema = {
         "coupons": _ROWS,
         "waiting_coupons": _ROWS,
         "served_recommendations": _ROWS,
+        "dead_letters": _ROWS | {"description": "Rejected messages about the user: the latest 1,000."},
         "tallies": {"type": "object"},
         "tastes": {
             "type": "object",

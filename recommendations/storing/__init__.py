@@ -11,7 +11,7 @@ are written sorted by key, so that concurrent calls can't deadlock. Other packag
 - `coupon_sql`: the SQL that stores coupons and counts them in profiles.
 - `user_tallies`, `casino_tallies`: merging coupons into tallies; `rebuild`: recounting tallies.
 - `removal`: removals by the casino; `erasure`: erasing a user (GDPR); `privacy`: erasing and exporting
-  a user, with a record in the catalogue.
+  a user, with a record in the catalogue; `rows_of_users`: those of apps above this one.
 """
 
 from .casino_tallies import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies

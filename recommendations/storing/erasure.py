@@ -13,7 +13,8 @@ from recommendations.models import FittedModel
 from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 from tenants.routing.connections import casino_atomic, execute, query
 
-from .removal import LATEST_MESSAGE, ROWS_OF_USERS, lock_profiles
+from .removal import LATEST_MESSAGE, lock_profiles
+from .rows_of_users import ROWS_OF_USERS
 from .user_tallies import rebuild_users
 from .waiting_coupons import lock_waiting_coupons
 
@@ -118,7 +119,7 @@ def _erase_vectors(user_id: int) -> int:
 
 def _erase_others(user_id: int, until: datetime | None) -> dict[str, int]:
     """The rows in other apps' tables."""
-    return {table: erase({user_id: until}) for table, erase in ROWS_OF_USERS.items()}
+    return {table: rows.erase({user_id: until}) for table, rows in ROWS_OF_USERS.items()}
 
 
 def _user_vector_rows() -> Iterator[FittedModel]:

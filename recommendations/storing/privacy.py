@@ -1,7 +1,7 @@
 """A user's data rights: export and erasure of personal data. Both are recorded in the audit log."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from tenants.models import Casino, PrivacyAction, PrivacyRecord
 from tenants.routing.connections import casino_atomic, query
 
 from .erasure import erase_rows_until, erase_user, vectors_of
+from .rows_of_users import ROWS_OF_USERS
 
 # Whole rows, so that the export includes columns added later.
 _ROWS = {
@@ -30,6 +31,7 @@ _ROWS = {
     "ORDER BY id",
 }
 _TALLIES = f"SELECT {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
+_NOBODY = 0  # the stored id of a text without a number, by which no row is stored
 _SINGLE_ROWS = ("user", "profile")
 
 
@@ -43,32 +45,27 @@ def forget_user(*, casino: Casino, user_id: OwnId, by: str, now: datetime) -> di
 def export_user(*, casino: Casino, user_id: OwnId, by: str, at_most: int | None = None) -> dict[str, Any]:
     """All stored data of a user of the current casino, with the casino's own ids. Raises UserNotFound without any, and
     ExportTooLarge for rows of more than `at_most` bytes."""
-    stored_id = _stored_id(user_id)
+    stored_id = id_of(Kind.USERS, user_id) or _NOBODY
+    names = [str(user_id), str(stored_id)]
     if at_most is not None:
-        _check_size(stored_id, at_most)
+        _check_size(stored_id, names, at_most)
     with _recorded(casino, user_id, PrivacyAction.EXPORTED, by):
         rows = {name: [_as_value(row) for (row,) in query(sql, [stored_id])] for name, sql in _ROWS.items()}
+        others = {name: rows_of_users.export(names) for name, rows_of_users in ROWS_OF_USERS.items()}
         vectors = vectors_of(stored_id)
-        if not vectors and not any(rows.values()):
+        if not vectors and not any(rows.values()) and not any(others.values()):
             raise UserNotFound("User not found")
         found = with_own_ids(rows)
         single = {name: next(iter(found[name]), None) for name in _SINGLE_ROWS}
-        return {"user_id": user_id, **found, **single, "tallies": _tallies(stored_id), "tastes": vectors}
+        return {"user_id": user_id, **found, **single, **others, "tallies": _tallies(stored_id), "tastes": vectors}
 
 
-def _stored_id(user_id: OwnId) -> int:
-    """Raises UserNotFound."""
-    stored_id = id_of(Kind.USERS, user_id)
-    if stored_id is None:
-        raise UserNotFound("User not found")
-    return stored_id
-
-
-def _check_size(user_id: int, at_most: int) -> None:
+def _check_size(user_id: int, names: Sequence[str], at_most: int) -> None:
     """Raises ExportTooLarge. PostgreSQL adds up the rows' bytes, so that none is in this process's memory."""
     sizes = [f"SELECT sum(octet_length(row.data::text)) AS bytes FROM ({sql}) AS row (data)" for sql in _ROWS.values()]
     [(size,)] = query(f"SELECT sum(bytes) FROM ({' UNION ALL '.join(sizes)}) AS part", [user_id] * len(_ROWS))
-    if size is not None and size > at_most:
+    size = (size or 0) + sum(rows.count_bytes(names) for rows in ROWS_OF_USERS.values())
+    if size > at_most:
         raise ExportTooLarge(
             f"The user's data has {size} bytes; a response may have {at_most}. Use `manage.py export_user`"
         )

@@ -3,8 +3,7 @@
 Only rows with an id of the casino can be removed: ids that PostgreSQL assigned are unknown to it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 
 from recommendations.tallies.selections import TallyCoupon
 from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
@@ -14,15 +13,10 @@ from tenants.routing.connections import execute, query
 
 from .casino_tallies import add_to_casino_tallies
 from .outcomes import DUPLICATE, Outcome, Result
+from .rows_of_users import ROWS_OF_USERS
 from .upsert import Key
 from .upsert_sql import LATEST_TRUSTED, as_json
 from .user_tallies import coupon_pages, rebuild_users
-
-EraseRows = Callable[[Mapping[int, datetime | None]], int]
-
-# Table -> a function that deletes users' rows up to a time (None: all) in the current casino's database, and returns
-# their number. Apps above this one append their own.
-ROWS_OF_USERS: dict[str, EraseRows] = {}
 
 _REMOVED_AT_ONCE = 200  # coupons, whose selections are in memory together
 
@@ -105,8 +99,8 @@ def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
             execute(statement, [found])
     execute(_REMOVE_WAITING, [as_json(removals)])
     execute(_REMOVE_WAITING_CHANGES, [as_json(removals), "users"])
-    for erase in ROWS_OF_USERS.values():
-        erase({stored_id(removal.id): removal.timestamp for removal in removals})
+    for rows in ROWS_OF_USERS.values():
+        rows.erase({stored_id(removal.id): removal.timestamp for removal in removals})
     return _outcomes(removals, found)
 
 
