@@ -7,7 +7,7 @@ from django.db import Error, connection
 from django.db.models import F
 from django.db.models.fields.json import KT
 
-from ingestion.errors import AllDatabasesUnavailable
+from ingestion.errors import AllDatabasesUnavailable, UnusableOption
 from recommendations.validation.odds import OddFormat
 from tenants.current_casino import CATALOGUE
 from tenants.models import Casino
@@ -44,18 +44,22 @@ def mapping_option(casino: Casino) -> str | None:
 
 
 def odd_format_option(casino: Casino) -> OddFormat:
-    """The option for odds whose messages tell no format, of a casino that was found for a topic. Raises ValueError for
-    an unknown one."""
+    """The option for odds whose messages tell no format, of a casino that was found for a topic. Raises
+    UnusableOption."""
     return _odd_format(getattr(casino, "odd_format_option", None))
 
 
 def stored_odd_format(options: object) -> OddFormat:
-    """The option in a casino's stored options. Raises ValueError for an unknown one."""
+    """The option in a casino's stored options. Raises UnusableOption."""
     return _odd_format(options.get("odd_format") if isinstance(options, dict) else None)
 
 
 def _odd_format(option: str | None) -> OddFormat:
-    return OddFormat.DECIMAL if option is None else OddFormat(option)
+    try:
+        return OddFormat.DECIMAL if option is None else OddFormat(option)
+    except ValueError as error:
+        text = f"the option odd_format can't be used: it is {option!r:.60}, and none of {', '.join(OddFormat)}"
+        raise UnusableOption(text) from error
 
 
 def require_catalogue() -> None:

@@ -1,4 +1,4 @@
-"""Errors between Kafka and a casino's database."""
+"""Errors on a message's way into a casino's database."""
 
 
 class IngestionError(Exception):
@@ -23,6 +23,10 @@ class DatabaseUnavailable(IngestionError):
 
 class AllDatabasesUnavailable(IngestionError):
     """The catalogue's database is unavailable too, so nothing can be stored for any casino."""
+
+
+class UnusableOption(IngestionError):
+    """This release can't read one of the casino's options, as one of a later release; the message has its value."""
 
 
 class DeadLettersFull(IngestionError):

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from ingestion.errors import DatabaseUnavailable, UploadChanged, UploadInProgress
+from ingestion.errors import DatabaseUnavailable, UnusableOption, UploadChanged, UploadInProgress
 from ingestion.topics import COUPONS, EVENTS, USERS, Topic
 from ingestion.uploads.ledger import UploadId
 from ingestion.uploads.outcomes import REJECTED, ItemOutcome
@@ -53,9 +53,9 @@ class TopicView(CasinoAPIView):
             raise IdempotencyKeyInUse from error
         except UploadChanged as error:
             raise IdempotencyKeyReused from error
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, UnusableOption) as error:  # a consumer would park the messages
             raise OperationalError(str(error)) from error
-        except Error as error:  # of an unknown SQLSTATE, as of a trigger: a consumer would park the messages
+        except Error as error:  # of an unknown SQLSTATE, as of a trigger: the same
             logger.exception("%s: messages of %s can't be stored", self.topic.name, self.casino)
             raise OperationalError(str(error)) from error
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ingestion.catalogue import find_casinos, mapping_option, odd_format_option
+from ingestion.errors import UnusableOption
 from ingestion.mappings.errors import InvalidMapping, NoSuchMapping
 from ingestion.mappings.options import stored_mapping
 from ingestion.mappings.reading import read_mapped, unknown_words
@@ -67,7 +68,7 @@ def _casinos_of(part: Sequence[tuple[Any, Envelope]]) -> Mapping[str, Mapping[in
 def _result(topic: Topic, envelope: Envelope, casino: Casino | None, now: datetime) -> str:
     try:
         bounds = TimeBounds.at(now) if casino is None else TimeBounds.at(now, odd_format_option(casino))
-    except ValueError:
+    except UnusableOption:
         return _UNUSABLE_ODD_FORMAT
     try:
         content = _read(topic, envelope, casino, bounds)

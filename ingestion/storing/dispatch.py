@@ -21,6 +21,7 @@ from ingestion.errors import (
     DeadLettersFull,
     RejectionLimitExceeded,
     SharedFailure,
+    UnusableOption,
 )
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.decoding import Rejection, TimeBounds
@@ -173,8 +174,8 @@ class CasinoStore:
         option = mapping_option(casino)
         try:
             odd_format = odd_format_option(casino)
-        except ValueError as error:
-            return MappedTurn(0, f"the option odd_format can't be used: {error}")
+        except UnusableOption as error:
+            return MappedTurn(0, str(error))
         if option is None and odd_format is OddFormat.DECIMAL:
             return MappedTurn(len(messages))
         if self.circuit_breaker.is_open(casino.pk):  # they will be read when they are tried again

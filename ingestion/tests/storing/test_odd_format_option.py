@@ -3,7 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
+from django.core.management import CommandError, call_command
 
 from ingestion.tests.api.conftest import Sender
 from ingestion.tests.closing_messages import event
@@ -61,6 +63,15 @@ def test_an_upload_is_read_in_the_casinos_format_too(casino_a, casino_b):
 def test_a_stored_format_that_is_none_parks_the_casinos_messages(batches, casino_a, casino_b):
     set_option(casino_a, "guess")
     assert batches.store_batch((casino_a.pk, event(1)), (casino_b.pk, event(1))) == ["parked", "stored"]
+
+
+def test_an_upload_is_refused_while_the_stored_format_is_none(casino_a, tmp_path):
+    set_option(casino_a, "guess")
+    assert Sender(casino_a).post(f"/{EVENTS.name}", [event(1)]).status_code == 503
+    (tmp_path / "events.ndjson").write_bytes(msgspec.json.encode(event(1)))
+    with pytest.raises(CommandError, match="odd_format can't be used: it is 'guess', and none of decimal, "):
+        call_command("import", EVENTS.name, str(tmp_path / "events.ndjson"), "--casino", casino_a.pk)
+    assert odds_of(casino_a) == []
 
 
 def test_an_unknown_format_is_refused_when_it_is_configured():
