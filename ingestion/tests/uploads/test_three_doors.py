@@ -54,7 +54,7 @@ STORED = {
     "removed_rows": 2,
     "learnt_values": 5,
     "casino_tallies": 17,
-    "text_ids": 21,
+    "text_ids": 19,
 }
 
 
