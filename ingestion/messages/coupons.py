@@ -51,7 +51,8 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     require_selections(len(message.recommended_events))
     odd_format = message.odd_format or bounds.odd_format
     decoded = [_decode_selection(bytes(raw), odd_format) for raw in message.recommended_events]
-    selections = tuple(each.selection for each in decoded if each.selection is not None)
+    selections = tuple([each.selection for each in decoded if each.selection is not None])
+    problems = [each.problem for each in decoded if each.problem is not None]
     if not selections and all(each.event_id is None for each in decoded):
         raise _invalid_row(decoded)
     source = envelope.source if message.id is None else None
@@ -65,7 +66,7 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
         stake=fields.amount("stake", bytes(message.stake)),
         timestamp=time_in_json("timestamp", message.timestamp, bounds.past),
         recommended_events=selections,
-        unread_selections=_unread(decoded),
+        unread_selections=_unread(decoded) if problems else None,
         source=source,
     )
 
@@ -129,13 +130,12 @@ def _event_id(raw: bytes) -> OwnId | None:
         return None
 
 
-def _unread(decoded: Sequence[_DecodedSelection]) -> tuple[UnreadSelection, ...] | None:
-    found = tuple(
+def _unread(decoded: Sequence[_DecodedSelection]) -> tuple[UnreadSelection, ...]:
+    return tuple(
         UnreadSelection(number=number, code=each.problem.code, field=each.problem.field, event_id=each.event_id)
         for number, each in enumerate(decoded)
         if each.problem is not None
     )
-    return found or None
 
 
 def _invalid_row(decoded: Sequence[_DecodedSelection]) -> InvalidRow:

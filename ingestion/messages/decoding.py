@@ -196,8 +196,10 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
 
 
 def _odd(message: EventMessage, bounds: TimeBounds) -> Decimal:
-    told = message.odd_format
-    return read_odd("odd", bytes(message.odd), bounds.odd_format if told is None else parse_format(told))
+    told, given = message.odd_format, bytes(message.odd)
+    if told is None and bounds.odd_format is OddFormat.DECIMAL:  # nearly all are
+        return fields.amount("odd", given)
+    return read_odd("odd", given, bounds.odd_format if told is None else parse_format(told))
 
 
 def decode_served(envelope: Envelope, bounds: TimeBounds) -> ServedRow:

@@ -27,6 +27,8 @@ _MOST_DIGITS = 10**MAX_ID_TEXT
 
 def own_id(field: str, value: OwnId | float) -> OwnId:
     """The id in JSON's number or text. Raises InvalidRow."""
+    if type(value) is int and 0 < value <= MAX_OWN_ID:  # nearly all are
+        return value
     if isinstance(value, str):
         return _of_text(field, value)
     if isinstance(value, float):
