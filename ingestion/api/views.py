@@ -15,12 +15,13 @@ from rest_framework.serializers import Serializer
 from ingestion.errors import DatabaseUnavailable, UnusableOption, UploadChanged, UploadInProgress
 from ingestion.topics import COUPONS, EVENTS, USERS, Topic
 from ingestion.uploads.ledger import UploadId
-from ingestion.uploads.outcomes import REJECTED, ItemOutcome
+from ingestion.uploads.outcomes import ItemOutcome
 from ingestion.uploads.requests import request_upload, store_request
 from ingestion.uploads.store import UploadedMessage
 from recommendations.api.renderers import PiecewiseJSONRenderer
 from recommendations.api.views import CasinoAPIView
 from recommendations.errors import InvalidParameter
+from recommendations.validation.own_ids import parse_own_id
 from tenants.access.limits import BYTES_PER_REQUEST, charge
 from tenants.models import Scope
 
@@ -117,10 +118,10 @@ class RemovalView(TopicView):
     http_method_names = ["delete", "options"]
 
     def remove(self, row_id: str) -> Response:
+        if parse_own_id(row_id) is None:  # else the eight bytes of its JSON could be a number
+            raise NotFound(f"{row_id[:100]!r} is no id")
         key = msgspec.json.encode(row_id)  # eight characters alone could be a number too
         [outcome] = self.store([UploadedMessage(0, None, key=key)])
-        if outcome.outcome == REJECTED:
-            raise NotFound(f"{row_id[:100]!r} is no id")
         return Response({"id": row_id, "outcome": outcome.outcome})
 
 

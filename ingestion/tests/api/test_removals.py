@@ -39,7 +39,7 @@ def test_a_coupon_is_removed_with_its_counts(sender, casino_a):
         assert UserProfile.objects.get().coupon_count == 1
 
 
-@pytest.mark.parametrize("path", ["/events/%20", "/coupons/1%002", f"/events/{'x' * 129}"])
+@pytest.mark.parametrize("path", ["/events/%20", "/events/%00", "/coupons/1%002", f"/events/{'x' * 129}"])
 def test_what_is_no_id_is_not_found(sender, path):
     response = sender.delete(path)
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
