@@ -16,7 +16,7 @@ from .outcomes import ItemOutcome, outcome_of
 _READ = "SELECT digest, next_offset, outcomes, received_at FROM ingestion_uploads WHERE door = %s AND name = %s"
 # Each statement has a snapshot of its own: the row is read as it is once the lock is held.
 _LOCK_AND_READ = f"""
-SELECT pg_try_advisory_xact_lock('ingestion_uploads'::regclass::oid::bigint::int, hashtext(%s)); {_READ}
+SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 'ingestion_uploads'::regclass::oid::bigint)); {_READ}
 """
 _WRITE = """
 INSERT INTO ingestion_uploads AS upload (door, name, topic, digest, next_offset, outcomes, received_at)

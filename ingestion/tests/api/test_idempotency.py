@@ -84,7 +84,8 @@ def test_a_coupon_keeps_its_key_after_the_request_is_forgotten(sender, casino_a,
 def test_of_two_requests_at_once_one_stores_and_the_other_is_told_to_wait(sender, casino_a):
     other = connections["casino_1"].copy("casino_1")
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock('ingestion_uploads'::regclass::oid::bigint::int, hashtext('http:a'))")
+        key = "hashtextextended('http:a', 'ingestion_uploads'::regclass::oid::bigint)"
+        cursor.execute(f"SELECT pg_advisory_lock({key})")
     response = sender.post("/users", user(), key="a")
     other.close()
     assert (response.status_code, response.json()["code"], response["Retry-After"]) == (
