@@ -180,7 +180,7 @@ def test_page_that_needs_no_casino_is_served_despite_a_wrong_header(client):
     assert client.get(reverse("choose_casino"), headers={"Casino-ID": "one"}).status_code == 200
 
 
-@pytest.mark.parametrize(("path", "status"), [("/config", 200), ("/recommend/none", 404), ("/no/such/page", 404)])
+@pytest.mark.parametrize(("path", "status"), [("/config", 200), ("/recommend/none", 400), ("/no/such/page", 404)])
 def test_no_casino_is_current_after_a_response(client, path, status):
     assert client.get(path, headers={"Casino-ID": "1"}).status_code == status
     assert find_current_casino() is None
