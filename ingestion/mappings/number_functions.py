@@ -19,6 +19,8 @@ def make_number(node: Node) -> Function:
     thousands = given["thousands"].text("thousands", 1) if "thousands" in given else ""
     if not given or not decimal or decimal == thousands:
         raise node.fail('number needs decimal, such as ",", or thousands, such as "."; they differ')
+    if any(each.isalnum() or each in {"+", "-"} for each in (decimal, thousands)):
+        raise node.fail("number: decimal and thousands are no digits, letters or signs")
 
     def number(value: Any) -> str:
         text = text_of(value).strip().replace(" ", "")

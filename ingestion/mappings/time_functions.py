@@ -77,6 +77,8 @@ def _formats(node: Node | None) -> tuple[str, ...]:
             raise node.fail(f"format has %{unknown[0]}. Allowed: %{', %'.join(sorted(_DIRECTIVES))}")
         if "%" not in each:
             raise node.fail("format has no directive such as %Y")
+        if len(directives := _DIRECTIVE.findall(each.replace("%%", ""))) > len(set(directives)):
+            raise node.fail("format has a directive twice")
     return formats
 
 
@@ -119,7 +121,11 @@ def _local(value: Any, formats: tuple[str, ...], zone: ZoneInfo | None) -> datet
     if time.tzinfo is not None or zone is None:
         return time
     aware = time.replace(tzinfo=zone)  # of an hour that a clock change repeats, the first
-    if aware.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != time:
+    try:
+        is_skipped = aware.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != time
+    except OverflowError as error:  # on the first or last day, as of .NET's DateTime.MinValue
+        raise UnreadableValue("is no time between the years 1 and 9999") from error
+    if is_skipped:
         raise UnreadableValue(f"is an hour that {zone.key} skips at a clock change")
     return aware
 
