@@ -21,20 +21,12 @@ from ingestion.kafka.errors import log_or_raise
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.kafka.topic_identity import TopicIdentity
-from ingestion.maintenance.base import MaintenanceTask
-from ingestion.maintenance.expiry import CouponExpiry
-from ingestion.maintenance.pruning import (
-    DeadLetterPruning,
-    ServedPruning,
-    TallyMerging,
-    TallyPruning,
-    UploadPruning,
-)
+from ingestion.maintenance.schedule import tasks_of_consumer
 from ingestion.messages.envelope import Envelope, open_message
 from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.storing.dispatch import BatchStore
-from ingestion.topics import COUPONS, RECOMMENDATIONS, USERS, Topic, create_topics
+from ingestion.topics import Topic, create_topics
 from tenants.postgresql.wait_budget import consumer_budget, waiting_within
 
 from .group_config import group_config
@@ -76,7 +68,7 @@ class TopicConsumer:
         self._forwarder = Forwarder(stop=stop)
         self._parking = Parking(topic, self._client, self._commits, self._forwarder)
         self._batches = BatchStore(topic, self._parking, self._forwarder, self._count)
-        self._tasks = _maintenance_tasks(topic, self._batches)
+        self._tasks = tasks_of_consumer(topic, self._batches)
         self._measured_at = 0.0
         self._outcomes_to_log: Counter[str] = Counter()
         self._cluster = ""
@@ -319,14 +311,6 @@ class TopicConsumer:
 
     def _is_idle(self) -> bool:
         return self._idle_exit is not None and time.monotonic() - self._idle_since >= self._idle_exit
-
-
-def _maintenance_tasks(topic: Topic, store: BatchStore) -> list[MaintenanceTask]:
-    if topic is COUPONS:
-        return [CouponExpiry(topic, store), TallyPruning(store), TallyMerging(store), UploadPruning(store)]
-    if topic is USERS:  # storing a user stores the coupons that waited for it
-        return [TallyMerging(store)]
-    return [ServedPruning(store)] if topic is RECOMMENDATIONS else [DeadLetterPruning(store)]
 
 
 def by_outcome(counts: Counter[tuple[int | None, str]]) -> Counter[str]:

@@ -1,1 +1,1 @@
-"""Maintenance tasks that consumers run between batches, for every casino."""
+"""Maintenance tasks for every casino: consumers run them between batches, `run_maintenance` where there are none."""

@@ -10,6 +10,7 @@ from django.db import Error
 
 from ingestion.catalogue import catalogue_required
 from ingestion.errors import AllDatabasesUnavailable, DeadLettersFull
+from ingestion.storing.database_errors import first_line
 from ingestion.storing.dispatch import CasinoStore
 from tenants.models import Casino
 from tenants.postgresql.wait_budget import waiting_at_most
@@ -24,12 +25,14 @@ class MaintenanceTask(ABC):
     """Runs for each casino once per interval, a few casinos at each step. Several consumers may run it at once.
 
     `due` are the casinos left of this round; the next one starts at `next_round_at` (of time.monotonic()).
+    `failures` are those of this round.
     """
 
     interval_seconds = 600.0
 
     def __init__(self, store: CasinoStore) -> None:
         self.due: list[Casino] = []
+        self.failures: list[str] = []
         self.next_round_at = 0.0
         self._store = store
 
@@ -38,6 +41,7 @@ class MaintenanceTask(ABC):
         if not self.due:
             with catalogue_required():
                 self.due = self.casinos()
+            self.failures = []
             self.next_round_at = time.monotonic() + self.interval_seconds
         for _ in range(min(CASINOS_PER_STEP, len(self.due))):
             casino = self.due.pop()
@@ -54,8 +58,10 @@ class MaintenanceTask(ABC):
         except AllDatabasesUnavailable:
             raise
         except (Error, DeadLettersFull) as error:
+            self.failures.append(f"{casino}: {type(self).__name__}: {first_line(error)}")
             logger.info("%s: %s is postponed: %s", casino, type(self).__name__, error)
-        except Exception:  # the contents of one casino's database must not stop the consumer
+        except Exception as error:  # the contents of one casino's database must not stop the consumer
+            self.failures.append(f"{casino}: {type(self).__name__}: {error!r}")
             logger.exception("%s: %s failed and is postponed", casino, type(self).__name__)
         return True
 

@@ -1,0 +1,59 @@
+"""Which maintenance tasks a topic's consumer runs, and a round of all of them without consumers."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from ingestion import metrics
+from ingestion.outcomes import MessageResult
+from ingestion.storing.dispatch import CasinoStore
+from ingestion.topics import COUPONS, RECOMMENDATIONS, USERS, Topic
+from tenants.models import Casino
+
+from .base import MaintenanceTask
+from .expiry import CouponExpiry
+from .pruning import DeadLetterPruning, ServedPruning, TallyMerging, TallyPruning, UploadPruning
+
+_RETRY_SECONDS = 0.05  # while another process merges the same casino's tallies
+
+
+def tasks_of_consumer(topic: Topic, store: CasinoStore) -> list[MaintenanceTask]:
+    """Those that a consumer of this topic runs between its batches."""
+    if topic is COUPONS:
+        return [CouponExpiry(topic, store), TallyPruning(store), TallyMerging(store), UploadPruning(store)]
+    if topic is USERS:  # storing a user stores the coupons that waited for it
+        return [TallyMerging(store)]
+    return [ServedPruning(store)] if topic is RECOMMENDATIONS else [DeadLetterPruning(store)]
+
+
+def run_round(stop: threading.Event, casinos: Iterable[Casino] | None = None) -> list[str]:
+    """Run every task until it is done, for these casinos, or for all and the catalogue. Returns the failures, which the
+    next round tries again. Raises AllDatabasesUnavailable."""
+    store = CasinoStore(COUPONS, _count)
+    # pruning tallies merges them first
+    tasks = [CouponExpiry(COUPONS, store), *(kind(store) for kind in (TallyPruning, UploadPruning, ServedPruning))]
+    failures: list[str] = []
+    for task in [*tasks, DeadLetterPruning(store)]:
+        task.due = [] if casinos is None else list(casinos)
+        _run(task, stop)
+        failures += task.failures
+    return failures
+
+
+def _run(task: MaintenanceTask, stop: threading.Event) -> None:
+    is_first = True
+    while not stop.is_set() and (is_first or task.due):
+        left, is_first = len(task.due), False
+        close_old_connections()
+        task.step(timezone.now())
+        if task.due and len(task.due) == left:
+            stop.wait(_RETRY_SECONDS)
+
+
+def _count(results: Iterable[MessageResult]) -> None:
+    counts = Counter((result.envelope.casino_id, result.outcome) for result in results)
+    for (casino_id, outcome), count in counts.items():
+        metrics.MESSAGES.labels(COUPONS.name, str(casino_id), outcome).inc(count)
