@@ -1,11 +1,11 @@
 """A client that dies half-way and repeats, against a real server, which is killed too: each coupon is stored once."""
 
 import http.client
-import signal
 import socket
 from contextlib import closing
 
 import msgspec
+import psutil
 import pytest
 
 from ingestion.tests.manage_processes import IN_PROCESSES, database_environment
@@ -45,6 +45,12 @@ class Client:
         return bearing(self._key) | {"Content-Type": "application/json", "Idempotency-Key": key}
 
 
+def kill(server):
+    """With its worker, which would outlive it."""
+    for process in (*psutil.Process(server.pid).children(recursive=True), server):
+        process.kill()
+
+
 def test_each_coupon_is_stored_once_though_client_and_server_die(casino_a, casino_b):
     key = make_key(casino_a, "ingest").text
     env = database_environment(RECSYS_OPEN_API="0", HTTPS="0", API_REQUESTS_PER_SECOND="0")
@@ -57,7 +63,7 @@ def test_each_coupon_is_stored_once_though_client_and_server_die(casino_a, casin
         client.die("/coupons", batches[names[1]], names[1], sent=1)
         client.die("/coupons", batches[names[2]], names[2], sent=0.5)
         client.die("/coupons", batches[names[3]], names[3], sent=1)
-        process.send_signal(signal.SIGKILL)
+        kill(process)
     with granian(env, workers=1) as (port, _):
         for _ in range(2):
             assert [Client(port, key).send("/coupons", batches[name], name) for name in names] == [SIZE] * BATCHES
