@@ -67,10 +67,8 @@ def _outcome(
 def _withholding(change: Change) -> Change:
     """The part of a contradictory change of an event that restricts."""
     status = UNSET if change.status in {EventStatus.OPEN, EventStatus.LIVE} else change.status
-    return EventChange(
-        id=change.id,
-        natural_key=change.natural_key,
-        timestamp=change.timestamp,
-        status=status,
-        is_withheld=True,
+    withholding = EventChange(
+        natural_key=change.natural_key, timestamp=change.timestamp, status=status, is_withheld=True
     )
+    withholding.id = change.id  # may stand for a text, which the constructor would refuse
+    return withholding

@@ -43,6 +43,11 @@ def test_a_partial_message_changes_its_event_alone(feed, casino_a):
     assert (stored(casino_a, E1).status, stored(casino_a, E2).status) == ("SUSPENDED", "OPEN")
 
 
+def test_a_message_that_contradicts_its_event_withholds_it_alone(feed, casino_a):
+    assert feed.events({"id": E1, "end_timestamp": ago(days=300)}, {"id": E2, "odd": 3}) == ["inconsistent", "updated"]
+    assert (stored(casino_a, E1).is_withheld, stored(casino_a, E2).is_withheld) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("value", "key"),
     [
