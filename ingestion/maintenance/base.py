@@ -10,8 +10,8 @@ from django.db import Error
 
 from ingestion.catalogue import catalogue_required
 from ingestion.errors import AllDatabasesUnavailable, DeadLettersFull
+from ingestion.storing.casino_store import CasinoStore
 from ingestion.storing.database_errors import first_line
-from ingestion.storing.dispatch import CasinoStore
 from tenants.models import Casino
 from tenants.postgresql.wait_budget import waiting_at_most
 from tenants.routing.context import use_casino

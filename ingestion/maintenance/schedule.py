@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from ingestion import metrics
 from ingestion.outcomes import MessageResult
-from ingestion.storing.dispatch import CasinoStore
+from ingestion.storing.casino_store import CasinoStore
 from ingestion.topics import COUPONS, RECOMMENDATIONS, USERS, Topic
 from tenants.models import Casino
 

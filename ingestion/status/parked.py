@@ -12,7 +12,7 @@ from ingestion.kafka.partition_reader import read_partition
 from ingestion.kafka.watermarks import watermarks
 from ingestion.messages.envelope import Envelope, header, read_headers
 from ingestion.parking.parking import AT_HEADER, REASON_HEADER, unpark
-from ingestion.storing.dispatch import CasinoStore
+from ingestion.storing.casino_store import CasinoStore
 from ingestion.storing.ledger import LedgerOffset, PartitionKey, partition_key, read_ledger_offsets
 from ingestion.topics import TOPICS, Topic
 from tenants.models.casino import READY_STATES

@@ -11,7 +11,7 @@ from django.utils import timezone
 from ingestion.maintenance.pruning import ROWS_PER_STEP, ServedPruning
 from ingestion.producers.publisher import publisher
 from ingestion.status.parked import list_parked
-from ingestion.storing.dispatch import CasinoStore
+from ingestion.storing.casino_store import CasinoStore
 from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import RECOMMENDATIONS, USERS
 from recommendations.models import ServedSlip

@@ -14,7 +14,7 @@ from ingestion.maintenance.pruning import TallyMerging, TallyPruning
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place, pack
 from ingestion.outcomes import MessageResult
 from ingestion.storing import rejection_limit
-from ingestion.storing.dispatch import CasinoStore
+from ingestion.storing.casino_store import CasinoStore
 from ingestion.tests.kafka_client import Until, consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user

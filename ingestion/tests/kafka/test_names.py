@@ -20,7 +20,7 @@ from ingestion.producers.sender import Sender
 from ingestion.status.lag import measure_lag
 from ingestion.status.parked import list_parked
 from ingestion.status.report import partition_status
-from ingestion.storing.dispatch import CasinoStore
+from ingestion.storing.casino_store import CasinoStore
 from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.kafka_client import NOW, committed, consume, read_all, send
 from ingestion.tests.manage_processes import IN_PROCESSES

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from ingestion.maintenance.pruning import ROWS_PER_STEP, DeadLetterPruning
 from ingestion.models import DeadLetter
-from ingestion.storing.dispatch import CasinoStore
+from ingestion.storing.casino_store import CasinoStore
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.topics import EVENTS
 from tenants.models import DeadLetterState, UnassignedDeadLetter

@@ -8,7 +8,7 @@ from django.utils import timezone
 from ingestion.maintenance.expiry import CouponExpiry
 from ingestion.models import MessageCount
 from ingestion.outcomes import MessageResult
-from ingestion.storing.dispatch import CasinoStore
+from ingestion.storing.casino_store import CasinoStore
 from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.decoded_messages import body_of
 from ingestion.tests.kafka_client import consume, send

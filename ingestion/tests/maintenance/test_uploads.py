@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from ingestion.maintenance.pruning import UploadPruning
 from ingestion.models import Upload
-from ingestion.storing.dispatch import CasinoStore
+from ingestion.storing.casino_store import CasinoStore
 from ingestion.tests.api.conftest import Sender
 from ingestion.tests.decoded_messages import body_of
 from ingestion.tests.manage_processes import IN_PROCESSES

@@ -1,6 +1,6 @@
 """The circuit breaker of unavailable databases."""
 
-from ingestion.storing.dispatch import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, CircuitBreaker
+from ingestion.storing.circuit_breaker import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, CircuitBreaker
 
 
 def backoff(breaker, casino_id):

@@ -1,0 +1,46 @@
+"""Reads a casino's messages again, where its options tell how: a mapping, or the format of odds."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ingestion.catalogue import mapping_option, odd_format_option
+from ingestion.errors import UnusableOption
+from ingestion.messages.decoding import TimeBounds
+from ingestion.messages.reading import read_message
+from ingestion.outcomes import DecodedMessage
+from ingestion.own_words import read_own_words
+from ingestion.topics import Topic
+from recommendations.validation.odds import OddFormat
+from tenants.models import Casino
+
+from .mapped_messages import MappedTurn, read_mapped_messages
+
+
+def read_by_options(
+    topic: Topic, casino: Casino, messages: Sequence[DecodedMessage], now: datetime, *, is_paused: bool
+) -> MappedTurn:
+    """Replace the messages' contents by what they say by the casino's options, as long as its turn lasts. Those of a
+    paused casino are read when they are tried again."""
+    option = mapping_option(casino)
+    try:
+        odd_format = odd_format_option(casino)
+    except UnusableOption as error:
+        return MappedTurn(0, str(error))
+    if option is None and odd_format is OddFormat.DECIMAL:
+        return MappedTurn(len(messages))
+    if is_paused:
+        return MappedTurn(0)
+    bounds = TimeBounds.at(now, odd_format)
+    if option is not None:
+        return read_mapped_messages(topic, casino.pk, option, messages, bounds)
+    read_messages(topic, messages, bounds)
+    return MappedTurn(len(messages))
+
+
+def read_messages(topic: Topic, messages: Sequence[DecodedMessage], bounds: TimeBounds) -> None:
+    """Replace the messages' contents, those with unknown words by what they mean to their casino. Raises
+    AllDatabasesUnavailable."""
+    for message in messages:
+        message.content = read_message(topic.decode, topic.partial, message.envelope, bounds)
+    if topic.partial is not None:
+        read_own_words(topic, messages, bounds)

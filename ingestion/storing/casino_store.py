@@ -1,0 +1,220 @@
+"""Stores messages of one casino at a time, as its database permits."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from functools import partial
+
+from django.conf import settings
+from django.db import Error
+from django.utils import timezone
+
+from ingestion.catalogue import find_casinos, require_catalogue
+from ingestion.dead_letters.write import DeadLetters
+from ingestion.errors import AllDatabasesUnavailable, DatabaseUnavailable, DeadLettersFull, RejectionLimitExceeded
+from ingestion.messages.decoding import Rejection, TimeBounds
+from ingestion.messages.envelope import Envelope
+from ingestion.messages.reading import read_message
+from ingestion.outcomes import DecodedMessage, MessageResult
+from ingestion.own_words import read_own_words
+from ingestion.topics import Topic
+from tenants.models import Casino
+from tenants.models.casino import READY_STATES
+from tenants.postgresql.wait_budget import waiting_at_most
+
+from .casino_options import read_by_options
+from .circuit_breaker import CircuitBreaker
+from .database_errors import first_line, sqlstate_of
+from .mapped_messages import MappedTurn
+from .pace import SLOW_TURNS, Pace
+from .rejection_limit import CasinoFailures, RejectionLimit
+from .transaction import store_messages
+
+logger = logging.getLogger(__name__)
+
+NO_CASINO = 0  # the id under which messages without one are parked
+_NEARLY_OVER = 0.2  # the server ends a statement before the client gives up
+_UNKNOWN_CASINO = Rejection(
+    "unknown_casino", "casino_id", "casino_id is not a known casino: create the casino, then replay"
+)
+
+
+class CasinoStore:
+    """Stores messages of one casino at a time. `report` is called with the result of each message. With a `limit`,
+    messages of a casino that exceeds it stay parked.
+
+    Raises AllDatabasesUnavailable if the catalogue is unavailable too. Then the same messages must be stored again; the
+    ledger prevents duplicates.
+    """
+
+    def __init__(
+        self,
+        topic: Topic,
+        report: Callable[[list[MessageResult]], None],
+        limit: RejectionLimit | None = None,
+    ) -> None:
+        self.circuit_breaker = CircuitBreaker()
+        self.dead_letters = DeadLetters(topic)
+        self.report = report
+        self._stored_at: dict[int, float] = {}
+        self._topic = topic
+        self._limit = limit
+        self._failures = CasinoFailures()  # of unexpected kinds
+        self._pace = Pace()
+
+    def decode(self, envelopes: Iterable[Envelope]) -> list[DecodedMessage]:
+        """Raises AllDatabasesUnavailable if the catalogue is, and a casino's own words are needed."""
+        bounds = TimeBounds.at(timezone.now())
+        decode, partial_format = self._topic.decode, self._topic.partial
+        messages = [DecodedMessage(each, read_message(decode, partial_format, each, bounds)) for each in envelopes]
+        if partial_format is not None:
+            read_own_words(self._topic, messages, bounds)
+        return messages
+
+    def store_parked(self, casino_id: int, envelopes: Iterable[Envelope]) -> int:
+        """Store parked messages of one casino, or only the first of them; returns their number."""
+        now = timezone.now()
+        messages = self.decode(envelopes)
+        casino = find_casinos([casino_id], self._topic.name).get(casino_id)
+        if casino is not None:
+            return self._try_to_store_mapped(casino, messages, now)
+        if self._reject_unknown_casino(messages, now):
+            return 0
+        self.circuit_breaker.record_success(casino_id)
+        return len(messages)
+
+    def pop_idle_casinos(self, seconds: float) -> list[int]:
+        """The ids of casinos whose last message was stored at least `seconds` ago, each returned once."""
+        before = time.monotonic() - seconds
+        idle = [casino_id for casino_id, stored_at in self._stored_at.items() if stored_at < before]
+        for casino_id in idle:
+            del self._stored_at[casino_id]
+        return idle
+
+    def _try_to_store_mapped(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> int:
+        """As `_try_to_store`, of messages that the casino's mapping, if it has one, has not read yet."""
+        turn = self._read_mapped(casino, messages, now)
+        stored = self._try_to_store(casino, messages[: turn.done], now) if turn.done else 0
+        self._record_mapped_turn(casino, turn)
+        return stored
+
+    def _read_mapped(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> MappedTurn:
+        is_paused = self.circuit_breaker.is_open(casino.pk)
+        return read_by_options(self._topic, casino, messages, now, is_paused=is_paused)
+
+    def _record_mapped_turn(self, casino: Casino, turn: MappedTurn) -> None:
+        """A casino whose messages are not all read pauses as long as its turn took, and for a while if its mapping
+        can't be used."""
+        if turn.done and turn.reason:
+            self.circuit_breaker.record_pause(casino.pk, turn.reason, turn.seconds)
+        elif turn.reason:
+            self._record_failure(casino, turn.reason)
+
+    def _try_to_store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> int:
+        """Store the messages, the first of them, or none, as the casino's database permits; returns their number."""
+        if self.circuit_breaker.is_open(casino.pk):
+            return 0
+        began, stored = time.monotonic(), 0
+        try:
+            for part in self._pace.parts(casino.pk, messages):
+                self.report(self._store_within_budget(casino, part, now))
+                stored += len(part)
+        except (DatabaseUnavailable, RejectionLimitExceeded, DeadLettersFull) as error:
+            self._record_failure(casino, str(error))
+            return stored
+        except AllDatabasesUnavailable:
+            raise
+        except Error as error:
+            self._record_unexpected(casino, error)
+            return stored
+        except Exception as error:  # the contents of one casino's database must not stop the other casinos
+            logger.exception("%s: unexpected error while storing for %s", self._topic.name, casino)
+            self._record_unexpected(casino, error)
+            return stored
+        self._failures.record_success(casino.pk)
+        self._stored_at[casino.pk] = time.monotonic()
+        self._record_turn(casino, stored, len(messages), time.monotonic() - began)
+        return stored
+
+    def _store_within_budget(
+        self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime
+    ) -> list[MessageResult]:
+        seconds = settings.INGESTION_TRANSACTION_SECONDS
+        with waiting_at_most(seconds) as budget:
+            try:
+                return self._store(casino, messages, now)
+            except DatabaseUnavailable as error:
+                if budget.left > seconds * _NEARLY_OVER:
+                    raise
+                self._pace.record_timeout(casino.pk, len(messages))
+                raise DatabaseUnavailable(
+                    f"storing {len(messages)} messages took longer than INGESTION_TRANSACTION_SECONDS ({seconds:g} s)"
+                ) from error
+
+    def _record_turn(self, casino: Casino, stored: int, wanted: int, seconds: float) -> None:
+        """A casino that is slow again and again counts as unavailable; one with more messages than fit its turn pauses
+        as long as the turn took, so that it takes at most half of the consumer's time."""
+        self._pace.record_turn(casino.pk, stored, seconds)
+        if self._pace.is_slow(casino.pk):
+            text = f"storing {stored} messages took {seconds:.1f} s; it was as slow {SLOW_TURNS} times in a row or more"
+            self._record_failure(casino, text)
+        elif stored < wanted:
+            text = f"{wanted - stored} messages are left of a turn of {seconds:.1f} s"
+            logger.warning("%s: messages of %s are parked: %s", self._topic.name, casino, text)
+            self.circuit_breaker.record_pause(casino.pk, text, seconds)
+        else:
+            self.circuit_breaker.record_success(casino.pk)
+
+    def _store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> list[MessageResult]:
+        if casino.state not in READY_STATES:
+            raise DatabaseUnavailable(f"the casino is {casino.state}")
+        require_few_rejections = list if self._limit is None else partial(self._limit.require, casino.pk)
+        return store_messages(
+            self._topic,
+            casino,
+            messages,
+            now,
+            lambda rejected: self.dead_letters.send(rejected, now),
+            require_few_rejections=require_few_rejections,
+        )
+
+    def _record_failure(self, casino: Casino, reason: str) -> None:
+        require_catalogue()
+        logger.warning("%s: messages of %s are parked: %s", self._topic.name, casino, reason)
+        self.circuit_breaker.record_failure(casino.pk, reason)
+
+    def _record_unexpected(self, casino: Casino, error: Exception) -> None:
+        """A trigger's own SQLSTATE, an unreadable stored value, or an error of this program."""
+        reason = f"{type(error).__name__} {sqlstate_of(error)}".strip() + f": {first_line(error)}"
+        self._record_failure(casino, reason)
+        self._failures.record_failure(casino.pk, reason)
+
+    def _reject_unknown_casino(self, messages: Sequence[DecodedMessage], now: datetime) -> list[DecodedMessage]:
+        """Send messages without a casino's database to the catalogue's dead letters; no database counts them. Returns
+        those to park: all of them, while the catalogue can't take more."""
+        results = [
+            MessageResult.reject(
+                each.envelope,
+                each.content if isinstance(each.content, Rejection) else _UNKNOWN_CASINO,
+                is_casino_known=False,
+            )
+            for each in messages
+        ]
+        if self.circuit_breaker.is_open(NO_CASINO):
+            return self._to_park_without_casino(messages, self.circuit_breaker.reason(NO_CASINO))
+        try:
+            self.dead_letters.send_unassigned(results, now)
+        except DeadLettersFull as error:
+            logger.warning("%s: messages without a known casino are parked: %s", self._topic.name, error)
+            self.circuit_breaker.record_failure(NO_CASINO, str(error))
+            return self._to_park_without_casino(messages, str(error))
+        self.circuit_breaker.record_success(NO_CASINO)
+        self.report(results)
+        return []
+
+    def _to_park_without_casino(self, messages: Sequence[DecodedMessage], reason: str) -> list[DecodedMessage]:
+        """These messages; each id that they name waits, so that parked ones are not read again and again."""
+        for casino_id in {each.envelope.casino_id or NO_CASINO for each in messages} - {NO_CASINO}:
+            self.circuit_breaker.record_failure(casino_id, reason)
+        return list(messages)
