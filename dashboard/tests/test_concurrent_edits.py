@@ -35,7 +35,7 @@ def test_one_of_two_simultaneous_saves_gets_a_conflict(casino_a, casino_b, now):
         else:
             return recommender
         finally:
-            connections["default"].close()
+            connections.close_all()
 
     with ThreadPoolExecutor(2) as threads:
         saved = [each for each in threads.map(save, ["static", "dynamic"]) if each]
