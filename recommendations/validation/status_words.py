@@ -95,5 +95,5 @@ def _find_user(word: str) -> str | None:
 
 def _unknown(statuses: list[str]) -> str:
     known = ", ".join(statuses)
-    problem = f"must be one of {known} or a word for one of them: see the words in docs/ingestion.md, or add your own"
+    problem = f"must be one of {known} or a word for one (docs/ingestion.md): add yours to the option status_words"
     raise InvalidRow("unknown_value", "status", problem)

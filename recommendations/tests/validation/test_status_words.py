@@ -27,3 +27,9 @@ def test_an_own_word_is_read_up_to_a_hundred_characters(status_of, word):
     assert status_of("x" * 100, {"x" * 100: word.upper()}) == word.upper()
     with pytest.raises(InvalidRow):
         status_of("x" * 101, {"x" * 101: word.upper()})
+
+
+@pytest.mark.parametrize(("status_of", "word"), OPENING)
+def test_an_unknown_word_is_told_with_the_option_for_own_words(status_of, word):
+    with pytest.raises(InvalidRow, match=f"must be one of .*{word.upper()}.* option status_words"):
+        status_of("verlegt")
