@@ -5,7 +5,7 @@ Inner fields have dotted names: `recommended_events.0.odd`. An empty cell is a f
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import IO, Any
@@ -18,6 +18,7 @@ from ingestion.numbered_rows import InvalidCsv, numbered_rows
 from ingestion.uploads.store import UploadedMessage
 
 _NULL = "null"
+_SHOWN = 60  # characters of a first line
 _BOOLEANS = {"true": b"true", "1": b"true", "false": b"false", "0": b"false"}
 _WHOLE_NUMBER = re.compile(r"-?[1-9][0-9]*|0", re.ASCII)
 _DECODE_ANY = msgspec.json.Decoder(msgspec.Raw).decode
@@ -48,7 +49,7 @@ class _Cells:
         kinds = {field.encode_name: _kinds(field.type) for field in struct.fields}
         known = [path for path in self._paths if path[0] in kinds]
         if not known:
-            raise UnreadableFile(f"the first line names no field of such a message: known are {', '.join(kinds)}")
+            raise UnreadableFile(_no_known_column(columns, kinds))
         if len(set(known)) < len(known):
             raise UnreadableFile("the first line names a column twice")
         self._kinds = kinds
@@ -67,6 +68,14 @@ class _Cells:
 def _field_name(column: str) -> str:
     """`Birth Year` is birth_year: a column `Status` that is left out would make the excluded active."""
     return column.strip().lower().replace(" ", "_")
+
+
+def _no_known_column(columns: Sequence[str], known: Iterable[str]) -> str:
+    named = ", ".join(columns)
+    return (
+        f"the first line names no field of such a message, but {named[:_SHOWN]!r}: columns of other names need "
+        f"--mapping, another separator --delimiter. Known are {', '.join(known)}"
+    )
 
 
 def _kinds(field: inspect.Type) -> tuple[type[inspect.Type], ...]:

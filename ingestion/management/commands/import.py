@@ -48,7 +48,11 @@ class Command(BaseCommand):
             help="makes messages of a feed's documents: a file, a name of `mapping list`, or own, that of the casino",
         )
         parser.add_argument("--dry-run", action="store_true", help="validate the messages, and store none")
-        parser.add_argument("--again", action="store_true", help="import from the beginning what was imported already")
+        parser.add_argument(
+            "--again",
+            action="store_true",
+            help="import from the beginning what was imported already; messages without a timestamp count as of now",
+        )
         parser.add_argument(
             "--rejections",
             type=Path,
@@ -113,6 +117,8 @@ def _as_delimiter(text: str) -> str:
 
 
 def _ended(run: FileImport, reason: str) -> str:
+    if not run.last_number:
+        return f"Nothing of the file is read: {reason}."
     return f"The import ended after line {run.last_number}: {reason}. Run it again to continue. {_counted(run)}"
 
 

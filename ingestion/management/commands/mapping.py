@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from ingestion.catalogue import stored_odd_format
 from ingestion.errors import IngestionError
+from ingestion.files.source import FileFormat, find_format, open_source, unpacked
 from ingestion.mappings.errors import NoSuchMapping
 from ingestion.mappings.format import Mapping
 from ingestion.mappings.options import use_mapping
@@ -30,7 +31,6 @@ from tenants.numbers import as_id
 
 _SHOWN = 20
 _MAPPING = "a file, or the name of a mapping of this release"
-_BY_LINES = {".ndjson", ".jsonl"}
 _GOOD = frozenset({ACCEPTED, PARTIAL, REMOVES})
 
 
@@ -63,7 +63,7 @@ class TryMapping(Verb):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("mapping", metavar="MAPPING", help=_MAPPING)
-        parser.add_argument("sample", type=Path, metavar="SAMPLE", help="a document; of *.ndjson each line is one")
+        parser.add_argument("sample", type=Path, metavar="SAMPLE", help="a document, or its .gz; of *.ndjson each line")
         parser.add_argument("--casino", type=as_id, metavar="ID", help="with this casino's odd_format and status_words")
         parser.add_argument("--key", metavar="KEY", help="the documents' Kafka key")
         parser.add_argument("--tombstone", action="store_true", help="a message with the key and without a value too")
@@ -127,8 +127,10 @@ def _tree(path: Path) -> Node:
 
 
 def _documents(sample: Path) -> Iterator[bytes]:
-    raw = sample.read_bytes()
-    yield from (line for line in raw.splitlines() if line.strip()) if sample.suffix in _BY_LINES else [raw]
+    with open_source(str(sample)) as source:
+        raw = unpacked(source).read()
+    is_by_line = find_format(sample.name) == FileFormat.NDJSON
+    yield from (line for line in raw.splitlines() if line.strip()) if is_by_line else [raw]
 
 
 def _described(messages: list[PreviewedMessage]) -> str:

@@ -1,5 +1,6 @@
 """`manage.py mapping`: what comes out of a sample, and what is missing."""
 
+import gzip
 import json
 from io import StringIO
 from pathlib import Path
@@ -74,6 +75,17 @@ def test_messages_that_change_or_remove_rows_are_no_problem(folder):
     assert "message 1: partial: changes a stored row; a new one is rejected: " in printed
     assert "message 2: removes: removes the row 8" in printed
     assert "Total 2: 1 partial, 1 removes" in printed
+
+
+def test_a_sample_may_be_compressed(folder):
+    (folder / "sample.ndjson.gz").write_bytes(gzip.compress(b'{"matches": [{"no": 7}]}\n{"matches": [{"no": 8}]}\n'))
+    printed = mapping("try", folder / "mine.yaml", folder / "sample.ndjson.gz")
+    assert "Total 2: 2 partial" in printed
+
+
+def test_a_sample_that_is_not_there_is_told(folder):
+    with pytest.raises(CommandError, match=r"absent\.json can't be opened"):
+        mapping("try", folder / "mine.yaml", folder / "absent.json")
 
 
 def test_all_messages_are_one_json_document(folder):
