@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from django.apps import apps
 from django.contrib.staticfiles import finders
 from django.test import Client
@@ -51,6 +52,7 @@ def test_pages_have_no_inline_script_or_style(staff, filled):
         assert PageParser(text_of(Client() if "login" in path else staff, path)).blocked == [], path
 
 
+@pytest.mark.exhaustive
 def test_pages_load_nothing_from_another_host(staff, filled):
     for path in (*PAGES, *ADMIN_PAGES):
         if "admin" in path:

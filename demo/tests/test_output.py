@@ -10,6 +10,7 @@ from demo.management.commands.demo import LOGIN, login_password
 from demo.output import manage_command, way_in
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_printed_commands_run_with_the_demos_own_folder(settings, tmp_path):
     settings.LOCAL_DIR = tmp_path / "other place"

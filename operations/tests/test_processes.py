@@ -117,6 +117,7 @@ def recommender_of(port: int, casino_id: int) -> object:
         return json.load(response)["recommender_type"]
 
 
+@pytest.mark.exhaustive
 def test_ended_process_keeps_its_counters_and_loses_its_gauges(catalogue, tmp_path):
     url, [casino_id, _] = catalogue
     env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))

@@ -64,6 +64,7 @@ def test_slow_bodies_without_a_login_hold_up_nobody(server, sockets):
     assert time.monotonic() - began < 10  # with a thread for each it took as long as they sent
 
 
+@pytest.mark.exhaustive
 def test_slow_body_is_told_so_and_its_connection_closed(server, sockets):
     connection = sockets()
     connection.sendall(HEAD % (b"/admin/login/", FORM, b"Content-Length: 1000"))

@@ -166,6 +166,7 @@ def test_direct_url_without_its_server_is_an_error():
     assert "DATABASE_SERVER_EAST_DIRECT_URL is set without DATABASE_SERVER_EAST_URL: set both." in error
 
 
+@pytest.mark.exhaustive
 def test_stakes_of_currencies_are_settable_and_exact():
     found = read_settings("DEFAULT_STAKES", DEFAULT_STAKES="jpy=1500, BTC=0.00020000")
     assert found == {"DEFAULT_STAKES": {"JPY": "1500", "BTC": "0.00020000"}}
@@ -176,6 +177,7 @@ def test_stakes_of_currencies_are_settable_and_exact():
         )
 
 
+@pytest.mark.exhaustive
 def test_settings_of_earlier_releases_that_are_still_set_are_told():
     ran = run("manage.py", "check", **PRODUCTION, SPORTS="FOOTBALL", GENDERS="")
     assert (ran.returncode, ran.stderr.splitlines()[0]) == (

@@ -24,6 +24,7 @@ def request_with(live_server, settings):
     return _request
 
 
+@pytest.mark.exhaustive
 def test_key_is_created_shown_once_used_and_revoked(staff_page, request_with):
     staff_page.get_by_role("link", name="API keys").click()
     staff_page.get_by_role("link", name="Add API key").first.click()

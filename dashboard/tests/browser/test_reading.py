@@ -52,6 +52,7 @@ def test_every_page_fits_the_screen_with_enough_contrast_and_named_controls(open
         assert page.get_by_role("heading", level=1).count() == 1, path
 
 
+@pytest.mark.exhaustive
 def test_admin_actions_ask_for_confirmation(staff_page):
     for action in ("move", "clone", "restore", "delete"):
         staff_page.goto("/admin/tenants/casino/")
@@ -74,6 +75,7 @@ def test_dashboard_and_admin_share_the_theme_setting(staff_page):
     staff_page.locator("html.dark").wait_for()
 
 
+@pytest.mark.exhaustive
 def test_casino_is_opened_and_configured_by_keyboard(staff_page):
     keys = staff_page.keyboard
 
@@ -111,6 +113,7 @@ def test_admin_filters_open_by_keyboard(staff_page):
     staff_page.get_by_text("By state").wait_for(state="visible")
 
 
+@pytest.mark.exhaustive
 def test_hostile_names_run_no_script(open_page, casinos):
     casinos[0].name = LONG[:100]
     casinos[0].save()

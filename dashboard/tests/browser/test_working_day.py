@@ -65,6 +65,7 @@ def test_staff_search_a_user_preview_recommendations_and_open_a_coupon(staff_pag
     assert "Alpha ROVERS" in staff_page.inner_text("body")
 
 
+@pytest.mark.exhaustive
 def test_preview_updates_while_typing_and_saving_changes_the_response(staff_page, live_server):
     staff_page.goto("/casinos/1/configuration/?user=2")
     preview = staff_page.locator("#preview")
@@ -100,6 +101,7 @@ def test_staff_log_out(staff_page):
     assert staff_page.get_by_role("heading", level=1).inner_text() == "Log in"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("is_saved", [False, pytest.param(True, marks=pytest.mark.exhaustive)])
 def test_pages_work_without_javascript(open_page, casinos, is_saved):
     page = open_page(java_script_enabled=False)

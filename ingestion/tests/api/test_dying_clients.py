@@ -51,6 +51,7 @@ def kill(server):
         process.kill()
 
 
+@pytest.mark.exhaustive
 def test_each_coupon_is_stored_once_though_client_and_server_die(casino_a, casino_b):
     key = make_key(casino_a, "ingest").text
     env = database_environment(RECSYS_OPEN_API="0", HTTPS="0", API_REQUESTS_PER_SECOND="0")

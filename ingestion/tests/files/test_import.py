@@ -140,6 +140,7 @@ def test_an_import_that_failed_half_way_is_continued(casino_a, user_7):
     assert rejections("a.ndjson")[-1] == (CHUNK + 1, "missing", "stake")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_an_import_that_is_killed_half_way_is_continued(casino_a, user_7, tmp_path):
     count = 10 * CHUNK

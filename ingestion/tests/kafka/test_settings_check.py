@@ -166,6 +166,7 @@ def test_client_that_cannot_be_created_later_is_an_error_of_its_own(problems_of,
     assert DROPPED.labels("no_broker")._value.get() == before + 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_wrong_settings_end_a_process_with_a_line_each_and_no_traceback():

@@ -39,6 +39,7 @@ def test_signal_stops_a_consumer_which_prints_its_outcomes(broker, casino_a, cas
     assert committed(USERS) == {0: 32}
 
 
+@pytest.mark.exhaustive
 def test_consumer_without_messages_ends_after_idle_exit(broker, casino_a, tmp_path):
     heartbeat = tmp_path / "heartbeat"
     status, out, _ = run("consume_events", "--idle-exit", "0.5", "--heartbeat", str(heartbeat))
@@ -97,6 +98,7 @@ def test_killed_and_restarted_consumer_stores_each_coupon_once(broker, casino_a,
         assert sum(stake for _, stake in profiles) == total
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "command",
     [
@@ -126,6 +128,7 @@ def test_consumer_waiting_for_a_broker_can_be_stopped(casino_a, settings):
     assert process.returncode == -signal.SIGTERM
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "topic",
     [

@@ -197,6 +197,7 @@ def test_nothing_is_published_if_switched_off(broker, publisher, settings):
     assert publisher._producer is None
 
 
+@pytest.mark.exhaustive
 def test_each_forked_process_publishes_with_its_own_producer(broker):
     ran = subprocess.run(
         [sys.executable, "-m", "ingestion.tests.fork_while_publishing"],

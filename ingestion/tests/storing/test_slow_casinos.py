@@ -77,6 +77,7 @@ def test_a_casino_that_is_slow_for_few_messages_again_and_again_counts_as_unavai
     assert not len(batches.store.circuit_breaker)
 
 
+@pytest.mark.exhaustive
 def test_a_row_and_its_removal_in_turns_delay_no_other_casino(batches, casino_a, settings):
     settings.INGESTION_TRANSACTION_SECONDS = 0.2
     alternating = [

@@ -200,6 +200,7 @@ class TestFitting:
         assert "version 1. Strongest predictors of the users' bets:" in lines[0]
         assert "skipped: fitted within the hours of --older-than" in lines[1]
 
+    @pytest.mark.exhaustive
     @pytest.mark.no_cover
     def test_models_of_two_casinos_differ_with_their_users(self, casino_a, casino_b, now):
         kinds = {casino_a: "crowd", casino_b: "last-minute"}

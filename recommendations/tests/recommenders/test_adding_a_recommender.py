@@ -14,6 +14,7 @@ django.setup()
 from recommendations.recommenders.base import ScoringContext
 from recommendations.recommenders.registry import get_recommender
 from recommendations.tests.factories import offer_of
+import pytest
 context = ScoringContext(offer_of({"odd": 2}, {"odd": 7.5}))
 recommender = get_recommender("longest_odds")
 assert list(recommender.score(context)) == [2, 7.5]
@@ -21,6 +22,7 @@ print(recommender.reasons(context, 1)[0])
 """
 
 
+@pytest.mark.exhaustive
 def test_the_guides_recommender_is_one_file_and_one_line_of_the_registry(tmp_path):
     ignored = shutil.ignore_patterns(".*", "node_modules", "__pycache__")
     shutil.copytree(ROOT, tmp_path / "project", ignore=ignored)

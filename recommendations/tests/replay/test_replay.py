@@ -129,6 +129,7 @@ class TestNoDataLeakage:
         assert until(found, split_time) == until(unchanged, split_time)
         assert found.cases != unchanged.cases
 
+    @pytest.mark.exhaustive
     def test_future_coupons_of_others_have_no_effect_on_earlier_cases(self, past, split_time, unchanged):
         longest = int(np.argmax(past.events.begins))
         future = [PastCoupon(900 + number, split_time + number, (longest,)) for number in range(5)]

@@ -39,6 +39,7 @@ def test_empty_catalogue_is_told_too(no_catalogue):
         run("casino", "list")
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_said_of_a_catalogue_that_is_there_or_of_an_unavailable_server(no_catalogue, settings):
     ensure_catalogue()
     assert advice_if_missing() is None

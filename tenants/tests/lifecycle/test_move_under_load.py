@@ -77,6 +77,7 @@ class Load:
         connections.close_all()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.no_cover
 def test_casino_that_moves_under_load_returns_no_wrong_data_and_loses_no_write(moving_and_staying):
     moving, staying = moving_and_staying

@@ -168,6 +168,7 @@ def test_restore_that_fails_at_its_end_leaves_the_casino_unchanged(gamma, backup
     assert users_of(gamma) == ["Ada"]
 
 
+@pytest.mark.exhaustive
 def test_backup_of_an_older_release_is_migrated(gamma):
     with use_casino(gamma.current):
         call_command("migrate", "recommendations", "0001", database=current_alias(), verbosity=0)

@@ -59,6 +59,7 @@ def test_all_includes_suspended_casinos(gamma_and_delta):
     assert len(_run("--all", *_shell(NAMES))[0].splitlines()) == 2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_failure_for_one_casino_does_not_stop_the_others_and_ends_with_an_error(gamma_and_delta, jobs, caplog):
     gamma, delta = gamma_and_delta

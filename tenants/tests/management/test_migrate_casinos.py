@@ -174,6 +174,7 @@ def test_verify_succeeds_if_the_catalogue_is_right(gamma_and_delta):
     assert _run("--verify") == ("The catalogue matched the databases of 2 of 2 casinos.\n", "", "")
 
 
+@pytest.mark.exhaustive
 def test_verify_corrects_the_catalogue_where_a_database_has_other_migrations(gamma, settings):
     Casino.objects.filter(pk=gamma.pk).update(schema_version="0123456789abcdef")
     out, err, message = _run("--verify", "--jobs", "2")

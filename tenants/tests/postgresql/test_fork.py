@@ -42,6 +42,7 @@ def test_parent_and_children_query_at_the_same_time_on_connections_of_their_own(
     assert not (first | second) & set(seen["before"])
 
 
+@pytest.mark.exhaustive
 def test_preloaded_workers_serve_two_casinos(casinos, tmp_path):
     hooks = tmp_path / "hooks.py"
     hooks.write_text(USE_CONNECTIONS_BEFORE_FORKING)

@@ -69,6 +69,7 @@ def test_concurrent_threads_start_the_server_once(socket_dir):
         assert set(executor.map(embedded.ensure_running, [SERVER_APART] * 4)) == {socket_dir}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.no_cover
 @pytest.mark.parametrize("mode", ["fast", pytest.param("immediate", marks=pytest.mark.exhaustive)])
 def test_requests_get_503_during_the_outage_and_succeed_at_once_afterwards(socket_dir, mode):

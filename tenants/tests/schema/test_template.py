@@ -93,6 +93,7 @@ def test_template_with_a_failed_migration_stays_closed_and_is_not_up_to_date(tem
     assert _comment(template) == "of an older release"
 
 
+@pytest.mark.exhaustive
 def test_casino_copied_from_a_template_that_was_behind_has_every_migration(template):
     _spoil(template, comment="of an older release")
     with use_casino(create_casino("Gamma").current):

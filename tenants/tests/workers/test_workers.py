@@ -77,6 +77,7 @@ def test_work_is_shared_by_several_processes():
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.exhaustive
 def test_killed_process_fails_its_task_alone_and_is_replaced():
     outcomes = _outcomes(["die", *(f"task {number}" for number in range(6))], jobs=2)
     assert outcomes.pop("die") == "ProcessEnded: the worker process was killed by SIGKILL"
