@@ -1,5 +1,7 @@
 """What a process that serves does before it serves."""
 
+import pytest
+
 from tenants.tests.server_process import environment, needs_embedded, run_python, url_of_test_catalogue
 
 LOADED = """
@@ -7,7 +9,6 @@ import gc, os, sys
 from recsys_project import settings
 assert "OPENBLAS_NUM_THREADS" in os.environ and "numpy" not in sys.modules
 import recsys_project.wsgi
-import pytest
 assert gc.get_freeze_count() > 50_000, gc.get_freeze_count()
 assert gc.get_threshold()[0] == 10_000
 assert "recommendations.api.views" in sys.modules and "dashboard.urls" in sys.modules

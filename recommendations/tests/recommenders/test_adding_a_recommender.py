@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "recommending.md").read_text()
 TRY = """
@@ -14,7 +16,6 @@ django.setup()
 from recommendations.recommenders.base import ScoringContext
 from recommendations.recommenders.registry import get_recommender
 from recommendations.tests.factories import offer_of
-import pytest
 context = ScoringContext(offer_of({"odd": 2}, {"odd": 7.5}))
 recommender = get_recommender("longest_odds")
 assert list(recommender.score(context)) == [2, 7.5]
