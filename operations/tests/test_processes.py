@@ -95,7 +95,7 @@ def configure(port: int, casino_id: int, recommender: str) -> tuple[int, float]:
 @pytest.mark.exhaustive
 def test_configurations_that_wait_for_all_processes_hold_up_nobody(catalogue):
     url, [casino_id, other_id] = catalogue
-    env = environment(url, CATALOGUE_LEASE_SECONDS="4", API_REQUESTS_AT_ONCE="0")
+    env = environment(url, CATALOGUE_LEASE_SECONDS="15", API_REQUESTS_AT_ONCE="0")
     with granian(env) as (port, _), ThreadPoolExecutor(16) as pool:  # two workers of four threads
         for _ in range(10):
             ask(port, "/config", casino_id)

@@ -30,15 +30,14 @@ class MigrationStep:
     operations: tuple[tuple[Any, ProjectState, ProjectState], ...]
 
     def apply(self, connection: BaseDatabaseWrapper) -> None:
-        """Like Django's executor: recorded in the same transaction, unless deferred statements follow."""
-        is_recorded = False
+        """Recorded in the same transaction, after the statements that the operations deferred, as those of indexes:
+        Django's executor records such a migration later, and a kill between the two leaves one that fails for ever."""
         with connection.schema_editor(atomic=self.migration.atomic) as editor:
             for operation, before, after in self.operations:
                 self._run(operation, editor, before, after)
-            if not editor.deferred_sql:
-                self._record(connection)
-                is_recorded = True
-        if not is_recorded:
+            for statement in editor.deferred_sql:
+                editor.execute(statement, None)
+            editor.deferred_sql.clear()
             self._record(connection)
 
     def _run(self, operation: Any, editor: Any, before: ProjectState, after: ProjectState) -> None:
