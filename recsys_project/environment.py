@@ -86,6 +86,13 @@ class Environment:
         """Values separated by commas, at least one."""
         return self._read(name, [*default], lambda text: _items(text, pattern), f"{allowed}, separated by commas")
 
+    def table(
+        self, name: _Str, *, default: Iterable[_Str], value: Callable[[_Str], T], pattern: _Str, allowed: _Str
+    ) -> dict[_Str, T]:
+        """Values by upper-case names, as name=value, separated by commas."""
+        pairs = (each.rpartition("=") for each in self.list(name, default=default, pattern=pattern, allowed=allowed))
+        return {key.upper(): value(text) for key, _, text in pairs}
+
     def database(self, name: _Str) -> dict[_Str, Any] | None:
         """Django's settings of the PostgreSQL database of this URL; None if it is not set."""
         return self._read(name, None, parse_database_url, _URL, is_secret=True)

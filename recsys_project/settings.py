@@ -156,47 +156,32 @@ LOGIN_URL = "admin:login"
 
 # --- Recommendations -------------------------------------------------------------------------------------------------
 
-RESCHEDULE_HOURS = {
-    sport.upper(): int(hours)
-    for sport, _, hours in (
-        each.rpartition("=")
-        for each in env.list(
-            "RESCHEDULE_HOURS",
-            default=["FOOTBALL=72", "BASKETBALL=18", "HANDBALL=48"],
-            pattern=r"\S.*=[0-9]{1,3}",
-            allowed="sports with hours, like FOOTBALL=72",
-        )
-    )
-}
-EVENT_HOURS = {
-    sport.upper(): float(hours)
-    for sport, _, hours in (
-        each.rpartition("=")
-        for each in env.list(
-            "EVENT_HOURS",
-            default=[
-                "AMERICAN FOOTBALL=3.5", "BASEBALL=3.5", "BASKETBALL=2.5", "CRICKET=8", "DARTS=1.5", "FOOTBALL=2",
-                "FUTSAL=1.5", "GOLF=96", "HANDBALL=2", "HORSE RACING=0.25", "ICE HOCKEY=2.5", "RUGBY LEAGUE=2",
-                "RUGBY UNION=2", "TABLE TENNIS=1", "TENNIS=3", "VOLLEYBALL=2.5",
-            ],
-            pattern=r"\S.*=(?=.*[1-9])[0-9]{1,3}(\.[0-9]{1,2})?",
-            allowed="sports with hours above 0, like FOOTBALL=2",
-        )
-    )
-}  # fmt: skip
+RESCHEDULE_HOURS = env.table(
+    "RESCHEDULE_HOURS",
+    default=["FOOTBALL=72", "BASKETBALL=18", "HANDBALL=48"],
+    value=int,
+    pattern=r"\S.*=[0-9]{1,3}",
+    allowed="sports with hours, like FOOTBALL=72",
+)
+EVENT_HOURS = env.table(
+    "EVENT_HOURS",
+    default=[
+        "AMERICAN FOOTBALL=3.5", "BASEBALL=3.5", "BASKETBALL=2.5", "CRICKET=8", "DARTS=1.5", "FOOTBALL=2",
+        "FUTSAL=1.5", "GOLF=96", "HANDBALL=2", "HORSE RACING=0.25", "ICE HOCKEY=2.5", "RUGBY LEAGUE=2",
+        "RUGBY UNION=2", "TABLE TENNIS=1", "TENNIS=3", "VOLLEYBALL=2.5",
+    ],
+    value=float,
+    pattern=r"\S.*=(?=.*[1-9])[0-9]{1,3}(\.[0-9]{1,2})?",
+    allowed="sports with hours above 0, like FOOTBALL=2",
+)  # fmt: skip
 DEFAULT_STAKE = env.decimal("DEFAULT_STAKE", default="10.00")
-DEFAULT_STAKES = {
-    currency.upper(): Decimal(stake)
-    for currency, _, stake in (
-        each.rpartition("=")
-        for each in env.list(
-            "DEFAULT_STAKES",
-            default=["BHD=4", "IDR=150000", "JPY=1500", "KRW=15000", "KWD=3", "OMR=4", "VND=250000"],
-            pattern=r"[A-Za-z0-9]{3,10}=(?=.*[1-9])[0-9]{1,10}(\.[0-9]{1,8})?",
-            allowed="currencies with stakes above 0, like JPY=1500",
-        )
-    )
-}
+DEFAULT_STAKES = env.table(
+    "DEFAULT_STAKES",
+    default=["BHD=4", "IDR=150000", "JPY=1500", "KRW=15000", "KWD=3", "OMR=4", "VND=250000"],
+    value=Decimal,
+    pattern=r"[A-Za-z0-9]{3,10}=(?=.*[1-9])[0-9]{1,10}(\.[0-9]{1,8})?",
+    allowed="currencies with stakes above 0, like JPY=1500",
+)
 for _name in ("SPORTS", "CURRENCIES", "GENDERS"):
     env.warn_if_set(_name, "list them in each casino's options.catalogue instead")
 INFERENCE_WINDOW_DAYS = env.int("INFERENCE_WINDOW_DAYS", default=30, at_least=1, at_most=DAYS)
