@@ -1,11 +1,12 @@
-"""Reads a casino's messages again, where its options tell how: a mapping, or the format of odds."""
+"""Reads messages, and again where a casino's options tell how: its words, a mapping, or the format of odds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from ingestion.catalogue import mapping_option, odd_format_option
 from ingestion.errors import UnusableOption
 from ingestion.messages.decoding import TimeBounds
+from ingestion.messages.envelope import Envelope
 from ingestion.messages.reading import read_message
 from ingestion.outcomes import DecodedMessage
 from ingestion.own_words import read_own_words
@@ -16,11 +17,20 @@ from tenants.models import Casino
 from .mapped_messages import MappedTurn, read_mapped_messages
 
 
+def decode_messages(topic: Topic, envelopes: Iterable[Envelope], bounds: TimeBounds) -> list[DecodedMessage]:
+    """The messages, those with unknown words by what they mean to their casinos. Raises AllDatabasesUnavailable if the
+    catalogue is, and a casino's own words are needed."""
+    messages = [DecodedMessage(each, read_message(topic.decode, topic.partial, each, bounds)) for each in envelopes]
+    if topic.partial is not None:
+        read_own_words(topic, messages, bounds)
+    return messages
+
+
 def read_by_options(
     topic: Topic, casino: Casino, messages: Sequence[DecodedMessage], now: datetime, *, is_paused: bool
 ) -> MappedTurn:
     """Replace the messages' contents by what they say by the casino's options, as long as its turn lasts. Those of a
-    paused casino are read when they are tried again."""
+    paused casino are read when they are tried again. Raises AllDatabasesUnavailable."""
     option = mapping_option(casino)
     try:
         odd_format = odd_format_option(casino)
@@ -33,14 +43,7 @@ def read_by_options(
     bounds = TimeBounds.at(now, odd_format)
     if option is not None:
         return read_mapped_messages(topic, casino.pk, option, messages, bounds)
-    read_messages(topic, messages, bounds)
+    again = decode_messages(topic, [message.envelope for message in messages], bounds)
+    for message, decoded in zip(messages, again, strict=True):
+        message.content = decoded.content
     return MappedTurn(len(messages))
-
-
-def read_messages(topic: Topic, messages: Sequence[DecodedMessage], bounds: TimeBounds) -> None:
-    """Replace the messages' contents, those with unknown words by what they mean to their casino. Raises
-    AllDatabasesUnavailable."""
-    for message in messages:
-        message.content = read_message(topic.decode, topic.partial, message.envelope, bounds)
-    if topic.partial is not None:
-        read_own_words(topic, messages, bounds)

@@ -15,15 +15,13 @@ from ingestion.dead_letters.write import DeadLetters
 from ingestion.errors import AllDatabasesUnavailable, DatabaseUnavailable, DeadLettersFull, RejectionLimitExceeded
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import Envelope
-from ingestion.messages.reading import read_message
 from ingestion.outcomes import DecodedMessage, MessageResult
-from ingestion.own_words import read_own_words
 from ingestion.topics import Topic
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
 from tenants.postgresql.wait_budget import waiting_at_most
 
-from .casino_options import read_by_options
+from .casino_options import decode_messages, read_by_options
 from .circuit_breaker import CircuitBreaker
 from .database_errors import first_line, sqlstate_of
 from .mapped_messages import MappedTurn
@@ -65,12 +63,7 @@ class CasinoStore:
 
     def decode(self, envelopes: Iterable[Envelope]) -> list[DecodedMessage]:
         """Raises AllDatabasesUnavailable if the catalogue is, and a casino's own words are needed."""
-        bounds = TimeBounds.at(timezone.now())
-        decode, partial_format = self._topic.decode, self._topic.partial
-        messages = [DecodedMessage(each, read_message(decode, partial_format, each, bounds)) for each in envelopes]
-        if partial_format is not None:
-            read_own_words(self._topic, messages, bounds)
-        return messages
+        return decode_messages(self._topic, envelopes, TimeBounds.at(timezone.now()))
 
     def store_parked(self, casino_id: int, envelopes: Iterable[Envelope]) -> int:
         """Store parked messages of one casino, or only the first of them; returns their number."""
