@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.exhaustive, pytest.mark.no_cover]
 TEXT = (Path(settings.BASE_DIR) / "docs" / "tutorial.md").read_text()
 BLOCK = re.compile(r"^```bash( eventually)?\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 
-# The virtual environment is made by whoever runs the tests; all else of the Makefile is as it is.
+# The tests run in a virtual environment already, so the Makefile does not make one; the rest of it runs.
 MAKE = f'make() {{ command make -o .venv/runtime BIN={Path(sys.executable).parent} "$@"; }}\n'
 
 

@@ -99,7 +99,7 @@ def _read_csv(raw: bytes, source: Source) -> list[Any]:
 
 
 def encoding_of(source: Source, beginning: bytes) -> str:
-    """The encoding of CSV that begins with these bytes: a mark of UTF-8 tells it, whatever the mapping says."""
+    """The encoding of CSV that begins with these bytes: a mark of UTF-8 overrides the mapping."""
     return "utf-8-sig" if source.encoding == "utf-8" or beginning.startswith(BOM_UTF8) else source.encoding
 
 

@@ -37,7 +37,7 @@ ABSENT = _Absent()
 class Function:
     """One step on a value's way. With `takes_all` it gets the list of all values found, else each of them.
 
-    `apply` raises UnreadableValue. `guesses`: it gives a value for whatever is not in its table.
+    `apply` raises UnreadableValue. `guesses`: it gives a value also for text that is not in its table.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """Assigning numbers to the texts that are ids, and looking both up, in the current casino's database.
 
-An assignment never changes, whatever becomes of the row. Nothing is cached: a database may be restored or set back.
+An assignment never changes, also when the row is removed. Nothing is cached: a database may be restored or set back.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping

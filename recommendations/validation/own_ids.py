@@ -1,7 +1,7 @@
 """The ids that a casino chooses for its users, events and coupons: whole numbers, and any other printable text.
 
 An `int` from 1 to `MAX_OWN_ID` is the id of the row itself. For a `str`, a number stands in the tables (`text_ids`).
-So digits without a sign or leading zeros up to `MAX_OWN_ID` are always an `int`, in whatever type they were sent.
+So digits without a sign or leading zeros up to `MAX_OWN_ID` are always an `int`, sent as a number or as text.
 """
 
 import re

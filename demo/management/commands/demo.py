@@ -28,7 +28,7 @@ EXAMPLE_USERS = (1, 7, 31)
 
 # The demo listens on loopback only, so it needs neither authentication nor TLS.
 ENVIRONMENT = {"EMBEDDED_POSTGRES": "1", "RECSYS_OPEN_API": "1", "RECSYS_TEST_ENDPOINTS": "1", "HTTPS": "0"}
-WITH_KEYS = {"RECSYS_OPEN_API": "0"}  # whoever sends data of their own learns at once that it needs an API key
+WITH_KEYS = {"RECSYS_OPEN_API": "0"}  # so that a newcomer learns at once that own data needs an API key
 
 
 class Command(BaseCommand):

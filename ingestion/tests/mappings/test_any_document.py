@@ -1,4 +1,4 @@
-"""Whatever a feed sends, a shipped mapping reads or rejects it, and no value makes an error of this program."""
+"""A shipped mapping reads or rejects any document, and no value makes an error of this program."""
 
 import copy
 from collections.abc import Iterator

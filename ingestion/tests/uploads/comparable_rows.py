@@ -1,4 +1,4 @@
-"""All rows of a casino's database in a form that is equal for equal messages, whatever their door.
+"""All rows of a casino's database in a form that is equal for equal messages of any door.
 
 The numbers that stand for texts are replaced by these texts, and teams by their names. Left out are the numbers of
 sequences, the times of storing, and what tells of the door itself.

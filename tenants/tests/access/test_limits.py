@@ -29,7 +29,7 @@ def open_installation(settings):
 
 
 def _in_turn(ask_once, count=8):
-    """The answers to so many requests in no time: the buckets are not filled meanwhile, however long they take."""
+    """The answers to `count` requests, during which the buckets are not filled."""
     answers = []
     for _ in range(count):
         answers.append(ask_once())
