@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from ingestion import metrics
 from ingestion.errors import AllDatabasesUnavailable, BrokerUnavailable, NotDelivered
-from ingestion.kafka.client import new_consumer
+from ingestion.kafka.client import close_within, new_consumer
 from ingestion.kafka.connection_errors import explain, listening, problem_of
 from ingestion.kafka.errors import log_or_raise
 from ingestion.kafka.forwarder import Forwarder
@@ -39,7 +39,8 @@ UNKNOWN_CASINO = "unknown"  # in the metrics
 _CONNECT_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 _MEASURE_SECONDS = 1.0
-_CLOSE_SECONDS = 5.0  # for offsets refused at the end; half of the 10 s that containers have to stop
+_COMMIT_SECONDS = 5.0  # for offsets refused at the end; half of the 10 s that containers have to stop
+_CLOSE_SECONDS = 10.0  # to leave the group, if the broker hangs
 
 
 class TopicConsumer:
@@ -89,10 +90,10 @@ class TopicConsumer:
             while not self._stop.is_set() and not self._is_idle():
                 self._run_once()
             self._is_closing = True
-            self._commits.finish(self._client, _CLOSE_SECONDS)
+            self._commits.finish(self._client, _COMMIT_SECONDS)
         finally:
             self._is_closing = True
-            self._client.close()
+            close_within(self._client, _CLOSE_SECONDS)
 
     def _connect(self) -> None:
         try:

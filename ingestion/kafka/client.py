@@ -1,6 +1,8 @@
 """Creates Kafka's clients, all with the same settings, and tells the broker's state."""
 
+import contextvars
 import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -38,6 +40,16 @@ def new_producer(options: dict[str, Any]) -> Producer:
 def new_consumer(options: dict[str, Any]) -> Consumer:
     """Raises BrokerUnavailable."""
     return _create(Consumer, client_config() | options)
+
+
+def close_within(consumer: Consumer, seconds: float) -> None:
+    """Leave the group and close. librdkafka waits without end for a broker that does not answer to a commit: after
+    `seconds` the consumer is left to a daemon thread, and the group to the end of the member's session."""
+    closing = threading.Thread(target=contextvars.copy_context().run, args=(consumer.close,), daemon=True)
+    closing.start()
+    closing.join(seconds)
+    if closing.is_alive():
+        _logger.warning("The broker did not answer within %g s: left without closing the consumer.", seconds)
 
 
 def client_config(deadline: float | None = None) -> dict[str, Any]:

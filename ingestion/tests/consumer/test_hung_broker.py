@@ -9,11 +9,13 @@ from typing import Any
 import psutil
 import pytest
 
+from ingestion.consumer.group_config import group_config
+from ingestion.kafka.client import close_within, new_consumer
 from ingestion.kafka.embedded_broker import running_embedded_broker
 from ingestion.tests.kafka_client import send
 from ingestion.tests.manage_processes import database_environment, manage
 from ingestion.tests.sample_messages import user
-from ingestion.topics import USERS
+from ingestion.topics import USERS, create_topics
 from recommendations.models import User
 from tenants.lifecycle.create import create_casino
 from tenants.models import Casino
@@ -41,6 +43,25 @@ def environment(casino: Casino, settings: Any, tmp_path: Path) -> dict[str, str]
 def user_count(casino: Casino) -> int:
     with use_casino(casino.current):
         return int(User.objects.count())
+
+
+@pytest.mark.exhaustive
+def test_a_consumer_is_left_open_if_its_commit_is_not_answered(casino, environment):
+    with ExitStack() as stack:
+        broker = stack.enter_context(manage("run_embedded_broker", env=environment))
+        wait_until(running_embedded_broker)
+        create_topics()
+        send(USERS, [(casino.pk, user(id=1))])
+        consumer = new_consumer(group_config(USERS))
+        stack.callback(consumer.close)
+        consumer.subscribe([USERS.full_name])
+        wait_until(lambda: consumer.poll(0.1))
+        psutil.Process(broker.pid).suspend()
+        stack.callback(psutil.Process(broker.pid).resume)
+        consumer.commit(asynchronous=True)
+        began = time.monotonic()
+        close_within(consumer, 0.5)
+        assert time.monotonic() - began < GRACE_SECONDS
 
 
 @pytest.mark.exhaustive
