@@ -1,10 +1,10 @@
 """The services of views and commands: configure a casino, recommend to users, create dummy coupons.
 
-All but `configure` and `change_options` work on the current casino's data.
+All but those of a configuration work on the current casino's data.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from time import perf_counter
@@ -20,16 +20,17 @@ from tenants.models import Casino
 from tenants.routing.context import get_current_casino
 from tenants.ttl_cache import answer_once_caches_expire
 
-from .errors import CasinoNotConfigured, InvalidConfiguration, InvalidParameter, UserNotFound
+from .errors import CasinoNotConfigured, IdNotOfType, InvalidConfiguration, InvalidParameter, UserNotFound
 from .models import User
 from .recommenders.registry import get_recommender
 from .serving.batch_turns import batch_turns
 from .serving.configuration import configurations
+from .serving.configuration_patch import patch_options, patch_schema
 from .serving.engine import RecommendationRequest, build_recommendation
 from .serving.id_types import check_id_types
 from .serving.load import build_user_context, find
 from .serving.options import options_as_json, parse_options
-from .serving.output_schema import apply_schema, parse_schema, schema_as_json
+from .serving.output_schema import FieldMapping, apply_schema, parse_schema, schema_as_json
 from .serving.recommendation import Recommendation, ServedEvent, ServedRecommendation, recommendation_served
 from .serving.request_filters import NO_FILTERS, RequestFilters, require_offered
 from .simulation.dummies import dummy_coupon
@@ -55,21 +56,66 @@ def configure(
     """Store a casino's configuration; without `options` they stay, with None they are reset. Once the request
     is answered, or a command's call returns, every process uses it. The admin's history of the casino names the
     `staff`, if any. Raises InvalidConfiguration."""
+    _require_both(recommender_type, recommendation_schema)
+    changes: dict[str, Any] = {
+        "recommender_type": get_recommender(recommender_type).name,
+        "recommendation_schema": _checked_schema(casino, recommendation_schema),
+    }
+    if options is not _UNCHANGED:
+        changes["options"] = _checked_options(options)
+    return _save_configuration(casino, changes, now, staff)
+
+
+def patch_configuration(
+    *, casino: Casino, patch: Mapping[str, Any], now: datetime, staff: Login | None = None
+) -> Casino:
+    """Merge a JSON merge patch into a casino's configuration, and store it as `configure` does. What the patch does not
+    name is neither changed nor checked again. Raises InvalidConfiguration."""
+    with transaction.atomic():  # of two patches at once, each is merged into the other's result
+        casino = Casino.objects.select_for_update().get(pk=casino.pk)
+        return _save_configuration(casino, _patched(casino, patch), now, staff)
+
+
+def _patched(casino: Casino, patch: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that the patch changes, with their new values."""
+    name, schema = patch.get("recommender_type", casino.recommender_type), casino.recommendation_schema
+    if "recommendation_schema" in patch:
+        schema = patch_schema(schema, patch["recommendation_schema"])
+    _require_both(name, schema)
+    changes: dict[str, Any] = {}
+    if "recommender_type" in patch:
+        changes["recommender_type"] = get_recommender(name).name
+    if "recommendation_schema" in patch:
+        changes["recommendation_schema"] = _checked_schema(casino, schema)
+    if "options" in patch:
+        changes["options"] = _checked_options(patch_options(casino.options, patch["options"]))
+    return changes
+
+
+def _require_both(recommender_type: object, recommendation_schema: object) -> None:
     if not recommender_type or not recommendation_schema:
         raise InvalidConfiguration("Both recommender_type and recommendation_schema are required")
-    name, fields = get_recommender(recommender_type).name, parse_schema(recommendation_schema)
+
+
+def _checked_schema(casino: Casino, schema: object) -> dict[str, Any]:
+    fields = parse_schema(schema)
     check_id_types(casino, fields)
-    schema = schema_as_json(fields)
-    changed = ["recommender_type", "recommendation_schema", "timestamp"]
-    if options is not _UNCHANGED:
-        casino.options = options_as_json(parse_options(options)) or None
-        changed.append("options")
+    return schema_as_json(fields)
+
+
+def _checked_options(options: object) -> dict[str, Any] | None:
+    return options_as_json(parse_options(options)) or None
+
+
+def _save_configuration(casino: Casino, changes: Mapping[str, Any], now: datetime, staff: Login | None) -> Casino:
     before = casino.recommender_type
-    casino.recommender_type, casino.recommendation_schema, casino.timestamp = name, schema, now
+    changes = {**changes, "timestamp": now}
+    for name, value in changes.items():
+        setattr(casino, name, value)
     with transaction.atomic():
-        casino.save(update_fields=changed)
+        casino.save(update_fields=list(changes))
         if staff is not None:
-            message = f"Configured: recommender {before or 'none'} to {name}."
+            message = f"Configured: recommender {before or 'none'} to {casino.recommender_type}."
             LogEntry.objects.log_actions(staff.pk, [casino], CHANGE, message, single_object=True)
         answer_once_caches_expire()
     return casino
@@ -80,7 +126,7 @@ def change_options(casino_id: int, change: Callable[[dict[str, Any]], dict[str, 
     InvalidConfiguration."""
     with transaction.atomic():
         casino = Casino.objects.select_for_update().get(pk=casino_id)
-        casino.options = options_as_json(parse_options(change(casino.options or {}))) or None
+        casino.options = _checked_options(change(casino.options or {}))
         casino.timestamp = now
         casino.save(update_fields=["options", "timestamp"])
         answer_once_caches_expire()

@@ -46,6 +46,21 @@ CONFIGURATION: Schema = {
     },
     "additionalProperties": False,
 }
+PATCH: Schema = {
+    "type": "object",
+    "description": "A JSON merge patch (RFC 7396): only what changes; null resets an option, or removes a field.",
+    "properties": {
+        "recommender_type": {"type": "string", "enum": list(RECOMMENDERS)},
+        "recommendation_schema": {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "object", "null"]},
+            "description": "As for POST; of a field that is there already, its parts alone may be sent.",
+        },
+        "options": _OPTIONS,
+        "timestamp": {"description": "Ignored."},
+    },
+    "additionalProperties": False,
+}
 KEPT_CONFIGURATION: Schema = {
     "type": "object",
     "required": ["recommender_type", "recommendation_schema", "timestamp"],
@@ -64,6 +79,11 @@ SAVED: Schema = {
         "recommender_type": {"type": "string"},
         "recommendation_schema": {"type": "object"},
         "config": KEPT_CONFIGURATION,
+        "reset_options": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The options that have their default now, and had another value. Absent if there are none.",
+        },
     },
 }
 RECOMMENDATION: Schema = {"type": "object", "description": "Exactly the casino's configured fields."}
@@ -218,8 +238,8 @@ def of_all(answer: Schema, **more: Any) -> Callable[[Endpoint], Endpoint]:
     return _documented(answer, OF_ANY, (200,), **more)
 
 
-def with_body(schema: Schema) -> dict[str, Any]:
-    return {"request": {"application/json": schema}}
+def with_body(schema: Schema, *media_types: str) -> dict[str, Any]:
+    return {"request": dict.fromkeys(media_types or ("application/json",), schema)}
 
 
 def example(value: Any) -> OpenApiExample:

@@ -1,8 +1,9 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
+from .config_views import ConfigView, OptionsSchemaView
 from .user_views import UserExportView, UserView
-from .views import ConfigView, OptionsSchemaView, PurchaseView, RecommendManyView, RecommendView
+from .views import PurchaseView, RecommendManyView, RecommendView
 
 # An id may contain slashes: `path` matches them.
 urlpatterns = [

@@ -48,45 +48,6 @@ class CasinoAPIView(GenericAPIView[Any]):
             state.admitted_id = admit(request, self.casino)
 
 
-class ConfigView(CasinoAPIView):
-    """The casino's configuration: GET shows it, POST replaces it."""
-
-    serializer_class = ConfigurationSerializer
-    scope = Scope.CONFIGURE
-    staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "tenants.change_casino"}
-
-    @docs.of_casino(docs.KEPT_CONFIGURATION, codes=["casino_not_configured"], operation_id="config")
-    def get(self, request: Request) -> Response:
-        if not self.casino.is_configured:
-            raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
-        return Response(_configuration(self.casino) | {"options": _options(self.casino)})
-
-    @docs.of_casino(
-        docs.SAVED,
-        codes=[*docs.BODY_CODES, "invalid_configuration", "invalid_parameter"],
-        operation_id="configure",
-        **docs.with_body(docs.CONFIGURATION),
-    )
-    def post(self, request: Request) -> Response:
-        body = _read_body(request, ("recommender_type", "recommendation_schema", "options", "timestamp"))
-        serializer = self.get_serializer(data=body)
-        serializer.is_valid(raise_exception=True)
-        required = {"recommender_type": None, "recommendation_schema": None}
-        staff = request.user if request.user.is_authenticated else None
-        casino = services.configure(
-            casino=self.casino, now=timezone.now(), staff=staff, **required | serializer.validated_data
-        )
-        configuration = _configuration(casino)
-        return Response(
-            {
-                "message": "Configuration successfully saved!",
-                "recommender_type": configuration["recommender_type"],
-                "recommendation_schema": configuration["recommendation_schema"],
-                "config": configuration,
-            }
-        )
-
-
 class RecommendView(CasinoAPIView):
     """The bets to show this user now, in the casino's own fields."""
 
@@ -128,7 +89,7 @@ class RecommendManyView(CasinoAPIView):
         **docs.with_body(docs.MANY),
     )
     def post(self, request: Request) -> Response:
-        body = _read_body(request, ("user_ids", *FILTERS))
+        body = read_body(request, ("user_ids", *FILTERS))
         serializer = self.get_serializer(data=body)
         serializer.is_valid(raise_exception=True)
         user_ids = serializer.validated_data["user_ids"]
@@ -138,16 +99,7 @@ class RecommendManyView(CasinoAPIView):
             now=timezone.now(),
             filters=parse_filters({name: value for name, value in body.items() if name != "user_ids"}),
         )
-        unknown = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in recommendations]
-        return Response({"recommendations": list(recommendations.values()), "unknown_users": unknown})
-
-
-class OptionsSchemaView(APIView):
-    """JSON Schema of a configuration's `options`."""
-
-    @docs.of_all(docs.JSON_SCHEMA, operation_id="options_schema")
-    def get(self, request: Request) -> Response:
-        return Response(options_schema())
+        return Response(_by_user(user_ids, recommendations))
 
 
 _document_purchase = partial(
@@ -197,26 +149,13 @@ def _parse_parameters(parameters: QueryDict) -> RequestFilters:
     return parse_filters(parameters.dict())
 
 
-def _read_body(request: Request, known: Collection[str]) -> dict[str, Any]:
+def read_body(request: Request, known: Collection[str]) -> dict[str, Any]:
     """The body's fields. Raises InvalidParameter for an unknown one, but for those that browsers add to forms."""
     body: Any = request.data  # the parsers return nothing but objects
     if not isinstance(body, QueryDict):
         check_fields(body, known)
     fields: dict[str, Any] = body
     return fields
-
-
-def _configuration(casino: Casino) -> dict[str, Any]:
-    return {
-        "recommender_type": casino.recommender_type,
-        "recommendation_schema": casino.recommendation_schema,
-        "timestamp": casino.timestamp,
-        **({"options": _options(casino)} if casino.options else {}),
-    }
-
-
-def _options(casino: Casino) -> dict[str, Any]:
-    return all_options_as_json(load_options(casino.options))
 
 
 def parse_user_id(text: str) -> OwnId:

@@ -122,12 +122,12 @@ def parse_schema(schema: object) -> tuple[FieldMapping, ...]:
     Names are stored in their normal form, NFC. Raises InvalidConfiguration for an unknown source or type, with the
     known names, for two names that are one in that form, and for a schema that is too large.
     """
-    fields = _parse("recommendation_schema", _in_normal_form(schema), SOURCES, ALIASES)
+    fields = _parse("recommendation_schema", in_normal_form(schema), SOURCES, ALIASES)
     _check_size(fields)
     return fields
 
 
-def _in_normal_form(schema: object) -> object:
+def in_normal_form(schema: object) -> object:
     """The schema with its names in NFC, in which two of them may be one."""
     if not isinstance(schema, dict):
         return schema
@@ -137,7 +137,7 @@ def _in_normal_form(schema: object) -> object:
         if name in named:
             raise InvalidConfiguration(f"Two fields have the name {name}, in two forms of Unicode: rename one")
         has_fields = isinstance(definition, dict) and "fields" in definition
-        named[name] = {**definition, "fields": _in_normal_form(definition["fields"])} if has_fields else definition
+        named[name] = {**definition, "fields": in_normal_form(definition["fields"])} if has_fields else definition
     return named
 
 

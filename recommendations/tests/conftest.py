@@ -33,6 +33,9 @@ class Caller:
     def post(self, path: str, body: Any = None) -> Any:
         return self._client.post(path, data=body, content_type="application/json", headers=self._headers)
 
+    def patch(self, path: str, body: Any, content_type: str = "application/json") -> Any:
+        return self._client.patch(path, data=body, content_type=content_type, headers=self._headers)
+
     def delete(self, path: str) -> Any:
         return self._client.delete(path, headers=self._headers)
 

@@ -34,7 +34,7 @@ class Endpoint:
 
 
 API = {
-    "config": Endpoint(("get", "post"), Scope.CONFIGURE),
+    "config": Endpoint(("get", "post", "patch"), Scope.CONFIGURE),
     "config/options.schema.json": Endpoint(("get",), None, is_casinos=False),
     "recommend": Endpoint(("post",), Scope.RECOMMEND),
     "recommend/<path:user_id>": Endpoint(("get",), Scope.RECOMMEND),
