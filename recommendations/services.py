@@ -135,10 +135,11 @@ def change_options(casino_id: int, change: Callable[[dict[str, Any]], dict[str, 
 
 def recommend_mapped(
     *, casino: Casino, user_ids: Sequence[OwnId], now: datetime, filters: RequestFilters = NO_FILTERS
-) -> dict[OwnId, dict[str, Any]]:
+) -> dict[OwnId, dict[str, Any] | IdNotOfType]:
     """Recommendations in the casino's own fields and types for up to `BATCH_LIMIT` users: by the id of each known user,
-    in the given order. The request counts as several where the response is large. Sends `recommendation_served` for
-    those with events. Raises CasinoNotConfigured, InvalidParameter, IdNotOfType."""
+    in the given order; the error in place of those with an id that has no such type. The request counts as several
+    where the response is large. Sends `recommendation_served` for answers with events. Raises CasinoNotConfigured,
+    InvalidParameter."""
     if len(user_ids) != 1:
         check_user_count(len(user_ids))
     if not casino.is_configured:
@@ -163,14 +164,22 @@ def recommend_mapped(
     took_ms = round((perf_counter() - began) * 1_000 / max(len(recommendations), 1), 3)
     with closing(batch_turns.each(recommendations)) as each_recommendation:
         answers = {
-            each.own_id: apply_schema(configured.schema, each)
-            | ({"explanation": _explain(each)} if filters.explain else {})
-            for each in each_recommendation
+            each.own_id: _mapped(configured.schema, each, explain=filters.explain) for each in each_recommendation
         }
-    for each in recommendations:  # only now: one whose id has another type fails the request
-        if each.recommended_events:
+    for each in recommendations:
+        if each.recommended_events and isinstance(answers[each.own_id], dict):
             send_served(each, asked_for=request.recommender.name, took_ms=took_ms)
     return answers
+
+
+def _mapped(
+    schema: tuple[FieldMapping, ...], recommendation: Recommendation, *, explain: bool
+) -> dict[str, Any] | IdNotOfType:
+    try:
+        answer = apply_schema(schema, recommendation)
+    except IdNotOfType as error:  # of one user of a batch; the others are answered
+        return error
+    return answer | {"explanation": _explain(recommendation)} if explain else answer
 
 
 def check_user_count(count: int) -> None:

@@ -110,6 +110,21 @@ RECOMMENDATIONS: Schema = {
     "properties": {
         "recommendations": {"type": "array", "items": RECOMMENDATION},
         "unknown_users": {"type": "array", "items": OWN_ID},
+        "failed_users": {
+            "type": "array",
+            "description": "The users whose ids, or whose events' ids, have not the type that the schema declares "
+            "(`id_not_of_type`). Absent if there are none.",
+            "items": {
+                "type": "object",
+                "required": ["user_id", "error", "code", "details"],
+                "properties": {
+                    "user_id": OWN_ID,
+                    "error": {"type": "string"},
+                    "code": {"type": "string"},
+                    "details": {},
+                },
+            },
+        },
     },
 }
 CREATED: Schema = {

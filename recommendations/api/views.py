@@ -1,6 +1,6 @@
 """The endpoints: each parses the request, calls one service and formats the response."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -15,21 +15,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.settings import api_settings
-from rest_framework.views import APIView
 
 from recommendations import services
-from recommendations.errors import CasinoNotConfigured, UserNotFound
-from recommendations.serving.options import all_options_as_json, load_options, options_schema
+from recommendations.errors import IdNotOfType, UserNotFound
 from recommendations.serving.request_filters import FILTERS, NO_FILTERS, RequestFilters, parse_filters
 from recommendations.validation.own_ids import OwnId, parse_own_id
 from tenants.access.limits import admit
+from tenants.http.error_responses import error_body
 from tenants.http.request_state import request_state
 from tenants.models import Casino, Scope
 
 from . import openapi as docs
+from .errors import KINDS
 from .names import check_fields, check_parameters
 from .renderers import PiecewiseJSONRenderer
-from .serializers import ConfigurationSerializer, UsersSerializer
+from .serializers import UsersSerializer
 
 
 class CasinoAPIView(GenericAPIView[Any]):
@@ -70,7 +70,9 @@ class RecommendView(CasinoAPIView):
         )
         if wanted not in recommendations:
             raise UserNotFound("User not found")
-        return Response(recommendations[wanted])
+        if isinstance(answer := recommendations[wanted], IdNotOfType):
+            raise answer
+        return Response(answer)
 
 
 class RecommendManyView(CasinoAPIView):
@@ -83,7 +85,7 @@ class RecommendManyView(CasinoAPIView):
 
     @docs.of_casino(
         docs.RECOMMENDATIONS,
-        codes=[*docs.BODY_CODES, "casino_not_configured", "invalid_parameter", "id_not_of_type"],
+        codes=[*docs.BODY_CODES, "casino_not_configured", "invalid_parameter"],
         operation_id="recommend_many",
         examples=[docs.example({"recommendations": [docs.EXAMPLE_RECOMMENDATION], "unknown_users": [32]})],
         **docs.with_body(docs.MANY),
@@ -141,6 +143,22 @@ class PurchaseView(CasinoAPIView):
         return Response(
             {"message": "Coupons created successfully", "coupon_ids": coupon_ids}, status=status.HTTP_201_CREATED
         )
+
+
+def _by_user(
+    user_ids: Sequence[OwnId], recommendations: Mapping[OwnId, dict[str, Any] | IdNotOfType]
+) -> dict[str, Any]:
+    """`failed_users` only where there are some."""
+    failed = [
+        {"user_id": user_id, **error_body(str(answer), KINDS[IdNotOfType].code)}
+        for user_id, answer in recommendations.items()
+        if isinstance(answer, IdNotOfType)
+    ]
+    return {
+        "recommendations": [answer for answer in recommendations.values() if isinstance(answer, dict)],
+        "unknown_users": [user_id for user_id in dict.fromkeys(user_ids) if user_id not in recommendations],
+        **({"failed_users": failed} if failed else {}),
+    }
 
 
 def _parse_parameters(parameters: QueryDict) -> RequestFilters:

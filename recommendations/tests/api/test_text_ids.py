@@ -156,6 +156,36 @@ def test_a_later_user_of_another_type_gets_an_error_and_no_wrong_number(caller_a
     assert answer.json()["error"].startswith(f"The id 007 is no {declared}: map it to string")
 
 
+@pytest.mark.parametrize("declared", ["int", "float", "uuid"])
+def test_of_a_batch_one_user_of_another_type_gets_an_error_and_the_others_their_bets(caller_a, casino_a, declared):
+    numbers = [UUID] if declared == "uuid" else [31, 32]
+    body = {"recommender_type": "static", "recommendation_schema": {"user_id": declared}}
+    assert caller_a.post("/config", body).status_code == 200
+    with use_casino(casino_a.current):
+        store_users([user_row(id=own) for own in ["007", *numbers]])
+    answer = caller_a.post("/recommend", {"user_ids": ["nobody", "007", *numbers]})
+    assert answer.status_code == 200
+    alone = caller_a.get("/recommend/007").json()
+    assert answer.json() == {
+        "recommendations": [{"user_id": own} for own in numbers],
+        "unknown_users": ["nobody"],
+        "failed_users": [{"user_id": "007", **alone}],
+    }
+    assert "failed_users" not in caller_a.post("/recommend", {"user_ids": numbers}).json()
+
+
+def test_an_event_of_another_type_fails_the_users_who_would_see_it(call, casino_a):
+    fields = {"id": {"type": "int", "source_field": "event_id"}}  # as configured before there were events
+    casino_a.refresh_from_db()
+    casino_a.recommendation_schema = {
+        "events": {"type": "list", "source_field": "recommended_events", "fields": fields}
+    }
+    casino_a.save()
+    answer = call.post("/recommend", {"user_ids": [31]}).json()
+    assert (answer["recommendations"], [each["user_id"] for each in answer["failed_users"]]) == ([], [31])
+    assert answer["failed_users"][0]["code"] == "id_not_of_type"
+
+
 def test_a_purchase_takes_a_text(call, casino_a, settings):
     settings.RECSYS_TEST_ENDPOINTS = True
     assert call.post(f"/purchase/{UUID}").status_code == 201
