@@ -17,7 +17,8 @@ Odd = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 class RecentSelection(msgspec.Struct, frozen=True, gc=False):
     """A selection of a user's coupon, as stored in the user's tallies. `timestamp`: Unix seconds. Void: no odd. The
-    league and the teams are keys, see `identity`."""
+    league and the teams are keys, see `identity`. `market` and `outcome` are empty where the coupon names none, and
+    `line` is its band, see `outcome_keys`."""
 
     timestamp: float
     event_id: int | None
@@ -27,6 +28,9 @@ class RecentSelection(msgspec.Struct, frozen=True, gc=False):
     home_team: str
     away_team: str
     odd: float | None
+    market: str = ""
+    line: str = ""
+    outcome: str = ""
 
 
 class TallySelection(msgspec.Struct, gc=False):

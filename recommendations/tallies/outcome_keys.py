@@ -1,0 +1,32 @@
+"""What tallies count of a selection that names the outcome of a market, within its sport."""
+
+from functools import lru_cache
+
+from recommendations.validation.fields import SEPARATOR
+from tenants.numbers import parse_decimal
+
+OUTCOME_ATTRIBUTES = ("market", "market_line", "market_outcome", "market_odds_band")
+OFFERED_ATTRIBUTES = tuple(f"offered_{name}" for name in OUTCOME_ATTRIBUTES)  # of a casino, beside those bet on
+
+_OWN_BAND_UP_TO = 20
+_BAND = 5
+
+
+@lru_cache(4_096)
+def line_band(line: str) -> str:
+    """The line itself up to 20 and for text; beyond, the nearest multiple of 5: totals of 219.5 and 221 are alike."""
+    number = parse_decimal(line)
+    if number is None or abs(number) <= _OWN_BAND_UP_TO:
+        return line
+    return str(round(number / _BAND) * _BAND)
+
+
+def keys_of_outcome(sport: str, market: str, band: str, outcome: str) -> tuple[str, str, str]:
+    """The values of the first three of `OUTCOME_ATTRIBUTES`; `band` is the `line_band`."""
+    key = f"{sport}{SEPARATOR}{market}"
+    return key, f"{key}{SEPARATOR}{band}", f"{key}{SEPARATOR}{outcome}"
+
+
+def key_of_odds_band(sport: str, band: int) -> str:
+    """The value of the last of `OUTCOME_ATTRIBUTES`; `band` as in `BAND_BOUNDS`."""
+    return f"{sport}{SEPARATOR}{band}"
