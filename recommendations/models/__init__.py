@@ -6,6 +6,7 @@ from .evaluation import Evaluation
 from .event import Event, EventStatus, EventTeam, OfferChange, OfferVersion, Team
 from .fitted import FittedModel
 from .learnt import LearntValue
+from .market import MAX_PRODUCERS, Feed, Market, MarketLine, MarketStatus, PriceChange, PriceVersion, Producer
 from .profile import UserProfile
 from .removal import RemovedRow
 from .served import ServedSlip
@@ -15,17 +16,25 @@ from .user import User, UserStatus
 from .waiting import WaitingChange
 
 __all__ = [
+    "MAX_PRODUCERS",
     "CasinoTally",
     "ErasedUser",
     "Evaluation",
     "Event",
     "EventStatus",
     "EventTeam",
+    "Feed",
     "FittedModel",
     "LearntValue",
+    "Market",
+    "MarketLine",
+    "MarketStatus",
     "OfferChange",
     "OfferVersion",
     "PendingCasinoSums",
+    "PriceChange",
+    "PriceVersion",
+    "Producer",
     "PurchasedCoupon",
     "RemovedRow",
     "ServedSlip",
