@@ -34,7 +34,8 @@ class RecentSelection(msgspec.Struct, frozen=True, gc=False):
 
 
 class TallySelection(msgspec.Struct, gc=False):
-    """A selection of a `TallyCoupon`. Unknown league and country, and a one-sided event's away team, are empty."""
+    """A selection of a `TallyCoupon`. Unknown league and country, and a one-sided event's away team, are empty; so are
+    `market`, `line` and `outcome` of a selection that names none."""
 
     sport: Text
     league: str
@@ -44,6 +45,9 @@ class TallySelection(msgspec.Struct, gc=False):
     category: str = ""
     event_id: EventId | None = None
     odd: Odd | None = None
+    market: str = ""
+    line: str = ""
+    outcome: str = ""
 
 
 class TallyCoupon(msgspec.Struct, array_like=True, gc=False):

@@ -21,6 +21,8 @@ from recommendations.offer import ATTRIBUTES
 from recommendations.validation.fields import SEPARATOR
 from recommendations.validation.identity import Match, keys_of_bet, league_key, match_of
 
+from .outcome_bets import WIDTH as BET_WIDTH
+from .outcome_bets import numbers_of_bets, weights_of_bets, with_bets
 from .selections import BAND_BOUNDS, RecentSelection, TallyCoupon, TallySelection, weight_at
 
 RECENT_SELECTIONS = 300
@@ -30,7 +32,9 @@ MAX_OPEN_EVENTS = 5_000  # of selections that are no longer recent; ids and matc
 TALLIED = (*ATTRIBUTES, "odds_band")
 
 _MAX_VALUES_IN_MEMORY, _MAX_EVENTS_IN_MEMORY = 20 * MAX_VALUES, 20 * MAX_OPEN_EVENTS
-_FORMAT, _FORMAT_OF_NAMES = 2, 1  # the latter has names of leagues and teams instead of keys
+# The first has names of leagues and teams instead of keys. The last is that of users with bets on outcomes of markets:
+# releases that don't know these count such users' coupons again.
+_FORMAT_OF_NAMES, _FORMAT, _FORMAT_WITH_BETS = 1, 2, 3
 _WIDTH = 7  # numbers per selection: event id or 0, five indices into the list of words, thousandths of the odd
 _ZERO = (0, 0.0)
 _NO_BAND = -1  # of a void selection
@@ -58,7 +62,8 @@ class _RecentCoupon(msgspec.Struct, array_like=True, order=True, gc=False):
 
 class _PackedTallies(msgspec.Struct, array_like=True):
     """`older`: per attribute the (count, weight) of selections that are no longer recent. Recent ones are not summed in
-    advance: a user with few coupons has no others. `has_unknown`: some words may stand for what is unknown."""
+    advance: a user with few coupons has no others. `has_unknown`: some words may stand for what is unknown. `bets`: of
+    recent coupons that name outcomes, the key -> three numbers per recent selection, see `outcome_bets`."""
 
     format: int
     words: list[str] = []
@@ -67,16 +72,21 @@ class _PackedTallies(msgspec.Struct, array_like=True):
     older_events: set[_Number] = set()
     older_matches: set[tuple[_Number, _Number]] = set()
     has_unknown: bool = False
+    bets: dict[int, list[_Number]] = {}
 
     @property
     def is_consistent(self) -> bool:
         """Whether selections are complete, and words are in the list."""
         if any(len(coupon.selections) % _WIDTH for coupon in self.coupons):
             return False
+        selections = {coupon.key: len(coupon.selections) // _WIDTH for coupon in self.coupons} if self.bets else {}
+        if any(len(numbers) != selections.get(key, 0) * BET_WIDTH for key, numbers in self.bets.items()):
+            return False
         numbers = [number for coupon in self.coupons for number in coupon.selections]
         used = [max(numbers[place::_WIDTH], default=0) for place in range(1, _WIDTH - 1)]
         used += [max(sums, default=0) for sums in self.older[:-1]]
         used += [max(match) for match in self.older_matches]
+        used += [max(bets, default=0) - 1 for bets in self.bets.values()]
         return min(numbers, default=0) >= 0 and max(used) < max(len(self.words), 1)
 
 
@@ -113,9 +123,10 @@ class Tallies:
             raise UnknownTalliesFormat(
                 f"Stored tallies can't be decoded: {error}. Run `manage.py rebuild_profiles`."
             ) from error
-        if packed.format != _FORMAT or len(packed.older) != len(TALLIED):
+        if packed.format not in {_FORMAT, _FORMAT_WITH_BETS} or len(packed.older) != len(TALLIED):
             raise UnknownTalliesFormat(
-                f"Stored tallies have format {packed.format} instead of {_FORMAT}. Run `manage.py rebuild_profiles`."
+                f"Stored tallies have format {packed.format} instead of {_FORMAT} or {_FORMAT_WITH_BETS}. "
+                "Run `manage.py rebuild_profiles`."
             )
         self._packed = packed
         self._selections = sum(len(coupon.selections) for coupon in packed.coupons) // _WIDTH
@@ -123,6 +134,7 @@ class Tallies:
         self._counts: dict[str, dict[str, int]] | None = None
 
     def encode(self) -> bytes:
+        self._packed.format = _FORMAT_WITH_BETS if self._packed.bets else _FORMAT
         return _ENCODER.encode(self._packed)
 
     def encode_bounded(self) -> bytes:
@@ -162,6 +174,7 @@ class Tallies:
         for coupon in packed.coupons:
             for column in range(1, _WIDTH - 1):
                 used.update(coupon.selections[column::_WIDTH])
+        used.update(number - 1 for numbers in packed.bets.values() for number in numbers if number)
         new = {old: place for place, old in enumerate(sorted(used))}
         packed.words = [packed.words[old] for old in new]
         packed.older[:-1] = [{new[old]: sums for old, sums in each.items()} for each in packed.older[:-1]]
@@ -169,6 +182,8 @@ class Tallies:
         for coupon in packed.coupons:
             for column in range(1, _WIDTH - 1):
                 coupon.selections[column::_WIDTH] = [new[old] for old in coupon.selections[column::_WIDTH]]
+        for key, numbers in packed.bets.items():
+            packed.bets[key] = [1 + new[number - 1] if number else 0 for number in numbers]
         self._places = self._counts = None
 
     def require_consistent(self) -> None:
@@ -195,6 +210,8 @@ class Tallies:
                 insort(recent, added)
             else:
                 recent.append(added)
+            if bets := numbers_of_bets(coupon.selections, self._places):
+                self._packed.bets[coupon.key] = bets
             self._selections += len(coupon.selections)
             self._packed.older_events.update(coupon.unread_events)
         self._packed.words = list(self._places)
@@ -210,12 +227,20 @@ class Tallies:
             old = min(surplus, len(coupon.selections) // _WIDTH)
             self._add_older(coupon.timestamp, coupon.selections[: old * _WIDTH])
             del coupon.selections[: old * _WIDTH]
+            self._drop_bets(coupon.key, old)
             surplus, self._selections = surplus - old, self._selections - old
             if not surplus:
                 break
         while len(coupons) - dropped > RECENT_STAKES and not coupons[dropped].selections:
             dropped += 1
         del coupons[:dropped]
+
+    def _drop_bets(self, key: int, selections: int) -> None:
+        """Those of a coupon's first selections. They are not summed: recent ones are enough to choose outcomes by."""
+        numbers = self._packed.bets.get(key, [])
+        del numbers[: selections * BET_WIDTH]
+        if not any(numbers):
+            self._packed.bets.pop(key, None)
 
     def _add_older(self, timestamp: float, numbers: list[int]) -> None:
         weight, packed = weight_at(timestamp), self._packed
@@ -242,7 +267,8 @@ class Tallies:
         return self._counts
 
     def weights_at(self, now: float) -> dict[str, dict[str, float]]:
-        """Attribute -> value -> the decayed number of selections: one made at `now` (Unix seconds) counts 1."""
+        """Attribute -> value -> the decayed number of selections: one made at `now` (Unix seconds) counts 1. With
+        `OUTCOME_ATTRIBUTES`, of recent selections, if any of them names an outcome."""
         coupons, decay = self._packed.coupons, 1.0 / weight_at(now)
         weighted = [(decay * weight_at(coupon.timestamp), len(coupon.selections) // _WIDTH) for coupon in coupons]
         weights = [weight for weight, count in weighted for _ in range(count)]
@@ -251,18 +277,32 @@ class Tallies:
         for each, column in zip(sums, columns, strict=True):
             for key, weight in zip(column, weights, strict=True):
                 each[key] = each.get(key, 0.0) + weight
-        return self._by_name(sums)
+        named = self._by_name(sums)
+        if self._packed.bets:
+            named |= weights_of_bets(weights, columns[0], columns[-1], self._bets(), self._packed.words)
+        return named
 
     @property
     def recent(self) -> list[RecentSelection]:
         """The newest selections, at most `RECENT_SELECTIONS`, the newest last."""
         words = self._packed.words
-        return [
+        recent = [
             RecentSelection(
                 coupon.timestamp, event_id or None, words[a], words[b], words[c], words[d], words[e], odd / 1000 or None
             )
             for coupon in self._packed.coupons
             for event_id, a, b, c, d, e, odd in _by_selection(coupon.selections)
+        ]
+        return with_bets(recent, self._bets(), words) if self._packed.bets else recent
+
+    def _bets(self) -> list[int]:
+        """`BET_WIDTH` numbers for each recent selection."""
+        bets = self._packed.bets
+        nothing = [0] * BET_WIDTH
+        return [
+            number
+            for coupon in self._packed.coupons
+            for number in bets.get(coupon.key) or nothing * (len(coupon.selections) // _WIDTH)
         ]
 
     def leagues_within(self, since: float, until: float) -> Counter[str]:

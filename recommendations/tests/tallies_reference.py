@@ -31,6 +31,20 @@ def values(selection: Any) -> dict[str, str]:
     return keys_of(**{name: selection.get(name, "") for name in TEXTS}) | bands(selection.get("odd"))
 
 
+def bet_values(selection: Any) -> dict[str, str]:
+    """The values of a selection that names the outcome of a market, within its sport."""
+    if not (selection.get("market") and selection.get("outcome")):
+        return {}
+    sport, line = selection["sport"], selection.get("line", "")
+    band = line if not line or abs(float(line)) <= 20 else str(5 * round(float(line) / 5))
+    parts = {
+        "market": [selection["market"]],
+        "market_line": [selection["market"], band],
+        "market_outcome": [selection["market"], selection["outcome"]],
+    } | {"market_" + name: [band] for name, band in bands(selection.get("odd")).items()}
+    return {attribute: "\x1f".join([sport, *each]) for attribute, each in parts.items()}
+
+
 def selections_of(coupons: Any) -> list[tuple[float, Any]]:
     """(timestamp, selection), the oldest first."""
     ordered = sorted(coupons, key=lambda coupon: (coupon.timestamp, coupon.pk))
@@ -54,6 +68,7 @@ def assert_tallies_match_coupons(tallies: Tallies, coupons: Any) -> None:
     assert {name: each for name, each in tallies.counts.items() if each} == counts
     for attribute, each in weights.items():
         assert tallies.weights_at(LANDMARK)[attribute] == pytest.approx(each, rel=1e-9)
+    assert_bets_match(tallies, selections[-300:])
     recent = [(each.timestamp, each.event_id, each.sport, each.league, each.odd) for each in tallies.recent]
     assert recent == [
         (
@@ -68,6 +83,23 @@ def assert_tallies_match_coupons(tallies: Tallies, coupons: Any) -> None:
     newest = sorted(coupons, key=lambda coupon: (coupon.timestamp, coupon.pk))[-50:]
     assert tallies.stakes == [(coupon.timestamp.timestamp(), coupon.stake) for coupon in newest]
     assert tallies.older_events <= {event_key(each) for _, each in selections[:-300]}
+
+
+def assert_bets_match(tallies: Tallies, recent: Any) -> None:
+    """The bets on outcomes equal those of these recent selections."""
+    weights: Any = defaultdict(Counter)
+    for timestamp, each in recent:
+        for attribute, value in bet_values(each).items():
+            weights[attribute][value] += 2 ** ((timestamp - LANDMARK) / (30 * DAY))
+    counted = tallies.weights_at(LANDMARK)
+    for attribute in ("market", "market_line", "market_outcome", "market_odds_band"):
+        assert counted.get(attribute, {}) == pytest.approx(weights[attribute], rel=1e-9)
+    told = [(each.market, each.line, each.outcome) for each in tallies.recent]
+    expected = [bet_values(each) for _, each in recent]
+    assert [bool(market) for market, _, _ in told] == [bool(each) for each in expected]
+    for (market, line, outcome), each in zip(told, expected, strict=True):
+        assert not each or each["market_line"].split("\x1f")[1:] == [market, line]
+        assert not each or each["market_outcome"].split("\x1f")[1:] == [market, outcome]
 
 
 def assert_no_upcoming_event_is_forgotten(tallies: Tallies, coupons: Any) -> None:

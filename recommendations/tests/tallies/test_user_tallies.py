@@ -18,12 +18,21 @@ from recommendations.tests.tallies_reference import assert_tallies_match_coupons
 from recommendations.validation.identity import is_held
 
 DAY = 86_400
+BETS = st.fixed_dictionaries(
+    {},
+    optional={
+        "market": st.sampled_from(["1X2", "TOTALS", ""]),
+        "line": st.sampled_from(["", "2.5", "-1.5", "219.5", "222"]),
+        "outcome": st.sampled_from(["HOME", "OVER", "2.5", ""]),
+    },
+)
 SELECTIONS = st.builds(
-    lambda event_id, sport, league, odd: selection(event_id=event_id, sport=sport, league=league, odd=odd),
+    lambda event_id, sport, league, odd, bet: selection(event_id=event_id, sport=sport, league=league, odd=odd) | bet,
     st.none() | st.integers(1, 2**63 - 1),
     st.sampled_from(["FOOTBALL", "HANDBALL"]),
     st.sampled_from("ABCDE"),
     st.integers(1_001, 12_000).map(lambda thousandths: thousandths / 1000) | st.just(999_999.999) | st.none(),
+    st.just({}) | BETS,
 )
 COUPONS = st.builds(
     lambda timestamp, cents, selections: SimpleNamespace(
@@ -175,6 +184,56 @@ def test_events_of_older_selections_are_stored_until_they_are_forgotten():
     assert tallies.older_events == set()
 
 
+OVER = {"market": "TOTALS", "line": "2.5", "outcome": "OVER"}
+
+
+def test_many_coupons_with_and_without_outcomes_in_any_order_give_the_reference_tallies():
+    rng = random.Random(3)
+    bets = [{}, OVER, OVER | {"line": "219.5"}, {"market": "1X2", "outcome": "HOME"}]
+    coupons = [
+        coupon(key, rng.randrange(400), [selection(**rng.choice(bets)) for _ in range(rng.randint(0, 3))])
+        for key in range(1, 400)
+    ]
+    tallies = Tallies()
+    for each in rng.sample(coupons, len(coupons)):
+        add(tallies, each)
+    assert_tallies_match_coupons(tallies, coupons)
+    tallies.require_consistent()
+
+
+def test_tallies_without_outcomes_are_written_in_the_format_of_the_release_before():
+    tallies = tallies_of_days("AB", "C")
+    *before, bets = msgspec.msgpack.decode(tallies.encode(), strict=False)
+    assert (before[0], bets, "market" in tallies.weights_at(0.0)) == (2, {}, False)
+
+
+def test_earlier_releases_refuse_tallies_with_outcomes_and_so_count_them_from_the_coupons():
+    tallies = tallies_of_days("AB", "C")
+    add(tallies, coupon(9, 9 * DAY, [selection(), selection(**OVER)]))
+    assert tallies.encode()[:2] == b"\x98\x03"
+    assert [each.market for each in Tallies(tallies.encode()).recent] == ["", "", "", "", "TOTALS"]
+
+
+def test_outcomes_are_forgotten_with_the_last_recent_selection_that_names_one():
+    tallies = Tallies()
+    add(tallies, coupon(1, 0, [selection(**OVER), selection()]))
+    for key in range(2, RECENT_SELECTIONS + 1):
+        add(tallies, coupon(key, key, [selection()]))
+    assert tallies.encode()[1] == 2
+    tallies.require_consistent()
+
+
+def test_a_user_of_ever_new_names_keeps_the_recent_outcomes():
+    tallies = Tallies()
+    for key in range(60):
+        news = [selection(league=f"L{key}.{n}", home_team=f"H{key}.{n}") | OVER | {"line": f"{n}.5"} for n in range(50)]
+        add(tallies, coupon(key, key, news))
+        tallies = Tallies(tallies.encode_bounded())
+    tallies.require_consistent()
+    assert [each.line for each in tallies.recent[-3:]] == ["50", "50", "50"]
+    assert tallies.weights_at(at(0).timestamp())["market"] == {"FOOTBALL\x1fTOTALS": pytest.approx(300, rel=1e-3)}
+
+
 def packed_names(coupons, older=(), events=()):
     """Tallies as earlier releases packed them, with names instead of keys."""
     words = ["FOOTBALL", "PREMIER LEAGUE", "ENGLAND", "ARSENAL", "CHELSEA"]
@@ -226,8 +285,9 @@ def test_a_bet_holds_the_match_in_its_category_and_where_one_of_both_is_unknown(
 
 
 def packed_with(**changes):
-    fields = {"words": ["A"] * 5, "coupons": [], "older": [{}] * len(TALLIED), "events": [], "matches": []} | changes
-    return msgspec.msgpack.encode([2, *fields.values()])
+    fields = {"words": ["A"] * 5, "coupons": [], "older": [{}] * len(TALLIED), "events": [], "matches": [],
+              "has_unknown": False} | changes  # fmt: skip
+    return msgspec.msgpack.encode([3 if "bets" in changes else 2, *fields.values()])
 
 
 @pytest.mark.parametrize(
@@ -237,7 +297,7 @@ def packed_with(**changes):
         b"\xc1",
         b"\x91" * 100_000,
         b"\x96\x02" + b"\x91" * 100_000,
-        msgspec.msgpack.encode([3, [], [], [], [], []]),
+        msgspec.msgpack.encode([4, [], [], [], [], []]),
         packed_with(older=[{}]),
         packed_with(coupons=[[float("nan"), 1, 1, []]]),
         packed_with(coupons=[[float("inf"), 1, 1, []]]),
@@ -258,6 +318,9 @@ def test_tallies_of_an_unknown_format_are_rejected(packed):
         {"coupons": [[1e9, 1, 1, [0, 0, 0, 0, -9, 0, 2_000]]]},
         {"older": [{9: (1, 1.0)}, *[{}] * 5]},
         {"matches": [[0, 9]]},
+        {"bets": {1: [1, 1, 1]}},
+        {"coupons": [[1e9, 1, 1, [0, 0, 0, 0, 0, 0, 2_000]]], "bets": {1: [1, 1]}},
+        {"coupons": [[1e9, 1, 1, [0, 0, 0, 0, 0, 0, 2_000]]], "bets": {1: [1, 6, 1]}},
     ],
 )
 def test_contradicting_tallies_are_rejected_before_they_are_merged(changes):
