@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from .documents import items_of, read_document, require_object
+from .documents import items_of, read_document, read_json, require_object
 from .errors import UnreadableDocument, UnreadableValue
 from .evaluate import Scope, encodable, require_few, value_of
 from .format import FieldRule, ListRule, Mapping, Rule
@@ -109,7 +109,7 @@ class DocumentMapper:
         values = rule.each.find(scope.item)
         if not values:
             return ABSENT
-        items = [item for value in values for item in (value if isinstance(value, list) else [value])]
+        items = [item for value in map(_opened, values) for item in (value if isinstance(value, list) else [value])]
         require_few(items)
         return [
             dict(
@@ -121,6 +121,16 @@ class DocumentMapper:
             else UNREADABLE
             for number, item in enumerate(items)
         ]
+
+
+def _opened(value: Any) -> Any:
+    """What is in a JSON column, which change events have as text; another value as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return read_json(value.encode())
+    except (ValueError, RecursionError):
+        return value
 
 
 def _id_text(value: Any) -> str | None:

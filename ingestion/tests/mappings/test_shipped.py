@@ -13,7 +13,8 @@ from ingestion.storing.transaction import store_messages
 from ingestion.tests.closing_messages import NOW
 from ingestion.tests.decoded_messages import envelope_of
 from ingestion.topics import TOPICS
-from recommendations.models import Event, User
+from recommendations.models import Event, PurchasedCoupon, User
+from recommendations.tests.factories import UserFactory
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
@@ -159,3 +160,18 @@ def test_debezium_events(feed):
     assert events(feed)[0][5:] == ("2050-06-01T15:00", None, "SUSPENDED")
     assert feed.remove("debezium-events", b'{"id": 6001}') == "removed"
     assert feed.rows(Event, "id") == []
+
+
+def test_debezium_coupons(feed, casino_a):
+    with use_casino(casino_a.current):
+        UserFactory(id=5000)
+    assert feed.send("debezium-coupons", "debezium_coupons.ndjson") == ["stored", "stored", "removed"]
+    [(coupon_id, stake, selections)] = feed.rows(PurchasedCoupon, "id", "stake", "recommended_events")
+    assert (coupon_id, float(stake)) == (7001, 4.0)
+    assert [(each["event_id"], each["home_team"], each["odd"]) for each in selections] == [
+        (6001, "TOWN 1", 1.8), (6002, "EXAMPLE OPEN WINNER", 11),
+    ]  # fmt: skip
+    damaged = feed.send("debezium-coupons", "debezium_coupons.ndjson", ('[{\\"event_id', '[[{\\"event_id'))
+    assert damaged == ["missing", "missing", "duplicate"]
+    assert feed.remove("debezium-coupons", b'{"id": 7001}') == "removed"
+    assert feed.rows(PurchasedCoupon, "id") == []
