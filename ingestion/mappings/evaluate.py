@@ -54,9 +54,12 @@ def _through(rule: FieldRule, found: list[Any]) -> Any:
     for function in rule.functions:
         if function.takes_all:
             values = [function.apply([each for each in values if each is not None] or _nothing())]
+        elif function.makes_several:
+            values = [part for each in values for part in ([None] if each is None else _applied(function, each))]
+            require_few(values)
         else:
             values = [_applied(function, each) for each in values]
-        if any(each is ABSENT for each in values):
+        if not values or any(each is ABSENT for each in values):
             return ABSENT
     if len(values) > 1:
         raise UnreadableValue(f"is one of {len(values)} found: choose with first, lowest, join or a narrower path")

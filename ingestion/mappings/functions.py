@@ -61,12 +61,17 @@ def _make_suffix(node: Node) -> Function:
 
 
 def _make_split(node: Node) -> Function:
+    """One part of a text with `take`, else all of them, as several values."""
     given = node.fields(("at", "take"), "split")
-    if given.keys() != {"at", "take"}:
-        raise node.fail("split needs at, a text, and take, the part's number from 0")
-    at, take = given["at"].text("at", 20), given["take"].value
-    if not at or isinstance(take, bool) or not isinstance(take, int) or not -10 <= take < 10:
-        raise node.fail("split: at is a text, and take a number from -10 (from the end) to 9")
+    if "at" not in given:
+        raise node.fail("split needs at, a text; with take, a part's number from 0, it is that part alone")
+    if not (at := given["at"].text("at", 20)):
+        raise given["at"].fail("at must not be empty")
+    if "take" not in given:
+        return Function("split", lambda value: _parts(text_of(value), at), makes_several=True)
+    take = given["take"].value
+    if isinstance(take, bool) or not isinstance(take, int) or not -10 <= take < 10:
+        raise given["take"].fail("take must be a number from -10 (from the end) to 9")
 
     def split(value: Any) -> str:
         parts = text_of(value).split(at)
@@ -75,6 +80,10 @@ def _make_split(node: Node) -> Function:
         return parts[take].strip()
 
     return Function("split", split)
+
+
+def _parts(text: str, at: str) -> list[str]:
+    return [part for each in text.split(at) if (part := each.strip())]
 
 
 def _make_replace(node: Node) -> Function:
@@ -141,7 +150,11 @@ FUNCTIONS: dict[str, Kind] = {
     "text": Kind(_of_text("text", str), "A number, `true` or `false` as text.", False),
     "prefix": Kind(_make_prefix, "`prefix: 'sr:'` puts text before it."),
     "suffix": Kind(_make_suffix, "`suffix: ' FC'` puts text behind it."),
-    "split": Kind(_make_split, "`split: {at: ':', take: -1}` is the last part; 0 is the first."),
+    "split": Kind(
+        _make_split,
+        "`split: {at: ':', take: -1}` is the last part; 0 is the first. `[split: {at: ';'}, list]` makes a list of all "
+        "parts but empty ones.",
+    ),
     "replace": Kind(_make_replace, "`replace: {find: _, with: ' '}`, each time that it occurs."),
     "words": Kind(
         _make_words,

@@ -13,7 +13,7 @@ from .format import AllOf, Constant, FieldRule, FirstOf, ListRule, Rule
 from .functions import make_function
 from .paths import InvalidPath, Path, compile_path
 from .tree import Node, listed, unknown
-from .values import ABSENT
+from .values import ABSENT, Function
 
 LIST_FIELDS: dict[str, type[msgspec.Struct]] = {"recommended_events": SelectionMessage}
 # A default would say of a row what its feed has left out: that it is open, at this price, without this limit.
@@ -126,10 +126,14 @@ def _source_of_value(kind: str, node: Node) -> Constant | FirstOf | AllOf:
     return AllOf(paths) if kind == "all" else FirstOf(paths, of_document=kind == "document")
 
 
-def _functions(node: Node) -> tuple[Any, ...]:
+def _functions(node: Node) -> tuple[Function, ...]:
     functions = tuple(make_function(each) for each in node.items())
     if len(functions) > _MAX_FUNCTIONS:
         raise node.fail(f"then has at most {_MAX_FUNCTIONS} functions")
+    several = [number for number, each in enumerate(functions) if each.makes_several]
+    if several and not any(each.takes_all for each in functions[several[-1] :]):
+        text = "split without take makes several values: take one of them, or go on with list, first, last or join"
+        raise node.items()[several[-1]].fail(text)
     return functions
 
 

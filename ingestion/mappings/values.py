@@ -35,7 +35,8 @@ ABSENT = _Absent()
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One step on a value's way. With `takes_all` it gets the list of all values found, else each of them.
+    """One step on a value's way. With `takes_all` it gets the list of all values found, else each of them. With
+    `makes_several` it makes a list of values of each.
 
     `apply` raises UnreadableValue. `guesses`: it gives a value also for text that is not in its table.
     """
@@ -44,6 +45,7 @@ class Function:
     apply: Callable[[Any], Any]
     takes_all: bool = False
     guesses: bool = False
+    makes_several: bool = False
 
 
 def text_of(value: Any) -> str:

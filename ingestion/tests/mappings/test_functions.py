@@ -130,8 +130,11 @@ def test_an_hour_that_a_clock_change_repeats_is_its_first():
         ("split", "m.yaml:3:28: split needs arguments: `split: {at:"),
         ("{lower: 1}", "m.yaml:3:29: lower takes no arguments"),
         ("{a: 1, b: 2}", "m.yaml:3:28: a function is its name, or one name with its arguments"),
-        ("{split: {at: x}}", "m.yaml:3:36: split needs at, a text, and take"),
-        ("{split: {at: '', take: 0}}", "m.yaml:3:36: split: at is a text, and take a number"),
+        ("{split: {take: 0}}", "m.yaml:3:36: split needs at, a text"),
+        ("{split: {at: '', take: 0}}", "m.yaml:3:41: at must not be empty"),
+        ("{split: {at: x, take: ten}}", "m.yaml:3:50: take must be a number from -10"),
+        ("{split: {at: x}}", "m.yaml:3:28: split without take makes several values: take one of them, or go on with"),
+        ("list, split: {at: x}", "m.yaml:3:34: split without take makes several values"),
         ("{split: {at: x, tke: 0}}", "m.yaml:3:44: split has no 'tke'; did you mean take? Allowed: at, take"),
         ("{replace: {find: ''}}", "m.yaml:3:38: replace needs find and with"),
         ("{replace: {find: '', with: x}}", "m.yaml:3:45: find must not be empty"),
@@ -162,6 +165,28 @@ def test_an_hour_that_a_clock_change_repeats_is_its_first():
 def test_a_wrong_function_is_told_with_its_place(then, problem):
     [found] = problems_of(f"messages: events\nfields:\n  league: {{from: x, then: [{then}]}}")
     assert found.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("value", "result"),
+    [
+        ("A; B ;;C", ["A", "B", "C"]),
+        ("A", ["A"]),
+        (["A;B", None, "C"], ["A", "B", "C"]),
+        (";", None),
+        ("", None),
+        (None, UNREADABLE + "is null"),
+        ({"a": 1}, UNREADABLE + "is an object, not text"),
+        (["x;" * 900, "y;" * 900], UNREADABLE + "is a list of more than 1000"),
+    ],
+)
+def test_a_text_becomes_a_list_of_its_parts(value, result):
+    assert field_of("{from: x, then: [{split: {at: ';'}}, list]}", {"x": value}) == result
+
+
+def test_each_part_goes_through_the_functions_behind_split():
+    rule = "{from: x, then: [{split: {at: /}}, lower, {prefix: '-'}, {join: ' '}]}"
+    assert field_of(rule, {"x": "A / B"}) == "-a -b"
 
 
 def test_every_function_is_tested_here():
