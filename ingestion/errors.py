@@ -61,5 +61,9 @@ class UploadChanged(IngestionError):
     """An upload of the same name, with other contents, was stored before."""
 
 
+class UploadReadOtherwise(IngestionError):
+    """Another mapping, or another version of it, made the messages of the same upload that are stored."""
+
+
 class UnreadableFile(IngestionError):
     """A file of messages can't be read, or not to its end; the message says where."""

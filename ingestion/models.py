@@ -39,8 +39,9 @@ class PartitionOffset(CasinoModel):
 class Upload(CasinoModel):
     """The ledger of an upload: a request with an Idempotency-Key (`name`), or an imported file (its digest).
 
-    It advances in the transaction that stores the rows: messages with smaller offsets are stored. `outcomes`: of a
-    request, what became of each of them, as JSON; nothing personal is in it.
+    It advances in the transaction that stores the rows: messages with smaller offsets are stored. `digest` is that of
+    what a repeat must repeat; the second half of it that of the mapping, where one makes the messages. `outcomes`: of a
+    request, the outcome, code and field of each message, as JSON of at most 90 KB; nothing personal is in it.
     """
 
     door = models.CharField(max_length=10)

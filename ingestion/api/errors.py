@@ -3,6 +3,11 @@
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
+MAPPING_CHANGED = (
+    "This Idempotency-Key belongs to an earlier request, which is stored in part, and whose mapping has changed since: "
+    "restore the mapping and repeat the request, or send the messages that have ids with a new key"
+)
+
 
 class IdempotencyKeyInUse(APIException):
     status_code = status.HTTP_409_CONFLICT

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import msgspec
@@ -12,11 +13,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from ingestion.errors import DatabaseUnavailable, UnusableOption, UploadChanged, UploadInProgress
+from ingestion.errors import (
+    DatabaseUnavailable,
+    UnusableOption,
+    UploadChanged,
+    UploadInProgress,
+    UploadReadOtherwise,
+)
+from ingestion.mappings.options import ChosenMapping
 from ingestion.topics import COUPONS, EVENTS, USERS, Topic
 from ingestion.uploads.ledger import UploadId
 from ingestion.uploads.outcomes import ItemOutcome
-from ingestion.uploads.requests import request_upload, store_request
+from ingestion.uploads.requests import find_earlier_outcomes, request_upload, store_request
 from ingestion.uploads.store import UploadedMessage
 from recommendations.api.renderers import PiecewiseJSONRenderer
 from recommendations.api.views import CasinoAPIView
@@ -27,9 +35,9 @@ from tenants.models import Scope
 
 from . import openapi as docs
 from .answers import answer
-from .bodies import CSVDocumentParser, JSONMessagesParser, NDJSONMessagesParser, XMLDocumentParser, body_of
+from .bodies import Body, CSVDocumentParser, JSONMessagesParser, NDJSONMessagesParser, XMLDocumentParser, body_of
 from .documents import mapped_messages, plain_messages, request_mapping
-from .errors import IdempotencyKeyInUse, IdempotencyKeyReused
+from .errors import MAPPING_CHANGED, IdempotencyKeyInUse, IdempotencyKeyReused
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +56,18 @@ class TopicView(CasinoAPIView):
 
     def store(self, messages: list[UploadedMessage], upload: UploadId | None = None) -> list[ItemOutcome]:
         """Raises IdempotencyKeyInUse, IdempotencyKeyReused, OperationalError."""
-        try:
+        with self.told_errors():
             return store_request(casino=self.casino, topic=self.topic, upload=upload, messages=messages)
+
+    @contextmanager
+    def told_errors(self) -> Iterator[None]:
+        """Raises IdempotencyKeyInUse, IdempotencyKeyReused, OperationalError."""
+        try:
+            yield
         except UploadInProgress as error:
             raise IdempotencyKeyInUse from error
+        except UploadReadOtherwise as error:
+            raise IdempotencyKeyReused(MAPPING_CHANGED) from error
         except UploadChanged as error:
             raise IdempotencyKeyReused from error
         except (DatabaseUnavailable, UnusableOption) as error:  # a consumer would park the messages
@@ -71,12 +87,22 @@ class MessagesView(TopicView):
         key = _idempotency_key(request)
         body = body_of(request)
         chosen = request_mapping(request.query_params, self.casino, self.topic)
+        upload = self._upload(key, body, chosen)
+        if chosen is not None and upload is not None:
+            with self.told_errors():
+                earlier = find_earlier_outcomes(upload)
+            if earlier is not None:
+                return answer((), earlier)
         messages = plain_messages(body.values) if chosen is None else mapped_messages(chosen.mapping, body.values)
         charged_by_size = len(body.content) // BYTES_PER_REQUEST
         charge(self.casino, len(messages) // MESSAGES_PER_REQUEST - charged_by_size)
-        parts = () if chosen is None else (chosen.identity,)
-        upload = request_upload(self.topic, key, body.media_type.encode(), body.content, *parts)
         return answer([each.value or b"" for each in messages], self.store(messages, upload))
+
+    def _upload(self, key: str, body: Body, chosen: ChosenMapping | None) -> UploadId | None:
+        parts = body.media_type.encode(), body.content
+        if chosen is None:
+            return request_upload(self.topic, key, *parts)
+        return request_upload(self.topic, key, *parts, chosen.given.encode(), reading=chosen.digest)
 
 
 class EventsView(MessagesView):

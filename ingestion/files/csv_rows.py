@@ -14,8 +14,11 @@ import msgspec
 from msgspec import inspect
 
 from ingestion.errors import UnreadableFile
+from ingestion.mappings.parse_fields import LIST_FIELDS
 from ingestion.numbered_rows import InvalidCsv, numbered_rows
 from ingestion.uploads.store import UploadedMessage
+
+from .left_out import LeftOutColumns
 
 _NULL = "null"
 _SHOWN = 60  # characters of a first line
@@ -25,14 +28,18 @@ _DECODE_ANY = msgspec.json.Decoder(msgspec.Raw).decode
 _CONTAINERS = (inspect.ListType, inspect.DictType, inspect.StructType)
 
 
-def read_csv(source: IO[bytes], message: type[msgspec.Struct], delimiter: str) -> Iterator[UploadedMessage]:
-    """The messages, numbered by their first lines. Raises UnreadableFile."""
+def read_csv(
+    source: IO[bytes], message: type[msgspec.Struct], delimiter: str, left_out: LeftOutColumns
+) -> Iterator[UploadedMessage]:
+    """The messages, numbered by their first lines. `left_out` gets the columns that are no field. Raises
+    UnreadableFile."""
     # bytes that are no UTF-8 become lone surrogates, for which the decoder rejects the message by the field
     text = TextIOWrapper(source, "utf-8-sig", "surrogateescape", newline="")
     rows = numbered_rows(text, delimiter)
     try:
         _, columns = next(rows, (1, []))
         cells = _Cells(columns, message)
+        cells.note_left_out(left_out)
         yield from (cells.message(line, row) for line, row in rows)
     except InvalidCsv as error:
         raise UnreadableFile(f"the file is no CSV: {error}") from error
@@ -54,6 +61,18 @@ class _Cells:
             raise UnreadableFile("the first line names a column twice")
         self._kinds = kinds
         self._columns = len(columns)
+        self._names = columns
+
+    def note_left_out(self, left_out: LeftOutColumns) -> None:
+        """The columns that are no field, and the fields that have no column."""
+        fields: set[tuple[str, ...]] = {(name,) for name in self._kinds}
+        for path in self._paths:
+            if path[0] in LIST_FIELDS and len(path) > 1:
+                inner = msgspec.structs.fields(LIST_FIELDS[path[0]])
+                fields |= {(*path[:-1], each.encode_name) for each in inner}
+        given = zip(self._names, self._paths, strict=True)
+        unknown = [name for name, path in given if path not in fields]
+        left_out.note(unknown, sorted(".".join(path) for path in fields.difference(self._paths)))
 
     def message(self, line: int, row: Sequence[str]) -> UploadedMessage:
         if len(row) != self._columns:

@@ -1,89 +1,120 @@
 """Imports a file's messages into a casino, continuing where an earlier import of the same file ended."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
 from django.utils import timezone
 
 from ingestion.errors import UnreadableFile
+from ingestion.file_place import FilePlace
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Door
 from ingestion.outcomes import DecodedMessage, MessageResult
 from ingestion.topics import Topic
-from ingestion.uploads.ledger import Progress, UploadId, find_progress, forget_upload
+from ingestion.uploads.ledger import Progress, UploadId, find_progress, restart_upload
 from ingestion.uploads.store import UploadedMessage, UploadStore
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
+from .reading import FileReading
 from .rejections import RejectionReport
+from .withheld import WithheldReport
 
 CHUNK = 2_000  # messages of a transaction: some 0.2 s
 VALID, VALID_CHANGE = "valid", "valid change"
 
 
-def file_upload(topic: Topic, digest: str, reading: str) -> UploadId:
-    """The upload of a file with this digest, read in this way: read in another, it has other messages."""
-    return UploadId(Door.FILE, f"{topic.name}:{digest}:{reading}", topic.name, digest)
+def file_upload(topic: Topic, digest: str, reading: FileReading) -> UploadId:
+    """The upload of a file with this digest. A message is identified by the file and its number, however it is read: so
+    the numbering is what a repeat must repeat."""
+    return UploadId(Door.FILE, f"{topic.name}:{digest}", topic.name, reading.numbering, digest, reading.digest)
 
 
 class FileImport:
-    """One import. `counts` are the messages by outcome (of rejected ones, the code), `last_number` is that of the last
-    message that is done."""
+    """One import. `counts` are the messages by outcome (of rejected ones, the code), `last_place` is that of the last
+    message that is done. `from_beginning`: also of what is stored already."""
 
-    def __init__(self, casino: Casino, topic: Topic, upload: UploadId) -> None:
+    def __init__(
+        self, casino: Casino, topic: Topic, digest: str, reading: FileReading, *, from_beginning: bool = False
+    ) -> None:
         self.counts = Counter[str]()
-        self.rejected = self.last_number = 0
-        self._casino, self._topic, self._upload = casino, topic, upload
+        self.rejected = 0
+        self.last_place: FilePlace | None = None
+        self.withheld = WithheldReport(topic)
+        self._casino, self._topic, self._messages = casino, topic, reading.messages
+        self._upload, self._progress = self._find(file_upload(topic, digest, reading))
+        is_other = self._progress is None or not self._progress.is_of(self._upload)
+        self._starts_anew = from_beginning or is_other
+        # in a repeat too the time of the first import: else an old file would be newer than what came after it
+        self._received_at = timezone.now() if self._progress is None else self._progress.received_at
 
-    def forget_earlier(self) -> None:
-        """Let the file be imported from its beginning."""
-        with use_casino(self._casino.current):
-            forget_upload(self._upload)
+    @property
+    def is_continued(self) -> bool:
+        """Whether some of the file's messages are stored already, and left out."""
+        return not self._starts_anew
 
-    def has_begun(self) -> bool:
-        """Whether some of the file's messages are stored already."""
-        return self._progress() is not None
-
-    def store(self, messages: Iterable[UploadedMessage], report: RejectionReport) -> Iterator[None]:
+    def store(self, report: RejectionReport) -> Iterator[None]:
         """Store the messages that are not stored yet; yields after each transaction. Raises UnreadableFile,
-        DatabaseUnavailable and other database errors, UploadInProgress; what was stored before stays."""
-        progress = self._progress()
-        store = self._store(progress.received_at if progress else timezone.now(), report)
-        self.last_number = progress.next_offset - 1 if progress else 0
-        done = self.last_number
-        for chunk in _chunks(message for message in messages if message.number > done):
-            self._count(store.store(chunk, timezone.now()), chunk)
+        DatabaseUnavailable and other database errors, UploadInProgress, UploadReadOtherwise; what was stored before
+        stays."""
+        done = self._begin()
+        store = self._store(report)
+        for chunk in _chunks(message for message in self._messages if message.number >= done):
+            decoded = store.decode(chunk)
+            report.places = _places(chunk)
+            self._count(store.store_decoded(decoded, timezone.now()), chunk, decoded)
             yield
 
-    def check(self, messages: Iterable[UploadedMessage], report: RejectionReport) -> Iterator[None]:
+    def check(self, report: RejectionReport) -> Iterator[None]:
         """Validate the messages, without storing any; yields now and then. Raises UnreadableFile."""
-        store = self._store(timezone.now(), report)
-        for chunk in _chunks(messages):
-            results = [_checked(message) for message in store.decode(chunk)]
+        store = self._store(report)
+        for chunk in _chunks(self._messages):
+            decoded = store.decode(chunk)
+            results = [_checked(message) for message in decoded]
+            report.places = _places(chunk)
             report.write(results)
-            self._count(results, chunk)
+            self._count(results, chunk, decoded)
             yield
 
-    def _store(self, received_at: datetime, report: RejectionReport) -> UploadStore:
+    def _find(self, upload: UploadId) -> tuple[UploadId, Progress | None]:
+        """The upload, and how much of it is stored. If an earlier import numbered the messages otherwise, nothing tells
+        which of them are stored: those without an id are then rejected."""
+        with use_casino(self._casino.current):
+            progress = find_progress(upload)
+        if progress is None or progress.is_of(upload) or progress.is_read_otherwise(upload):
+            return upload, progress
+        return msgspec.structs.replace(upload, digest=progress.digest, place_id=""), progress
+
+    def _begin(self) -> int:
+        """The number of the first message to be stored."""
+        if self._progress is None:
+            return 0
+        if not self._starts_anew:
+            return self._progress.next_offset
+        with use_casino(self._casino.current):
+            restart_upload(self._upload)
+        return 0
+
+    def _store(self, report: RejectionReport) -> UploadStore:
         return UploadStore(
             self._topic,
             self._casino,
             Door.FILE,
             upload=self._upload,
-            received_at=received_at,
+            received_at=self._received_at,
             report_rejected=report.write,
         )
 
-    def _progress(self) -> Progress | None:
-        with use_casino(self._casino.current):
-            return find_progress(self._upload)
-
-    def _count(self, results: Iterable[MessageResult], chunk: list[UploadedMessage]) -> None:
+    def _count(
+        self, results: Iterable[MessageResult], chunk: Sequence[UploadedMessage], decoded: Sequence[DecodedMessage]
+    ) -> None:
         for each in results:
             self.counts[each.outcome] += 1
             self.rejected += each.rejection is not None
-        self.last_number = chunk[-1].number
+        for message, content in zip(chunk, decoded, strict=True):
+            self.withheld.add(message, content)
+        self.last_place = _place(chunk[-1])
 
 
 def _checked(message: DecodedMessage) -> MessageResult:
@@ -91,6 +122,14 @@ def _checked(message: DecodedMessage) -> MessageResult:
     if isinstance(content, Rejection):
         return MessageResult.reject(message.envelope, content)
     return MessageResult(message.envelope, VALID_CHANGE if isinstance(content, Partial) else VALID)
+
+
+def _places(chunk: Iterable[UploadedMessage]) -> dict[int, FilePlace]:
+    return {message.number: _place(message) for message in chunk}
+
+
+def _place(message: UploadedMessage) -> FilePlace:
+    return message.place or FilePlace(line=message.number)
 
 
 def _chunks(messages: Iterable[UploadedMessage]) -> Iterator[list[UploadedMessage]]:

@@ -8,6 +8,7 @@ import ijson
 import msgspec
 
 from ingestion.errors import UnreadableFile
+from ingestion.file_place import FilePlace
 from ingestion.uploads.store import UploadedMessage
 
 _STARTS = {"start_map": "{", "start_array": "["}
@@ -31,7 +32,7 @@ def read_json(source: IO[bytes], most: int) -> Iterator[UploadedMessage]:
             writer.write(event, value)
             if writer.depth == 0:
                 number += 1
-                yield UploadedMessage(number, writer.take())
+                yield UploadedMessage(number, writer.take(), place=FilePlace(message=number))
     except (ijson.JSONError, ValueError, ArithmeticError) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise UnreadableFile(f"the file is no JSON after message {number}: {first_line}") from error

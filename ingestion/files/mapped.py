@@ -1,13 +1,18 @@
 """Reads a file of documents of a feed, by the mapping that is chosen for it."""
 
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOWrapper
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
+
 from ingestion.errors import UnreadableFile
+from ingestion.file_place import FilePlace
 from ingestion.mappings.apply import DocumentMapper
+from ingestion.mappings.columns import names_read
 from ingestion.mappings.documents import encoding_of, find_items, read_document, read_rows
 from ingestion.mappings.errors import InvalidMapping, NoSuchMapping, UnreadableDocument
 from ingestion.mappings.format import Mapping
@@ -21,7 +26,8 @@ from ingestion.uploads.store import UploadedMessage
 from recommendations.validation.settings_limits import limits
 from tenants.models import Casino
 
-from .readers import read_lines
+from .left_out import LeftOutColumns
+from .readers import read_lines, telling_damage
 
 MAX_BYTES = 268_435_456  # of a document in JSON or XML, which is read into memory
 
@@ -41,31 +47,36 @@ def file_mapping(given: str, casino: Casino, topic: Topic) -> ChosenMapping:
 
 def _in_file(path: Path) -> ChosenMapping:
     text = path.read_text(errors="replace")
-    return ChosenMapping(parse_mapping(read_yaml(text, str(path)), str(path)), text.encode())
+    return ChosenMapping.of(parse_mapping(read_yaml(text, str(path)), str(path)), str(path), text.encode())
 
 
-def read_mapped(source: IO[bytes], mapping: Mapping, *, is_by_line: bool) -> Iterator[UploadedMessage]:
-    """The messages, numbered from 1, those of CSV by their lines. With `is_by_line` each line is a document. Raises
+def read_mapped(
+    source: IO[bytes], mapping: Mapping, *, is_by_line: bool, left_out: LeftOutColumns
+) -> Iterator[UploadedMessage]:
+    """The messages, numbered by their lines where a line has one; those of documents with items one by one, from 1.
+    With `is_by_line` each line is a document. `left_out` gets the columns that the mapping does not read. Raises
     UnreadableFile."""
     if is_by_line:
-        return _of_lines(source, mapping)
-    return _of_rows(source, mapping) if mapping.source.kind == "csv" else _of_document(source, mapping)
+        return telling_damage(_of_lines(source, mapping))
+    is_csv = mapping.source.kind == "csv"
+    return telling_damage(_of_rows(source, mapping, left_out) if is_csv else _of_document(source, mapping))
 
 
 def _of_lines(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessage]:
-    number = 0
+    done = 0
     for line in read_lines(source, limits.message_bytes):
+        first = done + 1 if mapping.each else line.number
         raw = line.value or b""
         try:
             document = read_document(mapping.source, raw)
             items: list[Any] = find_items(mapping, document)
         except UnreadableDocument as error:
-            number += 1
-            yield UploadedMessage(number, raw, problem=f"line {line.number}: {error}")
+            done = first
+            yield UploadedMessage(first, raw, problem=str(error), place=FilePlace(line=line.number))
             continue
-        for message in _mapped(DocumentMapper(mapping, document), enumerate(items, start=number + 1)):
-            number = message.number
-            yield message
+        places = [FilePlace(line.number, number if mapping.each else 0) for number in range(1, len(items) + 1)]
+        yield from _mapped(DocumentMapper(mapping, document), zip(count(first), places, items, strict=False))
+        done = first + len(items) - 1
 
 
 def _of_document(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessage]:
@@ -77,26 +88,37 @@ def _of_document(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessag
         items = find_items(mapping, document)
     except UnreadableDocument as error:
         raise UnreadableFile(str(error)) from error
-    yield from _mapped(DocumentMapper(mapping, document), enumerate(items, start=1))
+    numbered = ((number, FilePlace(message=number), item) for number, item in enumerate(items, start=1))
+    yield from _mapped(DocumentMapper(mapping, document), numbered)
 
 
-def _of_rows(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessage]:
+def _of_rows(source: IO[bytes], mapping: Mapping, left_out: LeftOutColumns) -> Iterator[UploadedMessage]:
     encoding = encoding_of(mapping.source, source.read(len(BOM_UTF8)))
     source.seek(0)
     text = TextIOWrapper(source, encoding, newline="")
     try:
-        yield from _mapped(DocumentMapper(mapping, None), read_rows(text, mapping.source))
+        rows = read_rows(text, mapping.source, lambda columns: _note_left_out(columns, mapping, left_out))
+        numbered = ((line, FilePlace(line=line), row) for line, row in rows)
+        yield from _mapped(DocumentMapper(mapping, None), numbered)
     except (InvalidCsv, UnicodeDecodeError) as error:
         raise UnreadableFile(f"the file is no CSV in {encoding}: {error}") from error
     finally:
         text.detach()
 
 
-def _mapped(mapper: DocumentMapper, items: Iterable[tuple[int, Any]]) -> Iterator[UploadedMessage]:
-    for number, item in items:
+def _note_left_out(columns: Sequence[str], mapping: Mapping, left_out: LeftOutColumns) -> None:
+    read = names_read(mapping)
+    if read is not None:
+        left_out.note([each for each in columns if each not in read], sorted(read.difference(columns)))
+
+
+def _mapped(mapper: DocumentMapper, items: Iterable[tuple[int, FilePlace, Any]]) -> Iterator[UploadedMessage]:
+    for number, place, item in items:
         try:
             message = mapper.message_of(item)
         except UnreadableDocument as error:
-            yield UploadedMessage(number, b"", problem=str(error))
+            yield UploadedMessage(number, b"", problem=str(error), place=place)
             continue
-        yield from uploaded([message], number)
+        unread = mapper.values_at(item, message.problems) if message.problems else {}
+        for each in uploaded([message], number):
+            yield msgspec.structs.replace(each, place=place, unread=unread)

@@ -12,23 +12,29 @@ from recommendations.validation.settings_limits import limits
 
 from .csv_rows import read_csv
 from .json_items import read_json
+from .left_out import LeftOutColumns
 from .source import FileFormat
 
 _BLANK = b" \t\r\n"
 
 
 def read_messages(
-    source: IO[bytes], file_format: FileFormat, topic: Topic, delimiter: str = ","
+    source: IO[bytes], file_format: FileFormat, topic: Topic, delimiter: str, left_out: LeftOutColumns
 ) -> Iterator[UploadedMessage]:
-    """The messages, numbered by their line from 1, those of a JSON file by their place. Raises UnreadableFile where the
-    file can't be read any further."""
+    """The messages, numbered by their line from 1, those of a JSON file by their place. `left_out` gets the columns of
+    CSV that are no field. Raises UnreadableFile where the file can't be read any further."""
     readers: dict[FileFormat, Callable[[], Iterator[UploadedMessage]]] = {
-        FileFormat.CSV: lambda: read_csv(source, topic.message, delimiter),
+        FileFormat.CSV: lambda: read_csv(source, topic.message, delimiter, left_out),
         FileFormat.JSON: lambda: read_json(source, limits.message_bytes),
         FileFormat.NDJSON: lambda: read_lines(source, limits.message_bytes),
     }
+    return telling_damage(readers[file_format]())
+
+
+def telling_damage(messages: Iterator[UploadedMessage]) -> Iterator[UploadedMessage]:
+    """The messages. Raises UnreadableFile where the file can't be unpacked or read any further."""
     try:
-        yield from readers[file_format]()
+        yield from messages
     except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
         raise UnreadableFile(f"the file is damaged: {error}") from error
 

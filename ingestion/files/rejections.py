@@ -1,21 +1,24 @@
 """The report of a file's rejected messages: one line of JSON for each, without the message."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 import msgspec
 
+from ingestion.file_place import FilePlace
 from ingestion.outcomes import MessageResult
 
 
 class RejectionReport:
     """Written before each commit: after a crash, a rejection may be there twice, but none is missing. The file is made
-    with the first rejection; `is_continued`: what is in it already stays."""
+    with the first rejection; `is_continued`: what is in it already stays. `places`: where the messages are, by their
+    numbers."""
 
     def __init__(self, path: Path, *, is_continued: bool) -> None:
         self.path = path
+        self.places: Mapping[int, FilePlace] = {}
         self._mode = "ab" if is_continued else "wb"
         self._file: IO[bytes] | None = None
 
@@ -30,7 +33,7 @@ class RejectionReport:
 
     def write(self, results: Iterable[MessageResult]) -> None:
         """Write the rejected ones of these."""
-        lines = b"".join(_line(each) for each in sorted(results, key=_number) if each.rejection is not None)
+        lines = b"".join(self._line(each) for each in sorted(results, key=_number) if each.rejection is not None)
         if not lines:
             return
         if self._file is None:
@@ -38,13 +41,12 @@ class RejectionReport:
         self._file.write(lines)
         self._file.flush()
 
+    def _line(self, result: MessageResult) -> bytes:
+        rejection = result.rejection
+        assert rejection is not None  # noqa: S101 (for the type checker)
+        parts = {"code": rejection.code, "field": rejection.field, "detail": rejection.detail}
+        return msgspec.json.encode(msgspec.to_builtins(self.places[_number(result)]) | parts) + b"\n"
+
 
 def _number(result: MessageResult) -> int:
     return result.envelope.place.offset
-
-
-def _line(result: MessageResult) -> bytes:
-    rejection = result.rejection
-    assert rejection is not None  # noqa: S101 (for the type checker)
-    parts = {"code": rejection.code, "field": rejection.field, "detail": rejection.detail}
-    return msgspec.json.encode({"line": _number(result), **parts}) + b"\n"

@@ -27,7 +27,7 @@ class ServedPruning(MaintenanceTask):
 
 
 class UploadPruning(MaintenanceTask):
-    """Forgets requests and files that were received more than `IDEMPOTENCY_KEY_DAYS` ago, the oldest first."""
+    """Forgets requests that were received more than `IDEMPOTENCY_KEY_DAYS` ago, the oldest first."""
 
     def run(self, now: datetime) -> bool:
         before = now - timedelta(days=settings.IDEMPOTENCY_KEY_DAYS)

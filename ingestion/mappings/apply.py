@@ -5,7 +5,7 @@ closes or restricts works as in any other message.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ import msgspec
 
 from .documents import items_of, read_document, read_json, require_object
 from .errors import UnreadableDocument, UnreadableValue
-from .evaluate import Scope, encodable, require_few, value_of
+from .evaluate import Scope, encodable, found_values, require_few, value_of
 from .format import FieldRule, ListRule, Mapping, Rule
 from .processor_time import ProcessorTime, require_time, within
 from .values import ABSENT, text_of
@@ -81,6 +81,13 @@ class DocumentMapper:
         if self._bytes_left < 0:
             raise UnreadableDocument("too_large", f"the mapping makes more than {MAX_OUTPUT} bytes of the document")
         return MappedMessage(value, problems)
+
+    def values_at(self, item: Any, fields: Iterable[str]) -> dict[str, Any]:
+        """The first value at the paths of each of these fields, as it is in the document."""
+        scope = Scope(item, self._document, self._of_document)
+        rules = {name: rule for name in fields if isinstance(rule := self._mapping.fields.get(name), FieldRule)}
+        found = {name: found_values(rule, scope) for name, rule in rules.items()}
+        return {name: values[0] for name, values in found.items() if values}
 
     def _removed_at(self, scope: Scope) -> bytes:
         rule = self._mapping.fields.get("timestamp")

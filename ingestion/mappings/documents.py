@@ -5,7 +5,8 @@ Hostile ones end with an error: no entities, bounded depth, no duplicate names. 
 
 import json
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from io import StringIO
 from typing import Any, NoReturn, TextIO
@@ -98,18 +99,30 @@ def _read_csv(raw: bytes, source: Source) -> list[Any]:
     return [item for _, item in read_rows(text, source)]
 
 
+def row_lines(source: Source, raw: bytes) -> list[int]:
+    """The first lines of the items of CSV, as far as it can be read."""
+    lines: list[int] = []
+    with suppress(ValueError, InvalidCsv):
+        text = StringIO(raw.decode(encoding_of(source, raw)), newline="")
+        lines.extend(line for line, _ in read_rows(text, source))
+    return lines
+
+
 def encoding_of(source: Source, beginning: bytes) -> str:
     """The encoding of CSV that begins with these bytes: a mark of UTF-8 overrides the mapping."""
     return "utf-8-sig" if source.encoding == "utf-8" or beginning.startswith(BOM_UTF8) else source.encoding
 
 
-def read_rows(text: TextIO, source: Source) -> Iterator[tuple[int, Any]]:
-    """The items of CSV, with their first lines. A row is an object with the names of the first row, without its empty
-    cells. A row with more cells than names is a list, which becomes no message. Raises InvalidCsv, and
-    UnicodeDecodeError."""
+def read_rows(
+    text: TextIO, source: Source, tell_columns: Callable[[list[str]], object] = len
+) -> Iterator[tuple[int, Any]]:
+    """The items of CSV, with their first lines; `tell_columns` gets the names in the first row. A row is an object with
+    these names, without its empty cells. A row with more cells than names is a list, which becomes no message. Raises
+    InvalidCsv, and UnicodeDecodeError."""
     rows = numbered_rows(text, source.delimiter)
     _, head = next(rows, (1, []))
     names = [name.strip() for name in head]
+    tell_columns(names)
     yield from ((line, cells if any(cells[len(names) :]) else _row(names, cells)) for line, cells in rows)
 
 

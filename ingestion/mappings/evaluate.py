@@ -47,6 +47,16 @@ def value_of(rule: FieldRule, scope: Scope) -> Any:
     return _through(rule, found)
 
 
+def found_values(rule: FieldRule, scope: Scope) -> list[Any]:
+    """What is at the rule's paths, before any function."""
+    source = rule.source
+    if isinstance(source, Constant):
+        return [source.value]
+    if isinstance(source, AllOf):
+        return [each for path in source.paths for each in path.find(scope.item)]
+    return scope.find(source)
+
+
 def _through(rule: FieldRule, found: list[Any]) -> Any:
     values = found[0] if len(found) == 1 and isinstance(found[0], list) else found
     if not values:

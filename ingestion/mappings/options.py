@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from hashlib import sha256
+from typing import Any, Self
 
 import msgspec
 
@@ -15,7 +16,7 @@ from recommendations.serving.options import Options, load_options
 from .errors import InvalidMapping, NoSuchMapping
 from .format import Mapping
 from .parse import FORMATS, parse_mapping
-from .shipped import shipped_mapping
+from .shipped import shipped_mapping, shipped_text
 from .tree import read_json
 
 OWN = "own"  # names the mapping of the casino's options
@@ -24,10 +25,15 @@ _CACHED = 256  # the options of casinos, at most 64 KB each
 
 @dataclass(frozen=True, slots=True)
 class ChosenMapping:
-    """A mapping, and what identifies it: an upload is repeated with the same."""
+    """A mapping, the name or file by which it was chosen, and the digest of all that it says, which may change."""
 
     mapping: Mapping
-    identity: bytes
+    given: str
+    digest: str
+
+    @classmethod
+    def of(cls, mapping: Mapping, given: str, text: bytes) -> Self:
+        return cls(mapping, given, sha256(text).hexdigest())
 
 
 def check_mappings(options: Options) -> None:
@@ -68,7 +74,8 @@ def choose_mapping(topic: str, name: str, options: Any) -> ChosenMapping:
     given = getattr(load_options(options).mapping, topic) if name == OWN else name
     if given is None:
         raise NoSuchMapping(f"it is {OWN!r}, but the casino's options have no mapping.{topic}")
-    return ChosenMapping(find_mapping(topic, given), msgspec.json.encode(given))
+    text = shipped_text(given).encode() if isinstance(given, str) else msgspec.json.encode(given)
+    return ChosenMapping.of(find_mapping(topic, given), name, text)
 
 
 def find_mapping(topic: str, given: str | dict[str, Any]) -> Mapping:

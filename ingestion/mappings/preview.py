@@ -1,11 +1,13 @@
 """Shows what a mapping makes of a sample: each message's fields, what it leaves out, and what the validation says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import count, islice
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
+from ingestion.file_place import FilePlace
 from ingestion.messages.decoding import Partial, Rejection, TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Place
 from ingestion.messages.reading import Several, SingleContent
@@ -14,6 +16,7 @@ from recommendations.validation.rows import Removal
 from recommendations.validation.status_words import Words
 
 from .apply import UNREADABLE, MappedMessage, map_document
+from .documents import row_lines
 from .errors import UnreadableDocument
 from .format import Mapping
 from .reading import read_mapped
@@ -23,10 +26,11 @@ _SHOWN_CHANGES = ("status", "status_until", "is_withheld", "stake_limit", "limit
 
 
 class PreviewedMessage(msgspec.Struct, frozen=True):
-    """One message of a sample. `result` is a rejection's code if it is rejected, with the `detail`; `partial`, if it
-    changes a stored row and makes no new one; or `accepted` or `removes`. `left_out` are the fields of a full
-    message that it lacks; `restricts` is what it closes or restricts though it is rejected."""
+    """One message of a sample, and its `place` in it. `result` is a rejection's code if it is rejected, with the
+    `detail`; `partial`, if it changes a stored row and makes no new one; or `accepted` or `removes`. `left_out` are the
+    fields of a full message that it lacks; `restricts` is what it closes or restricts though it is rejected."""
 
+    place: FilePlace
     result: str
     detail: str
     fields: dict[str, Any]
@@ -36,14 +40,31 @@ class PreviewedMessage(msgspec.Struct, frozen=True):
 
 
 def preview(
-    mapping: Mapping, raw: bytes | None, *, key: bytes | None, bounds: TimeBounds, own_words: Words
+    mapping: Mapping,
+    raw: bytes | None,
+    *,
+    key: bytes | None,
+    bounds: TimeBounds,
+    own_words: Words,
+    first: FilePlace = FilePlace(message=1),  # noqa: B008 (it never changes)
 ) -> list[PreviewedMessage]:
-    """The messages of one document, read as the consumer reads them."""
+    """The messages of one document, read as the consumer reads them. `first` is the place of its first message."""
     topic = TOPICS[mapping.messages]
     envelope = Envelope(Place("", topic.name, 0, 0, 0), 1, key, raw, [(CASINO_HEADER, b"1")])
     content = read_mapped(mapping, topic, envelope, bounds, own_words)
     contents = content.contents if isinstance(content, Several) else (content,)
-    return [_previewed(topic, *each) for each in zip(contents, _mapped(mapping, raw, len(contents)), strict=True)]
+    places = islice(_places(mapping, raw, first), len(contents))
+    mapped = _mapped(mapping, raw, len(contents))
+    return [_previewed(topic, *each) for each in zip(places, contents, mapped, strict=True)]
+
+
+def _places(mapping: Mapping, raw: bytes | None, first: FilePlace) -> Iterator[FilePlace]:
+    """Those of a document's messages, as an import of the file tells them."""
+    if mapping.source.kind == "csv" and raw is not None and not first.line:
+        yield from (FilePlace(line=line) for line in row_lines(mapping.source, raw))
+    if first.line:
+        yield from (FilePlace(line=first.line, item=number if mapping.each else 0) for number in count(1))
+    yield from (FilePlace(message=number) for number in count(first.message))
 
 
 def _mapped(mapping: Mapping, raw: bytes | None, number: int) -> Iterable[MappedMessage]:
@@ -54,11 +75,12 @@ def _mapped(mapping: Mapping, raw: bytes | None, number: int) -> Iterable[Mapped
         return nothing
 
 
-def _previewed(topic: Topic, content: SingleContent, message: MappedMessage) -> PreviewedMessage:
+def _previewed(topic: Topic, place: FilePlace, content: SingleContent, message: MappedMessage) -> PreviewedMessage:
     fields = msgspec.json.decode(message.value) if message.value is not None else {}
     full = [each.encode_name for each in msgspec.structs.fields(topic.message) if each.required]
     result, detail = _result(content)
     return PreviewedMessage(
+        place=place,
         result=result,
         detail=detail,
         fields={name: value for name, value in fields.items() if value != UNREADABLE},

@@ -18,7 +18,7 @@ from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import CouponRow, Selection, UnreadSelection, require_selections
 
 from .decoding import Rejection, TimeBounds, given_id, rejection_of, time_in_json
-from .envelope import Envelope
+from .envelope import Door, Envelope
 from .formats import RawCouponMessage, SelectionMessage
 
 _CACHED_SELECTIONS, _CACHED_BYTES = 32_768, 1_024  # longer ones would fill the memory
@@ -39,6 +39,12 @@ class _DecodedSelection(msgspec.Struct, frozen=True):
     event_id: OwnId | None
 
 
+_NOTHING_IDENTIFIES = {
+    Door.HTTP: "is required without an Idempotency-Key: a repeat would count the coupon twice",
+    Door.FILE: "is required: an earlier import of this file numbered its messages by another `each` or format, so that "
+    "the coupon might count twice. Map an id, or import as the first time",
+}
+
 _DECODE_COUPON = msgspec.json.Decoder(RawCouponMessage).decode
 _DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
 _DECODE_REFERENCE = msgspec.json.Decoder(_Reference).decode
@@ -57,9 +63,7 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
         raise _invalid_row(decoded)
     source = envelope.source if message.id is None else None
     if source == "":
-        raise InvalidRow(
-            "missing", "id", "is required without an Idempotency-Key: a repeat would count the coupon twice"
-        )
+        raise InvalidRow("missing", "id", _NOTHING_IDENTIFIES[envelope.place.door])
     return CouponRow(
         id=given_id("id", message.id),
         user_id=own_id("user_id", message.user_id),

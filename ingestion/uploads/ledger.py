@@ -5,13 +5,13 @@ from datetime import datetime
 
 import msgspec
 
-from ingestion.errors import UploadChanged, UploadInProgress
+from ingestion.errors import UploadChanged, UploadInProgress, UploadReadOtherwise
 from ingestion.messages.envelope import Door
 from ingestion.outcomes import DecodedMessage, MessageResult
 from ingestion.storing.ledger import OutcomeCount, write_counts
 from tenants.routing.connections import casino_connection, execute, query
 
-from .outcomes import ItemOutcome, outcome_of
+from .outcomes import StoredOutcomes, decode_outcomes
 
 _READ = "SELECT digest, next_offset, outcomes, received_at FROM ingestion_uploads WHERE door = %s AND name = %s"
 # Each statement has a snapshot of its own: the row is read as it is once the lock is held.
@@ -23,41 +23,63 @@ INSERT INTO ingestion_uploads AS upload (door, name, topic, digest, next_offset,
 VALUES (%s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (door, name) DO UPDATE SET next_offset = excluded.next_offset, outcomes = excluded.outcomes
 """
-_FORGET = "DELETE FROM ingestion_uploads WHERE door = %s AND name = %s"
+_RESTART = "UPDATE ingestion_uploads SET digest = %s, next_offset = 0 WHERE door = %s AND name = %s"
+# Files stay, some hundred bytes each: by the time of its first import, no later one makes an old file new.
 _PRUNE = """
 DELETE FROM ingestion_uploads WHERE id IN (
-    SELECT id FROM ingestion_uploads WHERE received_at < %s ORDER BY received_at LIMIT %s
+    SELECT id FROM ingestion_uploads WHERE received_at < %s AND door = 'http' ORDER BY received_at LIMIT %s
 )
 """
+_HALF = 32  # characters of a digest of 64
 
 
 class UploadId(msgspec.Struct, frozen=True):
-    """An upload's name within its door, and the digest of all that it must repeat."""
+    """An upload's name within its door, and the digest of all that a repeat must repeat.
+
+    `reading` is the digest of what makes its messages, such as a mapping, which may change between two tries; empty for
+    messages in the usual format. `place_id` tells its messages from those of other uploads for ever, also once it is
+    forgotten; empty if nothing does.
+    """
 
     door: Door
     name: str
     topic: str
     digest: str
+    place_id: str
+    reading: str = ""
 
     @property
-    def place_id(self) -> str:
-        """Tells its messages from those of another upload of the same name, once that is forgotten."""
-        return f"{self.name}.{self.digest[:16]}"
+    def stored_digest(self) -> str:
+        return self.digest[:_HALF] + self.reading[:_HALF] if self.reading else self.digest
 
 
 class Progress(msgspec.Struct):
-    """The messages with smaller offsets are stored. `outcomes`: of a request, what became of each of them."""
+    """The messages with smaller offsets are stored, as this `digest` read them. `outcomes`: of a request, what became
+    of each of them."""
 
+    digest: str
     next_offset: int
-    outcomes: list[ItemOutcome]
+    outcomes: StoredOutcomes
     received_at: datetime
+
+    def is_of(self, upload: UploadId) -> bool:
+        """Whether it is this upload's, read in this way."""
+        return self.digest == upload.stored_digest
+
+    def is_read_otherwise(self, upload: UploadId) -> bool:
+        """Whether it is this upload's, whose messages were made in another way."""
+        is_same = bool(upload.reading) and self.digest[:_HALF] == upload.digest[:_HALF]
+        return is_same and not self.is_of(upload)
 
 
 class UploadLedger:
-    """The ledger of one upload, for one transaction. Raises UploadInProgress if another transaction has it, and
-    UploadChanged if the stored upload of this name has other contents."""
+    """The ledger of one upload, for one transaction; `total` is the number of its messages, 0 if that is not known yet.
 
-    def __init__(self, upload: UploadId, received_at: datetime) -> None:
+    Raises UploadInProgress if another transaction has it, UploadReadOtherwise if another process has begun to store it
+    as read in another way, and UploadChanged if the stored upload of this name has other contents.
+    """
+
+    def __init__(self, upload: UploadId, received_at: datetime, total: int = 0) -> None:
         self._upload = upload
         with casino_connection().cursor() as cursor:
             cursor.execute(_LOCK_AND_READ, [f"{upload.door}:{upload.name}", upload.door, upload.name])
@@ -66,7 +88,9 @@ class UploadLedger:
             rows = cursor.fetchall()
         if not is_locked:
             raise UploadInProgress(upload.name)
-        self.progress = _progress(upload, rows) or Progress(0, [], received_at)
+        new = Progress(upload.stored_digest, 0, StoredOutcomes(total=total), received_at)
+        self.progress = _progress(rows) or new
+        require_same(upload, self.progress)
 
     def take_new(self, messages: Iterable[DecodedMessage]) -> list[DecodedMessage]:
         new = [message for message in messages if message.envelope.place.offset >= self.progress.next_offset]
@@ -77,33 +101,39 @@ class UploadLedger:
     def write(self, results: Sequence[MessageResult], counts: Iterable[OutcomeCount], now: datetime) -> None:
         upload, progress = self._upload, self.progress
         if upload.door is Door.HTTP:
-            progress.outcomes += map(outcome_of, sorted(results, key=lambda each: each.envelope.place.offset))
+            progress.outcomes.add(sorted(results, key=lambda each: each.envelope.place.offset))
         outcomes = msgspec.json.encode(progress.outcomes).decode()
-        row = [upload.door, upload.name, upload.topic, upload.digest, progress.next_offset, outcomes]
+        row = [upload.door, upload.name, upload.topic, upload.stored_digest, progress.next_offset, outcomes]
         execute(_WRITE, [*row, progress.received_at])
         write_counts(upload.topic, counts, now)
 
 
+def require_same(upload: UploadId, progress: Progress) -> None:
+    """Raises UploadReadOtherwise and UploadChanged."""
+    if progress.is_read_otherwise(upload):
+        raise UploadReadOtherwise(upload.name)
+    if not progress.is_of(upload):
+        raise UploadChanged(upload.name)
+
+
 def find_progress(upload: UploadId) -> Progress | None:
-    """What is stored of the upload in the current casino. Raises UploadChanged."""
-    return _progress(upload, query(_READ, [upload.door, upload.name]))
+    """What is stored in the current casino of the upload with this name and door, whatever its contents."""
+    return _progress(query(_READ, [upload.door, upload.name]))
 
 
-def forget_upload(upload: UploadId) -> None:
-    """Let the current casino store the upload from its beginning."""
-    execute(_FORGET, [upload.door, upload.name])
+def restart_upload(upload: UploadId) -> None:
+    """Let the current casino store the upload from its beginning, as it is read now. The time of its receipt stays."""
+    execute(_RESTART, [upload.stored_digest, upload.door, upload.name])
 
 
 def prune_uploads(before: datetime, limit: int) -> int:
-    """Forget uploads that were received before this time, the oldest first; returns their number."""
+    """Forget requests that were received before this time, the oldest first; returns their number."""
     with casino_connection().cursor() as cursor:
         cursor.execute(_PRUNE, [before, limit])
         return int(cursor.rowcount)
 
 
-def _progress(upload: UploadId, rows: Sequence[tuple[str, int, str, datetime]]) -> Progress | None:
+def _progress(rows: Sequence[tuple[str, int, str, datetime]]) -> Progress | None:
     for digest, next_offset, outcomes, received_at in rows:
-        if digest != upload.digest:
-            raise UploadChanged(upload.name)
-        return Progress(next_offset, msgspec.json.decode(outcomes, type=list[ItemOutcome]), received_at)
+        return Progress(digest, next_offset, decode_outcomes(outcomes), received_at)
     return None

@@ -5,27 +5,42 @@ from hashlib import sha256
 
 from django.utils import timezone
 
+from ingestion.errors import UploadReadOtherwise
 from ingestion.messages.envelope import Door
 from ingestion.outcomes import MessageResult
+from ingestion.storing.transaction import REPEATED
 from ingestion.topics import Topic
 from tenants.models import Casino
 
-from .ledger import UploadId, find_progress
+from .ledger import UploadId, find_progress, require_same
 from .outcomes import ItemOutcome, outcome_of
 from .store import UploadedMessage, UploadStore
 
 CHUNK = 1_000  # messages of a transaction: some 0.1 s
 
 
-def request_upload(topic: Topic, key: str, *parts: bytes) -> UploadId | None:
-    """The upload of a request with this Idempotency-Key, whose repeats have the same parts; None without a key."""
+def request_upload(topic: Topic, key: str, *parts: bytes, reading: str = "") -> UploadId | None:
+    """The upload of a request with this Idempotency-Key, whose repeats have the same parts; None without a key.
+    `reading` is the digest of the mapping that makes its messages."""
     if not key:
         return None
     digest = sha256()
     for part in (topic.name.encode(), *parts):
         digest.update(len(part).to_bytes(8))
         digest.update(part)
-    return UploadId(Door.HTTP, key, topic.name, digest.hexdigest())
+    found = digest.hexdigest()
+    return UploadId(Door.HTTP, key, topic.name, found, f"{key}.{found[:16]}", reading)
+
+
+def find_earlier_outcomes(upload: UploadId) -> list[ItemOutcome] | None:
+    """What became of the messages of this upload in the current casino, if another version of its mapping made them.
+    Raises UploadReadOtherwise if they are stored in part."""
+    progress = find_progress(upload)
+    if progress is None or not progress.is_read_otherwise(upload):
+        return None
+    if not progress.outcomes.is_complete:
+        raise UploadReadOtherwise(upload.name)
+    return list(progress.outcomes)
 
 
 def store_request(
@@ -33,19 +48,22 @@ def store_request(
 ) -> list[ItemOutcome]:
     """Store the messages, numbered from 0, in the current casino; what became of each.
 
-    A repeat continues where the earlier request ended, and has its outcomes. Raises UploadChanged, UploadInProgress;
-    DatabaseUnavailable and other database errors once a chunk can't be stored: those before it are.
+    A repeat continues where the earlier request ended, and has its outcomes, without details. Raises UploadChanged,
+    UploadReadOtherwise, UploadInProgress; DatabaseUnavailable and other database errors once a chunk can't be stored:
+    those before it are.
     """
     progress = None if upload is None else find_progress(upload)
-    received_at = timezone.now() if progress is None else progress.received_at
-    done = 0 if progress is None else progress.next_offset
-    if progress is not None and done >= len(messages):
-        return progress.outcomes
-    store = UploadStore(topic, casino, Door.HTTP, upload=upload, received_at=received_at)
+    received_at, done = timezone.now(), 0
+    if upload is not None and progress is not None:
+        require_same(upload, progress)
+        received_at, done = progress.received_at, progress.next_offset
+        if done >= len(messages):
+            return list(progress.outcomes)
+    store = UploadStore(topic, casino, Door.HTTP, upload=upload, received_at=received_at, total=len(messages))
     results: list[MessageResult] = []
     for start in range(0, len(messages), CHUNK):
         if chunk := messages[max(start, done) : start + CHUNK]:
             results += store.store(chunk, timezone.now())
-    if store.progress is not None:
-        return store.progress.outcomes
-    return [outcome_of(each) for each in sorted(results, key=lambda each: each.envelope.place.offset)]
+    told = {each.envelope.place.offset: outcome_of(each) for each in results if each.outcome != REPEATED}
+    stored = enumerate(store.progress.outcomes) if store.progress is not None else ()
+    return [outcome for _, outcome in sorted((dict(stored) | told).items())]

@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
+from django.utils import timezone
 
 from ingestion import metrics
 from ingestion.catalogue import stored_odd_format
+from ingestion.file_place import FilePlace
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Door, Envelope, Headers, Place
 from ingestion.messages.reading import read_message, removed_as_of, with_problems
@@ -27,8 +30,8 @@ _STEP = 4 * timedelta.resolution
 
 class UploadedMessage(msgspec.Struct, frozen=True):
     """A message and its number in the upload. `value` is None for a tombstone, with `key`. `problem`: why there is no
-    message; `problems`: why a mapping could not read fields, by their names. `removed_at`: the time that it read of a
-    tombstone, in JSON."""
+    message; `problems`: why a mapping could not read fields, by their names, and `unread` their values. `removed_at`:
+    the time that it read of a tombstone, in JSON. `place`: in its file; None: the line of its number."""
 
     number: int
     value: bytes | None
@@ -36,6 +39,8 @@ class UploadedMessage(msgspec.Struct, frozen=True):
     problem: str = ""
     problems: Mapping[str, str] = {}
     removed_at: bytes = b""
+    unread: Mapping[str, Any] = {}
+    place: FilePlace | None = None
 
 
 def _report_nothing(_: Iterable[MessageResult]) -> None:
@@ -45,7 +50,7 @@ def _report_nothing(_: Iterable[MessageResult]) -> None:
 class UploadStore:
     """Stores one upload in one casino. `report_rejected` is called with the rejected messages before each commit.
 
-    Without an `upload`, nothing is remembered of it.
+    Without an `upload`, nothing is remembered of it. `total` is the number of its messages, if that is known.
     """
 
     def __init__(
@@ -57,22 +62,27 @@ class UploadStore:
         upload: UploadId | None,
         received_at: datetime,
         report_rejected: SendToDeadLetters = _report_nothing,
+        total: int = 0,
     ) -> None:
         self.progress: Progress | None = None  # after the last chunk; None without an `upload`
         self._topic, self._casino, self._door = topic, casino, door
-        self._upload, self._received_at = upload, received_at
+        self._upload, self._received_at, self._total = upload, received_at, total
         self._report_rejected = report_rejected
         self._headers: Headers = [(CASINO_HEADER, str(casino.pk).encode())]
         self._odd_format = stored_odd_format(casino.options)
         self._own_words = stored_words(topic, casino.pk, casino.options)
 
     def store(self, chunk: Sequence[UploadedMessage], now: datetime) -> list[MessageResult]:
-        """Store the messages, in their order. Raises DatabaseUnavailable and other database errors, UploadInProgress
-        and UploadChanged, with nothing of the chunk stored."""
+        """Store the messages, in their order. Raises DatabaseUnavailable and other database errors, UploadInProgress,
+        UploadReadOtherwise and UploadChanged, with nothing of the chunk stored."""
+        return self.store_decoded(self.decode(chunk), now)
+
+    def store_decoded(self, messages: Sequence[DecodedMessage], now: datetime) -> list[MessageResult]:
+        """As `store`, of messages that `decode` has read."""
         results = store_messages(
             self._topic,
             self._casino,
-            self.decode(chunk),
+            messages,
             now,
             self._report_rejected,
             open_ledger=lambda *_: self._open_ledger(),
@@ -83,8 +93,9 @@ class UploadStore:
         return results
 
     def decode(self, chunk: Sequence[UploadedMessage]) -> list[DecodedMessage]:
-        bounds = TimeBounds.at(self._received_at, self._odd_format)
-        bounds.next_clamped += _STEP * chunk[0].number
+        bounds = TimeBounds.at(timezone.now(), self._odd_format)
+        bounds.received = self._received_at
+        bounds.next_clamped = self._received_at + _STEP * chunk[0].number
         return [self._decode(message, bounds) for message in chunk]
 
     def _decode(self, message: UploadedMessage, bounds: TimeBounds) -> DecodedMessage:
@@ -100,7 +111,7 @@ class UploadStore:
     def _open_ledger(self) -> Ledger:
         if self._upload is None:
             return _NoLedger(self._topic.name)
-        ledger = UploadLedger(self._upload, self._received_at)
+        ledger = UploadLedger(self._upload, self._received_at, self._total)
         self.progress = ledger.progress
         return ledger
 

@@ -3,21 +3,19 @@
 import os
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from ingestion.errors import IngestionError, UploadInProgress
-from ingestion.files.importing import FileImport, file_upload
-from ingestion.files.mapped import file_mapping, read_mapped
-from ingestion.files.readers import read_messages
+from ingestion.errors import IngestionError, UploadInProgress, UploadReadOtherwise
+from ingestion.files.importing import FileImport
+from ingestion.files.mapped import file_mapping
+from ingestion.files.reading import FileReading, read_by_mapping, read_plain
 from ingestion.files.rejections import RejectionReport
-from ingestion.files.source import STDIN, FileFormat, digest_of, find_format, format_of, open_source, unpacked
+from ingestion.files.source import STDIN, FileFormat, digest_of, find_format, format_of, open_source
 from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic
-from ingestion.uploads.store import UploadedMessage
 from tenants.management.cli.arguments import ready_casino
 from tenants.management.cli.progress import ProgressBar
 from tenants.models import Casino
@@ -51,7 +49,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--again",
             action="store_true",
-            help="import from the beginning what was imported already; messages without a timestamp count as of now",
+            help="import from the beginning what was imported already; messages without a timestamp count as of then",
         )
         parser.add_argument(
             "--rejections",
@@ -71,16 +69,15 @@ class Command(BaseCommand):
     def _import(self, casino: Casino, source: IO[bytes], name: str, options: dict[str, Any]) -> None:
         topic = TOPICS[options["topic"]]
         digest = digest_of(source)
-        reading, messages = _reader(casino, topic, source, name, options)
-        run = FileImport(casino, topic, file_upload(topic, digest, reading))
-        if options["again"] and not options["dry_run"]:
-            run.forget_earlier()
+        reading = _reading(casino, topic, source, name, options)
+        run = FileImport(casino, topic, digest, reading, from_beginning=options["again"])
         path = options["rejections"] or Path(f"{Path(name).name}.rejected.ndjson")
-        is_continued = not options["dry_run"] and run.has_begun()
-        with RejectionReport(path, is_continued=is_continued) as report:
-            steps = (run.check if options["dry_run"] else run.store)(messages, report)
+        with RejectionReport(path, is_continued=run.is_continued and not options["dry_run"]) as report:
+            steps = (run.check if options["dry_run"] else run.store)(report)
             self._show(run, steps, source, topic.name)
         self.stdout.write(_summary(run, path))
+        for remark in filter(None, (str(run.withheld), str(reading.left_out))):
+            self.stdout.write(remark)
 
     def _show(self, run: FileImport, steps: Iterator[None], source: IO[bytes], doing: str) -> None:
         """Raises CommandError where the import ends early."""
@@ -89,24 +86,20 @@ class Command(BaseCommand):
             with ProgressBar(doing, size, self.stderr, is_bytes=True) as bar:
                 for _ in steps:
                     bar.advance_to(source.tell())
-        except UploadInProgress as error:
+        except (UploadInProgress, UploadReadOtherwise) as error:
             raise CommandError(_ended(run, "another process imports the same file")) from error
         except (IngestionError, Error, OSError) as error:
             raise CommandError(_ended(run, str(error))) from error
 
 
-def _reader(
-    casino: Casino, topic: Topic, source: IO[bytes], name: str, options: dict[str, Any]
-) -> tuple[str, Iterator[UploadedMessage]]:
-    """How the file is read, and its messages. Raises UnreadableFile."""
+def _reading(casino: Casino, topic: Topic, source: IO[bytes], name: str, options: dict[str, Any]) -> FileReading:
+    """Raises UnreadableFile."""
     given = options["mapping"]
     if given is None:
-        file_format, delimiter = FileFormat(options["format"] or format_of(name)), options["delimiter"]
-        return f"{file_format}{delimiter}", read_messages(unpacked(source), file_format, topic, delimiter)
-    chosen = file_mapping(given, casino, topic)
+        file_format = FileFormat(options["format"] or format_of(name))
+        return read_plain(source, file_format, topic, options["delimiter"])
     is_by_line = (options["format"] or find_format(name)) == FileFormat.NDJSON
-    reading = f"{'lines' if is_by_line else 'document'}:{sha256(chosen.identity).hexdigest()[:16]}"
-    return reading, read_mapped(unpacked(source), chosen.mapping, is_by_line=is_by_line)
+    return read_by_mapping(source, file_mapping(given, casino, topic), is_by_line=is_by_line)
 
 
 def _as_delimiter(text: str) -> str:
@@ -117,9 +110,9 @@ def _as_delimiter(text: str) -> str:
 
 
 def _ended(run: FileImport, reason: str) -> str:
-    if not run.last_number:
+    if run.last_place is None:
         return f"Nothing of the file is read: {reason}."
-    return f"The import ended after line {run.last_number}: {reason}. Run it again to continue. {_counted(run)}"
+    return f"The import ended after {run.last_place}: {reason}. Run it again to continue. {_counted(run)}"
 
 
 def _summary(run: FileImport, path: Path) -> str:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from ingestion.catalogue import stored_odd_format
 from ingestion.errors import IngestionError
+from ingestion.file_place import FilePlace
 from ingestion.files.source import FileFormat, find_format, open_source, unpacked
 from ingestion.mappings.errors import NoSuchMapping
 from ingestion.mappings.format import Mapping
@@ -85,11 +86,10 @@ class TryMapping(Verb):
             chosen = ready_casino(casino)
             bounds = TimeBounds.at(timezone.now(), stored_odd_format(chosen.options))
             words = stored_words(TOPICS[found.messages], chosen.pk, chosen.options)
-        documents = [*_documents(sample), *([None] if tombstone else [])]
         messages = [
             message
-            for document in documents
-            for message in preview(found, document, key=raw_key, bounds=bounds, own_words=words)
+            for place, document in _documents(sample, with_tombstone=tombstone)
+            for message in preview(found, document, key=raw_key, bounds=bounds, own_words=words, first=place)
         ]
         rejected = sum(message.result not in _GOOD for message in messages)
         problem = f"{rejected} of {len(messages)} messages are rejected." if rejected else ""
@@ -126,15 +126,21 @@ def _tree(path: Path) -> Node:
     return read_yaml(path.read_text(errors="replace"), path.name)
 
 
-def _documents(sample: Path) -> Iterator[bytes]:
+def _documents(sample: Path, *, with_tombstone: bool) -> Iterator[tuple[FilePlace, bytes | None]]:
+    """With the place of the first message of each."""
     with open_source(str(sample)) as source:
         raw = unpacked(source).read()
-    is_by_line = find_format(sample.name) == FileFormat.NDJSON
-    yield from (line for line in raw.splitlines() if line.strip()) if is_by_line else [raw]
+    if find_format(sample.name) == FileFormat.NDJSON:
+        lines = enumerate(raw.split(b"\n"), start=1)
+        yield from ((FilePlace(line=number), line) for number, line in lines if line.strip())
+    else:
+        yield FilePlace(message=1), raw
+    if with_tombstone:
+        yield FilePlace(message=1), None
 
 
 def _described(messages: list[PreviewedMessage]) -> str:
-    parts = [f"message {number}: {_one(message)}" for number, message in enumerate(messages[:_SHOWN], start=1)]
+    parts = [f"{message.place}: {_one(message)}" for message in messages[:_SHOWN]]
     if len(messages) > _SHOWN:
         parts.append(f".. and {len(messages) - _SHOWN} more; --json shows all")
     results = Counter(message.result for message in messages)

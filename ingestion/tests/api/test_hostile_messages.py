@@ -26,6 +26,8 @@ def test_every_message_of_random_ones_is_answered(sender, settings):
         answer = response.json()
         assert len(answer["items"]) == len(lines)
         assert {"stored", "rejected"} <= answer["outcomes"].keys() or path == "/coupons"
+        for item in answer["items"]:
+            item.pop("detail", None)
         assert sender.post(path, b"\n".join(lines), key=f"random-{kind}", media_type=LINES).json() == answer
 
 

@@ -1,11 +1,15 @@
 """POST /events?mapping=..: documents of a feed, and what became of their items."""
 
+import json
 from pathlib import Path
 
 import msgspec
 import pytest
+from django.db.models import Value
+from django.db.models.functions import Concat, Left
 
 from ingestion.api.documents import mapped_messages
+from ingestion.models import Upload
 from ingestion.tests.api.conftest import LINES, Sender
 from ingestion.tests.mappings.mapping_of import mapping_of
 from ingestion.tests.storing.test_mapped_messages import MAPPING, match
@@ -114,13 +118,47 @@ def test_an_unknown_mapping_is_an_invalid_parameter(sender, query, problem):
     assert problem in response.json()["error"]
 
 
-def test_a_repeat_with_another_mapping_is_another_request(own, casino_a):
-    body = {"matches": [match(1)]}
-    assert own.outcomes(OWN, body, key="k1") == ["stored"]
-    assert own.outcomes(OWN, body, key="k1") == ["stored"]
-    casino_a.options = {"mapping": {"events": MAPPING | {"about": "changed"}}}
-    casino_a.save()
-    assert own.post(OWN, body, key="k1").status_code == 422
+def change_mapping(casino, **changes):
+    casino.options = {"mapping": {"events": MAPPING | changes}}
+    casino.save()
+
+
+def test_a_repeat_has_the_outcomes_of_the_first_request_though_the_mapping_has_changed(own, casino_a):
+    body = {"matches": [match(1), match(2, home={})], "other": []}
+    first, again = (own.post(OWN, body, key="k1").json() for _ in range(2))
+    assert first["items"][1].pop("detail")
+    assert again == first
+    change_mapping(casino_a, each="other")  # it would find no messages
+    for item in first["items"]:
+        item["id"] = None
+    assert own.post(OWN, body, key="k1").json() == first
+    assert stored(casino_a) == {1}
+    assert own.post(OWN, body | {"matches": []}, key="k1").status_code == 422
+    assert own.post("/events?mapping=openligadb", body, key="k1").status_code == 422
+
+
+def test_a_repeat_of_what_another_release_mapped_has_the_outcomes_of_the_first_request(sender, casino_a, settings):
+    settings.EVENT_HORIZON_DAYS = 36_500
+    body = (ANSWERS / "openligadb.json").read_bytes()
+    first = sender.outcomes("/events?mapping=openligadb", body, key="k1")
+    with use_casino(casino_a.current):  # as if the former release's mapping had another text
+        Upload.objects.update(digest=Concat(Left("digest", 32), Value("f" * 32)))
+    assert sender.outcomes("/events?mapping=openligadb", body, key="k1") == first == ["stored"] * 4
+
+
+def test_a_request_stored_in_part_is_not_continued_by_another_mapping(own, casino_a):
+    body = {"matches": [match(1), match(2)]}
+    assert own.outcomes(OWN, body, key="k1") == ["stored", "stored"]
+    with use_casino(casino_a.current):  # as if the process had ended after the first message
+        [upload] = Upload.objects.all()
+        outcomes = msgspec.json.encode(json.loads(upload.outcomes) | {"items": [0]}).decode()
+        Upload.objects.update(next_offset=1, outcomes=outcomes)
+    change_mapping(casino_a, about="changed")
+    response = own.post(OWN, body, key="k1")
+    assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
+    assert "whose mapping has changed since" in response.json()["error"]
+    change_mapping(casino_a)
+    assert own.outcomes(OWN, body, key="k1") == ["stored", "updated"]
 
 
 def test_without_the_parameter_messages_are_in_the_usual_format(own):

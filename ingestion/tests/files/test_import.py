@@ -5,18 +5,27 @@ import io
 import json
 import signal
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 
-from ingestion.files.importing import CHUNK
+from ingestion.errors import UploadChanged
+from ingestion.files.importing import CHUNK, FileImport
+from ingestion.files.reading import read_plain
+from ingestion.files.rejections import RejectionReport
+from ingestion.files.source import FileFormat, digest_of
+from ingestion.maintenance.pruning import UploadPruning
 from ingestion.models import MessageCount, Upload
+from ingestion.storing.casino_store import CasinoStore
 from ingestion.tests.manage_processes import IN_PROCESSES, database_environment, manage
 from ingestion.tests.sample_messages import SELECTION, coupon, event, user, without
 from ingestion.tests.storing.test_transaction import trigger
+from ingestion.topics import EVENTS, USERS
 from recommendations.models import Event, PurchasedCoupon, User, UserProfile
 from recommendations.tests.factories import UserFactory
 from recommendations.tests.profile_counts import assert_counts_equal_a_recount
@@ -63,7 +72,7 @@ def as_lines(messages):
 
 def rejections(name):
     with open(f"{name}.rejected.ndjson", "rb") as file:
-        return [(each["line"], each["code"], each["field"]) for each in map(json.loads, file)]
+        return [(each.get("line") or each["message"], each["code"], each["field"]) for each in map(json.loads, file)]
 
 
 def ids(casino, model=User):
@@ -80,7 +89,11 @@ def coupons(casino):
 
 def test_rows_of_a_csv_file_are_stored_and_rejected_ones_reported(casino_a, casino_b):
     out = import_file("users", "users.csv", USERS_CSV)
-    assert out == "3 messages: 2 stored, 1 wrong_type. The rejected ones are in users.csv.rejected.ndjson.\n"
+    assert out == (
+        "3 messages: 2 stored, 1 wrong_type. The rejected ones are in users.csv.rejected.ndjson.\n"
+        "Users restricted until a later message about them can be read: 1\n"
+        "  1 by birth_year: wrong_type; line 3\n"
+    )
     assert (ids(casino_a), ids(casino_b)) == ({31, 33}, set())
     assert rejections("users.csv") == [(3, "wrong_type", "birth_year")]
     with use_casino(casino_a.current):
@@ -116,6 +129,67 @@ def test_a_second_import_of_a_file_stores_nothing(casino_a, user_7):
     assert len(rejections("a.ndjson")) == 1
     assert import_file("coupons", "b.ndjson", content, "--again").startswith("3 messages: 2 duplicate, 1 missing.")
     assert coupons(casino_a) == 2
+
+
+OLD_EVENT = event(id=1)
+CSV_EVENT = f"{','.join(OLD_EVENT)},status\n{','.join(map(str, OLD_EVENT.values()))},open\n"
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_an_old_file_imported_again_opens_nothing_that_was_closed_since(casino_a, is_forgotten, settings):
+    import_file("events", "old.csv", CSV_EVENT)
+    import_file("events", "new.ndjson", as_lines([{"id": 1, "status": "cancelled"}]))
+    if is_forgotten:
+        settings.IDEMPOTENCY_KEY_DAYS = 0
+        UploadPruning(CasinoStore(EVENTS, lambda _: None)).step(timezone.now())
+    import_file("events", "old.csv", CSV_EVENT, "--again")
+    fields = "".join(f"  {name}: {name}\n" for name in [*OLD_EVENT, "status"])
+    Path("own.yaml").write_text(f"messages: events\nsource: csv\nfields:\n{fields}")
+    assert import_file("events", "old.csv", CSV_EVENT, "--mapping", "own.yaml").startswith("1 messages: 1 ")
+    with use_casino(casino_a.current):
+        assert Event.objects.get().status == "CANCELLED"
+
+
+def test_two_ways_of_reading_a_file_at_once_are_told(casino_a):
+    content = as_lines([user(id=number, name=f"A{number}") for number in range(1, 4)])
+    import_file("users", "users.ndjson", content)
+    with use_casino(casino_a.current):
+        Upload.objects.update(next_offset=0)
+    topic, place = USERS, "users.ndjson"
+    with open(place, "rb") as source:
+        reading = read_plain(source, FileFormat.NDJSON, topic, ",")
+        run_ = FileImport(casino_a, topic, digest_of(source), reading)
+        with use_casino(casino_a.current):
+            Upload.objects.update(digest="f" * 64)
+        with RejectionReport(Path("r"), is_continued=False) as report, pytest.raises(UploadChanged):
+            list(run_.store(report))
+
+
+def test_withheld_events_are_counted_with_the_reason_and_an_example(casino_a):
+    import_file("events", "a.ndjson", as_lines([event(id=number) for number in (1, 2, 3)]))
+    rows = "id,begin_timestamp,odd,Odds,Referee\n1,20.12.2026,2,2,X\n2,21.12.2026,2,2,X\n3,,null,2,X\n4,,2.5,2,X\n"
+    expected = (
+        "Events withheld, and not recommended until a later message about them can be read: 3\n"
+        "  2 by begin_timestamp: wrong_type; line 2 has '20.12.2026' (begin_timestamp "
+    )
+    for options in (("--dry-run",), ()):
+        out = import_file("events", "b.csv", rows, *options)
+        assert expected in out
+        assert "  1 by odd: no usable price; line 4\n" in out
+        assert out.endswith("Columns left out: 'Odds', 'Referee'.\n")
+    with use_casino(casino_a.current):
+        assert set(Event.objects.filter(is_withheld=True).values_list("id", flat=True)) == {1, 2, 3}
+
+
+def test_columns_that_nothing_reads_are_told_with_the_name_that_they_may_mean(casino_a):
+    rows = "id,name,birthyear,stat us,recommended\n1,Ada,1985,x,\n"
+    out = import_file("users", "users.csv", rows, "--dry-run")
+    assert "Columns left out: 'birthyear' (did you mean birth_year?), 'recommended'.\n" in out.replace(
+        "'stat us' (did you mean status?), ", ""
+    )
+    head = "id,user_id,recommended_events.0.event_id,recommended_events.0.odds"
+    out = import_file("coupons", "coupons.csv", f"{head}\n1,7,1,2\n", "--dry-run")
+    assert out.endswith("Columns left out: 'recommended_events.0.odds' (did you mean recommended_events.0.odd?).\n")
 
 
 def test_a_file_read_in_another_way_is_another_one(casino_a):
@@ -187,7 +261,7 @@ def test_standard_input_needs_a_format(casino_a, monkeypatch):
 
 def test_messages_before_damage_are_stored(casino_a):
     content = json.dumps([user(id=1), user(id=2, name="Bea")]).removesuffix("]") + ", {]"
-    with pytest.raises(CommandError, match=r"ended after line 2: the file is no JSON after message 2"):
+    with pytest.raises(CommandError, match=r"ended after message 2: the file is no JSON after message 2"):
         import_file("users", "users.json", content)
     assert ids(casino_a) == {1, 2}
 

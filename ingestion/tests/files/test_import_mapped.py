@@ -1,5 +1,6 @@
 """`manage.py import --mapping`: a file of a feed's documents, of which a mapping makes messages."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 from django.core.management.base import CommandError
 
 from ingestion.tests.manage_processes import IN_PROCESSES
-from recommendations.models import User
+from recommendations.models import PurchasedCoupon, User
+from recommendations.tests.factories import UserFactory
 from tenants.routing.context import use_casino
 
 from .test_import import import_file, rejections
@@ -42,9 +44,9 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def import_mapped(name, content, mapping, *options):
+def import_mapped(name, content, mapping, *options, topic="users"):
     Path("own.yaml").write_text(mapping)
-    return import_file("users", name, content, "--mapping", "own.yaml", *options)
+    return import_file(topic, name, content, "--mapping", "own.yaml", *options)
 
 
 def names(casino):
@@ -91,6 +93,79 @@ def test_a_file_mapped_in_another_way_is_another_one(casino_a):
     content = json.dumps(ADA)
     for mapping, expected in ((PLAIN, "1 messages: 1 stored"), (PLAIN.replace("EUR", "GBP"), "1 messages: 1 updated")):
         assert import_mapped("feed.ndjson", content, mapping).startswith(expected)
+
+
+COUPONS_CSV = """
+messages: coupons
+source: csv
+fields:
+  user_id: player
+  stake: stake
+  timestamp: {value: "2026-01-01"}
+  recommended_events: {each: legs, fields: {event_id: id, sport: {value: FOOTBALL}, home_team: h, away_team: a}}
+"""
+COUPONS_JSON = COUPONS_CSV.replace("source: csv", "each: bets")
+LEG = {"id": 1, "h": "A", "a": "B"}
+BETS = [{"player": 7, "stake": number, "legs": [LEG]} for number in (1, 2)]
+
+
+@pytest.fixture
+def user_7(casino_a):
+    with use_casino(casino_a.current):
+        UserFactory(id=7)
+
+
+def coupons(casino):
+    with use_casino(casino.current):
+        return PurchasedCoupon.objects.count()
+
+
+def import_bets(*arguments):
+    return import_mapped(*arguments, topic="coupons")
+
+
+def test_coupons_without_ids_count_once_though_the_mapping_has_changed(casino_a, user_7):
+    cells = json.dumps([LEG]).replace('"', '""')
+    rows = "player;stake;legs\n" + "".join(f'7;{stake};"{cells}"\n' for stake in (1, 2))
+    mapping = COUPONS_CSV.replace("source: csv", "source: {csv: {delimiter: ';'}}")
+    assert import_bets("bets.csv", rows, mapping).startswith("2 messages: 2 stored.")
+    changed = mapping.replace("stake: stake", "stake: {from: stake, then: {divide: 100}}")
+    for text, options in ((changed, ()), (changed, ("--again",)), (mapping, ())):
+        assert import_bets("bets.csv", rows, text, *options).startswith("2 messages: 2 duplicate.")
+    assert coupons(casino_a) == 2
+
+
+@pytest.mark.parametrize("options", [("--dry-run",), ()])
+def test_coupons_without_ids_are_refused_where_another_mapping_numbers_them_otherwise(casino_a, user_7, options):
+    content = json.dumps({"bets": BETS, "live": BETS[:1]})
+    assert import_bets("bets.json", content, COUPONS_JSON).startswith("2 messages: 2 stored.")
+    live = COUPONS_JSON.replace("each: bets", "each: live")
+    for _ in range(2):
+        if import_bets("bets.json", content, live, *options).startswith("No messages"):
+            break
+        assert rejections("bets.json") == [(1, "missing", "id")]
+        assert "by another `each`" in Path("bets.json.rejected.ndjson").read_text()
+    with_ids = live.replace("fields:\n", "fields:\n  id: {value: live-1}\n", 1)
+    assert import_bets("bets.json", content, with_ids).startswith("1 messages: 1 stored.")
+    assert import_bets("bets.json", content, COUPONS_JSON).startswith("2 messages: 2 duplicate.")
+    assert coupons(casino_a) == 3
+
+
+def test_a_time_in_another_format_is_told_with_its_value(casino_a):
+    rows = "Div,Date,Time,HomeTeam,AwayTeam,B365H,AvgH,Referee\nE0,12/20/2027,15:00,Arsenal,Everton,1.85,1.9,R\n"
+    out = import_file("events", "E0.csv", rows, "--mapping", "football-data-co-uk", "--dry-run")
+    assert "  1 by begin_timestamp: unmapped; line 2 has '12/20/2027' (begin_timestamp: the value is not in " in out
+    assert "Columns left out: " in out
+    assert "'Referee'" in out
+
+
+def test_items_of_lines_are_told_by_their_lines(casino_a):
+    documents = json.dumps({"customers": [ADA, BEA | {"year": "?"}]}), "{", json.dumps({"customers": [5]})
+    content = "\n" + "\n".join(documents) + "\n"
+    with pytest.raises(CommandError, match="ended after"):
+        import_mapped("feed.ndjson.gz", gzip.compress(content.encode())[:-4], MAPPING)
+    report = [json.loads(line) for line in Path("feed.ndjson.gz.rejected.ndjson").read_text().splitlines()]
+    assert [(each["line"], each.get("item")) for each in report] == [(2, 2), (3, None), (4, 1)]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ingestion.errors import UnreadableFile
 from ingestion.files.csv_rows import read_csv
 from ingestion.files.json_items import read_json
+from ingestion.files.left_out import LeftOutColumns
 from ingestion.files.readers import read_lines, read_messages
 from ingestion.files.source import FileFormat, format_of, unpacked
 from ingestion.tests.decoded_messages import envelope_of, read
@@ -24,7 +25,7 @@ MOST = 1_000
 
 def rows(text: str | bytes, topic: Any = USERS, delimiter: str = ",") -> list[tuple[int, Any]]:
     content = text if isinstance(text, bytes) else text.encode()
-    found = read_csv(io.BytesIO(content), topic.message, delimiter)
+    found = read_csv(io.BytesIO(content), topic.message, delimiter, LeftOutColumns())
     return [(each.number, each.problem or json.loads(each.value or b"")) for each in found]
 
 
@@ -103,7 +104,7 @@ def test_another_delimiter_and_a_byte_order_mark():
 def test_bytes_that_are_no_utf8_reject_their_row_only():
     content = b"id,name,surname,birth_year,currency,country,gender,timestamp,favorite_sport\n"
     content += b"1,Zo\xeb,L,1985,EUR,X,FEMALE,2025-01-01,F\n"
-    [message] = read_csv(io.BytesIO(content), USERS.message, ",")
+    [message] = read_csv(io.BytesIO(content), USERS.message, ",", LeftOutColumns())
     found: Any = read(USERS, envelope_of(USERS, message.value))
     assert (found.code, found.field) == ("malformed", "")
 
@@ -196,11 +197,11 @@ def test_a_cut_compressed_file_is_read_up_to_the_cut(cut):
     whole = gzip.compress(b'{"id": 1}\n' * 5)
     source = unpacked(io.BytesIO(whole[:cut]))
     with pytest.raises(UnreadableFile, match="damaged"):
-        list(read_messages(source, FileFormat.NDJSON, USERS))
+        list(read_messages(source, FileFormat.NDJSON, USERS, ",", LeftOutColumns()))
 
 
 def test_the_limit_is_that_of_messages():
     text = msgspec.json.encode({"name": "x" * (limits.message_bytes + 10)})
-    [message] = read_messages(io.BytesIO(text), FileFormat.NDJSON, USERS)
+    [message] = read_messages(io.BytesIO(text), FileFormat.NDJSON, USERS, ",", LeftOutColumns())
     found: Any = read(USERS, envelope_of(USERS, message.value))
     assert found.code == "too_large"

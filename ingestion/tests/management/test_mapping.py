@@ -72,8 +72,8 @@ def test_messages_that_change_or_remove_rows_are_no_problem(folder):
     lines = '{"matches": [{"no": 7, "league": "Cup"}]}\n\n{"matches": []}\n'
     printed, problem = tried(folder, lines, "--key", '{"id": 8}', "--tombstone", name="sample.ndjson")
     assert problem == ""
-    assert "message 1: partial: changes a stored row; a new one is rejected: " in printed
-    assert "message 2: removes: removes the row 8" in printed
+    assert "line 1, item 1: partial: changes a stored row; a new one is rejected: " in printed
+    assert "message 1: removes: removes the row 8" in printed
     assert "Total 2: 1 partial, 1 removes" in printed
 
 
@@ -81,6 +81,17 @@ def test_a_sample_may_be_compressed(folder):
     (folder / "sample.ndjson.gz").write_bytes(gzip.compress(b'{"matches": [{"no": 7}]}\n{"matches": [{"no": 8}]}\n'))
     printed = mapping("try", folder / "mine.yaml", folder / "sample.ndjson.gz")
     assert "Total 2: 2 partial" in printed
+
+
+def test_messages_are_numbered_by_their_lines_as_an_import_does(folder):
+    (folder / "mine.yaml").write_text(MAPPING.replace("each: matches\n", ""))
+    printed, _ = tried(folder, '{"no": 7}\n\n{"no": 8}\n', name="sample.ndjson")
+    assert [line.partition(": ")[0] for line in printed.splitlines() if "partial: " in line] == ["line 1", "line 3"]
+    (folder / "mine.yaml").write_text(MAPPING.replace("each: matches\n", "source: csv\n"))
+    printed, _ = tried(folder, 'no,state\n7,"a\nb"\n,\n8,FT\n', name="sample.csv")
+    assert [line.partition(": ")[0] for line in printed.splitlines() if line.startswith("line")] == ["line 2", "line 5"]
+    [first, _] = json.loads(tried(folder, "no,state\n7,FT\n8,FT\n", "--json", name="sample.csv")[0])
+    assert first["place"] == {"line": 2}
 
 
 def test_a_sample_that_is_not_there_is_told(folder):
