@@ -44,6 +44,7 @@ def test_one_of_two_simultaneous_saves_gets_a_conflict(casino_a, casino_b, now):
     assert Casino.objects.get(pk=2).recommender_type is None
 
 
+@pytest.mark.slow
 def test_casino_with_locked_tables_is_unavailable_after_the_statement_timeout_and_others_are_not(
     casino_a, casino_b, now
 ):

@@ -121,6 +121,7 @@ def test_casino_with_pending_migrations_or_no_database_shows_the_reason(staff, c
     assert "disk full" in text_of(staff, "/casinos/3/")
 
 
+@pytest.mark.slow
 def test_unresponsive_server_is_waited_for_once_per_page(staff, filled, silent_server):
     DatabaseServer.objects.create(name="east")
     version = Casino.objects.get(pk=1).schema_version

@@ -42,6 +42,7 @@ def test_missing_embedded_broker_is_an_error(settings, tmp_path):
         create_topics()
 
 
+@pytest.mark.slow
 def test_create_topics_waits_for_a_starting_broker(settings, tmp_path):
     settings.KAFKA_BOOTSTRAP_SERVERS = ""
     settings.EMBEDDED_BROKER_FILE = tmp_path / "broker.json"

@@ -57,6 +57,7 @@ def test_ready_is_degraded_without_a_broker(client, real_template, settings):
     assert (answer.status_code, answer.json()["status"], answer.json()["broker"]) == (200, "degraded", "unavailable")
 
 
+@pytest.mark.slow
 def test_process_is_live_and_unready_without_its_catalogue():
     env = environment("postgres://nobody@127.0.0.1:1/none", PUBLISH_RECOMMENDATIONS="0")
     live, ready = json.loads(run_python("-c", ASK, env=env))

@@ -145,6 +145,7 @@ def test_a_number_that_python_does_not_read_ends_the_reading(before, number):
         items(b'[{"id": "%s"}, {"id": %s}]' % (b"x" * before, number))
 
 
+@pytest.mark.slow
 def test_a_text_that_fills_the_memory_ends_the_reading():
     packed = io.BytesIO(gzip.compress(b'{"id": "' + b"x" * 17_000_000 + b'"}', 1))
     with pytest.raises(UnreadableFile, match="a text has more than 16777216 bytes"):

@@ -81,6 +81,7 @@ def test_file_of_a_dead_broker_is_ignored(nothing_configured):
     assert running_embedded_broker() is None
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_broker(nothing_configured, tmp_path):
     with EmbeddedBroker() as broker, announced(broker):
         environment = subprocess_environment(LOCAL_DIR=str(nothing_configured.parent), KAFKA_BOOTSTRAP_SERVERS="")

@@ -106,6 +106,7 @@ def test_commands_tell_it_in_one_line(settings):
         call_command("parked", "list")
 
 
+@pytest.mark.slow
 def test_refusal_is_not_replaced_by_the_broken_connections_that_follow(settings, tls_listener):
     settings.KAFKA_BOOTSTRAP_SERVERS = tls_listener
     assert "certificate verify failed" in reason(security_protocol="SSL")
@@ -120,6 +121,7 @@ def test_connected_client_has_no_problem():
 
 
 @pytest.mark.django_db(**IN_PROCESSES)
+@pytest.mark.slow
 def test_consumer_is_unready_while_no_broker_is_connected(settings, casino_a):
     seen = []
     settings.KAFKA_BATCH_SECONDS = 0.05

@@ -81,6 +81,7 @@ def test_names_with_prefixes_never_coincide(installation):
 
 
 @pytest.mark.django_db(**IN_PROCESSES)
+@pytest.mark.slow
 def test_two_installations_on_one_broker_read_only_their_own(two_on_one_broker, installation, casino_a, casino_b):
     send(USERS, [(1, user(id=11)), (1, b"{"), (2, user(id=13))])
     with installation(PREFIX):

@@ -267,6 +267,7 @@ class TestManyUsers:
         alone = [caller_a.get(f"/recommend/{user_id}").json() for user_id in range(1, 12)]
         assert [slip["events"] for slip in slips] == [slip["events"] for slip in alone]
 
+    @pytest.mark.slow
     def test_500_users_take_one_query(self, get_response, caller_a, events, django_assert_num_queries):
         User.objects.bulk_create(UserFactory.build(id=user_id) for user_id in range(2, 501))
         get_response(recommender_type="hybrid")

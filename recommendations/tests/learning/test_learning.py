@@ -82,6 +82,7 @@ class TestModelSelection:
         assert selected.kind == "logit"
         assert selected.model.weights["nearness"] == pytest.approx(1.5, abs=0.25)
 
+    @pytest.mark.slow
     def test_trees_are_selected_for_a_nonlinear_history(self):
         selected = select_model(cases_by(lambda x: -4.0 * np.abs(x[:, NEARNESS]), 1_500))
         assert selected.kind == "lambdarank"

@@ -168,6 +168,7 @@ MESSAGES = st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["H1", "H2"]),
 
 @settings(max_examples=scaled(25, 300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(MESSAGES)
+@pytest.mark.slow
 def test_messages_within_a_window_of_each_other_are_one_event_with_the_latest_begin(messages):
     latest: dict[str, int] = {}
     with casino_atomic():

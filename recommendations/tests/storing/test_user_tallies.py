@@ -178,6 +178,7 @@ def test_a_profile_that_needs_a_rebuild_is_rebuilt_when_its_coupons_are_merged()
     assert_tallies_equal_a_recount()
 
 
+@pytest.mark.slow
 def test_coupons_too_large_to_read_at_once_are_merged_all_the_same():
     megabyte = {"padding": "x" * 1_000_000}
     CouponFactory.create_batch(68, user_id=1, recommended_events=[selection() | megabyte])

@@ -152,12 +152,14 @@ def test_waiting_coupons_can_have_no_kafka_message(now):
     assert take_expired_coupons(now + timedelta(days=1)) == [(31, None)]
 
 
+@pytest.mark.slow
 def test_expired_coupons_with_large_messages_are_taken_some_at_a_time(now):
     store_coupons([coupon_row(user_id=31, id=n) for n in range(1, 8)], message_of=lambda row: b"m" * 3_000_000)
     before = now + timedelta(days=1)
     assert [len(take_expired_coupons(before)) for _ in range(4)] == [3, 3, 1, 0]
 
 
+@pytest.mark.slow
 def test_more_coupons_than_are_stored_at_once_are_all_stored_when_their_user_comes():
     texts = ("league", "country", "home_team", "away_team")
     wide = tuple(selection_row(**{text: token_hex(48) for text in texts}) for _ in range(50))

@@ -75,6 +75,7 @@ def test_open_installation_refuses_invalid_keys_and_respects_valid_ones(casino_b
     assert ask(make_key(casino_b).text).json()["recommender_type"] == "Beta"
 
 
+@pytest.mark.slow
 def test_cached_key_expires(casino_a, settings):
     settings.CATALOGUE_LEASE_SECONDS = 60
     expires_at = timezone.now() + timedelta(seconds=3)

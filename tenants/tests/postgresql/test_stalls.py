@@ -53,6 +53,7 @@ def test_connections_of_a_database_in_doubt_are_limited_and_those_of_others_are_
     stalls.require_room("casino_2", busy)
 
 
+@pytest.mark.slow
 def test_doubt_ends_after_the_last_stalled_statement(stalls):
     stalls.begin("casino_1")
     assert stalls.is_any
