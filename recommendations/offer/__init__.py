@@ -5,11 +5,12 @@ from .columns import Column
 from .dictionaries import Dictionary
 from .event_texts import EventTexts
 from .queries import OFFER_COLUMNS, load_offer
-from .snapshot import ATTRIBUTES, TEXTS, Memo, MemoKey, Offer, build_offer, offer_of_columns
+from .snapshot import ATTRIBUTES, OWN_ODD, TEXTS, Memo, MemoKey, Offer, build_offer, offer_of_columns
 
 __all__ = [
     "ATTRIBUTES",
     "OFFER_COLUMNS",
+    "OWN_ODD",
     "TEXTS",
     "CachedOffer",
     "Column",

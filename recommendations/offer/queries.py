@@ -17,15 +17,15 @@ from .snapshot import Offer, offer_of_columns
 # `now`: the database's version, and the changes up to it for `OfferCache.advance`; null if the versions are equal.
 OFFER_COLUMNS = (
     "(SELECT version FROM offer_version WHERE id = 1) AS offer_version, "
-    "with_start_times_tbd(offered_changes_since(%(offer_version)s, %(now)s), %(now)s) AS offer_changes"
+    "with_start_times_tbd(offered_changes_since_2(%(offer_version)s, %(now)s), %(now)s) AS offer_changes"
 )
 RELOAD = "reload"
 
 _LOAD = (
-    "SELECT (SELECT version FROM offer_version WHERE id = 1), with_start_times_tbd(offered_events(%(now)s), %(now)s)"
+    "SELECT (SELECT version FROM offer_version WHERE id = 1), with_start_times_tbd(offered_events_2(%(now)s), %(now)s)"
 )
 
-_Numbers = list[float | str] | None
+_Numbers = list[float | str | None] | None  # no number: the odd of an event that has only markets
 _Texts = list[str] | None
 # An aggregate over no rows is null.
 _Columns = tuple[
@@ -42,6 +42,7 @@ _Columns = tuple[
     _Texts,
     list[tuple[int, frozenset[int]]] | None,  # ids of events, with those of others that are the same match
     list[tuple[int, tuple[str, ...]]] | None,  # ids of one-sided events, with their participants
+    list[tuple[int, int]] | None,  # ids of events with markets, with the bits of the producers that offer them
     list[int] | None,  # the ids of all events whose start time is to be confirmed
 ]
 _DECODER = msgspec.json.Decoder(_Columns)
@@ -67,14 +68,16 @@ def advanced(offer: Offer, version: int, changes: str, now: datetime) -> Offer:
 
 
 def _decoded(version: int | None, columns: str, like: Offer | None = None) -> tuple[list[int], Offer]:
-    changed, *events, same_matches, participants, tbd = (column or [] for column in _DECODER.decode(columns))
+    changed, *events, same_matches, participants, offered_by, tbd = (
+        column or [] for column in _DECODER.decode(columns)
+    )
     texts = EventTexts() if like is None else like.texts
     offer = replace(
         offer_of_columns(version, events, like),
         same_matches=dict(same_matches),
         participants=dict(participants),
         texts=texts,
-    )
+    ).with_offered_by(dict(offered_by))
     if unknown := [each for each in offer.text_ids() if each not in texts]:
         texts.add(texts_of(unknown))  # written before the events, so that a later query has them
     return changed, replace(offer, start_time_tbd=np.isin(offer.ids, tbd)) if tbd else offer

@@ -11,7 +11,7 @@ import numpy as np
 from recommendations.validation.identity import league_keys, parts_of, team_keys
 from recommendations.validation.own_ids import FIRST_TEXT_ID
 
-from .arrays import Floats, Ids, Mask, Places
+from .arrays import Codes, Floats, Ids, Mask, Places
 from .columns import Column
 from .event_texts import EventTexts
 
@@ -22,6 +22,7 @@ _NONE: frozenset[int] = frozenset()
 _MOST_TEXTS_OF_NONE = 10_000  # of events that are gone
 NUMBERS = ("begins", "ends", "odds", "start_time_tbd")
 TEXTS = (*ATTRIBUTES, "category")  # as events have them
+OWN_ODD = -1  # in `offered_by`, of an event without markets
 
 
 class MemoKey(Generic[T]):
@@ -65,7 +66,8 @@ class Offer:
     `league`, `home_team` and `away_team` are keys (see `identity`), whose names `Column.name` returns. All of shape
     (n,). `same_matches`: id of an event -> ids of events that are the same match, which may be closed. A snapshot never
     changes; `memo` holds values derived from it. `participants`: id of a one-sided event -> their names. `texts`: those
-    that ids of events stand for.
+    that ids of events stand for. `offered_by`, of shape (n,): the bits of the producers with an open price of the
+    event's markets, `OWN_ODD` for an event without markets; None if no event has any.
     """
 
     version: int | None
@@ -82,6 +84,7 @@ class Offer:
     same_matches: Mapping[int, frozenset[int]] = field(default_factory=dict)
     participants: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     texts: EventTexts = field(default_factory=EventTexts)
+    offered_by: Codes | None = None
     memo: Memo = field(default_factory=Memo, init=False, compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -94,7 +97,8 @@ class Offer:
 
     @property
     def columns_nbytes(self) -> int:
-        return sum(int(getattr(self, name).nbytes) for name in ("ids", *NUMBERS, *ATTRIBUTES, "texts"))
+        columns = sum(int(getattr(self, name).nbytes) for name in ("ids", *NUMBERS, *ATTRIBUTES, "texts"))
+        return columns + (0 if self.offered_by is None else self.offered_by.nbytes)
 
     def place_of(self, event_id: int) -> int | None:
         place = int(np.searchsorted(self.ids, event_id))
@@ -118,8 +122,25 @@ class Offer:
         """The offer of these events only."""
         if events.all():
             return self
-        numbers = {name: getattr(self, name)[events] for name in ("ids", *NUMBERS)}
+        numbers = {name: getattr(self, name)[events] for name in ("ids", *self._numbers)}
         return replace(self, **numbers, **{name: getattr(self, name).keep(events) for name in ATTRIBUTES})
+
+    @property
+    def _numbers(self) -> tuple[str, ...]:
+        """The names of the columns of numbers that this offer has."""
+        return NUMBERS if self.offered_by is None else (*NUMBERS, "offered_by")
+
+    def with_offered_by(self, bits: Mapping[int, int]) -> "Offer":
+        """The offer in which these events, by id, have markets."""
+        if not bits:
+            return self if self.offered_by is None else replace(self, offered_by=None)
+        offered_by = np.full(len(self), OWN_ODD, np.int32)
+        places, is_known = self._places_of(np.array([*bits], dtype=np.int64))
+        offered_by[places[is_known]] = np.array([*bits.values()], dtype=np.int32)[is_known]
+        return replace(self, offered_by=offered_by)
+
+    def _with_column(self) -> "Offer":
+        return self if self.offered_by is not None else replace(self, offered_by=np.full(len(self), OWN_ODD, np.int32))
 
     def patched(self, version: int | None, rows: "Offer", gone: Iterable[int] = ()) -> "Offer":
         """The next snapshot: `rows` are inserted, or replace those of the same ids; the ids `gone` are removed.
@@ -132,6 +153,8 @@ class Offer:
             for name in ("same_matches", "participants")
         }
         offer = replace(self, version=version, **sparse)._without(gone)
+        if offer.offered_by is not None or rows.offered_by is not None:
+            offer, rows = offer._with_column(), rows._with_column()
         places, is_known = offer._places_of(rows.ids)
         offer = offer._replaced(places[is_known], rows.keep(is_known))
         return offer if is_known.all() else offer._inserted(places[~is_known], rows.keep(~is_known))
@@ -176,7 +199,7 @@ class Offer:
         changed: dict[str, Any] = {
             name: getattr(self, name).replaced(places, getattr(rows, name)) for name in ATTRIBUTES
         }
-        for name in NUMBERS:
+        for name in self._numbers:
             own, new = getattr(self, name), getattr(rows, name)
             if not np.array_equal(own[places], new, equal_nan=True):
                 changed[name] = own.copy()
@@ -185,7 +208,7 @@ class Offer:
 
     def _inserted(self, places: Places, rows: "Offer") -> "Offer":
         grown: dict[str, Any] = {name: getattr(self, name).inserted(places, getattr(rows, name)) for name in ATTRIBUTES}
-        for name in ("ids", *NUMBERS):
+        for name in ("ids", *self._numbers):
             grown[name] = np.insert(getattr(self, name), places, getattr(rows, name))
         return replace(self, **grown)
 

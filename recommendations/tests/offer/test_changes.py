@@ -35,7 +35,7 @@ def version():
 
 
 def changes_since(known, now):
-    [changes] = execute("SELECT offered_changes_since(%s, %s)", [known, now])
+    [changes] = execute("SELECT offered_changes_since_2(%s, %s)", [known, now])
     return changes
 
 

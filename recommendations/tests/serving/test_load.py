@@ -190,7 +190,7 @@ def test_other_changes_of_the_users_row_keep_the_usual_stake(three_coupons, now)
     assert served_stake(now) == Decimal("90.00")
 
 
-CALLS = "SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'offered_changes_since'"
+CALLS = "SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'offered_changes_since_2'"
 
 
 def change_offer(now):

@@ -1,0 +1,149 @@
+"""The prices that this process keeps: those of ranked events, until the database's log says that they changed.
+
+A row is kept only if it was read as of a version that is not older than that of the rows kept already: each later
+change is then one that a request asks for, and no request is answered with a price older than its own query.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from tenants.process_state import register
+from tenants.routing.connections import current_alias
+
+from .event_prices import EventPrices
+from .lines import Lines
+
+# In place of the ids of changed events: too many, or a version that this database's log doesn't have.
+FORGET_PRICES, FORGET_ALL = 0, -1
+_ROOM_AFTER_EVICTION = 0.75
+
+
+class KeptPrices:
+    """One casino's kept prices, all of which are valid as of `version`; None: none are kept. Guarded by the cache."""
+
+    __slots__ = ("lines", "nbytes", "rows", "version")
+
+    def __init__(self, version: int | None = None) -> None:
+        self.version = version
+        self.lines = Lines()
+        self.rows: dict[int, EventPrices] = {}
+        self.nbytes = 0
+
+    def forget(self, event_ids: Iterable[int]) -> None:
+        for event_id in event_ids:
+            if (row := self.rows.pop(event_id, None)) is not None:
+                self.nbytes -= row.nbytes
+
+    def forget_rows(self) -> None:
+        self.rows.clear()
+        self.nbytes = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPrices:
+    """A casino's kept prices at the begin of a request. Without a `version`, the request's query needs none of the
+    price columns. Only if `is_usable`, the kept rows are not older than the request's query."""
+
+    alias: str
+    kept: KeptPrices
+    version: int | None
+    is_usable: bool = False
+
+
+class PriceCache:
+    """At most `max_bytes`: the casino that was used least recently is forgotten first, then the rows read first.
+    Thread-safe."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[str, KeptPrices] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        with self._lock:
+            return self._nbytes()
+
+    def known(self) -> KnownPrices:
+        """The current casino's: query the database with its version, then call `advance`."""
+        alias = current_alias()
+        with self._lock:
+            kept = self._kept.setdefault(alias, KeptPrices())
+            self._kept.move_to_end(alias)
+            return KnownPrices(alias, kept, kept.version)
+
+    def advance(self, known: KnownPrices, version: int | None, changed: Sequence[int] | None) -> KnownPrices:
+        """The kept prices without those that changed up to `version`: columns of a query with `known.version`."""
+        with self._lock:
+            kept = self._kept.setdefault(known.alias, known.kept)
+            if changed is not None and kept is known.kept and kept.version == known.version:
+                kept = self._without(known.alias, kept, version, changed)
+            # else another request was faster: what it kept is newer, or, after a lost version, not comparable
+            is_usable = kept.version is not None and version is not None and kept.version >= version
+            return KnownPrices(known.alias, kept, kept.version, is_usable)
+
+    def get(self, known: KnownPrices, event_ids: Iterable[int]) -> dict[int, EventPrices]:
+        """Those of these events' prices that are kept and usable."""
+        if not known.is_usable:
+            return {}
+        with self._lock:
+            rows = known.kept.rows
+            return {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
+
+    def put(self, known: KnownPrices, version: int | None, rows: Mapping[int, EventPrices]) -> None:
+        """Keep rows of a query that read this version in the same statement, unless the kept ones are of a later."""
+        with self._lock:
+            kept = known.kept
+            if version is None or self._kept.get(known.alias) is not kept:
+                return
+            if kept.version is None:
+                kept.version = version
+            if version < kept.version:
+                return
+            kept.forget(rows)
+            kept.rows.update(rows)
+            kept.nbytes += sum(row.nbytes for row in rows.values())
+            self._make_room(known.alias)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+
+    def reset_after_fork(self) -> None:
+        """Another thread of the parent may have held the lock."""
+        self._lock = threading.Lock()
+        self._kept = OrderedDict()
+
+    def _without(self, alias: str, kept: KeptPrices, version: int | None, changed: Sequence[int]) -> KeptPrices:
+        if version is None or FORGET_ALL in changed:
+            kept = self._kept[alias] = KeptPrices(version)
+        elif FORGET_PRICES in changed:
+            kept.forget_rows()
+        else:
+            kept.forget(changed)
+        kept.version = version
+        return kept
+
+    def _make_room(self, alias: str) -> None:
+        while self._nbytes() > self._max_bytes and len(self._kept) > 1:
+            oldest = next(iter(self._kept))
+            del self._kept[oldest if oldest != alias else next(reversed(self._kept))]
+        kept = self._kept[alias]
+        excess = self._nbytes() - self._max_bytes
+        if excess > 0:
+            room = int(self._max_bytes * _ROOM_AFTER_EVICTION)
+            for event_id in list(kept.rows):
+                if self._nbytes() <= room:
+                    break
+                kept.forget([event_id])
+
+    def _nbytes(self) -> int:
+        return sum(kept.nbytes + kept.lines.nbytes for kept in self._kept.values())
+
+
+price_cache = PriceCache(settings.PRICES_MEMORY_MB * 1_000_000)
+register("kept prices", reset=price_cache.clear, after_fork=price_cache.reset_after_fork)

@@ -1,0 +1,104 @@
+"""The producers of a casino's prices, and which of them may be believed now.
+
+A feed closes by itself: without heartbeats for `feed_silence_seconds`, by the database's clock, its prices are closed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from recommendations.offer.arrays import Floats
+
+from .price_rules import PriceRules
+from .refusals import Refusal
+
+_CODES = 256  # of a byte; any may stand in a row
+Reasons = np.ndarray[Any, np.dtype[np.uint8]]
+
+# For the select list of any query: the database's clock, and each producer. Prices of one event come by one partition,
+# which rows don't tell: the oldest heard one counts, and the latest time before which prices are not valid.
+FEEDS = """
+(SELECT json_build_array(extract(epoch FROM clock_timestamp()), json_agg(json_build_array(
+    code, name, closed_by_hand OR is_down, sends_heartbeats,
+    extract(epoch FROM clock_timestamp() - heard.oldest), extract(epoch FROM heard.valid_since)
+)))::text
+FROM producers LEFT JOIN (
+    SELECT producer, min(heard_at) AS oldest, max(valid_since) AS valid_since FROM feeds GROUP BY producer
+) AS heard ON heard.producer = producers.code)
+"""
+
+
+class Producer(msgspec.Struct, frozen=True, array_like=True):
+    """A producer; `silent_seconds` since its oldest partition was heard, None for one that never was. Prices from
+    before `valid_since` (Unix seconds) are not valid."""
+
+    code: int
+    name: str
+    is_closed: bool
+    sends_heartbeats: bool
+    silent_seconds: float | None = None
+    valid_since: float | None = None
+
+    def refusal(self, silence_seconds: float) -> Refusal:
+        if self.is_closed:
+            return Refusal.FEED_CLOSED
+        if not self.sends_heartbeats:
+            return Refusal.OPEN
+        is_heard = self.silent_seconds is not None and self.silent_seconds <= silence_seconds
+        return Refusal.OPEN if is_heard else Refusal.FEED_SILENT
+
+
+# Not strict: an infinite time is text in JSON.
+_DECODER = msgspec.json.Decoder(tuple[float, list[Producer] | None], strict=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """The producers by code, as of `read_at` (Unix seconds of the database)."""
+
+    read_at: float
+    producers: Mapping[int, Producer]
+
+    def alive(self, silence_seconds: float) -> int:
+        """The bits of the producers that may be believed, as `events.offered_by` has them."""
+        return sum(1 << code for code, each in self.producers.items() if each.refusal(silence_seconds) is Refusal.OPEN)
+
+    def name(self, code: int) -> str:
+        producer = self.producers.get(code)
+        return "" if producer is None else producer.name
+
+
+NO_FEEDS = Feeds(0.0, {})
+
+
+def decode_feeds(column: str | None) -> Feeds:
+    """Of the column `FEEDS`."""
+    if column is None:
+        return NO_FEEDS
+    read_at, producers = _DECODER.decode(column)
+    return Feeds(read_at, {each.code: each for each in producers or ()})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeedLimits:
+    """By producer's code, shape (256,): the earliest time of a valid price, and why an earlier one is refused."""
+
+    valid_from: Floats
+    refusals: Reasons
+
+
+def feed_limits(feeds: Feeds, rules: PriceRules, max_age_seconds: float) -> FeedLimits:
+    """The limits for prices that may be `max_age_seconds` old. An unknown producer has no valid price."""
+    limits = FeedLimits(np.full(_CODES, inf), np.full(_CODES, Refusal.FEED_CLOSED, np.uint8))
+    oldest = max(rules.now, feeds.read_at) - max_age_seconds
+    for code, producer in feeds.producers.items():
+        refusal = producer.refusal(rules.feed_silence_seconds)
+        limits.refusals[code] = refusal or Refusal.STALE
+        if refusal is Refusal.OPEN:
+            valid_since = None if rules.trust_after_silence else producer.valid_since
+            limits.valid_from[code] = oldest if valid_since is None else max(oldest, valid_since)
+    return limits

@@ -1,0 +1,38 @@
+"""The rules of one request for prices: bounds, ages and markets."""
+
+from dataclasses import dataclass
+from math import ceil, floor, inf
+
+_SCALE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRules:
+    """`now`: Unix seconds. `max_age_seconds`, `max_live_age_seconds`: of a price, before and after its event's begin;
+    infinite without a limit. Only markets of both `only_markets` and `requested_markets` are allowed, all if empty.
+    With `trust_after_silence`, prices from before a silence of their feed are valid after it."""
+
+    now: float
+    min_odd: float = 1.0
+    max_odd: float = 1_000_000.0
+    feed_silence_seconds: float = 10.0
+    max_age_seconds: float = inf
+    max_live_age_seconds: float = 120.0
+    blocked_markets: frozenset[str] = frozenset()
+    only_markets: frozenset[str] = frozenset()
+    requested_markets: frozenset[str] = frozenset()
+    trust_after_silence: bool = False
+
+    @property
+    def lowest(self) -> int:
+        """The lowest allowed odd, in thousandths: above 1."""
+        return max(_SCALE + 1, ceil(round(self.min_odd * _SCALE, 3)))
+
+    @property
+    def highest(self) -> int:
+        return floor(round(self.max_odd * _SCALE, 3))
+
+    @property
+    def has_markets(self) -> bool:
+        """Whether a rule depends on the market."""
+        return bool(self.blocked_markets or self.only_markets or self.requested_markets)

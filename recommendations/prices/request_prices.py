@@ -1,0 +1,53 @@
+"""The prices that one request sees: kept ones, and those that it reads itself."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .cache import KnownPrices, price_cache
+from .event_prices import EventPrices
+from .feeds import Feeds, decode_feeds
+from .lines import Lines
+from .queries import read_prices
+
+
+class RequestPrices:
+    """Of all users of one request in one thread. `feeds` is None until a query has told them."""
+
+    def __init__(self, known: KnownPrices, feeds: Feeds | None = None) -> None:
+        self._known = known
+        self._rows: dict[int, EventPrices] = {}
+        self.feeds = feeds
+
+    @property
+    def lines(self) -> Lines:
+        return self._known.kept.lines
+
+    def of(self, event_ids: Sequence[int]) -> dict[int, EventPrices]:
+        """The prices of these events; of those that are neither kept nor read yet, with one query."""
+        unknown = [event_id for event_id in event_ids if event_id not in self._rows]
+        if unknown:
+            self._rows |= price_cache.get(self._known, unknown)
+            if missing := [event_id for event_id in unknown if event_id not in self._rows]:
+                self._read(missing)
+        return {event_id: self._rows[event_id] for event_id in event_ids}
+
+    def _read(self, event_ids: Sequence[int]) -> None:
+        read = read_prices(event_ids, self.lines)
+        self.feeds = read.feeds
+        self._rows |= read.rows
+        price_cache.put(self._known, read.version, read.rows)
+
+
+def prices_at_begin() -> KnownPrices:
+    """What is kept for the current casino: its request's query needs `PRICE_COLUMNS` if there is a `version`."""
+    return price_cache.known()
+
+
+def prices_of_query(known: KnownPrices | None, columns: Sequence[Any]) -> RequestPrices:
+    """The prices for a request whose query returned these `PRICE_COLUMNS`, none if it asked for none."""
+    if known is None:
+        return RequestPrices(price_cache.known())
+    if not columns:
+        return RequestPrices(known)
+    version, changed, feeds = columns
+    return RequestPrices(price_cache.advance(known, version, changed), decode_feeds(feeds))

@@ -1,0 +1,56 @@
+"""The options, filters and profile of a request, as the gate and the choice of outcomes need them."""
+
+from math import inf
+
+from recommendations.offer.arrays import Floats
+from recommendations.prices.price_rules import PriceRules
+from recommendations.recommenders.base import BettingProfile
+from recommendations.recommenders.outcomes import (
+    OfferedOutcomes,
+    OutcomeTaste,
+    outcome_reasons,
+    outcome_taste,
+    score_outcomes,
+)
+from recommendations.tallies.trends import Trends
+
+from .options import Options
+from .request_filters import RequestFilters
+
+
+def price_rules(options: Options, filters: RequestFilters, now: float) -> PriceRules:
+    """The rules of a request at `now` (Unix seconds): of each bound, the narrower."""
+    max_age, max_live_age = options.max_price_age_seconds, options.max_live_price_age_seconds
+    return PriceRules(
+        now=now,
+        min_odd=max(options.min_odd, filters.min_odd),
+        max_odd=min(options.max_odd, filters.max_odd),
+        feed_silence_seconds=options.feed_silence_seconds,
+        max_age_seconds=inf if max_age is None else max_age,
+        max_live_age_seconds=inf if max_live_age is None else max_live_age,
+        blocked_markets=frozenset(options.blocked.markets),
+        only_markets=frozenset(options.only_markets),
+        requested_markets=filters.markets,
+        trust_after_silence=options.trust_after_silence,
+    )
+
+
+class TasteScorer:
+    """Scores outcomes by the selections of one user and of the casino, within a sport."""
+
+    def __init__(self, profile: BettingProfile, trends: Trends) -> None:
+        self._profile = profile
+        self._trends = trends
+        self._tastes: dict[str, OutcomeTaste] = {}
+
+    def score(self, offered: OfferedOutcomes) -> Floats:
+        return score_outcomes(self._taste(offered.sport), offered)
+
+    def reasons(self, offered: OfferedOutcomes, place: int) -> tuple[str, ...]:
+        return outcome_reasons(self._taste(offered.sport), offered, place)
+
+    def _taste(self, sport: str) -> OutcomeTaste:
+        taste = self._tastes.get(sport)
+        if taste is None:
+            taste = self._tastes[sport] = outcome_taste(self._profile, self._trends, sport)
+        return taste

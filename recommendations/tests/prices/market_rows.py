@@ -1,0 +1,59 @@
+"""Rows of markets for tests, written to the current casino's database as its consumer would."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from recommendations.models import Event, Feed, Market, MarketLine, Producer
+
+ONE_X_TWO = {"HOME": 1.85, "DRAW": 3.6, "AWAY": 4.4}
+PREMATCH, LIVE = 0, 1
+
+
+def producer(code: int = PREMATCH, **changes: Any) -> Producer:
+    """A producer that was heard just now in one partition, if it sends heartbeats."""
+    made, _ = Producer.objects.update_or_create(
+        code=code, defaults={"name": ("PREMATCH", "LIVE")[code], "sends_heartbeats": True} | changes
+    )
+    if not Feed.objects.filter(producer=code).exists():
+        heard(code)
+    return made
+
+
+def heard(code: int = PREMATCH, *, partition: int = 0, seconds_ago: float = 0.0, valid_since: Any = None) -> None:
+    now = datetime.now(UTC)
+    Feed.objects.filter(producer=code, partition=partition).delete()
+    Feed.objects.create(
+        producer=code,
+        partition=partition,
+        heard_at=now - timedelta(seconds=seconds_ago),
+        valid_since=valid_since or now - timedelta(days=30),
+    )
+
+
+def market(
+    event_id: int,
+    outcomes: Mapping[str, float] = ONE_X_TWO,
+    *,
+    name: str = "1X2",
+    line: str = "",
+    code: int = PREMATCH,
+    **changes: Any,
+) -> Market:
+    """An open market line of an event, whose `offered_by` tells it. An odd of 0 is a closed outcome."""
+    if not Producer.objects.filter(code=code).exists():
+        producer(code)
+    named, _ = MarketLine.objects.get_or_create(market=name, line=line, outcomes=[*outcomes])
+    fields: dict[str, Any] = {
+        "producer": code,
+        "status": "open",
+        "as_of": datetime.now(UTC),
+        "odds": [round(odd * 1_000) for odd in outcomes.values()],
+    }
+    row, _ = Market.objects.update_or_create(
+        event_id=event_id, line_id=named.pk, defaults=fields | changes, create_defaults=fields | changes
+    )
+    event = Event.objects.get(pk=event_id)
+    event.offered_by = (event.offered_by or 0) | 1 << code
+    event.save(update_fields=["offered_by"])
+    return row

@@ -1,0 +1,123 @@
+"""The gate: an outcome is open only if everything says so."""
+
+from math import inf
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommendations.prices.event_prices import event_prices
+from recommendations.prices.feeds import Feeds, Producer
+from recommendations.prices.gate import Gate, main_refusal
+from recommendations.prices.lines import Lines
+from recommendations.prices.price_rules import PriceRules
+from recommendations.prices.refusals import Refusal
+
+NOW = 1_800_000_000.0
+LINES = Lines(
+    [(1, "1X2", "", ["HOME", "DRAW", "AWAY"]), (2, "TOTALS", "2.5", ["OVER", "UNDER"]), (3, "TOTALS", "", [])]
+)
+MARKETS = {1: "1X2", 2: "TOTALS"}
+
+rows = st.tuples(
+    st.sampled_from([1, 1, 2, 2, 3, 4]),
+    st.integers(0, 3),
+    st.sampled_from(["open", "open", "open", "suspended", "closed", "settled", "of a later release"]),
+    st.sampled_from([NOW, NOW - 5, NOW - 15, NOW - 500, -inf]),
+    st.lists(st.sampled_from([0, 999, 1_000, 1_001, 1_500, 2_000, 999_999_999]), max_size=4),
+)
+producers = st.builds(
+    Producer,
+    st.integers(0, 3),
+    st.just("P"),
+    st.sampled_from([False, False, True]),
+    st.booleans(),
+    st.sampled_from([None, 0.0, 9.9, 10.1, 1_000.0]),
+    st.sampled_from([None, 0.0, NOW - 10, NOW, inf]),
+)
+markets = st.sets(st.sampled_from(["1X2", "TOTALS", "OTHER"]), max_size=2).map(frozenset)
+rules = st.builds(
+    PriceRules,
+    now=st.just(NOW),
+    min_odd=st.sampled_from([1.0, 1.5]),
+    max_odd=st.sampled_from([1.5, 2.0, 1_000_000.0]),
+    max_age_seconds=st.sampled_from([inf, 10.0, 300.0]),
+    max_live_age_seconds=st.sampled_from([inf, 1.0, 120.0]),
+    blocked_markets=markets,
+    only_markets=markets,
+    requested_markets=markets,
+    trust_after_silence=st.booleans(),
+)
+
+
+def may_serve(row, odd, feeds, rules, is_live, full):
+    """What the rules say in other words, an outcome at a time."""
+    line_id, code, status, as_of, odds = row
+    producer = feeds.producers.get(code)
+    market = MARKETS.get(line_id)
+    if market is None or len(odds) != {1: 3, 2: 2}[line_id] or producer is None or producer.is_closed:
+        return False
+    if producer.sends_heartbeats and (producer.silent_seconds is None or producer.silent_seconds > 10):
+        return False
+    if not rules.trust_after_silence and producer.valid_since is not None and as_of < producer.valid_since:
+        return False
+    age = NOW - as_of
+    if age > rules.max_age_seconds or (is_live and age > rules.max_live_age_seconds):
+        return False
+    allowed = [group for group in (rules.only_markets, rules.requested_markets) if group]
+    if market in rules.blocked_markets or market in full or any(market not in group for group in allowed):
+        return False
+    return status == "open" and odd > 1_000 and rules.min_odd * 1_000 <= odd <= rules.max_odd * 1_000
+
+
+@given(st.lists(rows, max_size=6), st.lists(producers, max_size=3), rules, st.booleans(), markets)
+def test_the_gate_opens_exactly_what_may_be_served(given_rows, given_producers, given_rules, is_live, full):
+    feeds = Feeds(NOW, {each.code: each for each in given_producers})
+    columns: Any = [list(column) for column in zip(*given_rows, strict=True)] or [[], [], [], [], []]
+    refusals = Gate(given_rules, feeds).refusals(event_prices(columns, LINES), LINES, is_live=is_live, full=full)
+    expected = [may_serve(row, odd, feeds, given_rules, is_live, full) for row in given_rows for odd in row[4]]
+    assert [refusal == Refusal.OPEN for refusal in refusals.tolist()] == expected
+
+
+def refused(rules=None, feeds=None, **changes):
+    row = {"line_id": 2, "producer": 0, "status": "open", "as_of": NOW, "odds": [1_910, 1_950]} | changes
+    producer = Producer(0, "LIVE", False, True, 1.0, 0.0)
+    gate = Gate(rules or PriceRules(NOW), feeds or Feeds(NOW, {0: producer}))
+    columns: Any = [[each] for each in row.values()]
+    prices = event_prices(columns, LINES)
+    return [Refusal(each) for each in gate.refusals(prices, LINES, is_live=True, full=frozenset()).tolist()]
+
+
+def test_an_outcome_that_everything_allows_is_open():
+    assert refused() == [Refusal.OPEN, Refusal.OPEN]
+
+
+def test_each_outcome_has_its_own_refusal():
+    assert refused(odds=[0, 1_950]) == [Refusal.CLOSED, Refusal.OPEN]
+    assert refused(PriceRules(NOW, min_odd=1.92)) == [Refusal.OUT_OF_RANGE, Refusal.OPEN]
+
+
+def test_the_clock_of_the_database_counts_where_it_is_ahead():
+    feeds = Feeds(NOW + 200, {0: Producer(0, "LIVE", False, True, 1.0, 0.0)})
+    assert refused(feeds=feeds) == [Refusal.STALE] * 2
+
+
+def test_the_bounds_are_exact_to_the_thousandth():
+    for thousandths in (1_001, 1_850, 2_050, 4_400, 16_125):
+        bound = thousandths / 1_000
+        assert (PriceRules(NOW, min_odd=bound).lowest, PriceRules(NOW, max_odd=bound).highest) == (thousandths,) * 2
+
+
+def test_the_main_refusal_is_the_most_frequent():
+    assert main_refusal([Refusal.CLOSED, Refusal.STALE, Refusal.STALE]) is Refusal.STALE
+    assert main_refusal([]) is Refusal.CLOSED
+
+
+@pytest.mark.parametrize("events", [20, 100])
+def test_a_kept_price_takes_at_most_sixteen_bytes(events):
+    columns: Any = [[1] * events, [0] * events, ["open"] * events, [NOW] * events, [[1_850, 3_600, 4_400]] * events]
+    prices = event_prices(columns, LINES)
+    assert prices.nbytes <= 16 * prices.odds.size
+    assert prices.odds.dtype == np.int32
