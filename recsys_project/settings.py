@@ -189,6 +189,7 @@ INFERENCE_REFRESH_PURCHASES = env.int("INFERENCE_REFRESH_PURCHASES", default=5, 
 TRENDS_SECONDS = env.float("TRENDS_SECONDS", default=10.0)
 STAKE_COOLING_HOURS = env.float("STAKE_COOLING_HOURS", default=24.0, at_most=24 * DAYS)
 OFFERS_MEMORY_MB = env.int("OFFERS_MEMORY_MB", default=512, at_least=1, at_most=1_000_000)
+PRICES_MEMORY_MB = env.int("PRICES_MEMORY_MB", default=64, at_least=1, at_most=1_000_000)
 
 # --- Web processes ---------------------------------------------------------------------------------------------------
 

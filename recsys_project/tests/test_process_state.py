@@ -20,6 +20,7 @@ STATES = {
     "connections to casinos",
     "database aliases of casinos",
     "embedded PostgreSQL servers",
+    "kept prices",
     "migrated catalogues",
     "parsed configurations",
     "poolers that no setting names",
