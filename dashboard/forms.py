@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from recommendations.errors import InvalidConfiguration
 from recommendations.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMENDERS
 from recommendations.serving.options import DEFAULTS, Options, parse_options
-from recommendations.serving.output_schema import FieldMapping, parse_schema, schema_as_json
+from recommendations.serving.output_schema import FIRST_EVENT_FIELDS, FieldMapping, parse_schema, schema_as_json
 from recommendations.validation import strict_json
 from recommendations.validation.own_ids import MAX_ID_TEXT, OwnId, parse_own_id
 from tenants.models import Casino
@@ -20,7 +20,11 @@ FIRST_SCHEMA = {
     "user_id": {"type": "int", "source_field": "user_id"},
     "stake": {"type": "float", "source_field": "stake"},
     "timestamp": {"type": "string", "source_field": "timestamp"},
-    "recommended_events": {"type": "list", "source_field": "recommended_events"},
+    "recommended_events": {
+        "type": "list",
+        "source_field": "recommended_events",
+        "fields": schema_as_json(FIRST_EVENT_FIELDS),
+    },
 }
 
 

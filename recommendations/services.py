@@ -31,7 +31,13 @@ from .serving.id_types import check_id_types
 from .serving.load import build_user_context, find
 from .serving.options import options_as_json, parse_options
 from .serving.output_schema import FieldMapping, apply_schema, parse_schema, schema_as_json
-from .serving.recommendation import Recommendation, ServedEvent, ServedRecommendation, recommendation_served
+from .serving.recommendation import (
+    Recommendation,
+    RecommendedEvent,
+    ServedEvent,
+    ServedRecommendation,
+    recommendation_served,
+)
 from .serving.request_filters import NO_FILTERS, RequestFilters, require_offered
 from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
@@ -216,11 +222,22 @@ def send_served(recommendation: Recommendation, *, asked_for: str, took_ms: floa
         model_version=recommendation.model_version,
         stake=recommendation.stake,
         currency=recommendation.currency,
-        events=tuple(ServedEvent(each.event_id, each.odd, each.score) for each in recommendation.recommended_events),
+        events=tuple(map(_served_event, recommendation.recommended_events)),
         took_ms=took_ms,
     )
     casino_id = get_current_casino().id
     recommendation_served.send_robust(ServedRecommendation, casino_id=casino_id, served=served)
+
+
+def _served_event(event: RecommendedEvent) -> ServedEvent:
+    return ServedEvent(
+        event.event_id,
+        event.odd,
+        event.score,
+        market=event.market or None,
+        line=event.line or None,
+        outcome=event.outcome or None,
+    )
 
 
 def purchase(*, user_id: OwnId, now: datetime) -> list[int]:
@@ -242,6 +259,13 @@ def _explain(recommendation: Recommendation) -> dict[str, Any]:
         "refusal": recommendation.refusal,
         "events": [
             {"event_id": event.own_id, "score": event.score, "reasons": list(event.reasons)}
+            | ({"outcome_score": event.outcome_score} if event.market else {})
             for event in recommendation.recommended_events
         ],
-    }
+    } | _explain_passed_over(recommendation)
+
+
+def _explain_passed_over(recommendation: Recommendation) -> dict[str, Any]:
+    """Why no price of an event that ranked high enough may be served; nothing where there is no such event."""
+    passed_over = [{"event_id": each.own_id, "reason": each.reason} for each in recommendation.passed_over]
+    return {"passed_over": passed_over} if passed_over else {}

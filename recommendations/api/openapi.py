@@ -13,6 +13,7 @@ from recommendations.services import BATCH_LIMIT
 from recommendations.serving.options import MAX_EVENTS
 from recommendations.serving.output_schema import TYPES
 from recommendations.serving.request_filters import MAX_EXCLUDED
+from recommendations.validation.fields import MAX_ODD
 from recommendations.validation.own_ids import MAX_ID_TEXT
 
 from .error_codes import ERROR_CODES, OF_ANY, OF_BODY, OF_CASINO
@@ -92,6 +93,7 @@ OWN_ID: Schema = {
     "description": "The casino's own id: a number, or other text.",
 }
 USER_IDS: Schema = {"type": "array", "minItems": 1, "maxItems": BATCH_LIMIT, "items": OWN_ID}
+ODD: Schema = {"type": "number", "minimum": 1, "maximum": float(MAX_ODD)}
 MANY: Schema = {
     "type": "object",
     "required": ["user_ids"],
@@ -100,6 +102,9 @@ MANY: Schema = {
         "limit": {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS},
         "exclude": {"type": "array", "maxItems": MAX_EXCLUDED, "items": OWN_ID},
         "sport": {"type": "array", "items": {"type": "string"}},
+        "min_odd": ODD,
+        "max_odd": ODD,
+        "market": {"type": "array", "items": {"type": "string"}},
         "explain": {"type": "boolean"},
     },
     "additionalProperties": False,
@@ -207,6 +212,9 @@ FILTERS = [
     ),
     OpenApiParameter("exclude", str, description="Ids of events to exclude, separated by commas."),
     OpenApiParameter("sport", str, description="Only events of these sports, separated by commas."),
+    OpenApiParameter("min_odd", ODD, description="Only odds from this one, within the casino's options."),
+    OpenApiParameter("max_odd", ODD, description="Only odds up to this one, within the casino's options."),
+    OpenApiParameter("market", str, description="Only prices of these markets, separated by commas."),
     OpenApiParameter("explain", {"type": "integer", "enum": [0, 1]}, description="Include scores and reasons."),
 ]
 

@@ -1,17 +1,18 @@
 """Builds a recommendation from a request, a user and a casino, without database or clock; all randomness comes from the
 request's seed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from math import prod
+from typing import Any
 from uuid import UUID
 
 from recommendations.models import EventStatus
 from recommendations.offer import Offer
 from recommendations.offer.arrays import Floats
+from recommendations.prices.choice import Leg, OutcomeChooser, PriceSource
 from recommendations.recommenders.base import (
     NO_MODELS,
     BettingProfile,
@@ -25,11 +26,13 @@ from recommendations.tallies.trends import NO_TRENDS, Trends
 from recommendations.validation.identity import Match
 from recommendations.validation.own_ids import OwnId
 
-from . import slip
 from .guard_rails import GuardedUser, currency_of, refuse, round_down, suggest_stake
+from .legs import choose as choose_legs
 from .options import DEFAULTS, Options
-from .recommendation import Recommendation, RecommendedEvent
+from .outcome_rules import TasteScorer, price_rules
+from .recommendation import PassedOver, Recommendation, RecommendedEvent
 from .request_filters import NO_FILTERS, RequestFilters
+from .slip import Rules
 from .start_times import with_unknown_start_times
 
 _EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
@@ -97,11 +100,12 @@ class UserContext:
 
 @dataclass(frozen=True, slots=True)
 class CasinoContext:
-    """The part of a recommender's input that all users of a casino share."""
+    """The part of a recommender's input that all users of a casino share. Without `prices`, no market is served."""
 
     offer: Offer
     trends: Trends = NO_TRENDS
     models: FittedModels = NO_MODELS
+    prices: PriceSource | None = None
 
 
 def build_recommendation(
@@ -113,25 +117,8 @@ def build_recommendation(
     """
     user, currency = user_context.user, currency_of(user_context.user, request.options)
     refusal = refuse(user, request.options, request.now)
-    recommender, step = request.recommender, 0
-    events: tuple[RecommendedEvent, ...] = ()
-    expires_at = None
-    if refusal is None:
-        context = _scoring_context(request, user_context, casino_context)
-        step = next(number for number, each in enumerate(request.chain) if each.applies(context))
-        recommender, excluded = request.chain[step], request.filters.excluded
-        scores = recommender.score(context)
-        rules = slip.Rules(
-            now=context.now,
-            limit=request.limit,
-            options=request.options,
-            sports=request.filters.sports,
-            excluded=context.offer.texts.stored_ids(excluded) if excluded else frozenset(),
-            held_events=user_context.held_events,
-            held_matches=user_context.held_matches,
-        )
-        places = slip.choose(context.offer, scores, rules)
-        events, expires_at = _recommended(places, scores, context, request, recommender)
+    slip = _EMPTY if refusal else _fill_slip(rank(request, user_context, casino_context))
+    step, events = slip.step, slip.events
     stake = suggest_stake(user, user_context.usual_stake, request.options) if events else Decimal()
     total_odds = prod((Decimal(str(event.odd)) for event in events), start=Decimal(bool(events)))
     coupons = user_context.coupon_count
@@ -142,8 +129,8 @@ def build_recommendation(
         stake=round_down(stake, currency, request.options),
         currency=currency,
         timestamp=request.now,
-        expires_at=expires_at or request.now + _EMPTY_SLIP_EXPIRES,
-        recommender=recommender.name,
+        expires_at=slip.expires_at or request.now + _EMPTY_SLIP_EXPIRES,
+        recommender=request.chain[step].name,
         fallback_step=step,
         model_version=casino_context.models.version,
         confidence=round(coupons / (coupons + _COUPONS_OF_HALF_CONFIDENCE) / float(2**step), 3),
@@ -151,7 +138,66 @@ def build_recommendation(
         recommended_events=events,
         total_odds=total_odds,
         potential_return=round_down(stake * total_odds, currency, request.options),
+        passed_over=slip.passed_over,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Slip:
+    step: int = 0
+    events: tuple[RecommendedEvent, ...] = ()
+    expires_at: datetime | None = None
+    passed_over: tuple[PassedOver, ...] = ()
+
+
+_EMPTY = _Slip()
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The scored events of one user's request, by the recommender at `step` of the chain. `chooser` is None where no
+    event has markets."""
+
+    request: RecommendationRequest
+    context: ScoringContext
+    step: int
+    scores: Floats
+    rules: Rules
+    chooser: OutcomeChooser | None
+
+    @property
+    def recommender(self) -> Recommender:
+        return self.request.chain[self.step]
+
+
+def rank(request: RecommendationRequest, user_context: UserContext, casino_context: CasinoContext) -> Ranking:
+    """Score the events by the first recommender of the chain that applies."""
+    context = _scoring_context(request, user_context, casino_context)
+    step = next(number for number, each in enumerate(request.chain) if each.applies(context))
+    filters = request.filters
+    rules = Rules(
+        now=context.now,
+        limit=request.limit,
+        options=request.options,
+        sports=filters.sports,
+        excluded=context.offer.texts.stored_ids(filters.excluded) if filters.excluded else frozenset(),
+        held_events=user_context.held_events,
+        held_matches=user_context.held_matches,
+        min_odd=filters.min_odd,
+        max_odd=filters.max_odd,
+        needs_market=bool(filters.markets),
+    )
+    scores = request.chain[step].score(context)
+    return Ranking(request, context, step, scores, rules, _chooser(request, context, casino_context))
+
+
+def _chooser(
+    request: RecommendationRequest, context: ScoringContext, casino_context: CasinoContext
+) -> OutcomeChooser | None:
+    if context.offer.offered_by is None or casino_context.prices is None:
+        return None
+    scorer = TasteScorer(context.profile, context.trends)
+    return OutcomeChooser(casino_context.prices, price_rules(request.options, request.filters, context.now), scorer)
 
 
 def _scoring_context(
@@ -169,30 +215,52 @@ def _scoring_context(
     )
 
 
-def _recommended(
-    places: Sequence[int],
-    scores: Floats,
-    context: ScoringContext,
-    request: RecommendationRequest,
-    recommender: Recommender,
-) -> tuple[tuple[RecommendedEvent, ...], datetime | None]:
-    """The events at these places of the offer, and the time at which betting on the first of them ends."""
-    offer, now, margin = context.offer, context.now, request.options.begin_margin_seconds
+def _fill_slip(ranking: Ranking) -> _Slip:
+    offer, now, margin = ranking.context.offer, ranking.context.now, ranking.request.options.begin_margin_seconds
+    chosen = choose_legs(offer, ranking.scores, ranking.rules, ranking.chooser)
     events, closes = [], []
-    for place in places:
-        event_id, begin, end = int(offer.ids[place]), float(offer.begins[place]), float(offer.ends[place])
+    for place in chosen.places:
+        begin, end, leg = float(offer.begins[place]), float(offer.ends[place]), chosen.legs.get(place)
         closes.append(begin - margin if begin > now else end)
-        events.append(
-            RecommendedEvent(
-                **offer.names(place),
-                participants=offer.participants_of(place),
-                odd=float(offer.odds[place]),
-                event_id=event_id,
-                own_id=offer.texts.by_id.get(event_id, event_id),
-                begin_timestamp=datetime.fromtimestamp(begin, UTC),
-                status=EventStatus.OPEN.value,
-                score=float(scores[place]),
-                reasons=tuple(recommender.reasons(context, place)) if request.needs_reasons else (),
-            )
-        )
-    return tuple(events), datetime.fromtimestamp(min(closes), UTC) if closes else None
+        if leg is not None:
+            closes.append(leg.valid_until)
+        events.append(_recommended_event(ranking, place, leg))
+    expires_at = datetime.fromtimestamp(min(closes), UTC) if closes else None
+    passed_over = tuple(PassedOver(_own_id(offer, place), why.code) for place, why in chosen.passed_over.items())
+    return _Slip(ranking.step, tuple(events), expires_at, passed_over)
+
+
+def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> RecommendedEvent:
+    offer = ranking.context.offer
+    names: dict[str, Any] = offer.names(place)
+    event = RecommendedEvent(
+        **names,
+        participants=offer.participants_of(place),
+        odd=float(offer.odds[place]),
+        event_id=int(offer.ids[place]),
+        own_id=_own_id(offer, place),
+        begin_timestamp=datetime.fromtimestamp(float(offer.begins[place]), UTC),
+        status=EventStatus.OPEN.value,
+        score=float(ranking.scores[place]),
+        reasons=tuple(ranking.recommender.reasons(ranking.context, place)) if ranking.request.needs_reasons else (),
+    )
+    return event if leg is None else _with_leg(event, leg, needs_reasons=ranking.request.needs_reasons)
+
+
+def _with_leg(event: RecommendedEvent, leg: Leg, *, needs_reasons: bool) -> RecommendedEvent:
+    return replace(
+        event,
+        odd=leg.odd,
+        market=leg.market,
+        line=leg.line,
+        outcome=leg.outcome,
+        producer=leg.producer,
+        priced_at=datetime.fromtimestamp(leg.priced_at, UTC),
+        outcome_score=leg.score,
+        reasons=(*event.reasons, *leg.explain()) if needs_reasons else (),
+    )
+
+
+def _own_id(offer: Offer, place: int) -> OwnId:
+    event_id = int(offer.ids[place])
+    return offer.texts.by_id.get(event_id, event_id)

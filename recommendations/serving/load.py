@@ -17,6 +17,9 @@ from django.conf import settings
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.fitted_models.model_cache import MODEL_VERSION, model_cache
 from recommendations.offer import ATTRIBUTES, OFFER_COLUMNS, Offer, offers
+from recommendations.prices.queries import COLUMN_COUNT as PRICE_COLUMN_COUNT
+from recommendations.prices.queries import PRICE_COLUMNS
+from recommendations.prices.request_prices import prices_at_begin, prices_of_query
 from recommendations.recommenders.base import BettingProfile, ProfilePart
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
 from recommendations.tallies.user_tallies import Tallies
@@ -135,25 +138,32 @@ def find(user_ids: Sequence[OwnId], now: datetime, hour: float) -> Found:
     """Load users of the current casino, and its offer as of this query; trends and models may be some seconds old."""
     known = offers.known()
     trends = trend_cache.get(now)
-    common = (OFFER_COLUMNS, TRENDS if trends is None else "NULL", MODEL_VERSION)
+    prices = prices_at_begin() if known.offer is not None and known.offer.offered_by is not None else None
+    price_version = None if prices is None else prices.version
+    common: tuple[str, ...] = (OFFER_COLUMNS, TRENDS if trends is None else "NULL", MODEL_VERSION)
+    count = _COMMON
+    if price_version is not None:
+        common, count = (*common, PRICE_COLUMNS), count + PRICE_COLUMN_COUNT
     is_one = len(user_ids) == 1
     wanted = _one_wanted(user_ids[0]) if is_one else _wanted(user_ids)
     with casino_connection().prepared_cursor() as cursor:
-        parameters = {"offer_version": known.version, "now": now, "hour": hour, **wanted.parameters}
-        cursor.execute(_sql(common, wanted.sql), parameters)
+        versions = {"offer_version": known.version, "price_version": price_version}
+        cursor.execute(_sql(common, count, wanted.sql), {"now": now, "hour": hour, **versions, **wanted.parameters})
         rows = cursor.fetchall()
     # of several rows, the one without a user has the casino's columns
-    common_row = rows[0] if is_one else next(row for row in rows if row[_COMMON] is None)
+    common_row = rows[0] if is_one else next(row for row in rows if row[count] is None)
     version, changes, read_trends, model_version = common_row[:_COMMON]
+    offer = offers.advance(known, version, changes, now)
     casino_context = CasinoContext(
-        offer=offers.advance(known, version, changes, now),
+        offer=offer,
         trends=trend_cache.put(read_trends, now) if trends is None else trends,
         models=model_cache.at(model_version, now),
+        prices=None if offer.offered_by is None else prices_of_query(prices, common_row[_COMMON:count]),
     )
     users = [
-        FoundUser(*row[_COMMON:], own_id=user_ids[0] if is_one else wanted.texts.get(row[_COMMON], row[_COMMON]))
+        FoundUser(*row[count:], own_id=user_ids[0] if is_one else wanted.texts.get(row[count], row[count]))
         for row in rows
-        if row[_COMMON] is not None
+        if row[count] is not None
     ]
     return Found({user.own_id: user for user in users}, casino_context)
 
@@ -188,8 +198,9 @@ def _recount_tallies(user_id: int) -> Tallies:
 
 
 @cache
-def _sql(common: tuple[str, ...], sql: str) -> str:
-    no_common, no_user = (", ".join(["NULL"] * count) for count in (_COMMON, len(_USER)))
+def _sql(common: tuple[str, ...], count: int, sql: str) -> str:
+    """With these casino's columns, `count` in all."""
+    no_common, no_user = (", ".join(["NULL"] * each) for each in (count, len(_USER)))
     return sql.format(common=", ".join(common), user=", ".join(_USER), no_common=no_common, no_user=no_user)
 
 
@@ -211,6 +222,8 @@ def _build_user_context(
     if ProfilePart.FAVORITE_PAIRS in needs:
         rng = np.random.default_rng(request.seed(user.user_id, 0))
         pairs = favorite_pairs(user, tallies, casino_context.offer, request.now, rng)
+    # the choice of an outcome needs them, whatever the recommender does
+    has_tallies = ProfilePart.TALLIES in needs or casino_context.prices is not None
     has_top_values = ProfilePart.TOP_VALUES in needs
     currency_since = -inf if user.currency_since is None else user.currency_since.timestamp()
     calm_until = (request.now - timedelta(hours=settings.STAKE_COOLING_HOURS)).timestamp()
@@ -223,8 +236,8 @@ def _build_user_context(
             favorite_sport=user.favorite_sport,
             favorite_pairs=pairs,
             top_values={name: tallies.top(name, 2) for name in ATTRIBUTES} if has_top_values else {},
-            counts=tallies.counts if ProfilePart.TALLIES in needs else {},
-            weights=tallies.weights_at(request.hour) if ProfilePart.TALLIES in needs else {},
+            counts=tallies.counts if has_tallies else {},
+            weights=tallies.weights_at(request.hour) if has_tallies else {},
             recent=tallies.recent if request.needs_reasons else (),
         ),
         coupon_count=user.coupon_count or 0,

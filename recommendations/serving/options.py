@@ -1,4 +1,5 @@
-"""A casino's options for its recommendations: limits, margins, caps, blocked and pinned events, words for a status.
+"""A casino's options for its recommendations: limits, margins, caps, ages of prices, blocked and pinned events, words
+for a status.
 
 A configuration's `options` are these fields, all of them optional; `options_schema()` is their JSON Schema.
 """
@@ -41,16 +42,18 @@ _LEAST_STAKE = Decimal("0.00000001")
 Id = Annotated[int, Meta(ge=1)] | Annotated[str, Meta(min_length=1, max_length=MAX_ID_TEXT)]
 Listed = Meta(max_length=MAX_LISTED)
 Cap = Annotated[int, Meta(ge=1, le=MAX_EVENTS)]
+Age = Annotated[float, Meta(ge=1, le=31_536_000)]
 Amount = Annotated[Decimal, Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": float(MAX_STAKE)})]
 
 
 class Selectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Selects events by id, league, team or sport."""
+    """Selects events by id, league, team or sport; `markets`, by name, can only be blocked."""
 
     events: Annotated[tuple[Id, ...], Listed] = ()
     leagues: Annotated[tuple[Name, ...], Listed] = ()
     teams: Annotated[tuple[Name, ...], Listed] = ()
     sports: Annotated[tuple[Name, ...], Listed] = ()
+    markets: Annotated[tuple[Name, ...], Listed] = ()
 
 
 NO_SELECTORS = Selectors()
@@ -105,6 +108,20 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     max_per_sport: Annotated[Cap | None, Meta(description="The most events of one sport in a slip.")] = None
     blocked: Annotated[Selectors, Meta(description="Events that are never recommended.")] = NO_SELECTORS
     pinned: Annotated[Selectors, Meta(description="Events ranked before all others, if eligible.")] = NO_SELECTORS
+    max_per_market: Annotated[Cap | None, Meta(description="The most selections of one market in a slip.")] = None
+    only_markets: Annotated[
+        tuple[Name, ...], Listed, Meta(description="The only markets whose prices are recommended; empty: all.")
+    ] = ()
+    feed_silence_seconds: Annotated[
+        float, Meta(ge=2, le=3_600, description="Prices are closed if their producer's heartbeats stay out so long.")
+    ] = 10.0
+    max_price_age_seconds: Annotated[
+        Age | None, Meta(description="The oldest price that is recommended, in seconds; null: any.")
+    ] = None
+    max_live_price_age_seconds: Annotated[Age | None, Meta(description="The same for events in play.")] = 120.0
+    trust_after_silence: Annotated[
+        bool, Meta(description="Believe prices from before a feed's silence once it is heard again.")
+    ] = False
     max_stakes: Annotated[dict[Name, Amount], Meta(description="The highest suggested stake, by currency.")] = {}
     default_stakes: Annotated[
         dict[Name, Amount], Meta(description="The stake for users without coupons, by currency.")
@@ -144,7 +161,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 DEFAULTS = Options()
 _checks: list[Callable[[Options], None]] = []
-_NAMES = ("leagues", "teams", "sports")
+_NAMES = ("leagues", "teams", "sports", "markets")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -193,6 +210,7 @@ def _as_stored(options: Options) -> Options:
     return msgspec.structs.replace(
         options,
         default_currency=currency,
+        only_markets=tuple(fields.classifier("only_markets", name) for name in options.only_markets),
         blocked=_named_as_stored("blocked", options.blocked),
         pinned=_named_as_stored("pinned", options.pinned),
         max_stakes=_by_currency("max_stakes", options.max_stakes, catalogue),
@@ -216,6 +234,8 @@ def _default_currency(options: Options, catalogue: Catalogue) -> str | None:
 
 
 def _named_as_stored(field: str, selectors: Selectors) -> Selectors:
+    if field == "pinned" and selectors.markets:
+        raise InvalidRow("inconsistent", "pinned.markets", "can't be pinned: events are; see only_markets")
     names = {
         kind: tuple(fields.classifier(f"{field}.{kind}", name) for name in getattr(selectors, kind)) for kind in _NAMES
     }

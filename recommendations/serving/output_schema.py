@@ -1,7 +1,7 @@
 """The recommendation schema: a casino's own field names and types for a recommendation."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,9 +10,9 @@ from unicodedata import normalize
 from recommendations.errors import IdNotOfType, InvalidConfiguration
 from recommendations.validation.normal_form import LONGEST
 from recommendations.validation.own_ids import OwnId
-from tenants.numbers import parse_whole_number
+from tenants.numbers import parse_decimal, parse_whole_number
 
-from .recommendation import Recommendation
+from .recommendation import Recommendation, RecommendedEvent
 
 TYPES = ("int", "float", "string", "uuid", "list")
 MAX_FIELDS = 50  # of a recommendation, and of an event in it
@@ -38,6 +38,16 @@ def _as_uuid(own: OwnId) -> str:
     return text
 
 
+def _as_line(line: str) -> float | None:
+    """A line that is no number, such as a player's name or none at all, is null."""
+    number = parse_decimal(line)
+    return None if number is None else float(number)
+
+
+def _unless_none(convert: Conversion, value: Any) -> Any:
+    return None if value is None else convert(value)
+
+
 _UUID_TEXT = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _INTEGER: dict[str, Conversion] = {"int": int, "float": float, "string": str}
 _OWN_ID: dict[str, Conversion] = {
@@ -53,6 +63,7 @@ _INSTANT: dict[str, Conversion] = {
     "int": lambda instant: int(instant.timestamp()),
     "string": lambda instant: instant.isoformat(),
 }
+_PRICED_AT: dict[str, Conversion] = {name: partial(_unless_none, convert) for name, convert in _INSTANT.items()}
 _UUID: dict[str, Conversion] = {"uuid": str, "string": str}
 _TEXT: dict[str, Conversion] = {"string": str}
 _TEXTS: dict[str, Conversion] = {"list": list, "string": "; ".join}
@@ -93,6 +104,11 @@ EVENT_SOURCES: Conversions = {
     "begin_timestamp": _INSTANT,
     "status": _TEXT,
     "reasons": _TEXTS,
+    "market": _TEXT,
+    "line": {"string": str, "float": _as_line},
+    "outcome": _TEXT,
+    "priced_at": _PRICED_AT,
+    "producer": _TEXT,
 }
 EVENT_ALIASES = {"id": "event_id"}
 _ATTRIBUTES = {"user_id": "own_id", "event_id": "own_id"}  # of a recommendation or event, where not named as the source
@@ -113,6 +129,10 @@ CONTRACT_FIELDS = (
     *(FieldMapping(name, "string", name) for name in ("country", "league", "home_team", "away_team", "sport")),
     FieldMapping("odd", "float", "odd"),
 )
+# Of an event that was chosen by its markets, in a list without fields of its own.
+MARKET_FIELDS = (*CONTRACT_FIELDS, *(FieldMapping(name, "string", name) for name in ("market", "line", "outcome")))
+# Of the schema that the dashboard offers a new casino: with the ids, a front end can link to the events.
+FIRST_EVENT_FIELDS = (FieldMapping("event_id", "string", "event_id"), *MARKET_FIELDS)
 
 
 def parse_schema(schema: object) -> tuple[FieldMapping, ...]:
@@ -190,12 +210,31 @@ def apply_schema(fields: tuple[FieldMapping, ...], recommendation: Recommendatio
         source = ALIASES.get(field.source_field, field.source_field)
         value = SOURCES[source][field.type](getattr(recommendation, _ATTRIBUTES.get(source, source)))
         if source == EVENTS:
-            fields_of_event = field.fields or CONTRACT_FIELDS
-            named = [(each, EVENT_ALIASES.get(each.source_field, each.source_field)) for each in fields_of_event]
-            read = [(each.name, _ATTRIBUTES.get(name, name), EVENT_SOURCES[name][each.type]) for each, name in named]
-            value = [{name: convert(getattr(event, attribute)) for name, attribute, convert in read} for event in value]
+            value = _apply_to_events(field.fields, value)
         values[field.name] = value
     return values
+
+
+def _apply_to_events(fields: tuple[FieldMapping, ...], events: Iterable[RecommendedEvent]) -> list[dict[str, Any]]:
+    """Without fields of their own, events have those of the contract, and their outcome if they have one."""
+    own = _readers(fields) if fields else _CONTRACT
+    with_market = own if fields else _WITH_MARKET
+    return [
+        {
+            name: convert(getattr(event, attribute))
+            for name, attribute, convert in (with_market if event.market else own)
+        }
+        for event in events
+    ]
+
+
+def _readers(fields: tuple[FieldMapping, ...]) -> list[tuple[str, str, Conversion]]:
+    """The name, attribute of the event, and conversion of each field."""
+    named = [(each, EVENT_ALIASES.get(each.source_field, each.source_field)) for each in fields]
+    return [(each.name, _ATTRIBUTES.get(name, name), EVENT_SOURCES[name][each.type]) for each, name in named]
+
+
+_CONTRACT, _WITH_MARKET = _readers(CONTRACT_FIELDS), _readers(MARKET_FIELDS)
 
 
 def _parse_field(name: str, definition: object, sources: Conversions, aliases: dict[str, str]) -> FieldMapping:

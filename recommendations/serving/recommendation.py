@@ -16,7 +16,11 @@ from recommendations.validation.own_ids import OwnId
 class RecommendedEvent:
     """A recommended event of the offer, with the recommender's `score` and `reasons`. Of a one-sided event, `home_team`
     is its name and `away_team` empty; unknown league and country are empty. `participants` of a match are its teams.
-    `own_id` is its id as the casino has it: `event_id`, or the text that this stands for."""
+    `own_id` is its id as the casino has it: `event_id`, or the text that this stands for.
+
+    Of an event that was chosen by its markets, `odd` is the price of the `outcome` of `market` and `line` (empty in a
+    market without lines) that `producer` sent at `priced_at`, and `outcome_score` that outcome's. They are empty in an
+    event with an odd of its own."""
 
     country: str
     league: str
@@ -31,10 +35,24 @@ class RecommendedEvent:
     score: float
     reasons: tuple[str, ...] = ()
     participants: tuple[str, ...] = ()
+    market: str = ""
+    line: str = ""
+    outcome: str = ""
+    producer: str = ""
+    priced_at: datetime | None = None
+    outcome_score: float | None = None
 
     @property
     def name(self) -> str:
         return event_name(self.home_team, self.away_team)
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """An event that ranked high enough, with the code of the reason why none of its prices may be served."""
+
+    own_id: OwnId
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +80,7 @@ class Recommendation:
     recommended_events: tuple[RecommendedEvent, ...]
     total_odds: Decimal
     potential_return: Decimal
+    passed_over: tuple[PassedOver, ...] = ()
 
     @property
     def count(self) -> int:
@@ -79,11 +98,15 @@ recommendation_served = Signal()
 
 
 class ServedEvent(msgspec.Struct, frozen=True):
-    """A recommended event with its odd at that time; `score` is None where the recommender gave none."""
+    """A recommended event with its odd at that time; `score` is None where the recommender gave none. `market`, `line`
+    and `outcome` of one that was chosen by its markets."""
 
     event_id: int
     odd: Decimal | float
     score: float | None = None
+    market: str | None = None
+    line: str | None = None
+    outcome: str | None = None
 
 
 class ServedRecommendation(msgspec.Struct, frozen=True, kw_only=True):

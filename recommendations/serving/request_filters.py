@@ -1,19 +1,21 @@
-"""Optional request filters: limit, sports, excluded events, explanation."""
+"""Optional request filters: limit, sports, excluded events, bounds of odds, markets, explanation."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from math import inf
 from typing import Any
 
 from recommendations.errors import InvalidParameter, InvalidRow
 from recommendations.validation import fields
 from recommendations.validation.own_ids import OwnId, own_id
 from tenants.ids import MAX_ID
-from tenants.numbers import parse_id
+from tenants.numbers import parse_decimal, parse_id
 
 from .casino_catalogue import Catalogue
 from .options import MAX_EVENTS
 
-MAX_EXCLUDED, MAX_SPORTS = 200, 100
+MAX_EXCLUDED, MAX_NAMES = 200, 100
 _SHOWN = 50
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
@@ -21,20 +23,24 @@ _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 @dataclass(frozen=True, slots=True)
 class RequestFilters:
     """`limit`: the number of events, None for the casino's `event_limit`; `excluded`: ids of events; `sports`: the only
-    allowed ones, all if empty; `explain`: include scores and reasons."""
+    allowed ones, all if empty; `explain`: include scores and reasons. `min_odd` and `max_odd` narrow those of the
+    options; with `markets`, only prices of these are allowed."""
 
     limit: int | None = None
     excluded: frozenset[OwnId] = frozenset()
     sports: frozenset[str] = frozenset()
     explain: bool = False
+    min_odd: float = 1.0
+    max_odd: float = inf
+    markets: frozenset[str] = frozenset()
 
 
 NO_FILTERS = RequestFilters()
-FILTERS = ("limit", "exclude", "sport", "explain")
+FILTERS = ("limit", "exclude", "sport", "min_odd", "max_odd", "market", "explain")
 
 
 def parse_filters(given: Mapping[str, Any]) -> RequestFilters:
-    """Parse `limit`, `exclude`, `sport` and `explain`: JSON values, or text with several values separated by commas.
+    """Parse the `FILTERS`: JSON values, or text with several values separated by commas.
 
     Ignores other names. Raises InvalidParameter, which names the field and its valid values.
     """
@@ -42,6 +48,8 @@ def parse_filters(given: Mapping[str, Any]) -> RequestFilters:
     for name in FILTERS:
         if given.get(name) is not None:
             filters = replace(filters, **_PARSE[name](given[name]))
+    if filters.min_odd > filters.max_odd:
+        raise InvalidParameter("min_odd must not be above max_odd")
     return filters
 
 
@@ -67,13 +75,28 @@ def _own_id(value: Any) -> OwnId:
 
 
 def _sport(value: Any) -> dict[str, Any]:
+    return {"sports": _names("sport", "sports", value, fields.sport)}
+
+
+def _market(value: Any) -> dict[str, Any]:
+    return {"markets": _names("market", "markets", value, fields.classifier)}
+
+
+def _names(name: str, what: str, value: Any, as_stored: Callable[[str, str], str]) -> frozenset[str]:
     try:
-        sports = frozenset(fields.sport("sport", str(each)) for each in _listed("sport", value, MAX_SPORTS))
+        names = frozenset(as_stored(name, str(each)) for each in _listed(name, value, MAX_NAMES))
     except InvalidRow as error:
-        raise InvalidParameter(f"sport must list names of sports, separated by commas: {error}") from error
-    if not sports or (isinstance(value, list) and not all(isinstance(each, str) for each in value)):
-        raise InvalidParameter("sport must list names of sports, separated by commas")
-    return {"sports": sports}
+        raise InvalidParameter(f"{name} must list names of {what}, separated by commas: {error}") from error
+    if not names or (isinstance(value, list) and not all(isinstance(each, str) for each in value)):
+        raise InvalidParameter(f"{name} must list names of {what}, separated by commas")
+    return names
+
+
+def _odd(name: str, value: Any) -> dict[str, Any]:
+    number = None if isinstance(value, bool) else parse_decimal(str(value))
+    if number is None or not 1 <= number <= fields.MAX_ODD:
+        raise InvalidParameter(f"{name} must be a number from 1 to {fields.MAX_ODD}")
+    return {name: float(number)}
 
 
 def require_offered(sports: frozenset[str], catalogue: Catalogue) -> None:
@@ -104,4 +127,12 @@ def _whole_number(value: Any) -> int | None:
     return parse_id(value) if isinstance(value, str) else None
 
 
-_PARSE = {"limit": _limit, "exclude": _exclude, "sport": _sport, "explain": _explain}
+_PARSE: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "limit": _limit,
+    "exclude": _exclude,
+    "sport": _sport,
+    "min_odd": partial(_odd, "min_odd"),
+    "max_odd": partial(_odd, "max_odd"),
+    "market": _market,
+    "explain": _explain,
+}

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 
-from recommendations.offer import Column, MemoKey, Offer
+from recommendations.offer import OWN_ODD, Column, MemoKey, Offer
 from recommendations.offer.arrays import Floats, Mask, Places, kth_largest
 from recommendations.validation.identity import Match, is_held, name_of
 from recommendations.validation.normal_form import key_form
@@ -24,7 +25,9 @@ class Rules:
     """The rules of one slip: at most `limit` events, at `now` (Unix seconds), under the casino's `options`.
 
     `excluded` and `held_events`: ids of events that the request or the user's coupons exclude; `held_matches`: those of
-    coupons' selections without an event id. `sports`: the only allowed ones, all if empty.
+    coupons' selections without an event id. `sports`: the only allowed ones, all if empty. `min_odd`, `max_odd`: the
+    request's, beside those of the options. `alive`: the bits of the producers whose prices of markets count; with
+    `needs_market`, an event's own odd does not. `passed_over`: places of events of which no price may be served.
     """
 
     now: float
@@ -34,6 +37,16 @@ class Rules:
     excluded: Collection[int] = ()
     held_events: Collection[int] = ()
     held_matches: Collection[Match] = field(default=())
+    min_odd: float = 1.0
+    max_odd: float = inf
+    alive: int = 0
+    needs_market: bool = False
+    passed_over: Collection[int] = ()
+
+    @property
+    def odds(self) -> tuple[float, float]:
+        """The lowest and the highest odd that both the casino and the request allow."""
+        return max(self.options.min_odd, self.min_odd), min(self.options.max_odd, self.max_odd)
 
 
 def eligible(offer: Offer, rules: Rules) -> Mask:
@@ -42,11 +55,7 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
     mask: Mask = np.greater(offer.begins, rules.now + options.begin_margin_seconds)
     if options.live_events:
         mask |= (offer.begins <= rules.now) & (offer.ends > rules.now) & ~offer.start_time_tbd
-    cached, bounds = offer.memo.get(_HAS_ODD_WITHIN), (options.min_odd, options.max_odd)
-    if cached is None or cached[0] != bounds:  # the same for all users of a casino
-        has_odd = (offer.odds > 1.0) & (offer.odds >= options.min_odd) & (offer.odds <= options.max_odd)
-        cached = offer.memo.keep(_HAS_ODD_WITHIN, (bounds, has_odd))
-    mask &= cached[1]
+    mask &= _has_price(offer, rules)
     if rules.sports:
         mask &= _has_any(offer.sport, rules.sports)
     if (offered := options.catalogue.sports) is not None:
@@ -56,6 +65,21 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
     if options.blocked != NO_SELECTORS:
         mask &= ~selected(offer, options.blocked)
     return mask
+
+
+def _has_price(offer: Offer, rules: Rules) -> Mask:
+    """The mask of events with an own odd within the bounds, or with markets of which a producer that is alive has an
+    open price; which one may be served, the gate decides."""
+    cached, bounds = offer.memo.get(_HAS_ODD_WITHIN), rules.odds
+    if cached is None or cached[0] != bounds:  # the same for all users of a casino
+        has_odd = (offer.odds > 1.0) & (offer.odds >= bounds[0]) & (offer.odds <= bounds[1])
+        cached = offer.memo.keep(_HAS_ODD_WITHIN, (bounds, has_odd))
+    has_own = cached[1] if not rules.needs_market else np.zeros(len(offer), dtype=np.bool_)
+    if offer.offered_by is None:
+        return has_own
+    has_price: Mask = np.where(offer.offered_by == OWN_ODD, has_own, (offer.offered_by & rules.alive) != 0)
+    has_price[list(rules.passed_over)] = False
+    return has_price
 
 
 def selected(offer: Offer, selectors: Selectors) -> Mask:

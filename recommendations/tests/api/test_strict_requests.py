@@ -79,7 +79,11 @@ def test_a_form_that_no_browser_sent_is_refused(served, path, content_type):
         ("/recommend", {"user_ids": [31], "limt": 2}, "'limt': did you mean limit?"),
         ("/recommend", {"user_ids": [31], "excluded": [1]}, "'excluded': did you mean exclude?"),
         ("/recommend", {"user_id": [31]}, "'user_id': did you mean user_ids?"),
-        ("/recommend", {"user_ids": [31], "colour": 2}, "'colour': known are user_ids, limit, exclude, sport, explain"),
+        (
+            "/recommend",
+            {"user_ids": [31], "colour": 2},
+            "'colour': known are user_ids, limit, exclude, sport, min_odd, max_odd, market, explain",
+        ),
         ("/config", {"recomender_type": "static"}, "'recomender_type': did you mean recommender_type?"),
         ("/config", {"x" * 5_000: 1}, "'" + "x" * 100 + "..': known are"),
     ],

@@ -22,8 +22,11 @@ GOLDEN = Path(__file__).with_name("golden_answers.json")
 # schema, options and filters
 CASES = (("contract", 0, 0), ("contract", 1, 1), ("own", 0, 1), ("own", 1, 0))
 USERS = (1, 2, 3)
-FILTERS = ({}, {"limit": 4, "sport": "FOOTBALL,TENNIS", "exclude": "3,4"})
-OPTIONS = ({}, {"live_events": True, "min_odd": 1.5, "max_per_league": 1, "pinned": {"teams": ["TEAM 5"]}})
+FILTERS: tuple[dict[str, Any], ...] = ({}, {"limit": 4, "sport": "FOOTBALL,TENNIS", "exclude": "3,4"})
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"live_events": True, "min_odd": 1.5, "max_per_league": 1, "pinned": {"teams": ["TEAM 5"]}},
+)
 SCHEMAS: dict[str, dict[str, Any]] = {
     "contract": {
         "user_id": {"type": "int", "source_field": "id"},

@@ -84,7 +84,7 @@ def test_options_are_limited_in_size():
 def test_all_options_as_json_include_the_defaults():
     shown = all_options_as_json(parse_options(GIVEN))
     assert list(shown) == list(Options.__struct_fields__)
-    assert shown["blocked"] == {"events": [7], "leagues": [], "teams": ["ARSENAL"], "sports": []}
+    assert shown["blocked"] == {"events": [7], "leagues": [], "teams": ["ARSENAL"], "sports": [], "markets": []}
     assert parse_options(shown) == parse_options(GIVEN)
 
 

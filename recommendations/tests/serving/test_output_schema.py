@@ -1,6 +1,7 @@
 """The recommendation schema: any accepted schema can be applied, all others are rejected with a reason."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from unicodedata import is_normalized, normalize
@@ -224,3 +225,45 @@ def test_a_schema_has_a_maximum_number_of_fields():
     assert len(parse_schema({f"f{n}": field for n in range(MAX_FIELDS)})) == MAX_FIELDS
     with pytest.raises(InvalidConfiguration, match=f"at most {MAX_FIELDS} fields"):
         parse_schema({f"f{n}": field for n in range(MAX_FIELDS + 1)})
+
+
+BET = replace(
+    EVENT, market="TOTALS", line="2.5", outcome="OVER", producer="LIVE", priced_at=BEGIN, odd=1.91, outcome_score=0.5
+)
+
+
+def events_of(schema, *events):
+    return apply_schema(parse_schema(schema), replace(EXAMPLE, recommended_events=events))["events"]
+
+
+def test_only_an_event_chosen_by_its_markets_has_its_outcome_beside_the_fields_of_the_contract():
+    schema = {"events": {"type": "list", "source_field": "recommended_events"}}
+    own, bet = events_of(schema, EVENT, BET)
+    assert list(own) == ["country", "league", "home_team", "away_team", "sport", "odd"]
+    assert bet == own | {"odd": 1.91, "market": "TOTALS", "line": "2.5", "outcome": "OVER"}
+
+
+@pytest.mark.parametrize(
+    ("source", "type_", "expected", "without"),
+    [
+        ("market", "string", "TOTALS", ""),
+        ("line", "string", "2.5", ""),
+        ("line", "float", 2.5, None),
+        ("outcome", "string", "OVER", ""),
+        ("producer", "string", "LIVE", ""),
+        ("priced_at", "string", BEGIN.isoformat(), None),
+        ("priced_at", "float", BEGIN.timestamp(), None),
+        ("priced_at", "int", int(BEGIN.timestamp()), None),
+    ],
+)
+def test_the_sources_of_a_market_are_empty_in_an_event_with_an_odd_of_its_own(source, type_, expected, without):
+    fields = {"it": {"type": type_, "source_field": source}}
+    schema = {"events": {"type": "list", "source_field": "recommended_events", "fields": fields}}
+    assert events_of(schema, BET, EVENT) == [{"it": expected}, {"it": without}]
+    assert repr(events_of(schema, BET)) == repr([{"it": expected}])
+
+
+def test_a_line_that_is_no_number_is_null_as_a_number():
+    fields = {"it": {"type": "float", "source_field": "line"}}
+    schema = {"events": {"type": "list", "source_field": "recommended_events", "fields": fields}}
+    assert events_of(schema, replace(BET, line="MESSI"), replace(BET, line="-1.25")) == [{"it": None}, {"it": -1.25}]

@@ -24,6 +24,20 @@ def test_parameters_may_be_text_or_json(given):
     )
 
 
+def test_bounds_of_odds_and_markets_may_be_text_or_json():
+    given = {"min_odd": "1.5", "max_odd": "4", "market": "1x2, totals"}
+    expected = RequestFilters(min_odd=1.5, max_odd=4.0, markets=frozenset({"1X2", "TOTALS"}))
+    assert (
+        parse_filters(given) == parse_filters({"min_odd": 1.5, "max_odd": 4, "market": ["1X2", "Totals"]}) == expected
+    )
+
+
+def test_the_lowest_odd_is_not_above_the_highest():
+    assert parse_filters({"min_odd": 2, "max_odd": 2}).max_odd == 2.0
+    with pytest.raises(InvalidParameter, match="min_odd must not be above max_odd"):
+        parse_filters({"min_odd": 3, "max_odd": 2})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -32,6 +46,9 @@ def test_parameters_may_be_text_or_json(given):
         ("exclude", "x\t2"), ("exclude", [0]), ("exclude", "1.0"), ("exclude", [1.5]), ("exclude", [None]),
         ("exclude", list(range(1, 202))),
         ("exclude", "x" * 129), ("sport", "x" * 51), ("sport", ""), ("sport", [1]), ("sport", ["a\x00b"]),
+        ("min_odd", "0.9"), ("min_odd", "x"), ("min_odd", "NaN"), ("min_odd", True), ("min_odd", [2]),
+        ("max_odd", "1000000"), ("max_odd", "-1"), ("max_odd", ""), ("max_odd", "1e3"),
+        ("market", ""), ("market", "x" * 101), ("market", [1]), ("market", ["A"] * 101),
         ("explain", "maybe"), ("explain", []),
     ],
 )  # fmt: skip
