@@ -13,6 +13,7 @@ from msgspec import UnsetType
 
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields
+from recommendations.validation.market_texts import named_outcome
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import CouponRow, Selection, UnreadSelection, require_selections
@@ -97,6 +98,9 @@ def _decode(raw: bytes, odd_format: str) -> _DecodedSelection:
             away_team=away_team,
             sport=message.sport,
             category=message.category,
+        )
+        selection.market, selection.line, selection.outcome = named_outcome(
+            message.market, message.line, message.outcome
         )
     except (InvalidRow, msgspec.ValidationError) as error:
         return _DecodedSelection(None, rejection_of(error), _event_id(raw))

@@ -19,6 +19,7 @@ from recommendations.models import UserStatus
 from recommendations.validation import fields
 from recommendations.validation.changes import Change
 from recommendations.validation.fields import EARLIEST, LATEST
+from recommendations.validation.market_texts import named_outcome
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import (
@@ -247,7 +248,9 @@ def _convert_each(field: str, items: Iterable[T], convert: Callable[[T], R]) -> 
 
 
 def _served_event(message: ServedEventMessage) -> ServedEventRow:
-    return ServedEventRow(event_id=message.event_id, odd=fields.amount("odd", bytes(message.odd)), score=message.score)
+    row = ServedEventRow(event_id=message.event_id, odd=fields.amount("odd", bytes(message.odd)), score=message.score)
+    row.market, row.line, row.outcome = named_outcome(message.market, message.line, message.outcome)
+    return row
 
 
 def parse_time(field: str, value: datetime | float, latest: datetime) -> datetime:

@@ -25,6 +25,12 @@ _TEXTS_OF_MATCH = {
     "name": FieldText("The name of a one-sided event, such as an outright or a race.", "PREMIER LEAGUE WINNER"),
 }
 
+_TEXTS_OF_OUTCOME = {
+    "market": FieldText("The market that was bet on; absent: not told.", "TOTALS"),
+    "line": FieldText("The line of the market.", 2.5),
+    "outcome": FieldText("The outcome that was bet on.", "OVER"),
+}
+
 FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
     "UserMessage": {
         "id": FieldText("The casino's own id of the user.", 31),
@@ -53,7 +59,9 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "status": FieldText("Whether the event can be bet on.", "open"),
         "timestamp": FieldText("The time as of which these values hold.", "2026-06-30T18:00:00Z"),
     },
-    "SelectionMessage": _TEXTS_OF_MATCH | {"event_id": FieldText("The casino's own id of the event.", 7)},
+    "SelectionMessage": _TEXTS_OF_MATCH
+    | _TEXTS_OF_OUTCOME
+    | {"event_id": FieldText("The casino's own id of the event.", 7)},
     "CouponMessage": {
         "id": FieldText("The casino's own id of the coupon; absent: the message's place.", 4711),
         "user_id": FieldText("The casino's own id of the user.", 31),
@@ -81,5 +89,6 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "event_id": FieldText("The id of the event in the database.", 7),
         "odd": FieldText("The odd when it was recommended, decimal.", 2.69),
         "score": FieldText("The score.", 0.73),
-    },
+    }
+    | _TEXTS_OF_OUTCOME,
 }

@@ -149,6 +149,18 @@ class EventMessage(msgspec.Struct):
     timestamp: Annotated[Time, Meta(description="Valid as of this time; absent: the sending time.")] | None = None
 
 
+# Numbers too: providers number their markets and outcomes.
+MarketText = (
+    Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)] | Annotated[int, Meta(ge=-MAX_ID, le=MAX_ID)] | float
+)
+MarketName = Annotated[MarketText, Meta(description="The market's name or id, stored in upper case.")]
+Line = Annotated[
+    Annotated[str, Meta(max_length=MAX_TEXT)] | float,
+    Meta(description="The market's line, a number or text: 2.5 of a total; absent: it has none."),
+]
+OutcomeName = Annotated[MarketText, Meta(description="The outcome's name or id, stored in upper case.")]
+
+
 class SelectionMessage(msgspec.Struct):
     """One event of a coupon, with its odd at the time of purchase: with home and away team, or with a name."""
 
@@ -162,6 +174,9 @@ class SelectionMessage(msgspec.Struct):
     category: Category = ""
     event_id: Reference | None = None
     odd_format: OddFormat | None = None
+    market: MarketName | None = None
+    line: Line | None = None
+    outcome: OutcomeName | None = None
 
 
 class _CouponFields(msgspec.Struct):
@@ -192,6 +207,9 @@ class ServedEventMessage(msgspec.Struct):
     event_id: StoredId
     odd: Odd
     score: Annotated[float, Meta(description="The recommender's score; absent: it gives none.")] | None = None
+    market: MarketName | None = None
+    line: Line | None = None
+    outcome: OutcomeName | None = None
 
 
 class ServedMessage(msgspec.Struct):

@@ -17,6 +17,7 @@ from recommendations.models import Event, UserStatus
 from tenants.ids import MAX_ID
 
 from . import fields, status_words
+from .market_texts import named_outcome
 from .natural_keys import coupon_key, event_key, former_user_keys, user_key
 from .normal_form import key_form
 from .own_ids import OwnId
@@ -182,16 +183,22 @@ class EventRow(MatchFields, kw_only=True):
 
 class Selection(MatchFields, kw_only=True):
     """One event inside a coupon, with its fields at the time of purchase; `event_id` where known. `odd` is None for a
-    void selection, which pays its stake back."""
+    void selection, which pays its stake back. `market`, `line` and `outcome` are those that the user bet on, where
+    known; the odd is then the outcome's."""
 
     event_id: OwnId | None = None
     odd: Decimal | None = None
+    market: str | UnsetType = UNSET
+    line: str | UnsetType = UNSET
+    outcome: str | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         MatchFields.__post_init__(self)
         if self.odd is not None:
             self.odd = fields.odd("odd", self.odd)
         self.event_id = fields.identity("event_id", self.event_id, MAX_ID)
+        if self.market is not UNSET or self.line is not UNSET or self.outcome is not UNSET:
+            self.market, self.line, self.outcome = named_outcome(self.market, self.line, self.outcome)
 
     @classmethod
     def of(cls, event: EventRow | Event) -> "Selection":
@@ -257,13 +264,18 @@ def require_selections(number: int) -> None:
 
 
 class ServedEventRow(msgspec.Struct, kw_only=True):
-    """An event of a served recommendation, with the odd shown."""
+    """An event of a served recommendation, with the odd shown: that of the outcome, where it was chosen by markets."""
 
     event_id: int
     odd: Decimal
     score: float | None = None
+    market: str | UnsetType = UNSET
+    line: str | UnsetType = UNSET
+    outcome: str | UnsetType = UNSET
 
     def __post_init__(self) -> None:
+        if self.market is not UNSET or self.line is not UNSET or self.outcome is not UNSET:
+            self.market, self.line, self.outcome = named_outcome(self.market, self.line, self.outcome)
         fields.identity("event_id", self.event_id, MAX_ID)
         self.odd = fields.odd("odd", self.odd)
         fields.finite("score", self.score)
