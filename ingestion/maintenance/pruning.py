@@ -8,7 +8,13 @@ from django.conf import settings
 from ingestion.catalogue import catalogue_required
 from ingestion.dead_letters.purge import prune_closed, prune_closed_unassigned
 from ingestion.uploads.ledger import prune_uploads
-from recommendations.storing import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies, prune_recommendations
+from recommendations.storing import (
+    MERGE_SECONDS,
+    count_offered_outcomes,
+    merge_casino_sums,
+    prune_casino_tallies,
+    prune_recommendations,
+)
 from tenants.models import Casino
 from tenants.routing.connections import casino_atomic
 
@@ -36,10 +42,13 @@ class UploadPruning(MaintenanceTask):
 
 
 class TallyPruning(MaintenanceTask):
-    """Merges casinos' tallies, and deletes those of selections that users no longer bet on."""
+    """Merges casinos' tallies, deletes those of selections that users no longer bet on, and counts what is offered."""
 
     def run(self, now: datetime) -> bool:
-        return prune_casino_tallies(now)
+        if not prune_casino_tallies(now):
+            return False
+        count_offered_outcomes(now)
+        return True
 
 
 class TallyMerging(MaintenanceTask):

@@ -9,7 +9,8 @@ are written sorted by key, so that concurrent calls can't deadlock. Other packag
 - `learnt_values`: the sports, currencies and genders that a casino's messages tell.
 - `same_event`: which stored event a row without an id is; `same_match`: linking two ids of one match.
 - `coupon_sql`: the SQL that stores coupons and counts them in profiles.
-- `user_tallies`, `casino_tallies`: merging coupons into tallies; `rebuild`: recounting tallies.
+- `user_tallies`, `casino_tallies`: merging coupons into tallies; `rebuild`: recounting tallies;
+  `offered_outcomes`: counting which outcomes of markets are offered.
 - `removal`: removals by the casino; `erasure`: erasing a user (GDPR); `privacy`: erasing and exporting
   a user, with a record in the catalogue; `rows_of_users`: those of apps above this one.
 """
@@ -17,6 +18,7 @@ are written sorted by key, so that concurrent calls can't deadlock. Other packag
 from .casino_tallies import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies
 from .coupons import store_coupons
 from .events import TeamKey, store_events, store_teams
+from .offered_outcomes import count_offered_outcomes
 from .outcomes import Outcome, Result
 from .rebuild import rebuild_casino_tallies, rebuild_profiles
 from .served import prune_recommendations, store_recommendations
@@ -28,6 +30,7 @@ __all__ = [
     "Outcome",
     "Result",
     "TeamKey",
+    "count_offered_outcomes",
     "merge_casino_sums",
     "prune_casino_tallies",
     "prune_recommendations",

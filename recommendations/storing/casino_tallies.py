@@ -9,7 +9,7 @@ stores the coupons, by up to the time between two prunings.
 import logging
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -18,7 +18,9 @@ from typing import Any, Protocol
 
 import msgspec
 from django.db import DataError
+from msgspec import UnsetType
 
+from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE
 from recommendations.tallies.trends import TREND_HALF_LIFE
 from recommendations.validation.fields import SEPARATOR
@@ -34,6 +36,7 @@ _Key = tuple[str, str]  # attribute, value
 _Sums = list[float]  # count, weight, trend
 # event, sport, league, country, teams, odds band; league and teams are keys, in sums of earlier releases their names
 _SelectionKey = tuple[int | None, str, str, str, str, str, int]
+_BetKey = tuple[str, str, str, str, int]  # sport, market, line band, outcome, odds band
 
 MERGE_SECONDS = 10.0
 
@@ -149,14 +152,24 @@ class SelectionLike(Protocol):
     def away_team(self) -> str: ...
     @property
     def odd(self) -> float | Decimal | None: ...
+    @property
+    def market(self) -> str | UnsetType: ...
+    @property
+    def line(self) -> str | UnsetType: ...
+    @property
+    def outcome(self) -> str | UnsetType: ...
 
 
 class CasinoSums(msgspec.Struct, array_like=True):
     """Counts, weights and trends as of one time, in Unix seconds. Selections of one event share one entry until
-    `by_key`, because a batch has many selections per event."""
+    `by_key`, because a batch has many selections per event. `bets` are those of selections that name an outcome."""
 
     as_of: float
     sums: dict[_SelectionKey, _Sums] = {}
+    bets: dict[_BetKey, _Sums] = {}
+
+    def __len__(self) -> int:
+        return len(self.sums) + len(self.bets)
 
     def add(self, timestamp: float, selections: Iterable[SelectionLike], sign: int = 1) -> None:
         """Add the selections of a coupon bought at `timestamp`, not later than `as_of`; sign -1 subtracts them."""
@@ -168,6 +181,9 @@ class CasinoSums(msgspec.Struct, array_like=True):
             league = league_key(each.sport, each.country, each.league)
             home, away = match_of(each.sport, each.country, each.category, each.home_team, each.away_team)
             _add(self.sums, (each.event_id, each.sport, league, each.country, home, away, band), sign, weight, trend)
+            if each.market and each.outcome:
+                bet = (each.sport, each.market, line_band(each.line or ""), each.outcome, band)
+                _add(self.bets, bet, sign, weight, trend)
 
     def merge(self, other: "CasinoSums") -> None:
         """Add the sums of `other`."""
@@ -176,6 +192,8 @@ class CasinoSums(msgspec.Struct, array_like=True):
         other._move_to(as_of)
         for key, sums in other.sums.items():
             _add(self.sums, key, *sums)
+        for bet, sums in other.bets.items():
+            _add(self.bets, bet, *sums)
 
     def by_key(self) -> dict[_Key, _Sums]:
         """(attribute, value) -> count, weight and trend."""
@@ -183,23 +201,26 @@ class CasinoSums(msgspec.Struct, array_like=True):
         for selection, sums in self.sums.items():
             for key in _keys_of(selection):
                 _add(keyed, key, *sums)
+        for bet, sums in self.bets.items():
+            for key in zip(OUTCOME_ATTRIBUTES, _values_of(bet), strict=False):
+                _add(keyed, key, *sums)
         return keyed
 
     def parts(self) -> "Iterator[CasinoSums]":
         """These sums as several, each small enough to be stored."""
-        entries = iter(self.sums.items())
-        while part := dict(islice(entries, _MAX_ENTRIES)):
-            yield CasinoSums(self.as_of, part)
+        entries, bets = iter(self.sums.items()), iter(self.bets.items())
+        while part := CasinoSums(self.as_of, dict(islice(entries, _MAX_ENTRIES)), dict(islice(bets, _MAX_ENTRIES))):
+            yield part
 
     @property
     def is_valid(self) -> bool:
         """Whether storing could have written these sums."""
-        numbers = (number for sums in self.sums.values() for number in sums)
+        entries = [*self.sums.values(), *self.bets.values()]
         return (
-            len(self.sums) <= _MAX_ENTRIES
+            max(len(self.sums), len(self.bets)) <= _MAX_ENTRIES
             and abs(self.as_of) <= _MAX_TIME
-            and all(len(sums) == _NUMBERS for sums in self.sums.values())
-            and all(isfinite(number) and abs(number) <= _MAX_NUMBER for number in numbers)
+            and all(len(sums) == _NUMBERS for sums in entries)
+            and all(isfinite(number) and abs(number) <= _MAX_NUMBER for sums in entries for number in sums)
         )
 
     def _move_to(self, as_of: float) -> None:
@@ -208,7 +229,7 @@ class CasinoSums(msgspec.Struct, array_like=True):
             return
         self.as_of = as_of
         by_weight, by_trend = 2.0 ** (-age / HALF_LIFE), 2.0 ** (-age / TREND_HALF_LIFE)
-        for sums in self.sums.values():
+        for sums in (*self.sums.values(), *self.bets.values()):
             sums[1] *= by_weight
             sums[2] *= by_trend
 
@@ -236,6 +257,13 @@ def _keys_of(selection: _SelectionKey) -> Iterator[_Key]:
         yield "away_team", away_team
     if band != _NO_BAND:
         yield "odds_band", str(band)
+
+
+def _values_of(bet: _BetKey) -> tuple[str, ...]:
+    """The values of `OUTCOME_ATTRIBUTES`; a void bet has no odds band."""
+    *names, odds_band = bet
+    keys = keys_of_outcome(*names)
+    return keys if odds_band == _NO_BAND else (*keys, key_of_odds_band(names[0], odds_band))
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -280,7 +308,7 @@ def _merge_pending() -> bool:
     done: list[int] = []
     total = CasinoSums(0.0)
     for sums_id, packed in _pending_sums():
-        if len(total.sums) >= _MAX_ENTRIES_PER_MERGE:
+        if len(total) >= _MAX_ENTRIES_PER_MERGE:
             has_more = True
             break
         done.append(sums_id)
@@ -322,13 +350,18 @@ def _unpack(packed: bytes | None) -> CasinoSums:
 
 def write_sums(total: CasinoSums) -> None:
     """Add sums to the casino's tallies."""
+    write_values(total.as_of, total.by_key())
+
+
+def write_values(as_of: float, keyed: Mapping[_Key, Sequence[float]]) -> None:
+    """Add to the casino's tallies, of each (attribute, value), count, weight and trend as of a time in Unix seconds."""
     rows = [
         {"attribute": attribute, "value": value, "count": int(count), "weight": _or_0(weight), "trend": _or_0(trend)}
-        for (attribute, value), (count, weight, trend) in total.by_key().items()
+        for (attribute, value), (count, weight, trend) in keyed.items()
         if "\0" not in value and len(value.encode()) <= _MAX_KEY_BYTES
     ]
     if rows:
-        execute(_ADD, [total.as_of, as_json(rows)])
+        execute(_ADD, [as_of, as_json(rows)])
 
 
 def drop_lightest() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from recommendations.tallies.outcome_keys import OFFERED_ATTRIBUTES
 from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
 from tenants.routing.connections import casino_atomic, execute, query
 
@@ -51,12 +52,12 @@ def rebuild_casino_tallies() -> None:
     with casino_atomic():
         lock_casino_tallies()
         execute(_DECLARE)
-        execute("DELETE FROM casino_tallies")
+        execute("DELETE FROM casino_tallies WHERE attribute <> ALL(%s)", [[*OFFERED_ATTRIBUTES]])  # not from coupons
         sums, included = CasinoSums(0.0), []
         while rows := query(_FETCH):
             included += [sum_id for sum_id, _ in rows if sum_id is not None]
             sums.merge(_sum_of([text for _, text in rows if text is not None]))
-            if len(sums.sums) > _MAX_SUMS:
+            if len(sums) > _MAX_SUMS:
                 write_sums(sums)
                 sums = CasinoSums(0.0)
         execute("CLOSE everything")

@@ -15,6 +15,7 @@ from tenants.numbers import parse_id
 from tenants.process_state import register
 from tenants.routing.connections import current_alias
 
+from .outcome_keys import OFFERED_ATTRIBUTES, OUTCOME_ATTRIBUTES
 from .selections import HALF_LIFE
 from .trends import NO_TRENDS, TREND_HALF_LIFE, Trends
 from .user_tallies import TALLIED
@@ -23,6 +24,7 @@ CAPACITY = 256
 MAX_EVENTS = 20_000
 MAX_VALUES = 25_000
 _MATCH_PARTS = 5
+_READ = (*TALLIED, *OUTCOME_ATTRIBUTES, *OFFERED_ATTRIBUTES)  # beside events
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ TRENDS = f"""(
         count, as_of
     ))::text
     FROM (
-        SELECT read.* FROM unnest(ARRAY{[*TALLIED]}) AS tallied (attribute), LATERAL (
+        SELECT read.* FROM unnest(ARRAY{[*_READ]}) AS tallied (attribute), LATERAL (
             SELECT * FROM casino_tallies AS tally WHERE tally.attribute = tallied.attribute LIMIT {MAX_VALUES}
         ) AS read
         UNION ALL

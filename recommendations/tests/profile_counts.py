@@ -16,6 +16,7 @@ from .tallies_reference import (
     LANDMARK,
     assert_no_upcoming_event_is_forgotten,
     assert_tallies_match_coupons,
+    bet_values,
     event_key,
     selections_of,
     values,
@@ -62,7 +63,7 @@ def _casino_recount(as_of: float) -> dict[tuple[str, str], list[float]]:
     for timestamp, each in selections_of(PurchasedCoupon.objects.all()):
         event = event_key(each)
         key = str(event) if isinstance(event, int) else f"{event[0]}{SEPARATOR}{each['away_team']}"
-        for attribute, value in (values(each) | {"event": key}).items():
+        for attribute, value in (values(each) | bet_values(each) | {"event": key}).items():
             sums = recount[attribute, value]
             sums[0] += 1
             sums[1] += 2 ** ((timestamp - as_of) / (30 * DAY))

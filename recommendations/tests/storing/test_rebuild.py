@@ -33,6 +33,9 @@ def random_coupon(rng, now, number):
             league=rng.choice("ABCDE"),
             home_team=f"H{rng.randint(1, 9)}",
             odd=Decimal(rng.randint(101, 1_200)) / 100,
+            **rng.choice(
+                [{}, {"market": "1X2", "outcome": "HOME"}, {"market": "TOTALS", "line": "2.5", "outcome": "OVER"}]
+            ),
         )
         for _ in range(rng.randint(1, 12))
     ]
