@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Collection, Iterable, Mapping
 
+from recommendations.text_ids import generated_id
 from recommendations.validation.own_ids import OwnId
 
 _ENTRY_BYTES = 250  # of both dictionaries
@@ -37,8 +38,9 @@ class EventTexts:
                     self.nbytes += sys.getsizeof(text) + _ENTRY_BYTES
 
     def stored_ids(self, own_ids: Collection[OwnId]) -> Collection[int]:
-        """The stored ids of these events. A text that no event in memory has is left out."""
-        found = (each if isinstance(each, int) else self._by_text.get(each) for each in own_ids)
+        """The stored ids of these events. A text that no event in memory has is left out; digits above the casino's own
+        ids are those of a row that came without one."""
+        found = (each if isinstance(each, int) else self._by_text.get(each) or generated_id(each) for each in own_ids)
         return frozenset(each for each in found if each is not None)
 
     def only(self, event_ids: Iterable[int]) -> "EventTexts":

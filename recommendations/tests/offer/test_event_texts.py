@@ -7,7 +7,7 @@ import numpy as np
 
 from recommendations.offer import EventTexts
 from recommendations.tests.factories import OPEN, offer_of
-from recommendations.validation.own_ids import FIRST_TEXT_ID
+from recommendations.validation.own_ids import FIRST_TEXT_ID, MAX_OWN_ID
 
 A, B, GONE = FIRST_TEXT_ID, FIRST_TEXT_ID + 1, FIRST_TEXT_ID + 2
 
@@ -22,6 +22,10 @@ def test_numbers_have_no_text_and_texts_that_nothing_has_are_left_out():
     texts = EventTexts({A: "a"})
     assert (texts.by_id[A], texts.by_id.get(7)) == ("a", None)
     assert texts.stored_ids([7, "a", "b"]) == {7, A}
+
+
+def test_digits_above_the_own_ids_are_those_of_an_event_without_an_id_of_the_casino():
+    assert EventTexts().stored_ids([str(MAX_OWN_ID + 8), str(FIRST_TEXT_ID)]) == {MAX_OWN_ID + 8}
 
 
 def test_the_ids_that_stand_for_text_are_those_of_events_and_of_the_same_matches():
