@@ -122,16 +122,22 @@ class Neighbours(Recommender):
         return scores
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
-        found = token_scores(context)
-        if found is None:
-            return []
-        model, of_tokens = found
-        # a team is more specific than a league: the better of the teams, then the league
-        *teams, league = [
-            (float(of_tokens[model.places.get(token, -1)]), token) for token in _event_tokens(context.offer, place)
-        ]
-        named = next((token for score, token in [*sorted(teams, reverse=True), league] if score > 0), None)
-        return [f"Popular with bettors like you: {name_of(named.partition(':')[2])}"] if named is not None else []
+        token = best_token(context, place)
+        return [] if token is None else [f"Popular with bettors like you: {name_of(token)}"]
+
+
+def best_token(context: ScoringContext, place: int) -> str | None:
+    """The team or league of the event that raises its score most, as a key; None if none does."""
+    found = token_scores(context)
+    if found is None:
+        return None
+    model, of_tokens = found
+    # a team is more specific than a league: the better of the teams, then the league
+    *teams, league = [
+        (float(of_tokens[model.places.get(token, -1)]), token) for token in _event_tokens(context.offer, place)
+    ]
+    named = next((token for score, token in [*sorted(teams, reverse=True), league] if score > 0), None)
+    return None if named is None else named.partition(":")[2]
 
 
 def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | None:

@@ -1,14 +1,14 @@
 """`profile`: attributes that the user bets on more often than others do."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from recommendations.offer import Column, Dictionary, MemoKey, Offer
 from recommendations.offer.arrays import Codes, add_entries
-from recommendations.tallies.selections import BAND_BOUNDS
+from recommendations.tallies.selections import BAND_BOUNDS, RecentSelection
 from recommendations.validation.identity import name_of
 
 from .base import ProfilePart, Recommender, Scores, ScoringContext, soonest_first
@@ -49,7 +49,7 @@ class Profile(Recommender):
         last = context.profile.recent[-LAST_BETS:]
         return [
             f"{number} of your last {len(last)} bets were on {name_of(value)}"
-            for number, value in _shared(context, place)
+            for number, value in values_shared(last, context.offer, place)
             if number >= _LEAST_SHARED
         ]
 
@@ -86,10 +86,9 @@ def _lifts(column: Column[Any], tally: Mapping[str, float], rates: Scores) -> Sc
     return lifts
 
 
-def _shared(context: ScoringContext, place: int) -> Iterator[tuple[int, str]]:
-    """(number of the last bets, the value that they share with the event)."""
-    last, offer = context.profile.recent[-LAST_BETS:], context.offer
-    teams = Counter(team for each in last for team in {each.home_team, each.away_team})
+def values_shared(selections: Sequence[RecentSelection], offer: Offer, place: int) -> Iterator[tuple[int, str]]:
+    """(number of the selections, the value that they share with the event at `place`): teams, league, sport."""
+    teams = Counter(team for each in selections for team in {each.home_team, each.away_team})
     for team in (offer.home_team[place], offer.away_team[place]):
         if name_of(team):
             yield teams[team], team
@@ -97,4 +96,4 @@ def _shared(context: ScoringContext, place: int) -> Iterator[tuple[int, str]]:
         value = getattr(offer, attribute)[place]
         if not name_of(value):
             continue
-        yield sum(getattr(each, attribute) == value for each in last), value
+        yield sum(getattr(each, attribute) == value for each in selections), value

@@ -13,6 +13,7 @@ from recommendations.offer import ATTRIBUTES
 from recommendations.recommenders.base import BettingProfile, FittedModels, ScoringContext
 from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.recommenders.similar import Similar
 from recommendations.serving.request_filters import RequestFilters
 from recommendations.tallies.trends import Trends
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, league, offer_of, team
@@ -44,43 +45,50 @@ def context(offer, profile, seed):
     return ScoringContext(offer, profile, now=NOW, hour=NOW, seed=(seed,), trends=trends, models=FittedModels(MODEL))
 
 
+SCORERS = {**RECOMMENDERS, "similar": Similar()}  # which no casino configures
+
+
 @pytest.fixture(params=RECOMMENDERS)
 def name(request):
     return request.param
 
 
 class TestScores:
+    @pytest.fixture(params=SCORERS)
+    def name(self, request):
+        return request.param
+
     @pytest.fixture(params=[BettingProfile(), FULL_PROFILE, STRANGE_PROFILE], ids=["empty", "full", "strange"])
     def profile(self, request):
         return request.param
 
     @pytest.mark.parametrize("events", [0, 1, 2, 50])
     def test_every_event_gets_one_finite_score(self, name, profile, events):
-        scores = RECOMMENDERS[name].score(context(offer_of(*[{}] * events), profile, 1))
+        scores = SCORERS[name].score(context(offer_of(*[{}] * events), profile, 1))
         assert scores.shape == (events,)
         assert scores.dtype == np.float64
         assert np.isfinite(scores).all()
 
     def test_the_same_randomness_gives_the_same_scores(self, name, profile):
         offer = offer_of(*[{}] * 20)
-        first, second = (RECOMMENDERS[name].score(context(offer, profile, 7)) for _ in range(2))
+        first, second = (SCORERS[name].score(context(offer, profile, 7)) for _ in range(2))
         assert np.array_equal(first, second)
 
     def test_events_that_are_over_do_not_change_the_order_of_the_others(self, name, profile):
         over = {"begin_timestamp": datetime(2048, 1, 1, tzinfo=UTC), "end_timestamp": datetime(2048, 1, 2, tzinfo=UTC)}
         offer = offer_of(over, *[{}] * 20, over)
         without = offer.keep(offer.ends > NOW)
-        scores = RECOMMENDERS[name].score(context(offer, profile, 3))[1:-1]
-        assert list(np.argsort(-scores)) == list(np.argsort(-RECOMMENDERS[name].score(context(without, profile, 3))))
+        scores = SCORERS[name].score(context(offer, profile, 3))[1:-1]
+        assert list(np.argsort(-scores)) == list(np.argsort(-SCORERS[name].score(context(without, profile, 3))))
 
     def test_scoring_does_not_change_the_offer(self, name, profile):
         offer, untouched = offer_of(*[{}] * 20), offer_of(*[{}] * 20)
-        RECOMMENDERS[name].score(context(offer, profile, 1))
+        SCORERS[name].score(context(offer, profile, 1))
         for attribute in ("ids", "begins", "odds"):
             assert np.array_equal(getattr(offer, attribute), getattr(untouched, attribute))
 
     def test_name_class_and_file_agree(self, name):
-        recommender = RECOMMENDERS[name]
+        recommender = SCORERS[name]
         assert recommender.name == name
         assert type(recommender).__name__ == name.title().replace("_", "")
         assert type(recommender).__module__ == f"{recommenders.__name__}.{name}"
