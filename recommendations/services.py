@@ -39,6 +39,7 @@ from .serving.recommendation import (
     recommendation_served,
 )
 from .serving.request_filters import NO_FILTERS, RequestFilters, require_offered
+from .serving.slip_completion import SlipSelection
 from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
 from .text_ids import Kind, id_of
@@ -140,12 +141,17 @@ def change_options(casino_id: int, change: Callable[[dict[str, Any]], dict[str, 
 
 
 def recommend_mapped(
-    *, casino: Casino, user_ids: Sequence[OwnId], now: datetime, filters: RequestFilters = NO_FILTERS
+    *,
+    casino: Casino,
+    user_ids: Sequence[OwnId],
+    now: datetime,
+    filters: RequestFilters = NO_FILTERS,
+    selections: tuple[SlipSelection, ...] = (),
 ) -> dict[OwnId, dict[str, Any] | IdNotOfType]:
     """Recommendations in the casino's own fields and types for up to `BATCH_LIMIT` users: by the id of each known user,
-    in the given order; the error in place of those with an id that has no such type. The request counts as several
-    where the response is large. Sends `recommendation_served` for answers with events. Raises CasinoNotConfigured,
-    InvalidParameter."""
+    in the given order; the error in place of those with an id that has no such type. With `selections`, of what to add
+    to a slip that has these. The request counts as several where the response is large. Sends `recommendation_served`
+    for answers with events. Raises CasinoNotConfigured, InvalidParameter."""
     if len(user_ids) != 1:
         check_user_count(len(user_ids))
     if not casino.is_configured:
@@ -164,6 +170,7 @@ def recommend_mapped(
         options=configured.options,
         filters=filters,
         needs_reasons=filters.explain or configured.needs_reasons,
+        selections=selections,
     )
     began = perf_counter()
     recommendations = recommend(request, user_ids)
@@ -185,7 +192,7 @@ def _mapped(
         answer = apply_schema(schema, recommendation)
     except IdNotOfType as error:  # of one user of a batch; the others are answered
         return error
-    return answer | {"explanation": _explain(recommendation)} if explain else answer
+    return answer | {"explanation": explanation_of(recommendation)} if explain else answer
 
 
 def check_user_count(count: int) -> None:
@@ -250,7 +257,8 @@ def purchase(*, user_id: OwnId, now: datetime) -> list[int]:
     return [outcome.id for outcome in store_coupons(coupons) if outcome.id is not None]
 
 
-def _explain(recommendation: Recommendation) -> dict[str, Any]:
+def explanation_of(recommendation: Recommendation) -> dict[str, Any]:
+    """The `explanation` of an answer: which recommender, and the score and reasons of each event."""
     return {
         "recommender": recommendation.recommender,
         "fallback_step": recommendation.fallback_step,

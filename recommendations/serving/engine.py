@@ -33,6 +33,7 @@ from .outcome_rules import TasteScorer, price_rules
 from .recommendation import PassedOver, Recommendation, RecommendedEvent
 from .request_filters import NO_FILTERS, RequestFilters
 from .slip import Rules
+from .slip_completion import SlipSelection, with_selections
 from .start_times import with_unknown_start_times
 
 _EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
@@ -44,8 +45,8 @@ class RecommendationRequest:
     """The part of a request that all its users share.
 
     `hour`: the start of the hour, Unix seconds; scores depend on that time, so that they are the same for an hour.
-    `limit`: the most events of one recommendation. `chain`: the recommender, then its fallbacks; `needs`: the parts of
-    profiles that any of them needs.
+    `limit`: the most events of one recommendation; `selections`: those of the slip to which the events are added.
+    `chain`: the recommender, then its fallbacks; `needs`: the parts of profiles that any of them needs.
     """
 
     casino_id: int
@@ -54,13 +55,14 @@ class RecommendationRequest:
     options: Options = DEFAULTS
     filters: RequestFilters = NO_FILTERS
     needs_reasons: bool = False
+    selections: tuple[SlipSelection, ...] = ()
     limit: int = field(init=False)
     hour: float = field(init=False)
     chain: tuple[Recommender, ...] = field(init=False)
     needs: frozenset[ProfilePart] = field(init=False)
 
     def __post_init__(self) -> None:
-        chain = _chain_of(self.recommender.name, self.options.fallbacks)
+        chain = _chain_of(self.recommender, self.options.fallbacks)
         hour = self.now.replace(minute=0, second=0, microsecond=0)
         limit = self.options.event_limit if self.filters.limit is None else self.filters.limit
         object.__setattr__(self, "limit", limit)
@@ -74,8 +76,9 @@ class RecommendationRequest:
 
 
 @lru_cache(1_024)
-def _chain_of(name: str, fallbacks: tuple[str, ...]) -> tuple[Recommender, ...]:
-    return tuple(get_recommender(each) for each in dict.fromkeys([name, *fallbacks, "soonest"]))
+def _chain_of(recommender: Recommender, fallbacks: tuple[str, ...]) -> tuple[Recommender, ...]:
+    others = [each for each in dict.fromkeys([*fallbacks, "soonest"]) if each != recommender.name]
+    return recommender, *map(get_recommender, others)
 
 
 @lru_cache(1_024)
@@ -86,11 +89,12 @@ def _needs_of(chain: tuple[Recommender, ...]) -> frozenset[ProfilePart]:
 @dataclass(frozen=True, slots=True)
 class UserContext:
     """One user: `user` for the guard rails, `profile` for recommenders. `held_events` (ids) and `held_matches` are in
-    the user's coupons; `usual_stake` is None without coupons. `own_id`: the user's id as the casino has it."""
+    the user's coupons; `usual_stake` is None without coupons. `own_id`: the user's id as the casino has it. `user` is
+    None where the casino does not say who it is: then no guard rail can be applied, and no stake suggested."""
 
     user_id: int
     own_id: OwnId
-    user: GuardedUser
+    user: GuardedUser | None
     profile: BettingProfile
     coupon_count: int = 0
     usual_stake: Decimal | None = None
@@ -115,11 +119,12 @@ def build_recommendation(
 
     Its confidence is n / (n + 10) for a user of n coupons, halved at each fallback.
     """
-    user, currency = user_context.user, currency_of(user_context.user, request.options)
-    refusal = refuse(user, request.options, request.now)
+    user = user_context.user
+    currency = "" if user is None else currency_of(user, request.options)
+    refusal = None if user is None else refuse(user, request.options, request.now)
     slip = _EMPTY if refusal else _fill_slip(rank(request, user_context, casino_context))
     step, events = slip.step, slip.events
-    stake = suggest_stake(user, user_context.usual_stake, request.options) if events else Decimal()
+    stake = Decimal() if user is None or not events else suggest_stake(user, user_context.usual_stake, request.options)
     total_odds = prod((Decimal(str(event.odd)) for event in events), start=Decimal(bool(events)))
     coupons = user_context.coupon_count
     return Recommendation(
@@ -187,6 +192,8 @@ def rank(request: RecommendationRequest, user_context: UserContext, casino_conte
         max_odd=filters.max_odd,
         needs_market=bool(filters.markets),
     )
+    if request.selections:
+        rules = with_selections(rules, context.offer, request.selections)
     scores = request.chain[step].score(context)
     return Ranking(request, context, step, scores, rules, _chooser(request, context, casino_context))
 

@@ -1,7 +1,7 @@
 """Fills a slip with the best-scored events that may be shown to the user."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
@@ -21,6 +21,17 @@ _SORTED_AT_FIRST = 256  # places; nearly always enough
 
 
 @dataclass(frozen=True, slots=True)
+class SlipEvent:
+    """An event that is in the slip already, whether the offer has it or not: its sport, the keys of the leagues that it
+    may be of, the names of its teams or participants, and the key of its competition if it is one-sided."""
+
+    sport: str
+    leagues: frozenset[str]
+    teams: frozenset[str]
+    competition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """The rules of one slip: at most `limit` events, at `now` (Unix seconds), under the casino's `options`.
 
@@ -28,6 +39,7 @@ class Rules:
     coupons' selections without an event id. `sports`: the only allowed ones, all if empty. `min_odd`, `max_odd`: the
     request's, beside those of the options. `alive`: the bits of the producers whose prices of markets count; with
     `needs_market`, an event's own odd does not. `passed_over`: places of events of which no price may be served.
+    `in_slip`: the events to which those of this slip are added; they count in its caps, and not in `limit`.
     """
 
     now: float
@@ -42,6 +54,7 @@ class Rules:
     alive: int = 0
     needs_market: bool = False
     passed_over: Collection[int] = ()
+    in_slip: Collection[SlipEvent] = ()
 
     @property
     def odds(self) -> tuple[float, float]:
@@ -127,6 +140,8 @@ def choose(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
     if np.isnan(scores).any():
         scores = np.nan_to_num(scores, nan=-np.inf)
     slip, mask = _Slip(offer, rules), eligible(offer, rules)
+    if rules.in_slip:
+        slip.hold(rules.in_slip)
     if rules.options.pinned != NO_SELECTORS:
         slip.fill(scores, mask & selected(offer, rules.options.pinned))
     slip.fill(scores, mask)
@@ -159,6 +174,20 @@ class _Slip:
     _competitions: set[str] = field(default_factory=set)
     _sports: Counter[str] = field(default_factory=Counter)
     _is_closed: Mask | None = None
+
+    def hold(self, events: Iterable[SlipEvent]) -> None:
+        """Count the events that are in the slip already, and close the leagues and sports that these fill."""
+        for each in events:
+            self._teams |= each.teams
+            self._sports[each.sport] += 1
+            self._leagues.update(each.leagues)
+            if each.competition is not None:
+                self._competitions.add(each.competition)
+        options, column = self._rules.options, self._offer.league
+        full = [column.equals(each) for each in _full(self._leagues, options.max_per_league) if name_of(each)]
+        full += [self._offer.sport.equals(each) for each in _full(self._sports, options.max_per_sport)]
+        if full:
+            self._is_closed = np.logical_or.reduce(full)
 
     def fill(self, scores: Floats, mask: Mask) -> None:
         """Add the best of these events. Once a league or sport is full, rank the others without it: skipping its events
@@ -202,3 +231,7 @@ class _Slip:
         for mask in full:
             self._is_closed = mask if self._is_closed is None else self._is_closed | mask
         return bool(full)
+
+
+def _full(counts: Mapping[str, int], cap: int | None) -> list[str]:
+    return [] if cap is None else [each for each, count in counts.items() if count >= cap]

@@ -22,12 +22,14 @@ from recommendations.serving.engine import CasinoContext, RecommendationRequest,
 from recommendations.serving.guard_rails import GuardedUser
 from recommendations.serving.options import Options, Selectors
 from recommendations.serving.request_filters import RequestFilters
+from recommendations.serving.slip_completion import SlipSelection
 from recommendations.tallies.selections import RecentSelection
 from recommendations.tallies.trends import Trends
 from recommendations.tests.factories import GuardedUser as User
 from recommendations.tests.factories import league as league_of
 from recommendations.tests.factories import offer_of, team
 from recommendations.validation.identity import Match
+from recommendations.validation.rows import Selection
 from tenants.tests.exhaustive import scaled
 
 SLIPS = int(os.environ.get("SLIPS", scaled(2_000, 10_000)))
@@ -70,7 +72,9 @@ def random_event(rng: random.Random) -> dict[str, Any]:
     }
 
 
-def random_user(rng: random.Random) -> User:
+def random_user(rng: random.Random) -> User | None:
+    if rng.random() < 0.1:
+        return None
     born = date(rng.choice([1950, 2006, 2007, 2008, 2009]), rng.randint(1, 12), rng.randint(1, 28))
     return User(
         status=rng.choice(["ACTIVE"] * 6 + ["SELF_EXCLUDED", "TIME_OUT", "CLOSED"]),
@@ -137,6 +141,21 @@ def random_trends(rng: random.Random, events: int) -> Trends:
     return Trends(tallies, tallies, ids, np.array([rng.random() * 5 for _ in ids]))
 
 
+def random_slip(rng: random.Random, events: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """The events that are in the slip already, by id, of which some are not in the offer."""
+    if rng.random() < 0.7:
+        return {}
+    unknown = {len(events) + 1 + number: random_event(rng) for number in range(2)}
+    return dict(some(rng, [*enumerate(events, start=1), *unknown.items()], 4))
+
+
+def as_selection(rng: random.Random, event_id: int, event: dict[str, Any], is_known: bool) -> SlipSelection:
+    names = ("country", "league", "home_team", "away_team", "category", "sport")
+    fields = Selection(**{name: event[name] for name in names})
+    given = [SlipSelection(event_id, fields), SlipSelection(None, fields)]
+    return rng.choice([*given, SlipSelection(event_id)] if is_known else given)
+
+
 def match_of(event: dict[str, Any]) -> Match:
     within = {name: event[name] for name in ("sport", "country", "category")}
     return team(event["home_team"], **within), team(event["away_team"], **within)
@@ -171,8 +190,10 @@ def may_be_shown(
     )
 
 
-def is_refused(user: GuardedUser, options: Options) -> bool:
+def is_refused(user: GuardedUser | None, options: Options) -> bool:
     """The rule is stricter than the law where only the year is known."""
+    if user is None:
+        return False
     has_ended = user.status != "CLOSED" and user.status_until is not None and user.status_until <= NOW
     if user.status != "ACTIVE" and not has_ended:
         return True
@@ -191,6 +212,7 @@ def check(
     request: RecommendationRequest,
     user_context: UserContext,
     casino_context: CasinoContext,
+    in_slip: dict[int, dict[str, Any]],
 ) -> None:
     slip = build_recommendation(request, user_context, casino_context, UUID(int=0))
     shown = [(event.event_id, events[event.event_id - 1]) for event in slip.recommended_events]
@@ -205,28 +227,33 @@ def check(
     assert [event.odd for event in slip.recommended_events] == [float(event["odd"]) for _, event in shown]
     teams = [team for _, event in shown for team in (event["home_team"], event["away_team"])]
     assert len(set(teams)) == len(teams)
-    leagues = Counter((event["sport"], event["country"], event["league"]) for _, event in shown)
-    sports = Counter(event["sport"] for _, event in shown)
-    assert max(leagues.values(), default=0) <= (options.max_per_league or 99)
-    assert max(sports.values(), default=0) <= (options.max_per_sport or 99)
+    assert not in_slip.keys() & {event_id for event_id, _ in shown}
+    assert not {team for event in in_slip.values() for team in (event["home_team"], event["away_team"])} & set(teams)
+    added = Counter((event["sport"], event["country"], event["league"]) for _, event in shown)
+    sports_added = Counter(event["sport"] for _, event in shown)
+    together = [*(event for _, event in shown), *in_slip.values()]
+    leagues = Counter((event["sport"], event["country"], event["league"]) for event in together)
+    sports = Counter(event["sport"] for event in together)
+    assert max((leagues[each] for each in added), default=0) <= (options.max_per_league or 99)
+    assert max((sports[each] for each in sports_added), default=0) <= (options.max_per_sport or 99)
     limit = request.filters.limit or options.event_limit
     assert len(shown) <= limit
     is_pinned = [is_selected(event_id, event, options.pinned) for event_id, event in shown]
     assert is_pinned == sorted(is_pinned, reverse=True)
     if len(shown) < limit:
-        assert_nothing_else_fits(events, shown, request, user_context, leagues, sports)
+        assert_nothing_else_fits(events, together, request, user_context, leagues, sports)
     check_stake(slip, user_context, options)
 
 
 def assert_nothing_else_fits(
     events: list[dict[str, Any]],
-    shown: list[tuple[int, dict[str, Any]]],
+    together: list[dict[str, Any]],
     request: RecommendationRequest,
     user_context: UserContext,
     leagues: Counter[tuple[str, str, str]],
     sports: Counter[str],
 ) -> None:
-    teams = {team for _, event in shown for team in (event["home_team"], event["away_team"])}
+    teams = {team for event in together for team in (event["home_team"], event["away_team"])}
     options = request.options
     for event_id, event in enumerate(events, start=1):
         fits = (
@@ -240,6 +267,9 @@ def assert_nothing_else_fits(
 
 def check_stake(slip: Any, user_context: UserContext, options: Options) -> None:
     user = user_context.user
+    if user is None:
+        assert (slip.stake, slip.currency, slip.potential_return) == (0, "", 0)
+        return
     unit = Decimal(1) if user.currency == "JPY" else Decimal("0.01")
     caps = [options.max_stakes.get(user.currency), user.stake_limit, user.limit_left]
     usual = [max(user_context.usual_stake, unit)] if user_context.usual_stake is not None else []
@@ -266,8 +296,15 @@ def test_no_slip_breaks_a_rule(name):
                 rng.choice([None, 1, 20]), frozenset(some(rng, [1, 2, 3], 2)), frozenset(some(rng, SPORTS, 1))
             )
             options = random_options(rng, len(events))
+            in_slip = random_slip(rng, events)
             request = RecommendationRequest(
-                1, RECOMMENDERS[name], NOW, options, filters, needs_reasons=rng.random() < 0.2
+                1,
+                RECOMMENDERS[name],
+                NOW,
+                options,
+                filters,
+                needs_reasons=rng.random() < 0.2,
+                selections=tuple(as_selection(rng, *each, each[0] <= len(events)) for each in in_slip.items()),
             )
             held = some(rng, events, 3) if rng.random() < 0.5 else ()
             user_context = UserContext(
@@ -279,4 +316,4 @@ def test_no_slip_breaks_a_rule(name):
                 held_events=frozenset(some(rng, list(range(1, len(events) + 1)), 3)),
                 held_matches=frozenset(map(match_of, held)),
             )
-            check(events, request, user_context, casino_context)
+            check(events, request, user_context, casino_context, in_slip)

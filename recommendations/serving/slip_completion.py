@@ -1,0 +1,92 @@
+"""Slip completion: the selections that are in a slip already, as the rules of what may be added to it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from recommendations.errors import InvalidParameter
+from recommendations.offer import Offer
+from recommendations.validation.identity import Match, keys_of_bet, league_key, match_of, name_of, parts_of
+from recommendations.validation.own_ids import OwnId
+from recommendations.validation.rows import Selection
+
+from .slip import Rules, SlipEvent
+
+_NO_NAME = frozenset({""})
+
+
+@dataclass(frozen=True, slots=True)
+class SlipSelection:
+    """A selection as a request sends it: the casino's id of the event, the event's fields, or both."""
+
+    event_id: OwnId | None = None
+    fields: Selection | None = None
+
+
+def with_selections(rules: Rules, offer: Offer, selections: Sequence[SlipSelection]) -> Rules:
+    """The rules of what may be added to a slip with these selections: not their matches again, and none of their teams;
+    they count in the caps of leagues, sports and competitions.
+
+    Raises InvalidParameter for an id that no event of the offer has, without the event's fields: what it contradicts,
+    and which cap it fills, nobody knows.
+    """
+    found = [_found(offer, number, each) for number, each in enumerate(selections)]
+    sent = [each.fields for each in selections if each.fields is not None]
+    return replace(
+        rules,
+        in_slip=[event for event, _ in found],
+        held_events={*rules.held_events, *(stored for _, ids in found for stored in ids)},
+        held_matches={*rules.held_matches, *(key for fields in sent for key in keys_of_bet(match_sent(fields)))},
+    )
+
+
+def place_in(offer: Offer, selection: SlipSelection) -> int | None:
+    """The event's place in the offer, by its id."""
+    return next((place for each in _stored_ids(offer, selection) if (place := offer.place_of(each)) is not None), None)
+
+
+def match_sent(sent: Selection) -> Match:
+    return match_of(sent.sport, sent.country, sent.category, sent.home_team, sent.away_team)
+
+
+def _found(offer: Offer, number: int, selection: SlipSelection) -> tuple[SlipEvent, frozenset[int]]:
+    """The event, and the stored ids of its match. The offer knows an event better than the request does."""
+    ids = frozenset(own for each in _stored_ids(offer, selection) for own in offer.all_ids(each))
+    place = place_in(offer, selection)
+    if place is not None:
+        return _offered(offer, place), ids
+    if selection.fields is None:
+        raise InvalidParameter(
+            f"selections[{number}] has the event_id {selection.event_id}, which can't be bet on now: leave it out, or "
+            "send its country, league, home_team, away_team and sport too"
+        )
+    return _sent(offer, selection.fields), ids
+
+
+def _stored_ids(offer: Offer, selection: SlipSelection) -> Iterator[int]:
+    return iter(() if selection.event_id is None else offer.texts.stored_ids([selection.event_id]))
+
+
+def _offered(offer: Offer, place: int) -> SlipEvent:
+    league, match = offer.league[place], (offer.home_team[place], offer.away_team[place])
+    return _event(offer.sport[place], frozenset({league}), league, match, offer.participants_of(place))
+
+
+def _sent(offer: Offer, sent: Selection) -> SlipEvent:
+    league = league_key(sent.sport, sent.country, sent.league)
+    return _event(sent.sport, _leagues(offer, league), league, match_sent(sent), ())
+
+
+def _event(sport: str, leagues: frozenset[str], league: str, match: Match, participants: Sequence[str]) -> SlipEvent:
+    teams = frozenset(map(name_of, match)) - _NO_NAME
+    is_one_sided = len(teams) == 1
+    competition = (league if name_of(league) else match[0]) if is_one_sided else None
+    return SlipEvent(sport, leagues, teams.union(participants), competition)
+
+
+def _leagues(offer: Offer, league: str) -> frozenset[str]:
+    """The leagues that the sent one may be: without a country, those of its name in all countries."""
+    sport, country, name = parts_of(league)
+    if country or not name:
+        return frozenset({league})
+    named = (offer.league.values[place] for place in offer.league.dictionary.places_named(name))
+    return frozenset({league, *(each for each in named if parts_of(each)[0] == sport)})
