@@ -25,6 +25,10 @@ class UserNotFound(RecommendationError):
     """The casino has no such user."""
 
 
+class EventNotFound(RecommendationError):
+    """The casino has no such event that is open and not over."""
+
+
 class IdNotOfType(RecommendationError):
     """An id of the casino has not the type that its recommendation schema declares."""
 

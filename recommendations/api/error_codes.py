@@ -32,6 +32,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "permission_denied": ErrorCode(403, "This login is not permitted to do this"),
     "casino_not_found": ErrorCode(404, "Casino not found"),
     "user_not_found": ErrorCode(404, "User not found"),
+    "event_not_found": ErrorCode(404, "Event not found among those that are open"),
     "test_endpoints_off": ErrorCode(404, "Test endpoints are switched off; RECSYS_TEST_ENDPOINTS=1 switches them on"),
     "not_found": ErrorCode(404, "Not found: /nothing"),
     "method_not_allowed": ErrorCode(405, 'Method "PUT" not allowed.'),

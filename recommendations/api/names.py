@@ -10,13 +10,13 @@ from recommendations.errors import InvalidParameter
 _LIKENESS = 0.8
 
 
-def check_fields(given: Iterable[str], known: Collection[str]) -> None:
+def check_fields(given: Iterable[str], known: Collection[str], *, of: str = "The body") -> None:
     """Raises InvalidParameter for a field that is not known, with the most similar one that is."""
     for name in given:
         if name not in known:
             nearest = _nearest(name, known)
             hint = f"did you mean {nearest}?" if nearest else f"known are {', '.join(known)}"
-            raise InvalidParameter(f"The body has an unknown field {_shown(name)}: {hint}")
+            raise InvalidParameter(f"{of} has an unknown field {_shown(name)}: {hint}")
 
 
 def check_parameters(given: QueryDict, known: Collection[str]) -> None:

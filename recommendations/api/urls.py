@@ -2,13 +2,18 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from .config_views import ConfigView, OptionsSchemaView
+from .list_views import NextView, PopularView, SessionView, SimilarView
 from .user_views import UserExportView, UserView
 from .views import PurchaseView, RecommendManyView, RecommendView
 
 # An id may contain slashes: `path` matches them.
 urlpatterns = [
-    path("recommend/<path:user_id>", RecommendView.as_view(), name="recommend"),  # first: by far the most frequent
+    path("recommend/session", SessionView.as_view(), name="recommend_session"),
+    path("recommend/<path:user_id>/next", NextView.as_view(), name="recommend_next"),
+    path("recommend/<path:user_id>", RecommendView.as_view(), name="recommend"),  # early: by far the most frequent
     path("recommend", RecommendManyView.as_view(), name="recommend_many"),
+    path("events/<path:event_id>/similar", SimilarView.as_view(), name="similar_events"),
+    path("popular", PopularView.as_view(), name="popular_events"),
     path("config", ConfigView.as_view(), name="config"),
     path("config/options.schema.json", OptionsSchemaView.as_view(), name="options_schema"),
     path("purchase/<path:user_id>", PurchaseView.as_view(), name="purchase"),

@@ -63,7 +63,7 @@ class RecommendView(CasinoAPIView):
         examples=[docs.example(docs.EXAMPLE_RECOMMENDATION)],
     )
     def get(self, request: Request, user_id: str) -> Response:
-        filters = _parse_parameters(request.query_params) if request.query_params else NO_FILTERS
+        filters = parse_parameters(request.query_params) if request.query_params else NO_FILTERS
         wanted = parse_user_id(user_id)
         recommendations = services.recommend_mapped(
             casino=self.casino, user_ids=[wanted], now=timezone.now(), filters=filters
@@ -161,7 +161,7 @@ def _by_user(
     }
 
 
-def _parse_parameters(parameters: QueryDict) -> RequestFilters:
+def parse_parameters(parameters: QueryDict) -> RequestFilters:
     """Raises InvalidParameter."""
     check_parameters(parameters, (*FILTERS, api_settings.URL_FORMAT_OVERRIDE))
     return parse_filters(parameters.dict())

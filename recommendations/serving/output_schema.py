@@ -89,6 +89,7 @@ SOURCES: Conversions = {
     "expires_at": _INSTANT,
 }
 ALIASES = {"id": "user_id"}
+_OF_USER = frozenset({"user_id", "stake", "currency", "potential_return", "confidence", "refusal"})
 
 # The same for each event in the list.
 EVENT_SOURCES: Conversions = {
@@ -200,6 +201,11 @@ def schema_as_json(fields: tuple[FieldMapping, ...]) -> dict[str, dict[str, Any]
 def _as_json(field: FieldMapping) -> dict[str, Any]:
     written: dict[str, Any] = {"type": field.type, "source_field": field.source_field}
     return written | {"fields": schema_as_json(field.fields)} if field.fields else written
+
+
+def without_user(fields: tuple[FieldMapping, ...]) -> tuple[FieldMapping, ...]:
+    """The fields of a recommendation to nobody in particular: those that tell nothing of a user."""
+    return tuple(field for field in fields if ALIASES.get(field.source_field, field.source_field) not in _OF_USER)
 
 
 def apply_schema(fields: tuple[FieldMapping, ...], recommendation: Recommendation) -> dict[str, Any]:

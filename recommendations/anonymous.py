@@ -1,0 +1,124 @@
+"""The services of endpoints without a user: similar events, popular events, and a session of somebody not logged in.
+
+They know no person, so they apply no guard rail of one, suggest no stake, and store and publish nothing. All else is
+that of `/recommend`: the same events may be shown.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from tenants.access.limits import charge
+from tenants.models import Casino
+
+from .errors import CasinoNotConfigured, EventNotFound
+from .recommenders.base import NOBODY, BettingProfile, Recommender
+from .recommenders.registry import get_recommender
+from .recommenders.similar import Similar, profile_of
+from .services import explanation_of
+from .serving.configuration import Configuration, configurations
+from .serving.engine import CasinoContext, RecommendationRequest, UserContext, build_recommendation
+from .serving.load import find
+from .serving.output_schema import apply_schema, without_user
+from .serving.recommendation import Recommendation
+from .serving.request_filters import RequestFilters, require_offered
+from .serving.session_profile import profile_of_session, session_reasons, tallies_of
+from .serving.slip_completion import SlipSelection, place_in
+from .validation.own_ids import OwnId
+
+_SIMILAR, _POPULAR = Similar(), get_recommender("trending")
+
+
+def popular_events(*, casino: Casino, now: datetime, filters: RequestFilters) -> dict[str, Any]:
+    """The events on which the casino's users bet most now; without any bets, those that begin soonest. Raises
+    CasinoNotConfigured, InvalidParameter, IdNotOfType."""
+    configured = _configured(casino, filters)
+    request = _request(casino, configured, _POPULAR, now, filters)
+    # the casino's fallbacks are for one user's recommendations
+    request = replace(request, options=msgspec.structs.replace(configured.options, fallbacks=()))
+    return _answer(configured, request, _build(request, NOBODY, _context(request)))
+
+
+def similar_events(*, casino: Casino, event_id: OwnId, now: datetime, filters: RequestFilters) -> dict[str, Any]:
+    """Events like this one: of its sport, unless the filters name others. Raises EventNotFound, CasinoNotConfigured,
+    InvalidParameter, IdNotOfType."""
+    configured = _configured(casino, filters)
+    request = _request(casino, configured, _SIMILAR, now, filters)
+    context = _context(request)
+    place = place_in(context.offer, SlipSelection(event_id))
+    if place is None or context.offer.ends[place] <= now.timestamp():
+        raise EventNotFound("Event not found among those that are open")
+    sports = filters.sports or {context.offer.sport[place]}
+    others = replace(filters, sports=frozenset(sports), excluded=filters.excluded | {event_id})
+    built = _build(replace(request, filters=others), profile_of(context.offer, place), context)
+    return _answer(configured, request, built)
+
+
+def recommend_to_session(
+    *,
+    casino: Casino,
+    selections: tuple[SlipSelection, ...],
+    viewed: tuple[SlipSelection, ...],
+    now: datetime,
+    filters: RequestFilters,
+) -> dict[str, Any]:
+    """What to add to a slip with these selections, for somebody of whom only these and the viewed events are known.
+    Raises CasinoNotConfigured, InvalidParameter, IdNotOfType."""
+    configured = _configured(casino, filters)
+    request = _request(casino, configured, configured.recommender, now, filters)
+    needs_reasons = request.needs_reasons
+    # the recommenders' own reasons speak of bets
+    request = replace(request, selections=selections, needs_reasons=False)
+    context = _context(request)
+    tallies = tallies_of(context.offer, (*selections, *viewed), request.hour)
+    built = _build(request, profile_of_session(request, context.offer, tallies), context)
+    if needs_reasons:
+        reasoned = [
+            replace(each, reasons=session_reasons(tallies, context.offer, each.event_id))
+            for each in built.recommended_events
+        ]
+        built = replace(built, recommended_events=tuple(reasoned))
+    return _answer(configured, request, built)
+
+
+def _configured(casino: Casino, filters: RequestFilters) -> Configuration:
+    """Its configuration; the request is charged for its response as those of `/recommend` are."""
+    if not casino.is_configured:
+        raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
+    configured = configurations.get(casino)
+    if filters.sports:
+        require_offered(filters.sports, configured.options.catalogue)
+    events = configured.options.event_limit if filters.limit is None else filters.limit
+    requests = configured.size.count_requests(1, events, explain=filters.explain)
+    if requests > 1:
+        charge(casino, requests - 1)
+    return configured
+
+
+def _request(
+    casino: Casino,
+    configured: Configuration,
+    recommender: Recommender,
+    now: datetime,
+    filters: RequestFilters,
+) -> RecommendationRequest:
+    needs_reasons = filters.explain or configured.needs_reasons
+    return RecommendationRequest(casino.pk, recommender, now, configured.options, filters, needs_reasons)
+
+
+def _context(request: RecommendationRequest) -> CasinoContext:
+    return find((), request.now, request.hour).casino_context
+
+
+def _build(request: RecommendationRequest, profile: BettingProfile, context: CasinoContext) -> Recommendation:
+    nobody = UserContext(user_id=0, own_id=0, user=None, profile=profile)
+    return build_recommendation(request, nobody, context, uuid4())
+
+
+def _answer(configured: Configuration, request: RecommendationRequest, built: Recommendation) -> dict[str, Any]:
+    """The casino's own fields, but for those that tell something of a user."""
+    answer = apply_schema(without_user(configured.schema), built)
+    return answer | ({"explanation": explanation_of(built)} if request.filters.explain else {})

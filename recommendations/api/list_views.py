@@ -1,0 +1,105 @@
+"""The endpoints beside `/recommend`: what to add to a slip, similar events, popular events, and sessions."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from recommendations import anonymous, services
+from recommendations.errors import EventNotFound, IdNotOfType, UserNotFound
+from recommendations.serving.request_filters import FILTERS, parse_filters
+from recommendations.validation.own_ids import parse_own_id
+from tenants.models import Scope
+
+from . import list_docs as docs
+from .selections import SessionSerializer, SlipSerializer
+from .views import CasinoAPIView, RecommendView, parse_parameters, parse_user_id, read_body
+
+
+class NextView(RecommendView):
+    """What to add to the slip that this user is making."""
+
+    http_method_names = ["get", "post", "options"]
+    serializer_class = SlipSerializer
+    staff_permissions: ClassVar[Mapping[str, str]] = dict.fromkeys(("GET", "POST"), "recommendations.view_user")
+
+    @docs.hidden
+    def get(self, request: Request, user_id: str) -> Response:
+        return super().get(request, f"{user_id}/next")  # a user may have such an id
+
+    @docs.of_slip
+    def post(self, request: Request, user_id: str) -> Response:
+        body = read_body(request, ("selections", *FILTERS))
+        serializer = self.get_serializer(data=body)
+        serializer.is_valid(raise_exception=True)
+        wanted = parse_user_id(user_id)
+        recommendations = services.recommend_mapped(
+            casino=self.casino,
+            user_ids=[wanted],
+            now=timezone.now(),
+            filters=parse_filters(body),
+            selections=tuple(serializer.validated_data["selections"]),
+        )
+        if wanted not in recommendations:
+            raise UserNotFound("User not found")
+        if isinstance(answer := recommendations[wanted], IdNotOfType):
+            raise answer
+        return Response(answer)
+
+
+class SessionView(RecommendView):
+    """The bets to show somebody who is not logged in."""
+
+    http_method_names = ["get", "post", "options"]
+    serializer_class = SessionSerializer
+    staff_permissions: ClassVar[Mapping[str, str]] = {
+        "GET": "recommendations.view_user",
+        "POST": "recommendations.view_event",
+    }
+
+    @docs.hidden
+    def get(self, request: Request, user_id: str = "session") -> Response:  # a user may have this id
+        return super().get(request, user_id)
+
+    @docs.of_session
+    def post(self, request: Request) -> Response:
+        body = read_body(request, ("selections", "viewed", *FILTERS))
+        serializer = self.get_serializer(data=body)
+        serializer.is_valid(raise_exception=True)
+        named = {name: tuple(serializer.validated_data.get(name, ())) for name in ("selections", "viewed")}
+        answer = anonymous.recommend_to_session(
+            casino=self.casino, now=timezone.now(), filters=parse_filters(body), **named
+        )
+        return Response(answer)
+
+
+class _EventsView(CasinoAPIView):
+    """A view of the casino's events, without a user."""
+
+    http_method_names = ["get", "options"]
+    scope = Scope.RECOMMEND
+    staff_permissions: ClassVar[Mapping[str, str]] = {"GET": "recommendations.view_event"}
+
+
+class SimilarView(_EventsView):
+    """Events like this one that can be bet on."""
+
+    @docs.of_similar
+    def get(self, request: Request, event_id: str) -> Response:
+        filters = parse_parameters(request.query_params)
+        wanted = parse_own_id(event_id)
+        if wanted is None:
+            raise EventNotFound("Event not found among those that are open")
+        answer = anonymous.similar_events(casino=self.casino, event_id=wanted, now=timezone.now(), filters=filters)
+        return Response(answer)
+
+
+class PopularView(_EventsView):
+    """The events on which the casino's users bet most now."""
+
+    @docs.of_popular
+    def get(self, request: Request) -> Response:
+        filters = parse_parameters(request.query_params)
+        return Response(anonymous.popular_events(casino=self.casino, now=timezone.now(), filters=filters))

@@ -1,0 +1,102 @@
+"""The selections and viewed events of a request's body."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from rest_framework import serializers
+
+from recommendations.errors import InvalidParameter, InvalidRow
+from recommendations.serving.slip_completion import SlipSelection
+from recommendations.validation import fields
+from recommendations.validation.own_ids import own_id
+from recommendations.validation.rows import Selection
+
+from .names import check_fields
+
+MAX_SELECTIONS, MAX_VIEWED = 50, 100
+REQUIRED_FIELDS = ("country", "league", "home_team", "away_team", "sport")
+OUTCOME_FIELDS = ("market", "line", "outcome")
+_KNOWN = ("event_id", *REQUIRED_FIELDS, "odd", "category", *OUTCOME_FIELDS)
+
+
+class _SentSelection(msgspec.Struct):
+    """Of one without `event_id`, all of `REQUIRED_FIELDS` are required; `country`, `league` and `away_team` may be
+    empty, as in coupons."""
+
+    event_id: int | float | str | None = None
+    country: str | None = None
+    league: str | None = None
+    home_team: str | None = None
+    away_team: str | None = None
+    sport: str | None = None
+    odd: float | None = None
+    category: str = ""
+    market: str | None = None
+    line: str | float | None = None
+    outcome: str | None = None
+
+
+class SelectionField(serializers.Field[Any, Any, Any, Any]):
+    """An event by its id, by its fields, or both."""
+
+    default_error_messages = {"invalid": "{problem}."}
+
+    def to_internal_value(self, data: Any) -> SlipSelection:
+        if not isinstance(data, dict):
+            self.fail("invalid", problem="Send an object with an event_id, or with the event's fields")
+        check_fields(data, _KNOWN, of="A selection")
+        try:
+            return _selection(msgspec.convert(data, _SentSelection))
+        except (msgspec.ValidationError, InvalidRow) as error:
+            self.fail("invalid", problem=str(error))
+
+
+class SelectionsField(serializers.ListField):
+    """Counts the selections before it looks at any."""
+
+    child = SelectionField()
+
+    def __init__(self, *, most: int, **more: Any) -> None:
+        self._most = most
+        super().__init__(**more)
+
+    def to_internal_value(self, data: Any) -> list[SlipSelection]:
+        if isinstance(data, list) and len(data) > self._most:
+            raise InvalidParameter(f"{self.field_name} may list at most {self._most} events, not {len(data)}")
+        selections: list[SlipSelection] = super().to_internal_value(data)
+        return selections
+
+
+class SlipSerializer(serializers.Serializer[Any]):
+    """A slip in the making."""
+
+    selections = SelectionsField(most=MAX_SELECTIONS)
+
+
+class SessionSerializer(serializers.Serializer[Any]):
+    """The slip in the making of somebody who is not logged in, and the events that they looked at."""
+
+    selections = SelectionsField(most=MAX_SELECTIONS, required=False)
+    viewed = SelectionsField(most=MAX_VIEWED, required=False)
+
+    def validate(self, attrs: Any) -> Any:
+        if not attrs:
+            raise serializers.ValidationError("Send selections, viewed, or both; each may be an empty list")
+        return attrs
+
+
+def _selection(sent: _SentSelection) -> SlipSelection:
+    """Raises InvalidRow."""
+    event_id = None if sent.event_id is None else own_id("event_id", sent.event_id)
+    given = {name: value for name in REQUIRED_FIELDS if (value := getattr(sent, name)) is not None}
+    missing = [name for name in REQUIRED_FIELDS if name not in given]
+    for name in OUTCOME_FIELDS:  # whatever is bet on, an event is in a slip once
+        if (text := getattr(sent, name)) is not None:
+            fields.classifier(name, str(text))
+    if event_id is not None and missing:
+        return SlipSelection(event_id)
+    if missing:
+        raise InvalidRow("missing", missing[0], f"is missing: send an event_id, or {', '.join(REQUIRED_FIELDS)}")
+    odd = None if sent.odd is None else Decimal(str(sent.odd))
+    return SlipSelection(event_id, Selection(**given, category=sent.category, odd=odd))

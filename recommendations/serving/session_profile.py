@@ -1,0 +1,81 @@
+"""The profile of somebody who is not logged in, from the events that a request names, and reasons in their words."""
+
+from collections.abc import Iterable
+from math import isfinite
+
+import numpy as np
+
+from recommendations.offer import ATTRIBUTES, Offer
+from recommendations.recommenders.base import BettingProfile, ProfilePart
+from recommendations.recommenders.profile import values_shared
+from recommendations.tallies.selections import TallyCoupon, TallySelection
+from recommendations.tallies.user_tallies import Tallies
+from recommendations.validation.identity import Match, name_of
+from recommendations.validation.rows import Selection
+
+from .engine import RecommendationRequest
+from .load import compute_favorite_pairs
+from .slip_completion import SlipSelection, match_sent, place_in
+
+
+def tallies_of(offer: Offer, events: Iterable[SlipSelection], hour: float) -> Tallies:
+    """The tallies of these events, each once, as of `hour` (Unix seconds). An id that no event of the offer has, and
+    that comes without the event's fields, adds nothing."""
+    found: dict[int | Match, TallySelection] = {}
+    for each in events:
+        place = place_in(offer, each)
+        if place is not None:
+            found[place] = _offered(offer, place)
+        elif each.fields is not None:
+            found[match_sent(each.fields)] = _sent(each.fields)
+    tallies = Tallies()
+    tallies.add(TallyCoupon(0, hour, 0.0, [*found.values()]))
+    return tallies
+
+
+def _offered(offer: Offer, place: int) -> TallySelection:
+    odd = float(offer.odds[place])
+    return TallySelection(
+        **offer.names(place),
+        category=offer.category(place),
+        event_id=int(offer.ids[place]),
+        odd=odd if isfinite(odd) else None,
+    )
+
+
+def _sent(fields: Selection) -> TallySelection:
+    return TallySelection(
+        sport=fields.sport,
+        league=fields.league,
+        country=fields.country,
+        home_team=fields.home_team,
+        away_team=fields.away_team,
+        category=fields.category,
+        odd=None if fields.odd is None else float(fields.odd),
+    )
+
+
+def profile_of_session(request: RecommendationRequest, offer: Offer, tallies: Tallies) -> BettingProfile:
+    """The parts that the request needs. The favourite sport is the most frequent one."""
+    pairs: tuple[str, ...] = ()
+    if ProfilePart.FAVORITE_PAIRS in request.needs:
+        pairs = compute_favorite_pairs(tallies, offer, request.now, np.random.default_rng(request.seed(0, 0)))
+    has_tallies, has_top_values = ProfilePart.TALLIES in request.needs, ProfilePart.TOP_VALUES in request.needs
+    return BettingProfile(
+        favorite_sport="".join(tallies.top("sport", 1)),
+        favorite_pairs=pairs,
+        top_values={name: tallies.top(name, 2) for name in ATTRIBUTES} if has_top_values else {},
+        counts=tallies.counts if has_tallies else {},
+        weights=tallies.weights_at(request.hour) if has_tallies else {},
+    )
+
+
+def session_reasons(tallies: Tallies, offer: Offer, event_id: int) -> tuple[str, ...]:
+    """How many of the session's events share a team, the league or the sport with this one, the most first."""
+    place = offer.place_of(event_id)
+    shared = [] if place is None else [*values_shared(tallies.recent, offer, place)]
+    return tuple(
+        f"You chose or looked at {number} event{'s' if number > 1 else ''} of {name_of(value)}"
+        for number, value in sorted(shared, key=lambda each: -each[0])
+        if number
+    )
