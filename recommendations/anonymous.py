@@ -74,7 +74,7 @@ def recommend_to_session(
     request = replace(request, selections=selections, needs_reasons=False)
     context = _context(request)
     tallies = tallies_of(context.offer, (*selections, *viewed), request.hour)
-    built = _build(request, profile_of_session(request, context.offer, tallies), context)
+    built = _build(request, profile_of_session(request, context, tallies), context)
     if needs_reasons:
         reasoned = [
             replace(each, reasons=session_reasons(tallies, context.offer, each.event_id))

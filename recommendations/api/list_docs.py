@@ -2,9 +2,6 @@
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
-from recommendations.serving.options import MAX_EVENTS
-from recommendations.serving.request_filters import MAX_EXCLUDED
-
 from . import openapi
 from .openapi import Schema
 from .selections import MAX_SELECTIONS, MAX_VIEWED
@@ -24,24 +21,18 @@ SELECTION: Schema = {
     },
     "additionalProperties": False,
 }
-_FILTERS: Schema = {
-    "limit": {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS},
-    "exclude": {"type": "array", "maxItems": MAX_EXCLUDED, "items": _EVENT_ID},
-    "sport": {"type": "array", "items": {"type": "string"}},
-    "explain": {"type": "boolean"},
-}
 _SELECTIONS: Schema = {"type": "array", "maxItems": MAX_SELECTIONS, "items": SELECTION}
 _VIEWED: Schema = {"type": "array", "maxItems": MAX_VIEWED, "items": SELECTION}
 SLIP: Schema = {
     "type": "object",
     "required": ["selections"],
-    "properties": {"selections": _SELECTIONS, **_FILTERS},
+    "properties": {"selections": _SELECTIONS, **openapi.FILTERS_IN_BODY},
     "additionalProperties": False,
 }
 SESSION: Schema = {
     "type": "object",
     "anyOf": [{"required": ["selections"]}, {"required": ["viewed"]}],
-    "properties": {"selections": _SELECTIONS, "viewed": _VIEWED, **_FILTERS},
+    "properties": {"selections": _SELECTIONS, "viewed": _VIEWED, **openapi.FILTERS_IN_BODY},
     "additionalProperties": False,
 }
 WITHOUT_USER: Schema = {

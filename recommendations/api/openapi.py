@@ -94,19 +94,19 @@ OWN_ID: Schema = {
 }
 USER_IDS: Schema = {"type": "array", "minItems": 1, "maxItems": BATCH_LIMIT, "items": OWN_ID}
 ODD: Schema = {"type": "number", "minimum": 1, "maximum": float(MAX_ODD)}
+FILTERS_IN_BODY: Schema = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS},
+    "exclude": {"type": "array", "maxItems": MAX_EXCLUDED, "items": OWN_ID},
+    "sport": {"type": "array", "items": {"type": "string"}},
+    "min_odd": ODD,
+    "max_odd": ODD,
+    "market": {"type": "array", "items": {"type": "string"}},
+    "explain": {"type": "boolean"},
+}
 MANY: Schema = {
     "type": "object",
     "required": ["user_ids"],
-    "properties": {
-        "user_ids": USER_IDS,
-        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS},
-        "exclude": {"type": "array", "maxItems": MAX_EXCLUDED, "items": OWN_ID},
-        "sport": {"type": "array", "items": {"type": "string"}},
-        "min_odd": ODD,
-        "max_odd": ODD,
-        "market": {"type": "array", "items": {"type": "string"}},
-        "explain": {"type": "boolean"},
-    },
+    "properties": {"user_ids": USER_IDS, **FILTERS_IN_BODY},
     "additionalProperties": False,
 }
 RECOMMENDATIONS: Schema = {

@@ -91,12 +91,12 @@ def _selection(sent: _SentSelection) -> SlipSelection:
     event_id = None if sent.event_id is None else own_id("event_id", sent.event_id)
     given = {name: value for name in REQUIRED_FIELDS if (value := getattr(sent, name)) is not None}
     missing = [name for name in REQUIRED_FIELDS if name not in given]
-    for name in OUTCOME_FIELDS:  # whatever is bet on, an event is in a slip once
-        if (text := getattr(sent, name)) is not None:
-            fields.classifier(name, str(text))
+    # line and outcome decide nothing: whatever is bet on, an event is in a slip once
+    texts = {name: fields.classifier(name, str(text)) for name in OUTCOME_FIELDS if (text := getattr(sent, name))}
+    market = texts.get("market", "")
     if event_id is not None and missing:
-        return SlipSelection(event_id)
+        return SlipSelection(event_id, market=market)
     if missing:
         raise InvalidRow("missing", missing[0], f"is missing: send an event_id, or {', '.join(REQUIRED_FIELDS)}")
     odd = None if sent.odd is None else Decimal(str(sent.odd))
-    return SlipSelection(event_id, Selection(**given, category=sent.category, odd=odd))
+    return SlipSelection(event_id, Selection(**given, category=sent.category, odd=odd), market)

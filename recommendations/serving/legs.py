@@ -67,7 +67,8 @@ class _Search:
 
     def _take(self, places: Sequence[int]) -> Selections:
         """The first of these events that have an outcome; one without is passed over."""
-        found, markets = Selections(passed_over=self.passed_over), Counter[str]()
+        found = Selections(passed_over=self.passed_over)
+        markets = Counter(each.market for each in self.rules.in_slip if each.market)
         for place in places:
             if len(found.places) == self.rules.limit:
                 break
@@ -83,7 +84,7 @@ class _Search:
 
     def _choose(self, place: int, markets: Counter[str]) -> Leg | Refusal:
         offer, most = self.offer, self.rules.options.max_per_market
-        full = frozenset(market for market, number in markets.items() if number == most)
+        full = frozenset(market for market, number in markets.items() if most is not None and number >= most)
         is_live = bool(offer.begins[place] <= self.rules.now)
         return self.chooser.choose(int(offer.ids[place]), offer.sport[place], is_live=is_live, full=full)
 

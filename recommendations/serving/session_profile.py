@@ -13,7 +13,7 @@ from recommendations.tallies.user_tallies import Tallies
 from recommendations.validation.identity import Match, name_of
 from recommendations.validation.rows import Selection
 
-from .engine import RecommendationRequest
+from .engine import CasinoContext, RecommendationRequest
 from .load import compute_favorite_pairs
 from .slip_completion import SlipSelection, match_sent, place_in
 
@@ -55,12 +55,19 @@ def _sent(fields: Selection) -> TallySelection:
     )
 
 
-def profile_of_session(request: RecommendationRequest, offer: Offer, tallies: Tallies) -> BettingProfile:
+def profile_of_session(
+    request: RecommendationRequest, casino_context: CasinoContext, tallies: Tallies
+) -> BettingProfile:
     """The parts that the request needs. The favourite sport is the most frequent one."""
     pairs: tuple[str, ...] = ()
+    offer, has_prices = casino_context.offer, casino_context.prices is not None
     if ProfilePart.FAVORITE_PAIRS in request.needs:
         pairs = compute_favorite_pairs(tallies, offer, request.now, np.random.default_rng(request.seed(0, 0)))
-    has_tallies, has_top_values = ProfilePart.TALLIES in request.needs, ProfilePart.TOP_VALUES in request.needs
+    # the choice of an outcome needs them, whatever the recommender does
+    has_tallies, has_top_values = (
+        has_prices or ProfilePart.TALLIES in request.needs,
+        ProfilePart.TOP_VALUES in request.needs,
+    )
     return BettingProfile(
         favorite_sport="".join(tallies.top("sport", 1)),
         favorite_pairs=pairs,

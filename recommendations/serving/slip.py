@@ -23,12 +23,14 @@ _SORTED_AT_FIRST = 256  # places; nearly always enough
 @dataclass(frozen=True, slots=True)
 class SlipEvent:
     """An event that is in the slip already, whether the offer has it or not: its sport, the keys of the leagues that it
-    may be of, the names of its teams or participants, and the key of its competition if it is one-sided."""
+    may be of, the names of its teams or participants, the key of its competition if it is one-sided, and the market
+    that is bet on, where the request says so."""
 
     sport: str
     leagues: frozenset[str]
     teams: frozenset[str]
     competition: str | None = None
+    market: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,12 @@ _NO_NAME = frozenset({""})
 
 @dataclass(frozen=True, slots=True)
 class SlipSelection:
-    """A selection as a request sends it: the casino's id of the event, the event's fields, or both."""
+    """A selection as a request sends it: the casino's id of the event, the event's fields, or both; and the market that
+    is bet on, empty where it is not told."""
 
     event_id: OwnId | None = None
     fields: Selection | None = None
+    market: str = ""
 
 
 def with_selections(rules: Rules, offer: Offer, selections: Sequence[SlipSelection]) -> Rules:
@@ -33,7 +35,7 @@ def with_selections(rules: Rules, offer: Offer, selections: Sequence[SlipSelecti
     sent = [each.fields for each in selections if each.fields is not None]
     return replace(
         rules,
-        in_slip=[event for event, _ in found],
+        in_slip=[replace(event, market=each.market) for (event, _), each in zip(found, selections, strict=True)],
         held_events={*rules.held_events, *(stored for _, ids in found for stored in ids)},
         held_matches={*rules.held_matches, *(key for fields in sent for key in keys_of_bet(match_sent(fields)))},
     )
