@@ -4,7 +4,8 @@ A coupon is a bet that its user holds. Were it rejected for one of its selection
 all others again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from decimal import Decimal
 from functools import lru_cache
 
@@ -33,11 +34,13 @@ class _Reference(msgspec.Struct):
 
 
 class _DecodedSelection(msgspec.Struct, frozen=True):
-    """`selection` is None if it can't be read, and `problem` if it was read whole. `event_id` where known."""
+    """`selection` is None if it can't be read, and `problem` if it was read whole. `event_id` where known; `bare` is
+    the JSON of one that tells no more of its event than that, with its format of odds."""
 
     selection: Selection | None
     problem: Rejection | None
     event_id: OwnId | None
+    bare: bytes = b""
 
 
 _NOTHING_IDENTIFIES = {
@@ -49,6 +52,9 @@ _NOTHING_IDENTIFIES = {
 _DECODE_COUPON = msgspec.json.Decoder(RawCouponMessage).decode
 _DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
 _DECODE_REFERENCE = msgspec.json.Decoder(_Reference).decode
+_DECODE_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_OF_MATCH = ("sport", "country", "league", "home_team", "away_team", "name", "category")
+_UNTOLD = (b"null", b'""')
 
 
 def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
@@ -103,7 +109,9 @@ def _decode(raw: bytes, odd_format: str) -> _DecodedSelection:
             message.market, message.line, message.outcome
         )
     except (InvalidRow, msgspec.ValidationError) as error:
-        return _DecodedSelection(None, rejection_of(error), _event_id(raw))
+        event_id = _event_id(raw)
+        bare = b"" if event_id is None else _bare(raw, odd_format)
+        return _DecodedSelection(None, rejection_of(error), event_id, bare)
     try:
         selection.odd = _odd(message.odd, message.odd_format or odd_format)
     except InvalidRow as error:
@@ -138,9 +146,44 @@ def _event_id(raw: bytes) -> OwnId | None:
         return None
 
 
+def _bare(raw: bytes, odd_format: str) -> bytes:
+    """The selection with its format of odds, if it tells nothing of its match; else empty."""
+    parts = _DECODE_PARTS(raw)
+    if any(bytes(parts[name]) not in _UNTOLD for name in _OF_MATCH if name in parts):
+        return b""
+    told = {name: value for name, value in parts.items() if name not in _OF_MATCH}
+    return msgspec.json.encode({"odd_format": odd_format} | told)
+
+
+def complete_coupon(coupon: CouponRow, matches: Mapping[OwnId, Mapping[str, str]]) -> CouponRow:
+    """The coupon, in which each selection that told its event by the id alone is whole if the event's match is known:
+    `matches` are the match's fields, by the ids."""
+    selections, unread = list(coupon.recommended_events), []
+    for each in coupon.unread_selections or ():
+        match = matches.get(each.event_id) if each.bare and each.event_id is not None else None
+        note = msgspec.structs.replace(each, bare=b"")
+        if match is None:
+            unread.append(note)
+            continue
+        decoded = _decode(msgspec.json.encode(_DECODE_PARTS(each.bare) | dict(match)), OddFormat.DECIMAL)
+        if decoded.selection is not None:
+            selections.append(decoded.selection)
+        if decoded.problem is not None:
+            unread.append(msgspec.structs.replace(note, code=decoded.problem.code, field=decoded.problem.field))
+    found = copy(coupon)  # its natural key stays
+    found.recommended_events, found.unread_selections = tuple(selections), tuple(unread) or None
+    return found
+
+
 def _unread(decoded: Sequence[_DecodedSelection]) -> tuple[UnreadSelection, ...]:
     return tuple(
-        UnreadSelection(number=number, code=each.problem.code, field=each.problem.field, event_id=each.event_id)
+        UnreadSelection(
+            number=number,
+            code=each.problem.code,
+            field=each.problem.field,
+            event_id=each.event_id,
+            bare=each.bare,
+        )
         for number, each in enumerate(decoded)
         if each.problem is not None
     )

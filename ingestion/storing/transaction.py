@@ -24,6 +24,7 @@ from tenants.schema.version import require_up_to_date
 
 from .casino_catalogue import apply_catalogue
 from .database_errors import DatabaseErrorKind, classify, first_line, sqlstate_of
+from .known_events import with_known_events
 from .ledger import OpenLedger, OutcomeCount, PartitionLedger
 from .several import merge_results, split_messages
 
@@ -118,6 +119,8 @@ def _resolve(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage], s
     nothing is stored first."""
     if any(isinstance(message.content, Several) for message in messages):
         return merge_results(messages, _resolve(topic, casino, split_messages(messages), store))
+    if any(isinstance(message.content, CouponRow) and message.content.unread_selections for message in messages):
+        messages = with_known_events(messages)
     if topic.catalogue_lists:
         messages = apply_catalogue(topic, casino, messages)
     results = [

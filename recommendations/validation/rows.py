@@ -217,12 +217,14 @@ class Selection(MatchFields, kw_only=True):
 
 class UnreadSelection(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A selection of a coupon that can't be read, or not whole: its `number` in the message from 0 on, the `code` and
-    `field` of the first problem, and its `event_id` where that can be read."""
+    `field` of the first problem, and its `event_id` where that can be read. `bare` is the selection's JSON if it tells
+    its event by the id alone; it is not stored."""
 
     number: int
     code: str
     field: str
     event_id: OwnId | None = None
+    bare: bytes = b""
 
 
 class CouponRow(msgspec.Struct, kw_only=True):

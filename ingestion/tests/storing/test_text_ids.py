@@ -100,7 +100,7 @@ def test_a_tombstone_removes_its_row(feed, casino_a):
 
 
 def test_a_coupon_holds_the_events_that_it_names(feed, casino_a):
-    bet = [event(1) | {"event_id": E1}, {"event_id": E2}]
+    bet = [event(1) | {"event_id": E1}, {"event_id": E2, "home_team": "CUT"}]
     message = coupon(id="C-1", user_id=U1, recommended_events=bet)
     assert store(casino_a, decoded_messages(COUPONS, message), topic=COUPONS) == ["stored_in_part"]
     with use_casino(casino_a.current):
