@@ -12,14 +12,14 @@ from django.conf import settings
 from django.db.models import Model
 
 from ingestion.models import DeadLetter, MessageCount, PartitionOffset, Upload
-from recommendations.models import CasinoTally, OfferChange, OfferVersion, Team, TextId, UserTallies
+from recommendations.models import CasinoTally, OfferChange, OfferVersion, PriceVersion, Team, TextId, UserTallies
 from recommendations.text_ids import is_text_id
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
 OF_THE_DOOR: set[type[Model]] = {PartitionOffset, Upload, DeadLetter}
 # The versions of the offer count its transactions; outcomes are counted by the hour.
-OF_THE_MOMENT: set[type[Model]] = {OfferVersion, OfferChange, MessageCount}
+OF_THE_MOMENT: set[type[Model]] = {OfferVersion, OfferChange, PriceVersion, MessageCount}
 KEEP_THEIR_ID = {"users", "events", "purchased_coupons"}
 TIMES_OF_STORING = {"stored_at", "learnt_at", "added_at", "waiting_since", "last_updated"}
 ABOUT_THE_DOOR = {"message"}
