@@ -26,6 +26,6 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("recommendations", "0042_markets")]
+    dependencies = [("recommendations", "0043_market_stops")]
 
     operations = [migrations.RunSQL(READ, "DROP FUNCTION price_changes_since(bigint)")]

@@ -6,7 +6,17 @@ from .evaluation import Evaluation
 from .event import Event, EventStatus, EventTeam, OfferChange, OfferVersion, Team
 from .fitted import FittedModel
 from .learnt import LearntValue
-from .market import MAX_PRODUCERS, Feed, Market, MarketLine, MarketStatus, PriceChange, PriceVersion, Producer
+from .market import (
+    MAX_PRODUCERS,
+    Feed,
+    Market,
+    MarketLine,
+    MarketStatus,
+    MarketStop,
+    PriceChange,
+    PriceVersion,
+    Producer,
+)
 from .profile import UserProfile
 from .removal import RemovedRow
 from .served import ServedSlip
@@ -29,6 +39,7 @@ __all__ = [
     "Market",
     "MarketLine",
     "MarketStatus",
+    "MarketStop",
     "OfferChange",
     "OfferVersion",
     "PendingCasinoSums",

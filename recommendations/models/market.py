@@ -69,6 +69,25 @@ class Market(CasinoModel):
         return f"event {self.event_id}, line {self.line_id}"
 
 
+class MarketStop(CasinoModel):
+    """The latest closing by a producer of its markets of an event: those with prices as of `as_of` or before have this
+    status, also if they arrive later. `scope` is empty for all markets, else a market, or a market and its line with
+    a separator between them."""
+
+    pk = models.CompositePrimaryKey("event_id", "producer", "scope")
+    event_id = models.BigIntegerField()
+    producer = models.SmallIntegerField()
+    scope = models.TextField()
+    as_of = models.DateTimeField()
+    status = models.TextField()
+
+    class Meta:
+        db_table = "market_stops"
+
+    def __str__(self) -> str:
+        return f"event {self.event_id}, producer {self.producer}"
+
+
 class PriceVersion(CasinoModel):
     """One row, incremented by a trigger with every statement that changes markets; as `OfferVersion` for events."""
 

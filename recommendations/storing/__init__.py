@@ -11,6 +11,8 @@ are written sorted by key, so that concurrent calls can't deadlock. Other packag
 - `coupon_sql`: the SQL that stores coupons and counts them in profiles.
 - `user_tallies`, `casino_tallies`: merging coupons into tallies; `rebuild`: recounting tallies;
   `offered_outcomes`: counting which outcomes of markets are offered.
+- `markets`: prices of markets, what closes them, and feeds; `market_lines`, `market_rows`, `market_stops`, `feeds`,
+  `offered_by`: its parts.
 - `removal`: removals by the casino; `erasure`: erasing a user (GDPR); `privacy`: erasing and exporting
   a user, with a record in the catalogue; `rows_of_users`: those of apps above this one.
 """
@@ -18,6 +20,7 @@ are written sorted by key, so that concurrent calls can't deadlock. Other packag
 from .casino_tallies import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies
 from .coupons import store_coupons
 from .events import TeamKey, store_events, store_teams
+from .markets import FEED_SILENCE, prune_markets, store_odds
 from .offered_outcomes import count_offered_outcomes
 from .outcomes import Outcome, Result
 from .rebuild import rebuild_casino_tallies, rebuild_profiles
@@ -26,6 +29,7 @@ from .users import store_users
 from .waiting_coupons import take_expired_coupons
 
 __all__ = [
+    "FEED_SILENCE",
     "MERGE_SECONDS",
     "Outcome",
     "Result",
@@ -33,11 +37,13 @@ __all__ = [
     "count_offered_outcomes",
     "merge_casino_sums",
     "prune_casino_tallies",
+    "prune_markets",
     "prune_recommendations",
     "rebuild_casino_tallies",
     "rebuild_profiles",
     "store_coupons",
     "store_events",
+    "store_odds",
     "store_recommendations",
     "store_teams",
     "store_users",

@@ -16,16 +16,18 @@ class Result(StrEnum):
     UNKNOWN_USER = "unknown_user"
     NOT_STORED = "not_stored"
     CONTRADICTS = "contradicts"
+    TOO_MANY = "too_many"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A row's result, and the id it was written with (None for one that was not).
 
-    STORED_IN_PART: a coupon with selections that could not be read. WAITING: a coupon stored until its user is.
-    UNKNOWN_USER: a coupon dropped because too many are waiting. DUPLICATE: stored already. STALE: older than the
-    stored, removed or erased row. ID_TAKEN: the id belongs to a row that the casino sent without one, which is never
-    overwritten. NOT_STORED: a change of a row that is not there. CONTRADICTS: a change that the stored row rules out.
+    STORED_IN_PART: a coupon with selections, or odds with markets, that could not be read. WAITING: a coupon stored
+    until its user is. UNKNOWN_USER: a coupon dropped because too many are waiting. DUPLICATE: stored already. STALE:
+    older than the stored, removed or erased row. ID_TAKEN: the id belongs to a row that the casino sent without one,
+    which is never overwritten. NOT_STORED: a change of a row that is not there. CONTRADICTS: a change that the stored
+    row rules out. TOO_MANY: odds of more markets than an event may have, or of one producer too many.
     """
 
     result: Result

@@ -10,12 +10,13 @@ from itertools import count
 from typing import TypeVar
 
 from recommendations.validation.changes import Change
+from recommendations.validation.markets import OddsRow
 from recommendations.validation.own_ids import OwnId
 from recommendations.validation.rows import CouponRow, EventRow, Removal, Selection, UnreadSelection, UserRow
 
 from .dictionary import Kind, TextOf, assign, find
 
-Identified = UserRow | EventRow | CouponRow | Change | Removal
+Identified = UserRow | EventRow | CouponRow | Change | Removal | OddsRow
 Row = TypeVar("Row", bound=Identified)
 OfEvent = TypeVar("OfEvent", bound=Selection | UnreadSelection)
 Ids = dict[TextOf, int]

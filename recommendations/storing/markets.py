@@ -1,0 +1,138 @@
+"""Storing the prices of markets, what closes them, and what is heard of their producers."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from recommendations.models import MarketStatus
+from recommendations.text_ids import Kind, stored_id, with_stored_ids
+from recommendations.validation.markets import ALL_MARKETS, Closing, OddsRow
+from tenants.routing.connections import casino_atomic, execute, query
+
+from .feeds import Producers
+from .market_rows import Told, Written, write_markets
+from .market_stops import StopKey, apply_stops, forget_stops, keep_stops
+from .offered_by import flip_offered_by
+from .outcomes import DUPLICATE, STALE, Outcome, Result
+
+FEED_SILENCE = timedelta(seconds=10)
+
+_STORED, _IN_PART, _TOO_MANY = (Outcome(each) for each in (Result.STORED, Result.STORED_IN_PART, Result.TOO_MANY))
+_LEFT_OUT = Closing(ALL_MARKETS, MarketStatus.CLOSED)
+
+# Concurrent calls prune one after another.
+_PRUNE = """
+WITH old AS (
+    SELECT event_id, line_id FROM markets WHERE as_of < %s AND NOT EXISTS (
+        SELECT FROM events WHERE events.id = event_id AND end_timestamp > %s
+    ) ORDER BY event_id, line_id LIMIT %s
+), pruned AS (
+    DELETE FROM markets USING old WHERE markets.event_id = old.event_id AND markets.line_id = old.line_id RETURNING 1
+)
+SELECT count(*) FROM pruned
+"""
+_PRUNE_STOPS = """
+DELETE FROM market_stops WHERE as_of < %s AND NOT EXISTS (
+    SELECT FROM events WHERE events.id = event_id AND end_timestamp > %s
+)
+"""
+_MAX_UNUSED_LINES = 20_000
+_PRUNE_LINES = """
+DELETE FROM market_lines WHERE NOT EXISTS (SELECT FROM markets WHERE line_id = market_lines.id)
+"""
+
+
+def lock_prices() -> None:
+    """Wait for other writers of prices; the lock ends with the transaction. Who locks the offer too, does so later."""
+    execute("SELECT lock_prices()")
+
+
+def store_odds(rows: Sequence[OddsRow], *, silence: timedelta = FEED_SILENCE) -> list[Outcome]:
+    """Store what messages say about markets and feeds. Of each market line the message with the latest `timestamp`
+    wins; of equal ones the last. A closing counts for its producer's prices as of its time and before. A feed whose
+    messages were sent more than `silence` apart has lost its older prices.
+
+    STORED: something is new; STORED_IN_PART: it is, and a part could not be read. STALE: all is older than what is
+    stored. TOO_MANY: the event has as many markets as allowed, or the casino as many producers.
+    """
+    rows = with_stored_ids(Kind.EVENTS, rows)
+    with casino_atomic():
+        lock_prices()
+        return write_odds(rows, silence=silence)
+
+
+def write_odds(rows: Sequence[OddsRow], *, silence: timedelta = FEED_SILENCE) -> list[Outcome]:
+    """As `store_odds`, of rows with stored ids, in a transaction that holds the lock of the prices."""
+    producers = Producers()
+    producers.add(row.producer for row in rows if row.producer)
+    producers.hear(rows, silence)
+    written = write_markets(_told(rows, producers))
+    new_stops = _close(rows, producers, written)
+    flip_offered_by(written.to_flip)
+    return [_outcome(place, row, producers, written, new_stops) for place, row in enumerate(rows)]
+
+
+def remove_markets(event_ids: Sequence[int]) -> None:
+    """Remove the markets of removed events. The transaction holds the lock of the prices."""
+    execute("DELETE FROM markets WHERE event_id = ANY(%s)", [list(event_ids)])
+    forget_stops(event_ids)
+
+
+def prune_markets(before: datetime, limit: int) -> int:
+    """Delete markets as of before `before` whose event is not stored, or ended before it, at most `limit`; then their
+    closings, and market lines that are unused, if there are many. Returns the number of markets."""
+    with casino_atomic():
+        lock_prices()
+        [(pruned,)] = query(_PRUNE, [before, before, limit])
+        if pruned < limit:
+            execute(_PRUNE_STOPS, [before, before])
+            [(lines,)] = query("SELECT count(*) FROM market_lines")
+            if lines > _MAX_UNUSED_LINES:
+                execute(_PRUNE_LINES)
+        return int(pruned)
+
+
+def _told(rows: Sequence[OddsRow], producers: Producers) -> Iterable[Told]:
+    for place, row in enumerate(rows):
+        code = producers.codes.get(row.producer)
+        if row.id is not None and code is not None:
+            event_id = stored_id(row.id)
+            for market in row.markets:
+                yield Told(place, event_id, code, row.timestamp, market)
+
+
+def _close(rows: Sequence[OddsRow], producers: Producers, written: Written) -> set[int]:
+    """Store and apply closings. Returns the places of messages with a new one."""
+    stops: dict[StopKey, tuple[datetime, str]] = {}
+    places: dict[StopKey, int] = {}
+    for place, row in enumerate(rows):
+        for key, closing, as_of in _closings(row, producers):
+            if key not in stops or stops[key][0] < as_of:
+                stops[key], places[key] = (as_of, closing.status), place
+    new = {places[key] for key in keep_stops(stops)} if stops else set()
+    if events := {stored_id(row.id) for row in rows if row.id is not None}:
+        written.to_flip |= apply_stops(events)
+    return new
+
+
+def _closings(row: OddsRow, producers: Producers) -> Iterable[tuple[StopKey, Closing, datetime]]:
+    if row.id is None:
+        return
+    event_id = stored_id(row.id)
+    codes = [producers.codes[row.producer]] if row.producer in producers.codes else []
+    if not row.producer:
+        codes = list(producers.codes.values())
+    for code in codes:
+        for closing in row.closings:
+            yield (event_id, code, closing.scope), closing, row.timestamp
+        if row.is_complete:  # but for the markets that it lists, which are as of its time
+            yield (event_id, code, _LEFT_OUT.scope), _LEFT_OUT, row.timestamp - timedelta.resolution
+
+
+def _outcome(place: int, row: OddsRow, producers: Producers, written: Written, new_stops: set[int]) -> Outcome:
+    if place in written.too_many or (row.producer and row.producer not in producers.codes):
+        return _TOO_MANY
+    if row.unread is not None:
+        return _IN_PART
+    if place in written.places or place in new_stops or row.id is None:
+        return _STORED
+    return STALE if place in written.stale else DUPLICATE
