@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import Protocol
 
 import numpy as np
 
-from recommendations.offer.arrays import Floats, Places
-from recommendations.recommenders.outcomes import OfferedOutcomes
+from recommendations.offer.arrays import Codes, Floats
 
-from .event_prices import EventPrices
+from .event_prices import EventPrices, Odds
 from .feeds import NO_FEEDS, Feeds
-from .gate import Gate, main_refusal
-from .lines import Lines
+from .gate import Gate
+from .lines import Lines, Outcome
 from .price_rules import PriceRules
 from .refusals import Refusal
 
@@ -35,11 +35,12 @@ class PriceSource(Protocol):
 
 
 class OutcomeScorer(Protocol):
-    """Scores the outcomes of one user, and gives reasons for one of them."""
+    """Scores the outcomes of one user, by their numbers in `lines`, and gives reasons for one of them."""
 
-    def score(self, offered: OfferedOutcomes, /) -> Floats: ...
+    def score(self, sport: str, lines: Lines, numbers: Codes, odds: Odds, /) -> Floats:
+        """Finite scores, shape (n,); the highest wins, of equal ones the first."""
 
-    def reasons(self, offered: OfferedOutcomes, place: int, /) -> tuple[str, ...]: ...
+    def reasons(self, sport: str, outcome: Outcome, odd: float, /) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,7 @@ class Leg:
     """The chosen outcome of an event, `score` among the event's, and its price. `valid_until`, like `priced_at`: Unix
     seconds, infinite for a price that may have any age."""
 
-    market: str
-    line: str
-    outcome: str
+    outcome: Outcome
     odd: float
     producer: str
     priced_at: float
@@ -83,41 +82,26 @@ class OutcomeChooser:
 
     def choose(self, event_id: int, sport: str, *, is_live: bool, full: frozenset[str]) -> Leg | Refusal:
         """The best outcome of a loaded event whose market is not `full`; or why there is none."""
-        prices = self._rows[event_id]
-        refusals = self._gate.refusals(prices, self._source.lines, is_live=is_live, full=full)
-        places = np.flatnonzero(refusals == Refusal.OPEN)
-        if not places.size:
-            return main_refusal(refusals.tolist())
-        offered, lines = _offered(sport, prices, self._source.lines, places)
-        scores = self._scorer.score(offered)
-        best = int(np.argmax(np.nan_to_num(scores, nan=-inf)))
-        return self._leg(offered, best, float(scores[best]), prices, lines[best], is_live=is_live)
+        prices, lines = self._rows[event_id], self._source.lines
+        is_open = self._gate.is_open(prices, lines, is_live=is_live, full=full)
+        if not is_open.any():
+            return self._gate.main_refusal(prices, lines, is_live=is_live, full=full)
+        numbers = prices.numbers()
+        scores = np.where(is_open, self._scorer.score(sport, lines, numbers, prices.odds), -inf)
+        best = int(scores.argmax())
+        return self._leg(sport, lines.outcomes[numbers[best]], prices, best, float(scores[best]), is_live=is_live)
 
     def _leg(
-        self, offered: OfferedOutcomes, place: int, score: float, prices: EventPrices, line: int, *, is_live: bool
+        self, sport: str, outcome: Outcome, prices: EventPrices, place: int, score: float, *, is_live: bool
     ) -> Leg:
-        _, producer, _, _, priced_at = prices.lines[line].item()
+        _, producer, _, _, priced_at = prices.lines[prices.line_of(place)].item()
+        odd = int(prices.odds[place]) / _SCALE
         return Leg(
-            market=offered.markets[place],
-            line=offered.lines[place],
-            outcome=offered.outcomes[place],
-            odd=float(offered.odds[place]),
+            outcome=outcome,
+            odd=odd,
             producer=self._gate.feeds.name(producer),
             priced_at=priced_at,
             valid_until=priced_at + self._gate.max_age_seconds(is_live=is_live),
             score=score,
-            explain=lambda: self._scorer.reasons(offered, place),
+            explain=partial(self._scorer.reasons, sport, outcome, odd),
         )
-
-
-def _offered(sport: str, prices: EventPrices, lines: Lines, places: Places) -> tuple[OfferedOutcomes, list[int]]:
-    """The outcomes at these places, by line id and in the order of the line's outcomes, and the place of each one's
-    line."""
-    counts = prices.lines["outcomes"].astype(np.intp)
-    of_line = np.arange(counts.size).repeat(counts)[places]
-    nth = places - (counts.cumsum() - counts)[of_line]
-    texts = [lines[line_id] for line_id in prices.lines["line_id"].tolist()]
-    own = of_line.tolist()
-    named = [(*texts[line][:2], texts[line].outcomes[place]) for line, place in zip(own, nth.tolist(), strict=True)]
-    markets, line_texts, outcomes = zip(*named, strict=True)
-    return OfferedOutcomes(sport, markets, line_texts, outcomes, prices.odds[places] / _SCALE), own

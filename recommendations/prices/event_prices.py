@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from recommendations.offer.arrays import Codes
+
 from .lines import Lines
 from .refusals import STATUSES, Refusal
 
 Odds = np.ndarray[Any, np.dtype[np.int32]]  # thousandths; 0: a closed outcome
 LineArray = np.ndarray[Any, np.dtype[np.void]]
-# `refusal`: of the status, or of a line that can't be read; `outcomes`: their number; `as_of`: Unix seconds.
-LINE = np.dtype([("line_id", "<i4"), ("producer", "u1"), ("refusal", "u1"), ("outcomes", "<u2"), ("as_of", "<f8")])
+# `shift`: the number of the line's first outcome, minus its place in `odds`; `outcomes`: how many; `refusal`: that of
+# the status, or of a line that can't be read; `as_of`: Unix seconds.
+LINE = np.dtype([("shift", "<i4"), ("producer", "u1"), ("refusal", "u1"), ("outcomes", "<u2"), ("as_of", "<f8")])
 _BYTES_OF_OBJECTS = 400  # of both arrays and the entries that hold them
 
 # line ids, producers, statuses, as_of (Unix seconds), odds of each line
@@ -30,23 +33,35 @@ class EventPrices:
     def nbytes(self) -> int:
         return _BYTES_OF_OBJECTS + self.lines.nbytes + self.odds.nbytes
 
+    def numbers(self) -> Codes:
+        """Those of the outcomes, in the casino's `Lines`; shape (n,)."""
+        numbers: Codes = self.lines["shift"].repeat(self.lines["outcomes"])
+        numbers += np.arange(numbers.size, dtype=np.int32)
+        return numbers
+
+    def line_of(self, place: int) -> int:
+        """The place in `lines` of the outcome at `place` in `odds`."""
+        return int(self.lines["outcomes"].cumsum().searchsorted(place, side="right"))
+
 
 NO_PRICES = EventPrices(np.empty(0, LINE), np.empty(0, np.int32))
 
 
 def event_prices(columns: PriceColumns, known: Lines) -> EventPrices:
-    """The prices in these columns of rows. A line that is unknown, or has another number of outcomes than of odds,
-    is unreadable."""
+    """The prices in these columns of rows. Of a line that is unknown, or has another number of outcomes than of odds,
+    no outcome can be read."""
     line_ids, producers, statuses, as_of, odds = columns
-    lines = np.empty(len(line_ids), LINE)
-    lines["line_id"], lines["producer"], lines["as_of"] = line_ids, producers, as_of
-    lines["outcomes"] = list(map(len, odds))
-    lines["refusal"] = [
-        STATUSES.get(status, Refusal.CLOSED) if _is_readable(known, line_id, len(own)) else Refusal.UNREADABLE
-        for line_id, status, own in zip(line_ids, statuses, odds, strict=True)
-    ]
-    return EventPrices(lines, np.array([odd for own in odds for odd in own], np.int32))
-
-
-def _is_readable(known: Lines, line_id: int, odds: int) -> bool:
-    return 0 < len(known[line_id].outcomes) == odds
+    read: list[int] = []
+    of_lines: list[tuple[int, int, int]] = []  # shift, refusal, outcomes
+    for line_id, status, own in zip(line_ids, statuses, odds, strict=True):
+        first, length = known.get(line_id)
+        if not 0 < length == len(own):
+            of_lines.append((0, Refusal.UNREADABLE, 0))
+            continue
+        of_lines.append((first - len(read), STATUSES.get(status, Refusal.CLOSED), length))
+        read += own
+    lines = np.empty(len(of_lines), LINE)
+    lines["producer"], lines["as_of"] = producers, as_of
+    if of_lines:
+        lines["shift"], lines["refusal"], lines["outcomes"] = zip(*of_lines, strict=True)
+    return EventPrices(lines, np.array(read, np.int32))

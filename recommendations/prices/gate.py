@@ -5,9 +5,10 @@ closed, its price is recent, its market allowed, and its odd within the bounds. 
 """
 
 from collections import Counter
-from collections.abc import Iterable
 
 import numpy as np
+
+from recommendations.offer.arrays import Mask
 
 from .event_prices import EventPrices
 from .feeds import FeedLimits, Feeds, Reasons, feed_limits
@@ -22,32 +23,63 @@ class Gate:
     def __init__(self, rules: PriceRules, feeds: Feeds) -> None:
         self.rules = rules
         self.feeds = feeds
-        self._limits = {
-            is_live: feed_limits(feeds, rules, self.max_age_seconds(is_live=is_live)) for is_live in (False, True)
-        }
+        self._lowest, self._highest = rules.lowest, rules.highest
+        self._limits: dict[bool, FeedLimits] = {}  # by whether the event is in play
 
     def max_age_seconds(self, *, is_live: bool) -> float:
         ages = (self.rules.max_age_seconds, self.rules.max_live_age_seconds)
         return min(ages) if is_live else ages[0]
 
-    def refusals(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Reasons:
-        """The refusal of each outcome, shape (n,). `full`: markets that the slip may have no more of."""
-        of_lines = _refusals_of_lines(prices, self._limits[is_live])
+    def is_open(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Mask:
+        """The mask of the outcomes without any refusal, shape (n,). `full`: markets that the slip may have no more
+        of."""
+        own, odds = prices.lines, prices.odds
+        valid_from = self._limits_of(is_live).valid_from.take(own["producer"])
+        is_line_open = (own["refusal"] == Refusal.OPEN) & (own["as_of"] >= valid_from)
         if full or self.rules.has_markets:
-            self._refuse_markets(of_lines, prices, lines, full)
-        refusals = of_lines.repeat(prices.lines["outcomes"])
-        odds = prices.odds
-        is_open = refusals == Refusal.OPEN
-        refusals[is_open & (odds == 0)] = Refusal.CLOSED
-        refusals[is_open & (odds != 0) & ((odds < self.rules.lowest) | (odds > self.rules.highest))] = (
-            Refusal.OUT_OF_RANGE
-        )
+            is_line_open &= self._refusals_of_markets(prices, lines, full) == Refusal.OPEN
+        mask: Mask = is_line_open.repeat(own["outcomes"])
+        mask &= odds >= self._lowest
+        mask &= odds <= self._highest
+        return mask
+
+    def refusals(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Reasons:
+        """The refusal of each outcome, shape (n,): `OPEN` exactly where `is_open`."""
+        own, odds = prices.lines, prices.odds
+        of_lines = self._refusals_of_lines(prices, lines, is_live=is_live, full=full)
+        refusals: Reasons = of_lines.repeat(own["outcomes"])
+        is_refused = (refusals == Refusal.OPEN) & ((odds < self._lowest) | (odds > self._highest))
+        refusals[is_refused] = np.where(odds[is_refused] == 0, Refusal.CLOSED, Refusal.OUT_OF_RANGE)
         return refusals
 
-    def _refuse_markets(self, of_lines: Reasons, prices: EventPrices, lines: Lines, full: frozenset[str]) -> None:
-        line_ids = prices.lines["line_id"].tolist()
-        for place in np.flatnonzero(of_lines == Refusal.OPEN).tolist():
-            of_lines[place] = self._refusal_of_market(lines[line_ids[place]].market, full)
+    def main_refusal(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Refusal:
+        """The most frequent refusal of an event's outcomes, or of its lines; `CLOSED` for an event without any."""
+        of_outcomes = self.refusals(prices, lines, is_live=is_live, full=full).tolist()
+        of_lines = self._refusals_of_lines(prices, lines, is_live=is_live, full=full).tolist()
+        [(refusal, _)] = Counter(of_outcomes or of_lines or [Refusal.CLOSED]).most_common(1)
+        return Refusal(refusal)
+
+    def _refusals_of_lines(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Reasons:
+        """That of the status, else of the feed or the price's age, else of the market."""
+        limits, own = self._limits_of(is_live), prices.lines
+        producers, refusals = own["producer"], own["refusal"].copy()
+        late = ~(own["as_of"] >= limits.valid_from.take(producers)) & (refusals == Refusal.OPEN)
+        refusals[late] = limits.refusals.take(producers[late])
+        if full or self.rules.has_markets:
+            of_markets = self._refusals_of_markets(prices, lines, full)
+            refusals = np.where(refusals == Refusal.OPEN, of_markets, refusals)
+        return refusals
+
+    def _refusals_of_markets(self, prices: EventPrices, lines: Lines, full: frozenset[str]) -> Reasons:
+        counts = prices.lines["outcomes"].astype(np.intp)
+        firsts = prices.lines["shift"] + counts.cumsum() - counts
+        return np.array(
+            [
+                self._refusal_of_market(lines.outcomes[first].market, full) if count else Refusal.UNREADABLE
+                for first, count in zip(firsts.tolist(), counts.tolist(), strict=True)
+            ],
+            np.uint8,
+        )
 
     def _refusal_of_market(self, market: str, full: frozenset[str]) -> Refusal:
         rules = self.rules
@@ -57,18 +89,9 @@ class Gate:
             return Refusal.NOT_REQUESTED
         return Refusal.MARKET_FULL if market in full else Refusal.OPEN
 
-
-def _refusals_of_lines(prices: EventPrices, limits: FeedLimits) -> Reasons:
-    """That of the status, else that of the feed or of the price's age."""
-    lines = prices.lines
-    producers, refusals = lines["producer"], lines["refusal"].copy()
-    is_late = lines["as_of"] < limits.valid_from.take(producers)
-    late = is_late & (refusals == Refusal.OPEN)
-    refusals[late] = limits.refusals.take(producers[late])
-    return refusals
-
-
-def main_refusal(refusals: Iterable[int]) -> Refusal:
-    """The most frequent refusal of an event's outcomes; `CLOSED` for one that has none."""
-    found = Counter(refusals).most_common(1)
-    return Refusal(found[0][0]) if found else Refusal.CLOSED
+    def _limits_of(self, is_live: bool) -> FeedLimits:
+        limits = self._limits.get(is_live)
+        if limits is None:
+            limits = feed_limits(self.feeds, self.rules, self.max_age_seconds(is_live=is_live))
+            self._limits[is_live] = limits
+        return limits

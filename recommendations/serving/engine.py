@@ -1,7 +1,7 @@
 """Builds a recommendation from a request, a user and a casino, without database or clock; all randomness comes from the
 request's seed."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -238,34 +238,26 @@ def _fill_slip(ranking: Ranking) -> _Slip:
 
 
 def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> RecommendedEvent:
-    offer = ranking.context.offer
-    names: dict[str, Any] = offer.names(place)
-    event = RecommendedEvent(
-        **names,
+    offer, needs_reasons = ranking.context.offer, ranking.request.needs_reasons
+    parts: dict[str, Any] = {**offer.names(place), **(_parts_of(leg) if leg else {"odd": float(offer.odds[place])})}
+    reasons = ranking.recommender.reasons(ranking.context, place) if needs_reasons else ()
+    return RecommendedEvent(
+        **parts,
         participants=offer.participants_of(place),
-        odd=float(offer.odds[place]),
         event_id=int(offer.ids[place]),
         own_id=_own_id(offer, place),
         begin_timestamp=datetime.fromtimestamp(float(offer.begins[place]), UTC),
         status=EventStatus.OPEN.value,
         score=float(ranking.scores[place]),
-        reasons=tuple(ranking.recommender.reasons(ranking.context, place)) if ranking.request.needs_reasons else (),
+        reasons=(*reasons, *leg.explain()) if leg is not None and needs_reasons else tuple(reasons),
     )
-    return event if leg is None else _with_leg(event, leg, needs_reasons=ranking.request.needs_reasons)
 
 
-def _with_leg(event: RecommendedEvent, leg: Leg, *, needs_reasons: bool) -> RecommendedEvent:
-    return replace(
-        event,
-        odd=leg.odd,
-        market=leg.market,
-        line=leg.line,
-        outcome=leg.outcome,
-        producer=leg.producer,
-        priced_at=datetime.fromtimestamp(leg.priced_at, UTC),
-        outcome_score=leg.score,
-        reasons=(*event.reasons, *leg.explain()) if needs_reasons else (),
-    )
+def _parts_of(leg: Leg) -> dict[str, Any]:
+    market, line, outcome = leg.outcome
+    priced_at = datetime.fromtimestamp(leg.priced_at, UTC)
+    named = {"market": market, "line": line, "outcome": outcome, "producer": leg.producer}
+    return {**named, "odd": leg.odd, "priced_at": priced_at, "outcome_score": leg.score}
 
 
 def _own_id(offer: Offer, place: int) -> OwnId:

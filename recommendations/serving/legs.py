@@ -78,7 +78,7 @@ class _Search:
                     self.passed_over[place] = leg
                     continue
                 found.legs[place] = leg
-                markets[leg.market] += 1
+                markets[leg.outcome.market] += 1
             found.places.append(place)
         return found
 

@@ -2,16 +2,15 @@
 
 from math import inf
 
-from recommendations.offer.arrays import Floats
+import numpy as np
+
+from recommendations.offer.arrays import Codes, Floats
+from recommendations.prices.event_prices import Odds
+from recommendations.prices.lines import Lines, Outcome
 from recommendations.prices.price_rules import PriceRules
 from recommendations.recommenders.base import BettingProfile
-from recommendations.recommenders.outcomes import (
-    OfferedOutcomes,
-    OutcomeTaste,
-    outcome_reasons,
-    outcome_taste,
-    score_outcomes,
-)
+from recommendations.recommenders.numbered_outcomes import NumberedTaste, outcome_table
+from recommendations.recommenders.outcomes import OfferedOutcomes, OutcomeTaste, outcome_reasons, outcome_taste
 from recommendations.tallies.trends import Trends
 
 from .options import Options
@@ -42,12 +41,18 @@ class TasteScorer:
         self._profile = profile
         self._trends = trends
         self._tastes: dict[str, OutcomeTaste] = {}
+        self._numbered: dict[str, NumberedTaste] = {}
 
-    def score(self, offered: OfferedOutcomes) -> Floats:
-        return score_outcomes(self._taste(offered.sport), offered)
+    def score(self, sport: str, lines: Lines, numbers: Codes, odds: Odds) -> Floats:
+        numbered = self._numbered.get(sport)
+        if numbered is None:
+            taste = self._taste(sport)
+            numbered = self._numbered[sport] = NumberedTaste(taste, outcome_table(taste, self._trends, lines.outcomes))
+        return numbered.score(numbers, odds)
 
-    def reasons(self, offered: OfferedOutcomes, place: int) -> tuple[str, ...]:
-        return outcome_reasons(self._taste(offered.sport), offered, place)
+    def reasons(self, sport: str, outcome: Outcome, odd: float) -> tuple[str, ...]:
+        market, line, name = outcome
+        return outcome_reasons(self._taste(sport), OfferedOutcomes(sport, [market], [line], [name], np.array([odd])), 0)
 
     def _taste(self, sport: str) -> OutcomeTaste:
         taste = self._tastes.get(sport)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recommendations.prices.event_prices import event_prices
 from recommendations.prices.feeds import Feeds, Producer
-from recommendations.prices.gate import Gate, main_refusal
+from recommendations.prices.gate import Gate
 from recommendations.prices.lines import Lines
 from recommendations.prices.price_rules import PriceRules
 from recommendations.prices.refusals import Refusal
@@ -20,6 +20,7 @@ LINES = Lines(
     [(1, "1X2", "", ["HOME", "DRAW", "AWAY"]), (2, "TOTALS", "2.5", ["OVER", "UNDER"]), (3, "TOTALS", "", [])]
 )
 MARKETS = {1: "1X2", 2: "TOTALS"}
+OUTCOMES = {1: 3, 2: 2}
 
 rows = st.tuples(
     st.sampled_from([1, 1, 2, 2, 3, 4]),
@@ -54,10 +55,10 @@ rules = st.builds(
 
 def may_serve(row, odd, feeds, rules, is_live, full):
     """What the rules say in other words, an outcome at a time."""
-    line_id, code, status, as_of, odds = row
+    line_id, code, status, as_of, _ = row
     producer = feeds.producers.get(code)
     market = MARKETS.get(line_id)
-    if market is None or len(odds) != {1: 3, 2: 2}[line_id] or producer is None or producer.is_closed:
+    if market is None or producer is None or producer.is_closed:
         return False
     if producer.sends_heartbeats and (producer.silent_seconds is None or producer.silent_seconds > 10):
         return False
@@ -76,9 +77,14 @@ def may_serve(row, odd, feeds, rules, is_live, full):
 def test_the_gate_opens_exactly_what_may_be_served(given_rows, given_producers, given_rules, is_live, full):
     feeds = Feeds(NOW, {each.code: each for each in given_producers})
     columns: Any = [list(column) for column in zip(*given_rows, strict=True)] or [[], [], [], [], []]
-    refusals = Gate(given_rules, feeds).refusals(event_prices(columns, LINES), LINES, is_live=is_live, full=full)
-    expected = [may_serve(row, odd, feeds, given_rules, is_live, full) for row in given_rows for odd in row[4]]
+    gate, prices = Gate(given_rules, feeds), event_prices(columns, LINES)
+    readable = [row for row in given_rows if len(row[4]) == OUTCOMES.get(row[0])]
+    expected = [may_serve(row, odd, feeds, given_rules, is_live, full) for row in readable for odd in row[4]]
+    assert gate.is_open(prices, LINES, is_live=is_live, full=full).tolist() == expected
+    refusals = gate.refusals(prices, LINES, is_live=is_live, full=full)
     assert [refusal == Refusal.OPEN for refusal in refusals.tolist()] == expected
+    named = [MARKETS[row[0]] for row in readable for _ in row[4]]
+    assert [LINES.outcomes[number].market for number in prices.numbers().tolist()] == named
 
 
 def refused(rules=None, feeds=None, **changes):
@@ -110,9 +116,20 @@ def test_the_bounds_are_exact_to_the_thousandth():
         assert (PriceRules(NOW, min_odd=bound).lowest, PriceRules(NOW, max_odd=bound).highest) == (thousandths,) * 2
 
 
-def test_the_main_refusal_is_the_most_frequent():
-    assert main_refusal([Refusal.CLOSED, Refusal.STALE, Refusal.STALE]) is Refusal.STALE
-    assert main_refusal([]) is Refusal.CLOSED
+@pytest.mark.parametrize(
+    ("rows", "refusal"),
+    [
+        ([(1, "suspended", [1_850, 3_600, 4_400]), (2, "closed", [1_910, 1_950])], Refusal.SUSPENDED),
+        ([(2, "open", [1_910]), (1, "closed", [1_850, 3_600, 4_400])], Refusal.CLOSED),
+        ([(2, "open", [1_910])], Refusal.UNREADABLE),
+        ([], Refusal.CLOSED),
+    ],
+)
+def test_the_main_refusal_is_that_of_most_outcomes(rows, refusal):
+    columns: Any = [[row[0] for row in rows], [0] * len(rows), [row[1] for row in rows], [NOW] * len(rows), []]
+    columns[4] = [row[2] for row in rows]
+    gate = Gate(PriceRules(NOW), Feeds(NOW, {0: Producer(0, "LIVE", False, True, 1.0, 0.0)}))
+    assert gate.main_refusal(event_prices(columns, LINES), LINES, is_live=False, full=frozenset()) is refusal
 
 
 @pytest.mark.parametrize("events", [20, 100])

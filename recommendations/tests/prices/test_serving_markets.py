@@ -90,7 +90,7 @@ def test_the_odds_of_the_slip_are_those_of_its_legs_and_it_expires_with_the_olde
         ({"odds": [0, 0, 0]}, "closed"),
         ({"odds": [1_000, 1_000, 1_000]}, "out_of_range"),
         ({"odds": [1_850, 3_600]}, "unreadable"),
-        ({"odds": []}, "closed"),
+        ({"odds": []}, "unreadable"),
         ({"line_id": 999_999}, "unreadable"),
         ({"producer": 17}, "feed_closed"),
         ({"as_of": datetime(2020, 1, 1, tzinfo=UTC)}, "stale"),
