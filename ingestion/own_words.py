@@ -25,8 +25,8 @@ class _StoredOptions(msgspec.Struct):
 
 
 def read_own_words(topic: Topic, messages: Sequence[DecodedMessage], bounds: TimeBounds) -> None:
-    """Read the messages with unknown words again, with those of their casinos: one query of the catalogue. Raises
-    AllDatabasesUnavailable, so that the messages are read once it is back."""
+    """Read the messages with unknown words again, with the words of their casinos: one query of the catalogue. Raises
+    AllDatabasesUnavailable, after which the messages are read again when the catalogue is available."""
     unknown = [each for each in messages if isinstance(each.content, Rejection) and each.content.unknown_word]
     if not unknown:
         return

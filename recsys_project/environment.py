@@ -201,7 +201,7 @@ def exit_if_misconfigured() -> Iterator[None]:
 
 
 def _read_file(path: Path) -> str:
-    """The text without the newline at its end. Raises OSError, and ValueError for what is no text."""
+    """The text without the newline at its end. Raises OSError, and ValueError for content that is not text."""
     with path.open("rb") as file:
         content = file.read(_FILE_BYTES + 1)
     if len(content) > _FILE_BYTES:

@@ -110,7 +110,7 @@ class NoAnswer(CasinoOutage):
 
 
 class ServerSilent(NoAnswer):
-    """A database server does not even answer new connections; it is not asked again for some seconds."""
+    """A database server does not answer new connections either; for some seconds none is tried again."""
 
 
 class TooManyStalled(CasinoOutage):

@@ -48,7 +48,9 @@ def _arguments() -> argparse.Namespace:
         prog="bystander", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("attacks", nargs="*", metavar="ATTACK", help="default: all")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each attack, and before it (%(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="of each attack and of the run before it (%(default)s)"
+    )
     parser.add_argument("--list", action="store_true", help="print the attacks' names")
     return parser.parse_args()
 

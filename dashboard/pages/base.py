@@ -1,4 +1,4 @@
-"""Shared by every page of the dashboard: opening a casino, and rendering within the frame."""
+"""Opens the casino of a dashboard page, and renders the page within the dashboard's frame."""
 
 from typing import Any
 

@@ -71,7 +71,7 @@ def casino_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
 
 @require_safe
 def chosen_casino(request: HttpRequest) -> HttpResponse:
-    """Redirects from the switcher on a casino's page to the page of the casino that was chosen there."""
+    """Redirect to the page of the casino that was chosen in a page's switcher."""
     chosen = request.session.get(CHOSEN_CASINO)
     return HttpResponseRedirect(reverse("start") if chosen is None else reverse("casino", args=[chosen]))
 

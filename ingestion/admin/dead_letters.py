@@ -82,7 +82,7 @@ class DeadLetterTableAdmin(CasinoTableAdmin):
         return HttpResponse(bytes(letter.value), content_type="application/octet-stream", headers=headers)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
-        """Rows are never edited, so that this permission is that of the actions."""
+        """Actions need the permission to change dead letters: the admin has no form to edit them."""
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
     @admin.action(description="Dry run of a replay", permissions=["replay"])

@@ -163,7 +163,7 @@ class EventView(RemovalView):
 
 
 class CouponView(RemovalView):
-    """Removes a coupon, with its counts."""
+    """Removes a coupon, and updates the counts of its user and casino."""
 
     topic = COUPONS
     staff_permissions: ClassVar[Mapping[str, str]] = {"DELETE": "recommendations.delete_purchasedcoupon"}

@@ -98,7 +98,8 @@ def log_rejected(results: Iterable[MessageResult]) -> Iterator[MessageResult]:
 
 
 def _column(field: Field[Any, Any], letters: Sequence[DeadLetterColumns]) -> list[Any]:
-    """The values of an array parameter; those of JSON as text: lists would be a dimension of the array."""
+    """The values of an array parameter. JSON values are text: PostgreSQL would take a list for a dimension of the
+    array."""
     values = [getattr(letter, field.attname) for letter in letters]
     if isinstance(field, JSONField):
         return [None if value is None else msgspec.json.encode(value).decode() for value in values]

@@ -42,7 +42,8 @@ class UploadPruning(MaintenanceTask):
 
 
 class TallyPruning(MaintenanceTask):
-    """Merges casinos' tallies, deletes those of selections that users no longer bet on, and counts what is offered."""
+    """Merges casinos' tallies, deletes those of selections that users no longer bet on, and counts the offered
+    outcomes."""
 
     def run(self, now: datetime) -> bool:
         if not prune_casino_tallies(now):
@@ -52,7 +53,7 @@ class TallyPruning(MaintenanceTask):
 
 
 class TallyMerging(MaintenanceTask):
-    """Merges the tallies of casinos whose coupons pause; otherwise storing merges them."""
+    """Merges the tallies of casinos without recent coupons; otherwise storing coupons merges them."""
 
     interval_seconds = MERGE_SECONDS
 

@@ -1,4 +1,4 @@
-"""Which maintenance tasks a topic's consumer runs, and a round of all of them without consumers."""
+"""The maintenance tasks of each topic's consumer, and a round of all tasks without consumers."""
 
 import threading
 from collections import Counter
@@ -21,7 +21,7 @@ _RETRY_SECONDS = 0.05  # while another process merges the same casino's tallies
 
 
 def tasks_of_consumer(topic: Topic, store: CasinoStore) -> list[MaintenanceTask]:
-    """Those that a consumer of this topic runs between its batches."""
+    """The tasks that a consumer of this topic runs between its batches."""
     if topic is COUPONS:
         return [CouponExpiry(topic, store), TallyPruning(store), TallyMerging(store), UploadPruning(store)]
     if topic is USERS:  # storing a user stores the coupons that waited for it

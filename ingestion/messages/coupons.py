@@ -1,7 +1,7 @@
-"""Decodes messages of coupons: selections that can't be read are noted, and those that can are kept.
+"""Decodes messages of coupons: keeps readable selections, and records the unreadable ones.
 
-A coupon is a bet that its user holds. Were it rejected for one of its selections, the user would be shown the events of
-all others again.
+A coupon is a bet of its user. If one unreadable selection rejected it, the user would be shown the events of all its
+other selections again.
 """
 
 from collections.abc import Mapping, Sequence

@@ -269,8 +269,8 @@ def _not_later(field: str, time: datetime, latest: datetime) -> datetime:
 
 
 def not_ahead(time: datetime, envelope: Envelope, bounds: TimeBounds) -> datetime:
-    """The time by which the message is ordered: at the latest when it was sent, by Kafka's clock, and when it is
-    received. Else a message dated ahead would make what closes or restricts stale until then."""
+    """The time by which the message is ordered: not later than its sending, by Kafka's clock, and its receipt.
+    Otherwise a message dated ahead would make closings and restrictions stale until then."""
     sent_at = envelope.sent_at
     if time.timestamp() * 1_000 - 1 >= sent_at >= _EARLIEST_SENT:  # Kafka has no microseconds
         time = datetime.fromtimestamp(sent_at / 1_000, UTC)
@@ -278,7 +278,8 @@ def not_ahead(time: datetime, envelope: Envelope, bounds: TimeBounds) -> datetim
 
 
 def sent_time(envelope: Envelope, bounds: TimeBounds) -> datetime:
-    """When the message was sent, by Kafka's clock; when it is received, if that has no time, or none that can be."""
+    """The sending time of the message by Kafka's clock; the time of its receipt if Kafka has no time, or an impossible
+    one."""
     sent_at = envelope.sent_at
     if sent_at < _EARLIEST_SENT or sent_at >= bounds.received.timestamp() * 1_000:
         return bounds.now()

@@ -23,7 +23,7 @@ _WITHOUT_CASINO = frozenset({"no_casino", "ambiguous_header"})
 
 
 class Several(msgspec.Struct):
-    """The contents of a message that a mapping reads as a list, perhaps of none."""
+    """The contents of a message that a mapping reads as a list, which may be empty."""
 
     contents: tuple[SingleContent, ...]
 

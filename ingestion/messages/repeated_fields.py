@@ -82,7 +82,7 @@ def _lowest(values: Sequence[Any], _: Envelope) -> Any:
 
 
 def _odd_or_none(values: Sequence[Any], _: Envelope) -> Any:
-    """The last odd. Null, no price, if one of them is no usable odd."""
+    """The last odd; null (no price) if any of the odds is unusable."""
 
     def is_usable(value: Any) -> bool:
         number = parse_decimal(value) if isinstance(value, str) else value
@@ -92,7 +92,7 @@ def _odd_or_none(values: Sequence[Any], _: Envelope) -> Any:
 
 
 def _youngest(values: Sequence[Any], _: Envelope) -> Any:
-    """The latest date or year, all written alike. Null is none."""
+    """The latest date or year, all in one form. Null counts as the earliest."""
     return max(values, key=lambda value: "" if value is None else str(value))
 
 

@@ -1,5 +1,5 @@
-"""Limits each casino's rejected messages, before they all become dead letters, and tells one casino's failures from
-those of nearly all casinos, whose cause is not theirs."""
+"""Limits each casino's rejected messages, before they all become dead letters, and distinguishes failures of one casino
+from failures of nearly all casinos, which have a common cause."""
 
 import logging
 import time
@@ -23,7 +23,7 @@ _BUCKETS = 20  # of a window; its length is exact to a twentieth
 
 
 class CasinoFailures:
-    """The casinos of the last ten minutes, and why some of them fail now."""
+    """The casinos of the last ten minutes, and the errors of those that fail now."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()

@@ -33,7 +33,7 @@ class FixedChoiceFilter(ChoiceFilter):
 
 
 class LearntChoiceFilter(ChoiceFilter):
-    """By a column whose values the casino's messages have told."""
+    """Filters by a column; its choices are the values in the casino's messages."""
 
     kind: LearntValue.Kind
 

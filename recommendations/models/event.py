@@ -48,14 +48,14 @@ class Event(HasOwnId, CasinoModel):
     null, in events of earlier releases, is `timestamp`. `stored_at` is the time of the event's first message; null for
     events stored before this column existed.
 
-    The end is the sport's usual one after the begin if `end_is_estimated`: no message told another.
+    The end is the sport's usual one after the begin if `end_is_estimated`: no message contained another.
 
-    `is_withheld`: as of `odd_as_of`, a message had no usable odd or could not be read. An `odd` of null, which no
-    message told yet, is withheld too. `lacks_odd`: withheld for its odd alone, so that its markets can be bet on.
-    `offered_by` has the bits of the producers with an open price for one of the event's markets; null for an event that
-    never had markets, whose own `odd` counts. Only open and live events that are not withheld can be bet on; a live one
-    has begun, whatever its `begin_timestamp` says. With `start_time_tbd`, only the day of the begin is known.
-    `same_match_ids` are those of other events that are the same match; null if there are none.
+    `is_withheld`: as of `odd_as_of`, a message had no usable odd or could not be read. An event with an `odd` of null
+    (no message has contained an odd) is withheld too. `lacks_odd`: withheld for its odd alone, so that its markets
+    can be bet on. `offered_by` has the bits of the producers with an open price for one of the event's markets; null
+    for an event that never had markets, whose own `odd` counts. Only open and live events that are not withheld can be
+    bet on; a live one has begun, whatever its `begin_timestamp` says. With `start_time_tbd`, only the day of the begin
+    is known. `same_match_ids` are those of other events that are the same match; null if there are none.
     """
 
     country = models.CharField(max_length=100, blank=True)

@@ -18,8 +18,8 @@ class UserStatus(models.TextChoices):
 
 class User(HasOwnId, CasinoModel):
     """A customer. `id` is the casino's own if it sent one; else `natural_key` identifies the person. Text that no
-    message told is empty, and the birth year null. `timestamp` is that of the latest message with any of it; 2000-01-01
-    of a user of whom only a status, a birth date or a limit was told.
+    message contained is empty, and the birth year null. `timestamp` is that of the latest message with any of these;
+    2000-01-01 if messages contained only a status, a birth date or a limit.
 
     The settings define the valid currencies, genders and sports. A status other than ACTIVE ends at `status_until`, or
     never. `stake_limit` is the maximum stake of a coupon, `limit_left` the rest of the user's overall limit; both in

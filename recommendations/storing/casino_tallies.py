@@ -365,8 +365,8 @@ def write_values(as_of: float, keyed: Mapping[_Key, Sequence[float]]) -> None:
 
 
 def drop_lightest() -> None:
-    """Keep the heaviest values of attributes with too many: else one casino's new names would fill the trends that each
-    process keeps."""
+    """Drop the lightest values of attributes with too many values: otherwise one casino's new names would fill the
+    trends in the memory of each process."""
     for (attribute,) in query(_TOO_MANY):
         execute(_KEEP_HEAVIEST, [attribute] * 2)
 

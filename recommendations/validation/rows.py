@@ -128,9 +128,9 @@ class MatchFields(msgspec.Struct, kw_only=True):
 
 class EventRow(MatchFields, kw_only=True):
     """`timestamp` is the time of the row's state; a row without one replaces any other. A row without `status` keeps a
-    stored event's; a new event is open. `is_withheld` is False: a row has a usable odd. Only a first message of few
-    fields has none, and is withheld; or no end, which is then an estimate. `participants` are those of a one-sided
-    event, where known."""
+    stored event's; a new event is open. `is_withheld` is False if the row has a usable odd. Only the first message of
+    an event may lack an odd (the event is withheld) or an end (it is estimated). `participants` are those of a
+    one-sided event, if known."""
 
     id: OwnId | None = None
     begin_timestamp: datetime
@@ -217,8 +217,8 @@ class Selection(MatchFields, kw_only=True):
 
 class UnreadSelection(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A selection of a coupon that can't be read, or not whole: its `number` in the message from 0 on, the `code` and
-    `field` of the first problem, and its `event_id` where that can be read. `bare` is the selection's JSON if it tells
-    its event by the id alone; it is not stored."""
+    `field` of the first problem, and its `event_id` where that can be read. `bare` is the selection's JSON if it has no
+    field of its event but the id; it is not stored."""
 
     number: int
     code: str

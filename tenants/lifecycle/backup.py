@@ -101,7 +101,8 @@ def read_backup(folder: Path, *, verify: bool = True) -> Backup:
 
 
 def read_manifest(folder: Path, manifest_type: type[M], known_format: int, what: str) -> M:
-    """The manifest in the folder of `what`. Raises BackupInvalid if it is damaged, or of another format."""
+    """The manifest in the folder of a backup; `what` names the kind of backup in errors. Raises BackupInvalid if the
+    manifest is damaged, or of another format."""
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=manifest_type)
     except (OSError, msgspec.DecodeError) as error:

@@ -1,7 +1,7 @@
-"""How much work a test does that can do more or less of it.
+"""The number of examples, requests, .. of a test that can run with few or with many.
 
-`make test` runs a sample; `make test-all` sets EXHAUSTIVE=1 and runs all of it. Such a test is marked `scaled`. One
-that has no smaller form, and takes long, is marked `exhaustive`: only `make test-all` runs it.
+`make test` runs a sample; `make test-all` sets EXHAUSTIVE=1 and runs all of it. Such a test is marked `scaled`. A long
+test without a smaller form is marked `exhaustive`: only `make test-all` runs it.
 """
 
 import os

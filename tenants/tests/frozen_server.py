@@ -1,4 +1,4 @@
-"""Freezes a PostgreSQL server: it says nothing more, while the kernel goes on taking connections and packets."""
+"""Freezes a PostgreSQL server: it sends nothing, while the kernel still accepts connections and packets."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +13,7 @@ def postmaster(data_dir: Path) -> psutil.Process:
 
 @contextmanager
 def frozen(data_dir: Path) -> Iterator[None]:
-    """Stop all processes of the server in `data_dir`, and let them go on at the end of the block."""
+    """Stop all processes of the server in `data_dir`, and resume them at the end of the block."""
     first = postmaster(data_dir)
     first.suspend()  # before its children are listed: it starts no more
     processes = [*first.children(), first]

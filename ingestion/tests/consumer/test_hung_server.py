@@ -40,7 +40,7 @@ def far(second_server: object, near: Casino) -> Casino:
 
 @pytest.fixture
 def server(far: Casino) -> Iterator[ExitStack]:
-    """`server.enter_context(frozen(..))` freezes a server, `server.close()` lets it go on."""
+    """`server.enter_context(frozen(..))` freezes a server, `server.close()` resumes it."""
     with ExitStack() as stack:
         yield stack
     for alias in connections:

@@ -1,4 +1,4 @@
-"""What a new JSON Schema refuses that an old one of the same message accepted: fields, types, values and bounds."""
+"""Finds the fields, types, values and bounds that an old JSON Schema of a message accepted and a new one refuses."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ _EXACT = ("pattern", "format", "const", "multipleOf", "uniqueItems")
 
 
 def narrowings(old: Schema, new: Schema) -> list[str]:
-    """A line for each value that `old` accepts and `new` may not. Empty: every message of before is still valid."""
+    """A line for each value that `old` accepts and `new` may refuse. Empty: every message that was valid still is."""
     return list(dict.fromkeys(_Comparison(old, new).of_parts(old, new, "message")))
 
 

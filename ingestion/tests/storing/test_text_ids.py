@@ -113,8 +113,8 @@ def test_a_coupon_holds_the_events_that_it_names(feed, casino_a):
 
 @pytest.mark.django_db(**IN_PROCESSES)
 def test_texts_of_a_refused_batch_are_assigned_again(casino_a):
-    """What was rolled back is nobody's: the messages that are stored after it have numbers that are in the
-    dictionary."""
+    """The rollback removes the texts of the batch from the dictionary; the rows stored after it have numbers that are
+    in the dictionary."""
     batch = [sample_user(id=f"u{number}", name="Refused" if number == 3 else "Ada") for number in range(7)]
     letters: list[Any] = []
     with trigger("IF NEW.name = 'Refused' THEN RAISE check_violation; END IF;"):

@@ -59,7 +59,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt as error:
             raise CommandError("Interrupted. Continue with --older-than.", returncode=INTERRUPTED) from error
         if failed:
-            raise CommandError(f"Not fitted: {', '.join(map(str, failed))}.")
+            raise CommandError(f"Not fitted: {', '.join(map(str, failed))}. See the errors above.")
 
     def _fit(self, names: dict[int, str], older_than: float, jobs: int) -> list[int]:
         """Fit all casinos, even if some fail. Returns the failed ones."""

@@ -1,4 +1,4 @@
-"""Numbers in the admin's forms have one form, too."""
+"""The admin's forms accept plain decimal digits for numbers, and no other notation."""
 
 import pytest
 

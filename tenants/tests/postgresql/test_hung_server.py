@@ -40,7 +40,7 @@ def distant(second_server: object) -> Iterator[CurrentCasino]:
 
 @pytest.fixture
 def second(distant: CurrentCasino) -> Iterator[ExitStack]:
-    """The second server: `second.enter_context(frozen(SECOND_DIR))` freezes it, `second.close()` lets it go on."""
+    """The second server: `second.enter_context(frozen(SECOND_DIR))` freezes it, `second.close()` resumes it."""
     with ExitStack() as server:
         yield server
 
