@@ -7,7 +7,7 @@ from itertools import chain, islice
 from recommendations.text_ids import Kind, with_stored_ids
 from recommendations.validation.changes import EventChange
 from recommendations.validation.rows import EventRow, Removal
-from tenants.routing.connections import casino_atomic, execute
+from tenants.routing.connections import casino_atomic, execute, query
 
 from .outcomes import NOT_STORED, Outcome
 from .removal import remove_events
@@ -102,7 +102,9 @@ ON CONFLICT (event_id, team_id) DO NOTHING
 
 # A trigger takes this lock at each change of events. Taken before the first statement, it lets each call see the
 # changes of the one before: else a removal could delete a later row, or a row just removed could be stored again.
-_LOCK_OFFER = "SELECT FROM offer_version WHERE id = 1 FOR UPDATE"
+_LOCK_OFFER = "SELECT 1 FROM offer_version WHERE id = 1 FOR UPDATE"
+# Where the row is missing, as after a TRUNCATE, nothing would be locked, and the first calls could deadlock.
+_MAKE_AND_LOCK = f"INSERT INTO offer_version (id, version) VALUES (1, 0) ON CONFLICT (id) DO NOTHING; {_LOCK_OFFER}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -134,7 +136,8 @@ def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outco
     """
     rows = with_stored_ids(Kind.EVENTS, rows)
     with casino_atomic():
-        execute(_LOCK_OFFER)
+        if not query(_LOCK_OFFER):
+            execute(_MAKE_AND_LOCK)
         same = SameEvents()
         identified = same.identify(rows)
         outcomes = iter(store_in_order([*chain.from_iterable(identified)], _store))

@@ -1,5 +1,6 @@
 """Concurrent calls with overlapping keys: no deadlock, no lost row, no duplicate."""
 
+import itertools
 from decimal import Decimal
 
 import pytest
@@ -16,6 +17,7 @@ from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import at, coupon_row, event_row, removal, user_row
 from recommendations.tests.profile_counts import assert_counts_equal_a_recount
 from recommendations.tests.threads import THREADS, at_once, shuffled
+from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover, pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)]
@@ -58,6 +60,23 @@ def test_events_with_and_without_ids_in_one_call(casino_a):
         assert Event.objects.count() == 40
         assert Team.objects.count() == 41
         assert EventTeam.objects.count() == 80
+
+
+def test_events_are_stored_in_turn_though_the_row_that_they_lock_is_missing(casino_a):
+    """Else one call would wait for the lock of ids while it holds the offer's, and another the other way round."""
+    own_ids = itertools.count(10_001, 1_000)
+
+    def work(number):
+        with_id = [event_row(id=next(own_ids), home_team=f"H{number}")]  # beyond all others: it reserves ids
+        without = [event_row(home_team=f"N{event}") for event in range(20)]
+        store_events((with_id + without, without + with_id)[number % 2])
+
+    for _ in range(ROUNDS):
+        with use_casino(casino_a.current):
+            execute("DELETE FROM offer_version")
+        at_once(casino_a, work)
+    with use_casino(casino_a.current):
+        assert Event.objects.count() == 20 + THREADS * ROUNDS
 
 
 def test_events_are_removed_while_later_rows_of_them_are_stored(casino_a):
