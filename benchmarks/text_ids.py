@@ -1,4 +1,4 @@
-"""What ids that are text cost: storing coupons and recommending, with numbers and with UUIDs, in two casinos in turn.
+"""Measures the cost of text ids: storing coupons and recommending, with numbers and with UUIDs, in two casinos in turn.
 
 In process, without Kafka and HTTP server: messages are decoded and stored in batches as by the consumer, requests go
 through Django's test client. Prints coupons a second, the milliseconds of a request, and each one's processor time in

@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Why a casino's database can't be read. `is_outage`: an operator must act. `is_unreachable`: connecting failed."""
+    """The error of reading a casino's database. `is_outage`: an operator must act. `is_unreachable`: connecting
+    failed."""
 
     reason: str
     is_outage: bool = False

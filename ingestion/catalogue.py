@@ -44,7 +44,7 @@ def mapping_option(casino: Casino) -> str | None:
 
 
 def odd_format_option(casino: Casino) -> OddFormat:
-    """The option for odds whose messages tell no format, of a casino that was found for a topic. Raises
+    """The option for odds in messages without a format, of a casino that was found for a topic. Raises
     UnusableOption."""
     return _odd_format(getattr(casino, "odd_format_option", None))
 

@@ -1,4 +1,4 @@
-"""Where a message is in its file."""
+"""A message's place in its file."""
 
 import msgspec
 

@@ -26,7 +26,7 @@ class DecodedMessage(msgspec.Struct):
 
     @property
     def rejection(self) -> Rejection | None:
-        """Why the message, or the first rejected one of several, is rejected."""
+        """The rejection of the message, or of the first rejected one of several."""
         content = self.content
         if isinstance(content, Several):
             return next((each for each in content.contents if isinstance(each, Rejection)), None)
@@ -34,8 +34,8 @@ class DecodedMessage(msgspec.Struct):
 
     @property
     def rows(self) -> tuple[AnyRow | Change | Removal, ...]:
-        """What is stored of the message: of a rejected one, what it closes or restricts. Several are stored one by
-        one (`storing/several.py`)."""
+        """The rows and changes to store: those of a rejected message are its closings and restrictions. Several are
+        stored one by one (`storing/several.py`)."""
         content = self.content
         if isinstance(content, Rejection | Unwanted):
             return content.changes
@@ -50,7 +50,7 @@ class MessageResult(msgspec.Struct):
 
     `note` lists the selections of a coupon that could not be read, or says why a message is skipped. Senders can name
     any number as a casino: unless `is_casino_known`, nothing counts by it. `user_ids` are the users whom a rejected
-    message is about; None: its own bytes tell.
+    message is about; None: its own bytes contain them.
     """
 
     envelope: Envelope

@@ -105,8 +105,8 @@ class AsgiAdapter:
 
 def build_environ(scope: Scope) -> Environ:
     """The WSGI environ of a request without its body. Headers whose names have an underscore are left out: in the
-    environ they could not be told from those with a hyphen. Raises UnicodeEncodeError for a path with half a surrogate
-    pair, which is no text."""
+    environ they would equal those with a hyphen. Raises UnicodeEncodeError for a path with half a surrogate pair, which
+    is no text."""
     host, port = scope.get("server") or ("", None)
     environ: Environ = {
         **_CONSTANTS,

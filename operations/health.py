@@ -45,7 +45,7 @@ class Readiness:
 class ReadinessCheck:
     """Checks all parts, at most once in `_TTL_SECONDS`. Safe under threads: while one checks, the others get the last
     result. A check that takes more than `most_seconds` hangs, as a look-up of a host's name may: until it ends, the
-    others are told that the catalogue is unavailable."""
+    others report the catalogue as unavailable."""
 
     _guard: threading.Lock
     _until: float

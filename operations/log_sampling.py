@@ -56,7 +56,7 @@ register("sampled lines of the log", reset=_reset)
 
 
 def _kind(record: logging.LogRecord) -> object:
-    """What the line has in common with others; None for lines that always pass."""
+    """The key that similar lines share; None for lines that always pass."""
     if record.name == "access":
         status = getattr(record, "status", 0)
         return (status, getattr(record, "route", "")) if 400 <= status < 500 else None

@@ -1,4 +1,5 @@
-"""What every request passes first: the early rate limit, metrics and access log, probes, Content-Security-Policy."""
+"""The outermost layer of every request: the early rate limit, metrics and access log, probes,
+Content-Security-Policy."""
 
 import logging
 import time

@@ -65,8 +65,8 @@ def recommend_to_session(
     now: datetime,
     filters: RequestFilters,
 ) -> dict[str, Any]:
-    """What to add to a slip with these selections, for somebody of whom only these and the viewed events are known.
-    Raises CasinoNotConfigured, InvalidParameter, IdNotOfType."""
+    """Recommend additions to a slip with these selections, for an anonymous visitor: only these and the viewed events
+    are known. Raises CasinoNotConfigured, InvalidParameter, IdNotOfType."""
     configured = _configured(casino, filters)
     request = _request(casino, configured, configured.recommender, now, filters)
     needs_reasons = request.needs_reasons
@@ -119,6 +119,6 @@ def _build(request: RecommendationRequest, profile: BettingProfile, context: Cas
 
 
 def _answer(configured: Configuration, request: RecommendationRequest, built: Recommendation) -> dict[str, Any]:
-    """The casino's own fields, but for those that tell something of a user."""
+    """The casino's own fields, except those about a user."""
     answer = apply_schema(without_user(configured.schema), built)
     return answer | ({"explanation": explanation_of(built)} if request.filters.explain else {})

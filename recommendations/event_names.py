@@ -1,4 +1,4 @@
-"""What people call an event."""
+"""Display names of events."""
 
 
 def event_name(home_team: str, away_team: str, between: str = " - ") -> str:

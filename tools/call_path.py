@@ -151,7 +151,7 @@ def ask_for_recommendation(key: str) -> Callable[[], None]:
 
 
 def request_path(ask: Callable[[], None]) -> CallPath:
-    """What a request runs through while the broker is available; the shortest of `WARM`, since some times a second one
+    """The call path of a request while the broker is available; the shortest of `WARM`, since some times a second one
     also refills tokens of the rate limit, copies metrics, or counts delivered messages."""
     paths = []
     with broker_running():
@@ -175,7 +175,7 @@ def broker_running() -> Iterator[None]:
 
 
 def coupon_path(casino: Casino) -> CallPath:
-    """What one coupon runs through in a consumer that has stored another before, from loop to committed row."""
+    """The call path of one coupon, from loop to committed row, in a consumer that has stored another before."""
     settings.KAFKA_BATCH_SIZE = 1  # so that each coupon has a turn of its own
     with broker_running():
         producer = Producer(client_config())

@@ -1,4 +1,4 @@
-"""What an innocent casino does: each probe is one operation, which is timed."""
+"""The timed operations of an innocent casino: each probe is one."""
 
 import http.client
 import random

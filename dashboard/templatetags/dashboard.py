@@ -55,7 +55,7 @@ def ago(time: datetime | None, nothing: str) -> str:
 
 @register.filter
 def event_name(selection: dict[str, Any]) -> str:
-    """What the event of a coupon's selection is called."""
+    """The name of a selection's event."""
     return event_names.event_name(selection.get("home_team") or "", selection.get("away_team") or "")
 
 

@@ -83,7 +83,7 @@ def blocks() -> list[Block]:
 
 @contextmanager
 def started(commands: str, environment: dict[str, str], folder: Path) -> Iterator[str]:
-    """What the service prints at its start. It is stopped as by Ctrl-C."""
+    """The output of the service at its start. It is stopped as by Ctrl-C."""
     out = folder / "out"
     with out.open("wb") as file:
         process = subprocess.Popen(

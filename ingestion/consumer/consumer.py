@@ -290,8 +290,8 @@ class TopicConsumer:
         return TopicPartition(committed.topic, committed.partition, OFFSET_BEGINNING)
 
     def _require_partitions(self, numbers: set[int]) -> None:
-        """Create the partitions that the topic of parked messages lacks; if that is impossible, go on: storing does not
-        need them."""
+        """Create the partitions that the topic of parked messages lacks; if that is impossible, continue: storing does
+        not need them."""
         try:
             if not self._forwarder.has_partitions([self._topic.parked], numbers):
                 create_topics()

@@ -72,7 +72,7 @@ def parse_place(text: str) -> Place | None:
 
 
 def replay_count(envelope: Envelope) -> int:
-    """How often the message was replayed."""
+    """The number of the message's replays."""
     text = (header(envelope.headers, REPLAYS_HEADER) or b"").decode("latin-1")
     return parse_whole_number(text, 0, _MAX_REPLAYS) or 0
 

@@ -26,7 +26,7 @@ def export_dead_letters(names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def count_bytes(names: Sequence[str]) -> int:
-    """How many bytes the messages of `export_dead_letters` have."""
+    """The number of bytes of the messages that `export_dead_letters` writes."""
     sums = (_latest(letters).aggregate(total=Sum("message_bytes")) for letters in _letters_of(names))
     return sum(each["total"] or 0 for each in sums)
 

@@ -141,7 +141,7 @@ class _Import:
 
 
 def _delete(topics: list[str]) -> str:
-    """Why topics could not be deleted; empty if they are."""
+    """The error of deleting topics; empty if they are deleted."""
     problems = []
     admin = new_admin()  # must live until the futures are done
     for name, future in admin.delete_topics(topics, request_timeout=settings.KAFKA_ANSWER_SECONDS).items():

@@ -101,7 +101,8 @@ def _part_after(letters: Letters, number: int) -> list[int]:
 
 
 def reason_to_skip(letter: DeadLetterColumns, envelope: Envelope) -> str:
-    """Why it is not replayed; empty if it is. A clone of a casino's database has messages that are not its own."""
+    """The reason for not replaying it; empty if it is replayed. A clone of a casino's database has messages that are
+    not its own."""
     if isinstance(letter, DeadLetter) and envelope.casino_id != get_current_casino().id:
         return OF_ANOTHER_CASINO
     return TOO_OFTEN if letter.replays >= MAX_REPLAYS else ""

@@ -1,4 +1,4 @@
-"""Whose dead letters are: the users in a rejected message, and erasing a user's dead letters."""
+"""The users of dead letters: finds them in a rejected message, and erases a user's dead letters."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Creates Kafka's clients, all with the same settings, and tells the broker's state."""
+"""Creates Kafka's clients, all with the same settings, and reports the broker's state."""
 
 import contextvars
 import logging

@@ -1,6 +1,5 @@
-"""Why no broker can be connected to: a wrong password, a missing CA, TLS against plaintext.
-
-librdkafka tells the reason to `error_cb` only; its exceptions say "transport failure".
+"""Finds the reason for failed connections to brokers: a wrong password, a missing CA, TLS against plaintext. librdkafka
+passes the reason to `error_cb` only; its exceptions say "transport failure".
 """
 
 import logging
@@ -96,7 +95,7 @@ register("Kafka's connection errors", reset=connection_errors.reset, after_fork=
 
 @contextmanager
 def listening(client: Consumer | AdminClient) -> Iterator[None]:
-    """Have the client tell its connection errors if the block raises KafkaException: otherwise, only polling does."""
+    """Poll the client for its connection errors if the block raises KafkaException: only polling reports them."""
     try:
         yield
     except KafkaException:
@@ -140,7 +139,8 @@ _STATISTICS = msgspec.json.Decoder(_Statistics)
 
 
 def problem_of(statistics: str) -> str:
-    """Why the client whose `stats_cb` got these statistics is not connected to any broker; empty if it is."""
+    """The reason why the client whose `stats_cb` got these statistics is connected to no broker; empty if it is
+    connected."""
     states = {broker.state for broker in _STATISTICS.decode(statistics).brokers.values()}
     if states & {"UP", "UPDATE"}:
         return ""

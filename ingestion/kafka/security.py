@@ -42,7 +42,7 @@ def is_secured() -> bool:
 
 
 def contradictions() -> Iterator[str]:
-    """What the settings of TLS and SASL lack, and those that would silently have no effect."""
+    """The missing settings of TLS and SASL, and those that would silently have no effect."""
     protocol = settings.KAFKA_SECURITY_PROTOCOL
     if is_secured() and not settings.KAFKA_BOOTSTRAP_SERVERS:
         yield (

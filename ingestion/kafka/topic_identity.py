@@ -1,4 +1,4 @@
-"""The broker's id of a topic, which tells a recreated topic from the one that was deleted."""
+"""The broker's id of a topic, which distinguishes a recreated topic from the deleted one."""
 
 import logging
 import time

@@ -83,7 +83,7 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
 
 
 def _decode_selection(raw: bytes, odd_format: str) -> _DecodedSelection:
-    """The selection with this JSON, whose odd has this format unless it tells its own."""
+    """The selection with this JSON, whose odd has this format unless it names its own."""
     return _cached_selection(raw, odd_format) if len(raw) <= _CACHED_BYTES else _decode(raw, odd_format)
 
 
@@ -147,7 +147,7 @@ def _event_id(raw: bytes) -> OwnId | None:
 
 
 def _bare(raw: bytes, odd_format: str) -> bytes:
-    """The selection with its format of odds, if it tells nothing of its match; else empty."""
+    """The selection with its format of odds, if it has no field of its match; else empty."""
     parts = _DECODE_PARTS(raw)
     if any(bytes(parts[name]) not in _UNTOLD for name in _OF_MATCH if name in parts):
         return b""

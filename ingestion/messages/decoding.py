@@ -47,11 +47,11 @@ _MAX_BYTES_BESIDE = 16_384  # of a message's key and headers, to which a replay 
 
 
 class Rejection(msgspec.Struct):
-    """Why a message is rejected: a stable `code`, and the invalid `field` (empty: the message as a whole).
+    """The reason for a rejection: a stable `code`, and the invalid `field` (empty: the message as a whole).
 
     `sqlstate` is PostgreSQL's code if PostgreSQL refused the row, after this number of `attempts`. `changes` are what
     the message closes or restricts all the same; `unknown_word` is its status, if that is none of the built-in words.
-    `named_users` are the ids of users in a message that a mapping made; None: the message's own bytes tell.
+    `named_users` are the ids of users in a message that a mapping made; None: the message's own bytes contain them.
     """
 
     code: str
@@ -79,7 +79,7 @@ _NO_CASINO = Rejection(
 class TimeBounds(msgspec.Struct):
     """The latest valid times in messages of one batch: of past facts (`past`), and of events to come (`future`).
     `received` is the time of the batch's receipt; `next_clamped` that of the next message dated after it. `odd_format`
-    is that of the casino's messages that tell none."""
+    is that of the casino's messages without one."""
 
     past: datetime
     future: datetime

@@ -27,7 +27,7 @@ def without_byte_order_mark(envelope: Envelope) -> Envelope:
 
 
 def problem_of_encoding(value: bytes) -> str:
-    """What else than JSON in UTF-8 a value is; empty if that can't be told."""
+    """The encoding or format of a value that is not JSON in UTF-8; empty if unknown."""
     if value.startswith(b"{"):
         return "the value is UTF-16: send UTF-8" if value[1:2] == b"\x00" else ""
     if _UTF_16.match(value):
@@ -55,7 +55,7 @@ def parse_key(key: bytes) -> OwnId | None:
 
 
 def _text_of(key: bytes) -> str | None:
-    """None for what is no text, and for a quotation mark at one end."""
+    """None for bytes that are not text, and for a quotation mark at one end."""
     with suppress(msgspec.DecodeError, UnicodeDecodeError):
         if key.startswith(_QUOTE) and key.endswith(_QUOTE):
             return msgspec.json.decode(key, type=str)

@@ -32,7 +32,7 @@ class Door(StrEnum):
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a message came from, and when it was sent (Unix milliseconds; 0: not told).
+    """The origin of a message, and its sending time (Unix milliseconds; 0: unknown).
 
     In Kafka its cluster, topic, partition and offset; time and `topic_id` (empty if the broker has none) distinguish it
     from a message with the same offset in a recreated topic. Of a request and of a file, `topic` is that of such

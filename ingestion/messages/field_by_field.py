@@ -69,8 +69,8 @@ def read_field_by_field(
 def _row_or_change(
     kind: PartialFormat, found: Fields, read: ReadFields, ids: list[OwnId], as_of: datetime
 ) -> UserRow | EventRow | Partial:
-    """What a message says of which all can be read. Raises InvalidRow where fields contradict each other, nothing names
-    the row, or the message is another topic's."""
+    """The row or change of a message whose fields are all readable. Raises InvalidRow where fields contradict each
+    other, nothing names the row, or the message is another topic's."""
     if kind.required <= {name for name, value in read.values.items() if value is not None}:
         return _row(kind, read, ids, as_of)
     if of_another_kind := sorted(kind.foreign & found.values.keys()):
@@ -87,8 +87,8 @@ def _row_or_change(
 
 
 def _reason(rejection: Rejection, read: ReadFields) -> Rejection:
-    """Why a message is rejected, of which the decoder told the first thing that a complete row must have: that is no
-    problem of a partial message. Of times and dates, the decoder knows one form alone."""
+    """The reason for a rejection. The decoder's reason may be a missing field, which a partial message may lack, or a
+    form of times and dates that only this reader accepts: then the problem of the field replaces it."""
     problems = read.problems
     if rejection.code == "wrong_type" and rejection.field in problems:
         return rejection_of(problems[rejection.field])
@@ -106,8 +106,9 @@ def _reason(rejection: Rejection, read: ReadFields) -> Rejection:
 def _restricted_rows(
     kind: PartialFormat, found: Fields, envelope: Envelope, read: ReadFields, ids: list[OwnId]
 ) -> tuple[list[Key], bool]:
-    """The rows that a rejected message may be about, and whether it is certainly about these. Of an id that may be cut,
-    that of an inner object, or in a form that ids do not have, and in what is no JSON, the message's key decides."""
+    """The rows that a rejected message may be about, and whether it is certainly about these. The message's key decides
+    about an id that may be cut, that is in an inner object or has another form than ids, and about a message that is
+    not JSON."""
     by_key: list[Key] = [{"id": row_id} for row_id in _id_of_key(envelope)]
     keys: list[Key] = [{"id": row_id} for row_id in ids]
     if not keys:

@@ -1,4 +1,4 @@
-"""What each field of a message means to those who send it: units, defaults and an example, for the JSON Schemas.
+"""Describes each field of a message to its senders, for the JSON Schemas: meaning, units, defaults and an example.
 
 `formats.py` has the texts that belong to a bound or a form; these complete them.
 """

@@ -40,15 +40,14 @@ Key = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PartialFormat:
-    """How messages of one topic are read field by field.
+    """The rules for reading messages of one topic field by field.
 
     `required`: the fields of a complete row. `lacking`: those that a message lacks to make a row that is not stored.
     `foreign`: those that only messages of another topic have. `read`: the readers of fields that the decoder does not
     read in all forms. `nulls`: what null means in a field, UNSET for nothing; elsewhere it can't be read. `blanks`:
-    where empty text is the same as null. `key_of` names a row without
-    an id, as far as it can be told, or raises LookupError; `unnamed` are the fields that it lacks to be exact, and
-    `named_by` the sets of fields of which a message needs one. `complete` decides what needs
-    several fields.
+    where empty text is the same as null. `key_of` is the natural key of a row without an id if its fields are there, or
+    raises LookupError; `unnamed` are the fields that it lacks to be exact, and `named_by` the sets of fields of which a
+    message needs one. `complete` decides what needs several fields.
     """
 
     message: type[msgspec.Struct]

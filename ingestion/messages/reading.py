@@ -56,7 +56,7 @@ def read_message(
 
 
 def with_problems(content: SingleContent, problems: Mapping[str, str], named: tuple[str, ...] = ()) -> SingleContent:
-    """Of a rejected message that a mapping made: tell the users whom it names, and why the mapping could not read a
+    """Of a rejected message that a mapping made: record the users whom it names, and why the mapping could not read a
     field, not that the decoder could not."""
     if not isinstance(content, Rejection):
         return content

@@ -1,4 +1,5 @@
-"""What a rejected message closes or restricts, which is stored all the same: what can't be read counts as closed."""
+"""Finds the closings and restrictions of a rejected message, which are stored nevertheless: an unreadable value counts
+as closed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -34,7 +34,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class DropReason(StrEnum):
-    """Why a message was dropped."""
+    """The reason for dropping a message."""
 
     NO_BROKER = "no_broker"
     QUEUE_FULL = "queue_full"

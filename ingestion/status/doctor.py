@@ -1,4 +1,5 @@
-"""What `casino doctor` finds of ingestion: parked messages, too many dead letters, and those of earlier releases."""
+"""The problems of ingestion that `casino doctor` finds: parked messages, too many dead letters, and those of earlier
+releases."""
 
 from collections.abc import Iterator
 
@@ -18,7 +19,7 @@ _BROKER_SECONDS = 2.0
 
 
 def parked_messages() -> Iterator[Finding]:
-    """Nothing while the broker does not answer: then readiness tells that."""
+    """Nothing while the broker does not answer: readiness reports that."""
     if broker_state(_BROKER_SECONDS) != "ok":
         return
     try:

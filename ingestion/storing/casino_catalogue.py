@@ -1,7 +1,7 @@
 """Applies the casino's option `catalogue` to its messages: those about what it does not offer make no rows.
 
 They change a stored row all the same: it closes and restricts, and by its new sport or currency it is not offered.
-Without a list, what messages tell is learnt, up to a number of values.
+Without a list, the values in messages are learnt, up to a number of them.
 """
 
 import logging
@@ -133,7 +133,7 @@ def _changes(row: Row) -> tuple[Change, ...]:
 
 
 def _withholding(row: Row) -> tuple[Change, ...]:
-    """What the row closes or restricts, and the withholding of a stored one, since the rest is not stored."""
+    """The closings and restrictions of the row, and the withholding of a stored one, since the rest is not stored."""
     change, *restricting = _changes(row)
     status = change.status if change.status in _CLOSING else UNSET
     named: dict[str, Any] = {"id": change.id, "natural_key": change.natural_key, "timestamp": change.timestamp}

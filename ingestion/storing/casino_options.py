@@ -1,4 +1,4 @@
-"""Reads messages, and again where a casino's options tell how: its words, a mapping, or the format of odds."""
+"""Reads messages, and reads them again by the casino's options: its words, a mapping, or the format of odds."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Which casinos' databases are unavailable, and when to try each again."""
+"""Tracks the casinos whose databases are unavailable, and the time of each one's next try."""
 
 import random
 import time
@@ -28,7 +28,7 @@ class CircuitBreaker:
         return outage is not None and time.monotonic() < outage.retry_at
 
     def reason(self, casino_id: int) -> str:
-        """Why the casino's messages are parked."""
+        """The reason for parking the casino's messages."""
         outage = self._outages.get(casino_id)
         return "earlier messages are still parked" if outage is None else outage.reason
 

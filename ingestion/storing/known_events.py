@@ -1,4 +1,4 @@
-"""Completes selections of coupons that tell their event by its id alone, from the stored event."""
+"""Completes coupons' selections that have only the event's id, from the stored event."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

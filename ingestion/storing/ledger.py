@@ -77,7 +77,7 @@ class OutcomeCount(msgspec.Struct):
 
 
 class Ledger(Protocol):
-    """Which messages of their source are stored in the current casino; locked until the transaction ends."""
+    """The messages of a source that are stored in the current casino; locked until the transaction ends."""
 
     def take_new(self, messages: Iterable[DecodedMessage]) -> list[DecodedMessage]:
         """The messages that are not stored yet; the ledger advances past them."""
@@ -158,7 +158,7 @@ def partition_key(place: Place) -> PartitionKey:
 
 
 def _statement_seconds() -> float:
-    """A little less than the transaction may wait, so that the server does not go on with what nobody waits for."""
+    """A little less than the transaction may wait, so that the server cancels statements whose client has given up."""
     budget = find_budget()
     left: float = inf if budget is None else max(0.9 * budget.left, 0.001)
     return min(settings.INGESTION_STATEMENT_SECONDS, left)

@@ -1,4 +1,4 @@
-"""How many messages of a casino are stored at once, so that a slow casino keeps the others of a batch waiting for some
+"""Limits the messages of a casino that are stored at once, so that a slow casino delays the others of a batch by some
 seconds only."""
 
 import time

@@ -92,7 +92,7 @@ class _Window:
         self._messages = self._rejected = self._run = 0
 
     def add(self, batch: _Batch) -> str:
-        """Why the limit is exceeded; empty if it is not."""
+        """The reason for exceeding the limit; empty if it is not exceeded."""
         longest = max(batch.longest_run, self._run + batch.first_run if batch.first_run else 0)
         self._run = self._run + batch.messages if batch.rejected == batch.messages else batch.last_run
         self._append(batch)

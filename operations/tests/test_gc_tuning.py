@@ -1,4 +1,4 @@
-"""What a process that serves does before it serves."""
+"""The garbage collection of a web process is tuned before its first request."""
 
 import pytest
 

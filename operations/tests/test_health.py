@@ -11,7 +11,7 @@ READY = Readiness({"catalogue": OK})
 
 
 class Parts:
-    """What is checked: ready, but it may hang."""
+    """The checked parts: ready, but one may hang."""
 
     def __init__(self) -> None:
         self.hangs_in = threading.Event()

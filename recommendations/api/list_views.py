@@ -19,7 +19,7 @@ from .views import CasinoAPIView, RecommendView, parse_parameters, parse_user_id
 
 
 class NextView(RecommendView):
-    """What to add to the slip that this user is making."""
+    """Recommends additions to this user's current slip."""
 
     http_method_names = ["get", "post", "options"]
     serializer_class = SlipSerializer

@@ -6,8 +6,8 @@ from tenants.orm.model import CasinoModel
 
 
 class WaitingChange(CasinoModel):
-    """What a message of this time said about the row `key`, an id or a natural key, of the table `kind`, before it was
-    stored: a status, a limit or a withholding (`subject`)."""
+    """The change of a message of this time to the row `key` (an id or a natural key) of the table `kind`, before the
+    row was stored: a status, a limit or a withholding (`subject`)."""
 
     kind = models.CharField(max_length=20)
     key = models.CharField(max_length=40)

@@ -214,7 +214,7 @@ class Offer:
 
 
 def _replaced(stored: Mapping[int, T], new: Mapping[int, T], changed: Collection[int]) -> Mapping[int, T]:
-    """What few events have, without that of the changed ones, and with the new."""
+    """The values that few events have, with those of the changed events replaced."""
     if not stored and not new:
         return stored
     return {event_id: each for event_id, each in stored.items() if event_id not in changed} | dict(new)

@@ -45,7 +45,7 @@ class Profile(Recommender):
         return scores
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
-        """How many of the last bets share a team, the league or the sport with the event."""
+        """Texts with the number of the last bets that share a team, the league or the sport with the event."""
         last = context.profile.recent[-LAST_BETS:]
         return [
             f"{number} of your last {len(last)} bets were on {name_of(value)}"
@@ -76,7 +76,7 @@ def column_of(offer: Offer, attribute: str) -> Column[Any]:
 
 
 def _lifts(column: Column[Any], tally: Mapping[str, float], rates: Scores) -> Scores:
-    """How much more often than others the user bets on each value of the column, shape (values,)."""
+    """The user's share of bets on each value of the column relative to other users', shape (values,)."""
     lifts: Scores = np.zeros(len(column.values))
     place_of = column.dictionary.places
     known = [(place_of[value], weight) for value, weight in tally.items() if value in place_of]

@@ -6,8 +6,8 @@ are written sorted by key, so that concurrent calls can't deadlock. Other packag
 - `upsert`: writing rows of one table, and the order of rows of the same key; `upsert_sql`: which of two messages'
   values are stored.
 - `changes`: applying partial and damaged messages; `waiting_changes`: those that arrive before their row.
-- `learnt_values`: the sports, currencies and genders that a casino's messages tell.
-- `same_event`: which stored event a row without an id is; `same_match`: linking two ids of one match.
+- `learnt_values`: the sports, currencies and genders in a casino's messages.
+- `same_event`: finds the stored event of a row without an id; `same_match`: linking two ids of one match.
 - `coupon_sql`: the SQL that stores coupons and counts them in profiles.
 - `user_tallies`, `casino_tallies`: merging coupons into tallies; `rebuild`: recounting tallies;
   `offered_outcomes`: counting which outcomes of markets are offered.

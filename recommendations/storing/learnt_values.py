@@ -25,7 +25,7 @@ ON CONFLICT (kind, value) DO NOTHING
 
 
 def told_by(row: MutableRow | Change) -> set[Learnt]:
-    """The values that the row tells; a kind is also the name of its field."""
+    """The values in the row; a kind is also the name of its field."""
     return {(kind, value) for kind in LearntValue.Kind.values if (value := getattr(row, kind, "")) not in _UNTOLD}
 
 

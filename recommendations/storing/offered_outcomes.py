@@ -1,4 +1,5 @@
-"""Counting which outcomes a casino offers, so that what is bet on often can be told from what is offered often."""
+"""Counts the outcomes that a casino offers, which distinguishes popular outcomes from those that are only offered
+often."""
 
 from collections import defaultdict
 from datetime import datetime

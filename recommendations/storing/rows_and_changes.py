@@ -57,7 +57,7 @@ def _store_first(upsert: Upsert, changes: Sequence[Change]) -> Outcomes:
 
 
 def _store_first_users(upsert: Upsert, changes: Sequence[UserChange]) -> Outcomes:
-    """Insert users of whom nothing is known, older than any message, then apply what is told of them."""
+    """Insert users with all fields unknown, older than any message, then apply their changes."""
     new: dict[Key, int] = {}
     for key in ("id", "natural_key"):
         if group := [change for change in changes if (change.id is None) == (key != "id")]:

@@ -1,4 +1,4 @@
-"""Which stored event a row or change without an id is about: the same match, though its begin may have changed.
+"""Finds the stored event of a row or change without an id: the same match, though its begin may have changed.
 
 An event without an id is the same as a stored one of the same sport, country, league, category and teams (its fixture)
 whose begin differs by no more than the sport's `RESCHEDULE_HOURS`: the one with the same begin, else the nearest. Rows
@@ -72,7 +72,7 @@ class _KnownEvent:
         return is_moved
 
     def is_less_known(self, fixture: Fixture) -> bool:
-        """Whether it is of this fixture, of which no message told country or league."""
+        """Whether it is of this fixture, without a known country or league."""
         sport, country, league, *others = self.fixture
         is_same = [sport, *others] == [fixture[0], *fixture[3:]]
         return is_same and country in ("", fixture[1]) and league in ("", fixture[2])

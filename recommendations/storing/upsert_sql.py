@@ -41,7 +41,7 @@ class Timed:
 
     At equal times, the stricter values win: `is_stricter` is SQL that compares those of the rows `{new}` and `{old}`,
     and is never null. `valid_if` is SQL with the new values of columns, as `{birth_year}`: else null is stored.
-    `following` are columns with the SQL of their values where a message tells the first column, but not them.
+    `following` are columns with the SQL of their values where a message has the first column, but not them.
     """
 
     columns: tuple[str, ...]
@@ -70,10 +70,9 @@ class Upsert:
     """`columns` are pairs of name and SQL type. A stored row of the same key is updated where something differs.
 
     `valid_if` is SQL with the new values of columns, as `{odd}`: a partial message that makes it false contradicts the
-    stored row. `unknown` are columns with the SQL of the value that no message tells: where that is stored, an older
-    message than the row's tells the value all the same. Of the columns `highest`, the highest value counts at equal
-    times. `renaming` are fields of changes that are no columns: name, SQL type, the column that they change, and SQL of
-    its value.
+    stored row. `unknown` are columns with the SQL of their unknown value: where that is stored, an older message than
+    the row's still sets the value. Of the columns `highest`, the highest value counts at equal times. `renaming` are
+    fields of changes that are no columns: name, SQL type, the column that they change, and SQL of its value.
     """
 
     table: str
@@ -135,7 +134,7 @@ class Upsert:
 
     @property
     def _extra(self) -> str:
-        """What a row has beside its columns."""
+        """The fields of a row beside its columns."""
         return ", former_keys uuid[]" if self.table == "users" else ""
 
     @property
@@ -166,7 +165,7 @@ class Upsert:
         )
 
     def _changes(self, columns: list[str], new: str) -> list[_Change]:
-        """What the row `new` (`excluded` or `row`) with these columns changes."""
+        """The assignments by which the row `new` (`excluded` or `row`) with these columns changes the stored one."""
         timed = [self._timed_change(each, columns, new) for each in self.timed if each.is_in(columns)]
         of_subjects = {column for each in self.timed for column in each.columns}
         rest = [each for each in columns if each not in {"id", "natural_key", "timestamp"} | of_subjects]
@@ -196,7 +195,7 @@ class Upsert:
         return _Change(f"COALESCE({stored} <= {new}.timestamp OR {stored} > {LATEST_TRUSTED}, true)", values)
 
     def _filling(self, change: _Change, columns: list[str], new: str) -> Iterator[_Change]:
-        """What an older message than the row's tells, of which no message told anything."""
+        """The assignments of unknown values from a message that is older than the row."""
         unknown = {
             column: f"{self.table}.{column} IS NOT DISTINCT FROM {value}"
             for column, value in self.unknown

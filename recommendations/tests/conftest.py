@@ -1,4 +1,4 @@
-"""What this app's tests share: a caller of the API for each casino."""
+"""The fixtures that this app's tests share: a caller of the API for each casino."""
 
 from typing import Any
 

@@ -1,8 +1,9 @@
-"""What a partial or damaged message says about a row that is stored: the input of the storing functions beside rows.
+"""Changes: the readable fields of a partial or damaged message about a stored row. Storing functions take them beside
+rows.
 
 A field that the message leaves out is UNSET and keeps the stored value. The constructors validate the others as those
 of `rows` do, and raise InvalidRow. A change is for the stored row with its `id`, or else with its `natural_key`, or its
-`match`. One that `makes_row` says enough to store the row where there is none.
+`match`. One that `makes_row` has enough fields to store a new row.
 """
 
 from collections.abc import Callable, Mapping
@@ -119,7 +120,7 @@ class UserChange(_Change, kw_only=True):
 
 
 class NamedMatch(msgspec.Struct, frozen=True, kw_only=True):
-    """How a message names an event without an id; None for what it leaves out, or what can't be read. Of a one-sided
+    """The fields by which a message names an event without an id; None for a missing or unreadable one. Of a one-sided
     event, `home_team` is the name and `away_team` empty."""
 
     sport: str

@@ -116,7 +116,7 @@ def optional_classifier(field: str, value: str) -> str:
 
 @_cached_if_short
 def currency(field: str, value: str) -> str:
-    """A code in the form of one; whether it has a number of decimals, the casino's catalogue tells."""
+    """A code in the form of one; the casino's catalogue knows whether it has a number of decimals."""
     value = upper_form(value)
     if _CURRENCY.fullmatch(value) is None:
         raise InvalidRow("unknown_value", field, "must be a code of 3 to 10 letters and digits, such as EUR")

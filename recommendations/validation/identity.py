@@ -1,4 +1,5 @@
-"""Who is who: a league is a name within a sport and country, a team a name within a sport, country and category.
+"""Identities of leagues and teams: a league is a name within a sport and country, a team a name within a sport, country
+and category.
 
 Leagues and teams are compared by their keys wherever they are counted or scored: in offers, tallies, trends and models.
 The name is a key's last part, and all that is shown. The country is that of the competition, since events have no
@@ -42,7 +43,7 @@ def name_of(key: str) -> str:
 
 
 def title_of(key: str) -> str:
-    """For staff: the name, and in brackets what else tells it from others of that name."""
+    """For staff: the name, and in brackets the other parts of its key, which distinguish equal names."""
     *rest, name = parts_of(key)
     within = ", ".join(part for part in rest if part)
     return f"{name} ({within})" if within else name

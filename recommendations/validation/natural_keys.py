@@ -32,7 +32,7 @@ def former_user_keys(name: str, surname: str, birth_year: int, country: str) -> 
 
 
 def event_key(sport: str, league: str, home_team: str, away_team: str, begin: str, *more: str) -> UUID:
-    """`more` tells events apart that would have the same key."""
+    """`more` distinguishes events that would have the same key."""
     teams = key_form(home_team), key_form(away_team)
     return _key("event", key_form(sport), key_form(league), *teams, begin, *map(key_form, more))
 

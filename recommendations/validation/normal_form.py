@@ -40,7 +40,7 @@ def name_form(text: str) -> str:
 
 
 def id_form(text: str) -> str:
-    """Of an id that is text: blanks inside and case tell ids apart, so both stay."""
+    """The form of a text id: blanks inside and case distinguish ids, so both stay."""
     if text.isascii() or len(text) > LONGEST:
         return text
     return normalize("NFC", _INVISIBLE.sub("", text))

@@ -1,6 +1,6 @@
 """Reads odds in the formats of the world's bookmakers, and converts them exactly to decimal odds.
 
-The format is told, by the message or the casino, and never guessed: 150 is a decimal odd and an American one.
+The message or the casino's option names the format; it is never guessed: 150 is a decimal odd and an American one.
 Converted odds are rounded down to thousandths, so that no user is shown a better price than the casino offers.
 """
 
@@ -18,7 +18,7 @@ from . import fields
 
 
 class OddFormat(StrEnum):
-    """How odds are written; what 1 staked wins or loses is worth `1 +` the profit in decimal odds."""
+    """A format of odds. In decimal odds, the profit of a stake of 1 is the odd minus 1."""
 
     DECIMAL = "decimal"  # 2.5: the whole return
     FRACTIONAL = "fractional"  # 3/2: the profit

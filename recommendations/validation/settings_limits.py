@@ -30,7 +30,7 @@ class RowLimits:
         self._lengths = {upper_form(sport): timedelta(hours=each) for sport, each in settings.EVENT_HOURS.items()}
 
     def usual_length(self, sport: str) -> timedelta:
-        """How long an event takes whose end no message tells."""
+        """The assumed duration of an event without an end."""
         return self._lengths.get(sport, _USUAL_LENGTH)
 
     def reschedule_window(self, sport: str) -> timedelta:

@@ -139,7 +139,7 @@ def _mask_misplaced_keys(meta: MutableMapping[str, Any]) -> None:
 
 
 def misplaced_key(meta: Mapping[str, Any]) -> str | None:
-    """How the request sends an API key from which none is read, such as `Authorization: Bearer`; None if it doesn't."""
+    """The unsupported way in which the request sends an API key, such as `Authorization: Bearer`; None without one."""
     for header, name in MISPLACED.items():
         if _MASKED in meta.get(header, ""):
             return f"{name}: {meta[header].partition(_MASKED)[0]}".strip(" :")

@@ -120,7 +120,7 @@ def _take_tokens(casino_id: int, rate: int, wanted: int) -> tuple[float, float]:
 
 
 class Slots:
-    """How many requests of each casino this process is answering. Safe under threads."""
+    """Counts the requests of each casino that this process is answering. Safe under threads."""
 
     def __init__(self) -> None:
         self._taken: Counter[int] = Counter()

@@ -1,4 +1,4 @@
-"""Which logins may act for which casinos, and see which. Every page, endpoint and list checks here."""
+"""The permissions of logins: the casinos that each may see, and act for. Every page, endpoint and list checks here."""
 
 from typing import Any
 

@@ -47,7 +47,8 @@ def advice_if_missing() -> str | None:
 
 
 def _close_to_casinos(name: str) -> None:
-    """A service whose role does not own the catalogue must still be able to upgrade it: the doctor tells, too."""
+    """A service whose role does not own the catalogue must still be able to upgrade it: the doctor reports the problem
+    too."""
     reason: object = "its privileges are not the service's to change"
     try:
         close_catalogue()

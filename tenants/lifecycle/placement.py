@@ -40,7 +40,7 @@ def servers_with_counts() -> QuerySet[ServerWithCount]:
 
 
 def _refusal(server: ServerWithCount) -> str | None:
-    """Why the server takes no more casinos, or None."""
+    """The reason why the server has no room for another casino, or None."""
     if server.name not in known_servers():
         return f"has no address (DATABASE_SERVER_{server.name.upper()}_URL is not set)"
     if server.state != ServerState.OPEN:

@@ -36,8 +36,8 @@ def restore_casino(casino: Casino, folder: Path, *, server: str | None = None, r
 
 
 def erased_since(casino: Casino, taken_at: datetime) -> int:
-    """How many users were erased after a backup was taken: its restore brings them back, until they are erased again.
-    An erasure that was cut may have erased them."""
+    """The number of users who were erased after a backup: restoring it restores them too, until they are erased again.
+    An interrupted erasure counts, since it may have erased its users."""
     erased = PrivacyRecord.objects.filter(
         Q(done_at__gte=taken_at) | Q(done_at=None), casino_id=casino.pk, action=PrivacyAction.ERASED
     )

@@ -72,7 +72,8 @@ class Stalls:
 
     def require_few(self, alias: str) -> None:
         """Raises TooManyStalled if as many statements as may wait for the database already: another one would give up
-        after a second, but go on in a session of the server, beside which the thread's next request opens another."""
+        after a second, but continue in a session of the server, beside which the thread's next request opens
+        another."""
         with self._guard:
             self._require_few(alias, self._stalled)
 

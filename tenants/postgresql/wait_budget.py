@@ -1,4 +1,5 @@
-"""How long a thread may wait for its databases: kept by the client, so that it holds also when a server says nothing.
+"""Limits the time that a thread waits for its databases. The client enforces the limit, also when a server does not
+answer.
 
 The kernel of a server that hangs still acknowledges packets, so that no time-out of TCP ends a wait. A request and a
 consumer have a budget; without one, as in commands, statements may take any time.
@@ -24,7 +25,7 @@ _LATER_SECONDS = 5.0  # after the server should have ended a consumer's statemen
 
 class ServerTimeouts(NamedTuple):
     """PostgreSQL's `statement_timeout` and `lock_timeout`, in milliseconds. They end a statement before the client
-    gives up, so that the server does not go on with it; and their errors say more."""
+    gives up, so that the server does not continue it; and their errors have more details."""
 
     statement: float
     lock: float

@@ -1,4 +1,4 @@
-"""Whose dead letters are those of a casino whose messages a mapping reads."""
+"""The users of dead letters, in a casino whose messages a mapping reads."""
 
 from datetime import UTC, datetime
 

@@ -37,7 +37,7 @@ def mapping(*arguments: object) -> str:
 
 
 def tried(folder: Path, sample: str, *arguments: object, name: str = "sample.json") -> tuple[str, str]:
-    """What `try` prints, and why it fails."""
+    """The output of `try`, and its error."""
     (folder / name).write_text(sample)
     out = StringIO()
     try:

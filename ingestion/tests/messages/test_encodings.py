@@ -1,4 +1,4 @@
-"""Values and keys in other encodings: read where they can be one thing only, else told by name."""
+"""Values and keys in other encodings: read if they are unambiguous, otherwise rejected by name."""
 
 import codecs
 import json

@@ -1,4 +1,5 @@
-"""No release refuses, or stores otherwise, what an earlier one took: CONTRIBUTING.md tells how to record a release."""
+"""No release refuses, or stores otherwise, what an earlier one took: CONTRIBUTING.md explains how to record a
+release."""
 
 import os
 from pathlib import Path

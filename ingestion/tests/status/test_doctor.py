@@ -1,4 +1,5 @@
-"""`casino doctor` tells whose messages are parked, and what dead letters need. Rows are really committed."""
+"""`casino doctor` names the casinos with parked messages, and the dead letters that need an action. Rows are really
+committed."""
 
 import pytest
 

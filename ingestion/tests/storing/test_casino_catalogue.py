@@ -1,4 +1,4 @@
-"""What a casino's option `catalogue` does not offer is skipped, but never what that closes or restricts."""
+"""Rows that a casino's option `catalogue` does not offer are skipped, but never their closings and restrictions."""
 
 from decimal import Decimal
 

@@ -1,4 +1,5 @@
-"""What closes an event or restricts a user works, whatever else the message says: from the message to the slip.
+"""Closings of events and restrictions of users have an effect whatever else the message contains: from the message to
+the slip.
 
 Each table is sent in one batch: message n of a table is about event or user n.
 """

@@ -1,4 +1,4 @@
-"""Selections that tell their event by its id alone are completed from the stored event."""
+"""Selections that have only the event's id are completed from the stored event."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""A casino's option `odd_format` holds for its messages that tell none, through each door, and for nobody else's."""
+"""A casino's option `odd_format` holds for its messages without one, through each door, and for no other casino's."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a message tells of a user's age restricts, also in a partial or rejected message."""
+"""A user's age in a message restricts the user, also in a partial or rejected message."""
 
 from datetime import date
 from typing import Any

@@ -173,9 +173,9 @@ def _offer_features(context: ScoringContext) -> _OfferFeatures:
 
 
 class _UserValues:
-    """How the user values each of the offer's values: `codes` of those in the user's tallies, with their attributes
-    (`owners`), lifts (see `profile`), and shares in the user's selections times their surprise; `favourites` (feature,
-    code) of the user's row; `of_neighbours` (values,), None without a model."""
+    """The user's preference for each of the offer's values: `codes` of those in the user's tallies, with their
+    attributes (`owners`), lifts (see `profile`), and shares in the user's selections times their surprise; `favourites`
+    (feature, code) of the user's row; `of_neighbours` (values,), None without a model."""
 
     def __init__(
         self, context: ScoringContext, offer: _OfferFeatures, neighbours: tuple[NeighboursModel, Scores] | None

@@ -1,4 +1,5 @@
-"""Requests are read strictly: what is nearly right is told, and nothing is taken for something else."""
+"""Requests are parsed strictly: a nearly valid request gets an error that names the mistake, and no value is
+reinterpreted."""
 
 import gzip
 import json

@@ -189,6 +189,6 @@ def test_changes_of_statuses_and_odds_end_the_same_in_any_order(changes, rng):
 
 
 def shown(row):
-    """What counts of a stored row of `tables_after`."""
+    """The compared columns of a stored row of `tables_after`."""
     *before, odd, odd_as_of, is_withheld, league, timestamp = row
     return before, None if is_withheld else odd, odd_as_of, is_withheld, league, timestamp

@@ -130,7 +130,7 @@ def _back_up_casinos(folder: Path, report: Report) -> Iterator[CasinoEntry]:
 
 
 def _problem_of(casino: Casino, folder: Path, report: Report) -> str | None:
-    """Why the casino could not be backed up, or an empty text; None if it was deleted meanwhile."""
+    """The error of the casino's backup, or an empty text; None if the casino was deleted meanwhile."""
     try:
         back_up(casino, folder=folder / str(casino.pk), report=report)
     except (TenancyError, DatabaseError, OSError) as error:

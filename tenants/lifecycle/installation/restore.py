@@ -35,7 +35,8 @@ class Outcome(StrEnum):
 
 
 class CasinoRestore(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to one casino. `erased_since`: users in its restored database who were erased since its backup."""
+    """The result of restoring one casino. `erased_since`: users in its restored database who were erased since its
+    backup."""
 
     casino_id: int
     name: str

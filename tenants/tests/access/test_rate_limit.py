@@ -20,7 +20,7 @@ def refill(rate):
 
 
 def _taken(limiter, casino_id, rate, attempts):
-    """How many of these attempts are admitted."""
+    """The number of admitted attempts."""
     taken = 0
     for _ in range(attempts):
         try:

@@ -1,4 +1,4 @@
-"""Which slow databases get how many threads, and who asks a silent server."""
+"""Slow databases get a limited number of threads, and a silent server gets few new connections."""
 
 import threading
 from collections import Counter

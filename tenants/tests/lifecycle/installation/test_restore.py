@@ -33,7 +33,7 @@ def backup(gamma, delta):
 
 
 def restore(backup, **options):
-    """What happened to each casino, by its name."""
+    """The result of each casino, by its name."""
     return {each.name: each for each in restore_installation(backup.folder, **options)}
 
 
