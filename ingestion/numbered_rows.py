@@ -6,7 +6,7 @@ from typing import TextIO
 
 
 class InvalidCsv(Exception):
-    """The text is no CSV; the message names the line."""
+    """The text is not CSV; the message names the line."""
 
 
 def numbered_rows(text: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:

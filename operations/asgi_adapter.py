@@ -106,7 +106,7 @@ class AsgiAdapter:
 def build_environ(scope: Scope) -> Environ:
     """The WSGI environ of a request without its body. Headers whose names have an underscore are left out: in the
     environ they would equal those with a hyphen. Raises UnicodeEncodeError for a path with half a surrogate pair, which
-    is no text."""
+    is not text."""
     host, port = scope.get("server") or ("", None)
     environ: Environ = {
         **_CONSTANTS,

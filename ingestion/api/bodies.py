@@ -40,7 +40,7 @@ def body_of(request: Request) -> Body:
 
 
 class JSONMessagesParser(BaseParser):
-    """One message, or an array of messages. An array that is no JSON is rejected as a whole."""
+    """One message, or an array of messages. An array that is not JSON is rejected as a whole."""
 
     media_type = "application/json"
 

@@ -145,7 +145,7 @@ class RemovalView(TopicView):
 
     def remove(self, row_id: str) -> Response:
         if parse_own_id(row_id) is None:  # else the eight bytes of its JSON could be a number
-            raise NotFound(f"{row_id[:100]!r} is no id")
+            raise NotFound(f"{row_id[:100]!r} is not an id: use 1 to 128 printable characters")
         key = msgspec.json.encode(row_id)  # eight characters alone could be a number too
         [outcome] = self.store([UploadedMessage(0, None, key=key)])
         return Response({"id": row_id, "outcome": outcome.outcome})

@@ -39,7 +39,7 @@ class LetterId(msgspec.Struct, frozen=True):
         casino, _, number = text.partition("/")
         casino_id, parsed = parse_id(casino), parse_id(number)
         if parsed is None or (casino_id is None and casino != UNKNOWN):
-            raise NoSuchDeadLetter(f"{text!r} is no id of a dead letter, such as 3/17 or {UNKNOWN}/17.")
+            raise NoSuchDeadLetter(f"{text!r} is not the id of a dead letter, such as 3/17 or {UNKNOWN}/17.")
         return cls(casino_id, parsed)
 
 

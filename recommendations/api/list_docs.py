@@ -45,7 +45,7 @@ _EVENT = OpenApiParameter(
     "event_id",
     str,
     OpenApiParameter.PATH,
-    description="The casino's own id, percent-encoded where it is no plain text.",
+    description="The casino's own id, percent-encoded (RFC 3986).",
 )
 _EXAMPLES = [openapi.example(_EXAMPLE_WITHOUT_USER)]
 

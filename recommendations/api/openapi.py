@@ -204,7 +204,7 @@ CASINO_ID = OpenApiParameter(
     description="Required without an API key; with one, it must be the key's casino.",
 )
 USER_ID = OpenApiParameter(
-    "user_id", str, OpenApiParameter.PATH, description="The casino's own id, percent-encoded where it is no plain text."
+    "user_id", str, OpenApiParameter.PATH, description="The casino's own id, percent-encoded (RFC 3986)."
 )
 FILTERS = [
     OpenApiParameter(

@@ -177,7 +177,7 @@ def read_body(request: Request, known: Collection[str]) -> dict[str, Any]:
 
 
 def parse_user_id(text: str) -> OwnId:
-    """Raises UserNotFound for a text that is no id."""
+    """Raises UserNotFound for a text that is not an id."""
     user_id = parse_own_id(text)
     if user_id is None:
         raise UserNotFound("User not found")

@@ -6,7 +6,7 @@ from tenants.orm.model import CasinoModel
 
 
 class TextId(CasinoModel):
-    """A casino's own id that is no whole number, as `sr:match:123`: `id` stands for `text` in all other tables.
+    """A casino's own id that is not a whole number, as `sr:match:123`: `id` stands for `text` in all other tables.
 
     `kind` is the table whose row the casino means; it, a change that waits for it, or a coupon that names it was stored
     at some time. An assignment never changes. The ids begin

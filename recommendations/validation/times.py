@@ -88,4 +88,4 @@ def _of_number(number: float) -> datetime:
     try:
         return _EPOCH + timedelta(microseconds=round(number * scale))
     except (OverflowError, ValueError):  # ValueError: not a number
-        raise ValueError(f"is no time from the year 1 to 9999; must be {FORMS}") from None
+        raise ValueError(f"is not a time from the year 1 to 9999; must be {FORMS}") from None

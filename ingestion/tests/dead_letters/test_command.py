@@ -93,7 +93,7 @@ def test_a_dead_letter_is_shown_with_its_message(rejected_messages):
 
 @pytest.mark.parametrize("letter_id", ["1/99", "3/1", "unknown/99", "users/0/1", "1", "nothing/0", "1/0", "-1/1", ""])
 def test_unknown_dead_letter_is_an_error(rejected_messages, letter_id):
-    with pytest.raises(CommandError, match=r"There is no dead letter|is no id of a dead letter"):
+    with pytest.raises(CommandError, match=r"There is no dead letter|is not the id of a dead letter"):
         dead_letters("show", "--", letter_id)
 
 

@@ -1,4 +1,4 @@
-"""`POST /recommend/<user_id>/next`: what to add to the slip that a user is making."""
+"""`POST /recommend/<user_id>/next`: additions to the user's current slip."""
 
 import pytest
 from django.test import Client
