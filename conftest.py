@@ -92,7 +92,7 @@ def _move_local_dir(folder: Path) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """What is imported and collected stays until the end: no garbage collection needs to walk over it."""
+    """Exclude imported and collected objects, which stay until the end, from garbage collections."""
     gc.disable()
     try:
         return (yield)
@@ -123,7 +123,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
-    """In place of pytest-django's, which gives each worker's databases other names: here each has its own server."""
+    """Replaces pytest-django's fixture, which gives each worker's databases other names: here each worker has its own
+    server."""
     if settings.EMBEDDED_POSTGRES_DIR:
         fast_postgresql.ensure_running(settings.EMBEDDED_POSTGRES_DIR)
     for connection in connections.all():

@@ -40,8 +40,9 @@ class Upload(CasinoModel):
     """The ledger of an upload: a request with an Idempotency-Key (`name`), or an imported file (its digest).
 
     It advances in the transaction that stores the rows: messages with smaller offsets are stored. `digest` is that of
-    what a repeat must repeat; the second half of it that of the mapping, where one makes the messages. `outcomes`: of a
-    request, the outcome, code and field of each message, as JSON of at most 90 KB; nothing personal is in it.
+    the contents that a repeat must have; the second half of it that of the mapping, where one makes the messages.
+    `outcomes`: of a request, the outcome, code and field of each message, as JSON of at most 90 KB; nothing personal is
+    in it.
     """
 
     door = models.CharField(max_length=10)
@@ -71,7 +72,7 @@ class MessageCount(CasinoModel):
     """The number of a topic's messages with one outcome in one hour: stored, duplicate, or a rejection code.
 
     For rejections, coupons stored in part and skipped messages, `last_place` and `last_detail` are the last message's
-    place and what was wrong with it, or why it was skipped.
+    place and its problem, or the reason for skipping it.
     """
 
     topic = models.CharField(max_length=255)

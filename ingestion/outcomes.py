@@ -12,7 +12,8 @@ from recommendations.validation.rows import AnyRow, Removal
 
 
 class Unwanted(msgspec.Struct):
-    """A message about what its casino does not offer: `note` says what, `changes` what it says about a stored row."""
+    """A message about a sport, currency, .. that its casino does not offer: `note` names it; `changes` are those of a
+    stored row."""
 
     note: str
     changes: tuple[Change, ...]
@@ -48,9 +49,9 @@ class MessageResult(msgspec.Struct):
     """A message's outcome: a Result, `parked`, `repeated` (the ledger has it already), `skipped` (about what the casino
     does not offer), or a rejection's code.
 
-    `note` lists the selections of a coupon that could not be read, or says why a message is skipped. Senders can name
-    any number as a casino: unless `is_casino_known`, nothing counts by it. `user_ids` are the users whom a rejected
-    message is about; None: its own bytes contain them.
+    `note` lists the selections of a coupon that could not be read, or has the reason for skipping a message. Senders
+    can name any number as a casino: unless `is_casino_known`, nothing counts by it. `user_ids` are the users whom a
+    rejected message is about; None: its own bytes contain them.
     """
 
     envelope: Envelope

@@ -25,7 +25,7 @@ OK = "ok"
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`parts`: the state of each part, "ok" or what is wrong. Without the catalogue no request is answered, without a
+    """`parts`: the state of each part, "ok" or the problem. Without the catalogue no request is answered, without a
     database server none of its casinos. Without the broker served recommendations are not stored, and without a
     template casinos take longer to create."""
 

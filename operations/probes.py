@@ -25,7 +25,8 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For callers with METRICS_TOKEN; if it is not set, for all callers of an open API, else for nobody."""
+    """Metrics for callers with METRICS_TOKEN; if it is not set, for all callers of an open API, otherwise for
+    nobody."""
     if not _may_see_metrics(request):
         return HttpResponse(
             "Send METRICS_TOKEN as `Authorization: Bearer ..`\n",

@@ -149,9 +149,9 @@ def recommend_mapped(
     selections: tuple[SlipSelection, ...] = (),
 ) -> dict[OwnId, dict[str, Any] | IdNotOfType]:
     """Recommendations in the casino's own fields and types for up to `BATCH_LIMIT` users: by the id of each known user,
-    in the given order; the error in place of those with an id that has no such type. With `selections`, of what to add
-    to a slip that has these. The request counts as several where the response is large. Sends `recommendation_served`
-    for answers with events. Raises CasinoNotConfigured, InvalidParameter."""
+    in the given order; the error in place of those with an id that has no such type. With `selections`, recommendations
+    of additions to a slip that has these. The request counts as several where the response is large. Sends
+    `recommendation_served` for answers with events. Raises CasinoNotConfigured, InvalidParameter."""
     if len(user_ids) != 1:
         check_user_count(len(user_ids))
     if not casino.is_configured:
@@ -274,6 +274,6 @@ def explanation_of(recommendation: Recommendation) -> dict[str, Any]:
 
 
 def _explain_passed_over(recommendation: Recommendation) -> dict[str, Any]:
-    """Why no price of an event that ranked high enough may be served; nothing where there is no such event."""
+    """Explain the missing price of each event that ranked high enough; nothing if there is no such event."""
     passed_over = [{"event_id": each.own_id, "reason": each.reason} for each in recommendation.passed_over]
     return {"passed_over": passed_over} if passed_over else {}

@@ -86,7 +86,7 @@ def _attacked(casino: Casino, data_dir: Path) -> Attacked:
 
 
 def granian_command(port: int) -> list[str]:
-    """As `docs/operations.md` starts the web server."""
+    """The web server's command line, as in `docs/operations.md`."""
     documented = _GRANIAN.search((settings.BASE_DIR / "docs/operations.md").read_text())
     assert documented is not None, "docs/operations.md has no granian command"
     return [sys.executable, "-m", "granian", *shlex.split(documented[1]), "--port", str(port), "--no-log"]

@@ -17,7 +17,7 @@ _STEPS = ((timedelta(days=2), 86_400, "days"), (timedelta(hours=2), 3_600, "hour
 
 @register.filter
 def thousands(number: float) -> str:
-    """With thousands separators."""
+    """Format a number with thousands separators."""
     return f"{number:,}"
 
 
@@ -37,7 +37,7 @@ def percent(share: float) -> str:
 
 @register.filter
 def plain(number: float) -> str:
-    """For an HTML attribute with a number."""
+    """Format a number for an HTML attribute."""
     return f"{number:.4f}"
 
 

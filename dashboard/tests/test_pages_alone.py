@@ -24,7 +24,7 @@ LOADING = {"src", "href", "action", "srcset", "poster", "data", "formaction"}
 
 
 class PageParser(HTMLParser):
-    """Collects the URLs that a page loads, and what a strict content security policy would block."""
+    """Collects the URLs that a page loads, and the elements that a strict content security policy would block."""
 
     def __init__(self, page):
         super().__init__()

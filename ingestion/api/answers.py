@@ -1,4 +1,4 @@
-"""The answer to a request with messages: what became of each."""
+"""The response to a request with messages: the outcome of each."""
 
 from collections import Counter
 from collections.abc import Sequence

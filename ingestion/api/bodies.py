@@ -24,7 +24,7 @@ _DECODE_ARRAY = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Body(msgspec.Struct, frozen=True):
-    """A body's messages or documents, and what a repeat of the request must repeat."""
+    """A body's messages or documents, and its content, which must be equal in a repeat of the request."""
 
     values: list[bytes]
     media_type: str

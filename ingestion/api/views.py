@@ -1,4 +1,4 @@
-"""The endpoints that take messages: each reads the body, stores its messages and says what became of them."""
+"""The endpoints that take messages: each parses the body, stores its messages and returns their outcomes."""
 
 import logging
 import re

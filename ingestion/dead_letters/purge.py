@@ -11,7 +11,7 @@ from .tables import Letters
 
 def purge(letters: Letters, now: datetime) -> int:
     """Close the open ones of these dead letters for good, delete their content, and return their number. The rest of
-    the row stays until it is pruned, so that it tells what was purged and when."""
+    the row stays until it is pruned, as a record of the purge."""
     return int(
         letters.filter(state=DeadLetterState.OPEN)
         .order_by()

@@ -71,7 +71,7 @@ def erase_dead_letters(users: Mapping[int, datetime | None]) -> int:
 
 
 def erased_until(user_ids: Iterable[str | None]) -> dict[str, datetime]:
-    """Of these users, those who were erased or removed from the current casino: user id -> until when."""
+    """Those of these users who were erased or removed from the current casino: user id -> time of the erasure."""
     stored_ids = _stored_ids({each for each in user_ids if each is not None})
     if not stored_ids:
         return {}

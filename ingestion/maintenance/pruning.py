@@ -1,4 +1,4 @@
-"""Merges casinos' tallies of coupons, and deletes what is old: tallies, served recommendations, Idempotency-Keys and
+"""Merges casinos' tallies of coupons, and deletes old rows: tallies, served recommendations, Idempotency-Keys and
 closed dead letters."""
 
 from datetime import datetime, timedelta

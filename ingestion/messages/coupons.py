@@ -130,7 +130,7 @@ def _teams(message: SelectionMessage) -> tuple[str, str]:
 
 
 def _odd(given: msgspec.Raw | UnsetType, odd_format: str) -> Decimal | None:
-    """None for a void selection. Raises InvalidRow for what is no odd at all."""
+    """None for a void selection. Raises InvalidRow for a value that is not an odd."""
     if isinstance(given, UnsetType) or (raw := bytes(given)) == b"null":
         return None
     is_decimal = odd_format == OddFormat.DECIMAL  # nearly all are

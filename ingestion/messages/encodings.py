@@ -1,4 +1,4 @@
-"""Tells values and keys that are in another encoding than plain UTF-8 by name, and reads what can be one thing only."""
+"""Names the encoding of values and keys that are not plain UTF-8, and decodes unambiguous ones."""
 
 import re
 from contextlib import suppress

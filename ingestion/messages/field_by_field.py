@@ -43,7 +43,7 @@ def read_field_by_field(
     kind: PartialFormat, envelope: Envelope, bounds: TimeBounds, rejection: Rejection, own_words: Words
 ) -> UserRow | EventRow | Partial | Rejection:
     """A message that has been rejected as a complete row: the row after all, if only the casino's own words were
-    unknown; the change of a stored row; or the rejection, with what the message closes or restricts."""
+    unknown; the change of a stored row; or the rejection, with the message's closings and restrictions."""
     is_damaged = rejection.code in _NEVER_WHOLE
     found = scan_fields(envelope.value or b"") if is_damaged else find_fields(envelope, kind.resolve)
     read = ReadFields(found.is_whole)

@@ -38,7 +38,8 @@ def read_message(
     bounds: TimeBounds,
     own_words: Words = NO_WORDS,
 ) -> SingleContent:
-    """The message's row, the change of a stored one, or the reason for its rejection with what it closes or restricts.
+    """The message's row, the change of a stored one, or the reason for its rejection with its closings and
+    restrictions.
 
     `partial` is None for topics whose messages are always complete; `own_words` are the casino's words for a status.
     """

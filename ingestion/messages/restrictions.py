@@ -21,7 +21,7 @@ _HIGHEST_LEGAL_AGE = 21  # for betting, as in many states of the USA
 @dataclass(slots=True)
 class ReadFields:
     """A message's fields: the valid values, as rows have them; those found several times in a damaged message; and the
-    names of the unreadable ones, with what is wrong where a reader of a row's field tells. `statuses` may have
+    names of the unreadable ones, with the problem if the reader of a row's field reports one. `statuses` may have
     UNKNOWN_WORD."""
 
     is_whole: bool

@@ -26,7 +26,7 @@ def schema(message: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _explain(definitions: dict[str, Any], name: str) -> None:
-    """Add what the formats do not say: the meaning of each field, and an example of it and of the whole."""
+    """Add the meaning of each field, and an example of it and of the message, which the formats lack."""
     definition, texts = definitions[name], FIELD_TEXTS[name]
     definition["description"] = " ".join(definition["description"].split())
     for field, part in definition["properties"].items():

@@ -1,4 +1,4 @@
-"""Applies the casino's option `catalogue` to its messages: those about what it does not offer make no rows.
+"""Applies the casino's option `catalogue` to its messages: those about values that it does not offer make no rows.
 
 They change a stored row all the same: it closes and restricts, and by its new sport or currency it is not offered.
 Without a list, the values in messages are learnt, up to a number of them.
@@ -32,8 +32,8 @@ _CLOSING = (EventStatus.SUSPENDED, EventStatus.CANCELLED, EventStatus.SETTLED)
 
 
 def apply_catalogue(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage]) -> Sequence[DecodedMessage]:
-    """The messages, with an Unwanted or a Rejection in the place of what the casino does not offer or can't learn. The
-    current casino is `casino`, in a transaction."""
+    """The messages, with an Unwanted or a Rejection in the place of those that the casino does not offer or can't
+    learn. The current casino is `casino`, in a transaction."""
     catalogue = _catalogue_of(casino)
     checked = [_check(message, catalogue, topic.catalogue_lists) for message in messages]
     return _learn(checked, catalogue, topic.catalogue_lists)

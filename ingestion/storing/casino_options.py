@@ -18,8 +18,8 @@ from .mapped_messages import MappedTurn, read_mapped_messages
 
 
 def decode_messages(topic: Topic, envelopes: Iterable[Envelope], bounds: TimeBounds) -> list[DecodedMessage]:
-    """The messages, those with unknown words by what they mean to their casinos. Raises AllDatabasesUnavailable if the
-    catalogue is, and a casino's own words are needed."""
+    """Decode the messages, unknown words by their casinos' own. Raises AllDatabasesUnavailable if the catalogue is
+    unavailable, and a casino's own words are needed."""
     messages = [DecodedMessage(each, read_message(topic.decode, topic.partial, each, bounds)) for each in envelopes]
     if topic.partial is not None:
         read_own_words(topic, messages, bounds)
@@ -29,7 +29,7 @@ def decode_messages(topic: Topic, envelopes: Iterable[Envelope], bounds: TimeBou
 def read_by_options(
     topic: Topic, casino: Casino, messages: Sequence[DecodedMessage], now: datetime, *, is_paused: bool
 ) -> MappedTurn:
-    """Replace the messages' contents by what they say by the casino's options, as long as its turn lasts. Those of a
+    """Read the messages' contents again by the casino's options, as long as its turn lasts. Those of a
     paused casino are read when they are tried again. Raises AllDatabasesUnavailable."""
     option = mapping_option(casino)
     try:

@@ -86,7 +86,7 @@ class CasinoStore:
         return idle
 
     def _try_to_store_mapped(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> int:
-        """As `_try_to_store`, of messages that the casino's mapping, if it has one, has not read yet."""
+        """Like `_try_to_store`, for messages that the casino's mapping, if it has one, has not read yet."""
         turn = self._read_mapped(casino, messages, now)
         stored = self._try_to_store(casino, messages[: turn.done], now) if turn.done else 0
         self._record_mapped_turn(casino, turn)

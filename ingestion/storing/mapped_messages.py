@@ -28,7 +28,7 @@ class MappedTurn:
 def read_mapped_messages(
     topic: Topic, casino_id: int, option: str, messages: Sequence[DecodedMessage], bounds: TimeBounds
 ) -> MappedTurn:
-    """Replace the messages' contents by what they say in the casino's mapping, as long as its turn lasts."""
+    """Read the messages' contents by the casino's mapping, as long as its turn lasts."""
     try:
         mapping = stored_mapping(topic.name, option)
     except (InvalidMapping, NoSuchMapping) as error:

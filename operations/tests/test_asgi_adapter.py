@@ -14,7 +14,7 @@ from tenants.tests.waiting import wait_until
 
 
 class Application:
-    """A WSGI application that answers with what it was asked, and for `hanging` paths only once it is let go."""
+    """A WSGI application that echoes the request; for `hanging` paths it waits until it is released."""
 
     def __init__(self):
         self.hanging = {"/hang"}

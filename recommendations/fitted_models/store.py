@@ -42,7 +42,7 @@ def read_models(version: int) -> FittedModels:
 
 
 def readable(rows: _Rows) -> _Rows:
-    """Those rows whose models are small enough to be read; the others are not served."""
+    """Rows whose models are small enough to be read; the others are not served."""
     sized = rows.alias(size=Func("fitted", function="octet_length", output_field=IntegerField()))
     for row in sized.filter(size__gt=_MAX_BYTES).defer("fitted"):
         text = "Model %s of %s has more than %d bytes and is not served; run fit_models"

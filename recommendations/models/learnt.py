@@ -1,4 +1,4 @@
-"""The values that a casino's messages have contained."""
+"""The values in a casino's messages."""
 
 from django.db import models
 from django.db.models.functions import Now

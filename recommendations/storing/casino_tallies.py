@@ -207,7 +207,7 @@ class CasinoSums(msgspec.Struct, array_like=True):
         return keyed
 
     def parts(self) -> "Iterator[CasinoSums]":
-        """These sums as several, each small enough to be stored."""
+        """Split these sums into parts that are small enough to be stored."""
         entries, bets = iter(self.sums.items()), iter(self.bets.items())
         while part := CasinoSums(self.as_of, dict(islice(entries, _MAX_ENTRIES)), dict(islice(bets, _MAX_ENTRIES))):
             yield part

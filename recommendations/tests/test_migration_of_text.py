@@ -44,7 +44,7 @@ def migrate_all():
 
 
 def former_key(*parts):
-    """As the release before computed it, from the text as sent."""
+    """The key that the release before computed from the text as sent."""
     return uuid5(_NAMESPACE, SEPARATOR.join(parts))
 
 

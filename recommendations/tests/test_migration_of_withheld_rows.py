@@ -1,4 +1,4 @@
-"""Migration 0028 reversed: what was withheld stays closed for the release before."""
+"""Migration 0028 reversed: withheld rows stay closed for the release before."""
 
 import pytest
 from django.db.migrations.executor import MigrationExecutor

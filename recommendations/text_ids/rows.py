@@ -34,8 +34,8 @@ def with_stored_ids(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
 
 
 def _stores(row: Identified) -> bool:
-    """Whether its id is stored. Else only a stored row is changed: ids of what is rejected or not offered get no
-    numbers, for there may be any number of them."""
+    """Whether its id is stored. Else only a stored row is changed: ids in rejected messages, or of rows that are not
+    offered, get no numbers, since they are unlimited."""
     return not isinstance(row, Change) or row.makes_row or (row.waits and row.restricts)
 
 

@@ -1,7 +1,7 @@
 """Validation of the rows that casinos send, and the one form of what they compare.
 
 - `rows`: validated users, events, coupons, served recommendations and removals.
-- `changes`: what a partial or damaged message says about a stored row.
+- `changes`: the fields of a partial or damaged message about a stored row.
 - `fields`: validation of single fields; `settings_limits`: the settings that it depends on.
 - `own_ids`: the casinos' own ids, numbers and text.
 - `normal_form`: the normal forms of text; `times`: the forms of times; `status_words`: the words for a status.

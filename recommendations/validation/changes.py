@@ -27,7 +27,7 @@ Validate = Callable[[str, Any], Any]
 
 
 class _Change(msgspec.Struct, kw_only=True):
-    """`waits`: what it restricts waits for a row that is not stored yet."""
+    """`waits`: its restrictions wait for a row that is not stored yet."""
 
     VALIDATORS: ClassVar[Mapping[str, Validate]] = {}
 
@@ -236,7 +236,7 @@ _MAY_BE_EMPTY = frozenset({"category", "favorite_sport", "favorite_league"})
 
 
 def change_of(row: UserRow | EventRow | Change) -> Change:
-    """The change that says what the row says; what is empty in a row says nothing about a stored one."""
+    """The change with the row's values; an empty value leaves that of a stored row."""
     if isinstance(row, Change):
         return row
     kind: type[Change] = UserChange if isinstance(row, UserRow) else EventChange

@@ -19,7 +19,8 @@ def decimals_of(currency: str) -> int | None:
 
 
 def shown_amount(amount: Decimal, currency: str) -> str:
-    """With thousands separators, and the currency's decimals, if these are known; more, if the amount has more."""
+    """The amount with thousands separators, and with the currency's decimals, if known; with more, if the amount has
+    more."""
     least = decimals_of(currency or "EUR") or 0
     *_, exponent = amount.normalize().as_tuple()
     return f"{amount:,.{max(least, -exponent if isinstance(exponent, int) else 0)}f}"

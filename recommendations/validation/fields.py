@@ -109,7 +109,7 @@ def gender(field: str, value: str) -> str:
 
 @_cached_if_short
 def optional_classifier(field: str, value: str) -> str:
-    """Classifying text, or empty text for what is unknown."""
+    """Classifying text; empty if unknown."""
     value = upper_form(value)
     return value and _storable(field, value)
 
@@ -249,7 +249,7 @@ def stake(field: str, value: Decimal) -> Decimal:
 
 
 def _with_decimals(value: Decimal) -> Decimal:
-    """Without zeros at the end, but with two decimals."""
+    """The number without zeros at the end, but with at least two decimals."""
     hundredths = value.quantize(_HUNDREDTH)
     return hundredths if hundredths == value else value.normalize()
 

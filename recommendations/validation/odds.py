@@ -55,7 +55,7 @@ def parse_format(value: str) -> OddFormat:
 
 def read_odd(field: str, given: bytes, odd_format: OddFormat) -> Decimal:
     """The decimal odd of an odd in JSON: a number or text. 1, the odd of a void bet, for a profit of 0. Raises
-    InvalidRow for what is none in this format."""
+    InvalidRow for a value that is not an odd in this format."""
     if odd_format is OddFormat.DECIMAL:
         return fields.amount(field, given)
     text = _text(given)

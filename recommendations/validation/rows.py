@@ -334,7 +334,7 @@ AnyRow = Row | ServedRow
 
 
 def status_end(status: str | None, until: datetime, since: datetime) -> datetime | None:
-    """The end of a status of the time `since`, if it can have one. One before that time is a mistake, and is taken for
-    none: the restriction is what is certain."""
+    """The end of a status of the time `since`, if it can have one. An end before that time is a mistake and counts as
+    none: only the restriction is certain."""
     until = fields.instant("status_until", until)
     return until if status in _ENDING_STATUSES and until > since else None

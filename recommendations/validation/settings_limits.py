@@ -34,7 +34,7 @@ class RowLimits:
         return self._lengths.get(sport, _USUAL_LENGTH)
 
     def reschedule_window(self, sport: str) -> timedelta:
-        """By how much the begin of an event without an id may change."""
+        """The largest change of the begin of an event without an id."""
         return self._reschedule.get(sport, _DOUBLEHEADER)
 
 

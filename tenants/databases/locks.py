@@ -89,7 +89,7 @@ def restore_lock() -> AbstractContextManager[CursorWrapper]:
 
 
 def busy_casinos(casino_ids: Iterable[int]) -> set[int]:
-    """Those of these casinos whose lock is held at this moment."""
+    """The casinos, of these, whose lock is held now."""
     with server_cursor() as cursor:  # locks taken here are released with the statement
         cursor.execute(
             "SELECT id FROM unnest(%s::bigint[]) AS ids (id)"

@@ -54,7 +54,7 @@ def make_private_folder(folder: Path) -> None:
 
 
 def remove_partial(folder: Path, *, content: frozenset[str]) -> None:
-    """Remove what a killed call left. Raises BackupInvalid if the folder has other files than `content`."""
+    """Remove the files that a killed call left. Raises BackupInvalid if the folder has other files than `content`."""
     others = sorted(path.name for path in folder.glob("*") if path.name not in content)
     if others:
         raise BackupInvalid(f"{folder} exists and contains {', '.join(others)}: name another folder.")

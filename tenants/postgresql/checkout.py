@@ -67,7 +67,8 @@ POOL = ConnectionPool(_limits, is_alive)
 
 
 class _CheckedOut:
-    """One thread's wrappers that have a connection. Collected with the thread, it checks in what is left."""
+    """One thread's wrappers that have a connection. When it is collected with the thread, it checks in the remaining
+    connections."""
 
     def __init__(self) -> None:
         self.wrappers: dict[CasinoWrapper, None] = {}

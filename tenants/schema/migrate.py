@@ -90,7 +90,7 @@ def _has_identity(cursor: CursorWrapper, casino: CurrentCasino) -> bool:
 
 
 def _complete(cursor: CursorWrapper, casino: CurrentCasino, has_identity: bool) -> None:
-    """Add what a database of an older release lacks besides migrations."""
+    """Add the objects that a database of an older release lacks besides migrations."""
     if not has_identity:
         cursor.execute(identity.CREATE)
         identity.write_identity(cursor, casino)

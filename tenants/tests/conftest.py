@@ -1,4 +1,4 @@
-"""Real databases, for tests of what makes, migrates and drops them.
+"""Real databases, for tests of creating, migrating and dropping them.
 
 `casino_a` and `casino_b` of the project's conftest live in transactions that are rolled back, and Django's test cases
 refuse every alias that is registered during a test. So a test that really makes databases asks for `real_databases`

@@ -19,7 +19,7 @@ WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname = ANY(
 
 
 def empty_databases(test_case: Any) -> None:
-    """In place of Django's `TransactionTestCase._fixture_teardown`."""
+    """Replaces Django's `TransactionTestCase._fixture_teardown`."""
     for alias in test_case._databases_names(include_mirrors=False):
         _empty(connections[alias])
 

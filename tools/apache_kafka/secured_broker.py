@@ -117,7 +117,7 @@ def _create_user(broker: SecuredBroker, prefix: str) -> None:
 
 
 def _permissions(prefix: str) -> list[AclBinding]:
-    """For a login with a password or token, and for the client certificate's name."""
+    """The permissions of a login with a password or token, and of the client certificate's name."""
     operations = [(ResourceType.TOPIC, name) for name in TOPIC_OPERATIONS]
     operations += [(ResourceType.GROUP, name) for name in GROUP_OPERATIONS]
     pattern = ResourcePatternType.PREFIXED if prefix else ResourcePatternType.LITERAL

@@ -60,7 +60,7 @@ class ShowMapping(Verb):
 
 class TryMapping(Verb):
     name = "try"
-    help = "Show which messages a mapping makes of a sample, and what the validation says. Nothing is stored."
+    help = "Show the messages that a mapping makes of a sample, and the results of their validation. Nothing is stored."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("mapping", metavar="MAPPING", help=_MAPPING)
@@ -127,7 +127,7 @@ def _tree(path: Path) -> Node:
 
 
 def _documents(sample: Path, *, with_tombstone: bool) -> Iterator[tuple[FilePlace, bytes | None]]:
-    """With the place of the first message of each."""
+    """The documents, each with the place of its first message."""
     with open_source(str(sample)) as source:
         raw = unpacked(source).read()
     if find_format(sample.name) == FileFormat.NDJSON:

@@ -46,7 +46,7 @@ class Client:
 
 
 def kill(server):
-    """With its worker, which would outlive it."""
+    """Kill it with its worker, which would outlive it."""
     for process in (*psutil.Process(server.pid).children(recursive=True), server):
         process.kill()
 

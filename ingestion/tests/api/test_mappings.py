@@ -1,4 +1,4 @@
-"""POST /events?mapping=..: documents of a feed, and what became of their items."""
+"""POST /events?mapping=..: documents of a feed, and the outcomes of their items."""
 
 import json
 from pathlib import Path

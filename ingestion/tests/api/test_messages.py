@@ -1,4 +1,4 @@
-"""POST /events, /users, /coupons: the messages of a request, and what became of each."""
+"""POST /events, /users, /coupons: the messages of a request, and the outcome of each."""
 
 import msgspec
 import pytest

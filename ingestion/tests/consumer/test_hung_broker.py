@@ -33,7 +33,7 @@ def casino(real_databases: None) -> Casino:
 
 @pytest.fixture
 def environment(casino: Casino, settings: Any, tmp_path: Path) -> dict[str, str]:
-    """Of processes that use a broker in a process of its own, which `settings` names too."""
+    """The environment of processes that use a broker in a process of its own, which `settings` names too."""
     if settings.KAFKA_BOOTSTRAP_SERVERS:
         pytest.skip("the broker is another's")
     settings.EMBEDDED_BROKER_FILE = tmp_path / "broker.json"

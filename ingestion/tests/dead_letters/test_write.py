@@ -104,7 +104,7 @@ def test_dead_letters_keep_their_order(broker, casino_a):
 
 @committing
 def test_message_read_again_by_another_group_is_one_dead_letter(broker, casino_a):
-    """As after the loss of a ledger."""
+    """The loss of a ledger has this effect."""
     send(USERS, [(1, b"{"), (None, b"{")])
     consume(USERS, 2)
     consume(in_second_group(USERS), 2)

@@ -1,4 +1,4 @@
-"""Maintenance of what came in over HTTP."""
+"""Maintenance of uploads over HTTP."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""`manage.py mapping`: what comes out of a sample, and what is missing."""
+"""`manage.py mapping`: the messages of a sample, and their missing fields."""
 
 import gzip
 import json

@@ -65,7 +65,7 @@ def store(case: Case, casino: Casino) -> Case:
 
 
 def _rows_of(case: Case) -> list[Message]:
-    """Without what no message tells: a generated id, and the time of the sending."""
+    """The rows without values that no message contains: a generated id, and the sending time."""
     with casino_connection().cursor() as cursor:
         cursor.execute(f"SELECT to_jsonb(rows) FROM (SELECT {_ROWS[case.topic]} ORDER BY id) AS rows")
         rows: list[Message] = [row if isinstance(row, dict) else msgspec.json.decode(row) for (row,) in cursor]

@@ -43,7 +43,7 @@ class Parked:
         return len(envelopes)
 
     def store_two(self, casino_id: int, envelopes: list[Envelope]) -> int:
-        """Of a casino so slow that no more fit its turn."""
+        """Store two messages of a casino so slow that no more fit its turn."""
         return self.store(casino_id, envelopes[:2])
 
     def close(self) -> None:

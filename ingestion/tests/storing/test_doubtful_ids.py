@@ -12,7 +12,7 @@ from tenants.routing.context import use_casino
 
 
 def reversed_json(message: dict[str, Any]) -> bytes:
-    """With the id last."""
+    """The message as JSON with the id last."""
     return json.dumps(dict(reversed(message.items()))).encode()
 
 

@@ -123,7 +123,7 @@ def known_status(known: dict[str, Any]) -> str:
 
 
 def forget_times() -> None:
-    """As in rows of earlier releases, some have no times of their own."""
+    """Clear some values' own times, as in rows of earlier releases."""
     execute(
         "UPDATE events SET status_as_of = NULL, odd_as_of = NULL, begin_timestamp_as_of = NULL WHERE mod(id, 5) = 0"
     )

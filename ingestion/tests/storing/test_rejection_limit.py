@@ -22,7 +22,7 @@ def limits(settings):
 
 @pytest.fixture
 def limit(monkeypatch):
-    """Of a consumer that has run for long."""
+    """The limit of a consumer that has run for long."""
     monkeypatch.setattr(rejection_limit, "WARM_UP_SECONDS", 0.0)
     return RejectionLimit("users")
 

@@ -1,4 +1,5 @@
-"""What all endpoints beside `/recommend` share: the skeleton of an endpoint, and the rules of what may be shown."""
+"""The common tests of all endpoints beside `/recommend`: the skeleton of an endpoint, and the rules of the events that
+may be shown."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

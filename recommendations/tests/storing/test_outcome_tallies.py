@@ -1,4 +1,4 @@
-"""The casino's tallies of outcomes: what is bet on, and what is offered."""
+"""The casino's tallies of outcomes: of bets, and of the offer."""
 
 from datetime import UTC, datetime, timedelta
 

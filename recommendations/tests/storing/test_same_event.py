@@ -40,7 +40,7 @@ def hours_of(begin):
 
 
 def odds():
-    """In the order of the begins."""
+    """The odds in the order of the begins."""
     return [float(odd or 0) for odd in Event.objects.order_by("begin_timestamp", "id").values_list("odd", flat=True)]
 
 

@@ -218,7 +218,7 @@ def test_the_audit_log_names_the_casinos_own_id(casino_a):
 
 
 def test_an_erasure_is_applied_again_to_the_user_whose_number_changed(casino_a):
-    """As after a restore of a backup from before the user's first message."""
+    """Restoring a backup from before the user's first message has this effect."""
     store_users([user_row(id="erased")])
     forget_user(casino=casino_a, user_id="erased", by="test", now=at(5))
     number = id_of(Kind.USERS, "erased") or 0

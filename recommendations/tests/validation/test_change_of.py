@@ -1,4 +1,4 @@
-"""The change that says what a row says."""
+"""The change with the values of a row."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,1 +1,1 @@
-"""Shared parts of commands: arguments, verbs, terminal output and progress bars."""
+"""Common parts of commands: arguments, verbs, terminal output and progress bars."""

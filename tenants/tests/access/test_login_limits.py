@@ -157,7 +157,7 @@ def test_the_address_is_the_one_that_the_trusted_proxy_added(settings, is_behind
 
 @pytest.fixture
 def staff(django_user_model, settings, casino_a):
-    """A quickly checked password; the hasher's cost is not what is tested."""
+    """Staff with a quickly checked password: the hasher's cost is not tested."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.RECSYS_OPEN_API = False
     return django_user_model.objects.create_superuser("ada", password="right")

@@ -141,7 +141,7 @@ def test_casino_older_than_the_roles_gets_its_role_when_it_is_migrated(settings)
 
 @pytest.fixture
 def open_catalogue():
-    """As an older release left it, and as other tests expect it."""
+    """Open the catalogue to all roles, as an older release left it and other tests expect it."""
     grant = f"GRANT CONNECT, TEMPORARY ON DATABASE {quoted(connection.settings_dict['NAME'])} TO PUBLIC"
     with server_cursor() as cursor:
         cursor.execute(grant)

@@ -23,7 +23,7 @@ from .conftest import RESTORED
 
 @pytest.fixture
 def backup(gamma, delta):
-    """Of Gamma, which has a key and a configuration, and of Delta, which is suspended."""
+    """A backup of Gamma, which has a key and a configuration, and of Delta, which is suspended."""
     Casino.objects.filter(pk=gamma.pk).update(recommender_type="static", request_rate=7, timestamp=datetime.now(UTC))
     issue_key(gamma, name="back end", scopes={"recommend"}, by="a test")
     StaffUser.objects.create_superuser("staff", password="secret")
@@ -42,12 +42,12 @@ def outcomes(restored):
 
 
 def codes():
-    """Without those of the predeclared casinos' databases, which are in no catalogue here."""
+    """The problems' codes without those of the predeclared casinos' databases, which are in no catalogue here."""
     return [finding.code for finding in examine() if finding.code != "orphan_database"]
 
 
 def spoil_dump_of(casino, backup):
-    """Returns what puts it right."""
+    """Returns a function that repairs it."""
     dump = backup.folder_of(casino.pk) / "database.dump"
     content = dump.read_bytes()
     dump.write_bytes(content[:-1])
