@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from itertools import islice
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
@@ -23,10 +24,10 @@ from tenants.ttl_cache import answer_once_caches_expire
 from .errors import CasinoNotConfigured, IdNotOfType, InvalidConfiguration, InvalidParameter, UserNotFound
 from .models import User
 from .recommenders.registry import get_recommender
-from .serving.batch_turns import batch_turns
+from .serving.batch_turns import USERS_OF_TURN, batch_turns
 from .serving.configuration import configurations
 from .serving.configuration_patch import patch_options, patch_schema
-from .serving.engine import RecommendationRequest, build_recommendation
+from .serving.engine import RecommendationRequest, build_recommendation, build_recommendations
 from .serving.id_types import check_id_types
 from .serving.load import build_user_context, find
 from .serving.options import options_as_json, parse_options
@@ -208,9 +209,16 @@ def recommend(request: RecommendationRequest, user_ids: Sequence[OwnId]) -> list
 
     context = found.casino_context
     with closing(batch_turns.each(users)) as each_user:
+        if context.prices is None or len(users) == 1:
+            return [
+                build_recommendation(request, build_user_context(user, request, context), context, uuid4())
+                for user in each_user
+            ]
+        contexts = (build_user_context(user, request, context) for user in each_user)
         return [
-            build_recommendation(request, build_user_context(user, request, context), context, uuid4())
-            for user in each_user
+            recommendation
+            for of_turn in iter(lambda: list(islice(contexts, USERS_OF_TURN)), [])
+            for recommendation in build_recommendations(request, of_turn, context, uuid4)
         ]
 
 

@@ -94,7 +94,7 @@ class FeedLimits:
 def feed_limits(feeds: Feeds, rules: PriceRules, max_age_seconds: float) -> FeedLimits:
     """The limits for prices that may be `max_age_seconds` old. An unknown producer has no valid price."""
     limits = FeedLimits(np.full(_CODES, inf), np.full(_CODES, Refusal.FEED_CLOSED, np.uint8))
-    oldest = max(rules.now, feeds.read_at) - max_age_seconds
+    oldest = max(max(rules.now, feeds.read_at) - max_age_seconds, 0.0)  # no price is of before 1970
     for code, producer in feeds.producers.items():
         refusal = producer.refusal(rules.feed_silence_seconds)
         limits.refusals[code] = refusal or Refusal.STALE

@@ -1,6 +1,7 @@
 """Builds a recommendation from a request, a user and a casino, without database or clock; all randomness comes from the
 request's seed."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -26,8 +27,9 @@ from recommendations.tallies.trends import NO_TRENDS, Trends
 from recommendations.validation.identity import Match
 from recommendations.validation.own_ids import OwnId
 
-from .guard_rails import GuardedUser, currency_of, refuse, round_down, suggest_stake
+from .guard_rails import GuardedUser, Refusal, currency_of, refuse, round_down, suggest_stake
 from .legs import choose as choose_legs
+from .legs import first_look
 from .options import DEFAULTS, Options
 from .outcome_rules import TasteScorer, price_rules
 from .recommendation import PassedOver, Recommendation, RecommendedEvent
@@ -119,10 +121,47 @@ def build_recommendation(
 
     Its confidence is n / (n + 10) for a user of n coupons, halved at each fallback.
     """
+    ranking = _rank_if_allowed(request, user_context, casino_context)
+    return _build(request, user_context, casino_context, ranking, recommendation_id)
+
+
+def build_recommendations(
+    request: RecommendationRequest,
+    user_contexts: Sequence[UserContext],
+    casino_context: CasinoContext,
+    new_id: Callable[[], UUID],
+) -> list[Recommendation]:
+    """The recommendations of several users, whose prices are read together: those that each looks at first."""
+    rankings = [_rank_if_allowed(request, each, casino_context) for each in user_contexts]
+    if casino_context.prices is not None:
+        ranked = [each for each in rankings if isinstance(each, Ranking)]
+        looks = [first_look(each.context.offer, each.scores, each.rules, each.chooser) for each in ranked]
+        casino_context.prices.of(list({event_id for look in looks for event_id in look}))
+    return [
+        _build(request, each, casino_context, ranking, new_id())
+        for each, ranking in zip(user_contexts, rankings, strict=True)
+    ]
+
+
+def _rank_if_allowed(
+    request: RecommendationRequest, user_context: UserContext, casino_context: CasinoContext
+) -> "Ranking | Refusal":
+    """The code of the guard rail that forbids bets, if one does."""
+    user = user_context.user
+    refusal = None if user is None else refuse(user, request.options, request.now)
+    return rank(request, user_context, casino_context) if refusal is None else refusal
+
+
+def _build(
+    request: RecommendationRequest,
+    user_context: UserContext,
+    casino_context: CasinoContext,
+    ranking: "Ranking | Refusal",
+    recommendation_id: UUID,
+) -> Recommendation:
     user = user_context.user
     currency = "" if user is None else currency_of(user, request.options)
-    refusal = None if user is None else refuse(user, request.options, request.now)
-    slip = _EMPTY if refusal else _fill_slip(rank(request, user_context, casino_context))
+    slip = _fill_slip(ranking) if isinstance(ranking, Ranking) else _EMPTY
     step, events = slip.step, slip.events
     stake = Decimal() if user is None or not events else suggest_stake(user, user_context.usual_stake, request.options)
     total_odds = prod((Decimal(str(event.odd)) for event in events), start=Decimal(bool(events)))
@@ -139,7 +178,7 @@ def build_recommendation(
         fallback_step=step,
         model_version=casino_context.models.version,
         confidence=round(coupons / (coupons + _COUPONS_OF_HALF_CONFIDENCE) / float(2**step), 3),
-        refusal=refusal.value if refusal else "",
+        refusal="" if isinstance(ranking, Ranking) else ranking.value,
         recommended_events=events,
         total_odds=total_odds,
         potential_return=round_down(stake * total_odds, currency, request.options),

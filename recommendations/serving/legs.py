@@ -35,6 +35,14 @@ def choose(offer: Offer, scores: Floats, rules: slip.Rules, chooser: OutcomeChoo
     return _Search(offer, scores, rules, chooser).run()
 
 
+def first_look(offer: Offer, scores: Floats, rules: slip.Rules, chooser: OutcomeChooser | None) -> list[int]:
+    """The ids of the events whose prices `choose` asks for at first."""
+    if chooser is None or offer.offered_by is None:
+        return []
+    search = _Search(offer, scores, rules, chooser)
+    return search.ids_with_markets(search.candidates(rules.limit + 1))
+
+
 @dataclass(slots=True, eq=False)
 class _Search:
     """Looks at one event more than needed, then, while some are missing, at four times as many."""
@@ -49,21 +57,24 @@ class _Search:
         looked_at = self.rules.limit + 1
         while True:
             known = len(self.passed_over)
-            found = self._take(self._would_take(looked_at))
+            places = self.candidates(looked_at)
+            self.chooser.load(self.ids_with_markets(places))
+            found = self._take(places)
             # what was passed over may have kept others out of the slip: they are looked at again without it
             if len(self.passed_over) == known or len(self.passed_over) >= MAX_LOOKED_AT:
                 return found
             looked_at = min(looked_at * _GROWTH, MAX_LOOKED_AT)
 
-    def _would_take(self, at_most: int) -> list[int]:
+    def candidates(self, at_most: int) -> list[int]:
         """The places that the slip would take if each event had a price, without those that have none."""
         alive = self.chooser.alive
         rules = replace(
             self.rules, limit=at_most, alive=-1 if alive is None else alive, passed_over=self.passed_over.keys()
         )
-        places = slip.choose(self.offer, self.scores, rules)
-        self.chooser.load([int(self.offer.ids[place]) for place in places if self._has_markets(place)])
-        return places
+        return slip.choose(self.offer, self.scores, rules)
+
+    def ids_with_markets(self, places: Sequence[int]) -> list[int]:
+        return [int(self.offer.ids[place]) for place in places if self._has_markets(place)]
 
     def _take(self, places: Sequence[int]) -> Selections:
         """The first of these events that have an outcome; one without is passed over."""

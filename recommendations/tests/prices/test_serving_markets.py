@@ -4,7 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recommendations.models import Event, Feed, Market, Producer
+from recommendations import services
+from recommendations.models import Event, Feed, Market, Producer, User
+from recommendations.offer import read_offer
+from recommendations.recommenders.registry import get_recommender
+from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.options import Options, Selectors
 from recommendations.serving.request_filters import RequestFilters
 from recommendations.tests.factories import EventFactory, UserFactory
@@ -298,3 +302,39 @@ def test_two_casinos_never_mix(casino_b):
         assert {name for _, name, *_ in chosen()} == {"OF CASINO A"}
         with use_casino(casino_b.current, switch=True):
             assert {name for _, name, *_ in chosen()} == {"OF CASINO B"}
+
+
+def test_a_batch_reads_the_prices_of_its_first_looks_with_one_query(django_assert_num_queries, now):
+    for user_id in (2, 3, 4):
+        UserFactory.create(id=user_id)
+    for sport in ("FOOTBALL", "TENNIS", "HANDBALL"):
+        for event in EventFactory.create_batch(5, sport=sport):
+            market(event.pk)
+    user_ids = [1, 2, 3, 4]
+    for user_id, sport in zip(user_ids, ("TENNIS", "FOOTBALL", "HANDBALL", ""), strict=True):
+        User.objects.filter(pk=user_id).update(favorite_sport=sport)
+    request = RecommendationRequest(1, get_recommender("dynamic"), now)
+    read_offer(now)
+    with queries_of(django_assert_num_queries, 2):
+        batch = services.recommend(request, user_ids)
+    assert [len(each.recommended_events) for each in batch] == [3] * 4
+    assert len({event.sport for each in batch for event in each.recommended_events}) == 3
+    for each in batch:
+        [alone] = services.recommend(request, [each.user_id])
+        assert alone.recommended_events == each.recommended_events
+
+
+def test_a_batch_has_none_of_a_user_who_may_be_shown_no_bets(now):
+    UserFactory.create(id=2, status="SELF_EXCLUDED")
+    for event in EventFactory.create_batch(3):
+        market(event.pk)
+    allowed, excluded = services.recommend(RecommendationRequest(1, get_recommender("static"), now), [1, 2])
+    assert (len(allowed.recommended_events), len(excluded.recommended_events)) == (3, 0)
+    assert excluded.refusal == "self_excluded"
+
+
+def test_a_price_without_a_time_is_closed():
+    [event] = EventFactory.create_batch(1)
+    market(event.pk)
+    execute("UPDATE markets SET as_of = '-infinity'")
+    assert chosen() == []
