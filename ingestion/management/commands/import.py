@@ -9,7 +9,7 @@ from typing import IO, Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from ingestion.errors import IngestionError, UploadInProgress, UploadReadOtherwise
+from ingestion.errors import IngestionError, UploadChanged, UploadInProgress, UploadReadOtherwise
 from ingestion.files.importing import FileImport
 from ingestion.files.mapped import file_mapping
 from ingestion.files.reading import FileReading, read_by_mapping, read_plain
@@ -74,10 +74,12 @@ class Command(BaseCommand):
         path = options["rejections"] or Path(f"{Path(name).name}.rejected.ndjson")
         with RejectionReport(path, is_continued=run.is_continued and not options["dry_run"]) as report:
             steps = (run.check if options["dry_run"] else run.store)(report)
-            self._show(run, steps, source, topic.name)
-        self.stdout.write(_summary(run, path))
-        for remark in filter(None, (str(run.withheld), str(reading.left_out))):
-            self.stdout.write(remark)
+            try:
+                self._show(run, steps, source, topic.name)
+                self.stdout.write(_summary(run, path))
+            finally:
+                for remark in filter(None, (str(run.withheld), str(reading.left_out))):
+                    self.stdout.write(remark)
 
     def _show(self, run: FileImport, steps: Iterator[None], source: IO[bytes], doing: str) -> None:
         """Raises CommandError where the import ends early."""
@@ -86,7 +88,7 @@ class Command(BaseCommand):
             with ProgressBar(doing, size, self.stderr, is_bytes=True) as bar:
                 for _ in steps:
                     bar.advance_to(source.tell())
-        except (UploadInProgress, UploadReadOtherwise) as error:
+        except (UploadInProgress, UploadReadOtherwise, UploadChanged) as error:
             raise CommandError(_ended(run, "another process imports the same file")) from error
         except (IngestionError, Error, OSError) as error:
             raise CommandError(_ended(run, str(error))) from error

@@ -181,6 +181,14 @@ def test_withheld_events_are_counted_with_the_reason_and_an_example(casino_a):
         assert set(Event.objects.filter(is_withheld=True).values_list("id", flat=True)) == {1, 2, 3}
 
 
+def test_what_is_withheld_is_told_also_of_an_import_that_ends_early(casino_a):
+    Path("a.csv").write_text('id,begin_timestamp\n1,20.12.2026\n2,"x\n')
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="ended after line 2"):
+        call_command("import", "events", "a.csv", "--casino", "1", stdout=out)
+    assert "1 by begin_timestamp: wrong_type; line 2 has '20.12.2026'" in out.getvalue()
+
+
 def test_columns_that_nothing_reads_are_told_with_the_name_that_they_may_mean(casino_a):
     rows = "id,name,birthyear,stat us,recommended\n1,Ada,1985,x,\n"
     out = import_file("users", "users.csv", rows, "--dry-run")
