@@ -40,7 +40,7 @@ def add_server(name: str, *, capacity: int | None = None) -> None:
     """Add a server for casinos' databases. Raises ServerRefused if it is in the catalogue, has no address or is
     unavailable."""
     if DatabaseServer.objects.filter(pk=name).exists():
-        raise ServerRefused(f"The database server {name} is already in the catalogue.")
+        raise ServerRefused(f"The database server {name} is already in the catalogue: choose another name.")
     check_server(name)
     DatabaseServer.objects.create(name=name, capacity=capacity)
 

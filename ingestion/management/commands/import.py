@@ -107,7 +107,7 @@ def _reading(casino: Casino, topic: Topic, source: IO[bytes], name: str, options
 def _as_delimiter(text: str) -> str:
     character = "\t" if text == "tab" else text
     if len(character) != 1 or character in '"\r\n':
-        raise ArgumentTypeError(f"{text!r} is not one character, or tab")
+        raise ArgumentTypeError(f"{text!r} is not a delimiter: use one character, or tab")
     return character
 
 
