@@ -2,5 +2,6 @@
 
 - `evaluate`: the entry point; `build_report` computes the `report`.
 - `bootstrap`: confidence intervals; `baselines`: recommenders for comparison; `explain`: a fitted model's predictors.
+- `outcome_metrics`: the choice among an event's outcomes.
 - `html`, `text`: rendering; `store`: the latest reports in a casino's database.
 """

@@ -10,6 +10,7 @@ from recommendations.replay.replay import ReplayResult, TestedCase
 
 from .advice import advise
 from .bootstrap import bootstrap, interval
+from .outcome_metrics import outcome_report
 from .report import Period, RecommenderMetrics, Report, Slice, SlipMetrics
 
 NEW_EVENT = 3  # an event with fewer earlier selections is new
@@ -44,6 +45,7 @@ def report_of(replayed: ReplayResult, *, ks: Sequence[int], baseline: str, sourc
         slices=slices,
         slips=_slips(replayed),
         periods=_periods(known, replayed.names, max(ks)),
+        outcomes=outcome_report(replayed.outcome_cases, replayed.unknown_outcomes),
         advice=advise(*_table(known), replayed.names, max(ks)),
         **totals,
     )

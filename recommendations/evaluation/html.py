@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from .bootstrap import Interval
-from .report import Report, Slice
+from .report import OutcomeReport, OutcomeSlice, Report, Slice
 from .svg_charts import IntervalBar, interval_chart, line_chart
 
 _STYLE = """
@@ -17,6 +17,8 @@ svg { max-width: 100%; height: auto; margin: 1rem 0; } svg text { font: 12px sys
 svg .title { font-weight: 600; font-size: 13px; } svg .label { text-anchor: end; } svg .tick { text-anchor: middle;
 font-size: 10px; } .chart-grid { stroke: #ddd; } .chart-interval { stroke: #111; stroke-width: 1.5; } small { color: #555; }
 """  # noqa: E501 (compact CSS)
+
+OUTCOME_METRICS = ("HIT@1", "LOG LOSS", "NDCG")
 
 
 def as_html(report: Report) -> str:
@@ -32,6 +34,7 @@ def as_html(report: Report) -> str:
         _slips(report),
         "<h2>By slice</h2>",
         *(_bars(report, each) for each in report.slices[1:] if each.cases),
+        _outcomes(report.outcomes),
         _learning(report),
     ]
     head = f"<!doctype html><html lang=en><meta charset=utf-8><title>Evaluation</title><style>{_STYLE}</style>"
@@ -83,6 +86,27 @@ def _slips(report: Report) -> str:
         for each in report.slips
     ]
     return _table(["recommender", "coverage", "diversity", "invalid"], rows)
+
+
+def _outcomes(outcomes: OutcomeReport | None) -> str:
+    if outcomes is None:
+        return ""
+    tables = [
+        f"<h3>{escape(each.name)} ({each.cases:,}; {each.candidates:.1f} outcomes on average)</h3>"
+        + _table(["choice", *OUTCOME_METRICS], outcome_rows(each))
+        for each in outcomes.slices
+        if each.cases
+    ]
+    left_out = f"<p>Bets on outcomes without an earlier price, left out: {outcomes.unknown:,}.</p>"
+    return f"<h2>Choice of the outcome</h2>{left_out}{''.join(tables)}"
+
+
+def outcome_rows(outcomes: OutcomeSlice) -> list[list[str]]:
+    """A row of cells for each way of choosing, under `OUTCOME_METRICS`."""
+    return [
+        [each.choice, *(interval_text(metric) for metric in (each.hit, each.log_loss, each.ndcg))]
+        for each in outcomes.results
+    ]
 
 
 def _learning(report: Report) -> str:

@@ -53,6 +53,30 @@ class ModelSummary(msgspec.Struct, frozen=True):
     explanation: str = msgspec.field(name="words")
 
 
+class OutcomeMetrics(msgspec.Struct, frozen=True):
+    """One way of choosing among outcomes: `hit`: share of bets on its first choice (hit@1); `log_loss`: mean of minus
+    the log probability of the outcome bet on; `ndcg` by its rank."""
+
+    choice: str
+    hit: Interval
+    log_loss: Interval
+    ndcg: Interval
+
+
+class OutcomeSlice(msgspec.Struct, frozen=True):
+    name: str
+    cases: int
+    candidates: float
+    results: list[OutcomeMetrics]
+
+
+class OutcomeReport(msgspec.Struct, frozen=True):
+    """The choice of the outcome, of bets that name one. `unknown`: bets on an outcome that had no price before."""
+
+    slices: list[OutcomeSlice]
+    unknown: int = 0
+
+
 class Report(msgspec.Struct, frozen=True):
     """The first of `slices` has all cases of users with earlier coupons; "new users" and "new events" are cold-start
     cases. `tested_from` is in Unix seconds."""
@@ -71,6 +95,7 @@ class Report(msgspec.Struct, frozen=True):
     advice: Advice
     learning: ModelSummary | None = None
     left_out: int = 0
+    outcomes: OutcomeReport | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for a stored report without its main metric."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from tenants.management.cli.verbs import columns
 
-from .html import interval_text
-from .report import Report, Slice
+from .html import OUTCOME_METRICS, interval_text, outcome_rows
+from .report import OutcomeReport, Report, Slice
 
 
 def as_text(report: Report) -> str:
@@ -19,6 +19,8 @@ def as_text(report: Report) -> str:
         _by_slice(report),
         _slips(report),
     ]
+    if report.outcomes is not None:
+        parts.append(_outcomes(report.outcomes))
     if report.learning is not None:
         learning = report.learning
         parts.append(f"{learning.explanation} Model: {learning.kind}, fitted to {learning.cases:,} cases.")
@@ -46,6 +48,15 @@ def _by_slice(report: Report) -> str:
         cells = [interval_text(each.results[number].metrics[report.main_metric]) for each in slices]
         rows.append([result.recommender, *cells])
     return columns(rows)
+
+
+def _outcomes(outcomes: OutcomeReport) -> str:
+    tables = [f"Choice of the outcome; bets on outcomes without an earlier price, left out: {outcomes.unknown:,}"]
+    for each in outcomes.slices:
+        if each.cases:
+            title = f"{each.name} ({each.cases:,}; {each.candidates:.1f} outcomes)"
+            tables.append(columns([[title, *OUTCOME_METRICS], *outcome_rows(each)]))
+    return "\n\n".join(tables)
 
 
 def _slips(report: Report) -> str:

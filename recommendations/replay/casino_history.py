@@ -12,7 +12,8 @@ from recommendations.offer import TEXTS, offer_of_columns
 from recommendations.validation.identity import Match, match_of
 from tenants.routing.connections import casino_connection
 
-from .history import History, OddsChange, PastCoupon, PastUser
+from .casino_outcomes import MAX_SERVED, SERVED, ToldOutcome, outcome_of, price_changes
+from .history import History, OddsChange, PastCoupon, PastUser, PriceChange
 
 MAX_COUPONS = 100_000  # the latest
 _DAY = 86_400.0
@@ -45,19 +46,38 @@ def casino_history(*, casino_id: int, until: datetime, since: datetime | None = 
     earliest = rows[0][1] if rows else until.timestamp()
     events = _query(_EVENTS, [datetime.fromtimestamp(earliest, until.tzinfo)])
     places = _Places(events)
-    coupons, selected, left_out = [], list[_Selection](), 0
+    coupons, selected, told, left_out = [], list[_Selection](), list[ToldOutcome](), 0
     for user_id, timestamp, stake, selections in rows:
-        named = list(_objects(selections))
-        found = [(places.of(each, timestamp), _odd(each)) for each in named]
-        left_out += sum(place is None for place, _ in found)
-        known = [(place, odd) for place, odd in found if place is not None]
-        selected += [(timestamp, place, odd) for place, odd in known]
-        coupons.append(PastCoupon(user_id, timestamp, tuple(dict.fromkeys(p for p, _ in known)), float(stake)))
-    return _history(casino_id, events, coupons, selected, left_out)
+        found = [(places.of(each, timestamp), _odd(each), outcome_of(each)) for each in _objects(selections)]
+        left_out += sum(place is None for place, *_ in found)
+        known = [(place, odd, outcome) for place, odd, outcome in found if place is not None]
+        # the odd of an outcome is none of the event's own
+        selected += [(timestamp, place, odd if outcome is None else None) for place, odd, outcome in known]
+        told += [(timestamp, place, outcome, odd) for place, odd, outcome in known if outcome is not None]
+        bets = tuple((place, outcome) for place, _, outcome in known if outcome is not None)
+        coupons.append(PastCoupon(user_id, timestamp, tuple(dict.fromkeys(p for p, *_ in known)), float(stake), bets))
+    if told:
+        told += _served(places, datetime.fromtimestamp(earliest - _OPEN_FOR, until.tzinfo), until)
+    return _history(events, coupons, selected, price_changes(told), casino_id=casino_id, left_out=left_out)
+
+
+def _served(places: "_Places", since: datetime, until: datetime) -> Iterator[ToldOutcome]:
+    """The outcomes in served recommendations."""
+    for timestamp, events in _query(SERVED, [since, until, MAX_SERVED]):
+        for each in _objects(events):
+            place, outcome = places.of_id(each.get("event_id")), outcome_of(each)
+            if place is not None and outcome is not None:
+                yield timestamp, place, outcome, _odd(each)
 
 
 def _history(
-    casino_id: int, events: list[Any], coupons: list[PastCoupon], selected: list[_Selection], left_out: int
+    events: list[Any],
+    coupons: list[PastCoupon],
+    selected: list[_Selection],
+    prices: list[PriceChange],
+    *,
+    casino_id: int,
+    left_out: int,
 ) -> History:
     columns = [list(column) for column in zip(*events, strict=True)] or [[] for _ in range(5 + len(TEXTS))]
     ids, begins, ends, odds, *texts, stored_at = columns
@@ -68,6 +88,7 @@ def _history(
         coupons=coupons,
         users=_users({coupon.user_id for coupon in coupons}),
         odds_changes=changes,
+        price_changes=prices,
         left_out=left_out,
         casino_id=casino_id,
     )
@@ -86,10 +107,13 @@ class _Places:
 
     def of(self, selection: dict[str, Any], timestamp: float) -> int | None:
         if (event_id := selection.get("event_id")) is not None:
-            return self._of_id.get(event_id) if isinstance(event_id, int) else None
+            return self.of_id(event_id)
         match = match_of(*(str(selection.get(name) or "") for name in _MATCH))
         same = self._of_match.get(match, ())
         return min((p for p in same if self._begins[p] > timestamp), key=self._begins.__getitem__, default=None)
+
+    def of_id(self, event_id: Any) -> int | None:
+        return self._of_id.get(event_id) if isinstance(event_id, int) else None
 
 
 def _objects(selections: Any) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Reading a history from CSV files: events, coupons and, optionally, odds changes."""
+"""Reading a history from CSV files: events, coupons and, optionally, odds changes, also of outcomes of markets."""
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +17,13 @@ from recommendations.validation.own_ids import FIRST_TEXT_ID, parse_own_id
 from recommendations.validation.times import read_time
 from tenants.numbers import parse_decimal
 
-from .history import History, OddsChange, PastCoupon
+from .csv_outcomes import is_open, outcome_of_cells, outcomes_of_selections
+from .history import History, OddsChange, PastCoupon, PastOutcome, PriceChange
 
 EVENT_COLUMNS = ("id", *ATTRIBUTES, "odd", "opens_at", "begin_timestamp", "end_timestamp")
 COUPON_COLUMNS = ("id", "user_id", "stake", "timestamp", "event_ids")
 ODDS_COLUMNS = ("event_id", "timestamp", "odd")
+SELECTIONS = "selections"  # of coupons, which may lack it
 
 Value = TypeVar("Value")
 
@@ -72,11 +74,13 @@ def read_history(events: Path, coupons: Path, odds: Path | None = None) -> Histo
     texts = (*attributes, categories)
     places = {event_id: place for place, event_id in enumerate(ids)}
     read, left_out = _coupons(coupons, places, numbers)
+    of_events, of_outcomes = _odds(odds, places, numbers) if odds is not None else ([], [])
     return History(
         events=offer_of_columns(None, [ids, begins, ends, odd, *texts]),
         opens_at=np.array(opens_at, dtype=np.float64),
         coupons=read,
-        odds_changes=_odds(odds, places, numbers) if odds is not None else (),
+        odds_changes=of_events,
+        price_changes=of_outcomes,
         left_out=left_out,
     )
 
@@ -112,19 +116,43 @@ def _coupons(path: Path, places: dict[int, int], numbers: _Numbers) -> tuple[lis
         known = tuple(places[event_id] for event_id in dict.fromkeys(event_ids) if event_id in places)
         left_out += sum(event_id not in places for event_id in event_ids)
         user_id = row.get("user_id", numbers.of)
-        coupon = PastCoupon(user_id, row.get("timestamp", _time), known, row.get("stake", _stake))
+        bets = tuple(_bets(row, event_ids, places))
+        coupon = PastCoupon(user_id, row.get("timestamp", _time), known, row.get("stake", _stake), bets)
         found.append((coupon.timestamp, coupon_id, coupon))
     return [coupon for _, _, coupon in sorted(found, key=lambda each: each[:2])], left_out
 
 
-def _odds(path: Path, places: dict[int, int], numbers: _Numbers) -> list[OddsChange]:
-    rows = ((row, row.get("event_id", numbers.of)) for row in _rows(path, ODDS_COLUMNS))
-    changes = [
-        OddsChange(row.get("timestamp", _time), places[event_id], row.get("odd", _odd))
-        for row, event_id in rows
-        if event_id in places
-    ]
-    return sorted(changes, key=lambda change: change.timestamp)
+def _bets(row: CsvRow, event_ids: list[int], places: dict[int, int]) -> Iterator[tuple[int, PastOutcome]]:
+    """The place and the outcome of each known event whose selection names one."""
+    if not row.cells.get(SELECTIONS):
+        return
+    outcomes = row.get(SELECTIONS, outcomes_of_selections)
+    if len(outcomes) != len(event_ids):
+        raise row.wrong(SELECTIONS, f"has {len(outcomes)} selections of {len(event_ids)} events")
+    for event_id, outcome in zip(event_ids, outcomes, strict=True):
+        if event_id in places and outcome is not None:
+            yield places[event_id], outcome
+
+
+def _odds(path: Path, places: dict[int, int], numbers: _Numbers) -> tuple[list[OddsChange], list[PriceChange]]:
+    """The odds of events and those of outcomes, in chronological order."""
+    of_events, of_outcomes = list[OddsChange](), list[PriceChange]()
+    for row in _rows(path, ODDS_COLUMNS):
+        place, timestamp = places.get(row.get("event_id", numbers.of)), row.get("timestamp", _time)
+        try:
+            outcome = outcome_of_cells(row.cells)
+        except ValueError as error:
+            raise row.wrong("outcome", str(error)) from error
+        odd = row.get("odd", _odd) if is_open(row.cells) else None
+        if place is None:
+            continue
+        if outcome is not None:
+            of_outcomes.append(PriceChange(timestamp, place, outcome, odd))
+        elif odd is not None:
+            of_events.append(OddsChange(timestamp, place, odd))
+    of_events.sort(key=lambda change: change.timestamp)
+    of_outcomes.sort(key=lambda change: change.timestamp)
+    return of_events, of_outcomes
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:

@@ -2,19 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from recommendations.offer import Offer
 from recommendations.offer.arrays import Floats
 
 
+class PastOutcome(NamedTuple):
+    """An outcome of a market; `line` is empty where the market has none."""
+
+    market: str
+    line: str
+    outcome: str
+
+
 @dataclass(frozen=True, slots=True)
 class PastCoupon:
-    """A purchased coupon. `places` are the indices of its events in the history; `timestamp`: Unix seconds."""
+    """A purchased coupon. `places` are the indices of its events in the history; `timestamp`: Unix seconds. `bets`: of
+    the selections that name an outcome, its event's place and the outcome."""
 
     user_id: int
     timestamp: float
     places: tuple[int, ...]
     stake: float = 1.0
+    bets: tuple[tuple[int, PastOutcome], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,16 @@ class OddsChange:
     timestamp: float
     place: int
     odd: float
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """From `timestamp` (Unix seconds) on, this outcome of the event at `place` has this odd; None: it is closed."""
+
+    timestamp: float
+    place: int
+    outcome: PastOutcome
+    odd: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +60,15 @@ UNKNOWN_USER = PastUser()
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All `events` with their opening odds; `opens_at` (Unix seconds) has shape (n,). `coupons` and `odds_changes` are
-    in chronological order. `left_out` is the number of selections of unknown events."""
+    """All `events` with their opening odds; `opens_at` (Unix seconds) has shape (n,). `coupons`, `odds_changes` and
+    `price_changes` are in chronological order. `left_out` is the number of selections of unknown events."""
 
     events: Offer
     opens_at: Floats
     coupons: Sequence[PastCoupon]
     users: Mapping[int, PastUser] = field(default_factory=dict)
     odds_changes: Sequence[OddsChange] = ()
+    price_changes: Sequence[PriceChange] = ()
     left_out: int = 0
     casino_id: int = 0
 

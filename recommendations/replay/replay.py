@@ -19,6 +19,7 @@ from recommendations.serving.options import DEFAULTS, Options
 
 from .history import History, PastCoupon
 from .learner import Learner
+from .outcome_cases import OutcomeCase, OutcomeReplay
 from .replayed_state import ReplayedState
 from .serving_inputs import ServingInput, ServingInputs
 from .slip_quality import SlipStatistics, count_rule_violations, intra_list_diversity
@@ -55,7 +56,8 @@ class TestedCase:
 
 @dataclass(slots=True)
 class ReplayResult:
-    """The result of a replay; `slips` has one entry per recommender, in the order of `names`."""
+    """The result of a replay; `slips` has one entry per recommender, in the order of `names`. `outcome_cases`: of bets
+    that name an outcome; `unknown_outcomes`: those of an outcome that had no price before."""
 
     names: tuple[str, ...]
     tested_from: float
@@ -63,6 +65,8 @@ class ReplayResult:
     slips: list[SlipStatistics] = field(default_factory=list)
     open_events: set[int] = field(default_factory=set)
     selected: SelectedModel | None = None
+    outcome_cases: list[OutcomeCase] = field(default_factory=list)
+    unknown_outcomes: int = 0
     fitted_cases: Cases = field(default_factory=lambda: Cases.of([], len(NAMES)))
 
 
@@ -72,6 +76,8 @@ def replay(history: History, plan: ReplayPlan, on_progress: Callable[[], None] =
     for number, coupon in enumerate(history.coupons):
         run.step(number, coupon)
         on_progress()
+    if run.outcomes is not None:
+        run.found.outcome_cases, run.found.unknown_outcomes = run.outcomes.cases, run.outcomes.unknown
     run.found.selected, run.found.fitted_cases = run.learner.selected, run.learner.recent_cases.cases()
     return run.found
 
@@ -91,6 +97,8 @@ class _Replay:
         self.state = ReplayedState(history)
         self._inputs = ServingInputs(self.state, settings.INFERENCE_REFRESH_PURCHASES)
         self.learner = Learner(self.state, plan.refit)
+        has_outcomes = any(coupon.bets for coupon in history.coupons)
+        self.outcomes = OutcomeReplay(history, self.state) if has_outcomes else None
         self._first_tested = int(len(history.coupons) * (1 - plan.test_fraction))
         self._first_training = max(self._first_tested - _TRAINING_COUPONS, 0)
         training = history.coupons[self._first_training : self._first_tested]
@@ -108,7 +116,11 @@ class _Replay:
         self._fit_if_due(number)
         if number >= self._first_training:
             self._use(coupon, is_tested=number >= self._first_tested, is_training=number % self._stride == 0)
-        self.state.add(coupon)
+        odd_of = None
+        if self.outcomes is not None and coupon.bets:
+            self.outcomes.use(coupon, is_tested=number >= self._first_tested)
+            odd_of = self.outcomes.odd_of
+        self.state.add(coupon, odd_of)
         self.learner.add_coupon(coupon)
 
     def _fit_if_due(self, number: int) -> None:

@@ -2,7 +2,9 @@
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from recommendations.tallies.trends import TREND_HALF_LIFE, DictionarySums, Tren
 from recommendations.tallies.user_tallies import Tallies
 
 from .decayed_sums import DecayedSums
-from .history import History, PastCoupon
+from .history import History, PastCoupon, PastOutcome
 
 _ODDS_BAND = "odds_band"
 _NEGLIGIBLE = 1e-6  # trend of an event, as in the SQL of trend_cache
@@ -64,11 +66,14 @@ class ReplayedState:
             self._changed += 1
             self._open = None
 
-    def add(self, coupon: PastCoupon) -> None:
-        """Add a purchased coupon. Afterwards the state is only valid for later times."""
+    def add(self, coupon: PastCoupon, odd_of: Callable[[int, PastOutcome], float] | None = None) -> None:
+        """Add a purchased coupon. Afterwards the state is only valid for later times. `odd_of`: the odd of an outcome
+        of the event at a place, needed for a coupon whose bets name outcomes."""
         self.coupons += 1
         self.coupon_counts[coupon.user_id] += 1
         bets = [self._bet(place) for place in coupon.places]
+        if odd_of is not None:
+            bets = self._with_outcomes(bets, coupon, odd_of)
         self.tallies[coupon.user_id].add(TallyCoupon(self.coupons, coupon.timestamp, coupon.stake, bets))
         self.chosen[coupon.user_id].update(coupon.places)
         for place in coupon.places:
@@ -123,9 +128,20 @@ class ReplayedState:
         }
 
     def _bet(self, place: int) -> TallySelection:
-        events, odd = self.history.events, float(self.odds[place])
+        events, odd = self.history.events, _known(float(self.odds[place]))
         texts = events.names(place) | {"category": events.category(place)}
         return TallySelection(**texts, event_id=int(events.ids[place]), odd=odd)
+
+    def _with_outcomes(
+        self, bets: list[TallySelection], coupon: PastCoupon, odd_of: Callable[[int, PastOutcome], float]
+    ) -> list[TallySelection]:
+        """The selections of a coupon's events, of which each has at most one outcome, with the outcomes' odds."""
+        outcomes = dict(coupon.bets)
+        for place, bet in zip(coupon.places, bets, strict=True):
+            if (outcome := outcomes.get(place)) is not None:
+                bet.market, bet.line, bet.outcome = outcome
+                bet.odd = _known(odd_of(place, outcome))
+        return bets
 
     def _count(self, timestamp: float, place: int) -> None:
         self.event_counts[place] += 1
@@ -136,3 +152,8 @@ class ReplayedState:
         for name, code in codes.items():
             self._weights[name].add(timestamp, code)
             self._recent[name].add(timestamp, code)
+
+
+def _known(odd: float) -> float | None:
+    """None for the odd of an event that has none of its own."""
+    return None if isnan(odd) else odd
