@@ -89,11 +89,11 @@ class CasinoOutcomes:
         return (self.bets_on(attribute, value) + 1.0) / (self._bets + 1.0)
 
     def _popularity(self, attribute: str, value: str) -> float:
-        """log r, see above; of what was never counted as offered, by the bets alone."""
+        """Half of log r, see above; of what was never counted as offered, by the bets alone."""
         expected = 0.0
         if self._offered:
             expected = self._bets * (self.bets_on(_OFFERED[attribute], value) / self._offered)
-        return log((self.bets_on(attribute, value) + SMOOTHING) / (expected + SMOOTHING))
+        return _OF_SUM * log((self.bets_on(attribute, value) + SMOOTHING) / (expected + SMOOTHING))
 
     def _total(self, attribute: str) -> float:
         prefix, numbers = self.sport + SEPARATOR, self._weights.get(attribute, {})
@@ -102,8 +102,9 @@ class CasinoOutcomes:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeTaste:
-    """What one user, and all of the casino, bet on in a sport. `lifts`: attribute -> value -> log(P(value | user) /
-    P(value | casino)), plus a constant, of the values that the user bet on. `bands`: the score of each odds band."""
+    """What one user, and all of the casino, bet on in a sport. `lifts`: attribute -> value -> half of log(P(value |
+    user) / P(value | casino)), plus a constant, of the values that the user bet on. `bands`: the score of
+    each odds band."""
 
     casino: CasinoOutcomes
     profile: BettingProfile
@@ -132,7 +133,7 @@ def score_outcomes(taste: OutcomeTaste, offered: OfferedOutcomes) -> Floats:
     for place, (_, (market, line, outcome)) in enumerate(found if on_markets else ()):
         if market in on_markets:  # the user bet on no line and no outcome of the others
             scores[place] += on_markets[market] + on_lines.get(line, 0.0) + on_outcomes.get(outcome, 0.0)
-    return _OF_SUM * scores
+    return scores
 
 
 def outcome_reasons(taste: OutcomeTaste, offered: OfferedOutcomes, place: int) -> tuple[str, ...]:
@@ -150,7 +151,7 @@ def _bounded(number: float) -> float:
 def _lifts(casino: CasinoOutcomes, profile: BettingProfile, attribute: str) -> dict[str, float]:
     prefix = casino.sport + SEPARATOR
     return {
-        value: log1p(weight / (SMOOTHING * casino.share(attribute, value)))
+        value: _OF_SUM * log1p(weight / (SMOOTHING * casino.share(attribute, value)))
         for value, weight in profile.weights.get(attribute, {}).items()
         if value.startswith(prefix)
     }
