@@ -11,7 +11,15 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from django.conf import settings
 
-from recommendations.storing import Outcome, store_coupons, store_events, store_recommendations, store_users
+from recommendations.storing import (
+    Outcome,
+    restrict_events,
+    restrict_users,
+    store_coupons,
+    store_events,
+    store_recommendations,
+    store_users,
+)
 
 from .errors import BrokerUnavailable
 from .kafka.client import new_admin
@@ -46,7 +54,8 @@ class Topic:
     `parks_rejected`: a casino's messages are parked beyond its rejection limit. Not where valid messages that are
     parked among them could leave an excluded user or a cancelled event served. `partial`: how a message that is no
     complete row is read; None where it is rejected. `catalogue_lists`: fields of a row with the lists of the
-    casino's option `catalogue` that they must be in; none if it is not about these messages.
+    casino's option `catalogue` that they must be in; none if it is not about these messages. `restrict`: stores what
+    parked messages restrict; None where none does.
     """
 
     name: str
@@ -57,6 +66,7 @@ class Topic:
     store: StoreRows
     partial: PartialFormat | None = None
     catalogue_lists: Mapping[str, str] = field(default_factory=dict, hash=False)
+    restrict: Callable[[Sequence[Any]], None] | None = None
 
     @property
     def full_name(self) -> str:
@@ -82,6 +92,7 @@ EVENTS = Topic(
     store=lambda rows, **_: store_events(rows),
     partial=PARTIAL_EVENTS,
     catalogue_lists={"sport": "sports", "country": "event_countries"},
+    restrict=restrict_events,
 )
 COUPONS = Topic(
     name="coupons",
@@ -100,6 +111,7 @@ USERS = Topic(
     store=lambda rows, **_: store_users(rows),
     partial=PARTIAL_USERS,
     catalogue_lists={"currency": "currencies", "country": "user_countries", "gender": "genders"},
+    restrict=restrict_users,
 )
 RECOMMENDATIONS = Topic(
     name="recommendations",

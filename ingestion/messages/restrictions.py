@@ -8,6 +8,7 @@ from typing import Any
 
 from recommendations.errors import InvalidRow
 from recommendations.models import EventStatus, UserStatus
+from recommendations.validation.restricting import HIGHEST_LEGAL_AGE
 
 UNKNOWN_WORD = object()  # a status that is none of the known words
 
@@ -15,7 +16,6 @@ Values = Mapping[str, Any]
 _CLOSING = (EventStatus.SETTLED, EventStatus.CANCELLED, EventStatus.SUSPENDED)
 _LIMITS = ("stake_limit", "limit_left")
 _REACHED = Decimal(0)
-_HIGHEST_LEGAL_AGE = 21  # for betting, as in many states of the USA
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ def _may_be_under_age(read: ReadFields) -> bool:
     """Whether the message tells an age that some law forbids to bet, contradicts itself, or can't be read."""
     born, year = read.values.get("birth_date"), read.values.get("birth_year")
     years = {each for each in (born and born.year, year) if each is not None}
-    is_young = any(read.values["timestamp"].year - year <= _HIGHEST_LEGAL_AGE for year in years)
+    is_young = any(read.values["timestamp"].year - year <= HIGHEST_LEGAL_AGE for year in years)
     return is_young or len(years) > 1 or not read.unreadable.isdisjoint(("birth_date", "birth_year"))
 
 

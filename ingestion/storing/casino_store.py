@@ -27,6 +27,7 @@ from .database_errors import first_line, sqlstate_of
 from .mapped_messages import MappedTurn
 from .pace import SLOW_TURNS, Pace
 from .rejection_limit import CasinoFailures, RejectionLimit
+from .restrictions import store_restrictions
 from .transaction import store_messages
 
 logger = logging.getLogger(__name__)
@@ -89,11 +90,12 @@ class CasinoStore:
         """Like `_try_to_store`, for messages that the casino's mapping, if it has one, has not read yet."""
         turn = self._read_mapped(casino, messages, now)
         stored = self._try_to_store(casino, messages[: turn.done], now) if turn.done else 0
+        self._restrict(casino, messages[stored : turn.done])
         self._record_mapped_turn(casino, turn)
         return stored
 
     def _read_mapped(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> MappedTurn:
-        is_paused = self.circuit_breaker.is_open(casino.pk)
+        is_paused = self.circuit_breaker.is_open(casino.pk) and not self._may_restrict(casino)
         return read_by_options(self._topic, casino, messages, now, is_paused=is_paused)
 
     def _record_mapped_turn(self, casino: Casino, turn: MappedTurn) -> None:
@@ -113,7 +115,10 @@ class CasinoStore:
             for part in self._pace.parts(casino.pk, messages):
                 self.report(self._store_within_budget(casino, part, now))
                 stored += len(part)
-        except (DatabaseUnavailable, RejectionLimitExceeded, DeadLettersFull) as error:
+        except DeadLettersFull as error:
+            self._record_failure(casino, str(error), is_database_usable=True)
+            return stored
+        except (DatabaseUnavailable, RejectionLimitExceeded) as error:
             self._record_failure(casino, str(error))
             return stored
         except AllDatabasesUnavailable:
@@ -172,10 +177,30 @@ class CasinoStore:
             require_few_rejections=require_few_rejections,
         )
 
-    def _record_failure(self, casino: Casino, reason: str) -> None:
+    def _restrict(self, casino: Casino, messages: Sequence[DecodedMessage]) -> None:
+        """Store at once what messages close or restrict that are parked, if only their rejections have no room, or they
+        wait behind others. Stored in their turn, they still count; so this may happen any number of times."""
+        if not messages or not self._may_restrict(casino):
+            return
+        try:
+            with waiting_at_most(settings.INGESTION_TRANSACTION_SECONDS):
+                store_restrictions(self._topic, casino, messages)
+        except (DatabaseUnavailable, Error) as error:
+            self._record_failure(casino, f"{first_line(error)}, so what parked messages restrict waits with them")
+        except AllDatabasesUnavailable:
+            raise
+        except Exception as error:  # the contents of one casino's database must not stop the other casinos
+            logger.exception("%s: unexpected error while restricting for %s", self._topic.name, casino)
+            self._record_unexpected(casino, error)
+
+    def _may_restrict(self, casino: Casino) -> bool:
+        is_usable = casino.state in READY_STATES and self.circuit_breaker.is_usable(casino.pk)
+        return self._topic.restrict is not None and is_usable
+
+    def _record_failure(self, casino: Casino, reason: str, *, is_database_usable: bool = False) -> None:
         require_catalogue()
         logger.warning("%s: messages of %s are parked: %s", self._topic.name, casino, reason)
-        self.circuit_breaker.record_failure(casino.pk, reason)
+        self.circuit_breaker.record_failure(casino.pk, reason, is_database_usable=is_database_usable)
 
     def _record_unexpected(self, casino: Casino, error: Exception) -> None:
         """A trigger's own SQLSTATE, an unreadable stored value, or an error of this program."""

@@ -12,6 +12,7 @@ _SHOWN = 5
 @dataclass(slots=True)
 class _Outage:
     reason: str
+    is_database_usable: bool
     backoff_seconds: float
     retry_at: float
 
@@ -32,16 +33,21 @@ class CircuitBreaker:
         outage = self._outages.get(casino_id)
         return "earlier messages are still parked" if outage is None else outage.reason
 
-    def record_failure(self, casino_id: int, reason: str) -> None:
+    def is_usable(self, casino_id: int) -> bool:
+        """Whether the casino's database can be written to, though its messages may be parked for another reason."""
+        outage = self._outages.get(casino_id)
+        return outage is None or outage.is_database_usable or time.monotonic() >= outage.retry_at
+
+    def record_failure(self, casino_id: int, reason: str, *, is_database_usable: bool = False) -> None:
         """Open the circuit, with exponential backoff and jitter, so that consumers do not retry at the same time."""
         outage = self._outages.get(casino_id)
         seconds = FIRST_RETRY_SECONDS if outage is None else min(outage.backoff_seconds * 2, LAST_RETRY_SECONDS)
         jitter = random.uniform(0.8, 1.2)
-        self._outages[casino_id] = _Outage(reason, seconds, time.monotonic() + seconds * jitter)
+        self._outages[casino_id] = _Outage(reason, is_database_usable, seconds, time.monotonic() + seconds * jitter)
 
     def record_pause(self, casino_id: int, reason: str, seconds: float) -> None:
         """Open the circuit for these seconds."""
-        self._outages[casino_id] = _Outage(reason, FIRST_RETRY_SECONDS, time.monotonic() + seconds)
+        self._outages[casino_id] = _Outage(reason, False, FIRST_RETRY_SECONDS, time.monotonic() + seconds)
 
     def record_success(self, casino_id: int) -> None:
         self._outages.pop(casino_id, None)

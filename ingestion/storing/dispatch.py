@@ -72,6 +72,7 @@ class BatchStore(CasinoStore):
     ) -> list[DecodedMessage]:
         """Store the messages that are read; returns those to park, and with them all that are not read."""
         to_park = self._store_group(casino, group[: turn.done], now)
+        self._restrict(casino, to_park)
         self._record_mapped_turn(casino, turn)
         return to_park + group[turn.done :]
 

@@ -121,8 +121,7 @@ class PartitionLedger:
         execute(f"{_ADVANCE}; {_COUNT}", parameters)
 
     def _lock(self, keys: set[PartitionKey]) -> dict[PartitionKey, LedgerOffset]:
-        lock_timeout = f"{settings.INGESTION_LOCK_SECONDS * 1000:.0f}"
-        statement_timeout = f"{_statement_seconds() * 1000:.0f}"
+        lock_timeout, statement_timeout = _timeouts()
         partitions = sorted({partition for _, _, partition in keys})
         with casino_connection().cursor() as cursor:
             cursor.execute(_LOCK, [lock_timeout, statement_timeout, self._group, self._topic, partitions])
@@ -134,6 +133,15 @@ class PartitionLedger:
     def _insert(self, keys: set[PartitionKey]) -> None:
         rows = [dict(zip(("cluster", "topic_id", "partition"), key, strict=True)) for key in keys]
         execute(_INSERT_MISSING, [self._group, self._topic, _json(rows)])
+
+
+def limit_waits() -> None:
+    """Limit the waits of the current casino's transaction, as the ledger does in those that store messages."""
+    lock_timeout, statement_timeout = _timeouts()
+    execute(
+        "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true)",
+        [lock_timeout, statement_timeout],
+    )
 
 
 def write_counts(topic: str, counts: Iterable[OutcomeCount], now: datetime) -> None:
@@ -155,6 +163,11 @@ def read_ledger_offsets(group: str, topic: str) -> dict[PartitionKey, LedgerOffs
 
 def partition_key(place: Place) -> PartitionKey:
     return place.cluster, place.topic_id, place.partition
+
+
+def _timeouts() -> tuple[str, str]:
+    """In milliseconds: for a lock, and for a statement."""
+    return f"{settings.INGESTION_LOCK_SECONDS * 1000:.0f}", f"{_statement_seconds() * 1000:.0f}"
 
 
 def _statement_seconds() -> float:

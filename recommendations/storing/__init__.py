@@ -6,6 +6,7 @@ are written sorted by key, so that concurrent calls can't deadlock. Other packag
 - `upsert`: writing rows of one table, and the order of rows of the same key; `upsert_sql`: which of two messages'
   values are stored.
 - `changes`: applying partial and damaged messages; `waiting_changes`: those that arrive before their row.
+- `restrictions`: storing restrictions of messages at once that can't be stored in their turn yet.
 - `learnt_values`: the sports, currencies and genders in a casino's messages.
 - `same_event`: finds the stored event of a row without an id; `same_match`: linking two ids of one match.
 - `coupon_sql`: the SQL that stores coupons and counts them in profiles.
@@ -24,6 +25,7 @@ from .markets import FEED_SILENCE, prune_markets, store_odds
 from .offered_outcomes import count_offered_outcomes
 from .outcomes import Outcome, Result
 from .rebuild import rebuild_casino_tallies, rebuild_profiles
+from .restrictions import restrict_events, restrict_users
 from .served import prune_recommendations, store_recommendations
 from .users import store_users
 from .waiting_coupons import take_expired_coupons
@@ -41,6 +43,8 @@ __all__ = [
     "prune_recommendations",
     "rebuild_casino_tallies",
     "rebuild_profiles",
+    "restrict_events",
+    "restrict_users",
     "store_coupons",
     "store_events",
     "store_odds",

@@ -34,7 +34,7 @@ def apply_changes(upsert: Upsert, changes: Sequence[Change]) -> list[Outcome]:
 
 
 def _apply_group(upsert: Upsert, key: str, unset_columns: tuple[str, ...], group: list[Change]) -> list[Outcome]:
-    is_own = _lock_stored(upsert.table, key, group)
+    is_own = lock_stored(upsert.table, key, group)
     contradictions_sql, update_sql = _statements(upsert, key, unset_columns)
     contradicting = {row_key for (row_key,) in query(contradictions_sql, [as_json(group)])}
     fitting = [change for change in group if getattr(change, key) not in contradicting]
@@ -44,7 +44,7 @@ def _apply_group(upsert: Upsert, key: str, unset_columns: tuple[str, ...], group
     return [_outcome(getattr(change, key), is_own, contradicting, updated) for change in group]
 
 
-def _lock_stored(table: str, key: str, group: list[Change]) -> dict[object, bool]:
+def lock_stored(table: str, key: str, group: list[Change]) -> dict[object, bool]:
     """Lock the stored rows in the order of their keys, as all writers do; as an update locks them, so that no coupon of
     a user waits. Returns whether each key is the casino's own or, of rows without an id, the row's natural key."""
     is_own = "natural_key IS NULL" if key == "id" else "true"

@@ -127,6 +127,12 @@ def _write_teams(teams: Iterable[TeamKey]) -> None:
     execute(_TEAMS, [as_json(sorted(set(teams)))])
 
 
+def lock_offer() -> None:
+    """Serialize this transaction with others that change events."""
+    if not query(_LOCK_OFFER):
+        execute(_MAKE_AND_LOCK)
+
+
 def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outcome]:
     """Store events, their teams, and the links between them. One-sided events have no teams.
 
@@ -136,8 +142,7 @@ def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outco
     """
     rows = with_stored_ids(Kind.EVENTS, rows)
     with casino_atomic():
-        if not query(_LOCK_OFFER):
-            execute(_MAKE_AND_LOCK)
+        lock_offer()
         same = SameEvents()
         identified = same.identify(rows)
         outcomes = iter(store_in_order([*chain.from_iterable(identified)], _store))

@@ -111,6 +111,17 @@ class Upsert:
             f"WHERE {self._is_stored_as(key)} AND {self._effects(changes)} RETURNING {table}.{key}, {table}.id"
         )
 
+    def restrict_sql(self, key: str, unset_columns: tuple[str, ...]) -> str:
+        """SQL that updates stored rows by `key` where the rows, a parameter of JSON, are stricter. Any number of times,
+        and before or after the messages themselves are stored, it makes nothing less strict, and what these store in
+        the end is the same. The columns of `timed` alone."""
+        columns, table = self._sent(key, unset_columns), self.table
+        changes = [change for each in self.timed if each.is_in(columns) for change in self._stricter(each, columns)]
+        return (
+            f"UPDATE {table} SET {self._assignments(changes)} FROM {self._record(columns)} "
+            f"WHERE {self._is_stored_as(key)} AND {self._effects(changes)}"
+        )
+
     def unknown_row_sql(self, key: str) -> str:
         """SQL that inserts rows of which nothing but `key` is known, older than any message. Parameter: their first
         changes as JSON. Returns (key, id) for each inserted row, and nothing for stored and removed ones."""
@@ -220,6 +231,16 @@ class Upsert:
             for column, sql in timed.following:
                 values.setdefault(column, sql.format(new=new, old=self.table))
         return _Change(condition, values | {timed.as_of: f"COALESCE({new}.timestamp, {self._time_of(timed)})"})
+
+    def _stricter(self, timed: Timed, columns: list[str]) -> Iterator[_Change]:
+        """The row's values where they are stricter. Where the stored ones are, these stay; an older message must not
+        replace them meanwhile, and the row's own must when it is stored: so they are as of a moment before it."""
+        stored, before = self._time_of(timed), "(row.timestamp - interval '1 microsecond')"
+        is_stricter = timed.is_stricter.format(new="row", old=self.table)
+        values = {column: f"row.{column}" for column in timed.columns if column in columns}
+        is_later = f"({stored} <= row.timestamp OR {stored} > {LATEST_TRUSTED})"
+        yield _Change(f"{is_later} AND {is_stricter}", values | {timed.as_of: "row.timestamp"})
+        yield _Change(f"{stored} < {before} AND NOT {is_stricter}", {timed.as_of: before})
 
     def _time_of(self, timed: Timed) -> str:
         """The stored time of these columns. Null, in a row of an earlier release, means the row's."""

@@ -1,0 +1,84 @@
+"""Storing at once what messages close or restrict that can't be stored in their turn yet.
+
+Values only become stricter, and each message is stored in its turn all the same. So it may be done any number of
+times, by several processes, and also after the message itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import cache
+from itertools import chain
+
+from recommendations.text_ids import Kind, with_stored_ids
+from recommendations.validation.changes import Change, EventChange, UserChange
+from recommendations.validation.rows import Removal
+from tenants.routing.connections import casino_atomic, execute, query
+
+from .changes import lock_stored
+from .events import EVENTS, lock_offer
+from .removal import remove_events, remove_users
+from .rows_and_changes import Remove
+from .same_event import SameEvents
+from .upsert import Key, Stored, key_of
+from .upsert_sql import Upsert, as_json
+from .users import USERS
+from .waiting_changes import keep_until_stored
+from .waiting_coupons import lock_waiting_coupons
+
+_REMOVED = "SELECT row_id, timestamp FROM removed_rows WHERE kind = %s AND row_id = ANY(%s)"  # by removed_row_unique
+
+
+def restrict_events(changes: Sequence[EventChange | Removal]) -> None:
+    """Close, withhold and remove the stored events. What closes an event with an id that is not stored yet waits for
+    it. The changes have nothing but what restricts. A removal must not be older than what is in front of it."""
+    changes = with_stored_ids(Kind.EVENTS, changes)
+    with casino_atomic():
+        lock_offer()
+        _restrict(EVENTS, [*chain.from_iterable(SameEvents().identify(changes))], remove_events)
+
+
+def restrict_users(changes: Sequence[UserChange | Removal]) -> None:
+    """The same for users."""
+    changes = with_stored_ids(Kind.USERS, changes)
+    with casino_atomic():
+        lock_waiting_coupons()
+        _restrict(USERS, changes, remove_users)
+
+
+def _restrict(upsert: Upsert, changes: Sequence[Stored], remove: Remove) -> None:
+    for part in _with_unique_keys(changes):
+        if removals := [each for each in part if isinstance(each, Removal)]:
+            remove(removals)
+        groups: dict[tuple[str, tuple[str, ...]], list[Change]] = defaultdict(list)
+        for each in part:
+            if isinstance(each, Change):
+                groups["natural_key" if each.id is None else "id", each.unset_columns].append(each)
+        for (key, unset_columns), group in groups.items():
+            _make_stricter(upsert, key, unset_columns, group)
+
+
+def _with_unique_keys(changes: Sequence[Stored]) -> Iterator[list[Stored]]:
+    """The first change of each key, then the second of each that has one, .."""
+    by_key: dict[Key, list[Stored]] = defaultdict(list)
+    for each in changes:
+        by_key[key_of(each)].append(each)
+    for number in range(max(map(len, by_key.values()), default=0)):
+        yield [of_key[number] for of_key in by_key.values() if number < len(of_key)]
+
+
+def _make_stricter(upsert: Upsert, key: str, unset_columns: tuple[str, ...], group: list[Change]) -> None:
+    stored = lock_stored(upsert.table, key, group)
+    execute(_statement(upsert, key, unset_columns), [as_json(group)])
+    waiting = [each for each in group if each.waits and getattr(each, key) not in stored]
+    removed = _removals_of(upsert.table, waiting) if waiting and key == "id" else {}
+    keep_until_stored(upsert, [each for each in waiting if each.id not in removed or each.timestamp > removed[each.id]])
+
+
+def _removals_of(table: str, changes: Sequence[Change]) -> dict[object, datetime]:
+    return dict(query(_REMOVED, [table, [each.id for each in changes]]))
+
+
+@cache
+def _statement(upsert: Upsert, key: str, unset_columns: tuple[str, ...]) -> str:
+    return upsert.restrict_sql(key, unset_columns)

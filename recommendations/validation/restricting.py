@@ -1,0 +1,43 @@
+"""What of a message restricts a user or closes an event: the part that may be stored before the messages in front of
+it."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from recommendations.models import EventStatus, UserStatus
+
+from .changes import Change, EventChange, UserChange
+
+_CLOSING = frozenset({EventStatus.LIVE, EventStatus.SUSPENDED, EventStatus.CANCELLED, EventStatus.SETTLED})
+_RESTRICTING = frozenset({UserStatus.TIME_OUT, UserStatus.SELF_EXCLUDED, UserStatus.CLOSED})
+_LIMITS = ("stake_limit", "limit_left")
+HIGHEST_LEGAL_AGE = 21  # for betting, as in many states of the USA
+
+
+def restricting_parts(change: Change) -> list[Change]:
+    """Changes of the same row with nothing but what restricts; none if nothing does.
+
+    A user who may be too young is withheld as of a moment before the message, which lifts that when it is stored.
+    """
+    told: dict[str, Any] = {"is_withheld": True} if change.is_withheld is True else {}
+    if isinstance(change, EventChange):
+        told |= {"status": change.status} if change.status in _CLOSING else {}
+        return [_part(change, told, match=change.match)] if told else []
+    if change.status in _RESTRICTING:
+        told |= {"status": change.status, "status_until": change.status_until}
+    told |= {name: getattr(change, name) for name in _LIMITS if isinstance(getattr(change, name), Decimal)}
+    parts = [_part(change, told, former_keys=change.former_keys)] if told else []
+    if _may_be_under_age(change):
+        parts.append(_part(change, {"is_withheld": True, "timestamp": change.timestamp - timedelta.resolution}))
+    return parts
+
+
+def _part(change: Change, told: dict[str, Any], **named: Any) -> Change:
+    fields = {"id": change.id, "natural_key": change.natural_key, "timestamp": change.timestamp, "waits": change.waits}
+    return type(change)(**{**fields, **named, **told})
+
+
+def _may_be_under_age(change: UserChange) -> bool:
+    year = change.birth_year
+    return isinstance(year, int) and change.timestamp.year - year <= HIGHEST_LEGAL_AGE
