@@ -16,7 +16,7 @@ from recommendations.validation.own_ids import MAX_OWN_ID, OwnId
 from recommendations.validation.rows import CouponRow, MutableRow, Removal, Row
 from tenants.routing.connections import execute, query
 
-from .outcomes import DUPLICATE, ID_TAKEN, STALE, Outcome, Result
+from .outcomes import DUPLICATE, ID_TAKEN, NOT_STORED, STALE, Outcome, Result
 from .upsert_sql import Upsert, as_json
 
 Key = OwnId | UUID  # in stored rows, and where this module's functions return it, never text
@@ -110,32 +110,60 @@ def written_ids(outcomes: Iterable[Outcome]) -> list[int]:
 
 def store_in_order(rows: Rows, store: Store) -> list[Outcome]:
     """Call `store` with sub-batches in which every key is unique: almost always one. A row that another row of its key
-    supersedes is a duplicate."""
+    supersedes is a duplicate, unless it would be rejected by itself."""
     outcomes = [DUPLICATE] * len(rows)
-    for places in _sub_batches(rows):
+    effective, superseded = _effective_rows(rows)
+    for places in _sub_batches(effective):
         for place, outcome in zip(places, store([rows[place] for place in places]), strict=True):
             outcomes[place] = outcome
+    roots: dict[int, int] = {}
+    for place, by in reversed(superseded):  # a row that supersedes may be superseded by a later one
+        root = roots[place] = roots.get(by, by)
+        outcomes[place] = _outcome_of_superseded(rows[place], outcomes[root], is_before=place < by)
     return outcomes
 
 
-def _sub_batches(rows: Rows) -> Iterator[list[int]]:
+def _outcome_of_superseded(row: Stored, outcome: Outcome, *, is_before: bool) -> Outcome:
+    """By the outcome of the row that supersedes it: both are of the same key."""
+    if outcome.result in (Result.NOT_STORED, Result.ID_TAKEN):
+        return outcome
+    is_of_unknown = outcome.result is Result.STORED and is_before and not _makes_row(row)
+    return NOT_STORED if is_of_unknown else DUPLICATE
+
+
+def _sub_batches(effective: dict[Key, list[int]]) -> Iterator[list[int]]:
     """The indices of the effective rows: the first of each key, then the second of each key that has one, .."""
-    remaining = list(_effective_rows(rows).values())
+    remaining = list(effective.values())
     while remaining:
         yield [places[0] for places in remaining]
         remaining = [places[1:] for places in remaining if len(places) > 1]
 
 
-def _effective_rows(rows: Rows) -> dict[Key, list[int]]:
+def _effective_rows(rows: Rows) -> tuple[dict[Key, list[int]], list[tuple[int, int]]]:
+    """The indices of the effective rows by key, and of each other row with that of the row that supersedes it."""
     effective: dict[Key, list[int]] = {}
+    superseded: list[tuple[int, int]] = []
     for place, row in enumerate(rows):
         places = effective.setdefault(key_of(row), [])
         if places and _has_no_effect_after(row, rows[places[-1]]):
+            superseded.append((place, places[-1]))
             continue
         while places and _supersedes(row, rows[places[-1]]):
-            places.pop()
+            superseded.append((places.pop(), place))
         places.append(place)
-    return effective
+    return effective, superseded
+
+
+def _makes_row(row: Stored) -> bool:
+    """Whether it stores a row where there is none; a removal needs none."""
+    return not isinstance(row, Change) or row.makes_row
+
+
+def _may_not_count(row: Stored, other: Stored) -> bool:
+    """Whether only the stored row tells if a change counts at all, so that nothing of the other may be left out."""
+    if not isinstance(row, Change):
+        return False
+    return row.may_contradict or (_makes_row(other) and not row.makes_row)
 
 
 def _has_no_effect_after(row: Stored, earlier: Stored) -> bool:
@@ -144,7 +172,7 @@ def _has_no_effect_after(row: Stored, earlier: Stored) -> bool:
         return True
     if isinstance(row, Removal) and not isinstance(earlier, Removal):
         return False
-    if isinstance(row, Change) and isinstance(earlier, Removal):
+    if (isinstance(row, Change) and isinstance(earlier, Removal)) or _may_not_count(earlier, row):
         return False  # a removal that is older than the stored row removes nothing, and the change counts
     if row.timestamp is None or earlier.timestamp is None or row.timestamp >= earlier.timestamp:
         return False
@@ -159,7 +187,8 @@ def _supersedes(row: Stored, earlier: Stored) -> bool:
         return isinstance(earlier, Removal | CouponRow)
     if isinstance(row, CouponRow) or not isinstance(earlier, MutableRow | Change):
         return False
-    if not set(row.unset_columns) <= set(earlier.unset_columns):
+    may_not_count = _may_not_count(row, earlier) or (isinstance(earlier, Change) and earlier.may_contradict)
+    if may_not_count or not set(row.unset_columns) <= set(earlier.unset_columns):
         return False
     if row.timestamp is None or earlier.timestamp is None:
         return row.timestamp is earlier.timestamp

@@ -27,9 +27,11 @@ Validate = Callable[[str, Any], Any]
 
 
 class _Change(msgspec.Struct, kw_only=True):
-    """`waits`: its restrictions wait for a row that is not stored yet."""
+    """`waits`: its restrictions wait for a row that is not stored yet. `may_contradict`: whether the stored row may
+    rule it out."""
 
     VALIDATORS: ClassVar[Mapping[str, Validate]] = {}
+    may_contradict: ClassVar[bool] = False
 
     id: OwnId | None = None
     natural_key: UUID | None = None
@@ -188,6 +190,12 @@ class EventChange(_Change, kw_only=True):
     def restricts(self) -> bool:
         """Whether it says anything about a restriction, be it that there is none any more."""
         return self.status is not UNSET or self.is_withheld is True
+
+    @property
+    def may_contradict(self) -> bool:  # type: ignore[override]  # of users, no change does
+        """One of two fields alone, which the stored other one may not fit."""
+        is_end_alone = (self.begin_timestamp is UNSET) != (self.end_timestamp is UNSET)
+        return is_end_alone or (self.home_team is UNSET) != (self.away_team is UNSET)
 
     def first_row(self) -> EventRow:
         """The event of a change that `makes_row`, where none is stored. Raises InvalidRow."""

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from django.db.transaction import set_rollback
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,7 @@ from recommendations.errors import InvalidRow
 from recommendations.models import Event, EventTeam, Team, User
 from recommendations.storing import store_events, store_users
 from recommendations.tests.factories import at, event_row, removal, user_row
-from recommendations.validation.changes import EventChange, UserChange
+from recommendations.validation.changes import EventChange, UserChange, change_of
 from tenants.routing.connections import casino_atomic, current_alias
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
@@ -192,3 +193,50 @@ def shown(row):
     """The compared columns of a stored row of `tables_after`."""
     *before, odd, odd_as_of, is_withheld, league, timestamp = row
     return before, None if is_withheld else odd, odd_as_of, is_withheld, league, timestamp
+
+
+TOGETHER = pytest.mark.parametrize("together", [True, False])
+
+
+def results_of(store, rows, together):
+    return [each for batch in ([rows] if together else [[row] for row in rows]) for each in results(store(batch))]
+
+
+@TOGETHER
+def test_a_change_that_contradicts_is_rejected_also_before_a_later_one_in_its_batch(together):
+    store_events([event_row(id=7, timestamp=at(0))])
+    rows = [event_change(5, begin_timestamp=EVENING), event_change(6, begin_timestamp=EVENING.replace(hour=19))]
+    assert results_of(store_events, rows, together) == ["contradicts", "updated"]
+    assert Event.objects.get().is_withheld, "no later message tells a price"
+
+
+@TOGETHER
+def test_a_change_of_nothing_stored_is_none_also_before_the_event_in_its_batch(together):
+    rows = [event_change(5, odd=Decimal(3)), event_change(6, odd=Decimal(4)), event_row(id=7, timestamp=at(7))]
+    assert results_of(store_events, rows, together) == ["not_stored", "not_stored", "stored"]
+    assert results_of(store_events, [event_change(5, id=8), event_change(6, id=8)], together) == ["not_stored"] * 2
+
+
+@TOGETHER
+def test_rows_with_the_id_of_a_generated_row_are_each_rejected(together):
+    [generated] = store_events([event_row(timestamp=at(0))])
+    rows = [event_row(id=generated.id, timestamp=at(minute)) for minute in (1, 2)]
+    assert results_of(store_events, rows, together) == ["id_taken"] * 2
+
+
+@TOGETHER
+@pytest.mark.parametrize("minutes", [(1, 2), (2, 1)])
+def test_a_row_is_stored_also_beside_a_change_that_makes_none(together, minutes):
+    row = event_row(id=7, timestamp=at(1), odd=Decimal(3))
+    unwanted = msgspec.structs.replace(change_of(event_row(id=7, timestamp=at(2), odd=Decimal(4))), makes_row=False)
+    rows = [row, unwanted] if minutes == (1, 2) else [unwanted, row]
+    expected = ["stored", "updated"] if minutes == (1, 2) else ["not_stored", "stored"]
+    assert results_of(store_events, rows, together) == expected
+    assert Event.objects.get().odd == (4 if minutes == (1, 2) else 3)
+
+
+@TOGETHER
+def test_what_is_superseded_by_a_change_of_a_stored_row_is_a_duplicate(together):
+    store_events([event_row(id=7, timestamp=at(0))])
+    rows = [event_change(5, odd=Decimal(3)), event_change(6, odd=Decimal(4))]
+    assert results_of(store_events, rows, together) == ["duplicate" if together else "updated", "updated"]
