@@ -1,5 +1,5 @@
 """The one form of a number in text, in requests, messages, files and commands: ASCII digits, with a point before
-decimals. No plus sign, exponent, underscore, space, leading zero or other script's digits."""
+decimals. No plus sign, exponent, underscore, space, leading zero or other script's digits. And numbers with nouns."""
 
 import re
 from argparse import ArgumentTypeError
@@ -21,6 +21,11 @@ def parse_whole_number(text: str, lowest: int | None = None, highest: int | None
     number = int(text)
     is_within = (lowest is None or lowest <= number) and (highest is None or number <= highest)
     return number if is_within else None
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """The number with its noun, in people's language: `1 dead letter`, `2 dead letters`."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def parse_id(text: str) -> int | None:

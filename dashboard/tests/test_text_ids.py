@@ -71,4 +71,4 @@ def test_a_type_that_the_users_id_has_not_is_told_in_the_preview_and_refused(sto
     form = {"recommender_type": "static", "recommendation_schema": schema, "options": "", "user_id": USER}
     assert "is no int" in stored.post(CONFIGURATION, form | {"preview": ""}).context["preview"]["problem"]
     page = stored.post(CONFIGURATION, form | {"save": "", "version": ""})
-    assert "1 users have ids that are no int" in page.context["form"].errors["recommendation_schema"][0]
+    assert "1 user has an id that is no int" in page.context["form"].errors["recommendation_schema"][0]

@@ -28,6 +28,7 @@ from recommendations.admin.filters import FixedChoiceFilter
 from recommendations.admin.widgets import CappedPaginator
 from tenants.models import UnassignedDeadLetter
 from tenants.models.dead_letter import DeadLetterColumns, DeadLetterState
+from tenants.numbers import counted
 
 _FIELDS = (
     "reason", "field", "detail", "sqlstate", "attempts", "topic", "place", "sent_at", "rejected_at", "state",
@@ -97,13 +98,13 @@ class DeadLetterTableAdmin(CasinoTableAdmin):
         def send() -> str:
             count = replay(letters, timezone.now())
             skipped = "".join(f" {number} skipped: {_why(why)}." for why, number in count.skipped.items())
-            return f"{len(count.sent)} dead letters replayed.{skipped}"
+            return f"{counted(len(count.sent), 'dead letter')} replayed.{skipped}"
 
         self._run(request, send)
 
     @admin.action(description="Purge: close for good, without the message", permissions=["replay"])
     def purge(self, request: HttpRequest, letters: QuerySet[Any]) -> None:
-        self._run(request, lambda: f"{purge(letters, timezone.now())} dead letters purged.")
+        self._run(request, lambda: f"{counted(purge(letters, timezone.now()), 'dead letter')} purged.")
 
     def _run(self, request: HttpRequest, action: Callable[[], str]) -> None:
         try:

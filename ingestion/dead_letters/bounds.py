@@ -10,6 +10,7 @@ from django.db.models import Count, Sum
 
 from ingestion.errors import DeadLettersFull
 from tenants.models.dead_letter import DeadLetterColumns, DeadLetterState
+from tenants.numbers import counted
 
 MEASURE_SECONDS = 30.0
 
@@ -42,7 +43,7 @@ class DeadLetterBounds:
             whose = "The catalogue" if casino_id is None else f"Casino {casino_id}"
             of_whom = "" if casino_id is None else f" --casino {casino_id}"
             raise DeadLettersFull(
-                f"{whose} has {measure.count} open dead letters of {measure.size} bytes (DEAD_LETTERS, "
+                f"{whose} has {counted(measure.count, 'open dead letter')} of {measure.size} bytes (DEAD_LETTERS, "
                 f"DEAD_LETTER_BYTES), so further messages are parked: see `manage.py dead_letters list{of_whom}`, then "
                 "replay or purge them"
             )

@@ -17,7 +17,7 @@ from ingestion.producers.load_generator import generate_load
 from ingestion.producers.sender import Sender, send_at_rate, send_rounds
 from ingestion.topics import Topic, create_topics
 from tenants.models import Casino
-from tenants.numbers import as_count, as_decimal, parse_id
+from tenants.numbers import as_count, as_decimal, counted, parse_id
 
 
 def stop_on_signals() -> threading.Event:
@@ -102,7 +102,7 @@ class ProduceCommand(BaseCommand):
                 self._send(sender, stop, random.Random(options["seed"]), options)
         except IngestionError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{self.topic.name}: {sender.sent} messages sent")
+        self.stdout.write(f"{self.topic.name}: {counted(sender.sent, 'message')} sent")
 
     def _send(self, sender: Sender, stop: threading.Event, rng: random.Random, options: dict[str, Any]) -> None:
         ids, count, rate = _ids(options["casinos"]), options["count"], options["rate"]

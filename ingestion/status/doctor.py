@@ -12,6 +12,7 @@ from ingestion.errors import DeadLettersFull, IngestionError
 from ingestion.kafka.client import broker_state
 from tenants.lifecycle.doctor.findings import Finding
 from tenants.models import Casino
+from tenants.numbers import counted
 
 from .parked import list_parked
 
@@ -31,8 +32,8 @@ def parked_messages() -> Iterator[Finding]:
         casino = casinos.get(each.casino_id) or f"casino {each.casino_id}"
         yield Finding(
             code="messages_parked",
-            problem=f"{each.count} messages of {casino} are parked in {each.topic} since {each.since:%Y-%m-%d %H:%M}: "
-            f"{each.reason}",
+            problem=f"{counted(each.count, 'message')} of {casino} parked in {each.topic} since "
+            f"{each.since:%Y-%m-%d %H:%M}: {each.reason}",
             advice="Remove the reason; then the consumers store them within half a minute.",
             casino_id=each.casino_id,
         )

@@ -17,6 +17,7 @@ from tenants.errors import UnknownServer
 from tenants.lifecycle.summaries import is_casino_behind
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
+from tenants.numbers import counted
 from tenants.routing.context import use_casino
 
 from .amounts import UserAmountsAdmin, in_currency
@@ -222,4 +223,5 @@ class CasinoWithCountsAdmin(CasinoAdmin):
         with use_casino(casino.current, switch=True):
             users, events, coupons = User.objects.count(), Event.objects.count(), PurchasedCoupon.objects.count()
             still_open = Event.objects.filter(begin_timestamp__gt=timezone.now()).count()
-        return f"{users:,} users, {events:,} events ({still_open:,} not begun), {coupons:,} coupons"
+        of_events = f"{counted(events, 'event')} ({still_open:,} not begun)"
+        return f"{counted(users, 'user')}, {of_events}, {counted(coupons, 'coupon')}"

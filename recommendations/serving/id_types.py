@@ -6,6 +6,7 @@ from recommendations.errors import InvalidConfiguration
 from recommendations.text_ids import Kind
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
+from tenants.numbers import counted
 from tenants.routing.connections import query
 from tenants.routing.context import use_casino
 
@@ -34,7 +35,9 @@ def _check(kind: Kind, fields: Iterable[FieldMapping]) -> None:
         if field.source_field in _ID_SOURCES and field.type in _OTHERS:
             [(count, example)] = query(_OTHERS[field.type].format(table=kind.value))
             if count:
+                have = "has an id that is" if count == 1 else "have ids that are"
                 raise InvalidConfiguration(
-                    f"The field {field.name} can't be given the type {field.type}: {count} {kind.value} have ids that "
-                    f"are no {field.type}, such as {example}. Map it to string"
+                    f"The field {field.name} can't be given the type {field.type}: "
+                    f"{counted(count, kind.value.removesuffix('s'))} {have} no {field.type}, such as {example}. "
+                    "Map it to string"
                 )

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenants.ids import MAX_ID
-from tenants.numbers import as_count, as_decimal, as_id, as_positive, parse_decimal, parse_id, parse_whole_number
+from tenants.numbers import (
+    as_count,
+    as_decimal,
+    as_id,
+    as_positive,
+    counted,
+    parse_decimal,
+    parse_id,
+    parse_whole_number,
+)
 
 NO_NUMBERS = ["", " ", "x", "1_0", "+1", " 1", "1 ", "1\n", "01", "00", "-", "-0", "--1", "1e3", "1E3", "0x1", "\u0663",
               "\uff13", "²", "1,5", "NaN", "Infinity", "inf", "9" * 5_000]  # fmt: skip
@@ -73,3 +82,9 @@ def test_an_argument_in_another_form_is_refused_with_its_text(read, text):
 
 def test_arguments_are_read():
     assert (as_id("7"), as_positive("7"), as_count("0"), as_decimal("0.5")) == (7, 7, 0, 0.5)
+
+
+def test_a_number_has_its_noun_in_singular_or_plural():
+    texts = [counted(count, "dead letter") for count in (0, 1, 2, 1_234)]
+    assert texts == ["0 dead letters", "1 dead letter", "2 dead letters", "1,234 dead letters"]
+    assert counted(2, "entry", "entries") == "2 entries"

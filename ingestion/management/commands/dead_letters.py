@@ -10,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db.models import Count, Sum
 from django.utils import timezone
 
+from ingestion.dead_letters.description import describe_letter
 from ingestion.dead_letters.import_topics import import_topics
 from ingestion.dead_letters.listing import LetterSummary, list_letters, show_letter
 from ingestion.dead_letters.preview import preview_replay, summary_of
@@ -21,7 +22,7 @@ from ingestion.topics import TOPICS
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbResult, columns, registry, size_text
 from tenants.models.dead_letter import DeadLetterState
-from tenants.numbers import as_count, as_decimal, as_id
+from tenants.numbers import as_count, as_decimal, as_id, counted
 
 _SHOWN = 50
 _TEXT = 60
@@ -101,8 +102,7 @@ class ShowDeadLetter(Verb):
 
     def run(self, terminal: Terminal, *args: Any, id: str, **options: Any) -> VerbResult:
         shown = show_letter(LetterId.parse(id))
-        rows = [(name.replace("_", " "), getattr(shown, name)) for name in shown.__struct_fields__]
-        return VerbResult(columns(rows), shown)
+        return VerbResult(describe_letter(shown), shown)
 
 
 class ReplayDeadLetters(SelectingVerb):
@@ -120,13 +120,13 @@ class ReplayDeadLetters(SelectingVerb):
         if dry_run:
             return _preview(selection)
         if selection.count:
-            terminal.confirm(f"{selection.count} messages will be sent to their topics again.")
+            terminal.confirm(f"{counted(selection.count, 'message')} will be sent again.")
         now = timezone.now()
         counts = selection.each(lambda table, letters: (table, replay(letters, now, again=again)))
         sent = [str(LetterId(table.casino_id, number)) for table, count in counts for number in count.sent]
         skipped = sum((count.skipped for _, count in counts), Counter[str]())
         rest = "".join(f" {count} skipped: {_why_skipped(reason)}." for reason, count in skipped.items())
-        return VerbResult(f"{len(sent)} dead letters replayed.{rest}", sent)
+        return VerbResult(f"{counted(len(sent), 'dead letter')} replayed.{rest}", sent)
 
 
 class PurgeDeadLetters(SelectingVerb):
@@ -141,13 +141,11 @@ class PurgeDeadLetters(SelectingVerb):
         selection = Selection(terminal, options)
         if not selection.count:
             return VerbResult("0 dead letters purged.", 0)
-        text = (
-            f"{selection.count} messages ({size_text(selection.size)}) will be deleted, and can't be replayed any more."
-        )
-        terminal.confirm(text)
+        what = f"{counted(selection.count, 'message')} ({size_text(selection.size)})"
+        terminal.confirm(f"{what} will be deleted, and can't be replayed any more.")
         now = timezone.now()
         count = sum(selection.each(lambda _, letters: purge(letters, now)))
-        return VerbResult(f"{count} dead letters purged.", count)
+        return VerbResult(f"{counted(count, 'dead letter')} purged.", count)
 
 
 class ImportDeadLetters(Verb):
@@ -159,9 +157,8 @@ class ImportDeadLetters(Verb):
 
     def run(self, terminal: Terminal, *args: Any, keep_topics: bool, **options: Any) -> VerbResult:
         found = import_topics(terminal.report, keep_topics=keep_topics)
-        text = (
-            f"{found.stored} dead letters stored, {found.known} were stored already, {found.foreign} messages ignored."
-        )
+        stored, ignored = counted(found.stored, "dead letter"), counted(found.foreign, "message")
+        text = f"{stored} stored; stored already: {found.known}. {ignored} ignored."
         return VerbResult(text, found, found.problem)
 
 

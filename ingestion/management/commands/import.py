@@ -19,7 +19,7 @@ from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic
 from tenants.management.cli.arguments import ready_casino
 from tenants.management.cli.progress import ProgressBar
 from tenants.models import Casino
-from tenants.numbers import as_id
+from tenants.numbers import as_id, counted
 
 
 class Command(BaseCommand):
@@ -125,4 +125,6 @@ def _summary(run: FileImport, path: Path) -> str:
 def _counted(run: FileImport) -> str:
     counts = [f"{count:,} {outcome}" for outcome, count in run.counts.most_common()]
     total = run.counts.total()
-    return f"{total:,} messages: {', '.join(counts)}." if counts else "No messages that are not imported already."
+    return (
+        f"{counted(total, 'message')}: {', '.join(counts)}." if counts else "No messages that are not imported already."
+    )

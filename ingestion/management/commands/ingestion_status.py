@@ -14,7 +14,7 @@ from ingestion.status.report import CasinoStatus, PartitionStatus, casino_status
 from tenants.management.cli.arguments import ready_casinos
 from tenants.management.cli.verbs import columns
 from tenants.models import Casino
-from tenants.numbers import as_id
+from tenants.numbers import as_id, counted
 
 _TEXT = 60
 
@@ -43,7 +43,9 @@ class Command(BaseCommand):
             return
         self.stdout.write(f"{_partitions(partitions)}\n\n{_casinos(statuses)}")
         if unassigned:
-            self.stdout.write(f"\n{unassigned} dead letters without a known casino: see `dead_letters list`.")
+            self.stdout.write(
+                f"\n{counted(unassigned, 'dead letter')} without a known casino: see `dead_letters list`."
+            )
 
 
 def _partitions(partitions: list[PartitionStatus]) -> str:

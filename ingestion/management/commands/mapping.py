@@ -28,7 +28,7 @@ from recommendations.validation.status_words import NO_WORDS
 from tenants.management.cli.arguments import ready_casino
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbCommand, VerbResult, columns, registry
-from tenants.numbers import as_id
+from tenants.numbers import as_id, counted
 
 _SHOWN = 20
 _MAPPING = "a file, or the name of a mapping of this release"
@@ -92,7 +92,7 @@ class TryMapping(Verb):
             for message in preview(found, document, key=raw_key, bounds=bounds, own_words=words, first=place)
         ]
         rejected = sum(message.result not in _GOOD for message in messages)
-        problem = f"{rejected} of {len(messages)} messages are rejected." if rejected else ""
+        problem = f"Rejected: {rejected} of {counted(len(messages), 'message')}." if rejected else ""
         return VerbResult(_described(messages), messages, problem)
 
 

@@ -135,8 +135,8 @@ def test_dead_letters_are_previewed_replayed_and_purged(staff, rejected_messages
     choose(staff, casino_b)
     first, second = numbers_of(casino_b)
     assert "Expected results of 2 replays: 1 too_long, 1 malformed" in act(staff, "preview_replay", first, second)
-    assert "1 dead letters replayed." in act(staff, "replay", first)
-    assert "1 dead letters purged." in act(staff, "purge", second)
+    assert "1 dead letter replayed." in act(staff, "replay", first)
+    assert "1 dead letter purged." in act(staff, "purge", second)
     assert [each.casino_id for each in stored_letters()] == [1, None, 99]
     assert "no value" in page(staff, f"{OWN}_change", second)
     assert status(staff, f"{OWN}_download", second) == 404
@@ -147,7 +147,7 @@ def test_dead_letters_without_a_known_casino_are_an_own_table(staff, rejected_me
     [number] = UnassignedDeadLetter.objects.filter(casino_id=99).values_list("pk", flat=True)
     assert "Ada" in page(staff, f"{UNASSIGNED}_change", number)
     assert b"Ada" in staff.get(url(f"{UNASSIGNED}_download", number)).content
-    assert "1 dead letters replayed." in act(staff, "replay", number, name=UNASSIGNED)
+    assert "1 dead letter replayed." in act(staff, "replay", number, name=UNASSIGNED)
     assert len(read_all(USERS, 6)) == 6
 
 
@@ -157,7 +157,7 @@ def test_staff_of_one_casino_see_its_dead_letters_alone(client, rejected_message
     choose(client, casino_b)
     [number, _] = numbers_of(casino_b)
     assert status(client, f"{OWN}_change", number) == 200
-    assert "1 dead letters purged." in act(client, "purge", number)
+    assert "1 dead letter purged." in act(client, "purge", number)
     [unassigned, _] = UnassignedDeadLetter.objects.values_list("pk", flat=True)
     for name in (f"{UNASSIGNED}_change", f"{UNASSIGNED}_download"):
         assert status(client, name, unassigned) == 403

@@ -88,7 +88,12 @@ def test_a_dead_letter_is_shown_with_its_message(rejected_messages):
     assert (shown["reason"], shown["field"], shown["casino_id"], shown["topic"]) == (
         "unknown_value", "status", 1, "users",
     )  # fmt: skip
-    assert "ASLEEP" in dead_letters("show", letter.id)
+    lines = dict(line.split("  ", 1) for line in dead_letters("show", letter.id).splitlines())
+    lines = {name: text.strip() for name, text in lines.items()}
+    assert "ASLEEP" in lines["message"]
+    assert (lines["wrong field"], lines["replayed"], lines["casino"]) == ("status", "never", "1")
+    assert lines["state"] == "open: it can be replayed or purged"
+    assert lines["rejection code"].startswith("unknown_value ")
 
 
 @pytest.mark.parametrize("letter_id", ["1/99", "3/1", "unknown/99", "users/0/1", "1", "nothing/0", "1/0", "-1/1", ""])
@@ -111,7 +116,7 @@ def test_message_is_replayed_and_stored_after_its_cause_is_fixed(rejected_messag
     [letter] = stored_letters(reason="unknown_value")
     text = dead_letters("replay", letter.id, "--dry-run")
     assert text == "Expected results of 1 replays: 1 acceptable. Nothing sent.\n"
-    assert dead_letters("replay", letter.id, "--yes") == "1 dead letters replayed.\n"
+    assert dead_letters("replay", letter.id, "--yes") == "1 dead letter replayed.\n"
     assert consume(USERS, 1).counts == {(1, "stored"): 1}
     with use_casino(casino_a.current):
         assert User.objects.get(id=7).status == "CLOSED"
@@ -129,7 +134,7 @@ def test_messages_of_a_casino_created_later_are_replayed_into_it(broker, casino_
     assert letter.id.startswith("unknown/")
     assert listed(casino_id=2) == [(2, "unknown_casino")]
     Casino.objects.filter(pk=2).update(state="active")
-    assert dead_letters("replay", "--casino", "2", "--yes") == "1 dead letters replayed.\n"
+    assert dead_letters("replay", "--casino", "2", "--yes") == "1 dead letter replayed.\n"
     assert consume(USERS, 1).counts == {(2, "stored"): 1}
     assert listed() == []
 
@@ -164,7 +169,7 @@ def test_message_rejected_again_is_replayed_three_times_at_most(broker, casino_a
         results = [each.result for each in preview_replay(letters_of(casino_a).filter(state="open"), NOW)]
     assert results == ["replayed too often"]
     assert "1 skipped: already replayed 3 times. Use --again to replay them anyway." in dead_letters("replay", "--yes")
-    assert dead_letters("replay", "--yes", "--again") == "1 dead letters replayed.\n"
+    assert dead_letters("replay", "--yes", "--again") == "1 dead letter replayed.\n"
 
 
 def test_replayed_messages_keep_their_order_key_headers_and_first_place(broker, casino_a):

@@ -117,7 +117,7 @@ def test_coupons_of_a_csv_file_are_counted(casino_a, user_7):
     columns = [f"recommended_events.0.{name}" for name in SELECTION]
     head = ",".join(["id", "user_id", "stake", "timestamp", *columns])
     row = ",".join(["1", "7", "2.50", "2025-06-01T11:28:20", *map(str, SELECTION.values())])
-    assert import_file("coupons", "coupons.csv", f"{head}\n{row}\n") == "1 messages: 1 stored.\n"
+    assert import_file("coupons", "coupons.csv", f"{head}\n{row}\n") == "1 message: 1 stored.\n"
     assert coupons(casino_a) == 1
 
 
@@ -145,7 +145,7 @@ def test_an_old_file_imported_again_opens_nothing_that_was_closed_since(casino_a
     import_file("events", "old.csv", CSV_EVENT, "--again")
     fields = "".join(f"  {name}: {name}\n" for name in [*OLD_EVENT, "status"])
     Path("own.yaml").write_text(f"messages: events\nsource: csv\nfields:\n{fields}")
-    assert import_file("events", "old.csv", CSV_EVENT, "--mapping", "own.yaml").startswith("1 messages: 1 ")
+    assert import_file("events", "old.csv", CSV_EVENT, "--mapping", "own.yaml").startswith("1 message: 1 ")
     with use_casino(casino_a.current):
         assert Event.objects.get().status == "CANCELLED"
 

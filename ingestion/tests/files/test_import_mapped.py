@@ -77,7 +77,7 @@ def test_each_row_is_a_document_and_a_broken_one_is_rejected_alone(casino_a, enc
 
 def test_a_shipped_mapping_is_named(casino_a):
     rows = "Div,Date,Time,HomeTeam,AwayTeam,B365H\nE0,20/12/2027,15:00,Arsenal,Everton,1.85\n"
-    assert import_file("events", "E0.csv", rows, "--mapping", "football-data-co-uk").startswith("1 messages: ")
+    assert import_file("events", "E0.csv", rows, "--mapping", "football-data-co-uk").startswith("1 message: ")
 
 
 def test_the_casinos_own_mapping_is_used(casino_a):
@@ -86,12 +86,12 @@ def test_the_casinos_own_mapping_is_used(casino_a):
     casino_a.options = {"mapping": {"events": "football-data-co-uk"}}
     casino_a.save()
     rows = "Div,Date,Time,HomeTeam,AwayTeam,B365H\nE0,20/12/2027,15:00,Arsenal,Everton,1.85\n"
-    assert import_file("events", "E0.csv", rows, "--mapping", "own").startswith("1 messages: ")
+    assert import_file("events", "E0.csv", rows, "--mapping", "own").startswith("1 message: ")
 
 
 def test_a_file_mapped_in_another_way_is_another_one(casino_a):
     content = json.dumps(ADA)
-    for mapping, expected in ((PLAIN, "1 messages: 1 stored"), (PLAIN.replace("EUR", "GBP"), "1 messages: 1 updated")):
+    for mapping, expected in ((PLAIN, "1 message: 1 stored"), (PLAIN.replace("EUR", "GBP"), "1 message: 1 updated")):
         assert import_mapped("feed.ndjson", content, mapping).startswith(expected)
 
 
@@ -146,7 +146,7 @@ def test_coupons_without_ids_are_refused_where_another_mapping_numbers_them_othe
         assert rejections("bets.json") == [(1, "missing", "id")]
         assert "by another `each`" in Path("bets.json.rejected.ndjson").read_text()
     with_ids = live.replace("fields:\n", "fields:\n  id: {value: live-1}\n", 1)
-    assert import_bets("bets.json", content, with_ids).startswith("1 messages: 1 stored.")
+    assert import_bets("bets.json", content, with_ids).startswith("1 message: 1 stored.")
     assert import_bets("bets.json", content, COUPONS_JSON).startswith("2 messages: 2 duplicate.")
     assert coupons(casino_a) == 3
 

@@ -61,9 +61,9 @@ def test_the_items_of_a_document_are_stored_once(folder, casino_a, casino_b):
 def test_another_mapping_reads_the_file_again(folder):
     file = folder / "answer.json"
     file.write_bytes(msgspec.json.encode({"matches": [match(1)]}))
-    assert imported("events", file, "mine.yaml").startswith("1 messages: 1 stored.")
+    assert imported("events", file, "mine.yaml").startswith("1 message: 1 stored.")
     (folder / "mine.yaml").write_bytes(msgspec.json.encode(MAPPING | {"about": "corrected"}))
-    assert imported("events", file, "mine.yaml").startswith("1 messages: 1 ")
+    assert imported("events", file, "mine.yaml").startswith("1 message: 1 ")
 
 
 def test_csv_is_read_row_by_row_with_its_lines(folder, casino_a):

@@ -152,7 +152,7 @@ def test_signal_stops_a_producer_between_its_rounds(broker, casino_a):
         read_all(USERS, 1)
         process.terminate()
         out, error = process.communicate(timeout=120)
-    assert (process.returncode, out, error) == (0, "users: 1 messages sent\n", "")
+    assert (process.returncode, out, error) == (0, "users: 1 message sent\n", "")
 
 
 def test_create_topics_reports_existing_topics(broker):

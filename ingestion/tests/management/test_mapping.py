@@ -60,7 +60,7 @@ def test_the_shipped_mappings_are_listed_and_shown():
 def test_a_message_is_shown_with_its_fields_what_is_missing_and_what_can_not_be_read(folder):
     sample = {"matches": [{"no": 7, "league": "Cup", "kickoff": "soon", "state": "FT"}]}
     printed, problem = tried(folder, json.dumps(sample))
-    assert problem == "1 of 1 messages are rejected."
+    assert problem == "Rejected: 1 of 1 message."
     assert printed.startswith("message 1: unmapped: begin_timestamp: the value is no ISO 8601 time: give its format\n")
     for line in ("  id             7", "  league         Cup", "  stored anyway  status SETTLED, is_withheld True"):
         assert line in printed
@@ -120,7 +120,7 @@ def test_odds_are_in_the_casinos_format(folder, casino_a):
     Casino.objects.filter(pk=1).update(options={"odd_format": "fractional"})
     (folder / "mine.yaml").write_text(f"{MAPPING}  odd: price\n")
     sample = json.dumps({"matches": [{"no": 7, "price": "5/2"}]})
-    assert tried(folder, sample)[1] == "1 of 1 messages are rejected."
+    assert tried(folder, sample)[1] == "Rejected: 1 of 1 message."
     assert tried(folder, sample, "--casino", 1)[1] == ""
 
 
@@ -138,7 +138,7 @@ def test_mistakes_are_told_in_one_line_each(folder):
 def test_a_sample_that_is_no_document_is_rejected(folder):
     printed, problem = tried(folder, "<a/>")
     assert "message 1: malformed: the document is no valid JSON" in printed
-    assert problem == "1 of 1 messages are rejected."
+    assert problem == "Rejected: 1 of 1 message."
 
 
 def test_a_casino_uses_a_mapping_and_keeps_its_other_options(folder, casino_a, casino_b):

@@ -23,7 +23,7 @@ def test_parked_messages_of_a_casino_are_found_with_their_reason(broker, casino_
         consume(USERS, 2)
     [finding] = found()
     assert finding.casino_id == 1
-    assert finding.problem.startswith("1 messages of Alpha (casino 1) are parked in users since ")
+    assert finding.problem.startswith("1 message of Alpha (casino 1) parked in users since ")
     assert finding.problem.endswith(": DatabaseError CS001: no")
 
 

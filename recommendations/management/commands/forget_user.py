@@ -10,7 +10,7 @@ from recommendations.storing.privacy import erased_users, forget_user, reapply_e
 from recommendations.validation.own_ids import OwnId, as_own_id
 from tenants.management.cli.arguments import operator_name, ready_casino
 from tenants.models import Casino
-from tenants.numbers import as_id
+from tenants.numbers import as_id, counted
 from tenants.routing.context import use_casino
 
 
@@ -47,5 +47,5 @@ class Command(BaseCommand):
         with use_casino(casino.current):
             restored = [user_id for user_id, erased_at in erased.items() if reapply_erasure(user_id, erased_at)]
         self.stdout.write(
-            f"{len(restored)} of {len(erased)} erased users of {casino} had data again; it is now erased."
+            f"{len(restored)} of {counted(len(erased), 'erased user')} of {casino} had data again; it is now erased."
         )

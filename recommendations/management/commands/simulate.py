@@ -10,7 +10,7 @@ from django.utils import timezone
 from recommendations.simulation.into_casino import store_history
 from recommendations.simulation.simulate import USER_KINDS, Preferences, SimulatedCasino, simulate, write_files
 from tenants.management.cli.arguments import ready_casino
-from tenants.numbers import as_count, as_decimal, as_id, as_positive
+from tenants.numbers import as_count, as_decimal, as_id, as_positive, counted
 from tenants.routing.context import use_casino
 
 _NUMBERS = {
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         if options["teams"] < 2 or options["seed"] < 0 or options["events_a_day"] <= 0:
             raise CommandError("--teams must be at least 2, --seed at least 0, and --events-a-day above 0.")
         history = simulate(SimulatedCasino(**numbers, preferences=preferences))
-        totals = f"{len(history.coupons):,} coupons on {len(history.events):,} events"
+        totals = f"{counted(len(history.coupons), 'coupon')} on {counted(len(history.events), 'event')}"
         if options["out"] is not None:
             write_files(history, options["out"])
             self.stdout.write(f"{options['out']}: {totals}.")

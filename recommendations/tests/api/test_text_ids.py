@@ -142,7 +142,7 @@ def test_uuids_are_given_where_all_ids_are(caller_a, casino_a):
         assert caller_a.post("/config", body).status_code == 200
         assert caller_a.get(f"/recommend/{UUID}").json() == {"user_id": UUID}
         store_users([user_row(id=31)])
-    assert "1 users have ids that are no uuid, such as 31" in caller_a.post("/config", body).json()["error"]
+    assert "1 user has an id that is no uuid, such as 31" in caller_a.post("/config", body).json()["error"]
 
 
 @pytest.mark.parametrize("declared", ["int", "float", "uuid"])

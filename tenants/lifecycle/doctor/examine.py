@@ -9,6 +9,7 @@ from tenants.databases.servers import known_servers
 from tenants.errors import UnknownServer
 from tenants.lifecycle.states import Report, silent
 from tenants.models import Casino, DatabaseServer
+from tenants.numbers import counted
 
 from .findings import Finding, ServerSnapshot, read_server
 from .installation import INSTALLATION_SYMPTOMS
@@ -27,7 +28,7 @@ def examine(report: Report = silent) -> list[Finding]:
             findings.append(_unavailable(row.name, error))
     casinos = list(Casino.objects.living().order_by("id").prefetch_related("databases"))
     busy = busy_casinos(casino.pk for casino in casinos)
-    report(f"checking {len(casinos):,} casinos")
+    report(f"checking {counted(len(casinos), 'casino')}")
     for casino in casinos:
         if casino.pk not in busy:
             findings += _examine_casino(casino, servers)

@@ -11,6 +11,7 @@ from tenants.lifecycle.installation.backup import InstallationBackup, back_up_in
 from tenants.lifecycle.summaries import BackupSummary, summarise_backup
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbResult, columns, size_text
+from tenants.numbers import counted
 
 from .casino_arguments import InsteadOfCasino, add_casino, find_casino, require_one
 
@@ -66,7 +67,8 @@ def _add_casino_or_all(parser: CommandParser, what: str) -> None:
 def _whole(backup: InstallationBackup) -> VerbResult:
     manifest = backup.manifest
     there = len(manifest.casinos) - len(manifest.missing)
-    text = f"The catalogue and {there} of {len(manifest.casinos)} casinos are backed up in {backup.folder}."
+    casinos = counted(len(manifest.casinos), "casino")
+    text = f"The catalogue and {there} of {casinos} backed up in {backup.folder}."
     missing = "; ".join(f"{each.name} (casino {each.casino_id}): {each.problem}" for each in manifest.missing)
     return VerbResult(text, backup, f"The backup is incomplete. Missing: {missing}" if missing else "")
 
@@ -75,7 +77,7 @@ def _whole_row(backup: InstallationBackup) -> tuple[str, ...]:
     manifest = backup.manifest
     state = "complete" if manifest.is_complete else f"incomplete, without {len(manifest.missing)}"
     taken_at = f"{manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC"
-    return taken_at, f"{len(manifest.casinos)} casinos", state, str(backup.folder)
+    return taken_at, counted(len(manifest.casinos), "casino"), state, str(backup.folder)
 
 
 def backup_rows(backups: Iterable[BackupSummary]) -> list[tuple[str, ...]]:

@@ -8,6 +8,7 @@ from tenants.lifecycle.doctor.examine import examine, repair
 from tenants.lifecycle.doctor.findings import Finding
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbResult
+from tenants.numbers import counted
 
 from .casino_arguments import add_yes
 
@@ -37,7 +38,7 @@ class Doctor(Verb):
         left = [finding for finding in findings if errors.get(id(finding), finding) is not None]
         lines = [_line(finding, errors) for finding in findings]
         document = [_document(finding, errors) for finding in findings]
-        problem = f"{len(left)} of {len(findings)} problems are left." if left else ""
+        problem = f"Left: {len(left)} of {counted(len(findings), 'problem')}." if left else ""
         return VerbResult("\n".join(lines) or "No problems found.", document, problem)
 
 

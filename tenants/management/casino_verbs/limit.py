@@ -40,7 +40,8 @@ class LimitCasino(Verb):
             wait_until_caches_expire()
         rate, size = (limit or "unlimited" for limit in limits_of(casino))
         document = {"id": casino.pk, "request_rate": casino.request_rate, "request_bytes": casino.request_bytes}
-        return VerbResult(f"{casino}: {rate} requests a second, {size} bytes per request.", document)
+        requests = "request" if rate == 1 else "requests"
+        return VerbResult(f"{casino}: {rate} {requests} a second, {size} bytes per request.", document)
 
 
 def _limit(text: str) -> int | None:

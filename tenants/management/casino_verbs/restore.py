@@ -19,7 +19,7 @@ from tenants.lifecycle.summaries import describe
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbResult
 from tenants.models import Casino
-from tenants.numbers import as_count
+from tenants.numbers import as_count, counted
 
 from .casino_arguments import InsteadOfCasino, add_casino, add_server, add_yes, find_casino, require_one
 
@@ -80,7 +80,7 @@ def _restore_all(terminal: Terminal, folder: Path, server: str | None) -> VerbRe
     manifest = read_installation_backup(folder, verify=False).manifest
     without = "".join(f" Not in it: {each.name} (casino {each.casino_id})." for each in manifest.missing)
     terminal.confirm(
-        f"This restores the catalogue and {len(manifest.casinos)} casinos from the backup of "
+        f"This restores the catalogue and {counted(len(manifest.casinos), 'casino')} from the backup of "
         f"{manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC.{without}"
     )
     casinos = restore_installation(folder, server=server, report=terminal.report)
@@ -100,7 +100,7 @@ def _advice(casino_id: int, erased: int) -> str:
     if not erased:
         return ""
     return (
-        f" {erased} users who were erased since are in it again: run "
+        f" It has {counted(erased, 'user')} again, erased since: run "
         f"`manage.py forget_user --casino {casino_id} --again`."
     )
 

@@ -13,7 +13,7 @@ from tenants.management.cli.progress import ProgressBar
 from tenants.management.cli.verbs import INTERRUPTED
 from tenants.models import Casino, MigrationOutcome, MigrationRun
 from tenants.models.casino import CatalogueQuerySet
-from tenants.numbers import as_id, as_positive
+from tenants.numbers import as_id, as_positive, counted
 from tenants.schema import fleet
 from tenants.schema.report import CasinoLacks, CasinoResult, RunReport, missing_migrations, report_of
 from tenants.schema.verify import verifying
@@ -140,7 +140,7 @@ class Command(BaseCommand):
             return
         for casino in lacking:
             self.stdout.write(_lacks(casino))
-        self.stdout.write(f"{len(lacking)} casinos are behind, {up_to_date} are up to date. Nothing was changed.")
+        self.stdout.write(f"{counted(len(lacking), 'casino')} behind, {up_to_date} up to date. Nothing was changed.")
 
     def _verify(self, casinos: CatalogueQuerySet, jobs: int | None, *, as_json: bool) -> None:
         names = dict(casinos.order_by("pk").values_list("pk", "name"))
@@ -150,7 +150,7 @@ class Command(BaseCommand):
             self.stdout.write(_as_json({"casinos": len(names), "wrong": wrong}))
         else:
             right = len(names) - len(wrong)
-            self.stdout.write(f"The catalogue matched the databases of {right} of {len(names)} casinos.")
+            self.stdout.write(f"The catalogue matched the databases of {right} of {counted(len(names), 'casino')}.")
         if wrong:
             raise CommandError(f"The catalogue did not match {_listed(each.id for each in wrong)}.")
 
@@ -163,7 +163,7 @@ def _failed_last() -> CatalogueQuerySet:
 def _summary(report: RunReport) -> str:
     done = report.with_outcome(MigrationOutcome.MIGRATED)
     if not report.casinos:
-        return f"{report.up_to_date} casinos are up to date."
+        return f"{counted(report.up_to_date, 'casino')} up to date."
     parts = f"{len(done)} migrated, {len(report.failed)} failed, {len(report.pending)} pending"
     return f"{parts}; {report.up_to_date} were up to date. {report.seconds:.1f} s{_durations(done)}."
 
@@ -181,9 +181,9 @@ def _failure_text(report: RunReport) -> str:
     lines = [f"Server {failure.server}: {failure.error}" for failure in report.servers]
     if report.failed:
         failed = _listed(casino.id for casino in report.failed)
-        lines.append(f"{len(report.failed)} of {len(report.casinos)} casinos failed: {failed}; {_RETRY}.")
+        lines.append(f"{len(report.failed)} of {counted(len(report.casinos), 'casino')} failed: {failed}; {_RETRY}.")
     if report.pending:
-        lines.append(f"{len(report.pending)} casinos are pending; {_CONTINUE}.")
+        lines.append(f"{counted(len(report.pending), 'casino')} pending; {_CONTINUE}.")
     return "\n".join(lines)
 
 

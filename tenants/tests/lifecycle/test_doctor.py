@@ -269,7 +269,7 @@ def test_command_says_that_no_problems_were_found(predeclared_databases_hidden):
 
 def test_command_fails_while_a_problem_is_left_and_repairs_it_with_the_option(predeclared_databases_hidden):
     casino = Casino.objects.create(name="Epsilon")
-    with pytest.raises(CommandError, match="1 of 1 problems are left"):
+    with pytest.raises(CommandError, match="Left: 1 of 1 problem"):
         run_command()
     with pytest.raises(CommandError, match=r"Create its database now\..*pass --yes"):
         run_command("--repair")

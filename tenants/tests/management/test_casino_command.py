@@ -313,7 +313,7 @@ class TestWholeInstallation:
     def test_backup_of_all_casinos_is_created_and_listed(self, gamma, tmp_path):
         assert run("casino", "backups", "--all").out == "The installation has no backups.\n"
         written = run("casino", "backup", "--all")
-        assert "The catalogue and 1 of 1 casinos are backed up in" in written.out
+        assert "The catalogue and 1 of 1 casino backed up in" in written.out
         [listed] = run("casino", "backups", "--all", "--json").document
         assert listed["folder"] in written.out
         assert "complete" in run("casino", "backups", "--all").out
@@ -341,7 +341,7 @@ class TestWholeInstallation:
 
     def test_restore_into_a_catalogue_in_use_is_refused_after_the_confirmation(self, gamma):
         folder = run("casino", "backup", "--all", "--json").document["folder"]
-        with pytest.raises(CommandError, match=r"This restores the catalogue and 1 casinos .* pass --yes"):
+        with pytest.raises(CommandError, match=r"This restores the catalogue and 1 casino .* pass --yes"):
             run("casino", "restore", "--all", folder)
         with pytest.raises(CommandError, match="is not empty"):
             run("casino", "restore", "--all", folder, "--yes")

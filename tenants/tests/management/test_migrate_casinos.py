@@ -65,11 +65,11 @@ def _versions():
 
 
 def test_without_casinos_it_succeeds(real_databases):
-    assert _run() == ("0 casinos are up to date.\n", "", "")
+    assert _run() == ("0 casinos up to date.\n", "", "")
 
 
 def test_casinos_that_are_up_to_date_are_skipped(gamma_and_delta):
-    assert _run() == ("2 casinos are up to date.\n", "", "")
+    assert _run() == ("2 casinos up to date.\n", "", "")
     assert not MigrationRun.objects.exists()
 
 
@@ -79,7 +79,7 @@ def test_every_casino_that_is_behind_is_migrated_and_summarised(new_release):
     assert "s a casino, at most " in out
     assert (err, message) == ("", "")
     assert _versions() == {code_version()}
-    assert _run()[0] == "2 casinos are up to date.\n"
+    assert _run()[0] == "2 casinos up to date.\n"
 
 
 def test_only_named_casinos_are_migrated(new_release, gamma, delta):
@@ -113,17 +113,17 @@ def test_failure_is_reported_with_its_casino_and_exits_with_status_1(broken_gamm
 
 def test_only_failed_retries_the_failures_of_the_last_run(broken_gamma, gamma):
     _run()
-    assert "1 of 1 casinos failed" in _run("--only-failed")[2]
+    assert "1 of 1 casino failed" in _run("--only-failed")[2]
     with use_casino(gamma.current):
         User.objects.all().delete()
     assert _run("--only-failed")[0].startswith("1 migrated, 0 failed")
-    assert _run("--only-failed")[0] == "0 casinos are up to date.\n"
+    assert _run("--only-failed")[0] == "0 casinos up to date.\n"
 
 
 def test_fail_fast_leaves_the_rest_to_resume(broken_gamma):
     out, _, message = _run("--fail-fast")
     assert out.startswith("0 migrated, 1 failed, 1 pending;")
-    assert message.endswith("1 casinos are pending; continue with `manage.py migrate_casinos --resume`.")
+    assert message.endswith("1 casino pending; continue with `manage.py migrate_casinos --resume`.")
     assert _run("--resume")[0].startswith("1 migrated, 1 failed, 0 pending;")
     assert "No run is unfinished" in _run("--resume")[2]
 
@@ -143,7 +143,7 @@ def test_dry_run_lists_missing_migrations_and_changes_nothing(new_release, gamma
     assert ", recommendations.0002_" in second
     assert "recommendations.0001_initial" not in second
     assert second.endswith(NICKNAME)
-    assert total == "2 casinos are behind, 0 are up to date. Nothing was changed."
+    assert total == "2 casinos behind, 0 up to date. Nothing was changed."
     assert not MigrationRun.objects.exists()
     assert code_version() not in _versions()
     document = json.loads(_run("--dry-run", "--json", "--casino", str(gamma.pk))[0])
@@ -217,7 +217,7 @@ def test_invalid_arguments_are_refused(real_databases, arguments, said):
 
 
 def test_only_failed_without_any_run_succeeds(real_databases):
-    assert _run("--only-failed") == ("0 casinos are up to date.\n", "", "")
+    assert _run("--only-failed") == ("0 casinos up to date.\n", "", "")
 
 
 @pytest.mark.exhaustive
