@@ -10,7 +10,7 @@ from tenants.routing.connections import query
 
 from .casino_tallies import write_values
 
-_EVENTS = 200  # at random: with 100 markets each, their prices take some ten milliseconds
+_EVENTS = 200  # at random: with 100 markets each, counting takes a tenth of a second
 
 # Open outcomes of coming events, by everything that their attributes tell. Parameters: the time; the number of events;
 # the bounds of the odds bands.
