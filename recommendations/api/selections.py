@@ -4,20 +4,21 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import UnsetType
 from rest_framework import serializers
 
 from recommendations.errors import InvalidParameter, InvalidRow
 from recommendations.serving.slip_completion import SlipSelection
 from recommendations.validation import fields
+from recommendations.validation.market_texts import MarketText, named_outcome
 from recommendations.validation.own_ids import own_id
-from recommendations.validation.rows import Selection
+from recommendations.validation.rows import MatchFields
 
 from .names import check_fields
 
 MAX_SELECTIONS, MAX_VIEWED = 50, 100
 REQUIRED_FIELDS = ("country", "league", "home_team", "away_team", "sport")
-OUTCOME_FIELDS = ("market", "line", "outcome")
-_KNOWN = ("event_id", *REQUIRED_FIELDS, "odd", "category", *OUTCOME_FIELDS)
+_KNOWN = ("event_id", *REQUIRED_FIELDS, "odd", "category", "market", "line", "outcome")
 
 
 class _SentSelection(msgspec.Struct):
@@ -32,9 +33,9 @@ class _SentSelection(msgspec.Struct):
     sport: str | None = None
     odd: float | None = None
     category: str = ""
-    market: str | None = None
-    line: str | float | None = None
-    outcome: str | None = None
+    market: MarketText | None = None
+    line: MarketText | None = None
+    outcome: MarketText | None = None
 
 
 class SelectionField(serializers.Field[Any, Any, Any, Any]):
@@ -91,12 +92,15 @@ def _selection(sent: _SentSelection) -> SlipSelection:
     event_id = None if sent.event_id is None else own_id("event_id", sent.event_id)
     given = {name: value for name in REQUIRED_FIELDS if (value := getattr(sent, name)) is not None}
     missing = [name for name in REQUIRED_FIELDS if name not in given]
-    # line and outcome decide nothing: whatever is bet on, an event is in a slip once
-    texts = {name: fields.classifier(name, str(text)) for name in OUTCOME_FIELDS if (text := getattr(sent, name))}
-    market = texts.get("market", "")
-    if event_id is not None and missing:
-        return SlipSelection(event_id, market=market)
-    if missing:
+    if missing and event_id is None:
         raise InvalidRow("missing", missing[0], f"is missing: send an event_id, or {', '.join(REQUIRED_FIELDS)}")
-    odd = None if sent.odd is None else Decimal(str(sent.odd))
-    return SlipSelection(event_id, Selection(**given, category=sent.category, odd=odd), market)
+    named = named_outcome(sent.market, sent.line, sent.outcome)
+    market, line, outcome = ("" if isinstance(each, UnsetType) else each for each in named)
+    return SlipSelection(
+        event_id,
+        fields=None if missing else MatchFields(**given, category=sent.category),
+        odd=None if sent.odd is None else fields.odd("odd", Decimal(str(sent.odd))),
+        market=market,
+        line=line,
+        outcome=outcome,
+    )

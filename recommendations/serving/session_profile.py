@@ -1,7 +1,8 @@
 """The profile of somebody who is not logged in, from the events that a request names, and reasons in their words."""
 
 from collections.abc import Iterable
-from math import isfinite
+from math import isfinite, nan
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,6 @@ from recommendations.recommenders.profile import values_shared
 from recommendations.tallies.selections import TallyCoupon, TallySelection
 from recommendations.tallies.user_tallies import Tallies
 from recommendations.validation.identity import Match, name_of
-from recommendations.validation.rows import Selection
 
 from .engine import CasinoContext, RecommendationRequest
 from .load import compute_favorite_pairs
@@ -25,33 +25,26 @@ def tallies_of(offer: Offer, events: Iterable[SlipSelection], hour: float) -> Ta
     for each in events:
         place = place_in(offer, each)
         if place is not None:
-            found[place] = _offered(offer, place)
-        elif each.fields is not None:
-            found[match_sent(each.fields)] = _sent(each.fields)
+            found[place] = _tallied(each, offer.names(place), offer.category(place), float(offer.odds[place]))
+        elif (sent := each.fields) is not None:
+            names = {name: getattr(sent, name) for name in ATTRIBUTES}
+            found[match_sent(sent)] = _tallied(each, names, sent.category)
     tallies = Tallies()
     tallies.add(TallyCoupon(0, hour, 0.0, [*found.values()]))
     return tallies
 
 
-def _offered(offer: Offer, place: int) -> TallySelection:
-    odd = float(offer.odds[place])
+def _tallied(
+    selection: SlipSelection, names: dict[str, Any], category: str, odd_of_event: float = nan
+) -> TallySelection:
+    odd = odd_of_event if selection.odd is None else float(selection.odd)
     return TallySelection(
-        **offer.names(place),
-        category=offer.category(place),
-        event_id=int(offer.ids[place]),
+        **names,
+        category=category,
         odd=odd if isfinite(odd) else None,
-    )
-
-
-def _sent(fields: Selection) -> TallySelection:
-    return TallySelection(
-        sport=fields.sport,
-        league=fields.league,
-        country=fields.country,
-        home_team=fields.home_team,
-        away_team=fields.away_team,
-        category=fields.category,
-        odd=None if fields.odd is None else float(fields.odd),
+        market=selection.market,
+        line=selection.line,
+        outcome=selection.outcome,
     )
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from recommendations.errors import InvalidParameter
 from recommendations.offer import Offer
 from recommendations.validation.identity import Match, keys_of_bet, league_key, match_of, name_of, parts_of
 from recommendations.validation.own_ids import OwnId
-from recommendations.validation.rows import Selection
+from recommendations.validation.rows import MatchFields
 
 from .slip import Rules, SlipEvent
 
@@ -16,12 +17,15 @@ _NO_NAME = frozenset({""})
 
 @dataclass(frozen=True, slots=True)
 class SlipSelection:
-    """A selection as a request sends it: the casino's id of the event, the event's fields, or both; and the market that
-    is bet on, empty where it is not told."""
+    """A selection as a request sends it: the casino's id of the event, the event's fields, or both; and what is bet on
+    at which odd, where it says so."""
 
     event_id: OwnId | None = None
-    fields: Selection | None = None
+    fields: MatchFields | None = None
+    odd: Decimal | None = None
     market: str = ""
+    line: str = ""
+    outcome: str = ""
 
 
 def with_selections(rules: Rules, offer: Offer, selections: Sequence[SlipSelection]) -> Rules:
@@ -46,7 +50,7 @@ def place_in(offer: Offer, selection: SlipSelection) -> int | None:
     return next((place for each in _stored_ids(offer, selection) if (place := offer.place_of(each)) is not None), None)
 
 
-def match_sent(sent: Selection) -> Match:
+def match_sent(sent: MatchFields) -> Match:
     return match_of(sent.sport, sent.country, sent.category, sent.home_team, sent.away_team)
 
 
@@ -73,7 +77,7 @@ def _offered(offer: Offer, place: int) -> SlipEvent:
     return _event(offer.sport[place], frozenset({league}), league, match, offer.participants_of(place))
 
 
-def _sent(offer: Offer, sent: Selection) -> SlipEvent:
+def _sent(offer: Offer, sent: MatchFields) -> SlipEvent:
     league = league_key(sent.sport, sent.country, sent.league)
     return _event(sent.sport, _leagues(offer, league), league, match_sent(sent), ())
 

@@ -109,3 +109,15 @@ def test_the_markets_of_a_slip_count_in_their_cap(casino, caller_a):
         assert [(event["event_id"], event["market"]) for event in answer["events"]] == [(2, "TOTALS")]
         answer = caller_a.post(path, {"selections": [{"event_id": 1}], "limit": 20, "max_odd": 80}).json()
         assert [event["market"] for event in answer["events"]] == ["1X2"], "a selection without a market fills none"
+
+
+def test_what_a_session_bets_on_decides_between_outcomes(casino, caller_a):
+    for event in (1, 2):
+        market(event, {"OVER": 1.6, "UNDER": 1.6}, name="TOTALS", line="2.5")
+    body = {"recommender_type": "static", "recommendation_schema": SCHEMA}
+    assert caller_a.post("/config", body).status_code == 200
+    for outcome in ("OVER", "UNDER"):
+        bet_on = [{"event_id": number, "market": "totals", "line": 2.5, "outcome": outcome} for number in (3, 4)]
+        sent = {"selections": bet_on, "limit": 1, "exclude": [1], "max_odd": 80}
+        [event] = caller_a.post("/recommend/session", sent).json()["events"]
+        assert (event["event_id"], event["market"], event["outcome"]) == (2, "TOTALS", outcome)

@@ -179,10 +179,14 @@ def test_a_user_whose_id_ends_with_next_is_still_recommended_to(casino_a, caller
         ({"selections": [selection(sport="")]}, "selections: 0: sport must not be empty."),
         ({"selections": [selection(odd=1)]}, "odd is 1"),
         ({"selections": [selection(odd="2.5")]}, "Expected `float | null`, got `str`"),
+        ({"selections": [{"event_id": 1, "outcome": "OVER"}]}, "market is required with a line or an outcome"),
         ({"selections": [selection(home_team="x" * 101)]}, "home_team has 101 characters"),
         ({"selections": [{"event_id": True}]}, "Expected `int | float | str | null`"),
         ({"selections": [{"event_id": 1.5}]}, "event_id must be text, or a whole number"),
-        ({"selections": [{"event_id": 1, "outcome": "\x00"}]}, "outcome must have no control characters"),
+        (
+            {"selections": [{"event_id": 1, "market": "1X2", "outcome": "\x00"}]},
+            "outcome must have no control characters",
+        ),
     ],
 )
 def test_an_invalid_selection_is_told_with_its_place(add_to, caller_a, sent, told):

@@ -29,7 +29,7 @@ from recommendations.tests.factories import GuardedUser as User
 from recommendations.tests.factories import league as league_of
 from recommendations.tests.factories import offer_of, team
 from recommendations.validation.identity import Match
-from recommendations.validation.rows import Selection
+from recommendations.validation.rows import MatchFields
 from tenants.tests.exhaustive import scaled
 
 SLIPS = int(os.environ.get("SLIPS", scaled(2_000, 10_000)))
@@ -151,7 +151,7 @@ def random_slip(rng: random.Random, events: list[dict[str, Any]]) -> dict[int, d
 
 def as_selection(rng: random.Random, event_id: int, event: dict[str, Any], is_known: bool) -> SlipSelection:
     names = ("country", "league", "home_team", "away_team", "category", "sport")
-    fields = Selection(**{name: event[name] for name in names})
+    fields = MatchFields(**{name: event[name] for name in names})
     given = [SlipSelection(event_id, fields), SlipSelection(None, fields)]
     return rng.choice([*given, SlipSelection(event_id)] if is_known else given)
 
