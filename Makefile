@@ -86,6 +86,7 @@ check: .venv/dev  ## linter, formatter, types, import contracts, migrations, dep
 bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two million messages; needs Java 17
 	$(BIN)/python -m benchmarks.recommend
 	$(BIN)/python -m benchmarks.recommend --events 100000 --workers 1
+	$(BIN)/python -m benchmarks.lists
 	$(BIN)/python -m benchmarks.scoring
 	$(BIN)/python -m benchmarks.odds_changes
 	$(BIN)/python -m benchmarks.offer

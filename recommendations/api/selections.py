@@ -38,35 +38,28 @@ class _SentSelection(msgspec.Struct):
     outcome: MarketText | None = None
 
 
-class SelectionField(serializers.Field[Any, Any, Any, Any]):
-    """An event by its id, by its fields, or both."""
+class SelectionsField(serializers.Field[Any, Any, Any, Any]):
+    """Counts the selections before it looks at any. One field for all: a field for each item takes as long as all else
+    of its request."""
 
-    default_error_messages = {"invalid": "{problem}."}
-
-    def to_internal_value(self, data: Any) -> SlipSelection:
-        if not isinstance(data, dict):
-            self.fail("invalid", problem="Send an object with an event_id, or with the event's fields")
-        check_fields(data, _KNOWN, of="A selection")
-        try:
-            return _selection(msgspec.convert(data, _SentSelection))
-        except (msgspec.ValidationError, InvalidRow) as error:
-            self.fail("invalid", problem=str(error))
-
-
-class SelectionsField(serializers.ListField):
-    """Counts the selections before it looks at any."""
-
-    child = SelectionField()
+    default_error_messages = {"not_a_list": 'Expected a list of items but got type "{input_type}".'}
 
     def __init__(self, *, most: int, **more: Any) -> None:
         self._most = most
         super().__init__(**more)
 
     def to_internal_value(self, data: Any) -> list[SlipSelection]:
-        if isinstance(data, list) and len(data) > self._most:
+        if not isinstance(data, list):
+            self.fail("not_a_list", input_type=type(data).__name__)
+        if len(data) > self._most:
             raise InvalidParameter(f"{self.field_name} may list at most {self._most} events, not {len(data)}")
-        selections: list[SlipSelection] = super().to_internal_value(data)
-        return selections
+        found = []
+        for number, each in enumerate(data):
+            try:
+                found.append(_read(each))
+            except (msgspec.ValidationError, InvalidRow) as error:
+                raise serializers.ValidationError({str(number): [f"{error}."]}) from error
+        return found
 
 
 class SlipSerializer(serializers.Serializer[Any]):
@@ -87,8 +80,15 @@ class SessionSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+def _read(given: Any) -> SlipSelection:
+    """Raises InvalidRow, InvalidParameter, msgspec.ValidationError."""
+    if not isinstance(given, dict):
+        raise InvalidRow("wrong_type", "It", "must be an object with an event_id, or with the event's fields")
+    check_fields(given, _KNOWN, of="A selection")
+    return _selection(msgspec.convert(given, _SentSelection))
+
+
 def _selection(sent: _SentSelection) -> SlipSelection:
-    """Raises InvalidRow."""
     event_id = None if sent.event_id is None else own_id("event_id", sent.event_id)
     given = {name: value for name in REQUIRED_FIELDS if (value := getattr(sent, name)) is not None}
     missing = [name for name in REQUIRED_FIELDS if name not in given]

@@ -174,7 +174,7 @@ def test_a_user_whose_id_ends_with_next_is_still_recommended_to(casino_a, caller
         ({}, "selections: This field is required."),
         ({"selections": None}, "selections: This field may not be null."),
         ({"selections": 7}, 'selections: Expected a list of items but got type "int".'),
-        ({"selections": [7]}, "selections: 0: Send an object with an event_id, or with the event's fields."),
+        ({"selections": [7]}, "selections: 0: It must be an object with an event_id, or with the event's fields."),
         ({"selections": [{"event_id": 1}, {}]}, "selections: 1: country is missing: send an event_id, or country, "),
         ({"selections": [selection(sport="")]}, "selections: 0: sport must not be empty."),
         ({"selections": [selection(odd=1)]}, "odd is 1"),
