@@ -72,7 +72,9 @@ class PriceCache:
         """The current casino's: query the database with its version, then call `advance`."""
         alias = current_alias()
         with self._lock:
-            kept = self._kept.setdefault(alias, KeptPrices())
+            kept = self._kept.get(alias)
+            if kept is None:
+                kept = self._kept[alias] = KeptPrices()
             self._kept.move_to_end(alias)
             return KnownPrices(alias, kept, kept.version)
 

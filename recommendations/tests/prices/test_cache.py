@@ -1,0 +1,111 @@
+"""The kept prices of a process: dropped as the log says, and never older than a request's own query."""
+
+import pytest
+
+from recommendations.prices.cache import FORGET_ALL, FORGET_PRICES, PriceCache
+from recommendations.prices.event_prices import EventPrices, event_prices
+from recommendations.prices.lines import Lines
+from tenants.routing.context import use_casino
+
+LINES = Lines([(1, "1X2", "", ["HOME", "AWAY"])])
+
+
+def priced(odd: int) -> EventPrices:
+    return event_prices(([1], [0], ["open"], [0.0], [[odd, odd]]), LINES)
+
+
+@pytest.fixture
+def cache(casino_a):
+    with use_casino(casino_a.current):
+        yield PriceCache(1_000_000)
+
+
+def keep(cache, version, *event_ids):
+    cache.put(cache.known(), version, {event_id: priced(2_000) for event_id in event_ids})
+
+
+def kept(cache, version, changed=None, known=None):
+    """The ids of the kept prices at the end of a request whose query read this version."""
+    return set(cache.get(cache.advance(known or cache.known(), version, changed), range(100)))
+
+
+def test_prices_are_kept_until_the_log_says_that_they_changed(cache):
+    keep(cache, 5, 1, 2, 3)
+    assert kept(cache, 5) == {1, 2, 3}
+    assert kept(cache, 7, [2, 77]) == {1, 3}
+    assert kept(cache, 7) == {1, 3}
+    assert cache.known().version == 7
+
+
+@pytest.mark.parametrize("code", [FORGET_PRICES, FORGET_ALL])
+def test_too_many_changes_and_a_lost_version_forget_all_prices(cache, code):
+    keep(cache, 5, 1, 2)
+    cache.known().kept.lines.include([(1, "1X2", "", ["HOME"])])
+    assert kept(cache, 4, [code]) == set()  # a database that was set back has a lower version
+    assert len(cache.known().kept.lines) == (1 if code == FORGET_PRICES else 0)
+    keep(cache, 4, 1)
+    assert kept(cache, 4) == {1}
+
+
+def test_rows_of_before_the_kept_version_are_not_kept(cache):
+    keep(cache, 5, 1)
+    slow = cache.known()
+    kept(cache, 7, [2])
+    cache.put(slow, 6, {2: priced(2_000)})
+    assert kept(cache, 7) == {1}
+    cache.put(slow, 7, {2: priced(2_000)})
+    assert kept(cache, 7) == {1, 2}
+
+
+def test_a_request_does_not_use_prices_that_are_older_than_its_query(cache):
+    keep(cache, 5, 1)
+    slow, fast = cache.known(), cache.known()
+    assert kept(cache, 6, [2], known=fast) == {1}
+    assert kept(cache, 8, [1], known=slow) == set()
+    assert kept(cache, 6) == {1}
+
+
+def test_a_request_that_asked_for_no_changes_uses_none_that_others_kept(cache):
+    cold = cache.known()
+    keep(cache, 5, 1)
+    assert cache.get(cold, [1]) == {}
+
+
+def test_without_a_version_nothing_is_kept(cache):
+    keep(cache, None, 1)
+    assert kept(cache, None) == set()
+    keep(cache, 5, 1)
+    assert kept(cache, None, [FORGET_ALL]) == set()
+    assert cache.known().version is None
+
+
+def test_the_size_is_counted_and_the_rows_read_first_are_dropped(casino_a):
+    with use_casino(casino_a.current):
+        size = priced(2_000).nbytes
+        cache = PriceCache(size * 8)
+        for event_id in range(20):
+            keep(cache, 5, event_id)
+            assert cache.nbytes <= size * 8
+        assert 19 in kept(cache, 5)
+        assert 0 not in kept(cache, 5)
+        keep(cache, 5, 19)
+        assert cache.nbytes == size * len(kept(cache, 5))
+
+
+def test_the_casino_used_least_recently_is_forgotten_first(casino_a, casino_b):
+    size = priced(2_000).nbytes
+    cache = PriceCache(size * 3)
+    with use_casino(casino_a.current):
+        keep(cache, 5, 1, 2)
+    with use_casino(casino_b.current):
+        assert kept(cache, 5) == set()
+        keep(cache, 5, 1, 2)
+        assert kept(cache, 5) == {1, 2}
+    with use_casino(casino_a.current):
+        assert cache.known().version is None
+
+
+def test_a_forked_process_keeps_nothing(cache):
+    keep(cache, 5, 1)
+    cache.reset_after_fork()
+    assert cache.known().version is None
