@@ -6,8 +6,6 @@ from functools import partial
 from math import inf
 from typing import Protocol
 
-import numpy as np
-
 from recommendations.offer.arrays import Codes, Floats
 
 from .event_prices import EventPrices, Odds
@@ -38,7 +36,7 @@ class OutcomeScorer(Protocol):
     """Scores the outcomes of one user, by their numbers in `lines`, and gives reasons for one of them."""
 
     def score(self, sport: str, lines: Lines, numbers: Codes, odds: Odds, /) -> Floats:
-        """Finite scores, shape (n,); the highest wins, of equal ones the first."""
+        """Finite scores in a new array, shape (n,); the highest wins, of equal ones the first."""
 
     def reasons(self, sport: str, outcome: Outcome, odd: float, /) -> tuple[str, ...]: ...
 
@@ -84,11 +82,12 @@ class OutcomeChooser:
         """The best outcome of a loaded event whose market is not `full`; or why there is none."""
         prices, lines = self._rows[event_id], self._source.lines
         is_open = self._gate.is_open(prices, lines, is_live=is_live, full=full)
-        if not is_open.any():
-            return self._gate.main_refusal(prices, lines, is_live=is_live, full=full)
         numbers = prices.numbers()
-        scores = np.where(is_open, self._scorer.score(sport, lines, numbers, prices.odds), -inf)
-        best = int(scores.argmax())
+        scores = self._scorer.score(sport, lines, numbers, prices.odds)
+        scores[~is_open] = -inf
+        best = int(scores.argmax()) if scores.size else 0
+        if not scores.size or not is_open[best]:  # the scores of open ones are finite
+            return self._gate.main_refusal(prices, lines, is_live=is_live, full=full)
         return self._leg(sport, lines.outcomes[numbers[best]], prices, best, float(scores[best]), is_live=is_live)
 
     def _leg(

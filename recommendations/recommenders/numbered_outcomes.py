@@ -37,19 +37,23 @@ class OutcomeTable:
         self._codes: Codes = np.zeros((len(_KEYED), 0), np.int32)
         self.codes_of: tuple[dict[str, int], ...] = tuple({} for _ in _KEYED)
 
-    def find(self, numbers: Codes) -> tuple[Floats, Codes]:
-        """The scores of these outcomes, shape (n,), and the numbers of their keys, shape (3, n)."""
-        if numbers.size and int(numbers.max()) < self._scores.size:
-            scores, codes = self._scores.take(numbers), self._codes.take(numbers, axis=1)
-            if not np.isnan(scores).any():
-                return scores, codes
+    def scores(self, numbers: Codes) -> Floats:
+        """The scores of these outcomes, shape (n,)."""
+        if len(self.named) <= self._scores.size:
+            scores: Floats = self._scores.take(numbers)
+            if not np.isnan(scores.sum()):  # of finite numbers, unless one is missing
+                return scores
         with self._lock:
             self._fill(numbers)
-            return self._scores.take(numbers), self._codes.take(numbers, axis=1)
+            return self._scores.take(numbers)
+
+    def codes(self, numbers: Codes) -> Codes:
+        """The numbers of the keys of outcomes whose scores were asked for, shape (3, n)."""
+        return self._codes.take(numbers, axis=1)
 
     def _fill(self, numbers: Codes) -> None:
-        if numbers.size and int(numbers.max()) >= self._scores.size:
-            self._grow(int(numbers.max()) + 1)
+        if len(self.named) > self._scores.size:
+            self._grow(len(self.named))
         missing = [number for number in numbers.tolist() if np.isnan(self._scores[number])]
         found = self._casino.find([self.named[number] for number in missing])
         for number, (score, keys) in zip(missing, found, strict=True):
@@ -83,10 +87,10 @@ class NumberedTaste:
 
     def score(self, numbers: Codes, odds: Thousandths) -> Floats:
         """As `score_outcomes` of the outcomes with these numbers, at these odds; shape (n,)."""
-        scores, codes = self._table.find(numbers)
+        scores = self._table.scores(numbers)
         scores += self._taste.bands.take(np.searchsorted(_BOUNDS, odds, side="right"))
         if self._taste.lifts[_KEYED[0]]:
-            for lifts, own in zip(self._lifts_by_code(), codes, strict=True):
+            for lifts, own in zip(self._lifts_by_code(), self._table.codes(numbers), strict=True):
                 scores += lifts.take(own)
         return scores
 

@@ -14,7 +14,7 @@ from recommendations.validation.normal_form import key_form
 
 from .options import DEFAULTS, NO_SELECTORS, Options, Selectors
 
-_HAS_ODD_WITHIN = MemoKey[tuple[tuple[float, float], Mask]]("has odd within")
+_HAS_PRICE = MemoKey[tuple[tuple[float, float, int, bool], Mask]]("has price")
 _HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
 _SORTED_AT_FIRST = 256  # places; nearly always enough
@@ -85,15 +85,25 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
 def _has_price(offer: Offer, rules: Rules) -> Mask:
     """The mask of events with an own odd within the bounds, or with markets of which a producer that is alive has an
     open price; which one may be served, the gate decides."""
-    cached, bounds = offer.memo.get(_HAS_ODD_WITHIN), rules.odds
-    if cached is None or cached[0] != bounds:  # the same for all users of a casino
-        has_odd = (offer.odds > 1.0) & (offer.odds >= bounds[0]) & (offer.odds <= bounds[1])
-        cached = offer.memo.keep(_HAS_ODD_WITHIN, (bounds, has_odd))
-    has_own = cached[1] if not rules.needs_market else np.zeros(len(offer), dtype=np.bool_)
+    key = (*rules.odds, rules.alive, rules.needs_market)
+    cached = offer.memo.get(_HAS_PRICE)
+    if cached is None or cached[0] != key:  # the same for all users of a casino
+        cached = offer.memo.keep(_HAS_PRICE, (key, _compute_has_price(offer, rules)))
+    if not rules.passed_over:
+        return cached[1]
+    has_price = cached[1].copy()
+    has_price[list(rules.passed_over)] = False
+    return has_price
+
+
+def _compute_has_price(offer: Offer, rules: Rules) -> Mask:
+    lowest, highest = rules.odds
+    has_own: Mask = (offer.odds > 1.0) & (offer.odds >= lowest) & (offer.odds <= highest)
+    if rules.needs_market:
+        has_own[:] = False
     if offer.offered_by is None:
         return has_own
     has_price: Mask = np.where(offer.offered_by == OWN_ODD, has_own, (offer.offered_by & rules.alive) != 0)
-    has_price[list(rules.passed_over)] = False
     return has_price
 
 
