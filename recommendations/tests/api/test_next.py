@@ -1,11 +1,15 @@
 """`POST /recommend/<user_id>/next`: additions to the user's current slip."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.test import Client
 
 from recommendations.models import Event, User
 from recommendations.serving.recommendation import recommendation_served
-from recommendations.tests.factories import EventFactory, UserFactory, selection
+from recommendations.storing import store_events
+from recommendations.tests.factories import EventFactory, UserFactory, event_row, selection
+from recommendations.validation.own_ids import MAX_OWN_ID
 from tenants.routing.context import use_casino
 
 FIELDS = ("country", "league", "home_team", "away_team", "sport")
@@ -114,6 +118,23 @@ def test_an_event_that_the_casino_does_not_offer_is_refused_without_its_fields(a
     answer = ask(caller_a, [{"event_id": 1}, {"event_id": event_id}])
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
     assert f"selections[1] has the event_id {event_id}" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("has_own_id", [True, False])
+def test_an_event_is_named_by_the_id_that_it_is_shown_with(casino, caller_a, has_own_id):
+    begin = datetime.now(UTC) + timedelta(hours=1)
+    if has_own_id:
+        store_events([event_row(id="sr:match:7", begin_timestamp=begin)])
+    else:  # the row's number, beyond those that casinos choose
+        EventFactory.create(id=MAX_OWN_ID + 8, begin_timestamp=begin)
+    fields = {"id": {"type": "string", "source_field": "event_id"}}
+    events = {"type": "list", "source_field": "recommended_events", "fields": fields}
+    body = {"recommender_type": "soonest", "recommendation_schema": {"events": events}}
+    assert caller_a.post("/config", body).status_code == 200
+    [shown] = caller_a.post("/recommend/31/next", {"selections": [], "limit": 1}).json()["events"]
+    for sent in ({"selections": [{"event_id": shown["id"]}]}, {"selections": [], "exclude": [shown["id"]]}):
+        added = caller_a.post("/recommend/31/next", sent | {"limit": 20}).json()["events"]
+        assert sorted(event["id"] for event in added) == ["1", "2", "3", "4"]
 
 
 def test_an_event_that_has_begun_is_known_and_is_not_added(add_to, casino):
