@@ -5,10 +5,11 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from dashboard.pages.try_user import USERS_A_PAGE
-from recommendations.models import User, UserProfile, UserStatus
+from recommendations.models import Event, User, UserProfile, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.recommendation import recommendation_served
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
+from recommendations.tests.prices.market_rows import market
 from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
@@ -185,3 +186,14 @@ def test_unavailable_casino_shows_the_reason(staff, casino_a):
     casino_a.schema_version = "older"
     casino_a.save()
     assert "migrated first" in text_of(staff, f"{URL}?user=1")
+
+
+def test_named_bets_and_events_that_were_passed_over_are_shown(staff, filled, casino_a):
+    with use_casino(casino_a.current):
+        first, second = Event.objects.order_by("pk")[:2]
+        market(first.pk, {f"OVER {HOSTILE}": 1.91}, name="TOTALS", line="2.5")
+        market(second.pk, {"HOME": 1.5}, status="suspended")
+    page = text_of(staff, f"{URL}?user=1")
+    assert "TOTALS 2.5" in page
+    assert "PREMATCH" in page
+    assert f"Event {second.pk}: suspended" in page
