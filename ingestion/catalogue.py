@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from django.db import Error, connection
 from django.db.models import F
 from django.db.models.fields.json import KT
 
 from ingestion.errors import AllDatabasesUnavailable, UnusableOption
+from recommendations.storing import FEED_SILENCE
 from recommendations.validation.odds import OddFormat
 from tenants.current_casino import CATALOGUE
 from tenants.models import Casino
@@ -33,7 +35,8 @@ def find_casinos(ids: Iterable[int | None], topic: str = "") -> dict[int, Casino
             own = {"mapping_option": KT(f"options__mapping__{topic}"), "odd_format_option": KT("options__odd_format")}
             casinos = casinos.annotate(**own)
         wanted = [each for each in ids if each is not None]
-        casinos = casinos.defer("recommendation_schema", "options").annotate(stored_catalogue=F("options__catalogue"))
+        stored = {"stored_catalogue": F("options__catalogue"), "feed_silence": F("options__feed_silence_seconds")}
+        casinos = casinos.defer("recommendation_schema", "options").annotate(**stored)
         return casinos.in_bulk(wanted)
 
 
@@ -60,6 +63,15 @@ def _odd_format(option: str | None) -> OddFormat:
     except ValueError as error:
         text = f"the option odd_format can't be used: it is {option!r:.60}, and none of {', '.join(OddFormat)}"
         raise UnusableOption(text) from error
+
+
+def feed_silence_option(casino: Casino) -> timedelta:
+    """After how long without a message a feed of prices is silent. The default, too, if the option is no number."""
+    if hasattr(casino, "feed_silence"):
+        stored = casino.feed_silence
+    else:
+        stored = (casino.options or {}).get("feed_silence_seconds")
+    return timedelta(seconds=stored) if isinstance(stored, int | float) else FEED_SILENCE
 
 
 def require_catalogue() -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from ingestion.catalogue import catalogue_required
 from ingestion.messages.decoding import Rejection, TimeBounds
+from ingestion.messages.partial_formats import PartialFormat
 from ingestion.messages.reading import read_message
 from ingestion.outcomes import DecodedMessage
 from ingestion.topics import Topic
@@ -51,7 +52,7 @@ def _words_of(topic: Topic, casino_ids: Iterable[int | None]) -> Mapping[int | N
 def stored_words(topic: Topic, casino_id: int, options: object) -> Words:
     """No words if they can't be read: one casino's options must not stop the messages of the others. Only users and
     events have a status."""
-    if topic.partial is None:
+    if not isinstance(topic.partial, PartialFormat):
         return NO_WORDS
     try:
         words: Words = getattr(msgspec.convert(options or {}, _StoredOptions).status_words, topic.name)

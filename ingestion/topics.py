@@ -17,10 +17,13 @@ from recommendations.storing import (
     restrict_users,
     store_coupons,
     store_events,
+    store_odds,
     store_recommendations,
     store_users,
 )
+from tenants.models import Casino
 
+from .catalogue import feed_silence_option
 from .errors import BrokerUnavailable
 from .kafka.client import new_admin
 from .kafka.connection_errors import explain, listening
@@ -28,8 +31,10 @@ from .kafka.forwarder import MAX_BYTES
 from .kafka.names import group_on_broker, topic_on_broker
 from .messages.coupons import decode_coupon
 from .messages.decoding import Decode, decode_event, decode_served, decode_user
-from .messages.formats import CouponMessage, EventMessage, ServedMessage, UserMessage
+from .messages.formats import CouponMessage, EventMessage, OddsMessage, ServedMessage, UserMessage
+from .messages.odds import close_unread, decode_odds
 from .messages.partial_formats import PARTIAL_EVENTS, PARTIAL_USERS, PartialFormat
+from .messages.reading import CloseUnread
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +46,10 @@ _FORWARDED_CONFIG = {"retention.ms": "-1", "max.message.bytes": str(MAX_BYTES)}
 
 
 class StoreRows(Protocol):
-    """Stores rows. `message_of` returns the packed message of one of them, for a coupon that waits for its user."""
+    """Stores rows of a casino, which is the current one. `message_of` returns the packed message of one of them, for a
+    coupon that waits for its user."""
 
-    def __call__(self, rows: Sequence[Any], *, message_of: Callable[[Any], bytes]) -> list[Outcome]: ...
+    def __call__(self, rows: Sequence[Any], *, message_of: Callable[[Any], bytes], casino: Casino) -> list[Outcome]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +59,9 @@ class Topic:
     `name` and `group_name` are those of commands, metrics and message counts: without the installation's prefixes.
     `parks_rejected`: a casino's messages are parked beyond its rejection limit. Not where valid messages that are
     parked among them could leave an excluded user or a cancelled event served. `partial`: how a message that is no
-    complete row is read; None where it is rejected. `catalogue_lists`: fields of a row with the lists of the
-    casino's option `catalogue` that they must be in; none if it is not about these messages. `restrict`: stores what
-    parked messages restrict; None where none does.
+    complete row is read, or what it closes; None where it is rejected alone. `catalogue_lists`: fields of a row with
+    the lists of the casino's option `catalogue` that they must be in; none if it is not about these messages.
+    `restrict`: stores what parked messages restrict; None where none does.
     """
 
     name: str
@@ -64,7 +70,7 @@ class Topic:
     message: type[msgspec.Struct]
     decode: Decode
     store: StoreRows
-    partial: PartialFormat | None = None
+    partial: PartialFormat | CloseUnread | None = None
     catalogue_lists: Mapping[str, str] = field(default_factory=dict, hash=False)
     restrict: Callable[[Sequence[Any]], None] | None = None
 
@@ -100,7 +106,7 @@ COUPONS = Topic(
     parks_rejected=True,
     message=CouponMessage,
     decode=decode_coupon,
-    store=store_coupons,
+    store=lambda rows, *, message_of, **_: store_coupons(rows, message_of=message_of),
 )
 USERS = Topic(
     name="users",
@@ -122,7 +128,17 @@ RECOMMENDATIONS = Topic(
     store=lambda rows, **_: store_recommendations(rows),
 )
 
-TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS, RECOMMENDATIONS)}
+ODDS = Topic(
+    name="odds",
+    group_name="recsys-odds",
+    parks_rejected=False,
+    message=OddsMessage,
+    decode=decode_odds,
+    store=lambda rows, *, casino, **_: store_odds(rows, silence=feed_silence_option(casino)),
+    partial=close_unread,
+)
+
+TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS, RECOMMENDATIONS, ODDS)}
 
 
 def topic_names() -> list[str]:

@@ -21,7 +21,7 @@ from ingestion.errors import (
     UploadReadOtherwise,
 )
 from ingestion.mappings.options import ChosenMapping
-from ingestion.topics import COUPONS, EVENTS, USERS, Topic
+from ingestion.topics import COUPONS, EVENTS, ODDS, USERS, Topic
 from ingestion.uploads.ledger import UploadId
 from ingestion.uploads.outcomes import ItemOutcome
 from ingestion.uploads.requests import find_earlier_outcomes, request_upload, store_request
@@ -134,6 +134,17 @@ class CouponsView(MessagesView):
     staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "recommendations.add_purchasedcoupon"}
 
     @docs.takes(COUPONS)
+    def post(self, request: Request) -> Response:
+        return self.ingest(request)
+
+
+class OddsView(MessagesView):
+    """Stores prices of markets, as messages of the topic `odds`."""
+
+    topic = ODDS
+    staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "recommendations.change_event"}
+
+    @docs.takes(ODDS)
     def post(self, request: Request) -> Response:
         return self.ingest(request)
 

@@ -13,6 +13,7 @@ from recommendations.storing import (
     count_offered_outcomes,
     merge_casino_sums,
     prune_casino_tallies,
+    prune_markets,
     prune_recommendations,
 )
 from tenants.models import Casino
@@ -20,6 +21,7 @@ from tenants.routing.connections import casino_atomic
 
 from .base import MaintenanceTask
 
+_KEEP_PRICES = timedelta(days=1)
 ROWS_PER_STEP = 2_000  # takes some ten milliseconds
 
 
@@ -30,6 +32,13 @@ class ServedPruning(MaintenanceTask):
         before = now - timedelta(days=settings.SERVED_RECOMMENDATIONS_DAYS)
         with casino_atomic():
             return prune_recommendations(before, ROWS_PER_STEP) < ROWS_PER_STEP
+
+
+class MarketPruning(MaintenanceTask):
+    """Deletes prices whose event did not come within a day, or ended a day ago; of a casino with prices."""
+
+    def run(self, now: datetime) -> bool:
+        return prune_markets(now - _KEEP_PRICES, ROWS_PER_STEP) < ROWS_PER_STEP
 
 
 class UploadPruning(MaintenanceTask):

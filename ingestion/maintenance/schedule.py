@@ -10,12 +10,12 @@ from django.utils import timezone
 from ingestion import metrics
 from ingestion.outcomes import MessageResult
 from ingestion.storing.casino_store import CasinoStore
-from ingestion.topics import COUPONS, RECOMMENDATIONS, USERS, Topic
+from ingestion.topics import COUPONS, ODDS, RECOMMENDATIONS, USERS, Topic
 from tenants.models import Casino
 
 from .base import MaintenanceTask
 from .expiry import CouponExpiry
-from .pruning import DeadLetterPruning, ServedPruning, TallyMerging, TallyPruning, UploadPruning
+from .pruning import DeadLetterPruning, MarketPruning, ServedPruning, TallyMerging, TallyPruning, UploadPruning
 
 _RETRY_SECONDS = 0.05  # while another process merges the same casino's tallies
 
@@ -26,6 +26,8 @@ def tasks_of_consumer(topic: Topic, store: CasinoStore) -> list[MaintenanceTask]
         return [CouponExpiry(topic, store), TallyPruning(store), TallyMerging(store), UploadPruning(store)]
     if topic is USERS:  # storing a user stores the coupons that waited for it
         return [TallyMerging(store)]
+    if topic is ODDS:
+        return [MarketPruning(store)]
     return [ServedPruning(store)] if topic is RECOMMENDATIONS else [DeadLetterPruning(store)]
 
 
@@ -34,7 +36,10 @@ def run_round(stop: threading.Event, casinos: Iterable[Casino] | None = None) ->
     next round tries again. Raises AllDatabasesUnavailable."""
     store = CasinoStore(COUPONS, _count)
     # pruning tallies merges them first
-    tasks = [CouponExpiry(COUPONS, store), *(kind(store) for kind in (TallyPruning, UploadPruning, ServedPruning))]
+    tasks = [
+        CouponExpiry(COUPONS, store),
+        *(kind(store) for kind in (TallyPruning, UploadPruning, ServedPruning, MarketPruning)),
+    ]
     failures: list[str] = []
     for task in [*tasks, DeadLetterPruning(store)]:
         task.due = [] if casinos is None else list(casinos)

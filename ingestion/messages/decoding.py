@@ -5,7 +5,6 @@ An invalid message becomes a Rejection with a stable code: `no_casino`, `ambiguo
 """
 
 import logging
-import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,7 +18,8 @@ from recommendations.models import UserStatus
 from recommendations.validation import fields
 from recommendations.validation.changes import Change
 from recommendations.validation.fields import EARLIEST, LATEST
-from recommendations.validation.market_texts import named_outcome
+from recommendations.validation.market_texts import market_text, named_outcome
+from recommendations.validation.markets import OddsRow
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import (
@@ -35,12 +35,12 @@ from recommendations.validation.settings_limits import limits
 from .encodings import parse_key, problem_of_encoding
 from .envelope import CASINO_HEADER, Envelope, repeated_header
 from .formats import EventMessage, ServedEventMessage, ServedMessage, UserMessage
+from .market_parts import event_odds, read_markets
+from .problems import problem_of
 from .repeated_fields import resolve_event, resolve_user
 
 logger = logging.getLogger(__name__)
 
-_MISSING = re.compile(r"required field `([^`]*)`")
-_PLACE = re.compile(r"at `\$\.?([^`]*)`")
 _CLOCK_SKEW = timedelta(days=1)
 _EARLIEST_SENT = EARLIEST.timestamp() * 1_000
 _MAX_BYTES_BESIDE = 16_384  # of a message's key and headers, to which a replay adds two
@@ -50,8 +50,9 @@ class Rejection(msgspec.Struct):
     """The reason for a rejection: a stable `code`, and the invalid `field` (empty: the message as a whole).
 
     `sqlstate` is PostgreSQL's code if PostgreSQL refused the row, after this number of `attempts`. `changes` are what
-    the message closes or restricts all the same; `unknown_word` is its status, if that is none of the built-in words.
-    `named_users` are the ids of users in a message that a mapping made; None: the message's own bytes contain them.
+    the message closes or restricts all the same, and `closed_odds` what a message of `odds` closes; `unknown_word` is
+    its status, if that is none of the built-in words. `named_users` are the ids of users in a message that a mapping
+    made; None: the message's own bytes tell.
     """
 
     code: str
@@ -62,6 +63,7 @@ class Rejection(msgspec.Struct):
     changes: tuple[Change, ...] = ()
     unknown_word: str = ""
     named_users: tuple[str, ...] | None = None
+    closed_odds: OddsRow | None = None
 
 
 class Partial(msgspec.Struct):
@@ -191,9 +193,19 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
         status=message.status,
         timestamp=as_of,
     )
+    if not isinstance(message.markets, UnsetType):
+        row.markets = _markets(message, bytes(message.markets), bounds, as_of)
     if not (row.country and row.league):  # blank, which changes nothing: read field by field
         raise InvalidRow("missing", "league" if row.country else "country", "must not be empty")
     return row
+
+
+def _markets(message: EventMessage, given: bytes, bounds: TimeBounds, as_of: datetime) -> OddsRow:
+    if message.producer is None:
+        raise InvalidRow("missing", "producer", "is required with markets")
+    odd_format = bounds.odd_format if message.odd_format is None else parse_format(message.odd_format)
+    read = read_markets(given, odd_format)
+    return event_odds(market_text("producer", message.producer), read, as_of)
 
 
 def _odd(message: EventMessage, bounds: TimeBounds) -> Decimal:
@@ -306,21 +318,5 @@ def _decode_removal(envelope: Envelope, bounds: TimeBounds) -> Removal | Rejecti
     return Removal(id=row_id, timestamp=sent_time(envelope, bounds))
 
 
-_CONSTRAINTS = (
-    ("missing required field", "missing"),
-    ("of length >= ", "missing"),
-    ("of length <= ", "too_long"),
-    (" >= ", "out_of_range"),
-    (" <= ", "out_of_range"),
-)
-
-
 def rejection_of(error: Exception) -> Rejection:
-    text = str(error)
-    if isinstance(error, InvalidRow):
-        return Rejection(error.code, error.field, text)
-    if not isinstance(error, msgspec.ValidationError):
-        return Rejection("malformed", "", text)
-    field = ".".join(match[1] for pattern in (_PLACE, _MISSING) if (match := pattern.search(text)) and match[1])
-    code = next((code for constraint, code in _CONSTRAINTS if constraint in text), "wrong_type")
-    return Rejection(code, field, text)
+    return Rejection(*problem_of(error))

@@ -7,7 +7,7 @@ import msgspec
 from recommendations.validation.rows import Row
 
 _NULLABLE = {"stake_limit", "limit_left"}  # null means "no limit"; an absent field leaves the row's value as it is
-_NOT_SENT = {"source", "natural_key", "former_keys", "unread_selections"}
+_NOT_SENT = {"source", "natural_key", "former_keys", "unread_selections", "lacks_odd", "markets"}
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 

@@ -58,6 +58,11 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "start_time_tbd": FieldText("Whether the hour of the begin is unknown; false by default.", False),
         "status": FieldText("Whether the event can be bet on.", "open"),
         "timestamp": FieldText("The time as of which these values hold.", "2026-06-30T18:00:00Z"),
+        "producer": FieldText("The source of the markets.", "PREMATCH"),
+        "markets": FieldText(
+            "All markets that can be bet on.",
+            [{"market": "TOTALS", "line": 2.5, "outcomes": [{"outcome": "OVER", "odd": 1.91}]}],
+        ),
     },
     "SelectionMessage": _TEXTS_OF_MATCH
     | _TEXTS_OF_OUTCOME
@@ -69,6 +74,28 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "timestamp": FieldText("The time of the purchase.", "2026-06-30T18:00:00Z"),
         "recommended_events": FieldText("The selections, at least one.", None),
         "odd_format": FieldText("How the odds of selections without an odd_format are written.", "decimal"),
+    },
+    "OutcomeMessage": {
+        "outcome": FieldText("The outcome.", "OVER"),
+        "odd": FieldText("The price.", 2.05),
+        "status": FieldText("Whether the outcome can be bet on.", "open"),
+    },
+    "MarketMessage": {
+        "market": FieldText("The market.", "TOTALS"),
+        "line": FieldText("The line.", 2.5),
+        "status": FieldText("Whether the market can be bet on.", "open"),
+        "outcomes": FieldText("All outcomes, at least one.", None),
+    },
+    "HeartbeatMessage": {"complete": FieldText("Whether nothing is missing.", True)},
+    "OddsMessage": {
+        "event_id": FieldText("The casino's own id of the event; of a heartbeat or a status, none.", 7),
+        "producer": FieldText("The source of the prices.", "LIVE"),
+        "timestamp": FieldText("The time as of which the prices hold.", "2026-06-30T18:00:00Z"),
+        "markets": FieldText("The markets that changed.", None),
+        "stop": FieldText("Which markets are suspended.", False),
+        "heartbeat": FieldText("A sign of life, true or an object.", True),
+        "status": FieldText("What the producer says about itself.", "up"),
+        "odd_format": FieldText("How the odds are written.", "decimal"),
     },
     "ServedMessage": {
         "recommendation_id": FieldText(

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from recommendations.validation import odds
 from recommendations.validation.fields import MAX_ODD, MAX_PARTICIPANTS, MAX_STAKE, MAX_TEXT
+from recommendations.validation.markets import MAX_MARKETS, MAX_OUTCOMES
 from recommendations.validation.own_ids import MAX_ID_TEXT
 from tenants.ids import MAX_ID
 
@@ -127,6 +128,46 @@ Participants = Annotated[
 ]
 
 
+# Numbers too: providers number their markets and outcomes.
+MarketText = (
+    Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)] | Annotated[int, Meta(ge=-MAX_ID, le=MAX_ID)] | float
+)
+MarketName = Annotated[MarketText, Meta(description="The market's name or id, stored in upper case.")]
+Line = Annotated[
+    Annotated[str, Meta(max_length=MAX_TEXT)] | float,
+    Meta(description="The market's line, a number or text: 2.5 of a total; absent: it has none."),
+]
+OutcomeName = Annotated[MarketText, Meta(description="The outcome's name or id, stored in upper case.")]
+
+
+_MARKET_STATUS = "open, suspended, closed, settled, cancelled, or a word for one; absent: open; unknown: closed."
+MarketStatusWord = Annotated[str, Meta(description=_MARKET_STATUS)]
+
+
+class OutcomeMessage(msgspec.Struct):
+    """An outcome of a market, with its price. Without a usable one it is closed."""
+
+    outcome: OutcomeName
+    odd: _EventOdd | UnsetType = UNSET
+    status: MarketStatusWord | None = None
+
+
+class MarketMessage(msgspec.Struct):
+    """A market of an event, with all its outcomes: one that it leaves out is closed."""
+
+    market: MarketName
+    outcomes: Annotated[list[OutcomeMessage], Meta(min_length=1, max_length=MAX_OUTCOMES)]
+    line: Line | None = None
+    status: MarketStatusWord | None = None
+
+
+Markets = Annotated[list[MarketMessage], Meta(max_length=MAX_MARKETS)]
+
+
+# Read market by market, so that one that can't be read closes alone.
+EventMarkets = Annotated[msgspec.Raw, Meta(description="All markets: others of the producer are closed.")]
+
+
 class EventMessage(msgspec.Struct):
     """A match, in full, or a one-sided event: open for bets, live, suspended, cancelled or settled. All but what names
     the event may be absent, and stays as it was."""
@@ -147,18 +188,8 @@ class EventMessage(msgspec.Struct):
     participants: Participants | UnsetType = UNSET
     status: Annotated[str, Meta(max_length=MAX_TEXT, description=_EVENT_STATUS)] | None = None
     timestamp: Annotated[Time, Meta(description="Valid as of this time; absent: the sending time.")] | None = None
-
-
-# Numbers too: providers number their markets and outcomes.
-MarketText = (
-    Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)] | Annotated[int, Meta(ge=-MAX_ID, le=MAX_ID)] | float
-)
-MarketName = Annotated[MarketText, Meta(description="The market's name or id, stored in upper case.")]
-Line = Annotated[
-    Annotated[str, Meta(max_length=MAX_TEXT)] | float,
-    Meta(description="The market's line, a number or text: 2.5 of a total; absent: it has none."),
-]
-OutcomeName = Annotated[MarketText, Meta(description="The outcome's name or id, stored in upper case.")]
+    producer: Annotated[MarketText, Meta(description="The source of the markets; required with them.")] | None = None
+    markets: EventMarkets | UnsetType = UNSET
 
 
 class SelectionMessage(msgspec.Struct):
@@ -198,6 +229,32 @@ class RawCouponMessage(_CouponFields):
 
     recommended_events: list[msgspec.Raw]
     id: Id | None = None
+    odd_format: OddFormat | None = None
+
+
+class HeartbeatMessage(msgspec.Struct):
+    """A sign of life of a producer, sent to each partition."""
+
+    complete: Annotated[bool, Meta(description="false: prices before it can't be trusted any more.")] = True
+
+
+class OddsMessage(msgspec.Struct):
+    """Prices of markets of one event, or a stop of its bets, or what a producer says about itself. Markets that it
+    leaves out stay as they were."""
+
+    producer: Annotated[MarketText, Meta(description="The source of the prices; it closes only its own.")]
+    event_id: Reference | None = None
+    timestamp: Annotated[Time, Meta(description="Valid as of this time; absent: the sending time.")] | None = None
+    markets: Markets | UnsetType = UNSET
+    stop: (
+        Annotated[
+            bool | list[MarketText],
+            Meta(description="true: all of the producer's markets of the event are suspended; or a list of markets."),
+        ]
+        | None
+    ) = None
+    heartbeat: HeartbeatMessage | bool | None = None
+    status: Annotated[str, Meta(description="down: the producer's prices are closed; up.")] | None = None
     odd_format: OddFormat | None = None
 
 

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields, status_words
 from recommendations.validation.changes import EventChange, NamedMatch, UserChange
+from recommendations.validation.market_texts import MarketText, market_text
 from recommendations.validation.natural_keys import former_user_keys, user_key
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.rows import EventRow, UserRow
@@ -21,15 +22,13 @@ from .decoding import TimeBounds, parse_end, time_in_json
 from .envelope import Envelope
 from .field_scan import Fields
 from .formats import EventMessage, UserMessage
+from .market_parts import OFF_THE_BOARD, READ_TEXT, event_odds, read_markets
 from .repeated_fields import resolve_event, resolve_user
 from .restrictions import ReadFields, Values, event_restrictions, user_restrictions
 
 NULL = b"null"
-_OFF_THE_BOARD = frozenset(
-    {"", "off", "otb", "offboard", "offtheboard", "n/a", "na", "none", "null", "closed", "suspended", "susp"}
-)
 
-READ_TEXT = msgspec.json.Decoder(str).decode
+_READ_MARKET_TEXT = msgspec.json.Decoder(MarketText).decode
 _READ_TEXTS = msgspec.json.Decoder(list[str]).decode
 _EMPTY = frozenset({NULL, b'""'})
 _NATURAL_KEY = ("name", "surname", "birth_year", "country")
@@ -83,7 +82,7 @@ def _to_come(name: str) -> Read:
 
 def _price(raw: bytes, bounds: TimeBounds, found: Fields) -> Decimal | None:
     """The odd; None where the message says that there is none."""
-    if raw == NULL or (raw.startswith(b'"') and status_words.normalized(READ_TEXT(raw)) in _OFF_THE_BOARD):
+    if raw == NULL or (raw.startswith(b'"') and status_words.normalized(READ_TEXT(raw)) in OFF_THE_BOARD):
         return None
     odd = read_odd("odd", raw, _odd_format(found, bounds.odd_format))
     return None if odd <= 1 else odd
@@ -114,9 +113,23 @@ def _complete_event(found: Fields, read: ReadFields) -> None:
     _complete_sides(found, read)
     has_no_odd = "odd" in read.values and read.values["odd"] is None
     is_full = (EVENT_FIELDS - {"odd"}) <= read.values.keys() and "odd" not in found.values
-    if has_no_odd or is_full:
+    has_markets = _complete_markets(read) and "odd" not in found.values
+    if has_no_odd or is_full or has_markets:
         read.values.pop("odd", None)
-        read.values["is_withheld"] = True
+        read.values["is_withheld"] = read.values["lacks_odd"] = True
+
+
+def _complete_markets(read: ReadFields) -> bool:
+    """Whether the message has markets, which need their producer."""
+    producer, markets = read.values.pop("producer", None), read.values.pop("markets", None)
+    if markets is None:
+        return False
+    if producer is None:
+        if "producer" not in read.unreadable:
+            read.refuse("producer", InvalidRow("missing", "producer", "is required with markets"))
+        return False
+    read.values["markets"] = event_odds(producer, markets, read.values["timestamp"])
+    return True
 
 
 def _complete_sides(found: Fields, read: ReadFields) -> None:
@@ -189,7 +202,19 @@ PARTIAL_EVENTS = PartialFormat(
     lacking=_lacking_event,
     foreign=frozenset({"surname", "birth_year", "recommended_events"}),
     nulls=dict.fromkeys(
-        ("status", "timestamp", "country", "league", "category", "name", "participants", "end_timestamp"), UNSET
+        (
+            "status",
+            "timestamp",
+            "country",
+            "league",
+            "category",
+            "name",
+            "participants",
+            "end_timestamp",
+            "producer",
+            "markets",
+        ),
+        UNSET,
     ),
     blanks=frozenset({"country", "league", "name"}),
     read={
@@ -198,6 +223,8 @@ PARTIAL_EVENTS = PartialFormat(
         "odd": _price,
         "name": _name,
         "participants": _participants,
+        "producer": lambda raw, *_: market_text("producer", _READ_MARKET_TEXT(raw)),
+        "markets": lambda raw, bounds, found: read_markets(raw, _odd_format(found, bounds.odd_format)),
     },
     resolve=resolve_event,
     status_of=status_words.event_status,

@@ -1,7 +1,7 @@
 """Reads a Kafka message: as a complete row; else field by field, as the change of a stored row."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -17,6 +17,7 @@ from .partial_formats import PartialFormat
 
 logger = logging.getLogger(__name__)
 
+CloseUnread = Callable[[Envelope, TimeBounds, Rejection], Rejection]  # adds what a rejected message closes
 SingleContent = AnyRow | Removal | Partial | Rejection
 UNMAPPED = "unmapped"
 _WITHOUT_CASINO = frozenset({"no_casino", "ambiguous_header"})
@@ -33,7 +34,7 @@ Content = SingleContent | Several
 
 def read_message(
     decode: Decode,
-    partial: PartialFormat | None,
+    partial: PartialFormat | CloseUnread | None,
     envelope: Envelope,
     bounds: TimeBounds,
     own_words: Words = NO_WORDS,
@@ -41,7 +42,8 @@ def read_message(
     """The message's row, the change of a stored one, or the reason for its rejection with its closings and
     restrictions.
 
-    `partial` is None for topics whose messages are always complete; `own_words` are the casino's words for a status.
+    `partial` is None for topics whose messages are always complete; `own_words` are the casino's words
+    for a status.
     """
     envelope = without_byte_order_mark(envelope)
     content = decode_message(decode, envelope, bounds)
@@ -50,6 +52,8 @@ def read_message(
         return content
     assert isinstance(content, Rejection)  # noqa: S101 (for the type checker)
     try:
+        if not isinstance(partial, PartialFormat):
+            return partial(envelope, bounds, content)
         return read_field_by_field(partial, envelope, bounds, content, own_words)
     except Exception:  # no single message ends the process
         logger.exception("An error of this program: the message %s can't be read field by field", envelope.place)

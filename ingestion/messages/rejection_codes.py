@@ -25,6 +25,8 @@ REASONS = {
     "the six.",
     "too_many_values": "A sport or gender is new, and the casino has 500 already. List those that it offers in the "
     "option `catalogue`, then replay.",
+    "too_many": "An event has more than 2,000 markets, a market more than 200 outcomes, or a casino more than 30 "
+    "producers. Send fewer.",
     "out_of_range": "A number or a time is outside its valid range: an odd of 1 or less, a negative stake, an event "
     "many years ahead, a coupon more than a day ahead, no selections.",
     "inconsistent": "Two fields contradict each other: an event ends before it begins, a team plays against itself, a "

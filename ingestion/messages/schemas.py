@@ -33,6 +33,8 @@ def _explain(definitions: dict[str, Any], name: str) -> None:
         if not _is_described(part):
             part["description"] = texts[field].text
         items = part.get("items", {}).get("$ref", "").rpartition("/")[2]
+        if items and "examples" not in definitions[items]:
+            _explain(definitions, items)
         part["examples"] = [definitions[items]["examples"] if items else texts[field].example]
     definition["examples"] = [{field: part["examples"][0] for field, part in definition["properties"].items()}]
 

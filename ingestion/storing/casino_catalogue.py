@@ -121,6 +121,7 @@ def _changes(row: Row) -> tuple[Change, ...]:
     offers the user's currency. Of unknown events nothing waits: of each one that is not offered, it would for ever."""
     change = msgspec.structs.replace(change_of(row), makes_row=False, waits=False)
     if isinstance(change, EventChange):
+        change.markets = UNSET
         return (change,)
     limits = {name: getattr(change, name) for name in ("stake_limit", "limit_left")}
     told = {name: value for name, value in limits.items() if value is not None and value is not UNSET}

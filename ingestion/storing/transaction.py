@@ -12,11 +12,14 @@ from ingestion.dead_letters.users import with_users
 from ingestion.errors import DatabaseUnavailable
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope, pack
-from ingestion.messages.reading import Several
+from ingestion.messages.reading import Content, Several
 from ingestion.outcomes import DecodedMessage, MessageResult, Unwanted
 from ingestion.topics import Topic
+from recommendations.models import MAX_PRODUCERS
 from recommendations.storing import Outcome, Result
-from recommendations.validation.rows import CouponRow, Row, UnreadSelection
+from recommendations.validation.changes import EventChange
+from recommendations.validation.markets import MAX_MARKETS, OddsRow
+from recommendations.validation.rows import CouponRow, EventRow, Row, UnreadSelection
 from tenants.models import Casino
 from tenants.routing.connections import casino_atomic, execute
 from tenants.routing.context import use_casino
@@ -35,7 +38,7 @@ REPEATED, SKIPPED = "repeated", "skipped"
 
 SendToDeadLetters = Callable[[Iterable[MessageResult]], None]
 RequireFewRejections = Callable[[Sequence[DecodedMessage]], object]
-Store = Callable[[Topic, Sequence[DecodedMessage]], Sequence[Outcome | Rejection]]
+Store = Callable[[Topic, Casino, Sequence[DecodedMessage]], Sequence[Outcome | Rejection]]
 
 
 def store_messages(
@@ -126,16 +129,16 @@ def _resolve(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage], s
     results = [
         MessageResult.reject(message.envelope, message.content)
         for message in messages
-        if isinstance(message.content, Rejection) and not message.content.changes
+        if isinstance(message.content, Rejection) and not message.rows
     ]
     stored = [message for message in messages if message.rows]
     if stored:
-        outcomes = store(topic, stored)
+        outcomes = store(topic, casino, stored)
         results += [_result_of(message, outcome) for message, outcome in zip(stored, outcomes, strict=True)]
     return results
 
 
-def _store(topic: Topic, messages: Sequence[DecodedMessage]) -> list[Outcome]:
+def _store(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage]) -> list[Outcome]:
     """The outcome of each message's first row."""
     envelopes: dict[int, Envelope] = {}
 
@@ -145,19 +148,19 @@ def _store(topic: Topic, messages: Sequence[DecodedMessage]) -> list[Outcome]:
         return pack(envelopes[id(row)])
 
     rows = [message.rows for message in messages]
-    outcomes = iter(topic.store([*chain.from_iterable(rows)], message_of=packed_message_of))
+    outcomes = iter(topic.store([*chain.from_iterable(rows)], message_of=packed_message_of, casino=casino))
     return [list(islice(outcomes, len(each)))[0] for each in rows]  # noqa: RUF015 (the others are taken too)
 
 
 def _bisect(
-    topic: Topic, messages: Sequence[DecodedMessage], attempt: int = 2, *, is_last: bool = False
+    topic: Topic, casino: Casino, messages: Sequence[DecodedMessage], attempt: int = 2, *, is_last: bool = False
 ) -> list[Outcome | Rejection]:
     """Store behind a savepoint; if PostgreSQL refuses a row, store each half by itself, down to the bad row."""
     try:
         with casino_atomic():
             # deferred constraints would fail at the commit, when the bad row can't be found any more
             execute("SET CONSTRAINTS ALL IMMEDIATE")
-            return list(_store(topic, messages))
+            return list(_store(topic, casino, messages))
     except DatabaseError as error:
         if classify(error) is not DatabaseErrorKind.BAD_ROW:
             raise
@@ -165,10 +168,10 @@ def _bisect(
     if len(messages) > 1:
         middle = len(messages) // 2
         halves = messages[:middle], messages[middle:]
-        return [outcome for half in halves for outcome in _bisect(topic, half, attempt + 1)]
+        return [outcome for half in halves for outcome in _bisect(topic, casino, half, attempt + 1)]
     if isinstance(refusal, IntegrityError) and not is_last:
         # a generated id may have been in use; the sequence's next one may be free
-        return _bisect(topic, messages, attempt + 1, is_last=True)
+        return _bisect(topic, casino, messages, attempt + 1, is_last=True)
     return [Rejection("refused_by_database", "", first_line(refusal), sqlstate_of(refusal), attempt)]
 
 
@@ -180,6 +183,11 @@ _REJECTIONS = {
         "inconsistent",
         "",
         "the event would end before it begins, or a team would play against itself: send all fields of the event",
+    ),
+    Result.TOO_MANY: Rejection(
+        "too_many",
+        "markets",
+        f"the event has {MAX_MARKETS} markets already, or the casino {MAX_PRODUCERS} producers: send fewer",
     ),
     Result.UNKNOWN_USER: Rejection(
         "unknown_user",
@@ -195,14 +203,22 @@ def _result_of(message: DecodedMessage, outcome: Outcome | Rejection) -> Message
         return MessageResult.reject(envelope, content)
     if isinstance(outcome, Rejection):
         return MessageResult.reject(envelope, outcome)
-    if isinstance(content, Unwanted) and outcome.result is Result.NOT_STORED:
+    if outcome.result is Result.NOT_STORED and isinstance(content, Unwanted):
         return MessageResult(envelope, SKIPPED, note=content.note)
-    if isinstance(content, Partial) and outcome.result is Result.NOT_STORED:
+    if outcome.result is Result.NOT_STORED and isinstance(content, Partial):
         return MessageResult.reject(envelope, content.unless_stored)
     if (rejection := _REJECTIONS.get(outcome.result)) is not None:
         return MessageResult(envelope, rejection.code, rejection)
     unread = content.unread_selections if isinstance(content, CouponRow) else None
-    return MessageResult(envelope, outcome.result.value, note=_in_words(unread or ()))
+    return MessageResult(envelope, outcome.result.value, _unread_market(content), _in_words(unread or ()))
+
+
+def _unread_market(content: Content | Unwanted) -> Rejection | None:
+    """The first problem of a message that is stored in part: a dead letter all the same."""
+    row = content.change if isinstance(content, Partial) else content
+    told = row.markets if isinstance(row, EventRow | EventChange) else row
+    unread = told.unread if isinstance(told, OddsRow) else None
+    return None if unread is None else Rejection(unread.code, unread.field, unread.detail)
 
 
 def _in_words(unread: Iterable[UnreadSelection]) -> str:

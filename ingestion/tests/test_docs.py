@@ -13,7 +13,7 @@ from recommendations.validation.status_words import EVENT_WORDS, USER_WORDS
 DOCS = Path(settings.BASE_DIR) / "docs"
 CODE = re.compile(r"""(?:Rejection|InvalidRow)\(\s*"([a-z_]+)\"""")
 CODE_OF_CONSTRAINT = re.compile(r"""^\s*\("[^"]+", "([a-z_]+)"\),""", re.MULTILINE)
-DECODING = Path(settings.BASE_DIR) / "ingestion" / "messages" / "decoding.py"
+DECODING = Path(settings.BASE_DIR) / "ingestion" / "messages" / "problems.py"
 
 
 def test_docs_have_every_rejection_code_with_its_meaning():

@@ -10,6 +10,10 @@ BEGIN
         PERFORM lock_prices();
     END IF;
     PERFORM FROM offer_version WHERE id = 1 FOR UPDATE;
+    IF NOT FOUND THEN -- as after a TRUNCATE
+        INSERT INTO offer_version (id, version) VALUES (1, 0) ON CONFLICT (id) DO NOTHING;
+        PERFORM FROM offer_version WHERE id = 1 FOR UPDATE;
+    END IF;
     RETURN EXISTS (SELECT FROM producers);
 END $$;
 """

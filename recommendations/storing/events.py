@@ -4,11 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
+from msgspec import UNSET
+
 from recommendations.text_ids import Kind, with_stored_ids
 from recommendations.validation.changes import EventChange
 from recommendations.validation.rows import EventRow, Removal
 from tenants.routing.connections import casino_atomic, execute, query
 
+from .event_markets import store_markets, without_markets
+from .markets import lock_prices
 from .outcomes import NOT_STORED, Outcome
 from .removal import remove_events
 from .rows_and_changes import store_rows
@@ -20,8 +24,9 @@ from .upsert_sql import Timed, Upsert, as_json
 _STRICTNESS = (
     "CASE {row}.status WHEN 'OPEN' THEN 0 WHEN 'LIVE' THEN 1 WHEN 'SUSPENDED' THEN 2 WHEN 'CANCELLED' THEN 3 ELSE 4 END"
 )
-# The last to arrive, but for a usable odd after none.
-_IS_AS_WITHHELD = "({new}.is_withheld OR NOT {old}.is_withheld)"
+# The last to arrive, but for a usable odd after none, and for none after what could not be read.
+_WITHHOLDING = "CASE WHEN NOT {row}.is_withheld THEN 0 WHEN {row}.lacks_odd THEN 1 ELSE 2 END"
+_IS_AS_WITHHELD = f"{_WITHHOLDING.format(row='{new}')} >= {_WITHHOLDING.format(row='{old}')}"
 
 # An end that no message told moves with the begin.
 _ESTIMATED_END = (
@@ -48,11 +53,12 @@ EVENTS = Upsert(
         ("category", "text"),
         ("status", "text"),
         ("is_withheld", "boolean"),
+        ("lacks_odd", "boolean"),
         ("timestamp", "timestamptz"),
     ),
     timed=(
         Timed(("status",), f"{_STRICTNESS.format(row='{new}')} > {_STRICTNESS.format(row='{old}')}"),
-        Timed(("odd", "is_withheld"), _IS_AS_WITHHELD),
+        Timed(("odd", "is_withheld", "lacks_odd"), _IS_AS_WITHHELD),
         Timed(
             ("begin_timestamp", "end_timestamp", "end_is_estimated", "start_time_tbd"),
             "true",
@@ -100,13 +106,6 @@ ON CONFLICT (event_id, team_id) DO NOTHING
 """
 
 
-# A trigger takes this lock at each change of events. Taken before the first statement, it lets each call see the
-# changes of the one before: else a removal could delete a later row, or a row just removed could be stored again.
-_LOCK_OFFER = "SELECT 1 FROM offer_version WHERE id = 1 FOR UPDATE"
-# Where the row is missing, as after a TRUNCATE, nothing would be locked, and the first calls could deadlock.
-_MAKE_AND_LOCK = f"INSERT INTO offer_version (id, version) VALUES (1, 0) ON CONFLICT (id) DO NOTHING; {_LOCK_OFFER}"
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class TeamKey:
     """A team: a name within a sport, a country and a category."""
@@ -127,10 +126,14 @@ def _write_teams(teams: Iterable[TeamKey]) -> None:
     execute(_TEAMS, [as_json(sorted(set(teams)))])
 
 
-def lock_offer() -> None:
-    """Serialize this transaction with others that change events."""
-    if not query(_LOCK_OFFER):
-        execute(_MAKE_AND_LOCK)
+def lock_offer() -> bool:
+    """Serialize this transaction with others that change events, and with those that change prices where the casino has
+    producers of some. Returns whether it has.
+
+    A trigger takes the lock at each change of events. Taken before the first statement, it lets each call see the
+    changes of the one before: else a removal could delete a later row, or a row just removed could be stored again."""
+    [(has_prices,)] = query("SELECT lock_offer()")
+    return bool(has_prices)
 
 
 def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outcome]:
@@ -138,18 +141,27 @@ def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outco
 
     A row without an id may be a stored event whose begin changes: see `same_event`. Of several rows of one event, the
     one with the latest `timestamp` wins; of equal ones the last. Of those that have a status, the latest; of equal ones
-    the strictest. Of those with an odd, or found without a usable one, the latest; of equal ones that without.
+    the strictest. Of those with an odd, or found without a usable one, the latest; of equal ones that without. Markets
+    are complete: others of the same producer are closed. A removed event takes its markets with it.
     """
     rows = with_stored_ids(Kind.EVENTS, rows)
+    told = [UNSET if isinstance(row, Removal) else row.markets for row in rows]
     with casino_atomic():
-        lock_offer()
+        if has_markets := any(each is not UNSET for each in told):
+            lock_prices()
+            rows = [without_markets(row) for row in rows]
+        has_prices = lock_offer()
         same = SameEvents()
         identified = same.identify(rows)
         outcomes = iter(store_in_order([*chain.from_iterable(identified)], _store))
         if same.moved:
             rename_moved(same.moved)
         # of a change that is about several events, the first one's
-        return [[*islice(outcomes, len(each)), NOT_STORED][0] for each in identified]
+        stored = [[*islice(outcomes, len(each)), NOT_STORED][0] for each in identified]
+        if not has_markets and not has_prices:
+            return stored
+        found = [each[0] if each else row for each, row in zip(identified, rows, strict=True)]
+        return store_markets(found, told, stored)
 
 
 def _store(rows: Rows) -> list[Outcome]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from recommendations.models import MarketStatus
 from recommendations.text_ids import Kind, stored_id, with_stored_ids
 from recommendations.validation.markets import ALL_MARKETS, Closing, OddsRow
+from recommendations.validation.rows import Removal
 from tenants.routing.connections import casino_atomic, execute, query
 
 from .feeds import Producers
@@ -46,18 +47,19 @@ def lock_prices() -> None:
     execute("SELECT lock_prices()")
 
 
-def store_odds(rows: Sequence[OddsRow], *, silence: timedelta = FEED_SILENCE) -> list[Outcome]:
+def store_odds(rows: Sequence[OddsRow | Removal], *, silence: timedelta = FEED_SILENCE) -> list[Outcome]:
     """Store what messages say about markets and feeds. Of each market line the message with the latest `timestamp`
-    wins; of equal ones the last. A closing counts for its producer's prices as of its time and before. A feed whose
-    messages were sent more than `silence` apart has lost its older prices.
+    wins; of equal ones the last. A closing counts for its producer's prices as of its time and before; a removal
+    closes all markets of its event. A feed whose messages were sent more than `silence` apart has lost its
+    older prices.
 
     STORED: something is new; STORED_IN_PART: it is, and a part could not be read. STALE: all is older than what is
     stored. TOO_MANY: the event has as many markets as allowed, or the casino as many producers.
     """
-    rows = with_stored_ids(Kind.EVENTS, rows)
+    told = with_stored_ids(Kind.EVENTS, [_closing_all(row) if isinstance(row, Removal) else row for row in rows])
     with casino_atomic():
         lock_prices()
-        return write_odds(rows, silence=silence)
+        return write_odds(told, silence=silence)
 
 
 def write_odds(rows: Sequence[OddsRow], *, silence: timedelta = FEED_SILENCE) -> list[Outcome]:
@@ -89,6 +91,10 @@ def prune_markets(before: datetime, limit: int) -> int:
             if lines > _MAX_UNUSED_LINES:
                 execute(_PRUNE_LINES)
         return int(pruned)
+
+
+def _closing_all(removal: Removal) -> OddsRow:
+    return OddsRow(id=removal.id, timestamp=removal.timestamp, closings=(Closing(ALL_MARKETS),))
 
 
 def _told(rows: Sequence[OddsRow], producers: Producers) -> Iterable[Told]:

@@ -99,5 +99,5 @@ def _parts(upsert: Upsert, change: Change) -> Iterator[dict[str, object]]:
     for each in upsert.timed:
         values = {column: getattr(change, column) for column in each.columns}
         told = {column: value for column, value in values.items() if value is not UNSET}
-        if told and told != {"is_withheld": False}:
+        if any(value is not False for value in told.values()):
             yield {"key": str(key), "subject": each.columns[0], "timestamp": change.timestamp, "change": named | told}

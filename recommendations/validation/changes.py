@@ -18,6 +18,7 @@ from msgspec import UNSET, UnsetType
 from recommendations.errors import InvalidRow
 
 from . import fields, status_words
+from .markets import OddsRow
 from .normal_form import key_form
 from .own_ids import OwnId
 from .rows import EventRow, UserRow, status_end
@@ -135,7 +136,8 @@ class NamedMatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventChange(_Change, kw_only=True):
-    """`is_withheld`: the message has no usable odd, or could not be read; False with each odd. A begin without
+    """`is_withheld`: the message has no usable odd, or could not be read; False with each odd. `lacks_odd`: it could be
+    read. `markets` are as of the change's time. A begin without
     `start_time_tbd` is known to the hour. `name` is that of a one-sided event; it changes no match. `match` names an
     event without an id, whose `natural_key` is then found."""
 
@@ -169,12 +171,16 @@ class EventChange(_Change, kw_only=True):
     category: str | UnsetType = UNSET
     status: str | UnsetType = UNSET
     is_withheld: bool | UnsetType = UNSET
+    lacks_odd: bool | UnsetType = UNSET
+    markets: OddsRow | UnsetType = UNSET
     match: NamedMatch | None = None
 
     def __post_init__(self) -> None:
         _Change.__post_init__(self)
         if isinstance(self.odd, Decimal):
             self.is_withheld = False
+        if isinstance(self.is_withheld, bool) and (self.lacks_odd is UNSET or not self.is_withheld):
+            self.lacks_odd = False
         begin, end = self.begin_timestamp, self.end_timestamp
         if begin is not UNSET and self.start_time_tbd is UNSET:
             self.start_time_tbd = False
@@ -218,6 +224,8 @@ class EventChange(_Change, kw_only=True):
             start_time_tbd=bool(self.start_time_tbd),
             odd=self.odd or None,
             is_withheld=not self.odd or self.is_withheld is True,
+            lacks_odd=not self.odd and (self.is_withheld is not True or self.lacks_odd is True),
+            markets=self.markets,
             status=self.status or None,
             timestamp=self.timestamp,
         )
@@ -234,7 +242,7 @@ class EventChange(_Change, kw_only=True):
     @property
     def restrictions(self) -> tuple[object, ...]:
         """The values of which, at equal timestamps, the strictest win."""
-        return self.status, self.is_withheld
+        return self.status, self.is_withheld, self.lacks_odd
 
 
 Change = UserChange | EventChange

@@ -18,6 +18,7 @@ from tenants.ids import MAX_ID
 
 from . import fields, status_words
 from .market_texts import named_outcome
+from .markets import OddsRow
 from .natural_keys import coupon_key, event_key, former_user_keys, user_key
 from .normal_form import key_form
 from .own_ids import OwnId
@@ -129,8 +130,8 @@ class MatchFields(msgspec.Struct, kw_only=True):
 class EventRow(MatchFields, kw_only=True):
     """`timestamp` is the time of the row's state; a row without one replaces any other. A row without `status` keeps a
     stored event's; a new event is open. `is_withheld` is False if the row has a usable odd. Only the first message of
-    an event may lack an odd (the event is withheld) or an end (it is estimated). `participants` are those of a
-    one-sided event, if known."""
+    an event may lack an odd (the event is withheld, with `lacks_odd` for that alone) or an end (it is estimated).
+    `participants` are those of a one-sided event, if known. `markets` are as of the row's time."""
 
     id: OwnId | None = None
     begin_timestamp: datetime
@@ -141,8 +142,10 @@ class EventRow(MatchFields, kw_only=True):
     participants: tuple[str, ...] | None = None
     status: str | None = None
     is_withheld: bool = False
+    lacks_odd: bool = False
     timestamp: datetime | None = None
     natural_key: UUID | None = None
+    markets: OddsRow | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         MatchFields.__post_init__(self)
@@ -330,7 +333,7 @@ class Removal(msgspec.Struct, kw_only=True):
 
 MutableRow = UserRow | EventRow  # a later row replaces an earlier one; coupons are final
 Row = MutableRow | CouponRow  # the rows that casinos send
-AnyRow = Row | ServedRow
+AnyRow = Row | ServedRow | OddsRow
 
 
 def status_end(status: str | None, until: datetime, since: datetime) -> datetime | None:

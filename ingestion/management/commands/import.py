@@ -15,7 +15,7 @@ from ingestion.files.mapped import file_mapping
 from ingestion.files.reading import FileReading, read_by_mapping, read_plain
 from ingestion.files.rejections import RejectionReport
 from ingestion.files.source import STDIN, FileFormat, digest_of, find_format, format_of, open_source
-from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic
+from ingestion.topics import COUPONS, EVENTS, ODDS, TOPICS, USERS, Topic
 from tenants.management.cli.arguments import ready_casino
 from tenants.management.cli.progress import ProgressBar
 from tenants.models import Casino
@@ -29,7 +29,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("topic", choices=[topic.name for topic in (EVENTS, USERS, COUPONS)])
+        parser.add_argument("topic", choices=[topic.name for topic in (EVENTS, USERS, COUPONS, ODDS)])
         parser.add_argument("file", metavar="FILE", help="the file; - for standard input")
         parser.add_argument("--casino", type=as_id, required=True, metavar="ID", help="the casino's id")
         parser.add_argument("--format", choices=[*FileFormat], help="of the file (default: by its name)")

@@ -72,4 +72,4 @@ def test_accepted_messages_and_what_rejected_ones_restrict_can_be_stored(casino_
             rows = accepted[topic.name]
             assert len(rows) > 100
             for begin in range(0, len(rows), 500):
-                topic.store(rows[begin : begin + 500], message_of=lambda row: b"")
+                topic.store(rows[begin : begin + 500], message_of=lambda row: b"", casino=casino_a)

@@ -1,0 +1,77 @@
+"""The markets in messages of events, which are complete, and the markets of removed and of new events."""
+
+from collections.abc import Sequence
+from copy import copy
+
+from django.utils import timezone
+from msgspec import UNSET, UnsetType
+
+from recommendations.validation.changes import EventChange
+from recommendations.validation.markets import OddsRow
+from recommendations.validation.rows import EventRow, Removal
+from tenants.routing.connections import query
+
+from .markets import remove_markets, write_odds
+from .offered_by import flip_offered_by
+from .outcomes import Outcome, Result
+
+Row = EventRow | EventChange | Removal
+
+_OF_NO_EVENT = frozenset({Result.ID_TAKEN, Result.NOT_STORED, Result.CONTRADICTS, Result.REMOVED})
+_UNCHANGED = frozenset({Result.DUPLICATE, Result.STALE})
+_BY_NATURAL_KEY = "SELECT natural_key, id FROM events WHERE natural_key = ANY(%s)"
+
+
+def without_markets(row: Row) -> Row:
+    """The row as it is written; these very rows stay, for a transaction that is tried again."""
+    if isinstance(row, Removal) or row.markets is UNSET:
+        return row
+    row = copy(row)
+    row.markets = UNSET
+    return row
+
+
+def store_markets(
+    rows: Sequence[Row],
+    told: Sequence[OddsRow | UnsetType],
+    outcomes: Sequence[Outcome],
+) -> list[Outcome]:
+    """Store the markets that messages told beside these stored rows. The outcomes, with what became of the markets. The
+    transaction holds the locks of the prices and of the offer."""
+    if removed := [row.id for row, each in zip(rows, outcomes, strict=True) if each.result is Result.REMOVED]:
+        remove_markets([each for each in removed if isinstance(each, int)])
+    ids = _stored_ids(rows, outcomes)
+    places = [place for place, each in enumerate(told) if each is not UNSET and ids[place] is not None]
+    odds = [_of_event(rows[place], told[place], ids[place]) for place in places]
+    merged = list(outcomes)
+    for place, of_markets in zip(places, write_odds(odds) if odds else (), strict=True):
+        merged[place] = _merged(outcomes[place], of_markets, ids[place])
+    flip_offered_by({each.id for each in outcomes if each.result is Result.STORED and each.id is not None})
+    return merged
+
+
+def _stored_ids(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> list[int | None]:
+    """The events' ids; None for what is not stored."""
+    keys = [row.natural_key for row in rows if not isinstance(row, Removal) and row.natural_key is not None]
+    by_key = dict(query(_BY_NATURAL_KEY, [keys])) if keys else {}
+    found: list[int | None] = []
+    for row, outcome in zip(rows, outcomes, strict=True):
+        if isinstance(row, Removal) or outcome.result in _OF_NO_EVENT:
+            found.append(None)
+        else:
+            found.append(outcome.id or (row.id if isinstance(row.id, int) else by_key.get(row.natural_key)))
+    return found
+
+
+def _of_event(row: Row, told: OddsRow | UnsetType, event_id: int | None) -> OddsRow:
+    odds = copy(told)
+    assert isinstance(odds, OddsRow)  # noqa: S101 (for the type checker)
+    odds.id, odds.timestamp, odds.is_complete = event_id, row.timestamp or timezone.now(), True
+    return odds
+
+
+def _merged(of_event: Outcome, of_markets: Outcome, event_id: int | None) -> Outcome:
+    if of_markets.result in {Result.STORED_IN_PART, Result.TOO_MANY}:
+        return Outcome(of_markets.result, event_id)
+    is_change = of_markets.result is Result.STORED and of_event.result in _UNCHANGED
+    return Outcome(Result.UPDATED, event_id) if is_change else of_event
