@@ -105,13 +105,18 @@ class ProduceCommand(BaseCommand):
         self.stdout.write(f"{self.topic.name}: {counted(sender.sent, 'message')} sent")
 
     def _send(self, sender: Sender, stop: threading.Event, rng: random.Random, options: dict[str, Any]) -> None:
-        ids, count, rate = _ids(options["casinos"]), options["count"], options["rate"]
+        count, rate = options["count"], options["rate"]
         if rate is None:
-            send_rounds(sender, self.topic, ids, rng, stop, interval=options["interval"], count=count)
+            send_rounds(
+                sender, self.topic, _ids(options["casinos"]), rng, stop, interval=options["interval"], count=count
+            )
             return
-        casinos = _active_casinos(ids)
-        messages = generate_load(self.topic, casinos, rng, options["bad_ratio"])
+        messages = generate_load(self.topic, self.casinos(options), rng, options["bad_ratio"])
         send_at_rate(sender, self.topic, messages, stop, rate=rate, count=count)
+
+    def casinos(self, options: dict[str, Any]) -> list[Casino]:
+        """Those of --casinos, or every active one. Raises CommandError."""
+        return _active_casinos(_ids(options["casinos"]))
 
 
 def _ids(text: str | None) -> list[int] | None:

@@ -25,9 +25,12 @@ _STATUSES = [EventStatus.OPEN] * 17 + [EventStatus.SUSPENDED] * 2 + [EventStatus
 
 
 class GeneratedMessage(msgspec.Struct):
+    """Goes to the partition of its key, unless it names one."""
+
     casino_id: int
     key: str
     value: bytes
+    partition: int | None = None
 
 
 def generate_load(

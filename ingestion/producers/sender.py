@@ -30,6 +30,7 @@ from .load_generator import GeneratedMessage
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 30
+_BY_KEY = -1  # librdkafka's RD_KAFKA_PARTITION_UA
 _TICK_SECONDS = 0.01  # shorter waits are accumulated
 
 DUMMIES: dict[str, Callable[..., Row]] = {"users": dummy_user, "events": dummy_event, "coupons": dummy_coupon}
@@ -60,14 +61,17 @@ class Sender:
     def send_row(self, topic: str, casino_id: int, row: Row, *, key: str) -> None:
         self.send(topic, encode_row(row), headers={CASINO_HEADER: str(casino_id)}, key=key)
 
-    def send(self, topic: str, value: bytes, *, headers: dict[str, str], key: str) -> None:
+    def send(
+        self, topic: str, value: bytes, *, headers: dict[str, str], key: str, partition: int | None = None
+    ) -> None:
         """Queue a message to the topic of this name without prefix, waiting while the queue is full. Messages with the
         same key keep their order."""
         name = topic_on_broker(topic)
+        chosen = _BY_KEY if partition is None else partition
         while True:
             try:
                 self._producer.produce(
-                    name, value, key=key, headers=list(headers.items()), on_delivery=self._on_delivery
+                    name, value, key=key, headers=list(headers.items()), on_delivery=self._on_delivery, partition=chosen
                 )
             except BufferError:
                 self._producer.poll(0.1)
@@ -75,6 +79,10 @@ class Sender:
                 self._producer.poll(0)
                 self.sent += 1
                 return
+
+    def count_partitions(self, topic: str) -> int:
+        name = topic_on_broker(topic)
+        return len(self._producer.list_topics(name, timeout=self._flush_seconds).topics[name].partitions)
 
     def flush(self) -> None:
         self._producer.flush(self._flush_seconds)
@@ -140,7 +148,7 @@ def send_at_rate(
     began = time.monotonic()
     for message in messages if count is None else islice(messages, count):
         headers = {CASINO_HEADER: str(message.casino_id)}
-        sender.send(topic.name, message.value, headers=headers, key=message.key)
+        sender.send(topic.name, message.value, headers=headers, key=message.key, partition=message.partition)
         ahead = sender.sent / rate - (time.monotonic() - began) if rate else 0.0
         if stop.wait(ahead) if ahead > _TICK_SECONDS else stop.is_set():
             return
