@@ -15,6 +15,7 @@ from uuid import uuid4
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User as Login
 from django.db import transaction
+from msgspec import UNSET
 
 from tenants.access.limits import charge
 from tenants.models import Casino
@@ -249,9 +250,9 @@ def _served_event(event: RecommendedEvent) -> ServedEvent:
         event.event_id,
         event.odd,
         event.score,
-        market=event.market or None,
-        line=event.line or None,
-        outcome=event.outcome or None,
+        market=event.market or UNSET,
+        line=event.line or UNSET,
+        outcome=event.outcome or UNSET,
     )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from django.dispatch import Signal
+from msgspec import UNSET, UnsetType
 
 from recommendations.event_names import event_name
 from recommendations.validation.own_ids import OwnId
@@ -99,14 +100,14 @@ recommendation_served = Signal()
 
 class ServedEvent(msgspec.Struct, frozen=True):
     """A recommended event with its odd at that time; `score` is None where the recommender gave none. `market`, `line`
-    and `outcome` of one that was chosen by its markets."""
+    and `outcome` of one that was chosen by its markets; else they are not sent."""
 
     event_id: int
     odd: Decimal | float
     score: float | None = None
-    market: str | None = None
-    line: str | None = None
-    outcome: str | None = None
+    market: str | UnsetType = UNSET
+    line: str | UnsetType = UNSET
+    outcome: str | UnsetType = UNSET
 
 
 class ServedRecommendation(msgspec.Struct, frozen=True, kw_only=True):
