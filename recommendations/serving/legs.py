@@ -63,7 +63,7 @@ class _Search:
             # what was passed over may have kept others out of the slip: they are looked at again without it
             if len(self.passed_over) == known or len(self.passed_over) >= MAX_LOOKED_AT:
                 return found
-            looked_at = min(looked_at * _GROWTH, MAX_LOOKED_AT)
+            looked_at = min(looked_at * _GROWTH, MAX_LOOKED_AT - len(self.passed_over))
 
     def candidates(self, at_most: int) -> list[int]:
         """The places that the slip would take if each event had a price, without those that have none."""

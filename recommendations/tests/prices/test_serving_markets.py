@@ -1,5 +1,6 @@
 """Recommendations of a casino whose events have markets."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -190,6 +191,16 @@ class TestFeeds:
         heard(partition=1, seconds_ago=11)
         assert chosen() == []
 
+    def test_a_partition_that_falls_silent_closes_the_feed_on_time(self):
+        heard(partition=0)
+        heard(partition=1, seconds_ago=1.7)
+        assert len(chosen(feed_silence_seconds=2)) == 1
+        time.sleep(0.4)
+        heard(partition=0)
+        assert chosen(feed_silence_seconds=2) == []
+        heard(partition=1)
+        assert len(chosen(feed_silence_seconds=2)) == 1
+
     def test_a_producer_with_heartbeats_that_was_never_heard_is_silent(self):
         Feed.objects.all().delete()
         assert chosen() == []
@@ -253,6 +264,21 @@ class TestQueries:
             slip()
         assert "price" not in asked.captured_queries[0]["sql"]
         assert "market" not in asked.captured_queries[0]["sql"]
+
+
+def test_behind_hundreds_of_closed_events_the_slip_is_short_and_never_wrong(django_assert_num_queries):
+    for event in EventFactory.create_batch(300):
+        market(event.pk, status="suspended")
+    last = Event.objects.latest("pk").pk
+    Market.objects.filter(event_id=last).update(status="open")
+    read_offer(datetime.now(UTC))
+    with queries_of(django_assert_num_queries, 5):  # 4, 16, 64 and 172 events are looked at
+        served = slip()
+    assert served.recommended_events == ()
+    assert {each.reason for each in served.passed_over} == {"suspended"}
+    Market.objects.filter(event_id__lt=last - 200).delete()
+    Event.objects.filter(pk__lt=last - 200).update(offered_by=0)
+    assert [event_id for event_id, *_ in chosen()] == [last]
 
 
 def execute(sql):
