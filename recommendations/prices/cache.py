@@ -14,12 +14,13 @@ from django.conf import settings
 from tenants.process_state import register
 from tenants.routing.connections import current_alias
 
-from .event_prices import EventPrices
+from .event_prices import EventPrices, unpack
 from .lines import Lines
 
 # In place of the ids of changed events: too many, or a version that this database's log doesn't have.
 FORGET_PRICES, FORGET_ALL = 0, -1
 _ROOM_AFTER_EVICTION = 0.75
+_BYTES_OF_ROW = 150  # of the object and its entry
 
 
 class KeptPrices:
@@ -30,13 +31,13 @@ class KeptPrices:
     def __init__(self, version: int | None = None) -> None:
         self.version = version
         self.lines = Lines()
-        self.rows: dict[int, EventPrices] = {}
+        self.rows: dict[int, bytes] = {}  # packed
         self.nbytes = 0
 
     def forget(self, event_ids: Iterable[int]) -> None:
         for event_id in event_ids:
             if (row := self.rows.pop(event_id, None)) is not None:
-                self.nbytes -= row.nbytes
+                self.nbytes -= len(row) + _BYTES_OF_ROW
 
     def forget_rows(self) -> None:
         self.rows.clear()
@@ -94,10 +95,12 @@ class PriceCache:
             return {}
         with self._lock:
             rows = known.kept.rows
-            return {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
+            packed = {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
+        return {event_id: unpack(row) for event_id, row in packed.items()}
 
     def put(self, known: KnownPrices, version: int | None, rows: Mapping[int, EventPrices]) -> None:
         """Keep rows of a query that read this version in the same statement, unless the kept ones are of a later."""
+        packed = {event_id: row.packed() for event_id, row in rows.items()}
         with self._lock:
             kept = known.kept
             if version is None or self._kept.get(known.alias) is not kept:
@@ -107,8 +110,8 @@ class PriceCache:
             if version < kept.version:
                 return
             kept.forget(rows)
-            kept.rows.update(rows)
-            kept.nbytes += sum(row.nbytes for row in rows.values())
+            kept.rows.update(packed)
+            kept.nbytes += sum(len(row) + _BYTES_OF_ROW for row in packed.values())
             self._make_room(known.alias)
 
     def clear(self) -> None:

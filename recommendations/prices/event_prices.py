@@ -16,7 +16,7 @@ LineArray = np.ndarray[Any, np.dtype[np.void]]
 # `shift`: the number of the line's first outcome, minus its place in `odds`; `outcomes`: how many; `refusal`: that of
 # the status, or of a line that can't be read; `as_of`: Unix seconds.
 LINE = np.dtype([("shift", "<i4"), ("producer", "u1"), ("refusal", "u1"), ("outcomes", "<u2"), ("as_of", "<f8")])
-_BYTES_OF_OBJECTS = 400  # of both arrays and the entries that hold them
+_BYTES_OF_COUNT = 4
 
 # line ids, producers, statuses, as_of (Unix seconds), odds of each line
 PriceColumns = tuple[Sequence[int], Sequence[int], Sequence[str], Sequence[float], Sequence[Sequence[int]]]
@@ -29,9 +29,9 @@ class EventPrices:
     lines: LineArray
     odds: Odds
 
-    @property
-    def nbytes(self) -> int:
-        return _BYTES_OF_OBJECTS + self.lines.nbytes + self.odds.nbytes
+    def packed(self) -> bytes:
+        """Lines, odds and the number of lines: one object takes a third less memory than two arrays."""
+        return self.lines.tobytes() + self.odds.tobytes() + len(self.lines).to_bytes(_BYTES_OF_COUNT, "little")
 
     def numbers(self) -> Codes:
         """Those of the outcomes, in the casino's `Lines`; shape (n,)."""
@@ -42,6 +42,14 @@ class EventPrices:
     def line_of(self, place: int) -> int:
         """The place in `lines` of the outcome at `place` in `odds`."""
         return int(self.lines["outcomes"].cumsum().searchsorted(place, side="right"))
+
+
+def unpack(packed: bytes) -> EventPrices:
+    """The prices of `EventPrices.packed`, read-only."""
+    count = int.from_bytes(packed[-_BYTES_OF_COUNT:], "little")
+    size = count * LINE.itemsize
+    odds = np.frombuffer(packed, np.int32, (len(packed) - _BYTES_OF_COUNT - size) // 4, size)
+    return EventPrices(np.frombuffer(packed, LINE, count), odds)
 
 
 NO_PRICES = EventPrices(np.empty(0, LINE), np.empty(0, np.int32))
