@@ -146,13 +146,15 @@ def _closing_of(raw: bytes) -> Closing:
 
 def _outcome(given: _Outcome, number: int, place: str, odd_format: OddFormat, found: ReadMarkets) -> tuple[str, int]:
     """The outcome's name and its odd in thousandths, 0 if it is closed."""
-    name = market_text(f"outcomes[{number}].outcome", given.outcome)
-    inner = f"{place}.outcomes[{number}]"
-    if given.status is not None and _status(given.status, inner, found) != MarketStatus.OPEN:
+    try:
+        name = market_text("outcome", given.outcome)
+    except InvalidRow as error:
+        raise InvalidRow(error.code, f"outcomes[{number}].outcome", error.problem) from error
+    if given.status is not None and _status(given.status, f"{place}.outcomes[{number}]", found) != MarketStatus.OPEN:
         return name, CLOSED_ODD
     odd = read_thousandths(bytes(given.odd), odd_format)
     if isinstance(odd, InvalidRow):
-        found.note(odd, inner)
+        found.note(odd, f"{place}.outcomes[{number}]")
         return name, CLOSED_ODD
     return name, odd
 
