@@ -108,4 +108,5 @@ def content_of(row: Any) -> Content:
 
 def _selection(selection: Selection | dict[str, Any]) -> Content:
     fields = selection if isinstance(selection, dict) else msgspec.structs.asdict(selection)
-    return tuple(float(fields[name]) if name == "odd" else fields[name] for name in Selection.__struct_fields__)
+    sent = {name: value for name, value in fields.items() if value is not msgspec.UNSET}
+    return tuple(sorted((name, float(value) if name == "odd" else value) for name, value in sent.items()))
