@@ -87,6 +87,7 @@ bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two 
 	$(BIN)/python -m benchmarks.recommend
 	$(BIN)/python -m benchmarks.recommend --events 100000 --workers 1
 	$(BIN)/python -m benchmarks.lists
+	$(BIN)/python -m benchmarks.markets --part writing
 	$(BIN)/python -m benchmarks.scoring
 	$(BIN)/python -m benchmarks.odds_changes
 	$(BIN)/python -m benchmarks.offer

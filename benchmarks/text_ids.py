@@ -34,7 +34,7 @@ from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Place
 from ingestion.messages.reading import read_message
-from ingestion.outcomes import DecodedMessage
+from ingestion.messages.results import DecodedMessage
 from ingestion.storing.transaction import store_messages
 from ingestion.topics import COUPONS
 from recommendations.services import configure

@@ -29,6 +29,7 @@ from .serving.batch_turns import USERS_OF_TURN, batch_turns
 from .serving.configuration import configurations
 from .serving.configuration_patch import patch_options, patch_schema
 from .serving.engine import RecommendationRequest, build_recommendation, build_recommendations
+from .serving.explanation import explanation_of
 from .serving.id_types import check_id_types
 from .serving.load import build_user_context, find
 from .serving.options import options_as_json, parse_options
@@ -264,25 +265,3 @@ def purchase(*, user_id: OwnId, now: datetime) -> list[int]:
         raise UserNotFound("User not found")
     coupons = [dummy_coupon(random.Random(), user_id=stored_id, now=now) for _ in range(DUMMY_COUPONS)]
     return [outcome.id for outcome in store_coupons(coupons) if outcome.id is not None]
-
-
-def explanation_of(recommendation: Recommendation) -> dict[str, Any]:
-    """The `explanation` of an answer: which recommender, and the score and reasons of each event."""
-    return {
-        "recommender": recommendation.recommender,
-        "fallback_step": recommendation.fallback_step,
-        "model_version": recommendation.model_version,
-        "confidence": recommendation.confidence,
-        "refusal": recommendation.refusal,
-        "events": [
-            {"event_id": event.own_id, "score": event.score, "reasons": list(event.reasons)}
-            | ({"outcome_score": event.outcome_score} if event.market else {})
-            for event in recommendation.recommended_events
-        ],
-    } | _explain_passed_over(recommendation)
-
-
-def _explain_passed_over(recommendation: Recommendation) -> dict[str, Any]:
-    """Explain the missing price of each event that ranked high enough; nothing if there is no such event."""
-    passed_over = [{"event_id": each.own_id, "reason": each.reason} for each in recommendation.passed_over]
-    return {"passed_over": passed_over} if passed_over else {}

@@ -151,7 +151,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-CSRF_FAILURE_VIEW = "recommendations.api.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "recommendations.api.error_statuses.csrf_failure"
 LOGIN_URL = "admin:login"
 
 # --- Recommendations -------------------------------------------------------------------------------------------------
@@ -358,7 +358,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.MultiPartParser",
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "recommendations.api.negotiation.ApiContentNegotiation",
-    "EXCEPTION_HANDLER": "recommendations.api.errors.answer_error",
+    "EXCEPTION_HANDLER": "recommendations.api.error_statuses.answer_error",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "COERCE_DECIMAL_TO_STRING": False,
 }

@@ -14,7 +14,7 @@ urlpatterns = [
     path("", include("tenants.http.urls")),
 ]
 
-handler400 = "recommendations.api.errors.bad_request"
-handler403 = "recommendations.api.errors.permission_denied"
-handler404 = "recommendations.api.errors.page_not_found"
-handler500 = "recommendations.api.errors.server_error"
+handler400 = "recommendations.api.error_statuses.bad_request"
+handler403 = "recommendations.api.error_statuses.permission_denied"
+handler404 = "recommendations.api.error_statuses.page_not_found"
+handler500 = "recommendations.api.error_statuses.server_error"

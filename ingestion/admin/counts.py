@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from ingestion.models import MessageCount, PartitionOffset, Upload
-from recommendations.admin.casino_table import CasinoTableAdmin
+from recommendations.admin.base_table import CasinoTableAdmin
 
 
 @admin.register(MessageCount)

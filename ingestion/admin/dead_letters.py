@@ -23,7 +23,7 @@ from ingestion.errors import IngestionError
 from ingestion.messages.rejection_codes import REASONS
 from ingestion.models import DeadLetter
 from ingestion.topics import TOPICS
-from recommendations.admin.casino_table import CasinoTableAdmin
+from recommendations.admin.base_table import CasinoTableAdmin
 from recommendations.admin.filters import FixedChoiceFilter
 from recommendations.admin.widgets import CappedPaginator
 from tenants.models import UnassignedDeadLetter

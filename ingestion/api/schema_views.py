@@ -11,9 +11,10 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from ingestion.schema_documents import encoded_schema
 from ingestion.topics import TOPICS
 from recommendations.api import openapi as docs
+
+from .schema_documents import encoded_schema
 
 _CACHE_SECONDS = 3_600
 _TOPIC = OpenApiParameter("topic", {"type": "string", "enum": [*TOPICS]}, OpenApiParameter.PATH)

@@ -21,9 +21,9 @@ from ingestion.kafka.errors import log_or_raise
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.kafka.topic_identity import TopicIdentity
-from ingestion.maintenance.schedule import tasks_of_consumer
+from ingestion.maintenance.tasks import tasks_of_consumer
 from ingestion.messages.envelope import Envelope, open_message
-from ingestion.outcomes import MessageResult
+from ingestion.messages.results import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.storing.dispatch import BatchStore
 from ingestion.topics import Topic, create_topics

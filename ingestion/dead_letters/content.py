@@ -8,7 +8,7 @@ from uuid import uuid4
 import msgspec
 
 from ingestion.messages.envelope import REPLAYS_HEADER, Envelope, Headers, Place, casino_id_of, header
-from ingestion.outcomes import MessageResult
+from ingestion.messages.results import MessageResult
 from ingestion.topics import Topic
 from tenants.models.dead_letter import DeadLetterColumns
 from tenants.numbers import parse_whole_number

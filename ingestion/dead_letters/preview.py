@@ -12,11 +12,11 @@ from ingestion.errors import UnusableOption
 from ingestion.mappings.errors import InvalidMapping, NoSuchMapping
 from ingestion.mappings.options import stored_mapping
 from ingestion.mappings.reading import read_mapped, unknown_words
+from ingestion.mappings.status_words import own_words_of, read_own_words
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import Envelope
 from ingestion.messages.reading import Content, Several, read_message
-from ingestion.outcomes import DecodedMessage, Unwanted
-from ingestion.own_words import own_words_of, read_own_words
+from ingestion.messages.results import DecodedMessage, Unwanted
 from ingestion.topics import TOPICS, Topic
 from tenants.models import Casino, DeadLetterState
 

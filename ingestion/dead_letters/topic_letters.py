@@ -14,7 +14,7 @@ from ingestion.kafka.partition_reader import read_partition
 from ingestion.kafka.watermarks import watermarks
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import Envelope, Place, header, open_message
-from ingestion.outcomes import MessageResult
+from ingestion.messages.results import MessageResult
 from ingestion.topics import Topic
 from tenants.models.dead_letter import DeadLetterState
 from tenants.numbers import parse_whole_number

@@ -13,8 +13,8 @@ from ingestion.catalogue import catalogue_required
 from ingestion.kafka.names import without_prefix
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import Envelope
+from ingestion.messages.results import MessageResult
 from ingestion.models import DeadLetter
-from ingestion.outcomes import MessageResult
 from ingestion.topics import Topic
 from tenants.models.dead_letter import DeadLetterColumns, UnassignedDeadLetter
 from tenants.routing.context import get_current_casino

@@ -14,11 +14,11 @@ import msgspec
 from msgspec import inspect
 
 from ingestion.errors import UnreadableFile
+from ingestion.mappings.numbered_rows import InvalidCsv, numbered_rows
 from ingestion.mappings.parse_fields import LIST_FIELDS
-from ingestion.numbered_rows import InvalidCsv, numbered_rows
 from ingestion.uploads.store import UploadedMessage
 
-from .left_out import LeftOutColumns
+from .left_out_columns import LeftOutColumns
 
 _NULL = "null"
 _SHOWN = 60  # characters of a first line

@@ -7,10 +7,10 @@ import msgspec
 from django.utils import timezone
 
 from ingestion.errors import UnreadableFile
-from ingestion.file_place import FilePlace
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Door
-from ingestion.outcomes import DecodedMessage, MessageResult
+from ingestion.messages.file_place import FilePlace
+from ingestion.messages.results import DecodedMessage, MessageResult
 from ingestion.topics import Topic
 from ingestion.uploads.ledger import Progress, UploadId, find_progress, restart_upload
 from ingestion.uploads.store import UploadedMessage, UploadStore

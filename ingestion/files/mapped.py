@@ -10,23 +10,23 @@ from typing import IO, Any
 import msgspec
 
 from ingestion.errors import UnreadableFile
-from ingestion.file_place import FilePlace
 from ingestion.mappings.apply import DocumentMapper
 from ingestion.mappings.columns import names_read
 from ingestion.mappings.documents import encoding_of, find_items, read_document, read_rows
 from ingestion.mappings.errors import InvalidMapping, NoSuchMapping, UnreadableDocument
 from ingestion.mappings.format import Mapping
+from ingestion.mappings.numbered_rows import InvalidCsv
 from ingestion.mappings.options import ChosenMapping, choose_mapping
 from ingestion.mappings.parse import parse_mapping
 from ingestion.mappings.tree import read_yaml
-from ingestion.numbered_rows import InvalidCsv
+from ingestion.messages.file_place import FilePlace
 from ingestion.topics import Topic
 from ingestion.uploads.mapped import uploaded
 from ingestion.uploads.store import UploadedMessage
 from recommendations.validation.settings_limits import limits
 from tenants.models import Casino
 
-from .left_out import LeftOutColumns
+from .left_out_columns import LeftOutColumns
 from .readers import read_lines, telling_damage
 
 MAX_BYTES = 268_435_456  # of a document in JSON or XML, which is read into memory

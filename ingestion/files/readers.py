@@ -12,7 +12,7 @@ from recommendations.validation.settings_limits import limits
 
 from .csv_rows import read_csv
 from .json_items import read_json
-from .left_out import LeftOutColumns
+from .left_out_columns import LeftOutColumns
 from .source import FileFormat
 
 _BLANK = b" \t\r\n"

@@ -9,7 +9,7 @@ from ingestion.mappings.options import ChosenMapping
 from ingestion.topics import Topic
 from ingestion.uploads.store import UploadedMessage
 
-from .left_out import LeftOutColumns
+from .left_out_columns import LeftOutColumns
 from .mapped import read_mapped
 from .readers import read_messages
 from .source import FileFormat, unpacked

@@ -7,8 +7,8 @@ from typing import IO, Self
 
 import msgspec
 
-from ingestion.file_place import FilePlace
-from ingestion.outcomes import MessageResult
+from ingestion.messages.file_place import FilePlace
+from ingestion.messages.results import MessageResult
 
 
 class RejectionReport:

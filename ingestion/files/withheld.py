@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from ingestion.file_place import FilePlace
 from ingestion.messages.decoding import Partial, Rejection
-from ingestion.outcomes import DecodedMessage
+from ingestion.messages.file_place import FilePlace
+from ingestion.messages.results import DecodedMessage
 from ingestion.topics import EVENTS, Topic
 from ingestion.uploads.store import UploadedMessage
 

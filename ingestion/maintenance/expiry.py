@@ -9,7 +9,7 @@ from django.conf import settings
 from ingestion.kafka.names import without_prefix
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import casino_id_of, unpack
-from ingestion.outcomes import MessageResult
+from ingestion.messages.results import MessageResult
 from ingestion.storing.casino_store import CasinoStore
 from ingestion.storing.ledger import write_counts
 from ingestion.storing.transaction import count_results

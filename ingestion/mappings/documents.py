@@ -14,10 +14,9 @@ from xml.parsers.expat import ExpatError
 
 import xmltodict
 
-from ingestion.numbered_rows import InvalidCsv, numbered_rows
-
 from .errors import UnreadableDocument
 from .format import Mapping, Source
+from .numbered_rows import InvalidCsv, numbered_rows
 from .values import AMBIGUOUS, kind_of
 
 MAX_DEPTH = 64

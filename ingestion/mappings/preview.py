@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from ingestion.file_place import FilePlace
 from ingestion.messages.decoding import Partial, Rejection, TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Place
+from ingestion.messages.file_place import FilePlace
 from ingestion.messages.reading import Several, SingleContent
 from ingestion.topics import TOPICS, Topic
 from recommendations.validation.rows import Removal

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from ingestion.catalogue import mapping_option, odd_format_option
 from ingestion.errors import UnusableOption
+from ingestion.mappings.status_words import read_own_words
 from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.envelope import Envelope
 from ingestion.messages.reading import read_message
-from ingestion.outcomes import DecodedMessage
-from ingestion.own_words import read_own_words
+from ingestion.messages.results import DecodedMessage
 from ingestion.topics import Topic
 from recommendations.validation.odds import OddFormat
 from tenants.models import Casino

@@ -7,9 +7,9 @@ from ingestion.mappings.errors import InvalidMapping, NoSuchMapping
 from ingestion.mappings.options import stored_mapping
 from ingestion.mappings.processor_time import ProcessorTime
 from ingestion.mappings.reading import read_mapped, unknown_words
+from ingestion.mappings.status_words import own_words_of
 from ingestion.messages.decoding import TimeBounds
-from ingestion.outcomes import DecodedMessage
-from ingestion.own_words import own_words_of
+from ingestion.messages.results import DecodedMessage
 from ingestion.topics import Topic
 from recommendations.validation.status_words import NO_WORDS, Words
 

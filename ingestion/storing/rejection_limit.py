@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from ingestion.errors import RejectionLimitExceeded, TooManyRejections
-from ingestion.outcomes import DecodedMessage
+from ingestion.messages.results import DecodedMessage
 
 logger = logging.getLogger(__name__)
 

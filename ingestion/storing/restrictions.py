@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from django.db import DatabaseError, Error
 
-from ingestion.outcomes import DecodedMessage
+from ingestion.messages.results import DecodedMessage
 from ingestion.topics import Topic
 from recommendations.validation.changes import Change, change_of
 from recommendations.validation.restricting import restricting_parts

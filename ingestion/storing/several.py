@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ingestion.messages.reading import Several
-from ingestion.outcomes import DecodedMessage, MessageResult
+from ingestion.messages.results import DecodedMessage, MessageResult
 from recommendations.storing import Result
 
 EMPTY = "empty"  # the outcome of a document without items

@@ -13,7 +13,7 @@ from ingestion.errors import DatabaseUnavailable
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope, pack
 from ingestion.messages.reading import Content, Several
-from ingestion.outcomes import DecodedMessage, MessageResult, Unwanted
+from ingestion.messages.results import DecodedMessage, MessageResult, Unwanted
 from ingestion.topics import Topic
 from recommendations.models import MAX_PRODUCERS
 from recommendations.storing import Outcome, Result

@@ -7,7 +7,7 @@ import msgspec
 
 from ingestion.errors import UploadChanged, UploadInProgress, UploadReadOtherwise
 from ingestion.messages.envelope import Door
-from ingestion.outcomes import DecodedMessage, MessageResult
+from ingestion.messages.results import DecodedMessage, MessageResult
 from ingestion.storing.ledger import OutcomeCount, write_counts
 from tenants.routing.connections import casino_connection, execute, query
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from ingestion.outcomes import MessageResult
+from ingestion.messages.results import MessageResult
 
 REJECTED = "rejected"
 _MOST_KINDS = 250  # different outcomes of one upload

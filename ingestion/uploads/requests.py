@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from ingestion.errors import UploadReadOtherwise
 from ingestion.messages.envelope import Door
-from ingestion.outcomes import MessageResult
+from ingestion.messages.results import MessageResult
 from ingestion.storing.transaction import REPEATED
 from ingestion.topics import Topic
 from tenants.models import Casino

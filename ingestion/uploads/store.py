@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from ingestion import metrics
 from ingestion.catalogue import stored_odd_format
-from ingestion.file_place import FilePlace
+from ingestion.mappings.status_words import stored_words
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Door, Envelope, Headers, Place
+from ingestion.messages.file_place import FilePlace
 from ingestion.messages.reading import read_message, removed_as_of, with_problems
-from ingestion.outcomes import DecodedMessage, MessageResult
-from ingestion.own_words import stored_words
+from ingestion.messages.results import DecodedMessage, MessageResult
 from ingestion.storing.ledger import Ledger, OutcomeCount, write_counts
 from ingestion.storing.transaction import SendToDeadLetters, store_messages
 from ingestion.topics import Topic

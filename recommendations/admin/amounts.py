@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from recommendations.models import User
 from recommendations.validation.currencies import shown_amount
 
-from .casino_table import CasinoTableAdmin
+from .base_table import CasinoTableAdmin
 
 
 class UserAmountsAdmin(CasinoTableAdmin):

@@ -21,7 +21,7 @@ from tenants.numbers import counted
 from tenants.routing.context import use_casino
 
 from .amounts import UserAmountsAdmin, in_currency
-from .casino_table import CasinoTableAdmin
+from .base_table import CasinoTableAdmin
 from .filters import (
     CurrencyFilter,
     FavoriteSportFilter,

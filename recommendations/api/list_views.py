@@ -7,8 +7,9 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from recommendations import anonymous, services
+from recommendations import services
 from recommendations.errors import EventNotFound, IdNotOfType, UserNotFound
+from recommendations.serving import anonymous
 from recommendations.serving.request_filters import FILTERS, parse_filters
 from recommendations.validation.own_ids import parse_own_id
 from tenants.models import Scope

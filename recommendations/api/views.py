@@ -26,7 +26,7 @@ from tenants.http.request_state import request_state
 from tenants.models import Casino, Scope
 
 from . import openapi as docs
-from .errors import KINDS
+from .error_statuses import KINDS
 from .names import check_fields, check_parameters
 from .renderers import PiecewiseJSONRenderer
 from .serializers import UsersSerializer

@@ -175,3 +175,8 @@ class Recommender(ABC):
         """Sentences for the user that explain the high score of the event at `place` of the offer, the most important
         first; none where chance or the order of the offer decided."""
         return []
+
+
+def share_of_last_bets(number: int, last: int, name: str) -> str:
+    """The reason that `number` of the user's `last` bets were on this team, league, sport or market."""
+    return f"{number} of your last {last} bets were on {name}"

@@ -5,7 +5,7 @@ import numpy as np
 from recommendations.offer.arrays import add_entries
 from recommendations.validation.identity import name_of
 
-from .base import ProfilePart, Recommender, Scores, ScoringContext
+from .base import ProfilePart, Recommender, Scores, ScoringContext, share_of_last_bets
 
 
 class Inference(Recommender):
@@ -29,4 +29,4 @@ class Inference(Recommender):
         league, recent = context.offer.league[place], context.profile.recent
         bets = sum(each.league == league for each in recent)
         name = name_of(league)
-        return [f"{bets} of your last {len(recent)} bets were on {name}"] if bets > 1 and name else []
+        return [share_of_last_bets(bets, len(recent), name)] if bets > 1 and name else []

@@ -14,7 +14,7 @@ from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES
 from recommendations.tallies.selections import BAND_BOUNDS
 from recommendations.tallies.trends import Trends
 
-from .outcomes import CasinoOutcomes, OutcomeTaste
+from .outcome_choice import CasinoOutcomes, OutcomeTaste
 
 Named = Sequence[tuple[str, str, str]]  # market, line and outcome by number; grows only
 Thousandths = np.ndarray[Any, np.dtype[np.int32]]  # of decimal odds

@@ -11,7 +11,7 @@ from recommendations.offer.arrays import Codes, add_entries
 from recommendations.tallies.selections import BAND_BOUNDS, RecentSelection
 from recommendations.validation.identity import name_of
 
-from .base import ProfilePart, Recommender, Scores, ScoringContext, soonest_first
+from .base import ProfilePart, Recommender, Scores, ScoringContext, share_of_last_bets, soonest_first
 
 # The weight of each attribute. Teams count most, as the sum of two columns.
 IMPORTANCE = {"sport": 1.0, "league": 1.0, "country": 0.5, "home_team": 0.75, "away_team": 0.75, "odds_band": 0.5}
@@ -48,7 +48,7 @@ class Profile(Recommender):
         """Texts with the number of the last bets that share a team, the league or the sport with the event."""
         last = context.profile.recent[-LAST_BETS:]
         return [
-            f"{number} of your last {len(last)} bets were on {name_of(value)}"
+            share_of_last_bets(number, len(last), name_of(value))
             for number, value in values_shared(last, context.offer, place)
             if number >= _LEAST_SHARED
         ]

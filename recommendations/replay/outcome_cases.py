@@ -9,7 +9,7 @@ import numpy as np
 
 from recommendations.offer.arrays import Floats
 from recommendations.recommenders.base import NOBODY, BettingProfile
-from recommendations.recommenders.outcomes import OfferedOutcomes, outcome_taste, score_outcomes
+from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
 from recommendations.tallies.outcome_keys import (
     OFFERED_ATTRIBUTES,
     OUTCOME_ATTRIBUTES,

@@ -10,7 +10,7 @@ from recommendations.prices.lines import Lines, Outcome
 from recommendations.prices.price_rules import PriceRules
 from recommendations.recommenders.base import BettingProfile
 from recommendations.recommenders.numbered_outcomes import NumberedTaste, outcome_table
-from recommendations.recommenders.outcomes import OfferedOutcomes, OutcomeTaste, outcome_reasons, outcome_taste
+from recommendations.recommenders.outcome_choice import OfferedOutcomes, OutcomeTaste, outcome_reasons, outcome_taste
 from recommendations.tallies.trends import Trends
 
 from .options import Options

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from ingestion.schema_documents import encode_document, encoded_schema
+from ingestion.api.schema_documents import encode_document, encoded_schema
 from ingestion.topics import TOPICS
 from recommendations.serving.options import options_schema
 

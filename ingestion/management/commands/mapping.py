@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from ingestion.catalogue import stored_odd_format
 from ingestion.errors import IngestionError
-from ingestion.file_place import FilePlace
 from ingestion.files.source import FileFormat, find_format, open_source, unpacked
 from ingestion.mappings.errors import NoSuchMapping
 from ingestion.mappings.format import Mapping
@@ -19,9 +18,10 @@ from ingestion.mappings.options import use_mapping
 from ingestion.mappings.parse import parse_mapping
 from ingestion.mappings.preview import ACCEPTED, PARTIAL, REMOVES, PreviewedMessage, preview
 from ingestion.mappings.shipped import shipped_mapping, shipped_names, shipped_text
+from ingestion.mappings.status_words import stored_words
 from ingestion.mappings.tree import Node, as_json, read_yaml
 from ingestion.messages.decoding import TimeBounds
-from ingestion.own_words import stored_words
+from ingestion.messages.file_place import FilePlace
 from ingestion.topics import TOPICS
 from recommendations.errors import InvalidConfiguration
 from recommendations.validation.status_words import NO_WORDS

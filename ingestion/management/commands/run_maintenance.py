@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ingestion.errors import AllDatabasesUnavailable
-from ingestion.maintenance.schedule import run_round
+from ingestion.maintenance.tasks import run_round
 from ingestion.management.base_commands import stop_on_signals
 from tenants.management.cli.arguments import ready_casinos
 from tenants.models import Casino

@@ -12,7 +12,7 @@ from ingestion.errors import SharedFailure
 from ingestion.maintenance.expiry import CouponExpiry
 from ingestion.maintenance.pruning import TallyMerging, TallyPruning
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place, pack
-from ingestion.outcomes import MessageResult
+from ingestion.messages.results import MessageResult
 from ingestion.storing import rejection_limit
 from ingestion.storing.casino_store import CasinoStore
 from ingestion.tests.kafka_client import Until, consume, send

@@ -10,8 +10,8 @@ from ingestion.dead_letters.write import DeadLetters
 from ingestion.kafka.client import client_config
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import Door, Envelope, Place
+from ingestion.messages.results import MessageResult
 from ingestion.models import DeadLetter, PartitionOffset
-from ingestion.outcomes import MessageResult
 from ingestion.tests.decoded_messages import envelope_of as sent_envelope
 from ingestion.tests.kafka_client import NOW, committed, consume, in_second_group, send
 from ingestion.tests.manage_processes import IN_PROCESSES

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from django.core.management import CommandError, call_command
 
-from ingestion.files.left_out import LeftOutColumns
+from ingestion.files.left_out_columns import LeftOutColumns
 from ingestion.files.mapped import read_mapped
 from ingestion.mappings.shipped import shipped_mapping
 from ingestion.tests.mappings.mapping_of import mapping_of, problems_of

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingestion.errors import UnreadableFile
 from ingestion.files.csv_rows import read_csv
 from ingestion.files.json_items import read_json
-from ingestion.files.left_out import LeftOutColumns
+from ingestion.files.left_out_columns import LeftOutColumns
 from ingestion.files.readers import read_lines, read_messages
 from ingestion.files.source import FileFormat, format_of, unpacked
 from ingestion.tests.decoded_messages import envelope_of, read

@@ -14,8 +14,8 @@ from ingestion.dead_letters.replay import replay
 from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.maintenance.expiry import CouponExpiry
 from ingestion.messages.envelope import Door
+from ingestion.messages.results import MessageResult
 from ingestion.models import DeadLetter, MessageCount, PartitionOffset
-from ingestion.outcomes import MessageResult
 from ingestion.producers.sender import Sender
 from ingestion.status.lag import measure_lag
 from ingestion.status.parked import list_parked

@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from ingestion.maintenance.expiry import CouponExpiry
+from ingestion.messages.results import MessageResult
 from ingestion.models import MessageCount
-from ingestion.outcomes import MessageResult
 from ingestion.storing.casino_store import CasinoStore
 from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.decoded_messages import body_of

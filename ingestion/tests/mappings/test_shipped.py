@@ -8,7 +8,7 @@ import pytest
 from ingestion.mappings.reading import read_mapped
 from ingestion.mappings.shipped import shipped_mapping, shipped_names
 from ingestion.messages.decoding import TimeBounds
-from ingestion.outcomes import DecodedMessage
+from ingestion.messages.results import DecodedMessage
 from ingestion.storing.transaction import store_messages
 from ingestion.tests.closing_messages import NOW
 from ingestion.tests.decoded_messages import envelope_of

@@ -16,7 +16,7 @@ from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import Envelope, Place
 from ingestion.messages.reading import read_message
 from ingestion.messages.rejection_codes import REASONS
-from ingestion.outcomes import DecodedMessage
+from ingestion.messages.results import DecodedMessage
 from ingestion.tests.mutations import good_messages, mutate
 from ingestion.topics import COUPONS, EVENTS, RECOMMENDATIONS, USERS
 from recommendations.storing import store_users

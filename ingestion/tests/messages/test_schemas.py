@@ -4,10 +4,10 @@ import jsonschema  # type: ignore[import-untyped]  # comes with schemathesis
 import msgspec
 import pytest
 
+from ingestion.api.schema_documents import encoded_schema, schema_document
 from ingestion.messages.decoding import Rejection, TimeBounds, decode_message
 from ingestion.messages.envelope import Envelope, Place
 from ingestion.messages.field_texts import FIELD_TEXTS
-from ingestion.schema_documents import encoded_schema, schema_document
 from ingestion.tests.kafka_client import NOW
 from ingestion.topics import TOPICS
 from tenants.tests.api_clients import bearing, make_key

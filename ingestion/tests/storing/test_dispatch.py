@@ -7,7 +7,7 @@ from ingestion.kafka.client import client_config
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.messages.envelope import header
-from ingestion.outcomes import MessageResult
+from ingestion.messages.results import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.storing import rejection_limit
 from ingestion.storing.dispatch import BatchStore

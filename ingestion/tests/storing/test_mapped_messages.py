@@ -10,8 +10,8 @@ from ingestion.kafka.client import client_config
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.messages.decoding import Rejection
+from ingestion.messages.results import MessageResult
 from ingestion.models import DeadLetter, MessageCount
-from ingestion.outcomes import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.storing import mapped_messages
 from ingestion.storing.dispatch import BatchStore

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ingestion.messages.decoding import Rejection
 from ingestion.messages.envelope import Door, Envelope, Place
-from ingestion.outcomes import MessageResult
+from ingestion.messages.results import MessageResult
 from ingestion.uploads.outcomes import ItemOutcome, StoredOutcomes, decode_outcomes
 
 MESSAGES = 10_000

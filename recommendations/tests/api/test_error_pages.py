@@ -6,7 +6,7 @@ from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
-from recommendations.api.errors import bad_request, server_error
+from recommendations.api.error_statuses import bad_request, server_error
 from tenants.http.error_responses import error_page_or_json
 from tenants.http.middleware import RequestStateMiddleware
 from tenants.tests.api_clients import bearing, make_key

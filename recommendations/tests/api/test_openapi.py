@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from recommendations.api.error_codes import ERROR_CODES
-from recommendations.api.errors import KINDS
+from recommendations.api.error_statuses import KINDS
 from recommendations.services import configure
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory
 from tenants.routing.context import use_casino

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recommendations import anonymous
 from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.serving import anonymous
 from recommendations.serving.request_filters import RequestFilters
 from recommendations.serving.slip_completion import SlipSelection
 from recommendations.tests.factories import EventFactory, selection

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
-from recommendations import anonymous
 from recommendations.models import Event
+from recommendations.serving import anonymous
 from recommendations.serving.request_filters import RequestFilters
 from recommendations.storing import store_coupons, store_events
 from recommendations.storing.casino_tallies import merge_casino_sums

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from recommendations.recommenders.base import BettingProfile
 from recommendations.recommenders.numbered_outcomes import NumberedTaste, outcome_table
-from recommendations.recommenders.outcomes import OfferedOutcomes, outcome_taste, score_outcomes
+from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.trends import Trends
 

@@ -8,7 +8,7 @@ import pytest
 
 from recommendations.models import CasinoTally, Market, MarketLine, MarketStatus, PendingCasinoSums
 from recommendations.recommenders.base import NOBODY
-from recommendations.recommenders.outcomes import OfferedOutcomes, outcome_taste, score_outcomes
+from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
 from recommendations.storing import (
     count_offered_outcomes,
     prune_casino_tallies,

@@ -25,7 +25,7 @@ from recommendations.tallies.selections import BAND_BOUNDS
 from recommendations.tallies.trends import Trends
 from recommendations.validation.fields import SEPARATOR
 
-from .base import BettingProfile
+from .base import BettingProfile, share_of_last_bets
 from .profile import LAST_BETS, SMOOTHING
 
 _MARKET, _LINE, _OUTCOME, _BAND = OUTCOME_ATTRIBUTES
@@ -160,7 +160,7 @@ def _lifts(casino: CasinoOutcomes, profile: BettingProfile, attribute: str) -> d
 def _last_bets(taste: OutcomeTaste, market: str) -> str:
     last = taste.profile.recent[-LAST_BETS:]
     number = sum(each.market == market and each.sport == taste.casino.sport for each in last)
-    return f"{number} of your last {len(last)} bets were on {market}" if number >= _LEAST_SHARED else ""
+    return share_of_last_bets(number, len(last), market) if number >= _LEAST_SHARED else ""
 
 
 def _usual_odds(taste: OutcomeTaste, odd: float) -> str:

@@ -9,7 +9,7 @@ from ingestion.catalogue import catalogue_required
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.partial_formats import PartialFormat
 from ingestion.messages.reading import read_message
-from ingestion.outcomes import DecodedMessage
+from ingestion.messages.results import DecodedMessage
 from ingestion.topics import Topic
 from recommendations.serving.options import NO_STATUS_WORDS, StatusWords
 from recommendations.validation.status_words import NO_WORDS, Words

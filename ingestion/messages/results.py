@@ -4,11 +4,12 @@ from typing import Self
 
 import msgspec
 
-from ingestion.messages.decoding import Partial, Rejection
-from ingestion.messages.envelope import Envelope
-from ingestion.messages.reading import Content, Several
 from recommendations.validation.changes import Change
 from recommendations.validation.rows import AnyRow, Removal
+
+from .decoding import Partial, Rejection
+from .envelope import Envelope
+from .reading import Content, Several
 
 
 class Unwanted(msgspec.Struct):

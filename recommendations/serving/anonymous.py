@@ -11,23 +11,23 @@ from uuid import uuid4
 
 import msgspec
 
+from recommendations.errors import CasinoNotConfigured, EventNotFound
+from recommendations.recommenders.base import NOBODY, BettingProfile, Recommender
+from recommendations.recommenders.registry import get_recommender
+from recommendations.recommenders.similar import Similar, profile_of
+from recommendations.validation.own_ids import OwnId
 from tenants.access.limits import charge
 from tenants.models import Casino
 
-from .errors import CasinoNotConfigured, EventNotFound
-from .recommenders.base import NOBODY, BettingProfile, Recommender
-from .recommenders.registry import get_recommender
-from .recommenders.similar import Similar, profile_of
-from .services import explanation_of
-from .serving.configuration import Configuration, configurations
-from .serving.engine import CasinoContext, RecommendationRequest, UserContext, build_recommendation
-from .serving.load import find
-from .serving.output_schema import apply_schema, without_user
-from .serving.recommendation import Recommendation
-from .serving.request_filters import RequestFilters, require_offered
-from .serving.session_profile import profile_of_session, session_reasons, tallies_of
-from .serving.slip_completion import SlipSelection, place_in
-from .validation.own_ids import OwnId
+from .configuration import Configuration, configurations
+from .engine import CasinoContext, RecommendationRequest, UserContext, build_recommendation
+from .explanation import explanation_of
+from .load import find
+from .output_schema import apply_schema, without_user
+from .recommendation import Recommendation
+from .request_filters import RequestFilters, require_offered
+from .session_profile import profile_of_session, session_reasons, tallies_of
+from .slip_completion import SlipSelection, place_in
 
 _SIMILAR, _POPULAR = Similar(), get_recommender("trending")
 

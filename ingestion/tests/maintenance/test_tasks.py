@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from ingestion.maintenance.schedule import run_round
+from ingestion.maintenance.tasks import run_round
 from ingestion.models import DeadLetter, Upload
 from ingestion.tests.api.conftest import Sender
 from ingestion.tests.database_outages import database_unavailable

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from .messages.schemas import schema
-from .topics import TOPICS
+from ingestion.messages.schemas import schema
+from ingestion.topics import TOPICS
 
 
 def schema_document(topic: str) -> dict[str, Any]:

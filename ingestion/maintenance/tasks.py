@@ -8,7 +8,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from ingestion import metrics
-from ingestion.outcomes import MessageResult
+from ingestion.messages.results import MessageResult
 from ingestion.storing.casino_store import CasinoStore
 from ingestion.topics import COUPONS, ODDS, RECOMMENDATIONS, USERS, Topic
 from tenants.models import Casino

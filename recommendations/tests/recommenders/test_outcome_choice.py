@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommendations.recommenders.base import NOBODY, BettingProfile
-from recommendations.recommenders.outcomes import (
+from recommendations.recommenders.outcome_choice import (
     OfferedOutcomes,
     outcome_reasons,
     outcome_taste,

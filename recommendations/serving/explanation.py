@@ -1,0 +1,27 @@
+"""The `explanation` of an answer, for `explain=1`."""
+
+from typing import Any
+
+from .recommendation import Recommendation
+
+
+def explanation_of(recommendation: Recommendation) -> dict[str, Any]:
+    """The `explanation` of an answer: which recommender, and the score and reasons of each event."""
+    return {
+        "recommender": recommendation.recommender,
+        "fallback_step": recommendation.fallback_step,
+        "model_version": recommendation.model_version,
+        "confidence": recommendation.confidence,
+        "refusal": recommendation.refusal,
+        "events": [
+            {"event_id": event.own_id, "score": event.score, "reasons": list(event.reasons)}
+            | ({"outcome_score": event.outcome_score} if event.market else {})
+            for event in recommendation.recommended_events
+        ],
+    } | _explain_passed_over(recommendation)
+
+
+def _explain_passed_over(recommendation: Recommendation) -> dict[str, Any]:
+    """Explain the missing price of each event that ranked high enough; nothing if there is no such event."""
+    passed_over = [{"event_id": each.own_id, "reason": each.reason} for each in recommendation.passed_over]
+    return {"passed_over": passed_over} if passed_over else {}
