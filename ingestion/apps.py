@@ -1,5 +1,6 @@
 """Kafka: storing messages, and publishing served recommendations."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
@@ -17,13 +18,13 @@ class IngestionConfig(AppConfig):
         from recommendations.storing.rows_of_users import ROWS_OF_USERS, RowsOfUsers
         from tenants.lifecycle.doctor.installation import INSTALLATION_SYMPTOMS
 
-        from . import checks  # noqa: F401  # registers the system checks
         from .dead_letters.export import count_bytes, export_dead_letters
         from .dead_letters.users import erase_dead_letters
         from .kafka.settings_check import check_settings
         from .producers.publisher import publisher
         from .status.doctor import full_dead_letters, parked_messages, unread_topics
 
+        import_module("ingestion.checks")  # registers the system checks
         check_settings()
         INSTALLATION_SYMPTOMS.extend((parked_messages, full_dead_letters, unread_topics))
         ROWS_OF_USERS["dead_letters"] = RowsOfUsers(erase_dead_letters, export_dead_letters, count_bytes)

@@ -19,5 +19,5 @@ from operations.middleware import EarlyRefusal
 
 application = EarlyRefusal(in_django)
 
-get_resolver().url_patterns  # noqa: B018 (imports all views before the first request)
+list(get_resolver().url_patterns)  # imports all views before the first request
 freeze()

@@ -25,7 +25,8 @@ _MAX_REPLAYS = 2**31 - 1
 def columns_of(topic: Topic, result: MessageResult, now: datetime) -> dict[str, Any]:
     """The columns of a rejected message's dead letter."""
     envelope, rejection = result.envelope, result.rejection
-    assert rejection is not None, "only rejected messages are dead letters"  # noqa: S101 (for the type checker)
+    if rejection is None:
+        raise ValueError(f"The message {envelope.place} is not rejected: it is no dead letter.")
     headers = None if envelope.headers is None else msgspec.json.encode(envelope.headers).decode()
     users = users_in(topic, envelope, rejection) if result.user_ids is None else result.user_ids
     return {

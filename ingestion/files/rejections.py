@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import msgspec
 
+from ingestion.messages.decoding import Rejection
 from ingestion.messages.file_place import FilePlace
 from ingestion.messages.results import MessageResult
 
@@ -42,10 +43,12 @@ class RejectionReport:
         self._file.flush()
 
     def _line(self, result: MessageResult) -> bytes:
-        rejection = result.rejection
-        assert rejection is not None  # noqa: S101 (for the type checker)
-        parts = {"code": rejection.code, "field": rejection.field, "detail": rejection.detail}
+        parts = _problem_of(result.rejection) if result.rejection is not None else {}
         return msgspec.json.encode(msgspec.to_builtins(self.places[_number(result)]) | parts) + b"\n"
+
+
+def _problem_of(rejection: Rejection) -> dict[str, Any]:
+    return {"code": rejection.code, "field": rejection.field, "detail": rejection.detail}
 
 
 def _number(result: MessageResult) -> int:

@@ -39,6 +39,9 @@ class PreviewedMessage(msgspec.Struct, frozen=True):
     restricts: dict[str, Any]
 
 
+_FIRST = FilePlace(message=1)
+
+
 def preview(
     mapping: Mapping,
     raw: bytes | None,
@@ -46,7 +49,7 @@ def preview(
     key: bytes | None,
     bounds: TimeBounds,
     own_words: Words,
-    first: FilePlace = FilePlace(message=1),  # noqa: B008 (it never changes)
+    first: FilePlace = _FIRST,
 ) -> list[PreviewedMessage]:
     """The messages of one document, read as the consumer reads them. `first` is the place of its first message."""
     topic = TOPICS[mapping.messages]

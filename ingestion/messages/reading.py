@@ -47,10 +47,10 @@ def read_message(
     """
     envelope = without_byte_order_mark(envelope)
     content = decode_message(decode, envelope, bounds)
-    is_rejected = isinstance(content, Rejection) and content.code not in _WITHOUT_CASINO
-    if not is_rejected or partial is None or envelope.value is None:
+    if not isinstance(content, Rejection) or content.code in _WITHOUT_CASINO:
         return content
-    assert isinstance(content, Rejection)  # noqa: S101 (for the type checker)
+    if partial is None or envelope.value is None:
+        return content
     try:
         if not isinstance(partial, PartialFormat):
             return partial(envelope, bounds, content)

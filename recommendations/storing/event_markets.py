@@ -41,10 +41,13 @@ def store_markets(
     if removed := [row.id for row, each in zip(rows, outcomes, strict=True) if each.result is Result.REMOVED]:
         remove_markets([each for each in removed if isinstance(each, int)])
     ids = _stored_ids(rows, outcomes)
-    places = [place for place, each in enumerate(told) if each is not UNSET and ids[place] is not None]
-    odds = [_of_event(rows[place], told[place], ids[place]) for place in places]
+    odds = {
+        place: _of_event(rows[place], each, ids[place])
+        for place, each in enumerate(told)
+        if isinstance(each, OddsRow) and ids[place] is not None
+    }
     merged = list(outcomes)
-    for place, of_markets in zip(places, write_odds(odds) if odds else (), strict=True):
+    for place, of_markets in zip(odds, write_odds([*odds.values()]) if odds else (), strict=True):
         merged[place] = _merged(outcomes[place], of_markets, ids[place])
     flip_offered_by({each.id for each in outcomes if each.result is Result.STORED and each.id is not None})
     return merged
@@ -63,9 +66,8 @@ def _stored_ids(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> list[int | 
     return found
 
 
-def _of_event(row: Row, told: OddsRow | UnsetType, event_id: int | None) -> OddsRow:
+def _of_event(row: Row, told: OddsRow, event_id: int | None) -> OddsRow:
     odds = copy(told)
-    assert isinstance(odds, OddsRow)  # noqa: S101 (for the type checker)
     odds.id, odds.timestamp, odds.is_complete = event_id, row.timestamp or timezone.now(), True
     return odds
 

@@ -75,6 +75,7 @@ class Expected:
 
 _KEYS = {"id", "natural_key", "former_keys", "timestamp"}
 _GUARD_RAILS = {"status", "status_until", "birth_date", "stake_limit", "limit_left"}
+_MARKETS = {"markets"}  # rows of their own
 
 
 def _add(casino: ExpectedCasino, topic: Topic, row: Any) -> None:
@@ -101,7 +102,7 @@ def content_of(row: Any) -> Content:
     if hasattr(row, "recommended_events"):
         selections = tuple(map(_selection, row.recommended_events))
         return row.timestamp, row.user_id, row.stake, selections
-    kind, never_sent = (UserRow, _GUARD_RAILS) if hasattr(row, "surname") else (EventRow, set[str]())
+    kind, never_sent = (UserRow, _GUARD_RAILS) if hasattr(row, "surname") else (EventRow, _MARKETS)
     names = [name for name in kind.__struct_fields__ if name not in _KEYS | never_sent]
     return row.timestamp, *(getattr(row, name) for name in names)
 

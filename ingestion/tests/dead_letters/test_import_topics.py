@@ -147,9 +147,10 @@ def test_without_topics_of_an_earlier_release_nothing_is_done(broker, casino_a):
 
 def test_imported_topics_are_deleted_or_named_if_the_broker_refuses(topics, casino_a, settings):
     letter(1)
+    refusal = ""
     try:
         assert run() == (1, 0, 0)
-        assert earlier_topics() == []
     except CommandError as error:  # of the embedded broker, which can't delete topics
-        assert "users.dead is imported, but could not be deleted" in str(error)  # noqa: PT017
+        refusal = str(error)
+    assert earlier_topics() == [] or "users.dead is imported, but could not be deleted" in refusal
     assert len(stored_letters()) == 1
