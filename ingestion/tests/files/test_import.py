@@ -285,7 +285,7 @@ def test_the_report_may_be_elsewhere(casino_a, tmp_path):
     [
         (("users", "missing.csv", "--casino", "1"), "can't be opened"),
         (("users", "users.csv", "--casino", "77"), "No casino"),
-        (("users", "users.csv", "--casino", "1", "--delimiter", ";;"), "not one character"),
+        (("users", "users.csv", "--casino", "1", "--delimiter", ";;"), "not a delimiter: use one character"),
         (("served", "users.csv", "--casino", "1"), "invalid choice"),
     ],
 )
