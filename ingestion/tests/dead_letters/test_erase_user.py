@@ -94,7 +94,7 @@ def test_again_erases_dead_letters_of_a_text_id_that_a_restored_backup_does_not_
     send(COUPONS, [(1, coupon(user_id="sr:7", stake=-1))])
     consume(COUPONS, 1)
     PrivacyRecord.objects.create(casino_id=1, user_id="sr:7", action="erased", asked_by="API key")
-    assert "1 of 1 erased users" in forget("--casino", "1", "--again")
+    assert "1 of 1 erased user of" in forget("--casino", "1", "--again")
     assert stored_letters() == []
 
 
@@ -160,9 +160,9 @@ def test_damaged_message_that_restricts_a_user_is_a_dead_letter_of_that_user(bro
 
 def test_again_erases_dead_letters_that_a_restored_backup_brought_back(rejected_messages, casino_a):
     PrivacyRecord.objects.create(casino_id=1, user_id=7, action="erased", asked_by="API key")
-    assert "1 of 1 erased users" in forget("--casino", "1", "--again")
+    assert "1 of 1 erased user of" in forget("--casino", "1", "--again")
     assert "7" not in users_of_letters(1)
-    assert "0 of 1 erased users" in forget("--casino", "1", "--again")
+    assert "0 of 1 erased user of" in forget("--casino", "1", "--again")
 
 
 def test_later_dead_letters_of_a_user_registered_again_are_kept(rejected_messages, casino_a, now):

@@ -37,7 +37,7 @@ SCHEMA = {
     },
 }
 POSTED = {"/recommend/31/next": "selections", "/recommend/session": "viewed"}
-READ = ("/events/900/similar", "/popular")
+READ = ("/events/900000/similar", "/popular")
 PATHS = (*POSTED, *READ)
 WITHOUT_USER = PATHS[1:]
 
@@ -71,16 +71,16 @@ class Service:
 
 @pytest.fixture(params=PATHS)
 def service(request, casino_a, casino_b):
-    """User 31 and event 900 in both casinos; casino B has events of its own, too."""
+    """User 31 and event 900000 in both casinos; casino B has events of its own, too."""
     for casino, country in ((casino_a, "HERE"), (casino_b, "ELSEWHERE")):
         with use_casino(casino.current):
             UserFactory.create(id=31)
             later = datetime.now(UTC) + timedelta(days=9)
-            EventFactory.create(id=900, country=country, begin_timestamp=later, odd=Decimal("90"))
+            EventFactory.create(id=900_000, country=country, begin_timestamp=later, odd=Decimal("90"))
     with use_casino(casino_b.current):
         EventFactory.create_batch(5, country="ELSEWHERE")
     found = Service(casino_a, request.param)
-    found.configure(max_odd=80)  # so that event 900 itself is never shown
+    found.configure(max_odd=80)  # so that event 900000 itself is never shown
     with use_casino(casino_a.current):
         yield found
 

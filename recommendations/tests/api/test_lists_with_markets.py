@@ -26,12 +26,12 @@ POSTED = {"/recommend/31/next": "selections", "/recommend/session": "viewed"}
 
 @pytest.fixture
 def casino(casino_a, casino_b):
-    """Events 1 to 4 with markets and without an odd in casino A; event 900, of which no price may be shown."""
+    """Events 1 to 4 with markets and without an odd in casino A; event 900000, of which no price may be shown."""
     for each in (casino_b, casino_a):
         with use_casino(each.current):
             UserFactory.create(id=31)
             later = datetime.now(UTC) + timedelta(days=9)
-            EventFactory.create(id=900, odd=90, begin_timestamp=later)
+            EventFactory.create(id=900_000, odd=90, begin_timestamp=later)
     with use_casino(casino_b.current):
         event = EventFactory.create(id=800)
         market(event.pk, {"OF CASINO B": 7.0}, name="OF CASINO B")
@@ -42,7 +42,7 @@ def casino(casino_a, casino_b):
         yield casino_a
 
 
-@pytest.fixture(params=[*POSTED, "/events/900/similar", "/popular"])
+@pytest.fixture(params=[*POSTED, "/events/900000/similar", "/popular"])
 def shown(request, casino):
     """Asks the endpoint, and returns the event, market, line, outcome and odd of each event."""
 
