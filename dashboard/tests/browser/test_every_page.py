@@ -32,7 +32,8 @@ OBJECT = re.compile(r"admin/(\w+)/(\w+)/<(?:path:object_id|id)>/")
 # No pages: they answer with JSON, a part of a page or a redirect, allow no GET, or change something.
 NO_PAGES = {
     "admin/autocomplete/", "admin/jsi18n/", "admin/logout/", "admin/search/", "admin/(?P<url>.*)", "casinos/chosen/",
-    "config/options.schema.json", "api/schema/", "recommend", "recommend/session", "users/<path:user_id>",
+    "config/options.schema.json", "api/schema/", "recommend", "recommend/session", "recommend/<path:user_id>/next",
+    "events/<path:event_id>/similar", "users/<path:user_id>",
     "users/<path:user_id>/export", "odds", "events",
     "events/<path:event_id>", "users", "coupons", "coupons/<path:coupon_id>", "api/schemas/<str:topic>.json",
     "purchase/<path:user_id>", "admin/r/<path:content_type_id>/<path:object_id>/",
