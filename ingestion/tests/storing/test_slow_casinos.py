@@ -80,12 +80,12 @@ def test_a_casino_that_is_slow_for_few_messages_again_and_again_counts_as_unavai
 
 @pytest.mark.exhaustive
 def test_a_row_and_its_removal_in_turns_delay_no_other_casino(batches, casino_a, settings):
-    settings.INGESTION_TRANSACTION_SECONDS = 0.2
+    settings.INGESTION_TRANSACTION_SECONDS = 1.0
     alternating = [
         envelope_of(
             USERS, None if n % 2 else user(timestamp=SENT_AT / 1000 + n), offset=n, key=b"7", sent_at=SENT_AT + n * 1000
         )
-        for n in range(800)
+        for n in range(3_000)
     ]
     assert store(batches, *alternating, *users_of_casino(2, 1)) == {(1, "parked"), (2, "stored")}
     settings.INGESTION_TRANSACTION_SECONDS = 5
