@@ -68,6 +68,14 @@ DELETE FROM waiting_changes AS change USING {_REMOVALS}
 WHERE change.kind = %s AND change.key = row.id::text AND change.timestamp <= row.timestamp
 """
 
+_HAS_LATER_CHANGE = """EXISTS (
+    SELECT FROM waiting_changes AS change
+    WHERE change.kind = %s AND change.key = row.id::text AND change.timestamp > row.timestamp
+)"""
+_IS_RECORDED = """EXISTS (
+    SELECT FROM removed_rows WHERE kind = %s AND row_id = row.id AND removed_rows.timestamp >= row.timestamp
+)"""
+
 _FIND_EVENTS = f"SELECT events.id FROM events, {_REMOVALS} WHERE {_unchanged_since('events')}"
 _REMOVE_EVENTS = ("DELETE FROM event_teams WHERE event_id = ANY(%s)", "DELETE FROM events WHERE id = ANY(%s)")
 
@@ -87,6 +95,14 @@ WITH removed AS (
 SELECT ARRAY(SELECT id FROM removed UNION SELECT coupon_id FROM no_longer_waiting),
        ARRAY(SELECT DISTINCT user_id FROM removed), {coupons_from("removed AS coupon")}
 """
+
+
+def ids_without_effect(table: str, removals: Sequence[Removal]) -> set[int]:
+    """The ids of these removals that have no effect: a later message changed the row or waits for it, or the removal is
+    recorded already."""
+    later_row = f"SELECT FROM {table} WHERE {table}.id = row.id AND NOT ({_unchanged_since(table)})"
+    sql = f"SELECT row.id FROM {_REMOVALS} WHERE EXISTS ({later_row}) OR {_HAS_LATER_CHANGE} OR {_IS_RECORDED}"
+    return {row_id for (row_id,) in query(sql, [as_json(removals), table, table])}
 
 
 def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:

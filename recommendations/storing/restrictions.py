@@ -5,10 +5,11 @@ times, by several processes, and also after the message itself.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import chain
+from typing import Any
 
 from recommendations.text_ids import Kind, with_stored_ids
 from recommendations.validation.changes import Change, EventChange, UserChange
@@ -17,7 +18,7 @@ from tenants.routing.connections import casino_atomic, execute, query
 
 from .changes import lock_stored
 from .events import EVENTS, lock_offer
-from .removal import remove_events, remove_users
+from .removal import ids_without_effect, remove_events, remove_users
 from .rows_and_changes import Remove
 from .same_event import SameEvents
 from .upsert import Key, Stored, key_of
@@ -47,15 +48,19 @@ def restrict_users(changes: Sequence[UserChange | Removal]) -> None:
 
 
 def _restrict(upsert: Upsert, changes: Sequence[Stored], remove: Remove) -> None:
+    removed: dict[Any, datetime] = {}  # removals that remove nothing; what is not later has no effect either
     for part in _with_unique_keys(changes):
         if removals := [each for each in part if isinstance(each, Removal)]:
-            remove(removals)
+            ineffective = ids_without_effect(upsert.table, removals)
+            removed |= {each.id: each.timestamp for each in removals if each.id in ineffective}
+            # recorded before their turn, these would dismiss what is in front of them
+            remove([each for each in removals if each.id not in ineffective])
         groups: dict[tuple[str, tuple[str, ...]], list[Change]] = defaultdict(list)
         for each in part:
             if isinstance(each, Change):
                 groups["natural_key" if each.id is None else "id", each.unset_columns].append(each)
         for (key, unset_columns), group in groups.items():
-            _make_stricter(upsert, key, unset_columns, group)
+            _make_stricter(upsert, key, unset_columns, group, removed)
 
 
 def _with_unique_keys(changes: Sequence[Stored]) -> Iterator[list[Stored]]:
@@ -67,15 +72,18 @@ def _with_unique_keys(changes: Sequence[Stored]) -> Iterator[list[Stored]]:
         yield [of_key[number] for of_key in by_key.values() if number < len(of_key)]
 
 
-def _make_stricter(upsert: Upsert, key: str, unset_columns: tuple[str, ...], group: list[Change]) -> None:
+def _make_stricter(
+    upsert: Upsert, key: str, unset_columns: tuple[str, ...], group: list[Change], removed: Mapping[Any, datetime]
+) -> None:
+    # in its turn, a change that is not later than its row's removal has no effect, even if the row is later
+    for removals in (removed, _removals_of(upsert.table, group) if key == "id" else {}):
+        group = [each for each in group if each.id not in removals or each.timestamp > removals[each.id]]
     stored = lock_stored(upsert.table, key, group)
     execute(_statement(upsert, key, unset_columns), [as_json(group)])
-    waiting = [each for each in group if each.waits and getattr(each, key) not in stored]
-    removed = _removals_of(upsert.table, waiting) if waiting and key == "id" else {}
-    keep_until_stored(upsert, [each for each in waiting if each.id not in removed or each.timestamp > removed[each.id]])
+    keep_until_stored(upsert, [each for each in group if each.waits and getattr(each, key) not in stored])
 
 
-def _removals_of(table: str, changes: Sequence[Change]) -> dict[object, datetime]:
+def _removals_of(table: str, changes: Sequence[Change]) -> dict[Any, datetime]:
     return dict(query(_REMOVED, [table, [each.id for each in changes]]))
 
 

@@ -152,9 +152,10 @@ def test_restricting_first_and_again_only_makes_stricter_and_ends_in_the_same_ro
         return before
 
     after, expected = alone(restricted), alone(in_turn)
-    assert after.keys() == expected.keys()
+    case = "\n".join(map(repr, [parked_from, drained, *rows]))
+    assert after.keys() == expected.keys(), case
     differing = {key: found for key, row in expected.items() if (found := _differing(after[key], row))}
-    assert not differing, "\n".join(map(repr, [parked_from, drained, *rows]))
+    assert not differing, case
 
 
 def _differing(row, expected):
@@ -179,6 +180,24 @@ def test_an_event_without_an_id_is_found_by_its_match(inside_casino_a):
     store_events([event_row(timestamp=at(0)), event_row(timestamp=at(0), home_team="OTHER")])
     restrict(Event, [event_row(timestamp=at(5), status="CANCELLED")])
     assert dict(Event.objects.values_list("home_team", "status")) == {"ARSENAL": "CANCELLED", "OTHER": "OPEN"}
+
+
+def test_what_is_not_later_than_a_removal_restricts_no_later_row(inside_casino_a):
+    parked = [removal(7, 0), user_row(id=7, timestamp=at(0), status="TIME_OUT")]
+    store_users([user_row(id=7, timestamp=at(1))])
+    restrict(User, parked)
+    restricted = rows_of(User)
+    store(User, parked)
+    assert restricted == rows_of(User)
+    assert User.objects.get().status == "ACTIVE"
+
+
+def test_a_removal_is_not_recorded_before_its_turn_where_a_later_change_keeps_the_row(inside_casino_a):
+    parked = [user_row(id=7, timestamp=at(0)), removal(7, 1)]
+    store_users([UserChange(id=7, timestamp=at(2), status="TIME_OUT")])  # waits for the row
+    restrict(User, parked)
+    store(User, parked)
+    assert User.objects.get().status == "TIME_OUT"
 
 
 def test_what_opens_changes_nothing(inside_casino_a):
