@@ -8,7 +8,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from recommendations.storing import store_coupons, store_events, store_users
+from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
+from recommendations.training import fit_models
 from recommendations.validation.own_ids import OwnId
 from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
 from tenants.databases.catalogue import ensure_catalogue
@@ -23,6 +24,15 @@ _SPORTS = ("FOOTBALL", "BASKETBALL", "HANDBALL")
 
 
 OwnIdOf = Callable[[str, int], OwnId]
+
+
+def build_fitted_casino() -> Casino:
+    """The casino as it is after the nightly work: its tallies pruned, its models fitted."""
+    casino = build_casino()
+    with use_casino(casino.current):
+        prune_casino_tallies(timezone.now())
+        fit_models(timezone.now())
+    return casino
 
 
 def build_casino(name: str = "Benchmark", own_id: OwnIdOf = lambda _, number: number) -> Casino:

@@ -28,10 +28,7 @@ from rich.table import Table
 
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import configure
-from recommendations.storing import prune_casino_tallies
-from recommendations.training import fit_models
 from tenants.models import Casino
-from tenants.routing.context import use_casino
 
 from . import casino as benchmark
 from .recommend import PORT, SCHEMA, serving
@@ -53,10 +50,7 @@ def main() -> None:
     benchmark.EVENTS = arguments.events
     console = Console()
     with console.status("Building the casino"):
-        casino = benchmark.build_casino()
-        with use_casino(casino.current):
-            prune_casino_tallies(timezone.now())
-            fit_models(timezone.now())
+        casino = benchmark.build_fitted_casino()
     with serving("granian", 1):
         for recommender in arguments.recommenders:
             with console.status(f"Measuring {recommender}"):

@@ -33,10 +33,7 @@ from rich.table import Table
 
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import configure
-from recommendations.storing import prune_casino_tallies
-from recommendations.training import fit_models
 from tenants.models import Casino
-from tenants.routing.context import use_casino
 
 from . import casino as benchmark
 
@@ -68,10 +65,7 @@ def main() -> None:
     benchmark.EVENTS = arguments.events
     console = Console()
     with console.status("Building the casino"):
-        casino = benchmark.build_casino()
-        with use_casino(casino.current):
-            prune_casino_tallies(timezone.now())
-            fit_models(timezone.now())
+        casino = benchmark.build_fitted_casino()
     for server in arguments.servers:
         for workers in arguments.workers:
             with serving(server, workers), console.status(f"Measuring {server}, {workers} processes"):
