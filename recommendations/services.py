@@ -17,16 +17,15 @@ from django.contrib.auth.models import User as Login
 from django.db import transaction
 from msgspec import UNSET
 
-from tenants.access.limits import charge
 from tenants.models import Casino
 from tenants.routing.context import get_current_casino
 from tenants.ttl_cache import answer_once_caches_expire
 
-from .errors import CasinoNotConfigured, IdNotOfType, InvalidConfiguration, InvalidParameter, UserNotFound
+from .errors import IdNotOfType, InvalidConfiguration, InvalidParameter, UserNotFound
 from .models import User
 from .recommenders.registry import get_recommender
 from .serving.batch_turns import USERS_OF_TURN, batch_turns
-from .serving.configuration import configurations
+from .serving.configuration import charged_configuration
 from .serving.configuration_patch import patch_options, patch_schema
 from .serving.engine import RecommendationRequest, build_recommendation, build_recommendations
 from .serving.explanation import explanation_of
@@ -36,12 +35,11 @@ from .serving.options import options_as_json, parse_options
 from .serving.output_schema import FieldMapping, apply_schema, parse_schema, schema_as_json
 from .serving.recommendation import (
     Recommendation,
-    RecommendedEvent,
     ServedEvent,
     ServedRecommendation,
     recommendation_served,
 )
-from .serving.request_filters import NO_FILTERS, RequestFilters, require_offered
+from .serving.request_filters import NO_FILTERS, RequestFilters
 from .serving.slip_completion import SlipSelection
 from .simulation.dummies import dummy_coupon
 from .storing import store_coupons
@@ -136,11 +134,8 @@ def change_options(casino_id: int, change: Callable[[dict[str, Any]], dict[str, 
     InvalidConfiguration."""
     with transaction.atomic():
         casino = Casino.objects.select_for_update().get(pk=casino_id)
-        casino.options = _checked_options(change(casino.options or {}))
-        casino.timestamp = now
-        casino.save(update_fields=["options", "timestamp"])
-        answer_once_caches_expire()
-    return casino
+        changes = {"options": _checked_options(change(casino.options or {}))}
+        return _save_configuration(casino, changes, now, staff=None)
 
 
 def recommend_mapped(
@@ -157,15 +152,7 @@ def recommend_mapped(
     `recommendation_served` for answers with events. Raises CasinoNotConfigured, InvalidParameter."""
     if len(user_ids) != 1:
         check_user_count(len(user_ids))
-    if not casino.is_configured:
-        raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
-    configured = configurations.get(casino)
-    if filters.sports:
-        require_offered(filters.sports, configured.options.catalogue)
-    events = configured.options.event_limit if filters.limit is None else filters.limit
-    requests = configured.size.count_requests(len(user_ids), events, explain=filters.explain)
-    if requests > 1:
-        charge(casino, requests - 1)  # it was admitted as one
+    configured = charged_configuration(casino, filters, users=len(user_ids))
     request = RecommendationRequest(
         casino_id=casino.pk,
         recommender=configured.recommender,
@@ -239,22 +226,21 @@ def send_served(recommendation: Recommendation, *, asked_for: str, took_ms: floa
         model_version=recommendation.model_version,
         stake=recommendation.stake,
         currency=recommendation.currency,
-        events=tuple(map(_served_event, recommendation.recommended_events)),
+        events=tuple(
+            ServedEvent(
+                event.event_id,
+                event.odd,
+                event.score,
+                market=event.market or UNSET,
+                line=event.line or UNSET,
+                outcome=event.outcome or UNSET,
+            )
+            for event in recommendation.recommended_events
+        ),
         took_ms=took_ms,
     )
     casino_id = get_current_casino().id
     recommendation_served.send_robust(ServedRecommendation, casino_id=casino_id, served=served)
-
-
-def _served_event(event: RecommendedEvent) -> ServedEvent:
-    return ServedEvent(
-        event.event_id,
-        event.odd,
-        event.score,
-        market=event.market or UNSET,
-        line=event.line or UNSET,
-        outcome=event.outcome or UNSET,
-    )
 
 
 def purchase(*, user_id: OwnId, now: datetime) -> list[int]:

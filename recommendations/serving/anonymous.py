@@ -11,21 +11,20 @@ from uuid import uuid4
 
 import msgspec
 
-from recommendations.errors import CasinoNotConfigured, EventNotFound
+from recommendations.errors import EventNotFound
 from recommendations.recommenders.base import NOBODY, BettingProfile, Recommender
 from recommendations.recommenders.registry import get_recommender
 from recommendations.recommenders.similar import Similar, profile_of
 from recommendations.validation.own_ids import OwnId
-from tenants.access.limits import charge
 from tenants.models import Casino
 
-from .configuration import Configuration, configurations
+from .configuration import Configuration, charged_configuration
 from .engine import CasinoContext, RecommendationRequest, UserContext, build_recommendation
 from .explanation import explanation_of
 from .load import find
 from .output_schema import apply_schema, without_user
 from .recommendation import Recommendation
-from .request_filters import RequestFilters, require_offered
+from .request_filters import RequestFilters
 from .session_profile import profile_of_session, session_reasons, tallies_of
 from .slip_completion import SlipSelection, place_in
 
@@ -35,7 +34,7 @@ _SIMILAR, _POPULAR = Similar(), get_recommender("trending")
 def popular_events(*, casino: Casino, now: datetime, filters: RequestFilters) -> dict[str, Any]:
     """The events on which the casino's users bet most now; without any bets, those that begin soonest. Raises
     CasinoNotConfigured, InvalidParameter, IdNotOfType."""
-    configured = _configured(casino, filters)
+    configured = charged_configuration(casino, filters)
     request = _request(casino, configured, _POPULAR, now, filters)
     # the casino's fallbacks are for one user's recommendations
     request = replace(request, options=msgspec.structs.replace(configured.options, fallbacks=()))
@@ -45,7 +44,7 @@ def popular_events(*, casino: Casino, now: datetime, filters: RequestFilters) ->
 def similar_events(*, casino: Casino, event_id: OwnId, now: datetime, filters: RequestFilters) -> dict[str, Any]:
     """Events like this one: of its sport, unless the filters name others. Raises EventNotFound, CasinoNotConfigured,
     InvalidParameter, IdNotOfType."""
-    configured = _configured(casino, filters)
+    configured = charged_configuration(casino, filters)
     request = _request(casino, configured, _SIMILAR, now, filters)
     context = _context(request)
     place = place_in(context.offer, SlipSelection(event_id))
@@ -67,7 +66,7 @@ def recommend_to_session(
 ) -> dict[str, Any]:
     """Recommend additions to a slip with these selections, for an anonymous visitor: only these and the viewed events
     are known. Raises CasinoNotConfigured, InvalidParameter, IdNotOfType."""
-    configured = _configured(casino, filters)
+    configured = charged_configuration(casino, filters)
     request = _request(casino, configured, configured.recommender, now, filters)
     needs_reasons = request.needs_reasons
     # the recommenders' own reasons speak of bets
@@ -82,20 +81,6 @@ def recommend_to_session(
         ]
         built = replace(built, recommended_events=tuple(reasoned))
     return _answer(configured, request, built)
-
-
-def _configured(casino: Casino, filters: RequestFilters) -> Configuration:
-    """Its configuration; the request is charged for its response as those of `/recommend` are."""
-    if not casino.is_configured:
-        raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
-    configured = configurations.get(casino)
-    if filters.sports:
-        require_offered(filters.sports, configured.options.catalogue)
-    events = configured.options.event_limit if filters.limit is None else filters.limit
-    requests = configured.size.count_requests(1, events, explain=filters.explain)
-    if requests > 1:
-        charge(casino, requests - 1)
-    return configured
 
 
 def _request(

@@ -8,13 +8,16 @@ from typing import Any
 import msgspec
 from cachetools import LRUCache
 
+from recommendations.errors import CasinoNotConfigured
 from recommendations.recommenders.base import Recommender
 from recommendations.recommenders.registry import get_recommender
+from tenants.access.limits import charge
 from tenants.models import Casino
 from tenants.process_state import register
 
 from .options import Options, load_options
 from .output_schema import CONTRACT_FIELDS, FieldMapping, load_schema, needs_reasons
+from .request_filters import RequestFilters, require_offered
 from .response_size import ResponseSize, response_size
 
 CAPACITY = 1_024
@@ -60,6 +63,21 @@ class ConfigurationCache:
 
 configurations = ConfigurationCache(CAPACITY)
 register("parsed configurations", reset=configurations.clear)
+
+
+def charged_configuration(casino: Casino, filters: RequestFilters, users: int = 1) -> Configuration:
+    """The configuration that answers a request about so many users. The request, which was admitted as one, counts as
+    several where its response is large. Raises CasinoNotConfigured, InvalidParameter."""
+    if not casino.is_configured:
+        raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
+    configured = configurations.get(casino)
+    if filters.sports:
+        require_offered(filters.sports, configured.options.catalogue)
+    events = configured.options.event_limit if filters.limit is None else filters.limit
+    requests = configured.size.count_requests(users, events, explain=filters.explain)
+    if requests > 1:
+        charge(casino, requests - 1)
+    return configured
 
 
 def _parse(

@@ -121,7 +121,7 @@ def build_recommendation(
 
     Its confidence is n / (n + 10) for a user of n coupons, halved at each fallback.
     """
-    ranking = _rank_if_allowed(request, user_context, casino_context)
+    ranking = _rank(request, user_context, casino_context)
     return _build(request, user_context, casino_context, ranking, recommendation_id)
 
 
@@ -132,7 +132,7 @@ def build_recommendations(
     new_id: Callable[[], UUID],
 ) -> list[Recommendation]:
     """The recommendations of several users, whose prices are read together: those that each looks at first."""
-    rankings = [_rank_if_allowed(request, each, casino_context) for each in user_contexts]
+    rankings = [_rank(request, each, casino_context) for each in user_contexts]
     if casino_context.prices is not None:
         ranked = [each for each in rankings if isinstance(each, Ranking)]
         looks = [first_look(each.context.offer, each.scores, each.rules, each.chooser) for each in ranked]
@@ -141,15 +141,6 @@ def build_recommendations(
         _build(request, each, casino_context, ranking, new_id())
         for each, ranking in zip(user_contexts, rankings, strict=True)
     ]
-
-
-def _rank_if_allowed(
-    request: RecommendationRequest, user_context: UserContext, casino_context: CasinoContext
-) -> "Ranking | Refusal":
-    """The code of the guard rail that forbids bets, if one does."""
-    user = user_context.user
-    refusal = None if user is None else refuse(user, request.options, request.now)
-    return rank(request, user_context, casino_context) if refusal is None else refusal
 
 
 def _build(
@@ -214,8 +205,14 @@ class Ranking:
         return self.request.chain[self.step]
 
 
-def rank(request: RecommendationRequest, user_context: UserContext, casino_context: CasinoContext) -> Ranking:
-    """Score the events by the first recommender of the chain that applies."""
+def _rank(
+    request: RecommendationRequest, user_context: UserContext, casino_context: CasinoContext
+) -> Ranking | Refusal:
+    """Score the events by the first recommender of the chain that applies; or the guard rail that forbids bets."""
+    user = user_context.user
+    refusal = None if user is None else refuse(user, request.options, request.now)
+    if refusal is not None:
+        return refusal
     context = _scoring_context(request, user_context, casino_context)
     step = next(number for number, each in enumerate(request.chain) if each.applies(context))
     filters = request.filters

@@ -222,9 +222,6 @@ def _build_user_context(
     if ProfilePart.FAVORITE_PAIRS in needs:
         rng = np.random.default_rng(request.seed(user.user_id, 0))
         pairs = favorite_pairs(user, tallies, casino_context.offer, request.now, rng)
-    # the choice of an outcome needs them, whatever the recommender does
-    has_tallies = ProfilePart.TALLIES in needs or casino_context.prices is not None
-    has_top_values = ProfilePart.TOP_VALUES in needs
     currency_since = -inf if user.currency_since is None else user.currency_since.timestamp()
     calm_until = (request.now - timedelta(hours=settings.STAKE_COOLING_HOURS)).timestamp()
     return UserContext(
@@ -235,9 +232,7 @@ def _build_user_context(
             country=user.country,
             favorite_sport=user.favorite_sport,
             favorite_pairs=pairs,
-            top_values={name: tallies.top(name, 2) for name in ATTRIBUTES} if has_top_values else {},
-            counts=tallies.counts if has_tallies else {},
-            weights=tallies.weights_at(request.hour) if has_tallies else {},
+            **parts_of_tallies(tallies, request, casino_context),
             recent=tallies.recent if request.needs_reasons else (),
         ),
         coupon_count=user.coupon_count or 0,
@@ -245,6 +240,18 @@ def _build_user_context(
         held_events=events,
         held_matches=matches,
     )
+
+
+def parts_of_tallies(tallies: Tallies, request: RecommendationRequest, casino_context: CasinoContext) -> dict[str, Any]:
+    """The fields of a betting profile that are sums of tallies; empty where nothing needs them."""
+    # the choice of an outcome needs them, with any recommender
+    has_tallies = ProfilePart.TALLIES in request.needs or casino_context.prices is not None
+    has_top_values = ProfilePart.TOP_VALUES in request.needs
+    return {
+        "top_values": {name: tallies.top(name, 2) for name in ATTRIBUTES} if has_top_values else {},
+        "counts": tallies.counts if has_tallies else {},
+        "weights": tallies.weights_at(request.hour) if has_tallies else {},
+    }
 
 
 def favorite_pairs(

@@ -14,7 +14,7 @@ from recommendations.tallies.user_tallies import Tallies
 from recommendations.validation.identity import Match, name_of
 
 from .engine import CasinoContext, RecommendationRequest
-from .load import compute_favorite_pairs
+from .load import compute_favorite_pairs, parts_of_tallies
 from .slip_completion import SlipSelection, match_sent, place_in
 
 
@@ -53,20 +53,13 @@ def profile_of_session(
 ) -> BettingProfile:
     """The parts that the request needs. The favourite sport is the most frequent one."""
     pairs: tuple[str, ...] = ()
-    offer, has_prices = casino_context.offer, casino_context.prices is not None
     if ProfilePart.FAVORITE_PAIRS in request.needs:
-        pairs = compute_favorite_pairs(tallies, offer, request.now, np.random.default_rng(request.seed(0, 0)))
-    # the choice of an outcome needs them, whatever the recommender does
-    has_tallies, has_top_values = (
-        has_prices or ProfilePart.TALLIES in request.needs,
-        ProfilePart.TOP_VALUES in request.needs,
-    )
+        rng = np.random.default_rng(request.seed(0, 0))
+        pairs = compute_favorite_pairs(tallies, casino_context.offer, request.now, rng)
     return BettingProfile(
         favorite_sport="".join(tallies.top("sport", 1)),
         favorite_pairs=pairs,
-        top_values={name: tallies.top(name, 2) for name in ATTRIBUTES} if has_top_values else {},
-        counts=tallies.counts if has_tallies else {},
-        weights=tallies.weights_at(request.hour) if has_tallies else {},
+        **parts_of_tallies(tallies, request, casino_context),
     )
 
 
