@@ -117,7 +117,7 @@ def require_same(upload: UploadId, progress: Progress) -> None:
 
 
 def find_progress(upload: UploadId) -> Progress | None:
-    """What is stored in the current casino of the upload with this name and door, whatever its contents."""
+    """What is stored in the current casino of the upload with this name and door, with any contents."""
     return _progress(query(_READ, [upload.door, upload.name]))
 
 

@@ -54,7 +54,7 @@ class Event(HasOwnId, CasinoModel):
     (no message has contained an odd) is withheld too. `lacks_odd`: withheld for its odd alone, so that its markets
     can be bet on. `offered_by` has the bits of the producers with an open price for one of the event's markets; null
     for an event that never had markets, whose own `odd` counts. Only open and live events that are not withheld can be
-    bet on; a live one has begun, whatever its `begin_timestamp` says. With `start_time_tbd`, only the day of the begin
+    bet on; a live one has begun even before its `begin_timestamp`. With `start_time_tbd`, only the day of the begin
     is known. `same_match_ids` are those of other events that are the same match; null if there are none.
     """
 

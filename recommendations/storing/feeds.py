@@ -20,7 +20,7 @@ SELECT * FROM unnest(%s::smallint[], %s::int[], %s::timestamptz[], %s::timestamp
 ON CONFLICT (producer, partition) DO UPDATE SET heard_at = excluded.heard_at, valid_since = excluded.valid_since,
     beats = feed.beats + excluded.beats
 """
-# Prices from before are not valid, whatever partition they came by.
+# Prices from before are not valid, from any partition.
 _LOSE_PRICES = """
 UPDATE feeds SET valid_since = greatest(valid_since, %s)
 WHERE (%s::smallint IS NULL OR producer = %s) AND (%s::int IS NULL OR partition = %s)

@@ -1,4 +1,4 @@
-"""Closings of events and restrictions of users have an effect whatever else the message contains: from the message to
+"""Closings of events and restrictions of users have an effect with any other content: from the message to
 the slip.
 
 Each table is sent in one batch: message n of a table is about event or user n.

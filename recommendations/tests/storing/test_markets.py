@@ -1,4 +1,4 @@
-"""Storing prices: the newest of each market line, closed by what closes it, whatever the order of messages."""
+"""Storing prices: the newest of each market line, closed by what closes it, in any order of messages."""
 
 from datetime import timedelta
 from decimal import Decimal
