@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from recommendations.models import MAX_PRODUCERS
 from recommendations.validation.fields import EARLIEST
@@ -10,7 +11,9 @@ from tenants.routing.connections import execute, query
 
 Codes = dict[str, int]
 
-_PRODUCERS = "SELECT name, code, is_down, sends_heartbeats FROM producers"
+_PRODUCERS = """
+SELECT name, code, is_down, sends_heartbeats, (SELECT max(valid_since) FROM feeds WHERE producer = code) FROM producers
+"""
 _ADD_PRODUCERS = "INSERT INTO producers (code, name) SELECT * FROM unnest(%s::smallint[], %s::text[])"
 _SET_PRODUCER = "UPDATE producers SET is_down = %s, sends_heartbeats = %s WHERE code = %s"
 _FEEDS = "SELECT producer, partition, heard_at, valid_since FROM feeds"
@@ -27,15 +30,23 @@ WHERE (%s::smallint IS NULL OR producer = %s) AND (%s::int IS NULL OR partition 
 """
 
 
+class _State(NamedTuple):
+    """Of a producer; prices from before `valid_since` are not valid."""
+
+    is_down: bool = False
+    sends_heartbeats: bool = False
+    valid_since: datetime = EARLIEST
+
+
 class Producers:
     """The producers of the current casino, under the lock of the prices."""
 
     def __init__(self) -> None:
         self.codes: Codes = {}
-        self._states: dict[str, tuple[bool, bool]] = {}  # is_down, sends_heartbeats
-        for name, code, is_down, sends_heartbeats in query(_PRODUCERS):
+        self._states: dict[str, _State] = {}
+        for name, code, is_down, sends_heartbeats, valid_since in query(_PRODUCERS):
             self.codes[name] = code
-            self._states[name] = is_down, sends_heartbeats
+            self._states[name] = _State(is_down, sends_heartbeats, valid_since or EARLIEST)
 
     def add(self, names: Iterable[str]) -> None:
         """Store new producers, as long as there are codes for them."""
@@ -43,44 +54,56 @@ class Producers:
         if new := list(zip(unused, sorted(set(names) - self.codes.keys()), strict=False)):
             execute(_ADD_PRODUCERS, [[code for code, _ in new], [name for _, name in new]])
             self.codes |= {name: code for code, name in new}
-            self._states |= {name: (False, False) for _, name in new}
+            self._states |= {name: _State() for _, name in new}
 
     def hear(self, rows: Sequence[OddsRow], silence: timedelta) -> None:
         """Store what the rows say about their feeds, in their order. A feed whose sender was silent for longer than
-        `silence` has lost its older prices."""
+        `silence` has lost its older prices, if it sends heartbeats; so has a producer that was down."""
         heard = [(row.producer, row.heard) for row in rows if row.heard is not None]
         known = [(name, each) for name, each in heard if name in self.codes]
         if known:
-            self._note_states(known)
             self._note_times(known, silence)
+            for name, each in self._note_states(known):
+                self._lose_prices(name, each.sent_at)
         for name, each in heard:
-            if each.is_down or each.loses_prices:
-                self._lose_prices(name, each)
+            if each.is_down:
+                self._lose_prices(name, each.sent_at)
+            elif each.loses_prices:
+                self._lose_prices(name, each.sent_at, each.partition)
 
-    def _note_states(self, heard: Iterable[tuple[str, Heard]]) -> None:
-        states = dict(self._states)
+    def _note_states(self, heard: Iterable[tuple[str, Heard]]) -> list[tuple[str, Heard]]:
+        """Store the producers' states. Returns the heartbeats by which those that were down are up again."""
+        states, up = dict(self._states), []
         for name, each in heard:
-            is_down, sends_heartbeats = states[name]
-            is_down = each.is_down or (is_down and not each.is_heartbeat)
-            states[name] = is_down, sends_heartbeats or each.is_heartbeat
+            state = states[name]
+            is_down, valid_since = state.is_down, state.valid_since
+            if each.is_down:
+                is_down, valid_since = True, max(valid_since, each.sent_at)
+            elif is_down and each.is_heartbeat and each.sent_at >= valid_since:
+                is_down = False  # not by an older one that came late, by another partition
+                up.append((name, each))
+            states[name] = _State(is_down, state.sends_heartbeats or each.is_heartbeat, valid_since)
         for name, state in states.items():
-            if state != self._states[name]:
-                execute(_SET_PRODUCER, [*state, self.codes[name]])
+            if state[:2] != self._states[name][:2]:
+                execute(_SET_PRODUCER, [state.is_down, state.sends_heartbeats, self.codes[name]])
+        return up
 
     def _note_times(self, heard: Iterable[tuple[str, Heard]], silence: timedelta) -> None:
         stored = {(producer, partition): times for producer, partition, *times in query(_FEEDS)}
         changed: dict[tuple[int, int], tuple[datetime, datetime, int]] = {}
+        with_beats = {name for name, state in self._states.items() if state.sends_heartbeats}
         for name, each in heard:
+            if each.is_heartbeat:
+                with_beats.add(name)
             key = self.codes[name], each.partition
             heard_at, valid_since, beats = changed.get(key) or (*stored.get(key, (each.sent_at, EARLIEST)), 0)
-            if each.sent_at - heard_at > silence:
+            if each.sent_at - heard_at > silence and name in with_beats:  # else there was nothing to say
                 valid_since = max(valid_since, each.sent_at)
             changed[key] = max(heard_at, each.sent_at), valid_since, beats + each.is_heartbeat
         rows = [(*key, *values) for key, values in sorted(changed.items())]
         execute(_HEAR, [list(column) for column in zip(*rows, strict=True)])
 
-    def _lose_prices(self, name: str, heard: Heard) -> None:
-        """All feeds of a producer that is down, or of a partition where nobody can tell whose message it was."""
+    def _lose_prices(self, name: str, sent_at: datetime, partition: int | None = None) -> None:
+        """Of all feeds of a producer, or of a partition, where nobody can tell whose message it was."""
         code = self.codes.get(name)
-        partition = None if heard.is_down else heard.partition
-        execute(_LOSE_PRICES, [heard.sent_at, code, code, partition, partition])
+        execute(_LOSE_PRICES, [sent_at, code, code, partition, partition])

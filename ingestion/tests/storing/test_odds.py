@@ -208,6 +208,28 @@ def test_a_producer_is_down_until_its_next_heartbeat(feed, casino_a):
     assert states == [True, False, True, True, False]
 
 
+def test_only_prices_that_are_sent_after_a_producer_is_up_again_count(feed, casino_a):
+    feed.odds({"producer": "LIVE", "status": "down"}, odds(WINNER), at=NOW - timedelta(seconds=9))
+    feed.odds({"producer": "LIVE", "heartbeat": True}, at=NOW)
+    with use_casino(casino_a.current):
+        assert abs(StoredFeed.objects.get().valid_since - NOW) < timedelta(milliseconds=2)
+
+
+def test_a_heartbeat_from_before_a_producer_went_down_that_arrives_later_leaves_it_down(casino_a):
+    feed = OddsFeed(casino_a)
+    for value, seconds in (({"heartbeat": True}, 0), ({"status": "down"}, 9), ({"heartbeat": True}, 5)):
+        feed.odds({"producer": "LIVE"} | value, at=NOW - timedelta(minutes=5, seconds=-seconds))
+    with use_casino(casino_a.current):
+        assert Producer.objects.get().is_down
+
+
+def test_a_producer_without_heartbeats_may_have_nothing_to_say_for_a_while(feed, casino_a):
+    for minutes in (30, 20):
+        feed.odds(odds(WINNER), at=NOW - timedelta(minutes=minutes))
+    with use_casino(casino_a.current):
+        assert StoredFeed.objects.get().valid_since.year == 2000
+
+
 def test_an_unknown_status_of_a_producer_is_rejected_and_closes(feed, casino_a):
     assert feed.faults({"producer": "LIVE", "status": "tired"}) == [("unknown_value", "status")]
     with use_casino(casino_a.current):
