@@ -77,6 +77,7 @@ def test_slow_body_is_told_so_and_its_connection_closed(server, sockets):
     assert connection.recv(1) == b""
 
 
+@pytest.mark.exhaustive
 def test_slow_header_holds_up_nobody(server, sockets):
     port, casino_id, _, _ = server
     for _ in range(SLOW):

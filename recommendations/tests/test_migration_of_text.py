@@ -18,7 +18,7 @@ from recommendations.tests.factories import OPEN, at, event_row, selection, user
 from tenants.routing.connections import casino_connection, execute, query
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 BEFORE, TEXT = "0022_times_of_statuses_by_earlier_releases", "0025_text_in_normal_form"
 COMPOSED, DECOMPOSED = (normalize(form, "Zoë") for form in ("NFC", "NFD"))

@@ -13,7 +13,7 @@ from tenants.routing.context import use_casino
 
 from .factories import CouponFactory, EventFactory, UserFactory, open_rows, rows_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 TRIGGERS = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'events'::regclass AND NOT tgisinternal"
 LEFTOVERS = (

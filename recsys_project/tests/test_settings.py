@@ -43,6 +43,7 @@ def test_example_describes_every_variable():
         assert re.search(rf"^# .+\n(#?[A-Z_]+=.*\n)*#?{name}=", example, re.MULTILINE), f"{name} has no meaning"
 
 
+@pytest.mark.exhaustive
 def test_no_number_takes_a_word_or_a_value_out_of_all_proportion():
     example = dict(
         re.findall(r"^([A-Z_]+)=([0-9]+(?:\.[0-9]+)?)$", (PROJECT / ".env.example").read_text(), re.MULTILINE)
@@ -112,6 +113,7 @@ def test_wrong_values_end_every_process_with_a_line_each_and_no_traceback(comman
     ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("command", [("manage.py", "casino", "list"), ("-m", "recsys_project.wsgi")])
 @pytest.mark.parametrize("variables", [{}, {"DATABSE_URL": PRODUCTION["DATABASE_URL"]}])
 def test_forgotten_database_url_is_an_error_and_starts_no_embedded_server(command, variables, tmp_path):
@@ -123,6 +125,7 @@ def test_forgotten_database_url_is_an_error_and_starts_no_embedded_server(comman
     assert not (tmp_path / "local").exists()
 
 
+@pytest.mark.exhaustive
 def test_further_servers_and_sockets_are_read():
     found = read_settings(
         "DATABASE_SERVERS", "DATABASES",
@@ -139,6 +142,7 @@ def test_further_servers_and_sockets_are_read():
     assert west["requests"] == west["direct"]
 
 
+@pytest.mark.exhaustive
 def test_secrets_are_read_from_files(tmp_path):
     values = {
         "DATABASE_URL": "postgres://u:from-file@h/db",

@@ -52,6 +52,7 @@ def users_of(casino: Casino) -> list[int]:
         return list(User.objects.order_by("pk").values_list("pk", flat=True))
 
 
+@pytest.mark.exhaustive
 def test_messages_of_its_casinos_are_parked_and_stored_once_when_it_goes_on(broker, near, far, server):
     send(USERS, [(near.pk, user(id=1)), (far.pk, user(id=1))])
     consume(USERS, 2)  # opens connections

@@ -62,6 +62,7 @@ def test_a_parked_exclusion_applies_at_once_and_another_casinos_user_stays(casin
         assert DeadLetter.objects.count() == 2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("message", "restricted"),
     [
@@ -79,6 +80,7 @@ def test_each_restriction_of_a_user_applies_at_once(casino_a, message, restricte
     assert {name: getattr(stored, name) for name in restricted} == restricted
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("message", "restricted"),
     [
@@ -134,6 +136,7 @@ def test_a_restarted_consumer_applies_what_it_parks_behind_others(casino_a):
     assert the_user(casino_a).status == "CLOSED"
 
 
+@pytest.mark.exhaustive
 def test_messages_that_are_parked_and_restrict_twice_count_once(casino_a):
     """As after a crash between the parking and the commit of the offsets."""
     park(USERS, user(status="SELF_EXCLUDED", timestamp=LATER), user(status="ACTIVE", timestamp=LATEST))
@@ -164,6 +167,7 @@ def test_the_ledger_does_not_advance(casino_a):
         assert list(PartitionOffset.objects.values()) == before
 
 
+@pytest.mark.exhaustive
 def test_one_restriction_that_the_database_refuses_stops_no_other(casino_a):
     send(USERS, [(2, user(id=8)), (1, user(id=8))])
     consume(USERS, 2)

@@ -142,6 +142,7 @@ def dead_letters(casino: Casino) -> set[str]:
         return set(DeadLetter.objects.values_list("reason", flat=True))
 
 
+@pytest.mark.exhaustive
 def test_three_doors_leave_equal_databases_and_recommendations(casinos, client, settings):
     settings.RECSYS_OPEN_API = False
     send_all(casinos)

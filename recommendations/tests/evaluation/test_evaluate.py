@@ -166,6 +166,7 @@ class TestFitting:
             FittedModel.objects.filter(version=2).update(is_served=False)
             assert find([1], now, now.timestamp()).casino_context.models.version == "1"
 
+    @pytest.mark.exhaustive
     def test_a_fit_without_cases_for_hybrid_keeps_the_active_one_and_its_user_vectors(self, casino_a, simulated, now):
         fill(casino_a, now, simulated)
         with use_casino(casino_a.current):
@@ -192,6 +193,7 @@ class TestFitting:
             slip = recommend(casino_id=1, recommender_type="hybrid", user_id=few.coupons[0].user_id, now=now)
         assert len(slip.recommended_events) == 3
 
+    @pytest.mark.exhaustive
     def test_older_than_skips_a_casino_fitted_recently(self, casino_a, simulated, now, capsys):
         fill(casino_a, now, simulated)
         call_command("fit_models", casino=[1])

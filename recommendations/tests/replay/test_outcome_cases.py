@@ -149,6 +149,7 @@ def test_the_report_shows_the_choice_of_the_outcome(read):
     assert "Choice of the outcome" in as_html(report)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_same_history_gives_the_same_cases(read):
     history = fans(read, users=5, events=9)

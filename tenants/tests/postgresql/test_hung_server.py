@@ -71,6 +71,7 @@ def test_new_connection_ends(distant):
     assert connection_metrics().open == 0
 
 
+@pytest.mark.exhaustive
 def test_commit_ends_and_the_thread_can_go_on(distant, gamma, second):
     def store_while_it_freezes() -> None:
         with use_casino(distant), casino_atomic():
@@ -88,6 +89,7 @@ def test_commit_ends_and_the_thread_can_go_on(distant, gamma, second):
         make_user("Ada")
 
 
+@pytest.mark.exhaustive
 def test_rollback_ends(distant, second):
     def fail_while_it_freezes() -> None:
         with use_casino(distant), casino_atomic():
@@ -104,6 +106,7 @@ def test_rollback_ends(distant, second):
     assert count_users(distant) == 0
 
 
+@pytest.mark.exhaustive
 def test_transaction_that_a_thread_left_open_is_rolled_back_within_seconds(distant, second):
     def leave_open() -> None:
         with use_casino(distant):
@@ -159,6 +162,7 @@ def test_catalogue_that_hangs_ends_a_request_too(real_databases):
     assert Casino.objects.count() == 0
 
 
+@pytest.mark.exhaustive
 def test_consumer_that_is_told_to_end_does_not_wait_on(distant):
     stop = threading.Event()
     with use_casino(distant), waiting_within(consumer_budget(stop)), casino_connection().cursor() as cursor:
@@ -167,6 +171,7 @@ def test_consumer_that_is_told_to_end_does_not_wait_on(distant):
             cursor.execute("SELECT pg_sleep(29)")
 
 
+@pytest.mark.exhaustive
 def test_slow_statement_goes_on_while_its_server_answers_others(distant):
     with waiting_within(request_budget()), use_casino(distant):
         assert query("SELECT 1 FROM pg_sleep(2)") == [(1,)]
@@ -183,6 +188,7 @@ def test_waits_of_a_request_are_counted_together(distant):
             query("SELECT pg_sleep(2.4)")
 
 
+@pytest.mark.exhaustive
 def test_server_ends_a_requests_statement_before_the_client_does(distant, settings):
     settings.REQUEST_DATABASE_SECONDS = 2
     with (
@@ -194,6 +200,7 @@ def test_server_ends_a_requests_statement_before_the_client_does(distant, settin
     assert connection_metrics().idle == 1
 
 
+@pytest.mark.exhaustive
 def test_session_keeps_no_request_timeouts_for_a_command(distant):
     def timeouts() -> list[tuple[str, str]]:
         with use_casino(distant):

@@ -156,6 +156,7 @@ def test_suspended_casinos_are_migrated_too_and_deleted_ones_are_not(four, new_r
     assert _behind() == set()
 
 
+@pytest.mark.exhaustive
 def test_templates_are_migrated_first_so_that_new_casinos_are_not_behind(four, new_release):
     new_release()
     assert fleet.prepare_servers() == []
@@ -179,6 +180,7 @@ def test_successful_canary_is_followed_by_all_others(four, new_release):
     assert [bool(error) for error in _migrate(canary=2).values()] == [False, False, False, True]
 
 
+@pytest.mark.exhaustive
 def test_fail_fast_starts_no_more_and_a_resumed_run_migrates_the_pending_ones_only(four, new_release):
     _break(four[1])
     new_release()
@@ -206,6 +208,7 @@ def test_run_that_was_killed_is_finished_by_resuming_it(four, new_release, state
     assert (fleet.unfinished_run(), _behind()) == (None, set())
 
 
+@pytest.mark.exhaustive
 def test_two_concurrent_runs_migrate_each_casino_once(four, new_release):
     new_release()
     fleet.prepare_servers()
@@ -251,6 +254,7 @@ def test_locks_taken_in_turn_on_one_connection_are_released(four):
             assert busy_casinos(casino.pk for casino in four) == {four[3].pk}
 
 
+@pytest.mark.exhaustive
 def test_casino_with_a_missing_database_fails_alone(four, new_release):
     with server_cursor() as cursor:
         cursor.execute(f"DROP DATABASE {quoted(four[2].db_name)}")
@@ -269,6 +273,7 @@ def test_casino_deleted_during_the_run_is_skipped_and_the_run_is_finished(four, 
     assert fleet.unfinished_run() is None
 
 
+@pytest.mark.exhaustive
 def test_unavailable_server_fails_only_its_casinos_and_at_once(four, second_server, new_release, settings):
     far = create_casino("Far", server="east")
     new_release()
@@ -284,6 +289,7 @@ def test_unavailable_server_fails_only_its_casinos_and_at_once(four, second_serv
     assert _migrate(fleet.failed_in(_last_run())) == {far.pk: ""}
 
 
+@pytest.mark.exhaustive
 def test_server_without_an_address_is_a_template_failure(four, new_release):
     DatabaseServer.objects.create(name="west")
     new_release()

@@ -68,6 +68,7 @@ def test_everything_is_restored_onto_an_empty_server(backup, lose_everything):
     assert create_casino("Next").pk > delta.pk
 
 
+@pytest.mark.exhaustive
 def test_migrated_catalogue_without_casinos_and_logins_counts_as_empty(backup, lose_everything):
     lose_everything()
     ensure_catalogue()
@@ -84,6 +85,7 @@ def test_catalogue_in_use_is_refused_and_stays(backup, lose_everything):
     assert (StaffUser.objects.get().username, Casino.objects.exists()) == ("other", False)
 
 
+@pytest.mark.exhaustive
 def test_restored_installation_is_not_restored_again(backup, lose_everything):
     lose_everything()
     restore(backup)
@@ -91,6 +93,7 @@ def test_restored_installation_is_not_restored_again(backup, lose_everything):
         restore(backup)
 
 
+@pytest.mark.exhaustive
 def test_database_of_something_else_is_refused(backup, lose_everything):
     lose_everything()
     with server_cursor("postgres") as cursor:
@@ -108,6 +111,7 @@ def test_casinos_whose_databases_survived_are_kept_as_they_are(backup, gamma, lo
     assert users_of(Casino.objects.get(name="Gamma")) == ["Ada", "Later"]
 
 
+@pytest.mark.exhaustive
 def test_database_that_a_newer_generation_had_replaced_is_not_used(backup, gamma, lose_catalogue):
     """The backup's catalogue says generation 1; generation 2 came later, and has the newer rows."""
     restore_casino(gamma, backup.folder_of(gamma.pk))
@@ -131,6 +135,7 @@ def test_casino_that_fails_does_not_stop_the_others_and_the_next_call_finishes(b
     assert (codes(), is_restore_unfinished()) == ([], False)
 
 
+@pytest.mark.exhaustive
 def test_restore_killed_before_the_catalogue_was_loaded_starts_over(backup, lose_everything):
     lose_everything()
     mark = backup.manifest.taken_at.isoformat()
@@ -140,6 +145,7 @@ def test_restore_killed_before_the_catalogue_was_loaded_starts_over(backup, lose
     assert set(outcomes(restore(backup)).values()) == {Outcome.RESTORED}
 
 
+@pytest.mark.exhaustive
 def test_restore_from_another_backup_than_the_begun_one_is_refused(backup, gamma, lose_everything):
     other = back_up_installation()
     lose_everything()
@@ -149,6 +155,7 @@ def test_restore_from_another_backup_than_the_begun_one_is_refused(backup, gamma
         restore(other)
 
 
+@pytest.mark.exhaustive
 def test_casino_missing_in_the_backup_is_named_with_the_reason(gamma, delta, lose_everything):
     with server_cursor() as cursor:
         cursor.execute(f"DROP DATABASE {quoted(gamma.db_name)} WITH (FORCE)")
@@ -159,6 +166,7 @@ def test_casino_missing_in_the_backup_is_named_with_the_reason(gamma, delta, los
     assert restored["Delta"].outcome == Outcome.RESTORED
 
 
+@pytest.mark.exhaustive
 def test_casino_of_a_lost_server_is_restored_only_where_the_operator_says(
     second_server, gamma, lose_everything, settings
 ):
@@ -174,6 +182,7 @@ def test_casino_of_a_lost_server_is_restored_only_where_the_operator_says(
     settings.DATABASE_SERVERS = known
 
 
+@pytest.mark.exhaustive
 def test_users_who_were_erased_after_their_casinos_dump_are_counted(gamma, delta, lose_everything, now):
     for done_at in (now - timedelta(days=1), now + timedelta(hours=1)):
         PrivacyRecord.objects.create(
@@ -185,6 +194,7 @@ def test_users_who_were_erased_after_their_casinos_dump_are_counted(gamma, delta
     assert (restored["Gamma"].erased_since, restored["Delta"].erased_since) == (1, 0)
 
 
+@pytest.mark.exhaustive
 def test_damaged_catalogue_is_refused_before_anything_is_created(backup, lose_everything):
     lose_everything()
     (backup.folder / CATALOGUE_DUMP).write_bytes(b"PGDMP")
@@ -194,6 +204,7 @@ def test_damaged_catalogue_is_refused_before_anything_is_created(backup, lose_ev
         assert not database_exists(cursor, RESTORED)
 
 
+@pytest.mark.exhaustive
 def test_two_restores_at_once_are_refused(backup, lose_everything, settings):
     lose_everything()
     settings.CASINO_LOCK_SECONDS = 0.1
