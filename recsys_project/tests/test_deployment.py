@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
 PROJECT = Path(settings.BASE_DIR)
-UNITS = sorted((PROJECT / "docs" / "systemd").iterdir())
+UNITS = sorted((PROJECT / "deploy" / "systemd").iterdir())
 PROGRAMS = "/opt/recsys/.venv/bin/"
 
 
@@ -33,7 +33,7 @@ def commands_of(unit):
     return [shlex.split(line) for line in re.findall(r"^ExecStart=(.*)$", unit.read_text(), re.MULTILINE)]
 
 
-@pytest.mark.parametrize("path", ["README.md", "docs/operations.md", "docs/systemd/recsys-web.service"])
+@pytest.mark.parametrize("path", ["README.md", "docs/operations.md", "deploy/systemd/recsys-web.service"])
 def test_web_server_is_started_with_the_images_options_everywhere(path):
     expected = granian_options(image_command())
     assert "--respawn-failed-workers" in expected  # without it, one killed worker ends the web server
