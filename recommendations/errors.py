@@ -55,3 +55,13 @@ class UnreadableModel(RecommendationError):
 
 class InvalidHistory(RecommendationError):
     """An invalid history file; the message names the line and column."""
+
+
+class FeedInUse(RecommendationError):
+    """A partition can't be forgotten: nothing shows that the producer's messages come by another one."""
+
+    def __init__(self, producer: str, partition: int) -> None:
+        super().__init__(
+            f"Partition {partition} of the producer {producer} is not known, or no other partition was heard after it: "
+            "send heartbeats to the others first"
+        )

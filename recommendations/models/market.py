@@ -7,6 +7,8 @@ from django.db.models import Q
 from tenants.orm.model import CasinoModel
 
 MAX_PRODUCERS = 30  # the bits of a positive integer but one, for `Event.offered_by`
+# The digest of a line's outcomes in any order: the outcomes themselves may be too long for an index.
+OUTCOME_SET = models.Func("outcomes", function="outcome_set", output_field=models.TextField())
 _IS_CODE = Q(code__gte=0, code__lt=MAX_PRODUCERS)
 
 
@@ -19,7 +21,8 @@ class MarketStatus(models.TextChoices):
 
 
 class MarketLine(CasinoModel):
-    """The texts of a market, a line, empty where the market has none, and the outcomes in the order of `Market.odds`.
+    """The texts of a market, a line, empty where the market has none, and the outcomes, in the order of the first
+    message with them, which is also that of `Market.odds`. The same outcomes in another order are the same line.
 
     Rows never change. Ids are handed out under the lock of `PriceVersion`, so that a reader who knows all up to one id
     finds all new ones above it.
@@ -33,8 +36,8 @@ class MarketLine(CasinoModel):
     class Meta:
         db_table = "market_lines"
         constraints = [
-            # also the index for finding the lines of stored messages, and all lines of a market
-            models.UniqueConstraint(name="market_line_unique", fields=["market", "line", "outcomes"]),
+            # also the index for finding the lines of stored messages
+            models.UniqueConstraint("market", "line", OUTCOME_SET, name="market_line_unique"),
         ]
 
     def __str__(self) -> str:

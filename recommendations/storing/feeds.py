@@ -1,15 +1,16 @@
 """Storing what messages say about producers, and when each of their feeds was heard."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from recommendations.models import MAX_PRODUCERS
 from recommendations.validation.fields import EARLIEST
-from recommendations.validation.markets import Heard, OddsRow
+from recommendations.validation.markets import BY_UPLOAD, Heard, OddsRow
 from tenants.routing.connections import execute, query
 
 Codes = dict[str, int]
+FeedKey = tuple[int, int]  # producer, partition
 
 _PRODUCERS = """
 SELECT name, code, is_down, sends_heartbeats, (SELECT max(valid_since) FROM feeds WHERE producer = code) FROM producers
@@ -22,6 +23,12 @@ INSERT INTO feeds AS feed (producer, partition, heard_at, valid_since, beats)
 SELECT * FROM unnest(%s::smallint[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::bigint[])
 ON CONFLICT (producer, partition) DO UPDATE SET heard_at = excluded.heard_at, valid_since = excluded.valid_since,
     beats = feed.beats + excluded.beats
+"""
+# Prices from before it was last heard are not valid until they are sent again, by another partition.
+_FORGET = """
+WITH gone AS (DELETE FROM feeds WHERE producer = %s AND partition = %s RETURNING producer, heard_at, valid_since)
+UPDATE feeds SET valid_since = greatest(feeds.valid_since, gone.heard_at, gone.valid_since) FROM gone
+WHERE feeds.producer = gone.producer AND partition <> %s
 """
 # Prices from before are not valid, from any partition.
 _LOSE_PRICES = """
@@ -65,11 +72,20 @@ class Producers:
             self._note_times(known, silence)
             for name, each in self._note_states(known):
                 self._lose_prices(name, each.sent_at)
+        self.close(heard)
+
+    def close(self, heard: Iterable[tuple[str, Heard]]) -> None:
+        """Store from which time on prices can be trusted again. What is stored already, or later, stays."""
         for name, each in heard:
             if each.is_down:
                 self._lose_prices(name, each.sent_at)
             elif each.loses_prices:
                 self._lose_prices(name, each.sent_at, each.partition)
+
+    def note_down(self, names: Iterable[str]) -> None:
+        """These producers are down."""
+        for name in set(names) & self._states.keys():
+            execute(_SET_PRODUCER, [True, self._states[name].sends_heartbeats, self.codes[name]])
 
     def _note_states(self, heard: Iterable[tuple[str, Heard]]) -> list[tuple[str, Heard]]:
         """Store the producers' states. Returns the heartbeats by which those that were down are up again."""
@@ -90,7 +106,7 @@ class Producers:
 
     def _note_times(self, heard: Iterable[tuple[str, Heard]], silence: timedelta) -> None:
         stored = {(producer, partition): times for producer, partition, *times in query(_FEEDS)}
-        changed: dict[tuple[int, int], tuple[datetime, datetime, int]] = {}
+        changed: dict[FeedKey, tuple[datetime, datetime, int]] = {}
         with_beats = {name for name, state in self._states.items() if state.sends_heartbeats}
         for name, each in heard:
             if each.is_heartbeat:
@@ -102,8 +118,25 @@ class Producers:
             changed[key] = max(heard_at, each.sent_at), valid_since, beats + each.is_heartbeat
         rows = [(*key, *values) for key, values in sorted(changed.items())]
         execute(_HEAR, [list(column) for column in zip(*rows, strict=True)])
+        self._give_up_uploads(heard, {key: times[0] for key, times in [*stored.items(), *changed.items()]}, silence)
+
+    def _give_up_uploads(
+        self, heard: Iterable[tuple[str, Heard]], heard_at: Mapping[FeedKey, datetime], silence: timedelta
+    ) -> None:
+        """Forget the silent feed by HTTP or file of a producer with a heartbeat by Kafka: unlike a partition, that feed
+        can't be stalled."""
+        for code in {self.codes[name] for name, each in heard if each.is_heartbeat and each.partition != BY_UPLOAD}:
+            by_upload = heard_at.get((code, BY_UPLOAD))
+            beats = [each.sent_at for name, each in heard if self.codes[name] == code and each.is_heartbeat]
+            if by_upload is not None and max(beats) - by_upload > silence:
+                forget_feed(code, BY_UPLOAD)
 
     def _lose_prices(self, name: str, sent_at: datetime, partition: int | None = None) -> None:
         """Of all feeds of a producer, or of a partition, where nobody can tell whose message it was."""
         code = self.codes.get(name)
         execute(_LOSE_PRICES, [sent_at, code, code, partition, partition])
+
+
+def forget_feed(producer: int, partition: int) -> None:
+    """Forget a partition by which a producer's messages come no more. The transaction holds the lock of the prices."""
+    execute(_FORGET, [producer, partition, partition])

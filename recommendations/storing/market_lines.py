@@ -1,19 +1,20 @@
 """The ids of market lines, handed out under the lock of the prices."""
 
-from collections import defaultdict
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
+from recommendations.validation.markets import MarketRow
 from tenants.routing.connections import execute, query
 
 from .upsert_sql import as_json
 
-LineKey = tuple[str, str, tuple[str, ...]]  # market, line, outcomes
+LineKey = tuple[str, str, tuple[str, ...]]  # market, line, outcomes in any order
+MarketLines = Mapping[LineKey, "Line"]
 
-_WANTED = "jsonb_to_recordset(%s::jsonb) AS wanted(market text, line text)"
-# Of each market and line with any set of outcomes: an event has one row for them all.
-_FIND = f"""
-SELECT id, market, line, outcomes FROM market_lines JOIN {_WANTED} USING (market, line)
+# Of each market and line with any outcomes: an event has one row for them all.
+_FIND = """
+SELECT id, market, line, outcomes FROM market_lines
+JOIN unnest(%s::text[], %s::text[]) AS wanted(market, line) USING (market, line)
 """
 _ADD = """
 INSERT INTO market_lines (market, line, outcomes)
@@ -22,27 +23,46 @@ ORDER BY market, line, outcomes
 """
 
 
-@dataclass(frozen=True, slots=True)
-class LineIds:
-    """`by_line` has the ids of a market and line with any set of outcomes."""
+class Line(NamedTuple):
+    """A stored line; `siblings` are the ids of the same market and line with other outcomes."""
 
-    ids: dict[LineKey, int]
-    by_line: dict[tuple[str, str], list[int]]
+    id: int
+    outcomes: tuple[str, ...]
+    siblings: list[int]
+
+    def odds_of(self, market: MarketRow) -> tuple[int, ...]:
+        """The market's odds in the order of the line's outcomes."""
+        if market.outcomes == self.outcomes:
+            return market.odds
+        odds = dict(zip(market.outcomes, market.odds, strict=True))
+        return tuple([odds[outcome] for outcome in self.outcomes])
 
 
-def line_ids(wanted: Collection[LineKey]) -> LineIds:
-    """The ids of these lines, new ones for those without. The transaction holds the lock of the prices."""
-    pairs = as_json([{"market": market, "line": line} for market, line in sorted({key[:2] for key in wanted})])
+def market_lines(markets: Iterable[MarketRow]) -> MarketLines:
+    """The lines of these markets by their outcomes as sent, new ones for those without. The same outcomes in another
+    order are the same line. The transaction holds the lock of the prices."""
+    wanted = dict.fromkeys((each.market, each.line, each.outcomes) for each in markets)
+    pairs = [list(column) for column in zip(*{key[:2] for key in wanted}, strict=True)]
     found = _find(pairs)
-    if missing := sorted(set(wanted) - found.ids.keys()):
-        execute(_ADD, [as_json([dict(zip(("market", "line", "outcomes"), key, strict=True)) for key in missing])])
+    missing = {_in_one_order(key): key for key in reversed(wanted) if _in_one_order(key) not in found}
+    if missing:
+        new = [dict(zip(("market", "line", "outcomes"), key, strict=True)) for key in missing.values()]
+        execute(_ADD, [as_json(new)])
         found = _find(pairs)
-    return found
+    return {key: found[_in_one_order(key)] for key in wanted}
 
 
-def _find(pairs: str) -> LineIds:
-    found = LineIds({}, defaultdict(list))
-    for line_id, market, line, outcomes in query(_FIND, [pairs]):
-        found.ids[market, line, tuple(outcomes)] = line_id
-        found.by_line[market, line].append(line_id)
-    return found
+def _find(pairs: list[list[str]]) -> dict[LineKey, Line]:
+    by_line: dict[tuple[str, str], list[tuple[int, tuple[str, ...]]]] = {}
+    for line_id, market, line, outcomes in query(_FIND, pairs):
+        by_line.setdefault((market, line), []).append((line_id, tuple(outcomes)))
+    return {
+        _in_one_order((*key, outcomes)): Line(line_id, outcomes, [each for each, _ in lines if each != line_id])
+        for key, lines in by_line.items()
+        for line_id, outcomes in lines
+    }
+
+
+def _in_one_order(key: LineKey) -> LineKey:
+    market, line, outcomes = key
+    return market, line, tuple(sorted(outcomes))

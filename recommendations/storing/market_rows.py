@@ -6,29 +6,49 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from recommendations.models import MarketStatus
-from recommendations.validation.markets import CLOSED_ODD, MAX_MARKETS, MarketRow
+from recommendations.validation.markets import MAX_MARKETS, MarketRow
 from tenants.routing.connections import execute, query
 
-from .market_lines import LineIds, line_ids
+from .market_lines import Line, market_lines
 
-RowKey = tuple[int, int]  # event, line
-
-_READ = """
-SELECT event_id, line_id, producer, status, as_of, odds
-FROM markets JOIN unnest(%s::bigint[], %s::int[]) AS wanted(event_id, line_id) USING (event_id, line_id)
-"""
 _ROWS = (
-    "unnest(%s::bigint[], %s::int[], %s::smallint[], %s::text[], %s::timestamptz[], %s::text[]) "
-    "AS row(event_id, line_id, producer, status, as_of, odds)"
+    "unnest(%s::bigint[], %s::int[], %s::smallint[], %s::text[], %s::timestamptz[], %s::text[]) WITH ORDINALITY "
+    "AS row(event_id, line_id, producer, status, as_of, odds_text, number)"
 )
+_IS_OFFERED = "({0}.status = 'open' AND 0 < ANY({0}.odds))"
+# One statement: nothing is read back but what is not simply updated, by the row's number. `is_stopped`: a stored
+# closing may be about it. Each part sees the rows as they were before.
+_UPDATE = f"""
+WITH told AS MATERIALIZED (
+    SELECT number, event_id, line_id, producer, status, as_of, odds_text::int[] AS odds FROM {_ROWS}
+), updated AS (
+    UPDATE markets SET producer = told.producer, status = told.status, as_of = told.as_of, odds = told.odds FROM told
+    WHERE markets.event_id = told.event_id AND markets.line_id = told.line_id AND markets.as_of <= told.as_of
+        AND (markets.as_of, markets.producer, markets.status, markets.odds)
+            IS DISTINCT FROM (told.as_of, told.producer, told.status, told.odds)
+    RETURNING told.number
+)
+SELECT * FROM (
+    SELECT number, markets.event_id IS NULL AS is_new, COALESCE(markets.as_of > told.as_of, false) AS is_stale,
+        markets.event_id IS NOT NULL AND updated.number IS NULL AS is_kept,
+        updated.number IS NOT NULL AND (
+            {_IS_OFFERED.format("markets")} IS DISTINCT FROM {_IS_OFFERED.format("told")}
+            OR markets.producer <> told.producer
+        ) AS is_flipped,
+        EXISTS (SELECT FROM market_stops AS stop WHERE stop.event_id = told.event_id AND stop.as_of >= told.as_of)
+            AS is_stopped
+    FROM told LEFT JOIN markets USING (event_id, line_id) LEFT JOIN updated USING (number)
+) AS states WHERE is_new OR is_kept OR is_flipped OR is_stopped
+ORDER BY number
+"""
 _INSERT = f"""
 INSERT INTO markets (event_id, line_id, producer, status, as_of, odds)
-SELECT event_id, line_id, producer, status, as_of, odds::int[] FROM {_ROWS}
+SELECT event_id, line_id, producer, status, as_of, odds_text::int[] FROM {_ROWS} ORDER BY event_id, line_id
 """
-_UPDATE = f"""
-UPDATE markets SET producer = row.producer, status = row.status, as_of = row.as_of, odds = row.odds::int[] FROM {_ROWS}
-WHERE markets.event_id = row.event_id AND markets.line_id = row.line_id
+# Of the same market and line with other outcomes.
+_SIBLINGS = """
+SELECT event_id, line_id, as_of FROM markets
+JOIN unnest(%s::bigint[], %s::int[]) AS sibling(event_id, line_id) USING (event_id, line_id)
 """
 _DELETE = """
 DELETE FROM markets USING unnest(%s::bigint[], %s::int[]) AS gone(event_id, line_id)
@@ -38,131 +58,139 @@ _COUNT = "SELECT event_id, count(*) FROM markets WHERE event_id = ANY(%s) GROUP 
 
 
 class Told(NamedTuple):
-    """A market line as the message at `place` of a call's rows tells it."""
+    """A market line as a message tells it. `places`: of that message in a call's rows, and of those that it replaces
+    there."""
 
-    place: int
+    places: list[int]
     event_id: int
     producer: int
     as_of: datetime
     market: MarketRow
 
 
-class _Stored(NamedTuple):
-    producer: int
-    status: str
-    as_of: datetime
-    odds: list[int]
-
-    @property
-    def offered_by(self) -> int | None:
-        is_open = self.status == MarketStatus.OPEN and any(odd != CLOSED_ODD for odd in self.odds)
-        return self.producer if is_open else None
+class _Row(NamedTuple):
+    told: Told
+    line: Line
+    is_replacing: bool = False  # the same market and line with other outcomes
 
 
 @dataclass(slots=True)
 class Written:
     """The places of messages with a new price, of those with only older ones, and of those with more markets than an
-    event may have; and the events whose producers with an open price may have changed."""
+    event may have; the events whose producers with an open price may have changed; and those with a price from before
+    a closing."""
 
     places: set[int] = field(default_factory=set)
     stale: set[int] = field(default_factory=set)
     too_many: set[int] = field(default_factory=set)
     to_flip: set[int] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class _Plan:
-    inserts: list[tuple[RowKey, Told]] = field(default_factory=list)
-    updates: list[tuple[RowKey, Told]] = field(default_factory=list)
-    deletes: list[RowKey] = field(default_factory=list)
+    to_close: set[int] = field(default_factory=set)
 
 
 def write_markets(told: Iterable[Told]) -> Written:
-    """The transaction holds the lock of the prices."""
-    newest = _newest(told)
-    if not newest:
-        return Written()
-    ids = line_ids({(each.market.market, each.market.line, each.market.outcomes) for each in newest})
+    """Write the newest price of each line. A message that another one of the call replaces has the result of that one.
+    The transaction holds the lock of the prices."""
     written = Written()
-    plan = _plan(newest, ids, _read(newest, ids), written)
-    _drop_too_many(plan, written)
-    _write(plan)
+    newest = _newest(told, written)
+    if newest:
+        lines = market_lines(each.market for each in newest)
+        rows = [_Row(each, lines[each.market.market, each.market.line, each.market.outcomes]) for each in newest]
+        new = _update(_replace_siblings(rows, written), written)
+        _insert(_as_many_as_allowed(new, written), written)
     return written
 
 
-def _newest(told: Iterable[Told]) -> list[Told]:
+def _newest(told: Iterable[Told], written: Written) -> list[Told]:
     newest: dict[tuple[int, str, str], Told] = {}
     for each in told:
         key = each.event_id, each.market.market, each.market.line
         earlier = newest.get(key)
-        if earlier is None or each.as_of >= earlier.as_of:
+        if earlier is None:
             newest[key] = each
+        elif each.as_of < earlier.as_of:
+            written.stale.update(each.places)
+        elif each[1:] != earlier[1:]:
+            earlier.places.extend(each.places)
+            newest[key] = each._replace(places=earlier.places)
     return list(newest.values())
 
 
-def _read(told: Sequence[Told], ids: LineIds) -> dict[RowKey, _Stored]:
-    keys = [(each.event_id, line_id) for each in told for line_id in ids.by_line[each.market.market, each.market.line]]
-    events, lines = zip(*keys, strict=True)
-    return {(event, line): _Stored(*rest) for event, line, *rest in query(_READ, [list(events), list(lines)])}
-
-
-def _plan(told: Sequence[Told], ids: LineIds, stored: dict[RowKey, _Stored], written: Written) -> _Plan:
-    plan = _Plan()
-    for each in told:
-        market = each.market
-        key = each.event_id, ids.ids[market.market, market.line, market.outcomes]
-        siblings = [(each.event_id, line_id) for line_id in ids.by_line[market.market, market.line]]
-        others = [sibling for sibling in siblings if sibling != key and sibling in stored]
-        if any(stored[known].as_of > each.as_of for known in (key, *others) if known in stored):
-            written.stale.add(each.place)
+def _replace_siblings(rows: list[_Row], written: Written) -> list[_Row]:
+    """Delete the rows of the same markets and lines with other outcomes, unless these are newer."""
+    siblings = [(row.told.event_id, sibling) for row in rows for sibling in row.line.siblings]
+    stored = {tuple(key): as_of for *key, as_of in query(_SIBLINGS, _columns(siblings))} if siblings else {}
+    if not stored:
+        return rows
+    kept, gone = [], []
+    for row in rows:
+        own = [key for key in ((row.told.event_id, sibling) for sibling in row.line.siblings) if key in stored]
+        if any(stored[key] > row.told.as_of for key in own):
+            written.stale.update(row.told.places)
             continue
-        new = _Stored(each.producer, market.status, each.as_of, list(market.odds))
-        before = stored.get(key)
-        if before == new:
-            continue
-        (plan.inserts if before is None else plan.updates).append((key, each))
-        plan.deletes += others
-        written.places.add(each.place)
-        if before is None or others or before.offered_by != new.offered_by:
-            written.to_flip.add(each.event_id)
-    return plan
+        gone += own
+        kept.append(row._replace(is_replacing=bool(own)))
+    if gone:
+        execute(_DELETE, _columns(gone))
+        written.to_flip.update(event_id for event_id, _ in gone)
+    return kept
 
 
-def _drop_too_many(plan: _Plan, written: Written) -> None:
-    """Leave out new rows of events that have as many as allowed."""
-    if not plan.inserts:
-        return
-    replaced = {event_id for event_id, _ in plan.deletes}
-    events = {event_id for (event_id, _), _ in plan.inserts} - replaced
-    counts = Counter(dict(query(_COUNT, [sorted(events)])))
+def _update(rows: list[_Row], written: Written) -> list[_Row]:
+    """Update the stored rows that are older. Returns those that are not stored."""
+    new: list[_Row] = []
+    others: set[int] = set()
+    for number, is_new, is_stale, is_kept, is_flipped, is_stopped in query(_UPDATE, _values(rows)) if rows else ():
+        row = rows[number - 1]
+        if is_new:
+            new.append(row)
+        if is_stale:
+            written.stale.update(row.told.places)
+        if is_flipped:
+            written.to_flip.add(row.told.event_id)
+        if is_stopped:
+            written.to_close.add(row.told.event_id)
+        if is_new or is_kept:
+            others.add(number - 1)
+    for number, row in enumerate(rows):
+        if number not in others:
+            written.places.update(row.told.places)
+    return new
+
+
+def _as_many_as_allowed(new: list[_Row], written: Written) -> list[_Row]:
+    """Without those of events that have as many rows as allowed."""
+    counts = Counter(dict(query(_COUNT, [sorted({row.told.event_id for row in new})]))) if new else Counter[int]()
     kept = []
-    for key, each in plan.inserts:
-        counts[key[0]] += 1
-        if counts[key[0]] > MAX_MARKETS and key[0] not in replaced:
-            written.too_many.add(each.place)
+    for row in sorted(new, key=lambda row: not row.is_replacing):
+        counts[row.told.event_id] += 1
+        if counts[row.told.event_id] > MAX_MARKETS:
+            written.too_many.update(row.told.places)
         else:
-            kept.append((key, each))
-    plan.inserts = kept
+            kept.append(row)
+    return kept
 
 
-def _write(plan: _Plan) -> None:
-    if plan.deletes:
-        events, lines = zip(*plan.deletes, strict=True)
-        execute(_DELETE, [list(events), list(lines)])
-    for sql, rows in ((_INSERT, plan.inserts), (_UPDATE, plan.updates)):
-        if rows:
-            execute(sql, _columns(rows))
+def _insert(rows: list[_Row], written: Written) -> None:
+    if rows:
+        execute(_INSERT, _values(rows))
+    for row in rows:
+        written.places.update(row.told.places)
+        written.to_flip.add(row.told.event_id)
 
 
-def _columns(rows: Iterable[tuple[RowKey, Told]]) -> list[list[object]]:
-    values = [
+def _values(rows: Iterable[_Row]) -> list[list[object]]:
+    return _columns(
         (
-            *key,
-            each.producer,
-            each.market.status,
-            each.as_of,
-            f"{{{','.join(map(str, each.market.odds))}}}",
+            told.event_id,
+            line.id,
+            told.producer,
+            told.market.status,
+            told.as_of,
+            f"{{{','.join(map(str, line.odds_of(told.market)))}}}",
         )
-        for key, each in sorted(rows, key=lambda row: row[0])
-    ]
-    return [list(column) for column in zip(*values, strict=True)]
+        for told, line, _ in rows
+    )
+
+
+def _columns(rows: Iterable[Sequence[object]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]

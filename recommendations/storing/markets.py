@@ -1,15 +1,16 @@
 """Storing the prices of markets, what closes them, and what is heard of their producers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
+from recommendations.errors import FeedInUse
 from recommendations.models import MarketStatus
 from recommendations.text_ids import Kind, stored_id, with_stored_ids
 from recommendations.validation.markets import ALL_MARKETS, Closing, OddsRow
 from recommendations.validation.rows import Removal
 from tenants.routing.connections import casino_atomic, execute, query
 
-from .feeds import Producers
+from .feeds import Producers, forget_feed
 from .market_rows import Told, Written, write_markets
 from .market_stops import StopKey, apply_stops, forget_stops, keep_stops
 from .offered_by import flip_offered_by
@@ -36,6 +37,11 @@ DELETE FROM market_stops WHERE as_of < %s AND NOT EXISTS (
     SELECT FROM events WHERE events.id = event_id AND end_timestamp > %s
 )
 """
+_HEARD_LATER = """
+SELECT code, EXISTS (
+    SELECT FROM feeds AS other WHERE other.producer = code AND other.heard_at > feeds.heard_at
+) FROM producers JOIN feeds ON feeds.producer = code AND partition = %s WHERE name = %s
+"""
 _MAX_UNUSED_LINES = 20_000
 _PRUNE_LINES = """
 DELETE FROM market_lines WHERE NOT EXISTS (SELECT FROM markets WHERE line_id = market_lines.id)
@@ -56,7 +62,7 @@ def store_odds(rows: Sequence[OddsRow | Removal], *, silence: timedelta = FEED_S
     STORED: something is new; STORED_IN_PART: it is, and a part could not be read. STALE: all is older than what is
     stored. TOO_MANY: the event has as many markets as allowed, or the casino as many producers.
     """
-    told = with_stored_ids(Kind.EVENTS, [_closing_all(row) if isinstance(row, Removal) else row for row in rows])
+    told = with_stored_ids(Kind.EVENTS, [closing_all(row) if isinstance(row, Removal) else row for row in rows])
     with casino_atomic():
         lock_prices()
         return write_odds(told, silence=silence)
@@ -68,15 +74,33 @@ def write_odds(rows: Sequence[OddsRow], *, silence: timedelta = FEED_SILENCE) ->
     producers.add(row.producer for row in rows if row.producer)
     producers.hear(rows, silence)
     written = write_markets(_told(rows, producers))
-    new_stops = _close(rows, producers, written)
-    flip_offered_by(written.to_flip)
+    new_stops, closed = _close(rows, producers, written.to_close)
+    flip_offered_by(written.to_flip | closed)
     return [_outcome(place, row, producers, written, new_stops) for place, row in enumerate(rows)]
+
+
+def close_markets(rows: Iterable[OddsRow], producers: Producers) -> None:
+    """Store and apply the closings alone of rows with stored ids. The transaction holds the lock of the prices."""
+    _, closed = _close(rows, producers, ())
+    flip_offered_by(closed)
 
 
 def remove_markets(event_ids: Sequence[int]) -> None:
     """Remove the markets of removed events. The transaction holds the lock of the prices."""
     execute("DELETE FROM markets WHERE event_id = ANY(%s)", [list(event_ids)])
     forget_stops(event_ids)
+
+
+def forget_partition(producer: str, partition: int) -> None:
+    """Forget a partition by which a producer's messages come no more, as of a topic that has fewer partitions now, and
+    which keeps its prices closed: it is silent. Prices from before it was last heard stay closed until they are sent
+    again. Raises FeedInUse unless the producer was heard later in another partition."""
+    with casino_atomic():
+        lock_prices()
+        [(code, is_heard_later)] = query(_HEARD_LATER, [partition, producer]) or [(None, False)]
+        if not is_heard_later:
+            raise FeedInUse(producer, partition)
+        forget_feed(code, partition)
 
 
 def prune_markets(before: datetime, limit: int) -> int:
@@ -93,7 +117,8 @@ def prune_markets(before: datetime, limit: int) -> int:
         return int(pruned)
 
 
-def _closing_all(removal: Removal) -> OddsRow:
+def closing_all(removal: Removal) -> OddsRow:
+    """A removed event has no open market."""
     return OddsRow(id=removal.id, timestamp=removal.timestamp, closings=(Closing(ALL_MARKETS),))
 
 
@@ -103,21 +128,21 @@ def _told(rows: Sequence[OddsRow], producers: Producers) -> Iterable[Told]:
         if row.id is not None and code is not None:
             event_id = stored_id(row.id)
             for market in row.markets:
-                yield Told(place, event_id, code, row.timestamp, market)
+                yield Told([place], event_id, code, row.timestamp, market)
 
 
-def _close(rows: Sequence[OddsRow], producers: Producers, written: Written) -> set[int]:
-    """Store and apply closings. Returns the places of messages with a new one."""
+def _close(rows: Iterable[OddsRow], producers: Producers, to_close: Collection[int]) -> tuple[set[int], set[int]]:
+    """Store closings, and apply those that are new and those of the events `to_close`. Returns the places of messages
+    with a new one, and the events with a market that is closed now."""
     stops: dict[StopKey, tuple[datetime, str]] = {}
     places: dict[StopKey, int] = {}
     for place, row in enumerate(rows):
         for key, closing, as_of in _closings(row, producers):
             if key not in stops or stops[key][0] < as_of:
                 stops[key], places[key] = (as_of, closing.status), place
-    new = {places[key] for key in keep_stops(stops)} if stops else set()
-    if events := {stored_id(row.id) for row in rows if row.id is not None}:
-        written.to_flip |= apply_stops(events)
-    return new
+    new = keep_stops(stops) if stops else set()
+    events = {event_id for event_id, _, _ in new}.union(to_close)
+    return {places[key] for key in new}, apply_stops(events) if events else set()
 
 
 def _closings(row: OddsRow, producers: Producers) -> Iterable[tuple[StopKey, Closing, datetime]]:

@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +14,7 @@ from recommendations.models import Market, MarketLine, PriceVersion
 from recommendations.storing import prune_markets, store_odds
 from recommendations.tests.factories import EventFactory, at
 from recommendations.validation.markets import Closing, OddsRow, market_row, scope_of
-from tenants.routing.connections import casino_connection, execute, query
+from tenants.routing.connections import casino_atomic, casino_connection, execute, query
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
@@ -67,11 +69,19 @@ def test_a_market_line_is_one_row_with_the_odds_of_its_outcomes():
 
 
 def test_the_newest_price_wins_and_of_equal_times_the_last():
-    assert results(odds(totals(over=2000), minute=5), odds(totals(over=1500), minute=4)) == ["stored", "duplicate"]
+    assert results(odds(totals(over=2000), minute=5), odds(totals(over=1500), minute=4)) == ["stored", "stale"]
     assert results(odds(totals(over=1600), minute=4)) == ["stale"]
     assert stored()[7, "TOTALS", "2.5"][0]["OVER"] == 2000
-    assert results(odds(totals(over=1700), minute=5), odds(totals(over=1800), minute=5)) == ["duplicate", "stored"]
+    assert results(odds(totals(over=1700), minute=5), odds(totals(over=1800), minute=5)) == ["stored", "stored"]
     assert stored()[7, "TOTALS", "2.5"][0]["OVER"] == 1800
+
+
+def test_messages_of_one_call_have_the_results_of_messages_one_by_one():
+    rows = [odds(totals(over=over), minute=minute) for over, minute in ((1500, 3), (1600, 4), (1600, 4), (1700, 2))]
+    rows.append(odds(totals(over=1800), market(), minute=1))
+    one_by_one = [results(row)[0] for row in rows]
+    execute("TRUNCATE markets, market_stops, producers, feeds, market_lines")
+    assert results(*rows) == one_by_one == ["stored", "stored", "duplicate", "stale", "stored"]
 
 
 def test_a_repeated_message_writes_nothing():
@@ -86,9 +96,32 @@ def test_a_later_message_with_the_same_price_renews_it():
     assert Market.objects.get().as_of == at(5)
 
 
-def test_the_order_of_outcomes_does_not_count():
-    store_odds([odds(market()), odds(market(outcomes=OPEN[::-1]), minute=1)])
+def test_outcomes_stay_in_the_order_of_the_first_message_with_them():
+    store_odds([odds(market())])
+    moved = (("AWAY", 4000), ("HOME", 1950), ("DRAW", 3500))
+    assert results(odds(market(outcomes=moved), minute=1)) == ["stored"]
+    assert MarketLine.objects.get().outcomes == ["HOME", "DRAW", "AWAY"]
+    assert Market.objects.get().odds == [1950, 3500, 4000]
+    assert results(odds(market(outcomes=moved[::-1]), minute=1)) == ["duplicate"]
+
+
+def test_two_orders_of_the_same_outcomes_in_one_call_are_one_line():
+    store_odds([odds(market(outcomes=OPEN[::-1]), event=8), odds(market())])
     assert MarketLine.objects.get().outcomes == ["AWAY", "DRAW", "HOME"]
+    assert [prices for _, (prices, _, _) in sorted(stored().items())] == [dict(OPEN), dict(OPEN)]
+
+
+def test_the_database_has_a_market_line_once_whatever_the_order_of_its_outcomes():
+    MarketLine.objects.create(market="TOTALS", line="2.5", outcomes=["OVER", "UNDER"])
+    MarketLine.objects.create(market="TOTALS", line="2.5", outcomes=["OVER", "UNDER", "EXACTLY"])
+    with pytest.raises(IntegrityError, match="market_line_unique"), casino_atomic():
+        MarketLine.objects.create(market="TOTALS", line="2.5", outcomes=["UNDER", "OVER"])
+
+
+def test_a_market_may_have_two_hundred_long_names():
+    named = tuple((sha256(bytes([number])).hexdigest() + "X" * 36, 2000) for number in range(200))
+    assert results(odds(market(outcomes=named))) == ["stored"]
+    assert stored()[7, "1X2", ""][0] == dict(named)
 
 
 def test_other_outcomes_replace_the_market_line():
@@ -167,7 +200,7 @@ def test_a_price_change_writes_no_event(django_assert_num_queries):
     EventFactory.create(id=7, odd=Decimal(2))
     store_odds([odds(market())])
     known = query("SELECT version FROM offer_version")
-    with django_assert_num_queries(8, connection=casino_connection()):
+    with django_assert_num_queries(6, connection=casino_connection()):
         store_odds([odds(market(outcomes=(("HOME", 1900), *OPEN[1:])), minute=1)])
     assert query("SELECT version FROM offer_version") == known
 
@@ -177,6 +210,21 @@ def test_an_event_may_have_only_so_many_markets():
     assert results(odds(*many)) == ["stored"]
     assert results(odds(market(), minute=1), odds(totals("5", over=3000), minute=1)) == ["too_many", "stored"]
     assert (Market.objects.count(), stored()[7, "TOTALS", "5"][0]["OVER"]) == (2_000, 3000)
+
+
+def test_a_market_with_other_outcomes_takes_the_place_of_the_old_one_in_a_full_event():
+    store_odds([odds(*(totals(str(number)) for number in range(1, 2_001)))])
+    other = market("TOTALS", "5", (("OVER", 1500), ("UNDER", 2500), ("EXACTLY", 9000)))
+    assert results(odds(market(), minute=1), odds(other, minute=1)) == ["too_many", "stored"]
+    assert Market.objects.count() == 2_000
+
+
+def test_a_closing_is_applied_to_the_written_prices_alone(django_assert_num_queries):
+    store_odds([odds(market(), totals()), stop(5)])
+    store_odds([odds(market(), totals(), minute=6)])
+    with django_assert_num_queries(6, connection=casino_connection()):
+        store_odds([odds(totals(over=1700), minute=7)])
+    assert {status for _, _, status in stored().values()} == {"open"}
 
 
 def test_a_casino_has_at_most_thirty_producers():
