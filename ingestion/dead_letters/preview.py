@@ -91,5 +91,7 @@ def _read(topic: Topic, envelope: Envelope, casino: Casino | None, bounds: TimeB
     mapping = stored_mapping(topic.name, option)
     content = read_mapped(mapping, topic, envelope, bounds)
     if unknown_words(content):
-        content = read_mapped(mapping, topic, envelope, bounds, own_words_of(topic, casino.pk))
+        own_words = own_words_of(topic, casino.pk)
+        bounds = msgspec.structs.replace(bounds, market_words=own_words.markets)
+        content = read_mapped(mapping, topic, envelope, bounds, own_words.rows)
     return content

@@ -9,6 +9,7 @@ from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import ORIGIN_HEADER, Envelope
 from ingestion.messages.named_users import named_user
 from ingestion.messages.reading import Content, Several, SingleContent, read_message, removed_as_of, with_problems
+from ingestion.messages.results import unknown_word_of
 from ingestion.topics import Topic
 from recommendations.validation.settings_limits import limits
 from recommendations.validation.status_words import NO_WORDS, Words
@@ -64,7 +65,7 @@ def read_messages(
 def unknown_words(content: Content) -> list[str]:
     """The words for a status that nobody but the casino may know."""
     parts = content.contents if isinstance(content, Several) else (content,)
-    return [each.unknown_word for each in parts if isinstance(each, Rejection) and each.unknown_word]
+    return [word for word in map(unknown_word_of, parts) if word]
 
 
 def _messages_of(mapping: Mapping, envelope: Envelope) -> list[MappedMessage]:

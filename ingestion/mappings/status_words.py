@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from ingestion.catalogue import catalogue_required
-from ingestion.messages.decoding import Rejection, TimeBounds
+from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.partial_formats import PartialFormat
 from ingestion.messages.reading import read_message
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.results import DecodedMessage, unknown_word_of
 from ingestion.topics import Topic
 from recommendations.serving.options import NO_STATUS_WORDS, StatusWords
 from recommendations.validation.status_words import NO_WORDS, Words
@@ -25,39 +26,53 @@ class _StoredOptions(msgspec.Struct):
     status_words: StatusWords = NO_STATUS_WORDS
 
 
+class OwnWords(NamedTuple):
+    """A casino's own words: for the status of a topic's rows, and for that of markets and outcomes."""
+
+    rows: Words = NO_WORDS
+    markets: Words = NO_WORDS
+
+
+NO_OWN_WORDS = OwnWords()
+
+
 def read_own_words(topic: Topic, messages: Sequence[DecodedMessage], bounds: TimeBounds) -> None:
     """Read the messages with unknown words again, with the words of their casinos: one query of the catalogue. Raises
     AllDatabasesUnavailable, after which the messages are read again when the catalogue is available."""
-    unknown = [each for each in messages if isinstance(each.content, Rejection) and each.content.unknown_word]
+    unknown = [each for each in messages if unknown_word_of(each.content)]
     if not unknown:
         return
     words = _words_of(topic, {each.envelope.casino_id for each in unknown})
+    by_casino = {
+        casino_id: msgspec.structs.replace(bounds, market_words=own.markets) for casino_id, own in words.items()
+    }
     for message in unknown:
-        if own := words.get(message.envelope.casino_id):
-            message.content = read_message(topic.decode, topic.partial, message.envelope, bounds, own)
+        casino_id = message.envelope.casino_id
+        if any(own := words.get(casino_id, NO_OWN_WORDS)):
+            message.content = read_message(
+                topic.decode, topic.partial, message.envelope, by_casino[casino_id], own.rows
+            )
 
 
-def own_words_of(topic: Topic, casino_id: int) -> Words:
+def own_words_of(topic: Topic, casino_id: int) -> OwnWords:
     """One casino's own words. Raises AllDatabasesUnavailable."""
-    return _words_of(topic, [casino_id]).get(casino_id, NO_WORDS)
+    return _words_of(topic, [casino_id]).get(casino_id, NO_OWN_WORDS)
 
 
-def _words_of(topic: Topic, casino_ids: Iterable[int | None]) -> Mapping[int | None, Words]:
+def _words_of(topic: Topic, casino_ids: Iterable[int | None]) -> Mapping[int | None, OwnWords]:
     with catalogue_required():
         casinos = Casino.objects.using(CATALOGUE).filter(pk__in=[each for each in casino_ids if each is not None])
         options = dict(casinos.values_list("pk", "options"))
     return {pk: stored_words(topic, pk, stored) for pk, stored in options.items()}
 
 
-def stored_words(topic: Topic, casino_id: int, options: object) -> Words:
-    """No words if they can't be read: one casino's options must not stop the messages of the others. Only users and
-    events have a status."""
-    if not isinstance(topic.partial, PartialFormat):
-        return NO_WORDS
+def stored_words(topic: Topic, casino_id: int, options: object) -> OwnWords:
+    """No words if they can't be read: one casino's options must not stop the messages of the others."""
     try:
-        words: Words = getattr(msgspec.convert(options or {}, _StoredOptions).status_words, topic.name)
+        words = msgspec.convert(options or {}, _StoredOptions).status_words
     except msgspec.ValidationError:
         text = "Casino %s: the options in the catalogue can't be read, so its own words for a status are unknown"
         logger.exception(text, casino_id)
-        return NO_WORDS
-    return words
+        return NO_OWN_WORDS
+    has_status = isinstance(topic.partial, PartialFormat)  # the rows of users and events
+    return OwnWords(getattr(words, topic.name) if has_status else NO_WORDS, words.markets)

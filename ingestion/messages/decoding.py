@@ -31,6 +31,7 @@ from recommendations.validation.rows import (
     UserRow,
 )
 from recommendations.validation.settings_limits import limits
+from recommendations.validation.status_words import NO_WORDS, Words
 
 from .encodings import parse_key, problem_of_encoding
 from .envelope import CASINO_HEADER, Envelope, repeated_header
@@ -63,7 +64,7 @@ class Rejection(msgspec.Struct):
     changes: tuple[Change, ...] = ()
     unknown_word: str = ""
     named_users: tuple[str, ...] | None = None
-    closed_odds: OddsRow | None = None
+    closed_odds: tuple[OddsRow, ...] = ()
 
 
 class Partial(msgspec.Struct):
@@ -81,13 +82,14 @@ _NO_CASINO = Rejection(
 class TimeBounds(msgspec.Struct):
     """The latest valid times in messages of one batch: of past facts (`past`), and of events to come (`future`).
     `received` is the time of the batch's receipt; `next_clamped` that of the next message dated after it. `odd_format`
-    is that of the casino's messages without one."""
+    is that of the casino's messages without one; `market_words` are its own words for the status of a market."""
 
     past: datetime
     future: datetime
     received: datetime
     next_clamped: datetime
     odd_format: OddFormat = OddFormat.DECIMAL
+    market_words: Words = NO_WORDS
 
     @classmethod
     def at(cls, now: datetime, odd_format: OddFormat = OddFormat.DECIMAL) -> Self:
@@ -204,7 +206,7 @@ def _markets(message: EventMessage, given: bytes, bounds: TimeBounds, as_of: dat
     if message.producer is None:
         raise InvalidRow("missing", "producer", "is required with markets")
     odd_format = bounds.odd_format if message.odd_format is None else parse_format(message.odd_format)
-    read = read_markets(given, odd_format)
+    read = read_markets(given, odd_format, bounds.market_words)
     return event_odds(market_text("producer", message.producer), read, as_of)
 
 

@@ -4,15 +4,17 @@ An outcome without a usable odd, or that is not open, is closed. A market that c
 name and line can be read; else all markets of the event are. The first problem is told with its place.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from recommendations.errors import InvalidRow
-from recommendations.models import EventStatus, MarketStatus
+from recommendations.models import MarketStatus
 from recommendations.validation import fields, status_words
 from recommendations.validation.market_texts import MarketText, line_text, market_text
 from recommendations.validation.markets import (
@@ -27,6 +29,7 @@ from recommendations.validation.markets import (
     scope_of,
 )
 from recommendations.validation.odds import OddFormat, read_odd
+from recommendations.validation.status_words import NO_WORDS, Words
 
 from .problems import problem_of
 
@@ -37,50 +40,44 @@ READ_TEXT = msgspec.json.Decoder(str).decode
 _CACHED = 32_768
 _LONGEST_ODD = 40  # bytes; longer ones would fill the cache
 _NULL = b"null"
-_NO_ODD = msgspec.Raw(_NULL)
-_OF_EVENTS = {
-    EventStatus.OPEN: MarketStatus.OPEN,
-    EventStatus.LIVE: MarketStatus.OPEN,
-    EventStatus.SUSPENDED: MarketStatus.SUSPENDED,
-    EventStatus.CANCELLED: MarketStatus.CANCELLED,
-    EventStatus.SETTLED: MarketStatus.SETTLED,
-}
-_OWN_WORDS = dict.fromkeys(("closed", "inactive", "deactivated", "handedover", "disabled"), MarketStatus.CLOSED)
 
 
-class _Outcome(msgspec.Struct):
+class Outcome(msgspec.Struct):
     outcome: MarketText
-    odd: msgspec.Raw = _NO_ODD
-    status: str | None = None
+    odd: msgspec.Raw | UnsetType = UNSET
+    status: str | UnsetType | None = UNSET
 
 
-class _Market(msgspec.Struct):
+class Market(msgspec.Struct):
     market: MarketText
-    outcomes: list[_Outcome]
-    line: MarketText | None = None
-    status: str | None = None
+    outcomes: list[Outcome]
+    line: MarketText | UnsetType | None = UNSET
+    status: str | UnsetType | None = UNSET
 
 
 class _Named(msgspec.Struct):
     """The part of a market that can be read where others can't."""
 
     market: MarketText
-    line: MarketText | None = None
+    line: MarketText | UnsetType | None = UNSET
 
 
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_MARKET = msgspec.json.Decoder(_Market).decode
+_MARKET = msgspec.json.Decoder(Market).decode
 _NAMED = msgspec.json.Decoder(_Named).decode
 _UNREADABLE = (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(slots=True)
 class ReadMarkets:
-    """The markets that can be read, and the closings of the others. `unread` is the first problem."""
+    """The markets that can be read, by the casino's `own_words` too, and the closings of the others. `unread` is the
+    first problem, `unknown_word` a status that is none of the known words."""
 
+    own_words: Words
     markets: list[MarketRow] = field(default_factory=list)
     closings: list[Closing] = field(default_factory=list)
     unread: UnreadMarket | None = None
+    unknown_word: str = ""
 
     def note(self, error: Exception, place: str) -> None:
         if self.unread is None:
@@ -94,18 +91,28 @@ class ReadMarkets:
         self.closings = [Closing(ALL_MARKETS)]
 
 
-def read_markets(raw: bytes, odd_format: OddFormat) -> ReadMarkets:
+def read_markets(raw: bytes, odd_format: OddFormat, own_words: Words = NO_WORDS) -> ReadMarkets:
     """The markets of a message, a list in JSON."""
-    found = ReadMarkets()
     try:
         items = _ITEMS(raw)
-        if len(items) > MAX_MARKETS:
-            raise InvalidRow("too_many", "markets", f"lists {len(items)}; must list at most {MAX_MARKETS}")
     except _UNREADABLE as error:
-        found.close_all(error, "" if isinstance(error, InvalidRow) else "markets")
+        found = ReadMarkets(own_words)
+        found.close_all(error, "markets")
         return found
-    for number, item in enumerate(items):
-        _read_market(bytes(item), f"markets[{number}]", odd_format, found)
+    return read_each(items, odd_format, own_words)
+
+
+def read_each(
+    markets: Sequence[Market | msgspec.Raw], odd_format: OddFormat, own_words: Words = NO_WORDS
+) -> ReadMarkets:
+    """The markets of a message, each undecoded if one of them may have a wrong type."""
+    found = ReadMarkets(own_words)
+    if len(markets) > MAX_MARKETS:
+        problem = f"lists {len(markets)}; must list at most {MAX_MARKETS}"
+        found.close_all(InvalidRow("too_many", "markets", problem), "")
+        return found
+    for number, market in enumerate(markets):
+        _read_market(market, number, odd_format, found)
     if any(closing.scope == ALL_MARKETS for closing in found.closings):
         found.markets.clear()
     return found
@@ -120,69 +127,64 @@ def event_odds(producer: str, read: ReadMarkets, as_of: datetime) -> OddsRow:
         closings=tuple(read.closings),
         is_complete=True,
         unread=read.unread,
+        unknown_word=read.unknown_word,
     )
 
 
-def _read_market(raw: bytes, place: str, odd_format: OddFormat, found: ReadMarkets) -> None:
+def _read_market(told: Market | msgspec.Raw, number: int, odd_format: OddFormat, found: ReadMarkets) -> None:
     try:
-        given = _MARKET(raw)
-        market, line = market_text("market", given.market), line_text("line", given.line)
-        status = _status(given.status, place, found)
-        outcomes = [_outcome(each, number, place, odd_format, found) for number, each in enumerate(given.outcomes)]
+        given = told if isinstance(told, Market) else _MARKET(told)
+        market, line = market_text("market", given.market), _line(given)
+        status = MarketStatus.OPEN if given.status is UNSET else _status(given.status, f"markets[{number}]", found)
+        outcomes = [_outcome(each, number, inner, odd_format, found) for inner, each in enumerate(given.outcomes)]
         found.markets.append(market_row(market, line, status, outcomes))
     except _UNREADABLE as error:
-        found.note(error, place)
-        found.closings.append(_closing_of(raw))
+        found.note(error, f"markets[{number}]")
+        found.closings.append(_closing_of(told))
 
 
-def _closing_of(raw: bytes) -> Closing:
+def _line(given: Market | _Named) -> str:
+    return "" if isinstance(given.line, UnsetType) else line_text("line", given.line)
+
+
+def _closing_of(told: Market | msgspec.Raw) -> Closing:
     """Of a market that can't be read: it alone, if it is known which."""
     try:
-        named = _NAMED(raw)
-        return Closing(scope_of(market_text("market", named.market), line_text("line", named.line)))
+        named = told if isinstance(told, Market) else _NAMED(told)
+        return Closing(scope_of(market_text("market", named.market), _line(named)))
     except _UNREADABLE:
         return Closing(ALL_MARKETS)
 
 
-def _outcome(given: _Outcome, number: int, place: str, odd_format: OddFormat, found: ReadMarkets) -> tuple[str, int]:
+def _outcome(given: Outcome, market: int, number: int, odd_format: OddFormat, found: ReadMarkets) -> tuple[str, int]:
     """The outcome's name and its odd in thousandths, 0 if it is closed."""
     try:
         name = market_text("outcome", given.outcome)
     except InvalidRow as error:
         raise InvalidRow(error.code, f"outcomes[{number}].outcome", error.problem) from error
-    if given.status is not None and _status(given.status, f"{place}.outcomes[{number}]", found) != MarketStatus.OPEN:
+    if given.status is not UNSET:
+        place = f"markets[{market}].outcomes[{number}]"
+        if _status(given.status, place, found) != MarketStatus.OPEN:
+            return name, CLOSED_ODD
+    if isinstance(given.odd, UnsetType):
         return name, CLOSED_ODD
     odd = read_thousandths(bytes(given.odd), odd_format)
     if isinstance(odd, InvalidRow):
-        found.note(odd, f"{place}.outcomes[{number}]")
+        found.note(odd, f"markets[{market}].outcomes[{number}]")
         return name, CLOSED_ODD
     return name, odd
 
 
-def _status(word: str | None, place: str, found: ReadMarkets) -> str:
+def _status(word: str | UnsetType | None, place: str, found: ReadMarkets) -> str:
     """An unknown word closes."""
-    if word is None:
+    if word is None or isinstance(word, UnsetType):
         return MarketStatus.OPEN
     try:
-        return market_status(word)
+        return status_words.market_status(word, found.own_words)
     except InvalidRow as error:
+        found.unknown_word = word
         found.note(error, place)
         return MarketStatus.CLOSED
-
-
-@lru_cache(1_024)
-def _known_status(word: str) -> str | None:
-    normalized = status_words.normalized(word)
-    of_event = status_words.EVENT_WORDS.get(normalized)
-    return _OWN_WORDS.get(normalized) or (_OF_EVENTS[EventStatus(of_event)] if of_event else None)
-
-
-def market_status(word: str) -> str:
-    """The status of a market or an outcome that the word means. Raises InvalidRow."""
-    status = _known_status(word) if len(word) <= fields.MAX_TEXT else None
-    if status is None:
-        raise InvalidRow("unknown_value", "status", f"must be one of {', '.join(MarketStatus.values)}")
-    return status
 
 
 def read_thousandths(raw: bytes, odd_format: OddFormat) -> int | InvalidRow:

@@ -3,6 +3,7 @@
 What can't be read closes: the event that the message or its key names, else all prices that came by its partition.
 """
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -11,34 +12,20 @@ from msgspec import UNSET, UnsetType
 
 from recommendations.errors import InvalidRow
 from recommendations.validation.market_texts import MarketText, market_text
-from recommendations.validation.markets import ALL_MARKETS, Closing, Heard, OddsRow
+from recommendations.validation.markets import ALL_MARKETS, BY_UPLOAD, Closing, Heard, OddsRow
 from recommendations.validation.odds import OddFormat, parse_format
-from recommendations.validation.own_ids import OwnId
+from recommendations.validation.own_ids import OwnId, own_id
+from recommendations.validation.status_words import NO_WORDS
 
-from .decoding import Rejection, TimeBounds, given_id, not_ahead, parse_time, sent_time
+from .decoding import Rejection, TimeBounds, not_ahead, parse_time, sent_time
 from .encodings import parse_key
 from .envelope import Door, Envelope
-from .market_parts import ReadMarkets, read_markets
+from .field_scan import scan_fields
+from .market_parts import ReadMarkets, read_each, read_markets
+from .odds_fields import Heartbeat, RawOdds, ReadOdds, read_odds_fields
+from .repeated_fields import producer_status
 
-_BY_UPLOAD = -1  # the partition of feeds whose heartbeats come by HTTP
-_UP = frozenset({"UP", "ALIVE"})
-
-
-class _RawHeartbeat(msgspec.Struct):
-    complete: bool = True
-
-
-class _RawOdds(msgspec.Struct):
-    """As `OddsMessage`, with undecoded markets."""
-
-    producer: MarketText
-    event_id: int | float | str | None = None
-    timestamp: datetime | float | None = None
-    markets: msgspec.Raw | UnsetType = UNSET
-    stop: bool | list[MarketText] | None = None
-    heartbeat: _RawHeartbeat | bool | None = None
-    status: str | None = None
-    odd_format: str | None = None
+_MOST_EVENTS = 100  # of one message: each is a closing in memory
 
 
 class _Reference(msgspec.Struct):
@@ -47,88 +34,99 @@ class _Reference(msgspec.Struct):
     event_id: Any = None
 
 
-_DECODE = msgspec.json.Decoder(_RawOdds).decode
 _DECODE_REFERENCE = msgspec.json.Decoder(_Reference).decode
+_DECODE_ID = msgspec.json.Decoder(int | float | str).decode
 _UNREADABLE = (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def decode_odds(envelope: Envelope, bounds: TimeBounds) -> OddsRow:
     """A message without a `timestamp` is as of the time at which it was first sent. Raises InvalidRow."""
-    message = _DECODE(envelope.value or b"")
+    message = read_odds_fields(envelope)
     producer = market_text("producer", message.producer)
     sent_at = sent_time(envelope, bounds)
     as_of = sent_at
-    if message.timestamp is not None:
+    if message.timestamp is not UNSET and message.timestamp is not None:
         as_of = not_ahead(parse_time("timestamp", message.timestamp, bounds.past), envelope, bounds)
     heard = _heard(message, envelope, sent_at)
     if message.markets is UNSET and not message.stop:
         if heard is None or not (heard.is_heartbeat or heard.is_down):
             raise InvalidRow("missing", "markets", "is required, or a stop, a heartbeat or a status")
         return OddsRow(producer=producer, timestamp=as_of, heard=heard)
-    event_id = given_id("event_id", message.event_id)
-    if event_id is None:
+    if message.event_id is UNSET or message.event_id is None:
         raise InvalidRow("missing", "event_id", "is required with markets or a stop")
     read = _markets(message, bounds)
     return OddsRow(
-        id=event_id,
+        id=own_id("event_id", message.event_id),
         producer=producer,
         timestamp=as_of,
         markets=tuple(read.markets),
         closings=(*read.closings, *_stops(message.stop)),
         heard=heard,
         unread=read.unread,
+        unknown_word=read.unknown_word,
     )
 
 
 def close_unread(envelope: Envelope, bounds: TimeBounds, rejection: Rejection) -> Rejection:
     """The rejection of a message that can't be read, with what it closes."""
-    event_id = _named_event(envelope)
-    if event_id is None:
-        event_id = parse_key(envelope.key or b"")
     sent_at = sent_time(envelope, bounds)
-    if event_id is not None:
-        closed = OddsRow(id=event_id, timestamp=sent_at, closings=(Closing(ALL_MARKETS),))
-    else:
+    closed = [OddsRow(id=each, timestamp=sent_at, closings=(Closing(ALL_MARKETS),)) for each in _named_events(envelope)]
+    if not closed:
         heard = Heard(_partition(envelope), sent_at, loses_prices=True)
-        closed = OddsRow(timestamp=sent_at, heard=heard)
-    return msgspec.structs.replace(rejection, closed_odds=closed)
+        closed = [OddsRow(timestamp=sent_at, heard=heard)]
+    return msgspec.structs.replace(rejection, closed_odds=tuple(closed))
 
 
-def _markets(message: _RawOdds, bounds: TimeBounds) -> ReadMarkets:
-    if isinstance(message.markets, UnsetType):
-        return ReadMarkets()
-    odd_format = bounds.odd_format if message.odd_format is None else parse_format(message.odd_format)
-    return read_markets(bytes(message.markets), OddFormat(odd_format))
+def _markets(message: ReadOdds | RawOdds, bounds: TimeBounds) -> ReadMarkets:
+    told, markets = message.odd_format, message.markets
+    odd_format = bounds.odd_format if told is UNSET or told is None else OddFormat(parse_format(told))
+    if isinstance(markets, UnsetType):
+        return ReadMarkets(NO_WORDS)
+    if isinstance(markets, list):
+        return read_each(markets, odd_format, bounds.market_words)
+    return read_markets(bytes(markets), odd_format, bounds.market_words)
 
 
-def _stops(stop: bool | list[MarketText] | None) -> tuple[Closing, ...]:
+def _stops(stop: bool | list[MarketText] | UnsetType | None) -> tuple[Closing, ...]:
     """Of all markets, or of those with the names in the list; an empty one names none."""
     if isinstance(stop, list):
         return tuple(Closing(market_text("stop", each)) for each in stop)
-    return (Closing(ALL_MARKETS),) if stop else ()
+    return (Closing(ALL_MARKETS),) if stop is True else ()
 
 
-def _heard(message: _RawOdds, envelope: Envelope, sent_at: datetime) -> Heard | None:
+def _heard(message: ReadOdds | RawOdds, envelope: Envelope, sent_at: datetime) -> Heard | None:
     """What the message says about its feed. Raises InvalidRow for an unknown status, which can't be up."""
-    word = (message.status or "").strip().upper()
-    if word and word != "DOWN" and word not in _UP:
-        raise InvalidRow("unknown_value", "status", "must be down or up")
+    told = message.status
+    status = producer_status(told) if isinstance(told, str) and told.strip() else ""
     beat = message.heartbeat
-    is_heartbeat = bool(beat) or word in _UP
-    if envelope.place.door is not Door.KAFKA and not is_heartbeat and word != "DOWN":
+    is_heartbeat = isinstance(beat, Heartbeat) or beat is True or status == "UP"
+    if envelope.place.door is not Door.KAFKA and not is_heartbeat and status != "DOWN":
         return None
-    is_complete = beat.complete if isinstance(beat, _RawHeartbeat) else True
-    return Heard(_partition(envelope), sent_at, is_heartbeat, word == "DOWN", not is_complete)
+    is_incomplete = isinstance(beat, Heartbeat) and beat.complete is False
+    return Heard(_partition(envelope), sent_at, is_heartbeat, status == "DOWN", is_incomplete)
 
 
 def _partition(envelope: Envelope) -> int:
-    return envelope.place.partition if envelope.place.door is Door.KAFKA else _BY_UPLOAD
+    return envelope.place.partition if envelope.place.door is Door.KAFKA else BY_UPLOAD
 
 
-def _named_event(envelope: Envelope) -> OwnId | None:
-    """The event of a message that can't be read, where that can be."""
-    try:
-        value = _DECODE_REFERENCE(envelope.value or b"").event_id
-        return given_id("event_id", value) if isinstance(value, int | float | str) else None
-    except _UNREADABLE:
-        return None
+def _named_events(envelope: Envelope) -> list[OwnId]:
+    """The events that a message that can't be read may be about: those that it names, but for an id with which it ends,
+    and that of its key, unless the message is valid JSON and names one."""
+    value = envelope.value or b""
+    found = [each for each in scan_fields(value).values.get("event_id", ()) if not value.rstrip().endswith(each)]
+    is_whole = False
+    with suppress(*_UNREADABLE):
+        found.append(msgspec.json.encode(_DECODE_REFERENCE(value).event_id))
+        is_whole = True
+    named = [each for each in map(_own_id, found[:_MOST_EVENTS]) if each is not None]
+    by_key = parse_key(envelope.key or b"")
+    if by_key is not None and not (named and is_whole):
+        named.append(by_key)
+    return list(dict.fromkeys(named))
+
+
+def _own_id(given: bytes) -> OwnId | None:
+    with suppress(*_UNREADABLE):
+        return own_id("event_id", _DECODE_ID(given))
+    return None

@@ -224,7 +224,9 @@ PARTIAL_EVENTS = PartialFormat(
         "name": _name,
         "participants": _participants,
         "producer": lambda raw, *_: market_text("producer", _READ_MARKET_TEXT(raw)),
-        "markets": lambda raw, bounds, found: read_markets(raw, _odd_format(found, bounds.odd_format)),
+        "markets": lambda raw, bounds, found: read_markets(
+            raw, _odd_format(found, bounds.odd_format), bounds.market_words
+        ),
     },
     resolve=resolve_event,
     status_of=status_words.event_status,

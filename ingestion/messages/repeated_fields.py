@@ -20,30 +20,57 @@ from recommendations.validation.own_ids import own_id
 from tenants.numbers import parse_decimal
 
 from .envelope import Envelope
+from .repeated_market_fields import closing_what_differs
 
 logger = logging.getLogger(__name__)
 
 Choose = Callable[[Sequence[Any], Envelope], Any]
 _Pairs = list[tuple[str, Any]]
 
-_ESCAPED_NAME = re.compile(rb'"[^"\\]*\\u[^"]*"\s*:')
+ESCAPED_NAME = re.compile(rb'"[^"\\]*\\u[^"]*"\s*:')
 _UNKNOWN_RANK = 2
+_OF_PRODUCERS = {"UP": "UP", "ALIVE": "UP", "DOWN": "DOWN"}
 _LONGEST_NUMBER = 400  # digits
 _NO_LIMIT, _UNREADABLE = Decimal("Infinity"), Decimal("-Infinity")
 
 
-def _same_row(values: Sequence[Any], _: Envelope) -> Any:
-    """The id, which may be there in several forms, as 31 and "31"."""
-    if all(isinstance(value, int | float | str) and not isinstance(value, bool) for value in values):
-        with suppress(InvalidRow):
-            ids = {own_id("id", value) for value in values}
-            if len(ids) == 1:
-                return ids.pop()
-    raise InvalidRow("inconsistent", "id", "occurs more than once, with different values: send it once")
+def _differing(field: str) -> InvalidRow:
+    return InvalidRow("inconsistent", field, "occurs more than once, with different values: send it once")
 
 
-def _one_format(_: Sequence[Any], __: Envelope) -> Any:
-    raise InvalidRow("inconsistent", "odd_format", "occurs more than once, with different values: send it once")
+def _same_row(field: str) -> Choose:
+    """Chooses the id, which may be there in several forms, as 31 and "31"."""
+
+    def choose(values: Sequence[Any], _: Envelope) -> Any:
+        if all(isinstance(value, int | float | str) and not isinstance(value, bool) for value in values):
+            with suppress(InvalidRow):
+                ids = {own_id(field, value) for value in values}
+                if len(ids) == 1:
+                    return ids.pop()
+        raise _differing(field)
+
+    return choose
+
+
+def _one(field: str) -> Choose:
+    """Chooses none of different values."""
+
+    def choose(_: Sequence[Any], __: Envelope) -> Any:
+        raise _differing(field)
+
+    return choose
+
+
+def _incomplete(_: Sequence[Any], __: Envelope) -> Any:
+    return {"complete": False}
+
+
+def producer_status(word: str) -> str:
+    """UP or DOWN. Raises InvalidRow."""
+    status = _OF_PRODUCERS.get(word.strip().upper())
+    if status is None:
+        raise InvalidRow("unknown_value", "status", "must be down or up")
+    return status
 
 
 def _sending_time(_: Sequence[Any], envelope: Envelope) -> int:
@@ -108,7 +135,7 @@ def _resolver(pattern: bytes, choose: Mapping[str, Choose]) -> Callable[[Envelop
         if (
             len(set(found)) == len(found)
             and is_in_lower_case(found)
-            and not (b"\\" in value and _ESCAPED_NAME.search(value))
+            and not (b"\\" in value and ESCAPED_NAME.search(value))
         ):
             return value
         return _resolve(value, choose, envelope)
@@ -123,17 +150,21 @@ def _whole_number(digits: str) -> int | str:
 
 def _resolve(value: bytes, choose: Mapping[str, Choose], envelope: Envelope) -> bytes:
     objects: list[_Pairs] = []  # the message's own is the last
+    is_clear = True
 
     def note(pairs: _Pairs) -> dict[str, Any]:
+        nonlocal is_clear
         objects.append(pairs)
-        return dict(pairs)
+        names = [name for name, _ in pairs]
+        is_clear &= len({name.lower() for name in names}) == len(names) and all(name == name.lower() for name in names)
+        return closing_what_differs(pairs)
 
     try:
         # the decoder skips fields that it does not know, even if their bytes are no text
         fields = json.loads(value.decode(errors="replace"), object_pairs_hook=note, parse_int=_whole_number)
     except ValueError:  # the decoder rejects it with a better reason
         return value
-    if not isinstance(fields, dict):
+    if is_clear or not isinstance(fields, dict):
         return value
     for name, choose_one in choose.items():
         values = [each for field, each in objects[-1] if field.lower() == name]
@@ -149,7 +180,7 @@ def _resolve(value: bytes, choose: Mapping[str, Choose], envelope: Envelope) -> 
 resolve_user = _resolver(
     rb'"(?:id|timestamp|sta(?:tus(?:_until)?|ke_limit)|limit_left|birth_(?:year|date))"',
     {
-        "id": _same_row,
+        "id": _same_row("id"),
         "timestamp": _sending_time,
         "status": _strictest(status_words.user_status, "ACTIVE", "TIME_OUT", "SELF_EXCLUDED", "CLOSED"),
         "status_until": _no_end,
@@ -162,10 +193,22 @@ resolve_user = _resolver(
 resolve_event = _resolver(
     rb'"(?:id|odd(?:_format)?|timestamp|status)"',
     {
-        "id": _same_row,
+        "id": _same_row("id"),
         "odd": _odd_or_none,
-        "odd_format": _one_format,
+        "odd_format": _one("odd_format"),
         "timestamp": _sending_time,
         "status": _strictest(status_words.event_status, "OPEN", "LIVE", "SUSPENDED", "CANCELLED", "SETTLED"),
     },
 )
+_CHOICES_OF_ODDS: Mapping[str, Choose] = {
+    "event_id": _same_row("event_id"),
+    **{name: _one(name) for name in ("producer", "timestamp", "markets", "stop", "odd_format")},
+    "heartbeat": _incomplete,
+    "status": _strictest(producer_status, "UP", "DOWN"),
+}
+
+
+def resolve_odds(envelope: Envelope) -> bytes:
+    """A message of `odds` with each field once; without a search, which its markets would make in vain. Raises
+    InvalidRow for different values."""
+    return _resolve(envelope.value or b"", _CHOICES_OF_ODDS, envelope)

@@ -4,8 +4,9 @@ from typing import Self
 
 import msgspec
 
-from recommendations.validation.changes import Change
-from recommendations.validation.rows import AnyRow, Removal
+from recommendations.validation.changes import Change, EventChange
+from recommendations.validation.markets import OddsRow
+from recommendations.validation.rows import AnyRow, EventRow, Removal
 
 from .decoding import Partial, Rejection
 from .envelope import Envelope
@@ -39,13 +40,28 @@ class DecodedMessage(msgspec.Struct):
         """The rows and changes to store: those of a rejected message are its closings and restrictions. Several are
         stored one by one (`storing/several.py`)."""
         content = self.content
-        if isinstance(content, Rejection) and content.closed_odds is not None:
-            return (content.closed_odds,)
+        if isinstance(content, Rejection) and content.closed_odds:
+            return content.closed_odds
         if isinstance(content, Rejection | Unwanted):
             return content.changes
         if isinstance(content, Several):
             return ()
         return (content.change if isinstance(content, Partial) else content,)
+
+
+def told_markets(content: Content | Unwanted) -> OddsRow | None:
+    """What a message that can be read says about markets."""
+    row = content.change if isinstance(content, Partial) else content
+    told = row.markets if isinstance(row, EventRow | EventChange) else row
+    return told if isinstance(told, OddsRow) else None
+
+
+def unknown_word_of(content: Content | Unwanted) -> str:
+    """The word for a status in a single content that nobody but the casino may know; empty for none."""
+    if isinstance(content, Rejection):
+        return content.unknown_word
+    told = told_markets(content)
+    return "" if told is None else told.unknown_word
 
 
 class MessageResult(msgspec.Struct):

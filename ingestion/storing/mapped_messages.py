@@ -7,11 +7,10 @@ from ingestion.mappings.errors import InvalidMapping, NoSuchMapping
 from ingestion.mappings.options import stored_mapping
 from ingestion.mappings.processor_time import ProcessorTime
 from ingestion.mappings.reading import read_mapped, unknown_words
-from ingestion.mappings.status_words import own_words_of
+from ingestion.mappings.status_words import NO_OWN_WORDS, OwnWords, own_words_of
 from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.results import DecodedMessage
 from ingestion.topics import Topic
-from recommendations.validation.status_words import NO_WORDS, Words
 
 TURN_SECONDS = 2.0  # of the processor, for one casino in a batch: it must not stop the messages of the others
 
@@ -34,12 +33,13 @@ def read_mapped_messages(
     except (InvalidMapping, NoSuchMapping) as error:
         return MappedTurn(0, f"the option mapping.{topic.name} can't be used: {error}")
     turn = ProcessorTime(TURN_SECONDS)
-    own_words: Words | None = None
+    own_words: OwnWords | None = None
     for number, message in enumerate(messages):
-        message.content = read_mapped(mapping, topic, message.envelope, bounds, own_words or NO_WORDS)
+        message.content = read_mapped(mapping, topic, message.envelope, bounds, (own_words or NO_OWN_WORDS).rows)
         if own_words is None and unknown_words(message.content):
             own_words = own_words_of(topic, casino_id)
-            message.content = read_mapped(mapping, topic, message.envelope, bounds, own_words)
+            bounds.market_words = own_words.markets
+            message.content = read_mapped(mapping, topic, message.envelope, bounds, own_words.rows)
         left = len(messages) - number - 1
         if left and turn.is_over():
             text = f"the mapping took {turn.used:.1f} s, and {left} messages are left"

@@ -13,13 +13,12 @@ from ingestion.errors import DatabaseUnavailable
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope, pack
 from ingestion.messages.reading import Content, Several
-from ingestion.messages.results import DecodedMessage, MessageResult, Unwanted
+from ingestion.messages.results import DecodedMessage, MessageResult, Unwanted, told_markets
 from ingestion.topics import Topic
 from recommendations.models import MAX_PRODUCERS
 from recommendations.storing import Outcome, Result
-from recommendations.validation.changes import EventChange
-from recommendations.validation.markets import MAX_MARKETS, OddsRow
-from recommendations.validation.rows import CouponRow, EventRow, Row, UnreadSelection
+from recommendations.validation.markets import MAX_MARKETS
+from recommendations.validation.rows import CouponRow, Row, UnreadSelection
 from tenants.models import Casino
 from tenants.routing.connections import casino_atomic, execute
 from tenants.routing.context import use_casino
@@ -215,9 +214,8 @@ def _result_of(message: DecodedMessage, outcome: Outcome | Rejection) -> Message
 
 def _unread_market(content: Content | Unwanted) -> Rejection | None:
     """The first problem of a message that is stored in part: a dead letter all the same."""
-    row = content.change if isinstance(content, Partial) else content
-    told = row.markets if isinstance(row, EventRow | EventChange) else row
-    unread = told.unread if isinstance(told, OddsRow) else None
+    told = told_markets(content)
+    unread = None if told is None else told.unread
     return None if unread is None else Rejection(unread.code, unread.field, unread.detail)
 
 

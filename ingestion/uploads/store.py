@@ -94,6 +94,7 @@ class UploadStore:
 
     def decode(self, chunk: Sequence[UploadedMessage]) -> list[DecodedMessage]:
         bounds = TimeBounds.at(timezone.now(), self._odd_format)
+        bounds.market_words = self._own_words.markets
         bounds.received = self._received_at
         bounds.next_clamped = self._received_at + _STEP * chunk[0].number
         return [self._decode(message, bounds) for message in chunk]
@@ -104,7 +105,7 @@ class UploadStore:
         envelope = Envelope(place, self._casino.pk, message.key, message.value, self._headers)
         if message.problem:
             return DecodedMessage(envelope, Rejection("malformed", "", message.problem))
-        content = read_message(self._topic.decode, self._topic.partial, envelope, bounds, self._own_words)
+        content = read_message(self._topic.decode, self._topic.partial, envelope, bounds, self._own_words.rows)
         content = removed_as_of(content, message.removed_at, envelope, bounds)
         return DecodedMessage(envelope, with_problems(content, message.problems))
 

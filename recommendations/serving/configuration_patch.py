@@ -19,6 +19,7 @@ _KEY_FORMS: Mapping[tuple[str, ...], Callable[[str], str]] = {
     ("catalogue", "currency_decimals"): upper_form,
     ("status_words", "events"): normalized,
     ("status_words", "users"): normalized,
+    ("status_words", "markets"): normalized,
 }
 
 

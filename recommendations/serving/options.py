@@ -13,7 +13,7 @@ from django.conf import settings
 from msgspec import Meta
 
 from recommendations.errors import InvalidConfiguration, InvalidRow
-from recommendations.models import EventStatus, UserStatus
+from recommendations.models import EventStatus, MarketStatus, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.validation import fields
 from recommendations.validation.currencies import smallest_amount
@@ -21,7 +21,7 @@ from recommendations.validation.fields import MAX_STAKE
 from recommendations.validation.normal_form import upper_form
 from recommendations.validation.odds import OddFormat
 from recommendations.validation.own_ids import MAX_ID_TEXT, own_id
-from recommendations.validation.status_words import EVENT_WORDS, USER_WORDS, Words, normalized
+from recommendations.validation.status_words import EVENT_WORDS, MARKET_WORDS, USER_WORDS, Words, normalized
 from tenants.numbers import parse_decimal
 
 from .casino_catalogue import (
@@ -67,6 +67,9 @@ class StatusWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 
     events: Annotated[dict[Word, str], Meta(max_length=MAX_WORDS, description="Word: status of an event.")] = {}
     users: Annotated[dict[Word, str], Meta(max_length=MAX_WORDS, description="Word: status of a user.")] = {}
+    markets: Annotated[
+        dict[Word, str], Meta(max_length=MAX_WORDS, description="Word: status of a market or an outcome.")
+    ] = {}
 
 
 NO_STATUS_WORDS = StatusWords()
@@ -271,14 +274,16 @@ def _words_as_compared(words: StatusWords) -> StatusWords:
     return StatusWords(
         events=_own_words("events", words.events, EVENT_WORDS, EventStatus.values),
         users=_own_words("users", words.users, USER_WORDS, UserStatus.values),
+        markets=_own_words("markets", words.markets, MARKET_WORDS, MarketStatus.values),
     )
 
 
 def _own_words(kind: str, words: dict[str, str], built_in: Words, statuses: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for word, meant in words.items():
-        field, compared, status = f"status_words.{kind}.{word[:40]}", normalized(word), meant.strip().upper()
-        if status not in statuses:
+        field, compared = f"status_words.{kind}.{word[:40]}", normalized(word)
+        status = next((each for each in statuses if each.upper() == meant.strip().upper()), None)
+        if status is None:
             raise InvalidRow("unknown_value", field, f"must be one of {', '.join(statuses)}")
         if not compared or compared in found:
             raise InvalidRow("inconsistent", field, "is empty or there twice: case, blanks, -, _ and . do not count")

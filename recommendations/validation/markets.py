@@ -19,10 +19,11 @@ MAX_MARKETS = 2_000  # of a message, and of an event
 MAX_OUTCOMES = 200  # of a market
 ALL_MARKETS = ""  # a scope
 CLOSED_ODD = 0
+BY_UPLOAD = -1  # the partition of feeds whose heartbeats come by HTTP or in a file
 
 
 class MarketRow(msgspec.Struct, frozen=True):
-    """A market line with all its outcomes, which are in one order however they were sent."""
+    """A market line with all its outcomes, in the order in which they were sent, and their odds."""
 
     market: str
     line: str
@@ -60,7 +61,8 @@ class UnreadMarket(msgspec.Struct, frozen=True):
 class OddsRow(msgspec.Struct, kw_only=True):
     """What a message says about the markets of the event `id` as of `timestamp`, and about its feed. `producer` is
     empty where it could not be read: then the closings are of every producer's markets. `is_complete`: markets that it
-    leaves out are closed. `id` is None for a message about the feed alone."""
+    leaves out are closed. `id` is None for a message about the feed alone. `unknown_word`: a status of a market or an
+    outcome that is none of the known words."""
 
     id: OwnId | None = None
     producer: str = ""
@@ -70,19 +72,20 @@ class OddsRow(msgspec.Struct, kw_only=True):
     is_complete: bool = False
     heard: Heard | None = None
     unread: UnreadMarket | None = None
+    unknown_word: str = ""
 
 
 def market_row(market: str, line: str, status: str, outcomes: Iterable[tuple[str, int]]) -> MarketRow:
     """Raises InvalidRow for no outcomes, too many, or two alike."""
-    ordered = sorted(outcomes)
-    names = tuple([name for name, _ in ordered])
+    told = tuple(outcomes)
+    names = tuple([name for name, _ in told])
     if not names:
         raise InvalidRow("missing", "outcomes", "must list at least one outcome")
     if len(names) > MAX_OUTCOMES:
         raise InvalidRow("too_many", "outcomes", f"lists {len(names)}; must list at most {MAX_OUTCOMES}")
     if len(set(names)) < len(names):
         raise InvalidRow("inconsistent", "outcomes", "lists an outcome more than once")
-    return MarketRow(market, line, status, names, tuple([odd for _, odd in ordered]))
+    return MarketRow(market, line, status, names, tuple([odd for _, odd in told]))
 
 
 def scope_of(market: str, line: str) -> str:

@@ -1,4 +1,4 @@
-"""The words of sports feeds and casinos for the status of an event or a user.
+"""The words of sports feeds and casinos for the status of an event, a user or a market.
 
 Case, blanks, `-`, `_` and `.` in a word do not count: "Not-Started" is `notstarted`. docs/ingestion.md has the tables.
 """
@@ -9,7 +9,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from recommendations.errors import InvalidRow
-from recommendations.models import EventStatus, UserStatus
+from recommendations.models import EventStatus, MarketStatus, UserStatus
 
 Words = Mapping[str, str]  # a word, normalized -> its status
 NO_WORDS: Words = MappingProxyType({})
@@ -52,6 +52,17 @@ _OF_USERS = {
 }
 
 
+# Of a market or an outcome: the words for an event, and these, of which some end an event but not a market.
+_OF_MARKETS = {
+    EventStatus.OPEN: MarketStatus.OPEN,
+    EventStatus.LIVE: MarketStatus.OPEN,
+    EventStatus.SUSPENDED: MarketStatus.SUSPENDED,
+    EventStatus.CANCELLED: MarketStatus.CANCELLED,
+    EventStatus.SETTLED: MarketStatus.SETTLED,
+}
+_CLOSED_MARKETS = ("closed", "inactive", "deactivated", "handedover", "disabled")
+
+
 def _by_word(words: Mapping[EventStatus, str] | Mapping[UserStatus, str]) -> Words:
     return MappingProxyType({word: status.value for status, listed in words.items() for word in _split(status, listed)})
 
@@ -66,6 +77,10 @@ def normalized(word: str) -> str:
 
 EVENT_WORDS: Words = _by_word(_OF_EVENTS)
 USER_WORDS: Words = _by_word(_OF_USERS)
+MARKET_WORDS: Words = MappingProxyType(
+    {word: _OF_MARKETS[EventStatus(status)].value for word, status in EVENT_WORDS.items()}
+    | dict.fromkeys(_CLOSED_MARKETS, MarketStatus.CLOSED.value)
+)
 
 
 def event_status(word: str, own: Words = NO_WORDS) -> str:
@@ -76,6 +91,12 @@ def event_status(word: str, own: Words = NO_WORDS) -> str:
 def user_status(word: str, own: Words = NO_WORDS) -> str:
     """The user status that `word` means, in the built-in words or the casino's `own`. Raises InvalidRow."""
     return _status(word, _find_user, own) or _unknown(UserStatus.values)
+
+
+def market_status(word: str, own: Words = NO_WORDS) -> str:
+    """The status of a market or an outcome that `word` means, in the built-in words or the casino's `own`. Raises
+    InvalidRow."""
+    return _status(word, _find_market, own) or _unknown(MarketStatus.values)
 
 
 def _status(word: str, find: Callable[[str], str | None], own: Words) -> str | None:
@@ -91,6 +112,11 @@ def _find_event(word: str) -> str | None:
 @lru_cache(_CACHED)
 def _find_user(word: str) -> str | None:
     return USER_WORDS.get(normalized(word))
+
+
+@lru_cache(_CACHED)
+def _find_market(word: str) -> str | None:
+    return MARKET_WORDS.get(normalized(word))
 
 
 def _unknown(statuses: list[str]) -> str:

@@ -85,7 +85,7 @@ class TryMapping(Verb):
         if casino is not None:
             chosen = ready_casino(casino)
             bounds = TimeBounds.at(timezone.now(), stored_odd_format(chosen.options))
-            words = stored_words(TOPICS[found.messages], chosen.pk, chosen.options)
+            words, bounds.market_words = stored_words(TOPICS[found.messages], chosen.pk, chosen.options)
         messages = [
             message
             for place, document in _documents(sample, with_tombstone=tombstone)

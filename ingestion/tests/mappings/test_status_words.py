@@ -7,14 +7,21 @@ from django.db.transaction import atomic, set_rollback
 from ingestion.errors import AllDatabasesUnavailable
 from ingestion.mappings.status_words import read_own_words
 from ingestion.messages.decoding import Rejection, TimeBounds
+from ingestion.messages.results import told_markets
 from ingestion.tests.closing_messages import NOW, event, user
 from ingestion.tests.database_outages import execute
 from ingestion.tests.decoded_messages import decoded_messages
-from ingestion.topics import EVENTS, USERS
+from ingestion.topics import EVENTS, ODDS, USERS
 from recommendations.validation.rows import EventRow, UserRow
 from tenants.models import Casino
 
-WORDS = {"status_words": {"events": {"läuft": "OPEN", "verlegt": "SUSPENDED"}, "users": {"gesperrt": "CLOSED"}}}
+WORDS = {
+    "status_words": {
+        "events": {"läuft": "OPEN", "verlegt": "SUSPENDED"},
+        "users": {"gesperrt": "CLOSED"},
+        "markets": {"frei": "open", "angehalten": "suspended"},
+    }
+}
 
 
 @pytest.fixture
@@ -36,6 +43,49 @@ def test_own_words_are_read_as_their_status(own, django_assert_num_queries):
     [row] = decode(USERS, user(1, status="Gesperrt"))
     assert isinstance(row, UserRow)
     assert row.status == "CLOSED"
+
+
+def market(status, of_outcome="open"):
+    return {"market": "1X2", "status": status, "outcomes": [{"outcome": "HOME", "odd": 2, "status": of_outcome}]}
+
+
+def told_by(content):
+    told = told_markets(content)
+    assert told is not None
+    return told
+
+
+def markets_of(content):
+    """Of an event or a message of `odds`: the statuses and odds of its markets."""
+    return [(each.status, *each.odds) for each in told_by(content).markets]
+
+
+@pytest.mark.parametrize("topic", [EVENTS, ODDS])
+def test_own_words_for_markets_and_outcomes_are_read_as_their_status(own, topic, django_assert_num_queries):
+    def message(number, status, of_outcome="open"):
+        told = {"producer": "LIVE", "markets": [market(status, of_outcome)]}
+        return event(number, **told) if topic is EVENTS else {"event_id": number} | told
+
+    values = [
+        message(1, "Frei"),
+        message(2, "angehalten"),
+        message(3, "open", "angehalten"),
+        message(4, "frei", "frei"),
+    ]
+    with django_assert_num_queries(1):
+        contents = decode(topic, *values, message(5, "läuft"))
+    assert [markets_of(each)[0] for each in contents] == [
+        ("open", 2000), ("suspended", 2000), ("open", 0), ("open", 2000), ("closed", 2000),
+    ]  # fmt: skip
+    assert [told_by(each).unread is not None for each in contents] == [False, False, False, False, True]
+    [another_casinos] = decode(topic, values[0], casino=2)
+    assert markets_of(another_casinos) == [("closed", 2000)]
+
+
+def test_own_words_for_an_event_and_its_markets_are_read_at_once(own):
+    [row] = decode(EVENTS, event(1, status="läuft", producer="LIVE", markets=[market("frei")]))
+    assert row.status == "OPEN"
+    assert markets_of(row) == [("open", 2000)]
 
 
 def test_usual_words_need_no_query(own, django_assert_num_queries):

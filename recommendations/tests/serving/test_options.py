@@ -126,10 +126,11 @@ def test_the_exported_schema_is_that_of_the_struct():
 
 
 def test_own_words_for_a_status_are_compared_in_one_form():
-    words = {"events": {"Spiel-Verlegt": "suspended"}, "users": {"gesperrt": "closed"}}
+    words = {"events": {"Spiel-Verlegt": "suspended"}, "users": {"gesperrt": "closed"}, "markets": {"F.R.E.I.": "OPEN"}}
     options = parse_options({"status_words": words})
     assert options.status_words.events == {"spielverlegt": "SUSPENDED"}
     assert options.status_words.users == {"gesperrt": "CLOSED"}
+    assert options.status_words.markets == {"frei": "open"}
     assert load_options(options_as_json(options)) == options
 
 
@@ -140,6 +141,8 @@ def test_own_words_for_a_status_are_compared_in_one_form():
         {"events": {"F.T.": "open"}},
         {"users": {"self excluded": "active"}},
         {"users": {"sleeping": "asleep"}},
+        {"markets": {"Closed": "open"}},
+        {"markets": {"running": "live"}},
         {"events": {"-": "open"}},
         {"events": {"a b": "open", "ab": "suspended"}},
         {"events": {"": "open"}},
