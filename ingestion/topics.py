@@ -14,6 +14,7 @@ from django.conf import settings
 from recommendations.storing import (
     Outcome,
     restrict_events,
+    restrict_odds,
     restrict_users,
     store_coupons,
     store_events,
@@ -136,6 +137,7 @@ ODDS = Topic(
     decode=decode_odds,
     store=lambda rows, *, casino, **_: store_odds(rows, silence=feed_silence_option(casino)),
     partial=close_unread,
+    restrict=restrict_odds,
 )
 
 TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS, RECOMMENDATIONS, ODDS)}

@@ -1,13 +1,17 @@
 """What a casino's parked messages close or restrict, stored before their turn."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
+import msgspec
 from django.db import DatabaseError, Error
 
 from ingestion.messages.results import DecodedMessage
 from ingestion.topics import Topic
-from recommendations.validation.changes import Change, change_of
+from recommendations.storing import restrict_odds
+from recommendations.validation.changes import Change, EventChange, change_of
+from recommendations.validation.markets import OddsRow
 from recommendations.validation.restricting import restricting_parts
 from recommendations.validation.rows import EventRow, Removal, UserRow
 from tenants.models import Casino
@@ -23,6 +27,7 @@ from .several import split_messages
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+Restricting = Change | Removal | OddsRow
 
 
 def store_restrictions(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage]) -> None:
@@ -34,30 +39,41 @@ def store_restrictions(topic: Topic, casino: Casino, messages: Sequence[DecodedM
             try:
                 with casino_atomic():
                     limit_waits()
-                    _restrict(topic, [*_restricting(topic, casino, messages)])
+                    checked = apply_catalogue(topic, casino, split_messages(messages))
+                    if topic.restrict is not None:
+                        _restrict(topic, topic.restrict, [*_restricting(checked)])
+                    _restrict(topic, restrict_odds, [*_markets_of_events(checked)])
                 return
             except Error as error:
                 if classify(error) is not DatabaseErrorKind.CONFLICT or attempt == _ATTEMPTS:
                     raise
 
 
-def _restricting(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage]) -> Iterator[Change | Removal]:
+def _restricting(messages: Iterable[DecodedMessage]) -> Iterator[Restricting]:
     """In the order of the messages."""
-    for message in apply_catalogue(topic, casino, split_messages(messages)):
+    for message in messages:
         for row in message.rows:
-            if isinstance(row, Removal):
+            if isinstance(row, Removal | OddsRow):
                 yield row
             elif isinstance(row, UserRow | EventRow | Change):
                 yield from restricting_parts(change_of(row))
 
 
-def _restrict(topic: Topic, changes: Sequence[Change | Removal]) -> None:
+def _markets_of_events(messages: Iterable[DecodedMessage]) -> Iterator[OddsRow]:
+    """Of events with ids."""
+    for message in messages:
+        for row in message.rows:
+            if isinstance(row, EventRow | EventChange) and isinstance(row.markets, OddsRow) and row.id is not None:
+                yield msgspec.structs.replace(row.markets, id=row.id)
+
+
+def _restrict(topic: Topic, restrict: Callable[[Sequence[Any]], None], changes: Sequence[Restricting]) -> None:
     """Behind a savepoint; if PostgreSQL refuses a row, each half by itself, and the refused row is left out."""
-    if not changes or topic.restrict is None:
+    if not changes:
         return
     try:
         with casino_atomic():
-            topic.restrict(changes)
+            restrict(changes)
     except DatabaseError as error:
         if classify(error) is not DatabaseErrorKind.BAD_ROW:
             raise
@@ -65,5 +81,5 @@ def _restrict(topic: Topic, changes: Sequence[Change | Removal]) -> None:
             logger.warning("%s: what a parked message restricts is refused: %s", topic.name, first_line(error))
             return
         middle = len(changes) // 2
-        _restrict(topic, changes[:middle])
-        _restrict(topic, changes[middle:])
+        _restrict(topic, restrict, changes[:middle])
+        _restrict(topic, restrict, changes[middle:])

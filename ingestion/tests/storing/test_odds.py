@@ -1,6 +1,6 @@
 """Messages of the topic `odds`, through decoding and storing: what can't be read closes, and the rest is stored."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +9,8 @@ from ingestion.tests.closing_messages import NOW, Feed, ago
 from ingestion.topics import ODDS
 from recommendations.models import Feed as StoredFeed
 from recommendations.models import Market, Producer
+from recommendations.prices.feeds import FEEDS, decode_feeds
+from recommendations.prices.refusals import Refusal
 from tenants.routing.connections import query
 from tenants.routing.context import use_casino
 
@@ -176,6 +178,28 @@ def test_heartbeats_are_heard_by_partition_and_a_gap_in_their_sending_makes_olde
         assert abs(stored.heard_at - start - timedelta(seconds=45)) < timedelta(milliseconds=2)
         assert abs(stored.valid_since - start - timedelta(seconds=40)) < timedelta(milliseconds=2)
         assert Producer.objects.get().sends_heartbeats
+
+
+def refusal(silence_seconds=10.0):
+    """Of the current casino's one producer, as each request reads it."""
+    [(column,)] = query(f"SELECT {FEEDS}")
+    [found] = decode_feeds(column).producers.values()
+    return found.refusal(silence_seconds)
+
+
+def test_a_casino_whose_messages_come_late_closes_by_silence(feed, casino_a):
+    def sent(seconds_ago):
+        feed.odds({"producer": "LIVE", "heartbeat": True}, at=NOW - timedelta(seconds=seconds_ago))
+        with use_casino(casino_a.current):
+            return refusal((datetime.now(UTC) - NOW).total_seconds() + 10)
+
+    assert [sent(60), sent(15), sent(5)] == [Refusal.FEED_SILENT, Refusal.FEED_SILENT, Refusal.OPEN]
+
+
+def test_the_feed_of_a_producer_without_heartbeats_is_never_silent(feed, casino_a):
+    with use_casino(casino_a.current):
+        StoredFeed.objects.update(heard_at=NOW - timedelta(days=1))
+        assert refusal() is Refusal.OPEN
 
 
 def test_a_casino_says_how_long_a_silence_is(casino_a):
