@@ -35,7 +35,8 @@ from rich.table import Table
 from tenants.models import Casino
 from tenants.tests.server_process import GRANIAN_OPTIONS, free_port, wait_for_server
 
-from .ingest import StoppedProcess, build_casinos, consumed, empty, sample, sum_of
+from .consumers import StoppedProcess
+from .ingest import build_casinos, consumed, empty, sample, sum_of
 
 BATCH = 1_000
 CLIENTS = 2

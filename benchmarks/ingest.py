@@ -1,5 +1,5 @@
-"""Throughput of coupon ingestion, end to end: from Kafka through validation into ten casinos' databases, including
-profile counters, tallies, ledger and commit.
+"""Throughput of ingestion, end to end: from Kafka through validation into the casinos' databases, including ledger and
+commit. Of coupons into ten casinos, with profile counters and tallies; with `--topic odds`, of prices into one.
 
 Compared with a raw COPY of the same rows into the same tables (one transaction per casino and batch, like the consumer)
 and with single inserts (decode, one ORM save and one commit per row). Consumers run in their own processes and are
@@ -7,6 +7,7 @@ measured between the first and the last tenth of the messages, all sent beforeha
 embedded one keeps too few messages:
 
     python -m tools.apache_kafka --folder .local/apache-kafka run python -m benchmarks.ingest [--messages N]
+    python -m tools.apache_kafka --folder .local/apache-kafka run python -m benchmarks.ingest --topic odds [--seconds N]
 """
 
 import argparse
@@ -14,13 +15,11 @@ import atexit
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
@@ -36,21 +35,18 @@ django.setup()
 
 import msgspec
 import psutil
-from confluent_kafka.admin import AdminClient
 from django.conf import settings
 from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.kafka.client import client_config
 from ingestion.messages.coupons import decode_coupon
 from ingestion.messages.decoding import TimeBounds, decode_event, decode_message, decode_user
 from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import Envelope, Place
 from ingestion.producers.load_generator import generate_load
 from ingestion.producers.sender import Sender
-from ingestion.status.lag import measure_lag
-from ingestion.topics import COUPONS, create_topics, topic_names
+from ingestion.topics import COUPONS
 from recommendations.models import PurchasedCoupon, UserProfile
 from recommendations.storing import store_events, store_users
 from tenants.databases.catalogue import ensure_catalogue
@@ -60,25 +56,37 @@ from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
 
 from .casino import _event, _user
+from .consumers import consumer, recreate_topics, wait_for
+from .odds_ingest import ingest_odds
 
 CASINOS, EVENTS, USERS = 10, 500, 2_000
 SINGLE_INSERTS = 3_000
 COPY = "COPY purchased_coupons (id, user_id, stake, timestamp, recommended_events) FROM STDIN"
-MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=200_000)
-    parser.add_argument("--memory-messages", type=int, default=2_000_000)
+    parser.add_argument("--topic", choices=["coupons", "odds"], default="coupons")
+    parser.add_argument("--messages", type=int, default=200_000, help="all sent before they are consumed")
+    parser.add_argument("--memory-messages", type=int, default=2_000_000, help="of coupons")
+    parser.add_argument("--events", type=int, default=10_000, help="with odds")
+    parser.add_argument("--markets", type=int, default=100, help="of each event, with three outcomes")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of odds at a steady rate")
     arguments = parser.parse_args()
     if not settings.KAFKA_BOOTSTRAP_SERVERS:
         sys.exit("KAFKA_BOOTSTRAP_SERVERS is not set. The embedded broker keeps too few messages for this benchmark.")
     console = Console()
+    if arguments.topic == "odds":
+        ingest_odds(console, arguments.events, arguments.markets, arguments.messages, arguments.seconds)
+    else:
+        ingest_coupons(console, arguments.messages, arguments.memory_messages)
+
+
+def ingest_coupons(console: Console, messages: int, memory_messages: int) -> None:
     casinos = build_casinos()
     table = Table("method", "messages/s", "/ raw COPY", title=f"coupons, {CASINOS} casinos")
-    copied, single = raw_copy(casinos, arguments.messages), single_inserts(casinos)
-    one, two = (consumed(casinos, arguments.messages, processes) for processes in (1, 2))
+    copied, single = raw_copy(casinos, messages), single_inserts(casinos)
+    one, two = (consumed(casinos, messages, processes) for processes in (1, 2))
     for name, rate in (
         ("raw COPY", copied),
         ("single inserts", single),
@@ -90,10 +98,10 @@ def main() -> None:
     console.print(f"one consumer / single inserts: {one / single:.0f}; two consumers / one: {two / one:.2f}")
     for name, seconds in validation(casinos):
         console.print(f"validating {name}: {seconds * 1e6:.2f} µs of CPU per message")
-    if arguments.memory_messages:
-        begin, end = memory(casinos, arguments.memory_messages)
+    if memory_messages:
+        begin, end = memory(casinos, memory_messages)
         console.print(
-            f"memory of a consumer after 10 % of {arguments.memory_messages:,} messages: {begin:,.0f} MB, "
+            f"memory of a consumer after 10 % of {memory_messages:,} messages: {begin:,.0f} MB, "
             f"after all: {end:,.0f} MB"
         )
 
@@ -158,9 +166,9 @@ def consumed(casinos: list[Casino], count: int, processes: int) -> float:
     send(casinos, count)
     with ExitStack() as running:
         for _ in range(processes):
-            running.enter_context(consumer())
-        first, last = wait_for(count * 0.1), wait_for(count * 0.9)
-        wait_for(count)
+            running.enter_context(consumer(COUPONS))
+        first, last = wait_for(COUPONS, count * 0.1), wait_for(COUPONS, count * 0.9)
+        wait_for(COUPONS, count)
     counted = sum_of(casinos)
     assert counted == (count, count), counted
     empty(casinos)
@@ -170,10 +178,10 @@ def consumed(casinos: list[Casino], count: int, processes: int) -> float:
 def memory(casinos: list[Casino], count: int) -> tuple[float, float]:
     """Resident megabytes of a consumer after 10 % of the messages and after all."""
     send(casinos, count)
-    with consumer() as process:
-        wait_for(count * 0.1)
+    with consumer(COUPONS) as process:
+        wait_for(COUPONS, count * 0.1)
         begin = psutil.Process(process.pid).memory_info().rss
-        wait_for(count)
+        wait_for(COUPONS, count)
         end = psutil.Process(process.pid).memory_info().rss
     empty(casinos)
     return begin / 1e6, end / 1e6
@@ -209,38 +217,11 @@ def sample(casinos: list[Casino], count: int) -> list[tuple[int, bytes]]:
 
 def send(casinos: list[Casino], count: int) -> None:
     """Recreates the topics and sends `count` coupons."""
-    admin = AdminClient(client_config())
-    for future in (
-        *admin.delete_topics(topic_names()).values(),
-        *admin.delete_consumer_groups([COUPONS.group]).values(),
-    ):
-        future.exception()
-    while set(topic_names()) & set(admin.list_topics(timeout=10).topics):
-        time.sleep(0.1)
-    create_topics()
+    recreate_topics(COUPONS)
     messages = generate_load(COUPONS, casinos, random.Random(7), bad_ratio=0.0)
     with Sender() as sender:
         for message, _ in zip(messages, range(count), strict=False):
             sender.send(COUPONS.name, message.value, headers={"casino_id": str(message.casino_id)}, key=message.key)
-
-
-def consumer() -> "subprocess.Popen[bytes]":
-    return StoppedProcess([sys.executable, str(MANAGE), "consume_coupons"], stdout=subprocess.DEVNULL)
-
-
-class StoppedProcess(subprocess.Popen[bytes]):
-    """A process that is terminated at the end of the block."""
-
-    def __exit__(self, *error: Any) -> None:
-        self.terminate()
-        super().__exit__(*error)
-
-
-def wait_for(count: float) -> tuple[float, int]:
-    """(time, processed messages) once at least `count` messages are processed."""
-    while (done := measure_lag(COUPONS).done) < count:
-        time.sleep(0.02)
-    return time.perf_counter(), done
 
 
 def sum_of(casinos: list[Casino]) -> tuple[int, int]:

@@ -53,23 +53,18 @@ def main() -> None:
 
 
 def writing(console: Console, events: int, markets: int) -> None:
-    rng, now = random.Random(5), timezone.now() - timedelta(hours=1)
-    execute("TRUNCATE markets, market_stops, market_lines, price_changes")
+    rng = random.Random(5)
     with console.status("Loading"):
         began = time.perf_counter()
-        for start in range(1, events + 1, 100):
-            store_odds(
-                [_message(event, range(markets), rng, now) for event in range(start, min(start + 100, events + 1))]
-            )
+        now = load_markets(events, markets)
         console.print(f"Loaded {events * markets:,} market lines in {time.perf_counter() - began:.1f} s")
-    execute("VACUUM ANALYZE markets")
-    before, size = _statistics()
+    before, size = table_statistics()
     table = Table("changes in a transaction", "changes/s", "processor time here", "of PostgreSQL")
     for batch in BATCHES:
         with console.status(f"Writing by {batch}"):
             table.add_row(*_measure(batch, events, markets, rng, now))
     console.print(table)
-    after, new_size = _statistics()
+    after, new_size = table_statistics()
     updates, hot = (later - earlier for earlier, later in zip(before, after, strict=True))
     console.print(
         f"{hot:,} of {updates:,} updates HOT ({hot / updates:.2%}); {size / 1e6:.0f} to {new_size / 1e6:.0f} MB"
@@ -101,7 +96,18 @@ def _market(number: int, rng: random.Random) -> MarketRow:
     return market_row(f"MARKET {number % 20}", str(number // 20 + 0.5), "open", outcomes)
 
 
-def _statistics() -> tuple[tuple[int, int], int]:
+def load_markets(events: int, markets: int) -> datetime:
+    """Store the prices of the current casino's events from 1 to `events`, as of the returned time, an hour ago."""
+    rng, now = random.Random(5), timezone.now() - timedelta(hours=1)
+    execute("TRUNCATE markets, market_stops, market_lines, price_changes")
+    for start in range(1, events + 1, 100):
+        store_odds([_message(event, range(markets), rng, now) for event in range(start, min(start + 100, events + 1))])
+    execute("VACUUM ANALYZE markets")
+    return now
+
+
+def table_statistics() -> tuple[tuple[int, int], int]:
+    """Updates and updates within a page since the table was made, and its bytes."""
     execute("SELECT pg_stat_force_next_flush()")
     [counts] = query(_TABLE)
     [(size,)] = query("SELECT pg_table_size('markets')")
