@@ -29,6 +29,14 @@ class EventNotFound(RecommendationError):
     """The casino has no such event that is open and not over."""
 
 
+class ListsWithoutUserOff(RecommendationError):
+    """The casino's option forbids lists of bets for which nobody knows who is shown them."""
+
+
+class FeedNotFound(RecommendationError):
+    """The casino has no such producer, or the producer no such partition that can be forgotten."""
+
+
 class IdNotOfType(RecommendationError):
     """An id of the casino has not the type that its recommendation schema declares."""
 
