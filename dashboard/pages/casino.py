@@ -14,7 +14,7 @@ from dashboard.charts import HourlyChart, count_chart, latency_chart
 from ingestion.models import MessageCount
 from ingestion.status import statistics as messages
 from recommendations.evaluation.bootstrap import Interval
-from recommendations.evaluation.report import Report
+from recommendations.evaluation.report import OutcomeSlice, Report
 from recommendations.evaluation.store import last_report
 from recommendations.tallies import statistics
 from tenants.http.middleware import CHOSEN_CASINO
@@ -29,7 +29,8 @@ _COUNTS = (("ingested", "Messages stored"), ("rejected", "Messages rejected"), (
 
 @dataclass(frozen=True, slots=True)
 class LastEvaluation:
-    """`means`: (recommender, the main metric), the best first; `advised` is the recommender to use."""
+    """`means`: (recommender, the main metric), the best first; `advised` is the recommender to use. `outcomes`: the
+    choice among an event's outcomes, of all bets that name one; None without any."""
 
     at: datetime
     metric: str
@@ -38,6 +39,7 @@ class LastEvaluation:
     advised: str
     learnt: str
     means: list[tuple[str, Interval]]
+    outcomes: OutcomeSlice | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +113,10 @@ def _summary(at: datetime, report: Report) -> LastEvaluation:
         advised=report.advice.recommender,
         learnt=report.learning.explanation if report.learning is not None else "",
         means=sorted(means, key=lambda each: (-each[1].mean, each[0])),
+        outcomes=_outcomes(report),
     )
+
+
+def _outcomes(report: Report) -> OutcomeSlice | None:
+    found = [each for each in report.outcomes.slices if each.cases] if report.outcomes is not None else []
+    return found[0] if found else None
