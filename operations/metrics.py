@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import time
+from math import nan
 from pathlib import Path
 
 from django.conf import settings
@@ -15,6 +16,8 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from recommendations.offer import offers
+from recommendations.prices.cache import price_cache
+from recommendations.prices.meter import price_meter
 from recommendations.serving.recommendation import ServedRecommendation
 from tenants.process_state import register
 from tenants.routing.connections import connection_metrics
@@ -41,12 +44,36 @@ CONNECTION_EVENTS = Counter(
     "Connections opened, reused, evicted, expired and lost; and check-outs that waited or failed.",
     ["event"],
 )
+PRICED_EVENTS = Gauge(
+    "recsys_priced_events",
+    "Events with an open price of a producer that may be believed, by casino, as its latest request saw them.",
+    ["casino"],
+    multiprocess_mode="livemostrecent",
+)
+FEED_ALIVE = Gauge(
+    "recsys_feed_alive",
+    "1 if the producer's prices may be served, 0 if silent, down or closed by hand; as the latest request saw it.",
+    ["casino", "producer"],
+    multiprocess_mode="livemostrecent",
+)
+FEED_SILENT = Gauge(
+    "recsys_feed_silent_seconds",
+    "Seconds since the oldest partition of a producer with heartbeats was heard, as the latest request saw it.",
+    ["casino", "producer"],
+    multiprocess_mode="livemostrecent",
+)
+PASSED_OVER = Counter(
+    "recsys_events_passed_over", "Events that ranked high enough and had no price to serve, by reason.", ["reason"]
+)
+SECOND_QUERIES = Counter("recsys_price_second_queries", "Queries for prices that were not kept or had changed.")
+PRICES_BYTES = Gauge("recsys_prices_bytes", "Memory of kept prices.", multiprocess_mode="livesum")
 OFFERS_BYTES = Gauge("recsys_offers_bytes", "Memory of cached offers.", multiprocess_mode="livesum")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _STATES = ("open", "in_use", "idle")
 _EVENTS = ("opened", "reused", "evicted", "expired", "lost", "waited", "refused")
 _SAMPLE_SECONDS = 1.0
+_SEEN_SECONDS = 60.0
 _OF_PROCESS = re.compile(r"_(\d+)\.db$")
 
 
@@ -69,6 +96,8 @@ class Sampler:
         self._guard = threading.Lock()
         self._at = 0.0
         self._counted = dict.fromkeys(_EVENTS, 0)
+        self._passed_over: dict[str, int] = {}
+        self._second_queries = 0
 
     def sample(self) -> None:
         if time.monotonic() < self._at or not self._guard.acquire(blocking=False):
@@ -88,6 +117,32 @@ class Sampler:
             CONNECTION_EVENTS.labels(event).inc(max(count - self._counted[event], 0))
             self._counted[event] = count
         OFFERS_BYTES.set(offers.nbytes)
+        PRICES_BYTES.set(price_cache.nbytes)
+        self._copy_price_counts()
+        _show_seen_prices()
+
+    def _copy_price_counts(self) -> None:
+        counts = price_meter.passed_over()
+        for reason, count in counts.items():
+            PASSED_OVER.labels(reason).inc(count - self._passed_over.get(reason, 0))
+        self._passed_over = counts
+        second_queries = price_meter.second_queries
+        SECOND_QUERIES.inc(second_queries - self._second_queries)
+        self._second_queries = second_queries
+
+
+def _show_seen_prices() -> None:
+    """Where no request has looked for a while, nothing is known: no number, since labels of several processes can't be
+    removed."""
+    seen, latest = price_meter.seen(), time.monotonic() - _SEEN_SECONDS
+    for casino_id, prices in seen.items():
+        is_known, casino = prices.seen_at >= latest, str(casino_id)
+        PRICED_EVENTS.labels(casino).set(prices.priced_events if is_known else nan)
+        for code, producer in prices.feeds.producers.items():
+            FEED_ALIVE.labels(casino, producer.name).set(prices.alive >> code & 1 if is_known else nan)
+            if producer.sends_heartbeats and producer.silent_seconds is not None:
+                FEED_SILENT.labels(casino, producer.name).set(producer.silent_seconds if is_known else nan)
+    price_meter.forget(casino_id for casino_id, prices in seen.items() if prices.seen_at < latest)
 
 
 sampler = Sampler()

@@ -31,6 +31,7 @@ from .serving.engine import RecommendationRequest, build_recommendation, build_r
 from .serving.explanation import explanation_of
 from .serving.id_types import check_id_types
 from .serving.load import build_user_context, find
+from .serving.metering import note_prices
 from .serving.options import options_as_json, parse_options
 from .serving.output_schema import FieldMapping, apply_schema, parse_schema, schema_as_json
 from .serving.recommendation import (
@@ -199,16 +200,20 @@ def recommend(request: RecommendationRequest, user_ids: Sequence[OwnId]) -> list
     context = found.casino_context
     with closing(batch_turns.each(users)) as each_user:
         if context.prices is None or len(users) == 1:
-            return [
+            recommendations = [
                 build_recommendation(request, build_user_context(user, request, context), context, uuid4())
                 for user in each_user
             ]
-        contexts = (build_user_context(user, request, context) for user in each_user)
-        return [
-            recommendation
-            for of_turn in iter(lambda: list(islice(contexts, USERS_OF_TURN)), [])
-            for recommendation in build_recommendations(request, of_turn, context, uuid4)
-        ]
+        else:
+            contexts = (build_user_context(user, request, context) for user in each_user)
+            recommendations = [
+                recommendation
+                for of_turn in iter(lambda: list(islice(contexts, USERS_OF_TURN)), [])
+                for recommendation in build_recommendations(request, of_turn, context, uuid4)
+            ]
+    if context.prices is not None:
+        note_prices(request, context, recommendations)
+    return recommendations
 
 
 def send_served(recommendation: Recommendation, *, asked_for: str, took_ms: float | None = None) -> None:

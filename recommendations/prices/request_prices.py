@@ -7,6 +7,7 @@ from .cache import KnownPrices, price_cache
 from .event_prices import EventPrices
 from .feeds import Feeds, decode_feeds
 from .lines import Lines
+from .meter import price_meter
 from .queries import read_prices
 
 
@@ -33,6 +34,7 @@ class RequestPrices:
 
     def _read(self, event_ids: Sequence[int]) -> None:
         read = read_prices(event_ids, self.lines)
+        price_meter.count_second_query()
         self.feeds = read.feeds
         self._rows |= read.rows
         price_cache.put(self._known, read.version, read.rows)

@@ -1,0 +1,91 @@
+"""What this process's requests saw of prices, for its metrics."""
+
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommendations.offer.arrays import Codes
+from tenants.process_state import register
+
+from .feeds import Feeds
+
+MAX_CASINOS = 1_024
+_SECONDS = 1.0  # between two looks at the prices of a casino
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPrices:
+    """A casino's prices as a request saw them at `seen_at` (`time.monotonic`). `alive` are the bits of the producers
+    that may be believed; `priced_events` have an open price of one of these."""
+
+    seen_at: float
+    feeds: Feeds
+    alive: int
+    priced_events: int
+
+
+class PriceMeter:
+    """`passed_over`: events by the code of the reason. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: OrderedDict[int, SeenPrices] = OrderedDict()
+        self._second_queries = 0
+        self._passed_over: Counter[str] = Counter()
+
+    def count_second_query(self) -> None:
+        with self._lock:
+            self._second_queries += 1
+
+    def note(
+        self, casino_id: int, feeds: Feeds, silence_seconds: float, offered_by: Codes, passed_over: Iterable[str]
+    ) -> None:
+        """Of one request: the producers with an open price of each event, as the offer has them, and the reasons why
+        events were passed over."""
+        now = time.monotonic()
+        with self._lock:
+            self._passed_over.update(passed_over)
+            seen = self._seen.get(casino_id)
+            if seen is not None and now - seen.seen_at < _SECONDS:
+                return
+            alive = feeds.alive(silence_seconds)
+            priced = int(np.count_nonzero((offered_by > 0) & (offered_by & alive != 0)))
+            self._seen[casino_id] = SeenPrices(now, feeds, alive, priced)
+            self._seen.move_to_end(casino_id)
+            if len(self._seen) > MAX_CASINOS:
+                self._seen.popitem(last=False)
+
+    @property
+    def second_queries(self) -> int:
+        return self._second_queries
+
+    def passed_over(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._passed_over)
+
+    def seen(self) -> dict[int, SeenPrices]:
+        """By casino id, of the casinos that were used last."""
+        with self._lock:
+            return dict(self._seen)
+
+    def forget(self, casino_ids: Iterable[int]) -> None:
+        with self._lock:
+            for casino_id in casino_ids:
+                self._seen.pop(casino_id, None)
+
+    def forget_all(self) -> None:
+        with self._lock:
+            self._seen.clear()
+
+    def reset_after_fork(self) -> None:
+        """Another thread of the parent may have held the lock."""
+        self._lock = threading.Lock()
+        self._seen = OrderedDict()
+
+
+price_meter = PriceMeter()
+register("seen prices", reset=price_meter.forget_all, after_fork=price_meter.reset_after_fork)
