@@ -30,6 +30,9 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "scope_missing": ErrorCode(403, "This API key does not have the scope configure"),
     "casino_forbidden": ErrorCode(403, "This API key is for another casino"),
     "permission_denied": ErrorCode(403, "This login is not permitted to do this"),
+    "lists_without_user_off": ErrorCode(
+        403, "This casino's option lists_without_user is false: name the user, with /recommend/<user_id> or its /next"
+    ),
     "casino_not_found": ErrorCode(404, "Casino not found"),
     "user_not_found": ErrorCode(404, "User not found"),
     "event_not_found": ErrorCode(404, "Event not found among those that are open"),

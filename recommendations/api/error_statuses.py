@@ -53,6 +53,7 @@ KINDS: dict[type[Exception], Kind] = {
     recommendation_errors.InvalidConfiguration: Kind(status.HTTP_400_BAD_REQUEST, "invalid_configuration"),
     recommendation_errors.InvalidParameter: Kind(status.HTTP_400_BAD_REQUEST, "invalid_parameter"),
     recommendation_errors.UserNotFound: Kind(status.HTTP_404_NOT_FOUND, "user_not_found"),
+    recommendation_errors.ListsWithoutUserOff: Kind(status.HTTP_403_FORBIDDEN, "lists_without_user_off"),
     recommendation_errors.EventNotFound: Kind(status.HTTP_404_NOT_FOUND, "event_not_found"),
     recommendation_errors.IdNotOfType: Kind(status.HTTP_409_CONFLICT, "id_not_of_type"),
     recommendation_errors.ExportTooLarge: Kind(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "export_too_large"),

@@ -41,6 +41,7 @@ WITHOUT_USER: Schema = {
 }
 _EXAMPLE_WITHOUT_USER = {name: openapi.EXAMPLE_RECOMMENDATION[name] for name in ("time", "events")}
 _CODES = ("casino_not_configured", "invalid_parameter", "id_not_of_type")
+_WITHOUT_USER_CODES = (*_CODES, "lists_without_user_off")
 _EVENT = OpenApiParameter(
     "event_id",
     str,
@@ -60,18 +61,22 @@ of_slip = openapi.of_casino(
 )
 of_session = openapi.of_casino(
     WITHOUT_USER,
-    codes=[*openapi.BODY_CODES, *_CODES],
+    codes=[*openapi.BODY_CODES, *_WITHOUT_USER_CODES],
     operation_id="recommend_session",
     examples=_EXAMPLES,
     **openapi.with_body(SESSION),
 )
 of_similar = openapi.of_casino(
     WITHOUT_USER,
-    codes=[*_CODES, "event_not_found"],
+    codes=[*_WITHOUT_USER_CODES, "event_not_found"],
     operation_id="similar_events",
     parameters=[_EVENT, *openapi.FILTERS],
     examples=_EXAMPLES,
 )
 of_popular = openapi.of_casino(
-    WITHOUT_USER, codes=_CODES, operation_id="popular_events", parameters=openapi.FILTERS, examples=_EXAMPLES
+    WITHOUT_USER,
+    codes=_WITHOUT_USER_CODES,
+    operation_id="popular_events",
+    parameters=openapi.FILTERS,
+    examples=_EXAMPLES,
 )

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
-from recommendations.errors import EventNotFound
+from recommendations.errors import EventNotFound, ListsWithoutUserOff
 from recommendations.recommenders.base import NOBODY, BettingProfile, Recommender
 from recommendations.recommenders.registry import get_recommender
 from recommendations.recommenders.similar import Similar, profile_of
@@ -22,6 +22,7 @@ from .configuration import Configuration, charged_configuration
 from .engine import CasinoContext, RecommendationRequest, UserContext, build_recommendation
 from .explanation import explanation_of
 from .load import find
+from .metering import note_prices
 from .output_schema import apply_schema, without_user
 from .recommendation import Recommendation
 from .request_filters import RequestFilters
@@ -29,12 +30,13 @@ from .session_profile import profile_of_session, session_reasons, tallies_of
 from .slip_completion import SlipSelection, place_in
 
 _SIMILAR, _POPULAR = Similar(), get_recommender("trending")
+_OFF = "This casino's option lists_without_user is false: name the user, with /recommend/<user_id> or its /next"
 
 
 def popular_events(*, casino: Casino, now: datetime, filters: RequestFilters) -> dict[str, Any]:
     """The events on which the casino's users bet most now; without any bets, those that begin soonest. Raises
-    CasinoNotConfigured, InvalidParameter, IdNotOfType."""
-    configured = charged_configuration(casino, filters)
+    CasinoNotConfigured, InvalidParameter, ListsWithoutUserOff, IdNotOfType."""
+    configured = _configuration(casino, filters)
     request = _request(casino, configured, _POPULAR, now, filters)
     # the casino's fallbacks are for one user's recommendations
     request = replace(request, options=msgspec.structs.replace(configured.options, fallbacks=()))
@@ -43,8 +45,8 @@ def popular_events(*, casino: Casino, now: datetime, filters: RequestFilters) ->
 
 def similar_events(*, casino: Casino, event_id: OwnId, now: datetime, filters: RequestFilters) -> dict[str, Any]:
     """Events like this one: of its sport, unless the filters name others. Raises EventNotFound, CasinoNotConfigured,
-    InvalidParameter, IdNotOfType."""
-    configured = charged_configuration(casino, filters)
+    InvalidParameter, ListsWithoutUserOff, IdNotOfType."""
+    configured = _configuration(casino, filters)
     request = _request(casino, configured, _SIMILAR, now, filters)
     context = _context(request)
     place = place_in(context.offer, SlipSelection(event_id))
@@ -65,8 +67,8 @@ def recommend_to_session(
     filters: RequestFilters,
 ) -> dict[str, Any]:
     """Recommend additions to a slip with these selections, for an anonymous visitor: only these and the viewed events
-    are known. Raises CasinoNotConfigured, InvalidParameter, IdNotOfType."""
-    configured = charged_configuration(casino, filters)
+    are known. Raises CasinoNotConfigured, InvalidParameter, ListsWithoutUserOff, IdNotOfType."""
+    configured = _configuration(casino, filters)
     request = _request(casino, configured, configured.recommender, now, filters)
     needs_reasons = request.needs_reasons
     # the recommenders' own reasons speak of bets
@@ -81,6 +83,14 @@ def recommend_to_session(
         ]
         built = replace(built, recommended_events=tuple(reasoned))
     return _answer(configured, request, built)
+
+
+def _configuration(casino: Casino, filters: RequestFilters) -> Configuration:
+    """Raises CasinoNotConfigured, InvalidParameter, ListsWithoutUserOff."""
+    configured = charged_configuration(casino, filters)
+    if not configured.options.lists_without_user:
+        raise ListsWithoutUserOff(_OFF)
+    return configured
 
 
 def _request(
@@ -100,7 +110,10 @@ def _context(request: RecommendationRequest) -> CasinoContext:
 
 def _build(request: RecommendationRequest, profile: BettingProfile, context: CasinoContext) -> Recommendation:
     nobody = UserContext(user_id=0, own_id=0, user=None, profile=profile)
-    return build_recommendation(request, nobody, context, uuid4())
+    built = build_recommendation(request, nobody, context, uuid4())
+    if context.prices is not None:
+        note_prices(request, context, [built])
+    return built
 
 
 def _answer(configured: Configuration, request: RecommendationRequest, built: Recommendation) -> dict[str, Any]:

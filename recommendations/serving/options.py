@@ -137,6 +137,12 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     allow_unknown_age: Annotated[
         bool, Meta(description="Show bets to users of unknown age: the casino has checked that all of them are of age.")
     ] = False
+    lists_without_user: Annotated[
+        bool,
+        Meta(
+            description="Answer similar, popular and session requests: they know no user, and so not who is excluded."
+        ),
+    ] = True
     fallbacks: Annotated[
         tuple[Name, ...],
         Meta(max_length=10, description="Recommenders to use, in order, if the configured one lacks data."),
