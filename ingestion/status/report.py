@@ -12,6 +12,8 @@ from ingestion.models import DeadLetter, MessageCount
 from ingestion.storing.database_errors import first_line, sqlstate_of
 from ingestion.topics import TOPICS
 from recommendations.models import WaitingCoupon
+from recommendations.prices.feed_status import read_feeds
+from recommendations.serving.options import load_options
 from tenants.models import Casino
 from tenants.models.dead_letter import DeadLetterState, UnassignedDeadLetter
 from tenants.routing.context import use_casino
@@ -32,11 +34,21 @@ class PartitionStatus(msgspec.Struct):
     lag: int
 
 
+class FeedReport(msgspec.Struct):
+    """A producer of prices: `open`, `silent`, `down` or `closed_by_hand`. `silent_seconds` since the oldest of its
+    partitions was heard; None if it sends no heartbeats."""
+
+    producer: str
+    state: str
+    silent_seconds: float | None
+    partitions: dict[int, datetime]
+
+
 class CasinoStatus(msgspec.Struct):
     """A casino's messages since the start of the previous hour: stored (or updated), rejected, and stored per minute.
 
     `waiting`: coupons whose users have not arrived yet. `dead`: open dead letters. `last_error`: the latest rejection,
-    or the error of the unavailable database.
+    or the error of the unavailable database. `feeds`: the producers of prices of markets.
     """
 
     id: int
@@ -49,6 +61,7 @@ class CasinoStatus(msgspec.Struct):
     parked: int = 0
     dead: int = 0
     last_error: str = ""
+    feeds: list[FeedReport] = []
 
 
 def partition_status() -> list[PartitionStatus]:
@@ -73,11 +86,24 @@ def casino_status(casino: Casino, now: datetime, parked: Iterable[ParkedCount]) 
         require_up_to_date(casino)
         with use_casino(casino.current):
             _read_counts(status, now)
+            status.feeds = _read_feeds(load_options(casino.options).feed_silence_seconds)
     except Error as error:
         status.last_error = first_line(error) or sqlstate_of(error)
     if own:
         status.last_error = own[-1].reason
     return status
+
+
+def _read_feeds(silence_seconds: float) -> list[FeedReport]:
+    return [
+        FeedReport(
+            producer=each.name,
+            state=each.state,
+            silent_seconds=None if each.producer.silent_seconds is None else round(each.producer.silent_seconds, 1),
+            partitions={partition.number: partition.heard_at for partition in each.partitions},
+        )
+        for each in read_feeds(silence_seconds)
+    ]
 
 
 def _read_counts(status: CasinoStatus, now: datetime) -> None:

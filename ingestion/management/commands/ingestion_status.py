@@ -1,4 +1,4 @@
-"""`manage.py ingestion_status`: prints consumer lag, and each casino's messages of the last hour."""
+"""`manage.py ingestion_status`: prints consumer lag, each casino's messages of the last hour, and its feeds."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ _TEXT = 60
 
 
 class Command(BaseCommand):
-    help = "Show consumer lag by partition, and each casino's messages of the last hour."
+    help = "Show consumer lag by partition, each casino's messages of the last hour, and its feeds of prices."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--casino", type=as_id, metavar="ID", help="show this casino only (default: all)")
@@ -42,6 +42,8 @@ class Command(BaseCommand):
             self.stdout.write(msgspec.json.encode(document).decode())
             return
         self.stdout.write(f"{_partitions(partitions)}\n\n{_casinos(statuses)}")
+        if any(each.feeds for each in statuses):
+            self.stdout.write(f"\n{_feeds(statuses)}")
         if unassigned:
             self.stdout.write(
                 f"\n{counted(unassigned, 'dead letter')} without a known casino: see `dead_letters list`."
@@ -80,5 +82,21 @@ def _casinos(casinos: list[CasinoStatus]) -> str:
             each.last_error[:_TEXT],
         )
         for each in casinos
+    ]
+    return columns([head, *rows])
+
+
+def _feeds(casinos: list[CasinoStatus]) -> str:
+    head = ("casino", "producer", "state", "silent for", "last heartbeat by partition")
+    rows = [
+        (
+            each.id,
+            feed.producer,
+            feed.state,
+            "" if feed.silent_seconds is None else f"{feed.silent_seconds:.0f} s",
+            ", ".join(f"{number}: {heard_at:%H:%M:%S}" for number, heard_at in feed.partitions.items()),
+        )
+        for each in casinos
+        for feed in each.feeds
     ]
     return columns([head, *rows])

@@ -1,0 +1,52 @@
+"""The feeds of prices in `ingestion_status`."""
+
+import json
+
+import msgspec
+import pytest
+
+from ingestion.management.commands.ingestion_status import _feeds
+from ingestion.status.report import casino_status
+from recommendations.prices.feed_status import BY_UPLOAD
+from recommendations.tests.prices.market_rows import LIVE, PREMATCH, heard, producer
+from tenants.models import CasinoState
+from tenants.routing.context import use_casino
+
+
+@pytest.fixture
+def with_feeds(casino_a, casino_b):
+    with use_casino(casino_a.current):
+        producer(PREMATCH)
+        heard(PREMATCH, partition=BY_UPLOAD)
+        producer(LIVE)
+        heard(LIVE, partition=2, seconds_ago=75)
+    return casino_a
+
+
+def test_each_producer_is_told_with_its_partitions(with_feeds, casino_b, now):
+    status = json.loads(msgspec.json.encode(casino_status(with_feeds, now, [])))
+    live, prematch = status["feeds"]
+    assert (live["producer"], live["state"], set(live["partitions"])) == ("LIVE", "silent", {"0", "2"})
+    assert live["silent_seconds"] >= 75
+    assert (prematch["state"], set(prematch["partitions"])) == ("open", {"0", "-1"})
+    assert casino_status(casino_b, now, []).feeds == []
+
+
+def test_the_casinos_option_says_when_a_feed_is_silent(with_feeds, now):
+    with_feeds.options = {"feed_silence_seconds": 300}
+    assert [each.state for each in casino_status(with_feeds, now, []).feeds] == ["open", "open"]
+
+
+def test_text_has_a_line_for_each_producer(with_feeds, casino_b, now):
+    text = _feeds([casino_status(casino, now, []) for casino in (with_feeds, casino_b)])
+    head, live, prematch = text.splitlines()
+    assert head.split()[:3] == ["casino", "producer", "state"]
+    assert live.split()[:5] == ["1", "LIVE", "silent", "75", "s"]
+    assert prematch.split()[:3] == ["1", "PREMATCH", "open"]
+
+
+def test_unavailable_casino_has_no_feeds(with_feeds, now):
+    with_feeds.schema_version, with_feeds.state = "older", CasinoState.ACTIVE
+    status = casino_status(with_feeds, now, [])
+    assert status.feeds == []
+    assert status.last_error
