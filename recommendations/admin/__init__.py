@@ -1,8 +1,8 @@
-"""A casino's own tables in Django's admin, read-only.
+"""A casino's own tables in Django's admin, read-only but for closing producers.
 
-Django imports this package alone, so it imports the module that registers the tables.
+Django imports this package alone, so it imports the modules that register the tables.
 """
 
-from . import casino_tables
+from . import casino_tables, prices
 
-__all__ = ["casino_tables"]
+__all__ = ["casino_tables", "prices"]

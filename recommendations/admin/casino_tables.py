@@ -32,6 +32,7 @@ from .filters import (
     StatusFilter,
 )
 from .own_ids import user_link
+from .prices import price_table
 from .widgets import CappedPaginator, table
 
 SELECTION_COLUMNS = ("sport", "country", "league", "home_team", "away_team", "odd")
@@ -101,6 +102,11 @@ class EventAdmin(CasinoTableAdmin):
     searched_ids = {"id": Kind.EVENTS}
     searched_texts = ("home_team", "away_team", "league", "country")
     ordering = ("begin_timestamp", "id")
+    readonly_fields = ("prices",)
+
+    @admin.display(description="prices of its markets")
+    def prices(self, event: Event) -> str:
+        return price_table(event.pk)
 
 
 @admin.register(Team)

@@ -17,7 +17,7 @@ from recommendations.tests.factories import CouponFactory, EventFactory, UserFac
 from tenants.routing.context import use_casino
 
 NO_RESULTS = "No results found"
-LISTS = ["user", "event", "team", "userprofile", "purchasedcoupon", "servedslip"]
+LISTS = ["user", "event", "team", "userprofile", "purchasedcoupon", "servedslip", "producer"]
 
 
 @pytest.fixture
