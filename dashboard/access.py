@@ -18,5 +18,9 @@ def may_see_users(request: HttpRequest) -> bool:
     return request.user.has_perms(["recommendations.view_user", "recommendations.view_purchasedcoupon"])
 
 
+def may_see_events(request: HttpRequest) -> bool:
+    return request.user.has_perm("recommendations.view_event")
+
+
 def may_configure(request: HttpRequest) -> bool:
     return request.user.has_perm("tenants.change_casino")

@@ -1,4 +1,4 @@
-"""The form of a casino's configuration; each error is shown at its own field."""
+"""The forms of a casino's configuration, whose errors are shown at their own field, and of its feeds' buttons."""
 
 import json
 from datetime import datetime
@@ -12,6 +12,7 @@ from recommendations.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMEND
 from recommendations.serving.options import DEFAULTS, Options, parse_options
 from recommendations.serving.output_schema import FIRST_EVENT_FIELDS, FieldMapping, parse_schema, schema_as_json
 from recommendations.validation import strict_json
+from recommendations.validation.fields import MAX_TEXT
 from recommendations.validation.own_ids import MAX_ID_TEXT, OwnId, parse_own_id
 from tenants.models import Casino
 
@@ -126,6 +127,20 @@ class ConfigurationForm(forms.Form):
         if self.errors.get(name):
             attributes["aria-invalid"] = "true"
         self.fields[name].widget.attrs.update(attributes)
+
+
+class FeedForm(forms.Form):
+    """A button of the page *Feeds*: `forget` is about one partition, the others about the whole producer."""
+
+    action = forms.ChoiceField(choices=[(name, name) for name in ("close", "reopen", "forget")])
+    producer = forms.CharField(max_length=MAX_TEXT)
+    partition = forms.IntegerField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if (cleaned.get("action") == "forget") != (cleaned.get("partition") is not None):
+            raise ValidationError("A partition is named to be forgotten, and only then.")
+        return cleaned
 
 
 def as_text(value: Any) -> str:

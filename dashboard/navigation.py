@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from tenants.http.request_state import request_state
 
-from .access import may_configure, may_see_users
+from .access import may_configure, may_see_events, may_see_users
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ _DATA = tuple(
         ("Users", "group", "user"),
         ("Profiles", "person_search", "userprofile"),
         ("Events", "sports_soccer", "event"),
+        ("Producers", "rss_feed", "producer"),
         ("Teams", "shield", "team"),
         ("Coupons", "receipt_long", "purchasedcoupon"),
         ("Recommendations", "recommend", "servedslip"),
@@ -90,6 +91,9 @@ def _casino_group(request: HttpRequest) -> list[tuple[str, list[dict[str, Any]]]
     items = [_item(request, "Overview", "monitoring", reverse("casino", args=[casino.pk]), exactly=True)]
     if may_see_users(request):
         items.append(_item(request, "Try a user", "science", reverse("try", args=[casino.pk])))
+    if may_see_events(request):
+        items.append(_item(request, "Prices", "sell", reverse("prices", args=[casino.pk])))
+    items.append(_item(request, "Feeds", "rss_feed", reverse("feeds", args=[casino.pk])))
     if may_configure(request):
         items.append(_item(request, "Configuration", "tune", reverse("configuration", args=[casino.pk])))
     return [(casino.name, items)]

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 
-from dashboard.access import may_configure, may_see_users, visible_casinos
+from dashboard.access import may_configure, may_see_events, may_see_users, visible_casinos
 from tenants.http.middleware import CHOSEN_CASINO
 from tenants.http.request_state import request_state
 from tenants.models import Casino, CasinoState
@@ -44,6 +44,7 @@ def render_page(request: HttpRequest, template: str, title: str, context: dict[s
         **admin.site.each_context(request),
         "title": title,
         "may_see_users": may_see_users(request),
+        "may_see_events": may_see_events(request),
         "may_configure": may_configure(request),
         **context,
     }

@@ -44,13 +44,17 @@ def plain(number: float) -> str:
 @register.filter
 def ago(time: datetime | None, nothing: str) -> str:
     """The age of `time`, such as "3 hours ago"; `nothing` for None."""
-    if time is None:
-        return nothing
-    passed = timezone.now() - time
-    for least, seconds, unit in _STEPS:
+    return nothing if time is None else f"{duration((timezone.now() - time).total_seconds())} ago"
+
+
+@register.filter
+def duration(seconds: float) -> str:
+    """A time span in its largest suitable unit, such as "3 hours"."""
+    passed = timedelta(seconds=seconds)
+    for least, unit_seconds, unit in _STEPS:
         if passed >= least:
-            return f"{int(passed.total_seconds() // seconds)} {unit} ago"
-    return f"{max(int(passed.total_seconds()), 0)} s ago"
+            return f"{int(seconds // unit_seconds)} {unit}"
+    return f"{max(int(seconds), 0)} s"
 
 
 @register.filter

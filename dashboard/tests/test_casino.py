@@ -101,7 +101,7 @@ def test_opening_a_suspended_casino_shows_it_and_chooses_none(staff, filled):
 
 
 @pytest.mark.parametrize("casino_id", ["3", "0", "9" * 25])
-@pytest.mark.parametrize("rest", ["", "try/", "configuration/"])
+@pytest.mark.parametrize("rest", ["", "try/", "prices/", "feeds/", "configuration/"])
 def test_unknown_casino_gets_404(staff, casino_id, rest):
     assert staff.get(f"/casinos/{casino_id}/{rest}").status_code == 404
 
@@ -111,7 +111,7 @@ def test_deleted_casino_gets_404(staff):
     assert staff.get("/casinos/2/").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/", "/casinos/1/", "/casinos/1/try/", "/casinos/chosen/"])
+@pytest.mark.parametrize("path", ["/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/prices/", "/casinos/chosen/"])
 def test_read_only_pages_reject_posts(staff, path):
     assert staff.post(path).status_code == 405
 

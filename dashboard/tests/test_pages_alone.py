@@ -12,7 +12,8 @@ from django.test import Client
 from .conftest import staff_client, text_of
 
 PAGES = (
-    "/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/try/?user=1", "/casinos/1/configuration/", "/casino/",
+    "/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/try/?user=1", "/casinos/1/configuration/", "/casinos/1/prices/",
+    "/casinos/1/feeds/", "/casino/",
     "/admin/login/",
 )  # fmt: skip
 ADMIN_PAGES = (
@@ -81,8 +82,8 @@ def test_side_bar_links_only_to_permitted_pages(staff, filled):
     for link in links(staff):
         assert staff.get(link).status_code == 200, link
     few = staff_client("tenants.view_casino")
-    assert set(links(few)) == {"/", "/casinos/1/", "/admin/tenants/casino/"}
-    assert [few.get(link).status_code for link in links(few)] == [200, 200, 200]
+    assert set(links(few)) == {"/", "/casinos/1/", "/casinos/1/feeds/", "/admin/tenants/casino/"}
+    assert [few.get(link).status_code for link in links(few)] == [200, 200, 200, 200]
 
 
 def test_staff_logins_are_created_in_the_admin(staff):

@@ -65,6 +65,8 @@ PAGES = ("casino/", "casinos/", "admin/")
 OF_A_CASINO = {
     "casinos/<int:casino_id>/",
     "casinos/<int:casino_id>/try/",
+    "casinos/<int:casino_id>/prices/",
+    "casinos/<int:casino_id>/feeds/",
     "casinos/<int:casino_id>/configuration/",
 }
 DASHBOARD = {"", "casinos/chosen/", *OF_A_CASINO}
@@ -80,7 +82,7 @@ ADMIN = {
     "admin/ingestion/parked/",
 }
 ADMIN_OF_CASINO = {
-    "recommendations": ("user", "event", "team", "userprofile", "purchasedcoupon", "servedslip"),
+    "recommendations": ("user", "event", "team", "userprofile", "purchasedcoupon", "servedslip", "producer"),
     "ingestion": ("messagecount", "partitionoffset", "upload", "deadletter"),
 }
 ADMIN_OF_CATALOGUE = {

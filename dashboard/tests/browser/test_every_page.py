@@ -17,7 +17,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from ingestion.models import PartitionOffset, Upload
 from ingestion.tests.kafka_client import consume, send
 from ingestion.topics import USERS
-from recommendations.models import ServedSlip, Team
+from recommendations.models import Event, ServedSlip, Team
+from recommendations.tests.prices.market_rows import PREMATCH, heard, market
 from tenants.access.api_keys import issue_key
 from tenants.models import CasinoMigration, MigrationRun, PrivacyRecord, StaffBinding
 from tenants.routing.context import use_casino
@@ -99,6 +100,11 @@ def everything(casinos, now, broker):
             recommendation_id=uuid4(), user_id=1, timestamp=now - timedelta(hours=1), recommender="static",
             asked_for="static", stake=Decimal(10), currency="EUR", events=events,
         )  # fmt: skip
+        priced = Event.objects.order_by("pk")[0].pk
+        for number in range(60):
+            market(priced, {"A VERY LONG NAME OF AN OUTCOME": 2.5, "W" * 60: 0.0}, name=f"PLAYER {number}|" + "W" * 60)
+        heard(PREMATCH, partition=-1, seconds_ago=75)
+        heard(PREMATCH, partition=1)
         PartitionOffset.objects.create(
             cluster="c", consumer_group="g", topic="events", partition=0, next_offset=5, latest_sent_at=1
         )
@@ -150,7 +156,7 @@ def test_every_page_opens_without_errors_and_nothing_is_covered_or_cut_off(
     log_in(page)
     page.goto("/casinos/1/")  # which makes casino 1 the chosen one
     with use_casino(everything[0].current):
-        found = paths()
+        found = [*paths(), f"/casinos/1/prices/?event={Event.objects.order_by('pk')[0].pk}"]
     assert len(found) > 75
     problems = {}
     for path in found[:: scaled(10, 1)]:
