@@ -13,6 +13,7 @@ from recommendations.evaluation.store import last_report, save_report
 from recommendations.models import Evaluation
 from recommendations.simulation.into_casino import store_history
 from recommendations.simulation.simulate import SimulatedCasino, simulate
+from recommendations.tests.present import present
 from tenants.routing.context import use_casino
 
 from .conftest import text_of
@@ -48,7 +49,7 @@ def test_page_shows_the_choice_of_the_outcome_where_bets_name_one(staff, evaluat
     metrics = [OutcomeMetrics("outcomes", hit, loss, hit), OutcomeMetrics("shortest_odd", loss, hit, hit)]
     of_slices = [OutcomeSlice("all bets", 1_234, 2.5, metrics), OutcomeSlice("first bets on an event", 0, 0.0, [])]
     with use_casino(evaluated.current):
-        _, report = last_report()
+        _, report = present(last_report())
         save_report(msgspec.structs.replace(report, outcomes=OutcomeReport(of_slices)), now + timedelta(seconds=1))
     page = text_of(staff, "/casinos/1/")
     for text in ("Choice of the outcome", "1,234 bets", "shortest_odd", "0.781", "0.770 to 0.790", "0.654"):

@@ -4,13 +4,13 @@ import re
 import time
 from math import isnan
 
-import numpy as np
 import pytest
 
 from operations.metrics import exposition
 from recommendations.prices import meter
 from recommendations.prices.feeds import Feeds, Producer
 from recommendations.prices.meter import price_meter
+from recommendations.tests.prices.market_rows import offered_by
 
 FEEDS = Feeds(
     0.0,
@@ -31,7 +31,7 @@ def values(name):
 @pytest.fixture(autouse=True)
 def seen():
     price_meter.forget_all()
-    price_meter.note(91, FEEDS, 10.0, np.array([1, 1, 2, -1], np.int32), ["suspended", "stale", "stale"])
+    price_meter.note(91, FEEDS, 10.0, offered_by(1, 1, 2, -1), ["suspended", "stale", "stale"])
     yield
     price_meter.forget_all()
 
@@ -57,7 +57,7 @@ def test_nothing_is_known_where_no_request_came_for_a_minute():
 
 def test_events_that_were_passed_over_and_second_queries_are_counted():
     before, queries = values("recsys_events_passed_over_total"), values("recsys_price_second_queries_total")[""]
-    price_meter.note(91, FEEDS, 10.0, np.array([1], np.int32), ["suspended"])
+    price_meter.note(91, FEEDS, 10.0, offered_by(1), ["suspended"])
     price_meter.count_second_query()
     after = values("recsys_events_passed_over_total")
     assert after['reason="suspended"'] == before['reason="suspended"'] + 1

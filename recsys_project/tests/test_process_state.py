@@ -27,6 +27,7 @@ STATES = {
     "publisher of recommendations",
     "rate limit tokens",
     "readiness",
+    "seen prices",
     "sampled metrics",
     "slots of requests",
     "stalled statements and silent servers",

@@ -1,12 +1,14 @@
 """The option `lists_without_user`: with false, nothing is shown where nobody knows who is excluded."""
 
+from typing import Any
+
 import pytest
 
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.context import use_casino
 
 SCHEMA = {"recommended_events": "list"}
-REQUESTS = [
+REQUESTS: list[tuple[str, str, Any]] = [
     ("get", "/popular", None),
     ("get", "/events/1/similar", None),
     ("get", "/events/404/similar", None),

@@ -4,10 +4,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from recommendations.models import Event, Feed, Market, MarketLine, Producer
+from recommendations.offer.arrays import Codes
 
 ONE_X_TWO = {"HOME": 1.85, "DRAW": 3.6, "AWAY": 4.4}
 PREMATCH, LIVE = 0, 1
+
+
+def offered_by(*bits: int) -> Codes:
+    """The column of an offer."""
+    return np.array(bits, np.int32)
 
 
 def producer(code: int = PREMATCH, **changes: Any) -> Producer:

@@ -150,7 +150,7 @@ def test_counts_are_the_gates_own_refusals():
                 status=chance.choice(["open", "open", "suspended", "closed", "cancelled"]), as_of=now - age,
             )  # fmt: skip
     applied = rules(max_age_seconds=50_000.0)
-    lines, expected = Lines(), Counter()
+    lines, expected = Lines(), Counter[tuple[int, Refusal]]()
     ids = list(Event.objects.order_by("-begin_timestamp").values_list("pk", flat=True))
     prices = read_prices(ids, lines)
     gate = Gate(applied, prices.feeds)

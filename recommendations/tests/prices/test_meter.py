@@ -3,7 +3,6 @@
 import threading
 from datetime import UTC, datetime
 
-import numpy as np
 import pytest
 
 from recommendations import services
@@ -15,10 +14,10 @@ from recommendations.serving.options import Options
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.context import use_casino
 
-from .market_rows import LIVE, heard, market, producer
+from .market_rows import LIVE, heard, market, offered_by, producer
 
 FEEDS = Feeds(0.0, {0: Producer(0, "P", False, True, 1.0), 1: Producer(1, "Q", True, False)})
-OFFERED = np.array([-1, 0, 1, 2, 3], np.int32)  # without markets, none open, by P, by Q, by both
+OFFERED = offered_by(-1, 0, 1, 2, 3)  # without markets, none open, by P, by Q, by both
 
 
 @pytest.fixture
@@ -64,7 +63,12 @@ def test_casinos_are_bounded_and_forgotten():
 
 def test_counts_of_threads_add_up():
     meter = PriceMeter()
-    threads = [threading.Thread(target=lambda: [meter.count_second_query() for _ in range(500)]) for _ in range(4)]
+
+    def count():
+        for _ in range(500):
+            meter.count_second_query()
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
