@@ -34,7 +34,7 @@ class ListsWithoutUserOff(RecommendationError):
 
 
 class FeedNotFound(RecommendationError):
-    """The casino has no such producer, or the producer no such partition that can be forgotten."""
+    """The casino has no such producer of prices."""
 
 
 class IdNotOfType(RecommendationError):

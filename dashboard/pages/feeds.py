@@ -14,14 +14,14 @@ from django.views.decorators.http import require_http_methods
 from dashboard.access import may_configure
 from dashboard.casino_reader import Unavailable, read
 from dashboard.forms import FeedForm
-from recommendations.errors import FeedNotFound
+from recommendations.errors import FeedInUse, FeedNotFound
 from recommendations.prices.feed_status import FeedStatus, feeds_of, read_feeds
 from recommendations.prices.price_counts import PriceCounts, count_prices
 from recommendations.prices.refusals import Refusal
 from recommendations.serving.options import load_options
 from recommendations.serving.outcome_rules import price_rules
 from recommendations.serving.request_filters import NO_FILTERS
-from recommendations.storing.feeds_by_hand import close_producer, forget_partition
+from recommendations.storing.feeds_by_hand import close_producer, forget_silent_partition
 from tenants.models import Casino
 
 from .base import open_casino, render_page
@@ -78,7 +78,7 @@ def _change(request: HttpRequest, casino: Casino) -> None:
     staff = cast("User", request.user)  # who has a permission, so that nobody is anonymous here
     try:
         done = read(casino, lambda: _apply(casino, staff, **form.cleaned_data))
-    except FeedNotFound as error:
+    except (FeedInUse, FeedNotFound) as error:
         messages.error(request, f"Nothing was changed: {error}.")
         return
     if isinstance(done, Unavailable):
@@ -88,10 +88,10 @@ def _change(request: HttpRequest, casino: Casino) -> None:
 
 
 def _apply(casino: Casino, staff: User, *, action: str, producer: str, partition: int | None) -> str:
-    """Returns what was done. Raises FeedNotFound."""
+    """Returns what was done. Raises FeedInUse, FeedNotFound."""
     if partition is not None:
-        forget_partition(casino, producer, partition, staff=staff)
-        return f"Partition {partition} of {producer} is forgotten. Its prices open as they are sent again."
+        forget_silent_partition(casino, producer, partition, staff=staff)
+        return f"Partition {partition} of {producer} is forgotten. Older prices open as they are sent again."
     is_closed = action == "close"
     close_producer(casino, producer, is_closed=is_closed, staff=staff)
     return f"{producer} is {'closed' if is_closed else 'no longer closed'} by hand, from the next request on."

@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from recommendations.models import Event, Feed, Producer
-from recommendations.prices.feed_status import BY_UPLOAD
 from recommendations.tests.factories import EventFactory
 from recommendations.tests.prices.market_rows import LIVE, PREMATCH, heard, market, producer
+from recommendations.validation.markets import BY_UPLOAD
 from tenants.models import Casino, CasinoState
 from tenants.routing.context import use_casino
 

@@ -9,8 +9,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from recommendations.models import Feed, Market, MarketLine, Producer
-from recommendations.prices.feed_status import BY_UPLOAD
 from recommendations.storing.feeds_by_hand import close_producer
+from recommendations.validation.markets import BY_UPLOAD
 from tenants.http.request_state import request_state
 
 from .base_table import CasinoTableAdmin

@@ -8,12 +8,11 @@ from operator import itemgetter
 from typing import Any
 
 from recommendations.validation.fields import EARLIEST
+from recommendations.validation.markets import BY_UPLOAD
 from tenants.routing.connections import query
 
 from .feeds import Feeds, Producer
 from .refusals import Refusal
-
-BY_UPLOAD = -1  # the partition of messages that came by HTTP or in files
 
 _FEEDS = """
 SELECT code, name, closed_by_hand, is_down, sends_heartbeats, statement_timestamp(),

@@ -7,8 +7,8 @@ import pytest
 
 from ingestion.management.commands.ingestion_status import _feeds
 from ingestion.status.report import casino_status
-from recommendations.prices.feed_status import BY_UPLOAD
 from recommendations.tests.prices.market_rows import LIVE, PREMATCH, heard, producer
+from recommendations.validation.markets import BY_UPLOAD
 from tenants.models import CasinoState
 from tenants.routing.context import use_casino
 

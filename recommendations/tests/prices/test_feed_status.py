@@ -9,7 +9,7 @@ from math import inf
 import pytest
 
 from recommendations.models import Event, EventStatus, Feed, Producer
-from recommendations.prices.feed_status import BY_UPLOAD, feeds_of, read_feeds
+from recommendations.prices.feed_status import feeds_of, read_feeds
 from recommendations.prices.gate import Gate
 from recommendations.prices.lines import Lines
 from recommendations.prices.price_counts import PriceCounts, count_prices
@@ -17,6 +17,7 @@ from recommendations.prices.price_rules import PriceRules
 from recommendations.prices.queries import read_prices
 from recommendations.prices.refusals import Refusal
 from recommendations.tests.factories import EventFactory
+from recommendations.validation.markets import BY_UPLOAD
 from tenants.routing.context import use_casino
 
 from .market_rows import LIVE, PREMATCH, heard, market, producer
