@@ -84,7 +84,7 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "market": FieldText("The market.", "TOTALS"),
         "line": FieldText("The line.", 2.5),
         "status": FieldText("Whether the market can be bet on.", "open"),
-        "outcomes": FieldText("All outcomes, at least one.", None),
+        "outcomes": FieldText("All outcomes, at least one; of a market that is not open they may be absent.", None),
     },
     "HeartbeatMessage": {"complete": FieldText("Whether nothing is missing.", True)},
     "OddsMessage": {

@@ -156,7 +156,7 @@ class MarketMessage(msgspec.Struct):
     """A market of an event, with all its outcomes: one that it leaves out is closed."""
 
     market: MarketName
-    outcomes: Annotated[list[OutcomeMessage], Meta(min_length=1, max_length=MAX_OUTCOMES)]
+    outcomes: Annotated[list[OutcomeMessage], Meta(max_length=MAX_OUTCOMES)] = []
     line: Line | None = None
     status: MarketStatusWord | None = None
 

@@ -1,7 +1,8 @@
 """Reads the markets of a message: what can be read is kept, and what can't be read closes.
 
 An outcome without a usable odd, or that is not open, is closed. A market that can't be read is closed whole, if its
-name and line can be read; else all markets of the event are. The first problem is told with its place.
+name and line can be read; else all markets of the event are. So is a market line that is there twice. One that is not
+open needs no outcomes. The first problem is told with its place.
 """
 
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ class Outcome(msgspec.Struct):
 
 class Market(msgspec.Struct):
     market: MarketText
-    outcomes: list[Outcome]
+    outcomes: list[Outcome] | UnsetType = UNSET
     line: MarketText | UnsetType | None = UNSET
     status: str | UnsetType | None = UNSET
 
@@ -78,6 +79,15 @@ class ReadMarkets:
     closings: list[Closing] = field(default_factory=list)
     unread: UnreadMarket | None = None
     unknown_word: str = ""
+    lines: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, row: MarketRow) -> None:
+        """Raises InvalidRow for a market line that is there already: which one counts is not known."""
+        line = row.market, row.line
+        if line in self.lines:
+            raise InvalidRow("inconsistent", "market", "is there more than once with this line: send each line once")
+        self.lines.add(line)
+        self.markets.append(row)
 
     def note(self, error: Exception, place: str) -> None:
         if self.unread is None:
@@ -131,16 +141,20 @@ def event_odds(producer: str, read: ReadMarkets, as_of: datetime) -> OddsRow:
     )
 
 
-def _read_market(told: Market | msgspec.Raw, number: int, odd_format: OddFormat, found: ReadMarkets) -> None:
+def _read_market(read: Market | msgspec.Raw, number: int, odd_format: OddFormat, found: ReadMarkets) -> None:
     try:
-        given = told if isinstance(told, Market) else _MARKET(told)
+        given = read if isinstance(read, Market) else _MARKET(read)
         market, line = market_text("market", given.market), _line(given)
         status = MarketStatus.OPEN if given.status is UNSET else _status(given.status, f"markets[{number}]", found)
-        outcomes = [_outcome(each, number, inner, odd_format, found) for inner, each in enumerate(given.outcomes)]
-        found.markets.append(market_row(market, line, status, outcomes))
+        told = [] if isinstance(given.outcomes, UnsetType) else given.outcomes
+        if not told and status != MarketStatus.OPEN:
+            found.closings.append(Closing(scope_of(market, line), status))
+            return
+        outcomes = [_outcome(each, number, inner, odd_format, found) for inner, each in enumerate(told)]
+        found.add(market_row(market, line, status, outcomes))
     except _UNREADABLE as error:
         found.note(error, f"markets[{number}]")
-        found.closings.append(_closing_of(told))
+        found.closings.append(_closing_of(read))
 
 
 def _line(given: Market | _Named) -> str:

@@ -48,7 +48,7 @@ def decode_odds(envelope: Envelope, bounds: TimeBounds) -> OddsRow:
     if message.timestamp is not UNSET and message.timestamp is not None:
         as_of = not_ahead(parse_time("timestamp", message.timestamp, bounds.past), envelope, bounds)
     heard = _heard(message, envelope, sent_at)
-    if message.markets is UNSET and not message.stop:
+    if _has_no_markets(message) and not message.stop:
         if heard is None or not (heard.is_heartbeat or heard.is_down):
             raise InvalidRow("missing", "markets", "is required, or a stop, a heartbeat or a status")
         return OddsRow(producer=producer, timestamp=as_of, heard=heard)
@@ -65,6 +65,15 @@ def decode_odds(envelope: Envelope, bounds: TimeBounds) -> OddsRow:
         unread=read.unread,
         unknown_word=read.unknown_word,
     )
+
+
+def _has_no_markets(message: ReadOdds | RawOdds) -> bool:
+    """An empty list says nothing where no event is named."""
+    if isinstance(message.markets, UnsetType):
+        return True
+    if message.event_id is not UNSET and message.event_id is not None:
+        return False
+    return message.markets == [] if isinstance(message.markets, list) else bytes(message.markets) == b"[]"
 
 
 def close_unread(envelope: Envelope, bounds: TimeBounds, rejection: Rejection) -> Rejection:

@@ -62,10 +62,13 @@ def _is_each_once(value: bytes, message: ReadOdds) -> bool:
         return False
     count = value.lower().count
     markets = [] if isinstance(message.markets, UnsetType) else message.markets
-    outcomes = statuses = odds = lines = 0
+    lists = outcomes = statuses = odds = lines = 0
     for market in markets:
         lines += market.line is not UNSET
         statuses += market.status is not UNSET
+        if isinstance(market.outcomes, UnsetType):
+            continue
+        lists += 1
         outcomes += len(market.outcomes)
         for outcome in market.outcomes:
             odds += outcome.odd is not UNSET
@@ -79,7 +82,7 @@ def _is_each_once(value: bytes, message: ReadOdds) -> bool:
         and count(b'"markets"') == has["markets"]
         and count(b'"market"') == len(markets)
         and count(b'"line"') == lines
-        and count(b'"outcomes"') == len(markets)
+        and count(b'"outcomes"') == lists
         and count(b'"outcome"') == outcomes
         and count(b'"odd"') == odds
         and count(b'"status"') == statuses + has["status"]

@@ -103,6 +103,19 @@ def test_a_market_that_cannot_be_read_is_closed_whole_and_the_others_are_stored(
     assert feed.markets() == {"TOTALS 2.5": "suspended", "1X2": {"HOME": 2000}}
 
 
+@pytest.mark.parametrize("status", ["closed", "suspended", "settled", "cancelled"])
+@pytest.mark.parametrize("outcomes", [{}, {"outcomes": []}])
+def test_a_market_that_is_not_open_needs_no_outcomes(feed, status, outcomes):
+    assert feed.odds(odds({"market": "totals", "line": "2.50", "status": status} | outcomes)) == ["stored"]
+    assert feed.markets() == {"TOTALS 2.5": status, "1X2": WON}
+
+
+@pytest.mark.parametrize("again", [totals(), totals(market="totals", line="2.50"), totals(status="open")])
+def test_a_market_line_that_is_in_a_message_twice_is_closed(feed, again):
+    assert feed.faults(odds(over(odd=3), again)) == [("inconsistent", "markets[1].market")]
+    assert feed.markets() == {"TOTALS 2.5": "suspended", "1X2": WON}
+
+
 @pytest.mark.parametrize("market", [totals(market=[]), {"outcomes": []}, 7, totals(line=[]), totals(market="X" * 101)])
 def test_an_unnamed_market_that_cannot_be_read_closes_all_of_its_producer(feed, market):
     feed.odds(odds(totals(line=3.5), producer="PREMATCH"))
