@@ -67,8 +67,9 @@ class _Cells:
         """The columns that are no field, and the fields that have no column."""
         fields: set[tuple[str, ...]] = {(name,) for name in self._kinds}
         for path in self._paths:
-            if path[0] in LIST_FIELDS and len(path) > 1:
-                inner = msgspec.structs.fields(LIST_FIELDS[path[0]])
+            lists = [name for name in path[:-1] if name in LIST_FIELDS]
+            if lists:
+                inner = msgspec.structs.fields(LIST_FIELDS[lists[-1]])
                 fields |= {(*path[:-1], each.encode_name) for each in inner}
         given = zip(self._names, self._paths, strict=True)
         unknown = [name for name, path in given if path not in fields]

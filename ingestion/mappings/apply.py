@@ -12,14 +12,17 @@ from typing import Any
 
 import msgspec
 
+from recommendations.validation.markets import MAX_MARKETS
+
 from .documents import items_of, read_document, read_json, require_object
 from .errors import UnreadableDocument, UnreadableValue
-from .evaluate import Scope, encodable, found_values, require_few, value_of
-from .format import FieldRule, ListRule, Mapping, Rule
+from .evaluate import MOST_VALUES, Scope, encodable, found_values, require_few, value_of
+from .format import FieldRule, ListPart, ListRule, Mapping, ObjectRule, Rule
+from .market_lines import split_markets
 from .processor_time import ProcessorTime, require_time, within
-from .values import ABSENT, text_of
+from .values import ABSENT, UNREADABLE, text_of
 
-UNREADABLE = {"unreadable": True}  # an object, which no field can be
+MARKETS = "markets"
 MAX_SECONDS = 2.0  # of the processor, for one document: it must not stop the messages of other casinos
 
 MAX_OUTPUT = 16_777_216  # bytes of one document's messages
@@ -95,7 +98,7 @@ class DocumentMapper:
         return b"" if told is ABSENT else _ENCODE(told)
 
     def _fields(
-        self, rules: Table[str, Rule] | Table[str, FieldRule], scope: Scope, prefix: str, problems: dict[str, str]
+        self, rules: Table[str, Rule], scope: Scope, prefix: str, problems: dict[str, str]
     ) -> Iterator[tuple[str, Any]]:
         for name, rule in rules.items():
             value = self._field(rule, scope, f"{prefix}{name}", problems)
@@ -105,29 +108,45 @@ class DocumentMapper:
     def _field(self, rule: Rule, scope: Scope, name: str, problems: dict[str, str]) -> Any:
         require_time()
         try:
-            if isinstance(rule, ListRule):
-                return self._list(rule, scope, name, problems)
-            return encodable(value_of(rule, scope))
+            if isinstance(rule, FieldRule):
+                return encodable(value_of(rule, scope))
+            if isinstance(rule, ObjectRule):
+                return dict(self._fields(rule.fields, scope, f"{name}.", problems)) or ABSENT
+            return self._list(rule, scope, name, problems)
         except UnreadableValue as error:
             problems[name] = f"{name}: the value {error}"
             return UNREADABLE
 
     def _list(self, rule: ListRule, scope: Scope, name: str, problems: dict[str, str]) -> Any:
-        values = rule.each.find(scope.item)
-        if not values:
-            return ABSENT
-        items = [item for value in map(_opened, values) for item in (value if isinstance(value, list) else [value])]
-        require_few(items)
-        return [
-            dict(
-                self._fields(
-                    rule.fields, Scope(item, scope.document, scope.of_document), f"{name}[{number}].", problems
-                )
-            )
-            if isinstance(item, dict)
-            else UNREADABLE
-            for number, item in enumerate(items)
-        ]
+        found: list[Any] | None = None
+        most = MAX_MARKETS if name == MARKETS else MOST_VALUES
+        for part in rule.parts:
+            items = _items_of(part, scope.item)
+            if items is None:
+                continue
+            found = [] if found is None else found
+            require_few((*found, *items), most)
+            for item in items:
+                found.append(self._object(part, item, scope, f"{name}[{len(found)}].", problems))
+        if found is None:
+            return [] if rule.is_empty_by_default else ABSENT
+        return split_markets(found) if name == MARKETS else found
+
+    def _object(self, part: ListPart, item: Any, scope: Scope, prefix: str, problems: dict[str, str]) -> dict[str, Any]:
+        if not isinstance(item, dict):
+            return UNREADABLE
+        inner = Scope(item, scope.document, scope.of_document)
+        return dict(self._fields(part.fields, inner, prefix, problems))
+
+
+def _items_of(part: ListPart, place: Any) -> list[Any] | None:
+    """The items of a part; None if none of its paths exists."""
+    if not part.each:
+        return [place]
+    for path in part.each:
+        if found := path.find(place):
+            return [item for value in map(_opened, found) for item in (value if isinstance(value, list) else [value])]
+    return None
 
 
 def _opened(value: Any) -> Any:

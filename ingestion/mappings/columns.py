@@ -1,8 +1,9 @@
 """Which columns of a CSV file a mapping reads."""
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Table
 
-from .format import AllOf, Constant, FieldRule, FirstOf, ListRule, Mapping, Rule
+from .format import AllOf, Constant, FirstOf, ListRule, Mapping, ObjectRule, Rule
 from .paths import Path
 
 
@@ -14,19 +15,23 @@ def names_read(mapping: Mapping) -> frozenset[str] | None:
 
 
 def _paths(mapping: Mapping) -> Iterator[Path]:
-    yield from _paths_of(mapping.fields.values())
+    yield from _paths_of(mapping.fields)
     if mapping.remove is not None:
         yield mapping.remove.when
-        yield from _paths_of([mapping.remove.row_id])
+        yield from _paths_of({"id": mapping.remove.row_id})
 
 
-def _paths_of(rules: Iterable[Rule]) -> Iterator[Path]:
-    for rule in rules:
+def _paths_of(rules: Table[str, Rule]) -> Iterator[Path]:
+    """Those that begin at a row: not those in the items of a list in a cell."""
+    for rule in rules.values():
         if isinstance(rule, ListRule):
-            yield rule.each
-        elif isinstance(rule, FieldRule) and not isinstance(rule.source, Constant):
+            for part in rule.parts:
+                yield from part.each or _paths_of(part.fields)
+        elif isinstance(rule, ObjectRule):
+            yield from _paths_of(rule.fields)
+        elif not isinstance(rule.source, Constant):
             yield from _of_source(rule.source)
 
 
 def _of_source(source: FirstOf | AllOf) -> Iterable[Path]:
-    return source.paths
+    return source.paths + source.optional if isinstance(source, AllOf) else source.paths

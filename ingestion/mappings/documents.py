@@ -47,6 +47,8 @@ def items_of(mapping: Mapping, document: Any) -> list[Any]:
 
 def find_items(mapping: Mapping, document: Any) -> list[Any]:
     """The items of a document, of any number. Raises UnreadableDocument."""
+    if any(path.find(document) for path in mapping.ignore):
+        return []
     if not mapping.each:
         return document if mapping.source.kind == "csv" else [document]
     for path in mapping.each:

@@ -53,7 +53,7 @@ def found_values(rule: FieldRule, scope: Scope) -> list[Any]:
     if isinstance(source, Constant):
         return [source.value]
     if isinstance(source, AllOf):
-        return [each for path in source.paths for each in path.find(scope.item)]
+        return [each for path in (*source.paths, *source.optional) for each in path.find(scope.item)]
     return scope.find(source)
 
 
@@ -63,8 +63,9 @@ def _through(rule: FieldRule, found: list[Any]) -> Any:
         return ABSENT
     for function in rule.functions:
         if function.takes_all:
-            values = [function.apply([each for each in values if each is not None] or _nothing())]
-        elif function.makes_several:
+            told = function.apply([each for each in values if each is not None] or _nothing())
+            values = told if function.makes_several else [told]
+        elif function.makes_several or function.filters:
             values = [part for each in values for part in ([None] if each is None else _applied(function, each))]
             require_few(values)
         else:
@@ -100,6 +101,8 @@ def _all_found(source: AllOf, scope: Scope) -> list[Any]:
     parts = [path.find(scope.item) for path in source.paths]
     if len(parts) > 1 and any(parts) and not all(parts):
         raise UnreadableValue("lacks a part: not each path has one")
+    if any(parts):
+        parts += [path.find(scope.item) for path in source.optional]
     return [each for part in parts for each in part]
 
 
@@ -117,7 +120,7 @@ def encodable(value: Any) -> Any:
     raise UnreadableValue(f"is {kind_of(value)}" if not isinstance(value, Decimal) else "is a number out of all bounds")
 
 
-def require_few(values: Sequence[Any]) -> None:
+def require_few(values: Sequence[Any], most: int = MOST_VALUES) -> None:
     """Raises UnreadableValue."""
-    if len(values) > MOST_VALUES:
-        raise UnreadableValue(f"is a list of more than {MOST_VALUES}")
+    if len(values) > most:
+        raise UnreadableValue(f"is a list of more than {most}")

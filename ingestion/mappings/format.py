@@ -1,5 +1,6 @@
 """A mapping, as it is applied."""
 
+from collections.abc import Iterator
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -36,9 +37,11 @@ class FirstOf:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """The values at all of the paths, of which each must have one, unless none has."""
+    """The values at all of the paths, of which each must have one, unless none has; then those at the `optional` ones
+    that have one."""
 
     paths: tuple[Path, ...]
+    optional: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,43 @@ class FieldRule:
 
 
 @dataclass(frozen=True, slots=True)
-class ListRule:
-    """A field that is a list of objects: one for each item at `each`."""
+class ListPart:
+    """Objects of a list: one for each item at the first path of `each` that exists, or one of the surrounding item if
+    `each` is empty."""
 
-    each: Path
+    each: tuple[Path, ...]
+    fields: "Table[str, Rule]"
+
+
+@dataclass(frozen=True, slots=True)
+class ListRule:
+    """A field that is a list of objects, those of its parts one after another. Where nothing is found, it is left out,
+    or an empty list with `is_empty_by_default`."""
+
+    parts: tuple[ListPart, ...]
+    is_empty_by_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRule:
+    """A field that is an object of the surrounding item; left out if it has no field."""
+
     fields: Table[str, FieldRule]
 
 
-Rule = FieldRule | ListRule
+Rule = FieldRule | ListRule | ObjectRule
+
+
+def field_rules(rules: "Table[str, Rule]") -> Iterator[tuple[str, FieldRule]]:
+    """All rules of single values, also those in lists and objects, with their names."""
+    for name, rule in rules.items():
+        if isinstance(rule, FieldRule):
+            yield name, rule
+        elif isinstance(rule, ObjectRule):
+            yield from field_rules(rule.fields)
+        else:
+            for part in rule.parts:
+                yield from field_rules(part.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +107,8 @@ class Mapping:
     """How the documents of one feed become messages of the topic `messages`.
 
     `each`: the paths of the items in a document, of which the first that exists counts; without one, the document is
-    the item. `key`: the id in a Kafka message's key that is JSON.
+    the item. `ignore`: a document that has something at one of these paths has no items. `key`: the id in a Kafka
+    message's key that is JSON.
     """
 
     name: str
@@ -84,5 +117,6 @@ class Mapping:
     about: str = ""
     source: Source = field(default_factory=Source)
     each: tuple[Path, ...] = ()
+    ignore: tuple[Path, ...] = ()
     key: FieldRule | None = None
     remove: RemovalRule | None = None

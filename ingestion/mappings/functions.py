@@ -7,7 +7,18 @@ from typing import Any
 from recommendations.validation.status_words import normalized
 
 from .errors import InvalidMapping, UnreadableValue
-from .number_functions import make_divide, make_multiply, make_number, make_unscaled, whole_number
+from .number_functions import make_divide, make_multiply, make_number, make_unscaled, negate, whole_number
+from .text_functions import (
+    before_number,
+    make_not_starting_with,
+    make_prefix,
+    make_replace,
+    make_split,
+    make_starting_with,
+    make_suffix,
+    number_at_end,
+    of_text,
+)
 from .time_functions import make_date, make_time
 from .tree import Node, unknown
 from .values import ABSENT, Function, kind_of, number_of, text_of
@@ -42,58 +53,8 @@ def make_function(node: Node) -> Function:
     return kind.make(arguments)
 
 
-def _of_text(name: str, change: Callable[[str], str]) -> Callable[[Node], Function]:
-    return lambda _: Function(name, lambda value: change(text_of(value)))
-
-
 def _of_all(name: str, choose: Callable[[list[Any]], Any]) -> Callable[[Node], Function]:
     return lambda _: Function(name, choose, takes_all=True)
-
-
-def _make_prefix(node: Node) -> Function:
-    added = node.text("prefix", 100)
-    return Function("prefix", lambda value: added + text_of(value))
-
-
-def _make_suffix(node: Node) -> Function:
-    added = node.text("suffix", 100)
-    return Function("suffix", lambda value: text_of(value) + added)
-
-
-def _make_split(node: Node) -> Function:
-    """One part of a text with `take`, else all of them, as several values."""
-    given = node.fields(("at", "take"), "split")
-    if "at" not in given:
-        raise node.fail("split needs at, a text; with take, a part's number from 0, it is that part alone")
-    if not (at := given["at"].text("at", 20)):
-        raise given["at"].fail("at must not be empty")
-    if "take" not in given:
-        return Function("split", lambda value: _parts(text_of(value), at), makes_several=True)
-    take = given["take"].value
-    if isinstance(take, bool) or not isinstance(take, int) or not -10 <= take < 10:
-        raise given["take"].fail("take must be a number from -10 (from the end) to 9")
-
-    def split(value: Any) -> str:
-        parts = text_of(value).split(at)
-        if not -len(parts) <= take < len(parts):
-            raise UnreadableValue(f"has {len(parts)} parts between {at!r}, and no part {take}")
-        return parts[take].strip()
-
-    return Function("split", split)
-
-
-def _parts(text: str, at: str) -> list[str]:
-    return [part for each in text.split(at) if (part := each.strip())]
-
-
-def _make_replace(node: Node) -> Function:
-    given = node.fields(("find", "with"), "replace")
-    if given.keys() != {"find", "with"}:
-        raise node.fail("replace needs find and with, two texts")
-    find, by = given["find"].text("find", 100), given["with"].text("with", 100)
-    if not find:
-        raise given["find"].fail("find must not be empty")
-    return Function("replace", lambda value: text_of(value).replace(find, by))
 
 
 def _make_words(node: Node) -> Function:
@@ -118,23 +79,48 @@ def _make_only_words(node: Node) -> Function:
     return Function("only_words", translate)
 
 
+def _make_codes(node: Node) -> Function:
+    """Compared to the letter: -1 is another code than 1."""
+    table = _entries("codes", node)
+
+    def translate(value: Any) -> Any:
+        code = text_of(value)
+        if code not in table:
+            raise UnreadableValue("is none of the codes of codes")
+        return table[code]
+
+    return Function("codes", translate)
+
+
 def _table(name: str, node: Node) -> Mapping[str, Any]:
-    if not isinstance(node.value, dict) or not 0 < len(node.value) <= MAX_WORDS:
-        raise node.fail(f"{name} is a table of 1 to {MAX_WORDS} words, such as {{NS: open, FT: settled}}")
     table: dict[str, Any] = {}
-    for word, meant in node.value.items():
+    for word, meant in _entries(name, node).items():
         if normalized(word) in table:
             raise InvalidMapping.at(
-                meant.key_place, f"{word[:40]!r} is there twice: case, blanks, -, _, . do not count"
+                _nodes(node)[word].key_place, f"{word[:40]!r} is there twice: case, blanks, -, _, . do not count"
             )
-        scalar = meant.scalar("a word's meaning")
-        table[normalized(word)] = ABSENT if scalar is None else scalar
+        table[normalized(word)] = meant
     return table
+
+
+def _entries(name: str, node: Node) -> Mapping[str, Any]:
+    if not 0 < len(_nodes(node)) <= MAX_WORDS:
+        raise node.fail(f"{name} is a table of 1 to {MAX_WORDS} words, such as {{NS: open, FT: settled}}")
+    meanings = {word: each.scalar("a word's meaning") for word, each in _nodes(node).items()}
+    return {word: ABSENT if meant is None else meant for word, meant in meanings.items()}
+
+
+def _nodes(node: Node) -> Mapping[str, Node]:
+    return node.value if isinstance(node.value, dict) else {}
 
 
 def _make_join(node: Node) -> Function:
     between = node.text("join", 20)
     return Function("join", lambda values: between.join(map(text_of, values)), takes_all=True)
+
+
+def _sorted(values: list[Any]) -> list[Any]:
+    return sorted(values, key=text_of)
 
 
 def _as_list(values: list[Any]) -> tuple[Any, ...]:
@@ -144,24 +130,39 @@ def _as_list(values: list[Any]) -> tuple[Any, ...]:
 
 
 FUNCTIONS: dict[str, Kind] = {
-    "trim": Kind(_of_text("trim", str.strip), "Without blanks at the ends.", False),
-    "lower": Kind(_of_text("lower", str.lower), "In lower case.", False),
-    "upper": Kind(_of_text("upper", str.upper), "In upper case.", False),
-    "text": Kind(_of_text("text", str), "A number, `true` or `false` as text.", False),
-    "prefix": Kind(_make_prefix, "`prefix: 'sr:'` puts text before it."),
-    "suffix": Kind(_make_suffix, "`suffix: ' FC'` puts text behind it."),
+    "trim": Kind(of_text("trim", str.strip), "Without blanks at the ends.", False),
+    "lower": Kind(of_text("lower", str.lower), "In lower case.", False),
+    "upper": Kind(of_text("upper", str.upper), "In upper case.", False),
+    "text": Kind(of_text("text", str), "A number, `true` or `false` as text.", False),
+    "prefix": Kind(make_prefix, "`prefix: 'sr:'` puts text before it."),
+    "suffix": Kind(make_suffix, "`suffix: ' FC'` puts text behind it."),
     "split": Kind(
-        _make_split,
+        make_split,
         "`split: {at: ':', take: -1}` is the last part; 0 is the first. `[split: {at: ';'}, list]` makes a list of all "
         "parts but empty ones.",
     ),
-    "replace": Kind(_make_replace, "`replace: {find: _, with: ' '}`, each time that it occurs."),
+    "starting_with": Kind(
+        make_starting_with,
+        "`starting_with: ['total=', 'hcp=']`: of the values, those that begin so, without it; of none, nothing.",
+    ),
+    "not_starting_with": Kind(
+        make_not_starting_with, "`not_starting_with: ['total=', 'hcp=']`: of the values, those that do not begin so."
+    ),
+    "before_number": Kind(of_text("before_number", before_number), "`Over` of `Over 2.5`; other text stays.", False),
+    "number_at_end": Kind(
+        of_text("number_at_end", number_at_end), "`2.5` of `Over 2.5`; of other text nothing.", False
+    ),
+    "replace": Kind(make_replace, "`replace: {find: _, with: ' '}`, each time that it occurs."),
     "words": Kind(
         _make_words,
         "`words: {Soccer: FOOTBALL, None: null}`, a table: null leaves the field out, `'*'` is any other word; without "
         "it others stay.",
     ),
     "only_words": Kind(_make_only_words, "`only_words: {M: MALE, F: FEMALE}`; other words can't be read."),
+    "codes": Kind(
+        _make_codes,
+        "`codes: {'1': open, '-1': suspended}`: as `only_words`, but `-1` is not `1`: compared to the letter.",
+    ),
     "number": Kind(make_number, "`number: {decimal: ',', thousands: .}` reads `1.234,50`."),
     "whole_number": Kind(
         lambda _: Function("whole_number", whole_number),
@@ -170,6 +171,11 @@ FUNCTIONS: dict[str, Kind] = {
     ),
     "divide": Kind(make_divide, "`divide: 100`, as for amounts in cents."),
     "multiply": Kind(make_multiply, "`multiply: 1000`."),
+    "negate": Kind(
+        lambda _: Function("negate", negate),
+        "The number with the other sign: the away team's handicap as the home team's.",
+        False,
+    ),
     "unscaled": Kind(make_unscaled, "`unscaled: 2` reads Debezium's decimals in bytes, of a column with 2 decimals."),
     "time": Kind(
         make_time,
@@ -181,5 +187,10 @@ FUNCTIONS: dict[str, Kind] = {
     "last": Kind(_of_all("last", lambda values: values[-1]), "The last of all values found.", False),
     "lowest": Kind(_of_all("lowest", lambda values: min(map(number_of, values))), "The lowest number found.", False),
     "highest": Kind(_of_all("highest", lambda values: max(map(number_of, values))), "The highest number found.", False),
+    "sort": Kind(
+        lambda _: Function("sort", _sorted, takes_all=True, makes_several=True),
+        "All values found, in the order of their characters, each by itself.",
+        False,
+    ),
     "list": Kind(_of_all("list", _as_list), "All values found, as a list.", False),
 }

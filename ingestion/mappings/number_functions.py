@@ -37,6 +37,20 @@ def whole_number(value: Any) -> int:
     return int(number)
 
 
+def negate(value: Any) -> Decimal:
+    """Of 0, 0: -0 would be written."""
+    number = number_of(value)
+    return -number if number else Decimal(0)
+
+
+def plain_number(text: str) -> Decimal | None:
+    """The number that a text is, such as 2.5, -1 or +0; None if it is none."""
+    try:
+        return number_of(text[1:] if text[:1] == "+" and text[1:2].isdigit() else text)
+    except UnreadableValue:
+        return None
+
+
 def make_multiply(node: Node) -> Function:
     factor = _factor("multiply", node)
     return Function("multiply", lambda value: number_of(value) * factor)

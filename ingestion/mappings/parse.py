@@ -5,17 +5,23 @@ from typing import TypeVar, cast, get_args
 
 import msgspec
 
-from ingestion.messages.formats import CouponMessage, EventMessage, UserMessage
+from ingestion.messages.formats import CouponMessage, EventMessage, OddsMessage, UserMessage
 
 from .errors import InvalidMapping, Problem
-from .format import FieldRule, FirstOf, Mapping, RemovalRule, Source, SourceKind
-from .parse_fields import collected, parse_fields, parse_list_path, parse_path, parse_reference
+from .format import FirstOf, Mapping, RemovalRule, Source, SourceKind, field_rules
+from .parse_fields import parse_fields
+from .parse_rule import collected, parse_list_path, parse_path, parse_paths, parse_reference
 from .paths import Path
 from .tree import Node, listed, unknown
 
-FORMATS: dict[str, type[msgspec.Struct]] = {"events": EventMessage, "users": UserMessage, "coupons": CouponMessage}
+FORMATS: dict[str, type[msgspec.Struct]] = {
+    "events": EventMessage,
+    "users": UserMessage,
+    "coupons": CouponMessage,
+    "odds": OddsMessage,
+}
 
-_NAMES = ("about", "messages", "source", "each", "fields", "key", "remove")
+_NAMES = ("about", "messages", "source", "each", "ignore", "fields", "key", "remove")
 _KINDS: tuple[str, ...] = get_args(SourceKind)
 _ENCODINGS = ("utf-8", "windows-1252", "iso-8859-1")
 _MAX_WORDS = 20
@@ -41,6 +47,7 @@ def parse_mapping(tree: Node, name: str) -> Mapping:
         about=part("about", lambda node: node.text("about"), ""),
         source=part("source", _source, Source()),
         each=part("each", _item_paths, ()),
+        ignore=part("ignore", parse_paths, ()),
         key=part("key", parse_reference, None),
         remove=part("remove", _removal, None),
         fields=parse_fields(given["fields"], FORMATS[topic], problems),
@@ -56,8 +63,10 @@ def _of_rows(given: dict[str, Node], mapping: Mapping) -> Iterator[Problem]:
     """What a mapping of CSV can't have, whose rows are read one by one."""
     if "each" in given:
         yield Problem(given["each"].place, "csv has no each: each row is an item")
-    for name, rule in mapping.fields.items():
-        if isinstance(rule, FieldRule) and isinstance(rule.source, FirstOf) and rule.source.of_document:
+    if "ignore" in given:
+        yield Problem(given["ignore"].place, "csv has no ignore: each row is an item")
+    for name, rule in field_rules(mapping.fields):
+        if isinstance(rule.source, FirstOf) and rule.source.of_document:
             yield Problem(given["fields"].place, f"{name}: csv has no document beside its rows: use from")
 
 

@@ -10,25 +10,32 @@ from msgspec import UNSET
 from ingestion.messages.decoding import Partial, Rejection, TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Place
 from ingestion.messages.file_place import FilePlace
-from ingestion.messages.reading import Several, SingleContent
+from ingestion.messages.reading import Several, SingleContent, told_markets
 from ingestion.topics import TOPICS, Topic
+from recommendations.models import MarketStatus
+from recommendations.storing import Result
+from recommendations.validation.fields import SEPARATOR
+from recommendations.validation.markets import MarketRow
 from recommendations.validation.rows import Removal
 from recommendations.validation.status_words import Words
 
-from .apply import UNREADABLE, MappedMessage, map_document
+from .apply import MappedMessage, map_document
 from .documents import row_lines
 from .errors import UnreadableDocument
 from .format import Mapping
 from .reading import read_mapped
+from .values import UNREADABLE
 
 ACCEPTED, PARTIAL, REMOVES = "accepted", "partial", "removes"
+IN_PART = Result.STORED_IN_PART.value
 _SHOWN_CHANGES = ("status", "status_until", "is_withheld", "stake_limit", "limit_left")
 
 
 class PreviewedMessage(msgspec.Struct, frozen=True):
     """One message of a sample, and its `place` in it. `result` is a rejection's code if it is rejected, with the
-    `detail`; `partial`, if it changes a stored row and makes no new one; or `accepted` or `removes`. `left_out` are the
-    fields of a full message that it lacks; `restricts` is what it closes or restricts though it is rejected."""
+    `detail`; `partial`, if it changes a stored row and makes no new one; `stored_in_part`, if some of its markets can't
+    be read; or `accepted` or `removes`. `left_out` are the fields of a full message that it lacks; `restricts` is what
+    it closes or restricts though it is rejected. `markets` is what it says about markets, one a line of text."""
 
     place: FilePlace
     result: str
@@ -37,6 +44,7 @@ class PreviewedMessage(msgspec.Struct, frozen=True):
     left_out: tuple[str, ...]
     unreadable: dict[str, str]
     restricts: dict[str, Any]
+    markets: tuple[str, ...] = ()
 
 
 _FIRST = FilePlace(message=1)
@@ -90,12 +98,16 @@ def _previewed(topic: Topic, place: FilePlace, content: SingleContent, message: 
         left_out=tuple(name for name in full if name not in fields) if fields else (),
         unreadable=message.problems,
         restricts=_restrictions(content),
+        markets=tuple(_markets(content)),
     )
 
 
 def _result(content: SingleContent) -> tuple[str, str]:
     if isinstance(content, Rejection):
         return content.code, content.detail
+    odds = told_markets(content)
+    if odds is not None and odds.unread is not None:
+        return IN_PART, odds.unread.detail
     if isinstance(content, Partial) and not content.change.makes_row:
         return PARTIAL, f"changes a stored row; a new one is rejected: {content.unless_stored.detail}"
     return (REMOVES, f"removes the row {content.id}") if isinstance(content, Removal) else (ACCEPTED, "")
@@ -104,7 +116,27 @@ def _result(content: SingleContent) -> tuple[str, str]:
 def _restrictions(content: SingleContent) -> dict[str, Any]:
     """What is stored of a rejected message, or of one without a usable price."""
     changes = content.changes if isinstance(content, Rejection) else ()
-    if isinstance(content, Partial) and content.change.is_withheld is True:
+    if isinstance(content, Partial) and content.change.is_withheld is True and told_markets(content) is None:
         changes = (content.change,)
     found = {name: getattr(change, name, UNSET) for change in changes for name in _SHOWN_CHANGES}
     return {name: value for name, value in found.items() if value is not UNSET and value is not None}
+
+
+def _markets(content: SingleContent) -> Iterator[str]:
+    """Each market as it is stored, then what is closed."""
+    told = told_markets(content)
+    rows = content.closed_odds if isinstance(content, Rejection) else () if told is None else (told,)
+    for row in rows:
+        yield from map(_market, row.markets)
+        for closing in row.closings:
+            scope = closing.scope.replace(SEPARATOR, " ").strip() or "all markets of the event"
+            yield f"{scope}: {closing.status}"
+        if row.heard is not None and row.heard.loses_prices:
+            yield "all earlier prices of the feed: closed until they are sent again"
+
+
+def _market(market: MarketRow) -> str:
+    prices = zip(market.outcomes, market.odds, strict=True)
+    outcomes = ", ".join(f"{name} {f'{odd / 1_000:g}' if odd else 'closed'}" for name, odd in prices)
+    name = f"{market.market} {market.line}".rstrip()
+    return f"{name}: {outcomes}" if market.status == MarketStatus.OPEN else f"{name} {market.status}: {outcomes}"

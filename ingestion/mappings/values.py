@@ -31,12 +31,13 @@ class _Absent:
 
 
 ABSENT = _Absent()
+UNREADABLE = {"unreadable": True}  # an object, which no field can be
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
     """One step on a value's way. With `takes_all` it gets the list of all values found, else each of them. With
-    `makes_several` it makes a list of values of each.
+    `makes_several` it makes a list of values; with `filters` too, of one or none.
 
     `apply` raises UnreadableValue. `guesses`: it gives a value also for text that is not in its table.
     """
@@ -46,6 +47,7 @@ class Function:
     takes_all: bool = False
     guesses: bool = False
     makes_several: bool = False
+    filters: bool = False
 
 
 def text_of(value: Any) -> str:

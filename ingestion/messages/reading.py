@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from recommendations.errors import InvalidRow
-from recommendations.validation.rows import AnyRow, Removal
+from recommendations.validation.changes import EventChange
+from recommendations.validation.markets import OddsRow, UnreadMarket
+from recommendations.validation.rows import AnyRow, EventRow, Removal
 from recommendations.validation.status_words import NO_WORDS, Words
 
 from .decoding import Decode, Partial, Rejection, TimeBounds, decode_message, not_ahead, time_in_json
@@ -61,15 +63,31 @@ def read_message(
 
 
 def with_problems(content: SingleContent, problems: Mapping[str, str], named: tuple[str, ...] = ()) -> SingleContent:
-    """Of a rejected message that a mapping made: record the users whom it names, and why the mapping could not read a
-    field, not that the decoder could not."""
+    """Of a message that a mapping made: record the users whom a rejected one names, and why the mapping could not read
+    a field, not that the decoder could not."""
     if not isinstance(content, Rejection):
-        return content
+        return _stored_in_part(content, problems) if problems else content
     content = msgspec.structs.replace(content, named_users=named)
     if not problems:
         return content
     field = content.field if content.field in problems else next(iter(problems))
     return msgspec.structs.replace(content, code=UNMAPPED, field=field, detail=problems[field])
+
+
+def _stored_in_part(content: SingleContent, problems: Mapping[str, str]) -> SingleContent:
+    """With the mapping's problem, where a market could not be read."""
+    odds = told_markets(content)
+    if odds is not None and odds.unread is not None:
+        field = odds.unread.field if odds.unread.field in problems else next(iter(problems))
+        odds.unread = UnreadMarket(UNMAPPED, field, problems[field])
+    return content
+
+
+def told_markets(content: object) -> OddsRow | None:
+    """What a message that can be read says about markets: one of odds, or an event or its change."""
+    row = content.change if isinstance(content, Partial) else content
+    told = row.markets if isinstance(row, EventRow | EventChange) else row
+    return told if isinstance(told, OddsRow) else None
 
 
 def removed_as_of(content: SingleContent, told: bytes, envelope: Envelope, bounds: TimeBounds) -> SingleContent:

@@ -4,13 +4,12 @@ from typing import Self
 
 import msgspec
 
-from recommendations.validation.changes import Change, EventChange
-from recommendations.validation.markets import OddsRow
-from recommendations.validation.rows import AnyRow, EventRow, Removal
+from recommendations.validation.changes import Change
+from recommendations.validation.rows import AnyRow, Removal
 
 from .decoding import Partial, Rejection
 from .envelope import Envelope
-from .reading import Content, Several
+from .reading import Content, Several, told_markets
 
 
 class Unwanted(msgspec.Struct):
@@ -47,13 +46,6 @@ class DecodedMessage(msgspec.Struct):
         if isinstance(content, Several):
             return ()
         return (content.change if isinstance(content, Partial) else content,)
-
-
-def told_markets(content: Content | Unwanted) -> OddsRow | None:
-    """What a message that can be read says about markets."""
-    row = content.change if isinstance(content, Partial) else content
-    told = row.markets if isinstance(row, EventRow | EventChange) else row
-    return told if isinstance(told, OddsRow) else None
 
 
 def unknown_word_of(content: Content | Unwanted) -> str:

@@ -14,6 +14,7 @@ from ingestion.mappings.status_words import stored_words
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Door, Envelope, Headers, Place
 from ingestion.messages.file_place import FilePlace
+from ingestion.messages.partial_formats import PartialFormat
 from ingestion.messages.reading import read_message, removed_as_of, with_problems
 from ingestion.messages.results import DecodedMessage, MessageResult
 from ingestion.storing.ledger import Ledger, OutcomeCount, write_counts
@@ -104,10 +105,17 @@ class UploadStore:
         place = Place.in_upload(self._door, self._topic.name, place_id, message.number)
         envelope = Envelope(place, self._casino.pk, message.key, message.value, self._headers)
         if message.problem:
-            return DecodedMessage(envelope, Rejection("malformed", "", message.problem))
+            return DecodedMessage(envelope, self._rejected(envelope, bounds, message.problem))
         content = read_message(self._topic.decode, self._topic.partial, envelope, bounds, self._own_words.rows)
         content = removed_as_of(content, message.removed_at, envelope, bounds)
         return DecodedMessage(envelope, with_problems(content, message.problems))
+
+    def _rejected(self, envelope: Envelope, bounds: TimeBounds, problem: str) -> Rejection:
+        """With what a message that can't be read closes."""
+        rejection, partial = Rejection("malformed", "", problem), self._topic.partial
+        if partial is None or isinstance(partial, PartialFormat):
+            return rejection
+        return partial(envelope, bounds, rejection)
 
     def _open_ledger(self) -> Ledger:
         if self._upload is None:

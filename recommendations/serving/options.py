@@ -86,6 +86,7 @@ class Mappings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     events: MappingOption = None
     users: MappingOption = None
     coupons: MappingOption = None
+    odds: MappingOption = None
 
 
 NO_MAPPINGS = Mappings()

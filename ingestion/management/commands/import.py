@@ -1,4 +1,4 @@
-"""`manage.py import events|users|coupons FILE`: stores the messages of a file."""
+"""`manage.py import events|users|coupons|odds FILE`: stores the messages of a file."""
 
 import os
 from argparse import ArgumentTypeError

@@ -8,7 +8,7 @@ import pytest
 from django.core.management.base import CommandError
 
 from ingestion.tests.manage_processes import IN_PROCESSES
-from recommendations.models import PurchasedCoupon, User
+from recommendations.models import Market, MarketLine, PurchasedCoupon, User
 from recommendations.tests.factories import UserFactory
 from tenants.routing.context import use_casino
 
@@ -185,3 +185,46 @@ def test_what_is_wrong_is_told(casino_a, content, mapping, text):
 def test_an_unknown_mapping_is_told(casino_a):
     with pytest.raises(CommandError, match="--mapping nothing"):
         import_file("events", "feed.json", "{}", "--mapping", "nothing")
+
+
+ODDS = """
+messages: odds
+fields:
+  event_id: no
+  producer: {value: OWN}
+  markets:
+    - fields:
+        market: {value: 1X2}
+        outcomes:
+          - fields: {outcome: {value: HOME}, odd: home}
+          - fields: {outcome: {value: AWAY}, odd: away}
+    - fields:
+        market: {value: TOTALS}
+        line: line
+        outcomes:
+          - fields: {outcome: {value: OVER}, odd: over}
+"""
+
+
+def markets(casino):
+    with use_casino(casino.current):
+        lines = MarketLine.objects.in_bulk()
+        rows = Market.objects.order_by("event_id", "line_id").values_list("event_id", "line_id", "status", "odds")
+        return [(event, f"{lines[line].market} {lines[line].line}".strip(), *rest) for event, line, *rest in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "source"),
+    [
+        ("odds.ndjson", '{"no": 7, "home": 2.5, "away": 1.5, "line": 2.5, "over": 1.9}\n{"no": 8, "home": 3}\n', ""),
+        ("odds.csv", "no,home,away,line,over\n7,2.5,1.5,2.50,1.9\n8,3,,,\n", "\nsource: csv"),
+    ],
+)
+def test_prices_are_imported(casino_a, casino_b, name, content, source):
+    mapping = ODDS.replace("messages: odds", f"messages: odds{source}")
+    assert import_mapped(name, content, mapping, topic="odds").startswith("2 messages: 2 stored.")
+    assert markets(casino_a) == [
+        (7, "1X2", "open", [2_500, 1_500]), (7, "TOTALS 2.5", "open", [1_900]), (8, "1X2", "open", [3_000, 0]),
+        (8, "TOTALS", "open", [0]),
+    ]  # fmt: skip
+    assert markets(casino_b) == []

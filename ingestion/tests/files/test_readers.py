@@ -17,7 +17,7 @@ from ingestion.files.left_out_columns import LeftOutColumns
 from ingestion.files.readers import read_lines, read_messages
 from ingestion.files.source import FileFormat, format_of, unpacked
 from ingestion.tests.decoded_messages import envelope_of, read
-from ingestion.topics import COUPONS, EVENTS, USERS
+from ingestion.topics import COUPONS, EVENTS, ODDS, USERS
 from recommendations.validation.settings_limits import limits
 
 MOST = 1_000
@@ -71,6 +71,17 @@ def test_a_truth_is_one_and_null_is_null_where_it_means_something():
     assert rows("id,start_time_tbd,odd,league\n1,TRUE,null,null\n", EVENTS) == [
         (2, {"id": "1", "start_time_tbd": True, "odd": None, "league": "null"})
     ]
+
+
+def test_columns_of_lists_in_lists_are_inner_fields():
+    head = "event_id,producer,markets.0.market,markets.0.outcomes.0.outcome,markets.0.outcomes.0.odds"
+    left_out = LeftOutColumns()
+    [row] = read_csv(io.BytesIO(f"{head}\n7,LIVE,1X2,HOME,2.5\n".encode()), ODDS.message, ",", left_out)
+    assert json.loads(row.value or b"")["markets"] == [
+        {"market": "1X2", "outcomes": [{"outcome": "HOME", "odds": "2.5"}]}
+    ]
+    text = "'markets.0.outcomes.0.odds' (did you mean markets.0.outcomes.0.odd?)"
+    assert str(left_out) == f"Columns left out: {text}."
 
 
 def test_columns_that_no_message_has_are_left_out():

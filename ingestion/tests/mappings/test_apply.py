@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from ingestion.mappings.apply import UNREADABLE, map_document, map_key
+from ingestion.mappings.apply import map_document, map_key
 from ingestion.mappings.errors import UnreadableDocument
+from ingestion.mappings.values import UNREADABLE
 from ingestion.tests.mappings.mapping_of import field_of, mapped, mapping_of
 
 

@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 import msgspec
+import pytest
 from django.conf import settings
 
 from ingestion.mappings.functions import FUNCTIONS
-from ingestion.mappings.parse_fields import NO_DEFAULT
+from ingestion.mappings.parse_rule import NO_DEFAULT
 from ingestion.mappings.shipped import shipped_names
 from ingestion.tests.mappings.mapping_of import mapped, mapping_of
 
@@ -23,9 +24,10 @@ def test_docs_have_every_function_with_its_meaning():
     assert f"| --- | --- |\n{rows}\n" in TEXT, f"write this table:\n{rows}"
 
 
-def test_the_example_of_the_docs_becomes_what_they_say():
-    document, message = blocks("json")
-    [mapping] = blocks("yaml")
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_example_of_the_docs_becomes_what_they_say(number):
+    document, message = blocks("json")[2 * number : 2 * number + 2]
+    mapping = blocks("yaml")[number]
     assert mapped(mapping_of(mapping), document.encode()) == [msgspec.json.decode(message)]
 
 

@@ -8,6 +8,7 @@ from ingestion.mappings.functions import FUNCTIONS
 from ingestion.tests.mappings.mapping_of import field_of, problems_of
 
 UNREADABLE = "league: the value "
+SEVERAL = "is one of 2 found: choose with first, lowest, join or a narrower path"
 
 
 CHANGES: list[tuple[str, Any, Any]] = [
@@ -33,6 +34,31 @@ CHANGES: list[tuple[str, Any, Any]] = [
     ("only_words: {M: MALE}", "m", "MALE"),
     ("only_words: {M: MALE}", "x", UNREADABLE + "is none of the words of only_words"),
     ("only_words: {M: MALE}", [{}], UNREADABLE + "is an object, not text"),
+    ("codes: {'1': open, '-1': suspended}", "-1", "suspended"),
+    ("codes: {'1': open, '-1': suspended}", 1, "open"),
+    ("codes: {'1': open, A: null}", "A", None),
+    ("codes: {'1': open, '-1': suspended}", "- 1", UNREADABLE + "is none of the codes of codes"),
+    ("codes: {a: open}", "A", UNREADABLE + "is none of the codes of codes"),
+    ("starting_with: ['total=', 'hcp=']", ["player=7", "total=2.5"], "2.5"),
+    ("starting_with: 'total='", "player=7", None),
+    ("starting_with: 'total='", ["total=1", "total=2"], UNREADABLE + SEVERAL),
+    ("not_starting_with: ['total=', 'hcp=']", ["player=7", "total=2.5", "hcp=1"], "player=7"),
+    ("not_starting_with: 'total='", "total=2.5", None),
+    ("before_number", " Over  2.5 ", "Over"),
+    ("before_number", "Home/Draw", "Home/Draw"),
+    ("before_number", "more 7", "more"),
+    ("before_number", "2.5", "2.5"),
+    ("before_number", "Over 2,5", "Over 2,5"),
+    ("number_at_end", "Away +0", 0),
+    ("number_at_end", "Home -1.5", -1.5),
+    ("number_at_end", "Home +-1.5", None),
+    ("number_at_end", "2.5", None),
+    ("number_at_end", "Over", None),
+    ("number_at_end", "Over " + "9" * 40, None),
+    ("negate", "1.5", -1.5),
+    ("negate", -0.25, 0.25),
+    ("negate", "0", 0),
+    ("negate", "home", UNREADABLE + "is no number such as 2.50"),
     ("number: {decimal: ',', thousands: .}", "1.234,50", "1234.50"),
     ("number: {decimal: ','}", "2,5", "2.5"),
     ("number: {decimal: ','}", "2.5.1", UNREADABLE + "is no number such as 2.50"),
@@ -59,10 +85,13 @@ CHANGES: list[tuple[str, Any, Any]] = [
     ("lowest", [3, "2.5", 4], 2.5),
     ("highest", [3, "2.5", 4], 4),
     ("lowest", [3, "off"], UNREADABLE + "is no number such as 2.50"),
+    ("sort", ["a"], "a"),
+    ("sort", ["a", "b"], UNREADABLE + SEVERAL),
+    ("sort", ["a", {}], UNREADABLE + "is an object, not text"),
     ("list", ["a", "b"], ["a", "b"]),
     ("list", ["a", {}], UNREADABLE + "has an object in its list"),
     ("first", [None], UNREADABLE + "is null"),
-    ("lower", ["A", "B"], UNREADABLE + "is one of 2 found: choose with first, lowest, join or a narrower path"),
+    ("lower", ["A", "B"], UNREADABLE + SEVERAL),
     ("upper", "x" * 10_001, UNREADABLE + "has more than 10000 characters"),
 ]
 
@@ -191,3 +220,15 @@ def test_each_part_goes_through_the_functions_behind_split():
 
 def test_every_function_is_tested_here():
     assert {function.partition(":")[0] for function, _, _ in [*CHANGES, *TIMES]} == FUNCTIONS.keys()
+
+
+def test_values_are_sorted_by_their_characters():
+    rule = "{from: x, then: [{split: {at: '|'}}, sort, {join: '|'}]}"
+    assert field_of(rule, {"x": "total=2.5|player=7|921"}) == "921|player=7|total=2.5"
+
+
+def test_optional_paths_need_not_have_a_value():
+    rule = "{all: [a, b], optional: [c, d], then: {join: '-'}}"
+    assert field_of(rule, {"a": 1, "b": 2, "d": 4}) == "1-2-4"
+    assert field_of(rule, {"a": 1, "c": 3}) == "league: the value lacks a part: not each path has one"
+    assert field_of(rule, {"c": 3}) is None

@@ -91,3 +91,60 @@ def test_an_unknown_word_for_a_status_is_never_opened_by_a_star():
     [found] = problems_of("messages: events\nfields: {status: {from: x, then: {words: {'*': open}}}}\n")
     assert "'*' is not allowed in its words" in found
     mapping_of("messages: events\nfields: {sport: {from: x, then: {words: {'*': OTHER}}}}\n")
+
+
+MARKETS = "messages: odds\nfields: {markets: %s}\n"
+OF_LISTS = [
+    ("x", "m.yaml:2:19: markets must be an object with each, fields, default"),
+    ("[]", "m.yaml:2:19: markets is a part with each and fields, or a list of 1 to 50 parts"),
+    ("{each: x}", "m.yaml:2:19: markets needs each, the path of its items, and fields"),
+    ("{each: [], fields: {market: x}}", "m.yaml:2:26: each is a path, or a list of 1 to 10 paths"),
+    ("{default: [1], fields: {market: x}}", "m.yaml:2:29: markets: the only default of a list is [], of markets"),
+    ("{fields: {markt: x}}", "m.yaml:2:29: a message has no 'markt'; did you mean market?"),
+    ("{fields: {outcomes: {fields: {odds: x}}}}", "m.yaml:2:49: a message has no 'odds'; did you mean odd?"),
+    ("{fields: {outcomes: {default: [], fields: {odd: x}}}}", "m.yaml:2:49: outcomes: the only default of a list"),
+    ("{fields: {market: {from: x, default: y}}}", "m.yaml:2:47: market has no default"),
+    ("{fields: {line: {from: x, default: 0}}}", "m.yaml:2:45: line has no default"),
+    ("{fields: {status: {from: x, default: open}}}", "m.yaml:2:47: status has no default"),
+    ("{fields: {status: {from: x, default: perhaps}}}", "m.yaml:2:47: status has no default"),
+    ("{fields: {status: {from: x, then: {words: {'*': closed}}}}}", "m.yaml:2:37: status: '*' is not allowed"),
+    ("{fields: {market: {from: x, optional: y}}}", "m.yaml:2:47: optional stands beside all"),
+    ("{fields: {market: {all: x, optional: []}}}", "m.yaml:2:56: is a path, or a list of 1 to 10 paths"),
+    ("{fields: {market: {from: x, then: {starting_with: []}}}}", "m.yaml:2:69: starting_with is a text, or a list"),
+    ("{fields: {market: {from: x, then: {codes: {}}}}}", "m.yaml:2:61: codes is a table of 1 to 1000 words"),
+]
+
+
+@pytest.mark.parametrize(("markets", "problem"), OF_LISTS)
+def test_a_mistake_in_a_list_is_told_with_its_place(markets, problem):
+    [found] = problems_of(MARKETS % markets)
+    assert found.startswith(problem)
+
+
+def test_all_mistakes_in_the_parts_of_a_list_are_told_at_once():
+    parts = "[{fields: {markt: x}}, {fields: {outcomes: [{fields: {od: x}}, {each: '..', fields: {odd: x}}]}}]"
+    assert [problem.split(" ")[0] for problem in problems_of(MARKETS % parts)] == [
+        "m.yaml:2:30:", "m.yaml:2:73:", "m.yaml:2:89:",
+    ]  # fmt: skip
+
+
+def test_a_status_of_a_market_may_have_a_default_that_closes():
+    for name in ("closed", "suspended", "settled"):
+        mapping_of(MARKETS % f"{{fields: {{status: {{from: x, default: {name}}}}}}}")
+    [found] = problems_of("messages: events\nfields: {status: {from: x, default: closed}}\n")
+    assert "status has no default" in found
+
+
+def test_what_can_not_be_read_of_a_heartbeat_has_no_default():
+    [found] = problems_of("messages: odds\nfields: {heartbeat: {fields: {complete: {from: x, default: true}}}}\n")
+    assert "complete has no default" in found
+
+
+def test_rows_of_csv_have_no_document_and_none_is_ignored():
+    found = problems_of(
+        "messages: odds\nsource: csv\nignore: x\nfields: {markets: {fields: {market: {document: x}}}}\n"
+    )
+    assert [problem.partition(": ")[2] for problem in found] == [
+        "csv has no ignore: each row is an item",
+        "market: csv has no document beside its rows: use from",
+    ]

@@ -7,7 +7,7 @@ from django.db.transaction import atomic, set_rollback
 from ingestion.errors import AllDatabasesUnavailable
 from ingestion.mappings.status_words import read_own_words
 from ingestion.messages.decoding import Rejection, TimeBounds
-from ingestion.messages.results import told_markets
+from ingestion.messages.reading import told_markets
 from ingestion.tests.closing_messages import NOW, event, user
 from ingestion.tests.database_outages import execute
 from ingestion.tests.decoded_messages import decoded_messages
