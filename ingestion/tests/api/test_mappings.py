@@ -13,7 +13,7 @@ from ingestion.models import Upload
 from ingestion.tests.api.conftest import LINES, Sender
 from ingestion.tests.mappings.mapping_of import mapping_of
 from ingestion.tests.storing.test_mapped_messages import MAPPING, match
-from recommendations.models import Event, User
+from recommendations.models import Event, Feed, Market, User
 from recommendations.tests.factories import EventFactory
 from tenants.errors import RequestTooLarge
 from tenants.models import Casino
@@ -21,6 +21,13 @@ from tenants.routing.context import use_casino
 
 ANSWERS = Path(__file__).parents[1] / "provider_answers"
 OWN = "/events?mapping=own"
+_OUTCOMES = [{"fields": {"outcome": {"value": "HOME"}, "odd": "price"}}]
+ODDS_FIELDS = {
+    "event_id": "no",
+    "producer": {"value": "OWN"},
+    "heartbeat": "beat",
+    "markets": {"fields": {"market": {"value": "1X2"}, "outcomes": _OUTCOMES}},
+}
 
 
 @pytest.fixture
@@ -163,3 +170,43 @@ def test_a_request_stored_in_part_is_not_continued_by_another_mapping(own, casin
 
 def test_without_the_parameter_messages_are_in_the_usual_format(own):
     assert own.post("/events", {"matches": [match(1)]}).json()["outcomes"] == {"rejected": 1}
+
+
+def statuses(casino: Casino) -> set[str]:
+    with use_casino(casino.current):
+        return set(Market.objects.values_list("status", flat=True))
+
+
+def test_odds_are_read_by_a_mapping(sender, casino_a, casino_b):
+    path = "/odds?mapping=sportradar-uof-markets"
+    uof = {each.stem: each.read_bytes() for each in (ANSWERS / "sportradar_uof").glob("*.xml")}
+    assert sender.outcomes(path, uof["odds_change"], media_type="application/xml") == ["stored"]
+    assert statuses(casino_a) == {"open", "suspended"}
+    assert sender.outcomes(path, uof["fixture_change"], media_type="application/xml") == []
+    assert sender.outcomes(path, uof["bet_stop"], media_type="application/xml") == ["stored"]
+    assert (statuses(casino_a), statuses(casino_b)) == ({"suspended"}, set())
+    response = sender.post(path, b"<no_such_message/>", media_type="application/xml")
+    assert response.status_code == 400
+    assert "nothing at each: odds_change or bet_stop" in response.json()["error"]
+
+
+def test_events_bring_their_markets_by_a_mapping(sender, casino_a, settings):
+    settings.EVENT_HORIZON_DAYS = 36_500
+    body = (ANSWERS / "the_odds_api_markets.json").read_bytes()
+    assert sender.outcomes("/events?mapping=the-odds-api-markets", body) == ["stored", "stored"]
+    assert statuses(casino_a) == {"open"}
+    gone = body.replace(b'"bookmakers"', b'"none"')
+    assert sender.outcomes("/events?mapping=the-odds-api-markets", gone) == ["updated", "updated"]
+    assert statuses(casino_a) == {"closed"}
+
+
+def test_a_line_of_odds_that_is_no_document_closes_what_came_before(sender, casino_a):
+    casino_a.options = {"mapping": {"odds": {"messages": "odds", "fields": ODDS_FIELDS}}}
+    casino_a.save()
+    good = msgspec.json.encode({"no": 7, "price": 2, "beat": True})
+    assert sender.outcomes("/odds?mapping=own", good, media_type=LINES) == ["stored"]
+    with use_casino(casino_a.current):
+        before = list(Feed.objects.values_list("valid_since", flat=True))
+    assert sender.outcomes("/odds?mapping=own", b"{\n" + good, media_type=LINES)[0] == "malformed"
+    with use_casino(casino_a.current):
+        assert list(Feed.objects.values_list("valid_since", flat=True)) != before

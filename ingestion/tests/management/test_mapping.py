@@ -169,3 +169,37 @@ def test_a_mapping_that_can_not_be_used_changes_nothing(folder, casino_a):
     with pytest.raises(CommandError, match="of a later release"):
         mapping("use", "openligadb", "--casino", casino_a.pk)
     assert Casino.objects.get(pk=casino_a.pk).options == {"of a later release": 1}
+
+
+ANSWERS = Path(__file__).parents[1] / "provider_answers"
+
+
+def test_markets_are_shown_as_they_would_be_stored():
+    printed = mapping("try", "sportradar-uof-markets", ANSWERS / "sportradar_uof" / "odds_change.xml")
+    for line in (
+        "market     1: 1 4.65, 2 3.3, 3 1.85", "market     18 2.5: 12 1.9, 13 closed",
+        "market     18 3.5 suspended: 12 3.1, 13 1.33", "market     921|PLAYER=SR:PLAYER:7 20.5: 12 1.95, 13 1.75",
+        "market     29: closed", "market     8|GOALNR=1: cancelled",
+    ):  # fmt: skip
+        assert f"\n  {line}\n" in printed
+    assert printed.startswith("message 1: accepted\n")
+    assert "Total 1: 1 accepted" in printed
+
+
+def test_markets_that_can_not_be_read_are_a_problem(tmp_path):
+    sample = (ANSWERS / "sportradar_uof" / "odds_change.xml").read_text()
+    (tmp_path / "sample.xml").write_text(sample.replace('status="-3"', 'status="9"'))
+    out = StringIO()
+    with pytest.raises(CommandError, match=r"Rejected: 1 of 1 message\."):
+        call_command("mapping", "try", "sportradar-uof-markets", str(tmp_path / "sample.xml"), stdout=out)
+    assert "message 1: stored_in_part: markets[8].status: the value is none of the codes of codes\n" in out.getvalue()
+    assert "\n  market      11: suspended\n" in out.getvalue()
+
+
+def test_what_a_rejected_message_of_odds_closes_is_shown(tmp_path):
+    (tmp_path / "sample.xml").write_text('<alive product="1" timestamp="1748779208000" subscribed="2"/>')
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("mapping", "try", "sportradar-uof-markets", str(tmp_path / "sample.xml"), stdout=out)
+    assert "unmapped: heartbeat.complete: the value is none of the codes of codes" in out.getvalue()
+    assert "all earlier prices of the feed: closed until they are sent again" in out.getvalue()

@@ -5,55 +5,12 @@ from typing import Any
 
 import pytest
 
-from ingestion.mappings.reading import read_mapped
-from ingestion.mappings.shipped import shipped_mapping, shipped_names
-from ingestion.messages.decoding import TimeBounds
-from ingestion.messages.results import DecodedMessage
-from ingestion.storing.transaction import store_messages
-from ingestion.tests.closing_messages import NOW
-from ingestion.tests.decoded_messages import envelope_of
-from ingestion.topics import TOPICS
+from ingestion.mappings.shipped import shipped_names
 from recommendations.models import Event, PurchasedCoupon, User
 from recommendations.tests.factories import UserFactory
-from tenants.models import Casino
 from tenants.routing.context import use_casino
 
-ANSWERS = Path(__file__).parents[1] / "provider_answers"
-
-
-class ShippedFeed:
-    """Sends documents of feeds to a casino, a second apart, each read by a shipped mapping."""
-
-    def __init__(self, casino: Casino) -> None:
-        self._casino = casino
-        self._sent = 0
-
-    def send(self, mapping: str, answer: str, *edits: tuple[str, str]) -> list[str]:
-        """The outcomes of the documents: the file, or each line of an NDJSON file; `edits` replace text in it."""
-        text = (ANSWERS / answer).read_bytes().decode()
-        for before, after in edits:
-            assert before in text
-            text = text.replace(before, after)
-        documents = text.splitlines() if answer.endswith(".ndjson") else [text]
-        return [self._send(mapping, each.encode()) for each in documents]
-
-    def _send(self, mapping: str, raw: bytes | None, key: bytes | None = None) -> str:
-        found = shipped_mapping(mapping)
-        topic = TOPICS[found.messages]
-        self._sent += 1
-        sent_at = round(NOW.timestamp() * 1_000) - 3_600_000 + self._sent * 1_000
-        envelope = envelope_of(topic, raw, casino=self._casino.pk, offset=self._sent, sent_at=sent_at, key=key)
-        message = DecodedMessage(envelope, read_mapped(found, topic, envelope, TimeBounds.at(NOW)))
-        [result] = store_messages(topic, self._casino, [message], NOW, lambda rejected: None)
-        return result.outcome
-
-    def remove(self, mapping: str, key: bytes) -> str:
-        return self._send(mapping, None, key)
-
-    def rows(self, model: Any, *columns: str) -> list[tuple[Any, ...]]:
-        with use_casino(self._casino.current):
-            order = "begin_timestamp" if model is Event else "id"
-            return list(model.objects.order_by(order, "id").values_list(*columns))
+from .shipped_feed import ShippedFeed
 
 
 @pytest.fixture
@@ -68,7 +25,7 @@ def events(feed: ShippedFeed) -> list[tuple[Any, ...]]:
 
 
 def test_every_shipped_mapping_is_tested_here():
-    text = Path(__file__).read_text()
+    text = "".join(each.read_text() for each in Path(__file__).parent.glob("test_shipped*.py"))
     assert {name for name in shipped_names() if f'"{name}"' not in text} == set()
 
 
