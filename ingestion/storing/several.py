@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ingestion.messages.decoding import Rejection
 from ingestion.messages.reading import Several
 from ingestion.messages.results import DecodedMessage, MessageResult
 from recommendations.storing import Result
@@ -42,13 +43,19 @@ def _parts(message: DecodedMessage) -> list[DecodedMessage]:
 
 
 def _merge(message: DecodedMessage, results: Sequence[MessageResult]) -> MessageResult:
-    rejected = [result for result in results if result.rejection is not None]
-    if rejected and (first := rejected[0].rejection) is not None:
-        detail = (
-            f"{len(rejected)} of the {len(results)} items of the document are rejected; one of them: {first.detail}"
-        )
-        rejection = first if len(results) == 1 else msgspec.structs.replace(first, detail=detail)
+    rejected = [each for each in results if each.rejection is not None and each.outcome != Result.STORED_IN_PART]
+    if rejection := _first_of(rejected, len(results), "rejected"):
         return MessageResult.reject(message.envelope, rejection)
+    in_part = [each for each in results if each.outcome == Result.STORED_IN_PART]
     note = "; ".join(result.note for result in results if result.note)
     outcomes = sorted((result.outcome for result in results), key=lambda outcome: _RANKS.get(outcome, len(_RANKS)))
-    return MessageResult(message.envelope, outcomes[0] if outcomes else EMPTY, note=note)
+    problem = _first_of(in_part, len(results), "stored in part")
+    return MessageResult(message.envelope, outcomes[0] if outcomes else EMPTY, problem, note)
+
+
+def _first_of(results: Sequence[MessageResult], number: int, are: str) -> Rejection | None:
+    """The rejection of the first of these `number` items' results; its detail says how many there are."""
+    if not results or (first := results[0].rejection) is None or number == 1:
+        return results[0].rejection if results else None
+    detail = f"{len(results)} of the {number} items of the document are {are}; one of them: {first.detail}"
+    return msgspec.structs.replace(first, detail=detail)

@@ -26,6 +26,9 @@ SAMPLES = [
     ("football-data-org", "football_data_org.json"),
     ("openligadb", "openligadb.json"),
     ("the-odds-api", "the_odds_api.json"),
+    ("the-odds-api-markets", "the_odds_api_markets.json"),
+    ("api-football-markets", "api_football_markets.json"),
+    ("api-football-live-markets", "api_football_live_odds.json"),
     ("debezium-users", "debezium_users.ndjson"),
     ("debezium-events", "debezium_events.ndjson"),
 ]
