@@ -71,12 +71,13 @@ def _steadily(console: Console, casino: Casino, events: int, markets: int, secon
         before, size = table_statistics()
         with consumer(ODDS) as process:
             _send(casino, events, markets, int(_WARM_UP * STEADY / MARKETS_OF_MESSAGE), rate=STEADY)
+            wait_for(ODDS, _WARM_UP * STEADY / MARKETS_OF_MESSAGE)
             [(backend,)] = query(_BACKENDS, [casino.current.alias])
             began, here, there = time.perf_counter(), _seconds(process.pid), _seconds(backend)
             _send(casino, events, markets, int(seconds * STEADY / MARKETS_OF_MESSAGE), rate=STEADY)
             lapse = time.perf_counter() - began
             here, there = _seconds(process.pid) - here, _seconds(backend) - there
-            wait_for(ODDS, (_WARM_UP + seconds) * STEADY / MARKETS_OF_MESSAGE - 1)
+            wait_for(ODDS, (_WARM_UP + seconds) * STEADY / MARKETS_OF_MESSAGE)
         after, new_size = table_statistics()
     updates, hot = (later - earlier for earlier, later in zip(before, after, strict=True))
     console.print(

@@ -25,7 +25,7 @@ from .decoding import Partial, Rejection, TimeBounds, not_ahead, rejection_of, s
 from .encodings import parse_key
 from .envelope import Envelope
 from .field_scan import Fields, find_fields, scan_fields
-from .market_parts import READ_TEXT
+from .outcome_parts import READ_TEXT
 from .partial_formats import NULL, Key, PartialFormat
 from .restrictions import UNKNOWN_WORD, ReadFields, Values
 

@@ -8,15 +8,13 @@ open needs no outcomes. The first problem is told with its place.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
-from functools import lru_cache
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from recommendations.errors import InvalidRow
 from recommendations.models import MarketStatus
-from recommendations.validation import fields, status_words
+from recommendations.validation import status_words
 from recommendations.validation.market_texts import MarketText, line_text, market_text
 from recommendations.validation.markets import (
     ALL_MARKETS,
@@ -26,30 +24,16 @@ from recommendations.validation.markets import (
     MarketRow,
     OddsRow,
     UnreadMarket,
-    market_row,
     scope_of,
 )
-from recommendations.validation.odds import OddFormat, read_odd
+from recommendations.validation.odds import OddFormat
 from recommendations.validation.status_words import NO_WORDS, Words
 
+from .outcome_parts import Outcome, outcome_names, read_thousandths
 from .problems import problem_of
 
-OFF_THE_BOARD = frozenset(
-    {"", "off", "otb", "offboard", "offtheboard", "n/a", "na", "none", "null", "closed", "suspended", "susp"}
-)
-READ_TEXT = msgspec.json.Decoder(str).decode
-_CACHED = 32_768
-_LONGEST_ODD = 40  # bytes; longer ones would fill the cache
-_NULL = b"null"
 
-
-class Outcome(msgspec.Struct):
-    outcome: MarketText
-    odd: msgspec.Raw | UnsetType = UNSET
-    status: str | UnsetType | None = UNSET
-
-
-class Market(msgspec.Struct):
+class Market(msgspec.Struct, gc=False):
     market: MarketText
     outcomes: list[Outcome] | UnsetType = UNSET
     line: MarketText | UnsetType | None = UNSET
@@ -150,8 +134,8 @@ def _read_market(read: Market | msgspec.Raw, number: int, odd_format: OddFormat,
         if not told and status != MarketStatus.OPEN:
             found.closings.append(Closing(scope_of(market, line), status))
             return
-        outcomes = [_outcome(each, number, inner, odd_format, found) for inner, each in enumerate(told)]
-        found.add(market_row(market, line, status, outcomes))
+        names, odds = outcome_names(told), _odds(told, number, odd_format, found)
+        found.add(MarketRow(market, line, status, names, odds))
     except _UNREADABLE as error:
         found.note(error, f"markets[{number}]")
         found.closings.append(_closing_of(read))
@@ -170,23 +154,24 @@ def _closing_of(told: Market | msgspec.Raw) -> Closing:
         return Closing(ALL_MARKETS)
 
 
-def _outcome(given: Outcome, market: int, number: int, odd_format: OddFormat, found: ReadMarkets) -> tuple[str, int]:
-    """The outcome's name and its odd in thousandths, 0 if it is closed."""
-    try:
-        name = market_text("outcome", given.outcome)
-    except InvalidRow as error:
-        raise InvalidRow(error.code, f"outcomes[{number}].outcome", error.problem) from error
-    if given.status is not UNSET:
-        place = f"markets[{market}].outcomes[{number}]"
-        if _status(given.status, place, found) != MarketStatus.OPEN:
-            return name, CLOSED_ODD
-    if isinstance(given.odd, UnsetType):
-        return name, CLOSED_ODD
-    odd = read_thousandths(bytes(given.odd), odd_format)
-    if isinstance(odd, InvalidRow):
-        found.note(odd, f"markets[{market}].outcomes[{number}]")
-        return name, CLOSED_ODD
-    return name, odd
+def _odds(outcomes: Sequence[Outcome], market: int, odd_format: OddFormat, found: ReadMarkets) -> tuple[int, ...]:
+    """In thousandths, 0 for a closed outcome."""
+    odds: list[int] = []
+    for number, given in enumerate(outcomes):
+        odd: int | InvalidRow = CLOSED_ODD
+        is_open = given.status is UNSET or _is_open(given.status, market, number, found)
+        if is_open and given.odd is not UNSET:
+            odd = read_thousandths(bytes(given.odd), odd_format)
+        if isinstance(odd, InvalidRow):
+            found.note(odd, f"markets[{market}].outcomes[{number}]")
+            odds.append(CLOSED_ODD)
+        else:
+            odds.append(odd)
+    return tuple(odds)
+
+
+def _is_open(word: str | UnsetType | None, market: int, number: int, found: ReadMarkets) -> bool:
+    return _status(word, f"markets[{market}].outcomes[{number}]", found) == MarketStatus.OPEN
 
 
 def _status(word: str | UnsetType | None, place: str, found: ReadMarkets) -> str:
@@ -199,23 +184,3 @@ def _status(word: str | UnsetType | None, place: str, found: ReadMarkets) -> str
         found.unknown_word = word
         found.note(error, place)
         return MarketStatus.CLOSED
-
-
-def read_thousandths(raw: bytes, odd_format: OddFormat) -> int | InvalidRow:
-    """An odd in JSON, in thousandths; 0 for no price: null, 1 or less, or text such as OFF."""
-    return (_cached_thousandths if len(raw) <= _LONGEST_ODD else _thousandths)(raw, odd_format)
-
-
-def _thousandths(raw: bytes, odd_format: OddFormat) -> int | InvalidRow:
-    try:
-        if raw == _NULL or (raw.startswith(b'"') and status_words.normalized(READ_TEXT(raw)) in OFF_THE_BOARD):
-            return CLOSED_ODD
-        odd = read_odd("odd", raw, odd_format)
-        if odd <= Decimal(1):
-            return CLOSED_ODD
-        return int(fields.odd("odd", odd) * 1_000)
-    except InvalidRow as error:
-        return error
-
-
-_cached_thousandths = lru_cache(_CACHED)(_thousandths)

@@ -22,7 +22,8 @@ from .decoding import TimeBounds, parse_end, time_in_json
 from .envelope import Envelope
 from .field_scan import Fields
 from .formats import EventMessage, UserMessage
-from .market_parts import OFF_THE_BOARD, READ_TEXT, event_odds, read_markets
+from .market_parts import event_odds, read_markets
+from .outcome_parts import OFF_THE_BOARD, READ_TEXT
 from .repeated_fields import resolve_event, resolve_user
 from .restrictions import ReadFields, Values, event_restrictions, user_restrictions
 

@@ -178,18 +178,23 @@ def _insert(rows: list[_Row], written: Written) -> None:
         written.to_flip.add(row.told.event_id)
 
 
-def _values(rows: Iterable[_Row]) -> list[list[object]]:
-    return _columns(
-        (
-            told.event_id,
-            line.id,
-            told.producer,
-            told.market.status,
-            told.as_of,
-            f"{{{','.join(map(str, line.odds_of(told.market)))}}}",
-        )
-        for told, line, _ in rows
-    )
+def _values(rows: Sequence[_Row]) -> list[str]:
+    """As PostgreSQL writes arrays: a driver's list of values takes three times the time."""
+    told = [row.told for row in rows]
+    odds = ['"{' + ",".join(map(str, row.line.odds_of(row.told.market))) + '}"' for row in rows]
+    return [
+        _array(str(each.event_id) for each in told),
+        _array(str(row.line.id) for row in rows),
+        _array(str(each.producer) for each in told),
+        _array(each.market.status for each in told),
+        _array(each.as_of.isoformat() for each in told),
+        _array(odds),
+    ]
+
+
+def _array(elements: Iterable[str]) -> str:
+    """Of texts without quotes, commas and blanks, or in quotes."""
+    return "{" + ",".join(elements) + "}"
 
 
 def _columns(rows: Iterable[Sequence[object]]) -> list[list[object]]:

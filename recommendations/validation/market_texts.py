@@ -23,15 +23,21 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
 
 def market_text(field: str, value: MarketText) -> str:
     """The upper-case name, or number as text, of a market, an outcome or a producer. Raises InvalidRow."""
-    return classifier(field, _as_text(value))
+    return classifier(field, value if isinstance(value, str) else _as_text(value))
 
 
 def line_text(field: str, value: MarketText | None) -> str:
     """The normal form of a line; empty for none. Raises InvalidRow."""
     if value is None or value == "":
         return ""
-    text = _as_text(value)
-    return _cached_line(field, text) if len(text) <= _LONGEST else classifier(field, text)
+    if not isinstance(value, str):
+        return _line_of_number(field, value)
+    return _cached_line(field, value) if len(value) <= _LONGEST else classifier(field, value)
+
+
+@lru_cache(_CACHED, typed=True)
+def _line_of_number(field: str, value: float) -> str:
+    return _cached_line(field, _as_text(value))
 
 
 @lru_cache(_CACHED)

@@ -4,7 +4,7 @@ A market is told with all its outcomes: an outcome that it leaves out is closed.
 outcome. What closes is a `Closing`; what could not be read closes too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -22,7 +22,7 @@ CLOSED_ODD = 0
 BY_UPLOAD = -1  # the partition of feeds whose heartbeats come by HTTP or in a file
 
 
-class MarketRow(msgspec.Struct, frozen=True):
+class MarketRow(msgspec.Struct, frozen=True, gc=False):  # of which a batch has tens of thousands
     """A market line with all its outcomes, in the order in which they were sent, and their odds."""
 
     market: str
@@ -58,7 +58,7 @@ class UnreadMarket(msgspec.Struct, frozen=True):
     detail: str
 
 
-class OddsRow(msgspec.Struct, kw_only=True):
+class OddsRow(msgspec.Struct, kw_only=True, gc=False):
     """What a message says about the markets of the event `id` as of `timestamp`, and about its feed. `producer` is
     empty where it could not be read: then the closings are of every producer's markets. `is_complete`: markets that it
     leaves out are closed. `id` is None for a message about the feed alone. `unknown_word`: a status of a market or an
@@ -79,13 +79,18 @@ def market_row(market: str, line: str, status: str, outcomes: Iterable[tuple[str
     """Raises InvalidRow for no outcomes, too many, or two alike."""
     told = tuple(outcomes)
     names = tuple([name for name, _ in told])
+    require_distinct(names)
+    return MarketRow(market, line, status, names, tuple([odd for _, odd in told]))
+
+
+def require_distinct(names: Sequence[str]) -> None:
+    """Raises InvalidRow for names of outcomes that are none, too many, or two alike."""
     if not names:
         raise InvalidRow("missing", "outcomes", "must list at least one outcome")
     if len(names) > MAX_OUTCOMES:
         raise InvalidRow("too_many", "outcomes", f"lists {len(names)}; must list at most {MAX_OUTCOMES}")
     if len(set(names)) < len(names):
         raise InvalidRow("inconsistent", "outcomes", "lists an outcome more than once")
-    return MarketRow(market, line, status, names, tuple([odd for _, odd in told]))
 
 
 def scope_of(market: str, line: str) -> str:
