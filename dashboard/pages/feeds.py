@@ -67,7 +67,8 @@ def _row(status: FeedStatus, counts: PriceCounts | Unavailable | None) -> FeedRo
         return FeedRow(status, None, ())
     of_producer = counts.of_producers[status.producer.code]
     closed = [(each.code, number) for each, number in of_producer.lines.most_common() if each is not Refusal.OPEN]
-    return FeedRow(status, of_producer.open_events, (("open", of_producer.lines[Refusal.OPEN]), *closed))
+    lines = (("open", of_producer.lines[Refusal.OPEN]), *closed) if of_producer.lines else ()
+    return FeedRow(status, of_producer.open_events, lines)
 
 
 def _change(request: HttpRequest, casino: Casino) -> None:

@@ -58,6 +58,12 @@ def duration(seconds: float) -> str:
 
 
 @register.filter
+def price(odd: float) -> str:
+    """An odd with two decimals, or three where it has them."""
+    return f"{odd:.3f}".removesuffix("0")
+
+
+@register.filter
 def event_name(selection: dict[str, Any]) -> str:
     """The name of a selection's event."""
     return event_names.event_name(selection.get("home_team") or "", selection.get("away_team") or "")

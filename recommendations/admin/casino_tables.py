@@ -18,7 +18,7 @@ from tenants.lifecycle.summaries import is_casino_behind
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
 from tenants.numbers import counted
-from tenants.routing.context import use_casino
+from tenants.routing.context import get_current_casino, use_casino
 
 from .amounts import UserAmountsAdmin, in_currency
 from .base_table import CasinoTableAdmin
@@ -105,8 +105,11 @@ class EventAdmin(CasinoTableAdmin):
     readonly_fields = ("prices",)
 
     @admin.display(description="prices of its markets")
-    def prices(self, event: Event) -> str:
-        return price_table(event.pk)
+    def prices(self, event: Event) -> SafeString:
+        ladder = f"{reverse('prices', args=[get_current_casino().id])}?{urlencode({'event': event.own_id})}"
+        return format_html(
+            '{} <a class="rs-link" href="{}">why each is open or closed</a>', price_table(event.pk), ladder
+        )
 
 
 @admin.register(Team)

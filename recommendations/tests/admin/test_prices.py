@@ -85,6 +85,7 @@ def test_an_events_page_shows_its_stored_prices(staff):
     assert '<td data-label="market">TOTALS</td><td data-label="line">2.5</td>' in page
     assert "OF ALPHA 1.91, OTHER closed" in page
     assert "suspended" in page
+    assert 'href="/casinos/1/prices/?event=7"' in page
     assert "OF BETA" not in page
 
 
