@@ -40,10 +40,12 @@ def value_of(rule: FieldRule, scope: Scope) -> Any:
     if isinstance(source, Constant):
         return source.value
     found = _all_found(source, scope) if isinstance(source, AllOf) else scope.find(source)
-    if all(each is None or each == "" for each in found) and rule.default is not ABSENT:
+    if rule.default is not ABSENT and all(each is None or each == "" for each in found):
         return rule.default
     if not found:
         return ABSENT
+    if not rule.functions and len(found) == 1 and not isinstance(found[0], list):
+        return found[0]
     return _through(rule, found)
 
 
@@ -88,6 +90,8 @@ def _nothing() -> list[Any]:
 
 def _first_found(source: FirstOf, place: Any) -> list[Any]:
     """The values at the first path that has some; else what the paths have of null and empty text."""
+    if len(source.paths) == 1:
+        return source.paths[0].find(place)
     empty: list[Any] = []
     for path in source.paths:
         found = path.find(place)
@@ -108,14 +112,16 @@ def _all_found(source: AllOf, scope: Scope) -> list[Any]:
 
 def encodable(value: Any) -> Any:
     """The value as JSON has it. Raises UnreadableValue for what no field can be."""
+    if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
+        return value
     if isinstance(value, tuple):
         require_few(value)
         return [encodable(each) for each in value]
     if isinstance(value, Decimal) and is_plain(value):
         return msgspec.Raw(f"{value:f}".encode())
-    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+    if isinstance(value, str):
         raise UnreadableValue(f"has more than {_LONGEST_TEXT} characters")
-    if value is None or value is ABSENT or isinstance(value, str | int):
+    if value is None or value is ABSENT or isinstance(value, int):
         return value
     raise UnreadableValue(f"is {kind_of(value)}" if not isinstance(value, Decimal) else "is a number out of all bounds")
 

@@ -1,6 +1,8 @@
 """A shipped mapping reads or rejects any document, and no value makes an error of this program."""
 
 import copy
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from ingestion.messages.reading import Several, SingleContent
 from ingestion.tests.decoded_messages import envelope_of
 from ingestion.tests.kafka_client import NOW
 from ingestion.topics import TOPICS
+from recommendations.validation.markets import OddsRow
 from recommendations.validation.rows import EventRow
 
 ANSWERS = Path(__file__).parents[1] / "provider_answers"
@@ -96,3 +99,37 @@ def test_no_status_that_can_not_be_read_opens_an_event(value):
 @given(raw=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_are_read_or_rejected(name, raw):
     assert "undecodable" not in codes_of(name, raw, raw)
+
+
+UOF = (ANSWERS / "sportradar_uof" / "odds_change.xml").read_text()
+ATTRIBUTES = [*re.finditer(r'\b(id|specifiers|status|odds|active|product|event_id|timestamp)="[^"]*"', UOF)]
+ATTRIBUTE_VALUES = st.sampled_from(
+    ["", "0", "1", "-1", " 1", "1.0", "+1", "true", "open", "OPEN", "x", "NaN", "1e9", "|"]
+)
+
+
+def opened(raw: bytes) -> dict[tuple[str, str, str], int]:
+    """The open outcomes with their odds, by market, line and outcome."""
+    [content] = contents_of("sportradar-uof-markets", raw)
+    assert isinstance(content, OddsRow | Rejection)
+    return {
+        (market.market, market.line, outcome): odd
+        for market in (content.markets if isinstance(content, OddsRow) else ())
+        for outcome, odd in zip(market.outcomes, market.odds, strict=True)
+        if market.status == "open" and odd
+    }
+
+
+@given(attribute=st.sampled_from(ATTRIBUTES), value=st.none() | ATTRIBUTE_VALUES)
+def test_no_damaged_attribute_of_a_feed_opens_what_it_says_is_closed(attribute, value):
+    """With `value` None, without the attribute."""
+    begin, end = attribute.span()
+    name = attribute[1]
+    changed = UOF[:begin] + ("" if value is None else f'{name}="{value}"') + UOF[end:]
+    before, after = opened(UOF.encode()), opened(changed.encode())
+    if name in {"status", "active"} and value != "1":
+        assert after.items() <= before.items()
+    elif name in {"odds", "timestamp", "product", "event_id"}:
+        assert after.keys() <= before.keys()
+    else:  # it is the name of another one
+        assert Counter(after.values()) <= Counter(before.values())
