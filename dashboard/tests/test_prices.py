@@ -13,6 +13,7 @@ from tenants.routing.context import use_casino
 from .conftest import HOSTILE, count_queries, staff_client, text_of
 
 URL = "/casinos/1/prices/"
+EVENT = 900_007  # no id of a sequence
 PAST = datetime(2026, 1, 1, tzinfo=UTC)
 TOTALS = {"OVER": 1.91, "UNDER": 1.95}
 
@@ -21,16 +22,16 @@ TOTALS = {"OVER": 1.91, "UNDER": 1.95}
 def match(casino_a, casino_b):
     """An event of casino A; casino B has markets for an event of the same id."""
     with use_casino(casino_b.current):
-        EventFactory.create(id=7, home_team="OF BETA")
-        market(7, {"OF BETA": 2.0}, name="OF BETA")
+        EventFactory.create(id=EVENT, home_team="OF BETA")
+        market(EVENT, {"OF BETA": 2.0}, name="OF BETA")
     with use_casino(casino_a.current):
-        event = EventFactory.create(id=7, home_team="ARSENAL", away_team="CHELSEA")
-        market(7)
+        event = EventFactory.create(id=EVENT, home_team="ARSENAL", away_team="CHELSEA")
+        market(EVENT)
     return event
 
 
 def lines(client, **query):
-    shown = client.get(URL, {"event": 7, **query}).context["shown"]
+    shown = client.get(URL, {"event": EVENT, **query}).context["shown"]
     return [(each.market, each.line, [outcome.code for outcome in each.outcomes]) for each in shown]
 
 
@@ -42,21 +43,21 @@ def test_events_with_markets_are_listed_by_begin_with_their_open_producers(staff
         market(sooner.pk, TOTALS, name="TOTALS", line="3.5", code=LIVE)
         over = EventFactory.create(begin_timestamp=now - timedelta(hours=4), end_timestamp=now - timedelta(hours=2))
         market(over.pk)
-        Event.objects.filter(pk=7).update(offered_by=0)
+        Event.objects.filter(pk=EVENT).update(offered_by=0)
     found = staff.get(URL).context["events"]
     assert [(each.event.pk, each.lines, each.producers) for each in found] == [
         (sooner.pk, 2, ("LIVE", "PREMATCH")),
-        (7, 1, ()),
+        (EVENT, 1, ()),
     ]
     assert "WITHOUT MARKETS" not in text_of(staff, URL)
     assert "OF BETA" not in text_of(staff, URL)
 
 
 @pytest.mark.parametrize(
-    ("text", "found"), [("arsenal", [7]), ("premier chelsea", [7]), ("7", [7]), ("leeds", []), ("\0", [7]), ("%", [])]
+    ("text", "found"), [("arsenal", 1), ("premier chelsea", 1), (str(EVENT), 1), ("leeds", 0), ("\0", 1), ("%", 0)]
 )
 def test_events_are_found_by_id_team_and_league(staff, match, text, found):
-    assert [each.event.pk for each in staff.get(URL, {"q": text}).context["events"]] == found
+    assert [each.event.pk for each in staff.get(URL, {"q": text}).context["events"]] == [EVENT] * found
 
 
 def test_list_of_events_is_paged(staff, match, casino_a):
@@ -77,10 +78,10 @@ def test_casino_without_markets_is_told_where_they_come_from(staff, casino_a):
 
 def test_ladder_shows_every_outcome_with_its_odd_and_why_it_is_closed(staff, match, casino_a, now):
     with use_casino(casino_a.current):
-        market(7, TOTALS, name="TOTALS", line="10.5", status="suspended")
-        market(7, {"OVER": 2.05, "UNDER": 0.0}, name="TOTALS", line="2.5")
-        market(7, {"YES": 3.0}, name="PENALTY", as_of=now - timedelta(days=40))
-        market(7, {"YES": 3.0}, name="RED CARD", code=LIVE)
+        market(EVENT, TOTALS, name="TOTALS", line="10.5", status="suspended")
+        market(EVENT, {"OVER": 2.05, "UNDER": 0.0}, name="TOTALS", line="2.5")
+        market(EVENT, {"YES": 3.0}, name="PENALTY", as_of=now - timedelta(days=40))
+        market(EVENT, {"YES": 3.0}, name="RED CARD", code=LIVE)
         Producer.objects.filter(code=LIVE).update(closed_by_hand=True)
     assert lines(staff) == [
         ("1X2", "", ["open"] * 3),
@@ -89,7 +90,7 @@ def test_ladder_shows_every_outcome_with_its_odd_and_why_it_is_closed(staff, mat
         ("TOTALS", "2.5", ["open", "closed"]),
         ("TOTALS", "10.5", ["suspended"] * 2),
     ]
-    page = text_of(staff, f"{URL}?event=7")
+    page = text_of(staff, f"{URL}?event={EVENT}")
     for text in ("ARSENAL", "2.05", "no odd", "feed closed", "PREMATCH", "suspended"):
         assert text in page, text
     assert "OF BETA" not in page
@@ -99,14 +100,14 @@ def test_ladder_uses_the_casinos_options(staff, match, casino_a):
     casino_a.options = {"min_odd": 2.0, "blocked": {"markets": ["TOTALS"]}}
     casino_a.save()
     with use_casino(casino_a.current):
-        market(7, TOTALS, name="TOTALS", line="2.5")
+        market(EVENT, TOTALS, name="TOTALS", line="2.5")
     assert lines(staff) == [("1X2", "", ["out_of_range", "open", "open"]), ("TOTALS", "2.5", ["blocked"] * 2)]
 
 
 def test_ladder_is_filtered_by_market_and_state(staff, match, casino_a):
     with use_casino(casino_a.current):
-        market(7, TOTALS, name="TOTALS", line="2.5", status="suspended")
-        market(7, TOTALS, name="TOTALS", line="3.5")
+        market(EVENT, TOTALS, name="TOTALS", line="2.5", status="suspended")
+        market(EVENT, TOTALS, name="TOTALS", line="3.5")
     assert [each[:2] for each in lines(staff, market="tot")] == [("TOTALS", "2.5"), ("TOTALS", "3.5")]
     assert [each[:2] for each in lines(staff, market="TOT", code="open")] == [("TOTALS", "3.5")]
     assert [each[:2] for each in lines(staff, code="suspended")] == [("TOTALS", "2.5")]
@@ -115,12 +116,12 @@ def test_ladder_is_filtered_by_market_and_state(staff, match, casino_a):
 
 
 def test_a_large_event_is_paged_and_takes_the_same_number_of_queries(staff, match, casino_a):
-    staff.get(URL, {"event": 7})
-    few = count_queries(staff, f"{URL}?event=7")
+    staff.get(URL, {"event": EVENT})
+    few = count_queries(staff, f"{URL}?event={EVENT}")
     with use_casino(casino_a.current):
         for number in range(LINES_A_PAGE + 10):
-            market(7, TOTALS, name="TOTALS", line=f"{number}.5")
-    assert count_queries(staff, f"{URL}?event=7") == few
+            market(EVENT, TOTALS, name="TOTALS", line=f"{number}.5")
+    assert count_queries(staff, f"{URL}?event={EVENT}") == few
     assert (len(lines(staff)), len(lines(staff, page=2))) == (LINES_A_PAGE, 11)
     assert [each[1] for each in lines(staff, market="TOTALS", page=2)] == [f"{number}.5" for number in range(50, 60)]
 
@@ -137,27 +138,29 @@ def test_a_large_event_is_paged_and_takes_the_same_number_of_queries(staff, matc
 )
 def test_ladder_says_why_nothing_of_the_event_is_served(staff, match, casino_a, changes, problem):
     with use_casino(casino_a.current):
-        Event.objects.filter(pk=7).update(**changes)
-    page = text_of(staff, f"{URL}?event=7")
+        Event.objects.filter(pk=EVENT).update(**changes)
+    page = text_of(staff, f"{URL}?event={EVENT}")
     assert "No price of this event is served" in page
     assert problem in page
 
 
 def test_line_that_cannot_be_read_is_counted(staff, match, casino_a):
     with use_casino(casino_a.current):
-        market(7, TOTALS, name="TOTALS", line="2.5", odds=[1_910])
+        market(EVENT, TOTALS, name="TOTALS", line="2.5", odds=[1_910])
     assert [each[0] for each in lines(staff)] == ["1X2"]
-    assert "1 market line can&#x27;t be read" in text_of(staff, f"{URL}?event=7").replace("'", "&#x27;")
+    assert "1 market line can&#x27;t be read" in text_of(staff, f"{URL}?event={EVENT}").replace("'", "&#x27;")
 
 
 def test_hostile_texts_of_messages_are_escaped(staff, match, casino_a):
     with use_casino(casino_a.current):
         MarketLine.objects.create(market=HOSTILE, line=HOSTILE, outcomes=[HOSTILE])
-        market(7, {HOSTILE: 2.0}, name=HOSTILE, line=HOSTILE)
+        market(EVENT, {HOSTILE: 2.0}, name=HOSTILE, line=HOSTILE)
         Producer.objects.filter(code=PREMATCH).update(name=HOSTILE)
-        Event.objects.filter(pk=7).update(home_team=HOSTILE, league=HOSTILE)
+        Event.objects.filter(pk=EVENT).update(home_team=HOSTILE, league=HOSTILE)
     page = (
-        text_of(staff, f"{URL}?event=7&market={HOSTILE}") + text_of(staff, f"{URL}?q={HOSTILE}") + text_of(staff, URL)
+        text_of(staff, f"{URL}?event={EVENT}&market={HOSTILE}")
+        + text_of(staff, f"{URL}?q={HOSTILE}")
+        + text_of(staff, URL)
     )
     assert page.count("&lt;script&gt;alert(1)") >= 6
     assert HOSTILE not in page
@@ -171,7 +174,7 @@ def test_unknown_event_shows_the_list(staff, match, event):
 
 
 def test_page_requires_the_admins_permission_for_events(match):
-    assert "ARSENAL" in text_of(staff_client("recommendations.view_event"), f"{URL}?event=7")
+    assert "ARSENAL" in text_of(staff_client("recommendations.view_event"), f"{URL}?event={EVENT}")
     other = staff_client("recommendations.view_user")
     assert other.get(URL).status_code == 403
     assert "/prices/" not in text_of(other, "/casinos/1/")
@@ -180,11 +183,11 @@ def test_page_requires_the_admins_permission_for_events(match):
 def test_unavailable_casino_shows_the_reason(staff, match, casino_a):
     casino_a.schema_version = "older"
     casino_a.save()
-    assert "migrated first" in text_of(staff, f"{URL}?event=7")
+    assert "migrated first" in text_of(staff, f"{URL}?event={EVENT}")
 
 
 def test_producer_of_a_line_may_be_unknown(staff, match, casino_a):
     with use_casino(casino_a.current):
         producer(LIVE)
-        market(7, TOTALS, name="TOTALS", line="2.5", producer=29)
+        market(EVENT, TOTALS, name="TOTALS", line="2.5", producer=29)
     assert lines(staff)[1] == ("TOTALS", "2.5", ["feed_closed"] * 2)

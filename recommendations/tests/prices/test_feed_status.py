@@ -104,8 +104,8 @@ def test_events_that_are_over_or_not_open_and_markets_of_unknown_events_are_not_
         {"end_timestamp": datetime.now(UTC), "begin_timestamp": datetime(2026, 1, 1, tzinfo=UTC)},
     ):
         market(EventFactory.create(**changes).pk)
-    market(EventFactory.create(pk=77).pk)
-    Event.objects.filter(pk=77).delete()
+    market(EventFactory.create(pk=900_077).pk)
+    Event.objects.filter(pk=900_077).delete()
     assert counts() == {PREMATCH: {}}
 
 
