@@ -10,23 +10,13 @@ from django.core.exceptions import ValidationError
 from recommendations.errors import InvalidConfiguration
 from recommendations.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMENDERS
 from recommendations.serving.options import DEFAULTS, Options, parse_options
-from recommendations.serving.output_schema import FIRST_EVENT_FIELDS, FieldMapping, parse_schema, schema_as_json
+from recommendations.serving.output_schema import DEFAULT_SCHEMA, FieldMapping, parse_schema, schema_as_json
 from recommendations.validation import strict_json
 from recommendations.validation.fields import MAX_TEXT
 from recommendations.validation.own_ids import MAX_ID_TEXT, OwnId, parse_own_id
 from tenants.models import Casino
 
 MAX_LENGTH = 100_000
-FIRST_SCHEMA = {
-    "user_id": {"type": "int", "source_field": "user_id"},
-    "stake": {"type": "float", "source_field": "stake"},
-    "timestamp": {"type": "string", "source_field": "timestamp"},
-    "recommended_events": {
-        "type": "list",
-        "source_field": "recommended_events",
-        "fields": schema_as_json(FIRST_EVENT_FIELDS),
-    },
-}
 
 
 class JSONText(forms.CharField):
@@ -94,7 +84,7 @@ class ConfigurationForm(forms.Form):
     def __init__(self, data: Any = None, *, casino: Casino, user_id: OwnId | None = None) -> None:
         initial = {
             "recommender_type": casino.recommender_type or DEFAULT_RECOMMENDER,
-            "recommendation_schema": as_text(casino.recommendation_schema or FIRST_SCHEMA),
+            "recommendation_schema": as_text(casino.recommendation_schema or schema_as_json(DEFAULT_SCHEMA)),
             "options": as_text(casino.options) if casino.options else "",
             "user_id": user_id,
             "version": as_version(casino.timestamp),

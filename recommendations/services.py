@@ -33,7 +33,7 @@ from .serving.id_types import check_id_types
 from .serving.load import build_user_context, find
 from .serving.metering import note_prices
 from .serving.options import options_as_json, parse_options
-from .serving.output_schema import FieldMapping, apply_schema, parse_schema, schema_as_json
+from .serving.output_schema import DEFAULT_SCHEMA, FieldMapping, apply_schema, parse_schema, schema_as_json
 from .serving.recommendation import (
     Recommendation,
     ServedEvent,
@@ -79,7 +79,8 @@ def patch_configuration(
     *, casino: Casino, patch: Mapping[str, Any], now: datetime, staff: Login | None = None
 ) -> Casino:
     """Merge a JSON merge patch into a casino's configuration, and store it as `configure` does. What the patch does not
-    name is neither changed nor checked again. Raises InvalidConfiguration."""
+    name is neither changed nor checked again; a casino without a schema gets the default one with its recommender.
+    Raises InvalidConfiguration."""
     with transaction.atomic():  # of two patches at once, each is merged into the other's result
         casino = Casino.objects.select_for_update().get(pk=casino.pk)
         return _save_configuration(casino, _patched(casino, patch), now, staff)
@@ -88,6 +89,8 @@ def patch_configuration(
 def _patched(casino: Casino, patch: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that the patch changes, with their new values."""
     name, schema = patch.get("recommender_type", casino.recommender_type), casino.recommendation_schema
+    if schema is None and "recommender_type" in patch:
+        patch = {"recommendation_schema": schema_as_json(DEFAULT_SCHEMA), **patch}
     if "recommendation_schema" in patch:
         schema = patch_schema(schema, patch["recommendation_schema"])
     _require_both(name, schema)

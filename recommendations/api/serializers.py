@@ -8,15 +8,9 @@ from recommendations.errors import InvalidRow
 from recommendations.recommenders.registry import DEFAULT_RECOMMENDER, RECOMMENDERS
 from recommendations.services import check_user_count
 from recommendations.serving.options import all_options_as_json, load_options
+from recommendations.serving.output_schema import DEFAULT_SCHEMA, schema_as_json
 from recommendations.validation import strict_json
 from recommendations.validation.own_ids import OwnId, own_id
-
-EXAMPLE_SCHEMA = {
-    "user_id": {"type": "int", "source_field": "id"},
-    "bet": {"type": "float", "source_field": "stake"},
-    "time": {"type": "float", "source_field": "timestamp"},
-    "events": {"type": "list", "source_field": "recommended_events"},
-}
 
 
 class RecommenderField(serializers.ChoiceField):
@@ -70,7 +64,7 @@ class UsersSerializer(serializers.Serializer[Any]):
 
 
 class ConfigurationSerializer(serializers.Serializer[Any]):
-    """Forms show the casino's present configuration, or an example."""
+    """Forms show the casino's present configuration, or the default one."""
 
     recommender_type = RecommenderField(
         choices=list(RECOMMENDERS), required=False, allow_null=True, allow_blank=True, initial=DEFAULT_RECOMMENDER
@@ -78,7 +72,7 @@ class ConfigurationSerializer(serializers.Serializer[Any]):
     recommendation_schema = ObjectField(
         required=False,
         allow_null=True,
-        initial=EXAMPLE_SCHEMA,
+        initial=schema_as_json(DEFAULT_SCHEMA),
         help_text='Field name → type, or → {"type": .., "source_field": ..}.',
         style={"base_template": "textarea.html", "rows": 14},
     )

@@ -130,10 +130,18 @@ CONTRACT_FIELDS = (
     *(FieldMapping(name, "string", name) for name in ("country", "league", "home_team", "away_team", "sport")),
     FieldMapping("odd", "float", "odd"),
 )
-# Of an event that was chosen by its markets, in a list without fields of its own.
-MARKET_FIELDS = (*CONTRACT_FIELDS, *(FieldMapping(name, "string", name) for name in ("market", "line", "outcome")))
-# Of the schema that the dashboard offers a new casino: with the ids, a front end can link to the events.
-FIRST_EVENT_FIELDS = (FieldMapping("event_id", "string", "event_id"), *MARKET_FIELDS)
+# Of an event that was chosen by its markets, in a list without fields of its own: enough to place the bet.
+MARKET_FIELDS = (
+    *CONTRACT_FIELDS,
+    *(FieldMapping(name, "string", name) for name in ("event_id", "market", "line", "outcome")),
+)
+# Of a casino that names no schema of its own. Ids are text, which any id can be.
+DEFAULT_SCHEMA = (
+    FieldMapping("user_id", "string", "user_id"),
+    FieldMapping("stake", "float", "stake"),
+    FieldMapping("timestamp", "string", "timestamp"),
+    FieldMapping(EVENTS, "list", EVENTS, MARKET_FIELDS),
+)
 
 
 def parse_schema(schema: object) -> tuple[FieldMapping, ...]:

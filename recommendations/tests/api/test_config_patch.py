@@ -6,9 +6,10 @@ from django.test import Client
 from django.utils import timezone
 
 from recommendations.services import patch_configuration
-from recommendations.storing import store_users
+from recommendations.serving.output_schema import DEFAULT_SCHEMA, schema_as_json
+from recommendations.storing import store_events, store_users
 from recommendations.tests.conftest import TEST_DATABASES
-from recommendations.tests.factories import user_row
+from recommendations.tests.factories import event_row, user_row
 from recommendations.tests.threads import THREADS, at_once
 from tenants.access.api_keys import issue_key
 from tenants.models import Scope
@@ -128,11 +129,31 @@ def test_a_refused_patch_changes_nothing(configured, patch, code):
     assert configured.get("/config").json() == before
 
 
-def test_a_casino_that_is_not_configured_needs_recommender_and_schema(caller_a, example_configuration):
+def test_options_alone_configure_no_casino(caller_a, example_configuration):
     answer = caller_a.patch("/config", {"options": {"event_limit": 5}})
     assert answer.status_code == 400
     assert answer.json()["error"] == "Both recommender_type and recommendation_schema are required"
     assert caller_a.patch("/config", example_configuration).status_code == 200
+    assert caller_a.get("/config").json()["recommendation_schema"] == example_configuration["recommendation_schema"]
+
+
+def test_a_recommender_alone_configures_a_new_casino_with_the_default_schema(caller_a, casino_a):
+    answer = caller_a.patch("/config", {"recommender_type": "static"})
+    assert answer.status_code == 200
+    assert answer.json()["recommendation_schema"] == schema_as_json(DEFAULT_SCHEMA)
+    with use_casino(casino_a.current):
+        store_users([user_row(id="sr:user:1")])
+        store_events([event_row(id="sr:match:7")])
+    [event] = caller_a.get("/recommend/sr:user:1").json()["recommended_events"]
+    assert event["event_id"] == "sr:match:7"
+
+
+def test_a_post_needs_a_schema_as_in_the_contract(caller_a):
+    answer = caller_a.post("/config", {"recommender_type": "static"})
+    assert (answer.status_code, answer.json()["error"]) == (
+        400,
+        "Both recommender_type and recommendation_schema are required",
+    )
 
 
 def test_another_casinos_configuration_stays(configured, caller_b, example_configuration):

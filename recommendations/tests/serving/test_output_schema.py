@@ -236,11 +236,13 @@ def events_of(schema, *events):
     return apply_schema(parse_schema(schema), replace(EXAMPLE, recommended_events=events))["events"]
 
 
-def test_only_an_event_chosen_by_its_markets_has_its_outcome_beside_the_fields_of_the_contract():
+def test_only_an_event_chosen_by_its_markets_has_its_id_and_outcome_beside_the_fields_of_the_contract():
     schema = {"events": {"type": "list", "source_field": "recommended_events"}}
     own, bet = events_of(schema, EVENT, BET)
     assert list(own) == ["country", "league", "home_team", "away_team", "sport", "odd"]
-    assert bet == own | {"odd": 1.91, "market": "TOTALS", "line": "2.5", "outcome": "OVER"}
+    assert bet == own | {
+        "odd": 1.91, "event_id": str(BET.own_id), "market": "TOTALS", "line": "2.5", "outcome": "OVER",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
