@@ -3,71 +3,98 @@
 import random
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import msgspec
 from django.utils import timezone
 
 from ingestion.errors import NothingToSend
-from recommendations.models import Event, EventStatus
+from recommendations.models import Event, EventStatus, Market, MarketLine, MarketStatus
 from recommendations.text_ids import texts_of
 from recommendations.validation.own_ids import OwnId
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
 from .load_generator import GeneratedMessage
+from .moving_prices import Message, MovingPrices, PricedLine, line_of_odds, random_lines
 
 PRODUCER = "DUMMY"
 HEARTBEAT_SECONDS = 2.0
-_POOL = 500  # events of a casino
-_SHARE_OF_STOPS = 0.02
-_MARKETS = (
-    ("1X2", None, ("HOME", "DRAW", "AWAY")),
-    ("TOTALS", 1.5, ("OVER", "UNDER")),
-    ("TOTALS", 2.5, ("OVER", "UNDER")),
-    ("BOTH TEAMS TO SCORE", None, ("YES", "NO")),
-)
+_POOL = 1_000  # events of a casino
+_REREAD_SECONDS = 600.0  # meanwhile events end, and others are sent
 _BEAT = msgspec.json.encode({"producer": PRODUCER, "heartbeat": {"complete": True}})
+_OPEN = (EventStatus.OPEN, EventStatus.LIVE)
+_PRICED = (MarketStatus.OPEN, MarketStatus.SUSPENDED)
+
+_Key = tuple[int, OwnId]  # casino, event
 
 
-def generate_odds(casinos: Sequence[Casino], rng: random.Random, partitions: int) -> Iterator[GeneratedMessage]:
-    """Endless messages: prices of a random event, now and then a stop, and heartbeats every `HEARTBEAT_SECONDS`. Raises
-    NothingToSend if no casino has an open event with an id of its own."""
-    events = [(casino.pk, event_id) for casino in casinos for event_id in _events_of(casino)]
-    if not events:
-        raise NothingToSend("No casino has open events with ids of their own: send events first.")
-    beat_at = 0.0
-    while True:
-        if time.monotonic() >= beat_at:
-            beat_at = time.monotonic() + HEARTBEAT_SECONDS
-            for casino in casinos:
-                yield from (GeneratedMessage(casino.pk, "", _BEAT, partition) for partition in range(partitions))
-        casino_id, event_id = rng.choice(events)
-        yield GeneratedMessage(casino_id, str(event_id), _message(event_id, rng))
+class OddsFeed:
+    """Prices of the events that begin first, from those that are stored on; of an event without, invented ones. Raises
+    NothingToSend if no casino has an open event."""
+
+    def __init__(self, casinos: Sequence[Casino], rng: random.Random, partitions: int) -> None:
+        self._casinos, self._rng, self._partitions = casinos, rng, partitions
+        self._events: dict[_Key, MovingPrices] = {}
+        self._beat_at = 0.0
+        self._reread_at = 0.0
+
+    def snapshot(self) -> Iterator[GeneratedMessage]:
+        """Heartbeats, and all prices of each event that had none before. What was sent before a silence of the feed
+        counts no more, so that it begins with this."""
+        self._reread_at = time.monotonic() + _REREAD_SECONDS
+        found = {
+            (casino.pk, own_id): prices for casino in self._casinos for own_id, prices in self._open_events(casino)
+        }
+        if not found:
+            raise NothingToSend("No casino has open events: send events first.")
+        new = found.keys() - self._events.keys()
+        self._events = {key: self._events.get(key, prices) for key, prices in found.items()}
+        yield from self._heartbeats()
+        for key in sorted(new, key=str):
+            yield _message(key, self._events[key].all_markets(), timezone.now())
+
+    def changes(self) -> Iterator[GeneratedMessage]:
+        """Endless messages: a change of a random event, and heartbeats every `HEARTBEAT_SECONDS`."""
+        while True:
+            if time.monotonic() >= self._reread_at:
+                yield from self.snapshot()
+            if time.monotonic() >= self._beat_at:
+                yield from self._heartbeats()
+            key, now = self._rng.choice([*self._events]), timezone.now()
+            yield _message(key, self._events[key].change(self._rng, now), now)
+
+    def _heartbeats(self) -> Iterator[GeneratedMessage]:
+        self._beat_at = time.monotonic() + HEARTBEAT_SECONDS
+        for casino in self._casinos:
+            yield from (GeneratedMessage(casino.pk, "", _BEAT, partition) for partition in range(self._partitions))
+
+    def _open_events(self, casino: Casino) -> Iterator[tuple[OwnId, MovingPrices]]:
+        with use_casino(casino.current):
+            offer = Event.objects.filter(end_timestamp__gt=timezone.now(), status__in=_OPEN)
+            columns = ("pk", "sport", "begin_timestamp", "end_timestamp")
+            events = list(offer.order_by("begin_timestamp", "id").values_list(*columns)[:_POOL])
+            ids = [event_id for event_id, *_ in events]
+            texts, stored = texts_of(ids), _stored_lines(ids)
+        for event_id, sport, begin, end in events:
+            lines = stored.get(event_id) or random_lines(sport, self._rng)
+            yield texts.get(event_id, event_id), MovingPrices(sport, begin, end, lines)
 
 
-def _events_of(casino: Casino) -> list[OwnId]:
-    with use_casino(casino.current):
-        offer = Event.objects.filter(
-            begin_timestamp__gt=timezone.now(), status=EventStatus.OPEN, natural_key__isnull=True
-        ).order_by("begin_timestamp", "id")
-        ids = list(offer.values_list("pk", flat=True)[:_POOL])
-        texts = texts_of(ids)
-    return [texts.get(event_id, event_id) for event_id in ids]
+def _stored_lines(event_ids: Sequence[int]) -> dict[int, list[PricedLine]]:
+    """The market lines of these events in which each outcome has a price."""
+    markets = Market.objects.filter(event_id__in=event_ids, status__in=_PRICED).order_by("event_id", "line_id")
+    lines = MarketLine.objects.in_bulk()
+    found: dict[int, list[PricedLine]] = {}
+    for market in markets:
+        line = lines.get(market.line_id)
+        if line is not None and len(line.outcomes) == len(market.odds) and min(market.odds) > 1_000:
+            odds = [odd / 1_000 for odd in market.odds]
+            found.setdefault(market.event_id, []).append(line_of_odds(line.market, line.line, line.outcomes, odds))
+    return found
 
 
-def _message(event_id: OwnId, rng: random.Random) -> bytes:
-    about = {"event_id": event_id, "producer": PRODUCER, "timestamp": timezone.now()}
-    if rng.random() < _SHARE_OF_STOPS:
-        return msgspec.json.encode(about | {"stop": True})
-    return msgspec.json.encode(
-        about | {"markets": [_market(name, line, outcomes, rng) for name, line, outcomes in _MARKETS]}
-    )
-
-
-def _market(name: str, line: float | None, outcomes: Sequence[str], rng: random.Random) -> dict[str, object]:
-    """Probabilities that add up to 1.06, the bookmaker's margin of six percent."""
-    shares = [rng.uniform(0.5, 1.5) for _ in outcomes]
-    odds = [round(sum(shares) / share / 1.06, 2) for share in shares]
-    prices = [{"outcome": outcome, "odd": odd} for outcome, odd in zip(outcomes, odds, strict=True)]
-    market: dict[str, object] = {"market": name, "outcomes": prices}
-    return market if line is None else market | {"line": line}
+def _message(key: _Key, told: Message, now: datetime) -> GeneratedMessage:
+    casino_id, event_id = key
+    about = {"event_id": event_id, "producer": PRODUCER, "timestamp": now}
+    return GeneratedMessage(casino_id, str(event_id), msgspec.json.encode(about | told))

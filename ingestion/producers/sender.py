@@ -144,11 +144,11 @@ def send_at_rate(
     rate: float,
     count: int | None,
 ) -> None:
-    """Send `rate` messages per second (0: without a limit), `count` in all."""
-    began = time.monotonic()
+    """Send `rate` of these messages per second (0: without a limit), at most `count`."""
+    began, sent_before = time.monotonic(), sender.sent
     for message in messages if count is None else islice(messages, count):
         headers = {CASINO_HEADER: str(message.casino_id)}
         sender.send(topic.name, message.value, headers=headers, key=message.key, partition=message.partition)
-        ahead = sender.sent / rate - (time.monotonic() - began) if rate else 0.0
+        ahead = (sender.sent - sent_before) / rate - (time.monotonic() - began) if rate else 0.0
         if stop.wait(ahead) if ahead > _TICK_SECONDS else stop.is_set():
             return
