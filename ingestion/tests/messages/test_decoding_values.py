@@ -132,6 +132,14 @@ def test_encoded_event_decodes_to_the_same_row(row):
     assert accepted(decode_event, encode_row(row)) == row
 
 
+def test_an_encoded_event_keeps_its_markets():
+    prices = {"market": "TOTALS", "line": 2.5, "outcomes": [{"outcome": "OVER", "odd": 1.91}, {"outcome": "UNDER"}]}
+    closed = {"market": "1X2", "status": "suspended", "outcomes": [{"outcome": "HOME", "odd": 3}]}
+    row = accepted(decode_event, event(producer="LIVE", markets=[prices, closed]))
+    assert [each.odds for each in row.markets.markets] == [(1910, 0), (3000,)]
+    assert accepted(decode_event, encode_row(row)) == row
+
+
 @given(coupons)
 def test_encoded_coupon_decodes_to_the_same_row(row):
     assert accepted(decode_coupon, encode_row(row)) == row
