@@ -12,8 +12,9 @@ from django.utils import timezone
 from ingestion.errors import NothingToSend
 from ingestion.producers.odds_feed import OddsFeed
 from ingestion.tests.storing.test_odds import OddsFeed as StoringFeed
-from recommendations.models import Feed, Market, MarketLine
-from recommendations.tests.factories import EventFactory
+from recommendations.models import Event, Feed, Market, MarketLine
+from recommendations.storing import store_events
+from recommendations.tests.factories import EventFactory, event_row
 from tenants.routing.context import use_casino
 
 PARTITIONS = 3
@@ -56,6 +57,14 @@ def test_prices_walk_on_from_those_that_are_stored(casino_a):
     store(feed, messages)
     with use_casino(casino_a.current):
         assert list(MarketLine.objects.values_list("market", "line")) == [("WHO", "9")]
+
+
+def test_an_event_that_came_without_an_id_gets_prices_too(casino_a):
+    with use_casino(casino_a.current):
+        store_events([event_row(id=None)])
+    assert store(StoringFeed(casino_a), dummy_feed(casino_a).snapshot()) == {"stored"}
+    with use_casino(casino_a.current):
+        assert Event.objects.get().offered_by == 1
 
 
 def test_each_casino_gets_prices_of_its_own_events(casino_a, casino_b):
