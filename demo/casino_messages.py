@@ -4,11 +4,14 @@ import random
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import UNSET
+
 from recommendations.validation.rows import CouponRow, EventRow, UserRow
 
 from .casinos import DemoCasino
 from .fixtures import Fixture, real_fixtures, reschedule
 from .generated_fixtures import generated_fixtures
+from .markets import fixture_odds
 from .odds import home_odd
 from .users_and_coupons import DemoFixtures, make_coupons, make_users
 
@@ -29,13 +32,13 @@ def scheduled_fixtures(now: datetime) -> list[Fixture]:
 
 def casino_messages(casino: DemoCasino, fixtures: list[Fixture], now: datetime) -> CasinoMessages:
     rng = random.Random(casino.name)
-    events = [_event(fixture, casino) for fixture in fixtures if casino.offers(fixture)]
+    events = [_event(fixture, casino, now) for fixture in fixtures if casino.offers(fixture)]
     offer = DemoFixtures(events)
     users = make_users(rng, offer, count=USERS, currency=casino.currency)
     return CasinoMessages(events, [user for user, _ in users], make_coupons(rng, users, offer, now))
 
 
-def _event(fixture: Fixture, casino: DemoCasino) -> EventRow:
+def _event(fixture: Fixture, casino: DemoCasino, now: datetime) -> EventRow:
     return EventRow(
         id=fixture.id,
         begin_timestamp=fixture.begin,
@@ -46,4 +49,6 @@ def _event(fixture: Fixture, casino: DemoCasino) -> EventRow:
         away_team=fixture.away_team,
         sport=fixture.sport,
         odd=home_odd(fixture.sport, fixture.home_team, fixture.away_team, margin=casino.margin),
+        timestamp=now if casino.has_markets else None,  # orders its prices among those of the feed
+        markets=fixture_odds(fixture, margin=casino.margin, as_of=now) if casino.has_markets else UNSET,
     )

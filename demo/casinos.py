@@ -1,4 +1,4 @@
-"""The demo's three casinos, each with its own recommender, recommendation schema and offer."""
+"""The demo's three casinos, each with its own recommender, recommendation schema and offer; one has markets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ class DemoCasino:
     margin: float
     currency: str
     offers: Callable[[Fixture], bool]
+    has_markets: bool = False  # else events have an odd alone
 
 
 _AMERICAS = {"USA", "UNITED STATES", "BRAZIL", "ARGENTINA", "MEXICO", "CANADA"}
@@ -64,7 +65,11 @@ DEMO_CASINOS = (
                     "away_team": "string",
                     "league": "string",
                     "sport": "string",
+                    "market": "string",
+                    "line": "string",
+                    "outcome": "string",
                     "odd": "float",
+                    "priced_at": "string",
                     "begin_timestamp": "string",
                     "reasons": "list",
                 },
@@ -75,5 +80,6 @@ DEMO_CASINOS = (
         margin=0.04,
         currency="USD",
         offers=lambda fixture: fixture.sport != "FOOTBALL" or fixture.country in _AMERICAS,
+        has_markets=True,
     ),
 )

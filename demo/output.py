@@ -38,7 +38,9 @@ def slips_table(responses: list[CheckedResponse]) -> Table:
 
 
 def _with_odd(event: dict[str, Any]) -> str:
-    return f"{event_name(event['home_team'], event['away_team'])} @ {event['odd']:.2f}"
+    bet = " ".join(filter(None, (event.get("market"), event.get("line"), event.get("outcome"))))
+    name = event_name(event["home_team"], event["away_team"])
+    return f"{name}{bet and f': {bet}'} @ {event['odd']:.2f}"
 
 
 def way_in(base_url: str, kafka: str, login: str, password: str) -> list[str]:
@@ -67,7 +69,9 @@ def manage_command() -> str:
     return f"{change}{place}{quote(str(program))} manage.py"
 
 
-def next_steps(base_url: str, response: CheckedResponse, other: Casino, login: str, password: str) -> list[str]:
+def next_steps(
+    base_url: str, response: CheckedResponse, other: Casino, *, with_markets: Casino, login: str, password: str
+) -> list[str]:
     """Commands and URLs to try, ready to paste."""
     casino, user_id = response.casino.pk, response.user_id
     manage = manage_command()
@@ -75,6 +79,8 @@ def next_steps(base_url: str, response: CheckedResponse, other: Casino, login: s
         "[b]Get a recommendation[/], each casino with its own fields:",
         f"  curl -H 'Casino-ID: {casino}' {base_url}/recommend/{user_id}",
         f"  curl -H 'Casino-ID: {other.pk}' {base_url}/recommend/{user_id}",
+        "[b]Get bets by name[/], of a casino with markets; ask again, and prices have moved:",
+        f"  curl -H 'Casino-ID: {with_markets.pk}' {base_url}/recommend/{user_id}",
         "[b]Change a casino's configuration[/]:",
         f"  curl -H 'Casino-ID: {casino}' -H 'Content-Type: application/json' {base_url}/config -d '{CONFIGURATION}'",
         f"[b]Create three dummy coupons[/]:  curl -X POST -H 'Casino-ID: {casino}' {base_url}/purchase/{user_id}",

@@ -23,6 +23,7 @@ from .errors import DemoFailed
 from .processes import Processes, log_path
 
 STALL_SECONDS = 120
+FEED_RATE = 100  # messages a second: each of some 570 events has one every six seconds
 
 Progress = Callable[[int, int], None]
 
@@ -71,6 +72,11 @@ def start_broker(processes: Processes) -> str:
 def start_consumers(processes: Processes) -> None:
     for topic in TOPICS.values():
         processes.manage(f"consume_{topic.name}")
+
+
+def start_feed(processes: Processes, casino: Casino) -> None:
+    """Starts the feed that sends all prices of a casino with markets, and then moves them."""
+    processes.manage("produce_odds", "--casinos", str(casino.pk), "--rate", str(FEED_RATE))
 
 
 def send_everything(messages: dict[int, CasinoMessages]) -> int:

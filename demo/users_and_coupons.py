@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
+from recommendations.validation.rows import CouponRow, EventRow, UserRow
+
+from .bets import LikedBet, liked_bet, select
 
 HISTORY = timedelta(days=28)
 BET_AHEAD = timedelta(days=8)  # longest time between a bet and its event
@@ -20,13 +22,14 @@ _SURNAMES = ("Fisher", "Novak", "Silva", "Jensen", "Rossi", "Dubois", "Garcia", 
 
 @dataclass(frozen=True, slots=True)
 class BettingPreference:
-    """A user's preferred sport, league, two teams and odd, and the usual stake."""
+    """A user's preferred sport, league, two teams and odd, the usual stake, and the bet where events have markets."""
 
     sport: str
     league: str
     teams: frozenset[str]
     odd: float
     stake: float
+    bet: LikedBet
 
     def weight(self, event: EventRow) -> float:
         """Relative probability of a bet on this event. Odds count by their distance on a log scale."""
@@ -95,7 +98,10 @@ def _make_user(
     )
     teams = frozenset((favourite.home_team, favourite.away_team))
     odd, stake = rng.choice((1.5, 2.0, 3.0)), rng.uniform(5, 60)
-    return user, BettingPreference(favourite.sport, favourite.league, teams, odd=odd, stake=stake)
+    preference = BettingPreference(
+        favourite.sport, favourite.league, teams, odd=odd, stake=stake, bet=liked_bet(user_id)
+    )
+    return user, preference
 
 
 def _make_coupon(
@@ -114,5 +120,7 @@ def _make_coupon(
         user_id=user.id or 0,
         stake=Decimal(f"{preference.stake * rng.uniform(0.6, 1.5):.2f}"),
         timestamp=bought,
-        recommended_events=tuple(Selection.of(event) for event in {event.id: event for event in chosen}.values()),
+        recommended_events=tuple(
+            select(rng, event, preference.bet) for event in {event.id: event for event in chosen}.values()
+        ),
     )

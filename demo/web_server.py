@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -20,21 +21,23 @@ from tenants.routing.context import use_casino
 
 from .errors import DemoFailed
 from .processes import Processes, log_path
-from .steps import check_alive
+from .steps import Patience, check_alive
 
 HOST = "127.0.0.1"
 START_SECONDS = 120  # on a busy machine; a process that ends is noticed at once
 SERVER = "web_server"
+EVENTS_OF_SLIP = 3
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedResponse:
-    """A casino's recommendation for a user: the response body, and the slip's events in it."""
+    """A casino's recommendation for a user, asked for at `asked_at`: the response body, and the slip's events in it."""
 
     casino: Casino
     user_id: int
     body: dict[str, Any]
     events: list[dict[str, Any]]
+    asked_at: datetime
 
 
 def start_server(processes: Processes, port: int) -> str:
@@ -54,6 +57,23 @@ def start_server(processes: Processes, port: int) -> str:
 
 def recommend(base_url: str, casino: Casino, user_id: int) -> CheckedResponse:
     """GET /recommend/<user_id>; checks that the recommended events have not begun. Raises DemoFailed."""
+    response = request_recommendation(base_url, casino, user_id)
+    _check_open(casino, user_id, response.events)
+    return response
+
+
+def wait_for_prices(processes: Processes, base_url: str, casino: Casino, user_id: int) -> None:
+    """Wait until the casino's feed is stored: until then, nothing is recommended."""
+    patience = Patience()
+    while len(request_recommendation(base_url, casino, user_id).events) < EVENTS_OF_SLIP:
+        check_alive(processes)
+        if patience.has_ended(0):
+            raise DemoFailed(f"no prices of {casino} stored; see {log_path('consume_odds')}")
+        time.sleep(0.2)
+
+
+def request_recommendation(base_url: str, casino: Casino, user_id: int) -> CheckedResponse:
+    asked_at = timezone.now()
     request = urllib.request.Request(f"{base_url}/recommend/{user_id}", headers={"Casino-ID": str(casino.pk)})
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
@@ -61,13 +81,12 @@ def recommend(base_url: str, casino: Casino, user_id: int) -> CheckedResponse:
     except urllib.error.URLError as error:
         raise DemoFailed(f"no recommendation of {casino} for user {user_id}: {error}") from error
     events = next((value for value in body.values() if isinstance(value, list)), [])
-    _check_open(casino, user_id, events)
-    return CheckedResponse(casino, user_id, body, events)
+    return CheckedResponse(casino, user_id, body, events, asked_at)
 
 
 def _check_open(casino: Casino, user_id: int, events: list[dict[str, Any]]) -> None:
-    if len(events) != 3:
-        raise DemoFailed(f"{casino} recommends {len(events)} events to user {user_id} instead of 3")
+    if len(events) != EVENTS_OF_SLIP:
+        raise DemoFailed(f"{casino} recommends {len(events)} events to user {user_id} instead of {EVENTS_OF_SLIP}")
     with use_casino(casino.current, switch=True):
         for event in events:
             teams = {"home_team": event["home_team"], "away_team": event["away_team"]}

@@ -67,7 +67,15 @@ def check(environment):
 def assert_table_is_shown(process):
     out, _ = process.communicate(timeout=300)
     assert process.returncode == 0, out
-    for word in ("Aurora Casino", "Borealis Bets", "Cascade Sportsbook", "inference_score", "all valid", " @ "):
+    for word in (
+        "Aurora Casino",
+        "Borealis Bets",
+        "Cascade Sportsbook",
+        "inference_score",
+        "all valid",
+        " @ ",
+        "prices of Cascade Sportsbook move",
+    ):
         assert word in out
 
 

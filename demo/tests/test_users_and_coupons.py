@@ -6,10 +6,13 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
+from msgspec import UNSET
 
+from demo.bets import liked_bet
 from demo.casino_messages import USERS, casino_messages, scheduled_fixtures
 from demo.casinos import DEMO_CASINOS
 from demo.odds import home_odd
+from recommendations.validation.markets import OddsRow
 
 NOW = datetime(2027, 3, 3, 14, 30, tzinfo=UTC)
 
@@ -17,6 +20,11 @@ NOW = datetime(2027, 3, 3, 14, 30, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def messages():
     return casino_messages(DEMO_CASINOS[0], scheduled_fixtures(NOW), NOW)
+
+
+def markets_of(event):
+    assert isinstance(event.markets, OddsRow)
+    return event.markets.markets
 
 
 def test_coupons_were_bought_in_the_past_on_events_that_had_not_begun(messages):
@@ -49,6 +57,34 @@ def test_users_bet_on_their_favourite_league_far_more_often_than_chance(messages
 
 def test_messages_are_deterministic(messages):
     assert casino_messages(DEMO_CASINOS[0], scheduled_fixtures(NOW), NOW) == messages
+
+
+def test_coupons_of_a_casino_with_markets_name_offered_outcomes_that_users_like():
+    casino = next(each for each in DEMO_CASINOS if each.has_markets)
+    messages = casino_messages(casino, scheduled_fixtures(NOW), NOW)
+    offered = {
+        (event.id, market.market, market.line or UNSET, outcome): Decimal(odd) / 1_000
+        for event in messages.events
+        for market in markets_of(event)
+        for outcome, odd in zip(market.outcomes, market.odds, strict=True)
+    }
+    selections = [(coupon.user_id, each) for coupon in messages.coupons for each in coupon.recommended_events]
+    assert all(offered[each.event_id, each.market, each.line, each.outcome] == each.odd for _, each in selections)
+    liked = [each.outcome in liked_bet(int(user_id)).outcomes for user_id, each in selections]
+    assert sum(liked) / len(liked) > 0.5
+
+
+def test_a_bookmakers_markets_have_a_margin_and_more_is_less_likely():
+    casino = next(each for each in DEMO_CASINOS if each.has_markets)
+    for event in casino_messages(casino, scheduled_fixtures(NOW), NOW).events:
+        overs = [market.odds[0] for market in markets_of(event) if market.market == "TOTALS"]
+        assert overs == sorted(overs)
+        assert all(sum(1_000 / odd for odd in market.odds) > 1.0 for market in markets_of(event))
+
+
+def test_other_casinos_have_an_odd_alone(messages):
+    assert all(event.markets is UNSET for event in messages.events)
+    assert all(each.market is UNSET for coupon in messages.coupons for each in coupon.recommended_events)
 
 
 def test_casinos_share_user_ids_and_have_different_offers():

@@ -17,7 +17,8 @@ from demo.casino_messages import CasinoMessages, casino_messages, scheduled_fixt
 from demo.casinos import DEMO_CASINOS
 from demo.errors import DemoFailed
 from demo.processes import Processes
-from demo.web_server import recommend, start_server
+from demo.sent_prices import SentPrices, sent_messages, wait_until_prices_move
+from demo.web_server import CheckedResponse, recommend, start_server, wait_for_prices
 from ingestion.topics import TOPICS
 from tenants.databases.catalogue import ensure_catalogue
 from tenants.models import Casino
@@ -69,21 +70,35 @@ class Command(BaseCommand):
     def _run(self, console: Console, processes: Processes, *, check: bool, port: int) -> None:
         started = time.monotonic()
         casinos, messages = self._ingest(console, processes)
-        with console.status("Starting the web server"):
-            base_url = start_server(processes, port)
-            requested_at = timezone.now()
-            responses = [recommend(base_url, casino, user_id) for casino in casinos for user_id in EXAMPLE_USERS]
-        console.print(f"[green]✓[/] web server on {base_url}")
+        with_markets = _with_markets(casinos)
+        base_url, requested_at = self._serve_prices(console, processes, with_markets, port=port), timezone.now()
+        responses = [recommend(base_url, casino, user_id) for casino in casinos for user_id in EXAMPLE_USERS]
+        named = [each for each in responses if each.casino == with_markets]
+        _check_prices(named)
         with console.status("Storing the served recommendations"):
             for casino in casinos:
                 steps.wait_until_recommendations_stored(processes, casino, len(EXAMPLE_USERS), since=requested_at)
         console.print(f"[green]✓[/] {len(responses)} recommendations served and stored")
         console.print(output.slips_table([each for each in responses if each.user_id == EXAMPLE_USERS[0]]))
         if check:
+            with console.status("Waiting for prices to move"):
+                _check_prices(
+                    wait_until_prices_move(named, lambda each: recommend(base_url, each.casino, each.user_id))
+                )
             console.print(f"Checked {len(responses)} recommendations in {time.monotonic() - started:.0f} s: all valid.")
             return
-        lines = output.next_steps(base_url, responses[0], casinos[1], LOGIN, login_password())
+        login = {"login": LOGIN, "password": login_password()}
+        lines = output.next_steps(base_url, responses[0], casinos[1], with_markets=with_markets, **login)
         _serve(console, processes, [output.ingestion_summary(messages), "", *lines])
+
+    def _serve_prices(self, console: Console, processes: Processes, with_markets: Casino, *, port: int) -> str:
+        """The URL of the web server, once it recommends bets at prices of the feed."""
+        steps.start_feed(processes, with_markets)
+        with console.status("Starting the web server and the feed of prices"):
+            base_url = start_server(processes, port)
+            wait_for_prices(processes, base_url, with_markets, EXAMPLE_USERS[0])
+        console.print(f"[green]✓[/] web server on {base_url}; prices of {with_markets.name} move")
+        return base_url
 
     def _run_empty(self, console: Console, processes: Processes, *, port: int) -> None:
         with console.status("Starting PostgreSQL, the broker, the consumers and the web server"):
@@ -115,6 +130,16 @@ class Command(BaseCommand):
             steps.wait_until_stored(processes, lambda done, total: progress.update(task, completed=done, total=total))
         console.print("[green]✓[/] all messages stored")
         return casinos, messages
+
+
+def _with_markets(casinos: list[Casino]) -> Casino:
+    return next(casino for casino, wanted in zip(casinos, DEMO_CASINOS, strict=True) if wanted.has_markets)
+
+
+def _check_prices(responses: list[CheckedResponse]) -> None:
+    sent = SentPrices(sent_messages(responses[0].casino.pk))
+    for response in responses:
+        sent.check(response)
 
 
 def _serve(console: Console, processes: Processes, lines: list[str]) -> NoReturn:
