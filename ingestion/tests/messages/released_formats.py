@@ -16,6 +16,7 @@ from tenants.models import Casino
 from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
 
+from .released_markets import MARKET_ROWS, ODDS_FORMS, PRICES, PRODUCER_ROWS, event_messages, odds_messages, selections
 from .schema_changes import alternatives
 
 Message = dict[str, Any]
@@ -26,8 +27,9 @@ _ROWS = {
     "users": "id, name, surname, birth_year, currency, country, gender, timestamp, favorite_sport, favorite_league, "
     "status, status_until, birth_date, stake_limit, limit_left FROM users",
     "events": "id, country, begin_timestamp, end_timestamp, league, sport, odd, home_team, away_team, category, "
-    "status, start_time_tbd, timestamp FROM events",
+    f"status, start_time_tbd, timestamp, (SELECT {MARKET_ROWS} WHERE event_id = events.id) AS markets FROM events",
     "coupons": "id, user_id, stake, timestamp, recommended_events FROM purchased_coupons",
+    "odds": PRODUCER_ROWS,
 }
 
 
@@ -73,7 +75,7 @@ def _rows_of(case: Case) -> list[Message]:
     for row in rows:
         if not has_id:
             del row["id"]
-        if row["timestamp"] >= f"{NOW - timedelta(hours=2):%Y-%m-%dT%H}":
+        if (row["timestamp"] or "") >= f"{NOW - timedelta(hours=2):%Y-%m-%dT%H}":
             del row["timestamp"]
     return rows
 
@@ -95,8 +97,11 @@ _COUPON: Message = {
     "id": 4711, "user_id": 31, "stake": 25.51, "timestamp": "2025-06-02T11:28:00Z",
     "recommended_events": [_MATCH | {"event_id": 7, "odd": 2.69}],
 }  # fmt: skip
-_WHOLE = {"events": _EVENT, "users": _USER, "coupons": _COUPON}
-_BEFORE = {"events": [], "users": [], "coupons": [("users", msgspec.json.encode(_USER).decode())]}
+_WHOLE = {"events": _EVENT, "users": _USER, "coupons": _COUPON, "odds": PRICES}
+_BEFORE = {
+    "events": [], "users": [], "coupons": [("users", msgspec.json.encode(_USER).decode())],
+    "odds": [("events", msgspec.json.encode(_EVENT).decode())],
+}  # fmt: skip
 _LATER = {"timestamp": "2025-07-01T00:00:00Z"}
 _AMOUNTS = (0, 0.01, 1, 10.5, "10.50", "0", "12.345", 99999.99, None)
 _ODDS = (1.001, 1.01, 2, "2.50", 2.6999, 1000, 999999.999, 1, 0, None)
@@ -157,8 +162,10 @@ _FORMS: dict[str, dict[str, list[Any]]] = {
             [_MATCH, _MATCH | {"home_team": ["two", "teams"]}],
             [{"event_id": 7}, _MATCH],
             [{"event_id": 7}],
+            *([selection] for selection in selections(_MATCH)),
         ],
     },
+    "odds": {"event_id": [*_IDS], "timestamp": [*_times(_PAST), None], **ODDS_FORMS},
 }
 
 
@@ -175,10 +182,13 @@ def cases() -> Iterator[Case]:
                 yield _case(f"{field} is {form!r:.60}", topic, whole | {field: form})
         for field, value in _bounds_of_schema(topic):
             yield _case(f"{field} is {value!r:.60}, a bound of the schema", topic, whole | {field: value})
-        yield Case("tombstone by digits", topic, None, str(whole["id"]), _stored(topic))
-        yield Case("tombstone by JSON text", topic, None, f'"{whole["id"]}"', _stored(topic))
-        yield Case("tombstone by a Java long", topic, None, "\0\0\0\0\0\0\0" + chr(whole["id"] % 256), _stored(topic))
+        own_id = whole["event_id" if topic == "odds" else "id"]
+        yield Case("tombstone by digits", topic, None, str(own_id), _stored(topic))
+        yield Case("tombstone by JSON text", topic, None, f'"{own_id}"', _stored(topic))
+        yield Case("tombstone by a Java long", topic, None, "\0\0\0\0\0\0\0" + chr(own_id % 256), _stored(topic))
     yield from _partial_cases()
+    yield from (_case(name, "events", message) for name, message in event_messages(_EVENT))
+    yield from (_case(name, "odds", message, before=_stored("odds")) for name, message in odds_messages())
 
 
 def _partial_cases() -> Iterator[Case]:
