@@ -45,7 +45,7 @@ class Upload(CasinoModel):
     in it.
     """
 
-    door = models.CharField(max_length=10)
+    door = models.CharField(max_length=10)  # the transport
     name = models.CharField(max_length=255)
     topic = models.CharField(max_length=255)
     digest = models.CharField(max_length=64)

@@ -31,7 +31,11 @@ class PartitionOffsetAdmin(CasinoTableAdmin):
 
 @admin.register(Upload)
 class UploadAdmin(CasinoTableAdmin):
-    list_display = ("received_at", "topic", "door", "name", "next_offset")
-    fields = ("received_at", "topic", "door", "name", "digest", "next_offset", "outcomes")
+    list_display = ("received_at", "topic", "transport", "name", "next_offset")
+    fields = ("received_at", "topic", "transport", "name", "digest", "next_offset", "outcomes")
     searched_texts = ("name",)
     ordering = ("-received_at", "id")
+
+    @admin.display(ordering="door")
+    def transport(self, upload: Upload) -> str:
+        return upload.door

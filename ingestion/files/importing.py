@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from ingestion.errors import UnreadableFile
 from ingestion.messages.decoding import Partial, Rejection
-from ingestion.messages.envelope import Door
+from ingestion.messages.envelope import Transport
 from ingestion.messages.file_place import FilePlace
 from ingestion.messages.results import DecodedMessage, MessageResult
 from ingestion.topics import Topic
@@ -28,7 +28,7 @@ VALID, VALID_CHANGE = "valid", "valid change"
 def file_upload(topic: Topic, digest: str, reading: FileReading) -> UploadId:
     """The upload of a file with this digest. A message is identified by the file and its number, however it is read: so
     the numbering is what a repeat must repeat."""
-    return UploadId(Door.FILE, f"{topic.name}:{digest}", topic.name, reading.numbering, digest, reading.digest)
+    return UploadId(Transport.FILE, f"{topic.name}:{digest}", topic.name, reading.numbering, digest, reading.digest)
 
 
 class FileImport:
@@ -100,7 +100,7 @@ class FileImport:
         return UploadStore(
             self._topic,
             self._casino,
-            Door.FILE,
+            Transport.FILE,
             upload=self._upload,
             received_at=self._received_at,
             report_rejected=report.write,

@@ -20,7 +20,7 @@ from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import CouponRow, Selection, UnreadSelection, require_selections
 
 from .decoding import Rejection, TimeBounds, given_id, rejection_of, time_in_json
-from .envelope import Door, Envelope
+from .envelope import Envelope, Transport
 from .formats import RawCouponMessage, SelectionMessage
 
 _CACHED_SELECTIONS, _CACHED_BYTES = 32_768, 1_024  # longer ones would fill the memory
@@ -44,9 +44,9 @@ class _DecodedSelection(msgspec.Struct, frozen=True):
 
 
 _NOTHING_IDENTIFIES = {
-    Door.HTTP: "is required without an Idempotency-Key: a repeat would count the coupon twice",
-    Door.FILE: "is required: an earlier import of this file numbered its messages by another `each` or format, so that "
-    "the coupon might count twice. Map an id, or import as the first time",
+    Transport.HTTP: "is required without an Idempotency-Key: a repeat would count the coupon twice",
+    Transport.FILE: "is required: an earlier import of this file numbered its messages by another `each` or format, so "
+    "that the coupon might count twice. Map an id, or import as the first time",
 }
 
 _DECODE_COUPON = msgspec.json.Decoder(RawCouponMessage).decode
@@ -70,7 +70,7 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
         raise _invalid_row(decoded)
     source = envelope.source if message.id is None else None
     if source == "":
-        raise InvalidRow("missing", "id", _NOTHING_IDENTIFIES[envelope.place.door])
+        raise InvalidRow("missing", "id", _NOTHING_IDENTIFIES[envelope.place.transport])
     return CouponRow(
         id=given_id("id", message.id),
         user_id=own_id("user_id", message.user_id),

@@ -23,7 +23,7 @@ _QUOTED_ID = re.compile(rb'\s*("?)([0-9]+)\1\s*')
 _HEADERS = methodcaller("headers")
 
 
-class Door(StrEnum):
+class Transport(StrEnum):
     """How a message comes in."""
 
     KAFKA = "kafka"
@@ -31,7 +31,8 @@ class Door(StrEnum):
     FILE = "file"
 
 
-class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+# The name in parked messages and dead letters stays that of the release that wrote the first of them.
+class Place(msgspec.Struct, frozen=True, omit_defaults=True, rename={"transport": "door"}):
     """The origin of a message, and its sending time (Unix milliseconds; 0: unknown).
 
     In Kafka its cluster, topic, partition and offset; time and `topic_id` (empty if the broker has none) distinguish it
@@ -46,21 +47,21 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     offset: int
     sent_at: int
     topic_id: str = ""
-    door: Door = Door.KAFKA
+    transport: Transport = Transport.KAFKA
 
     @classmethod
-    def in_upload(cls, door: Door, topic: str, upload: str, number: int) -> Self:
-        return cls("", topic, 0, number, 0, upload, door)
+    def in_upload(cls, transport: Transport, topic: str, upload: str, number: int) -> Self:
+        return cls("", topic, 0, number, 0, upload, transport)
 
     @property
     def source(self) -> str:
         """Identifies the message whenever it is delivered; empty if nothing does."""
-        return str(self) if self.door is Door.KAFKA or self.topic_id else ""
+        return str(self) if self.transport is Transport.KAFKA or self.topic_id else ""
 
     def __str__(self) -> str:
-        if self.door is Door.KAFKA:
+        if self.transport is Transport.KAFKA:
             return f"{self.cluster}/{self.topic}/{self.partition}/{self.offset}@{self.sent_at}"
-        return f"{self.door}:{self.topic}/{self.topic_id}/{self.offset}"
+        return f"{self.transport}:{self.topic}/{self.topic_id}/{self.offset}"
 
 
 class Envelope(msgspec.Struct):

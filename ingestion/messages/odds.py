@@ -19,7 +19,7 @@ from recommendations.validation.status_words import NO_WORDS
 
 from .decoding import Rejection, TimeBounds, not_ahead, parse_time, sent_time
 from .encodings import parse_key
-from .envelope import Door, Envelope
+from .envelope import Envelope, Transport
 from .field_scan import scan_fields
 from .market_parts import ReadMarkets, read_each, read_markets
 from .odds_fields import Heartbeat, RawOdds, ReadOdds, read_odds_fields
@@ -109,14 +109,14 @@ def _heard(message: ReadOdds | RawOdds, envelope: Envelope, sent_at: datetime) -
     status = producer_status(told) if isinstance(told, str) and told.strip() else ""
     beat = message.heartbeat
     is_heartbeat = isinstance(beat, Heartbeat) or beat is True or status == "UP"
-    if envelope.place.door is not Door.KAFKA and not is_heartbeat and status != "DOWN":
+    if envelope.place.transport is not Transport.KAFKA and not is_heartbeat and status != "DOWN":
         return None
     is_incomplete = isinstance(beat, Heartbeat) and beat.complete is False
     return Heard(_partition(envelope), sent_at, is_heartbeat, status == "DOWN", is_incomplete)
 
 
 def _partition(envelope: Envelope) -> int:
-    return envelope.place.partition if envelope.place.door is Door.KAFKA else BY_UPLOAD
+    return envelope.place.partition if envelope.place.transport is Transport.KAFKA else BY_UPLOAD
 
 
 def _named_events(envelope: Envelope) -> list[OwnId]:

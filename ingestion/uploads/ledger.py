@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from ingestion.errors import UploadChanged, UploadInProgress, UploadReadOtherwise
-from ingestion.messages.envelope import Door
+from ingestion.messages.envelope import Transport
 from ingestion.messages.results import DecodedMessage, MessageResult
 from ingestion.storing.ledger import OutcomeCount, write_counts
 from tenants.routing.connections import casino_connection, execute, query
@@ -34,14 +34,14 @@ _HALF = 32  # characters of a digest of 64
 
 
 class UploadId(msgspec.Struct, frozen=True):
-    """An upload's name within its door, and the digest of all that a repeat must repeat.
+    """An upload's name within its transport, and the digest of all that a repeat must repeat.
 
     `reading` is the digest of what makes its messages, such as a mapping, which may change between two tries; empty for
     messages in the usual format. `place_id` tells its messages from those of other uploads for ever, also once it is
     forgotten; empty if nothing does.
     """
 
-    door: Door
+    transport: Transport
     name: str
     topic: str
     digest: str
@@ -82,7 +82,7 @@ class UploadLedger:
     def __init__(self, upload: UploadId, received_at: datetime, total: int = 0) -> None:
         self._upload = upload
         with casino_connection().cursor() as cursor:
-            cursor.execute(_LOCK_AND_READ, [f"{upload.door}:{upload.name}", upload.door, upload.name])
+            cursor.execute(_LOCK_AND_READ, [f"{upload.transport}:{upload.name}", upload.transport, upload.name])
             [(is_locked,)] = cursor.fetchall()
             cursor.nextset()
             rows = cursor.fetchall()
@@ -100,10 +100,10 @@ class UploadLedger:
 
     def write(self, results: Sequence[MessageResult], counts: Iterable[OutcomeCount], now: datetime) -> None:
         upload, progress = self._upload, self.progress
-        if upload.door is Door.HTTP:
+        if upload.transport is Transport.HTTP:
             progress.outcomes.add(sorted(results, key=lambda each: each.envelope.place.offset))
         outcomes = msgspec.json.encode(progress.outcomes).decode()
-        row = [upload.door, upload.name, upload.topic, upload.stored_digest, progress.next_offset, outcomes]
+        row = [upload.transport, upload.name, upload.topic, upload.stored_digest, progress.next_offset, outcomes]
         execute(_WRITE, [*row, progress.received_at])
         write_counts(upload.topic, counts, now)
 
@@ -117,13 +117,13 @@ def require_same(upload: UploadId, progress: Progress) -> None:
 
 
 def find_progress(upload: UploadId) -> Progress | None:
-    """What is stored in the current casino of the upload with this name and door, with any contents."""
-    return _progress(query(_READ, [upload.door, upload.name]))
+    """What is stored in the current casino of the upload with this name and transport, with any contents."""
+    return _progress(query(_READ, [upload.transport, upload.name]))
 
 
 def restart_upload(upload: UploadId) -> None:
     """Let the current casino store the upload from its beginning, as it is read now. The time of its receipt stays."""
-    execute(_RESTART, [upload.stored_digest, upload.door, upload.name])
+    execute(_RESTART, [upload.stored_digest, upload.transport, upload.name])
 
 
 def prune_uploads(before: datetime, limit: int) -> int:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from django.utils import timezone
 
 from ingestion.errors import UploadReadOtherwise
-from ingestion.messages.envelope import Door
+from ingestion.messages.envelope import Transport
 from ingestion.messages.results import MessageResult
 from ingestion.storing.transaction import REPEATED
 from ingestion.topics import Topic
@@ -29,7 +29,7 @@ def request_upload(topic: Topic, key: str, *parts: bytes, reading: str = "") -> 
         digest.update(len(part).to_bytes(8))
         digest.update(part)
     found = digest.hexdigest()
-    return UploadId(Door.HTTP, key, topic.name, found, f"{key}.{found[:16]}", reading)
+    return UploadId(Transport.HTTP, key, topic.name, found, f"{key}.{found[:16]}", reading)
 
 
 def find_earlier_outcomes(upload: UploadId) -> list[ItemOutcome] | None:
@@ -59,7 +59,7 @@ def store_request(
         received_at, done = progress.received_at, progress.next_offset
         if done >= len(messages):
             return list(progress.outcomes)
-    store = UploadStore(topic, casino, Door.HTTP, upload=upload, received_at=received_at, total=len(messages))
+    store = UploadStore(topic, casino, Transport.HTTP, upload=upload, received_at=received_at, total=len(messages))
     results: list[MessageResult] = []
     for start in range(0, len(messages), CHUNK):
         if chunk := messages[max(start, done) : start + CHUNK]:

@@ -12,7 +12,7 @@ from ingestion import metrics
 from ingestion.catalogue import stored_odd_format
 from ingestion.mappings.status_words import stored_words
 from ingestion.messages.decoding import Rejection, TimeBounds
-from ingestion.messages.envelope import CASINO_HEADER, Door, Envelope, Headers, Place
+from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place, Transport
 from ingestion.messages.file_place import FilePlace
 from ingestion.messages.partial_formats import PartialFormat
 from ingestion.messages.reading import read_message, removed_as_of, with_problems
@@ -58,7 +58,7 @@ class UploadStore:
         self,
         topic: Topic,
         casino: Casino,
-        door: Door,
+        transport: Transport,
         *,
         upload: UploadId | None,
         received_at: datetime,
@@ -66,7 +66,7 @@ class UploadStore:
         total: int = 0,
     ) -> None:
         self.progress: Progress | None = None  # after the last chunk; None without an `upload`
-        self._topic, self._casino, self._door = topic, casino, door
+        self._topic, self._casino, self._transport = topic, casino, transport
         self._upload, self._received_at, self._total = upload, received_at, total
         self._report_rejected = report_rejected
         self._headers: Headers = [(CASINO_HEADER, str(casino.pk).encode())]
@@ -102,7 +102,7 @@ class UploadStore:
 
     def _decode(self, message: UploadedMessage, bounds: TimeBounds) -> DecodedMessage:
         place_id = "" if self._upload is None else self._upload.place_id
-        place = Place.in_upload(self._door, self._topic.name, place_id, message.number)
+        place = Place.in_upload(self._transport, self._topic.name, place_id, message.number)
         envelope = Envelope(place, self._casino.pk, message.key, message.value, self._headers)
         if message.problem:
             return DecodedMessage(envelope, self._rejected(envelope, bounds, message.problem))

@@ -9,7 +9,7 @@ from ingestion.dead_letters.content import columns_of, envelope_of
 from ingestion.dead_letters.write import DeadLetters
 from ingestion.kafka.client import client_config
 from ingestion.messages.decoding import Rejection
-from ingestion.messages.envelope import Door, Envelope, Place
+from ingestion.messages.envelope import Envelope, Place, Transport
 from ingestion.messages.results import MessageResult
 from ingestion.models import DeadLetter, PartitionOffset
 from ingestion.tests.decoded_messages import envelope_of as sent_envelope
@@ -135,7 +135,7 @@ def test_dead_letter_whose_detail_is_no_text_of_postgresql_is_stored(casino_a, t
 
 
 def test_messages_that_nothing_identifies_are_a_dead_letter_each(casino_a):
-    place = Place.in_upload(Door.HTTP, "coupons", "", 0)
+    place = Place.in_upload(Transport.HTTP, "coupons", "", 0)
     envelope = Envelope(place, 1, None, b"{", [CASINO])
     with use_casino(casino_a.current):
         for _ in range(2):

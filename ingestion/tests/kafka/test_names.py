@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from ingestion.dead_letters.replay import replay
 from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.maintenance.expiry import CouponExpiry
-from ingestion.messages.envelope import Door
+from ingestion.messages.envelope import Transport
 from ingestion.messages.results import MessageResult
 from ingestion.models import DeadLetter, MessageCount, PartitionOffset
 from ingestion.producers.sender import Sender
@@ -133,11 +133,11 @@ def test_ledger_has_the_names_on_the_broker_and_people_read_those_without_prefix
 
 
 @pytest.mark.django_db(**IN_PROCESSES)
-def test_coupons_of_each_door_that_wait_with_a_prefix_expire(two_on_one_broker, installation, casino_a):
+def test_coupons_of_each_transport_that_wait_with_a_prefix_expire(two_on_one_broker, installation, casino_a):
     def expired():
         found: list[MessageResult] = []
         CouponExpiry(COUPONS, CasinoStore(COUPONS, found.extend)).step(timezone.now() + timedelta(days=8))
-        return {result.envelope.place.door: result.outcome for result in found}
+        return {result.envelope.place.transport: result.outcome for result in found}
 
     with installation(PREFIX):
         send(COUPONS, [(1, coupon(user_id=404))])
@@ -146,4 +146,4 @@ def test_coupons_of_each_door_that_wait_with_a_prefix_expire(two_on_one_broker, 
         uploaded = [UploadedMessage(0, msgspec.json.encode(coupon(user_id=404)))]
         with use_casino(casino_a.current):
             store_request(casino=casino_a, topic=COUPONS, upload=upload, messages=uploaded)
-        assert expired() == {Door.KAFKA: "unknown_user", Door.HTTP: "unknown_user"}
+        assert expired() == {Transport.KAFKA: "unknown_user", Transport.HTTP: "unknown_user"}

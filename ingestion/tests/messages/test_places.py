@@ -1,20 +1,20 @@
-"""Places: where a message came from, through any door, and what identifies it."""
+"""Places: where a message came from, through any transport, and what identifies it."""
 
 from typing import Any
 
 import msgspec
 
-from ingestion.messages.envelope import ORIGIN_HEADER, Door, Envelope, Headers, Place, pack, unpack
+from ingestion.messages.envelope import ORIGIN_HEADER, Envelope, Headers, Place, Transport, pack, unpack
 from ingestion.tests.decoded_messages import read
 from ingestion.tests.sample_messages import coupon
 from ingestion.topics import COUPONS
 
 IN_KAFKA = Place("here", "coupons", 2, 17, 1_760_000_000_000)
-IN_REQUEST = Place.in_upload(Door.HTTP, "coupons", "order-5.0123", 17)
-WITHOUT_KEY = Place.in_upload(Door.HTTP, "coupons", "", 17)
+IN_REQUEST = Place.in_upload(Transport.HTTP, "coupons", "order-5.0123", 17)
+WITHOUT_KEY = Place.in_upload(Transport.HTTP, "coupons", "", 17)
 
 
-def test_a_place_in_kafka_is_written_as_before_there_were_other_doors():
+def test_a_place_in_kafka_is_written_as_before_there_were_other_transports():
     assert str(IN_KAFKA) == IN_KAFKA.source == "here/coupons/2/17@1760000000000"
     assert msgspec.json.decode(msgspec.json.encode(IN_KAFKA)) == {
         "cluster": "here",
@@ -25,9 +25,14 @@ def test_a_place_in_kafka_is_written_as_before_there_were_other_doors():
     }
 
 
-def test_doors_are_told_apart():
-    in_file = Place.in_upload(Door.FILE, "coupons", "order-5.0123", 17)
+def test_transports_are_told_apart():
+    in_file = Place.in_upload(Transport.FILE, "coupons", "order-5.0123", 17)
     assert [str(IN_REQUEST), str(in_file)] == ["http:coupons/order-5.0123/17", "file:coupons/order-5.0123/17"]
+
+
+def test_the_transport_of_a_packed_message_has_the_name_that_earlier_releases_read():
+    packed = pack(Envelope(IN_REQUEST, 1, None, b"{}", []))
+    assert msgspec.msgpack.decode(packed)["place"]["door"] == "http"
 
 
 def test_a_request_without_a_key_identifies_no_message():

@@ -1,4 +1,4 @@
-"""A casino's option `odd_format` holds for its messages without one, through each door, and for no other casino's."""
+"""A casino's option `odd_format` holds for its messages without one, by each transport, and for no other casino's."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,7 +1,7 @@
-"""All rows of a casino's database in a form that is equal for equal messages of any door.
+"""All rows of a casino's database in a form that is equal for equal messages of any transport.
 
 The numbers that stand for texts are replaced by these texts, and teams by their names. Left out are the numbers of
-sequences, the times of storing, and what tells of the door itself.
+sequences, the times of storing, and what tells of the transport itself.
 """
 
 from typing import Any
@@ -17,12 +17,12 @@ from recommendations.text_ids import is_text_id
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
-OF_THE_DOOR: set[type[Model]] = {PartitionOffset, Upload, DeadLetter}
+OF_THE_TRANSPORT: set[type[Model]] = {PartitionOffset, Upload, DeadLetter}
 # The versions of the offer count its transactions; outcomes are counted by the hour.
 OF_THE_MOMENT: set[type[Model]] = {OfferVersion, OfferChange, PriceVersion, MessageCount}
 KEEP_THEIR_ID = {"users", "events", "purchased_coupons"}
 TIMES_OF_STORING = {"stored_at", "learnt_at", "added_at", "waiting_since", "last_updated"}
-ABOUT_THE_DOOR = {"message"}
+ABOUT_THE_TRANSPORT = {"message"}
 
 Rows = dict[str, list[str]]
 
@@ -32,7 +32,7 @@ def comparable_rows(casino: Casino) -> Rows:
     with use_casino(casino.current):
         translation = _Translation()
         models = [each for app in settings.CASINO_APPS for each in apps.get_app_config(app).get_models()]
-        compared = [each for each in models if each not in OF_THE_DOOR | OF_THE_MOMENT]
+        compared = [each for each in models if each not in OF_THE_TRANSPORT | OF_THE_MOMENT]
         return {each._meta.db_table: sorted(translation.rows(each)) for each in compared}
 
 
@@ -45,7 +45,7 @@ class _Translation:
 
     def rows(self, model: type[Model]) -> list[str]:
         table = model._meta.db_table
-        left_out = TIMES_OF_STORING | ABOUT_THE_DOOR | (set() if table in KEEP_THEIR_ID else {"id"})
+        left_out = TIMES_OF_STORING | ABOUT_THE_TRANSPORT | (set() if table in KEEP_THEIR_ID else {"id"})
         columns = [field.attname for field in model._meta.concrete_fields if field.attname not in left_out]
         return [str(self._row(model, dict(zip(columns, row, strict=True)))) for row in _all(model, columns)]
 

@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from ingestion.errors import UploadChanged
-from ingestion.messages.envelope import Door
+from ingestion.messages.envelope import Transport
 from ingestion.tests.sample_messages import coupon, without
 from ingestion.topics import COUPONS
 from ingestion.uploads.ledger import UploadId, find_progress
@@ -14,7 +14,7 @@ from recommendations.models import PurchasedCoupon
 from recommendations.tests.factories import UserFactory
 from tenants.routing.context import use_casino
 
-UPLOAD = UploadId(Door.HTTP, "a", COUPONS.name, "0" * 64, "a.0")
+UPLOAD = UploadId(Transport.HTTP, "a", COUPONS.name, "0" * 64, "a.0")
 MESSAGES = [
     UploadedMessage(number, msgspec.json.encode(value))
     for number, value in enumerate([coupon(), without(coupon(), "stake"), coupon(), coupon()])
@@ -27,7 +27,7 @@ def two(casino_a):
     with use_casino(casino_a.current):
         UserFactory(id=7)
     now = timezone.now()
-    return [UploadStore(COUPONS, casino_a, Door.HTTP, upload=UPLOAD, received_at=now) for _ in range(2)]
+    return [UploadStore(COUPONS, casino_a, Transport.HTTP, upload=UPLOAD, received_at=now) for _ in range(2)]
 
 
 def outcomes(results):
@@ -59,17 +59,17 @@ def test_other_contents_of_the_same_name_are_refused_also_when_they_come_between
     first, _ = two
     first.store(MESSAGES[:1], timezone.now())
     other = msgspec.structs.replace(UPLOAD, digest="1" * 64)
-    store = UploadStore(COUPONS, casino_a, Door.HTTP, upload=other, received_at=timezone.now())
+    store = UploadStore(COUPONS, casino_a, Transport.HTTP, upload=other, received_at=timezone.now())
     with pytest.raises(UploadChanged):
         store.store(MESSAGES, timezone.now())
     with use_casino(casino_a.current):
         assert PurchasedCoupon.objects.count() == 1
 
 
-def test_an_upload_of_the_same_name_through_another_door_is_another_one(two, casino_a):
+def test_an_upload_of_the_same_name_through_another_transport_is_another_one(two, casino_a):
     first, _ = two
     first.store(MESSAGES, timezone.now())
-    in_file = msgspec.structs.replace(UPLOAD, door=Door.FILE)
+    in_file = msgspec.structs.replace(UPLOAD, transport=Transport.FILE)
     with use_casino(casino_a.current):
         assert find_progress(in_file) is None
         assert find_progress(UPLOAD) is not None

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.messages.decoding import Rejection
-from ingestion.messages.envelope import Door, Envelope, Place
+from ingestion.messages.envelope import Envelope, Place, Transport
 from ingestion.messages.results import MessageResult
 from ingestion.uploads.outcomes import ItemOutcome, StoredOutcomes, decode_outcomes
 
 MESSAGES = 10_000
-PLACE = Place.in_upload(Door.HTTP, "users", "a", 0)
+PLACE = Place.in_upload(Transport.HTTP, "users", "a", 0)
 WORDS = st.text(st.characters(codec="ascii", categories=["Ll"]), min_size=1, max_size=8)
 
 

@@ -1,4 +1,4 @@
-"""The same messages through each door leave the same rows."""
+"""The same messages through each transport leave the same rows."""
 
 from typing import Any
 
@@ -82,13 +82,13 @@ def _named(value, texts):
 
 
 @pytest.mark.parametrize("send", [by_array, by_lines, by_file])
-def test_each_door_stores_the_same_rows(casino_a, casino_b, tmp_path, monkeypatch, send):
+def test_each_transport_stores_the_same_rows(casino_a, casino_b, tmp_path, monkeypatch, send):
     monkeypatch.chdir(tmp_path)
     for name, messages in MESSAGES.items():
         by_kafka(casino_a, TOPICS[name], messages)
         send(casino_b, TOPICS[name], messages)
-    of_kafka, of_door = rows(casino_a), rows(casino_b)
-    assert of_door == of_kafka
+    of_kafka, of_transport = rows(casino_a), rows(casino_b)
+    assert of_transport == of_kafka
     assert {name: len(found) for name, found in of_kafka.items()} == {
         "Event": 3,
         "User": 2,

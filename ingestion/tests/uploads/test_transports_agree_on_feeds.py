@@ -1,4 +1,4 @@
-"""Each door leaves the same rows of a feed that a shipped mapping reads: of UUIDs, tennis and curling, BTC and KWD."""
+"""Each transport leaves the same rows of a feed with a shipped mapping: of UUIDs, tennis and curling, BTC and KWD."""
 
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,7 @@ from ingestion.tests.api.conftest import LINES, Sender
 from ingestion.tests.closing_messages import NOW, ahead
 from ingestion.tests.decoded_messages import decoded_messages, envelope_of
 from ingestion.tests.manage_processes import IN_PROCESSES
-from ingestion.tests.uploads.test_doors_agree import rows
+from ingestion.tests.uploads.test_transports_agree import rows
 from ingestion.topics import COUPONS, TOPICS
 from recommendations.models import Event, PurchasedCoupon, User
 from tenants.models import Casino
@@ -87,7 +87,7 @@ def by_file(casino: Casino, mapping: str, documents: list[dict[str, Any]]) -> No
 
 
 @pytest.mark.parametrize("send", [by_lines, by_file])
-def test_each_door_stores_the_same_rows_of_a_feed(casino_a, casino_b, tmp_path, monkeypatch, send):
+def test_each_transport_stores_the_same_rows_of_a_feed(casino_a, casino_b, tmp_path, monkeypatch, send):
     monkeypatch.chdir(tmp_path)
     for casino in (casino_a, casino_b):
         casino.options = {"catalogue": {"currency_decimals": {"BTC": 8}}}

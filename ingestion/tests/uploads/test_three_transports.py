@@ -83,7 +83,7 @@ def by_file(casino: Casino, topic: str, documents: list[Any], *, again: bool) ->
     )
 
 
-DOORS: dict[str, Callable[..., None]] = {"Kafka": by_kafka, "HTTP": by_http, "file": by_file}
+TRANSPORTS: dict[str, Callable[..., None]] = {"Kafka": by_kafka, "HTTP": by_http, "file": by_file}
 
 
 def _lines(documents: list[Any]) -> bytes:
@@ -93,7 +93,7 @@ def _lines(documents: list[Any]) -> bytes:
 @pytest.fixture
 def casinos(real_databases: None, broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Casino]:
     monkeypatch.chdir(tmp_path)
-    made = dict(zip(DOORS, store_casinos(DOORS), strict=True))
+    made = dict(zip(TRANSPORTS, store_casinos(TRANSPORTS), strict=True))
     options = feed.OPTIONS | {"mapping": MAPPINGS}
     for casino in made.values():
         configure(
@@ -107,9 +107,9 @@ def casinos(real_databases: None, broker: str, tmp_path: Path, monkeypatch: pyte
 
 
 def send_all(casinos: dict[str, Casino], *, again: bool = False) -> None:
-    for door, casino in casinos.items():
+    for transport, casino in casinos.items():
         for topic, documents in FEED.items():
-            DOORS[door](casino, topic, documents, again=again)
+            TRANSPORTS[transport](casino, topic, documents, again=again)
         with use_casino(casino.current):
             assert merge_casino_sums()
             merge_user_tallies(list(User.objects.values_list("pk", flat=True)))
@@ -143,7 +143,7 @@ def dead_letters(casino: Casino) -> set[str]:
 
 
 @pytest.mark.exhaustive
-def test_three_doors_leave_equal_databases_and_recommendations(casinos, client, settings):
+def test_three_transports_leave_equal_databases_and_recommendations(casinos, client, settings):
     settings.RECSYS_OPEN_API = False
     send_all(casinos)
     of_kafka, of_http, of_file = map(comparable_rows, casinos.values())
