@@ -12,6 +12,8 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
+from ingestion.topics import TOPICS
+
 PROJECT = Path(settings.BASE_DIR)
 UNITS = sorted((PROJECT / "deploy" / "systemd").iterdir())
 PROGRAMS = "/opt/recsys/.venv/bin/"
@@ -46,7 +48,7 @@ def test_commands_of_the_units_exist_and_accept_their_options(unit):
         assert program.startswith(PROGRAMS)
         if arguments[0] != "manage.py":
             continue
-        for topic in ("events", "coupons", "users", "recommendations") if "%i" in arguments[1] else ("",):
+        for topic in TOPICS if "%i" in arguments[1] else ("",):
             name = arguments[1].replace("%i", topic)
             command = load_command_class(get_commands()[name], name)
             command.create_parser("manage.py", name).parse_args(arguments[2:])
@@ -81,6 +83,17 @@ def test_compose_with_a_login_for_kafka_changes_all_services_of_this_image_and_k
         assert set(service["secrets"]) == set(login["secrets"])
         files = {value for name, value in service["environment"].items() if name.endswith("_FILE")}
         assert files == {f"/run/secrets/{name}" for name in service["secrets"]}
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_each_topic_has_its_consumer_in_compose_and_as_a_unit(topic):
+    services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
+    program, path, command, *options = services[f"consume_{topic}"]["command"]
+    assert (program, path, command) == ("python", "manage.py", f"consume_{topic}")
+    assert options == ["--heartbeat", "/tmp/heartbeat"]  # which the probe of the service reads
+    for name in ("docs/operations.md", "deploy/systemd/recsys-consume@.service"):
+        assert f"recsys-consume@{topic}" in (PROJECT / name).read_text()
+    assert f"consume_{topic}" in (PROJECT / "README.md").read_text()
 
 
 def test_compose_passes_every_variable_that_its_database_script_reads():
