@@ -53,10 +53,13 @@ class Gate:
         return refusals
 
     def main_refusal(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Refusal:
-        """The most frequent refusal of an event's outcomes, or of its lines; `CLOSED` for an event without any."""
+        """The most frequent refusal of an event's outcomes, or of its lines; `CLOSED` for an event without any. Markets
+        that the request did not ask for count only if there are no others."""
         of_outcomes = self.refusals(prices, lines, is_live=is_live, full=full).tolist()
         of_lines = self._refusals_of_lines(prices, lines, is_live=is_live, full=full).tolist()
-        [(refusal, _)] = Counter(of_outcomes or of_lines or [Refusal.CLOSED]).most_common(1)
+        found = of_outcomes or of_lines or [Refusal.CLOSED]
+        asked = [refusal for refusal in found if refusal != Refusal.NOT_REQUESTED]
+        [(refusal, _)] = Counter(asked or found).most_common(1)
         return Refusal(refusal)
 
     def _refusals_of_lines(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Reasons:

@@ -132,6 +132,14 @@ def test_options_and_filters_close_prices(options, reason):
     assert [each.reason for each in served.passed_over] == [reason]
 
 
+def test_a_suspended_market_that_was_asked_for_is_the_reason_though_others_have_more_outcomes():
+    [event] = EventFactory.create_batch(1)
+    market(event.pk)
+    market(event.pk, TOTALS, name="TOTALS", line="2.5", status="suspended")
+    served = slip(filters=RequestFilters(markets=frozenset({"TOTALS"})))
+    assert [each.reason for each in served.passed_over] == ["suspended"]
+
+
 def test_bounds_include_their_ends_and_markets_that_are_allowed_stay():
     [event] = EventFactory.create_batch(1)
     market(event.pk)
