@@ -196,4 +196,5 @@ def test_named_bets_and_events_that_were_passed_over_are_shown(staff, filled, ca
     page = text_of(staff, f"{URL}?user=1")
     assert "TOTALS 2.5" in page
     assert "PREMATCH" in page
+    assert f'/casinos/1/prices/?event={first.pk}">all prices' in page
     assert f'/casinos/1/prices/?event={second.pk}">Event {second.pk}</a>: suspended' in page

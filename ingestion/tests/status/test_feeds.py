@@ -1,11 +1,12 @@
 """The feeds of prices in `ingestion_status`."""
 
 import json
+from io import StringIO
 
 import msgspec
 import pytest
+from django.core.management import call_command
 
-from ingestion.management.commands.ingestion_status import _feeds
 from ingestion.status.report import casino_status
 from recommendations.tests.prices.market_rows import LIVE, PREMATCH, heard, producer
 from recommendations.validation.markets import BY_UPLOAD
@@ -37,9 +38,10 @@ def test_the_casinos_option_says_when_a_feed_is_silent(with_feeds, now):
     assert [each.state for each in casino_status(with_feeds, now, []).feeds] == ["open", "open"]
 
 
-def test_text_has_a_line_for_each_producer(with_feeds, casino_b, now):
-    text = _feeds([casino_status(casino, now, []) for casino in (with_feeds, casino_b)])
-    head, live, prematch = text.splitlines()
+def test_command_prints_a_line_for_each_producer(with_feeds, casino_b, broker):
+    out = StringIO()
+    call_command("ingestion_status", stdout=out)
+    head, live, prematch = out.getvalue().split("\n\n")[-1].splitlines()
     assert head.split()[:3] == ["casino", "producer", "state"]
     assert live.split()[:5] == ["1", "LIVE", "silent", "75", "s"]
     assert prematch.split()[:3] == ["1", "PREMATCH", "open"]
