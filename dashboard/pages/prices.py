@@ -23,6 +23,7 @@ from .base import open_casino, render_page
 
 EVENTS_A_PAGE = 20
 LINES_A_PAGE = 50
+NAMES = 200  # of markets, to choose from
 _MOST_PAGES = 100
 
 
@@ -59,7 +60,14 @@ def _ladder(request: HttpRequest, ladder: Ladder) -> dict[str, Any]:
     code = code if code in ladder.counts else ""
     lines = [each for each in ladder.lines if _is_shown(each, market, code)]
     shown = Paginator(lines, LINES_A_PAGE).get_page(request.GET.get("page"))
-    return {"ladder": ladder, "counts": ladder.counts.most_common(), "market": market, "code": code, "shown": shown}
+    return {
+        "ladder": ladder,
+        "counts": ladder.counts.most_common(),
+        "names": list(dict.fromkeys(each.market for each in ladder.lines))[:NAMES],
+        "market": market,
+        "code": code,
+        "shown": shown,
+    }
 
 
 def _is_shown(line: LadderLine, market: str, code: str) -> bool:

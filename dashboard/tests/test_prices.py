@@ -113,6 +113,7 @@ def test_ladder_is_filtered_by_market_and_state(staff, match, casino_a):
     assert [each[:2] for each in lines(staff, code="suspended")] == [("TOTALS", "2.5")]
     assert len(lines(staff, code="\0")) == 3
     assert lines(staff, market="nothing") == []
+    assert staff.get(URL, {"event": EVENT, "market": "TOT"}).context["names"] == ["1X2", "TOTALS"]
 
 
 def test_a_large_event_is_paged_and_takes_the_same_number_of_queries(staff, match, casino_a):

@@ -1,10 +1,19 @@
 """Accessibility: small screens, dark theme, keyboard, screen readers."""
 
+from datetime import UTC, datetime
+
 import pytest
+
+from recommendations.models import Event, MarketStatus, Producer
+from recommendations.tests.prices.market_rows import LIVE, heard, market
+from tenants.routing.context import use_casino
 
 from .conftest import log_in
 
-PAGES = ("/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/try/?user=1", "/casinos/1/configuration/", "/casino/")
+PAGES = (
+    "/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/try/?user=1", "/casinos/1/prices/", "/casinos/1/feeds/",
+    "/casinos/1/configuration/", "/casino/",
+)  # fmt: skip
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 LONG = "<img src=x onerror=alert(1)> " + "Wide" * 15
 
@@ -34,15 +43,30 @@ UNNAMED = """() => [...document.querySelectorAll("input:not([type=hidden]), sele
     && !each.textContent.trim()).map(each => each.outerHTML.slice(0, 80))"""
 
 
+@pytest.fixture
+def ladder(casinos):
+    """The page of an event of casino 1 with prices in every state, by feeds in every state."""
+    with use_casino(casinos[0].current):
+        event_id = Event.objects.order_by("pk")[0].pk
+        for status in MarketStatus.values:
+            market(event_id, name=status.upper(), status=status)
+        market(event_id, {"YES": 1.5, "NO": 0.0}, name="OLD", as_of=datetime(2026, 1, 1, tzinfo=UTC))
+        market(event_id, name="BY LIVE", code=LIVE)
+        heard(LIVE, partition=1, seconds_ago=60)
+        Producer.objects.create(code=2, name="BY HAND", closed_by_hand=True)
+        Producer.objects.create(code=3, name="DOWN", is_down=True)
+    return f"/casinos/1/prices/?event={event_id}"
+
+
 @pytest.mark.parametrize(
     "viewport", [pytest.param(PHONE, id="phone"), pytest.param(DESK, id="desk", marks=pytest.mark.exhaustive)]
 )
-def test_every_page_fits_the_screen_with_enough_contrast_and_named_controls(open_page, casinos, viewport):
+def test_every_page_fits_the_screen_with_enough_contrast_and_named_controls(open_page, casinos, ladder, viewport):
     casinos[1].name = LONG[:100]
     casinos[1].save()
     page = open_page(viewport=viewport)
     log_in(page)
-    for path in PAGES:
+    for path in (*PAGES, ladder):
         page.goto(path)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
