@@ -1,9 +1,15 @@
 """Each shipped mapping of markets, with made-up documents in the shape of its feed, through validation into rows."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
-from recommendations.models import Event
+from recommendations.models import Event, User
 from recommendations.models import Feed as StoredFeed
+from recommendations.tests.factories import UserFactory
+from recommendations.tests.recommend import recommend
+from tenants.models import Casino
 from tenants.routing.context import use_casino
 
 from .shipped_feed import ShippedFeed
@@ -22,7 +28,7 @@ def uof(feed: ShippedFeed, name: str, *edits: tuple[str, str]) -> str:
     return outcome
 
 
-OF_UOF = {
+OF_UOF: dict[str, Any] = {
     "1": {"1": 4.65, "2": 3.3, "3": 1.85},
     "18 2.5": {"12": 1.9},
     "18 3.5": "suspended",
@@ -79,6 +85,34 @@ def test_a_bet_stop_suspends_the_event_and_the_next_prices_open_it(feed):
         assert set(feed.markets().values()) == {"suspended"}
     assert uof(feed, "odds_change", ("1748779205000", "1748779208000")) == "stored"
     assert feed.markets() == OF_UOF
+
+
+def bets(casino: Casino) -> list[tuple[str, str, str, float]]:
+    """What is recommended: market, line, outcome and odd."""
+    now = datetime.now(UTC)
+    with use_casino(casino.current):
+        UserFactory.create(id=1)
+        found = recommend(casino_id=casino.pk, recommender_type="static", user_id=1, now=now).recommended_events
+        User.objects.all().delete()
+    return [(each.market, each.line, each.outcome, each.odd) for each in found]
+
+
+def test_what_is_open_in_a_feed_is_recommended_and_nothing_else(feed, casino_a):
+    feed.send("sportradar-uof-fixture", "sportradar_uof_fixture.xml")
+    assert bets(casino_a) == []
+    uof(feed, "odds_change")
+    [(market, line, outcome, odd)] = bets(casino_a)
+    assert OF_UOF[f"{market} {line}".strip()][outcome] == odd
+    uof(feed, "bet_stop")
+    assert bets(casino_a) == []
+
+
+def test_what_is_open_in_an_answer_is_recommended_and_nothing_else(feed, casino_a):
+    feed.send("the-odds-api-markets", "the_odds_api_markets.json")
+    [(market, line, outcome, odd)] = bets(casino_a)
+    assert feed.markets()[f"{market} {line}".strip()][outcome] == odd
+    feed.send("the-odds-api-markets", "the_odds_api_markets.json", ('"bookmakers"', '"no"'))
+    assert bets(casino_a) == []
 
 
 def test_the_stop_of_one_producer_leaves_the_markets_of_another(feed):
