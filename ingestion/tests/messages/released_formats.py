@@ -11,6 +11,7 @@ from django.conf import settings
 from ingestion.messages.rejection_codes import REASONS
 from ingestion.tests.closing_messages import NOW, Feed
 from ingestion.topics import TOPICS
+from recommendations.text_ids import is_text_id
 from recommendations.validation.status_words import EVENT_WORDS, USER_WORDS
 from tenants.models import Casino
 from tenants.routing.connections import casino_atomic, casino_connection
@@ -67,16 +68,19 @@ def store(case: Case, casino: Casino) -> Case:
 
 
 def _rows_of(case: Case) -> list[Message]:
-    """The rows without values that no message contains: a generated id, and the sending time."""
+    """The rows without values that no message contains: a generated id, also of a text, and the sending time."""
     with casino_connection().cursor() as cursor:
         cursor.execute(f"SELECT to_jsonb(rows) FROM (SELECT {_ROWS[case.topic]} ORDER BY id) AS rows")
         rows: list[Message] = [row if isinstance(row, dict) else msgspec.json.decode(row) for (row,) in cursor]
     has_id = '"id"' in (case.value or "") and '"id":null' not in (case.value or "")
     for row in rows:
-        if not has_id:
+        if not has_id or is_text_id(row["id"]):
             del row["id"]
         if (row["timestamp"] or "") >= f"{NOW - timedelta(hours=2):%Y-%m-%dT%H}":
             del row["timestamp"]
+        for selection in row.get("recommended_events", ()):
+            if is_text_id(selection.get("event_id") or 0):
+                del selection["event_id"]
     return rows
 
 
