@@ -16,7 +16,7 @@ def test_every_message_is_stored_once_or_a_dead_letter_despite_outages():
     not measured: a killed process writes none."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     run = subprocess.run(
-        [sys.executable, "-m", "ingestion.tests.chaos", *SHORT.split(), "--still", "25"],
+        [sys.executable, "-m", "ingestion.tests.chaos", *SHORT.split(), "--still", "10"],
         cwd=settings.BASE_DIR,
         env=environment,
         stdout=subprocess.PIPE,

@@ -1,16 +1,21 @@
 """The events of one casino's life, as rows."""
 
 import random
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.utils import timezone
 
-from ingestion.topics import COUPONS, EVENTS, USERS, Topic
+from ingestion.topics import COUPONS, EVENTS, ODDS, USERS, Topic
 from recommendations.models import EventStatus
 from recommendations.simulation.dummies import dummy_event, dummy_user
+from recommendations.validation.markets import OddsRow
 from recommendations.validation.rows import CouponRow, Row, Selection
 
+from .odds import random_odds
+
+ScenarioRow = Row | OddsRow
 _EVENTS = 60
 _AHEAD = 20  # number of users whose coupons may be sent before themselves
 _SHARE_OF_NEW_USERS = 0.5
@@ -19,7 +24,7 @@ _SHARE_OF_NEW_USERS = 0.5
 class CasinoScenario:
     """Random rows, each with a later time than the one before, so that each user and event has one latest row.
 
-    Only some casinos send ids of events and coupons. All send ids of users, which coupons need.
+    Only some casinos send ids of events and coupons, and prices of markets. All send ids of users, which coupons need.
     """
 
     def __init__(self, casino_id: int, rng: random.Random, *, has_ids: bool) -> None:
@@ -35,11 +40,14 @@ class CasinoScenario:
             number: dummy_event(rng, now=now + timedelta(hours=400 * number)) for number in range(1, _EVENTS + 1)
         }
 
-    def next(self) -> tuple[Topic, Row]:
-        kind = self._rng.choices((USERS, EVENTS, COUPONS), (20, 20, 60))[0]
-        return kind, {USERS: self._user, EVENTS: self._event, COUPONS: self._coupon}[kind]()
+    def next(self) -> tuple[Topic, ScenarioRow]:
+        kind = self._rng.choices((USERS, EVENTS, COUPONS, ODDS), (20, 20, 60, 40 if self._has_ids else 0))[0]
+        made: dict[Topic, Callable[[], ScenarioRow]] = {
+            USERS: self._user, EVENTS: self._event, COUPONS: self._coupon, ODDS: self._odds,
+        }  # fmt: skip
+        return kind, made[kind]()
 
-    def last_users(self) -> list[tuple[Topic, Row]]:
+    def last_users(self) -> list[tuple[Topic, ScenarioRow]]:
         """The users that have coupons and are not sent yet."""
         return [(USERS, self._user(is_new=True)) for _ in range(self._users, self._highest_buyer)]
 
@@ -78,6 +86,9 @@ class CasinoScenario:
             timestamp=self._next_time(),
             recommended_events=tuple(map(Selection.of, events)),
         )
+
+    def _odds(self) -> OddsRow:
+        return random_odds(self._rng.choice(list(self._events)), self._rng, self._next_time)
 
     def _next_time(self) -> datetime:
         self._time += timedelta(microseconds=self._rng.randint(1, 1_000))

@@ -2,41 +2,64 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import IO
 
 from django.conf import settings
 
 from .servers import Servers
 
-PROCESSES = ("coupons", "coupons", "users", "events")
-_SPARED_SECONDS = 5.0  # after its start, which takes some seconds: else a process could be killed before it works
-_SESSION_SECONDS = "2"  # for a broker without static membership, as the embedded one
+PROCESSES = ("coupons", "coupons", "users", "events", "odds")
+# After its start, for its topic: else its partitions could be freed again before anyone has worked on them.
+_SPARED_SECONDS = 5.0
+SESSION_SECONDS = 2.0  # for a broker without static membership, as the embedded one
 
 
 class ConsumerProcess:
-    def __init__(self, servers: Servers, number: int) -> None:
-        self.topic = PROCESSES[number]
+    def __init__(self, servers: Servers, number: int, topic: str, session_seconds: float) -> None:
+        self.topic = topic
         self.name = f"{self.topic}-{number}"
+        self._beats = servers.logs / f"{self.name}.beats"
+        self.longest_start = 0.0
         self._log: IO[bytes] = (servers.logs / f"{self.name}.log").open("ab")
         group_settings = (
             {"KAFKA_GROUP_INSTANCE_ID": f"chaos-{number}"}
             if servers.has_real_broker
-            else {"KAFKA_SESSION_SECONDS": _SESSION_SECONDS}
+            else {"KAFKA_SESSION_SECONDS": str(session_seconds)}
         )
         self._environment = os.environ | group_settings | {"KAFKA_BATCH_SECONDS": "0.1", "KAFKA_BATCH_SIZE": "200"}
+        self._began_at: float | None = None
         self._process = self._start()
 
     @property
     def age(self) -> float:
-        return time.monotonic() - self._started_at
+        """Seconds since its loop began; 0 before that."""
+        return 0.0 if self._began_at is None else time.monotonic() - self._began_at
+
+    def note_start(self) -> None:
+        """Call it often: it finds out when the loop begins."""
+        if self._began_at is None and self._beats.exists():
+            self._began_at = time.monotonic()
+            self.longest_start = max(self.longest_start, self._began_at - self._started_at)
 
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
         self._process = self._start()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """In this block the process does nothing, but lives."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def restart_if_ended(self) -> int | None:
         """The exit status if the process has ended by itself; then it is restarted."""
@@ -55,9 +78,10 @@ class ConsumerProcess:
             return self._process.wait()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        self._started_at = time.monotonic()
+        self._beats.unlink(missing_ok=True)
+        self._started_at, self._began_at = time.monotonic(), None
         return subprocess.Popen(
-            [sys.executable, "manage.py", f"consume_{self.topic}"],
+            [sys.executable, "manage.py", f"consume_{self.topic}", "--heartbeat", self._beats],
             cwd=settings.BASE_DIR,
             env=self._environment,
             stdout=self._log,
@@ -66,21 +90,39 @@ class ConsumerProcess:
 
 
 class Consumers:
-    """`crashes` describes processes that ended by themselves or failed."""
+    """One process for each of the `topics`. `crashes` describes those that ended by themselves or failed."""
 
-    def __init__(self, servers: Servers) -> None:
+    def __init__(
+        self, servers: Servers, topics: Sequence[str] = PROCESSES, session_seconds: float = SESSION_SECONDS
+    ) -> None:
         self._servers = servers
         self.kills = 0
         self.crashes: list[str] = []
-        self._processes = [ConsumerProcess(servers, number) for number in range(len(PROCESSES))]
+        self._processes = [
+            ConsumerProcess(servers, number, topic, session_seconds) for number, topic in enumerate(topics)
+        ]
 
-    def kill_one(self, rng: random.Random) -> None:
-        old_enough = [process for process in self._processes if process.age > _SPARED_SECONDS]
-        (rng.choice(old_enough) if old_enough else max(self._processes, key=lambda process: process.age)).kill()
-        self.kills += 1
+    @property
+    def longest_start(self) -> float:
+        """Seconds from the start of a process to its loop."""
+        return max(process.longest_start for process in self._processes)
+
+    def kill_one(self, rng: random.Random) -> bool:
+        """Kill one whose topic has been worked on for a while. Returns whether there is one."""
+        spared = {process.topic for process in self._processes if process.age < _SPARED_SECONDS}
+        others = [process for process in self._processes if process.topic not in spared]
+        if others:
+            rng.choice(others).kill()
+            self.kills += 1
+        return bool(others)
+
+    def one_stopped(self, rng: random.Random, topic: str) -> AbstractContextManager[None]:
+        """A block in which one of the topic's consumers does nothing: its partitions stall until others get them."""
+        return rng.choice([process for process in self._processes if process.topic == topic]).stopped()
 
     def restart_ended(self) -> None:
         for process in self._processes:
+            process.note_start()
             if (status := process.restart_if_ended()) is not None:
                 self.crashes.append(f"{process.name} ended with {status}")
 

@@ -8,7 +8,11 @@ import msgspec
 
 from ingestion.messages.envelope import Headers
 from ingestion.topics import COUPONS, USERS, Topic
-from recommendations.validation.rows import EventRow, Row, Selection, UserRow
+from recommendations.validation.markets import OddsRow
+from recommendations.validation.rows import EventRow, Selection, UserRow
+
+from .casino_scenario import ScenarioRow
+from .odds import ExpectedOdds
 
 Content = tuple[Any, ...]
 CasinoPartition = tuple[int, str, int]  # casino, topic, partition
@@ -23,7 +27,7 @@ class SentMessage(msgspec.Struct):
     key: bytes
     value: bytes
     headers: Headers
-    row: Row | None
+    row: ScenarioRow | None
     reason: str = ""
 
 
@@ -44,6 +48,7 @@ class ExpectedCasino:
         self.events: dict[Any, Content] = {}
         self.coupons: dict[int, Content] = {}
         self.without_ids: Counter[Content] = Counter()
+        self.odds = ExpectedOdds()
 
 
 class Expected:
@@ -69,6 +74,8 @@ class Expected:
         if message.row is None:
             letter = ExpectedLetter(message.key, message.value, tuple(message.headers), message.reason)
             self.dead[message.topic.name, partition, offset, sent_at] = letter
+        elif casino is not None and isinstance(message.row, OddsRow):
+            casino.odds.add(message.row, partition, sent_at)
         elif casino is not None:
             _add(casino, message.topic, message.row)
 

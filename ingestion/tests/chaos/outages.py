@@ -53,6 +53,7 @@ class Outages:
         self._victim, self._rebel = victim.db_name, rebel.db_name
         self._rng = rng
         self._frozen = ExitStack()
+        self._kills_due = 0
         self.log: list[str] = []
 
     def run(self, seconds: float, *, kills: int, restarts: int, cuts: int) -> None:
@@ -78,12 +79,14 @@ class Outages:
         for at, outage in plan:
             while time.monotonic() - began < at:
                 self._consumers.restart_ended()
+                if self._kills_due and self._consumers.kill_one(self._rng):
+                    self._kills_due -= 1
                 time.sleep(_POLL_SECONDS)
             self.log.append(f"{time.monotonic() - began:6.1f} s {outage.__name__.strip('_')}")
             outage()
 
     def _kill(self) -> None:
-        self._consumers.kill_one(self._rng)
+        self._kills_due += 1
 
     def _restart(self) -> None:
         with self._watcher.paused():

@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.25
 
 class Watcher(threading.Thread):
     """`longest` is the longest time that a casino's partition had messages to store, but none was stored, and which
-    partition. Time inside `paused` does not count."""
+    partition. Time inside `paused` does not count, but what follows it: `longest_pause`."""
 
     def __init__(self, expected: Expected, available: Sequence[Casino]) -> None:
         super().__init__(name="watcher", daemon=True)
@@ -30,6 +30,7 @@ class Watcher(threading.Thread):
         self._moved_at: dict[CasinoPartition, float] = {}
         self._paused_seconds = 0.0
         self._paused_since: float | None = None
+        self.longest_pause = 0.0
         self.longest: tuple[float, CasinoPartition | None] = (0.0, None)
 
     @contextmanager
@@ -37,7 +38,9 @@ class Watcher(threading.Thread):
         """Stop the watcher's clock in this block, as during a restart of the server."""
         self._paused_since = time.monotonic()
         yield
-        self._paused_seconds += time.monotonic() - self._paused_since
+        seconds = time.monotonic() - self._paused_since
+        self._paused_seconds += seconds
+        self.longest_pause = max(self.longest_pause, seconds)
         self._paused_since = None
 
     def end(self) -> None:

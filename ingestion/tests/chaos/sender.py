@@ -18,16 +18,18 @@ from ingestion.messages.envelope import Envelope, Place
 from ingestion.messages.reading import read_message
 from ingestion.producers.malformed import corrupt
 from ingestion.topics import Topic
-from recommendations.validation.rows import CouponRow, Row
+from recommendations.validation.markets import OddsRow
+from recommendations.validation.rows import CouponRow
 
-from .casino_scenario import CasinoScenario
+from .casino_scenario import CasinoScenario, ScenarioRow
 from .expected import Expected, SentMessage
+from .odds import encode_odds
 
 UNKNOWN_CASINO = 999_999
 _POOL = 300  # messages to send, in random order
 _TWICE, _INVALID, _WITHOUT_CASINO = 0.05, 0.01, 0.002
 _TICK_SECONDS = 0.02
-_IDS_OF_NOBODY = 10**9  # and above: of no sent row
+IDS_OF_NOBODY = 10**9  # and above: of no sent row
 
 
 class ChaosSender(threading.Thread):
@@ -112,9 +114,9 @@ class ChaosSender(threading.Thread):
         )
 
 
-def _message(casino_id: int, topic: Topic, row: Row, rng: random.Random) -> SentMessage:
+def _message(casino_id: int, topic: Topic, row: ScenarioRow, rng: random.Random) -> SentMessage:
     headers: list[tuple[str, bytes | None]] = [("trace", rng.randbytes(8)), ("casino_id", str(casino_id).encode())]
-    value = encode_row(row)
+    value = encode_odds(row) if isinstance(row, OddsRow) else encode_row(row)
     if isinstance(row, CouponRow):
         row.source = None
     return SentMessage(topic, casino_id, str(rng.random()).encode(), value, headers, row)
@@ -132,7 +134,8 @@ def _invalid(message: SentMessage, rng: random.Random) -> SentMessage:
 
 def _about_another_row(value: bytes, rng: random.Random) -> bytes:
     fields, number = msgspec.json.decode(value), rng.randrange(10**8)
-    named = {"id": _IDS_OF_NOBODY + number, "surname": f"NOBODY {number}", "home_team": f"NOBODY {number}"}
+    own_id, name = IDS_OF_NOBODY + number, f"NOBODY {number}"
+    named = {"id": own_id, "event_id": own_id, "surname": name, "home_team": name}
     return msgspec.json.encode(fields | {name: other for name, other in named.items() if fields.get(name) is not None})
 
 
@@ -146,7 +149,11 @@ def _code_of(message: SentMessage, value: bytes) -> str | None:
     if not isinstance(content, Rejection):
         return None
     ids = [change.id for change in content.changes if change.id is not None]  # text is a key, and no row's id
-    return content.code if all(isinstance(each, str) or each >= _IDS_OF_NOBODY for each in ids) else None
+    closed = [row.id for row in content.closed_odds]
+    if None in closed:  # it would close all prices of its partition
+        return None
+    ids += [each for each in closed if each is not None]
+    return content.code if all(isinstance(each, str) or each >= IDS_OF_NOBODY for each in ids) else None
 
 
 def _without_casino(message: SentMessage, rng: random.Random) -> SentMessage:

@@ -53,8 +53,9 @@ class Servers:
 
 
 @contextmanager
-def start_servers() -> Iterator[Servers]:
-    """Start the servers and set up Django. DATABASE_URL names PostgreSQL, so that only the chaos test restarts it."""
+def start_servers(*, has_second: bool = True) -> Iterator[Servers]:
+    """Start the servers and set up Django. DATABASE_URL names PostgreSQL, so that only the chaos test restarts it.
+    `has_second`: with the victim's own."""
     folder = tempfile.mkdtemp(prefix="recsys-chaos-")
     # registered first, it runs after the server's end
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -63,7 +64,7 @@ def start_servers() -> Iterator[Servers]:
     os.environ.update(
         LOCAL_DIR=folder,
         DATABASE_URL=_url(servers.postgres, "recommendation_system"),
-        DATABASE_SERVER_SECOND_URL=_url(servers.second_postgres, "postgres"),
+        **({"DATABASE_SERVER_SECOND_URL": _url(servers.second_postgres, "postgres")} if has_second else {}),
         SECRET_KEY="of-the-chaos-" + "0" * 50,
         DJANGO_SETTINGS_MODULE="recsys_project.settings",
         LOG_LEVEL="INFO",

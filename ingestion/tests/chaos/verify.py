@@ -15,11 +15,23 @@ from ingestion.topics import TOPICS
 from recommendations.models import Event, EventTeam, PurchasedCoupon, User, UserProfile, WaitingCoupon
 from recommendations.tests.profile_counts import assert_tallies_equal_a_recount
 from tenants.models import Casino
+from tenants.routing.connections import query
 from tenants.routing.context import use_casino
 
 from .expected import Expected, ExpectedCasino, ExpectedLetter, LetterPlace, content_of
+from .odds import ExpectedOdds
+from .sender import IDS_OF_NOBODY
 
 _SHOWN = 5
+_MARKETS = """
+SELECT event_id, market, line, as_of, producers.name, status, outcomes, odds
+FROM markets JOIN market_lines ON market_lines.id = line_id JOIN producers ON producers.code = producer
+"""
+# Those of other events are of messages that could not be read.
+_STOPS = """
+SELECT event_id, name, scope, as_of FROM market_stops JOIN producers ON code = producer WHERE event_id < %s
+"""
+_FEEDS = "SELECT name, partition, heard_at, valid_since, beats FROM feeds JOIN producers ON code = producer"
 
 
 def wait_until_done(casinos: Iterable[Casino], seconds: float) -> Iterator[str]:
@@ -66,11 +78,24 @@ def _errors_of(expected: ExpectedCasino) -> Iterator[str]:
     without = Counter(content_of(coupon) for coupon in coupons.values() if coupon.natural_key is not None)
     yield from _compare("coupons", expected.coupons, with_ids)
     yield from _compare("coupons without ids", expected.without_ids, without)
+    yield from _errors_of_odds(expected.odds)
     yield from _compare("profiles", _recounted(), _counted())
     try:
         assert_tallies_equal_a_recount()
     except AssertionError as error:
         yield f"tallies: {error}"
+
+
+def _errors_of_odds(expected: ExpectedOdds) -> Iterator[str]:
+    markets = {
+        (event, market, line): (*row, tuple(sorted(zip(outcomes, odds, strict=True))))
+        for event, market, line, *row, outcomes, odds in query(_MARKETS)
+    }
+    yield from _compare("markets", expected.markets, markets)
+    stops = {(event, name, scope): as_of for event, name, scope, as_of in query(_STOPS, [IDS_OF_NOBODY])}
+    yield from _compare("stops of markets", expected.stops, stops)
+    feeds = {(name, partition): tuple(row) for name, partition, *row in query(_FEEDS)}
+    yield from _compare("feeds", expected.feeds, feeds)
 
 
 def _recounted() -> dict[int, tuple[int, Decimal]]:
