@@ -1,0 +1,131 @@
+"""`python -m ingestion.tests.answers`: exit status 1 if a wrong leg was served."""
+
+import argparse
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ingestion.tests.chaos.servers import Servers, start_servers
+
+CONSUMERS = ("odds", "odds", "events")
+_USERS_OF_READER = 200
+_POLL_SECONDS = 0.1
+_HTTP_SHARE = 0.02
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="answers", description=__doc__)
+    parser.add_argument("--answers", type=int, default=1_000_000)
+    parser.add_argument("--readers", type=int, default=2, help="processes that recommend; one more does by HTTP")
+    parser.add_argument("--rate", type=int, default=2_000, help="market changes per second")
+    parser.add_argument("--events", type=int, default=400, help="at any time")
+    parser.add_argument("--seconds", type=float, default=7_200, help="after which it ends with fewer answers")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
+    arguments = parser.parse_args()
+    is_ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: is_ending.set())
+    with start_servers(has_second=False) as servers:
+        found, numbers, errors = run(servers, arguments, is_ending)
+    for name, number in {**numbers, **msgspec.to_builtins(found)}.items():
+        print(f"{name}: {number}")
+    print(*errors, f"seed: {arguments.seed}", sep="\n")
+    return 1 if errors or found.faults else 0
+
+
+def run(
+    servers: Servers, arguments: argparse.Namespace, is_ending: threading.Event
+) -> tuple[Any, dict[str, Any], list[str]]:
+    """What the readers found; numbers of what was sent and done; and errors of processes. Ends early with what was
+    found so far."""
+    from ingestion.tests.chaos.consumers import Consumers
+    from tenants.tests.server_process import granian
+
+    from .casino import build_casino
+    from .disturbances import SESSION_SECONDS, Disturbances
+    from .sender import FeedSender
+
+    rng = random.Random(arguments.seed)
+    journal = servers.folder / "journal"
+    users = _USERS_OF_READER * (arguments.readers + 1)
+    casino = build_casino(users, rng)
+    sender = FeedSender(casino.pk, journal, rng, events=arguments.events, rate=arguments.rate)
+    consumers = Consumers(servers, CONSUMERS, SESSION_SECONDS)
+    disturbances = Disturbances(consumers, rng)
+    try:
+        sender.start()
+        with granian(_server_environment(), workers=1, log=(servers.logs / "server.log").open("ab")) as (port, _):
+            readers = _start_readers(servers, journal, casino.pk, arguments, port)
+            _wait(readers, arguments.seconds, disturbances.turn, is_ending)
+            found, errors = _found(readers)
+        sender.finish()
+    finally:
+        disturbances.end()
+        consumers.end()
+    numbers = {
+        "market changes": sender.feed.changes,
+        "messages": sender.messages,
+        "seconds": round(sender.seconds),
+        "killed consumers": consumers.kills,
+        "stopped consumers": disturbances.stalls,
+    }
+    return found, numbers, [*errors, *consumers.crashes, *consumers.tracebacks()]
+
+
+def _server_environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "RECSYS_OPEN_API": "1", "HTTPS": "0", "PUBLISH_RECOMMENDATIONS": "0"}
+
+
+def _start_readers(
+    servers: Servers, journal: Path, casino: int, arguments: argparse.Namespace, port: int
+) -> list["subprocess.Popen[str]"]:
+    by_http = max(round(arguments.answers * _HTTP_SHARE), 1)
+    share = -(-(arguments.answers - by_http) // arguments.readers)
+    readers = []
+    for number in range(arguments.readers + 1):
+        is_http = number == arguments.readers
+        first = 1 + number * _USERS_OF_READER
+        command = [sys.executable, "-m", "ingestion.tests.answers.reader", "--journal", str(journal)]
+        command += ["--casino", str(casino), "--users", str(first), str(first + _USERS_OF_READER)]
+        command += ["--answers", str(by_http if is_http else share), *(["--port", str(port)] if is_http else [])]
+        readers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    return readers
+
+
+def _wait(
+    readers: list["subprocess.Popen[str]"], seconds: float, turn: Callable[[], None], is_ending: threading.Event
+) -> None:
+    deadline = time.monotonic() + seconds
+    while any(reader.poll() is None for reader in readers) and time.monotonic() < deadline:
+        if is_ending.wait(_POLL_SECONDS):
+            break
+        turn()
+    for reader in readers:
+        reader.terminate()  # does nothing to one that has ended
+
+
+def _found(readers: list["subprocess.Popen[str]"]) -> tuple[Any, list[str]]:
+    from .checker import Found
+
+    found, errors = Found(), []
+    for number, reader in enumerate(readers):
+        out, _ = reader.communicate()
+        if reader.returncode != 0:
+            errors.append(f"reader {number} ended with {reader.returncode}")
+        else:
+            found.add(msgspec.json.decode(out, type=Found))
+    return found, errors
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""Kills consumers, and stops one for longer than its feed may be silent, at random times."""
+
+import random
+import time
+from contextlib import ExitStack
+
+from ingestion.tests.chaos.consumers import Consumers
+
+# A stopped consumer's partitions are another's after this; until then they stall, and a feed is silent for less.
+SESSION_SECONDS = 10.0
+_KILL_SECONDS, _STALL_SECONDS = (10.0, 50.0), (30.0, 90.0)  # between two
+_STALLED_SECONDS = 9.0, 15.0
+_GRACE_SECONDS = 5.0  # at first
+
+
+class Disturbances:
+    """`stalls`: how often a consumer was stopped."""
+
+    def __init__(self, consumers: Consumers, rng: random.Random) -> None:
+        self._consumers, self._rng = consumers, rng
+        began = time.monotonic() + _GRACE_SECONDS
+        self._kill_at = began
+        self._stall_at = began + rng.uniform(*_KILL_SECONDS) / 2
+        self._goes_on_at = 0.0
+        self._stopped = ExitStack()
+        self.stalls = 0
+
+    def turn(self) -> None:
+        """Do what is due."""
+        rng, now = self._rng, time.monotonic()
+        self._consumers.restart_ended()
+        if now >= self._kill_at and self._consumers.kill_one(rng):
+            self._kill_at = now + rng.uniform(*_KILL_SECONDS)
+        if now >= self._goes_on_at:
+            self._stopped.close()
+        if now >= self._stall_at:
+            self._stall_at = now + rng.uniform(*_STALL_SECONDS)
+            self._goes_on_at = now + rng.uniform(*_STALLED_SECONDS)
+            self._stopped.enter_context(self._consumers.one_stopped(rng, "odds"))
+            self.stalls += 1
+
+    def end(self) -> None:
+        self._stopped.close()

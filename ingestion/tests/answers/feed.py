@@ -1,0 +1,182 @@
+"""A random feed: messages of the topics `events` and `odds`, each with what it means."""
+
+import random
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from .ledger import SECOND
+from .prices import random_markets
+from .said import EventFacts, Said
+from .scenario import EARLY, PRODUCERS, WITH_BEATS, Event, ProducerState, new_event, next_state, text_of
+
+PARTITIONS = 3
+_BEAT_SECONDS, _LOST_SECONDS = 0.7, 90.0
+_SHARE_OF_STOPS, _SHARE_UNREADABLE, _SHARE_REPEATED, _SHARE_LATE = 0.02, 0.003, 0.02, 0.03
+_SHARE_OF_FACTS, _SHARE_OF_OWN_ODDS, _SHARE_WHILE_DOWN, _SHARE_INCOMPLETE = 0.01, 0.2, 0.1, 0.01
+_REMEMBERED = 400  # messages, to repeat some
+_LATE = 3 * SECOND
+_STATUSES = ("OPEN", "OPEN", "OPEN", "SUSPENDED", "CANCELLED", "SETTLED")
+
+
+class Message(NamedTuple):
+    key: bytes | None
+    value: bytes
+    said: Said
+
+
+class Feed:
+    """Of `events` events at any time, whose ids are numbers from 1. `changes`: the number of market changes so far."""
+
+    def __init__(self, rng: random.Random, events: int, now: int) -> None:
+        self._rng = rng
+        self._events = [new_event(number, rng, now) for number in range(1, events + 1)]
+        self._latest = events
+        self._new = deque(self._events)
+        self._states = {name: ProducerState(now / SECOND + 10 + 15 * place) for place, name in enumerate(PRODUCERS)}
+        self._beat_at = self._lost_at = 0.0
+        self._time = 0
+        self._sent: deque[Message] = deque(maxlen=_REMEMBERED)
+        self.changes = 0
+
+    def due(self, now: int) -> Iterator[Message]:
+        """What is to be sent at this time whatever else is: new events, heartbeats, and what producers say about
+        themselves."""
+        while self._new:
+            yield self._introduction(self._new.popleft(), now)
+        yield from self._turns(now)
+        if now / SECOND >= self._beat_at:
+            self._beat_at = now / SECOND + _BEAT_SECONDS
+            yield from self._beats(now)
+        if now / SECOND >= self._lost_at:
+            if self._lost_at:
+                yield self._of_nobody(now)
+            self._lost_at = now / SECOND + self._rng.uniform(0.5, 1.5) * _LOST_SECONDS
+
+    def next(self, now: int) -> Message | None:
+        """A random message; None if its producer is silent."""
+        rng = self._rng
+        if self._sent and rng.random() < _SHARE_REPEATED:
+            return self._repeated(rng.choice(self._sent), now)
+        place = rng.randrange(len(self._events))
+        event = self._events[place]
+        if event.end < now - 5 * SECOND:
+            self._latest += 1
+            self._events[place] = event = new_event(self._latest, rng, now)
+            return self._introduction(event, now)
+        if rng.random() < (_SHARE_OF_FACTS if event.lines else _SHARE_OF_OWN_ODDS):
+            return self._facts(event, now)
+        return self._prices(event, now) if event.lines else None
+
+    def _prices(self, event: Event, now: int) -> Message | None:
+        rng, producer = self._rng, self._producer(event)
+        state = self._states[producer]
+        if not state.may_send_to(event.number % PARTITIONS) or (state.is_down and rng.random() > _SHARE_WHILE_DOWN):
+            return None
+        late = rng.randint(0, _LATE) if rng.random() < _SHARE_LATE else 0
+        said = self._said("odds", now, event, producer, late=late)
+        if rng.random() < _SHARE_UNREADABLE:
+            return self._unreadable(event, said)
+        about = {"event_id": event.number, "producer": producer.lower(), "timestamp": text_of(said.as_of)}
+        said.is_heard = True
+        if rng.random() < _SHARE_OF_STOPS:
+            name = rng.choice(event.lines)[0]
+            stop, said.closings = rng.choice([(True, [""]), ([name], [name])])
+            return self._message(event, about | {"stop": stop}, said)
+        lines = rng.sample(event.lines, rng.choice([1, 3, len(event.lines), len(event.lines)]))
+        markets = random_markets(lines, rng)
+        said.markets, said.closings = markets.said, markets.closings
+        self.changes += len(markets.sent)
+        return self._message(event, about | {"markets": markets.sent}, said)
+
+    def _producer(self, event: Event) -> str:
+        """Mostly one of two for an event, so that each has markets of its own, which are handed over at times."""
+        own = PRODUCERS[event.number % len(PRODUCERS)]
+        return own if self._rng.random() < 0.8 else self._rng.choice(PRODUCERS)
+
+    def _introduction(self, event: Event, now: int) -> Message:
+        said = self._said("events", now, event, EARLY)
+        said.facts, fields = event.facts, event.fields | {"timestamp": text_of(said.as_of)}
+        if event.facts.odd is not None:
+            return self._message(event, fields | {"odd": event.facts.odd / 1_000}, said)
+        markets = random_markets(event.lines, self._rng)
+        said.markets, said.closings, said.is_complete = markets.said, markets.closings, True
+        return self._message(event, fields | {"producer": EARLY, "markets": markets.sent}, said)
+
+    def _facts(self, event: Event, now: int) -> Message:
+        said = self._said("events", now, event, "")
+        fields: dict[str, Any] = {"id": event.number, "timestamp": text_of(said.as_of)}
+        if not event.lines and self._rng.random() < 0.5:
+            odd = self._rng.randint(1_100, 9_000)
+            said.facts = EventFacts(odd=odd)
+            return self._message(event, fields | {"odd": odd / 1_000}, said)
+        said.facts = EventFacts(status=self._rng.choice(_STATUSES))
+        return self._message(event, fields | {"status": said.facts.status}, said)
+
+    def _unreadable(self, event: Event, said: Said) -> Message:
+        """Closes the event, for every producer, as of its sending."""
+        said.producer, said.as_of, said.closings = "", said.sent_at, [""]
+        return Message(str(event.number).encode(), b'{"event_id": ', said)
+
+    def _of_nobody(self, now: int) -> Message:
+        """Neither key nor value can be read: nobody knows which prices of the partition it was about."""
+        partition = self._rng.randrange(PARTITIONS)
+        said = Said(topic="odds", partition=partition, sent_at=_sent_at(now), loses_prices=True)
+        return Message(None, b"{", said)
+
+    def _turns(self, now: int) -> Iterator[Message]:
+        for name, state in self._states.items():
+            if now / SECOND >= state.until:
+                self._states[name] = new = next_state(name, state, self._rng, now / SECOND)
+                if new.is_down:
+                    partition = self._rng.randrange(PARTITIONS)
+                    yield _of_feed(name, partition, now, {"status": "down"}, is_down=True)
+                elif state.is_down:
+                    partition = self._rng.randrange(PARTITIONS)
+                    yield _of_feed(name, partition, now, {"status": "up"}, is_beat=True)
+
+    def _beats(self, now: int) -> Iterator[Message]:
+        for name in WITH_BEATS:
+            state = self._states[name]
+            for partition in range(PARTITIONS):
+                if state.is_down or not state.may_send_to(partition):
+                    continue
+                is_lost = self._rng.random() < _SHARE_INCOMPLETE
+                beat = {"heartbeat": {"complete": not is_lost}}
+                yield _of_feed(name, partition, now, beat, is_beat=True, loses_prices=is_lost)
+
+    def _said(self, topic: str, now: int, event: Event, producer: str, late: int = 0) -> Said:
+        """As of a time that no other message has."""
+        self._time = max(self._time + 1, now)
+        return Said(
+            topic=topic,
+            partition=event.number % PARTITIONS,
+            sent_at=_sent_at(self._time),
+            event=event.number,
+            producer=producer,
+            as_of=self._time - late,
+        )
+
+    def _message(self, event: Event, value: dict[str, Any], said: Said) -> Message:
+        message = Message(str(event.number).encode(), msgspec.json.encode(value), said)
+        self._sent.append(message)
+        return message
+
+    def _repeated(self, message: Message, now: int) -> Message | None:
+        """The same once more, sent now."""
+        said = message.said
+        if said.is_heard and not self._states[said.producer].may_send_to(said.partition):
+            return None
+        return message._replace(said=msgspec.structs.replace(said, sent_at=_sent_at(now), offset=-1))
+
+
+def _of_feed(name: str, partition: int, now: int, value: dict[str, Any], **said: Any) -> Message:
+    meaning = Said(topic="odds", partition=partition, sent_at=_sent_at(now), producer=name, is_heard=True, **said)
+    return Message(name.encode(), msgspec.json.encode({"producer": name} | value), meaning)
+
+
+def _sent_at(now: int) -> int:
+    """Kafka's times are milliseconds."""
+    return now // 1_000 * 1_000

@@ -1,0 +1,84 @@
+"""Sends the feed at its rate, and journals each message once the broker has it."""
+
+import random
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+
+from ingestion.kafka.client import client_config
+
+from .feed import Feed, Message
+from .said import JournalWriter, Said
+
+_TICK_SECONDS = 0.01
+_ATTEMPTS = 50  # to find a producer that is not silent, in a tick
+
+
+class FeedSender(threading.Thread):
+    """Sends `rate` market changes a second of one casino until `finish`. `seconds`: how long it took."""
+
+    def __init__(self, casino_id: int, journal: Path, rng: random.Random, *, events: int, rate: int) -> None:
+        super().__init__(name="feed", daemon=True)
+        self.feed = Feed(rng, events, _now())
+        self.messages = 0
+        self.seconds = 0.0
+        self._journal = JournalWriter(journal)
+        self._headers = [("casino_id", str(casino_id).encode())]
+        self._rate = rate
+        self._ending = threading.Event()
+        self._failures: list[str] = []
+        self._delivered: list[Said] = []
+        self._producer = Producer(client_config() | {"enable.idempotence": True, "linger.ms": 5})
+
+    def finish(self) -> None:
+        self._ending.set()
+        self.join(60)
+        assert not self._failures, self._failures[:3]
+
+    def run(self) -> None:
+        began = time.monotonic()
+        while not self._ending.wait(_TICK_SECONDS):
+            self.seconds = time.monotonic() - began
+            for message in self.feed.due(_now()):
+                self._send(message)
+            for _ in range(_ATTEMPTS):
+                if self.feed.changes >= self.seconds * self._rate:
+                    break
+                if (found := self.feed.next(_now())) is not None:
+                    self._send(found)
+            self._producer.poll(0)
+            self._write_journal()
+        if self._producer.flush(30):
+            self._failures.append("messages were not delivered within 30 s")
+        self._write_journal()
+
+    def _write_journal(self) -> None:
+        self._journal.append(*self._delivered)
+        self._delivered.clear()
+
+    def _send(self, message: Message) -> None:
+        said = message.said
+        self.messages += 1
+        self._producer.produce(
+            said.topic,
+            message.value,
+            key=message.key,
+            partition=said.partition,
+            headers=[*self._headers],
+            timestamp=said.sent_at // 1_000,
+            on_delivery=lambda error, place: self._note(error, place, said),
+        )
+
+    def _note(self, error: Any, place: Any, said: Said) -> None:
+        if error is not None:
+            self._failures.append(error.str())
+            return
+        said.offset = place.offset()
+        self._delivered.append(said)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000

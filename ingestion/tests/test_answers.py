@@ -1,0 +1,124 @@
+"""A short form of `make answers`, and the proof's own ledger: it finds what is wrong."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from .answers.ledger import SECOND, Ledger, Leg, Moment, fault_of_slip
+from .answers.said import EventFacts, JournalReader, JournalWriter, Said, SaidMarket, line_scope
+
+SHORT = "--answers 4000 --readers 1 --rate 1000 --events 200 --seconds 60"
+NOW = 1_800_000_000 * SECOND
+MOMENT = Moment(now=NOW, clock=NOW, lowest=1_500, highest=4_000)
+SILENCE, MAX_LIVE_AGE = 3 * SECOND, 15 * SECOND
+OVER = Leg(7, 2_000, "TOTALS", "2.5", "OVER", "LIVE", NOW - SECOND)
+PRICED = [SaidMarket("TOTALS", "2.5", True, {"OVER": 2_000, "UNDER": 0})]
+
+
+def told(**said):
+    fields: dict[str, Any] = {"partition": 0, "producer": "LIVE", "sent_at": NOW, "is_heard": True}
+    return Said(topic="odds", event=7, **fields | said)
+
+
+def prices(*markets, as_of=NOW - SECOND, **said):
+    return told(markets=list(markets) or PRICED, as_of=as_of, **said)
+
+
+def facts(**values):
+    fields: dict[str, Any] = {"status": "OPEN", "begin": NOW + 60 * SECOND, "end": NOW + 120 * SECOND}
+    of_event = EventFacts(**fields | values)
+    return Said(topic="events", partition=0, sent_at=NOW, event=7, as_of=NOW, facts=of_event)
+
+
+def beat(partition=0, *, sent_at=NOW, **said):
+    return told(partition=partition, is_beat=True, sent_at=sent_at, **said)
+
+
+def fault(*said, leg=OVER, moment=MOMENT):
+    ledger = Ledger(silence=SILENCE, max_live_age=MAX_LIVE_AGE)
+    for each in (facts(), *said):
+        ledger.apply(each)
+    return ledger.fault(leg, moment)
+
+
+def test_a_price_that_may_be_bet_on_has_no_fault():
+    assert fault(prices(), beat()) == ""
+    assert fault(facts(odd=2_000), leg=Leg(7, 2_000)) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ([prices(SaidMarket("TOTALS", "2.5", False, {"OVER": 2_000}))], "suspended"),
+        ([prices(SaidMarket("TOTALS", "2.5", True, {"OVER": 0}))], "suspended"),
+        ([prices(SaidMarket("TOTALS", "2.5", True, {"UNDER": 2_000}))], "unknown"),
+        ([prices(), told(closings=[""], as_of=NOW)], "suspended"),
+        ([prices(), told(closings=["TOTALS"], as_of=NOW)], "suspended"),
+        ([prices(), told(closings=[line_scope("TOTALS", "2.5")], as_of=NOW - SECOND)], "suspended"),
+        ([prices(), told(closings=[""], as_of=NOW, producer="")], "suspended"),
+        ([prices(), prices(SaidMarket("1X2", "", True, {"HOME": 2_000}), is_complete=True, as_of=NOW)], "suspended"),
+        ([prices(), facts(status="SUSPENDED")], "suspended"),
+        ([prices(), facts(begin=NOW - 60 * SECOND, end=NOW)], "event begun or over"),
+        ([prices(), beat(1, sent_at=NOW - 4 * SECOND), beat()], "silent"),
+        ([prices(), told(is_down=True)], "silent"),
+        ([prices(), told(is_down=True), beat(sent_at=NOW + 1)], "stale"),
+        ([told(is_down=True, sent_at=NOW - 2 * SECOND), prices(), beat()], "stale"),
+        ([prices(), beat(loses_prices=True)], "stale"),
+        ([prices(), beat(), told(producer="", is_heard=False, loses_prices=True)], "stale"),
+        ([beat(sent_at=NOW - 9 * SECOND), prices(sent_at=NOW - 8 * SECOND), beat()], "stale"),
+        ([prices(as_of=NOW - 16 * SECOND), facts(begin=NOW - SECOND)], "another price"),
+        ([prices(SaidMarket("TOTALS", "2.5", True, {"OVER": 2_010}))], "another price"),
+        ([prices(producer="EARLY")], "another price"),
+        ([prices(), prices(as_of=NOW)], "another price"),
+    ],
+)  # fmt: skip
+def test_the_ledger_finds_what_is_wrong(said, kind):
+    assert fault(*said).startswith(kind)
+
+
+def test_the_ledger_finds_old_prices_in_play_odds_out_of_range_and_other_markets():
+    old = NOW - 16 * SECOND
+    in_play = [prices(as_of=old), facts(begin=NOW - SECOND)]
+    assert fault(*in_play, leg=OVER._replace(priced_at=old)).startswith("stale")
+    assert fault(prices(), moment=MOMENT._replace(lowest=2_001)) == "out of range"
+    assert fault(prices(), moment=MOMENT._replace(markets=frozenset({"1X2"}))).startswith("another market")
+    assert fault(facts(odd=2_000), leg=Leg(7, 2_010)).startswith("another price")
+    assert fault(prices(), facts(odd=2_000), leg=Leg(7, 2_000)).startswith("another price")
+    assert fault_of_slip([OVER, OVER._replace(outcome="UNDER")]).startswith("repeated")
+
+
+def test_an_older_message_changes_nothing():
+    assert fault(prices(), told(closings=[""], as_of=NOW - 2 * SECOND), beat()) == ""
+    assert fault(told(closings=[""], as_of=NOW - 2 * SECOND), prices()) == ""
+    assert fault(prices(), prices(SaidMarket("TOTALS", "2.5", False, {}), as_of=NOW - 2 * SECOND)) == ""
+
+
+def test_the_journal_gives_messages_up_to_an_offset_and_says_if_it_is_behind(tmp_path):
+    writer = JournalWriter(tmp_path / "journal")
+    reader = JournalReader(tmp_path / "journal")
+    for offset in range(3):
+        writer.append(prices(offset=offset))
+    assert reader.has_all({("odds", 0): 3})
+    assert not reader.has_all({("odds", 0): 4})
+    assert [said.offset for said in reader.take({("odds", 0): 2})] == [0, 1]
+
+
+@pytest.mark.exhaustive
+def test_no_answer_has_a_wrong_leg_while_prices_change_and_consumers_are_killed():
+    """Coverage is not measured: a killed process writes none."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    run = subprocess.run(
+        [sys.executable, "-m", "ingestion.tests.answers", *SHORT.split()],
+        cwd=settings.BASE_DIR,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-20_000:]
