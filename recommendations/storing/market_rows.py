@@ -11,33 +11,38 @@ from tenants.routing.connections import execute, query
 
 from .market_lines import Line, market_lines
 
-_ROWS = (
-    "unnest(%s::bigint[], %s::int[], %s::smallint[], %s::text[], %s::timestamptz[], %s::text[]) WITH ORDINALITY "
-    "AS row(event_id, line_id, producer, status, as_of, odds_text, number)"
-)
+# By subqueries PostgreSQL does not see the lengths, and plans for ten rows, by the primary key. For some hundred it
+# would read the whole table, since it takes rows for scattered on a disk.
+_ROWS = """
+unnest(
+    (SELECT %s)::bigint[], (SELECT %s)::int[], (SELECT %s)::smallint[],
+    (SELECT %s)::text[], (SELECT %s)::timestamptz[], (SELECT %s)::text[]
+) WITH ORDINALITY AS row(event_id, line_id, producer, status, as_of, odds_text, number)
+"""
 _IS_OFFERED = "({0}.status = 'open' AND 0 < ANY({0}.odds))"
+_IS_UPDATED = """(
+    markets.as_of <= told.as_of AND (markets.as_of, markets.producer, markets.status, markets.odds)
+        IS DISTINCT FROM (told.as_of, told.producer, told.status, told.odds)
+)"""
 # One statement: nothing is read back but what is not simply updated, by the row's number. `is_stopped`: a stored
-# closing may be about it. Each part sees the rows as they were before.
+# closing may be about it. Both parts see the rows as they were before.
 _UPDATE = f"""
 WITH told AS MATERIALIZED (
     SELECT number, event_id, line_id, producer, status, as_of, odds_text::int[] AS odds FROM {_ROWS}
 ), updated AS (
     UPDATE markets SET producer = told.producer, status = told.status, as_of = told.as_of, odds = told.odds FROM told
-    WHERE markets.event_id = told.event_id AND markets.line_id = told.line_id AND markets.as_of <= told.as_of
-        AND (markets.as_of, markets.producer, markets.status, markets.odds)
-            IS DISTINCT FROM (told.as_of, told.producer, told.status, told.odds)
-    RETURNING told.number
+    WHERE markets.event_id = told.event_id AND markets.line_id = told.line_id AND {_IS_UPDATED}
 )
 SELECT * FROM (
     SELECT number, markets.event_id IS NULL AS is_new, COALESCE(markets.as_of > told.as_of, false) AS is_stale,
-        markets.event_id IS NOT NULL AND updated.number IS NULL AS is_kept,
-        updated.number IS NOT NULL AND (
+        markets.event_id IS NOT NULL AND NOT {_IS_UPDATED} AS is_kept,
+        markets.event_id IS NOT NULL AND {_IS_UPDATED} AND (
             {_IS_OFFERED.format("markets")} IS DISTINCT FROM {_IS_OFFERED.format("told")}
             OR markets.producer <> told.producer
         ) AS is_flipped,
         EXISTS (SELECT FROM market_stops AS stop WHERE stop.event_id = told.event_id AND stop.as_of >= told.as_of)
             AS is_stopped
-    FROM told LEFT JOIN markets USING (event_id, line_id) LEFT JOIN updated USING (number)
+    FROM told LEFT JOIN markets USING (event_id, line_id)
 ) AS states WHERE is_new OR is_kept OR is_flipped OR is_stopped
 ORDER BY number
 """
@@ -48,10 +53,10 @@ SELECT event_id, line_id, producer, status, as_of, odds_text::int[] FROM {_ROWS}
 # Of the same market and line with other outcomes.
 _SIBLINGS = """
 SELECT event_id, line_id, as_of FROM markets
-JOIN unnest(%s::bigint[], %s::int[]) AS sibling(event_id, line_id) USING (event_id, line_id)
+JOIN unnest((SELECT %s)::bigint[], (SELECT %s)::int[]) AS sibling(event_id, line_id) USING (event_id, line_id)
 """
 _DELETE = """
-DELETE FROM markets USING unnest(%s::bigint[], %s::int[]) AS gone(event_id, line_id)
+DELETE FROM markets USING unnest((SELECT %s)::bigint[], (SELECT %s)::int[]) AS gone(event_id, line_id)
 WHERE markets.event_id = gone.event_id AND markets.line_id = gone.line_id
 """
 _COUNT = "SELECT event_id, count(*) FROM markets WHERE event_id = ANY(%s) GROUP BY event_id"
