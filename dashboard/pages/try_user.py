@@ -47,7 +47,7 @@ class RecommenderSlip:
 
 @dataclass(frozen=True, slots=True)
 class UserPreview:
-    """`refusal`: the reason why no bets are recommended to the user, or empty."""
+    """`refusal`: the reason why no bets are recommended to the user, or empty. `closed_feeds`: (producer, reason)."""
 
     user: User
     profile: UserProfile | None
@@ -55,6 +55,7 @@ class UserPreview:
     coupons: list[PurchasedCoupon]
     slips: list[RecommenderSlip]
     refusal: str
+    closed_feeds: tuple[tuple[str, str], ...]
 
 
 @require_safe
@@ -99,4 +100,5 @@ def _preview_user(casino: Casino, user_id: OwnId, now: datetime) -> UserPreview:
         coupons=latest_coupons(found.user_id, limit=_COUPONS),
         slips=sorted(slips, key=lambda slip: not slip.is_configured),
         refusal=_REFUSALS.get(code, code),
+        closed_feeds=found.closed_feeds,
     )

@@ -9,7 +9,7 @@ from recommendations.models import Event, User, UserProfile, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.recommendation import recommendation_served
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
-from recommendations.tests.prices.market_rows import market
+from recommendations.tests.prices.market_rows import LIVE, heard, market, producer
 from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
@@ -193,8 +193,11 @@ def test_named_bets_and_events_that_were_passed_over_are_shown(staff, filled, ca
         first, second = Event.objects.order_by("pk")[:2]
         market(first.pk, {f"OVER {HOSTILE}": 1.91}, name="TOTALS", line="2.5")
         market(second.pk, {"HOME": 1.5}, status="suspended")
+        producer(LIVE)
+        heard(LIVE, seconds_ago=60)
     page = text_of(staff, f"{URL}?user=1")
     assert "TOTALS 2.5" in page
     assert "PREMATCH" in page
+    assert "Prices of LIVE (feed silent) are not recommended" in page
     assert f'/casinos/1/prices/?event={first.pk}">all prices' in page
     assert f'/casinos/1/prices/?event={second.pk}">Event {second.pk}</a>: suspended' in page

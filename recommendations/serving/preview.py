@@ -11,6 +11,7 @@ from django.db.models import Q
 from recommendations.errors import UserNotFound
 from recommendations.models import PurchasedCoupon, User
 from recommendations.offer import ATTRIBUTES
+from recommendations.prices.refusals import Refusal
 from recommendations.recommenders.base import ProfilePart
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.tallies.user_tallies import Tallies
@@ -38,11 +39,13 @@ class Favourite:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One user's favourites, and the slip of each requested recommender, by its name. `user_id` is the stored one."""
+    """One user's favourites, and the slip of each requested recommender, by its name. `user_id` is the stored one.
+    `closed_feeds`: (producer, code of the refusal) of those whose prices are not looked at."""
 
     user_id: int
     favourites: tuple[Favourite, ...]
     slips: dict[str, Recommendation]
+    closed_feeds: tuple[tuple[str, str], ...]
 
 
 def preview_recommenders(
@@ -55,7 +58,7 @@ def preview_recommenders(
     for name in names or RECOMMENDERS:
         request = RecommendationRequest(casino_id, get_recommender(name), now, options, needs_reasons=True)
         slips[name] = _answer(request, user, found.casino_context)
-    return Preview(user.user_id, _favourites(user.tallies()), slips)
+    return Preview(user.user_id, _favourites(user.tallies()), slips, _closed_feeds(found.casino_context, options))
 
 
 def preview_configuration(
@@ -110,6 +113,13 @@ def _find(user_id: OwnId, now: datetime) -> tuple[Found, FoundUser]:
     if user is None:
         raise UserNotFound("User not found")
     return found, user
+
+
+def _closed_feeds(context: CasinoContext, options: Options) -> tuple[tuple[str, str], ...]:
+    feeds = None if context.prices is None else context.prices.feeds
+    producers = sorted(feeds.producers.values(), key=lambda each: each.name) if feeds is not None else []
+    refusals = ((each.name, each.refusal(options.feed_silence_seconds)) for each in producers)
+    return tuple((name, refusal.code) for name, refusal in refusals if refusal is not Refusal.OPEN)
 
 
 def _favourites(tallies: Tallies) -> tuple[Favourite, ...]:
