@@ -17,7 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from recommendations.offer import offers
 from recommendations.prices.cache import price_cache
-from recommendations.prices.meter import price_meter
+from recommendations.prices.meter import SeenPrices, price_meter
 from recommendations.serving.recommendation import ServedRecommendation
 from tenants.process_state import register
 from tenants.routing.connections import connection_metrics
@@ -98,6 +98,7 @@ class Sampler:
         self._counted = dict.fromkeys(_EVENTS, 0)
         self._passed_over: dict[str, int] = {}
         self._second_queries = 0
+        self._shown: dict[int, float] = {}  # casino -> when a request saw the prices that were shown last
 
     def sample(self) -> None:
         if time.monotonic() < self._at or not self._guard.acquire(blocking=False):
@@ -119,7 +120,7 @@ class Sampler:
         OFFERS_BYTES.set(offers.nbytes)
         PRICES_BYTES.set(price_cache.nbytes)
         self._copy_price_counts()
-        _show_seen_prices()
+        self._show_seen_prices()
 
     def _copy_price_counts(self) -> None:
         counts = price_meter.passed_over()
@@ -130,19 +131,24 @@ class Sampler:
         SECOND_QUERIES.inc(second_queries - self._second_queries)
         self._second_queries = second_queries
 
+    def _show_seen_prices(self) -> None:
+        """Each look once: of several processes, the latest counts."""
+        seen, oldest = price_meter.seen(), time.monotonic() - _SEEN_SECONDS
+        for casino_id, prices in seen.items():
+            is_known = prices.seen_at >= oldest
+            if not is_known or prices.seen_at != self._shown.get(casino_id):
+                _show(str(casino_id), prices, is_known=is_known)
+        price_meter.forget(casino_id for casino_id, prices in seen.items() if prices.seen_at < oldest)
+        self._shown = {casino_id: prices.seen_at for casino_id, prices in seen.items()}
 
-def _show_seen_prices() -> None:
-    """Where no request has looked for a while, nothing is known: no number, since labels of several processes can't be
-    removed."""
-    seen, latest = price_meter.seen(), time.monotonic() - _SEEN_SECONDS
-    for casino_id, prices in seen.items():
-        is_known, casino = prices.seen_at >= latest, str(casino_id)
-        PRICED_EVENTS.labels(casino).set(prices.priced_events if is_known else nan)
-        for code, producer in prices.feeds.producers.items():
-            FEED_ALIVE.labels(casino, producer.name).set(prices.alive >> code & 1 if is_known else nan)
-            if producer.sends_heartbeats and producer.silent_seconds is not None:
-                FEED_SILENT.labels(casino, producer.name).set(producer.silent_seconds if is_known else nan)
-    price_meter.forget(casino_id for casino_id, prices in seen.items() if prices.seen_at < latest)
+
+def _show(casino: str, prices: SeenPrices, *, is_known: bool) -> None:
+    """No number where no request has looked for a while: labels that several processes share can't be removed."""
+    PRICED_EVENTS.labels(casino).set(prices.priced_events if is_known else nan)
+    for code, producer in prices.feeds.producers.items():
+        FEED_ALIVE.labels(casino, producer.name).set(prices.alive >> code & 1 if is_known else nan)
+        if producer.sends_heartbeats and producer.silent_seconds is not None:
+            FEED_SILENT.labels(casino, producer.name).set(producer.silent_seconds if is_known else nan)
 
 
 sampler = Sampler()

@@ -6,7 +6,7 @@ from math import isnan
 
 import pytest
 
-from operations.metrics import exposition
+from operations.metrics import FEED_ALIVE, exposition
 from recommendations.prices import meter
 from recommendations.prices.feeds import Feeds, Producer
 from recommendations.prices.meter import price_meter
@@ -45,6 +45,15 @@ def test_feeds_are_shown_as_the_latest_request_saw_them():
     assert silent['casino="91",producer="LIVE"'] == 75.0
     assert 'casino="91",producer="BY HAND"' not in silent
     assert values("recsys_priced_events")['casino="91"'] == 2
+
+
+def test_each_look_is_shown_once_so_that_another_process_may_show_a_later_one():
+    labels = 'casino="91",producer="LIVE"'
+    assert values("recsys_feed_alive")[labels] == 0
+    FEED_ALIVE.labels("91", "LIVE").set(1)
+    assert values("recsys_feed_alive")[labels] == 1
+    price_meter.note(91, FEEDS, 10.0, offered_by(1), [])
+    assert values("recsys_feed_alive")[labels] == 0
 
 
 def test_nothing_is_known_where_no_request_came_for_a_minute():
