@@ -7,7 +7,7 @@ from django.db import connections
 from ingestion.api.bodies import MAX_MESSAGES
 from ingestion.models import MessageCount
 from ingestion.tests.sample_messages import SELECTION, coupon, event, user, without
-from recommendations.models import Event, PurchasedCoupon, User, UserProfile, WaitingCoupon
+from recommendations.models import Event, Market, PurchasedCoupon, User, UserProfile, WaitingCoupon
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.models import CasinoState
 from tenants.routing.context import use_casino
@@ -47,6 +47,17 @@ def test_later_messages_of_a_request_are_the_newer_ones(sender, casino_a):
         sender.post("/events", [{"id": 1, "status": "settled"}, {"id": 1, "status": "open"}, {"id": 1, "status": word}])
         expected = "OPEN" if word == "open" else "SUSPENDED"
         assert in_casino(casino_a, lambda: Event.objects.get(id=1).status) == expected
+
+
+def test_the_casinos_own_words_for_markets_are_known(sender, casino_a):
+    message = {"event_id": 7, "producer": "LIVE", "markets": [
+        {"market": "1X2", "status": "ruht", "outcomes": [{"outcome": "HOME", "odd": 2, "status": "frei"}]}
+    ]}  # fmt: skip
+    assert sender.outcomes("/odds", [message]) == ["unknown_value"]
+    casino_a.options = {"status_words": {"markets": {"ruht": "suspended", "frei": "open"}}}
+    casino_a.save()
+    assert sender.outcomes("/odds", [message]) == ["stored"]
+    assert in_casino(casino_a, lambda: Market.objects.values_list("status", "odds").get()) == ("suspended", [2000])
 
 
 def test_lines_are_read_each_by_itself(sender, casino_a):
