@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from .answers.backlog import FULL_BYTES, KEPT_BYTES, Backlog
 from .answers.ledger import SECOND, Ledger, Leg, Moment, fault_of_slip
 from .answers.said import EventFacts, JournalReader, JournalWriter, Said, SaidMarket, line_scope
 
@@ -105,6 +106,18 @@ def test_the_journal_gives_messages_up_to_an_offset_and_says_if_it_is_behind(tmp
     assert reader.has_all({("odds", 0): 3})
     assert not reader.has_all({("odds", 0): 4})
     assert [said.offset for said in reader.take({("odds", 0): 2})] == [0, 1]
+
+
+def test_the_feed_waits_for_consumers_before_the_broker_drops_messages():
+    backlog = Backlog()
+    for offset in range(3):
+        backlog.add(("odds", 0), offset, FULL_BYTES // 2)
+        assert backlog.is_full is (offset == 2)
+    backlog.take_away({("odds", 0): 1})
+    assert not backlog.is_full
+    assert not backlog.has_lost
+    backlog.add(("odds", 0), 3, KEPT_BYTES)
+    assert backlog.has_lost
 
 
 @pytest.mark.exhaustive

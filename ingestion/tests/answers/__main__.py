@@ -47,9 +47,11 @@ def run(
     """What the readers found; numbers of what was sent and done; and errors of processes. Ends early with what was
     found so far."""
     from ingestion.tests.chaos.consumers import Consumers
+    from tenants.routing.context import use_casino
     from tenants.tests.server_process import granian
 
     from .casino import build_casino
+    from .checker import read_place
     from .disturbances import SESSION_SECONDS, Disturbances
     from .sender import FeedSender
 
@@ -64,7 +66,13 @@ def run(
         sender.start()
         with granian(_server_environment(), workers=1, log=(servers.logs / "server.log").open("ab")) as (port, _):
             readers = _start_readers(servers, journal, casino.pk, arguments, port)
-            _wait(readers, arguments.seconds, disturbances.turn, is_ending)
+
+            def turn() -> None:
+                disturbances.turn()
+                with use_casino(casino.current):
+                    _, sender.stored = read_place()
+
+            _wait(readers, arguments.seconds, turn, is_ending)
             found, errors = _found(readers)
         sender.finish()
     finally:
@@ -74,6 +82,7 @@ def run(
         "market changes": sender.feed.changes,
         "messages": sender.messages,
         "seconds": round(sender.seconds),
+        "seconds in which consumers were too far behind for more changes": round(sender.waited),
         "killed consumers": consumers.kills,
         "stopped consumers": disturbances.stalls,
     }

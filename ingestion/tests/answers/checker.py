@@ -117,4 +117,5 @@ class Checker:
             return
         self.found.faults[fault] = self.found.faults.get(fault, 0) + 1
         if self.found.faults[fault] == 1 or len(self.found.examples) < _EXAMPLES:
-            self.found.examples.append(f"{fault}: {what} at {moment}")
+            known = self._ledger.known(what) if isinstance(what, Leg) else ""
+            self.found.examples.append(f"{fault}: {what} at {moment}; known: {known}")

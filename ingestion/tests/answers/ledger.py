@@ -156,9 +156,9 @@ class Ledger:
         if line.as_of <= self._stopped_until(leg, line.producer):
             return "suspended: stopped"
         if line.market.odds[leg.outcome] != leg.odd or line.producer != leg.producer:
-            return f"another price: {line.market.odds[leg.outcome]} of {line.producer}"
+            return "another price than the latest"
         if abs(line.as_of - leg.priced_at) > _ROUNDING:
-            return f"another price: as of {line.as_of}"
+            return "another price than the latest: its time"
         return self._fault_of_feed(line) or self._fault_of_age(leg, line, moment)
 
     def _stopped_until(self, leg: Leg, producer: str) -> int:
@@ -183,6 +183,11 @@ class Ledger:
         is_live = event is not None and (event.facts.begin or 0) <= moment.now
         is_old = line.as_of < moment.clock - self._max_live_age - _ROUNDING
         return "stale: too old in play" if is_old and is_live else ""
+
+    def known(self, leg: Leg) -> object:
+        """What the ledger knows about this leg, to show it."""
+        line, event = self._lines.get((leg.event, leg.market, leg.line)), self._events.get(leg.event)
+        return line, line and self._stopped_until(leg, line.producer), line and self._feeds.get(line.producer), event
 
     def outcomes(self, moment: Moment) -> dict[str, int]:
         """The number of all outcomes, by why they may not be served at this moment; `open`: of those that may."""

@@ -10,21 +10,25 @@ from confluent_kafka import Producer
 
 from ingestion.kafka.client import client_config
 
+from .backlog import Backlog
 from .feed import Feed, Message
-from .said import JournalWriter, Said
+from .said import JournalWriter, Offsets, Said
 
 _TICK_SECONDS = 0.01
 _ATTEMPTS = 50  # to find a producer that is not silent, in a tick
 
 
 class FeedSender(threading.Thread):
-    """Sends `rate` market changes a second of one casino until `finish`. `seconds`: how long it took."""
+    """Sends `rate` market changes a second of one casino until `finish`, but for times when consumers are far behind.
+    `stored`: the offsets of the stored messages, to be set often. `seconds`: how long it took, `waited` of these."""
 
     def __init__(self, casino_id: int, journal: Path, rng: random.Random, *, events: int, rate: int) -> None:
         super().__init__(name="feed", daemon=True)
         self.feed = Feed(rng, events, _now())
         self.messages = 0
-        self.seconds = 0.0
+        self.seconds = self.waited = 0.0
+        self.stored: Offsets = {}
+        self._backlog = Backlog()
         self._journal = JournalWriter(journal)
         self._headers = [("casino_id", str(casino_id).encode())]
         self._rate = rate
@@ -41,23 +45,32 @@ class FeedSender(threading.Thread):
     def run(self) -> None:
         began = time.monotonic()
         while not self._ending.wait(_TICK_SECONDS):
-            self.seconds = time.monotonic() - began
+            before, self.seconds = self.seconds, time.monotonic() - began
+            self._backlog.take_away(self.stored)
             for message in self.feed.due(_now()):
                 self._send(message)
-            for _ in range(_ATTEMPTS):
-                if self.feed.changes >= self.seconds * self._rate:
-                    break
-                if (found := self.feed.next(_now())) is not None:
-                    self._send(found)
+            if self._backlog.is_full:
+                self.waited += self.seconds - before
+            else:
+                self._send_changes()
             self._producer.poll(0)
             self._write_journal()
         if self._producer.flush(30):
             self._failures.append("messages were not delivered within 30 s")
         self._write_journal()
 
+    def _send_changes(self) -> None:
+        for _ in range(_ATTEMPTS):
+            if self.feed.changes >= (self.seconds - self.waited) * self._rate:
+                break
+            if (found := self.feed.next(_now())) is not None:
+                self._send(found)
+
     def _write_journal(self) -> None:
         self._journal.append(*self._delivered)
         self._delivered.clear()
+        if self._backlog.has_lost and not self._failures:
+            self._failures.append("consumers were so far behind that the embedded broker may have dropped messages")
 
     def _send(self, message: Message) -> None:
         said = message.said
@@ -69,14 +82,15 @@ class FeedSender(threading.Thread):
             partition=said.partition,
             headers=[*self._headers],
             timestamp=said.sent_at // 1_000,
-            on_delivery=lambda error, place: self._note(error, place, said),
+            on_delivery=lambda error, place: self._note(error, place, said, len(message.value)),
         )
 
-    def _note(self, error: Any, place: Any, said: Said) -> None:
+    def _note(self, error: Any, place: Any, said: Said, size: int) -> None:
         if error is not None:
             self._failures.append(error.str())
             return
         said.offset = place.offset()
+        self._backlog.add((said.topic, said.partition), said.offset, size)
         self._delivered.append(said)
 
 

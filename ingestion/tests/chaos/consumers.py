@@ -128,7 +128,9 @@ class Consumers:
 
     def end(self) -> None:
         for process in self._processes:
-            if (status := process.end()) != 0:
+            process.note_start()
+            is_starting = not process.age  # and may not handle SIGTERM yet
+            if (status := process.end()) != 0 and not is_starting:
                 self.crashes.append(f"{process.name} ended with {status} after SIGTERM")
 
     def tracebacks(self) -> list[str]:

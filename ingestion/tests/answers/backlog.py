@@ -1,0 +1,34 @@
+"""The messages that are sent and not stored yet: the embedded broker drops those beyond 5 MB of a partition."""
+
+from collections import defaultdict, deque
+
+from .said import Offsets
+
+# librdkafka's mock cluster keeps 5 MB of each partition.
+KEPT_BYTES = 4_500_000
+FULL_BYTES = 2_500_000
+
+
+class Backlog:
+    """`has_lost`: messages may have been dropped before they were read."""
+
+    def __init__(self) -> None:
+        self._sizes: defaultdict[tuple[str, int], deque[tuple[int, int]]] = defaultdict(deque)  # offset, bytes
+        self._bytes: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self.has_lost = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a sender should wait for the consumers."""
+        return max(self._bytes.values(), default=0) > FULL_BYTES
+
+    def add(self, partition: tuple[str, int], offset: int, size: int) -> None:
+        self._sizes[partition].append((offset, size))
+        self._bytes[partition] += size
+        self.has_lost |= self._bytes[partition] > KEPT_BYTES
+
+    def take_away(self, stored: Offsets) -> None:
+        for partition, end in stored.items():
+            sizes = self._sizes[partition]
+            while sizes and sizes[0][0] < end:
+                self._bytes[partition] -= sizes.popleft()[1]
