@@ -168,7 +168,7 @@ def _usual_odds(taste: OutcomeTaste, odd: float) -> str:
     weights, sport = taste.profile.weights.get(_BAND, {}), taste.casino.sport
     own = [weights.get(key_of_odds_band(sport, band), 0.0) for band in _BANDS]
     band = int(np.searchsorted(_BOUNDS, odd, side="right"))
-    return f"you mostly take odds {_range_of(band)}" if own[band] > max(sum(own), _LEAST_WEIGHT) / 2 else ""
+    return f"You mostly take odds {_range_of(band)}" if own[band] > max(sum(own), _LEAST_WEIGHT) / 2 else ""
 
 
 def _range_of(band: int) -> str:
@@ -183,4 +183,4 @@ def _usual_outcome(taste: OutcomeTaste, market: str, outcome: str) -> str:
     on_market, _, on_outcome = keys_of_outcome(taste.casino.sport, market, "", outcome)
     bets = taste.casino.bets_on(_MARKET, on_market)
     is_usual = bets >= _LEAST_BETS and taste.casino.bets_on(_OUTCOME, on_outcome) > bets / 2
-    return f"most bets on this market here are on {outcome}" if is_usual else ""
+    return f"Most bets on this market here are on {outcome}" if is_usual else ""

@@ -184,7 +184,7 @@ def test_reasons_say_how_many_of_the_last_bets_were_on_the_market():
 @pytest.mark.parametrize(("odd", "text"), [(1.9, "from 1.75 to 2.00"), (1.1, "below 1.20"), (10.0, "from 10.00")])
 def test_reasons_say_which_odds_the_user_takes(odd, text):
     user = user_of({("1X2", "", "AWAY", odd): 3, ("1X2", "", "AWAY", 5.0): 2})
-    assert reasons_for(("TOTALS", "2.5", "OVER", odd), user=user) == (f"you mostly take odds {text}",)
+    assert reasons_for(("TOTALS", "2.5", "OVER", odd), user=user) == (f"You mostly take odds {text}",)
 
 
 def test_few_bets_say_nothing_of_usual_odds():
@@ -193,7 +193,7 @@ def test_few_bets_say_nothing_of_usual_odds():
 
 def test_reasons_say_which_outcome_most_users_take():
     trends = trends_of({OVER: 60, UNDER: 40})
-    assert reasons_for(OVER, trends=trends) == ("most bets on this market here are on OVER",)
+    assert reasons_for(OVER, trends=trends) == ("Most bets on this market here are on OVER",)
     assert reasons_for(UNDER, trends=trends) == ()
 
 
