@@ -26,12 +26,14 @@ def with_feeds(casino_a, casino_b):
     with use_casino(casino_b.current):
         EventFactory.create()
         market(Event.objects.get().pk, {"OF BETA": 2.0})
+    casino_a.options = {"feed_silence_seconds": 100}
+    casino_a.save()
     with use_casino(casino_a.current):
         for event in EventFactory.create_batch(2):
             market(event.pk)
             market(event.pk, {"OVER": 1.9, "UNDER": 1.9}, name="TOTALS", line="2.5", status="suspended")
         producer(LIVE)
-        heard(LIVE, partition=1, seconds_ago=75)
+        heard(LIVE, partition=1, seconds_ago=150)
         heard(LIVE, partition=BY_UPLOAD, seconds_ago=3)
 
 
@@ -56,7 +58,7 @@ def test_casino_without_feeds_is_told_how_one_begins(staff):
 def test_producers_are_shown_with_partitions_state_and_markets(staff, with_feeds):
     assert states(staff) == {"LIVE": "silent", "PREMATCH": "open"}
     page = words_of(staff)
-    assert "Silent for 75 s" in page
+    assert "Silent for 2 min" in page
     assert "HTTP and files" in page
     assert "open 2 markets in 2 events" in page
     assert "suspended 2 markets" in page
@@ -156,10 +158,10 @@ def test_producer_that_is_down_says_so(staff, casino_a, casino_b):
 
 
 def test_casinos_option_says_when_a_feed_is_silent(staff, with_feeds, casino_a):
-    casino_a.options = {"feed_silence_seconds": 90}
+    casino_a.options = {"feed_silence_seconds": 3_000}
     casino_a.save()
     assert states(staff)["LIVE"] == "open"
-    assert "silent after 90 s" in words_of(staff)
+    assert "silent after 3000 s" in words_of(staff)
 
 
 def test_unavailable_casino_shows_the_reason_and_changes_nothing(staff, with_feeds):

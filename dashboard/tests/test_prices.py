@@ -24,6 +24,8 @@ def match(casino_a, casino_b):
     with use_casino(casino_b.current):
         EventFactory.create(id=EVENT, home_team="OF BETA")
         market(EVENT, {"OF BETA": 2.0}, name="OF BETA")
+    casino_a.options = {"feed_silence_seconds": 600}
+    casino_a.save()
     with use_casino(casino_a.current):
         event = EventFactory.create(id=EVENT, home_team="ARSENAL", away_team="CHELSEA")
         market(EVENT)
@@ -97,7 +99,7 @@ def test_ladder_shows_every_outcome_with_its_odd_and_why_it_is_closed(staff, mat
 
 
 def test_ladder_uses_the_casinos_options(staff, match, casino_a):
-    casino_a.options = {"min_odd": 2.0, "blocked": {"markets": ["TOTALS"]}}
+    casino_a.options = {"feed_silence_seconds": 600, "min_odd": 2.0, "blocked": {"markets": ["TOTALS"]}}
     casino_a.save()
     with use_casino(casino_a.current):
         market(EVENT, TOTALS, name="TOTALS", line="2.5")

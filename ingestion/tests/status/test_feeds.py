@@ -16,11 +16,13 @@ from tenants.routing.context import use_casino
 
 @pytest.fixture
 def with_feeds(casino_a, casino_b):
+    casino_a.options = {"feed_silence_seconds": 100}
+    casino_a.save()
     with use_casino(casino_a.current):
         producer(PREMATCH)
         heard(PREMATCH, partition=BY_UPLOAD)
         producer(LIVE)
-        heard(LIVE, partition=2, seconds_ago=75)
+        heard(LIVE, partition=2, seconds_ago=150)
     return casino_a
 
 
@@ -28,13 +30,13 @@ def test_each_producer_is_told_with_its_partitions(with_feeds, casino_b, now):
     status = json.loads(msgspec.json.encode(casino_status(with_feeds, now, [])))
     live, prematch = status["feeds"]
     assert (live["producer"], live["state"], set(live["partitions"])) == ("LIVE", "silent", {"0", "2"})
-    assert live["silent_seconds"] >= 75
+    assert live["silent_seconds"] >= 150
     assert (prematch["state"], set(prematch["partitions"])) == ("open", {"0", "-1"})
     assert casino_status(casino_b, now, []).feeds == []
 
 
 def test_the_casinos_option_says_when_a_feed_is_silent(with_feeds, now):
-    with_feeds.options = {"feed_silence_seconds": 300}
+    with_feeds.options = {"feed_silence_seconds": 3_000}
     assert [each.state for each in casino_status(with_feeds, now, []).feeds] == ["open", "open"]
 
 
@@ -43,7 +45,8 @@ def test_command_prints_a_line_for_each_producer(with_feeds, casino_b, broker):
     call_command("ingestion_status", stdout=out)
     head, live, prematch = out.getvalue().split("\n\n")[-1].splitlines()
     assert head.split()[:3] == ["casino", "producer", "state"]
-    assert live.split()[:5] == ["1", "LIVE", "silent", "75", "s"]
+    assert live.split()[:3] == ["1", "LIVE", "silent"]
+    assert int(live.split()[3]) >= 150
     assert prematch.split()[:3] == ["1", "PREMATCH", "open"]
 
 

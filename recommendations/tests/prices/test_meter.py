@@ -89,14 +89,14 @@ def test_requests_of_a_casino_with_markets_are_noted(casinos):
         for event in events[1:]:
             market(event.pk)
         producer(LIVE)
-        heard(LIVE, seconds_ago=60)
+        heard(LIVE, seconds_ago=200)
     queries, passed_over = price_meter.second_queries, price_meter.passed_over().get("suspended", 0)
-    ask(alpha, event_limit=8)
+    ask(alpha, event_limit=8, feed_silence_seconds=100.0)
     ask(beta)
     [(casino_id, seen)] = price_meter.seen().items()
     assert casino_id == alpha.pk
     assert seen.alive == 0b1
-    assert {each.name: round(each.silent_seconds or 0) >= 60 for each in seen.feeds.producers.values()} == {
+    assert {each.name: round(each.silent_seconds or 0) >= 200 for each in seen.feeds.producers.values()} == {
         "PREMATCH": False,
         "LIVE": True,
     }

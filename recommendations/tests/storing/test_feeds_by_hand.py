@@ -11,7 +11,7 @@ from recommendations.storing.feeds_by_hand import close_producer, forget_silent_
 from recommendations.tests.prices.market_rows import LIVE, PREMATCH, heard, producer
 from tenants.routing.context import use_casino
 
-SILENCE = 10.0
+SILENCE = 100.0
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def staff(db):
 def in_casino(casino_a, casino_b, staff):
     with use_casino(casino_b.current):
         producer(PREMATCH)
-        heard(PREMATCH, partition=1, seconds_ago=60)
+        heard(PREMATCH, partition=1, seconds_ago=200)
     with use_casino(casino_a.current):
         yield
 
@@ -60,7 +60,7 @@ def test_unknown_producer_and_partition_are_errors_and_not_logged(casino_a, staf
 
 def test_forgotten_partition_keeps_the_feed_silent_no_longer(casino_a, casino_b, staff):
     producer(PREMATCH)
-    heard(PREMATCH, partition=1, seconds_ago=60)
+    heard(PREMATCH, partition=1, seconds_ago=200)
     assert states() == {"PREMATCH": "silent"}
     forget_silent_partition(casino_a, "PREMATCH", 1, staff=staff)
     assert states() == {"PREMATCH": "open"}
