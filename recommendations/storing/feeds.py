@@ -125,11 +125,12 @@ class Producers:
     ) -> None:
         """Forget the silent feed by HTTP or file of a producer with a heartbeat by Kafka: unlike a partition, that feed
         can't be stalled."""
-        for code in {self.codes[name] for name, each in heard if each.is_heartbeat and each.partition != BY_UPLOAD}:
-            by_upload = heard_at.get((code, BY_UPLOAD))
-            beats = [each.sent_at for name, each in heard if self.codes[name] == code and each.is_heartbeat]
-            if by_upload is not None and max(beats) - by_upload > silence:
+        uploads = {code: time for (code, partition), time in heard_at.items() if partition == BY_UPLOAD}
+        for name, each in heard if uploads else ():
+            code, is_by_kafka = self.codes[name], each.partition != BY_UPLOAD
+            if is_by_kafka and each.is_heartbeat and code in uploads and each.sent_at - uploads[code] > silence:
                 forget_feed(code, BY_UPLOAD)
+                del uploads[code]
 
     def _lose_prices(self, name: str, sent_at: datetime, partition: int | None = None) -> None:
         """Of all feeds of a producer, or of a partition, where nobody can tell whose message it was."""
