@@ -18,13 +18,13 @@ from ingestion.tests.chaos.servers import Servers, start_servers
 CONSUMERS = ("odds", "odds", "events")
 _USERS_OF_READER = 200
 _POLL_SECONDS = 0.1
-_HTTP_SHARE = 0.02
+_HTTP_SHARE, _HTTP_READERS = 0.02, 2  # at once, so that threads of the server share what they keep
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="answers", description=__doc__)
     parser.add_argument("--answers", type=int, default=1_000_000)
-    parser.add_argument("--readers", type=int, default=2, help="processes that recommend; one more does by HTTP")
+    parser.add_argument("--readers", type=int, default=2, help="processes that recommend; two more do by HTTP")
     parser.add_argument("--rate", type=int, default=2_000, help="market changes per second")
     parser.add_argument("--events", type=int, default=400, help="at any time")
     parser.add_argument("--seconds", type=float, default=7_200, help="after which it ends with fewer answers")
@@ -57,7 +57,7 @@ def run(
 
     rng = random.Random(arguments.seed)
     journal = servers.folder / "journal"
-    users = _USERS_OF_READER * (arguments.readers + 1)
+    users = _USERS_OF_READER * (arguments.readers + _HTTP_READERS)
     casino = build_casino(users, rng)
     sender = FeedSender(casino.pk, journal, rng, events=arguments.events, rate=arguments.rate)
     consumers = Consumers(servers, CONSUMERS, SESSION_SECONDS)
@@ -98,11 +98,11 @@ def _server_environment() -> dict[str, str]:
 def _start_readers(
     servers: Servers, journal: Path, casino: int, arguments: argparse.Namespace, port: int
 ) -> list["subprocess.Popen[str]"]:
-    by_http = max(round(arguments.answers * _HTTP_SHARE), 1)
-    share = -(-(arguments.answers - by_http) // arguments.readers)
+    by_http = max(round(arguments.answers * _HTTP_SHARE / _HTTP_READERS), 1)
+    share = -(-(arguments.answers - by_http * _HTTP_READERS) // arguments.readers)
     readers = []
-    for number in range(arguments.readers + 1):
-        is_http = number == arguments.readers
+    for number in range(arguments.readers + _HTTP_READERS):
+        is_http = number >= arguments.readers
         first = 1 + number * _USERS_OF_READER
         command = [sys.executable, "-m", "ingestion.tests.answers.reader", "--journal", str(journal)]
         command += ["--casino", str(casino), "--users", str(first), str(first + _USERS_OF_READER)]
