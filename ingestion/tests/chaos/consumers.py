@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import IO
 
@@ -107,9 +107,10 @@ class Consumers:
         """Seconds from the start of a process to its loop."""
         return max(process.longest_start for process in self._processes)
 
-    def kill_one(self, rng: random.Random) -> bool:
-        """Kill one whose topic has been worked on for a while. Returns whether there is one."""
-        spared = {process.topic for process in self._processes if process.age < _SPARED_SECONDS}
+    def kill_one(self, rng: random.Random, stalled: Collection[str] = ()) -> bool:
+        """Kill one whose topic has been worked on for a while, and is not among the stalled ones. Returns whether there
+        is one."""
+        spared = {process.topic for process in self._processes if process.age < _SPARED_SECONDS}.union(stalled)
         others = [process for process in self._processes if process.topic not in spared]
         if others:
             rng.choice(others).kill()

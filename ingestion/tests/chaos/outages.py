@@ -79,7 +79,7 @@ class Outages:
         for at, outage in plan:
             while time.monotonic() - began < at:
                 self._consumers.restart_ended()
-                if self._kills_due and self._consumers.kill_one(self._rng):
+                if self._kills_due and self._consumers.kill_one(self._rng, self._watcher.stalled):
                     self._kills_due -= 1
                 time.sleep(_POLL_SECONDS)
             self.log.append(f"{time.monotonic() - began:6.1f} s {outage.__name__.strip('_')}")

@@ -14,7 +14,7 @@ from tenants.routing.context import use_casino
 
 from .expected import CasinoPartition, Expected
 
-_POLL_SECONDS = 0.25
+_POLL_SECONDS, _STALLED_SECONDS = 0.25, 2.0
 
 
 class Watcher(threading.Thread):
@@ -32,6 +32,13 @@ class Watcher(threading.Thread):
         self._paused_since: float | None = None
         self.longest_pause = 0.0
         self.longest: tuple[float, CasinoPartition | None] = (0.0, None)
+
+    @property
+    def stalled(self) -> set[str]:
+        """The topics with a partition of which nothing was stored for a while."""
+        now = self._clock()
+        moved_at = dict(self._moved_at)
+        return {topic for (_, topic, _), at in moved_at.items() if now - at > _STALLED_SECONDS}
 
     @contextmanager
     def paused(self) -> Iterator[None]:
