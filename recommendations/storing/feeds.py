@@ -35,6 +35,11 @@ _LOSE_PRICES = """
 UPDATE feeds SET valid_since = greatest(valid_since, %s)
 WHERE (%s::smallint IS NULL OR producer = %s) AND (%s::int IS NULL OR partition = %s)
 """
+# Producers without heartbeats have no feed by HTTP or file until one of its messages could not be read.
+_ADD_UPLOADS = """
+INSERT INTO feeds (producer, partition, heard_at, valid_since, beats)
+SELECT code, %s, %s, %s, 0 FROM producers WHERE NOT EXISTS (SELECT FROM feeds WHERE producer = code)
+"""
 
 
 class _State(NamedTuple):
@@ -135,6 +140,8 @@ class Producers:
     def _lose_prices(self, name: str, sent_at: datetime, partition: int | None = None) -> None:
         """Of all feeds of a producer, or of a partition, where nobody can tell whose message it was."""
         code = self.codes.get(name)
+        if code is None and partition == BY_UPLOAD:
+            execute(_ADD_UPLOADS, [partition, sent_at, sent_at])
         execute(_LOSE_PRICES, [sent_at, code, code, partition, partition])
 
 

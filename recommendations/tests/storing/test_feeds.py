@@ -90,6 +90,13 @@ def test_a_partition_stays_that_is_the_latest_or_unknown(producer, partition):
     assert feeds() == {0: (0, None), 1: (1, None)}
 
 
+def test_an_unreadable_message_by_http_closes_what_producers_without_heartbeats_sent_so():
+    hear(OddsRow(producer="LIVE", timestamp=at(1)), heard(2, producer="PREMATCH"))
+    hear(OddsRow(timestamp=at(3), heard=Heard(BY_UPLOAD, at(3), loses_prices=True)))
+    assert feeds(Producer.objects.get(name="LIVE").code) == {BY_UPLOAD: (3, 3)}
+    assert feeds(Producer.objects.get(name="PREMATCH").code) == {0: (2, None)}
+
+
 def test_another_casinos_feeds_stay(casino_b):
     with use_casino(casino_b.current, switch=True):
         hear(beat(0, BY_UPLOAD), beat(1))
