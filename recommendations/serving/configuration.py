@@ -9,6 +9,7 @@ import msgspec
 from cachetools import LRUCache
 
 from recommendations.errors import CasinoNotConfigured
+from recommendations.offer import offers
 from recommendations.recommenders.base import Recommender
 from recommendations.recommenders.registry import get_recommender
 from tenants.access.limits import charge
@@ -16,7 +17,7 @@ from tenants.models import Casino
 from tenants.process_state import register
 
 from .options import Options, load_options
-from .output_schema import CONTRACT_FIELDS, FieldMapping, load_schema, needs_reasons
+from .output_schema import FieldMapping, load_schema, needs_reasons
 from .request_filters import RequestFilters, require_offered
 from .response_size import ResponseSize, response_size
 
@@ -74,7 +75,9 @@ def charged_configuration(casino: Casino, filters: RequestFilters, users: int = 
     if filters.sports:
         require_offered(filters.sports, configured.options.catalogue)
     events = configured.options.event_limit if filters.limit is None else filters.limit
-    requests = configured.size.count_requests(users, events, explain=filters.explain)
+    offer = offers.known().offer
+    has_markets = offer is not None and offer.offered_by is not None
+    requests = configured.size.count_requests(users, events, explain=filters.explain, has_markets=has_markets)
     if requests > 1:
         charge(casino, requests - 1)
     return configured
@@ -89,5 +92,5 @@ def _parse(
         schema=schema,
         options=load_options(options),
         needs_reasons=needs_reasons(schema),
-        size=response_size(schema, CONTRACT_FIELDS),
+        size=response_size(schema),
     )

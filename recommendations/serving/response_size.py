@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from recommendations.errors import InvalidParameter
 
-from .output_schema import EVENTS, FieldMapping
+from .legs import MAX_LOOKED_AT
+from .output_schema import CONTRACT_FIELDS, EVENTS, MARKET_FIELDS, FieldMapping
 
 MAX_RESPONSE_BYTES = 10_000_000
 BYTES_OF_REQUEST = 16_384  # a response up to this size counts as one request of the casino's rate
@@ -12,21 +13,28 @@ _BYTES_OF_VALUE = 64
 _BYTES_OF_REASONS = 300
 _BYTES_OF_PARTICIPANTS = 8_000
 _BYTES_OF_EXPLANATION = 200
-_BYTES_OF_LISTS = {"reasons": _BYTES_OF_REASONS, "participants": _BYTES_OF_PARTICIPANTS}
+_BYTES_OF_PASSED_OVER = 100  # an event's id, and why it was passed over
+_BYTES_OF_MARKET = 64  # also names a period or a player
+# Of source fields, more than of another value.
+_LONG = {"reasons": _BYTES_OF_REASONS, "participants": _BYTES_OF_PARTICIPANTS, "market": _BYTES_OF_MARKET}
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseSize:
-    """The bytes of a recommendation in a casino's schema: without its events, and of each event."""
+    """The bytes of a recommendation in a casino's schema: without its events, of each event, and of one that was chosen
+    by its markets."""
 
     fields: int
     event: int
+    event_with_market: int
 
-    def count_requests(self, users: int, events: int, *, explain: bool) -> int:
+    def count_requests(self, users: int, events: int, *, explain: bool, has_markets: bool) -> int:
         """The number of requests that a response for `users`, of `events` each, counts as. Raises InvalidParameter if
         it would be too large. A response for one user is never too large."""
-        explanation = _BYTES_OF_EXPLANATION + events * (_BYTES_OF_EXPLANATION + _BYTES_OF_REASONS) if explain else 0
-        bytes_of_user = self.fields + events * self.event + explanation
+        bytes_of_user = self.fields + events * (self.event_with_market if has_markets else self.event)
+        if explain:
+            bytes_of_user += _BYTES_OF_EXPLANATION + events * (_BYTES_OF_EXPLANATION + _BYTES_OF_REASONS)
+            bytes_of_user += MAX_LOOKED_AT * _BYTES_OF_PASSED_OVER if has_markets else 0
         most = max(MAX_RESPONSE_BYTES // bytes_of_user, 1)
         if users > most:
             raise InvalidParameter(
@@ -35,12 +43,14 @@ class ResponseSize:
         return users * -(-bytes_of_user // BYTES_OF_REQUEST)
 
 
-def response_size(schema: tuple[FieldMapping, ...], default: tuple[FieldMapping, ...]) -> ResponseSize:
-    """The size in this schema; `default` are the fields of an event in a list without fields of its own."""
-    lists = [field.fields or default for field in schema if field.source_field == EVENTS]
-    return ResponseSize(_bytes_of(schema), sum(map(_bytes_of, lists)))
+def response_size(schema: tuple[FieldMapping, ...]) -> ResponseSize:
+    """The size in this schema. An event in a list without fields of its own has those of the contract, and, chosen by
+    its markets, its outcome."""
+    lists = [field.fields for field in schema if field.source_field == EVENTS]
+    of_events = (sum(_bytes_of(fields or default) for fields in lists) for default in (CONTRACT_FIELDS, MARKET_FIELDS))
+    return ResponseSize(_bytes_of(schema), *of_events)
 
 
 def _bytes_of(fields: tuple[FieldMapping, ...]) -> int:
-    lists = sum(_BYTES_OF_LISTS.get(field.source_field, 0) for field in fields)
-    return lists + sum(len(field.name.encode()) + _BYTES_OF_VALUE for field in fields)
+    long = sum(_LONG.get(field.source_field, 0) for field in fields)
+    return long + sum(len(field.name.encode()) + _BYTES_OF_VALUE for field in fields)

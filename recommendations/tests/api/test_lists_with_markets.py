@@ -121,3 +121,13 @@ def test_what_a_session_bets_on_decides_between_outcomes(casino, caller_a):
         sent = {"selections": bet_on, "limit": 1, "exclude": [1], "max_odd": 80}
         [event] = caller_a.post("/recommend/session", sent).json()["events"]
         assert (event["event_id"], event["market"], event["outcome"]) == (2, "TOTALS", outcome)
+
+
+def test_a_batch_whose_explanations_may_list_hundreds_of_events_is_refused_by_its_size(casino):
+    configuration = {"recommender_type": "static", "recommendation_schema": SCHEMA}
+    send: dict[str, Any] = {"content_type": "application/json", "headers": {"Casino-ID": "1"}}
+    assert Client().post("/config", configuration, **send).status_code == 200
+    assert Client().get("/recommend/31", headers={"Casino-ID": "1"}).status_code == 200
+    answer = Client().post("/recommend", {"user_ids": [*range(1, 501)], "explain": True}, **send)
+    assert answer.status_code == 400
+    assert "list at most" in answer.json()["error"]

@@ -6,7 +6,10 @@ from dataclasses import replace
 import pytest
 
 from recommendations.errors import InvalidParameter
-from recommendations.serving.output_schema import CONTRACT_FIELDS, EVENT_SOURCES, SOURCES, apply_schema, parse_schema
+from recommendations.serving.explanation import explanation_of
+from recommendations.serving.legs import MAX_LOOKED_AT
+from recommendations.serving.output_schema import EVENT_SOURCES, SOURCES, apply_schema, parse_schema
+from recommendations.serving.recommendation import PassedOver
 from recommendations.serving.response_size import BYTES_OF_REQUEST, MAX_RESPONSE_BYTES, ResponseSize, response_size
 from recommendations.tests.serving.test_output_schema import EXAMPLE
 
@@ -23,19 +26,46 @@ def test_no_response_is_larger_than_its_estimate(schema, events):
     fields = parse_schema(schema)
     [first, *_] = EXAMPLE.recommended_events
     answer = apply_schema(fields, replace(EXAMPLE, recommended_events=(first,) * events))
-    size = response_size(fields, CONTRACT_FIELDS)
+    size = response_size(fields)
     assert len(json.dumps(answer)) <= size.fields + events * size.event
 
 
+@pytest.mark.parametrize("schema", [{"recommended_events": "list"}, schema_of_everything()])
+def test_no_response_with_markets_is_larger_than_its_estimate(schema):
+    fields = parse_schema(schema)
+    [first, *_] = EXAMPLE.recommended_events
+    first = replace(
+        first, market=f"{'POINTS OF THE FIRST PERIOD':.<60}|sr:player:{10**20}", line="2" * 40, outcome="O" * 60
+    )
+    answer = apply_schema(fields, replace(EXAMPLE, recommended_events=(first,) * 20))
+    size = response_size(fields)
+    assert len(json.dumps(answer)) <= size.fields + 20 * size.event_with_market
+    assert size.event_with_market >= size.event
+
+
+def test_the_events_that_were_passed_over_count():
+    size = response_size(parse_schema({"user_id": "int"}))
+    nobody = replace(EXAMPLE, passed_over=(PassedOver(10**18, "market_full"),) * MAX_LOOKED_AT)
+    assert len(json.dumps(explanation_of(nobody))) <= BYTES_OF_REQUEST * count(
+        size, 1, 0, explain=True, has_markets=True
+    )
+    assert count(size, 1, 0, explain=True) == 1
+
+
+def count(size, users, events, *, explain=False, has_markets=False):
+    return size.count_requests(users, events, explain=explain, has_markets=has_markets)
+
+
 def count_requests(bytes_of_user, users):
-    return ResponseSize(bytes_of_user, 0).count_requests(users, 3, explain=False)
+    return count(ResponseSize(bytes_of_user, 0, 0), users, 3)
 
 
-def test_a_common_response_counts_as_one_request():
-    size = response_size(parse_schema({"user_id": "int", "recommended_events": "list"}), CONTRACT_FIELDS)
-    assert size.count_requests(1, 20, explain=False) == 1
-    assert size.count_requests(500, 20, explain=False) == 500
-    assert size.count_requests(500, 3, explain=True) == 500
+@pytest.mark.parametrize("has_markets", [False, True])
+def test_a_common_response_counts_as_one_request(has_markets):
+    size = response_size(parse_schema({"user_id": "int", "recommended_events": "list"}))
+    assert count(size, 1, 20, has_markets=has_markets) == 1
+    assert count(size, 500, 20, has_markets=has_markets) == 500
+    assert count(size, 500, 3, explain=True) == 500
 
 
 def test_a_large_response_counts_as_several():
