@@ -14,7 +14,7 @@ from django.conf import settings
 from tenants.process_state import register
 from tenants.routing.connections import current_alias
 
-from .event_prices import EventPrices, unpack
+from .event_prices import PackedPrices
 from .lines import Lines
 
 # In place of the ids of changed events: too many, or a version that this database's log doesn't have.
@@ -31,7 +31,7 @@ class KeptPrices:
     def __init__(self, version: int | None = None) -> None:
         self.version = version
         self.lines = Lines()
-        self.rows: dict[int, bytes] = {}  # packed
+        self.rows: dict[int, PackedPrices] = {}
         self.nbytes = 0
 
     def forget(self, event_ids: Iterable[int]) -> None:
@@ -89,18 +89,16 @@ class PriceCache:
             is_usable = kept.version is not None and version is not None and kept.version >= version
             return KnownPrices(known.alias, kept, kept.version, is_usable)
 
-    def get(self, known: KnownPrices, event_ids: Iterable[int]) -> dict[int, EventPrices]:
+    def get(self, known: KnownPrices, event_ids: Iterable[int]) -> dict[int, PackedPrices]:
         """Those of these events' prices that are kept and usable."""
         if not known.is_usable:
             return {}
         with self._lock:
             rows = known.kept.rows
-            packed = {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
-        return {event_id: unpack(row) for event_id, row in packed.items()}
+            return {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
 
-    def put(self, known: KnownPrices, version: int | None, rows: Mapping[int, EventPrices]) -> None:
+    def put(self, known: KnownPrices, version: int | None, rows: Mapping[int, PackedPrices]) -> None:
         """Keep rows of a query that read this version in the same statement, unless the kept ones are of a later."""
-        packed = {event_id: row.packed() for event_id, row in rows.items()}
         with self._lock:
             kept = known.kept
             if version is None or self._kept.get(known.alias) is not kept:
@@ -110,8 +108,8 @@ class PriceCache:
             if version < kept.version:
                 return
             kept.forget(rows)
-            kept.rows.update(packed)
-            kept.nbytes += sum(len(row) + _BYTES_OF_ROW for row in packed.values())
+            kept.rows.update(rows)
+            kept.nbytes += sum(len(row) + _BYTES_OF_ROW for row in rows.values())
             self._make_room(known.alias)
 
     def clear(self) -> None:

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from recommendations.offer.arrays import Codes, Floats
+import numpy as np
 
-from .event_prices import EventPrices, Odds
+from recommendations.offer.arrays import Codes, Floats, Places
+
+from .event_prices import EventPrices, Odds, PackedPrices, together, unpack
 from .feeds import NO_FEEDS, Feeds
 from .gate import Gate
 from .lines import Lines, Outcome
@@ -16,6 +18,7 @@ from .price_rules import PriceRules
 from .refusals import Refusal
 
 _SCALE = 1_000.0
+_NONE_FULL: frozenset[str] = frozenset()
 
 
 class PriceSource(Protocol):
@@ -28,15 +31,17 @@ class PriceSource(Protocol):
     @property
     def lines(self) -> Lines: ...
 
-    def of(self, event_ids: Sequence[int], /) -> Mapping[int, EventPrices]:
+    def of(self, event_ids: Sequence[int], /) -> Mapping[int, PackedPrices]:
         """The prices of these events, each of them."""
 
 
 class OutcomeScorer(Protocol):
-    """Scores the outcomes of one user, by their numbers in `lines`, and gives reasons for one of them."""
+    """Scores outcomes for one user, and gives reasons for one of them."""
 
-    def score(self, sport: str, lines: Lines, numbers: Codes, odds: Odds, /) -> Floats:
-        """Finite scores in a new array, shape (n,); the highest wins, of equal ones the first."""
+    def score(self, events: Sequence[tuple[str, int]], lines: Lines, numbers: Codes, odds: Odds, /) -> Floats:
+        """Finite scores of the n outcomes of several events, in a new array, shape (n,); of an event's, the highest
+        wins, of equal ones the first. `events`: of each its sport, and how many outcomes are its; `numbers`: those of
+        the outcomes in `lines`."""
 
     def reasons(self, sport: str, outcome: Outcome, odd: float, /) -> tuple[str, ...]: ...
 
@@ -55,15 +60,24 @@ class Leg:
     explain: Callable[[], tuple[str, ...]]
 
 
+class Candidate(NamedTuple):
+    """An event that the slip would take; `is_live`: it has begun."""
+
+    event_id: int
+    sport: str
+    is_live: bool
+
+
 class OutcomeChooser:
-    """The choices of one request for one user. Prices are read a few events at once, by `load`."""
+    """The choices of one request for one user. Prices are read, judged and scored a few events at once, by `look_at`:
+    twenty calls of numpy for all of them cost as much as for one."""
 
     def __init__(self, source: PriceSource, rules: PriceRules, scorer: OutcomeScorer) -> None:
         self._source = source
         self._rules = rules
         self._scorer = scorer
         self._gate = Gate(rules, source.feeds or NO_FEEDS)
-        self._rows: dict[int, EventPrices] = {}
+        self._seen: dict[int, _Seen] = {}
 
     @property
     def alive(self) -> int | None:
@@ -71,36 +85,73 @@ class OutcomeChooser:
         feeds = self._source.feeds
         return None if feeds is None else feeds.alive(self._rules.feed_silence_seconds)
 
-    def load(self, event_ids: Sequence[int]) -> None:
-        """Have the prices of these events at hand."""
-        self._rows |= self._source.of(event_ids)
+    def look_at(self, candidates: Sequence[Candidate]) -> None:
+        """Have the outcomes of these events at hand."""
+        packed = self._source.of([each.event_id for each in candidates])
         feeds = self._source.feeds or NO_FEEDS
         if self._gate.feeds is not feeds:
             self._gate = Gate(self._rules, feeds)
+        for is_live in {each.is_live for each in candidates}:
+            alike = [each for each in candidates if each.is_live == is_live]
+            self._score(alike, [packed[each.event_id] for each in alike], is_live=is_live)
 
-    def choose(self, event_id: int, sport: str, *, is_live: bool, full: frozenset[str]) -> Leg | Refusal:
-        """The best outcome of a loaded event whose market is not `full`; or why there is none."""
-        prices, lines = self._rows[event_id], self._source.lines
-        is_open = self._gate.is_open(prices, lines, is_live=is_live, full=full)
-        numbers = prices.numbers()
-        scores = self._scorer.score(sport, lines, numbers, prices.odds)
-        scores[~is_open] = -inf
+    def _score(self, candidates: Sequence[Candidate], packed: Sequence[PackedPrices], *, is_live: bool) -> None:
+        prices, counts = together(packed)
+        line_ends, lines = prices.line_ends(), self._source.lines
+        numbers = prices.numbers(line_ends)
+        events = [(each.sport, count) for each, count in zip(candidates, counts, strict=True)]
+        scores = self._scorer.score(events, lines, numbers, prices.odds)
+        is_open = self._gate.is_open(prices, lines, is_live=is_live, full=_NONE_FULL)
+        scores = np.where(is_open, scores, -inf)
+        scored, end = _Scored(prices, line_ends, numbers, scores), 0
+        for candidate, own, count in zip(candidates, packed, counts, strict=True):
+            first, end = end, end + count
+            self._seen[candidate.event_id] = _Seen(candidate, own, scored, first, end)
+
+    def choose(self, event_id: int, *, full: frozenset[str]) -> Leg | Refusal:
+        """The best outcome of an event that was looked at whose market is not `full`; or why there is none."""
+        seen, lines = self._seen[event_id], self._source.lines
+        is_live, scores = seen.candidate.is_live, seen.scored.scores[seen.first : seen.end]
+        if full:
+            is_open = self._gate.is_open(unpack(seen.packed), lines, is_live=is_live, full=full)
+            scores = np.where(is_open, scores, -inf)
         best = int(scores.argmax()) if scores.size else 0
-        if not scores.size or not is_open[best]:  # the scores of open ones are finite
-            return self._gate.main_refusal(prices, lines, is_live=is_live, full=full)
-        return self._leg(sport, lines.outcomes[numbers[best]], prices, best, float(scores[best]), is_live=is_live)
+        if not scores.size or scores[best] == -inf:  # the scores of open ones are finite
+            return self._gate.main_refusal(unpack(seen.packed), lines, is_live=is_live, full=full)
+        return self._leg(seen.candidate, seen.scored, seen.first + best)
 
-    def _leg(
-        self, sport: str, outcome: Outcome, prices: EventPrices, place: int, score: float, *, is_live: bool
-    ) -> Leg:
-        _, producer, _, _, priced_at = prices.lines[prices.line_of(place)].item()
+    def _leg(self, candidate: Candidate, scored: "_Scored", place: int) -> Leg:
+        prices, outcome = scored.prices, self._source.lines.outcomes[scored.numbers[place]]
+        line = scored.line_ends.searchsorted(place, side="right")
+        _, producer, _, _, priced_at = prices.lines[line].item()
         odd = int(prices.odds[place]) / _SCALE
         return Leg(
             outcome=outcome,
             odd=odd,
             producer=self._gate.feeds.name(producer),
             priced_at=priced_at,
-            valid_until=priced_at + self._gate.max_age_seconds(is_live=is_live),
-            score=score,
-            explain=partial(self._scorer.reasons, sport, outcome, odd),
+            valid_until=priced_at + self._gate.max_age_seconds(is_live=candidate.is_live),
+            score=float(scored.scores[place]),
+            explain=partial(self._scorer.reasons, candidate.sport, outcome, odd),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scored:
+    """The n outcomes of several events, one after the other: their numbers and scores, minus infinity for those that
+    the gate closes. `line_ends` as of their prices."""
+
+    prices: EventPrices
+    line_ends: Places
+    numbers: Codes
+    scores: Floats
+
+
+class _Seen(NamedTuple):
+    """An event that was looked at; its outcomes are those from `first` to before `end`."""
+
+    candidate: Candidate
+    packed: PackedPrices
+    scored: _Scored
+    first: int
+    end: int

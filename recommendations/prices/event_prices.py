@@ -2,21 +2,38 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import inf
+from struct import Struct
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from recommendations.offer.arrays import Codes
+from recommendations.offer.arrays import Codes, Places
 
 from .lines import Lines
 from .refusals import STATUSES, Refusal
 
 Odds = np.ndarray[Any, np.dtype[np.int32]]  # thousandths; 0: a closed outcome
 LineArray = np.ndarray[Any, np.dtype[np.void]]
-# `shift`: the number of the line's first outcome, minus its place in `odds`; `outcomes`: how many; `refusal`: that of
-# the status, or of a line that can't be read; `as_of`: Unix seconds.
-LINE = np.dtype([("shift", "<i4"), ("producer", "u1"), ("refusal", "u1"), ("outcomes", "<u2"), ("as_of", "<f8")])
-_BYTES_OF_COUNT = 4
+# `first`: the number of the line's first outcome; `outcomes`: how many; `refusal`: that of the status, or of a line
+# that can't be read; `as_of`: Unix seconds.
+LINE = np.dtype([("first", "<i4"), ("producer", "u1"), ("refusal", "u1"), ("outcomes", "<u2"), ("as_of", "<f8")])
+_BYTES_OF_ODD = 4
+_OPEN = int(Refusal.OPEN)
+# After lines and odds: the number of lines, and `Bounds`.
+_TRAILER = Struct("<IdH")
+
+PackedPrices = bytes  # of `EventPrices.packed`
+
+
+class Bounds(NamedTuple):
+    """Of all lines whose status is open: the earliest `as_of`, and the highest code of a producer."""
+
+    oldest: float
+    producer: int
+
+
+NO_BOUNDS = Bounds(-inf, 255)  # nothing is known
 
 # line ids, producers, statuses, as_of (Unix seconds), odds of each line
 PriceColumns = tuple[Sequence[int], Sequence[int], Sequence[str], Sequence[float], Sequence[Sequence[int]]]
@@ -24,32 +41,55 @@ PriceColumns = tuple[Sequence[int], Sequence[int], Sequence[str], Sequence[float
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventPrices:
-    """`lines`: m market lines of the type `LINE`; `odds`: those of all their outcomes, line by line, shape (n,)."""
+    """The prices of an event, or of several, one after the other. `lines`: m market lines of the type `LINE`; `odds`:
+    those of all their outcomes, line by line, shape (n,). Where `bounds` are known, odds of lines whose status is not
+    open are below 0."""
 
     lines: LineArray
     odds: Odds
+    bounds: Bounds = NO_BOUNDS
 
-    def packed(self) -> bytes:
-        """Lines, odds and the number of lines: one object takes a third less memory than two arrays."""
-        return self.lines.tobytes() + self.odds.tobytes() + len(self.lines).to_bytes(_BYTES_OF_COUNT, "little")
+    def packed(self) -> PackedPrices:
+        """One object takes a third less memory than two arrays."""
+        is_open = self.lines["refusal"] == _OPEN
+        odds = np.where(is_open.repeat(self.lines["outcomes"]), self.odds, -np.abs(self.odds))
+        oldest = self.lines["as_of"][is_open].min(initial=inf)
+        producer = self.lines["producer"][is_open].max(initial=0)
+        return self.lines.tobytes() + odds.tobytes() + _TRAILER.pack(len(self.lines), oldest, producer)
 
-    def numbers(self) -> Codes:
+    def line_ends(self) -> Places:
+        """Of each line, the place in `odds` after its last outcome, shape (m,)."""
+        ends: Places = self.lines["outcomes"].cumsum(dtype=np.intp)
+        return ends
+
+    def numbers(self, line_ends: Places) -> Codes:
         """Those of the outcomes, in the casino's `Lines`; shape (n,)."""
-        numbers: Codes = self.lines["shift"].repeat(self.lines["outcomes"])
+        counts = self.lines["outcomes"]
+        shifts = self.lines["first"] + counts - line_ends  # the numbers of first outcomes, minus their places
+        numbers: Codes = shifts.astype(np.int32).repeat(counts)
         numbers += np.arange(numbers.size, dtype=np.int32)
         return numbers
 
-    def line_of(self, place: int) -> int:
-        """The place in `lines` of the outcome at `place` in `odds`."""
-        return int(self.lines["outcomes"].cumsum().searchsorted(place, side="right"))
+
+def together(events: Sequence[PackedPrices]) -> tuple[EventPrices, list[int]]:
+    """The prices of these events, one after the other, read-only, and the number of each event's outcomes."""
+    lines, odds, counts, oldest, producer = [], [], [], inf, 0
+    for packed in events:
+        own, own_oldest, own_producer = _TRAILER.unpack_from(packed, len(packed) - _TRAILER.size)
+        size = own * LINE.itemsize
+        lines.append(packed[:size])
+        odds.append(packed[size : -_TRAILER.size])
+        counts.append((len(packed) - _TRAILER.size - size) // _BYTES_OF_ODD)
+        oldest, producer = min(oldest, own_oldest), max(producer, own_producer)
+    of_lines, of_odds = np.frombuffer(b"".join(lines), LINE), np.frombuffer(b"".join(odds), np.int32)
+    return EventPrices(of_lines, of_odds, Bounds(oldest, producer)), counts
 
 
-def unpack(packed: bytes) -> EventPrices:
-    """The prices of `EventPrices.packed`, read-only."""
-    count = int.from_bytes(packed[-_BYTES_OF_COUNT:], "little")
-    size = count * LINE.itemsize
-    odds = np.frombuffer(packed, np.int32, (len(packed) - _BYTES_OF_COUNT - size) // 4, size)
-    return EventPrices(np.frombuffer(packed, LINE, count), odds)
+def unpack(packed: PackedPrices) -> EventPrices:
+    """The prices that were packed; read-only."""
+    prices, _ = together([packed])
+    is_open = (prices.lines["refusal"] == _OPEN).repeat(prices.lines["outcomes"])
+    return EventPrices(prices.lines, np.where(is_open, prices.odds, np.abs(prices.odds)))
 
 
 NO_PRICES = EventPrices(np.empty(0, LINE), np.empty(0, np.int32))
@@ -60,16 +100,16 @@ def event_prices(columns: PriceColumns, known: Lines) -> EventPrices:
     no outcome can be read."""
     line_ids, producers, statuses, as_of, odds = columns
     read: list[int] = []
-    of_lines: list[tuple[int, int, int]] = []  # shift, refusal, outcomes
+    of_lines: list[tuple[int, int, int]] = []  # first, refusal, outcomes
     for line_id, status, own in zip(line_ids, statuses, odds, strict=True):
         first, length = known.get(line_id)
         if not 0 < length == len(own):
             of_lines.append((0, Refusal.UNREADABLE, 0))
             continue
-        of_lines.append((first - len(read), STATUSES.get(status, Refusal.CLOSED), length))
+        of_lines.append((first, STATUSES.get(status, Refusal.CLOSED), length))
         read += own
     lines = np.empty(len(of_lines), LINE)
     lines["producer"], lines["as_of"] = producers, as_of
     if of_lines:
-        lines["shift"], lines["refusal"], lines["outcomes"] = zip(*of_lines, strict=True)
+        lines["first"], lines["refusal"], lines["outcomes"] = zip(*of_lines, strict=True)
     return EventPrices(lines, np.array(read, np.int32))

@@ -17,6 +17,8 @@ from .price_rules import PriceRules
 from .refusals import Refusal
 
 _CODES = 256  # of a byte; any may stand in a row
+_NEVER_VALID: Floats = np.full(_CODES, inf)
+_OPEN, _CLOSED, _SILENT = Refusal.OPEN, Refusal.FEED_CLOSED, Refusal.FEED_SILENT  # looking up a member takes a while
 Reasons = np.ndarray[Any, np.dtype[np.uint8]]
 
 # For the select list of any query: the database's clock, and each producer. Prices of one event come by one partition,
@@ -45,11 +47,11 @@ class Producer(msgspec.Struct, frozen=True, array_like=True):
 
     def refusal(self, silence_seconds: float) -> Refusal:
         if self.is_closed:
-            return Refusal.FEED_CLOSED
+            return _CLOSED
         if not self.sends_heartbeats:
-            return Refusal.OPEN
+            return _OPEN
         is_heard = self.silent_seconds is not None and self.silent_seconds <= silence_seconds
-        return Refusal.OPEN if is_heard else Refusal.FEED_SILENT
+        return _OPEN if is_heard else _SILENT
 
 
 # Not strict: an infinite time is text in JSON.
@@ -65,7 +67,7 @@ class Feeds:
 
     def alive(self, silence_seconds: float) -> int:
         """The bits of the producers that may be believed, as `events.offered_by` has them."""
-        return sum(1 << code for code, each in self.producers.items() if each.refusal(silence_seconds) is Refusal.OPEN)
+        return sum(1 << code for code, each in self.producers.items() if each.refusal(silence_seconds) is _OPEN)
 
     def name(self, code: int) -> str:
         producer = self.producers.get(code)
@@ -83,22 +85,21 @@ def decode_feeds(column: str | None) -> Feeds:
     return Feeds(read_at, {each.code: each for each in producers or ()})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FeedLimits:
-    """By producer's code, shape (256,): the earliest time of a valid price, and why an earlier one is refused."""
-
-    valid_from: Floats
-    refusals: Reasons
-
-
-def feed_limits(feeds: Feeds, rules: PriceRules, max_age_seconds: float) -> FeedLimits:
-    """The limits for prices that may be `max_age_seconds` old. An unknown producer has no valid price."""
-    limits = FeedLimits(np.full(_CODES, inf), np.full(_CODES, Refusal.FEED_CLOSED, np.uint8))
+def valid_from(feeds: Feeds, rules: PriceRules, max_age_seconds: float) -> Floats:
+    """By producer's code, shape (256,): the earliest time of a valid price, which may be `max_age_seconds` old. A
+    producer that is unknown or not believed has no valid price."""
+    earliest = _NEVER_VALID.copy()
     oldest = max(max(rules.now, feeds.read_at) - max_age_seconds, 0.0)  # no price is of before 1970
     for code, producer in feeds.producers.items():
-        refusal = producer.refusal(rules.feed_silence_seconds)
-        limits.refusals[code] = refusal or Refusal.STALE
-        if refusal is Refusal.OPEN:
+        if producer.refusal(rules.feed_silence_seconds) is _OPEN:
             valid_since = None if rules.trust_after_silence else producer.valid_since
-            limits.valid_from[code] = oldest if valid_since is None else max(oldest, valid_since)
-    return limits
+            earliest[code] = oldest if valid_since is None else max(oldest, valid_since)
+    return earliest
+
+
+def refusals_of_feeds(feeds: Feeds, rules: PriceRules) -> Reasons:
+    """By producer's code, shape (256,): why a price that is not valid is refused."""
+    refusals = np.full(_CODES, _CLOSED, np.uint8)
+    for code, producer in feeds.producers.items():
+        refusals[code] = producer.refusal(rules.feed_silence_seconds) or Refusal.STALE
+    return refusals

@@ -8,13 +8,15 @@ from collections import Counter
 
 import numpy as np
 
-from recommendations.offer.arrays import Mask
+from recommendations.offer.arrays import Floats, Mask
 
-from .event_prices import EventPrices
-from .feeds import FeedLimits, Feeds, Reasons, feed_limits
+from .event_prices import Bounds, EventPrices
+from .feeds import Feeds, Reasons, refusals_of_feeds, valid_from
 from .lines import Lines
 from .price_rules import PriceRules
 from .refusals import Refusal
+
+_OPEN = int(Refusal.OPEN)
 
 
 class Gate:
@@ -24,7 +26,7 @@ class Gate:
         self.rules = rules
         self.feeds = feeds
         self._lowest, self._highest = rules.lowest, rules.highest
-        self._limits: dict[bool, FeedLimits] = {}  # by whether the event is in play
+        self._valid_from: dict[bool, Floats] = {}  # by whether the event is in play
 
     def max_age_seconds(self, *, is_live: bool) -> float:
         ages = (self.rules.max_age_seconds, self.rules.max_live_age_seconds)
@@ -33,14 +35,15 @@ class Gate:
     def is_open(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Mask:
         """The mask of the outcomes without any refusal, shape (n,). `full`: markets that the slip may have no more
         of."""
-        own, odds = prices.lines, prices.odds
-        valid_from = self._limits_of(is_live).valid_from.take(own["producer"])
-        is_line_open = (own["refusal"] == Refusal.OPEN) & (own["as_of"] >= valid_from)
-        if full or self.rules.has_markets:
-            is_line_open &= self._refusals_of_markets(prices, lines, full) == Refusal.OPEN
-        mask: Mask = is_line_open.repeat(own["outcomes"])
-        mask &= odds >= self._lowest
+        odds = prices.odds
+        mask: Mask = odds >= self._lowest
         mask &= odds <= self._highest
+        if full or self.rules.has_markets or not self._are_all_valid(prices.bounds, is_live):
+            is_line_open = self._is_valid(prices, is_live)
+            is_line_open &= prices.lines["refusal"] == _OPEN
+            if full or self.rules.has_markets:
+                is_line_open &= self._refusals_of_markets(prices, lines, full) == _OPEN
+            mask &= is_line_open.repeat(prices.lines["outcomes"])
         return mask
 
     def refusals(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Reasons:
@@ -48,7 +51,7 @@ class Gate:
         own, odds = prices.lines, prices.odds
         of_lines = self._refusals_of_lines(prices, lines, is_live=is_live, full=full)
         refusals: Reasons = of_lines.repeat(own["outcomes"])
-        is_refused = (refusals == Refusal.OPEN) & ((odds < self._lowest) | (odds > self._highest))
+        is_refused = (refusals == _OPEN) & ((odds < self._lowest) | (odds > self._highest))
         refusals[is_refused] = np.where(odds[is_refused] == 0, Refusal.CLOSED, Refusal.OUT_OF_RANGE)
         return refusals
 
@@ -64,18 +67,17 @@ class Gate:
 
     def _refusals_of_lines(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Reasons:
         """That of the status, else of the feed or the price's age, else of the market."""
-        limits, own = self._limits_of(is_live), prices.lines
-        producers, refusals = own["producer"], own["refusal"].copy()
-        late = ~(own["as_of"] >= limits.valid_from.take(producers)) & (refusals == Refusal.OPEN)
-        refusals[late] = limits.refusals.take(producers[late])
+        own = prices.lines
+        refusals = own["refusal"].copy()
+        late = ~self._is_valid(prices, is_live) & (refusals == _OPEN)
+        refusals[late] = refusals_of_feeds(self.feeds, self.rules).take(own["producer"][late])
         if full or self.rules.has_markets:
             of_markets = self._refusals_of_markets(prices, lines, full)
-            refusals = np.where(refusals == Refusal.OPEN, of_markets, refusals)
+            refusals = np.where(refusals == _OPEN, of_markets, refusals)
         return refusals
 
     def _refusals_of_markets(self, prices: EventPrices, lines: Lines, full: frozenset[str]) -> Reasons:
-        counts = prices.lines["outcomes"].astype(np.intp)
-        firsts = prices.lines["shift"] + counts.cumsum() - counts
+        firsts, counts = prices.lines["first"], prices.lines["outcomes"]
         return np.array(
             [
                 self._refusal_of_market(lines.outcomes[first].market, full) if count else Refusal.UNREADABLE
@@ -92,9 +94,18 @@ class Gate:
             return Refusal.NOT_REQUESTED
         return Refusal.MARKET_FULL if market in full else Refusal.OPEN
 
-    def _limits_of(self, is_live: bool) -> FeedLimits:
-        limits = self._limits.get(is_live)
-        if limits is None:
-            limits = feed_limits(self.feeds, self.rules, self.max_age_seconds(is_live=is_live))
-            self._limits[is_live] = limits
-        return limits
+    def _is_valid(self, prices: EventPrices, is_live: bool) -> Mask:
+        """The mask of the lines whose feed is believed and whose price is recent, shape (m,)."""
+        is_valid: Mask = prices.lines["as_of"] >= self._earliest(is_live).take(prices.lines["producer"])
+        return is_valid
+
+    def _are_all_valid(self, bounds: Bounds, is_live: bool) -> bool:
+        """Whether that is so for all lines within the bounds; False where it can't be told by them."""
+        return bool(self._earliest(is_live)[: bounds.producer + 1].max() <= bounds.oldest)
+
+    def _earliest(self, is_live: bool) -> Floats:
+        earliest = self._valid_from.get(is_live)
+        if earliest is None:
+            earliest = valid_from(self.feeds, self.rules, self.max_age_seconds(is_live=is_live))
+            self._valid_from[is_live] = earliest
+        return earliest

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # id, market, line, outcomes
 LineRow = tuple[int, str, str, Sequence[str]]
@@ -29,16 +29,22 @@ UNKNOWN_LINE = LineOutcomes(0, 0)
 
 class Lines:
     """Market lines by id, and their outcomes by number: `outcomes` grows only. Lines are immutable in the database,
-    where ids grow: those above `latest` are unknown here. Thread-safe."""
+    where ids grow: those above `latest` are unknown here. `derived`: what is computed from the outcomes, and lasts as
+    long. Thread-safe."""
 
     def __init__(self, rows: Iterable[LineRow] = ()) -> None:
         self.outcomes: list[Outcome] = []
+        self.derived: dict[str, Any] = {}
         self._by_id: dict[int, LineOutcomes] = {}
         self._texts: dict[str, str] = {}  # one object for each text
         self._lock = threading.Lock()
         self.latest = 0
-        self.nbytes = 0
+        self._nbytes = 0
         self.include(rows)
+
+    @property
+    def nbytes(self) -> int:
+        return self._nbytes + sum(int(getattr(each, "nbytes", 0)) for each in list(self.derived.values()))
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -58,11 +64,11 @@ class Lines:
     def _add(self, market: str, line: str, outcomes: Sequence[str]) -> LineOutcomes:
         first = len(self.outcomes)
         self.outcomes += [Outcome(self._one(market), self._one(line), self._one(each)) for each in outcomes]
-        self.nbytes += _BYTES_OF_LINE + _BYTES_OF_OUTCOME * len(outcomes)
+        self._nbytes += _BYTES_OF_LINE + _BYTES_OF_OUTCOME * len(outcomes)
         return LineOutcomes(first, len(outcomes))
 
     def _one(self, text: str) -> str:
         known = self._texts.setdefault(text, text)
         if known is text:
-            self.nbytes += _BYTES_OF_TEXT + len(text)
+            self._nbytes += _BYTES_OF_TEXT + len(text)
         return known

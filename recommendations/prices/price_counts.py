@@ -11,7 +11,7 @@ from recommendations.models import EventStatus
 from tenants.routing.connections import casino_connection, query
 
 from .event_prices import LINE, EventPrices
-from .feeds import Feeds, feed_limits
+from .feeds import Feeds, valid_from
 from .gate import Gate
 from .lines import Lines
 from .price_rules import PriceRules
@@ -79,7 +79,7 @@ def count_prices(feeds: Feeds, rules: PriceRules, *, max_events: int = MAX_EVENT
 def _classes(gate: Gate, max_events: int) -> list[tuple[Any, ...]]:
     codes = sorted(gate.feeds.producers)
     limits = {
-        name: feed_limits(gate.feeds, gate.rules, gate.max_age_seconds(is_live=is_live)).valid_from[codes].tolist()
+        name: valid_from(gate.feeds, gate.rules, gate.max_age_seconds(is_live=is_live))[codes].tolist()
         for name, is_live in (("of_next", False), ("of_live", True))
     }
     parameters = {"live": EventStatus.LIVE.value, "bettable": _BETTABLE, "events": max_events, "codes": codes, **limits}

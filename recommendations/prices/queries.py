@@ -8,7 +8,7 @@ import msgspec
 
 from tenants.routing.connections import casino_connection
 
-from .event_prices import NO_PRICES, EventPrices, event_prices
+from .event_prices import NO_PRICES, PackedPrices, event_prices
 from .feeds import FEEDS, Feeds, decode_feeds
 from .lines import LineRow, Lines
 
@@ -42,7 +42,7 @@ class ReadPrices:
 
     version: int | None
     feeds: Feeds
-    rows: Mapping[int, EventPrices]
+    rows: Mapping[int, PackedPrices]
 
 
 def read_prices(event_ids: Sequence[int], lines: Lines) -> ReadPrices:
@@ -53,6 +53,6 @@ def read_prices(event_ids: Sequence[int], lines: Lines) -> ReadPrices:
         version, feeds, new_lines, events = cursor.fetchone()
     if new_lines is not None:
         lines.include(_LINES.decode(new_lines))
-    rows = dict.fromkeys(event_ids, NO_PRICES)
-    rows |= {event_id: event_prices(columns, lines) for event_id, columns in _EVENTS.decode(events or "[]")}
+    rows = dict.fromkeys(event_ids, NO_PRICES.packed())
+    rows |= {event_id: event_prices(columns, lines).packed() for event_id, columns in _EVENTS.decode(events or "[]")}
     return ReadPrices(version, decode_feeds(feeds), rows)

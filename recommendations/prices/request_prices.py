@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .cache import KnownPrices, price_cache
-from .event_prices import EventPrices
+from .event_prices import PackedPrices
 from .feeds import Feeds, decode_feeds
 from .lines import Lines
 from .meter import price_meter
@@ -16,14 +16,14 @@ class RequestPrices:
 
     def __init__(self, known: KnownPrices, feeds: Feeds | None = None) -> None:
         self._known = known
-        self._rows: dict[int, EventPrices] = {}
+        self._rows: dict[int, PackedPrices] = {}
         self.feeds = feeds
 
     @property
     def lines(self) -> Lines:
         return self._known.kept.lines
 
-    def of(self, event_ids: Sequence[int]) -> dict[int, EventPrices]:
+    def of(self, event_ids: Sequence[int]) -> dict[int, PackedPrices]:
         """The prices of these events; of those that are neither kept nor read yet, with one query."""
         unknown = [event_id for event_id in event_ids if event_id not in self._rows]
         if unknown:

@@ -1,111 +1,196 @@
-"""The scores of `outcomes` for many outcomes at once: a casino's outcomes have numbers, and tables have their parts.
+"""The scores of `outcome_choice` for the outcomes of several events at once, by tables of what all users share.
 
 Scoring the outcomes of an event one by one takes longer than the rest of its choice.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from recommendations.offer.arrays import Codes, Floats
-from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES
+from recommendations.offer.arrays import Codes, Floats, Places
+from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.selections import BAND_BOUNDS
 from recommendations.tallies.trends import Trends
+from recommendations.validation.fields import SEPARATOR
 
-from .outcome_choice import CasinoOutcomes, OutcomeTaste
+from .base import BettingProfile
+from .outcome_choice import casino_outcomes, lifts_of
 
 Named = Sequence[tuple[str, str, str]]  # market, line and outcome by number; grows only
+Events = Sequence[tuple[str, int]]  # of each its sport, and how many outcomes are its
+Keys = Places  # numbers of keys, shape (4, n)
 Thousandths = np.ndarray[Any, np.dtype[np.int32]]  # of decimal odds
 
-_BANDED = OUTCOME_ATTRIBUTES[-1]
-_KEYED = OUTCOME_ATTRIBUTES[:-1]
 _BOUNDS = np.round(np.array(BAND_BOUNDS) * 1_000).astype(np.int32)
-_TABLES = "outcome tables"  # in `Trends.aligned`
-_ROOM = 1.5  # so that tables don't grow with each new outcome
+_BANDS = len(BAND_BOUNDS) + 1
+_INDEX, _WEIGHTS = "outcome index", "outcome weights"  # in what lasts as long as the lines, as the trends
+_BYTES_OF_KEY = 200  # of the objects
+_ROOM = 2  # times what is needed, so that arrays don't grow with each new outcome
 
 
-class OutcomeTable:
-    """Of the numbered outcomes that were asked for in one sport: the casino's score, and numbers of the keys that a
-    user's lifts have. Thread-safe."""
+class OutcomeIndex:
+    """The outcomes that were asked for, each in a sport: its entry, and by entry the numbers of its keys, the values of
+    `OUTCOME_ATTRIBUTES`; the last is that of the sport's first odds band. Grows only. Thread-safe."""
 
-    def __init__(self, casino: CasinoOutcomes, named: Named) -> None:
-        self._casino, self.named = casino, named
+    def __init__(self, named: Named) -> None:
+        self._named = named
         self._lock = threading.Lock()
-        self._scores: Floats = np.full(0, np.nan)
-        self._codes: Codes = np.zeros((len(_KEYED), 0), np.int32)
-        self.codes_of: tuple[dict[str, int], ...] = tuple({} for _ in _KEYED)
+        self._entries: dict[str, Codes] = {}  # sport -> number of an outcome -> entry; 0: none yet
+        self._size = 1
+        self.keys: Keys = np.zeros((len(OUTCOME_ATTRIBUTES), 1), np.intp)
+        self.numbers: Mapping[str, dict[str, int]] = {attribute: {} for attribute in OUTCOME_ATTRIBUTES}
+        self.attributes, self.values = [""], [""]  # by number of the key; 0 is none
 
-    def scores(self, numbers: Codes) -> Floats:
-        """The scores of these outcomes, shape (n,)."""
-        if len(self.named) <= self._scores.size:
-            scores: Floats = self._scores.take(numbers)
-            if not np.isnan(scores.sum()):  # of finite numbers, unless one is missing
-                return scores
+    @property
+    def nbytes(self) -> int:
+        entries = sum(each.nbytes for each in list(self._entries.values()))
+        return entries + self.keys.nbytes + len(self.values) * _BYTES_OF_KEY
+
+    def keys_of(self, events: Events, numbers: Codes, bands: Places) -> Keys:
+        """The keys of n outcomes of several events, at odds of these bands, in a new array, shape (4, n)."""
+        entries = self._find(events, numbers)
+        if not entries.all():
+            with self._lock:
+                for sport, own in _by_event(events, numbers):
+                    self._add(sport, own)
+            entries = self._find(events, numbers)
+        keys: Keys = self.keys.take(entries, axis=1)
+        keys[-1] += bands
+        return keys
+
+    def _find(self, events: Events, numbers: Codes) -> Codes:
+        return np.concatenate([self._entries_of(sport).take(own) for sport, own in _by_event(events, numbers)])
+
+    def _entries_of(self, sport: str) -> Codes:
+        """With room for all numbers."""
+        entries = self._entries.get(sport)
+        if entries is None or entries.size < len(self._named):
+            with self._lock:
+                entries = self._entries.get(sport, np.zeros(0, np.int32))
+                entries = self._entries[sport] = _with_room(entries, len(self._named))
+        return entries
+
+    def _add(self, sport: str, numbers: Codes) -> None:
+        entries = self._entries[sport]
+        missing = [number for number in dict.fromkeys(numbers.tolist()) if not entries[number]]
+        self.keys = _with_room(self.keys, self._size + len(missing))
+        bands = [self._number(OUTCOME_ATTRIBUTES[-1], key_of_odds_band(sport, band)) for band in range(_BANDS)]
+        for number in missing:
+            market, line, name = self._named[number]
+            values = keys_of_outcome(sport, market, line_band(line), name)
+            keys = [self._number(*each) for each in zip(OUTCOME_ATTRIBUTES, values, strict=False)]
+            self.keys[:, self._size] = [*keys, bands[0]]  # those of bands were added together
+            entries[number] = self._size  # the last: without lock, it tells that all else is there
+            self._size += 1
+
+    def _number(self, attribute: str, value: str) -> int:
+        number = self.numbers[attribute].get(value)
+        if number is None:
+            number = len(self.values)
+            self.attributes.append(attribute)
+            self.values.append(value)
+            self.numbers[attribute][value] = number
+        return number
+
+
+class KeyWeights:
+    """By number of a key of an index: its popularity in the casino, and its share in the casino's bets; each computed
+    when it is first asked for. Thread-safe: threads may compute the same at once."""
+
+    def __init__(self, trends: Trends, index: OutcomeIndex) -> None:
+        self._trends, self.index = trends, index
+        self._lock = threading.Lock()
+        self._weights: Floats = np.ones((2, 1))  # popularity, share
+
+    def popularity(self, keys: Keys) -> Floats:
+        """The sum over the keys of each of n outcomes, shape (n,), of keys of the shape (4, n)."""
+        if self._weights.shape[-1] > len(self.index.values):
+            popularity = _sums(self._weights[0], keys)
+            if not np.isnan(popularity.sum()):  # of finite numbers, unless one is missing
+                return popularity
+        self._compute(keys)
+        return _sums(self._weights[0], keys)
+
+    def lifts(self, profile: BettingProfile) -> Floats:
+        """The user's lifts by number of the key, 0 for one that the user did not bet on."""
+        own, weights = list[int](), list[float]()
+        for attribute, numbers in self.index.numbers.items():
+            of_values = profile.weights.get(attribute, {})
+            own += map(numbers.get, of_values, repeat(0))
+            weights += of_values.values()
+        lifts: Floats = np.zeros(len(self.index.values))  # only now: another thread may just have added some
+        if own:
+            lifts[own] = lifts_of(np.array(weights), self._shares(own))
+            lifts[0] = 0.0  # of what is not in the index
+        return lifts
+
+    def _shares(self, keys: list[int]) -> Floats:
+        if self._weights.shape[-1] <= len(self.index.values) or np.isnan(self._weights[1].take(keys).sum()):
+            self._compute(keys)
+        shares: Floats = self._weights[1].take(keys)
+        return shares
+
+    def _compute(self, keys: Keys | list[int]) -> None:
         with self._lock:
-            self._fill(numbers)
-            return self._scores.take(numbers)
-
-    def codes(self, numbers: Codes) -> Codes:
-        """The numbers of the keys of outcomes whose scores were asked for, shape (3, n)."""
-        return self._codes.take(numbers, axis=1)
-
-    def _fill(self, numbers: Codes) -> None:
-        if len(self.named) > self._scores.size:
-            self._grow(len(self.named))
-        missing = [number for number in numbers.tolist() if np.isnan(self._scores[number])]
-        found = self._casino.find([self.named[number] for number in missing])
-        for number, (score, keys) in zip(missing, found, strict=True):
-            for row, key in enumerate(keys):
-                codes = self.codes_of[row]
-                self._codes[row, number] = codes.setdefault(key, len(codes))
-            self._scores[number] = score  # the last: without lock, a score tells that the codes are there
-
-    def _grow(self, size: int) -> None:
-        """Others may be reading the arrays that are there."""
-        more = int(size * _ROOM) - self._scores.size
-        self._codes = np.concatenate([self._codes, np.zeros((len(_KEYED), more), np.int32)], axis=1)
-        self._scores = np.concatenate([self._scores, np.full(more, np.nan)])
+            weights = _with_room(self._weights, len(self.index.values) + 1, np.nan)
+            asked = np.unique(keys)
+            for key in asked[np.isnan(weights[1].take(asked))].tolist():
+                attribute, value = self.index.attributes[key], self.index.values[key]
+                casino = casino_outcomes(self._trends, value.partition(SEPARATOR)[0])
+                weights[0, key] = casino.popularity(attribute, value)
+                weights[1, key] = casino.share(attribute, value)
+            self._weights = weights
 
 
-def outcome_table(taste: OutcomeTaste, trends: Trends, named: Named) -> OutcomeTable:
-    """The table of the taste's sport, which lasts as long as the trends and the numbers."""
-    tables: dict[str, OutcomeTable] = trends.aligned.setdefault(_TABLES, {})
-    table = tables.get(taste.casino.sport)
-    if table is None or table.named is not named:
-        table = tables[taste.casino.sport] = OutcomeTable(taste.casino, named)
-    return table
+def _by_event(events: Events, numbers: Codes) -> Iterator[tuple[str, Codes]]:
+    end = 0
+    for sport, count in events:
+        first, end = end, end + count
+        yield sport, numbers[first:end]
+
+
+def _sums(of_keys: Floats, keys: Keys) -> Floats:
+    """Of each outcome, shape (n,), of keys of the shape (4, n)."""
+    sums: Floats = np.add.reduce(of_keys.take(keys))  # half the time of `sum`
+    return sums
+
+
+def _with_room(array: Any, size: int, filled_with: float = 0) -> Any:
+    """The array, or a longer one: others may be reading this one."""
+    if array.shape[-1] >= size:
+        return array
+    longer = np.full((*array.shape[:-1], size * _ROOM), filled_with, array.dtype)
+    longer[..., : array.shape[-1]] = array
+    return longer
+
+
+def key_weights(trends: Trends, named: Named, derived: MutableMapping[str, Any]) -> KeyWeights:
+    """The weights of the keys of `named`; what does not depend on the trends is kept in `derived`."""
+    index = derived.get(_INDEX) or derived.setdefault(_INDEX, OutcomeIndex(named))
+    weights: KeyWeights | None = trends.aligned.get(_WEIGHTS)
+    if weights is None or weights.index is not index:
+        weights = trends.aligned[_WEIGHTS] = KeyWeights(trends, index)
+    return weights
 
 
 class NumberedTaste:
-    """An `OutcomeTaste`, with the user's lifts in the order of a table's keys."""
+    """A user's taste in all sports, for outcomes by their numbers."""
 
-    def __init__(self, taste: OutcomeTaste, table: OutcomeTable) -> None:
-        self._taste, self._table = taste, table
-        self._lifts: list[Floats] | None = None
+    def __init__(self, profile: BettingProfile, weights: KeyWeights) -> None:
+        self._profile, self._weights = profile, weights
+        self._has_bets = any(profile.weights.get(attribute) for attribute in OUTCOME_ATTRIBUTES)
+        self._lifts: Floats = np.empty(0)
 
-    def score(self, numbers: Codes, odds: Thousandths) -> Floats:
-        """As `score_outcomes` of the outcomes with these numbers, at these odds; shape (n,)."""
-        scores = self._table.scores(numbers)
-        scores += self._taste.bands.take(np.searchsorted(_BOUNDS, odds, side="right"))
-        if self._taste.lifts[_KEYED[0]]:
-            for lifts, own in zip(self._lifts_by_code(), self._table.codes(numbers), strict=True):
-                scores += lifts.take(own)
+    def score(self, events: Events, numbers: Codes, odds: Thousandths) -> Floats:
+        """As `score_outcomes` of the outcomes with these numbers, at these odds, of several events, shape (n,)."""
+        index = self._weights.index
+        keys = index.keys_of(events, numbers, _BOUNDS.searchsorted(odds, side="right"))
+        scores = self._weights.popularity(keys)
+        if self._has_bets:
+            if self._lifts.size < len(index.values):
+                self._lifts = self._weights.lifts(self._profile)
+            scores += _sums(self._lifts, keys)
         return scores
-
-    def _lifts_by_code(self) -> list[Floats]:
-        sizes = [len(codes) for codes in self._table.codes_of]
-        if self._lifts is None or any(each.size < size for each, size in zip(self._lifts, sizes, strict=True)):
-            tables = zip(_KEYED, self._table.codes_of, strict=True)
-            self._lifts = [_by_code(self._taste.lifts[attribute], codes) for attribute, codes in tables]
-        return self._lifts
-
-
-def _by_code(lifts: Mapping[str, float], codes: Mapping[str, int]) -> Floats:
-    by_code = np.zeros(len(codes))
-    for key, lift in lifts.items():
-        code = codes.get(key)
-        if code is not None and code < by_code.size:  # else another thread has just added it
-            by_code[code] = lift
-    return by_code

@@ -9,7 +9,7 @@ event: half, because the features tell much of the same twice, and the sum is fa
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log, log1p
+from math import log
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class CasinoOutcomes:
     def __init__(self, trends: Trends, sport: str) -> None:
         self.sport, self._weights = sport, trends.weights
         self._bets, self._offered = self._total(_MARKET), self._total(_OFFERED[_MARKET])
-        bands = [self._popularity(_BAND, key_of_odds_band(sport, band)) for band in _BANDS]
+        bands = [self.popularity(_BAND, key_of_odds_band(sport, band)) for band in _BANDS]
         self.bands: Floats = np.array(bands)
         self._known: dict[_Outcome, tuple[float, _Keys]] = {}
 
@@ -78,7 +78,7 @@ class CasinoOutcomes:
     def _score(self, outcome: _Outcome) -> tuple[float, _Keys]:
         market, line, name = outcome
         keys = keys_of_outcome(self.sport, market, line_band(line), name)
-        return sum(self._popularity(*each) for each in zip(OUTCOME_ATTRIBUTES, keys, strict=False)), keys
+        return sum(self.popularity(*each) for each in zip(OUTCOME_ATTRIBUTES, keys, strict=False)), keys
 
     def bets_on(self, attribute: str, value: str) -> float:
         """The decayed number of bets on a value, or, of an offered attribute, of outcomes offered with it."""
@@ -88,8 +88,8 @@ class CasinoOutcomes:
         """The share of a value in the bets of the sport, with add-one smoothing: above 0."""
         return (self.bets_on(attribute, value) + 1.0) / (self._bets + 1.0)
 
-    def _popularity(self, attribute: str, value: str) -> float:
-        """Half of log r, see above; of what was never counted as offered, by the bets alone."""
+    def popularity(self, attribute: str, value: str) -> float:
+        """Half of log r of a value; of what was never counted as offered, by the bets alone."""
         expected = 0.0
         if self._offered:
             expected = self._bets * (self.bets_on(_OFFERED[attribute], value) / self._offered)
@@ -112,12 +112,25 @@ class OutcomeTaste:
     bands: Floats
 
 
-def outcome_taste(profile: BettingProfile, trends: Trends, sport: str) -> OutcomeTaste:
-    """The taste of a user in a sport, from `profile.weights` and the casino's trends."""
+def casino_outcomes(trends: Trends, sport: str) -> CasinoOutcomes:
+    """Computed once for the same trends."""
     of_sports: dict[str, CasinoOutcomes] = trends.aligned.setdefault(_CASINO, {})
     casino = of_sports.get(sport)
     if casino is None:
         casino = of_sports[sport] = CasinoOutcomes(trends, sport)
+    return casino
+
+
+def lifts_of(weights: Floats, shares: Floats) -> Floats:
+    """Half of log(P(value | user) / P(value | casino)), plus a constant, of values with these decayed numbers of the
+    user's bets, and these shares in the casino's; 0 for no bets."""
+    lifts: Floats = _OF_SUM * np.log1p(weights / (SMOOTHING * shares))
+    return lifts
+
+
+def outcome_taste(profile: BettingProfile, trends: Trends, sport: str) -> OutcomeTaste:
+    """The taste of a user in a sport, from `profile.weights` and the casino's trends."""
+    casino = casino_outcomes(trends, sport)
     lifts = {attribute: _lifts(casino, profile, attribute) for attribute in OUTCOME_ATTRIBUTES}
     own_bands = [lifts[_BAND].get(key_of_odds_band(sport, band), 0.0) for band in _BANDS] if lifts[_BAND] else 0.0
     return OutcomeTaste(casino, profile, lifts, casino.bands + own_bands)
@@ -150,11 +163,9 @@ def _bounded(number: float) -> float:
 
 def _lifts(casino: CasinoOutcomes, profile: BettingProfile, attribute: str) -> dict[str, float]:
     prefix = casino.sport + SEPARATOR
-    return {
-        value: _OF_SUM * log1p(weight / (SMOOTHING * casino.share(attribute, value)))
-        for value, weight in profile.weights.get(attribute, {}).items()
-        if value.startswith(prefix)
-    }
+    own = {value: each for value, each in profile.weights.get(attribute, {}).items() if value.startswith(prefix)}
+    shares = np.array([casino.share(attribute, value) for value in own])
+    return dict(zip(own, lifts_of(np.array([*own.values()]), shares).tolist(), strict=True))
 
 
 def _last_bets(taste: OutcomeTaste, market: str) -> str:

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from recommendations.models import EventStatus
 from recommendations.offer import Offer
-from recommendations.offer.arrays import Floats
 from recommendations.prices.choice import Leg, OutcomeChooser, PriceSource
 from recommendations.recommenders.base import (
     NO_MODELS,
@@ -28,8 +27,7 @@ from recommendations.validation.identity import Match
 from recommendations.validation.own_ids import OwnId
 
 from .guard_rails import GuardedUser, Refusal, currency_of, refuse, round_down, suggest_stake
-from .legs import choose as choose_legs
-from .legs import first_look
+from .legs import Search
 from .options import DEFAULTS, Options
 from .outcome_rules import TasteScorer, price_rules
 from .recommendation import PassedOver, Recommendation, RecommendedEvent
@@ -122,7 +120,7 @@ def build_recommendation(
     Its confidence is n / (n + 10) for a user of n coupons, halved at each fallback.
     """
     ranking = _rank(request, user_context, casino_context)
-    return _build(request, user_context, casino_context, ranking, recommendation_id)
+    return _build(request, user_context, casino_context, _fill_slip(ranking), recommendation_id)
 
 
 def build_recommendations(
@@ -134,11 +132,10 @@ def build_recommendations(
     """The recommendations of several users, whose prices are read together: those that each looks at first."""
     rankings = [_rank(request, each, casino_context) for each in user_contexts]
     if casino_context.prices is not None:
-        ranked = [each for each in rankings if isinstance(each, Ranking)]
-        looks = [first_look(each.context.offer, each.scores, each.rules, each.chooser) for each in ranked]
+        looks = [each.search.first_look() for each in rankings if isinstance(each, Ranking)]
         casino_context.prices.of(list({event_id for look in looks for event_id in look}))
     return [
-        _build(request, each, casino_context, ranking, new_id())
+        _build(request, each, casino_context, _fill_slip(ranking), new_id())
         for each, ranking in zip(user_contexts, rankings, strict=True)
     ]
 
@@ -147,12 +144,11 @@ def _build(
     request: RecommendationRequest,
     user_context: UserContext,
     casino_context: CasinoContext,
-    ranking: "Ranking | Refusal",
+    slip: "_Slip",
     recommendation_id: UUID,
 ) -> Recommendation:
     user = user_context.user
     currency = "" if user is None else currency_of(user, request.options)
-    slip = _fill_slip(ranking) if isinstance(ranking, Ranking) else _EMPTY
     step, events = slip.step, slip.events
     stake = Decimal() if user is None or not events else suggest_stake(user, user_context.usual_stake, request.options)
     total_odds = prod((Decimal(str(event.odd)) for event in events), start=Decimal(bool(events)))
@@ -169,7 +165,7 @@ def _build(
         fallback_step=step,
         model_version=casino_context.models.version,
         confidence=round(coupons / (coupons + _COUPONS_OF_HALF_CONFIDENCE) / float(2**step), 3),
-        refusal="" if isinstance(ranking, Ranking) else ranking.value,
+        refusal=slip.refusal,
         recommended_events=events,
         total_odds=total_odds,
         potential_return=round_down(stake * total_odds, currency, request.options),
@@ -183,22 +179,17 @@ class _Slip:
     events: tuple[RecommendedEvent, ...] = ()
     expires_at: datetime | None = None
     passed_over: tuple[PassedOver, ...] = ()
-
-
-_EMPTY = _Slip()
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The scored events of one user's request, by the recommender at `step` of the chain. `chooser` is None where no
-    event has markets."""
+    """The scored events of one user's request, by the recommender at `step` of the chain."""
 
     request: RecommendationRequest
     context: ScoringContext
     step: int
-    scores: Floats
-    rules: Rules
-    chooser: OutcomeChooser | None
+    search: Search
 
     @property
     def recommender(self) -> Recommender:
@@ -230,13 +221,14 @@ def _rank(
     )
     if request.selections:
         rules = with_selections(rules, context.offer, request.selections)
-    scores = request.chain[step].score(context)
-    return Ranking(request, context, step, scores, rules, _chooser(request, context, casino_context))
+    scores, chooser = request.chain[step].score(context), _chooser(request, context, casino_context)
+    return Ranking(request, context, step, Search(context.offer, scores, rules, chooser))
 
 
 def _chooser(
     request: RecommendationRequest, context: ScoringContext, casino_context: CasinoContext
 ) -> OutcomeChooser | None:
+    """None where no event has markets."""
     if context.offer.offered_by is None or casino_context.prices is None:
         return None
     scorer = TasteScorer(context.profile, context.trends)
@@ -258,9 +250,11 @@ def _scoring_context(
     )
 
 
-def _fill_slip(ranking: Ranking) -> _Slip:
+def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
+    if isinstance(ranking, Refusal):
+        return _Slip(refusal=ranking.value)
     offer, now, margin = ranking.context.offer, ranking.context.now, ranking.request.options.begin_margin_seconds
-    chosen = choose_legs(offer, ranking.scores, ranking.rules, ranking.chooser)
+    chosen = ranking.search.run()
     events, closes = [], []
     for place in chosen.places:
         begin, end, leg = float(offer.begins[place]), float(offer.ends[place]), chosen.legs.get(place)
@@ -284,7 +278,7 @@ def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> Recomme
         own_id=_own_id(offer, place),
         begin_timestamp=datetime.fromtimestamp(float(offer.begins[place]), UTC),
         status=EventStatus.OPEN.value,
-        score=float(ranking.scores[place]),
+        score=float(ranking.search.scores[place]),
         reasons=(*reasons, *leg.explain()) if leg is not None and needs_reasons else tuple(reasons),
     )
 

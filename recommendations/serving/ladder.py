@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from recommendations.errors import EventNotFound
 from recommendations.models import Event, EventStatus
-from recommendations.prices.event_prices import EventPrices
+from recommendations.prices.event_prices import EventPrices, unpack
 from recommendations.prices.feeds import NO_FEEDS, Feeds, Reasons
 from recommendations.prices.gate import Gate
 from recommendations.prices.lines import Lines
@@ -72,7 +72,7 @@ def read_ladder(event_id: OwnId, now: datetime, options: Options) -> Ladder:
     if event is None:
         raise EventNotFound(f"This casino has no event {event_id}")
     source = prices_of_query(None, ())
-    prices = source.of([event.pk])[event.pk]
+    prices = unpack(source.of([event.pk])[event.pk])
     feeds = source.feeds or NO_FEEDS
     gate = Gate(price_rules(options, NO_FILTERS, now.timestamp()), feeds)
     is_live = event.begin_timestamp <= now or event.status == EventStatus.LIVE
@@ -88,7 +88,7 @@ def read_ladder(event_id: OwnId, now: datetime, options: Options) -> Ladder:
 
 
 def _lines(prices: EventPrices, known: Lines, feeds: Feeds, refusals: Reasons) -> Iterator[LadderLine]:
-    numbers, odds, codes = prices.numbers().tolist(), prices.odds.tolist(), refusals.tolist()
+    numbers, odds, codes = prices.numbers(prices.line_ends()).tolist(), prices.odds.tolist(), refusals.tolist()
     first = 0
     for _, producer, _, length, as_of in prices.lines.tolist():
         own = range(first, first + length)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 
 from recommendations.offer import OWN_ODD, Offer
 from recommendations.offer.arrays import Floats
-from recommendations.prices.choice import Leg, OutcomeChooser
+from recommendations.prices.choice import Candidate, Leg, OutcomeChooser
 from recommendations.prices.refusals import Refusal
 
 from . import slip
 
 MAX_LOOKED_AT = 256  # events; then the slip is shorter
-_GROWTH = 4
+_GROWTH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,66 +25,66 @@ class Selections:
     passed_over: dict[int, Refusal] = field(default_factory=dict)
 
 
-def choose(offer: Offer, scores: Floats, rules: slip.Rules, chooser: OutcomeChooser | None) -> Selections:
-    """The best-scored events that may be shown together and of which a price may be served, at most `rules.limit`.
-
-    Without a `chooser`, no price of a market may be served. Raises ValueError for scores of another shape.
-    """
-    if chooser is None or offer.offered_by is None:
-        return Selections(slip.choose(offer, scores, rules))
-    return _Search(offer, scores, rules, chooser).run()
-
-
-def first_look(offer: Offer, scores: Floats, rules: slip.Rules, chooser: OutcomeChooser | None) -> list[int]:
-    """The ids of the events whose prices `choose` asks for at first."""
-    if chooser is None or offer.offered_by is None:
-        return []
-    search = _Search(offer, scores, rules, chooser)
-    return search.ids_with_markets(search.candidates(rules.limit + 1))
-
-
 @dataclass(slots=True, eq=False)
-class _Search:
-    """Looks at one event more than needed, then, while some are missing, at four times as many."""
+class Search:
+    """The best-scored events that may be shown together and of which a price may be served, at most `rules.limit`.
+    Without a `chooser`, no price of a market may be served.
+
+    It looks at as many events as are needed, then, while some are missing, at five times as many: of nearly all events
+    that the offer shows as open, a price may be served.
+    """
 
     offer: Offer
     scores: Floats
     rules: slip.Rules
-    chooser: OutcomeChooser
+    chooser: OutcomeChooser | None
     passed_over: dict[int, Refusal] = field(default_factory=dict)
+    _first_look: list[int] | None = None
+
+    def first_look(self) -> list[int]:
+        """The ids of the events whose prices `run` asks for at first, so that they can be read before."""
+        if self.chooser is None or self.offer.offered_by is None:
+            return []
+        self._first_look = self._candidates(self.chooser, self.rules.limit)
+        return [int(self.offer.ids[place]) for place in self._first_look if self._has_markets(place)]
 
     def run(self) -> Selections:
-        looked_at = self.rules.limit + 1
+        """Raises ValueError for scores of another shape than the offer's."""
+        chooser = self.chooser
+        if chooser is None or self.offer.offered_by is None:
+            return Selections(slip.choose(self.offer, self.scores, self.rules))
+        looked_at = self.rules.limit
+        places = self._first_look or self._candidates(chooser, looked_at)
         while True:
             known = len(self.passed_over)
-            places = self.candidates(looked_at)
-            self.chooser.load(self.ids_with_markets(places))
-            found = self._take(places)
+            chooser.look_at([self._candidate(place) for place in places if self._has_markets(place)])
+            found = self._take(chooser, places)
             # what was passed over may have kept others out of the slip: they are looked at again without it
             if len(self.passed_over) == known or len(self.passed_over) >= MAX_LOOKED_AT:
                 return found
             looked_at = min(looked_at * _GROWTH, MAX_LOOKED_AT - len(self.passed_over))
+            places = self._candidates(chooser, looked_at)
 
-    def candidates(self, at_most: int) -> list[int]:
+    def _candidates(self, chooser: OutcomeChooser, at_most: int) -> list[int]:
         """The places that the slip would take if each event had a price, without those that have none."""
-        alive = self.chooser.alive
+        alive = chooser.alive
         rules = replace(
             self.rules, limit=at_most, alive=-1 if alive is None else alive, passed_over=self.passed_over.keys()
         )
         return slip.choose(self.offer, self.scores, rules)
 
-    def ids_with_markets(self, places: Sequence[int]) -> list[int]:
-        return [int(self.offer.ids[place]) for place in places if self._has_markets(place)]
-
-    def _take(self, places: Sequence[int]) -> Selections:
+    def _take(self, chooser: OutcomeChooser, places: Sequence[int]) -> Selections:
         """The first of these events that have an outcome; one without is passed over."""
-        found = Selections(passed_over=self.passed_over)
+        found, most = Selections(passed_over=self.passed_over), self.rules.options.max_per_market
         markets = Counter(each.market for each in self.rules.in_slip if each.market)
         for place in places:
             if len(found.places) == self.rules.limit:
                 break
             if self._has_markets(place):
-                leg = self._choose(place, markets)
+                full = (
+                    frozenset() if most is None else frozenset(name for name, each in markets.items() if each >= most)
+                )
+                leg = chooser.choose(int(self.offer.ids[place]), full=full)
                 if isinstance(leg, Refusal):
                     self.passed_over[place] = leg
                     continue
@@ -93,11 +93,9 @@ class _Search:
             found.places.append(place)
         return found
 
-    def _choose(self, place: int, markets: Counter[str]) -> Leg | Refusal:
-        offer, most = self.offer, self.rules.options.max_per_market
-        full = frozenset(market for market, number in markets.items() if most is not None and number >= most)
-        is_live = bool(offer.begins[place] <= self.rules.now)
-        return self.chooser.choose(int(offer.ids[place]), offer.sport[place], is_live=is_live, full=full)
+    def _candidate(self, place: int) -> Candidate:
+        is_live = bool(self.offer.begins[place] <= self.rules.now)
+        return Candidate(int(self.offer.ids[place]), self.offer.sport[place], is_live)
 
     def _has_markets(self, place: int) -> bool:
         return self.offer.offered_by is not None and bool(self.offer.offered_by[place] != OWN_ODD)

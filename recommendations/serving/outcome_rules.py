@@ -1,5 +1,6 @@
 """The options, filters and profile of a request, as the gate and the choice of outcomes need them."""
 
+from collections.abc import Sequence
 from math import inf
 
 import numpy as np
@@ -9,8 +10,8 @@ from recommendations.prices.event_prices import Odds
 from recommendations.prices.lines import Lines, Outcome
 from recommendations.prices.price_rules import PriceRules
 from recommendations.recommenders.base import BettingProfile
-from recommendations.recommenders.numbered_outcomes import NumberedTaste, outcome_table
-from recommendations.recommenders.outcome_choice import OfferedOutcomes, OutcomeTaste, outcome_reasons, outcome_taste
+from recommendations.recommenders.numbered_outcomes import NumberedTaste, key_weights
+from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_reasons, outcome_taste
 from recommendations.tallies.trends import Trends
 
 from .options import Options
@@ -40,22 +41,14 @@ class TasteScorer:
     def __init__(self, profile: BettingProfile, trends: Trends) -> None:
         self._profile = profile
         self._trends = trends
-        self._tastes: dict[str, OutcomeTaste] = {}
-        self._numbered: dict[str, NumberedTaste] = {}
+        self._taste: NumberedTaste | None = None
 
-    def score(self, sport: str, lines: Lines, numbers: Codes, odds: Odds) -> Floats:
-        numbered = self._numbered.get(sport)
-        if numbered is None:
-            taste = self._taste(sport)
-            numbered = self._numbered[sport] = NumberedTaste(taste, outcome_table(taste, self._trends, lines.outcomes))
-        return numbered.score(numbers, odds)
+    def score(self, events: Sequence[tuple[str, int]], lines: Lines, numbers: Codes, odds: Odds) -> Floats:
+        if self._taste is None:
+            self._taste = NumberedTaste(self._profile, key_weights(self._trends, lines.outcomes, lines.derived))
+        return self._taste.score(events, numbers, odds)
 
     def reasons(self, sport: str, outcome: Outcome, odd: float) -> tuple[str, ...]:
         market, line, name = outcome
-        return outcome_reasons(self._taste(sport), OfferedOutcomes(sport, [market], [line], [name], np.array([odd])), 0)
-
-    def _taste(self, sport: str) -> OutcomeTaste:
-        taste = self._tastes.get(sport)
-        if taste is None:
-            taste = self._tastes[sport] = outcome_taste(self._profile, self._trends, sport)
-        return taste
+        taste = outcome_taste(self._profile, self._trends, sport)
+        return outcome_reasons(taste, OfferedOutcomes(sport, [market], [line], [name], np.array([odd])), 0)

@@ -1,15 +1,15 @@
 """A user's recent bets on outcomes of markets, as the user's tallies pack them: three numbers beside a selection."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 import msgspec
 
-from .outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
+from .outcome_keys import OUTCOME_ATTRIBUTES, keys_of_bet, line_band
 from .selections import RecentSelection, TallySelection
 
 _MARKET_OF = attrgetter("market")
+_NOT_SAID = (0, 0, 0)
 WIDTH = 3  # market, line band, outcome: 0 if not said, else 1 + the index in the list of words
 
 
@@ -17,14 +17,17 @@ def numbers_of_bets(selections: Sequence[TallySelection], places: dict[str, int]
     """`WIDTH` numbers for each selection; none if no selection names an outcome. New words are appended to `places`."""
     if not any(map(_MARKET_OF, selections)):
         return []
-    numbers = [number for each in selections for number in _numbers_of(each, places)]
+    numbers: list[int] = []
+    place_of = places.setdefault
+    for each in selections:
+        if not each.market or not each.outcome:
+            numbers += _NOT_SAID
+            continue
+        band = line_band(each.line)
+        numbers.append(1 + place_of(each.market, len(places)))
+        numbers.append(1 + place_of(band, len(places)) if band else 0)
+        numbers.append(1 + place_of(each.outcome, len(places)))
     return numbers if any(numbers) else []
-
-
-def _numbers_of(selection: TallySelection, places: dict[str, int]) -> Iterator[int]:
-    is_said = selection.market and selection.outcome
-    for text in (selection.market, line_band(selection.line), selection.outcome):
-        yield 1 + places.setdefault(text, len(places)) if is_said and text else 0
 
 
 def with_bets(recent: Iterable[RecentSelection], numbers: list[int], words: Sequence[str]) -> list[RecentSelection]:
@@ -43,19 +46,20 @@ def weights_of_bets(
 ) -> dict[str, dict[str, float]]:
     """`OUTCOME_ATTRIBUTES` -> value -> the sum of the weights of the selections that name it. Of each selection its
     weight, the index of its sport, its odds band (below 0: none), and `WIDTH` numbers."""
-    alike: dict[tuple[int, ...], float] = {}
-    columns = zip(sports, odds_bands, *(numbers[place::WIDTH] for place in range(WIDTH)), strict=True)
-    for weight, numbers_alike in zip(weights, columns, strict=True):
-        alike[numbers_alike] = alike.get(numbers_alike, 0.0) + weight
-    on_markets, on_lines, on_outcomes, on_odds = sums = [defaultdict[str, float](float) for _ in OUTCOME_ATTRIBUTES]
-    texts = ["", *words]
-    for (sport, odds_band, market, band, outcome), weight in alike.items():
+    on_markets: dict[str, float] = {}
+    on_lines: dict[str, float] = {}
+    on_outcomes: dict[str, float] = {}
+    on_odds: dict[str, float] = {}
+    texts, columns = ["", *words], [numbers[place::WIDTH] for place in range(WIDTH)]
+    for weight, sport, odds_band, market, band, outcome in zip(weights, sports, odds_bands, *columns, strict=True):
         if not market:
             continue
-        market_key, line_key, outcome_key = keys_of_outcome(words[sport], texts[market], texts[band], texts[outcome])
-        on_markets[market_key] += weight
-        on_lines[line_key] += weight
-        on_outcomes[outcome_key] += weight
+        market_key, line_key, outcome_key, odds_key = keys_of_bet(
+            words[sport], texts[market], texts[band], texts[outcome], odds_band
+        )
+        on_markets[market_key] = on_markets.get(market_key, 0.0) + weight
+        on_lines[line_key] = on_lines.get(line_key, 0.0) + weight
+        on_outcomes[outcome_key] = on_outcomes.get(outcome_key, 0.0) + weight
         if odds_band >= 0:
-            on_odds[key_of_odds_band(words[sport], odds_band)] += weight
-    return dict(zip(OUTCOME_ATTRIBUTES, map(dict, sums), strict=True))
+            on_odds[odds_key] = on_odds.get(odds_key, 0.0) + weight
+    return dict(zip(OUTCOME_ATTRIBUTES, (on_markets, on_lines, on_outcomes, on_odds), strict=True))

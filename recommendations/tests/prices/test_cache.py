@@ -3,15 +3,15 @@
 import pytest
 
 from recommendations.prices.cache import FORGET_ALL, FORGET_PRICES, PriceCache
-from recommendations.prices.event_prices import EventPrices, event_prices
+from recommendations.prices.event_prices import PackedPrices, event_prices
 from recommendations.prices.lines import Lines
 from tenants.routing.context import use_casino
 
 LINES = Lines([(1, "1X2", "", ["HOME", "AWAY"])])
 
 
-def priced(odd: int) -> EventPrices:
-    return event_prices(([1], [0], ["open"], [0.0], [[odd, odd]]), LINES)
+def priced(odd: int) -> PackedPrices:
+    return event_prices(([1], [0], ["open"], [0.0], [[odd, odd]]), LINES).packed()
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_without_a_version_nothing_is_kept(cache):
 
 def test_the_size_is_counted_and_the_rows_read_first_are_dropped(casino_a):
     with use_casino(casino_a.current):
-        size = len(priced(2_000).packed()) + 150
+        size = len(priced(2_000)) + 150
         cache = PriceCache(size * 8)
         for event_id in range(20):
             keep(cache, 5, event_id)
@@ -93,7 +93,7 @@ def test_the_size_is_counted_and_the_rows_read_first_are_dropped(casino_a):
 
 
 def test_the_casino_used_least_recently_is_forgotten_first(casino_a, casino_b):
-    size = len(priced(2_000).packed()) + 150
+    size = len(priced(2_000)) + 150
     cache = PriceCache(size * 3)
     with use_casino(casino_a.current):
         keep(cache, 5, 1, 2)

@@ -9,6 +9,7 @@ from math import inf
 import pytest
 
 from recommendations.models import Event, EventStatus, Feed, Producer
+from recommendations.prices.event_prices import unpack
 from recommendations.prices.feed_status import feeds_of, read_feeds
 from recommendations.prices.gate import Gate
 from recommendations.prices.lines import Lines
@@ -156,7 +157,7 @@ def test_counts_are_the_gates_own_refusals():
     prices = read_prices(ids, lines)
     gate = Gate(applied, prices.feeds)
     for event_id, is_live in zip(ids, (False, True), strict=True):
-        row = prices.rows[event_id]
+        row = unpack(prices.rows[event_id])
         refusals = gate.refusals(row, lines, is_live=is_live, full=frozenset())
         expected.update(zip(row.lines["producer"].tolist(), map(Refusal, refusals.tolist()), strict=True))
     found = count_prices(feeds_of(read_feeds(SILENCE)), applied)

@@ -1,19 +1,21 @@
 """The gate: an outcome is open only if everything says so."""
 
 import sys
+from dataclasses import replace
 from math import inf
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommendations.prices.event_prices import event_prices, unpack
+from recommendations.prices.event_prices import event_prices, together, unpack
 from recommendations.prices.feeds import Feeds, Producer
 from recommendations.prices.gate import Gate
 from recommendations.prices.lines import Lines
 from recommendations.prices.price_rules import PriceRules
 from recommendations.prices.refusals import Refusal
+from tenants.tests.exhaustive import scaled
 
 NOW = 1_800_000_000.0
 LINES = Lines(
@@ -27,7 +29,7 @@ rows = st.tuples(
     st.integers(0, 3),
     st.sampled_from(["open", "open", "open", "suspended", "closed", "settled", "of a later release"]),
     st.sampled_from([NOW, NOW - 5, NOW - 15, NOW - 500, -inf]),
-    st.lists(st.sampled_from([0, 999, 1_000, 1_001, 1_500, 2_000, 999_999_999]), max_size=4),
+    st.lists(st.sampled_from([-2_000, 0, 999, 1_000, 1_001, 1_500, 2_000, 999_999_999]), max_size=4),
 )
 producers = st.builds(
     Producer,
@@ -38,7 +40,8 @@ producers = st.builds(
     st.sampled_from([None, 0.0, 9.9, 10.1, 1_000.0]),
     st.sampled_from([None, 0.0, NOW - 10, NOW, inf]),
 )
-markets = st.sets(st.sampled_from(["1X2", "TOTALS", "OTHER"]), max_size=2).map(frozenset)
+markets = st.just(frozenset[str]()) | st.sets(st.sampled_from(["1X2", "TOTALS", "OTHER"]), max_size=2).map(frozenset)
+many_rules = settings(max_examples=scaled(150, 3_000))
 rules = st.builds(
     PriceRules,
     now=st.just(NOW),
@@ -46,10 +49,12 @@ rules = st.builds(
     max_odd=st.sampled_from([1.5, 2.0, 1_000_000.0]),
     max_age_seconds=st.sampled_from([inf, 10.0, 300.0]),
     max_live_age_seconds=st.sampled_from([inf, 1.0, 120.0]),
-    blocked_markets=markets,
-    only_markets=markets,
-    requested_markets=markets,
     trust_after_silence=st.booleans(),
+)
+rules |= rules.flatmap(
+    lambda given: st.builds(
+        replace, st.just(given), blocked_markets=markets, only_markets=markets, requested_markets=markets
+    )
 )
 
 
@@ -73,6 +78,7 @@ def may_serve(row, odd, feeds, rules, is_live, full):
     return status == "open" and odd > 1_000 and rules.min_odd * 1_000 <= odd <= rules.max_odd * 1_000
 
 
+@many_rules
 @given(st.lists(rows, max_size=6), st.lists(producers, max_size=3), rules, st.booleans(), markets)
 def test_the_gate_opens_exactly_what_may_be_served(given_rows, given_producers, given_rules, is_live, full):
     feeds = Feeds(NOW, {each.code: each for each in given_producers})
@@ -81,10 +87,12 @@ def test_the_gate_opens_exactly_what_may_be_served(given_rows, given_producers, 
     readable = [row for row in given_rows if len(row[4]) == OUTCOMES.get(row[0])]
     expected = [may_serve(row, odd, feeds, given_rules, is_live, full) for row in readable for odd in row[4]]
     assert gate.is_open(prices, LINES, is_live=is_live, full=full).tolist() == expected
+    bounded, _ = together([prices.packed()])
+    assert gate.is_open(bounded, LINES, is_live=is_live, full=full).tolist() == expected
     refusals = gate.refusals(prices, LINES, is_live=is_live, full=full)
     assert [refusal == Refusal.OPEN for refusal in refusals.tolist()] == expected
     named = [MARKETS[row[0]] for row in readable for _ in row[4]]
-    assert [LINES.outcomes[number].market for number in prices.numbers().tolist()] == named
+    assert [LINES.outcomes[number].market for number in prices.numbers(prices.line_ends()).tolist()] == named
 
 
 def refused(rules=None, feeds=None, **changes):

@@ -281,7 +281,7 @@ def test_behind_hundreds_of_closed_events_the_slip_is_short_and_never_wrong(djan
     Market.objects.filter(event_id=last).update(status="open")
     read_offer(datetime.now(UTC))
     heard()  # on a busy machine, the events took longer to make than a feed may be silent
-    with queries_of(django_assert_num_queries, 5):  # 4, 16, 64 and 172 events are looked at
+    with queries_of(django_assert_num_queries, 5):  # 3, 15, 75 and 163 events are looked at
         served = slip()
     assert served.recommended_events == ()
     assert {each.reason for each in served.passed_over} == {"suspended"}

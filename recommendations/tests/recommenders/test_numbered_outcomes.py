@@ -1,18 +1,21 @@
 """Numbered outcomes have the scores of the same outcomes by name."""
 
+import random
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recommendations.recommenders.base import BettingProfile
-from recommendations.recommenders.numbered_outcomes import NumberedTaste, outcome_table
+from recommendations.recommenders.numbered_outcomes import NumberedTaste, key_weights
 from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.trends import Trends
 
-SPORT = "FOOTBALL"
+SPORTS = ("FOOTBALL", "FOOTBALL AMERICAN", "CHESS")
 NAMED = [(market, line, outcome) for market in "AB" for line in ("", "2.5", "221") for outcome in ("OVER", "UNDER")]
-KEYS = [keys_of_outcome(SPORT, market, line_band(line), outcome) for market, line, outcome in NAMED]
 
 weights = st.dictionaries(st.integers(0, len(NAMED) - 1), st.floats(0, 100), max_size=6)
 requests = st.lists(
@@ -20,34 +23,92 @@ requests = st.lists(
 )
 
 
-def tallies(of_outcomes, bands):
+def tallies(sport, of_outcomes, bands):
+    keys = [keys_of_outcome(sport, market, line_band(line), outcome) for market, line, outcome in NAMED]
     found = {
-        attribute: {KEYS[number][place]: weight for number, weight in of_outcomes.items()}
+        attribute: {keys[number][place]: weight for number, weight in of_outcomes.items()}
         for place, attribute in enumerate(OUTCOME_ATTRIBUTES[:-1])
     }
-    return found | {OUTCOME_ATTRIBUTES[-1]: {key_of_odds_band(SPORT, band): weight for band, weight in bands.items()}}
+    return found | {OUTCOME_ATTRIBUTES[-1]: {key_of_odds_band(sport, band): weight for band, weight in bands.items()}}
+
+
+def joined(*of_sports):
+    return {
+        attribute: {key: each for one in of_sports for key, each in one[attribute].items()}
+        for attribute in OUTCOME_ATTRIBUTES
+    }
 
 
 bands = st.dictionaries(st.integers(0, 10), st.floats(0, 100), max_size=4)
 
 
-@given(weights, bands, weights, bands, st.lists(requests, min_size=1, max_size=4))
-def test_numbered_outcomes_have_the_scores_of_outcomes_by_name(casino, casino_bands, own, own_bands, many):
-    trends = Trends(weights=tallies(casino, casino_bands))
-    taste = outcome_taste(BettingProfile(weights=tallies(own, own_bands)), trends, SPORT)
-    numbered = NumberedTaste(taste, outcome_table(taste, trends, NAMED))
-    for asked in many:
-        numbers, odds = [number for number, _ in asked], [odd for _, odd in asked]
-        markets, lines, outcomes = ([NAMED[number][part] for number in numbers] for part in range(3))
-        offered = OfferedOutcomes(SPORT, markets, lines, outcomes, np.array(odds) / 1_000)
-        scores = numbered.score(np.array(numbers, np.int32), np.array(odds, np.int32))
-        np.testing.assert_allclose(scores, score_outcomes(taste, offered), rtol=1e-12, atol=1e-12)
+@given(weights, bands, weights, bands, st.lists(requests, min_size=1, max_size=4), st.data())
+def test_numbered_outcomes_have_the_scores_of_outcomes_by_name(casino, casino_bands, own, own_bands, many, data):
+    trends = Trends(weights=joined(*(tallies(sport, casino, casino_bands) for sport in SPORTS)))
+    profile = BettingProfile(weights=joined(*(tallies(sport, own, own_bands) for sport in SPORTS[:2])))
+    taste = NumberedTaste(profile, key_weights(trends, NAMED, {}))
+    for _ in range(2):
+        sports = data.draw(st.lists(st.sampled_from(SPORTS), min_size=len(many), max_size=len(many)))
+        events = [(sport, len(asked)) for sport, asked in zip(sports, many, strict=True)]
+        numbers, odds = ([each[part] for asked in many for each in asked] for part in (0, 1))
+        scores = taste.score(events, np.array(numbers, np.int32), np.array(odds, np.int32))
+        by_name = [of_event(profile, trends, sport, asked) for sport, asked in zip(sports, many, strict=True)]
+        np.testing.assert_allclose(scores, np.concatenate(by_name), rtol=1e-12, atol=1e-12)
 
 
-def test_a_table_lasts_as_long_as_the_trends_and_the_numbers():
-    trends, other = Trends(), [*NAMED]
-    taste = outcome_taste(BettingProfile(), trends, SPORT)
-    table = outcome_table(taste, trends, NAMED)
-    assert outcome_table(taste, trends, NAMED) is table
-    assert outcome_table(taste, trends, other) is not table
-    assert outcome_table(taste, Trends(), NAMED) is not table
+def of_event(profile, trends, sport, asked):
+    markets, lines, outcomes = ([NAMED[number][part] for number, _ in asked] for part in range(3))
+    offered = OfferedOutcomes(sport, markets, lines, outcomes, np.array([odd for _, odd in asked]) / 1_000)
+    return score_outcomes(outcome_taste(profile, trends, sport), offered)
+
+
+def test_threads_that_ask_for_new_outcomes_at_once_get_the_same_scores():
+    trends = Trends(weights=tallies("FOOTBALL", {0: 5.0, 7: 9.0}, {3: 4.0}))
+    named = [(f"MARKET {number}", "", "OVER") for number in range(2_000)]
+    profile = BettingProfile(weights=tallies("FOOTBALL", {0: 3.0}, {3: 2.0}))
+
+    def scores_of(weights, order):
+        taste, found = NumberedTaste(profile, weights), {}
+        for start in range(0, len(order), 50):
+            numbers = order[start : start + 50]
+            events = [(SPORTS[start // 50 % 3], 25), (SPORTS[start // 50 % 2], 25)]
+            found[start] = taste.score(events, np.array(numbers, np.int32), np.full(50, 2_000, np.int32)).tolist()
+        return found
+
+    orders = [random.Random(seed % 2).sample(range(2_000), 2_000) for seed in range(6)]
+    weights = key_weights(trends, named, {})
+    with ThreadPoolExecutor(len(orders)) as pool:
+        together = list(pool.map(lambda order: scores_of(weights, order), orders))
+    assert together == [scores_of(key_weights(Trends(trends.weights), named, {}), order) for order in orders]
+
+
+def test_numbers_that_are_added_later_are_found():
+    named = NAMED[:1]
+    taste = NumberedTaste(BettingProfile(), key_weights(Trends(), named, {}))
+    assert taste.score([("FOOTBALL", 1)], np.array([0], np.int32), np.array([2_000], np.int32)).shape == (1,)
+    named += NAMED[1:]
+    numbers = np.arange(len(NAMED), dtype=np.int32)
+    scores = taste.score([("FOOTBALL", len(NAMED))], numbers, np.full(len(NAMED), 2_000, np.int32))
+    assert np.isfinite(scores).all()
+
+
+def test_weights_last_as_long_as_the_trends_and_the_index_as_long_as_the_outcomes():
+    trends = Trends()
+    derived: dict[str, Any] = {}
+    weights = key_weights(trends, NAMED, derived)
+    assert key_weights(trends, NAMED, derived) is weights
+    assert key_weights(trends, NAMED, {}).index is not weights.index
+    later = key_weights(Trends(), NAMED, derived)
+    assert later is not weights
+    assert later.index is weights.index
+
+
+def test_new_trends_give_new_scores_of_the_same_outcomes():
+    derived: dict[str, Any] = {}
+    numbers, odds = np.arange(len(NAMED), dtype=np.int32), np.full(len(NAMED), 2_000, np.int32)
+    for of_outcomes in ({}, {0: 50.0}, {3: 20.0, 7: 1.0}):
+        trends = Trends(weights=tallies("FOOTBALL", of_outcomes, {}))
+        taste = NumberedTaste(BettingProfile(), key_weights(trends, NAMED, derived))
+        asked = [(number, 2_000) for number in range(len(NAMED))]
+        expected = of_event(BettingProfile(), trends, "FOOTBALL", asked)
+        np.testing.assert_allclose(taste.score([("FOOTBALL", len(NAMED))], numbers, odds), expected, rtol=1e-12)
