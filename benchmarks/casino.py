@@ -35,9 +35,13 @@ def build_fitted_casino() -> Casino:
     return casino
 
 
-def build_casino(name: str = "Benchmark", own_id: OwnIdOf = lambda _, number: number) -> Casino:
+def build_casino(
+    name: str = "Benchmark",
+    own_id: OwnIdOf = lambda _, number: number,
+    coupon_of: Callable[[CouponRow], CouponRow] = lambda coupon: coupon,
+) -> Casino:
     """Fills the casino with the same ids at each call, so that a second call moves its events to the future. `own_id`
-    makes the id of the row of a table with this number."""
+    makes the id of the row of a table with this number, `coupon_of` the coupon that is stored for one."""
     ensure_catalogue()
     [casino] = store_casinos([name])
     rng, now = random.Random(5), timezone.now()
@@ -47,7 +51,8 @@ def build_casino(name: str = "Benchmark", own_id: OwnIdOf = lambda _, number: nu
         users = [own_id("users", number) for number in range(1, USERS + 1)]
         _in_batches(store_users, [_user(rng, user_id, now) for user_id in users])
         coupons = [own_id("coupons", number) for number in range(1, COUPONS + 1)]
-        _in_batches(store_coupons, [_coupon(rng, coupon_id, users, events, now) for coupon_id in coupons])
+        rows = [_coupon(rng, coupon_id, users, events, now) for coupon_id in coupons]
+        _in_batches(store_coupons, [coupon_of(row) for row in rows])
     return casino
 
 

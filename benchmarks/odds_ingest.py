@@ -24,6 +24,7 @@ from tenants.routing.connections import execute, query
 from tenants.routing.context import use_casino
 
 from .consumers import consumer, recreate_topics, wait_for
+from .market_casinos import name_of
 from .markets import load_markets, table_statistics
 
 MARKETS_OF_MESSAGE = 4
@@ -102,14 +103,15 @@ def _send(casino: Casino, events: int, markets: int, count: int, rate: float | N
 def _messages(rng: random.Random, events: int, markets: int, count: int) -> Iterator[tuple[int, bytes]]:
     for _ in range(count):
         event = rng.randint(1, events)
-        told = [_market(each, rng) for each in rng.sample(range(markets), MARKETS_OF_MESSAGE)]
+        told = [_market(event, each, rng) for each in rng.sample(range(markets), MARKETS_OF_MESSAGE)]
         now = round(timezone.now().timestamp() * 1_000)
         yield event, msgspec.json.encode({"event_id": event, "producer": "LIVE", "timestamp": now, "markets": told})
 
 
-def _market(number: int, rng: random.Random) -> dict[str, object]:
+def _market(event: int, number: int, rng: random.Random) -> dict[str, object]:
     odds = [{"outcome": name, "odd": rng.randint(105, 900) / 100} for name in ("HOME", "DRAW", "AWAY")]
-    return {"market": f"MARKET {number % 20}", "line": number // 20 + 0.5, "outcomes": odds}
+    market, line = name_of(event, number)
+    return {"market": market, "line": float(line), "outcomes": odds}
 
 
 def _seconds(process: int) -> float:

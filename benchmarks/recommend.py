@@ -16,10 +16,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 
@@ -42,13 +41,14 @@ THREADS, CLIENTS = 4, 8
 SCHEMA = {"user_id": "int", "stake": "float", "timestamp": "float", "recommended_events": "list"}
 KEY, PLAIN = "one key", "plain"
 
+# By name, with the port and the number of processes to be filled in.
 SERVERS = {
-    "gunicorn": f"gunicorn benchmarks.server --bind 127.0.0.1:{PORT} --worker-class gthread --threads {THREADS} "
-    "--log-level error --no-control-socket --workers",
-    "granian": f"granian benchmarks.server:asgi_application --interface asgi --http 1 --no-ws --port {PORT} --no-log "
-    "--workers",
-    "granian-wsgi": f"granian benchmarks.server:application --interface wsgi --port {PORT} --no-log "
-    f"--blocking-threads {THREADS} --workers",
+    "gunicorn": f"gunicorn benchmarks.server --bind 127.0.0.1:{{port}} --worker-class gthread --threads {THREADS} "
+    "--log-level error --no-control-socket --workers {workers}",
+    "granian": "granian benchmarks.server:asgi_application --interface asgi --http 1 --no-ws --port {port} --no-log "
+    "--workers {workers}",
+    "granian-wsgi": "granian benchmarks.server:application --interface wsgi --port {port} --no-log "
+    f"--blocking-threads {THREADS} --workers {{workers}}",
 }
 
 Send = Callable[[http.client.HTTPConnection], None]
@@ -138,24 +138,25 @@ def _rate(send: Send, requests: int) -> float:
 
 
 @contextmanager
-def serving(name: str, workers: int) -> Any:
+def serving(name: str, workers: int, port: int = PORT) -> Iterator[int]:
+    """Runs a server, and yields the id of its process."""
     settings = {"RECSYS_OPEN_API": "1", "HTTPS": "0", "LOG_LEVEL": "ERROR", "WEB_THREADS": str(THREADS)}
     process = subprocess.Popen(
-        (sys.executable, "-m", *SERVERS[name].split(), str(workers)),
+        (sys.executable, "-m", *SERVERS[name].format(port=port, workers=workers).split()),
         env={**os.environ, "PYTHONWARNINGS": "ignore", **settings},
     )
     try:
-        _wait_for_server()
-        yield
+        _wait_for_server(port)
+        yield process.pid
     finally:
         process.terminate()
         process.wait(30)
 
 
-def _wait_for_server() -> None:
+def _wait_for_server(port: int) -> None:
     for _ in range(100):
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", PORT)
+            connection = http.client.HTTPConnection("127.0.0.1", port)
             connection.request("GET", "/config/options.schema.json")
             connection.getresponse().read()
         except OSError:
