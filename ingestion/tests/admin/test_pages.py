@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from ingestion.models import MessageCount
+from ingestion.models import MessageCount, Upload
 from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.kafka_client import closed_port, consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -61,6 +61,21 @@ def test_message_counts_say_rejected_in_words(staff, casino_a, now):
     detail = page(staff, "admin:ingestion_messagecount_change", row.pk)
     assert "accepted" in detail
     assert "Is rejection" not in detail
+
+
+def test_uploads_are_listed_and_shown_with_their_transport(staff, casino_a, casino_b, now):
+    for casino, transport in ((casino_a, "http"), (casino_b, "file")):
+        with use_casino(casino.current):
+            upload = Upload.objects.create(
+                door=transport, name="order-5", topic="events", next_offset=5, outcomes="[]", received_at=now
+            )
+    choose(staff, casino_b)
+    shown = (page(staff, "admin:ingestion_upload_changelist"), page(staff, "admin:ingestion_upload_change", upload.pk))
+    for each in shown:
+        assert "Transport" in each
+        assert "order-5" in each
+        assert ">file<" in each.replace("\n", "").replace(" ", "")
+        assert "http<" not in each
 
 
 def test_anonymous_user_is_redirected_to_the_login(client, casino_a):
