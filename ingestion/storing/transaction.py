@@ -208,8 +208,9 @@ def _result_of(message: DecodedMessage, outcome: Outcome | Rejection) -> Message
         return MessageResult.reject(envelope, content.unless_stored)
     if (rejection := _REJECTIONS.get(outcome.result)) is not None:
         return MessageResult(envelope, rejection.code, rejection)
+    problem = _unread_market(content) if outcome.result is Result.STORED_IN_PART else None
     unread = content.unread_selections if isinstance(content, CouponRow) else None
-    return MessageResult(envelope, outcome.result.value, _unread_market(content), _in_words(unread or ()))
+    return MessageResult(envelope, outcome.result.value, problem, _in_words(unread or ()))
 
 
 def _unread_market(content: Content | Unwanted) -> Rejection | None:
