@@ -132,17 +132,19 @@ class PriceCache:
         return kept
 
     def _make_room(self, alias: str) -> None:
-        while self._nbytes() > self._max_bytes and len(self._kept) > 1:
+        size = self._nbytes()
+        while size > self._max_bytes and len(self._kept) > 1:
             oldest = next(iter(self._kept))
-            del self._kept[oldest if oldest != alias else next(reversed(self._kept))]
+            dropped = self._kept.pop(oldest if oldest != alias else next(reversed(self._kept)))
+            size -= dropped.nbytes + dropped.lines.nbytes
+        if size <= self._max_bytes:
+            return
         kept = self._kept[alias]
-        excess = self._nbytes() - self._max_bytes
-        if excess > 0:
-            room = int(self._max_bytes * _ROOM_AFTER_EVICTION)
-            for event_id in list(kept.rows):
-                if self._nbytes() <= room:
-                    break
-                kept.forget([event_id])
+        room = int(self._max_bytes * _ROOM_AFTER_EVICTION) - kept.lines.nbytes
+        for event_id in list(kept.rows):
+            if kept.nbytes <= room:
+                break
+            kept.forget([event_id])
 
     def _nbytes(self) -> int:
         return sum(kept.nbytes + kept.lines.nbytes for kept in self._kept.values())

@@ -43,11 +43,7 @@ class OutcomeIndex:
         self.keys: Keys = np.zeros((len(OUTCOME_ATTRIBUTES), 1), np.intp)
         self.numbers: Mapping[str, dict[str, int]] = {attribute: {} for attribute in OUTCOME_ATTRIBUTES}
         self.attributes, self.values = [""], [""]  # by number of the key; 0 is none
-
-    @property
-    def nbytes(self) -> int:
-        entries = sum(each.nbytes for each in list(self._entries.values()))
-        return entries + self.keys.nbytes + len(self.values) * _BYTES_OF_KEY
+        self.nbytes = 0
 
     def keys_of(self, events: Events, numbers: Codes, bands: Places) -> Keys:
         """The keys of n outcomes of several events, at odds of these bands, in a new array, shape (4, n)."""
@@ -56,6 +52,8 @@ class OutcomeIndex:
             with self._lock:
                 for sport, own in _by_event(events, numbers):
                     self._add(sport, own)
+                entries_nbytes = sum(each.nbytes for each in self._entries.values())
+                self.nbytes = entries_nbytes + self.keys.nbytes + len(self.values) * _BYTES_OF_KEY
             entries = self._find(events, numbers)
         keys: Keys = self.keys.take(entries, axis=1)
         keys[-1] += bands
