@@ -1,7 +1,8 @@
 """The prices that this process keeps: those of ranked events, until the database's log says that they changed.
 
-A row is kept only if it was read as of a version that is not older than that of the rows kept already: each later
-change is then one that a request asks for, and no request is answered with a price older than its own query.
+All kept rows are as of one version: a row that was read as of another is not kept, and a request whose query read
+another uses none. So a request judges each price by what it knows of feeds as of that price's snapshot: a message may
+tell a price and, in the same transaction, that its feed is down.
 """
 
 import threading
@@ -47,7 +48,7 @@ class KeptPrices:
 @dataclass(frozen=True, slots=True)
 class KnownPrices:
     """A casino's kept prices at the begin of a request. Without a `version`, the request's query needs none of the
-    price columns. Only if `is_usable`, the kept rows are not older than the request's query."""
+    price columns. Only if `is_usable`, the kept rows are those that the request's query would have read."""
 
     alias: str
     kept: KeptPrices
@@ -85,27 +86,27 @@ class PriceCache:
             kept = self._kept.setdefault(known.alias, known.kept)
             if changed is not None and kept is known.kept and kept.version == known.version:
                 kept = self._without(known.alias, kept, version, changed)
-            # else another request was faster: what it kept is newer, or, after a lost version, not comparable
-            is_usable = kept.version is not None and version is not None and kept.version >= version
-            return KnownPrices(known.alias, kept, kept.version, is_usable)
+            # else another request was faster: what it kept may be of another version
+            is_usable = version is not None and kept.version == version
+            return KnownPrices(known.alias, kept, version, is_usable)
 
     def get(self, known: KnownPrices, event_ids: Iterable[int]) -> dict[int, PackedPrices]:
-        """Those of these events' prices that are kept and usable."""
+        """Those of these events' prices that are kept and usable: not if another request has advanced them since."""
         if not known.is_usable:
             return {}
         with self._lock:
-            rows = known.kept.rows
+            rows = known.kept.rows if known.kept.version == known.version else {}
             return {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
 
     def put(self, known: KnownPrices, version: int | None, rows: Mapping[int, PackedPrices]) -> None:
-        """Keep rows of a query that read this version in the same statement, unless the kept ones are of a later."""
+        """Keep rows of a query that read this version in the same statement, unless the kept ones are of another."""
         with self._lock:
             kept = known.kept
             if version is None or self._kept.get(known.alias) is not kept:
                 return
             if kept.version is None:
                 kept.version = version
-            if version < kept.version:
+            if version != kept.version:
                 return
             kept.forget(rows)
             kept.rows.update(rows)

@@ -85,6 +85,23 @@ def decode_feeds(column: str | None) -> Feeds:
     return Feeds(read_at, {each.code: each for each in producers or ()})
 
 
+def stricter(first: Feeds, second: Feeds) -> Feeds:
+    """What both believe: between two snapshots a feed may be heard again by the message that changes a price which only
+    the first has. A producer that the first does not know is as the second has it."""
+    producers = {code: _stricter(first.producers.get(code, each), each) for code, each in second.producers.items()}
+    return Feeds(max(first.read_at, second.read_at), producers)
+
+
+def _stricter(first: Producer, second: Producer) -> Producer:
+    return msgspec.structs.replace(
+        second,
+        is_closed=first.is_closed or second.is_closed,
+        sends_heartbeats=first.sends_heartbeats or second.sends_heartbeats,
+        silent_seconds=max(inf if each.silent_seconds is None else each.silent_seconds for each in (first, second)),
+        valid_since=max((each.valid_since for each in (first, second) if each.valid_since is not None), default=None),
+    )
+
+
 def valid_from(feeds: Feeds, rules: PriceRules, max_age_seconds: float) -> Floats:
     """By producer's code, shape (256,): the earliest time of a valid price, which may be `max_age_seconds` old. A
     producer that is unknown or not believed has no valid price."""

@@ -20,7 +20,7 @@ _OPEN = int(Refusal.OPEN)
 
 
 class Gate:
-    """The rules of one request, applied to the prices of its events. The `feeds` are as of the request's own query."""
+    """The rules of one request, applied to the prices of its events. The `feeds` are as of the request's queries."""
 
     def __init__(self, rules: PriceRules, feeds: Feeds) -> None:
         self.rules = rules

@@ -5,7 +5,7 @@ from typing import Any
 
 from .cache import KnownPrices, price_cache
 from .event_prices import PackedPrices
-from .feeds import Feeds, decode_feeds
+from .feeds import Feeds, decode_feeds, stricter
 from .lines import Lines
 from .meter import price_meter
 from .queries import read_prices
@@ -35,7 +35,8 @@ class RequestPrices:
     def _read(self, event_ids: Sequence[int]) -> None:
         read = read_prices(event_ids, self.lines)
         price_meter.count_second_query()
-        self.feeds = read.feeds
+        # each price is judged by the feeds as of its own snapshot, and by those as of the others
+        self.feeds = read.feeds if self.feeds is None else stricter(self.feeds, read.feeds)
         self._rows |= read.rows
         price_cache.put(self._known, read.version, read.rows)
 

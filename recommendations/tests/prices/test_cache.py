@@ -1,4 +1,4 @@
-"""The kept prices of a process: dropped as the log says, and never older than a request's own query."""
+"""The kept prices of a process: dropped as the log says, and as of the very version that a request's query read."""
 
 import pytest
 
@@ -47,11 +47,12 @@ def test_too_many_changes_and_a_lost_version_forget_all_prices(cache, code):
     assert kept(cache, 4) == {1}
 
 
-def test_rows_of_before_the_kept_version_are_not_kept(cache):
+@pytest.mark.parametrize("version", [6, 8])
+def test_rows_of_another_version_than_the_kept_one_are_not_kept(cache, version):
     keep(cache, 5, 1)
     slow = cache.known()
     kept(cache, 7, [2])
-    cache.put(slow, 6, {2: priced(2_000)})
+    cache.put(slow, version, {2: priced(2_000)})
     assert kept(cache, 7) == {1}
     cache.put(slow, 7, {2: priced(2_000)})
     assert kept(cache, 7) == {1, 2}
@@ -63,6 +64,15 @@ def test_a_request_does_not_use_prices_that_are_older_than_its_query(cache):
     assert kept(cache, 6, [2], known=fast) == {1}
     assert kept(cache, 8, [1], known=slow) == set()
     assert kept(cache, 6) == {1}
+
+
+def test_a_request_does_not_use_prices_that_are_newer_than_its_query(cache):
+    keep(cache, 5, 1)
+    slow, fast = cache.known(), cache.known()
+    in_time = cache.advance(cache.known(), 5, None)
+    assert kept(cache, 6, [], known=fast) == {1}
+    assert kept(cache, 5, known=slow) == set()
+    assert cache.get(in_time, [1]) == {}
 
 
 def test_a_request_that_asked_for_no_changes_uses_none_that_others_kept(cache):

@@ -8,8 +8,10 @@ import pytest
 from recommendations import services
 from recommendations.models import Event, Feed, Market, Producer, User
 from recommendations.offer import read_offer
+from recommendations.prices.event_prices import unpack
 from recommendations.recommenders.registry import get_recommender
 from recommendations.serving.engine import RecommendationRequest
+from recommendations.serving.load import find
 from recommendations.serving.options import Options, Selectors
 from recommendations.serving.request_filters import RequestFilters
 from recommendations.tests.factories import EventFactory, UserFactory
@@ -320,6 +322,24 @@ def test_what_psql_closes_is_closed_at_the_next_request(sql):
     assert len(chosen()) == 3
     execute(sql)
     assert chosen() == []
+
+
+def test_a_feed_that_is_heard_between_two_queries_opens_no_price_of_the_first():
+    """The message by which it is heard may have changed that price."""
+    first, second = EventFactory.create_batch(2)
+    market(first.pk, {"HOME": 2.0})
+    assert {odd for *_, odd in chosen()} == {2.0, 2.5}
+    heard(seconds_ago=60)
+    prices = find([1], datetime.now(UTC), 0.0).casino_context.prices
+    assert prices is not None
+    heard()
+    market(first.pk, {"HOME": 3.0})
+    market(second.pk, {"HOME": 3.0})
+    of_both = prices.of([first.pk, second.pk])
+    assert unpack(of_both[first.pk]).odds.tolist() == [2_000]
+    assert prices.feeds is not None
+    assert prices.feeds.alive(10.0) == 0
+    assert {odd for *_, odd in chosen()} == {3.0}
 
 
 def test_market_lines_that_were_set_back_are_read_again():
