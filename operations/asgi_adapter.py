@@ -18,7 +18,7 @@ from tenants.errors import ServerBusy
 from tenants.http.error_responses import RejectionResponse, error_response
 
 from .metrics import count_request
-from .middleware import REFUSED_ROUTE
+from .middleware import REFUSED_ROUTE, early_rejection
 from .probes import LIVE_PATH, PROBES, live
 from .request_bodies import BodyReader, BodyRejected
 from .worker_threads import Application, Environ, SentFile, WholeResponse, WorkerThreads, encode_header
@@ -28,6 +28,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _PROBE_THREADS = 2
+_REJECTION_SECONDS = 0.1  # after which the casino's rate limit is looked at again
 _CLOSE = (b"connection", b"close")
 _CONSTANTS: Environ = {
     "SCRIPT_NAME": "",
@@ -81,6 +82,10 @@ class AsgiAdapter:
         try:
             if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
                 _replace_body(environ, await self._bodies.read(environ, receive))
+            elif (rejected := early_rejection(environ)) is not None:
+                response = _as_response(rejected)  # without a thread, and late: clients that retry at once have to wait
+                response.send_at = time.monotonic() + _REJECTION_SECONDS
+                return response
             return await (self._probes if path in PROBES else self._requests).run(environ)
         except BodyRejected as rejection:
             response = _as_response(error_response(str(rejection), rejection.code, status=rejection.status))

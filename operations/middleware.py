@@ -55,14 +55,20 @@ class EarlyRefusal:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if "HTTP_TRANSFER_ENCODING" in environ:
             return _send(start_response, _length_required())
-        if time.monotonic() < rate_limiter.rejecting_until and environ.get("PATH_INFO") not in PROBES:
-            response = _rejection(state_in(environ), environ["REQUEST_METHOD"])
-            if response is not None:
-                return _send(start_response, response)
+        if (response := early_rejection(environ)) is not None:
+            return _send(start_response, response)
         return self._application(environ, start_response)
 
 
+def early_rejection(environ: Environ) -> RejectionResponse | None:
+    """The response to a request of a casino that is known to exceed its rate limit. Waits for nothing."""
+    if time.monotonic() < rate_limiter.rejecting_until and environ["PATH_INFO"] not in PROBES:
+        return _rejection(state_in(environ), environ["REQUEST_METHOD"])
+    return None
+
+
 def _send(start_response: StartResponse, response: HttpResponse) -> list[bytes]:
+    response["Content-Length"] = str(len(response.content))
     start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
     return [response.content]
 
@@ -80,7 +86,6 @@ def _rejection(state: RequestState, method: str) -> RejectionResponse | None:
     if rejection is None:
         return None
     response = RejectionResponse(rejection)
-    response["Content-Length"] = str(len(response.content))
     response[ID_HEADER] = state.id
     count_request(method, REFUSED_ROUTE, response.status_code, key.casino_id, time.perf_counter() - began)
     return response

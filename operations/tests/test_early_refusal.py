@@ -8,11 +8,16 @@ import pytest
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
+from operations.asgi_adapter import AsgiAdapter
 from operations.middleware import EarlyRefusal
 from operations.probes import PROBES
 from tenants.access.api_keys import api_key_cache
 from tenants.access.limits import CHUNK_SECONDS, rate_limiter
 from tenants.tests.api_clients import ask, make_key
+
+from .test_asgi_adapter import Application as Inside
+from .test_asgi_adapter import Client
+from .test_asgi_adapter import ask as ask_adapter
 
 RATE = 2
 
@@ -77,6 +82,15 @@ def test_early_rejection_equals_the_middlewares_and_costs_no_query(exhausted, ap
     assert (headers["Content-Type"], headers["Content-Length"]) == ("application/json", str(len(body)))
     assert len(headers["X-Request-ID"]) == 32
     assert application.request(bearing(exhausted), HTTP_X_REQUEST_ID="edge-1")[1]["X-Request-ID"] == "edge-1"
+
+
+def test_the_event_loop_rejects_without_a_thread_and_not_at_once(exhausted):
+    rejected = Client("GET", "/recommend/1", headers=[(b"authorization", bearing(exhausted).encode())])
+    began, inside = time.monotonic(), Inside()
+    ask_adapter(AsgiAdapter(inside), rejected)
+    assert (rejected.status, rejected.code, inside.asked) == (429, "rate_limited", [])
+    assert time.monotonic() >= began + 0.1
+    assert rejected.headers["content-length"] == str(len(rejected.body))
 
 
 def test_chunked_body_that_no_server_has_read_gets_411(application):
