@@ -69,8 +69,8 @@ def may_serve(row, odd, feeds, rules, is_live, full):
         return False
     if not rules.trust_after_silence and producer.valid_since is not None and as_of < producer.valid_since:
         return False
-    age = NOW - as_of
-    if age > rules.max_age_seconds or (is_live and age > rules.max_live_age_seconds):
+    age = NOW - as_of  # infinite for a price without a time
+    if age == inf or age > rules.max_age_seconds or (is_live and age > rules.max_live_age_seconds):
         return False
     allowed = [group for group in (rules.only_markets, rules.requested_markets) if group]
     if market in rules.blocked_markets or market in full or any(market not in group for group in allowed):
