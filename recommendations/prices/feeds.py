@@ -93,11 +93,12 @@ def stricter(first: Feeds, second: Feeds) -> Feeds:
 
 
 def _stricter(first: Producer, second: Producer) -> Producer:
+    silent = [each.silent_seconds for each in (first, second) if each.silent_seconds is not None]
     return msgspec.structs.replace(
         second,
         is_closed=first.is_closed or second.is_closed,
         sends_heartbeats=first.sends_heartbeats or second.sends_heartbeats,
-        silent_seconds=max(inf if each.silent_seconds is None else each.silent_seconds for each in (first, second)),
+        silent_seconds=max(silent) if len(silent) == 2 else None,  # None: never heard
         valid_since=max((each.valid_since for each in (first, second) if each.valid_since is not None), default=None),
     )
 

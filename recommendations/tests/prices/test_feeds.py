@@ -26,6 +26,11 @@ def test_of_two_snapshots_of_a_feed_the_stricter_counts(earlier):
         assert earliest(stricter(first, second)) == earliest(both[1])
 
 
+def test_a_feed_that_one_snapshot_never_heard_is_silent_without_a_number():
+    never = Feeds(9.0, {0: msgspec.structs.replace(LIVE, silent_seconds=None)})
+    assert stricter(never, Feeds(9.0, {0: LIVE})).producers[0].silent_seconds is None
+
+
 def test_a_producer_that_began_between_two_snapshots_is_as_the_second_has_it():
     assert earliest(stricter(Feeds(9.0, {}), Feeds(9.0, {0: LIVE}))) == 2.0
     assert earliest(stricter(Feeds(9.0, {0: LIVE}), Feeds(9.0, {}))) == inf
