@@ -1,16 +1,13 @@
 """A short form of `make answers`, and the proof's own ledger: it finds what is wrong."""
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
-from django.conf import settings
 
 from .answers.backlog import FULL_BYTES, KEPT_BYTES, Backlog
 from .answers.ledger import SECOND, Ledger, Leg, Moment, fault_of_slip
 from .answers.said import EventFacts, JournalReader, JournalWriter, Said, SaidMarket, line_scope
+from .short_runs import require_success
 
 SHORT = "--answers 4000 --readers 1 --rate 1000 --events 200 --seconds 60"
 NOW = 1_800_000_000 * SECOND
@@ -122,16 +119,4 @@ def test_the_feed_waits_for_consumers_before_the_broker_drops_messages():
 
 @pytest.mark.exhaustive
 def test_no_answer_has_a_wrong_leg_while_prices_change_and_consumers_are_killed():
-    """Coverage is not measured: a killed process writes none."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-    run = subprocess.run(
-        [sys.executable, "-m", "ingestion.tests.answers", *SHORT.split()],
-        cwd=settings.BASE_DIR,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout[-20_000:]
+    require_success("ingestion.tests.answers", *SHORT.split())
