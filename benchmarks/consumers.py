@@ -16,7 +16,7 @@ _MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
 
 def recreate_topics(topic: Topic) -> None:
-    """All topics anew and empty, and no consumer group of this one."""
+    """All topics created again, empty, and no consumer group of this one."""
     admin = AdminClient(client_config())
     for future in (
         *admin.delete_topics(topic_names()).values(),

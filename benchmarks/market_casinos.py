@@ -85,8 +85,8 @@ def heartbeats(now: datetime) -> list[OddsRow]:
 
 @contextmanager
 def changing(casino: Casino, events: int, markets: int, changes: int) -> Iterator[list[int]]:
-    """Another process stores so many changes of market lines a second, each with three prices, and heartbeats. Yields
-    the id of its PostgreSQL process, in a list."""
+    """Another process stores `changes` of market lines a second, each with three prices, and heartbeats. Yields the id
+    of its PostgreSQL process, in a list."""
     spawning = multiprocessing.get_context("spawn")
     backend = spawning.Value("i", 0)
     arguments = (casino.pk, events, markets, changes, backend)

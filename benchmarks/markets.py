@@ -9,7 +9,7 @@ processor time of a transaction: of this process and of its PostgreSQL backend. 
 (HOT), and the size of the table before and after them.
 
 `serving` compares the casino with one that is alike but sends an odd for each event: latency and processor time of a
-request in process and over HTTP, without changes and while another process stores so many a second; a request of a
+request in process and over HTTP, without changes and while another process stores `--changes` a second; a request of a
 casino with nothing in memory; and the memory of a kept price.
 """
 

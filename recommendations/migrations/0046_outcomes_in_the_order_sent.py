@@ -1,4 +1,4 @@
-"""A market line keeps its outcomes in the order in which they were sent first, and is one whatever their order."""
+"""A market line keeps its outcomes in the order in which they were sent first, and is the same in any other order."""
 
 from django.db import migrations, models
 

@@ -42,7 +42,7 @@ class Feed:
         self.changes = 0
 
     def due(self, now: int) -> Iterator[Message]:
-        """What is to be sent at this time whatever else is: new events, heartbeats, and what producers say about
+        """What is to be sent at this time besides changes: new events, heartbeats, and what producers say about
         themselves."""
         while self._new:
             yield self._introduction(self._new.popleft(), now)

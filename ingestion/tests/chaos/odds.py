@@ -62,7 +62,7 @@ def encode_odds(row: OddsRow) -> bytes:
 
 
 class ExpectedOdds:
-    """The rows of `markets`, `market_stops` and `feeds` after all messages, in whatever order they came."""
+    """The rows of `markets`, `market_stops` and `feeds` after all messages, in any order."""
 
     def __init__(self) -> None:
         self.stops: dict[tuple[int, str, str], datetime] = {}
