@@ -35,7 +35,8 @@ def casino_messages(casino: DemoCasino, fixtures: list[Fixture], now: datetime) 
     events = [_event(fixture, casino, now) for fixture in fixtures if casino.offers(fixture)]
     offer = DemoFixtures(events)
     users = make_users(rng, offer, count=USERS, currency=casino.currency)
-    return CasinoMessages(events, [user for user, _ in users], make_coupons(rng, users, offer, now))
+    coupons = make_coupons(random.Random(f"coupons of {casino.name}"), users, offer, now)
+    return CasinoMessages(events, [user for user, _ in users], coupons)
 
 
 def _event(fixture: Fixture, casino: DemoCasino, now: datetime) -> EventRow:

@@ -51,11 +51,16 @@ class DemoFixtures:
                 self._by_name[name].append(event)
 
     def candidates(self, rng: random.Random, preference: BettingPreference, moment: datetime) -> list[EventRow]:
-        """Events that begin within `BET_AHEAD`: of the preferred league and teams, and some random ones."""
+        """Events that begin within `BET_AHEAD`: of the preferred league and teams, and some random ones.
+
+        The next event, if none of them does: so the number of coupons never depends on the time of the demo's start.
+        """
         preferred = (event for name in (preference.league, *sorted(preference.teams)) for event in self._by_name[name])
         others = rng.sample(self.events, min(_RANDOM_CANDIDATES, len(self.events)))
         soon = (event for event in (*preferred, *others) if moment < event.begin_timestamp < moment + BET_AHEAD)
-        return list({event.id: event for event in soon}.values())
+        if found := list({event.id: event for event in soon}.values()):
+            return found
+        return [min((event for event in self.events if event.begin_timestamp > moment), key=_begin)]
 
 
 def make_users(
@@ -76,9 +81,12 @@ def make_coupons(
     for bought, place in purchases:
         user, preference = users[place]
         candidates = fixtures.candidates(rng, preference, bought)
-        if candidates:
-            coupons.append(_make_coupon(rng, len(coupons) + 1, user, preference, candidates, bought=bought))
+        coupons.append(_make_coupon(rng, len(coupons) + 1, user, preference, candidates, bought=bought))
     return coupons
+
+
+def _begin(event: EventRow) -> datetime:
+    return event.begin_timestamp
 
 
 def _make_user(

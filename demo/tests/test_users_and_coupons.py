@@ -1,7 +1,7 @@
 """The demo's users and coupons, which follow betting preferences, and its odds."""
 
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -57,6 +57,12 @@ def test_users_bet_on_their_favourite_league_far_more_often_than_chance(messages
 
 def test_messages_are_deterministic(messages):
     assert casino_messages(DEMO_CASINOS[0], scheduled_fixtures(NOW), NOW) == messages
+
+
+def test_a_demo_started_later_has_as_many_coupons(messages):
+    for hours in (1, 5, 30, 100):
+        later = NOW + timedelta(hours=hours)
+        assert len(casino_messages(DEMO_CASINOS[0], scheduled_fixtures(later), later).coupons) == len(messages.coupons)
 
 
 def test_coupons_of_a_casino_with_markets_name_offered_outcomes_that_users_like():
