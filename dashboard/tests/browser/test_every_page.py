@@ -134,6 +134,8 @@ def _paths_of(route: str) -> Iterator[str]:
 def problems_of(page: Any, path: str, width: int) -> list[str]:
     response = page.goto(path)
     found = [f"status {response.status}"] if response.status != 200 else []
+    if page.locator("#swagger-ui").count():
+        page.wait_for_selector(".opblock")  # which its script makes
     if page.evaluate("document.documentElement.scrollWidth") > width:
         found.append("wider than the screen")
     return [*found, *page.evaluate(COVERED), *page.evaluate(CUT)]
