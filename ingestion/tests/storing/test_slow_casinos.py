@@ -4,13 +4,16 @@ import threading
 import time
 from collections import Counter
 
+import psycopg
 import pytest
+from django.db import connection
 
 from ingestion.storing import pace
 from ingestion.tests.decoded_messages import SENT_AT, envelope_of
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import user
 from ingestion.topics import USERS
+from tenants.models import UnassignedDeadLetter
 from tenants.postgresql.wait_budget import consumer_budget, waiting_within
 
 from .test_dispatch import batches, names
@@ -76,6 +79,17 @@ def test_a_casino_that_is_slow_for_few_messages_again_and_again_counts_as_unavai
     batches.store.circuit_breaker.record_pause(1, "until now", 0)
     assert batches.store.store_parked(1, users_of_casino(1, 1, first=5)) == 1
     assert not len(batches.store.circuit_breaker)
+
+
+def test_a_casino_whose_time_ends_in_a_query_of_the_catalogue_is_parked_and_the_others_stored(batches, settings):
+    settings.INGESTION_TRANSACTION_SECONDS = 0.5
+    removal = envelope_of(USERS, None, casino=1, key=b"7")
+    table = UnassignedDeadLetter._meta.db_table
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute(f"LOCK TABLE {table}")  # a removal erases its user's dead letters in the catalogue, too
+        assert store(batches, removal, *users_of_casino(2, 1)) == {(1, "parked"), (2, "stored")}
+    batches.store.circuit_breaker.record_success(1)
+    assert batches.store.store_parked(1, [removal]) == 1
 
 
 @pytest.mark.exhaustive
