@@ -8,8 +8,8 @@ from typing import Any
 
 from django.utils import timezone
 
+from recommendations.evaluation.training import fit_models
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
-from recommendations.training import fit_models
 from recommendations.validation.own_ids import OwnId
 from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
 from tenants.databases.catalogue import ensure_catalogue

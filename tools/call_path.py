@@ -44,9 +44,9 @@ from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.messages.encoding import encode_row
 from ingestion.producers.publisher import publisher
 from ingestion.topics import COUPONS, PARTITIONS, topic_names
+from recommendations.evaluation.training import fit_models
 from recommendations.services import configure
 from recommendations.simulation.dummies import dummy_coupon
-from recommendations.training import fit_models
 from tenants.access.api_keys import issue_key
 from tenants.models import Casino, Scope
 from tenants.routing.context import use_casino

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from recommendations.evaluation.training import FitResult, fit_models
 from recommendations.models import FittedModel
-from recommendations.training import FitResult, fit_models
 from tenants.errors import WorkersFailed
 from tenants.management.cli.arguments import add_jobs_argument, jobs_for, ready_casinos
 from tenants.management.cli.progress import ProgressBar

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
+from recommendations.evaluation.training import fit_models
 from recommendations.models import Event
 from recommendations.serving import anonymous
 from recommendations.serving.request_filters import RequestFilters
 from recommendations.storing import store_coupons, store_events
 from recommendations.storing.casino_tallies import merge_casino_sums
 from recommendations.tests.factories import EventFactory, UserFactory, coupon_row, event_row, selection_row
-from recommendations.training import fit_models
 from tenants.routing.context import use_casino
 
 SCHEMA = {

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recommendations.evaluation.store import last_report
+from recommendations.evaluation.training import fit_models
 from recommendations.fitted_models.store import Fitting, store_models
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.models import Evaluation, Event, FittedModel
@@ -24,7 +25,6 @@ from recommendations.storing import store_coupons, store_events, store_users
 from recommendations.tests.factories import coupon_row, event_row, selection_row, user_row
 from recommendations.tests.present import present
 from recommendations.tests.recommend import recommend
-from recommendations.training import fit_models
 from tenants.routing.context import use_casino
 
 pytestmark = pytest.mark.slow

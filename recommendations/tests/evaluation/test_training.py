@@ -12,10 +12,9 @@ from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import BettingProfile, FittedModels, ScoringContext
 from recommendations.recommenders.neighbours import Neighbours, NeighboursModel, tokens_of
 from recommendations.storing import store_coupons, store_events, store_users
+from recommendations.tests.factories import coupon_row, event_row, offer_of, selection_row, user_row
+from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
-
-from .factories import coupon_row, event_row, offer_of, selection_row, user_row
-from .recommend import recommend
 
 
 @pytest.fixture

@@ -7,16 +7,15 @@ from typing import Any
 
 from recommendations.evaluation.explain import explain, shares_of
 from recommendations.fitted_models.store import Fitting, present_model, store_models
+from recommendations.learning.cases import Cases
+from recommendations.learning.model_selection import MIN_CASES_FOR_LOGIT, SelectedModel, is_worse
+from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import BettingProfile
 from recommendations.replay.casino_history import casino_history
 from recommendations.replay.learner import Learner
 from recommendations.replay.replay import replay_to_fit
 from recommendations.tallies.user_tallies_sql import PAGE_OF_TALLIES, merge_tallies
 from tenants.routing.connections import casino_connection
-
-from .learning.cases import Cases
-from .learning.model_selection import MIN_CASES_FOR_LOGIT, SelectedModel, is_worse
-from .recommenders import neighbours
 
 _PAGE_SIZE = 1_000
 MIN_PRIOR_COUPONS = 1  # the opening time of an event without bets is often unknown
