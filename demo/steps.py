@@ -109,7 +109,7 @@ def wait_until_recommendations_stored(processes: Processes, casino: Casino, coun
     """Waits until the casino's database has `count` recommendations served after `since`."""
     patience = Patience()
     with use_casino(casino.current):
-        while (stored := ServedSlip.objects.filter(timestamp__gte=since).count()) < count:
+        while (stored := ServedSlip.objects.filter(timestamp__gte=since).exclude(events=[]).count()) < count:
             check_alive(processes)
             if patience.has_ended(stored):
                 log = log_path("consume_recommendations")

@@ -86,7 +86,8 @@ def count_request(method: str, route: str, status: int, casino_id: int | None, s
 
 
 def count_served(casino_id: int, served: ServedRecommendation, **signal: object) -> None:
-    SERVED.labels(str(casino_id), served.recommender, served.fallback).inc()
+    if served.events:
+        SERVED.labels(str(casino_id), served.recommender, served.fallback).inc()
 
 
 class Sampler:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from time import perf_counter
 from typing import Any
@@ -153,7 +154,8 @@ def recommend_mapped(
     """Recommendations in the casino's own fields and types for up to `BATCH_LIMIT` users: by the id of each known user,
     in the given order; the error in place of those with an id that has no such type. With `selections`, recommendations
     of additions to a slip that has these. The request counts as several where the response is large. Sends
-    `recommendation_served` for answers with events. Raises CasinoNotConfigured, InvalidParameter."""
+    `recommendation_served` for each answer, also for those without events. Raises CasinoNotConfigured,
+    InvalidParameter."""
     if len(user_ids) != 1:
         check_user_count(len(user_ids))
     configured = charged_configuration(casino, filters, users=len(user_ids))
@@ -174,7 +176,7 @@ def recommend_mapped(
             each.own_id: _mapped(configured.schema, each, explain=filters.explain) for each in each_recommendation
         }
     for each in recommendations:
-        if each.recommended_events and isinstance(answers[each.own_id], dict):
+        if isinstance(answers[each.own_id], dict):
             send_served(each, asked_for=request.recommender.name, took_ms=took_ms)
     return answers
 
@@ -223,8 +225,31 @@ def send_served(recommendation: Recommendation, *, asked_for: str, took_ms: floa
     """Send `recommendation_served` for the current casino. Raises NoCurrentCasino."""
     if not recommendation_served.has_listeners():
         return
+    casino_id = get_current_casino().id
+    served = (
+        _refused(recommendation, asked_for) if recommendation.refusal else _served(recommendation, asked_for, took_ms)
+    )
+    recommendation_served.send_robust(ServedRecommendation, casino_id=casino_id, served=served)
+
+
+def _refused(recommendation: Recommendation, asked_for: str) -> ServedRecommendation:
+    """Only that the user was shown no bets, and why."""
+    return ServedRecommendation(
+        recommendation_id=recommendation.recommendation_id,
+        user_id=recommendation.user_id,
+        timestamp=recommendation.timestamp,
+        recommender=recommendation.recommender,
+        asked_for=asked_for,
+        stake=Decimal(),
+        currency="",
+        events=(),
+        refusal=recommendation.refusal,
+    )
+
+
+def _served(recommendation: Recommendation, asked_for: str, took_ms: float | None) -> ServedRecommendation:
     step = recommendation.fallback_step
-    served = ServedRecommendation(
+    return ServedRecommendation(
         recommendation_id=recommendation.recommendation_id,
         user_id=recommendation.user_id,
         timestamp=recommendation.timestamp,
@@ -247,8 +272,6 @@ def send_served(recommendation: Recommendation, *, asked_for: str, took_ms: floa
         ),
         took_ms=took_ms,
     )
-    casino_id = get_current_casino().id
-    recommendation_served.send_robust(ServedRecommendation, casino_id=casino_id, served=served)
 
 
 def purchase(*, user_id: OwnId, now: datetime) -> list[int]:

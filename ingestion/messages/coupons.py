@@ -5,9 +5,11 @@ other selections again.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from decimal import Decimal
 from functools import lru_cache
+from uuid import UUID
 
 import msgspec
 from msgspec import UnsetType
@@ -52,6 +54,7 @@ _NOTHING_IDENTIFIES = {
 _DECODE_COUPON = msgspec.json.Decoder(RawCouponMessage).decode
 _DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
 _DECODE_REFERENCE = msgspec.json.Decoder(_Reference).decode
+_DECODE_UUID = msgspec.json.Decoder(UUID).decode
 _DECODE_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _OF_MATCH = ("sport", "country", "league", "home_team", "away_team", "name", "category")
 _UNTOLD = (b"null", b'""')
@@ -78,8 +81,18 @@ def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
         timestamp=time_in_json("timestamp", message.timestamp, bounds.past),
         recommended_events=selections,
         unread_selections=_unread(decoded) if problems else None,
+        recommendation_id=_recommendation_id(message.recommendation_id),
         source=source,
     )
+
+
+def _recommendation_id(given: msgspec.Raw | UnsetType) -> UUID | None:
+    """None for what is no UUID: a coupon counts whatever it says of its recommendation."""
+    if isinstance(given, UnsetType):
+        return None
+    with suppress(msgspec.DecodeError):
+        return _DECODE_UUID(given)
+    return None
 
 
 def _decode_selection(raw: bytes, odd_format: str) -> _DecodedSelection:

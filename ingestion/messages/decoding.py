@@ -231,6 +231,12 @@ def decode_served(envelope: Envelope, bounds: TimeBounds) -> ServedRow:
         currency=message.currency,
         events=_convert_each("events", message.events, _served_event),
         took_ms=message.took_ms,
+        placement=message.placement,
+        experiment=message.experiment,
+        variant=message.variant,
+        propensity=message.propensity,
+        shown=message.shown,
+        refusal=message.refusal,
     )
 
 
@@ -264,6 +270,7 @@ def _convert_each(field: str, items: Iterable[T], convert: Callable[[T], R]) -> 
 def _served_event(message: ServedEventMessage) -> ServedEventRow:
     row = ServedEventRow(event_id=message.event_id, odd=fields.amount("odd", bytes(message.odd)), score=message.score)
     row.market, row.line, row.outcome = named_outcome(message.market, message.line, message.outcome)
+    row.team, row.propensity = message.team, message.propensity
     return row
 
 

@@ -74,6 +74,10 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "timestamp": FieldText("The time of the purchase.", "2026-06-30T18:00:00Z"),
         "recommended_events": FieldText("The selections, at least one.", None),
         "odd_format": FieldText("How the odds of selections without an odd_format are written.", "decimal"),
+        "recommendation_id": FieldText(
+            "The recommendation that the user bet on, as /recommend answered it; absent: not told.",
+            "6f1c2f1e-8a51-4c43-9f0c-0d6a3f7c1b52",
+        ),
     },
     "OutcomeMessage": {
         "outcome": FieldText("The outcome.", "OVER"),
@@ -111,11 +115,19 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "fallback": FieldText("The step of the fallback chain.", "1"),
         "model_version": FieldText("The version of the fitted model; empty by default: none.", "2026-06-29T03:00:00Z"),
         "took_ms": FieldText("Milliseconds.", 2.2),
+        "placement": FieldText("The part of the page that the request named; empty by default.", "home"),
+        "experiment": FieldText("The experiment that the user takes part in; empty by default: none.", "trees"),
+        "variant": FieldText("The user's variant of the experiment.", "b"),
+        "propensity": FieldText("The probability of the slip.", 0.5),
+        "shown": FieldText("Whether the slip was sent.", True),
+        "refusal": FieldText("The reason for a slip without events, if the user may be shown no bets.", "time_out"),
     },
     "ServedEventMessage": {
         "event_id": FieldText("The id of the event in the database.", 7),
         "odd": FieldText("The odd when it was recommended, decimal.", 2.69),
         "score": FieldText("The score.", 0.73),
+        "team": FieldText("Whose event it is; absent where both recommenders ranked it first.", "A"),
+        "propensity": FieldText("The probability of the event.", 0.2),
     }
     | _TEXTS_OF_OUTCOME,
 }

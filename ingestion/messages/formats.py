@@ -5,12 +5,13 @@ known sports.
 """
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from recommendations.models.served import MAX_NAME
 from recommendations.validation import odds
 from recommendations.validation.fields import MAX_ODD, MAX_PARTICIPANTS, MAX_STAKE, MAX_TEXT
 from recommendations.validation.markets import MAX_MARKETS, MAX_OUTCOMES
@@ -210,6 +211,16 @@ class SelectionMessage(msgspec.Struct):
     outcome: OutcomeName | None = None
 
 
+# Raw: what is no id of a recommendation is left out, and the coupon counts all the same.
+RecommendationId = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="One that is unknown, or another user's, is ignored.",
+        extra_json_schema={"type": ["string", "null"], "format": "uuid"},
+    ),
+]
+
+
 class _CouponFields(msgspec.Struct):
     user_id: Reference
     stake: CouponStake
@@ -222,6 +233,7 @@ class CouponMessage(_CouponFields):
     recommended_events: Annotated[list[SelectionMessage], Meta(min_length=1)]
     id: Id | None = None
     odd_format: OddFormat | None = None  # of the selections that don't tell theirs
+    recommendation_id: RecommendationId | UnsetType = UNSET
 
 
 class RawCouponMessage(_CouponFields):
@@ -230,6 +242,7 @@ class RawCouponMessage(_CouponFields):
     recommended_events: list[msgspec.Raw]
     id: Id | None = None
     odd_format: OddFormat | None = None
+    recommendation_id: RecommendationId | UnsetType = UNSET
 
 
 class HeartbeatMessage(msgspec.Struct):
@@ -258,6 +271,10 @@ class OddsMessage(msgspec.Struct):
     odd_format: OddFormat | None = None
 
 
+ShortName = Annotated[str, Meta(max_length=MAX_NAME)]
+Probability = Annotated[float, Meta(gt=0, le=1, description="With which it was drawn; absent: it was not drawn.")]
+
+
 class ServedEventMessage(msgspec.Struct):
     """A recommended event, with its odd at that time."""
 
@@ -267,6 +284,8 @@ class ServedEventMessage(msgspec.Struct):
     market: MarketName | None = None
     line: Line | None = None
     outcome: OutcomeName | None = None
+    team: Annotated[Literal["A", "B"], Meta(description="Of a drafted slip: whose event it is.")] | UnsetType = UNSET
+    propensity: Probability | UnsetType = UNSET
 
 
 class ServedMessage(msgspec.Struct):
@@ -287,3 +306,9 @@ class ServedMessage(msgspec.Struct):
     took_ms: (
         Annotated[float, Meta(ge=0, description="From request to response without HTTP, in milliseconds.")] | None
     ) = None
+    placement: ShortName = ""
+    experiment: ShortName = ""
+    variant: ShortName = ""
+    propensity: Probability | None = None
+    shown: Annotated[bool, Meta(description="false: computed for an experiment, and not sent.")] = True
+    refusal: Annotated[ShortName, Meta(description="The guard rail that forbade bets; empty: none did.")] = ""

@@ -192,7 +192,7 @@ class ServedSlipAdmin(CasinoTableAdmin):
     ordering = ("-timestamp", "-id")
     fields = (
         "recommendation_id", "customer", "timestamp", "recommender", "asked_for", "fallback", "model_version",
-        "shown_stake", "currency", "shown",
+        "shown_stake", "currency", "placement", "experiment", "variant", "refusal", "slip",
     )  # fmt: skip
 
     @admin.display(description="user")
@@ -204,7 +204,7 @@ class ServedSlipAdmin(CasinoTableAdmin):
         return in_currency(served.stake, served.currency)
 
     @admin.display(description="events")
-    def shown(self, served: ServedSlip) -> SafeString:
+    def slip(self, served: ServedSlip) -> SafeString:
         return table(SERVED_COLUMNS, with_own_ids(served.events))
 
 

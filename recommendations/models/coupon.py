@@ -15,6 +15,7 @@ class PurchasedCoupon(HasOwnId, HasOwnUserId, CasinoModel):
     """A purchased bet slip. `recommended_events` are its selections at the time of purchase, a list of objects; those
     without an odd are void. A stake of 0 is a free bet. `unread_selections` are those that could not be read, or not
     whole: objects with number, code, field and, where it could be read, event_id; null if all were read.
+    `recommendation_id` is the recommendation that the casino says the user bet on, whether there is such a one or not.
 
     Without an id of the casino, `natural_key` identifies the Kafka message (topic, partition, offset), so that a
     message that is read twice is stored once.
@@ -27,6 +28,7 @@ class PurchasedCoupon(HasOwnId, HasOwnUserId, CasinoModel):
     timestamp = models.DateTimeField()
     recommended_events = models.JSONField()
     unread_selections = models.JSONField(null=True)
+    recommendation_id = models.UUIDField(null=True)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
 
     class Meta:
@@ -58,6 +60,7 @@ class WaitingCoupon(CasinoModel):
     timestamp = models.DateTimeField()
     recommended_events = models.JSONField()
     unread_selections = models.JSONField(null=True)
+    recommendation_id = models.UUIDField(null=True)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
     message = models.BinaryField(null=True)
     waiting_since = models.DateTimeField(db_default=Now())

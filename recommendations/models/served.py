@@ -7,6 +7,8 @@ from tenants.orm.model import CasinoModel
 from .amount import AmountField
 from .own_id import HasOwnUserId
 
+MAX_NAME = 40  # of a placement, an experiment, a variant
+
 
 class ServedSlip(HasOwnUserId, CasinoModel):
     """A served recommendation, for comparing it with the user's bets.
@@ -14,6 +16,11 @@ class ServedSlip(HasOwnUserId, CasinoModel):
     `events` is a list of objects with `event_id`, `odd` and `score`, best first. `asked_for` is the configured
     recommender, `recommender` the one that was used; `fallback` names the step of the fallback chain between them.
     `took_ms`: milliseconds from the request to the result, without HTTP; null if served by an older release.
+
+    An answer without events is a row too: `refusal` is the guard rail's code, or empty where no event could be
+    recommended. `placement` is the part of the casino's page that the request named. Of an `experiment`, `variant` is
+    the user's, `propensity` the probability of this slip where it was drawn, and `shown` is false of a slip that was
+    computed and not sent.
     """
 
     recommendation_id = models.UUIDField(unique=True)
@@ -27,6 +34,12 @@ class ServedSlip(HasOwnUserId, CasinoModel):
     currency = models.CharField(max_length=10)
     events = models.JSONField()
     took_ms = models.FloatField(null=True)
+    placement = models.CharField(max_length=MAX_NAME, blank=True, default="", db_default="")
+    experiment = models.CharField(max_length=MAX_NAME, blank=True, default="", db_default="")
+    variant = models.CharField(max_length=MAX_NAME, blank=True, default="", db_default="")
+    propensity = models.FloatField(null=True)
+    shown = models.BooleanField(default=True, db_default=True)
+    refusal = models.CharField(max_length=MAX_NAME, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "served_recommendations"

@@ -13,7 +13,7 @@ MAX_SERVED = 100_000  # the latest
 # Parameters: the times from and until, `MAX_SERVED`.
 SERVED = """
 SELECT extract(epoch FROM timestamp)::float8, events FROM served_recommendations
-WHERE timestamp >= %s AND timestamp < %s ORDER BY timestamp DESC, id DESC LIMIT %s
+WHERE timestamp >= %s AND timestamp < %s AND events <> '[]' ORDER BY timestamp DESC, id DESC LIMIT %s
 """
 
 ToldOutcome = tuple[float, int, PastOutcome, float | None]  # timestamp, place, outcome, odd

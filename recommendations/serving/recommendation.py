@@ -100,7 +100,8 @@ recommendation_served = Signal()
 
 class ServedEvent(msgspec.Struct, frozen=True):
     """A recommended event with its odd at that time; `score` is None where the recommender gave none. `market`, `line`
-    and `outcome` of one that was chosen by its markets; else they are not sent."""
+    and `outcome` of one that was chosen by its markets; else they are not sent. Neither are `team` and `propensity`
+    outside of an experiment that drafts or draws events."""
 
     event_id: int
     odd: Decimal | float
@@ -108,14 +109,19 @@ class ServedEvent(msgspec.Struct, frozen=True):
     market: str | UnsetType = UNSET
     line: str | UnsetType = UNSET
     outcome: str | UnsetType = UNSET
+    team: str | UnsetType = UNSET
+    propensity: float | UnsetType = UNSET
 
 
 class ServedRecommendation(msgspec.Struct, frozen=True, kw_only=True):
-    """A recommendation as it was served, its events best first.
+    """A recommendation as it was served, its events best first; without events too, and then with the `refusal` if a
+    guard rail forbade bets.
 
     `asked_for` is the recommender that the casino has configured, `recommender` the one that scored. `fallback` is the
     step of the fallback chain that scored instead, and `model_version` that of the fitted models; both may be empty.
     `took_ms`: milliseconds from request to response with the database and without HTTP; in a batch, each user's share.
+    What follows is not sent where it is not set: the `placement` that the request named, and of an experiment its name,
+    the `variant`, the `propensity` of the slip where it was drawn, and `shown`, false for one that was not sent.
     """
 
     recommendation_id: UUID
@@ -129,3 +135,9 @@ class ServedRecommendation(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     events: tuple[ServedEvent, ...]
     took_ms: float | None = None
+    placement: str | UnsetType = UNSET
+    experiment: str | UnsetType = UNSET
+    variant: str | UnsetType = UNSET
+    propensity: float | UnsetType = UNSET
+    shown: bool | UnsetType = UNSET
+    refusal: str | UnsetType = UNSET

@@ -16,16 +16,19 @@ UNLESS_OF_ERASED = (
 # users whose coupons must be merged into their tallies now.
 STORE_INCOMING = f"""
 , with_ids AS (
-    INSERT INTO purchased_coupons AS coupon (id, user_id, stake, timestamp, recommended_events, unread_selections)
-    SELECT id, user_id, stake, timestamp, recommended_events, unread_selections FROM incoming
+    INSERT INTO purchased_coupons AS coupon (
+        id, user_id, stake, timestamp, recommended_events, unread_selections, recommendation_id
+    )
+    SELECT id, user_id, stake, timestamp, recommended_events, unread_selections, recommendation_id FROM incoming
     WHERE id IS NOT NULL AND NOT EXISTS (
         SELECT FROM removed_rows AS removed WHERE removed.kind = 'purchased_coupons' AND removed.row_id = incoming.id
     ) ORDER BY id ON CONFLICT (id) DO NOTHING RETURNING id, natural_key, user_id, stake
 ), without_ids AS (
     INSERT INTO purchased_coupons AS coupon (
-        user_id, stake, timestamp, recommended_events, unread_selections, natural_key
+        user_id, stake, timestamp, recommended_events, unread_selections, recommendation_id, natural_key
     )
-    SELECT user_id, stake, timestamp, recommended_events, unread_selections, natural_key FROM incoming WHERE id IS NULL
+    SELECT user_id, stake, timestamp, recommended_events, unread_selections, recommendation_id, natural_key
+    FROM incoming WHERE id IS NULL
     ORDER BY natural_key ON CONFLICT (natural_key) DO NOTHING RETURNING id, natural_key, user_id, stake
 ), written AS (SELECT * FROM with_ids UNION ALL SELECT * FROM without_ids)
 , counted AS (

@@ -21,16 +21,17 @@ _STORE = f"""
 WITH incoming AS MATERIALIZED (
     SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
         recommendation_id uuid, user_id bigint, timestamp timestamptz, recommender text, asked_for text, fallback text,
-        model_version text, stake numeric, currency text, events jsonb, took_ms float8
+        model_version text, stake numeric, currency text, events jsonb, took_ms float8, placement text,
+        experiment text, variant text, propensity float8, shown boolean, refusal text
     ) JOIN users ON users.id = row.user_id {UNLESS_OF_ERASED} ORDER BY row.user_id FOR KEY SHARE OF users
 )
 INSERT INTO served_recommendations (
     recommendation_id, user_id, timestamp, recommender, asked_for, fallback, model_version, stake, currency, events,
-    took_ms
+    took_ms, placement, experiment, variant, propensity, shown, refusal
 )
 SELECT
     recommendation_id, user_id, timestamp, recommender, asked_for, fallback, model_version, stake, currency, events,
-    took_ms
+    took_ms, placement, experiment, variant, propensity, shown, refusal
 FROM incoming ORDER BY recommendation_id
 ON CONFLICT (recommendation_id) DO NOTHING RETURNING recommendation_id
 """

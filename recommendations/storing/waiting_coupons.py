@@ -27,13 +27,15 @@ _COUNT = "SELECT count(*) FROM waiting_coupons"
 
 _STORE = """
 INSERT INTO waiting_coupons (
-    coupon_id, natural_key, user_id, stake, timestamp, recommended_events, unread_selections, message
+    coupon_id, natural_key, user_id, stake, timestamp, recommended_events, unread_selections, recommendation_id, message
 )
-SELECT id, natural_key, user_id, stake, timestamp, recommended_events, unread_selections, decode(message, 'base64')
+SELECT
+    id, natural_key, user_id, stake, timestamp, recommended_events, unread_selections, recommendation_id,
+    decode(message, 'base64')
 FROM ROWS FROM (
     jsonb_to_recordset(%s::jsonb) AS (
         id bigint, natural_key uuid, user_id bigint, stake numeric, timestamp timestamptz, recommended_events jsonb,
-        unread_selections jsonb
+        unread_selections jsonb, recommendation_id uuid
     ),
     jsonb_to_recordset(%s::jsonb) AS (message text)
 ) AS row
@@ -56,7 +58,9 @@ WITH waiting AS MATERIALIZED (
 ), incoming AS (
     DELETE FROM waiting_coupons
     WHERE id IN (SELECT id FROM waiting WHERE size_before < {_STORED_BYTES_AT_ONCE})
-    RETURNING coupon_id AS id, natural_key, user_id, stake, timestamp, recommended_events, unread_selections
+    RETURNING
+        coupon_id AS id, natural_key, user_id, stake, timestamp, recommended_events, unread_selections,
+        recommendation_id
 )
 {STORE_INCOMING}
 SELECT (SELECT count(*) FROM waiting) > (SELECT count(*) FROM incoming),

@@ -40,7 +40,7 @@ SELECT
     percentile_cont(0.99) WITHIN GROUP (ORDER BY took_ms)
 FROM generate_series(%(first)s, %(last)s, interval '1 hour') AS hour, LATERAL (
     SELECT took_ms FROM served_recommendations
-    WHERE timestamp >= hour AND timestamp < hour + interval '1 hour'
+    WHERE timestamp >= hour AND timestamp < hour + interval '1 hour' AND events <> '[]'
     ORDER BY timestamp DESC, id DESC LIMIT %(sampled)s
 ) AS latest
 WHERE took_ms IS NOT NULL

@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from recommendations.errors import InvalidRow
 from recommendations.models import Event, UserStatus
+from recommendations.models.served import MAX_NAME
 from tenants.ids import MAX_ID
 
 from . import fields, status_words
@@ -232,7 +233,8 @@ class UnreadSelection(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 class CouponRow(msgspec.Struct, kw_only=True):
     """`source` identifies the coupon's Kafka message; it is the key of a coupon without an id. `unread_selections` are
-    None if all were read. A stake of 0 is a free bet."""
+    None if all were read. A stake of 0 is a free bet. `recommendation_id` is the recommendation that the casino says
+    the user bet on; one that is unknown, or another user's, has no effect."""
 
     id: OwnId | None = None
     user_id: OwnId
@@ -240,6 +242,7 @@ class CouponRow(msgspec.Struct, kw_only=True):
     timestamp: datetime
     recommended_events: tuple[Selection, ...]
     unread_selections: tuple[UnreadSelection, ...] | None = None
+    recommendation_id: UUID | None = None
     source: str | None = None
     natural_key: UUID | None = None
 
@@ -269,7 +272,9 @@ def require_selections(number: int) -> None:
 
 
 class ServedEventRow(msgspec.Struct, kw_only=True):
-    """An event of a served recommendation, with the odd shown: that of the outcome, where it was chosen by markets."""
+    """An event of a served recommendation, with the odd shown: that of the outcome, where it was chosen by markets.
+    `team` is A or B where two recommenders drafted the slip and only one of them ranked the event among its first;
+    `propensity` is the probability of the event in its place, where it was drawn."""
 
     event_id: int
     odd: Decimal
@@ -277,6 +282,8 @@ class ServedEventRow(msgspec.Struct, kw_only=True):
     market: str | UnsetType = UNSET
     line: str | UnsetType = UNSET
     outcome: str | UnsetType = UNSET
+    team: str | UnsetType = UNSET
+    propensity: float | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.market is not UNSET or self.line is not UNSET or self.outcome is not UNSET:
@@ -284,10 +291,12 @@ class ServedEventRow(msgspec.Struct, kw_only=True):
         fields.identity("event_id", self.event_id, MAX_ID)
         self.odd = fields.odd("odd", self.odd)
         fields.finite("score", self.score)
+        if self.propensity is not UNSET:
+            fields.finite("propensity", self.propensity)
 
 
 class ServedRow(msgspec.Struct, kw_only=True):
-    """A served recommendation. `events` may be empty."""
+    """A served recommendation. `events` may be empty; then `refusal` is the guard rail's code, if one forbade bets."""
 
     recommendation_id: UUID
     user_id: int
@@ -300,6 +309,12 @@ class ServedRow(msgspec.Struct, kw_only=True):
     currency: str
     events: tuple[ServedEventRow, ...]
     took_ms: float | None = None
+    placement: str = ""
+    experiment: str = ""
+    variant: str = ""
+    propensity: float | None = None
+    shown: bool = True
+    refusal: str = ""
 
     def __post_init__(self) -> None:
         fields.identity("user_id", self.user_id, MAX_ID)
@@ -318,6 +333,14 @@ class ServedRow(msgspec.Struct, kw_only=True):
                 "out_of_range", "events", f"lists {len(self.events)} events; must list at most {limits.selections}"
             )
         fields.finite("took_ms", self.took_ms)
+        fields.finite("propensity", self.propensity)
+        self._check_names()
+
+    def _check_names(self) -> None:
+        for field in ("placement", "experiment", "variant", "refusal"):
+            given = getattr(self, field)
+            if given and len(fields.name(field, given)) > MAX_NAME:
+                raise InvalidRow("too_long", field, f"has {len(given)} characters; must have at most {MAX_NAME}")
 
 
 class Removal(msgspec.Struct, kw_only=True):

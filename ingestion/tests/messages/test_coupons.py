@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -99,3 +100,17 @@ def test_a_selection_of_any_sport_is_read():
 @pytest.mark.parametrize("stake", [0, 0.0, "0", "0.00"])
 def test_a_free_bet_has_a_stake_of_zero(stake):
     assert str(accepted(decode_coupon, coupon(stake=stake)).stake) == "0.00"
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("00000000-0000-0000-0000-000000000007", UUID(int=7)),
+        (None, None),
+        ("slip 7", None),
+        (7, None),
+        ({"id": 7}, None),
+    ],
+)
+def test_a_coupon_counts_whatever_it_says_of_its_recommendation(given, read):
+    assert accepted(decode_coupon, coupon(recommendation_id=given)).recommendation_id == read

@@ -6,8 +6,10 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from msgspec import UNSET
 
 from recommendations.errors import IdNotOfType
+from recommendations.models import User
 from recommendations.services import configure, recommend_mapped, send_served
 from recommendations.serving.recommendation import Recommendation, recommendation_served
 from recommendations.storing import store_users
@@ -89,6 +91,24 @@ def test_the_served_recommendation_equals_the_recommendation(casino_a, received,
     assert [(event.event_id, event.odd) for event in served.events] == [
         (event["id"], Decimal(event["odd"])) for event in answer["events"]
     ]
+
+
+def test_an_answer_without_events_is_sent_too(casino_a, received, now):
+    with use_casino(casino_a.current):
+        UserFactory.create(id=31)
+        recommend(casino_a, now, 31)
+    [(_, served)] = received
+    assert (served.events, served.stake, served.refusal, served.recommender) == ((), 0, UNSET, "static")
+
+
+def test_of_a_refused_user_only_the_refusal_is_sent(casino_a, received, now):
+    fill(casino_a)
+    with use_casino(casino_a.current):
+        User.objects.update(status="CLOSED")
+        recommend(casino_a, now, 31)
+    [(_, served)] = received
+    assert (served.user_id, served.refusal, served.events) == (31, "closed", ())
+    assert (served.stake, served.currency, served.took_ms, served.model_version) == (0, "", None, "")
 
 
 def test_nothing_is_sent_for_an_unknown_user(casino_a, received, now):

@@ -7,9 +7,11 @@ from uuid import UUID
 import pytest
 from django.db import connections
 
+from recommendations.errors import InvalidRow
 from recommendations.models import ServedSlip
 from recommendations.storing import prune_recommendations, store_recommendations, store_users
 from recommendations.tests.factories import UserFactory, at, removal, served_row, user_row
+from recommendations.validation.rows import ServedEventRow
 from tenants.routing.context import use_casino
 
 
@@ -27,6 +29,24 @@ def results(rows):
 
 def stored_numbers():
     return sorted(served.recommendation_id.int for served in ServedSlip.objects.all())
+
+
+NAMED = {"placement": "home", "experiment": "trees", "variant": "b", "propensity": 0.25, "shown": False}
+
+
+def test_placement_and_experiment_are_stored():
+    drafted = ServedEventRow(event_id=5, odd=Decimal(2), team="A", propensity=0.5)
+    store_recommendations([served_row(3, events=(drafted,), **NAMED)])
+    stored = ServedSlip.objects.get()
+    assert {name: getattr(stored, name) for name in NAMED} == NAMED
+    assert (stored.events[0]["team"], stored.events[0]["propensity"]) == ("A", 0.5)
+
+
+def test_a_refusal_is_stored_and_longer_names_are_refused():
+    store_recommendations([served_row(3, events=(), stake=Decimal(0), refusal="time_out")])
+    assert ServedSlip.objects.values_list("refusal", "placement", "shown").get() == ("time_out", "", True)
+    with pytest.raises(InvalidRow, match="placement has 41 characters; must have at most 40"):
+        served_row(4, placement="x" * 41)
 
 
 def test_a_served_recommendation_is_stored_with_all_fields():
