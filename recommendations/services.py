@@ -177,7 +177,7 @@ def recommend_mapped(
         }
     for each in recommendations:
         if isinstance(answers[each.own_id], dict):
-            send_served(each, asked_for=request.recommender.name, took_ms=took_ms)
+            send_served(each, asked_for=request.recommender.name, took_ms=took_ms, placement=filters.placement)
     return answers
 
 
@@ -221,14 +221,17 @@ def recommend(request: RecommendationRequest, user_ids: Sequence[OwnId]) -> list
     return recommendations
 
 
-def send_served(recommendation: Recommendation, *, asked_for: str, took_ms: float | None = None) -> None:
+def send_served(
+    recommendation: Recommendation, *, asked_for: str, took_ms: float | None = None, placement: str = ""
+) -> None:
     """Send `recommendation_served` for the current casino. Raises NoCurrentCasino."""
     if not recommendation_served.has_listeners():
         return
     casino_id = get_current_casino().id
-    served = (
-        _refused(recommendation, asked_for) if recommendation.refusal else _served(recommendation, asked_for, took_ms)
-    )
+    if recommendation.refusal:
+        served = _refused(recommendation, asked_for)
+    else:
+        served = _served(recommendation, asked_for, took_ms, placement)
     recommendation_served.send_robust(ServedRecommendation, casino_id=casino_id, served=served)
 
 
@@ -247,7 +250,9 @@ def _refused(recommendation: Recommendation, asked_for: str) -> ServedRecommenda
     )
 
 
-def _served(recommendation: Recommendation, asked_for: str, took_ms: float | None) -> ServedRecommendation:
+def _served(
+    recommendation: Recommendation, asked_for: str, took_ms: float | None, placement: str
+) -> ServedRecommendation:
     step = recommendation.fallback_step
     return ServedRecommendation(
         recommendation_id=recommendation.recommendation_id,
@@ -271,6 +276,7 @@ def _served(recommendation: Recommendation, asked_for: str, took_ms: float | Non
             for event in recommendation.recommended_events
         ),
         took_ms=took_ms,
+        placement=placement or UNSET,
     )
 
 

@@ -15,6 +15,7 @@ from recommendations.serving.output_schema import TYPES
 from recommendations.serving.request_filters import MAX_EXCLUDED
 from recommendations.validation.fields import MAX_ODD
 from recommendations.validation.own_ids import MAX_ID_TEXT
+from recommendations.validation.placements import PLACEMENT_PATTERN
 
 from .error_codes import ERROR_CODES, OF_ANY, OF_BODY, OF_CASINO
 
@@ -102,6 +103,7 @@ FILTERS_IN_BODY: Schema = {
     "max_odd": ODD,
     "market": {"type": "array", "items": {"type": "string"}},
     "explain": {"type": "boolean"},
+    "placement": {"type": "string", "pattern": PLACEMENT_PATTERN},
 }
 MANY: Schema = {
     "type": "object",
@@ -216,6 +218,11 @@ FILTERS = [
     OpenApiParameter("max_odd", ODD, description="Only odds up to this one, within the casino's options."),
     OpenApiParameter("market", str, description="Only prices of these markets, separated by commas."),
     OpenApiParameter("explain", {"type": "integer", "enum": [0, 1]}, description="Include scores and reasons."),
+    OpenApiParameter(
+        "placement",
+        {"type": "string", "pattern": PLACEMENT_PATTERN},
+        description="Where the slip will be shown, for reports; it changes nothing of the slip.",
+    ),
 ]
 
 

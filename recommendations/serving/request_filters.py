@@ -1,4 +1,4 @@
-"""Optional request filters: limit, sports, excluded events, bounds of odds, markets, explanation."""
+"""Optional parameters of a request: limit, sports, excluded events, bounds of odds, markets, explanation, placement."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from typing import Any
 from recommendations.errors import InvalidParameter, InvalidRow
 from recommendations.validation import fields
 from recommendations.validation.own_ids import OwnId, own_id
+from recommendations.validation.placements import placement
 from tenants.ids import MAX_ID
 from tenants.numbers import parse_decimal, parse_id
 
@@ -24,7 +25,8 @@ _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 class RequestFilters:
     """`limit`: the number of events, None for the casino's `event_limit`; `excluded`: ids of events; `sports`: the only
     allowed ones, all if empty; `explain`: include scores and reasons. `min_odd` and `max_odd` narrow those of the
-    options; with `markets`, only prices of these are allowed."""
+    options; with `markets`, only prices of these are allowed. `placement`: where the slip will be shown, empty if it
+    was not told; it changes nothing of the slip."""
 
     limit: int | None = None
     excluded: frozenset[OwnId] = frozenset()
@@ -33,10 +35,11 @@ class RequestFilters:
     min_odd: float = 1.0
     max_odd: float = inf
     markets: frozenset[str] = frozenset()
+    placement: str = ""
 
 
 NO_FILTERS = RequestFilters()
-FILTERS = ("limit", "exclude", "sport", "min_odd", "max_odd", "market", "explain")
+FILTERS = ("limit", "exclude", "sport", "min_odd", "max_odd", "market", "explain", "placement")
 
 
 def parse_filters(given: Mapping[str, Any]) -> RequestFilters:
@@ -112,6 +115,13 @@ def _explain(value: Any) -> dict[str, Any]:
     return {"explain": text in _YES}
 
 
+def _placement(value: Any) -> dict[str, Any]:
+    try:
+        return {"placement": placement("placement", str(value))}
+    except InvalidRow as error:
+        raise InvalidParameter(str(error)) from error
+
+
 def _listed(name: str, value: Any, at_most: int) -> list[Any]:
     """The items of a list or of text with commas. Raises InvalidParameter for too many, before any is looked at."""
     items = value if isinstance(value, list) else [each.strip() for each in str(value).split(",") if each.strip()]
@@ -135,4 +145,5 @@ _PARSE: dict[str, Callable[[Any], dict[str, Any]]] = {
     "max_odd": partial(_odd, "max_odd"),
     "market": _market,
     "explain": _explain,
+    "placement": _placement,
 }

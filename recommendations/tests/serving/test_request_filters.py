@@ -32,6 +32,11 @@ def test_bounds_of_odds_and_markets_may_be_text_or_json():
     )
 
 
+@pytest.mark.parametrize("name", ["home", "Betslip/top", "page_2:row.3-left", "x" * 40, "7"])
+def test_a_placement_stays_as_it_was_sent(name):
+    assert parse_filters({"placement": name}) == RequestFilters(placement=name)
+
+
 def test_the_lowest_odd_is_not_above_the_highest():
     assert parse_filters({"min_odd": 2, "max_odd": 2}).max_odd == 2.0
     with pytest.raises(InvalidParameter, match="min_odd must not be above max_odd"):
@@ -50,6 +55,8 @@ def test_the_lowest_odd_is_not_above_the_highest():
         ("max_odd", "1000000"), ("max_odd", "-1"), ("max_odd", ""), ("max_odd", "1e3"),
         ("market", ""), ("market", "x" * 101), ("market", [1]), ("market", ["A"] * 101),
         ("explain", "maybe"), ("explain", []),
+        ("placement", ""), ("placement", "two words"), ("placement", "x" * 41), ("placement", "größe"),
+        ("placement", ["home"]), ("placement", "home\n"),
     ],
 )  # fmt: skip
 def test_an_invalid_parameter_is_rejected_by_name(name, value):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
+import msgspec
 import pytest
 from msgspec import UNSET
 
@@ -12,6 +13,7 @@ from recommendations.errors import IdNotOfType
 from recommendations.models import User
 from recommendations.services import configure, recommend_mapped, send_served
 from recommendations.serving.recommendation import Recommendation, recommendation_served
+from recommendations.serving.request_filters import NO_FILTERS, RequestFilters
 from recommendations.storing import store_users
 from recommendations.tests.factories import EventFactory, UserFactory, user_row
 from tenants.errors import NoCurrentCasino
@@ -56,13 +58,13 @@ def received():
     return sent
 
 
-def recommend(casino, now, *user_ids, recommender="static"):
+def recommend(casino, now, *user_ids, recommender="static", filters=NO_FILTERS):
     schema = {
         "recommendation_id": "string", "stake": "string", "user_id": "int",
         "events": {"type": "list", "source_field": "recommended_events", "fields": {"id": "int", "odd": "string"}},
     }  # fmt: skip
     configure(casino=casino, recommender_type=recommender, recommendation_schema=schema, now=now)
-    return recommend_mapped(casino=casino, user_ids=user_ids, now=now)
+    return recommend_mapped(casino=casino, user_ids=user_ids, now=now, filters=filters)
 
 
 def fill(casino):
@@ -77,6 +79,19 @@ def test_each_recommendation_is_sent_once_with_its_own_casino(casino_a, casino_b
         with use_casino(casino.current):
             recommend(casino, now, 31)
     assert [casino_id for casino_id, _ in received] == [1, 2]
+
+
+def test_a_placement_is_sent_and_changes_nothing_of_the_slip(casino_a, received, now):
+    fill(casino_a)
+    with use_casino(casino_a.current):
+        placed, plain = (
+            recommend(casino_a, now, 31, filters=filters)[31]
+            for filters in (RequestFilters(placement="home"), NO_FILTERS)
+        )
+    assert placed | {"recommendation_id": ""} == plain | {"recommendation_id": ""}
+    messages = [msgspec.json.decode(msgspec.json.encode(served)) for _, served in received]
+    assert [message.get("placement") for message in messages] == ["home", None]
+    assert "placement" not in messages[1]  # a message without one is as ever
 
 
 def test_the_served_recommendation_equals_the_recommendation(casino_a, received, now):
