@@ -18,6 +18,7 @@ from recommendations.storing import (
     restrict_users,
     store_coupons,
     store_events,
+    store_impressions,
     store_odds,
     store_recommendations,
     store_users,
@@ -32,7 +33,8 @@ from .kafka.forwarder import MAX_BYTES
 from .kafka.names import group_on_broker, topic_on_broker
 from .messages.coupons import decode_coupon
 from .messages.decoding import Decode, decode_event, decode_served, decode_user
-from .messages.formats import CouponMessage, EventMessage, OddsMessage, ServedMessage, UserMessage
+from .messages.formats import CouponMessage, EventMessage, ImpressionMessage, OddsMessage, ServedMessage, UserMessage
+from .messages.impressions import decode_impression
 from .messages.odds import close_unread, decode_odds
 from .messages.partial_formats import PARTIAL_EVENTS, PARTIAL_USERS, PartialFormat
 from .messages.reading import CloseUnread
@@ -140,7 +142,16 @@ ODDS = Topic(
     restrict=restrict_odds,
 )
 
-TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS, RECOMMENDATIONS, ODDS)}
+IMPRESSIONS = Topic(
+    name="impressions",
+    group_name="recsys-impressions",
+    parks_rejected=True,
+    message=ImpressionMessage,
+    decode=decode_impression,
+    store=lambda rows, **_: store_impressions(rows),
+)
+
+TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS, RECOMMENDATIONS, ODDS, IMPRESSIONS)}
 
 
 def topic_names() -> list[str]:

@@ -49,6 +49,10 @@ class NoOpenEvents(RecommendationError):
     """The casino has no events that can be bet on now."""
 
 
+class NothingServed(RecommendationError):
+    """The casino has no stored recommendations that could be seen or clicked."""
+
+
 class InvalidParameter(RecommendationError):
     """An invalid parameter of a request."""
 

@@ -19,13 +19,14 @@ class _OwnId(msgspec.Struct):
 _DECODE_ID = msgspec.json.Decoder(_OwnId).decode
 
 
-def answer(values: Sequence[bytes], outcomes: Sequence[ItemOutcome]) -> Response:
-    """200 if nothing is rejected, else 207. Of a repeat whose messages are read otherwise now, without their ids."""
+def answer(values: Sequence[bytes], outcomes: Sequence[ItemOutcome], all_stored: int) -> Response:
+    """With the status `all_stored` if nothing is rejected, else 207. Of a repeat whose messages are read otherwise now,
+    without their ids."""
     if len(values) != len(outcomes):
         values = [b""] * len(outcomes)
     counts = Counter(each.outcome for each in outcomes)
     items = [_item(number, *each) for number, each in enumerate(zip(values, outcomes, strict=True))]
-    code = status.HTTP_207_MULTI_STATUS if REJECTED in counts else status.HTTP_200_OK
+    code = status.HTTP_207_MULTI_STATUS if REJECTED in counts else all_stored
     return Response({"outcomes": counts, "items": items}, code)
 
 

@@ -73,23 +73,25 @@ _EXAMPLE = {
 _CODES = (*docs.BODY_CODES, "invalid_parameter", "idempotency_key_in_use", "idempotency_key_reused")
 
 
-def takes(topic: Topic) -> Callable[[Endpoint], Endpoint]:
-    """Document an endpoint that stores messages of this topic."""
+def takes(
+    topic: Topic, *, all_stored: int = 200, max_messages: int = MAX_MESSAGES, is_mapped: bool = True
+) -> Callable[[Endpoint], Endpoint]:
+    """Document an endpoint that stores messages of this topic, and documents that mappings read if there are any."""
     message: Schema = {"type": "object", "description": f"See /api/schemas/{topic.name}.json."}
-    messages: Schema = {"type": "array", "maxItems": MAX_MESSAGES, "items": message}
+    messages: Schema = {"type": "array", "maxItems": max_messages, "items": message}
     lines: Schema = {"type": "string", "description": "One message a line."}
+    documents = {"application/xml": _DOCUMENT, "text/csv": _DOCUMENT} if is_mapped else {}
     return docs.of_casino(
         _ANSWER,
         codes=_CODES,
-        statuses=(200, 207),
+        statuses=(all_stored, 207),
         examples=[docs.example(_EXAMPLE)],
         operation_id=f"ingest_{topic.name}",
-        parameters=[_KEY, _MAPPING],
+        parameters=[_KEY, _MAPPING] if is_mapped else [_KEY],
         request={
             "application/json": {"oneOf": [message, messages]},
             "application/x-ndjson": lines,
-            "application/xml": _DOCUMENT,
-            "text/csv": _DOCUMENT,
+            **documents,
         },
     )
 

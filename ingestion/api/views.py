@@ -2,13 +2,15 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import msgspec
 from django.db import Error, OperationalError
+from rest_framework import status
 from rest_framework.exceptions import NotFound
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -21,7 +23,7 @@ from ingestion.errors import (
     UploadReadOtherwise,
 )
 from ingestion.mappings.options import ChosenMapping
-from ingestion.topics import COUPONS, EVENTS, ODDS, USERS, Topic
+from ingestion.topics import COUPONS, EVENTS, IMPRESSIONS, ODDS, USERS, Topic
 from ingestion.uploads.ledger import UploadId
 from ingestion.uploads.outcomes import ItemOutcome
 from ingestion.uploads.requests import find_earlier_outcomes, request_upload, store_request
@@ -31,11 +33,20 @@ from recommendations.api.views import CasinoAPIView
 from recommendations.errors import InvalidParameter
 from recommendations.validation.own_ids import parse_own_id
 from tenants.access.limits import BYTES_PER_REQUEST, charge
+from tenants.errors import RequestTooLarge
 from tenants.models import Scope
 
 from . import openapi as docs
 from .answers import answer
-from .bodies import Body, CSVDocumentParser, JSONMessagesParser, NDJSONMessagesParser, XMLDocumentParser, body_of
+from .bodies import (
+    MAX_MESSAGES,
+    Body,
+    CSVDocumentParser,
+    JSONMessagesParser,
+    NDJSONMessagesParser,
+    XMLDocumentParser,
+    body_of,
+)
 from .documents import mapped_messages, plain_messages, request_mapping
 from .errors import MAPPING_CHANGED, IdempotencyKeyInUse, IdempotencyKeyReused
 
@@ -81,22 +92,31 @@ class MessagesView(TopicView):
     """Stores messages: one, an array, or one a line; or those that a mapping makes of documents."""
 
     http_method_names = ["post", "options"]
-    parser_classes = (JSONMessagesParser, NDJSONMessagesParser, XMLDocumentParser, CSVDocumentParser)
+    parser_classes: Sequence[type[BaseParser]] = (
+        JSONMessagesParser,
+        NDJSONMessagesParser,
+        XMLDocumentParser,
+        CSVDocumentParser,
+    )
+    max_messages: ClassVar[int] = MAX_MESSAGES
+    all_stored: ClassVar[int] = status.HTTP_200_OK  # the status of an answer without rejections
 
     def ingest(self, request: Request) -> Response:
         key = _idempotency_key(request)
         body = body_of(request)
+        if len(body.values) > self.max_messages:
+            raise RequestTooLarge(f"The request has {len(body.values)} messages: send at most {self.max_messages}")
         chosen = request_mapping(request.query_params, self.casino, self.topic)
         upload = self._upload(key, body, chosen)
         if chosen is not None and upload is not None:
             with self.told_errors():
                 earlier = find_earlier_outcomes(upload)
             if earlier is not None:
-                return answer((), earlier)
+                return answer((), earlier, self.all_stored)
         messages = plain_messages(body.values) if chosen is None else mapped_messages(chosen.mapping, body.values)
         charged_by_size = len(body.content) // BYTES_PER_REQUEST
         charge(self.casino, len(messages) // MESSAGES_PER_REQUEST - charged_by_size)
-        return answer([each.value or b"" for each in messages], self.store(messages, upload))
+        return answer([each.value or b"" for each in messages], self.store(messages, upload), self.all_stored)
 
     def _upload(self, key: str, body: Body, chosen: ChosenMapping | None) -> UploadId | None:
         parts = body.media_type.encode(), body.content
@@ -145,6 +165,25 @@ class OddsView(MessagesView):
     staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "recommendations.change_event"}
 
     @docs.takes(ODDS)
+    def post(self, request: Request) -> Response:
+        return self.ingest(request)
+
+
+class ImpressionsView(MessagesView):
+    """Stores what users saw and clicked, as messages of the topic `impressions`.
+
+    They are in the casino's database when the answer is sent, since front ends don't send them again. It is 202 all the
+    same: an impression counts once its recommendation has arrived too.
+    """
+
+    topic = IMPRESSIONS
+    scope = Scope.RECOMMEND  # whoever shows recommendations may say that they were seen
+    staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "recommendations.add_impression"}
+    parser_classes = (JSONMessagesParser, NDJSONMessagesParser)
+    max_messages: ClassVar[int] = 500
+    all_stored: ClassVar[int] = status.HTTP_202_ACCEPTED
+
+    @docs.takes(IMPRESSIONS, all_stored=all_stored, max_messages=max_messages, is_mapped=False)
     def post(self, request: Request) -> Response:
         return self.ingest(request)
 

@@ -12,9 +12,10 @@ from ingestion.messages.envelope import Envelope
 from ingestion.messages.named_users import named_user
 from ingestion.messages.reading import Content, Several, SingleContent
 from ingestion.messages.results import DecodedMessage, MessageResult, Unwanted
-from ingestion.topics import RECOMMENDATIONS, USERS, Topic
+from ingestion.topics import IMPRESSIONS, RECOMMENDATIONS, USERS, Topic
 from recommendations.text_ids import Kind, ids_of, texts_of
 from recommendations.validation.changes import Change, UserChange
+from recommendations.validation.impressions import ImpressionRow
 from recommendations.validation.own_ids import MAX_OWN_ID
 from recommendations.validation.rows import CouponRow, Removal, ServedRow, UserRow
 from tenants.current_casino import CATALOGUE
@@ -23,7 +24,7 @@ from tenants.numbers import parse_id
 from tenants.routing.connections import query
 from tenants.routing.context import get_current_casino
 
-_KEYS_ARE_USERS = (USERS.name, RECOMMENDATIONS.name)
+_KEYS_ARE_USERS = (USERS.name, RECOMMENDATIONS.name, IMPRESSIONS.name)
 _ERASE = """
 WITH erased AS (
     DELETE FROM {table} AS letter USING unnest(%s::text[], %s::timestamptz[]) AS erased_user (user_id, until)
@@ -91,7 +92,7 @@ def _users_told(topic: Topic, envelope: Envelope, content: SingleContent | Unwan
         return named or list(islice(_users_changed(content.changes), 1))
     if isinstance(content, Unwanted):
         return _users_changed(content.changes)
-    if isinstance(content, CouponRow | ServedRow):
+    if isinstance(content, CouponRow | ServedRow | ImpressionRow):
         return [str(content.user_id)]
     if isinstance(content, Removal):
         return [str(content.id)] if topic.name in _KEYS_ARE_USERS else []

@@ -1,5 +1,5 @@
-"""Merges casinos' tallies of coupons, and deletes old rows: tallies, served recommendations, Idempotency-Keys and
-closed dead letters."""
+"""Merges casinos' tallies of coupons, and deletes old rows: tallies, served recommendations, impressions,
+Idempotency-Keys and closed dead letters."""
 
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from recommendations.storing import (
     count_offered_outcomes,
     merge_casino_sums,
     prune_casino_tallies,
+    prune_impressions,
     prune_markets,
     prune_recommendations,
 )
@@ -32,6 +33,15 @@ class ServedPruning(MaintenanceTask):
         before = now - timedelta(days=settings.SERVED_RECOMMENDATIONS_DAYS)
         with casino_atomic():
             return prune_recommendations(before, ROWS_PER_STEP) < ROWS_PER_STEP
+
+
+class ImpressionPruning(MaintenanceTask):
+    """Deletes impressions as old as the recommendations that `ServedPruning` deletes, the oldest first."""
+
+    def run(self, now: datetime) -> bool:
+        before = now - timedelta(days=settings.SERVED_RECOMMENDATIONS_DAYS)
+        with casino_atomic():
+            return prune_impressions(before, ROWS_PER_STEP) < ROWS_PER_STEP
 
 
 class MarketPruning(MaintenanceTask):

@@ -10,12 +10,20 @@ from django.utils import timezone
 from ingestion import metrics
 from ingestion.messages.results import MessageResult
 from ingestion.storing.casino_store import CasinoStore
-from ingestion.topics import COUPONS, ODDS, RECOMMENDATIONS, USERS, Topic
+from ingestion.topics import COUPONS, IMPRESSIONS, ODDS, RECOMMENDATIONS, USERS, Topic
 from tenants.models import Casino
 
 from .base import MaintenanceTask
 from .expiry import CouponExpiry
-from .pruning import DeadLetterPruning, MarketPruning, ServedPruning, TallyMerging, TallyPruning, UploadPruning
+from .pruning import (
+    DeadLetterPruning,
+    ImpressionPruning,
+    MarketPruning,
+    ServedPruning,
+    TallyMerging,
+    TallyPruning,
+    UploadPruning,
+)
 
 _RETRY_SECONDS = 0.05  # while another process merges the same casino's tallies
 
@@ -28,6 +36,8 @@ def tasks_of_consumer(topic: Topic, store: CasinoStore) -> list[MaintenanceTask]
         return [TallyMerging(store)]
     if topic is ODDS:
         return [MarketPruning(store)]
+    if topic is IMPRESSIONS:
+        return [ImpressionPruning(store)]
     return [ServedPruning(store)] if topic is RECOMMENDATIONS else [DeadLetterPruning(store)]
 
 
@@ -38,7 +48,7 @@ def run_round(stop: threading.Event, casinos: Iterable[Casino] | None = None) ->
     # pruning tallies merges them first
     tasks = [
         CouponExpiry(COUPONS, store),
-        *(kind(store) for kind in (TallyPruning, UploadPruning, ServedPruning, MarketPruning)),
+        *(kind(store) for kind in (TallyPruning, UploadPruning, ServedPruning, ImpressionPruning, MarketPruning)),
     ]
     failures: list[str] = []
     for task in [*tasks, DeadLetterPruning(store)]:

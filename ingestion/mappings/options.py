@@ -71,6 +71,8 @@ def stored_mapping(topic: str, stored: str) -> Mapping:
 def choose_mapping(topic: str, name: str, options: Any) -> ChosenMapping:
     """The mapping of this release with this name, or `own`, that of a casino's options as they are stored. Raises
     InvalidMapping and NoSuchMapping."""
+    if topic not in FORMATS:
+        raise NoSuchMapping(f"messages of {topic} have none: send them in the usual format")
     given = getattr(load_options(options).mapping, topic) if name == OWN else name
     if given is None:
         raise NoSuchMapping(f"it is {OWN!r}, but the casino's options have no mapping.{topic}")

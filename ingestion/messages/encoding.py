@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UnsetType
 
 from recommendations.validation.markets import MarketRow, OddsRow
-from recommendations.validation.rows import Row
+from recommendations.validation.rows import SentRow
 
 _NULLABLE = {"stake_limit", "limit_left"}  # null means "no limit"; an absent field leaves the row's value as it is
 _NOT_SENT = {"source", "natural_key", "former_keys", "unread_selections", "lacks_odd", "markets"}
@@ -15,7 +15,7 @@ _NOT_SENT = {"source", "natural_key", "former_keys", "unread_selections", "lacks
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def encode_row(row: Row) -> bytes:
+def encode_row(row: SentRow) -> bytes:
     """The message that decodes to `row`."""
     fields = msgspec.to_builtins(row, builtin_types=(Decimal,))
     message = {

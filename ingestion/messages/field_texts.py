@@ -101,6 +101,16 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "status": FieldText("What the producer says about itself.", "up"),
         "odd_format": FieldText("How the odds are written.", "decimal"),
     },
+    "ImpressionMessage": {
+        "recommendation_id": FieldText(
+            "The recommendation's, of the source field recommendation_id.", "0190b5a4-6f2e-7c3a-9b1d-2f6f0c9d8e7a"
+        ),
+        "user_id": FieldText("The casino's own id of the user whom it was recommended to.", 31),
+        "kind": FieldText("What the user did.", "seen"),
+        "event_ids": FieldText("The casino's own ids of the events; absent or empty: the whole slip.", [7]),
+        "placement": FieldText("Where it was shown.", "home"),
+        "timestamp": FieldText("The time.", "2026-06-30T18:00:05Z"),
+    },
     "ServedMessage": {
         "recommendation_id": FieldText(
             "Identifies the served recommendation (UUID).", "0190b5a4-6f2e-7c3a-9b1d-2f6f0c9d8e7a"

@@ -11,11 +11,13 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from recommendations.models import ImpressionKind
 from recommendations.models.served import MAX_NAME
 from recommendations.validation import odds
 from recommendations.validation.fields import MAX_ODD, MAX_PARTICIPANTS, MAX_STAKE, MAX_TEXT
 from recommendations.validation.markets import MAX_MARKETS, MAX_OUTCOMES
 from recommendations.validation.own_ids import MAX_ID_TEXT
+from recommendations.validation.placements import PLACEMENT_RULE
 from tenants.ids import MAX_ID
 
 # `own_id` reads it: a float is a whole number written with decimals.
@@ -273,6 +275,25 @@ class OddsMessage(msgspec.Struct):
 
 ShortName = Annotated[str, Meta(max_length=MAX_NAME)]
 Probability = Annotated[float, Meta(gt=0, le=1, description="With which it was drawn; absent: it was not drawn.")]
+_KINDS = [kind.value for kind in ImpressionKind]
+_Placement = Annotated[
+    str,
+    Meta(
+        max_length=MAX_NAME,
+        description=f"Where it was shown; absent or empty: not told. Else it {PLACEMENT_RULE}.",
+    ),
+]
+
+
+class ImpressionMessage(msgspec.Struct):
+    """A user saw or clicked a recommendation, or some of its events."""
+
+    recommendation_id: UUID
+    user_id: Reference
+    kind: Annotated[str, Meta(description="What the user did.", extra_json_schema={"enum": _KINDS})]
+    event_ids: list[Reference] = []
+    placement: _Placement = ""
+    timestamp: Annotated[Time, Meta(description="When; absent: the sending time.")] | None = None
 
 
 class ServedEventMessage(msgspec.Struct):

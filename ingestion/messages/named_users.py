@@ -10,7 +10,7 @@ from recommendations.validation.own_ids import own_id
 
 from .encodings import without_byte_order_mark
 from .envelope import Envelope
-from .formats import CouponMessage, ServedMessage, UserMessage
+from .formats import CouponMessage, ImpressionMessage, ServedMessage, UserMessage
 
 
 class _OfUsers(msgspec.Struct):
@@ -27,6 +27,7 @@ _NAMES_USER: Mapping[type[msgspec.Struct], type[_OfUser | _OfUsers]] = {
     UserMessage: _OfUsers,
     CouponMessage: _OfUser,
     ServedMessage: _OfUser,
+    ImpressionMessage: _OfUser,
 }
 
 

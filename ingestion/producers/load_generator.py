@@ -13,7 +13,8 @@ from ingestion.messages.encoding import encode_row
 from ingestion.topics import Topic
 from recommendations.models import Event, EventStatus, User
 from recommendations.simulation.dummies import dummy_event, dummy_user
-from recommendations.validation.rows import CouponRow, EventRow, Row, Selection
+from recommendations.simulation.impressions import latest_slips, random_impression
+from recommendations.validation.rows import CouponRow, EventRow, Selection, SentRow
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
@@ -36,7 +37,8 @@ class GeneratedMessage(msgspec.Struct):
 def generate_load(
     topic: Topic, casinos: Sequence[Casino], rng: random.Random, bad_ratio: float
 ) -> Iterator[GeneratedMessage]:
-    """Endless messages: events with changed odds and statuses, users, coupons of a few selections. A share `bad_ratio`
+    """Endless messages: events with changed odds and statuses, users, coupons of a few selections,
+    impressions of served recommendations. A share `bad_ratio`
     of them is invalid. Raises NothingToSend if a casino has no users or open events for coupons."""
     sources = [_CasinoMessages(topic, casino, rng) for casino in casinos]
     while True:
@@ -52,7 +54,12 @@ class _CasinoMessages:
     def __init__(self, topic: Topic, casino: Casino, rng: random.Random) -> None:
         self._casino_id = casino.pk
         self._rng = rng
-        self._make = {"users": self._user, "events": self._event, "coupons": self._coupon}[topic.name]
+        self._make = {
+            "users": self._user,
+            "events": self._event,
+            "coupons": self._coupon,
+            "impressions": self._impression,
+        }[topic.name]
         with use_casino(casino.current):
             now = timezone.now()
             offer = Event.objects.filter(begin_timestamp__gt=now, status=EventStatus.OPEN, is_withheld=False).order_by(
@@ -60,16 +67,21 @@ class _CasinoMessages:
             )
             self._events = [_row(event) for event in offer[:_POOL]]
             self._users = list(User.objects.order_by("id").values_list("pk", flat=True)[:_POOL])
+            self._slips = latest_slips(_POOL) if topic.name == "impressions" else []
         self._selections = [Selection.of(event) for event in self._events]
         self._last_coupon_id = rng.getrandbits(40) << 20  # so that two producers hardly ever send the same id
         if topic.name == "coupons" and not (self._users and self._events):
             raise NothingToSend(f"{casino} has no users or no open events for coupons: send users and events first.")
+        if topic.name == "impressions" and not self._slips:
+            raise NothingToSend(
+                f"{casino} has no stored recommendations: ask for some while consume_recommendations runs."
+            )
 
     def next(self) -> GeneratedMessage:
         key, row = self._make()
         return GeneratedMessage(self._casino_id, f"{self._casino_id}:{key}", encode_row(row))
 
-    def _coupon(self) -> tuple[int, Row]:
+    def _coupon(self) -> tuple[int, SentRow]:
         self._last_coupon_id += 1
         user_id = self._rng.choice(self._users)
         count = min(self._rng.randint(1, 4), len(self._selections))
@@ -83,7 +95,7 @@ class _CasinoMessages:
             recommended_events=selections,
         )
 
-    def _event(self) -> tuple[int | str, Row]:
+    def _event(self) -> tuple[int | str, SentRow]:
         now = timezone.now()
         if not self._events or self._rng.random() > _SHARE_OF_CHANGES:
             row = dummy_event(self._rng, now=now)
@@ -95,7 +107,11 @@ class _CasinoMessages:
         event.status, event.timestamp = self._rng.choice(_STATUSES), now
         return event.id or f"{event.home_team}:{event.away_team}", event
 
-    def _user(self) -> tuple[str, Row]:
+    def _impression(self) -> tuple[int | str, SentRow]:
+        row = random_impression(self._slips, self._rng, timezone.now())
+        return row.user_id, row
+
+    def _user(self) -> tuple[str, SentRow]:
         row = dummy_user(self._rng, now=timezone.now() - timedelta(seconds=1))
         return row.surname, row
 

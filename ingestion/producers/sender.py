@@ -19,9 +19,10 @@ from ingestion.kafka.names import topic_on_broker
 from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import CASINO_HEADER
 from ingestion.topics import Topic
-from recommendations.errors import NoOpenEvents
+from recommendations.errors import NoOpenEvents, NothingServed
 from recommendations.simulation.dummies import dummy_coupon, dummy_event, dummy_user
-from recommendations.validation.rows import Row
+from recommendations.simulation.impressions import dummy_impression
+from recommendations.validation.rows import SentRow
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
@@ -33,7 +34,12 @@ FLUSH_SECONDS = 30
 _BY_KEY = -1  # librdkafka's RD_KAFKA_PARTITION_UA
 _TICK_SECONDS = 0.01  # shorter waits are accumulated
 
-DUMMIES: dict[str, Callable[..., Row]] = {"users": dummy_user, "events": dummy_event, "coupons": dummy_coupon}
+DUMMIES: dict[str, Callable[..., SentRow]] = {
+    "users": dummy_user,
+    "events": dummy_event,
+    "coupons": dummy_coupon,
+    "impressions": dummy_impression,
+}
 
 
 class Sender:
@@ -58,7 +64,7 @@ class Sender:
                 f"{len(self._refused)} refused: {self._refused[:3]}"
             )
 
-    def send_row(self, topic: str, casino_id: int, row: Row, *, key: str) -> None:
+    def send_row(self, topic: str, casino_id: int, row: SentRow, *, key: str) -> None:
         self.send(topic, encode_row(row), headers={CASINO_HEADER: str(casino_id)}, key=key)
 
     def send(
@@ -121,14 +127,14 @@ def send_dummies(
 ) -> None:
     """Send one dummy message of `topic` to each of these casinos (None: each active one), at most `limit` messages.
 
-    Casinos without users or events get no coupons.
+    Casinos without users or events get no coupons, those without stored recommendations no impressions.
     """
     casinos = Casino.objects.active().order_by("id")
     for casino in (casinos if casino_ids is None else casinos.filter(pk__in=casino_ids))[:limit]:
         try:
             with use_casino(casino.current):
                 row = DUMMIES[topic](rng, now=now)
-        except NoOpenEvents as error:
+        except (NoOpenEvents, NothingServed) as error:
             logger.info("No %s for %s: %s", topic, casino, error)
         else:
             sender.send_row(topic, casino.pk, row, key=f"{casino.pk}:{rng.random()}")

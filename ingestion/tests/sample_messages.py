@@ -52,5 +52,14 @@ def served(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def impression(**changes: Any) -> dict[str, Any]:
+    return {
+        "recommendation_id": "00000000-0000-4000-8000-000000000001",
+        "user_id": 7,
+        "kind": "seen",
+        "timestamp": "2025-06-01T11:28:20",
+    } | changes
+
+
 def without(message: dict[str, Any], field: str) -> dict[str, Any]:
     return {name: value for name, value in message.items() if name != field}

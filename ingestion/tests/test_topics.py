@@ -12,11 +12,11 @@ from .kafka_client import closed_port
 from .manage_processes import manage, subprocess_environment
 
 
-def test_topics_are_the_casinos_four_and_recommendations():
+def test_topics_are_the_casinos_five_and_recommendations():
     assert {name: topic.name for name, topic in TOPICS.items()} == {
-        name: name for name in ("events", "coupons", "users", "recommendations", "odds")
+        name: name for name in ("events", "coupons", "users", "recommendations", "odds", "impressions")
     }
-    assert len({topic.group for topic in TOPICS.values()}) == 5
+    assert len({topic.group for topic in TOPICS.values()}) == 6
 
 
 def test_existing_topics_are_not_changed(broker):

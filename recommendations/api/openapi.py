@@ -161,6 +161,7 @@ EXPORT: Schema = {
         "coupons",
         "waiting_coupons",
         "served_recommendations",
+        "impressions",
         "dead_letters",
         "tallies",
         "tastes",
@@ -172,6 +173,7 @@ EXPORT: Schema = {
         "coupons": _ROWS,
         "waiting_coupons": _ROWS,
         "served_recommendations": _ROWS,
+        "impressions": _ROWS | {"description": "What the user saw and clicked of recommendations."},
         "dead_letters": _ROWS | {"description": "Rejected messages about the user: the latest 1,000."},
         "tallies": {"type": "object"},
         "tastes": {
@@ -273,7 +275,7 @@ def with_body(schema: Schema, *media_types: str) -> dict[str, Any]:
 
 
 def example(value: Any) -> OpenApiExample:
-    return OpenApiExample("example", value=value, response_only=True, status_codes=["200", "201", "207"])
+    return OpenApiExample("example", value=value, response_only=True, status_codes=["200", "201", "202", "207"])
 
 
 def _documented(

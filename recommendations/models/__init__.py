@@ -5,6 +5,7 @@ from .erasure import ErasedUser
 from .evaluation import Evaluation
 from .event import Event, EventStatus, EventTeam, OfferChange, OfferVersion, Team
 from .fitted import FittedModel
+from .impression import WHOLE_SLIP, Impression, ImpressionKind
 from .learnt import LearntValue
 from .market import (
     MAX_PRODUCERS,
@@ -27,6 +28,7 @@ from .waiting import WaitingChange
 
 __all__ = [
     "MAX_PRODUCERS",
+    "WHOLE_SLIP",
     "CasinoTally",
     "ErasedUser",
     "Evaluation",
@@ -35,6 +37,8 @@ __all__ = [
     "EventTeam",
     "Feed",
     "FittedModel",
+    "Impression",
+    "ImpressionKind",
     "LearntValue",
     "Market",
     "MarketLine",

@@ -15,6 +15,7 @@ are written sorted by key, so that concurrent calls can't deadlock. Other packag
   `offered_outcomes`: counting which outcomes of markets are offered.
 - `markets`: prices of markets, what closes them, and feeds; `market_lines`, `market_rows`, `market_stops`, `feeds`,
   `offered_by`: its parts.
+- `impressions`: what users saw and clicked of recommendations.
 - `removal`: removals by the casino; `erasure`: erasing a user (GDPR); `privacy`: erasing and exporting
   a user, with a record in the catalogue; `rows_of_users`: those of apps above this one.
 """
@@ -22,6 +23,7 @@ are written sorted by key, so that concurrent calls can't deadlock. Other packag
 from .casino_tallies import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies
 from .coupons import store_coupons
 from .events import TeamKey, store_events, store_teams
+from .impressions import prune_impressions, store_impressions
 from .market_restrictions import restrict_odds
 from .markets import FEED_SILENCE, forget_partition, prune_markets, store_odds
 from .offered_outcomes import count_offered_outcomes
@@ -42,6 +44,7 @@ __all__ = [
     "forget_partition",
     "merge_casino_sums",
     "prune_casino_tallies",
+    "prune_impressions",
     "prune_markets",
     "prune_recommendations",
     "rebuild_casino_tallies",
@@ -51,6 +54,7 @@ __all__ = [
     "restrict_users",
     "store_coupons",
     "store_events",
+    "store_impressions",
     "store_odds",
     "store_recommendations",
     "store_teams",

@@ -23,12 +23,13 @@ _OF_A_USER = {
     "waiting_coupons": "user_id",
     "purchased_coupons": "user_id",
     "served_recommendations": "user_id",
+    "impressions": "user_id",
     "users_profile": "user_id",
     "user_tallies": "user_id",
     "users": "id",
 }
 
-_DATED = ("waiting_coupons", "purchased_coupons", "served_recommendations")
+_DATED = ("waiting_coupons", "purchased_coupons", "served_recommendations", "impressions")
 _STORED_SINCE = f"SELECT FROM users WHERE id = %s AND {LATEST_MESSAGE['users']} > %s"
 _LOCK_USER = "SELECT FROM users WHERE id = %s FOR UPDATE"
 

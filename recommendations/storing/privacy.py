@@ -29,6 +29,8 @@ _ROWS = {
     "ORDER BY id",
     "served_recommendations": "SELECT to_jsonb(served) FROM served_recommendations AS served WHERE user_id = %s "
     "ORDER BY id",
+    "impressions": "SELECT to_jsonb(impression) FROM impressions AS impression WHERE user_id = %s "
+    "ORDER BY recommendation_id, kind, event_id",
 }
 _TALLIES = f"SELECT {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
 _NOBODY = 0  # the stored id of a text without a number, by which no row is stored

@@ -51,6 +51,7 @@ _REMOVE_USERS = (
     "DELETE FROM waiting_coupons WHERE user_id = ANY(%s)",
     "DELETE FROM purchased_coupons WHERE user_id = ANY(%s)",
     "DELETE FROM served_recommendations WHERE user_id = ANY(%s)",
+    "DELETE FROM impressions WHERE user_id = ANY(%s)",
     "DELETE FROM users_profile WHERE user_id = ANY(%s)",
     "DELETE FROM user_tallies WHERE user_id = ANY(%s)",  # after the profile, whose lock protects it
     "DELETE FROM users WHERE id = ANY(%s)",

@@ -14,6 +14,7 @@ from recommendations.models import Event, EventStatus, PurchasedCoupon, User, Us
 from recommendations.offer import ATTRIBUTES, TEXTS, Offer, build_offer
 from recommendations.storing.user_tallies import rebuild_users
 from recommendations.validation.identity import league_key, team_key
+from recommendations.validation.impressions import ImpressionRow
 from recommendations.validation.own_ids import OwnId
 from recommendations.validation.rows import CouponRow, EventRow, Removal, Selection, ServedEventRow, ServedRow, UserRow
 
@@ -170,6 +171,17 @@ def served_row(number: int, **changes: Any) -> ServedRow:
         ),
     }
     return ServedRow(**fields | changes)
+
+
+def impression_row(number: int, **changes: Any) -> ImpressionRow:
+    """User 7 saw the recommendation whose id is this number."""
+    fields: dict[str, Any] = {
+        "recommendation_id": UUID(int=number),
+        "user_id": 7,
+        "kind": "seen",
+        "timestamp": FIRST_MESSAGE,
+    }
+    return ImpressionRow(**fields | changes)
 
 
 def league(name: str = "PREMIER LEAGUE", *, sport: str = "FOOTBALL", country: str = "ENGLAND") -> str:

@@ -18,6 +18,7 @@ from recommendations.models.served import MAX_NAME
 from tenants.ids import MAX_ID
 
 from . import fields, status_words
+from .impressions import ImpressionRow
 from .market_texts import named_outcome
 from .markets import OddsRow
 from .natural_keys import coupon_key, event_key, former_user_keys, user_key
@@ -355,8 +356,9 @@ class Removal(msgspec.Struct, kw_only=True):
 
 
 MutableRow = UserRow | EventRow  # a later row replaces an earlier one; coupons are final
-Row = MutableRow | CouponRow  # the rows that casinos send
-AnyRow = Row | ServedRow | OddsRow
+Row = MutableRow | CouponRow  # the rows of a table with ids
+SentRow = Row | ImpressionRow  # those that casinos send, but for prices
+AnyRow = SentRow | ServedRow | OddsRow
 
 
 def status_end(status: str | None, until: datetime, since: datetime) -> datetime | None:

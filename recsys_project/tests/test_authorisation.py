@@ -47,6 +47,7 @@ API = {
     "events/<path:event_id>": Endpoint(("delete",), Scope.INGEST),
     "users": Endpoint(("post",), Scope.INGEST),
     "odds": Endpoint(("post",), Scope.INGEST),
+    "impressions": Endpoint(("post",), Scope.RECOMMEND),
     "coupons": Endpoint(("post",), Scope.INGEST),
     "coupons/<path:coupon_id>": Endpoint(("delete",), Scope.INGEST),
     "purchase/<path:user_id>": Endpoint(("get", "post"), Scope.TEST),

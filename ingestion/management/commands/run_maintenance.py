@@ -22,9 +22,9 @@ _SHOWN = 5
 
 class Command(BaseCommand):
     help = (
-        "Expire waiting coupons, merge tallies, and delete old tallies, Idempotency-Keys, served recommendations and "
-        "closed dead letters. Consumers do so between their batches; this is for installations without them, and safe "
-        "beside them."
+        "Expire waiting coupons, merge tallies, and delete old tallies, Idempotency-Keys, served recommendations, "
+        "impressions and closed dead letters. Consumers do so between their batches; this is for installations "
+        "without them, and safe beside them."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

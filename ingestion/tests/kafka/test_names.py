@@ -68,7 +68,9 @@ def user_ids(casino):
 
 
 def test_no_prefix_leaves_the_names_of_the_contract():
-    assert {topic.full_name for topic in TOPICS.values()} == {"events", "coupons", "users", "odds", "recommendations"}
+    assert {topic.full_name for topic in TOPICS.values()} == {
+        "events", "coupons", "users", "odds", "recommendations", "impressions",
+    }  # fmt: skip
     assert USERS.group == "recsys-users"
 
 

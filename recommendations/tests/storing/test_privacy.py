@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from io import StringIO
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from recommendations.fitted_models.store import Fitting, decode, store_models
 from recommendations.models import (
     CasinoTally,
     FittedModel,
+    Impression,
     PendingCasinoSums,
     PurchasedCoupon,
     ServedSlip,
@@ -27,15 +29,18 @@ from recommendations.models import (
 from recommendations.recommenders.hybrid import DEFAULT_MODEL
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, UserVectors
 from recommendations.serving.load import find
-from recommendations.storing import Result, store_coupons, store_recommendations, store_users
+from recommendations.storing import Result, store_coupons, store_impressions, store_recommendations, store_users
 from recommendations.storing.privacy import erased_users, forget_user, reapply_erasure
-from recommendations.tests.factories import TalliedCouponFactory, at, coupon_row, served_row, user_row
+from recommendations.tests.factories import TalliedCouponFactory, at, coupon_row, impression_row, served_row, user_row
 from recommendations.tests.present import present
 from tenants.models import PrivacyRecord, Scope, StaffBinding
 from tenants.routing.context import use_casino
 from tenants.tests.api_clients import bearing, make_key
 
-TABLES = ("users", "users_profile", "user_tallies", "purchased_coupons", "served_recommendations", "waiting_coupons")
+TABLES = (
+    "users", "users_profile", "user_tallies", "purchased_coupons", "served_recommendations", "impressions",
+    "waiting_coupons",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +52,7 @@ def users(settings, casino_a, casino_b, fresh_ids):
             store_users([user_row(id=7, name="Ada", timestamp=at(1)), user_row(id=8, timestamp=at(1))])
             store_coupons([coupon_row(id=n, user_id=n % 2 + 7, timestamp=at(2)) for n in range(1, 60)])
             store_recommendations([served_row(1), served_row(2, user_id=8)])
+            store_impressions([impression_row(1), impression_row(2, user_id=8)])
             store_coupons([coupon_row(id=99, user_id=9, timestamp=at(2))])
 
 
@@ -146,6 +152,7 @@ def test_older_messages_do_not_store_an_erased_user_again(casino_a, key):
             *store_users([user_row(id=7, name="Ada", timestamp=at(1))]),
             *store_coupons([coupon_row(id=200, user_id=7, timestamp=at(2))]),
             *store_recommendations([served_row(3)]),
+            *store_impressions([impression_row(3)]),
         ]
         assert {outcome.result for outcome in outcomes} == {Result.STALE}
         assert not WaitingCoupon.objects.filter(user_id=7).exists()
@@ -190,8 +197,9 @@ def test_older_messages_store_nothing_for_a_user_who_registered_again(casino_a, 
         old = [
             *store_coupons([coupon_row(id=200, user_id=7, timestamp=at(2)), coupon_row(user_id=7, timestamp=at(2))]),
             *store_recommendations([served_row(3, timestamp=at(2))]),
+            *store_impressions([impression_row(3, timestamp=at(2))]),
         ]
-        assert [outcome.result for outcome in old] == [Result.STALE] * 3
+        assert [outcome.result for outcome in old] == [Result.STALE] * 4
         mixed = [coupon_row(id=n, user_id=7, timestamp=at(2) if n % 2 else later) for n in range(200, 204)]
         stored, stale = Result.STORED, Result.STALE
         assert [outcome.result for outcome in store_coupons(mixed)] == [stored, stale, stored, stale]
@@ -224,10 +232,13 @@ def test_reapplying_an_erasure_keeps_later_rows_of_a_user_who_registered_again(c
         later = erased_at + timedelta(minutes=1)
         store_users([user_row(id=7, timestamp=later)])
         store_coupons([coupon_row(id=300, user_id=7, timestamp=later)])
+        store_impressions([impression_row(5, timestamp=later)])
+        Impression.objects.create(user_id=7, recommendation_id=UUID(int=4), kind="seen", timestamp=erased_at)
         for coupon_id in (301, 302):  # directly, as a restored backup does
             TalliedCouponFactory.create(id=coupon_id, user_id=7, timestamp=erased_at - timedelta(days=1))
         assert reapply_erasure(user_id, erased_at)
         assert list(PurchasedCoupon.objects.filter(user_id=7).values_list("id", flat=True)) == [300]
+        assert Impression.objects.get(user_id=7).recommendation_id == UUID(int=5)
         assert UserProfile.objects.get(user_id=7).coupon_count == 1
         assert User.objects.filter(pk=7).exists()
         assert not reapply_erasure(user_id, erased_at)
@@ -243,6 +254,8 @@ def test_export_contains_all_data_of_the_user(casino_a, key):
     assert document["user"]["name"] == "Ada"
     assert len(document["coupons"]) == _rows(casino_a, 7)["purchased_coupons"]
     assert len(document["served_recommendations"]) == 1
+    [impression] = document["impressions"]
+    assert (impression["recommendation_id"], impression["kind"]) == (str(UUID(int=1)), "seen")
     assert document["profile"]["coupon_count"] == len(document["coupons"])
     assert sum(document["tallies"]["sport"].values()) == sum(
         len(coupon["recommended_events"]) for coupon in document["coupons"]

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from recommendations.errors import UserNotFound
 from recommendations.models import (
     Event,
+    Impression,
     PurchasedCoupon,
     RemovedRow,
     ServedSlip,
@@ -18,7 +19,15 @@ from recommendations.models import (
     WaitingChange,
     WaitingCoupon,
 )
-from recommendations.storing import Outcome, Result, store_coupons, store_events, store_recommendations, store_users
+from recommendations.storing import (
+    Outcome,
+    Result,
+    store_coupons,
+    store_events,
+    store_impressions,
+    store_recommendations,
+    store_users,
+)
 from recommendations.storing.privacy import erased_users, export_user, forget_user, reapply_erasure
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import (
@@ -26,6 +35,7 @@ from recommendations.tests.factories import (
     at,
     coupon_row,
     event_row,
+    impression_row,
     removal,
     selection_row,
     served_row,
@@ -166,6 +176,19 @@ def test_the_served_recommendations_of_a_user_are_removed_by_either_key():
     assert ServedSlip.objects.get().user_id == ids[1]
     assert results(store_recommendations([removal(str(ids[1]), 5)])) == [Result.REMOVED]
     assert not ServedSlip.objects.exists()
+
+
+def test_impressions_of_users_and_events_with_text_ids():
+    store_users([user_row(id="u"), user_row(id="v")])
+    store_events([event_row(id="e")])
+    assert results(store_impressions([impression_row(1, user_id="u", event_ids=("e", 5, "never sent"))])) == [
+        Result.STORED
+    ]
+    assert {row.event_id for row in Impression.objects.all()} == {event("e").pk, 5}
+    assert results(store_impressions([impression_row(2, user_id="v", event_ids=("never sent",))])) == [Result.STALE]
+    assert not TextId.objects.filter(text="never sent").exists()
+    assert results(store_impressions([removal("u", 5), removal("w", 5)])) == [Result.REMOVED, Result.DUPLICATE]
+    assert not Impression.objects.exists()
 
 
 def test_an_erased_user_is_not_restored_by_an_older_message(casino_a):

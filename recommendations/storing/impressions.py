@@ -1,0 +1,131 @@
+"""Storing and pruning impressions: of each event of a recommendation, the first time that its user saw or clicked it.
+
+The earliest of all messages is stored, so it is no matter in which order they come, nor how often.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from recommendations.models import WHOLE_SLIP
+from recommendations.text_ids import Kind, ids_of, with_stored_ids
+from recommendations.validation.impressions import ImpressionRow
+from recommendations.validation.own_ids import OwnId
+from recommendations.validation.rows import Removal
+from tenants.routing.connections import casino_atomic, query
+
+from .coupon_sql import UNLESS_OF_ERASED
+from .outcomes import DUPLICATE, STALE, Outcome, Result
+from .upsert_sql import as_json
+
+_STORED, _UPDATED, _REMOVED = Outcome(Result.STORED), Outcome(Result.UPDATED), Outcome(Result.REMOVED)
+_NOBODY = 0  # the stored id of a text without a number, by which no row is stored
+_KEY = "user_id, recommendation_id, kind, event_id"
+
+# Impressions of users who were removed or erased since are dropped. The lock excludes concurrent removals. Of equal
+# times the first placement counts, so that the order of messages is no matter either.
+_STORE = f"""
+WITH incoming AS MATERIALIZED (
+    SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
+        number integer, user_id bigint, recommendation_id uuid, kind text, event_id bigint, placement text,
+        timestamp timestamptz
+    ) JOIN users ON users.id = row.user_id {UNLESS_OF_ERASED} ORDER BY row.user_id FOR KEY SHARE OF users
+), first AS (
+    SELECT DISTINCT ON ({_KEY}) * FROM incoming ORDER BY {_KEY}, timestamp, placement, number
+), written AS (
+    INSERT INTO impressions AS stored ({_KEY}, placement, timestamp)
+    SELECT {_KEY}, placement, timestamp FROM first ORDER BY {_KEY}
+    ON CONFLICT ({_KEY}) DO UPDATE SET placement = excluded.placement, timestamp = excluded.timestamp
+    WHERE (excluded.timestamp, excluded.placement) < (stored.timestamp, stored.placement)
+    RETURNING {_KEY}, xmax = 0 AS is_new
+), told AS (SELECT number, bool_or(is_new) AS is_new FROM first JOIN written USING ({_KEY}) GROUP BY number)
+SELECT number, told.number IS NOT NULL, COALESCE(is_new, false)
+FROM (SELECT DISTINCT number FROM incoming) AS known LEFT JOIN told USING (number)
+"""
+
+_REMOVE = """
+WITH removed AS (
+    DELETE FROM impressions USING jsonb_to_recordset(%s::jsonb) AS row(id bigint, timestamp timestamptz)
+    WHERE user_id = row.id AND impressions.timestamp <= row.timestamp RETURNING user_id
+)
+SELECT DISTINCT user_id FROM removed
+"""
+
+# Concurrent calls prune different rows, without waiting.
+_PRUNE = f"""
+WITH old AS (
+    SELECT {_KEY} FROM impressions WHERE timestamp < %s ORDER BY timestamp LIMIT %s FOR UPDATE SKIP LOCKED
+), pruned AS (DELETE FROM impressions USING old WHERE ({", ".join(f"impressions.{part}" for part in _KEY.split(", "))})
+    = ({", ".join(f"old.{part}" for part in _KEY.split(", "))}) RETURNING 1)
+SELECT count(*) FROM pruned
+"""
+
+
+def store_impressions(rows: Sequence[ImpressionRow | Removal]) -> list[Outcome]:
+    """Store impressions, those of users who are not stored are stale. UPDATED: one that was earlier than the stored.
+
+    A removal is of a user: it deletes the user's impressions until its timestamp.
+    """
+    removals = with_stored_ids(Kind.USERS, [row for row in rows if isinstance(row, Removal)])
+    seen = {number: row for number, row in enumerate(rows) if isinstance(row, ImpressionRow)}
+    with casino_atomic():
+        outcomes = _store(seen) if seen else {}
+        cleared = _remove(removals) if removals else set()
+    of_removals = iter([_REMOVED if removal.id in cleared else DUPLICATE for removal in removals])
+    return [
+        next(of_removals) if isinstance(row, Removal) else outcomes.get(number, STALE)
+        for number, row in enumerate(rows)
+    ]
+
+
+def prune_impressions(before: datetime, limit: int) -> int:
+    """Delete the oldest impressions before this time, at most `limit`. Returns their number."""
+    [(pruned,)] = query(_PRUNE, [before, limit])
+    return int(pruned)
+
+
+def _store(rows: Mapping[int, ImpressionRow]) -> dict[int, Outcome]:
+    """The outcomes of those of stored users, by their numbers."""
+    users = _ids_of(Kind.USERS, (row.user_id for row in rows.values()))
+    events = _ids_of(Kind.EVENTS, (each for row in rows.values() for each in row.event_ids))
+    records = [
+        {
+            "number": number,
+            "user_id": users.get(row.user_id, _NOBODY) if isinstance(row.user_id, str) else row.user_id,
+            "recommendation_id": row.recommendation_id,
+            "kind": row.kind,
+            "event_id": event_id,
+            "placement": row.placement,
+            "timestamp": row.timestamp,
+        }
+        for number, row in rows.items()
+        for event_id in _stored_events(row.event_ids, events)
+    ]
+    return {number: _outcome(is_written, is_new) for number, is_written, is_new in query(_STORE, [as_json(records)])}
+
+
+def _ids_of(kind: Kind, own: Iterable[OwnId]) -> Mapping[str, int]:
+    """Those of texts. A text that has none gets none: rows of the casino's own messages get them."""
+    texts = {each for each in own if isinstance(each, str)}
+    return ids_of(kind, texts) if texts else {}
+
+
+def _stored_events(own: Sequence[OwnId], ids: Mapping[str, int]) -> Iterator[int]:
+    """Without those of texts that no event ever had: they can't have been recommended."""
+    if not own:
+        yield WHOLE_SLIP
+    for each in own:
+        if isinstance(each, int):
+            yield each
+        elif each in ids:
+            yield ids[each]
+
+
+def _outcome(is_written: Any, is_new: Any) -> Outcome:
+    if not is_written:
+        return DUPLICATE
+    return _STORED if is_new else _UPDATED
+
+
+def _remove(removals: Sequence[Removal]) -> set[int]:
+    return {each for (each,) in query(_REMOVE, [as_json(removals)])}
