@@ -58,9 +58,11 @@ def run(servers: Servers, arguments: argparse.Namespace) -> ChaosReport:
     from tenants.databases.catalogue import ensure_catalogue
     from tenants.lifecycle.create import create_casino, store_casinos
     from tenants.models import DatabaseServer
+    from tenants.routing.context import use_casino
 
     from .consumers import Consumers
     from .expected import Expected
+    from .impressions import store_viewers
     from .outages import Outages
     from .progress_watcher import Watcher
     from .sender import ChaosSender
@@ -73,6 +75,9 @@ def run(servers: Servers, arguments: argparse.Namespace) -> ChaosReport:
     victim = create_casino(VICTIM, server=VICTIMS_SERVER)
     casinos.append(victim)
     expected = Expected([casino.pk for casino in casinos])
+    for casino in casinos:
+        with use_casino(casino.current):
+            expected.add_users(casino.pk, store_viewers(rng))
     sender = ChaosSender(expected, random.Random(rng.random()), arguments.rate)
     consumers = Consumers(servers)
     rebel = rng.choice([casino for casino in casinos if casino != victim])
@@ -102,6 +107,7 @@ def run(servers: Servers, arguments: argparse.Namespace) -> ChaosReport:
     report.numbers |= {
         "messages": dict(expected.sent),
         "market lines": sum(len(casino.odds.markets) for casino in expected.casinos.values()),
+        "impressions": sum(len(casino.impressions.rows) for casino in expected.casinos.values()),
         "dead letters": len(expected.dead),
         "kills": consumers.kills,
         "longest stall of an available casino": f"{seconds:.1f} s, {partition}; limit {limit:.1f} s",

@@ -7,15 +7,17 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from ingestion.topics import COUPONS, EVENTS, ODDS, USERS, Topic
+from ingestion.topics import COUPONS, EVENTS, IMPRESSIONS, ODDS, USERS, Topic
 from recommendations.models import EventStatus
 from recommendations.simulation.dummies import dummy_event, dummy_user
+from recommendations.validation.impressions import ImpressionRow
 from recommendations.validation.markets import OddsRow
-from recommendations.validation.rows import CouponRow, Row, Selection
+from recommendations.validation.rows import CouponRow, Row, Selection, SentRow
 
+from .impressions import random_impression
 from .odds import random_odds
 
-ScenarioRow = Row | OddsRow
+ScenarioRow = SentRow | OddsRow
 _EVENTS = 60
 _AHEAD = 20  # number of users whose coupons may be sent before themselves
 _SHARE_OF_NEW_USERS = 0.5
@@ -41,9 +43,11 @@ class CasinoScenario:
         }
 
     def next(self) -> tuple[Topic, ScenarioRow]:
-        kind = self._rng.choices((USERS, EVENTS, COUPONS, ODDS), (20, 20, 60, 40 if self._has_ids else 0))[0]
+        kinds, weights = (USERS, EVENTS, COUPONS, IMPRESSIONS, ODDS), (20, 20, 60, 30, 40 if self._has_ids else 0)
+        kind = self._rng.choices(kinds, weights)[0]
         made: dict[Topic, Callable[[], ScenarioRow]] = {
             USERS: self._user, EVENTS: self._event, COUPONS: self._coupon, ODDS: self._odds,
+            IMPRESSIONS: self._impression,
         }  # fmt: skip
         return kind, made[kind]()
 
@@ -89,6 +93,9 @@ class CasinoScenario:
 
     def _odds(self) -> OddsRow:
         return random_odds(self._rng.choice(list(self._events)), self._rng, self._next_time)
+
+    def _impression(self) -> ImpressionRow:
+        return random_impression(self._rng, self._next_time)
 
     def _next_time(self) -> datetime:
         self._time += timedelta(microseconds=self._rng.randint(1, 1_000))

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from .servers import Servers
 
-PROCESSES = ("coupons", "coupons", "users", "events", "odds")
+PROCESSES = ("coupons", "coupons", "users", "events", "odds", "impressions")
 # After its start, for its topic: else its partitions could be freed again before anyone has worked on them.
 _SPARED_SECONDS = 5.0
 SESSION_SECONDS = 2.0  # for a broker without static membership, as the embedded one

@@ -1,6 +1,7 @@
 """The expected rows and dead letters, from the sent messages."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -8,10 +9,12 @@ import msgspec
 
 from ingestion.messages.envelope import Headers
 from ingestion.topics import COUPONS, USERS, Topic
+from recommendations.validation.impressions import ImpressionRow
 from recommendations.validation.markets import OddsRow
 from recommendations.validation.rows import EventRow, Selection, UserRow
 
 from .casino_scenario import ScenarioRow
+from .impressions import ExpectedImpressions
 from .odds import ExpectedOdds
 
 Content = tuple[Any, ...]
@@ -49,6 +52,7 @@ class ExpectedCasino:
         self.coupons: dict[int, Content] = {}
         self.without_ids: Counter[Content] = Counter()
         self.odds = ExpectedOdds()
+        self.impressions = ExpectedImpressions()
 
 
 class Expected:
@@ -76,8 +80,15 @@ class Expected:
             self.dead[message.topic.name, partition, offset, sent_at] = letter
         elif casino is not None and isinstance(message.row, OddsRow):
             casino.odds.add(message.row, partition, sent_at)
+        elif casino is not None and isinstance(message.row, ImpressionRow):
+            casino.impressions.add(message.row)
         elif casino is not None:
             _add(casino, message.topic, message.row)
+
+    def add_users(self, casino_id: int, rows: Iterable[UserRow]) -> None:
+        """Users who are stored already."""
+        for row in rows:
+            _add(self.casinos[casino_id], USERS, row)
 
 
 _KEYS = {"id", "natural_key", "former_keys", "timestamp"}

@@ -12,7 +12,7 @@ from ingestion.status.lag import measure_lag
 from ingestion.status.parked import list_parked
 from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import TOPICS
-from recommendations.models import Event, EventTeam, PurchasedCoupon, User, UserProfile, WaitingCoupon
+from recommendations.models import Event, EventTeam, Impression, PurchasedCoupon, User, UserProfile, WaitingCoupon
 from recommendations.tests.profile_counts import assert_tallies_equal_a_recount
 from recommendations.validation.fields import SEPARATOR
 from tenants.models import Casino
@@ -32,6 +32,7 @@ FROM markets JOIN market_lines ON market_lines.id = line_id JOIN producers ON pr
 _STOPS = """
 SELECT event_id, name, scope, as_of FROM market_stops JOIN producers ON code = producer WHERE event_id < %s
 """
+_IMPRESSION = ("user_id", "recommendation_id", "kind", "event_id", "timestamp", "placement")
 _FEEDS = "SELECT name, partition, heard_at, valid_since, beats FROM feeds JOIN producers ON code = producer"
 
 
@@ -80,6 +81,8 @@ def _errors_of(expected: ExpectedCasino) -> Iterator[str]:
     yield from _compare("coupons", expected.coupons, with_ids)
     yield from _compare("coupons without ids", expected.without_ids, without)
     yield from _errors_of_odds(expected.odds)
+    seen = {(*row, event): (at, place) for *row, event, at, place in Impression.objects.values_list(*_IMPRESSION)}
+    yield from _compare("impressions", expected.impressions.rows, seen)
     yield from _compare("profiles", _recounted(), _counted())
     try:
         assert_tallies_equal_a_recount()
