@@ -1,0 +1,1 @@
+"""Experiments: users are assigned to variants at random, and the variants compared."""

@@ -1,0 +1,1 @@
+"""The statistics of experiments: pure functions of sums over users, without database and clock."""

@@ -1,0 +1,84 @@
+"""The variance planned for an experiment's end, fixed before its start: the unit of its clock."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Self
+
+from .boundary import Floats
+from .errors import TooLittleHistory
+
+PRE_PERIOD_DAYS = 28
+CREDIT_DAYS = 3  # of an interleaving, at least, before it is planned
+FEWEST_CREDITS_TO_PLAN = 20
+_FEWEST_USERS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PrePeriod:
+    """Sums over the users seen in the pre-period: x1 and x2 are a user's sums of the metric in its two halves."""
+
+    users: float
+    x1: float
+    x2: float
+    x1x1: float
+    x2x2: float
+    x1x2: float
+
+    @classmethod
+    def of_users(cls, x1: Floats, x2: Floats) -> Self:
+        """From both sums of each user, arrays of shape (users,)."""
+        sums = (x1.sum(), x2.sum(), (x1 * x1).sum(), (x2 * x2).sum(), (x1 * x2).sum())
+        return cls(float(len(x1)), *map(float, sums))
+
+    @property
+    def variance(self) -> float:
+        """Of a user's sum in the whole pre-period."""
+        return self._var1 + self._var2 + 2 * self._covariance
+
+    @property
+    def reliability(self) -> float:
+        """The correlation of a user's sum with the one of another such period: that of the halves, stepped up to the
+        whole (Spearman and Brown 1910). At least 0."""
+        product = self._var1 * self._var2
+        r = max(self._covariance / sqrt(product), 0.0) if product > 0 else 0.0
+        return 2 * r / (1 + r)
+
+    @property
+    def _var1(self) -> float:
+        return max(self.x1x1 / self.users - (self.x1 / self.users) ** 2, 0.0)
+
+    @property
+    def _var2(self) -> float:
+        return max(self.x2x2 / self.users - (self.x2 / self.users) ** 2, 0.0)
+
+    @property
+    def _covariance(self) -> float:
+        return self.x1x2 / self.users - self.x1 * self.x2 / self.users**2
+
+
+def planned_variance(pre: PrePeriod, *, control_share: float, variant_share: float, planned_days: int) -> float:
+    """The planned `Contrast.information` at the end: users x c t / (c + t) x var(x) x days / 28 x (1 - r^2).
+
+    `control_share` and `variant_share` are of all users. A plan that is wrong by a factor of two either way costs
+    power, and no false alarms. Raises TooLittleHistory where fewer than 20 users, or none that differ, were seen.
+    """
+    if pre.users < _FEWEST_USERS or pre.variance <= 0:
+        raise TooLittleHistory(
+            f"Only {pre.users:.0f} users with a history of bets: an experiment needs {_FEWEST_USERS} or more who "
+            f"differ. Start it once the casino has some weeks of coupons."
+        )
+    shares = control_share * variant_share / (control_share + variant_share)
+    of_user = pre.variance * planned_days / PRE_PERIOD_DAYS * (1 - pre.reliability**2)
+    return pre.users * shares * of_user
+
+
+def planned_credit_variance(credits: float, days: int, planned_days: int) -> float:
+    """The same for an interleaving, from the number of `credits` of its first `days`, whichever list they went to:
+    their signs are coins. `days` is the first whole number from 3 on after which there are 20 credits; looks count from
+    then. Raises TooLittleHistory before."""
+    if days < CREDIT_DAYS or credits < FEWEST_CREDITS_TO_PLAN:
+        raise TooLittleHistory(
+            f"{credits:.0f} credits in {days} days are too few to plan an interleaving: it needs {CREDIT_DAYS} days "
+            f"and {FEWEST_CREDITS_TO_PLAN} credits. Look again tomorrow."
+        )
+    return credits * planned_days / days

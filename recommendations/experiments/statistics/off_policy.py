@@ -1,0 +1,94 @@
+"""What another policy would have brought, from answers that were drawn with logged probabilities."""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from .boundary import ALPHA, Floats
+from .errors import TooFewAnswers
+
+FEWEST_EFFECTIVE = 1_000  # answers: below, intervals cover too rarely
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean reward per answer, with its standard error and 95 % confidence interval."""
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class OffPolicyEstimates:
+    """Inverse propensity scoring (Horvitz, Thompson 1952), the same divided by the mean weight (self-normalised:
+    Swaminathan, Joachims 2015), and doubly robust (Dudik, Langford, Li 2011). `effective_answers`: (sum w)^2 / sum w^2
+    (Kish 1965)."""
+
+    ips: Estimate
+    self_normalised: Estimate
+    doubly_robust: Estimate
+    effective_answers: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedAnswers:
+    """Arrays of shape (answers,), one entry per answer.
+
+    `users`: whole numbers, the answer's user. `rewards`: what the shown event brought. `propensities`: the logged
+    probability that it was shown. `target`: the probability with which the other policy shows it, 0 or 1 for one
+    without chance. `predicted`: a model's reward for the shown event, `predicted_target` its mean reward for what the
+    other policy shows; without a model both are the mean reward.
+    """
+
+    users: npt.NDArray[np.int64]
+    rewards: Floats
+    propensities: Floats
+    target: Floats
+    predicted: Floats | None = None
+    predicted_target: Floats | None = None
+
+
+def estimate_policy(logged: LoggedAnswers) -> OffPolicyEstimates:
+    """The other policy's mean reward per answer. Variances are by users, since a user's answers are alike.
+
+    Raises TooFewAnswers below 1,000 effective answers, and ValueError for propensities outside (0, 1].
+    """
+    if not ((logged.propensities > 0) & (logged.propensities <= 1)).all():
+        raise ValueError("Logged propensities must be above 0 and at most 1: leave out answers without one.")
+    weights = logged.target / logged.propensities
+    effective = _effective(weights)
+    if effective < FEWEST_EFFECTIVE:
+        raise TooFewAnswers(
+            f"The logged answers are worth {effective:,.0f} answers of the other policy; {FEWEST_EFFECTIVE:,} are "
+            f"needed. Log more answers, or explore more."
+        )
+    owners = np.unique(logged.users, return_inverse=True)[1]
+    mean = np.full_like(logged.rewards, logged.rewards.mean())
+    predicted = mean if logged.predicted is None else logged.predicted
+    of_target = mean if logged.predicted_target is None else logged.predicted_target
+    normalised = float((weights * logged.rewards).sum() / weights.sum())
+    residuals = weights * (logged.rewards - normalised) / weights.mean()
+    return OffPolicyEstimates(
+        ips=_mean(weights * logged.rewards, owners),
+        self_normalised=_mean(residuals, owners, around=normalised),
+        doubly_robust=_mean(of_target + weights * (logged.rewards - predicted), owners),
+        effective_answers=effective,
+    )
+
+
+def _effective(weights: Floats) -> float:
+    squares = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / squares if squares else 0.0
+
+
+def _mean(values: Floats, owners: npt.NDArray[np.int64], around: float = 0.0) -> Estimate:
+    """The mean plus `around`, with a standard error from the sums of users."""
+    mean = float(values.mean())
+    of_users = np.bincount(owners, values - mean)
+    error = float(np.sqrt((of_users**2).sum())) / len(values)
+    half = NormalDist().inv_cdf(1 - ALPHA / 2) * error
+    return Estimate(around + mean, error, around + mean - half, around + mean + half)

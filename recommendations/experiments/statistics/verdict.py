@@ -1,0 +1,152 @@
+"""What an experiment has shown, in one plain sentence and a stable code."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isinf
+
+import numpy as np
+
+from .duration import LIFT
+from .looks import Looks
+
+CREDITS_ARE_NO_LIFT = "This says whose events users want, not how many more bets they bring: confirm it by an A/B test."
+WORDS_OF_METRIC = {
+    "influence": "days with a bet on an event that a variant would show",
+    "bet_days": "days with a bet",
+    "turnover": "turnover (capped stakes)",
+    "attributed_days": "days with a bet on a shown event",
+}
+
+
+class VerdictCode(StrEnum):
+    BETTER = "better"
+    WORSE = "worse"
+    NO_WORSE = "no_worse"
+    UNDECIDED = "undecided"
+    MISMATCH = "mismatch"
+    STOPPED_BY_GUARD = "stopped_by_guard"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A stable `code` for programs, and a `sentence` for people."""
+
+    code: VerdictCode
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a verdict is about: the names of `variant` and `control`, the metric in words, and what else was found.
+
+    `margin`: how much worse counts as no worse (.05 is 5 %), if the experiment asks that. `days_left`: until a
+    difference of 10 % can be told; infinite: not within a year; None: unknown, or the experiment is over.
+    """
+
+    variant: str
+    control: str
+    metric: str
+    is_mismatch: bool = False
+    broken_guard: str = ""
+    margin: float | None = None
+    days_left: float | None = None
+
+
+def judge(looks: Looks, case: Case) -> Verdict:
+    """The verdict on an A/B test or a holdout, after at least one look."""
+    if (withheld := _withheld(case)) is not None:
+        return withheld
+    if np.isinf(looks.high[-1]):
+        return Verdict(VerdictCode.UNDECIDED, "Too few bets for a comparison yet.")
+    low, high, direction = float(looks.low[-1]), float(looks.high[-1]), _direction(looks)
+    interval = f"95 % confidence interval: {_signed(low)} to {_signed(high)}"
+    if direction:
+        lift = min(max(float(looks.estimate[-1]), low), high)
+        code = VerdictCode.BETTER if direction > 0 else VerdictCode.WORSE
+        sentence = f"`{case.variant}` is {code} than `{case.control}`: {_signed(lift)} {case.metric} ({interval})."
+        return Verdict(code, f"{sentence} This holds however often you looked.")
+    difference = (
+        f"No significant difference in {case.metric} between `{case.variant}` and `{case.control}` ({interval})."
+    )
+    if case.margin is not None and low > -case.margin:
+        return Verdict(VerdictCode.NO_WORSE, f"{difference} A loss of {_percent(case.margin)} or more is ruled out.")
+    return Verdict(VerdictCode.UNDECIDED, _joined(difference, _changed(looks), _forecast(case)))
+
+
+def judge_preference(looks: Looks, case: Case) -> Verdict:
+    """The verdict on an interleaving, whose list b is `case.variant`."""
+    if (withheld := _withheld(case)) is not None:
+        return withheld
+    if (looks.low[-1], looks.high[-1]) == (-1.0, 1.0):
+        return Verdict(VerdictCode.UNDECIDED, "Too few bets on events that only one list had.")
+    low, high, direction = float(looks.low[-1]), float(looks.high[-1]), _direction(looks)
+    share = min(max(float(looks.estimate[-1]), low), high)
+    numbers = (
+        f"{_percent(_share(share))} of the bets on events that only one list had (95 % confidence interval: "
+        f"{_percent(_share(low))} to {_percent(_share(high))})"
+    )
+    if not direction:
+        names = f"`{case.variant}` and `{case.control}`"
+        sentence = f"No significant difference between the lists of {names}: `{case.variant}` has {numbers}."
+        return Verdict(VerdictCode.UNDECIDED, _joined(sentence, _changed(looks)))
+    code = VerdictCode.BETTER if direction > 0 else VerdictCode.WORSE
+    sentence = f"Users want the events of `{case.variant}` {_than(code)} those of `{case.control}`: it has {numbers}."
+    return Verdict(code, f"{sentence} {CREDITS_ARE_NO_LIFT}")
+
+
+def _withheld(case: Case) -> Verdict | None:
+    if case.is_mismatch:
+        return Verdict(
+            VerdictCode.MISMATCH,
+            "The variants can't be compared: users came in by other shares than planned (sample ratio mismatch). "
+            "Find out whose answers are lost, then start a new experiment.",
+        )
+    if case.broken_guard:
+        return Verdict(VerdictCode.STOPPED_BY_GUARD, f"`{case.variant}` was stopped by the guard: {case.broken_guard}.")
+    return None
+
+
+def _direction(looks: Looks) -> int:
+    """1 or -1 once a look was significant, as long as the interval says the same; 0 otherwise."""
+    first = looks.first_significant
+    if first is None:
+        return 0
+    direction = 1 if looks.z[first] > 0 else -1
+    is_same_side = looks.low[-1] > 0 if direction > 0 else looks.high[-1] < 0
+    return direction if is_same_side else 0
+
+
+def _changed(looks: Looks) -> str:
+    if not looks.has_changed[-1]:
+        return ""
+    return "The difference has changed during the experiment; the interval is that of the latest look."
+
+
+def _forecast(case: Case) -> str:
+    if case.days_left is None:
+        return ""
+    if isinf(case.days_left):
+        return f"With so few users, a difference of {_percent(LIFT)} can't be told within a year."
+    if case.days_left < 1:
+        return f"A difference of {_percent(LIFT)} would most likely have shown by now."
+    return f"To tell a difference of {_percent(LIFT)} takes some {case.days_left:.0f} more days."
+
+
+def _than(code: VerdictCode) -> str:
+    return "more than" if code is VerdictCode.BETTER else "less than"
+
+
+def _share(preference: float) -> float:
+    return (1 + preference) / 2
+
+
+def _signed(value: float) -> str:
+    return f"{100 * value:+.1f} %".replace("-", "\N{MINUS SIGN}")
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.3g} %"
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
