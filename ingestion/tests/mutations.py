@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from .sample_messages import SELECTION, coupon, event, served, user
+from .sample_messages import SELECTION, coupon, event, impression, served, user
 
 # Values that break decoders, databases and arithmetic.
 NASTY: list[Any] = [
@@ -25,10 +25,12 @@ RAW = [
 
 def good_messages(rng: random.Random) -> list[dict[str, Any]]:
     number = rng.randrange(1, 10_000)
-    slip = served(recommendation_id=str(UUID(int=number)))
+    slip, seen = (of(recommendation_id=str(UUID(int=number))) for of in (served, impression))
+    other_slip = slip | {"fallback": "trending", "model_version": "als-7"}
+    clicked = seen | {"kind": "clicked", "event_ids": [number], "placement": "home"}
     return [
-        *(user(id=number), event(id=number), coupon(id=number), slip),
-        *(user(id=None), event(id=None), coupon(id=None), slip | {"fallback": "trending", "model_version": "als-7"}),
+        *(user(id=number), event(id=number), coupon(id=number), slip, seen),
+        *(user(id=None), event(id=None), coupon(id=None), other_slip, clicked),
     ]
 
 

@@ -18,7 +18,7 @@ from ingestion.messages.reading import read_message
 from ingestion.messages.rejection_codes import REASONS
 from ingestion.messages.results import DecodedMessage
 from ingestion.tests.mutations import good_messages, mutate
-from ingestion.topics import COUPONS, EVENTS, RECOMMENDATIONS, USERS
+from ingestion.topics import COUPONS, EVENTS, IMPRESSIONS, RECOMMENDATIONS, USERS
 from recommendations.storing import store_users
 from recommendations.tests.factories import user_row
 from tenants.routing.context import use_casino
@@ -27,7 +27,7 @@ from tenants.tests.exhaustive import scaled
 MESSAGES = int(os.environ.get("FUZZ_MESSAGES", scaled(8_000, 30_000)))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 BOUNDS = TimeBounds.at(datetime(2026, 6, 1, tzinfo=UTC))
-TOPICS = [USERS, EVENTS, COUPONS, RECOMMENDATIONS] * 2
+TOPICS = [USERS, EVENTS, COUPONS, RECOMMENDATIONS, IMPRESSIONS] * 2
 
 
 def fuzzed(count):
@@ -68,7 +68,7 @@ def test_accepted_messages_and_what_rejected_ones_restrict_can_be_stored(casino_
         accepted[topic.name] += message.rows
     with use_casino(casino_a.current):
         store_users([user_row(id=7)])
-        for topic in TOPICS[:4]:
+        for topic in TOPICS[:5]:
             rows = accepted[topic.name]
             assert len(rows) > 100
             for begin in range(0, len(rows), 500):
