@@ -50,6 +50,7 @@ _INSTALLATION = (
     ),
     Link("Casino databases", "database", "admin:tenants_casino_changelist", "tenants.view_casino"),
     Link("API keys", "key", "admin:tenants_apikey_changelist", "tenants.view_apikey"),
+    Link("Experiments", "science", "admin:tenants_experiment_changelist", "tenants.view_experiment"),
     Link("Database servers", "dns", "admin:tenants_databaseserver_changelist", "tenants.view_databaseserver"),
     Link("Migrations", "upgrade", "admin:tenants_migrationrun_changelist", "tenants.view_migrationrun"),
     Link("Staff", "badge", "admin:auth_user_changelist", "auth.view_user"),

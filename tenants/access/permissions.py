@@ -21,6 +21,7 @@ _ABOUT_ONE_CASINO = {
     "tenants.change_apikey",
     "tenants.delete_apikey",
     "tenants.view_privacyrecord",
+    "tenants.view_experiment",
 }
 
 

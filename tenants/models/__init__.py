@@ -3,6 +3,7 @@
 from .api_key import ApiKey, Scope
 from .casino import Casino, CasinoState
 from .dead_letter import DeadLetterState, UnassignedDeadLetter
+from .experiment import Experiment, ExperimentState
 from .placement import CasinoDatabase, DatabaseServer, ServerState
 from .privacy import PrivacyAction, PrivacyRecord
 from .rate_bucket import RateBucket
@@ -17,6 +18,8 @@ __all__ = [
     "CasinoState",
     "DatabaseServer",
     "DeadLetterState",
+    "Experiment",
+    "ExperimentState",
     "MigrationOutcome",
     "MigrationRun",
     "PrivacyAction",

@@ -64,7 +64,8 @@ class Casino(models.Model):
     """A tenant: its database, its state, and how it wants its recommendations.
 
     `recommender_type`, `recommendation_schema` and `timestamp` (of their last change) are null until configured;
-    `options` are the casino's further settings, or null.
+    `options` are the casino's further settings, or null; `running_experiments` are those that are scheduled or running,
+    with all that a request needs of them, or null: it reads no other table.
     `server`, `db_name` and `generation` (0: none yet) identify the casino's current database; `schema_version` is that
     database's. `identity` is in the database too, so that another casino's database is recognised.
     `request_rate` (requests a second) and `request_bytes`: null means the settings' limit, 0 no limit.
@@ -82,6 +83,7 @@ class Casino(models.Model):
     recommender_type = models.CharField(max_length=64, null=True, blank=True)
     recommendation_schema = OrderedJSONField(null=True, blank=True)
     options = OrderedJSONField(null=True, blank=True)
+    running_experiments = models.JSONField(null=True, editable=False)
     timestamp = models.DateTimeField(null=True, blank=True, editable=False)
     request_rate = models.PositiveIntegerField(null=True, blank=True)
     request_bytes = models.PositiveIntegerField(null=True, blank=True)
