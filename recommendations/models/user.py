@@ -23,8 +23,8 @@ class User(HasOwnId, CasinoModel):
 
     The settings define the valid currencies, genders and sports. A status other than ACTIVE ends at `status_until`, or
     never. `stake_limit` is the maximum stake of a coupon, `limit_left` the rest of the user's overall limit; both in
-    the user's currency, null for no limit. `currency_since` is the time of the currency's last change (set by a
-    trigger), null for never.
+    the user's currency, null for no limit. `currency_since` is the time of the currency's last change, and
+    `restricted_until` the end of the last status but ACTIVE that is over (both set by triggers), null for never.
 
     `is_withheld`: a message as of `is_withheld_as_of` could not be read, and no later one was; the user gets no bets.
 
@@ -50,6 +50,7 @@ class User(HasOwnId, CasinoModel):
     limit_left = AmountField(null=True, blank=True)
     is_withheld = models.BooleanField(default=False, db_default=False)
     currency_since = models.DateTimeField(null=True, blank=True, editable=False)
+    restricted_until = models.DateTimeField(null=True, blank=True, editable=False)
     status_as_of = models.DateTimeField(null=True, editable=False)
     is_withheld_as_of = models.DateTimeField(null=True, editable=False)
     birth_date_as_of = models.DateTimeField(null=True, editable=False)

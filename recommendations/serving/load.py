@@ -45,7 +45,7 @@ _USER = (
     "users.id", "users.currency", "users.country", "users.birth_year", "users.birth_date", "users.status",
     "users.status_until", "users.is_withheld", "users.currency_since", "users.stake_limit", "users.limit_left",
     "users.favorite_sport", "profile.id", _STORED_PAIRS, "profile.purchases_at_last_update", "profile.coupon_count",
-    MERGED_TALLIES, UNMERGED_COUPONS,
+    MERGED_TALLIES, UNMERGED_COUPONS, "users.restricted_until",
 )  # fmt: skip
 
 # One row: the casino's columns, and the user's, null for an unknown one.
@@ -117,6 +117,7 @@ class FoundUser:
     coupon_count: int | None
     packed_tallies: bytes | None
     pending_coupons: str | None
+    restricted_until: datetime | None
     own_id: OwnId = field(kw_only=True)
 
     def tallies(self) -> Tallies:
