@@ -86,7 +86,7 @@ def count_request(method: str, route: str, status: int, casino_id: int | None, s
 
 
 def count_served(casino_id: int, served: ServedRecommendation, **signal: object) -> None:
-    if served.events:
+    if served.events and served.shown is not False:
         SERVED.labels(str(casino_id), served.recommender, served.fallback).inc()
 
 

@@ -29,9 +29,11 @@ from .serving.batch_turns import USERS_OF_TURN, batch_turns
 from .serving.configuration import charged_configuration
 from .serving.configuration_patch import patch_options, patch_schema
 from .serving.engine import RecommendationRequest, build_recommendation, build_recommendations
+from .serving.experiments.groups import group_by_variant
+from .serving.experiments.running import RunningExperiment
 from .serving.explanation import explanation_of
 from .serving.id_types import check_id_types
-from .serving.load import build_user_context, find
+from .serving.load import Found, build_user_context, find
 from .serving.metering import note_prices
 from .serving.options import options_as_json, parse_options
 from .serving.output_schema import DEFAULT_SCHEMA, FieldMapping, apply_schema, parse_schema, schema_as_json
@@ -39,6 +41,7 @@ from .serving.recommendation import (
     Recommendation,
     ServedEvent,
     ServedRecommendation,
+    UsersVariant,
     recommendation_served,
 )
 from .serving.request_filters import NO_FILTERS, RequestFilters
@@ -150,12 +153,13 @@ def recommend_mapped(
     now: datetime,
     filters: RequestFilters = NO_FILTERS,
     selections: tuple[SlipSelection, ...] = (),
+    variant: str = "",
 ) -> dict[OwnId, dict[str, Any] | IdNotOfType]:
     """Recommendations in the casino's own fields and types for up to `BATCH_LIMIT` users: by the id of each known user,
     in the given order; the error in place of those with an id that has no such type. With `selections`, recommendations
-    of additions to a slip that has these. The request counts as several where the response is large. Sends
-    `recommendation_served` for each answer, also for those without events. Raises CasinoNotConfigured,
-    InvalidParameter."""
+    of additions to a slip that has these. A test asks for a `variant` of an experiment. The request counts as several
+    where the response is large. Sends `recommendation_served` for each answer, also for those without events. Raises
+    CasinoNotConfigured, InvalidParameter."""
     if len(user_ids) != 1:
         check_user_count(len(user_ids))
     configured = charged_configuration(casino, filters, users=len(user_ids))
@@ -169,14 +173,21 @@ def recommend_mapped(
         selections=selections,
     )
     began = perf_counter()
-    recommendations = recommend(request, user_ids)
+    if configured.experiments or variant:
+        recommendations = _recommend_by_variant(request, user_ids, configured.experiments, variant)
+    else:
+        recommendations = recommend(request, user_ids)
     took_ms = round((perf_counter() - began) * 1_000 / max(len(recommendations), 1), 3)
     with closing(batch_turns.each(recommendations)) as each_recommendation:
         answers = {
             each.own_id: _mapped(configured.schema, each, explain=filters.explain) for each in each_recommendation
         }
     for each in recommendations:
-        if isinstance(answers[each.own_id], dict):
+        if not isinstance(answers[each.own_id], dict):
+            continue
+        if each.users_variant is not None:
+            _send_of_experiment(each, each.users_variant, took_ms, filters.placement)
+        else:
             send_served(each, asked_for=request.recommender.name, took_ms=took_ms, placement=filters.placement)
     return answers
 
@@ -197,9 +208,37 @@ def check_user_count(count: int) -> None:
         raise InvalidParameter(f"user_ids must list 1 to {BATCH_LIMIT} users, not {count}")
 
 
-def recommend(request: RecommendationRequest, user_ids: Sequence[OwnId]) -> list[Recommendation]:
-    """The recommendations of the current casino's users that are known, in the given order, each once."""
+def _recommend_by_variant(
+    request: RecommendationRequest, user_ids: Sequence[OwnId], experiments: Sequence[RunningExperiment], forced: str
+) -> list[Recommendation]:
+    """The same as `recommend`, where experiments run: each user's slip is that of the user's variant."""
     found = find(user_ids, request.now, request.hour)
+    answers: dict[OwnId, Recommendation] = {}
+    for group in group_by_variant(found.users.values(), request, experiments, forced):
+        slips = recommend(group.request, group.user_ids, found)
+        compared = [recommend(each, group.user_ids, found) for each in group.compared]
+        for slip, *others in zip(slips, *compared, strict=True):
+            answers[slip.own_id] = group.answer(slip, others)
+    return [answers[user_id] for user_id in dict.fromkeys(user_ids) if user_id in answers]
+
+
+def _send_of_experiment(answer: Recommendation, mine: UsersVariant, took_ms: float, placement: str) -> None:
+    """Send the slips of an experiment: the one that is shown, and those that are not. Nothing of an answer that a test
+    asked for: it is a preview."""
+    if mine.is_forced:
+        return
+    for slip in (*((answer,) if mine.is_shown else ()), *answer.unsent):
+        if slip.users_variant is not None:
+            send_served(slip, asked_for=slip.users_variant.asked_for, took_ms=took_ms, placement=placement)
+
+
+def recommend(
+    request: RecommendationRequest, user_ids: Sequence[OwnId], found: Found | None = None
+) -> list[Recommendation]:
+    """The recommendations of the current casino's users that are known, in the given order, each once. `found` are
+    these users and others, if they are loaded already."""
+    if found is None:
+        found = find(user_ids, request.now, request.hour)
     users = [found.users[user_id] for user_id in dict.fromkeys(user_ids) if user_id in found.users]
 
     context = found.casino_context
@@ -253,7 +292,7 @@ def _refused(recommendation: Recommendation, asked_for: str) -> ServedRecommenda
 def _served(
     recommendation: Recommendation, asked_for: str, took_ms: float | None, placement: str
 ) -> ServedRecommendation:
-    step = recommendation.fallback_step
+    step, mine = recommendation.fallback_step, recommendation.users_variant
     return ServedRecommendation(
         recommendation_id=recommendation.recommendation_id,
         user_id=recommendation.user_id,
@@ -277,6 +316,10 @@ def _served(
         ),
         took_ms=took_ms,
         placement=placement or UNSET,
+        experiment=UNSET if mine is None else mine.experiment,
+        variant=UNSET if mine is None else mine.variant,
+        propensity=UNSET if mine is None else mine.propensity,
+        shown=UNSET if mine is None or mine.is_shown else False,
     )
 
 

@@ -16,6 +16,7 @@ from tenants.access.limits import charge
 from tenants.models import Casino
 from tenants.process_state import register
 
+from .experiments.running import RunningExperiment, load_running
 from .options import Options, load_options
 from .output_schema import FieldMapping, load_schema, needs_reasons
 from .request_filters import RequestFilters, require_offered
@@ -23,16 +24,20 @@ from .response_size import ResponseSize, response_size
 
 CAPACITY = 1_024
 
-_Stored = tuple[Any, ...]  # recommender, schema and options, as the catalogue stores them
+_Stored = tuple[Any, ...]  # recommender, schema, options and experiments, as the catalogue stores them
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
+    """`most_events`: those of a slip, of the variant that has most."""
+
     recommender: Recommender
     schema: tuple[FieldMapping, ...]
     options: Options
     needs_reasons: bool
     size: ResponseSize
+    experiments: tuple[RunningExperiment, ...]
+    most_events: int
 
 
 class ConfigurationCache:
@@ -45,7 +50,9 @@ class ConfigurationCache:
 
     def get(self, casino: Casino) -> Configuration:
         """Raises InvalidConfiguration for a recommender of another release."""
-        stored = (casino.recommender_type, casino.recommendation_schema, casino.options)
+        stored = (
+            casino.recommender_type, casino.recommendation_schema, casino.options, casino.running_experiments
+        )  # fmt: skip
         with self._lock:
             entry = self._entries.get(casino.pk)
         # a cached row of the catalogue has the same objects at each request
@@ -74,7 +81,7 @@ def charged_configuration(casino: Casino, filters: RequestFilters, users: int = 
     configured = configurations.get(casino)
     if filters.sports:
         require_offered(filters.sports, configured.options.catalogue)
-    events = configured.options.event_limit if filters.limit is None else filters.limit
+    events = configured.most_events if filters.limit is None else filters.limit
     offer = offers.known().offer
     has_markets = offer is not None and offer.offered_by is not None
     requests = configured.size.count_requests(users, events, explain=filters.explain, has_markets=has_markets)
@@ -84,13 +91,20 @@ def charged_configuration(casino: Casino, filters: RequestFilters, users: int = 
 
 
 def _parse(
-    recommender_type: str | None, recommendation_schema: dict[str, Any], options: dict[str, Any]
+    recommender_type: str | None,
+    recommendation_schema: dict[str, Any],
+    options: dict[str, Any] | None,
+    running_experiments: list[Any] | None,
 ) -> Configuration:
-    schema = load_schema(recommendation_schema)
+    schema, own_options = load_schema(recommendation_schema), load_options(options)
+    experiments = load_running(running_experiments, recommender_type, options)
+    of_variants = [variant.options.event_limit for each in experiments for variant in each.variants]
     return Configuration(
         recommender=get_recommender(recommender_type),
         schema=schema,
-        options=load_options(options),
+        options=own_options,
         needs_reasons=needs_reasons(schema),
         size=response_size(schema),
+        experiments=experiments,
+        most_events=max([own_options.event_limit, *of_variants]),
     )

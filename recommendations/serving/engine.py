@@ -36,7 +36,7 @@ from .slip import Rules
 from .slip_completion import SlipSelection, with_selections
 from .start_times import with_unknown_start_times
 
-_EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
+EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
 _COUPONS_OF_HALF_CONFIDENCE = 10
 
 
@@ -160,7 +160,7 @@ def _build(
         stake=round_down(stake, currency, request.options),
         currency=currency,
         timestamp=request.now,
-        expires_at=slip.expires_at or request.now + _EMPTY_SLIP_EXPIRES,
+        expires_at=slip.expires_at or request.now + EMPTY_SLIP_EXPIRES,
         recommender=request.chain[step].name,
         fallback_step=step,
         model_version=casino_context.models.version,

@@ -87,9 +87,13 @@ SOURCES: Conversions = {
     "potential_return": _AMOUNT,
     "currency": _TEXT,
     "expires_at": _INSTANT,
+    "experiment": _TEXT,
+    "variant": _TEXT,
 }
 ALIASES = {"id": "user_id"}
-_OF_USER = frozenset({"user_id", "stake", "currency", "potential_return", "confidence", "refusal"})
+_OF_USER = frozenset(
+    {"user_id", "stake", "currency", "potential_return", "confidence", "refusal", "experiment", "variant"}
+)
 
 # The same for each event in the list.
 EVENT_SOURCES: Conversions = {

@@ -57,13 +57,28 @@ class PassedOver:
 
 
 @dataclass(frozen=True, slots=True)
+class UsersVariant:
+    """The variant of an experiment that a user got, with its probability. `asked_for` is the recommender that was
+    configured for the slip; `is_shown` is false of a slip that the user does not see; `is_forced`: a test asked for the
+    variant, so that the answer does not count."""
+
+    experiment: str
+    variant: str
+    propensity: float
+    asked_for: str
+    is_shown: bool = True
+    is_forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """A bet slip for one user: a stake in the user's currency, and the events to bet on, best first.
 
     `recommender` is the one that scored, `fallback_step` the number of recommenders before it that lacked data, and
     `model_version` that of the fitted models, or empty. `refusal` is a guard rail's code if bets may not be shown: then
     there are no events, and the stake is 0. `confidence`, from 0 to 1, grows with the user's coupons. `own_id` is
-    the user's id as the casino has it: `user_id`, or the text that this stands for.
+    the user's id as the casino has it: `user_id`, or the text that this stands for. `users_variant` is that of a user
+    who takes part in an experiment; `unsent` are slips that were computed for the experiment and are not shown.
     """
 
     recommendation_id: UUID
@@ -82,6 +97,16 @@ class Recommendation:
     total_odds: Decimal
     potential_return: Decimal
     passed_over: tuple[PassedOver, ...] = ()
+    users_variant: UsersVariant | None = None
+    unsent: tuple["Recommendation", ...] = ()
+
+    @property
+    def experiment(self) -> str:
+        return "" if self.users_variant is None else self.users_variant.experiment
+
+    @property
+    def variant(self) -> str:
+        return "" if self.users_variant is None else self.users_variant.variant
 
     @property
     def count(self) -> int:

@@ -26,7 +26,7 @@ class RequestFilters:
     """`limit`: the number of events, None for the casino's `event_limit`; `excluded`: ids of events; `sports`: the only
     allowed ones, all if empty; `explain`: include scores and reasons. `min_odd` and `max_odd` narrow those of the
     options; with `markets`, only prices of these are allowed. `placement`: where the slip will be shown, empty if it
-    was not told; it changes nothing of the slip."""
+    was not told; only an experiment for it changes the slip."""
 
     limit: int | None = None
     excluded: frozenset[OwnId] = frozenset()

@@ -1,0 +1,21 @@
+"""Which users never take part in an experiment: those who show any sign of harm by gambling.
+
+An average over all users would not show what an experiment does to these few, so no guard of an experiment could
+protect them (ADR 35).
+"""
+
+from datetime import datetime, timedelta
+
+from recommendations.models import UserStatus
+from recommendations.serving.load import FoundUser
+
+CALM = timedelta(days=90)
+
+
+def may_enrol(user: FoundUser, now: datetime) -> bool:
+    """Whether the user has no limit, is not withheld, and had no status but ACTIVE in the last 90 days."""
+    if user.status != UserStatus.ACTIVE or user.is_withheld:
+        return False
+    if user.stake_limit is not None or user.limit_left is not None:
+        return False
+    return user.restricted_until is None or user.restricted_until + CALM <= now

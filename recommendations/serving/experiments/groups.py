@@ -1,0 +1,123 @@
+"""The users of a request by the variant that each gets."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from recommendations.errors import InvalidParameter
+from recommendations.serving.engine import EMPTY_SLIP_EXPIRES, RecommendationRequest
+from recommendations.serving.guard_rails import refuse
+from recommendations.serving.load import FoundUser
+from recommendations.serving.recommendation import Recommendation, UsersVariant
+from recommendations.validation.own_ids import OwnId
+
+from .assignment import LAYER, is_in, place_of, variant_at
+from .enrolment import may_enrol
+from .running import RunningExperiment, Variant
+
+_Choice = tuple[RunningExperiment, Variant]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Users who get the same variant, or none. `request` computes their slips, `compared` those of the other variants,
+    which are recorded and not shown."""
+
+    user_ids: Sequence[OwnId]
+    request: RecommendationRequest
+    choice: _Choice | None = None
+    is_forced: bool = False
+    compared: tuple[RecommendationRequest, ...] = ()
+
+    def answer(self, slip: Recommendation, compared: Sequence[Recommendation]) -> Recommendation:
+        """The answer to the user of a slip and of those of the other variants."""
+        if self.choice is None:
+            return slip
+        is_shown = not self.choice[1].is_withheld
+        unsent = [self._marked(each, by, is_shown=False) for each, by in zip(compared, self.compared, strict=True)]
+        answer = self._marked(slip, self.request, is_shown=is_shown)
+        return replace(answer, unsent=tuple(unsent)) if is_shown else _withheld(answer)
+
+    def _marked(self, slip: Recommendation, by: RecommendationRequest, *, is_shown: bool) -> Recommendation:
+        """With the user's variant, whichever variant computed the slip."""
+        if self.choice is None:
+            return slip
+        experiment, variant = self.choice
+        asked_for = by.recommender.name
+        mark = UsersVariant(experiment.name, variant.name, variant.propensity, asked_for, is_shown, self.is_forced)
+        return replace(slip, users_variant=mark)
+
+
+def group_by_variant(
+    users: Iterable[FoundUser],
+    request: RecommendationRequest,
+    experiments: Sequence[RunningExperiment],
+    forced: str = "",
+) -> list[Group]:
+    """The users in groups of the same variant. `request` is that of users who take part in no experiment. `forced` is
+    the variant that a test asks for, of an experiment that is scheduled or running. Raises InvalidParameter."""
+    forced_choice = _find_variant(experiments, forced) if forced else None
+    running = [each for each in experiments if each.is_running(request.now, request.filters.placement)]
+    ids: dict[_Choice | None, list[OwnId]] = {}
+    for user in users:
+        ids.setdefault(_choose(user, request, running, forced_choice), []).append(user.own_id)
+    return [_group(of_choice, request, choice, is_forced=bool(forced)) for choice, of_choice in ids.items()]
+
+
+def _choose(
+    user: FoundUser, request: RecommendationRequest, running: Iterable[RunningExperiment], forced: _Choice | None
+) -> _Choice | None:
+    """The user's variant; None where the user takes part in no experiment, or may not."""
+    choice = forced or _assign(user.own_id, request.casino_id, running)
+    if choice is None or not may_enrol(user, request.now) or refuse(user, request.options, request.now) is not None:
+        return None
+    return choice
+
+
+def _assign(user_id: OwnId, casino_id: int, running: Iterable[RunningExperiment]) -> _Choice | None:
+    place = place_of(LAYER, casino_id, user_id)
+    for experiment in running:
+        if is_in(place, experiment.ranges):
+            number = variant_at(place_of(experiment.salt, casino_id, user_id), experiment.shares)
+            return experiment, experiment.variants[number]
+    return None
+
+
+def _group(
+    user_ids: Sequence[OwnId], request: RecommendationRequest, choice: _Choice | None, *, is_forced: bool
+) -> Group:
+    if choice is None:
+        return Group(user_ids, request)
+    experiment, variant = choice
+    others = experiment.variants if experiment.compares_slips and not is_forced else ()
+    compared = [_with(request, each) for each in others if not each.answers_like(variant)]
+    return Group(user_ids, _with(request, variant), choice, is_forced, tuple(compared))
+
+
+def _with(request: RecommendationRequest, variant: Variant) -> RecommendationRequest:
+    return replace(request, recommender=variant.recommender, options=variant.options)
+
+
+def _find_variant(experiments: Iterable[RunningExperiment], name: str) -> _Choice:
+    """Raises InvalidParameter unless exactly one variant has this name, alone or behind that of its experiment."""
+    every = [(experiment, variant) for experiment in experiments for variant in experiment.variants]
+    full = {f"{experiment.name}/{variant.name}": (experiment, variant) for experiment, variant in every}
+    found = [full[name]] if name in full else [each for each in every if each[1].name == name]
+    if len(found) != 1:
+        known = ", ".join(full) or "none: no experiment is scheduled or running"
+        raise InvalidParameter(f"variant must name one of these, alone if no two have its name: {known}")
+    return found[0]
+
+
+def _withheld(answer: Recommendation) -> Recommendation:
+    """An answer without events. Its slip is recorded in place of it."""
+    nothing = answer.stake * 0  # in the decimals of its currency
+    return replace(
+        answer,
+        stake=nothing,
+        potential_return=nothing,
+        total_odds=answer.total_odds * 0,
+        expires_at=answer.timestamp + EMPTY_SLIP_EXPIRES,
+        recommended_events=(),
+        passed_over=(),
+        unsent=(answer,),
+    )

@@ -1,0 +1,166 @@
+"""The scheduled and running experiments of a casino: as the catalogue stores them for requests, and parsed."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from recommendations.errors import InvalidConfiguration
+from recommendations.recommenders.base import Recommender
+from recommendations.recommenders.registry import get_recommender
+from recommendations.serving.options import Options, load_options
+
+from .assignment import PARTS
+
+logger = logging.getLogger(__name__)
+
+# What a variant may change. Never stakes, ages, blocked events, or what closes a price: ADR 35.
+VARIANT_OPTIONS = (
+    "event_limit", "min_odd", "max_odd", "max_per_league", "max_per_sport", "fallbacks", "pinned", "live_events",
+    "begin_margin_seconds",
+)  # fmt: skip
+
+
+class Kind(StrEnum):
+    AB = "ab"
+    HOLDOUT = "holdout"
+
+
+class Metric(StrEnum):
+    """By which variants are compared."""
+
+    INFLUENCE = "influence"
+    BET_DAYS = "bet_days"
+    TURNOVER = "turnover"
+    ATTRIBUTED_DAYS = "attributed_days"
+
+
+class StoredVariant(msgspec.Struct, frozen=True, omit_defaults=True):
+    name: str
+    share: int
+    recommender_type: str | None = None
+    options: dict[str, Any] = {}
+
+
+class StoredExperiment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An element of `casinos.running_experiments`. Shares and ranges are in ten thousandths."""
+
+    name: str
+    kind: str
+    salt: str
+    ranges: tuple[tuple[int, int], ...]
+    variants: tuple[StoredVariant, ...]
+    starts_at: datetime
+    stops_at: datetime | None = None
+    placement: str | None = None
+    metric: str = Metric.INFLUENCE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Variant:
+    """What users of a variant get. `is_withheld`: its slips are computed and not shown."""
+
+    name: str
+    share: int
+    recommender: Recommender
+    options: Options
+    is_withheld: bool
+
+    @property
+    def propensity(self) -> float:
+        """The probability of this variant for a user who takes part."""
+        return self.share / PARTS
+
+    def answers_like(self, other: "Variant") -> bool:
+        return self.recommender is other.recommender and self.options == other.options
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunningExperiment:
+    """An experiment with its casino's configuration. `placement` is that of its requests, None for all; with
+    `compares_slips`, the slips of the other variants are computed too."""
+
+    name: str
+    salt: str
+    ranges: tuple[tuple[int, int], ...]
+    variants: tuple[Variant, ...]
+    shares: tuple[int, ...]
+    starts_at: datetime
+    stops_at: datetime | None
+    placement: str | None
+    compares_slips: bool
+
+    def is_running(self, now: datetime, placement: str) -> bool:
+        """Whether it is for requests of this placement at `now`."""
+        if now < self.starts_at or (self.stops_at is not None and self.stops_at <= now):
+            return False
+        return self.placement is None or self.placement == placement
+
+
+def options_of_variant(casino: Mapping[str, Any] | None, variant: Mapping[str, Any]) -> Options:
+    """The casino's stored options with those of a variant in place of its own. Raises ValueError for one that a variant
+    may not change, and msgspec.ValidationError where the two do not fit together."""
+    if forbidden := sorted(set(variant) - set(VARIANT_OPTIONS)):
+        raise ValueError(f"a variant may not change {', '.join(forbidden)}; it may {', '.join(VARIANT_OPTIONS)}")
+    return load_options({**(casino or {}), **variant})
+
+
+def store_running(experiments: Iterable[StoredExperiment]) -> list[Any] | None:
+    """As the catalogue stores them; None without any."""
+    stored: list[Any] = msgspec.to_builtins(list(experiments))
+    return stored or None
+
+
+def load_running(
+    stored: list[Any] | None, recommender_type: str | None, options: Mapping[str, Any] | None
+) -> tuple[RunningExperiment, ...]:
+    """The stored experiments, with the casino's recommender and options where a variant has none.
+
+    An experiment that does not fit the casino's present options, or is of another release, is left out: its users get
+    the casino's own configuration.
+    """
+    experiments = []
+    for each in stored or ():
+        try:
+            experiment = msgspec.convert(each, StoredExperiment)
+            experiments.append(_load(experiment, recommender_type, options))
+        except (msgspec.ValidationError, InvalidConfiguration, ValueError) as error:
+            logger.warning("The experiment %s is not served: %s", _name_of(each), error)
+    return tuple(experiments)
+
+
+def _load(
+    stored: StoredExperiment, recommender_type: str | None, options: Mapping[str, Any] | None
+) -> RunningExperiment:
+    kind = Kind(stored.kind)
+    shares = tuple(each.share for each in stored.variants)
+    if sum(shares) != PARTS:
+        raise ValueError(f"the shares of its variants sum to {sum(shares)}, not to {PARTS}")
+    return RunningExperiment(
+        name=stored.name,
+        salt=stored.salt,
+        ranges=stored.ranges,
+        variants=tuple(
+            Variant(
+                name=each.name,
+                share=each.share,
+                recommender=get_recommender(each.recommender_type or recommender_type),
+                options=options_of_variant(options, each.options),
+                is_withheld=kind is Kind.HOLDOUT and number == 0,
+            )
+            for number, each in enumerate(stored.variants)
+        ),
+        shares=shares,
+        starts_at=stored.starts_at,
+        stops_at=stored.stops_at,
+        placement=stored.placement,
+        compares_slips=kind is Kind.AB and stored.metric == Metric.INFLUENCE,
+    )
+
+
+def _name_of(stored: object) -> object:
+    return stored.get("name") if isinstance(stored, dict) else stored

@@ -1,0 +1,19 @@
+"""Definitions of experiments for tests."""
+
+from typing import Any
+
+
+def variant(name: str, share: float = 0.5, **more: Any) -> dict[str, Any]:
+    return {"name": name, "share": share, **more}
+
+
+def ab(name: str = "trees", **changes: Any) -> dict[str, Any]:
+    """Half of the users get `static`, the others `soonest`; only the shown slips are computed."""
+    variants = [variant("control", recommender_type="static"), variant("soon", recommender_type="soonest")]
+    return {"name": name, "kind": "ab", "variants": variants, "metric": "bet_days", **changes}
+
+
+def holdout(name: str = "nothing", share: float = 0.5, **changes: Any) -> dict[str, Any]:
+    """This share of the users is shown nothing."""
+    variants = [variant("withheld", share), variant("shown", 1 - share)]
+    return {"name": name, "kind": "holdout", "variants": variants, **changes}
