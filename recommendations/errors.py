@@ -17,6 +17,18 @@ class InvalidConfiguration(RecommendationError):
     """An invalid recommender, recommendation schema or option."""
 
 
+class InvalidExperiment(RecommendationError):
+    """An invalid definition of an experiment."""
+
+
+class ExperimentNotFound(RecommendationError):
+    """The casino has no experiment of this name."""
+
+
+class ExperimentConflict(RecommendationError):
+    """The state of an experiment, or of the casino's others, does not allow this."""
+
+
 class CasinoNotConfigured(RecommendationError):
     """A recommendation was requested before the casino was configured."""
 

@@ -18,6 +18,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "casino_id_invalid": ErrorCode(400, "Casino-ID header must be an integer"),
     "casino_not_configured": ErrorCode(400, "Casino is not configured. Please set up the casino first."),
     "invalid_configuration": ErrorCode(400, "Both recommender_type and recommendation_schema are required"),
+    "invalid_experiment": ErrorCode(400, "experiment: variants: the shares sum to 0.9, not to 1"),
     "invalid_parameter": ErrorCode(400, "limit must be a whole number from 1 to 20"),
     "invalid": ErrorCode(400, "user_ids: This field is required.", {"user_ids": ["This field is required."]}),
     "parse_error": ErrorCode(400, "JSON parse error - Expecting value: line 1 column 1 (char 0)"),
@@ -36,12 +37,14 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "casino_not_found": ErrorCode(404, "Casino not found"),
     "user_not_found": ErrorCode(404, "User not found"),
     "event_not_found": ErrorCode(404, "Event not found among those that are open"),
+    "experiment_not_found": ErrorCode(404, "Lucky Star (casino 1) has no experiment named trees"),
     "test_endpoints_off": ErrorCode(404, "Test endpoints are switched off; RECSYS_TEST_ENDPOINTS=1 switches them on"),
     "not_found": ErrorCode(404, "Not found: /nothing"),
     "method_not_allowed": ErrorCode(405, 'Method "PUT" not allowed.'),
     "not_acceptable": ErrorCode(406, "Could not satisfy the request Accept header."),
     "request_timeout": ErrorCode(408, "The request's body did not arrive in time; send it at once"),
     "no_open_events": ErrorCode(409, "There are no events that can be bet on now"),
+    "experiment_conflict": ErrorCode(409, "trees (casino 1) was started before: its state is running"),
     "idempotency_key_in_use": ErrorCode(
         409, "A request with this Idempotency-Key is being stored: repeat it after Retry-After seconds"
     ),

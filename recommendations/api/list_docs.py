@@ -26,7 +26,7 @@ _VIEWED: Schema = {"type": "array", "maxItems": MAX_VIEWED, "items": SELECTION}
 SLIP: Schema = {
     "type": "object",
     "required": ["selections"],
-    "properties": {"selections": _SELECTIONS, **openapi.FILTERS_IN_BODY},
+    "properties": {"selections": _SELECTIONS, **openapi.FILTERS_IN_BODY, "variant": openapi.VARIANT_IN_BODY},
     "additionalProperties": False,
 }
 SESSION: Schema = {

@@ -16,7 +16,15 @@ from tenants.models import Scope
 
 from . import list_docs as docs
 from .selections import SessionSerializer, SlipSerializer
-from .views import CasinoAPIView, RecommendView, parse_parameters, parse_user_id, read_body
+from .views import (
+    VARIANT,
+    CasinoAPIView,
+    RecommendView,
+    parse_parameters,
+    parse_user_id,
+    parse_variant,
+    read_body,
+)
 
 
 class NextView(RecommendView):
@@ -32,7 +40,7 @@ class NextView(RecommendView):
 
     @docs.of_slip
     def post(self, request: Request, user_id: str) -> Response:
-        body = read_body(request, ("selections", *FILTERS))
+        body = read_body(request, ("selections", *FILTERS, VARIANT))
         serializer = self.get_serializer(data=body)
         serializer.is_valid(raise_exception=True)
         wanted = parse_user_id(user_id)
@@ -42,6 +50,7 @@ class NextView(RecommendView):
             now=timezone.now(),
             filters=parse_filters(body),
             selections=tuple(serializer.validated_data["selections"]),
+            variant=parse_variant(request, body),
         )
         if wanted not in recommendations:
             raise UserNotFound("User not found")

@@ -105,10 +105,15 @@ FILTERS_IN_BODY: Schema = {
     "explain": {"type": "boolean"},
     "placement": {"type": "string", "pattern": PLACEMENT_PATTERN},
 }
+VARIANT_IN_BODY: Schema = {
+    "type": "string",
+    "minLength": 1,
+    "description": "For tests, with the scope `test`: the slip of this variant of an experiment.",
+}
 MANY: Schema = {
     "type": "object",
     "required": ["user_ids"],
-    "properties": {"user_ids": USER_IDS, **FILTERS_IN_BODY},
+    "properties": {"user_ids": USER_IDS, **FILTERS_IN_BODY, "variant": VARIANT_IN_BODY},
     "additionalProperties": False,
 }
 RECOMMENDATIONS: Schema = {
@@ -226,6 +231,9 @@ FILTERS = [
         description="Where the slip will be shown, for reports; it changes nothing of the slip.",
     ),
 ]
+VARIANT = OpenApiParameter(
+    "variant", str, description="For tests, with the scope `test`: the slip of this variant of an experiment."
+)
 
 
 class ErrorSerializer(serializers.Serializer[Any]):

@@ -17,10 +17,12 @@ from rest_framework.serializers import Serializer
 from rest_framework.settings import api_settings
 
 from recommendations import services
-from recommendations.errors import IdNotOfType, UserNotFound
+from recommendations.errors import IdNotOfType, InvalidParameter, UserNotFound
 from recommendations.serving.request_filters import FILTERS, NO_FILTERS, RequestFilters, parse_filters
 from recommendations.validation.own_ids import OwnId, parse_own_id
+from tenants.access.api_keys import KnownKey
 from tenants.access.limits import admit
+from tenants.http.authentication import ScopeMissing
 from tenants.http.error_responses import error_body
 from tenants.http.request_state import request_state
 from tenants.models import Casino, Scope
@@ -30,6 +32,8 @@ from .error_statuses import KINDS
 from .names import check_fields, check_parameters
 from .renderers import PiecewiseJSONRenderer
 from .serializers import UsersSerializer
+
+VARIANT = "variant"
 
 
 class CasinoAPIView(GenericAPIView[Any]):
@@ -59,14 +63,17 @@ class RecommendView(CasinoAPIView):
         docs.RECOMMENDATION,
         codes=["casino_not_configured", "invalid_parameter", "user_not_found", "id_not_of_type"],
         operation_id="recommend",
-        parameters=[docs.USER_ID, *docs.FILTERS],
+        parameters=[docs.USER_ID, *docs.FILTERS, docs.VARIANT],
         examples=[docs.example(docs.EXAMPLE_RECOMMENDATION)],
     )
     def get(self, request: Request, user_id: str) -> Response:
-        filters = parse_parameters(request.query_params) if request.query_params else NO_FILTERS
+        filters, variant = NO_FILTERS, ""
+        if request.query_params:
+            filters = parse_parameters(request.query_params, VARIANT)
+            variant = parse_variant(request, request.query_params)
         wanted = parse_user_id(user_id)
         recommendations = services.recommend_mapped(
-            casino=self.casino, user_ids=[wanted], now=timezone.now(), filters=filters
+            casino=self.casino, user_ids=[wanted], now=timezone.now(), filters=filters, variant=variant
         )
         if wanted not in recommendations:
             raise UserNotFound("User not found")
@@ -91,7 +98,7 @@ class RecommendManyView(CasinoAPIView):
         **docs.with_body(docs.MANY),
     )
     def post(self, request: Request) -> Response:
-        body = read_body(request, ("user_ids", *FILTERS))
+        body = read_body(request, ("user_ids", *FILTERS, VARIANT))
         serializer = self.get_serializer(data=body)
         serializer.is_valid(raise_exception=True)
         user_ids = serializer.validated_data["user_ids"]
@@ -100,6 +107,7 @@ class RecommendManyView(CasinoAPIView):
             user_ids=user_ids,
             now=timezone.now(),
             filters=parse_filters({name: value for name, value in body.items() if name != "user_ids"}),
+            variant=parse_variant(request, body),
         )
         return Response(_by_user(user_ids, recommendations))
 
@@ -161,10 +169,23 @@ def _by_user(
     }
 
 
-def parse_parameters(parameters: QueryDict) -> RequestFilters:
-    """Raises InvalidParameter."""
-    check_parameters(parameters, (*FILTERS, api_settings.URL_FORMAT_OVERRIDE))
+def parse_parameters(parameters: QueryDict, *others: str) -> RequestFilters:
+    """`others` are the names of parameters besides the filters. Raises InvalidParameter."""
+    check_parameters(parameters, (*FILTERS, *others, api_settings.URL_FORMAT_OVERRIDE))
     return parse_filters(parameters.dict())
+
+
+def parse_variant(request: Request, given: Mapping[str, Any]) -> str:
+    """The variant of an experiment that a test asks for, or empty. Raises ScopeMissing for an API key without the scope
+    `test`, and InvalidParameter for another value than text."""
+    variant = given.get(VARIANT)
+    if variant is None:
+        return ""
+    if isinstance(request.auth, KnownKey) and Scope.TEST not in request.auth.scopes:
+        raise ScopeMissing(f"This API key does not have the scope {Scope.TEST}, which {VARIANT} needs")
+    if not isinstance(variant, str) or not variant:
+        raise InvalidParameter(f"{VARIANT} must be the name of a variant")
+    return variant
 
 
 def read_body(request: Request, known: Collection[str]) -> dict[str, Any]:

@@ -1,1 +1,8 @@
-"""Experiments: users are assigned to variants at random, and the variants compared."""
+"""Experiments: users are assigned to variants at random, and the variants compared.
+
+- `definition`: an experiment as it is posted, with its JSON Schema
+- `ranges`: the part of a casino's users that takes part in each
+- `lifecycle`: creating, starting, growing and stopping them
+- `description`: one for people and programs
+- `statistics/`: how variants are compared
+"""

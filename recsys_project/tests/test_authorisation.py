@@ -12,7 +12,10 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
+from recommendations.experiments.lifecycle import create_experiment
+from recommendations.tests.experiments.definitions import ab
 from recommendations.tests.factories import UserFactory
 from tenants.access.api_keys import revoke_key
 from tenants.http.request_state import request_state
@@ -37,6 +40,12 @@ class Endpoint:
 API = {
     "config": Endpoint(("get", "post", "patch"), Scope.CONFIGURE),
     "config/options.schema.json": Endpoint(("get",), None, is_casinos=False),
+    "experiments": Endpoint(("get", "post"), Scope.CONFIGURE),
+    "experiments/definition.schema.json": Endpoint(("get",), None, is_casinos=False),
+    "experiments/<slug:name>": Endpoint(("get",), Scope.CONFIGURE),
+    "experiments/<slug:name>/start": Endpoint(("post",), Scope.CONFIGURE),
+    "experiments/<slug:name>/stop": Endpoint(("post",), Scope.CONFIGURE),
+    "experiments/<slug:name>/grow": Endpoint(("post",), Scope.CONFIGURE),
     "recommend": Endpoint(("post",), Scope.RECOMMEND),
     "recommend/<path:user_id>": Endpoint(("get",), Scope.RECOMMEND),
     "recommend/session": Endpoint(("get", "post"), Scope.RECOMMEND),
@@ -95,6 +104,7 @@ ADMIN_OF_CATALOGUE = {
         "migrationrun",
         "casinomigration",
         "privacyrecord",
+        "experiment",
         "unassigneddeadletter",
     ),
     "auth": ("user", "group"),
@@ -139,6 +149,7 @@ def closed_installation(settings, casino_a, casino_b):
     settings.RECSYS_OPEN_API, settings.RECSYS_TEST_ENDPOINTS = False, True
     with use_casino(casino_a.current):
         UserFactory.create(id=EXISTING, surname="Secretive")
+    create_experiment(casino=casino_a, definition=ab(str(EXISTING)), by="tests", now=timezone.now())
 
 
 @pytest.fixture

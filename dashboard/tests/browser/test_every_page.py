@@ -33,7 +33,9 @@ OBJECT = re.compile(r"admin/(\w+)/(\w+)/<(?:path:object_id|id)>/")
 # No pages: they answer with JSON, a part of a page or a redirect, allow no GET, or change something.
 NO_PAGES = {
     "admin/autocomplete/", "admin/jsi18n/", "admin/logout/", "admin/search/", "admin/(?P<url>.*)", "casinos/chosen/",
-    "config/options.schema.json", "api/schema/", "recommend", "recommend/session", "recommend/<path:user_id>/next",
+    "config/options.schema.json", "experiments/definition.schema.json", "experiments", "experiments/<slug:name>",
+    "experiments/<slug:name>/start", "experiments/<slug:name>/stop", "experiments/<slug:name>/grow",
+    "api/schema/", "recommend", "recommend/session", "recommend/<path:user_id>/next",
     "events/<path:event_id>/similar", "users/<path:user_id>",
     "users/<path:user_id>/export", "odds", "events",
     "events/<path:event_id>", "users", "coupons", "coupons/<path:coupon_id>", "api/schemas/<str:topic>.json",
@@ -44,7 +46,7 @@ NO_PAGES = {
 # Rows that nobody adds or deletes in the admin.
 READ_ONLY = re.compile(
     r"admin/(recommendations/\w+|ingestion/(messagecount|partitionoffset|upload|deadletter)"
-    r"|tenants/(migrationrun|casinomigration|privacyrecord|unassigneddeadletter))/(.+/delete/|add/)"
+    r"|tenants/(migrationrun|casinomigration|privacyrecord|experiment|unassigneddeadletter))/(.+/delete/|add/)"
     r"|admin/tenants/(apikey|casino|databaseserver)/.+/delete/"
 )
 # Links and buttons that a click does not reach, each scrolled into view first.

@@ -37,7 +37,7 @@ def test_the_examples_run(live_server, casino_a, settings):
     environment = {**os.environ, "API_KEY": make_key(casino_a).text}
     commands = [["bash", "-ec", each] for each in _examples("bash")]
     commands += [[sys.executable, "-c", each] for each in _examples("python")]
-    assert len(commands) == 9
+    assert len(commands) == 10
     for command in commands:
         command[-1] = command[-1].replace(SERVICE, live_server.url)
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)

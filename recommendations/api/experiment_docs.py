@@ -1,0 +1,85 @@
+"""The parts of the OpenAPI schema of the endpoints for experiments."""
+
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
+
+from recommendations.experiments.definition import Guard
+from recommendations.serving.experiments.running import Kind, Metric
+from tenants.models import ExperimentState
+
+from . import openapi as docs
+
+_TIME: docs.Schema = {"type": ["string", "null"], "format": "date-time"}
+_NAME: docs.Schema = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,39}$"}
+_PART: docs.Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+DEFINITION: docs.Schema = {
+    "type": "object",
+    "description": "All fields: /experiments/definition.schema.json.",
+    "required": ["name", "kind", "variants"],
+    "properties": {
+        "name": _NAME,
+        "kind": {"type": "string", "enum": list(Kind)},
+        "variants": {
+            "type": "array",
+            "minItems": 2,
+            "items": {
+                "type": "object",
+                "required": ["name", "share"],
+                "properties": {
+                    "name": _NAME,
+                    "share": _PART,
+                    "recommender_type": {"type": ["string", "null"]},
+                    "options": {"type": "object"},
+                },
+                "additionalProperties": False,
+            },
+        },
+        "traffic": _PART,
+        "placement": {"type": ["string", "null"]},
+        "metric": {"type": "string", "enum": list(Metric)},
+        "planned_days": {"type": "integer", "minimum": 7, "maximum": 56},
+        "starts_at": _TIME,
+        "stops_at": _TIME,
+        "guards": {"type": "array", "items": {"type": "string", "enum": list(Guard)}},
+        "auto_stop": {"type": "boolean"},
+    },
+    "additionalProperties": False,
+}
+EXPERIMENT: docs.Schema = {
+    "type": "object",
+    "required": ["name", "state", "starts_at", "stops_at", "enrolled_traffic", "definition"],
+    "properties": {
+        "name": {"type": "string"},
+        "state": {"type": "string", "enum": list(ExperimentState.values)},
+        "starts_at": _TIME,
+        "stops_at": _TIME,
+        "enrolled_traffic": {"type": "number", "description": "The part of the users who take part."},
+        "created_at": _TIME,
+        "created_by": {"type": "string"},
+        "started_by": {"type": "string"},
+        "stopped_by": {"type": "string"},
+        "definition": {"type": "object"},
+    },
+}
+EXPERIMENTS: docs.Schema = {
+    "type": "object",
+    "required": ["experiments"],
+    "properties": {"experiments": {"type": "array", "items": EXPERIMENT}},
+}
+GROWN: docs.Schema = {
+    "type": "object",
+    "required": ["traffic"],
+    "properties": {"traffic": _PART},
+    "additionalProperties": False,
+}
+NAME = OpenApiParameter("name", str, OpenApiParameter.PATH, description="The experiment's name.")
+_CODES = ("experiment_not_found", "experiment_conflict", "invalid_experiment", "invalid_parameter")
+
+
+def of_change(operation_id: str, *codes: str, **more: Any) -> Callable[[docs.Endpoint], docs.Endpoint]:
+    """Document the change of an experiment that exists."""
+    return docs.of_casino(
+        EXPERIMENT, codes=(*docs.BODY_CODES, *_CODES, *codes), operation_id=operation_id, parameters=[NAME], **more
+    )

@@ -1,0 +1,155 @@
+"""Creating, starting, growing and stopping a casino's experiments, in the catalogue.
+
+The experiment and what requests read of it are written in one transaction, under the lock of the casino's row. Once the
+request is answered, or a command's call returns, every process uses it.
+"""
+
+import logging
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.db import transaction
+
+from recommendations.errors import CasinoNotConfigured, ExperimentConflict, ExperimentNotFound, InvalidExperiment
+from recommendations.serving.experiments.running import Kind, StoredExperiment, store_running
+from tenants.models import Casino, Experiment, ExperimentState
+from tenants.ttl_cache import answer_once_caches_expire
+
+from .definition import Definition, definition_as_json, load_definition, parse_definition, parts_of
+from .ranges import allocate, size_of
+
+logger = logging.getLogger(__name__)
+
+MAX_EXPERIMENTS = 1_000  # of a casino, with stopped ones
+MAX_LIVE = 20  # each request reads them with its casino's row
+
+
+def create_experiment(*, casino: Casino, definition: object, by: str, now: datetime) -> Experiment:
+    """Store a draft; one of the same name that is still a draft is replaced. Raises InvalidExperiment,
+    ExperimentConflict."""
+    with _locked(casino) as locked:
+        parsed = parse_definition(definition, locked.options)
+        existing = Experiment.objects.filter(casino=locked, name=parsed.name).first()
+        if existing is not None and existing.state_at(now) is not ExperimentState.DRAFT:
+            raise ExperimentConflict(f"{existing} is {existing.state_at(now)} and can't be changed: use another name")
+        if existing is None and Experiment.objects.filter(casino=locked).count() >= MAX_EXPERIMENTS:
+            raise ExperimentConflict(f"{locked} has {MAX_EXPERIMENTS} experiments: create them under names of drafts")
+        values = {
+            "definition": definition_as_json(parsed),
+            "salt": secrets.token_hex(16),
+            "created_at": now,
+            "created_by": by,
+        }
+        return Experiment.objects.update_or_create(casino=locked, name=parsed.name, defaults=values)[0]
+
+
+def list_experiments(casino: Casino) -> list[Experiment]:
+    """The casino's experiments, the latest first."""
+    return list(Experiment.objects.filter(casino=casino).order_by("-created_at", "-id"))
+
+
+def find_experiment(casino: Casino, name: str) -> Experiment:
+    """Raises ExperimentNotFound."""
+    found = Experiment.objects.filter(casino=casino, name=name).first()
+    if found is None:
+        raise ExperimentNotFound(f"{casino} has no experiment named {name[:40]}")
+    return found
+
+
+def start_experiment(*, casino: Casino, name: str, by: str, now: datetime) -> Experiment:
+    """Start a draft, now or at its `starts_at`. Raises ExperimentNotFound, ExperimentConflict, InvalidExperiment,
+    CasinoNotConfigured."""
+    with _locked(casino) as locked:
+        experiment = _require(find_experiment(locked, name), now, ExperimentState.DRAFT, problem="was started before")
+        if not locked.is_configured:
+            raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
+        definition = parse_definition(experiment.definition, locked.options)  # they may have changed since
+        if definition.stops_at is not None and definition.stops_at <= now:
+            raise InvalidExperiment(f"experiment: stops_at is {definition.stops_at.isoformat()}, which is over")
+        experiment.ranges = allocate(
+            parts_of(definition.traffic), _taken(locked, now), from_the_top=definition.kind is Kind.HOLDOUT
+        )
+        experiment.starts_at = max(now, definition.starts_at or now)
+        experiment.stops_at = definition.stops_at
+        experiment.started_by = by
+        return _saved(locked, experiment, now, by, "started")
+
+
+def grow_experiment(*, casino: Casino, name: str, traffic: float, by: str, now: datetime) -> Experiment:
+    """Let more users take part; whoever takes part already keeps the variant. Raises ExperimentNotFound,
+    ExperimentConflict, InvalidExperiment."""
+    with _locked(casino) as locked:
+        live = (ExperimentState.SCHEDULED, ExperimentState.RUNNING)
+        experiment = _require(find_experiment(locked, name), now, *live, problem="is not running")
+        definition = parse_definition({**experiment.definition, "traffic": traffic}, locked.options)
+        more = parts_of(definition.traffic) - size_of(experiment.ranges)
+        if more < 0:
+            before = load_definition(experiment.definition).traffic
+            raise ExperimentConflict(f"The traffic of {experiment} is {before}: it may only grow, not to {traffic}")
+        added = allocate(more, _taken(locked, now), from_the_top=definition.kind is Kind.HOLDOUT)
+        experiment.ranges = [*experiment.ranges, *added]
+        experiment.definition = definition_as_json(definition)
+        return _saved(locked, experiment, now, by, f"grown to {traffic}")
+
+
+def stop_experiment(*, casino: Casino, name: str, by: str, now: datetime) -> Experiment:
+    """Stop an experiment: its users get the casino's own configuration. Raises ExperimentNotFound,
+    ExperimentConflict."""
+    with _locked(casino) as locked:
+        live = (ExperimentState.SCHEDULED, ExperimentState.RUNNING)
+        experiment = _require(find_experiment(locked, name), now, *live, problem="is not running")
+        if experiment.starts_at is not None:  # of one that has not begun, both times are now
+            experiment.starts_at = min(experiment.starts_at, now)
+        experiment.stops_at = now
+        experiment.stopped_by = by
+        return _saved(locked, experiment, now, by, "stopped")
+
+
+@contextmanager
+def _locked(casino: Casino) -> Iterator[Casino]:
+    """The casino's row, locked: of two changes at once, each sees the other's result."""
+    with transaction.atomic():
+        yield Casino.objects.select_for_update().get(pk=casino.pk)
+
+
+def _require(experiment: Experiment, now: datetime, *states: ExperimentState, problem: str) -> Experiment:
+    state = experiment.state_at(now)
+    if state not in states:
+        raise ExperimentConflict(f"{experiment} {problem}: its state is {state}")
+    return experiment
+
+
+def _taken(casino: Casino, now: datetime) -> list[tuple[int, int]]:
+    return [(begin, end) for each in Experiment.objects.filter(casino=casino).live(now) for begin, end in each.ranges]
+
+
+def _saved(casino: Casino, experiment: Experiment, now: datetime, by: str, change: str) -> Experiment:
+    experiment.save()
+    live = list(Experiment.objects.filter(casino=casino).live(now).order_by("name"))
+    if len(live) > MAX_LIVE:
+        raise ExperimentConflict(f"{casino} has {MAX_LIVE} running and scheduled experiments: stop one first")
+    casino.running_experiments = store_running(map(_as_stored, live))
+    casino.save(update_fields=["running_experiments"])
+    answer_once_caches_expire()
+    logger.info("%s %s by %s", experiment, change, by)
+    return experiment
+
+
+def _as_stored(experiment: Experiment) -> StoredExperiment:
+    definition: Definition = load_definition(experiment.definition)
+    if experiment.starts_at is None:
+        raise ExperimentConflict(f"{experiment} was not started")
+    ranges: Sequence[tuple[int, int]] = [(begin, end) for begin, end in experiment.ranges]
+    return StoredExperiment(
+        name=experiment.name,
+        kind=definition.kind,
+        salt=experiment.salt,
+        ranges=tuple(ranges),
+        variants=definition.stored_variants(),
+        starts_at=experiment.starts_at,
+        stops_at=experiment.stops_at,
+        placement=definition.placement,
+        metric=definition.metric,
+    )

@@ -1,0 +1,138 @@
+"""`manage.py experiment <verb>`: a casino's experiments."""
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+
+from recommendations.errors import RecommendationError
+from recommendations.experiments.description import describe_experiment
+from recommendations.experiments.lifecycle import (
+    create_experiment,
+    find_experiment,
+    grow_experiment,
+    list_experiments,
+    start_experiment,
+    stop_experiment,
+)
+from recommendations.validation import strict_json
+from tenants.management.cli.arguments import operator_name, ready_casino
+from tenants.management.cli.terminal import Terminal
+from tenants.management.cli.verbs import Verb, VerbCommand, VerbResult, columns, registry
+from tenants.models import Casino, Experiment
+from tenants.numbers import as_decimal, as_id
+
+_HEAD = ("NAME", "KIND", "STATE", "USERS", "STARTS", "STOPS", "CREATED BY")
+
+
+class ExperimentVerb(Verb, ABC):
+    """A verb for the experiments of one casino."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--casino", type=as_id, required=True, metavar="ID", help="the casino's id")
+
+    def run(self, terminal: Terminal, *args: Any, casino: int, **options: Any) -> VerbResult:
+        try:
+            return self.run_for(ready_casino(casino), timezone.now(), **options)
+        except RecommendationError as error:
+            raise CommandError(str(error)) from error
+
+    @abstractmethod
+    def run_for(self, casino: Casino, now: datetime, *args: Any, **options: Any) -> VerbResult:
+        """Raises RecommendationError, CommandError."""
+
+
+class NamedVerb(ExperimentVerb):
+    """A verb for one experiment."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", metavar="NAME", help="the experiment's name")
+        super().add_arguments(parser)
+
+
+class CreateExperiment(ExperimentVerb):
+    name = "create"
+    help = "Store a draft from a file with its definition as JSON; a draft of the same name is replaced."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE", help="see docs/schemas/experiment.schema.json")
+        super().add_arguments(parser)
+
+    def run_for(self, casino: Casino, now: datetime, *args: Any, file: Path, **options: Any) -> VerbResult:
+        try:
+            definition = strict_json.loads(file.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise CommandError(f"{file} is no JSON: {error}") from error
+        created = create_experiment(casino=casino, definition=definition, by=operator_name(), now=now)
+        return _shown(created, now, f"Start it with: manage.py experiment start {created.name} --casino {casino.pk}")
+
+
+class ListExperiments(ExperimentVerb):
+    name = "list"
+    help = "List a casino's experiments, the latest first."
+
+    def run_for(self, casino: Casino, now: datetime, *args: Any, **options: Any) -> VerbResult:
+        found = [describe_experiment(each, now) for each in list_experiments(casino)]
+        return VerbResult(columns([_HEAD, *map(_row, found)]) if found else "No experiments found.", found)
+
+
+class ShowExperiment(NamedVerb):
+    name = "show"
+    help = "Show an experiment."
+
+    def run_for(self, casino: Casino, now: datetime, *args: Any, name: str, **options: Any) -> VerbResult:
+        return _shown(find_experiment(casino, name), now)
+
+
+class StartExperiment(NamedVerb):
+    name = "start"
+    help = "Start a draft, now or at its starts_at."
+
+    def run_for(self, casino: Casino, now: datetime, *args: Any, name: str, **options: Any) -> VerbResult:
+        return _shown(start_experiment(casino=casino, name=name, by=operator_name(), now=now), now)
+
+
+class GrowExperiment(NamedVerb):
+    name = "grow"
+    help = "Let more users take part; whoever takes part already keeps the variant."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--traffic", type=as_decimal, required=True, metavar="PART", help="0.5: half of the users")
+
+    def run_for(
+        self, casino: Casino, now: datetime, *args: Any, name: str, traffic: float, **options: Any
+    ) -> VerbResult:
+        grown = grow_experiment(casino=casino, name=name, traffic=traffic, by=operator_name(), now=now)
+        return _shown(grown, now)
+
+
+class StopExperiment(NamedVerb):
+    name = "stop"
+    help = "Stop an experiment for good; its users get the casino's own configuration."
+
+    def run_for(self, casino: Casino, now: datetime, *args: Any, name: str, **options: Any) -> VerbResult:
+        return _shown(stop_experiment(casino=casino, name=name, by=operator_name(), now=now), now)
+
+
+def _shown(experiment: Experiment, now: datetime, hint: str = "") -> VerbResult:
+    found = describe_experiment(experiment, now)
+    variants = ", ".join(f"{each['name']} {each['share']:.2%}" for each in found["definition"]["variants"])
+    lines = [columns([_HEAD, _row(found)]), f"Variants: {variants}", hint]
+    return VerbResult("\n".join(filter(None, lines)), found)
+
+
+def _row(found: dict[str, Any]) -> tuple[object, ...]:
+    times = (f"{each:%Y-%m-%d %H:%M}" if each else "-" for each in (found["starts_at"], found["stops_at"]))
+    users = f"{found['enrolled_traffic']:.2%}"
+    return found["name"], found["definition"]["kind"], found["state"], users, *times, found["created_by"]
+
+
+class Command(VerbCommand):
+    help = "Create, list, show, start, grow and stop experiments. `manage.py experiment VERB --help` describes a verb."
+    verbs = registry(
+        [CreateExperiment(), ListExperiments(), ShowExperiment(), StartExperiment(), GrowExperiment(), StopExperiment()]
+    )
