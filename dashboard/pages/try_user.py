@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from dashboard.casino_reader import Unavailable, read
 from recommendations.errors import UserNotFound
 from recommendations.models import PurchasedCoupon, User, UserProfile
+from recommendations.serving.explanation import NOT_PERSONAL
 from recommendations.serving.options import load_options
 from recommendations.serving.preview import Favourite, find_user_id, find_users, latest_coupons, preview_recommenders
 from recommendations.serving.recommendation import Recommendation
@@ -47,7 +48,8 @@ class RecommenderSlip:
 
 @dataclass(frozen=True, slots=True)
 class UserPreview:
-    """`refusal`: the reason why no bets are recommended to the user, or empty. `closed_feeds`: (producer, reason)."""
+    """`refusal`: the reason why no bets are recommended to the user, or empty. `closed_feeds`: (producer, reason).
+    `not_personal`: what it means that the user does not allow personalisation, or empty."""
 
     user: User
     profile: UserProfile | None
@@ -56,6 +58,7 @@ class UserPreview:
     slips: list[RecommenderSlip]
     refusal: str
     closed_feeds: tuple[tuple[str, str], ...]
+    not_personal: str
 
 
 @require_safe
@@ -101,4 +104,5 @@ def _preview_user(casino: Casino, user_id: OwnId, now: datetime) -> UserPreview:
         slips=sorted(slips, key=lambda slip: not slip.is_configured),
         refusal=_REFUSALS.get(code, code),
         closed_feeds=found.closed_feeds,
+        not_personal="" if found.personalisation else NOT_PERSONAL,
     )

@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from dashboard.pages.try_user import USERS_A_PAGE
 from recommendations.models import Event, User, UserProfile, UserStatus
 from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.serving.explanation import NOT_PERSONAL
 from recommendations.serving.recommendation import recommendation_served
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
 from recommendations.tests.prices.market_rows import LIVE, heard, market, producer
@@ -113,6 +114,17 @@ def test_guard_rails_hide_bets_and_give_the_reason(staff, filled, casino_a, stat
     page = text_of(staff, f"{URL}?user=1")
     assert message in page
     assert page.count("None: blocked by the guard rails.") == len(RECOMMENDERS)
+
+
+def test_a_user_who_refuses_personalisation_is_explained_and_has_no_favourites(staff, filled, casino_a):
+    with use_casino(casino_a.current):
+        User.objects.filter(pk=1).update(personalisation=False)
+    page = text_of(staff, f"{URL}?user=1")
+    assert NOT_PERSONAL in page
+    assert "Not counted: this user does not allow personalisation." in page
+    assert page.count("Personal: <code>") == sum(each.is_personal for each in RECOMMENDERS.values())
+    assert "in your bets" not in page
+    assert NOT_PERSONAL not in text_of(staff, f"{URL}?user=2") + text_of(staff, "/casinos/2/try/?user=1")
 
 
 def test_limits_are_shown_and_hostile_names_escaped(staff, filled, casino_a):

@@ -20,7 +20,7 @@ from .values import ABSENT, Function
 # A default would say of a row what its feed has left out: that it is open, at this price, without this limit.
 NO_DEFAULT = frozenset({
     "id", "user_id", "event_id", "status", "status_until", "odd", "stake", "stake_limit", "limit_left", "birth_date",
-    "birth_year", "market", "line", "outcome", "complete",
+    "birth_year", "market", "line", "outcome", "complete", "personalisation",
 })  # fmt: skip
 
 _OF_MARKETS = frozenset({MarketMessage, OutcomeMessage})

@@ -28,7 +28,7 @@ from .values import UNREADABLE
 
 ACCEPTED, PARTIAL, REMOVES = "accepted", "partial", "removes"
 IN_PART = Result.STORED_IN_PART.value
-_SHOWN_CHANGES = ("status", "status_until", "is_withheld", "stake_limit", "limit_left")
+_SHOWN_CHANGES = ("status", "status_until", "is_withheld", "stake_limit", "limit_left", "personalisation")
 
 
 class PreviewedMessage(msgspec.Struct, frozen=True):

@@ -164,6 +164,7 @@ def decode_user(envelope: Envelope, bounds: TimeBounds) -> UserRow:
         birth_date=message.birth_date,
         stake_limit=_limit("stake_limit", message.stake_limit),
         limit_left=_limit("limit_left", message.limit_left),
+        personalisation=False if message.personalisation is None else message.personalisation,
     )
     if until is not None and row.status_until is None and row.status != UserStatus.ACTIVE:
         text = "%s: status_until is ignored: the status is closed, or would end before the message's timestamp"

@@ -48,6 +48,7 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "status_until": FieldText("The end of the status.", "2027-01-01T00:00:00Z"),
         "stake_limit": FieldText("The highest stake of a coupon, in the user's currency.", 50),
         "limit_left": FieldText("The amount that may still be staked, in the user's currency.", "120.50"),
+        "personalisation": FieldText("Whether the user allows personalisation.", False),
     },
     "EventMessage": _TEXTS_OF_MATCH
     | {

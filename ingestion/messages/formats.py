@@ -33,6 +33,9 @@ OptionalText = Annotated[str, Meta(max_length=MAX_TEXT)]
 Category = Annotated[
     str, Meta(max_length=MAX_TEXT, description="WOMEN, U21, RESERVES, ..: teams of one name in two categories are two.")
 ]
+_PERSONALISATION = (
+    "Whether recommendations may use what the user bet on; null and what can't be read: false; absent: unchanged."
+)
 _USER_STATUS = "active, self_excluded, time_out, closed, or a word for one of them; absent: unchanged."
 _EVENT_STATUS = "open, live, suspended, cancelled, settled, or a word for one of them; absent: unchanged."
 # Amounts stay JSON, which `fields.amount` reads: as Decimal, msgspec would also take "1_0" and "+1".
@@ -113,6 +116,7 @@ class UserMessage(msgspec.Struct):
     birth_date: date | None = None
     stake_limit: Annotated[_Limit, Meta(title="The highest stake of a coupon")] | UnsetType = UNSET
     limit_left: Annotated[_Limit, Meta(title="The amount that may still be staked")] | UnsetType = UNSET
+    personalisation: Annotated[bool | None, Meta(description=_PERSONALISATION)] | UnsetType = UNSET
 
 
 Name = Annotated[

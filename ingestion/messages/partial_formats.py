@@ -12,6 +12,7 @@ from msgspec import UNSET
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields, status_words
 from recommendations.validation.changes import EventChange, NamedMatch, UserChange
+from recommendations.validation.consent import consent_in_json
 from recommendations.validation.market_texts import MarketText, market_text
 from recommendations.validation.natural_keys import former_user_keys, user_key
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
@@ -248,13 +249,26 @@ PARTIAL_USERS = PartialFormat(
     required=USER_FIELDS,
     lacking=lambda _: (),
     foreign=_OF_EVENTS_AND_COUPONS,
-    nulls=dict.fromkeys(_UNCHANGED_BY_NULL, UNSET) | {"birth_year": None, "favorite_league": "", "favorite_sport": ""},
-    blanks=frozenset({"name", "surname", "currency", "country", "gender", "favorite_league", "favorite_sport"}),
+    nulls=dict.fromkeys(_UNCHANGED_BY_NULL, UNSET)
+    | {"birth_year": None, "favorite_league": "", "favorite_sport": "", "personalisation": False},
+    blanks=frozenset(
+        {
+            "name",
+            "surname",
+            "currency",
+            "country",
+            "gender",
+            "favorite_league",
+            "favorite_sport",
+            "personalisation",
+        }
+    ),
     read={
         "status_until": lambda given, *_: parse_end(fields.time_in_json("status_until", given)),
         "birth_date": lambda given, *_: fields.date_in_json("birth_date", given),
         "stake_limit": _limit("stake_limit"),
         "limit_left": _limit("limit_left"),
+        "personalisation": lambda given, *_: consent_in_json("personalisation", given),
     },
     resolve=resolve_user,
     status_of=status_words.user_status,

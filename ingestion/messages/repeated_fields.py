@@ -95,6 +95,10 @@ def _no_end(_: Sequence[Any], __: Envelope) -> None:
     return None
 
 
+def _no_consent(_: Sequence[Any], __: Envelope) -> bool:
+    return False
+
+
 def _lowest(values: Sequence[Any], _: Envelope) -> Any:
     """Null is no limit. An unreadable value is chosen, for which the message is rejected."""
 
@@ -178,7 +182,7 @@ def _resolve(value: bytes, choose: Mapping[str, Choose], envelope: Envelope) -> 
 
 # Without groups, and with common beginnings once, the search takes two thirds of the time.
 resolve_user = _resolver(
-    rb'"(?:id|timestamp|sta(?:tus(?:_until)?|ke_limit)|limit_left|birth_(?:year|date))"',
+    rb'"(?:id|timestamp|sta(?:tus(?:_until)?|ke_limit)|limit_left|birth_(?:year|date)|personalisation)"',
     {
         "id": _same_row("id"),
         "timestamp": _sending_time,
@@ -188,6 +192,7 @@ resolve_user = _resolver(
         "limit_left": _lowest,
         "birth_year": _youngest,
         "birth_date": _youngest,
+        "personalisation": _no_consent,
     },
 )
 resolve_event = _resolver(

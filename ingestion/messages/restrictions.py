@@ -43,14 +43,16 @@ def event_restrictions(read: ReadFields) -> Values:
 
 
 def user_restrictions(read: ReadFields) -> Values:
-    """A known user is restricted by each status but active, and by each limit. An unreadable limit is reached. Where
-    more can't be read that may restrict, the user is withheld."""
+    """A known user is restricted by each status but active, and by each limit. An unreadable limit is reached, and
+    unreadable consent is none. Where more can't be read that may restrict, the user is withheld."""
     restricting = (UserStatus.CLOSED, UserStatus.SELF_EXCLUDED, UserStatus.TIME_OUT)
     found = _status(read.statuses, restricting, UserStatus.CLOSED)
     if found:
         found["status_until"] = read.values.get("status_until") if len(read.statuses) == 1 else None
     found |= {name: read.values[name] for name in _LIMITS if read.values.get(name) is not None}
     found |= {name: _REACHED for name in _LIMITS if name in read.unreadable}
+    if "personalisation" in read.unreadable or read.values.get("personalisation") is False:
+        found["personalisation"] = False
     is_unclear = "status_until" in read.unreadable and not found.get("status")
     if is_unclear or not read.is_whole or _may_be_under_age(read):
         found["is_withheld"] = True

@@ -127,6 +127,8 @@ def _changes(row: Row) -> tuple[Change, ...]:
     told = {name: value for name, value in limits.items() if value is not None and value is not UNSET}
     if change.status in _RESTRICTING:
         told |= {"status": change.status, "status_until": change.status_until}
+    if change.personalisation is False:
+        told["personalisation"] = False
     if not told:
         return (change,)
     named: dict[str, Any] = {"id": change.id, "natural_key": change.natural_key, "timestamp": change.timestamp}

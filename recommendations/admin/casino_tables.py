@@ -61,7 +61,7 @@ class UserAdmin(CasinoTableAdmin):
     fields = (
         "own_id", "name", "surname", "birth_year", "country", "currency", "gender", "favorite_sport", "favorite_league",
         "timestamp", "status", "status_until", "birth_date", "shown_stake_limit", "shown_limit_left", "is_withheld",
-        "related_pages",
+        "personalisation", "related_pages",
     )  # fmt: skip
 
     @admin.display(description="stake limit")

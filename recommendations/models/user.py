@@ -1,5 +1,7 @@
 """Users, the casino's customers."""
 
+from datetime import UTC, datetime
+
 from django.db import models
 from django.db.models import Q
 
@@ -7,6 +9,8 @@ from tenants.orm.model import CasinoModel
 
 from .amount import AmountField
 from .own_id import HasOwnId
+
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # before any message
 
 
 class UserStatus(models.TextChoices):
@@ -26,10 +30,13 @@ class User(HasOwnId, CasinoModel):
     the user's currency, null for no limit. `currency_since` is the time of the currency's last change, and
     `restricted_until` the end of the last status but ACTIVE that is over (both set by triggers), null for never.
 
+    `personalisation`: whether recommendations may use what is known about the user, tallies above all.
+
     `is_withheld`: a message as of `is_withheld_as_of` could not be read, and no later one was; the user gets no bets.
 
     `status_as_of`, `birth_date_as_of` and those of the limits are the timestamps of the latest messages with these
-    values; null, in rows of earlier releases, is `timestamp`.
+    values; null, in rows of earlier releases, is `timestamp`. `personalisation_as_of` is 2000-01-01 until a message has
+    it: its time may be that of an old consent, older than the row.
     """
 
     name = models.CharField(max_length=100, blank=True, default="", db_default="")
@@ -49,6 +56,7 @@ class User(HasOwnId, CasinoModel):
     stake_limit = AmountField(null=True, blank=True)
     limit_left = AmountField(null=True, blank=True)
     is_withheld = models.BooleanField(default=False, db_default=False)
+    personalisation = models.BooleanField(default=True, db_default=True)
     currency_since = models.DateTimeField(null=True, blank=True, editable=False)
     restricted_until = models.DateTimeField(null=True, blank=True, editable=False)
     status_as_of = models.DateTimeField(null=True, editable=False)
@@ -56,6 +64,7 @@ class User(HasOwnId, CasinoModel):
     birth_date_as_of = models.DateTimeField(null=True, editable=False)
     stake_limit_as_of = models.DateTimeField(null=True, editable=False)
     limit_left_as_of = models.DateTimeField(null=True, editable=False)
+    personalisation_as_of = models.DateTimeField(db_default=NEVER, editable=False)
     natural_key = models.UUIDField(null=True, unique=True, editable=False)
 
     class Meta:

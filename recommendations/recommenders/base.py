@@ -152,7 +152,8 @@ def soonest_first(offer: Offer) -> Scores:
 
 class Recommender(ABC):
     """One algorithm. Subclasses set `name` (as in `recommender_type`, the file and the class), `needs`, and the
-    `model_types` that are fitted for it, by the name under which they are stored.
+    `model_types` that are fitted for it, by the name under which they are stored. One that ranks the events alike for
+    all users sets `is_personal` to False: it is used for users who do not allow personalisation.
 
     A recommender only scores; `serving/slip.py` decides which events may be shown. It gets neither clock nor database,
     and takes its randomness from the context, so that the same request gets the same answer.
@@ -161,6 +162,7 @@ class Recommender(ABC):
     name: str
     needs: ClassVar[frozenset[ProfilePart]] = frozenset()
     model_types: ClassVar[Mapping[str, type[StoredModel]]] = {}
+    is_personal: ClassVar[bool] = True
 
     def applies(self, context: ScoringContext) -> bool:
         """Whether there is enough data to score. If not, the next fallback is used (cold start)."""

@@ -10,6 +10,7 @@ class Soonest(Recommender):
     to be confirmed are last."""
 
     name = "soonest"
+    is_personal = False
 
     def score(self, context: ScoringContext) -> Scores:
         return (context.hour - begins_in_order(context.offer)) / _HOUR

@@ -17,6 +17,7 @@ class Trending(Recommender):
     day. Equal scores are ordered by the begin."""
 
     name = "trending"
+    is_personal = False
 
     def applies(self, context: ScoringContext) -> bool:
         return bool(context.trends)

@@ -20,8 +20,10 @@ _DAY = 86_400.0
 _OPEN_FOR = 7 * _DAY  # before its begin, for an event of unknown opening time
 
 _COUPONS = """
-SELECT user_id, extract(epoch FROM timestamp)::float8, stake, recommended_events FROM purchased_coupons
-WHERE timestamp >= %s AND timestamp < %s ORDER BY timestamp DESC, id DESC LIMIT %s
+SELECT user_id, extract(epoch FROM timestamp)::float8, stake, recommended_events FROM purchased_coupons AS coupon
+WHERE timestamp >= %s AND timestamp < %s
+    AND NOT EXISTS (SELECT FROM users WHERE users.id = coupon.user_id AND NOT users.personalisation)
+ORDER BY timestamp DESC, id DESC LIMIT %s
 """
 # The text columns are in the order of TEXTS.
 _EVENTS = """

@@ -90,7 +90,9 @@ def _needs_of(chain: tuple[Recommender, ...]) -> frozenset[ProfilePart]:
 class UserContext:
     """One user: `user` for the guard rails, `profile` for recommenders. `held_events` (ids) and `held_matches` are in
     the user's coupons; `usual_stake` is None without coupons. `own_id`: the user's id as the casino has it. `user` is
-    None where the casino does not say who it is: then no guard rail can be applied, and no stake suggested."""
+    None where the casino does not say who it is: then no guard rail can be applied, and no stake suggested.
+    `personalisation`: whether the user allows personal recommenders; else the rest is that of a user without coupons.
+    """
 
     user_id: int
     own_id: OwnId
@@ -100,6 +102,7 @@ class UserContext:
     usual_stake: Decimal | None = None
     held_events: frozenset[int] = frozenset()
     held_matches: frozenset[Match] = frozenset()
+    personalisation: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,7 @@ def _build(
         total_odds=total_odds,
         potential_return=round_down(stake * total_odds, currency, request.options),
         passed_over=slip.passed_over,
+        personalisation=user_context.personalisation,
     )
 
 
@@ -205,7 +209,11 @@ def _rank(
     if refusal is not None:
         return refusal
     context = _scoring_context(request, user_context, casino_context)
-    step = next(number for number, each in enumerate(request.chain) if each.applies(context))
+    step = next(
+        number
+        for number, each in enumerate(request.chain)
+        if (user_context.personalisation or not each.is_personal) and each.applies(context)
+    )
     filters = request.filters
     rules = Rules(
         now=context.now,
@@ -246,7 +254,7 @@ def _scoring_context(
         seed=request.seed(user_context.user_id, 1),
         trends=casino_context.trends,
         models=casino_context.models,
-        user_id=user_context.user_id,
+        user_id=user_context.user_id if user_context.personalisation else 0,
     )
 
 

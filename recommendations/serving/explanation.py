@@ -4,10 +4,15 @@ from typing import Any
 
 from .recommendation import Recommendation
 
+NOT_PERSONAL = (
+    "The user does not allow personalisation: the events and the stake are those of any user without coupons, and only "
+    "recommenders that rank events alike for all users are used."
+)
+
 
 def explanation_of(recommendation: Recommendation) -> dict[str, Any]:
     """The `explanation` of an answer: which recommender, and the score and reasons of each event."""
-    return {
+    explanation = {
         "recommender": recommendation.recommender,
         "fallback_step": recommendation.fallback_step,
         "model_version": recommendation.model_version,
@@ -18,7 +23,12 @@ def explanation_of(recommendation: Recommendation) -> dict[str, Any]:
             | ({"outcome_score": event.outcome_score} if event.market else {})
             for event in recommendation.recommended_events
         ],
-    } | _explain_passed_over(recommendation)
+    }
+    return explanation | _explain_consent(recommendation) | _explain_passed_over(recommendation)
+
+
+def _explain_consent(recommendation: Recommendation) -> dict[str, Any]:
+    return {} if recommendation.personalisation else {"personalisation": NOT_PERSONAL}
 
 
 def _explain_passed_over(recommendation: Recommendation) -> dict[str, Any]:

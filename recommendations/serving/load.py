@@ -20,7 +20,7 @@ from recommendations.offer import ATTRIBUTES, OFFER_COLUMNS, Offer, offers
 from recommendations.prices.queries import COLUMN_COUNT as PRICE_COLUMN_COUNT
 from recommendations.prices.queries import PRICE_COLUMNS
 from recommendations.prices.request_prices import prices_at_begin, prices_of_query
-from recommendations.recommenders.base import BettingProfile, ProfilePart
+from recommendations.recommenders.base import NOBODY, BettingProfile, ProfilePart
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
 from recommendations.tallies.user_tallies import Tallies
 from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
@@ -41,11 +41,14 @@ _STORED_PAIRS = (
     "THEN profile.favorite_sport_league_json END"
 )
 
+# Nothing of it is even read about a user who does not allow personalisation.
+_IF_ALLOWED = "CASE WHEN users.personalisation THEN ({}) END"
 _USER = (
     "users.id", "users.currency", "users.country", "users.birth_year", "users.birth_date", "users.status",
     "users.status_until", "users.is_withheld", "users.currency_since", "users.stake_limit", "users.limit_left",
     "users.favorite_sport", "profile.id", _STORED_PAIRS, "profile.purchases_at_last_update", "profile.coupon_count",
-    MERGED_TALLIES, UNMERGED_COUPONS, "users.restricted_until",
+    _IF_ALLOWED.format(MERGED_TALLIES), _IF_ALLOWED.format(UNMERGED_COUPONS), "users.restricted_until",
+    "users.personalisation",
 )  # fmt: skip
 
 # One row: the casino's columns, and the user's, null for an unknown one.
@@ -118,6 +121,7 @@ class FoundUser:
     packed_tallies: bytes | None
     pending_coupons: str | None
     restricted_until: datetime | None
+    personalisation: bool
     own_id: OwnId = field(kw_only=True)
 
     def tallies(self) -> Tallies:
@@ -206,7 +210,10 @@ def _sql(common: tuple[str, ...], count: int, sql: str) -> str:
 
 
 def build_user_context(user: FoundUser, request: RecommendationRequest, casino_context: CasinoContext) -> UserContext:
-    """The user's tallies, and the parts of the profile that the request needs."""
+    """The user's tallies, and the parts of the profile that the request needs; nothing of a user who does not allow
+    personalisation."""
+    if not user.personalisation:
+        return UserContext(user.user_id, user.own_id, user, NOBODY, personalisation=False)
     try:
         tallies = merge_tallies(user.packed_tallies, user.pending_coupons)
         return _build_user_context(user, tallies, request, casino_context)

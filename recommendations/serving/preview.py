@@ -39,13 +39,15 @@ class Favourite:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One user's favourites, and the slip of each requested recommender, by its name. `user_id` is the stored one.
+    """One user's favourites, none of one who does not allow `personalisation`, and the slip of each requested
+    recommender, by its name. `user_id` is the stored one.
     `closed_feeds`: (producer, code of the refusal) of those whose prices are not looked at."""
 
     user_id: int
     favourites: tuple[Favourite, ...]
     slips: dict[str, Recommendation]
     closed_feeds: tuple[tuple[str, str], ...]
+    personalisation: bool
 
 
 def preview_recommenders(
@@ -58,7 +60,13 @@ def preview_recommenders(
     for name in names or RECOMMENDERS:
         request = RecommendationRequest(casino_id, get_recommender(name), now, options, needs_reasons=True)
         slips[name] = _answer(request, user, found.casino_context)
-    return Preview(user.user_id, _favourites(user.tallies()), slips, _closed_feeds(found.casino_context, options))
+    return Preview(
+        user_id=user.user_id,
+        favourites=_favourites(user.tallies()) if user.personalisation else (),
+        slips=slips,
+        closed_feeds=_closed_feeds(found.casino_context, options),
+        personalisation=user.personalisation,
+    )
 
 
 def preview_configuration(
@@ -102,7 +110,8 @@ def latest_coupons(user_id: int, *, limit: int) -> list[PurchasedCoupon]:
 
 
 def _answer(request: RecommendationRequest, user: FoundUser, casino_context: CasinoContext) -> Recommendation:
-    fresh = with_fresh_pairs(user, request, casino_context) if ProfilePart.FAVORITE_PAIRS in request.needs else user
+    needs_pairs = user.personalisation and ProfilePart.FAVORITE_PAIRS in request.needs
+    fresh = with_fresh_pairs(user, request, casino_context) if needs_pairs else user
     return build_recommendation(request, build_user_context(fresh, request, casino_context), casino_context, uuid4())
 
 

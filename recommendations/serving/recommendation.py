@@ -79,6 +79,7 @@ class Recommendation:
     there are no events, and the stake is 0. `confidence`, from 0 to 1, grows with the user's coupons. `own_id` is
     the user's id as the casino has it: `user_id`, or the text that this stands for. `users_variant` is that of a user
     who takes part in an experiment; `unsent` are slips that were computed for the experiment and are not shown.
+    `personalisation`: whether the user allows it.
     """
 
     recommendation_id: UUID
@@ -97,6 +98,7 @@ class Recommendation:
     total_odds: Decimal
     potential_return: Decimal
     passed_over: tuple[PassedOver, ...] = ()
+    personalisation: bool = True
     users_variant: UsersVariant | None = None
     unsent: tuple["Recommendation", ...] = ()
 

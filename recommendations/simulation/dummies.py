@@ -5,11 +5,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from msgspec import UNSET
+
 from recommendations.errors import NoOpenEvents
 from recommendations.models import Event, EventStatus, User
 from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
 
 SELECTIONS = 3
+REFUSES_ONE_IN = 50  # dummy users: personalisation
 
 # sport -> (country, league, its teams' cities)
 DUMMY_LEAGUES: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
@@ -35,9 +38,10 @@ def dummy_user(rng: random.Random, *, now: datetime) -> UserRow:
     """A user without an id of the casino."""
     sport = rng.choice(sorted(DUMMY_LEAGUES))
     country, league, _ = rng.choice(DUMMY_LEAGUES[sport])
+    name, surname, number = rng.choice(_NAMES), rng.choice(_SURNAMES), rng.randrange(1_000_000)
     return UserRow(
-        name=rng.choice(_NAMES),
-        surname=f"{rng.choice(_SURNAMES)} {rng.randrange(1_000_000)}",
+        name=name,
+        surname=f"{surname} {number}",
         birth_year=rng.randint(1950, 2004),
         currency=rng.choice(("EUR", "USD", "GBP")),
         country=country,
@@ -45,6 +49,7 @@ def dummy_user(rng: random.Random, *, now: datetime) -> UserRow:
         timestamp=now,
         favorite_sport=sport,
         favorite_league=league,
+        personalisation=UNSET if number % REFUSES_ONE_IN else False,
     )
 
 

@@ -10,7 +10,12 @@ from django.db.models import Max
 from django.utils import timezone
 
 from recommendations.errors import ExportTooLarge, UserNotFound
-from recommendations.tallies.user_tallies_sql import MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
+from recommendations.tallies.user_tallies_sql import (
+    ALLOWS_TALLIES,
+    MERGED_TALLIES,
+    UNMERGED_COUPONS,
+    merge_tallies,
+)
 from recommendations.text_ids import Kind, assign, id_of, with_own_ids
 from recommendations.validation.identity import title_of
 from recommendations.validation.own_ids import OwnId, parse_own_id
@@ -32,7 +37,9 @@ _ROWS = {
     "impressions": "SELECT to_jsonb(impression) FROM impressions AS impression WHERE user_id = %s "
     "ORDER BY recommendation_id, kind, event_id",
 }
-_TALLIES = f"SELECT {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
+_TALLIES = f"""
+SELECT {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile WHERE user_id = %s AND {ALLOWS_TALLIES}
+"""
 _NOBODY = 0  # the stored id of a text without a number, by which no row is stored
 _SINGLE_ROWS = ("user", "profile")
 

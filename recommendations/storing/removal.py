@@ -31,7 +31,7 @@ ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = excluded.timestamp WHERE st
 # A partial message moves only the times of what it has.
 LATEST_MESSAGE = {
     "users": "GREATEST(users.timestamp, users.status_as_of, users.is_withheld_as_of, users.stake_limit_as_of, "
-    "users.limit_left_as_of, users.birth_date_as_of)",
+    "users.limit_left_as_of, users.birth_date_as_of, users.personalisation_as_of)",
     "events": "GREATEST(events.timestamp, events.status_as_of, events.odd_as_of, events.begin_timestamp_as_of)",
 }
 

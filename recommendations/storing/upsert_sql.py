@@ -42,12 +42,14 @@ class Timed:
     At equal times, the stricter values win: `is_stricter` is SQL that compares those of the rows `{new}` and `{old}`,
     and is never null. `valid_if` is SQL with the new values of columns, as `{birth_year}`: else null is stored.
     `following` are columns with the SQL of their values where a message has the first column, but not them.
+    `false_restricts`: false is the value that restricts, elsewhere it is true.
     """
 
     columns: tuple[str, ...]
     is_stricter: str
     valid_if: str = ""
     following: tuple[tuple[str, str], ...] = ()
+    false_restricts: bool = False
 
     @property
     def as_of(self) -> str:

@@ -12,6 +12,7 @@ from recommendations.errors import UnknownTalliesFormat
 from recommendations.tallies.selections import TallyCoupon
 from recommendations.tallies.user_tallies import Tallies
 from recommendations.tallies.user_tallies_sql import (
+    ALLOWS_TALLIES,
     HAS_UNMERGED,
     MERGED_TALLIES,
     UNMERGED_COUPONS,
@@ -27,9 +28,13 @@ MAX_OLDER_EVENTS = 200  # of a user, before those that are over are forgotten
 
 _READ = f"""
 SELECT user_id, {MERGED_TALLIES}, {UNMERGED_COUPONS}, {HAS_UNMERGED} FROM users_profile AS profile
-WHERE user_id = ANY(%s)
+WHERE user_id = ANY(%s) AND {ALLOWS_TALLIES}
 """
-_WITH_PROFILE = "SELECT user_id FROM users_profile WHERE user_id = ANY(%s) ORDER BY user_id"
+_WITH_PROFILE = f"""
+SELECT user_id FROM users_profile AS profile WHERE user_id = ANY(%s) AND {ALLOWS_TALLIES} ORDER BY user_id
+"""
+# Of users who do not allow personalisation. Their coupons are read again if they allow it later.
+_LEAVE_UNCOUNTED = "UPDATE users_profile SET pending_coupon_ids = '{}', needs_rebuild = true WHERE user_id = ANY(%s)"
 
 _USERS_AT_ONCE = 50  # whose tallies are in memory together
 # Coupons per fetch: with 50 selections each, some megabytes. Parameter: the users.
@@ -66,10 +71,15 @@ SELECT id, sport, country, category, home_team, away_team FROM events WHERE end_
 
 
 def merge_user_tallies(user_ids: Sequence[int]) -> None:
-    """Merge these users' unmerged coupons into their tallies. The caller must have locked their profiles."""
+    """Merge these users' unmerged coupons into their tallies. The caller must have locked their profiles. Users who do
+    not allow personalisation get none."""
     merged: dict[int, Tallies] = {}
     unreadable: list[int] = []
-    for user_id, packed, unmerged, has_unmerged in query(_READ, [list(user_ids)]):
+    rows = query(_READ, [list(user_ids)])
+    if len(rows) < len(user_ids):
+        allowing = {user_id for user_id, *_ in rows}
+        execute(_LEAVE_UNCOUNTED, [[each for each in user_ids if each not in allowing]])
+    for user_id, packed, unmerged, has_unmerged in rows:
         if has_unmerged and unmerged is None:  # too many to read at once
             unreadable.append(user_id)
             continue

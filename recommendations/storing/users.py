@@ -45,6 +45,7 @@ USERS = Upsert(
         ("stake_limit", "numeric"),
         ("limit_left", "numeric"),
         ("is_withheld", "boolean"),
+        ("personalisation", "boolean"),
     ),
     timed=(
         Timed(("status", "status_until"), f"{_STRICTNESS.format(row='{new}')} > {_STRICTNESS.format(row='{old}')}"),
@@ -56,6 +57,7 @@ USERS = Upsert(
         Timed(("stake_limit",), _is_lower("stake_limit")),
         Timed(("limit_left",), _is_lower("limit_left")),
         Timed(("is_withheld",), "({new}.is_withheld AND NOT {old}.is_withheld)"),
+        Timed(("personalisation",), "({old}.personalisation AND NOT {new}.personalisation)", false_restricts=True),
     ),
     # not the birth year: null may have been told, of a user whose age the casino no longer knows
     unknown=tuple((column, "''") for column in ("name", "surname", "currency", "country", "gender")),
@@ -69,7 +71,7 @@ def store_users(rows: Sequence[UserRow | UserChange | Removal]) -> list[Outcome]
     """Store users, a profile for each that has none, and the coupons that were waiting for them.
 
     Of several rows of one user, the one with the latest `timestamp` wins; of equal ones the last. Of those that have a
-    status, a birth date or a limit, the latest; of equal ones the strictest.
+    status, a birth date, a limit or `personalisation`, the latest; of equal ones the strictest.
     """
     rows = with_stored_ids(Kind.USERS, rows)
     with casino_atomic():

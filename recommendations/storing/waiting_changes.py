@@ -47,7 +47,8 @@ _TAKE = "DELETE FROM waiting_changes WHERE kind = %s AND key = ANY(%s) RETURNING
 
 
 def keep_until_stored(upsert: Upsert, changes: Iterable[Change]) -> None:
-    """Keep what these changes of unknown rows say about a status, a birth date, a limit or a withholding."""
+    """Keep what these changes of unknown rows say about a status, a birth date, a limit, a withholding or
+    `personalisation`."""
     parts = {(part["key"], part["subject"]): part for change in changes for part in _parts(upsert, change)}
     if not parts:
         return
@@ -99,5 +100,5 @@ def _parts(upsert: Upsert, change: Change) -> Iterator[dict[str, object]]:
     for each in upsert.timed:
         values = {column: getattr(change, column) for column in each.columns}
         told = {column: value for column, value in values.items() if value is not UNSET}
-        if any(value is not False for value in told.values()):
+        if any(value is not False or each.false_restricts for value in told.values()):
             yield {"key": str(key), "subject": each.columns[0], "timestamp": change.timestamp, "change": named | told}

@@ -57,10 +57,13 @@ UNMERGED_COUPONS = f"CASE WHEN profile.needs_rebuild THEN {ALL_COUPONS} ELSE {_P
 # Without it, null unmerged coupons may be too many as well as none.
 HAS_UNMERGED = "(profile.needs_rebuild OR profile.pending_coupon_ids <> '{}')"
 
+# SQL of whether anything may be learnt about the user of `profile`.
+ALLOWS_TALLIES = "EXISTS (SELECT FROM users WHERE users.id = profile.user_id AND users.personalisation)"
+
 # Parameters: the last user id of the page before, the size of a page.
 PAGE_OF_TALLIES = (
     f"SELECT profile.user_id, profile.coupon_count, {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile "
-    "WHERE profile.user_id > %s ORDER BY profile.user_id LIMIT %s"
+    f"WHERE profile.user_id > %s AND {ALLOWS_TALLIES} ORDER BY profile.user_id LIMIT %s"
 )
 
 _COUPONS = msgspec.json.Decoder(list[TallyCoupon])

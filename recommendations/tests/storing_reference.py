@@ -1,5 +1,6 @@
 """Reference implementation of the storing functions, in plain Python and row by row."""
 
+import operator
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, date, datetime
@@ -58,6 +59,7 @@ class StoredUser:
     birth_date: Timed = Timed(None)
     stake_limit: Timed = Timed(None)
     limit_left: Timed = Timed(None)
+    personalisation: Timed = Timed(True)
 
     def store(self, row: UserRow) -> None:
         if row.timestamp >= self.timestamp:
@@ -72,6 +74,8 @@ class StoredUser:
             self.stake_limit = self.stake_limit.after(row.stake_limit, row.timestamp, limit_strictness)
         if row.limit_left is not UNSET:
             self.limit_left = self.limit_left.after(row.limit_left, row.timestamp, limit_strictness)
+        if row.personalisation is not UNSET:
+            self.personalisation = self.personalisation.after(row.personalisation, row.timestamp, operator.not_)
         if self.birth_date.value is not None and self.birth_date.value.year != self.birth_year:
             self.birth_date = Timed(None, self.birth_date.as_of)
 
@@ -179,7 +183,8 @@ def _flat(stored: StoredUser | StoredEvent) -> tuple[Any, ...]:
 
 USER_COLUMNS = (
     "timestamp", "country", "birth_year", "status", "status_until", "status_as_of", "birth_date", "birth_date_as_of",
-    "stake_limit", "stake_limit_as_of", "limit_left", "limit_left_as_of",
+    "stake_limit", "stake_limit_as_of", "limit_left", "limit_left_as_of", "personalisation",
+    "personalisation_as_of",
 )  # fmt: skip
 EVENT_COLUMNS = ("timestamp", "odd", "away_team", "status", "status_as_of")
 

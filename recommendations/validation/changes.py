@@ -86,6 +86,7 @@ class UserChange(_Change, kw_only=True):
     stake_limit: Decimal | UnsetType | None = UNSET
     limit_left: Decimal | UnsetType | None = UNSET
     is_withheld: bool | UnsetType = UNSET
+    personalisation: bool | UnsetType = UNSET
     former_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -105,7 +106,7 @@ class UserChange(_Change, kw_only=True):
     @property
     def restricts(self) -> bool:
         """Whether it says anything about a restriction, be it that there is none any more."""
-        told = (self.status, self.birth_date, self.stake_limit, self.limit_left)
+        told = (self.status, self.birth_date, self.stake_limit, self.limit_left, self.personalisation)
         return self.is_withheld is True or any(each is not UNSET for each in told)
 
     @property
@@ -119,6 +120,7 @@ class UserChange(_Change, kw_only=True):
             self.stake_limit,
             self.limit_left,
             self.is_withheld,
+            self.personalisation,
         )
 
 

@@ -27,6 +27,7 @@ def restricting_parts(change: Change) -> list[Change]:
     if change.status in _RESTRICTING:
         told |= {"status": change.status, "status_until": change.status_until}
     told |= {name: getattr(change, name) for name in _LIMITS if isinstance(getattr(change, name), Decimal)}
+    told |= {"personalisation": False} if change.personalisation is False else {}
     parts = [_part(change, told, former_keys=change.former_keys)] if told else []
     if _may_be_under_age(change):
         parts.append(_part(change, {"is_withheld": True, "timestamp": change.timestamp - timedelta.resolution}))

@@ -32,11 +32,11 @@ _ENDING_STATUSES = frozenset((UserStatus.SELF_EXCLUDED, UserStatus.TIME_OUT))
 class UserRow(msgspec.Struct, kw_only=True):
     """`favorite_sport` and `favorite_league` are empty if unknown.
 
-    A row without `status` (and so `status_until`), `birth_date`, `stake_limit` or `limit_left` keeps a stored user's
-    values; a stored birth date only within the row's `birth_year`. None removes a limit. `status_until` is None for a
-    status without an end: CLOSED, ACTIVE, and one whose end lies before `timestamp`. `is_withheld` is False: a message
-    that could not be read is no row. `former_keys`: the natural keys by which earlier releases may have recorded an
-    erasure of this user."""
+    A row without `status` (and so `status_until`), `birth_date`, `stake_limit`, `limit_left` or `personalisation` keeps
+    a stored user's values; a stored birth date only within the row's `birth_year`. None removes a limit. `status_until`
+    is None for a status without an end: CLOSED, ACTIVE, and one whose end lies before `timestamp`. `is_withheld` is
+    False: a message that could not be read is no row. `former_keys`: the natural keys by which earlier releases may
+    have recorded an erasure of this user."""
 
     id: OwnId | None = None
     name: str
@@ -54,6 +54,7 @@ class UserRow(msgspec.Struct, kw_only=True):
     stake_limit: Decimal | UnsetType | None = UNSET
     limit_left: Decimal | UnsetType | None = UNSET
     is_withheld: bool = False
+    personalisation: bool | UnsetType = UNSET
     natural_key: UUID | None = None
     former_keys: tuple[str, ...] = ()
 
@@ -98,13 +99,21 @@ class UserRow(msgspec.Struct, kw_only=True):
         """The columns without a value in this row; an update keeps theirs."""
         columns = [] if self.status is not None else ["status", "status_until"]
         columns += [] if self.birth_date is not None else ["birth_date"]
-        columns += [name for name in ("stake_limit", "limit_left") if getattr(self, name) is UNSET]
+        columns += [name for name in ("stake_limit", "limit_left", "personalisation") if getattr(self, name) is UNSET]
         return tuple(columns)
 
     @property
     def restrictions(self) -> tuple[object, ...]:
         """The values of which, at equal timestamps, the strictest win."""
-        return self.status, self.status_until, self.birth_year, self.birth_date, self.stake_limit, self.limit_left
+        return (
+            self.status,
+            self.status_until,
+            self.birth_year,
+            self.birth_date,
+            self.stake_limit,
+            self.limit_left,
+            self.personalisation,
+        )
 
 
 class MatchFields(msgspec.Struct, kw_only=True):

@@ -1,7 +1,8 @@
-"""Which users never take part in an experiment: those who show any sign of harm by gambling.
+"""Which users never take part in an experiment: those who show any sign of harm by gambling, and those who do not
+allow personalisation.
 
-An average over all users would not show what an experiment does to these few, so no guard of an experiment could
-protect them (ADR 35).
+An average over all users would not show what an experiment does to the few of the first kind, so no guard of an
+experiment could protect them (ADR 35).
 """
 
 from datetime import datetime, timedelta
@@ -13,7 +14,10 @@ CALM = timedelta(days=90)
 
 
 def may_enrol(user: FoundUser, now: datetime) -> bool:
-    """Whether the user has no limit, is not withheld, and had no status but ACTIVE in the last 90 days."""
+    """Whether the user allows personalisation, has no limit, is not withheld, and had no status but ACTIVE in the last
+    90 days."""
+    if not user.personalisation:
+        return False
     if user.status != UserStatus.ACTIVE or user.is_withheld:
         return False
     if user.stake_limit is not None or user.limit_left is not None:

@@ -43,6 +43,7 @@ USERS_AN_OFFER = 50
 class SomeUser(GuardedUser):
     own_id: int = 1
     restricted_until: datetime | None = None
+    personalisation: bool = True
 
 
 def some_user(rng: random.Random) -> SomeUser:
@@ -51,14 +52,18 @@ def some_user(rng: random.Random) -> SomeUser:
     if rng.random() < 0.5:
         drawn.status, drawn.stake_limit, drawn.limit_left = "ACTIVE", None, None
     ended = rng.choice([None, None, NOW - timedelta(days=89), NOW - timedelta(days=91)])
-    is_withheld = rng.random() < 0.1
-    return SomeUser(**vars(drawn) | {"is_withheld": is_withheld}, own_id=rng.randint(1, 10**9), restricted_until=ended)
+    return SomeUser(
+        **vars(drawn) | {"is_withheld": rng.random() < 0.1},
+        own_id=rng.randint(1, 10**9),
+        restricted_until=ended,
+        personalisation=rng.random() < 0.9,
+    )
 
 
 def is_flagged(user: SomeUser) -> bool:
     has_limit = user.stake_limit is not None or user.limit_left is not None
     was_restricted = user.restricted_until is not None and user.restricted_until + timedelta(days=90) > NOW
-    return user.status != "ACTIVE" or has_limit or user.is_withheld or was_restricted
+    return user.status != "ACTIVE" or has_limit or user.is_withheld or was_restricted or not user.personalisation
 
 
 def random_experiment(rng: random.Random, options: Options, events: int) -> Any:
@@ -88,7 +93,9 @@ def check(rng: random.Random, events: list[dict[str, Any]], casino_context: Casi
     assert len(experiments) == 1
     request = RecommendationRequest(1, get_recommender("soonest"), NOW, options)
     user: Any = some_user(rng)
-    context = UserContext(user.own_id, user.own_id, user, random_profile(rng), usual_stake=None)
+    context = UserContext(
+        user.own_id, user.own_id, user, random_profile(rng), usual_stake=None, personalisation=user.personalisation
+    )
     [group] = group_by_variant([user], request, experiments)
     before, slip = (
         build_recommendation(each, context, casino_context, UUID(int=0)) for each in (request, group.request)

@@ -166,6 +166,7 @@ FLAGS = {
     "a limit": {"limit_left": Decimal(1_000)},
     "a time-out that is over": {"status": "TIME_OUT", "status_until": timezone.now() - timedelta(days=1)},
     "a restriction in the last 90 days": {"restricted_until": timezone.now() - timedelta(days=89)},
+    "refused personalisation": {"personalisation": False},
 }
 
 

@@ -74,6 +74,13 @@ class TestScores:
         first, second = (SCORERS[name].score(context(offer, profile, 7)) for _ in range(2))
         assert np.array_equal(first, second)
 
+    def test_one_that_is_not_personal_scores_alike_for_all_users(self, name, profile):
+        offer, recommender = offer_of(*[{}] * 20), SCORERS[name]
+        own, anybodys = context(offer, profile, 7), context(offer, BettingProfile(), 8)
+        is_alike = np.array_equal(recommender.score(own), recommender.score(anybodys))
+        assert is_alike or recommender.is_personal
+        assert recommender.applies(own) == recommender.applies(anybodys) or recommender.is_personal
+
     def test_events_that_are_over_do_not_change_the_order_of_the_others(self, name, profile):
         over = {"begin_timestamp": datetime(2048, 1, 1, tzinfo=UTC), "end_timestamp": datetime(2048, 1, 2, tzinfo=UTC)}
         offer = offer_of(over, *[{}] * 20, over)

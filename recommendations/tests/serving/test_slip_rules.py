@@ -223,6 +223,7 @@ def check(
         assert slip.refusal
         return
     assert slip.refusal == ""
+    assert user_context.personalisation or not RECOMMENDERS[slip.recommender].is_personal
     assert all(may_be_shown(event_id, event, request, user_context) for event_id, event in shown)
     assert [event.odd for event in slip.recommended_events] == [float(event["odd"]) for _, event in shown]
     teams = [team for _, event in shown for team in (event["home_team"], event["away_team"])]
@@ -315,5 +316,6 @@ def test_no_slip_breaks_a_rule(name):
                 usual_stake=rng.choice([None, Decimal("0.01"), Decimal("10"), Decimal("99.99")]),
                 held_events=frozenset(some(rng, list(range(1, len(events) + 1)), 3)),
                 held_matches=frozenset(map(match_of, held)),
+                personalisation=rng.random() < 0.8,
             )
             check(events, request, user_context, casino_context, in_slip)

@@ -89,8 +89,10 @@ def test_a_status_that_does_not_end_has_no_end(status):
 
 
 def test_a_row_lists_its_unset_columns():
-    assert user_row().unset_columns == ("status", "status_until", "birth_date", "stake_limit", "limit_left")
-    assert user_row(status="active", stake_limit=None, limit_left=UNSET).unset_columns == ("birth_date", "limit_left")
+    limits = ("stake_limit", "limit_left", "personalisation")
+    assert user_row().unset_columns == ("status", "status_until", "birth_date", *limits)
+    told = {"status": "active", "stake_limit": None, "personalisation": False}
+    assert user_row(**told, limit_left=UNSET).unset_columns == ("birth_date", "limit_left")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ limits = st.just(UNSET) | st.none() | st.integers(0, 2).map(Decimal)
 untils = st.none() | st.integers(-1, 2).map(lambda years: datetime(2026 + years, 1, 1, tzinfo=UTC))
 
 
-def make_user(row_id, minute, country, status, until, day, stake_limit, limit_left):
+def make_user(row_id, minute, country, status, until, day, stake_limit, limit_left, personalisation):
     """A user whose birth year only ever grows: of a year told again after another one, the birth date may be lost or
     not, by the order of the messages."""
     year = 1980 + minute // 2
@@ -44,13 +44,15 @@ def make_user(row_id, minute, country, status, until, day, stake_limit, limit_le
         birth_date=date(year, 1, day) if day else None,
         stake_limit=stake_limit,
         limit_left=limit_left,
+        personalisation=personalisation,
     )
 
 
 def users_of(countries):
     statuses = st.sampled_from([None, None, "ACTIVE", "TIME_OUT", "SELF_EXCLUDED", "CLOSED"])
     days = st.none() | st.integers(1, 2)
-    return st.builds(make_user, ids, minutes, countries, statuses, untils, days, limits, limits)
+    consents = st.sampled_from([UNSET, UNSET, True, False])
+    return st.builds(make_user, ids, minutes, countries, statuses, untils, days, limits, limits, consents)
 
 
 users = users_of(st.sampled_from("ABC"))

@@ -38,16 +38,17 @@ user_statuses = st.sampled_from([None, "ACTIVE", "TIME_OUT", "SELF_EXCLUDED", "C
 event_statuses = st.sampled_from([None, "OPEN", "LIVE", "SUSPENDED", "CANCELLED", "SETTLED"])
 
 
-def make_user(row_id, minute, year, status, until, stake_limit, limit_left):
+def make_user(row_id, minute, year, status, until, stake_limit, limit_left, personalisation):
     """A complete message."""
     ends = until if status else None
     return user_row(id=row_id, timestamp=at(minute), birth_year=year, status=status, status_until=ends,
-                    stake_limit=stake_limit, limit_left=limit_left)  # fmt: skip
+                    stake_limit=stake_limit, limit_left=limit_left, personalisation=personalisation)  # fmt: skip
 
 
-def make_user_change(row_id, minute, status, until, stake_limit, is_withheld):
-    told = {"status": status, "status_until": until} if status else {}
-    return UserChange(id=row_id, timestamp=at(minute), stake_limit=stake_limit, is_withheld=is_withheld, **told)
+def make_user_change(row_id, minute, status, until, stake_limit, is_withheld, personalisation):
+    told = {"stake_limit": stake_limit, "is_withheld": is_withheld, "personalisation": personalisation}
+    told |= {"status": status, "status_until": until} if status else {}
+    return UserChange(id=row_id, timestamp=at(minute), **told)
 
 
 def make_event(row_id, minute, odd, status):
@@ -60,9 +61,20 @@ def make_event_change(row_id, minute, odd, status, is_withheld):
 
 
 withheld = st.sampled_from([UNSET, True])
+consents = st.sampled_from([UNSET, True, False])
 users = st.lists(
-    st.builds(make_user, ids, minutes, st.sampled_from([1985, at(0).year - 20]), user_statuses, untils, limits, limits)
-    | st.builds(make_user_change, ids, minutes, user_statuses, untils, limits, st.booleans())
+    st.builds(
+        make_user,
+        ids,
+        minutes,
+        st.sampled_from([1985, at(0).year - 20]),
+        user_statuses,
+        untils,
+        limits,
+        limits,
+        consents,
+    )
+    | st.builds(make_user_change, ids, minutes, user_statuses, untils, limits, st.booleans(), consents)
     | removals,
     max_size=8,
 )
@@ -111,6 +123,7 @@ def strictness(row):
     limits = [row["stake_limit"], row["limit_left"]]
     return [
         row["is_withheld"],
+        not row["personalisation"],
         status_strictness((row["status"], row["status_until"])),
         *(Decimal("-Infinity") if limit is None else -limit for limit in limits),
     ]
