@@ -9,17 +9,17 @@ from .boundary import ALPHA, END_SHARE, Floats, mixture
 from .clock import PRE_PERIOD_DAYS, PrePeriod, planned_variance
 from .contrast import Contrast
 
-LIFT = 0.10  # the difference that forecasts are about, unless told
+UPLIFT = 0.10  # the difference that forecasts are about, unless told
 POWER = 0.8  # the probability with which it is to be found
 LONGEST_DAYS = 365
 _FASTEST = 0.5  # power of time: independent days of the same users; more while users are still coming in
 _FEWEST_DAYS = 4  # before a forecast
 
 
-def detectable_lift(
+def detectable_uplift(
     pre: PrePeriod, *, control_share: float, variant_share: float, planned_days: int, alpha: float = ALPHA
 ) -> float:
-    """Before the start: the smallest lift found by the planned end with a probability of 80 %, from users seen in the
+    """Before the start: the smallest uplift found by the planned end with a probability of 80 %, from users seen in the
     pre-period alone. Infinite where they bet nothing. Raises TooLittleHistory like `planned_variance`."""
     planned = planned_variance(pre, control_share=control_share, variant_share=variant_share, planned_days=planned_days)
     effective = pre.users * control_share * variant_share / (control_share + variant_share)
@@ -28,11 +28,11 @@ def detectable_lift(
 
 
 def days_until(
-    days: Floats, contrast: Contrast, planned: float, *, lift: float = LIFT, alpha: float = ALPHA
+    days: Floats, contrast: Contrast, planned: float, *, uplift: float = UPLIFT, alpha: float = ALPHA
 ) -> float | None:
-    """The day by which a true `lift` is found with a probability of 80 %, at the pace so far.
+    """The day by which a true `uplift` is found with a probability of 80 %, at the pace so far.
 
-    `days`: the age of the experiment at each look, shape (looks,), ascending. The signal (lift x the control's mean /
+    `days`: the age of the experiment at each look, shape (looks,), ascending. The signal (uplift x the control's mean /
     standard error) and the clock are carried on as powers of time from the looks at half the age and now. Infinite if
     it takes more than a year; None while it is too early to say.
     """
@@ -43,7 +43,7 @@ def days_until(
     half = int(ages[np.abs(days[ages] - days[now] / 2).argmin()])
     if half == now:
         return None
-    signal = lift * contrast.means[:, 0] / np.sqrt(contrast.variance)
+    signal = uplift * contrast.means[:, 0] / np.sqrt(contrast.variance)
     tau = contrast.information / planned
     stretch = log(days[now] / days[half])
     signal_power = min(max(log(signal[now] / signal[half]) / stretch, 0.0), _FASTEST)

@@ -5,17 +5,17 @@ import numpy.typing as npt
 
 from .boundary import Floats, boundary
 from .contrast import Contrast
-from .looks import lift_interval
+from .looks import uplift_interval
 
 ALPHA = 0.01
 
 
-def breaks_lift_limit(contrast: Contrast, planned: float, limit: float, alpha: float = ALPHA) -> bool:
-    """Whether the lift is significantly beyond `limit`: above a positive one, below a negative one; .05 is 5 % more.
+def breaks_uplift_limit(contrast: Contrast, planned: float, limit: float, alpha: float = ALPHA) -> bool:
+    """Whether the uplift is significantly beyond `limit`: above a positive one, below a negative one; .05 is 5 % more.
 
     One-sided: a variant exactly at the limit is stopped with a probability of at most `alpha`, however often one looks.
     """
-    low, high = lift_interval(contrast, _one_sided(contrast, planned, alpha))
+    low, high = uplift_interval(contrast, _one_sided(contrast, planned, alpha))
     return _is_beyond(low, high, limit)
 
 

@@ -35,18 +35,18 @@ class Looks:
 
 
 def follow(contrast: Contrast, planned: float, alpha: float = ALPHA) -> Looks:
-    """The looks of an A/B test or a holdout. Effects are lifts: .1 is 10 % more than the control. `planned` comes from
+    """The looks of an A/B test or a holdout. Effects are uplifts: .1 is 10 % more than the control. `planned` is from
     `planned_variance`."""
     tau = contrast.information / planned
     bound = boundary(tau, alpha)
-    low, high = lift_interval(contrast, bound)
+    low, high = uplift_interval(contrast, bound)
     control = contrast.means[:, 0]
-    lift = np.where(control > 0, contrast.means[:, 1] / np.where(control > 0, control, 1.0) - 1, 0.0)
-    return looks_of(tau, contrast.z, bound, estimate=lift, low=low, high=high)
+    uplift = np.where(control > 0, contrast.means[:, 1] / np.where(control > 0, control, 1.0) - 1, 0.0)
+    return looks_of(tau, contrast.z, bound, estimate=uplift, low=low, high=high)
 
 
-def lift_interval(contrast: Contrast, bound: Floats) -> tuple[Floats, Floats]:
-    """The lifts that are within `bound` standard errors at each look, by Fieller's theorem (1954): all ratios r with
+def uplift_interval(contrast: Contrast, bound: Floats) -> tuple[Floats, Floats]:
+    """The uplifts that are within `bound` standard errors at each look, by Fieller's theorem (1954): all ratios r with
     |m_T - r m_C| <= bound sqrt(v_T + r^2 v_C). It excludes 0 exactly where |z| exceeds the bound. From -1 to infinity
     where the look does not count, or the control's mean is within `bound` standard errors of 0."""
     (control, variant), (v_c, v_t) = contrast.means.T, contrast.variances.T

@@ -6,7 +6,7 @@ from math import isinf
 
 import numpy as np
 
-from .duration import LIFT
+from .duration import UPLIFT
 from .looks import Looks
 
 CREDITS_ARE_NO_LIFT = "This says whose events users want, not how many more bets they bring: confirm it by an A/B test."
@@ -61,9 +61,9 @@ def judge(looks: Looks, case: Case) -> Verdict:
     low, high, direction = float(looks.low[-1]), float(looks.high[-1]), _direction(looks)
     interval = f"95 % confidence interval: {_signed(low)} to {_signed(high)}"
     if direction:
-        lift = min(max(float(looks.estimate[-1]), low), high)
+        uplift = min(max(float(looks.estimate[-1]), low), high)
         code = VerdictCode.BETTER if direction > 0 else VerdictCode.WORSE
-        sentence = f"`{case.variant}` is {code} than `{case.control}`: {_signed(lift)} {case.metric} ({interval})."
+        sentence = f"`{case.variant}` is {code} than `{case.control}`: {_signed(uplift)} {case.metric} ({interval})."
         return Verdict(code, f"{sentence} This holds however often you looked.")
     difference = (
         f"No significant difference in {case.metric} between `{case.variant}` and `{case.control}` ({interval})."
@@ -126,10 +126,10 @@ def _forecast(case: Case) -> str:
     if case.days_left is None:
         return ""
     if isinf(case.days_left):
-        return f"With so few users, a difference of {_percent(LIFT)} can't be told within a year."
+        return f"With so few users, a difference of {_percent(UPLIFT)} can't be told within a year."
     if case.days_left < 1:
-        return f"A difference of {_percent(LIFT)} would most likely have shown by now."
-    return f"To tell a difference of {_percent(LIFT)} takes some {case.days_left:.0f} more days."
+        return f"A difference of {_percent(UPLIFT)} would most likely have shown by now."
+    return f"To tell a difference of {_percent(UPLIFT)} takes some {case.days_left:.0f} more days."
 
 
 def _than(code: VerdictCode) -> str:

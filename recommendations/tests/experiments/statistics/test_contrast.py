@@ -7,17 +7,17 @@ from recommendations.experiments.statistics.boundary import boundary
 from recommendations.experiments.statistics.clock import PrePeriod, planned_credit_variance, planned_variance
 from recommendations.experiments.statistics.contrast import contrast
 from recommendations.experiments.statistics.errors import TooLittleHistory
-from recommendations.experiments.statistics.guards import breaks_difference_limit, breaks_lift_limit
-from recommendations.experiments.statistics.looks import follow, lift_interval
+from recommendations.experiments.statistics.guards import breaks_difference_limit, breaks_uplift_limit
+from recommendations.experiments.statistics.looks import follow, uplift_interval
 from recommendations.experiments.statistics.moments import KNOWN, NEWCOMERS, Moments
 
 
-def casino(users=4_000, lift=0.0, seed=19):
+def casino(users=4_000, uplift=0.0, seed=19):
     """Each user's arm, stratum, sum since the start, and sum before it."""
     rng = np.random.default_rng(seed)
     arm, stratum = rng.integers(0, 2, users), (rng.random(users) < 0.3).astype(np.int64)
     rate = rng.gamma(2.0, 1.0, users)
-    y = rng.poisson(rate * (1 + lift * arm)).astype(np.float64)
+    y = rng.poisson(rate * (1 + uplift * arm)).astype(np.float64)
     return arm, stratum, y, np.where(stratum == KNOWN, rng.poisson(rate), 0).astype(np.float64)
 
 
@@ -79,14 +79,14 @@ def test_of_three_variants_each_is_compared_with_the_control():
 
 def test_the_interval_excludes_0_exactly_where_the_difference_is_significant():
     for seed in range(40):
-        found = contrast(Moments.of_users(*casino(400, lift=0.15, seed=seed)))
+        found = contrast(Moments.of_users(*casino(400, uplift=0.15, seed=seed)))
         bound = np.array([1.5])
-        low, high = lift_interval(found, bound)
+        low, high = uplift_interval(found, bound)
         assert (low[0] > 0 or high[0] < 0) == (abs(found.z[0]) > bound[0])
 
 
 def test_intervals_are_intersected_over_looks():
-    looks = [Moments.of_users(*(each[:users] for each in casino(4_000, lift=0.2))) for users in (1_000, 2_000, 4_000)]
+    looks = [Moments.of_users(*(each[:users] for each in casino(4_000, uplift=0.2))) for users in (1_000, 2_000, 4_000)]
     found = follow(contrast(Moments.stacked(looks)), planned=4_000.0)
     assert (np.diff(found.low) >= 0).all()
     assert (np.diff(found.high) <= 0).all()
@@ -94,7 +94,7 @@ def test_intervals_are_intersected_over_looks():
 
 
 def test_an_effect_that_changes_is_told():
-    looks = [Moments.of_users(*casino(20_000, lift=lift)) for lift in (0.5, -0.3)]
+    looks = [Moments.of_users(*casino(20_000, uplift=uplift)) for uplift in (0.5, -0.3)]
     found = follow(contrast(Moments.stacked(looks)), planned=20_000.0)
     assert found.has_changed.tolist() == [False, True]
     assert found.low[1] < -0.3 < found.high[1]
@@ -129,20 +129,21 @@ def test_an_interleaving_is_planned_after_three_days_and_20_credits():
 
 
 @pytest.mark.parametrize(
-    ("lift", "limit", "breaks"), [(-0.5, -0.05, True), (0.5, 0.05, True), (0.5, -0.05, False), (0, -0.05, False)]
+    ("uplift", "limit", "breaks"), [(-0.5, -0.05, True), (0.5, 0.05, True), (0.5, -0.05, False), (0, -0.05, False)]
 )
-def test_a_guard_stops_what_is_significantly_beyond_its_limit(lift, limit, breaks):
-    found = contrast(Moments.of_users(*casino(20_000, lift=lift)))
+def test_a_guard_stops_what_is_significantly_beyond_its_limit(uplift, limit, breaks):
+    found = contrast(Moments.of_users(*casino(20_000, uplift=uplift)))
     planned = float(found.information[0])
-    assert breaks_lift_limit(found, planned, limit) is breaks
+    assert breaks_uplift_limit(found, planned, limit) is breaks
     assert breaks_difference_limit(found, planned, limit * 2) is breaks
 
 
 def test_a_guard_is_one_sided():
     """Between the boundaries of 2 alpha and of alpha, it stops."""
-    found = contrast(Moments.of_users(*casino(20_000, lift=0.1)))
+    found = contrast(Moments.of_users(*casino(20_000, uplift=0.1)))
     planned = float(found.information[0])
     error = float(np.sqrt(found.variance[0]))
-    limits = [float(found.difference[0]) - error * bound for bound in (2.5, 2.9)]
+    limits = [float(found.difference[0]) - error * bound for bound in (2.5, 2.75)]
     assert float(boundary(np.array(1.0), 0.02)) == pytest.approx(2.65, abs=0.01)
+    assert float(boundary(np.array(1.0), 0.01)) == pytest.approx(2.88, abs=0.01)
     assert [breaks_difference_limit(found, planned, limit) for limit in limits] == [False, True]

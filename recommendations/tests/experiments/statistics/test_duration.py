@@ -7,7 +7,7 @@ import pytest
 
 from recommendations.experiments.statistics.clock import PrePeriod
 from recommendations.experiments.statistics.contrast import Contrast
-from recommendations.experiments.statistics.duration import days_until, detectable_lift, power
+from recommendations.experiments.statistics.duration import days_until, detectable_uplift, power
 
 
 def course(days=14, control=0.02, deviation=0.5, users=15_000.0):
@@ -59,11 +59,11 @@ def test_without_bets_it_is_too_early_to_say():
     assert days_until(age, nothing, 1.0) is None
 
 
-def test_the_detectable_lift_halves_with_four_times_the_users():
+def test_the_detectable_uplift_halves_with_four_times_the_users():
     rng = np.random.default_rng(19)
 
     def of(users):
         halves = rng.poisson(rng.gamma(2.0, 1.0, users), (2, users)).astype(np.float64)
-        return detectable_lift(PrePeriod.of_users(*halves), control_share=0.5, variant_share=0.5, planned_days=28)
+        return detectable_uplift(PrePeriod.of_users(*halves), control_share=0.5, variant_share=0.5, planned_days=28)
 
     assert of(10_000) / of(40_000) == pytest.approx(2.0, rel=0.05)

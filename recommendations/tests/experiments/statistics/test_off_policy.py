@@ -48,6 +48,13 @@ def test_the_users_are_the_unit():
     assert estimate_policy(four).ips.standard_error == pytest.approx(estimate_policy(alone).ips.standard_error)
 
 
+def test_the_self_normalised_estimate_needs_the_propensities_up_to_a_factor_only():
+    right, halved = logged(), logged(propensities=np.full(20_000, 0.25))
+    expected = estimate_policy(right).self_normalised
+    assert estimate_policy(halved).self_normalised.value == pytest.approx(expected.value)
+    assert estimate_policy(halved).self_normalised.standard_error == pytest.approx(expected.standard_error)
+
+
 def test_below_1000_effective_answers_it_refuses():
     with pytest.raises(TooFewAnswers, match="1,000 are needed"):
         estimate_policy(logged(1_900))

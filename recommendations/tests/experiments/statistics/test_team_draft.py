@@ -73,6 +73,12 @@ def test_an_event_that_may_not_join_is_passed_over():
         assert {each.event: each.team for each in slip} == {1: "a", 5: "b"}
 
 
+def test_a_list_is_never_credited_with_an_event_of_the_others_own_slip():
+    """List a's own events may not join, and its next one is one of list b's own."""
+    for slip in picks([1, 2, 3, 4], [4, 5, 6], accepts=lambda slip, event: event > 3):
+        assert [(each.event, each.team) for each in slip] == [(4, None), (5, None), (6, None)]
+
+
 def test_what_fills_up_an_empty_list_is_credited_to_nobody():
     for slip in picks([1, 2, 3], []):
         assert [(each.event, each.team) for each in slip] == [(1, None), (2, None), (3, None)]

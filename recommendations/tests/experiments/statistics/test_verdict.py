@@ -28,7 +28,7 @@ BETTER = {"z": 3.0, "estimate": 0.081, "low": 0.012, "high": 0.153}
 WORSE = {"z": -3.0, "estimate": -0.081, "low": -0.153, "high": -0.012}
 
 
-def test_a_significant_lift():
+def test_a_significant_uplift():
     assert judge(looks(**BETTER), case()).sentence == (
         "`trees` is better than `hybrid`: +8.1 % days with a bet (95 % confidence interval: +1.2 % to +15.3 %). "
         "This holds however often you looked."
