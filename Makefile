@@ -11,7 +11,7 @@ WORKERS ?= $(if $(ARGS),0,$(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2)
 export EMBEDDED_POSTGRES ?= 1
 unexport PYTHONDONTWRITEBYTECODE  # or each of the tests' processes would compile the project again
 
-.PHONY: help demo run shell profile test test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips fail-closed release-formats chaos answers kafka bench format lock clean
+.PHONY: help demo run shell profile test test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips fail-closed release-formats chaos answers experiments kafka bench format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -72,6 +72,9 @@ chaos: .venv/dev  ## some minutes of kills, cuts and outages while messages are 
 
 answers: .venv/dev  ## a million recommendations while prices change and consumers are killed, against what was sent; ANSWERS=20000
 	$(BIN)/python -m ingestion.tests.answers --answers $(or $(ANSWERS),1000000) $(ARGS)
+
+experiments: .venv/dev  ## thousands of made-up experiments: false alarms, effects found, intervals that hold; exit status 1 where one does not
+	$(BIN)/python -m recommendations.tests.experiments.proof $(ARGS)
 
 kafka: .venv/runtime  ## a real Apache Kafka on 127.0.0.1:9092 (KAFKA_PORT=..), with SECURE=1 by TLS and SCRAM; needs Java 17 and, once, Maven
 	@$(APACHE_KAFKA) serve --port $(KAFKA_PORT) $(if $(SECURE),--secured)
