@@ -311,6 +311,7 @@ def _served(
                 market=event.market or UNSET,
                 line=event.line or UNSET,
                 outcome=event.outcome or UNSET,
+                team=event.team or UNSET,
             )
             for event in recommendation.recommended_events
         ),

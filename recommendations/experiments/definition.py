@@ -55,7 +55,11 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
     name: Name
     kind: Annotated[
-        Kind, Meta(description="ab: variants differ in what they show. holdout: the first variant is shown nothing.")
+        Kind,
+        Meta(
+            description="ab: variants differ in what they show. holdout: the first variant is shown nothing. "
+            "interleave: each user gets one slip of the recommenders of both variants."
+        ),
     ]
     variants: Annotated[tuple[VariantDefinition, ...], Meta(min_length=2, max_length=MAX_VARIANTS)]
     traffic: Annotated[
@@ -108,6 +112,12 @@ def _require_fit(definition: Definition) -> None:
     if definition.kind is Kind.HOLDOUT:
         if len(variants) != 2 or any(each.recommender_type or each.options for each in variants):
             raise ValueError("a holdout has two variants, without recommender_type and options: the first is withheld")
+    elif definition.kind is Kind.INTERLEAVE:
+        names = {each.recommender_type for each in variants}
+        if len(variants) != 2 or len(names - {None}) != 2 or any(each.options for each in variants):
+            raise ValueError("an interleaving has two variants, of two recommenders, without options")
+        if variants[0].share != variants[1].share:
+            raise ValueError("the variants of an interleaving have a share of 0.5 each")
     elif definition.metric is Metric.INFLUENCE and len(variants) > MAX_COMPARED:
         raise ValueError(f"variants: by the metric influence, at most {MAX_COMPARED} are compared; use bet_days")
 

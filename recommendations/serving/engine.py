@@ -1,14 +1,16 @@
 """Builds a recommendation from a request, a user and a casino, without database or clock; all randomness comes from the
 request's seed."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from math import prod
 from typing import Any
 from uuid import UUID
+
+import numpy as np
 
 from recommendations.models import EventStatus
 from recommendations.offer import Offer
@@ -27,6 +29,7 @@ from recommendations.validation.identity import Match
 from recommendations.validation.own_ids import OwnId
 
 from .guard_rails import GuardedUser, Refusal, currency_of, refuse, round_down, suggest_stake
+from .interleaving import draft, first_applicable
 from .legs import Search
 from .options import DEFAULTS, Options
 from .outcome_rules import TasteScorer, price_rules
@@ -35,9 +38,11 @@ from .request_filters import NO_FILTERS, RequestFilters
 from .slip import Rules
 from .slip_completion import SlipSelection, with_selections
 from .start_times import with_unknown_start_times
+from .team_draft import Team
 
 EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
 _COUPONS_OF_HALF_CONFIDENCE = 10
+_STREAM_OF_COINS = 2  # of a user's random numbers; 0 and 1 are those of favourite pairs and of scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,8 @@ class RecommendationRequest:
 
     `hour`: the start of the hour, Unix seconds; scores depend on that time, so that they are the same for an hour.
     `limit`: the most events of one recommendation; `selections`: those of the slip to which the events are added.
-    `chain`: the recommender, then its fallbacks; `needs`: the parts of profiles that any of them needs.
+    `chain`: the recommender, then its fallbacks; `needs`: the parts of profiles that any of them needs. With a `rival`,
+    slips are drafted from both recommenders' events.
     """
 
     casino_id: int
@@ -56,9 +62,11 @@ class RecommendationRequest:
     filters: RequestFilters = NO_FILTERS
     needs_reasons: bool = False
     selections: tuple[SlipSelection, ...] = ()
+    rival: Recommender | None = None
     limit: int = field(init=False)
     hour: float = field(init=False)
     chain: tuple[Recommender, ...] = field(init=False)
+    rivals: tuple[Recommender, ...] = field(init=False)
     needs: frozenset[ProfilePart] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,8 +75,10 @@ class RecommendationRequest:
         limit = self.options.event_limit if self.filters.limit is None else self.filters.limit
         object.__setattr__(self, "limit", limit)
         object.__setattr__(self, "hour", hour.timestamp())
+        rivals = () if self.rival is None else _chain_of(self.rival, self.options.fallbacks)
         object.__setattr__(self, "chain", chain)
-        object.__setattr__(self, "needs", _needs_of(chain))
+        object.__setattr__(self, "rivals", rivals)
+        object.__setattr__(self, "needs", _needs_of((*chain, *rivals)))
 
     def seed(self, user_id: int, stream: int) -> tuple[int, ...]:
         """The random seed of this casino, user, hour and stream."""
@@ -188,12 +198,15 @@ class _Slip:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The scored events of one user's request, by the recommender at `step` of the chain."""
+    """The scored events of one user's request, by the recommender at `step` of the chain; of events that were drafted
+    from two recommenders, `teams` has the one that is credited, by place, and `rival` is the second."""
 
     request: RecommendationRequest
     context: ScoringContext
     step: int
     search: Search
+    teams: Mapping[int, Team] = field(default_factory=dict)
+    rival: Recommender | None = None
 
     @property
     def recommender(self) -> Recommender:
@@ -230,7 +243,22 @@ def _rank(
     if request.selections:
         rules = with_selections(rules, context.offer, request.selections)
     scores, chooser = request.chain[step].score(context), _chooser(request, context, casino_context)
-    return Ranking(request, context, step, Search(context.offer, scores, rules, chooser))
+    ranking = Ranking(request, context, step, Search(context.offer, scores, rules, chooser))
+    return ranking if request.rival is None else _interleaved(ranking)
+
+
+def _interleaved(ranking: Ranking) -> Ranking:
+    """The ranking with the events of its request's rival drafted in."""
+    context, search, request = ranking.context, ranking.search, ranking.request
+    rival = first_applicable(request.rivals, context)
+    rng = np.random.default_rng(request.seed(context.user_id, _STREAM_OF_COINS))
+    rules = search.rules
+    if search.chooser is not None:  # each event counts as having a price until the search asks for it
+        alive = search.chooser.alive
+        rules = replace(rules, alive=-1 if alive is None else alive)
+    drafted = draft(context.offer, (search.scores, rival.score(context)), rules, lambda: rng.random() < 0.5)
+    drafted_search = Search(context.offer, drafted.scores, search.rules, search.chooser)
+    return replace(ranking, search=drafted_search, teams=drafted.teams, rival=rival)
 
 
 def _chooser(
@@ -278,7 +306,9 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
 def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> RecommendedEvent:
     offer, needs_reasons = ranking.context.offer, ranking.request.needs_reasons
     parts: dict[str, Any] = {**offer.names(place), **(_parts_of(leg) if leg else {"odd": float(offer.odds[place])})}
-    reasons = ranking.recommender.reasons(ranking.context, place) if needs_reasons else ()
+    team = ranking.teams.get(place)
+    recommender = ranking.rival if team == "b" and ranking.rival is not None else ranking.recommender
+    reasons = recommender.reasons(ranking.context, place) if needs_reasons else ()
     return RecommendedEvent(
         **parts,
         participants=offer.participants_of(place),
@@ -288,6 +318,7 @@ def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> Recomme
         status=EventStatus.OPEN.value,
         score=float(ranking.search.scores[place]),
         reasons=(*reasons, *leg.explain()) if leg is not None and needs_reasons else tuple(reasons),
+        team="" if team is None else team.upper(),
     )
 
 

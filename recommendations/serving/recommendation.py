@@ -21,7 +21,9 @@ class RecommendedEvent:
 
     Of an event that was chosen by its markets, `odd` is the price of the `outcome` of `market` and `line` (empty in a
     market without lines) that `producer` sent at `priced_at`, and `outcome_score` that outcome's. They are empty in an
-    event with an odd of its own."""
+    event with an odd of its own.
+
+    `team` is A or B where two recommenders drafted the slip and only one of them ranked the event among its first."""
 
     country: str
     league: str
@@ -42,6 +44,7 @@ class RecommendedEvent:
     producer: str = ""
     priced_at: datetime | None = None
     outcome_score: float | None = None
+    team: str = ""
 
     @property
     def name(self) -> str:

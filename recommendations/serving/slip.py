@@ -160,6 +160,14 @@ def choose(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
     return slip.places
 
 
+def may_join(offer: Offer, rules: Rules, places: Iterable[int], place: int) -> bool:
+    """Whether the rules allow the event at `place` in a slip that has those at `places`; all are eligible."""
+    slip = _Slip(offer, rules)
+    if rules.in_slip:
+        slip.hold(rules.in_slip)
+    return all(slip.take(each) for each in (*places, place))
+
+
 def best_first(scores: Floats, places: Places) -> Iterator[int]:
     """The places by descending score, equal scores in the order of the places; sorted lazily."""
     size = _SORTED_AT_FIRST
@@ -212,6 +220,14 @@ class _Slip:
                 has_closed = self._add_if_allowed(place)
                 if has_closed or len(self.places) >= self._rules.limit:
                     break
+
+    def take(self, place: int) -> bool:
+        """Add the event. Returns whether the rules allowed it."""
+        if self._is_closed is not None and self._is_closed[place]:
+            return False
+        before = len(self.places)
+        self._add_if_allowed(place)
+        return len(self.places) > before
 
     def _add_if_allowed(self, place: int) -> bool:
         """Add the event unless the rules or the slip's teams exclude it. Returns whether that filled its league or

@@ -15,6 +15,7 @@ from .enrolment import may_enrol
 from .running import RunningExperiment, Variant
 
 _Choice = tuple[RunningExperiment, Variant]
+INTERLEAVED = "interleaved"  # stands for the variant of users who get a slip of both
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class Group:
             return slip
         experiment, variant = self.choice
         asked_for = by.recommender.name
+        if by.rival is not None:
+            both = f"{asked_for}+{by.rival.name}"
+            return replace(slip, recommender=both, users_variant=UsersVariant(experiment.name, INTERLEAVED, 1.0, both))
         mark = UsersVariant(experiment.name, variant.name, variant.propensity, asked_for, is_shown, self.is_forced)
         return replace(slip, users_variant=mark)
 
@@ -77,6 +81,8 @@ def _assign(user_id: OwnId, casino_id: int, running: Iterable[RunningExperiment]
     place = place_of(LAYER, casino_id, user_id)
     for experiment in running:
         if is_in(place, experiment.ranges):
+            if experiment.is_interleaved:
+                return experiment, experiment.variants[0]
             number = variant_at(place_of(experiment.salt, casino_id, user_id), experiment.shares)
             return experiment, experiment.variants[number]
     return None
@@ -88,6 +94,9 @@ def _group(
     if choice is None:
         return Group(user_ids, request)
     experiment, variant = choice
+    if experiment.is_interleaved and not is_forced:
+        both = replace(_with(request, variant), rival=experiment.variants[1].recommender)
+        return Group(user_ids, both, choice)
     others = experiment.variants if experiment.compares_slips and not is_forced else ()
     compared = [_with(request, each) for each in others if not each.answers_like(variant)]
     return Group(user_ids, _with(request, variant), choice, is_forced, tuple(compared))

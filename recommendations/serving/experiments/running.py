@@ -28,6 +28,7 @@ VARIANT_OPTIONS = (
 class Kind(StrEnum):
     AB = "ab"
     HOLDOUT = "holdout"
+    INTERLEAVE = "interleave"
 
 
 class Metric(StrEnum):
@@ -82,7 +83,8 @@ class Variant:
 @dataclass(frozen=True, slots=True, eq=False)
 class RunningExperiment:
     """An experiment with its casino's configuration. `placement` is that of its requests, None for all; with
-    `compares_slips`, the slips of the other variants are computed too."""
+    `compares_slips`, the slips of the other variants are computed too. Where `is_interleaved`, each user gets one slip
+    of the recommenders of both variants."""
 
     name: str
     salt: str
@@ -93,6 +95,7 @@ class RunningExperiment:
     stops_at: datetime | None
     placement: str | None
     compares_slips: bool
+    is_interleaved: bool
 
     def is_running(self, now: datetime, placement: str) -> bool:
         """Whether it is for requests of this placement at `now`."""
@@ -159,6 +162,7 @@ def _load(
         stops_at=stored.stops_at,
         placement=stored.placement,
         compares_slips=kind is Kind.AB and stored.metric == Metric.INFLUENCE,
+        is_interleaved=kind is Kind.INTERLEAVE,
     )
 
 

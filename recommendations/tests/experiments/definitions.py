@@ -13,6 +13,12 @@ def ab(name: str = "trees", **changes: Any) -> dict[str, Any]:
     return {"name": name, "kind": "ab", "variants": variants, "metric": "bet_days", **changes}
 
 
+def interleaving(name: str = "mixed", **changes: Any) -> dict[str, Any]:
+    """Each user gets a slip of events of both recommenders."""
+    variants = [variant("one", recommender_type="static"), variant("other", recommender_type="soonest")]
+    return {"name": name, "kind": "interleave", "variants": variants, **changes}
+
+
 def holdout(name: str = "nothing", share: float = 0.5, **changes: Any) -> dict[str, Any]:
     """This share of the users is shown nothing."""
     variants = [variant("withheld", share), variant("shown", 1 - share)]

@@ -16,7 +16,7 @@ from recommendations.experiments.definition import (
 from recommendations.serving.experiments.running import VARIANT_OPTIONS
 from recommendations.serving.options import Options
 
-from .definitions import ab, holdout, variant
+from .definitions import ab, holdout, interleaving, variant
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "experiment.schema.json"
 ONE, OTHER = variant("one"), variant("other")
@@ -46,6 +46,24 @@ REFUSED = {
     ),
     "a holdout with a recommender": (
         holdout(variants=[ONE, variant("other", recommender_type="static")]), "a holdout has two variants"
+    ),
+    "an interleaving of one recommender": (
+        interleaving(variants=[variant("one", recommender_type="static"), OTHER]), "two variants, of two recommenders"
+    ),
+    "an interleaving with options": (
+        interleaving(
+            variants=[
+                variant("one", recommender_type="static"),
+                variant("other", recommender_type="soonest", options={"event_limit": 2}),
+            ]
+        ),
+        "without options",
+    ),
+    "an interleaving of uneven shares": (
+        interleaving(
+            variants=[variant("a", 0.4, recommender_type="static"), variant("b", 0.6, recommender_type="soonest")]
+        ),
+        "a share of 0.5 each",
     ),
     "four slips for each answer": (
         ab(metric="influence", variants=[variant(name, 0.25) for name in "abcd"]), "at most 3 are compared"

@@ -1,5 +1,6 @@
 """Requests while experiments run: each user gets one variant, which is sent with the slip; nobody else notices."""
 
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from tenants.models import Experiment, Scope
 from tenants.routing.context import use_casino
 from tenants.tests.api_clients import bearing, make_key
 
-from .definitions import ab, holdout, variant
+from .definitions import ab, holdout, interleaving, variant
 
 USERS = range(1, 41)
 SCHEMA = {
@@ -53,7 +54,8 @@ def callers(caller_a, caller_b, casino_a, casino_b, settings):
         with use_casino(casino.current):
             for user_id in USERS:
                 UserFactory.create(id=user_id)
-            EventFactory.create_batch(8)
+            for hours in range(20, 12, -1):  # the first ones stored begin last
+                EventFactory.create(begin_timestamp=timezone.now() + timedelta(hours=hours))
         assert (
             caller.post("/config", {"recommender_type": "trending", "recommendation_schema": SCHEMA}).status_code == 200
         )
@@ -218,6 +220,32 @@ def test_refused_users_are_refused_and_not_assigned(caller, casino_a, sent, defi
     assert [(served.events, served.shown is False) for _, served in sent] == [((), False)]
 
 
+def test_an_interleaved_slip_has_events_of_both_recommenders_and_tells_whose_they_are(caller, sent):
+    start(caller, interleaving())
+    answers = ask_all(caller)
+    assert {(each["recommender"], each["variant"], each["count"]) for each in answers} == {
+        ("static+soonest", "interleaved", 3)
+    }
+    teams: Counter[Any] = Counter()
+    for _, served in sent:
+        assert (served.asked_for, served.propensity, served.shown) == ("static+soonest", 1.0, UNSET)
+        of_slip = Counter(event.team for event in served.events)
+        assert of_slip["A"] + of_slip["B"] == 3
+        assert abs(of_slip["A"] - of_slip["B"]) == 1
+        teams += of_slip
+    assert 45 <= teams["A"] <= 75
+    ask_all(caller)
+    events = [[event.event_id for event in served.events] for _, served in sent]
+    assert events[: len(USERS)] == events[len(USERS) :]
+
+
+def test_each_list_of_an_interleaving_can_be_asked_for_alone(caller, sent):
+    start(caller, interleaving())
+    assert caller.get("/recommend/7?variant=one").json()["recommender"] == "static"
+    assert caller.get("/recommend/7?variant=other").json()["recommender"] == "soonest"
+    assert sent == []
+
+
 def test_a_scheduled_experiment_runs_from_its_begin_until_its_end(caller):
     now = timezone.now()
     begin, end = now + timedelta(days=1), now + timedelta(days=2)
@@ -299,7 +327,7 @@ def test_a_stopped_experiment_leaves_nothing_behind(caller):
     assert [{**each, "recommendation_id": ""} for each in ask_all(caller)] == before
 
 
-@pytest.mark.parametrize("definition", [ab(), ab(metric="influence"), holdout()], ids=["ab", "influence", "holdout"])
+@pytest.mark.parametrize("definition", [ab(), ab(metric="influence"), holdout(), interleaving()])
 def test_an_experiment_needs_no_query_more(caller, settings, definition, django_assert_num_queries):
     start(caller, definition)
     settings.CATALOGUE_LEASE_SECONDS = 60

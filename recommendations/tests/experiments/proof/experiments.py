@@ -17,7 +17,7 @@ from recommendations.experiments.statistics.guards import breaks_uplift_limit
 from recommendations.experiments.statistics.interleaving import Credits, follow_credits
 from recommendations.experiments.statistics.looks import Looks, follow
 from recommendations.experiments.statistics.moments import Ints
-from recommendations.experiments.statistics.team_draft import team_draft
+from recommendations.serving.team_draft import team_draft
 
 from .lists import HITS, PLACES, Lists, Recommenders, draw_lists
 from .looking import looks_every, moments_at, pre_period, sums_before_each

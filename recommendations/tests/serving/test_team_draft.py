@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommendations.experiments.statistics.team_draft import team_draft
+from recommendations.serving.team_draft import team_draft
 
 RANKED = st.lists(st.integers(0, 9), unique=True, max_size=8)
 
