@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from rich.table import Table
 
-from recommendations.event_names import event_name
+from recommendations.models.event_names import event_name
 from tenants.models import Casino
 
 from .casino_messages import CasinoMessages

@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
-from recommendations import event_names
+from recommendations.models import event_names
 from recommendations.validation.currencies import shown_amount
 
 register = template.Library()

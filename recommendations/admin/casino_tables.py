@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from recommendations.event_names import event_name
 from recommendations.models import Event, PurchasedCoupon, ServedSlip, Team, User, UserProfile
+from recommendations.models.event_names import event_name
 from recommendations.text_ids import Kind, with_own_ids
 from tenants.admin.casinos import CasinoAdmin
 from tenants.errors import UnknownServer

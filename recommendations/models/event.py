@@ -5,9 +5,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from recommendations.event_names import event_name
 from tenants.orm.model import CasinoModel
 
+from .event_names import event_name
 from .own_id import HasOwnId
 
 

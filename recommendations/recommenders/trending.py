@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from recommendations.event_names import event_name
 from recommendations.offer import MemoKey
 from recommendations.tallies.trends import Trends
 
@@ -36,8 +35,8 @@ class Trending(Recommender):
         offer, trends = context.offer, context.trends
         found = []
         if float(trends.of_offer(offer)[place]) >= 1:
-            name = event_name(offer.home_team.name(place), offer.away_team.name(place), between=" vs ")
-            found.append(f"{name} is popular today")
+            teams = offer.home_team.name(place), offer.away_team.name(place)
+            found.append(f"{' vs '.join(filter(None, teams))} is popular today")
         league = offer.league.name(place)
         if league and trends.recent.get("league", {}).get(offer.league[place], 0.0) >= 1:
             found.append(f"{league} is popular today")

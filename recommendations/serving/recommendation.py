@@ -9,7 +9,7 @@ import msgspec
 from django.dispatch import Signal
 from msgspec import UNSET, UnsetType
 
-from recommendations.event_names import event_name
+from recommendations.models.event_names import event_name
 from recommendations.validation.own_ids import OwnId
 
 

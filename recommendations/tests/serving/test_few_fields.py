@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommendations.event_names import event_name
+from recommendations.models.event_names import event_name
 from recommendations.recommenders.base import BettingProfile, ScoringContext
 from recommendations.recommenders.inference_score import InferenceScore
 from recommendations.recommenders.trending import Trending
