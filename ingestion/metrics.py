@@ -26,6 +26,15 @@ UNAVAILABLE = Gauge(
 )
 BACKING_OFF = Gauge("recsys_ingestion_held_back", "1 while the consumer backs off: nothing can be stored.", ["topic"])
 
+ATTRIBUTION_SECONDS = Histogram(
+    "recsys_attribution_seconds",
+    "Duration of a step of the attribution job in one casino, also of one that finds nothing due.",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+ATTRIBUTION_DUE = Gauge(
+    "recsys_attribution_due", "Coupons and answers that the attribution job has yet to process, by casino.", ["casino"]
+)
+
 PUBLISHED = Counter("recsys_recommendations_published", "Served recommendations delivered to the broker.")
 DROPPED = Counter(
     "recsys_recommendations_dropped",

@@ -18,17 +18,18 @@ from tenants.routing.context import use_casino
 
 logger = logging.getLogger(__name__)
 
-CASINOS_PER_STEP = 3  # so that a thousand casinos do not delay the consumer's messages
-
 
 class MaintenanceTask(ABC):
     """Runs for each casino once per interval, a few casinos at each step. Several consumers may run it at once.
 
     `due` are the casinos left of this round; the next one starts at `next_round_at` (of time.monotonic()).
-    `failures` are those of this round.
+    `failures` are those of this round, and `casino` is the one that `run` is called for.
     """
 
+    casino: Casino
+
     interval_seconds = 600.0
+    casinos_per_step = 3  # so that a thousand casinos do not delay the consumer's messages
 
     def __init__(self, store: CasinoStore) -> None:
         self.due: list[Casino] = []
@@ -43,7 +44,7 @@ class MaintenanceTask(ABC):
                 self.due = self.casinos()
             self.failures = []
             self.next_round_at = time.monotonic() + self.interval_seconds
-        for _ in range(min(CASINOS_PER_STEP, len(self.due))):
+        for _ in range(min(self.casinos_per_step, len(self.due))):
             casino = self.due.pop()
             if self._store.circuit_breaker.is_open(casino.pk):
                 continue
@@ -54,6 +55,7 @@ class MaintenanceTask(ABC):
         """False if the task must run again in this round. A failure postpones it to the next one."""
         try:
             with waiting_at_most(settings.INGESTION_TRANSACTION_SECONDS), use_casino(casino.current):
+                self.casino = casino
                 return self.run(now)
         except AllDatabasesUnavailable:
             raise

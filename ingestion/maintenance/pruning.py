@@ -8,6 +8,7 @@ from django.conf import settings
 from ingestion.catalogue import catalogue_required
 from ingestion.dead_letters.purge import prune_closed, prune_closed_unassigned
 from ingestion.uploads.ledger import prune_uploads
+from recommendations.attribution.pruning import prune_user_days
 from recommendations.storing import (
     MERGE_SECONDS,
     count_offered_outcomes,
@@ -42,6 +43,15 @@ class ImpressionPruning(MaintenanceTask):
         before = now - timedelta(days=settings.SERVED_RECOMMENDATIONS_DAYS)
         with casino_atomic():
             return prune_impressions(before, ROWS_PER_STEP) < ROWS_PER_STEP
+
+
+class SalesPruning(MaintenanceTask):
+    """Deletes attributions and users' days of more than `USER_DAYS_DAYS` ago; the days' sums stay."""
+
+    def run(self, now: datetime) -> bool:
+        before = (now - timedelta(days=settings.USER_DAYS_DAYS)).date()
+        with casino_atomic():
+            return prune_user_days(before, ROWS_PER_STEP) < ROWS_PER_STEP
 
 
 class MarketPruning(MaintenanceTask):

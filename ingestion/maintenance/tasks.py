@@ -13,12 +13,14 @@ from ingestion.storing.casino_store import CasinoStore
 from ingestion.topics import COUPONS, IMPRESSIONS, ODDS, RECOMMENDATIONS, USERS, Topic
 from tenants.models import Casino
 
+from .attribution import Attribution
 from .base import MaintenanceTask
 from .expiry import CouponExpiry
 from .pruning import (
     DeadLetterPruning,
     ImpressionPruning,
     MarketPruning,
+    SalesPruning,
     ServedPruning,
     TallyMerging,
     TallyPruning,
@@ -38,7 +40,9 @@ def tasks_of_consumer(topic: Topic, store: CasinoStore) -> list[MaintenanceTask]
         return [MarketPruning(store)]
     if topic is IMPRESSIONS:
         return [ImpressionPruning(store)]
-    return [ServedPruning(store)] if topic is RECOMMENDATIONS else [DeadLetterPruning(store)]
+    if topic is RECOMMENDATIONS:
+        return [ServedPruning(store), SalesPruning(store), Attribution(store)]
+    return [DeadLetterPruning(store)]
 
 
 def run_round(stop: threading.Event, casinos: Iterable[Casino] | None = None) -> list[str]:
@@ -48,7 +52,18 @@ def run_round(stop: threading.Event, casinos: Iterable[Casino] | None = None) ->
     # pruning tallies merges them first
     tasks = [
         CouponExpiry(COUPONS, store),
-        *(kind(store) for kind in (TallyPruning, UploadPruning, ServedPruning, ImpressionPruning, MarketPruning)),
+        *(
+            kind(store)
+            for kind in (
+                TallyPruning,
+                UploadPruning,
+                Attribution,
+                ServedPruning,
+                ImpressionPruning,
+                SalesPruning,
+                MarketPruning,
+            )
+        ),
     ]
     failures: list[str] = []
     for task in [*tasks, DeadLetterPruning(store)]:

@@ -5,7 +5,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("recommendations", "0047_placements_and_experiments_of_answers")]
+    dependencies = [("recommendations", "0048_attribution")]
 
     operations = [
         migrations.CreateModel(

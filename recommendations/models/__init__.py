@@ -1,5 +1,6 @@
 """The tables of a casino's database."""
 
+from .attribution import Attribution, Breakdown, Due, DueAttribution, How, RecommendationDay, UserDay
 from .coupon import PurchasedCoupon, WaitingCoupon
 from .erasure import ErasedUser
 from .evaluation import Evaluation
@@ -29,7 +30,11 @@ from .waiting import WaitingChange
 __all__ = [
     "MAX_PRODUCERS",
     "WHOLE_SLIP",
+    "Attribution",
+    "Breakdown",
     "CasinoTally",
+    "Due",
+    "DueAttribution",
     "ErasedUser",
     "Evaluation",
     "Event",
@@ -37,6 +42,7 @@ __all__ = [
     "EventTeam",
     "Feed",
     "FittedModel",
+    "How",
     "Impression",
     "ImpressionKind",
     "LearntValue",
@@ -51,11 +57,13 @@ __all__ = [
     "PriceVersion",
     "Producer",
     "PurchasedCoupon",
+    "RecommendationDay",
     "RemovedRow",
     "ServedSlip",
     "Team",
     "TextId",
     "User",
+    "UserDay",
     "UserProfile",
     "UserStatus",
     "UserTallies",

@@ -144,6 +144,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
             description="Answer similar, popular and session requests: they know no user, and so not who is excluded."
         ),
     ] = True
+    attribution_hours: Annotated[
+        int, Meta(ge=1, le=168, description="A bet counts for a recommendation that was served this long before it.")
+    ] = 24
     fallbacks: Annotated[
         tuple[Name, ...],
         Meta(max_length=10, description="Recommenders to use, in order, if the configured one lacks data."),

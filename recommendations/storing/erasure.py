@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from recommendations.attribution.erasing import erase_attributions_until, note_days_of
+from recommendations.attribution.notes import lock_attribution
 from recommendations.fitted_models.store import decode, lock_models, next_version, readable, served_version
 from recommendations.models import FittedModel
 from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
@@ -24,6 +26,8 @@ _OF_A_USER = {
     "purchased_coupons": "user_id",
     "served_recommendations": "user_id",
     "impressions": "user_id",
+    "attributions": "user_id",
+    "user_days": "user_id",
     "users_profile": "user_id",
     "user_tallies": "user_id",
     "users": "id",
@@ -64,11 +68,13 @@ def erase_user(user_id: int, now: datetime) -> dict[str, int]:
     number of rows by table."""
     with casino_atomic():
         lock_waiting_coupons()
+        lock_attribution()
         [(as_of,)] = query(_AS_OF, [now, user_id])
         others = _erase_others(user_id, None) | {"fitted_models": _erase_vectors(user_id)}
         if any(others.values()) or _has_rows(user_id):
             _record(user_id, as_of)
         execute(_FORGET_CHANGES, [str(user_id)])
+        note_days_of(user_id)
         return dict(_delete(user_id)) | others
 
 
@@ -82,6 +88,7 @@ def erase_rows_until(user_id: int, erased_at: datetime) -> dict[str, int]:
     Later rows of a user who was stored again since stay, and are recounted."""
     with casino_atomic():
         lock_waiting_coupons()
+        lock_attribution()
         query(_LOCK_USER, [user_id])
         if not is_stored_again_since(user_id, erased_at):
             return erase_user(user_id, erased_at)
@@ -90,6 +97,7 @@ def erase_rows_until(user_id: int, erased_at: datetime) -> dict[str, int]:
         deleted = dict(_delete(user_id, _DATED, " AND timestamp <= %s", [erased_at]))
         if deleted["purchased_coupons"]:
             rebuild_users([user_id])
+        deleted |= erase_attributions_until(user_id, erased_at)
         return deleted | _erase_others(user_id, erased_at)
 
 

@@ -38,6 +38,9 @@ WITH incoming AS MATERIALIZED (
     ON CONFLICT ({_KEY}) DO UPDATE SET placement = excluded.placement, timestamp = excluded.timestamp
     WHERE (excluded.timestamp, excluded.placement) < (stored.timestamp, stored.placement)
     RETURNING {_KEY}, xmax = 0 AS is_new
+), noted AS (
+    INSERT INTO due_attributions (kind, recommendations)
+    SELECT 'impressions', array_agg(DISTINCT recommendation_id) FROM written WHERE is_new HAVING count(*) > 0
 ), told AS (SELECT number, bool_or(is_new) AS is_new FROM first JOIN written USING ({_KEY}) GROUP BY number)
 SELECT number, told.number IS NOT NULL, COALESCE(is_new, false)
 FROM (SELECT DISTINCT number FROM incoming) AS known LEFT JOIN told USING (number)
@@ -46,7 +49,11 @@ FROM (SELECT DISTINCT number FROM incoming) AS known LEFT JOIN told USING (numbe
 _REMOVE = """
 WITH removed AS (
     DELETE FROM impressions USING jsonb_to_recordset(%s::jsonb) AS row(id bigint, timestamp timestamptz)
-    WHERE user_id = row.id AND impressions.timestamp <= row.timestamp RETURNING user_id
+    WHERE user_id = row.id AND impressions.timestamp <= row.timestamp
+    RETURNING user_id, recommendation_id
+), noted AS (
+    INSERT INTO due_attributions (kind, recommendations)
+    SELECT 'impressions', array_agg(DISTINCT recommendation_id) FROM removed HAVING count(*) > 0
 )
 SELECT DISTINCT user_id FROM removed
 """

@@ -36,6 +36,8 @@ _ROWS = {
     "ORDER BY id",
     "impressions": "SELECT to_jsonb(impression) FROM impressions AS impression WHERE user_id = %s "
     "ORDER BY recommendation_id, kind, event_id",
+    "attributions": "SELECT to_jsonb(stored) FROM attributions AS stored WHERE user_id = %s ORDER BY coupon_id",
+    "user_days": "SELECT to_jsonb(stored) FROM user_days AS stored WHERE user_id = %s ORDER BY day, id",
 }
 _TALLIES = f"""
 SELECT {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile WHERE user_id = %s AND {ALLOWS_TALLIES}

@@ -5,6 +5,7 @@ Only rows with an id of the casino can be removed: ids that PostgreSQL assigned 
 
 from collections.abc import Iterable, Sequence
 
+from recommendations.attribution.notes import lock_attribution
 from recommendations.tallies.selections import TallyCoupon
 from recommendations.tallies.user_tallies_sql import coupons_from, decode_coupons
 from recommendations.text_ids import stored_id
@@ -52,6 +53,12 @@ _REMOVE_USERS = (
     "DELETE FROM purchased_coupons WHERE user_id = ANY(%s)",
     "DELETE FROM served_recommendations WHERE user_id = ANY(%s)",
     "DELETE FROM impressions WHERE user_id = ANY(%s)",
+    "DELETE FROM attributions WHERE user_id = ANY(%s)",
+    """
+    WITH gone AS (DELETE FROM user_days WHERE user_id = ANY(%s) RETURNING day)
+    INSERT INTO due_attributions (kind, days)
+    SELECT 'days', array_agg(DISTINCT day) FROM gone HAVING count(*) > 0
+    """,
     "DELETE FROM users_profile WHERE user_id = ANY(%s)",
     "DELETE FROM user_tallies WHERE user_id = ANY(%s)",  # after the profile, whose lock protects it
     "DELETE FROM users WHERE id = ANY(%s)",
@@ -90,6 +97,12 @@ _REMOVE_COUPONS = f"""
 WITH removed AS (
     DELETE FROM purchased_coupons AS coupon USING {_REMOVALS}
     WHERE coupon.id = row.id AND coupon.natural_key IS NULL RETURNING coupon.*
+), noted AS (
+    INSERT INTO due_attributions (kind, ids, days)
+    SELECT 'coupons', array_agg(id), '{{}}'::date[] FROM removed HAVING count(*) > 0
+    UNION ALL
+    SELECT 'user_days', array_agg(user_id), array_agg((timestamp AT TIME ZONE 'UTC')::date)
+    FROM removed HAVING count(*) > 0
 ), no_longer_waiting AS (
     DELETE FROM waiting_coupons AS coupon USING {_REMOVALS} WHERE coupon.coupon_id = row.id RETURNING coupon.coupon_id
 )
@@ -109,6 +122,7 @@ def ids_without_effect(table: str, removals: Sequence[Removal]) -> set[int]:
 def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
     """Remove users with all their rows."""
     execute(_RECORD, ["users", as_json(removals)])
+    lock_attribution()
     if found := [row_id for (row_id,) in query(_FIND_USERS, [as_json(removals)])]:
         for page in coupon_pages(found):
             _subtract_from_casino_tallies(coupon for coupons in page.values() for coupon in coupons)

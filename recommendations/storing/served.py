@@ -42,7 +42,15 @@ _REMOVE = """
 WITH removed AS (
     DELETE FROM served_recommendations AS served
     USING jsonb_to_recordset(%s::jsonb) AS row(id bigint, timestamp timestamptz)
-    WHERE served.user_id = row.id AND served.timestamp <= row.timestamp RETURNING served.user_id
+    WHERE served.user_id = row.id AND served.timestamp <= row.timestamp
+    RETURNING served.user_id, served.recommendation_id, (served.timestamp AT TIME ZONE 'UTC')::date AS day
+), noted AS (
+    INSERT INTO due_attributions (kind, ids, days)
+    SELECT 'coupons', array_agg(coupon_id), '{}'::date[]
+    FROM attributions JOIN removed USING (user_id, recommendation_id) HAVING count(*) > 0
+    UNION ALL
+    SELECT 'user_days', array_agg(user_id), array_agg(day) FROM (SELECT DISTINCT user_id, day FROM removed) AS pair
+    HAVING count(*) > 0
 )
 SELECT DISTINCT user_id FROM removed
 """

@@ -1,7 +1,7 @@
 """Database aliases of casinos, registered when first used, and the current casino's connection."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -16,6 +16,8 @@ from tenants.postgresql.pool import PoolMetrics
 from tenants.process_state import register
 
 from .context import get_current_casino
+
+Parameters = Sequence[Any] | Mapping[str, Any]
 
 _registering = threading.Lock()
 register("database aliases of casinos")  # no reset: connections that tests keep have them
@@ -77,14 +79,14 @@ def casino_connection() -> DatabaseWrapper:
     return wrapper
 
 
-def query(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+def query(sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
     """All rows of a query to the current casino's database."""
     with casino_connection().cursor() as cursor:
         cursor.execute(sql, parameters)
         return list(cursor.fetchall())
 
 
-def execute(sql: str, parameters: Sequence[Any] = ()) -> None:
+def execute(sql: str, parameters: Parameters = ()) -> None:
     """Execute statements in the current casino's database."""
     with casino_connection().cursor() as cursor:
         cursor.execute(sql, parameters)

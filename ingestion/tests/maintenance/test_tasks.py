@@ -84,7 +84,7 @@ def test_an_unavailable_casino_is_told_and_stops_no_other(casino_a, casino_b):
         fill(casino)
     with database_unavailable(casino_a):
         failures = run_round(threading.Event())
-        assert len(failures) == 7
+        assert len(failures) == 9
         assert all(each.startswith(f"{casino_a}: ") for each in failures)
         assert left(casino_b) == DONE
     assert left(casino_a) == TO_DO

@@ -13,6 +13,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
+from recommendations.attribution.job import attribute_step
 from recommendations.fitted_models.model_cache import model_cache
 from recommendations.fitted_models.store import Fitting, decode, store_models
 from recommendations.models import (
@@ -39,7 +40,7 @@ from tenants.tests.api_clients import bearing, make_key
 
 TABLES = (
     "users", "users_profile", "user_tallies", "purchased_coupons", "served_recommendations", "impressions",
-    "waiting_coupons",
+    "attributions", "user_days", "waiting_coupons",
 )  # fmt: skip
 
 
@@ -50,10 +51,16 @@ def users(settings, casino_a, casino_b, fresh_ids):
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
             store_users([user_row(id=7, name="Ada", timestamp=at(1)), user_row(id=8, timestamp=at(1))])
-            store_coupons([coupon_row(id=n, user_id=n % 2 + 7, timestamp=at(2)) for n in range(1, 60)])
-            store_recommendations([served_row(1), served_row(2, user_id=8)])
+            store_coupons(
+                [
+                    coupon_row(id=n, user_id=n % 2 + 7, timestamp=at(2), recommendation_id=UUID(int=n % 2 + 1))
+                    for n in range(1, 60)
+                ]
+            )
+            store_recommendations([served_row(1, timestamp=at(1)), served_row(2, timestamp=at(1), user_id=8)])
             store_impressions([impression_row(1), impression_row(2, user_id=8)])
             store_coupons([coupon_row(id=99, user_id=9, timestamp=at(2))])
+            attribute_step(at(3), timedelta(hours=24))
 
 
 @pytest.fixture
