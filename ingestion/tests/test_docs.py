@@ -38,7 +38,7 @@ def test_the_command_exports_the_schemas_of_the_docs(tmp_path):
     call_command("export_message_schemas", str(tmp_path / "new folder"))
     exported = {path.name: path.read_bytes() for path in (tmp_path / "new folder").iterdir()}
     assert exported == {path.name: path.read_bytes() for path in (DOCS / "schemas").iterdir()}
-    assert exported.keys() == {f"{name}.schema.json" for name in [*TOPICS, "options"]}
+    assert exported.keys() == {f"{name}.schema.json" for name in [*TOPICS, "options", "experiment"]}
 
 
 def table_of_words(words):
