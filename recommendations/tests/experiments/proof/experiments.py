@@ -14,14 +14,15 @@ from recommendations.experiments.statistics.clock import (
 )
 from recommendations.experiments.statistics.contrast import Contrast, contrast
 from recommendations.experiments.statistics.guards import breaks_uplift_limit
-from recommendations.experiments.statistics.interleaving import Credits, follow_credits
+from recommendations.experiments.statistics.interleaving import follow_credits
 from recommendations.experiments.statistics.looks import Looks, follow
 from recommendations.experiments.statistics.moments import Ints
+from recommendations.experiments.statistics.running import running_credits
 from recommendations.serving.team_draft import team_draft
 
 from .lists import HITS, PLACES, Lists, Recommenders, draw_lists
-from .looking import looks_every, moments_at, pre_period, sums_before_each
-from .world import HOURS, Bets, World, build_world
+from .looking import looks_every, moments_at, pre_period
+from .world import HOURS, World, build_world
 
 PLANNED_DAYS = 28
 BETS_PER_ACTIVE_DAY = 0.08
@@ -79,7 +80,10 @@ def interleaving(rng: np.random.Generator, setting: Setting, recommenders: Recom
     days = max(int(np.searchsorted(until, FEWEST_CREDITS_TO_PLAN)), CREDIT_DAYS)
     planned = planned_credit_variance(float(until[days]), days, PLANNED_DAYS)
     looks = looks_every(setting.hours_between_looks, setting.days)
-    return follow_credits(_credits_at(bets, signs, looks[looks >= days * HOURS]), planned)
+    looks = looks[looks >= days * HOURS]
+    of_a, of_b = (signs < 0).astype(np.float64), (signs > 0).astype(np.float64)
+    at = np.searchsorted(looks, bets.hours)
+    return follow_credits(running_credits(bets.users, at, of_a, of_b, looks=len(looks)), planned)
 
 
 def ab_test_of_lists(rng: np.random.Generator, setting: Setting, recommenders: Recommenders) -> Looks:
@@ -115,23 +119,3 @@ def credits_of(rng: np.random.Generator, lists: Lists) -> Ints:
             if pick.event == lists.wanted[row] and pick.team is not None:
                 signs[row] = 1 if pick.team == "b" else -1
     return signs
-
-
-def _credits_at(bets: Bets, signs: Ints, looks: Ints) -> Credits:
-    order = np.lexsort((bets.hours, bets.users))
-    users, of_b = bets.users[order], (signs[order] > 0).astype(np.float64)
-    of_a = 1 - of_b
-    before_a, _ = sums_before_each(users, of_a)
-    before_b, _ = sums_before_each(users, of_b)
-    at = np.searchsorted(looks, bets.hours[order])
-
-    def running(each: Floats) -> Floats:
-        return np.bincount(at, each, len(looks) + 1)[: len(looks)].cumsum()
-
-    return Credits(
-        a=running(of_a),
-        b=running(of_b),
-        aa=running((2 * before_a + 1) * of_a),
-        bb=running((2 * before_b + 1) * of_b),
-        ab=running(before_a * of_b + before_b * of_a),
-    )

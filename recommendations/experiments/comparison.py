@@ -1,0 +1,152 @@
+"""What the users of an experiment did until the end of each day, read from the casino's `user_days`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from recommendations.experiments.statistics.clock import PRE_PERIOD_DAYS, PrePeriod
+from recommendations.experiments.statistics.interleaving import Credits
+from recommendations.experiments.statistics.moments import KNOWN, NEWCOMERS, Ints, Moments
+from recommendations.experiments.statistics.running import Entries, Outcomes, running_credits, running_moments
+from recommendations.serving.experiments.running import Metric
+from tenants.routing.connections import query
+
+CAP_QUANTILE = 0.99  # of stakes, fixed by the pre-period: a few users stake most of the money
+
+# The metric of a user's day. Before the start there are no slips of the experiment: any attributed bet counts.
+_OF_ATTRIBUTED = "SELECT DISTINCT user_id, day, 1.0::float8 AS value FROM user_days WHERE recommender <> ''"
+_VALUES = {
+    Metric.BET_DAYS: "SELECT user_id, day, 1.0::float8 AS value FROM user_days WHERE recommender = '' AND bets > 0",
+    Metric.TURNOVER: (
+        "SELECT user_id, day, least(stake::float8, %(cap)s::float8) AS value FROM user_days"
+        " WHERE recommender = '' AND bets > 0"
+    ),
+    Metric.ATTRIBUTED_DAYS: f"{_OF_ATTRIBUTED} AND bets > 0 AND (experiment = %(experiment)s OR day < %(starts)s)",
+    Metric.INFLUENCE: (
+        f"{_OF_ATTRIBUTED} AND bets + withheld_bets > 0 AND (experiment = %(experiment)s OR day < %(starts)s)"
+    ),
+}
+
+_CAP = """
+SELECT coalesce(percentile_cont(%(quantile)s) WITHIN GROUP (ORDER BY stake::float8), 0) FROM user_days
+WHERE recommender = '' AND bets > 0 AND day >= %(begins)s AND day < %(starts)s
+"""
+# A user is of the variant whose answers they were sent; in a holdout's control all are withheld.
+_ENTERED = """
+SELECT user_id, min(day) AS entered, coalesce(
+    min(variant) FILTER (WHERE answers > 0), min(variant) FILTER (WHERE withheld > 0)
+) AS variant
+FROM user_days WHERE experiment = %(experiment)s AND day BETWEEN %(starts)s AND %(until)s
+GROUP BY user_id
+"""
+_ENTRIES = """
+SELECT entered.user_id, array_position(%(variants)s::text[], variant::text) - 1, entered.entered,
+    seen.user_id IS NOT NULL, coalesce(x, 0)
+FROM ({entered}) AS entered
+LEFT JOIN (SELECT DISTINCT user_id FROM user_days WHERE day >= %(begins)s AND day < %(starts)s) AS seen USING (user_id)
+LEFT JOIN (
+    SELECT user_id, sum(value) AS x FROM ({values}) AS before WHERE day >= %(begins)s AND day < %(starts)s
+    GROUP BY user_id
+) AS before USING (user_id)
+WHERE variant = ANY(%(variants)s) ORDER BY entered.user_id
+"""
+_OUTCOMES = "SELECT user_id, day, value FROM ({values}) AS since WHERE day BETWEEN %(starts)s AND %(until)s"
+_CREDITS = """
+SELECT user_id, day, sum(credit_a), sum(credit_b) FROM user_days
+WHERE experiment = %(experiment)s AND day BETWEEN %(starts)s AND %(until)s AND credit_a + credit_b > 0
+GROUP BY user_id, day
+"""
+_PRE_PERIOD = """
+SELECT count(*), sum(x1), sum(x2), sum(x1 * x1), sum(x2 * x2), sum(x1 * x2) FROM (
+    SELECT user_id, coalesce(sum(value) FILTER (WHERE day < %(middle)s), 0) AS x1,
+        coalesce(sum(value) FILTER (WHERE day >= %(middle)s), 0) AS x2
+    FROM (SELECT DISTINCT user_id FROM user_days WHERE day >= %(begins)s AND day < %(starts)s) AS seen
+    LEFT JOIN (
+        SELECT * FROM ({values}) AS before WHERE day >= %(begins)s AND day < %(starts)s
+    ) AS before USING (user_id)
+    GROUP BY user_id
+) AS users
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """An experiment's users and days: the control is the first of `variants`; days are UTC. The day it `starts` is its
+    first; the 28 days before are the pre-period."""
+
+    experiment: str
+    variants: Sequence[str]
+    metric: Metric
+    starts: date
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        begins = self.starts - timedelta(days=PRE_PERIOD_DAYS)
+        return {
+            "experiment": self.experiment,
+            "variants": list(self.variants),
+            "starts": self.starts,
+            "begins": begins,
+            "middle": begins + timedelta(days=PRE_PERIOD_DAYS // 2),
+        }
+
+    def read_moments(self, until: date) -> Moments:
+        """The sums at the end of each day up to `until`, of shape (days, variants, 2), in the current casino.
+
+        A user counts from the first day with an answer of the experiment. Read from one snapshot if called in a
+        transaction of that isolation; else a user who enters in between is left out.
+        """
+        parameters = {**self._parameters, "cap": self._cap(), "until": until}
+        entries = query(_ENTRIES.format(entered=_ENTERED, values=_VALUES[self.metric]), parameters)
+        outcomes = query(_OUTCOMES.format(values=_VALUES[self.metric]), parameters)
+        ids = np.array([row[0] for row in entries], dtype=np.int64)
+        of_users = Entries(
+            arms=np.array([row[1] for row in entries], dtype=np.int64),
+            strata=np.array([NEWCOMERS if row[3] is False else KNOWN for row in entries], dtype=np.int64),
+            x=np.array([row[4] for row in entries], dtype=np.float64),
+            looks=self._days_of([row[2] for row in entries]),
+        )
+        since_entry = self._since_entry(ids, of_users, outcomes)
+        return running_moments(of_users, since_entry, looks=(until - self.starts).days + 1, arms=len(self.variants))
+
+    def read_credits(self, until: date) -> Credits:
+        """The credits of an interleaving at the end of each day up to `until`."""
+        rows = query(_CREDITS, {**self._parameters, "until": until})
+        return running_credits(
+            np.array([row[0] for row in rows], dtype=np.int64),
+            self._days_of([row[1] for row in rows]),
+            np.array([row[2] for row in rows], dtype=np.float64),
+            np.array([row[3] for row in rows], dtype=np.float64),
+            looks=(until - self.starts).days + 1,
+        )
+
+    def read_pre_period(self) -> PrePeriod:
+        """The sums of the pre-period's halves, over the users with an answer or a coupon in it."""
+        parameters = {**self._parameters, "cap": self._cap()}
+        row = query(_PRE_PERIOD.format(values=_VALUES[self.metric]), parameters)[0]
+        return PrePeriod(*(float(each or 0) for each in row))
+
+    def _cap(self) -> float:
+        return (
+            float(query(_CAP, {**self._parameters, "quantile": CAP_QUANTILE})[0][0])
+            if self.metric is Metric.TURNOVER
+            else 0.0
+        )
+
+    def _days_of(self, days: Sequence[date]) -> Ints:
+        """Days since the start."""
+        return np.array([(each - self.starts).days for each in days], dtype=np.int64)
+
+    def _since_entry(self, ids: Ints, entries: Entries, outcomes: Sequence[tuple[Any, ...]]) -> Outcomes:
+        """The outcomes of users who have entered, from that day on; `ids` is sorted."""
+        users = np.array([row[0] for row in outcomes], dtype=np.int64)
+        days = self._days_of([row[1] for row in outcomes])
+        values = np.array([row[2] for row in outcomes], dtype=np.float64)
+        places = np.searchsorted(ids, users)
+        has_entered = np.append(ids, -1)[places] == users
+        places, days, values = places[has_entered], days[has_entered], values[has_entered]
+        is_since = days >= entries.looks[places]
+        return Outcomes(places[is_since], days[is_since], values[is_since])
