@@ -208,8 +208,9 @@ class Ranking:
     teams: Mapping[int, Team] = field(default_factory=dict)
     rival: Recommender | None = None
 
-    @property
-    def recommender(self) -> Recommender:
+    def recommender_of(self, place: int) -> Recommender:
+        if self.rival is not None and self.teams.get(place) == "b":
+            return self.rival
         return self.request.chain[self.step]
 
 
@@ -306,9 +307,7 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
 def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> RecommendedEvent:
     offer, needs_reasons = ranking.context.offer, ranking.request.needs_reasons
     parts: dict[str, Any] = {**offer.names(place), **(_parts_of(leg) if leg else {"odd": float(offer.odds[place])})}
-    team = ranking.teams.get(place)
-    recommender = ranking.rival if team == "b" and ranking.rival is not None else ranking.recommender
-    reasons = recommender.reasons(ranking.context, place) if needs_reasons else ()
+    reasons = ranking.recommender_of(place).reasons(ranking.context, place) if needs_reasons else ()
     return RecommendedEvent(
         **parts,
         participants=offer.participants_of(place),
@@ -318,7 +317,7 @@ def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> Recomme
         status=EventStatus.OPEN.value,
         score=float(ranking.search.scores[place]),
         reasons=(*reasons, *leg.explain()) if leg is not None and needs_reasons else tuple(reasons),
-        team="" if team is None else team.upper(),
+        team=ranking.teams.get(place, "").upper(),
     )
 
 
