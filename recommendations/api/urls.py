@@ -11,6 +11,7 @@ from .experiment_views import (
     StopExperimentView,
 )
 from .list_views import NextView, PopularView, SessionView, SimilarView
+from .sales_views import SalesView
 from .user_views import UserExportView, UserView
 from .views import PurchaseView, RecommendManyView, RecommendView
 
@@ -30,6 +31,7 @@ urlpatterns = [
     path("experiments/<slug:name>/start", StartExperimentView.as_view(), name="start_experiment"),
     path("experiments/<slug:name>/stop", StopExperimentView.as_view(), name="stop_experiment"),
     path("experiments/<slug:name>/grow", GrowExperimentView.as_view(), name="grow_experiment"),
+    path("sales", SalesView.as_view(), name="sales"),
     path("purchase/<path:user_id>", PurchaseView.as_view(), name="purchase"),
     path("users/<path:user_id>/export", UserExportView.as_view(), name="user_export"),
     path("users/<path:user_id>", UserView.as_view(), name="user"),

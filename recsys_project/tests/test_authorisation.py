@@ -46,6 +46,7 @@ API = {
     "experiments/<slug:name>/start": Endpoint(("post",), Scope.CONFIGURE),
     "experiments/<slug:name>/stop": Endpoint(("post",), Scope.CONFIGURE),
     "experiments/<slug:name>/grow": Endpoint(("post",), Scope.CONFIGURE),
+    "sales": Endpoint(("get",), Scope.CONFIGURE),
     "recommend": Endpoint(("post",), Scope.RECOMMEND),
     "recommend/<path:user_id>": Endpoint(("get",), Scope.RECOMMEND),
     "recommend/session": Endpoint(("get", "post"), Scope.RECOMMEND),

@@ -1,0 +1,210 @@
+"""What recommendations sold in a period: the same figures for the page, the command and the API.
+
+They are sums of days. So a user who was reached on two days counts as two: `reached`, `bettors`, `converted` and
+`active` are user-days, and each line of a breakdown counts a user-day once.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from recommendations.errors import InvalidParameter
+from recommendations.models import Breakdown
+from tenants.routing.connections import query
+
+from .notes import count_due
+
+MAX_DAYS = 366
+DEFAULT_DAYS = 7
+
+_COUNTS = (
+    "answers", "empty", "refused", "withheld", "seen", "clicked", "active", "reached", "bettors", "converted", "bets",
+    "coupons",
+)  # fmt: skip
+_AMOUNTS = ("stake", "matched_stake", "coupon_stake")
+_SUMS = f"""
+SELECT breakdown, day, recommender, placement, currency, {", ".join((*_COUNTS, *_AMOUNTS))} FROM recommendation_days
+WHERE day BETWEEN %s AND %s AND breakdown <> '{Breakdown.VARIANT}'
+"""
+_MARKETS = """
+SELECT market, coalesce(users.currency, '') AS currency, count(DISTINCT (user_id, day)), count(*), sum(stake),
+    sum(matched_stake)
+FROM attributions CROSS JOIN unnest(markets) AS market LEFT JOIN users ON users.id = user_id
+WHERE day BETWEEN %s AND %s AND shown GROUP BY 1, 2
+"""
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+Amounts = dict[str, Decimal]
+
+
+class Figures(msgspec.Struct):
+    """One line of a breakdown, or the total. Amounts are by currency.
+
+    `answers` were sent, of which `empty` had no events and `refused` a refusal; `seen` and `clicked` are those that the
+    casino reported. `turnover` are the stakes of the `bets` that are attributed, and `matched_turnover` their shares by
+    matched selections.
+    """
+
+    name: str
+    answers: int = 0
+    empty: int = 0
+    refused: int = 0
+    withheld: int = 0
+    seen: int = 0
+    clicked: int = 0
+    reached: int = 0
+    bettors: int = 0
+    converted: int = 0
+    bets: int = 0
+    turnover: Amounts = msgspec.field(default_factory=dict)
+    matched_turnover: Amounts = msgspec.field(default_factory=dict)
+
+    @property
+    def conversion(self) -> float | None:
+        """The share of those reached on a day who bet on it; None if nobody was."""
+        return self.converted / self.reached if self.reached else None
+
+
+class Total(Figures):
+    """All recommenders and placements; and all `coupons` of the casino, with `coupon_turnover`. `active` users asked
+    or bet."""
+
+    active: int = 0
+    coupons: int = 0
+    coupon_turnover: Amounts = msgspec.field(default_factory=dict)
+
+    @property
+    def reach(self) -> float | None:
+        """The share of active users who were reached; None if nobody was active."""
+        return self.reached / self.active if self.active else None
+
+    @property
+    def coverage(self) -> float | None:
+        """The share of coupons that are attributed; None without coupons."""
+        return self.bets / self.coupons if self.coupons else None
+
+
+class MarketFigures(msgspec.Struct):
+    """The attributed bets with selections of a market. A bet on two markets counts in both."""
+
+    name: str
+    bettors: int = 0
+    bets: int = 0
+    turnover: Amounts = msgspec.field(default_factory=dict)
+    matched_turnover: Amounts = msgspec.field(default_factory=dict)
+
+
+class Sales(msgspec.Struct):
+    """The figures of the days from `first` to `last` (UTC), both included. `days` has all of them; recommenders and
+    markets are ordered by bets. `due`: coupons and answers that are not in the figures yet."""
+
+    first: date
+    last: date
+    total: Total
+    days: list[Total]
+    recommenders: list[Figures]
+    placements: list[Figures]
+    markets: list[MarketFigures]
+    due: int
+
+
+def parse_period(first: str | None, last: str | None, now: datetime) -> tuple[date, date]:
+    """The days from `first` to `last`, as YYYY-MM-DD; by default the seven up to `last`, which is today (UTC) by
+    default. Raises InvalidParameter."""
+    to = _day("to", last) if last else now.astimezone(UTC).date()
+    since = _day("from", first) if first else to - timedelta(days=min(DEFAULT_DAYS - 1, (to - date.min).days))
+    if not 0 <= (to - since).days < MAX_DAYS:
+        raise InvalidParameter(f"from is {since} and to is {to}: send 1 to {MAX_DAYS} days, the first one as from")
+    return since, to
+
+
+def read_sales(first: date, last: date) -> Sales:
+    """The current casino's figures of these days."""
+    days = {day: Total(f"{day:%Y-%m-%d}") for day in _days(first, last)}
+    total, recommenders, placements = Total("all"), dict[str, Figures](), dict[str, Figures]()
+    for breakdown, day, recommender, placement, currency, *sums in query(_SUMS, [first, last]):
+        if breakdown == Breakdown.TOTAL:
+            lines: Iterable[Figures] = (total, days[day])
+        else:
+            name, of = (recommender, recommenders) if breakdown == Breakdown.RECOMMENDER else (placement, placements)
+            lines = (of.setdefault(name, Figures(name)),)
+        for line in lines:
+            _add(line, currency, dict(zip((*_COUNTS, *_AMOUNTS), sums, strict=True)))
+    return Sales(
+        first=first,
+        last=last,
+        total=total,
+        days=list(days.values()),
+        recommenders=_most_bets_first(recommenders.values()),
+        placements=_most_bets_first(placements.values()),
+        markets=_markets(first, last),
+        due=count_due()[0],
+    )
+
+
+def sales_as_json(sales: Sales) -> dict[str, Any]:
+    """The figures with their shares, for the API and the command."""
+    return {
+        "from": f"{sales.first}",
+        "to": f"{sales.last}",
+        "total": _as_json(sales.total),
+        "days": list(map(_as_json, sales.days)),
+        "recommenders": list(map(_as_json, sales.recommenders)),
+        "placements": list(map(_as_json, sales.placements)),
+        "markets": list(map(_as_json, sales.markets)),
+        "due": sales.due,
+    }
+
+
+def _as_json(line: Figures | MarketFigures) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(_ENCODER.encode(line))
+    if isinstance(line, Figures):
+        found["conversion"] = line.conversion
+    if isinstance(line, Total):
+        found |= {"reach": line.reach, "coverage": line.coverage}
+    return found
+
+
+def _add(line: Figures, currency: str, sums: dict[str, Any]) -> None:
+    for name in _COUNTS:
+        if hasattr(line, name):
+            setattr(line, name, getattr(line, name) + int(sums[name]))
+    _add_amount(line.turnover, currency, sums["stake"])
+    _add_amount(line.matched_turnover, currency, sums["matched_stake"])
+    if isinstance(line, Total):
+        _add_amount(line.coupon_turnover, currency, sums["coupon_stake"])
+
+
+def _add_amount(amounts: Amounts, currency: str, amount: Decimal) -> None:
+    if amount:
+        amounts[currency] = amounts.get(currency, Decimal(0)) + amount
+
+
+def _markets(first: date, last: date) -> list[MarketFigures]:
+    found: dict[str, MarketFigures] = {}
+    for market, currency, bettors, bets, stake, matched_stake in query(_MARKETS, [first, last]):
+        line = found.setdefault(market, MarketFigures(market))
+        line.bettors += bettors
+        line.bets += bets
+        _add_amount(line.turnover, currency, stake)
+        _add_amount(line.matched_turnover, currency, matched_stake)
+    return sorted(found.values(), key=lambda line: (-line.bets, line.name))
+
+
+def _most_bets_first(lines: Iterable[Figures]) -> list[Figures]:
+    return sorted(lines, key=lambda line: (-line.bets, line.name))
+
+
+def _days(first: date, last: date) -> Iterable[date]:
+    return (first + timedelta(days=number) for number in range((last - first).days + 1))
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError as error:
+        raise InvalidParameter(f"{name} is {text[:40]!r}: send a day as YYYY-MM-DD") from error
