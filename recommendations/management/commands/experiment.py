@@ -18,12 +18,14 @@ from recommendations.experiments.lifecycle import (
     start_experiment,
     stop_experiment,
 )
+from recommendations.experiments.report import report_on
 from recommendations.validation import strict_json
 from tenants.management.cli.arguments import operator_name, ready_casino
 from tenants.management.cli.terminal import Terminal
 from tenants.management.cli.verbs import Verb, VerbCommand, VerbResult, columns, registry
 from tenants.models import Casino, Experiment
 from tenants.numbers import as_decimal, as_id
+from tenants.routing.context import use_casino
 
 _HEAD = ("NAME", "KIND", "STATE", "USERS", "STARTS", "STOPS", "CREATED BY")
 
@@ -118,6 +120,19 @@ class StopExperiment(NamedVerb):
         return _shown(stop_experiment(casino=casino, name=name, by=operator_name(), now=now), now)
 
 
+class ReportExperiment(NamedVerb):
+    name = "report"
+    help = "Show what an experiment has shown so far: users, and a verdict that holds however often you look."
+
+    def run_for(self, casino: Casino, now: datetime, *args: Any, name: str, **options: Any) -> VerbResult:
+        with use_casino(casino.current):
+            found = report_on(find_experiment(casino, name), now)
+        numbers = ", ".join(f"{each} {number:,}" for each, number in (found.users or found.credits).items())
+        counted = "Users" if found.users else "Bets credited"
+        lines = [f"{found.name}, {found.state}, day {found.days}, by {found.metric}. {counted}: {numbers}."]
+        return VerbResult("\n".join([*lines, *(each.sentence for each in found.variants)]), found)
+
+
 def _shown(experiment: Experiment, now: datetime, hint: str = "") -> VerbResult:
     found = describe_experiment(experiment, now)
     variants = ", ".join(f"{each['name']} {each['share']:.2%}" for each in found["definition"]["variants"])
@@ -132,7 +147,15 @@ def _row(found: dict[str, Any]) -> tuple[object, ...]:
 
 
 class Command(VerbCommand):
-    help = "Create, list, show, start, grow and stop experiments. `manage.py experiment VERB --help` describes a verb."
+    help = "Create, start, grow, stop and report experiments. `manage.py experiment VERB --help` describes a verb."
     verbs = registry(
-        [CreateExperiment(), ListExperiments(), ShowExperiment(), StartExperiment(), GrowExperiment(), StopExperiment()]
+        [
+            CreateExperiment(),
+            ListExperiments(),
+            ShowExperiment(),
+            StartExperiment(),
+            GrowExperiment(),
+            StopExperiment(),
+            ReportExperiment(),
+        ]
     )

@@ -65,3 +65,19 @@ def test_unknown_experiments_casinos_and_files_are_told(casino):
         run("list", "--casino", 77)
     with pytest.raises(CommandError, match="No such file"):
         run("create", "nowhere.json", "--casino", casino.pk)
+
+
+def test_a_report_says_what_it_can_and_what_it_cant(casino, tmp_path):
+    draft(tmp_path, casino, ab())
+    run("start", "trees", "--casino", casino.pk)
+    told = run("report", "trees", "--casino", casino.pk)
+    assert "trees, running, day 1, by bet_days. Users: control 0, soon 0." in told
+    assert "some weeks of coupons" in told
+    found = json.loads(run("report", "trees", "--casino", casino.pk, "--json"))
+    assert [(each["variant"], each["verdict"]) for each in found["variants"]] == [("soon", "undecided")]
+
+
+def test_a_draft_has_no_report(casino, tmp_path):
+    draft(tmp_path, casino, ab())
+    with pytest.raises(CommandError, match="there is a report once it has begun"):
+        run("report", "trees", "--casino", casino.pk)

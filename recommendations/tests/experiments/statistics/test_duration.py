@@ -53,6 +53,12 @@ def test_on_the_first_days_it_is_too_early_to_say():
     assert days_until(age, so_far, 1.0) is None
 
 
+def test_the_first_looks_without_a_bet_are_passed_over():
+    age, so_far = course()
+    so_far.means[:3], so_far.variances[:3] = 0, 0
+    assert days_until(age, so_far, float(so_far.information[-1])) is not None
+
+
 def test_without_bets_it_is_too_early_to_say():
     age, so_far = course()
     nothing = Contrast(so_far.means, so_far.variances, so_far.effective_users, np.full(14, False))
