@@ -93,9 +93,10 @@ class Producers:
             execute(_SET_PRODUCER, [True, self._states[name].sends_heartbeats, self.codes[name]])
 
     def _note_states(self, heard: Iterable[tuple[str, Heard]]) -> list[tuple[str, Heard]]:
-        """Store the producers' states. Returns the heartbeats by which those that were down are up again."""
+        """Store the producers' states. Returns the heartbeats by which those that were down are up again. Where several
+        partitions are read together, the time of sending says what came later."""
         states, up = dict(self._states), []
-        for name, each in heard:
+        for name, each in sorted(heard, key=_sent_at):
             state = states[name]
             is_down, valid_since = state.is_down, state.valid_since
             if each.is_down:
@@ -143,6 +144,10 @@ class Producers:
         if code is None and partition == BY_UPLOAD:
             execute(_ADD_UPLOADS, [partition, sent_at, sent_at])
         execute(_LOSE_PRICES, [sent_at, code, code, partition, partition])
+
+
+def _sent_at(heard: tuple[str, Heard]) -> datetime:
+    return heard[1].sent_at
 
 
 def forget_feed(producer: int, partition: int) -> None:

@@ -56,6 +56,24 @@ def test_a_heartbeat_from_before_a_producer_went_down_does_not_end_that(together
     assert not is_down()
 
 
+def test_a_producer_that_went_down_before_it_was_up_is_up_if_both_are_read_together():
+    hear(heard(0), heard(0, 1))
+    hear(beat(6, 1), heard(5, is_down=True))
+    assert not is_down()
+    assert feeds() == {0: (5, 6), 1: (6, 6)}
+
+
+def test_a_partition_that_lags_ends_what_its_late_down_began_by_its_own_up():
+    """A producer sends `up` to each partition, as heartbeats: it needs no later one."""
+    hear(beat(0), beat(0, 1))
+    hear(beat(6, 1))
+    hear(heard(5, is_down=True))
+    assert is_down()
+    hear(beat(6))
+    assert not is_down()
+    assert feeds() == {0: (6, 6), 1: (6, 6)}
+
+
 def test_a_heartbeat_by_kafka_ends_the_wait_for_silent_ones_by_http_and_closes_older_prices():
     hear(beat(0, BY_UPLOAD), beat(1), beat(1, 1))
     assert feeds() == {BY_UPLOAD: (0, None), 0: (1, None), 1: (1, None)}
