@@ -85,6 +85,13 @@ class OutcomeChooser:
         feeds = self._source.feeds
         return None if feeds is None else feeds.alive(self._rules.feed_silence_seconds)
 
+    def refusal_of_feeds(self, offered_by: int) -> Refusal:
+        """Why the prices of these producers, none of which may be believed, are refused: silence, if one is silent."""
+        feeds, silence_seconds = self._source.feeds or NO_FEEDS, self._rules.feed_silence_seconds
+        own = [each for code, each in feeds.producers.items() if offered_by >> code & 1]
+        is_silent = any(each.refusal(silence_seconds) is Refusal.FEED_SILENT for each in own)
+        return Refusal.FEED_SILENT if is_silent else Refusal.FEED_CLOSED
+
     def look_at(self, candidates: Sequence[Candidate]) -> None:
         """Have the outcomes of these events at hand."""
         packed = self._source.of([each.event_id for each in candidates])

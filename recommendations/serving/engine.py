@@ -244,7 +244,8 @@ def _rank(
     if request.selections:
         rules = with_selections(rules, context.offer, request.selections)
     scores, chooser = request.chain[step].score(context), _chooser(request, context, casino_context)
-    ranking = Ranking(request, context, step, Search(context.offer, scores, rules, chooser))
+    search = Search(context.offer, scores, rules, chooser, names_closed_feeds=filters.explain)
+    ranking = Ranking(request, context, step, search)
     return ranking if request.rival is None else _interleaved(ranking)
 
 
@@ -258,7 +259,7 @@ def _interleaved(ranking: Ranking) -> Ranking:
         alive = search.chooser.alive
         rules = replace(rules, alive=-1 if alive is None else alive)
     drafted = draft(context.offer, (search.scores, rival.score(context)), rules, lambda: rng.random() < 0.5)
-    drafted_search = Search(context.offer, drafted.scores, search.rules, search.chooser)
+    drafted_search = replace(search, scores=drafted.scores)
     return replace(ranking, search=drafted_search, teams=drafted.teams, rival=rival)
 
 

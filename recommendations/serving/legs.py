@@ -31,13 +31,15 @@ class Search:
     Without a `chooser`, no price of a market may be served.
 
     It looks at as many events as are needed, then, while some are missing, at five times as many: of nearly all events
-    that the offer shows as open, a price may be served.
+    that the offer shows as open, a price may be served. Once a query has told the feeds, it looks at no event of which
+    only closed ones have prices; with `names_closed_feeds`, those that the slip would take are passed over by name.
     """
 
     offer: Offer
     scores: Floats
     rules: slip.Rules
     chooser: OutcomeChooser | None
+    names_closed_feeds: bool = False
     passed_over: dict[int, Refusal] = field(default_factory=dict)
     _first_look: list[int] | None = None
 
@@ -61,6 +63,8 @@ class Search:
             found = self._take(chooser, places)
             # what was passed over may have kept others out of the slip: they are looked at again without it
             if len(self.passed_over) == known or len(self.passed_over) >= MAX_LOOKED_AT:
+                if self.names_closed_feeds:
+                    self._pass_over_closed_feeds(chooser)
                 return found
             looked_at = min(looked_at * _GROWTH, MAX_LOOKED_AT - len(self.passed_over))
             places = self._candidates(chooser, looked_at)
@@ -92,6 +96,15 @@ class Search:
                 markets[leg.outcome.market] += 1
             found.places.append(place)
         return found
+
+    def _pass_over_closed_feeds(self, chooser: OutcomeChooser) -> None:
+        """Those of the events that the slip would take if all feeds were open."""
+        if self.offer.offered_by is None or (alive := chooser.alive) is None:
+            return
+        for place in slip.choose(self.offer, self.scores, replace(self.rules, alive=-1)):
+            offered_by = int(self.offer.offered_by[place])
+            if offered_by != OWN_ODD and not offered_by & alive:
+                self.passed_over.setdefault(place, chooser.refusal_of_feeds(offered_by))
 
     def _candidate(self, place: int) -> Candidate:
         is_live = bool(self.offer.begins[place] <= self.rules.now)

@@ -134,6 +134,19 @@ def test_options_and_filters_close_prices(options, reason):
     assert [each.reason for each in served.passed_over] == [reason]
 
 
+@pytest.mark.parametrize(("state", "reason"), [({}, "feed_silent"), ({"closed_by_hand": True}, "feed_closed")])
+def test_each_explanation_names_the_events_of_closed_feeds(state, reason):
+    """The first request of a process does not know the feeds yet, later ones do."""
+    with_market, own_odd = EventFactory.create_batch(2, odd="2.500")
+    market(with_market.pk)
+    heard(seconds_ago=60)
+    Producer.objects.update(**state)
+    for _ in range(3):
+        served = slip(filters=RequestFilters(explain=True))
+        assert [each.reason for each in served.passed_over] == [reason]
+        assert [each.event_id for each in served.recommended_events] == [own_odd.pk]
+
+
 def test_a_suspended_market_that_was_asked_for_is_the_reason_though_others_have_more_outcomes():
     [event] = EventFactory.create_batch(1)
     market(event.pk)
