@@ -22,11 +22,11 @@ class IngestionConfig(AppConfig):
         from .dead_letters.users import erase_dead_letters
         from .kafka.settings_check import check_settings
         from .producers.publisher import publisher
-        from .status.doctor import full_dead_letters, parked_messages, unread_topics
+        from .status.doctor import full_dead_letters, lost_messages, parked_messages, unread_topics
 
         import_module("ingestion.checks")  # registers the system checks
         check_settings()
-        INSTALLATION_SYMPTOMS.extend((parked_messages, full_dead_letters, unread_topics))
+        INSTALLATION_SYMPTOMS.extend((parked_messages, lost_messages, full_dead_letters, unread_topics))
         ROWS_OF_USERS["dead_letters"] = RowsOfUsers(erase_dead_letters, export_dead_letters, count_bytes)
         recommendation_served.connect(publisher.publish)
         add_check(_check_mappings)

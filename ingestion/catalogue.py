@@ -40,6 +40,12 @@ def find_casinos(ids: Iterable[int | None], topic: str = "") -> dict[int, Casino
         return casinos.in_bulk(wanted)
 
 
+def ready_casino_ids() -> list[int]:
+    """The ids of all casinos with a complete database. Raises AllDatabasesUnavailable."""
+    with catalogue_required():
+        return list(Casino.objects.using(CATALOGUE).ready().order_by("pk").values_list("pk", flat=True))
+
+
 def mapping_option(casino: Casino) -> str | None:
     """The casino's option for the mapping of the topic that it was found for: a name, or JSON; None without one."""
     option: str | None = getattr(casino, "mapping_option", None)

@@ -20,6 +20,11 @@ STAGES = Histogram(
     buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10),
 )
 LAG = Gauge("recsys_ingestion_lag_messages", "Consumer lag in messages.", ["topic", "partition"])
+LOST = Counter(
+    "recsys_ingestion_lost_messages",
+    "Offsets that the broker deleted before their messages were read, by topic; of parked messages too.",
+    ["topic"],
+)
 PARKED = Gauge("recsys_ingestion_parked_messages", "Parked messages, by topic.", ["topic"])
 UNAVAILABLE = Gauge(
     "recsys_ingestion_casinos_away", "Casinos with an open circuit breaker: their messages are parked.", ["topic"]

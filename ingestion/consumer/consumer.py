@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.kafka.topic_identity import TopicIdentity
 from ingestion.maintenance.tasks import tasks_of_consumer
-from ingestion.messages.envelope import Envelope, open_message
+from ingestion.messages.envelope import Envelope, Place, open_message
 from ingestion.messages.results import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.storing.dispatch import BatchStore
@@ -31,6 +31,7 @@ from tenants.postgresql.wait_budget import consumer_budget, waiting_within
 
 from .group_config import group_config
 from .health_server import Health
+from .lost_messages import by_casino, find_lost, is_out_of_range
 
 logger = logging.getLogger(__name__)
 
@@ -70,11 +71,12 @@ class TopicConsumer:
         self._parking = Parking(topic, self._client, self._commits, self._forwarder)
         self._batches = BatchStore(topic, self._parking, self._forwarder, self._count)
         self._tasks = tasks_of_consumer(topic, self._batches)
+        metrics.LOST.labels(topic.name)  # a series that begins with a loss would not increase
         self._measured_at = 0.0
         self._outcomes_to_log: Counter[str] = Counter()
         self._cluster = ""
         self._identity: TopicIdentity | None = None
-        self._positions: dict[int, int] = {}  # partition -> the next offset; of assigned partitions
+        self._positions: dict[int, int] = {}  # partition -> the next offset, or OFFSET_BEGINNING; of assigned ones
         self._must_join_again = False
         self._is_closing = False
 
@@ -140,16 +142,18 @@ class TopicConsumer:
 
     def _is_recreated(self, messages: Sequence[Any]) -> bool:
         """Whether the topic was deleted and created again. Checked at intervals, since new messages may have the next
-        offsets of the old ones; and at once if offsets go back."""
+        offsets of the old ones; and at once if offsets go back, or are in the log no more."""
         if self._must_join_again:
             return True
         if self._identity is None:
             return False
-        goes_back = any(
-            message.error() is None and message.offset() < self._positions.get(message.partition(), 0)
+        is_suspicious = any(
+            message.offset() < self._positions.get(message.partition(), 0)
+            if message.error() is None
+            else is_out_of_range(message)
             for message in messages
         )
-        return self._identity.read() if goes_back else self._identity.check()
+        return self._identity.read() if is_suspicious else self._identity.check()
 
     def _join_again(self) -> None:
         """Have the partitions assigned again, and read from their beginning."""
@@ -160,15 +164,43 @@ class TopicConsumer:
 
     def _open(self, messages: Sequence[Any]) -> list[Envelope]:
         """The messages of assigned partitions; those of partitions revoked meanwhile are their next consumer's."""
-        envelopes = []
+        envelopes: list[Envelope] = []
+        out_of_range: dict[int, int] = {}  # partition -> position
         for message in messages:
-            error = message.error()
-            if error is not None:
+            error, partition = message.error(), message.partition()
+            if error is not None and not is_out_of_range(message):
                 log_or_raise(error)
-            elif self._assigned is not None and message.partition() in self._assigned and not self._must_join_again:
+            elif self._assigned is None or partition not in self._assigned or self._must_join_again:
+                continue
+            elif error is not None:
+                out_of_range[partition] = message.offset()
+            else:
                 envelopes.append(open_message(message, self._cluster, self._topic_id))
-                self._positions[message.partition()] = message.offset() + 1
-        return envelopes
+                self._positions[partition] = message.offset() + 1
+        return envelopes + self._pass_lost(out_of_range) if out_of_range else envelopes
+
+    def _pass_lost(self, out_of_range: Mapping[int, int]) -> list[Envelope]:
+        """Go on in partitions whose position is not in their log. Returns what stands in the place of lost messages."""
+        if self._identity is not None and self._identity.read():
+            self._must_join_again = True
+            self._to_retry = []
+            return []
+        lost: list[Envelope] = []
+        for partition, offset in out_of_range.items():
+            position = Place(self._cluster, self._topic.full_name, partition, offset, 0, self._topic_id)
+            found, self._positions[partition] = find_lost(self._client, position)
+            lost += [] if found is None else [found]
+        self._assign_again(out_of_range)
+        return lost
+
+    def _assign_again(self, partitions: Iterable[int]) -> None:
+        """Read these partitions from their positions: after its error, librdkafka refuses to seek in one."""
+        name, assigned = self._topic.full_name, self._assigned or set()
+        if _is_incremental():
+            self._client.incremental_unassign([TopicPartition(name, each) for each in partitions])
+            self._client.incremental_assign([TopicPartition(name, each, self._positions[each]) for each in partitions])
+        else:
+            self._client.assign([TopicPartition(name, each, self._positions[each]) for each in assigned])
 
     @property
     def _topic_id(self) -> str:
@@ -177,7 +209,7 @@ class TopicConsumer:
     def _store(self, envelopes: Sequence[Envelope]) -> None:
         name = self._topic.name
         with metrics.STAGES.labels(name, "read").time():
-            messages = self._batches.decode(envelopes)
+            messages = self._batches.decode(by_casino(envelopes))
         with metrics.STAGES.labels(name, "store").time():
             self._batches.store(messages, is_retry=bool(self._to_retry))
         with metrics.STAGES.labels(name, "commit").time():
@@ -205,7 +237,8 @@ class TopicConsumer:
             self._stop.wait(_POLL_SECONDS)
             # Polling keeps the membership. It returns messages only of partitions that were assigned just now.
             messages = self._client.consume(settings.KAFKA_BATCH_SIZE, 0)
-            self._to_retry = [*self._to_retry, *self._open(messages)]  # read after consume(), which may revoke some
+            opened = self._open(messages)
+            self._to_retry = [*self._to_retry, *opened]  # read after these, which may revoke some
 
     def _resume(self) -> None:
         if self.health.problem:
@@ -269,24 +302,26 @@ class TopicConsumer:
         logger.info("%s: assigned partitions %s, now %s", self._topic.name, _listed(numbers), _listed(self._assigned))
 
     def _seek(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        """Start at the beginning where the committed offset is of another topic of the same name: a recreated one."""
+        """Start at the committed offsets; at the beginning where there is none, or one of another topic of the same
+        name: a recreated one."""
         if self._identity is not None and self._identity.read() and self._assigned:
             self._must_join_again = True  # the partitions assigned earlier are read at offsets of the deleted topic
             self._to_retry = []  # committed with the new topic's id, those offsets would be taken for its own
         committed = client.committed(partitions, timeout=_CONNECT_SECONDS)
         starts = [self._start(each) for each in committed]
-        self._positions |= {each.partition: max(each.offset, 0) for each in starts}
-        if any(start.offset == OFFSET_BEGINNING for start in starts):
-            is_incremental = settings.KAFKA_ASSIGNMENT_STRATEGY == "cooperative-sticky"
-            (client.incremental_assign if is_incremental else client.assign)(starts)
+        self._positions |= {each.partition: each.offset for each in starts}
+        (client.incremental_assign if _is_incremental() else client.assign)(starts)
 
     def _start(self, committed: TopicPartition) -> TopicPartition:
+        if committed.error is not None:
+            raise KafkaException(committed.error)
         topic_id = self._topic_id
         is_other = bool(topic_id and committed.metadata and committed.metadata != topic_id)
-        if not is_other:
+        if committed.offset >= 0 and not is_other:
             return committed
-        text = "%s/%d: offset %d is of a topic that was deleted; reading from the beginning"
-        logger.warning(text, committed.topic, committed.partition, committed.offset)
+        if is_other:
+            text = "%s/%d: offset %d is of a topic that was deleted; reading from the beginning"
+            logger.warning(text, committed.topic, committed.partition, committed.offset)
         return TopicPartition(committed.topic, committed.partition, OFFSET_BEGINNING)
 
     def _require_partitions(self, numbers: set[int]) -> None:
@@ -312,6 +347,10 @@ class TopicConsumer:
 
     def _is_idle(self) -> bool:
         return self._idle_exit is not None and time.monotonic() - self._idle_since >= self._idle_exit
+
+
+def _is_incremental() -> bool:
+    return bool(settings.KAFKA_ASSIGNMENT_STRATEGY == "cooperative-sticky")
 
 
 def by_outcome(counts: Counter[tuple[int | None, str]]) -> Counter[str]:

@@ -14,7 +14,7 @@ def group_config(topic: Topic) -> dict[str, Any]:
     return {
         "group.id": topic.group,
         "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": "error",  # each start is assigned; else messages deleted unread would be skipped silently
         "session.timeout.ms": round(session),
         "heartbeat.interval.ms": round(session / 3),
         "partition.assignment.strategy": settings.KAFKA_ASSIGNMENT_STRATEGY,

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.envelope import ORIGIN_HEADER, REPLAYS_HEADER, Envelope, header
+from ingestion.messages.lost import LOST
 from ingestion.models import DeadLetter
 from ingestion.topics import TOPICS
 from tenants.models.dead_letter import DeadLetterColumns, DeadLetterState
@@ -21,6 +22,7 @@ from .tables import Letters
 
 MAX_REPLAYS = 3
 TOO_OFTEN, OF_ANOTHER_CASINO = "replayed too often", "of another casino"
+NOT_HERE = "of lost messages, which only their sender can send again"
 ANY_PARTITION = -1  # the Kafka client chooses one by the key
 _ROWS_AT_ONCE = 500
 _BYTES_AT_ONCE = 8_000_000
@@ -105,4 +107,6 @@ def reason_to_skip(letter: DeadLetterColumns, envelope: Envelope) -> str:
     not its own."""
     if isinstance(letter, DeadLetter) and envelope.casino_id != get_current_casino().id:
         return OF_ANOTHER_CASINO
+    if letter.reason == LOST:
+        return NOT_HERE
     return TOO_OFTEN if letter.replays >= MAX_REPLAYS else ""

@@ -110,7 +110,7 @@ def _headers(envelope: Envelope, number: int) -> list[tuple[str, bytes | None]] 
 
 def _rejected(topic: Topic, envelope: Envelope, bounds: TimeBounds, error: UnreadableDocument) -> SingleContent:
     """The rejection of a document that can't be read; the row that the message's key names is withheld."""
-    damaged = msgspec.structs.replace(envelope, value=_NO_JSON)
+    damaged = msgspec.structs.replace(envelope, value=envelope.value and _NO_JSON)  # an empty one may be `lost`
     content = read_message(topic.decode, topic.partial, damaged, bounds)
     if not isinstance(content, Rejection) or content.code != "malformed":
         return content

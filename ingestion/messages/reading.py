@@ -15,6 +15,7 @@ from .decoding import Decode, Partial, Rejection, TimeBounds, decode_message, no
 from .encodings import without_byte_order_mark
 from .envelope import Envelope
 from .field_by_field import read_field_by_field
+from .lost import name_lost
 from .partial_formats import PartialFormat
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def read_message(
     content = decode_message(decode, envelope, bounds)
     if not isinstance(content, Rejection) or content.code in _WITHOUT_CASINO:
         return content
+    content = name_lost(envelope, content)
     if partial is None or envelope.value is None:
         return content
     try:

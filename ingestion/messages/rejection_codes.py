@@ -34,5 +34,7 @@ REASONS = {
     "id_taken": "The id was generated for a row that was sent without one. Send ids for all rows, or for none.",
     "unknown_user": "The coupon's user did not arrive within `WAITING_COUPON_DAYS`, or `WAITING_COUPONS` other "
     "coupons were waiting for users. Send the user, then replay.",
+    "lost": "The broker deleted messages before they were read. Nobody knows whose: each casino has such a dead "
+    "letter. Send what they said again, then purge it ([Lost messages](#lost-messages)).",
     "refused_by_database": "PostgreSQL refused the row (see its SQLSTATE): a constraint or trigger of this casino.",
 }

@@ -17,6 +17,7 @@ from django.conf import settings
 
 from ingestion.kafka.errors import raise_if_fatal
 from ingestion.kafka.forwarder import Forwarder
+from ingestion.kafka.lost_offsets import report_lost
 from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.kafka.partition_reader import read_partition
 from ingestion.kafka.watermarks import bounds_of
@@ -168,6 +169,8 @@ class Parking:
                 raise
             logger.warning("%s has no partition %d: run `manage.py create_topics`", self._topic.parked, partition)
             return 0, 0
+        if 0 <= committed.offset < first:
+            report_lost(self._topic.parked, partition, committed.offset, first - 1)
         return max(committed.offset, first), end
 
     def _end(self, partition: int) -> int:

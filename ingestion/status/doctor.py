@@ -1,5 +1,5 @@
-"""The problems of ingestion that `casino doctor` finds: parked messages, too many dead letters, and those of earlier
-releases."""
+"""The problems of ingestion that `casino doctor` finds: parked and lost messages, too many dead letters, and those of
+earlier releases."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,7 @@ from ingestion.dead_letters.import_topics import earlier_topics
 from ingestion.dead_letters.tables import DeadLetterQuery, Letters, LetterTable, in_each_table
 from ingestion.errors import DeadLettersFull, IngestionError
 from ingestion.kafka.client import broker_state
+from ingestion.messages.lost import LOST
 from tenants.lifecycle.doctor.findings import Finding
 from tenants.models import Casino
 from tenants.numbers import counted
@@ -75,3 +76,23 @@ def full_dead_letters() -> Iterator[Finding]:
                 advice="Fix the cause; then replay or purge them.",
                 casino_id=table.casino_id,
             )
+
+
+def lost_messages() -> Iterator[Finding]:
+    """Casinos whose messages the broker may have deleted before they were read, until somebody purges the dead letters
+    that say so."""
+    query = DeadLetterQuery(reason=LOST)
+    details = in_each_table(query, lambda table, letters: (table, _details(letters)), lambda _: None)
+    for table, found in details:
+        if found:
+            more = f" ({counted(len(found) - 1, 'earlier loss', 'earlier losses')})" if found[1:] else ""
+            yield Finding(
+                code="messages_lost",
+                problem=f"{found[-1]}{more}.",
+                advice=f"Send them again; then run `manage.py dead_letters purge --reason {LOST}`.",
+                casino_id=table.casino_id,
+            )
+
+
+def _details(letters: Letters) -> list[str]:
+    return list(letters.order_by("pk").values_list("detail", flat=True))

@@ -8,6 +8,7 @@ from django.db import Error
 from django.db.models import Sum
 
 from ingestion.kafka.watermarks import watermarks
+from ingestion.messages.lost import LOST
 from ingestion.models import DeadLetter, MessageCount
 from ingestion.storing.database_errors import first_line, sqlstate_of
 from ingestion.topics import TOPICS
@@ -48,7 +49,8 @@ class CasinoStatus(msgspec.Struct):
     """A casino's messages since the start of the previous hour: stored (or updated), rejected, and stored per minute.
 
     `waiting`: coupons whose users have not arrived yet. `dead`: open dead letters. `last_error`: the latest rejection,
-    or the error of the unavailable database. `feeds`: the producers of prices of markets.
+    or the error of the unavailable database. `lost`: the open dead letters about lost messages, each in a sentence.
+    `feeds`: the producers of prices of markets.
     """
 
     id: int
@@ -61,6 +63,7 @@ class CasinoStatus(msgspec.Struct):
     parked: int = 0
     dead: int = 0
     last_error: str = ""
+    lost: list[str] = []
     feeds: list[FeedReport] = []
 
 
@@ -115,7 +118,9 @@ def _read_counts(status: CasinoStatus, now: datetime) -> None:
     status.a_minute = round(status.stored / max((now - since).total_seconds() / 60, 1), 1)
     status.last_stored = stored.order_by("-last_at", "-id").values_list("last_at", flat=True).first()
     status.waiting = WaitingCoupon.objects.count()
-    status.dead = DeadLetter.objects.filter(state=DeadLetterState.OPEN).count()
+    dead = DeadLetter.objects.filter(state=DeadLetterState.OPEN)
+    status.dead = dead.count()
+    status.lost = list(dead.filter(reason=LOST).order_by("pk").values_list("detail", flat=True))
     last = MessageCount.objects.filter(is_rejection=True).order_by("-last_at", "-id").first()
     if last is not None:
         status.last_error = f"{last.topic}: {last.outcome}: {last.last_detail}"

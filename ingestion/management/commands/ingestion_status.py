@@ -44,6 +44,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{_partitions(partitions)}\n\n{_casinos(statuses)}")
         if any(each.feeds for each in statuses):
             self.stdout.write(f"\n{_feeds(statuses)}")
+        if any(each.lost for each in statuses):
+            self.stdout.write(f"\n{_lost(statuses)}")
         if unassigned:
             self.stdout.write(
                 f"\n{counted(unassigned, 'dead letter')} without a known casino: see `dead_letters list`."
@@ -100,3 +102,7 @@ def _feeds(casinos: list[CasinoStatus]) -> str:
         for feed in each.feeds
     ]
     return columns([head, *rows])
+
+
+def _lost(casinos: list[CasinoStatus]) -> str:
+    return columns([("casino", "lost messages"), *((each.id, text) for each in casinos for text in each.lost)])

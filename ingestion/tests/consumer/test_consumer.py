@@ -238,7 +238,7 @@ def test_unavailable_broker_at_a_commit_does_not_stop_the_consumer(settings, cas
         settings.KAFKA_BOOTSTRAP_SERVERS = embedded.bootstrap_servers
         send(USERS, [(1, user())])
         consumer = TopicConsumer(USERS, Until(lambda: consumer.counts.total() >= 1))
-        consumer._client.subscribe([USERS.name])
+        consumer._subscribe()
         messages = consumer._client.consume(1, 10)
     consumer._commit([open_message(message, "", "") for message in messages])
     consumer._client.close()
