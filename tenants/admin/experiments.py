@@ -18,17 +18,7 @@ from .theme import ModelAdmin
 class ExperimentAdmin(ReadOnlyAdmin, ModelAdmin[Experiment]):
     """Experiments with their definitions; the API and `manage.py experiment` start and stop them."""
 
-    list_display = (
-        "name",
-        "casino",
-        "kind",
-        "state",
-        "starts_at",
-        "stops_at",
-        "created_by",
-        "started_by",
-        "stopped_by",
-    )
+    list_display = ("name", "casino", "kind", "state", "starts_at", "stops_at", "started_by")
     list_select_related = ("casino",)
     search_fields = ("name", "casino__name", "=casino__id")
     ordering = ("-id",)

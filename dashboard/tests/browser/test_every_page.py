@@ -17,7 +17,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from ingestion.models import PartitionOffset, Upload
 from ingestion.tests.kafka_client import consume, send
 from ingestion.topics import USERS
+from recommendations.experiments.lifecycle import create_experiment
 from recommendations.models import Event, ServedSlip, Team
+from recommendations.tests.experiments.definitions import interleaving
 from recommendations.tests.prices.market_rows import PREMATCH, heard, market
 from tenants.access.api_keys import issue_key
 from tenants.models import CasinoMigration, MigrationRun, PrivacyRecord, StaffBinding
@@ -95,6 +97,7 @@ def everything(casinos, now, broker):
     CasinoMigration.objects.create(run=run, casino=alpha, error="django.db.utils.OperationalError: " + "long " * 60)
     PrivacyRecord.objects.create(casino_id=1, user_id=1, action="erased", asked_by="staff", done_at=now)
     Group.objects.create(name="support")
+    create_experiment(casino=alpha, definition=interleaving("trees-or-trending-in-the-summer"), by="login ada", now=now)
     with use_casino(alpha.current):
         Team.objects.create(name="ALPHA ROVERS", sport="FOOTBALL")
         events = [{"event_id": 1, "odd": 2.5, "score": 1.0}]
