@@ -77,6 +77,7 @@ class TopicConsumer:
         self._cluster = ""
         self._identity: TopicIdentity | None = None
         self._positions: dict[int, int] = {}  # partition -> the next offset, or OFFSET_BEGINNING; of assigned ones
+        self._has_lost = False  # whether messages stand in the place of lost ones in the next batch
         self._must_join_again = False
         self._is_closing = False
 
@@ -190,6 +191,7 @@ class TopicConsumer:
             position = Place(self._cluster, self._topic.full_name, partition, offset, 0, self._topic_id)
             found, self._positions[partition] = find_lost(self._client, position)
             lost += [] if found is None else [found]
+        self._has_lost |= bool(lost)
         self._assign_again(out_of_range)
         return lost
 
@@ -209,11 +211,12 @@ class TopicConsumer:
     def _store(self, envelopes: Sequence[Envelope]) -> None:
         name = self._topic.name
         with metrics.STAGES.labels(name, "read").time():
-            messages = self._batches.decode(by_casino(envelopes))
+            messages = self._batches.decode(by_casino(envelopes) if self._has_lost else envelopes)
         with metrics.STAGES.labels(name, "store").time():
             self._batches.store(messages, is_retry=bool(self._to_retry))
         with metrics.STAGES.labels(name, "commit").time():
             self._commit(envelopes)
+        self._has_lost = False
         metrics.BATCHES.labels(name).observe(len(envelopes))
         self._log_batch(len(envelopes))
 

@@ -41,10 +41,8 @@ def find_lost(client: Consumer, position: Place) -> tuple[LostMessages | None, i
     return None, OFFSET_BEGINNING
 
 
-def by_casino(envelopes: Sequence[Envelope]) -> Sequence[Envelope]:
+def by_casino(envelopes: Sequence[Envelope]) -> list[Envelope]:
     """The same messages, with one for each casino in the place of lost ones. Raises AllDatabasesUnavailable."""
-    if not any(isinstance(each, LostMessages) for each in envelopes):
-        return envelopes
     casino_ids = ready_casino_ids()
     return list(chain.from_iterable(_each(envelope, casino_ids) for envelope in envelopes))
 
