@@ -50,7 +50,7 @@ def test_consumer_waits_for_the_catalogue_when_it_starts(broker, restore):
 def test_partition_revoked_during_a_backoff_is_read_when_assigned_again(broker, casino_a):
     send(USERS, [(1, user())])
     consumer: TopicConsumer = TopicConsumer(USERS, Until(lambda: consumer.counts.total() >= 1))
-    place = [TopicPartition(USERS.name, 0)]
+    place = [TopicPartition(USERS.name, 0, 0)]
     consumer._client.assign(place)
     assert consumer._client.consume(1, 10)
     consumer._client.pause(place)  # as the consumer does while it backs off

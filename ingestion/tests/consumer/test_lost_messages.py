@@ -16,8 +16,8 @@ from ingestion.kafka.client import client_config
 from ingestion.kafka.watermarks import watermarks
 from ingestion.status.doctor import lost_messages
 from ingestion.tests.consumer.test_odds import BEAT
-from ingestion.tests.database_outages import database_unavailable
-from ingestion.tests.kafka_client import PATIENCE_SECONDS, Until, committed, consume, in_second_group, send
+from ingestion.tests.database_outages import catalogue, database_unavailable
+from ingestion.tests.kafka_client import PATIENCE_SECONDS, Until, committed, consume, in_second_group, rewind, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import user
 from ingestion.tests.stored_letters import stored_letters
@@ -108,6 +108,16 @@ def test_messages_deleted_under_a_running_consumer_are_found_and_no_others(broke
     assert lost_offsets() == [(1, f"1 to {first - 1}")]
     assert consumer.counts.total() == 4 + end - first
     assert committed(USERS) == {0: end, 1: 2}
+
+
+def test_a_loss_that_is_found_while_the_catalogue_is_unavailable_waits_for_it(broker, casino_a, casino_b):
+    first, end = delete_some(USERS, user(id=1))
+    rewind(USERS)
+    with catalogue() as catalogues_database:
+        catalogues_database.stop()
+        counts = consume(USERS, 2 + end - first, on_wait=catalogues_database.restore).counts
+    assert (counts[1, "lost"], counts[2, "lost"]) == (1, 1)
+    assert lost_offsets() == [(1, f"0 to {first - 1}"), (2, f"0 to {first - 1}")]
 
 
 def test_a_group_that_never_read_a_topic_has_lost_nothing(broker, casino_a):
