@@ -6,6 +6,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 
 from recommendations.experiments.definition import Guard
+from recommendations.experiments.statistics.verdict import VerdictCode
 from recommendations.serving.experiments.running import Kind, Metric
 from tenants.models import ExperimentState
 
@@ -67,6 +68,37 @@ EXPERIMENTS: docs.Schema = {
     "type": "object",
     "required": ["experiments"],
     "properties": {"experiments": {"type": "array", "items": EXPERIMENT}},
+}
+_COUNTS: docs.Schema = {"type": "object", "additionalProperties": {"type": "integer"}}
+_NUMBER: docs.Schema = {"type": ["number", "null"]}
+REPORT: docs.Schema = {
+    "type": "object",
+    "required": ["name", "state", "metric", "days", "users", "credits", "variants"],
+    "properties": {
+        "name": {"type": "string"},
+        "state": {"type": "string", "enum": list(ExperimentState.values)},
+        "metric": {"type": "string", "enum": [*Metric, "credits"]},
+        "days": {"type": "integer", "description": "With the first and the latest one, in UTC."},
+        "users": {**_COUNTS, "description": "How many have entered each variant."},
+        "credits": {**_COUNTS, "description": "Of an interleaving: bets on events that only this variant's list had."},
+        "variants": {
+            "type": "array",
+            "description": "Each variant against the first.",
+            "items": {
+                "type": "object",
+                "required": ["variant", "verdict", "sentence", "estimate", "low", "high", "progress"],
+                "properties": {
+                    "variant": _NAME,
+                    "verdict": {"type": "string", "enum": list(VerdictCode)},
+                    "sentence": {"type": "string"},
+                    "estimate": {**_NUMBER, "description": "0.1: 10 % more. Null while too few have bet."},
+                    "low": {**_NUMBER, "description": "Of the 95 % confidence interval, which holds at every look."},
+                    "high": _NUMBER,
+                    "progress": {**_NUMBER, "description": "1: as much is known as was planned for the end."},
+                },
+            },
+        },
+    },
 }
 GROWN: docs.Schema = {
     "type": "object",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import msgspec
 from django.utils import timezone
 from rest_framework import status
 from rest_framework.request import Request
@@ -21,6 +22,7 @@ from recommendations.experiments.lifecycle import (
     start_experiment,
     stop_experiment,
 )
+from recommendations.experiments.report import report_on
 from tenants.http.request_state import caller
 from tenants.models import Experiment, Scope
 
@@ -71,6 +73,21 @@ class ExperimentView(_ExperimentView):
     )
     def get(self, request: Request, name: str) -> Response:
         return _answer(find_experiment(self.casino, name))
+
+
+class ExperimentReportView(_ExperimentView):
+    """What an experiment has shown so far: users, and a verdict on each variant that holds however often you look."""
+
+    staff_permissions: ClassVar[Mapping[str, str]] = {}
+
+    @docs.of_casino(
+        experiment_docs.REPORT,
+        codes=["experiment_not_found", "experiment_conflict"],
+        operation_id="experiment_report",
+        parameters=[experiment_docs.NAME],
+    )
+    def get(self, request: Request, name: str) -> Response:
+        return Response(msgspec.to_builtins(report_on(find_experiment(self.casino, name), timezone.now())))
 
 
 class StartExperimentView(_ExperimentView):

@@ -4,6 +4,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 from .config_views import ConfigView, OptionsSchemaView
 from .experiment_views import (
     DefinitionSchemaView,
+    ExperimentReportView,
     ExperimentsView,
     ExperimentView,
     GrowExperimentView,
@@ -28,6 +29,7 @@ urlpatterns = [
     path("experiments", ExperimentsView.as_view(), name="experiments"),
     path("experiments/definition.schema.json", DefinitionSchemaView.as_view(), name="experiment_schema"),
     path("experiments/<slug:name>", ExperimentView.as_view(), name="experiment"),
+    path("experiments/<slug:name>/report", ExperimentReportView.as_view(), name="experiment_report"),
     path("experiments/<slug:name>/start", StartExperimentView.as_view(), name="start_experiment"),
     path("experiments/<slug:name>/stop", StopExperimentView.as_view(), name="stop_experiment"),
     path("experiments/<slug:name>/grow", GrowExperimentView.as_view(), name="grow_experiment"),

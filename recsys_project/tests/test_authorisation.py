@@ -43,6 +43,7 @@ API = {
     "experiments": Endpoint(("get", "post"), Scope.CONFIGURE),
     "experiments/definition.schema.json": Endpoint(("get",), None, is_casinos=False),
     "experiments/<slug:name>": Endpoint(("get",), Scope.CONFIGURE),
+    "experiments/<slug:name>/report": Endpoint(("get",), Scope.CONFIGURE),
     "experiments/<slug:name>/start": Endpoint(("post",), Scope.CONFIGURE),
     "experiments/<slug:name>/stop": Endpoint(("post",), Scope.CONFIGURE),
     "experiments/<slug:name>/grow": Endpoint(("post",), Scope.CONFIGURE),

@@ -172,3 +172,22 @@ def test_starting_takes_this_many_queries(caller, django_assert_num_queries):
     caller.post("/experiments", ab())
     with django_assert_num_queries(9, connection=connections["default"]):
         assert caller.post("/experiments/trees/start").status_code == 200
+
+
+def test_a_report_tells_what_an_experiment_has_shown(caller):
+    started(caller, ab())
+    answer = caller.get("/experiments/trees/report")
+    assert answer.status_code == 200
+    found = answer.json()
+    assert (found["state"], found["days"], found["users"]) == ("running", 1, {"control": 0, "soon": 0})
+    assert [(each["variant"], each["verdict"], each["estimate"]) for each in found["variants"]] == [
+        ("soon", "undecided", None)
+    ]
+
+
+def test_a_report_of_a_draft_or_of_another_casinos_experiment_is_refused(caller, caller_b):
+    caller.post("/experiments", ab())
+    refused = caller.get("/experiments/trees/report")
+    assert (refused.status_code, refused.json()["code"]) == (409, "experiment_conflict")
+    unknown = caller_b.get("/experiments/trees/report")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "experiment_not_found")
