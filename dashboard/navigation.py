@@ -92,6 +92,7 @@ def _casino_group(request: HttpRequest) -> list[tuple[str, list[dict[str, Any]]]
     items = [_item(request, "Overview", "monitoring", reverse("casino", args=[casino.pk]), exactly=True)]
     if may_see_users(request):
         items.append(_item(request, "Try a user", "science", reverse("try", args=[casino.pk])))
+        items.append(_item(request, "Exposure", "health_and_safety", reverse("exposure", args=[casino.pk])))
     if may_see_events(request):
         items.append(_item(request, "Prices", "sell", reverse("prices", args=[casino.pk])))
     items.append(_item(request, "Feeds", "rss_feed", reverse("feeds", args=[casino.pk])))

@@ -3,6 +3,7 @@ from django.urls import path
 
 from .pages.casino import casino_page, chosen_casino
 from .pages.configuration import configuration_page
+from .pages.exposure import exposure_page
 from .pages.feeds import feeds_page
 from .pages.overview import overview_page
 from .pages.prices import prices_page
@@ -15,5 +16,6 @@ urlpatterns = [
     path("casinos/<int:casino_id>/try/", admin.site.admin_view(try_page), name="try"),
     path("casinos/<int:casino_id>/prices/", admin.site.admin_view(prices_page), name="prices"),
     path("casinos/<int:casino_id>/feeds/", admin.site.admin_view(feeds_page), name="feeds"),
+    path("casinos/<int:casino_id>/exposure/", admin.site.admin_view(exposure_page), name="exposure"),
     path("casinos/<int:casino_id>/configuration/", admin.site.admin_view(configuration_page), name="configuration"),
 ]

@@ -77,6 +77,7 @@ PAGES = ("casino/", "casinos/", "admin/")
 OF_A_CASINO = {
     "casinos/<int:casino_id>/",
     "casinos/<int:casino_id>/try/",
+    "casinos/<int:casino_id>/exposure/",
     "casinos/<int:casino_id>/prices/",
     "casinos/<int:casino_id>/feeds/",
     "casinos/<int:casino_id>/configuration/",
