@@ -30,6 +30,13 @@ from .sample_messages import served
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
+FOR_EVER = 36_500  # days; else the consumer deletes what it stored, between its batches
+
+
+@pytest.fixture(autouse=True)
+def _kept(settings):
+    settings.SERVED_RECOMMENDATIONS_DAYS = FOR_EVER
+
 
 @pytest.fixture
 def publishing(settings):
@@ -103,7 +110,9 @@ def test_without_a_broker_requests_are_as_fast_and_drops_are_counted(publishing,
 
 def test_consume_recommendations_stores_served_recommendations(broker, casino_a, callers):
     send(RECOMMENDATIONS, [(1, served())])
-    status, out, error = run("consume_recommendations", "--idle-exit", "2", LOG_LEVEL="ERROR")
+    status, out, error = run(
+        "consume_recommendations", "--idle-exit", "2", LOG_LEVEL="ERROR", SERVED_RECOMMENDATIONS_DAYS=str(FOR_EVER)
+    )
     assert (status, out, error) == (0, "recommendations: 1 stored\n", "")
     assert [slip.recommendation_id for slip in slips(casino_a)] == [UUID(served()["recommendation_id"])]
 
@@ -165,7 +174,8 @@ def test_old_recommendations_are_pruned_in_every_casino_in_steps(broker, callers
     assert [slip.timestamp for slip in slips(casino_a)] == [slip.timestamp for slip in slips(casino_b)] == [young]
 
 
-def test_consumer_prunes_between_its_batches(broker, callers, casino_a):
+def test_consumer_prunes_between_its_batches(broker, callers, casino_a, settings):
+    settings.SERVED_RECOMMENDATIONS_DAYS = 90
     with use_casino(casino_a.current):
         store_recommendations([served_row(1, timestamp=timezone.now() - timedelta(days=91))])
     send(RECOMMENDATIONS, [(1, served(timestamp=timezone.now().isoformat()))])
