@@ -1,8 +1,8 @@
 """Throughput of prices: messages of `odds` with four market lines each, from Kafka into one casino's tables.
 
-Flat out, between the first and the last tenth of messages that are all sent beforehand; then at a steady rate, the
-share of a core that the consumer and its PostgreSQL backend take, with updates within a page (HOT) and the size of the
-table.
+Flat out, between the first and the last tenth of messages that are all sent beforehand: by the clock, and by the
+processor time of the consumer and its PostgreSQL backend, which depends less on other work. Then at a steady rate:
+the share of a core that both take, with updates within a page (HOT) and the size of the table.
 """
 
 import os
@@ -50,18 +50,20 @@ def _flat_out(console: Console, casino: Casino, events: int, markets: int, count
     _send(casino, events, markets, count)
     with consumer(ODDS) as process:
         first = wait_for(ODDS, count * 0.1)
-        begin = _seconds(process.pid)
+        backend = _backend_of(casino)
+        here, there = _seconds(process.pid), _seconds(backend)
         last = wait_for(ODDS, count * 0.9)
-        seconds, spent = last[0] - first[0], _seconds(process.pid) - begin
+        seconds, here, there = last[0] - first[0], _seconds(process.pid) - here, _seconds(backend) - there
         wait_for(ODDS, count)
     changes = (last[1] - first[1]) * MARKETS_OF_MESSAGE
     with use_casino(casino.current):
         [(stored,)] = query(_STORED)
         assert stored == count, stored
         execute("TRUNCATE ingestion_offsets, ingestion_counts")
+    console.print(f"flat out: {changes / seconds:,.0f} changes/s with {(here + there) / seconds:.0%} of a core")
     console.print(
-        f"flat out: {changes / seconds:,.0f} changes/s; the consumer's processor time: {spent / changes * 1e6:.0f} µs "
-        f"a change, {spent / seconds:.0%} of a core"
+        f"processor time a change: consumer {here / changes * 1e6:.1f} µs, PostgreSQL {there / changes * 1e6:.1f} µs; "
+        f"{changes / (here + there):,.0f} changes in a second of both"
     )
 
 
@@ -73,7 +75,7 @@ def _steadily(console: Console, casino: Casino, events: int, markets: int, secon
         with consumer(ODDS) as process:
             _send(casino, events, markets, int(_WARM_UP * STEADY / MARKETS_OF_MESSAGE), rate=STEADY)
             wait_for(ODDS, _WARM_UP * STEADY / MARKETS_OF_MESSAGE)
-            [(backend,)] = query(_BACKENDS, [casino.current.alias])
+            backend = _backend_of(casino)
             began, here, there = time.perf_counter(), _seconds(process.pid), _seconds(backend)
             _send(casino, events, markets, int(seconds * STEADY / MARKETS_OF_MESSAGE), rate=STEADY)
             lapse = time.perf_counter() - began
@@ -87,6 +89,13 @@ def _steadily(console: Console, casino: Casino, events: int, markets: int, secon
     console.print(
         f"{hot:,} of {updates:,} updates HOT ({hot / updates:.2%}); {size / 1e6:.0f} to {new_size / 1e6:.0f} MB"
     )
+
+
+def _backend_of(casino: Casino) -> int:
+    """The process of the consumer's connection to the casino's database."""
+    with use_casino(casino.current):
+        [(backend,)] = query(_BACKENDS, [casino.current.alias])
+    return int(backend)
 
 
 def _send(casino: Casino, events: int, markets: int, count: int, rate: float | None = None) -> None:
