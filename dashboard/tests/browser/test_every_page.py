@@ -37,6 +37,7 @@ NO_PAGES = {
     "admin/autocomplete/", "admin/jsi18n/", "admin/logout/", "admin/search/", "admin/(?P<url>.*)", "casinos/chosen/",
     "config/options.schema.json", "experiments/definition.schema.json", "experiments", "experiments/<slug:name>",
     "experiments/<slug:name>/start", "experiments/<slug:name>/stop", "experiments/<slug:name>/grow",
+    "experiments/<slug:name>/report",
     "api/schema/", "sales", "recommend", "recommend/session", "recommend/<path:user_id>/next",
     "events/<path:event_id>/similar", "users/<path:user_id>",
     "users/<path:user_id>/export", "odds", "events",
